@@ -1,0 +1,204 @@
+namespace Sequor.Layers;
+
+/// <summary>
+/// The device that layers run on: memory, a closed list of operations on tensors, and planned operations made
+/// once for a shape. Layers know this class and never which device is behind it.
+/// </summary>
+/// <remarks>
+/// Operations are queued in order and may return before they are done; <see cref="Synchronize"/> waits. Shapes are
+/// checked by the layers, which say what was wrong; here they are preconditions. One thread at a time.
+/// </remarks>
+public abstract class Backend : IDisposable
+{
+    private protected Backend() { }
+
+    /// <summary>What this backend runs on.</summary>
+    public abstract BackendInfo Info { get; }
+
+    /// <summary>Bytes allocated by this backend, by category.</summary>
+    public MemoryLedger Memory { get; } = new();
+
+    /// <summary>Makes a backend.</summary>
+    /// <param name="device">"auto", "cpu" or "cuda[:N]". Auto takes the best that is there, and says why.</param>
+    /// <param name="options">Threads and vector width; the defaults take all.</param>
+    /// <exception cref="DeviceUnavailableException">The device asked for is not there; the message says why.</exception>
+    /// <exception cref="ArgumentException">No such kind of device.</exception>
+    public static Backend Create(string device = "auto", BackendOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        options ??= new BackendOptions();
+        if (device == "cpu")
+            return new Cpu.CpuBackend(options, "asked for");
+        if (device == "auto")
+            return new Cpu.CpuBackend(options, NoCuda);
+        if (device == "cuda" || device.StartsWith("cuda:", StringComparison.Ordinal))
+            throw new DeviceUnavailableException($"device {device} is not available: {NoCuda}");
+        throw new ArgumentException(
+            $"unknown device '{device}'; allowed: auto, cpu, cuda, cuda:N",
+            nameof(device)
+        );
+    }
+
+    private const string NoCuda = "this version of Sequor has no CUDA backend";
+
+    /// <summary>Takes a block of memory whose contents are undefined.</summary>
+    /// <param name="count">Size in floats.</param>
+    /// <param name="category">What the ledger counts it under.</param>
+    /// <exception cref="DeviceMemoryException">There is not that much memory; the message says how much was asked for.</exception>
+    public abstract Storage Allocate(long count, MemoryCategory category);
+
+    /// <summary>Sees memory of the caller's as a tensor. It is neither copied nor ever freed.</summary>
+    /// <param name="address">Where the first float lies: host memory for the CPU, device memory for a GPU.</param>
+    /// <param name="shape">The sizes.</param>
+    /// <exception cref="ArgumentException">The address is null or not a multiple of 4.</exception>
+    public Tensor Wrap(nint address, Shape shape)
+    {
+        if (address == 0 || address % sizeof(float) != 0)
+            throw new ArgumentException(
+                "An address to wrap must be a multiple of 4 and not null.",
+                nameof(address)
+            );
+        return new Tensor(
+            new Storage(this, address, shape.Count, MemoryCategory.InputOutput, null),
+            0,
+            shape
+        );
+    }
+
+    /// <summary>Copies from host memory; waits for earlier work on the destination.</summary>
+    internal abstract void Upload(ReadOnlySpan<float> source, Tensor destination);
+
+    /// <summary>Copies to host memory; waits for earlier work on the source.</summary>
+    internal abstract void Download(Tensor source, Span<float> destination);
+
+    /// <summary>destination = source; as many values.</summary>
+    internal abstract void Copy(Tensor source, Tensor destination);
+
+    /// <summary>Every value = value.</summary>
+    internal abstract void Fill(Tensor destination, float value);
+
+    /// <summary>C = op(A) op(B), see <see cref="MatrixProduct"/>.</summary>
+    internal abstract void MatMul(in MatrixProduct product);
+
+    /// <summary>One of the closed list of elementwise operations.</summary>
+    internal abstract void Pointwise(PointwiseOp op, in PointwiseArguments arguments);
+
+    /// <summary>sum[c] += sum over rows of a[r, c] * b[r, c], or of a[r, c] where b is empty.</summary>
+    internal abstract void ColumnSum(Tensor a, Tensor b, Tensor sum);
+
+    /// <summary>mean[b, c] = average over t of x[t, b, c].</summary>
+    internal abstract void MeanOverTime(Tensor x, Tensor mean);
+
+    /// <summary>value[0] = mean squared error; gradient = its gradient by the prediction.</summary>
+    internal abstract void MeanSquaredError(
+        Tensor prediction,
+        Tensor target,
+        Tensor gradient,
+        Tensor value
+    );
+
+    /// <summary>
+    /// value[0] = sum(mask * nll) / sum(mask) over rows; gradient by the logits [rows, K]. Classes are whole numbers
+    /// kept as floats; an empty mask is all ones. A mask of only zeros gives 0.
+    /// </summary>
+    internal abstract void SoftmaxCrossEntropy(
+        Tensor logits,
+        Tensor classes,
+        Tensor mask,
+        Tensor gradient,
+        Tensor value
+    );
+
+    /// <summary>The global norm of the gradients, and the update that it scales; see <see cref="OptimizerUpdate"/>.</summary>
+    internal abstract void Optimize(in OptimizerUpdate update);
+
+    /// <summary>w[o] = g[o] v[o] / |v[o]| for each row o; norms keeps |v[o]|.</summary>
+    internal abstract void WeightNorm(Tensor v, Tensor g, Tensor w, Tensor norms);
+
+    /// <summary>Adds to dv and dg what dw gives by the chain rule of <see cref="WeightNorm"/>.</summary>
+    internal abstract void WeightNormGradient(
+        Tensor v,
+        Tensor g,
+        Tensor norms,
+        Tensor dw,
+        Tensor dv,
+        Tensor dg
+    );
+
+    /// <summary>Random numbers that advance where the step runs.</summary>
+    internal abstract RandomStream CreateRandom(ulong seed);
+
+    /// <summary>Prepares a recurrent network for its largest shape.</summary>
+    internal abstract RecurrentOperation PlanRecurrent(in RecurrentDescriptor descriptor);
+
+    /// <summary>How the parameters of a recurrent network lie in their block.</summary>
+    internal abstract ParameterLayout RecurrentLayout(in RecurrentDescriptor descriptor);
+
+    /// <summary>Prepares a causal dilated convolution for its largest shape.</summary>
+    internal abstract ConvolutionOperation PlanConvolution(in ConvolutionDescriptor descriptor);
+
+    /// <summary>Prepares a complex diagonal scan for its largest shape.</summary>
+    internal abstract DiagonalScanOperation PlanDiagonalScan(in DiagonalScanDescriptor descriptor);
+
+    /// <summary>Prepares a layer normalisation for its largest shape.</summary>
+    internal abstract LayerNormOperation PlanLayerNorm(in LayerNormDescriptor descriptor);
+
+    /// <summary>Rows of a [rows, columns] tensor that are best worked on in one go by a chain of operations.</summary>
+    /// <remarks>A CPU wants them to stay in its cache; a GPU wants all.</remarks>
+    internal abstract int PreferredRows(int columns);
+
+    /// <summary>A point in the queue of work whose time can be told.</summary>
+    internal abstract TimeMark CreateMark();
+
+    /// <summary>Waits until all work queued so far is done.</summary>
+    public abstract void Synchronize();
+
+    /// <summary>Frees threads and memory of the backend. Tensors and plans on it must be disposed before.</summary>
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Frees what the backend holds.</summary>
+    /// <param name="disposing">True when called by <see cref="Dispose()"/>.</param>
+    protected abstract void Dispose(bool disposing);
+
+    internal Tensor Allocate(Shape shape, MemoryCategory category) =>
+        new(Allocate(shape.Count, category), 0, shape);
+}
+
+/// <summary>A point in a backend's queue of work.</summary>
+internal abstract class TimeMark : IDisposable
+{
+    /// <summary>Puts the mark at the end of the work queued so far.</summary>
+    public abstract void Record();
+
+    /// <summary>Milliseconds from an earlier mark to this one; waits for both.</summary>
+    public abstract double MillisecondsSince(TimeMark earlier);
+
+    public abstract void Dispose();
+}
+
+/// <summary>
+/// A counter-based random generator (Philox) in a backend's memory: a seed and a step, from which any number
+/// can be had again without keeping it.
+/// </summary>
+internal abstract class RandomStream : IDisposable
+{
+    public abstract ulong Seed { get; }
+
+    /// <summary>The step that numbers are drawn for; setting it resumes there.</summary>
+    public abstract ulong Step { get; set; }
+
+    /// <summary>Goes on to the next step.</summary>
+    public abstract void Advance();
+
+    /// <summary>
+    /// output = input * mask with mask 0 by the given probability, else 1 / (1 - probability). The same stream
+    /// number and step give the same mask. An empty input is all ones.
+    /// </summary>
+    public abstract void Dropout(Tensor input, Tensor output, float probability, int stream);
+
+    public abstract void Dispose();
+}

@@ -1,0 +1,25 @@
+namespace Sequor.Layers;
+
+/// <summary>What a backend runs on.</summary>
+/// <param name="Device">The device's name in options and reports: "cpu", later "cuda:0".</param>
+/// <param name="Description">One line for people: processor or GPU, and how it is used.</param>
+/// <param name="Threads">Host threads that compute.</param>
+/// <param name="VectorBits">Width of the vectors used, in bits; 0 on a GPU.</param>
+/// <param name="Reason">Why this device was taken.</param>
+public sealed record BackendInfo(
+    string Device,
+    string Description,
+    int Threads,
+    int VectorBits,
+    string Reason
+);
+
+/// <summary>How a backend is made.</summary>
+public sealed record BackendOptions
+{
+    /// <summary>Threads of the CPU backend; 0 takes one for each core.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>Widest vectors that the CPU backend may use, in bits: 512, 256 or 128; 0 takes what the machine has.</summary>
+    public int VectorBits { get; init; }
+}

@@ -1,0 +1,181 @@
+namespace Sequor.Layers.Cpu;
+
+internal sealed unsafe partial class CpuBackend
+{
+    internal override void MatMul(in MatrixProduct product) => _matMul.Multiply(product);
+
+    /// <summary>
+    /// Matrix products. Without a transposed A, the rows of C are split. With one (gradients of weights: few outputs, long
+    /// sums), the sum is split where C is small, each part with a C of its own; else the rows of C are.
+    /// </summary>
+    private sealed class MatMulJob(CpuBackend backend) : ParallelJob
+    {
+        // Rows of a long sum packed at a time: they stay in the second-level cache.
+        private const int DepthBlock = 256;
+
+        // A larger C is not worth a copy for each part.
+        private const long LargestPartial = 1 << 18;
+
+        private enum Phase
+        {
+            Rows,
+            Sum,
+            SumRows,
+            Reduce,
+        }
+
+        private Phase _phase;
+        private Packed _packed;
+        private float* _a;
+        private float* _b;
+        private float* _c;
+        private float* _bias;
+        private float* _partials;
+        private float* _panels;
+        private long _panelCount;
+        private int _m;
+        private int _n;
+        private long _k;
+        private int _parts;
+        private bool _accumulate;
+
+        public void Multiply(in MatrixProduct p)
+        {
+            _a = Pointer(p.A);
+            _b = Pointer(p.B);
+            _c = Pointer(p.C);
+            _bias = Pointer(p.Bias);
+            _accumulate = p.Accumulate;
+            if (p.TransposeA)
+                MultiplyTransposed(p);
+            else
+                MultiplyRows(p);
+        }
+
+        private void MultiplyRows(in MatrixProduct p)
+        {
+            int k = p.A.Shape.Columns;
+            _n = p.C.Shape.Columns;
+            _k = k;
+            _m = checked((int)p.A.Shape.Rows);
+            float* packed = backend._scratch.Take(Packed.Elements(k, _n, backend.Lanes));
+            _packed = new Packed(packed, k, _n, backend.Lanes);
+            if (p.TransposeB)
+                _packed.Fill(_b, 1, k, 0, k);
+            else
+                _packed.Fill(_b, _n, 1, 0, k);
+            _parts = backend.Parts((long)_m * k * _n, 1 << 18);
+            _phase = Phase.Rows;
+            backend.Run(this, _parts);
+        }
+
+        private void MultiplyTransposed(in MatrixProduct p)
+        {
+            _m = p.A.Shape.Columns;
+            _n = p.B.Shape.Columns;
+            _k = p.A.Shape.Rows;
+            long size = (long)_m * _n;
+            bool splitSum = size <= LargestPartial;
+            _parts = backend.Parts(size * _k, 1 << 18);
+            _parts = (int)
+                Math.Min(_parts, splitSum ? (_k + DepthBlock - 1) / DepthBlock : (_m + 7) / 8);
+            _panelCount = Packed.Elements(DepthBlock, _n, backend.Lanes);
+            long partials = splitSum && _parts > 1 ? size : 0;
+            _panels = backend._scratch.Take((_panelCount + partials) * _parts);
+            _partials = _panels + _panelCount * _parts;
+            _phase = splitSum ? Phase.Sum : Phase.SumRows;
+            backend.Run(this, _parts);
+            if (partials == 0)
+                return;
+            _phase = Phase.Reduce;
+            backend.Run(this, backend.Parts(size));
+        }
+
+        public override void Execute(int part)
+        {
+            switch (_phase)
+            {
+                case Phase.Rows:
+                {
+                    // In eights, so that few rows go through the narrower kernels.
+                    (long from, long to) = Share((_m + 7) / 8, part, _parts);
+                    Rows((int)from * 8, (int)Math.Min(to * 8, _m));
+                    break;
+                }
+                case Phase.Sum:
+                {
+                    (long from, long to) = Share(_k, part, _parts);
+                    if (_parts == 1)
+                        Sum(part, 0, _m, from, to, _c, _accumulate);
+                    else
+                        Sum(part, 0, _m, from, to, _partials + part * (long)_m * _n, false);
+                    break;
+                }
+                case Phase.SumRows:
+                {
+                    (long from, long to) = Share((_m + 7) / 8, part, _parts);
+                    int first = (int)from * 8;
+                    int count = (int)Math.Min(to * 8, _m) - first;
+                    Sum(part, first, count, 0, _k, _c + (long)first * _n, _accumulate);
+                    break;
+                }
+                default:
+                {
+                    (long from, long to) = Share((long)_m * _n, part, backend.Parts((long)_m * _n));
+                    Reduce(from, to);
+                    break;
+                }
+            }
+        }
+
+        private void Rows(int from, int to)
+        {
+            var tile = new Tile
+            {
+                RowStride = (nint)_k,
+                DepthStride = 1,
+                Depth = (int)_k,
+                Taps = 1,
+                InitStride = _accumulate ? _n : 0,
+                OutputStride = _n,
+            };
+            float* c = _c + (long)from * _n;
+            float* init = _accumulate ? c : _bias;
+            _packed.Multiply(tile, to - from, _a + from * _k, init, c);
+        }
+
+        private void Sum(int part, int row, int rows, long from, long to, float* c, bool accumulate)
+        {
+            float* panels = _panels + part * _panelCount;
+            for (long k = from; k < to; k += DepthBlock)
+            {
+                int depth = (int)Math.Min(DepthBlock, to - k);
+                var packed = new Packed(panels, depth, _n, backend.Lanes);
+                packed.Fill(_b + k * _n, _n, 1, 0, depth);
+                var tile = new Tile
+                {
+                    RowStride = 1,
+                    DepthStride = _m,
+                    Depth = depth,
+                    Taps = 1,
+                    InitStride = _n,
+                    OutputStride = _n,
+                };
+                packed.Multiply(tile, rows, _a + k * _m + row, accumulate ? c : null, c);
+                accumulate = true;
+            }
+        }
+
+        private void Reduce(long from, long to)
+        {
+            long size = (long)_m * _n;
+            for (long i = from; i < to; i++)
+            {
+                float sum = _accumulate ? _c[i] : 0f;
+                for (int part = 0; part < _parts; part++)
+                    sum += _partials[part * size + i];
+                _c[i] = sum;
+            }
+        }
+    }
+}

@@ -1,0 +1,333 @@
+using System.Runtime.Intrinsics;
+
+namespace Sequor.Layers.Cpu;
+
+internal sealed unsafe partial class CpuBackend
+{
+    internal override void ColumnSum(Tensor a, Tensor b, Tensor sum) =>
+        _reduction.ColumnSum(a, b, sum);
+
+    internal override void MeanOverTime(Tensor x, Tensor mean) => _reduction.MeanOverTime(x, mean);
+
+    internal override void MeanSquaredError(
+        Tensor prediction,
+        Tensor target,
+        Tensor gradient,
+        Tensor value
+    ) => _reduction.MeanSquaredError(prediction, target, gradient, value);
+
+    internal override void SoftmaxCrossEntropy(
+        Tensor logits,
+        Tensor classes,
+        Tensor mask,
+        Tensor gradient,
+        Tensor value
+    ) => _reduction.SoftmaxCrossEntropy(logits, classes, mask, gradient, value);
+
+    internal override void WeightNorm(Tensor v, Tensor g, Tensor w, Tensor norms) =>
+        _reduction.WeightNorm(v, g, w, norms);
+
+    internal override void WeightNormGradient(
+        Tensor v,
+        Tensor g,
+        Tensor norms,
+        Tensor dw,
+        Tensor dv,
+        Tensor dg
+    ) => _reduction.WeightNormGradient(v, g, norms, dw, dv, dg);
+
+    /// <summary>Sums over rows, over time and over everything. Partial sums are joined in the order of the parts.</summary>
+    private sealed class ReductionJob(CpuBackend backend) : ParallelJob
+    {
+        private enum Kind
+        {
+            Columns,
+            Mean,
+            SquaredError,
+            CrossEntropy,
+        }
+
+        private readonly double[] _losses = new double[backend.Threads];
+        private Kind _kind;
+        private float* _a;
+        private float* _b;
+        private float* _mask;
+        private float* _out;
+        private float* _partials;
+        private long _rows;
+        private int _columns;
+        private int _parts;
+        private float _scale;
+
+        public void ColumnSum(Tensor a, Tensor b, Tensor sum)
+        {
+            _a = Pointer(a);
+            _b = Pointer(b);
+            _rows = a.Shape.Rows;
+            _columns = a.Shape.Columns;
+            _parts = backend.Parts(a.Count);
+            _partials = backend._scratch.Take((long)_parts * _columns);
+            Run(Kind.Columns);
+            float* total = Pointer(sum);
+            for (int part = 0; part < _parts; part++)
+            {
+                for (int c = 0; c < _columns; c++)
+                    total[c] += _partials[(long)part * _columns + c];
+            }
+        }
+
+        public void MeanOverTime(Tensor x, Tensor mean)
+        {
+            _a = Pointer(x);
+            _out = Pointer(mean);
+            _rows = x.Shape.First;
+            _columns = checked(x.Shape[1] * x.Shape[2]);
+            _parts = (int)Math.Min(backend.Parts(x.Count), (_columns + 15) / 16);
+            Run(Kind.Mean);
+        }
+
+        public void MeanSquaredError(
+            Tensor prediction,
+            Tensor target,
+            Tensor gradient,
+            Tensor value
+        )
+        {
+            _a = Pointer(prediction);
+            _b = Pointer(target);
+            _out = Pointer(gradient);
+            _rows = prediction.Count;
+            _columns = 1;
+            _scale = 2f / _rows;
+            _parts = backend.Parts(_rows);
+            Run(Kind.SquaredError);
+            *Pointer(value) = (float)(Losses() / _rows);
+        }
+
+        public void SoftmaxCrossEntropy(
+            Tensor logits,
+            Tensor classes,
+            Tensor mask,
+            Tensor gradient,
+            Tensor value
+        )
+        {
+            _a = Pointer(logits);
+            _b = Pointer(classes);
+            _mask = Pointer(mask);
+            _out = Pointer(gradient);
+            _rows = logits.Shape.Rows;
+            _columns = logits.Shape.Columns;
+            double weight = _rows;
+            if (_mask != null)
+            {
+                weight = 0;
+                for (long i = 0; i < _rows; i++)
+                    weight += _mask[i];
+            }
+            _scale = weight == 0 ? 0f : (float)(1 / weight);
+            _parts = backend.Parts(logits.Count);
+            Run(Kind.CrossEntropy);
+            *Pointer(value) = weight == 0 ? 0f : (float)(Losses() / weight);
+        }
+
+        public void WeightNorm(Tensor v, Tensor g, Tensor w, Tensor norms)
+        {
+            int rows = v.Shape.First;
+            long size = v.Count / rows;
+            for (int o = 0; o < rows; o++)
+            {
+                float* from = Pointer(v) + o * size;
+                double squares = 0;
+                for (long i = 0; i < size; i++)
+                    squares += (double)from[i] * from[i];
+                float norm = (float)Math.Sqrt(squares);
+                Pointer(norms)[o] = norm;
+                float scale = Pointer(g)[o] / norm;
+                float* to = Pointer(w) + o * size;
+                for (long i = 0; i < size; i++)
+                    to[i] = scale * from[i];
+            }
+        }
+
+        public void WeightNormGradient(
+            Tensor v,
+            Tensor g,
+            Tensor norms,
+            Tensor dw,
+            Tensor dv,
+            Tensor dg
+        )
+        {
+            int rows = v.Shape.First;
+            long size = v.Count / rows;
+            for (int o = 0; o < rows; o++)
+            {
+                float* from = Pointer(v) + o * size;
+                float* slope = Pointer(dw) + o * size;
+                float* to = Pointer(dv) + o * size;
+                double along = 0;
+                for (long i = 0; i < size; i++)
+                    along += (double)slope[i] * from[i];
+                double norm = Pointer(norms)[o];
+                Pointer(dg)[o] += (float)(along / norm);
+                float scale = (float)(Pointer(g)[o] / norm);
+                float back = (float)(along / (norm * norm));
+                for (long i = 0; i < size; i++)
+                    to[i] += scale * (slope[i] - back * from[i]);
+            }
+        }
+
+        private void Run(Kind kind)
+        {
+            _kind = kind;
+            backend.Run(this, _parts);
+        }
+
+        private double Losses()
+        {
+            double sum = 0;
+            for (int part = 0; part < _parts; part++)
+                sum += _losses[part];
+            return sum;
+        }
+
+        public override void Execute(int part)
+        {
+            switch (backend.Lanes)
+            {
+                case 16:
+                    Execute<Vector512<float>, Lanes512>(part);
+                    break;
+                case 8:
+                    Execute<Vector256<float>, Lanes256>(part);
+                    break;
+                default:
+                    Execute<Vector128<float>, Lanes128>(part);
+                    break;
+            }
+        }
+
+        private void Execute<TV, TO>(int part)
+            where TV : struct
+            where TO : struct, ILanes<TV>
+        {
+            if (_kind == Kind.Mean)
+            {
+                // Split by columns: each part walks all of time.
+                (long first, long last) = Share((_columns + 15) / 16, part, _parts);
+                Mean<TV, TO>((int)first * 16, (int)Math.Min(last * 16, _columns));
+                return;
+            }
+            (long from, long to) = Share(_rows, part, _parts);
+            switch (_kind)
+            {
+                case Kind.Columns:
+                    Columns<TV, TO>(from, to, _partials + (long)part * _columns);
+                    break;
+                case Kind.SquaredError:
+                    _losses[part] = SquaredError(from, to);
+                    break;
+                default:
+                    _losses[part] = CrossEntropy<TV, TO>(from, to);
+                    break;
+            }
+        }
+
+        private void Columns<TV, TO>(long from, long to, float* sums)
+            where TV : struct
+            where TO : struct, ILanes<TV>
+        {
+            for (int c = 0; c < _columns; c += TO.Width)
+            {
+                int left = Math.Min(TO.Width, _columns - c);
+                TV sum = TO.Zero;
+                for (long r = from; r < to; r++)
+                {
+                    TV a = Lane<TV, TO>.Get(_a + r * _columns + c, left);
+                    sum =
+                        _b == null
+                            ? TO.Add(sum, a)
+                            : TO.Fma(a, Lane<TV, TO>.Get(_b + r * _columns + c, left), sum);
+                }
+                Lane<TV, TO>.Put(sums + c, sum, left);
+            }
+        }
+
+        private void Mean<TV, TO>(int from, int to)
+            where TV : struct
+            where TO : struct, ILanes<TV>
+        {
+            TV scale = TO.Set(1f / _rows);
+            for (int c = from; c < to; c += TO.Width)
+            {
+                int left = Math.Min(TO.Width, to - c);
+                TV sum = TO.Zero;
+                for (long t = 0; t < _rows; t++)
+                    sum = TO.Add(sum, Lane<TV, TO>.Get(_a + t * _columns + c, left));
+                Lane<TV, TO>.Put(_out + c, TO.Mul(sum, scale), left);
+            }
+        }
+
+        private double SquaredError(long from, long to)
+        {
+            double sum = 0;
+            for (long i = from; i < to; i++)
+            {
+                float difference = _a[i] - _b[i];
+                sum += (double)difference * difference;
+                if (_out != null)
+                    _out[i] = _scale * difference;
+            }
+            return sum;
+        }
+
+        private double CrossEntropy<TV, TO>(long from, long to)
+            where TV : struct
+            where TO : struct, ILanes<TV>
+        {
+            double loss = 0;
+            for (long r = from; r < to; r++)
+            {
+                float* row = _a + r * _columns;
+                float largest = float.NegativeInfinity;
+                for (int c = 0; c < _columns; c++)
+                    largest = Math.Max(largest, row[c]);
+                float weight = _mask == null ? 1f : _mask[r];
+                TV sums = TO.Zero;
+                for (int c = 0; c < _columns; c += TO.Width)
+                {
+                    int left = Math.Min(TO.Width, _columns - c);
+                    TV e = VectorMath<TV, TO>.Exp(
+                        TO.Sub(Lane<TV, TO>.Get(row + c, left), TO.Set(largest))
+                    );
+                    if (left < TO.Width)
+                        e = TO.Select(TO.FromBits((1u << left) - 1), e, TO.Zero);
+                    sums = TO.Add(sums, e);
+                    if (_out != null)
+                        Lane<TV, TO>.Put(_out + r * _columns + c, e, left);
+                }
+                float sum = TO.Sum(sums);
+                int label = (int)_b[r];
+                if (weight != 0)
+                    loss += weight * (Math.Log(sum) + largest - row[label]);
+                if (_out == null)
+                    continue;
+                float* gradient = _out + r * _columns;
+                float factor = weight * _scale;
+                TV scale = TO.Set(factor / sum);
+                for (int c = 0; c < _columns; c += TO.Width)
+                {
+                    int left = Math.Min(TO.Width, _columns - c);
+                    Lane<TV, TO>.Put(
+                        gradient + c,
+                        TO.Mul(scale, Lane<TV, TO>.Get(gradient + c, left)),
+                        left
+                    );
+                }
+                gradient[label] -= factor;
+            }
+            return loss;
+        }
+    }
+}

@@ -1,0 +1,198 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace Sequor.Layers.Cpu;
+
+/// <summary>
+/// The processor as a backend: vectors of 512, 256 or 128 bits and a pool of threads. Every result depends on the
+/// inputs and the number of threads alone.
+/// </summary>
+internal sealed unsafe partial class CpuBackend : Backend
+{
+    // Past the last value of a block, so that no two blocks share a cache line.
+    private const int Alignment = 64;
+
+    private readonly WorkerPool _pool;
+    private readonly Scratch _scratch;
+    private readonly PointwiseJob _pointwise;
+    private readonly MatMulJob _matMul;
+    private readonly ReductionJob _reduction;
+    private readonly OptimizerJob _optimizer;
+
+    public CpuBackend(BackendOptions options, string reason)
+    {
+        if (options.Threads is < 0 or > 1024)
+            throw new ArgumentOutOfRangeException(
+                nameof(options),
+                options.Threads,
+                "Threads must be 0 (all cores) to 1024."
+            );
+        int widest =
+            Vector512.IsHardwareAccelerated ? 512
+            : Vector256.IsHardwareAccelerated ? 256
+            : 128;
+        int bits = options.VectorBits == 0 ? widest : options.VectorBits;
+        if (bits is not (128 or 256 or 512))
+            throw new ArgumentOutOfRangeException(
+                nameof(options),
+                bits,
+                "Vector bits must be 0, 128, 256 or 512."
+            );
+        Lanes = bits / 32;
+        _pool = new WorkerPool(options.Threads == 0 ? Environment.ProcessorCount : options.Threads);
+        _scratch = new Scratch(this);
+        _pointwise = new PointwiseJob(this);
+        _matMul = new MatMulJob(this);
+        _reduction = new ReductionJob(this);
+        _optimizer = new OptimizerJob(this);
+        Info = new BackendInfo(
+            "cpu",
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"CPU, {_pool.Threads} thread{(_pool.Threads == 1 ? "" : "s")}, {bits}-bit vectors"
+            ),
+            _pool.Threads,
+            bits,
+            reason
+        );
+    }
+
+    public override BackendInfo Info { get; }
+
+    /// <summary>Floats a vector: 16, 8 or 4.</summary>
+    public int Lanes { get; }
+
+    public int Threads => _pool.Threads;
+
+    public void Run(ParallelJob job, int parts) => _pool.Run(job, parts);
+
+    /// <summary>Parts to split work into: no more than threads, and none with less than a few microseconds of work.</summary>
+    public int Parts(long elements, long least = 8192) =>
+        (int)Math.Clamp(elements / least, 1, Threads);
+
+    /// <summary>The range of units that a part has when <paramref name="count"/> of them are split evenly.</summary>
+    public static (long From, long To) Share(long count, int part, int parts) =>
+        (count * part / parts, count * (part + 1) / parts);
+
+    public override Storage Allocate(long count, MemoryCategory category)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        // Every storage takes whole cache lines; the ledger counts what is really taken.
+        nuint bytes = Bytes(count);
+        void* memory;
+        try
+        {
+            memory = NativeMemory.AlignedAlloc(bytes, Alignment);
+        }
+        catch (OutOfMemoryException e)
+        {
+            throw new DeviceMemoryException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"No memory for {bytes:N0} bytes of {category}; {Memory.CurrentBytes:N0} bytes are taken already."
+                ),
+                e
+            );
+        }
+        Memory.Add(category, (long)bytes);
+        return new Storage(this, (nint)memory, count, category, Free);
+    }
+
+    private static nuint Bytes(long count) =>
+        ((nuint)Math.Max(count, 1) * sizeof(float) + Alignment - 1) / Alignment * Alignment;
+
+    private void Free(Storage storage)
+    {
+        Memory.Remove(storage.Category, (long)Bytes(storage.Count));
+        NativeMemory.AlignedFree((void*)storage.Address);
+    }
+
+    internal override void Upload(ReadOnlySpan<float> source, Tensor destination) =>
+        source.CopyTo(Span(destination));
+
+    internal override void Download(Tensor source, Span<float> destination) =>
+        Span(source).CopyTo(destination);
+
+    internal override void Copy(Tensor source, Tensor destination) =>
+        NativeMemory.Copy(
+            (void*)source.Address,
+            (void*)destination.Address,
+            (nuint)source.Count * sizeof(float)
+        );
+
+    internal override void Fill(Tensor destination, float value) =>
+        new Span<float>((void*)destination.Address, checked((int)destination.Count)).Fill(value);
+
+    private static Span<float> Span(Tensor tensor) =>
+        new((void*)tensor.Address, checked((int)tensor.Count));
+
+    /// <summary>A tensor's first value, or null for none.</summary>
+    public static float* Pointer(Tensor tensor) => tensor.IsEmpty ? null : (float*)tensor.Address;
+
+    internal override RandomStream CreateRandom(ulong seed) => new CpuRandom(this, seed);
+
+    internal override RecurrentOperation PlanRecurrent(in RecurrentDescriptor descriptor) =>
+        new CpuRecurrent(this, descriptor);
+
+    internal override ParameterLayout RecurrentLayout(in RecurrentDescriptor descriptor) =>
+        CpuRecurrent.Layout(descriptor);
+
+    internal override ConvolutionOperation PlanConvolution(in ConvolutionDescriptor descriptor) =>
+        new CpuConvolution(this, descriptor);
+
+    internal override DiagonalScanOperation PlanDiagonalScan(
+        in DiagonalScanDescriptor descriptor
+    ) => new CpuDiagonalScan(this, descriptor);
+
+    internal override LayerNormOperation PlanLayerNorm(in LayerNormDescriptor descriptor) =>
+        new CpuLayerNorm(this, descriptor);
+
+    internal override int PreferredRows(int columns) => int.MaxValue;
+
+    internal override TimeMark CreateMark() => new CpuMark();
+
+    public override void Synchronize() { }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (!disposing)
+            return;
+        _pool.Dispose();
+        _scratch.Dispose();
+    }
+
+    private sealed class CpuMark : TimeMark
+    {
+        private long _ticks;
+
+        public override void Record() => _ticks = Stopwatch.GetTimestamp();
+
+        public override double MillisecondsSince(TimeMark earlier) =>
+            Stopwatch.GetElapsedTime(((CpuMark)earlier)._ticks, _ticks).TotalMilliseconds;
+
+        public override void Dispose() { }
+    }
+
+    /// <summary>
+    /// Memory for what operations that are not planned need within one call: it grows to the largest need and stays.
+    /// </summary>
+    internal sealed class Scratch(CpuBackend backend) : IDisposable
+    {
+        private Storage? _storage;
+
+        public float* Take(long count)
+        {
+            if (_storage is null || _storage.Count < count)
+            {
+                _storage?.Dispose();
+                _storage = null;
+                _storage = backend.Allocate(count, MemoryCategory.Workspace);
+            }
+            return (float*)_storage.Address;
+        }
+
+        public void Dispose() => _storage?.Dispose();
+    }
+}

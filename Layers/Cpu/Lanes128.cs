@@ -1,0 +1,84 @@
+using System.Runtime.Intrinsics;
+
+namespace Sequor.Layers.Cpu;
+
+/// <summary>Four lanes: what every machine has (Arm NEON, SSE), or plain code where it has none.</summary>
+internal readonly unsafe struct Lanes128 : ILanes<Vector128<float>>
+{
+    public static int Width => 4;
+    public static Vector128<float> Zero => Vector128<float>.Zero;
+
+    public static Vector128<float> Set(float value) => Vector128.Create(value);
+
+    public static Vector128<float> Load(float* p) => Vector128.Load(p);
+
+    public static void Store(float* p, Vector128<float> value) => value.Store(p);
+
+    public static Vector128<float> LoadPartial(float* p, int count)
+    {
+        float* lanes = stackalloc float[4];
+        for (int i = 0; i < 4; i++)
+            lanes[i] = i < count ? p[i] : 0f;
+        return Vector128.Load(lanes);
+    }
+
+    public static void StorePartial(float* p, Vector128<float> value, int count)
+    {
+        for (int i = 0; i < count; i++)
+            p[i] = value[i];
+    }
+
+    public static Vector128<float> Add(Vector128<float> a, Vector128<float> b) => a + b;
+
+    public static Vector128<float> Sub(Vector128<float> a, Vector128<float> b) => a - b;
+
+    public static Vector128<float> Mul(Vector128<float> a, Vector128<float> b) => a * b;
+
+    public static Vector128<float> Div(Vector128<float> a, Vector128<float> b) => a / b;
+
+    public static Vector128<float> Fma(
+        Vector128<float> a,
+        Vector128<float> b,
+        Vector128<float> c
+    ) => Vector128.FusedMultiplyAdd(a, b, c);
+
+    public static Vector128<float> Max(Vector128<float> a, Vector128<float> b) =>
+        Vector128.MaxNative(a, b);
+
+    public static Vector128<float> Min(Vector128<float> a, Vector128<float> b) =>
+        Vector128.MinNative(a, b);
+
+    public static Vector128<float> Abs(Vector128<float> a) => Vector128.Abs(a);
+
+    public static Vector128<float> Sqrt(Vector128<float> a) => Vector128.Sqrt(a);
+
+    public static Vector128<float> Round(Vector128<float> a) => Vector128.Round(a);
+
+    public static Vector128<float> Greater(Vector128<float> a, Vector128<float> b) =>
+        Vector128.GreaterThan(a, b);
+
+    public static Vector128<float> Select(
+        Vector128<float> mask,
+        Vector128<float> a,
+        Vector128<float> b
+    ) => Vector128.ConditionalSelect(mask, a, b);
+
+    public static Vector128<float> CopySign(Vector128<float> a, Vector128<float> b) =>
+        Vector128.CopySign(a, b);
+
+    public static Vector128<float> PowerOfTwo(Vector128<float> exponent) =>
+        ((Vector128.ConvertToInt32Native(exponent) + Vector128.Create(127)) << 23).AsSingle();
+
+    public static Vector128<float> SwapPairs(Vector128<float> a) =>
+        Vector128.Shuffle(a, Vector128.Create(1, 0, 3, 2));
+
+    public static float Sum(Vector128<float> a) => Vector128.Sum(a);
+
+    public static uint SignBits(Vector128<float> a) => (uint)a.ExtractMostSignificantBits();
+
+    public static Vector128<float> FromBits(uint bits)
+    {
+        var one = Vector128.Create(1, 2, 4, 8);
+        return Vector128.Equals(Vector128.Create((int)bits) & one, one).AsSingle();
+    }
+}

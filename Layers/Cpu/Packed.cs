@@ -1,0 +1,113 @@
+using System.Runtime.CompilerServices;
+
+namespace Sequor.Layers.Cpu;
+
+/// <summary>
+/// The right-hand side of a product, [depth, columns], laid out in panels of columns: panel after
+/// panel, each [depth][width], padded with zeros to a vector width. Does not own its memory.
+/// </summary>
+internal readonly unsafe struct Packed(float* data, int depth, int columns, int lanes)
+{
+    public readonly float* Data = data;
+    public readonly int Depth = depth;
+    public readonly int Columns = columns;
+    private readonly int _lanes = lanes;
+
+    // 0 where packed, else the distance of two rows.
+    private readonly nint _stride;
+
+    // Steps of depth that are passed over.
+    private readonly int _skipped;
+
+    private Packed(float* data, int depth, int columns, int lanes, nint stride, int skipped = 0)
+        : this(data, depth, columns, lanes) => (_stride, _skipped) = (stride, skipped);
+
+    /// <summary>The same matrix without its first steps of depth.</summary>
+    public Packed From(int skipped) => new(Data, Depth, Columns, _lanes, _stride, skipped);
+
+    /// <summary>
+    /// A row-major matrix used as it lies. Its rows must be readable up to <see cref="PaddedColumns"/>; what stands there
+    /// does not matter.
+    /// </summary>
+    public static Packed RowMajor(float* data, nint stride, int depth, int columns, int lanes) =>
+        new(data, depth, columns, lanes, stride);
+
+    /// <summary>Columns, with the padding of the last panel.</summary>
+    public static int PaddedColumns(int columns, int lanes)
+    {
+        int rest = columns % Tile.MaxWidth(lanes);
+        return columns - rest + (rest == 0 ? 0 : Tile.PanelWidth(rest, lanes));
+    }
+
+    /// <summary>Floats that a matrix of this size takes when packed.</summary>
+    public static long Elements(int depth, int columns, int lanes) =>
+        (long)depth * PaddedColumns(columns, lanes);
+
+    /// <summary>
+    /// Fills <paramref name="depthCount"/> steps of depth from <paramref name="depthFrom"/> on; element (k, n) is
+    /// source[k * depthStride + n * columnStride], k counted from the first step filled.
+    /// </summary>
+    public void Fill(
+        float* source,
+        nint depthStride,
+        nint columnStride,
+        int depthFrom,
+        int depthCount
+    )
+    {
+        int full = Tile.MaxWidth(_lanes);
+        for (int first = 0; first < Columns; first += full)
+        {
+            int width = Tile.PanelWidth(Columns - first, _lanes);
+            int used = Math.Min(width, Columns - first);
+            float* to = Data + (nint)first * Depth + (nint)depthFrom * width;
+            float* from = source + first * columnStride;
+            for (int k = 0; k < depthCount; k++, to += width, from += depthStride)
+            {
+                if (columnStride == 1)
+                {
+                    Unsafe.CopyBlockUnaligned(to, from, (uint)used * sizeof(float));
+                }
+                else
+                {
+                    for (int n = 0; n < used; n++)
+                        to[n] = from[n * columnStride];
+                }
+                for (int n = used; n < width; n++)
+                    to[n] = 0f;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Multiplies rows of A by this matrix. Of it, the first tile.Taps * tile.Depth steps of depth take part.
+    /// Pointers are those of the first row and of column 0.
+    /// </summary>
+    public void Multiply(in Tile tile, int rows, float* a, float* init, float* c)
+    {
+        // A block of rows stays in the second-level cache while every panel passes over it.
+        const int Block = 128;
+        int full = Tile.MaxWidth(_lanes);
+        for (int row = 0; row < rows; row += Block)
+        {
+            int count = Math.Min(Block, rows - row);
+            for (int first = 0; first < Columns; first += full)
+            {
+                int width = Tile.PanelWidth(Columns - first, _lanes);
+                Tile panel = tile;
+                panel.PanelStride = _stride == 0 ? width : _stride;
+                nint start = _stride == 0 ? (nint)first * Depth : first;
+                panel.Run(
+                    _lanes,
+                    width,
+                    count,
+                    a + row * tile.RowStride,
+                    Data + start + _skipped * panel.PanelStride,
+                    init == null ? null : init + row * tile.InitStride + first,
+                    c + row * tile.OutputStride + first,
+                    Math.Min(full, Columns - first)
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,202 @@
+using System.Runtime.CompilerServices;
+
+namespace Sequor.Layers.Cpu;
+
+/// <summary>One step of a slice of rows: pointers to its gates, cells, outputs and their gradients.</summary>
+internal unsafe struct CellRows
+{
+    public RecurrentKind Kind;
+    public int Hidden;
+    public int Rows;
+    public int GateWidth;
+    public float* Gates;
+    public float* Cell;
+    public float* PreviousCell;
+    public float* Output;
+    public float* PreviousOutput;
+    public float* OutputGradient;
+    public float* Carry;
+    public float* CellCarry;
+    public float* GateGradients;
+    public int GateGradientStride;
+}
+
+/// <summary>The elementwise part of the recurrences. Gates enter as sums and leave as activations.</summary>
+internal static unsafe class RecurrentCells<TV, TO>
+    where TV : struct
+    where TO : struct, ILanes<TV>
+{
+    private static TV One => TO.Set(1f);
+
+    public static void Forward(in CellRows c)
+    {
+        for (int row = 0; row < c.Rows; row++)
+        {
+            for (int i = 0; i < c.Hidden; i += TO.Width)
+            {
+                int left = Math.Min(TO.Width, c.Hidden - i);
+                switch (c.Kind)
+                {
+                    case RecurrentKind.Lstm:
+                        ForwardLstm(c, row, i, left);
+                        break;
+                    case RecurrentKind.Gru:
+                        ForwardGru(c, row, i, left);
+                        break;
+                    default:
+                    {
+                        float* y = c.Output + (nint)row * c.Hidden + i;
+                        TV a = Lane<TV, TO>.Get(y, left);
+                        Lane<TV, TO>.Put(
+                            y,
+                            c.Kind == RecurrentKind.Tanh
+                                ? VectorMath<TV, TO>.Tanh(a)
+                                : TO.Max(TO.Zero, a),
+                            left
+                        );
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    public static void Backward(in CellRows c)
+    {
+        for (int row = 0; row < c.Rows; row++)
+        {
+            for (int i = 0; i < c.Hidden; i += TO.Width)
+            {
+                int left = Math.Min(TO.Width, c.Hidden - i);
+                nint at = (nint)row * c.Hidden + i;
+                TV dh = Lane<TV, TO>.Get(c.Carry + at, left);
+                if (c.OutputGradient != null)
+                    dh = TO.Add(dh, Lane<TV, TO>.Get(c.OutputGradient + at, left));
+                float* dg = c.GateGradients + (nint)row * c.GateGradientStride + i;
+                switch (c.Kind)
+                {
+                    case RecurrentKind.Lstm:
+                        BackwardLstm(c, row, i, left, dh, dg);
+                        break;
+                    case RecurrentKind.Gru:
+                        BackwardGru(c, row, i, left, dh, dg);
+                        break;
+                    case RecurrentKind.Tanh:
+                    {
+                        TV y = Lane<TV, TO>.Get(c.Gates + at, left);
+                        Lane<TV, TO>.Put(dg, TO.Mul(dh, Fnma(y, y, One)), left);
+                        break;
+                    }
+                    default:
+                    {
+                        TV y = Lane<TV, TO>.Get(c.Gates + at, left);
+                        Lane<TV, TO>.Put(dg, TO.Select(TO.Greater(y, TO.Zero), dh, TO.Zero), left);
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void ForwardLstm(in CellRows c, int row, int i, int left)
+    {
+        int h = c.Hidden;
+        float* g = c.Gates + (nint)row * c.GateWidth + i;
+        nint at = (nint)row * h + i;
+        TV input = VectorMath<TV, TO>.Sigmoid(Lane<TV, TO>.Get(g, left));
+        TV forget = VectorMath<TV, TO>.Sigmoid(Lane<TV, TO>.Get(g + h, left));
+        TV candidate = VectorMath<TV, TO>.Tanh(Lane<TV, TO>.Get(g + 2 * h, left));
+        TV output = VectorMath<TV, TO>.Sigmoid(Lane<TV, TO>.Get(g + 3 * h, left));
+        TV previous =
+            c.PreviousCell == null ? TO.Zero : Lane<TV, TO>.Get(c.PreviousCell + at, left);
+        TV cell = TO.Fma(forget, previous, TO.Mul(input, candidate));
+        Lane<TV, TO>.Put(g, input, left);
+        Lane<TV, TO>.Put(g + h, forget, left);
+        Lane<TV, TO>.Put(g + 2 * h, candidate, left);
+        Lane<TV, TO>.Put(g + 3 * h, output, left);
+        Lane<TV, TO>.Put(c.Cell + at, cell, left);
+        Lane<TV, TO>.Put(c.Output + at, TO.Mul(output, VectorMath<TV, TO>.Tanh(cell)), left);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void BackwardLstm(in CellRows c, int row, int i, int left, TV dh, float* dg)
+    {
+        int h = c.Hidden;
+        float* g = c.Gates + (nint)row * c.GateWidth + i;
+        nint at = (nint)row * h + i;
+        TV input = Lane<TV, TO>.Get(g, left);
+        TV forget = Lane<TV, TO>.Get(g + h, left);
+        TV candidate = Lane<TV, TO>.Get(g + 2 * h, left);
+        TV output = Lane<TV, TO>.Get(g + 3 * h, left);
+        TV previous =
+            c.PreviousCell == null ? TO.Zero : Lane<TV, TO>.Get(c.PreviousCell + at, left);
+        TV squashed = VectorMath<TV, TO>.Tanh(Lane<TV, TO>.Get(c.Cell + at, left));
+        TV dc = TO.Fma(
+            TO.Mul(dh, output),
+            Fnma(squashed, squashed, One),
+            Lane<TV, TO>.Get(c.CellCarry + at, left)
+        );
+        Lane<TV, TO>.Put(dg, TO.Mul(TO.Mul(dc, candidate), SigmoidSlope(input)), left);
+        Lane<TV, TO>.Put(dg + h, TO.Mul(TO.Mul(dc, previous), SigmoidSlope(forget)), left);
+        Lane<TV, TO>.Put(
+            dg + 2 * h,
+            TO.Mul(TO.Mul(dc, input), Fnma(candidate, candidate, One)),
+            left
+        );
+        Lane<TV, TO>.Put(dg + 3 * h, TO.Mul(TO.Mul(dh, squashed), SigmoidSlope(output)), left);
+        Lane<TV, TO>.Put(c.CellCarry + at, TO.Mul(dc, forget), left);
+    }
+
+    // Gates: n, r, z and W_hn h + b_hn.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void ForwardGru(in CellRows c, int row, int i, int left)
+    {
+        int h = c.Hidden;
+        float* g = c.Gates + (nint)row * c.GateWidth + i;
+        nint at = (nint)row * h + i;
+        TV reset = VectorMath<TV, TO>.Sigmoid(Lane<TV, TO>.Get(g + h, left));
+        TV update = VectorMath<TV, TO>.Sigmoid(Lane<TV, TO>.Get(g + 2 * h, left));
+        TV candidate = VectorMath<TV, TO>.Tanh(
+            TO.Fma(reset, Lane<TV, TO>.Get(g + 3 * h, left), Lane<TV, TO>.Get(g, left))
+        );
+        TV previous =
+            c.PreviousOutput == null ? TO.Zero : Lane<TV, TO>.Get(c.PreviousOutput + at, left);
+        Lane<TV, TO>.Put(g, candidate, left);
+        Lane<TV, TO>.Put(g + h, reset, left);
+        Lane<TV, TO>.Put(g + 2 * h, update, left);
+        Lane<TV, TO>.Put(
+            c.Output + at,
+            TO.Fma(update, TO.Sub(previous, candidate), candidate),
+            left
+        );
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void BackwardGru(in CellRows c, int row, int i, int left, TV dh, float* dg)
+    {
+        int h = c.Hidden;
+        float* g = c.Gates + (nint)row * c.GateWidth + i;
+        nint at = (nint)row * h + i;
+        TV candidate = Lane<TV, TO>.Get(g, left);
+        TV reset = Lane<TV, TO>.Get(g + h, left);
+        TV update = Lane<TV, TO>.Get(g + 2 * h, left);
+        TV previous =
+            c.PreviousOutput == null ? TO.Zero : Lane<TV, TO>.Get(c.PreviousOutput + at, left);
+        TV dn = TO.Mul(TO.Mul(dh, TO.Sub(One, update)), Fnma(candidate, candidate, One));
+        TV dz = TO.Mul(TO.Mul(dh, TO.Sub(previous, candidate)), SigmoidSlope(update));
+        TV dr = TO.Mul(TO.Mul(dn, Lane<TV, TO>.Get(g + 3 * h, left)), SigmoidSlope(reset));
+        Lane<TV, TO>.Put(dg, dn, left);
+        Lane<TV, TO>.Put(dg + h, dr, left);
+        Lane<TV, TO>.Put(dg + 2 * h, dz, left);
+        Lane<TV, TO>.Put(dg + 3 * h, TO.Mul(dn, reset), left);
+        Lane<TV, TO>.Put(c.Carry + at, TO.Mul(dh, update), left);
+    }
+
+    // c - a b
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TV Fnma(TV a, TV b, TV c) => TO.Fma(TO.Sub(TO.Zero, a), b, c);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TV SigmoidSlope(TV s) => Fnma(s, s, s);
+}

@@ -1,0 +1,220 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Sequor.Layers.Cpu;
+
+/// <summary>
+/// C[m, n] = start + sum over taps and depth of A * B, for a panel of at most <see cref="MaxWidth"/> columns.
+/// <para>A is read in place through strides (row-major, transposed, or several shifted copies of one
+/// matrix: the taps). B is a panel of [taps * depth] rows, padded to its width. The start values are zero, a bias
+/// row (stride 0) or C itself. Each element's sum runs over taps, then depth, in order, whatever the
+/// number of rows: a result does not depend on how rows are split.</para>
+/// </summary>
+internal unsafe partial struct Tile
+{
+    /// <summary>Elements of A between two rows of C.</summary>
+    public nint RowStride;
+
+    /// <summary>Elements of A between two steps of depth.</summary>
+    public nint DepthStride;
+
+    /// <summary>Elements of A between two taps.</summary>
+    public nint TapStride;
+    public int Depth;
+    public int Taps;
+
+    /// <summary>Elements of B between two steps of depth: a packed panel's width, or a row of an unpacked matrix.</summary>
+    public nint PanelStride;
+
+    /// <summary>Elements between two rows of start values; 0 repeats one row.</summary>
+    public nint InitStride;
+
+    /// <summary>Elements between two rows of C.</summary>
+    public nint OutputStride;
+
+    /// <summary>Store max(value, 0).</summary>
+    public bool Relu;
+
+    /// <summary>The widest panel for vectors of this many lanes.</summary>
+    public static int MaxWidth(int lanes) => 2 * Math.Min(Math.Max(lanes, 4), 16);
+
+    /// <summary>Columns of the panel that starts with <paramref name="left"/> columns to go, padding included.</summary>
+    public static int PanelWidth(int left, int lanes) =>
+        lanes switch
+        {
+            16 => left > 24 ? 32
+            : left > 16 ? 24
+            : left > 8 ? 16
+            : 8,
+            8 => left > 12 ? 16
+            : left > 8 ? 12
+            : 8,
+            _ => 8,
+        };
+
+    /// <summary>
+    /// Computes <paramref name="rows"/> rows of one panel. <paramref name="init"/> may be null (zero).
+    /// </summary>
+    public readonly void Run(
+        int lanes,
+        int width,
+        int rows,
+        float* a,
+        float* b,
+        float* init,
+        float* c,
+        int columns
+    )
+    {
+        if (columns < width)
+        {
+            RunNarrow(lanes, width, rows, a, b, init, c, columns);
+            return;
+        }
+        // Eight rows of two vectors need 18 registers: more than AVX2 has.
+        bool eight = lanes != 8;
+        while (rows > 0)
+        {
+            int done =
+                rows >= 8 && eight ? 8
+                : rows >= 4 ? 4
+                : rows >= 2 ? 2
+                : 1;
+            switch (width)
+            {
+                case 32:
+                    Pair<Vector512<float>, Lanes512, Vector512<float>, Lanes512>(
+                        done,
+                        a,
+                        b,
+                        init,
+                        c
+                    );
+                    break;
+                case 24:
+                    Triple<Vector256<float>, Lanes256>(done, a, b, init, c);
+                    break;
+                case 16:
+                    Pair<Vector256<float>, Lanes256, Vector256<float>, Lanes256>(
+                        done,
+                        a,
+                        b,
+                        init,
+                        c
+                    );
+                    break;
+                case 12:
+                    Pair<Vector256<float>, Lanes256, Vector128<float>, Lanes128>(
+                        done,
+                        a,
+                        b,
+                        init,
+                        c
+                    );
+                    break;
+                default:
+                    Pair<Vector128<float>, Lanes128, Vector128<float>, Lanes128>(
+                        done,
+                        a,
+                        b,
+                        init,
+                        c
+                    );
+                    break;
+            }
+            rows -= done;
+            a += done * RowStride;
+            c += done * OutputStride;
+            if (init != null)
+                init += done * InitStride;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly void Pair<T0, O0, T1, O1>(int rows, float* a, float* b, float* init, float* c)
+        where T0 : struct
+        where O0 : struct, ILanes<T0>
+        where T1 : struct
+        where O1 : struct, ILanes<T1>
+    {
+        switch (rows)
+        {
+            case 8:
+                Rows8<T0, O0, T1, O1>(this, a, b, init, c);
+                break;
+            case 4:
+                Rows4<T0, O0, T1, O1>(this, a, b, init, c);
+                break;
+            case 2:
+                Rows2<T0, O0, T1, O1>(this, a, b, init, c);
+                break;
+            default:
+                Rows1<T0, O0, T1, O1>(this, a, b, init, c);
+                break;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly void Triple<T0, O0>(int rows, float* a, float* b, float* init, float* c)
+        where T0 : struct
+        where O0 : struct, ILanes<T0>
+    {
+        switch (rows)
+        {
+            case 8:
+                Rows8Triple<T0, O0>(this, a, b, init, c);
+                break;
+            case 4:
+                Rows4Triple<T0, O0>(this, a, b, init, c);
+                break;
+            case 2:
+                Rows2Triple<T0, O0>(this, a, b, init, c);
+                break;
+            default:
+                Rows1Triple<T0, O0>(this, a, b, init, c);
+                break;
+        }
+    }
+
+    // The unrolled loops write whole panels and call nothing, or the JIT keeps no sum in a register:
+    // a panel that C does not fill goes through a block of its own.
+    private readonly void RunNarrow(
+        int lanes,
+        int width,
+        int rows,
+        float* a,
+        float* b,
+        float* init,
+        float* c,
+        int columns
+    )
+    {
+        const int Height = 8;
+        float* block = stackalloc float[Height * width];
+        new Span<float>(block, Height * width).Clear();
+        Tile tile = this;
+        tile.OutputStride = width;
+        tile.InitStride = width;
+        for (int row = 0; row < rows; row += Height)
+        {
+            int count = Math.Min(Height, rows - row);
+            for (int r = 0; init != null && r < count; r++)
+                Copy(init + (row + r) * InitStride, block + r * width, columns);
+            tile.Run(
+                lanes,
+                width,
+                count,
+                a + row * RowStride,
+                b,
+                init == null ? null : block,
+                block,
+                width
+            );
+            for (int r = 0; r < count; r++)
+                Copy(block + r * width, c + (row + r) * OutputStride, columns);
+        }
+    }
+
+    private static void Copy(float* from, float* to, int count) =>
+        new ReadOnlySpan<float>(from, count).CopyTo(new Span<float>(to, count));
+}

@@ -1,0 +1,140 @@
+namespace Sequor.Layers;
+
+/// <summary>What a plan can do.</summary>
+public enum Mode
+{
+    /// <summary>Forward and backward; dropout acts.</summary>
+    Training,
+
+    /// <summary>Forward only, with no memory for more; no dropout.</summary>
+    Evaluation,
+}
+
+/// <summary>
+/// A model or a part of one: owns parameters and says what it computes. It runs through plans, which own everything
+/// else; plans of one model share its parameters.
+/// </summary>
+/// <remarks>A layer's own parameters come into being on the backend of its first plan.</remarks>
+public abstract class Layer : IDisposable
+{
+    private ParameterStore? _store;
+
+    private protected Layer() { }
+
+    /// <summary>Channels of the input.</summary>
+    public abstract int InputSize { get; }
+
+    /// <summary>Channels of the output.</summary>
+    public abstract int OutputSize { get; }
+
+    /// <summary>The layers that this one is made of, with their names; none for a basic layer.</summary>
+    public virtual IReadOnlyList<(string Name, Layer Layer)> Children => [];
+
+    /// <summary>This layer's own parameters, without those of its children.</summary>
+    public virtual IReadOnlyList<Parameter> Parameters => [];
+
+    /// <summary>All parameters, those of children included, in a fixed order.</summary>
+    public IEnumerable<NamedParameter> NamedParameters()
+    {
+        foreach (Parameter parameter in Parameters)
+            yield return new NamedParameter(parameter.Name, parameter);
+        foreach ((string name, Layer child) in Children)
+        {
+            foreach (NamedParameter inner in child.NamedParameters())
+                yield return inner with
+                {
+                    Name = $"{name}.{inner.Name}",
+                };
+        }
+    }
+
+    /// <summary>Number of trained values, those of children included.</summary>
+    public long ParameterCount => NamedParameters().Sum(p => p.Parameter.Shape.Count);
+
+    /// <summary>Where the parameters are, or null before the first plan.</summary>
+    internal ParameterStore? Store => _store;
+
+    /// <summary>Where this layer wants its own parameters; null packs them one after the other.</summary>
+    internal virtual ParameterLayout? LayoutOn(Backend backend) => null;
+
+    /// <summary>Takes what the layer needs from the builder and prepares its operations.</summary>
+    /// <param name="builder">Memory, gradients, random numbers and the plan's limits.</param>
+    /// <param name="input">The largest input, [T, B, C].</param>
+    /// <param name="output">The largest output, [T, B, C], where T is 1 after pooling.</param>
+    internal abstract LayerPlan CreatePlan(PlanBuilder builder, Shape input, out Shape output);
+
+    /// <summary>Puts the parameters on a backend with values drawn from a seed.</summary>
+    /// <param name="backend">Where they live from now on.</param>
+    /// <param name="seed">The same seed gives the same values on every backend.</param>
+    /// <exception cref="InvalidOperationException">The model lives on another backend already.</exception>
+    public void Initialize(Backend backend, ulong seed = 1)
+    {
+        ArgumentNullException.ThrowIfNull(backend);
+        if (_store is { } store && store.Backend != backend)
+            throw new InvalidOperationException("The model's parameters live on another backend.");
+        _store ??= new ParameterStore(backend, this);
+        _store.Initialize(seed);
+    }
+
+    /// <summary>Allocates and prepares everything that running this model takes, once.</summary>
+    /// <param name="backend">Where to run.</param>
+    /// <param name="maxLength">Largest T that will be given.</param>
+    /// <param name="maxBatch">Largest B that will be given.</param>
+    /// <param name="mode">Training or evaluation.</param>
+    /// <param name="inputGradient">Compute the gradient by the input as well.</param>
+    /// <param name="seed">Seed of dropout, and of the parameters where they do not exist yet.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A limit is below 1.</exception>
+    /// <exception cref="InvalidOperationException">The model lives on another backend.</exception>
+    /// <exception cref="DeviceMemoryException">The plan does not fit in memory.</exception>
+    public Plan Plan(
+        Backend backend,
+        int maxLength,
+        int maxBatch,
+        Mode mode,
+        bool inputGradient = false,
+        ulong seed = 1
+    )
+    {
+        ArgumentNullException.ThrowIfNull(backend);
+        ArgumentOutOfRangeException.ThrowIfLessThan(maxLength, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(maxBatch, 1);
+        if (_store is null)
+            Initialize(backend, seed);
+        else if (_store.Backend != backend)
+            throw new InvalidOperationException("The model's parameters live on another backend.");
+        return new Plan(this, backend, maxLength, maxBatch, mode, inputGradient, seed);
+    }
+
+    /// <summary>Frees the parameters. Plans must be disposed before.</summary>
+    public void Dispose()
+    {
+        _store?.Dispose();
+        _store = null;
+        GC.SuppressFinalize(this);
+    }
+
+    private protected static int RequirePositive(
+        int value,
+        [System.Runtime.CompilerServices.CallerArgumentExpression(nameof(value))]
+            string? name = null
+    )
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(value, 1, name);
+        return value;
+    }
+
+    private protected static float RequireProbability(
+        float value,
+        [System.Runtime.CompilerServices.CallerArgumentExpression(nameof(value))]
+            string? name = null
+    )
+    {
+        if (!(value >= 0f && value < 1f))
+            throw new ArgumentOutOfRangeException(
+                name,
+                value,
+                "A dropout probability must be at least 0 and below 1."
+            );
+        return value;
+    }
+}

@@ -1,0 +1,212 @@
+namespace Sequor.Layers;
+
+/// <summary>A layer prepared for its largest shape, with its share of a plan's memory.</summary>
+internal abstract class LayerPlan : IDisposable
+{
+    /// <summary>The output for an input [T, B, C] within the plan's limits; in memory of the plan.</summary>
+    public abstract Tensor Forward(Tensor x);
+
+    /// <summary>
+    /// Adds to the parameters' gradients and returns the gradient by the input, empty where the plan does without.
+    /// </summary>
+    /// <param name="dy">
+    /// Gradient by the output. Where it has fewer steps than the output, it is that of the last ones, and the others'
+    /// is zero. It may be overwritten.
+    /// </param>
+    public abstract Tensor Backward(Tensor dy);
+
+    public virtual void Dispose() { }
+}
+
+/// <summary>A tensor that the plan places once all layers have said what they need.</summary>
+internal sealed class Slot
+{
+    private readonly Shape _shape;
+    private Tensor _tensor;
+
+    public Slot(Shape shape) => _shape = shape;
+
+    public long Count => _shape.Count;
+
+    public void Place(Storage storage, long offset) =>
+        _tensor = new Tensor(storage, offset, _shape);
+
+    /// <summary>All of it.</summary>
+    public Tensor All => _tensor;
+
+    /// <summary>The part for T steps of B sequences.</summary>
+    public Tensor For(int steps, int batch) =>
+        _tensor.View(new Shape(steps, batch, _shape.Columns));
+}
+
+/// <summary>What a layer takes its memory and its place in the plan from.</summary>
+internal sealed class PlanBuilder(
+    Backend backend,
+    ParameterStore parameters,
+    int maxLength,
+    int maxBatch,
+    Mode mode
+)
+{
+    private readonly List<(Slot Slot, int Place)> _flows = [];
+    private readonly List<(Slot Slot, long Offset)> _scratches = [];
+    private readonly List<(Slot Slot, MemoryCategory Category)> _kept = [];
+    private readonly List<Storage> _storages = [];
+    private readonly long[] _flowCounts = new long[2];
+    private long _workspaceCount;
+    private long _layerOffset;
+    private int _lastOutput = 1;
+    private int _streams;
+    private Storage? _gradients;
+
+    public Backend Backend => backend;
+    public int MaxLength => maxLength;
+    public int MaxBatch => maxBatch;
+    public bool Training => mode == Mode.Training;
+
+    /// <summary>Whether the layer being planned must return the gradient by its input.</summary>
+    public bool InputGradient { get; set; }
+
+    public RandomStream? Random { get; private set; }
+
+    public void UseRandom(ulong seed) => Random = backend.CreateRandom(seed);
+
+    /// <summary>A stream number of its own for each place that draws random numbers.</summary>
+    public int NextStream() => _streams++;
+
+    public Tensor Value(Parameter parameter) => parameters.View(parameter);
+
+    /// <summary>A parameter's gradient; empty in evaluation.</summary>
+    public Tensor Gradient(Parameter parameter)
+    {
+        if (!Training)
+            return default;
+        return ParameterStore.View(GradientStorage(), parameter);
+    }
+
+    public Tensor AllGradients => Training ? parameters.Block(GradientStorage()) : default;
+
+    private Storage GradientStorage() =>
+        _gradients ??= Take(Math.Max(parameters.Count, 1), MemoryCategory.Gradients);
+
+    /// <summary>Begins a basic layer: its scratch may lie where that of other layers does.</summary>
+    public void BeginLayer() => _layerOffset = 0;
+
+    /// <summary>A layer's output: kept in training, one of two places in turn in evaluation.</summary>
+    public Slot Output(Shape shape)
+    {
+        if (Training)
+            return Kept(shape, MemoryCategory.Activations);
+        var slot = new Slot(shape);
+        _lastOutput = 1 - _lastOutput;
+        _flows.Add((slot, _lastOutput));
+        _flowCounts[_lastOutput] = Math.Max(_flowCounts[_lastOutput], shape.Count);
+        return slot;
+    }
+
+    /// <summary>What forward leaves for backward: kept in training, scratch in evaluation.</summary>
+    public Slot Keep(Shape shape) =>
+        Training ? Kept(shape, MemoryCategory.Activations) : Scratch(shape);
+
+    /// <summary>A tensor of the plan's own.</summary>
+    public Slot Kept(Shape shape, MemoryCategory category)
+    {
+        var slot = new Slot(shape);
+        _kept.Add((slot, category));
+        return slot;
+    }
+
+    /// <summary>Holds values only within one call of the layer that asked for it.</summary>
+    public Slot Scratch(Shape shape)
+    {
+        var slot = new Slot(shape);
+        _scratches.Add((slot, _layerOffset));
+        _layerOffset += (shape.Count + 15) / 16 * 16;
+        _workspaceCount = Math.Max(_workspaceCount, _layerOffset);
+        return slot;
+    }
+
+    public Slot Scratch(long count) => Scratch(new Shape(checked((int)count)));
+
+    /// <summary>Makes sure that each of the two places where gradients travel holds this many floats.</summary>
+    public void RequireFlow(long count)
+    {
+        _flowCounts[0] = Math.Max(_flowCounts[0], count);
+        _flowCounts[1] = Math.Max(_flowCounts[1], count);
+    }
+
+    /// <summary>Allocates what was asked for. Returns the storages, which the plan owns from then on.</summary>
+    public (IReadOnlyList<Storage> Storages, GradientFlow Flow) Build()
+    {
+        foreach ((Slot slot, MemoryCategory category) in _kept)
+            slot.Place(Take(slot.Count, category), 0);
+        Storage workspace = Take(Math.Max(_workspaceCount, 1), MemoryCategory.Workspace);
+        foreach ((Slot slot, long offset) in _scratches)
+            slot.Place(workspace, offset);
+        var flows = new Storage[2];
+        for (int i = 0; i < 2; i++)
+            flows[i] = Take(Math.Max(_flowCounts[i], 1), MemoryCategory.Workspace);
+        foreach ((Slot slot, int place) in _flows)
+            slot.Place(flows[place], 0);
+        Flow.Place(flows[0], flows[1]);
+        return (_storages, Flow);
+    }
+
+    /// <summary>Frees what was allocated, when building failed.</summary>
+    public void Abandon()
+    {
+        foreach (Storage storage in _storages)
+            storage.Dispose();
+        Random?.Dispose();
+    }
+
+    /// <summary>Where gradients travel; usable once the plan is built.</summary>
+    public GradientFlow Flow { get; } = new();
+
+    private Storage Take(long count, MemoryCategory category)
+    {
+        Storage storage = backend.Allocate(count, category);
+        _storages.Add(storage);
+        return storage;
+    }
+}
+
+/// <summary>Two places that gradients between layers move to and fro in.</summary>
+internal sealed class GradientFlow
+{
+    private Storage? _first;
+    private Storage? _second;
+
+    public void Place(Storage first, Storage second)
+    {
+        _first = first;
+        _second = second;
+    }
+
+    /// <summary>The place in which the given gradient is not.</summary>
+    public Tensor Other(Tensor dy, Shape shape)
+    {
+        Storage other = ReferenceEquals(dy.Storage, _first) ? _second! : _first!;
+        return new Tensor(other, 0, shape);
+    }
+
+    /// <summary>Whether the given gradient lies in one of the two, so that a layer may write dx over it.</summary>
+    public bool Owns(Tensor dy) =>
+        ReferenceEquals(dy.Storage, _first) || ReferenceEquals(dy.Storage, _second);
+
+    /// <summary>
+    /// A gradient of <paramref name="steps"/> steps in a place of the flow: the given one if it is that already, else a copy
+    /// with zeros before it.
+    /// </summary>
+    public Tensor Whole(Tensor dy, int steps)
+    {
+        if (dy.Shape.First == steps && Owns(dy))
+            return dy;
+        var shape = new Shape(steps, dy.Shape[1], dy.Shape[2]);
+        Tensor whole = Other(dy, shape);
+        int first = steps - dy.Shape.First;
+        dy.Backend.Fill(whole.Slice(0, first), 0f);
+        dy.Backend.Copy(dy, whole.Slice(first, dy.Shape.First));
+        return whole;
+    }
+}

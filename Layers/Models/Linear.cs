@@ -1,0 +1,115 @@
+namespace Sequor.Layers;
+
+/// <summary>y = x W' + b at every step. W [out, in], b [out]; begins uniform in ±1/sqrt(in), as torch.nn.Linear.</summary>
+public sealed class Linear : Layer
+{
+    private readonly Parameter _weight;
+    private readonly Parameter _bias;
+
+    /// <summary>A linear layer.</summary>
+    /// <param name="inputSize">Channels in, at least 1.</param>
+    /// <param name="outputSize">Channels out, at least 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A size is below 1.</exception>
+    public Linear(int inputSize, int outputSize)
+    {
+        InputSize = RequirePositive(inputSize);
+        OutputSize = RequirePositive(outputSize);
+        double bound = 1 / Math.Sqrt(inputSize);
+        _weight = new Parameter(
+            "weight",
+            new Shape(outputSize, inputSize),
+            Parameter.Uniform(bound)
+        );
+        _bias = new Parameter("bias", new Shape(outputSize), Parameter.Uniform(bound));
+        Parameters = [_weight, _bias];
+    }
+
+    /// <inheritdoc/>
+    public override int InputSize { get; }
+
+    /// <inheritdoc/>
+    public override int OutputSize { get; }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Parameter> Parameters { get; }
+
+    internal override LayerPlan CreatePlan(PlanBuilder builder, Shape input, out Shape output)
+    {
+        output = new Shape(input.First, input[1], OutputSize);
+        return new LinearPlan(this, builder, input, output);
+    }
+
+    private sealed class LinearPlan : LayerPlan
+    {
+        private readonly Backend _backend;
+        private readonly GradientFlow _flow;
+        private readonly Slot _output;
+        private readonly Tensor _weight;
+        private readonly Tensor _bias;
+        private readonly Tensor _weightGradient;
+        private readonly Tensor _biasGradient;
+        private readonly bool _inputGradient;
+        private Tensor _x;
+
+        public LinearPlan(Linear layer, PlanBuilder builder, Shape input, Shape output)
+        {
+            _backend = builder.Backend;
+            _flow = builder.Flow;
+            _output = builder.Output(output);
+            _weight = builder.Value(layer._weight);
+            _bias = builder.Value(layer._bias);
+            _weightGradient = builder.Gradient(layer._weight);
+            _biasGradient = builder.Gradient(layer._bias);
+            _inputGradient = builder.InputGradient;
+            if (builder.Training && _inputGradient)
+                builder.RequireFlow(input.Count);
+        }
+
+        public override Tensor Forward(Tensor x)
+        {
+            _x = x;
+            Tensor y = _output.For(x.Shape.First, x.Shape[1]);
+            _backend.MatMul(
+                new MatrixProduct
+                {
+                    A = x,
+                    B = _weight,
+                    TransposeB = true,
+                    C = y,
+                    Bias = _bias,
+                }
+            );
+            return y;
+        }
+
+        public override Tensor Backward(Tensor dy)
+        {
+            // A gradient of the last steps only meets the input's last steps.
+            int steps = dy.Shape.First;
+            Tensor x = _x.Slice(_x.Shape.First - steps, steps);
+            _backend.MatMul(
+                new MatrixProduct
+                {
+                    A = dy,
+                    TransposeA = true,
+                    B = x,
+                    C = _weightGradient,
+                    Accumulate = true,
+                }
+            );
+            _backend.ColumnSum(dy, default, _biasGradient);
+            if (!_inputGradient)
+                return default;
+            Tensor dx = _flow.Other(dy, x.Shape);
+            _backend.MatMul(
+                new MatrixProduct
+                {
+                    A = dy,
+                    B = _weight,
+                    C = dx,
+                }
+            );
+            return dx;
+        }
+    }
+}

@@ -1,0 +1,72 @@
+namespace Sequor.Layers;
+
+/// <summary>Where the eigenvalues of an LRU begin: uniform on a ring, phases uniform up to a largest one.</summary>
+/// <param name="MinRadius">Inner radius, at least 0.</param>
+/// <param name="MaxRadius">Outer radius, above the inner one and below 1.</param>
+/// <param name="MaxPhase">Largest phase in radians, above 0 and at most 2 pi.</param>
+public readonly record struct LruRing(
+    double MinRadius = 0.9,
+    double MaxRadius = 0.999,
+    double MaxPhase = 6.28
+)
+{
+    /// <summary>Radii 0.9 to 0.999, phases up to 6.28.</summary>
+    public LruRing()
+        : this(0.9, 0.999, 6.28) { }
+
+    internal void Validate()
+    {
+        if (!(MinRadius >= 0 && MinRadius < MaxRadius && MaxRadius < 1))
+        {
+            throw new ArgumentException(
+                $"The ring's radii must satisfy 0 <= min < max < 1; they are {MinRadius} and {MaxRadius}."
+            );
+        }
+        if (!(MaxPhase > 0 && MaxPhase <= 2 * Math.PI))
+            throw new ArgumentException(
+                $"The largest phase must be above 0 and at most 2 pi, not {MaxPhase}."
+            );
+    }
+}
+
+/// <summary>
+/// Linear recurrent units as Orvieto et al. (2023) stack them: a linear encoder, then blocks. Pooling and a linear
+/// decoder are layers of their own.
+/// </summary>
+public sealed class Lru : Sequential
+{
+    /// <summary>An LRU network.</summary>
+    /// <param name="inputSize">Channels in, at least 1.</param>
+    /// <param name="modelSize">Channels between blocks, at least 1.</param>
+    /// <param name="stateSize">Complex states of each block, at least 1.</param>
+    /// <param name="blocks">Blocks, at least 1.</param>
+    /// <param name="dropout">At least 0, below 1.</param>
+    /// <param name="ring">Where the eigenvalues begin.</param>
+    /// <exception cref="ArgumentException">A size, the probability or the ring is out of range.</exception>
+    public Lru(
+        int inputSize,
+        int modelSize,
+        int stateSize,
+        int blocks,
+        float dropout = 0f,
+        LruRing? ring = null
+    )
+        : base(Layers(inputSize, modelSize, stateSize, blocks, dropout, ring ?? new LruRing())) { }
+
+    private static Layer[] Layers(
+        int inputSize,
+        int modelSize,
+        int stateSize,
+        int blocks,
+        float dropout,
+        LruRing ring
+    )
+    {
+        RequirePositive(blocks);
+        var layers = new Layer[blocks + 1];
+        layers[0] = new Linear(inputSize, modelSize);
+        for (int i = 1; i <= blocks; i++)
+            layers[i] = new LruBlock(modelSize, stateSize, dropout, ring);
+        return layers;
+    }
+}

@@ -1,0 +1,379 @@
+namespace Sequor.Layers;
+
+/// <summary>
+/// One block: z = norm(x); states h_t = lambda h_{t-1} + exp(gamma_log) B z_t, complex and diagonal;
+/// y = gelu(Re(C h) + D z); x + out1(y) sigmoid(out2(y)), with dropout after the gelu and after the gate.
+/// lambda = exp(-exp(nu_log) + i exp(theta_log)). Source: Orvieto et al. (2023), section 3, and their code, whose gelu is
+/// the tanh form.
+/// </summary>
+public sealed class LruBlock : Layer
+{
+    private readonly LayerNorm _norm;
+    private readonly Parameter _nu;
+    private readonly Parameter _theta;
+    private readonly Parameter _gamma;
+    private readonly Parameter _bReal;
+    private readonly Parameter _bImaginary;
+    private readonly Parameter _cReal;
+    private readonly Parameter _cImaginary;
+    private readonly Parameter _d;
+    private readonly Linear _out;
+
+    /// <summary>A block.</summary>
+    /// <param name="modelSize">Channels in and out, at least 1.</param>
+    /// <param name="stateSize">Complex states, at least 1.</param>
+    /// <param name="dropout">At least 0, below 1.</param>
+    /// <param name="ring">Where the eigenvalues begin.</param>
+    /// <exception cref="ArgumentException">A size, the probability or the ring is out of range.</exception>
+    public LruBlock(int modelSize, int stateSize, float dropout = 0f, LruRing? ring = null)
+    {
+        InputSize = RequirePositive(modelSize);
+        StateSize = RequirePositive(stateSize);
+        DropoutProbability = RequireProbability(dropout);
+        LruRing start = ring ?? new LruRing();
+        start.Validate();
+        var states = new Shape(stateSize);
+        var b = new Shape(stateSize, modelSize);
+        var c = new Shape(modelSize, stateSize);
+        double min = start.MinRadius * start.MinRadius;
+        double max = start.MaxRadius * start.MaxRadius;
+        _nu = new(
+            "nu_log",
+            states,
+            (ref Philox random, Span<float> values, IReadOnlyDictionary<Parameter, float[]> _) =>
+            {
+                foreach (ref float value in values)
+                    value = (float)Math.Log(-0.5 * Math.Log(Draw(ref random) * (max - min) + min));
+            }
+        );
+        _theta = new(
+            "theta_log",
+            states,
+            (ref Philox random, Span<float> values, IReadOnlyDictionary<Parameter, float[]> _) =>
+            {
+                foreach (ref float value in values)
+                    value = (float)Math.Log(start.MaxPhase * Draw(ref random));
+            }
+        );
+        _gamma = new(
+            "gamma_log",
+            states,
+            (ref Philox _, Span<float> values, IReadOnlyDictionary<Parameter, float[]> drawn) =>
+            {
+                for (int i = 0; i < values.Length; i++)
+                    values[i] = (float)(
+                        0.5 * Math.Log(1 - Math.Exp(-2 * Math.Exp(drawn[_nu!][i])))
+                    );
+            }
+        );
+        _bReal = new("B_re", b, Parameter.Normal(1 / Math.Sqrt(2.0 * modelSize)));
+        _bImaginary = new("B_im", b, Parameter.Normal(1 / Math.Sqrt(2.0 * modelSize)));
+        _cReal = new("C_re", c, Parameter.Normal(1 / Math.Sqrt(stateSize)));
+        _cImaginary = new("C_im", c, Parameter.Normal(1 / Math.Sqrt(stateSize)));
+        _d = new("D", new Shape(modelSize), Parameter.Normal(1));
+        Parameters = [_nu, _theta, _gamma, _bReal, _bImaginary, _cReal, _cImaginary, _d];
+        _norm = new LayerNorm(modelSize);
+        _out = new Linear(modelSize, 2 * modelSize);
+        Children = [("norm", _norm), ("out", _out)];
+    }
+
+    // In (0, 1): a logarithm is taken of it.
+    private static double Draw(ref Philox random) => (random.NextBits() + 0.5) / 4294967296.0;
+
+    /// <inheritdoc/>
+    public override int InputSize { get; }
+
+    /// <inheritdoc/>
+    public override int OutputSize => InputSize;
+
+    /// <summary>Complex states.</summary>
+    public int StateSize { get; }
+
+    /// <summary>Probability that a value becomes zero after the gelu and after the gate.</summary>
+    public float DropoutProbability { get; }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Parameter> Parameters { get; }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<(string Name, Layer Layer)> Children { get; }
+
+    internal override LayerPlan CreatePlan(PlanBuilder builder, Shape input, out Shape output)
+    {
+        output = input;
+        return new BlockPlan(this, builder, input);
+    }
+
+    private sealed class BlockPlan : LayerPlan
+    {
+        private readonly Backend _backend;
+        private readonly GradientFlow _flow;
+        private readonly RandomStream? _random;
+        private readonly float _probability;
+        private readonly int _stream;
+        private readonly LayerNormOperation _norm;
+        private readonly DiagonalScanOperation _scan;
+
+        private readonly (Tensor Value, Tensor Gradient) _normWeight;
+        private readonly (Tensor Value, Tensor Gradient) _normBias;
+        private readonly (Tensor Value, Tensor Gradient) _outWeight;
+        private readonly (Tensor Value, Tensor Gradient) _outBias;
+        private readonly (Tensor Value, Tensor Gradient) _d;
+        private readonly LruTensors _values;
+        private readonly LruTensors _gradients;
+
+        // Kept for backward.
+        private readonly Slot _statistics;
+        private readonly Slot _states;
+        private readonly Slot _mixed;
+        private readonly Slot _gates;
+        private readonly Slot _output;
+        private readonly Slot _lambda;
+        private readonly Slot _b;
+        private readonly Slot _c;
+
+        // Scratch.
+        private readonly Slot _normed;
+        private readonly Slot _hidden;
+        private readonly Slot _workspace;
+        private readonly Slot? _stateGradient;
+        private readonly Slot? _lambdaGradient;
+        private readonly Slot? _bGradient;
+        private readonly Slot? _cGradient;
+        private Tensor _x;
+
+        public BlockPlan(LruBlock layer, PlanBuilder builder, Shape input)
+        {
+            _backend = builder.Backend;
+            _flow = builder.Flow;
+            int n = layer.StateSize;
+            int d = layer.InputSize;
+            (int steps, int batch) = (input.First, input[1]);
+            _norm = _backend.PlanLayerNorm(layer._norm.Describe(input));
+            _scan = _backend.PlanDiagonalScan(new DiagonalScanDescriptor(d, n, steps, batch));
+            _normWeight = Both(layer._norm.Weight);
+            _normBias = Both(layer._norm.Bias);
+            _outWeight = Both(layer._out.Parameters[0]);
+            _outBias = Both(layer._out.Parameters[1]);
+            _d = Both(layer._d);
+            _values = Gather(builder.Value);
+            _gradients = Gather(builder.Gradient);
+            _statistics = builder.Keep(new Shape(steps, batch, 2));
+            _states = builder.Keep(new Shape(steps, batch, 2 * n));
+            _mixed = builder.Keep(input);
+            _gates = builder.Keep(new Shape(steps, batch, 2 * d));
+            _lambda = builder.Keep(new Shape(n, 2));
+            _b = builder.Keep(new Shape(2 * n, d));
+            _c = builder.Keep(new Shape(d, 2 * n));
+            _output = builder.Output(input);
+            _normed = builder.Scratch(input);
+            _hidden = builder.Scratch(input);
+            _workspace = builder.Scratch(Math.Max(_norm.WorkspaceCount, _scan.WorkspaceCount));
+            if (!builder.Training)
+                return;
+            _stateGradient = builder.Scratch(new Shape(steps, batch, 2 * n));
+            _lambdaGradient = builder.Scratch(new Shape(n, 2));
+            _bGradient = builder.Scratch(new Shape(2 * n, d));
+            _cGradient = builder.Scratch(new Shape(d, 2 * n));
+            builder.RequireFlow(input.Count);
+            if (layer.DropoutProbability == 0)
+                return;
+            _random = builder.Random;
+            _probability = layer.DropoutProbability;
+            _stream = builder.NextStream();
+            builder.NextStream();
+
+            (Tensor, Tensor) Both(Parameter p) => (builder.Value(p), builder.Gradient(p));
+
+            LruTensors Gather(Func<Parameter, Tensor> of) =>
+                new(
+                    of(layer._nu),
+                    of(layer._theta),
+                    of(layer._gamma),
+                    of(layer._bReal),
+                    of(layer._bImaginary),
+                    of(layer._cReal),
+                    of(layer._cImaginary)
+                );
+        }
+
+        public override Tensor Forward(Tensor x)
+        {
+            (int steps, int batch) = (x.Shape.First, x.Shape[1]);
+            Tensor normed = _normed.For(steps, batch);
+            Tensor states = _states.For(steps, batch);
+            Tensor mixed = _mixed.For(steps, batch);
+            Tensor hidden = _hidden.For(steps, batch);
+            Tensor gates = _gates.For(steps, batch);
+            Tensor y = _output.For(steps, batch);
+            _scan.Prepare(_values, _lambda.All, _b.All, _c.All);
+            _norm.Forward(x, _normWeight.Value, _normBias.Value, normed, _statistics.All, false);
+            Multiply(normed, _b.All, true, states);
+            _scan.Forward(_lambda.All, states, _workspace.All);
+            Multiply(states, _c.All, true, mixed);
+            AddTimesRow(normed, _d.Value, mixed);
+            Gelu(mixed, hidden);
+            Multiply(hidden, _outWeight.Value, true, gates, _outBias.Value);
+            _backend.Pointwise(
+                PointwiseOp.Glu,
+                new PointwiseArguments
+                {
+                    A = _random is null ? x : default,
+                    B = gates,
+                    Out = y,
+                }
+            );
+            if (_random is not null)
+            {
+                _random.Dropout(y, y, _probability, _stream + 1);
+                _backend.Pointwise(
+                    PointwiseOp.Add,
+                    new PointwiseArguments
+                    {
+                        A = x,
+                        B = y,
+                        Out = y,
+                    }
+                );
+            }
+            _x = x;
+            return y;
+        }
+
+        public override Tensor Backward(Tensor dy)
+        {
+            (int steps, int batch) = (_x.Shape.First, _x.Shape[1]);
+            Tensor normed = _normed.For(steps, batch);
+            Tensor states = _states.For(steps, batch);
+            Tensor mixed = _mixed.For(steps, batch);
+            Tensor hidden = _hidden.For(steps, batch);
+            Tensor gates = _gates.For(steps, batch);
+            Tensor stateGradient = _stateGradient!.For(steps, batch);
+            dy = _flow.Whole(dy, steps);
+
+            // The gate: its gradient takes its place.
+            Tensor gated = dy;
+            if (_random is not null)
+            {
+                gated = hidden;
+                _random.Dropout(dy, gated, _probability, _stream + 1);
+            }
+            _backend.Pointwise(
+                PointwiseOp.GluGradient,
+                new PointwiseArguments
+                {
+                    A = gated,
+                    B = gates,
+                    Out = gates,
+                }
+            );
+            Gelu(mixed, hidden);
+            SumProducts(gates, hidden, _outWeight.Gradient, true);
+            _backend.ColumnSum(gates, default, _outBias.Gradient);
+            Multiply(gates, _outWeight.Value, false, hidden);
+            _random?.Dropout(hidden, hidden, _probability, _stream);
+            _backend.Pointwise(
+                PointwiseOp.GeluGradient,
+                new PointwiseArguments
+                {
+                    A = hidden,
+                    B = mixed,
+                    Out = hidden,
+                }
+            );
+
+            // The recurrence.
+            _norm.Forward(_x, _normWeight.Value, _normBias.Value, normed, _statistics.All, true);
+            _backend.ColumnSum(hidden, normed, _d.Gradient);
+            SumProducts(hidden, states, _cGradient!.All, false);
+            Multiply(hidden, _c.All, false, stateGradient);
+            _scan.Backward(
+                _lambda.All,
+                states,
+                stateGradient,
+                _lambdaGradient!.All,
+                _workspace.All
+            );
+            SumProducts(stateGradient, normed, _bGradient!.All, false);
+            Multiply(stateGradient, _b.All, false, normed);
+            AddTimesRow(hidden, _d.Value, normed);
+            _scan.PrepareGradient(
+                _values,
+                _lambda.All,
+                _lambdaGradient.All,
+                _bGradient.All,
+                _cGradient.All,
+                _gradients
+            );
+            _norm.Backward(
+                _x,
+                _normWeight.Value,
+                _statistics.All,
+                normed,
+                dy,
+                true,
+                _normWeight.Gradient,
+                _normBias.Gradient,
+                _workspace.All
+            );
+            return dy;
+        }
+
+        private void Gelu(Tensor mixed, Tensor hidden)
+        {
+            _backend.Pointwise(
+                PointwiseOp.Gelu,
+                new PointwiseArguments { A = mixed, Out = hidden }
+            );
+            _random?.Dropout(hidden, hidden, _probability, _stream);
+        }
+
+        private void Multiply(
+            Tensor a,
+            Tensor b,
+            bool transposeB,
+            Tensor c,
+            Tensor bias = default
+        ) =>
+            _backend.MatMul(
+                new MatrixProduct
+                {
+                    A = a,
+                    B = b,
+                    TransposeB = transposeB,
+                    C = c,
+                    Bias = bias,
+                }
+            );
+
+        private void SumProducts(Tensor a, Tensor b, Tensor c, bool accumulate) =>
+            _backend.MatMul(
+                new MatrixProduct
+                {
+                    A = a,
+                    TransposeA = true,
+                    B = b,
+                    C = c,
+                    Accumulate = accumulate,
+                }
+            );
+
+        private void AddTimesRow(Tensor a, Tensor row, Tensor result) =>
+            _backend.Pointwise(
+                PointwiseOp.AddTimesRow,
+                new PointwiseArguments
+                {
+                    A = a,
+                    Row = row,
+                    Out = result,
+                }
+            );
+
+        public override void Dispose()
+        {
+            _norm.Dispose();
+            _scan.Dispose();
+            base.Dispose();
+        }
+    }
+}

@@ -1,0 +1,87 @@
+namespace Sequor.Layers;
+
+/// <summary>The last step of a sequence: [T, B, C] to [1, B, C].</summary>
+/// <param name="size">Channels, at least 1.</param>
+public sealed class Last(int size) : Layer
+{
+    /// <inheritdoc/>
+    public override int InputSize { get; } = RequirePositive(size);
+
+    /// <inheritdoc/>
+    public override int OutputSize => InputSize;
+
+    internal override LayerPlan CreatePlan(PlanBuilder builder, Shape input, out Shape output)
+    {
+        output = new Shape(1, input[1], input[2]);
+        return new LastPlan();
+    }
+
+    // A view forwards; backwards the gradient passes as it is: shorter than the input, it is that of the last step.
+    private sealed class LastPlan : LayerPlan
+    {
+        public override Tensor Forward(Tensor x) => x.Slice(x.Shape.First - 1, 1);
+
+        public override Tensor Backward(Tensor dy) => dy;
+    }
+}
+
+/// <summary>The average over time of a sequence: [T, B, C] to [1, B, C].</summary>
+/// <param name="size">Channels, at least 1.</param>
+public sealed class Mean(int size) : Layer
+{
+    /// <inheritdoc/>
+    public override int InputSize { get; } = RequirePositive(size);
+
+    /// <inheritdoc/>
+    public override int OutputSize => InputSize;
+
+    internal override LayerPlan CreatePlan(PlanBuilder builder, Shape input, out Shape output)
+    {
+        output = new Shape(1, input[1], input[2]);
+        return new MeanPlan(builder, input, output);
+    }
+
+    private sealed class MeanPlan : LayerPlan
+    {
+        private readonly Backend _backend;
+        private readonly GradientFlow _flow;
+        private readonly Slot _output;
+        private readonly bool _inputGradient;
+        private Shape _input;
+
+        public MeanPlan(PlanBuilder builder, Shape input, Shape output)
+        {
+            _backend = builder.Backend;
+            _flow = builder.Flow;
+            _output = builder.Output(output);
+            _inputGradient = builder.InputGradient;
+            if (builder.Training && _inputGradient)
+                builder.RequireFlow(input.Count);
+        }
+
+        public override Tensor Forward(Tensor x)
+        {
+            _input = x.Shape;
+            Tensor y = _output.For(1, x.Shape[1]);
+            _backend.MeanOverTime(x, y);
+            return y;
+        }
+
+        public override Tensor Backward(Tensor dy)
+        {
+            if (!_inputGradient)
+                return default;
+            Tensor dx = _flow.Other(dy, _input);
+            _backend.Pointwise(
+                PointwiseOp.RepeatRow,
+                new PointwiseArguments
+                {
+                    Row = dy,
+                    Out = dx,
+                    Scale = 1f / _input.First,
+                }
+            );
+            return dx;
+        }
+    }
+}

@@ -1,0 +1,86 @@
+using System.Globalization;
+
+namespace Sequor.Layers;
+
+/// <summary>Layers one after the other.</summary>
+public class Sequential : Layer
+{
+    private readonly (string Name, Layer Layer)[] _children;
+
+    /// <summary>Joins layers; each one's output size must be the next one's input size.</summary>
+    /// <exception cref="ArgumentException">There is no layer, or the sizes of two neighbours differ.</exception>
+    public Sequential(params IReadOnlyList<Layer> layers)
+    {
+        ArgumentNullException.ThrowIfNull(layers);
+        if (layers.Count == 0)
+            throw new ArgumentException("A sequence needs at least one layer.", nameof(layers));
+        for (int i = 1; i < layers.Count; i++)
+        {
+            if (layers[i].InputSize != layers[i - 1].OutputSize)
+            {
+                throw new ArgumentException(
+                    $"Layer {i} takes {layers[i].InputSize} channels, but layer {i - 1} gives {layers[i - 1].OutputSize}.",
+                    nameof(layers)
+                );
+            }
+        }
+        _children =
+        [
+            .. layers.Select((layer, i) => (i.ToString(CultureInfo.InvariantCulture), layer)),
+        ];
+    }
+
+    /// <inheritdoc/>
+    public override int InputSize => _children[0].Layer.InputSize;
+
+    /// <inheritdoc/>
+    public override int OutputSize => _children[^1].Layer.OutputSize;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<(string Name, Layer Layer)> Children => _children;
+
+    internal override LayerPlan CreatePlan(PlanBuilder builder, Shape input, out Shape output)
+    {
+        var plans = new List<LayerPlan>(_children.Length);
+        try
+        {
+            output = input;
+            foreach ((_, Layer child) in _children)
+            {
+                builder.BeginLayer();
+                plans.Add(child.CreatePlan(builder, output, out output));
+                builder.InputGradient = true;
+            }
+        }
+        catch
+        {
+            plans.ForEach(plan => plan.Dispose());
+            throw;
+        }
+        return new SequentialPlan([.. plans]);
+    }
+
+    private sealed class SequentialPlan(LayerPlan[] plans) : LayerPlan
+    {
+        public override Tensor Forward(Tensor x)
+        {
+            foreach (LayerPlan plan in plans)
+                x = plan.Forward(x);
+            return x;
+        }
+
+        public override Tensor Backward(Tensor dy)
+        {
+            for (int i = plans.Length - 1; i >= 0; i--)
+                dy = plans[i].Backward(dy);
+            return dy;
+        }
+
+        public override void Dispose()
+        {
+            foreach (LayerPlan plan in plans)
+                plan.Dispose();
+            base.Dispose();
+        }
+    }
+}

@@ -1,0 +1,52 @@
+namespace Sequor.Layers;
+
+/// <summary>
+/// The temporal convolutional network of Bai, Kolter and Koltun (2018): blocks of two causal convolutions whose dilation
+/// doubles from level to level.
+/// </summary>
+public sealed class Tcn : Sequential
+{
+    /// <summary>A TCN.</summary>
+    /// <param name="inputSize">Channels in, at least 1.</param>
+    /// <param name="widths">Channels of each level; at least one level, at most 30.</param>
+    /// <param name="kernel">Taps of each convolution, at least 1.</param>
+    /// <param name="dropout">Probability of the spatial dropout after each convolution: at least 0, below 1.</param>
+    /// <exception cref="ArgumentException">A size or the probability is out of range.</exception>
+    public Tcn(int inputSize, IReadOnlyList<int> widths, int kernel, float dropout = 0f)
+        : base(Blocks(inputSize, widths, kernel, dropout))
+    {
+        Kernel = kernel;
+        Levels = widths.Count;
+    }
+
+    /// <summary>Taps of each convolution.</summary>
+    public int Kernel { get; }
+
+    /// <summary>Number of blocks.</summary>
+    public int Levels { get; }
+
+    /// <summary>Steps of input that an output can depend on, its own included: 1 + 2 (k - 1) (2^levels - 1).</summary>
+    public long ReceptiveField => 1 + 2L * (Kernel - 1) * ((1L << Levels) - 1);
+
+    private static TcnBlock[] Blocks(
+        int inputSize,
+        IReadOnlyList<int> widths,
+        int kernel,
+        float dropout
+    )
+    {
+        ArgumentNullException.ThrowIfNull(widths);
+        if (widths.Count is < 1 or > 30)
+            throw new ArgumentException(
+                $"A TCN has 1 to 30 levels, not {widths.Count}.",
+                nameof(widths)
+            );
+        var blocks = new TcnBlock[widths.Count];
+        for (int level = 0; level < blocks.Length; level++)
+        {
+            int inputs = level == 0 ? inputSize : widths[level - 1];
+            blocks[level] = new TcnBlock(inputs, widths[level], kernel, 1 << level, dropout);
+        }
+        return blocks;
+    }
+}

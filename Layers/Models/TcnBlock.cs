@@ -1,0 +1,377 @@
+namespace Sequor.Layers;
+
+/// <summary>
+/// A residual block: twice (weight-normed causal convolution, relu, spatial dropout), plus the input, through a 1x1
+/// convolution where widths differ, then relu. Source: Bai et al. (2018), section 3.3.
+/// </summary>
+/// <remarks>
+/// Weights begin normal with deviation 0.01, gains as their norms. Spatial dropout drops whole channels of a sequence.
+/// </remarks>
+public sealed class TcnBlock : Layer
+{
+    private readonly Convolution _first;
+    private readonly Convolution _second;
+    private readonly Parameter? _skipWeight;
+    private readonly Parameter? _skipBias;
+
+    /// <summary>A block.</summary>
+    /// <param name="inputSize">Channels in, at least 1.</param>
+    /// <param name="outputSize">Channels out, at least 1.</param>
+    /// <param name="kernel">Taps, at least 1.</param>
+    /// <param name="dilation">Steps between taps, at least 1.</param>
+    /// <param name="dropout">At least 0, below 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A size or the probability is out of range.</exception>
+    public TcnBlock(int inputSize, int outputSize, int kernel, int dilation, float dropout = 0f)
+    {
+        InputSize = RequirePositive(inputSize);
+        OutputSize = RequirePositive(outputSize);
+        Kernel = RequirePositive(kernel);
+        Dilation = RequirePositive(dilation);
+        DropoutProbability = RequireProbability(dropout);
+        _first = new Convolution("conv1", inputSize, outputSize, kernel);
+        _second = new Convolution("conv2", outputSize, outputSize, kernel);
+        List<Parameter> parameters = [.. _first.Parameters, .. _second.Parameters];
+        if (inputSize != outputSize)
+        {
+            _skipWeight = new(
+                "downsample.weight",
+                new Shape(outputSize, inputSize),
+                Parameter.Normal(0.01)
+            );
+            _skipBias = new(
+                "downsample.bias",
+                new Shape(outputSize),
+                Parameter.Uniform(1 / Math.Sqrt(inputSize))
+            );
+            parameters.AddRange([_skipWeight, _skipBias]);
+        }
+        Parameters = parameters;
+    }
+
+    /// <inheritdoc/>
+    public override int InputSize { get; }
+
+    /// <inheritdoc/>
+    public override int OutputSize { get; }
+
+    /// <summary>Taps.</summary>
+    public int Kernel { get; }
+
+    /// <summary>Steps between taps.</summary>
+    public int Dilation { get; }
+
+    /// <summary>Probability that a channel of a sequence is dropped after each convolution.</summary>
+    public float DropoutProbability { get; }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Parameter> Parameters { get; }
+
+    internal override LayerPlan CreatePlan(PlanBuilder builder, Shape input, out Shape output)
+    {
+        output = new Shape(input.First, input[1], OutputSize);
+        return new BlockPlan(this, builder, input, output);
+    }
+
+    /// <summary>The parameters of a weight-normed convolution: direction v [O, I, k], gain g [O], bias [O].</summary>
+    private sealed class Convolution
+    {
+        public Convolution(string name, int inputs, int outputs, int kernel)
+        {
+            V = new($"{name}.weight_v", new Shape(outputs, inputs, kernel), Parameter.Normal(0.01));
+            G = new(
+                $"{name}.weight_g",
+                new Shape(outputs),
+                (ref Philox _, Span<float> values, IReadOnlyDictionary<Parameter, float[]> drawn) =>
+                {
+                    int size = inputs * kernel;
+                    for (int o = 0; o < outputs; o++)
+                        values[o] = (float)
+                            Math.Sqrt(drawn[V].Skip(o * size).Take(size).Sum(w => (double)w * w));
+                }
+            );
+            Bias = new(
+                $"{name}.bias",
+                new Shape(outputs),
+                Parameter.Uniform(1 / Math.Sqrt((double)inputs * kernel))
+            );
+        }
+
+        public Parameter V { get; }
+        public Parameter G { get; }
+        public Parameter Bias { get; }
+        public IEnumerable<Parameter> Parameters => [V, G, Bias];
+    }
+
+    /// <summary>A convolution in a plan, with its effective weight, which lives from forward to backward.</summary>
+    private sealed class ConvolutionPlan : IDisposable
+    {
+        private readonly Backend _backend;
+        private readonly ConvolutionOperation _operation;
+        private readonly Tensor _v;
+        private readonly Tensor _g;
+        private readonly Tensor _bias;
+        private readonly Tensor _dv;
+        private readonly Tensor _dg;
+        private readonly Tensor _dbias;
+        private readonly Slot _weight;
+        private readonly Slot _norms;
+
+        public ConvolutionPlan(
+            Convolution parameters,
+            PlanBuilder builder,
+            in ConvolutionDescriptor descriptor
+        )
+        {
+            _backend = builder.Backend;
+            _operation = _backend.PlanConvolution(descriptor);
+            (_v, _g, _bias) = (
+                builder.Value(parameters.V),
+                builder.Value(parameters.G),
+                builder.Value(parameters.Bias)
+            );
+            (_dv, _dg, _dbias) = (
+                builder.Gradient(parameters.V),
+                builder.Gradient(parameters.G),
+                builder.Gradient(parameters.Bias)
+            );
+            _weight = builder.Keep(parameters.V.Shape);
+            _norms = builder.Keep(parameters.G.Shape);
+        }
+
+        public long WorkspaceCount => _operation.WorkspaceCount;
+
+        public void Forward(Tensor x, Tensor y, Tensor workspace)
+        {
+            _backend.WeightNorm(_v, _g, _weight.All, _norms.All);
+            _operation.Forward(x, _weight.All, _bias, y, workspace);
+        }
+
+        public void BackwardData(Tensor dy, Tensor dx, bool accumulate, Tensor workspace) =>
+            _operation.BackwardData(dy, _weight.All, dx, accumulate, workspace);
+
+        public void BackwardFilter(Tensor x, Tensor dy, Tensor dw, Tensor workspace)
+        {
+            dw = dw.View(_v.Shape);
+            _operation.BackwardFilter(x, dy, dw, _dbias, workspace);
+            _backend.WeightNormGradient(_v, _g, _norms.All, dw, _dv, _dg);
+        }
+
+        public void Dispose() => _operation.Dispose();
+    }
+
+    private sealed class BlockPlan : LayerPlan
+    {
+        private readonly TcnBlock _layer;
+        private readonly Backend _backend;
+        private readonly GradientFlow _flow;
+        private readonly RandomStream? _random;
+        private readonly ConvolutionPlan _first;
+        private readonly ConvolutionPlan _second;
+        private readonly Slot _inner;
+        private readonly Slot _output;
+        private readonly Slot _bits;
+        private readonly Slot _scratch;
+        private readonly Slot _workspace;
+        private readonly Slot? _weightGradient;
+        private readonly Slot? _firstMask;
+        private readonly Slot? _secondMask;
+        private readonly Tensor _skipWeight;
+        private readonly Tensor _skipBias;
+        private readonly Tensor _skipWeightGradient;
+        private readonly Tensor _skipBiasGradient;
+        private readonly int _stream;
+        private readonly bool _inputGradient;
+        private Tensor _x;
+        private Tensor _y;
+
+        public BlockPlan(TcnBlock layer, PlanBuilder builder, Shape input, Shape output)
+        {
+            _layer = layer;
+            _backend = builder.Backend;
+            _flow = builder.Flow;
+            _inputGradient = builder.InputGradient;
+            _inner = builder.Keep(output);
+            _output = builder.Output(output);
+            _bits = builder.Keep(
+                new Shape(checked((int)PointwiseArguments.BitFloats(output.Count)))
+            );
+            // The skip path's 1x1 product forwards, the inner gradient backwards.
+            _scratch = builder.Scratch(output);
+            _first = new ConvolutionPlan(layer._first, builder, Describe(layer.InputSize, true));
+            _second = new ConvolutionPlan(
+                layer._second,
+                builder,
+                Describe(layer.OutputSize, false)
+            );
+            _workspace = builder.Scratch(Math.Max(_first.WorkspaceCount, _second.WorkspaceCount));
+            if (layer._skipWeight is not null)
+            {
+                _skipWeight = builder.Value(layer._skipWeight);
+                _skipBias = builder.Value(layer._skipBias!);
+                _skipWeightGradient = builder.Gradient(layer._skipWeight);
+                _skipBiasGradient = builder.Gradient(layer._skipBias!);
+            }
+            if (!builder.Training)
+                return;
+            _weightGradient = builder.Scratch(
+                Math.Max(layer._first.V.Shape.Count, layer._second.V.Shape.Count)
+            );
+            builder.RequireFlow(Math.Max(input.Count, output.Count));
+            if (layer.DropoutProbability == 0)
+                return;
+            _random = builder.Random;
+            _stream = builder.NextStream();
+            builder.NextStream();
+            var mask = new Shape(input[1], layer.OutputSize);
+            _firstMask = builder.Keep(mask);
+            _secondMask = builder.Keep(mask);
+
+            ConvolutionDescriptor Describe(int inputs, bool relu) =>
+                new(
+                    inputs,
+                    layer.OutputSize,
+                    layer.Kernel,
+                    layer.Dilation,
+                    input.First,
+                    input[1],
+                    relu
+                );
+        }
+
+        public override Tensor Forward(Tensor x)
+        {
+            (int steps, int batch) = (x.Shape.First, x.Shape[1]);
+            Tensor inner = _inner.For(steps, batch);
+            Tensor y = _output.For(steps, batch);
+            Tensor skip = x;
+            _first.Forward(x, inner, _workspace.All);
+            DropChannels(_firstMask, inner, 0);
+            _second.Forward(inner, y, _workspace.All);
+            DropChannels(_secondMask, y, 1);
+            if (!_skipWeight.IsEmpty)
+            {
+                skip = _scratch.For(steps, batch);
+                _backend.MatMul(
+                    new MatrixProduct
+                    {
+                        A = x,
+                        B = _skipWeight,
+                        TransposeB = true,
+                        C = skip,
+                        Bias = _skipBias,
+                    }
+                );
+            }
+            _backend.Pointwise(
+                PointwiseOp.ResidualRelu,
+                new PointwiseArguments
+                {
+                    A = skip,
+                    Out = y,
+                    Bits = _bits.All,
+                }
+            );
+            (_x, _y) = (x, y);
+            return y;
+        }
+
+        // Dropping a channel before its relu or after it is the same.
+        private void DropChannels(Slot? mask, Tensor values, int which)
+        {
+            if (mask is null)
+                return;
+            Tensor row = mask.All.View(new Shape(values.Shape[1], values.Shape[2]));
+            _random!.Dropout(default, row, _layer.DropoutProbability, _stream + which);
+            TimesMask(row, values);
+        }
+
+        private void TimesMask(Tensor row, Tensor values) =>
+            _backend.Pointwise(
+                PointwiseOp.TimesRow,
+                new PointwiseArguments
+                {
+                    A = values,
+                    Row = row,
+                    Out = values,
+                }
+            );
+
+        private void BackThroughMask(Slot? mask, Tensor gradient)
+        {
+            if (mask is not null)
+                TimesMask(mask.All.View(new Shape(gradient.Shape[1], gradient.Shape[2])), gradient);
+        }
+
+        public override Tensor Backward(Tensor dy)
+        {
+            (int steps, int batch) = (_x.Shape.First, _x.Shape[1]);
+            Tensor inner = _inner.For(steps, batch);
+            Tensor scratch = _scratch.For(steps, batch);
+            Tensor workspace = _workspace.All;
+            Tensor dw = _weightGradient!.All;
+            Tensor outer = _flow.Whole(dy, steps);
+            Tensor other = _flow.Other(outer, _y.Shape);
+            _backend.Pointwise(
+                PointwiseOp.ResidualReluGradient,
+                new PointwiseArguments
+                {
+                    A = outer,
+                    B = _y,
+                    Bits = _bits.All,
+                    Out = other,
+                }
+            );
+            BackThroughMask(_secondMask, other);
+            _second.BackwardFilter(inner, other, dw, workspace);
+            _second.BackwardData(other, scratch, false, workspace);
+            _backend.Pointwise(
+                PointwiseOp.ReluGradient,
+                new PointwiseArguments
+                {
+                    A = scratch,
+                    B = inner,
+                    Out = scratch,
+                }
+            );
+            BackThroughMask(_firstMask, scratch);
+            _first.BackwardFilter(_x, scratch, dw, workspace);
+            Tensor dx = outer;
+            if (!_skipWeight.IsEmpty)
+            {
+                _backend.MatMul(
+                    new MatrixProduct
+                    {
+                        A = outer,
+                        TransposeA = true,
+                        B = _x,
+                        C = _skipWeightGradient,
+                        Accumulate = true,
+                    }
+                );
+                _backend.ColumnSum(outer, default, _skipBiasGradient);
+                if (!_inputGradient)
+                    return default;
+                dx = _flow.Other(outer, _x.Shape);
+                _backend.MatMul(
+                    new MatrixProduct
+                    {
+                        A = outer,
+                        B = _skipWeight,
+                        C = dx,
+                    }
+                );
+            }
+            if (!_inputGradient)
+                return default;
+            _first.BackwardData(scratch, dx, true, workspace);
+            return dx;
+        }
+
+        public override void Dispose()
+        {
+            _first.Dispose();
+            _second.Dispose();
+            base.Dispose();
+        }
+    }
+}

@@ -1,0 +1,217 @@
+namespace Sequor.Layers;
+
+/// <summary>
+/// Changes a plan's parameters by their gradients, all in one operation. Learning rate and step count live where the step
+/// runs. A step whose gradients' norm is not finite changes nothing and is counted in <see cref="SkippedSteps"/>.
+/// </summary>
+public abstract class Optimizer : IDisposable
+{
+    private readonly Storage _state;
+    private readonly Storage?[] _moments;
+    private float _learningRate;
+
+    private protected Optimizer(Plan plan, float learningRate, int moments)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        if (plan.Mode != Mode.Training)
+            throw new ArgumentException(
+                "An optimizer needs a plan made for Mode.Training.",
+                nameof(plan)
+            );
+        Plan = plan;
+        _state = plan.Backend.Allocate(OptimizerUpdate.StateLength, MemoryCategory.Optimizer);
+        plan.Backend.Fill(State, 0f);
+        _moments = new Storage[moments];
+        for (int i = 0; i < moments; i++)
+        {
+            _moments[i] = plan.Backend.Allocate(plan.Parameters.Count, MemoryCategory.Optimizer);
+            plan.Backend.Fill(Moment(i), 0f);
+        }
+        LearningRate = learningRate;
+    }
+
+    /// <summary>The plan whose parameters change.</summary>
+    public Plan Plan { get; }
+
+    /// <summary>The rate of the next steps; a finite number of at least 0.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The rate is negative or not finite.</exception>
+    public float LearningRate
+    {
+        get => _learningRate;
+        set
+        {
+            if (!(value >= 0 && float.IsFinite(value)))
+                throw new ArgumentOutOfRangeException(
+                    nameof(value),
+                    value,
+                    "A learning rate must be finite and at least 0."
+                );
+            _learningRate = value;
+            State.Slice(OptimizerUpdate.LearningRate, 1).Write([value]);
+        }
+    }
+
+    /// <summary>Steps skipped because of a gradient norm that is not finite; reading it waits for the device.</summary>
+    public int SkippedSteps => (int)ReadState(OptimizerUpdate.Skipped);
+
+    /// <summary>Norm of all gradients at the last step, before clipping; reading it waits for the device.</summary>
+    public float GradientNorm => ReadState(OptimizerUpdate.Norm);
+
+    internal Tensor State => new(_state, 0, new Shape(OptimizerUpdate.StateLength));
+
+    /// <summary>The rule's name in checkpoints: sgd, rmsprop or adam.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>What the state of each parameter is called in checkpoints.</summary>
+    internal abstract IReadOnlyList<string> MomentNames { get; }
+
+    internal Tensor Moment(int index) => Plan.Store.Block(_moments[index]!);
+
+    /// <summary>The state of one parameter.</summary>
+    internal Tensor Moment(int index, Parameter parameter) =>
+        ParameterStore.View(_moments[index]!, parameter);
+
+    private protected Tensor MomentOrNone(int index) =>
+        index < _moments.Length ? Moment(index) : default;
+
+    /// <summary>Changes the parameters.</summary>
+    /// <param name="clip">Largest norm of all gradients together; they are scaled down to it.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The norm is not above 0.</exception>
+    public void Step(float clip = float.PositiveInfinity)
+    {
+        if (!(clip > 0))
+            throw new ArgumentOutOfRangeException(
+                nameof(clip),
+                clip,
+                "The largest norm must be above 0."
+            );
+        Plan.Backend.Optimize(Update(clip));
+    }
+
+    internal abstract OptimizerUpdate Update(float clip);
+
+    private float ReadState(int index)
+    {
+        Span<float> state = stackalloc float[OptimizerUpdate.StateLength];
+        State.Read(state);
+        return state[index];
+    }
+
+    private protected static float RequireFraction(
+        float value,
+        [System.Runtime.CompilerServices.CallerArgumentExpression(nameof(value))]
+            string? name = null
+    )
+    {
+        if (!(value >= 0 && value < 1))
+            throw new ArgumentOutOfRangeException(name, value, "Must be at least 0 and below 1.");
+        return value;
+    }
+
+    /// <summary>Frees the optimizer's state.</summary>
+    public void Dispose()
+    {
+        _state.Dispose();
+        foreach (Storage? moment in _moments)
+            moment?.Dispose();
+        GC.SuppressFinalize(this);
+    }
+}
+
+/// <summary>Stochastic gradient descent, with momentum where it is above 0: m = momentum m + g, p -= rate m.</summary>
+/// <param name="plan">A training plan.</param>
+/// <param name="learningRate">Finite, at least 0.</param>
+/// <param name="momentum">At least 0, below 1.</param>
+public sealed class Sgd(Plan plan, float learningRate, float momentum = 0f)
+    : Optimizer(plan, learningRate, momentum > 0 ? 1 : 0)
+{
+    private readonly float _momentum = RequireFraction(momentum);
+
+    /// <inheritdoc/>
+    public override string Name => "sgd";
+
+    internal override IReadOnlyList<string> MomentNames => _momentum > 0 ? ["momentum"] : [];
+
+    internal override OptimizerUpdate Update(float clip) =>
+        new()
+        {
+            Rule = OptimizerRule.Sgd,
+            Parameters = Plan.Parameters,
+            Gradients = Plan.Gradients,
+            First = MomentOrNone(0),
+            State = State,
+            Clip = clip,
+            Beta1 = _momentum,
+        };
+}
+
+/// <summary>RMSProp: v = a v + (1 - a) g^2, p -= rate g / (sqrt(v) + epsilon).</summary>
+/// <param name="plan">A training plan.</param>
+/// <param name="learningRate">Finite, at least 0.</param>
+/// <param name="smoothing">a: at least 0, below 1.</param>
+/// <param name="epsilon">Above 0.</param>
+public sealed class RmsProp(
+    Plan plan,
+    float learningRate,
+    float smoothing = 0.99f,
+    float epsilon = 1e-8f
+) : Optimizer(plan, learningRate, 1)
+{
+    private readonly float _smoothing = RequireFraction(smoothing);
+
+    /// <inheritdoc/>
+    public override string Name => "rmsprop";
+
+    internal override IReadOnlyList<string> MomentNames => ["mean_square"];
+
+    internal override OptimizerUpdate Update(float clip) =>
+        new()
+        {
+            Rule = OptimizerRule.RmsProp,
+            Parameters = Plan.Parameters,
+            Gradients = Plan.Gradients,
+            First = Moment(0),
+            State = State,
+            Clip = clip,
+            Beta1 = _smoothing,
+            Epsilon = epsilon,
+        };
+}
+
+/// <summary>Adam with bias correction, as PyTorch: p -= rate m' / (sqrt(v') + epsilon).</summary>
+/// <param name="plan">A training plan.</param>
+/// <param name="learningRate">Finite, at least 0.</param>
+/// <param name="beta1">Smoothing of the mean: at least 0, below 1.</param>
+/// <param name="beta2">Smoothing of the mean square: at least 0, below 1.</param>
+/// <param name="epsilon">Above 0.</param>
+public sealed class Adam(
+    Plan plan,
+    float learningRate,
+    float beta1 = 0.9f,
+    float beta2 = 0.999f,
+    float epsilon = 1e-8f
+) : Optimizer(plan, learningRate, 2)
+{
+    private readonly float _beta1 = RequireFraction(beta1);
+    private readonly float _beta2 = RequireFraction(beta2);
+
+    /// <inheritdoc/>
+    public override string Name => "adam";
+
+    internal override IReadOnlyList<string> MomentNames => ["mean", "mean_square"];
+
+    internal override OptimizerUpdate Update(float clip) =>
+        new()
+        {
+            Rule = OptimizerRule.Adam,
+            Parameters = Plan.Parameters,
+            Gradients = Plan.Gradients,
+            First = Moment(0),
+            Second = Moment(1),
+            State = State,
+            Clip = clip,
+            Beta1 = _beta1,
+            Beta2 = _beta2,
+            Epsilon = epsilon,
+        };
+}

@@ -1,0 +1,23 @@
+namespace Sequor.Layers;
+
+/// <summary>What a block of memory is for.</summary>
+public enum MemoryCategory
+{
+    /// <summary>A model's weights.</summary>
+    Parameters,
+
+    /// <summary>Gradients of the weights.</summary>
+    Gradients,
+
+    /// <summary>An optimizer's state.</summary>
+    Optimizer,
+
+    /// <summary>What the forward pass keeps for the backward pass, outputs included.</summary>
+    Activations,
+
+    /// <summary>Scratch that holds nothing between two operations or two layers.</summary>
+    Workspace,
+
+    /// <summary>Inputs, targets and losses.</summary>
+    InputOutput,
+}

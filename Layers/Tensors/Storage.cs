@@ -1,0 +1,55 @@
+namespace Sequor.Layers;
+
+/// <summary>
+/// A block of floats in a backend's memory. Owned blocks are freed on disposal; wrapped ones belong to
+/// whoever made them.
+/// </summary>
+public sealed class Storage : IDisposable
+{
+    private readonly Action<Storage>? _free;
+    private nint _address;
+
+    internal Storage(
+        Backend backend,
+        nint address,
+        long count,
+        MemoryCategory category,
+        Action<Storage>? free
+    )
+    {
+        Backend = backend;
+        _address = address;
+        Count = count;
+        Category = category;
+        _free = free;
+    }
+
+    /// <summary>The backend whose memory this is.</summary>
+    public Backend Backend { get; }
+
+    /// <summary>Size in floats.</summary>
+    public long Count { get; }
+
+    /// <summary>What the ledger counts it under.</summary>
+    public MemoryCategory Category { get; }
+
+    /// <summary>Where it lies, in the backend's address space.</summary>
+    /// <exception cref="ObjectDisposedException">The block was freed.</exception>
+    internal nint Address
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_address == 0, this);
+            return _address;
+        }
+    }
+
+    /// <summary>Frees an owned block; a second call does nothing.</summary>
+    public void Dispose()
+    {
+        if (_address == 0)
+            return;
+        _free?.Invoke(this);
+        _address = 0;
+    }
+}
