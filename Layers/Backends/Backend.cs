@@ -143,9 +143,11 @@ public abstract class Backend : IDisposable
     /// <summary>Prepares a layer normalisation for its largest shape.</summary>
     internal abstract LayerNormOperation PlanLayerNorm(in LayerNormDescriptor descriptor);
 
-    /// <summary>Rows of a [rows, columns] tensor that are best worked on in one go by a chain of operations.</summary>
+    /// <summary>
+    /// Rows that a chain of operations is best run on at a time, when it touches so many floats a row.
+    /// </summary>
     /// <remarks>A CPU wants them to stay in its cache; a GPU wants all.</remarks>
-    internal abstract int PreferredRows(int columns);
+    internal abstract long PreferredRows(long floatsPerRow);
 
     /// <summary>A point in the queue of work whose time can be told.</summary>
     internal abstract TimeMark CreateMark();
@@ -196,9 +198,16 @@ internal abstract class RandomStream : IDisposable
 
     /// <summary>
     /// output = input * mask with mask 0 by the given probability, else 1 / (1 - probability). The same stream
-    /// number and step give the same mask. An empty input is all ones.
+    /// number and step give the same mask, of which <paramref name="first"/> is the element where the output begins. An
+    /// empty input is all ones.
     /// </summary>
-    public abstract void Dropout(Tensor input, Tensor output, float probability, int stream);
+    public abstract void Dropout(
+        Tensor input,
+        Tensor output,
+        float probability,
+        int stream,
+        long first = 0
+    );
 
     public abstract void Dispose();
 }

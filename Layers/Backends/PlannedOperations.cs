@@ -161,14 +161,26 @@ internal abstract class DiagonalScanOperation : PlannedOperation
         in LruTensors gradients
     );
 
-    /// <summary>In place: states [T, B, 2N] holds u and then x.</summary>
-    public abstract void Forward(Tensor lambda, Tensor states, Tensor workspace);
+    /// <summary>
+    /// In place over steps first .. first + count - 1: states [T, B, 2N] hold u and then x. The steps before were done.
+    /// </summary>
+    public abstract void Forward(
+        Tensor lambda,
+        Tensor states,
+        int first,
+        int count,
+        Tensor workspace
+    );
 
-    /// <summary>In place: gradient holds dx and then du. dlambda [N, 2] is written.</summary>
+    /// <summary>
+    /// In place: gradient [count, B, 2N] of steps first .. first + count - 1 holds dx and then du. Ranges of steps follow each
+    /// other from the end to step 0; with the last of them dlambda [N, 2] is written.
+    /// </summary>
     public abstract void Backward(
         Tensor lambda,
         Tensor states,
         Tensor gradient,
+        int first,
         Tensor dlambda,
         Tensor workspace
     );

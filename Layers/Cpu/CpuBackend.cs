@@ -14,6 +14,9 @@ internal sealed unsafe partial class CpuBackend : Backend
     // Past the last value of a block, so that no two blocks share a cache line.
     private const int Alignment = 64;
 
+    // Bytes a core: common to most processors of the last years.
+    private const long SecondLevelCache = 1 << 20;
+
     private readonly WorkerPool _pool;
     private readonly Scratch _scratch;
     private readonly PointwiseJob _pointwise;
@@ -149,7 +152,8 @@ internal sealed unsafe partial class CpuBackend : Backend
     internal override LayerNormOperation PlanLayerNorm(in LayerNormDescriptor descriptor) =>
         new CpuLayerNorm(this, descriptor);
 
-    internal override int PreferredRows(int columns) => int.MaxValue;
+    internal override long PreferredRows(long floatsPerRow) =>
+        Math.Max(1, Threads * SecondLevelCache / (floatsPerRow * sizeof(float)));
 
     internal override TimeMark CreateMark() => new CpuMark();
 

@@ -25,8 +25,9 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
         _job = new Job(this);
     }
 
-    // lambda spread over the channels of a step (real part twice; imaginary part with both signs), two sums for dlambda.
-    public override long WorkspaceCount => 4 * _width;
+    // lambda spread over the channels of a step (real part twice; imaginary part with both signs), two sums for dlambda,
+    // and the gradient of the step after a range.
+    public override long WorkspaceCount => 5 * _width;
 
     public override void Prepare(in LruTensors p, Tensor lambda, Tensor b, Tensor c)
     {
@@ -105,26 +106,41 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
         }
     }
 
-    public override void Forward(Tensor lambda, Tensor states, Tensor workspace)
+    public override void Forward(
+        Tensor lambda,
+        Tensor states,
+        int first,
+        int count,
+        Tensor workspace
+    )
     {
-        Spread(lambda, workspace, states.Shape[1]);
-        _job.Start(states, default, workspace);
+        if (first == 0)
+            Spread(lambda, workspace, states.Shape[1]);
+        _job.Start(states, default, first, count, workspace);
     }
 
     public override void Backward(
         Tensor lambda,
         Tensor states,
         Tensor gradient,
+        int first,
         Tensor dlambda,
         Tensor workspace
     )
     {
         int batch = states.Shape[1];
-        Spread(lambda, workspace, batch);
-        _job.Start(states, gradient, workspace);
-        // Channel i of every sequence: s conj(x) summed, of which the lanes hold the products.
+        int count = gradient.Shape.First;
         float* same = CpuBackend.Pointer(workspace) + 2 * _width;
         float* crossed = same + _width;
+        if (first + count == states.Shape.First)
+        {
+            Spread(lambda, workspace, batch);
+            new Span<float>(same, checked((int)(3 * _width))).Clear();
+        }
+        _job.Start(states, gradient, first, count, workspace);
+        if (first > 0)
+            return;
+        // Channel i of every sequence: s conj(x) summed, of which the lanes hold the products.
         int n = _d.StateSize;
         for (int i = 0; i < n; i++)
         {
@@ -164,18 +180,20 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
         private float* _states;
         private float* _gradient;
         private float* _real;
-        private long _steps;
+        private long _first;
+        private long _count;
         private long _row;
         private long _block;
 
-        public void Start(Tensor states, Tensor gradient, Tensor workspace)
+        public void Start(Tensor states, Tensor gradient, int first, int count, Tensor workspace)
         {
             _states = CpuBackend.Pointer(states);
             _gradient = CpuBackend.Pointer(gradient);
             _real = CpuBackend.Pointer(workspace);
-            _steps = states.Shape.First;
+            _first = first;
+            _count = count;
             _row = (long)states.Shape[1] * states.Shape[2];
-            int parts = owner._backend.Parts(states.Count);
+            int parts = owner._backend.Parts(count * _row);
             // Even blocks for the threads, in whole vectors, as long as they stay in the cache.
             _block = Math.Min(Block, ((_row + parts - 1) / parts + 15) / 16 * 16);
             owner._backend.Run(this, (int)((_row + _block - 1) / _block));
@@ -205,13 +223,11 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
         {
             if (_gradient == null)
             {
-                for (long t = 1; t < _steps; t++)
+                for (long t = Math.Max(_first, 1); t < _first + _count; t++)
                     Forward<TV, TO>(_states + t * _row + from, from, count);
                 return;
             }
-            new Span<float>(_real + 2 * owner._width + from, count).Clear();
-            new Span<float>(_real + 3 * owner._width + from, count).Clear();
-            for (long t = _steps - 1; t >= 0; t--)
+            for (long t = _count - 1; t >= 0; t--)
                 Backward<TV, TO>(t, from, count);
         }
 
@@ -239,38 +255,46 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
             }
         }
 
-        // s_t = dx_t + conj(lambda) s_{t+1}; dlambda += s_t conj(x_{t-1})
+        // s_t = dx_t + conj(lambda) s_{t+1}; dlambda += s_t conj(x_{t-1}). Before the first call s_T is zero.
         private void Backward<TV, TO>(long t, long from, int count)
             where TV : struct
             where TO : struct, ILanes<TV>
         {
             float* s = _gradient + t * _row + from;
-            float* x = _states + (t - 1) * _row + from;
+            float* x = _states + (_first + t - 1) * _row + from;
             float* real = _real + from;
             float* imaginary = real + owner._width;
             float* same = imaginary + owner._width;
             float* crossed = same + owner._width;
+            float* carry = crossed + owner._width;
+            float* after = t < _count - 1 ? s + _row : carry;
+            bool begin = _first + t == 0;
             for (int i = 0; i < count; i += TO.Width)
             {
-                int left = Math.Min(TO.Width, count - i);
-                TV now = Lane<TV, TO>.Get(s + i, left);
-                if (t < _steps - 1)
-                {
-                    TV next = Lane<TV, TO>.Get(s + _row + i, left);
-                    TV back = TO.Sub(TO.Zero, Lane<TV, TO>.Get(imaginary + i, left));
-                    now = TO.Fma(next, Lane<TV, TO>.Get(real + i, left), now);
-                    now = TO.Fma(TO.SwapPairs(next), back, now);
-                    Lane<TV, TO>.Put(s + i, now, left);
-                }
+                int left = count - i;
+                TV next = Lane<TV, TO>.Get(after + i, left);
+                TV now = TO.Fma(
+                    next,
+                    Lane<TV, TO>.Get(real + i, left),
+                    Lane<TV, TO>.Get(s + i, left)
+                );
+                now = TO.Fma(
+                    TO.SwapPairs(TO.Sub(TO.Zero, next)),
+                    Lane<TV, TO>.Get(imaginary + i, left),
+                    now
+                );
+                Lane<TV, TO>.Put(s + i, now, left);
                 if (t == 0)
+                    Lane<TV, TO>.Put(carry + i, now, left);
+                if (begin)
                     continue;
                 TV state = Lane<TV, TO>.Get(x + i, left);
+                TV swapped = TO.SwapPairs(now);
                 Lane<TV, TO>.Put(
                     same + i,
                     TO.Fma(now, state, Lane<TV, TO>.Get(same + i, left)),
                     left
                 );
-                TV swapped = TO.SwapPairs(now);
                 Lane<TV, TO>.Put(
                     crossed + i,
                     TO.Fma(swapped, state, Lane<TV, TO>.Get(crossed + i, left)),

@@ -11,8 +11,13 @@ internal sealed unsafe class CpuRandom(CpuBackend backend, ulong seed) : RandomS
 
     public override void Advance() => Step++;
 
-    public override void Dropout(Tensor input, Tensor output, float probability, int stream) =>
-        _job.Apply(this, input, output, probability, stream);
+    public override void Dropout(
+        Tensor input,
+        Tensor output,
+        float probability,
+        int stream,
+        long first = 0
+    ) => _job.Apply(this, input, output, probability, stream, first);
 
     public override void Dispose() { }
 
@@ -22,6 +27,7 @@ internal sealed unsafe class CpuRandom(CpuBackend backend, ulong seed) : RandomS
         private float* _input;
         private float* _output;
         private long _count;
+        private long _first;
         private int _parts;
         private ulong _seed;
         private ulong _stream;
@@ -33,9 +39,11 @@ internal sealed unsafe class CpuRandom(CpuBackend backend, ulong seed) : RandomS
             Tensor input,
             Tensor output,
             float probability,
-            int stream
+            int stream,
+            long first
         )
         {
+            _first = first;
             _input = CpuBackend.Pointer(input);
             _output = CpuBackend.Pointer(output);
             _count = output.Count;
@@ -48,13 +56,16 @@ internal sealed unsafe class CpuRandom(CpuBackend backend, ulong seed) : RandomS
             backend.Run(this, _parts);
         }
 
+        // A block of the generator gives four draws; the output may begin and end inside one.
         public override void Execute(int part)
         {
-            (long from, long to) = CpuBackend.Share((_count + Unit - 1) / Unit, part, _parts);
-            for (long block = from; block < to; block++)
+            long begin = _first / Unit;
+            long end = (_first + _count + Unit - 1) / Unit;
+            (long from, long to) = CpuBackend.Share(end - begin, part, _parts);
+            for (long block = begin + from; block < begin + to; block++)
             {
                 (uint a, uint b, uint c, uint d) = Philox.Block(_seed, _stream, (ulong)block);
-                long i = block * Unit;
+                long i = block * Unit - _first;
                 Put(i, a);
                 Put(i + 1, b);
                 Put(i + 2, c);
@@ -64,7 +75,7 @@ internal sealed unsafe class CpuRandom(CpuBackend backend, ulong seed) : RandomS
 
         private void Put(long i, uint draw)
         {
-            if (i >= _count)
+            if ((ulong)i >= (ulong)_count)
                 return;
             float mask = draw < _threshold ? 0f : _scale;
             _output[i] = _input == null ? mask : _input[i] * mask;

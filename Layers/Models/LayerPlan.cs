@@ -15,6 +15,9 @@ internal abstract class LayerPlan : IDisposable
     /// </param>
     public abstract Tensor Backward(Tensor dy);
 
+    /// <summary>The outputs of the last forward pass with the names of their layers, in the order computed.</summary>
+    public virtual IEnumerable<(string Name, Tensor Output)> Outputs => [];
+
     public virtual void Dispose() { }
 }
 

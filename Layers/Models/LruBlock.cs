@@ -135,11 +135,13 @@ public sealed class LruBlock : Layer
         // Scratch.
         private readonly Slot _normed;
         private readonly Slot _hidden;
-        private readonly Slot _workspace;
+        private readonly Slot _normWorkspace;
+        private readonly Slot _scanWorkspace;
         private readonly Slot? _stateGradient;
         private readonly Slot? _lambdaGradient;
         private readonly Slot? _bGradient;
         private readonly Slot? _cGradient;
+        private readonly long _rows;
         private Tensor _x;
 
         public BlockPlan(LruBlock layer, PlanBuilder builder, Shape input)
@@ -166,12 +168,15 @@ public sealed class LruBlock : Layer
             _b = builder.Keep(new Shape(2 * n, d));
             _c = builder.Keep(new Shape(d, 2 * n));
             _output = builder.Output(input);
-            _normed = builder.Scratch(input);
-            _hidden = builder.Scratch(input);
-            _workspace = builder.Scratch(Math.Max(_norm.WorkspaceCount, _scan.WorkspaceCount));
+            _rows = _backend.PreferredRows(7L * d + 2L * n);
+            var chunk = new Shape(ChunkSteps(batch, steps), batch, d);
+            _normed = builder.Scratch(chunk);
+            _hidden = builder.Scratch(chunk);
+            _normWorkspace = builder.Scratch(_norm.WorkspaceCount);
+            _scanWorkspace = builder.Scratch(_scan.WorkspaceCount);
             if (!builder.Training)
                 return;
-            _stateGradient = builder.Scratch(new Shape(steps, batch, 2 * n));
+            _stateGradient = builder.Scratch(new Shape(chunk.First, batch, 2 * n));
             _lambdaGradient = builder.Scratch(new Shape(n, 2));
             _bGradient = builder.Scratch(new Shape(2 * n, d));
             _cGradient = builder.Scratch(new Shape(d, 2 * n));
@@ -197,22 +202,42 @@ public sealed class LruBlock : Layer
                 );
         }
 
+        // All of the block but its sums runs through time in chunks, whose values stay in the cache from one operation to
+        // the next; the scan goes on from chunk to chunk.
+        private int ChunkSteps(int batch, int steps) => (int)Math.Clamp(_rows / batch, 1, steps);
+
         public override Tensor Forward(Tensor x)
         {
             (int steps, int batch) = (x.Shape.First, x.Shape[1]);
-            Tensor normed = _normed.For(steps, batch);
-            Tensor states = _states.For(steps, batch);
-            Tensor mixed = _mixed.For(steps, batch);
-            Tensor hidden = _hidden.For(steps, batch);
-            Tensor gates = _gates.For(steps, batch);
             Tensor y = _output.For(steps, batch);
             _scan.Prepare(_values, _lambda.All, _b.All, _c.All);
-            _norm.Forward(x, _normWeight.Value, _normBias.Value, normed, _statistics.All, false);
-            Multiply(normed, _b.All, true, states);
-            _scan.Forward(_lambda.All, states, _workspace.All);
-            Multiply(states, _c.All, true, mixed);
+            int chunk = Math.Min(ChunkSteps(batch, steps), _normed.All.Shape.First);
+            for (int first = 0; first < steps; first += chunk)
+            {
+                int count = Math.Min(chunk, steps - first);
+                ForwardChunk(x, y, first, count);
+            }
+            _x = x;
+            return y;
+        }
+
+        private void ForwardChunk(Tensor allX, Tensor allY, int first, int count)
+        {
+            (int steps, int batch) = (allX.Shape.First, allX.Shape[1]);
+            Tensor x = allX.Slice(first, count);
+            Tensor y = allY.Slice(first, count);
+            Tensor states = _states.For(steps, batch);
+            Tensor mixed = _mixed.For(steps, batch).Slice(first, count);
+            Tensor gates = _gates.For(steps, batch).Slice(first, count);
+            Tensor statistics = _statistics.For(steps, batch).Slice(first, count);
+            Tensor normed = _normed.For(count, batch);
+            Tensor hidden = _hidden.For(count, batch);
+            _norm.Forward(x, _normWeight.Value, _normBias.Value, normed, statistics, false);
+            Multiply(normed, _b.All, true, states.Slice(first, count));
+            _scan.Forward(_lambda.All, states, first, count, _scanWorkspace.All);
+            Multiply(states.Slice(first, count), _c.All, true, mixed);
             AddTimesRow(normed, _d.Value, mixed);
-            Gelu(mixed, hidden);
+            Gelu(mixed, hidden, first);
             Multiply(hidden, _outWeight.Value, true, gates, _outBias.Value);
             _backend.Pointwise(
                 PointwiseOp.Glu,
@@ -223,40 +248,61 @@ public sealed class LruBlock : Layer
                     Out = y,
                 }
             );
-            if (_random is not null)
-            {
-                _random.Dropout(y, y, _probability, _stream + 1);
-                _backend.Pointwise(
-                    PointwiseOp.Add,
-                    new PointwiseArguments
-                    {
-                        A = x,
-                        B = y,
-                        Out = y,
-                    }
-                );
-            }
-            _x = x;
-            return y;
+            if (_random is null)
+                return;
+            Drop(y, y, 1, first);
+            _backend.Pointwise(
+                PointwiseOp.Add,
+                new PointwiseArguments
+                {
+                    A = x,
+                    B = y,
+                    Out = y,
+                }
+            );
         }
 
         public override Tensor Backward(Tensor dy)
         {
             (int steps, int batch) = (_x.Shape.First, _x.Shape[1]);
-            Tensor normed = _normed.For(steps, batch);
-            Tensor states = _states.For(steps, batch);
-            Tensor mixed = _mixed.For(steps, batch);
-            Tensor hidden = _hidden.For(steps, batch);
-            Tensor gates = _gates.For(steps, batch);
-            Tensor stateGradient = _stateGradient!.For(steps, batch);
             dy = _flow.Whole(dy, steps);
+            int chunk = Math.Min(ChunkSteps(batch, steps), _normed.All.Shape.First);
+            for (int end = steps; end > 0; end -= chunk)
+            {
+                int first = Math.Max(0, end - chunk);
+                BackwardChunk(dy, first, end - first);
+            }
+            _scan.PrepareGradient(
+                _values,
+                _lambda.All,
+                _lambdaGradient!.All,
+                _bGradient!.All,
+                _cGradient!.All,
+                _gradients
+            );
+            return dy;
+        }
+
+        private void BackwardChunk(Tensor allDy, int first, int count)
+        {
+            (int steps, int batch) = (allDy.Shape.First, allDy.Shape[1]);
+            bool resume = first + count < steps;
+            Tensor x = _x.Slice(first, count);
+            Tensor dy = allDy.Slice(first, count);
+            Tensor states = _states.For(steps, batch);
+            Tensor mixed = _mixed.For(steps, batch).Slice(first, count);
+            Tensor gates = _gates.For(steps, batch).Slice(first, count);
+            Tensor statistics = _statistics.For(steps, batch).Slice(first, count);
+            Tensor normed = _normed.For(count, batch);
+            Tensor hidden = _hidden.For(count, batch);
+            Tensor stateGradient = _stateGradient!.For(count, batch);
 
             // The gate: its gradient takes its place.
             Tensor gated = dy;
             if (_random is not null)
             {
                 gated = hidden;
-                _random.Dropout(dy, gated, _probability, _stream + 1);
+                Drop(dy, gated, 1, first);
             }
             _backend.Pointwise(
                 PointwiseOp.GluGradient,
@@ -267,11 +313,12 @@ public sealed class LruBlock : Layer
                     Out = gates,
                 }
             );
-            Gelu(mixed, hidden);
+            Gelu(mixed, hidden, first);
             SumProducts(gates, hidden, _outWeight.Gradient, true);
             _backend.ColumnSum(gates, default, _outBias.Gradient);
             Multiply(gates, _outWeight.Value, false, hidden);
-            _random?.Dropout(hidden, hidden, _probability, _stream);
+            if (_random is not null)
+                Drop(hidden, hidden, 0, first);
             _backend.Pointwise(
                 PointwiseOp.GeluGradient,
                 new PointwiseArguments
@@ -283,49 +330,52 @@ public sealed class LruBlock : Layer
             );
 
             // The recurrence.
-            _norm.Forward(_x, _normWeight.Value, _normBias.Value, normed, _statistics.All, true);
+            _norm.Forward(x, _normWeight.Value, _normBias.Value, normed, statistics, true);
             _backend.ColumnSum(hidden, normed, _d.Gradient);
-            SumProducts(hidden, states, _cGradient!.All, false);
+            SumProducts(hidden, states.Slice(first, count), _cGradient!.All, resume);
             Multiply(hidden, _c.All, false, stateGradient);
             _scan.Backward(
                 _lambda.All,
                 states,
                 stateGradient,
+                first,
                 _lambdaGradient!.All,
-                _workspace.All
+                _scanWorkspace.All
             );
-            SumProducts(stateGradient, normed, _bGradient!.All, false);
+            SumProducts(stateGradient, normed, _bGradient!.All, resume);
             Multiply(stateGradient, _b.All, false, normed);
             AddTimesRow(hidden, _d.Value, normed);
-            _scan.PrepareGradient(
-                _values,
-                _lambda.All,
-                _lambdaGradient.All,
-                _bGradient.All,
-                _cGradient.All,
-                _gradients
-            );
             _norm.Backward(
-                _x,
+                x,
                 _normWeight.Value,
-                _statistics.All,
+                statistics,
                 normed,
                 dy,
                 true,
                 _normWeight.Gradient,
                 _normBias.Gradient,
-                _workspace.All
+                _normWorkspace.All
             );
-            return dy;
         }
 
-        private void Gelu(Tensor mixed, Tensor hidden)
+        // A mask's place in its stream is the place of its rows in the sequence.
+        private void Drop(Tensor input, Tensor output, int which, int first) =>
+            _random!.Dropout(
+                input,
+                output,
+                _probability,
+                _stream + which,
+                (long)first * output.Shape[1] * output.Shape[2]
+            );
+
+        private void Gelu(Tensor mixed, Tensor hidden, int first)
         {
             _backend.Pointwise(
                 PointwiseOp.Gelu,
                 new PointwiseArguments { A = mixed, Out = hidden }
             );
-            _random?.Dropout(hidden, hidden, _probability, _stream);
+            if (_random is not null)
+                Drop(hidden, hidden, 0, first);
         }
 
         private void Multiply(

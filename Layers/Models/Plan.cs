@@ -11,6 +11,7 @@ public sealed class Plan : IDisposable
     private readonly Slot _input;
     private readonly RandomStream _random;
     private bool _forwardDone;
+    private Tensor _x;
 
     internal Plan(
         Layer model,
@@ -132,6 +133,7 @@ public sealed class Plan : IDisposable
         if (Mode == Mode.Training)
             _random.Advance();
         _forwardDone = true;
+        _x = x;
         return Output = _root.Forward(x);
     }
 
@@ -172,6 +174,57 @@ public sealed class Plan : IDisposable
         return Gradients.IsEmpty
             ? throw new InvalidOperationException("Gradients need a plan made for Mode.Training.")
             : ParameterStore.View(Gradients.Storage, parameter);
+    }
+
+    /// <summary>
+    /// The first tensor of the last forward pass that holds a value that is not finite: the input, a layer's output with the
+    /// parameters of that layer before it, or a gradient; null where there is none. Reads everything back: for finding
+    /// out what went wrong, not for a step.
+    /// </summary>
+    public string? FirstNonFinite()
+    {
+        if (!_x.IsEmpty && !IsFinite(_x))
+            return $"input {_x.Shape}";
+        var parameters = new List<NamedParameter>(Store.Named);
+        foreach ((string layer, Tensor output) in _root.Outputs)
+        {
+            foreach (NamedParameter named in parameters.Where(p => Belongs(p, layer)))
+            {
+                if (!IsFinite(Store.View(named.Parameter)))
+                    return $"parameter {named.Name} {named.Parameter.Shape}";
+            }
+            if (!IsFinite(output))
+                return $"output of layer {layer} {output.Shape}";
+        }
+        foreach (NamedParameter named in parameters)
+        {
+            if (!IsFinite(Store.View(named.Parameter)))
+                return $"parameter {named.Name} {named.Parameter.Shape}";
+        }
+        if (!Output.IsEmpty && !IsFinite(Output))
+            return $"output {Output.Shape}";
+        foreach (NamedParameter named in parameters)
+        {
+            if (
+                !Gradients.IsEmpty
+                && !IsFinite(ParameterStore.View(Gradients.Storage, named.Parameter))
+            )
+                return $"gradient of {named.Name} {named.Parameter.Shape}";
+        }
+        return null;
+    }
+
+    private static bool Belongs(NamedParameter parameter, string layer) =>
+        parameter.Name.StartsWith(layer + ".", StringComparison.Ordinal);
+
+    private static bool IsFinite(Tensor tensor)
+    {
+        foreach (float value in tensor.ToArray())
+        {
+            if (!float.IsFinite(value))
+                return false;
+        }
+        return true;
     }
 
     /// <summary>Frees everything but the parameters.</summary>

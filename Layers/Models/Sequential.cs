@@ -57,16 +57,32 @@ public class Sequential : Layer
             plans.ForEach(plan => plan.Dispose());
             throw;
         }
-        return new SequentialPlan([.. plans]);
+        return new SequentialPlan([.. plans], [.. _children.Select(c => c.Name)]);
     }
 
-    private sealed class SequentialPlan(LayerPlan[] plans) : LayerPlan
+    private sealed class SequentialPlan(LayerPlan[] plans, string[] names) : LayerPlan
     {
+        private readonly Tensor[] _outputs = new Tensor[plans.Length];
+
         public override Tensor Forward(Tensor x)
         {
-            foreach (LayerPlan plan in plans)
-                x = plan.Forward(x);
+            for (int i = 0; i < plans.Length; i++)
+                x = _outputs[i] = plans[i].Forward(x);
             return x;
+        }
+
+        public override IEnumerable<(string Name, Tensor Output)> Outputs
+        {
+            get
+            {
+                for (int i = 0; i < plans.Length; i++)
+                {
+                    foreach ((string name, Tensor output) in plans[i].Outputs)
+                        yield return ($"{names[i]}.{name}", output);
+                    if (!_outputs[i].IsEmpty)
+                        yield return (names[i], _outputs[i]);
+                }
+            }
         }
 
         public override Tensor Backward(Tensor dy)

@@ -1,0 +1,257 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace Sequor.Layers;
+
+/// <summary>
+/// Files in the safetensors format: the length of a header (8 bytes, little-endian), the header in JSON with each tensor's
+/// type, shape and place, then the values with nothing between them.
+/// </summary>
+public static class Safetensors
+{
+    internal const int LengthBytes = 8;
+
+    // The limit of the format's reference implementation.
+    internal const long MaxHeader = 100_000_000;
+
+    internal const string MetadataName = "__metadata__";
+
+    private const int ChunkBytes = 1 << 20;
+
+    private static readonly JsonWriterOptions Json = new()
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
+
+    private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
+
+    /// <summary>Opens a file and checks its header whole; values are read when asked for.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="SafetensorsException">The file is damaged, or no safetensors file.</exception>
+    /// <exception cref="IOException">The file is not there or cannot be read.</exception>
+    public static SafetensorsFile Open(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return new SafetensorsFile(path);
+    }
+
+    /// <summary>
+    /// Writes a file whole or not at all: under another name in the same folder first, then to the disk, then over the old
+    /// file. The same tensors and metadata give the same bytes.
+    /// </summary>
+    /// <remarks>
+    /// The header keeps the order given. Values of wider types come first, so that all begin at a multiple of their width.
+    /// </remarks>
+    /// <param name="path">The file; it may exist.</param>
+    /// <param name="tensors">In the header's order; names differ.</param>
+    /// <param name="metadata">Texts by name.</param>
+    /// <exception cref="ArgumentException">
+    /// A name is there twice or reserved, or a text is no valid Unicode, or the header passes 100 MB.
+    /// </exception>
+    /// <exception cref="IOException">
+    /// The file cannot be written; the message says why. An old file is as it was, and nothing else is left.
+    /// </exception>
+    public static void Write(
+        string path,
+        IEnumerable<SafetensorsTensor> tensors,
+        IReadOnlyDictionary<string, string>? metadata = null
+    ) =>
+        Write(
+            path,
+            tensors,
+            metadata,
+            temporary => new FileStream(
+                temporary,
+                FileMode.CreateNew,
+                FileAccess.Write,
+                FileShare.None,
+                bufferSize: 0
+            )
+        );
+
+    internal static void Write(
+        string path,
+        IEnumerable<SafetensorsTensor> tensors,
+        IReadOnlyDictionary<string, string>? metadata,
+        Func<string, FileStream> create
+    )
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(tensors);
+        SafetensorsTensor[] given = [.. tensors];
+        SafetensorsTensor[] laid =
+        [
+            .. given.OrderByDescending(tensor => SafetensorsTypes.Width(tensor.Type)),
+        ];
+        byte[] header = Header(given, laid, metadata);
+        string target = Path.GetFullPath(path);
+        if (Directory.Exists(target))
+            throw new IOException($"Cannot write '{path}': it is a folder.");
+        string temporary = $"{target}.{Path.GetRandomFileName()}.tmp";
+        try
+        {
+            using (FileStream stream = create(temporary))
+            {
+                stream.Write(header);
+                foreach (SafetensorsTensor tensor in laid)
+                    Write(stream, tensor);
+                stream.Flush(flushToDisk: true);
+            }
+            File.Move(temporary, target, overwrite: true);
+        }
+        catch (Exception e)
+        {
+            Remove(temporary);
+            if (e is IOException or UnauthorizedAccessException)
+                throw new IOException($"Cannot write '{path}': {e.Message}", e);
+            throw;
+        }
+    }
+
+    private static void Write(FileStream stream, SafetensorsTensor tensor)
+    {
+        int width = SafetensorsTypes.Width(tensor.Type);
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(ChunkBytes);
+        try
+        {
+            for (long done = 0; done < tensor.ByteCount; )
+            {
+                Span<byte> chunk = buffer.AsSpan(
+                    0,
+                    (int)Math.Min(ChunkBytes, tensor.ByteCount - done)
+                );
+                tensor.CopyTo(done / width, chunk);
+                ToOrFromLittleEndian(chunk, width);
+                stream.Write(chunk);
+                done += chunk.Length;
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    /// <summary>Swaps the bytes of each value where this machine is big-endian.</summary>
+    internal static void ToOrFromLittleEndian(Span<byte> bytes, int width)
+    {
+        if (BitConverter.IsLittleEndian || width == 1)
+            return;
+        switch (width)
+        {
+            case 2:
+                Span<short> shorts = MemoryMarshal.Cast<byte, short>(bytes);
+                BinaryPrimitives.ReverseEndianness(shorts, shorts);
+                break;
+            case 4:
+                Span<int> ints = MemoryMarshal.Cast<byte, int>(bytes);
+                BinaryPrimitives.ReverseEndianness(ints, ints);
+                break;
+            default:
+                Span<long> longs = MemoryMarshal.Cast<byte, long>(bytes);
+                BinaryPrimitives.ReverseEndianness(longs, longs);
+                break;
+        }
+    }
+
+    private static void Remove(string temporary)
+    {
+        try
+        {
+            File.Delete(temporary);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // What went wrong before is what the caller must hear of.
+        }
+    }
+
+    // The header with its length before it.
+    private static byte[] Header(
+        SafetensorsTensor[] given,
+        SafetensorsTensor[] laid,
+        IReadOnlyDictionary<string, string>? metadata
+    )
+    {
+        var begins = new Dictionary<string, long>();
+        long end = 0;
+        foreach (SafetensorsTensor tensor in laid)
+        {
+            RequireUnicode(tensor.Name);
+            if (tensor.Name == MetadataName)
+                throw new ArgumentException($"No tensor may be called '{MetadataName}'.");
+            if (!begins.TryAdd(tensor.Name, end))
+                throw new ArgumentException($"There are two tensors '{tensor.Name}'.");
+            end += tensor.ByteCount;
+        }
+        var buffer = new ArrayBufferWriter<byte>();
+        buffer.Write(stackalloc byte[LengthBytes]);
+        using (var writer = new Utf8JsonWriter(buffer, Json))
+        {
+            writer.WriteStartObject();
+            if (metadata is { Count: > 0 })
+                WriteMetadata(writer, metadata);
+            foreach (SafetensorsTensor tensor in given)
+                WriteEntry(writer, tensor, begins[tensor.Name]);
+            writer.WriteEndObject();
+        }
+        int padding = -buffer.WrittenCount & 7;
+        buffer.GetSpan(8)[..padding].Fill((byte)' ');
+        buffer.Advance(padding);
+        byte[] bytes = buffer.WrittenSpan.ToArray();
+        int length = bytes.Length - LengthBytes;
+        if (length > MaxHeader)
+        {
+            throw new ArgumentException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"The header takes {length:N0} bytes; the format allows {MaxHeader:N0}."
+                )
+            );
+        }
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes, (ulong)length);
+        return bytes;
+    }
+
+    private static void WriteMetadata(
+        Utf8JsonWriter writer,
+        IReadOnlyDictionary<string, string> metadata
+    )
+    {
+        writer.WriteStartObject(MetadataName);
+        foreach ((string name, string text) in metadata.OrderBy(p => p.Key, StringComparer.Ordinal))
+        {
+            RequireUnicode(name);
+            RequireUnicode(text);
+            writer.WriteString(name, text);
+        }
+        writer.WriteEndObject();
+    }
+
+    private static void WriteEntry(Utf8JsonWriter writer, SafetensorsTensor tensor, long begin)
+    {
+        writer.WriteStartObject(tensor.Name);
+        writer.WriteString("dtype", SafetensorsTypes.NameOf(tensor.Type));
+        writer.WriteStartArray("shape");
+        foreach (long size in tensor.Shape)
+            writer.WriteNumberValue(size);
+        writer.WriteEndArray();
+        writer.WriteStartArray("data_offsets");
+        writer.WriteNumberValue(begin);
+        writer.WriteNumberValue(begin + tensor.ByteCount);
+        writer.WriteEndArray();
+        writer.WriteEndObject();
+    }
+
+    // JSON would take a lone surrogate and give back another character.
+    private static void RequireUnicode(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        _ = StrictUtf8.GetByteCount(text);
+    }
+}

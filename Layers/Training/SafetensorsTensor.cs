@@ -1,0 +1,139 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+
+namespace Sequor.Layers;
+
+/// <summary>A tensor to be written to a safetensors file. Its values are read when they are written, not before.</summary>
+public sealed class SafetensorsTensor
+{
+    private readonly Action<long, Span<byte>> _copy;
+
+    private SafetensorsTensor(
+        string name,
+        SafetensorsType type,
+        ReadOnlySpan<long> shape,
+        long count,
+        Action<long, Span<byte>> copy
+    )
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        Name = name;
+        Type = type;
+        Shape = shape.ToArray();
+        _copy = copy;
+        Int128 product = 1;
+        foreach (long size in shape)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(size, nameof(shape));
+            product *= size;
+            // Beyond any memory, and far from the limits of Int128.
+            if (product > long.MaxValue)
+                break;
+        }
+        if (product != count)
+        {
+            throw new ArgumentException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{SafetensorsEntry.Describe(type, Shape)} takes {product} values, not {count}."
+                ),
+                nameof(shape)
+            );
+        }
+        ByteCount = checked(count * SafetensorsTypes.Width(type));
+    }
+
+    /// <summary>The name, which must be the only such one in its file.</summary>
+    public string Name { get; }
+
+    /// <summary>The type of each value.</summary>
+    public SafetensorsType Type { get; }
+
+    /// <summary>The sizes, outermost first, row-major; none for a single value.</summary>
+    public IReadOnlyList<long> Shape { get; }
+
+    /// <summary>Size of the values in bytes.</summary>
+    public long ByteCount { get; }
+
+    /// <summary>The values of a tensor on a backend, as F32.</summary>
+    /// <param name="name">Its name in the file.</param>
+    /// <param name="tensor">Must not be freed before it is written.</param>
+    /// <exception cref="ArgumentException">The tensor is empty.</exception>
+    public static SafetensorsTensor Of(string name, Tensor tensor)
+    {
+        if (tensor.IsEmpty)
+            throw new ArgumentException("There is no tensor to write.", nameof(tensor));
+        var shape = new long[tensor.Shape.Rank];
+        for (int i = 0; i < shape.Length; i++)
+            shape[i] = tensor.Shape[i];
+        return new(
+            name,
+            SafetensorsType.F32,
+            shape,
+            tensor.Count,
+            (first, bytes) =>
+            {
+                Span<float> values = MemoryMarshal.Cast<byte, float>(bytes);
+                var part = new Shape(values.Length);
+                new Tensor(tensor.Storage, tensor.Offset + first, part).Read(values);
+            }
+        );
+    }
+
+    /// <summary>F32 values.</summary>
+    /// <param name="name">The name in the file.</param>
+    /// <param name="values">Row-major.</param>
+    /// <param name="shape">The sizes; none for a single value.</param>
+    /// <exception cref="ArgumentException">The shape takes another number of values.</exception>
+    public static SafetensorsTensor Of(
+        string name,
+        ReadOnlyMemory<float> values,
+        params ReadOnlySpan<long> shape
+    ) => Of(name, SafetensorsType.F32, values, shape);
+
+    /// <summary>F64 values.</summary>
+    /// <inheritdoc cref="Of(string, ReadOnlyMemory{float}, ReadOnlySpan{long})"/>
+    public static SafetensorsTensor Of(
+        string name,
+        ReadOnlyMemory<double> values,
+        params ReadOnlySpan<long> shape
+    ) => Of(name, SafetensorsType.F64, values, shape);
+
+    /// <summary>I64 values.</summary>
+    /// <inheritdoc cref="Of(string, ReadOnlyMemory{float}, ReadOnlySpan{long})"/>
+    public static SafetensorsTensor Of(
+        string name,
+        ReadOnlyMemory<long> values,
+        params ReadOnlySpan<long> shape
+    ) => Of(name, SafetensorsType.I64, values, shape);
+
+    /// <summary>U8 values.</summary>
+    /// <inheritdoc cref="Of(string, ReadOnlyMemory{float}, ReadOnlySpan{long})"/>
+    public static SafetensorsTensor Of(
+        string name,
+        ReadOnlyMemory<byte> values,
+        params ReadOnlySpan<long> shape
+    ) => Of(name, SafetensorsType.U8, values, shape);
+
+    private static SafetensorsTensor Of<T>(
+        string name,
+        SafetensorsType type,
+        ReadOnlyMemory<T> values,
+        ReadOnlySpan<long> shape
+    )
+        where T : unmanaged =>
+        new(
+            name,
+            type,
+            shape,
+            values.Length,
+            (first, bytes) =>
+            {
+                Span<T> part = MemoryMarshal.Cast<byte, T>(bytes);
+                values.Span.Slice((int)first, part.Length).CopyTo(part);
+            }
+        );
+
+    /// <summary>Copies values from number <paramref name="first"/> on, as this machine has them.</summary>
+    internal void CopyTo(long first, Span<byte> bytes) => _copy(first, bytes);
+}

@@ -1,0 +1,184 @@
+namespace Sequor.Layers;
+
+/// <summary>How a model is trained.</summary>
+public sealed record TrainingOptions
+{
+    /// <summary>Sequences a step, at least 1.</summary>
+    public int Batch { get; init; } = 32;
+
+    /// <summary>Largest global norm of the gradients; infinity for no clipping.</summary>
+    public float Clip { get; init; } = float.PositiveInfinity;
+
+    /// <summary>Seed of parameters, data and dropout.</summary>
+    public ulong Seed { get; init; } = 1;
+
+    /// <summary>Sequences of the fixed held-out set.</summary>
+    public int HeldOut { get; init; } = 1000;
+}
+
+/// <summary>A loss or gradient stopped being a number.</summary>
+public sealed class DivergedException : Exception
+{
+    /// <summary>An error without details.</summary>
+    public DivergedException()
+        : this("Training diverged.") { }
+
+    /// <summary>An error that says at which step, and in which tensor it began.</summary>
+    public DivergedException(string message)
+        : base(message) { }
+
+    /// <summary>An error with its cause.</summary>
+    public DivergedException(string message, Exception inner)
+        : base(message, inner) { }
+}
+
+/// <summary>
+/// The training loop: a model, a task, an optimizer. A step draws a batch, runs forward, loss, backward and the
+/// optimizer, and allocates nothing.
+/// </summary>
+public sealed class Trainer : IDisposable
+{
+    private readonly TrainingOptions _options;
+    private readonly Batch _batch;
+    private readonly Loss _loss;
+    private Evaluator? _evaluator;
+
+    /// <summary>Plans the model for the task.</summary>
+    /// <param name="model">Its input and output sizes must be the task's.</param>
+    /// <param name="task">What to learn.</param>
+    /// <param name="backend">Where to run.</param>
+    /// <param name="optimizer">Makes the optimizer for the plan.</param>
+    /// <param name="options">Batch size, clipping, seed.</param>
+    /// <exception cref="ArgumentException">Sizes of model and task differ, or an option is out of range.</exception>
+    public Trainer(
+        Layer model,
+        SequenceTask task,
+        Backend backend,
+        Func<Plan, Optimizer> optimizer,
+        TrainingOptions options
+    )
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(task);
+        ArgumentNullException.ThrowIfNull(optimizer);
+        ArgumentNullException.ThrowIfNull(options);
+        if (model.InputSize != task.InputSize || model.OutputSize != task.OutputSize)
+        {
+            throw new ArgumentException(
+                $"The task {task.Name} has {task.InputSize} channels in and {task.OutputSize} out, "
+                    + $"the model {model.InputSize} and {model.OutputSize}.",
+                nameof(model)
+            );
+        }
+        Task = task;
+        _options = options;
+        _batch = new Batch(task, options.Batch);
+        Plan = model.Plan(backend, task.Length, options.Batch, Mode.Training, seed: options.Seed);
+        _loss = task.CreateLoss(Plan);
+        Optimizer = optimizer(Plan);
+    }
+
+    /// <summary>What is learned.</summary>
+    public SequenceTask Task { get; }
+
+    /// <summary>The model's training plan.</summary>
+    public Plan Plan { get; }
+
+    /// <summary>What changes the parameters.</summary>
+    public Optimizer Optimizer { get; }
+
+    /// <summary>Steps done, and so the number of the next batch.</summary>
+    public long Step { get; private set; }
+
+    /// <summary>One step of training.</summary>
+    public void TrainStep()
+    {
+        Task.Fill(_batch, _options.Seed, Step * _batch.Size);
+        Plan.Forward(_batch.X, _batch.Length, _batch.Size);
+        Tensor gradient = _loss.Compute(_batch.Targets);
+        Plan.Backward(gradient);
+        Optimizer.Step(_options.Clip);
+        Step++;
+    }
+
+    /// <summary>The loss of the last step's batch before the update; reading it waits for the device.</summary>
+    /// <exception cref="DivergedException">It is not a finite number, or the last gradients were not.</exception>
+    public float ReadLoss()
+    {
+        float loss = _loss.Read();
+        if (float.IsFinite(loss) && float.IsFinite(Optimizer.GradientNorm))
+            return loss;
+        string what = float.IsFinite(loss) ? "the gradients are" : $"the loss is {loss}, which is";
+        string origin =
+            Plan.FirstNonFinite() ?? (float.IsFinite(loss) ? "none found" : "the loss itself");
+        throw new DivergedException($"at step {Step} {what} not finite; first in: {origin}");
+    }
+
+    /// <summary>The loss on the fixed held-out set, without dropout.</summary>
+    public double Evaluate()
+    {
+        _evaluator ??= new Evaluator(Plan, Task, _options.Batch, _options.HeldOut);
+        return _evaluator.Run();
+    }
+
+    /// <summary>Writes parameters, optimizer, dropout and the place in the data to a file, all or nothing.</summary>
+    /// <param name="path">The checkpoint; an old one is replaced only once the new one is whole.</param>
+    /// <param name="metadata">What else to remember.</param>
+    public void Save(string path, IReadOnlyDictionary<string, string> metadata) =>
+        Checkpoint.Save(path, Plan, Optimizer, Step, metadata);
+
+    /// <summary>Goes on where a checkpoint stopped, bit for bit.</summary>
+    /// <param name="path">The checkpoint.</param>
+    public void Resume(string path) => Step = Checkpoint.Load(path, Plan, Optimizer);
+
+    /// <summary>Frees plans, loss and optimizer; the model stays.</summary>
+    public void Dispose()
+    {
+        _evaluator?.Dispose();
+        _loss.Dispose();
+        Optimizer.Dispose();
+        Plan.Dispose();
+    }
+
+    private sealed class Evaluator : IDisposable
+    {
+        private readonly SequenceTask _task;
+        private readonly int _sequences;
+        private readonly Plan _plan;
+        private readonly Loss _loss;
+        private readonly Batch _batch;
+        private readonly Batch? _rest;
+
+        public Evaluator(Plan trained, SequenceTask task, int batch, int sequences)
+        {
+            _task = task;
+            _sequences = sequences;
+            batch = Math.Min(batch, sequences);
+            _plan = trained.Model.Plan(trained.Backend, task.Length, batch, Mode.Evaluation);
+            _loss = task.CreateLoss(_plan);
+            _batch = new Batch(task, batch);
+            _rest = sequences % batch == 0 ? null : new Batch(task, sequences % batch);
+        }
+
+        public double Run()
+        {
+            double sum = 0;
+            for (int first = 0; first < _sequences; )
+            {
+                Batch batch = _sequences - first >= _batch.Size ? _batch : _rest!;
+                _task.Fill(batch, SequenceTask.HeldOut, first);
+                _plan.Forward(batch.X, batch.Length, batch.Size);
+                _loss.Compute(batch.Targets);
+                sum += (double)_loss.Read() * batch.Size;
+                first += batch.Size;
+            }
+            return sum / _sequences;
+        }
+
+        public void Dispose()
+        {
+            _loss.Dispose();
+            _plan.Dispose();
+        }
+    }
+}

@@ -1,0 +1,247 @@
+#!/usr/bin/env bash
+# Tests build.sh in a small tree with a stand-in for dotnet, so that no case takes a real build.
+# BASH_UNDER_TEST names another bash to run it with.
+set -euo pipefail
+
+repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+shell=${BASH_UNDER_TEST:-$BASH}
+# The blank shows where a path is not quoted.
+tree="$(mktemp -d)/a tree"
+trap 'rm -rf "${tree%/*}"' EXIT
+passed=0
+
+mkdir -p "$tree/Layers" "$tree/sdk/host/fxr" "$tree/home" "$tree/none"
+cp "$repository/build.sh" "$repository/global.json" "$tree"
+touch "$tree/Sequor.slnx" "$tree/Layers/A.cs" "$tree/Layers/B.cs"
+
+# The programs that it "builds" print their arguments and exit with the first one.
+cat >"$tree/program" <<'END'
+#!/usr/bin/env bash
+printf '[%s]' "$(basename "$0")" "$@"
+echo
+case ${1:-} in [0-9]*) exit "$1" ;; esac
+[ -z "${SUMMARY:-}" ] || cat "$SUMMARY"
+exit "${STATUS:-0}"
+END
+cat >"$tree/sdk/dotnet" <<'END'
+#!/usr/bin/env bash
+root=$(cd "$(dirname "$0")/.." && pwd -P)
+case $1 in
+    --version) echo "${VERSION:-10.0.100}"; exit "${VERSION_STATUS:-0}" ;;
+    --list-sdks) [ -z "${SDKS-9.0.300}" ] || echo "${SDKS-9.0.300} [$root/sdk/sdk]"; exit ;;
+    msbuild) ;;
+    *) echo "dotnet $*"; exit "${STATUS:-0}" ;;
+esac
+mkdir "$root/building" || echo 'two at once' >>"$root/builds"
+sleep "${BUILD_SECONDS:-0}"
+rmdir "$root/building"
+echo built >>"$root/builds"
+[ -z "${BROKEN:-}" ] || { echo 'A.cs(1,1): error CS1002: ; expected'; exit 1; }
+for name in Tool/release/sequor Tests/release/Sequor.Tests Suites/release/Sequor.Suites; do
+    path=$root/artifacts/bin/Sequor.$name
+    mkdir -p "${path%/*}"
+    cp "$root/program" "$path"
+    touch "$path.dll"
+done
+END
+chmod +x "$tree/program" "$tree/sdk/dotnet"
+
+# Runs build.sh; sets status, and writes the files out and err.
+run() {
+    status=0
+    DOTNET_ROOT='' HOME="$tree/home" PATH="$tree/sdk:$PATH" \
+        "$shell" "${SCRIPT:-$tree/build.sh}" "$@" >"$tree/out" 2>"$tree/err" </dev/null || status=$?
+}
+
+expect() {
+    local what=$1
+    shift
+    if "$@"; then
+        passed=$((passed + 1))
+        return
+    fi
+    echo "FAILED: $what (exit $status)" >&2
+    sed 's/^/  out: /' "$tree/out" >&2
+    sed 's/^/  err: /' "$tree/err" >&2
+    exit 1
+}
+
+builds() { [ "$(wc -l <"$tree/builds")" -eq "$1" ]; }
+exits() { [ "$status" -eq "$1" ]; }
+prints() { [ "$(cat "$tree/out")" = "$1" ]; }
+prints_last() { [ "$(tail -n 1 "$tree/out")" = "$1" ]; }
+says() { grep -qF -- "$1" "$tree/err"; }
+says_line() { [ "$(wc -l <"$tree/err")" -eq 1 ] && says "$1"; }
+says_nothing() { [ ! -s "$tree/err" ]; }
+
+run
+expect 'no verb prints the usage' grep -q '^Usage:' "$tree/out"
+expect 'and builds nothing' test ! -e "$tree/builds"
+
+run bench 'a b' '' '*'
+expect 'a verb builds and runs sequor' prints '[sequor][bench][a b][][*]'
+expect 'with one line on the side' says_line 'Building Sequor ...'
+run --version
+expect 'the second time it only runs' prints '[sequor][--version]'
+expect 'and builds nothing' builds 1
+expect 'and says nothing' says_nothing
+for code in 0 1 2 77; do
+    run "$code"
+    expect "exit code $code passes through" exits "$code"
+done
+mkdir "$tree/links"
+ln -s ../build.sh "$tree/links/link"
+cd "$tree/links"
+SCRIPT='link' run bench
+cd "$tree"
+expect 'it works through a link, from another directory' prints '[sequor][bench]'
+expect 'and finds the same sources' builds 1
+
+count=1
+for change in 'touch Layers/A.cs' 'touch Layers/C.bin' 'rm Layers/B.cs' \
+    'mv Layers/A.cs Layers/D.cs' 'touch Sequor.slnx' 'rm artifacts/bin/Sequor.Tests/release/Sequor.Tests'; do
+    (cd "$tree" && $change)
+    run build
+    count=$((count + 1))
+    expect "'$change' builds" builds "$count"
+    run build
+    expect "'$change' builds once" builds "$count"
+done
+mkdir "$tree/Layers/obj"
+touch "$tree/Layers/obj/A.cs" "$tree/Layers/.A.cs.swp" "$tree/Layers/Notes.md"
+run build
+expect 'outputs, hidden files and documents do not count' builds "$count"
+
+touch "$tree/Layers/D.cs"
+BROKEN=1 run bench
+expect 'a failed build shows its error' says 'error CS1002'
+expect 'and fails' exits 1
+expect 'and runs nothing' prints ''
+run bench
+expect 'and is tried again' builds $((count += 2))
+
+touch "$tree/Layers/E.cs"
+BROKEN=1 run build
+rm "$tree/Layers/E.cs"
+run build
+expect 'nor is what a failed build left taken for a build' builds $((count += 2))
+
+touch "$tree/Layers/D.cs"
+(sleep 0.3 && touch "$tree/Layers/D.cs") &
+BUILD_SECONDS=0.6 run build
+wait
+run build
+expect 'a file saved during a build builds again' builds $((count += 2))
+
+# Leaves only the links named, so that flock is missing.
+mkdir "$tree/tools"
+for name in bash env basename cat cksum cp dirname find grep head ln mkdir mv ps readlink rm rmdir \
+    sed sleep sort tail touch tr wc; do
+    ln -s "$(type -P "$name")" "$tree/tools/$name"
+done
+for lock in "$PATH" "$tree/tools"; do
+    touch "$tree/Layers/D.cs"
+    for code in 3 4 5; do
+        PATH=$lock BUILD_SECONDS=0.5 run "$code" &
+    done
+    for job in $(jobs -p); do
+        wait "$job"
+    done
+    # Three at once wrote to the same files; what counts is the number of builds.
+    expect 'three at once build once' builds $((count += 1))
+done
+ln -s 999999999 "$tree/artifacts/.lock-holder"
+touch "$tree/Layers/D.cs"
+PATH=$tree/tools run build
+expect 'a lock whose owner died does not block' builds $((count += 1))
+expect 'and is gone' test ! -L "$tree/artifacts/.lock-holder"
+
+VERSION=8.0.100
+export VERSION
+touch "$tree/Layers/D.cs"
+run bench
+expect 'an old SDK is named' says_line 'found 8.0.100 at'
+expect 'and what is needed' says '10.0.100 or newer'
+expect 'and where to get it' says 'https://dotnet.microsoft.com/download'
+expect 'and fails' exits 1
+VERSION='No fitting SDK was found.' VERSION_STATUS=145 run bench
+expect 'what dotnet has is named when it refuses' says_line 'found 9.0.300 at'
+VERSION='No fitting SDK was found.' VERSION_STATUS=145 SDKS='' run bench
+expect 'a runtime alone is no SDK' says_line 'found no SDK at'
+VERSION='Not here.' VERSION_STATUS=1 SDKS=10.0.200 run bench
+expect 'a fitting SDK that fails is quoted' says 'Not here.'
+expect 'and named' says 'found 10.0.200 at'
+mkdir "$tree/home/.dotnet"
+printf '#!/usr/bin/env bash\nunset VERSION\nexec "%s" "$@"\n' "$tree/sdk/dotnet" \
+    >"$tree/home/.dotnet/dotnet"
+chmod +x "$tree/home/.dotnet/dotnet"
+run bench
+expect 'a fitting one in ~/.dotnet is taken instead' prints '[sequor][bench]'
+expect 'and builds' builds $((count += 1))
+rm -r "$tree/home/.dotnet"
+run bench
+expect 'an old SDK is named when nothing is to be built' says_line 'found 8.0.100 at'
+unset VERSION
+for version in 9.9.999 10.0.99 10.0.0; do
+    VERSION=$version run bench
+    expect "$version is too old" exits 1
+done
+for version in 10.0.101 10.0.200-preview.1 10.1.0 11.0.100; do
+    touch "$tree/Layers/D.cs"
+    VERSION=$version run bench
+    expect "$version is new enough" exits 0
+    count=$((count + 1))
+done
+mv "$tree/sdk/dotnet" "$tree/sdk/elsewhere"
+PATH=$tree/tools run bench
+expect 'a missing dotnet is said' says_line 'found no dotnet on PATH'
+expect 'and fails' exits 1
+mv "$tree/sdk/elsewhere" "$tree/sdk/dotnet"
+
+cat >"$tree/summary" <<'END'
+Test run summary: Failed! - Sequor.Tests.dll (net10.0|x64)
+  total: 6
+  failed: 1
+  succeeded: 3
+  skipped: 2
+  duration: 5ms
+END
+long='[--filter][TestCategory!=Long]'
+zero='[--zero-tests-policy][strict]'
+run test
+expect 'test leaves out the long tests' prints "[Sequor.Tests]$long$zero"
+run test --all
+expect 'but with --all' prints "[Sequor.Tests]$zero"
+run test --no-ansi --filter 'Name~a b'
+expect 'filters are joined' \
+    prints "[Sequor.Tests][--no-ansi][--filter][(Name~a b)&TestCategory!=Long]$zero"
+run test --all --filter=Name~a -zero-tests-policy:allow-skipped
+expect 'options given are not given twice' \
+    prints '[Sequor.Tests][-zero-tests-policy:allow-skipped][--filter][Name~a]'
+SUMMARY=$tree/summary STATUS=2 run test
+expect 'a failing test fails' exits 2
+expect 'and is counted' prints_last 'Tests: 3 passed, 1 failed, 2 skipped'
+printf '\033[32m  total: 7\033[m\n' >>"$tree/summary"
+SUMMARY=$tree/summary run test
+expect 'numbers that do not add up are not repeated' prints_last $'\033[32m  total: 7\033[m'
+
+run suites --filter '*Gru*'
+expect 'suites hands its arguments on' prints '[Sequor.Suites][--filter][*Gru*]'
+run format
+expect 'format formats' prints 'dotnet csharpier format .'
+run format --check
+expect 'format --check checks' prints 'dotnet csharpier check .'
+STATUS=1 run format --check
+expect 'a formatter that is missing fails' exits 1
+expect 'and is named' says 'csharpier'
+run format --chek
+expect 'format takes no other argument' exits 2
+run build now
+expect 'build takes none' exits 2
+SEQUOR_CONFIGURATION=../x run build
+expect 'a configuration is a plain word' exits 2
+run clean
+expect 'clean removes the outputs' test ! -e "$tree/artifacts/bin"
+expect 'and the stamp' test ! -e "$tree/artifacts/.built-release"
+
+echo "build.sh: all $passed checks passed."

@@ -1,0 +1,478 @@
+# Builds Sequor when its sources have changed, then runs one of its programs, as build.sh does.
+# For PowerShell 7 and Windows PowerShell 5.1.
+
+$ErrorActionPreference = 'Stop'
+# The exit code of a program is handed on, not made an error.
+$PSNativeCommandUseErrorActionPreference = $false
+
+$root = $PSScriptRoot
+$artifacts = Join-Path $root 'artifacts'
+$suffix = ''
+if ($env:OS -eq 'Windows_NT') {
+    $suffix = '.exe'
+}
+
+# PowerShell makes an array of 1,2 and a number of 1; the programs take text.
+$arguments = @(foreach ($argument in $args) {
+    if ($argument -is [array]) {
+        $argument -join ','
+    }
+    else {
+        "$argument"
+    }
+})
+$verb = 'help'
+$rest = @()
+if ($arguments.Count -gt 0) {
+    $verb = $arguments[0]
+}
+if ($arguments.Count -gt 1) {
+    $rest = @($arguments[1..($arguments.Count - 1)])
+}
+
+$usage = @'
+Usage: ./build.ps1 VERB [ARGUMENTS]
+
+  build             builds everything that has changed
+  test [--all] ...  runs the tests, the long ones too with --all;
+                    further arguments go to the test program
+  suites ...        runs the BenchmarkDotNet suites; arguments go to BenchmarkDotNet
+  format            formats all sources
+  format --check    fails if a source is not formatted
+  clean             removes what builds made
+  help              prints this text
+
+Every other verb, such as bench, train, doctor or --version, goes with its
+arguments to the sequor command; ./build.ps1 --help lists what that can do.
+All of them build first if a source has changed.
+
+SEQUOR_CONFIGURATION sets the configuration to build and run (Release).
+'@
+
+function Write-Side([string] $text) {
+    [Console]::Error.WriteLine($text)
+}
+
+function Stop-Script([string] $text, [int] $code = 1) {
+    Write-Side $text
+    exit $code
+}
+
+# --- The SDK -----------------------------------------------------------------
+
+# What a dotnet prints, as lines; sets $LASTEXITCODE.
+function Get-DotnetOutput([string] $dotnet, [string] $option) {
+    # Windows PowerShell makes errors of lines that a program writes to stderr.
+    $ErrorActionPreference = 'Continue'
+    Push-Location $root
+    try {
+        & $dotnet $option 2>$null
+    }
+    finally {
+        Pop-Location
+    }
+}
+
+# The path of a dotnet whose SDK suits. The one in $trusted passes unasked: it did the last build.
+function Find-Dotnet([string] $trusted) {
+    $name = "dotnet$suffix"
+    $needed = (Get-Content -Raw (Join-Path $root 'global.json') | ConvertFrom-Json).sdk.version
+    $candidates = @()
+    if ($env:DOTNET_ROOT) {
+        $candidates += Join-Path $env:DOTNET_ROOT $name
+    }
+    $onPath = @(Get-Command $name -CommandType Application -ErrorAction SilentlyContinue)
+    if ($onPath.Count -gt 0) {
+        $candidates += $onPath[0].Path
+    }
+    if ($HOME) {
+        $candidates += Join-Path (Join-Path $HOME '.dotnet') $name
+    }
+
+    $seen = @()
+    foreach ($candidate in $candidates) {
+        if (-not (Test-Path -LiteralPath $candidate -PathType Leaf)) {
+            continue
+        }
+        if ($candidate -ceq $trusted) {
+            return $candidate
+        }
+        # dotnet itself applies global.json, and fails where no SDK satisfies it.
+        $lines = @(Get-DotnetOutput $candidate '--version')
+        if ($LASTEXITCODE -eq 0 -and $lines.Count -gt 0 -and $lines[-1] -match '^\d+\.\d+\.\d+') {
+            $version = $lines[-1]
+            if ([version] $Matches[0] -ge [version] $needed) {
+                return $candidate
+            }
+        }
+        else {
+            $version = 'no SDK'
+            $lines = @(Get-DotnetOutput $candidate '--list-sdks')
+            if ($lines.Count -gt 0) {
+                $version = ($lines[-1] -split ' ')[0]
+            }
+        }
+        $refusal = ''
+        if ($version -match '^\d+\.\d+\.\d+' -and [version] $Matches[0] -ge [version] $needed) {
+            # It is new enough, so the reason is another one, which dotnet knows.
+            Push-Location $root
+            & $candidate --version | ForEach-Object { Write-Side $_ }
+            Pop-Location
+            $refusal = ', which fails as above'
+        }
+        $seen += "$version at $candidate$refusal"
+    }
+
+    $what = 'no dotnet on PATH, in DOTNET_ROOT or in ~/.dotnet'
+    if ($seen.Count -gt 0) {
+        $what = $seen -join ' and '
+    }
+    Stop-Script ("Sequor needs the .NET 10 SDK, $needed or newer, but found $what;" +
+        ' get it from https://dotnet.microsoft.com/download')
+}
+
+# Lets the programs that are started find this dotnet.
+function Use-Dotnet([string] $dotnet) {
+    $folder = Split-Path -Parent $dotnet
+    $runtime = $folder
+    if (-not (Test-Path -LiteralPath (Join-Path (Join-Path $folder 'host') 'fxr'))) {
+        # A link, or a wrapper script as some package managers install.
+        $runtime = ''
+        $lines = @(Get-DotnetOutput $dotnet '--list-sdks')
+        if ($lines.Count -gt 0 -and $lines[-1] -match '\[(.*)\]') {
+            $runtime = Split-Path -Parent $Matches[1]
+        }
+    }
+    if ($runtime) {
+        $env:DOTNET_ROOT = $runtime
+    }
+    # BenchmarkDotNet runs dotnet by its name.
+    if (($env:PATH -split [System.IO.Path]::PathSeparator) -notcontains $folder) {
+        $env:PATH = $folder + [System.IO.Path]::PathSeparator + $env:PATH
+    }
+}
+
+# --- The build ---------------------------------------------------------------
+
+# Every file that a build may read.
+function Get-Source {
+    foreach ($file in (New-Object System.IO.DirectoryInfo $root).GetFiles()) {
+        if ($file.Name -match '\.(slnx|props|targets|rsp)$' -or
+            $file.Name -match '^(\.editorconfig|\.globalconfig|global\.json|nuget\.config)$') {
+            $file
+        }
+    }
+    $skipped = 'bin', 'obj', 'artifacts', 'TestResults', 'BenchmarkDotNet.Artifacts', '__pycache__'
+    $pending = New-Object 'System.Collections.Generic.Stack[System.IO.DirectoryInfo]'
+    foreach ($name in 'Benchmarks', 'Layers', 'Tests', 'Native', 'Interop') {
+        $path = Join-Path $root $name
+        if (Test-Path -LiteralPath $path -PathType Container) {
+            $pending.Push((New-Object System.IO.DirectoryInfo $path))
+        }
+    }
+    while ($pending.Count -gt 0) {
+        $folder = $pending.Pop()
+        foreach ($file in $folder.GetFiles()) {
+            # Data files can be embedded by any name; only documents and hidden files do not count.
+            if ($file.Name -eq '.editorconfig' -or $file.Name -eq '.globalconfig' -or
+                $file.Name -notmatch '^\.|~$|\.md$') {
+                $file
+            }
+        }
+        foreach ($child in $folder.GetDirectories()) {
+            if ($child.Name -notlike '.*' -and $skipped -notcontains $child.Name) {
+                $pending.Push($child)
+            }
+        }
+    }
+}
+
+# The names of the sources, as one text.
+function Get-SourceList([object[]] $files) {
+    $names = [string[]] @(foreach ($file in $files) { $file.FullName })
+    [array]::Sort($names, [StringComparer]::Ordinal)
+    $names -join "`n"
+}
+
+function Test-UpToDate {
+    foreach ($path in $stamp, $tool, $tests, $suites, $toolLibrary, $testsLibrary, $suitesLibrary) {
+        if (-not (Test-Path -LiteralPath $path -PathType Leaf)) {
+            return $false
+        }
+    }
+    $built = [System.IO.File]::GetLastWriteTimeUtc($stamp)
+    $files = @(Get-Source)
+    foreach ($file in $files) {
+        if ($file.LastWriteTimeUtc -ge $built) {
+            return $false
+        }
+    }
+    # A deleted or renamed source is newer than nothing, but changes the list.
+    $recorded = [System.IO.File]::ReadAllText($stamp)
+    return $recorded.Substring($recorded.IndexOf("`n") + 1) -ceq (Get-SourceList $files)
+}
+
+# Holds the lock file while this process lives, or until the result is disposed of.
+function Enter-Lock {
+    [void] (New-Item -ItemType Directory -Force $artifacts)
+    $path = Join-Path $artifacts '.lock'
+    $said = $false
+    while ($true) {
+        try {
+            return [System.IO.File]::Open($path, 'OpenOrCreate', 'ReadWrite', 'None')
+        }
+        catch [System.IO.IOException] {
+            if (-not $said) {
+                Write-Side 'Waiting for another build ...'
+                $said = $true
+            }
+            Start-Sleep -Milliseconds 200
+        }
+    }
+}
+
+function Invoke-Compile([string] $dotnet) {
+    if (Test-UpToDate) {
+        return # another process has just built
+    }
+    Write-Side 'Building Sequor ...'
+    if (Test-Path -LiteralPath $stamp) {
+        Remove-Item -LiteralPath $stamp
+    }
+    # The stamp's time is the build's begin, so that a file saved during the build is newer;
+    # the clock of the file system can be some milliseconds behind.
+    $begun = [DateTime]::UtcNow.AddMilliseconds(-20)
+    $list = Get-SourceList @(Get-Source)
+    # No servers, which would go on running beside a benchmark. `dotnet build` prints errors twice.
+    $options = @('msbuild', 'Sequor.slnx', '-restore', "-p:Configuration=$configuration", '-nologo',
+        '-verbosity:quiet', '-tl:off', '-nodeReuse:false', '-p:UseSharedCompilation=false')
+    Push-Location $root
+    try {
+        $output = @(& $dotnet @options)
+        $code = $LASTEXITCODE
+    }
+    finally {
+        Pop-Location
+    }
+    if ($code -ne 0) {
+        foreach ($line in $output) {
+            Write-Side $line
+        }
+        Stop-Script 'The build failed.' $code
+    }
+    [System.IO.File]::WriteAllText($stamp, "$dotnet`n$list")
+    [System.IO.File]::SetLastWriteTimeUtc($stamp, $begun)
+}
+
+function Invoke-Build {
+    if (Test-UpToDate) {
+        Use-Dotnet (Find-Dotnet ([System.IO.File]::ReadAllLines($stamp)[0]))
+        return
+    }
+    $dotnet = Find-Dotnet ''
+    Use-Dotnet $dotnet
+    $lock = Enter-Lock
+    try {
+        Invoke-Compile $dotnet
+    }
+    finally {
+        $lock.Dispose()
+    }
+}
+
+function Remove-Output {
+    $lock = Enter-Lock
+    try {
+        foreach ($name in 'bin', 'obj', 'package', 'publish', '.built-*', '.build-*.log',
+            '.test-output.*') {
+            $path = Join-Path $artifacts $name
+            if (Test-Path $path) {
+                Remove-Item -Recurse -Force $path
+            }
+        }
+    }
+    finally {
+        $lock.Dispose()
+    }
+}
+
+# --- The verbs ---------------------------------------------------------------
+
+# The arguments for the test program.
+function Get-TestArgument([string[]] $given) {
+    $all = $false
+    $filter = ''
+    $policy = 'strict'
+    for ($i = 0; $i -lt $given.Count; $i++) {
+        $argument = $given[$i]
+        if ($argument -ceq '--all') {
+            $all = $true
+        }
+        elseif ($argument -cmatch '^--filter[=:]') {
+            $filter = $argument.Substring(9)
+        }
+        elseif ($argument -ceq '--filter') {
+            $i++
+            if ($i -ge $given.Count) {
+                Stop-Script 'test: --filter needs an expression.' 2
+            }
+            $filter = $given[$i]
+        }
+        else {
+            if ($argument -cmatch '^--?zero-tests-policy') {
+                $policy = ''
+            }
+            $argument
+        }
+    }
+    # The platform takes no more than one filter.
+    if (-not $all) {
+        if ($filter) {
+            $filter = "($filter)&TestCategory!=Long"
+        }
+        else {
+            $filter = 'TestCategory!=Long'
+        }
+    }
+    if ($filter) {
+        '--filter'
+        $filter
+    }
+    # A run in which every test was skipped has shown nothing.
+    if ($policy) {
+        '--zero-tests-policy'
+        $policy
+    }
+}
+
+# One plain line from the summary in the output; none if its numbers do not add up.
+function Get-TestCount([string[]] $lines) {
+    $numbers = $null
+    foreach ($line in $lines) {
+        $plain = $line -replace "$([char] 27)\[[0-9;]*m", ''
+        if ($plain -cmatch '^Test run summary:') {
+            $numbers = @{}
+        }
+        elseif ($null -ne $numbers -and
+            $plain -cmatch '^ *(total|succeeded|failed|skipped): *([0-9]+) *$') {
+            $numbers[$Matches[1]] = [int] $Matches[2]
+        }
+    }
+    if ($null -ne $numbers -and $numbers.Count -eq 4 -and
+        $numbers['total'] -eq $numbers['succeeded'] + $numbers['failed'] + $numbers['skipped']) {
+        'Tests: {0} passed, {1} failed, {2} skipped' -f `
+            $numbers['succeeded'], $numbers['failed'], $numbers['skipped']
+    }
+}
+
+# A script shares its session's directory and variables; both are put back at the end.
+$where = Get-Location
+$variables = 'DOTNET_CLI_TELEMETRY_OPTOUT', 'DOTNET_NOLOGO', 'TESTINGPLATFORM_TELEMETRY_OPTOUT',
+    'DOTNET_ROOT', 'PATH'
+$before = @{}
+foreach ($name in $variables) {
+    $before[$name] = [Environment]::GetEnvironmentVariable($name)
+}
+try {
+    $env:DOTNET_CLI_TELEMETRY_OPTOUT = '1'
+    $env:DOTNET_NOLOGO = '1'
+    $env:TESTINGPLATFORM_TELEMETRY_OPTOUT = '1'
+
+    $configuration = 'Release'
+    if ($env:SEQUOR_CONFIGURATION) {
+        $configuration = $env:SEQUOR_CONFIGURATION
+    }
+    if ($configuration -notmatch '^[A-Za-z0-9]+$') {
+        Stop-Script "SEQUOR_CONFIGURATION is '$configuration', which is no configuration." 2
+    }
+    $pivot = $configuration.ToLowerInvariant()
+    $stamp = Join-Path $artifacts ".built-$pivot"
+    $bin = Join-Path $artifacts 'bin'
+    $toolFolder = Join-Path (Join-Path $bin 'Sequor.Tool') $pivot
+    $testsFolder = Join-Path (Join-Path $bin 'Sequor.Tests') $pivot
+    $suitesFolder = Join-Path (Join-Path $bin 'Sequor.Suites') $pivot
+    $tool = Join-Path $toolFolder "sequor$suffix"
+    $tests = Join-Path $testsFolder "Sequor.Tests$suffix"
+    $suites = Join-Path $suitesFolder "Sequor.Suites$suffix"
+    $toolLibrary = Join-Path $toolFolder 'sequor.dll'
+    $testsLibrary = Join-Path $testsFolder 'Sequor.Tests.dll'
+    $suitesLibrary = Join-Path $suitesFolder 'Sequor.Suites.dll'
+
+    if (($verb -ceq 'build' -or $verb -ceq 'clean') -and $rest.Count -gt 0) {
+        Stop-Script "$verb takes no arguments." 2
+    }
+    if ($verb -ceq 'help') {
+        $usage
+        exit 0
+    }
+    elseif ($verb -ceq 'build') {
+        Invoke-Build
+        exit 0
+    }
+    elseif ($verb -ceq 'clean') {
+        Remove-Output
+        exit 0
+    }
+    elseif ($verb -ceq 'format') {
+        $action = 'format'
+        if ($rest.Count -eq 1 -and $rest[0] -ceq '--check') {
+            $action = 'check'
+        }
+        elseif ($rest.Count -gt 0) {
+            Stop-Script 'format takes no argument but --check.' 2
+        }
+        $dotnet = Find-Dotnet ''
+        Use-Dotnet $dotnet
+        Set-Location $root
+        $output = @(& $dotnet tool restore)
+        if ($LASTEXITCODE -ne 0) {
+            foreach ($line in $output) {
+                Write-Side $line
+            }
+            Stop-Script ('The formatter (csharpier, see .config/dotnet-tools.json)' +
+                ' could not be restored.')
+        }
+        & $dotnet csharpier $action .
+        exit $LASTEXITCODE
+    }
+    elseif ($verb -ceq 'test') {
+        $options = @(Get-TestArgument $rest)
+        Invoke-Build
+        # On a terminal the platform draws its progress, which a pipe would keep it from.
+        if (-not [Console]::IsOutputRedirected) {
+            & $tests @options
+            exit $LASTEXITCODE
+        }
+        $output = New-Object 'System.Collections.Generic.List[string]'
+        & $tests @options | ForEach-Object {
+            $output.Add($_)
+            $_
+        }
+        $code = $LASTEXITCODE
+        Get-TestCount $output.ToArray()
+        exit $code
+    }
+    elseif ($verb -ceq 'suites') {
+        Invoke-Build
+        # BenchmarkDotNet looks for the project, and puts its reports, below the current directory.
+        Set-Location $root
+        & $suites @rest
+        exit $LASTEXITCODE
+    }
+    else {
+        Invoke-Build
+        & $tool @arguments
+        exit $LASTEXITCODE
+    }
+}
+finally {
+    Set-Location $where
+    foreach ($name in $variables) {
+        if ($null -eq $before[$name]) {
+            Remove-Item "Env:$name" -ErrorAction SilentlyContinue
+        }
+        else {
+            Set-Item "Env:$name" $before[$name]
+        }
+    }
+}

@@ -1,0 +1,343 @@
+#!/usr/bin/env bash
+# Builds Sequor when its sources have changed, then runs one of its programs.
+# Kept to bash 3.2, the version that macOS has.
+set -euo pipefail
+unset CDPATH
+
+# Follows links to the file itself; macOS did not always have `readlink -f`.
+resolve() {
+    local path=$1 target
+    while [ -L "$path" ]; do
+        target=$(readlink "$path")
+        case $target in
+            /*) path=$target ;;
+            *) path=${path%/*}/$target ;;
+        esac
+    done
+    printf '%s\n' "$path"
+}
+
+fail() {
+    printf '%s\n' "$1" >&2
+    exit "${2:-1}"
+}
+
+script=${BASH_SOURCE[0]}
+case $script in
+    */*) ;;
+    *) script=./$script ;;
+esac
+script=$(resolve "$script")
+root=$(cd "${script%/*}" && pwd -P)
+
+configuration=${SEQUOR_CONFIGURATION:-Release}
+case $configuration in
+    *[!A-Za-z0-9]*) fail "SEQUOR_CONFIGURATION is '$configuration', which is no configuration." 2 ;;
+esac
+pivot=$(printf '%s' "$configuration" | tr '[:upper:]' '[:lower:]')
+
+artifacts=$root/artifacts
+stamp=$artifacts/.built-$pivot
+tool=$artifacts/bin/Sequor.Tool/$pivot/sequor
+tests=$artifacts/bin/Sequor.Tests/$pivot/Sequor.Tests
+suites=$artifacts/bin/Sequor.Suites/$pivot/Sequor.Suites
+
+export DOTNET_CLI_TELEMETRY_OPTOUT=1
+export DOTNET_NOLOGO=1
+export TESTINGPLATFORM_TELEMETRY_OPTOUT=1
+
+usage() {
+    cat <<'END'
+Usage: ./build.sh VERB [ARGUMENTS]
+
+  build             builds everything that has changed
+  test [--all] ...  runs the tests, the long ones too with --all;
+                    further arguments go to the test program
+  suites ...        runs the BenchmarkDotNet suites; arguments go to BenchmarkDotNet
+  format            formats all sources
+  format --check    fails if a source is not formatted
+  clean             removes what builds made
+  help              prints this text
+
+Every other verb, such as bench, train, doctor or --version, goes with its
+arguments to the sequor command; ./build.sh --help lists what that can do.
+All of them build first if a source has changed.
+
+SEQUOR_CONFIGURATION sets the configuration to build and run (Release).
+END
+}
+
+# --- The SDK -----------------------------------------------------------------
+
+dotnet=
+found=
+
+# Whether version $1 is at least $2, both of three numbers.
+at_least() {
+    local IFS=. have need i
+    # shellcheck disable=SC2206 # split at the dots
+    have=(${1%%-*}) need=(${2%%-*})
+    for i in 0 1 2; do
+        [ "${have[i]}" -eq "${need[i]}" ] || {
+            [ "${have[i]}" -gt "${need[i]}" ]
+            return
+        }
+    done
+}
+
+# Whether the dotnet $1 has an SDK that suits; sets `found` if not.
+suits() {
+    local version
+    # dotnet itself applies global.json, and fails where no SDK satisfies it.
+    if version=$(cd "$root" && "$1" --version 2>/dev/null) &&
+        [[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+ ]]; then
+        at_least "$version" "$needed" && return
+    else
+        version=$("$1" --list-sdks 2>/dev/null | sed -n 's/^\([0-9][^ ]*\).*/\1/p' | tail -n 1)
+    fi
+    found="${found:+$found and }${version:-no SDK} at $1"
+    if [ -n "$version" ] && at_least "$version" "$needed"; then
+        # It is new enough, so the reason is another one, which dotnet knows.
+        (cd "$root" && "$1" --version >&2) || true
+        found="$found, which fails as above"
+    fi
+    return 1
+}
+
+# Sets `dotnet`. The one in $1 passes unasked: it did the last build.
+find_dotnet() {
+    local trusted=${1:-} candidate home needed
+    needed=$(sed -n 's/.*"version" *: *"\([0-9.]*\)".*/\1/p' "$root/global.json" | head -n 1)
+    for candidate in \
+        "${DOTNET_ROOT:+$DOTNET_ROOT/dotnet}" \
+        "$(type -P dotnet || true)" \
+        "${HOME:+$HOME/.dotnet/dotnet}"; do
+        if [ ! -f "$candidate" ] || [ ! -x "$candidate" ]; then
+            continue
+        fi
+        if [ "$candidate" = "$trusted" ] || suits "$candidate"; then
+            dotnet=$candidate
+            break
+        fi
+    done
+    : "${found:=no dotnet on PATH, in DOTNET_ROOT or in ~/.dotnet}"
+    [ -n "$dotnet" ] || fail "Sequor needs the .NET 10 SDK, $needed or newer, but found $found;\
+ get it from https://dotnet.microsoft.com/download"
+
+    # The built programs look for the runtime there, and not on PATH.
+    home=$(resolve "$dotnet")
+    home=${home%/*}
+    if [ ! -d "$home/host/fxr" ]; then
+        # A wrapper script, as some package managers install.
+        home=$("$dotnet" --list-sdks 2>/dev/null | sed -n 's|.*\[\(.*\)/sdk\]$|\1|p' | tail -n 1)
+    fi
+    [ -z "$home" ] || export DOTNET_ROOT=$home
+    # BenchmarkDotNet runs dotnet by its name.
+    [ "$(type -P dotnet || true)" = "$dotnet" ] || export PATH="${dotnet%/*}:$PATH"
+}
+
+# --- The build ---------------------------------------------------------------
+
+# Every file that a build may read; arguments are further tests for find.
+sources() {
+    local path paths=()
+    for path in "$root"/{*.slnx,*.props,*.targets,*.rsp,.editorconfig,.globalconfig} \
+        "$root"/{global.json,[Nn]u[Gg]et.[Cc]onfig,Benchmarks,Layers,Tests,Native,Interop}; do
+        [ ! -e "$path" ] || paths+=("$path")
+    done
+    # Data files can be embedded under any name, so all count but documents and hidden files.
+    find "${paths[@]}" \
+        -type d \( -name bin -o -name obj -o -name artifacts -o -name TestResults \
+        -o -name BenchmarkDotNet.Artifacts -o -name __pycache__ -o -name '.*' \) -prune \
+        -o -type f \( -name .editorconfig -o -name .globalconfig \
+        -o ! -name '.*' ! -name '*~' ! -name '*.md' \) "$@" -print
+}
+
+checksum() {
+    sources | LC_ALL=C sort | cksum
+}
+
+up_to_date() {
+    local recorded
+    [ -f "$stamp" ] && [ -x "$tool" ] && [ -f "$tool.dll" ] && [ -x "$tests" ] &&
+        [ -f "$tests.dll" ] && [ -x "$suites" ] && [ -f "$suites.dll" ] || return 1
+    [ -z "$(sources -newer "$stamp")" ] || return 1
+    # A deleted or renamed source is newer than nothing, but changes the list.
+    IFS= read -r recorded <"$stamp" && [ "$recorded" = "$(checksum)" ]
+}
+
+compile() {
+    local log=$artifacts/.build-$pivot.log status=0
+    ! up_to_date || return 0 # another process has just built
+    echo 'Building Sequor ...' >&2
+    rm -f "$stamp"
+    # The stamp's time is the build's begin, so that a file saved during the build is newer.
+    printf '%s\n%s\n' "$(checksum)" "$dotnet" >"$stamp.new"
+    # Longer than a tick of the file system's clock, or such a file could get the same time.
+    sleep 0.02
+    # No servers, which would go on running beside a benchmark. `dotnet build` prints errors twice.
+    (cd "$root" && exec "$dotnet" msbuild Sequor.slnx -restore "-p:Configuration=$configuration" \
+        -nologo -verbosity:quiet -tl:off -nodeReuse:false -p:UseSharedCompilation=false) \
+        >"$log" 2>&1 </dev/null 9>&- || status=$?
+    if [ "$status" -ne 0 ]; then
+        cat "$log" >&2
+        echo 'The build failed.' >&2
+        return "$status"
+    fi
+    mv -f "$stamp.new" "$stamp"
+}
+
+# Runs a function while no other process does; for use in a subshell, which ends the hold.
+locked() {
+    local holder said=
+    mkdir -p "$artifacts"
+    [ -w "$artifacts" ] || fail "Cannot write to $artifacts."
+    if type -P flock >/dev/null; then
+        exec 9>"$artifacts/.lock"
+        flock -n 9 || {
+            echo 'Waiting for another build ...' >&2
+            flock 9
+        }
+    else
+        link=$artifacts/.lock-holder
+        # A link is made with its content, the process's number, in one step.
+        until ln -s "$$" "$link" 2>/dev/null; do
+            holder=$(readlink "$link" || true)
+            # The age is for a number that another process got since.
+            if [ -n "$holder" ] && { ! ps -p "$holder" >/dev/null ||
+                [ -n "$(find "$link" -mmin +30 2>/dev/null)" ]; }; then
+                rm -f "$link"
+                continue
+            fi
+            [ -n "$said" ] || echo 'Waiting for another build ...' >&2
+            said=1
+            sleep 0.2
+        done
+        trap 'rm -f "$link"' EXIT
+    fi
+    "$@"
+}
+
+build() {
+    if up_to_date; then
+        find_dotnet "$(sed -n 2p "$stamp")"
+    else
+        find_dotnet
+        (locked compile) || exit
+    fi
+}
+
+remove_outputs() {
+    local name
+    for name in bin obj package publish '.built-*' '.build-*.log' '.test-output.*'; do
+        # shellcheck disable=SC2086 # a pattern
+        rm -rf "${artifacts:?}"/$name
+    done
+}
+
+# --- The verbs ---------------------------------------------------------------
+
+# One plain line from the summary in file $1; none if its numbers do not add up.
+count_tests() {
+    awk '
+        { gsub(/\033\[[0-9;]*m/, "") }
+        /^Test run summary:/ { split("", n); summary = 1; next }
+        summary && NF == 2 && $2 ~ /^[0-9]+$/ { n[$1] = $2 }
+        END {
+            if (("total:" in n) && ("succeeded:" in n) && ("failed:" in n) && ("skipped:" in n) &&
+                n["total:"] == n["succeeded:"] + n["failed:"] + n["skipped:"])
+                printf "Tests: %d passed, %d failed, %d skipped\n",
+                    n["succeeded:"], n["failed:"], n["skipped:"]
+        }' "$1"
+}
+
+run_tests() {
+    local all='' filter='' policy=strict interrupted='' arguments=() status=0 output
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --all) all=1 ;;
+            --filter=* | --filter:*) filter=${1#--filter?} ;;
+            --filter)
+                [ $# -gt 1 ] || fail 'test: --filter needs an expression.' 2
+                filter=$2
+                shift
+                ;;
+            *)
+                arguments+=("$1")
+                case $1 in
+                    -zero-tests-policy* | --zero-tests-policy*) policy='' ;;
+                esac
+                ;;
+        esac
+        shift
+    done
+    # The platform takes no more than one filter.
+    [ -n "$all" ] || filter="${filter:+($filter)&}TestCategory!=Long"
+    [ -z "$filter" ] || arguments+=(--filter "$filter")
+    # A run in which every test was skipped has shown nothing.
+    [ -z "$policy" ] || arguments+=(--zero-tests-policy "$policy")
+
+    build
+    # An interrupted run would pass: the platform then ends with 0.
+    trap 'interrupted=1' INT
+    if [ -t 1 ]; then
+        # No pipe, which would keep the platform from drawing its progress.
+        "$tests" ${arguments[@]+"${arguments[@]}"} || status=$?
+    else
+        output=$artifacts/.test-output.$$
+        # tee has to outlive the interrupt, to take what the platform still prints.
+        "$tests" ${arguments[@]+"${arguments[@]}"} | tee -i "$output" || status=${PIPESTATUS[0]}
+        count_tests "$output"
+        rm -f "$output"
+    fi
+    if [ -n "$interrupted" ] && [ "$status" -eq 0 ]; then
+        status=130
+    fi
+    exit "$status"
+}
+
+format() {
+    local action=format output
+    case $#:${1:-} in
+        0:) ;;
+        1:--check) action=check ;;
+        *) fail 'format takes no argument but --check.' 2 ;;
+    esac
+    find_dotnet
+    cd "$root"
+    output=$("$dotnet" tool restore 2>&1) ||
+        fail "$output
+The formatter (csharpier, see .config/dotnet-tools.json) could not be restored."
+    exec "$dotnet" csharpier "$action" .
+}
+
+verb=${1:-help}
+case $verb in
+    build | clean)
+        [ $# -eq 1 ] || fail "$verb takes no arguments." 2
+        ;;
+esac
+case $verb in
+    help) usage ;;
+    build) build ;;
+    clean) (locked remove_outputs) || exit ;;
+    format)
+        shift
+        format "$@"
+        ;;
+    test)
+        shift
+        run_tests "$@"
+        ;;
+    suites)
+        shift
+        build
+        # BenchmarkDotNet looks for the project, and puts its reports, below the current directory.
+        cd "$root"
+        exec "$suites" "$@"
+        ;;
+    *)
+        build
+        exec "$tool" "$@"
+        ;;
+esac
