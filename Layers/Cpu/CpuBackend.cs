@@ -125,8 +125,16 @@ internal sealed unsafe partial class CpuBackend : Backend
             (nuint)source.Count * sizeof(float)
         );
 
-    internal override void Fill(Tensor destination, float value) =>
-        new Span<float>((void*)destination.Address, checked((int)destination.Count)).Fill(value);
+    internal override void Fill(Tensor destination, float value)
+    {
+        const int Most = 1 << 30;
+        float* to = Pointer(destination);
+        for (long done = 0; done < destination.Count; done += Most)
+        {
+            int count = (int)Math.Min(Most, destination.Count - done);
+            new Span<float>(to + done, count).Fill(value);
+        }
+    }
 
     private static Span<float> Span(Tensor tensor) =>
         new((void*)tensor.Address, checked((int)tensor.Count));

@@ -196,6 +196,7 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
             int parts = owner._backend.Parts(count * _row);
             // Even blocks for the threads, in whole vectors, as long as they stay in the cache.
             _block = Math.Min(Block, ((_row + parts - 1) / parts + 15) / 16 * 16);
+            _block = Math.Max(_block, (_row / WorkerPool.MostParts + 16) / 16 * 16);
             owner._backend.Run(this, (int)((_row + _block - 1) / _block));
         }
 

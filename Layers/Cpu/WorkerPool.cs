@@ -9,11 +9,15 @@ internal abstract class ParallelJob
 }
 
 /// <summary>
-/// Threads that share the parts of one job at a time and allocate nothing while they do. The caller works too,
-/// so a pool of one has no thread of its own. Between jobs a worker spins briefly, then sleeps.
+/// Threads that share the parts of one job at a time and allocate nothing while they do. The caller works too, and takes
+/// whatever no worker has begun: a worker that the system keeps from running delays nothing. Between jobs a worker spins
+/// briefly, then sleeps.
 /// </summary>
 internal sealed class WorkerPool : IDisposable
 {
+    /// <summary>The most parts that a job may have.</summary>
+    public const int MostParts = 1 << 16;
+
     // Some tens of microseconds: longer than the gap between two operations of a step.
     private const int SpinsBeforeSleep = 2_000;
 
@@ -21,12 +25,14 @@ internal sealed class WorkerPool : IDisposable
     private readonly Lock _callers = new();
     private readonly object _gate = new();
     private ParallelJob? _job;
-    private int _parts;
-    private int _next;
-    private int _busy;
-    private volatile int _generation;
+    private int _done;
+    private int _sleeping;
     private volatile bool _closing;
     private Exception? _failure;
+
+    // The job's number (24 bits), its parts and the next part to begin (20 bits each). One word, so that who takes a part
+    // knows of which job it is, and that this job cannot end before the part does.
+    private long _ticket;
 
     public WorkerPool(int threads)
     {
@@ -44,6 +50,7 @@ internal sealed class WorkerPool : IDisposable
     /// <summary>Runs parts 0 .. parts - 1 and returns when all are done. An exception in a part is thrown here.</summary>
     public void Run(ParallelJob job, int parts)
     {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(parts, MostParts);
         if (parts <= 1 || _workers.Length == 0)
         {
             for (int part = 0; part < parts; part++)
@@ -53,18 +60,19 @@ internal sealed class WorkerPool : IDisposable
         lock (_callers)
         {
             _job = job;
-            _parts = parts;
             _failure = null;
-            Volatile.Write(ref _next, 0);
-            Volatile.Write(ref _busy, _workers.Length);
-            lock (_gate)
+            _done = 0;
+            long number = (JobOf(_ticket) + 1) & 0xFFFFFF;
+            // A full fence: a worker that goes to sleep either sees the new job or is seen sleeping.
+            Interlocked.Exchange(ref _ticket, (number << 40) | ((long)parts << 20));
+            if (Volatile.Read(ref _sleeping) > 0)
             {
-                _generation++;
-                Monitor.PulseAll(_gate);
+                lock (_gate)
+                    Monitor.PulseAll(_gate);
             }
-            Share(job, parts);
+            TakeParts();
             var spin = new SpinWait();
-            while (Volatile.Read(ref _busy) != 0)
+            while (Volatile.Read(ref _done) < parts)
                 spin.SpinOnce(sleep1Threshold: -1);
             _job = null;
             if (_failure is { } failure)
@@ -72,40 +80,56 @@ internal sealed class WorkerPool : IDisposable
         }
     }
 
-    private void Share(ParallelJob job, int parts)
+    private static long JobOf(long ticket) => (ticket >> 40) & 0xFFFFFF;
+
+    private void TakeParts()
     {
-        try
+        while (true)
         {
-            for (
-                int part = Interlocked.Increment(ref _next) - 1;
-                part < parts;
-                part = Interlocked.Increment(ref _next) - 1
-            )
-                job.Execute(part);
-        }
-        catch (Exception e)
-        {
-            Interlocked.CompareExchange(ref _failure, e, null);
+            long ticket = Interlocked.Increment(ref _ticket) - 1;
+            int part = (int)(ticket & 0xFFFFF);
+            if (part >= (int)((ticket >> 20) & 0xFFFFF))
+                return;
+            try
+            {
+                _job!.Execute(part);
+            }
+            catch (Exception e)
+            {
+                Interlocked.CompareExchange(ref _failure, e, null);
+            }
+            finally
+            {
+                Interlocked.Increment(ref _done);
+            }
         }
     }
 
     private void Work()
     {
-        int seen = 0;
+        long seen = 0;
         while (true)
         {
-            for (int spins = 0; _generation == seen && spins < SpinsBeforeSleep; spins++)
+            int spins = 0;
+            while (JobOf(Volatile.Read(ref _ticket)) == seen && spins++ < SpinsBeforeSleep)
                 Thread.SpinWait(8);
-            lock (_gate)
-            {
-                while (_generation == seen && !_closing)
-                    Monitor.Wait(_gate);
-                if (_closing)
-                    return;
-                seen = _generation;
-            }
-            Share(_job!, _parts);
-            Interlocked.Decrement(ref _busy);
+            if (JobOf(Volatile.Read(ref _ticket)) == seen && !Sleep(seen))
+                return;
+            seen = JobOf(Volatile.Read(ref _ticket));
+            TakeParts();
+        }
+    }
+
+    // Returns false when the pool closes.
+    private bool Sleep(long seen)
+    {
+        lock (_gate)
+        {
+            Interlocked.Increment(ref _sleeping);
+            while (JobOf(Volatile.Read(ref _ticket)) == seen && !_closing)
+                Monitor.Wait(_gate);
+            Interlocked.Decrement(ref _sleeping);
+            return !_closing;
         }
     }
 

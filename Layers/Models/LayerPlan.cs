@@ -129,7 +129,7 @@ internal sealed class PlanBuilder(
         return slot;
     }
 
-    public Slot Scratch(long count) => Scratch(new Shape(checked((int)count)));
+    public Slot Scratch(long count) => Scratch(Shape.Block(count));
 
     /// <summary>Makes sure that each of the two places where gradients travel holds this many floats.</summary>
     public void RequireFlow(long count)

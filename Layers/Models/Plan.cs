@@ -10,6 +10,8 @@ public sealed class Plan : IDisposable
     private readonly IReadOnlyList<Storage> _storages;
     private readonly Slot _input;
     private readonly RandomStream _random;
+    private readonly GradientFlow _flow;
+    private readonly bool _inputGradient;
     private bool _forwardDone;
     private Tensor _x;
 
@@ -40,10 +42,13 @@ public sealed class Plan : IDisposable
             _random = builder.Random!;
             var input = new Shape(maxLength, maxBatch, model.InputSize);
             _input = builder.Kept(input, MemoryCategory.InputOutput);
+            _inputGradient = inputGradient && mode == Mode.Training;
+            if (_inputGradient)
+                builder.RequireFlow(input.Count);
             root = model.CreatePlan(builder, input, out Shape output);
             MaxOutput = output;
             Gradients = builder.AllGradients;
-            (_storages, _) = builder.Build();
+            (_storages, _flow) = builder.Build();
             _root = root;
         }
         catch
@@ -92,6 +97,9 @@ public sealed class Plan : IDisposable
         get => _random.Step;
         set => _random.Step = value;
     }
+
+    /// <summary>The seed that dropout draws by.</summary>
+    internal ulong RandomSeed => _random.Seed;
 
     /// <summary>The plan's own room for an input of T steps of B sequences, to be written before Forward.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A size is below 1 or beyond the plan's limit.</exception>
@@ -157,7 +165,9 @@ public sealed class Plan : IDisposable
         }
         if (!accumulate)
             Backend.Fill(Gradients, 0f);
-        InputGradient = _root.Backward(outputGradient);
+        Tensor dx = _root.Backward(outputGradient);
+        // Below the pooling of the last step it may be that of the last steps only.
+        InputGradient = _inputGradient ? _flow.Whole(dx, _x.Shape.First) : default;
         _forwardDone = false;
     }
 

@@ -90,7 +90,7 @@ public abstract class Recurrent : Layer
             _operation = backend.PlanRecurrent(descriptor);
             _flow = builder.Flow;
             _output = builder.Output(output);
-            _reserve = builder.Keep(new Shape(checked((int)_operation.ReserveCount)));
+            _reserve = builder.Keep(Shape.Block(_operation.ReserveCount));
             _workspace = builder.Scratch(_operation.WorkspaceCount);
             var block = new Shape(checked((int)layer.LayoutOn(backend).Count));
             Parameter first = layer.Parameters[0];

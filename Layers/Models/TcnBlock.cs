@@ -5,7 +5,9 @@ namespace Sequor.Layers;
 /// convolution where widths differ, then relu. Source: Bai et al. (2018), section 3.3.
 /// </summary>
 /// <remarks>
-/// Weights begin normal with deviation 0.01, gains as their norms. Spatial dropout drops whole channels of a sequence.
+/// Weights and biases of the convolutions begin uniform in ±1/sqrt(in k), gains as the weights' norms, the 1x1 weights
+/// normal with deviation 0.01. So the authors' code really begins: its weight norm overwrites the normal values that it
+/// draws for the convolutions. Spatial dropout drops whole channels of a sequence.
 /// </remarks>
 public sealed class TcnBlock : Layer
 {
@@ -77,7 +79,12 @@ public sealed class TcnBlock : Layer
     {
         public Convolution(string name, int inputs, int outputs, int kernel)
         {
-            V = new($"{name}.weight_v", new Shape(outputs, inputs, kernel), Parameter.Normal(0.01));
+            double bound = 1 / Math.Sqrt((double)inputs * kernel);
+            V = new(
+                $"{name}.weight_v",
+                new Shape(outputs, inputs, kernel),
+                Parameter.Uniform(bound)
+            );
             G = new(
                 $"{name}.weight_g",
                 new Shape(outputs),
@@ -89,11 +96,7 @@ public sealed class TcnBlock : Layer
                             Math.Sqrt(drawn[V].Skip(o * size).Take(size).Sum(w => (double)w * w));
                 }
             );
-            Bias = new(
-                $"{name}.bias",
-                new Shape(outputs),
-                Parameter.Uniform(1 / Math.Sqrt((double)inputs * kernel))
-            );
+            Bias = new($"{name}.bias", new Shape(outputs), Parameter.Uniform(bound));
         }
 
         public Parameter V { get; }
@@ -192,9 +195,7 @@ public sealed class TcnBlock : Layer
             _inputGradient = builder.InputGradient;
             _inner = builder.Keep(output);
             _output = builder.Output(output);
-            _bits = builder.Keep(
-                new Shape(checked((int)PointwiseArguments.BitFloats(output.Count)))
-            );
+            _bits = builder.Keep(Shape.Block(PointwiseArguments.BitFloats(output.Count)));
             // The skip path's 1x1 product forwards, the inner gradient backwards.
             _scratch = builder.Scratch(output);
             _first = new ConvolutionPlan(layer._first, builder, Describe(layer.InputSize, true));

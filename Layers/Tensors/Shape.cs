@@ -35,6 +35,9 @@ public readonly record struct Shape
         _third = third;
     }
 
+    /// <summary>A block of at least so many values, where only their number matters.</summary>
+    internal static Shape Block(long count) => new(checked((int)((count + 1023) / 1024)), 1024);
+
     /// <summary>Number of dimensions.</summary>
     public int Rank { get; }
 
