@@ -19,6 +19,9 @@ public static class Safetensors
     // The limit of the format's reference implementation.
     internal const long MaxHeader = 100_000_000;
 
+    // More than any array library has; without a limit a broken header could ask for much memory.
+    internal const int MaxRank = 64;
+
     internal const string MetadataName = "__metadata__";
 
     private const int ChunkBytes = 1 << 20;

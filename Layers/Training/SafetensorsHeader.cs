@@ -28,9 +28,6 @@ internal sealed record SafetensorsHeader(
 
     private ref struct Parser
     {
-        // More than any array library has; without a limit a broken header could ask for much memory.
-        private const int MaxRank = 64;
-
         private readonly string _path;
         private readonly ReadOnlySpan<byte> _json;
         private readonly long _dataLength;
@@ -110,7 +107,7 @@ internal sealed record SafetensorsHeader(
                 if (key == "dtype")
                     type = ParseType(name);
                 else if (key == "shape")
-                    shape = ParseNumbers(name, key, MaxRank);
+                    shape = ParseNumbers(name, key, Safetensors.MaxRank);
                 else
                     offsets = ParseNumbers(name, key, 2);
             }

@@ -21,6 +21,11 @@ public sealed class SafetensorsTensor
         Type = type;
         Shape = shape.ToArray();
         _copy = copy;
+        if (shape.Length > Safetensors.MaxRank)
+            throw new ArgumentException(
+                $"A tensor has at most {Safetensors.MaxRank} sizes, not {shape.Length}.",
+                nameof(shape)
+            );
         Int128 product = 1;
         foreach (long size in shape)
         {

@@ -1,0 +1,316 @@
+using System.Globalization;
+
+namespace Sequor.Layers;
+
+/// <summary>
+/// Keeps all that training goes on from in one safetensors file: parameters as model.NAME, the optimizer's state as
+/// optimizer.MOMENT.NAME and optimizer.state, and in the metadata the position in the data and dropout's seed and step.
+/// Training that resumes from it on the same backend gives the same bits as training that never stopped.
+/// </summary>
+public static class Checkpoint
+{
+    private const string FormatKey = "format";
+    private const string FormatName = "sequor.checkpoint/";
+    private const string Format = FormatName + "1";
+    private const string Reserved = "sequor.";
+    private const string PositionKey = Reserved + "position";
+    private const string StepKey = Reserved + "random_step";
+    private const string SeedKey = Reserved + "random_seed";
+    private const string OptimizerKey = Reserved + "optimizer";
+    private const string SettingsKey = Reserved + "optimizer_settings";
+    private const string ModelPrefix = "model.";
+    private const string OptimizerPrefix = "optimizer.";
+    private const string StateName = OptimizerPrefix + "state";
+    private const int MostListed = 10;
+
+    /// <summary>Saves the state of training, over an older file or not at all.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="plan">The training plan.</param>
+    /// <param name="optimizer">The optimizer of this plan.</param>
+    /// <param name="position">Index of the next batch, at least 0.</param>
+    /// <param name="metadata">Texts to find again: architecture, task, sizes.</param>
+    /// <exception cref="ArgumentException">
+    /// The optimizer is another plan's, or the position is negative, or a text's name is "format" or begins with "sequor.".
+    /// </exception>
+    /// <exception cref="IOException">The file cannot be written; an old one is as it was.</exception>
+    public static void Save(
+        string path,
+        Plan plan,
+        Optimizer optimizer,
+        long position,
+        IReadOnlyDictionary<string, string> metadata
+    )
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        ArgumentNullException.ThrowIfNull(optimizer);
+        ArgumentNullException.ThrowIfNull(metadata);
+        ArgumentOutOfRangeException.ThrowIfNegative(position);
+        RequireSame(plan, optimizer);
+        foreach (string key in metadata.Keys)
+        {
+            if (IsReserved(key))
+                throw new ArgumentException(
+                    $"The metadata's name '{key}' is kept for the checkpoint itself.",
+                    nameof(metadata)
+                );
+        }
+        var texts = new Dictionary<string, string>(metadata)
+        {
+            [FormatKey] = Format,
+            [PositionKey] = position.ToString(CultureInfo.InvariantCulture),
+            [StepKey] = plan.RandomStep.ToString(CultureInfo.InvariantCulture),
+            [SeedKey] = plan.RandomSeed.ToString(CultureInfo.InvariantCulture),
+            [OptimizerKey] = optimizer.Name,
+            [SettingsKey] = Settings(optimizer),
+        };
+        IEnumerable<SafetensorsTensor> tensors = ModelTensors(plan)
+            .Concat(OptimizerTensors(optimizer))
+            .Select(named => SafetensorsTensor.Of(named.Name, named.Tensor));
+        Safetensors.Write(path, tensors, texts);
+    }
+
+    /// <summary>Reads what a checkpoint says of itself; for making the model to load it into.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="CheckpointException">The file is damaged, or no checkpoint.</exception>
+    /// <exception cref="IOException">The file is not there or cannot be read.</exception>
+    public static CheckpointInfo ReadInfo(string path)
+    {
+        using SafetensorsFile file = Open(path);
+        return ReadHeader(file).Info;
+    }
+
+    /// <summary>
+    /// Loads a checkpoint. All is read and checked before anything changes: after an error model, plan and optimizer are as
+    /// they were.
+    /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="plan">A plan of a model of the same architecture; of the same seed where training goes on.</param>
+    /// <param name="optimizer">
+    /// The optimizer of this plan, of the same kind and settings; its learning rate is loaded. Null loads the model's
+    /// parameters alone, into a plan of any seed and mode.
+    /// </param>
+    /// <returns>Index of the next batch.</returns>
+    /// <exception cref="ArgumentException">The optimizer is another plan's.</exception>
+    /// <exception cref="CheckpointException">The file is damaged, or no checkpoint, or one of another model or optimizer.</exception>
+    /// <exception cref="IOException">The file is not there or cannot be read.</exception>
+    public static long Load(string path, Plan plan, Optimizer? optimizer)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        if (optimizer is not null)
+            RequireSame(plan, optimizer);
+        using SafetensorsFile file = Open(path);
+        Header header = ReadHeader(file);
+        List<(string Name, Tensor Tensor)> tensors = [.. ModelTensors(plan)];
+        if (optimizer is not null)
+            tensors.AddRange(OptimizerTensors(optimizer));
+        List<string> differences = Differences(file, header, plan, optimizer, tensors);
+        if (differences.Count > 0)
+            throw new CheckpointException(Describe(path, differences));
+
+        List<float[]> values = Read(file, tensors);
+        float rate = optimizer is null ? 0 : values[^1][OptimizerUpdate.LearningRate];
+        if (!(rate >= 0 && float.IsFinite(rate)))
+            throw new CheckpointException($"'{path}' has a learning rate of {rate}.");
+
+        for (int i = 0; i < values.Count; i++)
+            tensors[i].Tensor.Write(values[i]);
+        if (optimizer is not null)
+        {
+            optimizer.LearningRate = rate;
+            plan.RandomStep = header.RandomStep;
+        }
+        return header.Info.Position;
+    }
+
+    private sealed record Header(CheckpointInfo Info, ulong RandomStep, string Settings);
+
+    private static bool IsReserved(string key) =>
+        key == FormatKey || key.StartsWith(Reserved, StringComparison.Ordinal);
+
+    private static void RequireSame(Plan plan, Optimizer optimizer)
+    {
+        if (optimizer.Plan != plan)
+            throw new ArgumentException(
+                "The optimizer belongs to another plan.",
+                nameof(optimizer)
+            );
+    }
+
+    private static IEnumerable<(string Name, Tensor Tensor)> ModelTensors(Plan plan) =>
+        plan.Store.Named.Select(p => (ModelPrefix + p.Name, plan.Store.View(p.Parameter)));
+
+    // The state comes last.
+    private static IEnumerable<(string Name, Tensor Tensor)> OptimizerTensors(Optimizer optimizer)
+    {
+        for (int i = 0; i < optimizer.MomentNames.Count; i++)
+        {
+            foreach (NamedParameter named in optimizer.Plan.Store.Named)
+            {
+                yield return (
+                    $"{OptimizerPrefix}{optimizer.MomentNames[i]}.{named.Name}",
+                    optimizer.Moment(i, named.Parameter)
+                );
+            }
+        }
+        yield return (StateName, optimizer.State);
+    }
+
+    // Floats are written in the shortest form that reads back as the same bits.
+    private static string Settings(Optimizer optimizer)
+    {
+        OptimizerUpdate update = optimizer.Update(float.PositiveInfinity);
+        return update.Rule switch
+        {
+            OptimizerRule.Sgd => string.Create(
+                CultureInfo.InvariantCulture,
+                $"momentum {update.Beta1}"
+            ),
+            OptimizerRule.RmsProp => string.Create(
+                CultureInfo.InvariantCulture,
+                $"smoothing {update.Beta1}, epsilon {update.Epsilon}"
+            ),
+            _ => string.Create(
+                CultureInfo.InvariantCulture,
+                $"beta1 {update.Beta1}, beta2 {update.Beta2}, epsilon {update.Epsilon}"
+            ),
+        };
+    }
+
+    private static SafetensorsFile Open(string path) => Guard(() => Safetensors.Open(path));
+
+    private static List<float[]> Read(
+        SafetensorsFile file,
+        List<(string Name, Tensor Tensor)> tensors
+    ) => Guard(() => tensors.ConvertAll(named => file.ReadFloats(named.Name)));
+
+    private static T Guard<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (SafetensorsException e)
+        {
+            throw new CheckpointException(e.Message, e);
+        }
+    }
+
+    private static Header ReadHeader(SafetensorsFile file)
+    {
+        string? format = file.Metadata.GetValueOrDefault(FormatKey);
+        if (format != Format)
+        {
+            bool other = format?.StartsWith(FormatName, StringComparison.Ordinal) == true;
+            string what =
+                other ? $"of the version '{format}'; this library reads '{Format}'"
+                : format is null
+                    ? $"no checkpoint of Sequor: it does not name the format '{Format}'"
+                : $"no checkpoint of Sequor: its format is '{format}', not '{Format}'";
+            throw new CheckpointException(
+                $"'{file.Path}' is {(other ? "a checkpoint" : "a safetensors file, but")} {what}."
+            );
+        }
+        string position = Text(file, PositionKey);
+        if (!long.TryParse(position, NumberStyles.None, CultureInfo.InvariantCulture, out long at))
+            throw Malformed(file, PositionKey, position);
+        var info = new CheckpointInfo(
+            at,
+            Number(file, SeedKey),
+            Text(file, OptimizerKey),
+            file.Metadata.Where(p => !IsReserved(p.Key)).ToDictionary(p => p.Key, p => p.Value)
+        );
+        return new Header(info, Number(file, StepKey), Text(file, SettingsKey));
+    }
+
+    private static string Text(SafetensorsFile file, string key) =>
+        file.Metadata.TryGetValue(key, out string? text)
+            ? text
+            : throw new CheckpointException($"'{file.Path}' lacks '{key}' in its metadata.");
+
+    private static ulong Number(SafetensorsFile file, string key)
+    {
+        string text = Text(file, key);
+        return ulong.TryParse(
+            text,
+            NumberStyles.None,
+            CultureInfo.InvariantCulture,
+            out ulong number
+        )
+            ? number
+            : throw Malformed(file, key, text);
+    }
+
+    private static CheckpointException Malformed(SafetensorsFile file, string key, string text) =>
+        new($"'{file.Path}' has '{text}' for '{key}', where a whole number of 64 bits must stand.");
+
+    private static List<string> Differences(
+        SafetensorsFile file,
+        Header header,
+        Plan plan,
+        Optimizer? optimizer,
+        List<(string Name, Tensor Tensor)> tensors
+    )
+    {
+        var differences = new List<string>();
+        bool sameKind = optimizer?.Name == header.Info.Optimizer;
+        if (optimizer is not null)
+            CompareOptimizer(header, plan, optimizer, differences);
+        var expected = new HashSet<string>();
+        foreach ((string name, Tensor tensor) in tensors)
+        {
+            expected.Add(name);
+            // Another kind's tensors all differ; that it is another kind says it better.
+            if (sameKind || !IsOptimizers(name))
+                Compare(file.Find(name), name, tensor.Shape, differences);
+        }
+        foreach (SafetensorsEntry entry in file.Entries)
+        {
+            if (!expected.Contains(entry.Name) && (sameKind || !IsOptimizers(entry.Name)))
+                differences.Add($"{entry.Name}: {entry} in the file, none here");
+        }
+        return differences;
+    }
+
+    private static bool IsOptimizers(string name) =>
+        name.StartsWith(OptimizerPrefix, StringComparison.Ordinal);
+
+    private static void CompareOptimizer(
+        Header header,
+        Plan plan,
+        Optimizer optimizer,
+        List<string> differences
+    )
+    {
+        string settings = Settings(optimizer);
+        if (optimizer.Name != header.Info.Optimizer)
+            differences.Add(
+                $"optimizer: {header.Info.Optimizer} in the file, {optimizer.Name} here"
+            );
+        else if (settings != header.Settings)
+            differences.Add($"{optimizer.Name}: {header.Settings} in the file, {settings} here");
+        if (plan.RandomSeed != header.Info.Seed)
+            differences.Add($"seed: {header.Info.Seed} in the file, {plan.RandomSeed} here");
+    }
+
+    private static void Compare(
+        SafetensorsEntry? entry,
+        string name,
+        Shape shape,
+        List<string> differences
+    )
+    {
+        string here = $"{SafetensorsTypes.NameOf(SafetensorsType.F32)} {shape}";
+        string there = entry?.ToString() ?? "none";
+        if (here != there)
+            differences.Add($"{name}: {there} in the file, {here} here");
+    }
+
+    private static string Describe(string path, List<string> differences)
+    {
+        IEnumerable<string> lines = differences.Take(MostListed).Select(line => $"\n  {line}");
+        int more = differences.Count - MostListed;
+        return $"The checkpoint '{path}' does not fit:"
+            + string.Concat(lines)
+            + (more > 0 ? $"\n  and {more} more" : "");
+    }
+}
