@@ -86,8 +86,17 @@ public abstract class Backend : IDisposable
     /// <summary>sum[c] += sum over rows of a[r, c] * b[r, c], or of a[r, c] where b is empty.</summary>
     internal abstract void ColumnSum(Tensor a, Tensor b, Tensor sum);
 
-    /// <summary>mean[b, c] = average over t of x[t, b, c].</summary>
-    internal abstract void MeanOverTime(Tensor x, Tensor mean);
+    /// <summary>mean[b, c] = average of x[t, b, c] over the steps that sequence b has: all of them where lengths is null.</summary>
+    internal abstract void MeanOverTime(Tensor x, int[]? lengths, Tensor mean);
+
+    /// <summary>dx[t, b, c] = dmean[b, c] / steps of sequence b, and 0 beyond its end.</summary>
+    internal abstract void MeanOverTimeGradient(Tensor dmean, int[]? lengths, Tensor dx);
+
+    /// <summary>y[b, c] = x[lengths[b] - 1, b, c]: each sequence's last step.</summary>
+    internal abstract void LastSteps(Tensor x, int[] lengths, Tensor y);
+
+    /// <summary>dx[t, b, c] = dy[b, c] at each sequence's last step, 0 elsewhere.</summary>
+    internal abstract void LastStepsGradient(Tensor dy, int[] lengths, Tensor dx);
 
     /// <summary>value[0] = mean squared error; gradient = its gradient by the prediction.</summary>
     internal abstract void MeanSquaredError(

@@ -39,9 +39,6 @@ internal enum PointwiseOp
     /// <summary>out = a * row, row repeated over rows: [B, C] seen as one row of B * C over T, for spatial dropout.</summary>
     TimesRow,
 
-    /// <summary>out = scale * row, row repeated over rows</summary>
-    RepeatRow,
-
     /// <summary>out = a + b1 * sigmoid(b2), b = [b1 | b2] of twice the columns. An empty a is zero.</summary>
     Glu,
 
@@ -65,7 +62,6 @@ internal readonly record struct PointwiseArguments
     /// <summary>One bit an element: a float holds 32.</summary>
     public Tensor Bits { get; init; }
     public required Tensor Out { get; init; }
-    public float Scale { get; init; }
 
     /// <summary>Floats that hold one bit for each of so many elements, for any split of the work.</summary>
     public static long BitFloats(long elements) => (elements + 31) / 32 + 1;

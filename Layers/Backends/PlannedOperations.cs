@@ -16,18 +16,42 @@ public enum RecurrentKind
     Gru,
 }
 
-/// <summary>A recurrent network of one direction, for its largest shape.</summary>
+/// <summary>Which biases a recurrent network has: cuDNN's bias modes.</summary>
+public enum RecurrentBias
+{
+    /// <summary>None: CUDNN_RNN_NO_BIAS.</summary>
+    NoBias,
+
+    /// <summary>One, with the input's product: CUDNN_RNN_SINGLE_INP_BIAS.</summary>
+    SingleInputBias,
+
+    /// <summary>One with the input's and one with the recurrent product: CUDNN_RNN_DOUBLE_BIAS, and PyTorch's.</summary>
+    DoubleBias,
+}
+
+/// <summary>A recurrent network, for its largest shape.</summary>
 internal readonly record struct RecurrentDescriptor(
     RecurrentKind Kind,
     int InputSize,
-    int HiddenSize,
-    int Layers,
-    int MaxLength,
-    int MaxBatch,
-    bool Training,
-    bool InputGradient
+    int HiddenSize
 )
 {
+    public int Layers { get; init; } = 1;
+    public bool Bidirectional { get; init; }
+    public RecurrentBias Bias { get; init; } = RecurrentBias.DoubleBias;
+
+    /// <summary>Probability that an output of a layer is dropped on its way to the next one, in training.</summary>
+    public float Dropout { get; init; }
+
+    /// <summary>The first of the numbers of random streams that dropout uses, one for each layer but the last.</summary>
+    public int DropoutStream { get; init; }
+    public int MaxLength { get; init; } = 1;
+    public int MaxBatch { get; init; } = 1;
+    public bool Training { get; init; }
+
+    /// <summary>Sequences of a batch may differ in length.</summary>
+    public bool VariableLengths { get; init; }
+
     public int Gates =>
         Kind switch
         {
@@ -36,7 +60,33 @@ internal readonly record struct RecurrentDescriptor(
             _ => 1,
         };
 
-    public int LayerInput(int layer) => layer == 0 ? InputSize : HiddenSize;
+    public int Directions => Bidirectional ? 2 : 1;
+
+    /// <summary>Channels of a layer's output: of both directions side by side.</summary>
+    public int OutputSize => Directions * HiddenSize;
+
+    public int LayerInput(int layer) => layer == 0 ? InputSize : OutputSize;
+
+    public bool DropsOut => Training && Dropout > 0 && Layers > 1;
+
+    /// <summary>Names and shapes of the parameters, both PyTorch's and in its order.</summary>
+    public IEnumerable<(string Name, Shape Shape)> Parameters()
+    {
+        int rows = Gates * HiddenSize;
+        for (int layer = 0; layer < Layers; layer++)
+        {
+            for (int direction = 0; direction < Directions; direction++)
+            {
+                string place = direction == 0 ? $"l{layer}" : $"l{layer}_reverse";
+                yield return ($"weight_ih_{place}", new Shape(rows, LayerInput(layer)));
+                yield return ($"weight_hh_{place}", new Shape(rows, HiddenSize));
+                if (Bias != RecurrentBias.NoBias)
+                    yield return ($"bias_ih_{place}", new Shape(rows));
+                if (Bias == RecurrentBias.DoubleBias)
+                    yield return ($"bias_hh_{place}", new Shape(rows));
+            }
+        }
+    }
 }
 
 /// <summary>Where each parameter lies in its block.</summary>
@@ -54,36 +104,65 @@ internal abstract class PlannedOperation : IDisposable
 }
 
 /// <summary>
-/// y [T, B, H] of the top layer from x [T, B, I]. The reserve passes from forward to backward.
+/// Operands of a recurrent network. States are [layers * directions, B, H], those of layer l and direction d at
+/// l * directions + d; empty initial states are zero, empty final states are not wanted.
 /// </summary>
+internal readonly record struct RecurrentOperands
+{
+    /// <summary>[T, B, I]</summary>
+    public required Tensor X { get; init; }
+
+    /// <summary>[T, B, directions * H]; zero beyond a sequence's end.</summary>
+    public required Tensor Y { get; init; }
+
+    /// <summary>The block laid out by <see cref="Backend.RecurrentLayout"/>.</summary>
+    public required Tensor Parameters { get; init; }
+    public Tensor InitialHidden { get; init; }
+    public Tensor InitialCell { get; init; }
+    public Tensor FinalHidden { get; init; }
+    public Tensor FinalCell { get; init; }
+
+    /// <summary>Steps of each sequence, 1 to T; null where all have T. In host memory: cuDNN reads them there too.</summary>
+    public int[]? Lengths { get; init; }
+    public RandomStream? Random { get; init; }
+    public required Tensor Reserve { get; init; }
+    public required Tensor Workspace { get; init; }
+}
+
+/// <summary>Gradients of a recurrent network's operands; empty ones are zero where read and not wanted where written.</summary>
+internal readonly record struct RecurrentGradients
+{
+    /// <summary>Read. Where it has fewer steps than y, it is the gradient of the last ones, the others' being zero.</summary>
+    public required Tensor Y { get; init; }
+
+    /// <summary>Read.</summary>
+    public Tensor FinalHidden { get; init; }
+
+    /// <summary>Read.</summary>
+    public Tensor FinalCell { get; init; }
+
+    /// <summary>Written; zero beyond a sequence's end.</summary>
+    public Tensor X { get; init; }
+
+    /// <summary>Written.</summary>
+    public Tensor InitialHidden { get; init; }
+
+    /// <summary>Written.</summary>
+    public Tensor InitialCell { get; init; }
+
+    /// <summary>Added to.</summary>
+    public required Tensor Parameters { get; init; }
+}
+
+/// <summary>A recurrent network. The reserve passes from forward to backward.</summary>
 internal abstract class RecurrentOperation : PlannedOperation
 {
     /// <summary>Floats that forward leaves for backward, beside x and y.</summary>
     public abstract long ReserveCount { get; }
 
-    /// <summary>Parameters are the block laid out by <see cref="Backend.RecurrentLayout"/>.</summary>
-    public abstract void Forward(
-        Tensor x,
-        Tensor parameters,
-        Tensor y,
-        Tensor reserve,
-        Tensor workspace
-    );
+    public abstract void Forward(in RecurrentOperands operands);
 
-    /// <summary>
-    /// Adds to the parameters' gradients; writes dx [T, B, I] unless it is empty. A dy of fewer steps than y is the
-    /// gradient of the last ones, the others' being zero.
-    /// </summary>
-    public abstract void Backward(
-        Tensor x,
-        Tensor parameters,
-        Tensor y,
-        Tensor dy,
-        Tensor dx,
-        Tensor dparameters,
-        Tensor reserve,
-        Tensor workspace
-    );
+    public abstract void Backward(in RecurrentOperands operands, in RecurrentGradients gradients);
 }
 
 /// <summary>A causal convolution: output t sees inputs t, t - d, ..., t - (k-1) d; zero before time 0.</summary>

@@ -28,7 +28,6 @@ internal sealed unsafe partial class CpuBackend
                 Row = Pointer(a.Row),
                 Bits = (uint*)Pointer(a.Bits),
                 Out = Pointer(a.Out),
-                Scale = a.Scale,
                 // In place on b: there its columns are twice those that count.
                 Columns =
                     op is PointwiseOp.GluGradient ? a.A.Shape.Columns
@@ -40,7 +39,6 @@ internal sealed unsafe partial class CpuBackend
                 op
                     is PointwiseOp.AddTimesRow
                         or PointwiseOp.TimesRow
-                        or PointwiseOp.RepeatRow
                         or PointwiseOp.Glu
                         or PointwiseOp.GluGradient;
             _count = _byRows ? elements / _operands.Columns : elements;
@@ -86,6 +84,5 @@ internal unsafe struct PointwiseOperands
     public float* Row;
     public uint* Bits;
     public float* Out;
-    public float Scale;
     public int Columns;
 }

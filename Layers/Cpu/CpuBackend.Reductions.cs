@@ -7,7 +7,26 @@ internal sealed unsafe partial class CpuBackend
     internal override void ColumnSum(Tensor a, Tensor b, Tensor sum) =>
         _reduction.ColumnSum(a, b, sum);
 
-    internal override void MeanOverTime(Tensor x, Tensor mean) => _reduction.MeanOverTime(x, mean);
+    internal override void MeanOverTime(Tensor x, int[]? lengths, Tensor mean) =>
+        _reduction.MeanOverTime(x, lengths, mean);
+
+    internal override void MeanOverTimeGradient(Tensor dmean, int[]? lengths, Tensor dx) =>
+        _reduction.MeanOverTimeGradient(dmean, lengths, dx);
+
+    internal override void LastSteps(Tensor x, int[] lengths, Tensor y)
+    {
+        for (int b = 0; b < lengths.Length && b < x.Shape[1]; b++)
+            Copy(Step(x, lengths[b] - 1, b), Step(y, 0, b));
+    }
+
+    internal override void LastStepsGradient(Tensor dy, int[] lengths, Tensor dx)
+    {
+        Fill(dx, 0f);
+        for (int b = 0; b < dx.Shape[1]; b++)
+            Copy(Step(dy, 0, b), Step(dx, lengths[b] - 1, b));
+    }
+
+    private static Tensor Step(Tensor x, int t, int b) => x.RowRange((long)t * x.Shape[1] + b, 1);
 
     internal override void MeanSquaredError(
         Tensor prediction,
@@ -43,6 +62,7 @@ internal sealed unsafe partial class CpuBackend
         {
             Columns,
             Mean,
+            MeanGradient,
             SquaredError,
             CrossEntropy,
         }
@@ -56,6 +76,8 @@ internal sealed unsafe partial class CpuBackend
         private float* _partials;
         private long _rows;
         private int _columns;
+        private int _batch;
+        private int[]? _lengths;
         private int _parts;
         private float _scale;
 
@@ -76,14 +98,30 @@ internal sealed unsafe partial class CpuBackend
             }
         }
 
-        public void MeanOverTime(Tensor x, Tensor mean)
+        public void MeanOverTime(Tensor x, int[]? lengths, Tensor mean)
         {
+            SetTime(x, lengths);
             _a = Pointer(x);
             _out = Pointer(mean);
-            _rows = x.Shape.First;
-            _columns = checked(x.Shape[1] * x.Shape[2]);
-            _parts = (int)Math.Min(backend.Parts(x.Count), (_columns + 15) / 16);
             Run(Kind.Mean);
+        }
+
+        public void MeanOverTimeGradient(Tensor dmean, int[]? lengths, Tensor dx)
+        {
+            SetTime(dx, lengths);
+            _a = Pointer(dmean);
+            _out = Pointer(dx);
+            Run(Kind.MeanGradient);
+        }
+
+        // Split by sequences: each part walks all of their time.
+        private void SetTime(Tensor x, int[]? lengths)
+        {
+            _rows = x.Shape.First;
+            _batch = x.Shape[1];
+            _columns = x.Shape.Columns;
+            _lengths = lengths;
+            _parts = Math.Min(backend.Parts(x.Count), _batch);
         }
 
         public void MeanSquaredError(
@@ -212,11 +250,16 @@ internal sealed unsafe partial class CpuBackend
             where TV : struct
             where TO : struct, ILanes<TV>
         {
-            if (_kind == Kind.Mean)
+            if (_kind is Kind.Mean or Kind.MeanGradient)
             {
-                // Split by columns: each part walks all of time.
-                (long first, long last) = Share((_columns + 15) / 16, part, _parts);
-                Mean<TV, TO>((int)first * 16, (int)Math.Min(last * 16, _columns));
+                (long first, long last) = Share(_batch, part, _parts);
+                for (int b = (int)first; b < last; b++)
+                {
+                    if (_kind == Kind.Mean)
+                        Mean<TV, TO>(b);
+                    else
+                        MeanGradient<TV, TO>(b);
+                }
                 return;
             }
             (long from, long to) = Share(_rows, part, _parts);
@@ -254,18 +297,38 @@ internal sealed unsafe partial class CpuBackend
             }
         }
 
-        private void Mean<TV, TO>(int from, int to)
+        private void Mean<TV, TO>(int b)
             where TV : struct
             where TO : struct, ILanes<TV>
         {
-            TV scale = TO.Set(1f / _rows);
-            for (int c = from; c < to; c += TO.Width)
+            long steps = _lengths?[b] ?? _rows;
+            long stride = (long)_batch * _columns;
+            TV scale = TO.Set(1f / steps);
+            for (int c = 0; c < _columns; c += TO.Width)
             {
-                int left = Math.Min(TO.Width, to - c);
+                int left = _columns - c;
+                float* x = _a + (long)b * _columns + c;
                 TV sum = TO.Zero;
+                for (long t = 0; t < steps; t++)
+                    sum = TO.Add(sum, Lane<TV, TO>.Get(x + t * stride, left));
+                Lane<TV, TO>.Put(_out + (long)b * _columns + c, TO.Mul(sum, scale), left);
+            }
+        }
+
+        private void MeanGradient<TV, TO>(int b)
+            where TV : struct
+            where TO : struct, ILanes<TV>
+        {
+            long steps = _lengths?[b] ?? _rows;
+            long stride = (long)_batch * _columns;
+            TV scale = TO.Set(1f / steps);
+            for (int c = 0; c < _columns; c += TO.Width)
+            {
+                int left = _columns - c;
+                TV gradient = TO.Mul(scale, Lane<TV, TO>.Get(_a + (long)b * _columns + c, left));
+                float* dx = _out + (long)b * _columns + c;
                 for (long t = 0; t < _rows; t++)
-                    sum = TO.Add(sum, Lane<TV, TO>.Get(_a + t * _columns + c, left));
-                Lane<TV, TO>.Put(_out + c, TO.Mul(sum, scale), left);
+                    Lane<TV, TO>.Put(dx + t * stride, t < steps ? gradient : TO.Zero, left);
             }
         }
 

@@ -1,27 +1,72 @@
 namespace Sequor.Layers.Cpu;
 
-// Where everything lies: packed weights and each slice's own memory in the workspace, gates, cells and the outputs of
-// lower layers in the reserve.
+// Where everything lies: packed weights and each slice's own memory in the workspace; gates, cells and the outputs of lower
+// layers in the reserve.
 internal sealed unsafe partial class CpuRecurrent
 {
+    private readonly long[] _flow = new long[2];
+    private Call _call;
+    private LayerPlace[] _layers = [];
     private Place[] _places = [];
     private long _workspaceCount;
     private long _reserveCount;
+    private long _packedInput;
+    private long _packedInputGradient;
     private long _permuted;
-    private long _lowerGradient;
-    private long _sliceCount;
     private long _slice;
+    private long _sliceCount;
+    private long _sliceChunk;
+    private long _sliceInputs;
+    private long _sliceOutputs;
     private long _sliceCarry;
     private long _sliceCellCarry;
+    private long _sliceInitial;
+    private long _sliceInitialCell;
     private long _slicePartials;
+    private int _chunkStride;
+    private int _chunkRows;
+    private int _sliceRows;
 
-    /// <summary>Offsets of one layer.</summary>
+    /// <summary>Addresses of one call.</summary>
+    private struct Call
+    {
+        public float* UserX;
+        public float* UserY;
+        public float* UserDy;
+        public float* UserDx;
+        public int DySteps;
+        public float* Parameters;
+        public float* DParameters;
+        public float* Reserve;
+        public float* Workspace;
+        public float* InitialHidden;
+        public float* InitialCell;
+        public float* FinalHiddenGradient;
+        public float* FinalCellGradient;
+        public float* InitialHiddenGradient;
+        public float* InitialCellGradient;
+    }
+
+    /// <summary>Offsets in the reserve of what both directions of a layer share.</summary>
+    private struct LayerPlace
+    {
+        // The output [rows, directions * H], but of the top layer where its rows lie as the caller's.
+        public long Output;
+
+        // The output after dropout: the next layer's input.
+        public long Dropped;
+    }
+
+    /// <summary>Offsets of one direction of a layer.</summary>
     private struct Place
     {
         public int Inputs;
-        public long Parameters;
+        public long WeightIh;
+        public long WeightHh;
+        public long BiasIh;
+        public long BiasHh;
 
-        // Forward: Wx [I, 3H or 4H or H], Wh [H, ...], bias of a row of gates.
+        // Forward: Wx [I, gates], Wh [H, gates], bias of a row of gates.
         public long InputWeights;
         public long HiddenWeights;
         public long Bias;
@@ -30,70 +75,129 @@ internal sealed unsafe partial class CpuRecurrent
         public long InputWeightsBack;
         public long HiddenWeightsBack;
 
-        // In a slice's memory, from its partials on: dWx [I, gates], dWh [H, gates], row sums.
-        public long Partials;
-
         // In the reserve.
         public long Gates;
         public long Cells;
-        public long Output;
     }
+
+    private ref readonly Place PlaceOf(int layer, int direction) =>
+        ref _places[layer * _d.Directions + direction];
 
     private void Lay()
     {
-        int h = _d.HiddenSize;
         int lanes = _backend.Lanes;
         long rows = (long)_d.MaxLength * _d.MaxBatch;
         long kept = _d.Training ? rows : _d.MaxBatch;
-        int sliceRows = SliceRows(_d.MaxBatch);
         bool simple = _d.Kind is RecurrentKind.Tanh or RecurrentKind.Relu;
-        _places = new Place[_d.Layers];
+        ParameterLayout parameters = Layout(_d);
+        _places = new Place[_d.Layers * _d.Directions];
+        _layers = new LayerPlace[_d.Layers];
         long workspace = 0;
         long reserve = 0;
-        long parameters = 0;
-        long partials = 0;
+        int widest = 0;
         for (int layer = 0; layer < _d.Layers; layer++)
         {
-            ref Place p = ref _places[layer];
-            p.Inputs = _d.LayerInput(layer);
-            p.Parameters = parameters;
-            parameters += (long)_gateColumns * (p.Inputs + h + 2);
-            p.Bias = Take(ref workspace, _gateWidth);
-            p.InputWeights = Take(ref workspace, Packed.Elements(p.Inputs, _gateColumns, lanes));
-            p.HiddenWeights = Take(ref workspace, Packed.Elements(h, _gateColumns, lanes));
-            if (_d.Training)
+            bool top = layer == _d.Layers - 1;
+            int inputs = _d.LayerInput(layer);
+            widest = Math.Max(widest, inputs);
+            _layers[layer].Output = Take(
+                ref reserve,
+                top && !_d.VariableLengths ? 0 : rows * _d.OutputSize
+            );
+            _layers[layer].Dropped = Take(
+                ref reserve,
+                _d.DropsOut && !top ? rows * _d.OutputSize : 0
+            );
+            for (int direction = 0; direction < _d.Directions; direction++)
             {
-                // Forward is done with its weights by then.
-                long after = p.InputWeights;
-                p.HiddenWeightsBack = Take(ref after, Packed.Elements(_gateColumns, h, lanes));
-                p.InputWeightsBack = Take(
-                    ref after,
-                    Packed.Elements(_gateColumns, p.Inputs, lanes)
-                );
-                workspace = Math.Max(workspace, after);
-                p.Partials = partials;
-                partials += (long)_gateColumns * (p.Inputs + h) + _gateWidth;
+                ref Place p = ref _places[layer * _d.Directions + direction];
+                string name = direction == 0 ? $"l{layer}" : $"l{layer}_reverse";
+                p.Inputs = inputs;
+                p.WeightIh = parameters.Offsets[$"weight_ih_{name}"];
+                p.WeightHh = parameters.Offsets[$"weight_hh_{name}"];
+                p.BiasIh = parameters.Offsets.GetValueOrDefault($"bias_ih_{name}", -1);
+                p.BiasHh = parameters.Offsets.GetValueOrDefault($"bias_hh_{name}", -1);
+                p.Bias = Take(ref workspace, _gateWidth);
+                long end = workspace;
+                p.InputWeights = Take(ref end, Packed.Elements(inputs, _gateColumns, lanes));
+                p.HiddenWeights = Take(ref end, Packed.Elements(_hidden, _gateColumns, lanes));
+                if (_d.Training)
+                {
+                    // Forward is done with its weights by then.
+                    long back = workspace;
+                    p.HiddenWeightsBack = Take(
+                        ref back,
+                        Packed.Elements(_gateColumns, _hidden, lanes)
+                    );
+                    p.InputWeightsBack = Take(
+                        ref back,
+                        Packed.Elements(_gateColumns, inputs, lanes)
+                    );
+                    end = Math.Max(end, back);
+                }
+                workspace = end;
+                p.Gates = simple ? 0 : Take(ref reserve, kept * _gateWidth);
+                p.Cells = _d.Kind == RecurrentKind.Lstm ? Take(ref reserve, kept * _hidden) : 0;
             }
-            p.Gates = simple ? 0 : Take(ref reserve, kept * _gateWidth);
-            p.Cells = _d.Kind == RecurrentKind.Lstm ? Take(ref reserve, kept * h) : 0;
-            p.Output = layer < _d.Layers - 1 ? Take(ref reserve, rows * h) : 0;
         }
-        _permuted = Take(ref workspace, (long)_gateColumns * Math.Max(_d.InputSize, h));
-        _lowerGradient = Take(ref workspace, _d.Training && _d.Layers > 1 ? rows * h : 0);
+        _packedInput = Take(ref reserve, _d.VariableLengths ? rows * _d.InputSize : 0);
+        _reserveCount = reserve;
+        _permuted = Take(ref workspace, (long)_gateColumns * widest);
+        if (_d.Training)
+            LayGradients(ref workspace, rows);
+        LaySlices(ref workspace, widest);
+        _workspaceCount = workspace;
+    }
+
+    // Gradients between layers: layer l reads place (l + 1) % 2 and writes place l % 2. One place does for both where a
+    // layer may write over what it has read; two directions read it twice.
+    private void LayGradients(ref long workspace, long rows)
+    {
+        bool between = _d.Layers > 1;
+        _flow[0] = Take(ref workspace, between || _d.VariableLengths ? rows * _d.OutputSize : 0);
+        _flow[1] =
+            between && _d.Bidirectional ? Take(ref workspace, rows * _d.OutputSize) : _flow[0];
+        _packedInputGradient = Take(ref workspace, _d.VariableLengths ? rows * _d.InputSize : 0);
+    }
+
+    private void LaySlices(ref long workspace, int widest)
+    {
+        _sliceRows = Grid.LargestSlice(_d.MaxBatch, _slices);
+        // Room to read past the end, and no two rows a multiple of 4 KiB apart.
+        _chunkStride = _gateWidth + Tile.MaxWidth(_backend.Lanes);
+        if (_chunkStride % 256 < 16)
+            _chunkStride += 32;
+        long most = (long)_sliceRows * _d.MaxLength;
+        _chunkRows = (int)Math.Clamp(ChunkBytes / (_chunkStride * sizeof(float)), _sliceRows, most);
+        _slice = workspace;
+        long slice = 0;
+        _sliceInitial = Take(ref slice, (long)_sliceRows * _hidden);
+        _sliceInitialCell = Take(ref slice, (long)_sliceRows * _hidden);
         if (_d.Training)
         {
-            _slice = workspace;
-            long slice = 0;
-            Take(ref slice, (long)_chunkSteps * sliceRows * _chunkStride + Tile.MaxWidth(lanes));
-            _sliceCarry = Take(ref slice, (long)sliceRows * h);
-            _sliceCellCarry = Take(ref slice, (long)sliceRows * h);
-            _slicePartials = Take(ref slice, partials);
-            _sliceCount = slice;
-            workspace += slice * _slices;
+            _sliceChunk = Take(
+                ref slice,
+                (long)_chunkRows * _chunkStride + Tile.MaxWidth(_backend.Lanes)
+            );
+            _sliceInputs = Take(ref slice, (long)_chunkRows * widest);
+            _sliceOutputs = Take(ref slice, (long)_chunkRows * _hidden);
+            _sliceCarry = Take(ref slice, (long)_sliceRows * _hidden);
+            _sliceCellCarry = Take(ref slice, (long)_sliceRows * _hidden);
+            _slicePartials = Take(ref slice, _d.Directions * PartialCount(widest));
         }
-        _workspaceCount = workspace;
-        _reserveCount = reserve;
+        _sliceCount = slice;
+        workspace += slice * _slices;
     }
+
+    // dWx [I, gates], dWh [H, gates], sums of rows of gates.
+    private long PartialCount(int inputs) => (long)_gateColumns * (inputs + _hidden) + _gateWidth;
+
+    private float* Partials(int slice, int layer, int direction) =>
+        _call.Workspace
+        + _slice
+        + slice * _sliceCount
+        + _slicePartials
+        + direction * PartialCount(_d.LayerInput(layer));
 
     private static long Take(ref long end, long count)
     {
@@ -102,62 +206,89 @@ internal sealed unsafe partial class CpuRecurrent
         return start;
     }
 
-    private long WeightHh(in Place p) => p.Parameters + (long)_gateColumns * p.Inputs;
-
-    private long BiasIh(in Place p) => WeightHh(p) + (long)_gateColumns * _d.HiddenSize;
-
-    private float* InputOf(in Call call, int layer) =>
-        layer == 0 ? call.X : call.Reserve + _places[layer - 1].Output;
-
-    private float* OutputOf(in Call call, int layer) =>
-        layer == _d.Layers - 1 ? call.Y : call.Reserve + _places[layer].Output;
-
-    private void PackForward(int layer)
+    private void Begin(in RecurrentOperands o)
     {
-        ref readonly Call call = ref _job.Call;
-        ref readonly Place p = ref _places[layer];
-        int h = _d.HiddenSize;
-        float* wih = InputRows(call, p);
-        InputWeights(call, p).Fill(wih, 1, p.Inputs, 0, p.Inputs);
-        HiddenWeights(call, p).Fill(call.Parameters + WeightHh(p), 1, h, 0, h);
-        float* bias = call.Workspace + p.Bias;
-        float* bih = call.Parameters + BiasIh(p);
-        float* bhh = bih + _gateColumns;
-        if (_d.Kind == RecurrentKind.Gru)
+        _grid.Set(o.X.Shape.First, o.X.Shape[1], o.Lengths);
+        _call = new Call
         {
-            for (int i = 0; i < h; i++)
+            UserX = CpuBackend.Pointer(o.X),
+            UserY = CpuBackend.Pointer(o.Y),
+            Parameters = CpuBackend.Pointer(o.Parameters),
+            Reserve = CpuBackend.Pointer(o.Reserve),
+            Workspace = CpuBackend.Pointer(o.Workspace),
+            InitialHidden = CpuBackend.Pointer(o.InitialHidden),
+            InitialCell = CpuBackend.Pointer(o.InitialCell),
+        };
+    }
+
+    private void BeginBackward(in RecurrentGradients g)
+    {
+        _call.DySteps = g.Y.Shape.First;
+        _call.UserDy = CpuBackend.Pointer(g.Y);
+        _call.UserDx = CpuBackend.Pointer(g.X);
+        _call.DParameters = CpuBackend.Pointer(g.Parameters);
+        _call.FinalHiddenGradient = CpuBackend.Pointer(g.FinalHidden);
+        _call.FinalCellGradient = CpuBackend.Pointer(g.FinalCell);
+        _call.InitialHiddenGradient = CpuBackend.Pointer(g.InitialHidden);
+        _call.InitialCellGradient = CpuBackend.Pointer(g.InitialCell);
+    }
+
+    private float* InputOf(int layer)
+    {
+        if (layer == 0)
+            return _grid.Packed ? _call.Reserve + _packedInput : _call.UserX;
+        LayerPlace below = _layers[layer - 1];
+        return _call.Reserve + (_d.DropsOut ? below.Dropped : below.Output);
+    }
+
+    private float* OutputOf(int layer) =>
+        layer == _d.Layers - 1 && !_grid.Packed
+            ? _call.UserY
+            : _call.Reserve + _layers[layer].Output;
+
+    private void PackForward(int layer, int direction)
+    {
+        ref readonly Place p = ref PlaceOf(layer, direction);
+        int h = _hidden;
+        InputWeights(p).Fill(InputRows(p), 1, p.Inputs, 0, p.Inputs);
+        HiddenWeights(p).Fill(_call.Parameters + p.WeightHh, 1, h, 0, h);
+        float* bias = _call.Workspace + p.Bias;
+        for (int i = 0; i < _gateColumns; i++)
+        {
+            float input = p.BiasIh < 0 ? 0f : _call.Parameters[p.BiasIh + i];
+            float hidden = p.BiasHh < 0 ? 0f : _call.Parameters[p.BiasHh + i];
+            if (_d.Kind != RecurrentKind.Gru)
             {
-                bias[i] = bih[2 * h + i];
-                bias[h + i] = bih[i] + bhh[i];
-                bias[2 * h + i] = bih[h + i] + bhh[h + i];
-                bias[3 * h + i] = bhh[2 * h + i];
+                bias[i] = input + hidden;
             }
-        }
-        else
-        {
-            for (int i = 0; i < _gateColumns; i++)
-                bias[i] = bih[i] + bhh[i];
+            else if (i < 2 * h)
+            {
+                bias[h + i] = input + hidden;
+            }
+            else
+            {
+                bias[i - 2 * h] = input;
+                bias[h + i] = hidden;
+            }
         }
     }
 
-    private void PackBackward(int layer)
+    private void PackBackward(int layer, int direction)
     {
-        ref readonly Call call = ref _job.Call;
-        ref readonly Place p = ref _places[layer];
-        int h = _d.HiddenSize;
-        HiddenWeightsBack(call, p).Fill(call.Parameters + WeightHh(p), h, 1, 0, _gateColumns);
-        if (layer > 0 || call.Dx != null)
-            InputWeightsBack(call, p).Fill(InputRows(call, p), p.Inputs, 1, 0, _gateColumns);
+        ref readonly Place p = ref PlaceOf(layer, direction);
+        HiddenWeightsBack(p).Fill(_call.Parameters + p.WeightHh, _hidden, 1, 0, _gateColumns);
+        if (layer > 0 || _call.UserDx != null)
+            InputWeightsBack(p).Fill(InputRows(p), p.Inputs, 1, 0, _gateColumns);
     }
 
     // weight_ih with its rows in the order of a row of gates: for the GRU new, reset, update.
-    private float* InputRows(in Call call, in Place p)
+    private float* InputRows(in Place p)
     {
-        float* weights = call.Parameters + p.Parameters;
+        float* weights = _call.Parameters + p.WeightIh;
         if (_d.Kind != RecurrentKind.Gru)
             return weights;
-        long block = (long)_d.HiddenSize * p.Inputs;
-        float* permuted = call.Workspace + _permuted;
+        long block = (long)_hidden * p.Inputs;
+        float* permuted = _call.Workspace + _permuted;
         Copy(weights + 2 * block, permuted, block);
         Copy(weights, permuted + block, 2 * block);
         return permuted;
@@ -166,15 +297,15 @@ internal sealed unsafe partial class CpuRecurrent
     private static void Copy(float* from, float* to, long count) =>
         new ReadOnlySpan<float>(from, checked((int)count)).CopyTo(new Span<float>(to, (int)count));
 
-    private Packed InputWeights(in Call call, in Place p) =>
-        new(call.Workspace + p.InputWeights, p.Inputs, _gateColumns, _backend.Lanes);
+    private Packed InputWeights(in Place p) =>
+        new(_call.Workspace + p.InputWeights, p.Inputs, _gateColumns, _backend.Lanes);
 
-    private Packed HiddenWeights(in Call call, in Place p) =>
-        new(call.Workspace + p.HiddenWeights, _d.HiddenSize, _gateColumns, _backend.Lanes);
+    private Packed HiddenWeights(in Place p) =>
+        new(_call.Workspace + p.HiddenWeights, _hidden, _gateColumns, _backend.Lanes);
 
-    private Packed InputWeightsBack(in Call call, in Place p) =>
-        new(call.Workspace + p.InputWeightsBack, _gateColumns, p.Inputs, _backend.Lanes);
+    private Packed InputWeightsBack(in Place p) =>
+        new(_call.Workspace + p.InputWeightsBack, _gateColumns, p.Inputs, _backend.Lanes);
 
-    private Packed HiddenWeightsBack(in Call call, in Place p) =>
-        new(call.Workspace + p.HiddenWeightsBack, _gateColumns, _d.HiddenSize, _backend.Lanes);
+    private Packed HiddenWeightsBack(in Place p) =>
+        new(_call.Workspace + p.HiddenWeightsBack, _gateColumns, _hidden, _backend.Lanes);
 }

@@ -128,13 +128,6 @@ internal static unsafe class PointwiseKernels<TV, TO>
                         left
                     );
                     break;
-                case PointwiseOp.RepeatRow:
-                    Lane<TV, TO>.Put(
-                        result + i,
-                        TO.Mul(TO.Set(o.Scale), Lane<TV, TO>.Get(o.Row + i, left)),
-                        left
-                    );
-                    break;
                 case PointwiseOp.Glu:
                 {
                     TV gate = VectorMath<TV, TO>.Sigmoid(

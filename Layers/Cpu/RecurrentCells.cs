@@ -8,7 +8,9 @@ internal unsafe struct CellRows
     public RecurrentKind Kind;
     public int Hidden;
     public int Rows;
-    public int GateWidth;
+    public int GateStride;
+    public int OutputStride;
+    public int PreviousOutputStride;
     public float* Gates;
     public float* Cell;
     public float* PreviousCell;
@@ -45,7 +47,7 @@ internal static unsafe class RecurrentCells<TV, TO>
                         break;
                     default:
                     {
-                        float* y = c.Output + (nint)row * c.Hidden + i;
+                        float* y = c.Output + (nint)row * c.OutputStride + i;
                         TV a = Lane<TV, TO>.Get(y, left);
                         Lane<TV, TO>.Put(
                             y,
@@ -71,7 +73,10 @@ internal static unsafe class RecurrentCells<TV, TO>
                 nint at = (nint)row * c.Hidden + i;
                 TV dh = Lane<TV, TO>.Get(c.Carry + at, left);
                 if (c.OutputGradient != null)
-                    dh = TO.Add(dh, Lane<TV, TO>.Get(c.OutputGradient + at, left));
+                {
+                    float* dy = c.OutputGradient + (nint)row * c.OutputStride + i;
+                    dh = TO.Add(dh, Lane<TV, TO>.Get(dy, left));
+                }
                 float* dg = c.GateGradients + (nint)row * c.GateGradientStride + i;
                 switch (c.Kind)
                 {
@@ -83,13 +88,13 @@ internal static unsafe class RecurrentCells<TV, TO>
                         break;
                     case RecurrentKind.Tanh:
                     {
-                        TV y = Lane<TV, TO>.Get(c.Gates + at, left);
+                        TV y = Lane<TV, TO>.Get(c.Gates + (nint)row * c.GateStride + i, left);
                         Lane<TV, TO>.Put(dg, TO.Mul(dh, Fnma(y, y, One)), left);
                         break;
                     }
                     default:
                     {
-                        TV y = Lane<TV, TO>.Get(c.Gates + at, left);
+                        TV y = Lane<TV, TO>.Get(c.Gates + (nint)row * c.GateStride + i, left);
                         Lane<TV, TO>.Put(dg, TO.Select(TO.Greater(y, TO.Zero), dh, TO.Zero), left);
                         break;
                     }
@@ -102,7 +107,7 @@ internal static unsafe class RecurrentCells<TV, TO>
     private static void ForwardLstm(in CellRows c, int row, int i, int left)
     {
         int h = c.Hidden;
-        float* g = c.Gates + (nint)row * c.GateWidth + i;
+        float* g = c.Gates + (nint)row * c.GateStride + i;
         nint at = (nint)row * h + i;
         TV input = VectorMath<TV, TO>.Sigmoid(Lane<TV, TO>.Get(g, left));
         TV forget = VectorMath<TV, TO>.Sigmoid(Lane<TV, TO>.Get(g + h, left));
@@ -116,14 +121,18 @@ internal static unsafe class RecurrentCells<TV, TO>
         Lane<TV, TO>.Put(g + 2 * h, candidate, left);
         Lane<TV, TO>.Put(g + 3 * h, output, left);
         Lane<TV, TO>.Put(c.Cell + at, cell, left);
-        Lane<TV, TO>.Put(c.Output + at, TO.Mul(output, VectorMath<TV, TO>.Tanh(cell)), left);
+        Lane<TV, TO>.Put(
+            c.Output + (nint)row * c.OutputStride + i,
+            TO.Mul(output, VectorMath<TV, TO>.Tanh(cell)),
+            left
+        );
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void BackwardLstm(in CellRows c, int row, int i, int left, TV dh, float* dg)
     {
         int h = c.Hidden;
-        float* g = c.Gates + (nint)row * c.GateWidth + i;
+        float* g = c.Gates + (nint)row * c.GateStride + i;
         nint at = (nint)row * h + i;
         TV input = Lane<TV, TO>.Get(g, left);
         TV forget = Lane<TV, TO>.Get(g + h, left);
@@ -153,7 +162,7 @@ internal static unsafe class RecurrentCells<TV, TO>
     private static void ForwardGru(in CellRows c, int row, int i, int left)
     {
         int h = c.Hidden;
-        float* g = c.Gates + (nint)row * c.GateWidth + i;
+        float* g = c.Gates + (nint)row * c.GateStride + i;
         nint at = (nint)row * h + i;
         TV reset = VectorMath<TV, TO>.Sigmoid(Lane<TV, TO>.Get(g + h, left));
         TV update = VectorMath<TV, TO>.Sigmoid(Lane<TV, TO>.Get(g + 2 * h, left));
@@ -161,12 +170,14 @@ internal static unsafe class RecurrentCells<TV, TO>
             TO.Fma(reset, Lane<TV, TO>.Get(g + 3 * h, left), Lane<TV, TO>.Get(g, left))
         );
         TV previous =
-            c.PreviousOutput == null ? TO.Zero : Lane<TV, TO>.Get(c.PreviousOutput + at, left);
+            c.PreviousOutput == null
+                ? TO.Zero
+                : Lane<TV, TO>.Get(c.PreviousOutput + (nint)row * c.PreviousOutputStride + i, left);
         Lane<TV, TO>.Put(g, candidate, left);
         Lane<TV, TO>.Put(g + h, reset, left);
         Lane<TV, TO>.Put(g + 2 * h, update, left);
         Lane<TV, TO>.Put(
-            c.Output + at,
+            c.Output + (nint)row * c.OutputStride + i,
             TO.Fma(update, TO.Sub(previous, candidate), candidate),
             left
         );
@@ -176,13 +187,15 @@ internal static unsafe class RecurrentCells<TV, TO>
     private static void BackwardGru(in CellRows c, int row, int i, int left, TV dh, float* dg)
     {
         int h = c.Hidden;
-        float* g = c.Gates + (nint)row * c.GateWidth + i;
+        float* g = c.Gates + (nint)row * c.GateStride + i;
         nint at = (nint)row * h + i;
         TV candidate = Lane<TV, TO>.Get(g, left);
         TV reset = Lane<TV, TO>.Get(g + h, left);
         TV update = Lane<TV, TO>.Get(g + 2 * h, left);
         TV previous =
-            c.PreviousOutput == null ? TO.Zero : Lane<TV, TO>.Get(c.PreviousOutput + at, left);
+            c.PreviousOutput == null
+                ? TO.Zero
+                : Lane<TV, TO>.Get(c.PreviousOutput + (nint)row * c.PreviousOutputStride + i, left);
         TV dn = TO.Mul(TO.Mul(dh, TO.Sub(One, update)), Fnma(candidate, candidate, One));
         TV dz = TO.Mul(TO.Mul(dh, TO.Sub(previous, candidate)), SigmoidSlope(update));
         TV dr = TO.Mul(TO.Mul(dn, Lane<TV, TO>.Get(g + 3 * h, left)), SigmoidSlope(reset));

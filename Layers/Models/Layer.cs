@@ -83,6 +83,7 @@ public abstract class Layer : IDisposable
     /// <param name="mode">Training or evaluation.</param>
     /// <param name="inputGradient">Compute the gradient by the input as well.</param>
     /// <param name="seed">Seed of dropout, and of the parameters where they do not exist yet.</param>
+    /// <param name="variableLengths">Sequences of a batch may differ in length.</param>
     /// <exception cref="ArgumentOutOfRangeException">A limit is below 1.</exception>
     /// <exception cref="InvalidOperationException">The model lives on another backend.</exception>
     /// <exception cref="DeviceMemoryException">The plan does not fit in memory.</exception>
@@ -92,7 +93,8 @@ public abstract class Layer : IDisposable
         int maxBatch,
         Mode mode,
         bool inputGradient = false,
-        ulong seed = 1
+        ulong seed = 1,
+        bool variableLengths = false
     )
     {
         ArgumentNullException.ThrowIfNull(backend);
@@ -102,7 +104,16 @@ public abstract class Layer : IDisposable
             Initialize(backend, seed);
         else if (_store.Backend != backend)
             throw new InvalidOperationException("The model's parameters live on another backend.");
-        return new Plan(this, backend, maxLength, maxBatch, mode, inputGradient, seed);
+        return new Plan(
+            this,
+            backend,
+            maxLength,
+            maxBatch,
+            mode,
+            inputGradient,
+            seed,
+            variableLengths
+        );
     }
 
     /// <summary>Frees the parameters. Plans must be disposed before.</summary>

@@ -67,6 +67,12 @@ internal sealed class PlanBuilder(
     public int MaxBatch => maxBatch;
     public bool Training => mode == Mode.Training;
 
+    /// <summary>Sequences of a batch may differ in length.</summary>
+    public bool VariableLengths { get; init; }
+
+    /// <summary>The lengths of the batch that runs.</summary>
+    public SequenceLengths Lengths { get; } = new();
+
     /// <summary>Whether the layer being planned must return the gradient by its input.</summary>
     public bool InputGradient { get; set; }
 
@@ -212,4 +218,11 @@ internal sealed class GradientFlow
         dy.Backend.Copy(dy, whole.Slice(first, dy.Shape.First));
         return whole;
     }
+}
+
+/// <summary>The lengths of the sequences in the batch that a plan runs.</summary>
+internal sealed class SequenceLengths
+{
+    /// <summary>Steps of each sequence, or null where all have as many as the input.</summary>
+    public int[]? Values { get; set; }
 }

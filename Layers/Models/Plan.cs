@@ -10,6 +10,8 @@ public sealed class Plan : IDisposable
     private readonly IReadOnlyList<Storage> _storages;
     private readonly Slot _input;
     private readonly RandomStream _random;
+    private readonly SequenceLengths _lengths;
+    private readonly int[]? _lengthValues;
     private readonly GradientFlow _flow;
     private readonly bool _inputGradient;
     private bool _forwardDone;
@@ -22,7 +24,8 @@ public sealed class Plan : IDisposable
         int maxBatch,
         Mode mode,
         bool inputGradient,
-        ulong seed
+        ulong seed,
+        bool variableLengths
     )
     {
         Model = model;
@@ -34,7 +37,10 @@ public sealed class Plan : IDisposable
         var builder = new PlanBuilder(backend, Store, maxLength, maxBatch, mode)
         {
             InputGradient = inputGradient,
+            VariableLengths = variableLengths,
         };
+        _lengths = builder.Lengths;
+        _lengthValues = variableLengths ? new int[maxBatch] : null;
         LayerPlan? root = null;
         try
         {
@@ -83,7 +89,7 @@ public sealed class Plan : IDisposable
     /// <summary>The gradients of all parameters in one block, laid out as <see cref="Parameters"/>; empty in evaluation.</summary>
     public Tensor Gradients { get; }
 
-    /// <summary>What the last <see cref="Forward(Tensor)"/> returned.</summary>
+    /// <summary>What the last <see cref="Forward(Tensor, ReadOnlySpan{int})"/> returned.</summary>
     public Tensor Output { get; private set; }
 
     /// <summary>Gradient by the input of the last <see cref="Backward"/>; empty unless asked for when planned.</summary>
@@ -113,20 +119,33 @@ public sealed class Plan : IDisposable
     /// <param name="x">Values [T, B, C], row-major.</param>
     /// <param name="length">T.</param>
     /// <param name="batch">B.</param>
+    /// <param name="lengths">Steps of each sequence, 1 to T; nothing where all have T.</param>
     /// <returns>The output [T, B, C], in the plan's memory.</returns>
-    /// <exception cref="ArgumentException">A size is out of range, or x has not T * B * C values.</exception>
-    public Tensor Forward(ReadOnlySpan<float> x, int length, int batch)
+    /// <exception cref="ArgumentException">A size or a length is out of range, or x has not T * B * C values.</exception>
+    public Tensor Forward(
+        ReadOnlySpan<float> x,
+        int length,
+        int batch,
+        ReadOnlySpan<int> lengths = default
+    )
     {
         Tensor input = Input(length, batch);
         input.Write(x);
-        return Forward(input);
+        return Forward(input, lengths);
     }
 
     /// <summary>Runs the model. The input must stay as it is until Backward has run.</summary>
     /// <param name="x">[T, B, C] on this plan's backend.</param>
+    /// <param name="lengths">
+    /// Steps of each sequence, 1 to T; nothing where all have T. What x holds beyond a sequence's end does not reach any
+    /// output before it; recurrent layers do no work there and give zeros.
+    /// </param>
     /// <returns>The output [T, B, C], in the plan's memory, valid until the next call.</returns>
-    /// <exception cref="ArgumentException">The input's shape does not fit the plan.</exception>
-    public Tensor Forward(Tensor x)
+    /// <exception cref="ArgumentException">
+    /// The input's shape does not fit the plan, or the lengths do not fit the input, or the plan was made without variable
+    /// lengths.
+    /// </exception>
+    public Tensor Forward(Tensor x, ReadOnlySpan<int> lengths = default)
     {
         if (x.IsEmpty || x.Shape.Rank != 3 || x.Shape.Columns != Model.InputSize)
         {
@@ -138,6 +157,7 @@ public sealed class Plan : IDisposable
         RequireSizes(x.Shape.First, x.Shape[1]);
         if (x.Backend != Backend)
             throw new ArgumentException("The input lies on another backend.", nameof(x));
+        SetLengths(lengths, x.Shape.First, x.Shape[1]);
         if (Mode == Mode.Training)
             _random.Advance();
         _forwardDone = true;
@@ -257,6 +277,39 @@ public sealed class Plan : IDisposable
             $"No parameter '{name}'; there are: {string.Join(", ", Store.Named.Select(p => p.Name))}.",
             nameof(name)
         );
+    }
+
+    private void SetLengths(ReadOnlySpan<int> lengths, int steps, int batch)
+    {
+        _lengths.Values = null;
+        if (lengths.IsEmpty)
+            return;
+        if (_lengthValues is null)
+        {
+            throw new ArgumentException(
+                "Lengths need a plan made with variableLengths: true.",
+                nameof(lengths)
+            );
+        }
+        if (lengths.Length != batch)
+        {
+            throw new ArgumentException(
+                $"A batch of {batch} needs {batch} lengths, not {lengths.Length}.",
+                nameof(lengths)
+            );
+        }
+        for (int b = 0; b < batch; b++)
+        {
+            if (lengths[b] < 1 || lengths[b] > steps)
+            {
+                throw new ArgumentException(
+                    $"The length of sequence {b} must be 1 to {steps}, the input's steps, not {lengths[b]}.",
+                    nameof(lengths)
+                );
+            }
+        }
+        lengths.CopyTo(_lengthValues);
+        _lengths.Values = _lengthValues;
     }
 
     private void RequireSizes(int length, int batch)

@@ -1,6 +1,6 @@
 namespace Sequor.Layers;
 
-/// <summary>The last step of a sequence: [T, B, C] to [1, B, C].</summary>
+/// <summary>The last step of each sequence, by its own length: [T, B, C] to [1, B, C].</summary>
 /// <param name="size">Channels, at least 1.</param>
 public sealed class Last(int size) : Layer
 {
@@ -13,19 +13,53 @@ public sealed class Last(int size) : Layer
     internal override LayerPlan CreatePlan(PlanBuilder builder, Shape input, out Shape output)
     {
         output = new Shape(1, input[1], input[2]);
-        return new LastPlan();
+        return new LastPlan(builder, input, output);
     }
 
-    // A view forwards; backwards the gradient passes as it is: shorter than the input, it is that of the last step.
+    // Where all have the same length, a view forwards; backwards the gradient passes as it is: shorter than the input, it is
+    // that of the last step.
     private sealed class LastPlan : LayerPlan
     {
-        public override Tensor Forward(Tensor x) => x.Slice(x.Shape.First - 1, 1);
+        private readonly Backend _backend;
+        private readonly GradientFlow _flow;
+        private readonly SequenceLengths _lengths;
+        private readonly Slot? _output;
+        private Shape _input;
 
-        public override Tensor Backward(Tensor dy) => dy;
+        public LastPlan(PlanBuilder builder, Shape input, Shape output)
+        {
+            _backend = builder.Backend;
+            _flow = builder.Flow;
+            _lengths = builder.Lengths;
+            if (!builder.VariableLengths)
+                return;
+            _output = builder.Output(output);
+            if (builder.Training)
+                builder.RequireFlow(input.Count);
+        }
+
+        public override Tensor Forward(Tensor x)
+        {
+            _input = x.Shape;
+            if (_lengths.Values is not { } lengths)
+                return x.Slice(x.Shape.First - 1, 1);
+            Tensor y = _output!.For(1, x.Shape[1]);
+            _backend.LastSteps(x, lengths, y);
+            return y;
+        }
+
+        public override Tensor Backward(Tensor dy)
+        {
+            if (_lengths.Values is not { } lengths)
+                return dy;
+            Tensor dx = _flow.Other(dy, _input);
+            _backend.LastStepsGradient(dy, lengths, dx);
+            return dx;
+        }
     }
 }
 
-/// <summary>The average over time of a sequence: [T, B, C] to [1, B, C].</summary>
+/// <summary>The average over time of each sequence, by its own length: [T, B, C] to [1, B, C].</summary>
 /// <param name="size">Channels, at least 1.</param>
 public sealed class Mean(int size) : Layer
 {
@@ -45,6 +79,7 @@ public sealed class Mean(int size) : Layer
     {
         private readonly Backend _backend;
         private readonly GradientFlow _flow;
+        private readonly SequenceLengths _lengths;
         private readonly Slot _output;
         private readonly bool _inputGradient;
         private Shape _input;
@@ -53,6 +88,7 @@ public sealed class Mean(int size) : Layer
         {
             _backend = builder.Backend;
             _flow = builder.Flow;
+            _lengths = builder.Lengths;
             _output = builder.Output(output);
             _inputGradient = builder.InputGradient;
             if (builder.Training && _inputGradient)
@@ -63,7 +99,7 @@ public sealed class Mean(int size) : Layer
         {
             _input = x.Shape;
             Tensor y = _output.For(1, x.Shape[1]);
-            _backend.MeanOverTime(x, y);
+            _backend.MeanOverTime(x, _lengths.Values, y);
             return y;
         }
 
@@ -72,15 +108,7 @@ public sealed class Mean(int size) : Layer
             if (!_inputGradient)
                 return default;
             Tensor dx = _flow.Other(dy, _input);
-            _backend.Pointwise(
-                PointwiseOp.RepeatRow,
-                new PointwiseArguments
-                {
-                    Row = dy,
-                    Out = dx,
-                    Scale = 1f / _input.First,
-                }
-            );
+            _backend.MeanOverTimeGradient(dy, _lengths.Values, dx);
             return dx;
         }
     }

@@ -1,67 +1,82 @@
 namespace Sequor.Layers;
 
+/// <summary>What recurrent networks have in common beside their sizes.</summary>
+public sealed record RecurrentOptions
+{
+    /// <summary>Layers on top of each other, at least 1.</summary>
+    public int Layers { get; init; } = 1;
+
+    /// <summary>A second network of each layer runs from the end; outputs stand side by side, [forward | reverse].</summary>
+    public bool Bidirectional { get; init; }
+
+    /// <summary>Which biases there are.</summary>
+    public RecurrentBias Bias { get; init; } = RecurrentBias.DoubleBias;
+
+    /// <summary>Dropout between layers: at least 0, below 1.</summary>
+    public float Dropout { get; init; }
+}
+
 /// <summary>
-/// A recurrent network of one direction, [T, B, I] to [T, B, H], beginning from zero states. Parameters, their order of
-/// gates and the equations are cuDNN's and PyTorch's: weight_ih_l0 [gates H, I], weight_hh_l0 [gates H, H], two biases.
+/// A recurrent network, [T, B, I] to [T, B, directions * H], beginning from zero states. Parameters, their order of
+/// gates and the equations are cuDNN's and PyTorch's: weight_ih_l0 [gates H, I], weight_hh_l0 [gates H, H], bias_ih_l0 and
+/// bias_hh_l0 [gates H]; the reverse direction's names end in _reverse.
 /// </summary>
 /// <remarks>All begin uniform in ±1/sqrt(H).</remarks>
 public abstract class Recurrent : Layer
 {
-    private protected Recurrent(RecurrentKind kind, int inputSize, int hiddenSize, int layers)
+    private readonly RecurrentDescriptor _descriptor;
+
+    private protected Recurrent(
+        RecurrentKind kind,
+        int inputSize,
+        int hiddenSize,
+        RecurrentOptions options
+    )
     {
-        Kind = kind;
-        InputSize = RequirePositive(inputSize);
-        HiddenSize = RequirePositive(hiddenSize);
-        LayerCount = RequirePositive(layers);
-        double bound = 1 / Math.Sqrt(hiddenSize);
-        int rows = Describe(1, 1, false, false).Gates * hiddenSize;
-        var parameters = new List<Parameter>();
-        for (int layer = 0; layer < layers; layer++)
+        ArgumentNullException.ThrowIfNull(options);
+        Options = options;
+        _descriptor = new RecurrentDescriptor(
+            kind,
+            RequirePositive(inputSize),
+            RequirePositive(hiddenSize)
+        )
         {
-            int inputs = layer == 0 ? inputSize : hiddenSize;
-            parameters.Add(
-                new($"weight_ih_l{layer}", new Shape(rows, inputs), Parameter.Uniform(bound))
-            );
-            parameters.Add(
-                new($"weight_hh_l{layer}", new Shape(rows, hiddenSize), Parameter.Uniform(bound))
-            );
-            parameters.Add(new($"bias_ih_l{layer}", new Shape(rows), Parameter.Uniform(bound)));
-            parameters.Add(new($"bias_hh_l{layer}", new Shape(rows), Parameter.Uniform(bound)));
-        }
-        Parameters = parameters;
+            Layers = RequirePositive(options.Layers),
+            Bidirectional = options.Bidirectional,
+            Bias = options.Bias,
+            Dropout = RequireProbability(options.Dropout),
+        };
+        Parameter.Initializer initializer = Parameter.Uniform(1 / Math.Sqrt(hiddenSize));
+        Parameters =
+        [
+            .. _descriptor.Parameters().Select(p => new Parameter(p.Name, p.Shape, initializer)),
+        ];
     }
 
     /// <summary>The recurrence.</summary>
-    public RecurrentKind Kind { get; }
+    public RecurrentKind Kind => _descriptor.Kind;
 
     /// <inheritdoc/>
-    public override int InputSize { get; }
+    public override int InputSize => _descriptor.InputSize;
 
-    /// <summary>Hidden units of each layer.</summary>
-    public int HiddenSize { get; }
+    /// <summary>Hidden units of each layer and direction.</summary>
+    public int HiddenSize => _descriptor.HiddenSize;
 
-    /// <summary>Layers on top of each other.</summary>
-    public int LayerCount { get; }
+    /// <summary>Layers, directions, biases, dropout.</summary>
+    public RecurrentOptions Options { get; }
 
     /// <inheritdoc/>
-    public override int OutputSize => HiddenSize;
+    public override int OutputSize => _descriptor.OutputSize;
 
     /// <inheritdoc/>
     public override IReadOnlyList<Parameter> Parameters { get; }
 
-    private RecurrentDescriptor Describe(
-        int maxLength,
-        int maxBatch,
-        bool training,
-        bool inputGradient
-    ) => new(Kind, InputSize, HiddenSize, LayerCount, maxLength, maxBatch, training, inputGradient);
-
     internal override ParameterLayout LayoutOn(Backend backend) =>
-        backend.RecurrentLayout(Describe(1, 1, false, false));
+        backend.RecurrentLayout(_descriptor);
 
     internal override LayerPlan CreatePlan(PlanBuilder builder, Shape input, out Shape output)
     {
-        output = new Shape(input.First, input[1], HiddenSize);
+        output = new Shape(input.First, input[1], OutputSize);
         return new RecurrentPlan(this, builder, input, output);
     }
 
@@ -75,17 +90,28 @@ public abstract class Recurrent : Layer
         private readonly Tensor _parameters;
         private readonly Tensor _gradients;
         private readonly bool _inputGradient;
+        private readonly SequenceLengths _lengths;
+        private readonly RandomStream? _random;
         private Tensor _x;
 
         public RecurrentPlan(Recurrent layer, PlanBuilder builder, Shape input, Shape output)
         {
             Backend backend = builder.Backend;
-            RecurrentDescriptor descriptor = layer.Describe(
-                input.First,
-                input[1],
-                builder.Training,
-                builder.InputGradient
-            );
+            RecurrentDescriptor descriptor = layer._descriptor with
+            {
+                MaxLength = input.First,
+                MaxBatch = input[1],
+                Training = builder.Training,
+                VariableLengths = builder.VariableLengths,
+            };
+            if (descriptor.DropsOut)
+            {
+                _random = builder.Random;
+                descriptor = descriptor with { DropoutStream = builder.NextStream() };
+                for (int i = 2; i < descriptor.Layers; i++)
+                    builder.NextStream();
+            }
+            _lengths = builder.Lengths;
             _inputGradient = builder.InputGradient;
             _operation = backend.PlanRecurrent(descriptor);
             _flow = builder.Flow;
@@ -110,7 +136,7 @@ public abstract class Recurrent : Layer
         {
             _x = x;
             Tensor y = _output.For(x.Shape.First, x.Shape[1]);
-            _operation.Forward(x, _parameters, y, _reserve.All, _workspace.All);
+            _operation.Forward(Operands(y));
             return y;
         }
 
@@ -119,17 +145,28 @@ public abstract class Recurrent : Layer
             Tensor y = _output.For(_x.Shape.First, _x.Shape[1]);
             Tensor dx = _inputGradient ? _flow.Other(dy, _x.Shape) : default;
             _operation.Backward(
-                _x,
-                _parameters,
-                y,
-                dy,
-                dx,
-                _gradients,
-                _reserve.All,
-                _workspace.All
+                Operands(y),
+                new RecurrentGradients
+                {
+                    Y = dy,
+                    X = dx,
+                    Parameters = _gradients,
+                }
             );
             return dx;
         }
+
+        private RecurrentOperands Operands(Tensor y) =>
+            new()
+            {
+                X = _x,
+                Y = y,
+                Parameters = _parameters,
+                Lengths = _lengths.Values,
+                Random = _random,
+                Reserve = _reserve.All,
+                Workspace = _workspace.All,
+            };
 
         public override void Dispose()
         {
@@ -140,26 +177,66 @@ public abstract class Recurrent : Layer
 }
 
 /// <summary>The simple recurrent network: h = tanh or relu of W_ih x + b_ih + W_hh h + b_hh.</summary>
-/// <param name="inputSize">Channels in, at least 1.</param>
-/// <param name="hiddenSize">Hidden units, at least 1.</param>
-/// <param name="layers">Layers on top of each other, at least 1.</param>
-/// <param name="relu">Relu instead of tanh.</param>
-public sealed class Rnn(int inputSize, int hiddenSize, int layers = 1, bool relu = false)
-    : Recurrent(relu ? RecurrentKind.Relu : RecurrentKind.Tanh, inputSize, hiddenSize, layers);
+public sealed class Rnn : Recurrent
+{
+    /// <summary>A network of some layers, otherwise plain.</summary>
+    /// <param name="inputSize">Channels in, at least 1.</param>
+    /// <param name="hiddenSize">Hidden units, at least 1.</param>
+    /// <param name="layers">Layers on top of each other, at least 1.</param>
+    /// <param name="relu">Relu instead of tanh.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A size is below 1.</exception>
+    public Rnn(int inputSize, int hiddenSize, int layers = 1, bool relu = false)
+        : this(inputSize, hiddenSize, new RecurrentOptions { Layers = layers }, relu) { }
+
+    /// <summary>A network with options.</summary>
+    /// <param name="inputSize">Channels in, at least 1.</param>
+    /// <param name="hiddenSize">Hidden units, at least 1.</param>
+    /// <param name="options">Layers, directions, biases, dropout.</param>
+    /// <param name="relu">Relu instead of tanh.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A size or an option is out of range.</exception>
+    public Rnn(int inputSize, int hiddenSize, RecurrentOptions options, bool relu = false)
+        : base(relu ? RecurrentKind.Relu : RecurrentKind.Tanh, inputSize, hiddenSize, options) { }
+}
 
 /// <summary>Long short-term memory; gates input, forget, cell, output.</summary>
-/// <param name="inputSize">Channels in, at least 1.</param>
-/// <param name="hiddenSize">Hidden units, at least 1.</param>
-/// <param name="layers">Layers on top of each other, at least 1.</param>
-public sealed class Lstm(int inputSize, int hiddenSize, int layers = 1)
-    : Recurrent(RecurrentKind.Lstm, inputSize, hiddenSize, layers);
+public sealed class Lstm : Recurrent
+{
+    /// <summary>A network of some layers, otherwise plain.</summary>
+    /// <param name="inputSize">Channels in, at least 1.</param>
+    /// <param name="hiddenSize">Hidden units, at least 1.</param>
+    /// <param name="layers">Layers on top of each other, at least 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A size is below 1.</exception>
+    public Lstm(int inputSize, int hiddenSize, int layers = 1)
+        : this(inputSize, hiddenSize, new RecurrentOptions { Layers = layers }) { }
+
+    /// <summary>A network with options.</summary>
+    /// <param name="inputSize">Channels in, at least 1.</param>
+    /// <param name="hiddenSize">Hidden units, at least 1.</param>
+    /// <param name="options">Layers, directions, biases, dropout.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A size or an option is out of range.</exception>
+    public Lstm(int inputSize, int hiddenSize, RecurrentOptions options)
+        : base(RecurrentKind.Lstm, inputSize, hiddenSize, options) { }
+}
 
 /// <summary>
 /// The gated recurrent unit; gates reset, update, new. The reset acts after the recurrent product:
 /// n = tanh(W_in x + b_in + r (W_hn h + b_hn)), h = (1 - z) n + z h.
 /// </summary>
-/// <param name="inputSize">Channels in, at least 1.</param>
-/// <param name="hiddenSize">Hidden units, at least 1.</param>
-/// <param name="layers">Layers on top of each other, at least 1.</param>
-public sealed class Gru(int inputSize, int hiddenSize, int layers = 1)
-    : Recurrent(RecurrentKind.Gru, inputSize, hiddenSize, layers);
+public sealed class Gru : Recurrent
+{
+    /// <summary>A network of some layers, otherwise plain.</summary>
+    /// <param name="inputSize">Channels in, at least 1.</param>
+    /// <param name="hiddenSize">Hidden units, at least 1.</param>
+    /// <param name="layers">Layers on top of each other, at least 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A size is below 1.</exception>
+    public Gru(int inputSize, int hiddenSize, int layers = 1)
+        : this(inputSize, hiddenSize, new RecurrentOptions { Layers = layers }) { }
+
+    /// <summary>A network with options.</summary>
+    /// <param name="inputSize">Channels in, at least 1.</param>
+    /// <param name="hiddenSize">Hidden units, at least 1.</param>
+    /// <param name="options">Layers, directions, biases, dropout.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A size or an option is out of range.</exception>
+    public Gru(int inputSize, int hiddenSize, RecurrentOptions options)
+        : base(RecurrentKind.Gru, inputSize, hiddenSize, options) { }
+}

@@ -1,0 +1,263 @@
+using System.Runtime.Intrinsics;
+
+namespace Sequor.Layers.Cpu;
+
+internal sealed unsafe partial class CpuRecurrent
+{
+    // Puts the caller's dy of the last steps into packed rows, zero before them.
+    private void PackGradient(int dySteps)
+    {
+        int width = _d.OutputSize;
+        float* to = _call.Workspace + _flow[_d.Layers % 2];
+        for (int slice = 0; slice < _slices; slice++)
+        {
+            for (int t = 0; t < _grid.StepsOf(slice); t++)
+            {
+                int from = t - (_grid.Steps - dySteps);
+                float* row = to + _grid.Offset(slice, t) * width;
+                for (int r = 0; r < _grid.Running(slice, t); r++, row += width)
+                {
+                    int b = _grid.Sequence(_grid.First(slice) + r);
+                    if (from < 0)
+                        new Span<float>(row, width).Clear();
+                    else
+                        Copy(_call.UserDy + ((long)from * _grid.Batch + b) * width, row, width);
+                }
+            }
+        }
+        _call.UserDy = to;
+        _call.DySteps = _grid.Steps;
+    }
+
+    private float* InputGradientOf(int layer)
+    {
+        if (layer > 0)
+            return _call.Workspace + _flow[layer % 2];
+        if (_call.UserDx == null)
+            return null;
+        return _grid.Packed ? _call.Workspace + _packedInputGradient : _call.UserDx;
+    }
+
+    private void BackwardSlice(int layer, int direction, int slice)
+    {
+        var walk = new Walk(this, layer, direction, slice);
+        ref readonly Place p = ref PlaceOf(layer, direction);
+        float* memory = Slice(slice);
+        float* carry = memory + _sliceCarry;
+        float* cellCarry = memory + _sliceCellCarry;
+        float* initial = GatherStates(
+            _call.InitialHidden,
+            layer,
+            direction,
+            slice,
+            memory + _sliceInitial
+        );
+        float* initialCell = GatherStates(
+            _call.InitialCell,
+            layer,
+            direction,
+            slice,
+            memory + _sliceInitialCell
+        );
+        new Span<float>(Partials(slice, layer, direction), (int)PartialCount(p.Inputs)).Clear();
+        int sequences = _grid.Sequences(slice);
+        if (GatherStates(_call.FinalHiddenGradient, layer, direction, slice, carry) == null)
+            new Span<float>(carry, sequences * _hidden).Clear();
+        if (GatherStates(_call.FinalCellGradient, layer, direction, slice, cellCarry) == null)
+            new Span<float>(cellCarry, sequences * _hidden).Clear();
+        int dySteps = layer == _d.Layers - 1 ? _call.DySteps : _grid.Steps;
+        float* dy =
+            layer == _d.Layers - 1 ? _call.UserDy : _call.Workspace + _flow[(layer + 1) % 2];
+        dy += direction * _hidden;
+        var carryTile = new Tile
+        {
+            RowStride = _chunkStride,
+            DepthStride = 1,
+            Depth = _gateColumns,
+            Taps = 1,
+            InitStride = _hidden,
+            OutputStride = _hidden,
+        };
+        // The GRU's carry holds what goes past the gates.
+        float* carryInit = _d.Kind == RecurrentKind.Gru ? carry : null;
+        Packed hiddenWeights = HiddenWeightsBack(p);
+        int filled = 0;
+        int first = walk.Steps - 1;
+        for (int n = walk.Steps - 1; n >= 0; n--)
+        {
+            int t = walk.Step(n);
+            int rows = walk.Running(t);
+            int continuing = walk.Continuing(t);
+            if (filled + rows > _chunkRows)
+            {
+                Flush(walk, layer, direction, slice, first, n + 1, filled);
+                (filled, first) = (0, n);
+            }
+            float* dg = memory + _sliceChunk + (nint)filled * _chunkStride;
+            long dyRow = walk.Row(t) - (long)(_grid.Steps - dySteps) * _grid.Batch;
+            bool hasDy = t >= _grid.Steps - dySteps;
+            for (int part = 0; part < 2; part++)
+            {
+                int from = part == 0 ? 0 : continuing;
+                CellRows cell = Cell(
+                    walk,
+                    t,
+                    from,
+                    part == 0 ? continuing : rows,
+                    initial,
+                    initialCell
+                );
+                cell.OutputGradient = hasDy ? dy + (dyRow + from) * walk.OutputStride : null;
+                cell.Carry = carry + (nint)from * _hidden;
+                cell.CellCarry = cellCarry + (nint)from * _hidden;
+                cell.GateGradients = dg + (nint)from * _chunkStride;
+                cell.GateGradientStride = _chunkStride;
+                Backward(cell);
+            }
+            float* x = memory + _sliceInputs + (nint)filled * p.Inputs;
+            Copy(walk.Input(t), x, (long)rows * p.Inputs);
+            CopyPreviousOutputs(
+                walk,
+                t,
+                rows,
+                initial,
+                memory + _sliceOutputs + (nint)filled * _hidden
+            );
+            // Rows that begin here need no carry, unless it is asked for.
+            int carried = _call.InitialHiddenGradient == null ? continuing : rows;
+            hiddenWeights.Multiply(carryTile, carried, dg + HiddenColumn, carryInit, carry);
+            filled += rows;
+        }
+        Flush(walk, layer, direction, slice, first, 0, filled);
+        ScatterStates(carry, layer, direction, slice, _call.InitialHiddenGradient);
+        ScatterStates(cellCarry, layer, direction, slice, _call.InitialCellGradient);
+    }
+
+    private void Backward(in CellRows cell)
+    {
+        switch (_backend.Lanes)
+        {
+            case 16:
+                RecurrentCells<Vector512<float>, Lanes512>.Backward(cell);
+                break;
+            case 8:
+                RecurrentCells<Vector256<float>, Lanes256>.Backward(cell);
+                break;
+            default:
+                RecurrentCells<Vector128<float>, Lanes128>.Backward(cell);
+                break;
+        }
+    }
+
+    // The states that a step's rows saw, side by side with its gate gradients.
+    private void CopyPreviousOutputs(in Walk walk, int t, int rows, float* initial, float* to)
+    {
+        int continuing = walk.Continuing(t);
+        float* before = continuing > 0 ? walk.Output(walk.Before(t)) : null;
+        for (int r = 0; r < rows; r++, to += _hidden)
+        {
+            if (r < continuing)
+                Copy(before + (nint)r * walk.OutputStride, to, _hidden);
+            else if (initial != null)
+                Copy(initial + (nint)r * _hidden, to, _hidden);
+            else
+                new Span<float>(to, _hidden).Clear();
+        }
+    }
+
+    // Sums the weights' gradients from a chunk, dWx += x' dg, dWh += h' dg, and writes the chunk's dx. The chunk holds the
+    // steps that are number last .. first to be computed, the last of them first.
+    private void Flush(
+        in Walk walk,
+        int layer,
+        int direction,
+        int slice,
+        int first,
+        int last,
+        int rows
+    )
+    {
+        if (rows == 0)
+            return;
+        float* memory = Slice(slice);
+        float* dg = memory + _sliceChunk;
+        float* partials = Partials(slice, layer, direction);
+        var tile = new Tile
+        {
+            RowStride = 1,
+            DepthStride = walk.Inputs,
+            Depth = rows,
+            Taps = 1,
+            InitStride = _gateColumns,
+            OutputStride = _gateColumns,
+        };
+        Packed
+            .RowMajor(dg, _chunkStride, rows, _gateColumns, _backend.Lanes)
+            .Multiply(tile, walk.Inputs, memory + _sliceInputs, partials, partials);
+        partials += (nint)_gateColumns * walk.Inputs;
+        tile.DepthStride = _hidden;
+        Packed
+            .RowMajor(dg + HiddenColumn, _chunkStride, rows, _gateColumns, _backend.Lanes)
+            .Multiply(tile, _hidden, memory + _sliceOutputs, partials, partials);
+        partials += (nint)_gateColumns * _hidden;
+        for (int r = 0; r < rows; r++)
+        {
+            float* row = dg + (nint)r * _chunkStride;
+            for (int i = 0; i < _gateWidth; i++)
+                partials[i] += row[i];
+        }
+        float* dx = InputGradientOf(layer);
+        if (dx == null)
+            return;
+        Packed weights = InputWeightsBack(PlaceOf(layer, direction));
+        var inputTile = new Tile
+        {
+            RowStride = _chunkStride,
+            DepthStride = 1,
+            Depth = _gateColumns,
+            Taps = 1,
+            InitStride = walk.Inputs,
+            OutputStride = walk.Inputs,
+        };
+        for (int n = first; n >= last; n--)
+        {
+            int t = walk.Step(n);
+            float* to = dx + walk.Row(t) * walk.Inputs;
+            // The second direction adds to what the first one wrote.
+            weights.Multiply(inputTile, walk.Running(t), dg, direction == 0 ? null : to, to);
+            dg += (nint)walk.Running(t) * _chunkStride;
+        }
+    }
+
+    // Adds the slices' sums to the gradients, whose rows are gates where the sums' columns are.
+    private void Reduce(int layer, int direction, int part)
+    {
+        ref readonly Place p = ref PlaceOf(layer, direction);
+        int h = _hidden;
+        (long from, long to) = CpuBackend.Share(_gateColumns, part, _slices);
+        for (int slice = 0; slice < _slices; slice++)
+        {
+            float* sums = Partials(slice, layer, direction);
+            float* hidden = sums + (nint)_gateColumns * p.Inputs;
+            float* rows = hidden + (nint)_gateColumns * h;
+            for (long gate = from; gate < to; gate++)
+            {
+                long inputColumn = InputColumn(gate);
+                float* wih = _call.DParameters + p.WeightIh + gate * p.Inputs;
+                for (int i = 0; i < p.Inputs; i++)
+                    wih[i] += sums[(long)i * _gateColumns + inputColumn];
+                float* whh = _call.DParameters + p.WeightHh + gate * h;
+                for (int i = 0; i < h; i++)
+                    whh[i] += hidden[(long)i * _gateColumns + gate];
+                if (p.BiasIh >= 0)
+                    _call.DParameters[p.BiasIh + gate] += rows[inputColumn];
+                if (p.BiasHh >= 0)
+                    _call.DParameters[p.BiasHh + gate] += rows[HiddenColumn + gate];
+            }
+        }
+    }
+
+    // The column of a row of gates that a row of weight_ih belongs to.
+    private long InputColumn(long gate) =>
+        _d.Kind == RecurrentKind.Gru ? (gate + _hidden) % _gateColumns : gate;
+}

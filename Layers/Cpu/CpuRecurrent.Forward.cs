@@ -1,0 +1,269 @@
+using System.Runtime.Intrinsics;
+
+namespace Sequor.Layers.Cpu;
+
+internal sealed unsafe partial class CpuRecurrent
+{
+    private bool InPlace => _d.Kind is RecurrentKind.Tanh or RecurrentKind.Relu;
+
+    // Where the columns of a row of gates that see h begin.
+    private int HiddenColumn => _d.Kind == RecurrentKind.Gru ? _hidden : 0;
+
+    /// <summary>One direction of one layer of one slice: addresses by step.</summary>
+    private readonly struct Walk
+    {
+        private readonly CpuRecurrent _owner;
+        private readonly int _slice;
+        private readonly int _direction;
+
+        public Walk(CpuRecurrent owner, int layer, int direction, int slice)
+        {
+            _owner = owner;
+            _slice = slice;
+            _direction = direction;
+            ref readonly Place p = ref owner.PlaceOf(layer, direction);
+            Inputs = p.Inputs;
+            OutputStride = owner._d.OutputSize;
+            GateStride = owner.InPlace ? OutputStride : owner._gateWidth;
+            _input = owner.InputOf(layer);
+            _output = owner.OutputOf(layer) + direction * owner._hidden;
+            _gates = owner.InPlace ? _output : owner._call.Reserve + p.Gates;
+            _cells = owner._call.Reserve + p.Cells;
+        }
+
+        private readonly float* _input;
+        private readonly float* _output;
+        private readonly float* _gates;
+        private readonly float* _cells;
+
+        public int Inputs { get; }
+        public int OutputStride { get; }
+        public int GateStride { get; }
+
+        public int Steps => _owner._grid.StepsOf(_slice);
+
+        public int Running(int t) => _owner._grid.Running(_slice, t);
+
+        /// <summary>The step that a state comes from.</summary>
+        public int Before(int t) => _direction == 0 ? t - 1 : t + 1;
+
+        /// <summary>The step that is the n-th to be computed.</summary>
+        public int Step(int n) => _direction == 0 ? n : Steps - 1 - n;
+
+        /// <summary>Rows at a step that have one before it; those after them begin.</summary>
+        public int Continuing(int t) => Math.Min(Running(t), Running(Before(t)));
+
+        public long Row(int t) => _owner._grid.Offset(_slice, t);
+
+        public float* Input(int t) => _input + Row(t) * Inputs;
+
+        public float* Output(int t) => _output + Row(t) * OutputStride;
+
+        public float* Gates(int t) => _gates + KeptRow(t) * GateStride;
+
+        public float* Cells(int t) => _cells + KeptRow(t) * _owner._hidden;
+
+        // In evaluation one step's gates and cells are overwritten by the next one's.
+        private long KeptRow(int t) =>
+            _owner._d.Training || _owner.InPlace ? Row(t) : _owner._grid.First(_slice);
+    }
+
+    private float* Slice(int slice) => _call.Workspace + _slice + slice * _sliceCount;
+
+    private void ForwardSlice(int layer, int direction, int slice)
+    {
+        var walk = new Walk(this, layer, direction, slice);
+        ref readonly Place p = ref PlaceOf(layer, direction);
+        Packed inputWeights = InputWeights(p);
+        Packed hiddenWeights = HiddenWeights(p);
+        float* bias = _call.Workspace + p.Bias;
+        float* initial = GatherStates(
+            _call.InitialHidden,
+            layer,
+            direction,
+            slice,
+            Slice(slice) + _sliceInitial
+        );
+        float* initialCell = GatherStates(
+            _call.InitialCell,
+            layer,
+            direction,
+            slice,
+            Slice(slice) + _sliceInitialCell
+        );
+        var inputTile = new Tile
+        {
+            RowStride = p.Inputs,
+            DepthStride = 1,
+            Depth = p.Inputs,
+            Taps = 1,
+            InitStride = 0,
+            OutputStride = walk.GateStride,
+        };
+        var hiddenTile = new Tile
+        {
+            RowStride = walk.OutputStride,
+            DepthStride = 1,
+            Depth = _hidden,
+            Taps = 1,
+            InitStride = walk.GateStride,
+            OutputStride = walk.GateStride,
+        };
+        for (int n = 0; n < walk.Steps; n++)
+        {
+            int t = walk.Step(n);
+            int rows = walk.Running(t);
+            int continuing = walk.Continuing(t);
+            float* gates = walk.Gates(t);
+            inputWeights.Multiply(inputTile, rows, walk.Input(t), bias, gates);
+            if (_d.Kind == RecurrentKind.Gru)
+            {
+                for (int r = 0; r < rows; r++)
+                    Copy(bias + 3 * _hidden, gates + (nint)r * _gateWidth + 3 * _hidden, _hidden);
+            }
+            float* seen = gates + HiddenColumn;
+            if (continuing > 0)
+                hiddenWeights.Multiply(
+                    hiddenTile,
+                    continuing,
+                    walk.Output(walk.Before(t)),
+                    seen,
+                    seen
+                );
+            if (initial != null && continuing < rows)
+            {
+                Tile tile = hiddenTile;
+                tile.RowStride = _hidden;
+                float* begun = seen + (nint)continuing * walk.GateStride;
+                hiddenWeights.Multiply(
+                    tile,
+                    rows - continuing,
+                    initial + (nint)continuing * _hidden,
+                    begun,
+                    begun
+                );
+            }
+            CellRows cell = Cell(walk, t, 0, continuing, initial, initialCell);
+            Forward(cell);
+            cell = Cell(walk, t, continuing, rows, initial, initialCell);
+            Forward(cell);
+        }
+    }
+
+    private void Forward(in CellRows cell)
+    {
+        switch (_backend.Lanes)
+        {
+            case 16:
+                RecurrentCells<Vector512<float>, Lanes512>.Forward(cell);
+                break;
+            case 8:
+                RecurrentCells<Vector256<float>, Lanes256>.Forward(cell);
+                break;
+            default:
+                RecurrentCells<Vector128<float>, Lanes128>.Forward(cell);
+                break;
+        }
+    }
+
+    // Rows from .. to - 1 of a step, which all have a step before them or all begin.
+    private CellRows Cell(in Walk walk, int t, int from, int to, float* initial, float* initialCell)
+    {
+        bool begins = from == walk.Continuing(t);
+        int before = walk.Before(t);
+        var cell = new CellRows
+        {
+            Kind = _d.Kind,
+            Hidden = _hidden,
+            Rows = to - from,
+            GateStride = walk.GateStride,
+            OutputStride = walk.OutputStride,
+            Gates = walk.Gates(t) + (nint)from * walk.GateStride,
+            Cell = walk.Cells(t) + (nint)from * _hidden,
+            Output = walk.Output(t) + (nint)from * walk.OutputStride,
+        };
+        if (cell.Rows == 0)
+            return cell;
+        if (begins)
+        {
+            cell.PreviousCell = initialCell == null ? null : initialCell + (nint)from * _hidden;
+            cell.PreviousOutput = initial == null ? null : initial + (nint)from * _hidden;
+            cell.PreviousOutputStride = _hidden;
+        }
+        else
+        {
+            cell.PreviousCell = walk.Cells(before) + (nint)from * _hidden;
+            cell.PreviousOutput = walk.Output(before) + (nint)from * walk.OutputStride;
+            cell.PreviousOutputStride = walk.OutputStride;
+        }
+        return cell;
+    }
+
+    // A slice's rows of [layers * directions, B, H] in the slice's order; null for none.
+    private float* GatherStates(float* states, int layer, int direction, int slice, float* to)
+    {
+        if (states == null)
+            return null;
+        float* from = States(states, layer, direction);
+        for (int r = 0; r < _grid.Sequences(slice); r++)
+            Copy(
+                from + (nint)_grid.Sequence(_grid.First(slice) + r) * _hidden,
+                to + (nint)r * _hidden,
+                _hidden
+            );
+        return to;
+    }
+
+    private void ScatterStates(float* rows, int layer, int direction, int slice, float* states)
+    {
+        if (states == null)
+            return;
+        float* to = States(states, layer, direction);
+        for (int r = 0; r < _grid.Sequences(slice); r++)
+            Copy(
+                rows + (nint)r * _hidden,
+                to + (nint)_grid.Sequence(_grid.First(slice) + r) * _hidden,
+                _hidden
+            );
+    }
+
+    private float* States(float* states, int layer, int direction) =>
+        states + ((nint)layer * _d.Directions + direction) * _grid.Batch * _hidden;
+
+    // The state of each sequence after its last step in the order of the direction.
+    private void FinalStates(in RecurrentOperands o)
+    {
+        float* hidden = CpuBackend.Pointer(o.FinalHidden);
+        float* cell = CpuBackend.Pointer(o.FinalCell);
+        if (hidden == null && cell == null)
+            return;
+        for (int layer = 0; layer < _d.Layers; layer++)
+        {
+            for (int direction = 0; direction < _d.Directions; direction++)
+            {
+                for (int slice = 0; slice < _slices; slice++)
+                {
+                    var walk = new Walk(this, layer, direction, slice);
+                    for (int r = 0; r < _grid.Sequences(slice); r++)
+                    {
+                        int b = _grid.Sequence(_grid.First(slice) + r);
+                        int last = direction == 0 ? _grid.Length(b) - 1 : 0;
+                        nint at = (nint)b * _hidden;
+                        if (hidden != null)
+                            Copy(
+                                walk.Output(last) + (nint)r * walk.OutputStride,
+                                States(hidden, layer, direction) + at,
+                                _hidden
+                            );
+                        if (cell != null)
+                            Copy(
+                                walk.Cells(last) + (nint)r * _hidden,
+                                States(cell, layer, direction) + at,
+                                _hidden
+                            );
+                    }
+                }
+            }
+        }
+    }
+}
