@@ -122,6 +122,9 @@ internal readonly record struct RecurrentOperands
     public Tensor FinalHidden { get; init; }
     public Tensor FinalCell { get; init; }
 
+    /// <summary>The parameters are those of the last call, and the workspace was left alone since.</summary>
+    public bool SameWeights { get; init; }
+
     /// <summary>Steps of each sequence, 1 to T; null where all have T. In host memory: cuDNN reads them there too.</summary>
     public int[]? Lengths { get; init; }
     public RandomStream? Random { get; init; }
@@ -174,7 +177,11 @@ internal readonly record struct ConvolutionDescriptor(
     int MaxLength,
     int MaxBatch,
     bool Relu
-);
+)
+{
+    /// <summary>Steps of input that an output sees, its own included.</summary>
+    public int History => checked((Kernel - 1) * Dilation + 1);
+}
 
 /// <summary>
 /// y [T, B, O] = (relu of) w * x + b. w is [O, I, k] with the current step last, as in torch.nn.Conv1d.
@@ -182,6 +189,22 @@ internal readonly record struct ConvolutionDescriptor(
 internal abstract class ConvolutionOperation : PlannedOperation
 {
     public abstract void Forward(Tensor x, Tensor w, Tensor b, Tensor y, Tensor workspace);
+
+    /// <summary>
+    /// Goes on with a stream: y [S, B, O] of S more steps after <paramref name="position"/> of them. The history [H, B, I] with
+    /// H of at least <see cref="ConvolutionDescriptor.History"/> keeps the last inputs as a ring; where
+    /// <paramref name="sameWeights"/>, w is that of the last call and the workspace was left alone since.
+    /// </summary>
+    public abstract void Stream(
+        Tensor x,
+        Tensor w,
+        Tensor b,
+        Tensor y,
+        Tensor history,
+        long position,
+        bool sameWeights,
+        Tensor workspace
+    );
 
     /// <summary>dx = (dx +) gradient by x, without the relu, which the caller applies to dy.</summary>
     public abstract void BackwardData(
@@ -241,7 +264,8 @@ internal abstract class DiagonalScanOperation : PlannedOperation
     );
 
     /// <summary>
-    /// In place over steps first .. first + count - 1: states [T, B, 2N] hold u and then x. The steps before were done.
+    /// In place over steps first .. first + count - 1: states [T, B, 2N] hold u and then x. The steps before hold x: of this
+    /// pass, or step 0 what a stream carries on.
     /// </summary>
     public abstract void Forward(
         Tensor lambda,

@@ -41,12 +41,21 @@ internal sealed unsafe class CpuConvolution : ConvolutionOperation
 
     public override void Forward(Tensor x, Tensor w, Tensor b, Tensor y, Tensor workspace)
     {
-        var packed = new Packed(
-            CpuBackend.Pointer(workspace),
-            _d.Kernel * _d.InputSize,
-            _d.OutputSize,
-            _backend.Lanes
-        );
+        _job.Begin(Pass.Forward, x, y);
+        _job.Packed = ForwardWeights(workspace);
+        PackForward(w, _job.Packed);
+        _job.From = CpuBackend.Pointer(x);
+        _job.To = CpuBackend.Pointer(y);
+        _job.Bias = CpuBackend.Pointer(b);
+        _job.Start((long)_d.Kernel * _d.InputSize * _d.OutputSize);
+    }
+
+    // Depth is tap after tap, the current step's first.
+    private Packed ForwardWeights(Tensor workspace) =>
+        new(CpuBackend.Pointer(workspace), _d.Kernel * _d.InputSize, _d.OutputSize, _backend.Lanes);
+
+    private void PackForward(Tensor w, Packed packed)
+    {
         for (int tap = 0; tap < _d.Kernel; tap++)
         {
             packed.Fill(
@@ -57,12 +66,59 @@ internal sealed unsafe class CpuConvolution : ConvolutionOperation
                 _d.InputSize
             );
         }
-        _job.Begin(Pass.Forward, x, y);
-        _job.Packed = packed;
-        _job.From = CpuBackend.Pointer(x);
-        _job.To = CpuBackend.Pointer(y);
-        _job.Bias = CpuBackend.Pointer(b);
-        _job.Start((long)_d.Kernel * _d.InputSize * _d.OutputSize);
+    }
+
+    public override void Stream(
+        Tensor x,
+        Tensor w,
+        Tensor b,
+        Tensor y,
+        Tensor history,
+        long position,
+        bool sameWeights,
+        Tensor workspace
+    )
+    {
+        Packed packed = ForwardWeights(workspace);
+        if (!sameWeights)
+            PackForward(w, packed);
+        int batch = x.Shape[1];
+        nint step = (nint)batch * _d.InputSize;
+        float* ring = CpuBackend.Pointer(history);
+        for (int s = 0; s < x.Shape.First; s++)
+        {
+            long t = position + s;
+            float* now = CpuBackend.Pointer(x) + s * step;
+            new ReadOnlySpan<float>(now, (int)step).CopyTo(
+                new Span<float>(ring + (nint)(t % _d.History) * step, (int)step)
+            );
+            int taps = (int)Math.Min(_d.Kernel, t / _d.Dilation + 1);
+            float* to = CpuBackend.Pointer(y) + (nint)s * batch * _d.OutputSize;
+            for (int tap = 0; tap < taps; tap++)
+            {
+                // The sum so far is what the next tap begins with.
+                var tile = new Tile
+                {
+                    RowStride = _d.InputSize,
+                    DepthStride = 1,
+                    Depth = _d.InputSize,
+                    Taps = 1,
+                    InitStride = tap == 0 ? 0 : _d.OutputSize,
+                    OutputStride = _d.OutputSize,
+                    Relu = _d.Relu && tap == taps - 1,
+                };
+                long seen = t - (long)tap * _d.Dilation;
+                packed
+                    .From(tap * _d.InputSize)
+                    .Multiply(
+                        tile,
+                        batch,
+                        ring + (nint)(seen % _d.History) * step,
+                        tap == 0 ? CpuBackend.Pointer(b) : to,
+                        to
+                    );
+            }
+        }
     }
 
     public override void BackwardData(

@@ -114,7 +114,8 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
         Tensor workspace
     )
     {
-        if (first == 0)
+        // A pass begins at step 0, or at step 1 where step 0 is what a stream carries on.
+        if (first <= 1)
             Spread(lambda, workspace, states.Shape[1]);
         _job.Start(states, default, first, count, workspace);
     }

@@ -61,7 +61,7 @@ internal sealed unsafe partial class CpuRecurrent : RecurrentOperation
             PackRows(_call.UserX, _d.InputSize, _call.Reserve + _packedInput);
         for (int layer = 0; layer < _d.Layers; layer++)
         {
-            for (int direction = 0; direction < _d.Directions; direction++)
+            for (int direction = 0; direction < _d.Directions && !operands.SameWeights; direction++)
                 PackForward(layer, direction);
             _job.Start(Phase.Forward, layer);
             if (_d.DropsOut && layer < _d.Layers - 1)

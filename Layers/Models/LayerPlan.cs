@@ -54,9 +54,11 @@ internal sealed class PlanBuilder(
     private readonly List<(Slot Slot, int Place)> _flows = [];
     private readonly List<(Slot Slot, long Offset)> _scratches = [];
     private readonly List<(Slot Slot, MemoryCategory Category)> _kept = [];
+    private readonly List<(Slot Slot, long Offset)> _states = [];
     private readonly List<Storage> _storages = [];
     private readonly long[] _flowCounts = new long[2];
     private long _workspaceCount;
+    private long _stateCount;
     private long _layerOffset;
     private int _lastOutput = 1;
     private int _streams;
@@ -66,6 +68,12 @@ internal sealed class PlanBuilder(
     public int MaxLength => maxLength;
     public int MaxBatch => maxBatch;
     public bool Training => mode == Mode.Training;
+
+    /// <summary>Each call goes on where the last one stopped.</summary>
+    public bool Streaming => mode == Mode.Streaming;
+
+    /// <summary>Where the stream is.</summary>
+    public StreamPosition Position { get; } = new();
 
     /// <summary>Sequences of a batch may differ in length.</summary>
     public bool VariableLengths { get; init; }
@@ -125,6 +133,19 @@ internal sealed class PlanBuilder(
         return slot;
     }
 
+    /// <summary>What a streaming layer carries from call to call; zero when the stream begins.</summary>
+    public Slot State(Shape shape)
+    {
+        var slot = new Slot(shape);
+        _states.Add((slot, _stateCount));
+        _stateCount += (shape.Count + 15) / 16 * 16;
+        return slot;
+    }
+
+    /// <summary>Scratch of a planned operation: in a stream its own, since weights prepared there serve later calls.</summary>
+    public Slot Workspace(long count) =>
+        Streaming ? Kept(Shape.Block(count), MemoryCategory.Workspace) : Scratch(count);
+
     /// <summary>Holds values only within one call of the layer that asked for it.</summary>
     public Slot Scratch(Shape shape)
     {
@@ -149,6 +170,13 @@ internal sealed class PlanBuilder(
     {
         foreach ((Slot slot, MemoryCategory category) in _kept)
             slot.Place(Take(slot.Count, category), 0);
+        if (_stateCount > 0)
+        {
+            Storage states = Take(_stateCount, MemoryCategory.Activations);
+            foreach ((Slot slot, long offset) in _states)
+                slot.Place(states, offset);
+            AllStates = new Tensor(states, 0, new Shape(checked((int)_stateCount)));
+        }
         Storage workspace = Take(Math.Max(_workspaceCount, 1), MemoryCategory.Workspace);
         foreach ((Slot slot, long offset) in _scratches)
             slot.Place(workspace, offset);
@@ -168,6 +196,9 @@ internal sealed class PlanBuilder(
             storage.Dispose();
         Random?.Dispose();
     }
+
+    /// <summary>All that layers carry from call to call, once the plan is built; empty outside of a stream.</summary>
+    public Tensor AllStates { get; private set; }
 
     /// <summary>Where gradients travel; usable once the plan is built.</summary>
     public GradientFlow Flow { get; } = new();
@@ -218,6 +249,16 @@ internal sealed class GradientFlow
         dy.Backend.Copy(dy, whole.Slice(first, dy.Shape.First));
         return whole;
     }
+}
+
+/// <summary>Where a stream is.</summary>
+internal sealed class StreamPosition
+{
+    /// <summary>Steps that were taken before this call.</summary>
+    public long Steps { get; set; }
+
+    /// <summary>The weights have to be prepared anew: they may have changed since the last stream.</summary>
+    public bool NewWeights { get; set; } = true;
 }
 
 /// <summary>The lengths of the sequences in the batch that a plan runs.</summary>

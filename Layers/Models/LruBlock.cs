@@ -125,6 +125,7 @@ public sealed class LruBlock : Layer
         // Kept for backward.
         private readonly Slot _statistics;
         private readonly Slot _states;
+        private readonly Slot? _carried;
         private readonly Slot _mixed;
         private readonly Slot _gates;
         private readonly Slot _output;
@@ -161,7 +162,11 @@ public sealed class LruBlock : Layer
             _values = Gather(builder.Value);
             _gradients = Gather(builder.Gradient);
             _statistics = builder.Keep(new Shape(steps, batch, 2));
-            _states = builder.Keep(new Shape(steps, batch, 2 * n));
+            // In a stream a step more: the one before.
+            int before = builder.Streaming ? 1 : 0;
+            _states = builder.Keep(new Shape(steps + before, batch, 2 * n));
+            if (builder.Streaming)
+                _carried = builder.State(new Shape(1, batch, 2 * n));
             _mixed = builder.Keep(input);
             _gates = builder.Keep(new Shape(steps, batch, 2 * d));
             _lambda = builder.Keep(new Shape(n, 2));
@@ -212,30 +217,43 @@ public sealed class LruBlock : Layer
             Tensor y = _output.For(steps, batch);
             _scan.Prepare(_values, _lambda.All, _b.All, _c.All);
             int chunk = Math.Min(ChunkSteps(batch, steps), _normed.All.Shape.First);
+            int before = _carried is null ? 0 : 1;
+            Tensor states = _states.For(steps + before, batch);
+            if (_carried is not null)
+                _backend.Copy(_carried.For(1, batch), states.Slice(0, 1));
             for (int first = 0; first < steps; first += chunk)
             {
                 int count = Math.Min(chunk, steps - first);
-                ForwardChunk(x, y, first, count);
+                ForwardChunk(x, y, states, before, first, count);
             }
+            if (_carried is not null)
+                _backend.Copy(states.Slice(steps, 1), _carried.For(1, batch));
             _x = x;
             return y;
         }
 
-        private void ForwardChunk(Tensor allX, Tensor allY, int first, int count)
+        private void ForwardChunk(
+            Tensor allX,
+            Tensor allY,
+            Tensor allStates,
+            int before,
+            int first,
+            int count
+        )
         {
             (int steps, int batch) = (allX.Shape.First, allX.Shape[1]);
             Tensor x = allX.Slice(first, count);
             Tensor y = allY.Slice(first, count);
-            Tensor states = _states.For(steps, batch);
+            Tensor states = allStates.Slice(first + before, count);
             Tensor mixed = _mixed.For(steps, batch).Slice(first, count);
             Tensor gates = _gates.For(steps, batch).Slice(first, count);
             Tensor statistics = _statistics.For(steps, batch).Slice(first, count);
             Tensor normed = _normed.For(count, batch);
             Tensor hidden = _hidden.For(count, batch);
             _norm.Forward(x, _normWeight.Value, _normBias.Value, normed, statistics, false);
-            Multiply(normed, _b.All, true, states.Slice(first, count));
-            _scan.Forward(_lambda.All, states, first, count, _scanWorkspace.All);
-            Multiply(states.Slice(first, count), _c.All, true, mixed);
+            Multiply(normed, _b.All, true, states);
+            _scan.Forward(_lambda.All, allStates, first + before, count, _scanWorkspace.All);
+            Multiply(states, _c.All, true, mixed);
             AddTimesRow(normed, _d.Value, mixed);
             Gelu(mixed, hidden, first);
             Multiply(hidden, _outWeight.Value, true, gates, _outBias.Value);

@@ -11,6 +11,9 @@ public sealed class Plan : IDisposable
     private readonly Slot _input;
     private readonly RandomStream _random;
     private readonly SequenceLengths _lengths;
+    private readonly StreamPosition _position;
+    private readonly Tensor _states;
+    private int _streamBatch;
     private readonly int[]? _lengthValues;
     private readonly GradientFlow _flow;
     private readonly bool _inputGradient;
@@ -40,6 +43,14 @@ public sealed class Plan : IDisposable
             VariableLengths = variableLengths,
         };
         _lengths = builder.Lengths;
+        _position = builder.Position;
+        if (mode == Mode.Streaming && variableLengths)
+        {
+            throw new ArgumentException(
+                "A stream has no lengths: each sequence goes on as long as it is given steps.",
+                nameof(variableLengths)
+            );
+        }
         _lengthValues = variableLengths ? new int[maxBatch] : null;
         LayerPlan? root = null;
         try
@@ -55,6 +66,9 @@ public sealed class Plan : IDisposable
             MaxOutput = output;
             Gradients = builder.AllGradients;
             (_storages, _flow) = builder.Build();
+            _states = builder.AllStates;
+            if (!_states.IsEmpty)
+                backend.Fill(_states, 0f);
             _root = root;
         }
         catch
@@ -162,7 +176,73 @@ public sealed class Plan : IDisposable
             _random.Advance();
         _forwardDone = true;
         _x = x;
-        return Output = _root.Forward(x);
+        if (Mode != Mode.Streaming)
+            return Output = _root.Forward(x);
+        int batch = x.Shape[1];
+        if (_streamBatch != 0 && _streamBatch != batch)
+        {
+            throw new ArgumentException(
+                $"The stream has {_streamBatch} sequences, not {batch}; Reset begins another one.",
+                nameof(x)
+            );
+        }
+        _streamBatch = batch;
+        Output = _root.Forward(x);
+        _position.Steps += x.Shape.First;
+        _position.NewWeights = false;
+        return Output;
+    }
+
+    /// <summary>Begins a stream anew, with zero states and the parameters as they are now.</summary>
+    /// <exception cref="InvalidOperationException">The plan is not for streaming.</exception>
+    public void Reset()
+    {
+        RequireStreaming();
+        if (!_states.IsEmpty)
+            Backend.Fill(_states, 0f);
+        _position.Steps = 0;
+        _position.NewWeights = true;
+        _streamBatch = 0;
+    }
+
+    /// <summary>A copy of all that the stream carries on.</summary>
+    /// <exception cref="InvalidOperationException">The plan is not for streaming.</exception>
+    public StreamState GetState()
+    {
+        RequireStreaming();
+        return new StreamState(
+            _states.IsEmpty ? [] : _states.ToArray(),
+            _position.Steps,
+            _streamBatch
+        );
+    }
+
+    /// <summary>Goes on from a state of this plan, or of one that was made alike for the same model.</summary>
+    /// <param name="state">What <see cref="GetState"/> gave.</param>
+    /// <exception cref="ArgumentException">The state is of another size.</exception>
+    /// <exception cref="InvalidOperationException">The plan is not for streaming.</exception>
+    public void SetState(StreamState state)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        RequireStreaming();
+        long count = _states.IsEmpty ? 0 : _states.Count;
+        if (state.Values.Length != count)
+        {
+            throw new ArgumentException(
+                $"A state of this plan has {count} values, not {state.Values.Length}.",
+                nameof(state)
+            );
+        }
+        if (count > 0)
+            _states.Write(state.Values);
+        _position.Steps = state.Steps;
+        _streamBatch = state.Batch;
+    }
+
+    private void RequireStreaming()
+    {
+        if (Mode != Mode.Streaming)
+            throw new InvalidOperationException("A state needs a plan made for Mode.Streaming.");
     }
 
     /// <summary>Computes all gradients of the last forward pass.</summary>
@@ -331,4 +411,23 @@ public sealed class Plan : IDisposable
             );
         }
     }
+}
+
+/// <summary>What a stream carries from one call to the next.</summary>
+public sealed class StreamState
+{
+    internal StreamState(float[] values, long steps, int batch)
+    {
+        Values = values;
+        Steps = steps;
+        Batch = batch;
+    }
+
+    /// <summary>Steps taken so far.</summary>
+    public long Steps { get; }
+
+    /// <summary>Sequences; 0 before the first call.</summary>
+    public int Batch { get; }
+
+    internal float[] Values { get; }
 }

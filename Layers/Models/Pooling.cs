@@ -72,6 +72,12 @@ public sealed class Mean(int size) : Layer
     internal override LayerPlan CreatePlan(PlanBuilder builder, Shape input, out Shape output)
     {
         output = new Shape(1, input[1], input[2]);
+        if (builder.Streaming)
+        {
+            throw new NotSupportedException(
+                "Mean pooling cannot stream: its output needs the whole sequence."
+            );
+        }
         return new MeanPlan(builder, input, output);
     }
 

@@ -91,6 +91,9 @@ public abstract class Recurrent : Layer
         private readonly Tensor _gradients;
         private readonly bool _inputGradient;
         private readonly SequenceLengths _lengths;
+        private readonly StreamPosition _position;
+        private readonly Slot? _hidden;
+        private readonly Slot? _cell;
         private readonly RandomStream? _random;
         private Tensor _x;
 
@@ -112,12 +115,29 @@ public abstract class Recurrent : Layer
                     builder.NextStream();
             }
             _lengths = builder.Lengths;
+            _position = builder.Position;
+            if (builder.Streaming)
+            {
+                if (descriptor.Bidirectional)
+                {
+                    throw new NotSupportedException(
+                        "A bidirectional network cannot stream: its reverse direction begins at the end of the sequence."
+                    );
+                }
+                _hidden = builder.State(
+                    new Shape(descriptor.Layers, input[1], descriptor.HiddenSize)
+                );
+                if (descriptor.Kind == RecurrentKind.Lstm)
+                    _cell = builder.State(
+                        new Shape(descriptor.Layers, input[1], descriptor.HiddenSize)
+                    );
+            }
             _inputGradient = builder.InputGradient;
             _operation = backend.PlanRecurrent(descriptor);
             _flow = builder.Flow;
             _output = builder.Output(output);
             _reserve = builder.Keep(Shape.Block(_operation.ReserveCount));
-            _workspace = builder.Scratch(_operation.WorkspaceCount);
+            _workspace = builder.Workspace(_operation.WorkspaceCount);
             var block = new Shape(checked((int)layer.LayoutOn(backend).Count));
             Parameter first = layer.Parameters[0];
             _parameters = Block(builder.Value(first), block);
@@ -156,12 +176,19 @@ public abstract class Recurrent : Layer
             return dx;
         }
 
+        private static Tensor State(Slot? slot) => slot?.All ?? default;
+
         private RecurrentOperands Operands(Tensor y) =>
             new()
             {
                 X = _x,
                 Y = y,
                 Parameters = _parameters,
+                InitialHidden = State(_hidden),
+                InitialCell = State(_cell),
+                FinalHidden = State(_hidden),
+                FinalCell = State(_cell),
+                SameWeights = _hidden is not null && !_position.NewWeights,
                 Lengths = _lengths.Values,
                 Random = _random,
                 Reserve = _reserve.All,

@@ -118,6 +118,9 @@ public sealed class TcnBlock : Layer
         private readonly Tensor _dbias;
         private readonly Slot _weight;
         private readonly Slot _norms;
+        private readonly Slot _workspace;
+        private readonly Slot? _history;
+        private readonly StreamPosition? _position;
 
         public ConvolutionPlan(
             Convolution parameters,
@@ -137,25 +140,51 @@ public sealed class TcnBlock : Layer
                 builder.Gradient(parameters.G),
                 builder.Gradient(parameters.Bias)
             );
-            _weight = builder.Keep(parameters.V.Shape);
-            _norms = builder.Keep(parameters.G.Shape);
+            if (!builder.Streaming)
+            {
+                _weight = builder.Keep(parameters.V.Shape);
+                _norms = builder.Keep(parameters.G.Shape);
+                _workspace = builder.Scratch(_operation.WorkspaceCount);
+                return;
+            }
+            _position = builder.Position;
+            _weight = builder.Kept(parameters.V.Shape, MemoryCategory.Workspace);
+            _norms = builder.Kept(parameters.G.Shape, MemoryCategory.Workspace);
+            _workspace = builder.Workspace(_operation.WorkspaceCount);
+            _history = builder.State(
+                new Shape(descriptor.History, descriptor.MaxBatch, descriptor.InputSize)
+            );
         }
 
-        public long WorkspaceCount => _operation.WorkspaceCount;
-
-        public void Forward(Tensor x, Tensor y, Tensor workspace)
+        public void Forward(Tensor x, Tensor y)
         {
-            _backend.WeightNorm(_v, _g, _weight.All, _norms.All);
-            _operation.Forward(x, _weight.All, _bias, y, workspace);
+            if (_history is null)
+            {
+                _backend.WeightNorm(_v, _g, _weight.All, _norms.All);
+                _operation.Forward(x, _weight.All, _bias, y, _workspace.All);
+                return;
+            }
+            if (_position!.NewWeights)
+                _backend.WeightNorm(_v, _g, _weight.All, _norms.All);
+            _operation.Stream(
+                x,
+                _weight.All,
+                _bias,
+                y,
+                _history.All,
+                _position.Steps,
+                !_position.NewWeights,
+                _workspace.All
+            );
         }
 
-        public void BackwardData(Tensor dy, Tensor dx, bool accumulate, Tensor workspace) =>
-            _operation.BackwardData(dy, _weight.All, dx, accumulate, workspace);
+        public void BackwardData(Tensor dy, Tensor dx, bool accumulate) =>
+            _operation.BackwardData(dy, _weight.All, dx, accumulate, _workspace.All);
 
-        public void BackwardFilter(Tensor x, Tensor dy, Tensor dw, Tensor workspace)
+        public void BackwardFilter(Tensor x, Tensor dy, Tensor dw)
         {
             dw = dw.View(_v.Shape);
-            _operation.BackwardFilter(x, dy, dw, _dbias, workspace);
+            _operation.BackwardFilter(x, dy, dw, _dbias, _workspace.All);
             _backend.WeightNormGradient(_v, _g, _norms.All, dw, _dv, _dg);
         }
 
@@ -174,7 +203,6 @@ public sealed class TcnBlock : Layer
         private readonly Slot _output;
         private readonly Slot _bits;
         private readonly Slot _scratch;
-        private readonly Slot _workspace;
         private readonly Slot? _weightGradient;
         private readonly Slot? _firstMask;
         private readonly Slot? _secondMask;
@@ -204,7 +232,6 @@ public sealed class TcnBlock : Layer
                 builder,
                 Describe(layer.OutputSize, false)
             );
-            _workspace = builder.Scratch(Math.Max(_first.WorkspaceCount, _second.WorkspaceCount));
             if (layer._skipWeight is not null)
             {
                 _skipWeight = builder.Value(layer._skipWeight);
@@ -245,9 +272,9 @@ public sealed class TcnBlock : Layer
             Tensor inner = _inner.For(steps, batch);
             Tensor y = _output.For(steps, batch);
             Tensor skip = x;
-            _first.Forward(x, inner, _workspace.All);
+            _first.Forward(x, inner);
             DropChannels(_firstMask, inner, 0);
-            _second.Forward(inner, y, _workspace.All);
+            _second.Forward(inner, y);
             DropChannels(_secondMask, y, 1);
             if (!_skipWeight.IsEmpty)
             {
@@ -308,7 +335,6 @@ public sealed class TcnBlock : Layer
             (int steps, int batch) = (_x.Shape.First, _x.Shape[1]);
             Tensor inner = _inner.For(steps, batch);
             Tensor scratch = _scratch.For(steps, batch);
-            Tensor workspace = _workspace.All;
             Tensor dw = _weightGradient!.All;
             Tensor outer = _flow.Whole(dy, steps);
             Tensor other = _flow.Other(outer, _y.Shape);
@@ -323,8 +349,8 @@ public sealed class TcnBlock : Layer
                 }
             );
             BackThroughMask(_secondMask, other);
-            _second.BackwardFilter(inner, other, dw, workspace);
-            _second.BackwardData(other, scratch, false, workspace);
+            _second.BackwardFilter(inner, other, dw);
+            _second.BackwardData(other, scratch, false);
             _backend.Pointwise(
                 PointwiseOp.ReluGradient,
                 new PointwiseArguments
@@ -335,7 +361,7 @@ public sealed class TcnBlock : Layer
                 }
             );
             BackThroughMask(_firstMask, scratch);
-            _first.BackwardFilter(_x, scratch, dw, workspace);
+            _first.BackwardFilter(_x, scratch, dw);
             Tensor dx = outer;
             if (!_skipWeight.IsEmpty)
             {
@@ -364,7 +390,7 @@ public sealed class TcnBlock : Layer
             }
             if (!_inputGradient)
                 return default;
-            _first.BackwardData(scratch, dx, true, workspace);
+            _first.BackwardData(scratch, dx, true);
             return dx;
         }
 
