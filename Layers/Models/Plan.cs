@@ -49,12 +49,20 @@ public sealed class Plan : IDisposable
             MaxOutput = output;
             Gradients = builder.AllGradients;
             (_storages, _flow) = builder.Build();
+            // The gaps between parameters stay zero, and a first Backward may accumulate.
+            if (!Gradients.IsEmpty)
+                backend.Fill(Gradients, 0f);
             _root = root;
         }
-        catch
+        catch (Exception e)
         {
             root?.Dispose();
             builder.Abandon();
+            if (e is OverflowException)
+                throw new DeviceMemoryException(
+                    $"A plan for {maxLength} steps of {maxBatch} sequences has more values than can be addressed.",
+                    e
+                );
             throw;
         }
     }
