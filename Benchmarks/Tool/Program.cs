@@ -1,1 +1,3 @@
-return 0;
+using Sequor.Tool;
+
+return Cli.Run(args);

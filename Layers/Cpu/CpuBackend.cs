@@ -17,12 +17,16 @@ internal sealed unsafe partial class CpuBackend : Backend
     // Bytes a core: common to most processors of the last years.
     private const long SecondLevelCache = 1 << 20;
 
+    // What a pointer can tell apart.
+    private const long MostFloats = long.MaxValue / sizeof(float) - Alignment;
+
     private readonly WorkerPool _pool;
     private readonly Scratch _scratch;
     private readonly PointwiseJob _pointwise;
     private readonly MatMulJob _matMul;
     private readonly ReductionJob _reduction;
     private readonly OptimizerJob _optimizer;
+    private bool _disposed;
 
     public CpuBackend(BackendOptions options, string reason)
     {
@@ -69,7 +73,11 @@ internal sealed unsafe partial class CpuBackend : Backend
 
     public int Threads => _pool.Threads;
 
-    public void Run(ParallelJob job, int parts) => _pool.Run(job, parts);
+    public void Run(ParallelJob job, int parts)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        _pool.Run(job, parts);
+    }
 
     /// <summary>Parts to split work into: no more than threads, and none with less than a few microseconds of work.</summary>
     public int Parts(long elements, long least = 8192) =>
@@ -82,6 +90,13 @@ internal sealed unsafe partial class CpuBackend : Backend
     public override Storage Allocate(long count, MemoryCategory category)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
+        if (count > MostFloats)
+            throw new DeviceMemoryException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"No memory for {count:N0} floats of {category}."
+                )
+            );
         // Every storage takes whole cache lines; the ledger counts what is really taken.
         nuint bytes = Bytes(count);
         void* memory;
@@ -171,6 +186,7 @@ internal sealed unsafe partial class CpuBackend : Backend
     {
         if (!disposing)
             return;
+        _disposed = true;
         _pool.Dispose();
         _scratch.Dispose();
     }

@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Sequor.Layers.Cpu;
 
 /// <summary>
-/// Elementary functions on vectors of floats. Largest errors, measured against double precision over every
-/// binade of the argument: exp 2 ulp, sigmoid 3 ulp, tanh 3 ulp. NaN in, NaN out.
+/// Elementary functions on vectors of floats. Largest errors, measured against double precision over all floats for
+/// which exp does not clamp: exp 1 ulp, sigmoid 2.5 ulp, tanh 2.8 ulp. NaN in, NaN out.
 /// </summary>
 internal static class VectorMath<TV, TO>
     where TV : struct

@@ -91,10 +91,9 @@ public sealed class MeanSquaredError(Plan plan)
 public sealed class SoftmaxCrossEntropy(Plan plan)
     : Loss(plan, Rows((plan ?? throw new ArgumentNullException(nameof(plan))).MaxOutput))
 {
-    private readonly Storage _mask = plan.Backend.Allocate(
-        plan.MaxOutput.Rows,
-        MemoryCategory.InputOutput
-    );
+    private readonly Storage _mask = (
+        plan ?? throw new ArgumentNullException(nameof(plan))
+    ).Backend.Allocate(plan.MaxOutput.Rows, MemoryCategory.InputOutput);
 
     private static Shape Rows(Shape output) => new(output.First, output[1]);
 

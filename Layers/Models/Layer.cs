@@ -23,6 +23,9 @@ public enum Mode
 /// <remarks>A layer's own parameters come into being on the backend of its first plan.</remarks>
 public abstract class Layer : IDisposable
 {
+    // Sizes that are computed from so many do not overflow.
+    private const long MostRows = 1L << 40;
+
     private ParameterStore? _store;
 
     private protected Layer() { }
@@ -106,6 +109,16 @@ public abstract class Layer : IDisposable
         ArgumentNullException.ThrowIfNull(backend);
         ArgumentOutOfRangeException.ThrowIfLessThan(maxLength, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(maxBatch, 1);
+        if (!Enum.IsDefined(mode))
+            throw new ArgumentOutOfRangeException(
+                nameof(mode),
+                mode,
+                "The mode must be Training, Evaluation or Streaming."
+            );
+        if ((long)maxLength * maxBatch > MostRows)
+            throw new DeviceMemoryException(
+                $"A plan for {maxLength} steps of {maxBatch} sequences has more rows than any memory holds."
+            );
         if (_store is null)
             Initialize(backend, seed);
         else if (_store.Backend != backend)

@@ -25,6 +25,9 @@ public sealed class Parameter
     /// <summary>The sizes, in PyTorch's order.</summary>
     public Shape Shape { get; }
 
+    /// <summary>The block that it has its place in; null when the model is not bound.</summary>
+    internal ParameterStore? Owner { get; set; }
+
     /// <summary>Offset in the model's block of parameters, in floats; set when the model is bound.</summary>
     internal long Offset { get; set; } = -1;
 

@@ -12,9 +12,18 @@ internal sealed class ParameterStore : IDisposable
     {
         Backend = backend;
         Named = [.. model.NamedParameters()];
+        foreach (NamedParameter named in Named)
+        {
+            if (named.Parameter.Owner is not null)
+                throw new InvalidOperationException(
+                    $"Parameter {named.Name} is part of another model; a layer can be in one at a time."
+                );
+        }
         Count = Lay(backend, model, 0);
         _storage = backend.Allocate(Math.Max(Count, 1), MemoryCategory.Parameters);
         backend.Fill(Block(_storage), 0f);
+        foreach (NamedParameter named in Named)
+            named.Parameter.Owner = this;
     }
 
     public Backend Backend { get; }
@@ -71,5 +80,10 @@ internal sealed class ParameterStore : IDisposable
 
     private static long Align(long count) => (count + Alignment - 1) / Alignment * Alignment;
 
-    public void Dispose() => _storage.Dispose();
+    public void Dispose()
+    {
+        foreach (NamedParameter named in Named)
+            named.Parameter.Owner = null;
+        _storage.Dispose();
+    }
 }

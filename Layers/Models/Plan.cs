@@ -69,12 +69,20 @@ public sealed class Plan : IDisposable
             _states = builder.AllStates;
             if (!_states.IsEmpty)
                 backend.Fill(_states, 0f);
+            // The gaps between parameters stay zero, and a first Backward may accumulate.
+            if (!Gradients.IsEmpty)
+                backend.Fill(Gradients, 0f);
             _root = root;
         }
-        catch
+        catch (Exception e)
         {
             root?.Dispose();
             builder.Abandon();
+            if (e is OverflowException)
+                throw new DeviceMemoryException(
+                    $"A plan for {maxLength} steps of {maxBatch} sequences has more values than can be addressed.",
+                    e
+                );
             throw;
         }
     }

@@ -14,6 +14,11 @@ public class Sequential : Layer
         ArgumentNullException.ThrowIfNull(layers);
         if (layers.Count == 0)
             throw new ArgumentException("A sequence needs at least one layer.", nameof(layers));
+        for (int i = 0; i < layers.Count; i++)
+        {
+            if (layers[i] is null)
+                throw new ArgumentException($"Layer {i} is null.", nameof(layers));
+        }
         for (int i = 1; i < layers.Count; i++)
         {
             if (layers[i].InputSize != layers[i - 1].OutputSize)

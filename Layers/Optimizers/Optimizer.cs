@@ -18,6 +18,7 @@ public abstract class Optimizer : IDisposable
                 "An optimizer needs a plan made for Mode.Training.",
                 nameof(plan)
             );
+        RequireRate(learningRate, nameof(learningRate));
         Plan = plan;
         _state = plan.Backend.Allocate(OptimizerUpdate.StateLength, MemoryCategory.Optimizer);
         plan.Backend.Fill(State, 0f);
@@ -40,12 +41,7 @@ public abstract class Optimizer : IDisposable
         get => _learningRate;
         set
         {
-            if (!(value >= 0 && float.IsFinite(value)))
-                throw new ArgumentOutOfRangeException(
-                    nameof(value),
-                    value,
-                    "A learning rate must be finite and at least 0."
-                );
+            RequireRate(value, nameof(value));
             _learningRate = value;
             State.Slice(OptimizerUpdate.LearningRate, 1).Write([value]);
         }
@@ -97,6 +93,16 @@ public abstract class Optimizer : IDisposable
         return state[index];
     }
 
+    private static void RequireRate(float value, string name)
+    {
+        if (!(value >= 0 && float.IsFinite(value)))
+            throw new ArgumentOutOfRangeException(
+                name,
+                value,
+                "A learning rate must be finite and at least 0."
+            );
+    }
+
     private protected static float RequireFraction(
         float value,
         [System.Runtime.CompilerServices.CallerArgumentExpression(nameof(value))]
@@ -105,6 +111,17 @@ public abstract class Optimizer : IDisposable
     {
         if (!(value >= 0 && value < 1))
             throw new ArgumentOutOfRangeException(name, value, "Must be at least 0 and below 1.");
+        return value;
+    }
+
+    private protected static float RequirePositive(
+        float value,
+        [System.Runtime.CompilerServices.CallerArgumentExpression(nameof(value))]
+            string? name = null
+    )
+    {
+        if (!(value > 0 && float.IsFinite(value)))
+            throw new ArgumentOutOfRangeException(name, value, "Must be finite and above 0.");
         return value;
     }
 
@@ -158,6 +175,7 @@ public sealed class RmsProp(
 ) : Optimizer(plan, learningRate, 1)
 {
     private readonly float _smoothing = RequireFraction(smoothing);
+    private readonly float _epsilon = RequirePositive(epsilon);
 
     /// <inheritdoc/>
     public override string Name => "rmsprop";
@@ -174,7 +192,7 @@ public sealed class RmsProp(
             State = State,
             Clip = clip,
             Beta1 = _smoothing,
-            Epsilon = epsilon,
+            Epsilon = _epsilon,
         };
 }
 
@@ -194,6 +212,7 @@ public sealed class Adam(
 {
     private readonly float _beta1 = RequireFraction(beta1);
     private readonly float _beta2 = RequireFraction(beta2);
+    private readonly float _epsilon = RequirePositive(epsilon);
 
     /// <inheritdoc/>
     public override string Name => "adam";
@@ -212,6 +231,6 @@ public sealed class Adam(
             Clip = clip,
             Beta1 = _beta1,
             Beta2 = _beta2,
-            Epsilon = epsilon,
+            Epsilon = _epsilon,
         };
 }

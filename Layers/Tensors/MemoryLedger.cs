@@ -25,8 +25,11 @@ public sealed class MemoryLedger
     /// <summary>Lets the peak begin anew from what is allocated now.</summary>
     public void ResetPeak()
     {
-        PeakBytes = 0;
-        NotePeak();
+        lock (_current)
+        {
+            PeakBytes = CurrentBytes;
+            _current.CopyTo(_atPeak, 0);
+        }
     }
 
     internal void Add(MemoryCategory category, long bytes)

@@ -53,7 +53,7 @@ public readonly record struct Shape
         : _third;
 
     /// <summary>Product of all sizes.</summary>
-    public long Count => Rank == 0 ? 0 : (long)First * _second * _third;
+    public long Count => Rank == 0 ? 0 : checked((long)First * _second * _third);
 
     /// <summary>The innermost size: channels of an activation.</summary>
     public int Columns => Rank == 0 ? 0 : this[Rank - 1];

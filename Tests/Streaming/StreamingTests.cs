@@ -12,7 +12,7 @@ internal sealed class StreamingTests(int bits, int threads)
     private const int Steps = 23;
     private const int Inputs = 3;
 
-    private readonly CpuBackend _backend = Backends.Get(bits, threads);
+    private CpuBackend Backend => Backends.Get(bits, threads);
 
     private static readonly (string Name, Func<Layer> Make)[] Models =
     [
@@ -52,7 +52,7 @@ internal sealed class StreamingTests(int bits, int threads)
         using Layer model = make();
         float[] x = new Draw(3).Uniform(Steps * batch * Inputs);
         float[] expected = Whole(model, x, batch);
-        using Plan stream = model.Plan(_backend, chunk, batch, Mode.Streaming);
+        using Plan stream = model.Plan(Backend, chunk, batch, Mode.Streaming);
 
         float[] first = Streamed(stream, x, batch, chunk);
         stream.Reset();
@@ -67,8 +67,8 @@ internal sealed class StreamingTests(int bits, int threads)
     {
         using Layer model = make();
         float[] x = new Draw(5).Uniform(Steps * batch * Inputs);
-        using Plan one = model.Plan(_backend, Steps, batch, Mode.Streaming);
-        using Plan other = model.Plan(_backend, Steps, batch, Mode.Streaming);
+        using Plan one = model.Plan(Backend, Steps, batch, Mode.Streaming);
+        using Plan other = model.Plan(Backend, Steps, batch, Mode.Streaming);
         float[] expected = Streamed(one, x, batch, chunk);
         one.Reset();
 
@@ -86,7 +86,7 @@ internal sealed class StreamingTests(int bits, int threads)
     public void WeightsAreTakenWhenTheStreamBegins()
     {
         using var model = new Tcn(Inputs, [4], 2);
-        using Plan stream = model.Plan(_backend, 1, 1, Mode.Streaming);
+        using Plan stream = model.Plan(Backend, 1, 1, Mode.Streaming);
         float[] x = new Draw(1).Uniform(Inputs);
         float[] before = stream.Forward(x, 1, 1).ToArray();
         Tensor gain = stream.Parameter("0.conv2.weight_g");
@@ -106,18 +106,18 @@ internal sealed class StreamingTests(int bits, int threads)
             new Lstm(4, 6),
             new Lru(6, 5, 4, 1)
         );
-        using Plan stream = model.Plan(_backend, 1, 2, Mode.Streaming);
+        using Plan stream = model.Plan(Backend, 1, 2, Mode.Streaming);
         float[] x = new Draw(1).Uniform(2 * Inputs);
         for (int i = 0; i < 50; i++)
             stream.Forward(x, 1, 2);
 
         long before = GC.GetAllocatedBytesForCurrentThread();
-        long native = _backend.Memory.Allocations;
+        long native = Backend.Memory.Allocations;
         for (int i = 0; i < 10; i++)
             stream.Forward(x, 1, 2);
 
         Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
-        Assert.That(_backend.Memory.Allocations, Is.EqualTo(native));
+        Assert.That(Backend.Memory.Allocations, Is.EqualTo(native));
     }
 
     [Test]
@@ -128,11 +128,11 @@ internal sealed class StreamingTests(int bits, int threads)
         Assert.Multiple(() =>
         {
             Assert.That(
-                () => both.Plan(_backend, 1, 1, Mode.Streaming),
+                () => both.Plan(Backend, 1, 1, Mode.Streaming),
                 Throws.TypeOf<NotSupportedException>().With.Message.Contains("reverse direction")
             );
             Assert.That(
-                () => mean.Plan(_backend, 1, 1, Mode.Streaming),
+                () => mean.Plan(Backend, 1, 1, Mode.Streaming),
                 Throws.TypeOf<NotSupportedException>().With.Message.Contains("whole sequence")
             );
         });
@@ -142,10 +142,10 @@ internal sealed class StreamingTests(int bits, int threads)
     public void MisuseIsRefused()
     {
         using var model = new Rnn(2, 3);
-        using Plan stream = model.Plan(_backend, 4, 3, Mode.Streaming);
-        using Plan evaluation = model.Plan(_backend, 4, 3, Mode.Evaluation);
+        using Plan stream = model.Plan(Backend, 4, 3, Mode.Streaming);
+        using Plan evaluation = model.Plan(Backend, 4, 3, Mode.Evaluation);
         using var other = new Rnn(2, 9);
-        using Plan bigger = other.Plan(_backend, 4, 3, Mode.Streaming);
+        using Plan bigger = other.Plan(Backend, 4, 3, Mode.Streaming);
         stream.Forward(new float[2 * 2 * 2], 2, 2);
         Assert.Multiple(() =>
         {
@@ -157,7 +157,7 @@ internal sealed class StreamingTests(int bits, int threads)
             Assert.That(evaluation.Reset, Throws.InvalidOperationException);
             Assert.That(evaluation.GetState, Throws.InvalidOperationException);
             Assert.That(
-                () => model.Plan(_backend, 4, 3, Mode.Streaming, variableLengths: true),
+                () => model.Plan(Backend, 4, 3, Mode.Streaming, variableLengths: true),
                 Throws.ArgumentException
             );
         });
@@ -165,7 +165,7 @@ internal sealed class StreamingTests(int bits, int threads)
 
     private float[] Whole(Layer model, float[] x, int batch)
     {
-        using Plan plan = model.Plan(_backend, Steps, batch, Mode.Evaluation);
+        using Plan plan = model.Plan(Backend, Steps, batch, Mode.Evaluation);
         return plan.Forward(x, Steps, batch).ToArray();
     }
 

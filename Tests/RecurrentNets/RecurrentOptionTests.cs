@@ -3,7 +3,7 @@ using Sequor.Layers;
 using Sequor.Layers.Cpu;
 using Sequor.Tests.Support;
 
-namespace Sequor.Tests.Recurrent;
+namespace Sequor.Tests.RecurrentNets;
 
 /// <summary>
 /// Directions, lengths, states and bias modes of the recurrent operation, against the reference run on one sequence at a
@@ -12,7 +12,7 @@ namespace Sequor.Tests.Recurrent;
 [TestFixtureSource(typeof(Backends), nameof(Backends.Each))]
 internal sealed class RecurrentOptionTests(int bits, int threads)
 {
-    private readonly CpuBackend _backend = Backends.Get(bits, threads);
+    private CpuBackend Backend => Backends.Get(bits, threads);
 
     private static readonly RecurrentCase[] Cases =
     [
@@ -64,7 +64,7 @@ internal sealed class RecurrentOptionTests(int bits, int threads)
     [TestCaseSource(nameof(Cases))]
     public void OutputsStatesAndGradientsMatchTheReference(RecurrentCase c)
     {
-        RecurrentRun actual = RecurrentRun.On(_backend, c);
+        RecurrentRun actual = RecurrentRun.On(Backend, c);
         var expected = new RecurrentExpectation(c, actual);
 
         Close.Check(actual.Y, expected.Y, Close.Output, "y");
@@ -77,8 +77,8 @@ internal sealed class RecurrentOptionTests(int bits, int threads)
     [TestCaseSource(nameof(Cases))]
     public void EvaluationGivesTheSameOutputsAndStates(RecurrentCase c)
     {
-        RecurrentRun trained = RecurrentRun.On(_backend, c);
-        RecurrentRun evaluated = RecurrentRun.On(_backend, c, training: false);
+        RecurrentRun trained = RecurrentRun.On(Backend, c);
+        RecurrentRun evaluated = RecurrentRun.On(Backend, c, training: false);
 
         Close.CheckBits(evaluated.Y, trained.Y, "y");
         Close.CheckBits(evaluated.FinalHidden, trained.FinalHidden, "final hidden");
@@ -100,9 +100,9 @@ internal sealed class RecurrentOptionTests(int bits, int threads)
             null,
             true
         );
-        RecurrentRun full = RecurrentRun.On(_backend, without);
+        RecurrentRun full = RecurrentRun.On(Backend, without);
         RecurrentRun packed = RecurrentRun.On(
-            _backend,
+            Backend,
             without with
             {
                 Lengths = [5, 5, 5, 5, 5, 5],
@@ -127,8 +127,8 @@ internal sealed class RecurrentOptionTests(int bits, int threads)
             [2, 6, 4],
             false
         );
-        RecurrentRun plain = RecurrentRun.On(_backend, c);
-        RecurrentRun poisoned = RecurrentRun.On(_backend, c, poison: true);
+        RecurrentRun plain = RecurrentRun.On(Backend, c);
+        RecurrentRun poisoned = RecurrentRun.On(Backend, c, poison: true);
 
         Close.CheckBits(poisoned.Y, plain.Y, "y");
         foreach (string name in plain.Gradients.Keys)

@@ -2,7 +2,7 @@ using Sequor.Layers;
 using Sequor.Layers.Cpu;
 using Sequor.Tests.Support;
 
-namespace Sequor.Tests.Recurrent;
+namespace Sequor.Tests.RecurrentNets;
 
 /// <summary>A network's kind, sizes and options.</summary>
 internal sealed record RecurrentCase(

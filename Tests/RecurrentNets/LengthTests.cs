@@ -3,7 +3,7 @@ using Sequor.Layers;
 using Sequor.Layers.Cpu;
 using Sequor.Tests.Support;
 
-namespace Sequor.Tests.Recurrent;
+namespace Sequor.Tests.RecurrentNets;
 
 /// <summary>A batch of different lengths gives what each sequence gives by itself.</summary>
 [TestFixtureSource(typeof(Backends), nameof(Backends.Each))]
@@ -13,7 +13,7 @@ internal sealed class LengthTests(int bits, int threads)
     private const int Steps = 9;
     private const int Inputs = 3;
 
-    private readonly CpuBackend _backend = Backends.Get(bits, threads);
+    private CpuBackend Backend => Backends.Get(bits, threads);
 
     private static readonly (string Name, Func<Layer> Make)[] Models =
     [
@@ -46,14 +46,14 @@ internal sealed class LengthTests(int bits, int threads)
         float[] x = draw.Uniform(Steps * batch * Inputs);
         float[] dy = draw.Uniform(batch * 2);
         using Plan together = model.Plan(
-            _backend,
+            Backend,
             Steps,
             batch,
             Mode.Training,
             inputGradient: true,
             variableLengths: true
         );
-        using Plan alone = model.Plan(_backend, Steps, 1, Mode.Training, inputGradient: true);
+        using Plan alone = model.Plan(Backend, Steps, 1, Mode.Training, inputGradient: true);
 
         float[] y = together.Forward(x, Steps, batch, Lengths).ToArray();
         Back(together, dy);
@@ -97,7 +97,7 @@ internal sealed class LengthTests(int bits, int threads)
 
     private void Back(Plan plan, float[] dy, bool accumulate = false)
     {
-        using Storage storage = _backend.Allocate(dy.Length, MemoryCategory.Workspace);
+        using Storage storage = Backend.Allocate(dy.Length, MemoryCategory.Workspace);
         var gradient = new Tensor(storage, 0, plan.Output.Shape);
         gradient.Write(dy);
         plan.Backward(gradient, accumulate);
@@ -107,7 +107,7 @@ internal sealed class LengthTests(int bits, int threads)
     public void ATrainingStepWithChangingLengthsAllocatesNothing()
     {
         using var model = new Sequential(new Lstm(Inputs, 7), new Last(7), new Linear(7, 1));
-        using Plan plan = model.Plan(_backend, Steps, 5, Mode.Training, variableLengths: true);
+        using Plan plan = model.Plan(Backend, Steps, 5, Mode.Training, variableLengths: true);
         using var loss = new MeanSquaredError(plan);
         using var adam = new Adam(plan, 1e-3f);
         float[] x = new Draw(1).Uniform(Steps * 5 * Inputs);
@@ -136,8 +136,8 @@ internal sealed class LengthTests(int bits, int threads)
     public void LengthsThatDoNotFitAreRefused()
     {
         using var model = new Lstm(Inputs, 2);
-        using Plan plan = model.Plan(_backend, 4, 2, Mode.Evaluation, variableLengths: true);
-        using Plan without = model.Plan(_backend, 4, 2, Mode.Evaluation);
+        using Plan plan = model.Plan(Backend, 4, 2, Mode.Evaluation, variableLengths: true);
+        using Plan without = model.Plan(Backend, 4, 2, Mode.Evaluation);
         float[] x = new float[4 * 2 * Inputs];
         Assert.Multiple(() =>
         {

@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+"""Times a training step of the same models in PyTorch: forward, loss, backward, Adam.
+
+Prints one JSON object a line: arch, device, length, batch, hidden, layers, parameters, threads,
+torch, step_ms (median), samples_ms, tokens_per_s.
+
+    torch_peer.py --arch rnn,lstm,gru,tcn,lru --length 600 --batch 32 --threads 2
+"""
+
+import argparse
+import json
+import math
+import statistics
+import time
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+try:
+    from torch.nn.utils.parametrizations import weight_norm
+except ImportError:  # before PyTorch 2.0
+    from torch.nn.utils import weight_norm
+
+INPUTS, OUTPUTS = 2, 1  # the adding problem
+WIDTHS = {"rnn": 262, "lstm": 130, "gru": 151, "tcn": 24, "lru": 53}  # about 70,000 parameters
+DEPTHS = {"rnn": 1, "lstm": 1, "gru": 1, "tcn": 8, "lru": 4}
+KERNEL = 8
+
+
+class Recurrent(nn.Module):
+    """A recurrent network whose last output goes through a linear layer."""
+
+    def __init__(self, cell, width, depth):
+        super().__init__()
+        self.body = cell(INPUTS, width, depth)
+        self.head = nn.Linear(width, OUTPUTS)
+
+    def forward(self, x):
+        states, _ = self.body(x)
+        return self.head(states[-1])
+
+
+class TcnBlock(nn.Module):
+    """Two weight-normed causal convolutions and a skip. Bai, Kolter and Koltun (2018), section 3.3."""
+
+    def __init__(self, inputs, outputs, dilation):
+        super().__init__()
+        self.chomp = (KERNEL - 1) * dilation
+        convolution = dict(kernel_size=KERNEL, dilation=dilation, padding=self.chomp)
+        self.first = weight_norm(nn.Conv1d(inputs, outputs, **convolution))
+        self.second = weight_norm(nn.Conv1d(outputs, outputs, **convolution))
+        self.skip = nn.Identity() if inputs == outputs else nn.Conv1d(inputs, outputs, 1)
+
+    def causal(self, convolution, x):
+        return F.relu(convolution(x)[..., : -self.chomp].contiguous())
+
+    def forward(self, x):
+        return F.relu(self.causal(self.second, self.causal(self.first, x)) + self.skip(x))
+
+
+class Tcn(nn.Module):
+    def __init__(self, width, levels):
+        super().__init__()
+        widths = [INPUTS] + [width] * levels
+        self.body = nn.Sequential(
+            *(TcnBlock(widths[i], widths[i + 1], 2**i) for i in range(levels))
+        )
+        self.head = nn.Linear(width, OUTPUTS)
+
+    def forward(self, x):
+        return self.head(self.body(x.permute(1, 2, 0))[..., -1])
+
+
+def scan(decay, u):
+    """x[t] = decay x[t-1] + u[t] over the first dimension, in log2(T) passes over all of it."""
+    shift = 1
+    while shift < u.shape[0]:
+        u = torch.cat([u[:shift], u[shift:] + decay * u[:-shift]])
+        decay = decay * decay
+        shift *= 2
+    return u
+
+
+class LruBlock(nn.Module):
+    """A linear recurrent unit with norm, gate and skip. Orvieto et al. (2023), section 3."""
+
+    def __init__(self, size, states, low=0.9, high=0.999, phase=6.28):
+        super().__init__()
+        square = torch.rand(states) * (high**2 - low**2) + low**2
+        self.nu = nn.Parameter(torch.log(-0.5 * torch.log(square)))
+        self.theta = nn.Parameter(torch.log(phase * torch.rand(states)))
+        radius = torch.exp(-torch.exp(self.nu.detach()))
+        self.gamma = nn.Parameter(0.5 * torch.log(1 - radius**2))
+        self.b_re = nn.Parameter(torch.randn(states, size) / math.sqrt(2 * size))
+        self.b_im = nn.Parameter(torch.randn(states, size) / math.sqrt(2 * size))
+        self.c_re = nn.Parameter(torch.randn(size, states) / math.sqrt(states))
+        self.c_im = nn.Parameter(torch.randn(size, states) / math.sqrt(states))
+        self.d = nn.Parameter(torch.randn(size))
+        self.norm = nn.LayerNorm(size)
+        self.value = nn.Linear(size, size)
+        self.gate = nn.Linear(size, size)
+
+    def forward(self, x):
+        z = self.norm(x)
+        decay = torch.polar(torch.exp(-torch.exp(self.nu)), torch.exp(self.theta))
+        gain = torch.exp(self.gamma)[:, None]
+        u = torch.complex(z @ (gain * self.b_re).t(), z @ (gain * self.b_im).t())
+        h = scan(decay, u)
+        y = F.gelu(h.real @ self.c_re.t() - h.imag @ self.c_im.t() + self.d * z)
+        return x + self.value(y) * torch.sigmoid(self.gate(y))
+
+
+class Lru(nn.Module):
+    def __init__(self, width, blocks):
+        super().__init__()
+        self.encoder = nn.Linear(INPUTS, width)
+        self.body = nn.Sequential(*(LruBlock(width, width) for _ in range(blocks)))
+        self.head = nn.Linear(width, OUTPUTS)
+
+    def forward(self, x):
+        return self.head(self.body(self.encoder(x)).mean(0))
+
+
+def create(arch, width, depth):
+    cells = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+    if arch in cells:
+        return Recurrent(cells[arch], width, depth)
+    return Tcn(width, depth) if arch == "tcn" else Lru(width, depth)
+
+
+def measure(arch, options):
+    torch.manual_seed(options.seed)
+    width = options.hidden or WIDTHS[arch]
+    depth = options.layers or DEPTHS[arch]
+    model = create(arch, width, depth).to(options.device)
+    adam = torch.optim.Adam(model.parameters(), lr=2e-3)
+    x = torch.rand(options.length, options.batch, INPUTS, device=options.device)
+    y = torch.rand(options.batch, OUTPUTS, device=options.device)
+    on_gpu = options.device.startswith("cuda")
+
+    def step():
+        adam.zero_grad(set_to_none=True)
+        F.mse_loss(model(x), y).backward()
+        adam.step()
+        if on_gpu:
+            torch.cuda.synchronize()
+
+    for _ in range(options.warmup):
+        step()
+    samples = []
+    for _ in range(options.steps):
+        start = time.perf_counter()
+        step()
+        samples.append(1e3 * (time.perf_counter() - start))
+    median = statistics.median(samples)
+    return {
+        "arch": arch,
+        "device": options.device,
+        "length": options.length,
+        "batch": options.batch,
+        "hidden": width,
+        "layers": depth,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "step_ms": round(median, 4),
+        "samples_ms": [round(s, 4) for s in samples],
+        "tokens_per_s": round(1e3 * options.length * options.batch / median, 1),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--arch", default=",".join(WIDTHS), help="names separated by commas")
+    parser.add_argument("--length", type=int, default=600)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--hidden", type=int, default=0, help="0 for about 70,000 parameters")
+    parser.add_argument("--layers", type=int, default=0, help="0 for the default depth")
+    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--warmup", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=0, help="0 leaves it to PyTorch")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    archs = options.arch.split(",")
+    for arch in archs:
+        if arch not in WIDTHS:
+            parser.error(f"unknown architecture '{arch}'; allowed: {', '.join(WIDTHS)}")
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    for arch in archs:
+        print(json.dumps(measure(arch, options)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+using BenchmarkDotNet.Attributes;
+using Sequor.Layers;
+using Sequor.Workloads;
+
+namespace Sequor.Suites;
+
+/// <summary>A training step of each architecture with 70,000 parameters on the adding problem.</summary>
+public class TrainingStepSuite : IDisposable
+{
+    private const long Parameters = 70_000;
+
+    private TrainingStep _step = null!;
+
+    /// <summary>Length and batch.</summary>
+    [ParamsSource(nameof(Shapes))]
+    public TrainingShape Shape { get; set; } = null!;
+
+    /// <summary>Where the work lies in many steps, in few, and between.</summary>
+    public static IEnumerable<TrainingShape> Shapes => [new(600, 32), new(2000, 8), new(100, 128)];
+
+    [GlobalSetup(Target = nameof(Rnn))]
+    public void SetUpRnn() => SetUp("rnn");
+
+    [GlobalSetup(Target = nameof(Lstm))]
+    public void SetUpLstm() => SetUp("lstm");
+
+    [GlobalSetup(Target = nameof(Gru))]
+    public void SetUpGru() => SetUp("gru");
+
+    [GlobalSetup(Target = nameof(Tcn))]
+    public void SetUpTcn() => SetUp("tcn");
+
+    [GlobalSetup(Target = nameof(Lru))]
+    public void SetUpLru() => SetUp("lru");
+
+    [GlobalCleanup]
+    public void Dispose()
+    {
+        _step.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    [Benchmark(Description = "rnn")]
+    public void Rnn() => _step.Run();
+
+    [Benchmark(Description = "lstm")]
+    public void Lstm() => _step.Run();
+
+    [Benchmark(Description = "gru")]
+    public void Gru() => _step.Run();
+
+    [Benchmark(Description = "tcn")]
+    public void Tcn() => _step.Run();
+
+    [Benchmark(Description = "lru")]
+    public void Lru() => _step.Run();
+
+    private void SetUp(string name)
+    {
+        Architecture architecture = Architecture.Get(name);
+        var task = new AddingProblem(Shape.Length);
+        int width = Budget.FindWidth(architecture, task, Parameters, architecture.DefaultDepth);
+        var workload = new Workload(
+            architecture,
+            task,
+            Shape.Batch,
+            width,
+            architecture.DefaultDepth
+        );
+        _step = new TrainingStep(workload, Backend.Create(), seed: 1);
+    }
+}
+
+/// <summary>Sizes of a batch.</summary>
+/// <param name="Length">Steps of a sequence.</param>
+/// <param name="Batch">Sequences.</param>
+public sealed record TrainingShape(int Length, int Batch)
+{
+    /// <summary>As in T600 B32.</summary>
+    public override string ToString() => FormattableString.Invariant($"T{Length} B{Batch}");
+}

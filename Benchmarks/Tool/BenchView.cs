@@ -1,0 +1,188 @@
+using System.Globalization;
+using Sequor.Layers;
+using Sequor.Workloads;
+
+namespace Sequor.Tool;
+
+/// <summary>How a measurement looks to people.</summary>
+internal static class BenchView
+{
+    // Below it the columns that the second table has as well are left out of the first.
+    private const int RoomForAll = 112;
+
+    public static void Header(
+        Screen screen,
+        Machine machine,
+        BackendInfo device,
+        Workload workload,
+        long? budget,
+        MeasurementOptions options
+    )
+    {
+        screen.Line(MachineLine(machine));
+        screen.Line($"device {device.Device}: {device.Description} ({device.Reason})");
+        string size = budget is { } n
+            ? Text($"{n} parameters each")
+            : Text($"width {workload.Width}");
+        screen.Line(
+            Text($"{workload.Task}, B={workload.Batch}, {size}, Adam, seed {options.Seed}; ")
+                + Text($"{options.Warmup} steps of warm-up, then {options.Steps} measured")
+                + (
+                    options.Limit is { } limit
+                        ? Text($" or those that {limit.TotalSeconds} s give room for")
+                        : ""
+                )
+        );
+        screen.Line();
+    }
+
+    public static string MachineLine(Machine machine) =>
+        Text($"Sequor {machine.Sequor}")
+        + (machine.Commit is { Length: >= 7 } commit ? $" ({commit[..7]})" : "")
+        + Text(
+            $", .NET {machine.Dotnet}, {machine.Os}; {machine.Cpu}, {Count(machine.Cores, "core")}, {machine.MemoryBytes / (double)(1L << 30):0.0} GiB"
+        );
+
+    public static void Results(Screen screen, IReadOnlyList<Measured> results, TimeSpan time)
+    {
+        bool all = screen.Width >= RoomForAll;
+        List<string> head =
+        [
+            "arch",
+            "size",
+            "params",
+            "step ms",
+            "p05-p95",
+            "forward",
+            "backward",
+            "optim",
+            "tokens/s",
+        ];
+        if (all)
+            head.AddRange(["peak MiB", "x floor", "allocs"]);
+        screen.Table(
+            "One training step",
+            head,
+            results.Select(r =>
+            {
+                List<string> row =
+                [
+                    r.Workload.Architecture.Name,
+                    Text($"{r.Workload.Width} x {r.Workload.Depth}"),
+                    Text($"{r.Workload.Parameters}"),
+                    Milliseconds(r.Median),
+                    Range(r),
+                    Milliseconds(Statistics.Median(r.Steps.Select(s => s.Forward))),
+                    Milliseconds(Statistics.Median(r.Steps.Select(s => s.Backward))),
+                    Milliseconds(Statistics.Median(r.Steps.Select(s => s.Optimizer))),
+                    Text($"{r.TokensPerSecond:#,0}"),
+                ];
+                if (all)
+                    row.AddRange([
+                        Mebibytes(r.PeakBytes),
+                        Text($"{r.FloorRatio:0.00}"),
+                        Allocations(r),
+                    ]);
+                return row.ToArray();
+            })
+        );
+        MemoryCategory[] categories = Enum.GetValues<MemoryCategory>();
+        screen.Table(
+            "Memory at its peak, MiB",
+            [
+                "arch",
+                .. categories.Select(c => Name(c, all)),
+                "sum",
+                "floor",
+                "x floor",
+                .. all ? Array.Empty<string>() : ["allocs"],
+            ],
+            results.Select(r =>
+                (string[])
+                    [
+                        r.Workload.Architecture.Name,
+                        .. categories.Select(c => Mebibytes(r.BytesAtPeak[c])),
+                        Mebibytes(r.PeakBytes),
+                        Mebibytes(r.Workload.FloorBytes),
+                        Text($"{r.FloorRatio:0.00}"),
+                        .. all ? Array.Empty<string>() : [Allocations(r)],
+                    ]
+            )
+        );
+        screen.Line(Summary(results));
+        screen.Line(
+            Text(
+                $"Size: width x layers, levels or blocks. Medians of {results[0].Steps.Count} steps each, percentiles interpolated between samples; floor: the least bytes that the algorithm needs; allocs: native + managed bytes, a step. {time.TotalSeconds:0.0} s in all."
+            )
+        );
+    }
+
+    private static string Summary(IReadOnlyList<Measured> results)
+    {
+        string text = "";
+        if (results.Count > 1)
+        {
+            Measured fastest = results.MinBy(r => r.Median)!;
+            Measured slowest = results.MaxBy(r => r.Median)!;
+            Measured leanest = results.MinBy(r => r.PeakBytes)!;
+            text = Text(
+                $"Fastest here: {fastest.Workload.Architecture}, {slowest.Median / fastest.Median:0.0} times as fast as {slowest.Workload.Architecture}; least memory: {leanest.Workload.Architecture}, {Mebibytes(leanest.PeakBytes)} MiB. "
+            );
+        }
+        foreach (Measured r in results)
+        {
+            if (r.Workload.ReceptiveField is not { } field)
+                continue;
+            int length = r.Workload.Task.Length;
+            text +=
+                field >= length
+                    ? Text($"The TCN can look back {field} steps: all {length}.")
+                    : Text(
+                        $"The TCN can look back {field} steps, not all {length}: more --layers see further."
+                    );
+        }
+        return text.TrimEnd();
+    }
+
+    private static string Name(MemoryCategory category, bool inFull) =>
+        category switch
+        {
+            MemoryCategory.InputOutput => "io",
+            _ when inFull => category.ToString().ToLowerInvariant(),
+            MemoryCategory.Parameters => "params",
+            MemoryCategory.Gradients => "grads",
+            MemoryCategory.Optimizer => "optim",
+            MemoryCategory.Activations => "activ",
+            MemoryCategory.Workspace => "work",
+            _ => category.ToString().ToLowerInvariant(),
+        };
+
+    /// <summary>"1 core", "2 cores".</summary>
+    public static string Count(long count, string noun) =>
+        Text($"{count} {noun}{(count == 1 ? "" : "s")}");
+
+    private static string Range(Measured r)
+    {
+        double[] samples = [.. r.Steps.Select(s => s.Whole)];
+        return $"{Milliseconds(Statistics.Percentile(samples, 0.05))}-{Milliseconds(Statistics.Percentile(samples, 0.95))}";
+    }
+
+    private static string Milliseconds(double value) =>
+        value >= 100 ? Text($"{value:0}")
+        : value >= 10 ? Text($"{value:0.0}")
+        : Text($"{value:0.00}");
+
+    private static string Mebibytes(long bytes)
+    {
+        double value = bytes / (double)(1 << 20);
+        return value >= 10 ? Text($"{value:0.0}") : Text($"{value:0.00}");
+    }
+
+    private static string Allocations(Measured r) =>
+        r.NativeAllocations + r.ManagedBytes == 0
+            ? "0"
+            : Text($"{r.NativeAllocations:0.#} + {r.ManagedBytes:#,0} B");
+
+    private static string Text(FormattableString text) =>
+        text.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,172 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+
+namespace Sequor.Tool;
+
+/// <summary>Options whose values are checked as they are read, with messages that say what is allowed.</summary>
+internal static class Options
+{
+    private const int MostThreads = 1024;
+
+    public static Option<long?> Whole(
+        string name,
+        string description,
+        string value,
+        long least,
+        long most
+    ) =>
+        Create<long?>(
+            name,
+            description,
+            value,
+            (text, fail) =>
+            {
+                bool parsed = long.TryParse(
+                    text,
+                    NumberStyles.AllowLeadingSign,
+                    CultureInfo.InvariantCulture,
+                    out long number
+                );
+                if (parsed && number >= least && number <= most)
+                    return number;
+                fail($"a whole number from {least} to {most}", "");
+                return null;
+            }
+        );
+
+    /// <param name="none">Whether the word none is allowed, and means infinity.</param>
+    public static Option<float?> Number(string name, string description, bool none = false) =>
+        Create<float?>(
+            name,
+            description,
+            "X",
+            (text, fail) =>
+            {
+                if (none && text == "none")
+                    return float.PositiveInfinity;
+                bool parsed = float.TryParse(
+                    text,
+                    NumberStyles.Float,
+                    CultureInfo.InvariantCulture,
+                    out float number
+                );
+                if (parsed && float.IsFinite(number) && number > 0)
+                    return number;
+                fail("a finite number above 0" + (none ? ", or none" : ""), "");
+                return null;
+            }
+        );
+
+    public static Option<string?> Choice(
+        string name,
+        string description,
+        IReadOnlyList<string> allowed
+    ) =>
+        Create<string?>(
+            name,
+            description,
+            string.Join('|', allowed),
+            (text, fail) =>
+            {
+                if (allowed.Contains(text))
+                    return text;
+                fail($"one of {string.Join(", ", allowed)}", ParseErrors.Suggest(text, allowed));
+                return null;
+            }
+        );
+
+    /// <summary>One or more words, separated by commas.</summary>
+    public static Option<string[]?> Choices(
+        string name,
+        string description,
+        IReadOnlyList<string> allowed
+    ) =>
+        Create<string[]?>(
+            name,
+            description,
+            "A,B",
+            (text, fail) =>
+            {
+                string[] words = text.Split(',', StringSplitOptions.TrimEntries);
+                string? wrong = words.FirstOrDefault(w => !allowed.Contains(w));
+                if (wrong is null)
+                    return [.. words.Distinct()];
+                fail(
+                    $"one or more, separated by commas, of {string.Join(", ", allowed)}",
+                    ParseErrors.Suggest(wrong, allowed)
+                );
+                return null;
+            }
+        );
+
+    public static Option<string?> Text(string name, string description, string value) =>
+        Create<string?>(
+            name,
+            description,
+            value,
+            (text, fail) =>
+            {
+                if (!string.IsNullOrWhiteSpace(text))
+                    return text;
+                fail("the name of a file", "");
+                return null;
+            }
+        );
+
+    public static Option<string?> Device() =>
+        Create<string?>(
+            "--device",
+            "where to run: auto takes the best that is there (auto)",
+            "auto|cpu|cuda[:N]",
+            (text, fail) =>
+            {
+                bool allowed =
+                    text is "auto" or "cpu" or "cuda"
+                    || (
+                        text.StartsWith("cuda:", StringComparison.Ordinal)
+                        && ushort.TryParse(
+                            text.AsSpan(5),
+                            NumberStyles.None,
+                            CultureInfo.InvariantCulture,
+                            out _
+                        )
+                    );
+                if (allowed)
+                    return text;
+                fail("auto, cpu, cuda or cuda:N", "");
+                return null;
+            }
+        );
+
+    public static Option<long?> Threads() =>
+        Whole("--threads", "threads of the CPU (all cores)", "N", 1, MostThreads);
+
+    public static Option<long?> Seed() =>
+        Whole("--seed", "seed of parameters and data (1)", "N", 0, long.MaxValue);
+
+    public static Option<string?> Json() =>
+        Text("--json", "writes the results to a file, as JSON", "FILE");
+
+    private static Option<T> Create<T>(
+        string name,
+        string description,
+        string value,
+        Func<string, Action<string, string>, T> parse
+    ) =>
+        new(name)
+        {
+            Description = description,
+            HelpName = value,
+            Arity = ArgumentArity.ExactlyOne,
+            CustomParser = result =>
+            {
+                string text = result.Tokens[0].Value;
+                return parse(
+                    text,
+                    (allowed, hint) =>
+                        result.AddError($"{name} must be {allowed}, not '{text}'{hint}")
+                );
+            },
+        };
+}

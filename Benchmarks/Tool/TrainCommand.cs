@@ -1,0 +1,163 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using Sequor.Layers;
+using Sequor.Workloads;
+
+namespace Sequor.Tool;
+
+/// <summary>sequor train: trains one architecture on a task.</summary>
+internal static class TrainCommand
+{
+    public static Command Create()
+    {
+        var options = new TrainOptions();
+        var command = new Command(
+            "train",
+            "Trains one architecture on a task and evaluates it on 1,000 held-out sequences."
+        );
+        options.AddTo(command);
+        command.SetAction(result =>
+        {
+            using TrainJob job = options.Read(result);
+            return Run(job, new Screen());
+        });
+        return command;
+    }
+
+    private static int Run(TrainJob job, Screen screen)
+    {
+        using var stop = new StopSignal();
+        Workload workload = job.Setup.Workload;
+        using Sequential model = workload.CreateModel();
+        using Trainer trainer = job.Setup.CreateTrainer(workload, model, job.Backend);
+        if (job.Resume is { } resume)
+            Load(trainer, resume);
+        Machine machine = Machine.Read();
+        var view = new TrainView(screen, job, workload);
+        view.Header(machine, trainer.Step);
+
+        var clock = Stopwatch.StartNew();
+        long resumedAt = trainer.Step;
+        long savedAt = job.Resume is not null && job.Resume == job.Checkpoint ? resumedAt : -1;
+        var losses = new LossHistory();
+        var heldOut = new List<double[]>();
+        using (var progress = new ProgressLine(screen))
+        {
+            while (trainer.Step < job.Steps && !stop.IsRequested)
+            {
+                trainer.TrainStep();
+                float loss = ReadLoss(trainer, job, savedAt);
+                losses.Add(trainer.Step, loss);
+                view.Step(progress, trainer.Step, loss);
+                if (job.Checkpoint is not null && trainer.Step % job.CheckpointEvery == 0)
+                    Save(trainer, job, ref savedAt);
+                if (trainer.Step % job.EvaluateEvery == 0 && trainer.Step < job.Steps)
+                {
+                    double value = trainer.Evaluate();
+                    heldOut.Add([trainer.Step, value]);
+                    progress.Clear();
+                    view.Evaluated(trainer.Step, value);
+                }
+            }
+        }
+        bool interrupted = trainer.Step < job.Steps;
+        if (job.Checkpoint is not null && savedAt != trainer.Step)
+            Save(trainer, job, ref savedAt);
+        double? final = interrupted ? null : trainer.Evaluate();
+        if (final is { } last)
+            heldOut.Add([trainer.Step, last]);
+        view.End(trainer.Step, final, clock.Elapsed);
+        job.Json?.Write(
+            ReportWriter.ToUtf8(
+                new TrainReport
+                {
+                    Machine = machine,
+                    Device = job.Backend.Info.Device,
+                    Threads = job.Backend.Info.Threads,
+                    Task = job.Setup.Task,
+                    Arch = job.Setup.Arch,
+                    Length = job.Setup.Length,
+                    Batch = job.Setup.Batch,
+                    Hidden = job.Setup.Hidden,
+                    Layers = job.Setup.Layers,
+                    Parameters = workload.Parameters,
+                    Optimizer = job.Setup.Optimizer,
+                    Lr = job.Setup.Lr,
+                    Clip = float.IsFinite(job.Setup.Clip) ? job.Setup.Clip : null,
+                    Steps = trainer.Step,
+                    StepsAsked = job.Steps,
+                    ResumedAt = resumedAt,
+                    Seed = job.Setup.Seed,
+                    Metric = workload.Task.Metric,
+                    TrainLoss = losses.ToArrays(),
+                    HeldOut = heldOut,
+                    Final = final,
+                    Interrupted = interrupted,
+                    Seconds = Math.Round(clock.Elapsed.TotalSeconds, 3),
+                }
+            )
+        );
+        return interrupted ? stop.Code : ExitCode.Success;
+    }
+
+    private static void Load(Trainer trainer, string path)
+    {
+        try
+        {
+            trainer.Resume(path);
+        }
+        catch (Exception e)
+            when (e
+                    is CheckpointException
+                        or SafetensorsException
+                        or IOException
+                        or UnauthorizedAccessException
+            )
+        {
+            throw new FailureException($"--resume: {e.Message}", e);
+        }
+    }
+
+    private static float ReadLoss(Trainer trainer, TrainJob job, long savedAt)
+    {
+        try
+        {
+            return trainer.ReadLoss();
+        }
+        catch (DivergedException e)
+        {
+            throw Diverged(e.Message, job, savedAt, e);
+        }
+    }
+
+    // A checkpoint must be one to go on from: parameters that an update has broken are not saved over good ones.
+    private static void Save(Trainer trainer, TrainJob job, ref long savedAt)
+    {
+        if (trainer.Plan.FirstNonFinite() is { } broken)
+            throw Diverged($"after step {trainer.Step} not finite: {broken}", job, savedAt);
+        try
+        {
+            trainer.Save(job.Checkpoint!, job.Metadata());
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new FailureException($"--checkpoint: {e.Message}", e);
+        }
+        savedAt = trainer.Step;
+    }
+
+    private static FailureException Diverged(
+        string how,
+        TrainJob job,
+        long savedAt,
+        Exception? inner = null
+    )
+    {
+        string kept =
+            savedAt >= 0
+                ? $"the checkpoint of step {savedAt} is in {job.Checkpoint}"
+                : "no checkpoint had been saved";
+        return new FailureException($"training diverged: {how}; {kept}", inner);
+    }
+}

@@ -1,0 +1,54 @@
+using System.Globalization;
+using Sequor.Layers;
+using Sequor.Workloads;
+
+namespace Sequor.Tool;
+
+/// <summary>A training run that is ready to begin.</summary>
+internal sealed class TrainJob : IDisposable
+{
+    private const string ThreadsKey = "threads";
+    private const string VersionKey = "version";
+
+    public required TrainingSetup Setup { get; init; }
+
+    public required Backend Backend { get; init; }
+
+    /// <summary>Threads of the run that the checkpoint to resume is from.</summary>
+    public required int? ResumeThreads { get; init; }
+
+    public required long Steps { get; init; }
+
+    public required string? Resume { get; init; }
+
+    public required string? Checkpoint { get; init; }
+
+    public required long CheckpointEvery { get; init; }
+
+    public required long? EvaluateEvery { get; init; }
+
+    public required OutputFile? Json { get; init; }
+
+    public required OutputFile? CheckpointFile { get; init; }
+
+    /// <summary>What a checkpoint of this run says of it.</summary>
+    public Dictionary<string, string> Metadata()
+    {
+        Dictionary<string, string> texts = Setup.ToMetadata();
+        texts[ThreadsKey] = Backend.Info.Threads.ToString(CultureInfo.InvariantCulture);
+        texts[VersionKey] = Machine.Version;
+        return texts;
+    }
+
+    public static int? Threads(CheckpointInfo info) =>
+        int.TryParse(
+            info.Metadata.GetValueOrDefault(ThreadsKey),
+            NumberStyles.None,
+            CultureInfo.InvariantCulture,
+            out int threads
+        ) && threads is >= 1 and <= 1024
+            ? threads
+            : null;
+
+    public void Dispose() => Backend.Dispose();
+}

@@ -1,0 +1,245 @@
+using System.CommandLine;
+using System.Globalization;
+using Sequor.Layers;
+using Sequor.Workloads;
+
+namespace Sequor.Tool;
+
+/// <summary>The options of train, and the setup that they and a checkpoint to resume make together.</summary>
+internal sealed class TrainOptions
+{
+    public const int DefaultSteps = 2000;
+    private const int DefaultCheckpointEvery = 500;
+    private const float DefaultRate = 2e-3f;
+    private const float DefaultClip = 1f;
+    private const int MostSteps = 1_000_000_000;
+
+    private readonly WorkloadOptions _workload = new();
+
+    private readonly Option<string?> _architecture = Options.Choice(
+        "--arch",
+        "what to train (needed, but when resuming)",
+        Architecture.Names
+    );
+
+    private readonly Option<long?> _steps = Options.Whole(
+        "--steps",
+        "steps in all, those before a resumption included (2000)",
+        "N",
+        1,
+        MostSteps
+    );
+
+    private readonly Option<string?> _optimizer = Options.Choice(
+        "--optimizer",
+        "rule of the updates (adam)",
+        Optimizers.Names
+    );
+
+    private readonly Option<float?> _rate = Options.Number("--lr", "learning rate (0.002)");
+
+    private readonly Option<float?> _clip = Options.Number(
+        "--clip",
+        "largest norm of all gradients together, or none (1)",
+        none: true
+    );
+
+    private readonly Option<string?> _checkpoint = Options.Text(
+        "--checkpoint",
+        "saves here at the end, on Ctrl-C and on the way",
+        "FILE"
+    );
+
+    private readonly Option<long?> _checkpointEvery = Options.Whole(
+        "--checkpoint-every",
+        "steps between checkpoints (500)",
+        "N",
+        1,
+        MostSteps
+    );
+
+    private readonly Option<string?> _resume = Options.Text(
+        "--resume",
+        "goes on from a checkpoint, which says what is trained and how",
+        "FILE"
+    );
+
+    private readonly Option<long?> _evaluateEvery = Options.Whole(
+        "--eval-every",
+        "steps between evaluations on the held-out set (at the end only)",
+        "N",
+        1,
+        MostSteps
+    );
+
+    private readonly Option<string?> _json = Options.Json();
+
+    public void AddTo(Command command)
+    {
+        command.Options.Add(_architecture);
+        _workload.AddTo(command);
+        foreach (
+            Option option in (Option[])
+                [
+                    _steps,
+                    _optimizer,
+                    _rate,
+                    _clip,
+                    _checkpoint,
+                    _checkpointEvery,
+                    _resume,
+                    _evaluateEvery,
+                    _json,
+                ]
+        )
+            command.Options.Add(option);
+    }
+
+    /// <summary>What a command line asks for; files that it names have been tried.</summary>
+    public TrainJob Read(ParseResult result)
+    {
+        string? checkpoint = result.GetValue(_checkpoint);
+        if (checkpoint is null && result.GetValue(_checkpointEvery) is not null)
+            throw new UsageException("--checkpoint-every needs --checkpoint FILE");
+        if (checkpoint?.StartsWith("/dev/", StringComparison.Ordinal) == true)
+            throw new UsageException($"--checkpoint must be a file, not the device '{checkpoint}'");
+        string? resume = result.GetValue(_resume);
+        TrainingSetup setup;
+        int? threads = null;
+        if (resume is null)
+        {
+            setup = FromOptions(result);
+        }
+        else
+        {
+            CheckpointInfo info = ReadInfo(resume);
+            setup = TrainingSetup.FromMetadata(info.Metadata);
+            RequireSame(result, setup);
+            if (info.Position > (result.GetValue(_steps) ?? DefaultSteps))
+            {
+                throw new UsageException(
+                    $"--steps must be at least {info.Position}, the steps that the checkpoint to resume has behind it"
+                );
+            }
+            threads = TrainJob.Threads(info);
+        }
+        Measurement.RequireMemory([setup.Workload]);
+        // The bits depend on the threads: a run goes on with as many.
+        Backend backend = _workload.CreateBackend(
+            result,
+            result.GetValue(_workload.Threads) is null ? threads : null
+        );
+        try
+        {
+            return new TrainJob
+            {
+                Setup = setup,
+                Backend = backend,
+                ResumeThreads = threads,
+                Steps = result.GetValue(_steps) ?? DefaultSteps,
+                Resume = resume,
+                Checkpoint = checkpoint,
+                CheckpointEvery = result.GetValue(_checkpointEvery) ?? DefaultCheckpointEvery,
+                EvaluateEvery = result.GetValue(_evaluateEvery),
+                Json = OutputFile.For("--json", result.GetValue(_json)),
+                CheckpointFile = OutputFile.For("--checkpoint", checkpoint),
+            };
+        }
+        catch
+        {
+            backend.Dispose();
+            throw;
+        }
+    }
+
+    private TrainingSetup FromOptions(ParseResult result)
+    {
+        string arch =
+            result.GetValue(_architecture)
+            ?? throw new UsageException(
+                $"--arch is needed: {string.Join(", ", Architecture.Names)}; or --resume FILE"
+            );
+        string taskName = result.GetValue(_workload.Task) ?? WorkloadOptions.DefaultTask;
+        int length = (int)(result.GetValue(_workload.Length) ?? WorkloadOptions.DefaultLength);
+        int batch = (int)(result.GetValue(_workload.Batch) ?? WorkloadOptions.DefaultBatch);
+        SequenceTask task = WorkloadOptions.CreateTask(taskName, length);
+        Workload workload = _workload.Size(result, Architecture.Get(arch), task, batch);
+        return new TrainingSetup
+        {
+            Arch = arch,
+            Task = taskName,
+            Length = length,
+            Batch = batch,
+            Hidden = workload.Width,
+            Layers = workload.Depth,
+            Optimizer = result.GetValue(_optimizer) ?? "adam",
+            Lr = result.GetValue(_rate) ?? DefaultRate,
+            Clip = result.GetValue(_clip) ?? DefaultClip,
+            Seed = (ulong)(result.GetValue(_workload.Seed) ?? 1),
+        };
+    }
+
+    private static CheckpointInfo ReadInfo(string path)
+    {
+        try
+        {
+            return Checkpoint.ReadInfo(path);
+        }
+        catch (Exception e)
+            when (e
+                    is CheckpointException
+                        or SafetensorsException
+                        or IOException
+                        or UnauthorizedAccessException
+            )
+        {
+            throw new FailureException($"--resume: {e.Message}", e);
+        }
+    }
+
+    // Options may repeat what the checkpoint says, and no more.
+    private void RequireSame(ParseResult result, TrainingSetup setup)
+    {
+        Dictionary<string, string> saved = setup.ToMetadata();
+        Check(_architecture, result.GetValue(_architecture));
+        Check(_workload.Task, result.GetValue(_workload.Task));
+        Check(_workload.Length, result.GetValue(_workload.Length));
+        Check(_workload.Batch, result.GetValue(_workload.Batch));
+        Check(_workload.Hidden, result.GetValue(_workload.Hidden));
+        Check(_workload.Layers, result.GetValue(_workload.Layers));
+        Check(_optimizer, result.GetValue(_optimizer));
+        Check(_rate, result.GetValue(_rate));
+        float? clip = result.GetValue(_clip);
+        Check(_clip, clip is float.PositiveInfinity ? "none" : clip);
+        Check(_workload.Seed, result.GetValue(_workload.Seed));
+        if (result.GetValue(_workload.Parameters) is null)
+            return;
+        Workload asked = _workload.Size(
+            result,
+            Architecture.Get(setup.Arch),
+            setup.Workload.Task,
+            setup.Batch
+        );
+        if (asked.Width != setup.Hidden)
+        {
+            throw new UsageException(
+                Differs(
+                    "--params",
+                    $"{asked.Parameters} (width {asked.Width})",
+                    $"{setup.Workload.Parameters} (width {setup.Hidden})"
+                )
+            );
+        }
+
+        void Check(Option option, object? given)
+        {
+            string text = Convert.ToString(given, CultureInfo.InvariantCulture) ?? "";
+            string was = saved[option.Name.TrimStart('-')];
+            if (text.Length > 0 && text != was)
+                throw new UsageException(Differs(option.Name, text, was));
+        }
+    }
+
+    private static string Differs(string option, string given, string saved) =>
+        $"{option} is {given}, but the checkpoint to resume was made with {saved}; leave the option out or begin anew";
+}

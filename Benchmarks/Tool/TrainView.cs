@@ -1,0 +1,120 @@
+using System.Diagnostics;
+using System.Globalization;
+using Sequor.Workloads;
+
+namespace Sequor.Tool;
+
+/// <summary>How a training run looks to people.</summary>
+internal sealed class TrainView(Screen screen, TrainJob job, Workload workload)
+{
+    private const int PlainLines = 20;
+
+    // How much of the average of losses stays at a step.
+    private const double Memory = 0.98;
+
+    private readonly Stopwatch _clock = Stopwatch.StartNew();
+    private double _sum;
+    private double _weight;
+    private long _first = -1;
+
+    public void Header(Machine machine, long step)
+    {
+        TrainingSetup s = job.Setup;
+        screen.Line(BenchView.MachineLine(machine));
+        screen.Line(
+            $"device {job.Backend.Info.Device}: {job.Backend.Info.Description} ({job.Backend.Info.Reason})"
+        );
+        string clip = float.IsFinite(s.Clip) ? Text($"clip {s.Clip}") : "no clipping";
+        screen.Line(
+            Text(
+                $"{workload.Task}; {s.Arch}, width {s.Hidden}, {BenchView.Count(s.Layers, workload.Architecture.DepthName)}, {workload.Parameters} parameters; {s.Optimizer} {s.Lr}, {clip}, B={s.Batch}, seed {s.Seed}; {job.Steps} steps"
+            )
+        );
+        if (job.Resume is not null)
+            screen.Line(Text($"goes on after step {step} of {job.Resume}"));
+        if (job.ResumeThreads is { } threads && threads != job.Backend.Info.Threads)
+        {
+            screen.Line(
+                Text(
+                    $"note: the checkpoint is of a run on {BenchView.Count(threads, "thread")}; on {job.Backend.Info.Threads} the results agree but for rounding"
+                )
+            );
+        }
+        screen.Line();
+    }
+
+    public void Step(ProgressLine progress, long step, float loss)
+    {
+        if (_first < 0)
+        {
+            _first = step;
+            _clock.Restart();
+        }
+        _sum = (Memory * _sum) + ((1 - Memory) * loss);
+        _weight = (Memory * _weight) + (1 - Memory);
+        if (screen.ShowsProgress)
+        {
+            progress.Show((double)step / job.Steps, () => Line(step));
+            return;
+        }
+        long every = Math.Max(1, job.Steps / PlainLines);
+        if (step % every == 0 || step == job.Steps)
+            screen.Line(Line(step));
+    }
+
+    public void Evaluated(long step, double value) =>
+        screen.Line(Text($"step {step}  held-out {workload.Task.Metric} {Number(value)}"));
+
+    public void End(long step, double? final, TimeSpan time)
+    {
+        string metric = workload.Task.Metric;
+        if (final is { } value)
+        {
+            screen.Line(
+                Text(
+                    $"held-out {metric} {Number(value)} after {step} steps (without learning: {Number(Tasks.Baseline(workload.Task))}); {Duration(time)}"
+                )
+            );
+        }
+        else
+        {
+            screen.Line(Text($"interrupted after step {step}; {Duration(time)}"));
+        }
+        if (job.Checkpoint is { } path)
+        {
+            screen.Line(
+                final is null
+                    ? $"saved to {path}; --resume {path} goes on from there"
+                    : $"saved to {path}"
+            );
+        }
+        else if (final is null)
+        {
+            screen.Line("nothing is saved: --checkpoint FILE would");
+        }
+    }
+
+    private string Line(long step)
+    {
+        double seconds = _clock.Elapsed.TotalSeconds;
+        // The first step is not in the time.
+        double rate = step > _first && seconds > 0 ? (step - _first) / seconds : 0;
+        string speed =
+            rate > 0
+                ? Text($"  {rate:0.0} steps/s  ")
+                    + $"{Duration(TimeSpan.FromSeconds((job.Steps - step) / rate))} left"
+                : "";
+        return Text($"step {step}/{job.Steps}  loss {Number(_sum / _weight)}") + speed;
+    }
+
+    private static string Number(double value) =>
+        Math.Abs(value) is >= 1e-3 and < 1e4 ? Text($"{value:0.0000}") : Text($"{value:0.00e+0}");
+
+    private static string Duration(TimeSpan time) =>
+        time.TotalHours >= 1 ? Text($"{(int)time.TotalHours}:{time.Minutes:00}:{time.Seconds:00}")
+        : time.TotalMinutes >= 1 ? Text($"{time.Minutes}:{time.Seconds:00}")
+        : Text($"{time.TotalSeconds:0.0} s");
+
+    private static string Text(FormattableString text) =>
+        text.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,130 @@
+using System.CommandLine;
+using Sequor.Layers;
+using Sequor.Workloads;
+
+namespace Sequor.Tool;
+
+/// <summary>The options that say what model runs on what task, shared by bench and train.</summary>
+internal sealed class WorkloadOptions
+{
+    public const string DefaultTask = "adding";
+    public const int DefaultLength = 600;
+    public const int DefaultBatch = 32;
+    public const long DefaultParameters = 70_000;
+    private const int MostSteps = 100_000_000;
+    private const int MostBatch = 1_000_000;
+    private const int WidestModel = 1_000_000;
+
+    public Option<string?> Task { get; } =
+        Options.Choice("--task", "what to learn (adding)", Tasks.Names);
+
+    public Option<long?> Length { get; } =
+        Options.Whole(
+            "--length",
+            "T: steps of a sequence, the delay for copy (600)",
+            "T",
+            1,
+            MostSteps
+        );
+
+    public Option<long?> Batch { get; } =
+        Options.Whole("--batch", "sequences a step (32)", "B", 1, MostBatch);
+
+    public Option<long?> Parameters { get; } =
+        Options.Whole(
+            "--params",
+            "parameters that each model comes nearest to, within 5% (70000)",
+            "N",
+            1,
+            Budget.Largest
+        );
+
+    public Option<long?> Layers { get; } =
+        Options.Whole(
+            "--layers",
+            "recurrent layers (1), levels of the TCN (8) or blocks of the LRU (4)",
+            "N",
+            1,
+            Architecture.All.Max(a => a.MaxDepth)
+        );
+
+    public Option<long?> Hidden { get; } =
+        Options.Whole(
+            "--hidden",
+            "hidden units or channels, instead of --params",
+            "N",
+            1,
+            WidestModel
+        );
+
+    public Option<string?> Device { get; } = Options.Device();
+
+    public Option<long?> Threads { get; } = Options.Threads();
+
+    public Option<long?> Seed { get; } = Options.Seed();
+
+    public void AddTo(Command command)
+    {
+        foreach (
+            Option option in (Option[])
+                [Task, Length, Batch, Parameters, Layers, Hidden, Device, Threads, Seed]
+        )
+            command.Options.Add(option);
+    }
+
+    /// <summary>The task of a name and length.</summary>
+    public static SequenceTask CreateTask(string name, int length)
+    {
+        try
+        {
+            return Tasks.Create(name, length);
+        }
+        catch (ArgumentOutOfRangeException)
+        {
+            throw new UsageException(
+                $"--length must be at least 2 for the task {name}, not {length}"
+            );
+        }
+    }
+
+    /// <summary>A model of the size asked for: by width, or else by budget.</summary>
+    public Workload Size(
+        ParseResult result,
+        Architecture architecture,
+        SequenceTask task,
+        int batch
+    )
+    {
+        int depth = (int)(result.GetValue(Layers) ?? architecture.DefaultDepth);
+        if (depth > architecture.MaxDepth)
+        {
+            throw new UsageException(
+                $"--layers must be 1 to {architecture.MaxDepth} for {architecture.Name}, not {depth}"
+            );
+        }
+        if (result.GetValue(Hidden) is { } hidden)
+        {
+            if (result.GetValue(Parameters) is not null)
+                throw new UsageException(
+                    "--hidden and --params exclude each other; give one of them"
+                );
+            return new Workload(architecture, task, batch, (int)hidden, depth);
+        }
+        try
+        {
+            long budget = result.GetValue(Parameters) ?? DefaultParameters;
+            int width = Budget.FindWidth(architecture, task, budget, depth);
+            return new Workload(architecture, task, batch, width, depth);
+        }
+        catch (BudgetException e)
+        {
+            throw new UsageException($"--params: {e.Message}");
+        }
+    }
+
+    public Backend CreateBackend(ParseResult result, int? threads = null) =>
+        Backend.Create(
+            result.GetValue(Device) ?? "auto",
+            new BackendOptions { Threads = threads ?? (int)(result.GetValue(Threads) ?? 0) }
+        );
+}

@@ -1,0 +1,124 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+using System.Reflection;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+using System.Text;
+
+namespace Sequor.Workloads;
+
+/// <summary>What a measurement ran on.</summary>
+/// <param name="Cpu">The processor's name.</param>
+/// <param name="Cores">Cores that this process may use.</param>
+/// <param name="VectorBits">Widest vectors that the runtime uses.</param>
+/// <param name="MemoryBytes">Memory that this process may use.</param>
+/// <param name="Os">Operating system.</param>
+/// <param name="Architecture">Instruction set.</param>
+/// <param name="Dotnet">Runtime.</param>
+/// <param name="Sequor">Version of Sequor.</param>
+/// <param name="Commit">Commit that Sequor was built from, or null where the build knew none.</param>
+public sealed record Machine(
+    string Cpu,
+    int Cores,
+    int VectorBits,
+    long MemoryBytes,
+    string Os,
+    string Architecture,
+    string Dotnet,
+    string Sequor,
+    string? Commit
+)
+{
+    /// <summary>Version of Sequor, without the commit.</summary>
+    public static string Version => InformationalVersion.Split('+')[0];
+
+    private static string InformationalVersion =>
+        typeof(Machine)
+            .Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()
+            ?.InformationalVersion
+        ?? "0.0.0";
+
+    /// <summary>This machine.</summary>
+    public static Machine Read()
+    {
+        string[] version = InformationalVersion.Split('+', 2);
+        return new Machine(
+            CpuName(),
+            Environment.ProcessorCount,
+            Vector512.IsHardwareAccelerated ? 512
+                : Vector256.IsHardwareAccelerated ? 256
+                : 128,
+            GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
+            RuntimeInformation.OSDescription,
+            RuntimeInformation.ProcessArchitecture.ToString(),
+            Environment.Version.ToString(),
+            version[0],
+            version.Length > 1 ? version[1] : null
+        );
+    }
+
+    private static string CpuName()
+    {
+        string? name =
+            X86Base.IsSupported ? NameByCpuId()
+            : OperatingSystem.IsMacOS() ? NameBySysctl()
+            : OperatingSystem.IsLinux() ? NameByProc()
+            : null;
+        return string.IsNullOrWhiteSpace(name)
+            ? Environment.GetEnvironmentVariable("PROCESSOR_IDENTIFIER") ?? "unknown"
+            : string.Join(' ', name.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    private static string? NameByCpuId()
+    {
+        const uint brand = 0x80000002;
+        (int most, _, _, _) = X86Base.CpuId(int.MinValue, 0);
+        if ((uint)most < brand + 2)
+            return null;
+        var bytes = new byte[48];
+        for (uint i = 0; i < 3; i++)
+        {
+            (int a, int b, int c, int d) = X86Base.CpuId((int)(brand + i), 0);
+            Span<byte> part = bytes.AsSpan(16 * (int)i);
+            BinaryPrimitives.WriteInt32LittleEndian(part, a);
+            BinaryPrimitives.WriteInt32LittleEndian(part[4..], b);
+            BinaryPrimitives.WriteInt32LittleEndian(part[8..], c);
+            BinaryPrimitives.WriteInt32LittleEndian(part[12..], d);
+        }
+        return Encoding.ASCII.GetString(bytes).Replace('\0', ' ');
+    }
+
+    private static string? NameBySysctl()
+    {
+        try
+        {
+            var start = new ProcessStartInfo("/usr/sbin/sysctl", "-n machdep.cpu.brand_string")
+            {
+                RedirectStandardOutput = true,
+            };
+            using Process? process = Process.Start(start);
+            return process?.StandardOutput.ReadToEnd().Trim();
+        }
+        catch (Exception e)
+            when (e is InvalidOperationException or System.ComponentModel.Win32Exception)
+        {
+            return null;
+        }
+    }
+
+    private static string? NameByProc()
+    {
+        try
+        {
+            return File.ReadLines("/proc/cpuinfo")
+                .Where(line => line.StartsWith("model name", StringComparison.Ordinal))
+                .Select(line => line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim())
+                .FirstOrDefault();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+}

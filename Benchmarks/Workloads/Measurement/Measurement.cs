@@ -1,0 +1,172 @@
+using System.Diagnostics;
+using System.Globalization;
+using Sequor.Layers;
+
+namespace Sequor.Workloads;
+
+/// <summary>How much is measured.</summary>
+public sealed record MeasurementOptions
+{
+    /// <summary>Steps of each workload before the measured ones, at least 0.</summary>
+    public int Warmup { get; init; } = 3;
+
+    /// <summary>Measured steps of each workload, at least 1.</summary>
+    public int Steps { get; init; } = 30;
+
+    /// <summary>No further round begins after this time, but for the first; null for no limit.</summary>
+    public TimeSpan? Limit { get; init; }
+
+    /// <summary>Seed of parameters and data.</summary>
+    public ulong Seed { get; init; } = 1;
+}
+
+/// <summary>What the measured steps of a workload gave.</summary>
+/// <param name="Workload">What was measured.</param>
+/// <param name="Device">Where.</param>
+/// <param name="Steps">One a measured step.</param>
+/// <param name="PeakBytes">The most memory that the backend had allocated.</param>
+/// <param name="BytesAtPeak">The same by category.</param>
+/// <param name="NativeAllocations">Allocations of the backend a step.</param>
+/// <param name="ManagedBytes">Bytes taken from the managed heap a step.</param>
+public sealed record Measured(
+    Workload Workload,
+    BackendInfo Device,
+    IReadOnlyList<StepTime> Steps,
+    long PeakBytes,
+    IReadOnlyDictionary<MemoryCategory, long> BytesAtPeak,
+    double NativeAllocations,
+    double ManagedBytes
+)
+{
+    /// <summary>Median of the whole step in milliseconds.</summary>
+    public double Median => Statistics.Median(Steps.Select(s => s.Whole));
+
+    /// <summary>Steps of sequences in a second, at the median.</summary>
+    public double TokensPerSecond => Workload.Tokens / (Median / 1000);
+
+    /// <summary>Peak bytes as a multiple of <see cref="Workload.FloorBytes"/>.</summary>
+    public double FloorRatio => (double)PeakBytes / Workload.FloorBytes;
+}
+
+/// <summary>
+/// Measures training steps of workloads in turn, a step of each a round, so that a machine that becomes slower or faster
+/// does so for all alike. Each has a backend of its own, whose ledger tells its memory; threads of the others sleep.
+/// </summary>
+public static class Measurement
+{
+    /// <summary>Measures.</summary>
+    /// <param name="workloads">What to measure.</param>
+    /// <param name="createBackend">A new backend on the device.</param>
+    /// <param name="options">How many steps.</param>
+    /// <param name="progress">Called between steps with the fraction done and the workload that comes next.</param>
+    /// <exception cref="DeviceMemoryException">The workloads do not fit in memory together.</exception>
+    public static IReadOnlyList<Measured> Run(
+        IReadOnlyList<Workload> workloads,
+        Func<Backend> createBackend,
+        MeasurementOptions options,
+        Action<double, Workload>? progress = null
+    )
+    {
+        ArgumentNullException.ThrowIfNull(workloads);
+        ArgumentNullException.ThrowIfNull(createBackend);
+        ArgumentNullException.ThrowIfNull(options);
+        RequireMemory(workloads);
+        var clock = Stopwatch.StartNew();
+        var subjects = new List<Subject>(workloads.Count);
+        try
+        {
+            foreach (Workload workload in workloads)
+            {
+                progress?.Invoke(0, workload);
+                subjects.Add(new Subject(workload, createBackend(), options));
+            }
+            int rounds = options.Warmup + options.Steps;
+            for (int round = 0; round < rounds; round++)
+            {
+                bool timed = round >= options.Warmup;
+                if (timed && round > options.Warmup && clock.Elapsed > options.Limit)
+                    break;
+                for (int i = 0; i < subjects.Count; i++)
+                {
+                    double done = (round + ((double)i / subjects.Count)) / rounds;
+                    if (options.Limit is { } limit)
+                        done = Math.Max(done, clock.Elapsed / limit);
+                    progress?.Invoke(Math.Min(done, 1), subjects[i].Workload);
+                    subjects[i].Step(timed);
+                }
+            }
+            return [.. subjects.Select(s => s.Result())];
+        }
+        finally
+        {
+            subjects.ForEach(s => s.Dispose());
+        }
+    }
+
+    /// <summary>Says early what would fail late: systems promise more memory than they have.</summary>
+    /// <exception cref="DeviceMemoryException">The least that the workloads need is more than the machine has.</exception>
+    public static void RequireMemory(IReadOnlyList<Workload> workloads)
+    {
+        ArgumentNullException.ThrowIfNull(workloads);
+        double available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        double needed = workloads.Sum(w => (double)w.FloorBytes);
+        if (needed <= available)
+            return;
+        string names = string.Join(", ", workloads.Select(w => w.Architecture.Name));
+        throw new DeviceMemoryException(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{names}: training needs at least {needed / (1L << 30):0.0} GiB at this length, batch and size; this machine has {available / (1L << 30):0.0} GiB"
+            )
+        );
+    }
+
+    private sealed class Subject : IDisposable
+    {
+        private readonly TrainingStep _step;
+        private readonly StepTime[] _times;
+        private readonly double[] _managed;
+        private long _native;
+        private int _count;
+
+        public Subject(Workload workload, Backend backend, MeasurementOptions options)
+        {
+            _step = new TrainingStep(workload, backend, options.Seed);
+            _times = new StepTime[options.Steps];
+            _managed = new double[options.Steps];
+        }
+
+        public Workload Workload => _step.Workload;
+
+        public void Step(bool timed)
+        {
+            if (!timed)
+            {
+                _step.Run();
+                return;
+            }
+            long native = _step.Backend.Memory.Allocations;
+            long managed = GC.GetTotalAllocatedBytes(precise: true);
+            StepTime time = _step.RunTimed();
+            _managed[_count] = GC.GetTotalAllocatedBytes(precise: true) - managed;
+            _native += _step.Backend.Memory.Allocations - native;
+            _times[_count++] = time;
+        }
+
+        public Measured Result()
+        {
+            MemoryLedger memory = _step.Backend.Memory;
+            return new Measured(
+                Workload,
+                _step.Backend.Info,
+                [.. _times.Take(_count)],
+                memory.PeakBytes,
+                Enum.GetValues<MemoryCategory>().ToDictionary(c => c, memory.AtPeak),
+                (double)_native / _count,
+                _managed.Take(_count).Sum() / _count
+            );
+        }
+
+        public void Dispose() => _step.Dispose();
+    }
+}

@@ -1,0 +1,124 @@
+using Sequor.Layers;
+
+namespace Sequor.Workloads;
+
+/// <summary>
+/// One training step of a workload, ready to run again and again: forward, loss and backward, Adam without clipping. The
+/// batches are made beforehand.
+/// </summary>
+public sealed class TrainingStep : IDisposable
+{
+    private const int Batches = 4;
+    private const float LearningRate = 2e-3f;
+
+    private readonly List<IDisposable> _owned = [];
+    private readonly Batch[] _batches = new Batch[Batches];
+    private readonly TimeMark[] _marks = new TimeMark[4];
+    private readonly Plan _plan;
+    private readonly Loss _loss;
+    private readonly Adam _optimizer;
+    private int _next;
+
+    /// <summary>Takes all memory that the step needs.</summary>
+    /// <param name="workload">What to train.</param>
+    /// <param name="backend">Where; it is disposed with the step, so that its memory is this step's alone.</param>
+    /// <param name="seed">Of parameters and data.</param>
+    /// <exception cref="DeviceMemoryException">The backend has not the memory.</exception>
+    public TrainingStep(Workload workload, Backend backend, ulong seed)
+    {
+        ArgumentNullException.ThrowIfNull(workload);
+        ArgumentNullException.ThrowIfNull(backend);
+        Workload = workload;
+        Backend = Own(backend);
+        try
+        {
+            Sequential model = Own(workload.CreateModel());
+            SequenceTask task = workload.Task;
+            _plan = Own(
+                model.Plan(backend, task.Length, workload.Batch, Mode.Training, seed: seed)
+            );
+            _loss = Own(task.CreateLoss(_plan));
+            _optimizer = Own(new Adam(_plan, LearningRate));
+            for (int i = 0; i < _batches.Length; i++)
+            {
+                _batches[i] = new Batch(task, workload.Batch);
+                task.Fill(_batches[i], seed, (long)i * workload.Batch);
+            }
+            for (int i = 0; i < _marks.Length; i++)
+                _marks[i] = Own(backend.CreateMark());
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>What is trained.</summary>
+    public Workload Workload { get; }
+
+    /// <summary>Where it runs; counts the memory.</summary>
+    public Backend Backend { get; }
+
+    /// <summary>One step.</summary>
+    public void Run()
+    {
+        Enqueue();
+        Backend.Synchronize();
+    }
+
+    /// <summary>One step, and the time that its parts took.</summary>
+    public StepTime RunTimed()
+    {
+        Enqueue();
+        return new StepTime(
+            _marks[1].MillisecondsSince(_marks[0]),
+            _marks[2].MillisecondsSince(_marks[1]),
+            _marks[3].MillisecondsSince(_marks[2]),
+            _marks[3].MillisecondsSince(_marks[0])
+        );
+    }
+
+    /// <summary>The loss of the last step's batch.</summary>
+    public float ReadLoss() => _loss.Read();
+
+    private void Enqueue()
+    {
+        Batch batch = _batches[_next];
+        _next = (_next + 1) % Batches;
+        _marks[0].Record();
+        _plan.Forward(batch.X, batch.Length, batch.Size);
+        _marks[1].Record();
+        _plan.Backward(_loss.Compute(batch.Targets));
+        _marks[2].Record();
+        _optimizer.Step();
+        _marks[3].Record();
+    }
+
+    private T Own<T>(T owned)
+        where T : IDisposable
+    {
+        _owned.Add(owned);
+        return owned;
+    }
+
+    /// <summary>Frees the step's memory and its backend.</summary>
+    public void Dispose()
+    {
+        for (int i = _owned.Count - 1; i >= 0; i--)
+            _owned[i].Dispose();
+        _owned.Clear();
+    }
+}
+
+/// <summary>Milliseconds of a training step.</summary>
+/// <param name="Forward">Copying the batch in, and the forward pass.</param>
+/// <param name="Backward">The loss, its gradient, and the backward pass.</param>
+/// <param name="Optimizer">The gradients' norm and the update.</param>
+/// <param name="Whole">All three.</param>
+public readonly record struct StepTime(
+    double Forward,
+    double Backward,
+    double Optimizer,
+    double Whole
+);

@@ -1,0 +1,62 @@
+using Sequor.Layers;
+
+namespace Sequor.Workloads;
+
+/// <summary>A model of a certain size on a task, with a batch size: what is measured or trained.</summary>
+/// <param name="Architecture">The architecture.</param>
+/// <param name="Task">The task.</param>
+/// <param name="Batch">Sequences a step.</param>
+/// <param name="Width">Hidden units or channels.</param>
+/// <param name="Depth">Layers, levels or blocks.</param>
+public sealed record Workload(
+    Architecture Architecture,
+    SequenceTask Task,
+    int Batch,
+    int Width,
+    int Depth
+)
+{
+    /// <summary>Trained values of the model.</summary>
+    public long Parameters { get; } = Count(Architecture, Task, Width, Depth);
+
+    /// <summary>Steps of all sequences of a batch.</summary>
+    public long Tokens => (long)Task.Length * Batch;
+
+    /// <summary>Steps that a TCN's last output can see, were there so many; null for other architectures.</summary>
+    public long? ReceptiveField
+    {
+        get
+        {
+            using Sequential model = CreateModel();
+            return (model.Children[0].Layer as Tcn)?.ReceptiveField;
+        }
+    }
+
+    /// <summary>
+    /// The least bytes that a step of training with Adam needs: parameters, gradients and two moments; inputs and targets;
+    /// the outputs where there is one a step; and what backward cannot do without.
+    /// </summary>
+    public long FloorBytes
+    {
+        get
+        {
+            long targets = (long)Task.TargetsPerSequence * Batch;
+            long outputs = Task.OneOutput ? 0 : targets * Task.OutputSize;
+            long data = (Tokens * Task.InputSize) + targets + outputs;
+            return checked(
+                (((4 * Parameters) + data) * sizeof(float))
+                + Architecture.KeptBytes(Tokens, Width, Depth)
+            );
+        }
+    }
+
+    /// <summary>A new model; it has no values before its first plan.</summary>
+    public Sequential CreateModel() => Architecture.Create(Task, Width, Depth);
+
+    private static long Count(Architecture architecture, SequenceTask task, int width, int depth)
+    {
+        ArgumentNullException.ThrowIfNull(architecture);
+        using Sequential model = architecture.Create(task, width, depth);
+        return model.ParameterCount;
+    }
+}

@@ -1,0 +1,185 @@
+using System.Text.Json.Serialization;
+using Sequor.Layers;
+
+namespace Sequor.Workloads;
+
+/// <summary>A measurement as a file: schema sequor.bench/1.</summary>
+public sealed record BenchReport
+{
+    /// <summary>Names the format.</summary>
+    public string Schema { get; init; } = "sequor.bench/1";
+
+    /// <summary>What it ran on.</summary>
+    public required Machine Machine { get; init; }
+
+    /// <summary>Host threads that computed.</summary>
+    public required int Threads { get; init; }
+
+    /// <summary>The task's name.</summary>
+    public required string Task { get; init; }
+
+    /// <summary>Seed of parameters and data.</summary>
+    public required ulong Seed { get; init; }
+
+    /// <summary>Steps of each before the measured ones.</summary>
+    public required int Warmup { get; init; }
+
+    /// <summary>Measured steps of each.</summary>
+    public required int Steps { get; init; }
+
+    /// <summary>Seconds that all of it took.</summary>
+    public required double Seconds { get; init; }
+
+    /// <summary>One an architecture.</summary>
+    public required IReadOnlyList<BenchResult> Results { get; init; }
+}
+
+/// <summary>What one architecture took.</summary>
+public sealed record BenchResult
+{
+    /// <summary>The architecture's name.</summary>
+    public required string Arch { get; init; }
+
+    /// <summary>The device's name.</summary>
+    public required string Device { get; init; }
+
+    /// <summary>T, as the task counts it.</summary>
+    public required int Length { get; init; }
+
+    /// <summary>Steps that a sequence really has.</summary>
+    public required int SequenceLength { get; init; }
+
+    /// <summary>Sequences a step.</summary>
+    public required int Batch { get; init; }
+
+    /// <summary>Hidden units or channels.</summary>
+    public required int Hidden { get; init; }
+
+    /// <summary>Layers, levels or blocks.</summary>
+    public required int Layers { get; init; }
+
+    /// <summary>Trained values.</summary>
+    public required long Parameters { get; init; }
+
+    /// <summary>Steps that the last output can see; only for a TCN.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? ReceptiveField { get; init; }
+
+    /// <summary>The whole step.</summary>
+    public required Spread StepMs { get; init; }
+
+    /// <summary>The whole step, each.</summary>
+    public required IReadOnlyList<double> SamplesMs { get; init; }
+
+    /// <summary>Median of the forward pass.</summary>
+    public required double ForwardMs { get; init; }
+
+    /// <summary>Median of the loss and the backward pass.</summary>
+    public required double BackwardMs { get; init; }
+
+    /// <summary>Median of the update.</summary>
+    public required double OptimizerMs { get; init; }
+
+    /// <summary>Steps of sequences in a second.</summary>
+    public required double TokensPerS { get; init; }
+
+    /// <summary>The most memory at one time.</summary>
+    public required long PeakBytes { get; init; }
+
+    /// <summary>The least that the algorithm needs.</summary>
+    public required long FloorBytes { get; init; }
+
+    /// <summary>The peak by category.</summary>
+    public required MemoryBytes MemoryBytes { get; init; }
+
+    /// <summary>Native allocations plus managed bytes, a step: 0 where it allocates nothing.</summary>
+    public required double AllocationsPerStep { get; init; }
+
+    /// <summary>Allocations of the device's memory, a step.</summary>
+    public required double NativeAllocationsPerStep { get; init; }
+
+    /// <summary>Bytes of the managed heap, a step.</summary>
+    public required double ManagedBytesPerStep { get; init; }
+
+    /// <summary>A measurement in the form of the report.</summary>
+    /// <param name="measured">The measurement.</param>
+    /// <param name="length">T, as the task counts it.</param>
+    public static BenchResult From(Measured measured, int length)
+    {
+        ArgumentNullException.ThrowIfNull(measured);
+        Workload workload = measured.Workload;
+        double[] samples = [.. measured.Steps.Select(s => Round(s.Whole))];
+        return new BenchResult
+        {
+            Arch = workload.Architecture.Name,
+            Device = measured.Device.Device,
+            Length = length,
+            SequenceLength = workload.Task.Length,
+            Batch = workload.Batch,
+            Hidden = workload.Width,
+            Layers = workload.Depth,
+            Parameters = workload.Parameters,
+            ReceptiveField = workload.ReceptiveField,
+            StepMs = Spread.Of(samples),
+            SamplesMs = samples,
+            ForwardMs = Round(Statistics.Median(measured.Steps.Select(s => s.Forward))),
+            BackwardMs = Round(Statistics.Median(measured.Steps.Select(s => s.Backward))),
+            OptimizerMs = Round(Statistics.Median(measured.Steps.Select(s => s.Optimizer))),
+            TokensPerS = Math.Round(measured.TokensPerSecond, 1),
+            PeakBytes = measured.PeakBytes,
+            FloorBytes = workload.FloorBytes,
+            MemoryBytes = new MemoryBytes
+            {
+                Parameters = measured.BytesAtPeak[MemoryCategory.Parameters],
+                Gradients = measured.BytesAtPeak[MemoryCategory.Gradients],
+                Optimizer = measured.BytesAtPeak[MemoryCategory.Optimizer],
+                Activations = measured.BytesAtPeak[MemoryCategory.Activations],
+                Workspace = measured.BytesAtPeak[MemoryCategory.Workspace],
+                Io = measured.BytesAtPeak[MemoryCategory.InputOutput],
+            },
+            AllocationsPerStep = measured.NativeAllocations + measured.ManagedBytes,
+            NativeAllocationsPerStep = measured.NativeAllocations,
+            ManagedBytesPerStep = measured.ManagedBytes,
+        };
+    }
+
+    // To the tenth of a microsecond: clocks are no finer.
+    private static double Round(double milliseconds) => Math.Round(milliseconds, 4);
+}
+
+/// <summary>A median with what lies around it.</summary>
+/// <param name="Median">50th percentile.</param>
+/// <param name="P05">5th percentile.</param>
+/// <param name="P95">95th percentile.</param>
+public sealed record Spread(double Median, double P05, double P95)
+{
+    /// <summary>The spread of samples, see <see cref="Statistics.Percentile"/>.</summary>
+    public static Spread Of(IReadOnlyList<double> samples) =>
+        new(
+            Math.Round(Statistics.Median(samples), 4),
+            Math.Round(Statistics.Percentile(samples, 0.05), 4),
+            Math.Round(Statistics.Percentile(samples, 0.95), 4)
+        );
+}
+
+/// <summary>Bytes by category.</summary>
+public sealed record MemoryBytes
+{
+    /// <summary>A model's weights.</summary>
+    public required long Parameters { get; init; }
+
+    /// <summary>Gradients of the weights.</summary>
+    public required long Gradients { get; init; }
+
+    /// <summary>An optimizer's state.</summary>
+    public required long Optimizer { get; init; }
+
+    /// <summary>What forward keeps for backward.</summary>
+    public required long Activations { get; init; }
+
+    /// <summary>Scratch.</summary>
+    public required long Workspace { get; init; }
+
+    /// <summary>Inputs, targets and losses.</summary>
+    public required long Io { get; init; }
+}

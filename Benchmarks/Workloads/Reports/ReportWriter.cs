@@ -1,0 +1,26 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Sequor.Workloads;
+
+/// <summary>Writes reports as JSON on one line.</summary>
+public static class ReportWriter
+{
+    /// <summary>A report as UTF-8.</summary>
+    public static byte[] ToUtf8(BenchReport report) =>
+        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.BenchReport);
+
+    /// <summary>A report as UTF-8.</summary>
+    public static byte[] ToUtf8(TrainReport report) =>
+        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.TrainReport);
+
+    /// <summary>A report as UTF-8.</summary>
+    public static byte[] ToUtf8(DoctorReport report) =>
+        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.DoctorReport);
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(BenchReport))]
+[JsonSerializable(typeof(TrainReport))]
+[JsonSerializable(typeof(DoctorReport))]
+internal sealed partial class ReportJson : JsonSerializerContext;

@@ -1,0 +1,45 @@
+using System.Collections.Concurrent;
+using NUnit.Framework;
+using Sequor.Layers;
+using Sequor.Layers.Cpu;
+
+namespace Sequor.Tests;
+
+/// <summary>A CPU backend of each vector width and number of threads, made once for all tests.</summary>
+[SetUpFixture]
+public sealed class Backends
+{
+    private static readonly ConcurrentDictionary<(int Bits, int Threads), CpuBackend> Made = new();
+
+    /// <summary>Vector widths in bits.</summary>
+    internal static readonly int[] Widths = [512, 256, 128];
+
+    /// <summary>Every width with 1, 2 and 3 threads, as arguments of a fixture.</summary>
+    internal static readonly object[][] Each =
+    [
+        .. Widths.SelectMany(
+            _ => new[] { 1, 2, 3 },
+            (bits, threads) => new object[] { bits, threads }
+        ),
+    ];
+
+    internal static CpuBackend Get(int bits, int threads) =>
+        Made.GetOrAdd(
+            (bits, threads),
+            key =>
+                (CpuBackend)
+                    Backend.Create(
+                        "cpu",
+                        new BackendOptions { VectorBits = key.Bits, Threads = key.Threads }
+                    )
+        );
+
+    /// <summary>Ends their threads.</summary>
+    [OneTimeTearDown]
+    public void DisposeAll()
+    {
+        foreach (CpuBackend backend in Made.Values)
+            backend.Dispose();
+        Made.Clear();
+    }
+}

@@ -1,0 +1,62 @@
+using Sequor.Layers;
+
+namespace Sequor.Tests.Support;
+
+/// <summary>Random values that are the same at every run.</summary>
+internal sealed class Draw(ulong seed)
+{
+    private Philox _random = new(seed, 12345);
+
+    /// <summary>Uniform values.</summary>
+    public float[] Uniform(long count, float from = -1f, float to = 1f)
+    {
+        float[] values = new float[count];
+        foreach (ref float value in values.AsSpan())
+            value = _random.NextFloat(from, to);
+        return values;
+    }
+
+    /// <summary>-1 or 1.</summary>
+    public double[] Signs(int count)
+    {
+        double[] values = new double[count];
+        foreach (ref double value in values.AsSpan())
+            value = (_random.NextBits() & 1) == 0 ? -1 : 1;
+        return values;
+    }
+
+    /// <summary>A whole number in [0, bound).</summary>
+    public int Next(int bound) => _random.Next(bound);
+
+    /// <summary>Values for a model's parameters at which all of its parts matter.</summary>
+    public Dictionary<string, float[]> Parameters(Layer model)
+    {
+        var values = new Dictionary<string, float[]>();
+        foreach ((string name, Parameter parameter) in model.NamedParameters())
+            values[name] = Parameter(parameter);
+        return values;
+    }
+
+    private float[] Parameter(Parameter parameter)
+    {
+        Shape shape = parameter.Shape;
+        float bound = shape.Rank == 2 ? 1.5f / MathF.Sqrt(shape.Columns) : 0.5f;
+        return parameter.Name switch
+        {
+            // Moduli of 0.2 to 0.9, phases of 0.1 to 4.5.
+            "nu_log" => Uniform(shape.Count, -2.5f, 0.5f),
+            "theta_log" => Uniform(shape.Count, -2f, 1.5f),
+            "gamma_log" => Uniform(shape.Count, -1f, 0.3f),
+            // Directions, whose length does not matter, with gains.
+            var name when name.EndsWith("weight_v", StringComparison.Ordinal) => Uniform(
+                shape.Count
+            ),
+            var name when name.EndsWith("weight_g", StringComparison.Ordinal) => Uniform(
+                shape.Count,
+                0.5f,
+                1.5f
+            ),
+            _ => Uniform(shape.Count, -bound, bound),
+        };
+    }
+}

@@ -1,0 +1,47 @@
+using Sequor.Layers;
+
+namespace Sequor.Tests.Support;
+
+/// <summary>Models of every kind, by name.</summary>
+internal static class Models
+{
+    public static readonly string[] RecurrentKinds = ["tanh", "relu", "lstm", "gru"];
+
+    /// <summary>Kinds of layers with parameters.</summary>
+    public static readonly string[] Kinds =
+    [
+        .. RecurrentKinds,
+        "lstm x2",
+        "tcn",
+        "tcn with skip",
+        "lru block",
+        "lru",
+        "layer norm",
+        "linear",
+    ];
+
+    /// <summary>A recurrent network.</summary>
+    public static Layer Recurrent(string kind, int inputs, int hidden, int layers = 1) =>
+        kind switch
+        {
+            "tanh" => new Rnn(inputs, hidden, layers),
+            "relu" => new Rnn(inputs, hidden, layers, relu: true),
+            "lstm" => new Lstm(inputs, hidden, layers),
+            "gru" => new Gru(inputs, hidden, layers),
+            _ => throw new ArgumentException(kind, nameof(kind)),
+        };
+
+    /// <summary>A small model with four channels out.</summary>
+    public static Layer Small(string kind) =>
+        kind switch
+        {
+            "lstm x2" => new Lstm(3, 4, 2),
+            "tcn" => new Tcn(4, [4, 4], 3),
+            "tcn with skip" => new Tcn(3, [5, 4], 2),
+            "lru block" => new LruBlock(4, 3),
+            "lru" => new Lru(3, 4, 5, 2),
+            "layer norm" => new LayerNorm(4),
+            "linear" => new Linear(3, 4),
+            _ => Recurrent(kind, 3, 4),
+        };
+}

@@ -1,0 +1,145 @@
+using Sequor.Layers;
+using Ref = Sequor.Reference;
+
+namespace Sequor.Tests.Support;
+
+/// <summary>Any model computed by the double-precision reference.</summary>
+/// <param name="model">What to compute; only its structure is read.</param>
+/// <param name="parameters">Values by the parameters' full names.</param>
+/// <param name="mask">Values of the dropout mask of a stream: number, probability, count. None drops nothing.</param>
+internal sealed class ReferenceModel(
+    Layer model,
+    IReadOnlyDictionary<string, double[]> parameters,
+    Func<int, float, int, double[]>? mask = null
+)
+{
+    private int _batch;
+    private int _streams;
+
+    /// <summary>The output for x [T, B, C].</summary>
+    public double[] Forward(double[] x, int time, int batch)
+    {
+        _batch = batch;
+        _streams = 0;
+        return Run(model, "", x, ref time);
+    }
+
+    private double[] Run(Layer layer, string path, double[] x, ref int time)
+    {
+        double[] P(string name) => parameters[path + name];
+        int rows = time * _batch;
+        switch (layer)
+        {
+            case Sequential sequence:
+                foreach ((string name, Layer child) in sequence.Children)
+                    x = Run(child, $"{path}{name}.", x, ref time);
+                return x;
+            case Recurrent recurrent:
+                return Ref
+                    .Recurrent.Forward(
+                        Enum.Parse<Ref.RecurrentKind>(recurrent.Kind.ToString()),
+                        [
+                            .. Enumerable
+                                .Range(0, recurrent.LayerCount)
+                                .Select(k => new Ref.RecurrentLayer(
+                                    k == 0 ? recurrent.InputSize : recurrent.HiddenSize,
+                                    recurrent.HiddenSize,
+                                    P($"weight_ih_l{k}"),
+                                    P($"weight_hh_l{k}"),
+                                    P($"bias_ih_l{k}"),
+                                    P($"bias_hh_l{k}")
+                                )),
+                        ],
+                        x,
+                        time,
+                        _batch
+                    )
+                    .Y;
+            case TcnBlock block:
+            {
+                bool skips = block.InputSize != block.OutputSize;
+                double[]? first = Mask(block.DropoutProbability, _batch * block.OutputSize);
+                double[]? second = Mask(block.DropoutProbability, _batch * block.OutputSize);
+                return Ref.Tcn.Block(
+                    new Ref.TcnLevel(
+                        block.InputSize,
+                        block.OutputSize,
+                        block.Kernel,
+                        P("conv1.weight_v"),
+                        P("conv1.weight_g"),
+                        P("conv1.bias"),
+                        P("conv2.weight_v"),
+                        P("conv2.weight_g"),
+                        P("conv2.bias"),
+                        skips ? P("downsample.weight") : null,
+                        skips ? P("downsample.bias") : null
+                    ),
+                    x,
+                    time,
+                    _batch,
+                    block.Dilation,
+                    first,
+                    second
+                );
+            }
+            case LruBlock block:
+            {
+                double[]? first = Mask(block.DropoutProbability, x.Length);
+                double[]? second = Mask(block.DropoutProbability, x.Length);
+                return Ref.LruBlock.Forward(
+                    new Ref.LruBlockParameters(
+                        P("norm.weight"),
+                        P("norm.bias"),
+                        new Ref.LruParameters(
+                            block.InputSize,
+                            block.StateSize,
+                            P("nu_log"),
+                            P("theta_log"),
+                            P("gamma_log"),
+                            P("B_re"),
+                            P("B_im"),
+                            P("C_re"),
+                            P("C_im"),
+                            P("D")
+                        ),
+                        P("out.weight"),
+                        P("out.bias")
+                    ),
+                    x,
+                    time,
+                    _batch,
+                    first,
+                    second
+                );
+            }
+            case Linear linear:
+                return Ref.Linear.Forward(
+                    x,
+                    P("weight"),
+                    P("bias"),
+                    rows,
+                    linear.InputSize,
+                    linear.OutputSize
+                );
+            case LayerNorm norm:
+                return Ref.LayerNorm.Forward(x, P("weight"), P("bias"), rows, norm.InputSize);
+            case Dropout dropout:
+                // Takes a stream of its own even where it drops nothing.
+                _streams += dropout.Probability == 0 ? 1 : 0;
+                return Ref.Dropout.Forward(x, Mask(dropout.Probability, x.Length));
+            case Last last:
+                x = Ref.Pooling.Last(x, time, _batch, last.InputSize);
+                time = 1;
+                return x;
+            case Mean mean:
+                x = Ref.Pooling.Mean(x, time, _batch, mean.InputSize);
+                time = 1;
+                return x;
+            default:
+                throw new NotSupportedException($"The reference has no {layer.GetType().Name}.");
+        }
+    }
+
+    private double[]? Mask(float probability, int count) =>
+        probability == 0 ? null : mask?.Invoke(_streams++, probability, count);
+}

@@ -1,0 +1,100 @@
+using Sequor.Layers;
+
+namespace Sequor.Tests.Support;
+
+/// <summary>A model of some architecture with all that a training step takes, large enough that threads share the work.</summary>
+internal sealed class TrainingRun : IDisposable
+{
+    public static readonly string[] Architectures =
+    [
+        "tanh",
+        "relu",
+        "lstm",
+        "gru",
+        "lstm of two layers",
+        "tcn",
+        "lru",
+        "pooled gru",
+        "averaged tcn",
+    ];
+
+    private const int Length = 40;
+    private const int Batch = 16;
+    private const int Inputs = 6;
+    private const int Outputs = 5;
+
+    private readonly Layer _model;
+    private readonly float[] _x = new Draw(21).Uniform(Length * Batch * Inputs);
+    private readonly float[] _targets;
+    private readonly float[] _mask;
+
+    public TrainingRun(string architecture, Backend backend, ulong seed = 5)
+    {
+        _model = Model(architecture);
+        Plan = _model.Plan(backend, Length, Batch, Mode.Training, seed: seed);
+        bool regression = architecture is "relu" or "lru";
+        Loss = regression ? new MeanSquaredError(Plan) : new SoftmaxCrossEntropy(Plan);
+        Optimizer = architecture switch
+        {
+            "tanh" or "relu" => new Sgd(Plan, 0.05f, 0.9f),
+            "gru" or "pooled gru" => new RmsProp(Plan, 0.002f),
+            _ => new Adam(Plan, 0.002f),
+        };
+        var draw = new Draw(22);
+        long rows = Plan.MaxOutput.Rows;
+        _targets = regression
+            ? draw.Uniform(Plan.MaxOutput.Count)
+            : [.. Enumerable.Range(0, (int)rows).Select(_ => (float)draw.Next(Outputs))];
+        _mask = regression ? [] : draw.Uniform(rows, 0, 1);
+    }
+
+    public Plan Plan { get; }
+    public Loss Loss { get; }
+    public Optimizer Optimizer { get; }
+
+    public void Step()
+    {
+        Plan.Forward(_x, Length, Batch);
+        Plan.Backward(Loss.Compute(_targets, _mask));
+        Optimizer.Step(1f);
+    }
+
+    private static Sequential Model(string architecture) =>
+        architecture switch
+        {
+            "tanh" => new Sequential(new Rnn(Inputs, 40), new Linear(40, Outputs)),
+            "relu" => new Sequential(new Rnn(Inputs, 40, relu: true), new Linear(40, Outputs)),
+            "lstm" => new Sequential(new Lstm(Inputs, 40), new Linear(40, Outputs)),
+            "gru" => new Sequential(
+                new Gru(Inputs, 40),
+                new LayerNorm(40),
+                new Linear(40, Outputs)
+            ),
+            "lstm of two layers" => new Sequential(
+                new Lstm(Inputs, 24, 2),
+                new Dropout(24, 0.2f),
+                new Linear(24, Outputs)
+            ),
+            "tcn" => new Sequential(new Tcn(Inputs, [40, 40], 3, 0.1f), new Linear(40, Outputs)),
+            "lru" => new Sequential(new Lru(Inputs, 40, 33, 2, 0.1f), new Linear(40, Outputs)),
+            "pooled gru" => new Sequential(
+                new Gru(Inputs, 40),
+                new Last(40),
+                new Linear(40, Outputs)
+            ),
+            "averaged tcn" => new Sequential(
+                new Tcn(Inputs, [40], 3),
+                new Mean(40),
+                new Linear(40, Outputs)
+            ),
+            _ => throw new ArgumentException(architecture, nameof(architecture)),
+        };
+
+    public void Dispose()
+    {
+        Optimizer.Dispose();
+        Loss.Dispose();
+        Plan.Dispose();
+        _model.Dispose();
+    }
+}

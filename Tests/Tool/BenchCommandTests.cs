@@ -1,0 +1,140 @@
+using System.Text.Json;
+using NUnit.Framework;
+using Sequor.Tests.Training;
+
+namespace Sequor.Tests.Tool;
+
+[TestFixture]
+public sealed class BenchCommandTests : FolderTest
+{
+    private static readonly string[] Categories =
+    [
+        "parameters",
+        "gradients",
+        "optimizer",
+        "activations",
+        "workspace",
+        "io",
+    ];
+
+    [Test]
+    public void Bench_writes_a_table_and_all_that_the_schema_asks_for()
+    {
+        string json = PathOf("bench.json");
+        File.WriteAllText(json, "old");
+        ProgramResult result = Program.Run([
+            "bench",
+            .. "--length 40 --batch 4 --params 20000 --steps 4 --warmup 1 --threads 2".Split(' '),
+            "--json",
+            json,
+        ]);
+        result.RequireSuccess();
+        Assert.That(Names(), Is.EqualTo(new[] { "bench.json" }));
+        Assert.That(result.Output, Does.Contain("One training step").And.Contain("Memory"));
+        Assert.That(result.Output, Does.Contain("The TCN can look back 3571 steps"));
+
+        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(json));
+        JsonElement report = document.RootElement;
+        Assert.That(report.GetProperty("schema").GetString(), Is.EqualTo("sequor.bench/1"));
+        Assert.That(report.GetProperty("threads").GetInt32(), Is.EqualTo(2));
+        Assert.That(report.GetProperty("machine").GetProperty("cores").GetInt32(), Is.Positive);
+        JsonElement[] results = [.. report.GetProperty("results").EnumerateArray()];
+        Assert.That(
+            results.Select(r => r.GetProperty("arch").GetString()),
+            Is.EqualTo(new[] { "rnn", "lstm", "gru", "tcn", "lru" })
+        );
+        foreach (JsonElement r in results)
+        {
+            Assert.That(result.Output, Does.Contain($"\n{r.GetProperty("arch").GetString(), -4}"));
+            RequireSane(r);
+        }
+    }
+
+    private static void RequireSane(JsonElement r)
+    {
+        Assert.That(r.GetProperty("device").GetString(), Is.EqualTo("cpu"));
+        Assert.That(r.GetProperty("length").GetInt32(), Is.EqualTo(40));
+        Assert.That(r.GetProperty("batch").GetInt32(), Is.EqualTo(4));
+        Assert.That(r.GetProperty("hidden").GetInt32(), Is.Positive);
+        Assert.That(r.GetProperty("layers").GetInt32(), Is.Positive);
+        Assert.That(r.GetProperty("parameters").GetInt64(), Is.InRange(19_000, 21_000));
+
+        double[] samples =
+        [
+            .. r.GetProperty("samples_ms").EnumerateArray().Select(s => s.GetDouble()),
+        ];
+        Assert.That(samples, Has.Length.EqualTo(4).And.All.Positive);
+        JsonElement step = r.GetProperty("step_ms");
+        double median = step.GetProperty("median").GetDouble();
+        Assert.That(step.GetProperty("p05").GetDouble(), Is.InRange(samples.Min(), median));
+        Assert.That(step.GetProperty("p95").GetDouble(), Is.InRange(median, samples.Max()));
+        foreach (string part in (string[])["forward_ms", "backward_ms", "optimizer_ms"])
+            Assert.That(r.GetProperty(part).GetDouble(), Is.Positive.And.LessThan(samples.Max()));
+        Assert.That(
+            r.GetProperty("tokens_per_s").GetDouble(),
+            Is.EqualTo(40 * 4 / (median / 1000)).Within(1).Percent
+        );
+
+        long peak = r.GetProperty("peak_bytes").GetInt64();
+        JsonElement memory = r.GetProperty("memory_bytes");
+        Assert.That(Categories.Sum(c => memory.GetProperty(c).GetInt64()), Is.EqualTo(peak));
+        Assert.That(Categories.Select(c => memory.GetProperty(c).GetInt64()), Is.All.Positive);
+        Assert.That(r.GetProperty("floor_bytes").GetInt64(), Is.InRange(1, peak));
+        Assert.That(r.GetProperty("allocations_per_step").GetDouble(), Is.Zero);
+    }
+
+    [Test]
+    public void Bench_measures_what_it_is_asked_for()
+    {
+        string json = PathOf("bench.json");
+        Program
+            .Run([
+                "bench",
+                .. "--arch lru,gru --task copy --length 10 --batch 2 --hidden 6".Split(' '),
+                .. "--layers 2 --steps 2 --warmup 0 --threads 1 --seed 5 --device cpu".Split(' '),
+                "--json",
+                json,
+            ])
+            .RequireSuccess();
+        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(json));
+        JsonElement[] results = [.. document.RootElement.GetProperty("results").EnumerateArray()];
+        Assert.That(
+            results.Select(r => r.GetProperty("arch").GetString()),
+            Is.EqualTo(new[] { "lru", "gru" })
+        );
+        foreach (JsonElement r in results)
+        {
+            Assert.That(r.GetProperty("hidden").GetInt32(), Is.EqualTo(6));
+            Assert.That(r.GetProperty("layers").GetInt32(), Is.EqualTo(2));
+            Assert.That(r.GetProperty("length").GetInt32(), Is.EqualTo(10));
+            Assert.That(r.GetProperty("sequence_length").GetInt32(), Is.EqualTo(30));
+            Assert.That(r.GetProperty("samples_ms").GetArrayLength(), Is.EqualTo(2));
+        }
+        Assert.That(document.RootElement.GetProperty("task").GetString(), Is.EqualTo("copy"));
+        Assert.That(document.RootElement.GetProperty("seed").GetInt32(), Is.EqualTo(5));
+    }
+
+    [Test]
+    public void Doctor_tells_what_there_is()
+    {
+        string json = PathOf("doctor.json");
+        ProgramResult result = Program.Run("doctor", "--json", json);
+        result.RequireSuccess();
+        Assert.That(result.Output, Does.Contain("cores").And.Contain("cuda"));
+        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(json));
+        JsonElement report = document.RootElement;
+        Assert.That(report.GetProperty("schema").GetString(), Is.EqualTo("sequor.doctor/1"));
+        Assert.That(
+            report.GetProperty("machine").GetProperty("memory_bytes").GetInt64(),
+            Is.Positive
+        );
+        Assert.That(
+            report.GetProperty("machine").GetProperty("vector_bits").GetInt32(),
+            Is.AnyOf(128, 256, 512)
+        );
+        JsonElement cuda = report.GetProperty("cuda");
+        Assert.That(cuda.GetProperty("available").GetBoolean(), Is.False);
+        Assert.That(cuda.GetProperty("reason").GetString(), Is.Not.Empty);
+        Assert.That(report.GetProperty("libraries").GetArrayLength(), Is.Zero);
+    }
+}

@@ -1,0 +1,111 @@
+using System.Diagnostics;
+using System.Globalization;
+using NUnit.Framework;
+
+namespace Sequor.Tests.Tool;
+
+/// <summary>The built sequor program, run as people run it.</summary>
+internal static class Program
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
+    private static string Executable
+    {
+        get
+        {
+            // artifacts/bin/Sequor.Tests/release/ and artifacts/bin/Sequor.Tool/release/
+            var tests = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd('/', '\\'));
+            return Path.Combine(
+                tests.Parent!.Parent!.FullName,
+                "Sequor.Tool",
+                tests.Name,
+                OperatingSystem.IsWindows() ? "sequor.exe" : "sequor"
+            );
+        }
+    }
+
+    /// <summary>Runs it to its end.</summary>
+    public static ProgramResult Run(params string[] arguments)
+    {
+        using RunningProgram program = Start(arguments);
+        return program.WaitForEnd();
+    }
+
+    /// <summary>Starts it.</summary>
+    public static RunningProgram Start(params string[] arguments)
+    {
+        Assert.That(Executable, Does.Exist, "the tool must be built before its tests");
+        var start = new ProcessStartInfo(Executable, arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+        };
+        start.Environment.Remove("SEQUOR_DEBUG");
+        return new RunningProgram(Process.Start(start)!);
+    }
+
+    internal sealed class RunningProgram : IDisposable
+    {
+        private readonly Process _process;
+        private readonly Task<string> _output;
+        private readonly Task<string> _error;
+
+        public RunningProgram(Process process)
+        {
+            _process = process;
+            _output = process.StandardOutput.ReadToEndAsync();
+            _error = process.StandardError.ReadToEndAsync();
+        }
+
+        public bool HasEnded => _process.HasExited;
+
+        /// <summary>Sends a signal, by its short name.</summary>
+        public void Signal(string name)
+        {
+            string id = _process.Id.ToString(CultureInfo.InvariantCulture);
+            using Process kill = Process.Start("kill", ["-s", name, id]);
+            kill.WaitForExit();
+        }
+
+        public ProgramResult WaitForEnd()
+        {
+            if (!_process.WaitForExit(Patience))
+            {
+                _process.Kill();
+                Assert.Fail("the program did not end in time");
+            }
+            return new ProgramResult(_process.ExitCode, _output.Result, _error.Result);
+        }
+
+        public void Dispose()
+        {
+            if (!_process.HasExited)
+                _process.Kill();
+            _process.Dispose();
+        }
+    }
+}
+
+/// <summary>What a run of the program left.</summary>
+internal sealed record ProgramResult(int ExitCode, string Output, string Error)
+{
+    /// <summary>Fails unless the run failed with a code and one or two lines that hold all of the given words.</summary>
+    public void RequireFailure(int code, params string[] words)
+    {
+        Assert.That(ExitCode, Is.EqualTo(code), Error);
+        string[] lines = Error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.That(lines, Has.Length.InRange(1, 2));
+        Assert.That(Error, Does.Not.Contain("   at ").And.Not.Contain("Exception"));
+        foreach (string word in words)
+            Assert.That(Error, Does.Contain(word));
+    }
+
+    /// <summary>Fails unless the run went well and wrote nothing but plain text.</summary>
+    public void RequireSuccess()
+    {
+        Assert.That(ExitCode, Is.Zero, Error);
+        Assert.That(Error, Is.Empty);
+        Assert.That(Output, Does.Not.Contain('\u001b').And.Not.Contain('\r'));
+    }
+}

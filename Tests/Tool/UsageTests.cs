@@ -1,0 +1,108 @@
+using NUnit.Framework;
+
+namespace Sequor.Tests.Tool;
+
+[TestFixture]
+public sealed class UsageTests
+{
+    private static IEnumerable<TestCaseData> WrongUsage()
+    {
+        yield return Case("", "no command", "bench", "train", "doctor");
+        yield return Case("benhc", "'benhc'", "did you mean 'bench'", "train");
+        yield return Case("--versoin", "'--versoin'", "did you mean '--version'");
+        yield return Case("bench --lenght 5", "'--lenght'", "did you mean '--length'", "--batch");
+        yield return Case("doctor --steps 5", "'--steps'", "--json");
+        yield return Case("bench extra", "'extra'");
+        yield return Case("bench --length", "--length needs a value");
+        yield return Case("bench --length 5 --length 6", "--length", "more than once");
+        yield return Case("bench --arch lsmt", "'lsmt'", "rnn, lstm, gru, tcn, lru");
+        yield return Case("bench --arch lstm,", "'lstm,'", "rnn, lstm");
+        yield return Case("bench --arch lstm --arch gru", "--arch", "more than once");
+        yield return Case("bench --task sorting", "'sorting'", "adding, copy");
+        yield return Case("bench --length 0", "--length", "from 1 to", "'0'");
+        yield return Case("bench --length -5", "--length", "'-5'");
+        yield return Case("bench --length 1", "--length", "at least 2", "adding");
+        yield return Case("bench --length 1e3", "--length", "'1e3'");
+        yield return Case("bench --length 99999999999999999999", "--length", "from 1 to");
+        yield return Case("bench --batch 0", "--batch", "from 1 to");
+        yield return Case("bench --batch NaN", "--batch", "'NaN'");
+        yield return Case("bench --params 0", "--params", "from 1 to");
+        yield return Case("bench --params 30", "no width comes within 5% of 30", "width");
+        yield return Case("bench --params 50 --hidden 3", "--hidden", "--params");
+        yield return Case("bench --layers 0", "--layers", "from 1 to");
+        yield return Case("bench --arch tcn --layers 30", "--layers", "1 to 24", "tcn", "30");
+        yield return Case("bench --hidden -1", "--hidden", "'-1'");
+        yield return Case("bench --threads 0", "--threads", "from 1 to");
+        yield return Case("bench --threads 5000", "--threads", "1024");
+        yield return Case("bench --steps 0", "--steps", "from 1 to");
+        yield return Case("bench --warmup -1", "--warmup", "from 0 to");
+        yield return Case("bench --seed -1", "--seed", "from 0 to");
+        yield return Case("bench --device gpu", "'gpu'", "auto, cpu, cuda or cuda:N");
+        yield return Case("bench --device cuda:x", "'cuda:x'", "cuda:N");
+        yield return Case("train", "--arch is needed", "rnn, lstm, gru, tcn, lru");
+        yield return Case("train --arch rnn,lstm", "'rnn,lstm'", "one of");
+        yield return Case("train --arch rnn --lr nan", "--lr", "finite", "'nan'");
+        yield return Case("train --arch rnn --lr inf", "--lr", "finite", "'inf'");
+        yield return Case("train --arch rnn --lr 1e99", "--lr", "finite");
+        yield return Case("train --arch rnn --lr -1", "--lr", "above 0");
+        yield return Case("train --arch rnn --clip 0", "--clip", "above 0", "none");
+        yield return Case("train --arch rnn --optimizer adamw", "'adamw'", "adam, rmsprop, sgd");
+        yield return Case("train --arch rnn --steps 0", "--steps", "from 1 to");
+        yield return Case("train --arch rnn --eval-every 0", "--eval-every", "from 1 to");
+        yield return Case("train --arch rnn --checkpoint-every 9", "--checkpoint FILE");
+        yield return Case("train --arch rnn --checkpoint /dev/null", "/dev/null", "--checkpoint");
+    }
+
+    private static TestCaseData Case(string arguments, params string[] words) =>
+        new TestCaseData(arguments, words).SetArgDisplayNames(arguments);
+
+    [TestCaseSource(nameof(WrongUsage))]
+    public void Wrong_usage_is_told_in_a_line(string arguments, string[] words)
+    {
+        ProgramResult result = Program.Run(
+            arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries)
+        );
+        result.RequireFailure(2, words);
+        Assert.That(result.Output, Is.Empty);
+    }
+
+    private static IEnumerable<TestCaseData> Impossible()
+    {
+        yield return Case("bench --device cuda", "cuda", "not available");
+        yield return Case("train --arch rnn --device cuda:1", "cuda:1", "not available");
+        yield return Case("bench --length 1000000 --batch 100000", "GiB");
+        yield return Case("train --arch lstm --hidden 1000000", "lstm", "GiB");
+        yield return Case("bench --json no/such/folder/x.json", "--json", "no folder");
+        yield return Case("bench --json .", "--json", "it is a folder");
+        yield return Case("doctor --json .", "--json", "it is a folder");
+        yield return Case("train --arch rnn --checkpoint no/such/folder/x", "--checkpoint");
+        yield return Case("train --resume no-such-file", "--resume", "no-such-file");
+    }
+
+    [TestCaseSource(nameof(Impossible))]
+    public void What_cannot_be_done_is_told_in_a_line(string arguments, string[] words)
+    {
+        ProgramResult result = Program.Run(arguments.Split(' '));
+        result.RequireFailure(1, words);
+        Assert.That(result.Output, Is.Empty, "it is found before the work begins");
+    }
+
+    [Test]
+    public void The_version_is_a_number()
+    {
+        ProgramResult result = Program.Run("--version");
+        result.RequireSuccess();
+        Assert.That(result.Output.Trim(), Does.Match(@"^\d+\.\d+\.\d+$"));
+    }
+
+    [Test]
+    public void Help_names_every_option()
+    {
+        ProgramResult result = Program.Run("train", "--help");
+        result.RequireSuccess();
+        Assert.That(
+            result.Output,
+            Does.Contain("--arch").And.Contain("--resume").And.Contain("--checkpoint-every")
+        );
+    }
+}
