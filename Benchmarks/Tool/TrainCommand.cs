@@ -54,7 +54,7 @@ internal static class TrainCommand
                     Save(trainer, job, ref savedAt);
                 if (trainer.Step % job.EvaluateEvery == 0 && trainer.Step < job.Steps)
                 {
-                    double value = trainer.Evaluate();
+                    double value = Evaluate(trainer, job, savedAt);
                     heldOut.Add([trainer.Step, value]);
                     progress.Clear();
                     view.Evaluated(trainer.Step, value);
@@ -64,41 +64,59 @@ internal static class TrainCommand
         bool interrupted = trainer.Step < job.Steps;
         if (job.Checkpoint is not null && savedAt != trainer.Step)
             Save(trainer, job, ref savedAt);
-        double? final = interrupted ? null : trainer.Evaluate();
+        double? final = interrupted ? null : Evaluate(trainer, job, savedAt);
         if (final is { } last)
             heldOut.Add([trainer.Step, last]);
         view.End(trainer.Step, final, clock.Elapsed);
-        job.Json?.Write(
-            ReportWriter.ToUtf8(
-                new TrainReport
-                {
-                    Machine = machine,
-                    Device = job.Backend.Info.Device,
-                    Threads = job.Backend.Info.Threads,
-                    Task = job.Setup.Task,
-                    Arch = job.Setup.Arch,
-                    Length = job.Setup.Length,
-                    Batch = job.Setup.Batch,
-                    Hidden = job.Setup.Hidden,
-                    Layers = job.Setup.Layers,
-                    Parameters = workload.Parameters,
-                    Optimizer = job.Setup.Optimizer,
-                    Lr = job.Setup.Lr,
-                    Clip = float.IsFinite(job.Setup.Clip) ? job.Setup.Clip : null,
-                    Steps = trainer.Step,
-                    StepsAsked = job.Steps,
-                    ResumedAt = resumedAt,
-                    Seed = job.Setup.Seed,
-                    Metric = workload.Task.Metric,
-                    TrainLoss = losses.ToArrays(),
-                    HeldOut = heldOut,
-                    Final = final,
-                    Interrupted = interrupted,
-                    Seconds = Math.Round(clock.Elapsed.TotalSeconds, 3),
-                }
-            )
-        );
+        if (job.Json is { } json)
+        {
+            TrainReport report = Describe(job, workload, machine) with
+            {
+                Steps = trainer.Step,
+                ResumedAt = resumedAt,
+                TrainLoss = losses.ToArrays(),
+                HeldOut = heldOut,
+                Final = final,
+                Interrupted = interrupted,
+                Seconds = Math.Round(clock.Elapsed.TotalSeconds, 3),
+            };
+            json.Write(ReportWriter.ToUtf8(report));
+        }
         return interrupted ? stop.Code : ExitCode.Success;
+    }
+
+    // What is known before the first step.
+    private static TrainReport Describe(TrainJob job, Workload workload, Machine machine) =>
+        new()
+        {
+            Machine = machine,
+            Device = job.Backend.Info.Device,
+            Threads = job.Backend.Info.Threads,
+            Task = job.Setup.Task,
+            Arch = job.Setup.Arch,
+            Length = job.Setup.Length,
+            Batch = job.Setup.Batch,
+            Hidden = job.Setup.Hidden,
+            Layers = job.Setup.Layers,
+            Parameters = workload.Parameters,
+            Optimizer = job.Setup.Optimizer,
+            Lr = job.Setup.Lr,
+            Clip = float.IsFinite(job.Setup.Clip) ? job.Setup.Clip : null,
+            StepsAsked = job.Steps,
+            Seed = job.Setup.Seed,
+            Metric = workload.Task.Metric,
+        };
+
+    private static double Evaluate(Trainer trainer, TrainJob job, long savedAt)
+    {
+        double value = trainer.Evaluate();
+        return double.IsFinite(value)
+            ? value
+            : throw Diverged(
+                $"after step {trainer.Step} the loss on the held-out set is {value}",
+                job,
+                savedAt
+            );
     }
 
     private static void Load(Trainer trainer, string path)

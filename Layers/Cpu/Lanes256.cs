@@ -16,23 +16,29 @@ internal readonly unsafe struct Lanes256 : ILanes<Vector256<float>>
 
     public static void Store(float* p, Vector256<float> value) => value.Store(p);
 
-    public static Vector256<float> LoadPartial(float* p, int count)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> LoadPartial(float* p, int count) =>
+        Avx.IsSupported ? Avx.MaskLoad(p, First(count)) : LoadEach(p, count);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StorePartial(float* p, Vector256<float> value, int count)
     {
         if (Avx.IsSupported)
-            return Avx.MaskLoad(p, First(count));
+            Avx.MaskStore(p, First(count), value);
+        else
+            StoreEach(p, value, count);
+    }
+
+    private static Vector256<float> LoadEach(float* p, int count)
+    {
         float* lanes = stackalloc float[8];
         for (int i = 0; i < 8; i++)
             lanes[i] = i < count ? p[i] : 0f;
         return Vector256.Load(lanes);
     }
 
-    public static void StorePartial(float* p, Vector256<float> value, int count)
+    private static void StoreEach(float* p, Vector256<float> value, int count)
     {
-        if (Avx.IsSupported)
-        {
-            Avx.MaskStore(p, First(count), value);
-            return;
-        }
         for (int i = 0; i < count; i++)
             p[i] = value[i];
     }

@@ -16,23 +16,31 @@ internal readonly unsafe struct Lanes512 : ILanes<Vector512<float>>
 
     public static void Store(float* p, Vector512<float> value) => value.Store(p);
 
-    public static Vector512<float> LoadPartial(float* p, int count)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> LoadPartial(float* p, int count) =>
+        Avx512F.IsSupported
+            ? Avx512F.MaskLoad(p, First(count), Vector512<float>.Zero)
+            : LoadEach(p, count);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StorePartial(float* p, Vector512<float> value, int count)
     {
         if (Avx512F.IsSupported)
-            return Avx512F.MaskLoad(p, First(count), Vector512<float>.Zero);
+            Avx512F.MaskStore(p, First(count), value);
+        else
+            StoreEach(p, value, count);
+    }
+
+    private static Vector512<float> LoadEach(float* p, int count)
+    {
         float* lanes = stackalloc float[16];
         for (int i = 0; i < 16; i++)
             lanes[i] = i < count ? p[i] : 0f;
         return Vector512.Load(lanes);
     }
 
-    public static void StorePartial(float* p, Vector512<float> value, int count)
+    private static void StoreEach(float* p, Vector512<float> value, int count)
     {
-        if (Avx512F.IsSupported)
-        {
-            Avx512F.MaskStore(p, First(count), value);
-            return;
-        }
         for (int i = 0; i < count; i++)
             p[i] = value[i];
     }

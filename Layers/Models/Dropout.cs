@@ -35,13 +35,13 @@ public sealed class Dropout(int size, float probability) : Layer
         public DropoutPlan(Dropout layer, PlanBuilder builder, Shape input)
         {
             _random = builder.Random!;
-            _flow = builder.Flow;
+            _flow = builder.Gradients;
             _probability = layer.Probability;
             _stream = builder.NextStream();
             if (!builder.Training || _probability == 0)
                 return;
             _output = builder.Output(input);
-            builder.RequireFlow(input.Count);
+            builder.Flow(FlowUse.Whole, input.Count);
         }
 
         public override Tensor Forward(Tensor x)

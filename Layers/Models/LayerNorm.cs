@@ -63,7 +63,7 @@ public sealed class LayerNorm : Layer
         public LayerNormPlan(LayerNorm layer, PlanBuilder builder, Shape input)
         {
             _backend = builder.Backend;
-            _flow = builder.Flow;
+            _flow = builder.Gradients;
             _operation = _backend.PlanLayerNorm(layer.Describe(input));
             _output = builder.Output(input);
             _statistics = builder.Keep(new Shape(input.First, input[1], 2));
@@ -72,8 +72,10 @@ public sealed class LayerNorm : Layer
             _bias = builder.Value(layer.Bias);
             _weightGradient = builder.Gradient(layer.Weight);
             _biasGradient = builder.Gradient(layer.Bias);
-            if (builder.Training)
-                builder.RequireFlow(input.Count);
+            if (!builder.Training)
+                return;
+            builder.Flow(FlowUse.Move, input.Count);
+            builder.Flow(FlowUse.Whole, input.Count);
         }
 
         public override Tensor Forward(Tensor x)

@@ -56,6 +56,7 @@ internal sealed class PlanBuilder(
     private readonly List<(Slot Slot, MemoryCategory Category)> _kept = [];
     private readonly List<(Slot Slot, long Offset)> _states = [];
     private readonly List<Storage> _storages = [];
+    private readonly List<(FlowUse Use, long Count)> _uses = [];
     private readonly long[] _flowCounts = new long[2];
     private long _workspaceCount;
     private long _stateCount;
@@ -158,11 +159,31 @@ internal sealed class PlanBuilder(
 
     public Slot Scratch(long count) => Scratch(Shape.Block(count));
 
-    /// <summary>Makes sure that each of the two places where gradients travel holds this many floats.</summary>
-    public void RequireFlow(long count)
+    /// <summary>
+    /// Says how the gradient passes backwards through the layer being planned, and how many floats of it. To be called in the
+    /// order opposite to what the layer does backwards, as layers are planned from the input on.
+    /// </summary>
+    public void Flow(FlowUse use, long count = 0) => _uses.Add((use, count));
+
+    // Follows the gradient from the output on, as the layers will, and sizes the two places by what comes to lie in them.
+    private void SizeFlow()
     {
-        _flowCounts[0] = Math.Max(_flowCounts[0], count);
-        _flowCounts[1] = Math.Max(_flowCounts[1], count);
+        int place = -1;
+        bool known = true;
+        for (int i = _uses.Count - 1; i >= 0; i--)
+        {
+            (FlowUse use, long count) = _uses[i];
+            int other = place == 0 ? 1 : 0;
+            bool stays = use == FlowUse.Whole && place >= 0;
+            int used = stays ? place : other;
+            _flowCounts[used] = Math.Max(_flowCounts[used], count);
+            if (!known)
+                _flowCounts[1 - used] = Math.Max(_flowCounts[1 - used], count);
+            if (use == FlowUse.LastSteps)
+                known = false;
+            else if (use != FlowUse.Aside)
+                place = used;
+        }
     }
 
     /// <summary>Allocates what was asked for. Returns the storages, which the plan owns from then on.</summary>
@@ -180,13 +201,14 @@ internal sealed class PlanBuilder(
         Storage workspace = Take(Math.Max(_workspaceCount, 1), MemoryCategory.Workspace);
         foreach ((Slot slot, long offset) in _scratches)
             slot.Place(workspace, offset);
+        SizeFlow();
         var flows = new Storage[2];
         for (int i = 0; i < 2; i++)
             flows[i] = Take(Math.Max(_flowCounts[i], 1), MemoryCategory.Workspace);
         foreach ((Slot slot, int place) in _flows)
             slot.Place(flows[place], 0);
-        Flow.Place(flows[0], flows[1]);
-        return (_storages, Flow);
+        Gradients.Place(flows[0], flows[1]);
+        return (_storages, Gradients);
     }
 
     /// <summary>Frees what was allocated, when building failed.</summary>
@@ -201,7 +223,7 @@ internal sealed class PlanBuilder(
     public Tensor AllStates { get; private set; }
 
     /// <summary>Where gradients travel; usable once the plan is built.</summary>
-    public GradientFlow Flow { get; } = new();
+    public GradientFlow Gradients { get; } = new();
 
     private Storage Take(long count, MemoryCategory category)
     {
@@ -209,6 +231,24 @@ internal sealed class PlanBuilder(
         _storages.Add(storage);
         return storage;
     }
+}
+
+/// <summary>What a layer does with the place that the gradient lies in.</summary>
+internal enum FlowUse
+{
+    /// <summary>Writes dx to the other place: <see cref="GradientFlow.Other"/>.</summary>
+    Move,
+
+    /// <summary>Asks for all steps: <see cref="GradientFlow.Whole"/>. Where they are there already, stays.</summary>
+    Whole,
+
+    /// <summary>Uses the other place as scratch and stays.</summary>
+    Aside,
+
+    /// <summary>
+    /// Passes the gradient of the last steps on as it is: where it comes to lie then depends on the lengths of the batch.
+    /// </summary>
+    LastSteps,
 }
 
 /// <summary>Two places that gradients between layers move to and fro in.</summary>
@@ -227,6 +267,12 @@ internal sealed class GradientFlow
     public Tensor Other(Tensor dy, Shape shape)
     {
         Storage other = ReferenceEquals(dy.Storage, _first) ? _second! : _first!;
+        if (other.Count < shape.Count)
+        {
+            throw new InvalidOperationException(
+                $"A gradient of {shape} was not announced to the plan, which has room for {other.Count} values."
+            );
+        }
         return new Tensor(other, 0, shape);
     }
 

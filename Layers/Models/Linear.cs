@@ -54,7 +54,7 @@ public sealed class Linear : Layer
         public LinearPlan(Linear layer, PlanBuilder builder, Shape input, Shape output)
         {
             _backend = builder.Backend;
-            _flow = builder.Flow;
+            _flow = builder.Gradients;
             _output = builder.Output(output);
             _weight = builder.Value(layer._weight);
             _bias = builder.Value(layer._bias);
@@ -62,7 +62,7 @@ public sealed class Linear : Layer
             _biasGradient = builder.Gradient(layer._bias);
             _inputGradient = builder.InputGradient;
             if (builder.Training && _inputGradient)
-                builder.RequireFlow(input.Count);
+                builder.Flow(FlowUse.Move, input.Count);
         }
 
         public override Tensor Forward(Tensor x)

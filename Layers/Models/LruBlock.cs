@@ -148,7 +148,7 @@ public sealed class LruBlock : Layer
         public BlockPlan(LruBlock layer, PlanBuilder builder, Shape input)
         {
             _backend = builder.Backend;
-            _flow = builder.Flow;
+            _flow = builder.Gradients;
             int n = layer.StateSize;
             int d = layer.InputSize;
             (int steps, int batch) = (input.First, input[1]);
@@ -185,7 +185,7 @@ public sealed class LruBlock : Layer
             _lambdaGradient = builder.Scratch(new Shape(n, 2));
             _bGradient = builder.Scratch(new Shape(2 * n, d));
             _cGradient = builder.Scratch(new Shape(d, 2 * n));
-            builder.RequireFlow(input.Count);
+            builder.Flow(FlowUse.Whole, input.Count);
             if (layer.DropoutProbability == 0)
                 return;
             _random = builder.Random;

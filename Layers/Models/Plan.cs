@@ -61,7 +61,7 @@ public sealed class Plan : IDisposable
             _input = builder.Kept(input, MemoryCategory.InputOutput);
             _inputGradient = inputGradient && mode == Mode.Training;
             if (_inputGradient)
-                builder.RequireFlow(input.Count);
+                builder.Flow(FlowUse.Whole, input.Count);
             root = model.CreatePlan(builder, input, out Shape output);
             MaxOutput = output;
             Gradients = builder.AllGradients;

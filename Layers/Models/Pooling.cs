@@ -29,13 +29,12 @@ public sealed class Last(int size) : Layer
         public LastPlan(PlanBuilder builder, Shape input, Shape output)
         {
             _backend = builder.Backend;
-            _flow = builder.Flow;
+            _flow = builder.Gradients;
             _lengths = builder.Lengths;
-            if (!builder.VariableLengths)
-                return;
-            _output = builder.Output(output);
+            if (builder.VariableLengths)
+                _output = builder.Output(output);
             if (builder.Training)
-                builder.RequireFlow(input.Count);
+                builder.Flow(FlowUse.LastSteps, _output is null ? 0 : input.Count);
         }
 
         public override Tensor Forward(Tensor x)
@@ -93,12 +92,12 @@ public sealed class Mean(int size) : Layer
         public MeanPlan(PlanBuilder builder, Shape input, Shape output)
         {
             _backend = builder.Backend;
-            _flow = builder.Flow;
+            _flow = builder.Gradients;
             _lengths = builder.Lengths;
             _output = builder.Output(output);
             _inputGradient = builder.InputGradient;
             if (builder.Training && _inputGradient)
-                builder.RequireFlow(input.Count);
+                builder.Flow(FlowUse.Move, input.Count);
         }
 
         public override Tensor Forward(Tensor x)

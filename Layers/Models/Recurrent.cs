@@ -41,10 +41,10 @@ public abstract class Recurrent : Layer
             RequirePositive(hiddenSize)
         )
         {
-            Layers = RequirePositive(options.Layers),
+            Layers = RequirePositive(options.Layers, "layers"),
             Bidirectional = options.Bidirectional,
             Bias = options.Bias,
-            Dropout = RequireProbability(options.Dropout),
+            Dropout = RequireProbability(options.Dropout, "dropout"),
         };
         Parameter.Initializer initializer = Parameter.Uniform(1 / Math.Sqrt(hiddenSize));
         Parameters =
@@ -134,7 +134,7 @@ public abstract class Recurrent : Layer
             }
             _inputGradient = builder.InputGradient;
             _operation = backend.PlanRecurrent(descriptor);
-            _flow = builder.Flow;
+            _flow = builder.Gradients;
             _output = builder.Output(output);
             _reserve = builder.Keep(Shape.Block(_operation.ReserveCount));
             _workspace = builder.Workspace(_operation.WorkspaceCount);
@@ -145,7 +145,7 @@ public abstract class Recurrent : Layer
                 return;
             _gradients = Block(builder.Gradient(first), block);
             if (_inputGradient)
-                builder.RequireFlow(input.Count);
+                builder.Flow(FlowUse.Move, input.Count);
         }
 
         // The first parameter's place is the block's.

@@ -219,7 +219,7 @@ public sealed class TcnBlock : Layer
         {
             _layer = layer;
             _backend = builder.Backend;
-            _flow = builder.Flow;
+            _flow = builder.Gradients;
             _inputGradient = builder.InputGradient;
             _inner = builder.Keep(output);
             _output = builder.Output(output);
@@ -244,7 +244,10 @@ public sealed class TcnBlock : Layer
             _weightGradient = builder.Scratch(
                 Math.Max(layer._first.V.Shape.Count, layer._second.V.Shape.Count)
             );
-            builder.RequireFlow(Math.Max(input.Count, output.Count));
+            if (layer._skipWeight is not null && _inputGradient)
+                builder.Flow(FlowUse.Move, input.Count);
+            builder.Flow(FlowUse.Aside, output.Count);
+            builder.Flow(FlowUse.Whole, output.Count);
             if (layer.DropoutProbability == 0)
                 return;
             _random = builder.Random;

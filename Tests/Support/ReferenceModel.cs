@@ -40,7 +40,7 @@ internal sealed class ReferenceModel(
                         Enum.Parse<Ref.RecurrentKind>(recurrent.Kind.ToString()),
                         [
                             .. Enumerable
-                                .Range(0, recurrent.LayerCount)
+                                .Range(0, recurrent.Options.Layers)
                                 .Select(k => new Ref.RecurrentLayer(
                                     k == 0 ? recurrent.InputSize : recurrent.HiddenSize,
                                     recurrent.HiddenSize,

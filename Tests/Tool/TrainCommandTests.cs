@@ -167,6 +167,23 @@ public sealed class TrainCommandTests : FolderTest
     }
 
     [Test]
+    public void A_model_that_the_last_update_broke_is_not_saved()
+    {
+        string[] run =
+        [
+            .. Small,
+            .. "--steps 1 --optimizer sgd --lr 3e38 --clip none".Split(' '),
+            "--json",
+            PathOf("train.json"),
+        ];
+        Program.Run(run).RequireFailure(1, "diverged", "held-out", "step 1");
+        Program
+            .Run([.. run, "--checkpoint", PathOf("saved")])
+            .RequireFailure(1, "diverged", "parameter", "step 1");
+        Assert.That(Names(), Is.Empty);
+    }
+
+    [Test]
     [Platform(Exclude = "Win", Reason = "no signals to send")]
     public void A_signal_ends_training_with_what_was_learned([Values("INT", "TERM")] string signal)
     {

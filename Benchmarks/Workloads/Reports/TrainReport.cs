@@ -48,13 +48,13 @@ public sealed record TrainReport
     public required float? Clip { get; init; }
 
     /// <summary>Steps done, those before a resumption included.</summary>
-    public required long Steps { get; init; }
+    public long Steps { get; init; }
 
     /// <summary>Steps asked for.</summary>
     public required long StepsAsked { get; init; }
 
     /// <summary>The step that a resumed run began after; 0 for one from the beginning.</summary>
-    public required long ResumedAt { get; init; }
+    public long ResumedAt { get; init; }
 
     /// <summary>Seed of parameters, data and dropout.</summary>
     public required ulong Seed { get; init; }
@@ -63,19 +63,19 @@ public sealed record TrainReport
     public required string Metric { get; init; }
 
     /// <summary>[step, loss of its batch], thinned to at most about 2,000.</summary>
-    public required IReadOnlyList<double[]> TrainLoss { get; init; }
+    public IReadOnlyList<double[]> TrainLoss { get; init; } = [];
 
     /// <summary>[step, value on the held-out set] of the evaluations on the way.</summary>
-    public required IReadOnlyList<double[]> HeldOut { get; init; }
+    public IReadOnlyList<double[]> HeldOut { get; init; } = [];
 
     /// <summary>The value on the held-out set; null where the run was interrupted before.</summary>
-    public required double? Final { get; init; }
+    public double? Final { get; init; }
 
     /// <summary>Whether the run was ended from outside.</summary>
-    public required bool Interrupted { get; init; }
+    public bool Interrupted { get; init; }
 
     /// <summary>Seconds of training and evaluation.</summary>
-    public required double Seconds { get; init; }
+    public double Seconds { get; init; }
 }
 
 /// <summary>What this machine has, as a file: schema sequor.doctor/1.</summary>
