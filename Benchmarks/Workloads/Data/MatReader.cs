@@ -111,20 +111,17 @@ internal sealed class MatReader
     private byte[] Unpack(in Element element, int most)
     {
         using var packed = new MemoryStream(_bytes, element.Data, element.Length, writable: false);
-        using var unpacked = new MemoryStream();
-        byte[] chunk = new byte[1 << 16];
+        byte[] unpacked;
         try
         {
             using var stream = new ZLibStream(packed, CompressionMode.Decompress, leaveOpen: true);
-            for (int count; (count = stream.Read(chunk)) > 0; )
-            {
-                if (unpacked.Length + count > most)
-                    throw Error(
-                        element.At,
-                        $"compressed variables unpack to more than {MatFile.LargestBytes} bytes"
-                    );
-                unpacked.Write(chunk, 0, count);
-            }
+            unpacked = Unpack(stream, element, most);
+            // The end is to be seen, since the check sum stands there.
+            if (stream.ReadByte() >= 0)
+                throw Error(
+                    element.At,
+                    $"the compressed variable unpacks to more than the {unpacked.Length} bytes that it says"
+                );
         }
         catch (Exception e) when (e is InvalidDataException or IOException)
         {
@@ -133,12 +130,68 @@ internal sealed class MatReader
                 e
             );
         }
-        if (packed.Position != packed.Length)
+        // The stream reads ahead and does not say where it ended; but its last bytes are the check sum.
+        if (
+            BinaryPrimitives.ReadUInt32BigEndian(_bytes.AsSpan(element.End - 4))
+            != Adler32(unpacked)
+        )
+            throw Error(element.At, "the compressed data end before their element does");
+        return unpacked;
+    }
+
+    // Room grows with what really comes, up to what the first tag says.
+    private byte[] Unpack(ZLibStream stream, in Element element, int most)
+    {
+        byte[] bytes = new byte[TagBytes];
+        int count = stream.ReadAtLeast(bytes, TagBytes, throwOnEndOfStream: false);
+        if (count < TagBytes)
             throw Error(
-                element.Data + (int)packed.Position,
-                $"the compressed data end here, {packed.Length - packed.Position} bytes before their element does"
+                element.At,
+                $"expected an array in the compressed variable, but it unpacks to {count} bytes"
             );
-        return unpacked.ToArray();
+        var inner = new MatReader(_path, bytes, _bigEndian, element.At);
+        long length = inner.UInt32(0) >> 16 != 0 ? 0 : ((inner.UInt32(4) + 7L) / 8 * 8);
+        length += TagBytes;
+        if (length > most)
+            throw Error(
+                element.At,
+                $"compressed variables that unpack to more than {MatFile.LargestBytes} bytes are not read"
+            );
+        while (count < length)
+        {
+            if (count == bytes.Length)
+                Array.Resize(ref bytes, (int)Math.Min(length, Math.Max(2L * count, 1 << 12)));
+            int read = stream.Read(bytes, count, bytes.Length - count);
+            if (read == 0)
+                throw Error(
+                    element.At,
+                    $"the compressed variable says that it unpacks to {length} bytes, but there are {count}"
+                );
+            count += read;
+        }
+        return bytes;
+    }
+
+    private static uint Adler32(ReadOnlySpan<byte> bytes)
+    {
+        const uint modulus = 65521;
+        // So many additions fit in 32 bits.
+        const int most = 5552;
+        uint a = 1;
+        uint b = 0;
+        while (bytes.Length > 0)
+        {
+            int count = Math.Min(most, bytes.Length);
+            foreach (byte value in bytes[..count])
+            {
+                a += value;
+                b += a;
+            }
+            a %= modulus;
+            b %= modulus;
+            bytes = bytes[count..];
+        }
+        return b << 16 | a;
     }
 
     private Element ReadElement(int at, int end)
