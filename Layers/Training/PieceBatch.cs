@@ -12,6 +12,7 @@ public sealed class PieceBatch
     private readonly int[] _lengths;
     private readonly int _inputSize;
     private readonly int _targetSize;
+    private readonly int _maxSteps;
     private readonly bool _oneTarget;
     private bool _padded;
 
@@ -23,7 +24,8 @@ public sealed class PieceBatch
         ArgumentNullException.ThrowIfNull(set);
         ArgumentOutOfRangeException.ThrowIfLessThan(most, 1);
         (_inputSize, _targetSize, _oneTarget) = (set.InputSize, set.TargetSize, set.OneTarget);
-        int rows = checked(set.Longest * most);
+        _maxSteps = set.Longest;
+        int rows = checked(_maxSteps * most);
         _x = new float[checked(rows * _inputSize)];
         _targets = new float[checked((_oneTarget ? most : rows) * _targetSize)];
         _mask = new float[_oneTarget ? 0 : rows];
@@ -60,9 +62,11 @@ public sealed class PieceBatch
     /// <summary>Puts pieces side by side.</summary>
     /// <param name="set">The set that the batch was made for, or one of its shape and no longer pieces.</param>
     /// <param name="pieces">Their numbers.</param>
+    /// <exception cref="ArgumentException">There are more pieces than there is room for, or longer or wider ones.</exception>
     public void Load(PieceSet set, ReadOnlySpan<int> pieces)
     {
         ArgumentNullException.ThrowIfNull(set);
+        RequireFit(set, pieces);
         Size = pieces.Length;
         Steps = 0;
         for (int b = 0; b < Size; b++)
@@ -76,6 +80,29 @@ public sealed class PieceBatch
             set.Fill(this, b, pieces[b]);
             if (_padded)
                 Pad(b);
+        }
+    }
+
+    private void RequireFit(PieceSet set, ReadOnlySpan<int> pieces)
+    {
+        if (pieces.Length > _lengths.Length)
+            throw new ArgumentException(
+                $"There is room for {_lengths.Length} pieces, not for {pieces.Length}.",
+                nameof(pieces)
+            );
+        if ((set.InputSize, set.TargetSize, set.OneTarget) != (_inputSize, _targetSize, _oneTarget))
+            throw new ArgumentException(
+                $"The set '{set.Name}' has other channels than the one that the batch was made for.",
+                nameof(set)
+            );
+        foreach (int piece in pieces)
+        {
+            int steps = set.StepsOf(piece);
+            if (steps < 1 || steps > _maxSteps)
+                throw new ArgumentException(
+                    $"There is room for pieces of 1 to {_maxSteps} steps; piece {piece + 1} of '{set.Name}' has {steps}.",
+                    nameof(pieces)
+                );
         }
     }
 

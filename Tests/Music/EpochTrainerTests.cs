@@ -259,6 +259,7 @@ public sealed class EpochTrainerTests
     }
 
     [Test]
+    [NonParallelizable]
     public void Options_and_sizes_that_do_not_fit_are_refused()
     {
         using Sequential model = Tiny.Model("rnn");
@@ -304,6 +305,7 @@ public sealed class EpochTrainerTests
     }
 
     [Test]
+    [NonParallelizable]
     public void Memory_is_given_back()
     {
         Backend backend = Backends.Get(256, 2);

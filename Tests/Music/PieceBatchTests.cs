@@ -55,6 +55,28 @@ public sealed class PieceBatchTests
     }
 
     [Test]
+    public void What_there_is_no_room_for_is_refused()
+    {
+        MusicPieces valid = Songs.Load().Valid;
+        var batch = new PieceBatch(valid, 2);
+        Assert.Multiple(() =>
+        {
+            Assert.That(
+                () => batch.Load(valid, [0, 1, 0]),
+                Throws.ArgumentException.With.Message.Contains("room for 2 pieces, not for 3")
+            );
+            Assert.That(
+                () => batch.Load(_pieces, [0, 2]),
+                Throws.ArgumentException.With.Message.Contains("piece 3 of 'train' has 8")
+            );
+            Assert.That(
+                () => batch.Load(new SequencePieces("s", new AddingProblem(3), 1, 0, 2), [0]),
+                Throws.ArgumentException.With.Message.Contains("other channels")
+            );
+        });
+    }
+
+    [Test]
     public void A_padded_batch_has_the_loss_and_gradient_of_its_pieces_one_by_one(
         [Values("tcn", "gru", "lstm", "rnn", "lru")] string arch
     )
