@@ -118,6 +118,20 @@ public abstract class Backend : IDisposable
         Tensor value
     );
 
+    /// <summary>
+    /// value[0] = sum(mask * bce) / sum(mask) over rows, where bce is a row's sum of
+    /// max(x, 0) - x y + log(1 + exp(-|x|)), x a logit and y its target in [0, 1]; gradient by the logits. Logits, targets
+    /// and gradient are [rows, K], the mask [rows]. An empty mask is all ones; a mask of only zeros gives 0. Rows of
+    /// weight 0 are not looked at.
+    /// </summary>
+    internal abstract void BinaryCrossEntropy(
+        Tensor logits,
+        Tensor targets,
+        Tensor mask,
+        Tensor gradient,
+        Tensor value
+    );
+
     /// <summary>The global norm of the gradients, and the update that it scales; see <see cref="OptimizerUpdate"/>.</summary>
     internal abstract void Optimize(in OptimizerUpdate update);
 

@@ -43,6 +43,14 @@ internal sealed unsafe partial class CpuBackend
         Tensor value
     ) => _reduction.SoftmaxCrossEntropy(logits, classes, mask, gradient, value);
 
+    internal override void BinaryCrossEntropy(
+        Tensor logits,
+        Tensor targets,
+        Tensor mask,
+        Tensor gradient,
+        Tensor value
+    ) => _reduction.BinaryCrossEntropy(logits, targets, mask, gradient, value);
+
     internal override void WeightNorm(Tensor v, Tensor g, Tensor w, Tensor norms) =>
         _reduction.WeightNorm(v, g, w, norms);
 
@@ -65,6 +73,7 @@ internal sealed unsafe partial class CpuBackend
             MeanGradient,
             SquaredError,
             CrossEntropy,
+            BinaryCrossEntropy,
         }
 
         private readonly double[] _losses = new double[backend.Threads];
@@ -148,10 +157,27 @@ internal sealed unsafe partial class CpuBackend
             Tensor mask,
             Tensor gradient,
             Tensor value
+        ) => RowLoss(Kind.CrossEntropy, logits, classes, mask, gradient, value);
+
+        public void BinaryCrossEntropy(
+            Tensor logits,
+            Tensor targets,
+            Tensor mask,
+            Tensor gradient,
+            Tensor value
+        ) => RowLoss(Kind.BinaryCrossEntropy, logits, targets, mask, gradient, value);
+
+        private void RowLoss(
+            Kind kind,
+            Tensor logits,
+            Tensor targets,
+            Tensor mask,
+            Tensor gradient,
+            Tensor value
         )
         {
             _a = Pointer(logits);
-            _b = Pointer(classes);
+            _b = Pointer(targets);
             _mask = Pointer(mask);
             _out = Pointer(gradient);
             _rows = logits.Shape.Rows;
@@ -165,7 +191,7 @@ internal sealed unsafe partial class CpuBackend
             }
             _scale = weight == 0 ? 0f : (float)(1 / weight);
             _parts = backend.Parts(logits.Count);
-            Run(Kind.CrossEntropy);
+            Run(kind);
             *Pointer(value) = weight == 0 ? 0f : (float)(Losses() / weight);
         }
 
@@ -270,6 +296,9 @@ internal sealed unsafe partial class CpuBackend
                     break;
                 case Kind.SquaredError:
                     _losses[part] = SquaredError(from, to);
+                    break;
+                case Kind.BinaryCrossEntropy:
+                    _losses[part] = BinaryCrossEntropy<TV, TO>(from, to);
                     break;
                 default:
                     _losses[part] = CrossEntropy<TV, TO>(from, to);
@@ -389,6 +418,49 @@ internal sealed unsafe partial class CpuBackend
                     );
                 }
                 gradient[label] -= factor;
+            }
+            return loss;
+        }
+
+        private double BinaryCrossEntropy<TV, TO>(long from, long to)
+            where TV : struct
+            where TO : struct, ILanes<TV>
+        {
+            TV one = TO.Set(1f);
+            double loss = 0;
+            for (long r = from; r < to; r++)
+            {
+                float* row = _a + r * _columns;
+                float* targets = _b + r * _columns;
+                float* gradient = _out == null ? null : _out + r * _columns;
+                float weight = _mask == null ? 1f : _mask[r];
+                if (weight == 0)
+                {
+                    if (gradient != null)
+                        new Span<float>(gradient, _columns).Clear();
+                    continue;
+                }
+                TV factor = TO.Set(weight * _scale);
+                TV sums = TO.Zero;
+                for (int c = 0; c < _columns; c += TO.Width)
+                {
+                    int left = _columns - c;
+                    TV x = Lane<TV, TO>.Get(row + c, left);
+                    TV y = Lane<TV, TO>.Get(targets + c, left);
+                    // exp(-|x|), which never overflows.
+                    TV e = VectorMath<TV, TO>.Exp(TO.Sub(TO.Zero, TO.Abs(x)));
+                    // NaN survives as the second operand of Max, and then in all that follows.
+                    TV linear = TO.Sub(TO.Max(TO.Zero, x), TO.Mul(x, y));
+                    TV term = TO.Add(linear, VectorMath<TV, TO>.Log1P(e));
+                    sums = TO.Add(sums, Lane<TV, TO>.Keep(term, left));
+                    if (gradient == null)
+                        continue;
+                    TV large = TO.Div(one, TO.Add(one, e));
+                    TV small = TO.Mul(e, large);
+                    TV sigmoid = TO.Select(TO.Greater(x, TO.Zero), large, small);
+                    Lane<TV, TO>.Put(gradient + c, TO.Mul(factor, TO.Sub(sigmoid, y)), left);
+                }
+                loss += weight * (double)TO.Sum(sums);
             }
             return loss;
         }

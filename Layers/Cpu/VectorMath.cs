@@ -23,6 +23,18 @@ internal static class VectorMath<TV, TO>
     private const float Q3 = 0.00836871959f;
     private const float Q4 = 0.00138145683f;
 
+    // log(1 + x) = x p(x) on 0 <= x <= 1; fitted for least relative error, 4.7e-9.
+    private const float P0 = 1f;
+    private const float P1 = -0.499999017f;
+    private const float P2 = 0.333299637f;
+    private const float P3 = -0.249541327f;
+    private const float P4 = 0.196759358f;
+    private const float P5 = -0.153055847f;
+    private const float P6 = 0.106036417f;
+    private const float P7 = -0.0569594130f;
+    private const float P8 = 0.0198513996f;
+    private const float P9 = -0.0032440119f;
+
     /// <summary>exp(x) for x clamped to [-87.33, 88.02]; so its least value is 1.2e-38, not 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TV Exp(TV x)
@@ -50,6 +62,22 @@ internal static class VectorMath<TV, TO>
         TV scale = Reduce(magnitude, out TV r, out TV tail);
         TV e = TO.Fma(scale, TO.Add(r, tail), TO.Sub(scale, TO.Set(1f)));
         return TO.CopySign(TO.Div(e, TO.Add(e, TO.Set(2f))), x);
+    }
+
+    /// <summary>log(1 + x) for x in [0, 1]; elsewhere it means nothing. Largest error 1.7 ulp.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TV Log1P(TV x)
+    {
+        TV p = TO.Fma(TO.Set(P9), x, TO.Set(P8));
+        p = TO.Fma(p, x, TO.Set(P7));
+        p = TO.Fma(p, x, TO.Set(P6));
+        p = TO.Fma(p, x, TO.Set(P5));
+        p = TO.Fma(p, x, TO.Set(P4));
+        p = TO.Fma(p, x, TO.Set(P3));
+        p = TO.Fma(p, x, TO.Set(P2));
+        p = TO.Fma(p, x, TO.Set(P1));
+        p = TO.Fma(p, x, TO.Set(P0));
+        return TO.Mul(p, x);
     }
 
     // exp(x) = scale * (1 + r + tail)

@@ -32,8 +32,8 @@ public abstract class Loss : IDisposable
     private protected Tensor Targets(Shape shape) => new(_targets, 0, shape);
 
     /// <summary>Compares the plan's output with targets: the loss, and in training its gradient.</summary>
-    /// <param name="targets">One value an element (squared error) or a row (classes) of the output.</param>
-    /// <param name="mask">A weight for each row, or nothing where all count; only for classes.</param>
+    /// <param name="targets">One value an element (squared error, keys) or a row (classes) of the output.</param>
+    /// <param name="mask">A weight for each row, or nothing where all count; not for the squared error.</param>
     /// <returns>The gradient by the output, for <see cref="Plan.Backward"/>; empty in evaluation.</returns>
     /// <exception cref="ArgumentException">The number of targets or weights, or a class, does not fit the output.</exception>
     public abstract Tensor Compute(ReadOnlySpan<float> targets, ReadOnlySpan<float> mask = default);
@@ -45,6 +45,9 @@ public abstract class Loss : IDisposable
         Value.Read(value);
         return value[0];
     }
+
+    /// <summary>Puts the last loss into a tensor of one value, without waiting for it.</summary>
+    internal void CopyTo(Tensor destination) => Plan.Backend.Copy(Value, destination);
 
     /// <summary>Frees the loss's memory.</summary>
     public virtual void Dispose()

@@ -4,7 +4,8 @@ namespace Sequor.Layers;
 
 /// <summary>
 /// Keeps all that training goes on from in one safetensors file: parameters as model.NAME, the optimizer's state as
-/// optimizer.MOMENT.NAME and optimizer.state, and in the metadata the position in the data and dropout's seed and step.
+/// optimizer.MOMENT.NAME and optimizer.state, what a training loop adds as extra.NAME, and in the metadata the position in
+/// the data and dropout's seed and step.
 /// Training that resumes from it on the same backend gives the same bits as training that never stopped.
 /// </summary>
 public static class Checkpoint
@@ -21,6 +22,7 @@ public static class Checkpoint
     private const string ModelPrefix = "model.";
     private const string OptimizerPrefix = "optimizer.";
     private const string StateName = OptimizerPrefix + "state";
+    private const string ExtraPrefix = "extra.";
     private const int MostListed = 10;
 
     /// <summary>Saves the state of training, over an older file or not at all.</summary>
@@ -29,6 +31,7 @@ public static class Checkpoint
     /// <param name="optimizer">The optimizer of this plan.</param>
     /// <param name="position">Index of the next batch, at least 0.</param>
     /// <param name="metadata">Texts to find again: architecture, task, sizes.</param>
+    /// <param name="extra">Further tensors to go on from, with names that differ.</param>
     /// <exception cref="ArgumentException">
     /// The optimizer is another plan's, or the position is negative, or a text's name is "format" or begins with "sequor.".
     /// </exception>
@@ -38,7 +41,8 @@ public static class Checkpoint
         Plan plan,
         Optimizer optimizer,
         long position,
-        IReadOnlyDictionary<string, string> metadata
+        IReadOnlyDictionary<string, string> metadata,
+        IReadOnlyList<(string Name, Tensor Tensor)>? extra = null
     )
     {
         ArgumentNullException.ThrowIfNull(plan);
@@ -65,6 +69,7 @@ public static class Checkpoint
         };
         IEnumerable<SafetensorsTensor> tensors = ModelTensors(plan)
             .Concat(OptimizerTensors(optimizer))
+            .Concat(Extra(extra))
             .Select(named => SafetensorsTensor.Of(named.Name, named.Tensor));
         Safetensors.Write(path, tensors, texts);
     }
@@ -89,18 +94,26 @@ public static class Checkpoint
     /// The optimizer of this plan, of the same kind and settings; its learning rate is loaded. Null loads the model's
     /// parameters alone, into a plan of any seed and mode.
     /// </param>
+    /// <param name="extra">
+    /// The further tensors that it was saved with, to be loaded; where the parameters alone are loaded, none.
+    /// </param>
     /// <returns>Index of the next batch.</returns>
     /// <exception cref="ArgumentException">The optimizer is another plan's.</exception>
     /// <exception cref="CheckpointException">The file is damaged, or no checkpoint, or one of another model or optimizer.</exception>
     /// <exception cref="IOException">The file is not there or cannot be read.</exception>
-    public static long Load(string path, Plan plan, Optimizer? optimizer)
+    public static long Load(
+        string path,
+        Plan plan,
+        Optimizer? optimizer,
+        IReadOnlyList<(string Name, Tensor Tensor)>? extra = null
+    )
     {
         ArgumentNullException.ThrowIfNull(plan);
         if (optimizer is not null)
             RequireSame(plan, optimizer);
         using SafetensorsFile file = Open(path);
         Header header = ReadHeader(file);
-        List<(string Name, Tensor Tensor)> tensors = [.. ModelTensors(plan)];
+        List<(string Name, Tensor Tensor)> tensors = [.. ModelTensors(plan), .. Extra(extra)];
         if (optimizer is not null)
             tensors.AddRange(OptimizerTensors(optimizer));
         List<string> differences = Differences(file, header, plan, optimizer, tensors);
@@ -138,6 +151,10 @@ public static class Checkpoint
 
     private static IEnumerable<(string Name, Tensor Tensor)> ModelTensors(Plan plan) =>
         plan.Store.Named.Select(p => (ModelPrefix + p.Name, plan.Store.View(p.Parameter)));
+
+    private static IEnumerable<(string Name, Tensor Tensor)> Extra(
+        IReadOnlyList<(string Name, Tensor Tensor)>? extra
+    ) => (extra ?? []).Select(named => (ExtraPrefix + named.Name, named.Tensor));
 
     // The state comes last.
     private static IEnumerable<(string Name, Tensor Tensor)> OptimizerTensors(Optimizer optimizer)
@@ -265,6 +282,9 @@ public static class Checkpoint
         }
         foreach (SafetensorsEntry entry in file.Entries)
         {
+            // The parameters alone are loaded from any checkpoint that has them.
+            if (optimizer is null && entry.Name.StartsWith(ExtraPrefix, StringComparison.Ordinal))
+                continue;
             if (!expected.Contains(entry.Name) && (sameKind || !IsOptimizers(entry.Name)))
                 differences.Add($"{entry.Name}: {entry} in the file, none here");
         }

@@ -1,0 +1,64 @@
+using Sequor.Layers;
+
+namespace Sequor.Workloads;
+
+/// <summary>
+/// Pieces of music in which each frame is to be foretold from those before it: inputs are frames 1 to T - 1 of a piece,
+/// targets its frames 2 to T.
+/// </summary>
+public sealed class MusicPieces : PieceSet
+{
+    private readonly byte[][] _pieces;
+
+    internal MusicPieces(string name, byte[][] pieces)
+    {
+        Name = name;
+        _pieces = pieces;
+    }
+
+    /// <inheritdoc/>
+    public override string Name { get; }
+
+    /// <inheritdoc/>
+    public override int Count => _pieces.Length;
+
+    /// <summary>Frames of all pieces; one more a piece than steps.</summary>
+    public long Frames => TotalSteps + Count;
+
+    /// <inheritdoc/>
+    public override int InputSize => MusicDataset.Keys;
+
+    /// <inheritdoc/>
+    public override int TargetSize => MusicDataset.Keys;
+
+    /// <inheritdoc/>
+    public override int StepsOf(int piece) => FramesOf(piece) - 1;
+
+    /// <summary>Frames of a piece, at least 2.</summary>
+    public int FramesOf(int piece) => _pieces[piece].Length / MusicDataset.Keys;
+
+    /// <summary>A frame: 1 for each key that sounds, 0 for the others.</summary>
+    public ReadOnlySpan<byte> Frame(int piece, int frame) =>
+        _pieces[piece].AsSpan(frame * MusicDataset.Keys, MusicDataset.Keys);
+
+    /// <inheritdoc/>
+    public override void Fill(PieceBatch batch, int b, int piece)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        int steps = StepsOf(piece);
+        for (int t = 0; t < steps; t++)
+        {
+            Span<float> input = batch.Input(t, b);
+            Widen(Frame(piece, t), input);
+            if (t > 0)
+                input.CopyTo(batch.Target(t - 1, b));
+        }
+        Widen(Frame(piece, steps), batch.Target(steps - 1, b));
+    }
+
+    private static void Widen(ReadOnlySpan<byte> frame, Span<float> values)
+    {
+        for (int key = 0; key < frame.Length; key++)
+            values[key] = frame[key];
+    }
+}

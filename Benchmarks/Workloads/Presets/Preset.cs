@@ -1,0 +1,181 @@
+using System.Globalization;
+using System.Text.Json;
+using Sequor.Layers;
+
+namespace Sequor.Workloads;
+
+/// <summary>A published experiment: task, model and how it is trained.</summary>
+public sealed record Preset
+{
+    /// <summary>The task's name: one of <see cref="Presets.TaskNames"/>.</summary>
+    public required string Task { get; init; }
+
+    /// <summary>The architecture's name: one of <see cref="Presets.ArchNames"/>.</summary>
+    public required string Arch { get; init; }
+
+    /// <summary>The name among the presets of the same task and architecture: 300k.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>About how many parameters the model has: within 5%.</summary>
+    public required long Budget { get; init; }
+
+    /// <summary>The paper's figure in the task's metric, or null where no paper has one.</summary>
+    public double? Paper { get; init; }
+
+    /// <summary>T of a synthetic task; 0 for music.</summary>
+    public int Length { get; init; }
+
+    /// <summary>What differs from the paper, or where it comes from.</summary>
+    public string? Note { get; init; }
+
+    /// <summary>The model's sizes.</summary>
+    public required PresetModel Model { get; init; }
+
+    /// <summary>How it is trained.</summary>
+    public required PresetTraining Training { get; init; }
+
+    /// <summary>The data are pieces of music from a file; else they are drawn.</summary>
+    public bool IsMusic => Presets.MusicTasks.Contains(Task);
+
+    /// <summary>What results are measured in: nats a frame (nll), mse or cross-entropy.</summary>
+    public string Metric => IsMusic ? "nll" : CreateTask().Metric;
+
+    /// <summary>A new model; it has no values before its first plan.</summary>
+    public Sequential CreateModel()
+    {
+        SequenceTask? task = IsMusic ? null : CreateTask();
+        int inputs = task?.InputSize ?? MusicDataset.Keys;
+        int outputs = task?.OutputSize ?? MusicDataset.Keys;
+        int hidden = Model.Hidden;
+        List<Layer> layers = [Body(inputs)];
+        if (task?.OneOutput == true)
+            layers.Add(Arch == "lru" ? new Mean(hidden) : new Last(hidden));
+        // Within a TCN or an LRU it stands in every block.
+        if (Arch is not ("tcn" or "lru") && Model.Dropout > 0)
+            layers.Add(new Dropout(hidden, Model.Dropout));
+        layers.Add(new Linear(hidden, outputs));
+        return new Sequential(layers);
+    }
+
+    /// <summary>What makes the optimizer for a plan.</summary>
+    public Optimizer CreateOptimizer(Plan plan) =>
+        Training.Optimizer switch
+        {
+            "adam" => new Adam(plan, Training.Rate),
+            "rmsprop" => new RmsProp(plan, Training.Rate),
+            _ => new Sgd(plan, Training.Rate),
+        };
+
+    /// <summary>The loss that judges a plan's output.</summary>
+    public Loss CreateLoss(Plan plan) =>
+        IsMusic ? new BinaryCrossEntropy(plan) : CreateTask().CreateLoss(plan);
+
+    /// <summary>The training loop's options.</summary>
+    /// <param name="seed">Seed of parameters, dropout and the order of pieces.</param>
+    public EpochOptions OptionsFor(ulong seed) =>
+        new()
+        {
+            Batch = Training.Batch,
+            EvaluationBatch = Math.Max(Training.Batch, 8),
+            Clip = Training.Clip ?? float.PositiveInfinity,
+            Epochs = Training.Epochs,
+            Patience = Training.Patience,
+            Plateau = Training.Plateau,
+            Seed = seed,
+        };
+
+    /// <summary>The synthetic task.</summary>
+    /// <exception cref="InvalidOperationException">The task is music.</exception>
+    public SequenceTask CreateTask() =>
+        Task switch
+        {
+            "adding" => new AddingProblem(Length),
+            "copy" => new CopyMemory(Length),
+            _ => throw new InvalidOperationException($"The task {Task} comes from a file."),
+        };
+
+    /// <summary>All that decides what training computes beside data and seed, in one line.</summary>
+    public string Settings() =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"length {Length}, model {JsonSerializer.Serialize(Model)}, optimizer {Training.Optimizer} {Training.Rate}, sequences {Training.Sequences}"
+        );
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Task} {Arch} {Name}";
+
+    private Layer Body(int inputs) =>
+        Arch switch
+        {
+            "rnn" => new Rnn(inputs, Model.Hidden, Model.Depth),
+            "lstm" => new Lstm(inputs, Model.Hidden, Model.Depth),
+            "gru" => new Gru(inputs, Model.Hidden, Model.Depth),
+            "tcn" => new Tcn(
+                inputs,
+                [.. Enumerable.Repeat(Model.Hidden, Model.Depth)],
+                Model.Kernel,
+                Model.Dropout
+            ),
+            _ => new Lru(
+                inputs,
+                Model.Hidden,
+                Model.States,
+                Model.Depth,
+                Model.Dropout,
+                new LruRing(Model.MinRadius ?? 0.9, Model.MaxRadius ?? 0.999)
+            ),
+        };
+}
+
+/// <summary>The sizes of a preset's model.</summary>
+public sealed record PresetModel
+{
+    /// <summary>Hidden units or channels.</summary>
+    public required int Hidden { get; init; }
+
+    /// <summary>Layers, levels or blocks.</summary>
+    public required int Depth { get; init; }
+
+    /// <summary>Probability of dropout: in every block of a TCN or LRU, else between the last layer and the head.</summary>
+    public required float Dropout { get; init; }
+
+    /// <summary>Taps of a TCN.</summary>
+    public int Kernel { get; init; }
+
+    /// <summary>Complex states of each block of an LRU.</summary>
+    public int States { get; init; }
+
+    /// <summary>Inner radius of the ring in which an LRU's eigenvalues begin; null for the layer's own.</summary>
+    public double? MinRadius { get; init; }
+
+    /// <summary>Outer radius of the ring.</summary>
+    public double? MaxRadius { get; init; }
+}
+
+/// <summary>How a preset's model is trained.</summary>
+public sealed record PresetTraining
+{
+    /// <summary>adam, rmsprop or sgd.</summary>
+    public required string Optimizer { get; init; }
+
+    /// <summary>Learning rate at the beginning.</summary>
+    public required float Rate { get; init; }
+
+    /// <summary>Pieces a step.</summary>
+    public required int Batch { get; init; }
+
+    /// <summary>Epochs at most.</summary>
+    public required int Epochs { get; init; }
+
+    /// <summary>Largest norm of the gradients; null for no clipping.</summary>
+    public float? Clip { get; init; }
+
+    /// <summary>Epochs without a better validation after which training ends; 0 for no such end.</summary>
+    public int Patience { get; init; }
+
+    /// <summary>When the learning rate falls; null for never.</summary>
+    public Plateau? Plateau { get; init; }
+
+    /// <summary>Sequences of an epoch of a synthetic task; 0 for music.</summary>
+    public int Sequences { get; init; }
+}

@@ -1,0 +1,153 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Sequor.Workloads;
+
+/// <summary>
+/// The experiments that can be reproduced, with the papers' sizes and figures. They stand in presets.json beside this
+/// file, which is read and checked whole when the first is asked for.
+/// </summary>
+public static class Presets
+{
+    private const string Schema = "sequor.presets/1";
+    private const double Tolerance = 0.05;
+
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        ReadCommentHandling = JsonCommentHandling.Skip,
+        RespectNullableAnnotations = true,
+        AllowDuplicateProperties = false,
+    };
+
+    private static readonly Lazy<IReadOnlyList<Preset>> Embedded = new(ReadEmbedded);
+
+    /// <summary>Tasks whose data are pieces of music from a file.</summary>
+    public static IReadOnlyList<string> MusicTasks { get; } =
+    ["jsb", "nottingham", "musedata", "piano"];
+
+    /// <summary>The tasks, in the order of reports.</summary>
+    public static IReadOnlyList<string> TaskNames { get; } = [.. MusicTasks, "adding", "copy"];
+
+    /// <summary>The architectures, in the order of reports.</summary>
+    public static IReadOnlyList<string> ArchNames { get; } = ["tcn", "gru", "lstm", "rnn", "lru"];
+
+    /// <summary>All presets that come with the program; the first of a task and architecture is its usual one.</summary>
+    public static IReadOnlyList<Preset> All => Embedded.Value;
+
+    /// <summary>A preset.</summary>
+    /// <param name="task">The task.</param>
+    /// <param name="arch">The architecture.</param>
+    /// <param name="name">The preset's name; null for the usual one.</param>
+    /// <exception cref="PresetException">There is none; the message lists those that there are.</exception>
+    public static Preset Get(string task, string arch, string? name = null)
+    {
+        Preset? found = All.FirstOrDefault(p =>
+            p.Task == task && p.Arch == arch && (name is null || p.Name == name)
+        );
+        if (found is not null)
+            return found;
+        Require("task", task, TaskNames);
+        Require("architecture", arch, ArchNames);
+        string[] archs = [.. All.Where(p => p.Task == task).Select(p => p.Arch).Distinct()];
+        if (!archs.Contains(arch))
+            throw new PresetException(
+                $"there is no preset of {arch} for {task}; architectures with one: {string.Join(", ", archs)}"
+            );
+        IEnumerable<string> names = All.Where(p => p.Task == task && p.Arch == arch)
+            .Select(p => p.Name);
+        throw new PresetException(
+            $"unknown preset '{name}' of {arch} for {task}; allowed: {string.Join(", ", names)}"
+        );
+    }
+
+    /// <summary>Reads presets and checks them.</summary>
+    /// <param name="json">A text of the form of presets.json.</param>
+    /// <param name="source">What messages call it.</param>
+    /// <exception cref="PresetException">The text is no such file, or one of its presets makes no sense.</exception>
+    public static IReadOnlyList<Preset> Read(string json, string source)
+    {
+        ArgumentNullException.ThrowIfNull(json);
+        PresetFile? file;
+        try
+        {
+            file = JsonSerializer.Deserialize<PresetFile>(json, Json);
+        }
+        catch (JsonException e)
+        {
+            throw new PresetException($"{source}: {e.Message}", e);
+        }
+        if (file?.Schema != Schema)
+            throw new PresetException(
+                $"{source}: expected the schema '{Schema}', not '{file?.Schema}'"
+            );
+        foreach ((string name, PresetTraining? training) in file.Training)
+            PresetChecks.Check(training, $"{source}: training '{name}'");
+        var presets = new List<Preset>();
+        var seen = new HashSet<(string, string, string)>();
+        for (int i = 0; i < file.Presets.Count; i++)
+        {
+            if (file.Presets[i] is not { } entry)
+                throw new PresetException($"{source}: preset {i + 1} is null");
+            string place = $"{source}: preset {i + 1} ({entry.Task} {entry.Arch} {entry.Preset})";
+            if (!seen.Add((entry.Task, entry.Arch, entry.Preset)))
+                throw new PresetException($"{place}: is there twice");
+            if (!file.Training.TryGetValue(entry.Training, out PresetTraining? training))
+                throw new PresetException(
+                    $"{place}: unknown training '{entry.Training}'; there are: {string.Join(", ", file.Training.Keys)}"
+                );
+            var preset = new Preset
+            {
+                Task = entry.Task,
+                Arch = entry.Arch,
+                Name = entry.Preset,
+                Budget = entry.Budget,
+                Paper = entry.Paper,
+                Length = entry.Length,
+                Note = entry.Note,
+                Model = entry.Model,
+                Training = training!,
+            };
+            PresetChecks.Check(preset, place, Tolerance);
+            presets.Add(preset);
+        }
+        return presets;
+    }
+
+    private static IReadOnlyList<Preset> ReadEmbedded()
+    {
+        using Stream stream =
+            typeof(Presets).Assembly.GetManifestResourceStream("presets.json")
+            ?? throw new InvalidOperationException("presets.json is not in the assembly.");
+        using var reader = new StreamReader(stream);
+        return Read(reader.ReadToEnd(), "presets.json");
+    }
+
+    private static void Require(string what, string name, IReadOnlyList<string> allowed)
+    {
+        if (!allowed.Contains(name))
+            throw new PresetException(
+                $"unknown {what} '{name}'; allowed: {string.Join(", ", allowed)}"
+            );
+    }
+
+    private sealed record PresetFile(
+        [property: JsonRequired] string Schema,
+        [property: JsonRequired] Dictionary<string, PresetTraining?> Training,
+        [property: JsonRequired] List<PresetEntry?> Presets,
+        string[]? Sources = null
+    );
+
+    private sealed record PresetEntry(
+        [property: JsonRequired] string Task,
+        [property: JsonRequired] string Arch,
+        [property: JsonRequired] string Preset,
+        [property: JsonRequired] string Training,
+        [property: JsonRequired] long Budget,
+        [property: JsonRequired] PresetModel Model,
+        double? Paper = null,
+        int Length = 0,
+        string? Note = null
+    );
+}

@@ -1,0 +1,31 @@
+using Sequor.Layers;
+
+namespace Sequor.Workloads;
+
+/// <summary>How a preset is run.</summary>
+public sealed record ReproductionOptions
+{
+    /// <summary>Seed of parameters, dropout, the order of pieces, and of drawn training data.</summary>
+    public ulong Seed { get; init; } = 1;
+
+    /// <summary>Time of training and validation in all, that before an interruption included; null for no limit.</summary>
+    public TimeSpan? Budget { get; init; }
+
+    /// <summary>
+    /// A file that training is saved to, and resumed from where it is there already; null for none. It is kept at the end.
+    /// </summary>
+    public string? Checkpoint { get; init; }
+
+    /// <summary>Time of training between two savings; it is saved at every stop as well.</summary>
+    public TimeSpan SaveEvery { get; init; } = TimeSpan.FromSeconds(30);
+}
+
+/// <summary>Where a run stands.</summary>
+/// <param name="Now">The step just done, and the epoch that it ended, if it did.</param>
+/// <param name="Epochs">Epochs at most.</param>
+/// <param name="Best">The best epoch so far; null before the first has ended.</param>
+public readonly record struct ReproductionProgress(
+    EpochProgress Now,
+    int Epochs,
+    EpochRecord? Best
+);

@@ -1,0 +1,108 @@
+using System.Text.Json.Serialization;
+using Sequor.Layers;
+
+namespace Sequor.Workloads;
+
+/// <summary>One seed's run of a preset.</summary>
+/// <param name="Seed">The seed.</param>
+/// <param name="Valid">The best epoch's loss over the validation set; null where there was no time for one.</param>
+/// <param name="Test">The loss over the test set with that epoch's parameters; null where it was cancelled.</param>
+/// <param name="BestEpoch">The best epoch's number, or 0.</param>
+/// <param name="Epochs">The learning curve.</param>
+/// <param name="Stopped">Why it ended.</param>
+public sealed record ReproductionRun(
+    ulong Seed,
+    double? Valid,
+    double? Test,
+    int BestEpoch,
+    IReadOnlyList<EpochRecord> Epochs,
+    StopReason Stopped
+);
+
+/// <summary>What a preset came to, over one seed or several. Written as JSON it is a result of sequor.reproduce/1.</summary>
+public sealed record ReproductionResult
+{
+    /// <summary>The task's name.</summary>
+    [JsonPropertyName("task")]
+    public required string Task { get; init; }
+
+    /// <summary>The architecture's name.</summary>
+    [JsonPropertyName("arch")]
+    public required string Arch { get; init; }
+
+    /// <summary>The preset's name.</summary>
+    [JsonPropertyName("preset")]
+    public required string Preset { get; init; }
+
+    /// <summary>Trained values of the model.</summary>
+    [JsonPropertyName("parameters")]
+    public required long Parameters { get; init; }
+
+    /// <summary>What paper, valid and test are measured in.</summary>
+    [JsonPropertyName("metric")]
+    public required string Metric { get; init; }
+
+    /// <summary>The paper's figure, or null.</summary>
+    [JsonPropertyName("paper")]
+    public double? Paper { get; init; }
+
+    /// <summary>Mean over the seeds of the best validations; null where a seed has none.</summary>
+    [JsonPropertyName("valid")]
+    public double? Valid { get; init; }
+
+    /// <summary>Mean over the seeds of the test losses at the best validation; null where a seed has none.</summary>
+    [JsonPropertyName("test")]
+    public double? Test { get; init; }
+
+    /// <summary>Number of seeds.</summary>
+    [JsonPropertyName("seeds")]
+    public required int Seeds { get; init; }
+
+    /// <summary>Epochs that were trained, of all seeds.</summary>
+    [JsonPropertyName("epochs")]
+    public required int Epochs { get; init; }
+
+    /// <summary>Time of training and validation, of all seeds.</summary>
+    [JsonPropertyName("seconds")]
+    public required double Seconds { get; init; }
+
+    /// <summary>Most memory of the backend that was taken at a time.</summary>
+    [JsonPropertyName("peak_bytes")]
+    public required long PeakBytes { get; init; }
+
+    /// <summary>All seeds came to the end that the preset sets, not to that of the time.</summary>
+    [JsonPropertyName("finished")]
+    public required bool Finished { get; init; }
+
+    /// <summary>The seeds one by one, with their learning curves.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<ReproductionRun> Runs { get; init; } = [];
+
+    /// <summary>Joins the results of several seeds.</summary>
+    /// <param name="results">At least one; all of one preset.</param>
+    /// <exception cref="ArgumentException">There is none, or they are of different presets.</exception>
+    public static ReproductionResult Join(IReadOnlyList<ReproductionResult> results)
+    {
+        ArgumentNullException.ThrowIfNull(results);
+        if (results.Count == 0)
+            throw new ArgumentException("There are no results to join.", nameof(results));
+        ReproductionResult first = results[0];
+        if (results.Any(r => (r.Task, r.Arch, r.Preset) != (first.Task, first.Arch, first.Preset)))
+            throw new ArgumentException("The results are of different presets.", nameof(results));
+        ReproductionRun[] runs = [.. results.SelectMany(r => r.Runs)];
+        return first with
+        {
+            Valid = Mean(runs.Select(r => r.Valid)),
+            Test = Mean(runs.Select(r => r.Test)),
+            Seeds = runs.Length,
+            Epochs = results.Sum(r => r.Epochs),
+            Seconds = results.Sum(r => r.Seconds),
+            PeakBytes = results.Max(r => r.PeakBytes),
+            Finished = results.All(r => r.Finished),
+            Runs = runs,
+        };
+    }
+
+    private static double? Mean(IEnumerable<double?> values) =>
+        values.Any(value => value is null) ? null : values.Average();
+}

@@ -1,0 +1,157 @@
+using System.Globalization;
+
+namespace Sequor.Layers;
+
+public sealed partial class EpochTrainer
+{
+    private const string Reserved = "training.";
+    private const string DataKey = Reserved + "data";
+    private const string OptionsKey = Reserved + "options";
+    private const string HistoryKey = Reserved + "history";
+    private const string SecondsKey = Reserved + "seconds";
+
+    /// <summary>
+    /// Writes all that training goes on from to a file, all or nothing: what <see cref="Checkpoint"/> keeps, the epochs so
+    /// far, and the parameters of the best one.
+    /// </summary>
+    /// <param name="path">The checkpoint; an old one is replaced only once the new one is whole.</param>
+    /// <param name="metadata">What else to remember; no name begins with "training." or "sequor.".</param>
+    /// <exception cref="ArgumentException">A name of the metadata is reserved.</exception>
+    /// <exception cref="IOException">The file cannot be written; an old one is as it was.</exception>
+    public void Save(string path, IReadOnlyDictionary<string, string> metadata)
+    {
+        ArgumentNullException.ThrowIfNull(metadata);
+        foreach (string key in metadata.Keys)
+        {
+            if (key.StartsWith(Reserved, StringComparison.Ordinal))
+                throw new ArgumentException(
+                    $"The metadata's name '{key}' is kept for the trainer itself.",
+                    nameof(metadata)
+                );
+        }
+        var texts = new Dictionary<string, string>(metadata)
+        {
+            [DataKey] = DataText(),
+            [OptionsKey] = OptionsText(),
+            [HistoryKey] = string.Join(';', _history.Select(Text)),
+            [SecondsKey] = Text(_elapsed.TotalSeconds),
+        };
+        Checkpoint.Save(path, Plan, Optimizer, Step, texts, Extra());
+    }
+
+    /// <summary>Goes on where a checkpoint stopped, bit for bit. After an error all is as it was.</summary>
+    /// <param name="path">The checkpoint.</param>
+    /// <exception cref="CheckpointException">
+    /// The file is damaged, or no checkpoint of such training, or one of another model, optimizer, data set, seed or batch
+    /// size.
+    /// </exception>
+    /// <exception cref="IOException">The file is not there or cannot be read.</exception>
+    public void Resume(string path)
+    {
+        CheckpointInfo info = Checkpoint.ReadInfo(path);
+        RequireSame(path, info, DataKey, DataText());
+        RequireSame(path, info, OptionsKey, OptionsText());
+        string seconds = Find(path, info, SecondsKey);
+        if (!TryNumber(seconds, out double elapsed) || !(elapsed >= 0 && elapsed < 1e9))
+            throw Malformed(path, SecondsKey, seconds);
+        List<EpochRecord> history = ReadHistory(path, info);
+        Step = Checkpoint.Load(path, Plan, Optimizer, Extra());
+        _elapsed = TimeSpan.FromSeconds(elapsed);
+        _history.Clear();
+        _history.AddRange(history);
+        BestEpoch = null;
+        foreach (EpochRecord record in history)
+        {
+            if (BestEpoch is null || record.Valid < BestEpoch.Valid)
+                BestEpoch = record;
+        }
+    }
+
+    // The losses of this epoch's steps so far, and the best parameters under their names.
+    private List<(string Name, Tensor Tensor)> Extra() =>
+        [
+            ("losses", _losses),
+            .. Plan.Store.Named.Select(p =>
+                ($"best.{p.Name}", ParameterStore.View(_best, p.Parameter))
+            ),
+        ];
+
+    private string DataText() =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"{_train.Count} pieces of {_train.TotalSteps} steps, validation {_valid.Count} of {_valid.TotalSteps}"
+        );
+
+    // What the bits of the following steps depend on. Epochs and patience may be raised afterwards.
+    private string OptionsText()
+    {
+        string plateau = _options.Plateau is { } p
+            ? string.Create(
+                CultureInfo.InvariantCulture,
+                $"factor {p.Factor} window {p.Window} after {p.After}"
+            )
+            : "none";
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"seed {_options.Seed}, batch {_options.Batch}, evaluation batch {_options.EvaluationBatch}, "
+                + $"clip {_options.Clip}, plateau {plateau}"
+        );
+    }
+
+    private static string Text(EpochRecord record) =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"{record.Train} {record.Valid} {record.LearningRate} {record.Seconds}"
+        );
+
+    private static string Text(double value) => value.ToString(CultureInfo.InvariantCulture);
+
+    private List<EpochRecord> ReadHistory(string path, CheckpointInfo info)
+    {
+        string text = Find(path, info, HistoryKey);
+        string[] epochs = text.Length == 0 ? [] : text.Split(';');
+        if (epochs.Length != info.Position / StepsPerEpoch)
+            throw new CheckpointException(
+                $"'{path}' tells of {epochs.Length} epochs where {info.Position} steps of "
+                    + $"{StepsPerEpoch} each make {info.Position / StepsPerEpoch}."
+            );
+        var history = new List<EpochRecord>(epochs.Length);
+        foreach (string epoch in epochs)
+        {
+            string[] parts = epoch.Split(' ');
+            if (
+                parts.Length != 4
+                || !TryNumber(parts[0], out double train)
+                || !TryNumber(parts[1], out double valid)
+                || !TryNumber(parts[2], out double rate)
+                || !TryNumber(parts[3], out double seconds)
+            )
+                throw Malformed(path, HistoryKey, epoch);
+            history.Add(new EpochRecord(history.Count + 1, train, valid, (float)rate, seconds));
+        }
+        return history;
+    }
+
+    private static bool TryNumber(string text, out double number) =>
+        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out number)
+        && double.IsFinite(number);
+
+    private static string Find(string path, CheckpointInfo info, string key) =>
+        info.Metadata.TryGetValue(key, out string? text)
+            ? text
+            : throw new CheckpointException(
+                $"'{path}' lacks '{key}' in its metadata: it is no checkpoint of training in epochs."
+            );
+
+    private static void RequireSame(string path, CheckpointInfo info, string key, string here)
+    {
+        string there = Find(path, info, key);
+        if (there != here)
+            throw new CheckpointException(
+                $"The checkpoint '{path}' does not fit:\n  {key}: {there} in the file, {here} here"
+            );
+    }
+
+    private static CheckpointException Malformed(string path, string key, string text) =>
+        new($"'{path}' has '{text}' for '{key}', which makes no sense.");
+}

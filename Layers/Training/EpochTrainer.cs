@@ -1,0 +1,327 @@
+using System.Diagnostics;
+
+namespace Sequor.Layers;
+
+/// <summary>
+/// Trains a model on a finite set of pieces of differing length: every epoch goes through all of them in an order of its
+/// own, in batches padded to the longest; after each, the loss over the validation set decides which parameters were the
+/// best. A step allocates nothing.
+/// </summary>
+/// <remarks>
+/// Training may be saved and resumed between any two steps, and then ends with the same bits, on the same backend and number
+/// of threads.
+/// </remarks>
+public sealed partial class EpochTrainer : IDisposable
+{
+    // Far from the streams that parameters are drawn from.
+    private const ulong OrderStream = 1UL << 62;
+
+    private readonly EpochOptions _options;
+    private readonly PieceSet _train;
+    private readonly PieceSet _valid;
+    private readonly Func<Plan, Loss> _lossOf;
+    private readonly PieceBatch _batch;
+    private readonly int[] _order;
+    private readonly List<EpochRecord> _history = [];
+    private readonly List<IDisposable> _owned = [];
+    private readonly Loss _loss;
+    private readonly PieceEvaluator _validator;
+
+    // The parameters of the best epoch, laid out as the model's.
+    private readonly Storage _best;
+
+    // The loss of each batch of this epoch. They stay where the steps run until the epoch ends.
+    private readonly Tensor _losses;
+
+    private int _orderOf = -1;
+    private TimeSpan _elapsed;
+
+    /// <summary>Plans the model for both sets.</summary>
+    /// <param name="model">Its input size must be the sets'.</param>
+    /// <param name="train">Pieces to train on.</param>
+    /// <param name="valid">Pieces that tell the best epoch.</param>
+    /// <param name="backend">Where to run.</param>
+    /// <param name="loss">Makes the loss for a plan.</param>
+    /// <param name="optimizer">Makes the optimizer for the training plan.</param>
+    /// <param name="options">Batch size, clipping, seed, when to end.</param>
+    /// <exception cref="ArgumentException">Sizes of model and sets differ, or an option is out of range.</exception>
+    /// <exception cref="DeviceMemoryException">The plans do not fit in memory.</exception>
+    public EpochTrainer(
+        Layer model,
+        PieceSet train,
+        PieceSet valid,
+        Backend backend,
+        Func<Plan, Loss> loss,
+        Func<Plan, Optimizer> optimizer,
+        EpochOptions options
+    )
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(train);
+        ArgumentNullException.ThrowIfNull(valid);
+        ArgumentNullException.ThrowIfNull(backend);
+        ArgumentNullException.ThrowIfNull(loss);
+        ArgumentNullException.ThrowIfNull(optimizer);
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        RequireSizes(model, train);
+        RequireSizes(model, valid);
+        _options = options;
+        (_train, _valid, _lossOf) = (train, valid, loss);
+        int size = Math.Min(options.Batch, train.Count);
+        StepsPerEpoch = (train.Count + size - 1) / size;
+        _batch = new PieceBatch(train, size);
+        _order = new int[train.Count];
+        try
+        {
+            Plan = Own(
+                model.Plan(
+                    backend,
+                    train.Longest,
+                    size,
+                    Mode.Training,
+                    seed: options.Seed,
+                    variableLengths: size > 1 && train.Shortest < train.Longest
+                )
+            );
+            _loss = Own(loss(Plan));
+            Optimizer = Own(optimizer(Plan));
+            _best = Own(backend.Allocate(Plan.Parameters.Count, MemoryCategory.Optimizer));
+            backend.Fill(Best, 0f);
+            Storage losses = Own(backend.Allocate(StepsPerEpoch, MemoryCategory.InputOutput));
+            _losses = new Tensor(losses, 0, new Shape(StepsPerEpoch));
+            backend.Fill(_losses, 0f);
+            _validator = Own(Evaluator(valid));
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The model's training plan.</summary>
+    public Plan Plan { get; }
+
+    /// <summary>What changes the parameters.</summary>
+    public Optimizer Optimizer { get; }
+
+    /// <summary>Steps of each epoch.</summary>
+    public int StepsPerEpoch { get; }
+
+    /// <summary>Steps done.</summary>
+    public long Step { get; private set; }
+
+    /// <summary>The epochs that are done.</summary>
+    public IReadOnlyList<EpochRecord> History => _history;
+
+    /// <summary>The epoch with the least loss on the validation set; null before the first has ended.</summary>
+    public EpochRecord? BestEpoch { get; private set; }
+
+    /// <summary>Time of training and validation, that before an interruption included.</summary>
+    public TimeSpan Elapsed => _elapsed;
+
+    /// <summary>Why training is over; null where it can go on.</summary>
+    public StopReason? Finished =>
+        BestEpoch is null ? null
+        : _options.Patience > 0 && _history.Count - BestEpoch.Epoch >= _options.Patience
+            ? StopReason.Patience
+        : _history.Count >= _options.Epochs ? StopReason.Epochs
+        : null;
+
+    private Tensor Best => Plan.Store.Block(_best);
+
+    /// <summary>Trains until it is over, or the time is, or it is asked to stop; between steps, so that all is whole.</summary>
+    /// <param name="budget">
+    /// Time of training and validation in all, that before an interruption included; null for no limit.
+    /// </param>
+    /// <param name="progress">Called after every step.</param>
+    /// <param name="cancellation">Asks to stop.</param>
+    /// <exception cref="DivergedException">A loss is not a finite number.</exception>
+    public StopReason Run(
+        TimeSpan? budget = null,
+        Action<EpochProgress>? progress = null,
+        CancellationToken cancellation = default
+    )
+    {
+        while (true)
+        {
+            if (Finished is { } reason)
+                return reason;
+            if (cancellation.IsCancellationRequested)
+                return StopReason.Cancelled;
+            if (budget is { } limit && _elapsed >= limit)
+                return StopReason.Budget;
+            EpochRecord? ended = TrainStep();
+            if (progress is null)
+                continue;
+            (long epoch, long step) = Math.DivRem(Step - 1, StepsPerEpoch);
+            progress(
+                new EpochProgress((int)epoch + 1, (int)step + 1, StepsPerEpoch, _elapsed, ended)
+            );
+        }
+    }
+
+    /// <summary>One step; where it is the last of an epoch, validation as well.</summary>
+    /// <returns>What the epoch came to, or null where it goes on.</returns>
+    /// <exception cref="DivergedException">A loss of the epoch is not a finite number.</exception>
+    public EpochRecord? TrainStep()
+    {
+        long began = Stopwatch.GetTimestamp();
+        (long epoch, long index) = Math.DivRem(Step, StepsPerEpoch);
+        Shuffle((int)epoch);
+        _batch.Load(_train, Pieces((int)index));
+        Plan.Forward(_batch.X, _batch.Steps, _batch.Size, _batch.Lengths);
+        Tensor gradient = _loss.Compute(_batch.Targets, _batch.Mask);
+        _loss.CopyTo(_losses.Slice((int)index, 1));
+        Plan.Backward(gradient);
+        Optimizer.Step(_options.Clip);
+        Step++;
+        if (index + 1 < StepsPerEpoch)
+        {
+            _elapsed += Stopwatch.GetElapsedTime(began);
+            return null;
+        }
+        double train = TrainLoss((int)epoch + 1);
+        double valid = _validator.Run();
+        if (!double.IsFinite(valid))
+            throw new DivergedException(
+                $"after epoch {epoch + 1} the validation loss is {valid}, which is not finite"
+            );
+        _elapsed += Stopwatch.GetElapsedTime(began);
+        return EndEpoch((int)epoch + 1, train, valid);
+    }
+
+    /// <summary>The average loss over a set with the parameters as they are, without dropout.</summary>
+    /// <param name="set">Of the training set's sizes.</param>
+    public double Evaluate(PieceSet set)
+    {
+        ArgumentNullException.ThrowIfNull(set);
+        RequireSizes(Plan.Model, set);
+        using PieceEvaluator evaluator = Evaluator(set);
+        return evaluator.Run();
+    }
+
+    /// <summary>
+    /// The average loss over a set with the parameters of the best epoch, or those of now where no epoch has ended yet.
+    /// Training can go on afterwards as if nothing had been.
+    /// </summary>
+    /// <param name="set">Of the training set's sizes.</param>
+    public double EvaluateBest(PieceSet set)
+    {
+        if (BestEpoch is null)
+            return Evaluate(set);
+        // Between steps the gradients mean nothing, so their place is free.
+        Backend backend = Plan.Backend;
+        backend.Copy(Plan.Parameters, Plan.Gradients);
+        try
+        {
+            backend.Copy(Best, Plan.Parameters);
+            return Evaluate(set);
+        }
+        finally
+        {
+            backend.Copy(Plan.Gradients, Plan.Parameters);
+        }
+    }
+
+    /// <summary>Gives the model the parameters of the best epoch. Training should not go on from there.</summary>
+    /// <exception cref="InvalidOperationException">No epoch has ended yet.</exception>
+    public void RestoreBest()
+    {
+        if (BestEpoch is null)
+            throw new InvalidOperationException("No epoch has ended yet.");
+        Plan.Backend.Copy(Best, Plan.Parameters);
+    }
+
+    private ReadOnlySpan<int> Pieces(int index)
+    {
+        int size = Plan.MaxBatch;
+        return _order.AsSpan(index * size, Math.Min(size, _order.Length - (index * size)));
+    }
+
+    // Fisher and Yates, from the identity: the order of an epoch depends on no other.
+    private void Shuffle(int epoch)
+    {
+        if (_orderOf == epoch)
+            return;
+        var random = new Philox(_options.Seed, OrderStream + (ulong)epoch);
+        for (int i = 0; i < _order.Length; i++)
+            _order[i] = i;
+        for (int i = _order.Length - 1; i > 0; i--)
+        {
+            int other = random.Next(i + 1);
+            (_order[i], _order[other]) = (_order[other], _order[i]);
+        }
+        _orderOf = epoch;
+    }
+
+    // Each batch counts as its steps, or its pieces, do.
+    private double TrainLoss(int epoch)
+    {
+        float[] losses = _losses.ToArray();
+        double sum = 0;
+        long weights = 0;
+        for (int i = 0; i < losses.Length; i++)
+        {
+            if (!float.IsFinite(losses[i]))
+                throw new DivergedException(
+                    $"at step {i + 1} of epoch {epoch} the loss is {losses[i]}, which is not finite; "
+                        + $"first in: {Plan.FirstNonFinite() ?? "none found any more"}"
+                );
+            long weight = 0;
+            foreach (int piece in Pieces(i))
+                weight += _train.WeightOf(piece);
+            sum += (double)losses[i] * weight;
+            weights += weight;
+        }
+        return sum / weights;
+    }
+
+    private EpochRecord EndEpoch(int epoch, double train, double valid)
+    {
+        var record = new EpochRecord(
+            epoch,
+            train,
+            valid,
+            Optimizer.LearningRate,
+            _elapsed.TotalSeconds
+        );
+        _history.Add(record);
+        if (BestEpoch is null || valid < BestEpoch.Valid)
+        {
+            BestEpoch = record;
+            Plan.Backend.Copy(Plan.Parameters, Best);
+        }
+        if (_options.Plateau is { } plateau && plateau.IsReached(_history))
+            Optimizer.LearningRate *= plateau.Factor;
+        return record;
+    }
+
+    private PieceEvaluator Evaluator(PieceSet set) =>
+        new(Plan.Model, Plan.Backend, set, _lossOf, _options.EvaluationBatch);
+
+    private static void RequireSizes(Layer model, PieceSet set)
+    {
+        if (model.InputSize != set.InputSize)
+            throw new ArgumentException(
+                $"The set '{set.Name}' has {set.InputSize} channels in, the model {model.InputSize}.",
+                nameof(model)
+            );
+    }
+
+    private T Own<T>(T owned)
+        where T : IDisposable
+    {
+        _owned.Add(owned);
+        return owned;
+    }
+
+    /// <summary>Frees plans, losses and optimizer; the model stays.</summary>
+    public void Dispose()
+    {
+        for (int i = _owned.Count - 1; i >= 0; i--)
+            _owned[i].Dispose();
+        _owned.Clear();
+    }
+}

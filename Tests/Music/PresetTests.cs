@@ -1,0 +1,188 @@
+using NUnit.Framework;
+using Sequor.Layers;
+using Sequor.Workloads;
+
+namespace Sequor.Tests.Music;
+
+[TestFixture]
+public sealed class PresetTests
+{
+    [Test]
+    public void Every_model_is_within_5_percent_of_its_budget()
+    {
+        foreach (Preset preset in Presets.All)
+        {
+            using Sequential model = preset.CreateModel();
+            Assert.That(
+                model.ParameterCount,
+                Is.EqualTo(preset.Budget).Within(5).Percent,
+                preset.ToString()
+            );
+        }
+    }
+
+    [Test]
+    public void All_music_has_all_architectures_in_two_sizes()
+    {
+        foreach (string task in Presets.MusicTasks)
+        {
+            foreach (string arch in Presets.ArchNames)
+            {
+                Assert.That(Presets.Get(task, arch).Budget, Is.GreaterThan(250_000));
+                Assert.That(Presets.Get(task, arch, "20k").Budget, Is.EqualTo(20_000));
+            }
+        }
+        Assert.That(Presets.All, Has.Count.EqualTo(42));
+    }
+
+    // Bai et al., tables 1 and 2; Chung et al., table 2.
+    [TestCase("jsb", "tcn", null, 279838, 8.10)]
+    [TestCase("jsb", "gru", null, 295968, 8.43)]
+    [TestCase("jsb", "lstm", null, 292248, 8.45)]
+    [TestCase("jsb", "rnn", null, 300192, 8.91)]
+    [TestCase("nottingham", "tcn", null, 1053238, 3.07)]
+    [TestCase("nottingham", "gru", null, 997448, 3.46)]
+    [TestCase("adding", "tcn", null, 70369, 5.8e-5)]
+    [TestCase("copy", "tcn", null, 12530, 3.5e-5)]
+    [TestCase("piano", "gru", "20k", 19809, 8.82)]
+    [TestCase("musedata", "lstm", "20k", 19944, 6.23)]
+    public void Sizes_and_figures_are_the_papers(
+        string task,
+        string arch,
+        string? name,
+        long parameters,
+        double paper
+    )
+    {
+        Preset preset = Presets.Get(task, arch, name);
+        using Sequential model = preset.CreateModel();
+        Assert.That(model.ParameterCount, Is.EqualTo(parameters));
+        Assert.That(preset.Paper, Is.EqualTo(paper));
+    }
+
+    [Test]
+    public void Dropout_of_recurrent_networks_stands_before_the_head()
+    {
+        using Sequential model = Presets.Get("jsb", "gru").CreateModel();
+
+        Assert.That(
+            model.Children.Select(child => child.Layer.GetType()),
+            Is.EqualTo(new[] { typeof(Gru), typeof(Dropout), typeof(Linear) })
+        );
+    }
+
+    [Test]
+    public void A_preset_that_is_not_there_is_told_from_those_that_are()
+    {
+        Assert.Multiple(() =>
+        {
+            Assert.That(Refused("chess", "tcn"), Does.Contain("task 'chess'").And.Contain("jsb,"));
+            Assert.That(Refused("jsb", "cnn"), Does.Contain("architecture 'cnn'"));
+            Assert.That(
+                Refused("adding", "gru"),
+                Does.Contain("gru for adding").And.Contain("tcn")
+            );
+            Assert.That(Refused("jsb", "gru", "1m"), Does.Contain("'1m'").And.Contain("300k, 20k"));
+        });
+
+        static string Refused(string task, string arch, string? name = null) =>
+            Assert.Throws<PresetException>(() => Presets.Get(task, arch, name))!.Message;
+    }
+
+    private const string Good = """
+        {
+          "schema": "sequor.presets/1",
+          "training": {
+            "t": { "optimizer": "adam", "rate": 0.001, "batch": 1, "epochs": 2, "plateau": { "window": 2 } }
+          },
+          "presets": [
+            {
+              "task": "jsb", "arch": "tcn", "preset": "p", "training": "t", "budget": 19083,
+              "model": { "hidden": 29, "depth": 3, "kernel": 2, "dropout": 0.5 }
+            }
+          ]
+        }
+        """;
+
+    [Test]
+    public void A_text_of_ones_own_is_read()
+    {
+        Preset preset = Presets.Read(Good, "mine").Single();
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(preset.Training.Plateau, Is.EqualTo(new Plateau(Window: 2)));
+            Assert.That(preset.Training.Clip, Is.Null);
+            Assert.That(preset.OptionsFor(7).Clip, Is.EqualTo(float.PositiveInfinity));
+            Assert.That(preset.OptionsFor(7).Seed, Is.EqualTo(7));
+            Assert.That(preset.Paper, Is.Null);
+            Assert.That(preset.Model.Dropout, Is.EqualTo(0.5f));
+        });
+    }
+
+    [TestCase("\"task\": \"jsb\"", "\"task\": \"chess\"", "task is chess; allowed: jsb")]
+    [TestCase("\"task\": \"jsb\",", "", "task")]
+    [TestCase("\"task\": \"jsb\"", "\"task\": null", "null")]
+    [TestCase("\"arch\": \"tcn\"", "\"arch\": \"cnn\"", "arch is cnn; allowed: tcn")]
+    [TestCase("\"training\": \"t\"", "\"training\": \"u\"", "unknown training 'u'")]
+    [TestCase("\"budget\": 19083", "\"budget\": 21000", "19083 parameters")]
+    [TestCase("\"budget\": 19083", "\"budget\": 0", "budget is 0")]
+    [TestCase("\"budget\": 19083", "\"budget\": 19083, \"paper\": -1", "paper is -1")]
+    [TestCase("\"budget\": 19083", "\"budget\": 19083, \"length\": 5", "length is 5")]
+    [TestCase("\"hidden\": 29", "\"hidden\": 0", "hidden is 0; allowed: at least 1")]
+    [TestCase("\"hidden\": 29", "\"hidden\": 29, \"width\": 3", "width")]
+    [TestCase("\"hidden\": 29", "\"hidden\": 29, \"hidden\": 30", "hidden")]
+    [TestCase("\"hidden\": 29", "\"hidden\": 2000000000", "preset 1 (jsb tcn p)")]
+    [TestCase("\"depth\": 3", "\"depth\": 31", "depth is 31; allowed: 1 to 30")]
+    [TestCase("\"kernel\": 2, ", "", "kernel is 0")]
+    [TestCase("\"kernel\": 2", "\"kernel\": 2, \"states\": 3", "states is 3")]
+    [TestCase("\"dropout\": 0.5", "\"dropout\": 1", "probability")]
+    [TestCase("\"dropout\": 0.5", "\"dropout\": 0.5, \"min_radius\": 0", "min_radius")]
+    [TestCase("\"adam\"", "\"adan\"", "training 't': optimizer is adan; allowed: adam, rmsprop")]
+    [TestCase("\"rate\": 0.001", "\"rate\": 0", "rate is 0")]
+    [TestCase("\"batch\": 1", "\"batch\": 0", "batch is 0")]
+    [TestCase("\"epochs\": 2", "\"epochs\": 2, \"clip\": 0", "clip is 0")]
+    [TestCase("\"epochs\": 2", "\"epochs\": 2, \"sequences\": 9", "sequences is 9")]
+    [TestCase("\"window\": 2", "\"window\": 0", "plateau.window is 0")]
+    [TestCase("\"window\": 2", "\"factor\": 1", "plateau.factor is 1")]
+    [TestCase("presets/1", "presets/2", "'sequor.presets/1', not 'sequor.presets/2'")]
+    [TestCase("\"schema\": \"sequor.presets/1\",", "", "schema")]
+    [TestCase("\"presets\": [", "\"presets\": [ null,", "preset 1 is null")]
+    [TestCase("{ \"optimizer\": \"adam\", \"rate\"", "null, \"u\": { \"rate\"", "mine")]
+    [TestCase("}\n  ]", "},\n  ]", "mine")]
+    public void A_text_that_makes_no_sense_is_refused_with_the_place(
+        string what,
+        string instead,
+        string message
+    )
+    {
+        string good = Good.ReplaceLineEndings("\n");
+        Assert.That(good, Does.Contain(what));
+
+        Assert.That(
+            () => Presets.Read(good.Replace(what, instead, StringComparison.Ordinal), "mine"),
+            Throws
+                .TypeOf<PresetException>()
+                .With.Message.StartsWith("mine")
+                .And.Message.Contains(message)
+        );
+    }
+
+    [Test]
+    public void A_preset_that_is_there_twice_is_refused()
+    {
+        int from = Good.IndexOf("{\n      \"task\"", StringComparison.Ordinal);
+        string entry = Good[from..Good.LastIndexOf(']')].TrimEnd();
+
+        Assert.That(
+            () =>
+                Presets.Read(
+                    Good.Replace(entry, $"{entry}, {entry}", StringComparison.Ordinal),
+                    "mine"
+                ),
+            Throws
+                .TypeOf<PresetException>()
+                .With.Message.Contains("preset 2 (jsb tcn p): is there twice")
+        );
+    }
+}
