@@ -10,7 +10,7 @@ namespace Sequor.Tool;
 internal static class BenchCommand
 {
     private const int DefaultSteps = 30;
-    private const int DefaultWarmup = 3;
+    private const int DefaultWarmup = 20;
 
     // With what comes before and after it, the whole ends within a minute.
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(45);
@@ -32,7 +32,7 @@ internal static class BenchCommand
         );
         Option<long?> warmup = Options.Whole(
             "--warmup",
-            "steps of each before the measured ones (3)",
+            "steps of each before the measured ones (20)",
             "N",
             0,
             1_000_000
