@@ -86,17 +86,29 @@ public abstract class Backend : IDisposable
     /// <summary>sum[c] += sum over rows of a[r, c] * b[r, c], or of a[r, c] where b is empty.</summary>
     internal abstract void ColumnSum(Tensor a, Tensor b, Tensor sum);
 
-    /// <summary>mean[b, c] = average of x[t, b, c] over the steps that sequence b has: all of them where lengths is null.</summary>
-    internal abstract void MeanOverTime(Tensor x, int[]? lengths, Tensor mean);
+    /// <summary>packed [N, 1, C] = the rows of x [T, B, C] that are within their sequences.</summary>
+    internal abstract void Pack(Tensor x, SequenceLayout layout, Tensor packed);
 
-    /// <summary>dx[t, b, c] = dmean[b, c] / steps of sequence b, and 0 beyond its end.</summary>
-    internal abstract void MeanOverTimeGradient(Tensor dmean, int[]? lengths, Tensor dx);
+    /// <summary>x [T, B, C] = the packed rows [N, 1, C], and 0 beyond the sequences' ends.</summary>
+    internal abstract void Unpack(Tensor packed, SequenceLayout layout, Tensor x);
 
-    /// <summary>y[b, c] = x[lengths[b] - 1, b, c]: each sequence's last step.</summary>
-    internal abstract void LastSteps(Tensor x, int[] lengths, Tensor y);
+    /// <summary>
+    /// mean[b, c] = average of sequence b's steps in x, which is [T, B, C] or packed. b counts as the caller's sequences.
+    /// </summary>
+    internal abstract void MeanOverTime(Tensor x, SequenceLayout? layout, Tensor mean);
 
-    /// <summary>dx[t, b, c] = dy[b, c] at each sequence's last step, 0 elsewhere.</summary>
-    internal abstract void LastStepsGradient(Tensor dy, int[] lengths, Tensor dx);
+    /// <summary>The steps of sequence b in dx = dmean[b, c] / number of them.</summary>
+    internal abstract void MeanOverTimeGradient(
+        Tensor dmean,
+        SequenceLayout? layout,
+        Tensor dx
+    );
+
+    /// <summary>y[b, c] = sequence b's last step in x, packed. b counts as the caller's sequences.</summary>
+    internal abstract void LastSteps(Tensor x, SequenceLayout layout, Tensor y);
+
+    /// <summary>dx, packed: dy[b, c] at each sequence's last step, 0 elsewhere.</summary>
+    internal abstract void LastStepsGradient(Tensor dy, SequenceLayout layout, Tensor dx);
 
     /// <summary>value[0] = mean squared error; gradient = its gradient by the prediction.</summary>
     internal abstract void MeanSquaredError(

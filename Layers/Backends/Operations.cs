@@ -37,7 +37,10 @@ internal enum PointwiseOp
     /// <summary>out += a * row, row [C] repeated over rows</summary>
     AddTimesRow,
 
-    /// <summary>out = a * row, row repeated over rows: [B, C] seen as one row of B * C over T, for spatial dropout.</summary>
+    /// <summary>
+    /// out = a * row, row repeated over rows: [B, C] seen as one row of B * C over T, for spatial dropout. Packed, each step
+    /// takes as much of the row as it has sequences.
+    /// </summary>
     TimesRow,
 
     /// <summary>out = a + b1 * sigmoid(b2), b = [b1 | b2] of twice the columns. An empty a is zero.</summary>
@@ -63,6 +66,9 @@ internal readonly record struct PointwiseArguments
     /// <summary>One bit an element: a float holds 32.</summary>
     public Tensor Bits { get; init; }
     public required Tensor Out { get; init; }
+
+    /// <summary>Where the rows lie, for <see cref="PointwiseOp.TimesRow"/>; null where the batch is not packed.</summary>
+    public SequenceLayout? Layout { get; init; }
 
     /// <summary>Floats that hold one bit for each of so many elements, for any split of the work.</summary>
     public static long BitFloats(long elements) => (elements + 31) / 32 + 1;

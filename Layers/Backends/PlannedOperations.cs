@@ -176,7 +176,8 @@ internal readonly record struct ConvolutionDescriptor(
     int Dilation,
     int MaxLength,
     int MaxBatch,
-    bool Relu
+    bool Relu,
+    bool VariableLengths = false
 )
 {
     /// <summary>Steps of input that an output sees, its own included.</summary>
@@ -184,11 +185,19 @@ internal readonly record struct ConvolutionDescriptor(
 }
 
 /// <summary>
-/// y [T, B, O] = (relu of) w * x + b. w is [O, I, k] with the current step last, as in torch.nn.Conv1d.
+/// y [T, B, O] = (relu of) w * x + b. w is [O, I, k] with the current step last, as in torch.nn.Conv1d. Where the layout is
+/// packed, x and y are packed rows.
 /// </summary>
 internal abstract class ConvolutionOperation : PlannedOperation
 {
-    public abstract void Forward(Tensor x, Tensor w, Tensor b, Tensor y, Tensor workspace);
+    public abstract void Forward(
+        Tensor x,
+        SequenceLayout? layout,
+        Tensor w,
+        Tensor b,
+        Tensor y,
+        Tensor workspace
+    );
 
     /// <summary>
     /// Goes on with a stream: y [S, B, O] of S more steps after <paramref name="position"/> of them. The history [H, B, I] with
@@ -209,6 +218,7 @@ internal abstract class ConvolutionOperation : PlannedOperation
     /// <summary>dx = (dx +) gradient by x, without the relu, which the caller applies to dy.</summary>
     public abstract void BackwardData(
         Tensor dy,
+        SequenceLayout? layout,
         Tensor w,
         Tensor dx,
         bool accumulate,
@@ -219,21 +229,25 @@ internal abstract class ConvolutionOperation : PlannedOperation
     public abstract void BackwardFilter(
         Tensor x,
         Tensor dy,
+        SequenceLayout? layout,
         Tensor dw,
         Tensor db,
         Tensor workspace
     );
 }
 
-/// <summary>N complex channels with x_t = lambda x_{t-1} + u_t, and the LRU's parameters that make lambda.</summary>
+/// <summary>N complex channels with x_t = lambda x_{t-1} + u_t, or lambda x_{t+1} + u_t in reverse, and the LRU's parameters that make lambda.</summary>
 internal readonly record struct DiagonalScanDescriptor(
     int ModelSize,
     int StateSize,
     int MaxLength,
-    int MaxBatch
+    int MaxBatch,
+    int Directions = 1
 );
 
-/// <summary>The parameters of an LRU, or their gradients. Shapes: nu, theta, gamma [N]; B [N, d]; C [d, N].</summary>
+/// <summary>
+/// The parameters of an LRU, or their gradients. Shapes: nu, theta, gamma [N]; B [N, d]; C [d, directions * N].
+/// </summary>
 internal readonly record struct LruTensors(
     Tensor NuLog,
     Tensor ThetaLog,
@@ -246,11 +260,12 @@ internal readonly record struct LruTensors(
 
 /// <summary>
 /// The scan and the real matrices around it. States are interleaved (re, im) pairs, [T, B, 2N]: then u = z B' and
-/// y = x C' are single real products with B' [2N, d] = interleaved gamma B and C' [d, 2N] = interleaved (C_re, -C_im).
+/// y = x C' are single real products with B' [2N, d] = interleaved gamma B and C' [d, 2N] = interleaved (C_re, -C_im), one
+/// below the other for two directions.
 /// </summary>
 internal abstract class DiagonalScanOperation : PlannedOperation
 {
-    /// <summary>Writes lambda [N, 2], B' [2N, d] and C' [d, 2N].</summary>
+    /// <summary>Writes lambda [N, 2], B' [2N, d] and C' [directions * d, 2N].</summary>
     public abstract void Prepare(in LruTensors p, Tensor lambda, Tensor b, Tensor c);
 
     /// <summary>Adds to the parameters' gradients what those of lambda, B' and C' give by the chain rule.</summary>
@@ -264,29 +279,40 @@ internal abstract class DiagonalScanOperation : PlannedOperation
     );
 
     /// <summary>
-    /// In place over steps first .. first + count - 1: states [T, B, 2N] hold u and then x. The steps before hold x: of this
-    /// pass, or step 0 what a stream carries on.
+    /// In place over a range of steps: states [T, B, 2N], or packed rows [N, 1, 2N], hold u and then x. Ranges follow each
+    /// other in the recurrence's direction; the steps before a range hold x, of this pass, or step 0 what a stream carries on.
     /// </summary>
     public abstract void Forward(
         Tensor lambda,
         Tensor states,
-        int first,
-        int count,
+        SequenceLayout? layout,
+        in ScanRange range,
         Tensor workspace
     );
 
     /// <summary>
-    /// In place: gradient [count, B, 2N] of steps first .. first + count - 1 holds dx and then du. Ranges of steps follow each
-    /// other from the end to step 0; with the last of them dlambda [N, 2] is written.
+    /// In place: gradient holds dx of the range's steps and then du. Ranges follow each other against the recurrence's
+    /// direction; with the last of them dlambda [N, 2] is added to.
     /// </summary>
     public abstract void Backward(
         Tensor lambda,
         Tensor states,
+        SequenceLayout? layout,
         Tensor gradient,
-        int first,
+        in ScanRange range,
         Tensor dlambda,
         Tensor workspace
     );
+}
+
+/// <summary>Steps first .. first + count - 1 of a recurrence.</summary>
+/// <param name="First">The first step.</param>
+/// <param name="Count">Number of steps.</param>
+/// <param name="Reverse">The recurrence runs from each sequence's end to its beginning.</param>
+internal readonly record struct ScanRange(int First, int Count, bool Reverse = false)
+{
+    /// <summary>The step after the last one.</summary>
+    public int End => First + Count;
 }
 
 /// <summary>Normalisation over the channels of each row.</summary>

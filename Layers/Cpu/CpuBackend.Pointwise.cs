@@ -28,10 +28,11 @@ internal sealed unsafe partial class CpuBackend
                 Row = Pointer(a.Row),
                 Bits = (uint*)Pointer(a.Bits),
                 Out = Pointer(a.Out),
+                Layout = a.Layout,
                 // In place on b: there its columns are twice those that count.
                 Columns =
                     op is PointwiseOp.GluGradient ? a.A.Shape.Columns
-                    : a.Row.IsEmpty ? a.Out.Shape.Columns
+                    : a.Row.IsEmpty || a.Layout is not null ? a.Out.Shape.Columns
                     : (int)a.Row.Count,
             };
             long elements = op is PointwiseOp.GluGradient ? a.A.Count : a.Out.Count;
@@ -85,4 +86,5 @@ internal unsafe struct PointwiseOperands
     public uint* Bits;
     public float* Out;
     public int Columns;
+    public SequenceLayout? Layout;
 }

@@ -7,27 +7,6 @@ internal sealed unsafe partial class CpuBackend
     internal override void ColumnSum(Tensor a, Tensor b, Tensor sum) =>
         _reduction.ColumnSum(a, b, sum);
 
-    internal override void MeanOverTime(Tensor x, int[]? lengths, Tensor mean) =>
-        _reduction.MeanOverTime(x, lengths, mean);
-
-    internal override void MeanOverTimeGradient(Tensor dmean, int[]? lengths, Tensor dx) =>
-        _reduction.MeanOverTimeGradient(dmean, lengths, dx);
-
-    internal override void LastSteps(Tensor x, int[] lengths, Tensor y)
-    {
-        for (int b = 0; b < lengths.Length && b < x.Shape[1]; b++)
-            Copy(Step(x, lengths[b] - 1, b), Step(y, 0, b));
-    }
-
-    internal override void LastStepsGradient(Tensor dy, int[] lengths, Tensor dx)
-    {
-        Fill(dx, 0f);
-        for (int b = 0; b < dx.Shape[1]; b++)
-            Copy(Step(dy, 0, b), Step(dx, lengths[b] - 1, b));
-    }
-
-    private static Tensor Step(Tensor x, int t, int b) => x.RowRange((long)t * x.Shape[1] + b, 1);
-
     internal override void MeanSquaredError(
         Tensor prediction,
         Tensor target,
@@ -63,14 +42,12 @@ internal sealed unsafe partial class CpuBackend
         Tensor dg
     ) => _reduction.WeightNormGradient(v, g, norms, dw, dv, dg);
 
-    /// <summary>Sums over rows, over time and over everything. Partial sums are joined in the order of the parts.</summary>
+    /// <summary>Sums over rows and over everything. Partial sums are joined in the order of the parts.</summary>
     private sealed class ReductionJob(CpuBackend backend) : ParallelJob
     {
         private enum Kind
         {
             Columns,
-            Mean,
-            MeanGradient,
             SquaredError,
             CrossEntropy,
             BinaryCrossEntropy,
@@ -85,8 +62,6 @@ internal sealed unsafe partial class CpuBackend
         private float* _partials;
         private long _rows;
         private int _columns;
-        private int _batch;
-        private int[]? _lengths;
         private int _parts;
         private float _scale;
 
@@ -105,32 +80,6 @@ internal sealed unsafe partial class CpuBackend
                 for (int c = 0; c < _columns; c++)
                     total[c] += _partials[(long)part * _columns + c];
             }
-        }
-
-        public void MeanOverTime(Tensor x, int[]? lengths, Tensor mean)
-        {
-            SetTime(x, lengths);
-            _a = Pointer(x);
-            _out = Pointer(mean);
-            Run(Kind.Mean);
-        }
-
-        public void MeanOverTimeGradient(Tensor dmean, int[]? lengths, Tensor dx)
-        {
-            SetTime(dx, lengths);
-            _a = Pointer(dmean);
-            _out = Pointer(dx);
-            Run(Kind.MeanGradient);
-        }
-
-        // Split by sequences: each part walks all of their time.
-        private void SetTime(Tensor x, int[]? lengths)
-        {
-            _rows = x.Shape.First;
-            _batch = x.Shape[1];
-            _columns = x.Shape.Columns;
-            _lengths = lengths;
-            _parts = Math.Min(backend.Parts(x.Count), _batch);
         }
 
         public void MeanSquaredError(
@@ -276,18 +225,6 @@ internal sealed unsafe partial class CpuBackend
             where TV : struct
             where TO : struct, ILanes<TV>
         {
-            if (_kind is Kind.Mean or Kind.MeanGradient)
-            {
-                (long first, long last) = Share(_batch, part, _parts);
-                for (int b = (int)first; b < last; b++)
-                {
-                    if (_kind == Kind.Mean)
-                        Mean<TV, TO>(b);
-                    else
-                        MeanGradient<TV, TO>(b);
-                }
-                return;
-            }
             (long from, long to) = Share(_rows, part, _parts);
             switch (_kind)
             {
@@ -323,41 +260,6 @@ internal sealed unsafe partial class CpuBackend
                             : TO.Fma(a, Lane<TV, TO>.Get(_b + r * _columns + c, left), sum);
                 }
                 Lane<TV, TO>.Put(sums + c, sum, left);
-            }
-        }
-
-        private void Mean<TV, TO>(int b)
-            where TV : struct
-            where TO : struct, ILanes<TV>
-        {
-            long steps = _lengths?[b] ?? _rows;
-            long stride = (long)_batch * _columns;
-            TV scale = TO.Set(1f / steps);
-            for (int c = 0; c < _columns; c += TO.Width)
-            {
-                int left = _columns - c;
-                float* x = _a + (long)b * _columns + c;
-                TV sum = TO.Zero;
-                for (long t = 0; t < steps; t++)
-                    sum = TO.Add(sum, Lane<TV, TO>.Get(x + t * stride, left));
-                Lane<TV, TO>.Put(_out + (long)b * _columns + c, TO.Mul(sum, scale), left);
-            }
-        }
-
-        private void MeanGradient<TV, TO>(int b)
-            where TV : struct
-            where TO : struct, ILanes<TV>
-        {
-            long steps = _lengths?[b] ?? _rows;
-            long stride = (long)_batch * _columns;
-            TV scale = TO.Set(1f / steps);
-            for (int c = 0; c < _columns; c += TO.Width)
-            {
-                int left = _columns - c;
-                TV gradient = TO.Mul(scale, Lane<TV, TO>.Get(_a + (long)b * _columns + c, left));
-                float* dx = _out + (long)b * _columns + c;
-                for (long t = 0; t < _rows; t++)
-                    Lane<TV, TO>.Put(dx + t * stride, t < steps ? gradient : TO.Zero, left);
             }
         }
 

@@ -25,6 +25,7 @@ internal sealed unsafe partial class CpuBackend : Backend
     private readonly PointwiseJob _pointwise;
     private readonly MatMulJob _matMul;
     private readonly ReductionJob _reduction;
+    private readonly SequenceJob _sequences;
     private readonly OptimizerJob _optimizer;
     private bool _disposed;
 
@@ -53,6 +54,7 @@ internal sealed unsafe partial class CpuBackend : Backend
         _pointwise = new PointwiseJob(this);
         _matMul = new MatMulJob(this);
         _reduction = new ReductionJob(this);
+        _sequences = new SequenceJob(this);
         _optimizer = new OptimizerJob(this);
         Info = new BackendInfo(
             "cpu",

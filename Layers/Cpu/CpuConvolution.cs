@@ -5,7 +5,7 @@ namespace Sequor.Layers.Cpu;
 /// row r - j d B, so one kernel walks all taps with its sums in registers. Rows are cut where the number of taps inside
 /// the sequence changes: nothing is padded, and no tap before time 0 (or after the end, backwards) is computed.
 /// </summary>
-internal sealed unsafe class CpuConvolution : ConvolutionOperation
+internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
 {
     // Rows summed at a time for the filter's gradient: with 24 channels they fill the first-level cache.
     private const int FilterRows = 256;
@@ -13,9 +13,12 @@ internal sealed unsafe class CpuConvolution : ConvolutionOperation
     private readonly CpuBackend _backend;
     private readonly ConvolutionDescriptor _d;
     private readonly Job _job;
+    private readonly PackedJob? _packedJob;
     private readonly long _packedCount;
     private readonly long _partialCount;
     private readonly long _panelCount;
+    private readonly long _gatheredCount;
+    private readonly long _seenCount;
 
     public CpuConvolution(CpuBackend backend, in ConvolutionDescriptor descriptor)
     {
@@ -32,18 +35,48 @@ internal sealed unsafe class CpuConvolution : ConvolutionOperation
         _partialCount = Align((long)(_d.Kernel * _d.InputSize + 1) * _d.OutputSize);
         bool packs = Packed.PaddedColumns(_d.OutputSize, lanes) != _d.OutputSize;
         _panelCount = packs ? Align(Packed.Elements(FilterRows, _d.OutputSize, lanes)) : 0;
-        WorkspaceCount = Math.Max(_packedCount, (_partialCount + _panelCount) * backend.Threads);
+        long widest = Math.Max(_d.InputSize, _d.OutputSize);
+        _gatheredCount = _d.VariableLengths ? Align(GatheredRows * _d.Kernel * widest) : 0;
+        _seenCount = _d.VariableLengths ? Align((long)FilterRows * _d.InputSize) : 0;
+        _packedJob = _d.VariableLengths ? new PackedJob(this) : null;
+        WorkspaceCount = Math.Max(
+            _packedCount + _gatheredCount * backend.Threads,
+            FilterStride * backend.Threads
+        );
     }
 
     public override long WorkspaceCount { get; }
 
+    // Of a part: its sums, the rows of dy where they have to be packed, those of x where they do not follow each other.
+    private long FilterStride => _partialCount + _panelCount + _seenCount;
+
     private static long Align(long count) => (count + 15) / 16 * 16;
 
-    public override void Forward(Tensor x, Tensor w, Tensor b, Tensor y, Tensor workspace)
+    public override void Forward(
+        Tensor x,
+        SequenceLayout? layout,
+        Tensor w,
+        Tensor b,
+        Tensor y,
+        Tensor workspace
+    )
     {
-        _job.Begin(Pass.Forward, x, y);
-        _job.Packed = ForwardWeights(workspace);
-        PackForward(w, _job.Packed);
+        Packed packed = ForwardWeights(workspace);
+        PackForward(w, packed);
+        if (layout is { IsPacked: true })
+        {
+            PackedJob job = _packedJob!;
+            job.Begin(Pass.Forward, layout);
+            job.Packed = packed;
+            job.From = CpuBackend.Pointer(x);
+            job.To = CpuBackend.Pointer(y);
+            job.Bias = CpuBackend.Pointer(b);
+            job.Workspace = CpuBackend.Pointer(workspace) + _packedCount;
+            job.Start();
+            return;
+        }
+        _job.Begin(Pass.Forward, x);
+        _job.Packed = packed;
         _job.From = CpuBackend.Pointer(x);
         _job.To = CpuBackend.Pointer(y);
         _job.Bias = CpuBackend.Pointer(b);
@@ -123,6 +156,7 @@ internal sealed unsafe class CpuConvolution : ConvolutionOperation
 
     public override void BackwardData(
         Tensor dy,
+        SequenceLayout? layout,
         Tensor w,
         Tensor dx,
         bool accumulate,
@@ -145,7 +179,19 @@ internal sealed unsafe class CpuConvolution : ConvolutionOperation
                 _d.OutputSize
             );
         }
-        _job.Begin(Pass.Data, dx, dy);
+        if (layout is { IsPacked: true })
+        {
+            PackedJob job = _packedJob!;
+            job.Begin(Pass.Data, layout);
+            job.Packed = packed;
+            job.From = CpuBackend.Pointer(dy);
+            job.To = CpuBackend.Pointer(dx);
+            job.Accumulate = accumulate;
+            job.Workspace = CpuBackend.Pointer(workspace) + _packedCount;
+            job.Start();
+            return;
+        }
+        _job.Begin(Pass.Data, dx);
         _job.Packed = packed;
         _job.From = CpuBackend.Pointer(dy);
         _job.To = CpuBackend.Pointer(dx);
@@ -153,13 +199,33 @@ internal sealed unsafe class CpuConvolution : ConvolutionOperation
         _job.Start((long)_d.Kernel * _d.InputSize * _d.OutputSize);
     }
 
-    public override void BackwardFilter(Tensor x, Tensor dy, Tensor dw, Tensor db, Tensor workspace)
+    public override void BackwardFilter(
+        Tensor x,
+        Tensor dy,
+        SequenceLayout? layout,
+        Tensor dw,
+        Tensor db,
+        Tensor workspace
+    )
     {
-        _job.Begin(Pass.Filter, x, dy);
-        _job.From = CpuBackend.Pointer(x);
-        _job.To = CpuBackend.Pointer(dy);
-        _job.Workspace = CpuBackend.Pointer(workspace);
-        int parts = _job.StartFilter();
+        int parts;
+        if (layout is { IsPacked: true })
+        {
+            PackedJob job = _packedJob!;
+            job.Begin(Pass.Filter, layout);
+            job.From = CpuBackend.Pointer(x);
+            job.To = CpuBackend.Pointer(dy);
+            job.Workspace = CpuBackend.Pointer(workspace);
+            parts = job.Start();
+        }
+        else
+        {
+            _job.Begin(Pass.Filter, x);
+            _job.From = CpuBackend.Pointer(x);
+            _job.To = CpuBackend.Pointer(dy);
+            _job.Workspace = CpuBackend.Pointer(workspace);
+            parts = _job.StartFilter();
+        }
         Gather(
             CpuBackend.Pointer(workspace),
             parts,
@@ -172,10 +238,9 @@ internal sealed unsafe class CpuConvolution : ConvolutionOperation
     private void Gather(float* sums, int parts, float* dw, float* db)
     {
         int rows = _d.Kernel * _d.InputSize;
-        long stride = _partialCount + _panelCount;
         for (int part = 1; part < parts; part++)
         {
-            float* other = sums + part * stride;
+            float* other = sums + part * FilterStride;
             for (long i = 0; i < (long)(rows + 1) * _d.OutputSize; i++)
                 sums[i] += other[i];
         }
@@ -212,7 +277,7 @@ internal sealed unsafe class CpuConvolution : ConvolutionOperation
         private long _shift;
         private int _parts;
 
-        public void Begin(Pass pass, Tensor input, Tensor output)
+        public void Begin(Pass pass, Tensor input)
         {
             _pass = pass;
             _rows = input.Shape.Rows;
@@ -315,44 +380,78 @@ internal sealed unsafe class CpuConvolution : ConvolutionOperation
         private void Filter(int part, long from, long to)
         {
             ConvolutionDescriptor d = owner._d;
-            int lanes = owner._backend.Lanes;
-            float* sums = Workspace + part * (owner._partialCount + owner._panelCount);
-            float* panels = sums + owner._partialCount;
-            float* bias = sums + (long)d.Kernel * d.InputSize * d.OutputSize;
-            new Span<float>(sums, (int)owner._partialCount).Clear();
-            var tile = new Tile
-            {
-                RowStride = 1,
-                DepthStride = d.InputSize,
-                Taps = 1,
-                InitStride = d.OutputSize,
-                OutputStride = d.OutputSize,
-            };
+            var sums = new FilterSums(owner, Workspace, part);
             for (long row = from; row < to; row += FilterRows)
             {
                 int count = (int)Math.Min(FilterRows, to - row);
                 float* dy = To + row * d.OutputSize;
-                Packed all = Packed.RowMajor(dy, d.OutputSize, count, d.OutputSize, lanes);
-                if (owner._panelCount > 0)
-                {
-                    all = new Packed(panels, count, d.OutputSize, lanes);
-                    all.Fill(dy, d.OutputSize, 1, 0, count);
-                }
+                Packed all = sums.Begin(dy, count);
                 for (int tap = 0; tap < d.Kernel; tap++)
                 {
                     int skipped = (int)Math.Clamp(tap * _shift - row, 0, count);
                     if (skipped == count)
                         break;
-                    tile.Depth = count - skipped;
-                    float* c = sums + (long)tap * d.InputSize * d.OutputSize;
                     float* x = From + (row + skipped - tap * _shift) * d.InputSize;
-                    all.From(skipped).Multiply(tile, d.InputSize, x, c, c);
+                    sums.Add(all, tap, x, skipped, count);
                 }
-                for (int r = 0; r < count; r++)
-                {
-                    for (int o = 0; o < d.OutputSize; o++)
-                        bias[o] += dy[(long)r * d.OutputSize + o];
-                }
+                sums.AddBias(dy, count);
+            }
+        }
+    }
+
+    /// <summary>One part's share of the filter's gradient, [k I + 1, O], with its scratch.</summary>
+    private readonly struct FilterSums
+    {
+        private readonly CpuConvolution _owner;
+        private readonly float* _sums;
+
+        public FilterSums(CpuConvolution owner, float* workspace, int part)
+        {
+            _owner = owner;
+            _sums = workspace + part * owner.FilterStride;
+            new Span<float>(_sums, (int)owner._partialCount).Clear();
+        }
+
+        /// <summary>Room for rows of x.</summary>
+        public float* Rows => _sums + _owner._partialCount + _owner._panelCount;
+
+        /// <summary>The next rows of dy as the right-hand side of products.</summary>
+        public Packed Begin(float* dy, int count)
+        {
+            int outputs = _owner._d.OutputSize;
+            int lanes = _owner._backend.Lanes;
+            if (_owner._panelCount == 0)
+                return Packed.RowMajor(dy, outputs, count, outputs, lanes);
+            var all = new Packed(_sums + _owner._partialCount, count, outputs, lanes);
+            all.Fill(dy, outputs, 1, 0, count);
+            return all;
+        }
+
+        /// <summary>Adds a tap's products with the rows of x, which belong to those of dy after the skipped ones.</summary>
+        public void Add(in Packed dy, int tap, float* x, int skipped, int count)
+        {
+            ConvolutionDescriptor d = _owner._d;
+            var tile = new Tile
+            {
+                RowStride = 1,
+                DepthStride = d.InputSize,
+                Depth = count - skipped,
+                Taps = 1,
+                InitStride = d.OutputSize,
+                OutputStride = d.OutputSize,
+            };
+            float* c = _sums + (long)tap * d.InputSize * d.OutputSize;
+            dy.From(skipped).Multiply(tile, d.InputSize, x, c, c);
+        }
+
+        public void AddBias(float* dy, int count)
+        {
+            int outputs = _owner._d.OutputSize;
+            float* bias = _sums + (long)_owner._d.Kernel * _owner._d.InputSize * outputs;
+            for (int r = 0; r < count; r++)
+            {
+                for (int o = 0; o < outputs; o++)
+                    bias[o] += dy[(long)r * outputs + o];
             }
         }
     }

@@ -47,10 +47,17 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
             }
         }
         float* to = CpuBackend.Pointer(c);
-        for (long i = 0; i < (long)d * n; i++)
+        for (int direction = 0; direction < _d.Directions; direction++)
         {
-            to[2 * i] = CpuBackend.Pointer(p.CReal)[i];
-            to[2 * i + 1] = -CpuBackend.Pointer(p.CImaginary)[i];
+            for (int row = 0; row < d; row++)
+            {
+                long from = ((long)row * _d.Directions + direction) * n;
+                for (int i = 0; i < n; i++)
+                {
+                    *to++ = CpuBackend.Pointer(p.CReal)[from + i];
+                    *to++ = -CpuBackend.Pointer(p.CImaginary)[from + i];
+                }
+            }
         }
     }
 
@@ -99,47 +106,57 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
             CpuBackend.Pointer(gradients.GammaLog)[i] += (float)(gamma * scaled);
         }
         float* from = CpuBackend.Pointer(dc);
-        for (long i = 0; i < (long)d * n; i++)
+        for (int direction = 0; direction < _d.Directions; direction++)
         {
-            CpuBackend.Pointer(gradients.CReal)[i] += from[2 * i];
-            CpuBackend.Pointer(gradients.CImaginary)[i] -= from[2 * i + 1];
+            for (int row = 0; row < d; row++)
+            {
+                long to = ((long)row * _d.Directions + direction) * n;
+                for (int i = 0; i < n; i++)
+                {
+                    CpuBackend.Pointer(gradients.CReal)[to + i] += *from++;
+                    CpuBackend.Pointer(gradients.CImaginary)[to + i] -= *from++;
+                }
+            }
         }
     }
 
     public override void Forward(
         Tensor lambda,
         Tensor states,
-        int first,
-        int count,
+        SequenceLayout? layout,
+        in ScanRange range,
         Tensor workspace
     )
     {
-        // A pass begins at step 0, or at step 1 where step 0 is what a stream carries on.
-        if (first <= 1)
-            Spread(lambda, workspace, states.Shape[1]);
-        _job.Start(states, default, first, count, workspace);
+        _job.Set(states, layout, range, workspace);
+        // A pass begins at step 0, or at step 1 where step 0 is what a stream carries on; a reverse one at the end.
+        if (range.Reverse ? range.End == _job.Steps : range.First <= 1)
+            Spread(lambda, workspace, _job.Batch);
+        _job.Forward();
     }
 
     public override void Backward(
         Tensor lambda,
         Tensor states,
+        SequenceLayout? layout,
         Tensor gradient,
-        int first,
+        in ScanRange range,
         Tensor dlambda,
         Tensor workspace
     )
     {
-        int batch = states.Shape[1];
-        int count = gradient.Shape.First;
+        _job.Set(states, layout, range, workspace);
         float* same = CpuBackend.Pointer(workspace) + 2 * _width;
         float* crossed = same + _width;
-        if (first + count == states.Shape.First)
+        bool begins = range.Reverse ? range.First == 0 : range.End == _job.Steps;
+        bool ends = range.Reverse ? range.End == _job.Steps : range.First == 0;
+        if (begins)
         {
-            Spread(lambda, workspace, batch);
+            Spread(lambda, workspace, _job.Batch);
             new Span<float>(same, checked((int)(3 * _width))).Clear();
         }
-        _job.Start(states, gradient, first, count, workspace);
-        if (first > 0)
+        _job.Backward(gradient);
+        if (!ends)
             return;
         // Channel i of every sequence: s conj(x) summed, of which the lanes hold the products.
         int n = _d.StateSize;
@@ -147,14 +164,14 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
         {
             double re = 0;
             double im = 0;
-            for (int b = 0; b < batch; b++)
+            for (int b = 0; b < _job.Batch; b++)
             {
                 long at = 2L * ((long)b * n + i);
                 re += (double)same[at] + same[at + 1];
                 im += (double)crossed[at] - crossed[at + 1];
             }
-            CpuBackend.Pointer(dlambda)[2 * i] = (float)re;
-            CpuBackend.Pointer(dlambda)[2 * i + 1] = (float)im;
+            CpuBackend.Pointer(dlambda)[2 * i] += (float)re;
+            CpuBackend.Pointer(dlambda)[2 * i + 1] += (float)im;
         }
     }
 
@@ -181,20 +198,47 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
         private float* _states;
         private float* _gradient;
         private float* _real;
-        private long _first;
-        private long _count;
+        private SequenceLayout? _layout;
+        private ScanRange _range;
+        private long _channels;
         private long _row;
         private long _block;
 
-        public void Start(Tensor states, Tensor gradient, int first, int count, Tensor workspace)
+        public int Steps { get; private set; }
+        public int Batch { get; private set; }
+
+        public void Set(
+            Tensor states,
+            SequenceLayout? layout,
+            in ScanRange range,
+            Tensor workspace
+        )
         {
+            _layout = layout is { IsPacked: true } ? layout : null;
+            Steps = _layout?.Steps ?? states.Shape.First;
+            Batch = _layout?.Batch ?? states.Shape[1];
             _states = CpuBackend.Pointer(states);
-            _gradient = CpuBackend.Pointer(gradient);
             _real = CpuBackend.Pointer(workspace);
-            _first = first;
-            _count = count;
-            _row = (long)states.Shape[1] * states.Shape[2];
-            int parts = owner._backend.Parts(count * _row);
+            _range = range;
+            _channels = states.Shape.Columns;
+            _row = Batch * _channels;
+        }
+
+        public void Forward()
+        {
+            _gradient = null;
+            Run();
+        }
+
+        public void Backward(Tensor gradient)
+        {
+            _gradient = CpuBackend.Pointer(gradient);
+            Run();
+        }
+
+        private void Run()
+        {
+            int parts = owner._backend.Parts(_range.Count * _row);
             // Even blocks for the threads, in whole vectors, as long as they stay in the cache.
             _block = Math.Min(Block, ((_row + parts - 1) / parts + 15) / 16 * 16);
             _block = Math.Max(_block, (_row / WorkerPool.MostParts + 16) / 16 * 16);
@@ -219,25 +263,59 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
             }
         }
 
+        // Of a block of channels, how many there are at both steps; longer sequences come first.
+        private int Both(int step, int other, long from, int count)
+        {
+            int sequences = Math.Min(Active(step), Active(other));
+            return (int)Math.Clamp(sequences * _channels - from, 0, count);
+        }
+
+        private int Active(int step)
+        {
+            if (_layout is not null)
+                return _layout.Active(step);
+            return (uint)step < (uint)Steps ? Batch : 0;
+        }
+
+        // In floats, from the first step's.
+        private long Offset(int step) =>
+            _layout is null ? step * _row : _layout.Row(step) * _channels;
+
         private void Execute<TV, TO>(long from, int count)
             where TV : struct
             where TO : struct, ILanes<TV>
         {
-            if (_gradient == null)
+            // In the direction of the recurrence forwards, against it backwards.
+            bool ascending = _range.Reverse == (_gradient != null);
+            int step = ascending ? _range.First : _range.End - 1;
+            int next = ascending ? 1 : -1;
+            int last = step;
+            for (int i = 0; i < _range.Count; i++, step += next)
             {
-                for (long t = Math.Max(_first, 1); t < _first + _count; t++)
-                    Forward<TV, TO>(_states + t * _row + from, from, count);
-                return;
+                if (_gradient == null)
+                    Forward<TV, TO>(step, step - next, from, count);
+                else
+                    Backward<TV, TO>(step, i == 0 ? -1 : step - next, step + next, from, count);
+                last = step;
             }
-            for (long t = _count - 1; t >= 0; t--)
-                Backward<TV, TO>(t, from, count);
+            if (_gradient == null)
+                return;
+            int left = Both(last, last, from, count);
+            float* carry = _real + 4 * owner._width + from;
+            new ReadOnlySpan<float>(Gradient(last) + from, left).CopyTo(new Span<float>(carry, left));
         }
 
-        private void Forward<TV, TO>(float* x, long from, int count)
+        private float* Gradient(int step) => _gradient + Offset(step) - Offset(_range.First);
+
+        private void Forward<TV, TO>(int step, int before, long from, int count)
             where TV : struct
             where TO : struct, ILanes<TV>
         {
-            float* previous = x - _row;
+            count = Both(step, before, from, count);
+            if (count == 0)
+                return;
+            float* x = _states + Offset(step) + from;
+            float* previous = _states + Offset(before) + from;
             float* real = _real + from;
             float* imaginary = real + owner._width;
             int i = 0;
@@ -257,38 +335,50 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
             }
         }
 
-        // s_t = dx_t + conj(lambda) s_{t+1}; dlambda += s_t conj(x_{t-1}). Before the first call s_T is zero.
-        private void Backward<TV, TO>(long t, long from, int count)
+        // s_t = dx_t + conj(lambda) s_after; dlambda += s_t conj(x_before). A range's first step has its s_after in the carry.
+        private void Backward<TV, TO>(int step, int after, int before, long from, int count)
             where TV : struct
             where TO : struct, ILanes<TV>
         {
-            float* s = _gradient + t * _row + from;
-            float* x = _states + (_first + t - 1) * _row + from;
+            int neighbour = _range.Reverse ? step - 1 : step + 1;
+            int follows = Both(step, neighbour, from, count);
+            int precedes = Both(step, before, from, count);
+            float* s = Gradient(step) + from;
+            float* next =
+                after < 0 ? _real + 4 * owner._width + from : Gradient(after) + from;
+            float* x = precedes == 0 ? null : _states + Offset(before) + from;
+            int both = Math.Min(follows, precedes);
+            Backward<TV, TO>(s, next, x, from, 0, both);
+            if (follows > both)
+                Backward<TV, TO>(s, next, null, from, both, follows);
+            else if (precedes > both)
+                Backward<TV, TO>(s, null, x, from, both, precedes);
+        }
+
+        private void Backward<TV, TO>(float* s, float* next, float* x, long from, int i, int end)
+            where TV : struct
+            where TO : struct, ILanes<TV>
+        {
             float* real = _real + from;
             float* imaginary = real + owner._width;
             float* same = imaginary + owner._width;
             float* crossed = same + owner._width;
-            float* carry = crossed + owner._width;
-            float* after = t < _count - 1 ? s + _row : carry;
-            bool begin = _first + t == 0;
-            for (int i = 0; i < count; i += TO.Width)
+            for (; i < end; i += TO.Width)
             {
-                int left = count - i;
-                TV next = Lane<TV, TO>.Get(after + i, left);
-                TV now = TO.Fma(
-                    next,
-                    Lane<TV, TO>.Get(real + i, left),
-                    Lane<TV, TO>.Get(s + i, left)
-                );
-                now = TO.Fma(
-                    TO.SwapPairs(TO.Sub(TO.Zero, next)),
-                    Lane<TV, TO>.Get(imaginary + i, left),
-                    now
-                );
-                Lane<TV, TO>.Put(s + i, now, left);
-                if (t == 0)
-                    Lane<TV, TO>.Put(carry + i, now, left);
-                if (begin)
+                int left = end - i;
+                TV now = Lane<TV, TO>.Get(s + i, left);
+                if (next != null)
+                {
+                    TV after = Lane<TV, TO>.Get(next + i, left);
+                    now = TO.Fma(after, Lane<TV, TO>.Get(real + i, left), now);
+                    now = TO.Fma(
+                        TO.SwapPairs(TO.Sub(TO.Zero, after)),
+                        Lane<TV, TO>.Get(imaginary + i, left),
+                        now
+                    );
+                    Lane<TV, TO>.Put(s + i, now, left);
+                }
+                if (x == null)
                     continue;
                 TV state = Lane<TV, TO>.Get(x + i, left);
                 TV swapped = TO.SwapPairs(now);

@@ -73,9 +73,33 @@ internal static unsafe class PointwiseKernels<TV, TO>
                 ResidualReluGradient(o, from, to);
                 break;
             default:
+                if (o.Layout is not null)
+                {
+                    PackedRows(op, o, o.Layout, from, to);
+                    break;
+                }
                 for (long row = from; row < to; row++)
                     Row(op, o, row);
                 break;
+        }
+    }
+
+    private static void PackedRows(
+        PointwiseOp op,
+        PointwiseOperands o,
+        SequenceLayout layout,
+        long from,
+        long to
+    )
+    {
+        float* first = o.Row;
+        int step = layout.StepOf((int)from);
+        for (long row = from; row < to; row++)
+        {
+            while (row >= layout.Row(step + 1))
+                step++;
+            o.Row = first + (row - layout.Row(step)) * o.Columns;
+            Row(op, o, row);
         }
     }
 

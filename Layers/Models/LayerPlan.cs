@@ -3,7 +3,9 @@ namespace Sequor.Layers;
 /// <summary>A layer prepared for its largest shape, with its share of a plan's memory.</summary>
 internal abstract class LayerPlan : IDisposable
 {
-    /// <summary>The output for an input [T, B, C] within the plan's limits; in memory of the plan.</summary>
+    /// <summary>
+    /// The output for an input [T, B, C] within the plan's limits, or for packed rows [N, 1, C]; in memory of the plan.
+    /// </summary>
     public abstract Tensor Forward(Tensor x);
 
     /// <summary>
@@ -76,11 +78,10 @@ internal sealed class PlanBuilder(
     /// <summary>Where the stream is.</summary>
     public StreamPosition Position { get; } = new();
 
-    /// <summary>Sequences of a batch may differ in length.</summary>
-    public bool VariableLengths { get; init; }
-
-    /// <summary>The lengths of the batch that runs.</summary>
-    public SequenceLengths Lengths { get; } = new();
+    /// <summary>
+    /// How batches of differing lengths lie; null where all sequences have the input's steps, as they do after pooling.
+    /// </summary>
+    public SequenceLayout? Layout { get; set; }
 
     /// <summary>Whether the layer being planned must return the gradient by its input.</summary>
     public bool InputGradient { get; set; }
@@ -305,11 +306,4 @@ internal sealed class StreamPosition
 
     /// <summary>The weights have to be prepared anew: they may have changed since the last stream.</summary>
     public bool NewWeights { get; set; } = true;
-}
-
-/// <summary>The lengths of the sequences in the batch that a plan runs.</summary>
-internal sealed class SequenceLengths
-{
-    /// <summary>Steps of each sequence, or null where all have as many as the input.</summary>
-    public int[]? Values { get; set; }
 }

@@ -2,11 +2,12 @@ namespace Sequor.Layers;
 
 /// <summary>
 /// One block: z = norm(x); states h_t = lambda h_{t-1} + exp(gamma_log) B z_t, complex and diagonal;
-/// y = gelu(Re(C h) + D z); x + out1(y) sigmoid(out2(y)), with dropout after the gelu and after the gate.
+/// y = gelu(Re(C h) + D z); x + out1(y) sigmoid(out2(y)), with dropout after the gelu and after the gate. In both
+/// directions, the same recurrence runs from each sequence's end as well, and C [d, 2N] sees both: forward | reverse.
 /// lambda = exp(-exp(nu_log) + i exp(theta_log)). Source: Orvieto et al. (2023), section 3, and their code, whose gelu is
 /// the tanh form.
 /// </summary>
-public sealed class LruBlock : Layer
+public sealed partial class LruBlock : Layer
 {
     private readonly LayerNorm _norm;
     private readonly Parameter _nu;
@@ -24,9 +25,17 @@ public sealed class LruBlock : Layer
     /// <param name="stateSize">Complex states, at least 1.</param>
     /// <param name="dropout">At least 0, below 1.</param>
     /// <param name="ring">Where the eigenvalues begin.</param>
+    /// <param name="bidirectional">The recurrence runs in both directions.</param>
     /// <exception cref="ArgumentException">A size, the probability or the ring is out of range.</exception>
-    public LruBlock(int modelSize, int stateSize, float dropout = 0f, LruRing? ring = null)
+    public LruBlock(
+        int modelSize,
+        int stateSize,
+        float dropout = 0f,
+        LruRing? ring = null,
+        bool bidirectional = false
+    )
     {
+        Bidirectional = bidirectional;
         InputSize = RequirePositive(modelSize);
         StateSize = RequirePositive(stateSize);
         DropoutProbability = RequireProbability(dropout);
@@ -34,7 +43,7 @@ public sealed class LruBlock : Layer
         start.Validate();
         var states = new Shape(stateSize);
         var b = new Shape(stateSize, modelSize);
-        var c = new Shape(modelSize, stateSize);
+        var c = new Shape(modelSize, checked(Directions * stateSize));
         double min = start.MinRadius * start.MinRadius;
         double max = start.MaxRadius * start.MaxRadius;
         _nu = new(
@@ -89,6 +98,11 @@ public sealed class LruBlock : Layer
     /// <summary>Complex states.</summary>
     public int StateSize { get; }
 
+    /// <summary>The recurrence runs from the sequence's end as well.</summary>
+    public bool Bidirectional { get; }
+
+    private int Directions => Bidirectional ? 2 : 1;
+
     /// <summary>Probability that a value becomes zero after the gelu and after the gate.</summary>
     public float DropoutProbability { get; }
 
@@ -101,347 +115,12 @@ public sealed class LruBlock : Layer
     internal override LayerPlan CreatePlan(PlanBuilder builder, Shape input, out Shape output)
     {
         output = input;
+        if (Bidirectional && builder.Streaming)
+        {
+            throw new NotSupportedException(
+                "A bidirectional LRU cannot stream: its reverse direction begins at the end of the sequence."
+            );
+        }
         return new BlockPlan(this, builder, input);
-    }
-
-    private sealed class BlockPlan : LayerPlan
-    {
-        private readonly Backend _backend;
-        private readonly GradientFlow _flow;
-        private readonly RandomStream? _random;
-        private readonly float _probability;
-        private readonly int _stream;
-        private readonly LayerNormOperation _norm;
-        private readonly DiagonalScanOperation _scan;
-
-        private readonly (Tensor Value, Tensor Gradient) _normWeight;
-        private readonly (Tensor Value, Tensor Gradient) _normBias;
-        private readonly (Tensor Value, Tensor Gradient) _outWeight;
-        private readonly (Tensor Value, Tensor Gradient) _outBias;
-        private readonly (Tensor Value, Tensor Gradient) _d;
-        private readonly LruTensors _values;
-        private readonly LruTensors _gradients;
-
-        // Kept for backward.
-        private readonly Slot _statistics;
-        private readonly Slot _states;
-        private readonly Slot? _carried;
-        private readonly Slot _mixed;
-        private readonly Slot _gates;
-        private readonly Slot _output;
-        private readonly Slot _lambda;
-        private readonly Slot _b;
-        private readonly Slot _c;
-
-        // Scratch.
-        private readonly Slot _normed;
-        private readonly Slot _hidden;
-        private readonly Slot _normWorkspace;
-        private readonly Slot _scanWorkspace;
-        private readonly Slot? _stateGradient;
-        private readonly Slot? _lambdaGradient;
-        private readonly Slot? _bGradient;
-        private readonly Slot? _cGradient;
-        private readonly long _rows;
-        private Tensor _x;
-
-        public BlockPlan(LruBlock layer, PlanBuilder builder, Shape input)
-        {
-            _backend = builder.Backend;
-            _flow = builder.Gradients;
-            int n = layer.StateSize;
-            int d = layer.InputSize;
-            (int steps, int batch) = (input.First, input[1]);
-            _norm = _backend.PlanLayerNorm(layer._norm.Describe(input));
-            _scan = _backend.PlanDiagonalScan(new DiagonalScanDescriptor(d, n, steps, batch));
-            _normWeight = Both(layer._norm.Weight);
-            _normBias = Both(layer._norm.Bias);
-            _outWeight = Both(layer._out.Parameters[0]);
-            _outBias = Both(layer._out.Parameters[1]);
-            _d = Both(layer._d);
-            _values = Gather(builder.Value);
-            _gradients = Gather(builder.Gradient);
-            _statistics = builder.Keep(new Shape(steps, batch, 2));
-            // In a stream a step more: the one before.
-            int before = builder.Streaming ? 1 : 0;
-            _states = builder.Keep(new Shape(steps + before, batch, 2 * n));
-            if (builder.Streaming)
-                _carried = builder.State(new Shape(1, batch, 2 * n));
-            _mixed = builder.Keep(input);
-            _gates = builder.Keep(new Shape(steps, batch, 2 * d));
-            _lambda = builder.Keep(new Shape(n, 2));
-            _b = builder.Keep(new Shape(2 * n, d));
-            _c = builder.Keep(new Shape(d, 2 * n));
-            _output = builder.Output(input);
-            _rows = _backend.PreferredRows(7L * d + 2L * n);
-            var chunk = new Shape(ChunkSteps(batch, steps), batch, d);
-            _normed = builder.Scratch(chunk);
-            _hidden = builder.Scratch(chunk);
-            _normWorkspace = builder.Scratch(_norm.WorkspaceCount);
-            _scanWorkspace = builder.Scratch(_scan.WorkspaceCount);
-            if (!builder.Training)
-                return;
-            _stateGradient = builder.Scratch(new Shape(chunk.First, batch, 2 * n));
-            _lambdaGradient = builder.Scratch(new Shape(n, 2));
-            _bGradient = builder.Scratch(new Shape(2 * n, d));
-            _cGradient = builder.Scratch(new Shape(d, 2 * n));
-            builder.Flow(FlowUse.Whole, input.Count);
-            if (layer.DropoutProbability == 0)
-                return;
-            _random = builder.Random;
-            _probability = layer.DropoutProbability;
-            _stream = builder.NextStream();
-            builder.NextStream();
-
-            (Tensor, Tensor) Both(Parameter p) => (builder.Value(p), builder.Gradient(p));
-
-            LruTensors Gather(Func<Parameter, Tensor> of) =>
-                new(
-                    of(layer._nu),
-                    of(layer._theta),
-                    of(layer._gamma),
-                    of(layer._bReal),
-                    of(layer._bImaginary),
-                    of(layer._cReal),
-                    of(layer._cImaginary)
-                );
-        }
-
-        // All of the block but its sums runs through time in chunks, whose values stay in the cache from one operation to
-        // the next; the scan goes on from chunk to chunk.
-        private int ChunkSteps(int batch, int steps) => (int)Math.Clamp(_rows / batch, 1, steps);
-
-        public override Tensor Forward(Tensor x)
-        {
-            (int steps, int batch) = (x.Shape.First, x.Shape[1]);
-            Tensor y = _output.For(steps, batch);
-            _scan.Prepare(_values, _lambda.All, _b.All, _c.All);
-            int chunk = Math.Min(ChunkSteps(batch, steps), _normed.All.Shape.First);
-            int before = _carried is null ? 0 : 1;
-            Tensor states = _states.For(steps + before, batch);
-            if (_carried is not null)
-                _backend.Copy(_carried.For(1, batch), states.Slice(0, 1));
-            for (int first = 0; first < steps; first += chunk)
-            {
-                int count = Math.Min(chunk, steps - first);
-                ForwardChunk(x, y, states, before, first, count);
-            }
-            if (_carried is not null)
-                _backend.Copy(states.Slice(steps, 1), _carried.For(1, batch));
-            _x = x;
-            return y;
-        }
-
-        private void ForwardChunk(
-            Tensor allX,
-            Tensor allY,
-            Tensor allStates,
-            int before,
-            int first,
-            int count
-        )
-        {
-            (int steps, int batch) = (allX.Shape.First, allX.Shape[1]);
-            Tensor x = allX.Slice(first, count);
-            Tensor y = allY.Slice(first, count);
-            Tensor states = allStates.Slice(first + before, count);
-            Tensor mixed = _mixed.For(steps, batch).Slice(first, count);
-            Tensor gates = _gates.For(steps, batch).Slice(first, count);
-            Tensor statistics = _statistics.For(steps, batch).Slice(first, count);
-            Tensor normed = _normed.For(count, batch);
-            Tensor hidden = _hidden.For(count, batch);
-            _norm.Forward(x, _normWeight.Value, _normBias.Value, normed, statistics, false);
-            Multiply(normed, _b.All, true, states);
-            _scan.Forward(_lambda.All, allStates, first + before, count, _scanWorkspace.All);
-            Multiply(states, _c.All, true, mixed);
-            AddTimesRow(normed, _d.Value, mixed);
-            Gelu(mixed, hidden, first);
-            Multiply(hidden, _outWeight.Value, true, gates, _outBias.Value);
-            _backend.Pointwise(
-                PointwiseOp.Glu,
-                new PointwiseArguments
-                {
-                    A = _random is null ? x : default,
-                    B = gates,
-                    Out = y,
-                }
-            );
-            if (_random is null)
-                return;
-            Drop(y, y, 1, first);
-            _backend.Pointwise(
-                PointwiseOp.Add,
-                new PointwiseArguments
-                {
-                    A = x,
-                    B = y,
-                    Out = y,
-                }
-            );
-        }
-
-        public override Tensor Backward(Tensor dy)
-        {
-            (int steps, int batch) = (_x.Shape.First, _x.Shape[1]);
-            dy = _flow.Whole(dy, steps);
-            int chunk = Math.Min(ChunkSteps(batch, steps), _normed.All.Shape.First);
-            for (int end = steps; end > 0; end -= chunk)
-            {
-                int first = Math.Max(0, end - chunk);
-                BackwardChunk(dy, first, end - first);
-            }
-            _scan.PrepareGradient(
-                _values,
-                _lambda.All,
-                _lambdaGradient!.All,
-                _bGradient!.All,
-                _cGradient!.All,
-                _gradients
-            );
-            return dy;
-        }
-
-        private void BackwardChunk(Tensor allDy, int first, int count)
-        {
-            (int steps, int batch) = (allDy.Shape.First, allDy.Shape[1]);
-            bool resume = first + count < steps;
-            Tensor x = _x.Slice(first, count);
-            Tensor dy = allDy.Slice(first, count);
-            Tensor states = _states.For(steps, batch);
-            Tensor mixed = _mixed.For(steps, batch).Slice(first, count);
-            Tensor gates = _gates.For(steps, batch).Slice(first, count);
-            Tensor statistics = _statistics.For(steps, batch).Slice(first, count);
-            Tensor normed = _normed.For(count, batch);
-            Tensor hidden = _hidden.For(count, batch);
-            Tensor stateGradient = _stateGradient!.For(count, batch);
-
-            // The gate: its gradient takes its place.
-            Tensor gated = dy;
-            if (_random is not null)
-            {
-                gated = hidden;
-                Drop(dy, gated, 1, first);
-            }
-            _backend.Pointwise(
-                PointwiseOp.GluGradient,
-                new PointwiseArguments
-                {
-                    A = gated,
-                    B = gates,
-                    Out = gates,
-                }
-            );
-            Gelu(mixed, hidden, first);
-            SumProducts(gates, hidden, _outWeight.Gradient, true);
-            _backend.ColumnSum(gates, default, _outBias.Gradient);
-            Multiply(gates, _outWeight.Value, false, hidden);
-            if (_random is not null)
-                Drop(hidden, hidden, 0, first);
-            _backend.Pointwise(
-                PointwiseOp.GeluGradient,
-                new PointwiseArguments
-                {
-                    A = hidden,
-                    B = mixed,
-                    Out = hidden,
-                }
-            );
-
-            // The recurrence.
-            _norm.Forward(x, _normWeight.Value, _normBias.Value, normed, statistics, true);
-            _backend.ColumnSum(hidden, normed, _d.Gradient);
-            SumProducts(hidden, states.Slice(first, count), _cGradient!.All, resume);
-            Multiply(hidden, _c.All, false, stateGradient);
-            _scan.Backward(
-                _lambda.All,
-                states,
-                stateGradient,
-                first,
-                _lambdaGradient!.All,
-                _scanWorkspace.All
-            );
-            SumProducts(stateGradient, normed, _bGradient!.All, resume);
-            Multiply(stateGradient, _b.All, false, normed);
-            AddTimesRow(hidden, _d.Value, normed);
-            _norm.Backward(
-                x,
-                _normWeight.Value,
-                statistics,
-                normed,
-                dy,
-                true,
-                _normWeight.Gradient,
-                _normBias.Gradient,
-                _normWorkspace.All
-            );
-        }
-
-        // A mask's place in its stream is the place of its rows in the sequence.
-        private void Drop(Tensor input, Tensor output, int which, int first) =>
-            _random!.Dropout(
-                input,
-                output,
-                _probability,
-                _stream + which,
-                (long)first * output.Shape[1] * output.Shape[2]
-            );
-
-        private void Gelu(Tensor mixed, Tensor hidden, int first)
-        {
-            _backend.Pointwise(
-                PointwiseOp.Gelu,
-                new PointwiseArguments { A = mixed, Out = hidden }
-            );
-            if (_random is not null)
-                Drop(hidden, hidden, 0, first);
-        }
-
-        private void Multiply(
-            Tensor a,
-            Tensor b,
-            bool transposeB,
-            Tensor c,
-            Tensor bias = default
-        ) =>
-            _backend.MatMul(
-                new MatrixProduct
-                {
-                    A = a,
-                    B = b,
-                    TransposeB = transposeB,
-                    C = c,
-                    Bias = bias,
-                }
-            );
-
-        private void SumProducts(Tensor a, Tensor b, Tensor c, bool accumulate) =>
-            _backend.MatMul(
-                new MatrixProduct
-                {
-                    A = a,
-                    TransposeA = true,
-                    B = b,
-                    C = c,
-                    Accumulate = accumulate,
-                }
-            );
-
-        private void AddTimesRow(Tensor a, Tensor row, Tensor result) =>
-            _backend.Pointwise(
-                PointwiseOp.AddTimesRow,
-                new PointwiseArguments
-                {
-                    A = a,
-                    Row = row,
-                    Out = result,
-                }
-            );
-
-        public override void Dispose()
-        {
-            _norm.Dispose();
-            _scan.Dispose();
-            base.Dispose();
-        }
     }
 }

@@ -10,15 +10,17 @@ public sealed class Plan : IDisposable
     private readonly IReadOnlyList<Storage> _storages;
     private readonly Slot _input;
     private readonly RandomStream _random;
-    private readonly SequenceLengths _lengths;
+    private readonly SequenceLayout? _layout;
+    private readonly Slot? _packedInput;
+    private readonly Slot? _unpackedOutput;
     private readonly StreamPosition _position;
     private readonly Tensor _states;
     private int _streamBatch;
-    private readonly int[]? _lengthValues;
     private readonly GradientFlow _flow;
     private readonly bool _inputGradient;
     private bool _forwardDone;
     private Tensor _x;
+    private bool _packedByCaller;
 
     internal Plan(
         Layer model,
@@ -40,9 +42,7 @@ public sealed class Plan : IDisposable
         var builder = new PlanBuilder(backend, Store, maxLength, maxBatch, mode)
         {
             InputGradient = inputGradient,
-            VariableLengths = variableLengths,
         };
-        _lengths = builder.Lengths;
         _position = builder.Position;
         if (mode == Mode.Streaming && variableLengths)
         {
@@ -51,7 +51,6 @@ public sealed class Plan : IDisposable
                 nameof(variableLengths)
             );
         }
-        _lengthValues = variableLengths ? new int[maxBatch] : null;
         LayerPlan? root = null;
         try
         {
@@ -60,10 +59,25 @@ public sealed class Plan : IDisposable
             var input = new Shape(maxLength, maxBatch, model.InputSize);
             _input = builder.Kept(input, MemoryCategory.InputOutput);
             _inputGradient = inputGradient && mode == Mode.Training;
+            if (variableLengths)
+            {
+                _ = checked(maxLength * maxBatch);
+                _layout = builder.Layout = new SequenceLayout(maxLength, maxBatch);
+                _packedInput = builder.Kept(input, MemoryCategory.InputOutput);
+                if (_inputGradient)
+                    builder.Flow(FlowUse.Move, input.Count);
+            }
             if (_inputGradient)
                 builder.Flow(FlowUse.Whole, input.Count);
             root = model.CreatePlan(builder, input, out Shape output);
             MaxOutput = output;
+            // Where nothing pooled over time, what comes out is packed as well.
+            if (builder.Layout is not null)
+            {
+                _unpackedOutput = builder.Kept(output, MemoryCategory.InputOutput);
+                if (builder.Training)
+                    builder.Flow(FlowUse.Move, output.Count);
+            }
             Gradients = builder.AllGradients;
             (_storages, _flow) = builder.Build();
             _states = builder.AllStates;
@@ -159,8 +173,8 @@ public sealed class Plan : IDisposable
     /// <summary>Runs the model. The input must stay as it is until Backward has run.</summary>
     /// <param name="x">[T, B, C] on this plan's backend.</param>
     /// <param name="lengths">
-    /// Steps of each sequence, 1 to T; nothing where all have T. What x holds beyond a sequence's end does not reach any
-    /// output before it; recurrent layers do no work there and give zeros.
+    /// Steps of each sequence, 1 to T; nothing where all have T. What x holds beyond a sequence's end is not read, the
+    /// output there is zero, and no layer does any work for it.
     /// </param>
     /// <returns>The output [T, B, C], in the plan's memory, valid until the next call.</returns>
     /// <exception cref="ArgumentException">
@@ -180,10 +194,21 @@ public sealed class Plan : IDisposable
         if (x.Backend != Backend)
             throw new ArgumentException("The input lies on another backend.", nameof(x));
         SetLengths(lengths, x.Shape.First, x.Shape[1]);
-        if (Mode == Mode.Training)
-            _random.Advance();
-        _forwardDone = true;
-        _x = x;
+        _packedByCaller = false;
+        Begin(x);
+        if (_layout is { IsPacked: true })
+        {
+            Tensor packed = _packedInput!.For(_layout.Rows, 1);
+            Backend.Pack(x, _layout, packed);
+            Output = _root.Forward(packed);
+            if (_unpackedOutput is not null)
+            {
+                Tensor padded = _unpackedOutput.For(x.Shape.First, x.Shape[1]);
+                Backend.Unpack(Output, _layout, padded);
+                Output = padded;
+            }
+            return Output;
+        }
         if (Mode != Mode.Streaming)
             return Output = _root.Forward(x);
         int batch = x.Shape[1];
@@ -199,6 +224,65 @@ public sealed class Plan : IDisposable
         _position.Steps += x.Shape.First;
         _position.NewWeights = false;
         return Output;
+    }
+
+    /// <summary>Copies packed rows in and runs the model on them.</summary>
+    /// <param name="rows">Values [N, C], row-major.</param>
+    /// <param name="lengths">Steps of each sequence, longest first; their sum is N.</param>
+    /// <returns>As of <see cref="ForwardPacked(Tensor, ReadOnlySpan{int})"/>.</returns>
+    /// <exception cref="ArgumentException">
+    /// The lengths do not fit the plan, or there are not as many rows; or the plan was made without variable lengths.
+    /// </exception>
+    public Tensor ForwardPacked(ReadOnlySpan<float> rows, ReadOnlySpan<int> lengths)
+    {
+        long count = 0;
+        foreach (int length in lengths)
+            count += length;
+        RequirePackedLengths(lengths);
+        Tensor input = _input.All.View(new Shape((int)count, 1, Model.InputSize));
+        input.Write(rows);
+        return ForwardPacked(input, lengths);
+    }
+
+    /// <summary>
+    /// Runs the model on packed rows: step after step, in each the sequences that last so long, longest first. It is the
+    /// layout of PyTorch's PackedSequence and of cuDNN's packed sequence-major data. The input must stay as it is until
+    /// Backward has run.
+    /// </summary>
+    /// <param name="rows">[N, 1, C] on this plan's backend.</param>
+    /// <param name="lengths">Steps of each sequence, longest first; their sum is N.</param>
+    /// <returns>
+    /// The output [N, 1, C], packed alike, or [1, B, C] where the model pools over time. Backward takes the gradient of it
+    /// and gives that of the input in the same layout.
+    /// </returns>
+    /// <exception cref="ArgumentException">
+    /// The lengths do not fit the plan, or there are not as many rows; or the plan was made without variable lengths.
+    /// </exception>
+    public Tensor ForwardPacked(Tensor rows, ReadOnlySpan<int> lengths)
+    {
+        RequirePackedLengths(lengths);
+        _layout!.Set(lengths);
+        var shape = new Shape(_layout.Rows, 1, Model.InputSize);
+        if (rows.IsEmpty || rows.Shape != shape)
+        {
+            throw new ArgumentException(
+                $"The packed input must be {shape} for these lengths, not {(rows.IsEmpty ? "empty" : rows.Shape)}.",
+                nameof(rows)
+            );
+        }
+        if (rows.Backend != Backend)
+            throw new ArgumentException("The input lies on another backend.", nameof(rows));
+        _packedByCaller = true;
+        Begin(rows);
+        return Output = _root.Forward(rows);
+    }
+
+    private void Begin(Tensor x)
+    {
+        if (Mode == Mode.Training)
+            _random.Advance();
+        _forwardDone = true;
+        _x = x;
     }
 
     /// <summary>Begins a stream anew, with zero states and the parameters as they are now.</summary>
@@ -273,9 +357,27 @@ public sealed class Plan : IDisposable
         }
         if (!accumulate)
             Backend.Fill(Gradients, 0f);
+        bool packed = _layout is { IsPacked: true };
+        bool pads = packed && !_packedByCaller;
+        if (pads && _unpackedOutput is not null)
+        {
+            Tensor rows = _flow.Other(
+                outputGradient,
+                new Shape(_layout!.Rows, 1, outputGradient.Shape.Columns)
+            );
+            Backend.Pack(outputGradient, _layout, rows);
+            outputGradient = rows;
+        }
         Tensor dx = _root.Backward(outputGradient);
-        // Below the pooling of the last step it may be that of the last steps only.
-        InputGradient = _inputGradient ? _flow.Whole(dx, _x.Shape.First) : default;
+        InputGradient = default;
+        if (_inputGradient)
+        {
+            // Below the pooling of the last step it may be that of the last steps only.
+            dx = _flow.Whole(dx, packed ? _layout!.Rows : _x.Shape.First);
+            InputGradient = pads ? _flow.Other(dx, _x.Shape) : dx;
+            if (pads)
+                Backend.Unpack(dx, _layout!, InputGradient);
+        }
         _forwardDone = false;
     }
 
@@ -369,16 +471,10 @@ public sealed class Plan : IDisposable
 
     private void SetLengths(ReadOnlySpan<int> lengths, int steps, int batch)
     {
-        _lengths.Values = null;
+        _layout?.SetWhole();
         if (lengths.IsEmpty)
             return;
-        if (_lengthValues is null)
-        {
-            throw new ArgumentException(
-                "Lengths need a plan made with variableLengths: true.",
-                nameof(lengths)
-            );
-        }
+        RequireLayout();
         if (lengths.Length != batch)
         {
             throw new ArgumentException(
@@ -396,8 +492,38 @@ public sealed class Plan : IDisposable
                 );
             }
         }
-        lengths.CopyTo(_lengthValues);
-        _lengths.Values = _lengthValues;
+        if (lengths.IndexOfAnyExcept(steps) >= 0)
+            _layout!.Set(lengths);
+    }
+
+    private void RequireLayout()
+    {
+        if (_layout is null)
+            throw new ArgumentException("Lengths need a plan made with variableLengths: true.");
+    }
+
+    private void RequirePackedLengths(ReadOnlySpan<int> lengths)
+    {
+        RequireLayout();
+        if (lengths.Length < 1 || lengths.Length > MaxBatch)
+        {
+            throw new ArgumentException(
+                $"There must be 1 to {MaxBatch} lengths, the plan's limit, not {lengths.Length}.",
+                nameof(lengths)
+            );
+        }
+        for (int b = 0; b < lengths.Length; b++)
+        {
+            int most = b == 0 ? MaxLength : lengths[b - 1];
+            if (lengths[b] >= 1 && lengths[b] <= most)
+                continue;
+            throw new ArgumentException(
+                b > 0 && lengths[b] > most
+                    ? $"Packed sequences are in the order of their lengths, longest first: sequence {b} has {lengths[b]}, the one before it {most}."
+                    : $"The length of sequence {b} must be 1 to {most}, not {lengths[b]}.",
+                nameof(lengths)
+            );
+        }
     }
 
     private void RequireSizes(int length, int batch)

@@ -22,7 +22,7 @@ public sealed class Last(int size) : Layer
     {
         private readonly Backend _backend;
         private readonly GradientFlow _flow;
-        private readonly SequenceLengths _lengths;
+        private readonly SequenceLayout? _layout;
         private readonly Slot? _output;
         private Shape _input;
 
@@ -30,8 +30,9 @@ public sealed class Last(int size) : Layer
         {
             _backend = builder.Backend;
             _flow = builder.Gradients;
-            _lengths = builder.Lengths;
-            if (builder.VariableLengths)
+            _layout = builder.Layout;
+            builder.Layout = null;
+            if (_layout is not null)
                 _output = builder.Output(output);
             if (builder.Training)
                 builder.Flow(FlowUse.LastSteps, _output is null ? 0 : input.Count);
@@ -40,19 +41,19 @@ public sealed class Last(int size) : Layer
         public override Tensor Forward(Tensor x)
         {
             _input = x.Shape;
-            if (_lengths.Values is not { } lengths)
+            if (_layout is not { IsPacked: true })
                 return x.Slice(x.Shape.First - 1, 1);
-            Tensor y = _output!.For(1, x.Shape[1]);
-            _backend.LastSteps(x, lengths, y);
+            Tensor y = _output!.For(1, _layout.Batch);
+            _backend.LastSteps(x, _layout, y);
             return y;
         }
 
         public override Tensor Backward(Tensor dy)
         {
-            if (_lengths.Values is not { } lengths)
+            if (_layout is not { IsPacked: true })
                 return dy;
             Tensor dx = _flow.Other(dy, _input);
-            _backend.LastStepsGradient(dy, lengths, dx);
+            _backend.LastStepsGradient(dy, _layout, dx);
             return dx;
         }
     }
@@ -84,7 +85,7 @@ public sealed class Mean(int size) : Layer
     {
         private readonly Backend _backend;
         private readonly GradientFlow _flow;
-        private readonly SequenceLengths _lengths;
+        private readonly SequenceLayout? _layout;
         private readonly Slot _output;
         private readonly bool _inputGradient;
         private Shape _input;
@@ -93,7 +94,8 @@ public sealed class Mean(int size) : Layer
         {
             _backend = builder.Backend;
             _flow = builder.Gradients;
-            _lengths = builder.Lengths;
+            _layout = builder.Layout;
+            builder.Layout = null;
             _output = builder.Output(output);
             _inputGradient = builder.InputGradient;
             if (builder.Training && _inputGradient)
@@ -103,8 +105,8 @@ public sealed class Mean(int size) : Layer
         public override Tensor Forward(Tensor x)
         {
             _input = x.Shape;
-            Tensor y = _output.For(1, x.Shape[1]);
-            _backend.MeanOverTime(x, _lengths.Values, y);
+            Tensor y = _output.For(1, _layout is { IsPacked: true } ? _layout.Batch : x.Shape[1]);
+            _backend.MeanOverTime(x, _layout, y);
             return y;
         }
 
@@ -113,7 +115,7 @@ public sealed class Mean(int size) : Layer
             if (!_inputGradient)
                 return default;
             Tensor dx = _flow.Other(dy, _input);
-            _backend.MeanOverTimeGradient(dy, _lengths.Values, dx);
+            _backend.MeanOverTimeGradient(dy, _layout, dx);
             return dx;
         }
     }

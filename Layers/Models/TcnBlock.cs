@@ -121,6 +121,7 @@ public sealed class TcnBlock : Layer
         private readonly Slot _workspace;
         private readonly Slot? _history;
         private readonly StreamPosition? _position;
+        private readonly SequenceLayout? _layout;
 
         public ConvolutionPlan(
             Convolution parameters,
@@ -130,6 +131,7 @@ public sealed class TcnBlock : Layer
         {
             _backend = builder.Backend;
             _operation = _backend.PlanConvolution(descriptor);
+            _layout = builder.Layout;
             (_v, _g, _bias) = (
                 builder.Value(parameters.V),
                 builder.Value(parameters.G),
@@ -161,7 +163,7 @@ public sealed class TcnBlock : Layer
             if (_history is null)
             {
                 _backend.WeightNorm(_v, _g, _weight.All, _norms.All);
-                _operation.Forward(x, _weight.All, _bias, y, _workspace.All);
+                _operation.Forward(x, _layout, _weight.All, _bias, y, _workspace.All);
                 return;
             }
             if (_position!.NewWeights)
@@ -179,12 +181,12 @@ public sealed class TcnBlock : Layer
         }
 
         public void BackwardData(Tensor dy, Tensor dx, bool accumulate) =>
-            _operation.BackwardData(dy, _weight.All, dx, accumulate, _workspace.All);
+            _operation.BackwardData(dy, _layout, _weight.All, dx, accumulate, _workspace.All);
 
         public void BackwardFilter(Tensor x, Tensor dy, Tensor dw)
         {
             dw = dw.View(_v.Shape);
-            _operation.BackwardFilter(x, dy, dw, _dbias, _workspace.All);
+            _operation.BackwardFilter(x, dy, _layout, dw, _dbias, _workspace.All);
             _backend.WeightNormGradient(_v, _g, _norms.All, dw, _dv, _dg);
         }
 
@@ -196,6 +198,7 @@ public sealed class TcnBlock : Layer
         private readonly TcnBlock _layer;
         private readonly Backend _backend;
         private readonly GradientFlow _flow;
+        private readonly SequenceLayout? _layout;
         private readonly RandomStream? _random;
         private readonly ConvolutionPlan _first;
         private readonly ConvolutionPlan _second;
@@ -220,6 +223,7 @@ public sealed class TcnBlock : Layer
             _layer = layer;
             _backend = builder.Backend;
             _flow = builder.Gradients;
+            _layout = builder.Layout;
             _inputGradient = builder.InputGradient;
             _inner = builder.Keep(output);
             _output = builder.Output(output);
@@ -265,7 +269,8 @@ public sealed class TcnBlock : Layer
                     layer.Dilation,
                     input.First,
                     input[1],
-                    relu
+                    relu,
+                    builder.Layout is not null
                 );
         }
 
@@ -311,9 +316,15 @@ public sealed class TcnBlock : Layer
         {
             if (mask is null)
                 return;
-            Tensor row = mask.All.View(new Shape(values.Shape[1], values.Shape[2]));
+            Tensor row = MaskRow(mask, values);
             _random!.Dropout(default, row, _layer.DropoutProbability, _stream + which);
             TimesMask(row, values);
+        }
+
+        private Tensor MaskRow(Slot mask, Tensor values)
+        {
+            int batch = _layout is { IsPacked: true } ? _layout.Batch : values.Shape[1];
+            return mask.All.View(new Shape(batch, values.Shape.Columns));
         }
 
         private void TimesMask(Tensor row, Tensor values) =>
@@ -324,13 +335,14 @@ public sealed class TcnBlock : Layer
                     A = values,
                     Row = row,
                     Out = values,
+                    Layout = _layout is { IsPacked: true } ? _layout : null,
                 }
             );
 
         private void BackThroughMask(Slot? mask, Tensor gradient)
         {
             if (mask is not null)
-                TimesMask(mask.All.View(new Shape(gradient.Shape[1], gradient.Shape[2])), gradient);
+                TimesMask(MaskRow(mask, gradient), gradient);
         }
 
         public override Tensor Backward(Tensor dy)

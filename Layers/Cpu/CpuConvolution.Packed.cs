@@ -1,0 +1,151 @@
+namespace Sequor.Layers.Cpu;
+
+/// <summary>
+/// The same sums over packed rows, where the distance of two steps changes with the sequences that are left: a few rows at
+/// a time gather what their taps see, then one product goes over all taps.
+/// </summary>
+internal sealed unsafe partial class CpuConvolution
+{
+    // With the widest layers that papers use, so many gathered rows fit in the second-level cache.
+    private const int GatheredRows = 32;
+
+    private sealed class PackedJob(CpuConvolution owner) : ParallelJob
+    {
+        public Packed Packed;
+        public float* From;
+        public float* To;
+        public float* Bias;
+        public float* Workspace;
+        public bool Accumulate;
+        private SequenceLayout _layout = null!;
+        private Pass _pass;
+        private int _parts;
+
+        public void Begin(Pass pass, SequenceLayout layout)
+        {
+            _pass = pass;
+            _layout = layout;
+            Bias = null;
+            Accumulate = false;
+        }
+
+        public int Start()
+        {
+            ConvolutionDescriptor d = owner._d;
+            long work = (long)_layout.Rows * d.Kernel * d.InputSize * d.OutputSize;
+            _parts = owner._backend.Parts(work, 1 << 18);
+            owner._backend.Run(this, _parts);
+            return _parts;
+        }
+
+        public override void Execute(int part)
+        {
+            if (_pass == Pass.Filter)
+            {
+                (long from, long to) = CpuBackend.Share(_layout.Rows, part, _parts);
+                Filter(part, (int)from, (int)to);
+                return;
+            }
+            // Rows near one end have fewer taps: in turn, parts have alike.
+            float* gathered = Workspace + part * owner._gatheredCount;
+            for (long row = (long)part * GatheredRows; row < _layout.Rows; )
+            {
+                int count = (int)Math.Min(GatheredRows, _layout.Rows - row);
+                Product((int)row, count, gathered);
+                row += (long)_parts * GatheredRows;
+            }
+        }
+
+        private void Product(int row, int count, float* gathered)
+        {
+            ConvolutionDescriptor d = owner._d;
+            bool forward = _pass == Pass.Forward;
+            int read = forward ? d.InputSize : d.OutputSize;
+            int written = forward ? d.OutputSize : d.InputSize;
+            int first = _layout.StepOf(row);
+            int last = _layout.StepOf(row + count - 1);
+            // Back from the last of these steps, or ahead from the first, as far as anything can be.
+            int reach = forward ? last : _layout.Steps - 1 - first;
+            int taps = Math.Min(d.Kernel, reach / d.Dilation + 1);
+            int step = first;
+            for (int r = 0; r < count; r++)
+            {
+                while (row + r >= _layout.Row(step + 1))
+                    step++;
+                int sequence = row + r - _layout.Row(step);
+                float* to = gathered + (nint)r * taps * read;
+                for (int tap = 0; tap < taps; tap++, to += read)
+                {
+                    int seen = forward ? step - tap * d.Dilation : step + tap * d.Dilation;
+                    var values = new Span<float>(to, read);
+                    if (sequence >= _layout.Active(seen))
+                        values.Clear();
+                    else
+                        Row(_layout.Row(seen) + sequence, read).CopyTo(values);
+                }
+            }
+            var tile = new Tile
+            {
+                RowStride = (nint)taps * read,
+                DepthStride = 1,
+                Depth = taps * read,
+                Taps = 1,
+                InitStride = forward ? 0 : written,
+                OutputStride = written,
+                Relu = forward && d.Relu,
+            };
+            float* result = To + (nint)row * written;
+            float* start =
+                forward ? Bias
+                : Accumulate ? result
+                : null;
+            Packed.Multiply(tile, count, gathered, start, result);
+        }
+
+        private Span<float> Row(int row, int columns) => new(From + (nint)row * columns, columns);
+
+        private void Filter(int part, int from, int to)
+        {
+            ConvolutionDescriptor d = owner._d;
+            var sums = new FilterSums(owner, Workspace, part);
+            float* gathered = sums.Rows;
+            for (int row = from; row < to; row += FilterRows)
+            {
+                int count = Math.Min(FilterRows, to - row);
+                float* dy = To + (nint)row * d.OutputSize;
+                Packed all = sums.Begin(dy, count);
+                for (int tap = 0; tap < d.Kernel && tap * d.Dilation < _layout.Steps; tap++)
+                {
+                    int skipped = Math.Clamp(_layout.Row(tap * d.Dilation) - row, 0, count);
+                    if (skipped == count)
+                        break;
+                    float* x = Seen(row + skipped, count - skipped, tap * d.Dilation, gathered);
+                    sums.Add(all, tap, x, skipped, count);
+                }
+                sums.AddBias(dy, count);
+            }
+        }
+
+        // The rows that lie some steps before the given ones: in place where they follow each other, else gathered.
+        private float* Seen(int row, int count, int before, float* gathered)
+        {
+            int columns = owner._d.InputSize;
+            int step = _layout.StepOf(row);
+            int end = row + count - 1;
+            int last = _layout.StepOf(end);
+            int start = Shifted(row, step);
+            if (Shifted(end, last) - start == count - 1)
+                return From + (nint)start * columns;
+            for (int r = 0; r < count; r++)
+            {
+                while (row + r >= _layout.Row(step + 1))
+                    step++;
+                Row(Shifted(row + r, step), columns)
+                    .CopyTo(new Span<float>(gathered + (nint)r * columns, columns));
+            }
+            return gathered;
+
+            int Shifted(int at, int of) => at - _layout.Row(of) + _layout.Row(of - before);
+        }
+    }
+}

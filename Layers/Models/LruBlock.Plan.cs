@@ -1,0 +1,492 @@
+namespace Sequor.Layers;
+
+public sealed partial class LruBlock
+{
+    private sealed class BlockPlan : LayerPlan
+    {
+        private readonly Backend _backend;
+        private readonly GradientFlow _flow;
+        private readonly RandomStream? _random;
+        private readonly float _probability;
+        private readonly int _stream;
+        private readonly SequenceLayout? _layout;
+        private readonly LayerNormOperation _norm;
+        private readonly DiagonalScanOperation _scan;
+
+        private readonly (Tensor Value, Tensor Gradient) _normWeight;
+        private readonly (Tensor Value, Tensor Gradient) _normBias;
+        private readonly (Tensor Value, Tensor Gradient) _outWeight;
+        private readonly (Tensor Value, Tensor Gradient) _outBias;
+        private readonly (Tensor Value, Tensor Gradient) _d;
+        private readonly LruTensors _values;
+        private readonly LruTensors _gradients;
+
+        // Kept for backward.
+        private readonly Slot _statistics;
+        private readonly Slot _states;
+        private readonly Slot? _reverseStates;
+        private readonly Slot? _carried;
+        private readonly Slot _mixed;
+        private readonly Slot _gates;
+        private readonly Slot _output;
+        private readonly Slot _lambda;
+        private readonly Slot _b;
+        private readonly Slot _c;
+
+        // Scratch.
+        private readonly Slot _normed;
+        private readonly Slot _hidden;
+        private readonly Slot _normWorkspace;
+        private readonly Slot _scanWorkspace;
+        private readonly Slot? _stateGradient;
+        private readonly Slot? _lambdaGradient;
+        private readonly Slot? _bGradient;
+        private readonly Slot? _cGradient;
+        private readonly long _chunkRows;
+        private Tensor _x;
+        private int _steps;
+        private int _batch;
+
+        public BlockPlan(LruBlock layer, PlanBuilder builder, Shape input)
+        {
+            _backend = builder.Backend;
+            _flow = builder.Gradients;
+            _layout = builder.Layout;
+            int n = layer.StateSize;
+            int d = layer.InputSize;
+            (int steps, int batch) = (input.First, input[1]);
+            _norm = _backend.PlanLayerNorm(layer._norm.Describe(input));
+            _scan = _backend.PlanDiagonalScan(
+                new DiagonalScanDescriptor(d, n, steps, batch, layer.Directions)
+            );
+            _normWeight = Both(layer._norm.Weight);
+            _normBias = Both(layer._norm.Bias);
+            _outWeight = Both(layer._out.Parameters[0]);
+            _outBias = Both(layer._out.Parameters[1]);
+            _d = Both(layer._d);
+            _values = Gather(builder.Value);
+            _gradients = Gather(builder.Gradient);
+            _statistics = builder.Keep(new Shape(steps, batch, 2));
+            // In a stream a step more: the one before.
+            int before = builder.Streaming ? 1 : 0;
+            _states = builder.Keep(new Shape(steps + before, batch, 2 * n));
+            if (builder.Streaming)
+                _carried = builder.State(new Shape(1, batch, 2 * n));
+            if (layer.Bidirectional)
+                _reverseStates = builder.Keep(new Shape(steps, batch, 2 * n));
+            _mixed = builder.Keep(input);
+            _gates = builder.Keep(new Shape(steps, batch, 2 * d));
+            _lambda = builder.Keep(new Shape(n, 2));
+            _b = builder.Keep(new Shape(2 * n, d));
+            _c = builder.Keep(new Shape(layer.Directions * d, 2 * n));
+            _output = builder.Output(input);
+            _chunkRows = Math.Clamp(
+                _backend.PreferredRows(7L * d + 2L * n),
+                batch,
+                (long)steps * batch
+            );
+            _normed = builder.Scratch(new Shape((int)_chunkRows, d));
+            _hidden = builder.Scratch(new Shape((int)_chunkRows, d));
+            _normWorkspace = builder.Scratch(_norm.WorkspaceCount);
+            _scanWorkspace = builder.Scratch(_scan.WorkspaceCount);
+            if (!builder.Training)
+                return;
+            _stateGradient = builder.Scratch(new Shape((int)_chunkRows, 2 * n));
+            _lambdaGradient = builder.Scratch(new Shape(n, 2));
+            _bGradient = builder.Scratch(new Shape(2 * n, d));
+            _cGradient = builder.Scratch(new Shape(layer.Directions * d, 2 * n));
+            builder.Flow(FlowUse.Whole, input.Count);
+            if (layer.DropoutProbability == 0)
+                return;
+            _random = builder.Random;
+            _probability = layer.DropoutProbability;
+            _stream = builder.NextStream();
+            builder.NextStream();
+
+            (Tensor, Tensor) Both(Parameter p) => (builder.Value(p), builder.Gradient(p));
+
+            LruTensors Gather(Func<Parameter, Tensor> of) =>
+                new(
+                    of(layer._nu),
+                    of(layer._theta),
+                    of(layer._gamma),
+                    of(layer._bReal),
+                    of(layer._bImaginary),
+                    of(layer._cReal),
+                    of(layer._cImaginary)
+                );
+        }
+
+        // All of the block but its sums runs through time in ranges of steps, whose values stay in the cache from one
+        // operation to the next; the scan goes on from range to range.
+        private ScanRange From(int first)
+        {
+            int end = first + 1;
+            while (end < _steps && Row(end + 1) - Row(first) <= _chunkRows)
+                end++;
+            return new ScanRange(first, end - first);
+        }
+
+        private ScanRange Until(int end)
+        {
+            int first = end - 1;
+            while (first > 0 && Row(end) - Row(first - 1) <= _chunkRows)
+                first--;
+            return new ScanRange(first, end - first);
+        }
+
+        private long Row(int step) =>
+            _layout is { IsPacked: true } ? _layout.Row(step) : (long)step * _batch;
+
+        private Tensor Rows(Tensor all, ScanRange range) =>
+            all.RowRange(Row(range.First), Row(range.End) - Row(range.First));
+
+        private Tensor Rows(Slot all, ScanRange range) => Rows(all.All, range);
+
+        // Scratch for as many rows as a range has.
+        private Tensor Part(Slot scratch, ScanRange range) =>
+            scratch.All.RowRange(0, Row(range.End) - Row(range.First));
+
+        // C' and its gradient: one matrix a direction.
+        private static Tensor Direction(Slot c, Tensor like, int direction) =>
+            c.All.RowRange((long)direction * like.Shape.Columns, like.Shape.Columns);
+
+        private Tensor All(Slot states) =>
+            _layout is { IsPacked: true }
+                ? states.For(_layout.Rows, 1)
+                : states.For(_steps, _batch);
+
+        public override Tensor Forward(Tensor x)
+        {
+            bool packed = _layout is { IsPacked: true };
+            (_steps, _batch) = packed
+                ? (_layout!.Steps, _layout.Batch)
+                : (x.Shape.First, x.Shape[1]);
+            _x = x;
+            Tensor y = _output.For(x.Shape.First, x.Shape[1]);
+            _scan.Prepare(_values, _lambda.All, _b.All, _c.All);
+            if (_carried is not null)
+            {
+                Stream(x, y);
+                return y;
+            }
+            Tensor states = All(_states);
+            for (int first = 0; first < _steps; )
+            {
+                ScanRange range = From(first);
+                Tensor u = Rows(_states, range);
+                Tensor normed = Project(x, u, range);
+                if (_reverseStates is not null)
+                    _backend.Copy(u, Rows(_reverseStates, range));
+                _scan.Forward(_lambda.All, states, _layout, range, _scanWorkspace.All);
+                if (_reverseStates is null)
+                    Finish(x, y, normed, u, range);
+                first = range.End;
+            }
+            for (int end = _steps; _reverseStates is not null && end > 0; )
+            {
+                ScanRange range = Until(end);
+                _scan.Forward(
+                    _lambda.All,
+                    All(_reverseStates),
+                    _layout,
+                    range with
+                    {
+                        Reverse = true,
+                    },
+                    _scanWorkspace.All
+                );
+                Finish(x, y, Normed(x, range, true), Rows(_states, range), range);
+                end = range.First;
+            }
+            return y;
+        }
+
+        // The states have one step more: the one before.
+        private void Stream(Tensor x, Tensor y)
+        {
+            Tensor states = _states.For(_steps + 1, _batch);
+            Tensor carried = _carried!.For(1, _batch);
+            _backend.Copy(carried, states.Slice(0, 1));
+            for (int first = 0; first < _steps; )
+            {
+                ScanRange range = From(first);
+                var after = new ScanRange(first + 1, range.Count);
+                Tensor u = Rows(_states, after);
+                Tensor normed = Project(x, u, range);
+                _scan.Forward(_lambda.All, states, null, after, _scanWorkspace.All);
+                Finish(x, y, normed, u, range);
+                first = range.End;
+            }
+            _backend.Copy(states.Slice(_steps, 1), carried);
+        }
+
+        private Tensor Normed(Tensor x, ScanRange range, bool again)
+        {
+            Tensor normed = Part(_normed, range);
+            _norm.Forward(
+                Rows(x, range),
+                _normWeight.Value,
+                _normBias.Value,
+                normed,
+                Rows(_statistics, range),
+                again
+            );
+            return normed;
+        }
+
+        private Tensor Project(Tensor x, Tensor u, ScanRange range)
+        {
+            Tensor normed = Normed(x, range, false);
+            Multiply(normed, _b.All, true, u);
+            return normed;
+        }
+
+        private void Finish(Tensor allX, Tensor allY, Tensor normed, Tensor states, ScanRange range)
+        {
+            Tensor x = Rows(allX, range);
+            Tensor y = Rows(allY, range);
+            Tensor mixed = Rows(_mixed, range);
+            Tensor gates = Rows(_gates, range);
+            Tensor hidden = Part(_hidden, range);
+            Multiply(states, Direction(_c, x, 0), true, mixed);
+            if (_reverseStates is not null)
+                Multiply(Rows(_reverseStates, range), Direction(_c, x, 1), true, mixed, default, true);
+            AddTimesRow(normed, _d.Value, mixed);
+            Gelu(mixed, hidden, range);
+            Multiply(hidden, _outWeight.Value, true, gates, _outBias.Value);
+            _backend.Pointwise(
+                PointwiseOp.Glu,
+                new PointwiseArguments
+                {
+                    A = _random is null ? x : default,
+                    B = gates,
+                    Out = y,
+                }
+            );
+            if (_random is null)
+                return;
+            Drop(y, y, 1, range);
+            _backend.Pointwise(
+                PointwiseOp.Add,
+                new PointwiseArguments
+                {
+                    A = x,
+                    B = y,
+                    Out = y,
+                }
+            );
+        }
+
+        public override Tensor Backward(Tensor dy)
+        {
+            dy = _flow.Whole(dy, _x.Shape.First);
+            _backend.Fill(_lambdaGradient!.All, 0f);
+            for (int end = _steps; end > 0; )
+            {
+                ScanRange range = Until(end);
+                Tensor hidden = BackwardToMixed(dy, range);
+                bool resume = end < _steps;
+                Tensor states = Rows(_states, range);
+                SumProducts(hidden, states, Direction(_cGradient!, hidden, 0), resume);
+                Tensor du = BackwardScan(hidden, _states, 0, range);
+                if (_reverseStates is null)
+                {
+                    BackwardToInput(dy, hidden, du, range, resume);
+                }
+                else
+                {
+                    SumProducts(
+                        hidden,
+                        Rows(_reverseStates, range),
+                        Direction(_cGradient!, hidden, 1),
+                        resume
+                    );
+                    // For the other direction's turn; neither is read again.
+                    _backend.Copy(hidden, Rows(_mixed, range));
+                    _backend.Copy(du, states);
+                }
+                end = range.First;
+            }
+            for (int first = 0; _reverseStates is not null && first < _steps; )
+            {
+                ScanRange range = From(first);
+                Tensor hidden = Rows(_mixed, range);
+                Tensor du = BackwardScan(hidden, _reverseStates, 1, range with { Reverse = true });
+                _backend.Pointwise(
+                    PointwiseOp.Add,
+                    new PointwiseArguments
+                    {
+                        A = du,
+                        B = Rows(_states, range),
+                        Out = du,
+                    }
+                );
+                Normed(_x, range, true);
+                BackwardToInput(dy, hidden, du, range, first > 0);
+                first = range.End;
+            }
+            _scan.PrepareGradient(
+                _values,
+                _lambda.All,
+                _lambdaGradient.All,
+                _bGradient!.All,
+                _cGradient!.All,
+                _gradients
+            );
+            return dy;
+        }
+
+        // From the output to Re(C h) + D z, through the gate, whose gradient takes its place. Leaves z again.
+        private Tensor BackwardToMixed(Tensor allDy, ScanRange range)
+        {
+            Tensor mixed = Rows(_mixed, range);
+            Tensor gates = Rows(_gates, range);
+            Tensor hidden = Part(_hidden, range);
+            Tensor gated = Rows(allDy, range);
+            if (_random is not null)
+            {
+                Drop(gated, hidden, 1, range);
+                gated = hidden;
+            }
+            _backend.Pointwise(
+                PointwiseOp.GluGradient,
+                new PointwiseArguments
+                {
+                    A = gated,
+                    B = gates,
+                    Out = gates,
+                }
+            );
+            Gelu(mixed, hidden, range);
+            SumProducts(gates, hidden, _outWeight.Gradient, true);
+            _backend.ColumnSum(gates, default, _outBias.Gradient);
+            Multiply(gates, _outWeight.Value, false, hidden);
+            if (_random is not null)
+                Drop(hidden, hidden, 0, range);
+            _backend.Pointwise(
+                PointwiseOp.GeluGradient,
+                new PointwiseArguments
+                {
+                    A = hidden,
+                    B = mixed,
+                    Out = hidden,
+                }
+            );
+            Tensor normed = Normed(_x, range, true);
+            _backend.ColumnSum(hidden, normed, _d.Gradient);
+            return hidden;
+        }
+
+        private Tensor BackwardScan(Tensor hidden, Slot states, int direction, ScanRange range)
+        {
+            Tensor gradient = Part(_stateGradient!, range);
+            Multiply(hidden, Direction(_c, hidden, direction), false, gradient);
+            _scan.Backward(
+                _lambda.All,
+                All(states),
+                _layout,
+                gradient,
+                range,
+                _lambdaGradient!.All,
+                _scanWorkspace.All
+            );
+            return gradient;
+        }
+
+        private void BackwardToInput(
+            Tensor allDy,
+            Tensor hidden,
+            Tensor du,
+            ScanRange range,
+            bool resume
+        )
+        {
+            Tensor normed = Part(_normed, range);
+            SumProducts(du, normed, _bGradient!.All, resume);
+            Multiply(du, _b.All, false, normed);
+            AddTimesRow(hidden, _d.Value, normed);
+            _norm.Backward(
+                Rows(_x, range),
+                _normWeight.Value,
+                Rows(_statistics, range),
+                normed,
+                Rows(allDy, range),
+                true,
+                _normWeight.Gradient,
+                _normBias.Gradient,
+                _normWorkspace.All
+            );
+        }
+
+        // A mask's place in its stream is the place of its rows in the sequence.
+        private void Drop(Tensor input, Tensor output, int which, ScanRange range) =>
+            _random!.Dropout(
+                input,
+                output,
+                _probability,
+                _stream + which,
+                Row(range.First) * output.Shape.Columns
+            );
+
+        private void Gelu(Tensor mixed, Tensor hidden, ScanRange range)
+        {
+            _backend.Pointwise(
+                PointwiseOp.Gelu,
+                new PointwiseArguments { A = mixed, Out = hidden }
+            );
+            if (_random is not null)
+                Drop(hidden, hidden, 0, range);
+        }
+
+        private void Multiply(
+            Tensor a,
+            Tensor b,
+            bool transposeB,
+            Tensor c,
+            Tensor bias = default,
+            bool accumulate = false
+        ) =>
+            _backend.MatMul(
+                new MatrixProduct
+                {
+                    A = a,
+                    B = b,
+                    TransposeB = transposeB,
+                    C = c,
+                    Bias = bias,
+                    Accumulate = accumulate,
+                }
+            );
+
+        private void SumProducts(Tensor a, Tensor b, Tensor c, bool accumulate) =>
+            _backend.MatMul(
+                new MatrixProduct
+                {
+                    A = a,
+                    TransposeA = true,
+                    B = b,
+                    C = c,
+                    Accumulate = accumulate,
+                }
+            );
+
+        private void AddTimesRow(Tensor a, Tensor row, Tensor result) =>
+            _backend.Pointwise(
+                PointwiseOp.AddTimesRow,
+                new PointwiseArguments
+                {
+                    A = a,
+                    Row = row,
+                    Out = result,
+                }
+            );
+
+        public override void Dispose()
+        {
+            _norm.Dispose();
+            _scan.Dispose();
+            base.Dispose();
+        }
+    }
+}
