@@ -29,6 +29,19 @@ public enum RecurrentBias
     DoubleBias,
 }
 
+/// <summary>How the sequences of a batch lie in x and y: cuDNN's data layouts.</summary>
+internal enum RecurrentDataLayout
+{
+    /// <summary>[T, B, C], sequences in any order: CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_UNPACKED.</summary>
+    SeqMajorUnpacked,
+
+    /// <summary>
+    /// [N, 1, C] with N the sum of lengths, sequences in the order of falling length: step after step, each with a row for
+    /// every sequence that is longer than the steps before. CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_PACKED.
+    /// </summary>
+    SeqMajorPacked,
+}
+
 /// <summary>A recurrent network, for its largest shape.</summary>
 internal readonly record struct RecurrentDescriptor(
     RecurrentKind Kind,
@@ -51,6 +64,9 @@ internal readonly record struct RecurrentDescriptor(
 
     /// <summary>Sequences of a batch may differ in length.</summary>
     public bool VariableLengths { get; init; }
+
+    /// <summary>How x, y and their gradients lie.</summary>
+    public RecurrentDataLayout DataLayout { get; init; }
 
     public int Gates =>
         Kind switch
@@ -109,10 +125,10 @@ internal abstract class PlannedOperation : IDisposable
 /// </summary>
 internal readonly record struct RecurrentOperands
 {
-    /// <summary>[T, B, I]</summary>
+    /// <summary>[T, B, I]; packed [N, 1, I].</summary>
     public required Tensor X { get; init; }
 
-    /// <summary>[T, B, directions * H]; zero beyond a sequence's end.</summary>
+    /// <summary>[T, B, directions * H], zero beyond a sequence's end; packed [N, 1, directions * H].</summary>
     public required Tensor Y { get; init; }
 
     /// <summary>The block laid out by <see cref="Backend.RecurrentLayout"/>.</summary>
@@ -125,8 +141,14 @@ internal readonly record struct RecurrentOperands
     /// <summary>The parameters are those of the last call, and the workspace was left alone since.</summary>
     public bool SameWeights { get; init; }
 
-    /// <summary>Steps of each sequence, 1 to T; null where all have T. In host memory: cuDNN reads them there too.</summary>
+    /// <summary>
+    /// Steps of each sequence, 1 to T; null where all have T. Packed data needs them, and none above the one before it. In
+    /// host memory: cuDNN reads them there too.
+    /// </summary>
     public int[]? Lengths { get; init; }
+
+    /// <summary>How many of the lengths count, where the data is packed, which does not say it; 0 for all of them.</summary>
+    public int PackedBatch { get; init; }
     public RandomStream? Random { get; init; }
     public required Tensor Reserve { get; init; }
     public required Tensor Workspace { get; init; }
@@ -135,7 +157,10 @@ internal readonly record struct RecurrentOperands
 /// <summary>Gradients of a recurrent network's operands; empty ones are zero where read and not wanted where written.</summary>
 internal readonly record struct RecurrentGradients
 {
-    /// <summary>Read. Where it has fewer steps than y, it is the gradient of the last ones, the others' being zero.</summary>
+    /// <summary>
+    /// Read. Where it has fewer steps than y, it is the gradient of the last ones, the others' being zero; packed, it has
+    /// all rows.
+    /// </summary>
     public required Tensor Y { get; init; }
 
     /// <summary>Read.</summary>
@@ -163,6 +188,7 @@ internal abstract class RecurrentOperation : PlannedOperation
     /// <summary>Floats that forward leaves for backward, beside x and y.</summary>
     public abstract long ReserveCount { get; }
 
+    /// <exception cref="ArgumentException">The data is packed, and its rows or lengths are not those of a packed batch.</exception>
     public abstract void Forward(in RecurrentOperands operands);
 
     public abstract void Backward(in RecurrentOperands operands, in RecurrentGradients gradients);

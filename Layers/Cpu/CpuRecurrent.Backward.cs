@@ -9,20 +9,20 @@ internal sealed unsafe partial class CpuRecurrent
     {
         int width = _d.OutputSize;
         float* to = _call.Workspace + _flow[_d.Layers % 2];
-        for (int slice = 0; slice < _slices; slice++)
+        float* row = to;
+        for (int t = 0; t < _grid.Steps; t++)
         {
-            for (int t = 0; t < _grid.StepsOf(slice); t++)
+            int from = t - (_grid.Steps - dySteps);
+            for (int i = 0; i < _grid.Running(t); i++, row += width)
             {
-                int from = t - (_grid.Steps - dySteps);
-                float* row = to + _grid.Offset(slice, t) * width;
-                for (int r = 0; r < _grid.Running(slice, t); r++, row += width)
-                {
-                    int b = _grid.Sequence(_grid.First(slice) + r);
-                    if (from < 0)
-                        new Span<float>(row, width).Clear();
-                    else
-                        Copy(_call.UserDy + ((long)from * _grid.Batch + b) * width, row, width);
-                }
+                if (from < 0)
+                    new Span<float>(row, width).Clear();
+                else
+                    Copy(
+                        _call.UserDy + ((long)from * _grid.Batch + _grid.Ordered(i)) * width,
+                        row,
+                        width
+                    );
             }
         }
         _call.UserDy = to;
@@ -35,7 +35,7 @@ internal sealed unsafe partial class CpuRecurrent
             return _call.Workspace + _flow[layer % 2];
         if (_call.UserDx == null)
             return null;
-        return _grid.Packed ? _call.Workspace + _packedInputGradient : _call.UserDx;
+        return _grid.Copies ? _call.Workspace + _packedInputGradient : _call.UserDx;
     }
 
     private void BackwardSlice(int layer, int direction, int slice)
@@ -94,8 +94,9 @@ internal sealed unsafe partial class CpuRecurrent
                 (filled, first) = (0, n);
             }
             float* dg = memory + _sliceChunk + (nint)filled * _chunkStride;
-            long dyRow = walk.Row(t) - (long)(_grid.Steps - dySteps) * _grid.Batch;
             bool hasDy = t >= _grid.Steps - dySteps;
+            float* dyRows =
+                dy + (walk.Row(t) - (long)(_grid.Steps - dySteps) * _grid.Batch) * _d.OutputSize;
             for (int part = 0; part < 2; part++)
             {
                 int from = part == 0 ? 0 : continuing;
@@ -107,7 +108,7 @@ internal sealed unsafe partial class CpuRecurrent
                     initial,
                     initialCell
                 );
-                cell.OutputGradient = hasDy ? dy + (dyRow + from) * walk.OutputStride : null;
+                cell.OutputGradient = hasDy ? dyRows + (nint)from * walk.OutputStride : null;
                 cell.Carry = carry + (nint)from * _hidden;
                 cell.CellCarry = cellCarry + (nint)from * _hidden;
                 cell.GateGradients = dg + (nint)from * _chunkStride;
@@ -115,7 +116,7 @@ internal sealed unsafe partial class CpuRecurrent
                 Backward(cell);
             }
             float* x = memory + _sliceInputs + (nint)filled * p.Inputs;
-            Copy(walk.Input(t), x, (long)rows * p.Inputs);
+            CopyRows(walk.Input(t), walk.InputStride, x, rows, p.Inputs);
             CopyPreviousOutputs(
                 walk,
                 t,
@@ -147,6 +148,17 @@ internal sealed unsafe partial class CpuRecurrent
                 RecurrentCells<Vector128<float>, Lanes128>.Backward(cell);
                 break;
         }
+    }
+
+    private static void CopyRows(float* from, nint stride, float* to, int rows, int width)
+    {
+        if (stride == width)
+        {
+            Copy(from, to, (long)rows * width);
+            return;
+        }
+        for (int r = 0; r < rows; r++, from += stride, to += width)
+            Copy(from, to, width);
     }
 
     // The states that a step's rows saw, side by side with its gate gradients.
@@ -216,8 +228,8 @@ internal sealed unsafe partial class CpuRecurrent
             DepthStride = 1,
             Depth = _gateColumns,
             Taps = 1,
-            InitStride = walk.Inputs,
-            OutputStride = walk.Inputs,
+            InitStride = walk.InputStride,
+            OutputStride = walk.InputStride,
         };
         for (int n = first; n >= last; n--)
         {

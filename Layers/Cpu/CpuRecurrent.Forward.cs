@@ -23,11 +23,12 @@ internal sealed unsafe partial class CpuRecurrent
             _direction = direction;
             ref readonly Place p = ref owner.PlaceOf(layer, direction);
             Inputs = p.Inputs;
-            OutputStride = owner._d.OutputSize;
+            InputStride = Inputs * owner._grid.RowStep;
+            OutputStride = owner._d.OutputSize * owner._grid.RowStep;
             GateStride = owner.InPlace ? OutputStride : owner._gateWidth;
             _input = owner.InputOf(layer);
             _output = owner.OutputOf(layer) + direction * owner._hidden;
-            _gates = owner.InPlace ? _output : owner._call.Reserve + p.Gates;
+            _gates = owner._call.Reserve + p.Gates;
             _cells = owner._call.Reserve + p.Cells;
         }
 
@@ -37,6 +38,9 @@ internal sealed unsafe partial class CpuRecurrent
         private readonly float* _cells;
 
         public int Inputs { get; }
+
+        // Between two rows of a step.
+        public int InputStride { get; }
         public int OutputStride { get; }
         public int GateStride { get; }
 
@@ -53,19 +57,20 @@ internal sealed unsafe partial class CpuRecurrent
         /// <summary>Rows at a step that have one before it; those after them begin.</summary>
         public int Continuing(int t) => Math.Min(Running(t), Running(Before(t)));
 
-        public long Row(int t) => _owner._grid.Offset(_slice, t);
+        /// <summary>The first row of a step in x and y.</summary>
+        public long Row(int t) => _owner._grid.Row(_slice, t);
 
         public float* Input(int t) => _input + Row(t) * Inputs;
 
-        public float* Output(int t) => _output + Row(t) * OutputStride;
+        public float* Output(int t) => _output + Row(t) * _owner._d.OutputSize;
 
-        public float* Gates(int t) => _gates + KeptRow(t) * GateStride;
+        public float* Gates(int t) => _owner.InPlace ? Output(t) : _gates + KeptRow(t) * GateStride;
 
         public float* Cells(int t) => _cells + KeptRow(t) * _owner._hidden;
 
         // In evaluation one step's gates and cells are overwritten by the next one's.
         private long KeptRow(int t) =>
-            _owner._d.Training || _owner.InPlace ? Row(t) : _owner._grid.First(_slice);
+            _owner._d.Training ? _owner._grid.Kept(_slice, t) : _owner._grid.First(_slice);
     }
 
     private float* Slice(int slice) => _call.Workspace + _slice + slice * _sliceCount;
@@ -93,7 +98,7 @@ internal sealed unsafe partial class CpuRecurrent
         );
         var inputTile = new Tile
         {
-            RowStride = p.Inputs,
+            RowStride = walk.InputStride,
             DepthStride = 1,
             Depth = p.Inputs,
             Taps = 1,
@@ -206,11 +211,7 @@ internal sealed unsafe partial class CpuRecurrent
             return null;
         float* from = States(states, layer, direction);
         for (int r = 0; r < _grid.Sequences(slice); r++)
-            Copy(
-                from + (nint)_grid.Sequence(_grid.First(slice) + r) * _hidden,
-                to + (nint)r * _hidden,
-                _hidden
-            );
+            Copy(from + (nint)_grid.Sequence(slice, r) * _hidden, to + (nint)r * _hidden, _hidden);
         return to;
     }
 
@@ -220,11 +221,7 @@ internal sealed unsafe partial class CpuRecurrent
             return;
         float* to = States(states, layer, direction);
         for (int r = 0; r < _grid.Sequences(slice); r++)
-            Copy(
-                rows + (nint)r * _hidden,
-                to + (nint)_grid.Sequence(_grid.First(slice) + r) * _hidden,
-                _hidden
-            );
+            Copy(rows + (nint)r * _hidden, to + (nint)_grid.Sequence(slice, r) * _hidden, _hidden);
     }
 
     private float* States(float* states, int layer, int direction) =>
@@ -246,7 +243,7 @@ internal sealed unsafe partial class CpuRecurrent
                     var walk = new Walk(this, layer, direction, slice);
                     for (int r = 0; r < _grid.Sequences(slice); r++)
                     {
-                        int b = _grid.Sequence(_grid.First(slice) + r);
+                        int b = _grid.Sequence(slice, r);
                         int last = direction == 0 ? _grid.Length(b) - 1 : 0;
                         nint at = (nint)b * _hidden;
                         if (hidden != null)

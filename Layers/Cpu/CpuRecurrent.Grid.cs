@@ -5,39 +5,45 @@ internal sealed unsafe partial class CpuRecurrent
     private readonly Grid _grid;
 
     /// <summary>
-    /// Which rows run at which step, for each slice. Where all sequences have T steps, slices are runs of the batch and rows
-    /// lie as in [T, B]. Else sequences are dealt to slices in the order of falling length, and a slice's rows lie packed:
-    /// step after step, without the sequences that have ended.
+    /// Which rows run at which step, for each slice. Where all sequences have T steps, rows lie as in [T, B] and slices are
+    /// runs of the batch. Else rows lie packed, step after step without the sequences that have ended, in the order of
+    /// falling length, and the sequences are dealt to the slices in turn.
     /// </summary>
     private sealed class Grid
     {
+        private readonly RecurrentDataLayout _layout;
         private readonly int _slices;
         private readonly int _maxLength;
         private readonly int[] _order;
-        private readonly int[] _sorted;
         private readonly int[] _first;
-        private readonly int[] _running;
-        private readonly long[] _offset;
         private readonly int[] _steps;
+        private readonly int[] _stepRunning;
+        private readonly long[] _stepRow;
+        private readonly int[] _running;
+        private readonly long[] _kept;
         private readonly Comparison<int> _byLength;
+        private bool _dealt;
         private int[] _lengths = [];
 
         public Grid(in RecurrentDescriptor d, int slices)
         {
+            _layout = d.DataLayout;
             _slices = slices;
             _maxLength = d.MaxLength;
             _order = new int[d.MaxBatch];
-            _sorted = new int[d.MaxBatch];
             _first = new int[slices + 1];
             _steps = new int[slices];
+            _stepRunning = new int[_maxLength];
+            _stepRow = new long[_maxLength];
             _running = new int[slices * _maxLength];
-            _offset = new long[slices * _maxLength];
+            _kept = new long[slices * _maxLength];
             // Equal lengths keep their order, so that the result is the same each time.
             _byLength = (a, b) =>
                 _lengths[a] != _lengths[b] ? _lengths[b].CompareTo(_lengths[a]) : a.CompareTo(b);
         }
 
-        public bool Packed { get; private set; }
+        /// <summary>The caller's rows lie otherwise than those that are worked on.</summary>
+        public bool Copies => _dealt && _layout == RecurrentDataLayout.SeqMajorUnpacked;
 
         public int Steps { get; private set; }
 
@@ -46,25 +52,41 @@ internal sealed unsafe partial class CpuRecurrent
         /// <summary>Rows in all: T * B, or the sum of lengths.</summary>
         public long Rows { get; private set; }
 
+        /// <summary>From one row of a slice's step to the next.</summary>
+        public int RowStep => _dealt ? _slices : 1;
+
         /// <summary>Steps that a slice runs: its longest sequence.</summary>
         public int StepsOf(int slice) => _steps[slice];
 
-        /// <summary>Sequences that run at a step: a slice's first ones.</summary>
+        /// <summary>Sequences that run at a step.</summary>
+        public int Running(int t) => _stepRunning[t];
+
+        /// <summary>Sequences of a slice that run at a step: its first ones.</summary>
         public int Running(int slice, int t) =>
             t < 0 || t >= _steps[slice] ? 0 : _running[slice * _maxLength + t];
 
-        /// <summary>The row where a slice's step begins.</summary>
-        public long Offset(int slice, int t) => _offset[slice * _maxLength + t];
+        /// <summary>The row where a step begins.</summary>
+        public long Row(int t) => _stepRow[t];
 
-        /// <summary>The place of a slice's first sequence in the order.</summary>
+        /// <summary>The row where a slice's step begins.</summary>
+        public long Row(int slice, int t) => _stepRow[t] + (_dealt ? slice : _first[slice]);
+
+        /// <summary>The same in what is kept for backward, where a slice's rows follow each other.</summary>
+        public long Kept(int slice, int t) => _kept[slice * _maxLength + t];
+
+        /// <summary>Sequences of the slices before this one.</summary>
         public int First(int slice) => _first[slice];
 
         public int Sequences(int slice) => _first[slice + 1] - _first[slice];
 
-        /// <summary>The sequence at a place of the order: its number in the batch.</summary>
-        public int Sequence(int place) => Packed ? _order[place] : place;
+        /// <summary>A slice's sequence: its number in the batch.</summary>
+        public int Sequence(int slice, int r) =>
+            _dealt ? _order[slice + r * _slices] : _first[slice] + r;
 
-        public int Length(int sequence) => Packed ? _lengths[sequence] : Steps;
+        /// <summary>The sequence at a place of the order of falling length.</summary>
+        public int Ordered(int place) => _order[place];
+
+        public int Length(int sequence) => _dealt ? _lengths[sequence] : Steps;
 
         /// <summary>Rows of the largest slice.</summary>
         public static int LargestSlice(int batch, int slices)
@@ -83,11 +105,11 @@ internal sealed unsafe partial class CpuRecurrent
         public void Set(int steps, int batch, int[]? lengths)
         {
             (Steps, Batch) = (steps, batch);
-            Packed = lengths is not null;
+            _dealt = lengths is not null;
             if (lengths is null)
                 SetFull();
             else
-                SetPacked(lengths);
+                SetLengths(lengths);
         }
 
         private void SetFull()
@@ -99,6 +121,8 @@ internal sealed unsafe partial class CpuRecurrent
                 (long from, _) = CpuBackend.Share((Batch + unit - 1) / unit, slice, _slices);
                 _first[slice] = (int)Math.Min(from * unit, Batch);
             }
+            for (int t = 0; t < Steps; t++)
+                (_stepRunning[t], _stepRow[t]) = (Batch, (long)t * Batch);
             for (int slice = 0; slice < _slices; slice++)
             {
                 int count = Sequences(slice);
@@ -106,86 +130,123 @@ internal sealed unsafe partial class CpuRecurrent
                 for (int t = 0; t < _steps[slice]; t++)
                 {
                     _running[slice * _maxLength + t] = count;
-                    _offset[slice * _maxLength + t] = (long)t * Batch + _first[slice];
+                    _kept[slice * _maxLength + t] = (long)t * Batch + _first[slice];
                 }
             }
         }
 
-        private void SetPacked(int[] lengths)
+        private void SetLengths(int[] lengths)
         {
             _lengths = lengths;
             Span<int> order = _order.AsSpan(0, Batch);
             for (int i = 0; i < Batch; i++)
                 order[i] = i;
-            order.Sort(_byLength);
-            Deal(order);
-            long row = 0;
+            // Packed data is in order.
+            if (_layout == RecurrentDataLayout.SeqMajorUnpacked)
+                order.Sort(_byLength);
+            int running = Batch;
+            Rows = 0;
+            for (int t = 0; t < Steps; t++)
+            {
+                while (running > 0 && lengths[order[running - 1]] <= t)
+                    running--;
+                (_stepRunning[t], _stepRow[t]) = (running, Rows);
+                Rows += running;
+            }
+            long kept = 0;
             for (int slice = 0; slice < _slices; slice++)
             {
-                int running = Sequences(slice);
-                _steps[slice] = running == 0 ? 0 : lengths[order[_first[slice]]];
+                _first[slice + 1] = _first[slice] + Dealt(Batch, slice);
+                _steps[slice] = slice < Batch ? lengths[order[slice]] : 0;
                 for (int t = 0; t < _steps[slice]; t++)
                 {
-                    while (lengths[order[_first[slice] + running - 1]] <= t)
-                        running--;
-                    _running[slice * _maxLength + t] = running;
-                    _offset[slice * _maxLength + t] = row;
-                    row += running;
+                    int rows = Dealt(_stepRunning[t], slice);
+                    _running[slice * _maxLength + t] = rows;
+                    _kept[slice * _maxLength + t] = kept;
+                    kept += rows;
                 }
             }
-            Rows = row;
         }
 
-        // One sequence to each slice in turn; a slice's own stay in the order of falling length.
-        private void Deal(Span<int> order)
+        // How many of so many sequences a slice gets.
+        private int Dealt(int sequences, int slice) => (sequences - slice + _slices - 1) / _slices;
+    }
+
+    // What a packed batch must be: a wrong one would be read beyond its end.
+    private void SetPacked(in RecurrentOperands o)
+    {
+        int[] lengths =
+            o.Lengths
+            ?? throw new ArgumentException(
+                "Packed rows need the lengths of their sequences.",
+                nameof(o)
+            );
+        int batch = o.PackedBatch == 0 ? lengths.Length : o.PackedBatch;
+        if (batch < 1 || batch > Math.Min(lengths.Length, _d.MaxBatch))
         {
-            Span<int> sorted = _sorted.AsSpan(0, Batch);
-            order.CopyTo(sorted);
-            int place = 0;
-            for (int slice = 0; slice < _slices; slice++)
+            throw new ArgumentException(
+                $"A packed batch may have 1 to {Math.Min(lengths.Length, _d.MaxBatch)} sequences here, not {batch}.",
+                nameof(o)
+            );
+        }
+        long rows = 0;
+        for (int b = 0; b < batch; b++)
+        {
+            if (lengths[b] < 1 || lengths[b] > _d.MaxLength)
             {
-                _first[slice] = place;
-                for (int i = slice; i < Batch; i += _slices)
-                    order[place++] = sorted[i];
+                throw new ArgumentException(
+                    $"The length of packed sequence {b} must be 1 to {_d.MaxLength}, not {lengths[b]}.",
+                    nameof(o)
+                );
             }
-            _first[_slices] = place;
+            if (b > 0 && lengths[b] > lengths[b - 1])
+            {
+                throw new ArgumentException(
+                    $"Packed sequences must be in the order of falling length: sequence {b - 1} has {lengths[b - 1]} steps, sequence {b} has {lengths[b]}.",
+                    nameof(o)
+                );
+            }
+            rows += lengths[b];
+        }
+        RequireRows(o.X, rows, "x");
+        RequireRows(o.Y, rows, "y");
+        _grid.Set(lengths[0], batch, lengths);
+    }
+
+    private static void RequireRows(Tensor packed, long rows, string name)
+    {
+        if (packed.Shape.First != rows || packed.Shape[1] != 1)
+        {
+            throw new ArgumentException(
+                $"The lengths make {rows} packed rows: {name} must be [{rows}, 1, {packed.Shape.Columns}], not {packed.Shape}.",
+                name
+            );
         }
     }
 
     /// <summary>Gathers [T, B, width] of the caller's into packed rows.</summary>
     private void PackRows(float* from, int width, float* to)
     {
-        for (int slice = 0; slice < _slices; slice++)
+        for (int t = 0; t < _grid.Steps; t++)
         {
-            for (int t = 0; t < _grid.StepsOf(slice); t++)
-            {
-                float* row = to + _grid.Offset(slice, t) * width;
-                for (int r = 0; r < _grid.Running(slice, t); r++, row += width)
-                {
-                    int b = _grid.Sequence(_grid.First(slice) + r);
-                    Copy(from + ((long)t * _grid.Batch + b) * width, row, width);
-                }
-            }
+            for (int i = 0; i < _grid.Running(t); i++, to += width)
+                Copy(from + ((long)t * _grid.Batch + _grid.Ordered(i)) * width, to, width);
         }
     }
 
     /// <summary>Puts packed rows into [T, B, width] of the caller's, with zeros beyond each sequence's end.</summary>
     private void UnpackRows(float* from, int width, float* to)
     {
-        for (int slice = 0; slice < _slices; slice++)
+        for (int t = 0; t < _grid.Steps; t++, to += (nint)_grid.Batch * width)
         {
-            for (int r = 0; r < _grid.Sequences(slice); r++)
+            int running = _grid.Running(t);
+            for (int i = 0; i < _grid.Batch; i++)
             {
-                int b = _grid.Sequence(_grid.First(slice) + r);
-                int length = _grid.Length(b);
-                for (int t = 0; t < _grid.Steps; t++)
-                {
-                    float* place = to + ((long)t * _grid.Batch + b) * width;
-                    if (t < length)
-                        Copy(from + (_grid.Offset(slice, t) + r) * width, place, width);
-                    else
-                        new Span<float>(place, width).Clear();
-                }
+                float* place = to + (nint)_grid.Ordered(i) * width;
+                if (i < running)
+                    Copy(from + (_grid.Row(t) + i) * width, place, width);
+                else
+                    new Span<float>(place, width).Clear();
             }
         }
     }

@@ -80,6 +80,11 @@ internal sealed unsafe partial class CpuRecurrent
         public long Cells;
     }
 
+    private bool IsPacked => _d.DataLayout == RecurrentDataLayout.SeqMajorPacked;
+
+    // Unpacked rows of sequences that differ in length are copied to packed ones.
+    private bool Copies => _d.VariableLengths && !IsPacked;
+
     private ref readonly Place PlaceOf(int layer, int direction) =>
         ref _places[layer * _d.Directions + direction];
 
@@ -100,10 +105,7 @@ internal sealed unsafe partial class CpuRecurrent
             bool top = layer == _d.Layers - 1;
             int inputs = _d.LayerInput(layer);
             widest = Math.Max(widest, inputs);
-            _layers[layer].Output = Take(
-                ref reserve,
-                top && !_d.VariableLengths ? 0 : rows * _d.OutputSize
-            );
+            _layers[layer].Output = Take(ref reserve, top && !Copies ? 0 : rows * _d.OutputSize);
             _layers[layer].Dropped = Take(
                 ref reserve,
                 _d.DropsOut && !top ? rows * _d.OutputSize : 0
@@ -140,7 +142,7 @@ internal sealed unsafe partial class CpuRecurrent
                 p.Cells = _d.Kind == RecurrentKind.Lstm ? Take(ref reserve, kept * _hidden) : 0;
             }
         }
-        _packedInput = Take(ref reserve, _d.VariableLengths ? rows * _d.InputSize : 0);
+        _packedInput = Take(ref reserve, Copies ? rows * _d.InputSize : 0);
         _reserveCount = reserve;
         _permuted = Take(ref workspace, (long)_gateColumns * widest);
         if (_d.Training)
@@ -154,10 +156,10 @@ internal sealed unsafe partial class CpuRecurrent
     private void LayGradients(ref long workspace, long rows)
     {
         bool between = _d.Layers > 1;
-        _flow[0] = Take(ref workspace, between || _d.VariableLengths ? rows * _d.OutputSize : 0);
+        _flow[0] = Take(ref workspace, between || Copies ? rows * _d.OutputSize : 0);
         _flow[1] =
             between && _d.Bidirectional ? Take(ref workspace, rows * _d.OutputSize) : _flow[0];
-        _packedInputGradient = Take(ref workspace, _d.VariableLengths ? rows * _d.InputSize : 0);
+        _packedInputGradient = Take(ref workspace, Copies ? rows * _d.InputSize : 0);
     }
 
     private void LaySlices(ref long workspace, int widest)
@@ -208,7 +210,10 @@ internal sealed unsafe partial class CpuRecurrent
 
     private void Begin(in RecurrentOperands o)
     {
-        _grid.Set(o.X.Shape.First, o.X.Shape[1], o.Lengths);
+        if (IsPacked)
+            SetPacked(o);
+        else
+            _grid.Set(o.X.Shape.First, o.X.Shape[1], o.Lengths);
         _call = new Call
         {
             UserX = CpuBackend.Pointer(o.X),
@@ -223,7 +228,13 @@ internal sealed unsafe partial class CpuRecurrent
 
     private void BeginBackward(in RecurrentGradients g)
     {
-        _call.DySteps = g.Y.Shape.First;
+        _call.DySteps = IsPacked ? _grid.Steps : g.Y.Shape.First;
+        if (IsPacked)
+        {
+            RequireRows(g.Y, _grid.Rows, "the gradient of y");
+            if (!g.X.IsEmpty)
+                RequireRows(g.X, _grid.Rows, "the gradient of x");
+        }
         _call.UserDy = CpuBackend.Pointer(g.Y);
         _call.UserDx = CpuBackend.Pointer(g.X);
         _call.DParameters = CpuBackend.Pointer(g.Parameters);
@@ -236,13 +247,13 @@ internal sealed unsafe partial class CpuRecurrent
     private float* InputOf(int layer)
     {
         if (layer == 0)
-            return _grid.Packed ? _call.Reserve + _packedInput : _call.UserX;
+            return _grid.Copies ? _call.Reserve + _packedInput : _call.UserX;
         LayerPlace below = _layers[layer - 1];
         return _call.Reserve + (_d.DropsOut ? below.Dropped : below.Output);
     }
 
     private float* OutputOf(int layer) =>
-        layer == _d.Layers - 1 && !_grid.Packed
+        layer == _d.Layers - 1 && !_grid.Copies
             ? _call.UserY
             : _call.Reserve + _layers[layer].Output;
 

@@ -9,8 +9,9 @@ namespace Sequor.Layers.Cpu;
 /// <remarks>
 /// Rows of gates: tanh and relu [H], in the output itself; LSTM [i | f | g | o]; GRU [n | r | z | W_hn h + b_hn]: there the
 /// parts that see x are the first 3H, those that see h the last 3H.
-/// <para>Sequences of different lengths are packed first: a slice's sequences are sorted by falling length, so those that
-/// still run at a step are its first rows, and no work is done on padding.</para>
+/// <para>Sequences of different lengths are worked on in the packed layout, in which they are sorted by falling length: those
+/// that still run at a step are its first rows, and no work is done on padding. The slices take them in turn, so a slice's
+/// rows are a fixed distance apart and it has its share of every step. Unpacked data is packed first.</para>
 /// </remarks>
 internal sealed unsafe partial class CpuRecurrent : RecurrentOperation
 {
@@ -57,7 +58,7 @@ internal sealed unsafe partial class CpuRecurrent : RecurrentOperation
     public override void Forward(in RecurrentOperands operands)
     {
         Begin(operands);
-        if (_grid.Packed)
+        if (_grid.Copies)
             PackRows(_call.UserX, _d.InputSize, _call.Reserve + _packedInput);
         for (int layer = 0; layer < _d.Layers; layer++)
         {
@@ -74,7 +75,7 @@ internal sealed unsafe partial class CpuRecurrent : RecurrentOperation
                 );
             }
         }
-        if (_grid.Packed)
+        if (_grid.Copies)
             UnpackRows(OutputOf(_d.Layers - 1), _d.OutputSize, _call.UserY);
         FinalStates(operands);
     }
@@ -83,7 +84,7 @@ internal sealed unsafe partial class CpuRecurrent : RecurrentOperation
     {
         Begin(operands);
         BeginBackward(gradients);
-        if (_grid.Packed)
+        if (_grid.Copies)
             PackGradient(gradients.Y.Shape.First);
         for (int layer = _d.Layers - 1; layer >= 0; layer--)
         {
@@ -97,7 +98,7 @@ internal sealed unsafe partial class CpuRecurrent : RecurrentOperation
                 operands.Random!.Dropout(dx, dx, _d.Dropout, _d.DropoutStream + layer - 1);
             }
         }
-        if (_grid.Packed && _call.UserDx != null)
+        if (_grid.Copies && _call.UserDx != null)
             UnpackRows(_call.Workspace + _packedInputGradient, _d.InputSize, _call.UserDx);
     }
 

@@ -18,6 +18,9 @@ internal sealed record RecurrentCase(
     bool States
 )
 {
+    /// <summary>The operation is given packed rows: lengths must fall.</summary>
+    public bool Packed { get; init; }
+
     public RecurrentDescriptor Descriptor =>
         new(Kind, Inputs, Hidden)
         {
@@ -27,15 +30,52 @@ internal sealed record RecurrentCase(
             MaxLength = Steps + 2,
             MaxBatch = Batch + 1,
             VariableLengths = Lengths is not null,
+            DataLayout = Packed
+                ? RecurrentDataLayout.SeqMajorPacked
+                : RecurrentDataLayout.SeqMajorUnpacked,
         };
 
     public int StateCount => Layers * Descriptor.Directions * Batch * Hidden;
 
     public int Length(int b) => Lengths is null ? Steps : Lengths[b];
 
+    public int Rows => Enumerable.Range(0, Batch).Sum(Length);
+
+    /// <summary>The shape in which the operation is given so many channels.</summary>
+    public Shape Shape(int width) => Packed ? new(Rows, 1, width) : new(Steps, Batch, width);
+
+    /// <summary>The values [T, B, width] as the operation is given them.</summary>
+    public float[] Lay(float[] values)
+    {
+        if (!Packed)
+            return values;
+        int width = values.Length / (Steps * Batch);
+        return [.. RowNumbers().SelectMany(row => values[(row * width)..((row + 1) * width)])];
+    }
+
+    /// <summary>What the operation gave, as [T, B, width].</summary>
+    public float[] Unlay(float[] given)
+    {
+        if (!Packed)
+            return given;
+        int width = given.Length / Rows;
+        float[] values = new float[Steps * Batch * width];
+        int from = 0;
+        foreach (int row in RowNumbers())
+            Array.Copy(given, width * from++, values, row * width, width);
+        return values;
+    }
+
+    // Rows of [T, B] in the order of the packed ones.
+    private IEnumerable<int> RowNumbers() =>
+        from t in Enumerable.Range(0, Steps)
+        from b in Enumerable.Range(0, Batch)
+        where t < Length(b)
+        select t * Batch + b;
+
     public override string ToString() =>
         $"{Kind} T{Steps} B{Batch} I{Inputs} H{Hidden} L{Layers}{(Bidirectional ? " both" : "")} {Bias}"
-        + $"{(Lengths is null ? "" : $" lengths {string.Join(' ', Lengths)}")}{(States ? " states" : "")}";
+        + $"{(Lengths is null ? "" : $" lengths {string.Join(' ', Lengths)}")}{(Packed ? " packed" : "")}{(States ? " states" : "")}";
 }
 
 /// <summary>One forward and backward pass of the operation, with random operands.</summary>
@@ -102,8 +142,8 @@ internal sealed class RecurrentRun
         int finals = c.StateCount;
         var operands = new RecurrentOperands
         {
-            X = memory.Of(x, new Shape(c.Steps, c.Batch, c.Inputs)),
-            Y = memory.Empty(new Shape(c.Steps, c.Batch, d.OutputSize)),
+            X = memory.Of(c.Lay(x), c.Shape(c.Inputs)),
+            Y = memory.Empty(c.Shape(d.OutputSize)),
             Parameters = memory.Of(Parameters, new Shape(Parameters.Length)),
             InitialHidden = memory.OfOrNone(InitialHidden),
             InitialCell = memory.OfOrNone(InitialCell),
@@ -114,14 +154,14 @@ internal sealed class RecurrentRun
             Workspace = memory.Empty(Shape.Block(operation.WorkspaceCount)),
         };
         operation.Forward(operands);
-        Y = operands.Y.ToArray();
+        Y = c.Unlay(operands.Y.ToArray());
         FinalHidden = operands.FinalHidden.ToArray();
         FinalCell = lstm ? operands.FinalCell.ToArray() : [];
         if (!d.Training)
             return;
         var gradients = new RecurrentGradients
         {
-            Y = memory.Of(dy, operands.Y.Shape),
+            Y = memory.Of(c.Lay(dy), operands.Y.Shape),
             X = memory.Empty(operands.X.Shape),
             FinalHidden = memory.OfOrNone(FinalHiddenGradient),
             FinalCell = memory.OfOrNone(FinalCellGradient),
@@ -130,7 +170,7 @@ internal sealed class RecurrentRun
             Parameters = memory.Of(new float[Parameters.Length], new Shape(Parameters.Length)),
         };
         operation.Backward(operands, gradients);
-        Gradients["x"] = gradients.X.ToArray();
+        Gradients["x"] = c.Unlay(gradients.X.ToArray());
         if (c.States)
             Gradients["initial hidden"] = gradients.InitialHidden.ToArray();
         if (c.States && lstm)
