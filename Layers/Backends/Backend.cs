@@ -98,11 +98,7 @@ public abstract class Backend : IDisposable
     internal abstract void MeanOverTime(Tensor x, SequenceLayout? layout, Tensor mean);
 
     /// <summary>The steps of sequence b in dx = dmean[b, c] / number of them.</summary>
-    internal abstract void MeanOverTimeGradient(
-        Tensor dmean,
-        SequenceLayout? layout,
-        Tensor dx
-    );
+    internal abstract void MeanOverTimeGradient(Tensor dmean, SequenceLayout? layout, Tensor dx);
 
     /// <summary>y[b, c] = sequence b's last step in x, packed. b counts as the caller's sequences.</summary>
     internal abstract void LastSteps(Tensor x, SequenceLayout layout, Tensor y);

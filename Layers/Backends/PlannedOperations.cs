@@ -142,8 +142,8 @@ internal readonly record struct RecurrentOperands
     public bool SameWeights { get; init; }
 
     /// <summary>
-    /// Steps of each sequence, 1 to T; null where all have T. Packed data needs them, and none above the one before it. In
-    /// host memory: cuDNN reads them there too.
+    /// Steps of each sequence, 1 to T; null where all have T, and x is then [T, B, C] in either layout. Packed data has none
+    /// above the one before it. In host memory: cuDNN reads them there too.
     /// </summary>
     public int[]? Lengths { get; init; }
 

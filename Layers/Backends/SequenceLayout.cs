@@ -47,8 +47,7 @@ internal sealed class SequenceLayout
     public int Row(int step) => _rows[step];
 
     /// <summary>Sequences that have this step; none before the first step and after the last.</summary>
-    public int Active(int step) =>
-        (uint)step < (uint)Steps ? _rows[step + 1] - _rows[step] : 0;
+    public int Active(int step) => (uint)step < (uint)Steps ? _rows[step + 1] - _rows[step] : 0;
 
     /// <summary>The step that a row belongs to.</summary>
     public int StepOf(int row)

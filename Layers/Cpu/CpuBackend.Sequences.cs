@@ -13,11 +13,8 @@ internal sealed unsafe partial class CpuBackend
     internal override void MeanOverTime(Tensor x, SequenceLayout? layout, Tensor mean) =>
         _sequences.Mean(x, layout, mean);
 
-    internal override void MeanOverTimeGradient(
-        Tensor dmean,
-        SequenceLayout? layout,
-        Tensor dx
-    ) => _sequences.MeanGradient(dmean, layout, dx);
+    internal override void MeanOverTimeGradient(Tensor dmean, SequenceLayout? layout, Tensor dx) =>
+        _sequences.MeanGradient(dmean, layout, dx);
 
     internal override void LastSteps(Tensor x, SequenceLayout layout, Tensor y)
     {
@@ -137,7 +134,8 @@ internal sealed unsafe partial class CpuBackend
             float* to = _to + (long)layout.Row(t) * _columns;
             int active = layout.Active(t);
             for (int b = 0; b < active; b++)
-                Row(_from, t, layout.Order[b]).CopyTo(new Span<float>(to + (long)b * _columns, _columns));
+                Row(_from, t, layout.Order[b])
+                    .CopyTo(new Span<float>(to + (long)b * _columns, _columns));
         }
 
         private void UnpackStep(SequenceLayout layout, int t)
@@ -149,7 +147,9 @@ internal sealed unsafe partial class CpuBackend
                 if (b >= active)
                     row.Clear();
                 else
-                    new Span<float>(_from + ((long)layout.Row(t) + b) * _columns, _columns).CopyTo(row);
+                    new Span<float>(_from + ((long)layout.Row(t) + b) * _columns, _columns).CopyTo(
+                        row
+                    );
             }
         }
 

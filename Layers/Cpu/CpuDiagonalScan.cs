@@ -207,12 +207,7 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
         public int Steps { get; private set; }
         public int Batch { get; private set; }
 
-        public void Set(
-            Tensor states,
-            SequenceLayout? layout,
-            in ScanRange range,
-            Tensor workspace
-        )
+        public void Set(Tensor states, SequenceLayout? layout, in ScanRange range, Tensor workspace)
         {
             _layout = layout is { IsPacked: true } ? layout : null;
             Steps = _layout?.Steps ?? states.Shape.First;
@@ -302,7 +297,9 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
                 return;
             int left = Both(last, last, from, count);
             float* carry = _real + 4 * owner._width + from;
-            new ReadOnlySpan<float>(Gradient(last) + from, left).CopyTo(new Span<float>(carry, left));
+            new ReadOnlySpan<float>(Gradient(last) + from, left).CopyTo(
+                new Span<float>(carry, left)
+            );
         }
 
         private float* Gradient(int step) => _gradient + Offset(step) - Offset(_range.First);
@@ -344,8 +341,7 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
             int follows = Both(step, neighbour, from, count);
             int precedes = Both(step, before, from, count);
             float* s = Gradient(step) + from;
-            float* next =
-                after < 0 ? _real + 4 * owner._width + from : Gradient(after) + from;
+            float* next = after < 0 ? _real + 4 * owner._width + from : Gradient(after) + from;
             float* x = precedes == 0 ? null : _states + Offset(before) + from;
             int both = Math.Min(follows, precedes);
             Backward<TV, TO>(s, next, x, from, 0, both);

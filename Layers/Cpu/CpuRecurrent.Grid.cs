@@ -175,12 +175,7 @@ internal sealed unsafe partial class CpuRecurrent
     // What a packed batch must be: a wrong one would be read beyond its end.
     private void SetPacked(in RecurrentOperands o)
     {
-        int[] lengths =
-            o.Lengths
-            ?? throw new ArgumentException(
-                "Packed rows need the lengths of their sequences.",
-                nameof(o)
-            );
+        int[] lengths = o.Lengths!;
         int batch = o.PackedBatch == 0 ? lengths.Length : o.PackedBatch;
         if (batch < 1 || batch > Math.Min(lengths.Length, _d.MaxBatch))
         {

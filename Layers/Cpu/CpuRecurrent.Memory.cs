@@ -80,6 +80,8 @@ internal sealed unsafe partial class CpuRecurrent
         public long Cells;
     }
 
+    private bool _packedRows;
+
     private bool IsPacked => _d.DataLayout == RecurrentDataLayout.SeqMajorPacked;
 
     // Unpacked rows of sequences that differ in length are copied to packed ones.
@@ -210,7 +212,9 @@ internal sealed unsafe partial class CpuRecurrent
 
     private void Begin(in RecurrentOperands o)
     {
-        if (IsPacked)
+        // A whole batch needs no packing: its rows lie the same in both layouts.
+        _packedRows = IsPacked && o.Lengths is not null;
+        if (_packedRows)
             SetPacked(o);
         else
             _grid.Set(o.X.Shape.First, o.X.Shape[1], o.Lengths);
@@ -228,8 +232,8 @@ internal sealed unsafe partial class CpuRecurrent
 
     private void BeginBackward(in RecurrentGradients g)
     {
-        _call.DySteps = IsPacked ? _grid.Steps : g.Y.Shape.First;
-        if (IsPacked)
+        _call.DySteps = _packedRows ? _grid.Steps : g.Y.Shape.First;
+        if (_packedRows)
         {
             RequireRows(g.Y, _grid.Rows, "the gradient of y");
             if (!g.X.IsEmpty)

@@ -251,7 +251,14 @@ public sealed partial class LruBlock
             Tensor hidden = Part(_hidden, range);
             Multiply(states, Direction(_c, x, 0), true, mixed);
             if (_reverseStates is not null)
-                Multiply(Rows(_reverseStates, range), Direction(_c, x, 1), true, mixed, default, true);
+                Multiply(
+                    Rows(_reverseStates, range),
+                    Direction(_c, x, 1),
+                    true,
+                    mixed,
+                    default,
+                    true
+                );
             AddTimesRow(normed, _d.Value, mixed);
             Gelu(mixed, hidden, range);
             Multiply(hidden, _outWeight.Value, true, gates, _outBias.Value);

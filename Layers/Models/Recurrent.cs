@@ -90,7 +90,7 @@ public abstract class Recurrent : Layer
         private readonly Tensor _parameters;
         private readonly Tensor _gradients;
         private readonly bool _inputGradient;
-        private readonly SequenceLengths _lengths;
+        private readonly SequenceLayout? _layout;
         private readonly StreamPosition _position;
         private readonly Slot? _hidden;
         private readonly Slot? _cell;
@@ -105,7 +105,10 @@ public abstract class Recurrent : Layer
                 MaxLength = input.First,
                 MaxBatch = input[1],
                 Training = builder.Training,
-                VariableLengths = builder.VariableLengths,
+                VariableLengths = builder.Layout is not null,
+                DataLayout = builder.Layout is null
+                    ? RecurrentDataLayout.SeqMajorUnpacked
+                    : RecurrentDataLayout.SeqMajorPacked,
             };
             if (descriptor.DropsOut)
             {
@@ -114,7 +117,7 @@ public abstract class Recurrent : Layer
                 for (int i = 2; i < descriptor.Layers; i++)
                     builder.NextStream();
             }
-            _lengths = builder.Lengths;
+            _layout = builder.Layout;
             _position = builder.Position;
             if (builder.Streaming)
             {
@@ -178,8 +181,10 @@ public abstract class Recurrent : Layer
 
         private static Tensor State(Slot? slot) => slot?.All ?? default;
 
-        private RecurrentOperands Operands(Tensor y) =>
-            new()
+        private RecurrentOperands Operands(Tensor y)
+        {
+            SequenceLayout? packed = _layout is { IsPacked: true } ? _layout : null;
+            return new()
             {
                 X = _x,
                 Y = y,
@@ -189,11 +194,13 @@ public abstract class Recurrent : Layer
                 FinalHidden = State(_hidden),
                 FinalCell = State(_cell),
                 SameWeights = _hidden is not null && !_position.NewWeights,
-                Lengths = _lengths.Values,
+                Lengths = packed?.Values,
+                PackedBatch = packed?.Batch ?? 0,
                 Random = _random,
                 Reserve = _reserve.All,
                 Workspace = _workspace.All,
             };
+        }
 
         public override void Dispose()
         {

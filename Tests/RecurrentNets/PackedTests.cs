@@ -97,9 +97,8 @@ internal sealed class PackedTests(int bits, int threads)
         });
     }
 
-    private static readonly (int[]? Lengths, int Batch, int Rows, string Message)[] Refused =
+    private static readonly (int[] Lengths, int Batch, int Rows, string Message)[] Refused =
     [
-        (null, 0, 5, "need the lengths"),
         ([2, 3], 0, 5, "sequence 0 has 2 steps, sequence 1 has 3"),
         ([3, 1, 2], 0, 6, "sequence 1 has 1 steps, sequence 2 has 2"),
         ([3, 0], 0, 3, "sequence 1 must be 1 to 4, not 0"),

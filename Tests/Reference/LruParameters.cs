@@ -21,5 +21,6 @@ public sealed record LruParameters(
     double[] BIm,
     double[] CRe,
     double[] CIm,
-    double[] D
+    double[] D,
+    int Directions = 1
 );

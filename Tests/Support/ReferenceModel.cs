@@ -100,7 +100,8 @@ internal sealed class ReferenceModel(
                             P("B_im"),
                             P("C_re"),
                             P("C_im"),
-                            P("D")
+                            P("D"),
+                            block.Bidirectional ? 2 : 1
                         ),
                         P("out.weight"),
                         P("out.bias")

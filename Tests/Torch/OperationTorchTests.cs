@@ -49,9 +49,9 @@ public sealed class OperationTorchTests(int bits, int threads)
             New(b.Shape)
         );
 
-        operation.Forward(x, w, b, y, workspace);
-        operation.BackwardData(dy, w, dx, false, workspace);
-        operation.BackwardFilter(x, dy, dw, db, workspace);
+        operation.Forward(x, null, w, b, y, workspace);
+        operation.BackwardData(dy, null, w, dx, false, workspace);
+        operation.BackwardFilter(x, dy, null, dw, db, workspace);
 
         Close.Check(y.ToArray(), c["y"], Close.Output, "y");
         Close.Check(dx.ToArray(), c["grad.x"], Close.Gradient, "grad.x");
@@ -86,13 +86,13 @@ public sealed class OperationTorchTests(int bits, int threads)
 
         scan.Prepare(p, lambda, b, cc);
         Multiply(x, b, states, transposeB: true);
-        scan.Forward(lambda, states, 0, time, workspace);
+        scan.Forward(lambda, states, null, new ScanRange(0, time), workspace);
         Multiply(states, cc, y, transposeB: true);
         AddTimes(x, skip, y);
 
         Multiply(dy, states, dc, transposeA: true);
         Multiply(dy, cc, du);
-        scan.Backward(lambda, states, du, 0, dlambda, workspace);
+        scan.Backward(lambda, states, null, du, new ScanRange(0, time), dlambda, workspace);
         Multiply(du, x, db, transposeA: true);
         Multiply(du, b, dx);
         AddTimes(dy, skip, dx);
