@@ -30,18 +30,6 @@ internal sealed unsafe partial class CpuBackend
         Tensor value
     ) => _reduction.BinaryCrossEntropy(logits, targets, mask, gradient, value);
 
-    internal override void WeightNorm(Tensor v, Tensor g, Tensor w, Tensor norms) =>
-        _reduction.WeightNorm(v, g, w, norms);
-
-    internal override void WeightNormGradient(
-        Tensor v,
-        Tensor g,
-        Tensor norms,
-        Tensor dw,
-        Tensor dv,
-        Tensor dg
-    ) => _reduction.WeightNormGradient(v, g, norms, dw, dv, dg);
-
     /// <summary>Sums over rows and over everything. Partial sums are joined in the order of the parts.</summary>
     private sealed class ReductionJob(CpuBackend backend) : ParallelJob
     {
@@ -142,53 +130,6 @@ internal sealed unsafe partial class CpuBackend
             _parts = backend.Parts(logits.Count);
             Run(kind);
             *Pointer(value) = weight == 0 ? 0f : (float)(Losses() / weight);
-        }
-
-        public void WeightNorm(Tensor v, Tensor g, Tensor w, Tensor norms)
-        {
-            int rows = v.Shape.First;
-            long size = v.Count / rows;
-            for (int o = 0; o < rows; o++)
-            {
-                float* from = Pointer(v) + o * size;
-                double squares = 0;
-                for (long i = 0; i < size; i++)
-                    squares += (double)from[i] * from[i];
-                float norm = (float)Math.Sqrt(squares);
-                Pointer(norms)[o] = norm;
-                float scale = Pointer(g)[o] / norm;
-                float* to = Pointer(w) + o * size;
-                for (long i = 0; i < size; i++)
-                    to[i] = scale * from[i];
-            }
-        }
-
-        public void WeightNormGradient(
-            Tensor v,
-            Tensor g,
-            Tensor norms,
-            Tensor dw,
-            Tensor dv,
-            Tensor dg
-        )
-        {
-            int rows = v.Shape.First;
-            long size = v.Count / rows;
-            for (int o = 0; o < rows; o++)
-            {
-                float* from = Pointer(v) + o * size;
-                float* slope = Pointer(dw) + o * size;
-                float* to = Pointer(dv) + o * size;
-                double along = 0;
-                for (long i = 0; i < size; i++)
-                    along += (double)slope[i] * from[i];
-                double norm = Pointer(norms)[o];
-                Pointer(dg)[o] += (float)(along / norm);
-                float scale = (float)(Pointer(g)[o] / norm);
-                float back = (float)(along / (norm * norm));
-                for (long i = 0; i < size; i++)
-                    to[i] += scale * (slope[i] - back * from[i]);
-            }
         }
 
         private void Run(Kind kind)

@@ -26,6 +26,7 @@ internal sealed unsafe partial class CpuBackend : Backend
     private readonly MatMulJob _matMul;
     private readonly ReductionJob _reduction;
     private readonly SequenceJob _sequences;
+    private readonly WeightNormJob _weightNorm;
     private readonly OptimizerJob _optimizer;
     private bool _disposed;
 
@@ -55,6 +56,7 @@ internal sealed unsafe partial class CpuBackend : Backend
         _matMul = new MatMulJob(this);
         _reduction = new ReductionJob(this);
         _sequences = new SequenceJob(this);
+        _weightNorm = new WeightNormJob(this);
         _optimizer = new OptimizerJob(this);
         Info = new BackendInfo(
             "cpu",

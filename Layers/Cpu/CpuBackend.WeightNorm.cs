@@ -1,0 +1,142 @@
+using System.Runtime.Intrinsics;
+
+namespace Sequor.Layers.Cpu;
+
+internal sealed unsafe partial class CpuBackend
+{
+    internal override void WeightNorm(Tensor v, Tensor g, Tensor w, Tensor norms) =>
+        _weightNorm.Forward(v, g, w, norms);
+
+    internal override void WeightNormGradient(
+        Tensor v,
+        Tensor g,
+        Tensor norms,
+        Tensor dw,
+        Tensor dv,
+        Tensor dg
+    ) => _weightNorm.Backward(v, g, norms, dw, dv, dg);
+
+    /// <summary>w = g v / |v| for each output's row. Threads take rows: the result does not depend on their number.</summary>
+    private sealed class WeightNormJob(CpuBackend backend) : ParallelJob
+    {
+        private float* _v;
+        private float* _g;
+        private float* _norms;
+        private float* _w;
+        private float* _dw;
+        private float* _dv;
+        private float* _dg;
+        private int _rows;
+        private int _size;
+        private int _parts;
+
+        public void Forward(Tensor v, Tensor g, Tensor w, Tensor norms)
+        {
+            _w = Pointer(w);
+            _dw = null;
+            Run(v, g, norms);
+        }
+
+        public void Backward(Tensor v, Tensor g, Tensor norms, Tensor dw, Tensor dv, Tensor dg)
+        {
+            _dw = Pointer(dw);
+            _dv = Pointer(dv);
+            _dg = Pointer(dg);
+            Run(v, g, norms);
+        }
+
+        private void Run(Tensor v, Tensor g, Tensor norms)
+        {
+            _v = Pointer(v);
+            _g = Pointer(g);
+            _norms = Pointer(norms);
+            _rows = v.Shape.First;
+            _size = checked((int)(v.Count / _rows));
+            _parts = Math.Min(_rows, backend.Parts(v.Count, 1 << 14));
+            backend.Run(this, _parts);
+        }
+
+        public override void Execute(int part)
+        {
+            (long from, long to) = Share(_rows, part, _parts);
+            for (long row = from; row < to; row++)
+            {
+                switch (backend.Lanes)
+                {
+                    case 16:
+                        Row<Vector512<float>, Lanes512>(row);
+                        break;
+                    case 8:
+                        Row<Vector256<float>, Lanes256>(row);
+                        break;
+                    default:
+                        Row<Vector128<float>, Lanes128>(row);
+                        break;
+                }
+            }
+        }
+
+        private void Row<TV, TO>(long row)
+            where TV : struct
+            where TO : struct, ILanes<TV>
+        {
+            float* v = _v + row * _size;
+            if (_dw == null)
+            {
+                float length = MathF.Sqrt(Dot<TV, TO>(v, v));
+                _norms[row] = length;
+                TV factor = TO.Set(_g[row] / length);
+                float* w = _w + row * _size;
+                for (int i = 0; i < _size; i += TO.Width)
+                {
+                    int left = _size - i;
+                    Lane<TV, TO>.Put(w + i, TO.Mul(factor, Lane<TV, TO>.Get(v + i, left)), left);
+                }
+                return;
+            }
+            float* dw = _dw + row * _size;
+            float* dv = _dv + row * _size;
+            double norm = _norms[row];
+            double along = Dot<TV, TO>(dw, v);
+            _dg[row] += (float)(along / norm);
+            TV scale = TO.Set((float)(_g[row] / norm));
+            TV back = TO.Set((float)(-along / (norm * norm)));
+            for (int i = 0; i < _size; i += TO.Width)
+            {
+                int left = _size - i;
+                TV across = TO.Fma(
+                    back,
+                    Lane<TV, TO>.Get(v + i, left),
+                    Lane<TV, TO>.Get(dw + i, left)
+                );
+                Lane<TV, TO>.Put(
+                    dv + i,
+                    TO.Fma(scale, across, Lane<TV, TO>.Get(dv + i, left)),
+                    left
+                );
+            }
+        }
+
+        // Four sums side by side: one would wait for each addition.
+        private float Dot<TV, TO>(float* a, float* b)
+            where TV : struct
+            where TO : struct, ILanes<TV>
+        {
+            (TV s0, TV s1, TV s2, TV s3) = (TO.Zero, TO.Zero, TO.Zero, TO.Zero);
+            int i = 0;
+            for (; i + 4 * TO.Width <= _size; i += 4 * TO.Width)
+            {
+                s0 = TO.Fma(TO.Load(a + i), TO.Load(b + i), s0);
+                s1 = TO.Fma(TO.Load(a + i + TO.Width), TO.Load(b + i + TO.Width), s1);
+                s2 = TO.Fma(TO.Load(a + i + 2 * TO.Width), TO.Load(b + i + 2 * TO.Width), s2);
+                s3 = TO.Fma(TO.Load(a + i + 3 * TO.Width), TO.Load(b + i + 3 * TO.Width), s3);
+            }
+            for (; i < _size; i += TO.Width)
+            {
+                int left = _size - i;
+                s0 = TO.Fma(Lane<TV, TO>.Get(a + i, left), Lane<TV, TO>.Get(b + i, left), s0);
+            }
+            return TO.Sum(TO.Add(TO.Add(s0, s1), TO.Add(s2, s3)));
+        }
+    }
+}
