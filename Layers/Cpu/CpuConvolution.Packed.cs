@@ -67,29 +67,26 @@ internal sealed unsafe partial class CpuConvolution
             // Back from the last of these steps, or ahead from the first, as far as anything can be.
             int reach = forward ? last : _layout.Steps - 1 - first;
             int taps = Math.Min(d.Kernel, reach / d.Dilation + 1);
-            int step = first;
-            for (int r = 0; r < count; r++)
+            // Tap after tap: of one step, the sequences' rows follow each other at every other step.
+            nint block = (nint)count * read;
+            for (int step = first; step <= last; step++)
             {
-                while (row + r >= _layout.Row(step + 1))
-                    step++;
-                int sequence = row + r - _layout.Row(step);
-                float* to = gathered + (nint)r * taps * read;
-                for (int tap = 0; tap < taps; tap++, to += read)
+                int from = Math.Max(row, _layout.Row(step));
+                int rows = Math.Min(row + count, _layout.Row(step + 1)) - from;
+                float* to = gathered + (nint)(from - row) * read;
+                for (int tap = 0; tap < taps; tap++, to += block)
                 {
                     int seen = forward ? step - tap * d.Dilation : step + tap * d.Dilation;
-                    var values = new Span<float>(to, read);
-                    if (sequence >= _layout.Active(seen))
-                        values.Clear();
-                    else
-                        Row(_layout.Row(seen) + sequence, read).CopyTo(values);
+                    CopyRows(seen, from - _layout.Row(step), rows, read, to);
                 }
             }
             var tile = new Tile
             {
-                RowStride = (nint)taps * read,
+                RowStride = read,
                 DepthStride = 1,
-                Depth = taps * read,
-                Taps = 1,
+                TapStride = block,
+                Depth = read,
+                Taps = taps,
                 InitStride = forward ? 0 : written,
                 OutputStride = written,
                 Relu = forward && d.Relu,
@@ -102,7 +99,19 @@ internal sealed unsafe partial class CpuConvolution
             Packed.Multiply(tile, count, gathered, start, result);
         }
 
-        private Span<float> Row(int row, int columns) => new(From + (nint)row * columns, columns);
+        // Sequences first .. first + rows - 1 at a step; zeros for those that do not have it.
+        private void CopyRows(int step, int first, int rows, int columns, float* to)
+        {
+            int there = Math.Clamp(_layout.Active(step) - first, 0, rows);
+            if (there > 0)
+            {
+                float* from = From + ((nint)_layout.Row(step) + first) * columns;
+                new ReadOnlySpan<float>(from, there * columns).CopyTo(
+                    new Span<float>(to, there * columns)
+                );
+            }
+            new Span<float>(to + (nint)there * columns, (rows - there) * columns).Clear();
+        }
 
         private void Filter(int part, int from, int to)
         {
@@ -136,12 +145,12 @@ internal sealed unsafe partial class CpuConvolution
             int start = Shifted(row, step);
             if (Shifted(end, last) - start == count - 1)
                 return From + (nint)start * columns;
-            for (int r = 0; r < count; r++)
+            for (; step <= last; step++)
             {
-                while (row + r >= _layout.Row(step + 1))
-                    step++;
-                Row(Shifted(row + r, step), columns)
-                    .CopyTo(new Span<float>(gathered + (nint)r * columns, columns));
+                int from = Math.Max(row, _layout.Row(step));
+                int rows = Math.Min(row + count, _layout.Row(step + 1)) - from;
+                float* to = gathered + (nint)(from - row) * columns;
+                CopyRows(step - before, from - _layout.Row(step), rows, columns, to);
             }
             return gathered;
 

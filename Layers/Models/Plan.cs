@@ -359,15 +359,8 @@ public sealed class Plan : IDisposable
             Backend.Fill(Gradients, 0f);
         bool packed = _layout is { IsPacked: true };
         bool pads = packed && !_packedByCaller;
-        if (pads && _unpackedOutput is not null)
-        {
-            Tensor rows = _flow.Other(
-                outputGradient,
-                new Shape(_layout!.Rows, 1, outputGradient.Shape.Columns)
-            );
-            Backend.Pack(outputGradient, _layout, rows);
-            outputGradient = rows;
-        }
+        if (_unpackedOutput is not null)
+            outputGradient = TakeIn(outputGradient, pads);
         Tensor dx = _root.Backward(outputGradient);
         InputGradient = default;
         if (_inputGradient)
@@ -379,6 +372,21 @@ public sealed class Plan : IDisposable
                 Backend.Unpack(dx, _layout!, InputGradient);
         }
         _forwardDone = false;
+    }
+
+    // Where lengths may differ, the gradient always begins in the flow, so that it comes by the places that the plan was
+    // sized for.
+    private Tensor TakeIn(Tensor dy, bool pads)
+    {
+        Tensor taken = _flow.Other(
+            dy,
+            pads ? new Shape(_layout!.Rows, 1, dy.Shape.Columns) : dy.Shape
+        );
+        if (pads)
+            Backend.Pack(dy, _layout!, taken);
+        else
+            Backend.Copy(dy, taken);
+        return taken;
     }
 
     /// <summary>A parameter of the model, by its full name.</summary>

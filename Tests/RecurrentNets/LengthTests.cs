@@ -110,6 +110,35 @@ internal sealed class LengthTests(int bits, int threads)
     }
 
     [TestCaseSource(nameof(Cases))]
+    public void AWholeBatchGivesWhatAPlanWithoutLengthsGives(Func<Layer> make)
+    {
+        using Layer model = make();
+        var draw = new Draw(4);
+        float[] x = draw.Uniform(Steps * 3 * Inputs);
+        using Plan with = model.Plan(
+            Backend,
+            Steps,
+            3,
+            Mode.Training,
+            inputGradient: true,
+            variableLengths: true
+        );
+        using Plan without = model.Plan(Backend, Steps, 3, Mode.Training, inputGradient: true);
+        float[] expected = without.Forward(x, Steps, 3).ToArray();
+        float[] dy = draw.Uniform(expected.Length);
+        Back(without, dy);
+        foreach (int[] lengths in new int[][] { [], [Steps, Steps, Steps] })
+        {
+            float[] y = with.Forward(x, Steps, 3, lengths).ToArray();
+            Back(with, dy);
+
+            Assert.That(y, Is.EqualTo(expected));
+            Assert.That(with.Gradients.ToArray(), Is.EqualTo(without.Gradients.ToArray()));
+            Assert.That(with.InputGradient.ToArray(), Is.EqualTo(without.InputGradient.ToArray()));
+        }
+    }
+
+    [TestCaseSource(nameof(Cases))]
     public void PackedRowsGiveTheSame(Func<Layer> make)
     {
         using Layer model = make();
