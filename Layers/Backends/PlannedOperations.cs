@@ -167,6 +167,12 @@ internal readonly record struct RecurrentOperands
 
     /// <summary>How many of the lengths count, where the data is packed, which does not say it; 0 for all of them.</summary>
     public int PackedBatch { get; init; }
+
+    /// <summary>
+    /// Where the state of each packed sequence lies in its batch, each place once; null where it is that of the sequence. So
+    /// states can have an order of their own.
+    /// </summary>
+    public int[]? PackedOrder { get; init; }
     public RandomStream? Random { get; init; }
     public required Tensor Reserve { get; init; }
     public required Tensor Workspace { get; init; }

@@ -272,7 +272,7 @@ internal sealed unsafe partial class CpuRecurrent
                     for (int r = 0; r < _grid.Sequences(slice); r++)
                     {
                         int b = _grid.Sequence(slice, r);
-                        int last = direction == 0 ? _grid.Length(b) - 1 : 0;
+                        int last = direction == 0 ? _grid.Length(slice, r) - 1 : 0;
                         if (hidden != null)
                             Copy(
                                 walk.Output(last) + (nint)r * walk.OutputStride,

@@ -79,6 +79,12 @@ internal sealed class PlanBuilder(
     /// <summary>Sequences of a batch may differ in length.</summary>
     public bool VariableLengths { get; init; }
 
+    /// <summary>Recurrent layers keep their states where the caller writes and reads them.</summary>
+    public bool States { get; init; }
+
+    /// <summary>Those states, in the order of the layers.</summary>
+    public List<RecurrentStates> LayerStates { get; } = [];
+
     /// <summary>The lengths of the batch that runs.</summary>
     public SequenceLengths Lengths { get; } = new();
 

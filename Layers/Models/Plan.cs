@@ -13,6 +13,7 @@ public sealed class Plan : IDisposable
     private readonly SequenceLengths _lengths;
     private readonly StreamPosition _position;
     private readonly Tensor _states;
+    private readonly PlanStates? _layerStates;
     private int _streamBatch;
     private readonly int[]? _lengthValues;
     private readonly GradientFlow _flow;
@@ -28,7 +29,8 @@ public sealed class Plan : IDisposable
         Mode mode,
         bool inputGradient,
         ulong seed,
-        bool variableLengths
+        bool variableLengths,
+        bool states
     )
     {
         Model = model;
@@ -41,6 +43,7 @@ public sealed class Plan : IDisposable
         {
             InputGradient = inputGradient,
             VariableLengths = variableLengths,
+            States = states,
         };
         _lengths = builder.Lengths;
         _position = builder.Position;
@@ -49,6 +52,13 @@ public sealed class Plan : IDisposable
             throw new ArgumentException(
                 "A stream has no lengths: each sequence goes on as long as it is given steps.",
                 nameof(variableLengths)
+            );
+        }
+        if (mode == Mode.Streaming && states)
+        {
+            throw new ArgumentException(
+                "A stream carries its states by itself; GetState and SetState copy them.",
+                nameof(states)
             );
         }
         _lengthValues = variableLengths ? new int[maxBatch] : null;
@@ -64,6 +74,8 @@ public sealed class Plan : IDisposable
                 builder.Flow(FlowUse.Whole, input.Count);
             root = model.CreatePlan(builder, input, out Shape output);
             MaxOutput = output;
+            if (states)
+                _layerStates = new PlanStates(model, builder.LayerStates);
             Gradients = builder.AllGradients;
             (_storages, _flow) = builder.Build();
             _states = builder.AllStates;
@@ -117,6 +129,12 @@ public sealed class Plan : IDisposable
     /// <summary>Gradient by the input of the last <see cref="Backward"/>; empty unless asked for when planned.</summary>
     public Tensor InputGradient { get; private set; }
 
+    /// <summary>Initial and final states of the recurrent layers, and their gradients.</summary>
+    /// <exception cref="InvalidOperationException">The plan was made without states.</exception>
+    public PlanStates States =>
+        _layerStates
+        ?? throw new InvalidOperationException("States need a plan made with states: true.");
+
     internal ParameterStore Store { get; }
 
     /// <summary>The step that dropout draws for: part of what a checkpoint keeps.</summary>
@@ -165,7 +183,7 @@ public sealed class Plan : IDisposable
     /// <returns>The output [T, B, C], in the plan's memory, valid until the next call.</returns>
     /// <exception cref="ArgumentException">
     /// The input's shape does not fit the plan, or the lengths do not fit the input, or the plan was made without variable
-    /// lengths.
+    /// lengths, or initial states are those of another number of sequences.
     /// </exception>
     public Tensor Forward(Tensor x, ReadOnlySpan<int> lengths = default)
     {
@@ -180,6 +198,7 @@ public sealed class Plan : IDisposable
         if (x.Backend != Backend)
             throw new ArgumentException("The input lies on another backend.", nameof(x));
         SetLengths(lengths, x.Shape.First, x.Shape[1]);
+        _layerStates?.BeginForward(x.Shape[1]);
         if (Mode == Mode.Training)
             _random.Advance();
         _forwardDone = true;
@@ -257,7 +276,9 @@ public sealed class Plan : IDisposable
     /// <param name="outputGradient">Gradient by the output, of its shape. It may be overwritten.</param>
     /// <param name="accumulate">Add to the parameters' gradients instead of replacing them.</param>
     /// <exception cref="ArgumentException">The shape is not the output's.</exception>
-    /// <exception cref="InvalidOperationException">The plan is not for training, or no forward pass came before.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The plan is not for training, or no forward pass came before, or initial states have been replaced since.
+    /// </exception>
     public void Backward(Tensor outputGradient, bool accumulate = false)
     {
         if (Mode != Mode.Training)
@@ -271,6 +292,7 @@ public sealed class Plan : IDisposable
                 nameof(outputGradient)
             );
         }
+        _layerStates?.RequireUnchanged();
         if (!accumulate)
             Backend.Fill(Gradients, 0f);
         Tensor dx = _root.Backward(outputGradient);

@@ -1,7 +1,7 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// A recurrent network, [T, B, I] to [T, B, directions * H], beginning from zero states. Parameters, their order of
+/// A recurrent network, [T, B, I] to [T, B, directions * H], beginning from zero states unless a plan is made with others. Parameters, their order of
 /// gates and the equations are cuDNN's and PyTorch's: weight_ih_l0 [gates H, I], weight_hh_l0 [gates H, H], bias_ih_l0 and
 /// bias_hh_l0 [gates H]; the reverse direction's names end in _reverse. With a projection outputs are [T, B, directions * P],
 /// weight_hh_l0 [gates H, P], and weight_hr_l0 [P, H] is there.
@@ -132,6 +132,7 @@ public abstract class Recurrent : Layer
         private readonly StreamPosition _position;
         private readonly Slot? _hidden;
         private readonly Slot? _cell;
+        private readonly RecurrentStates? _states;
         private readonly RandomStream? _random;
         private Tensor _x;
 
@@ -170,6 +171,11 @@ public abstract class Recurrent : Layer
                         new Shape(descriptor.Layers, input[1], descriptor.HiddenSize)
                     );
             }
+            if (builder.States)
+            {
+                _states = new RecurrentStates(builder, layer, descriptor);
+                builder.LayerStates.Add(_states);
+            }
             _inputGradient = builder.InputGradient;
             _operation = backend.PlanRecurrent(descriptor);
             _flow = builder.Gradients;
@@ -202,36 +208,46 @@ public abstract class Recurrent : Layer
         {
             Tensor y = _output.For(_x.Shape.First, _x.Shape[1]);
             Tensor dx = _inputGradient ? _flow.Other(dy, _x.Shape) : default;
+            RecurrentState final = _states?.FinalGradient ?? default;
+            RecurrentState initial = _states?.BeginBackward() ?? default;
             _operation.Backward(
                 Operands(y),
                 new RecurrentGradients
                 {
                     Y = dy,
+                    FinalHidden = final.Hidden,
+                    FinalCell = final.Cell,
                     X = dx,
+                    InitialHidden = initial.Hidden,
+                    InitialCell = initial.Cell,
                     Parameters = _gradients,
                 }
             );
             return dx;
         }
 
-        private static Tensor State(Slot? slot) => slot?.All ?? default;
-
-        private RecurrentOperands Operands(Tensor y) =>
-            new()
+        private RecurrentOperands Operands(Tensor y)
+        {
+            // A stream's initial states are written over by the final ones.
+            var carried = new RecurrentState(_hidden?.All ?? default, _cell?.All ?? default);
+            RecurrentState initial = _states?.Begun ?? carried;
+            RecurrentState final = _states?.Final ?? carried;
+            return new()
             {
                 X = _x,
                 Y = y,
                 Parameters = _parameters,
-                InitialHidden = State(_hidden),
-                InitialCell = State(_cell),
-                FinalHidden = State(_hidden),
-                FinalCell = State(_cell),
+                InitialHidden = initial.Hidden,
+                InitialCell = initial.Cell,
+                FinalHidden = final.Hidden,
+                FinalCell = final.Cell,
                 SameWeights = _hidden is not null && !_position.NewWeights,
                 Lengths = _lengths.Values,
                 Random = _random,
                 Reserve = _reserve.All,
                 Workspace = _workspace.All,
             };
+        }
 
         public override void Dispose()
         {
