@@ -27,6 +27,12 @@ public enum RecurrentBias
 
     /// <summary>One with the input's and one with the recurrent product: CUDNN_RNN_DOUBLE_BIAS, and PyTorch's.</summary>
     DoubleBias,
+
+    /// <summary>
+    /// One, with the recurrent product: CUDNN_RNN_SINGLE_REC_BIAS. The GRU's reset acts on it; elsewhere it does what a bias
+    /// with the input's product does.
+    /// </summary>
+    SingleRecurrentBias,
 }
 
 /// <summary>How the sequences of a batch lie in x and y: cuDNN's data layouts.</summary>
@@ -53,6 +59,12 @@ internal readonly record struct RecurrentDescriptor(
     public bool Bidirectional { get; init; }
     public RecurrentBias Bias { get; init; } = RecurrentBias.DoubleBias;
 
+    /// <summary>Channels that an LSTM's output is projected to before it is handed on; 0 for no projection.</summary>
+    public int ProjectionSize { get; init; }
+
+    /// <summary>Bounds that an LSTM's cell state is read within; null for none.</summary>
+    public CellClip? CellClip { get; init; }
+
     /// <summary>Probability that an output of a layer is dropped on its way to the next one, in training.</summary>
     public float Dropout { get; init; }
 
@@ -78,8 +90,11 @@ internal readonly record struct RecurrentDescriptor(
 
     public int Directions => Bidirectional ? 2 : 1;
 
+    /// <summary>Channels of the hidden state: h, which is also the output.</summary>
+    public int StateSize => ProjectionSize > 0 ? ProjectionSize : HiddenSize;
+
     /// <summary>Channels of a layer's output: of both directions side by side.</summary>
-    public int OutputSize => Directions * HiddenSize;
+    public int OutputSize => Directions * StateSize;
 
     public int LayerInput(int layer) => layer == 0 ? InputSize : OutputSize;
 
@@ -95,11 +110,13 @@ internal readonly record struct RecurrentDescriptor(
             {
                 string place = direction == 0 ? $"l{layer}" : $"l{layer}_reverse";
                 yield return ($"weight_ih_{place}", new Shape(rows, LayerInput(layer)));
-                yield return ($"weight_hh_{place}", new Shape(rows, HiddenSize));
-                if (Bias != RecurrentBias.NoBias)
+                yield return ($"weight_hh_{place}", new Shape(rows, StateSize));
+                if (Bias is RecurrentBias.SingleInputBias or RecurrentBias.DoubleBias)
                     yield return ($"bias_ih_{place}", new Shape(rows));
-                if (Bias == RecurrentBias.DoubleBias)
+                if (Bias is RecurrentBias.SingleRecurrentBias or RecurrentBias.DoubleBias)
                     yield return ($"bias_hh_{place}", new Shape(rows));
+                if (ProjectionSize > 0)
+                    yield return ($"weight_hr_{place}", new Shape(ProjectionSize, HiddenSize));
             }
         }
     }
@@ -121,14 +138,15 @@ internal abstract class PlannedOperation : IDisposable
 
 /// <summary>
 /// Operands of a recurrent network. States are [layers * directions, B, H], those of layer l and direction d at
-/// l * directions + d; empty initial states are zero, empty final states are not wanted.
+/// l * directions + d, hidden ones [.., P] with a projection; empty initial states are zero, empty final states are not
+/// wanted. Final cells are as they are before any clipping.
 /// </summary>
 internal readonly record struct RecurrentOperands
 {
     /// <summary>[T, B, I]; packed [N, 1, I].</summary>
     public required Tensor X { get; init; }
 
-    /// <summary>[T, B, directions * H], zero beyond a sequence's end; packed [N, 1, directions * H].</summary>
+    /// <summary>[T, B, directions * H or P], zero beyond a sequence's end; packed [N, 1, directions * H or P].</summary>
     public required Tensor Y { get; init; }
 
     /// <summary>The block laid out by <see cref="Backend.RecurrentLayout"/>.</summary>
@@ -149,6 +167,12 @@ internal readonly record struct RecurrentOperands
 
     /// <summary>How many of the lengths count, where the data is packed, which does not say it; 0 for all of them.</summary>
     public int PackedBatch { get; init; }
+
+    /// <summary>
+    /// Where the state of each packed sequence lies in its batch, each place once; null where it is that of the sequence. So
+    /// states can have an order of their own.
+    /// </summary>
+    public int[]? PackedOrder { get; init; }
     public RandomStream? Random { get; init; }
     public required Tensor Reserve { get; init; }
     public required Tensor Workspace { get; init; }

@@ -19,7 +19,6 @@ internal sealed class SequenceLayout
         _lengths = new int[maxBatch];
         _order = new int[maxBatch];
         _rows = new int[maxLength + 1];
-        Values = _lengths;
     }
 
     /// <summary>Whether the batch that runs is packed. All else here holds only where it is.</summary>
@@ -38,10 +37,13 @@ internal sealed class SequenceLayout
     public ReadOnlySpan<int> Lengths => _lengths.AsSpan(0, Batch);
 
     /// <summary>The same where an array is wanted; beyond the batch are zeros.</summary>
-    public int[] Values { get; }
+    public int[] Values => _lengths;
 
     /// <summary>Which of the caller's sequences each is.</summary>
     public ReadOnlySpan<int> Order => _order.AsSpan(0, Batch);
+
+    /// <summary>The same where an array is wanted.</summary>
+    public int[] OrderValues => _order;
 
     /// <summary>The first row of a step; of the step after the last one, the number of rows.</summary>
     public int Row(int step) => _rows[step];

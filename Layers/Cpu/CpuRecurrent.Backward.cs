@@ -50,6 +50,7 @@ internal sealed unsafe partial class CpuRecurrent
             layer,
             direction,
             slice,
+            _state,
             memory + _sliceInitial
         );
         float* initialCell = GatherStates(
@@ -57,26 +58,30 @@ internal sealed unsafe partial class CpuRecurrent
             layer,
             direction,
             slice,
+            _hidden,
             memory + _sliceInitialCell
         );
         new Span<float>(Partials(slice, layer, direction), (int)PartialCount(p.Inputs)).Clear();
         int sequences = _grid.Sequences(slice);
-        if (GatherStates(_call.FinalHiddenGradient, layer, direction, slice, carry) == null)
-            new Span<float>(carry, sequences * _hidden).Clear();
-        if (GatherStates(_call.FinalCellGradient, layer, direction, slice, cellCarry) == null)
+        if (GatherStates(_call.FinalHiddenGradient, layer, direction, slice, _state, carry) == null)
+            new Span<float>(carry, sequences * _state).Clear();
+        if (
+            GatherStates(_call.FinalCellGradient, layer, direction, slice, _hidden, cellCarry)
+            == null
+        )
             new Span<float>(cellCarry, sequences * _hidden).Clear();
         int dySteps = layer == _d.Layers - 1 ? _call.DySteps : _grid.Steps;
         float* dy =
             layer == _d.Layers - 1 ? _call.UserDy : _call.Workspace + _flow[(layer + 1) % 2];
-        dy += direction * _hidden;
+        dy += direction * _state;
         var carryTile = new Tile
         {
             RowStride = _chunkStride,
             DepthStride = 1,
             Depth = _gateColumns,
             Taps = 1,
-            InitStride = _hidden,
-            OutputStride = _hidden,
+            InitStride = _state,
+            OutputStride = _state,
         };
         // The GRU's carry holds what goes past the gates.
         float* carryInit = _d.Kind == RecurrentKind.Gru ? carry : null;
@@ -97,6 +102,8 @@ internal sealed unsafe partial class CpuRecurrent
             bool hasDy = t >= _grid.Steps - dySteps;
             float* dyRows =
                 dy + (walk.Row(t) - (long)(_grid.Steps - dySteps) * _grid.Batch) * _d.OutputSize;
+            if (Projects)
+                Unproject(walk, p, rows, hasDy ? dyRows : null, carry, filled, slice);
             for (int part = 0; part < 2; part++)
             {
                 int from = part == 0 ? 0 : continuing;
@@ -108,8 +115,17 @@ internal sealed unsafe partial class CpuRecurrent
                     initial,
                     initialCell
                 );
-                cell.OutputGradient = hasDy ? dyRows + (nint)from * walk.OutputStride : null;
-                cell.Carry = carry + (nint)from * _hidden;
+                if (Projects)
+                {
+                    cell.Carry = memory + _sliceUnprojectedGradient + (nint)from * _hidden;
+                    cell.Output = walk.Unprojected + (nint)(filled + from) * _hidden;
+                    cell.WritesOutput = true;
+                }
+                else
+                {
+                    cell.Carry = carry + (nint)from * _hidden;
+                    cell.OutputGradient = hasDy ? dyRows + (nint)from * walk.OutputStride : null;
+                }
                 cell.CellCarry = cellCarry + (nint)from * _hidden;
                 cell.GateGradients = dg + (nint)from * _chunkStride;
                 cell.GateGradientStride = _chunkStride;
@@ -122,7 +138,7 @@ internal sealed unsafe partial class CpuRecurrent
                 t,
                 rows,
                 initial,
-                memory + _sliceOutputs + (nint)filled * _hidden
+                memory + _sliceOutputs + (nint)filled * _state
             );
             // Rows that begin here need no carry, unless it is asked for.
             int carried = _call.InitialHiddenGradient == null ? continuing : rows;
@@ -130,8 +146,8 @@ internal sealed unsafe partial class CpuRecurrent
             filled += rows;
         }
         Flush(walk, layer, direction, slice, first, 0, filled);
-        ScatterStates(carry, layer, direction, slice, _call.InitialHiddenGradient);
-        ScatterStates(cellCarry, layer, direction, slice, _call.InitialCellGradient);
+        ScatterStates(carry, layer, direction, slice, _state, _call.InitialHiddenGradient);
+        ScatterStates(cellCarry, layer, direction, slice, _hidden, _call.InitialCellGradient);
     }
 
     private void Backward(in CellRows cell)
@@ -166,14 +182,14 @@ internal sealed unsafe partial class CpuRecurrent
     {
         int continuing = walk.Continuing(t);
         float* before = continuing > 0 ? walk.Output(walk.Before(t)) : null;
-        for (int r = 0; r < rows; r++, to += _hidden)
+        for (int r = 0; r < rows; r++, to += _state)
         {
             if (r < continuing)
-                Copy(before + (nint)r * walk.OutputStride, to, _hidden);
+                Copy(before + (nint)r * walk.OutputStride, to, _state);
             else if (initial != null)
-                Copy(initial + (nint)r * _hidden, to, _hidden);
+                Copy(initial + (nint)r * _state, to, _state);
             else
-                new Span<float>(to, _hidden).Clear();
+                new Span<float>(to, _state).Clear();
         }
     }
 
@@ -207,17 +223,19 @@ internal sealed unsafe partial class CpuRecurrent
             .RowMajor(dg, _chunkStride, rows, _gateColumns, _backend.Lanes)
             .Multiply(tile, walk.Inputs, memory + _sliceInputs, partials, partials);
         partials += (nint)_gateColumns * walk.Inputs;
-        tile.DepthStride = _hidden;
+        tile.DepthStride = _state;
         Packed
             .RowMajor(dg + HiddenColumn, _chunkStride, rows, _gateColumns, _backend.Lanes)
-            .Multiply(tile, _hidden, memory + _sliceOutputs, partials, partials);
-        partials += (nint)_gateColumns * _hidden;
+            .Multiply(tile, _state, memory + _sliceOutputs, partials, partials);
+        partials += (nint)_gateColumns * _state;
         for (int r = 0; r < rows; r++)
         {
             float* row = dg + (nint)r * _chunkStride;
             for (int i = 0; i < _gateWidth; i++)
                 partials[i] += row[i];
         }
+        if (Projects)
+            SumProjection(slice, rows, partials + _gateWidth);
         float* dx = InputGradientOf(layer);
         if (dx == null)
             return;
@@ -245,7 +263,7 @@ internal sealed unsafe partial class CpuRecurrent
     private void Reduce(int layer, int direction, int part)
     {
         ref readonly Place p = ref PlaceOf(layer, direction);
-        int h = _hidden;
+        int h = _state;
         (long from, long to) = CpuBackend.Share(_gateColumns, part, _slices);
         for (int slice = 0; slice < _slices; slice++)
         {
@@ -266,6 +284,8 @@ internal sealed unsafe partial class CpuRecurrent
                 if (p.BiasHh >= 0)
                     _call.DParameters[p.BiasHh + gate] += rows[HiddenColumn + gate];
             }
+            if (Projects)
+                ReduceProjection(p, part, rows + _gateWidth);
         }
     }
 

@@ -27,9 +27,10 @@ internal sealed unsafe partial class CpuRecurrent
             OutputStride = owner._d.OutputSize * owner._grid.RowStep;
             GateStride = owner.InPlace ? OutputStride : owner._gateWidth;
             _input = owner.InputOf(layer);
-            _output = owner.OutputOf(layer) + direction * owner._hidden;
+            _output = owner.OutputOf(layer) + direction * owner._state;
             _gates = owner._call.Reserve + p.Gates;
             _cells = owner._call.Reserve + p.Cells;
+            Unprojected = owner.Slice(slice) + owner._sliceUnprojected;
         }
 
         private readonly float* _input;
@@ -43,6 +44,9 @@ internal sealed unsafe partial class CpuRecurrent
         public int InputStride { get; }
         public int OutputStride { get; }
         public int GateStride { get; }
+
+        /// <summary>Rows [H] of a step's outputs before the projection.</summary>
+        public float* Unprojected { get; }
 
         public int Steps => _owner._grid.StepsOf(_slice);
 
@@ -87,6 +91,7 @@ internal sealed unsafe partial class CpuRecurrent
             layer,
             direction,
             slice,
+            _state,
             Slice(slice) + _sliceInitial
         );
         float* initialCell = GatherStates(
@@ -94,6 +99,7 @@ internal sealed unsafe partial class CpuRecurrent
             layer,
             direction,
             slice,
+            _hidden,
             Slice(slice) + _sliceInitialCell
         );
         var inputTile = new Tile
@@ -109,7 +115,7 @@ internal sealed unsafe partial class CpuRecurrent
         {
             RowStride = walk.OutputStride,
             DepthStride = 1,
-            Depth = _hidden,
+            Depth = _state,
             Taps = 1,
             InitStride = walk.GateStride,
             OutputStride = walk.GateStride,
@@ -138,12 +144,12 @@ internal sealed unsafe partial class CpuRecurrent
             if (initial != null && continuing < rows)
             {
                 Tile tile = hiddenTile;
-                tile.RowStride = _hidden;
+                tile.RowStride = _state;
                 float* begun = seen + (nint)continuing * walk.GateStride;
                 hiddenWeights.Multiply(
                     tile,
                     rows - continuing,
-                    initial + (nint)continuing * _hidden,
+                    initial + (nint)continuing * _state,
                     begun,
                     begun
                 );
@@ -152,6 +158,8 @@ internal sealed unsafe partial class CpuRecurrent
             Forward(cell);
             cell = Cell(walk, t, continuing, rows, initial, initialCell);
             Forward(cell);
+            if (Projects)
+                Project(walk, p, t, rows);
         }
     }
 
@@ -180,6 +188,7 @@ internal sealed unsafe partial class CpuRecurrent
         {
             Kind = _d.Kind,
             Hidden = _hidden,
+            Clip = _d.CellClip,
             Rows = to - from,
             GateStride = walk.GateStride,
             OutputStride = walk.OutputStride,
@@ -187,13 +196,18 @@ internal sealed unsafe partial class CpuRecurrent
             Cell = walk.Cells(t) + (nint)from * _hidden,
             Output = walk.Output(t) + (nint)from * walk.OutputStride,
         };
+        if (Projects)
+        {
+            cell.Output = walk.Unprojected + (nint)from * _hidden;
+            cell.OutputStride = _hidden;
+        }
         if (cell.Rows == 0)
             return cell;
         if (begins)
         {
             cell.PreviousCell = initialCell == null ? null : initialCell + (nint)from * _hidden;
-            cell.PreviousOutput = initial == null ? null : initial + (nint)from * _hidden;
-            cell.PreviousOutputStride = _hidden;
+            cell.PreviousOutput = initial == null ? null : initial + (nint)from * _state;
+            cell.PreviousOutputStride = _state;
         }
         else
         {
@@ -204,28 +218,42 @@ internal sealed unsafe partial class CpuRecurrent
         return cell;
     }
 
-    // A slice's rows of [layers * directions, B, H] in the slice's order; null for none.
-    private float* GatherStates(float* states, int layer, int direction, int slice, float* to)
+    // A slice's rows of [layers * directions, B, width] in the slice's order; null for none.
+    private float* GatherStates(
+        float* states,
+        int layer,
+        int direction,
+        int slice,
+        int width,
+        float* to
+    )
     {
         if (states == null)
             return null;
-        float* from = States(states, layer, direction);
+        float* from = States(states, layer, direction, width);
         for (int r = 0; r < _grid.Sequences(slice); r++)
-            Copy(from + (nint)_grid.Sequence(slice, r) * _hidden, to + (nint)r * _hidden, _hidden);
+            Copy(from + (nint)_grid.Sequence(slice, r) * width, to + (nint)r * width, width);
         return to;
     }
 
-    private void ScatterStates(float* rows, int layer, int direction, int slice, float* states)
+    private void ScatterStates(
+        float* rows,
+        int layer,
+        int direction,
+        int slice,
+        int width,
+        float* states
+    )
     {
         if (states == null)
             return;
-        float* to = States(states, layer, direction);
+        float* to = States(states, layer, direction, width);
         for (int r = 0; r < _grid.Sequences(slice); r++)
-            Copy(rows + (nint)r * _hidden, to + (nint)_grid.Sequence(slice, r) * _hidden, _hidden);
+            Copy(rows + (nint)r * width, to + (nint)_grid.Sequence(slice, r) * width, width);
     }
 
-    private float* States(float* states, int layer, int direction) =>
-        states + ((nint)layer * _d.Directions + direction) * _grid.Batch * _hidden;
+    private float* States(float* states, int layer, int direction, int width) =>
+        states + ((nint)layer * _d.Directions + direction) * _grid.Batch * width;
 
     // The state of each sequence after its last step in the order of the direction.
     private void FinalStates(in RecurrentOperands o)
@@ -244,18 +272,17 @@ internal sealed unsafe partial class CpuRecurrent
                     for (int r = 0; r < _grid.Sequences(slice); r++)
                     {
                         int b = _grid.Sequence(slice, r);
-                        int last = direction == 0 ? _grid.Length(b) - 1 : 0;
-                        nint at = (nint)b * _hidden;
+                        int last = direction == 0 ? _grid.Length(slice, r) - 1 : 0;
                         if (hidden != null)
                             Copy(
                                 walk.Output(last) + (nint)r * walk.OutputStride,
-                                States(hidden, layer, direction) + at,
-                                _hidden
+                                States(hidden, layer, direction, _state) + (nint)b * _state,
+                                _state
                             );
                         if (cell != null)
                             Copy(
                                 walk.Cells(last) + (nint)r * _hidden,
-                                States(cell, layer, direction) + at,
+                                States(cell, layer, direction, _hidden) + (nint)b * _hidden,
                                 _hidden
                             );
                     }

@@ -24,6 +24,7 @@ internal sealed unsafe partial class CpuRecurrent
         private readonly Comparison<int> _byLength;
         private bool _dealt;
         private int[] _lengths = [];
+        private int[] _states = [];
 
         public Grid(in RecurrentDescriptor d, int slices)
         {
@@ -79,14 +80,15 @@ internal sealed unsafe partial class CpuRecurrent
 
         public int Sequences(int slice) => _first[slice + 1] - _first[slice];
 
-        /// <summary>A slice's sequence: its number in the batch.</summary>
+        /// <summary>Where the state of a slice's sequence lies in the batch.</summary>
         public int Sequence(int slice, int r) =>
-            _dealt ? _order[slice + r * _slices] : _first[slice] + r;
+            _dealt ? _states[slice + r * _slices] : _first[slice] + r;
 
         /// <summary>The sequence at a place of the order of falling length.</summary>
         public int Ordered(int place) => _order[place];
 
-        public int Length(int sequence) => _dealt ? _lengths[sequence] : Steps;
+        public int Length(int slice, int r) =>
+            _dealt ? _lengths[_order[slice + r * _slices]] : Steps;
 
         /// <summary>Rows of the largest slice.</summary>
         public static int LargestSlice(int batch, int slices)
@@ -102,9 +104,10 @@ internal sealed unsafe partial class CpuRecurrent
             : batch >= 4 * slices ? 4
             : 1;
 
-        public void Set(int steps, int batch, int[]? lengths)
+        public void Set(int steps, int batch, int[]? lengths, int[]? states = null)
         {
             (Steps, Batch) = (steps, batch);
+            _states = states ?? _order;
             _dealt = lengths is not null;
             if (lengths is null)
                 SetFull();
@@ -205,7 +208,22 @@ internal sealed unsafe partial class CpuRecurrent
         }
         RequireRows(o.X, rows, "x");
         RequireRows(o.Y, rows, "y");
-        _grid.Set(lengths[0], batch, lengths);
+        RequireOrder(o.PackedOrder, batch);
+        _grid.Set(lengths[0], batch, lengths, o.PackedOrder);
+    }
+
+    private static void RequireOrder(int[]? order, int batch)
+    {
+        for (int i = 0; order is not null && i < batch; i++)
+        {
+            if (i >= order.Length || order[i] < 0 || order[i] >= batch)
+            {
+                throw new ArgumentException(
+                    $"The order must have {batch} places, each 0 to {batch - 1}; place {i} is {(i < order.Length ? order[i] : "missing")}.",
+                    nameof(order)
+                );
+            }
+        }
     }
 
     private static void RequireRows(Tensor packed, long rows, string name)

@@ -65,15 +65,18 @@ internal sealed unsafe partial class CpuRecurrent
         public long WeightHh;
         public long BiasIh;
         public long BiasHh;
+        public long WeightHr;
 
-        // Forward: Wx [I, gates], Wh [H, gates], bias of a row of gates.
+        // Forward: Wx [I, gates], Wh [P, gates], Wr [H, P], bias of a row of gates.
         public long InputWeights;
         public long HiddenWeights;
+        public long ProjectionWeights;
         public long Bias;
 
-        // Backward: the same weights with the gates as depth.
+        // Backward: the same weights with what they give as depth.
         public long InputWeightsBack;
         public long HiddenWeightsBack;
+        public long ProjectionWeightsBack;
 
         // In the reserve.
         public long Gates;
@@ -121,22 +124,25 @@ internal sealed unsafe partial class CpuRecurrent
                 p.WeightHh = parameters.Offsets[$"weight_hh_{name}"];
                 p.BiasIh = parameters.Offsets.GetValueOrDefault($"bias_ih_{name}", -1);
                 p.BiasHh = parameters.Offsets.GetValueOrDefault($"bias_hh_{name}", -1);
+                p.WeightHr = parameters.Offsets.GetValueOrDefault($"weight_hr_{name}", -1);
                 p.Bias = Take(ref workspace, _gateWidth);
                 long end = workspace;
                 p.InputWeights = Take(ref end, Packed.Elements(inputs, _gateColumns, lanes));
-                p.HiddenWeights = Take(ref end, Packed.Elements(_hidden, _gateColumns, lanes));
+                p.HiddenWeights = Take(ref end, Packed.Elements(_state, _gateColumns, lanes));
+                p.ProjectionWeights = Take(ref end, ProjectionElements(_hidden, _state));
                 if (_d.Training)
                 {
                     // Forward is done with its weights by then.
                     long back = workspace;
                     p.HiddenWeightsBack = Take(
                         ref back,
-                        Packed.Elements(_gateColumns, _hidden, lanes)
+                        Packed.Elements(_gateColumns, _state, lanes)
                     );
                     p.InputWeightsBack = Take(
                         ref back,
                         Packed.Elements(_gateColumns, inputs, lanes)
                     );
+                    p.ProjectionWeightsBack = Take(ref back, ProjectionElements(_state, _hidden));
                     end = Math.Max(end, back);
                 }
                 workspace = end;
@@ -175,7 +181,7 @@ internal sealed unsafe partial class CpuRecurrent
         _chunkRows = (int)Math.Clamp(ChunkBytes / (_chunkStride * sizeof(float)), _sliceRows, most);
         _slice = workspace;
         long slice = 0;
-        _sliceInitial = Take(ref slice, (long)_sliceRows * _hidden);
+        _sliceInitial = Take(ref slice, (long)_sliceRows * _state);
         _sliceInitialCell = Take(ref slice, (long)_sliceRows * _hidden);
         if (_d.Training)
         {
@@ -184,17 +190,21 @@ internal sealed unsafe partial class CpuRecurrent
                 (long)_chunkRows * _chunkStride + Tile.MaxWidth(_backend.Lanes)
             );
             _sliceInputs = Take(ref slice, (long)_chunkRows * widest);
-            _sliceOutputs = Take(ref slice, (long)_chunkRows * _hidden);
-            _sliceCarry = Take(ref slice, (long)_sliceRows * _hidden);
+            _sliceOutputs = Take(ref slice, (long)_chunkRows * _state);
+            _sliceCarry = Take(ref slice, (long)_sliceRows * _state);
             _sliceCellCarry = Take(ref slice, (long)_sliceRows * _hidden);
             _slicePartials = Take(ref slice, _d.Directions * PartialCount(widest));
         }
+        LayProjection(ref slice);
         _sliceCount = slice;
         workspace += slice * _slices;
     }
 
-    // dWx [I, gates], dWh [H, gates], sums of rows of gates.
-    private long PartialCount(int inputs) => (long)_gateColumns * (inputs + _hidden) + _gateWidth;
+    // dWx [I, gates], dWh [P, gates], sums of rows of gates, dWr [P, H].
+    private long PartialCount(int inputs) =>
+        (long)_gateColumns * (inputs + _state)
+        + _gateWidth
+        + (Projects ? _state * (long)_hidden : 0);
 
     private float* Partials(int slice, int layer, int direction) =>
         _call.Workspace
@@ -266,7 +276,9 @@ internal sealed unsafe partial class CpuRecurrent
         ref readonly Place p = ref PlaceOf(layer, direction);
         int h = _hidden;
         InputWeights(p).Fill(InputRows(p), 1, p.Inputs, 0, p.Inputs);
-        HiddenWeights(p).Fill(_call.Parameters + p.WeightHh, 1, h, 0, h);
+        HiddenWeights(p).Fill(_call.Parameters + p.WeightHh, 1, _state, 0, _state);
+        if (Projects)
+            ProjectionWeights(p).Fill(_call.Parameters + p.WeightHr, 1, h, 0, h);
         float* bias = _call.Workspace + p.Bias;
         for (int i = 0; i < _gateColumns; i++)
         {
@@ -291,7 +303,9 @@ internal sealed unsafe partial class CpuRecurrent
     private void PackBackward(int layer, int direction)
     {
         ref readonly Place p = ref PlaceOf(layer, direction);
-        HiddenWeightsBack(p).Fill(_call.Parameters + p.WeightHh, _hidden, 1, 0, _gateColumns);
+        HiddenWeightsBack(p).Fill(_call.Parameters + p.WeightHh, _state, 1, 0, _gateColumns);
+        if (Projects)
+            ProjectionWeightsBack(p).Fill(_call.Parameters + p.WeightHr, _hidden, 1, 0, _state);
         if (layer > 0 || _call.UserDx != null)
             InputWeightsBack(p).Fill(InputRows(p), p.Inputs, 1, 0, _gateColumns);
     }
@@ -316,11 +330,11 @@ internal sealed unsafe partial class CpuRecurrent
         new(_call.Workspace + p.InputWeights, p.Inputs, _gateColumns, _backend.Lanes);
 
     private Packed HiddenWeights(in Place p) =>
-        new(_call.Workspace + p.HiddenWeights, _hidden, _gateColumns, _backend.Lanes);
+        new(_call.Workspace + p.HiddenWeights, _state, _gateColumns, _backend.Lanes);
 
     private Packed InputWeightsBack(in Place p) =>
         new(_call.Workspace + p.InputWeightsBack, _gateColumns, p.Inputs, _backend.Lanes);
 
     private Packed HiddenWeightsBack(in Place p) =>
-        new(_call.Workspace + p.HiddenWeightsBack, _gateColumns, _hidden, _backend.Lanes);
+        new(_call.Workspace + p.HiddenWeightsBack, _gateColumns, _state, _backend.Lanes);
 }

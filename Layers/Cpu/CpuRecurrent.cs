@@ -8,7 +8,8 @@ namespace Sequor.Layers.Cpu;
 /// </summary>
 /// <remarks>
 /// Rows of gates: tanh and relu [H], in the output itself; LSTM [i | f | g | o]; GRU [n | r | z | W_hn h + b_hn]: there the
-/// parts that see x are the first 3H, those that see h the last 3H.
+/// parts that see x are the first 3H, those that see h the last 3H. An LSTM may project its output: h = W_hr (o tanh c);
+/// and clip its cell: then what is kept and handed out is not clipped, but every reading of it is.
 /// <para>Sequences of different lengths are worked on in the packed layout, in which they are sorted by falling length: those
 /// that still run at a step are its first rows, and no work is done on padding. The slices take them in turn, so a slice's
 /// rows are a fixed distance apart and it has its share of every step. Unpacked data is packed first.</para>
@@ -22,6 +23,9 @@ internal sealed unsafe partial class CpuRecurrent : RecurrentOperation
     private readonly RecurrentDescriptor _d;
     private readonly Job _job;
     private readonly int _hidden;
+
+    // Channels of h, which a projection makes fewer than those of c.
+    private readonly int _state;
     private readonly int _gateWidth;
     private readonly int _gateColumns;
     private readonly int _slices;
@@ -32,6 +36,7 @@ internal sealed unsafe partial class CpuRecurrent : RecurrentOperation
         _d = descriptor;
         _job = new Job(this);
         _hidden = _d.HiddenSize;
+        _state = _d.StateSize;
         _gateColumns = _d.Gates * _hidden;
         _gateWidth = _d.Kind == RecurrentKind.Gru ? 4 * _hidden : _gateColumns;
         _slices = Math.Min(backend.Threads, _d.MaxBatch);

@@ -21,6 +21,12 @@ internal unsafe struct CellRows
     public float* CellCarry;
     public float* GateGradients;
     public int GateGradientStride;
+
+    /// <summary>Backward: write the output anew, of the LSTM, whose projected output was not kept.</summary>
+    public bool WritesOutput;
+
+    /// <summary>Bounds within which the cell state is read.</summary>
+    public CellClip? Clip;
 }
 
 /// <summary>The elementwise part of the recurrences. Gates enter as sums and leave as activations.</summary>
@@ -115,7 +121,7 @@ internal static unsafe class RecurrentCells<TV, TO>
         TV output = VectorMath<TV, TO>.Sigmoid(Lane<TV, TO>.Get(g + 3 * h, left));
         TV previous =
             c.PreviousCell == null ? TO.Zero : Lane<TV, TO>.Get(c.PreviousCell + at, left);
-        TV cell = TO.Fma(forget, previous, TO.Mul(input, candidate));
+        TV cell = TO.Fma(forget, Clipped(previous, c), TO.Mul(input, candidate));
         Lane<TV, TO>.Put(g, input, left);
         Lane<TV, TO>.Put(g + h, forget, left);
         Lane<TV, TO>.Put(g + 2 * h, candidate, left);
@@ -123,7 +129,7 @@ internal static unsafe class RecurrentCells<TV, TO>
         Lane<TV, TO>.Put(c.Cell + at, cell, left);
         Lane<TV, TO>.Put(
             c.Output + (nint)row * c.OutputStride + i,
-            TO.Mul(output, VectorMath<TV, TO>.Tanh(cell)),
+            TO.Mul(output, VectorMath<TV, TO>.Tanh(Clipped(cell, c))),
             left
         );
     }
@@ -140,21 +146,54 @@ internal static unsafe class RecurrentCells<TV, TO>
         TV output = Lane<TV, TO>.Get(g + 3 * h, left);
         TV previous =
             c.PreviousCell == null ? TO.Zero : Lane<TV, TO>.Get(c.PreviousCell + at, left);
-        TV squashed = VectorMath<TV, TO>.Tanh(Lane<TV, TO>.Get(c.Cell + at, left));
+        TV cell = Lane<TV, TO>.Get(c.Cell + at, left);
+        TV squashed = VectorMath<TV, TO>.Tanh(Clipped(cell, c));
         TV dc = TO.Fma(
             TO.Mul(dh, output),
-            Fnma(squashed, squashed, One),
+            Unclipped(Fnma(squashed, squashed, One), cell, c),
             Lane<TV, TO>.Get(c.CellCarry + at, left)
         );
         Lane<TV, TO>.Put(dg, TO.Mul(TO.Mul(dc, candidate), SigmoidSlope(input)), left);
-        Lane<TV, TO>.Put(dg + h, TO.Mul(TO.Mul(dc, previous), SigmoidSlope(forget)), left);
+        Lane<TV, TO>.Put(
+            dg + h,
+            TO.Mul(TO.Mul(dc, Clipped(previous, c)), SigmoidSlope(forget)),
+            left
+        );
         Lane<TV, TO>.Put(
             dg + 2 * h,
             TO.Mul(TO.Mul(dc, input), Fnma(candidate, candidate, One)),
             left
         );
         Lane<TV, TO>.Put(dg + 3 * h, TO.Mul(TO.Mul(dh, squashed), SigmoidSlope(output)), left);
-        Lane<TV, TO>.Put(c.CellCarry + at, TO.Mul(dc, forget), left);
+        Lane<TV, TO>.Put(c.CellCarry + at, Unclipped(TO.Mul(dc, forget), previous, c), left);
+        if (c.WritesOutput)
+            Lane<TV, TO>.Put(
+                c.Output + (nint)row * c.OutputStride + i,
+                TO.Mul(output, squashed),
+                left
+            );
+    }
+
+    // What is read of a cell state. NaN stays, as with cuDNN's CUDNN_PROPAGATE_NAN.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TV Clipped(TV cell, in CellRows c)
+    {
+        if (c.Clip is not { } clip)
+            return cell;
+        TV least = TO.Set(clip.Min);
+        TV most = TO.Set(clip.Max);
+        cell = TO.Select(TO.Greater(least, cell), least, cell);
+        return TO.Select(TO.Greater(cell, most), most, cell);
+    }
+
+    // The gradient by a cell state of what was read of it.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TV Unclipped(TV gradient, TV cell, in CellRows c)
+    {
+        if (c.Clip is not { } clip)
+            return gradient;
+        gradient = TO.Select(TO.Greater(TO.Set(clip.Min), cell), TO.Zero, gradient);
+        return TO.Select(TO.Greater(cell, TO.Set(clip.Max)), TO.Zero, gradient);
     }
 
     // Gates: n, r, z and W_hn h + b_hn.

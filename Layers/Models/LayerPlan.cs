@@ -83,6 +83,12 @@ internal sealed class PlanBuilder(
     /// </summary>
     public SequenceLayout? Layout { get; set; }
 
+    /// <summary>Recurrent layers keep their states where the caller writes and reads them.</summary>
+    public bool States { get; init; }
+
+    /// <summary>Those states, in the order of the layers.</summary>
+    public List<RecurrentStates> LayerStates { get; } = [];
+
     /// <summary>Whether the layer being planned must return the gradient by its input.</summary>
     public bool InputGradient { get; set; }
 

@@ -15,6 +15,7 @@ public sealed class Plan : IDisposable
     private readonly Slot? _unpackedOutput;
     private readonly StreamPosition _position;
     private readonly Tensor _states;
+    private readonly PlanStates? _layerStates;
     private int _streamBatch;
     private readonly GradientFlow _flow;
     private readonly bool _inputGradient;
@@ -30,7 +31,8 @@ public sealed class Plan : IDisposable
         Mode mode,
         bool inputGradient,
         ulong seed,
-        bool variableLengths
+        bool variableLengths,
+        bool states
     )
     {
         Model = model;
@@ -42,6 +44,7 @@ public sealed class Plan : IDisposable
         var builder = new PlanBuilder(backend, Store, maxLength, maxBatch, mode)
         {
             InputGradient = inputGradient,
+            States = states,
         };
         _position = builder.Position;
         if (mode == Mode.Streaming && variableLengths)
@@ -49,6 +52,13 @@ public sealed class Plan : IDisposable
             throw new ArgumentException(
                 "A stream has no lengths: each sequence goes on as long as it is given steps.",
                 nameof(variableLengths)
+            );
+        }
+        if (mode == Mode.Streaming && states)
+        {
+            throw new ArgumentException(
+                "A stream carries its states by itself; GetState and SetState copy them.",
+                nameof(states)
             );
         }
         LayerPlan? root = null;
@@ -78,6 +88,8 @@ public sealed class Plan : IDisposable
                 if (builder.Training)
                     builder.Flow(FlowUse.Move, output.Count);
             }
+            if (states)
+                _layerStates = new PlanStates(model, builder.LayerStates);
             Gradients = builder.AllGradients;
             (_storages, _flow) = builder.Build();
             _states = builder.AllStates;
@@ -131,6 +143,12 @@ public sealed class Plan : IDisposable
     /// <summary>Gradient by the input of the last <see cref="Backward"/>; empty unless asked for when planned.</summary>
     public Tensor InputGradient { get; private set; }
 
+    /// <summary>Initial and final states of the recurrent layers, and their gradients.</summary>
+    /// <exception cref="InvalidOperationException">The plan was made without states.</exception>
+    public PlanStates States =>
+        _layerStates
+        ?? throw new InvalidOperationException("States need a plan made with states: true.");
+
     internal ParameterStore Store { get; }
 
     /// <summary>The step that dropout draws for: part of what a checkpoint keeps.</summary>
@@ -179,7 +197,7 @@ public sealed class Plan : IDisposable
     /// <returns>The output [T, B, C], in the plan's memory, valid until the next call.</returns>
     /// <exception cref="ArgumentException">
     /// The input's shape does not fit the plan, or the lengths do not fit the input, or the plan was made without variable
-    /// lengths.
+    /// lengths, or initial states are those of another number of sequences.
     /// </exception>
     public Tensor Forward(Tensor x, ReadOnlySpan<int> lengths = default)
     {
@@ -195,7 +213,7 @@ public sealed class Plan : IDisposable
             throw new ArgumentException("The input lies on another backend.", nameof(x));
         SetLengths(lengths, x.Shape.First, x.Shape[1]);
         _packedByCaller = false;
-        Begin(x);
+        Begin(x, x.Shape[1]);
         if (_layout is { IsPacked: true })
         {
             Tensor packed = _packedInput!.For(_layout.Rows, 1);
@@ -273,12 +291,13 @@ public sealed class Plan : IDisposable
         if (rows.Backend != Backend)
             throw new ArgumentException("The input lies on another backend.", nameof(rows));
         _packedByCaller = true;
-        Begin(rows);
+        Begin(rows, lengths.Length);
         return Output = _root.Forward(rows);
     }
 
-    private void Begin(Tensor x)
+    private void Begin(Tensor x, int batch)
     {
+        _layerStates?.BeginForward(batch);
         if (Mode == Mode.Training)
             _random.Advance();
         _forwardDone = true;
@@ -341,7 +360,9 @@ public sealed class Plan : IDisposable
     /// <param name="outputGradient">Gradient by the output, of its shape. It may be overwritten.</param>
     /// <param name="accumulate">Add to the parameters' gradients instead of replacing them.</param>
     /// <exception cref="ArgumentException">The shape is not the output's.</exception>
-    /// <exception cref="InvalidOperationException">The plan is not for training, or no forward pass came before.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The plan is not for training, or no forward pass came before, or initial states have been replaced since.
+    /// </exception>
     public void Backward(Tensor outputGradient, bool accumulate = false)
     {
         if (Mode != Mode.Training)
@@ -355,6 +376,7 @@ public sealed class Plan : IDisposable
                 nameof(outputGradient)
             );
         }
+        _layerStates?.RequireUnchanged();
         if (!accumulate)
             Backend.Fill(Gradients, 0f);
         bool packed = _layout is { IsPacked: true };

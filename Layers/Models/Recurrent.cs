@@ -1,25 +1,10 @@
 namespace Sequor.Layers;
 
-/// <summary>What recurrent networks have in common beside their sizes.</summary>
-public sealed record RecurrentOptions
-{
-    /// <summary>Layers on top of each other, at least 1.</summary>
-    public int Layers { get; init; } = 1;
-
-    /// <summary>A second network of each layer runs from the end; outputs stand side by side, [forward | reverse].</summary>
-    public bool Bidirectional { get; init; }
-
-    /// <summary>Which biases there are.</summary>
-    public RecurrentBias Bias { get; init; } = RecurrentBias.DoubleBias;
-
-    /// <summary>Dropout between layers: at least 0, below 1.</summary>
-    public float Dropout { get; init; }
-}
-
 /// <summary>
-/// A recurrent network, [T, B, I] to [T, B, directions * H], beginning from zero states. Parameters, their order of
+/// A recurrent network, [T, B, I] to [T, B, directions * H], beginning from zero states unless a plan is made with others. Parameters, their order of
 /// gates and the equations are cuDNN's and PyTorch's: weight_ih_l0 [gates H, I], weight_hh_l0 [gates H, H], bias_ih_l0 and
-/// bias_hh_l0 [gates H]; the reverse direction's names end in _reverse.
+/// bias_hh_l0 [gates H]; the reverse direction's names end in _reverse. With a projection outputs are [T, B, directions * P],
+/// weight_hh_l0 [gates H, P], and weight_hr_l0 [P, H] is there.
 /// </summary>
 /// <remarks>All begin uniform in ±1/sqrt(H).</remarks>
 public abstract class Recurrent : Layer
@@ -43,7 +28,9 @@ public abstract class Recurrent : Layer
         {
             Layers = RequirePositive(options.Layers, "layers"),
             Bidirectional = options.Bidirectional,
-            Bias = options.Bias,
+            Bias = RequireKnown(options.Bias),
+            ProjectionSize = RequireProjection(kind, hiddenSize, options.ProjectionSize),
+            CellClip = RequireClip(kind, options.CellClip),
             Dropout = RequireProbability(options.Dropout, "dropout"),
         };
         Parameter.Initializer initializer = Parameter.Uniform(1 / Math.Sqrt(hiddenSize));
@@ -51,6 +38,57 @@ public abstract class Recurrent : Layer
         [
             .. _descriptor.Parameters().Select(p => new Parameter(p.Name, p.Shape, initializer)),
         ];
+    }
+
+    private static RecurrentBias RequireKnown(RecurrentBias bias) =>
+        Enum.IsDefined(bias)
+            ? bias
+            : throw new ArgumentOutOfRangeException(
+                nameof(bias),
+                bias,
+                $"The bias must be one of {string.Join(", ", Enum.GetNames<RecurrentBias>())}."
+            );
+
+    private static int RequireProjection(RecurrentKind kind, int hiddenSize, int? size)
+    {
+        if (size is not { } projection)
+            return 0;
+        if (kind != RecurrentKind.Lstm)
+            throw new ArgumentException(
+                $"Only an LSTM has a projection; this network is {kind}.",
+                nameof(size)
+            );
+        if (projection < 1 || projection >= hiddenSize)
+        {
+            string allowed =
+                hiddenSize == 1
+                    ? "With one hidden unit there is nothing to project"
+                    : $"The projection size must be 1 to {hiddenSize - 1}, below the hidden size";
+            throw new ArgumentOutOfRangeException(
+                nameof(size),
+                projection,
+                $"{allowed}; leave it out for no projection."
+            );
+        }
+        return projection;
+    }
+
+    private static CellClip? RequireClip(RecurrentKind kind, CellClip? clip)
+    {
+        if (clip is null)
+            return null;
+        if (kind != RecurrentKind.Lstm)
+            throw new ArgumentException(
+                $"Only an LSTM has a cell state to clip; this network is {kind}.",
+                nameof(clip)
+            );
+        if (!float.IsFinite(clip.Min) || !float.IsFinite(clip.Max) || clip.Min > clip.Max)
+            throw new ArgumentOutOfRangeException(
+                nameof(clip),
+                clip,
+                "The bounds of a cell state must be finite, and Min not above Max."
+            );
+        return clip;
     }
 
     /// <summary>The recurrence.</summary>
@@ -62,7 +100,7 @@ public abstract class Recurrent : Layer
     /// <summary>Hidden units of each layer and direction.</summary>
     public int HiddenSize => _descriptor.HiddenSize;
 
-    /// <summary>Layers, directions, biases, dropout.</summary>
+    /// <summary>Layers, directions, biases, dropout, projection, clipping.</summary>
     public RecurrentOptions Options { get; }
 
     /// <inheritdoc/>
@@ -94,6 +132,7 @@ public abstract class Recurrent : Layer
         private readonly StreamPosition _position;
         private readonly Slot? _hidden;
         private readonly Slot? _cell;
+        private readonly RecurrentStates? _states;
         private readonly RandomStream? _random;
         private Tensor _x;
 
@@ -128,12 +167,17 @@ public abstract class Recurrent : Layer
                     );
                 }
                 _hidden = builder.State(
-                    new Shape(descriptor.Layers, input[1], descriptor.HiddenSize)
+                    new Shape(descriptor.Layers, input[1], descriptor.StateSize)
                 );
                 if (descriptor.Kind == RecurrentKind.Lstm)
                     _cell = builder.State(
                         new Shape(descriptor.Layers, input[1], descriptor.HiddenSize)
                     );
+            }
+            if (builder.States)
+            {
+                _states = new RecurrentStates(builder, layer, descriptor);
+                builder.LayerStates.Add(_states);
             }
             _inputGradient = builder.InputGradient;
             _operation = backend.PlanRecurrent(descriptor);
@@ -167,35 +211,44 @@ public abstract class Recurrent : Layer
         {
             Tensor y = _output.For(_x.Shape.First, _x.Shape[1]);
             Tensor dx = _inputGradient ? _flow.Other(dy, _x.Shape) : default;
+            RecurrentState final = _states?.FinalGradient ?? default;
+            RecurrentState initial = _states?.BeginBackward() ?? default;
             _operation.Backward(
                 Operands(y),
                 new RecurrentGradients
                 {
                     Y = dy,
+                    FinalHidden = final.Hidden,
+                    FinalCell = final.Cell,
                     X = dx,
+                    InitialHidden = initial.Hidden,
+                    InitialCell = initial.Cell,
                     Parameters = _gradients,
                 }
             );
             return dx;
         }
 
-        private static Tensor State(Slot? slot) => slot?.All ?? default;
-
         private RecurrentOperands Operands(Tensor y)
         {
             SequenceLayout? packed = _layout is { IsPacked: true } ? _layout : null;
+            // A stream's initial states are written over by the final ones.
+            var carried = new RecurrentState(_hidden?.All ?? default, _cell?.All ?? default);
+            RecurrentState initial = _states?.Begun ?? carried;
+            RecurrentState final = _states?.Final ?? carried;
             return new()
             {
                 X = _x,
                 Y = y,
                 Parameters = _parameters,
-                InitialHidden = State(_hidden),
-                InitialCell = State(_cell),
-                FinalHidden = State(_hidden),
-                FinalCell = State(_cell),
+                InitialHidden = initial.Hidden,
+                InitialCell = initial.Cell,
+                FinalHidden = final.Hidden,
+                FinalCell = final.Cell,
                 SameWeights = _hidden is not null && !_position.NewWeights,
                 Lengths = packed?.Values,
                 PackedBatch = packed?.Batch ?? 0,
+                PackedOrder = packed?.OrderValues,
                 Random = _random,
                 Reserve = _reserve.All,
                 Workspace = _workspace.All,
@@ -228,11 +281,14 @@ public sealed class Rnn : Recurrent
     /// <param name="options">Layers, directions, biases, dropout.</param>
     /// <param name="relu">Relu instead of tanh.</param>
     /// <exception cref="ArgumentOutOfRangeException">A size or an option is out of range.</exception>
+    /// <exception cref="ArgumentException">An option is for an LSTM only.</exception>
     public Rnn(int inputSize, int hiddenSize, RecurrentOptions options, bool relu = false)
         : base(relu ? RecurrentKind.Relu : RecurrentKind.Tanh, inputSize, hiddenSize, options) { }
 }
 
-/// <summary>Long short-term memory; gates input, forget, cell, output.</summary>
+/// <summary>
+/// Long short-term memory; gates input, forget, cell, output. Its output may be projected and its cell state clipped.
+/// </summary>
 public sealed class Lstm : Recurrent
 {
     /// <summary>A network of some layers, otherwise plain.</summary>
@@ -246,7 +302,7 @@ public sealed class Lstm : Recurrent
     /// <summary>A network with options.</summary>
     /// <param name="inputSize">Channels in, at least 1.</param>
     /// <param name="hiddenSize">Hidden units, at least 1.</param>
-    /// <param name="options">Layers, directions, biases, dropout.</param>
+    /// <param name="options">Layers, directions, biases, dropout, projection, clipping.</param>
     /// <exception cref="ArgumentOutOfRangeException">A size or an option is out of range.</exception>
     public Lstm(int inputSize, int hiddenSize, RecurrentOptions options)
         : base(RecurrentKind.Lstm, inputSize, hiddenSize, options) { }
@@ -271,6 +327,7 @@ public sealed class Gru : Recurrent
     /// <param name="hiddenSize">Hidden units, at least 1.</param>
     /// <param name="options">Layers, directions, biases, dropout.</param>
     /// <exception cref="ArgumentOutOfRangeException">A size or an option is out of range.</exception>
+    /// <exception cref="ArgumentException">An option is for an LSTM only.</exception>
     public Gru(int inputSize, int hiddenSize, RecurrentOptions options)
         : base(RecurrentKind.Gru, inputSize, hiddenSize, options) { }
 }

@@ -18,6 +18,6 @@ public enum MemoryCategory
     /// <summary>Scratch that holds nothing between two operations or two layers.</summary>
     Workspace,
 
-    /// <summary>Inputs, targets and losses.</summary>
+    /// <summary>Inputs, targets, losses, and the states of recurrent layers that a caller asked for.</summary>
     InputOutput,
 }

@@ -59,7 +59,43 @@ internal sealed class RecurrentOptionTests(int bits, int threads)
             true
         ),
         new(RecurrentKind.Tanh, 1, 1, 1, 1, 1, true, RecurrentBias.DoubleBias, [1], true),
+        new(
+            RecurrentKind.Tanh,
+            3,
+            2,
+            2,
+            3,
+            2,
+            false,
+            RecurrentBias.SingleRecurrentBias,
+            null,
+            true
+        ),
+        new(RecurrentKind.Lstm, 3, 2, 2, 3, 1, true, RecurrentBias.SingleRecurrentBias, null, true),
+        new(RecurrentKind.Gru, 4, 3, 2, 5, 2, true, RecurrentBias.SingleRecurrentBias, null, true),
     ];
+
+    // PyTorch's names and order.
+    [TestCase(RecurrentBias.NoBias, "weight_ih_l0 weight_hh_l0")]
+    [TestCase(RecurrentBias.SingleInputBias, "weight_ih_l0 weight_hh_l0 bias_ih_l0")]
+    [TestCase(RecurrentBias.SingleRecurrentBias, "weight_ih_l0 weight_hh_l0 bias_hh_l0")]
+    [TestCase(RecurrentBias.DoubleBias, "weight_ih_l0 weight_hh_l0 bias_ih_l0 bias_hh_l0")]
+    public void ABiasModeHasItsParameters(RecurrentBias bias, string names)
+    {
+        using var gru = new Gru(2, 5, new RecurrentOptions { Bias = bias });
+        using var lstm = new Lstm(2, 5, new RecurrentOptions { Bias = bias, ProjectionSize = 3 });
+        Assert.Multiple(() =>
+        {
+            Assert.That(string.Join(' ', gru.Parameters.Select(p => p.Name)), Is.EqualTo(names));
+            Assert.That(
+                string.Join(' ', lstm.Parameters.Select(p => p.Name)),
+                Is.EqualTo(names + " weight_hr_l0")
+            );
+            Assert.That(lstm.Parameters[1].Shape, Is.EqualTo(new Shape(20, 3)));
+            Assert.That(lstm.Parameters[^1].Shape, Is.EqualTo(new Shape(3, 5)));
+            Assert.That(lstm.OutputSize, Is.EqualTo(3));
+        });
+    }
 
     [TestCaseSource(nameof(Cases))]
     public void OutputsStatesAndGradientsMatchTheReference(RecurrentCase c)

@@ -5,11 +5,11 @@ public static class Recurrent
 {
     /// <summary>Runs every layer over the whole sequence.</summary>
     /// <param name="kind">The cell of every layer.</param>
-    /// <param name="layers">Parameters, first layer first; all of one hidden size H.</param>
+    /// <param name="layers">Parameters, first layer first; all of one hidden size H, and projected alike or not at all.</param>
     /// <param name="x">[T, B, I]</param>
     /// <param name="time">T</param>
     /// <param name="batch">B</param>
-    /// <param name="h0">[layers, B, H], the hidden states before the first step; null for zeros</param>
+    /// <param name="h0">[layers, B, H or P], the hidden states before the first step; null for zeros</param>
     /// <param name="c0">[layers, B, H], the cell states before the first step, LSTM only; null for zeros</param>
     public static RecurrentResult Forward(
         RecurrentKind kind,
@@ -21,24 +21,25 @@ public static class Recurrent
         double[]? c0 = null
     )
     {
-        var state = batch * layers[0].Hidden;
+        var state = batch * layers[0].State;
+        var cells = batch * layers[0].Hidden;
         Require.LengthIfGiven(h0, layers.Count * state);
-        Require.LengthIfGiven(c0, layers.Count * state);
+        Require.LengthIfGiven(c0, layers.Count * cells);
         var finalHidden = new double[layers.Count * state];
-        var finalCell = new double[layers.Count * state];
+        var finalCell = new double[layers.Count * cells];
         var y = x;
         for (var layer = 0; layer < layers.Count; layer++)
         {
             var h = h0 is null ? new double[state] : h0[(layer * state)..((layer + 1) * state)];
-            var c = c0 is null ? new double[state] : c0[(layer * state)..((layer + 1) * state)];
+            var c = c0 is null ? new double[cells] : c0[(layer * cells)..((layer + 1) * cells)];
             y = Run(kind, layers[layer], y, time, batch, h, c);
             h.CopyTo(finalHidden, layer * state);
-            c.CopyTo(finalCell, layer * state);
+            c.CopyTo(finalCell, layer * cells);
         }
         return new RecurrentResult(y, finalHidden, kind == RecurrentKind.Lstm ? finalCell : []);
     }
 
-    /// <summary>One layer over the sequence; h and c [B, H] hold the states before it, and after it.</summary>
+    /// <summary>One layer over the sequence; h [B, H or P] and c [B, H] hold the states before it, and after it.</summary>
     private static double[] Run(
         RecurrentKind kind,
         RecurrentLayer layer,

@@ -16,8 +16,8 @@ public static class RecurrentCell
     /// <param name="kind">The cell.</param>
     /// <param name="layer">Its parameters.</param>
     /// <param name="x">[B, I]</param>
-    /// <param name="h">[B, H], the hidden state; overwritten</param>
-    /// <param name="c">[B, H], the cell state; overwritten by LSTM, unused by the others</param>
+    /// <param name="h">[B, H], with a projection [B, P], the hidden state; overwritten</param>
+    /// <param name="c">[B, H], the cell state, not clipped; overwritten by LSTM, unused by the others</param>
     /// <param name="batch">B</param>
     public static void Step(
         RecurrentKind kind,
@@ -30,10 +30,11 @@ public static class RecurrentCell
     {
         var hidden = layer.Hidden;
         var rows = Gates(kind) * hidden;
-        Require.Length(h, batch * hidden);
+        Require.Length(h, batch * layer.State);
         Require.Length(c, batch * hidden);
         var input = Linear.Forward(x, layer.WeightIh, layer.BiasIh, batch, layer.Inputs, rows);
-        var recurrent = Linear.Forward(h, layer.WeightHh, layer.BiasHh, batch, hidden, rows);
+        var recurrent = Linear.Forward(h, layer.WeightHh, layer.BiasHh, batch, layer.State, rows);
+        var unprojected = new double[batch * hidden];
         for (var b = 0; b < batch; b++)
         {
             for (var j = 0; j < hidden; j++)
@@ -55,8 +56,8 @@ public static class RecurrentCell
                         var f = Activation.Sigmoid(Sum(1));
                         var g = Math.Tanh(Sum(2));
                         var o = Activation.Sigmoid(Sum(3));
-                        c[at] = f * c[at] + i * g;
-                        h[at] = o * Math.Tanh(c[at]);
+                        c[at] = f * Read(layer, c[at]) + i * g;
+                        unprojected[at] = o * Math.Tanh(Read(layer, c[at]));
                         break;
                     case RecurrentKind.Gru:
                         var r = Activation.Sigmoid(Sum(0));
@@ -69,5 +70,15 @@ public static class RecurrentCell
                 }
             }
         }
+        if (kind == RecurrentKind.Lstm)
+        {
+            var projected = layer.WeightHr is null
+                ? unprojected
+                : Linear.Forward(unprojected, layer.WeightHr, null, batch, hidden, layer.State);
+            projected.CopyTo(h, 0);
+        }
     }
+
+    private static double Read(RecurrentLayer layer, double cell) =>
+        layer.CellClip is { } clip ? Math.Clamp(cell, clip.Min, clip.Max) : cell;
 }

@@ -20,6 +20,20 @@ internal sealed class StreamingTests(int bits, int threads)
         ("relu", () => new Rnn(Inputs, 5, 1, relu: true)),
         ("lstm", () => new Lstm(Inputs, 9, 3)),
         ("gru", () => new Gru(Inputs, 17, 2)),
+        (
+            "projected and clipped",
+            () =>
+                new Lstm(
+                    Inputs,
+                    9,
+                    new RecurrentOptions
+                    {
+                        Layers = 2,
+                        ProjectionSize = 4,
+                        CellClip = new CellClip(-0.05f, 0.05f),
+                    }
+                )
+        ),
         ("tcn", () => new Tcn(Inputs, [5, 5, 8], 3)),
         ("tcn kernel 1", () => new Tcn(Inputs, [4], 1)),
         ("lru", () => new Lru(Inputs, 6, 5, 3)),

@@ -42,6 +42,8 @@ public sealed class TorchCase
 
     internal int Size(string name) => _sizes[name];
 
+    internal int SizeOr(string name, int otherwise) => _sizes.GetValueOrDefault(name, otherwise);
+
     internal double Option(string name, double otherwise = 0) =>
         _options.GetValueOrDefault(name, otherwise);
 

@@ -96,12 +96,13 @@ public sealed class ReferenceTorchTests
             .. Enumerable
                 .Range(0, c.Size("layers"))
                 .Select(k => new RecurrentLayer(
-                    k == 0 ? c.Size("I") : c.Size("H"),
+                    k == 0 ? c.Size("I") : c.SizeOr("P", c.Size("H")),
                     c.Size("H"),
                     a[$"weight_ih_l{k}"],
                     a[$"weight_hh_l{k}"],
                     a[$"bias_ih_l{k}"],
-                    a[$"bias_hh_l{k}"]
+                    a[$"bias_hh_l{k}"],
+                    a.GetValueOrDefault($"weight_hr_l{k}")
                 )),
         ];
         RecurrentResult result = Recurrent.Forward(

@@ -71,11 +71,11 @@ def require_grad(**leaves):
     return {name: leaf.requires_grad_() for name, leaf in leaves.items()}
 
 
-def recurrent(name, kind, T, B, I, H, layers, with_state):
+def recurrent(name, kind, T, B, I, H, layers, with_state, P=0):
     make = {
         "tanh": lambda: nn.RNN(I, H, layers),
         "relu": lambda: nn.RNN(I, H, layers, nonlinearity="relu"),
-        "lstm": lambda: nn.LSTM(I, H, layers),
+        "lstm": lambda: nn.LSTM(I, H, layers, proj_size=P),
         "gru": lambda: nn.GRU(I, H, layers),
     }
     net = make[kind]()
@@ -86,7 +86,7 @@ def recurrent(name, kind, T, B, I, H, layers, with_state):
             parameter.data.abs_()
     leaves = require_grad(x=draw(T, B, I))
     if with_state:
-        leaves |= require_grad(h0=draw(layers, B, H))
+        leaves |= require_grad(h0=draw(layers, B, P or H))
         if kind == "lstm":
             leaves |= require_grad(c0=draw(layers, B, H))
     state = None if not with_state else (leaves["h0"], leaves["c0"]) if kind == "lstm" else leaves["h0"]
@@ -95,7 +95,7 @@ def recurrent(name, kind, T, B, I, H, layers, with_state):
     leaves |= dict(net.named_parameters())
     if kind == "relu":
         check_relu_rnn(leaves, layers)
-    sizes = {"T": T, "B": B, "I": I, "H": H, "layers": layers}
+    sizes = {"T": T, "B": B, "I": I, "H": H, "layers": layers} | ({"P": P} if P else {})
     return case(name, sizes, differentiate(leaves, outputs))
 
 
@@ -261,6 +261,8 @@ def make_cases():
         plan(recurrent, f"{kind}_1_state", kind, 4, 2, 5, 3, 1, True)
         plan(recurrent, f"{kind}_2_zero", kind, 3, 1, 3, 2, 2, False)
         plan(recurrent, f"{kind}_2_state", kind, 5, 3, 2, 4, 2, True)
+    plan(recurrent, "lstm_1_projected", "lstm", 4, 2, 3, 5, 1, True, P=2)
+    plan(recurrent, "lstm_2_projected", "lstm", 3, 3, 2, 4, 2, True, P=3)
     plan(causal_conv, "causal_conv", 6, 2, 2, 3, 3, 2)
     # the oldest tap lies before time 0 at every step
     plan(causal_conv, "causal_conv_short", 5, 3, 3, 2, 4, 2)

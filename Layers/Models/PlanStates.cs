@@ -1,0 +1,96 @@
+namespace Sequor.Layers;
+
+/// <summary>The states of all recurrent layers of a plan that was made with states: true.</summary>
+public sealed class PlanStates
+{
+    private readonly RecurrentStates[] _layers;
+
+    internal PlanStates(Layer model, IReadOnlyList<RecurrentStates> layers)
+    {
+        _layers = [.. layers];
+        if (_layers.Length == 0)
+        {
+            throw new ArgumentException(
+                "States need a recurrent layer in the model: an Rnn, Lstm or Gru.",
+                nameof(model)
+            );
+        }
+        foreach (RecurrentStates layer in _layers)
+            layer.Name = NameOf(layer.Layer, model, "") ?? "";
+    }
+
+    /// <summary>The states of each recurrent layer, in the order computed.</summary>
+    public IReadOnlyList<RecurrentStates> Layers => _layers;
+
+    /// <summary>The states of a recurrent layer by its name, as in its parameters' full names.</summary>
+    /// <param name="layer">The name; "" for a model that is a recurrent layer itself.</param>
+    /// <exception cref="ArgumentException">No recurrent layer has this name.</exception>
+    public RecurrentStates this[string layer]
+    {
+        get
+        {
+            foreach (RecurrentStates states in _layers)
+            {
+                if (states.Name == layer)
+                    return states;
+            }
+            throw new ArgumentException(
+                $"No recurrent layer '{layer}'; there are: {string.Join(", ", _layers.Select(l => $"'{l.Name}'"))}.",
+                nameof(layer)
+            );
+        }
+    }
+
+    /// <summary>
+    /// Makes the final states of the last Forward the initial ones of the next, which then goes on where this one ended. No
+    /// gradient passes from one to the other: truncated backpropagation through time. Backward comes before it.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">No forward pass came before.</exception>
+    public void CarryOver()
+    {
+        if (_layers[0].Final.Hidden.IsEmpty)
+            throw new InvalidOperationException("There are no states to carry before a Forward.");
+        foreach (RecurrentStates layer in _layers)
+            layer.CarryOver();
+    }
+
+    /// <summary>Makes all initial states zero, for a batch of any size.</summary>
+    public void Reset()
+    {
+        foreach (RecurrentStates layer in _layers)
+            layer.Reset();
+    }
+
+    internal void BeginForward(int batch)
+    {
+        foreach (RecurrentStates layer in _layers)
+            layer.RequireBatch(batch);
+        foreach (RecurrentStates layer in _layers)
+            layer.BeginForward(batch);
+    }
+
+    internal void RequireUnchanged()
+    {
+        foreach (RecurrentStates layer in _layers)
+        {
+            if (layer.Changed)
+            {
+                throw new InvalidOperationException(
+                    $"Backward needs the initial states that Forward began from; those of layer '{layer.Name}' have been replaced since."
+                );
+            }
+        }
+    }
+
+    private static string? NameOf(Layer wanted, Layer layer, string path)
+    {
+        if (ReferenceEquals(wanted, layer))
+            return path;
+        foreach ((string name, Layer child) in layer.Children)
+        {
+            if (NameOf(wanted, child, path.Length == 0 ? name : $"{path}.{name}") is { } found)
+                return found;
+        }
+        return null;
+    }
+}

@@ -1,0 +1,37 @@
+namespace Sequor.Layers;
+
+/// <summary>What recurrent networks have in common beside their sizes.</summary>
+public sealed record RecurrentOptions
+{
+    /// <summary>Layers on top of each other, at least 1.</summary>
+    public int Layers { get; init; } = 1;
+
+    /// <summary>A second network of each layer runs from the end; outputs stand side by side, [forward | reverse].</summary>
+    public bool Bidirectional { get; init; }
+
+    /// <summary>Which biases there are.</summary>
+    public RecurrentBias Bias { get; init; } = RecurrentBias.DoubleBias;
+
+    /// <summary>Dropout between layers: at least 0, below 1.</summary>
+    public float Dropout { get; init; }
+
+    /// <summary>
+    /// LSTM only: P, at least 1 and below H. The output is projected, h = W_hr (o tanh(c)), before it is handed on: outputs
+    /// and hidden states then have P channels, cell states H. Null for none. PyTorch's proj_size, cuDNN's projSize (Sak et al.
+    /// 2014).
+    /// </summary>
+    public int? ProjectionSize { get; init; }
+
+    /// <summary>LSTM only: bounds that the cell state is read within; null for none. See <see cref="Layers.CellClip"/>.</summary>
+    public CellClip? CellClip { get; init; }
+}
+
+/// <summary>
+/// Bounds of an LSTM's cell state wherever it is read, cuDNN's CUDNN_RNN_CLIP_MINMAX: c = f clip(c before) + i g,
+/// h = o tanh(clip(c)), in every layer. Initial states are read through it as well; final ones are handed out as they are,
+/// not clipped. Where it clips, nothing flows back.
+/// </summary>
+/// <remarks>NaN stays NaN, as with CUDNN_PROPAGATE_NAN.</remarks>
+/// <param name="Min">The least value, finite.</param>
+/// <param name="Max">The largest value, finite and not below the least.</param>
+public sealed record CellClip(float Min, float Max);

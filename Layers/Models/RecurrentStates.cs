@@ -1,0 +1,153 @@
+namespace Sequor.Layers;
+
+/// <summary>Hidden and cell states, or their gradients, of a recurrent layer.</summary>
+/// <param name="Hidden">[layers * directions, B, H], with a projection [.., P]; layer l and direction d at l * directions + d.</param>
+/// <param name="Cell">[layers * directions, B, H] of an LSTM, else empty.</param>
+public readonly record struct RecurrentState(Tensor Hidden, Tensor Cell);
+
+/// <summary>
+/// States of one recurrent layer of a plan, in the caller's order of sequences: those before the first step, which are zero
+/// unless they are written, and those after each sequence's last one. The reverse direction's first step is a sequence's
+/// last.
+/// </summary>
+public sealed class RecurrentStates
+{
+    private readonly Backend _backend;
+    private readonly int _count;
+    private readonly Pair _initial;
+    private readonly Pair _final;
+    private readonly Pair? _initialGradient;
+    private readonly Pair? _finalGradient;
+    private readonly int _maxBatch;
+
+    // Sequences that initial states were asked for; 0 where all are zero.
+    private int _begunBatch;
+
+    internal RecurrentStates(PlanBuilder builder, Recurrent layer, in RecurrentDescriptor d)
+    {
+        _backend = builder.Backend;
+        Layer = layer;
+        _count = d.Layers * d.Directions;
+        _maxBatch = d.MaxBatch;
+        _initial = new Pair(builder, d);
+        _final = new Pair(builder, d);
+        if (!builder.Training)
+            return;
+        _initialGradient = new Pair(builder, d);
+        _finalGradient = new Pair(builder, d);
+    }
+
+    /// <summary>The layer's name, as in its parameters' full names; "" where it is the whole model.</summary>
+    public string Name { get; internal set; } = "";
+
+    /// <summary>The layer.</summary>
+    public Recurrent Layer { get; }
+
+    /// <summary>
+    /// The states before the first step, to be written before Forward; they must stay as they are until Backward has run.
+    /// They are kept from one Forward to the next. Asking for another number of sequences makes them zero.
+    /// </summary>
+    /// <param name="batch">B of the input to come.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The batch is below 1 or beyond the plan's limit.</exception>
+    public RecurrentState Initial(int batch)
+    {
+        if (batch < 1 || batch > _maxBatch)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(batch),
+                batch,
+                $"The batch must be 1 to {_maxBatch}, the plan's limit."
+            );
+        }
+        RecurrentState initial = _initial.For(_count, batch);
+        if (_begunBatch != batch)
+        {
+            Clear(initial);
+            Changed = true;
+            _begunBatch = batch;
+        }
+        return initial;
+    }
+
+    /// <summary>The states after each sequence's last step, of the last Forward; empty before it.</summary>
+    public RecurrentState Final { get; private set; }
+
+    /// <summary>
+    /// The gradient by the final states of all that is computed from them outside of the plan, to be written between Forward,
+    /// which makes it zero, and Backward; empty in evaluation.
+    /// </summary>
+    public RecurrentState FinalGradient { get; private set; }
+
+    /// <summary>The gradient by the initial states, of the last Backward; empty before it and in evaluation.</summary>
+    public RecurrentState InitialGradient { get; private set; }
+
+    /// <summary>Initial states are no longer those of the last forward pass.</summary>
+    internal bool Changed { get; private set; }
+
+    /// <summary>The states that the pass begins from; empty where they are zero.</summary>
+    internal RecurrentState Begun => _begunBatch == 0 ? default : _initial.For(_count, _begunBatch);
+
+    internal void RequireBatch(int batch)
+    {
+        if (_begunBatch != 0 && _begunBatch != batch)
+        {
+            throw new ArgumentException(
+                $"The initial states of layer '{Name}' are those of {_begunBatch} sequences, the input has {batch}; ask for Initial({batch}), or Reset the states.",
+                nameof(batch)
+            );
+        }
+    }
+
+    internal void BeginForward(int batch)
+    {
+        Final = _final.For(_count, batch);
+        Changed = false;
+        if (_finalGradient is null)
+            return;
+        FinalGradient = _finalGradient.For(_count, batch);
+        Clear(FinalGradient);
+    }
+
+    internal RecurrentState BeginBackward() =>
+        InitialGradient = _initialGradient!.For(_count, Final.Hidden.Shape[1]);
+
+    internal void CarryOver()
+    {
+        int batch = Final.Hidden.Shape[1];
+        RecurrentState initial = _initial.For(_count, batch);
+        _backend.Copy(Final.Hidden, initial.Hidden);
+        if (!initial.Cell.IsEmpty)
+            _backend.Copy(Final.Cell, initial.Cell);
+        Changed = true;
+        _begunBatch = batch;
+    }
+
+    internal void Reset()
+    {
+        Changed |= _begunBatch != 0;
+        _begunBatch = 0;
+    }
+
+    private void Clear(RecurrentState state)
+    {
+        _backend.Fill(state.Hidden, 0f);
+        if (!state.Cell.IsEmpty)
+            _backend.Fill(state.Cell, 0f);
+    }
+
+    private sealed class Pair(PlanBuilder builder, RecurrentDescriptor d)
+    {
+        private readonly Slot _hidden = Take(builder, d, d.StateSize);
+        private readonly Slot? _cell =
+            d.Kind == RecurrentKind.Lstm ? Take(builder, d, d.HiddenSize) : null;
+
+        public RecurrentState For(int count, int batch) =>
+            new(_hidden.For(count, batch), _cell?.For(count, batch) ?? default);
+
+        private static Slot Take(PlanBuilder builder, in RecurrentDescriptor d, int width) =>
+            builder.Kept(
+                new Shape(d.Layers * d.Directions, d.MaxBatch, width),
+                MemoryCategory.InputOutput
+            );
+    }
+}
