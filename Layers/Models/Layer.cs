@@ -21,7 +21,7 @@ public enum Mode
 /// else; plans of one model share its parameters.
 /// </summary>
 /// <remarks>A layer's own parameters come into being on the backend of its first plan.</remarks>
-public abstract class Layer : IDisposable
+public abstract partial class Layer : IDisposable
 {
     // Sizes that are computed from so many do not overflow.
     private const long MostRows = 1L << 40;
@@ -143,6 +143,8 @@ public abstract class Layer : IDisposable
     /// <summary>Frees the parameters. Plans must be disposed before.</summary>
     public void Dispose()
     {
+        _predictor?.Dispose();
+        _predictor = null;
         _store?.Dispose();
         _store = null;
         GC.SuppressFinalize(this);

@@ -150,7 +150,7 @@ public static class Checkpoint
     }
 
     private static IEnumerable<(string Name, Tensor Tensor)> ModelTensors(Plan plan) =>
-        plan.Store.Named.Select(p => (ModelPrefix + p.Name, plan.Store.View(p.Parameter)));
+        ModelTensor.All(plan.Model).Select(t => (ModelPrefix + t.Name, t.Values));
 
     private static IEnumerable<(string Name, Tensor Tensor)> Extra(
         IReadOnlyList<(string Name, Tensor Tensor)>? extra

@@ -24,7 +24,9 @@ internal sealed record SafetensorsHeader(
     /// <summary>A tensor's name for messages, of bearable length.</summary>
     public static string Place(string tensor) => $"tensor '{Shorten(tensor)}'";
 
-    private static string Shorten(string text) => text.Length <= 100 ? text : $"{text[..100]}...";
+    /// <summary>A text from a file, of bearable length.</summary>
+    public static string Shorten(string text, int most = 100) =>
+        text.Length <= most ? text : $"{text[..most]}...";
 
     private ref struct Parser
     {

@@ -68,13 +68,15 @@ public sealed class SafetensorsTensor
     {
         if (tensor.IsEmpty)
             throw new ArgumentException("There is no tensor to write.", nameof(tensor));
-        var shape = new long[tensor.Shape.Rank];
-        for (int i = 0; i < shape.Length; i++)
-            shape[i] = tensor.Shape[i];
-        return new(
+        return Of(name, tensor, FileTensor.Sizes(tensor.Shape));
+    }
+
+    /// <summary>The values of a tensor under other sizes of as many values.</summary>
+    internal static SafetensorsTensor Of(string name, Tensor tensor, IReadOnlyList<long> shape) =>
+        new(
             name,
             SafetensorsType.F32,
-            shape,
+            [.. shape],
             tensor.Count,
             (first, bytes) =>
             {
@@ -83,7 +85,6 @@ public sealed class SafetensorsTensor
                 new Tensor(tensor.Storage, tensor.Offset + first, part).Read(values);
             }
         );
-    }
 
     /// <summary>F32 values.</summary>
     /// <param name="name">The name in the file.</param>

@@ -1,0 +1,60 @@
+namespace Sequor.Layers;
+
+/// <summary>Keeps an evaluation plan for batches of any size.</summary>
+internal sealed class Predictor(Layer model, Backend backend) : IDisposable
+{
+    private Plan? _plan;
+    private bool _variableLengths;
+
+    public Prediction Run(
+        ReadOnlySpan<float> x,
+        int length,
+        int batch,
+        ReadOnlySpan<int> lengths
+    ) => new(PlanFor(length, batch, !lengths.IsEmpty).Forward(x, length, batch, lengths));
+
+    public void Dispose() => _plan?.Dispose();
+
+    private Plan PlanFor(int length, int batch, bool variableLengths)
+    {
+        if (
+            _plan is { } plan
+            && length <= plan.MaxLength
+            && batch <= plan.MaxBatch
+            && (_variableLengths || !variableLengths)
+        )
+            return plan;
+        if (_plan is not null)
+            (length, batch) = Room((_plan.MaxLength, _plan.MaxBatch), (length, batch));
+        // Gone first, so that there is never room for both to be found.
+        _plan?.Dispose();
+        _plan = null;
+        _variableLengths |= variableLengths;
+        _plan = model.Plan(
+            backend,
+            length,
+            batch,
+            Mode.Evaluation,
+            variableLengths: _variableLengths
+        );
+        return _plan;
+    }
+
+    /// <summary>
+    /// Room for both sizes, unless that is far more than either takes: a long sequence and then a large batch do not ask for a
+    /// large batch of long sequences.
+    /// </summary>
+    internal static (int Length, int Batch) Room(
+        (int Length, int Batch) old,
+        (int Length, int Batch) asked
+    )
+    {
+        (int Length, int Batch) both = (
+            Math.Max(old.Length, asked.Length),
+            Math.Max(old.Batch, asked.Batch)
+        );
+        return Rows(both) <= 2 * Math.Max(Rows(old), Rows(asked)) ? both : asked;
+    }
+
+    private static long Rows((int Length, int Batch) size) => (long)size.Length * size.Batch;
+}

@@ -1,0 +1,36 @@
+namespace Sequor.Layers;
+
+/// <summary>
+/// A tensor that a model is saved with, under its name in the model. Here stands what belongs to a model, for every kind
+/// of file.
+/// </summary>
+internal readonly record struct ModelTensor(string Name, Parameter Parameter)
+{
+    public Shape Shape => Parameter.Shape;
+
+    /// <summary>Where the values lie.</summary>
+    /// <exception cref="ObjectDisposedException">The model is on no backend, or no longer.</exception>
+    public Tensor Values =>
+        Parameter.Owner is { } store
+            ? store.View(Parameter)
+            : throw new ObjectDisposedException(Name, "The model's parameters are freed.");
+
+    /// <summary>Those of a layer itself, without its children's.</summary>
+    public static IEnumerable<ModelTensor> Own(Layer layer) =>
+        layer.Parameters.Select(parameter => new ModelTensor(parameter.Name, parameter));
+
+    /// <summary>Those of a layer and all below it, in the order of <see cref="Layer.NamedParameters"/>.</summary>
+    public static IEnumerable<ModelTensor> All(Layer layer)
+    {
+        foreach (ModelTensor own in Own(layer))
+            yield return own;
+        foreach ((string name, Layer child) in layer.Children)
+        {
+            foreach (ModelTensor inner in All(child))
+                yield return inner with
+                {
+                    Name = $"{name}.{inner.Name}",
+                };
+        }
+    }
+}

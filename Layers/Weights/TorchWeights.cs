@@ -1,0 +1,80 @@
+namespace Sequor.Layers;
+
+/// <summary>
+/// Weights from and to PyTorch: safetensors files of a module's state_dict, as safetensors.torch.save_file writes and
+/// load_file reads them. RNN, LSTM, GRU, Linear, LayerNorm and the TCN of Bai et al. have the same values there and here.
+/// </summary>
+/// <remarks>
+/// <para>
+/// A layer's module is called as here: in a <see cref="Sequential"/> 0, 1, 2 as in torch.nn.Sequential, and the levels of a
+/// <see cref="Tcn"/> network.0, network.1. Where the PyTorch module names its parts otherwise, say so by the layer's path:
+/// </para>
+/// <code>
+/// using var model = new Sequential(new Tcn(2, [24, 24], 8), new Last(24), new Linear(24, 1));
+/// var modules = new Dictionary&lt;string, string&gt; { ["0"] = "tcn", ["2"] = "linear" };
+/// TorchWeights.Load(model, "tcn.safetensors", backend, modules);   // tcn.network.0.conv1.weight_g, ..., linear.bias
+/// </code>
+/// <para>The path "" is the model's own: a module that all others lie in.</para>
+/// </remarks>
+public static class TorchWeights
+{
+    // transformers refuses files that do not name their framework.
+    private static readonly Dictionary<string, string> Metadata = new() { ["format"] = "pt" };
+
+    /// <summary>
+    /// Fills a model, or a layer of one, with PyTorch's weights. All is read and checked before anything changes.
+    /// </summary>
+    /// <param name="model">The model.</param>
+    /// <param name="path">The file.</param>
+    /// <param name="backend">Where a model goes that is on no backend yet.</param>
+    /// <param name="modules">PyTorch's modules by the paths of layers, where they are called otherwise.</param>
+    /// <param name="ignore">Modules or tensors of the file that the model is to go without.</param>
+    /// <remarks>
+    /// Values in F64, F16 and BF16 become F32, rounded to the nearest. A tensor that PyTorch registers twice may be there once
+    /// or twice, but not with different values. A stream in progress takes new weights when it is reset.
+    /// </remarks>
+    /// <exception cref="ArgumentException">A path is no layer's, or two tensors would have one name.</exception>
+    /// <exception cref="InvalidOperationException">The model is on another backend, or on none and none is given.</exception>
+    /// <exception cref="NotSupportedException">PyTorch has no such layer.</exception>
+    /// <exception cref="SafetensorsException">
+    /// The file is damaged, or does not fit the model: the message lists every tensor that is missing, not expected, or of
+    /// another shape or type.
+    /// </exception>
+    /// <exception cref="IOException">The file is not there or cannot be read.</exception>
+    public static void Load(
+        Layer model,
+        string path,
+        Backend? backend = null,
+        IReadOnlyDictionary<string, string>? modules = null,
+        IReadOnlyCollection<string>? ignore = null
+    )
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        IReadOnlyList<FileTensor> tensors = TorchNames.Of(model, modules);
+        using SafetensorsFile file = Safetensors.Open(path);
+        WeightFile.Load(file, model, tensors, backend, Ignored);
+
+        bool Ignored(string name) =>
+            ignore?.Any(part =>
+                name == part || name.StartsWith($"{part}.", StringComparison.Ordinal)
+            ) == true;
+    }
+
+    /// <summary>Saves the weights of a model, or of a layer of one, for PyTorch: over an older file or not at all.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="path">The file.</param>
+    /// <param name="modules">PyTorch's modules by the paths of layers, where they are called otherwise.</param>
+    /// <exception cref="ArgumentException">A path is no layer's, or two tensors would have one name.</exception>
+    /// <exception cref="InvalidOperationException">The model has no values yet.</exception>
+    /// <exception cref="NotSupportedException">PyTorch has no such layer.</exception>
+    /// <exception cref="IOException">The file cannot be written; an old one is as it was.</exception>
+    public static void Save(
+        Layer model,
+        string path,
+        IReadOnlyDictionary<string, string>? modules = null
+    )
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        WeightFile.Save(path, model, TorchNames.Of(model, modules), Metadata);
+    }
+}
