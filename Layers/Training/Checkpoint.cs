@@ -176,7 +176,7 @@ public static class Checkpoint
     private static string Settings(Optimizer optimizer)
     {
         OptimizerUpdate update = optimizer.Update(float.PositiveInfinity);
-        return update.Rule switch
+        string rule = update.Rule switch
         {
             OptimizerRule.Sgd => string.Create(
                 CultureInfo.InvariantCulture,
@@ -186,11 +186,16 @@ public static class Checkpoint
                 CultureInfo.InvariantCulture,
                 $"smoothing {update.Beta1}, epsilon {update.Epsilon}"
             ),
+            OptimizerRule.AdamW => string.Create(
+                CultureInfo.InvariantCulture,
+                $"beta1 {update.Beta1}, beta2 {update.Beta2}, epsilon {update.Epsilon}, decay {update.Decay}"
+            ),
             _ => string.Create(
                 CultureInfo.InvariantCulture,
                 $"beta1 {update.Beta1}, beta2 {update.Beta2}, epsilon {update.Epsilon}"
             ),
         };
+        return rule + optimizer.Groups.Text;
     }
 
     private static SafetensorsFile Open(string path) => Guard(() => Safetensors.Open(path));
