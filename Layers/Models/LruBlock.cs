@@ -3,12 +3,12 @@ namespace Sequor.Layers;
 /// <summary>
 /// One block: z = norm(x); states h_t = lambda h_{t-1} + exp(gamma_log) B z_t, complex and diagonal;
 /// y = gelu(Re(C h) + D z); x + out1(y) sigmoid(out2(y)), with dropout after the gelu and after the gate.
-/// lambda = exp(-exp(nu_log) + i exp(theta_log)). Source: Orvieto et al. (2023), section 3, and their code, whose gelu is
+/// Or z = x, and norm(x + out1(y) sigmoid(out2(y))). lambda = exp(-exp(nu_log) + i exp(theta_log)). Source: Orvieto et al. (2023), section 3, and their code, whose gelu is
 /// the tanh form.
 /// </summary>
 public sealed class LruBlock : Layer
 {
-    private readonly LayerNorm _norm;
+    private readonly Layer _norm;
     private readonly Parameter _nu;
     private readonly Parameter _theta;
     private readonly Parameter _gamma;
@@ -26,11 +26,25 @@ public sealed class LruBlock : Layer
     /// <param name="ring">Where the eigenvalues begin.</param>
     /// <exception cref="ArgumentException">A size, the probability or the ring is out of range.</exception>
     public LruBlock(int modelSize, int stateSize, float dropout = 0f, LruRing? ring = null)
+        : this(
+            modelSize,
+            stateSize,
+            new LruOptions { Dropout = dropout, Ring = ring ?? new LruRing() }
+        ) { }
+
+    /// <summary>A block with options.</summary>
+    /// <param name="modelSize">Channels in and out, at least 1.</param>
+    /// <param name="stateSize">Complex states, at least 1.</param>
+    /// <param name="options">Norm, dropout, ring.</param>
+    /// <exception cref="ArgumentException">A size or an option is out of range.</exception>
+    public LruBlock(int modelSize, int stateSize, LruOptions options)
     {
+        ArgumentNullException.ThrowIfNull(options);
+        Options = options;
         InputSize = RequirePositive(modelSize);
         StateSize = RequirePositive(stateSize);
-        DropoutProbability = RequireProbability(dropout);
-        LruRing start = ring ?? new LruRing();
+        RequireProbability(options.Dropout, "dropout");
+        LruRing start = options.Ring;
         start.Validate();
         var states = new Shape(stateSize);
         var b = new Shape(stateSize, modelSize);
@@ -72,7 +86,7 @@ public sealed class LruBlock : Layer
         _cImaginary = new("C_im", c, Parameter.Normal(1 / Math.Sqrt(stateSize)));
         _d = new("D", new Shape(modelSize), Parameter.Normal(1));
         Parameters = [_nu, _theta, _gamma, _bReal, _bImaginary, _cReal, _cImaginary, _d];
-        _norm = new LayerNorm(modelSize);
+        _norm = LruOptions.CreateNorm(options, modelSize);
         _out = new Linear(modelSize, 2 * modelSize);
         Children = [("norm", _norm), ("out", _out)];
     }
@@ -89,8 +103,11 @@ public sealed class LruBlock : Layer
     /// <summary>Complex states.</summary>
     public int StateSize { get; }
 
+    /// <summary>Norm, dropout, ring.</summary>
+    public LruOptions Options { get; }
+
     /// <summary>Probability that a value becomes zero after the gelu and after the gate.</summary>
-    public float DropoutProbability { get; }
+    public float DropoutProbability => Options.Dropout;
 
     /// <inheritdoc/>
     public override IReadOnlyList<Parameter> Parameters { get; }
@@ -111,11 +128,9 @@ public sealed class LruBlock : Layer
         private readonly RandomStream? _random;
         private readonly float _probability;
         private readonly int _stream;
-        private readonly LayerNormOperation _norm;
+        private readonly BlockNorm _norm;
         private readonly DiagonalScanOperation _scan;
 
-        private readonly (Tensor Value, Tensor Gradient) _normWeight;
-        private readonly (Tensor Value, Tensor Gradient) _normBias;
         private readonly (Tensor Value, Tensor Gradient) _outWeight;
         private readonly (Tensor Value, Tensor Gradient) _outBias;
         private readonly (Tensor Value, Tensor Gradient) _d;
@@ -123,7 +138,6 @@ public sealed class LruBlock : Layer
         private readonly LruTensors _gradients;
 
         // Kept for backward.
-        private readonly Slot _statistics;
         private readonly Slot _states;
         private readonly Slot? _carried;
         private readonly Slot _mixed;
@@ -134,9 +148,7 @@ public sealed class LruBlock : Layer
         private readonly Slot _c;
 
         // Scratch.
-        private readonly Slot _normed;
         private readonly Slot _hidden;
-        private readonly Slot _normWorkspace;
         private readonly Slot _scanWorkspace;
         private readonly Slot? _stateGradient;
         private readonly Slot? _lambdaGradient;
@@ -152,16 +164,12 @@ public sealed class LruBlock : Layer
             int n = layer.StateSize;
             int d = layer.InputSize;
             (int steps, int batch) = (input.First, input[1]);
-            _norm = _backend.PlanLayerNorm(layer._norm.Describe(input));
             _scan = _backend.PlanDiagonalScan(new DiagonalScanDescriptor(d, n, steps, batch));
-            _normWeight = Both(layer._norm.Weight);
-            _normBias = Both(layer._norm.Bias);
             _outWeight = Both(layer._out.Parameters[0]);
             _outBias = Both(layer._out.Parameters[1]);
             _d = Both(layer._d);
             _values = Gather(builder.Value);
             _gradients = Gather(builder.Gradient);
-            _statistics = builder.Keep(new Shape(steps, batch, 2));
             // In a stream a step more: the one before.
             int before = builder.Streaming ? 1 : 0;
             _states = builder.Keep(new Shape(steps + before, batch, 2 * n));
@@ -175,9 +183,8 @@ public sealed class LruBlock : Layer
             _output = builder.Output(input);
             _rows = _backend.PreferredRows(7L * d + 2L * n);
             var chunk = new Shape(ChunkSteps(batch, steps), batch, d);
-            _normed = builder.Scratch(chunk);
+            _norm = new BlockNorm(layer._norm, layer.Options.Prenorm, builder, input, chunk);
             _hidden = builder.Scratch(chunk);
-            _normWorkspace = builder.Scratch(_norm.WorkspaceCount);
             _scanWorkspace = builder.Scratch(_scan.WorkspaceCount);
             if (!builder.Training)
                 return;
@@ -216,7 +223,8 @@ public sealed class LruBlock : Layer
             (int steps, int batch) = (x.Shape.First, x.Shape[1]);
             Tensor y = _output.For(steps, batch);
             _scan.Prepare(_values, _lambda.All, _b.All, _c.All);
-            int chunk = Math.Min(ChunkSteps(batch, steps), _normed.All.Shape.First);
+            int chunk = Math.Min(ChunkSteps(batch, steps), _hidden.All.Shape.First);
+            _norm.Begin(x);
             int before = _carried is null ? 0 : 1;
             Tensor states = _states.For(steps + before, batch);
             if (_carried is not null)
@@ -225,7 +233,9 @@ public sealed class LruBlock : Layer
             {
                 int count = Math.Min(chunk, steps - first);
                 ForwardChunk(x, y, states, before, first, count);
+                _norm.Output(y.Slice(first, count), first);
             }
+            _norm.End(y);
             if (_carried is not null)
                 _backend.Copy(states.Slice(steps, 1), _carried.For(1, batch));
             _x = x;
@@ -247,35 +257,39 @@ public sealed class LruBlock : Layer
             Tensor states = allStates.Slice(first + before, count);
             Tensor mixed = _mixed.For(steps, batch).Slice(first, count);
             Tensor gates = _gates.For(steps, batch).Slice(first, count);
-            Tensor statistics = _statistics.For(steps, batch).Slice(first, count);
-            Tensor normed = _normed.For(count, batch);
             Tensor hidden = _hidden.For(count, batch);
-            _norm.Forward(x, _normWeight.Value, _normBias.Value, normed, statistics, false);
+            Tensor normed = _norm.Input(x, first, false);
             Multiply(normed, _b.All, true, states);
             _scan.Forward(_lambda.All, allStates, first + before, count, _scanWorkspace.All);
             Multiply(states, _c.All, true, mixed);
             AddTimesRow(normed, _d.Value, mixed);
             Gelu(mixed, hidden, first);
             Multiply(hidden, _outWeight.Value, true, gates, _outBias.Value);
+            AddGated(x, gates, y, first);
+        }
+
+        // sum = x + out1 sigmoid(out2), with dropout of the latter.
+        private void AddGated(Tensor x, Tensor gates, Tensor sum, int first)
+        {
             _backend.Pointwise(
                 PointwiseOp.Glu,
                 new PointwiseArguments
                 {
                     A = _random is null ? x : default,
                     B = gates,
-                    Out = y,
+                    Out = sum,
                 }
             );
             if (_random is null)
                 return;
-            Drop(y, y, 1, first);
+            Drop(sum, sum, 1, first);
             _backend.Pointwise(
                 PointwiseOp.Add,
                 new PointwiseArguments
                 {
                     A = x,
-                    B = y,
-                    Out = y,
+                    B = sum,
+                    Out = sum,
                 }
             );
         }
@@ -284,12 +298,19 @@ public sealed class LruBlock : Layer
         {
             (int steps, int batch) = (_x.Shape.First, _x.Shape[1]);
             dy = _flow.Whole(dy, steps);
-            int chunk = Math.Min(ChunkSteps(batch, steps), _normed.All.Shape.First);
+            int chunk = Math.Min(ChunkSteps(batch, steps), _hidden.All.Shape.First);
+            for (int first = 0; _norm.SeesOutputs && first < steps; first += chunk)
+            {
+                int count = Math.Min(chunk, steps - first);
+                _norm.See(SumAgain(first, count), dy.Slice(first, count));
+            }
+            _norm.BeginBackward();
             for (int end = steps; end > 0; end -= chunk)
             {
                 int first = Math.Max(0, end - chunk);
                 BackwardChunk(dy, first, end - first);
             }
+            _norm.EndBackward(_x, dy);
             _scan.PrepareGradient(
                 _values,
                 _lambda.All,
@@ -301,6 +322,15 @@ public sealed class LruBlock : Layer
             return dy;
         }
 
+        // What the block's output was before a norm of it; in scratch.
+        private Tensor SumAgain(int first, int count)
+        {
+            Tensor sum = _hidden.For(count, _x.Shape[1]);
+            Tensor gates = _gates.For(_x.Shape.First, _x.Shape[1]).Slice(first, count);
+            AddGated(_x.Slice(first, count), gates, sum, first);
+            return sum;
+        }
+
         private void BackwardChunk(Tensor allDy, int first, int count)
         {
             (int steps, int batch) = (allDy.Shape.First, allDy.Shape[1]);
@@ -310,10 +340,10 @@ public sealed class LruBlock : Layer
             Tensor states = _states.For(steps, batch);
             Tensor mixed = _mixed.For(steps, batch).Slice(first, count);
             Tensor gates = _gates.For(steps, batch).Slice(first, count);
-            Tensor statistics = _statistics.For(steps, batch).Slice(first, count);
-            Tensor normed = _normed.For(count, batch);
             Tensor hidden = _hidden.For(count, batch);
             Tensor stateGradient = _stateGradient!.For(count, batch);
+            if (_norm.OfOutput)
+                _norm.OutputBackward(SumAgain(first, count), dy, first);
 
             // The gate: its gradient takes its place.
             Tensor gated = dy;
@@ -348,7 +378,7 @@ public sealed class LruBlock : Layer
             );
 
             // The recurrence.
-            _norm.Forward(x, _normWeight.Value, _normBias.Value, normed, statistics, true);
+            Tensor normed = _norm.Input(x, first, true);
             _backend.ColumnSum(hidden, normed, _d.Gradient);
             SumProducts(hidden, states.Slice(first, count), _cGradient!.All, resume);
             Multiply(hidden, _c.All, false, stateGradient);
@@ -361,19 +391,10 @@ public sealed class LruBlock : Layer
                 _scanWorkspace.All
             );
             SumProducts(stateGradient, normed, _bGradient!.All, resume);
-            Multiply(stateGradient, _b.All, false, normed);
-            AddTimesRow(hidden, _d.Value, normed);
-            _norm.Backward(
-                x,
-                _normWeight.Value,
-                statistics,
-                normed,
-                dy,
-                true,
-                _normWeight.Gradient,
-                _normBias.Gradient,
-                _normWorkspace.All
-            );
+            (Tensor dz, bool accumulate) = _norm.InputGradient(allDy, first, count);
+            Multiply(stateGradient, _b.All, false, dz, accumulate: accumulate);
+            AddTimesRow(hidden, _d.Value, dz);
+            _norm.InputBackward(x, dz, dy, first);
         }
 
         // A mask's place in its stream is the place of its rows in the sequence.
@@ -401,7 +422,8 @@ public sealed class LruBlock : Layer
             Tensor b,
             bool transposeB,
             Tensor c,
-            Tensor bias = default
+            Tensor bias = default,
+            bool accumulate = false
         ) =>
             _backend.MatMul(
                 new MatrixProduct
@@ -411,6 +433,7 @@ public sealed class LruBlock : Layer
                     TransposeB = transposeB,
                     C = c,
                     Bias = bias,
+                    Accumulate = accumulate,
                 }
             );
 

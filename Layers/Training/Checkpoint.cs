@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Sequor.Layers;
 
 /// <summary>
-/// Keeps all that training goes on from in one safetensors file: parameters as model.NAME, the optimizer's state as
+/// Keeps all that training goes on from in one safetensors file: parameters and buffers as model.NAME, the optimizer's state as
 /// optimizer.MOMENT.NAME and optimizer.state, what a training loop adds as extra.NAME, and in the metadata the position in
 /// the data and dropout's seed and step.
 /// Training that resumes from it on the same backend gives the same bits as training that never stopped.
@@ -92,7 +92,7 @@ public static class Checkpoint
     /// <param name="plan">A plan of a model of the same architecture; of the same seed where training goes on.</param>
     /// <param name="optimizer">
     /// The optimizer of this plan, of the same kind and settings; its learning rate is loaded. Null loads the model's
-    /// parameters alone, into a plan of any seed and mode.
+    /// parameters and buffers alone, into a plan of any seed and mode.
     /// </param>
     /// <param name="extra">
     /// The further tensors that it was saved with, to be loaded; where the parameters alone are loaded, none.
@@ -150,7 +150,7 @@ public static class Checkpoint
     }
 
     private static IEnumerable<(string Name, Tensor Tensor)> ModelTensors(Plan plan) =>
-        plan.Store.Named.Select(p => (ModelPrefix + p.Name, plan.Store.View(p.Parameter)));
+        plan.Store.All().Select(p => (ModelPrefix + p.Name, plan.Store.View(p.Parameter)));
 
     private static IEnumerable<(string Name, Tensor Tensor)> Extra(
         IReadOnlyList<(string Name, Tensor Tensor)>? extra
