@@ -174,6 +174,9 @@ public abstract class Backend : IDisposable
     /// <summary>Prepares a layer normalisation for its largest shape.</summary>
     internal abstract LayerNormOperation PlanLayerNorm(in LayerNormDescriptor descriptor);
 
+    /// <summary>Prepares a batch normalisation.</summary>
+    internal abstract BatchNormOperation PlanBatchNorm(in BatchNormDescriptor descriptor);
+
     /// <summary>
     /// Rows that a chain of operations is best run on at a time, when it touches so many floats a row.
     /// </summary>

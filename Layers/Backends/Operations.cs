@@ -80,7 +80,15 @@ internal enum OptimizerRule
     Sgd,
     RmsProp,
     Adam,
+    AdamW,
 }
+
+/// <summary>A range of the block of parameters that is updated alike.</summary>
+/// <param name="From">First value.</param>
+/// <param name="To">Behind the last one.</param>
+/// <param name="RateFactor">The learning rate is multiplied by it.</param>
+/// <param name="Decays">The rule's weight decay acts here.</param>
+internal readonly record struct OptimizerSegment(long From, long To, float RateFactor, bool Decays);
 
 /// <summary>
 /// One step of an optimizer over all parameters at once. The gradients' norm is taken first, and scales them down to
@@ -115,4 +123,10 @@ internal readonly record struct OptimizerUpdate
     public float Beta1 { get; init; }
     public float Beta2 { get; init; }
     public float Epsilon { get; init; }
+
+    /// <summary>AdamW's weight decay.</summary>
+    public float Decay { get; init; }
+
+    /// <summary>Ranges that follow each other and cover all parameters.</summary>
+    public required OptimizerSegment[] Segments { get; init; }
 }

@@ -8,7 +8,12 @@ internal sealed unsafe partial class CpuBackend
 
     private sealed class OptimizerJob(CpuBackend backend) : ParallelJob
     {
-        private readonly double[] _squares = new double[backend.Threads];
+        // The norm is summed in blocks whose bounds go by the number of values alone, and joined in their order: it has the
+        // same bits whatever the number of threads.
+        private const int MostBlocks = 256;
+        private const int LeastOfBlock = 4096;
+
+        private readonly double[] _squares = new double[MostBlocks];
         private OptimizerRule _rule;
         private float* _parameters;
         private float* _gradients;
@@ -20,7 +25,10 @@ internal sealed unsafe partial class CpuBackend
         private float _rate;
         private float _scale;
         private float _secondCorrection;
+        private float _decay;
+        private OptimizerSegment[] _segments = [];
         private long _count;
+        private int _blocks;
         private int _parts;
         private bool _norm;
 
@@ -32,15 +40,10 @@ internal sealed unsafe partial class CpuBackend
             _first = Pointer(u.First);
             _second = Pointer(u.Second);
             (_beta1, _beta2, _epsilon) = (u.Beta1, u.Beta2, u.Epsilon);
+            _segments = u.Segments;
             _count = u.Parameters.Count;
-            _parts = backend.Parts(_count);
-            _norm = true;
-            backend.Run(this, _parts);
-            double squares = 0;
-            for (int part = 0; part < _parts; part++)
-                squares += _squares[part];
             float* state = Pointer(u.State);
-            float norm = (float)Math.Sqrt(squares);
+            float norm = (float)Math.Sqrt(Squares());
             state[OptimizerUpdate.Norm] = norm;
             if (!float.IsFinite(norm))
             {
@@ -50,49 +53,86 @@ internal sealed unsafe partial class CpuBackend
             float step = ++state[OptimizerUpdate.Step];
             _rate = state[OptimizerUpdate.LearningRate];
             _scale = Math.Min(1f, u.Clip / (norm + 1e-6f));
-            if (_rule == OptimizerRule.Adam)
+            if (_rule is OptimizerRule.Adam or OptimizerRule.AdamW)
             {
-                _rate = (float)(_rate / (1 - Math.Pow(_beta1, step)));
+                double firstCorrection = 1 - Math.Pow(_beta1, step);
+                _rate = (float)(_rate / firstCorrection);
+                // The decay goes by the rate as it is, without the correction of the mean.
+                _decay = (float)(u.Decay * firstCorrection);
                 _secondCorrection = (float)(1 / Math.Sqrt(1 - Math.Pow(_beta2, step)));
             }
             _norm = false;
+            _parts = backend.Parts(_count);
             backend.Run(this, _parts);
+        }
+
+        private double Squares()
+        {
+            _norm = true;
+            _blocks = (int)Math.Clamp(_count / LeastOfBlock, 1, MostBlocks);
+            _parts = Math.Min(backend.Parts(_count, 8 * LeastOfBlock), _blocks);
+            backend.Run(this, _parts);
+            double squares = 0;
+            for (int block = 0; block < _blocks; block++)
+                squares += _squares[block];
+            return squares;
+        }
+
+        private void SumBlocks(int part)
+        {
+            (long first, long last) = Share(_blocks, part, _parts);
+            for (long block = first; block < last; block++)
+            {
+                (long from, long to) = Share(_count, (int)block, _blocks);
+                _squares[block] = SquareSum.Of(_gradients + from, to - from, backend.Lanes * 32);
+            }
         }
 
         public override void Execute(int part)
         {
+            if (_norm)
+            {
+                SumBlocks(part);
+                return;
+            }
             (long from, long to) = Share((_count + 15) / 16, part, _parts);
             from *= 16;
             to = Math.Min(to * 16, _count);
-            if (_norm)
+            foreach (OptimizerSegment segment in _segments)
             {
-                double sum = 0;
-                for (long i = from; i < to; i++)
-                    sum += (double)_gradients[i] * _gradients[i];
-                _squares[part] = sum;
-                return;
+                long begin = Math.Max(from, segment.From);
+                long end = Math.Min(to, segment.To);
+                if (begin < end)
+                    Apply(begin, end, segment);
             }
+        }
+
+        private void Apply(long from, long to, OptimizerSegment segment)
+        {
+            float rate = _rate * segment.RateFactor;
+            float decay = segment.Decays ? _decay : 0f;
             switch (backend.Lanes)
             {
                 case 16:
-                    Apply<Vector512<float>, Lanes512>(from, to);
+                    Apply<Vector512<float>, Lanes512>(from, to, rate, decay);
                     break;
                 case 8:
-                    Apply<Vector256<float>, Lanes256>(from, to);
+                    Apply<Vector256<float>, Lanes256>(from, to, rate, decay);
                     break;
                 default:
-                    Apply<Vector128<float>, Lanes128>(from, to);
+                    Apply<Vector128<float>, Lanes128>(from, to, rate, decay);
                     break;
             }
         }
 
         // The rules of PyTorch: epsilon is added outside the square root.
-        private void Apply<TV, TO>(long from, long to)
+        private void Apply<TV, TO>(long from, long to, float learningRate, float weightDecay)
             where TV : struct
             where TO : struct, ILanes<TV>
         {
             TV scale = TO.Set(_scale);
-            TV rate = TO.Set(-_rate);
+            TV rate = TO.Set(-learningRate);
+            TV decay = TO.Set(weightDecay);
             TV beta1 = TO.Set(_beta1);
             TV beta2 = TO.Set(_beta2);
             TV rest1 = TO.Set(1f - _beta1);
@@ -131,7 +171,7 @@ internal sealed unsafe partial class CpuBackend
                         TO.StorePartial(_first + i, m, left);
                         TO.StorePartial(_second + i, v, left);
                         TV root = TO.Fma(TO.Sqrt(v), correction, epsilon);
-                        p = TO.Fma(rate, TO.Div(m, root), p);
+                        p = TO.Fma(rate, TO.Fma(decay, p, TO.Div(m, root)), p);
                         break;
                     }
                 }

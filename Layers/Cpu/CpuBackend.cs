@@ -179,6 +179,9 @@ internal sealed unsafe partial class CpuBackend : Backend
     internal override LayerNormOperation PlanLayerNorm(in LayerNormDescriptor descriptor) =>
         new CpuLayerNorm(this, descriptor);
 
+    internal override BatchNormOperation PlanBatchNorm(in BatchNormDescriptor descriptor) =>
+        new CpuBatchNorm(this, descriptor);
+
     internal override long PreferredRows(long floatsPerRow) =>
         Math.Max(1, Threads * SecondLevelCache / (floatsPerRow * sizeof(float)));
 

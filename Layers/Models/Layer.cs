@@ -42,14 +42,25 @@ public abstract partial class Layer : IDisposable
     /// <summary>This layer's own parameters, without those of its children.</summary>
     public virtual IReadOnlyList<Parameter> Parameters => [];
 
+    /// <summary>
+    /// What else this layer itself keeps beside its parameters, such as running statistics: no gradient and no optimizer
+    /// changes it, but it is part of the model and of its checkpoints.
+    /// </summary>
+    public virtual IReadOnlyList<Parameter> Buffers => [];
+
     /// <summary>All parameters, those of children included, in a fixed order.</summary>
-    public IEnumerable<NamedParameter> NamedParameters()
+    public IEnumerable<NamedParameter> NamedParameters() => Named(layer => layer.Parameters);
+
+    /// <summary>All buffers, those of children included, in a fixed order.</summary>
+    public IEnumerable<NamedParameter> NamedBuffers() => Named(layer => layer.Buffers);
+
+    private IEnumerable<NamedParameter> Named(Func<Layer, IReadOnlyList<Parameter>> of)
     {
-        foreach (Parameter parameter in Parameters)
+        foreach (Parameter parameter in of(this))
             yield return new NamedParameter(parameter.Name, parameter);
         foreach ((string name, Layer child) in Children)
         {
-            foreach (NamedParameter inner in child.NamedParameters())
+            foreach (NamedParameter inner in child.Named(of))
                 yield return inner with
                 {
                     Name = $"{name}.{inner.Name}",
@@ -72,7 +83,7 @@ public abstract partial class Layer : IDisposable
     /// <param name="output">The largest output, [T, B, C], where T is 1 after pooling.</param>
     internal abstract LayerPlan CreatePlan(PlanBuilder builder, Shape input, out Shape output);
 
-    /// <summary>Puts the parameters on a backend with values drawn from a seed.</summary>
+    /// <summary>Puts the parameters on a backend with values drawn from a seed, and the buffers as they begin.</summary>
     /// <param name="backend">Where they live from now on.</param>
     /// <param name="seed">The same seed gives the same values on every backend.</param>
     /// <exception cref="InvalidOperationException">The model lives on another backend already.</exception>

@@ -10,11 +10,9 @@ public sealed partial class LruBlock
         private readonly float _probability;
         private readonly int _stream;
         private readonly SequenceLayout? _layout;
-        private readonly LayerNormOperation _norm;
+        private readonly BlockNorm _norm;
         private readonly DiagonalScanOperation _scan;
 
-        private readonly (Tensor Value, Tensor Gradient) _normWeight;
-        private readonly (Tensor Value, Tensor Gradient) _normBias;
         private readonly (Tensor Value, Tensor Gradient) _outWeight;
         private readonly (Tensor Value, Tensor Gradient) _outBias;
         private readonly (Tensor Value, Tensor Gradient) _d;
@@ -22,7 +20,6 @@ public sealed partial class LruBlock
         private readonly LruTensors _gradients;
 
         // Kept for backward.
-        private readonly Slot _statistics;
         private readonly Slot _states;
         private readonly Slot? _reverseStates;
         private readonly Slot? _carried;
@@ -34,9 +31,7 @@ public sealed partial class LruBlock
         private readonly Slot _c;
 
         // Scratch.
-        private readonly Slot _normed;
         private readonly Slot _hidden;
-        private readonly Slot _normWorkspace;
         private readonly Slot _scanWorkspace;
         private readonly Slot? _stateGradient;
         private readonly Slot? _lambdaGradient;
@@ -55,24 +50,20 @@ public sealed partial class LruBlock
             int n = layer.StateSize;
             int d = layer.InputSize;
             (int steps, int batch) = (input.First, input[1]);
-            _norm = _backend.PlanLayerNorm(layer._norm.Describe(input));
             _scan = _backend.PlanDiagonalScan(
                 new DiagonalScanDescriptor(d, n, steps, batch, layer.Directions)
             );
-            _normWeight = Both(layer._norm.Weight);
-            _normBias = Both(layer._norm.Bias);
             _outWeight = Both(layer._out.Parameters[0]);
             _outBias = Both(layer._out.Parameters[1]);
             _d = Both(layer._d);
             _values = Gather(builder.Value);
             _gradients = Gather(builder.Gradient);
-            _statistics = builder.Keep(new Shape(steps, batch, 2));
             // In a stream a step more: the one before.
             int before = builder.Streaming ? 1 : 0;
             _states = builder.Keep(new Shape(steps + before, batch, 2 * n));
             if (builder.Streaming)
                 _carried = builder.State(new Shape(1, batch, 2 * n));
-            if (layer.Bidirectional)
+            if (layer.Options.Bidirectional)
                 _reverseStates = builder.Keep(new Shape(steps, batch, 2 * n));
             _mixed = builder.Keep(input);
             _gates = builder.Keep(new Shape(steps, batch, 2 * d));
@@ -85,9 +76,14 @@ public sealed partial class LruBlock
                 batch,
                 (long)steps * batch
             );
-            _normed = builder.Scratch(new Shape((int)_chunkRows, d));
+            _norm = new BlockNorm(
+                layer._norm,
+                layer.Options.Prenorm,
+                builder,
+                input,
+                new Shape((int)_chunkRows, d)
+            );
             _hidden = builder.Scratch(new Shape((int)_chunkRows, d));
-            _normWorkspace = builder.Scratch(_norm.WorkspaceCount);
             _scanWorkspace = builder.Scratch(_scan.WorkspaceCount);
             if (!builder.Training)
                 return;
@@ -165,11 +161,17 @@ public sealed partial class LruBlock
             _x = x;
             Tensor y = _output.For(x.Shape.First, x.Shape[1]);
             _scan.Prepare(_values, _lambda.All, _b.All, _c.All);
-            if (_carried is not null)
-            {
+            _norm.Begin(x);
+            if (_carried is null)
+                ForwardAll(x, y);
+            else
                 Stream(x, y);
-                return y;
-            }
+            _norm.End(y);
+            return y;
+        }
+
+        private void ForwardAll(Tensor x, Tensor y)
+        {
             Tensor states = All(_states);
             for (int first = 0; first < _steps; )
             {
@@ -199,7 +201,6 @@ public sealed partial class LruBlock
                 Finish(x, y, Normed(x, range, true), Rows(_states, range), range);
                 end = range.First;
             }
-            return y;
         }
 
         // The states have one step more: the one before.
@@ -221,19 +222,8 @@ public sealed partial class LruBlock
             _backend.Copy(states.Slice(_steps, 1), carried);
         }
 
-        private Tensor Normed(Tensor x, ScanRange range, bool again)
-        {
-            Tensor normed = Part(_normed, range);
-            _norm.Forward(
-                Rows(x, range),
-                _normWeight.Value,
-                _normBias.Value,
-                normed,
-                Rows(_statistics, range),
-                again
-            );
-            return normed;
-        }
+        private Tensor Normed(Tensor x, ScanRange range, bool again) =>
+            _norm.Input(Rows(x, range), Row(range.First), again);
 
         private Tensor Project(Tensor x, Tensor u, ScanRange range)
         {
@@ -262,44 +252,68 @@ public sealed partial class LruBlock
             AddTimesRow(normed, _d.Value, mixed);
             Gelu(mixed, hidden, range);
             Multiply(hidden, _outWeight.Value, true, gates, _outBias.Value);
+            AddGated(x, gates, y, range);
+            _norm.Output(y, Row(range.First));
+        }
+
+        // sum = x + out1 sigmoid(out2), with dropout of the latter.
+        private void AddGated(Tensor x, Tensor gates, Tensor sum, ScanRange range)
+        {
             _backend.Pointwise(
                 PointwiseOp.Glu,
                 new PointwiseArguments
                 {
                     A = _random is null ? x : default,
                     B = gates,
-                    Out = y,
+                    Out = sum,
                 }
             );
             if (_random is null)
                 return;
-            Drop(y, y, 1, range);
+            Drop(sum, sum, 1, range);
             _backend.Pointwise(
                 PointwiseOp.Add,
                 new PointwiseArguments
                 {
                     A = x,
-                    B = y,
-                    Out = y,
+                    B = sum,
+                    Out = sum,
                 }
             );
+        }
+
+        // What the block's output was before a norm of it; in scratch.
+        private Tensor SumAgain(ScanRange range)
+        {
+            Tensor sum = Part(_hidden, range);
+            AddGated(Rows(_x, range), Rows(_gates, range), sum, range);
+            return sum;
         }
 
         public override Tensor Backward(Tensor dy)
         {
             dy = _flow.Whole(dy, _x.Shape.First);
             _backend.Fill(_lambdaGradient!.All, 0f);
+            for (int first = 0; _norm.SeesOutputs && first < _steps; )
+            {
+                ScanRange range = From(first);
+                _norm.See(SumAgain(range), Rows(dy, range));
+                first = range.End;
+            }
+            _norm.BeginBackward();
             for (int end = _steps; end > 0; )
             {
                 ScanRange range = Until(end);
                 Tensor hidden = BackwardToMixed(dy, range);
+                Tensor normed = Normed(_x, range, true);
+                _backend.ColumnSum(hidden, normed, _d.Gradient);
                 bool resume = end < _steps;
                 Tensor states = Rows(_states, range);
                 SumProducts(hidden, states, Direction(_cGradient!, hidden, 0), resume);
                 Tensor du = BackwardScan(hidden, _states, 0, range);
                 if (_reverseStates is null)
                 {
-                    BackwardToInput(dy, hidden, du, range, resume);
+                    BackwardToInput(dy, hidden, normed, du, range, resume);
                 }
                 else
                 {
@@ -329,10 +343,10 @@ public sealed partial class LruBlock
                         Out = du,
                     }
                 );
-                Normed(_x, range, true);
-                BackwardToInput(dy, hidden, du, range, first > 0);
+                BackwardToInput(dy, hidden, Normed(_x, range, true), du, range, first > 0);
                 first = range.End;
             }
+            _norm.EndBackward(_x, dy);
             _scan.PrepareGradient(
                 _values,
                 _lambda.All,
@@ -344,13 +358,15 @@ public sealed partial class LruBlock
             return dy;
         }
 
-        // From the output to Re(C h) + D z, through the gate, whose gradient takes its place. Leaves z again.
+        // From the output to Re(C h) + D z, through the gate, whose gradient takes its place.
         private Tensor BackwardToMixed(Tensor allDy, ScanRange range)
         {
             Tensor mixed = Rows(_mixed, range);
             Tensor gates = Rows(_gates, range);
             Tensor hidden = Part(_hidden, range);
             Tensor gated = Rows(allDy, range);
+            if (_norm.OfOutput)
+                _norm.OutputBackward(SumAgain(range), gated, Row(range.First));
             if (_random is not null)
             {
                 Drop(gated, hidden, 1, range);
@@ -380,8 +396,6 @@ public sealed partial class LruBlock
                     Out = hidden,
                 }
             );
-            Tensor normed = Normed(_x, range, true);
-            _backend.ColumnSum(hidden, normed, _d.Gradient);
             return hidden;
         }
 
@@ -404,26 +418,18 @@ public sealed partial class LruBlock
         private void BackwardToInput(
             Tensor allDy,
             Tensor hidden,
+            Tensor normed,
             Tensor du,
             ScanRange range,
             bool resume
         )
         {
-            Tensor normed = Part(_normed, range);
             SumProducts(du, normed, _bGradient!.All, resume);
-            Multiply(du, _b.All, false, normed);
-            AddTimesRow(hidden, _d.Value, normed);
-            _norm.Backward(
-                Rows(_x, range),
-                _normWeight.Value,
-                Rows(_statistics, range),
-                normed,
-                Rows(allDy, range),
-                true,
-                _normWeight.Gradient,
-                _normBias.Gradient,
-                _normWorkspace.All
-            );
+            long row = Row(range.First);
+            (Tensor dz, bool accumulate) = _norm.InputGradient(allDy, row, normed.Shape.Rows);
+            Multiply(du, _b.All, false, dz, accumulate: accumulate);
+            AddTimesRow(hidden, _d.Value, dz);
+            _norm.InputBackward(Rows(_x, range), dz, Rows(allDy, range), row);
         }
 
         // A mask's place in its stream is the place of its rows in the sequence.

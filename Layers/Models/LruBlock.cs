@@ -2,14 +2,15 @@ namespace Sequor.Layers;
 
 /// <summary>
 /// One block: z = norm(x); states h_t = lambda h_{t-1} + exp(gamma_log) B z_t, complex and diagonal;
-/// y = gelu(Re(C h) + D z); x + out1(y) sigmoid(out2(y)), with dropout after the gelu and after the gate. In both
-/// directions, the same recurrence runs from each sequence's end as well, and C [d, 2N] sees both: forward | reverse.
-/// lambda = exp(-exp(nu_log) + i exp(theta_log)). Source: Orvieto et al. (2023), section 3, and their code, whose gelu is
+/// y = gelu(Re(C h) + D z); x + out1(y) sigmoid(out2(y)), with dropout after the gelu and after the gate.
+/// Or z = x, and norm(x + out1(y) sigmoid(out2(y))). lambda = exp(-exp(nu_log) + i exp(theta_log)). In both directions, the
+/// same recurrence runs from each sequence's end as well, and C [d, 2N] sees both: forward | reverse. Source: Orvieto et
+/// al. (2023), section 3, and their code, whose gelu is
 /// the tanh form.
 /// </summary>
 public sealed partial class LruBlock : Layer
 {
-    private readonly LayerNorm _norm;
+    private readonly Layer _norm;
     private readonly Parameter _nu;
     private readonly Parameter _theta;
     private readonly Parameter _gamma;
@@ -25,21 +26,27 @@ public sealed partial class LruBlock : Layer
     /// <param name="stateSize">Complex states, at least 1.</param>
     /// <param name="dropout">At least 0, below 1.</param>
     /// <param name="ring">Where the eigenvalues begin.</param>
-    /// <param name="bidirectional">The recurrence runs in both directions.</param>
     /// <exception cref="ArgumentException">A size, the probability or the ring is out of range.</exception>
-    public LruBlock(
-        int modelSize,
-        int stateSize,
-        float dropout = 0f,
-        LruRing? ring = null,
-        bool bidirectional = false
-    )
+    public LruBlock(int modelSize, int stateSize, float dropout = 0f, LruRing? ring = null)
+        : this(
+            modelSize,
+            stateSize,
+            new LruOptions { Dropout = dropout, Ring = ring ?? new LruRing() }
+        ) { }
+
+    /// <summary>A block with options.</summary>
+    /// <param name="modelSize">Channels in and out, at least 1.</param>
+    /// <param name="stateSize">Complex states, at least 1.</param>
+    /// <param name="options">Norm, dropout, ring.</param>
+    /// <exception cref="ArgumentException">A size or an option is out of range.</exception>
+    public LruBlock(int modelSize, int stateSize, LruOptions options)
     {
-        Bidirectional = bidirectional;
+        ArgumentNullException.ThrowIfNull(options);
+        Options = options;
         InputSize = RequirePositive(modelSize);
         StateSize = RequirePositive(stateSize);
-        DropoutProbability = RequireProbability(dropout);
-        LruRing start = ring ?? new LruRing();
+        RequireProbability(options.Dropout, "dropout");
+        LruRing start = options.Ring;
         start.Validate();
         var states = new Shape(stateSize);
         var b = new Shape(stateSize, modelSize);
@@ -81,7 +88,7 @@ public sealed partial class LruBlock : Layer
         _cImaginary = new("C_im", c, Parameter.Normal(1 / Math.Sqrt(stateSize)));
         _d = new("D", new Shape(modelSize), Parameter.Normal(1));
         Parameters = [_nu, _theta, _gamma, _bReal, _bImaginary, _cReal, _cImaginary, _d];
-        _norm = new LayerNorm(modelSize);
+        _norm = LruOptions.CreateNorm(options, modelSize);
         _out = new Linear(modelSize, 2 * modelSize);
         Children = [("norm", _norm), ("out", _out)];
     }
@@ -98,13 +105,13 @@ public sealed partial class LruBlock : Layer
     /// <summary>Complex states.</summary>
     public int StateSize { get; }
 
-    /// <summary>The recurrence runs from the sequence's end as well.</summary>
-    public bool Bidirectional { get; }
+    private int Directions => Options.Bidirectional ? 2 : 1;
 
-    private int Directions => Bidirectional ? 2 : 1;
+    /// <summary>Norm, dropout, ring.</summary>
+    public LruOptions Options { get; }
 
     /// <summary>Probability that a value becomes zero after the gelu and after the gate.</summary>
-    public float DropoutProbability { get; }
+    public float DropoutProbability => Options.Dropout;
 
     /// <inheritdoc/>
     public override IReadOnlyList<Parameter> Parameters { get; }
@@ -115,7 +122,7 @@ public sealed partial class LruBlock : Layer
     internal override LayerPlan CreatePlan(PlanBuilder builder, Shape input, out Shape output)
     {
         output = input;
-        if (Bidirectional && builder.Streaming)
+        if (Options.Bidirectional && builder.Streaming)
         {
             throw new NotSupportedException(
                 "A bidirectional LRU cannot stream: its reverse direction begins at the end of the sequence."

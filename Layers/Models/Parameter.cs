@@ -1,6 +1,9 @@
 namespace Sequor.Layers;
 
-/// <summary>A trained tensor of a layer: its name within the layer, its shape and how it begins.</summary>
+/// <summary>
+/// A tensor of a layer: its name within the layer, its shape and how it begins. It is trained by its gradient, or a buffer,
+/// which the layer itself keeps up while training: see <see cref="Layer.Buffers"/>.
+/// </summary>
 public sealed class Parameter
 {
     private readonly Initializer _initializer;

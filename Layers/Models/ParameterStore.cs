@@ -1,6 +1,6 @@
 namespace Sequor.Layers;
 
-/// <summary>The parameters of a model in one block of a backend's memory.</summary>
+/// <summary>The parameters of a model in one block of a backend's memory, and behind them its buffers.</summary>
 internal sealed class ParameterStore : IDisposable
 {
     // A cache line, so that each parameter begins on one.
@@ -12,7 +12,8 @@ internal sealed class ParameterStore : IDisposable
     {
         Backend = backend;
         Named = [.. model.NamedParameters()];
-        foreach (NamedParameter named in Named)
+        Buffers = [.. model.NamedBuffers()];
+        foreach (NamedParameter named in All())
         {
             if (named.Parameter.Owner is not null)
                 throw new InvalidOperationException(
@@ -20,32 +21,56 @@ internal sealed class ParameterStore : IDisposable
                 );
         }
         Count = Lay(backend, model, 0);
-        _storage = backend.Allocate(Math.Max(Count, 1), MemoryCategory.Parameters);
-        backend.Fill(Block(_storage), 0f);
-        foreach (NamedParameter named in Named)
+        StateCount = Count;
+        foreach (NamedParameter buffer in Buffers)
+        {
+            buffer.Parameter.Offset = StateCount;
+            StateCount += Align(buffer.Parameter.Shape.Count);
+        }
+        _storage = backend.Allocate(Math.Max(StateCount, 1), MemoryCategory.Parameters);
+        backend.Fill(State, 0f);
+        foreach (NamedParameter named in All())
             named.Parameter.Owner = this;
     }
 
     public Backend Backend { get; }
 
+    /// <summary>The parameters.</summary>
     public IReadOnlyList<NamedParameter> Named { get; }
 
-    /// <summary>Size of the block in floats, gaps included; gaps stay zero.</summary>
+    /// <summary>What is kept without gradients.</summary>
+    public IReadOnlyList<NamedParameter> Buffers { get; }
+
+    /// <summary>Size of the block of parameters in floats, gaps included; gaps stay zero.</summary>
     public long Count { get; }
 
-    public Tensor All => Block(_storage);
+    /// <summary>Size in floats of parameters and buffers, gaps included.</summary>
+    public long StateCount { get; }
 
-    /// <summary>A block of the same size seen as one row.</summary>
+    /// <summary>All parameters.</summary>
+    public Tensor Parameters => Block(_storage);
+
+    /// <summary>All that the model is: parameters, then buffers.</summary>
+    public Tensor State => StateBlock(_storage);
+
+    /// <summary>Parameters, then buffers.</summary>
+    public IEnumerable<NamedParameter> All() => Named.Concat(Buffers);
+
+    /// <summary>A block of as many floats as the parameters seen as one row.</summary>
     public Tensor Block(Storage storage) => new(storage, 0, new Shape(checked((int)Count)));
+
+    /// <summary>A block of as many floats as parameters and buffers seen as one row.</summary>
+    public Tensor StateBlock(Storage storage) =>
+        new(storage, 0, new Shape(checked((int)StateCount)));
 
     public void Initialize(ulong seed)
     {
         var drawn = new Dictionary<Parameter, float[]>();
-        for (int i = 0; i < Named.Count; i++)
+        ulong stream = 0;
+        foreach ((_, Parameter parameter) in All())
         {
-            Parameter parameter = Named[i].Parameter;
             float[] values = new float[parameter.Shape.Count];
-            parameter.Initialize(seed, (ulong)i, values, drawn);
+            parameter.Initialize(seed, stream++, values, drawn);
             drawn[parameter] = values;
             View(_storage, parameter).Write(values);
         }
@@ -82,7 +107,7 @@ internal sealed class ParameterStore : IDisposable
 
     public void Dispose()
     {
-        foreach (NamedParameter named in Named)
+        foreach (NamedParameter named in All())
             named.Parameter.Owner = null;
         _storage.Dispose();
     }

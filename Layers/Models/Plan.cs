@@ -132,7 +132,7 @@ public sealed class Plan : IDisposable
     public Shape MaxOutput { get; }
 
     /// <summary>All parameters in one block.</summary>
-    public Tensor Parameters => Store.All;
+    public Tensor Parameters => Store.Parameters;
 
     /// <summary>The gradients of all parameters in one block, laid out as <see cref="Parameters"/>; empty in evaluation.</summary>
     public Tensor Gradients { get; }
@@ -415,6 +415,10 @@ public sealed class Plan : IDisposable
     /// <exception cref="ArgumentException">No parameter has this name.</exception>
     public Tensor Parameter(string name) => Store.View(Find(name));
 
+    /// <summary>A buffer of the model, such as a running mean, by its full name.</summary>
+    /// <exception cref="ArgumentException">No buffer has this name.</exception>
+    public Tensor Buffer(string name) => Store.View(Find(name, Store.Buffers, "buffer"));
+
     /// <summary>The gradient of a parameter, by its full name.</summary>
     /// <exception cref="ArgumentException">No parameter has this name.</exception>
     /// <exception cref="InvalidOperationException">The plan is not for training.</exception>
@@ -435,25 +439,25 @@ public sealed class Plan : IDisposable
     {
         if (!_x.IsEmpty && !IsFinite(_x))
             return $"input {_x.Shape}";
-        var parameters = new List<NamedParameter>(Store.Named);
+        NamedParameter[] state = [.. Store.All()];
         foreach ((string layer, Tensor output) in _root.Outputs)
         {
-            foreach (NamedParameter named in parameters.Where(p => Belongs(p, layer)))
+            foreach (NamedParameter named in state.Where(p => Belongs(p, layer)))
             {
                 if (!IsFinite(Store.View(named.Parameter)))
-                    return $"parameter {named.Name} {named.Parameter.Shape}";
+                    return Describe(named);
             }
             if (!IsFinite(output))
                 return $"output of layer {layer} {output.Shape}";
         }
-        foreach (NamedParameter named in parameters)
+        foreach (NamedParameter named in state)
         {
             if (!IsFinite(Store.View(named.Parameter)))
-                return $"parameter {named.Name} {named.Parameter.Shape}";
+                return Describe(named);
         }
         if (!Output.IsEmpty && !IsFinite(Output))
             return $"output {Output.Shape}";
-        foreach (NamedParameter named in parameters)
+        foreach (NamedParameter named in Store.Named)
         {
             if (
                 !Gradients.IsEmpty
@@ -463,6 +467,9 @@ public sealed class Plan : IDisposable
         }
         return null;
     }
+
+    private string Describe(NamedParameter named) =>
+        $"{(Store.Buffers.Contains(named) ? "buffer" : "parameter")} {named.Name} {named.Parameter.Shape}";
 
     private static bool Belongs(NamedParameter parameter, string layer) =>
         parameter.Name.StartsWith(layer + ".", StringComparison.Ordinal);
@@ -486,17 +493,17 @@ public sealed class Plan : IDisposable
             storage.Dispose();
     }
 
-    private Parameter Find(string name)
+    private Parameter Find(string name) => Find(name, Store.Named, "parameter");
+
+    private static Parameter Find(string name, IReadOnlyList<NamedParameter> all, string what)
     {
-        foreach (NamedParameter named in Store.Named)
+        foreach (NamedParameter named in all)
         {
             if (named.Name == name)
                 return named.Parameter;
         }
-        throw new ArgumentException(
-            $"No parameter '{name}'; there are: {string.Join(", ", Store.Named.Select(p => p.Name))}.",
-            nameof(name)
-        );
+        string there = all.Count == 0 ? "none" : string.Join(", ", all.Select(p => p.Name));
+        throw new ArgumentException($"No {what} '{name}'; there are: {there}.", nameof(name));
     }
 
     private void SetLengths(ReadOnlySpan<int> lengths, int steps, int batch)

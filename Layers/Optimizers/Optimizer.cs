@@ -10,7 +10,12 @@ public abstract class Optimizer : IDisposable
     private readonly Storage?[] _moments;
     private float _learningRate;
 
-    private protected Optimizer(Plan plan, float learningRate, int moments)
+    private protected Optimizer(
+        Plan plan,
+        float learningRate,
+        int moments,
+        IReadOnlyList<ParameterGroup>? groups
+    )
     {
         ArgumentNullException.ThrowIfNull(plan);
         if (plan.Mode != Mode.Training)
@@ -19,6 +24,7 @@ public abstract class Optimizer : IDisposable
                 nameof(plan)
             );
         RequireRate(learningRate, nameof(learningRate));
+        Groups = new GroupedParameters(plan.Store, groups ?? []);
         Plan = plan;
         _state = plan.Backend.Allocate(OptimizerUpdate.StateLength, MemoryCategory.Optimizer);
         plan.Backend.Fill(State, 0f);
@@ -53,9 +59,12 @@ public abstract class Optimizer : IDisposable
     /// <summary>Norm of all gradients at the last step, before clipping; reading it waits for the device.</summary>
     public float GradientNorm => ReadState(OptimizerUpdate.Norm);
 
+    /// <summary>Which parameters change at another rate, or do not decay.</summary>
+    internal GroupedParameters Groups { get; }
+
     internal Tensor State => new(_state, 0, new Shape(OptimizerUpdate.StateLength));
 
-    /// <summary>The rule's name in checkpoints: sgd, rmsprop or adam.</summary>
+    /// <summary>The rule's name in checkpoints: sgd, rmsprop, adam or adamw.</summary>
     public abstract string Name { get; }
 
     /// <summary>What the state of each parameter is called in checkpoints.</summary>
@@ -139,8 +148,13 @@ public abstract class Optimizer : IDisposable
 /// <param name="plan">A training plan.</param>
 /// <param name="learningRate">Finite, at least 0.</param>
 /// <param name="momentum">At least 0, below 1.</param>
-public sealed class Sgd(Plan plan, float learningRate, float momentum = 0f)
-    : Optimizer(plan, learningRate, momentum > 0 ? 1 : 0)
+/// <param name="groups">Parameters that change at another rate; null for none.</param>
+public sealed class Sgd(
+    Plan plan,
+    float learningRate,
+    float momentum = 0f,
+    IReadOnlyList<ParameterGroup>? groups = null
+) : Optimizer(plan, learningRate, momentum > 0 ? 1 : 0, groups)
 {
     private readonly float _momentum = RequireFraction(momentum);
 
@@ -158,6 +172,7 @@ public sealed class Sgd(Plan plan, float learningRate, float momentum = 0f)
             First = MomentOrNone(0),
             State = State,
             Clip = clip,
+            Segments = Groups.Segments,
             Beta1 = _momentum,
         };
 }
@@ -167,12 +182,14 @@ public sealed class Sgd(Plan plan, float learningRate, float momentum = 0f)
 /// <param name="learningRate">Finite, at least 0.</param>
 /// <param name="smoothing">a: at least 0, below 1.</param>
 /// <param name="epsilon">Above 0.</param>
+/// <param name="groups">Parameters that change at another rate; null for none.</param>
 public sealed class RmsProp(
     Plan plan,
     float learningRate,
     float smoothing = 0.99f,
-    float epsilon = 1e-8f
-) : Optimizer(plan, learningRate, 1)
+    float epsilon = 1e-8f,
+    IReadOnlyList<ParameterGroup>? groups = null
+) : Optimizer(plan, learningRate, 1, groups)
 {
     private readonly float _smoothing = RequireFraction(smoothing);
     private readonly float _epsilon = RequirePositive(epsilon);
@@ -191,6 +208,7 @@ public sealed class RmsProp(
             First = Moment(0),
             State = State,
             Clip = clip,
+            Segments = Groups.Segments,
             Beta1 = _smoothing,
             Epsilon = _epsilon,
         };
@@ -202,13 +220,15 @@ public sealed class RmsProp(
 /// <param name="beta1">Smoothing of the mean: at least 0, below 1.</param>
 /// <param name="beta2">Smoothing of the mean square: at least 0, below 1.</param>
 /// <param name="epsilon">Above 0.</param>
+/// <param name="groups">Parameters that change at another rate; null for none.</param>
 public sealed class Adam(
     Plan plan,
     float learningRate,
     float beta1 = 0.9f,
     float beta2 = 0.999f,
-    float epsilon = 1e-8f
-) : Optimizer(plan, learningRate, 2)
+    float epsilon = 1e-8f,
+    IReadOnlyList<ParameterGroup>? groups = null
+) : Optimizer(plan, learningRate, 2, groups)
 {
     private readonly float _beta1 = RequireFraction(beta1);
     private readonly float _beta2 = RequireFraction(beta2);
@@ -229,6 +249,7 @@ public sealed class Adam(
             Second = Moment(1),
             State = State,
             Clip = clip,
+            Segments = Groups.Segments,
             Beta1 = _beta1,
             Beta2 = _beta2,
             Epsilon = _epsilon,

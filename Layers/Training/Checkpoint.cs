@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Sequor.Layers;
 
 /// <summary>
-/// Keeps all that training goes on from in one safetensors file: parameters as model.NAME, the optimizer's state as
+/// Keeps all that training goes on from in one safetensors file: parameters and buffers as model.NAME, the optimizer's state as
 /// optimizer.MOMENT.NAME and optimizer.state, what a training loop adds as extra.NAME, and in the metadata the position in
 /// the data and dropout's seed and step.
 /// Training that resumes from it on the same backend gives the same bits as training that never stopped.
@@ -92,7 +92,7 @@ public static class Checkpoint
     /// <param name="plan">A plan of a model of the same architecture; of the same seed where training goes on.</param>
     /// <param name="optimizer">
     /// The optimizer of this plan, of the same kind and settings; its learning rate is loaded. Null loads the model's
-    /// parameters alone, into a plan of any seed and mode.
+    /// parameters and buffers alone, into a plan of any seed and mode.
     /// </param>
     /// <param name="extra">
     /// The further tensors that it was saved with, to be loaded; where the parameters alone are loaded, none.
@@ -176,7 +176,7 @@ public static class Checkpoint
     private static string Settings(Optimizer optimizer)
     {
         OptimizerUpdate update = optimizer.Update(float.PositiveInfinity);
-        return update.Rule switch
+        string rule = update.Rule switch
         {
             OptimizerRule.Sgd => string.Create(
                 CultureInfo.InvariantCulture,
@@ -186,11 +186,16 @@ public static class Checkpoint
                 CultureInfo.InvariantCulture,
                 $"smoothing {update.Beta1}, epsilon {update.Epsilon}"
             ),
+            OptimizerRule.AdamW => string.Create(
+                CultureInfo.InvariantCulture,
+                $"beta1 {update.Beta1}, beta2 {update.Beta2}, epsilon {update.Epsilon}, decay {update.Decay}"
+            ),
             _ => string.Create(
                 CultureInfo.InvariantCulture,
                 $"beta1 {update.Beta1}, beta2 {update.Beta2}, epsilon {update.Epsilon}"
             ),
         };
+        return rule + optimizer.Groups.Text;
     }
 
     private static SafetensorsFile Open(string path) => Guard(() => Safetensors.Open(path));

@@ -24,6 +24,12 @@ public sealed record EpochOptions
     /// <summary>When the learning rate falls; null for never.</summary>
     public Plateau? Plateau { get; init; }
 
+    /// <summary>
+    /// How the learning rate goes by the step, the optimizer's being the highest; null for always that. With a
+    /// <see cref="Plateau"/> as well, that lowers the highest.
+    /// </summary>
+    public WarmupCosine? Schedule { get; init; }
+
     internal void Validate()
     {
         Require(Batch >= 1, nameof(Batch), Batch, "at least 1");
@@ -78,7 +84,7 @@ public sealed record Plateau(float Factor = 0.1f, int Window = 3, int After = 10
 /// <param name="Epoch">Its number, from 1.</param>
 /// <param name="Train">Average loss of its batches, each before its update and with dropout.</param>
 /// <param name="Valid">Loss over the validation set after it, without dropout.</param>
-/// <param name="LearningRate">The rate that it was trained with.</param>
+/// <param name="LearningRate">The rate that it was trained with: that of its last step.</param>
 /// <param name="Seconds">Time of training and validation from the beginning to its end.</param>
 public sealed record EpochRecord(
     int Epoch,

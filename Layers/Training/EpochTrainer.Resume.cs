@@ -4,7 +4,7 @@ namespace Sequor.Layers;
 
 public sealed partial class EpochTrainer
 {
-    private const string Reserved = "training.";
+    private const string Reserved = ScheduledRate.Reserved;
     private const string DataKey = Reserved + "data";
     private const string OptionsKey = Reserved + "options";
     private const string HistoryKey = Reserved + "history";
@@ -20,30 +20,19 @@ public sealed partial class EpochTrainer
     /// <exception cref="IOException">The file cannot be written; an old one is as it was.</exception>
     public void Save(string path, IReadOnlyDictionary<string, string> metadata)
     {
-        ArgumentNullException.ThrowIfNull(metadata);
-        foreach (string key in metadata.Keys)
-        {
-            if (key.StartsWith(Reserved, StringComparison.Ordinal))
-                throw new ArgumentException(
-                    $"The metadata's name '{key}' is kept for the trainer itself.",
-                    nameof(metadata)
-                );
-        }
-        var texts = new Dictionary<string, string>(metadata)
-        {
-            [DataKey] = DataText(),
-            [OptionsKey] = OptionsText(),
-            [HistoryKey] = string.Join(';', _history.Select(Text)),
-            [SecondsKey] = Text(_elapsed.TotalSeconds),
-        };
+        Dictionary<string, string> texts = _rate.AddTo(metadata);
+        texts[DataKey] = DataText();
+        texts[OptionsKey] = OptionsText();
+        texts[HistoryKey] = string.Join(';', _history.Select(Text));
+        texts[SecondsKey] = Text(_elapsed.TotalSeconds);
         Checkpoint.Save(path, Plan, Optimizer, Step, texts, Extra());
     }
 
     /// <summary>Goes on where a checkpoint stopped, bit for bit. After an error all is as it was.</summary>
     /// <param name="path">The checkpoint.</param>
     /// <exception cref="CheckpointException">
-    /// The file is damaged, or no checkpoint of such training, or one of another model, optimizer, data set, seed or batch
-    /// size.
+    /// The file is damaged, or no checkpoint of such training, or one of another model, optimizer, data set, seed, batch size
+    /// or schedule.
     /// </exception>
     /// <exception cref="IOException">The file is not there or cannot be read.</exception>
     public void Resume(string path)
@@ -55,7 +44,9 @@ public sealed partial class EpochTrainer
         if (!TryNumber(seconds, out double elapsed) || !(elapsed >= 0 && elapsed < 1e9))
             throw Malformed(path, SecondsKey, seconds);
         List<EpochRecord> history = ReadHistory(path, info);
+        float highest = _rate.Read(path, info);
         Step = Checkpoint.Load(path, Plan, Optimizer, Extra());
+        _rate.Resume(highest);
         _elapsed = TimeSpan.FromSeconds(elapsed);
         _history.Clear();
         _history.AddRange(history);
@@ -67,13 +58,13 @@ public sealed partial class EpochTrainer
         }
     }
 
-    // The losses of this epoch's steps so far, and the best parameters under their names.
+    // The losses of this epoch's steps so far, and the best parameters and buffers under their names.
     private List<(string Name, Tensor Tensor)> Extra() =>
         [
             ("losses", _losses),
-            .. Plan.Store.Named.Select(p =>
-                ($"best.{p.Name}", ParameterStore.View(_best, p.Parameter))
-            ),
+            .. Plan
+                .Store.All()
+                .Select(p => ($"best.{p.Name}", ParameterStore.View(_best, p.Parameter))),
         ];
 
     private string DataText() =>

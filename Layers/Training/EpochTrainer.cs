@@ -26,8 +26,9 @@ public sealed partial class EpochTrainer : IDisposable
     private readonly List<IDisposable> _owned = [];
     private readonly Loss _loss;
     private readonly PieceEvaluator _validator;
+    private readonly ScheduledRate _rate;
 
-    // The parameters of the best epoch, laid out as the model's.
+    // The parameters and buffers of the best epoch, laid out as the model's.
     private readonly Storage _best;
 
     // The loss of each batch of this epoch. They stay where the steps run until the epoch ends.
@@ -86,7 +87,8 @@ public sealed partial class EpochTrainer : IDisposable
             );
             _loss = Own(loss(Plan));
             Optimizer = Own(optimizer(Plan));
-            _best = Own(backend.Allocate(Plan.Parameters.Count, MemoryCategory.Optimizer));
+            _rate = new ScheduledRate(Optimizer, options.Schedule);
+            _best = Own(backend.Allocate(Plan.Store.StateCount, MemoryCategory.Optimizer));
             backend.Fill(Best, 0f);
             Storage losses = Own(backend.Allocate(StepsPerEpoch, MemoryCategory.InputOutput));
             _losses = new Tensor(losses, 0, new Shape(StepsPerEpoch));
@@ -129,7 +131,7 @@ public sealed partial class EpochTrainer : IDisposable
         : _history.Count >= _options.Epochs ? StopReason.Epochs
         : null;
 
-    private Tensor Best => Plan.Store.Block(_best);
+    private Tensor Best => Plan.Store.StateBlock(_best);
 
     /// <summary>Trains until it is over, or the time is, or it is asked to stop; between steps, so that all is whole.</summary>
     /// <param name="budget">
@@ -175,6 +177,7 @@ public sealed partial class EpochTrainer : IDisposable
         Tensor gradient = _loss.Compute(_batch.Targets, _batch.Mask);
         _loss.CopyTo(_losses.Slice((int)index, 1));
         Plan.Backward(gradient);
+        _rate.Begin(Step);
         Optimizer.Step(_options.Clip);
         Step++;
         if (index + 1 < StepsPerEpoch)
@@ -211,17 +214,21 @@ public sealed partial class EpochTrainer : IDisposable
     {
         if (BestEpoch is null)
             return Evaluate(set);
-        // Between steps the gradients mean nothing, so their place is free.
+        // Between steps the gradients mean nothing, so their place is free. Buffers have none.
         Backend backend = Plan.Backend;
         backend.Copy(Plan.Parameters, Plan.Gradients);
+        Tensor[] buffers = [.. Plan.Store.Buffers.Select(p => Plan.Store.View(p.Parameter))];
+        float[][] kept = Array.ConvertAll(buffers, buffer => buffer.ToArray());
         try
         {
-            backend.Copy(Best, Plan.Parameters);
+            backend.Copy(Best, Plan.Store.State);
             return Evaluate(set);
         }
         finally
         {
             backend.Copy(Plan.Gradients, Plan.Parameters);
+            for (int i = 0; i < buffers.Length; i++)
+                buffers[i].Write(kept[i]);
         }
     }
 
@@ -231,7 +238,7 @@ public sealed partial class EpochTrainer : IDisposable
     {
         if (BestEpoch is null)
             throw new InvalidOperationException("No epoch has ended yet.");
-        Plan.Backend.Copy(Best, Plan.Parameters);
+        Plan.Backend.Copy(Best, Plan.Store.State);
     }
 
     private ReadOnlySpan<int> Pieces(int index)
@@ -291,10 +298,10 @@ public sealed partial class EpochTrainer : IDisposable
         if (BestEpoch is null || valid < BestEpoch.Valid)
         {
             BestEpoch = record;
-            Plan.Backend.Copy(Plan.Parameters, Best);
+            Plan.Backend.Copy(Plan.Store.State, Best);
         }
         if (_options.Plateau is { } plateau && plateau.IsReached(_history))
-            Optimizer.LearningRate *= plateau.Factor;
+            _rate.Multiply(plateau.Factor);
         return record;
     }
 

@@ -14,6 +14,9 @@ public sealed record TrainingOptions
 
     /// <summary>Sequences of the fixed held-out set.</summary>
     public int HeldOut { get; init; } = 1000;
+
+    /// <summary>How the learning rate goes by the step, the optimizer's being the highest; null for always that.</summary>
+    public WarmupCosine? Schedule { get; init; }
 }
 
 /// <summary>A loss or gradient stopped being a number.</summary>
@@ -41,6 +44,7 @@ public sealed class Trainer : IDisposable
     private readonly TrainingOptions _options;
     private readonly Batch _batch;
     private readonly Loss _loss;
+    private readonly ScheduledRate _rate;
     private Evaluator? _evaluator;
 
     /// <summary>Plans the model for the task.</summary>
@@ -76,6 +80,7 @@ public sealed class Trainer : IDisposable
         Plan = model.Plan(backend, task.Length, options.Batch, Mode.Training, seed: options.Seed);
         _loss = task.CreateLoss(Plan);
         Optimizer = optimizer(Plan);
+        _rate = new ScheduledRate(Optimizer, options.Schedule);
     }
 
     /// <summary>What is learned.</summary>
@@ -97,6 +102,7 @@ public sealed class Trainer : IDisposable
         Plan.Forward(_batch.X, _batch.Length, _batch.Size);
         Tensor gradient = _loss.Compute(_batch.Targets);
         Plan.Backward(gradient);
+        _rate.Begin(Step);
         Optimizer.Step(_options.Clip);
         Step++;
     }
@@ -123,13 +129,22 @@ public sealed class Trainer : IDisposable
 
     /// <summary>Writes parameters, optimizer, dropout and the place in the data to a file, all or nothing.</summary>
     /// <param name="path">The checkpoint; an old one is replaced only once the new one is whole.</param>
-    /// <param name="metadata">What else to remember.</param>
+    /// <param name="metadata">What else to remember; no name begins with "training." or "sequor.".</param>
+    /// <exception cref="ArgumentException">A name of the metadata is reserved.</exception>
     public void Save(string path, IReadOnlyDictionary<string, string> metadata) =>
-        Checkpoint.Save(path, Plan, Optimizer, Step, metadata);
+        Checkpoint.Save(path, Plan, Optimizer, Step, _rate.AddTo(metadata));
 
-    /// <summary>Goes on where a checkpoint stopped, bit for bit.</summary>
+    /// <summary>Goes on where a checkpoint stopped, bit for bit. After an error all is as it was.</summary>
     /// <param name="path">The checkpoint.</param>
-    public void Resume(string path) => Step = Checkpoint.Load(path, Plan, Optimizer);
+    /// <exception cref="CheckpointException">
+    /// The file is damaged, or no checkpoint, or one of another model, optimizer, seed or schedule.
+    /// </exception>
+    public void Resume(string path)
+    {
+        float highest = _rate.Read(path, Checkpoint.ReadInfo(path));
+        Step = Checkpoint.Load(path, Plan, Optimizer);
+        _rate.Resume(highest);
+    }
 
     /// <summary>Frees plans, loss and optimizer; the model stays.</summary>
     public void Dispose()

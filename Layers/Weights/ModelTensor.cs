@@ -17,9 +17,11 @@ internal readonly record struct ModelTensor(string Name, Parameter Parameter)
 
     /// <summary>Those of a layer itself, without its children's.</summary>
     public static IEnumerable<ModelTensor> Own(Layer layer) =>
-        layer.Parameters.Select(parameter => new ModelTensor(parameter.Name, parameter));
+        layer
+            .Parameters.Concat(layer.Buffers)
+            .Select(parameter => new ModelTensor(parameter.Name, parameter));
 
-    /// <summary>Those of a layer and all below it, in the order of <see cref="Layer.NamedParameters"/>.</summary>
+    /// <summary>Those of a layer and all below it, each layer's parameters before its buffers.</summary>
     public static IEnumerable<ModelTensor> All(Layer layer)
     {
         foreach (ModelTensor own in Own(layer))

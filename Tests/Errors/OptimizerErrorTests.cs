@@ -33,6 +33,7 @@ public sealed class OptimizerErrorTests
         Refuse(() => _ = new Sgd(_plan, rate), "learningRate", $"{rate}", "finite and at least 0");
         Refuse(() => _ = new RmsProp(_plan, rate), $"{rate}", "finite and at least 0");
         Refuse(() => _ = new Adam(_plan, rate), $"{rate}", "finite and at least 0");
+        Refuse(() => _ = new AdamW(_plan, rate), $"{rate}", "finite and at least 0");
         Refuse(() => optimizer.LearningRate = rate, $"{rate}", "finite and at least 0");
         Assert.That(optimizer.LearningRate, Is.EqualTo(0.1f));
     }
@@ -51,6 +52,61 @@ public sealed class OptimizerErrorTests
         Refuse(() => _ = new RmsProp(_plan, 0.1f, value), "smoothing", $"{value}", "below 1");
         Refuse(() => _ = new Adam(_plan, 0.1f, value), "beta1", $"{value}", "below 1");
         Refuse(() => _ = new Adam(_plan, 0.1f, 0.9f, value), "beta2", $"{value}", "below 1");
+        Refuse(() => _ = new AdamW(_plan, 0.1f, 0f, value), "beta1", $"{value}", "below 1");
+        Refuse(() => _ = new AdamW(_plan, 0.1f, 0f, 0.9f, value), "beta2", $"{value}", "below 1");
+    }
+
+    [TestCase(-0.01f)]
+    [TestCase(float.NaN)]
+    [TestCase(float.PositiveInfinity)]
+    public void A_weight_decay_that_is_none_is_refused(float value) =>
+        Refuse(
+            () => _ = new AdamW(_plan, 0.1f, value),
+            "weightDecay",
+            $"{value}",
+            "finite and at least 0"
+        );
+
+    [TestCase(-0.5f)]
+    [TestCase(float.NaN)]
+    [TestCase(float.PositiveInfinity)]
+    public void A_rate_factor_that_is_none_is_refused(float value) =>
+        Refuse(
+            () => _ = new ParameterGroup(_ => true, value),
+            "rateFactor",
+            $"{value}",
+            "finite and at least 0"
+        );
+
+    [Test]
+    public void Groups_that_do_not_fit_the_model_are_refused_and_take_no_memory()
+    {
+        long before = _plan.Backend.Memory.CurrentBytes;
+        var all = new ParameterGroup(_ => true);
+        var bias = new ParameterGroup(p => p.Name == "bias");
+        var none = new ParameterGroup(p => p.Name == "beta");
+
+        RefuseGroups([all, bias], "bias", "0 and 1", "may be in one");
+        RefuseGroups([bias, none], "Group 1", "weight, bias");
+        RefuseGroups([bias, null!], "Group 1", "null");
+        Refusal
+            .Of<ArgumentNullException>("", () => _ = new ParameterGroup(null!), "contains")
+            .Check();
+        Assert.That(_plan.Backend.Memory.CurrentBytes, Is.EqualTo(before));
+    }
+
+    private void RefuseGroups(ParameterGroup[] groups, params string[] says)
+    {
+        foreach (
+            Action act in new Action[]
+            {
+                () => _ = new Sgd(_plan, 0.1f, groups: groups),
+                () => _ = new RmsProp(_plan, 0.1f, groups: groups),
+                () => _ = new Adam(_plan, 0.1f, groups: groups),
+                () => _ = new AdamW(_plan, 0.1f, groups: groups),
+            }
+        )
+            Refusal.Of<ArgumentException>("", act, says).Check();
     }
 
     [TestCase(0f)]
@@ -61,6 +117,12 @@ public sealed class OptimizerErrorTests
         Refuse(() => _ = new RmsProp(_plan, 0.1f, 0.9f, value), "epsilon", $"{value}", "above 0");
         Refuse(
             () => _ = new Adam(_plan, 0.1f, 0.9f, 0.99f, value),
+            "epsilon",
+            $"{value}",
+            "above 0"
+        );
+        Refuse(
+            () => _ = new AdamW(_plan, 0.1f, 0f, 0.9f, 0.99f, value),
             "epsilon",
             $"{value}",
             "above 0"
@@ -86,6 +148,7 @@ public sealed class OptimizerErrorTests
                 () => _ = new Sgd(null!, 0.1f),
                 () => _ = new RmsProp(null!, 0.1f),
                 () => _ = new Adam(null!, 0.1f),
+                () => _ = new AdamW(null!, 0.1f),
             }
         )
             Refusal.Of<ArgumentNullException>("", act, "plan").Check();

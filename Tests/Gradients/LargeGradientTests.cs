@@ -18,6 +18,24 @@ public sealed class LargeGradientTests(int bits, int threads)
         new("gru 5-40 x2", () => new Gru(5, 40, 2), 150, 17, large: true),
         new("tcn 20-50-40", () => new Tcn(20, [50, 40], 3), 300, 9, large: true, kinked: true),
         new("lru 50 of 65 states", () => new LruBlock(50, 65), 300, 9, large: true),
+        .. new LruOptions[]
+        {
+            new() { Prenorm = false },
+            new() { Norm = LruNorm.Batch, Dropout = 0.2f },
+            new()
+            {
+                Norm = LruNorm.Batch,
+                Prenorm = false,
+                Dropout = 0.2f,
+            },
+        }.Select(options => new GradientCase(
+            $"lru 50 of 65 states, {options.Norm} {(options.Prenorm ? "pre" : "post")}",
+            () => new LruBlock(50, 65, options),
+            300,
+            9,
+            large: true
+        )),
+        new("batch norm 130", () => new BatchNorm(130), 300, 9, large: true),
         new("layer norm 130", () => new LayerNorm(130), 300, 9, large: true),
         new("linear 130-140", () => new Linear(130, 140), 300, 9, large: true),
         new(

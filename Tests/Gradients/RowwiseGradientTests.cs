@@ -24,6 +24,11 @@ public sealed class RowwiseGradientTests(int bits, int threads)
         .. new[] { 1, 2, 3, 17, 33 }.SelectMany(
             _ => Shapes,
             (size, s) =>
+                new GradientCase($"batch norm {size}", () => new BatchNorm(size), s.Time, s.Batch)
+        ),
+        .. new[] { 1, 2, 3, 17, 33 }.SelectMany(
+            _ => Shapes,
+            (size, s) =>
                 new GradientCase($"layer norm {size}", () => new LayerNorm(size), s.Time, s.Batch)
         ),
     ];

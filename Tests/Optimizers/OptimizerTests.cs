@@ -9,7 +9,8 @@ namespace Sequor.Tests.Optimizers;
 [TestFixtureSource(typeof(Backends), nameof(Backends.Each))]
 public sealed class OptimizerTests(int bits, int threads)
 {
-    private static readonly string[] Rules = ["sgd", "momentum", "rmsprop", "adam"];
+    private static readonly string[] Rules = ["sgd", "momentum", "rmsprop", "adam", "adamw"];
+    private static readonly string[] WithoutDecay = [.. Rules.Where(rule => rule != "adamw")];
 
     private Linear _model = null!;
     private Plan _plan = null!;
@@ -35,6 +36,7 @@ public sealed class OptimizerTests(int bits, int threads)
             "sgd" => new Sgd(_plan, 0.1f),
             "momentum" => new Sgd(_plan, 0.1f, 0.8f),
             "rmsprop" => new RmsProp(_plan, 0.01f, 0.9f),
+            "adamw" => new AdamW(_plan, 0.01f, 0.3f),
             _ => new Adam(_plan, 0.01f),
         };
 
@@ -98,6 +100,9 @@ public sealed class OptimizerTests(int bits, int threads)
             case "adam":
                 var adam = new Ref.Adam(0.01f, 0.9f, 0.999f);
                 return (adam.Step, rate => adam.LearningRate = rate);
+            case "adamw":
+                var decayed = new Ref.AdamW(0.01f, 0.3f, 0.9f, 0.999f);
+                return (decayed.Step, rate => decayed.LearningRate = rate);
             default:
                 var sgd = new Ref.Sgd(0.1f, rule == "momentum" ? 0.8f : 0);
                 return (sgd.Step, rate => sgd.LearningRate = rate);
@@ -158,7 +163,7 @@ public sealed class OptimizerTests(int bits, int threads)
 
     [Test]
     public void Gradients_of_zero_leave_the_parameters_as_they_are(
-        [ValueSource(nameof(Rules))] string rule
+        [ValueSource(nameof(WithoutDecay))] string rule
     )
     {
         using Optimizer optimizer = Make(rule);
@@ -169,6 +174,46 @@ public sealed class OptimizerTests(int bits, int threads)
         Close.CheckBits(_plan.Parameters.ToArray(), before, "parameter");
         Assert.That(optimizer.GradientNorm, Is.Zero);
         Assert.That(optimizer.SkippedSteps, Is.Zero);
+    }
+
+    [Test]
+    public void Weight_decay_shrinks_parameters_without_gradients()
+    {
+        using var optimizer = new AdamW(_plan, 0.1f, 0.5f);
+        double[] before = ToDouble(_plan.Parameter("weight").ToArray());
+
+        optimizer.Step(1f);
+        optimizer.Step(1f);
+
+        double keep = (1 - 0.1f * 0.5) * (1 - 0.1f * 0.5);
+        Close.Check(
+            _plan.Parameter("weight").ToArray(),
+            [.. before.Select(value => keep * value)],
+            Close.Output,
+            "weight"
+        );
+    }
+
+    [Test]
+    public void Without_decay_AdamW_is_Adam()
+    {
+        float[] Run(Func<Optimizer> make)
+        {
+            _model.Initialize(_plan.Backend);
+            using Optimizer optimizer = make();
+            for (int step = 1; step <= 3; step++)
+            {
+                WriteGradients(step);
+                optimizer.Step(1f);
+            }
+            return _plan.Parameters.ToArray();
+        }
+
+        Close.CheckBits(
+            Run(() => new AdamW(_plan, 0.01f, 0f)),
+            Run(() => new Adam(_plan, 0.01f)),
+            "parameter"
+        );
     }
 
     [Test]

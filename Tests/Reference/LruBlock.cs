@@ -1,15 +1,20 @@
 namespace Sequor.Reference;
 
-/// <summary>The residual block of Orvieto et al. 2023: layer norm, LRU, GELU, gated linear unit, skip.</summary>
+/// <summary>The residual block of Orvieto et al. 2023: norm, LRU, GELU, gated linear unit, skip; or the norm at the end.</summary>
 public static class LruBlock
 {
-    /// <summary>g = mask1 * gelu(LRU(norm(x))); the result is x + mask2 * out1(g) * sigmoid(out2(g)).</summary>
+    /// <summary>
+    /// g = mask1 * gelu(LRU(norm(x))); the result is x + mask2 * out1(g) * sigmoid(out2(g)). Or without that norm, and the
+    /// result's norm.
+    /// </summary>
     /// <param name="p">Parameters.</param>
     /// <param name="x">[T, B, d]</param>
     /// <param name="time">T</param>
     /// <param name="batch">B</param>
     /// <param name="mask1">[T, B, d], dropout after the GELU; null to drop nothing</param>
     /// <param name="mask2">[T, B, d], dropout after the gated linear unit; null to drop nothing</param>
+    /// <param name="batchNorm">Batch norm as in training instead of layer norm.</param>
+    /// <param name="postnorm">The norm stands at the end.</param>
     /// <returns>[T, B, d]</returns>
     public static double[] Forward(
         LruBlockParameters p,
@@ -17,12 +22,18 @@ public static class LruBlock
         int time,
         int batch,
         double[]? mask1 = null,
-        double[]? mask2 = null
+        double[]? mask2 = null,
+        bool batchNorm = false,
+        bool postnorm = false
     )
     {
         var channels = p.Unit.Channels;
         var rows = time * batch;
-        var z = LayerNorm.Forward(x, p.NormWeight, p.NormBias, rows, channels);
+        double[] Norm(double[] values) =>
+            batchNorm
+                ? BatchNorm.Forward(values, p.NormWeight, p.NormBias, rows, channels)
+                : LayerNorm.Forward(values, p.NormWeight, p.NormBias, rows, channels);
+        var z = postnorm ? x : Norm(x);
         var y = Lru.Forward(p.Unit, z, time, batch);
         var g = Dropout.Forward(Array.ConvertAll(y, Activation.Gelu), mask1);
         var gated = Dropout.Forward(Glu(g, p.OutWeight, p.OutBias, rows, channels), mask2);
@@ -31,7 +42,7 @@ public static class LruBlock
         {
             result[i] = x[i] + gated[i];
         }
-        return result;
+        return postnorm ? Norm(result) : result;
     }
 
     /// <summary>The gated linear unit (Dauphin et al. 2017): out1(x) * sigmoid(out2(x)).</summary>

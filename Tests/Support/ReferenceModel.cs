@@ -3,7 +3,7 @@ using Ref = Sequor.Reference;
 
 namespace Sequor.Tests.Support;
 
-/// <summary>Any model computed by the double-precision reference.</summary>
+/// <summary>Any model computed by the double-precision reference, as it is in training.</summary>
 /// <param name="model">What to compute; only its structure is read.</param>
 /// <param name="parameters">Values by the parameters' full names.</param>
 /// <param name="mask">Values of the dropout mask of a stream: number, probability, count. None drops nothing.</param>
@@ -110,7 +110,9 @@ internal sealed class ReferenceModel(
                     time,
                     _batch,
                     first,
-                    second
+                    second,
+                    block.Options.Norm == LruNorm.Batch,
+                    !block.Options.Prenorm
                 );
             }
             case Linear linear:
@@ -124,6 +126,8 @@ internal sealed class ReferenceModel(
                 );
             case LayerNorm norm:
                 return Ref.LayerNorm.Forward(x, P("weight"), P("bias"), rows, norm.InputSize);
+            case BatchNorm norm:
+                return Ref.BatchNorm.Forward(x, P("weight"), P("bias"), rows, norm.InputSize);
             case Dropout dropout:
                 // Takes a stream of its own even where it drops nothing.
                 _streams += dropout.Probability == 0 ? 1 : 0;

@@ -38,6 +38,12 @@ internal sealed class TrainingRun : IDisposable
         {
             "tanh" or "relu" => new Sgd(Plan, 0.05f, 0.9f),
             "gru" or "pooled gru" => new RmsProp(Plan, 0.002f),
+            "lru" => new AdamW(
+                Plan,
+                0.002f,
+                0.05f,
+                groups: [new(p => p.Parameter.Name == "nu_log", 0.25f, false)]
+            ),
             _ => new Adam(Plan, 0.002f),
         };
         var draw = new Draw(22);

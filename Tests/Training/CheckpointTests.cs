@@ -36,7 +36,18 @@ public sealed class CheckpointTests : FolderTest
         ["rmsprop"] = plan => new RmsProp(plan, 0.003f),
         ["adam"] = plan => new Adam(plan, 0.01f),
         ["other adam"] = plan => new Adam(plan, 0.01f, 0.9f, 0.99f),
+        ["adamw"] = plan => new AdamW(plan, 0.01f, 0.05f, groups: [Biases(0.25f, false)]),
+        ["ungrouped adamw"] = plan => new AdamW(plan, 0.01f, 0.05f),
+        ["adamw of less decay"] = plan => new AdamW(
+            plan,
+            0.01f,
+            0.04f,
+            groups: [Biases(0.25f, false)]
+        ),
     };
+
+    private static ParameterGroup Biases(float factor, bool decays) =>
+        new(p => p.Parameter.Name.StartsWith("bias", StringComparison.Ordinal), factor, decays);
 
     /// <summary>A model in training: step i is the same whoever makes it, given the same state before.</summary>
     private sealed class Run : IDisposable
@@ -113,7 +124,7 @@ public sealed class CheckpointTests : FolderTest
     [Test]
     public void Resuming_goes_on_bit_for_bit(
         [Values("lstm", "gru", "tcn", "lru")] string model,
-        [Values("sgd", "momentum", "rmsprop", "adam")] string optimizer
+        [Values("sgd", "momentum", "rmsprop", "adam", "adamw")] string optimizer
     )
     {
         string path = PathOf("c.safetensors");
@@ -291,8 +302,20 @@ public sealed class CheckpointTests : FolderTest
         "other adam",
         "beta2 0.999, epsilon 1E-08 in the file, beta1 0.9, beta2 0.99,"
     )]
-    public void Another_optimizer_is_refused(string saved, string here, string part) =>
-        Assert.That(Refused("lstm", saved, "lstm", here), Does.Contain(part));
+    [TestCase("adam", "adamw", "\n  optimizer: adam in the file, adamw here")]
+    [TestCase(
+        "adamw",
+        "adamw of less decay",
+        "decay 0.05; rate x 0.25 without decay: 0.bias_ih_l0"
+    )]
+    [TestCase("adamw", "adamw of less decay", "in the file", "decay 0.04; rate x 0.25 without")]
+    [TestCase("adamw", "ungrouped adamw", "1.bias in the file", "decay 0.05 here")]
+    public void Another_optimizer_is_refused(
+        string saved,
+        string here,
+        string part,
+        string other = ""
+    ) => Assert.That(Refused("lstm", saved, "lstm", here), Does.Contain(part).And.Contain(other));
 
     [Test]
     public void Another_kind_of_optimizer_is_one_difference() =>

@@ -1,0 +1,125 @@
+namespace Sequor.Layers;
+
+/// <summary>A normalisation within a block that runs through time in chunks of steps.</summary>
+internal abstract class ChunkNorm : IDisposable
+{
+    /// <summary>Plans the operation of a layer norm or a batch norm.</summary>
+    /// <param name="norm">The layer.</param>
+    /// <param name="builder">What memory is taken from.</param>
+    /// <param name="input">The largest input, of all chunks.</param>
+    public static ChunkNorm Plan(Layer norm, PlanBuilder builder, Shape input) =>
+        norm switch
+        {
+            LayerNorm layer => new OfLayer(layer, builder, input),
+            BatchNorm batch => new OfBatch(batch, builder),
+            _ => throw new ArgumentException($"{norm.GetType().Name} is no norm.", nameof(norm)),
+        };
+
+    /// <summary>
+    /// All rows must be seen before any is normalised, and the gradients of all before any is passed on: a batch norm in
+    /// training.
+    /// </summary>
+    public abstract bool NeedsAll { get; }
+
+    /// <summary>Takes statistics that are not of single rows: of all rows, where it needs all.</summary>
+    public abstract void Prepare(Tensor all);
+
+    /// <summary>y from x, a chunk from row <paramref name="row"/> on; they may lie in one place.</summary>
+    /// <param name="x">The chunk.</param>
+    /// <param name="y">Written.</param>
+    /// <param name="row">The chunk's first row.</param>
+    /// <param name="again">The statistics are those of the forward pass.</param>
+    public abstract void Forward(Tensor x, Tensor y, long row, bool again);
+
+    /// <summary>Where it needs all: sees a chunk's gradient. Every chunk must come once before <see cref="EndSum"/>.</summary>
+    public abstract void Sum(Tensor x, Tensor dy);
+
+    /// <summary>Where it needs all: every chunk was seen.</summary>
+    public abstract void EndSum();
+
+    /// <summary>dx = (dx +) gradient by a chunk of x; dx may be dy.</summary>
+    public abstract void Backward(Tensor x, Tensor dy, Tensor dx, long row, bool accumulate);
+
+    public abstract void Dispose();
+
+    private sealed class OfLayer : ChunkNorm
+    {
+        private readonly LayerNormOperation _operation;
+        private readonly Slot _statistics;
+        private readonly Slot _workspace;
+        private readonly Tensor _weight;
+        private readonly Tensor _bias;
+        private readonly Tensor _weightGradient;
+        private readonly Tensor _biasGradient;
+
+        public OfLayer(LayerNorm layer, PlanBuilder builder, Shape input)
+        {
+            _operation = builder.Backend.PlanLayerNorm(layer.Describe(input));
+            _statistics = builder.Keep(new Shape(input.First, input[1], 2));
+            _workspace = builder.Scratch(_operation.WorkspaceCount);
+            _weight = builder.Value(layer.Weight);
+            _bias = builder.Value(layer.Bias);
+            _weightGradient = builder.Gradient(layer.Weight);
+            _biasGradient = builder.Gradient(layer.Bias);
+        }
+
+        public override bool NeedsAll => false;
+
+        public override void Prepare(Tensor all) { }
+
+        public override void Forward(Tensor x, Tensor y, long row, bool again) =>
+            _operation.Forward(x, _weight, _bias, y, Statistics(x, row), again);
+
+        public override void Sum(Tensor x, Tensor dy) => throw new InvalidOperationException();
+
+        public override void EndSum() => throw new InvalidOperationException();
+
+        public override void Backward(Tensor x, Tensor dy, Tensor dx, long row, bool accumulate) =>
+            _operation.Backward(
+                x,
+                _weight,
+                Statistics(x, row),
+                dy,
+                dx,
+                accumulate,
+                _weightGradient,
+                _biasGradient,
+                _workspace.All
+            );
+
+        private Tensor Statistics(Tensor x, long row) =>
+            _statistics.All.RowRange(row, x.Shape.Rows);
+
+        public override void Dispose() => _operation.Dispose();
+    }
+
+    private sealed class OfBatch(BatchNorm layer, PlanBuilder builder) : ChunkNorm
+    {
+        private readonly BatchNorm.PlannedBatchNorm _norm = new(layer, builder);
+        private bool _summing;
+
+        public override bool NeedsAll { get; } = builder.Training;
+
+        public override void Prepare(Tensor all) => _norm.Prepare(all);
+
+        public override void Forward(Tensor x, Tensor y, long row, bool again) =>
+            _norm.Normalise(x, y);
+
+        public override void Sum(Tensor x, Tensor dy)
+        {
+            _norm.Sum(x, dy, _summing);
+            _summing = true;
+        }
+
+        public override void EndSum()
+        {
+            _norm.AddSums();
+            _summing = false;
+        }
+
+        public override void Backward(Tensor x, Tensor dy, Tensor dx, long row, bool accumulate) =>
+            _norm.Backward(x, dy, dx, accumulate);
+
+        public override void Dispose() => _norm.Dispose();
+    }
+}

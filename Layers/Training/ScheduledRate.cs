@@ -1,0 +1,84 @@
+using System.Globalization;
+
+namespace Sequor.Layers;
+
+/// <summary>
+/// An optimizer's learning rate under a schedule, or without one. What the schedule makes of a step goes by the step's number
+/// and the highest rate alone, so these two are all that a checkpoint has to keep.
+/// </summary>
+internal sealed class ScheduledRate(Optimizer optimizer, WarmupCosine? schedule)
+{
+    /// <summary>What its texts in a checkpoint begin with.</summary>
+    public const string Reserved = "training.";
+    private const string ScheduleKey = Reserved + "schedule";
+    private const string RateKey = Reserved + "highest_rate";
+    private const string None = "none";
+
+    private float _highest = optimizer.LearningRate;
+
+    /// <summary>Sets the rate of a step that is about to be taken.</summary>
+    public void Begin(long step)
+    {
+        if (schedule is not null)
+            optimizer.LearningRate = schedule.RateAt(step, _highest);
+    }
+
+    /// <summary>Lowers the rate, or the highest one where there is a schedule.</summary>
+    public void Multiply(float factor)
+    {
+        _highest *= factor;
+        optimizer.LearningRate *= factor;
+    }
+
+    /// <summary>A caller's texts with what a checkpoint needs; nothing more where there is no schedule.</summary>
+    /// <exception cref="ArgumentException">A text's name is reserved.</exception>
+    public Dictionary<string, string> AddTo(IReadOnlyDictionary<string, string> metadata)
+    {
+        ArgumentNullException.ThrowIfNull(metadata);
+        foreach (string key in metadata.Keys)
+        {
+            if (key.StartsWith(Reserved, StringComparison.Ordinal))
+                throw new ArgumentException(
+                    $"The metadata's name '{key}' is kept for the trainer itself.",
+                    nameof(metadata)
+                );
+        }
+        var texts = new Dictionary<string, string>(metadata);
+        if (schedule is null)
+            return texts;
+        texts[ScheduleKey] = schedule.ToString();
+        texts[RateKey] = _highest.ToString(CultureInfo.InvariantCulture);
+        return texts;
+    }
+
+    /// <summary>The highest rate that a checkpoint of this schedule keeps.</summary>
+    /// <exception cref="CheckpointException">It has another schedule, or a rate that is none.</exception>
+    public float Read(string path, CheckpointInfo info)
+    {
+        string there = info.Metadata.GetValueOrDefault(ScheduleKey, None);
+        string here = schedule?.ToString() ?? None;
+        if (there != here)
+            throw new CheckpointException(
+                $"The checkpoint '{path}' does not fit:\n  {ScheduleKey}: {there} in the file, {here} here"
+            );
+        if (schedule is null)
+            return _highest;
+        string text = info.Metadata.GetValueOrDefault(RateKey, "");
+        if (
+            !float.TryParse(
+                text,
+                NumberStyles.Float,
+                CultureInfo.InvariantCulture,
+                out float highest
+            ) || !(highest >= 0 && float.IsFinite(highest))
+        )
+            throw new CheckpointException(
+                $"'{path}' has '{text}' for '{RateKey}', where a finite rate of at least 0 must stand."
+            );
+        return highest;
+    }
+
+    /// <summary>Goes on with a highest rate that was read.</summary>
+    public void Resume(float highest) =>
+        _highest = schedule is null ? optimizer.LearningRate : highest;
+}
