@@ -53,9 +53,20 @@ public sealed class LruGradientTests(int bits, int threads)
         new("network 1-3 of 1 state x3", () => new Lru(1, 3, 1, 3), 5, 1),
     ];
 
-    // Every norm at either place but the one that is the default.
+    // Every norm at either place but the one that is the default, in one direction and both.
     private static LruOptions[] Options =>
         [
+            new() { Bidirectional = true },
+            new() { Bidirectional = true, Dropout = 0.3f },
+            new() { Bidirectional = true, Prenorm = false },
+            new() { Bidirectional = true, Norm = LruNorm.Batch },
+            new()
+            {
+                Bidirectional = true,
+                Norm = LruNorm.Batch,
+                Prenorm = false,
+                Dropout = 0.3f,
+            },
             new() { Prenorm = false },
             new() { Prenorm = false, Dropout = 0.3f },
             new() { Norm = LruNorm.Batch },
@@ -70,7 +81,7 @@ public sealed class LruGradientTests(int bits, int threads)
         ];
 
     private static string Name(LruOptions options) =>
-        $"{options.Norm} {(options.Prenorm ? "pre" : "post")} {options.Dropout}";
+        $"{options.Norm} {(options.Prenorm ? "pre" : "post")} {options.Dropout}{(options.Bidirectional ? " both directions" : "")}";
 
     private static GradientCase Block(int size, int states, int time, int batch) =>
         new($"block {size} of {states} states", () => new LruBlock(size, states), time, batch);

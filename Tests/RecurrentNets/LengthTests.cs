@@ -42,6 +42,14 @@ internal sealed class LengthTests(int bits, int threads)
             () => new Sequential(BothWays(Inputs, 33), BothWays(Inputs, 2), new Linear(Inputs, 2))
         ),
         (
+            "lru norm of the output",
+            () =>
+                new Sequential(
+                    new LruBlock(Inputs, 4, new LruOptions { Prenorm = false }),
+                    new Linear(Inputs, 2)
+                )
+        ),
+        (
             "all, then one step",
             () =>
                 new Sequential(
@@ -56,7 +64,7 @@ internal sealed class LengthTests(int bits, int threads)
     ];
 
     private static LruBlock BothWays(int size, int states) =>
-        new(size, states, bidirectional: true);
+        new(size, states, new LruOptions { Bidirectional = true });
 
     private static IEnumerable<TestCaseData> Cases() =>
         Models.Select(m => new TestCaseData(m.Make).SetArgDisplayNames(m.Name));

@@ -101,7 +101,7 @@ internal sealed class ReferenceModel(
                             P("C_re"),
                             P("C_im"),
                             P("D"),
-                            block.Bidirectional ? 2 : 1
+                            block.Options.Bidirectional ? 2 : 1
                         ),
                         P("out.weight"),
                         P("out.bias")
