@@ -109,6 +109,7 @@ public sealed class ReproductionTests : FolderTest
                     "seconds",
                     "peak_bytes",
                     "finished",
+                    "runs",
                 }
             )
         );
