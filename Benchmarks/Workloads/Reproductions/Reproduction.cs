@@ -6,6 +6,9 @@ namespace Sequor.Workloads;
 /// <summary>Trains a preset's model as its paper did, and measures it on the test set at the best validation.</summary>
 public sealed class Reproduction
 {
+    private const string ThreadsKey = "threads";
+    private const string VersionKey = "version";
+
     // Of a drawn task: enough that a mean over them has two digits.
     private const int HeldOut = 1000;
 
@@ -14,26 +17,21 @@ public sealed class Reproduction
 
     /// <summary>Prepares a preset.</summary>
     /// <param name="preset">What to reproduce.</param>
-    /// <param name="dataFile">The MAT-file of a music task; null for the others, whose data are drawn.</param>
+    /// <param name="music">The data of a music task; null for the others, whose data are drawn.</param>
     /// <param name="backend">Where to run.</param>
-    /// <exception cref="ArgumentException">A music task has no file, or another task has one.</exception>
-    /// <exception cref="MatFileException">The file is damaged or holds no such data.</exception>
-    /// <exception cref="IOException">The file is not there or cannot be read.</exception>
-    public Reproduction(Preset preset, string? dataFile, Backend backend)
+    /// <exception cref="ArgumentException">A music task has no data, or another task has some.</exception>
+    public Reproduction(Preset preset, MusicDataset? music, Backend backend)
     {
         ArgumentNullException.ThrowIfNull(preset);
         ArgumentNullException.ThrowIfNull(backend);
-        if (preset.IsMusic != dataFile is not null)
+        if (preset.IsMusic != music is not null)
             throw new ArgumentException(
                 preset.IsMusic
-                    ? $"The task {preset.Task} needs a file of data."
-                    : $"The task {preset.Task} takes no file: its data are drawn.",
-                nameof(dataFile)
+                    ? $"The task {preset.Task} needs data of music."
+                    : $"The task {preset.Task} takes no data: they are drawn.",
+                nameof(music)
             );
-        Preset = preset;
-        _backend = backend;
-        if (dataFile is not null)
-            _music = MusicDataset.Load(dataFile);
+        (Preset, _music, _backend) = (preset, music, backend);
     }
 
     /// <summary>What is reproduced.</summary>
@@ -69,15 +67,17 @@ public sealed class Reproduction
             Preset.OptionsFor(options.Seed)
         );
         Dictionary<string, string> metadata = Metadata(options.Seed);
+        long savedAt = -1;
         if (options.Checkpoint is { } path && File.Exists(path))
         {
-            RequireSame(path, metadata);
+            ReadCheckpoint(path, Preset, _music, options.Seed);
             trainer.Resume(path);
+            savedAt = trainer.Step;
         }
         TimeSpan saved = trainer.Elapsed;
         StopReason reason = trainer.Run(options.Budget, Report, cancellation);
-        if (options.Checkpoint is not null)
-            trainer.Save(options.Checkpoint, metadata);
+        if (savedAt != trainer.Step)
+            Save();
         double? found = trainer.BestEpoch?.Valid;
         double? tested = null;
         if (reason != StopReason.Cancelled)
@@ -89,15 +89,55 @@ public sealed class Reproduction
 
         void Report(EpochProgress now)
         {
-            if (options.Checkpoint is not null && now.Elapsed - saved >= options.SaveEvery)
-            {
-                trainer.Save(options.Checkpoint, metadata);
-                saved = now.Elapsed;
-            }
+            if (now.Elapsed - saved >= options.SaveEvery)
+                Save();
             progress?.Invoke(
                 new ReproductionProgress(now, Preset.Training.Epochs, trainer.BestEpoch)
             );
         }
+
+        void Save()
+        {
+            if (options.Checkpoint is not null)
+                trainer.Save(options.Checkpoint, metadata);
+            (savedAt, saved) = (trainer.Step, trainer.Elapsed);
+        }
+    }
+
+    /// <summary>
+    /// What a checkpoint says of itself, once it is found to be of this preset, data and seed: for refusing another before
+    /// any work.
+    /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="preset">What is to be resumed.</param>
+    /// <param name="music">Its data, if it is music.</param>
+    /// <param name="seed">Its seed.</param>
+    /// <exception cref="CheckpointException">
+    /// The file is damaged, or no checkpoint, or one of something else; the message lists what differs.
+    /// </exception>
+    /// <exception cref="IOException">The file is not there or cannot be read.</exception>
+    public static CheckpointInfo ReadCheckpoint(
+        string path,
+        Preset preset,
+        MusicDataset? music,
+        ulong seed
+    )
+    {
+        ArgumentNullException.ThrowIfNull(preset);
+        CheckpointInfo info = Checkpoint.ReadInfo(path);
+        string[] differences =
+        [
+            .. Identity(preset, music, seed)
+                .Where(pair => info.Metadata.GetValueOrDefault(pair.Key) != pair.Value)
+                .Select(pair =>
+                    $"\n  {pair.Key}: {info.Metadata.GetValueOrDefault(pair.Key) ?? "none"} in the file, {pair.Value} here"
+                ),
+        ];
+        return differences.Length == 0
+            ? info
+            : throw new CheckpointException(
+                $"The checkpoint '{path}' does not fit:{string.Concat(differences)}"
+            );
     }
 
     private ReproductionResult Result(
@@ -149,29 +189,27 @@ public sealed class Reproduction
         );
     }
 
-    private Dictionary<string, string> Metadata(ulong seed) =>
+    // All that a run must have in common with the one that it goes on from.
+    private static Dictionary<string, string> Identity(
+        Preset preset,
+        MusicDataset? music,
+        ulong seed
+    ) =>
         new()
         {
-            ["task"] = Preset.Task,
-            ["arch"] = Preset.Arch,
-            ["preset"] = Preset.Name,
+            ["task"] = preset.Task,
+            ["arch"] = preset.Arch,
+            ["preset"] = preset.Name,
             ["seed"] = seed.ToString(CultureInfo.InvariantCulture),
-            ["settings"] = Preset.Settings(),
+            ["data"] = music?.Fingerprint() ?? "drawn",
+            ["settings"] = preset.Settings(),
         };
 
-    private static void RequireSame(string path, Dictionary<string, string> here)
+    private Dictionary<string, string> Metadata(ulong seed)
     {
-        IReadOnlyDictionary<string, string> there = Layers.Checkpoint.ReadInfo(path).Metadata;
-        string[] differences =
-        [
-            .. here.Where(pair => there.GetValueOrDefault(pair.Key) != pair.Value)
-                .Select(pair =>
-                    $"\n  {pair.Key}: {there.GetValueOrDefault(pair.Key) ?? "none"} in the file, {pair.Value} here"
-                ),
-        ];
-        if (differences.Length > 0)
-            throw new CheckpointException(
-                $"The checkpoint '{path}' does not fit:{string.Concat(differences)}"
-            );
+        Dictionary<string, string> texts = Identity(Preset, _music, seed);
+        texts[ThreadsKey] = _backend.Info.Threads.ToString(CultureInfo.InvariantCulture);
+        texts[VersionKey] = Machine.Version;
+        return texts;
     }
 }
