@@ -146,7 +146,7 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
                         r.Metric,
                         Number(r.Test),
                         Number(r.Paper),
-                        Number(r.Test / r.Paper),
+                        r.Test / r.Paper is { } ratio ? Text($"{ratio:0.000}") : "-",
                         Text($"{r.Epochs}"),
                         Text($"{r.Seconds:0.0}"),
                         Ended(r),

@@ -8,6 +8,7 @@ public sealed class Reproduction
 {
     private const string ThreadsKey = "threads";
     private const string VersionKey = "version";
+    private const string PeakKey = "peak_bytes";
 
     // Of a drawn task: enough that a mean over them has two digits.
     private const int HeldOut = 1000;
@@ -67,10 +68,12 @@ public sealed class Reproduction
             Preset.OptionsFor(options.Seed)
         );
         Dictionary<string, string> metadata = Metadata(options.Seed);
+        long peakBefore = 0;
         long savedAt = -1;
         if (options.Checkpoint is { } path && File.Exists(path))
         {
-            ReadCheckpoint(path, Preset, _music, options.Seed);
+            CheckpointInfo info = ReadCheckpoint(path, Preset, _music, options.Seed);
+            peakBefore = ReadPeak(path, info);
             trainer.Resume(path);
             savedAt = trainer.Step;
         }
@@ -78,6 +81,7 @@ public sealed class Reproduction
         StopReason reason = trainer.Run(options.Budget, Report, cancellation);
         if (savedAt != trainer.Step)
             Save();
+        long peak = Peak();
         double? found = trainer.BestEpoch?.Valid;
         double? tested = null;
         if (reason != StopReason.Cancelled)
@@ -85,7 +89,7 @@ public sealed class Reproduction
             found ??= trainer.Evaluate(valid);
             tested = trainer.EvaluateBest(test);
         }
-        return Result(parameters, trainer, reason, options.Seed, found, tested);
+        return Result(parameters, trainer, reason, options.Seed, found, tested, peak);
 
         void Report(EpochProgress now)
         {
@@ -99,9 +103,15 @@ public sealed class Reproduction
         void Save()
         {
             if (options.Checkpoint is not null)
+            {
+                metadata[PeakKey] = Peak().ToString(CultureInfo.InvariantCulture);
                 trainer.Save(options.Checkpoint, metadata);
+            }
             (savedAt, saved) = (trainer.Step, trainer.Elapsed);
         }
+
+        // What comes after an interruption may take less than what came before it.
+        long Peak() => Math.Max(peakBefore, _backend.Memory.PeakBytes);
     }
 
     /// <summary>
@@ -140,13 +150,24 @@ public sealed class Reproduction
             );
     }
 
+    private static long ReadPeak(string path, CheckpointInfo info)
+    {
+        string? text = info.Metadata.GetValueOrDefault(PeakKey);
+        return long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long peak)
+            ? peak
+            : throw new CheckpointException(
+                $"'{path}' has '{text ?? "nothing"}' for '{PeakKey}', where a whole number must stand."
+            );
+    }
+
     private ReproductionResult Result(
         long parameters,
         EpochTrainer trainer,
         StopReason reason,
         ulong seed,
         double? valid,
-        double? test
+        double? test,
+        long peak
     ) =>
         new()
         {
@@ -161,7 +182,7 @@ public sealed class Reproduction
             Seeds = 1,
             Epochs = trainer.History.Count,
             Seconds = trainer.Elapsed.TotalSeconds,
-            PeakBytes = _backend.Memory.PeakBytes,
+            PeakBytes = peak,
             Finished = reason is StopReason.Epochs or StopReason.Patience,
             Runs =
             [

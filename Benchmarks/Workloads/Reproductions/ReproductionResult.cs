@@ -49,7 +49,7 @@ public sealed record ReproductionResult
     [JsonPropertyName("seconds")]
     public required double Seconds { get; init; }
 
-    /// <summary>Most memory of the backend that was taken at a time.</summary>
+    /// <summary>Most memory of the backend that training and validation took at a time.</summary>
     [JsonPropertyName("peak_bytes")]
     public required long PeakBytes { get; init; }
 
