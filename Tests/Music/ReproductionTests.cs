@@ -140,6 +140,7 @@ public sealed class ReproductionTests : FolderTest
             Assert.That(resumed.Finished, Is.True);
             Assert.That(resumed.Valid, Is.EqualTo(straight.Valid));
             Assert.That(resumed.Test, Is.EqualTo(straight.Test));
+            Assert.That(resumed.PeakBytes, Is.EqualTo(straight.PeakBytes));
             Assert.That(
                 resumed.Runs[0].Epochs.Select(e => (e.Train, e.Valid)),
                 Is.EqualTo(straight.Runs[0].Epochs.Select(e => (e.Train, e.Valid)))
@@ -181,6 +182,41 @@ public sealed class ReproductionTests : FolderTest
             );
         });
         Assert.That(File.ReadAllBytes(Saved), Is.EqualTo(before));
+    }
+
+    [Test]
+    public void The_peak_of_memory_outlasts_an_interruption()
+    {
+        var options = new ReproductionOptions { Checkpoint = Saved };
+        Run(All[0], options);
+        SafetensorsEdit.Change(Saved, texts: texts => texts["peak_bytes"] = "123456789012");
+
+        Assert.That(Run(All[0], options).PeakBytes, Is.EqualTo(123456789012));
+
+        foreach (string wrong in (string[])["-1", "1e9", ""])
+        {
+            SafetensorsEdit.Change(Saved, texts: texts => texts["peak_bytes"] = wrong);
+            Assert.That(
+                () => Run(All[0], options),
+                Throws
+                    .TypeOf<CheckpointException>()
+                    .With.Message.Contains(Saved)
+                    .And.Message.Contains("'peak_bytes'")
+            );
+        }
+    }
+
+    [Test]
+    public void A_run_that_is_over_is_not_saved_again()
+    {
+        var options = new ReproductionOptions { Checkpoint = Saved, SaveEvery = TimeSpan.Zero };
+        ReproductionResult first = Run(All[0], options);
+        File.SetLastWriteTimeUtc(Saved, DateTime.UnixEpoch);
+
+        ReproductionResult again = Run(All[0], options);
+
+        Assert.That(File.GetLastWriteTimeUtc(Saved), Is.EqualTo(DateTime.UnixEpoch));
+        Assert.That(again.Seconds, Is.EqualTo(first.Seconds).Within(1e-6));
     }
 
     [TestCase(2, "mse")]
