@@ -6,6 +6,7 @@ namespace Sequor.Tool;
 internal sealed class StopSignal : IDisposable
 {
     private readonly PosixSignalRegistration[] _registrations;
+    private readonly CancellationTokenSource _source = new();
     private volatile int _exitCode;
 
     public StopSignal()
@@ -28,17 +29,22 @@ internal sealed class StopSignal : IDisposable
 
     public bool IsRequested => _exitCode != 0;
 
+    /// <summary>The same for loops that take a token.</summary>
+    public CancellationToken Token => _source.Token;
+
     private void Note(PosixSignalContext context, int code)
     {
         if (_exitCode != 0)
             return;
         context.Cancel = true;
         _exitCode = code;
+        _source.Cancel();
     }
 
     public void Dispose()
     {
         foreach (PosixSignalRegistration registration in _registrations)
             registration.Dispose();
+        _source.Dispose();
     }
 }

@@ -110,7 +110,8 @@ internal sealed class TrainView(Screen screen, TrainJob job, Workload workload)
     private static string Number(double value) =>
         Math.Abs(value) is >= 1e-3 and < 1e4 ? Text($"{value:0.0000}") : Text($"{value:0.00e+0}");
 
-    private static string Duration(TimeSpan time) =>
+    /// <summary>"1:02:03", "2:03" or "3.4 s".</summary>
+    public static string Duration(TimeSpan time) =>
         time.TotalHours >= 1 ? Text($"{(int)time.TotalHours}:{time.Minutes:00}:{time.Seconds:00}")
         : time.TotalMinutes >= 1 ? Text($"{time.Minutes}:{time.Seconds:00}")
         : Text($"{time.TotalSeconds:0.0} s");

@@ -138,4 +138,53 @@ public sealed class MusicDatasetTests
                 "m.mat"
             )
         );
+
+    [Test]
+    public void The_fingerprint_is_that_of_the_music_and_not_of_its_file()
+    {
+        string songs = Songs.Load().Fingerprint();
+        MatFile other = MatFile.Parse(Songs.File(bigEndian: true, compressed: true), "other.mat");
+        Assert.That(songs, Has.Length.EqualTo(16));
+        Assert.That(MusicDataset.From(other).Fingerprint(), Is.EqualTo(songs));
+
+        byte[,] six = Songs.Roll(6, 1);
+        byte[,] changed = (byte[,])six.Clone();
+        changed[5, 87] ^= 1;
+        // The same frames in all, parted otherwise into pieces or sets.
+        (byte[,] four, byte[,] two) = (Rows(six, 0, 4), Rows(six, 4, 2));
+        string[] prints =
+        [
+            Print([six], [six], [six]),
+            Print([six], [six], [changed]),
+            Print([four, two], [six], [six]),
+            Print([two, four], [six], [six]),
+            Print([six], [four, two], [six]),
+            Print([six, six], [six], [six]),
+        ];
+        Assert.That(prints, Is.Unique);
+
+        static string Print(byte[][,] train, byte[][,] valid, byte[][,] test)
+        {
+            var mat = new MatWriter();
+            byte[] Set(string name, byte[][,] pieces) =>
+                mat.Cells(name, [.. pieces.Select(mat.Roll)]);
+            byte[] file = mat.File(
+                Set("traindata", train),
+                Set("validdata", valid),
+                Set("testdata", test)
+            );
+            return MusicDataset.From(MatFile.Parse(file, "made.mat")).Fingerprint();
+        }
+
+        static byte[,] Rows(byte[,] roll, int first, int count)
+        {
+            byte[,] rows = new byte[count, 88];
+            for (int t = 0; t < count; t++)
+            {
+                for (int key = 0; key < 88; key++)
+                    rows[t, key] = roll[first + t, key];
+            }
+            return rows;
+        }
+    }
 }

@@ -22,8 +22,13 @@ public sealed class PresetTests
     }
 
     [Test]
-    public void All_music_has_all_architectures_in_two_sizes()
+    public void All_tasks_have_all_architectures_and_music_in_two_sizes()
     {
+        foreach (string task in Presets.TaskNames)
+        {
+            foreach (string arch in Presets.ArchNames)
+                Assert.That(Presets.Get(task, arch).ToString(), Does.StartWith($"{task} {arch} "));
+        }
         foreach (string task in Presets.MusicTasks)
         {
             foreach (string arch in Presets.ArchNames)
@@ -32,7 +37,7 @@ public sealed class PresetTests
                 Assert.That(Presets.Get(task, arch, "20k").Budget, Is.EqualTo(20_000));
             }
         }
-        Assert.That(Presets.All, Has.Count.EqualTo(42));
+        Assert.That(Presets.All, Has.Count.EqualTo(50));
     }
 
     // Bai et al., tables 1 and 2; Chung et al., table 2.
@@ -43,7 +48,13 @@ public sealed class PresetTests
     [TestCase("nottingham", "tcn", null, 1053238, 3.07)]
     [TestCase("nottingham", "gru", null, 997448, 3.46)]
     [TestCase("adding", "tcn", null, 70369, 5.8e-5)]
+    [TestCase("adding", "gru", null, 70367, 5.3e-5)]
+    [TestCase("adding", "lstm", null, 69811, 0.164)]
+    [TestCase("adding", "rnn", null, 69955, 0.177)]
     [TestCase("copy", "tcn", null, 12530, 3.5e-5)]
+    [TestCase("copy", "gru", null, 16040, 0.0197)]
+    [TestCase("copy", "lstm", null, 16236, 0.0204)]
+    [TestCase("copy", "rnn", null, 15970, 0.0202)]
     [TestCase("piano", "gru", "20k", 19809, 8.82)]
     [TestCase("musedata", "lstm", "20k", 19944, 6.23)]
     public void Sizes_and_figures_are_the_papers(
@@ -79,8 +90,8 @@ public sealed class PresetTests
             Assert.That(Refused("chess", "tcn"), Does.Contain("task 'chess'").And.Contain("jsb,"));
             Assert.That(Refused("jsb", "cnn"), Does.Contain("architecture 'cnn'"));
             Assert.That(
-                Refused("adding", "gru"),
-                Does.Contain("gru for adding").And.Contain("tcn")
+                Refused("adding", "gru", "20k"),
+                Does.Contain("'20k' of gru for adding").And.Contain("70k")
             );
             Assert.That(Refused("jsb", "gru", "1m"), Does.Contain("'1m'").And.Contain("300k, 20k"));
         });

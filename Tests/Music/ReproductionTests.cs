@@ -43,14 +43,11 @@ public sealed class ReproductionTests : FolderTest
 
     private string Saved => PathOf("checkpoint");
 
-    [SetUp]
-    public void WriteSongs() => File.WriteAllBytes(PathOf("songs.mat"), Songs.File());
-
     [Test]
     public void A_result_says_what_was_trained_and_what_came_out([Values(0, 1)] int which)
     {
         Preset preset = All[which];
-        var reproduction = new Reproduction(preset, PathOf("songs.mat"), Cpu);
+        var reproduction = new Reproduction(preset, Songs.Load(), Cpu);
         int steps = 0;
 
         ReproductionResult result = reproduction.Run(
@@ -109,6 +106,7 @@ public sealed class ReproductionTests : FolderTest
                     "seconds",
                     "peak_bytes",
                     "finished",
+                    "runs",
                 }
             )
         );
@@ -142,6 +140,7 @@ public sealed class ReproductionTests : FolderTest
             Assert.That(resumed.Finished, Is.True);
             Assert.That(resumed.Valid, Is.EqualTo(straight.Valid));
             Assert.That(resumed.Test, Is.EqualTo(straight.Test));
+            Assert.That(resumed.PeakBytes, Is.EqualTo(straight.PeakBytes));
             Assert.That(
                 resumed.Runs[0].Epochs.Select(e => (e.Train, e.Valid)),
                 Is.EqualTo(straight.Runs[0].Epochs.Select(e => (e.Train, e.Valid)))
@@ -185,6 +184,41 @@ public sealed class ReproductionTests : FolderTest
         Assert.That(File.ReadAllBytes(Saved), Is.EqualTo(before));
     }
 
+    [Test]
+    public void The_peak_of_memory_outlasts_an_interruption()
+    {
+        var options = new ReproductionOptions { Checkpoint = Saved };
+        Run(All[0], options);
+        SafetensorsEdit.Change(Saved, texts: texts => texts["peak_bytes"] = "123456789012");
+
+        Assert.That(Run(All[0], options).PeakBytes, Is.EqualTo(123456789012));
+
+        foreach (string wrong in (string[])["-1", "1e9", ""])
+        {
+            SafetensorsEdit.Change(Saved, texts: texts => texts["peak_bytes"] = wrong);
+            Assert.That(
+                () => Run(All[0], options),
+                Throws
+                    .TypeOf<CheckpointException>()
+                    .With.Message.Contains(Saved)
+                    .And.Message.Contains("'peak_bytes'")
+            );
+        }
+    }
+
+    [Test]
+    public void A_run_that_is_over_is_not_saved_again()
+    {
+        var options = new ReproductionOptions { Checkpoint = Saved, SaveEvery = TimeSpan.Zero };
+        ReproductionResult first = Run(All[0], options);
+        File.SetLastWriteTimeUtc(Saved, DateTime.UnixEpoch);
+
+        ReproductionResult again = Run(All[0], options);
+
+        Assert.That(File.GetLastWriteTimeUtc(Saved), Is.EqualTo(DateTime.UnixEpoch));
+        Assert.That(again.Seconds, Is.EqualTo(first.Seconds).Within(1e-6));
+    }
+
     [TestCase(2, "mse")]
     [TestCase(3, "cross-entropy")]
     public void Drawn_tasks_need_no_file(int which, string metric)
@@ -199,21 +233,17 @@ public sealed class ReproductionTests : FolderTest
     }
 
     [Test]
-    public void A_file_too_few_or_too_many_is_refused()
+    public void Data_too_few_or_too_many_are_refused()
     {
         Assert.Multiple(() =>
         {
             Assert.That(
                 () => new Reproduction(All[0], null, Cpu),
-                Throws.ArgumentException.With.Message.Contains("jsb needs a file")
+                Throws.ArgumentException.With.Message.Contains("jsb needs data")
             );
             Assert.That(
-                () => new Reproduction(All[2], PathOf("songs.mat"), Cpu),
-                Throws.ArgumentException.With.Message.Contains("adding takes no file")
-            );
-            Assert.That(
-                () => new Reproduction(All[0], PathOf("none.mat"), Cpu),
-                Throws.InstanceOf<IOException>()
+                () => new Reproduction(All[2], Songs.Load(), Cpu),
+                Throws.ArgumentException.With.Message.Contains("adding takes no data")
             );
         });
     }
@@ -242,10 +272,10 @@ public sealed class ReproductionTests : FolderTest
         Assert.That(() => ReproductionResult.Join([]), Throws.ArgumentException);
     }
 
-    private ReproductionResult Run(
+    private static ReproductionResult Run(
         Preset preset,
         ReproductionOptions options,
         Action<ReproductionProgress>? progress = null,
         CancellationToken cancellation = default
-    ) => new Reproduction(preset, PathOf("songs.mat"), Cpu).Run(options, progress, cancellation);
+    ) => new Reproduction(preset, Songs.Load(), Cpu).Run(options, progress, cancellation);
 }

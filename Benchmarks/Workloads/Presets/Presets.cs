@@ -50,11 +50,6 @@ public static class Presets
             return found;
         Require("task", task, TaskNames);
         Require("architecture", arch, ArchNames);
-        string[] archs = [.. All.Where(p => p.Task == task).Select(p => p.Arch).Distinct()];
-        if (!archs.Contains(arch))
-            throw new PresetException(
-                $"there is no preset of {arch} for {task}; architectures with one: {string.Join(", ", archs)}"
-            );
         IEnumerable<string> names = All.Where(p => p.Task == task && p.Arch == arch)
             .Select(p => p.Name);
         throw new PresetException(

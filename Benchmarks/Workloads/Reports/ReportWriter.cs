@@ -17,10 +17,15 @@ public static class ReportWriter
     /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(DoctorReport report) =>
         JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.DoctorReport);
+
+    /// <summary>A report as UTF-8.</summary>
+    public static byte[] ToUtf8(ReproductionReport report) =>
+        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.ReproductionReport);
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(BenchReport))]
 [JsonSerializable(typeof(TrainReport))]
 [JsonSerializable(typeof(DoctorReport))]
+[JsonSerializable(typeof(ReproductionReport))]
 internal sealed partial class ReportJson : JsonSerializerContext;

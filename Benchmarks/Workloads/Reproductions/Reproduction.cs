@@ -6,6 +6,10 @@ namespace Sequor.Workloads;
 /// <summary>Trains a preset's model as its paper did, and measures it on the test set at the best validation.</summary>
 public sealed class Reproduction
 {
+    private const string ThreadsKey = "threads";
+    private const string VersionKey = "version";
+    private const string PeakKey = "peak_bytes";
+
     // Of a drawn task: enough that a mean over them has two digits.
     private const int HeldOut = 1000;
 
@@ -14,26 +18,21 @@ public sealed class Reproduction
 
     /// <summary>Prepares a preset.</summary>
     /// <param name="preset">What to reproduce.</param>
-    /// <param name="dataFile">The MAT-file of a music task; null for the others, whose data are drawn.</param>
+    /// <param name="music">The data of a music task; null for the others, whose data are drawn.</param>
     /// <param name="backend">Where to run.</param>
-    /// <exception cref="ArgumentException">A music task has no file, or another task has one.</exception>
-    /// <exception cref="MatFileException">The file is damaged or holds no such data.</exception>
-    /// <exception cref="IOException">The file is not there or cannot be read.</exception>
-    public Reproduction(Preset preset, string? dataFile, Backend backend)
+    /// <exception cref="ArgumentException">A music task has no data, or another task has some.</exception>
+    public Reproduction(Preset preset, MusicDataset? music, Backend backend)
     {
         ArgumentNullException.ThrowIfNull(preset);
         ArgumentNullException.ThrowIfNull(backend);
-        if (preset.IsMusic != dataFile is not null)
+        if (preset.IsMusic != music is not null)
             throw new ArgumentException(
                 preset.IsMusic
-                    ? $"The task {preset.Task} needs a file of data."
-                    : $"The task {preset.Task} takes no file: its data are drawn.",
-                nameof(dataFile)
+                    ? $"The task {preset.Task} needs data of music."
+                    : $"The task {preset.Task} takes no data: they are drawn.",
+                nameof(music)
             );
-        Preset = preset;
-        _backend = backend;
-        if (dataFile is not null)
-            _music = MusicDataset.Load(dataFile);
+        (Preset, _music, _backend) = (preset, music, backend);
     }
 
     /// <summary>What is reproduced.</summary>
@@ -69,15 +68,20 @@ public sealed class Reproduction
             Preset.OptionsFor(options.Seed)
         );
         Dictionary<string, string> metadata = Metadata(options.Seed);
+        long peakBefore = 0;
+        long savedAt = -1;
         if (options.Checkpoint is { } path && File.Exists(path))
         {
-            RequireSame(path, metadata);
+            CheckpointInfo info = ReadCheckpoint(path, Preset, _music, options.Seed);
+            peakBefore = ReadPeak(path, info);
             trainer.Resume(path);
+            savedAt = trainer.Step;
         }
         TimeSpan saved = trainer.Elapsed;
         StopReason reason = trainer.Run(options.Budget, Report, cancellation);
-        if (options.Checkpoint is not null)
-            trainer.Save(options.Checkpoint, metadata);
+        if (savedAt != trainer.Step)
+            Save();
+        long peak = Peak();
         double? found = trainer.BestEpoch?.Valid;
         double? tested = null;
         if (reason != StopReason.Cancelled)
@@ -85,19 +89,75 @@ public sealed class Reproduction
             found ??= trainer.Evaluate(valid);
             tested = trainer.EvaluateBest(test);
         }
-        return Result(parameters, trainer, reason, options.Seed, found, tested);
+        return Result(parameters, trainer, reason, options.Seed, found, tested, peak);
 
         void Report(EpochProgress now)
         {
-            if (options.Checkpoint is not null && now.Elapsed - saved >= options.SaveEvery)
-            {
-                trainer.Save(options.Checkpoint, metadata);
-                saved = now.Elapsed;
-            }
+            if (now.Elapsed - saved >= options.SaveEvery)
+                Save();
             progress?.Invoke(
                 new ReproductionProgress(now, Preset.Training.Epochs, trainer.BestEpoch)
             );
         }
+
+        void Save()
+        {
+            if (options.Checkpoint is not null)
+            {
+                metadata[PeakKey] = Peak().ToString(CultureInfo.InvariantCulture);
+                trainer.Save(options.Checkpoint, metadata);
+            }
+            (savedAt, saved) = (trainer.Step, trainer.Elapsed);
+        }
+
+        // What comes after an interruption may take less than what came before it.
+        long Peak() => Math.Max(peakBefore, _backend.Memory.PeakBytes);
+    }
+
+    /// <summary>
+    /// What a checkpoint says of itself, once it is found to be of this preset, data and seed: for refusing another before
+    /// any work.
+    /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="preset">What is to be resumed.</param>
+    /// <param name="music">Its data, if it is music.</param>
+    /// <param name="seed">Its seed.</param>
+    /// <exception cref="CheckpointException">
+    /// The file is damaged, or no checkpoint, or one of something else; the message lists what differs.
+    /// </exception>
+    /// <exception cref="IOException">The file is not there or cannot be read.</exception>
+    public static CheckpointInfo ReadCheckpoint(
+        string path,
+        Preset preset,
+        MusicDataset? music,
+        ulong seed
+    )
+    {
+        ArgumentNullException.ThrowIfNull(preset);
+        CheckpointInfo info = Checkpoint.ReadInfo(path);
+        string[] differences =
+        [
+            .. Identity(preset, music, seed)
+                .Where(pair => info.Metadata.GetValueOrDefault(pair.Key) != pair.Value)
+                .Select(pair =>
+                    $"\n  {pair.Key}: {info.Metadata.GetValueOrDefault(pair.Key) ?? "none"} in the file, {pair.Value} here"
+                ),
+        ];
+        return differences.Length == 0
+            ? info
+            : throw new CheckpointException(
+                $"The checkpoint '{path}' does not fit:{string.Concat(differences)}"
+            );
+    }
+
+    private static long ReadPeak(string path, CheckpointInfo info)
+    {
+        string? text = info.Metadata.GetValueOrDefault(PeakKey);
+        return long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long peak)
+            ? peak
+            : throw new CheckpointException(
+                $"'{path}' has '{text ?? "nothing"}' for '{PeakKey}', where a whole number must stand."
+            );
     }
 
     private ReproductionResult Result(
@@ -106,7 +166,8 @@ public sealed class Reproduction
         StopReason reason,
         ulong seed,
         double? valid,
-        double? test
+        double? test,
+        long peak
     ) =>
         new()
         {
@@ -121,7 +182,7 @@ public sealed class Reproduction
             Seeds = 1,
             Epochs = trainer.History.Count,
             Seconds = trainer.Elapsed.TotalSeconds,
-            PeakBytes = _backend.Memory.PeakBytes,
+            PeakBytes = peak,
             Finished = reason is StopReason.Epochs or StopReason.Patience,
             Runs =
             [
@@ -149,29 +210,27 @@ public sealed class Reproduction
         );
     }
 
-    private Dictionary<string, string> Metadata(ulong seed) =>
+    // All that a run must have in common with the one that it goes on from.
+    private static Dictionary<string, string> Identity(
+        Preset preset,
+        MusicDataset? music,
+        ulong seed
+    ) =>
         new()
         {
-            ["task"] = Preset.Task,
-            ["arch"] = Preset.Arch,
-            ["preset"] = Preset.Name,
+            ["task"] = preset.Task,
+            ["arch"] = preset.Arch,
+            ["preset"] = preset.Name,
             ["seed"] = seed.ToString(CultureInfo.InvariantCulture),
-            ["settings"] = Preset.Settings(),
+            ["data"] = music?.Fingerprint() ?? "drawn",
+            ["settings"] = preset.Settings(),
         };
 
-    private static void RequireSame(string path, Dictionary<string, string> here)
+    private Dictionary<string, string> Metadata(ulong seed)
     {
-        IReadOnlyDictionary<string, string> there = Layers.Checkpoint.ReadInfo(path).Metadata;
-        string[] differences =
-        [
-            .. here.Where(pair => there.GetValueOrDefault(pair.Key) != pair.Value)
-                .Select(pair =>
-                    $"\n  {pair.Key}: {there.GetValueOrDefault(pair.Key) ?? "none"} in the file, {pair.Value} here"
-                ),
-        ];
-        if (differences.Length > 0)
-            throw new CheckpointException(
-                $"The checkpoint '{path}' does not fit:{string.Concat(differences)}"
-            );
+        Dictionary<string, string> texts = Identity(Preset, _music, seed);
+        texts[ThreadsKey] = _backend.Info.Threads.ToString(CultureInfo.InvariantCulture);
+        texts[VersionKey] = Machine.Version;
+        return texts;
     }
 }

@@ -1,23 +1,6 @@
 using System.Text.Json.Serialization;
-using Sequor.Layers;
 
 namespace Sequor.Workloads;
-
-/// <summary>One seed's run of a preset.</summary>
-/// <param name="Seed">The seed.</param>
-/// <param name="Valid">The best epoch's loss over the validation set; null where there was no time for one.</param>
-/// <param name="Test">The loss over the test set with that epoch's parameters; null where it was cancelled.</param>
-/// <param name="BestEpoch">The best epoch's number, or 0.</param>
-/// <param name="Epochs">The learning curve.</param>
-/// <param name="Stopped">Why it ended.</param>
-public sealed record ReproductionRun(
-    ulong Seed,
-    double? Valid,
-    double? Test,
-    int BestEpoch,
-    IReadOnlyList<EpochRecord> Epochs,
-    StopReason Stopped
-);
 
 /// <summary>What a preset came to, over one seed or several. Written as JSON it is a result of sequor.reproduce/1.</summary>
 public sealed record ReproductionResult
@@ -66,7 +49,7 @@ public sealed record ReproductionResult
     [JsonPropertyName("seconds")]
     public required double Seconds { get; init; }
 
-    /// <summary>Most memory of the backend that was taken at a time.</summary>
+    /// <summary>Most memory of the backend that training and validation took at a time.</summary>
     [JsonPropertyName("peak_bytes")]
     public required long PeakBytes { get; init; }
 
@@ -75,7 +58,7 @@ public sealed record ReproductionResult
     public required bool Finished { get; init; }
 
     /// <summary>The seeds one by one, with their learning curves.</summary>
-    [JsonIgnore]
+    [JsonPropertyName("runs")]
     public IReadOnlyList<ReproductionRun> Runs { get; init; } = [];
 
     /// <summary>Joins the results of several seeds.</summary>

@@ -1,0 +1,105 @@
+using System.CommandLine;
+using Sequor.Layers;
+using Sequor.Workloads;
+
+namespace Sequor.Tool;
+
+/// <summary>sequor reproduce: trains the papers' models and sets what comes out beside the papers' figures.</summary>
+internal static class ReproduceCommand
+{
+    public static Command Create()
+    {
+        var options = new ReproduceOptions();
+        var command = new Command(
+            "reproduce",
+            "Trains the papers' models as the papers did, and sets the results beside theirs."
+        );
+        options.AddTo(command);
+        command.SetAction(result => Run(options.Read(result), new Screen()));
+        return command;
+    }
+
+    private static int Run(ReproduceJob job, Screen screen)
+    {
+        using var stop = new StopSignal();
+        Machine machine = Machine.Read();
+        var view = new ReproduceView(screen, job);
+        view.Header(machine);
+        var results = new List<ReproductionResult>();
+        var diverged = new List<string>();
+        bool interrupted = false;
+        foreach (ReproduceRun run in job.Runs)
+        {
+            interrupted = stop.IsRequested;
+            if (interrupted)
+                break;
+            view.Begin(run);
+            try
+            {
+                ReproductionResult result = Train(job, run, view, screen, stop.Token);
+                results.Add(result);
+                view.End(result);
+                interrupted = result.Runs[0].Stopped == StopReason.Cancelled;
+            }
+            catch (DivergedException e)
+            {
+                // The others may well learn, and have perhaps hours behind them.
+                diverged.Add($"{run}: {e.Message}");
+                view.Diverged();
+            }
+            if (interrupted)
+                break;
+        }
+        var report = new ReproductionReport { Machine = machine, Results = Join(results, job) };
+        view.Results(report.Results, interrupted);
+        job.Json?.Write(ReportWriter.ToUtf8(report));
+        // Here the page is written: job.Html?.Write(Encoding.UTF8.GetBytes(ReproductionPage.Render(report)));
+        if (diverged.Count > 0)
+            throw new FailureException($"training diverged: {string.Join("; ", diverged)}");
+        return interrupted ? stop.Code : ExitCode.Success;
+    }
+
+    private static ReproductionResult Train(
+        ReproduceJob job,
+        ReproduceRun run,
+        ReproduceView view,
+        Screen screen,
+        CancellationToken cancellation
+    )
+    {
+        // The ledger of a backend of its own tells what this model needs.
+        using Backend backend = job.CreateBackend(run);
+        var reproduction = new Reproduction(run.Preset, run.Music, backend);
+        var options = new ReproductionOptions
+        {
+            Seed = run.Seed,
+            Budget = job.Budget,
+            Checkpoint = run.Checkpoint,
+            SaveEvery = job.SaveEvery,
+        };
+        using var progress = new ProgressLine(screen);
+        try
+        {
+            return reproduction.Run(options, p => view.Step(progress, p), cancellation);
+        }
+        catch (Exception e)
+            when (e is CheckpointException or IOException or UnauthorizedAccessException)
+        {
+            throw new FailureException($"--checkpoint: {e.Message}", e);
+        }
+    }
+
+    private static ReproductionResult[] Join(List<ReproductionResult> results, ReproduceJob job) =>
+        [
+            .. results
+                .GroupBy(r => (r.Task, r.Arch, r.Preset))
+                .Select(group => ReproductionResult.Join([.. group]))
+                .Select(joined =>
+                    joined with
+                    {
+                        Seconds = Math.Round(joined.Seconds, 3),
+                        Finished = joined.Finished && joined.Seeds == job.Seeds,
+                    }
+                ),
+        ];
+}

@@ -1,0 +1,52 @@
+using Sequor.Layers;
+using Sequor.Workloads;
+
+namespace Sequor.Tool;
+
+/// <summary>Runs that are ready to begin: all data are read, and all files that are named have been tried.</summary>
+internal sealed class ReproduceJob
+{
+    /// <summary>In the order in which they run; the seeds of a preset follow each other.</summary>
+    public required IReadOnlyList<ReproduceRun> Runs { get; init; }
+
+    public required int Seeds { get; init; }
+
+    /// <summary>Time of training and validation of each run; null for no limit.</summary>
+    public required TimeSpan? Budget { get; init; }
+
+    /// <summary>The folder of checkpoints, or null.</summary>
+    public required string? Checkpoint { get; init; }
+
+    public required TimeSpan SaveEvery { get; init; }
+
+    /// <summary>Where it runs.</summary>
+    public required BackendInfo Device { get; init; }
+
+    /// <summary>The CPU's threads, where they are asked for.</summary>
+    public required int? Threads { get; init; }
+
+    /// <summary>Makes the backend of a run.</summary>
+    public required Func<ReproduceRun, Backend> CreateBackend { get; init; }
+
+    public required OutputFile? Json { get; init; }
+
+    public required OutputFile? Html { get; init; }
+}
+
+/// <summary>One seed of a preset.</summary>
+/// <param name="Preset">What is trained.</param>
+/// <param name="Music">Its data; null where they are drawn.</param>
+/// <param name="Seed">The seed.</param>
+/// <param name="Checkpoint">Its file, or null.</param>
+/// <param name="Saved">What the file says where it is there already.</param>
+internal sealed record ReproduceRun(
+    Preset Preset,
+    MusicDataset? Music,
+    ulong Seed,
+    string? Checkpoint,
+    CheckpointInfo? Saved
+)
+{
+    public override string ToString() =>
+        FormattableString.Invariant($"{Preset.Task} {Preset.Arch} {Preset.Name}, seed {Seed}");
+}

@@ -1,0 +1,257 @@
+using System.CommandLine;
+using System.Globalization;
+using Sequor.Layers;
+using Sequor.Workloads;
+
+namespace Sequor.Tool;
+
+/// <summary>The options of reproduce, and the runs that they come to.</summary>
+internal sealed class ReproduceOptions
+{
+    private const string All = "all";
+    private const int DefaultSaveEvery = 30;
+    private const int MostSeeds = 1000;
+    private const float LongestBudget = 1_000_000;
+    private const int SecondsOfDay = 24 * 60 * 60;
+
+    private readonly Option<string[]?> _tasks = Options.Choices(
+        "--task",
+        $"what to learn (needed): {string.Join(", ", Presets.TaskNames)}, or all",
+        [.. Presets.TaskNames, All]
+    );
+
+    private readonly Option<string[]?> _architectures = Options.Choices(
+        "--arch",
+        $"what to train (all): {string.Join(", ", Presets.ArchNames)}",
+        [.. Presets.ArchNames, All]
+    );
+
+    private readonly Option<string?> _preset = Options.Text(
+        "--preset",
+        $"the models' size: {string.Join(", ", Presets.All.Select(p => p.Name).Distinct())} (each task's first)",
+        "NAME"
+    );
+
+    private readonly Option<string?> _data = Options.Text(
+        "--data",
+        "a music task's MAT-file, or a folder that has it under its authors' name",
+        "PATH"
+    );
+
+    private readonly Option<float?> _budget = Options.Number(
+        "--budget",
+        "minutes of training and validation for each run, of one model with one seed; time before an interruption counts (no limit)"
+    );
+
+    private readonly Option<long?> _seeds = Options.Whole(
+        "--seeds",
+        "runs of each model, with seeds from --seed on (1)",
+        "N",
+        1,
+        MostSeeds
+    );
+
+    private readonly Option<long?> _seed = Options.Seed();
+
+    private readonly Option<string?> _checkpoint = Options.Text(
+        "--checkpoint",
+        "saves each run in a file here, and goes on from those that are here already",
+        "FOLDER"
+    );
+
+    private readonly Option<long?> _checkpointEvery = Options.Whole(
+        "--checkpoint-every",
+        "seconds of training between two savings; Ctrl-C saves as well (30)",
+        "SECONDS",
+        0,
+        SecondsOfDay
+    );
+
+    private readonly Option<string?> _device = Options.Device();
+
+    private readonly Option<long?> _threads = Options.Threads();
+
+    private readonly Option<string?> _json = Options.Json();
+
+    private readonly Option<string?> _html = Options.Text(
+        "--html",
+        "writes the results to a file, as a page",
+        "FILE"
+    );
+
+    public void AddTo(Command command)
+    {
+        _budget.HelpName = "MINUTES";
+        _html.Hidden = true;
+        foreach (
+            Option option in (Option[])
+                [
+                    _tasks,
+                    _architectures,
+                    _preset,
+                    _data,
+                    _budget,
+                    _seeds,
+                    _seed,
+                    _checkpoint,
+                    _checkpointEvery,
+                    _device,
+                    _threads,
+                    _json,
+                    _html,
+                ]
+        )
+            command.Options.Add(option);
+    }
+
+    /// <summary>What a command line asks for. Wrong usage is told before anything is read or made.</summary>
+    public ReproduceJob Read(ParseResult result)
+    {
+        IReadOnlyList<Preset> presets = ReadPresets(result);
+        TimeSpan? budget = ReadBudget(result);
+        string? checkpoint = result.GetValue(_checkpoint);
+        if (checkpoint is null && result.GetValue(_checkpointEvery) is not null)
+            throw new UsageException("--checkpoint-every needs --checkpoint FOLDER");
+        (string? json, string? html) = (result.GetValue(_json), result.GetValue(_html));
+        if (
+            json is not null
+            && html is not null
+            && Path.GetFullPath(json) == Path.GetFullPath(html)
+        )
+            throw new UsageException($"--json and --html must be two files, not both '{json}'");
+        int seeds = (int)(result.GetValue(_seeds) ?? 1);
+        ulong first = (ulong)(result.GetValue(_seed) ?? 1);
+        Dictionary<string, string> files = MusicPaths.Resolve(
+            [.. presets.Where(p => p.IsMusic).Select(p => p.Task).Distinct()],
+            result.GetValue(_data)
+        );
+
+        BackendInfo device;
+        using (Backend backend = CreateBackend(result, null))
+            device = backend.Info;
+        OutputFile? jsonFile = OutputFile.For("--json", json);
+        OutputFile? htmlFile = OutputFile.For("--html", html);
+        Dictionary<string, MusicDataset> music = files.ToDictionary(
+            pair => pair.Key,
+            pair => MusicPaths.Load(pair.Value)
+        );
+        var runs = new List<ReproduceRun>();
+        foreach (Preset preset in presets)
+        {
+            for (int i = 0; i < seeds; i++)
+            {
+                MusicDataset? data = music.GetValueOrDefault(preset.Task);
+                runs.Add(Prepare(preset, data, first + (ulong)i, checkpoint));
+            }
+        }
+        TryFolder(checkpoint, runs);
+        return new ReproduceJob
+        {
+            Runs = runs,
+            Seeds = seeds,
+            Budget = budget,
+            Checkpoint = checkpoint,
+            SaveEvery = TimeSpan.FromSeconds(result.GetValue(_checkpointEvery) ?? DefaultSaveEvery),
+            Device = device,
+            Threads = (int?)result.GetValue(_threads),
+            // The bits depend on the threads: a run goes on with as many.
+            CreateBackend = run =>
+                CreateBackend(result, run.Saved is { } info ? TrainJob.Threads(info) : null),
+            Json = jsonFile,
+            Html = htmlFile,
+        };
+    }
+
+    private IReadOnlyList<Preset> ReadPresets(ParseResult result)
+    {
+        string[] tasks = Words(_tasks, Presets.TaskNames);
+        if (tasks.Length == 0)
+            throw new UsageException(
+                $"--task is needed: {string.Join(", ", Presets.TaskNames)}, or all"
+            );
+        string[] archs = Words(_architectures, Presets.ArchNames);
+        if (archs.Length == 0)
+            archs = [.. Presets.ArchNames];
+        string? name = result.GetValue(_preset);
+        try
+        {
+            return
+            [
+                .. tasks.SelectMany(task => archs.Select(arch => Presets.Get(task, arch, name))),
+            ];
+        }
+        catch (PresetException e)
+        {
+            throw new UsageException($"--preset: {e.Message}");
+        }
+
+        // Without the option this is an empty array.
+        string[] Words(Option<string[]?> option, IReadOnlyList<string> all) =>
+            result.GetValue(option) is not { } given ? []
+            : given.Contains(All) ? [.. all]
+            : given;
+    }
+
+    private TimeSpan? ReadBudget(ParseResult result)
+    {
+        if (result.GetValue(_budget) is not { } minutes)
+            return null;
+        return minutes <= LongestBudget
+            ? TimeSpan.FromMinutes(minutes)
+            : throw new UsageException($"--budget must be at most {LongestBudget:0} minutes");
+    }
+
+    private Backend CreateBackend(ParseResult result, int? saved) =>
+        Backend.Create(
+            result.GetValue(_device) ?? "auto",
+            new BackendOptions { Threads = (int)(result.GetValue(_threads) ?? saved ?? 0) }
+        );
+
+    // Another run's checkpoint is refused before the first run, and not when its turn has come.
+    private static ReproduceRun Prepare(
+        Preset preset,
+        MusicDataset? music,
+        ulong seed,
+        string? folder
+    )
+    {
+        if (folder is null)
+            return new ReproduceRun(preset, music, seed, null, null);
+        string file = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{preset.Task}-{preset.Arch}-{preset.Name}-seed{seed}.safetensors"
+        );
+        string path = Path.Combine(folder, file);
+        try
+        {
+            CheckpointInfo? saved = File.Exists(path)
+                ? Reproduction.ReadCheckpoint(path, preset, music, seed)
+                : null;
+            return new ReproduceRun(preset, music, seed, path, saved);
+        }
+        catch (Exception e)
+            when (e is CheckpointException or IOException or UnauthorizedAccessException)
+        {
+            throw new FailureException($"--checkpoint: {e.Message}", e);
+        }
+    }
+
+    private static void TryFolder(string? folder, IReadOnlyList<ReproduceRun> runs)
+    {
+        if (folder is null)
+            return;
+        try
+        {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new FailureException(
+                $"--checkpoint: '{folder}' cannot be made a folder: {e.Message}",
+                e
+            );
+        }
+        foreach (ReproduceRun run in runs)
+            OutputFile.For("--checkpoint", run.Checkpoint);
+    }
+}

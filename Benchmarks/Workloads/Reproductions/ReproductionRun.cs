@@ -1,0 +1,51 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Sequor.Layers;
+
+namespace Sequor.Workloads;
+
+/// <summary>One seed's run of a preset.</summary>
+/// <param name="Seed">The seed.</param>
+/// <param name="Valid">The best epoch's loss over the validation set; null where there was no time for one.</param>
+/// <param name="Test">The loss over the test set with that epoch's parameters; null where it was cancelled.</param>
+/// <param name="BestEpoch">The best epoch's number, or 0.</param>
+/// <param name="Epochs">The epochs that were trained.</param>
+/// <param name="Stopped">Why it ended.</param>
+public sealed record ReproductionRun(
+    [property: JsonPropertyName("seed")] ulong Seed,
+    [property: JsonPropertyName("valid")] double? Valid,
+    [property: JsonPropertyName("test")] double? Test,
+    [property: JsonPropertyName("best_epoch")] int BestEpoch,
+    [property: JsonIgnore] IReadOnlyList<EpochRecord> Epochs,
+    [property: JsonPropertyName("stopped"), JsonConverter(typeof(StopReasonConverter))]
+        StopReason Stopped
+)
+{
+    /// <summary>The learning curve, as reports have it.</summary>
+    [JsonPropertyName("curve")]
+    public IReadOnlyList<CurvePoint> Curve =>
+        [
+            .. Epochs.Select(e => new CurvePoint(
+                e.Epoch,
+                e.Train,
+                e.Valid,
+                Math.Round(e.Seconds, 3)
+            )),
+        ];
+}
+
+/// <summary>An epoch of a learning curve.</summary>
+/// <param name="Epoch">Its number, from 1.</param>
+/// <param name="Train">Average loss of its batches, each before its update and with dropout.</param>
+/// <param name="Valid">Loss over the validation set after it.</param>
+/// <param name="Seconds">Time of training and validation from the beginning to its end.</param>
+public sealed record CurvePoint(
+    [property: JsonPropertyName("epoch")] int Epoch,
+    [property: JsonPropertyName("train")] double Train,
+    [property: JsonPropertyName("valid")] double Valid,
+    [property: JsonPropertyName("seconds")] double Seconds
+);
+
+/// <summary>Writes a reason as a word in small letters.</summary>
+internal sealed class StopReasonConverter()
+    : JsonStringEnumConverter<StopReason>(JsonNamingPolicy.SnakeCaseLower);
