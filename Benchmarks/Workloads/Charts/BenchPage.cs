@@ -40,7 +40,10 @@ public static class BenchPage
     {
         int first = report.Results[0].Length;
         int last = report.Results[^1].Length;
-        return first == last ? Text($"T = {first}") : Text($"T = {first} to {last}");
+        // No line breaks within.
+        return first == last
+            ? Text($"T\u00a0=\u00a0{first}")
+            : Text($"T\u00a0=\u00a0{first} to\u00a0{last}");
     }
 
     private static IEnumerable<(string Name, string Value)> Facts(

@@ -59,7 +59,7 @@ public static class ReproductionPage
                 "epochs",
                 "time",
                 "peak, MiB",
-                "ended",
+                "finished",
             ],
             results.Select(r =>
                 (string[])
@@ -69,17 +69,15 @@ public static class ReproductionPage
                         r.Preset,
                         Count(r.Parameters),
                         r.Metric,
-                        Loss(r.Paper),
+                        Published(r.Paper),
                         Loss(r.Test),
-                        r is { Paper: { } paper, Test: { } test } && paper != 0
-                            ? Text($"{test / paper - 1:+0.0%;-0.0%;0.0%}")
-                            : Missing,
+                        AgainstPaper(r),
                         Loss(r.Valid),
                         Text($"{r.Seeds}"),
                         Text($"{r.Epochs}"),
                         Duration(r.Seconds),
                         Mebibytes(r.PeakBytes),
-                        r.Finished ? "as the preset says" : "early",
+                        r.Finished ? "yes" : "no",
                     ]
             ),
             texts: 3
@@ -88,7 +86,7 @@ public static class ReproductionPage
             $"""
             <section class="card">
             <h2>Results</h2>
-            {table}<p class="note">Means over the seeds; test: the loss over the test set with the parameters of the epoch that is best on the validation set. Less is better in every metric; nll is in nats a frame. Early: stopped before the end that the preset sets, by time or by hand.</p>
+            {table}<p class="note">Means over the seeds; test: the loss over the test set with the parameters of the epoch that is best on the validation set. Less is better in every metric; nll is in nats a frame. Finished: all seeds came to the end that the preset sets, not to that of the time.</p>
             </section>
 
             """
@@ -204,11 +202,28 @@ public static class ReproductionPage
 
     private static double? Finite(double value) => double.IsFinite(value) ? value : null;
 
-    // Four digits, or two where zeros come first: losses of the papers span 5e-5 to 9.
+    // Losses of the papers span 5e-5 to 9.
     private static string Loss(double? loss) =>
         loss is not { } value ? Missing
-        : Math.Abs(value) is >= 0.01 or 0 ? Text($"{value:0.000}")
+        : Math.Abs(value) >= 0.1 ? Text($"{value:0.000}")
+        : Math.Abs(value) >= 0.01 ? Text($"{value:0.0000}")
         : Text($"{value:0.00e+0}");
+
+    // With no more digits than the paper has.
+    private static string Published(double? loss) =>
+        loss is not { } value ? Missing
+        : Math.Abs(value) >= 0.01 ? Text($"{value:0.00##}")
+        : Text($"{value:0.0##e+0}");
+
+    private static string AgainstPaper(ReproductionResult result)
+    {
+        if (result is not { Paper: > 0 and { } paper, Test: { } test })
+            return Missing;
+        double ratio = test / paper;
+        return ratio is > 0.5 and < 2
+            ? Text($"{ratio - 1:+0.0%;\u22120.0%;0.0%}")
+            : Text($"\u00d7 {ratio:0.###}");
+    }
 
     private static string Duration(double seconds) =>
         seconds < 120 ? Text($"{seconds:0.0} s")

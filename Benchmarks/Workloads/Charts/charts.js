@@ -4,20 +4,26 @@
 (() => {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const narrow = 520;
-  const mostInTip = 12;
+  const mostInTip = { narrow: 6, wide: 12 };
 
   const colour = (name) =>
     getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 
   // --- Numbers ---------------------------------------------------------------
 
-  // Three digits; powers of ten where a number is very small or large.
+  // Four digits; powers of ten where a number is very small or large.
   function write(value) {
     const size = Math.abs(value);
     if (size !== 0 && (size < 1e-3 || size >= 1e6)) {
-      return value.toExponential(2).replace(/\.?0+e/, "e");
+      return value.toExponential(2);
     }
-    return String(Number(value.toPrecision(size >= 1000 ? 6 : 4)));
+    return size >= 1000 ? value.toFixed(0) : value.toPrecision(4);
+  }
+
+  // The same without zeros at the end.
+  function writeTick(value) {
+    const [number, power] = write(value).split("e");
+    return Number(number) + (power ? "e" + power : "");
   }
 
   // Round numbers within a range of a logarithmic axis: no more kinds of them than it takes to have four.
@@ -246,7 +252,7 @@
         size: below ? 32 : (_, labels) => 16 + 7 * Math.max(2, ...(labels ?? []).map((l) => l.length)),
         splits,
         filter: (_, ticks) => ticks,
-        values: (_, ticks) => ticks.map(write),
+        values: (_, ticks) => ticks.map(writeTick),
       };
     }
 
@@ -287,7 +293,7 @@
       const distance = (row) => Math.abs(plot.valToPos(row.value, "y") - top);
       rows = rows
         .sort((a, b) => distance(a) - distance(b))
-        .slice(0, mostInTip)
+        .slice(0, this.width < narrow ? mostInTip.narrow : mostInTip.wide)
         .sort((a, b) => b.value - a.value);
       const head = element("b");
       head.textContent = this.chart.x.label.split(",")[0] + ": " + this.chart.places[idx];
