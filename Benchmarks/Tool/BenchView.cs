@@ -1,6 +1,6 @@
-using System.Globalization;
 using Sequor.Layers;
 using Sequor.Workloads;
+using static Sequor.Workloads.Figures;
 
 namespace Sequor.Tool;
 
@@ -15,21 +15,27 @@ internal static class BenchView
         Machine machine,
         BackendInfo device,
         Workload workload,
+        IReadOnlyList<int> lengths,
         long? budget,
         MeasurementOptions options
     )
     {
         screen.Line(MachineLine(machine));
         screen.Line($"device {device.Device}: {device.Description} ({device.Reason})");
+        // The first length is part of the task's name.
+        string others = string.Concat(lengths.Skip(1).Select(length => Text($", {length}")));
         string size = budget is { } n
             ? Text($"{n} parameters each")
             : Text($"width {workload.Width}");
         screen.Line(
-            Text($"{workload.Task}, B={workload.Batch}, {size}, Adam, seed {options.Seed}; ")
+            Text(
+                $"{workload.Task}{others}, B={workload.Batch}, {size}, Adam, seed {options.Seed}; "
+            )
                 + Text($"{options.Warmup} steps of warm-up, then {options.Steps} measured")
                 + (
                     options.Limit is { } limit
                         ? Text($" or those that {limit.TotalSeconds} s give room for")
+                            + (lengths.Count > 1 ? ", at each length" : "")
                         : ""
                 )
         );
@@ -81,7 +87,7 @@ internal static class BenchView
                     row.AddRange([
                         Mebibytes(r.PeakBytes),
                         Text($"{r.FloorRatio:0.00}"),
-                        Allocations(r),
+                        Allocations(r.NativeAllocations, r.ManagedBytes),
                     ]);
                 return row.ToArray();
             })
@@ -105,7 +111,9 @@ internal static class BenchView
                         Mebibytes(r.PeakBytes),
                         Mebibytes(r.Workload.FloorBytes),
                         Text($"{r.FloorRatio:0.00}"),
-                        .. all ? Array.Empty<string>() : [Allocations(r)],
+                        .. all
+                            ? Array.Empty<string>()
+                            : [Allocations(r.NativeAllocations, r.ManagedBytes)],
                     ]
             )
         );
@@ -131,18 +139,19 @@ internal static class BenchView
         }
         foreach (Measured r in results)
         {
-            if (r.Workload.ReceptiveField is not { } field)
-                continue;
-            int length = r.Workload.Task.Length;
-            text +=
-                field >= length
-                    ? Text($"The TCN can look back {field} steps: all {length}.")
-                    : Text(
-                        $"The TCN can look back {field} steps, not all {length}: more --layers see further."
-                    );
+            if (r.Workload.ReceptiveField is { } field)
+                text += LooksBack(field, r.Workload.Task.Length);
         }
         return text.TrimEnd();
     }
+
+    /// <summary>Whether a TCN sees the whole of a sequence.</summary>
+    public static string LooksBack(long field, int length) =>
+        field >= length
+            ? Text($"The TCN can look back {field} steps: all {length}.")
+            : Text(
+                $"The TCN can look back {field} steps, not all {length}: more --layers see further."
+            );
 
     private static string Name(MemoryCategory category, bool inFull) =>
         category switch
@@ -164,25 +173,9 @@ internal static class BenchView
     private static string Range(Measured r)
     {
         double[] samples = [.. r.Steps.Select(s => s.Whole)];
-        return $"{Milliseconds(Statistics.Percentile(samples, 0.05))}-{Milliseconds(Statistics.Percentile(samples, 0.95))}";
+        return Figures.Range(
+            Statistics.Percentile(samples, 0.05),
+            Statistics.Percentile(samples, 0.95)
+        );
     }
-
-    private static string Milliseconds(double value) =>
-        value >= 100 ? Text($"{value:0}")
-        : value >= 10 ? Text($"{value:0.0}")
-        : Text($"{value:0.00}");
-
-    private static string Mebibytes(long bytes)
-    {
-        double value = bytes / (double)(1 << 20);
-        return value >= 10 ? Text($"{value:0.0}") : Text($"{value:0.00}");
-    }
-
-    private static string Allocations(Measured r) =>
-        r.NativeAllocations + r.ManagedBytes == 0
-            ? "0"
-            : Text($"{r.NativeAllocations:0.#} + {r.ManagedBytes:#,0} B");
-
-    private static string Text(FormattableString text) =>
-        text.ToString(CultureInfo.InvariantCulture);
 }

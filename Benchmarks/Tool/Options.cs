@@ -76,6 +76,51 @@ internal static class Options
             }
         );
 
+    /// <summary>Two whole numbers or more in ascending order, separated by commas.</summary>
+    public static Option<int[]?> Ascending(
+        string name,
+        string description,
+        string value,
+        int least,
+        int most
+    ) =>
+        Create<int[]?>(
+            name,
+            description,
+            value,
+            (text, fail) =>
+            {
+                var numbers = new List<int>();
+                foreach (string word in text.Split(',', StringSplitOptions.TrimEntries))
+                {
+                    bool parsed = int.TryParse(
+                        word,
+                        NumberStyles.None,
+                        CultureInfo.InvariantCulture,
+                        out int number
+                    );
+                    if (
+                        !parsed
+                        || number < least
+                        || number > most
+                        || (numbers.Count > 0 && number <= numbers[^1])
+                    )
+                    {
+                        numbers.Clear();
+                        break;
+                    }
+                    numbers.Add(number);
+                }
+                if (numbers.Count >= 2)
+                    return [.. numbers];
+                fail(
+                    $"two or more different whole numbers from {least} to {most} in ascending order, separated by commas",
+                    ""
+                );
+                return null;
+            }
+        );
+
     /// <summary>One or more words, separated by commas.</summary>
     public static Option<string[]?> Choices(
         string name,
@@ -147,6 +192,9 @@ internal static class Options
 
     public static Option<string?> Json() =>
         Text("--json", "writes the results to a file, as JSON", "FILE");
+
+    public static Option<string?> Html() =>
+        Text("--html", "writes a page with charts of the results to a file", "FILE");
 
     private static Option<T> Create<T>(
         string name,

@@ -26,9 +26,21 @@ internal sealed class OutputFile
         return file;
     }
 
-    public void Write(ReadOnlySpan<byte> json)
+    /// <summary>Two results in one file would be one.</summary>
+    /// <exception cref="UsageException">Both are the same file.</exception>
+    public static void RequireApart(OutputFile? a, OutputFile? b)
     {
-        byte[] line = [.. json, (byte)'\n'];
+        if (a is null || b is null || a.IsDevice || a._path != b._path)
+            return;
+        throw new UsageException(
+            $"{a._option} and {b._option} must be different files, not both '{a._path}'"
+        );
+    }
+
+    /// <summary>Puts a text and a line's end in place of what was there.</summary>
+    public void Write(ReadOnlySpan<byte> text)
+    {
+        byte[] line = [.. text, (byte)'\n'];
         Guard(() =>
         {
             if (IsDevice)

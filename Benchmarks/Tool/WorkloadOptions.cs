@@ -11,7 +11,7 @@ internal sealed class WorkloadOptions
     public const int DefaultLength = 600;
     public const int DefaultBatch = 32;
     public const long DefaultParameters = 70_000;
-    private const int MostSteps = 100_000_000;
+    public const int MostSteps = 100_000_000;
     private const int MostBatch = 1_000_000;
     private const int WidestModel = 1_000_000;
 
@@ -73,7 +73,7 @@ internal sealed class WorkloadOptions
     }
 
     /// <summary>The task of a name and length.</summary>
-    public static SequenceTask CreateTask(string name, int length)
+    public static SequenceTask CreateTask(string name, int length, string option = "--length")
     {
         try
         {
@@ -82,7 +82,7 @@ internal sealed class WorkloadOptions
         catch (ArgumentOutOfRangeException)
         {
             throw new UsageException(
-                $"--length must be at least 2 for the task {name}, not {length}"
+                $"{option} must be at least 2 for the task {name}, not {length}"
             );
         }
     }

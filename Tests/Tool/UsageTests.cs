@@ -39,6 +39,17 @@ public sealed class UsageTests
         yield return Case("bench --seed -1", "--seed", "from 0 to");
         yield return Case("bench --device gpu", "'gpu'", "auto, cpu, cuda or cuda:N");
         yield return Case("bench --device cuda:x", "'cuda:x'", "cuda:N");
+        yield return Case("bench --sweep", "--sweep needs a value");
+        yield return Case("bench --sweep 128", "--sweep", "two or more", "ascending", "'128'");
+        yield return Case("bench --sweep 128,64", "--sweep", "ascending", "'128,64'");
+        yield return Case("bench --sweep 64,64", "--sweep", "different", "'64,64'");
+        yield return Case("bench --sweep 0,64", "--sweep", "from 1 to", "'0,64'");
+        yield return Case("bench --sweep 64,-128", "--sweep", "from 1 to");
+        yield return Case("bench --sweep 64,1e3", "--sweep", "whole numbers");
+        yield return Case("bench --sweep 64,128,", "--sweep", "separated by commas");
+        yield return Case("bench --sweep 64,99999999999", "--sweep", "to 100000000");
+        yield return Case("bench --sweep 1,64", "--sweep", "at least 2", "adding");
+        yield return Case("bench --sweep 8,16 --length 9", "--sweep", "--length", "one of them");
         yield return Case("train", "--arch is needed", "rnn, lstm, gru, tcn, lru");
         yield return Case("train --arch rnn,lstm", "'rnn,lstm'", "one of");
         yield return Case("train --arch rnn --lr nan", "--lr", "finite", "'nan'");
@@ -74,6 +85,9 @@ public sealed class UsageTests
         yield return Case("train --arch lstm --hidden 1000000", "lstm", "GiB");
         yield return Case("bench --json no/such/folder/x.json", "--json", "no folder");
         yield return Case("bench --json .", "--json", "it is a folder");
+        yield return Case("bench --html no/such/folder/x.html", "--html", "no folder");
+        yield return Case("bench --sweep 8,16 --html .", "--html", "it is a folder");
+        yield return Case("bench --sweep 8,1000000 --batch 100000", "GiB");
         yield return Case("doctor --json .", "--json", "it is a folder");
         yield return Case("train --arch rnn --checkpoint no/such/folder/x", "--checkpoint");
         yield return Case("train --resume no-such-file", "--resume", "no-such-file");

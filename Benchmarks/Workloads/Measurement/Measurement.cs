@@ -16,6 +16,9 @@ public sealed record MeasurementOptions
     /// <summary>No further round begins after this time, but for the first; null for no limit.</summary>
     public TimeSpan? Limit { get; init; }
 
+    /// <summary>No further round of warm-up begins after this time, but for the first; null for no limit.</summary>
+    public TimeSpan? WarmupLimit { get; init; }
+
     /// <summary>Seed of parameters and data.</summary>
     public ulong Seed { get; init; } = 1;
 }
@@ -23,6 +26,7 @@ public sealed record MeasurementOptions
 /// <summary>What the measured steps of a workload gave.</summary>
 /// <param name="Workload">What was measured.</param>
 /// <param name="Device">Where.</param>
+/// <param name="Warmup">Steps before the measured ones.</param>
 /// <param name="Steps">One a measured step.</param>
 /// <param name="PeakBytes">The most memory that the backend had allocated.</param>
 /// <param name="BytesAtPeak">The same by category.</param>
@@ -31,6 +35,7 @@ public sealed record MeasurementOptions
 public sealed record Measured(
     Workload Workload,
     BackendInfo Device,
+    int Warmup,
     IReadOnlyList<StepTime> Steps,
     long PeakBytes,
     IReadOnlyDictionary<MemoryCategory, long> BytesAtPeak,
@@ -80,26 +85,36 @@ public static class Measurement
                 progress?.Invoke(0, workload);
                 subjects.Add(new Subject(workload, createBackend(), options));
             }
-            int rounds = options.Warmup + options.Steps;
-            for (int round = 0; round < rounds; round++)
+            for (int round = 0; round < options.Warmup; round++)
             {
-                bool timed = round >= options.Warmup;
-                if (timed && round > options.Warmup && clock.Elapsed > options.Limit)
+                if (round > 0 && clock.Elapsed > options.WarmupLimit)
                     break;
-                for (int i = 0; i < subjects.Count; i++)
-                {
-                    double done = (round + ((double)i / subjects.Count)) / rounds;
-                    if (options.Limit is { } limit)
-                        done = Math.Max(done, clock.Elapsed / limit);
-                    progress?.Invoke(Math.Min(done, 1), subjects[i].Workload);
-                    subjects[i].Step(timed);
-                }
+                Round(round, timed: false);
+            }
+            for (int round = 0; round < options.Steps; round++)
+            {
+                if (round > 0 && clock.Elapsed > options.Limit)
+                    break;
+                Round(options.Warmup + round, timed: true);
             }
             return [.. subjects.Select(s => s.Result())];
         }
         finally
         {
             subjects.ForEach(s => s.Dispose());
+        }
+
+        void Round(int round, bool timed)
+        {
+            for (int i = 0; i < subjects.Count; i++)
+            {
+                double done =
+                    (round + ((double)i / subjects.Count)) / (options.Warmup + options.Steps);
+                if (options.Limit is { } limit)
+                    done = Math.Max(done, clock.Elapsed / limit);
+                progress?.Invoke(Math.Min(done, 1), subjects[i].Workload);
+                subjects[i].Step(timed);
+            }
         }
     }
 
@@ -127,6 +142,7 @@ public static class Measurement
         private readonly StepTime[] _times;
         private readonly double[] _managed;
         private long _native;
+        private int _warmup;
         private int _count;
 
         public Subject(Workload workload, Backend backend, MeasurementOptions options)
@@ -143,6 +159,7 @@ public static class Measurement
             if (!timed)
             {
                 _step.Run();
+                _warmup++;
                 return;
             }
             long native = _step.Backend.Memory.Allocations;
@@ -159,6 +176,7 @@ public static class Measurement
             return new Measured(
                 Workload,
                 _step.Backend.Info,
+                _warmup,
                 [.. _times.Take(_count)],
                 memory.PeakBytes,
                 Enum.GetValues<MemoryCategory>().ToDictionary(c => c, memory.AtPeak),

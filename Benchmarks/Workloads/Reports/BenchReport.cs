@@ -21,17 +21,21 @@ public sealed record BenchReport
     /// <summary>Seed of parameters and data.</summary>
     public required ulong Seed { get; init; }
 
-    /// <summary>Steps of each before the measured ones.</summary>
+    /// <summary>Steps of each before the measured ones; of a sweep the fewest, as for <see cref="Steps"/>.</summary>
     public required int Warmup { get; init; }
 
-    /// <summary>Measured steps of each.</summary>
+    /// <summary>Measured steps of each; of a sweep the fewest, since every length has a time limit of its own.</summary>
     public required int Steps { get; init; }
 
     /// <summary>Seconds that all of it took.</summary>
     public required double Seconds { get; init; }
 
-    /// <summary>One an architecture.</summary>
+    /// <summary>One an architecture; of a sweep one a length and architecture, length by length.</summary>
     public required IReadOnlyList<BenchResult> Results { get; init; }
+
+    /// <summary>One an architecture; only of a sweep.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<GrowthExponents>? Exponents { get; init; }
 }
 
 /// <summary>What one architecture took.</summary>

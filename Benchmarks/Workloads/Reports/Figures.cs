@@ -1,0 +1,38 @@
+using System.Globalization;
+
+namespace Sequor.Workloads;
+
+/// <summary>How numbers are written for people: about three digits, in units of their own.</summary>
+public static class Figures
+{
+    /// <summary>Milliseconds, without the unit.</summary>
+    public static string Milliseconds(double value) =>
+        value >= 100 ? Text($"{value:0}")
+        : value >= 10 ? Text($"{value:0.0}")
+        : Text($"{value:0.00}");
+
+    /// <summary>Bytes in MiB, without the unit.</summary>
+    public static string Mebibytes(long bytes)
+    {
+        double value = bytes / (double)(1 << 20);
+        return value >= 10 ? Text($"{value:0.0}") : Text($"{value:0.00}");
+    }
+
+    /// <summary>The two ends of a range of milliseconds.</summary>
+    public static string Range(double low, double high) =>
+        $"{Milliseconds(low)}-{Milliseconds(high)}";
+
+    /// <summary>A multiple or an exponent.</summary>
+    public static string Ratio(double value) => Text($"{value:0.00}");
+
+    /// <summary>A count, in groups of three digits.</summary>
+    public static string Count(double value) => Text($"{value:#,0}");
+
+    /// <summary>Allocations of a step: native ones and managed bytes, or 0.</summary>
+    public static string Allocations(double native, double managedBytes) =>
+        native + managedBytes == 0 ? "0" : Text($"{native:0.#} + {managedBytes:#,0} B");
+
+    /// <summary>A text that is the same in every country.</summary>
+    public static string Text(FormattableString text) =>
+        FormattableString.Invariant(text ?? throw new ArgumentNullException(nameof(text)));
+}
