@@ -17,6 +17,17 @@ public sealed class LayerErrorTests
         Size("layer norm of nothing", () => new LayerNorm(0), "size", "0", "1"),
         Size("layer norm with epsilon 0", () => new LayerNorm(3, 0f), "epsilon", "0", "above 0"),
         Size("layer norm with epsilon NaN", () => new LayerNorm(3, float.NaN), "NaN", "finite"),
+        Size("batch norm of nothing", () => new BatchNorm(0), "size", "0", "1"),
+        Size("batch norm of momentum 0", () => new BatchNorm(3, 0f), "momentum", "0", "above 0"),
+        Size("batch norm of momentum 2", () => new BatchNorm(3, 2f), "momentum", "2", "at most 1"),
+        Size("batch norm of momentum NaN", () => new BatchNorm(3, float.NaN), "NaN", "at most 1"),
+        Size("batch norm of epsilon 0", () => new BatchNorm(3, 0.1f, 0f), "epsilon", "0", "above"),
+        Size(
+            "batch norm of endless epsilon",
+            () => new BatchNorm(3, 0.1f, float.PositiveInfinity),
+            "epsilon",
+            "finite"
+        ),
         Size("dropout of nothing", () => new Dropout(0, 0.5f), "size", "0", "1"),
         Size("dropout of all", () => new Dropout(3, 1f), "probability", "1", "below 1"),
         Size("dropout below 0", () => new Dropout(3, -0.1f), "probability", "-0.1", "at least 0"),
@@ -47,6 +58,34 @@ public sealed class LayerErrorTests
         ),
         Size("lru block of nothing", () => new LruBlock(0, 1), "modelSize", "0", "1"),
         Size("lru block without states", () => new LruBlock(1, 0), "stateSize", "0", "1"),
+        Size(
+            "lru with dropout of all",
+            () => new LruBlock(1, 1, new LruOptions { Dropout = 1f }),
+            "dropout",
+            "below 1"
+        ),
+        Size(
+            "lru with an unknown norm",
+            () => new LruBlock(1, 1, new LruOptions { Norm = (LruNorm)7 }),
+            "7",
+            "Layer or Batch"
+        ),
+        Size(
+            "lru with momentum 0",
+            () => new Lru(1, 1, 1, 1, new LruOptions { Norm = LruNorm.Batch, Momentum = 0f }),
+            "momentum",
+            "above 0"
+        ),
+        Refusal.Of<ArgumentException>(
+            "lru with no ring",
+            () => new Lru(1, 1, 1, 1, new LruOptions { Ring = default }),
+            "0 <= min < max < 1"
+        ),
+        Refusal.Of<ArgumentNullException>(
+            "lru without options",
+            () => new Lru(1, 1, 1, 1, null!),
+            "options"
+        ),
         Size("lru without blocks", () => new Lru(1, 1, 1, 0), "blocks", "0", "1"),
         Refusal.Of<ArgumentException>(
             "ring turned inside out",

@@ -26,7 +26,7 @@ public sealed class LruGradientTests(int bits, int threads)
                 Block(4, 3, 1, 1, options),
                 Block(17, 3, 4, 2, options),
                 Block(3, 33, 6, 1, options),
-                Block(3, 2, 90, 5, options),
+                Block(5, 2, 90, 5, options),
                 new GradientCase(
                     $"network 3-5 of 4 states x2 {Name(options)}",
                     () => new Lru(3, 5, 4, 2, options),

@@ -20,15 +20,22 @@ public sealed class EpochResumeTests : FolderTest
         Seed = 9,
     };
 
+    private static readonly EpochOptions Scheduled = Options with
+    {
+        Schedule = new WarmupCosine(17, 4, 0.001f),
+    };
+
     private string File => PathOf("training.safetensors");
 
     [Test]
     public void Interrupted_anywhere_training_ends_with_the_same_bits(
-        [Values("tcn", "gru", "lru")] string arch
+        [Values("tcn", "gru", "lru", "batch lru")] string arch,
+        [Values] bool scheduled
     )
     {
+        EpochOptions options = scheduled ? Scheduled : Options;
         using Sequential model = Tiny.Model(arch, 0.3f);
-        using EpochTrainer straight = Trainer(model);
+        using EpochTrainer straight = Trainer(model, options);
         straight.Run();
         Assert.That(straight.Optimizer.LearningRate, Is.LessThan(0.1f), "a plateau was reached");
 
@@ -36,14 +43,15 @@ public sealed class EpochResumeTests : FolderTest
         foreach (int at in new[] { 0, 1, 3, 8, 13, 18 })
         {
             using (Sequential half = Tiny.Model(arch, 0.3f))
-            using (EpochTrainer first = Trainer(half))
+            using (EpochTrainer first = Trainer(half, options))
             {
                 for (int i = 0; i < at; i++)
                     first.TrainStep();
                 first.Save(File, Texts);
             }
             using Sequential rest = Tiny.Model(arch, 0.3f);
-            using EpochTrainer second = Trainer(rest);
+            // The highest rate comes from the file.
+            using EpochTrainer second = Trainer(rest, options, 0.3f);
             // Whatever was done before is forgotten.
             second.TrainStep();
             second.TrainStep();
@@ -136,6 +144,11 @@ public sealed class EpochResumeTests : FolderTest
         {
             using EpochTrainer other = Trainer(gru);
             Assert.That(Refused(other), Does.Contain("model.0.weight_ih_l0: none in the file"));
+            using EpochTrainer scheduled = Trainer(tcn, Scheduled);
+            Assert.That(
+                Refused(scheduled),
+                Does.Contain("training.schedule: none in the file, warm-up 4 of 17 steps, then")
+            );
             using EpochTrainer batch = Trainer(tcn, Options with { Batch = 3 });
             Assert.That(
                 Refused(batch),
@@ -222,8 +235,11 @@ public sealed class EpochResumeTests : FolderTest
         Assert.That(Names(), Is.Empty);
     }
 
-    private static EpochTrainer Trainer(Layer model, EpochOptions? options = null) =>
-        Tiny.Trainer(model, options ?? Options, optimizer: plan => new Adam(plan, 0.1f));
+    private static EpochTrainer Trainer(
+        Layer model,
+        EpochOptions? options = null,
+        float rate = 0.1f
+    ) => Tiny.Trainer(model, options ?? Options, optimizer: plan => new Adam(plan, rate));
 
     private static void Same(EpochTrainer actual, EpochTrainer expected, string what)
     {
@@ -234,9 +250,9 @@ public sealed class EpochResumeTests : FolderTest
         );
         Assert.That(actual.BestEpoch!.Epoch, Is.EqualTo(expected.BestEpoch!.Epoch), what);
         Close.CheckBits(
-            actual.Plan.Parameters.ToArray(),
-            expected.Plan.Parameters.ToArray(),
-            $"parameters {what}"
+            actual.Plan.Store.State.ToArray(),
+            expected.Plan.Store.State.ToArray(),
+            $"parameters and buffers {what}"
         );
         MusicPieces test = Songs.Load().Test;
         Assert.That(actual.EvaluateBest(test), Is.EqualTo(expected.EvaluateBest(test)), what);

@@ -9,10 +9,13 @@ namespace Sequor.Tests.Music;
 public sealed class EpochTrainerTests
 {
     [Test]
-    public void Training_learns_and_keeps_the_best_epoch([Values(1, 2)] int batch)
+    public void Training_learns_and_keeps_the_best_epoch(
+        [Values(1, 2)] int batch,
+        [Values("gru", "batch lru")] string arch
+    )
     {
         MusicDataset data = Songs.Load();
-        using Sequential model = Tiny.Model("gru", 0.2f);
+        using Sequential model = Tiny.Model(arch, 0.2f);
         using EpochTrainer trainer = Tiny.Trainer(
             model,
             new EpochOptions
@@ -40,9 +43,9 @@ public sealed class EpochTrainerTests
         Assert.That(best, Is.LessThan(before / 2));
         Assert.That(trainer.BestEpoch!.Valid, Is.EqualTo(best));
         Assert.That(trainer.BestEpoch.Epoch, Is.EqualTo(losses.IndexOf(best) + 1));
-        float[] now = trainer.Plan.Parameters.ToArray();
+        float[] now = trainer.Plan.Store.State.ToArray();
         Assert.That(trainer.EvaluateBest(data.Valid), Is.EqualTo(best));
-        Close.CheckBits(trainer.Plan.Parameters.ToArray(), now, "parameters");
+        Close.CheckBits(trainer.Plan.Store.State.ToArray(), now, "parameters and buffers");
         trainer.RestoreBest();
         Assert.That(trainer.Evaluate(data.Valid), Is.EqualTo(best));
     }

@@ -112,6 +112,27 @@ public sealed class GroupTests(int bits, int threads)
         Close.CheckBits(_plan.Parameter("2.bias").ToArray(), frozen, "a group of rate 0");
     }
 
+    [Test]
+    public void The_recurrence_of_every_lru_block_is_slow_and_all_else_decays()
+    {
+        using var model = new Sequential(new Lru(2, 3, 4, 2), new Linear(3, 1));
+        using Plan plan = model.Plan(Backends.Get(bits, threads), 1, 1, Mode.Training);
+        using var optimizer = new AdamW(plan, Rate, Decay, groups: [Lru.Recurrence(0.25f)]);
+
+        string[] slow = ["nu_log", "theta_log", "gamma_log", "B_re", "B_im"];
+        IEnumerable<string> names = new[] { "0.1", "0.2" }.SelectMany(block =>
+            slow.Select(name => $"{block}.{name}")
+        );
+        Assert.That(
+            optimizer.Groups.Text,
+            Is.EqualTo($"; rate x 0.25 without decay: {string.Join(' ', names)}")
+        );
+        Assert.That(
+            optimizer.Groups.Segments.Select(s => (s.RateFactor, s.Decays)),
+            Is.EqualTo(new[] { (1f, true), (0.25f, false), (1f, true), (0.25f, false), (1f, true) })
+        );
+    }
+
     private static double[] ToDouble(float[] values) =>
         Array.ConvertAll(values, value => (double)value);
 }

@@ -38,6 +38,12 @@ public sealed class DropoutTests(int bits, int threads)
         new("tcn", () => new Tcn(3, [5, 6], 2, 0.3f), 6, 4),
         new("lru block", () => new LruBlock(5, 3, 0.4f), 5, 3),
         new("lru", () => new Lru(2, 6, 4, 2, 0.3f), 5, 2),
+        new(
+            "postnorm lru",
+            () => new Lru(2, 6, 4, 2, new LruOptions { Prenorm = false, Dropout = 0.3f }),
+            5,
+            2
+        ),
         new("pooled lru", () => new Sequential(new Lru(2, 6, 4, 1, 0.3f), new Last(6)), 5, 2),
         // In several pieces of time, whose masks begin at odd places of the stream.
         new("large lru block", () => new LruBlock(51, 65, 0.3f), 201, 9, large: true),

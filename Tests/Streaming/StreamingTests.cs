@@ -37,6 +37,7 @@ internal sealed class StreamingTests(int bits, int threads)
         ("tcn", () => new Tcn(Inputs, [5, 5, 8], 3)),
         ("tcn kernel 1", () => new Tcn(Inputs, [4], 1)),
         ("lru", () => new Lru(Inputs, 6, 5, 3)),
+        ("postnorm lru", () => new Lru(Inputs, 6, 5, 3, new LruOptions { Prenorm = false })),
         (
             "all",
             () =>

@@ -7,6 +7,14 @@ internal static class Models
 {
     public static readonly string[] RecurrentKinds = ["tanh", "relu", "lstm", "gru"];
 
+    /// <summary>Kinds that in training go by the batch's statistics, else by running ones.</summary>
+    public static readonly string[] BatchNormed =
+    [
+        "batch norm",
+        "batch normed lru",
+        "batch postnormed lru",
+    ];
+
     /// <summary>Kinds of layers with parameters.</summary>
     public static readonly string[] Kinds =
     [
@@ -16,8 +24,10 @@ internal static class Models
         "tcn with skip",
         "lru block",
         "lru",
+        "postnorm lru",
         "layer norm",
         "linear",
+        .. BatchNormed,
     ];
 
     /// <summary>A recurrent network.</summary>
@@ -40,6 +50,16 @@ internal static class Models
             "tcn with skip" => new Tcn(3, [5, 4], 2),
             "lru block" => new LruBlock(4, 3),
             "lru" => new Lru(3, 4, 5, 2),
+            "postnorm lru" => new Lru(3, 4, 5, 2, new LruOptions { Prenorm = false }),
+            "batch normed lru" => new Lru(3, 4, 5, 2, new LruOptions { Norm = LruNorm.Batch }),
+            "batch postnormed lru" => new Lru(
+                3,
+                4,
+                5,
+                2,
+                new LruOptions { Norm = LruNorm.Batch, Prenorm = false }
+            ),
+            "batch norm" => new BatchNorm(4),
             "layer norm" => new LayerNorm(4),
             "linear" => new Linear(3, 4),
             _ => Recurrent(kind, 3, 4),

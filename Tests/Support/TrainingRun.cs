@@ -14,6 +14,8 @@ internal sealed class TrainingRun : IDisposable
         "lstm of two layers",
         "tcn",
         "lru",
+        "batch normed lru",
+        "batch postnormed lru",
         "pooled gru",
         "averaged tcn",
     ];
@@ -32,18 +34,14 @@ internal sealed class TrainingRun : IDisposable
     {
         _model = Model(architecture);
         Plan = _model.Plan(backend, Length, Batch, Mode.Training, seed: seed);
-        bool regression = architecture is "relu" or "lru";
+        bool regression =
+            architecture is "relu" || architecture.EndsWith("lru", StringComparison.Ordinal);
         Loss = regression ? new MeanSquaredError(Plan) : new SoftmaxCrossEntropy(Plan);
         Optimizer = architecture switch
         {
             "tanh" or "relu" => new Sgd(Plan, 0.05f, 0.9f),
             "gru" or "pooled gru" => new RmsProp(Plan, 0.002f),
-            "lru" => new AdamW(
-                Plan,
-                0.002f,
-                0.05f,
-                groups: [new(p => p.Parameter.Name == "nu_log", 0.25f, false)]
-            ),
+            "batch normed lru" => new AdamW(Plan, 0.002f, 0.05f, groups: [Lru.Recurrence(0.25f)]),
             _ => new Adam(Plan, 0.002f),
         };
         var draw = new Draw(22);
@@ -83,6 +81,21 @@ internal sealed class TrainingRun : IDisposable
             ),
             "tcn" => new Sequential(new Tcn(Inputs, [40, 40], 3, 0.1f), new Linear(40, Outputs)),
             "lru" => new Sequential(new Lru(Inputs, 40, 33, 2, 0.1f), new Linear(40, Outputs)),
+            "batch normed lru" => new Sequential(
+                new BatchNorm(Inputs),
+                new Lru(Inputs, 40, 33, 2, new LruOptions { Norm = LruNorm.Batch, Dropout = 0.1f }),
+                new Linear(40, Outputs)
+            ),
+            "batch postnormed lru" => new Sequential(
+                new Lru(
+                    Inputs,
+                    40,
+                    33,
+                    2,
+                    new LruOptions { Norm = LruNorm.Batch, Prenorm = false }
+                ),
+                new Linear(40, Outputs)
+            ),
             "pooled gru" => new Sequential(
                 new Gru(Inputs, 40),
                 new Last(40),

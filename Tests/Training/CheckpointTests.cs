@@ -26,7 +26,26 @@ public sealed class CheckpointTests : FolderTest
         ["gru"] = () => new Sequential(new Gru(Channels, 5, 2), new Linear(5, Outputs)),
         ["tcn"] = () => new Sequential(new Tcn(Channels, [6, 5], 2, 0.3f), new Linear(5, Outputs)),
         ["lru"] = () => new Sequential(new Lru(Channels, 4, 6, 2, 0.2f), new Linear(4, Outputs)),
+        ["batch lru"] = () => BatchNormed(true),
+        ["batch postnormed lru"] = () => BatchNormed(false),
     };
+
+    private static Sequential BatchNormed(bool prenorm) =>
+        new(
+            new Lru(
+                Channels,
+                4,
+                6,
+                2,
+                new LruOptions
+                {
+                    Norm = LruNorm.Batch,
+                    Prenorm = prenorm,
+                    Dropout = 0.2f,
+                }
+            ),
+            new Linear(4, Outputs)
+        );
 
     private static readonly Dictionary<string, Func<Plan, Optimizer>> Optimizers = new()
     {
@@ -91,7 +110,7 @@ public sealed class CheckpointTests : FolderTest
         /// <summary>Everything that training goes on from, to the bit.</summary>
         public uint[] Bits()
         {
-            List<float> values = [.. Plan.Parameters.ToArray(), .. Optimizer.State.ToArray()];
+            List<float> values = [.. Plan.Store.State.ToArray(), .. Optimizer.State.ToArray()];
             for (int i = 0; i < Optimizer.MomentNames.Count; i++)
                 values.AddRange(Optimizer.Moment(i).ToArray());
             values.Add(Optimizer.LearningRate);
@@ -123,7 +142,7 @@ public sealed class CheckpointTests : FolderTest
 
     [Test]
     public void Resuming_goes_on_bit_for_bit(
-        [Values("lstm", "gru", "tcn", "lru")] string model,
+        [Values("lstm", "gru", "tcn", "lru", "batch lru")] string model,
         [Values("sgd", "momentum", "rmsprop", "adam", "adamw")] string optimizer
     )
     {
@@ -254,6 +273,41 @@ public sealed class CheckpointTests : FolderTest
         using Plan plan = model.Plan(_backend, 20, 1, Mode.Evaluation, seed: 77);
         Assert.That(Checkpoint.Load(path, plan, null), Is.EqualTo(2));
         Assert.That(plan.Parameters.ToArray(), Is.EqualTo(run.Plan.Parameters.ToArray()));
+    }
+
+    [Test]
+    public void Running_statistics_come_along_under_their_names()
+    {
+        string path = PathOf("c");
+        using var run = new Run(_backend, "batch lru", "adamw");
+        run.Train(3);
+        Checkpoint.Save(path, run.Plan, run.Optimizer, 3, Texts);
+        using Layer model = Models["batch lru"]();
+        using Plan plan = model.Plan(_backend, 20, 1, Mode.Evaluation, seed: 77);
+        Checkpoint.Load(path, plan, null);
+        using SafetensorsFile file = Safetensors.Open(path);
+        foreach (NamedParameter named in model.NamedBuffers())
+        {
+            float[] values = run.Plan.Buffer(named.Name).ToArray();
+            Assert.That(values.Distinct().Count(), Is.GreaterThan(1), named.Name);
+            Assert.That(plan.Buffer(named.Name).ToArray(), Is.EqualTo(values), named.Name);
+            Assert.That(file.ReadFloats($"model.{named.Name}"), Is.EqualTo(values), named.Name);
+        }
+        Assert.That(file.Find("model.0.1.norm.running_var"), Is.Not.Null);
+        Assert.That(file.Find("optimizer.mean.0.1.norm.running_var"), Is.Null);
+    }
+
+    [Test]
+    public void A_model_with_another_norm_is_refused()
+    {
+        Assert.That(
+            Refused("batch lru", "adam", "lru", "adam"),
+            Does.Contain("\n  model.0.1.norm.running_mean: F32 [4] in the file, none here")
+        );
+        Assert.That(
+            Refused("lru", "adam", "batch lru", "adam"),
+            Does.Contain("\n  model.0.1.norm.running_mean: none in the file, F32 [4] here")
+        );
     }
 
     [Test]
