@@ -1,10 +1,10 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// A recurrent network, [T, B, I] to [T, B, directions * H], beginning from zero states unless a plan is made with others. Parameters, their order of
-/// gates and the equations are cuDNN's and PyTorch's: weight_ih_l0 [gates H, I], weight_hh_l0 [gates H, H], bias_ih_l0 and
-/// bias_hh_l0 [gates H]; the reverse direction's names end in _reverse. With a projection outputs are [T, B, directions * P],
-/// weight_hh_l0 [gates H, P], and weight_hr_l0 [P, H] is there.
+/// A recurrent network, [T, B, I] to [T, B, directions * H], beginning from zero states unless its plan is given others
+/// (<see cref="Plan.States"/>). Parameters, their order of gates and the equations are cuDNN's and PyTorch's: weight_ih_l0
+/// [gates H, I], weight_hh_l0 [gates H, H], bias_ih_l0 and bias_hh_l0 [gates H]; the reverse direction's names end in
+/// _reverse. With a projection outputs are [T, B, directions * P], weight_hh_l0 is [gates H, P] and weight_hr_l0 [P, H].
 /// </summary>
 /// <remarks>All begin uniform in ±1/sqrt(H).</remarks>
 public abstract class Recurrent : Layer
