@@ -53,7 +53,8 @@ internal static class ReproduceCommand
         var report = new ReproductionReport { Machine = machine, Results = Join(results, job) };
         view.Results(report.Results, interrupted);
         job.Json?.Write(ReportWriter.ToUtf8(report));
-        // Here the page is written: job.Html?.Write(Encoding.UTF8.GetBytes(ReproductionPage.Render(report)));
+        if (report.Results.Count > 0)
+            job.Html?.Write(Encoding.UTF8.GetBytes(ReproductionPage.Render(report)));
         if (diverged.Count > 0)
             throw new FailureException($"training diverged: {string.Join("; ", diverged)}");
         return interrupted ? stop.Code : ExitCode.Success;

@@ -73,16 +73,11 @@ internal sealed class ReproduceOptions
 
     private readonly Option<string?> _json = Options.Json();
 
-    private readonly Option<string?> _html = Options.Text(
-        "--html",
-        "writes the results to a file, as a page",
-        "FILE"
-    );
+    private readonly Option<string?> _html = Options.Html();
 
     public void AddTo(Command command)
     {
         _budget.HelpName = "MINUTES";
-        _html.Hidden = true;
         foreach (
             Option option in (Option[])
                 [
@@ -112,13 +107,6 @@ internal sealed class ReproduceOptions
         string? checkpoint = result.GetValue(_checkpoint);
         if (checkpoint is null && result.GetValue(_checkpointEvery) is not null)
             throw new UsageException("--checkpoint-every needs --checkpoint FOLDER");
-        (string? json, string? html) = (result.GetValue(_json), result.GetValue(_html));
-        if (
-            json is not null
-            && html is not null
-            && Path.GetFullPath(json) == Path.GetFullPath(html)
-        )
-            throw new UsageException($"--json and --html must be two files, not both '{json}'");
         int seeds = (int)(result.GetValue(_seeds) ?? 1);
         ulong first = (ulong)(result.GetValue(_seed) ?? 1);
         Dictionary<string, string> files = MusicPaths.Resolve(
@@ -129,8 +117,9 @@ internal sealed class ReproduceOptions
         BackendInfo device;
         using (Backend backend = CreateBackend(result, null))
             device = backend.Info;
-        OutputFile? jsonFile = OutputFile.For("--json", json);
-        OutputFile? htmlFile = OutputFile.For("--html", html);
+        OutputFile? jsonFile = OutputFile.For("--json", result.GetValue(_json));
+        OutputFile? htmlFile = OutputFile.For("--html", result.GetValue(_html));
+        OutputFile.RequireApart(jsonFile, htmlFile);
         Dictionary<string, MusicDataset> music = files.ToDictionary(
             pair => pair.Key,
             pair => MusicPaths.Load(pair.Value)

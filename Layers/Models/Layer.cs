@@ -104,7 +104,9 @@ public abstract partial class Layer : IDisposable
     /// <param name="inputGradient">Compute the gradient by the input as well.</param>
     /// <param name="seed">Seed of dropout, and of the parameters where they do not exist yet.</param>
     /// <param name="variableLengths">Sequences of a batch may differ in length.</param>
-    /// <param name="states">Initial and final states of recurrent layers, and in training their gradients, are at hand: <see cref="Plan.States"/>.</param>
+    /// <param name="states">
+    /// Initial and final states of recurrent layers, and in training their gradients, are at hand: <see cref="Plan.States"/>.
+    /// </param>
     /// <exception cref="ArgumentOutOfRangeException">A limit is below 1, or there is no such mode.</exception>
     /// <exception cref="InvalidOperationException">The model lives on another backend, or a layer of it in another model.</exception>
     /// <exception cref="DeviceMemoryException">The plan does not fit in memory.</exception>

@@ -46,8 +46,18 @@ public sealed class PlanStates
     /// gradient passes from one to the other: truncated backpropagation through time. Backward comes before it.
     /// </summary>
     /// <exception cref="InvalidOperationException">No forward pass came before.</exception>
+    /// <exception cref="NotSupportedException">A layer is bidirectional.</exception>
     public void CarryOver()
     {
+        foreach (RecurrentStates layer in _layers)
+        {
+            if (layer.Layer.Options.Bidirectional)
+            {
+                throw new NotSupportedException(
+                    $"The states of layer '{layer.Name}' cannot be carried over: its reverse direction begins at the end of the sequence."
+                );
+            }
+        }
         if (_layers[0].Final.Hidden.IsEmpty)
             throw new InvalidOperationException("There are no states to carry before a Forward.");
         foreach (RecurrentStates layer in _layers)

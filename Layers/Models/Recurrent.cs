@@ -1,10 +1,10 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// A recurrent network, [T, B, I] to [T, B, directions * H], beginning from zero states unless a plan is made with others. Parameters, their order of
-/// gates and the equations are cuDNN's and PyTorch's: weight_ih_l0 [gates H, I], weight_hh_l0 [gates H, H], bias_ih_l0 and
-/// bias_hh_l0 [gates H]; the reverse direction's names end in _reverse. With a projection outputs are [T, B, directions * P],
-/// weight_hh_l0 [gates H, P], and weight_hr_l0 [P, H] is there.
+/// A recurrent network, [T, B, I] to [T, B, directions * H], beginning from zero states unless its plan is given others
+/// (<see cref="Plan.States"/>). Parameters, their order of gates and the equations are cuDNN's and PyTorch's: weight_ih_l0
+/// [gates H, I], weight_hh_l0 [gates H, H], bias_ih_l0 and bias_hh_l0 [gates H]; the reverse direction's names end in
+/// _reverse. With a projection outputs are [T, B, directions * P], weight_hh_l0 is [gates H, P] and weight_hr_l0 [P, H].
 /// </summary>
 /// <remarks>All begin uniform in ±1/sqrt(H).</remarks>
 public abstract class Recurrent : Layer
@@ -28,9 +28,9 @@ public abstract class Recurrent : Layer
         {
             Layers = RequirePositive(options.Layers, "layers"),
             Bidirectional = options.Bidirectional,
-            Bias = RequireKnown(options.Bias),
-            ProjectionSize = RequireProjection(kind, hiddenSize, options.ProjectionSize),
-            CellClip = RequireClip(kind, options.CellClip),
+            Bias = RecurrentOptions.KnownBias(options.Bias),
+            ProjectionSize = RecurrentOptions.Projection(kind, hiddenSize, options.ProjectionSize),
+            CellClip = RecurrentOptions.Clip(kind, options.CellClip),
             Dropout = RequireProbability(options.Dropout, "dropout"),
         };
         Parameter.Initializer initializer = Parameter.Uniform(1 / Math.Sqrt(hiddenSize));
@@ -38,57 +38,6 @@ public abstract class Recurrent : Layer
         [
             .. _descriptor.Parameters().Select(p => new Parameter(p.Name, p.Shape, initializer)),
         ];
-    }
-
-    private static RecurrentBias RequireKnown(RecurrentBias bias) =>
-        Enum.IsDefined(bias)
-            ? bias
-            : throw new ArgumentOutOfRangeException(
-                nameof(bias),
-                bias,
-                $"The bias must be one of {string.Join(", ", Enum.GetNames<RecurrentBias>())}."
-            );
-
-    private static int RequireProjection(RecurrentKind kind, int hiddenSize, int? size)
-    {
-        if (size is not { } projection)
-            return 0;
-        if (kind != RecurrentKind.Lstm)
-            throw new ArgumentException(
-                $"Only an LSTM has a projection; this network is {kind}.",
-                nameof(size)
-            );
-        if (projection < 1 || projection >= hiddenSize)
-        {
-            string allowed =
-                hiddenSize == 1
-                    ? "With one hidden unit there is nothing to project"
-                    : $"The projection size must be 1 to {hiddenSize - 1}, below the hidden size";
-            throw new ArgumentOutOfRangeException(
-                nameof(size),
-                projection,
-                $"{allowed}; leave it out for no projection."
-            );
-        }
-        return projection;
-    }
-
-    private static CellClip? RequireClip(RecurrentKind kind, CellClip? clip)
-    {
-        if (clip is null)
-            return null;
-        if (kind != RecurrentKind.Lstm)
-            throw new ArgumentException(
-                $"Only an LSTM has a cell state to clip; this network is {kind}.",
-                nameof(clip)
-            );
-        if (!float.IsFinite(clip.Min) || !float.IsFinite(clip.Max) || clip.Min > clip.Max)
-            throw new ArgumentOutOfRangeException(
-                nameof(clip),
-                clip,
-                "The bounds of a cell state must be finite, and Min not above Max."
-            );
-        return clip;
     }
 
     /// <summary>The recurrence.</summary>

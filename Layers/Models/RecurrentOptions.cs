@@ -24,6 +24,59 @@ public sealed record RecurrentOptions
 
     /// <summary>LSTM only: bounds that the cell state is read within; null for none. See <see cref="Layers.CellClip"/>.</summary>
     public CellClip? CellClip { get; init; }
+
+    internal static RecurrentBias KnownBias(RecurrentBias bias) =>
+        Enum.IsDefined(bias)
+            ? bias
+            : throw new ArgumentOutOfRangeException(
+                nameof(bias),
+                bias,
+                $"The bias must be one of {string.Join(", ", Enum.GetNames<RecurrentBias>())}."
+            );
+
+    /// <summary>The projection size that such a network may have; 0 for none.</summary>
+    internal static int Projection(RecurrentKind kind, int hiddenSize, int? projectionSize)
+    {
+        if (projectionSize is not { } size)
+            return 0;
+        if (kind != RecurrentKind.Lstm)
+            throw new ArgumentException(
+                $"Only an LSTM has a projection; this network is {kind}.",
+                nameof(projectionSize)
+            );
+        if (size < 1 || size >= hiddenSize)
+        {
+            string allowed =
+                hiddenSize == 1
+                    ? "With one hidden unit there is nothing to project"
+                    : $"The projection size must be 1 to {hiddenSize - 1}, below the hidden size";
+            throw new ArgumentOutOfRangeException(
+                nameof(projectionSize),
+                size,
+                $"{allowed}; leave it out for no projection."
+            );
+        }
+        return size;
+    }
+
+    /// <summary>The bounds that such a network's cell state may have.</summary>
+    internal static CellClip? Clip(RecurrentKind kind, CellClip? cellClip)
+    {
+        if (cellClip is not { } clip)
+            return null;
+        if (kind != RecurrentKind.Lstm)
+            throw new ArgumentException(
+                $"Only an LSTM has a cell state to clip; this network is {kind}.",
+                nameof(cellClip)
+            );
+        if (!float.IsFinite(clip.Min) || !float.IsFinite(clip.Max) || clip.Min > clip.Max)
+            throw new ArgumentOutOfRangeException(
+                nameof(cellClip),
+                clip,
+                "The bounds of a cell state must be finite, and Min not above Max."
+            );
+        return clip;
+    }
 }
 
 /// <summary>

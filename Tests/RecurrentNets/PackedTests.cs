@@ -38,7 +38,20 @@ internal sealed class PackedTests(int bits, int threads)
     private static int[] Falling(int batch) =>
         [.. Enumerable.Range(0, batch).Select(b => Math.Max(1, 6 - b / 2 * 2 - b / 3))];
 
-    private static IEnumerable<RecurrentCase> Packed => Cases.Select(c => c with { Packed = true });
+    private static IEnumerable<RecurrentCase> Packed =>
+        [
+            .. Cases.Select(c => c with { Packed = true }),
+            .. Cases
+                .Where(c => c.States && c.Batch > 1)
+                .Select(c =>
+                    c with
+                    {
+                        Packed = true,
+                        // Not its own inverse, so that the two cannot be taken for each other.
+                        Order = [.. Enumerable.Range(0, c.Batch).Select(b => (b + 2) % c.Batch)],
+                    }
+                ),
+        ];
 
     [TestCaseSource(nameof(Packed))]
     public void OutputsStatesAndGradientsMatchTheReference(RecurrentCase c)
@@ -95,6 +108,33 @@ internal sealed class PackedTests(int bits, int threads)
             Assert.That(packed.ReserveCount, Is.EqualTo(full.ReserveCount));
             Assert.That(packed.WorkspaceCount, Is.EqualTo(full.WorkspaceCount));
         });
+    }
+
+    [TestCase(new[] { 0, 3, 1 }, "place 1 is 3")]
+    [TestCase(new[] { -1, 1, 2 }, "place 0 is -1")]
+    [TestCase(new[] { 0, 1 }, "place 2 is missing")]
+    public void AnOrderThatLeavesTheBatchIsRefused(int[] order, string message)
+    {
+        var c = new RecurrentCase(
+            RecurrentKind.Tanh,
+            2,
+            3,
+            1,
+            2,
+            1,
+            false,
+            RecurrentBias.NoBias,
+            [2, 1, 1],
+            false
+        )
+        {
+            Packed = true,
+            Order = order,
+        };
+        Assert.That(
+            () => RecurrentRun.On(Backend, c),
+            Throws.ArgumentException.With.Message.Contains(message)
+        );
     }
 
     private static readonly (int[] Lengths, int Batch, int Rows, string Message)[] Refused =

@@ -19,6 +19,9 @@ internal sealed record RecurrentCase(
     /// <summary>The operation is given packed rows: lengths must fall.</summary>
     public bool Packed { get; init; }
 
+    /// <summary>Where the operation is given the state of each packed sequence.</summary>
+    public int[]? Order { get; init; }
+
     /// <summary>Channels that the output is projected to; 0 for no projection.</summary>
     public int Projection { get; init; }
 
@@ -79,6 +82,28 @@ internal sealed record RecurrentCase(
         return values;
     }
 
+    /// <summary>States [layers * directions, B, width] as the operation is given them.</summary>
+    public float[] LayStates(float[] states) => Moved(states, (b, place) => (b, place));
+
+    /// <summary>States that the operation gave, in the order of the sequences.</summary>
+    public float[] UnlayStates(float[] given) => Moved(given, (b, place) => (place, b));
+
+    private float[] Moved(float[] states, Func<int, int, (int From, int To)> move)
+    {
+        if (Order is null || states.Length == 0)
+            return states;
+        int count = Layers * Descriptor.Directions;
+        int width = states.Length / (count * Batch);
+        float[] moved = new float[states.Length];
+        for (int i = 0; i < count * Batch; i++)
+        {
+            (int from, int to) = move(i % Batch, Order[i % Batch]);
+            int first = i / Batch * Batch;
+            Array.Copy(states, (first + from) * width, moved, (first + to) * width, width);
+        }
+        return moved;
+    }
+
     // Rows of [T, B] in the order of the packed ones.
     private IEnumerable<int> RowNumbers() =>
         from t in Enumerable.Range(0, Steps)
@@ -89,5 +114,5 @@ internal sealed record RecurrentCase(
     public override string ToString() =>
         $"{Kind} T{Steps} B{Batch} I{Inputs} H{Hidden} L{Layers}{(Bidirectional ? " both" : "")} {Bias}"
         + $"{(Projection == 0 ? "" : $" P{Projection}")}{(Clip is null ? "" : $" clip {Clip.Min} {Clip.Max}")}"
-        + $"{(Dropout == 0 ? "" : " dropout")}{(Lengths is null ? "" : $" lengths {string.Join(' ', Lengths)}")}{(Packed ? " packed" : "")}{(States ? " states" : "")}";
+        + $"{(Dropout == 0 ? "" : " dropout")}{(Lengths is null ? "" : $" lengths {string.Join(' ', Lengths)}")}{(Packed ? " packed" : "")}{(Order is null ? "" : " order")}{(States ? " states" : "")}";
 }

@@ -80,27 +80,28 @@ internal sealed class RecurrentRun
             X = memory.Of(c.Lay(x), c.Shape(c.Inputs)),
             Y = memory.Empty(c.Shape(d.OutputSize)),
             Parameters = memory.Of(Parameters, new Shape(Parameters.Length)),
-            InitialHidden = memory.OfOrNone(InitialHidden),
-            InitialCell = memory.OfOrNone(InitialCell),
+            InitialHidden = memory.OfOrNone(c.LayStates(InitialHidden)),
+            InitialCell = memory.OfOrNone(c.LayStates(InitialCell)),
             FinalHidden = memory.Empty(new Shape(c.HiddenCount)),
             FinalCell = lstm ? memory.Empty(new Shape(c.CellCount)) : default,
             Random = random,
             Lengths = c.Lengths,
+            PackedOrder = c.Order,
             Reserve = memory.Empty(Shape.Block(operation.ReserveCount)),
             Workspace = memory.Empty(Shape.Block(operation.WorkspaceCount)),
         };
         operation.Forward(operands);
         Y = c.Unlay(operands.Y.ToArray());
-        FinalHidden = operands.FinalHidden.ToArray();
-        FinalCell = lstm ? operands.FinalCell.ToArray() : [];
+        FinalHidden = c.UnlayStates(operands.FinalHidden.ToArray());
+        FinalCell = lstm ? c.UnlayStates(operands.FinalCell.ToArray()) : [];
         if (!d.Training)
             return;
         var gradients = new RecurrentGradients
         {
             Y = memory.Of(c.Lay(dy), operands.Y.Shape),
             X = memory.Empty(operands.X.Shape),
-            FinalHidden = memory.OfOrNone(FinalHiddenGradient),
-            FinalCell = memory.OfOrNone(FinalCellGradient),
+            FinalHidden = memory.OfOrNone(c.LayStates(FinalHiddenGradient)),
+            FinalCell = memory.OfOrNone(c.LayStates(FinalCellGradient)),
             InitialHidden = c.States ? memory.Empty(new Shape(c.HiddenCount)) : default,
             InitialCell = c.States && lstm ? memory.Empty(new Shape(c.CellCount)) : default,
             Parameters = memory.Of(new float[Parameters.Length], new Shape(Parameters.Length)),
@@ -108,9 +109,9 @@ internal sealed class RecurrentRun
         operation.Backward(operands, gradients);
         Gradients["x"] = c.Unlay(gradients.X.ToArray());
         if (c.States)
-            Gradients["initial hidden"] = gradients.InitialHidden.ToArray();
+            Gradients["initial hidden"] = c.UnlayStates(gradients.InitialHidden.ToArray());
         if (c.States && lstm)
-            Gradients["initial cell"] = gradients.InitialCell.ToArray();
+            Gradients["initial cell"] = c.UnlayStates(gradients.InitialCell.ToArray());
         Gradients["parameters"] = gradients.Parameters.ToArray();
     }
 

@@ -362,6 +362,24 @@ internal sealed class StateTests(int bits, int threads)
     }
 
     [Test]
+    public void BothDirectionsAreNotCarriedOver()
+    {
+        using var model = new Sequential(
+            new Gru(Inputs, 2),
+            new Gru(2, 2, new RecurrentOptions { Bidirectional = true })
+        );
+        using Plan plan = model.Plan(Backend, 2, 1, Mode.Training, states: true);
+        plan.Forward(new float[2 * Inputs], 2, 1);
+        Assert.That(
+            plan.States.CarryOver,
+            Throws
+                .TypeOf<NotSupportedException>()
+                .With.Message.Contains("layer '1'")
+                .And.Message.Contains("reverse direction")
+        );
+    }
+
+    [Test]
     public void BackwardNeedsTheStatesThatForwardBeganFrom()
     {
         using var model = new Gru(Inputs, 2);
