@@ -1,6 +1,8 @@
 using System.CommandLine;
+using System.Text;
 using Sequor.Layers;
 using Sequor.Workloads;
+using Sequor.Workloads.Charts;
 
 namespace Sequor.Tool;
 

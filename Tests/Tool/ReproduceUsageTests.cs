@@ -34,7 +34,11 @@ public sealed class ReproduceUsageTests : FolderTest
         yield return Case("--task adding --device gpu", "'gpu'", "auto, cpu, cuda");
         yield return Case("--task adding --checkpoint-every 9", "--checkpoint FOLDER");
         yield return Case("--task adding --checkpoint x --checkpoint-every -1", "from 0 to");
-        yield return Case("--task adding --json r --html ./r", "--json and --html", "two files");
+        yield return Case(
+            "--task adding --json r --html ./r",
+            "--json and --html",
+            "must be different files"
+        );
         yield return Case("--task adding --steps 5", "'--steps'", "--budget");
     }
 
