@@ -115,7 +115,7 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
         {
             screen.Line(
                 Text(
-                    $"Cut by the budget: training was not over after {job.Budget?.TotalMinutes:0.####} min; the figures are of the best epoch until then."
+                    $"Cut by the budget: training was not over after {job.Budget?.TotalMinutes:0.####} min; the figures are of the best epoch until then, or of the last step where none had ended."
                 )
             );
         }

@@ -226,7 +226,10 @@ public sealed class ReproduceCommandTests : FolderTest
         }
         else
         {
-            Assert.That(cut.Output, Does.Contain("Interrupted").And.Contain("interrupted"));
+            Assert.That(
+                cut.Output,
+                Does.Contain("interrupted after").And.Contain($"saved to {Checkpoints}")
+            );
             JsonNode result = JsonNode.Parse(File.ReadAllBytes(json))!["results"]![0]!;
             Assert.That((bool)result["finished"]!, Is.False);
             Assert.That(
