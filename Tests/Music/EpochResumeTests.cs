@@ -65,6 +65,48 @@ public sealed class EpochResumeTests : FolderTest
     }
 
     [Test]
+    public void A_plateau_lowers_the_highest_rate_of_a_schedule()
+    {
+        EpochOptions options = Options with
+        {
+            Epochs = 12,
+            Plateau = new Plateau(0.5f, 1, 0),
+            Schedule = new WarmupCosine(50, 4, 0.001f),
+        };
+        using Sequential model = Tiny.Model("gru");
+        using EpochTrainer trainer = Trainer(model, options, 0.5f);
+        trainer.Run();
+        float highest = 0.5f;
+        int plateaus = 0;
+        for (int i = 0; i < trainer.History.Count; i++)
+        {
+            EpochRecord record = trainer.History[i];
+            long last = (long)record.Epoch * trainer.StepsPerEpoch - 1;
+            Assert.That(
+                record.LearningRate,
+                Is.EqualTo(options.Schedule.RateAt(last, highest)),
+                $"epoch {record.Epoch}"
+            );
+            if (i > 0 && record.Valid > trainer.History[i - 1].Valid)
+            {
+                highest *= 0.5f;
+                plateaus++;
+            }
+        }
+        Assert.That(plateaus, Is.InRange(1, 11), "plateaus");
+
+        trainer.Save(File, Texts);
+        using Sequential rest = Tiny.Model("gru");
+        using EpochTrainer more = Trainer(rest, options with { Epochs = 13 }, 0.5f);
+        more.Resume(File);
+        more.TrainStep();
+        Assert.That(
+            more.Optimizer.LearningRate,
+            Is.EqualTo(options.Schedule.RateAt(more.Step - 1, highest))
+        );
+    }
+
+    [Test]
     public void Saving_at_every_step_changes_nothing()
     {
         using Sequential model = Tiny.Model("gru", 0.3f);
