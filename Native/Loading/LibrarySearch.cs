@@ -1,0 +1,92 @@
+namespace Sequor.Native;
+
+/// <summary>Tries one place after the other for one library, and keeps what it _tried.</summary>
+internal sealed class LibrarySearch(LibraryKind kind, SearchContext context)
+{
+    private readonly INativeHost _host = context.Host;
+    private readonly SearchFolders _folders = context.Folders;
+    private readonly List<SearchAttempt> _attempts = [];
+    private readonly HashSet<(string Name, string Folder)> _tried = [];
+
+    public IReadOnlyList<SearchAttempt> Attempts => _attempts;
+
+    /// <summary>
+    /// Loads a library from a path that was given, which may be its folder; there is no second place then.
+    /// </summary>
+    /// <param name="given">The path, and where it is from.</param>
+    /// <param name="name">The versioned name, for a folder.</param>
+    /// <param name="companion">A file that is loaded first where it lies beside it.</param>
+    public LoadedLibrary? At(SearchFolder given, string name, string? companion = null) =>
+        Try(
+            given.Place,
+            _host.FolderExists(given.Path) ? _folders.Join(given.Path, name) : given.Path,
+            companion
+        );
+
+    /// <summary>Loads a library by its name, or from one of the _folders.</summary>
+    /// <param name="name">The versioned name.</param>
+    /// <param name="places">Folders, in order; those that do not exist are passed over.</param>
+    /// <param name="companion">A file that is loaded first where it lies beside it.</param>
+    public LoadedLibrary? Anywhere(
+        string name,
+        IEnumerable<SearchFolder> places,
+        string? companion = null
+    )
+    {
+        if (Try("system loader", name) is { } known)
+            return known;
+        foreach (SearchFolder place in places)
+        {
+            // The Python on PATH may be that of VIRTUAL_ENV.
+            if (!_tried.Add((name, place.Path)))
+                continue;
+            if (_host.FolderExists(place.Path))
+            {
+                string path = _folders.Join(place.Path, name);
+                if (Try(place.Place, path, companion) is { } library)
+                    return library;
+            }
+            else
+                _attempts.Add(new(kind, place.Place, place.Path, false, "no such folder"));
+        }
+        return null;
+    }
+
+    /// <summary>What became of the search.</summary>
+    public LibraryResult<T> Found<T>(T table, string version)
+        where T : FunctionTable => new(kind, _attempts, table, version, null);
+
+    /// <summary>What became of the search.</summary>
+    public LibraryResult<T> Failed<T>(FailureKind failure, string reason, string version = "")
+        where T : FunctionTable =>
+        new(kind, _attempts, null, version, new LibraryFailure(kind, failure, reason));
+
+    /// <summary>Loads one file or name.</summary>
+    public LoadedLibrary? Try(string place, string path, string? companion = null)
+    {
+        if (companion is not null && _folders.FolderOf(path) is { } folder)
+        {
+            string beside = _folders.Join(folder, companion);
+            if (_host.FileExists(beside))
+                Try(place, beside);
+        }
+        LoadOutcome outcome = _host.Load(path);
+        bool loaded = outcome.Library != 0;
+        string real = loaded ? Located(path) : path;
+        _attempts.Add(new(kind, place, real, loaded, outcome.Reason));
+        return loaded ? new LoadedLibrary(_host, outcome.Library, real) : null;
+    }
+
+    /// <summary>Where the system found a bare name: the loaded file whose name begins with it.</summary>
+    private string Located(string path)
+    {
+        if (_folders.FolderOf(path) is not null)
+            return path;
+        StringComparison comparison = _host.Windows
+            ? StringComparison.OrdinalIgnoreCase
+            : StringComparison.Ordinal;
+        return _host.LoadedFiles()
+                .FirstOrDefault(file => _folders.FileOf(file).StartsWith(path, comparison))
+            ?? path;
+    }
+}
