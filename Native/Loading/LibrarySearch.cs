@@ -1,6 +1,6 @@
 namespace Sequor.Native;
 
-/// <summary>Tries one place after the other for one library, and keeps what it _tried.</summary>
+/// <summary>Tries one place after the other for one library, and keeps what it tried.</summary>
 internal sealed class LibrarySearch(LibraryKind kind, SearchContext context)
 {
     private readonly INativeHost _host = context.Host;
@@ -23,7 +23,7 @@ internal sealed class LibrarySearch(LibraryKind kind, SearchContext context)
             companion
         );
 
-    /// <summary>Loads a library by its name, or from one of the _folders.</summary>
+    /// <summary>Loads a library by its name, or from one of the folders.</summary>
     /// <param name="name">The versioned name.</param>
     /// <param name="places">Folders, in order; those that do not exist are passed over.</param>
     /// <param name="companion">A file that is loaded first where it lies beside it.</param>
@@ -77,16 +77,28 @@ internal sealed class LibrarySearch(LibraryKind kind, SearchContext context)
         return loaded ? new LoadedLibrary(_host, outcome.Library, real) : null;
     }
 
-    /// <summary>Where the system found a bare name: the loaded file whose name begins with it.</summary>
+    /// <summary>
+    /// Where the system found a bare name: libcudnn.so.9 is a link to libcudnn.so.9.6.0 as a rule, and libcuda.so.1
+    /// to libcuda.so.535.183.01.
+    /// </summary>
     private string Located(string path)
     {
         if (_folders.FolderOf(path) is not null)
             return path;
-        StringComparison comparison = _host.Windows
-            ? StringComparison.OrdinalIgnoreCase
-            : StringComparison.Ordinal;
-        return _host.LoadedFiles()
-                .FirstOrDefault(file => _folders.FileOf(file).StartsWith(path, comparison))
+        IReadOnlyList<string> files = _host.LoadedFiles();
+        int at = path.IndexOf(".so.", StringComparison.Ordinal);
+        return Beginning(files, path)
+            ?? (at < 0 ? null : Beginning(files, path[..(at + ".so.".Length)]))
             ?? path;
     }
+
+    private string? Beginning(IReadOnlyList<string> files, string name) =>
+        files.FirstOrDefault(file =>
+            _folders
+                .FileOf(file)
+                .StartsWith(
+                    name,
+                    _host.Windows ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal
+                )
+        );
 }

@@ -10,6 +10,9 @@ internal sealed class SystemHost : INativeHost
     // Starting it takes well under a second; a wrapper that hangs must not hang the caller.
     private static readonly TimeSpan PythonPatience = TimeSpan.FromSeconds(10);
 
+    private const StringSplitOptions Trimmed =
+        StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries;
+
     private const string PythonScript =
         "import site; print('\\n'.join([*site.getsitepackages(), site.getusersitepackages()]))";
 
@@ -37,10 +40,13 @@ internal sealed class SystemHost : INativeHost
         }
     }
 
-    public IReadOnlyList<string> PythonFolders()
+    // On Windows python3 is as a rule a placeholder that opens a shop.
+    public IReadOnlyList<string> PythonFolders() => Ask(Windows ? "python" : "python3");
+
+    /// <summary>The site-packages folders of a Python; none where it does not run.</summary>
+    internal static IReadOnlyList<string> Ask(string program)
     {
-        // On Windows python3 is as a rule a placeholder that opens a shop.
-        var start = new ProcessStartInfo(Windows ? "python" : "python3")
+        var start = new ProcessStartInfo(program)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -59,13 +65,9 @@ internal sealed class SystemHost : INativeHost
                 python.Kill(entireProcessTree: true);
                 return [];
             }
-            return
-            [
-                .. output.Result.Split(
-                    '\n',
-                    StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries
-                ),
-            ];
+            return python.ExitCode == 0
+                ? [.. output.Result.Split('\n', Trimmed).Where(Path.IsPathRooted)]
+                : [];
         }
         catch (Exception e) when (e is Win32Exception or InvalidOperationException or IOException)
         {
@@ -108,10 +110,7 @@ internal sealed class SystemHost : INativeHost
     /// </summary>
     internal static string Reason(string path, string message)
     {
-        string[] lines = message.Split(
-            '\n',
-            StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries
-        );
+        string[] lines = message.Split('\n', Trimmed);
         string said = lines.Length > 1 ? lines[1] : message.Trim();
         string prefix = path + ": ";
         return said.StartsWith(prefix, StringComparison.Ordinal) ? said[prefix.Length..] : said;
