@@ -6,7 +6,7 @@ internal sealed class LibrarySearch(LibraryKind kind, SearchContext context)
     private readonly INativeHost _host = context.Host;
     private readonly SearchFolders _folders = context.Folders;
     private readonly List<SearchAttempt> _attempts = [];
-    private readonly HashSet<(string Name, string Folder)> _tried = [];
+    private readonly HashSet<string> _tried = [];
 
     public IReadOnlyList<SearchAttempt> Attempts => _attempts;
 
@@ -37,17 +37,15 @@ internal sealed class LibrarySearch(LibraryKind kind, SearchContext context)
             return known;
         foreach (SearchFolder place in places)
         {
+            bool there = _host.FolderExists(place.Path);
+            string path = there ? _folders.Join(place.Path, name) : place.Path;
             // The Python on PATH may be that of VIRTUAL_ENV.
-            if (!_tried.Add((name, place.Path)))
+            if (!_tried.Add(path))
                 continue;
-            if (_host.FolderExists(place.Path))
-            {
-                string path = _folders.Join(place.Path, name);
-                if (Try(place.Place, path, companion) is { } library)
-                    return library;
-            }
-            else
-                _attempts.Add(new(kind, place.Place, place.Path, false, "no such folder"));
+            if (!there)
+                _attempts.Add(new(kind, place.Place, path, false, "no such folder"));
+            else if (Try(place.Place, path, companion) is { } library)
+                return library;
         }
         return null;
     }

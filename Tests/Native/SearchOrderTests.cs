@@ -103,6 +103,7 @@ public sealed class SearchOrderTests
                 }
             )
         );
+        Assert.That(found.CuDnn.Attempts.Select(a => a.Path), Is.Unique);
         Assert.That(found.CuDnn.Attempts[1].Reason, Is.EqualTo("no such folder"));
         Assert.That(found.CuDnn.Attempts[0].Reason, Is.EqualTo(FakeMachine.NoFile));
         Assert.That(machine.PythonAsked, Is.EqualTo(1));
