@@ -83,7 +83,11 @@ internal sealed class CuDnnFinder(SearchContext context)
                 .Host.LoadedFiles()
                 .Where(f => names.Any(n => _folders.FileOf(f).StartsWith(n, Comparison))),
         ];
-        return loaded.Select(_folders.FolderOf).Distinct().Count() < 2
+        return
+            loaded
+                .Select(_folders.FolderOf)
+                .Distinct(StringComparer.FromComparison(Comparison))
+                .Count() < 2
             ? null
             : _search.Failed<CuDnn>(
                 FailureKind.SublibrariesMixed,

@@ -41,7 +41,20 @@ internal sealed class SystemHost : INativeHost
     }
 
     // On Windows python3 is as a rule a placeholder that opens a shop.
-    public IReadOnlyList<string> PythonFolders() => Ask(Windows ? "python" : "python3");
+    public IReadOnlyList<string> PythonFolders() =>
+        OnPath(Windows ? "python.exe" : "python3", Variable("PATH") ?? "") is { } python
+            ? Ask(python)
+            : [];
+
+    /// <summary>
+    /// A program's full path; null if there is none. The system would look into the current folder as well, where
+    /// anything may lie.
+    /// </summary>
+    internal static string? OnPath(string program, string path) =>
+        path.Split(Path.PathSeparator, Trimmed)
+            .Where(Path.IsPathFullyQualified)
+            .Select(folder => Path.Combine(folder, program))
+            .FirstOrDefault(File.Exists);
 
     /// <summary>The site-packages folders of a Python; none where it does not run.</summary>
     internal static IReadOnlyList<string> Ask(string program)
@@ -66,7 +79,7 @@ internal sealed class SystemHost : INativeHost
                 return [];
             }
             return python.ExitCode == 0
-                ? [.. output.Result.Split('\n', Trimmed).Where(Path.IsPathRooted)]
+                ? [.. output.Result.Split('\n', Trimmed).Where(Path.IsPathFullyQualified)]
                 : [];
         }
         catch (Exception e) when (e is Win32Exception or InvalidOperationException or IOException)

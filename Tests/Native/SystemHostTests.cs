@@ -122,6 +122,20 @@ public sealed class SystemHostTests : FolderTest
     }
 
     [Test]
+    public void Programs_are_looked_for_in_the_folders_of_PATH_alone()
+    {
+        Directory.CreateDirectory(PathOf("a"));
+        Directory.CreateDirectory(PathOf("b"));
+        string program = Path.Combine(PathOf("b"), "p");
+        File.WriteAllText(program, "");
+        string path = string.Join(Path.PathSeparator, ".", "", PathOf("a"), PathOf("b"));
+        Assert.That(SystemHost.OnPath("p", path), Is.EqualTo(program));
+        string here = Path.GetRelativePath(Environment.CurrentDirectory, PathOf("b"));
+        Assert.That(SystemHost.OnPath("p", here), Is.Null);
+        Assert.That(SystemHost.OnPath("p", ""), Is.Null);
+    }
+
+    [Test]
     [Platform(Exclude = "Win", Reason = "a script stands in for Python")]
     [UnsupportedOSPlatform("windows")]
     public void A_Python_that_fails_has_no_folders()
