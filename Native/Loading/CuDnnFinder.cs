@@ -1,0 +1,132 @@
+namespace Sequor.Native;
+
+/// <summary>Finds cuDNN 9, all of it in one folder.</summary>
+internal sealed class CuDnnFinder(SearchContext context)
+{
+    private const LibraryKind Kind = LibraryKind.CuDnn;
+    private readonly LibrarySearch _search = new(Kind, context);
+    private readonly SearchFolders _folders = context.Folders;
+
+    /// <summary>Finds it.</summary>
+    /// <param name="driverVersion">CUDA of the driver, major * 1000 + minor * 10; 0 if not known.</param>
+    public LibraryResult<CuDnn> Find(int driverVersion)
+    {
+        if (context.Resolved(Kind) is { } resolved)
+            return Check(new CuDnn(resolved), driverVersion);
+        int newest = driverVersion > 0 ? driverVersion / 1000 : LibraryNames.NewestCudaMajor;
+        string name = LibraryNames.CuDnn(context.Windows, LibraryNames.CuDnnMajor);
+        string? option = context.Options.CuDnnPath;
+        LoadedLibrary? library = context.Given(option, "option", "SEQUOR_CUDNN_PATH") is { } given
+            ? _search.At(given, name)
+            : _search.Anywhere(name, _folders.For(Kind, newest)) ?? Older(newest);
+        if (library is null)
+            return _search.Failed<CuDnn>(FailureKind.NotFound, "cuDNN 9 was not found");
+        var cudnn = new CuDnn(library);
+        // Calls load the parts, so they have to be there before; parts of another version say so themselves.
+        return (IsNine(library.Name) ? Parts(library.Name) : null) ?? Check(cudnn, driverVersion);
+    }
+
+    private StringComparison Comparison =>
+        context.Windows ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal;
+
+    /// <summary>Whether a file is cuDNN 9 by its name, or by its parts where it has no version in its name.</summary>
+    private bool IsNine(string path) =>
+        _folders
+            .FileOf(path)
+            .StartsWith(LibraryNames.CuDnn(context.Windows, LibraryNames.CuDnnMajor), Comparison)
+        || (
+            _folders.FolderOf(path) is { } folder
+            && LibraryNames.CuDnnParts.Any(part =>
+                context.Host.FileExists(
+                    _folders.Join(folder, LibraryNames.CuDnnPart(context.Windows, part))
+                )
+            )
+        );
+
+    /// <summary>cuDNN 8, so that the failure can say that it is there.</summary>
+    private LoadedLibrary? Older(int newest) =>
+        _search.Anywhere(
+            LibraryNames.CuDnn(context.Windows, LibraryNames.CuDnnMajor - 1),
+            _folders.For(Kind, newest)
+        );
+
+    /// <summary>Loads cuDNN's parts by full path, so that it will not find others by itself.</summary>
+    private LibraryResult<CuDnn>? Parts(string main)
+    {
+        if (_folders.FolderOf(main) is not { } folder)
+            return null;
+        foreach (string part in LibraryNames.CuDnnParts)
+        {
+            string name = LibraryNames.CuDnnPart(context.Windows, part);
+            if (_search.Try("beside cuDNN", _folders.Join(folder, name)) is null)
+                return _search.Failed<CuDnn>(
+                    FailureKind.SublibrariesMixed,
+                    $"{name} could not be loaded from {folder}, where cuDNN is"
+                        + $" ({_search.Attempts[^1].Reason}); all of cuDNN has to be in one folder"
+                );
+        }
+        foreach (string part in LibraryNames.CuDnnEngines)
+        {
+            string path = _folders.Join(folder, LibraryNames.CuDnnPart(context.Windows, part));
+            if (context.Host.FileExists(path))
+                _search.Try("beside cuDNN", path);
+        }
+        return Mixed();
+    }
+
+    private LibraryResult<CuDnn>? Mixed()
+    {
+        string[] names = [.. LibraryNames.AllOfCuDnn(context.Windows)];
+        string[] loaded =
+        [
+            .. context
+                .Host.LoadedFiles()
+                .Where(f => names.Any(n => _folders.FileOf(f).StartsWith(n, Comparison))),
+        ];
+        return
+            loaded
+                .Select(_folders.FolderOf)
+                .Distinct(StringComparer.FromComparison(Comparison))
+                .Count() < 2
+            ? null
+            : _search.Failed<CuDnn>(
+                FailureKind.SublibrariesMixed,
+                $"this process has parts of cuDNN from several folders: {string.Join(", ", loaded)}"
+            );
+    }
+
+    private LibraryResult<CuDnn> Check(CuDnn cudnn, int driverVersion)
+    {
+        if (
+            cudnn.Missing.Contains("cudnnGetVersion")
+            || cudnn.Missing.Contains("cudnnGetCudartVersion")
+        )
+            return _search.Failed<CuDnn>(
+                FailureKind.NotTheLibrary,
+                $"{cudnn.Source} is not cuDNN: it has no cudnnGetVersion"
+                    + " or no cudnnGetCudartVersion"
+            );
+        Version version = Versions.CuDnn(cudnn.cudnnGetVersion());
+        if (version.Major != LibraryNames.CuDnnMajor)
+            return _search.Failed<CuDnn>(
+                FailureKind.UnsupportedVersion,
+                $"{cudnn.Source} is cuDNN {version}; cuDNN 9 is needed",
+                version.ToString()
+            );
+        int cuda = checked((int)cudnn.cudnnGetCudartVersion());
+        string built = $"{cudnn.Source} (cuDNN {version}) was built for CUDA {Versions.Cuda(cuda)}";
+        if (cuda / 1000 is < LibraryNames.OldestCudaMajor or > LibraryNames.NewestCudaMajor)
+            return _search.Failed<CuDnn>(
+                FailureKind.UnsupportedVersion,
+                $"{built}; CUDA 12 or 13 is needed",
+                version.ToString()
+            );
+        if (driverVersion > 0 && cuda / 1000 > driverVersion / 1000)
+            return _search.Failed<CuDnn>(
+                FailureKind.CudaMajorMismatch,
+                $"{built}, but the driver supports CUDA {Versions.Cuda(driverVersion)} only",
+                version.ToString()
+            );
+        return _search.Found(cudnn, version.ToString());
+    }
+}

@@ -1,0 +1,101 @@
+using System.Text;
+
+namespace Sequor.Native;
+
+/// <summary>
+/// The vendors' libraries, found and their versions checked once. What cannot be used is a value that says why.
+/// </summary>
+/// <remarks>
+/// Order: what the options give; the environment's paths; the system's loader by versioned name; CUDA toolkits;
+/// Python's packages of VIRTUAL_ENV, CONDA_PREFIX and the Python on PATH. Libraries stay loaded until the process
+/// ends.
+/// </remarks>
+public sealed class NativeLibraries
+{
+    private NativeLibraries(SearchContext context)
+    {
+        var driver = new DriverFinder(context);
+        Driver = driver.Find();
+        DriverCudaVersion = driver.CudaVersion;
+        DeviceCount = driver.Devices;
+        CuDnn = new CuDnnFinder(context).Find(DriverCudaVersion);
+        (int[] majors, string why) = CuBlasMajors();
+        CuBlas = new CuBlasFinder(context).Find(majors, why);
+        var companions = new CompanionFinder(context);
+        Nvrtc = companions.Nvrtc(majors.FirstOrDefault());
+        Nvml = companions.Nvml();
+    }
+
+    /// <summary>Finds the libraries.</summary>
+    /// <param name="options">Where they are; the default searches.</param>
+    public static NativeLibraries Load(NativeLibraryOptions? options = null) =>
+        Load(options ?? new(), new SystemHost());
+
+    internal static NativeLibraries Load(NativeLibraryOptions options, INativeHost host) =>
+        new(new SearchContext(host, options));
+
+    /// <summary>The CUDA driver, started.</summary>
+    public LibraryResult<CudaDriver> Driver { get; }
+
+    /// <summary>cuDNN 9.</summary>
+    public LibraryResult<CuDnn> CuDnn { get; }
+
+    /// <summary>cuBLAS, of cuDNN's CUDA major version.</summary>
+    public LibraryResult<CuBlas> CuBlas { get; }
+
+    /// <summary>NVRTC; without it cuDNN's run-time engines and CUDNN_RNN_ALGO_PERSIST_DYNAMIC do not work.</summary>
+    public LibraryResult<Nvrtc> Nvrtc { get; }
+
+    /// <summary>NVML, not started; without it reports lack clocks and temperatures.</summary>
+    public LibraryResult<Nvml> Nvml { get; }
+
+    /// <summary>The newest CUDA that the driver supports, major * 1000 + minor * 10; 0 if not known.</summary>
+    public int DriverCudaVersion { get; }
+
+    /// <summary>How many CUDA devices there are.</summary>
+    public int DeviceCount { get; }
+
+    /// <summary>The first reason why Sequor cannot run on a GPU here; null where it can.</summary>
+    public LibraryFailure? Failure => Driver.Failure ?? CuDnn.Failure ?? CuBlas.Failure;
+
+    /// <summary>What was found, and every path that was tried with the system's reason.</summary>
+    public string Report()
+    {
+        var text = new StringBuilder();
+        Describe(text, "CUDA driver", Driver);
+        Describe(text, "cuDNN", CuDnn);
+        Describe(text, "cuBLAS", CuBlas);
+        Describe(text, "NVRTC", Nvrtc);
+        Describe(text, "NVML", Nvml);
+        return text.ToString();
+    }
+
+    private static void Describe<T>(StringBuilder text, string name, LibraryResult<T> result)
+        where T : FunctionTable
+    {
+        string found = result.Table is { } table
+            ? $"{table.Source} {result.Version}".TrimEnd()
+            : result.Failure!.Reason;
+        text.Append(name).Append(": ").Append(found).Append('\n');
+        if (result.Table?.Missing is { Count: > 0 } missing)
+            text.Append("  lacks ").AppendJoin(", ", missing).Append('\n');
+        foreach (SearchAttempt attempt in result.Attempts)
+            text.Append("  ").Append(attempt).Append('\n');
+    }
+
+    /// <summary>Which cuBLAS will do: cuDNN's own, or else any that the driver can run, the newest first.</summary>
+    private (int[] Majors, string Why) CuBlasMajors()
+    {
+        if (CuDnn.Table is { } cudnn)
+            return (
+                [checked((int)cudnn.cudnnGetCudartVersion() / 1000)],
+                $"cuDNN {CuDnn.Version} ({cudnn.Source})"
+            );
+        int newest = Math.Min(DriverCudaVersion / 1000, LibraryNames.NewestCudaMajor);
+        int count = Math.Max(0, newest - LibraryNames.OldestCudaMajor + 1);
+        return (
+            [.. Enumerable.Range(LibraryNames.OldestCudaMajor, count).Reverse()],
+            $"the driver (CUDA {Versions.Cuda(DriverCudaVersion)})"
+        );
+    }
+}
