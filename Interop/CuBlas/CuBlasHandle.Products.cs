@@ -1,0 +1,135 @@
+using Sequor.Native;
+
+namespace Sequor.Interop;
+
+// Matrix products.
+public sealed unsafe partial class CuBlasHandle
+{
+    /// <summary>C = alpha op(A) op(B) + beta C, row-major, in stream order. Allocates nothing.</summary>
+    /// <param name="a">[m, k], or [k, m] where it is transposed.</param>
+    /// <param name="transposeA">Whether op(A) is A transposed.</param>
+    /// <param name="b">[k, n], or [n, k] where it is transposed.</param>
+    /// <param name="transposeB">Whether op(B) is B transposed.</param>
+    /// <param name="c">[m, n]; where beta is 0 it is written only. Must not overlap the others.</param>
+    /// <param name="alpha">Factor of the product.</param>
+    /// <param name="beta">Factor of what C holds.</param>
+    /// <exception cref="ArgumentException">Sizes that do not fit, or memory of another context.</exception>
+    public void Multiply(
+        in Matrix a,
+        bool transposeA,
+        in Matrix b,
+        bool transposeB,
+        in Matrix c,
+        float alpha = 1,
+        float beta = 0
+    )
+    {
+        int depth = Fit(a, transposeA, b, transposeB, c);
+        a.Require(nameof(a), Context);
+        b.Require(nameof(b), Context);
+        c.Require(nameof(c), Context);
+        using CudaContextScope scope = Context.Enter();
+        // cuBLAS is column-major, and so sees every matrix transposed: it computes C' = op(B)' op(A)'.
+        cublasStatus_t status = _library.cublasSgemm(
+            Handle,
+            Operation(transposeB),
+            Operation(transposeA),
+            c.Columns,
+            c.Rows,
+            depth,
+            &alpha,
+            b.Elements.Pointer,
+            b.Stride,
+            a.Elements.Pointer,
+            a.Stride,
+            &beta,
+            c.Elements.Pointer,
+            c.Stride
+        );
+        if (status != cublasStatus_t.CUBLAS_STATUS_SUCCESS)
+            throw Error(Context, status, nameof(CuBlas.cublasSgemm), $"{a} by {b} to {c}");
+    }
+
+    /// <summary>The same for several matrices at fixed distances.</summary>
+    /// <param name="a">The first A.</param>
+    /// <param name="transposeA">Whether op(A) is A transposed.</param>
+    /// <param name="distanceA">Elements from one A to the next; 0 for the same one.</param>
+    /// <param name="b">The first B.</param>
+    /// <param name="transposeB">Whether op(B) is B transposed.</param>
+    /// <param name="distanceB">Elements from one B to the next; 0 for the same one.</param>
+    /// <param name="c">The first C.</param>
+    /// <param name="distanceC">Elements from one C to the next; they must not overlap.</param>
+    /// <param name="count">How many, above 0.</param>
+    /// <param name="alpha">Factor of the products.</param>
+    /// <param name="beta">Factor of what C holds.</param>
+    public void MultiplyBatch(
+        in Matrix a,
+        bool transposeA,
+        long distanceA,
+        in Matrix b,
+        bool transposeB,
+        long distanceB,
+        in Matrix c,
+        long distanceC,
+        int count,
+        float alpha = 1,
+        float beta = 0
+    )
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
+        ArgumentOutOfRangeException.ThrowIfNegative(distanceA);
+        ArgumentOutOfRangeException.ThrowIfNegative(distanceB);
+        if (count > 1 && distanceC < c.Extent)
+            throw new ArgumentOutOfRangeException(
+                nameof(distanceC),
+                distanceC,
+                $"Results of {c.Extent} elements would overlap."
+            );
+        int depth = Fit(a, transposeA, b, transposeB, c);
+        a.Require(nameof(a), Context, (count - 1) * distanceA);
+        b.Require(nameof(b), Context, (count - 1) * distanceB);
+        c.Require(nameof(c), Context, (count - 1) * distanceC);
+        using CudaContextScope scope = Context.Enter();
+        cublasStatus_t status = _library.cublasSgemmStridedBatched(
+            Handle,
+            Operation(transposeB),
+            Operation(transposeA),
+            c.Columns,
+            c.Rows,
+            depth,
+            &alpha,
+            b.Elements.Pointer,
+            b.Stride,
+            distanceB,
+            a.Elements.Pointer,
+            a.Stride,
+            distanceA,
+            &beta,
+            c.Elements.Pointer,
+            c.Stride,
+            distanceC,
+            count
+        );
+        if (status != cublasStatus_t.CUBLAS_STATUS_SUCCESS)
+            throw Error(
+                Context,
+                status,
+                nameof(CuBlas.cublasSgemmStridedBatched),
+                $"{count} times {a} by {b} to {c}"
+            );
+    }
+
+    private static int Fit(in Matrix a, bool transposeA, in Matrix b, bool transposeB, in Matrix c)
+    {
+        (int rows, int depth) = transposeA ? (a.Columns, a.Rows) : (a.Rows, a.Columns);
+        (int other, int columns) = transposeB ? (b.Columns, b.Rows) : (b.Rows, b.Columns);
+        return depth == other && c.Rows == rows && c.Columns == columns
+            ? depth
+            : throw new ArgumentException(
+                $"op(A) is {rows} x {depth}, op(B) {other} x {columns} and C {c}: these do not fit."
+            );
+    }
+
+    private static cublasOperation_t Operation(bool transpose) =>
+        transpose ? cublasOperation_t.CUBLAS_OP_T : cublasOperation_t.CUBLAS_OP_N;
+}

@@ -1,0 +1,33 @@
+using Sequor.Native;
+
+namespace Sequor.Interop;
+
+/// <summary>
+/// A description that cuDNN holds. Several threads may read one at a time, none may while it is set.
+/// </summary>
+public abstract class CuDnnDescriptor : CudaObject
+{
+    private protected CuDnnDescriptor(CudaContext context, params ReadOnlySpan<CudaObject> held)
+        : base([context, .. held])
+    {
+        Context = context;
+        // Asked for here, so that a release needs to look for nothing.
+        Library = context.Libraries.CuDnn;
+    }
+
+    /// <summary>The context whose cuDNN it is for.</summary>
+    public CudaContext Context { get; }
+
+    private protected CuDnn Library { get; }
+
+    private protected sealed override CudaContext Home => Context;
+
+    private protected void Check(cudnnStatus_t status, string call, string detail = "")
+    {
+        if (status != cudnnStatus_t.CUDNN_STATUS_SUCCESS)
+            throw CuDnnStatus.Error(Context, status, call, detail);
+    }
+
+    private protected void Park(cudnnStatus_t status, string call) =>
+        CuDnnStatus.Park(Context, status, call);
+}

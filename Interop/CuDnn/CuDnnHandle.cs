@@ -1,0 +1,100 @@
+using Sequor.Native;
+
+namespace Sequor.Interop;
+
+/// <summary>
+/// cuDNN's library handle: what makes its calls and their stream. For one thread at a time; a thread that works
+/// beside others takes a handle of its own.
+/// </summary>
+public sealed unsafe class CuDnnHandle : CudaObject
+{
+    private readonly cudnnHandle_t _handle;
+    private CudaStream _stream;
+
+    private CuDnnHandle(CudaContext context, CudaStream stream, cudnnHandle_t handle)
+        : base(context)
+    {
+        Context = context;
+        _handle = handle;
+        _stream = stream;
+        stream.Hold();
+    }
+
+    /// <summary>Makes a handle. Waits for the device.</summary>
+    /// <param name="stream">The stream that its work goes into.</param>
+    /// <exception cref="LibraryException">There is no cuDNN 9.</exception>
+    public static CuDnnHandle Create(CudaStream stream)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        stream.ThrowIfDisposed();
+        CudaContext context = stream.Context;
+        CuDnn library = context.Libraries.CuDnn;
+        using CudaContextScope scope = context.Enter();
+        cudnnHandle_t native;
+        CuDnnStatus.Check(context, library.cudnnCreate(&native), nameof(library.cudnnCreate));
+        var handle = new CuDnnHandle(context, stream, native);
+        try
+        {
+            handle.SetNative(stream);
+            return handle;
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Its context.</summary>
+    public CudaContext Context { get; }
+
+    /// <summary>cuDNN's handle.</summary>
+    public cudnnHandle_t Handle
+    {
+        get
+        {
+            ThrowIfDisposed();
+            return _handle;
+        }
+    }
+
+    /// <summary>The stream that its work goes into; it is held as long as it is set.</summary>
+    public CudaStream Stream
+    {
+        get => _stream;
+        set
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            value.Require(Context, nameof(value));
+            if (ReferenceEquals(value, _stream))
+                return;
+            using CudaContextScope scope = Context.Enter();
+            SetNative(value);
+            value.Hold();
+            _stream.Drop(forgotten: false);
+            _stream = value;
+        }
+    }
+
+    internal CuDnn Library => Context.Libraries.CuDnn;
+
+    /// <summary>Raises an error if a call failed.</summary>
+    internal void Check(cudnnStatus_t status, string call, string detail = "")
+    {
+        if (status != cudnnStatus_t.CUDNN_STATUS_SUCCESS)
+            throw CuDnnStatus.Error(Context, status, call, detail);
+    }
+
+    private protected override CudaContext Home => Context;
+
+    private protected override void Release() =>
+        CuDnnStatus.Park(Context, Library.cudnnDestroy(_handle), nameof(CuDnn.cudnnDestroy));
+
+    private protected override void LetGo(bool forgotten) => _stream.Drop(forgotten);
+
+    private void SetNative(CudaStream stream) =>
+        Check(
+            Library.cudnnSetStream(Handle, new(stream.Handle.Value)),
+            nameof(CuDnn.cudnnSetStream)
+        );
+}

@@ -1,0 +1,67 @@
+using System.Text;
+using Sequor.Native;
+
+namespace Sequor.Interop;
+
+/// <summary>cuDNN's statuses as errors.</summary>
+internal static unsafe class CuDnnStatus
+{
+    private const int TextBytes = 1024;
+
+    public static void Check(CudaContext context, cudnnStatus_t status, string call)
+    {
+        if (status != cudnnStatus_t.CUDNN_STATUS_SUCCESS)
+            throw Error(context, status, call);
+    }
+
+    /// <summary>The error of a call of this thread; a capture in progress learns of it.</summary>
+    public static CudnnException Error(
+        CudaContext context,
+        cudnnStatus_t status,
+        string call,
+        string detail = ""
+    )
+    {
+        CudnnException error = Made(context.Libraries.CuDnn, status, call, detail);
+        context.Spoilt(error);
+        return error;
+    }
+
+    /// <summary>Keeps the error of a release for the context's next call.</summary>
+    public static void Park(CudaContext context, cudnnStatus_t status, string call)
+    {
+        if (status != cudnnStatus_t.CUDNN_STATUS_SUCCESS)
+            context.Park(Error(context, status, call, "in an earlier release"));
+    }
+
+    /// <summary>cuDNN's own words on the calling thread's last error.</summary>
+    public static string LastError(CuDnn library)
+    {
+        if (library.Missing.Contains(nameof(library.cudnnGetLastErrorString)))
+            return "";
+        byte* text = stackalloc byte[TextBytes];
+        text[0] = 0;
+        library.cudnnGetLastErrorString(text, TextBytes);
+        int length = new ReadOnlySpan<byte>(text, TextBytes).IndexOf((byte)0);
+        return Encoding.UTF8.GetString(text, length < 0 ? TextBytes : length).Trim();
+    }
+
+    private static CudnnException Made(
+        CuDnn library,
+        cudnnStatus_t status,
+        string call,
+        string detail
+    )
+    {
+        string said = LastError(library);
+        string where = detail.Length == 0 ? "" : $" ({detail})";
+        return new CudnnException(
+            status,
+            call,
+            said,
+            said.Length == 0
+                ? $"{call} gave {status}{where}."
+                : $"{call} gave {status}{where}; cuDNN says: {said}"
+        );
+    }
+}

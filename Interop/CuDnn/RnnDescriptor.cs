@@ -1,0 +1,185 @@
+using Sequor.Native;
+
+namespace Sequor.Interop;
+
+/// <summary>A recurrent net as cuDNN knows it: what it computes, and the sizes that this needs.</summary>
+public sealed unsafe partial class RnnDescriptor : CuDnnDescriptor
+{
+    private readonly cudnnRNNDescriptor_t _handle;
+
+    private RnnDescriptor(
+        CudaContext context,
+        RnnSettings settings,
+        DropoutDescriptor? dropout,
+        cudnnRNNDescriptor_t handle
+    )
+        : base(context, dropout is null ? [] : [dropout])
+    {
+        Settings = settings;
+        Dropout = dropout;
+        _handle = handle;
+    }
+
+    /// <summary>Describes a net.</summary>
+    /// <param name="context">Where it is run.</param>
+    /// <param name="settings">What it computes.</param>
+    /// <param name="dropout">Dropout between layers; null for none.</param>
+    /// <exception cref="ArgumentException">Settings that go together with nothing; the message says what is allowed.</exception>
+    /// <exception cref="CudnnException">cuDNN refuses them.</exception>
+    public static RnnDescriptor Create(
+        CudaContext context,
+        RnnSettings settings,
+        DropoutDescriptor? dropout = null
+    )
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        ArgumentNullException.ThrowIfNull(settings);
+        context.ThrowIfDisposed();
+        settings.Require();
+        CuDnn library = context.Libraries.CuDnn;
+        using CudaContextScope scope = context.Enter();
+        cudnnRNNDescriptor_t handle;
+        CuDnnStatus.Check(
+            context,
+            library.cudnnCreateRNNDescriptor(&handle),
+            nameof(library.cudnnCreateRNNDescriptor)
+        );
+        var made = new RnnDescriptor(context, settings, dropout, handle);
+        try
+        {
+            made.Set();
+            return made;
+        }
+        catch
+        {
+            made.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>What it computes.</summary>
+    public RnnSettings Settings { get; }
+
+    /// <summary>Dropout between layers; null for none.</summary>
+    public DropoutDescriptor? Dropout { get; }
+
+    /// <summary>cuDNN's handle.</summary>
+    public cudnnRNNDescriptor_t Handle
+    {
+        get
+        {
+            ThrowIfDisposed();
+            return _handle;
+        }
+    }
+
+    /// <summary>Compiles the plan of CUDNN_RNN_ALGO_PERSIST_DYNAMIC for a batch size; before any capture.</summary>
+    /// <param name="handle">The library handle.</param>
+    /// <param name="batchSize">Sequences, above 0.</param>
+    /// <exception cref="CudnnException">The device cannot, or there is no NVRTC.</exception>
+    public void BuildDynamic(CuDnnHandle handle, int batchSize)
+    {
+        ArgumentNullException.ThrowIfNull(handle);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
+        if (Settings.Algorithm != cudnnRNNAlgo_t.CUDNN_RNN_ALGO_PERSIST_DYNAMIC)
+            throw new InvalidOperationException(
+                $"Only CUDNN_RNN_ALGO_PERSIST_DYNAMIC is compiled; the net is {Settings.Algorithm}."
+            );
+        using CudaContextScope scope = Context.Enter();
+        Check(
+            Library.cudnnBuildRNNDynamic(handle.Handle, Handle, batchSize),
+            nameof(Library.cudnnBuildRNNDynamic),
+            $"a batch of {batchSize}"
+        );
+    }
+
+    /// <summary>Memory that calls need beside weights and data.</summary>
+    /// <param name="handle">The library handle.</param>
+    /// <param name="mode">What the forward call is for.</param>
+    /// <param name="x">The input: its longest sequence and batch size count.</param>
+    /// <returns>Bytes of scratch, and bytes kept from forward to backward (0 for inference).</returns>
+    public (long Workspace, long Reserve) TempSpaceSizes(
+        CuDnnHandle handle,
+        cudnnForwardMode_t mode,
+        RnnDataDescriptor x
+    )
+    {
+        ArgumentNullException.ThrowIfNull(handle);
+        ArgumentNullException.ThrowIfNull(x);
+        using CudaContextScope scope = Context.Enter();
+        nuint workspace;
+        nuint reserve;
+        Check(
+            Library.cudnnGetRNNTempSpaceSizes(
+                handle.Handle,
+                Handle,
+                mode,
+                x.Handle,
+                &workspace,
+                &reserve
+            ),
+            nameof(Library.cudnnGetRNNTempSpaceSizes),
+            ToString()
+        );
+        return ((long)workspace, (long)reserve);
+    }
+
+    /// <summary>Bytes of all weights and biases, gaps counted in.</summary>
+    public long WeightSpaceBytes(CuDnnHandle handle)
+    {
+        ArgumentNullException.ThrowIfNull(handle);
+        using CudaContextScope scope = Context.Enter();
+        nuint bytes;
+        Check(
+            Library.cudnnGetRNNWeightSpaceSize(handle.Handle, Handle, &bytes),
+            nameof(Library.cudnnGetRNNWeightSpaceSize),
+            ToString()
+        );
+        return (long)bytes;
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() =>
+        $"{Settings.Mode} {Settings.InputSize} to {Settings.HiddenSize},"
+        + $" {Settings.Layers} layers, {Settings.Direction}, {Settings.Algorithm}";
+
+    private protected override void Release() =>
+        Park(Library.cudnnDestroyRNNDescriptor(_handle), nameof(Library.cudnnDestroyRNNDescriptor));
+
+    private void Set()
+    {
+        RnnSettings s = Settings;
+        Check(
+            Library.cudnnSetRNNDescriptor_v8(
+                Handle,
+                s.Algorithm,
+                s.Mode,
+                s.Bias,
+                s.Direction,
+                s.Input,
+                s.DataType,
+                s.SumType,
+                s.Math,
+                s.InputSize,
+                s.HiddenSize,
+                // The hidden size means no projection; 0 is refused.
+                s.StateSize,
+                s.Layers,
+                Dropout?.Handle ?? default,
+                s.PaddedIO ? CuDnn.CUDNN_RNN_PADDED_IO_ENABLED : CuDnn.CUDNN_RNN_PADDED_IO_DISABLED
+            ),
+            nameof(Library.cudnnSetRNNDescriptor_v8),
+            ToString()
+        );
+        if (s.Clip is { } clip)
+            Check(
+                Library.cudnnRNNSetClip_v9(
+                    Handle,
+                    cudnnRNNClipMode_t.CUDNN_RNN_CLIP_MINMAX,
+                    clip.Lower,
+                    clip.Upper
+                ),
+                nameof(Library.cudnnRNNSetClip_v9)
+            );
+    }
+}

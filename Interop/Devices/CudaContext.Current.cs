@@ -1,0 +1,184 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+using Sequor.Native;
+
+namespace Sequor.Interop;
+
+// Being current, and what waits to be released.
+public sealed unsafe partial class CudaContext
+{
+    [ThreadStatic]
+    private static CudaContext? t_entered;
+
+    private readonly ConcurrentQueue<CudaObject> _waiting = new();
+    private readonly List<CudaCapture> _captures = [];
+    private Exception? _parked;
+    private volatile bool _attention;
+
+    /// <summary>The error of an earlier release that no call has raised yet; null if there is none.</summary>
+    public Exception? PendingError => Volatile.Read(ref _parked);
+
+    /// <summary>Makes it current for a call; raises what a release has left.</summary>
+    internal CudaContextScope Enter()
+    {
+        if (_attention)
+            Attend();
+        return Entered();
+    }
+
+    /// <summary>Makes it current for a release: raises nothing; where it cannot be, the call after it says so.</summary>
+    internal CudaContextScope EnterForRelease()
+    {
+        try
+        {
+            return Entered();
+        }
+        catch (CudaException)
+        {
+            return default;
+        }
+    }
+
+    internal void Leave(CudaContext? before, bool pushed)
+    {
+        t_entered = before;
+        if (pushed)
+            Driver.cuCtxPopCurrent(null);
+    }
+
+    /// <summary>Releases an object that nothing holds any more: now, or when it does no harm.</summary>
+    internal void Retire(CudaObject item, bool forgotten)
+    {
+        if (ReferenceEquals(item, this))
+        {
+            item.ReleaseNow(forgotten);
+            return;
+        }
+        bool capturing;
+        lock (_captures)
+            capturing = _captures.Count > 0;
+        // The collector's thread may run beside a capture that the caller makes, and would spoil it.
+        if (capturing || (forgotten && !IsDisposed))
+        {
+            _waiting.Enqueue(item);
+            _attention = true;
+            // The last capture may have ended, or Dispose been called, in between.
+            if (IsDisposed)
+                ReleaseWaiting();
+            return;
+        }
+        ReleaseNow(item, forgotten);
+        if (IsDisposed)
+            ReleaseWaiting();
+    }
+
+    internal void Began(CudaCapture capture)
+    {
+        lock (_captures)
+            _captures.Add(capture);
+    }
+
+    internal void Ended(CudaCapture capture)
+    {
+        lock (_captures)
+            _captures.Remove(capture);
+        ReleaseWaiting();
+    }
+
+    /// <summary>Keeps an error of a release for the next call.</summary>
+    internal void Park(Exception error)
+    {
+        Interlocked.CompareExchange(ref _parked, error, null);
+        _attention = true;
+    }
+
+    /// <summary>The same for a driver call, if it failed and the context is still there.</summary>
+    internal void Park(CUresult result, string call)
+    {
+        if (
+            result
+            is not (
+                CUresult.CUDA_SUCCESS
+                or CUresult.CUDA_ERROR_DEINITIALIZED
+                or CUresult.CUDA_ERROR_CONTEXT_IS_DESTROYED
+                or CUresult.CUDA_ERROR_INVALID_CONTEXT
+            )
+        )
+            Park(Error(result, call, "in an earlier release"));
+    }
+
+    private CudaContextScope Entered()
+    {
+        CudaContext? before = t_entered;
+        if (ReferenceEquals(before, this))
+            return default;
+        CUcontext current;
+        Check(Driver.cuCtxGetCurrent(&current), nameof(Driver.cuCtxGetCurrent));
+        bool push = current != NativeHandle;
+        if (push)
+            Check(Driver.cuCtxPushCurrent(NativeHandle), nameof(Driver.cuCtxPushCurrent));
+        t_entered = this;
+        return new CudaContextScope(this, before, push);
+    }
+
+    private void Attend()
+    {
+        lock (_captures)
+        {
+            if (_captures.Count == 0)
+                _attention = false;
+        }
+        ReleaseWaiting();
+        if (Interlocked.Exchange(ref _parked, null) is { } error)
+            throw error;
+    }
+
+    private void ReleaseWaiting()
+    {
+        while (!IsCapturing && _waiting.TryDequeue(out CudaObject? item))
+            ReleaseNow(item, forgotten: false);
+    }
+
+    internal bool IsCapturing
+    {
+        get
+        {
+            lock (_captures)
+                return _captures.Count > 0;
+        }
+    }
+
+    [SuppressMessage(
+        "Design",
+        "CA1031:Do not catch general exception types",
+        Justification = "A release must not throw, least of all in the collector's thread."
+    )]
+    private void ReleaseNow(CudaObject item, bool forgotten)
+    {
+        try
+        {
+            if (IsGone())
+            {
+                item.Abandon(forgotten);
+                return;
+            }
+            using CudaContextScope scope = Entered();
+            item.ReleaseNow(forgotten);
+        }
+        catch (Exception error)
+        {
+            Park(error);
+        }
+    }
+
+    /// <summary>Whether the context was destroyed by others; then its objects have gone with it.</summary>
+    private bool IsGone()
+    {
+        if (_primary)
+            return !IsActive(Driver, Device.Handle);
+        if (Driver.cuCtxPushCurrent(NativeHandle) != CUresult.CUDA_SUCCESS)
+            return true;
+        Driver.cuCtxPopCurrent(null);
+        return false;
+    }
+}

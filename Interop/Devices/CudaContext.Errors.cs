@@ -1,0 +1,76 @@
+using System.Runtime.InteropServices;
+using Sequor.Native;
+
+namespace Sequor.Interop;
+
+// Errors of calls in the context.
+public sealed unsafe partial class CudaContext
+{
+    /// <summary>Raises an error if a driver call failed.</summary>
+    internal void Check(CUresult result, string call)
+    {
+        if (result != CUresult.CUDA_SUCCESS)
+            throw Error(result, call);
+    }
+
+    /// <summary>The error of a driver call; a capture in progress learns of it.</summary>
+    internal CudaException Error(CUresult result, string call, string detail = "")
+    {
+        CudaException error = Made(Driver, result, call, detail);
+        Spoilt(error);
+        return error;
+    }
+
+    /// <summary>The error of a call that takes device memory: how much was asked for, and how much there is.</summary>
+    internal CudaException AllocationError(
+        CUresult result,
+        string call,
+        long bytes,
+        string category
+    )
+    {
+        nuint free = 0;
+        nuint total = 0;
+        bool known =
+            result == CUresult.CUDA_ERROR_OUT_OF_MEMORY
+            && Driver.cuMemGetInfo(&free, &total) == CUresult.CUDA_SUCCESS;
+        string held = Ledger.ToString();
+        return Error(
+            result,
+            call,
+            $"{bytes} bytes for {category}"
+                + (known ? $"; {free} of {total} bytes are free on {Device}" : "")
+                + (held.Length == 0 ? "" : $"; taken here are {held}")
+        );
+    }
+
+    /// <summary>Tells captures in progress of an error: the first is why they fail.</summary>
+    internal void Spoilt(Exception error)
+    {
+        lock (_captures)
+        {
+            foreach (CudaCapture capture in _captures)
+                capture.Cause ??= error;
+        }
+    }
+
+    private static CudaException Made(
+        CudaDriver driver,
+        CUresult result,
+        string call,
+        string detail
+    )
+    {
+        byte* text = null;
+        bool says =
+            !driver.Missing.Contains(nameof(driver.cuGetErrorString))
+            && driver.cuGetErrorString(result, &text) == CUresult.CUDA_SUCCESS
+            && text != null;
+        string meaning = says ? $" ({Marshal.PtrToStringUTF8((nint)text)})" : "";
+        string where = detail.Length == 0 ? "" : $": {detail}";
+        string lost = CudaException.Loses(result)
+            ? " The context is lost: no call in it will work any more. The cause may be earlier work of any stream."
+            : "";
+        return new CudaException(result, call, $"{call} gave {result}{meaning}{where}.{lost}");
+    }
+}

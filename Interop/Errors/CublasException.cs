@@ -1,0 +1,23 @@
+using Sequor.Native;
+
+namespace Sequor.Interop;
+
+/// <summary>A cuBLAS call failed.</summary>
+public sealed class CublasException : Exception
+{
+    internal CublasException(cublasStatus_t status, string call, string message)
+        : base(message)
+    {
+        Status = status;
+        Call = call;
+    }
+
+    /// <summary>What cuBLAS returned.</summary>
+    public cublasStatus_t Status { get; }
+
+    /// <summary>The header's name of what it returned, such as CUBLAS_STATUS_INVALID_VALUE.</summary>
+    public string StatusName => Status.ToString();
+
+    /// <summary>cuBLAS's function.</summary>
+    public string Call { get; }
+}

@@ -1,0 +1,42 @@
+using Sequor.Native;
+
+namespace Sequor.Interop;
+
+/// <summary>
+/// A driver call failed. A kernel or a copy that failed earlier is reported by a later call, whichever that is.
+/// </summary>
+public sealed class CudaException : Exception
+{
+    internal CudaException(CUresult status, string call, string message)
+        : base(message)
+    {
+        Status = status;
+        Call = call;
+    }
+
+    /// <summary>What the driver returned.</summary>
+    public CUresult Status { get; }
+
+    /// <summary>The header's name of what it returned, such as CUDA_ERROR_OUT_OF_MEMORY.</summary>
+    public string StatusName => Status.ToString();
+
+    /// <summary>The driver's function.</summary>
+    public string Call { get; }
+
+    /// <summary>Whether the context is lost: no call in it will work any more, in this process.</summary>
+    public bool IsContextLost => Loses(Status);
+
+    /// <summary>Whether an error stays with the context (cuda.h: "the context cannot be used").</summary>
+    internal static bool Loses(CUresult status) =>
+        status
+            is CUresult.CUDA_ERROR_ECC_UNCORRECTABLE
+                or CUresult.CUDA_ERROR_ILLEGAL_ADDRESS
+                or CUresult.CUDA_ERROR_LAUNCH_TIMEOUT
+                or CUresult.CUDA_ERROR_ASSERT
+                or CUresult.CUDA_ERROR_HARDWARE_STACK_ERROR
+                or CUresult.CUDA_ERROR_ILLEGAL_INSTRUCTION
+                or CUresult.CUDA_ERROR_MISALIGNED_ADDRESS
+                or CUresult.CUDA_ERROR_INVALID_ADDRESS_SPACE
+                or CUresult.CUDA_ERROR_INVALID_PC
+                or CUresult.CUDA_ERROR_LAUNCH_FAILED;
+}

@@ -1,0 +1,191 @@
+using Sequor.Native;
+
+namespace Sequor.Interop;
+
+/// <summary>
+/// Device memory that is taken and given back in stream order: neither waits for the device. May be used from any
+/// thread.
+/// </summary>
+public sealed unsafe class CudaMemoryPool : CudaObject
+{
+    private readonly CUmemoryPool _handle;
+    private readonly bool _owned;
+
+    private CudaMemoryPool(CudaContext context, CUmemoryPool handle, bool owned)
+        : base(context)
+    {
+        Context = context;
+        _handle = handle;
+        _owned = owned;
+    }
+
+    /// <summary>Makes a pool of the context's device.</summary>
+    /// <param name="context">Where.</param>
+    /// <param name="keepBytes">
+    /// What it keeps, when the device is synchronised, of memory that is not in use; all by default, so that a
+    /// second step of the same size takes nothing from the system.
+    /// </param>
+    /// <exception cref="NotSupportedException">The device has no pools.</exception>
+    public static CudaMemoryPool Create(CudaContext context, long keepBytes = long.MaxValue)
+    {
+        Require(context);
+        ArgumentOutOfRangeException.ThrowIfNegative(keepBytes);
+        CUmemPoolProps properties = default;
+        properties.allocType = CUmemAllocationType.CU_MEM_ALLOCATION_TYPE_PINNED;
+        properties.location.type = CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE;
+        properties.location.id = context.Device.Index;
+        using CudaContextScope scope = context.Enter();
+        CUmemoryPool handle;
+        context.Check(
+            context.Driver.cuMemPoolCreate(&handle, &properties),
+            nameof(CudaDriver.cuMemPoolCreate)
+        );
+        var pool = new CudaMemoryPool(context, handle, owned: true);
+        try
+        {
+            pool.Set(CUmemPool_attribute.CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, (ulong)keepBytes);
+            return pool;
+        }
+        catch
+        {
+            pool.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The pool that the device has by itself, and other code of the process may use too.</summary>
+    /// <exception cref="NotSupportedException">The device has no pools.</exception>
+    public static CudaMemoryPool Default(CudaContext context)
+    {
+        Require(context);
+        using CudaContextScope scope = context.Enter();
+        CUmemoryPool handle;
+        context.Check(
+            context.Driver.cuDeviceGetDefaultMemPool(&handle, context.Device.Handle),
+            nameof(CudaDriver.cuDeviceGetDefaultMemPool)
+        );
+        return new CudaMemoryPool(context, handle, owned: false);
+    }
+
+    /// <summary>Its context.</summary>
+    public CudaContext Context { get; }
+
+    /// <summary>The driver's handle.</summary>
+    public CUmemoryPool Handle
+    {
+        get
+        {
+            ThrowIfDisposed();
+            return _handle;
+        }
+    }
+
+    /// <summary>Bytes of the device that it holds, in use or not.</summary>
+    public long ReservedBytes => Get(CUmemPool_attribute.CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT);
+
+    /// <summary>The most it held since <see cref="ResetPeak"/>.</summary>
+    public long PeakReservedBytes => Get(CUmemPool_attribute.CU_MEMPOOL_ATTR_RESERVED_MEM_HIGH);
+
+    /// <summary>Bytes in use, as the driver rounds them.</summary>
+    public long UsedBytes => Get(CUmemPool_attribute.CU_MEMPOOL_ATTR_USED_MEM_CURRENT);
+
+    /// <summary>The most in use since <see cref="ResetPeak"/>.</summary>
+    public long PeakUsedBytes => Get(CUmemPool_attribute.CU_MEMPOOL_ATTR_USED_MEM_HIGH);
+
+    /// <summary>Takes memory in stream order, aligned to 256 bytes.</summary>
+    /// <param name="length">Elements, above 0.</param>
+    /// <param name="stream">
+    /// Work behind this call in it may use the memory; work of other streams has to wait for it. Dispose gives the
+    /// memory back in this stream, too.
+    /// </param>
+    /// <param name="category">What it is for.</param>
+    /// <exception cref="CudaException">CUDA_ERROR_OUT_OF_MEMORY: the message says how much there is.</exception>
+    public DeviceBuffer<T> Allocate<T>(
+        long length,
+        CudaStream stream,
+        string category = DeviceMemory.OtherCategory
+    )
+        where T : unmanaged
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        stream.Require(Context, nameof(stream));
+        long bytes = DeviceSpan.Bytes<T>(length);
+        using CudaContextScope scope = Context.Enter();
+        CUdeviceptr address;
+        CUresult result = Context.Driver.cuMemAllocFromPoolAsync(
+            &address,
+            (nuint)bytes,
+            Handle,
+            stream.Handle
+        );
+        if (result != CUresult.CUDA_SUCCESS)
+            throw Context.AllocationError(
+                result,
+                nameof(CudaDriver.cuMemAllocFromPoolAsync),
+                bytes,
+                category
+            );
+        return new DeviceBuffer<T>(this, stream, address, length, category);
+    }
+
+    /// <summary>Gives memory that is not in use back to the system.</summary>
+    /// <param name="keepBytes">What it keeps nevertheless.</param>
+    public void Trim(long keepBytes = 0)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(keepBytes);
+        using CudaContextScope scope = Context.Enter();
+        Context.Check(
+            Context.Driver.cuMemPoolTrimTo(Handle, (nuint)keepBytes),
+            nameof(CudaDriver.cuMemPoolTrimTo)
+        );
+    }
+
+    /// <summary>Lets both peaks begin anew.</summary>
+    public void ResetPeak()
+    {
+        Set(CUmemPool_attribute.CU_MEMPOOL_ATTR_RESERVED_MEM_HIGH, 0);
+        Set(CUmemPool_attribute.CU_MEMPOOL_ATTR_USED_MEM_HIGH, 0);
+    }
+
+    private protected override CudaContext Home => Context;
+
+    private protected override void Release()
+    {
+        if (_owned)
+            Context.Park(
+                Context.Driver.cuMemPoolDestroy(_handle),
+                nameof(CudaDriver.cuMemPoolDestroy)
+            );
+    }
+
+    private static void Require(CudaContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        context.ThrowIfDisposed();
+        if (!context.Device.HasMemoryPools)
+            throw new NotSupportedException(
+                $"{context.Device} has no memory pools"
+                    + " (CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED is 0)."
+            );
+    }
+
+    private long Get(CUmemPool_attribute attribute)
+    {
+        using CudaContextScope scope = Context.Enter();
+        ulong value;
+        Context.Check(
+            Context.Driver.cuMemPoolGetAttribute(Handle, attribute, &value),
+            nameof(CudaDriver.cuMemPoolGetAttribute)
+        );
+        return (long)value;
+    }
+
+    private void Set(CUmemPool_attribute attribute, ulong value)
+    {
+        using CudaContextScope scope = Context.Enter();
+        Context.Check(
+            Context.Driver.cuMemPoolSetAttribute(Handle, attribute, &value),
+            nameof(CudaDriver.cuMemPoolSetAttribute)
+        );
+    }
+}

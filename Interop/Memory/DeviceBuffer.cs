@@ -1,0 +1,118 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using Sequor.Native;
+
+namespace Sequor.Interop;
+
+/// <summary>Elements in device memory. What is in it at first is undefined.</summary>
+/// <typeparam name="T">The elements' type.</typeparam>
+/// <remarks>It has to be kept until the work that uses it is done: the device does not know that it is gone.</remarks>
+[SuppressMessage(
+    "Design",
+    "CA1000:Do not declare static members on generic types",
+    Justification = "As of a vector: DeviceBuffer<float>.Allocate."
+)]
+public sealed unsafe class DeviceBuffer<T> : DeviceMemory
+    where T : unmanaged
+{
+    private DeviceBuffer(
+        CudaContext context,
+        CUdeviceptr address,
+        long length,
+        string category,
+        Origin origin
+    )
+        : base(context, address, length * Unsafe.SizeOf<T>(), category, origin)
+    {
+        Length = length;
+    }
+
+    internal DeviceBuffer(
+        CudaMemoryPool pool,
+        CudaStream stream,
+        CUdeviceptr address,
+        long length,
+        string category
+    )
+        : base(pool, stream, address, length * Unsafe.SizeOf<T>(), category)
+    {
+        Length = length;
+    }
+
+    /// <summary>Takes device memory, aligned to 256 bytes. Waits for the device; not for use in a capture.</summary>
+    /// <param name="context">Where.</param>
+    /// <param name="length">Elements, above 0.</param>
+    /// <param name="category">What it is for.</param>
+    /// <exception cref="CudaException">CUDA_ERROR_OUT_OF_MEMORY: the message says how much there is.</exception>
+    public static DeviceBuffer<T> Allocate(
+        CudaContext context,
+        long length,
+        string category = OtherCategory
+    )
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        context.ThrowIfDisposed();
+        long bytes = DeviceSpan.Bytes<T>(length);
+        using CudaContextScope scope = context.Enter();
+        CUdeviceptr address;
+        CUresult result = context.Driver.cuMemAlloc(&address, (nuint)bytes);
+        if (result != CUresult.CUDA_SUCCESS)
+            throw context.AllocationError(result, nameof(CudaDriver.cuMemAlloc), bytes, category);
+        return new DeviceBuffer<T>(context, address, length, category, Origin.Allocated);
+    }
+
+    /// <summary>Takes a caller's memory, which is never freed here and has to outlast this object's use.</summary>
+    /// <param name="context">The context that it is used in.</param>
+    /// <param name="address">Device address, aligned to the element.</param>
+    /// <param name="length">Elements, above 0.</param>
+    /// <exception cref="ArgumentException">
+    /// The address is null, not aligned, the host's, another context's or device's, or the allocation is shorter.
+    /// </exception>
+    public static DeviceBuffer<T> Wrap(CudaContext context, nint address, long length)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        context.ThrowIfDisposed();
+        long bytes = DeviceSpan.Bytes<T>(length);
+        ForeignPointer.Check(context, address, bytes, Alignment);
+        return new DeviceBuffer<T>(
+            context,
+            new((ulong)address),
+            length,
+            OtherCategory,
+            Origin.Foreign
+        );
+    }
+
+    /// <summary>How many elements it has.</summary>
+    public long Length { get; }
+
+    /// <summary>All of it.</summary>
+    public DeviceSpan<T> Span => new(this, 0, Length);
+
+    /// <summary>A part of it.</summary>
+    /// <param name="start">The first element.</param>
+    /// <param name="length">Elements; all that follow by default.</param>
+    public DeviceSpan<T> Slice(long start, long? length = null) =>
+        length is { } count ? Span.Slice(start, count) : Span.Slice(start);
+
+    /// <summary>All of it.</summary>
+    [SuppressMessage(
+        "Usage",
+        "CA2225:Operator overloads have named alternates",
+        Justification = "It has: Span."
+    )]
+    public static implicit operator DeviceSpan<T>(DeviceBuffer<T>? buffer) =>
+        buffer is null ? default : buffer.Span;
+
+    /// <summary>Its address, for a kernel.</summary>
+    [SuppressMessage(
+        "Usage",
+        "CA2225:Operator overloads have named alternates",
+        Justification = "By way of Span."
+    )]
+    public static implicit operator KernelArgument(DeviceBuffer<T>? buffer) =>
+        (DeviceSpan<T>)buffer;
+
+    /// <summary>The largest power of two that the element's size is a multiple of, 16 at most.</summary>
+    private static int Alignment => Math.Min(16, Unsafe.SizeOf<T>() & -Unsafe.SizeOf<T>());
+}

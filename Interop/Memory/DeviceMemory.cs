@@ -1,0 +1,106 @@
+using Sequor.Native;
+
+namespace Sequor.Interop;
+
+/// <summary>A block of device memory: taken here, taken from a pool, or a caller's.</summary>
+public abstract unsafe class DeviceMemory : CudaObject
+{
+    /// <summary>The category of memory for which none is given.</summary>
+    public const string OtherCategory = "other";
+
+    private readonly CUdeviceptr _address;
+    private readonly Origin _origin;
+    private readonly CudaStream? _freeing;
+
+    private protected DeviceMemory(
+        CudaContext context,
+        CUdeviceptr address,
+        long bytes,
+        string category,
+        Origin origin
+    )
+        : base(context)
+    {
+        Context = context;
+        _address = address;
+        ByteCount = bytes;
+        Category = category;
+        _origin = origin;
+        if (origin != Origin.Foreign)
+            context.Ledger.Add(category, bytes);
+    }
+
+    private protected DeviceMemory(
+        CudaMemoryPool pool,
+        CudaStream stream,
+        CUdeviceptr address,
+        long bytes,
+        string category
+    )
+        : base(pool, stream)
+    {
+        Context = pool.Context;
+        _address = address;
+        ByteCount = bytes;
+        Category = category;
+        _origin = Origin.Pool;
+        _freeing = stream;
+        Context.Ledger.Add(category, bytes);
+    }
+
+    /// <summary>Where memory is from, and so how it is given back.</summary>
+    private protected enum Origin
+    {
+        /// <summary>cuMemAlloc.</summary>
+        Allocated,
+
+        /// <summary>A pool.</summary>
+        Pool,
+
+        /// <summary>A caller's.</summary>
+        Foreign,
+    }
+
+    /// <summary>Its context.</summary>
+    public CudaContext Context { get; }
+
+    /// <summary>Its address on the device.</summary>
+    public CUdeviceptr Handle
+    {
+        get
+        {
+            ThrowIfDisposed();
+            return _address;
+        }
+    }
+
+    /// <summary>Its size, bytes.</summary>
+    public long ByteCount { get; }
+
+    /// <summary>What it is for: its entry in <see cref="CudaContext.Ledger"/>.</summary>
+    public string Category { get; }
+
+    /// <summary>Whether it is a caller's, which is never freed here.</summary>
+    public bool IsForeign => _origin == Origin.Foreign;
+
+    private protected override CudaContext Home => Context;
+
+    private protected override void Release()
+    {
+        if (_origin == Origin.Foreign)
+            return;
+        if (_origin == Origin.Pool)
+            Context.Park(
+                Context.Driver.cuMemFreeAsync(_address, _freeing!.NativeHandle),
+                nameof(CudaDriver.cuMemFreeAsync)
+            );
+        else
+            Context.Park(Context.Driver.cuMemFree(_address), nameof(CudaDriver.cuMemFree));
+    }
+
+    private protected override void LetGo(bool forgotten)
+    {
+        if (_origin != Origin.Foreign)
+            Context.Ledger.Remove(Category, ByteCount);
+    }
+}

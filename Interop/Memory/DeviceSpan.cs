@@ -1,0 +1,282 @@
+using System.Runtime.CompilerServices;
+using Sequor.Native;
+
+namespace Sequor.Interop;
+
+/// <summary>
+/// A part of a block of device memory; the default is no memory. It holds the block, and costs nothing to make.
+/// </summary>
+/// <typeparam name="T">The elements' type.</typeparam>
+public readonly unsafe record struct DeviceSpan<T>
+    where T : unmanaged
+{
+    private readonly long _offset;
+
+    internal DeviceSpan(DeviceMemory memory, long byteOffset, long length)
+    {
+        Memory = memory;
+        _offset = byteOffset;
+        Length = length;
+    }
+
+    /// <summary>The block; null for no memory.</summary>
+    public DeviceMemory? Memory { get; }
+
+    /// <summary>How many elements it has.</summary>
+    public long Length { get; }
+
+    /// <summary>Whether it is no memory.</summary>
+    public bool IsEmpty => Length == 0;
+
+    /// <summary>Its address on the device; 0 for no memory.</summary>
+    /// <exception cref="ObjectDisposedException">The block was disposed.</exception>
+    public CUdeviceptr Handle =>
+        Memory is null ? default : new(Memory.Handle.Value + (ulong)_offset);
+
+    /// <summary>Its size, bytes.</summary>
+    public long ByteCount => Length * Unsafe.SizeOf<T>();
+
+    /// <summary>The address as C takes it.</summary>
+    internal T* Pointer => (T*)Handle.Value;
+
+    /// <summary>What follows an element, that one included.</summary>
+    public DeviceSpan<T> Slice(long start) => Slice(start, Length - start);
+
+    /// <summary>A part of it.</summary>
+    /// <param name="start">The first element.</param>
+    /// <param name="length">Elements.</param>
+    public DeviceSpan<T> Slice(long start, long length)
+    {
+        if (start < 0 || length < 0 || start > Length - length)
+            throw new ArgumentOutOfRangeException(
+                nameof(start),
+                $"{length} elements from {start} on are not within {Length}."
+            );
+        return length == 0 ? default : new(Memory!, _offset + start * Unsafe.SizeOf<T>(), length);
+    }
+
+    /// <summary>The same bytes as elements of another type.</summary>
+    /// <exception cref="ArgumentException">They are no whole number of those, or not aligned for them.</exception>
+    public DeviceSpan<TOther> Cast<TOther>()
+        where TOther : unmanaged
+    {
+        int size = Unsafe.SizeOf<TOther>();
+        if (ByteCount % size != 0 || _offset % Math.Min(16, size & -size) != 0)
+            throw new ArgumentException(
+                $"{ByteCount} bytes at offset {_offset} are no {typeof(TOther).Name}[]"
+                    + $" of {size} bytes each."
+            );
+        return IsEmpty ? default : new(Memory!, _offset, ByteCount / size);
+    }
+
+    /// <summary>Copies from the host, in stream order, and waits.</summary>
+    /// <param name="source">As many elements.</param>
+    /// <param name="stream">The stream; not while it is captured.</param>
+    public void CopyFrom(ReadOnlySpan<T> source, CudaStream stream)
+    {
+        CudaContext context = Require(stream, source.Length);
+        if (IsEmpty)
+            return;
+        using CudaContextScope scope = context.Enter();
+        fixed (T* from = source)
+        {
+            context.Check(
+                context.Driver.cuMemcpyHtoDAsync(Handle, from, (nuint)ByteCount, stream.Handle),
+                nameof(CudaDriver.cuMemcpyHtoDAsync)
+            );
+            stream.Synchronize();
+        }
+    }
+
+    /// <summary>Copies to the host, in stream order, and waits.</summary>
+    /// <param name="destination">Room for as many elements.</param>
+    /// <param name="stream">The stream; not while it is captured.</param>
+    public void CopyTo(Span<T> destination, CudaStream stream)
+    {
+        CudaContext context = Require(stream, destination.Length);
+        if (IsEmpty)
+            return;
+        using CudaContextScope scope = context.Enter();
+        fixed (T* to = destination)
+        {
+            context.Check(
+                context.Driver.cuMemcpyDtoHAsync(to, Handle, (nuint)ByteCount, stream.Handle),
+                nameof(CudaDriver.cuMemcpyDtoHAsync)
+            );
+            stream.Synchronize();
+        }
+    }
+
+    /// <summary>All of it, copied to the host; waits.</summary>
+    public T[] ToArray(CudaStream stream)
+    {
+        var result = new T[Length];
+        CopyTo(result, stream);
+        return result;
+    }
+
+    /// <summary>Copies from pinned memory in stream order; the host goes on, and must leave the source alone until then.</summary>
+    /// <param name="source">Pinned memory.</param>
+    /// <param name="stream">The stream.</param>
+    /// <param name="start">The first element of the source to copy.</param>
+    public void CopyFromAsync(PinnedBuffer<T> source, CudaStream stream, int start = 0)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        T* from = source.At(start, Length);
+        CudaContext context = Require(stream, Length);
+        if (IsEmpty)
+            return;
+        using CudaContextScope scope = context.Enter();
+        context.Check(
+            context.Driver.cuMemcpyHtoDAsync(Handle, from, (nuint)ByteCount, stream.Handle),
+            nameof(CudaDriver.cuMemcpyHtoDAsync)
+        );
+    }
+
+    /// <summary>Copies to pinned memory in stream order; the host goes on, and must not read it until then.</summary>
+    /// <param name="destination">Pinned memory.</param>
+    /// <param name="stream">The stream.</param>
+    /// <param name="start">The first element of the destination to write.</param>
+    public void CopyToAsync(PinnedBuffer<T> destination, CudaStream stream, int start = 0)
+    {
+        ArgumentNullException.ThrowIfNull(destination);
+        T* to = destination.At(start, Length);
+        CudaContext context = Require(stream, Length);
+        if (IsEmpty)
+            return;
+        using CudaContextScope scope = context.Enter();
+        context.Check(
+            context.Driver.cuMemcpyDtoHAsync(to, Handle, (nuint)ByteCount, stream.Handle),
+            nameof(CudaDriver.cuMemcpyDtoHAsync)
+        );
+    }
+
+    /// <summary>Copies on the device in stream order; the host goes on.</summary>
+    /// <param name="source">As many elements, of the same context; must not overlap.</param>
+    /// <param name="stream">The stream.</param>
+    public void CopyFrom(DeviceSpan<T> source, CudaStream stream)
+    {
+        CudaContext context = Require(stream, source.Length);
+        source.Require(stream, Length);
+        if (IsEmpty)
+            return;
+        using CudaContextScope scope = context.Enter();
+        context.Check(
+            context.Driver.cuMemcpyDtoDAsync(
+                Handle,
+                source.Handle,
+                (nuint)ByteCount,
+                stream.Handle
+            ),
+            nameof(CudaDriver.cuMemcpyDtoDAsync)
+        );
+    }
+
+    /// <summary>Sets every byte to 0 in stream order; the host goes on.</summary>
+    public void Clear(CudaStream stream)
+    {
+        CudaContext context = Require(stream, Length);
+        if (IsEmpty)
+            return;
+        using CudaContextScope scope = context.Enter();
+        context.Check(
+            context.Driver.cuMemsetD8Async(Handle, 0, (nuint)ByteCount, stream.Handle),
+            nameof(CudaDriver.cuMemsetD8Async)
+        );
+    }
+
+    /// <summary>Sets every element in stream order; the host goes on.</summary>
+    /// <param name="value">Of 1, 2 or 4 bytes.</param>
+    /// <param name="stream">The stream.</param>
+    /// <exception cref="NotSupportedException">The elements are of another size.</exception>
+    public void Fill(T value, CudaStream stream)
+    {
+        CudaContext context = Require(stream, Length);
+        if (IsEmpty)
+            return;
+        CudaDriver driver = context.Driver;
+        using CudaContextScope scope = context.Enter();
+        (CUresult result, string call) = Unsafe.SizeOf<T>() switch
+        {
+            1 => (
+                driver.cuMemsetD8Async(
+                    Handle,
+                    Unsafe.BitCast<T, byte>(value),
+                    (nuint)Length,
+                    stream.Handle
+                ),
+                nameof(driver.cuMemsetD8Async)
+            ),
+            2 => (
+                driver.cuMemsetD16Async(
+                    Handle,
+                    Unsafe.BitCast<T, ushort>(value),
+                    (nuint)Length,
+                    stream.Handle
+                ),
+                nameof(driver.cuMemsetD16Async)
+            ),
+            4 => (
+                driver.cuMemsetD32Async(
+                    Handle,
+                    Unsafe.BitCast<T, uint>(value),
+                    (nuint)Length,
+                    stream.Handle
+                ),
+                nameof(driver.cuMemsetD32Async)
+            ),
+            _ => throw new NotSupportedException(
+                $"{typeof(T).Name} has {Unsafe.SizeOf<T>()} bytes; 1, 2 or 4 can be filled."
+            ),
+        };
+        context.Check(result, call);
+    }
+
+    /// <summary>Its address, for a kernel.</summary>
+    public static implicit operator KernelArgument(DeviceSpan<T> span) => span.ToKernelArgument();
+
+    /// <summary>Its address, for a kernel.</summary>
+    public KernelArgument ToKernelArgument() =>
+        KernelArgument.Address(Handle.Value, Memory?.Context);
+
+    /// <summary>Raises an error unless it is memory of a context.</summary>
+    internal void Require(CudaContext context, string argument)
+    {
+        if (Memory is { } memory && memory.Context.NativeHandle != context.NativeHandle)
+            throw new ArgumentException("It is memory of another context.", argument);
+    }
+
+    private CudaContext Require(
+        CudaStream stream,
+        long other,
+        [CallerMemberName] string operation = ""
+    )
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        if (other != Length)
+            throw new ArgumentException(
+                $"{operation} between {Length} elements here and {other} there; they have to be as many."
+            );
+        Require(stream.Context, nameof(stream));
+        stream.ThrowIfDisposed();
+        return stream.Context;
+    }
+}
+
+/// <summary>Sizes of device memory.</summary>
+internal static class DeviceSpan
+{
+    /// <summary>Bytes of so many elements, above 0.</summary>
+    public static long Bytes<T>(long length)
+        where T : unmanaged
+    {
+        long most = long.MaxValue / Unsafe.SizeOf<T>();
+        return length > 0 && length <= most
+            ? length * Unsafe.SizeOf<T>()
+            : throw new ArgumentOutOfRangeException(
+                nameof(length),
+                length,
+                $"A buffer of {typeof(T).Name} has 1 to {most} elements."
+            );
+    }
+}

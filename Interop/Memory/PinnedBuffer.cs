@@ -1,0 +1,99 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using Sequor.Native;
+
+namespace Sequor.Interop;
+
+/// <summary>Elements in host memory that stays where it is: asynchronous copies need that.</summary>
+/// <typeparam name="T">The elements' type.</typeparam>
+[SuppressMessage(
+    "Design",
+    "CA1000:Do not declare static members on generic types",
+    Justification = "As of a vector: PinnedBuffer<float>.Allocate."
+)]
+public sealed unsafe class PinnedBuffer<T> : CudaObject
+    where T : unmanaged
+{
+    private readonly CudaContext _context;
+    private readonly T* _address;
+
+    private PinnedBuffer(CudaContext context, T* address, int length)
+        : base(context)
+    {
+        _context = context;
+        _address = address;
+        Length = length;
+    }
+
+    /// <summary>Takes pinned host memory; its content is undefined.</summary>
+    /// <param name="context">The context that copies to and from it.</param>
+    /// <param name="length">Elements, above 0.</param>
+    /// <param name="writeCombined">Quick for the device to read, very slow for the host to.</param>
+    /// <exception cref="CudaException">CUDA_ERROR_OUT_OF_MEMORY: the host has not so much to pin.</exception>
+    public static PinnedBuffer<T> Allocate(
+        CudaContext context,
+        int length,
+        bool writeCombined = false
+    )
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        context.ThrowIfDisposed();
+        long bytes = DeviceSpan.Bytes<T>(length);
+        using CudaContextScope scope = context.Enter();
+        void* address;
+        CUresult result = context.Driver.cuMemHostAlloc(
+            &address,
+            (nuint)bytes,
+            writeCombined ? CudaDriver.CU_MEMHOSTALLOC_WRITECOMBINED : 0
+        );
+        if (result != CUresult.CUDA_SUCCESS)
+            throw context.Error(
+                result,
+                nameof(CudaDriver.cuMemHostAlloc),
+                $"{bytes} bytes of pinned host memory"
+            );
+        return new PinnedBuffer<T>(context, (T*)address, length);
+    }
+
+    /// <summary>How many elements it has.</summary>
+    public int Length { get; }
+
+    /// <summary>Its size, bytes.</summary>
+    public long ByteCount => (long)Length * Unsafe.SizeOf<T>();
+
+    /// <summary>The elements. Not to be used after Dispose, nor while a copy is under way.</summary>
+    public Span<T> Span
+    {
+        get
+        {
+            ThrowIfDisposed();
+            return new(_address, Length);
+        }
+    }
+
+    /// <summary>Its address on the host.</summary>
+    public nint Handle
+    {
+        get
+        {
+            ThrowIfDisposed();
+            return (nint)_address;
+        }
+    }
+
+    internal T* At(int start, long length)
+    {
+        ThrowIfDisposed();
+        if (start < 0 || start > Length - length)
+            throw new ArgumentOutOfRangeException(
+                nameof(start),
+                $"{length} elements from {start} on are not within {Length}."
+            );
+        return _address + start;
+    }
+
+    private protected override CudaContext Home => _context;
+
+    private protected override void Release() =>
+        _context.Park(_context.Driver.cuMemFreeHost(_address), nameof(CudaDriver.cuMemFreeHost));
+}

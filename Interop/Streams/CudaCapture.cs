@@ -1,0 +1,117 @@
+using Sequor.Native;
+
+namespace Sequor.Interop;
+
+/// <summary>
+/// The recording of a stream's work as a graph. Dispose it in every case: a capture that was not ended well is
+/// ended then, and what it recorded is dropped.
+/// </summary>
+/// <remarks>
+/// Meanwhile nothing may wait for the stream or allocate with cuMemAlloc, and what is disposed stays until the end.
+/// In a mode other than CU_STREAM_CAPTURE_MODE_RELAXED the thread that began it has to end it.
+/// </remarks>
+public sealed unsafe class CudaCapture : IDisposable
+{
+    private readonly CudaContext _context;
+    private bool _ended;
+
+    private CudaCapture(CudaStream stream)
+    {
+        Stream = stream;
+        _context = stream.Context;
+        stream.Hold();
+    }
+
+    /// <summary>From here on the stream's work is recorded and not run.</summary>
+    /// <param name="stream">The stream; not the default one.</param>
+    /// <param name="mode">Which calls elsewhere spoil it; by default only those of this thread.</param>
+    /// <exception cref="ArgumentException">It is the default stream.</exception>
+    /// <exception cref="CudaException">It is being captured already.</exception>
+    public static CudaCapture Begin(
+        CudaStream stream,
+        CUstreamCaptureMode mode = CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
+    )
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        if (stream.Handle.Value == 0)
+            throw new ArgumentException(
+                "The legacy default stream cannot be captured; take one of your own.",
+                nameof(stream)
+            );
+        CudaContext context = stream.Context;
+        using CudaContextScope scope = context.Enter();
+        context.Check(
+            context.Driver.cuStreamBeginCapture(stream.Handle, mode),
+            nameof(CudaDriver.cuStreamBeginCapture)
+        );
+        var capture = new CudaCapture(stream);
+        context.Began(capture);
+        return capture;
+    }
+
+    /// <summary>The stream.</summary>
+    public CudaStream Stream { get; }
+
+    /// <summary>Whether it is still good: neither spoilt nor ended.</summary>
+    public bool IsActive
+    {
+        get
+        {
+            if (_ended)
+                return false;
+            CUstreamCaptureStatus status;
+            using CudaContextScope scope = _context.Enter();
+            return _context.Driver.cuStreamIsCapturing(Stream.Handle, &status)
+                    == CUresult.CUDA_SUCCESS
+                && status == CUstreamCaptureStatus.CU_STREAM_CAPTURE_STATUS_ACTIVE;
+        }
+    }
+
+    /// <summary>The first error since the begin, if there was one: why the capture is spoilt.</summary>
+    internal Exception? Cause { get; set; }
+
+    /// <summary>Ends it.</summary>
+    /// <returns>What was recorded.</returns>
+    /// <exception cref="CudaException">It was spoilt; the message says by what, where that is known.</exception>
+    public CudaGraph End()
+    {
+        if (_ended)
+            throw new InvalidOperationException("The capture has ended already.");
+        Exception? cause = Cause;
+        CUgraph graph;
+        CUresult result = EndNative(&graph);
+        if (result == CUresult.CUDA_SUCCESS && graph.Value != 0)
+            return new CudaGraph(_context, graph);
+        if (result == CUresult.CUDA_SUCCESS)
+            result = CUresult.CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
+        throw _context.Error(
+            result,
+            nameof(CudaDriver.cuStreamEndCapture),
+            cause is null
+                ? "the capture was spoilt by a call that is not allowed while a stream is captured"
+                : $"the capture was spoilt: {cause.Message.TrimEnd('.')}"
+        );
+    }
+
+    /// <summary>Ends it if <see cref="End"/> was not called, and drops what it recorded.</summary>
+    public void Dispose()
+    {
+        if (_ended)
+            return;
+        CUgraph graph;
+        if (EndNative(&graph) == CUresult.CUDA_SUCCESS && graph.Value != 0)
+            _context.Park(_context.Driver.cuGraphDestroy(graph), nameof(CudaDriver.cuGraphDestroy));
+    }
+
+    private CUresult EndNative(CUgraph* graph)
+    {
+        _ended = true;
+        *graph = default;
+        CUresult result;
+        using (_context.EnterForRelease())
+            result = _context.Driver.cuStreamEndCapture(Stream.NativeHandle, graph);
+        _context.Ended(this);
+        Stream.Drop(forgotten: false);
+        return result;
+    }
+}

@@ -1,0 +1,131 @@
+using Sequor.Native;
+
+namespace Sequor.Interop;
+
+/// <summary>A mark in a stream, for another stream or the host to wait for, and for taking the time.</summary>
+public sealed unsafe class CudaEvent : CudaObject
+{
+    private readonly CudaContext _context;
+    private readonly CUevent _handle;
+    private bool _recorded;
+
+    private CudaEvent(CudaContext context, CUevent handle, bool timing)
+        : base(context)
+    {
+        _context = context;
+        _handle = handle;
+        TakesTime = timing;
+    }
+
+    /// <summary>Makes an event.</summary>
+    /// <param name="context">Where.</param>
+    /// <param name="timing">Whether it takes the time; one that does not is cheaper to wait for.</param>
+    /// <param name="blocking">Whether a thread that waits for it sleeps, in place of asking again and again.</param>
+    public static CudaEvent Create(CudaContext context, bool timing = false, bool blocking = false)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        context.ThrowIfDisposed();
+        CUevent_flags flags =
+            (timing ? CUevent_flags.CU_EVENT_DEFAULT : CUevent_flags.CU_EVENT_DISABLE_TIMING)
+            | (blocking ? CUevent_flags.CU_EVENT_BLOCKING_SYNC : CUevent_flags.CU_EVENT_DEFAULT);
+        using CudaContextScope scope = context.Enter();
+        CUevent handle;
+        context.Check(
+            context.Driver.cuEventCreate(&handle, (uint)flags),
+            nameof(CudaDriver.cuEventCreate)
+        );
+        return new CudaEvent(context, handle, timing);
+    }
+
+    /// <summary>Whether it takes the time.</summary>
+    public bool TakesTime { get; }
+
+    /// <summary>The driver's handle.</summary>
+    public CUevent Handle
+    {
+        get
+        {
+            ThrowIfDisposed();
+            return _handle;
+        }
+    }
+
+    /// <summary>Whether the work before it is done; so it is before the first recording.</summary>
+    /// <exception cref="CudaException">Work failed.</exception>
+    public bool IsDone
+    {
+        get
+        {
+            using CudaContextScope scope = _context.Enter();
+            CUresult result = _context.Driver.cuEventQuery(Handle);
+            if (result == CUresult.CUDA_ERROR_NOT_READY)
+                return false;
+            _context.Check(result, nameof(CudaDriver.cuEventQuery));
+            return true;
+        }
+    }
+
+    /// <summary>Puts it at the end of a stream, in place of where it was.</summary>
+    /// <param name="stream">A stream of the same context.</param>
+    /// <param name="atEachLaunch">
+    /// In a captured stream: as a node of the graph, which takes the time at each launch, and not as an edge.
+    /// </param>
+    public void Record(CudaStream stream, bool atEachLaunch = false)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        stream.Require(_context, nameof(stream));
+        using CudaContextScope scope = _context.Enter();
+        CUevent_record_flags flags = atEachLaunch
+            ? CUevent_record_flags.CU_EVENT_RECORD_EXTERNAL
+            : CUevent_record_flags.CU_EVENT_RECORD_DEFAULT;
+        _context.Check(
+            atEachLaunch
+                ? _context.Driver.cuEventRecordWithFlags(Handle, stream.Handle, (uint)flags)
+                : _context.Driver.cuEventRecord(Handle, stream.Handle),
+            atEachLaunch
+                ? nameof(CudaDriver.cuEventRecordWithFlags)
+                : nameof(CudaDriver.cuEventRecord)
+        );
+        _recorded = true;
+    }
+
+    /// <summary>Waits until the work before it is done.</summary>
+    /// <exception cref="CudaException">Work failed.</exception>
+    public void Synchronize()
+    {
+        using CudaContextScope scope = _context.Enter();
+        _context.Check(
+            _context.Driver.cuEventSynchronize(Handle),
+            nameof(CudaDriver.cuEventSynchronize)
+        );
+    }
+
+    /// <summary>Milliseconds from an earlier event to this one, to about half a microsecond. Waits for this one.</summary>
+    /// <exception cref="InvalidOperationException">One of them takes no time, or was not recorded.</exception>
+    /// <exception cref="CudaException">Work failed.</exception>
+    public float MillisecondsSince(CudaEvent start)
+    {
+        ArgumentNullException.ThrowIfNull(start);
+        if (!TakesTime || !start.TakesTime)
+            throw new InvalidOperationException(
+                "An event that was made without timing has no time; make both with timing: true."
+            );
+        if (!_recorded || !start._recorded)
+            throw new InvalidOperationException(
+                "An event that was not recorded has no time; record both."
+            );
+        using CudaContextScope scope = _context.Enter();
+        Synchronize();
+        float milliseconds;
+        _context.Check(
+            _context.Driver.cuEventElapsedTime(&milliseconds, start.Handle, Handle),
+            nameof(CudaDriver.cuEventElapsedTime)
+        );
+        return milliseconds;
+    }
+
+    private protected override CudaContext Home => _context;
+
+    private protected override void Release() =>
+        _context.Park(_context.Driver.cuEventDestroy(_handle), nameof(CudaDriver.cuEventDestroy));
+}
