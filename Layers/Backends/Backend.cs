@@ -51,7 +51,7 @@ public abstract class Backend : IDisposable
     /// <param name="address">Where the first float lies: host memory for the CPU, device memory for a GPU.</param>
     /// <param name="shape">The sizes.</param>
     /// <exception cref="ArgumentException">The address is null or not a multiple of 4.</exception>
-    public Tensor Wrap(nint address, Shape shape)
+    public virtual Tensor Wrap(nint address, Shape shape)
     {
         if (address == 0 || address % sizeof(float) != 0)
             throw new ArgumentException(
@@ -64,6 +64,9 @@ public abstract class Backend : IDisposable
             shape
         );
     }
+
+    /// <summary>What the beginnings of blocks within a storage are multiples of, in floats.</summary>
+    internal virtual int Alignment => 16;
 
     /// <summary>Copies from host memory; waits for earlier work on the destination.</summary>
     internal abstract void Upload(ReadOnlySpan<float> source, Tensor destination);

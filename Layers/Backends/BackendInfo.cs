@@ -22,4 +22,17 @@ public sealed record BackendOptions
 
     /// <summary>Widest vectors that the CPU backend may use, in bits: 512, 256 or 128; 0 takes what the machine has.</summary>
     public int VectorBits { get; init; }
+
+    /// <summary>Arithmetic of a GPU's products; a CPU always works in float32.</summary>
+    public FloatMath Math { get; init; }
+}
+
+/// <summary>How a GPU multiplies float32 numbers.</summary>
+public enum FloatMath
+{
+    /// <summary>As they are: CUDNN_FMA_MATH, CUBLAS_PEDANTIC_MATH.</summary>
+    Fp32,
+
+    /// <summary>Factors rounded to 10 bits behind the point, sums in float32, on tensor cores.</summary>
+    Tf32,
 }

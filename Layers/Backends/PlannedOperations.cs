@@ -70,6 +70,15 @@ internal readonly record struct RecurrentDescriptor(
 
     /// <summary>The first of the numbers of random streams that dropout uses, one for each layer but the last.</summary>
     public int DropoutStream { get; init; }
+
+    /// <summary>Seed for a backend whose library has random numbers of its own.</summary>
+    public ulong DropoutSeed { get; init; }
+
+    /// <summary>Backward is asked for the gradient by x.</summary>
+    public bool InputGradient { get; init; } = true;
+
+    /// <summary>States are given or wanted, in either pass.</summary>
+    public bool States { get; init; } = true;
     public int MaxLength { get; init; } = 1;
     public int MaxBatch { get; init; } = 1;
     public bool Training { get; init; }
@@ -211,6 +220,9 @@ internal abstract class RecurrentOperation : PlannedOperation
 {
     /// <summary>Floats that forward leaves for backward, beside x and y.</summary>
     public abstract long ReserveCount { get; }
+
+    /// <summary>Backward wants the gradient of all steps of y, zeros too.</summary>
+    public virtual bool NeedsAllSteps => false;
 
     /// <exception cref="ArgumentException">The data is packed, and its rows or lengths are not those of a packed batch.</exception>
     public abstract void Forward(in RecurrentOperands operands);

@@ -12,13 +12,13 @@ namespace Sequor.Layers.Cpu;
 internal sealed unsafe partial class CpuBackend : Backend
 {
     // Past the last value of a block, so that no two blocks share a cache line.
-    private const int Alignment = 64;
+    private const int BlockAlignment = 64;
 
     // Bytes a core: common to most processors of the last years.
     private const long SecondLevelCache = 1 << 20;
 
     // What a pointer can tell apart.
-    private const long MostFloats = long.MaxValue / sizeof(float) - Alignment;
+    private const long MostFloats = long.MaxValue / sizeof(float) - BlockAlignment;
 
     private readonly WorkerPool _pool;
     private readonly Scratch _scratch;
@@ -106,7 +106,7 @@ internal sealed unsafe partial class CpuBackend : Backend
         void* memory;
         try
         {
-            memory = NativeMemory.AlignedAlloc(bytes, Alignment);
+            memory = NativeMemory.AlignedAlloc(bytes, BlockAlignment);
         }
         catch (OutOfMemoryException e)
         {
@@ -123,7 +123,7 @@ internal sealed unsafe partial class CpuBackend : Backend
     }
 
     private static nuint Bytes(long count) =>
-        ((nuint)Math.Max(count, 1) * sizeof(float) + Alignment - 1) / Alignment * Alignment;
+        ((nuint)Math.Max(count, 1) * sizeof(float) + BlockAlignment - 1) / BlockAlignment * BlockAlignment;
 
     private void Free(Storage storage)
     {

@@ -146,7 +146,7 @@ internal sealed class PlanBuilder(
     {
         var slot = new Slot(shape);
         _states.Add((slot, _stateCount));
-        _stateCount += (shape.Count + 15) / 16 * 16;
+        _stateCount += Align(shape.Count);
         return slot;
     }
 
@@ -159,7 +159,7 @@ internal sealed class PlanBuilder(
     {
         var slot = new Slot(shape);
         _scratches.Add((slot, _layerOffset));
-        _layerOffset += (shape.Count + 15) / 16 * 16;
+        _layerOffset += Align(shape.Count);
         _workspaceCount = Math.Max(_workspaceCount, _layerOffset);
         return slot;
     }
@@ -231,6 +231,9 @@ internal sealed class PlanBuilder(
 
     /// <summary>Where gradients travel; usable once the plan is built.</summary>
     public GradientFlow Gradients { get; } = new();
+
+    private long Align(long count) =>
+        (count + backend.Alignment - 1) / backend.Alignment * backend.Alignment;
 
     private Storage Take(long count, MemoryCategory category)
     {

@@ -3,9 +3,6 @@ namespace Sequor.Layers;
 /// <summary>The parameters of a model in one block of a backend's memory, and behind them its buffers.</summary>
 internal sealed class ParameterStore : IDisposable
 {
-    // A cache line, so that each parameter begins on one.
-    private const int Alignment = 16;
-
     private readonly Storage _storage;
 
     public ParameterStore(Backend backend, Layer model)
@@ -25,7 +22,7 @@ internal sealed class ParameterStore : IDisposable
         foreach (NamedParameter buffer in Buffers)
         {
             buffer.Parameter.Offset = StateCount;
-            StateCount += Align(buffer.Parameter.Shape.Count);
+            StateCount += Align(backend, buffer.Parameter.Shape.Count);
         }
         _storage = backend.Allocate(Math.Max(StateCount, 1), MemoryCategory.Parameters);
         backend.Fill(State, 0f);
@@ -88,14 +85,14 @@ internal sealed class ParameterStore : IDisposable
         {
             foreach (Parameter parameter in layer.Parameters)
                 parameter.Offset = offset + layout.Offsets[parameter.Name];
-            offset += Align(layout.Count);
+            offset += Align(backend, layout.Count);
         }
         else
         {
             foreach (Parameter parameter in layer.Parameters)
             {
                 parameter.Offset = offset;
-                offset += Align(parameter.Shape.Count);
+                offset += Align(backend, parameter.Shape.Count);
             }
         }
         foreach ((_, Layer child) in layer.Children)
@@ -103,7 +100,8 @@ internal sealed class ParameterStore : IDisposable
         return offset;
     }
 
-    private static long Align(long count) => (count + Alignment - 1) / Alignment * Alignment;
+    private static long Align(Backend backend, long count) =>
+        (count + backend.Alignment - 1) / backend.Alignment * backend.Alignment;
 
     public void Dispose()
     {

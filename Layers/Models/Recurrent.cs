@@ -93,6 +93,8 @@ public abstract class Recurrent : Layer
                 MaxLength = input.First,
                 MaxBatch = input[1],
                 Training = builder.Training,
+                InputGradient = builder.InputGradient,
+                States = builder.States || builder.Streaming,
                 VariableLengths = builder.Layout is not null,
                 DataLayout = builder.Layout is null
                     ? RecurrentDataLayout.SeqMajorUnpacked
@@ -101,7 +103,11 @@ public abstract class Recurrent : Layer
             if (descriptor.DropsOut)
             {
                 _random = builder.Random;
-                descriptor = descriptor with { DropoutStream = builder.NextStream() };
+                descriptor = descriptor with
+                {
+                    DropoutStream = builder.NextStream(),
+                    DropoutSeed = _random!.Seed,
+                };
                 for (int i = 2; i < descriptor.Layers; i++)
                     builder.NextStream();
             }
@@ -142,6 +148,8 @@ public abstract class Recurrent : Layer
             _gradients = Block(builder.Gradient(first), block);
             if (_inputGradient)
                 builder.Flow(FlowUse.Move, input.Count);
+            if (_operation.NeedsAllSteps)
+                builder.Flow(FlowUse.Whole, output.Count);
         }
 
         // The first parameter's place is the block's.
@@ -159,6 +167,8 @@ public abstract class Recurrent : Layer
         public override Tensor Backward(Tensor dy)
         {
             Tensor y = _output.For(_x.Shape.First, _x.Shape[1]);
+            if (_operation.NeedsAllSteps && dy.Shape.First < y.Shape.First)
+                dy = _flow.Whole(dy, y.Shape.First);
             Tensor dx = _inputGradient ? _flow.Other(dy, _x.Shape) : default;
             RecurrentState final = _states?.FinalGradient ?? default;
             RecurrentState initial = _states?.BeginBackward() ?? default;

@@ -14,7 +14,8 @@ public sealed class Storage : IDisposable
         nint address,
         long count,
         MemoryCategory category,
-        Action<Storage>? free
+        Action<Storage>? free,
+        object? block = null
     )
     {
         Backend = backend;
@@ -22,6 +23,7 @@ public sealed class Storage : IDisposable
         Count = count;
         Category = category;
         _free = free;
+        Block = block;
     }
 
     /// <summary>The backend whose memory this is.</summary>
@@ -32,6 +34,9 @@ public sealed class Storage : IDisposable
 
     /// <summary>What the ledger counts it under.</summary>
     public MemoryCategory Category { get; }
+
+    /// <summary>What the backend knows the block by, where the address alone does not do.</summary>
+    internal object? Block { get; }
 
     /// <summary>Where it lies, in the backend's address space.</summary>
     /// <exception cref="ObjectDisposedException">The block was freed.</exception>

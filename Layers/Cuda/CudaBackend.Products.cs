@@ -1,0 +1,92 @@
+using Sequor.Interop;
+using Sequor.Native;
+
+namespace Sequor.Layers.Cuda;
+
+// Products and sums, by cuBLAS.
+public sealed partial class CudaBackend
+{
+    private Storage? _ones;
+
+    internal override void MatMul(in MatrixProduct product)
+    {
+        Matrix a = Matrix(product.A);
+        Matrix b = Matrix(product.B);
+        Matrix c = Matrix(product.C);
+        if (!product.Bias.IsEmpty)
+            Repeat(product.Bias, c);
+        CuBlas.Multiply(
+            a,
+            product.TransposeA,
+            b,
+            product.TransposeB,
+            c,
+            beta: product.Accumulate || !product.Bias.IsEmpty ? 1 : 0
+        );
+    }
+
+    internal override void ColumnSum(Tensor a, Tensor b, Tensor sum)
+    {
+        if (!b.IsEmpty)
+            throw NeedsKernels(nameof(ColumnSum));
+        Matrix rows = Matrix(a);
+        Exactly(
+            new Matrix(Ones(rows.Rows), 1, rows.Rows),
+            false,
+            rows,
+            false,
+            new Matrix(Span(sum), 1, rows.Columns),
+            beta: 1
+        );
+    }
+
+    /// <summary>C = op(A) op(B) in true float32, whatever else products use.</summary>
+    internal void Exactly(
+        in Matrix a,
+        bool transposeA,
+        in Matrix b,
+        bool transposeB,
+        in Matrix c,
+        float beta = 0
+    )
+    {
+        cublasMath_t usual = CuBlas.MathMode;
+        CuBlas.MathMode = cublasMath_t.CUBLAS_PEDANTIC_MATH;
+        try
+        {
+            CuBlas.Multiply(a, transposeA, b, transposeB, c, beta: beta);
+        }
+        finally
+        {
+            CuBlas.MathMode = usual;
+        }
+    }
+
+    /// <summary>A tensor as rows and columns.</summary>
+    internal static Matrix Matrix(Tensor tensor) =>
+        new(Span(tensor), checked((int)tensor.Shape.Rows), tensor.Shape.Columns);
+
+    /// <summary>Every row of c = row.</summary>
+    internal void Repeat(Tensor row, in Matrix c) =>
+        Exactly(
+            new Matrix(Ones(c.Rows), c.Rows, 1),
+            false,
+            new Matrix(Span(row), 1, c.Columns),
+            false,
+            c
+        );
+
+    /// <summary>As many ones. They grow with the largest need, which a plan's first step has.</summary>
+    internal DeviceSpan<float> Ones(int count)
+    {
+        if (_ones is null || _ones.Count < count)
+        {
+            _ones?.Dispose();
+            _ones = null;
+            Storage grown = Allocate(count, MemoryCategory.Workspace);
+            Fill(new Tensor(grown, 0, new Shape(count)), 1f);
+            _ones = grown;
+        }
+        return Block(_ones).Slice(0, count);
+    }
+}

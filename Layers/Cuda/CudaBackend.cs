@@ -1,0 +1,268 @@
+using System.Globalization;
+using Sequor.Interop;
+using Sequor.Native;
+
+namespace Sequor.Layers.Cuda;
+
+/// <summary>
+/// An NVIDIA GPU as a backend: recurrent networks by cuDNN, products by cuBLAS. Work goes into one stream, in order, and
+/// calls return before it is done.
+/// </summary>
+/// <remarks>
+/// For one thread at a time. A caller's context and stream are used as they are, and never destroyed or synchronised but
+/// where values are read back.
+/// </remarks>
+public sealed partial class CudaBackend : Backend
+{
+    // What cuBLAS recommends for the newest devices; smaller ones take less of it.
+    private const long ProductScratchBytes = 32L << 20;
+
+    // 256 bytes: what cuBLAS wants of its scratch, and what the driver gives.
+    private const int AlignmentFloats = 64;
+
+    private readonly List<IDisposable> _owned = [];
+    private readonly Dictionary<MemoryCategory, string> _categories = [];
+    private bool _disposed;
+
+    /// <summary>Takes a device of its own, with a new stream.</summary>
+    /// <param name="device">The device's number, from 0.</param>
+    /// <param name="options">Arithmetic; null for the defaults.</param>
+    /// <param name="libraries">Driver, cuDNN and cuBLAS; null for those that are found.</param>
+    /// <exception cref="DeviceUnavailableException">The device or a library is not there; the message says why.</exception>
+    public static CudaBackend Create(
+        int device = 0,
+        BackendOptions? options = null,
+        CudaLibraries? libraries = null
+    )
+    {
+        CudaContext? context = null;
+        CudaStream? stream = null;
+        try
+        {
+            context = CudaContext.Primary((libraries ?? CudaLibraries.Shared).Device(device));
+            stream = CudaStream.Create(context);
+            var backend = new CudaBackend(context, stream, options, "asked for");
+            backend._owned.AddRange([stream, context]);
+            return backend;
+        }
+        catch (Exception e)
+            when (e is LibraryException or CudaException or ArgumentOutOfRangeException)
+        {
+            stream?.Dispose();
+            context?.Dispose();
+            throw new DeviceUnavailableException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"device cuda:{device} is not available: {e.Message}"
+                ),
+                e
+            );
+        }
+    }
+
+    /// <summary>Works in a caller's context and stream, which have to outlast it.</summary>
+    /// <param name="context">The context.</param>
+    /// <param name="stream">A stream of it.</param>
+    /// <param name="options">Arithmetic; null for the defaults.</param>
+    /// <exception cref="LibraryException">cuDNN or cuBLAS is not there.</exception>
+    /// <exception cref="ArgumentException">The stream is of another context.</exception>
+    public CudaBackend(CudaContext context, CudaStream stream, BackendOptions? options = null)
+        : this(context, stream, options, "the caller's") { }
+
+    private CudaBackend(
+        CudaContext context,
+        CudaStream stream,
+        BackendOptions? options,
+        string reason
+    )
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        ArgumentNullException.ThrowIfNull(stream);
+        if (stream.Context.Handle != context.Handle)
+            throw new ArgumentException("The stream is of another context.", nameof(stream));
+        options ??= new BackendOptions();
+        if (!Enum.IsDefined(options.Math))
+            throw new ArgumentOutOfRangeException(
+                nameof(options),
+                options.Math,
+                $"The arithmetic must be one of {string.Join(", ", Enum.GetNames<FloatMath>())}."
+            );
+        Context = context;
+        Stream = stream;
+        Math = options.Math;
+        foreach (MemoryCategory category in Enum.GetValues<MemoryCategory>())
+            _categories[category] = category.ToString();
+        Storage? scratch = null;
+        CuDnnHandle? cuDnn = null;
+        try
+        {
+            cuDnn = CuDnnHandle.Create(stream);
+            scratch = Allocate(ProductScratchBytes / sizeof(float), MemoryCategory.Workspace);
+            CuBlas = CuBlasHandle.Create(stream, Block(scratch).Span.Cast<byte>());
+            CuBlas.MathMode =
+                Math == FloatMath.Tf32
+                    ? cublasMath_t.CUBLAS_TF32_TENSOR_OP_MATH
+                    : cublasMath_t.CUBLAS_PEDANTIC_MATH;
+        }
+        catch
+        {
+            CuBlas?.Dispose();
+            scratch?.Dispose();
+            cuDnn?.Dispose();
+            throw;
+        }
+        CuDnn = cuDnn;
+        _owned.AddRange([CuBlas, scratch, cuDnn]);
+        CudaDevice device = context.Device;
+        Info = new BackendInfo(
+            string.Create(CultureInfo.InvariantCulture, $"cuda:{device.Index}"),
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{device.Name}, compute capability {device.ComputeCapability}, {(Math == FloatMath.Tf32 ? "TF32" : "float32")}"
+            ),
+            1,
+            0,
+            reason
+        );
+    }
+
+    /// <inheritdoc/>
+    public override BackendInfo Info { get; }
+
+    /// <summary>The context that it works in.</summary>
+    public CudaContext Context { get; }
+
+    /// <summary>The stream that its work goes into.</summary>
+    public CudaStream Stream { get; }
+
+    /// <summary>The arithmetic of products.</summary>
+    public FloatMath Math { get; }
+
+    internal CuDnnHandle CuDnn { get; }
+
+    internal CuBlasHandle CuBlas { get; }
+
+    internal override int Alignment => AlignmentFloats;
+
+    /// <inheritdoc/>
+    public override Storage Allocate(long count, MemoryCategory category)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        long taken = Taken(count);
+        DeviceBuffer<float> buffer;
+        try
+        {
+            buffer = DeviceBuffer<float>.Allocate(Context, taken, _categories[category]);
+        }
+        catch (CudaException e) when (e.Status == CUresult.CUDA_ERROR_OUT_OF_MEMORY)
+        {
+            throw new DeviceMemoryException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"No memory on {Context.Device.Name} for {taken * sizeof(float):N0} bytes of {category}; {Memory.CurrentBytes:N0} bytes are taken already."
+                ),
+                e
+            );
+        }
+        catch (ArgumentOutOfRangeException e)
+        {
+            throw new DeviceMemoryException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"No memory for {count:N0} floats of {category}."
+                ),
+                e
+            );
+        }
+        Memory.Add(category, buffer.ByteCount);
+        return new Storage(this, (nint)buffer.Handle.Value, count, category, Free, buffer);
+    }
+
+    /// <summary>Sees a caller's device memory as a tensor. It is neither copied nor ever freed.</summary>
+    /// <param name="address">Where the first float lies on the device.</param>
+    /// <param name="shape">The sizes.</param>
+    /// <exception cref="ArgumentException">
+    /// The address is null, not a multiple of 4, the host's or another context's, or the allocation is shorter.
+    /// </exception>
+    public override Tensor Wrap(nint address, Shape shape)
+    {
+        DeviceBuffer<float> buffer = DeviceBuffer<float>.Wrap(Context, address, shape.Count);
+        return new Tensor(
+            new Storage(this, address, shape.Count, MemoryCategory.InputOutput, null, buffer),
+            0,
+            shape
+        );
+    }
+
+    /// <inheritdoc/>
+    public override void Synchronize() => Stream.Synchronize();
+
+    /// <summary>The device memory of a tensor; none for none.</summary>
+    internal static DeviceSpan<float> Span(Tensor tensor) =>
+        tensor.IsEmpty || tensor.Count == 0
+            ? default
+            : Block(tensor.Storage).Slice(tensor.Offset, tensor.Count);
+
+    internal override void Upload(ReadOnlySpan<float> source, Tensor destination) =>
+        Span(destination).CopyFrom(source, Stream);
+
+    internal override void Download(Tensor source, Span<float> destination) =>
+        Span(source).CopyTo(destination, Stream);
+
+    internal override void Copy(Tensor source, Tensor destination) =>
+        Span(destination).Slice(0, source.Count).CopyFrom(Span(source), Stream);
+
+    internal override void Fill(Tensor destination, float value) =>
+        Span(destination).Fill(value, Stream);
+
+    internal override TimeMark CreateMark() => new CudaMark(this);
+
+    // A GPU is busiest with all rows at once.
+    internal override long PreferredRows(long floatsPerRow) => long.MaxValue;
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (!disposing || _disposed)
+            return;
+        _disposed = true;
+        _ones?.Dispose();
+        foreach (IDisposable owned in _owned)
+            owned.Dispose();
+    }
+
+    // Whole blocks, so that the ledger counts what is really taken.
+    private static long Taken(long count) =>
+        count > long.MaxValue - AlignmentFloats
+            ? count
+            : (System.Math.Max(count, 1) + AlignmentFloats - 1)
+                / AlignmentFloats
+                * AlignmentFloats;
+
+    private static DeviceBuffer<float> Block(Storage storage)
+    {
+        // Asks for the address too, which a freed block has not.
+        _ = storage.Address;
+        return (DeviceBuffer<float>)storage.Block!;
+    }
+
+    private void Free(Storage storage)
+    {
+        var buffer = (DeviceBuffer<float>)storage.Block!;
+        Memory.Remove(storage.Category, buffer.ByteCount);
+        buffer.Dispose();
+    }
+
+    private sealed class CudaMark(CudaBackend backend) : TimeMark
+    {
+        private readonly CudaEvent _event = CudaEvent.Create(backend.Context, timing: true);
+
+        public override void Record() => _event.Record(backend.Stream);
+
+        public override double MillisecondsSince(TimeMark earlier) =>
+            _event.MillisecondsSince(((CudaMark)earlier)._event);
+
+        public override void Dispose() => _event.Dispose();
+    }
+}
