@@ -33,6 +33,8 @@ internal sealed class VirtualDevice : IDisposable
         GraphExecs = Table<VirtualGraphExec>("launchable graph");
         GraphNodes = Table<GraphNode>("graph node", owned: false);
         Pools = Table<VirtualPool>("memory pool");
+        DefaultPool = Pool = new VirtualPool(isDefault: true, maximum: 0);
+        DefaultPool.Handle = Pools.AddExempt(DefaultPool);
         FailAllocation(options.FailAllocation);
         foreach ((string call, int status) in options.RefuseCall)
             Refuse(call, status);
@@ -89,6 +91,12 @@ internal sealed class VirtualDevice : IDisposable
     public HandleTable<GraphNode> GraphNodes { get; }
 
     public HandleTable<VirtualPool> Pools { get; }
+
+    /// <summary>The pool that the device has by itself.</summary>
+    public VirtualPool DefaultPool { get; }
+
+    /// <summary>The pool that allocations come from.</summary>
+    public VirtualPool Pool { get; set; }
 
     /// <summary>Captures that are not ended.</summary>
     public List<VirtualCapture> Captures { get; } = [];
