@@ -46,7 +46,8 @@ internal static unsafe class CuDnnStatus
         return Encoding.UTF8.GetString(text, length < 0 ? TextBytes : length).Trim();
     }
 
-    private static CudnnException Made(
+    /// <summary>The error alone, for where a refusal is an answer.</summary>
+    public static CudnnException Made(
         CuDnn library,
         cudnnStatus_t status,
         string call,

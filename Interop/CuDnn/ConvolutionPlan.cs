@@ -1,0 +1,176 @@
+using Sequor.Native;
+using Attribute = Sequor.Native.cudnnBackendAttributeName_t;
+
+namespace Sequor.Interop;
+
+/// <summary>
+/// A causal dilated convolution of one shape by cuDNN's graph API, or one of its gradients: float32, time-major
+/// [T, B, C], which is NHWC with N = 1, H = T, W = B. For one thread at a time, as its handle is.
+/// </summary>
+public sealed unsafe class ConvolutionPlan : CudaObject
+{
+    private readonly BackendDescriptor _plan;
+    private readonly ulong[] _packed = new ulong[4];
+    private BackendDescriptor? _variantPack;
+
+    private ConvolutionPlan(
+        CuDnnHandle handle,
+        ConvolutionKind kind,
+        ConvolutionShape shape,
+        EngineChoice choice
+    )
+        : base(handle)
+    {
+        Handle = handle;
+        Kind = kind;
+        Shape = shape;
+        _plan = choice.Plan;
+        Engine = choice.Engine;
+        Notes = choice.Notes;
+        WorkspaceBytes = choice.WorkspaceBytes;
+        Refusals = choice.Refusals;
+    }
+
+    /// <summary>Plans it: takes the first engine that cuDNN proposes and that works.</summary>
+    /// <param name="handle">The library handle; its stream when the plan runs is the one that counts.</param>
+    /// <param name="kind">What is computed.</param>
+    /// <param name="shape">Sizes.</param>
+    /// <param name="options">Which engines may be taken.</param>
+    /// <exception cref="NotSupportedException">No engine takes it; the message has each one's refusal.</exception>
+    public static ConvolutionPlan Create(
+        CuDnnHandle handle,
+        ConvolutionKind kind,
+        ConvolutionShape shape,
+        ConvolutionOptions? options = null
+    )
+    {
+        ArgumentNullException.ThrowIfNull(handle);
+        handle.ThrowIfDisposed();
+        shape.Require();
+        options ??= new();
+        using var graph = new ConvolutionGraph(handle, kind, shape, options.Accumulate);
+        EngineChoice choice = EngineChoice.Find(
+            handle,
+            graph.Operations,
+            options,
+            $"{kind} of {shape}"
+        );
+        return new ConvolutionPlan(handle, kind, shape, choice);
+    }
+
+    /// <summary>The library handle.</summary>
+    public CuDnnHandle Handle { get; }
+
+    /// <summary>What is computed.</summary>
+    public ConvolutionKind Kind { get; }
+
+    /// <summary>Sizes.</summary>
+    public ConvolutionShape Shape { get; }
+
+    /// <summary>The engine taken, by cuDNN's number.</summary>
+    public string Engine { get; }
+
+    /// <summary>What the engine does to numbers.</summary>
+    public IReadOnlyList<cudnnBackendNumericalNote_t> Notes { get; }
+
+    /// <summary>Scratch that it needs, bytes.</summary>
+    public long WorkspaceBytes { get; }
+
+    /// <summary>Engines that were proposed before it, and why they were not taken.</summary>
+    public IReadOnlyList<string> Refusals { get; }
+
+    /// <summary>
+    /// Runs it in the handle's stream. Allocates nothing while it is given the same memory as the last time.
+    /// </summary>
+    /// <param name="x">x or dx [T, B, Inputs], at a multiple of 16 bytes.</param>
+    /// <param name="w">w or dw [Outputs, Kernel, Inputs], at a multiple of 16 bytes.</param>
+    /// <param name="y">y or dy [T, B, Outputs], at a multiple of 16 bytes.</param>
+    /// <param name="workspace">Scratch; it keeps nothing.</param>
+    public void Execute(
+        DeviceSpan<float> x,
+        DeviceSpan<float> w,
+        DeviceSpan<float> y,
+        DeviceSpan<byte> workspace
+    )
+    {
+        ThrowIfDisposed();
+        Need(x, Shape.InputCount, nameof(x));
+        Need(w, Shape.FilterCount, nameof(w));
+        Need(y, Shape.OutputCount, nameof(y));
+        if (workspace.ByteCount < WorkspaceBytes)
+            throw new ArgumentException(
+                $"The workspace has {workspace.ByteCount} bytes; {WorkspaceBytes} are needed.",
+                nameof(workspace)
+            );
+        workspace.Require(Handle.Context, nameof(workspace));
+        using CudaContextScope scope = Handle.Context.Enter();
+        ReadOnlySpan<ulong> addresses =
+        [
+            x.Handle.Value,
+            w.Handle.Value,
+            y.Handle.Value,
+            workspace.Handle.Value,
+        ];
+        if (_variantPack is null || !addresses.SequenceEqual(_packed))
+            Pack(addresses);
+        Handle.Check(
+            Handle.Library.cudnnBackendExecute(Handle.Handle, _plan.Handle, _variantPack!.Handle),
+            nameof(CuDnn.cudnnBackendExecute),
+            $"{Kind} of {Shape} by {Engine}"
+        );
+    }
+
+    private protected override CudaContext Home => Handle.Context;
+
+    private protected override void Release() { }
+
+    private protected override void LetGo(bool forgotten)
+    {
+        _variantPack?.Dispose();
+        _plan.Dispose();
+    }
+
+    private void Pack(ReadOnlySpan<ulong> addresses)
+    {
+        var pack = BackendDescriptor.Create(
+            Handle.Context,
+            cudnnBackendDescriptorType_t.CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR
+        );
+        try
+        {
+            pack.Set(
+                    Attribute.CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS,
+                    ConvolutionGraph.X,
+                    ConvolutionGraph.W,
+                    ConvolutionGraph.Y
+                )
+                .SetAddresses(Attribute.CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, addresses[..3])
+                .SetAddresses(Attribute.CUDNN_ATTR_VARIANT_PACK_WORKSPACE, addresses[3..])
+                .MakeFinal();
+        }
+        catch
+        {
+            pack.Dispose();
+            throw;
+        }
+        _variantPack?.Dispose();
+        _variantPack = pack;
+        addresses.CopyTo(_packed);
+    }
+
+    private void Need(DeviceSpan<float> span, long count, string name)
+    {
+        if (span.Length < count)
+            throw new ArgumentException(
+                $"{name} has {span.Length} elements; {Kind} of {Shape} needs {count}.",
+                name
+            );
+        if (span.Handle.Value % ConvolutionGraph.Alignment != 0)
+            throw new ArgumentException(
+                $"{name} at 0x{span.Handle.Value:x} is not at a multiple of"
+                    + $" {ConvolutionGraph.Alignment} bytes.",
+                name
+            );
+        span.Require(Handle.Context, name);
+    }
+}

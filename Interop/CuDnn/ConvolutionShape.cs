@@ -1,0 +1,47 @@
+namespace Sequor.Interop;
+
+/// <summary>
+/// A causal dilated convolution over time: y[t] = sum over r of w[:, r, :] x[t - (Kernel - 1 - r) * Dilation], where
+/// x before the begin is 0.
+/// </summary>
+/// <param name="Steps">Time steps, T.</param>
+/// <param name="BatchSize">Sequences, B.</param>
+/// <param name="Inputs">Channels of x [T, B, Inputs].</param>
+/// <param name="Outputs">Channels of y [T, B, Outputs].</param>
+/// <param name="Kernel">Taps of w [Outputs, Kernel, Inputs]; the last is that of the present.</param>
+/// <param name="Dilation">Steps between taps.</param>
+public readonly record struct ConvolutionShape(
+    int Steps,
+    int BatchSize,
+    int Inputs,
+    int Outputs,
+    int Kernel,
+    int Dilation
+)
+{
+    /// <summary>Elements of x.</summary>
+    public long InputCount => (long)Steps * BatchSize * Inputs;
+
+    /// <summary>Elements of y.</summary>
+    public long OutputCount => (long)Steps * BatchSize * Outputs;
+
+    /// <summary>Elements of w.</summary>
+    public long FilterCount => (long)Outputs * Kernel * Inputs;
+
+    internal void Require()
+    {
+        ReadOnlySpan<int> sizes = [Steps, BatchSize, Inputs, Outputs, Kernel, Dilation];
+        foreach (int size in sizes)
+            if (size <= 0)
+                throw new ArgumentOutOfRangeException(
+                    nameof(Steps),
+                    $"A convolution's sizes are above 0: {this}."
+                );
+        // cuDNN's engines count elements in 32 bits.
+        if (Math.Max(InputCount, OutputCount) > int.MaxValue)
+            throw new ArgumentOutOfRangeException(
+                nameof(Steps),
+                $"A convolution has at most {int.MaxValue} elements on either side; split {this}."
+            );
+    }
+}

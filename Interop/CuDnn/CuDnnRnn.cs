@@ -1,0 +1,180 @@
+using System.Diagnostics.CodeAnalysis;
+using Sequor.Native;
+
+namespace Sequor.Interop;
+
+/// <summary>
+/// A recurrent net's calls for one shape at a time: forward, gradients by data, gradients by weights. They run in
+/// the handle's stream, and allocate nothing. For one thread at a time, as the handle is.
+/// </summary>
+/// <remarks>
+/// The order is: <see cref="Forward"/> for training, <see cref="BackwardData"/>, <see cref="BackwardWeights"/>, with
+/// one reserve and one algorithm: cuDNN does not check that, and computes nonsense where it is not so.
+/// </remarks>
+/// <typeparam name="T">The data's type: float, double, Half, or ushort for the bits of bfloat16.</typeparam>
+[SuppressMessage(
+    "Design",
+    "CA1000:Do not declare static members on generic types",
+    Justification = "As of a vector: CuDnnRnn<float>.Create."
+)]
+public sealed unsafe partial class CuDnnRnn<T> : CudaObject
+    where T : unmanaged
+{
+    private readonly TensorDescriptor _hidden;
+    private readonly TensorDescriptor? _cell;
+    private readonly int[] _stateSizes = new int[3];
+    private readonly long _weightBytes;
+    private long _trainingWorkspace;
+    private long _inferenceWorkspace;
+    private long _reserve;
+    private Stage _stage;
+    private CUdeviceptr _writtenReserve;
+    private cudnnRNNAlgo_t _writtenBy;
+    private RnnDescriptor? _goesWith;
+
+    private CuDnnRnn(CuDnnHandle handle, RnnDescriptor rnn)
+        : base(handle, rnn)
+    {
+        Handle = handle;
+        Rnn = rnn;
+        try
+        {
+            CudaContext context = handle.Context;
+            X = RnnDataDescriptor.Create(context);
+            Y = RnnDataDescriptor.Create(context);
+            _hidden = TensorDescriptor.Create(context);
+            _cell = rnn.Settings.IsLstm ? TensorDescriptor.Create(context) : null;
+            _weightBytes = rnn.WeightSpaceBytes(handle);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>What the reserve holds.</summary>
+    private enum Stage
+    {
+        /// <summary>Nothing that backward could read.</summary>
+        None,
+
+        /// <summary>What a forward call left.</summary>
+        Forward,
+
+        /// <summary>What the gradients by weights need.</summary>
+        BackwardData,
+    }
+
+    /// <summary>Makes the calls of a net; <see cref="SetShape"/> has to follow.</summary>
+    /// <exception cref="ArgumentException">The net is of another type or context.</exception>
+    public static CuDnnRnn<T> Create(CuDnnHandle handle, RnnDescriptor rnn)
+    {
+        ArgumentNullException.ThrowIfNull(handle);
+        ArgumentNullException.ThrowIfNull(rnn);
+        handle.ThrowIfDisposed();
+        rnn.ThrowIfDisposed();
+        if (rnn.Settings.DataType != CuDnnElement.Of<T>())
+            throw new ArgumentException(
+                $"The net is of {rnn.Settings.DataType}, the data of {typeof(T).Name}.",
+                nameof(rnn)
+            );
+        if (rnn.Context.NativeHandle != handle.Context.NativeHandle)
+            throw new ArgumentException("The net is of another context.", nameof(rnn));
+        return new CuDnnRnn<T>(handle, rnn);
+    }
+
+    /// <summary>The library handle.</summary>
+    public CuDnnHandle Handle { get; }
+
+    /// <summary>The net.</summary>
+    public RnnDescriptor Rnn { get; }
+
+    /// <summary>The input's description.</summary>
+    public RnnDataDescriptor X { get; }
+
+    /// <summary>The output's description.</summary>
+    public RnnDataDescriptor Y { get; }
+
+    /// <summary>Elements of the weight space, gaps counted in.</summary>
+    public long WeightCount => _weightBytes / sizeof(T);
+
+    /// <summary>Scratch that a call needs for the shape, bytes.</summary>
+    public long WorkspaceBytes(bool training) =>
+        training ? _trainingWorkspace : _inferenceWorkspace;
+
+    /// <summary>What has to be kept from forward to backward for the shape, bytes.</summary>
+    public long ReserveBytes => _reserve;
+
+    /// <summary>
+    /// Whether backward may read a reserve that another algorithm wrote: only for pairs that were tested on the
+    /// device.
+    /// </summary>
+    public bool AllowsMixedAlgorithms { get; set; }
+
+    /// <summary>Sets lengths and layout of a batch, and asks for the memory that it needs.</summary>
+    /// <param name="layout">How input and output lie.</param>
+    /// <param name="maxLength">Steps that the memory has for each sequence, T.</param>
+    /// <param name="lengths">Steps of each sequence; see <see cref="RnnDataDescriptor.Set"/>.</param>
+    /// <exception cref="ArgumentException">Lengths that the layout or the net's algorithm does not take.</exception>
+    public void SetShape(cudnnRNNDataLayout_t layout, int maxLength, ReadOnlySpan<int> lengths)
+    {
+        ThrowIfDisposed();
+        RnnSettings settings = Rnn.Settings;
+        RequireTakes(layout, maxLength, lengths);
+        _stage = Stage.None;
+        X.Set(settings.DataType, layout, maxLength, settings.InputSize, lengths);
+        Y.Set(settings.DataType, layout, maxLength, settings.OutputSize, lengths);
+        _stateSizes[0] = settings.Layers * settings.Directions;
+        _stateSizes[1] = lengths.Length;
+        _stateSizes[2] = settings.StateSize;
+        _hidden.Set(settings.DataType, _stateSizes);
+        _stateSizes[2] = settings.HiddenSize;
+        _cell?.Set(settings.DataType, _stateSizes);
+        (_inferenceWorkspace, _) = Rnn.TempSpaceSizes(
+            Handle,
+            cudnnForwardMode_t.CUDNN_FWD_MODE_INFERENCE,
+            X
+        );
+        (_trainingWorkspace, _reserve) = Rnn.TempSpaceSizes(
+            Handle,
+            cudnnForwardMode_t.CUDNN_FWD_MODE_TRAINING,
+            X
+        );
+    }
+
+    private protected override CudaContext Home => Handle.Context;
+
+    private protected override void Release() { }
+
+    private protected override void LetGo(bool forgotten)
+    {
+        // Some are not there where the constructor failed.
+        X?.Dispose();
+        Y?.Dispose();
+        _hidden?.Dispose();
+        _cell?.Dispose();
+    }
+
+    private void RequireTakes(cudnnRNNDataLayout_t layout, int maxLength, ReadOnlySpan<int> lengths)
+    {
+        bool full = true;
+        foreach (int length in lengths)
+            full &= length == maxLength;
+        if (full)
+            return;
+        RnnSettings settings = Rnn.Settings;
+        if (settings.Algorithm != cudnnRNNAlgo_t.CUDNN_RNN_ALGO_STANDARD)
+            throw new ArgumentException(
+                $"{settings.Algorithm} takes sequences of one length only ({maxLength});"
+                    + " CUDNN_RNN_ALGO_STANDARD takes others.",
+                nameof(lengths)
+            );
+        bool packed = layout == cudnnRNNDataLayout_t.CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_PACKED;
+        if (!packed && !settings.PaddedIO)
+            throw new ArgumentException(
+                "Unpacked sequences of unequal length need a net with PaddedIO.",
+                nameof(lengths)
+            );
+    }
+}
