@@ -121,6 +121,12 @@ internal sealed class VirtualDevice : IDisposable
     /// <summary>cuInit was called.</summary>
     public bool Started { get; set; }
 
+    /// <summary>How often nvmlInit was called and not undone.</summary>
+    public int NvmlStarts { get; set; }
+
+    /// <summary>NVML's handle of the device.</summary>
+    public nint NvmlHandle { get; } = HandleNumbers.Next();
+
     /// <summary>The primary context; null while no one holds it.</summary>
     public VirtualContext? Primary { get; set; }
 
