@@ -24,7 +24,8 @@ internal static unsafe class CuDnnLibrary
             typeof(TensorExports),
             typeof(DropoutExports),
             typeof(RnnDescriptorExports),
-            typeof(RnnExports)
+            typeof(RnnExports),
+            typeof(GraphExports)
         );
 
     [UnmanagedCallersOnly(EntryPoint = "cudnnGetVersion")]
