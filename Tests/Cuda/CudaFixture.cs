@@ -1,0 +1,133 @@
+using NUnit.Framework;
+using NUnit.Framework.Interfaces;
+using Sequor.Interop;
+using Sequor.Layers;
+using Sequor.Layers.Cuda;
+using VirtualDevice = Sequor.VirtualGpu.VirtualDevice;
+
+namespace Sequor.Tests.Cuda;
+
+/// <summary>
+/// A CUDA backend for every test, on the machine's GPU or the virtual one; the test fails if a byte, a handle or an error is
+/// left behind.
+/// </summary>
+[NonParallelizable]
+[Category("Gpu")]
+public abstract class CudaFixture
+{
+    private bool _faultsExpected;
+
+    private protected VirtualDevice? Virtual { get; private set; }
+
+    private protected CudaLibraries Libraries { get; private set; } = null!;
+
+    private protected CudaContext Context { get; private set; } = null!;
+
+    private protected CudaStream Stream { get; private set; } = null!;
+
+    private protected CudaBackend Gpu { get; private set; } = null!;
+
+    private protected static Backend Cpu => Backends.Get(256, 2);
+
+    private protected virtual FloatMath Arithmetic => FloatMath.Fp32;
+
+    [SetUp]
+    public void Start()
+    {
+        _faultsExpected = false;
+        (Libraries, Virtual) = TestGpu.Start();
+        Context = CudaContext.Primary(Libraries.Device());
+        Stream = CudaStream.Create(Context);
+        Gpu = new CudaBackend(Context, Stream, new BackendOptions { Math = Arithmetic });
+    }
+
+    [TearDown]
+    public void End()
+    {
+        GpuReport.Count(TestContext.CurrentContext.Result.Outcome.Status);
+        try
+        {
+            Gpu.Dispose();
+            Stream.Dispose();
+            Context.Dispose();
+            if (_faultsExpected)
+                Virtual?.TakeFaults();
+            Virtual?.AssertClean();
+            Assert.Multiple(() =>
+            {
+                Assert.That(Context.PendingError, Is.Null);
+                Assert.That(Context.Ledger.CurrentBytes, Is.Zero);
+                Assert.That(Gpu.Memory.CurrentBytes, Is.Zero);
+            });
+        }
+        finally
+        {
+            Virtual?.Dispose();
+        }
+    }
+
+    /// <summary>This test makes misuses that the virtual GPU records.</summary>
+    private protected void ExpectFaults() => _faultsExpected = true;
+
+    /// <summary>The virtual GPU, for what only that can do; the test is left out on a real one.</summary>
+    private protected VirtualDevice RequireVirtual()
+    {
+        if (Virtual is null)
+            Assert.Ignore("Needs the virtual GPU: a real one cannot be made to fail like this.");
+        return Virtual!;
+    }
+}
+
+/// <summary>Says at the end on which GPU the tests ran, how many of them, and how far from the CPU they were.</summary>
+[SetUpFixture]
+public sealed class GpuReport
+{
+    private static readonly Lock Gate = new();
+    private static readonly SortedDictionary<string, double> Errors = new(StringComparer.Ordinal);
+    private static int s_passed;
+    private static int s_skipped;
+    private static int s_failed;
+
+    internal static void Count(TestStatus status)
+    {
+        lock (Gate)
+        {
+            if (status == TestStatus.Passed)
+                s_passed++;
+            else if (status == TestStatus.Failed)
+                s_failed++;
+            else
+                s_skipped++;
+        }
+    }
+
+    /// <summary>Notes an operation's relative error.</summary>
+    internal static void Error(string operation, double error)
+    {
+        lock (Gate)
+        {
+            if (!Errors.TryGetValue(operation, out double most) || !(error <= most))
+                Errors[operation] = error;
+        }
+    }
+
+    [OneTimeTearDown]
+    public void Report()
+    {
+        if (s_passed + s_skipped + s_failed == 0)
+            return;
+        foreach ((string operation, double error) in Errors)
+            TestContext.Progress.WriteLine(
+                FormattableString.Invariant(
+                    $"largest relative error of {operation} against the CPU: {error:E1}"
+                )
+            );
+        TestContext.Progress.WriteLine(
+            $"GPU tests ran on the {TestGpu.Name}: {s_passed} passed, {s_failed} failed, {s_skipped} skipped"
+        );
+        if (TestGpu.IsRequired && s_skipped > 0)
+            throw new AssertionException(
+                $"{TestGpu.RequireVariable} is set, and {s_skipped} GPU tests were skipped."
+            );
+    }
+}

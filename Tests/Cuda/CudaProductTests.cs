@@ -1,0 +1,219 @@
+using NUnit.Framework;
+using Sequor.Layers;
+using Sequor.Tests.Support;
+
+namespace Sequor.Tests.Cuda;
+
+/// <summary>Matrix products and convolutions on CUDA against the CPU backend.</summary>
+[TestFixture]
+public sealed class CudaProductTests : CudaFixture
+{
+    private const double Most = 1e-5;
+
+    private readonly List<Storage> _taken = [];
+
+    [TearDown]
+    public void Free()
+    {
+        foreach (Storage storage in _taken)
+            storage.Dispose();
+        _taken.Clear();
+    }
+
+    [Test]
+    public void A_product_is_that_of_the_cpu(
+        [Values(1, 3, 130)] int rows,
+        [Values(1, 5, 257)] int depth,
+        [Values(1, 7, 130)] int columns,
+        [Values("", "bias", "a", "b", "add")] string form
+    )
+    {
+        bool a = form == "a";
+        bool b = form == "b";
+        (Tensor gpuA, Tensor cpuA) = Both(a ? new Shape(depth, rows) : new Shape(rows, depth), 1);
+        (Tensor gpuB, Tensor cpuB) = Both(
+            b ? new Shape(columns, depth) : new Shape(depth, columns),
+            2
+        );
+        (Tensor gpuC, Tensor cpuC) = Both(new Shape(rows, columns), 3);
+        (Tensor gpuBias, Tensor cpuBias) =
+            form == "bias" ? Both(new Shape(columns), 4) : default;
+        foreach (
+            (Backend on, Tensor x, Tensor y, Tensor z, Tensor bias) in (
+                (Backend, Tensor, Tensor, Tensor, Tensor)[]
+            )
+                [(Gpu, gpuA, gpuB, gpuC, gpuBias), (Cpu, cpuA, cpuB, cpuC, cpuBias)]
+        )
+            on.MatMul(
+                new MatrixProduct
+                {
+                    A = x,
+                    B = y,
+                    C = z,
+                    Bias = bias,
+                    TransposeA = a,
+                    TransposeB = b,
+                    Accumulate = form == "add",
+                }
+            );
+
+        Against.Cpu("matrix product", form, gpuC, cpuC, Most);
+    }
+
+    [Test]
+    public void Columns_are_summed_as_by_the_cpu([Values(1, 3, 4000)] int rows, [Values(1, 130)] int columns)
+    {
+        (Tensor gpu, Tensor cpu) = Both(new Shape(rows, columns), 1);
+        (Tensor gpuSum, Tensor cpuSum) = Both(new Shape(columns), 2);
+
+        Gpu.ColumnSum(gpu, default, gpuSum);
+        Cpu.ColumnSum(cpu, default, cpuSum);
+
+        Against.Cpu("column sum", "sum", gpuSum, cpuSum, Most);
+    }
+
+    [Test]
+    public void Values_are_copied_and_filled()
+    {
+        (Tensor from, _) = Both(new Shape(5, 3), 1);
+        (Tensor to, _) = Both(new Shape(5, 3), 2);
+        (Tensor filled, _) = Both(new Shape(7), 3);
+
+        Gpu.Copy(from, to);
+        Gpu.Fill(filled, -2.5f);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(to.ToArray(), Is.EqualTo(from.ToArray()));
+            Assert.That(filled.ToArray(), Is.All.EqualTo(-2.5f));
+        });
+    }
+
+    private static IEnumerable<TestCaseData> Convolutions()
+    {
+        foreach (
+            (int t, int b, int i, int o, int k, int d) in (
+                (int, int, int, int, int, int)[]
+            )
+                [
+                    (1, 1, 1, 1, 1, 1),
+                    (1, 3, 2, 3, 4, 2),
+                    (9, 1, 3, 1, 2, 4),
+                    (5, 4, 1, 130, 3, 1),
+                    (20, 2, 130, 3, 8, 2),
+                    (40, 3, 5, 7, 7, 16),
+                    (5000, 1, 2, 3, 3, 512),
+                    (6, 2, 257, 2, 2, 1),
+                ]
+        )
+            yield return new TestCaseData(t, b, i, o, k, d);
+    }
+
+    [TestCaseSource(nameof(Convolutions))]
+    public void A_convolution_is_that_of_the_cpu(int t, int b, int i, int o, int k, int d)
+    {
+        var descriptor = new ConvolutionDescriptor(i, o, k, d, t, b, Relu: false);
+        (Tensor x, Tensor cpuX) = Both(new Shape(t, b, i), 1);
+        (Tensor w, Tensor cpuW) = Both(new Shape(o, i, k), 2);
+        (Tensor bias, Tensor cpuBias) = Both(new Shape(o), 3);
+        (Tensor y, Tensor cpuY) = Both(new Shape(t, b, o), 4);
+        (Tensor dy, Tensor cpuDy) = Both(new Shape(t, b, o), 5);
+        (Tensor dx, Tensor cpuDx) = Both(new Shape(t, b, i), 6);
+        (Tensor dw, Tensor cpuDw) = Both(new Shape(o, i, k), 7);
+        (Tensor db, Tensor cpuDb) = Both(new Shape(o), 8);
+        foreach (bool accumulate in (bool[])[false, true])
+        {
+            Run(Gpu, x, w, bias, y, dy, dx, dw, db, accumulate);
+            Run(Cpu, cpuX, cpuW, cpuBias, cpuY, cpuDy, cpuDx, cpuDw, cpuDb, accumulate);
+
+            Against.Cpu("convolution", "y", y, cpuY, Most);
+            Against.Cpu("convolution, data gradient", "dx", dx, cpuDx, Most);
+            Against.Cpu("convolution, filter gradient", "dw", dw, cpuDw, Most);
+            Against.Cpu("convolution, filter gradient", "db", db, cpuDb, Most);
+        }
+
+        void Run(
+            Backend on,
+            Tensor x,
+            Tensor w,
+            Tensor bias,
+            Tensor y,
+            Tensor dy,
+            Tensor dx,
+            Tensor dw,
+            Tensor db,
+            bool accumulate
+        )
+        {
+            using ConvolutionOperation operation = on.PlanConvolution(descriptor);
+            Tensor workspace = Take(on, Shape.Block(Math.Max(1, operation.WorkspaceCount)));
+            operation.Forward(x, null, w, bias, y, workspace);
+            operation.BackwardData(dy, null, w, dx, accumulate, workspace);
+            operation.BackwardFilter(x, dy, null, dw, db, workspace);
+        }
+    }
+
+    [Test]
+    public void A_convolution_streams_as_on_the_cpu([Values(1, 3)] int kernel, [Values(1, 4)] int dilation)
+    {
+        const int B = 2;
+        var descriptor = new ConvolutionDescriptor(3, 4, kernel, dilation, 5, B, Relu: false);
+        (Tensor w, Tensor cpuW) = Both(new Shape(4, 3, kernel), 2);
+        (Tensor bias, Tensor cpuBias) = Both(new Shape(4), 3);
+        using ConvolutionOperation gpu = Gpu.PlanConvolution(descriptor);
+        using ConvolutionOperation cpu = Cpu.PlanConvolution(descriptor);
+        Tensor gpuSpace = Take(Gpu, Shape.Block(Math.Max(1, gpu.WorkspaceCount)));
+        Tensor cpuSpace = Take(Cpu, Shape.Block(Math.Max(1, cpu.WorkspaceCount)));
+        (Tensor gpuRing, Tensor cpuRing) = Both(new Shape(descriptor.History + 5, B, 3), 9);
+        long position = 0;
+        foreach (int steps in (int[])[1, 5, 2, 4, 5, 1])
+        {
+            (Tensor x, Tensor cpuX) = Both(new Shape(steps, B, 3), (ulong)position + 20);
+            (Tensor y, Tensor cpuY) = Both(new Shape(steps, B, 4), 21);
+            bool same = position > 0;
+            gpu.Stream(x, w, bias, y, gpuRing, position, same, gpuSpace);
+            cpu.Stream(cpuX, cpuW, cpuBias, cpuY, cpuRing, position, same, cpuSpace);
+            position += steps;
+
+            Against.Cpu("convolution, streaming", $"y from {position - steps}", y, cpuY, Most);
+        }
+    }
+
+    [Test]
+    public void A_linear_layer_learns_the_same_gradients()
+    {
+        using var onGpu = new Linear(5, 3);
+        using var onCpu = new Linear(5, 3);
+        using Plan gpu = onGpu.Plan(Gpu, 4, 2, Mode.Training, inputGradient: true);
+        using Plan cpu = onCpu.Plan(Cpu, 4, 2, Mode.Training, inputGradient: true);
+        foreach (Plan plan in (Plan[])[gpu, cpu])
+        {
+            plan.Forward(new Draw(1).Uniform(4 * 2 * 5), 4, 2);
+            Tensor dy = Take(plan.Backend, new Shape(4, 2, 3));
+            dy.Write(new Draw(2).Uniform(4 * 2 * 3));
+            plan.Backward(dy);
+        }
+
+        Against.Cpu("linear", "y", gpu.Output, cpu.Output, Most);
+        Against.Cpu("linear", "dx", gpu.InputGradient, cpu.InputGradient, Most);
+        Against.Cpu("linear", "weight", gpu.Gradient("weight"), cpu.Gradient("weight"), Most);
+        Against.Cpu("linear", "bias", gpu.Gradient("bias"), cpu.Gradient("bias"), Most);
+    }
+
+    private (Tensor Gpu, Tensor Cpu) Both(Shape shape, ulong seed)
+    {
+        float[] values = new Draw(seed).Uniform(shape.Count);
+        Tensor gpu = Take(Gpu, shape);
+        Tensor cpu = Take(Cpu, shape);
+        gpu.Write(values);
+        cpu.Write(values);
+        return (gpu, cpu);
+    }
+
+    private Tensor Take(Backend on, Shape shape)
+    {
+        Tensor tensor = on.Allocate(shape, MemoryCategory.InputOutput);
+        _taken.Add(tensor.Storage);
+        return tensor;
+    }
+}

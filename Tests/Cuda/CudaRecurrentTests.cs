@@ -1,0 +1,250 @@
+using NUnit.Framework;
+using Sequor.Layers;
+using Sequor.Tests.Support;
+
+namespace Sequor.Tests.Cuda;
+
+/// <summary>Recurrent layers on CUDA against the CPU backend: outputs, states and every gradient.</summary>
+[TestFixture]
+public sealed class CudaRecurrentTests : CudaFixture
+{
+    private const double OneLayer = 1e-5;
+
+    // T, B, I, H: what breaks things.
+    private static readonly (int T, int B, int I, int H)[] Shapes =
+    [
+        (1, 1, 1, 1),
+        (1, 5, 3, 4),
+        (7, 1, 4, 3),
+        (9, 4, 1, 130),
+        (5, 3, 130, 1),
+        (4, 2, 257, 3),
+        (6, 33, 5, 7),
+        (3, 2, 8, 257),
+    ];
+
+    private static IEnumerable<TestCaseData> EveryShape()
+    {
+        foreach (string kind in Models.RecurrentKinds)
+        foreach ((int t, int b, int i, int h) in Shapes)
+            yield return new TestCaseData(kind, t, b, i, h);
+        foreach (string kind in Models.RecurrentKinds)
+            yield return new TestCaseData(kind, 5000, 1, 2, 3);
+    }
+
+    [TestCaseSource(nameof(EveryShape))]
+    public void A_layer_is_that_of_the_cpu(string kind, int t, int b, int i, int h) =>
+        Compare(kind, i, h, new RecurrentOptions(), t, b, t > 1000 ? 1e-4 : OneLayer);
+
+    private static IEnumerable<TestCaseData> EveryOption()
+    {
+        foreach (string kind in Models.RecurrentKinds)
+        {
+            foreach (RecurrentBias bias in Enum.GetValues<RecurrentBias>())
+                yield return Case(kind, new RecurrentOptions { Bias = bias }, $"{bias}");
+            yield return Case(kind, new RecurrentOptions { Layers = 3 }, "three layers");
+            yield return Case(kind, new RecurrentOptions { Bidirectional = true }, "both ways");
+            yield return Case(
+                kind,
+                new RecurrentOptions { Layers = 2, Bidirectional = true },
+                "two layers both ways"
+            );
+        }
+        yield return Case("lstm", new RecurrentOptions { ProjectionSize = 3 }, "projection");
+        yield return Case(
+            "lstm",
+            new RecurrentOptions
+            {
+                ProjectionSize = 2,
+                Layers = 2,
+                Bidirectional = true,
+            },
+            "projection, two layers both ways"
+        );
+        yield return Case(
+            "lstm",
+            new RecurrentOptions { CellClip = new CellClip(-0.2f, 0.15f) },
+            "clipping"
+        );
+
+        static TestCaseData Case(string kind, RecurrentOptions options, string name) =>
+            new TestCaseData(kind, options).SetArgDisplayNames(kind, name);
+    }
+
+    [TestCaseSource(nameof(EveryOption))]
+    public void An_option_is_that_of_the_cpu(string kind, RecurrentOptions options) =>
+        Compare(kind, 4, 6, options, 7, 3, 2e-5);
+
+    [TestCaseSource(nameof(EveryOption))]
+    public void Packed_sequences_are_those_of_the_cpu(string kind, RecurrentOptions options) =>
+        Compare(kind, 4, 6, options, 8, 4, 2e-5, [8, 5, 5, 1]);
+
+    [Test]
+    public void Dropout_between_layers_drops_as_often_as_asked_and_alike_in_both_passes()
+    {
+        const int T = 20;
+        const int B = 16;
+        const int H = 32;
+        // Relu of an identity: what comes out is what got through, scaled.
+        using var layer = new Rnn(
+            H,
+            H,
+            new RecurrentOptions
+            {
+                Layers = 2,
+                Dropout = 0.25f,
+                Bias = RecurrentBias.NoBias,
+            },
+            relu: true
+        );
+        using Plan plan = layer.Plan(Gpu, T, B, Mode.Training, inputGradient: true, seed: 5);
+        float[] identity = new float[H * H];
+        for (int i = 0; i < H; i++)
+            identity[i * H + i] = 1;
+        foreach (string name in (string[])["weight_ih_l0", "weight_ih_l1"])
+            plan.Parameter(name).Write(identity);
+        foreach (string name in (string[])["weight_hh_l0", "weight_hh_l1"])
+            plan.Parameter(name).Write(new float[H * H]);
+        float[] ones = Enumerable.Repeat(1f, T * B * H).ToArray();
+
+        float[] first = plan.Forward(ones, T, B).ToArray();
+        Tensor dy = plan.Backend.Allocate(new Shape(T, B, H), MemoryCategory.InputOutput);
+        dy.Write(ones);
+        plan.Backward(dy);
+        float[] dx = plan.InputGradient.ToArray();
+        float[] second = plan.Forward(ones, T, B).ToArray();
+        dy.Storage.Dispose();
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(first.Distinct().Order(), Is.EqualTo(new[] { 0f, 1 / 0.75f }).Within(1e-6f));
+            // Three standard deviations of the mean of 10,240 draws.
+            Assert.That(first.Count(v => v == 0) / (double)first.Length, Is.EqualTo(0.25).Within(0.013));
+            Assert.That(dx, Is.EqualTo(first).Within(1e-6f));
+            Assert.That(second, Is.Not.EqualTo(first));
+        });
+    }
+
+    [Test]
+    public void A_stream_goes_on_where_it_stopped([Values("tanh", "lstm", "gru")] string kind)
+    {
+        using Layer onGpu = Models.Recurrent(kind, 3, 5, 2);
+        using Layer onCpu = Models.Recurrent(kind, 3, 5, 2);
+        using Plan gpu = onGpu.Plan(Gpu, 4, 2, Mode.Streaming);
+        using Plan cpu = onCpu.Plan(Cpu, 4, 2, Mode.Streaming);
+        foreach (int steps in (int[])[1, 4, 2])
+        {
+            float[] x = new Draw((ulong)steps).Uniform(steps * 2 * 3);
+            float[] expected = cpu.Forward(x, steps, 2).ToArray();
+            Against.Cpu($"{kind} stream", "y", gpu.Forward(x, steps, 2).ToArray(), expected, 2e-5);
+        }
+    }
+
+    [Test]
+    public void A_gradient_of_the_last_step_alone_is_as_good_as_one_of_all([Values("lstm", "gru")] string kind)
+    {
+        using var onGpu = new Sequential(Models.Recurrent(kind, 3, 5), new Last(5));
+        using var onCpu = new Sequential(Models.Recurrent(kind, 3, 5), new Last(5));
+        using Plan gpu = onGpu.Plan(Gpu, 6, 2, Mode.Training, inputGradient: true);
+        using Plan cpu = onCpu.Plan(Cpu, 6, 2, Mode.Training, inputGradient: true);
+        float[] x = new Draw(1).Uniform(6 * 2 * 3);
+        foreach (Plan plan in (Plan[])[gpu, cpu])
+        {
+            Tensor y = plan.Forward(x, 6, 2);
+            Tensor dy = plan.Backend.Allocate(y.Shape, MemoryCategory.InputOutput);
+            dy.Write(new Draw(2).Uniform(y.Count));
+            plan.Backward(dy);
+            dy.Storage.Dispose();
+        }
+        Against.Cpu(kind, "dx", gpu.InputGradient, cpu.InputGradient, OneLayer);
+        foreach (NamedParameter named in onGpu.NamedParameters())
+            Against.Cpu(kind, named.Name, gpu.Gradient(named.Name), cpu.Gradient(named.Name), OneLayer);
+    }
+
+    private void Compare(
+        string kind,
+        int inputs,
+        int hidden,
+        RecurrentOptions options,
+        int steps,
+        int batch,
+        double most,
+        int[]? lengths = null
+    )
+    {
+        using Layer onGpu = Make();
+        using Layer onCpu = Make();
+        using Plan gpu = Plan(onGpu, Gpu);
+        using Plan cpu = Plan(onCpu, Cpu);
+        var draw = new Draw(7);
+        Dictionary<string, float[]> parameters = draw.Parameters(onCpu);
+        int rows = lengths?.Sum() ?? steps * batch;
+        float[] x = draw.Uniform((long)rows * inputs);
+        float[] dy = draw.Uniform((long)rows * onCpu.OutputSize);
+        foreach (Plan plan in (Plan[])[gpu, cpu])
+        {
+            foreach ((string name, float[] values) in parameters)
+                plan.Parameter(name).Write(values);
+            Tensor gradient = plan.Backend.Allocate(
+                lengths is null
+                    ? new Shape(steps, batch, onCpu.OutputSize)
+                    : new Shape(rows, 1, onCpu.OutputSize),
+                MemoryCategory.InputOutput
+            );
+            gradient.Write(dy);
+            // Twice: gradients of parameters are added to where that is asked for.
+            foreach (bool accumulate in (bool[])[false, true])
+            {
+                var state = new Draw(9);
+                Write(plan.States[""].Initial(batch), state);
+                if (lengths is null)
+                    plan.Forward(x, steps, batch);
+                else
+                    plan.ForwardPacked(x, lengths);
+                Write(plan.States[""].FinalGradient, state);
+                plan.Backward(gradient, accumulate);
+            }
+            gradient.Storage.Dispose();
+        }
+
+        Against.Cpu(kind, "y", gpu.Output, cpu.Output, most);
+        Against.Cpu(kind, "dx", gpu.InputGradient, cpu.InputGradient, most);
+        foreach (string name in parameters.Keys)
+            Against.Cpu(kind, name, gpu.Gradient(name), cpu.Gradient(name), most);
+        RecurrentStates ours = gpu.States[""];
+        RecurrentStates theirs = cpu.States[""];
+        Against.Cpu(kind, "hy", ours.Final.Hidden, theirs.Final.Hidden, most);
+        Against.Cpu(kind, "dhx", ours.InitialGradient.Hidden, theirs.InitialGradient.Hidden, most);
+        if (kind == "lstm")
+        {
+            Against.Cpu(kind, "cy", ours.Final.Cell, theirs.Final.Cell, most);
+            Against.Cpu(kind, "dcx", ours.InitialGradient.Cell, theirs.InitialGradient.Cell, most);
+        }
+
+        Layer Make() =>
+            kind switch
+            {
+                "lstm" => new Lstm(inputs, hidden, options),
+                "gru" => new Gru(inputs, hidden, options),
+                _ => new Rnn(inputs, hidden, options, relu: kind == "relu"),
+            };
+
+        Plan Plan(Layer layer, Backend backend) =>
+            layer.Plan(
+                backend,
+                steps,
+                batch,
+                Mode.Training,
+                inputGradient: true,
+                variableLengths: lengths is not null,
+                states: true
+            );
+
+        static void Write(RecurrentState state, Draw draw)
+        {
+            state.Hidden.Write(draw.Uniform(state.Hidden.Count));
+            if (!state.Cell.IsEmpty)
+                state.Cell.Write(draw.Uniform(state.Cell.Count));
+        }
+    }
+}
