@@ -23,7 +23,8 @@ internal static unsafe class CuDnnLibrary
             typeof(TensorExports),
             typeof(DropoutExports),
             typeof(RnnDescriptorExports),
-            typeof(RnnExports)
+            typeof(RnnExports),
+            typeof(GraphExports)
         );
 
     [UnmanagedCallersOnly(EntryPoint = "cudnnGetVersion")]
