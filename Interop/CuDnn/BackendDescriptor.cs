@@ -141,7 +141,7 @@ public sealed unsafe class BackendDescriptor : CuDnnDescriptor
     }
 
     /// <summary>A whole number.</summary>
-    public long Integer(cudnnBackendAttributeName_t name)
+    public long Number(cudnnBackendAttributeName_t name)
     {
         Span<long> value = stackalloc long[1];
         int count = Get(name, cudnnBackendAttributeType_t.CUDNN_TYPE_INT64, value);

@@ -76,7 +76,7 @@ internal sealed record EngineChoice(
                 refusals.Add($"{engine}: {error.StatusName} {error.Detail}".TrimEnd());
                 return null;
             }
-            long workspace = plan.Integer(Attribute.CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE);
+            long workspace = plan.Number(Attribute.CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE);
             if (workspace > options.MaxWorkspaceBytes)
             {
                 refusals.Add(

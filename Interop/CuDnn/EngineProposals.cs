@@ -49,7 +49,7 @@ internal sealed class EngineProposals : IDisposable
             AttributeType.CUDNN_TYPE_BACKEND_DESCRIPTOR,
             [engine.Handle]
         );
-        long number = engine.Integer(Attribute.CUDNN_ATTR_ENGINE_GLOBAL_INDEX);
+        long number = engine.Number(Attribute.CUDNN_ATTR_ENGINE_GLOBAL_INDEX);
         var notes = new Note[
             engine.Count(
                 Attribute.CUDNN_ATTR_ENGINE_NUMERICAL_NOTE,
