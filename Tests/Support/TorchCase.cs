@@ -6,7 +6,7 @@ namespace Sequor.Tests.Support;
 /// <summary>One case of what PyTorch computed in double precision; made by Vectors/make_vectors.py.</summary>
 public sealed class TorchCase
 {
-    private static readonly Dictionary<string, TorchCase> All = Load();
+    private static readonly Dictionary<string, TorchCase> All = Load("torch.json");
 
     private readonly Dictionary<string, int> _sizes;
     private readonly Dictionary<string, double> _options;
@@ -60,11 +60,12 @@ public sealed class TorchCase
         Func<JsonElement, T> read
     ) => json.GetProperty(name).EnumerateObject().ToDictionary(p => p.Name, p => read(p.Value));
 
-    private static Dictionary<string, TorchCase> Load()
+    /// <summary>The cases of a file, by name.</summary>
+    internal static Dictionary<string, TorchCase> Load(string resource)
     {
         using Stream stream = Assembly
             .GetExecutingAssembly()
-            .GetManifestResourceStream("torch.json")!;
+            .GetManifestResourceStream(resource)!;
         using var json = JsonDocument.Parse(stream);
         return json
             .RootElement.GetProperty("cases")
