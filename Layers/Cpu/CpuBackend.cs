@@ -123,7 +123,9 @@ internal sealed unsafe partial class CpuBackend : Backend
     }
 
     private static nuint Bytes(long count) =>
-        ((nuint)Math.Max(count, 1) * sizeof(float) + BlockAlignment - 1) / BlockAlignment * BlockAlignment;
+        ((nuint)Math.Max(count, 1) * sizeof(float) + BlockAlignment - 1)
+        / BlockAlignment
+        * BlockAlignment;
 
     private void Free(Storage storage)
     {

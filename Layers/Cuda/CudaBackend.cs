@@ -236,9 +236,7 @@ public sealed partial class CudaBackend : Backend
     private static long Taken(long count) =>
         count > long.MaxValue - AlignmentFloats
             ? count
-            : (System.Math.Max(count, 1) + AlignmentFloats - 1)
-                / AlignmentFloats
-                * AlignmentFloats;
+            : (System.Math.Max(count, 1) + AlignmentFloats - 1) / AlignmentFloats * AlignmentFloats;
 
     private static DeviceBuffer<float> Block(Storage storage)
     {

@@ -205,31 +205,20 @@ internal sealed class CudaConvolution : ConvolutionOperation
 
     private Matrix Tap(Tensor workspace, int tap) =>
         new(
-            CudaBackend
-                .Span(workspace)
-                .Slice((_descriptor.Kernel - 1 - tap) * TapCount, TapCount),
+            CudaBackend.Span(workspace).Slice((_descriptor.Kernel - 1 - tap) * TapCount, TapCount),
             _descriptor.OutputSize,
             _descriptor.InputSize
         );
 
     private void Product(in Matrix x, Tensor workspace, int tap, in Matrix y, bool accumulate) =>
-        _backend.CuBlas.Multiply(
-            x,
-            false,
-            Tap(workspace, tap),
-            true,
-            y,
-            beta: accumulate ? 1 : 0
-        );
+        _backend.CuBlas.Multiply(x, false, Tap(workspace, tap), true, y, beta: accumulate ? 1 : 0);
 
     // Rows that a tap reaches back, and those that are left; null where it reaches before the first step only.
     private (int Rows, int Left)? Shift(Tensor x, int tap)
     {
         int steps = x.Shape.First;
         long shift = (long)tap * _descriptor.Dilation;
-        return shift >= steps
-            ? null
-            : ((int)shift * x.Shape[1], (steps - (int)shift) * x.Shape[1]);
+        return shift >= steps ? null : ((int)shift * x.Shape[1], (steps - (int)shift) * x.Shape[1]);
     }
 
     private static Matrix Rows(Tensor tensor, int first, int count) =>

@@ -36,7 +36,10 @@ internal sealed partial class CudaRecurrent
         }
         string[] missing =
         [
-            .. descriptor.Parameters().Select(p => p.Name).Where(name => !offsets.ContainsKey(name)),
+            .. descriptor
+                .Parameters()
+                .Select(p => p.Name)
+                .Where(name => !offsets.ContainsKey(name)),
         ];
         return missing.Length == 0
             ? new ParameterLayout(rnn.WeightSpaceBytes(backend.CuDnn) / sizeof(float), offsets)

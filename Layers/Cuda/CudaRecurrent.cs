@@ -91,10 +91,7 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
         order.Give(tensors.Cy, _descriptor.HiddenSize, operands.FinalCell);
     }
 
-    public override void Backward(
-        in RecurrentOperands operands,
-        in RecurrentGradients gradients
-    )
+    public override void Backward(in RecurrentOperands operands, in RecurrentGradients gradients)
     {
         int batch = SetShape(operands);
         RnnTensors<float> tensors = Tensors(operands);
@@ -144,8 +141,7 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
             {
                 RecurrentBias.NoBias => cudnnRNNBiasMode_t.CUDNN_RNN_NO_BIAS,
                 RecurrentBias.SingleInputBias => cudnnRNNBiasMode_t.CUDNN_RNN_SINGLE_INP_BIAS,
-                RecurrentBias.SingleRecurrentBias =>
-                    cudnnRNNBiasMode_t.CUDNN_RNN_SINGLE_REC_BIAS,
+                RecurrentBias.SingleRecurrentBias => cudnnRNNBiasMode_t.CUDNN_RNN_SINGLE_REC_BIAS,
                 _ => cudnnRNNBiasMode_t.CUDNN_RNN_DOUBLE_BIAS,
             },
             Direction = d.Bidirectional
@@ -183,7 +179,8 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
     // Where nothing has changed, cuDNN need not be told again.
     private void SetShape(int steps, int batch, ReadOnlySpan<int> lengths)
     {
-        bool packed = !lengths.IsEmpty && _descriptor.DataLayout == RecurrentDataLayout.SeqMajorPacked;
+        bool packed =
+            !lengths.IsEmpty && _descriptor.DataLayout == RecurrentDataLayout.SeqMajorPacked;
         cudnnRNNDataLayout_t layout = packed
             ? cudnnRNNDataLayout_t.CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_PACKED
             : cudnnRNNDataLayout_t.CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_UNPACKED;
@@ -235,7 +232,7 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
         );
 
     private static DeviceSpan<float> All(Storage storage) =>
-        CudaBackend.Span(new Tensor(storage, 0, Shape.Block(storage.Count)));
+        CudaBackend.Span(new Tensor(storage, 0, new Shape(checked((int)storage.Count))));
 
     private static long Floats(long bytes) => (bytes + sizeof(float) - 1) / sizeof(float);
 

@@ -138,7 +138,7 @@ public sealed class BatchNorm : Layer
         public PlannedBatchNorm(BatchNorm layer, PlanBuilder builder)
         {
             _backend = builder.Backend;
-            _operation = _backend.PlanBatchNorm(layer._descriptor);
+            _operation = builder.Own(_backend.PlanBatchNorm(layer._descriptor));
             _training = builder.Training;
             _statistics = builder.Keep(new Shape(2, layer.InputSize));
             _workspace = builder.Scratch(_operation.WorkspaceCount);

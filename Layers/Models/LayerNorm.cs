@@ -64,7 +64,7 @@ public sealed class LayerNorm : Layer
         {
             _backend = builder.Backend;
             _flow = builder.Gradients;
-            _operation = _backend.PlanLayerNorm(layer.Describe(input));
+            _operation = builder.Own(_backend.PlanLayerNorm(layer.Describe(input)));
             _output = builder.Output(input);
             _statistics = builder.Keep(new Shape(input.First, input[1], 2));
             _workspace = builder.Scratch(_operation.WorkspaceCount);

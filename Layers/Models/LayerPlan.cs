@@ -58,6 +58,7 @@ internal sealed class PlanBuilder(
     private readonly List<(Slot Slot, MemoryCategory Category)> _kept = [];
     private readonly List<(Slot Slot, long Offset)> _states = [];
     private readonly List<Storage> _storages = [];
+    private readonly List<IDisposable> _operations = [];
     private readonly List<(FlowUse Use, long Count)> _uses = [];
     private readonly long[] _flowCounts = new long[2];
     private long _workspaceCount;
@@ -186,7 +187,7 @@ internal sealed class PlanBuilder(
             _flowCounts[used] = Math.Max(_flowCounts[used], count);
             if (!known)
                 _flowCounts[1 - used] = Math.Max(_flowCounts[1 - used], count);
-            if (use == FlowUse.LastSteps)
+            if (use is FlowUse.LastSteps or FlowUse.Fill)
                 known = false;
             else if (use != FlowUse.Aside)
                 place = used;
@@ -218,9 +219,19 @@ internal sealed class PlanBuilder(
         return (_storages, Gradients);
     }
 
+    /// <summary>Notes an operation, which a layer frees unless building fails.</summary>
+    public T Own<T>(T operation)
+        where T : PlannedOperation
+    {
+        _operations.Add(operation);
+        return operation;
+    }
+
     /// <summary>Frees what was allocated, when building failed.</summary>
     public void Abandon()
     {
+        foreach (IDisposable operation in _operations)
+            operation.Dispose();
         foreach (Storage storage in _storages)
             storage.Dispose();
         Random?.Dispose();
@@ -251,6 +262,11 @@ internal enum FlowUse
 
     /// <summary>Asks for all steps: <see cref="GradientFlow.Whole"/>. Where they are there already, stays.</summary>
     Whole,
+
+    /// <summary>
+    /// Asks for all steps, by <see cref="GradientFlow.Whole"/>, only where there are fewer: where it then lies depends on that.
+    /// </summary>
+    Fill,
 
     /// <summary>Uses the other place as scratch and stays.</summary>
     Aside,

@@ -50,8 +50,10 @@ public sealed partial class LruBlock
             int n = layer.StateSize;
             int d = layer.InputSize;
             (int steps, int batch) = (input.First, input[1]);
-            _scan = _backend.PlanDiagonalScan(
-                new DiagonalScanDescriptor(d, n, steps, batch, layer.Directions)
+            _scan = builder.Own(
+                _backend.PlanDiagonalScan(
+                    new DiagonalScanDescriptor(d, n, steps, batch, layer.Directions)
+                )
             );
             _outWeight = Both(layer._out.Parameters[0]);
             _outBias = Both(layer._out.Parameters[1]);

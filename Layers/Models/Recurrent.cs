@@ -135,26 +135,30 @@ public abstract class Recurrent : Layer
                 builder.LayerStates.Add(_states);
             }
             _inputGradient = builder.InputGradient;
-            _operation = backend.PlanRecurrent(descriptor);
+            _operation = builder.Own(backend.PlanRecurrent(descriptor));
             _flow = builder.Gradients;
             _output = builder.Output(output);
             _reserve = builder.Keep(Shape.Block(_operation.ReserveCount));
             _workspace = builder.Workspace(_operation.WorkspaceCount);
-            var block = new Shape(checked((int)layer.LayoutOn(backend).Count));
+            ParameterLayout layout = layer.LayoutOn(backend);
             Parameter first = layer.Parameters[0];
-            _parameters = Block(builder.Value(first), block);
+            _parameters = Block(builder.Value(first), first, layout);
             if (!builder.Training)
                 return;
-            _gradients = Block(builder.Gradient(first), block);
+            _gradients = Block(builder.Gradient(first), first, layout);
             if (_inputGradient)
                 builder.Flow(FlowUse.Move, input.Count);
             if (_operation.NeedsAllSteps)
-                builder.Flow(FlowUse.Whole, output.Count);
+                builder.Flow(FlowUse.Fill, output.Count);
         }
 
-        // The first parameter's place is the block's.
-        private static Tensor Block(Tensor first, Shape shape) =>
-            new(first.Storage, first.Offset, shape);
+        // The block that a parameter has its place in.
+        private static Tensor Block(Tensor place, Parameter parameter, ParameterLayout layout) =>
+            new(
+                place.Storage,
+                place.Offset - layout.Offsets[parameter.Name],
+                new Shape(checked((int)layout.Count))
+            );
 
         public override Tensor Forward(Tensor x)
         {

@@ -130,7 +130,7 @@ public sealed class TcnBlock : Layer
         )
         {
             _backend = builder.Backend;
-            _operation = _backend.PlanConvolution(descriptor);
+            _operation = builder.Own(_backend.PlanConvolution(descriptor));
             _layout = builder.Layout;
             (_v, _g, _bias) = (
                 builder.Value(parameters.V),

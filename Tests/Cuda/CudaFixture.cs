@@ -47,15 +47,17 @@ public abstract class CudaFixture
         GpuReport.Count(TestContext.CurrentContext.Result.Outcome.Status);
         try
         {
-            Gpu.Dispose();
-            Stream.Dispose();
-            Context.Dispose();
+            Gpu?.Dispose();
+            Stream?.Dispose();
+            Context?.Dispose();
             if (_faultsExpected)
                 Virtual?.TakeFaults();
             Virtual?.AssertClean();
+            if (Gpu is null)
+                return;
             Assert.Multiple(() =>
             {
-                Assert.That(Context.PendingError, Is.Null);
+                Assert.That(Context!.PendingError, Is.Null);
                 Assert.That(Context.Ledger.CurrentBytes, Is.Zero);
                 Assert.That(Gpu.Memory.CurrentBytes, Is.Zero);
             });
@@ -63,6 +65,7 @@ public abstract class CudaFixture
         finally
         {
             Virtual?.Dispose();
+            (Gpu, Stream, Context) = (null!, null!, null!);
         }
     }
 

@@ -22,12 +22,9 @@ public sealed class CudaOwnershipTests : CudaFixture
 
         float[] y;
         float[] dx;
-        using (
-            var gpu = new CudaBackend(
-                CudaContext.Attach((nint)Context.Handle.Value, Libraries),
-                CudaStream.Attach(Context, (nint)theirs.Handle.Value)
-            )
-        )
+        using (CudaContext context = CudaContext.Attach((nint)Context.Handle.Value, Libraries))
+        using (CudaStream stream = CudaStream.Attach(context, (nint)theirs.Handle.Value))
+        using (var gpu = new CudaBackend(context, stream))
         using (var lstm = new Lstm(3, 4))
         using (Plan plan = lstm.Plan(gpu, T, B, Mode.Training, inputGradient: true))
         {
@@ -118,7 +115,9 @@ public sealed class CudaOwnershipTests : CudaFixture
     }
 
     [Test]
-    public void A_step_takes_no_memory_of_device_or_host([Values("tanh", "lstm", "gru")] string kind)
+    public void A_step_takes_no_memory_of_device_or_host(
+        [Values("tanh", "lstm", "gru")] string kind
+    )
     {
         using Layer layer = Models.Recurrent(kind, 3, 8, 2);
         using Plan plan = layer.Plan(Gpu, 6, 4, Mode.Training, inputGradient: true);

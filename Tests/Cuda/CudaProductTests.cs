@@ -36,12 +36,15 @@ public sealed class CudaProductTests : CudaFixture
             2
         );
         (Tensor gpuC, Tensor cpuC) = Both(new Shape(rows, columns), 3);
-        (Tensor gpuBias, Tensor cpuBias) =
-            form == "bias" ? Both(new Shape(columns), 4) : default;
+        (Tensor gpuBias, Tensor cpuBias) = form == "bias" ? Both(new Shape(columns), 4) : default;
         foreach (
-            (Backend on, Tensor x, Tensor y, Tensor z, Tensor bias) in (
-                (Backend, Tensor, Tensor, Tensor, Tensor)[]
-            )
+            (Backend on, Tensor x, Tensor y, Tensor z, Tensor bias) in ((
+                Backend,
+                Tensor,
+                Tensor,
+                Tensor,
+                Tensor
+            )[])
                 [(Gpu, gpuA, gpuB, gpuC, gpuBias), (Cpu, cpuA, cpuB, cpuC, cpuBias)]
         )
             on.MatMul(
@@ -61,7 +64,10 @@ public sealed class CudaProductTests : CudaFixture
     }
 
     [Test]
-    public void Columns_are_summed_as_by_the_cpu([Values(1, 3, 4000)] int rows, [Values(1, 130)] int columns)
+    public void Columns_are_summed_as_by_the_cpu(
+        [Values(1, 3, 4000)] int rows,
+        [Values(1, 130)] int columns
+    )
     {
         (Tensor gpu, Tensor cpu) = Both(new Shape(rows, columns), 1);
         (Tensor gpuSum, Tensor cpuSum) = Both(new Shape(columns), 2);
@@ -92,9 +98,7 @@ public sealed class CudaProductTests : CudaFixture
     private static IEnumerable<TestCaseData> Convolutions()
     {
         foreach (
-            (int t, int b, int i, int o, int k, int d) in (
-                (int, int, int, int, int, int)[]
-            )
+            (int t, int b, int i, int o, int k, int d) in ((int, int, int, int, int, int)[])
                 [
                     (1, 1, 1, 1, 1, 1),
                     (1, 3, 2, 3, 4, 2),
@@ -154,7 +158,10 @@ public sealed class CudaProductTests : CudaFixture
     }
 
     [Test]
-    public void A_convolution_streams_as_on_the_cpu([Values(1, 3)] int kernel, [Values(1, 4)] int dilation)
+    public void A_convolution_streams_as_on_the_cpu(
+        [Values(1, 3)] int kernel,
+        [Values(1, 4)] int dilation
+    )
     {
         const int B = 2;
         var descriptor = new ConvolutionDescriptor(3, 4, kernel, dilation, 5, B, Relu: false);

@@ -117,9 +117,15 @@ public sealed class CudaRecurrentTests : CudaFixture
 
         Assert.Multiple(() =>
         {
-            Assert.That(first.Distinct().Order(), Is.EqualTo(new[] { 0f, 1 / 0.75f }).Within(1e-6f));
+            Assert.That(
+                first.Distinct().Order(),
+                Is.EqualTo(new[] { 0f, 1 / 0.75f }).Within(1e-6f)
+            );
             // Three standard deviations of the mean of 10,240 draws.
-            Assert.That(first.Count(v => v == 0) / (double)first.Length, Is.EqualTo(0.25).Within(0.013));
+            Assert.That(
+                first.Count(v => v == 0) / (double)first.Length,
+                Is.EqualTo(0.25).Within(0.013)
+            );
             Assert.That(dx, Is.EqualTo(first).Within(1e-6f));
             Assert.That(second, Is.Not.EqualTo(first));
         });
@@ -141,7 +147,9 @@ public sealed class CudaRecurrentTests : CudaFixture
     }
 
     [Test]
-    public void A_gradient_of_the_last_step_alone_is_as_good_as_one_of_all([Values("lstm", "gru")] string kind)
+    public void A_gradient_of_the_last_step_alone_is_as_good_as_one_of_all(
+        [Values("lstm", "gru")] string kind
+    )
     {
         using var onGpu = new Sequential(Models.Recurrent(kind, 3, 5), new Last(5));
         using var onCpu = new Sequential(Models.Recurrent(kind, 3, 5), new Last(5));
@@ -158,7 +166,13 @@ public sealed class CudaRecurrentTests : CudaFixture
         }
         Against.Cpu(kind, "dx", gpu.InputGradient, cpu.InputGradient, OneLayer);
         foreach (NamedParameter named in onGpu.NamedParameters())
-            Against.Cpu(kind, named.Name, gpu.Gradient(named.Name), cpu.Gradient(named.Name), OneLayer);
+            Against.Cpu(
+                kind,
+                named.Name,
+                gpu.Gradient(named.Name),
+                cpu.Gradient(named.Name),
+                OneLayer
+            );
     }
 
     private void Compare(

@@ -144,11 +144,7 @@ public abstract unsafe class LibraryTest
         var values = new T[count];
         fixed (T* to = values)
             Check(
-                Driver.cuMemcpyDtoH(
-                    to,
-                    new CUdeviceptr((ulong)address),
-                    (nuint)(count * sizeof(T))
-                )
+                Driver.cuMemcpyDtoH(to, new CUdeviceptr((ulong)address), (nuint)(count * sizeof(T)))
             );
         return values;
     }

@@ -10,6 +10,8 @@ internal static class VirtualLibraries
         kind switch
         {
             LibraryKind.CudaDriver => DriverLibrary.Exports,
+            LibraryKind.CuDnn => CuDnnLibrary.Exports,
+            LibraryKind.CuBlas => CuBlasLibrary.Exports,
             LibraryKind.Nvml => NvmlLibrary.Exports,
             _ => [],
         };
