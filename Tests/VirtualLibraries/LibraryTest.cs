@@ -126,15 +126,17 @@ public abstract unsafe class LibraryTest
     private protected void Write<T>(nint address, T[] values)
         where T : unmanaged
     {
-        Synchronize();
         fixed (T* from = values)
             Check(
-                Driver.cuMemcpyHtoD(
+                // In the stream: a copy outside of it need not have arrived when its work begins.
+                Driver.cuMemcpyHtoDAsync(
                     new CUdeviceptr((ulong)address),
                     from,
-                    (nuint)(values.Length * sizeof(T))
+                    (nuint)(values.Length * sizeof(T)),
+                    Stream
                 )
             );
+        Synchronize();
     }
 
     private protected T[] Download<T>(nint address, long count)
