@@ -25,6 +25,19 @@ public sealed record BackendOptions
 
     /// <summary>Arithmetic of a GPU's products; a CPU always works in float32.</summary>
     public FloatMath Math { get; init; }
+
+    /// <summary>How a GPU computes convolutions; a CPU has one way.</summary>
+    public ConvolutionMethod Convolution { get; init; }
+}
+
+/// <summary>How a GPU computes causal convolutions.</summary>
+public enum ConvolutionMethod
+{
+    /// <summary>As a sum of products on shifted rows, by cuBLAS: nothing is padded.</summary>
+    ShiftedProducts,
+
+    /// <summary>By the engine that cuDNN proposes for the shape.</summary>
+    CuDnn,
 }
 
 /// <summary>How a GPU multiplies float32 numbers.</summary>

@@ -10,5 +10,7 @@ public sealed partial class CudaBackend
         CudaRecurrent.Layout(this, descriptor);
 
     internal override ConvolutionOperation PlanConvolution(in ConvolutionDescriptor descriptor) =>
-        new CudaConvolution(this, descriptor);
+        ConvolutionMethod == ConvolutionMethod.CuDnn
+            ? new CudaGraphConvolution(this, descriptor)
+            : new CudaConvolution(this, descriptor);
 }

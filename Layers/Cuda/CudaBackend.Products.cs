@@ -40,6 +40,52 @@ public sealed partial class CudaBackend
         );
     }
 
+    /// <summary>c += row, in every row.</summary>
+    internal void AddToRows(Tensor row, in Matrix c) =>
+        Exactly(
+            new Matrix(Ones(c.Rows), c.Rows, 1),
+            false,
+            new Matrix(Span(row), 1, c.Columns),
+            false,
+            c,
+            beta: 1
+        );
+
+    /// <summary>C = op(A) op(B) for so many matrices at fixed distances, in true float32.</summary>
+    internal void ExactlyEach(
+        in Matrix a,
+        long distanceA,
+        in Matrix b,
+        long distanceB,
+        in Matrix c,
+        long distanceC,
+        int count,
+        bool transposeA = false,
+        bool transposeB = false
+    )
+    {
+        cublasMath_t usual = CuBlas.MathMode;
+        CuBlas.MathMode = cublasMath_t.CUBLAS_PEDANTIC_MATH;
+        try
+        {
+            CuBlas.MultiplyBatch(
+                a,
+                transposeA,
+                distanceA,
+                b,
+                transposeB,
+                distanceB,
+                c,
+                distanceC,
+                count
+            );
+        }
+        finally
+        {
+            CuBlas.MathMode = usual;
+        }
+    }
+
     /// <summary>C = op(A) op(B) in true float32, whatever else products use.</summary>
     internal void Exactly(
         in Matrix a,

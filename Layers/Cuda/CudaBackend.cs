@@ -87,9 +87,16 @@ public sealed partial class CudaBackend : Backend
                 options.Math,
                 $"The arithmetic must be one of {string.Join(", ", Enum.GetNames<FloatMath>())}."
             );
+        if (!Enum.IsDefined(options.Convolution))
+            throw new ArgumentOutOfRangeException(
+                nameof(options),
+                options.Convolution,
+                $"The method must be one of {string.Join(", ", Enum.GetNames<ConvolutionMethod>())}."
+            );
         Context = context;
         Stream = stream;
         Math = options.Math;
+        ConvolutionMethod = options.Convolution;
         foreach (MemoryCategory category in Enum.GetValues<MemoryCategory>())
             _categories[category] = category.ToString();
         Storage? scratch = null;
@@ -137,6 +144,9 @@ public sealed partial class CudaBackend : Backend
 
     /// <summary>The arithmetic of products.</summary>
     public FloatMath Math { get; }
+
+    /// <summary>How convolutions are computed.</summary>
+    public ConvolutionMethod ConvolutionMethod { get; }
 
     internal CuDnnHandle CuDnn { get; }
 

@@ -179,7 +179,8 @@ internal sealed class CudaConvolution : ConvolutionOperation
         base.Dispose();
     }
 
-    private Matrix Identity =>
+    /// <summary>The identity, as large as there are taps.</summary>
+    public Matrix Identity =>
         new(
             CudaBackend.Span(new Tensor(_identity, 0, new Shape((int)_identity.Count))),
             _descriptor.Kernel,

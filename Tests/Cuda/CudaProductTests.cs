@@ -1,5 +1,6 @@
 using NUnit.Framework;
 using Sequor.Layers;
+using Sequor.Layers.Cuda;
 using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Cuda;
@@ -11,6 +12,7 @@ public sealed class CudaProductTests : CudaFixture
     private const double Most = 1e-5;
 
     private readonly List<Storage> _taken = [];
+    private CudaBackend? _on;
 
     [TearDown]
     public void Free()
@@ -18,6 +20,7 @@ public sealed class CudaProductTests : CudaFixture
         foreach (Storage storage in _taken)
             storage.Dispose();
         _taken.Clear();
+        _on = null;
     }
 
     [Test]
@@ -114,9 +117,39 @@ public sealed class CudaProductTests : CudaFixture
     }
 
     [TestCaseSource(nameof(Convolutions))]
-    public void A_convolution_is_that_of_the_cpu(int t, int b, int i, int o, int k, int d)
+    public void A_convolution_is_that_of_the_cpu(int t, int b, int i, int o, int k, int d) =>
+        Compare(Gpu, "convolution", t, b, i, o, k, d);
+
+    [TestCaseSource(nameof(Convolutions))]
+    public void A_convolution_by_cuDNN_is_that_of_the_cpu(int t, int b, int i, int o, int k, int d)
     {
-        var descriptor = new ConvolutionDescriptor(i, o, k, d, t, b, Relu: false);
+        using var gpu = new CudaBackend(
+            Context,
+            Stream,
+            new BackendOptions { Convolution = ConvolutionMethod.CuDnn }
+        );
+        Compare(gpu, "convolution by cuDNN", t, b, i, o, k, d);
+        // Another size than planned goes by products.
+        if (t > 1)
+            Compare(gpu, "convolution by cuDNN", t, b, i, o, k, d, planned: t + 1);
+        Free();
+    }
+
+    private void Compare(
+        CudaBackend gpu,
+        string operation,
+        int t,
+        int b,
+        int i,
+        int o,
+        int k,
+        int d,
+        int planned = 0
+    )
+    {
+        _on = gpu;
+        int most = Math.Max(t, planned);
+        var descriptor = new ConvolutionDescriptor(i, o, k, d, most, b, Relu: false);
         (Tensor x, Tensor cpuX) = Both(new Shape(t, b, i), 1);
         (Tensor w, Tensor cpuW) = Both(new Shape(o, i, k), 2);
         (Tensor bias, Tensor cpuBias) = Both(new Shape(o), 3);
@@ -127,13 +160,13 @@ public sealed class CudaProductTests : CudaFixture
         (Tensor db, Tensor cpuDb) = Both(new Shape(o), 8);
         foreach (bool accumulate in (bool[])[false, true])
         {
-            Run(Gpu, x, w, bias, y, dy, dx, dw, db, accumulate);
+            Run(gpu, x, w, bias, y, dy, dx, dw, db, accumulate);
             Run(Cpu, cpuX, cpuW, cpuBias, cpuY, cpuDy, cpuDx, cpuDw, cpuDb, accumulate);
 
-            Against.Cpu("convolution", "y", y, cpuY, Most);
-            Against.Cpu("convolution, data gradient", "dx", dx, cpuDx, Most);
-            Against.Cpu("convolution, filter gradient", "dw", dw, cpuDw, Most);
-            Against.Cpu("convolution, filter gradient", "db", db, cpuDb, Most);
+            Against.Cpu(operation, "y", y, cpuY, Most);
+            Against.Cpu($"{operation}, data gradient", "dx", dx, cpuDx, Most);
+            Against.Cpu($"{operation}, filter gradient", "dw", dw, cpuDw, Most);
+            Against.Cpu($"{operation}, filter gradient", "db", db, cpuDb, Most);
         }
 
         void Run(
@@ -210,7 +243,7 @@ public sealed class CudaProductTests : CudaFixture
     private (Tensor Gpu, Tensor Cpu) Both(Shape shape, ulong seed)
     {
         float[] values = new Draw(seed).Uniform(shape.Count);
-        Tensor gpu = Take(Gpu, shape);
+        Tensor gpu = Take(_on ?? Gpu, shape);
         Tensor cpu = Take(Cpu, shape);
         gpu.Write(values);
         cpu.Write(values);

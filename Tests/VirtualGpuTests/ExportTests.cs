@@ -36,7 +36,7 @@ public sealed class ExportTests
             .All<FunctionFact>()
             .Where(f => f.File.Class == table.Name)
             .ToDictionary(f => f.Fact.Symbol, f => f.Fact);
-        IReadOnlyList<NativeExport> exports = VirtualLibraries.Exports(kind);
+        IReadOnlyList<NativeExport> exports = Sequor.VirtualGpu.VirtualLibraries.Exports(kind);
         Assert.That(exports.Select(e => e.Symbol), Is.EquivalentTo(facts.Keys));
         foreach (NativeExport export in exports)
         {

@@ -257,9 +257,7 @@ public sealed class ConvolutionTests : ConvolutionProgram
     private unsafe long Get(nint descriptor, Name name, Type type, nint place)
     {
         long count;
-        Check(
-            Dnn.cudnnBackendGetAttribute(new(descriptor), name, type, 1, &count, &place)
-        );
+        Check(Dnn.cudnnBackendGetAttribute(new(descriptor), name, type, 1, &count, &place));
         return count;
     }
 
@@ -276,7 +274,6 @@ public sealed class ConvolutionTests : ConvolutionProgram
             Dilation = Sizes("dilationH", "dilationW"),
         };
 
-        long[] Sizes(params string[] names) =>
-            Array.ConvertAll(names, name => (long)c.Size(name));
+        long[] Sizes(params string[] names) => Array.ConvertAll(names, name => (long)c.Size(name));
     }
 }

@@ -121,10 +121,7 @@ public sealed unsafe class CoverageTests : LibraryTest
             Is.EqualTo(cublasStatus_t.CUBLAS_STATUS_ALLOC_FAILED)
         );
         Check(Driver.cuCtxSetCurrent(default));
-        Assert.That(
-            Dnn.cudnnCreate(&dnn),
-            Is.EqualTo(cudnnStatus_t.CUDNN_STATUS_NOT_INITIALIZED)
-        );
+        Assert.That(Dnn.cudnnCreate(&dnn), Is.EqualTo(cudnnStatus_t.CUDNN_STATUS_NOT_INITIALIZED));
         Assert.That(
             Blas.cublasCreate(&blas),
             Is.EqualTo(cublasStatus_t.CUBLAS_STATUS_NOT_INITIALIZED)

@@ -1,0 +1,109 @@
+using NUnit.Framework;
+using Sequor.Layers;
+using Sequor.Tests.Support;
+using VirtualDevice = Sequor.VirtualGpu.VirtualDevice;
+
+namespace Sequor.Tests.Cuda;
+
+/// <summary>
+/// The calls that a training step makes into cuDNN, cuBLAS and the driver, exactly: forward and backward of one layer with the
+/// gradient by its input, all steps of all sequences. The table in docs/cuda.md says why none can be left out.
+/// </summary>
+[TestFixture]
+public sealed class CallCountTests : CudaFixture
+{
+    private static readonly Dictionary<string, long> Recurrent = new()
+    {
+        // What the last step left in the gradients.
+        ["cuMemsetD32Async"] = 1,
+        ["cudnnRNNForward"] = 1,
+        ["cudnnRNNBackwardData_v8"] = 1,
+        ["cudnnRNNBackwardWeights_v8"] = 1,
+    };
+
+    [Test]
+    public void A_step_of_a_recurrent_layer_calls_cuDNN_three_times(
+        [Values("tanh", "lstm", "gru")] string kind,
+        [Values(1, 3)] int layers
+    )
+    {
+        using Layer layer = Models.Recurrent(kind, 3, 8, layers);
+        Assert.That(Calls(layer), Is.EqualTo(Recurrent));
+    }
+
+    [Test]
+    public void A_step_of_a_linear_layer_calls_cuBLAS_five_times()
+    {
+        using var layer = new Linear(3, 8);
+        Dictionary<string, long> calls = Calls(layer);
+        Assert.Multiple(() =>
+        {
+            // y = ones b, y += x W', dW += dy' x, db += ones dy, dx = dy W.
+            Assert.That(calls["cublasSgemm"], Is.EqualTo(5));
+            Assert.That(calls["cuMemsetD32Async"], Is.EqualTo(1));
+            Assert.That(calls.Keys, Is.EquivalentTo(new[] { "cublasSgemm", "cuMemsetD32Async" }));
+        });
+    }
+
+    [Test]
+    public void A_convolution_calls_cuBLAS_once_a_tap_and_pass([Values(1, 4)] int kernel)
+    {
+        VirtualDevice device = RequireVirtual();
+        const int T = 12;
+        var descriptor = new ConvolutionDescriptor(3, 4, kernel, 2, T, 2, Relu: false);
+        using ConvolutionOperation operation = Gpu.PlanConvolution(descriptor);
+        using Storage all = Gpu.Allocate(4096, MemoryCategory.InputOutput);
+        Tensor At(int offset, Shape shape) => new(all, offset, shape);
+        Gpu.Fill(new Tensor(all, 0, new Shape(4096)), 1f);
+        Tensor x = At(0, new Shape(T, 2, 3));
+        Tensor y = At(512, new Shape(T, 2, 4));
+        Tensor w = At(1024, new Shape(4, 3, kernel));
+        Tensor b = At(1536, new Shape(4));
+        Tensor space = At(2048, new Shape((int)operation.WorkspaceCount));
+        Step();
+        Gpu.Synchronize();
+        device.Counts.Reset();
+
+        Step();
+
+        // Taps three times; weights into their order twice and out of it once; the bias, and its gradient.
+        Assert.That(device.Counts.Of("cublasSgemm"), Is.EqualTo(3 * kernel + 5));
+
+        void Step()
+        {
+            operation.Forward(x, null, w, b, y, space);
+            operation.BackwardData(y, null, w, x, false, space);
+            operation.BackwardFilter(x, y, null, w, b, space);
+        }
+    }
+
+    private Dictionary<string, long> Calls(Layer layer)
+    {
+        VirtualDevice device = RequireVirtual();
+        using Plan plan = layer.Plan(Gpu, 6, 4, Mode.Training, inputGradient: true);
+        Tensor x = Gpu.Allocate(new Shape(6, 4, layer.InputSize), MemoryCategory.InputOutput);
+        Tensor dy = Gpu.Allocate(new Shape(6, 4, layer.OutputSize), MemoryCategory.InputOutput);
+        x.Write(new Draw(1).Uniform(x.Count));
+        dy.Write(new Draw(2).Uniform(dy.Count));
+        Step();
+        Gpu.Synchronize();
+        device.Counts.Reset();
+
+        Step();
+
+        // Which context is current is asked for, and costs nothing on the device.
+        Dictionary<string, long> calls = device
+            .Counts.Calls.Where(call => !call.Key.StartsWith("cuCtx", StringComparison.Ordinal))
+            .Where(call => call.Key != "cublasSetMathMode")
+            .ToDictionary();
+        x.Storage.Dispose();
+        dy.Storage.Dispose();
+        return calls;
+
+        void Step()
+        {
+            plan.Forward(x);
+            plan.Backward(dy);
+        }
+    }
+}
