@@ -49,7 +49,6 @@ public sealed class BundleTests : FolderTest
 
         string start = Path.Combine(bundle, "start.sh");
         Finished smoke = Run(null, start, ["smoke"]);
-        TestContext.Out.WriteLine(smoke.Output);
         Assert.That(smoke.ExitCode, Is.Zero, smoke.Output + smoke.Error);
         Assert.That(
             smoke.Output,
