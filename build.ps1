@@ -37,6 +37,8 @@ Usage: ./build.ps1 VERB [ARGUMENTS]
   test [--all] ...  runs the tests, the long ones too with --all;
                     further arguments go to the test program
   suites ...        runs the BenchmarkDotNet suites; arguments go to BenchmarkDotNet
+  bundle            packs the tests, the benchmarks and the .NET runtime into one
+                    archive, for Linux machines without an SDK; made on Linux only
   format            formats all sources
   format --check    fails if a source is not formatted
   clean             removes what builds made
@@ -283,7 +285,7 @@ function Invoke-Build {
 function Remove-Output {
     $lock = Enter-Lock
     try {
-        foreach ($name in 'bin', 'obj', 'package', 'publish', '.built-*', '.build-*.log',
+        foreach ($name in 'bin', 'obj', 'package', 'publish', 'bundle', '.built-*', '.build-*.log',
             '.test-output.*') {
             $path = Join-Path $artifacts $name
             if (Test-Path $path) {
@@ -398,7 +400,7 @@ try {
     $testsLibrary = Join-Path $testsFolder 'Sequor.Tests.dll'
     $suitesLibrary = Join-Path $suitesFolder 'Sequor.Suites.dll'
 
-    if (($verb -ceq 'build' -or $verb -ceq 'clean') -and $rest.Count -gt 0) {
+    if ('build', 'bundle', 'clean' -ccontains $verb -and $rest.Count -gt 0) {
         Stop-Script "$verb takes no arguments." 2
     }
     if ($verb -ceq 'help') {
@@ -408,6 +410,14 @@ try {
     elseif ($verb -ceq 'build') {
         Invoke-Build
         exit 0
+    }
+    elseif ($verb -ceq 'bundle') {
+        # It takes the runtime of the machine that it is made on.
+        if ($suffix) {
+            Stop-Script 'bundle: the archive is for Linux; make it there, as in WSL, with ./build.sh bundle'
+        }
+        & (Join-Path $root 'build.sh') bundle
+        exit $LASTEXITCODE
     }
     elseif ($verb -ceq 'clean') {
         Remove-Output

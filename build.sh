@@ -54,6 +54,8 @@ Usage: ./build.sh VERB [ARGUMENTS]
   test [--all] ...  runs the tests, the long ones too with --all;
                     further arguments go to the test program
   suites ...        runs the BenchmarkDotNet suites; arguments go to BenchmarkDotNet
+  bundle            packs the tests, the benchmarks and the .NET runtime into one
+                    archive, for Linux machines without an SDK
   format            formats all sources
   format --check    fails if a source is not formatted
   clean             removes what builds made
@@ -229,7 +231,7 @@ build() {
 
 remove_outputs() {
     local name
-    for name in bin obj package publish '.built-*' '.build-*.log' '.test-output.*'; do
+    for name in bin obj package publish bundle '.built-*' '.build-*.log' '.test-output.*'; do
         # shellcheck disable=SC2086 # a pattern
         rm -rf "${artifacts:?}"/$name
     done
@@ -313,13 +315,18 @@ The formatter (csharpier, see .config/dotnet-tools.json) could not be restored."
 
 verb=${1:-help}
 case $verb in
-    build | clean)
+    build | bundle | clean)
         [ $# -eq 1 ] || fail "$verb takes no arguments." 2
         ;;
 esac
 case $verb in
     help) usage ;;
     build) build ;;
+    bundle)
+        build
+        exec "$root/Benchmarks/Bundle/bundle.sh" "${DOTNET_ROOT:-${dotnet%/*}}" \
+            "$artifacts/bin" "$pivot" "$artifacts/bundle"
+        ;;
     clean) (locked remove_outputs) || exit ;;
     format)
         shift

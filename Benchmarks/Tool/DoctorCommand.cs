@@ -1,70 +1,54 @@
 using System.CommandLine;
-using System.Globalization;
+using System.Text;
 using Sequor.Layers;
+using Sequor.Native;
 using Sequor.Workloads;
 
 namespace Sequor.Tool;
 
-/// <summary>sequor doctor: what this machine has, and what of it Sequor uses.</summary>
+/// <summary>sequor doctor: what this machine has, what of it Sequor uses, and what is missing.</summary>
 internal static class DoctorCommand
 {
+    private const string StandardOutput = "-";
     private static readonly TimeSpan CheckTime = TimeSpan.FromMilliseconds(150);
 
     public static Command Create()
     {
-        Option<string?> json = Options.Json();
-        var command = new Command("doctor", "Says what this machine has, and what of it is used.");
+        Option<string?> json = Options.Text(
+            "--json",
+            "writes the report to a file, as JSON; - prints that in place of the text",
+            "FILE|-"
+        );
+        var command = new Command(
+            "doctor",
+            "Says what this machine has, what of it is used, and what is missing for a GPU."
+        );
         command.Options.Add(json);
-        command.SetAction(result =>
-        {
-            OutputFile? file = OutputFile.For("--json", result.GetValue(json));
-            Machine machine = Machine.Read();
-            var report = new DoctorReport
-            {
-                Machine = machine,
-                Cuda = new Availability(false, CudaReason()),
-                Libraries = [],
-                MatrixProduct = MatrixProductCheck.Run(CheckTime),
-            };
-            Show(new Screen(), report);
-            file?.Write(ReportWriter.ToUtf8(report));
-            return ExitCode.Success;
-        });
+        command.SetAction(result => Run(result.GetValue(json)));
         return command;
     }
 
-    private static string CudaReason()
+    private static int Run(string? json)
     {
-        try
-        {
-            using Backend backend = Backend.Create("cuda");
-            return "";
-        }
-        catch (DeviceUnavailableException e)
-        {
-            return e.Message;
-        }
+        OutputFile? file = json == StandardOutput ? null : OutputFile.For("--json", json);
+        DoctorReport report = Examine();
+        byte[] text = ReportWriter.ToUtf8(report);
+        if (json == StandardOutput)
+            Console.Out.WriteLine(Encoding.UTF8.GetString(text));
+        else
+            DoctorView.Show(new Screen(), report);
+        file?.Write(text);
+        return ExitCode.Success;
     }
 
-    private static void Show(Screen screen, DoctorReport report)
+    private static DoctorReport Examine()
     {
-        Machine m = report.Machine;
-        Throughput speed = report.MatrixProduct;
-        string commit = m.Commit is { } id ? $" ({id})" : "";
-        Line("sequor", $"{m.Sequor}{commit}");
-        Line("runtime", $".NET {m.Dotnet}, {m.Architecture}");
-        Line("system", $"{m.Os}");
-        Line("processor", $"{m.Cpu}");
-        Line("cores", $"{m.Cores}");
-        Line("vectors", $"{m.VectorBits} bits");
-        Line("memory", $"{m.MemoryBytes / (double)(1L << 30):0.0} GiB");
-        Line(
-            "cpu",
-            $"available; matrix product {speed.OneThread:0} GFLOP/s on one thread, {speed.AllThreads:0} on {speed.Threads}"
+        using Backend backend = Backend.Create();
+        return DoctorReport.Of(
+            Machine.Read(),
+            backend.Info,
+            CudaDiagnosis.Of(NativeLibraries.Load()),
+            MatrixProductCheck.Run(CheckTime)
         );
-        Line("cuda", $"{(report.Cuda.Available ? "available" : report.Cuda.Reason)}");
-
-        void Line(string name, FormattableString text) =>
-            screen.Line($"{name, -10} {text.ToString(CultureInfo.InvariantCulture)}");
     }
 }

@@ -32,7 +32,7 @@ internal sealed class TrainOptions
 
     private readonly Option<string?> _optimizer = Options.Choice(
         "--optimizer",
-        "rule of the updates (adam)",
+        "rule of the updates; adamw decays by 0.01 (adam)",
         Optimizers.Names
     );
 

@@ -24,7 +24,8 @@ internal sealed unsafe class CompanionFinder(SearchContext context)
         if (nvrtc.Missing.Contains("nvrtcVersion"))
             return search.Failed<Nvrtc>(
                 FailureKind.NotTheLibrary,
-                $"{nvrtc.Source} is not NVRTC: it has no nvrtcVersion"
+                $"{nvrtc.Source} is not NVRTC: it has no nvrtcVersion",
+                nvrtc.Source
             );
         int first = 0;
         int second = 0;
@@ -33,7 +34,8 @@ internal sealed unsafe class CompanionFinder(SearchContext context)
             ? search.Found(nvrtc, $"{first}.{second}")
             : search.Failed<Nvrtc>(
                 FailureKind.NotTheLibrary,
-                $"{nvrtc.Source} does not tell its version: nvrtcVersion gave {result}"
+                $"{nvrtc.Source} does not tell its version: nvrtcVersion gave {result}",
+                nvrtc.Source
             );
     }
 
@@ -53,7 +55,8 @@ internal sealed unsafe class CompanionFinder(SearchContext context)
         return nvml.Missing.Contains("nvmlInit_v2")
             ? search.Failed<Nvml>(
                 FailureKind.NotTheLibrary,
-                $"{nvml.Source} is not NVML: it has no nvmlInit_v2"
+                $"{nvml.Source} is not NVML: it has no nvmlInit_v2",
+                nvml.Source
             )
             : search.Found(nvml, "");
     }

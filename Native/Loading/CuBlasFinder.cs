@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Sequor.Native;
 
 /// <summary>Finds cuBLAS, of the CUDA major version that cuDNN or the driver asks for.</summary>
@@ -28,7 +30,9 @@ internal sealed unsafe class CuBlasFinder(SearchContext context)
                 other.Unload();
                 return _search.Failed<CuBlas>(
                     FailureKind.CudaMajorMismatch,
-                    $"only cuBLAS {major} was found, {other.Name}, but {why} asks for {wanted}"
+                    $"only cuBLAS {major} was found, {other.Name}, but {why} asks for {wanted}",
+                    other.Name,
+                    major.ToString(CultureInfo.InvariantCulture)
                 );
             }
         }
@@ -78,7 +82,8 @@ internal sealed unsafe class CuBlasFinder(SearchContext context)
         if (cublas.Missing.Contains("cublasGetProperty"))
             return _search.Failed<CuBlas>(
                 FailureKind.NotTheLibrary,
-                $"{cublas.Source} is not cuBLAS: it has no cublasGetProperty"
+                $"{cublas.Source} is not cuBLAS: it has no cublasGetProperty",
+                cublas.Source
             );
         var parts = new int[3];
         for (int i = 0; i < parts.Length; i++)
@@ -88,7 +93,8 @@ internal sealed unsafe class CuBlasFinder(SearchContext context)
             if (status != cublasStatus_t.CUBLAS_STATUS_SUCCESS)
                 return _search.Failed<CuBlas>(
                     FailureKind.NotTheLibrary,
-                    $"{cublas.Source} does not tell its version: cublasGetProperty gave {status}"
+                    $"{cublas.Source} does not tell its version: cublasGetProperty gave {status}",
+                    cublas.Source
                 );
             parts[i] = value;
         }
@@ -98,6 +104,7 @@ internal sealed unsafe class CuBlasFinder(SearchContext context)
             : _search.Failed<CuBlas>(
                 FailureKind.CudaMajorMismatch,
                 $"{cublas.Source} is cuBLAS {version}, but {why} asks for {string.Join(" or ", majors)}",
+                cublas.Source,
                 version
             );
     }

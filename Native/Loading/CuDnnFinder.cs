@@ -62,7 +62,8 @@ internal sealed class CuDnnFinder(SearchContext context)
                 return _search.Failed<CuDnn>(
                     FailureKind.SublibrariesMixed,
                     $"{name} could not be loaded from {folder}, where cuDNN is"
-                        + $" ({_search.Attempts[^1].Reason}); all of cuDNN has to be in one folder"
+                        + $" ({_search.Attempts[^1].Reason}); all of cuDNN has to be in one folder",
+                    main
                 );
         }
         foreach (string part in LibraryNames.CuDnnEngines)
@@ -71,10 +72,10 @@ internal sealed class CuDnnFinder(SearchContext context)
             if (context.Host.FileExists(path))
                 _search.Try("beside cuDNN", path);
         }
-        return Mixed();
+        return Mixed(main);
     }
 
-    private LibraryResult<CuDnn>? Mixed()
+    private LibraryResult<CuDnn>? Mixed(string main)
     {
         string[] names = [.. LibraryNames.AllOfCuDnn(context.Windows)];
         string[] loaded =
@@ -91,7 +92,8 @@ internal sealed class CuDnnFinder(SearchContext context)
             ? null
             : _search.Failed<CuDnn>(
                 FailureKind.SublibrariesMixed,
-                $"this process has parts of cuDNN from several folders: {string.Join(", ", loaded)}"
+                $"this process has parts of cuDNN from several folders: {string.Join(", ", loaded)}",
+                main
             );
     }
 
@@ -104,13 +106,15 @@ internal sealed class CuDnnFinder(SearchContext context)
             return _search.Failed<CuDnn>(
                 FailureKind.NotTheLibrary,
                 $"{cudnn.Source} is not cuDNN: it has no cudnnGetVersion"
-                    + " or no cudnnGetCudartVersion"
+                    + " or no cudnnGetCudartVersion",
+                cudnn.Source
             );
         Version version = Versions.CuDnn(cudnn.cudnnGetVersion());
         if (version.Major != LibraryNames.CuDnnMajor)
             return _search.Failed<CuDnn>(
                 FailureKind.UnsupportedVersion,
                 $"{cudnn.Source} is cuDNN {version}; cuDNN 9 is needed",
+                cudnn.Source,
                 version.ToString()
             );
         int cuda = checked((int)cudnn.cudnnGetCudartVersion());
@@ -119,12 +123,14 @@ internal sealed class CuDnnFinder(SearchContext context)
             return _search.Failed<CuDnn>(
                 FailureKind.UnsupportedVersion,
                 $"{built}; CUDA 12 or 13 is needed",
+                cudnn.Source,
                 version.ToString()
             );
         if (driverVersion > 0 && cuda / 1000 > driverVersion / 1000)
             return _search.Failed<CuDnn>(
                 FailureKind.CudaMajorMismatch,
                 $"{built}, but the driver supports CUDA {Versions.Cuda(driverVersion)} only",
+                cudnn.Source,
                 version.ToString()
             );
         return _search.Found(cudnn, version.ToString());

@@ -37,7 +37,8 @@ internal sealed unsafe class DriverFinder(SearchContext context)
         if (driver.Missing.Contains("cuDriverGetVersion") || driver.Missing.Contains("cuInit"))
             return _search.Failed<CudaDriver>(
                 FailureKind.NotTheLibrary,
-                $"{path} is no CUDA driver: it has no cuDriverGetVersion or no cuInit"
+                $"{path} is no CUDA driver: it has no cuDriverGetVersion or no cuInit",
+                path
             );
         int version;
         CUresult result = driver.cuDriverGetVersion(&version);
@@ -49,6 +50,14 @@ internal sealed unsafe class DriverFinder(SearchContext context)
             return _search.Failed<CudaDriver>(
                 FailureKind.DriverTooOld,
                 $"the CUDA driver {path} is too old: it supports CUDA {said}, and 12.0 is needed",
+                path,
+                said
+            );
+        if (driver.Missing.Contains("cuDeviceGetCount"))
+            return _search.Failed<CudaDriver>(
+                FailureKind.NotTheLibrary,
+                $"{path} is no CUDA driver: it has no cuDeviceGetCount",
+                path,
                 said
             );
         result = driver.cuInit(0);
@@ -59,6 +68,7 @@ internal sealed unsafe class DriverFinder(SearchContext context)
             return _search.Failed<CudaDriver>(
                 FailureKind.NoDevice,
                 $"there is no CUDA device; the driver library {path} (CUDA {said}) is there",
+                path,
                 said
             );
         if (result != CUresult.CUDA_SUCCESS)
@@ -81,6 +91,7 @@ internal sealed unsafe class DriverFinder(SearchContext context)
                         ? ": it is the toolkit's stub, made for linking only"
                         : ""
                 ),
+            path,
             version
         );
 }

@@ -10,6 +10,7 @@ public sealed class LibraryResult<T>
         IReadOnlyList<SearchAttempt> attempts,
         T? table,
         string version,
+        string path,
         LibraryFailure? failure
     )
     {
@@ -17,6 +18,7 @@ public sealed class LibraryResult<T>
         Attempts = attempts;
         Table = table;
         Version = version;
+        Path = path;
         Failure = failure;
     }
 
@@ -28,6 +30,12 @@ public sealed class LibraryResult<T>
 
     /// <summary>Its version, such as 9.6.0; empty where it is not known.</summary>
     public string Version { get; }
+
+    /// <summary>
+    /// The file, or what else its functions are from; the one that was refused where there is a
+    /// <see cref="Failure"/>. Empty where none was loaded.
+    /// </summary>
+    public string Path { get; }
 
     /// <summary>Why it cannot be used; null where it can.</summary>
     public LibraryFailure? Failure { get; }

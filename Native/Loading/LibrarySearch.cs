@@ -52,12 +52,21 @@ internal sealed class LibrarySearch(LibraryKind kind, SearchContext context)
 
     /// <summary>What became of the search.</summary>
     public LibraryResult<T> Found<T>(T table, string version)
-        where T : FunctionTable => new(kind, _attempts, table, version, null);
+        where T : FunctionTable => new(kind, _attempts, table, version, table.Source, null);
 
     /// <summary>What became of the search.</summary>
-    public LibraryResult<T> Failed<T>(FailureKind failure, string reason, string version = "")
+    /// <param name="failure">The kind of reason.</param>
+    /// <param name="reason">The reason, in a sentence without its stop.</param>
+    /// <param name="path">The file that was refused; empty where none was loaded.</param>
+    /// <param name="version">Its version, where that is known.</param>
+    public LibraryResult<T> Failed<T>(
+        FailureKind failure,
+        string reason,
+        string path = "",
+        string version = ""
+    )
         where T : FunctionTable =>
-        new(kind, _attempts, null, version, new LibraryFailure(kind, failure, reason));
+        new(kind, _attempts, null, version, path, new LibraryFailure(kind, failure, reason));
 
     /// <summary>Loads one file or name.</summary>
     public LoadedLibrary? Try(string place, string path, string? companion = null)

@@ -14,15 +14,17 @@ public sealed class NativeLibraries
 {
     private NativeLibraries(SearchContext context)
     {
+        Host = context.Host;
         var driver = new DriverFinder(context);
         Driver = driver.Find();
         DriverCudaVersion = driver.CudaVersion;
         DeviceCount = driver.Devices;
         CuDnn = new CuDnnFinder(context).Find(DriverCudaVersion);
         (int[] majors, string why) = CuBlasMajors();
+        CudaMajor = majors.FirstOrDefault();
         CuBlas = new CuBlasFinder(context).Find(majors, why);
         var companions = new CompanionFinder(context);
-        Nvrtc = companions.Nvrtc(majors.FirstOrDefault());
+        Nvrtc = companions.Nvrtc(CudaMajor);
         Nvml = companions.Nvml();
     }
 
@@ -52,8 +54,14 @@ public sealed class NativeLibraries
     /// <summary>The newest CUDA that the driver supports, major * 1000 + minor * 10; 0 if not known.</summary>
     public int DriverCudaVersion { get; }
 
+    /// <summary>The CUDA major version that cuBLAS and NVRTC have to be of; 0 if nothing tells it.</summary>
+    public int CudaMajor { get; }
+
     /// <summary>How many CUDA devices there are.</summary>
     public int DeviceCount { get; }
+
+    /// <summary>The machine that was searched.</summary>
+    internal INativeHost Host { get; }
 
     /// <summary>The first reason why Sequor cannot run on a GPU here; null where it can.</summary>
     public LibraryFailure? Failure => Driver.Failure ?? CuDnn.Failure ?? CuBlas.Failure;

@@ -124,10 +124,51 @@ public sealed class PresetTests
         {
             Assert.That(preset.Training.Plateau, Is.EqualTo(new Plateau(Window: 2)));
             Assert.That(preset.Training.Clip, Is.Null);
-            Assert.That(preset.OptionsFor(7).Clip, Is.EqualTo(float.PositiveInfinity));
-            Assert.That(preset.OptionsFor(7).Seed, Is.EqualTo(7));
+            Assert.That(preset.OptionsFor(7, 100).Clip, Is.EqualTo(float.PositiveInfinity));
+            Assert.That(preset.OptionsFor(7, 100).Seed, Is.EqualTo(7));
             Assert.That(preset.Paper, Is.Null);
             Assert.That(preset.Model.Dropout, Is.EqualTo(0.5f));
+        });
+    }
+
+    [Test]
+    public void An_lru_can_be_trained_as_its_paper_does()
+    {
+        Preset preset = Presets
+            .Read(
+                """
+                {
+                  "schema": "sequor.presets/1",
+                  "training": {
+                    "t": {
+                      "optimizer": "adamw", "rate": 0.01, "decay": 0.05, "recurrence_rate": 0.25, "warmup": 0.1,
+                      "batch": 8, "epochs": 5
+                    }
+                  },
+                  "presets": [
+                    {
+                      "task": "jsb", "arch": "lru", "preset": "p", "training": "t", "budget": 19525,
+                      "model": { "hidden": 33, "depth": 2, "states": 33, "dropout": 0.1 }
+                    }
+                  ]
+                }
+                """,
+                "mine"
+            )
+            .Single();
+        using var backend = Backend.Create("cpu");
+        using Sequential model = preset.CreateModel();
+        using Plan plan = model.Plan(backend, 2, 1, Mode.Training);
+        using Optimizer optimizer = preset.CreateOptimizer(plan);
+
+        WarmupCosine schedule = preset.OptionsFor(1, 100).Schedule!;
+        Assert.Multiple(() =>
+        {
+            Assert.That((schedule.Steps, schedule.Warmup), Is.EqualTo((65L, 6L)));
+            Assert.That(optimizer.Name, Is.EqualTo("adamw"));
+            Assert.That(optimizer.Groups.Text, Does.Contain("rate x 0.25 without decay: 0.1.nu_log"));
+            Assert.That(optimizer.Update(1f).Decay, Is.EqualTo(0.05f));
+            Assert.That(preset.Settings(), Does.Contain("decay 0.05"));
         });
     }
 
@@ -149,11 +190,16 @@ public sealed class PresetTests
     [TestCase("\"kernel\": 2", "\"kernel\": 2, \"states\": 3", "states is 3")]
     [TestCase("\"dropout\": 0.5", "\"dropout\": 1", "probability")]
     [TestCase("\"dropout\": 0.5", "\"dropout\": 0.5, \"min_radius\": 0", "min_radius")]
-    [TestCase("\"adam\"", "\"adan\"", "training 't': optimizer is adan; allowed: adam, rmsprop")]
+    [TestCase("\"adam\"", "\"adan\"", "training 't': optimizer is adan; allowed: adam, adamw")]
     [TestCase("\"rate\": 0.001", "\"rate\": 0", "rate is 0")]
     [TestCase("\"batch\": 1", "\"batch\": 0", "batch is 0")]
     [TestCase("\"epochs\": 2", "\"epochs\": 2, \"clip\": 0", "clip is 0")]
     [TestCase("\"epochs\": 2", "\"epochs\": 2, \"sequences\": 9", "sequences is 9")]
+    [TestCase("\"epochs\": 2", "\"epochs\": 2, \"decay\": 0.1", "decay is 0.1; allowed: left out")]
+    [TestCase("\"adam\"", "\"adamw\", \"decay\": -1", "decay is -1; allowed: at least 0")]
+    [TestCase("\"epochs\": 2", "\"epochs\": 2, \"recurrence_rate\": -1", "recurrence_rate is -1")]
+    [TestCase("\"epochs\": 2", "\"epochs\": 2, \"recurrence_rate\": 1", "left out but for an lru")]
+    [TestCase("\"epochs\": 2", "\"epochs\": 2, \"warmup\": 1.1", "warmup is 1.1; allowed: 0 to 1")]
     [TestCase("\"window\": 2", "\"window\": 0", "plateau.window is 0")]
     [TestCase("\"window\": 2", "\"factor\": 1", "plateau.factor is 1")]
     [TestCase("presets/1", "presets/2", "'sequor.presets/1', not 'sequor.presets/2'")]

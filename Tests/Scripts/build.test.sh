@@ -227,6 +227,15 @@ expect 'numbers that do not add up are not repeated' prints_last $'\033[32m  tot
 
 run suites --filter '*Gru*'
 expect 'suites hands its arguments on' prints '[Sequor.Suites][--filter][*Gru*]'
+mkdir -p "$tree/Benchmarks/Bundle"
+cp "$tree/program" "$tree/Benchmarks/Bundle/bundle.sh"
+run bundle
+expect 'bundle packs what was built' \
+    prints "[bundle.sh][$tree/sdk][$tree/artifacts/bin][release][$tree/artifacts/bundle]"
+STATUS=1 run bundle
+expect 'a bundle that fails fails' exits 1
+run bundle now
+expect 'bundle takes no arguments' exits 2
 run format
 expect 'format formats' prints 'dotnet csharpier format .'
 run format --check

@@ -113,28 +113,4 @@ public sealed class BenchCommandTests : FolderTest
         Assert.That(document.RootElement.GetProperty("task").GetString(), Is.EqualTo("copy"));
         Assert.That(document.RootElement.GetProperty("seed").GetInt32(), Is.EqualTo(5));
     }
-
-    [Test]
-    public void Doctor_tells_what_there_is()
-    {
-        string json = PathOf("doctor.json");
-        ProgramResult result = Program.Run("doctor", "--json", json);
-        result.RequireSuccess();
-        Assert.That(result.Output, Does.Contain("cores").And.Contain("cuda"));
-        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(json));
-        JsonElement report = document.RootElement;
-        Assert.That(report.GetProperty("schema").GetString(), Is.EqualTo("sequor.doctor/1"));
-        Assert.That(
-            report.GetProperty("machine").GetProperty("memory_bytes").GetInt64(),
-            Is.Positive
-        );
-        Assert.That(
-            report.GetProperty("machine").GetProperty("vector_bits").GetInt32(),
-            Is.AnyOf(128, 256, 512)
-        );
-        JsonElement cuda = report.GetProperty("cuda");
-        Assert.That(cuda.GetProperty("available").GetBoolean(), Is.False);
-        Assert.That(cuda.GetProperty("reason").GetString(), Is.Not.Empty);
-        Assert.That(report.GetProperty("libraries").GetArrayLength(), Is.Zero);
-    }
 }

@@ -40,6 +40,8 @@ internal static class Program
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             RedirectStandardInput = true,
+            // The test program's own folder may be one that cannot be written to.
+            WorkingDirectory = Path.GetTempPath(),
         };
         start.Environment.Remove("SEQUOR_DEBUG");
         return new RunningProgram(Process.Start(start)!);

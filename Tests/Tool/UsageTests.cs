@@ -57,7 +57,7 @@ public sealed class UsageTests
         yield return Case("train --arch rnn --lr 1e99", "--lr", "finite");
         yield return Case("train --arch rnn --lr -1", "--lr", "above 0");
         yield return Case("train --arch rnn --clip 0", "--clip", "above 0", "none");
-        yield return Case("train --arch rnn --optimizer adamw", "'adamw'", "adam, rmsprop, sgd");
+        yield return Case("train --arch rnn --optimizer adan", "'adan'", "adam, adamw, rmsprop");
         yield return Case("train --arch rnn --steps 0", "--steps", "from 1 to");
         yield return Case("train --arch rnn --eval-every 0", "--eval-every", "from 1 to");
         yield return Case("train --arch rnn --checkpoint-every 9", "--checkpoint FILE");

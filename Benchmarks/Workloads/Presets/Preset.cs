@@ -61,9 +61,10 @@ public sealed record Preset
     public Optimizer CreateOptimizer(Plan plan) =>
         Training.Optimizer switch
         {
-            "adam" => new Adam(plan, Training.Rate),
-            "rmsprop" => new RmsProp(plan, Training.Rate),
-            _ => new Sgd(plan, Training.Rate),
+            "adam" => new Adam(plan, Training.Rate, groups: Groups()),
+            "adamw" => new AdamW(plan, Training.Rate, Training.Decay, groups: Groups()),
+            "rmsprop" => new RmsProp(plan, Training.Rate, groups: Groups()),
+            _ => new Sgd(plan, Training.Rate, groups: Groups()),
         };
 
     /// <summary>The loss that judges a plan's output.</summary>
@@ -72,7 +73,8 @@ public sealed record Preset
 
     /// <summary>The training loop's options.</summary>
     /// <param name="seed">Seed of parameters, dropout and the order of pieces.</param>
-    public EpochOptions OptionsFor(ulong seed) =>
+    /// <param name="pieces">Pieces of an epoch, at least 1: from them come the steps of a schedule.</param>
+    public EpochOptions OptionsFor(ulong seed, int pieces) =>
         new()
         {
             Batch = Training.Batch,
@@ -81,6 +83,7 @@ public sealed record Preset
             Epochs = Training.Epochs,
             Patience = Training.Patience,
             Plateau = Training.Plateau,
+            Schedule = Training.Warmup is { } warmup ? ScheduleFor(warmup, pieces) : null,
             Seed = seed,
         };
 
@@ -98,11 +101,26 @@ public sealed record Preset
     public string Settings() =>
         string.Create(
             CultureInfo.InvariantCulture,
-            $"length {Length}, model {JsonSerializer.Serialize(Model)}, optimizer {Training.Optimizer} {Training.Rate}, sequences {Training.Sequences}"
+            $"length {Length}, model {JsonSerializer.Serialize(Model)}, optimizer {Training.Optimizer} {Training.Rate}, sequences {Training.Sequences}{More()}"
         );
 
     /// <inheritdoc/>
     public override string ToString() => $"{Task} {Arch} {Name}";
+
+    private ParameterGroup[]? Groups() =>
+        Training.RecurrenceRate is { } factor ? [Lru.Recurrence(factor)] : null;
+
+    private WarmupCosine ScheduleFor(double warmup, int pieces)
+    {
+        long steps = (long)Training.Epochs * ((pieces + Training.Batch - 1) / Training.Batch);
+        return new WarmupCosine(steps, (long)(warmup * steps));
+    }
+
+    // Groups and schedule speak for themselves in a checkpoint; decay is what the optimizer's name does not tell.
+    private string More() =>
+        Training.Optimizer == "adamw"
+            ? string.Create(CultureInfo.InvariantCulture, $", decay {Training.Decay}")
+            : "";
 
     private Layer Body(int inputs) =>
         Arch switch
@@ -155,7 +173,7 @@ public sealed record PresetModel
 /// <summary>How a preset's model is trained.</summary>
 public sealed record PresetTraining
 {
-    /// <summary>adam, rmsprop or sgd.</summary>
+    /// <summary>adam, adamw, rmsprop or sgd.</summary>
     public required string Optimizer { get; init; }
 
     /// <summary>Learning rate at the beginning.</summary>
@@ -175,6 +193,21 @@ public sealed record PresetTraining
 
     /// <summary>When the learning rate falls; null for never.</summary>
     public Plateau? Plateau { get; init; }
+
+    /// <summary>Weight decay of adamw.</summary>
+    public float Decay { get; init; }
+
+    /// <summary>
+    /// What the rate of an LRU's recurrence is multiplied by, which then does not decay; null for the rate of all others. See
+    /// <see cref="Lru.Recurrence"/>.
+    /// </summary>
+    public float? RecurrenceRate { get; init; }
+
+    /// <summary>
+    /// Fraction of all steps in which the rate rises to <see cref="Rate"/>, to fall along a cosine in the rest; null for no
+    /// such schedule.
+    /// </summary>
+    public double? Warmup { get; init; }
 
     /// <summary>Sequences of an epoch of a synthetic task; 0 for music.</summary>
     public int Sequences { get; init; }

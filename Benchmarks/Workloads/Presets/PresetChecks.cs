@@ -7,18 +7,16 @@ namespace Sequor.Workloads;
 /// <summary>What must hold for a preset, beside its form.</summary>
 internal static class PresetChecks
 {
-    private static readonly string[] Optimizers = ["adam", "rmsprop", "sgd"];
-
     public static void Check([NotNull] PresetTraining? training, string place)
     {
         if (training is null)
             throw new PresetException($"{place} is null");
         Require(
-            Optimizers.Contains(training.Optimizer),
+            Optimizers.Names.Contains(training.Optimizer),
             place,
             "optimizer",
             training.Optimizer,
-            string.Join(", ", Optimizers)
+            string.Join(", ", Optimizers.Names)
         );
         Require(
             training.Rate > 0 && float.IsFinite(training.Rate),
@@ -32,6 +30,29 @@ internal static class PresetChecks
         Require(training.Clip is null or > 0, place, "clip", training.Clip, "above 0");
         Require(training.Patience >= 0, place, "patience", training.Patience, "at least 0");
         Require(training.Sequences >= 0, place, "sequences", training.Sequences, "at least 0");
+        bool decays = training.Optimizer == "adamw";
+        Require(
+            decays ? training.Decay >= 0 && float.IsFinite(training.Decay) : training.Decay == 0,
+            place,
+            "decay",
+            training.Decay,
+            decays ? "at least 0" : "left out but for adamw"
+        );
+        Require(
+            training.RecurrenceRate is null
+                || (training.RecurrenceRate >= 0 && float.IsFinite(training.RecurrenceRate.Value)),
+            place,
+            "recurrence_rate",
+            training.RecurrenceRate,
+            "at least 0, or left out"
+        );
+        Require(
+            training.Warmup is null or (>= 0 and <= 1),
+            place,
+            "warmup",
+            training.Warmup,
+            "0 to 1, a fraction of all steps, or left out"
+        );
         if (training.Plateau is not { } plateau)
             return;
         Require(
@@ -69,6 +90,13 @@ internal static class PresetChecks
             "paper",
             preset.Paper,
             "above 0, or left out"
+        );
+        Require(
+            preset.Arch == "lru" || preset.Training.RecurrenceRate is null,
+            place,
+            "recurrence_rate",
+            preset.Training.RecurrenceRate,
+            "left out but for an lru"
         );
         if (preset.IsMusic)
         {

@@ -1,5 +1,3 @@
-using System.Text.Json.Serialization;
-
 namespace Sequor.Workloads;
 
 /// <summary>A training run as a file: schema sequor.train/1.</summary>
@@ -77,37 +75,3 @@ public sealed record TrainReport
     /// <summary>Seconds of training and evaluation.</summary>
     public double Seconds { get; init; }
 }
-
-/// <summary>What this machine has, as a file: schema sequor.doctor/1.</summary>
-public sealed record DoctorReport
-{
-    /// <summary>Names the format.</summary>
-    public string Schema { get; init; } = "sequor.doctor/1";
-
-    /// <summary>This machine.</summary>
-    public required Machine Machine { get; init; }
-
-    /// <summary>Whether there is a GPU to compute on.</summary>
-    public required Availability Cuda { get; init; }
-
-    /// <summary>Native libraries found; none are used yet.</summary>
-    public required IReadOnlyList<string> Libraries { get; init; }
-
-    /// <summary>Matrix products on one thread and on all.</summary>
-    public required Throughput MatrixProduct { get; init; }
-}
-
-/// <summary>Whether something is there.</summary>
-/// <param name="Available">It is.</param>
-/// <param name="Reason">Why not; null where it is.</param>
-public sealed record Availability(bool Available, string? Reason);
-
-/// <summary>Speed of the CPU backend's matrix product, in 10^9 multiplications and additions a second.</summary>
-/// <param name="OneThread">On one thread.</param>
-/// <param name="AllThreads">On all cores.</param>
-/// <param name="Threads">How many they are.</param>
-public sealed record Throughput(
-    [property: JsonPropertyName("one_thread_gflops")] double OneThread,
-    [property: JsonPropertyName("all_threads_gflops")] double AllThreads,
-    int Threads
-);

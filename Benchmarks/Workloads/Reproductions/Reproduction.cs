@@ -65,7 +65,7 @@ public sealed class Reproduction
             _backend,
             Preset.CreateLoss,
             Preset.CreateOptimizer,
-            Preset.OptionsFor(options.Seed)
+            Preset.OptionsFor(options.Seed, train.Count)
         );
         Dictionary<string, string> metadata = Metadata(options.Seed);
         long peakBefore = 0;

@@ -6,7 +6,7 @@ namespace Sequor.Workloads;
 public static class Optimizers
 {
     /// <summary>The names in options and checkpoints.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["adam", "rmsprop", "sgd"];
+    public static IReadOnlyList<string> Names { get; } = ["adam", "adamw", "rmsprop", "sgd"];
 
     /// <summary>What makes an optimizer for a plan, with the usual constants but for the rate.</summary>
     /// <param name="name">One of <see cref="Names"/>.</param>
@@ -16,6 +16,7 @@ public static class Optimizers
         name switch
         {
             "adam" => plan => new Adam(plan, learningRate),
+            "adamw" => plan => new AdamW(plan, learningRate),
             "rmsprop" => plan => new RmsProp(plan, learningRate),
             "sgd" => plan => new Sgd(plan, learningRate),
             _ => throw new ArgumentException(

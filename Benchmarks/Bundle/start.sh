@@ -1,0 +1,122 @@
+#!/bin/sh
+# Runs the programs of this bundle with the .NET runtime that is in it. Needs nothing but a C++ runtime library and a
+# shell; the environment may be empty.
+set -eu
+
+path=$0
+while [ -L "$path" ]; do
+    target=$(readlink "$path")
+    case $target in
+        /*) path=$target ;;
+        *) path=$(dirname "$path")/$target ;;
+    esac
+done
+here=$(cd "$(dirname "$path")" && pwd -P)
+
+# Python is looked for on PATH, and its packages may have cuDNN and cuBLAS.
+PATH=${PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}
+export PATH
+# Some variables of an installed .NET would come before this runtime.
+unset DOTNET_ROOT_X64 DOTNET_ROOT_ARM64 DOTNET_STARTUP_HOOKS DOTNET_ADDITIONAL_DEPS \
+    DOTNET_SHARED_STORE DOTNET_ROLL_FORWARD DOTNET_ROLL_FORWARD_TO_PRERELEASE
+export DOTNET_ROOT="$here/dotnet"
+export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 TESTINGPLATFORM_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
+
+sequor=$here/bin/Sequor.Tool/build/sequor
+tests=$here/bin/Sequor.Tests/build/Sequor.Tests
+suites=$here/bin/Sequor.Suites/build/Sequor.Suites
+
+usage() {
+    cat <<'END'
+Usage: ./start.sh VERB [ARGUMENTS]
+
+  smoke             tells what the machine has, and tries each program; a minute
+  test [--all] ...  runs the tests, the long ones too with --all; further
+                    arguments go to the test program
+  suites ...        runs the BenchmarkDotNet suites; arguments go to BenchmarkDotNet
+  sequor ...        runs the sequor command
+  help              prints this text
+
+Every other verb, such as bench, train, reproduce, doctor or --version, goes
+with its arguments to the sequor command; ./start.sh --help lists what that
+can do.
+END
+}
+
+run_tests() {
+    all='' filter='' policy=strict left=$#
+    # Goes once around the arguments, and puts those to hand on behind.
+    while [ "$left" -gt 0 ]; do
+        argument=$1
+        shift
+        left=$((left - 1))
+        case $argument in
+            --all) all=1 ;;
+            --filter=* | --filter:*) filter=${argument#--filter?} ;;
+            --filter)
+                if [ "$left" -eq 0 ]; then
+                    echo 'test: --filter needs an expression.' >&2
+                    exit 2
+                fi
+                filter=$1
+                shift
+                left=$((left - 1))
+                ;;
+            -zero-tests-policy* | --zero-tests-policy*)
+                policy=''
+                set -- "$@" "$argument"
+                ;;
+            *) set -- "$@" "$argument" ;;
+        esac
+    done
+    # The platform takes no more than one filter.
+    [ -n "$all" ] || filter="${filter:+($filter)&}TestCategory!=Long"
+    [ -z "$filter" ] || set -- "$@" --filter "$filter"
+    # A run in which every test was skipped has shown nothing.
+    [ -z "$policy" ] || set -- "$@" --zero-tests-policy "$policy"
+    exec "$tests" "$@"
+}
+
+smoke() {
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    "$sequor" doctor
+    echo
+    "$sequor" bench --length 40 --batch 4 --params 20000 --steps 3 --warmup 1
+    (run_tests --filter \
+        'FullyQualifiedName~Sequor.Tests.Native|FullyQualifiedName~Sequor.Tests.Torch|FullyQualifiedName~DoctorCommand')
+    # One step each.
+    "$suites" --filter '*lstm*' --job dry --artifacts "$work/suites" >"$work/log" 2>&1 || {
+        cat "$work/log" >&2
+        echo 'smoke: the BenchmarkDotNet suites failed' >&2
+        exit 1
+    }
+    sed -n '/^| *Method/,/^$/p' "$work/log"
+    echo 'smoke: all went well'
+}
+
+verb=${1:-help}
+case $verb in
+    help) usage ;;
+    smoke)
+        if [ $# -gt 1 ]; then
+            echo 'smoke takes no arguments.' >&2
+            exit 2
+        fi
+        smoke
+        ;;
+    test)
+        shift
+        run_tests "$@"
+        ;;
+    suites)
+        shift
+        exec "$suites" "$@"
+        ;;
+    sequor)
+        shift
+        exec "$sequor" "$@"
+        ;;
+    *) exec "$sequor" "$@" ;;
+esac
