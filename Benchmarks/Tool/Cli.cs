@@ -62,6 +62,7 @@ internal static class Cli
             or FailureException
             or DeviceUnavailableException
             or DeviceMemoryException
+            or NotSupportedException
             or DivergedException
             or CheckpointException
             or SafetensorsException

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Sequor.Layers;
 
 /// <summary>
@@ -30,16 +32,27 @@ public abstract class Backend : IDisposable
         if (device == "cpu")
             return new Cpu.CpuBackend(options, "asked for");
         if (device == "auto")
-            return new Cpu.CpuBackend(options, NoCuda);
-        if (device == "cuda" || device.StartsWith("cuda:", StringComparison.Ordinal))
-            throw new DeviceUnavailableException($"device {device} is not available: {NoCuda}");
+            return new Cpu.CpuBackend(options, CudaCannotTrain);
+        if (device == "cuda")
+            return Cuda.CudaBackend.Create(0, options);
+        if (
+            device.StartsWith("cuda:", StringComparison.Ordinal)
+            && int.TryParse(
+                device.AsSpan("cuda:".Length),
+                NumberStyles.None,
+                CultureInfo.InvariantCulture,
+                out int index
+            )
+        )
+            return Cuda.CudaBackend.Create(index, options);
         throw new ArgumentException(
             $"unknown device '{device}'; allowed: auto, cpu, cuda, cuda:N",
             nameof(device)
         );
     }
 
-    private const string NoCuda = "this version of Sequor has no CUDA backend";
+    private const string CudaCannotTrain =
+        "on CUDA this version of Sequor has recurrent layers and products, and cannot train yet";
 
     /// <summary>Takes a block of memory whose contents are undefined.</summary>
     /// <param name="count">Size in floats.</param>
