@@ -99,8 +99,11 @@ public sealed unsafe class CudaCapture : IDisposable
         if (_ended)
             return;
         CUgraph graph;
-        if (EndNative(&graph) == CUresult.CUDA_SUCCESS && graph.Value != 0)
-            _context.Park(_context.Driver.cuGraphDestroy(graph), nameof(CudaDriver.cuGraphDestroy));
+        CUresult result = EndNative(&graph);
+        if (result != CUresult.CUDA_SUCCESS || graph.Value == 0)
+            return;
+        using CudaContextScope scope = _context.EnterForRelease();
+        _context.Park(_context.Driver.cuGraphDestroy(graph), nameof(CudaDriver.cuGraphDestroy));
     }
 
     private CUresult EndNative(CUgraph* graph)
