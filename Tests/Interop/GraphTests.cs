@@ -166,4 +166,21 @@ public sealed class GraphTests : InteropFixture
         exec.Dispose();
         Assert.Throws<ObjectDisposedException>(() => exec.Launch(Stream));
     }
+
+    [Test]
+    public void A_capture_is_ended_by_the_thread_that_began_it()
+    {
+        using var buffer = DeviceBuffer<int>.Allocate(Context, 2);
+        using var capture = CudaCapture.Begin(Stream);
+        buffer.Span.Clear(Stream);
+        CudaException? error = null;
+        var other = new Thread(() => error = Assert.Throws<CudaException>(() => capture.End()));
+        other.Start();
+        other.Join();
+
+        Assert.That(error!.Status, Is.EqualTo(CUresult.CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD));
+        using CudaGraph graph = capture.End();
+        Assert.That(graph.NodeCount, Is.EqualTo(1));
+        Gpu.TakeFaults();
+    }
 }
