@@ -113,11 +113,18 @@ public sealed unsafe class ConvolutionPlan : CudaObject
         ];
         if (_variantPack is null || !addresses.SequenceEqual(_packed))
             Pack(addresses);
-        Handle.Check(
-            Handle.Library.cudnnBackendExecute(Handle.Handle, _plan.Handle, _variantPack!.Handle),
-            nameof(CuDnn.cudnnBackendExecute),
-            $"{Kind} of {Shape} by {Engine}"
+        cudnnStatus_t status = Handle.Library.cudnnBackendExecute(
+            Handle.Handle,
+            _plan.Handle,
+            _variantPack!.Handle
         );
+        if (status != cudnnStatus_t.CUDNN_STATUS_SUCCESS)
+            throw CuDnnStatus.Error(
+                Handle.Context,
+                status,
+                nameof(CuDnn.cudnnBackendExecute),
+                $"{Kind} of {Shape} by {Engine}"
+            );
     }
 
     private protected override CudaContext Home => Handle.Context;

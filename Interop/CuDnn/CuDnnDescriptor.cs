@@ -22,10 +22,14 @@ public abstract class CuDnnDescriptor : CudaObject
 
     private protected sealed override CudaContext Home => Context;
 
-    private protected void Check(cudnnStatus_t status, string call, string detail = "")
+    /// <summary>Raises an error if a call failed.</summary>
+    /// <param name="status">What it returned.</param>
+    /// <param name="call">Its name.</param>
+    /// <param name="about">What it was about; made a text where there is an error only.</param>
+    private protected void Check(cudnnStatus_t status, string call, object? about = null)
     {
         if (status != cudnnStatus_t.CUDNN_STATUS_SUCCESS)
-            throw CuDnnStatus.Error(Context, status, call, detail);
+            throw CuDnnStatus.Error(Context, status, call, about?.ToString() ?? "");
     }
 
     private protected void Park(cudnnStatus_t status, string call) =>

@@ -119,7 +119,7 @@ public sealed unsafe partial class RnnDescriptor : CuDnnDescriptor
                 &reserve
             ),
             nameof(Library.cudnnGetRNNTempSpaceSizes),
-            ToString()
+            this
         );
         return ((long)workspace, (long)reserve);
     }
@@ -133,7 +133,7 @@ public sealed unsafe partial class RnnDescriptor : CuDnnDescriptor
         Check(
             Library.cudnnGetRNNWeightSpaceSize(handle.Handle, Handle, &bytes),
             nameof(Library.cudnnGetRNNWeightSpaceSize),
-            ToString()
+            this
         );
         return (long)bytes;
     }
@@ -169,7 +169,7 @@ public sealed unsafe partial class RnnDescriptor : CuDnnDescriptor
                 s.PaddedIO ? CuDnn.CUDNN_RNN_PADDED_IO_ENABLED : CuDnn.CUDNN_RNN_PADDED_IO_DISABLED
             ),
             nameof(Library.cudnnSetRNNDescriptor_v8),
-            ToString()
+            this
         );
         if (s.Clip is { } clip)
             Check(

@@ -87,14 +87,26 @@ public sealed unsafe class TensorDescriptor : CuDnnDescriptor
             steps[i] = strides.Length == 0 ? step : strides[i];
             step = checked(step * sizes[i]);
         }
+        cudnnStatus_t status;
         fixed (int* dimensions = sizes)
-            Check(
-                Library.cudnnSetTensorNdDescriptor(Handle, type, sizes.Length, dimensions, steps),
+            status = Library.cudnnSetTensorNdDescriptor(
+                Handle,
+                type,
+                sizes.Length,
+                dimensions,
+                steps
+            );
+        if (status != cudnnStatus_t.CUDNN_STATUS_SUCCESS)
+            throw CuDnnStatus.Error(
+                Context,
+                status,
                 nameof(Library.cudnnSetTensorNdDescriptor),
                 $"[{string.Join(", ", sizes.ToArray())}]"
             );
         DataType = type;
-        if (!sizes.SequenceEqual(_sizes))
+        if (sizes.Length == _sizes.Length)
+            sizes.CopyTo(_sizes);
+        else
             _sizes = sizes.ToArray();
     }
 

@@ -4,7 +4,9 @@ using Sequor.Native;
 
 namespace Sequor.Interop;
 
-/// <summary>Elements in host memory that stays where it is: asynchronous copies need that.</summary>
+/// <summary>
+/// Elements in host memory that stays where it is: asynchronous copies need that. Dispose waits for the device.
+/// </summary>
 /// <typeparam name="T">The elements' type.</typeparam>
 [SuppressMessage(
     "Design",
@@ -94,6 +96,10 @@ public sealed unsafe class PinnedBuffer<T> : CudaObject
 
     private protected override CudaContext Home => _context;
 
-    private protected override void Release() =>
+    private protected override void Release()
+    {
+        // A copy may be under way, as where an error came before the wait for it.
+        _context.Park(_context.Driver.cuCtxSynchronize(), nameof(CudaDriver.cuCtxSynchronize));
         _context.Park(_context.Driver.cuMemFreeHost(_address), nameof(CudaDriver.cuMemFreeHost));
+    }
 }

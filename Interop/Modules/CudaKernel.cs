@@ -52,14 +52,24 @@ public sealed unsafe class CudaKernel
     public int SharedBytes => Attribute(CUfunction_attribute.CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES);
 
     /// <summary>The most dynamic shared memory with which it may be launched, bytes a block; can be set.</summary>
-    /// <exception cref="CudaException">The device has not so much.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The device has not so much.</exception>
     public int MaxDynamicSharedBytes
     {
         get => _dynamicSharedBytes;
         set
         {
-            ArgumentOutOfRangeException.ThrowIfNegative(value);
             CudaContext context = _module.Context;
+            int most =
+                context.Device.Attribute(
+                    CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN
+                ) - SharedBytes;
+            if (value < 0 || value > most)
+                throw new ArgumentOutOfRangeException(
+                    nameof(value),
+                    value,
+                    $"{Name} can have 0 to {most} bytes of dynamic shared memory"
+                        + $" on {context.Device}."
+                );
             using CudaContextScope scope = context.Enter();
             context.Check(
                 context.Driver.cuFuncSetAttribute(

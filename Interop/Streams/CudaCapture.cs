@@ -84,6 +84,12 @@ public sealed unsafe class CudaCapture : IDisposable
             return new CudaGraph(_context, graph);
         if (result == CUresult.CUDA_SUCCESS)
             result = CUresult.CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
+        if (result == CUresult.CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD)
+            throw _context.Error(
+                result,
+                nameof(CudaDriver.cuStreamEndCapture),
+                "the thread that began the capture has to end it"
+            );
         throw _context.Error(
             result,
             nameof(CudaDriver.cuStreamEndCapture),
@@ -99,17 +105,23 @@ public sealed unsafe class CudaCapture : IDisposable
         if (_ended)
             return;
         CUgraph graph;
-        if (EndNative(&graph) == CUresult.CUDA_SUCCESS && graph.Value != 0)
-            _context.Park(_context.Driver.cuGraphDestroy(graph), nameof(CudaDriver.cuGraphDestroy));
+        CUresult result = EndNative(&graph);
+        if (result != CUresult.CUDA_SUCCESS || graph.Value == 0)
+            return;
+        using CudaContextScope scope = _context.EnterForRelease();
+        _context.Park(_context.Driver.cuGraphDestroy(graph), nameof(CudaDriver.cuGraphDestroy));
     }
 
     private CUresult EndNative(CUgraph* graph)
     {
-        _ended = true;
         *graph = default;
         CUresult result;
         using (_context.EnterForRelease())
             result = _context.Driver.cuStreamEndCapture(Stream.NativeHandle, graph);
+        // It goes on then, and the thread that began it can still end it.
+        if (result == CUresult.CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD)
+            return result;
+        _ended = true;
         _context.Ended(this);
         Stream.Drop(forgotten: false);
         return result;

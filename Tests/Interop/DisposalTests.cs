@@ -1,0 +1,187 @@
+using System.Runtime.CompilerServices;
+using NUnit.Framework;
+using Sequor.Interop;
+using Sequor.Native;
+
+namespace Sequor.Tests.Interop;
+
+/// <summary>Disposal in any order, in no order, too late, and with errors.</summary>
+public sealed class DisposalTests : InteropFixture
+{
+    [Test]
+    public void Any_order_of_disposal_gives_everything_back([Range(1, 20)] int seed)
+    {
+        List<IDisposable> made = Everything(CudaContext.Primary(Libraries.Device()));
+        IDisposable[] order = [.. made];
+        new Random(seed).Shuffle(order);
+        foreach (IDisposable item in order)
+            item.Dispose();
+
+        Stream.Synchronize();
+        Assert.That(Gpu.PrimaryHolds, Is.EqualTo(1));
+    }
+
+    [Test]
+    public void What_is_made_from_a_disposed_context_goes_on_working()
+    {
+        var context = CudaContext.Primary(Libraries.Device());
+        using var stream = CudaStream.Create(context);
+        using var buffer = DeviceBuffer<int>.Allocate(context, 3);
+        context.Dispose();
+
+        Assert.That(Gpu.PrimaryHolds, Is.EqualTo(2));
+        buffer.Span.Fill(3, stream);
+        Assert.That(buffer.Span.ToArray(stream), Is.All.EqualTo(3));
+    }
+
+    [Test]
+    public void What_is_forgotten_is_given_back_by_the_next_call()
+    {
+        Forget(Context);
+        Collect();
+        Assert.That(Calls("cuMemFree"), Is.Zero);
+
+        Stream.Synchronize();
+
+        Assert.That(Calls("cuMemFree"), Is.EqualTo(1));
+        Assert.That(Calls("cuStreamDestroy"), Is.EqualTo(1));
+        Assert.That(Context.Ledger.CurrentBytes, Is.Zero);
+    }
+
+    [Test]
+    public void What_is_forgotten_with_its_context_is_given_back_by_the_collector()
+    {
+        ForgetAll();
+        Collect();
+
+        Assert.That(Calls("cuMemFree"), Is.Positive);
+        Assert.That(Gpu.PrimaryHolds, Is.EqualTo(1));
+    }
+
+    [Test]
+    public void What_is_forgotten_in_a_capture_does_not_spoil_it()
+    {
+        using var buffer = DeviceBuffer<int>.Allocate(Context, 1);
+        using var capture = CudaCapture.Begin(
+            Stream,
+            CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_GLOBAL
+        );
+        Forget(Context, capturing: true);
+        Collect();
+        buffer.Span.Clear(Stream);
+        using CudaGraph graph = capture.End();
+
+        Assert.That(graph.NodeCount, Is.EqualTo(1));
+    }
+
+    [Test]
+    public void An_error_of_a_release_is_raised_by_the_next_call_once()
+    {
+        var buffer = DeviceBuffer<int>.Allocate(Context, 1);
+        Gpu.Refuse("cuMemFree", (int)CUresult.CUDA_ERROR_UNKNOWN, times: 1);
+        nint address = (nint)buffer.Handle.Value;
+        buffer.Dispose();
+
+        Assert.That(Context.PendingError, Is.TypeOf<CudaException>());
+        var error = Assert.Throws<CudaException>(Stream.Synchronize);
+        Assert.That(error.Call, Is.EqualTo("cuMemFree"));
+        Assert.That(error.Message, Does.Contain("in an earlier release"));
+        Assert.That(Context.PendingError, Is.Null);
+        Stream.Synchronize();
+        // So that the byte that could not be freed is not a leak of this test's.
+        unsafe
+        {
+            using (Context.MakeCurrent())
+                Libraries.Driver.cuMemFree(new((ulong)address));
+        }
+    }
+
+    [Test]
+    public void A_release_after_a_callers_context_has_gone_does_nothing()
+    {
+        var theirs = Gpu.CreateContext();
+        var attached = CudaContext.Attach(theirs.Handle, Libraries);
+        List<IDisposable> made = Everything(attached);
+        theirs.Destroy();
+        Gpu.Counts.Reset();
+        foreach (IDisposable item in made)
+            item.Dispose();
+
+        Assert.That(
+            Gpu.Counts.Calls.Keys,
+            Is.SubsetOf(new[] { "cuCtxPushCurrent", "cuCtxPopCurrent" })
+        );
+        Assert.That(attached.PendingError, Is.Null);
+        Assert.That(attached.Ledger.CurrentBytes, Is.Zero);
+        ForgiveLeaks();
+    }
+
+    [Test]
+    public unsafe void A_release_after_the_primary_context_has_gone_does_nothing()
+    {
+        CudaDriver driver = Libraries.Driver;
+        nint handle = Context.Handle.Value;
+        var attached = CudaContext.Attach(handle, Libraries);
+        List<IDisposable> made = Everything(attached);
+        Stream.Dispose();
+        Context.Dispose();
+        Assert.That(Gpu.PrimaryHolds, Is.Zero);
+        Gpu.Counts.Reset();
+        foreach (IDisposable item in made)
+            item.Dispose();
+
+        Assert.That(Gpu.Counts.Calls.Keys, Is.EqualTo(new[] { "cuDevicePrimaryCtxGetState" }));
+        ForgiveLeaks();
+    }
+
+    private static List<IDisposable> Everything(CudaContext context)
+    {
+        var stream = CudaStream.Create(context);
+        var pool = CudaMemoryPool.Create(context);
+        var buffer = DeviceBuffer<int>.Allocate(context, 4);
+        var pooled = pool.Allocate<int>(4, stream);
+        pooled.Span.Fill(1, stream);
+        CudaGraph graph = CudaGraph.Capture(stream, () => buffer.Span.Clear(stream));
+        CudaGraphExec exec = graph.Instantiate();
+        exec.Launch(stream);
+        var mark = CudaEvent.Create(context);
+        mark.Record(stream);
+        return
+        [
+            context,
+            stream,
+            pool,
+            buffer,
+            pooled,
+            graph,
+            exec,
+            mark,
+            PinnedBuffer<int>.Allocate(context, 4),
+            DeviceBuffer<int>.Wrap(context, (nint)buffer.Handle.Value, 4),
+        ];
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Forget(CudaContext context, bool capturing = false)
+    {
+        if (capturing)
+            _ = CudaEvent.Create(context);
+        else
+        {
+            _ = DeviceBuffer<int>.Allocate(context, 4);
+            _ = CudaStream.Create(context);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void ForgetAll() => Everything(CudaContext.Primary(Libraries.Device()));
+
+    private static void Collect()
+    {
+        for (int i = 0; i < 3; i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+    }
+}
