@@ -6,7 +6,7 @@ using Name = Sequor.Native.cudnnBackendAttributeName_t;
 using Of = Sequor.Native.cudnnBackendDescriptorType_t;
 using Type = Sequor.Native.cudnnBackendAttributeType_t;
 
-namespace Sequor.Tests.VirtualLibraries;
+namespace Sequor.Tests.CudaLibraries;
 
 /// <summary>Convolutions of the virtual cuDNN, through its graph API.</summary>
 public sealed class ConvolutionTests : ConvolutionProgram
