@@ -4,7 +4,7 @@ using Sequor.Reference;
 using Sequor.Tests.Support;
 using Sequor.VirtualGpu;
 
-namespace Sequor.Tests.CudaLibraries;
+namespace Sequor.Tests.VendorLibraries;
 
 /// <summary>Options of recurrent nets that PyTorch's vectors do not show.</summary>
 public sealed unsafe class RnnOptionTests : RnnProgram

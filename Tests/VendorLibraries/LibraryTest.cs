@@ -3,7 +3,7 @@ using NUnit.Framework;
 using Sequor.Native;
 using Sequor.VirtualGpu;
 
-namespace Sequor.Tests.CudaLibraries;
+namespace Sequor.Tests.VendorLibraries;
 
 /// <summary>
 /// A virtual device with a context, a stream and handles of the virtual cuDNN and cuBLAS, all called through Native's

@@ -6,7 +6,7 @@ using Name = Sequor.Native.cudnnBackendAttributeName_t;
 using Of = Sequor.Native.cudnnBackendDescriptorType_t;
 using Type = Sequor.Native.cudnnBackendAttributeType_t;
 
-namespace Sequor.Tests.CudaLibraries;
+namespace Sequor.Tests.VendorLibraries;
 
 /// <summary>Convolutions of the virtual cuDNN, through its graph API.</summary>
 public sealed class ConvolutionTests : ConvolutionProgram

@@ -4,7 +4,7 @@ using Name = Sequor.Native.cudnnBackendAttributeName_t;
 using Of = Sequor.Native.cudnnBackendDescriptorType_t;
 using Type = Sequor.Native.cudnnBackendAttributeType_t;
 
-namespace Sequor.Tests.CudaLibraries;
+namespace Sequor.Tests.VendorLibraries;
 
 /// <summary>A convolution as a test wants it; tensors are [N, H, W, C], [K, R, S, C], [N, P, Q, K].</summary>
 internal sealed record ConvolutionOptions

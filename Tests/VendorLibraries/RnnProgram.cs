@@ -2,7 +2,7 @@ using NUnit.Framework;
 using Sequor.Native;
 using Sequor.VirtualGpu;
 
-namespace Sequor.Tests.CudaLibraries;
+namespace Sequor.Tests.VendorLibraries;
 
 /// <summary>Calls with recurrent nets: descriptors, memory, one training step.</summary>
 public abstract unsafe class RnnProgram : LibraryTest

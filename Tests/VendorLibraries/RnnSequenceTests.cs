@@ -3,7 +3,7 @@ using Sequor.Reference;
 using Sequor.Tests.Support;
 using Sequor.VirtualGpu;
 
-namespace Sequor.Tests.CudaLibraries;
+namespace Sequor.Tests.VendorLibraries;
 
 /// <summary>The naive backward of the virtual cuDNN against differences of the reference's forward.</summary>
 public sealed class RnnSequenceTests

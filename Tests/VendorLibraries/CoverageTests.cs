@@ -6,7 +6,7 @@ using Sequor.Native.Generator;
 using Sequor.Tests.Native;
 using Sequor.VirtualGpu;
 
-namespace Sequor.Tests.CudaLibraries;
+namespace Sequor.Tests.VendorLibraries;
 
 /// <summary>The virtual libraries as such: every function is there, versions, errors, handles.</summary>
 public sealed unsafe class CoverageTests : LibraryTest

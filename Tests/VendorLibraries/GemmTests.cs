@@ -3,7 +3,7 @@ using Sequor.Native;
 using Sequor.Tests.Support;
 using Sequor.VirtualGpu;
 
-namespace Sequor.Tests.CudaLibraries;
+namespace Sequor.Tests.VendorLibraries;
 
 /// <summary>Matrix products of the virtual cuBLAS.</summary>
 public sealed unsafe class GemmTests : LibraryTest

@@ -2,7 +2,7 @@ using NUnit.Framework;
 using Sequor.Native;
 using Sequor.VirtualGpu;
 
-namespace Sequor.Tests.CudaLibraries;
+namespace Sequor.Tests.VendorLibraries;
 
 /// <summary>Misuses of recurrent nets, each planted and found.</summary>
 public sealed unsafe class RnnMisuseTests : RnnProgram
