@@ -77,7 +77,6 @@ public sealed unsafe class GemmTests : LibraryTest
     [Test]
     public void Factors_can_be_on_the_device()
     {
-        var one = new Matrix(1, 1, 0, 1);
         nint a = Upload(3f);
         nint c = Upload(1f);
         nint factors = Upload(2f, 10f);
@@ -96,7 +95,6 @@ public sealed unsafe class GemmTests : LibraryTest
             Sgemm(a, a, c, (float*)factors, (float*)factors + 1),
             Is.EqualTo(cublasStatus_t.CUBLAS_STATUS_INVALID_VALUE)
         );
-        Assert.That(one.Count, Is.EqualTo(1));
     }
 
     [Test]
@@ -201,7 +199,6 @@ public sealed unsafe class GemmTests : LibraryTest
     [Test]
     public void Overlapping_results_of_a_batch_are_refused()
     {
-        var one = new Matrix(1, 1, 0, 1);
         nint a = Upload(1f);
         float alpha = 1;
         Assert.That(
@@ -227,7 +224,6 @@ public sealed unsafe class GemmTests : LibraryTest
             ),
             Is.EqualTo(cublasStatus_t.CUBLAS_STATUS_INVALID_VALUE)
         );
-        Assert.That(one.Count, Is.EqualTo(1));
     }
 
     [Test]

@@ -9,7 +9,7 @@ public abstract unsafe class RnnProgram : LibraryTest
 {
     private readonly List<Action> _destroy = [];
 
-    private protected RnnOptions Options { get; private set; } = null!;
+    private protected RnnOptions Options { get; set; } = null!;
     private protected cudnnRNNDescriptor_t Net { get; set; }
     private protected cudnnRNNDataDescriptor_t XDesc { get; set; }
     private protected cudnnRNNDataDescriptor_t YDesc { get; set; }
