@@ -63,9 +63,7 @@ public sealed class TorchCase
     /// <summary>The cases of a file, by name.</summary>
     internal static Dictionary<string, TorchCase> Load(string resource)
     {
-        using Stream stream = Assembly
-            .GetExecutingAssembly()
-            .GetManifestResourceStream(resource)!;
+        using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(resource)!;
         using var json = JsonDocument.Parse(stream);
         return json
             .RootElement.GetProperty("cases")

@@ -175,10 +175,7 @@ internal static unsafe class CuBlasLibrary
         );
 
     [UnmanagedCallersOnly(EntryPoint = "cublasSetPointerMode_v2")]
-    private static cublasStatus_t SetPointerMode(
-        cublasHandle_t handle,
-        cublasPointerMode_t mode
-    ) =>
+    private static cublasStatus_t SetPointerMode(cublasHandle_t handle, cublasPointerMode_t mode) =>
         CuBlasCall.Run(
             "cublasSetPointerMode",
             device =>
@@ -204,10 +201,7 @@ internal static unsafe class CuBlasLibrary
         );
 
     [UnmanagedCallersOnly(EntryPoint = "cublasSetAtomicsMode")]
-    private static cublasStatus_t SetAtomicsMode(
-        cublasHandle_t handle,
-        cublasAtomicsMode_t mode
-    ) =>
+    private static cublasStatus_t SetAtomicsMode(cublasHandle_t handle, cublasAtomicsMode_t mode) =>
         CuBlasCall.Run(
             "cublasSetAtomicsMode",
             device =>

@@ -100,10 +100,7 @@ internal sealed record Gemm(
                 {
                     double sum = product
                         ? alpha
-                            * DoubleRows.Dot(
-                                a.AsSpan(m * Inner, Inner),
-                                b.AsSpan(n * Inner, Inner)
-                            )
+                            * DoubleRows.Dot(a.AsSpan(m * Inner, Inner), b.AsSpan(n * Inner, Inner))
                         : 0;
                     column[m] = (float)(beta == 0 ? sum : sum + beta * column[m]);
                 }

@@ -205,8 +205,7 @@ internal static unsafe class GemmExports
                     "a matrix is null"
                 );
                 VirtualStream stream = Ready(device, found, call);
-                bool onHost =
-                    found.PointerMode == cublasPointerMode_t.CUBLAS_POINTER_MODE_HOST;
+                bool onHost = found.PointerMode == cublasPointerMode_t.CUBLAS_POINTER_MODE_HOST;
                 var work = new Gemm(
                     call,
                     left,
@@ -250,12 +249,7 @@ internal static unsafe class GemmExports
         );
     }
 
-    private static GemmFactor Factor(
-        VirtualDevice device,
-        void* factor,
-        bool onHost,
-        string name
-    )
+    private static GemmFactor Factor(VirtualDevice device, void* factor, bool onHost, string name)
     {
         if (!onHost)
             return new(0, (nint)factor);

@@ -9,13 +9,12 @@ internal static unsafe class CuDnnLibrary
 {
     private const int Version = 90600;
 
-    private static readonly Dictionary<cudnnStatus_t, nint> s_names = Enum.GetValues<cudnnStatus_t>()
-        .Distinct()
-        .ToDictionary(s => s, s => Marshal.StringToCoTaskMemUTF8(s.ToString()));
+    private static readonly Dictionary<cudnnStatus_t, nint> s_names =
+        Enum.GetValues<cudnnStatus_t>()
+            .Distinct()
+            .ToDictionary(s => s, s => Marshal.StringToCoTaskMemUTF8(s.ToString()));
 
-    private static readonly nint s_unknown = Marshal.StringToCoTaskMemUTF8(
-        "CUDNN_UNKNOWN_STATUS"
-    );
+    private static readonly nint s_unknown = Marshal.StringToCoTaskMemUTF8("CUDNN_UNKNOWN_STATUS");
 
     /// <summary>What the library exports.</summary>
     public static IReadOnlyList<NativeExport> Exports { get; } =

@@ -114,8 +114,7 @@ internal static unsafe class DropoutExports
         VirtualDevice device,
         cudnnDropoutDescriptor_t descriptor,
         string call
-    ) =>
-        CuDnnCall.Find<DropoutDescriptor>(device, descriptor.Value, call, "dropoutDesc");
+    ) => CuDnnCall.Find<DropoutDescriptor>(device, descriptor.Value, call, "dropoutDesc");
 
     private static DropoutDescriptor Keep(
         VirtualDevice device,

@@ -146,8 +146,7 @@ internal static class RnnSequenceBackward
             double before = t == 0 ? c0[j] : trace.Cells[(t - 1) * hidden + j];
             double squashed = Math.Tanh(CellClip.Read(layer, cell));
             double dCell =
-                dc[j]
-                + dOutput[j] * o * (1 - squashed * squashed) * CellClip.Slope(layer, cell);
+                dc[j] + dOutput[j] * o * (1 - squashed * squashed) * CellClip.Slope(layer, cell);
             delta[j] = dCell * g * i * (1 - i);
             delta[hidden + j] = dCell * CellClip.Read(layer, before) * f * (1 - f);
             delta[2 * hidden + j] = dCell * i * (1 - g * g);

@@ -48,9 +48,7 @@ internal static class BackendAnswers
 
     private static AttributeValue Results(BackendDescriptor heuristic)
     {
-        BackendDescriptor graph = heuristic.Descriptor(
-            Name.CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH
-        );
+        BackendDescriptor graph = heuristic.Descriptor(Name.CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH);
         var mode = (cudnnBackendHeurMode_t)heuristic.Enumeration(Name.CUDNN_ATTR_ENGINEHEUR_MODE);
         BackendDescriptor[] configurations =
         [

@@ -47,12 +47,7 @@ internal sealed class BackendDescriptor(cudnnBackendDescriptorType_t type) : ICu
 
     /// <summary>Sets a reference, as cuDNN itself does in what it hands out.</summary>
     public void Refer(cudnnBackendAttributeName_t name, BackendDescriptor to) =>
-        this[name] = new(
-            cudnnBackendAttributeType_t.CUDNN_TYPE_BACKEND_DESCRIPTOR,
-            1,
-            [],
-            [to]
-        );
+        this[name] = new(cudnnBackendAttributeType_t.CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, [], [to]);
 
     /// <summary>Sets a number.</summary>
     public void Set(cudnnBackendAttributeName_t name, long value) =>

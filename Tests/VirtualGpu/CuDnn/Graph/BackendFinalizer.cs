@@ -1,6 +1,6 @@
 using Sequor.Native;
-using Name = Sequor.Native.cudnnBackendAttributeName_t;
 using DescriptorType = Sequor.Native.cudnnBackendDescriptorType_t;
+using Name = Sequor.Native.cudnnBackendAttributeName_t;
 
 namespace Sequor.VirtualGpu;
 
@@ -111,7 +111,10 @@ internal static class BackendFinalizer
     {
         Handle(device, graph, Name.CUDNN_ATTR_OPERATIONGRAPH_HANDLE);
         BackendDescriptor[] operations = graph[Name.CUDNN_ATTR_OPERATIONGRAPH_OPS]!.Descriptors;
-        if (operations is not [{ Graph: { } convolution } operation] || operation.Type == graph.Type)
+        if (
+            operations is not [{ Graph: { } convolution } operation]
+            || operation.Type == graph.Type
+        )
             throw new CuDnnRefusal(
                 cudnnStatus_t.CUDNN_STATUS_NOT_SUPPORTED_GRAPH_PATTERN,
                 "the virtual cuDNN runs graphs of one convolution"

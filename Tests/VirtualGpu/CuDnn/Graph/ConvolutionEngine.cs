@@ -19,36 +19,36 @@ internal sealed record ConvolutionEngine(
 
     /// <summary>All engines; their indices are their places.</summary>
     public static IReadOnlyList<ConvolutionEngine> All { get; } =
-        [
-            new(0, "plain", [], []),
-            new(
-                1,
-                "tensor cores",
-                [
-                    cudnnBackendNumericalNote_t.CUDNN_NUMERICAL_NOTE_TENSOR_CORE,
-                    cudnnBackendNumericalNote_t.CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS,
-                ],
-                []
-            ),
-            new(
-                2,
-                "compiled at run time",
-                [],
-                [cudnnBackendBehaviorNote_t.CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION]
-            ),
-            new(
-                3,
-                "symmetric padding",
-                [],
-                [cudnnBackendBehaviorNote_t.CUDNN_BEHAVIOR_NOTE_SUPPORTS_CUDA_GRAPH_NATIVE_API]
-            ),
-            new(
-                4,
-                "atomic sums",
-                [cudnnBackendNumericalNote_t.CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC],
-                []
-            ),
-        ];
+    [
+        new(0, "plain", [], []),
+        new(
+            1,
+            "tensor cores",
+            [
+                cudnnBackendNumericalNote_t.CUDNN_NUMERICAL_NOTE_TENSOR_CORE,
+                cudnnBackendNumericalNote_t.CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS,
+            ],
+            []
+        ),
+        new(
+            2,
+            "compiled at run time",
+            [],
+            [cudnnBackendBehaviorNote_t.CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION]
+        ),
+        new(
+            3,
+            "symmetric padding",
+            [],
+            [cudnnBackendBehaviorNote_t.CUDNN_BEHAVIOR_NOTE_SUPPORTS_CUDA_GRAPH_NATIVE_API]
+        ),
+        new(
+            4,
+            "atomic sums",
+            [cudnnBackendNumericalNote_t.CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC],
+            []
+        ),
+    ];
 
     /// <summary>Whether it rounds inputs to TF32.</summary>
     public bool Rounds =>

@@ -1,6 +1,6 @@
 using Sequor.Native;
-using Name = Sequor.Native.cudnnBackendAttributeName_t;
 using DescriptorType = Sequor.Native.cudnnBackendDescriptorType_t;
+using Name = Sequor.Native.cudnnBackendAttributeName_t;
 
 namespace Sequor.VirtualGpu;
 
@@ -146,7 +146,10 @@ internal sealed record ConvolutionGraph(
             DescriptorType.CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR
         );
         GraphTensor Tensor(string name, Name attribute) =>
-            GraphTensor.Of(name, Require(operation, attribute, DescriptorType.CUDNN_BACKEND_TENSOR_DESCRIPTOR));
+            GraphTensor.Of(
+                name,
+                Require(operation, attribute, DescriptorType.CUDNN_BACKEND_TENSOR_DESCRIPTOR)
+            );
 
         (GraphTensor input, GraphTensor filter, GraphTensor output) = (
             Tensor(result == ConvolutionResult.Dx ? "dx" : "x", x),
@@ -166,7 +169,11 @@ internal sealed record ConvolutionGraph(
         );
     }
 
-    private static BackendDescriptor Require(BackendDescriptor operation, Name attribute, DescriptorType kind)
+    private static BackendDescriptor Require(
+        BackendDescriptor operation,
+        Name attribute,
+        DescriptorType kind
+    )
     {
         BackendDescriptor found = operation.Descriptor(attribute);
         if (found.Type != kind)
@@ -198,16 +205,25 @@ internal sealed record ConvolutionGraph(
             );
         (int Height, int Width) pre = Pair(settings, Name.CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS);
         (int Height, int Width) post = Pair(settings, Name.CUDNN_ATTR_CONVOLUTION_POST_PADDINGS);
-        (int Height, int Width) stride = Pair(
-            settings,
-            Name.CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES
-        );
+        (int Height, int Width) stride = Pair(settings, Name.CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES);
         (int Height, int Width) dilation = Pair(settings, Name.CUDNN_ATTR_CONVOLUTION_DILATIONS);
         Fit(x.Sizes[0] == y.Sizes[0], $"x has {x.Sizes[0]} images, y {y.Sizes[0]}");
         Fit(w.Sizes[0] == y.Sizes[1], $"w gives {w.Sizes[0]} channels, y has {y.Sizes[1]}");
         Fit(x.Sizes[1] % w.Sizes[1] == 0, $"w takes {w.Sizes[1]} channels, x has {x.Sizes[1]}");
-        long high = Outputs(x.Sizes[2], w.Sizes[2], pre.Height + post.Height, stride.Height, dilation.Height);
-        long wide = Outputs(x.Sizes[3], w.Sizes[3], pre.Width + post.Width, stride.Width, dilation.Width);
+        long high = Outputs(
+            x.Sizes[2],
+            w.Sizes[2],
+            pre.Height + post.Height,
+            stride.Height,
+            dilation.Height
+        );
+        long wide = Outputs(
+            x.Sizes[3],
+            w.Sizes[3],
+            pre.Width + post.Width,
+            stride.Width,
+            dilation.Width
+        );
         Fit(
             y.Sizes[2] == high && y.Sizes[3] == wide,
             $"y is {y.Sizes[2]} x {y.Sizes[3]}, by x, w and the paddings it is {high} x {wide}"

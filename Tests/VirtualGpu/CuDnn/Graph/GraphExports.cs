@@ -132,9 +132,7 @@ internal static unsafe class GraphExports
                 if (type != cudnnBackendAttributeType_t.CUDNN_TYPE_BACKEND_DESCRIPTOR)
                 {
                     int bytes = given * AttributeRules.Size(type);
-                    value
-                        .Bytes.AsSpan(0, bytes)
-                        .CopyTo(new Span<byte>(elements, bytes));
+                    value.Bytes.AsSpan(0, bytes).CopyTo(new Span<byte>(elements, bytes));
                     return;
                 }
                 for (int i = 0; i < given; i++)
@@ -182,19 +180,14 @@ internal static unsafe class GraphExports
                     device,
                     call,
                     $"{graph.Result} engine {engine.Index}",
-                    memory =>
-                        graph.Run(memory, engine, addresses, workspace, bytes, device.Random)
+                    memory => graph.Run(memory, engine, addresses, workspace, bytes, device.Random)
                 );
             }
         );
 
-    private static Dictionary<long, nint> Addresses(
-        BackendDescriptor pack,
-        ConvolutionGraph graph
-    )
+    private static Dictionary<long, nint> Addresses(BackendDescriptor pack, ConvolutionGraph graph)
     {
-        Dictionary<long, nint> addresses = pack
-            .Numbers(Name.CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS)
+        Dictionary<long, nint> addresses = pack.Numbers(Name.CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS)
             .Zip(pack.Addresses(Name.CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS))
             .ToDictionary(pair => pair.First, pair => pair.Second);
         foreach (GraphTensor tensor in graph.Tensors)
@@ -283,12 +276,7 @@ internal static unsafe class GraphExports
     }
 
     /// <summary>Fills a descriptor that the caller made with one that cuDNN gives.</summary>
-    private static void Fill(
-        VirtualDevice device,
-        nint handle,
-        BackendDescriptor from,
-        string call
-    )
+    private static void Fill(VirtualDevice device, nint handle, BackendDescriptor from, string call)
     {
         BackendDescriptor place = Find(device, handle, call, "arrayOfElements");
         RequireKind(place, from.Type, "a descriptor in arrayOfElements");

@@ -115,11 +115,9 @@ internal readonly record struct ReserveStamp(
     }
 
     public static long HashOf(RnnData data) =>
-        ContentHash.Of(
-            [
-                (double)(int)data.Layout,
-                data.MaxLength,
-                .. data.Lengths.Select(length => (double)length),
-            ]
-        );
+        ContentHash.Of([
+            (double)(int)data.Layout,
+            data.MaxLength,
+            .. data.Lengths.Select(length => (double)length),
+        ]);
 }

@@ -90,7 +90,19 @@ internal sealed record RnnBackwardData(
             {
                 int pseudo = layer * Net.Directions + direction;
                 for (int b = 0; b < Call.X.Batch; b++)
-                    Sequence(memory, weights[pseudo], pseudo, b, output, dOutput, dInput, hx, cx, dh, dc);
+                    Sequence(
+                        memory,
+                        weights[pseudo],
+                        pseudo,
+                        b,
+                        output,
+                        dOutput,
+                        dInput,
+                        hx,
+                        cx,
+                        dh,
+                        dc
+                    );
             }
             if (layer > 0)
             {

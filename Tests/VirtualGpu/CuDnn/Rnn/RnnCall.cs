@@ -94,10 +94,7 @@ internal sealed record RnnCall(
     {
         double[] states = new double[Net.PseudoLayers * X.Batch * width];
         if (address != 0)
-            RnnData.Widen(
-                memory.Read<float>(address, states.Length, Call, argument),
-                states
-            );
+            RnnData.Widen(memory.Read<float>(address, states.Length, Call, argument), states);
         return states;
     }
 

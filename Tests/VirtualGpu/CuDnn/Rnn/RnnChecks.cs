@@ -69,17 +69,22 @@ internal static class RnnChecks
         {
             case cudnnRNNAlgo_t.CUDNN_RNN_ALGO_PERSIST_STATIC:
             case cudnnRNNAlgo_t.CUDNN_RNN_ALGO_PERSIST_DYNAMIC:
-                if (
-                    net.HiddenSize % PersistentMultiple != 0
-                    || net.HiddenSize > PersistentHidden
-                )
+                if (net.HiddenSize % PersistentMultiple != 0 || net.HiddenSize > PersistentHidden)
                     throw CuDnnRefusal.NotSupported(
                         $"{net.Algorithm} takes a hiddenSize of up to {PersistentHidden} that is a multiple of {PersistentMultiple}, and not {net.HiddenSize}"
                     );
                 break;
             case cudnnRNNAlgo_t.CUDNN_RNN_ALGO_PERSIST_STATIC_SMALL_H:
                 // PyTorch's rule for float.
-                int most = (net.Gates == 1 ? 384 : 192) - (training ? net.Gates == 1 ? 128 : 64 : 0);
+                int most =
+                    (net.Gates == 1 ? 384 : 192)
+                    - (
+                        training
+                            ? net.Gates == 1
+                                ? 128
+                                : 64
+                            : 0
+                    );
                 if (net.HiddenSize > most)
                     throw CuDnnRefusal.NotSupported(
                         $"{net.Algorithm} takes a hiddenSize of up to {most} here, and not {net.HiddenSize}"

@@ -225,8 +225,7 @@ internal static unsafe class RnnDescriptorExports
                 );
                 CuDnnRefusal.Unless(lengths != null, "seqLengthArray is null");
                 int[] steps = new Span<int>(lengths, batch).ToArray();
-                bool packed =
-                    layout == cudnnRNNDataLayout_t.CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_PACKED;
+                bool packed = layout == cudnnRNNDataLayout_t.CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_PACKED;
                 foreach (int length in steps)
                     CuDnnRefusal.Unless(
                         length >= (packed ? 1 : 0) && length <= maxLength,
@@ -260,12 +259,7 @@ internal static unsafe class RnnDescriptorExports
             "cudnnGetRNNDataDescriptor",
             device =>
             {
-                RnnData data = Data(
-                    device,
-                    descriptor,
-                    "cudnnGetRNNDataDescriptor",
-                    "rnnDataDesc"
-                );
+                RnnData data = Data(device, descriptor, "cudnnGetRNNDataDescriptor", "rnnDataDesc");
                 CuDnnRefusal.Unless(
                     requested >= data.Batch && lengths != null,
                     "there is no room for the lengths"

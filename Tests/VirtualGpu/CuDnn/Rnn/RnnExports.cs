@@ -162,7 +162,14 @@ internal static unsafe class RnnExports
                     (workspaceBytes, (nint)workspace),
                     (reserveBytes, (nint)reserve)
                 );
-                CheckStates(device, common, hDesc, hx != null || hy != null, cDesc, cx != null || cy != null);
+                CheckStates(
+                    device,
+                    common,
+                    hDesc,
+                    hx != null || hy != null,
+                    cDesc,
+                    cx != null || cy != null
+                );
                 CuDnnRefusal.Unless(x != null && y != null, "x or y is null");
                 DropoutDescriptor? dropout = training ? Dropout(device, common) : null;
                 var work = new RnnForward(
@@ -231,10 +238,7 @@ internal static unsafe class RnnExports
                     cDesc,
                     cx != null || dcy != null || dcx != null
                 );
-                CuDnnRefusal.Unless(
-                    y != null && dy != null && dx != null,
-                    "y, dy or dx is null"
-                );
+                CuDnnRefusal.Unless(y != null && dy != null && dx != null, "y, dy or dx is null");
                 bool lstm = common.Net.IsLstm;
                 var work = new RnnBackwardData(
                     common,

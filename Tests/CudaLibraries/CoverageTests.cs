@@ -1,9 +1,12 @@
+using System.Reflection;
 using System.Runtime.InteropServices;
 using NUnit.Framework;
 using Sequor.Native;
+using Sequor.Native.Generator;
+using Sequor.Tests.Native;
 using Sequor.VirtualGpu;
 
-namespace Sequor.Tests.VirtualLibraries;
+namespace Sequor.Tests.CudaLibraries;
 
 /// <summary>The virtual libraries as such: every function is there, versions, errors, handles.</summary>
 public sealed unsafe class CoverageTests : LibraryTest
@@ -13,6 +16,29 @@ public sealed unsafe class CoverageTests : LibraryTest
     {
         Assert.That(Dnn.Missing, Is.Empty);
         Assert.That(Blas.Missing, Is.Empty);
+    }
+
+    [TestCase(typeof(CuDnn))]
+    [TestCase(typeof(CuBlas))]
+    public void Every_export_has_the_types_that_callers_use(Type table)
+    {
+        Dictionary<string, string> names = Tables
+            .All<FunctionFact>()
+            .Where(f => f.File.Class == table.Name)
+            .ToDictionary(f => f.Fact.Symbol, f => f.Fact.Name);
+        IReadOnlyList<NativeExport> exports =
+            table == typeof(CuDnn) ? CuDnnLibrary.Exports : CuBlasLibrary.Exports;
+        Assert.That(exports.Select(e => e.Symbol), Is.EquivalentTo(names.Keys));
+        foreach (NativeExport export in exports)
+        {
+            MethodInfo declared = table.GetMethod(names[export.Symbol])!;
+            Assert.That(export.Method.ReturnType, Is.EqualTo(declared.ReturnType), export.Symbol);
+            Assert.That(
+                export.Method.GetParameters().Select(p => p.ParameterType),
+                Is.EqualTo(declared.GetParameters().Select(p => p.ParameterType)),
+                export.Symbol
+            );
+        }
     }
 
     [Test]
@@ -121,10 +147,7 @@ public sealed unsafe class CoverageTests : LibraryTest
             Is.EqualTo(cublasStatus_t.CUBLAS_STATUS_ALLOC_FAILED)
         );
         Check(Driver.cuCtxSetCurrent(default));
-        Assert.That(
-            Dnn.cudnnCreate(&dnn),
-            Is.EqualTo(cudnnStatus_t.CUDNN_STATUS_NOT_INITIALIZED)
-        );
+        Assert.That(Dnn.cudnnCreate(&dnn), Is.EqualTo(cudnnStatus_t.CUDNN_STATUS_NOT_INITIALIZED));
         Assert.That(
             Blas.cublasCreate(&blas),
             Is.EqualTo(cublasStatus_t.CUBLAS_STATUS_NOT_INITIALIZED)

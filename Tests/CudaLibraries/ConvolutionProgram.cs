@@ -4,13 +4,12 @@ using Name = Sequor.Native.cudnnBackendAttributeName_t;
 using Of = Sequor.Native.cudnnBackendDescriptorType_t;
 using Type = Sequor.Native.cudnnBackendAttributeType_t;
 
-namespace Sequor.Tests.VirtualLibraries;
+namespace Sequor.Tests.CudaLibraries;
 
 /// <summary>A convolution as a test wants it; tensors are [N, H, W, C], [K, R, S, C], [N, P, Q, K].</summary>
 internal sealed record ConvolutionOptions
 {
-    public Of Operation { get; init; } =
-        Of.CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR;
+    public Of Operation { get; init; } = Of.CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR;
     public long[] X { get; init; } = [1, 4, 2, 4];
     public long[] W { get; init; } = [4, 2, 1, 4];
     public long[] Y { get; init; } = [1, 4, 2, 4];
@@ -45,12 +44,7 @@ public abstract unsafe class ConvolutionProgram : LibraryTest
         return made.Value;
     }
 
-    private protected cudnnStatus_t Set<T>(
-        nint descriptor,
-        Name name,
-        Type type,
-        params T[] values
-    )
+    private protected cudnnStatus_t Set<T>(nint descriptor, Name name, Type type, params T[] values)
         where T : unmanaged
     {
         fixed (T* elements = values)
@@ -70,14 +64,7 @@ public abstract unsafe class ConvolutionProgram : LibraryTest
         long count;
         fixed (T* elements = values)
             Check(
-                Dnn.cudnnBackendGetAttribute(
-                    new(descriptor),
-                    name,
-                    type,
-                    room,
-                    &count,
-                    elements
-                )
+                Dnn.cudnnBackendGetAttribute(new(descriptor), name, type, room, &count, elements)
             );
         return values[..(int)Math.Min(room, count)];
     }
@@ -190,14 +177,7 @@ public abstract unsafe class ConvolutionProgram : LibraryTest
     private protected nint Graph(params nint[] operations)
     {
         nint graph = New(Of.CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
-        Check(
-            Set(
-                graph,
-                Name.CUDNN_ATTR_OPERATIONGRAPH_HANDLE,
-                Type.CUDNN_TYPE_HANDLE,
-                DnnHandle
-            )
-        );
+        Check(Set(graph, Name.CUDNN_ATTR_OPERATIONGRAPH_HANDLE, Type.CUDNN_TYPE_HANDLE, DnnHandle));
         Refer(graph, Name.CUDNN_ATTR_OPERATIONGRAPH_OPS, operations);
         return graph;
     }
@@ -251,9 +231,7 @@ public abstract unsafe class ConvolutionProgram : LibraryTest
     private protected nint Plan(nint configuration)
     {
         nint plan = New(Of.CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
-        Check(
-            Set(plan, Name.CUDNN_ATTR_EXECUTION_PLAN_HANDLE, Type.CUDNN_TYPE_HANDLE, DnnHandle)
-        );
+        Check(Set(plan, Name.CUDNN_ATTR_EXECUTION_PLAN_HANDLE, Type.CUDNN_TYPE_HANDLE, DnnHandle));
         Refer(plan, Name.CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, configuration);
         return plan;
     }
@@ -264,21 +242,14 @@ public abstract unsafe class ConvolutionProgram : LibraryTest
         nint graph = Final(Graph(Final(Operation(options))));
         nint engine = New(Of.CUDNN_BACKEND_ENGINE_DESCRIPTOR);
         Refer(engine, Name.CUDNN_ATTR_ENGINE_OPERATION_GRAPH, graph);
-        Check(
-            Set(engine, Name.CUDNN_ATTR_ENGINE_GLOBAL_INDEX, Type.CUDNN_TYPE_INT64, engineIndex)
-        );
+        Check(Set(engine, Name.CUDNN_ATTR_ENGINE_GLOBAL_INDEX, Type.CUDNN_TYPE_INT64, engineIndex));
         nint configuration = New(Of.CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
         Refer(configuration, Name.CUDNN_ATTR_ENGINECFG_ENGINE, Final(engine));
         return Plan(Final(configuration));
     }
 
     private protected long WorkspaceOf(nint plan) =>
-        Get<long>(
-            plan,
-            Name.CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE,
-            Type.CUDNN_TYPE_INT64,
-            1
-        )[0];
+        Get<long>(plan, Name.CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, Type.CUDNN_TYPE_INT64, 1)[0];
 
     private protected nint Pack(nint x, nint w, nint y, nint workspace)
     {
@@ -294,22 +265,10 @@ public abstract unsafe class ConvolutionProgram : LibraryTest
             )
         );
         Check(
-            Set(
-                pack,
-                Name.CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS,
-                Type.CUDNN_TYPE_VOID_PTR,
-                y,
-                x,
-                w
-            )
+            Set(pack, Name.CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, Type.CUDNN_TYPE_VOID_PTR, y, x, w)
         );
         Check(
-            Set(
-                pack,
-                Name.CUDNN_ATTR_VARIANT_PACK_WORKSPACE,
-                Type.CUDNN_TYPE_VOID_PTR,
-                workspace
-            )
+            Set(pack, Name.CUDNN_ATTR_VARIANT_PACK_WORKSPACE, Type.CUDNN_TYPE_VOID_PTR, workspace)
         );
         return Final(pack);
     }

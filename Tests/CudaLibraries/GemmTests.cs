@@ -3,7 +3,7 @@ using Sequor.Native;
 using Sequor.Tests.Support;
 using Sequor.VirtualGpu;
 
-namespace Sequor.Tests.VirtualLibraries;
+namespace Sequor.Tests.CudaLibraries;
 
 /// <summary>Matrix products of the virtual cuBLAS.</summary>
 public sealed unsafe class GemmTests : LibraryTest
@@ -81,16 +81,11 @@ public sealed unsafe class GemmTests : LibraryTest
         nint c = Upload(1f);
         nint factors = Upload(2f, 10f);
         Check(
-            Blas.cublasSetPointerMode(
-                BlasHandle,
-                cublasPointerMode_t.CUBLAS_POINTER_MODE_DEVICE
-            )
+            Blas.cublasSetPointerMode(BlasHandle, cublasPointerMode_t.CUBLAS_POINTER_MODE_DEVICE)
         );
         Check(Sgemm(a, a, c, (float*)factors, (float*)factors + 1));
         Assert.That(Download<float>(c, 1), Is.EqualTo(new[] { 28f }));
-        Check(
-            Blas.cublasSetPointerMode(BlasHandle, cublasPointerMode_t.CUBLAS_POINTER_MODE_HOST)
-        );
+        Check(Blas.cublasSetPointerMode(BlasHandle, cublasPointerMode_t.CUBLAS_POINTER_MODE_HOST));
         Assert.That(
             Sgemm(a, a, c, (float*)factors, (float*)factors + 1),
             Is.EqualTo(cublasStatus_t.CUBLAS_STATUS_INVALID_VALUE)
@@ -109,9 +104,7 @@ public sealed unsafe class GemmTests : LibraryTest
         float zero = 0;
         Check(Sgemm(a, b, c, &one, &zero));
         Assert.That(Download<float>(c, 1)[0], Is.EqualTo(fine));
-        Check(
-            Blas.cublasSetMathMode(BlasHandle, cublasMath_t.CUBLAS_TF32_TENSOR_OP_MATH)
-        );
+        Check(Blas.cublasSetMathMode(BlasHandle, cublasMath_t.CUBLAS_TF32_TENSOR_OP_MATH));
         Check(Sgemm(a, b, c, &one, &zero));
         Assert.That(Download<float>(c, 1)[0], Is.EqualTo(1f));
         Check(Ex(cublasComputeType_t.CUBLAS_COMPUTE_32F_PEDANTIC));

@@ -1,6 +1,6 @@
 using Sequor.Native;
 
-namespace Sequor.Tests.VirtualLibraries;
+namespace Sequor.Tests.CudaLibraries;
 
 /// <summary>A recurrent net and its sequences, as a test wants them.</summary>
 internal sealed record RnnOptions

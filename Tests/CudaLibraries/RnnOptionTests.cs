@@ -4,7 +4,7 @@ using Sequor.Reference;
 using Sequor.Tests.Support;
 using Sequor.VirtualGpu;
 
-namespace Sequor.Tests.VirtualLibraries;
+namespace Sequor.Tests.CudaLibraries;
 
 /// <summary>Options of recurrent nets that PyTorch's vectors do not show.</summary>
 public sealed unsafe class RnnOptionTests : RnnProgram
@@ -18,12 +18,12 @@ public sealed unsafe class RnnOptionTests : RnnProgram
         PrepareFilled(new() { Mode = mode, Bias = bias });
         bool input =
             bias
-                is cudnnRNNBiasMode_t.CUDNN_RNN_DOUBLE_BIAS
-                    or cudnnRNNBiasMode_t.CUDNN_RNN_SINGLE_INP_BIAS;
+            is cudnnRNNBiasMode_t.CUDNN_RNN_DOUBLE_BIAS
+                or cudnnRNNBiasMode_t.CUDNN_RNN_SINGLE_INP_BIAS;
         bool recurrent =
             bias
-                is cudnnRNNBiasMode_t.CUDNN_RNN_DOUBLE_BIAS
-                    or cudnnRNNBiasMode_t.CUDNN_RNN_SINGLE_REC_BIAS;
+            is cudnnRNNBiasMode_t.CUDNN_RNN_DOUBLE_BIAS
+                or cudnnRNNBiasMode_t.CUDNN_RNN_SINGLE_REC_BIAS;
         Assert.That(Gate("weightSpace", 0, 0).Bias != 0, Is.EqualTo(input));
         Assert.That(Gate("weightSpace", 0, Options.Gates).Bias != 0, Is.EqualTo(recurrent));
         CheckForward(null);
@@ -202,16 +202,7 @@ public sealed unsafe class RnnOptionTests : RnnProgram
         {
             nuint bytes;
             Check(Dnn.cudnnDropoutGetStatesSize(DnnHandle, &bytes));
-            Check(
-                Dnn.cudnnSetDropoutDescriptor(
-                    dropout,
-                    DnnHandle,
-                    0.5f,
-                    (void*)states,
-                    bytes,
-                    3
-                )
-            );
+            Check(Dnn.cudnnSetDropoutDescriptor(dropout, DnnHandle, 0.5f, (void*)states, bytes, 3));
             Check(Forward());
             return Download<float>(At["y"], Options.Count(Options.Outputs));
         }
@@ -247,17 +238,7 @@ public sealed unsafe class RnnOptionTests : RnnProgram
         int time;
         float fill;
         Check(
-            Dnn.cudnnGetRNNDataDescriptor(
-                XDesc,
-                null,
-                null,
-                &time,
-                null,
-                null,
-                3,
-                lengths,
-                &fill
-            )
+            Dnn.cudnnGetRNNDataDescriptor(XDesc, null, null, &time, null, null, 3, lengths, &fill)
         );
         Assert.That(time, Is.EqualTo(4));
         Assert.That(new Span<int>(lengths, 3).ToArray(), Is.EqualTo(new[] { 4, 2, 0 }));
@@ -306,12 +287,7 @@ public sealed unsafe class RnnOptionTests : RnnProgram
             Doubles(Download<float>(At["hx"], o.StateCount)),
             o.IsLstm ? Doubles(Download<float>(At["cx"], o.CellCount)) : null
         );
-        Close.Check(
-            Download<float>(At["y"], o.Count(o.Outputs)),
-            expected.Y,
-            Close.Output,
-            "y"
-        );
+        Close.Check(Download<float>(At["y"], o.Count(o.Outputs)), expected.Y, Close.Output, "y");
         if (o.IsLstm)
             Close.Check(
                 Download<float>(At["cy"], o.CellCount),

@@ -2,7 +2,7 @@ using NUnit.Framework;
 using Sequor.Native;
 using Sequor.Tests.Support;
 
-namespace Sequor.Tests.VirtualLibraries;
+namespace Sequor.Tests.CudaLibraries;
 
 /// <summary>Recurrent nets of the virtual cuDNN against what PyTorch computed, in every layout.</summary>
 public sealed class RnnTorchTests : RnnProgram

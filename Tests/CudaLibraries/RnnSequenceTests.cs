@@ -3,7 +3,7 @@ using Sequor.Reference;
 using Sequor.Tests.Support;
 using Sequor.VirtualGpu;
 
-namespace Sequor.Tests.VirtualLibraries;
+namespace Sequor.Tests.CudaLibraries;
 
 /// <summary>The naive backward of the virtual cuDNN against differences of the reference's forward.</summary>
 public sealed class RnnSequenceTests
@@ -47,11 +47,7 @@ public sealed class RnnSequenceTests
             projection is null ? null : Draw(state * hidden),
             clip
         );
-        (double[] x, double[] h0, double[] c0) = (
-            Draw(steps * inputs),
-            Draw(state),
-            Draw(hidden)
-        );
+        (double[] x, double[] h0, double[] c0) = (Draw(steps * inputs), Draw(state), Draw(hidden));
         (double[] dy, double[] dh, double[] dc) = (Draw(steps * state), Draw(state), Draw(hidden));
         double Loss()
         {

@@ -3,7 +3,7 @@ using NUnit.Framework;
 using Sequor.Native;
 using Sequor.VirtualGpu;
 
-namespace Sequor.Tests.VirtualLibraries;
+namespace Sequor.Tests.CudaLibraries;
 
 /// <summary>
 /// A virtual device with a context, a stream and handles of the virtual cuDNN and cuBLAS, all called through Native's
@@ -146,11 +146,7 @@ public abstract unsafe class LibraryTest
         var values = new T[count];
         fixed (T* to = values)
             Check(
-                Driver.cuMemcpyDtoH(
-                    to,
-                    new CUdeviceptr((ulong)address),
-                    (nuint)(count * sizeof(T))
-                )
+                Driver.cuMemcpyDtoH(to, new CUdeviceptr((ulong)address), (nuint)(count * sizeof(T)))
             );
         return values;
     }

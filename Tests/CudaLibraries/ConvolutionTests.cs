@@ -6,7 +6,7 @@ using Name = Sequor.Native.cudnnBackendAttributeName_t;
 using Of = Sequor.Native.cudnnBackendDescriptorType_t;
 using Type = Sequor.Native.cudnnBackendAttributeType_t;
 
-namespace Sequor.Tests.VirtualLibraries;
+namespace Sequor.Tests.CudaLibraries;
 
 /// <summary>Convolutions of the virtual cuDNN, through its graph API.</summary>
 public sealed class ConvolutionTests : ConvolutionProgram
@@ -257,9 +257,7 @@ public sealed class ConvolutionTests : ConvolutionProgram
     private unsafe long Get(nint descriptor, Name name, Type type, nint place)
     {
         long count;
-        Check(
-            Dnn.cudnnBackendGetAttribute(new(descriptor), name, type, 1, &count, &place)
-        );
+        Check(Dnn.cudnnBackendGetAttribute(new(descriptor), name, type, 1, &count, &place));
         return count;
     }
 
@@ -276,7 +274,6 @@ public sealed class ConvolutionTests : ConvolutionProgram
             Dilation = Sizes("dilationH", "dilationW"),
         };
 
-        long[] Sizes(params string[] names) =>
-            Array.ConvertAll(names, name => (long)c.Size(name));
+        long[] Sizes(params string[] names) => Array.ConvertAll(names, name => (long)c.Size(name));
     }
 }

@@ -2,7 +2,7 @@ using NUnit.Framework;
 using Sequor.Native;
 using Sequor.VirtualGpu;
 
-namespace Sequor.Tests.VirtualLibraries;
+namespace Sequor.Tests.CudaLibraries;
 
 /// <summary>Misuses of recurrent nets, each planted and found.</summary>
 public sealed unsafe class RnnMisuseTests : RnnProgram
@@ -10,15 +10,55 @@ public sealed unsafe class RnnMisuseTests : RnnProgram
     private const string Data = "cudnnRNNBackwardData_v8";
     private const string Gradients = "cudnnRNNBackwardWeights_v8";
 
-    private static readonly (string Name, RnnOptions Options, cudnnStatus_t Status, string Why)[] Settings =
+    private static readonly (
+        string Name,
+        RnnOptions Options,
+        cudnnStatus_t Status,
+        string Why
+    )[] Settings =
     [
-        ("sizes", new() { Hidden = 0, Projection = 1 }, cudnnStatus_t.CUDNN_STATUS_BAD_PARAM, "hiddenSize 0"),
-        ("projection of a GRU", new() { Mode = cudnnRNNMode_t.CUDNN_GRU, Projection = 2 }, cudnnStatus_t.CUDNN_STATUS_NOT_SUPPORTED, "projection needs"),
-        ("wide projection", new() { Projection = 5 }, cudnnStatus_t.CUDNN_STATUS_NOT_SUPPORTED, "above hiddenSize"),
-        ("persistent projection", new() { Projection = 2, Algorithm = cudnnRNNAlgo_t.CUDNN_RNN_ALGO_PERSIST_STATIC }, cudnnStatus_t.CUDNN_STATUS_NOT_SUPPORTED, "CUDNN_RNN_ALGO_STANDARD"),
-        ("skipped input of another size", new() { InputMode = cudnnRNNInputMode_t.CUDNN_SKIP_INPUT }, cudnnStatus_t.CUDNN_STATUS_BAD_PARAM, "CUDNN_SKIP_INPUT"),
-        ("skipped input", new() { Inputs = 4, InputMode = cudnnRNNInputMode_t.CUDNN_SKIP_INPUT }, cudnnStatus_t.CUDNN_STATUS_NOT_SUPPORTED, "CUDNN_SKIP_INPUT"),
-        ("unknown algorithm", new() { Algorithm = (cudnnRNNAlgo_t)9 }, cudnnStatus_t.CUDNN_STATUS_BAD_PARAM, "enumeration"),
+        (
+            "sizes",
+            new() { Hidden = 0, Projection = 1 },
+            cudnnStatus_t.CUDNN_STATUS_BAD_PARAM,
+            "hiddenSize 0"
+        ),
+        (
+            "projection of a GRU",
+            new() { Mode = cudnnRNNMode_t.CUDNN_GRU, Projection = 2 },
+            cudnnStatus_t.CUDNN_STATUS_NOT_SUPPORTED,
+            "projection needs"
+        ),
+        (
+            "wide projection",
+            new() { Projection = 5 },
+            cudnnStatus_t.CUDNN_STATUS_NOT_SUPPORTED,
+            "above hiddenSize"
+        ),
+        (
+            "persistent projection",
+            new() { Projection = 2, Algorithm = cudnnRNNAlgo_t.CUDNN_RNN_ALGO_PERSIST_STATIC },
+            cudnnStatus_t.CUDNN_STATUS_NOT_SUPPORTED,
+            "CUDNN_RNN_ALGO_STANDARD"
+        ),
+        (
+            "skipped input of another size",
+            new() { InputMode = cudnnRNNInputMode_t.CUDNN_SKIP_INPUT },
+            cudnnStatus_t.CUDNN_STATUS_BAD_PARAM,
+            "CUDNN_SKIP_INPUT"
+        ),
+        (
+            "skipped input",
+            new() { Inputs = 4, InputMode = cudnnRNNInputMode_t.CUDNN_SKIP_INPUT },
+            cudnnStatus_t.CUDNN_STATUS_NOT_SUPPORTED,
+            "CUDNN_SKIP_INPUT"
+        ),
+        (
+            "unknown algorithm",
+            new() { Algorithm = (cudnnRNNAlgo_t)9 },
+            cudnnStatus_t.CUDNN_STATUS_BAD_PARAM,
+            "enumeration"
+        ),
     ];
 
     [Test]
@@ -144,11 +184,7 @@ public sealed unsafe class RnnMisuseTests : RnnProgram
     public void A_dynamic_plan_has_to_be_built_for_the_batch()
     {
         PrepareFilled(
-            new()
-            {
-                Hidden = 32,
-                Algorithm = cudnnRNNAlgo_t.CUDNN_RNN_ALGO_PERSIST_DYNAMIC,
-            }
+            new() { Hidden = 32, Algorithm = cudnnRNNAlgo_t.CUDNN_RNN_ALGO_PERSIST_DYNAMIC }
         );
         Refused(Forward(), cudnnStatus_t.CUDNN_STATUS_BAD_PARAM, "a batch of 0");
         Check(Dnn.cudnnBuildRNNDynamic(DnnHandle, Net, 3));
@@ -177,7 +213,11 @@ public sealed unsafe class RnnMisuseTests : RnnProgram
             WeightBytes
         );
         WorkspaceBytes--;
-        Refused(Forward(), cudnnStatus_t.CUDNN_STATUS_BAD_PARAM, $"workSpaceSize is {workspace - 1}");
+        Refused(
+            Forward(),
+            cudnnStatus_t.CUDNN_STATUS_BAD_PARAM,
+            $"workSpaceSize is {workspace - 1}"
+        );
         (WorkspaceBytes, ReserveBytes) = (workspace, reserve - 1);
         Refused(Forward(), cudnnStatus_t.CUDNN_STATUS_BAD_PARAM, "reserveSpaceSize");
         (ReserveBytes, WeightBytes) = (reserve, weights - 1);
@@ -265,7 +305,12 @@ public sealed unsafe class RnnMisuseTests : RnnProgram
         ReserveBytes = Sizes().Reserve;
         At["workSpace"] = Allocate((long)WorkspaceBytes);
         Check(BackwardData());
-        Faults(FaultKind.BadArgument, Data, "reserveSpace", "forward ran with CUDNN_RNN_ALGO_STANDARD");
+        Faults(
+            FaultKind.BadArgument,
+            Data,
+            "reserveSpace",
+            "forward ran with CUDNN_RNN_ALGO_STANDARD"
+        );
     }
 
     [Test]
@@ -280,9 +325,7 @@ public sealed unsafe class RnnMisuseTests : RnnProgram
             Check(SetData(YDesc, Options with { Lengths = [3, 2] }, Options.Outputs));
         }
         else
-            Check(
-                Dnn.cudnnRNNSetClip_v9(Net, cudnnRNNClipMode_t.CUDNN_RNN_CLIP_MINMAX, -1, 1)
-            );
+            Check(Dnn.cudnnRNNSetClip_v9(Net, cudnnRNNClipMode_t.CUDNN_RNN_CLIP_MINMAX, -1, 1));
         Check(BackwardData());
         Faults(FaultKind.BadArgument, Data, "reserveSpace", lengths ? "lengths" : "settings");
     }
@@ -371,25 +414,9 @@ public sealed unsafe class RnnMisuseTests : RnnProgram
         nuint bytes;
         Check(Dnn.cudnnDropoutGetStatesSize(DnnHandle, &bytes));
         nint states = Upload(new float[(int)bytes / sizeof(float)]);
-        Check(
-            Dnn.cudnnRestoreDropoutDescriptor(
-                dropout,
-                DnnHandle,
-                0.5f,
-                (void*)states,
-                bytes,
-                3
-            )
-        );
+        Check(Dnn.cudnnRestoreDropoutDescriptor(dropout, DnnHandle, 0.5f, (void*)states, bytes, 3));
         Refused(
-            Dnn.cudnnSetDropoutDescriptor(
-                dropout,
-                DnnHandle,
-                0.5f,
-                (void*)states,
-                bytes - 1,
-                3
-            ),
+            Dnn.cudnnSetDropoutDescriptor(dropout, DnnHandle, 0.5f, (void*)states, bytes - 1, 3),
             cudnnStatus_t.CUDNN_STATUS_INVALID_VALUE,
             "stateSizeInBytes"
         );
@@ -422,11 +449,7 @@ public sealed unsafe class RnnMisuseTests : RnnProgram
         Check(Driver.cuGraphDestroy(graph));
 
         BeginCapture();
-        Refused(
-            BackwardData(),
-            cudnnStatus_t.CUDNN_STATUS_EXECUTION_FAILED_CUDA_DRIVER,
-            "CAPTURE"
-        );
+        Refused(BackwardData(), cudnnStatus_t.CUDNN_STATUS_EXECUTION_FAILED_CUDA_DRIVER, "CAPTURE");
         Assert.That(
             Driver.cuStreamEndCapture(Stream, &graph),
             Is.EqualTo(CUresult.CUDA_ERROR_STREAM_CAPTURE_INVALIDATED)

@@ -2,7 +2,7 @@ using NUnit.Framework;
 using Sequor.Native;
 using Sequor.VirtualGpu;
 
-namespace Sequor.Tests.VirtualLibraries;
+namespace Sequor.Tests.CudaLibraries;
 
 /// <summary>Calls with recurrent nets: descriptors, memory, one training step.</summary>
 public abstract unsafe class RnnProgram : LibraryTest
@@ -77,11 +77,7 @@ public abstract unsafe class RnnProgram : LibraryTest
         return made;
     }
 
-    private protected cudnnDropoutDescriptor_t NewDropout(
-        float rate,
-        ulong seed,
-        out nint states
-    )
+    private protected cudnnDropoutDescriptor_t NewDropout(float rate, ulong seed, out nint states)
     {
         cudnnDropoutDescriptor_t made;
         nuint bytes;
@@ -90,9 +86,7 @@ public abstract unsafe class RnnProgram : LibraryTest
         _destroy.Add(() => Check(Dnn.cudnnDestroyDropoutDescriptor(copy)));
         Check(Dnn.cudnnDropoutGetStatesSize(DnnHandle, &bytes));
         states = Allocate((long)bytes);
-        Check(
-            Dnn.cudnnSetDropoutDescriptor(made, DnnHandle, rate, (void*)states, bytes, seed)
-        );
+        Check(Dnn.cudnnSetDropoutDescriptor(made, DnnHandle, rate, (void*)states, bytes, seed));
         return made;
     }
 
@@ -114,7 +108,9 @@ public abstract unsafe class RnnProgram : LibraryTest
             options.State,
             options.Layers,
             options.Dropout,
-            options.PaddedIo ? CuDnn.CUDNN_RNN_PADDED_IO_ENABLED : CuDnn.CUDNN_RNN_PADDED_IO_DISABLED
+            options.PaddedIo
+                ? CuDnn.CUDNN_RNN_PADDED_IO_ENABLED
+                : CuDnn.CUDNN_RNN_PADDED_IO_DISABLED
         );
 
     private protected cudnnStatus_t SetData(
@@ -201,9 +197,7 @@ public abstract unsafe class RnnProgram : LibraryTest
     {
         nuint workspace;
         nuint reserve;
-        Check(
-            Dnn.cudnnGetRNNTempSpaceSizes(DnnHandle, Net, mode, XDesc, &workspace, &reserve)
-        );
+        Check(Dnn.cudnnGetRNNTempSpaceSizes(DnnHandle, Net, mode, XDesc, &workspace, &reserve));
         return (workspace, reserve);
     }
 
