@@ -30,7 +30,12 @@ public readonly struct Tensor
     /// <summary>Number of values.</summary>
     public long Count => Shape.Count;
 
-    internal nint Address => Storage.Address + (nint)(Offset * sizeof(float));
+    /// <summary>
+    /// Where the first value lies, for other code: in host memory, or on the GPU, where the backend's stream has to have done
+    /// what writes it.
+    /// </summary>
+    /// <exception cref="ObjectDisposedException">The block was freed.</exception>
+    public nint Address => Storage.Address + (nint)(Offset * sizeof(float));
 
     /// <summary>The first values under another shape of at most as many elements.</summary>
     /// <exception cref="ArgumentException">The shape has more elements than this tensor.</exception>
@@ -85,6 +90,20 @@ public readonly struct Tensor
     {
         RequireCount(values.Length);
         Backend.Download(this, values);
+    }
+
+    /// <summary>Copies the values to another tensor of the backend, in the order of its work; returns before it is done.</summary>
+    /// <param name="destination">As many values, elsewhere.</param>
+    /// <exception cref="ArgumentException">It is of another backend, or the number of values differs.</exception>
+    public void CopyTo(Tensor destination)
+    {
+        if (destination.IsEmpty || destination.Backend != Backend)
+            throw new ArgumentException(
+                "The destination lies on another backend.",
+                nameof(destination)
+            );
+        destination.RequireCount(checked((int)Count));
+        Backend.Copy(this, destination);
     }
 
     /// <summary>A copy of the values.</summary>
