@@ -85,7 +85,7 @@ smoke() {
     echo
     "$sequor" bench --length 40 --batch 4 --params 20000 --steps 3 --warmup 1
     (run_tests --filter \
-        'FullyQualifiedName~Sequor.Tests.Native|FullyQualifiedName~Sequor.Tests.Torch|FullyQualifiedName~DoctorCommand')
+        'FullyQualifiedName~Sequor.Tests.Native|FullyQualifiedName~Sequor.Tests.Torch|FullyQualifiedName~Sequor.Tests.Cuda|FullyQualifiedName~DoctorCommand')
     # One step each.
     "$suites" --filter '*lstm*' --job dry --artifacts "$work/suites" >"$work/log" 2>&1 || {
         cat "$work/log" >&2

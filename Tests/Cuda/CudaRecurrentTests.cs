@@ -80,6 +80,85 @@ public sealed class CudaRecurrentTests : CudaFixture
         Compare(kind, 4, 6, options, 8, 4, 2e-5, [8, 5, 5, 1]);
 
     [Test]
+    public void Padded_sequences_in_any_order_are_those_of_the_cpu(
+        [Values("tanh", "lstm", "gru")] string kind,
+        [Values] bool bidirectional
+    )
+    {
+        const int T = 6;
+        const int B = 3;
+        int[] lengths = [2, 6, 1];
+        var descriptor = new RecurrentDescriptor(
+            kind == "tanh" ? RecurrentKind.Tanh
+                : kind == "lstm" ? RecurrentKind.Lstm
+                : RecurrentKind.Gru,
+            4,
+            5
+        )
+        {
+            Bidirectional = bidirectional,
+            MaxLength = T,
+            MaxBatch = B,
+            Training = true,
+            VariableLengths = true,
+        };
+        (float[] y, float[] dx) cpu = Run(Cpu);
+        (float[] y, float[] dx) gpu = Run(Gpu);
+        Against.Cpu($"{kind} padded", "y", gpu.y, cpu.y, OneLayer);
+        Against.Cpu($"{kind} padded", "dx", gpu.dx, cpu.dx, OneLayer);
+
+        (float[] Y, float[] Dx) Run(Backend on)
+        {
+            using RecurrentOperation operation = on.PlanRecurrent(descriptor);
+            ParameterLayout layout = on.RecurrentLayout(descriptor);
+            var taken = new List<Storage>();
+            Tensor parameters = Take(new Shape((int)layout.Count), null);
+            on.Fill(parameters, 0f);
+            var draw = new Draw(3);
+            foreach ((string name, Shape shape) in descriptor.Parameters())
+                new Tensor(parameters.Storage, layout.Offsets[name], shape).Write(
+                    draw.Uniform(shape.Count)
+                );
+            Tensor gradients = Take(new Shape((int)layout.Count), null);
+            on.Fill(gradients, 0f);
+            Tensor y = Take(new Shape(T, B, descriptor.OutputSize), null);
+            Tensor dx = Take(new Shape(T, B, 4), null);
+            var operands = new RecurrentOperands
+            {
+                X = Take(new Shape(T, B, 4), 4),
+                Y = y,
+                Parameters = parameters,
+                Lengths = lengths,
+                Reserve = Take(Shape.Block(operation.ReserveCount), null),
+                Workspace = Take(Shape.Block(operation.WorkspaceCount), null),
+            };
+            operation.Forward(operands);
+            operation.Backward(
+                operands,
+                new RecurrentGradients
+                {
+                    Y = Take(y.Shape, 5),
+                    X = dx,
+                    Parameters = gradients,
+                }
+            );
+            (float[], float[]) result = (y.ToArray(), dx.ToArray());
+            foreach (Storage storage in taken)
+                storage.Dispose();
+            return result;
+
+            Tensor Take(Shape shape, ulong? seed)
+            {
+                Tensor tensor = on.Allocate(shape, MemoryCategory.InputOutput);
+                taken.Add(tensor.Storage);
+                if (seed is { } drawn)
+                    tensor.Write(new Draw(drawn).Uniform(shape.Count));
+                return tensor;
+            }
+        }
+    }
+
+    [Test]
     public void Dropout_between_layers_drops_as_often_as_asked_and_alike_in_both_passes()
     {
         const int T = 20;
