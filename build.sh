@@ -333,6 +333,8 @@ kernels() {
     esac
     # A relative path for each source, or the PTX would tell where this folder lies.
     cd "$root/Native/Kernels"
+    # The order of names.
+    export LC_ALL=C
     made=$(mktemp)
     # shellcheck disable=SC2064 # the name of now
     trap "rm -f '$made'" EXIT

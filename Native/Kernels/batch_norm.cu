@@ -33,7 +33,7 @@ DEVICE void join(Moments &m, double count, double mean, double squares) {
 }
 
 DEVICE float inverse_deviation(double variance, float epsilon) {
-    return (float)(1.0 / __nvvm_sqrt_rn_d(variance + (double)epsilon));
+    return (float)(1.0 / root(variance + (double)epsilon));
 }
 
 DEVICE bool finite(float x) { return __builtin_fabsf(x) <= 3.402823466e38f; }

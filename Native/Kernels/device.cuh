@@ -81,6 +81,9 @@ DEVICE u32 next_ticket(u32 *p, u32 limit) {
 DEVICE float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 DEVICE double fma(double a, double b, double c) { return __builtin_fma(a, b, c); }
 
+DEVICE float root(float x) { return __nvvm_sqrt_rn_f(x); }
+DEVICE double root(double x) { return __nvvm_sqrt_rn_d(x); }
+
 // Of a NaN and a number the second operand, as on the CPU: there NaN survives where it stands second.
 DEVICE float larger(float a, float b) { return a > b ? a : b; }
 DEVICE float smaller(float a, float b) { return a < b ? a : b; }

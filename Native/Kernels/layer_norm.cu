@@ -63,7 +63,7 @@ DEVICE void forward(
                 }
             }
             float variance = group_sum(squares, 32) / (float)size;
-            scale = 1.0f / __nvvm_sqrt_rn_f(variance + epsilon);
+            scale = 1.0f / root(variance + epsilon);
             if (lane == 0) {
                 statistics[2 * row] = mean;
                 statistics[2 * row + 1] = scale;

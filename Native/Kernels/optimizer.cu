@@ -55,7 +55,7 @@ struct RmsProp {
     float beta1, epsilon;
     MEMBER void operator()(float &p, float g, float &m, float &, float rate, float) const {
         m = fma(beta1, m, (1.0f - beta1) * (g * g));
-        p = fma(rate, g / (__nvvm_sqrt_rn_f(m) + epsilon), p);
+        p = fma(rate, g / (root(m) + epsilon), p);
     }
 };
 
@@ -66,8 +66,8 @@ struct Adam {
     MEMBER void operator()(float &p, float g, float &m, float &v, float rate, float decay) const {
         m = fma(beta1, m, (1.0f - beta1) * g);
         v = fma(beta2, v, (1.0f - beta2) * (g * g));
-        float root = fma(__nvvm_sqrt_rn_f(v), correction, epsilon);
-        p = fma(rate, fma(decay, p, m / root), p);
+        float scale = fma(root(v), correction, epsilon);
+        p = fma(rate, fma(decay, p, m / scale), p);
     }
 };
 
@@ -163,7 +163,7 @@ KERNEL LAUNCH(Threads) optimizer_norm(
     squares = block_sum(squares, warps);
     if (thread() != 0)
         return;
-    float norm = (float)__nvvm_sqrt_rn_d(squares);
+    float norm = (float)root(squares);
     state[Norm] = norm;
     bool applies = finite(norm);
     step[Applies] = applies ? 1.0f : 0.0f;
@@ -181,7 +181,7 @@ KERNEL LAUNCH(Threads) optimizer_norm(
         // The decay goes by the rate as it is, without the correction of the mean.
         step[Decay] = (float)((double)decay * correction);
         double second = 1.0 - whole_power((double)beta2, (u32)steps);
-        step[SecondCorrection] = (float)(1.0 / __nvvm_sqrt_rn_d(second));
+        step[SecondCorrection] = (float)(1.0 / root(second));
     } else {
         step[Decay] = 0.0f;
         step[SecondCorrection] = 1.0f;

@@ -24,7 +24,7 @@ KERNEL LAUNCH(Threads)
     i64 row = block_x();
     v += row * size;
     w += row * size;
-    float norm = __nvvm_sqrt_rn_f(dot(v, v, size));
+    float norm = root(dot(v, v, size));
     float factor = g[row] / norm;
     for (int i = thread(); i < size; i += Threads)
         w[i] = factor * v[i];
