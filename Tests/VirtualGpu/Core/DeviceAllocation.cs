@@ -25,6 +25,9 @@ internal sealed unsafe class DeviceAllocation(nint address, long bytes, VirtualC
     /// <summary>The call that frees it was made.</summary>
     public bool Released { get; set; }
 
+    /// <summary>For stream-ordered memory: the work from which on it is live.</summary>
+    public WorkItem? Begun { get; set; }
+
     /// <summary>Work can use it now.</summary>
     public bool Live => _data != null;
 

@@ -23,6 +23,9 @@ internal sealed unsafe class DeviceMemory(VirtualDevice device) : IDisposable
     // By address, which only grows; those that were freed stay, to be known by name.
     private readonly List<DeviceAllocation> _allocations = [];
 
+    /// <summary>No allocation of this device lies lower.</summary>
+    public nint FirstAddress { get; } = (nint)Volatile.Read(ref s_next);
+
     /// <summary>What is allocated and not freed.</summary>
     public IEnumerable<DeviceAllocation> Live => _allocations.Where(a => !a.Released);
 

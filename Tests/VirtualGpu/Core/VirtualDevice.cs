@@ -33,6 +33,10 @@ internal sealed class VirtualDevice : IDisposable
         GraphExecs = Table<VirtualGraphExec>("launchable graph");
         GraphNodes = Table<GraphNode>("graph node", owned: false);
         Pools = Table<VirtualPool>("memory pool");
+        Modules = Table<VirtualModule>("module");
+        Functions = Table<VirtualFunction>("kernel", owned: false);
+        DefaultPool = Pool = new VirtualPool(isDefault: true, maximum: 0);
+        DefaultPool.Handle = Pools.AddExempt(DefaultPool);
         FailAllocation(options.FailAllocation);
         foreach ((string call, int status) in options.RefuseCall)
             Refuse(call, status);
@@ -90,6 +94,19 @@ internal sealed class VirtualDevice : IDisposable
 
     public HandleTable<VirtualPool> Pools { get; }
 
+    public HandleTable<VirtualModule> Modules { get; }
+
+    public HandleTable<VirtualFunction> Functions { get; }
+
+    /// <summary>What the last question after a capture's dependencies gave.</summary>
+    public NativeList<CUgraphNode> Frontier { get; } = new();
+
+    /// <summary>The pool that the device has by itself.</summary>
+    public VirtualPool DefaultPool { get; }
+
+    /// <summary>The pool that allocations come from.</summary>
+    public VirtualPool Pool { get; set; }
+
     /// <summary>Captures that are not ended.</summary>
     public List<VirtualCapture> Captures { get; } = [];
 
@@ -103,6 +120,12 @@ internal sealed class VirtualDevice : IDisposable
 
     /// <summary>cuInit was called.</summary>
     public bool Started { get; set; }
+
+    /// <summary>How often nvmlInit was called and not undone.</summary>
+    public int NvmlStarts { get; set; }
+
+    /// <summary>NVML's handle of the device.</summary>
+    public nint NvmlHandle { get; } = HandleNumbers.Next();
 
     /// <summary>The primary context; null while no one holds it.</summary>
     public VirtualContext? Primary { get; set; }
@@ -269,6 +292,7 @@ internal sealed class VirtualDevice : IDisposable
             Disposed = true;
             Memory.Dispose();
             Host.Dispose();
+            Frontier.Dispose();
             Interlocked.CompareExchange(ref s_current, null, this);
         }
         _stack.Dispose();

@@ -1,7 +1,7 @@
 namespace Sequor.VirtualGpu;
 
 /// <summary>Kinds of misuse.</summary>
-internal enum FaultKind
+public enum FaultKind
 {
     /// <summary>Outside any allocation, or past the end of one.</summary>
     OutOfBounds,

@@ -10,6 +10,7 @@ internal static class VirtualLibraries
         kind switch
         {
             LibraryKind.CudaDriver => DriverLibrary.Exports,
+            LibraryKind.Nvml => NvmlLibrary.Exports,
             _ => [],
         };
 }

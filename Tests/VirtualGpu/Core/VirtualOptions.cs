@@ -20,6 +20,9 @@ internal sealed record VirtualOptions
     /// <summary>How many devices there are: 1, or 0 for a machine that has the driver alone.</summary>
     public int DeviceCount { get; init; } = 1;
 
+    /// <summary>What runs kernels; null for nothing.</summary>
+    public IKernelEngine? Kernels { get; init; }
+
     /// <summary>
     /// The n-th allocation of device or pinned host memory fails, counted from 1; 0 for none. While running:
     /// <see cref="VirtualDevice.FailAllocation"/>.

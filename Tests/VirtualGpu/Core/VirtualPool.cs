@@ -24,12 +24,44 @@ internal sealed class VirtualPool(bool isDefault, long maximum)
     /// <summary>Bytes in use.</summary>
     public long Used { get; private set; }
 
-    public long UsedHigh { get; set; }
+    public long UsedHigh { get; private set; }
 
     /// <summary>Bytes that it holds, used or not.</summary>
     public long Reserved { get; private set; }
 
-    public long ReservedHigh { get; set; }
+    public long ReservedHigh { get; private set; }
+
+    /// <summary>Whether an attribute is an int, and not 64 bits.</summary>
+    public static bool IsInt(CUmemPool_attribute attribute) =>
+        attribute
+            is CUmemPool_attribute.CU_MEMPOOL_ATTR_REUSE_FOLLOW_EVENT_DEPENDENCIES
+                or CUmemPool_attribute.CU_MEMPOOL_ATTR_REUSE_ALLOW_OPPORTUNISTIC
+                or CUmemPool_attribute.CU_MEMPOOL_ATTR_REUSE_ALLOW_INTERNAL_DEPENDENCIES;
+
+    /// <summary>An attribute's value; null for one that there is not.</summary>
+    public ulong? Get(CUmemPool_attribute attribute) =>
+        attribute switch
+        {
+            CUmemPool_attribute.CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT => (ulong)Reserved,
+            CUmemPool_attribute.CU_MEMPOOL_ATTR_RESERVED_MEM_HIGH => (ulong)ReservedHigh,
+            CUmemPool_attribute.CU_MEMPOOL_ATTR_USED_MEM_CURRENT => (ulong)Used,
+            CUmemPool_attribute.CU_MEMPOOL_ATTR_USED_MEM_HIGH => (ulong)UsedHigh,
+            _ => Settings.TryGetValue(attribute, out ulong value) ? value : null,
+        };
+
+    /// <summary>Sets an attribute; false for one that cannot be set so.</summary>
+    public bool Set(CUmemPool_attribute attribute, ulong value)
+    {
+        if (Settings.ContainsKey(attribute))
+            Settings[attribute] = value;
+        else if (attribute == CUmemPool_attribute.CU_MEMPOOL_ATTR_RESERVED_MEM_HIGH && value == 0)
+            ReservedHigh = Reserved;
+        else if (attribute == CUmemPool_attribute.CU_MEMPOOL_ATTR_USED_MEM_HIGH && value == 0)
+            UsedHigh = Used;
+        else
+            return false;
+        return true;
+    }
 
     /// <summary>Bytes by which taking so many would make it grow.</summary>
     public long Growth(long bytes) => Math.Max(0, Used + bytes - Reserved);

@@ -138,8 +138,20 @@ internal sealed class VirtualStream : IContextObject
     /// <summary>Its handle is destroyed.</summary>
     public bool IsGone { get; set; }
 
-    /// <summary>The legacy default stream would have to wait for a blocking stream that is being captured.</summary>
-    private void RefuseImplicitCapture(string call)
+    /// <summary>The legacy default stream cannot tell while a blocking stream is captured; nothing is spoilt.</summary>
+    /// <exception cref="VirtualStatusException">There is such a capture.</exception>
+    public void RefuseHiddenCapture()
+    {
+        if (
+            Kind == StreamKind.Legacy
+            && Context.Streams.Exists(s => s is { IsBlocking: true, IsCapturing: true })
+        )
+            throw new VirtualStatusException(CUresult.CUDA_ERROR_STREAM_CAPTURE_IMPLICIT);
+    }
+
+    /// <summary>Spoils captures of blocking streams, which the legacy default stream would have to wait for.</summary>
+    /// <exception cref="VirtualStatusException">There is such a capture.</exception>
+    public void RefuseImplicitCapture(string call)
     {
         if (Kind != StreamKind.Legacy)
             return;
