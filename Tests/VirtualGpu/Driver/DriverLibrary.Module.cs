@@ -1,0 +1,291 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using Sequor.Native;
+
+namespace Sequor.VirtualGpu;
+
+/// <content>Modules and their kernels.</content>
+internal static unsafe partial class DriverLibrary
+{
+    [UnmanagedCallersOnly(EntryPoint = "cuModuleLoadData")]
+    [Since(2000)]
+    private static CUresult cuModuleLoadData(CUmodule* module, void* image) =>
+        LoadModule(nameof(cuModuleLoadData), module, image, 0, null, null);
+
+    [UnmanagedCallersOnly(EntryPoint = "cuModuleLoadDataEx")]
+    [Since(2010)]
+    private static CUresult cuModuleLoadDataEx(
+        CUmodule* module,
+        void* image,
+        uint numOptions,
+        CUjit_option* options,
+        void** optionValues
+    ) =>
+        LoadModule(
+            nameof(cuModuleLoadDataEx),
+            module,
+            image,
+            (int)numOptions,
+            options,
+            optionValues
+        );
+
+    private static CUresult LoadModule(
+        string call,
+        CUmodule* to,
+        void* image,
+        int count,
+        CUjit_option* options,
+        void** values
+    ) =>
+        Unsafe(
+            call,
+            (device, context) =>
+            {
+                NeedOut(to, call, "module");
+                NeedOut(image, call, nameof(image));
+                if (device.Options.Kernels is not { } engine)
+                {
+                    device.Record(
+                        FaultKind.NotSupported,
+                        call,
+                        nameof(image),
+                        (nint)image,
+                        "the virtual GPU was started without an engine for kernels"
+                    );
+                    return CUresult.CUDA_ERROR_NOT_SUPPORTED;
+                }
+                CUresult result = engine.Load(
+                    device,
+                    MemoryMarshal.CreateReadOnlySpanFromNullTerminated((byte*)image),
+                    out IKernelModule? code,
+                    out string log
+                );
+                WriteLog(
+                    log,
+                    count,
+                    options,
+                    values,
+                    result == Success
+                        ? CUjit_option.CU_JIT_INFO_LOG_BUFFER
+                        : CUjit_option.CU_JIT_ERROR_LOG_BUFFER
+                );
+                if (result == Success)
+                    *to = new CUmodule(device.Modules.Add(new VirtualModule(context, code!)));
+                return result;
+            }
+        );
+
+    /// <summary>Puts the compiler's messages where the options say, and how long they are.</summary>
+    private static void WriteLog(
+        string log,
+        int count,
+        CUjit_option* options,
+        void** values,
+        CUjit_option buffer
+    )
+    {
+        // The size's option is the one behind its buffer's.
+        CUjit_option size = buffer + 1;
+        byte* to = null;
+        int room = 0;
+        for (int i = 0; i < count; i++)
+        {
+            if (options[i] == buffer)
+                to = (byte*)values[i];
+            if (options[i] == size)
+                room = (int)(nuint)values[i];
+        }
+        if (to == null || room == 0)
+            return;
+        byte[] text = Encoding.UTF8.GetBytes(log);
+        int written = Math.Min(text.Length, room - 1);
+        text.AsSpan(0, written).CopyTo(new Span<byte>(to, room));
+        to[written] = 0;
+        for (int i = 0; i < count; i++)
+            if (options[i] == size)
+                values[i] = (void*)(nuint)written;
+    }
+
+    [UnmanagedCallersOnly(EntryPoint = "cuModuleUnload")]
+    [Since(2000)]
+    private static CUresult cuModuleUnload(CUmodule hmod) =>
+        InContext(
+            nameof(cuModuleUnload),
+            (device, _) =>
+            {
+                const string call = nameof(cuModuleUnload);
+                if (device.Modules.Remove(hmod.Value, call, nameof(hmod)) is not { } module)
+                    return CUresult.CUDA_ERROR_INVALID_HANDLE;
+                RefuseUnsafe(device, call);
+                // Its kernels may not run any more when their code is gone.
+                device.Work.WaitAll();
+                foreach (nint function in module.Functions.Values)
+                    device.Functions.Remove(function, call, nameof(hmod));
+                foreach (DeviceAllocation global in module.Globals.Values)
+                    MemoryWork.Give(device, global);
+                return Waited(device);
+            }
+        );
+
+    [UnmanagedCallersOnly(EntryPoint = "cuModuleGetFunction")]
+    [Since(2000)]
+    private static CUresult cuModuleGetFunction(CUfunction* hfunc, CUmodule hmod, byte* name) =>
+        With<VirtualModule>(
+            nameof(cuModuleGetFunction),
+            hmod.Value,
+            d => d.Modules,
+            (device, module) =>
+            {
+                NeedOut(hfunc, nameof(cuModuleGetFunction), nameof(hfunc));
+                NeedOut(name, nameof(cuModuleGetFunction), nameof(name));
+                string wanted = Marshal.PtrToStringUTF8((nint)name)!;
+                if (!module.Functions.TryGetValue(wanted, out nint handle))
+                {
+                    if (module.Code.Kernel(wanted) is not { } kernel)
+                        return CUresult.CUDA_ERROR_NOT_FOUND;
+                    handle = device.Functions.Add(new VirtualFunction(module, kernel));
+                    module.Functions.Add(wanted, handle);
+                }
+                *hfunc = new CUfunction(handle);
+                return Success;
+            }
+        );
+
+    [UnmanagedCallersOnly(EntryPoint = "cuModuleGetGlobal_v2")]
+    [Since(3020)]
+    private static CUresult cuModuleGetGlobal(
+        CUdeviceptr* dptr,
+        nuint* bytes,
+        CUmodule hmod,
+        byte* name
+    ) =>
+        With<VirtualModule>(
+            nameof(cuModuleGetGlobal),
+            hmod.Value,
+            d => d.Modules,
+            (device, module) =>
+            {
+                NeedOut(name, nameof(cuModuleGetGlobal), nameof(name));
+                string wanted = Marshal.PtrToStringUTF8((nint)name)!;
+                if (!module.Globals.TryGetValue(wanted, out DeviceAllocation? global))
+                {
+                    if (module.Code.Global(wanted) is not { } content)
+                        return CUresult.CUDA_ERROR_NOT_FOUND;
+                    global = device.Memory.Reserve(content.Length, module.Context, null);
+                    global.Begin();
+                    content.CopyTo(new Span<byte>(global.Data, content.Length));
+                    global.Words.Fill(0, global.Words.Count, true);
+                    module.Globals.Add(wanted, global);
+                }
+                if (dptr != null)
+                    *dptr = new CUdeviceptr((ulong)global.Address);
+                if (bytes != null)
+                    *bytes = (nuint)global.Bytes;
+                return Success;
+            }
+        );
+
+    [UnmanagedCallersOnly(EntryPoint = "cuModuleGetLoadingMode")]
+    [Since(11070)]
+    private static CUresult cuModuleGetLoadingMode(CUmoduleLoadingMode* mode) =>
+        Started(
+            nameof(cuModuleGetLoadingMode),
+            _ =>
+            {
+                NeedOut(mode, nameof(cuModuleGetLoadingMode), nameof(mode));
+                *mode = CUmoduleLoadingMode.CU_MODULE_EAGER_LOADING;
+                return Success;
+            }
+        );
+
+    [UnmanagedCallersOnly(EntryPoint = "cuFuncGetAttribute")]
+    [Since(2020)]
+    private static CUresult cuFuncGetAttribute(
+        int* pi,
+        CUfunction_attribute attrib,
+        CUfunction hfunc
+    ) =>
+        With<VirtualFunction>(
+            nameof(cuFuncGetAttribute),
+            hfunc.Value,
+            d => d.Functions,
+            (device, function) =>
+            {
+                NeedOut(pi, nameof(cuFuncGetAttribute), nameof(pi));
+                int? value = attrib switch
+                {
+                    CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK => function
+                        .Kernel
+                        .MaxThreadsPerBlock,
+                    CUfunction_attribute.CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES => function
+                        .Kernel
+                        .StaticSharedMemory,
+                    CUfunction_attribute.CU_FUNC_ATTRIBUTE_CONST_SIZE_BYTES => 0,
+                    CUfunction_attribute.CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES => 0,
+                    CUfunction_attribute.CU_FUNC_ATTRIBUTE_NUM_REGS => function
+                        .Kernel
+                        .RegistersPerThread,
+                    CUfunction_attribute.CU_FUNC_ATTRIBUTE_PTX_VERSION
+                    or CUfunction_attribute.CU_FUNC_ATTRIBUTE_BINARY_VERSION => device
+                        .Options
+                        .ComputeCapability,
+                    CUfunction_attribute.CU_FUNC_ATTRIBUTE_CACHE_MODE_CA => 0,
+                    CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES =>
+                        function.MaxDynamicSharedMemory,
+                    CUfunction_attribute.CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT =>
+                        function.Carveout,
+                    _ => null,
+                };
+                if (value is null)
+                    return Bad(device, nameof(cuFuncGetAttribute), nameof(attrib), $"{attrib}");
+                *pi = value.Value;
+                return Success;
+            }
+        );
+
+    [UnmanagedCallersOnly(EntryPoint = "cuFuncSetAttribute")]
+    [Since(9000)]
+    private static CUresult cuFuncSetAttribute(
+        CUfunction hfunc,
+        CUfunction_attribute attrib,
+        int value
+    ) =>
+        With<VirtualFunction>(
+            nameof(cuFuncSetAttribute),
+            hfunc.Value,
+            d => d.Functions,
+            (device, function) =>
+            {
+                const string call = nameof(cuFuncSetAttribute);
+                int most =
+                    DeviceAttributes.SharedPerBlockOptIn - function.Kernel.StaticSharedMemory;
+                switch (attrib)
+                {
+                    case CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+                        when value >= 0 && value <= most:
+                        function.MaxDynamicSharedMemory = value;
+                        return Success;
+                    case CUfunction_attribute.CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT
+                        when value is >= -1 and <= 100:
+                        function.Carveout = value;
+                        return Success;
+                    default:
+                        return Bad(device, call, nameof(value), $"{attrib} to {value}");
+                }
+            }
+        );
+
+    [UnmanagedCallersOnly(EntryPoint = "cuFuncSetCacheConfig")]
+    [Since(3000)]
+    private static CUresult cuFuncSetCacheConfig(CUfunction hfunc, CUfunc_cache config) =>
+        With<VirtualFunction>(
+            nameof(cuFuncSetCacheConfig),
+            hfunc.Value,
+            d => d.Functions,
+            (device, _) =>
+                Enum.IsDefined(config)
+                    ? Success
+                    : Bad(device, nameof(cuFuncSetCacheConfig), nameof(config), $"{config}")
+        );
+}

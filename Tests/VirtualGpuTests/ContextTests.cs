@@ -1,0 +1,154 @@
+using NUnit.Framework;
+using Sequor.Native;
+using Sequor.VirtualGpu;
+using static Sequor.Native.CUresult;
+
+namespace Sequor.Tests.VirtualGpuTests;
+
+/// <summary>The primary context, the thread's stack, and what goes with a context.</summary>
+[TestFixture]
+[NonParallelizable]
+public sealed unsafe class ContextTests
+{
+    [Test]
+    public void The_primary_context_is_counted()
+    {
+        using var rig = new Rig();
+        var device = new CUdevice(0);
+        CUcontext again;
+        Rig.Ok(rig.Driver.cuDevicePrimaryCtxRetain(&again, device));
+        Assert.That(again, Is.EqualTo(rig.Context));
+        uint flags;
+        int active;
+        Rig.Ok(rig.Driver.cuDevicePrimaryCtxRelease(device));
+        Rig.Ok(rig.Driver.cuDevicePrimaryCtxGetState(device, &flags, &active));
+        Assert.That(active, Is.EqualTo(1));
+        Assert.That(rig.Device.Leaks(), Has.One.Contains("primary context"));
+        Rig.Ok(rig.Driver.cuDevicePrimaryCtxRelease(device));
+        Rig.Ok(rig.Driver.cuDevicePrimaryCtxGetState(device, &flags, &active));
+        Assert.That(active, Is.Zero);
+        Rig.Gives(rig.Driver.cuDevicePrimaryCtxRelease(device), CUDA_ERROR_INVALID_CONTEXT);
+        rig.Found(FaultKind.DoubleFree);
+        rig.Device.AssertClean();
+    }
+
+    [Test]
+    public void Each_thread_has_its_own_stack_of_contexts()
+    {
+        using var rig = new Rig();
+        CUdeviceptr memory;
+        Rig.Ok(rig.Driver.cuCtxPushCurrent(rig.Context));
+        CUcontext top;
+        Rig.Ok(rig.Driver.cuCtxPopCurrent(&top));
+        Assert.That(top, Is.EqualTo(rig.Context));
+        CUresult elsewhere = default;
+        var thread = new Thread(() =>
+        {
+            CUdeviceptr mine;
+            elsewhere = rig.Driver.cuMemAlloc(&mine, 4);
+        });
+        thread.Start();
+        thread.Join();
+        Rig.Gives(elsewhere, CUDA_ERROR_INVALID_CONTEXT);
+        Rig.Ok(rig.Driver.cuCtxSetCurrent(default));
+        Rig.Gives(rig.Driver.cuMemAlloc(&memory, 4), CUDA_ERROR_INVALID_CONTEXT);
+        Rig.Gives(rig.Driver.cuCtxPopCurrent(&top), CUDA_ERROR_INVALID_CONTEXT);
+        Rig.Gives(rig.Driver.cuCtxSetCurrent(new CUcontext(77)), CUDA_ERROR_INVALID_CONTEXT);
+        rig.Found(FaultKind.BadHandle);
+        rig.Finish();
+    }
+
+    [Test]
+    public void What_a_context_takes_with_it_is_a_leak_and_gone()
+    {
+        using var rig = new Rig();
+        CUstream stream = rig.Stream();
+        CUevent mark = rig.Event();
+        CUdeviceptr memory = rig.Alloc(100);
+        Rig.Ok(rig.Driver.cuDevicePrimaryCtxRelease(new CUdevice(0)));
+        Rig.Gives(rig.Driver.cuMemFree(memory), CUDA_ERROR_CONTEXT_IS_DESTROYED);
+        CUcontext next;
+        Rig.Ok(rig.Driver.cuDevicePrimaryCtxRetain(&next, new CUdevice(0)));
+        Assert.That(next, Is.Not.EqualTo(rig.Context));
+        Rig.Gives(rig.Driver.cuCtxSetCurrent(rig.Context), CUDA_ERROR_INVALID_CONTEXT);
+        rig.Found(FaultKind.DestroyedHandle);
+        Rig.Ok(rig.Driver.cuCtxSetCurrent(next));
+        Rig.Gives(rig.Driver.cuStreamSynchronize(stream), CUDA_ERROR_INVALID_HANDLE);
+        rig.Found(FaultKind.DestroyedHandle);
+        Rig.Gives(rig.Driver.cuEventDestroy(mark), CUDA_ERROR_INVALID_HANDLE);
+        rig.Found(FaultKind.DestroyedHandle);
+        Rig.Gives(rig.Driver.cuMemFree(memory), CUDA_ERROR_INVALID_VALUE);
+        rig.Found(FaultKind.DoubleFree);
+        Rig.Ok(rig.Driver.cuDevicePrimaryCtxRelease(new CUdevice(0)));
+        Assert.That(
+            rig.Device.Leaks(),
+            Has.Count.EqualTo(3)
+                .And.One.Contains("100 bytes")
+                .And.One.Contains("1 x stream")
+                .And.One.Contains("1 x event")
+        );
+        Assert.That(rig.Device.AssertClean, Throws.InvalidOperationException);
+    }
+
+    [Test]
+    public void Memory_events_and_streams_of_another_context_are_refused()
+    {
+        using var rig = new Rig();
+        CUdeviceptr mine = rig.Filled(1, 2);
+        CUevent mark = rig.Event();
+        VirtualContext other = rig.Device.CreateContext();
+        Rig.Ok(rig.Driver.cuCtxPushCurrent(new CUcontext(other.Handle)));
+        CUdeviceptr theirs = rig.Filled(3, 4);
+        CUstream stream = rig.Stream();
+        float* host = stackalloc float[2];
+        Rig.Gives(rig.Driver.cuMemcpyDtoH(host, mine, 8), CUDA_ERROR_INVALID_VALUE);
+        rig.Found(FaultKind.OtherContext);
+        Rig.Gives(rig.Driver.cuMemFree(mine), CUDA_ERROR_INVALID_VALUE);
+        rig.Found(FaultKind.OtherContext);
+        Rig.Gives(rig.Driver.cuEventRecord(mark, stream), CUDA_ERROR_INVALID_HANDLE);
+        rig.Found(FaultKind.OtherContext);
+        nint context;
+        Rig.Ok(
+            rig.Driver.cuPointerGetAttribute(
+                &context,
+                CUpointer_attribute.CU_POINTER_ATTRIBUTE_CONTEXT,
+                mine
+            )
+        );
+        Assert.That(context, Is.EqualTo(rig.Context.Value));
+
+        // Library work sees it when it runs.
+        rig.Enqueue(
+            stream,
+            "work",
+            () => rig.Device.Memory.Read<float>((nint)mine.Value, 2, "work", "x")
+        );
+        Rig.Gives(rig.Driver.cuStreamSynchronize(stream), CUDA_ERROR_ILLEGAL_ADDRESS);
+        rig.Found(FaultKind.OtherContext);
+        Assert.That(theirs.Value, Is.Not.Zero);
+    }
+
+    [Test]
+    public void Limits_and_priorities_are_told()
+    {
+        using var rig = new Rig();
+        nuint value;
+        Rig.Ok(rig.Driver.cuCtxSetLimit(CUlimit.CU_LIMIT_STACK_SIZE, 4096));
+        Rig.Ok(rig.Driver.cuCtxGetLimit(&value, CUlimit.CU_LIMIT_STACK_SIZE));
+        Assert.That((long)value, Is.EqualTo(4096));
+        Rig.Gives(rig.Driver.cuCtxGetLimit(&value, (CUlimit)99), CUDA_ERROR_UNSUPPORTED_LIMIT);
+        int least;
+        int greatest;
+        Rig.Ok(rig.Driver.cuCtxGetStreamPriorityRange(&least, &greatest));
+        CUstream stream;
+        Rig.Ok(rig.Driver.cuStreamCreateWithPriority(&stream, 1, greatest - 10));
+        int priority;
+        Rig.Ok(rig.Driver.cuStreamGetPriority(stream, &priority));
+        Assert.That(priority, Is.EqualTo(greatest).And.LessThan(least));
+        CUcontext context;
+        Rig.Ok(rig.Driver.cuStreamGetCtx(stream, &context));
+        Assert.That(context, Is.EqualTo(rig.Context));
+        Rig.Ok(rig.Driver.cuStreamDestroy(stream));
+        rig.Finish();
+    }
+}
