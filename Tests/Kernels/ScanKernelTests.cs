@@ -142,7 +142,7 @@ public sealed class ScanKernelTests
         float[]? first = null;
         for (ulong seed = 0; seed < 4; seed++)
         {
-            using var machine = new KernelMachine();
+            using var machine = new KernelMachine(seed);
             var device = new ScanOnDevice(machine, Steps, 1, Size, null, 1, false, false);
             float[] x = device.Forward(lambda, u, [new ScanRange(0, Steps)]);
             first ??= x;

@@ -46,7 +46,8 @@ internal sealed class ScanOnDevice(
         float[] x,
         float[] dx,
         float[] before,
-        ScanRange[] ranges
+        ScanRange[] ranges,
+        bool sums = true
     )
     {
         DeviceArray factors = machine.Put(lambda);
@@ -88,7 +89,8 @@ internal sealed class ScanOnDevice(
                 ]
             );
             machine.Get(gradient).CopyTo(du, from);
-            ColumnSums.Add(machine, partials, DeviceArray.Null, dlambda, kernel.PartialRows(batch), 2 * size);
+            if (sums)
+                ColumnSums.Add(machine, partials, DeviceArray.Null, dlambda, kernel.PartialRows(batch), 2 * size);
         }
         return (du, machine.Get(dlambda));
     }
