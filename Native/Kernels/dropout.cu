@@ -4,7 +4,7 @@
 // random [2]: the seed and the step, in device memory, so that a replayed graph draws new numbers. Value i of the mask is
 // draw i % 4 of block i / 4 of the sequence (seed, step << 16 | stream); it is 0 where the draw is below the threshold.
 //
-// Bytes an element: 8, or 4 without input; 16 a thread for the seed and the step.
+// Bytes an element: 8, or 4 without input; 16 a block for the seed and the step.
 // Launch: blocks of 256 that stride over blocks of four values.
 // Source: Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3 (SC 2011).
 #include "device.cuh"
@@ -44,8 +44,12 @@ KERNEL LAUNCH(Threads) dropout(
     u32 threshold,
     float scale
 ) {
-    u64 seed = random[0];
-    u64 place = random[1] << 16 | stream;
+    SHARED u64 state[2];
+    if (thread() < 2)
+        state[thread()] = random[thread()];
+    barrier();
+    u64 seed = state[0];
+    u64 place = state[1] << 16 | stream;
     i64 begin = first / 4;
     i64 end = (first + count + 3) / 4;
     bool aligned = (((u64)input | (u64)output) & 15) == 0 && first % 4 == 0;

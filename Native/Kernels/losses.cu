@@ -128,7 +128,8 @@ KERNEL LAUNCH(Threads) softmax_cross_entropy(
             for (int c = g.lane; there && c < columns; c += lanes) {
                 float x = row[c];
                 if (x > most) {
-                    sum = most == -__builtin_inff() ? 0.0f : sum * exponential(most - x);
+                    // Then it is 0 or NaN, which stays.
+                    sum = most == -__builtin_inff() ? sum : sum * exponential(most - x);
                     most = x;
                 }
                 // Nothing but -inf so far weighs nothing; their difference would be NaN.

@@ -18,12 +18,14 @@
 namespace {
 constexpr int Threads = 256;
 constexpr int Each = 4;
+// Of those that a block has at a time.
+constexpr int Segments = 32;
 
 // Of state.
 enum { LearningRate, StepCount, Skipped, Norm };
 
 // Of step.
-enum { Applies, Scale, Rate, Decay, SecondCorrection };
+enum { Applies, Scale, Rate, Decay, SecondCorrection, StepLength };
 
 struct Segment {
     i64 from;
@@ -36,7 +38,7 @@ DEVICE bool finite(float x) { return __builtin_fabsf(x) <= 3.402823466e38f; }
 
 struct Sgd {
     static constexpr bool HasFirst = false, HasSecond = false;
-    MEMBER void operator()(float &p, float g, float &, float &, float rate, float) const {
+    MEMBER void operator()(float &p, float g, float &, float &, float rate, float, float) const {
         p = fma(rate, g, p);
     }
 };
@@ -44,7 +46,7 @@ struct Sgd {
 struct Momentum {
     static constexpr bool HasFirst = true, HasSecond = false;
     float beta1;
-    MEMBER void operator()(float &p, float g, float &m, float &, float rate, float) const {
+    MEMBER void operator()(float &p, float g, float &m, float &, float rate, float, float) const {
         m = fma(beta1, m, g);
         p = fma(rate, m, p);
     }
@@ -53,7 +55,7 @@ struct Momentum {
 struct RmsProp {
     static constexpr bool HasFirst = true, HasSecond = false;
     float beta1, epsilon;
-    MEMBER void operator()(float &p, float g, float &m, float &, float rate, float) const {
+    MEMBER void operator()(float &p, float g, float &m, float &, float rate, float, float) const {
         m = fma(beta1, m, (1.0f - beta1) * (g * g));
         p = fma(rate, g / (root(m) + epsilon), p);
     }
@@ -62,8 +64,16 @@ struct RmsProp {
 // And AdamW, whose decay is not 0.
 struct Adam {
     static constexpr bool HasFirst = true, HasSecond = true;
-    float beta1, beta2, epsilon, correction;
-    MEMBER void operator()(float &p, float g, float &m, float &v, float rate, float decay) const {
+    float beta1, beta2, epsilon;
+    MEMBER void operator()(
+        float &p,
+        float g,
+        float &m,
+        float &v,
+        float rate,
+        float decay,
+        float correction
+    ) const {
         m = fma(beta1, m, (1.0f - beta1) * g);
         v = fma(beta2, v, (1.0f - beta2) * (g * g));
         float scale = fma(root(v), correction, epsilon);
@@ -83,21 +93,34 @@ DEVICE void update(
     i64 total,
     const Rule &rule
 ) {
-    if (step[Applies] == 0.0f)
+    // Read once a block, and not by each thread.
+    SHARED Segment few[Segments];
+    SHARED float told[StepLength];
+    if (thread() < StepLength)
+        told[thread()] = step[thread()];
+    barrier();
+    if (told[Applies] == 0.0f)
         return;
-    float scale = step[Scale];
+    float scale = told[Scale];
     i64 begin = (i64)block_x() * Threads * Each;
     i64 end = least(begin + Threads * Each, total);
     for (int n = 0; n < count; n++) {
-        i64 from = segments[n].from;
-        i64 to = least(segments[n].to, end);
+        if (n % Segments == 0) {
+            barrier();
+            if (thread() < Segments && n + thread() < count)
+                few[thread()] = segments[n + thread()];
+            barrier();
+        }
+        Segment segment = few[n % Segments];
+        i64 from = segment.from;
+        i64 to = least(segment.to, end);
         if (from >= end)
             break;
         from = from < begin ? begin : from;
         if (from >= to)
             continue;
-        float rate = -(step[Rate] * segments[n].rate);
-        float decay = segments[n].decays != 0.0f ? step[Decay] : 0.0f;
+        float rate = -(told[Rate] * segment.rate);
+        float decay = segment.decays != 0.0f ? told[Decay] : 0.0f;
         float p[Each], g[Each], m[Each], v[Each];
         UNROLL for (int k = 0; k < Each; k++) {
             i64 i = from + thread() + k * Threads;
@@ -114,7 +137,7 @@ DEVICE void update(
             i64 i = from + thread() + k * Threads;
             if (i >= to)
                 continue;
-            rule(p[k], scale * g[k], m[k], v[k], rate, decay);
+            rule(p[k], scale * g[k], m[k], v[k], rate, decay, told[SecondCorrection]);
             parameters[i] = p[k];
             if (Rule::HasFirst)
                 first[i] = m[k];
@@ -167,6 +190,9 @@ KERNEL LAUNCH(Threads) optimizer_norm(
     state[Norm] = norm;
     bool applies = finite(norm);
     step[Applies] = applies ? 1.0f : 0.0f;
+    // The update reads them all.
+    step[Scale] = step[Rate] = step[Decay] = 0.0f;
+    step[SecondCorrection] = 1.0f;
     if (!applies) {
         state[Skipped] += 1.0f;
         return;
@@ -182,9 +208,6 @@ KERNEL LAUNCH(Threads) optimizer_norm(
         step[Decay] = (float)((double)decay * correction);
         double second = 1.0 - whole_power((double)beta2, (u32)steps);
         step[SecondCorrection] = (float)(1.0 / root(second));
-    } else {
-        step[Decay] = 0.0f;
-        step[SecondCorrection] = 1.0f;
     }
     step[Rate] = rate;
 }
@@ -242,6 +265,6 @@ KERNEL LAUNCH(Threads) optimizer_adam(
     float beta2,
     float epsilon
 ) {
-    Adam rule = {beta1, beta2, epsilon, step[SecondCorrection]};
+    Adam rule = {beta1, beta2, epsilon};
     update(parameters, gradients, first, second, step, segments, segment_count, count, rule);
 }
