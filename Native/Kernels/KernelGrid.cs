@@ -56,12 +56,7 @@ public readonly record struct KernelGrid(int X, int Y, int Threads, int Lanes = 
     public static KernelGrid Steps(long steps, int columns)
     {
         int lanes = LanesOf(columns, MostLanes);
-        return new(
-            (int)Ceiling(columns, lanes),
-            (int)Math.Clamp(steps, 1, MostY),
-            Block,
-            lanes
-        );
+        return new((int)Ceiling(columns, lanes), (int)Math.Clamp(steps, 1, MostY), Block, lanes);
     }
 
     /// <summary>For sums over the rows of a matrix: Y parts, which leave partial sums.</summary>

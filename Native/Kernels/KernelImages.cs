@@ -52,11 +52,8 @@ public static class KernelImages
         ptx.Split('\n')
             .Where(line => line.Contains(Entry, StringComparison.Ordinal))
             .Select(line =>
-                line[(line.IndexOf(Entry, StringComparison.Ordinal) + Entry.Length)..].TrimEnd(
-                    '(',
-                    ')',
-                    ' '
-                )
+                line[(line.IndexOf(Entry, StringComparison.Ordinal) + Entry.Length)..]
+                    .TrimEnd('(', ')', ' ')
             );
 
     private static string ReadResource(string name)

@@ -164,5 +164,6 @@ internal readonly record struct DeviceArray(ulong Address, long Count)
     public static DeviceArray Null => default;
 
     /// <summary>The same without its first values.</summary>
-    public DeviceArray From(long first) => new(Address + sizeof(float) * (ulong)first, Count - first);
+    public DeviceArray From(long first) =>
+        new(Address + sizeof(float) * (ulong)first, Count - first);
 }

@@ -70,11 +70,7 @@ public sealed class LruKernelTests
         DeviceArray outOf = machine.New(2 * size * directions * model);
         KernelGrid grid = KernelGrid.Each(size + directions * model, 128);
         object[] sizes = [model, size, directions];
-        machine.Launch(
-            "lru_prepare",
-            grid,
-            [.. p.Cast<object>(), factors, into, outOf, .. sizes]
-        );
+        machine.Launch("lru_prepare", grid, [.. p.Cast<object>(), factors, into, outOf, .. sizes]);
         machine.Launch(
             "lru_prepare_gradient",
             grid,

@@ -84,16 +84,7 @@ internal sealed class OptimizerOnDevice
             {
                 Threads = KernelGrid.Block,
             },
-            [
-                Parameters,
-                gradients,
-                .. moments,
-                step,
-                _segments,
-                _segmentCount,
-                count,
-                .. numbers,
-            ]
+            [Parameters, gradients, .. moments, step, _segments, _segmentCount, count, .. numbers]
         );
     }
 

@@ -93,15 +93,7 @@ public sealed class PointwiseKernelTests
         KernelGrid grid = KernelGrid.Flat(count);
         machine.Launch("residual_relu", grid, left, result, passed, (long)count);
         DeviceArray slope = machine.New(count);
-        machine.Launch(
-            "residual_relu_gradient",
-            grid,
-            left,
-            result,
-            passed,
-            slope,
-            (long)count
-        );
+        machine.Launch("residual_relu_gradient", grid, left, result, passed, slope, (long)count);
         DeviceArray unmarked = machine.Put(b);
         machine.Launch(
             "residual_relu",

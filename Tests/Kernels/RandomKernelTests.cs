@@ -27,13 +27,7 @@ public sealed class RandomKernelTests
             foreach (bool ones in new[] { false, true })
             {
                 Tensor expected = host.New(count);
-                random.Dropout(
-                    ones ? default : host.Put(x, count),
-                    expected,
-                    0.3f,
-                    7,
-                    first
-                );
+                random.Dropout(ones ? default : host.Put(x, count), expected, 0.3f, 7, first);
                 DeviceArray result = machine.New(count);
                 machine.Launch(
                     "dropout",

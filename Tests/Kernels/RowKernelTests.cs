@@ -8,7 +8,14 @@ namespace Sequor.Tests.Kernels;
 [TestFixture]
 public sealed class RowKernelTests
 {
-    private static readonly object[][] Sizes = [[1, 1], [3, 24], [70, 1], [37, 65], [130, 33]];
+    private static readonly object[][] Sizes =
+    [
+        [1, 1],
+        [3, 24],
+        [70, 1],
+        [37, 65],
+        [130, 33],
+    ];
 
     [TestCaseSource(nameof(Sizes))]
     public void Rows_that_are_shared_give_the_bits_of_the_cpu(int rows, int columns)

@@ -94,13 +94,7 @@ public sealed class ScanKernelTests
             : host.Put(u, rows, 1, 2 * size);
         Tensor workspace = host.New(checked((int)scan.WorkspaceCount));
         Tensor factors = host.Put(lambda, size, 2);
-        scan.Forward(
-            factors,
-            states,
-            packed?.Layout,
-            new ScanRange(0, steps, reverse),
-            workspace
-        );
+        scan.Forward(factors, states, packed?.Layout, new ScanRange(0, steps, reverse), workspace);
         Tensor gradient = packed is null
             ? host.Put(dx, steps, batch, 2 * size)
             : host.Put(dx, rows, 1, 2 * size);
@@ -154,7 +148,10 @@ public sealed class ScanKernelTests
     public void A_shape_is_given_to_the_kernel_that_has_enough_to_do()
     {
         ScanKernel wide = ScanKernel.Choose(4096, 16, 16, false, true);
-        Assert.That((wide.Chunked, wide.Pair, wide.Forward), Is.EqualTo((false, false, "scan_wide_forward")));
+        Assert.That(
+            (wide.Chunked, wide.Pair, wide.Forward),
+            Is.EqualTo((false, false, "scan_wide_forward"))
+        );
         Assert.That(wide.Grid, Is.EqualTo(new KernelGrid(512, 1, 128)));
         ScanKernel pair = ScanKernel.Choose(4096, 64, 16, true, true);
         Assert.That(pair.Backward, Is.EqualTo("scan_wide_backward_pair_packed"));

@@ -33,9 +33,7 @@ internal sealed class ScanOnDevice(
             ScanKernel kernel = Kernel(batch, size, range.Count, packed, pair, warps);
             (int start, int delta) = ScanKernel.Walk(range.First, range.Count, reverse, false);
             object[] shape = [_rows, steps, batch, size, start, delta, range.Count];
-            object[] tiles = kernel.Chunked
-                ? [_control, machine.New(kernel.AggregateCount)]
-                : [];
+            object[] tiles = kernel.Chunked ? [_control, machine.New(kernel.AggregateCount)] : [];
             machine.Launch(kernel.Forward, kernel.Grid, [factors, states, .. shape, .. tiles]);
         }
         return machine.Get(states);
@@ -65,9 +63,7 @@ internal sealed class ScanOnDevice(
             int to = 2 * size * Row(range.End);
             DeviceArray gradient = machine.Put(dx[from..to]);
             DeviceArray partials = machine.New(2 * size * kernel.PartialRows(batch));
-            object[] tiles = kernel.Chunked
-                ? [_control, machine.New(kernel.AggregateCount)]
-                : [];
+            object[] tiles = kernel.Chunked ? [_control, machine.New(kernel.AggregateCount)] : [];
             machine.Launch(
                 kernel.Backward,
                 kernel.Grid,
@@ -90,7 +86,14 @@ internal sealed class ScanOnDevice(
             );
             machine.Get(gradient).CopyTo(du, from);
             if (sums)
-                ColumnSums.Add(machine, partials, DeviceArray.Null, dlambda, kernel.PartialRows(batch), 2 * size);
+                ColumnSums.Add(
+                    machine,
+                    partials,
+                    DeviceArray.Null,
+                    dlambda,
+                    kernel.PartialRows(batch),
+                    2 * size
+                );
         }
         return (du, machine.Get(dlambda));
     }

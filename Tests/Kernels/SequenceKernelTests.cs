@@ -79,11 +79,7 @@ public sealed class SequenceKernelTests
             Tensor mean = host.New(batch, columns);
             Tensor dx = host.New(shape);
             host.Backend.MeanOverTime(host.Put(x, shape), packed?.Layout, mean);
-            host.Backend.MeanOverTimeGradient(
-                host.Put(dmean, batch, columns),
-                packed?.Layout,
-                dx
-            );
+            host.Backend.MeanOverTimeGradient(host.Put(dmean, batch, columns), packed?.Layout, dx);
 
             object[] layout = packed is null
                 ? [DeviceArray.Null, DeviceArray.Null, DeviceArray.Null]
