@@ -55,7 +55,6 @@ internal sealed unsafe class PtxBlock
     public void Step()
     {
         PtxRandom random = _execution.Random;
-        Weak.Trickle();
         int start = random.Below(_warps.Length);
         for (int i = 0; i < _warps.Length; i++)
         {

@@ -154,6 +154,8 @@ internal sealed unsafe class PtxExecution
         PtxBlock[] all = [.. running];
         while (done < _grid)
         {
+            // Of blocks that have ended as well.
+            all[Random.Below(all.Length)].Weak.Trickle();
             int at = Random.Below(running.Count);
             PtxBlock block = running[at];
             block.Step();
