@@ -209,11 +209,24 @@ public sealed unsafe class MemoryTests
             Throws.TypeOf<VirtualFaultException>().With.Message.Contains("Misaligned")
         );
         // Three floats need no more than one float does.
-        Assert.That(
-            device.Read<(float, float, float)>(memory + 4, 1, "test", "x").Length,
-            Is.EqualTo(1)
-        );
+        Assert.That(device.Read<Three>(memory + 4, 1, "test", "x").Length, Is.EqualTo(1));
         Assert.That(device.Read<float>(memory + 3, 0, "test", "x").Length, Is.Zero);
+    }
+
+    private readonly record struct Three(float A, float B, float C);
+
+    [Test]
+    public void Copies_onto_themselves_are_refused()
+    {
+        using var rig = new Rig();
+        CUdeviceptr memory = rig.Filled(1, 2, 3, 4);
+        var next = new CUdeviceptr(memory.Value + 4);
+        Rig.Gives(rig.Driver.cuMemcpyDtoD(next, memory, 8), CUDA_ERROR_INVALID_VALUE);
+        rig.Found(FaultKind.BadArgument);
+        Rig.Ok(rig.Driver.cuMemcpyDtoD(next, memory, 4));
+        Assert.That(rig.Read(memory, 4), Is.EqualTo(new float[] { 1, 1, 3, 4 }));
+        Rig.Ok(rig.Driver.cuMemFree(memory));
+        rig.Finish();
     }
 
     [Test]

@@ -225,12 +225,25 @@ internal sealed unsafe class DeviceMemory(VirtualDevice device) : IDisposable
                     $"elements of {size} bytes need a multiple of {alignment}"
                 )
             );
-        long bytes = count * size;
+        byte* data = Bytes(address, count * size, call, argument, read, write);
+        return MemoryMarshal.CreateSpan(ref Unsafe.AsRef<T>(data), (int)count);
+    }
+
+    /// <summary>Bytes that are read or written, checked, and counted for the work that runs.</summary>
+    internal byte* Bytes(
+        nint address,
+        long bytes,
+        string call,
+        string argument,
+        bool read,
+        bool write
+    )
+    {
         byte* data = Locate(address, bytes, call, argument, out DeviceAllocation? allocation);
         if (allocation is not null)
             CheckWords(allocation, address, bytes, call, argument, read, write);
         device.Work.Touched(read ? bytes : 0, write ? bytes : 0);
-        return MemoryMarshal.CreateSpan(ref Unsafe.AsRef<T>(data), (int)count);
+        return data;
     }
 
     private static void CheckWords(

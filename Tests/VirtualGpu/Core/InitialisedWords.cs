@@ -52,6 +52,11 @@ internal sealed unsafe class InitialisedWords : IDisposable
     /// <summary>Takes the bits of other words over.</summary>
     public void Copy(InitialisedWords from, long fromStart, long start, long count)
     {
+        if (from.FirstClear(fromStart, count) < 0)
+        {
+            Fill(start, count, true);
+            return;
+        }
         bool backwards = from == this && fromStart < start;
         for (long i = 0; i < count; i++)
         {

@@ -59,8 +59,7 @@ internal sealed class VirtualContext
     /// <summary>Ends it, and all that belongs to it; what was alive is a leak.</summary>
     public void Destroy()
     {
-        foreach (VirtualStream stream in Streams)
-            _device.Work.Wait(stream.Tail);
+        _device.Work.WaitEach(Streams.Select(s => s.Tail));
         foreach (
             DeviceAllocation allocation in _device
                 .Memory.Live.Where(a => a.Context == this)

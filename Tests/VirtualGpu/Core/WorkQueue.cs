@@ -92,11 +92,18 @@ internal sealed class WorkQueue(VirtualDevice device)
     }
 
     /// <summary>Runs until an item is done. Other work is left as late as can be, or not, as the seed draws.</summary>
-    public void Wait(WorkItem? target)
+    public void Wait(WorkItem? target) => WaitEach([target]);
+
+    /// <summary>As <see cref="Wait"/>, until all of some items are done; it counts as one wait.</summary>
+    public void WaitEach(IEnumerable<WorkItem?> targets)
     {
         device.Counts.Waits++;
-        if (target is null)
-            return;
+        foreach (WorkItem target in targets.OfType<WorkItem>())
+            RunUntil(target);
+    }
+
+    private void RunUntil(WorkItem target)
+    {
         bool lazy = device.Random.Next(2) == 0;
         while (!target.Done && _ready.Count > 0)
             RunOne(lazy ? Before(target) : _ready);

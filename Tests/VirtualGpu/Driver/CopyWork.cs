@@ -31,20 +31,21 @@ internal static unsafe class CopyWork
                 }
             );
         RefusePageable(stream, call);
-        byte[] staged = new ReadOnlySpan<byte>((void*)from, checked((int)bytes)).ToArray();
+        var staged = new StagedBytes((byte*)from, bytes);
         return stream.Submit(
             Memcpy,
             name,
             () =>
             {
-                fixed (byte* data = staged)
-                    Put(data);
+                Put(staged.Data);
+                GC.KeepAlive(staged);
             }
         );
 
         void Put(byte* data)
         {
-            Buffer.MemoryCopy(data, Target(device, to, bytes, name), bytes, bytes);
+            byte* target = device.Memory.Bytes(to, bytes, name, "dstDevice", false, true);
+            Buffer.MemoryCopy(data, target, bytes, bytes);
             device.Counts.BytesHostToDevice += bytes;
         }
     }
@@ -73,19 +74,8 @@ internal static unsafe class CopyWork
             {
                 if (pinned is not null)
                     CheckPinned(pinned, to, name, "dstHost");
-                for (long at = 0; at < bytes; at += Chunk)
-                {
-                    long count = Math.Min(Chunk, bytes - at);
-                    fixed (
-                        byte* data = device.Memory.Read<byte>(
-                            from + (nint)at,
-                            count,
-                            name,
-                            "srcDevice"
-                        )
-                    )
-                        Buffer.MemoryCopy(data, (byte*)to + at, count, count);
-                }
+                byte* data = device.Memory.Bytes(from, bytes, name, "srcDevice", true, false);
+                Buffer.MemoryCopy(data, (byte*)to, bytes, bytes);
                 device.Counts.BytesDeviceToHost += bytes;
             }
         );
@@ -103,6 +93,8 @@ internal static unsafe class CopyWork
     {
         CheckDevice(device, stream, to, bytes, call, "dstDevice");
         CheckDevice(device, stream, from, bytes, call, "srcDevice");
+        if (to != from && to < from + (nint)bytes && from < to + (nint)bytes)
+            throw Wrong(FaultKind.BadArgument, call, "dstDevice", to, "the two ranges overlap");
         const string name = "copy device to device";
         return stream.Submit(
             Memcpy,
@@ -136,22 +128,14 @@ internal static unsafe class CopyWork
             name,
             () =>
             {
-                for (long at = 0; at < count; at += Chunk)
-                    device
-                        .Memory.Write<T>(
-                            to + (nint)at * sizeof(T),
-                            Math.Min(Chunk, count - at),
-                            name,
-                            "dstDevice"
-                        )
-                        .Fill(value);
+                T* target = (T*)
+                    device.Memory.Bytes(to, count * sizeof(T), name, "dstDevice", false, true);
+                for (long at = 0; at < count; at++)
+                    target[at] = value;
                 device.Counts.BytesFilled += count * sizeof(T);
             }
         );
     }
-
-    // A span holds no more than an int can count.
-    private const long Chunk = 1 << 30;
 
     /// <summary>Checks what a call can see of device memory: that it is allocated, and this context's.</summary>
     /// <exception cref="VirtualFaultException">It is not.</exception>
@@ -165,22 +149,39 @@ internal static unsafe class CopyWork
     )
     {
         DeviceAllocation? allocation = device.Memory.At(address);
-        (FaultKind Kind, string Detail)? wrong = allocation is null
-            ? Pinned(device, address, bytes, call, argument) is null
-                ? (FaultKind.OutOfBounds, "this is no address of the device")
-                : null
-            : allocation.Released
-                ? (FaultKind.UseAfterFree, "this memory is freed")
-                : address - allocation.Address + bytes > allocation.Bytes
-                    ? (
-                        FaultKind.OutOfBounds,
-                        $"{bytes} bytes end {address - allocation.Address + bytes - allocation.Bytes} behind the end of 0x{allocation.Address:x} ({allocation.Bytes} bytes)"
-                    )
-                    : allocation.Context != stream.Context
-                        ? (FaultKind.OtherContext, "this memory is another context's")
-                        : null;
-        if (wrong is { } fault)
-            throw new VirtualFaultException(new(fault.Kind, call, argument, address, fault.Detail));
+        if (allocation is null)
+        {
+            // The device reaches pinned host memory as well.
+            if (device.Host.At(address) is null && !device.Host.WasFreed(address))
+                throw Wrong(
+                    FaultKind.OutOfBounds,
+                    call,
+                    argument,
+                    address,
+                    "this is no address of the device"
+                );
+            _ = Pinned(device, address, bytes, call, argument);
+            return;
+        }
+        long over = address - allocation.Address + bytes - allocation.Bytes;
+        if (allocation.Released)
+            throw Wrong(FaultKind.UseAfterFree, call, argument, address, "this memory is freed");
+        if (over > 0)
+            throw Wrong(
+                FaultKind.OutOfBounds,
+                call,
+                argument,
+                address,
+                $"{bytes} bytes end {over} behind the end of 0x{allocation.Address:x} ({allocation.Bytes} bytes)"
+            );
+        if (allocation.Context != stream.Context)
+            throw Wrong(
+                FaultKind.OtherContext,
+                call,
+                argument,
+                address,
+                "this memory is another context's"
+            );
     }
 
     /// <summary>The pinned block that host memory lies in; null for pageable memory.</summary>
@@ -193,37 +194,43 @@ internal static unsafe class CopyWork
         string argument
     )
     {
+        if (address == 0 || address >= DeviceMemory.Base)
+            throw Wrong(
+                FaultKind.BadArgument,
+                call,
+                argument,
+                address,
+                "this is no address of the host"
+            );
         HostBlock? block = device.Host.At(address);
-        (FaultKind Kind, string Detail)? wrong =
-            address == 0 ? (FaultKind.BadArgument, "null")
-            : address >= DeviceMemory.Base
-                ? (FaultKind.BadArgument, "this is no address of the host")
-            : block is null
-                ? device.Host.WasFreed(address)
-                        ? (FaultKind.UseAfterFree, "this pinned memory is freed")
-                    : null
-            : address - block.Address + bytes > block.Bytes
-                ? (
-                    FaultKind.OutOfBounds,
-                    $"{bytes} bytes leave the {block.Bytes} pinned bytes at 0x{block.Address:x}"
-                )
-            : null;
-        if (wrong is { } fault)
-            throw new VirtualFaultException(new(fault.Kind, call, argument, address, fault.Detail));
+        if (block is null && device.Host.WasFreed(address))
+            throw Wrong(
+                FaultKind.UseAfterFree,
+                call,
+                argument,
+                address,
+                "this pinned memory is freed"
+            );
+        if (block is not null && address - block.Address + bytes > block.Bytes)
+            throw Wrong(
+                FaultKind.OutOfBounds,
+                call,
+                argument,
+                address,
+                $"{bytes} bytes leave the {block.Bytes} pinned bytes at 0x{block.Address:x}"
+            );
         return block;
     }
 
     private static void CheckPinned(HostBlock block, nint address, string call, string argument)
     {
         if (block.Released)
-            throw new VirtualFaultException(
-                new(
-                    FaultKind.UseAfterFree,
-                    call,
-                    argument,
-                    address,
-                    "this pinned memory was freed before the copy ran"
-                )
+            throw Wrong(
+                FaultKind.UseAfterFree,
+                call,
+                argument,
+                address,
+                "this pinned memory was freed before the copy ran"
             );
     }
 
@@ -237,16 +244,11 @@ internal static unsafe class CopyWork
         throw new VirtualStatusException(CUresult.CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
     }
 
-    /// <summary>Where bytes go, which count as written; there may be more than a span holds.</summary>
-    private static byte* Target(VirtualDevice device, nint to, long bytes, string name)
-    {
-        for (long at = 0; at < bytes; at += Chunk)
-            device.Memory.Write<byte>(
-                to + (nint)at,
-                Math.Min(Chunk, bytes - at),
-                name,
-                "dstDevice"
-            );
-        return device.Memory.Locate(to, bytes, name, "dstDevice", out _);
-    }
+    private static VirtualFaultException Wrong(
+        FaultKind kind,
+        string call,
+        string argument,
+        nint address,
+        string detail
+    ) => new(new VirtualFault(kind, call, argument, address, detail));
 }

@@ -193,8 +193,7 @@ internal static unsafe partial class DriverLibrary
                     device.Captures.Where(c => c.Origin.Context == context),
                     nameof(cuCtxSynchronize)
                 );
-                foreach (VirtualStream stream in context.Streams)
-                    device.Work.Wait(stream.Tail);
+                device.Work.WaitEach(context.Streams.Select(s => s.Tail));
                 return Waited(device);
             }
         );
