@@ -10,12 +10,14 @@ internal delegate int PtxRun(PtxLane lane);
 /// <param name="Run">Runs a thread; the result is a <see cref="PtxStop"/>.</param>
 /// <param name="Accesses">What each instruction does to memory; null for those that do not.</param>
 /// <param name="Globals">The module's variables that it refers to.</param>
+/// <param name="Registers">The most registers of 32 bits that are in use at a time.</param>
 /// <param name="Resumes">The instruction at which each resume point, from 1, goes on.</param>
 internal sealed record PtxCode(
     PtxRun Run,
     PtxAccess?[] Accesses,
     PtxVariable[] Globals,
-    int[] Resumes
+    int[] Resumes,
+    int Registers
 );
 
 /// <summary>
@@ -70,7 +72,10 @@ internal sealed partial class PtxCompiler
             compiler._method.CreateDelegate<PtxRun>(),
             compiler._accesses,
             [.. compiler._globals],
-            [.. compiler._resumeSites]
+            [.. compiler._resumeSites],
+            Enumerable
+                .Range(0, kernel.Instructions.Count)
+                .Max(i => compiler._liveness.Before(i).Sum(r => (r.Type.Bytes() + 3) / 4))
         );
     }
 
