@@ -112,7 +112,10 @@ internal sealed partial class PtxCompiler
             case VariableOperand variable:
                 PushVariable(variable with { Offset = address.Offset });
                 return;
-            case RegisterOperand { Register.Type: PtxType.B32 or PtxType.U32 or PtxType.S32 } register:
+            case RegisterOperand
+            {
+                Register.Type: PtxType.B32 or PtxType.U32 or PtxType.S32
+            } register:
                 // Addresses of shared memory may have 32 bits.
                 PushRegister(register, PtxType.U32);
                 _il.Emit(OpCodes.Conv_U8);
@@ -129,19 +132,17 @@ internal sealed partial class PtxCompiler
 
     private void Load()
     {
-        Allow(
-            [
-                "weak",
-                "relaxed",
-                "acquire",
-                "volatile",
-                "v2",
-                "v4",
-                .. s_scopes,
-                .. s_spaces,
-                .. s_caches,
-            ]
-        );
+        Allow([
+            "weak",
+            "relaxed",
+            "acquire",
+            "volatile",
+            "v2",
+            "v4",
+            .. s_scopes,
+            .. s_spaces,
+            .. s_caches,
+        ]);
         PtxOperand[] o = Operands(2, 2);
         int elements = Elements(o[0]);
         PtxAccess access = Access(elements) with { Reads = true };
@@ -167,7 +168,8 @@ internal sealed partial class PtxCompiler
     {
         if (
             access.Space != PtxSpace.Param
-            || operand is not AddressOperand { Base: VariableOperand { Variable: var variable } } address
+            || operand
+                is not AddressOperand { Base: VariableOperand { Variable: var variable } } address
         )
             return false;
         if (
@@ -187,21 +189,19 @@ internal sealed partial class PtxCompiler
 
     private void Store()
     {
-        Allow(
-            [
-                "weak",
-                "relaxed",
-                "release",
-                "volatile",
-                "v2",
-                "v4",
-                "global",
-                "shared",
-                "local",
-                .. s_scopes,
-                .. s_caches,
-            ]
-        );
+        Allow([
+            "weak",
+            "relaxed",
+            "release",
+            "volatile",
+            "v2",
+            "v4",
+            "global",
+            "shared",
+            "local",
+            .. s_scopes,
+            .. s_caches,
+        ]);
         PtxOperand[] o = Operands(2, 2);
         int elements = Elements(o[1]);
         PtxType type = _now.Type;
@@ -229,18 +229,16 @@ internal sealed partial class PtxCompiler
             "or",
             "xor",
         ];
-        Allow(
-            [
-                "relaxed",
-                "acquire",
-                "release",
-                "acq_rel",
-                "global",
-                "shared",
-                .. s_scopes,
-                .. operations,
-            ]
-        );
+        Allow([
+            "relaxed",
+            "acquire",
+            "release",
+            "acq_rel",
+            "global",
+            "shared",
+            .. s_scopes,
+            .. operations,
+        ]);
         int operation = Array.FindIndex(operations, _now.Has);
         PtxType type = _now.Type;
         bool compares = operation == 2;
@@ -269,8 +267,7 @@ internal sealed partial class PtxCompiler
                 Reads = true,
                 Writes = true,
                 Atomic = (PtxAtomic)(operation + 1),
-                Order =
-                    Access(1).Order == PtxOrder.Weak ? PtxOrder.Relaxed : Access(1).Order,
+                Order = Access(1).Order == PtxOrder.Weak ? PtxOrder.Relaxed : Access(1).Order,
             }
         );
         if (!hasResult)

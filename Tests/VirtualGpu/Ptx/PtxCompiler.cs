@@ -60,7 +60,10 @@ internal sealed partial class PtxCompiler
         _slab = _il.DeclareLocal(typeof(nint));
         _scratch = _il.DeclareLocal(typeof(nint));
         _pointer = _il.DeclareLocal(typeof(nint));
-        _starts = [.. Enumerable.Range(0, kernel.Instructions.Count + 1).Select(_ => _il.DefineLabel())];
+        _starts =
+        [
+            .. Enumerable.Range(0, kernel.Instructions.Count + 1).Select(_ => _il.DefineLabel()),
+        ];
         _accesses = new PtxAccess?[kernel.Instructions.Count];
     }
 
@@ -254,7 +257,10 @@ internal sealed partial class PtxCompiler
     private void Call(Type type, string name) =>
         _il.Emit(
             OpCodes.Call,
-            type.GetMethod(name, BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic)!
+            type.GetMethod(
+                name,
+                BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic
+            )!
         );
 
     private void CallMath(string name) => Call(typeof(PtxMath), name);

@@ -53,9 +53,7 @@ internal sealed partial class PtxParser
                 n => n.Value.Space == PtxSpace.Shared ? n.Value with { } : n.Value
             )
         );
-        _kernelVariables.AddRange(
-            _variableScopes[0].Values.Where(v => v.Space == PtxSpace.Shared)
-        );
+        _kernelVariables.AddRange(_variableScopes[0].Values.Where(v => v.Space == PtxSpace.Shared));
         PtxToken name = Word();
         List<PtxParameter> parameters = Parameters();
         long required = 0;
@@ -147,7 +145,9 @@ internal sealed partial class PtxParser
             if (token.Text != ".param")
                 throw Refuse(token, "where .param was expected");
             (PtxType type, int alignment) = AlignedType();
-            while (Current.Text is ".ptr" or ".global" or ".shared" or ".const" or ".local" or ".align")
+            while (
+                Current.Text is ".ptr" or ".global" or ".shared" or ".const" or ".local" or ".align"
+            )
                 if (Next().Text == ".align")
                     Integer();
             PtxToken name = Word();

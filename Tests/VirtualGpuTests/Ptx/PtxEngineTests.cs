@@ -106,10 +106,7 @@ public sealed unsafe class PtxEngineTests
         fixed (byte* name = "tickets\0"u8)
             Rig.Ok(rig.Driver.cuModuleGetGlobal(&tickets, &bytes, module, name));
         Assert.That(bytes, Is.EqualTo((nuint)4));
-        Assert.That(
-            BitConverter.SingleToInt32Bits(rig.Read(tickets, 1)[0]),
-            Is.EqualTo(6)
-        );
+        Assert.That(BitConverter.SingleToInt32Bits(rig.Read(tickets, 1)[0]), Is.EqualTo(6));
         Rig.Ok(rig.Driver.cuMemFree(y));
         Rig.Ok(rig.Driver.cuModuleUnload(module));
     }

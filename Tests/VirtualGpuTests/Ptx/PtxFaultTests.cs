@@ -354,7 +354,15 @@ public sealed class PtxFaultTests
         using var heap = new PtxHeap();
         ulong count = heap.Zeros<uint>(1);
         PtxFault fault = Faults(() =>
-            Faulty.Run("grid_barrier", heap, 32, 1, 0, l => l with { QuietLimit = 3_000_000 }, count)
+            Faulty.Run(
+                "grid_barrier",
+                heap,
+                32,
+                1,
+                0,
+                l => l with { QuietLimit = 3_000_000 },
+                count
+            )
         );
         Assert.That(fault.Kind, Is.EqualTo(PtxFaultKind.Hang), fault.ToString());
         Faulty.Run(
@@ -450,9 +458,6 @@ public sealed class PtxFaultTests
         );
         Assert.That(fault.Kind, Is.EqualTo(PtxFaultKind.Uninitialised));
         Assert.That(fault.Detail, Does.Contain("not yet waited for"));
-        Assert.That(
-            Text("async.cu").Split('\n')[fault.Source.Line - 1],
-            Does.EndWith("// reads")
-        );
+        Assert.That(Text("async.cu").Split('\n')[fault.Source.Line - 1], Does.EndWith("// reads"));
     }
 }

@@ -68,10 +68,7 @@ internal sealed unsafe class PtxHeap : IPtxMemory, IDisposable
         detail = $"{bytes} bytes lie in no allocation";
         if (_pieces.FindLast(p => p.Address <= address) is not { } piece)
             return false;
-        if (
-            bytes > piece.Bytes
-            || address - piece.Address > (ulong)(piece.Bytes - bytes)
-        )
+        if (bytes > piece.Bytes || address - piece.Address > (ulong)(piece.Bytes - bytes))
             return false;
         if (piece.Freed)
         {

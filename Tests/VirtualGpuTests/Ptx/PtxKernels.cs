@@ -91,8 +91,7 @@ internal static class PtxKernels
         }
     }
 
-    public static PtxFault Faults(Action launch) =>
-        Assert.Throws<PtxFaultException>(launch)!.Fault;
+    public static PtxFault Faults(Action launch) => Assert.Throws<PtxFaultException>(launch)!.Fault;
 
     public static byte[] BytesOf<T>(T value)
         where T : unmanaged

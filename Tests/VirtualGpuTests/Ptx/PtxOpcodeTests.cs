@@ -133,11 +133,35 @@ public sealed class PtxOpcodeTests
     [TestCase("mov.u32 %rout, %ntid.x;", "0", "0", "0", "1")]
     [TestCase("mov.u32 %rout, %lanemask_ge;", "0", "0", "0", "FFFFFFFF")]
     [TestCase("activemask.b32 %rout;", "0", "0", "0", "1")]
-    [TestCase("{ .reg .pred p; setp.ne.s32 p, %ra, 0; selp.s32 %rout, 1, 2, p; }", "5", "0", "0", "1")]
-    [TestCase("bra.uni $over; mov.b32 %rout, 9; $over: add.s32 %rout, %rout, 1;", "0", "0", "0", "1")]
-    [TestCase("setp.eq.s32 %p1, %ra, 0; @%p1 mov.b32 %rout, 9; @!%p1 mov.b32 %rout, 8;", "0", "0", "0", "9")]
+    [TestCase(
+        "{ .reg .pred p; setp.ne.s32 p, %ra, 0; selp.s32 %rout, 1, 2, p; }",
+        "5",
+        "0",
+        "0",
+        "1"
+    )]
+    [TestCase(
+        "bra.uni $over; mov.b32 %rout, 9; $over: add.s32 %rout, %rout, 1;",
+        "0",
+        "0",
+        "0",
+        "1"
+    )]
+    [TestCase(
+        "setp.eq.s32 %p1, %ra, 0; @%p1 mov.b32 %rout, 9; @!%p1 mov.b32 %rout, 8;",
+        "0",
+        "0",
+        "0",
+        "9"
+    )]
     [TestCase("nanosleep.u32 20; mov.b32 %rout, %ra;", "7", "0", "0", "7")]
-    [TestCase("membar.gl; membar.cta; fence.acq_rel.gpu; fence.sc.sys; mov.b32 %rout, %ra;", "7", "0", "0", "7")]
+    [TestCase(
+        "membar.gl; membar.cta; fence.acq_rel.gpu; fence.sc.sys; mov.b32 %rout, %ra;",
+        "7",
+        "0",
+        "0",
+        "7"
+    )]
     public void Of_32_bits(string code, string a, string b, string c, string expected) =>
         Assert.That(
             Run($"setp.ne.s32 %p0, 0, 0; {code} cvt.u64.u32 %out, %rout;", Hex(a), Hex(b), Hex(c)),
@@ -175,12 +199,30 @@ public sealed class PtxOpcodeTests
     [TestCase("cvt.u64.u32 %out, %ra;", "FFFFFFFF", "0", "0", "FFFFFFFF")]
     [TestCase("cvt.s64.s16 %out, %ha;", "8000", "0", "0", "FFFFFFFFFFFF8000")]
     [TestCase("mov.b64 %out, {%ra, %rb};", "12345678", "9ABCDEF0", "0", "9ABCDEF012345678")]
-    [TestCase("mov.b64 {%r0, %r1}, %a; cvt.u64.u32 %out, %r1;", "123456789ABCDEF0", "0", "0", "12345678")]
+    [TestCase(
+        "mov.b64 {%r0, %r1}, %a; cvt.u64.u32 %out, %r1;",
+        "123456789ABCDEF0",
+        "0",
+        "0",
+        "12345678"
+    )]
     [TestCase("cvt.rzi.s64.f32 %out, %fa;", "DF800000", "0", "0", "8000000000000000")] // -2^64
     [TestCase("cvt.rzi.u64.f32 %out, %fa;", "5F000000", "0", "0", "8000000000000000")] // 2^63
     [TestCase("cvt.rzi.u64.f64 %out, %da;", "43F0000000000000", "0", "0", "FFFFFFFFFFFFFFFF")]
-    [TestCase("isspacep.shared %p1, %a; selp.u64 %out, 1, 0, %p1;", "B00000000000400", "0", "0", "1")]
-    [TestCase("isspacep.global %p1, %a; selp.u64 %out, 1, 0, %p1;", "B00000000000400", "0", "0", "0")]
+    [TestCase(
+        "isspacep.shared %p1, %a; selp.u64 %out, 1, 0, %p1;",
+        "B00000000000400",
+        "0",
+        "0",
+        "1"
+    )]
+    [TestCase(
+        "isspacep.global %p1, %a; selp.u64 %out, 1, 0, %p1;",
+        "B00000000000400",
+        "0",
+        "0",
+        "0"
+    )]
     public void Of_64_bits(string code, string a, string b, string c, string expected) =>
         Assert.That(Run(code, Hex(a), Hex(b), Hex(c)), Is.EqualTo(Hex(expected)));
 
@@ -285,7 +327,13 @@ public sealed class PtxOpcodeTests
     [TestCase("geu", false, true, true, true)]
     [TestCase("num", true, true, true, false)]
     [TestCase("nan", false, false, false, true)]
-    public void That_compare_floats(string name, bool less, bool equal, bool greater, bool unordered)
+    public void That_compare_floats(
+        string name,
+        bool less,
+        bool equal,
+        bool greater,
+        bool unordered
+    )
     {
         Assert.Multiple(() =>
         {
@@ -436,7 +484,11 @@ public sealed class PtxOpcodeTests
     [TestCase("lg2.approx.f32", -22, -22)]
     [TestCase("sin.approx.f32", 0, -20.5)]
     [TestCase("cos.approx.f32", 0, -20.5)]
-    public void That_approximate_err_as_much_as_they_may(string name, double relative, double absolute)
+    public void That_approximate_err_as_much_as_they_may(
+        string name,
+        double relative,
+        double absolute
+    )
     {
         double worst = 0;
         bool above = false;
@@ -493,19 +545,18 @@ public sealed class PtxOpcodeTests
             Assert.That(
                 got[(8 * i)..(8 * i + 8)],
                 Is.EqualTo(
-                        new[]
-                        {
-                            PtxApproximate.Exp2(x[i], 77),
-                            PtxApproximate.Log2(x[i], 77),
-                            PtxApproximate.Sin(x[i], 77),
-                            PtxApproximate.Cos(x[i], 77),
-                            PtxApproximate.Tanh(x[i], 77),
-                            PtxApproximate.Reciprocal(x[i], 77),
-                            PtxApproximate.ReciprocalSqrt(x[i], 77),
-                            PtxApproximate.DivideFast(1.5f, x[i], 77),
-                        }
-                    )
-                    .AsCollection
+                    new[]
+                    {
+                        PtxApproximate.Exp2(x[i], 77),
+                        PtxApproximate.Log2(x[i], 77),
+                        PtxApproximate.Sin(x[i], 77),
+                        PtxApproximate.Cos(x[i], 77),
+                        PtxApproximate.Tanh(x[i], 77),
+                        PtxApproximate.Reciprocal(x[i], 77),
+                        PtxApproximate.ReciprocalSqrt(x[i], 77),
+                        PtxApproximate.DivideFast(1.5f, x[i], 77),
+                    }
+                ).AsCollection
             );
     }
 }

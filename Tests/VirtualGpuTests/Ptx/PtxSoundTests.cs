@@ -159,11 +159,10 @@ public sealed class PtxSoundTests
         Assert.That(
             heap.Get<float>(y, 40),
             Is.EqualTo(
-                    Enumerable
-                        .Range(0, 40)
-                        .Select(i => 6 + 10 * (i % 3 + 1) + 200 + 0.5f - 1000 + 1 + (1 << (i & 3)))
-                )
-                .AsCollection
+                Enumerable
+                    .Range(0, 40)
+                    .Select(i => 6 + 10 * (i % 3 + 1) + 200 + 0.5f - 1000 + 1 + (1 << (i & 3)))
+            ).AsCollection
         );
     }
 
@@ -233,15 +232,14 @@ public sealed class PtxSoundTests
             Assert.That(
                 got[(4 * t)..(4 * t + 4)],
                 Is.EqualTo(
-                        new[]
-                        {
-                            limit == 32 ? uint.MaxValue : (1u << limit) - 1,
-                            limit < 32 ? 1u : 0,
-                            limit == 32 ? 1u : 0,
-                            same,
-                        }
-                    )
-                    .AsCollection
+                    new[]
+                    {
+                        limit == 32 ? uint.MaxValue : (1u << limit) - 1,
+                        limit < 32 ? 1u : 0,
+                        limit == 32 ? 1u : 0,
+                        same,
+                    }
+                ).AsCollection
             );
         }
     }
@@ -265,8 +263,9 @@ public sealed class PtxSoundTests
         );
         Assert.That(
             heap.Get<uint>(bins, 16),
-            Is.EqualTo(Enumerable.Range(0, 16).Select(b => (uint)x.Count(v => (v & 15) == b)))
-                .AsCollection
+            Is.EqualTo(
+                Enumerable.Range(0, 16).Select(b => (uint)x.Count(v => (v & 15) == b))
+            ).AsCollection
         );
     }
 
@@ -349,7 +348,10 @@ public sealed class PtxSoundTests
 
         Assert.That(Run(1), Is.EqualTo(Run(1)));
         // The order of atomic additions shows; what is counted does not depend on it.
-        (float[] Y, long Instructions)[] runs = [.. Enumerable.Range(0, 8).Select(s => Run((ulong)s))];
+        (float[] Y, long Instructions)[] runs =
+        [
+            .. Enumerable.Range(0, 8).Select(s => Run((ulong)s)),
+        ];
         Assert.That(runs.Select(r => r.Y[0]).Distinct().Count(), Is.GreaterThan(1));
         Assert.That(runs.Select(r => r.Instructions).Distinct().Count(), Is.EqualTo(1));
     }

@@ -38,12 +38,19 @@ public sealed class PtxWarpTests
         return heap.Get<uint>(y, (int)threads);
     }
 
-    private static void Check(string code, Func<int, long> expected, string declare = "", int threads = 32)
+    private static void Check(
+        string code,
+        Func<int, long> expected,
+        string declare = "",
+        int threads = 32
+    )
     {
         for (ulong seed = 0; seed < 3; seed++)
             Assert.That(
                 Run(code, (uint)threads, seed, declare),
-                Is.EqualTo(Enumerable.Range(0, threads).Select(t => (uint)expected(t))).AsCollection,
+                Is.EqualTo(
+                    Enumerable.Range(0, threads).Select(t => (uint)expected(t))
+                ).AsCollection,
                 code
             );
     }
@@ -114,10 +121,7 @@ public sealed class PtxWarpTests
     [Test]
     public void Matches()
     {
-        Check(
-            "shr.u32 %r1, %t, 3; match.any.sync.b32 %out, %r1, -1;",
-            t => 0xFFL << (t / 8 * 8)
-        );
+        Check("shr.u32 %r1, %t, 3; match.any.sync.b32 %out, %r1, -1;", t => 0xFFL << (t / 8 * 8));
         Check(
             "shr.u32 %r1, %t, 3; match.all.sync.b32 %r2|%p1, %r1, -1; selp.b32 %out, 1, %r2, %p1;",
             _ => 0
