@@ -26,6 +26,17 @@ internal sealed record PtxCode(
 /// </summary>
 internal sealed partial class PtxCompiler
 {
+    private static readonly HashSet<string> s_waiting =
+    [
+        "bar",
+        "barrier",
+        "shfl",
+        "vote",
+        "match",
+        "redux",
+        "nanosleep",
+    ];
+
     private readonly PtxKernel _kernel;
     private readonly PtxLiveness _liveness;
     private readonly DynamicMethod _method;
@@ -55,7 +66,14 @@ internal sealed partial class PtxCompiler
             skipVisibility: true
         );
         _il = _method.GetILGenerator(64 * 1024);
-        _locals = [.. kernel.Registers.Select(r => _il.DeclareLocal(LocalType(r.Type)))];
+        _locals = PtxLocals.Allocate(
+            kernel,
+            _liveness,
+            Leaders(),
+            kernel.Instructions.Where(i => s_waiting.Contains(i.Opcode)).Select(i => i.Index),
+            LocalType,
+            _il
+        );
         _budget = _il.DeclareLocal(typeof(int));
         _slab = _il.DeclareLocal(typeof(nint));
         _scratch = _il.DeclareLocal(typeof(nint));
