@@ -36,12 +36,10 @@ internal static class PtxApproximate
     }
 
     /// <summary>sin.approx: absolute error 2^-20.5 within 2 pi of 0, 2^-14.7 within 100 pi.</summary>
-    public static float Sin(float a, ulong seed) =>
-        a == 0 ? a : Absolute(Math.Sin(a), a, 3, seed);
+    public static float Sin(float a, ulong seed) => a == 0 ? a : Absolute(Math.Sin(a), a, 3, seed);
 
     /// <summary>cos.approx: as sin.approx.</summary>
-    public static float Cos(float a, ulong seed) =>
-        a == 0 ? 1 : Absolute(Math.Cos(a), a, 4, seed);
+    public static float Cos(float a, ulong seed) => a == 0 ? 1 : Absolute(Math.Cos(a), a, 4, seed);
 
     /// <summary>tanh.approx: relative error 2^-11; never beyond 1.</summary>
     public static float Tanh(float a, ulong seed) =>

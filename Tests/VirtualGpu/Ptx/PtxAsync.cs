@@ -3,8 +3,14 @@ namespace Sequor.VirtualGpu.Ptx;
 /// <summary>A thread's copies from global to shared memory that it has not waited for.</summary>
 internal sealed unsafe class PtxAsync
 {
-    private readonly Queue<(nint From, ulong To, int Bytes, int Given, int Site, int Group)> _copies =
-        new();
+    private readonly Queue<(
+        nint From,
+        ulong To,
+        int Bytes,
+        int Given,
+        int Site,
+        int Group
+    )> _copies = new();
     private int _group;
 
     /// <summary>

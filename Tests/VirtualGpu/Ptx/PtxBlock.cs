@@ -8,6 +8,8 @@ internal sealed unsafe class PtxBlock
     private readonly PtxExecution _execution;
     private readonly PtxWarp[] _warps;
     private readonly List<PtxLane>[] _barriers;
+    private readonly bool[] _met;
+    private readonly uint[] _joined;
     private int _exited;
     private PtxLane? _firstExited;
 
@@ -17,6 +19,8 @@ internal sealed unsafe class PtxBlock
         int threads = (int)execution.Launch.Block.Count;
         int warps = (threads + 31) / 32;
         _warps = new PtxWarp[warps];
+        _met = new bool[warps];
+        _joined = new uint[warps];
         Lanes = new PtxLane[threads];
         for (int w = 0; w < warps; w++)
         {
@@ -55,7 +59,6 @@ internal sealed unsafe class PtxBlock
     public void Step()
     {
         PtxRandom random = _execution.Random;
-        Weak.Trickle();
         int start = random.Below(_warps.Length);
         for (int i = 0; i < _warps.Length; i++)
         {
@@ -171,14 +174,18 @@ internal sealed unsafe class PtxBlock
     /// <summary>Warps that met have seen what each other did before.</summary>
     private void Join(List<PtxLane> barrier)
     {
-        var met = new HashSet<int>(barrier.Select(l => l.WarpId));
-        var joined = new uint[_warps.Length];
-        foreach (int warp in met)
-            for (int i = 0; i < joined.Length; i++)
-                joined[i] = Math.Max(joined[i], _warps[warp].Clocks[i]);
-        foreach (int warp in met)
+        Array.Clear(_met);
+        Array.Clear(_joined);
+        foreach (PtxLane lane in barrier)
+            _met[lane.WarpId] = true;
+        for (int warp = 0; warp < _met.Length; warp++)
+        for (int i = 0; _met[warp] && i < _joined.Length; i++)
+            _joined[i] = Math.Max(_joined[i], _warps[warp].Clocks[i]);
+        for (int warp = 0; warp < _met.Length; warp++)
         {
-            joined.CopyTo(_warps[warp].Clocks, 0);
+            if (!_met[warp])
+                continue;
+            _joined.CopyTo(_warps[warp].Clocks, 0);
             _warps[warp].Clocks[warp]++;
         }
     }

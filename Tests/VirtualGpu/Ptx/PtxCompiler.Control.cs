@@ -181,8 +181,10 @@ internal sealed partial class PtxCompiler
         bool signed = _now.Type == PtxType.S32;
         PtxWarpOperation operation =
             _now.Has("add") ? PtxWarpOperation.ReduceAdd
-            : _now.Has("min") ? (signed ? PtxWarpOperation.ReduceMinSigned : PtxWarpOperation.ReduceMin)
-            : _now.Has("max") ? (signed ? PtxWarpOperation.ReduceMaxSigned : PtxWarpOperation.ReduceMax)
+            : _now.Has("min")
+                ? (signed ? PtxWarpOperation.ReduceMinSigned : PtxWarpOperation.ReduceMin)
+            : _now.Has("max")
+                ? (signed ? PtxWarpOperation.ReduceMaxSigned : PtxWarpOperation.ReduceMax)
             : _now.Has("and") ? PtxWarpOperation.ReduceAnd
             : _now.Has("or") ? PtxWarpOperation.ReduceOr
             : _now.Has("xor") ? PtxWarpOperation.ReduceXor

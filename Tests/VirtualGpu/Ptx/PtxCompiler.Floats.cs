@@ -41,8 +41,14 @@ internal sealed partial class PtxCompiler
             case "sqrt" when _now.Has("rn"):
                 Allow("rn", "ftz");
                 return FloatHelper("Sqrt" + suffix, 1);
-            case "rcp" or "sqrt" or "rsqrt" or "ex2" or "lg2" or "sin" or "cos" or "tanh"
-                when single && _now.Has("approx"):
+            case "rcp"
+            or "sqrt"
+            or "rsqrt"
+            or "ex2"
+            or "lg2"
+            or "sin"
+            or "cos"
+            or "tanh" when single && _now.Has("approx"):
                 Allow("approx", "ftz");
                 return Approximate(
                     _now.Opcode switch

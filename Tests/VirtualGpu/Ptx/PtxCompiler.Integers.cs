@@ -32,10 +32,7 @@ internal sealed partial class PtxCompiler
                 Allow();
                 Push(Operands(3, 3)[1], type);
                 Push(_now.Operands[2], type);
-                Call(
-                    typeof(PtxMath),
-                    (_now.Opcode == "min" ? "Min" : "Max") + Suffix(type)
-                );
+                Call(typeof(PtxMath), (_now.Opcode == "min" ? "Min" : "Max") + Suffix(type));
                 Pop(_now.Operands[0], type);
                 return true;
             case "abs":
@@ -117,10 +114,7 @@ internal sealed partial class PtxCompiler
         Push(o[2], type);
         _il.Emit(OpCodes.Ldarg_0);
         _il.Emit(OpCodes.Ldc_I4, _now.Index);
-        Call(
-            typeof(PtxMath),
-            (_now.Opcode == "div" ? "Divide" : "Remainder") + Suffix(type)
-        );
+        Call(typeof(PtxMath), (_now.Opcode == "div" ? "Divide" : "Remainder") + Suffix(type));
         Pop(o[0], type);
     }
 
@@ -171,13 +165,7 @@ internal sealed partial class PtxCompiler
                 );
             case "bfe":
                 Allow();
-                return Helper(
-                    "Extract" + Suffix(type),
-                    type,
-                    type,
-                    PtxType.U32,
-                    PtxType.U32
-                );
+                return Helper("Extract" + Suffix(type), type, type, PtxType.U32, PtxType.U32);
             case "bfi":
                 Allow();
                 return Helper(

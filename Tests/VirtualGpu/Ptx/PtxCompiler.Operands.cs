@@ -71,10 +71,14 @@ internal sealed partial class PtxCompiler
                 $"cannot read the {8 * held.Bytes()} bits of {operand.Register.Name} as {type.ToString().ToUpperInvariant()}"
             );
         if (held.IsFloat())
-            CallMath(held == PtxType.F32 ? nameof(PtxMath.BitsOfSingle) : nameof(PtxMath.BitsOfDouble));
+            CallMath(
+                held == PtxType.F32 ? nameof(PtxMath.BitsOfSingle) : nameof(PtxMath.BitsOfDouble)
+            );
         if (type.IsFloat())
         {
-            CallMath(type == PtxType.F32 ? nameof(PtxMath.SingleOfBits) : nameof(PtxMath.DoubleOfBits));
+            CallMath(
+                type == PtxType.F32 ? nameof(PtxMath.SingleOfBits) : nameof(PtxMath.DoubleOfBits)
+            );
             return;
         }
         if (held.Bytes() == 8 && type.Bytes() < 8)
@@ -163,9 +167,11 @@ internal sealed partial class PtxCompiler
                 else
                     // %tid.x is the field TidX.
                     LoadField(
-                        CultureInfo.InvariantCulture.TextInfo.ToTitleCase(
-                            name[1..].Replace(".", " ", StringComparison.Ordinal)
-                        ).Replace(" ", "", StringComparison.Ordinal)
+                        CultureInfo
+                            .InvariantCulture.TextInfo.ToTitleCase(
+                                name[1..].Replace(".", " ", StringComparison.Ordinal)
+                            )
+                            .Replace(" ", "", StringComparison.Ordinal)
                     );
                 break;
         }
@@ -213,14 +219,22 @@ internal sealed partial class PtxCompiler
                     $"cannot write {type.ToString().ToUpperInvariant()} to the {8 * held.Bytes()} bits of {target.Register.Name}"
                 );
             if (type.IsFloat())
-                CallMath(type == PtxType.F32 ? nameof(PtxMath.BitsOfSingle) : nameof(PtxMath.BitsOfDouble));
+                CallMath(
+                    type == PtxType.F32
+                        ? nameof(PtxMath.BitsOfSingle)
+                        : nameof(PtxMath.BitsOfDouble)
+                );
             else if (held.Bytes() == 8 && type.Bytes() < 8)
                 _il.Emit(type.IsSigned() ? OpCodes.Conv_I8 : OpCodes.Conv_U8);
             if (held.IsFloat())
             {
                 if (held.Bytes() != type.Bytes())
                     throw Refuse($"cannot write {8 * type.Bytes()} bits to {target.Register.Name}");
-                CallMath(held == PtxType.F32 ? nameof(PtxMath.SingleOfBits) : nameof(PtxMath.DoubleOfBits));
+                CallMath(
+                    held == PtxType.F32
+                        ? nameof(PtxMath.SingleOfBits)
+                        : nameof(PtxMath.DoubleOfBits)
+                );
             }
         }
         if (held.Bytes() == 2)

@@ -10,12 +10,14 @@ internal delegate int PtxRun(PtxLane lane);
 /// <param name="Run">Runs a thread; the result is a <see cref="PtxStop"/>.</param>
 /// <param name="Accesses">What each instruction does to memory; null for those that do not.</param>
 /// <param name="Globals">The module's variables that it refers to.</param>
+/// <param name="Registers">The most registers of 32 bits that are in use at a time.</param>
 /// <param name="Resumes">The instruction at which each resume point, from 1, goes on.</param>
 internal sealed record PtxCode(
     PtxRun Run,
     PtxAccess?[] Accesses,
     PtxVariable[] Globals,
-    int[] Resumes
+    int[] Resumes,
+    int Registers
 );
 
 /// <summary>
@@ -24,6 +26,17 @@ internal sealed record PtxCode(
 /// </summary>
 internal sealed partial class PtxCompiler
 {
+    private static readonly HashSet<string> s_waiting =
+    [
+        "bar",
+        "barrier",
+        "shfl",
+        "vote",
+        "match",
+        "redux",
+        "nanosleep",
+    ];
+
     private readonly PtxKernel _kernel;
     private readonly PtxLiveness _liveness;
     private readonly DynamicMethod _method;
@@ -53,12 +66,22 @@ internal sealed partial class PtxCompiler
             skipVisibility: true
         );
         _il = _method.GetILGenerator(64 * 1024);
-        _locals = [.. kernel.Registers.Select(r => _il.DeclareLocal(LocalType(r.Type)))];
+        _locals = PtxLocals.Allocate(
+            kernel,
+            _liveness,
+            Leaders(),
+            kernel.Instructions.Where(i => s_waiting.Contains(i.Opcode)).Select(i => i.Index),
+            LocalType,
+            _il
+        );
         _budget = _il.DeclareLocal(typeof(int));
         _slab = _il.DeclareLocal(typeof(nint));
         _scratch = _il.DeclareLocal(typeof(nint));
         _pointer = _il.DeclareLocal(typeof(nint));
-        _starts = [.. Enumerable.Range(0, kernel.Instructions.Count + 1).Select(_ => _il.DefineLabel())];
+        _starts =
+        [
+            .. Enumerable.Range(0, kernel.Instructions.Count + 1).Select(_ => _il.DefineLabel()),
+        ];
         _accesses = new PtxAccess?[kernel.Instructions.Count];
     }
 
@@ -70,7 +93,10 @@ internal sealed partial class PtxCompiler
             compiler._method.CreateDelegate<PtxRun>(),
             compiler._accesses,
             [.. compiler._globals],
-            [.. compiler._resumeSites]
+            [.. compiler._resumeSites],
+            Enumerable
+                .Range(0, kernel.Instructions.Count)
+                .Max(i => compiler._liveness.Before(i).Sum(r => (r.Type.Bytes() + 3) / 4))
         );
     }
 
@@ -249,7 +275,10 @@ internal sealed partial class PtxCompiler
     private void Call(Type type, string name) =>
         _il.Emit(
             OpCodes.Call,
-            type.GetMethod(name, BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic)!
+            type.GetMethod(
+                name,
+                BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic
+            )!
         );
 
     private void CallMath(string name) => Call(typeof(PtxMath), name);

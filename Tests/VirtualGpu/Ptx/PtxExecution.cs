@@ -104,7 +104,10 @@ internal sealed unsafe class PtxExecution
             Local =
                 Kernel.LocalBytes == 0
                     ? null
-                    : new PtxLocalMemory(start + 16 + 8 * Kernel.Registers.Count, Kernel.LocalBytes),
+                    : new PtxLocalMemory(
+                        start + 16 + 8 * Kernel.Registers.Count,
+                        Kernel.LocalBytes
+                    ),
         };
     }
 
@@ -116,7 +119,12 @@ internal sealed unsafe class PtxExecution
 
     public static PtxLocalMemory LocalOf(PtxLane lane, ulong address, int site) =>
         lane.Local
-        ?? throw lane.Fault(PtxFaultKind.OutOfBounds, site, address, "the kernel has no local memory");
+        ?? throw lane.Fault(
+            PtxFaultKind.OutOfBounds,
+            site,
+            address,
+            "the kernel has no local memory"
+        );
 
     /// <summary>Runs a thread for some instructions, or to where it waits.</summary>
     public PtxStop Run(PtxLane lane, int slice)
@@ -154,6 +162,8 @@ internal sealed unsafe class PtxExecution
         PtxBlock[] all = [.. running];
         while (done < _grid)
         {
+            // Of blocks that have ended as well.
+            all[Random.Below(all.Length)].Weak.Trickle();
             int at = Random.Below(running.Count);
             PtxBlock block = running[at];
             block.Step();

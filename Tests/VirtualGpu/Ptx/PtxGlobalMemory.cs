@@ -56,7 +56,13 @@ internal static unsafe class PtxGlobalMemory
     }
 
     /// <summary>Faults unless all words of an access were written.</summary>
-    public static void CheckWritten(PtxLane lane, ulong address, int site, PtxPlace place, int bytes)
+    public static void CheckWritten(
+        PtxLane lane,
+        ulong address,
+        int site,
+        PtxPlace place,
+        int bytes
+    )
     {
         if (place.Initialised == null)
             return;

@@ -24,7 +24,8 @@ internal sealed class PtxKernel
     public required IReadOnlyList<PtxParameter> Parameters { get; init; }
 
     /// <summary>Bytes of a launch's arguments.</summary>
-    public long ParameterBytes => Parameters.Count == 0 ? 0 : Parameters[^1].Offset + Parameters[^1].Bytes;
+    public long ParameterBytes =>
+        Parameters.Count == 0 ? 0 : Parameters[^1].Offset + Parameters[^1].Bytes;
 
     public required IReadOnlyList<PtxInstruction> Instructions { get; init; }
 

@@ -40,7 +40,12 @@ internal enum PtxWarpOperation
 }
 
 /// <summary>One thread: a lane of a warp. Its fields are what compiled code uses.</summary>
-internal sealed unsafe class PtxLane(PtxExecution execution, PtxBlock block, PtxWarp warp, int thread)
+internal sealed unsafe class PtxLane(
+    PtxExecution execution,
+    PtxBlock block,
+    PtxWarp warp,
+    int thread
+)
 {
     /// <summary>Where to go on; 0 is the start.</summary>
     public int Resume;

@@ -120,7 +120,8 @@ internal static class PtxLexer
             );
     }
 
-    private static bool IsWord(char c) => char.IsAsciiLetterOrDigit(c) || c is '_' or '$' or '%' or '.';
+    private static bool IsWord(char c) =>
+        char.IsAsciiLetterOrDigit(c) || c is '_' or '$' or '%' or '.';
 
     private static int End(string text, int start, string mark)
     {

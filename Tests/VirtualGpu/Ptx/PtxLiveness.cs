@@ -46,6 +46,10 @@ internal sealed class PtxLiveness
     public static IEnumerable<PtxRegister> Results(PtxInstruction instruction) =>
         HasResult(instruction) ? Registers(instruction.Operands[0]) : [];
 
+    /// <summary>The registers that an instruction reads or writes.</summary>
+    public static IEnumerable<PtxRegister> All(PtxInstruction instruction) =>
+        Results(instruction).Concat(Read(instruction));
+
     private static bool HasResult(PtxInstruction i) =>
         i.Operands.Length > 0
         && !s_noResult.Contains(i.Opcode)

@@ -108,7 +108,8 @@ internal static partial class PtxMath
         return (long)(length > 63 ? shifted : shifted & ((1UL << length) - 1));
     }
 
-    public static int ExtractS32(int a, int start, int length) => (int)ExtractS(a, start, length, 31);
+    public static int ExtractS32(int a, int start, int length) =>
+        (int)ExtractS(a, start, length, 31);
 
     public static long ExtractS64(long a, int start, int length) => ExtractS(a, start, length, 63);
 

@@ -46,7 +46,14 @@ internal sealed partial class PtxParser
         _registerScopes.Clear();
         _variableScopes.Clear();
         _source = default;
-        _variableScopes.Add(new(_moduleNames));
+        // Where shared variables of the module lie, each kernel says anew.
+        _variableScopes.Add(
+            _moduleNames.ToDictionary(
+                n => n.Key,
+                n => n.Value.Space == PtxSpace.Shared ? n.Value with { } : n.Value
+            )
+        );
+        _kernelVariables.AddRange(_variableScopes[0].Values.Where(v => v.Space == PtxSpace.Shared));
         PtxToken name = Word();
         List<PtxParameter> parameters = Parameters();
         long required = 0;
@@ -88,11 +95,7 @@ internal sealed partial class PtxParser
             Instructions = [.. _instructions],
             Labels = new Dictionary<string, int>(_labels),
             Registers = [.. _registers],
-            Shared =
-            [
-                .. _kernelVariables.Where(v => v.Space == PtxSpace.Shared),
-                .. _moduleNames.Values.Where(v => v.Space == PtxSpace.Shared),
-            ],
+            Shared = [.. _kernelVariables.Where(v => v.Space == PtxSpace.Shared)],
             Local = [.. _kernelVariables.Where(v => v.Space == PtxSpace.Local)],
             SharedEnd = sharedEnd,
             LocalBytes = (long)(localEnd - PtxKernel.WindowStart),
@@ -106,9 +109,7 @@ internal sealed partial class PtxParser
     {
         ulong shared = PtxKernel.WindowStart;
         ulong local = PtxKernel.WindowStart;
-        // The module's variables lie the same for all of its kernels.
-        IEnumerable<PtxVariable> all = _moduleNames.Values.Concat(_kernelVariables);
-        foreach (PtxVariable variable in all.Where(v => !v.External))
+        foreach (PtxVariable variable in _kernelVariables.Where(v => !v.External))
         {
             if (variable.Space == PtxSpace.Shared)
             {
@@ -123,7 +124,7 @@ internal sealed partial class PtxParser
         }
         // What dynamic shared memory may be aligned to at most.
         shared = Aligned(shared, 128);
-        foreach (PtxVariable variable in all.Where(v => v.External && v.Space == PtxSpace.Shared))
+        foreach (PtxVariable variable in _kernelVariables.Where(v => v.External))
             variable.Address = shared;
         return (shared, local);
     }
@@ -144,7 +145,9 @@ internal sealed partial class PtxParser
             if (token.Text != ".param")
                 throw Refuse(token, "where .param was expected");
             (PtxType type, int alignment) = AlignedType();
-            while (Current.Text is ".ptr" or ".global" or ".shared" or ".const" or ".local" or ".align")
+            while (
+                Current.Text is ".ptr" or ".global" or ".shared" or ".const" or ".local" or ".align"
+            )
                 if (Next().Text == ".align")
                     Integer();
             PtxToken name = Word();

@@ -124,7 +124,11 @@ internal sealed partial class PtxParser
         if (variable.Space is PtxSpace.Global or PtxSpace.Const)
         {
             if (variable.External)
-                throw new PtxException(variable.Name, token.Line, "is external: nothing defines it");
+                throw new PtxException(
+                    variable.Name,
+                    token.Line,
+                    "is external: nothing defines it"
+                );
             _globals.Add(variable);
         }
     }
@@ -213,7 +217,9 @@ internal sealed partial class PtxParser
     private PtxToken Next() => Current.Kind == PtxTokenKind.End ? Current : _tokens[_at++];
 
     private PtxToken Word() =>
-        Current.Kind == PtxTokenKind.Word ? Next() : throw Refuse(Current, "where a name was expected");
+        Current.Kind == PtxTokenKind.Word
+            ? Next()
+            : throw Refuse(Current, "where a name was expected");
 
     private void Expect(char mark)
     {

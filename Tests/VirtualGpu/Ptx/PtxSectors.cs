@@ -7,7 +7,8 @@ namespace Sequor.VirtualGpu.Ptx;
 internal sealed class PtxSectors
 {
     private readonly Dictionary<(PtxDim3 Block, int Thread, int Site), int> _times = [];
-    private readonly HashSet<(PtxDim3 Block, int Warp, int Site, int Time, ulong Sector)> _seen = [];
+    private readonly HashSet<(PtxDim3 Block, int Warp, int Site, int Time, ulong Sector)> _seen =
+    [];
 
     public long Count => _seen.Count;
 

@@ -163,7 +163,14 @@ internal sealed unsafe class PtxSharedMemory
         );
     }
 
-    private void Check(PtxLane lane, ulong address, int site, bool strong, in Touch touch, string did)
+    private void Check(
+        PtxLane lane,
+        ulong address,
+        int site,
+        bool strong,
+        in Touch touch,
+        string did
+    )
     {
         if ((strong && touch.Site < 0) || Ordered(lane, touch))
             return;

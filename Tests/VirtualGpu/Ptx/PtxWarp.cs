@@ -101,11 +101,7 @@ internal sealed class PtxWarp
                 throw Missed(lane, other);
     }
 
-    public static IEnumerable<int> Lanes(uint mask)
-    {
-        for (; mask != 0; mask &= mask - 1)
-            yield return BitOperations.TrailingZeroCount(mask);
-    }
+    public static PtxLaneNumbers Lanes(uint mask) => new(mask);
 
     private PtxFaultException Missed(PtxLane lane, int other)
     {
@@ -127,5 +123,24 @@ internal sealed class PtxWarp
             0,
             $"the mask 0x{lane.SyncMask:x8} names lane {other}, {why}"
         );
+    }
+}
+
+/// <summary>The numbers of a mask's lanes, without an allocation.</summary>
+internal ref struct PtxLaneNumbers(uint mask)
+{
+    private uint _left = mask;
+
+    public int Current { get; private set; }
+
+    public readonly PtxLaneNumbers GetEnumerator() => this;
+
+    public bool MoveNext()
+    {
+        if (_left == 0)
+            return false;
+        Current = BitOperations.TrailingZeroCount(_left);
+        _left &= _left - 1;
+        return true;
     }
 }

@@ -110,10 +110,12 @@ internal sealed unsafe class PtxWeakMemory(bool enabled, PtxRandom random)
         int bytes = access.Bytes;
         bool own = _waiting > 0 && Waits(address, bytes);
         bool weak = access.Order == PtxOrder.Weak && bytes >= 4;
+        // Of each few loads one is remembered.
+        bool remembers = weak && (++_turn & 7) == 0;
         if (!own)
         {
             PtxGlobalMemory.CheckWritten(lane, address, site, place, bytes);
-            if (!weak || (_stale == 0 && (++_turn & 7) != 0))
+            if (!weak || (_stale == 0 && !remembers))
                 return place.Data;
         }
         byte* seen = (byte*)lane.Scratch;
@@ -123,7 +125,7 @@ internal sealed unsafe class PtxWeakMemory(bool enabled, PtxRandom random)
             return seen + (address & 3);
         }
         for (int i = 0; i < bytes; i += 4)
-            *(uint*)(seen + i) = Word(lane, address, site, place, i, weak);
+            *(uint*)(seen + i) = Word(lane, address, site, place, i, weak, remembers);
         return seen;
     }
 
@@ -134,7 +136,15 @@ internal sealed unsafe class PtxWeakMemory(bool enabled, PtxRandom random)
         Acquire();
     }
 
-    private uint Word(PtxLane lane, ulong address, int site, PtxPlace place, int at, bool weak)
+    private uint Word(
+        PtxLane lane,
+        ulong address,
+        int site,
+        PtxPlace place,
+        int at,
+        bool weak,
+        bool remembers
+    )
     {
         ulong word = address + (ulong)at;
         int slot = Slot(word);
@@ -149,7 +159,7 @@ internal sealed unsafe class PtxWeakMemory(bool enabled, PtxRandom random)
         )
             throw PtxGlobalMemory.Unwritten(lane, address, site);
         uint value = *(uint*)(place.Data + at);
-        if (weak && (++_turn & 7) == 0)
+        if (remembers)
         {
             _stale++;
             _staleKeys[slot] = word;
