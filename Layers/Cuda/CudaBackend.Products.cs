@@ -49,15 +49,7 @@ public sealed partial class CudaBackend
     internal void AddToRows(Tensor row, in Matrix c)
     {
         KernelGrid grid = KernelGrid.Rows(c.Rows, c.Columns);
-        Kernels.Launch(
-            "add_row",
-            grid,
-            Span(row),
-            c.Elements,
-            (long)c.Rows,
-            c.Columns,
-            grid.Lanes
-        );
+        Kernels.Launch("add_row", grid, Span(row), c.Elements, (long)c.Rows, c.Columns, grid.Lanes);
     }
 
     /// <summary>C = op(A) op(B) for so many matrices at fixed distances, in true float32.</summary>

@@ -33,10 +33,7 @@ public abstract class CudaOperationFixture : CudaFixture
     private protected SequenceLayout Packed(params int[] lengths)
     {
         var layout = new SequenceLayout(lengths.Max(), lengths.Length);
-        layout.OnDevice = Take(
-            Gpu,
-            new Shape(Gpu.LayoutCount(lengths.Max(), lengths.Length))
-        );
+        layout.OnDevice = Take(Gpu, new Shape(Gpu.LayoutCount(lengths.Max(), lengths.Length)));
         layout.Set(lengths);
         Gpu.Upload(layout);
         return layout;
