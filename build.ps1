@@ -41,6 +41,8 @@ Usage: ./build.ps1 VERB [ARGUMENTS]
                     archive, for Linux machines without an SDK; made on Linux only
   format            formats all sources
   format --check    fails if a source is not formatted
+  kernels           makes the PTX in Native/Kernels from the sources there;
+                    needs clang 19 (SEQUOR_CLANG, or clang-19), and no CUDA
   clean             removes what builds made
   help              prints this text
 
@@ -367,6 +369,73 @@ function Get-TestCount([string[]] $lines) {
     }
 }
 
+# Makes the PTX, as build.sh does, which says why each step is as it is.
+function Update-Kernel {
+    $compiler = 'clang-19'
+    if ($env:SEQUOR_CLANG) {
+        $compiler = $env:SEQUOR_CLANG
+    }
+    if (-not (Get-Command $compiler -CommandType Application -ErrorAction SilentlyContinue)) {
+        Stop-Script "kernels needs clang 19, and found no '$compiler'; SEQUOR_CLANG can name it."
+    }
+    $version = ''
+    if ((& $compiler --version | Out-String) -match 'clang version ([0-9.]+)') {
+        $version = $Matches[1]
+    }
+    if (-not $version.StartsWith('19.')) {
+        Stop-Script ("kernels needs clang 19; $compiler is '$version'." +
+            ' SEQUOR_CLANG can name another.')
+    }
+    $folder = Join-Path (Join-Path $root 'Native') 'Kernels'
+    Set-Location $folder
+    $made = [IO.Path]::GetTempFileName()
+    $sha = [Security.Cryptography.SHA256]::Create()
+    try {
+        $headers = [string[]]@(Get-ChildItem -Filter '*.cuh' | ForEach-Object { $_.Name })
+        [Array]::Sort($headers, [StringComparer]::Ordinal)
+        foreach ($file in @(Get-ChildItem -Filter '*.cu' | Where-Object { $_.Extension -ceq '.cu' })) {
+            $source = $file.Name
+            & $compiler -x cuda --cuda-device-only -nocudainc -nocudalib --cuda-gpu-arch=sm_75 `
+                --cuda-feature=+ptx78 -std=c++17 -O3 -fno-unroll-loops -ffp-contract=off `
+                -gline-tables-only '-fdebug-compilation-dir=Native/Kernels' `
+                "-ffile-prefix-map=$folder=Native/Kernels" `
+                -Wall -Wextra -Werror -S -o $made $source
+            if ($LASTEXITCODE -ne 0) {
+                Stop-Script "$source was not compiled."
+            }
+            $ptx = [IO.File]::ReadAllText($made).Replace("`r`n", "`n")
+            if ($ptx -match '\.extern') {
+                Stop-Script "$source uses functions that are not in it."
+            }
+            $bytes = [byte[]]@(foreach ($name in $headers + $source) {
+                [IO.File]::ReadAllBytes((Join-Path $folder $name))
+            })
+            $digest = -join ($sha.ComputeHash($bytes) | ForEach-Object { $_.ToString('x2') })
+            $lines = foreach ($line in $ptx.TrimEnd("`n").Split("`n")) {
+                if ($line -cmatch '^\s*\.file') {
+                    $line.Replace('\\', '/').Replace('/./', '/')
+                }
+                elseif ($line -cnotmatch '^\$L__(tmp|func_begin|func_end)[0-9]+:$' -and
+                    $line -cnotmatch '^\s*\.section\s+\.debug_loc\s*\{\s*\}$') {
+                    $line -creplace '^(\s*\.loc\s[0-9 ]+[0-9])\s*//.*$', '$1'
+                }
+            }
+            $head = "// Made by ./build.sh kernels from $source and the headers beside it: $digest"
+            $text = (@($head, "// clang $version") + $lines) -join "`n"
+            [IO.File]::WriteAllText((Join-Path $folder ($file.BaseName + '.ptx')), "$text`n")
+        }
+        foreach ($file in @(Get-ChildItem -Filter '*.ptx')) {
+            if (-not (Test-Path -LiteralPath ($file.BaseName + '.cu'))) {
+                Remove-Item -LiteralPath $file.FullName
+            }
+        }
+    }
+    finally {
+        $sha.Dispose()
+        Remove-Item -LiteralPath $made
+    }
+}
+
 # A script shares its session's directory and variables; both are put back at the end.
 $where = Get-Location
 $variables = 'DOTNET_CLI_TELEMETRY_OPTOUT', 'DOTNET_NOLOGO', 'TESTINGPLATFORM_TELEMETRY_OPTOUT',
@@ -400,7 +469,7 @@ try {
     $testsLibrary = Join-Path $testsFolder 'Sequor.Tests.dll'
     $suitesLibrary = Join-Path $suitesFolder 'Sequor.Suites.dll'
 
-    if ('build', 'bundle', 'clean' -ccontains $verb -and $rest.Count -gt 0) {
+    if ('build', 'bundle', 'clean', 'kernels' -ccontains $verb -and $rest.Count -gt 0) {
         Stop-Script "$verb takes no arguments." 2
     }
     if ($verb -ceq 'help') {
@@ -421,6 +490,10 @@ try {
     }
     elseif ($verb -ceq 'clean') {
         Remove-Output
+        exit 0
+    }
+    elseif ($verb -ceq 'kernels') {
+        Update-Kernel
         exit 0
     }
     elseif ($verb -ceq 'format') {

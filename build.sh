@@ -58,6 +58,8 @@ Usage: ./build.sh VERB [ARGUMENTS]
                     archive, for Linux machines without an SDK
   format            formats all sources
   format --check    fails if a source is not formatted
+  kernels           makes the PTX in Native/Kernels from the sources there;
+                    needs clang 19 (SEQUOR_CLANG, or clang-19), and no CUDA
   clean             removes what builds made
   help              prints this text
 
@@ -313,9 +315,61 @@ The formatter (csharpier, see .config/dotnet-tools.json) could not be restored."
     exec "$dotnet" csharpier "$action" .
 }
 
+digest() {
+    if type -P sha256sum >/dev/null; then
+        sha256sum
+    else
+        shasum -a 256
+    fi | cut -d ' ' -f 1
+}
+
+# The PTX is committed: users need no compiler. Its first line has the digest of what it was made from, which a test checks.
+kernels() {
+    local compiler=${SEQUOR_CLANG:-clang-19} version source name made
+    type -P "$compiler" >/dev/null ||
+        fail "kernels needs clang 19, and found no '$compiler'; SEQUOR_CLANG can name it."
+    version=$("$compiler" --version | sed -n 's/.*clang version \([0-9.]*\).*/\1/p')
+    case $version in
+        19.*) ;;
+        *) fail "kernels needs clang 19; $compiler is '$version'. SEQUOR_CLANG can name another." ;;
+    esac
+    # A relative path for each source, or the PTX would tell where this folder lies.
+    cd "$root/Native/Kernels"
+    # The order of names.
+    export LC_ALL=C
+    made=$(mktemp)
+    # shellcheck disable=SC2064 # the name of now
+    trap "rm -f '$made'" EXIT
+    for source in *.cu; do
+        name=${source%.cu}
+        # Without -ffp-contract=off products and sums would be joined as the compiler likes; loops are unrolled where the
+        # source says so. The PTX is of version 7.8, which the drivers of CUDA 11.8 read.
+        "$compiler" -x cuda --cuda-device-only -nocudainc -nocudalib --cuda-gpu-arch=sm_75 \
+            --cuda-feature=+ptx78 -std=c++17 -O3 -fno-unroll-loops -ffp-contract=off \
+            -gline-tables-only -fdebug-compilation-dir=Native/Kernels -ffile-prefix-map="$PWD=Native/Kernels" \
+            -Wall -Wextra -Werror -S -o "$made" "$source" || fail "$source was not compiled."
+        # A call of a function that no one has.
+        ! grep -n '\.extern' "$made" || fail "$source uses functions that are not in it."
+        {
+            printf '// Made by ./build.sh kernels from %s and the headers beside it: %s\n' \
+                "$source" "$(cat -- *.cuh "$source" | digest)"
+            printf '// clang %s\n' "$version"
+            # Labels that only debugging sections would use, and what the line's number says already.
+            sed -E -e '/^[[:space:]]*\.file/s#/\./#/#g' \
+                -e '/^\$L__(tmp|func_begin|func_end)[0-9]+:$/d' \
+                -e 's/^([[:space:]]*\.loc[[:space:]][0-9 ]+[0-9])[[:space:]]*\/\/.*$/\1/' \
+                -e '/^[[:space:]]*\.section[[:space:]]+\.debug_loc[[:space:]]*\{[[:space:]]*\}$/d' "$made"
+        } >"$name.ptx"
+    done
+    # What a source made that is gone.
+    for name in *.ptx; do
+        [ -f "${name%.ptx}.cu" ] || rm -f "$name"
+    done
+}
+
 verb=${1:-help}
 case $verb in
-    build | bundle | clean)
+    build | bundle | clean | kernels)
         [ $# -eq 1 ] || fail "$verb takes no arguments." 2
         ;;
 esac
@@ -328,6 +382,7 @@ case $verb in
             "$artifacts/bin" "$pivot" "$artifacts/bundle"
         ;;
     clean) (locked remove_outputs) || exit ;;
+    kernels) kernels ;;
     format)
         shift
         format "$@"

@@ -10,6 +10,7 @@ public sealed class Plan : IDisposable
     private readonly IReadOnlyList<Storage> _storages;
     private readonly Slot _input;
     private readonly RandomStream _random;
+    private readonly bool _draws;
     private readonly SequenceLayout? _layout;
     private readonly Slot? _packedInput;
     private readonly Slot? _unpackedOutput;
@@ -62,6 +63,7 @@ public sealed class Plan : IDisposable
             );
         }
         LayerPlan? root = null;
+        Slot? layoutTable = null;
         try
         {
             builder.UseRandom(seed);
@@ -74,6 +76,9 @@ public sealed class Plan : IDisposable
                 _ = checked(maxLength * maxBatch);
                 _layout = builder.Layout = new SequenceLayout(maxLength, maxBatch);
                 _packedInput = builder.Kept(input, MemoryCategory.InputOutput);
+                int count = backend.LayoutCount(maxLength, maxBatch);
+                if (count > 0)
+                    layoutTable = builder.Kept(new Shape(count), MemoryCategory.Workspace);
                 if (_inputGradient)
                     builder.Flow(FlowUse.Move, input.Count);
             }
@@ -92,6 +97,9 @@ public sealed class Plan : IDisposable
                 _layerStates = new PlanStates(model, builder.LayerStates);
             Gradients = builder.AllGradients;
             (_storages, _flow) = builder.Build();
+            _draws = builder.Training && builder.Draws;
+            if (layoutTable is not null)
+                _layout!.OnDevice = layoutTable.All;
             _states = builder.AllStates;
             if (!_states.IsEmpty)
                 backend.Fill(_states, 0f);
@@ -297,8 +305,10 @@ public sealed class Plan : IDisposable
 
     private void Begin(Tensor x, int batch)
     {
+        if (_layout is { IsPacked: true })
+            Backend.Upload(_layout);
         _layerStates?.BeginForward(batch);
-        if (Mode == Mode.Training)
+        if (_draws)
             _random.Advance();
         _forwardDone = true;
         _x = x;

@@ -247,6 +247,42 @@ run format --chek
 expect 'format takes no other argument' exits 2
 run build now
 expect 'build takes none' exits 2
+
+# The compiler's stand-in writes what it is told to, with all that has to be taken out.
+mkdir -p "$tree/Native/Kernels"
+printf 'header\n' >"$tree/Native/Kernels/h.cuh"
+printf 'source\n' >"$tree/Native/Kernels/k.cu"
+touch "$tree/Native/Kernels/gone.ptx"
+cat >"$tree/sdk/clang-19" <<'END'
+#!/usr/bin/env bash
+[ "$1" != --version ] || { echo "Some clang version ${CLANG:-19.1.7} (3)"; exit; }
+while [ "$1" != -o ]; do shift; done
+printf '%s\n' "${PTX:-.entry}" '$L__tmp3:' $'\t.loc\t1 2 3 // k.cu:2:3' \
+    $'\t.section\t.debug_loc\t{\t}' $'\t.file\t1 "././k.cu"' >"$2"
+exit "${STATUS:-0}"
+END
+chmod +x "$tree/sdk/clang-19"
+run kernels
+expect 'kernels makes PTX' exits 0
+digest=$(printf 'header\nsource\n' | if type -P sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi)
+printf '%s\n' "// Made by ./build.sh kernels from k.cu and the headers beside it: ${digest%% *}" \
+    '// clang 19.1.7' .entry $'\t.loc\t1 2 3' $'\t.file\t1 "./k.cu"' >"$tree/wanted"
+expect 'with the digest of its sources, and without what is no use' \
+    cmp -s "$tree/wanted" "$tree/Native/Kernels/k.ptx"
+expect 'and removes what has no source' test ! -e "$tree/Native/Kernels/gone.ptx"
+PTX='.extern .func memcmp' run kernels
+expect 'a function that is not there fails' exits 1
+STATUS=1 run kernels
+expect 'a compiler that fails fails' exits 1
+CLANG=18.1.0 run kernels
+expect 'another compiler fails' exits 1
+expect 'and is named' says '18.1.0'
+SEQUOR_CLANG=no-such-clang run kernels
+expect 'no compiler fails' exits 1
+run kernels now
+expect 'kernels takes no argument' exits 2
+expect 'what failed leaves the PTX as it was' cmp -s "$tree/wanted" "$tree/Native/Kernels/k.ptx"
+rm -r "$tree/Native"
 SEQUOR_CONFIGURATION=../x run build
 expect 'a configuration is a plain word' exits 2
 run clean

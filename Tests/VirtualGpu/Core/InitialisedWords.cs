@@ -18,6 +18,9 @@ internal sealed unsafe class InitialisedWords : IDisposable
     /// <summary>Words.</summary>
     public long Count { get; }
 
+    /// <summary>The bits themselves, 64 words a block.</summary>
+    public ulong* Blocks => _blocks;
+
     public bool this[long word] => (_blocks[word >> 6] >> (int)(word & 63) & 1) != 0;
 
     /// <summary>Sets or clears words.</summary>

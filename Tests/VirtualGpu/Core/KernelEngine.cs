@@ -25,6 +25,12 @@ internal interface IKernelModule
 
     /// <summary>A global variable's initial content; null if there is none of that name.</summary>
     byte[]? Global(string name);
+
+    /// <summary>The global variables that its kernels use, which get their places when it is loaded.</summary>
+    IEnumerable<string> Globals => [];
+
+    /// <summary>Says where a global variable lies.</summary>
+    void Place(string name, nint address) { }
 }
 
 /// <summary>A kernel.</summary>

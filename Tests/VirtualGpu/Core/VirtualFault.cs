@@ -36,6 +36,9 @@ public enum FaultKind
     /// <summary>Something that this virtual library does not do.</summary>
     NotSupported,
 
+    /// <summary>What only a kernel can do wrong, such as a race; the detail says what.</summary>
+    Kernel,
+
     /// <summary>An exception of the virtual GPU's own: a defect of it.</summary>
     Internal,
 }

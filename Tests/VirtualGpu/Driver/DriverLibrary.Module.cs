@@ -71,7 +71,12 @@ internal static unsafe partial class DriverLibrary
                         : CUjit_option.CU_JIT_ERROR_LOG_BUFFER
                 );
                 if (result == Success)
-                    *to = new CUmodule(device.Modules.Add(new VirtualModule(context, code!)));
+                {
+                    var module = new VirtualModule(context, code!);
+                    foreach (string name in code!.Globals)
+                        code.Place(name, PlaceGlobal(device, module, name)!.Address);
+                    *to = new CUmodule(device.Modules.Add(module));
+                }
                 return result;
             }
         );
@@ -168,16 +173,8 @@ internal static unsafe partial class DriverLibrary
             {
                 NeedOut(name, nameof(cuModuleGetGlobal), nameof(name));
                 string wanted = Marshal.PtrToStringUTF8((nint)name)!;
-                if (!module.Globals.TryGetValue(wanted, out DeviceAllocation? global))
-                {
-                    if (module.Code.Global(wanted) is not { } content)
-                        return CUresult.CUDA_ERROR_NOT_FOUND;
-                    global = device.Memory.Reserve(content.Length, module.Context, null);
-                    global.Begin();
-                    content.CopyTo(new Span<byte>(global.Data, content.Length));
-                    global.Words.Fill(0, global.Words.Count, true);
-                    module.Globals.Add(wanted, global);
-                }
+                if (PlaceGlobal(device, module, wanted) is not { } global)
+                    return CUresult.CUDA_ERROR_NOT_FOUND;
                 if (dptr != null)
                     *dptr = new CUdeviceptr((ulong)global.Address);
                 if (bytes != null)
@@ -185,6 +182,25 @@ internal static unsafe partial class DriverLibrary
                 return Success;
             }
         );
+
+    /// <summary>A module's global variable, which is allocated when it is first wanted; null if there is none.</summary>
+    private static DeviceAllocation? PlaceGlobal(
+        VirtualDevice device,
+        VirtualModule module,
+        string name
+    )
+    {
+        if (module.Globals.TryGetValue(name, out DeviceAllocation? global))
+            return global;
+        if (module.Code.Global(name) is not { } content)
+            return null;
+        global = device.Memory.Reserve(content.Length, module.Context, null);
+        global.Begin();
+        content.CopyTo(new Span<byte>(global.Data, content.Length));
+        global.Words.Fill(0, global.Words.Count, true);
+        module.Globals.Add(name, global);
+        return global;
+    }
 
     [UnmanagedCallersOnly(EntryPoint = "cuModuleGetLoadingMode")]
     [Since(11070)]

@@ -1,0 +1,97 @@
+using System.Numerics;
+
+namespace Sequor.Native.Kernels;
+
+/// <summary>Blocks and threads of a launch. The numbers go by the shape alone, never by the device: so sums repeat.</summary>
+/// <param name="X">Blocks along x.</param>
+/// <param name="Y">Blocks along y, at most 65535.</param>
+/// <param name="Threads">Threads a block.</param>
+/// <param name="Lanes">Columns a block has side by side, where the kernel wants to be told; else 0.</param>
+public readonly record struct KernelGrid(int X, int Y, int Threads, int Lanes = 0)
+{
+    /// <summary>Threads of a block of most kernels.</summary>
+    public const int Block = 256;
+
+    /// <summary>Most blocks along y.</summary>
+    public const int MostY = 65535;
+
+    // Above it threads go on to further values: more blocks would only take longer to start.
+    private const int MostFlat = 1 << 16;
+
+    // Enough to fill a large device twice; more would leave more partial sums to join.
+    private const int MostSumming = 512;
+
+    // 256 bytes of a row: whole sectors, and little of a block idle where columns are few.
+    private const int MostLanes = 64;
+
+    // Rows that a thread takes, so that what a column needs is read once for them.
+    private const int RowsEach = 4;
+    private const int SummedRowsEach = 32;
+
+    /// <summary>Blocks along x and y.</summary>
+    public int Blocks => checked(X * Y);
+
+    /// <summary>For values in one block of memory: a thread for each 4 of them.</summary>
+    public static KernelGrid Flat(long count) =>
+        new((int)Math.Clamp(Ceiling(count, 4 * Block), 1, MostFlat), 1, Block);
+
+    /// <summary>For sums over all values, by blocks that stride: at least 16 values a thread.</summary>
+    public static KernelGrid Sum(long count) =>
+        new((int)Math.Clamp(Ceiling(count, 16 * Block), 1, MostSumming), 1, Block);
+
+    /// <summary>For a matrix that is walked by rows, or steps: a few of them a thread.</summary>
+    public static KernelGrid Rows(long rows, int columns)
+    {
+        int lanes = LanesOf(columns, MostLanes);
+        long lines = Block / lanes;
+        return new(
+            (int)Ceiling(columns, lanes),
+            (int)Math.Clamp(Ceiling(rows, lines * RowsEach), 1, MostY),
+            Block,
+            lanes
+        );
+    }
+
+    /// <summary>For kernels that take a step, or a sequence, for each block along y.</summary>
+    public static KernelGrid Steps(long steps, int columns)
+    {
+        int lanes = LanesOf(columns, MostLanes);
+        return new((int)Ceiling(columns, lanes), (int)Math.Clamp(steps, 1, MostY), Block, lanes);
+    }
+
+    /// <summary>For sums over the rows of a matrix: Y parts, which leave partial sums.</summary>
+    public static KernelGrid ColumnSums(long rows, int columns)
+    {
+        int lanes = LanesOf(columns, MostLanes);
+        long lines = Block / lanes;
+        int across = (int)Ceiling(columns, lanes);
+        long parts = Math.Min(
+            Ceiling(rows, lines * SummedRowsEach),
+            Math.Max(1, MostSumming / across)
+        );
+        return new(across, (int)Math.Max(1, parts), Block, lanes);
+    }
+
+    /// <summary>For losses of rows: a group of lanes a row.</summary>
+    public static KernelGrid LossRows(long rows, int columns)
+    {
+        int lanes = LanesOf(columns, 32);
+        return new((int)Math.Clamp(Ceiling(rows, Block / lanes), 1, MostSumming), 1, Block, lanes);
+    }
+
+    /// <summary>A block of so many threads for each item, such as a row.</summary>
+    public static KernelGrid Each(long items, int threads) => new(checked((int)items), 1, threads);
+
+    /// <summary>A thread for each item.</summary>
+    public static KernelGrid Threadwise(long items, int threads) =>
+        new(checked((int)Ceiling(items, threads)), 1, threads);
+
+    /// <summary>For a layer normalisation: a warp a row and turn; its gradient leaves a partial sum a block.</summary>
+    public static KernelGrid LayerNorm(long rows) =>
+        new((int)Math.Clamp(Ceiling(rows, 16), 1, MostSumming), 1, 128);
+
+    private static int LanesOf(int columns, int most) =>
+        Math.Min(most, (int)BitOperations.RoundUpToPowerOf2((uint)columns));
+
+    private static long Ceiling(long count, long unit) => (count + unit - 1) / unit;
+}

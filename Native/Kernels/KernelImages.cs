@@ -1,0 +1,71 @@
+using System.Collections.Frozen;
+using System.Reflection;
+using System.Text;
+
+namespace Sequor.Native.Kernels;
+
+/// <summary>The PTX of Sequor's kernels, as it is in this assembly.</summary>
+public static class KernelImages
+{
+    private const string Prefix = "kernels/";
+    private const string Ending = ".ptx";
+    private const string Entry = ".entry ";
+
+    private static readonly Lazy<FrozenDictionary<string, string>> Texts = new(() =>
+        Assembly
+            .GetExecutingAssembly()
+            .GetManifestResourceNames()
+            .Where(name => name.StartsWith(Prefix, StringComparison.Ordinal))
+            .ToFrozenDictionary(name => name[Prefix.Length..^Ending.Length], ReadResource)
+    );
+
+    private static readonly Lazy<FrozenDictionary<string, string>> Modules = new(() =>
+        Texts
+            .Value.SelectMany(text => Kernels(text.Value), (text, kernel) => (kernel, text.Key))
+            .ToFrozenDictionary(pair => pair.kernel, pair => pair.Key)
+    );
+
+    /// <summary>Names of the modules: those of their sources.</summary>
+    public static IEnumerable<string> Names => Texts.Value.Keys.Order(StringComparer.Ordinal);
+
+    /// <summary>A module's PTX.</summary>
+    /// <exception cref="ArgumentException">There is no such module.</exception>
+    public static string Ptx(string module) =>
+        Texts.Value.TryGetValue(module, out string? text)
+            ? text
+            : throw new ArgumentException(
+                $"There is no module '{module}'; there are {string.Join(", ", Names)}.",
+                nameof(module)
+            );
+
+    /// <summary>A module's PTX as the driver takes it.</summary>
+    /// <exception cref="ArgumentException">There is no such module.</exception>
+    public static ReadOnlySpan<byte> Image(string module) => Encoding.UTF8.GetBytes(Ptx(module));
+
+    /// <summary>The module that has a kernel.</summary>
+    /// <exception cref="ArgumentException">There is no such kernel.</exception>
+    public static string ModuleOf(string kernel) =>
+        Modules.Value.TryGetValue(kernel, out string? module)
+            ? module
+            : throw new ArgumentException($"There is no kernel '{kernel}'.", nameof(kernel));
+
+    /// <summary>Names of all kernels.</summary>
+    public static IEnumerable<string> AllKernels =>
+        Modules.Value.Keys.Order(StringComparer.Ordinal);
+
+    private static IEnumerable<string> Kernels(string ptx) =>
+        ptx.Split('\n')
+            .Where(line => line.Contains(Entry, StringComparison.Ordinal))
+            .Select(line =>
+                line[(line.IndexOf(Entry, StringComparison.Ordinal) + Entry.Length)..]
+                    .TrimEnd('(', ')', ' ')
+            );
+
+    private static string ReadResource(string name)
+    {
+        using var reader = new StreamReader(
+            Assembly.GetExecutingAssembly().GetManifestResourceStream(name)!
+        );
+        return reader.ReadToEnd();
+    }
+}

@@ -1,0 +1,127 @@
+namespace Sequor.Native.Kernels;
+
+/// <summary>Which scan a shape is given to, its launch, and the memory beside the operands.</summary>
+/// <remarks>
+/// Many channels: a thread walks all time for one or two of them. Few: time is split into tiles too. The bounds are argued,
+/// not measured: 65,536 channels are 16 warps on each of 128 multiprocessors, with 16 loads ahead each.
+/// </remarks>
+public readonly record struct ScanKernel
+{
+    private const int Strip = 32;
+    private const int StepsOfWarp = 16;
+    private const int MostWarps = 16;
+    private const int WideThreads = 128;
+    private const long ManyChannels = 65536;
+
+    // Two blocks on each multiprocessor of a large device.
+    private const long Enough = 264;
+
+    private readonly long _channels;
+
+    // Warps are those of a tile, or 0 where time is not split.
+    internal ScanKernel(int batch, int size, int steps, bool packed, bool pair, int warps)
+    {
+        _channels = (long)batch * size;
+        (Packed, Pair, Warps) = (packed, pair, warps);
+        Chunked = warps > 0;
+        if (!Chunked)
+            return;
+        long tiles = Ceiling(steps, Length);
+        // Tickets and the grid are of 31 bits.
+        if (Strips * tiles > int.MaxValue)
+            throw new ArgumentOutOfRangeException(
+                nameof(steps),
+                steps,
+                "A scan of so few channels must be split into ranges of fewer steps."
+            );
+        Tiles = (int)tiles;
+    }
+
+    /// <summary>The kernel for a shape.</summary>
+    /// <param name="batch">B, sequences.</param>
+    /// <param name="size">N, complex channels of each.</param>
+    /// <param name="steps">Steps of the range.</param>
+    /// <param name="packed">The rows are packed.</param>
+    /// <param name="aligned">All operands begin at multiples of 16 bytes.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A size is below 1, or there are more than 2^30 channels.</exception>
+    public static ScanKernel Choose(int batch, int size, int steps, bool packed, bool aligned)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(size, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(steps, 1);
+        long channels = (long)batch * size;
+        if (channels > 1 << 30)
+            throw new ArgumentOutOfRangeException(
+                nameof(batch),
+                channels,
+                "Sequences times channels of a scan must be at most 2^30."
+            );
+        if (channels >= ManyChannels || steps <= 4 * StepsOfWarp)
+        {
+            bool pair = aligned && size % 2 == 0 && channels >= 2 * ManyChannels;
+            return new ScanKernel(batch, size, steps, packed, pair, 0);
+        }
+        // As long tiles as still fill the device: each costs its carries.
+        int warps = MostWarps;
+        long strips = Ceiling(channels, Strip);
+        while (warps > 4 && strips * Ceiling(steps, StepsOfWarp * warps) < Enough)
+            warps /= 2;
+        return new ScanKernel(batch, size, steps, packed, false, warps);
+    }
+
+    /// <summary>The first step and the direction in which a kernel walks a range.</summary>
+    /// <param name="first">The range's first step.</param>
+    /// <param name="count">How many steps it has.</param>
+    /// <param name="reverse">The recurrence runs from the end to the beginning.</param>
+    /// <param name="backward">The backward pass, which runs against it.</param>
+    public static (int Start, int Delta) Walk(int first, int count, bool reverse, bool backward) =>
+        reverse == backward ? (first, 1) : (first + count - 1, -1);
+
+    /// <summary>Time is split into tiles.</summary>
+    public bool Chunked { get; }
+
+    /// <summary>A thread has two channels.</summary>
+    public bool Pair { get; }
+
+    /// <summary>The rows are packed.</summary>
+    public bool Packed { get; }
+
+    /// <summary>Warps of a tile, 16 steps each.</summary>
+    public int Warps { get; }
+
+    /// <summary>Steps of a tile.</summary>
+    public int Length => StepsOfWarp * Warps;
+
+    /// <summary>Tiles along time; 0 where it is not split.</summary>
+    public int Tiles { get; }
+
+    private long Strips => Ceiling(_channels, Strip);
+
+    /// <summary>The module that has the kernels.</summary>
+    public string Module => Chunked ? "scan_chunked" : "scan_wide";
+
+    /// <summary>The kernel of the forward pass.</summary>
+    public string Forward => $"{Module}_forward{Suffix}";
+
+    /// <summary>The kernel of the backward pass.</summary>
+    public string Backward => $"{Module}_backward{Suffix}";
+
+    private string Suffix => (Pair ? "_pair" : "") + (Packed ? "_packed" : "");
+
+    /// <summary>The launch of either.</summary>
+    public KernelGrid Grid =>
+        Chunked
+            ? new KernelGrid((int)(Strips * Tiles), 1, 32 * Warps)
+            : KernelGrid.Threadwise(Ceiling(_channels, Pair ? 2 : 1), WideThreads);
+
+    /// <summary>32-bit words of tickets and flags: zeros before the first launch, and then left to this scan.</summary>
+    public long ControlCount => Chunked ? 3 + Strips * Tiles : 0;
+
+    /// <summary>Floats of scratch for what tiles do to a channel.</summary>
+    public long AggregateCount => Chunked ? 2L * Strip * Strips * Tiles : 0;
+
+    /// <summary>Rows of the partial sums for dlambda, [rows, 2N], which column_sum joins.</summary>
+    public long PartialRows(int batch) => (long)batch * Math.Max(1, Tiles);
+
+    private static long Ceiling(long count, long unit) => (count + unit - 1) / unit;
+}

@@ -1,0 +1,247 @@
+// y = (x - mean) / sqrt(variance + epsilon) * weight + bias, mean and variance of a channel over all rows, and the gradient;
+// Layers/Backends/BatchNormOperation.cs.
+//
+// Shapes: x, y, dx, dy [rows, C]; weight, bias, running mean and variance [C]; statistics [2, C]: means, then 1 /
+// deviations; sums [2, C]; partials [parts, 3, C] doubles (sums: [parts, 2, C]), counters [column blocks], 0 between
+// launches.
+//
+// Bytes an element: measure 4; normalise 8; sum reads x and dy, 8; gradient reads x and dy and writes dx, 12, 4 more where
+// dx is added to. A channel and part: 48 for measure, 32 for sum.
+// Order: a thread takes 16 rows at a time in floats around their own mean, and joins them in double; then lines and parts in
+// their order, by the last block of the columns: runs repeat bit for bit.
+// Launch: blocks of 256 as in columns.cuh, grid y = parts.
+// Source: Ioffe and Szegedy 2015; Chan, Golub, LeVeque 1979 for joining variances; PyTorch for the running ones.
+#include "columns.cuh"
+
+namespace {
+constexpr int Few = 16;
+
+struct Moments {
+    double count;
+    double mean;
+    double squares;
+};
+
+DEVICE void join(Moments &m, double count, double mean, double squares) {
+    if (count == 0.0)
+        return;
+    double off = mean - m.mean;
+    double share = count / (m.count + count);
+    m.mean += off * share;
+    m.squares += squares + off * off * m.count * share;
+    m.count += count;
+}
+
+DEVICE float inverse_deviation(double variance, float epsilon) {
+    return (float)(1.0 / root(variance + (double)epsilon));
+}
+
+DEVICE bool finite(float x) { return __builtin_fabsf(x) <= 3.402823466e38f; }
+} // namespace
+
+KERNEL LAUNCH(WalkThreads) batch_norm_measure(
+    const float *x,
+    float *statistics,
+    float *running_mean,
+    float *running_variance,
+    i64 rows,
+    int columns,
+    int lanes,
+    float momentum,
+    float epsilon,
+    double *partials,
+    u32 *counters
+) {
+    SHARED double lines[3 * WalkThreads];
+    Walk w = walk(lanes);
+    bool mine = w.column < columns;
+    Moments m = {0.0, 0.0, 0.0};
+    for (i64 r = w.row; mine && r < rows; r += Few * w.stride) {
+        float values[Few];
+        int count = (int)least(Few, (rows - r + w.stride - 1) / w.stride);
+        float sum = 0.0f;
+        UNROLL for (int k = 0; k < Few; k++)
+            values[k] = k < count ? x[(r + k * w.stride) * columns + w.column] : 0.0f;
+        UNROLL for (int k = 0; k < Few; k++)
+            sum += values[k];
+        float center = sum * (1.0f / (float)count);
+        float off = 0.0f, squares = 0.0f;
+        UNROLL for (int k = 0; k < Few; k++) {
+            float d = k < count ? values[k] - center : 0.0f;
+            off += d;
+            squares = fma(d, d, squares);
+        }
+        // The rounding of the few's own mean is taken out again; what is left is not below 0, and NaN stays.
+        double shift = (double)off / (double)count;
+        double rest = (double)squares - shift * (double)off;
+        join(m, (double)count, (double)center + shift, rest < 0.0 ? 0.0 : rest);
+    }
+    lines[thread()] = m.count;
+    lines[WalkThreads + thread()] = m.mean;
+    lines[2 * WalkThreads + thread()] = m.squares;
+    barrier();
+    if (w.line == 0) {
+        for (int line = 1; line < w.lines; line++) {
+            int at = line * lanes + w.lane;
+            join(m, lines[at], lines[WalkThreads + at], lines[2 * WalkThreads + at]);
+        }
+        if (mine) {
+            double *part = partials + (i64)block_y() * 3 * columns + w.column;
+            part[0] = m.count;
+            part[columns] = m.mean;
+            part[2 * columns] = m.squares;
+        }
+    }
+    if (!last_block(counters + block_x(), blocks_y()) || w.line != 0 || !mine)
+        return;
+    m.count = m.mean = m.squares = 0.0;
+    for (int i = 0; i < blocks_y(); i++) {
+        const double *part = partials + (i64)i * 3 * columns + w.column;
+        double count = load_shared(part);
+        join(m, count, load_shared(part + columns), load_shared(part + 2 * columns));
+    }
+    i64 c = w.column;
+    statistics[c] = (float)m.mean;
+    statistics[columns + c] = inverse_deviation(m.squares / m.count, epsilon);
+    double before = (double)running_mean[c];
+    double variance = (double)running_variance[c];
+    float next_mean = (float)(before + (double)momentum * (m.mean - before));
+    float next_variance = (float)variance;
+    if (m.count > 1.0)
+        next_variance = (float)(
+            variance + (double)momentum * (m.squares / (m.count - 1.0) - variance)
+        );
+    if (!finite(next_mean) || !finite(next_variance))
+        return;
+    running_mean[c] = next_mean;
+    running_variance[c] = next_variance;
+}
+
+// Statistics of the running mean and variance. A thread a channel.
+KERNEL LAUNCH(WalkThreads) batch_norm_recall(
+    const float *running_mean,
+    const float *running_variance,
+    float *statistics,
+    int columns,
+    float epsilon
+) {
+    int c = block_x() * WalkThreads + thread();
+    if (c >= columns)
+        return;
+    statistics[c] = running_mean[c];
+    statistics[columns + c] = inverse_deviation((double)running_variance[c], epsilon);
+}
+
+KERNEL LAUNCH(WalkThreads) batch_norm_normalise(
+    const float *x,
+    const float *statistics,
+    const float *weight,
+    const float *bias,
+    float *y,
+    i64 rows,
+    int columns,
+    int lanes
+) {
+    Walk w = walk(lanes);
+    if (w.column >= columns)
+        return;
+    float mean = statistics[w.column];
+    float scale = statistics[columns + w.column];
+    float factor = weight[w.column];
+    float shift = bias[w.column];
+    for (i64 r = w.row; r < rows; r += w.stride) {
+        i64 i = r * columns + w.column;
+        y[i] = fma((x[i] - mean) * scale, factor, shift);
+    }
+}
+
+KERNEL LAUNCH(WalkThreads) batch_norm_sum(
+    const float *x,
+    const float *statistics,
+    const float *dy,
+    float *sums,
+    i64 rows,
+    int columns,
+    int lanes,
+    int accumulate,
+    double *partials,
+    u32 *counters
+) {
+    SHARED double lines[2 * WalkThreads];
+    Walk w = walk(lanes);
+    bool mine = w.column < columns;
+    float mean = mine ? statistics[w.column] : 0.0f;
+    float scale = mine ? statistics[columns + w.column] : 0.0f;
+    double along = 0.0, total = 0.0;
+    for (i64 r = w.row; mine && r < rows; r += Few * w.stride) {
+        float g[Few], unit[Few];
+        UNROLL for (int k = 0; k < Few; k++) {
+            i64 row = r + k * w.stride;
+            g[k] = row < rows ? dy[row * columns + w.column] : 0.0f;
+            unit[k] = row < rows ? x[row * columns + w.column] : mean;
+        }
+        float a = 0.0f, b = 0.0f;
+        UNROLL for (int k = 0; k < Few; k++) {
+            if (r + k * w.stride >= rows)
+                continue;
+            a = fma(g[k], (unit[k] - mean) * scale, a);
+            b += g[k];
+        }
+        along += (double)a;
+        total += (double)b;
+    }
+    lines[thread()] = along;
+    lines[WalkThreads + thread()] = total;
+    barrier();
+    if (w.line == 0) {
+        for (int line = 1; line < w.lines; line++) {
+            along += lines[line * lanes + w.lane];
+            total += lines[WalkThreads + line * lanes + w.lane];
+        }
+        if (mine) {
+            double *part = partials + (i64)block_y() * 2 * columns + w.column;
+            part[0] = along;
+            part[columns] = total;
+        }
+    }
+    if (!last_block(counters + block_x(), blocks_y()) || w.line != 0 || !mine)
+        return;
+    along = accumulate ? (double)sums[w.column] : 0.0;
+    total = accumulate ? (double)sums[columns + w.column] : 0.0;
+    for (int i = 0; i < blocks_y(); i++) {
+        const double *part = partials + (i64)i * 2 * columns + w.column;
+        along += load_shared(part);
+        total += load_shared(part + columns);
+    }
+    sums[w.column] = (float)along;
+    sums[columns + w.column] = (float)total;
+}
+
+// dx = (dx +) gradient by x of some rows, given the sums over all: share = 1 / all rows. dx may be dy.
+KERNEL LAUNCH(WalkThreads) batch_norm_gradient(
+    const float *x,
+    const float *statistics,
+    const float *weight,
+    const float *dy,
+    const float *sums,
+    float *dx,
+    i64 rows,
+    int columns,
+    int lanes,
+    float share,
+    int accumulate
+) {
+    Walk w = walk(lanes);
+    if (w.column >= columns)
+        return;
+    float mean = statistics[w.column];
+    float deviation = statistics[columns + w.column];
+    float scale = weight[w.column] * deviation;
+    float along = share * sums[w.column];
+    float average = share * sums[columns + w.column];
+    for (i64 r = w.row; r < rows; r += w.stride) {
+        i64 i = r * columns + w.column;
+        float slope = dy[i] - average - (x[i] - mean) * deviation * along;
+        dx[i] = accumulate ? fma(scale, slope, dx[i]) : scale * slope;
+    }
+}

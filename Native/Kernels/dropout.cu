@@ -1,0 +1,78 @@
+// output = input * mask with mask 0 by a probability, else its inverse's scale; Philox numbers, the CPU's (Layers/Philox.cs).
+//
+// Shapes: input and output have `count` values, of which the first is value `first` of the mask; a null input is all ones.
+// random [2]: the seed and the step, in device memory, so that a replayed graph draws new numbers. Value i of the mask is
+// draw i % 4 of block i / 4 of the sequence (seed, step << 16 | stream); it is 0 where the draw is below the threshold.
+//
+// Bytes an element: 8, or 4 without input; 16 a block for the seed and the step.
+// Launch: blocks of 256 that stride over blocks of four values.
+// Source: Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3 (SC 2011).
+#include "device.cuh"
+
+namespace {
+constexpr int Threads = 256;
+
+struct Draws {
+    u32 values[4];
+};
+
+DEVICE Draws philox(u64 seed, u64 stream, u64 index) {
+    u32 a = (u32)index, b = (u32)(index >> 32), c = (u32)stream, d = (u32)(stream >> 32);
+    u32 k0 = (u32)seed, k1 = (u32)(seed >> 32);
+    UNROLL for (int round = 0; round < 10; round++) {
+        u64 p0 = (u64)0xD2511F53u * a;
+        u64 p1 = (u64)0xCD9E8D57u * c;
+        a = (u32)(p1 >> 32) ^ b ^ k0;
+        b = (u32)p1;
+        c = (u32)(p0 >> 32) ^ d ^ k1;
+        d = (u32)p0;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    Draws draws = {{a, b, c, d}};
+    return draws;
+}
+} // namespace
+
+KERNEL LAUNCH(Threads) dropout(
+    const float *input,
+    float *output,
+    i64 count,
+    i64 first,
+    const u64 *random,
+    u32 stream,
+    u32 threshold,
+    float scale
+) {
+    SHARED u64 state[2];
+    if (thread() < 2)
+        state[thread()] = random[thread()];
+    barrier();
+    u64 seed = state[0];
+    u64 place = state[1] << 16 | stream;
+    i64 begin = first / 4;
+    i64 end = (first + count + 3) / 4;
+    bool aligned = (((u64)input | (u64)output) & 15) == 0 && first % 4 == 0;
+    i64 stride = (i64)blocks_x() * Threads;
+    for (i64 block = begin + (i64)block_x() * Threads + thread(); block < end; block += stride) {
+        Draws draws = philox(seed, place, (u64)block);
+        i64 i = block * 4 - first;
+        if (aligned && i + 4 <= count) {
+            float4 x = input ? *(const float4 *)(input + i) : float4(1.0f);
+            float4 y;
+            UNROLL for (int k = 0; k < 4; k++)
+                y[k] = x[k] * (draws.values[k] < threshold ? 0.0f : scale);
+            *(float4 *)(output + i) = y;
+            continue;
+        }
+        UNROLL for (int k = 0; k < 4; k++) {
+            if ((u64)(i + k) >= (u64)count)
+                continue;
+            float x = input ? input[i + k] : 1.0f;
+            output[i + k] = x * (draws.values[k] < threshold ? 0.0f : scale);
+        }
+    }
+}
+
+// Goes on to the next step. One thread.
+KERNEL LAUNCH(1) random_advance(u64 *random) { random[1]++; }

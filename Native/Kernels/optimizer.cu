@@ -1,0 +1,270 @@
+// The global norm of the gradients, and the update that it scales, over all parameters; Layers/Backends/Operations.cs
+// (OptimizerUpdate).
+//
+// Shapes: parameters, gradients, first, second [count]; state [4]: learning rate, steps, skipped steps, last norm; segments
+// [n], which follow each other and cover all; partials [blocks] doubles; counter [1], 0 between launches; step [5], from
+// optimizer_norm to the update.
+// Two launches: the update needs the norm of all gradients, and a grid that waits for it within one launch may be no larger
+// than what the device holds at once (a cooperative launch), which costs as much as the boundary of two nodes of a graph.
+// Where the norm is not finite, the first one counts a skipped step and the second does nothing.
+//
+// Bytes a parameter: norm 4; SGD reads p and g and writes p, 12, with momentum 20; RMSProp 20; Adam and AdamW 28. Each block
+// reads the segments and the step.
+// Order: a thread adds squares in double, which are exact; then warps, blocks in their order: the norm repeats bit for bit.
+// Launch: norm in blocks of 256 that stride, at most 1024 of them; updates a block of 256 for each 1024 parameters.
+// Source: PyTorch's rules, epsilon outside the square root; clipping of Pascanu et al. 2013.
+#include "functions.cuh"
+
+namespace {
+constexpr int Threads = 256;
+constexpr int Each = 4;
+// Of those that a block has at a time.
+constexpr int Segments = 32;
+
+// Of state.
+enum { LearningRate, StepCount, Skipped, Norm };
+
+// Of step.
+enum { Applies, Scale, Rate, Decay, SecondCorrection, StepLength };
+
+struct Segment {
+    i64 from;
+    i64 to;
+    float rate;
+    float decays;
+};
+
+DEVICE bool finite(float x) { return __builtin_fabsf(x) <= 3.402823466e38f; }
+
+struct Sgd {
+    static constexpr bool HasFirst = false, HasSecond = false;
+    MEMBER void operator()(float &p, float g, float &, float &, float rate, float, float) const {
+        p = fma(rate, g, p);
+    }
+};
+
+struct Momentum {
+    static constexpr bool HasFirst = true, HasSecond = false;
+    float beta1;
+    MEMBER void operator()(float &p, float g, float &m, float &, float rate, float, float) const {
+        m = fma(beta1, m, g);
+        p = fma(rate, m, p);
+    }
+};
+
+struct RmsProp {
+    static constexpr bool HasFirst = true, HasSecond = false;
+    float beta1, epsilon;
+    MEMBER void operator()(float &p, float g, float &m, float &, float rate, float, float) const {
+        m = fma(beta1, m, (1.0f - beta1) * (g * g));
+        p = fma(rate, g / (root(m) + epsilon), p);
+    }
+};
+
+// And AdamW, whose decay is not 0.
+struct Adam {
+    static constexpr bool HasFirst = true, HasSecond = true;
+    float beta1, beta2, epsilon;
+    MEMBER void operator()(
+        float &p,
+        float g,
+        float &m,
+        float &v,
+        float rate,
+        float decay,
+        float correction
+    ) const {
+        m = fma(beta1, m, (1.0f - beta1) * g);
+        v = fma(beta2, v, (1.0f - beta2) * (g * g));
+        float scale = fma(root(v), correction, epsilon);
+        p = fma(rate, fma(decay, p, m / scale), p);
+    }
+};
+
+template <typename Rule>
+DEVICE void update(
+    float *parameters,
+    const float *gradients,
+    float *first,
+    float *second,
+    const float *step,
+    const Segment *segments,
+    int count,
+    i64 total,
+    const Rule &rule
+) {
+    // Read once a block, and not by each thread.
+    SHARED Segment few[Segments];
+    SHARED float told[StepLength];
+    if (thread() < StepLength)
+        told[thread()] = step[thread()];
+    barrier();
+    if (told[Applies] == 0.0f)
+        return;
+    float scale = told[Scale];
+    i64 begin = (i64)block_x() * Threads * Each;
+    i64 end = least(begin + Threads * Each, total);
+    for (int n = 0; n < count; n++) {
+        if (n % Segments == 0) {
+            barrier();
+            if (thread() < Segments && n + thread() < count)
+                few[thread()] = segments[n + thread()];
+            barrier();
+        }
+        Segment segment = few[n % Segments];
+        i64 from = segment.from;
+        i64 to = least(segment.to, end);
+        if (from >= end)
+            break;
+        from = from < begin ? begin : from;
+        if (from >= to)
+            continue;
+        float rate = -(told[Rate] * segment.rate);
+        float decay = segment.decays != 0.0f ? told[Decay] : 0.0f;
+        float p[Each], g[Each], m[Each], v[Each];
+        UNROLL for (int k = 0; k < Each; k++) {
+            i64 i = from + thread() + k * Threads;
+            if (i >= to)
+                continue;
+            p[k] = parameters[i];
+            g[k] = gradients[i];
+            if (Rule::HasFirst)
+                m[k] = first[i];
+            if (Rule::HasSecond)
+                v[k] = second[i];
+        }
+        UNROLL for (int k = 0; k < Each; k++) {
+            i64 i = from + thread() + k * Threads;
+            if (i >= to)
+                continue;
+            rule(p[k], scale * g[k], m[k], v[k], rate, decay, told[SecondCorrection]);
+            parameters[i] = p[k];
+            if (Rule::HasFirst)
+                first[i] = m[k];
+            if (Rule::HasSecond)
+                second[i] = v[k];
+        }
+    }
+}
+} // namespace
+
+// beta1 and beta2 count where `adam` is not 0.
+KERNEL LAUNCH(Threads) optimizer_norm(
+    const float *gradients,
+    i64 count,
+    float *state,
+    float *step,
+    float clip,
+    int adam,
+    float beta1,
+    float beta2,
+    float decay,
+    double *partials,
+    u32 *counter
+) {
+    SHARED double warps[Threads / 32];
+    double squares = 0.0;
+    i64 stride = (i64)blocks_x() * Threads;
+    i64 i = (i64)block_x() * Threads + thread();
+    for (; i + 3 * stride < count; i += 4 * stride) {
+        float g[4];
+        UNROLL for (int k = 0; k < 4; k++)
+            g[k] = gradients[i + k * stride];
+        UNROLL for (int k = 0; k < 4; k++)
+            squares = fma((double)g[k], (double)g[k], squares);
+    }
+    for (; i < count; i += stride)
+        squares = fma((double)gradients[i], (double)gradients[i], squares);
+    squares = block_sum(squares, warps);
+    if (thread() == 0)
+        partials[block_x()] = squares;
+    if (!last_block(counter, (u32)blocks_x()))
+        return;
+    squares = 0.0;
+    for (int part = thread(); part < blocks_x(); part += Threads)
+        squares += load_shared(partials + part);
+    squares = block_sum(squares, warps);
+    if (thread() != 0)
+        return;
+    float norm = (float)root(squares);
+    state[Norm] = norm;
+    bool applies = finite(norm);
+    step[Applies] = applies ? 1.0f : 0.0f;
+    // The update reads them all.
+    step[Scale] = step[Rate] = step[Decay] = 0.0f;
+    step[SecondCorrection] = 1.0f;
+    if (!applies) {
+        state[Skipped] += 1.0f;
+        return;
+    }
+    float steps = state[StepCount] + 1.0f;
+    state[StepCount] = steps;
+    float rate = state[LearningRate];
+    step[Scale] = smaller(1.0f, clip / (norm + 1e-6f));
+    if (adam) {
+        double correction = 1.0 - whole_power((double)beta1, (u32)steps);
+        rate = (float)((double)rate / correction);
+        // The decay goes by the rate as it is, without the correction of the mean.
+        step[Decay] = (float)((double)decay * correction);
+        double second = 1.0 - whole_power((double)beta2, (u32)steps);
+        step[SecondCorrection] = (float)(1.0 / root(second));
+    }
+    step[Rate] = rate;
+}
+
+KERNEL LAUNCH(Threads) optimizer_sgd(
+    float *parameters,
+    const float *gradients,
+    const float *step,
+    const Segment *segments,
+    int segment_count,
+    i64 count
+) {
+    update(parameters, gradients, nullptr, nullptr, step, segments, segment_count, count, Sgd());
+}
+
+KERNEL LAUNCH(Threads) optimizer_momentum(
+    float *parameters,
+    const float *gradients,
+    float *first,
+    const float *step,
+    const Segment *segments,
+    int segment_count,
+    i64 count,
+    float beta1
+) {
+    Momentum rule = {beta1};
+    update(parameters, gradients, first, nullptr, step, segments, segment_count, count, rule);
+}
+
+KERNEL LAUNCH(Threads) optimizer_rmsprop(
+    float *parameters,
+    const float *gradients,
+    float *first,
+    const float *step,
+    const Segment *segments,
+    int segment_count,
+    i64 count,
+    float beta1,
+    float epsilon
+) {
+    RmsProp rule = {beta1, epsilon};
+    update(parameters, gradients, first, nullptr, step, segments, segment_count, count, rule);
+}
+
+KERNEL LAUNCH(Threads) optimizer_adam(
+    float *parameters,
+    const float *gradients,
+    float *first,
+    float *second,
+    const float *step,
+    const Segment *segments,
+    int segment_count,
+    i64 count,
+    float beta1,
+    float beta2,
+    float epsilon
+) {
+    Adam rule = {beta1, beta2, epsilon};
+    update(parameters, gradients, first, second, step, segments, segment_count, count, rule);
+}

@@ -1,0 +1,112 @@
+using NUnit.Framework;
+using Sequor.Layers;
+using Sequor.Native.Kernels;
+using Sequor.Tests.Support;
+
+namespace Sequor.Tests.Kernels;
+
+/// <summary>Bytes that kernels move, as the comments at their heads count them.</summary>
+[TestFixture]
+public sealed class KernelCountTests
+{
+    private const int Steps = 512;
+
+    [TestCase(false)]
+    [TestCase(true)]
+    public void A_wide_scan_moves_no_more_than_its_operands_and_a_few_bytes_a_channel(bool pair)
+    {
+        const int Size = 64;
+        (double forward, double backward) = ScanBytes(1, Size, 0, pair);
+
+        Assert.That(forward, Is.EqualTo(16 + 8.0 / Steps));
+        // The first step has no state before it; lambda, and the partial written.
+        Assert.That(backward, Is.EqualTo(24 + 8.0 / Steps));
+    }
+
+    [TestCase(4)]
+    [TestCase(8)]
+    public void A_scan_in_tiles_moves_no_more_than_its_operands_and_carries(int warps)
+    {
+        const int Size = 64;
+        int length = 16 * warps;
+        (double forward, double backward) = ScanBytes(1, Size, warps, false);
+
+        // Looks at flags and the tiles looked back over depend on the order of blocks.
+        Assert.That(forward, Is.InRange(16 + 16.0 / length, 16 + 64.0 / length));
+        Assert.That(backward, Is.InRange(24 + 16.0 / length, 24 + 72.0 / length));
+        TestContext.Out.WriteLine(
+            $"L {length}: forward 16 + {(forward - 16) * length:f1} / L, backward 24 + {(backward - 24) * length:f1} / L"
+        );
+    }
+
+    // Bytes a complex element.
+    private static (double Forward, double Backward) ScanBytes(
+        int batch,
+        int size,
+        int warps,
+        bool pair
+    )
+    {
+        var draw = new Draw(1);
+        float[] lambda = draw.Uniform(2 * size, -0.7f, 0.7f);
+        float[] u = draw.Uniform(2L * Steps * batch * size);
+        using var machine = new KernelMachine();
+        var scan = new ScanOnDevice(machine, Steps, batch, size, null, warps, pair, false);
+        ScanRange[] all = [new(0, Steps)];
+        double elements = (double)Steps * batch * size;
+        scan.Forward(lambda, u, all);
+        long forward = machine.Counts.BytesRead + machine.Counts.BytesWritten;
+        scan.Backward(lambda, u, u, new float[2 * size], all, sums: false);
+        long both = machine.Counts.BytesRead + machine.Counts.BytesWritten;
+        return (forward / elements, (both - forward) / elements);
+    }
+
+    private static IEnumerable<TestCaseData> Elementwise()
+    {
+        yield return new("add", 3, 12);
+        yield return new("gelu", 2, 8);
+        yield return new("gelu_gradient", 3, 12);
+        yield return new("relu_gradient", 3, 12);
+    }
+
+    [TestCaseSource(nameof(Elementwise))]
+    public void An_elementwise_kernel_reads_and_writes_each_value_once(
+        string kernel,
+        int operands,
+        int bytes
+    )
+    {
+        const int Count = 4096;
+        using var machine = new KernelMachine();
+        object[] arrays =
+        [
+            .. Enumerable.Range(0, operands).Select(_ => (object)machine.Zeros(Count)),
+        ];
+        machine.Launch(kernel, KernelGrid.Flat(Count), [.. arrays, (long)Count]);
+
+        Assert.That(
+            machine.Counts.BytesRead + machine.Counts.BytesWritten,
+            Is.EqualTo(bytes * Count)
+        );
+    }
+
+    [Test]
+    public void An_adam_step_moves_32_bytes_a_parameter_and_little_more()
+    {
+        const int Count = 1 << 16;
+        using var machine = new KernelMachine();
+        var optimizer = new OptimizerOnDevice(
+            machine,
+            OptimizerRule.Adam,
+            new float[Count],
+            [new OptimizerSegment(0, Count, 1f, false)],
+            0.9f
+        );
+        optimizer.Step(new float[Count], 1f);
+
+        long bytes = machine.Counts.BytesRead + machine.Counts.BytesWritten;
+        Assert.That(machine.Counts.Launches, Is.EqualTo(2));
+        // Of each block 44 bytes for the segment and the step; the partial sums.
+        Assert.That(bytes, Is.EqualTo(32L * Count + 44 * Count / 1024 + 16 * 16 + 52));
+    }
+}

@@ -1,0 +1,59 @@
+using NUnit.Framework;
+using Sequor.Native.Kernels;
+
+namespace Sequor.Tests.Kernels;
+
+[TestFixture]
+public sealed class KernelGridTests
+{
+    [Test]
+    public void Narrow_matrices_have_all_threads_of_a_block_at_work()
+    {
+        Assert.That(KernelGrid.Rows(1000, 1), Is.EqualTo(new KernelGrid(1, 1, 256, 1)));
+        Assert.That(KernelGrid.Rows(1000, 24), Is.EqualTo(new KernelGrid(1, 32, 256, 32)));
+        Assert.That(KernelGrid.Rows(1000, 65), Is.EqualTo(new KernelGrid(2, 63, 256, 64)));
+        Assert.That(KernelGrid.ColumnSums(1 << 20, 1), Is.EqualTo(new KernelGrid(1, 128, 256, 1)));
+        Assert.That(KernelGrid.LossRows(100, 10), Is.EqualTo(new KernelGrid(7, 1, 256, 16)));
+        Assert.That(KernelGrid.Steps(70, 3), Is.EqualTo(new KernelGrid(1, 70, 256, 4)));
+    }
+
+    [Test]
+    public void No_shape_has_more_blocks_than_a_launch_may_have()
+    {
+        const long Most = 1L << 40;
+        foreach (
+            KernelGrid grid in new[]
+            {
+                KernelGrid.Flat(Most),
+                KernelGrid.Sum(Most),
+                KernelGrid.Rows(Most, 1 << 20),
+                KernelGrid.Steps(Most, 1 << 20),
+                KernelGrid.ColumnSums(Most, 1 << 20),
+                KernelGrid.LossRows(Most, 3),
+                KernelGrid.LayerNorm(Most),
+            }
+        )
+        {
+            Assert.That(grid.Y, Is.InRange(1, KernelGrid.MostY));
+            Assert.That(grid.Blocks, Is.Positive);
+        }
+        Assert.That(() => KernelGrid.Each(1L << 31, 128), Throws.TypeOf<OverflowException>());
+    }
+
+    [Test]
+    public void The_least_shape_has_a_block() =>
+        Assert.That(
+            new[]
+            {
+                KernelGrid.Flat(1).Blocks,
+                KernelGrid.Sum(1).Blocks,
+                KernelGrid.Rows(1, 1).Blocks,
+                KernelGrid.Steps(1, 1).Blocks,
+                KernelGrid.ColumnSums(1, 1).Blocks,
+                KernelGrid.LossRows(1, 1).Blocks,
+                KernelGrid.LayerNorm(1).Blocks,
+                KernelGrid.Threadwise(1, 128).Blocks,
+            },
+            Is.All.EqualTo(1)
+        );
+}

@@ -1,0 +1,272 @@
+using NUnit.Framework;
+using Sequor.Layers;
+using Sequor.Native.Kernels;
+using Sequor.Tests.Support;
+
+namespace Sequor.Tests.Kernels;
+
+[TestFixture]
+public sealed class NormKernelTests
+{
+    private const float Epsilon = 1e-5f;
+
+    [TestCase(1, 1)]
+    [TestCase(5, 33)]
+    [TestCase(3, 700)]
+    public void A_weight_norm_and_its_gradient_are_those_of_the_cpu(int rows, int size)
+    {
+        using var host = new HostTensors();
+        using var machine = new KernelMachine();
+        var draw = new Draw((ulong)size);
+        float[] v = draw.Uniform(rows * size);
+        float[] g = draw.Uniform(rows, 0.5f, 2f);
+        float[] dw = draw.Uniform(rows * size);
+        float[] dv = draw.Uniform(rows * size);
+        float[] dg = draw.Uniform(rows);
+        Tensor weights = host.New(rows, size);
+        Tensor norms = host.New(rows);
+        Tensor direction = host.Put(v, rows, size);
+        Tensor gains = host.Put(g, rows);
+        host.Backend.WeightNorm(direction, gains, weights, norms);
+        Tensor ddirection = host.Put(dv, rows, size);
+        Tensor dgains = host.Put(dg, rows);
+        host.Backend.WeightNormGradient(
+            direction,
+            gains,
+            norms,
+            host.Put(dw, rows, size),
+            ddirection,
+            dgains
+        );
+
+        DeviceArray values = machine.Put(v);
+        DeviceArray factors = machine.Put(g);
+        DeviceArray w = machine.New(rows * size);
+        DeviceArray lengths = machine.New(rows);
+        KernelGrid grid = KernelGrid.Each(rows, 128);
+        machine.Launch("weight_norm", grid, values, factors, w, lengths, size);
+        DeviceArray dvalues = machine.Put(dv);
+        DeviceArray dfactors = machine.Put(dg);
+        machine.Launch(
+            "weight_norm_gradient",
+            grid,
+            values,
+            factors,
+            lengths,
+            machine.Put(dw),
+            dvalues,
+            dfactors,
+            size
+        );
+
+        Check(machine.Get(w), host.Get(weights), "w");
+        Check(machine.Get(lengths), host.Get(norms), "norms");
+        Check(machine.Get(dvalues), host.Get(ddirection), "dv");
+        Check(machine.Get(dfactors), host.Get(dgains), "dg");
+    }
+
+    [TestCase(1, 1)]
+    [TestCase(37, 5)]
+    [TestCase(70, 128)]
+    [TestCase(9, 129)]
+    [TestCase(33, 512)]
+    [TestCase(9, 515)]
+    public void A_layer_norm_and_its_gradient_are_those_of_the_cpu(int rows, int size)
+    {
+        using var host = new HostTensors();
+        using var machine = new KernelMachine();
+        var draw = new Draw((ulong)(rows + size));
+        float[] x = draw.Uniform(rows * size, -1f, 3f);
+        float[] weight = draw.Uniform(size);
+        float[] bias = draw.Uniform(size);
+        float[] dy = draw.Uniform(rows * size);
+        float[] start = draw.Uniform(rows * size);
+        string suffix =
+            size <= 128 ? "_128"
+            : size <= 512 ? "_512"
+            : "_any";
+        KernelGrid grid = KernelGrid.LayerNorm(rows);
+        using LayerNormOperation norm = host.Backend.PlanLayerNorm(
+            new LayerNormDescriptor(size, rows, 1, Epsilon)
+        );
+        Tensor y = host.New(rows, size);
+        Tensor statistics = host.New(rows, 2);
+        Tensor input = host.Put(x, rows, size);
+        Tensor factors = host.Put(weight, size);
+        norm.Forward(input, factors, host.Put(bias, size), y, statistics, false);
+
+        DeviceArray values = machine.Put(x);
+        DeviceArray scales = machine.Put(weight);
+        DeviceArray shifts = machine.Put(bias);
+        DeviceArray kept = machine.New(2 * rows);
+        foreach (int reuse in new[] { 0, 1 })
+        {
+            DeviceArray result = machine.New(rows * size);
+            machine.Launch(
+                $"layer_norm{suffix}",
+                grid,
+                values,
+                scales,
+                shifts,
+                result,
+                kept,
+                (long)rows,
+                size,
+                Epsilon,
+                reuse
+            );
+            // Of one channel nothing is left but rounding.
+            if (size > 1)
+                Check(machine.Get(result), host.Get(y), "y");
+        }
+        if (size > 1)
+            Check(machine.Get(kept), host.Get(statistics), "statistics");
+
+        foreach (bool accumulate in new[] { false, true })
+        {
+            Tensor dx = host.Put(start, rows, size);
+            Tensor dweight = host.Put(weight, size);
+            Tensor dbias = host.Put(bias, size);
+            norm.Backward(
+                input,
+                factors,
+                statistics,
+                host.Put(dy, rows, size),
+                dx,
+                accumulate,
+                dweight,
+                dbias,
+                host.New((int)norm.WorkspaceCount)
+            );
+            DeviceArray slopes = accumulate ? machine.Put(start) : machine.New(rows * size);
+            DeviceArray partials = machine.New(2L * size * grid.X);
+            machine.Launch(
+                $"layer_norm_gradient{suffix}",
+                grid,
+                values,
+                scales,
+                machine.Put(host.Get(statistics)),
+                machine.Put(dy),
+                slopes,
+                partials,
+                (long)rows,
+                size,
+                accumulate ? 1 : 0
+            );
+            DeviceArray dscales = machine.Put(weight);
+            DeviceArray dshifts = machine.Put(bias);
+            machine.Launch(
+                "layer_norm_join",
+                KernelGrid.Threadwise(2 * size, 128),
+                partials,
+                dscales,
+                dshifts,
+                grid.X,
+                size
+            );
+            if (size > 1)
+                Check(machine.Get(slopes), host.Get(dx), "dx");
+            Check(machine.Get(dscales), host.Get(dweight), "dweight");
+            Check(machine.Get(dshifts), host.Get(dbias), "dbias");
+        }
+    }
+
+    [TestCase(1, 3)]
+    [TestCase(2, 1)]
+    [TestCase(77, 24)]
+    [TestCase(3000, 65)]
+    public void A_batch_norm_and_its_gradient_are_those_of_the_cpu(int rows, int size)
+    {
+        using var host = new HostTensors();
+        using var machine = new KernelMachine();
+        var draw = new Draw((ulong)(rows + size));
+        float[] x = draw.Uniform(rows * size, 90f, 110f);
+        float[] weight = draw.Uniform(size);
+        float[] bias = draw.Uniform(size);
+        float[] dy = draw.Uniform(rows * size);
+        float[] runningMean = draw.Uniform(size);
+        float[] runningVariance = draw.Uniform(size, 0.5f, 2f);
+        // Far from what can be kept in a float.
+        x[size - 1] = size > 1 && rows > 1 ? float.PositiveInfinity : 1f;
+        using BatchNormOperation norm = host.Backend.PlanBatchNorm(
+            new BatchNormDescriptor(size, 0.1f, Epsilon)
+        );
+        Tensor input = host.Put(x, rows, size);
+        Tensor factors = host.Put(weight, size);
+        Tensor statistics = host.New(2, size);
+        Tensor mean = host.Put(runningMean, size);
+        Tensor variance = host.Put(runningVariance, size);
+        Tensor workspace = host.New((int)norm.WorkspaceCount);
+        Tensor y = host.New(rows, size);
+        Tensor dx = host.New(rows, size);
+        Tensor sums = host.New(2, size);
+        Tensor slope = host.Put(dy, rows, size);
+        norm.Measure(input, statistics, mean, variance, workspace);
+        norm.Normalise(input, statistics, factors, host.Put(bias, size), y);
+        norm.Sum(input, statistics, slope, sums, false, workspace);
+        norm.Sum(input, statistics, slope, sums, true, workspace);
+        norm.Backward(input, statistics, factors, slope, sums, rows, dx, false);
+        norm.Backward(input, statistics, factors, slope, sums, rows, dx, true);
+
+        var device = new BatchNormOnDevice(machine, rows, size);
+        DeviceArray values = machine.Put(x);
+        DeviceArray kept = machine.New(2 * size);
+        DeviceArray movedMean = machine.Put(runningMean);
+        DeviceArray movedVariance = machine.Put(runningVariance);
+        DeviceArray slopes = machine.Put(dy);
+        DeviceArray scales = machine.Put(weight);
+        device.Measure(values, kept, movedMean, movedVariance);
+        Compare(machine.Get(kept), host.Get(statistics), "statistics");
+        Check(machine.Get(movedMean), host.Get(mean), "running mean");
+        Check(machine.Get(movedVariance), host.Get(variance), "running variance");
+        DeviceArray result = machine.New(rows * size);
+        device.Normalise(values, kept, scales, machine.Put(bias), result);
+        Compare(machine.Get(result), host.Get(y), "y");
+        DeviceArray totals = machine.New(2 * size);
+        device.Sum(values, kept, slopes, totals, 0);
+        device.Sum(values, kept, slopes, totals, 1);
+        Compare(machine.Get(totals), host.Get(sums), "sums");
+        DeviceArray back = machine.New(rows * size);
+        device.Gradient(values, kept, scales, slopes, totals, back, 0);
+        device.Gradient(values, kept, scales, slopes, totals, back, 1);
+        Compare(machine.Get(back), host.Get(dx), "dx");
+
+        Tensor recalled = host.New(2, size);
+        norm.Recall(mean, variance, recalled);
+        DeviceArray again = machine.New(2 * size);
+        machine.Launch(
+            "batch_norm_recall",
+            KernelGrid.Threadwise(size, 256),
+            movedMean,
+            movedVariance,
+            again,
+            size,
+            Epsilon
+        );
+        Check(machine.Get(again), host.Get(recalled), "recalled statistics");
+
+        // Where the CPU has a number or none, so has the device: the channel with the infinite value has none.
+        void Compare(float[] actual, float[] expected, string what)
+        {
+            for (int i = 0; i < expected.Length; i++)
+                Assert.That(
+                    float.IsNaN(actual[i]),
+                    Is.EqualTo(float.IsNaN(expected[i])),
+                    $"{what}[{i}] is {actual[i]}, expected {expected[i]}"
+                );
+            Check(
+                [.. actual.Where(float.IsFinite)],
+                [.. expected.Where(float.IsFinite)],
+                what,
+                1e-5
+            );
+        }
+    }
+
+    private static void Check(
+        float[] actual,
+        float[] expected,
+        string what,
+        double tolerance = 2e-6
+    ) => Close.Check(actual, [.. expected.Select(v => (double)v)], tolerance, what);
+}

@@ -1,0 +1,51 @@
+using NUnit.Framework;
+using Sequor.Layers;
+using Sequor.Native.Kernels;
+using Sequor.Tests.Support;
+
+namespace Sequor.Tests.Kernels;
+
+[TestFixture]
+public sealed class RandomKernelTests
+{
+    private const ulong Seed = 0x123456789ABCDEF;
+
+    [TestCase(1, 0L)]
+    [TestCase(1000, 0L)]
+    [TestCase(1001, 3L)]
+    [TestCase(2, 5L)]
+    [TestCase(640, 40_000_000_000L)]
+    public void Masks_are_those_of_the_cpu(int count, long first)
+    {
+        using var host = new HostTensors();
+        using var machine = new KernelMachine();
+        float[] x = new Draw(8).Uniform(count);
+        using RandomStream random = host.Backend.CreateRandom(Seed);
+        DeviceArray place = machine.Put(Seed, 0UL);
+        for (int step = 0; step < 2; step++)
+        {
+            foreach (bool ones in new[] { false, true })
+            {
+                Tensor expected = host.New(count);
+                random.Dropout(ones ? default : host.Put(x, count), expected, 0.3f, 7, first);
+                DeviceArray result = machine.New(count);
+                machine.Launch(
+                    "dropout",
+                    KernelGrid.Flat(count + 3),
+                    ones ? DeviceArray.Null : machine.Put(x),
+                    result,
+                    (long)count,
+                    first,
+                    place,
+                    7u,
+                    (uint)(0.3f * 4294967296.0),
+                    1f / (1f - 0.3f)
+                );
+                Close.CheckBits(machine.Get(result), host.Get(expected), $"mask of step {step}");
+            }
+            random.Advance();
+            machine.Launch("random_advance", new KernelGrid(1, 1, 1), place);
+        }
+        Assert.That(machine.Get<ulong>(place), Is.EqualTo(new[] { Seed, 2UL }));
+    }
+}

@@ -1,0 +1,139 @@
+using Sequor.Layers;
+using Sequor.Native.Kernels;
+
+namespace Sequor.Tests.Kernels;
+
+/// <summary>A scan by the kernels, range after range.</summary>
+internal sealed class ScanOnDevice(
+    KernelMachine machine,
+    int steps,
+    int batch,
+    int size,
+    PackedLayout? packed,
+    int warps,
+    bool pair,
+    bool reverse
+)
+{
+    private readonly DeviceArray _rows = packed is null
+        ? DeviceArray.Null
+        : machine.Put(packed.First);
+
+    // The flags of all launches: each is of an epoch of its own.
+    private readonly DeviceArray _control = machine.Zeros(
+        warps == 0 ? 0 : Kernel(batch, size, steps, packed, pair, warps).ControlCount
+    );
+
+    public float[] Forward(float[] lambda, float[] u, ScanRange[] ranges)
+    {
+        DeviceArray factors = machine.Put(lambda);
+        DeviceArray states = machine.Put(u);
+        foreach (ScanRange range in ranges)
+        {
+            ScanKernel kernel = Kernel(batch, size, range.Count, packed, pair, warps);
+            (int start, int delta) = ScanKernel.Walk(range.First, range.Count, reverse, false);
+            object[] shape = [_rows, steps, batch, size, start, delta, range.Count];
+            object[] tiles = kernel.Chunked ? [_control, machine.New(kernel.AggregateCount)] : [];
+            machine.Launch(kernel.Forward, kernel.Grid, [factors, states, .. shape, .. tiles]);
+        }
+        return machine.Get(states);
+    }
+
+    public (float[] Du, float[] Dlambda) Backward(
+        float[] lambda,
+        float[] x,
+        float[] dx,
+        float[] before,
+        ScanRange[] ranges,
+        bool sums = true
+    )
+    {
+        DeviceArray factors = machine.Put(lambda);
+        DeviceArray states = machine.Put(x);
+        DeviceArray dlambda = machine.Put(before);
+        DeviceArray carry = machine.New(2L * batch * size);
+        float[] du = new float[dx.Length];
+        for (int i = 0; i < ranges.Length; i++)
+        {
+            ScanRange range = ranges[i];
+            ScanKernel kernel = Kernel(batch, size, range.Count, packed, pair, warps);
+            (int start, int delta) = ScanKernel.Walk(range.First, range.Count, reverse, true);
+            // The gradient has the range's rows only.
+            int from = 2 * size * Row(range.First);
+            int to = 2 * size * Row(range.End);
+            DeviceArray gradient = machine.Put(dx[from..to]);
+            DeviceArray partials = machine.New(2 * size * kernel.PartialRows(batch));
+            object[] tiles = kernel.Chunked ? [_control, machine.New(kernel.AggregateCount)] : [];
+            machine.Launch(
+                kernel.Backward,
+                kernel.Grid,
+                [
+                    factors,
+                    states,
+                    gradient,
+                    _rows,
+                    steps,
+                    batch,
+                    size,
+                    start,
+                    delta,
+                    range.Count,
+                    i == 0 ? DeviceArray.Null : carry,
+                    i == ranges.Length - 1 ? DeviceArray.Null : carry,
+                    partials,
+                    .. tiles,
+                ]
+            );
+            machine.Get(gradient).CopyTo(du, from);
+            if (sums)
+                ColumnSums.Add(
+                    machine,
+                    partials,
+                    DeviceArray.Null,
+                    dlambda,
+                    kernel.PartialRows(batch),
+                    2 * size
+                );
+        }
+        return (du, machine.Get(dlambda));
+    }
+
+    private int Row(int step) => packed is null ? step * batch : packed.Layout.Row(step);
+
+    private static ScanKernel Kernel(
+        int batch,
+        int size,
+        int count,
+        PackedLayout? packed,
+        bool pair,
+        int warps
+    ) => new(batch, size, count, packed is not null, pair, warps);
+}
+
+/// <summary>Sums over rows by the kernel.</summary>
+internal static class ColumnSums
+{
+    public static void Add(
+        KernelMachine machine,
+        DeviceArray a,
+        DeviceArray b,
+        DeviceArray sum,
+        long rows,
+        int columns
+    )
+    {
+        KernelGrid grid = KernelGrid.ColumnSums(rows, columns);
+        machine.Launch(
+            "column_sum",
+            grid,
+            a,
+            b,
+            sum,
+            rows,
+            columns,
+            grid.Lanes,
+            machine.New(2L * grid.Y * columns),
+            machine.Zeros(grid.X)
+        );
+    }
+}

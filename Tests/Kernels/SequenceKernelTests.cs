@@ -1,0 +1,151 @@
+using NUnit.Framework;
+using Sequor.Layers;
+using Sequor.Native.Kernels;
+using Sequor.Tests.Support;
+
+namespace Sequor.Tests.Kernels;
+
+[TestFixture]
+public sealed class SequenceKernelTests
+{
+    private static readonly object[][] Batches =
+    [
+        [new[] { 1 }, 1, 1],
+        [new[] { 2, 9, 5 }, 12, 3],
+        [new[] { 40, 3, 40, 1, 33 }, 40, 67],
+    ];
+
+    [TestCaseSource(nameof(Batches))]
+    public void Rows_are_packed_and_unpacked(int[] lengths, int steps, int columns)
+    {
+        using var host = new HostTensors();
+        using var machine = new KernelMachine();
+        var packed = new PackedLayout(lengths);
+        int batch = lengths.Length;
+        float[] x = new Draw(3).Uniform(steps * batch * columns);
+        Tensor rows = host.New(packed.Rows, 1, columns);
+        Tensor back = host.New(steps, batch, columns);
+        host.Backend.Pack(host.Put(x, steps, batch, columns), packed.Layout, rows);
+        host.Backend.Unpack(rows, packed.Layout, back);
+
+        DeviceArray first = machine.Put(packed.First);
+        DeviceArray order = machine.Put(packed.Order);
+        DeviceArray packing = machine.New(packed.Rows * columns);
+        KernelGrid grid = KernelGrid.Steps(steps, columns);
+        int longest = packed.Layout.Steps;
+        machine.Launch(
+            "pack",
+            grid,
+            machine.Put(x),
+            packing,
+            first,
+            order,
+            longest,
+            batch,
+            columns,
+            grid.Lanes
+        );
+        DeviceArray unpacked = machine.New(x.Length);
+        machine.Launch(
+            "unpack",
+            grid,
+            packing,
+            unpacked,
+            first,
+            order,
+            longest,
+            steps,
+            batch,
+            columns,
+            grid.Lanes
+        );
+
+        Close.CheckBits(machine.Get(packing), host.Get(rows), "packed rows");
+        Close.CheckBits(machine.Get(unpacked), host.Get(back), "padded rows");
+    }
+
+    [TestCaseSource(nameof(Batches))]
+    public void Means_over_time_are_those_of_the_cpu(int[] lengths, int steps, int columns)
+    {
+        int batch = lengths.Length;
+        foreach (PackedLayout? packed in new[] { null, new PackedLayout(lengths) })
+        {
+            using var host = new HostTensors();
+            using var machine = new KernelMachine();
+            int time = packed is null ? steps : packed.Layout.Steps;
+            int[] shape = packed is null ? [steps, batch, columns] : [packed.Rows, 1, columns];
+            float[] x = new Draw(4).Uniform(shape[0] * shape[1] * columns);
+            float[] dmean = new Draw(5).Uniform(batch * columns);
+            Tensor mean = host.New(batch, columns);
+            Tensor dx = host.New(shape);
+            host.Backend.MeanOverTime(host.Put(x, shape), packed?.Layout, mean);
+            host.Backend.MeanOverTimeGradient(host.Put(dmean, batch, columns), packed?.Layout, dx);
+
+            object[] layout = packed is null
+                ? [DeviceArray.Null, DeviceArray.Null, DeviceArray.Null]
+                :
+                [
+                    machine.Put(packed.First),
+                    machine.Put(packed.Order),
+                    machine.Put(packed.Lengths),
+                ];
+            KernelGrid grid = KernelGrid.Steps(batch, columns);
+            object[] sizes = [time, batch, columns, grid.Lanes];
+            DeviceArray means = machine.New(batch * columns);
+            machine.Launch("mean_over_time", grid, [machine.Put(x), means, .. layout, .. sizes]);
+            DeviceArray slopes = machine.New(x.Length);
+            machine.Launch(
+                "mean_over_time_gradient",
+                grid,
+                [machine.Put(dmean), slopes, .. layout, .. sizes]
+            );
+
+            Close.Check(
+                machine.Get(means),
+                [.. host.Get(mean).Select(v => (double)v)],
+                1e-6,
+                "means"
+            );
+            Close.CheckBits(machine.Get(slopes), host.Get(dx), "gradient");
+        }
+    }
+
+    [TestCaseSource(nameof(Batches))]
+    public void Last_steps_are_those_of_each_sequence(int[] lengths, int steps, int columns)
+    {
+        using var host = new HostTensors();
+        using var machine = new KernelMachine();
+        var packed = new PackedLayout(lengths);
+        int batch = lengths.Length;
+        float[] x = new Draw(6).Uniform(packed.Rows * columns);
+        float[] dy = new Draw((ulong)steps).Uniform(batch * columns);
+        Tensor y = host.New(batch, columns);
+        Tensor dx = host.New(packed.Rows, 1, columns);
+        host.Backend.LastSteps(host.Put(x, packed.Rows, 1, columns), packed.Layout, y);
+        host.Backend.LastStepsGradient(host.Put(dy, batch, columns), packed.Layout, dx);
+
+        object[] layout =
+        [
+            machine.Put(packed.First),
+            machine.Put(packed.Order),
+            machine.Put(packed.Lengths),
+        ];
+        DeviceArray last = machine.New(batch * columns);
+        KernelGrid rows = KernelGrid.Rows(batch, columns);
+        machine.Launch(
+            "last_steps",
+            rows,
+            [machine.Put(x), last, .. layout, batch, columns, rows.Lanes]
+        );
+        DeviceArray slopes = machine.New(x.Length);
+        KernelGrid walk = KernelGrid.Steps(packed.Layout.Steps, columns);
+        machine.Launch(
+            "last_steps_gradient",
+            walk,
+            [machine.Put(dy), slopes, .. layout, packed.Layout.Steps, columns, walk.Lanes]
+        );
+
+        Close.CheckBits(machine.Get(last), host.Get(y), "last steps");
+        Close.CheckBits(machine.Get(slopes), host.Get(dx), "gradient");
+    }
+}

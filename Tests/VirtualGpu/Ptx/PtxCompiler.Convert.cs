@@ -1,0 +1,119 @@
+using System.Reflection.Emit;
+
+namespace Sequor.VirtualGpu.Ptx;
+
+/// <summary>Conversions between types.</summary>
+internal sealed partial class PtxCompiler
+{
+    private void Convert()
+    {
+        Allow("rn", "rni", "rzi", "rmi", "rpi", "ftz", "sat");
+        if (_now.Types is not [PtxType to, PtxType from])
+            throw Refuse("is not supported");
+        PtxOperand[] o = Operands(2, 2);
+        bool saturates = _now.Has("sat");
+        if (to.IsInteger() && from.IsInteger())
+        {
+            if (_now.Modifiers.Length > 0)
+                throw Refuse("is not supported");
+            Push(o[1], from);
+            if (to.Bytes() == 8 && from.Bytes() < 8)
+                _il.Emit(from.IsSigned() ? OpCodes.Conv_I8 : OpCodes.Conv_U8);
+            else if (to.Bytes() < 8 && from.Bytes() == 8)
+                _il.Emit(OpCodes.Conv_I4);
+            Narrow(to);
+        }
+        else if (to.IsFloat() && from.IsInteger())
+        {
+            if (!_now.Has("rn") || saturates)
+                throw Refuse("is not supported");
+            Push(o[1], from);
+            if (from.Bytes() == 8)
+                CallMath(
+                    (from.IsSigned(), to) switch
+                    {
+                        (true, PtxType.F32) => nameof(PtxMath.SingleOfS64),
+                        (true, _) => nameof(PtxMath.DoubleOfS64),
+                        (false, PtxType.F32) => nameof(PtxMath.SingleOfU64),
+                        (false, _) => nameof(PtxMath.DoubleOfU64),
+                    }
+                );
+            else
+                CallMath(
+                    (from.IsSigned(), to) switch
+                    {
+                        (true, PtxType.F32) => nameof(PtxMath.SingleOfS32),
+                        (true, _) => nameof(PtxMath.DoubleOfS32),
+                        (false, PtxType.F32) => nameof(PtxMath.SingleOfU32),
+                        (false, _) => nameof(PtxMath.DoubleOfU32),
+                    }
+                );
+        }
+        else if (to.IsInteger() && from.IsFloat())
+        {
+            if (saturates)
+                throw Refuse("is not supported");
+            PushFlushed(o[1], from);
+            if (from == PtxType.F32)
+                _il.Emit(OpCodes.Conv_R8);
+            _il.Emit(OpCodes.Ldc_I4, (int)Rounding());
+            _il.Emit(OpCodes.Ldc_I4, 8 * to.Bytes());
+            CallMath(to.IsSigned() ? nameof(PtxMath.ToSigned) : nameof(PtxMath.ToUnsigned));
+            if (to.Bytes() < 8)
+                _il.Emit(OpCodes.Conv_I4);
+        }
+        else if (to == PtxType.F16 && from == PtxType.F32 && _now.Has("rn") && !saturates)
+        {
+            PushFlushed(o[1], from);
+            CallMath(nameof(PtxMath.HalfBits));
+        }
+        else if (to == PtxType.F32 && from == PtxType.F16 && !saturates)
+        {
+            Push(o[1], PtxType.B16);
+            CallMath(nameof(PtxMath.SingleOfHalfBits));
+        }
+        else if (to.IsFloat() && from.IsFloat())
+            ConvertFloat(o, to, from, saturates);
+        else
+            throw Refuse("is not supported");
+        Pop(o[0], to == PtxType.F16 ? PtxType.B16 : to);
+    }
+
+    private void ConvertFloat(PtxOperand[] o, PtxType to, PtxType from, bool saturates)
+    {
+        PushFlushed(o[1], from);
+        if (to == from)
+        {
+            if (_now.Modifiers.Any(m => m is "rni" or "rzi" or "rmi" or "rpi"))
+            {
+                if (from == PtxType.F32)
+                    _il.Emit(OpCodes.Conv_R8);
+                _il.Emit(OpCodes.Ldc_I4, (int)Rounding());
+                CallMath(nameof(PtxMath.Round));
+                if (to == PtxType.F32)
+                    _il.Emit(OpCodes.Conv_R4);
+            }
+        }
+        else if (to == PtxType.F64)
+            _il.Emit(OpCodes.Conv_R8);
+        else if (_now.Has("rn"))
+            _il.Emit(OpCodes.Conv_R4);
+        else
+            throw Refuse("is not supported");
+        if (saturates)
+        {
+            if (to != PtxType.F32)
+                throw Refuse("is not supported");
+            CallMath(nameof(PtxMath.Saturate));
+        }
+        if (_now.Has("ftz") && to == PtxType.F32)
+            CallMath(nameof(PtxMath.Flush));
+    }
+
+    private PtxRounding Rounding() =>
+        _now.Has("rni") ? PtxRounding.Nearest
+        : _now.Has("rzi") ? PtxRounding.Zero
+        : _now.Has("rmi") ? PtxRounding.Down
+        : _now.Has("rpi") ? PtxRounding.Up
+        : throw Refuse("is not supported");
+}

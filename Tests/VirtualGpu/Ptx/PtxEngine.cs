@@ -1,0 +1,159 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Text;
+using Sequor.Native;
+
+namespace Sequor.VirtualGpu.Ptx;
+
+/// <summary>Runs PTX behind the virtual driver.</summary>
+internal sealed class PtxEngine : IKernelEngine
+{
+    private static readonly ConcurrentDictionary<string, PtxModule> Parsed = new();
+
+    private readonly SortedDictionary<string, PtxCounts> _counts = new(StringComparer.Ordinal);
+
+    /// <summary>What was done, by kernel.</summary>
+    public IReadOnlyDictionary<string, PtxCounts> Counts => _counts;
+
+    /// <summary>Applied to every launch: limits, weak memory, sectors.</summary>
+    public Func<PtxLaunch, PtxLaunch> Configure { get; init; } = launch => launch;
+
+    public CUresult Load(
+        VirtualDevice device,
+        ReadOnlySpan<byte> image,
+        out IKernelModule? module,
+        out string log
+    )
+    {
+        module = null;
+        try
+        {
+            PtxModule parsed = Parse(Encoding.UTF8.GetString(image));
+            if (
+                !parsed.Target.StartsWith("sm_", StringComparison.Ordinal)
+                || !int.TryParse(
+                    parsed.Target.AsSpan(3),
+                    CultureInfo.InvariantCulture,
+                    out int capability
+                )
+                || capability > device.Options.ComputeCapability
+            )
+            {
+                log =
+                    $"the target {parsed.Target} is not one that compute capability {device.Options.ComputeCapability} can run";
+                return CUresult.CUDA_ERROR_NO_BINARY_FOR_GPU;
+            }
+            module = new Module(this, parsed);
+            log = "";
+            return CUresult.CUDA_SUCCESS;
+        }
+        catch (PtxException e)
+        {
+            log = e.Message;
+            return CUresult.CUDA_ERROR_INVALID_PTX;
+        }
+    }
+
+    // Tests load the same text again and again. Global variables have an address, which is a device's.
+    private static PtxModule Parse(string text)
+    {
+        if (Parsed.TryGetValue(text, out PtxModule? module))
+            return module;
+        module = PtxModule.Parse(text);
+        if (module.Globals.Count == 0)
+            Parsed.TryAdd(text, module);
+        return module;
+    }
+
+    private PtxCounts CountsOf(string kernel)
+    {
+        if (!_counts.TryGetValue(kernel, out PtxCounts? counts))
+            _counts.Add(kernel, counts = new PtxCounts());
+        return counts;
+    }
+
+    private sealed class Module(PtxEngine engine, PtxModule module) : IKernelModule
+    {
+        public IEnumerable<string> Globals => module.Globals.Select(g => g.Name);
+
+        public IKernel? Kernel(string name) =>
+            module.Kernels.TryGetValue(name, out PtxKernel? kernel)
+                ? new Kernel(engine, kernel)
+                : null;
+
+        public byte[]? Global(string name)
+        {
+            if (module.Globals.FirstOrDefault(g => g.Name == name) is not { } variable)
+                return null;
+            byte[] bytes = new byte[variable.Bytes];
+            variable.Initial.CopyTo(bytes, 0);
+            return bytes;
+        }
+
+        public void Place(string name, nint address) =>
+            module.Globals.First(g => g.Name == name).Address = (ulong)address;
+    }
+
+    private sealed class Kernel(PtxEngine engine, PtxKernel kernel) : IKernel
+    {
+        public string Name => kernel.Name;
+
+        public IReadOnlyList<int> ParameterSizes { get; } =
+        [.. kernel.Parameters.Select(p => (int)p.Bytes)];
+
+        // What ptxas would take is not known; it is no less than what is in use at a time.
+        public int RegistersPerThread => Math.Clamp(kernel.Compile().Registers + 8, 16, 255);
+
+        public int StaticSharedMemory => (int)kernel.StaticSharedBytes;
+
+        public int MaxThreadsPerBlock => (int)kernel.MaximumThreads;
+
+        public void Run(VirtualDevice device, KernelLaunch launch)
+        {
+            byte[] arguments = new byte[kernel.ParameterBytes];
+            for (int i = 0; i < launch.Parameters.Count; i++)
+                launch.Parameters[i].CopyTo(arguments, kernel.Parameters[i].Offset);
+            PtxCounts counts = engine.CountsOf(kernel.Name);
+            long read = counts.BytesRead;
+            long written = counts.BytesWritten;
+            var options = new PtxLaunch
+            {
+                Grid = new(launch.Grid.X, launch.Grid.Y, launch.Grid.Z),
+                Block = new(launch.Block.X, launch.Block.Y, launch.Block.Z),
+                SharedBytes = (int)launch.DynamicSharedMemory,
+                Arguments = arguments,
+                Memory = new PtxDeviceMemory(device, kernel.Name),
+                Seed = (ulong)device.Random.NextInt64(),
+                Counts = counts,
+                Cooperative = launch.Cooperative,
+            };
+            try
+            {
+                kernel.Launch(engine.Configure(options));
+            }
+            catch (PtxFaultException e)
+            {
+                throw new VirtualFaultException(
+                    new VirtualFault(
+                        Of(e.Fault.Kind),
+                        kernel.Name,
+                        e.Fault.Instruction,
+                        (nint)e.Fault.Address,
+                        e.Fault.ToString()
+                    )
+                );
+            }
+            device.Work.Touched(counts.BytesRead - read, counts.BytesWritten - written);
+        }
+
+        private static FaultKind Of(PtxFaultKind kind) =>
+            kind switch
+            {
+                PtxFaultKind.OutOfBounds => FaultKind.OutOfBounds,
+                PtxFaultKind.Misaligned => FaultKind.Misaligned,
+                PtxFaultKind.Uninitialised => FaultKind.Uninitialised,
+                PtxFaultKind.UseAfterFree => FaultKind.UseAfterFree,
+                _ => FaultKind.Kernel,
+            };
+    }
+}

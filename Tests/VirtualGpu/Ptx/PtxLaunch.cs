@@ -1,0 +1,71 @@
+namespace Sequor.VirtualGpu.Ptx;
+
+/// <summary>A launch of a kernel.</summary>
+internal sealed record PtxLaunch
+{
+    /// <summary>Blocks.</summary>
+    public required PtxDim3 Grid { get; init; }
+
+    /// <summary>Threads a block.</summary>
+    public required PtxDim3 Block { get; init; }
+
+    /// <summary>Bytes of dynamic shared memory a block.</summary>
+    public int SharedBytes { get; init; }
+
+    /// <summary>The arguments, each at the offset that the kernel's parameters say.</summary>
+    public byte[] Arguments { get; init; } = [];
+
+    public required IPtxMemory Memory { get; init; }
+
+    /// <summary>What the order of all that PTX leaves open comes from, and the errors of approximations.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>Where what the launch does is added.</summary>
+    public PtxCounts Counts { get; init; } = new();
+
+    /// <summary>All blocks run at once, as in a cooperative launch; else only a few do, in any order.</summary>
+    public bool Cooperative { get; init; }
+
+    /// <summary>Stores reach other blocks late, and loads may find what was there before, unless fenced.</summary>
+    public bool WeakMemory { get; init; } = true;
+
+    /// <summary>Instructions of all threads together after which the launch hangs.</summary>
+    public long InstructionLimit { get; init; } = 10_000_000_000;
+
+    /// <summary>Instructions in a row, of all threads together, that change nothing and read no data.</summary>
+    public long QuietLimit { get; init; } = 200_000_000;
+
+    /// <summary>Counts sectors, which takes time and memory.</summary>
+    public bool CountSectors { get; init; }
+}
+
+/// <summary>What launches did. Without polling, and for one kind of atomic order, it is the same for every seed.</summary>
+internal sealed class PtxCounts
+{
+    public long Launches { get; set; }
+
+    public long Blocks { get; set; }
+
+    public long Threads { get; set; }
+
+    /// <summary>PTX instructions, those with a false predicate as well, of each thread.</summary>
+    public long Instructions { get; set; }
+
+    /// <summary>Bytes of global memory that threads asked for, cached or not.</summary>
+    public long BytesRead { get; set; }
+
+    /// <summary>Bytes of global memory that threads wrote.</summary>
+    public long BytesWritten { get; set; }
+
+    /// <summary>Atomic operations on global memory; their bytes are counted nowhere else.</summary>
+    public long Atomics { get; set; }
+
+    /// <summary>Barriers of blocks, each counted once a block.</summary>
+    public long Barriers { get; set; }
+
+    /// <summary>
+    /// 32-byte sectors of global memory: of each warp, those that one instruction of it touches, lanes paired by how
+    /// often they have executed it. 0 unless <see cref="PtxLaunch.CountSectors"/>.
+    /// </summary>
+    public long Sectors { get; set; }
+}
