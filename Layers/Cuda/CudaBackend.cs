@@ -5,8 +5,8 @@ using Sequor.Native;
 namespace Sequor.Layers.Cuda;
 
 /// <summary>
-/// An NVIDIA GPU as a backend: recurrent networks by cuDNN, products by cuBLAS. Work goes into one stream, in order, and
-/// calls return before it is done.
+/// An NVIDIA GPU as a backend: recurrent networks by cuDNN, products by cuBLAS, all else by Sequor's own kernels. Work goes
+/// into one stream, in order, and calls return before it is done.
 /// </summary>
 /// <remarks>
 /// For one thread at a time. A caller's context and stream are used as they are, and never destroyed or synchronised but
@@ -18,7 +18,7 @@ public sealed partial class CudaBackend : Backend
     private const long ProductScratchBytes = 32L << 20;
 
     // 256 bytes: what cuBLAS wants of its scratch, and what the driver gives.
-    private const int AlignmentFloats = 64;
+    internal const int AlignmentFloats = 64;
 
     private readonly List<IDisposable> _owned = [];
     private readonly Dictionary<MemoryCategory, string> _categories = [];
@@ -65,6 +65,7 @@ public sealed partial class CudaBackend : Backend
     /// <param name="stream">A stream of it.</param>
     /// <param name="options">Arithmetic; null for the defaults.</param>
     /// <exception cref="LibraryException">cuDNN or cuBLAS is not there.</exception>
+    /// <exception cref="CudaException">The driver cannot compile the kernels; the message has its log.</exception>
     /// <exception cref="ArgumentException">The stream is of another context.</exception>
     public CudaBackend(CudaContext context, CudaStream stream, BackendOptions? options = null)
         : this(context, stream, options, "the caller's") { }
@@ -101,8 +102,10 @@ public sealed partial class CudaBackend : Backend
             _categories[category] = category.ToString();
         Storage? scratch = null;
         CuDnnHandle? cuDnn = null;
+        CudaKernels? kernels = null;
         try
         {
+            kernels = new CudaKernels(context, stream);
             cuDnn = CuDnnHandle.Create(stream);
             scratch = Allocate(ProductScratchBytes / sizeof(float), MemoryCategory.Workspace);
             CuBlas = CuBlasHandle.Create(stream, Block(scratch).Span.Cast<byte>());
@@ -110,16 +113,19 @@ public sealed partial class CudaBackend : Backend
                 Math == FloatMath.Tf32
                     ? cublasMath_t.CUBLAS_TF32_TENSOR_OP_MATH
                     : cublasMath_t.CUBLAS_PEDANTIC_MATH;
+            Scratch = new CudaScratch(this);
         }
         catch
         {
             CuBlas?.Dispose();
             scratch?.Dispose();
             cuDnn?.Dispose();
+            kernels?.Dispose();
             throw;
         }
         CuDnn = cuDnn;
-        _owned.AddRange([CuBlas, scratch, cuDnn]);
+        Kernels = kernels;
+        _owned.AddRange([CuBlas, scratch, cuDnn, Scratch, kernels]);
         CudaDevice device = context.Device;
         Info = new BackendInfo(
             string.Create(CultureInfo.InvariantCulture, $"cuda:{device.Index}"),
@@ -151,6 +157,11 @@ public sealed partial class CudaBackend : Backend
     internal CuDnnHandle CuDnn { get; }
 
     internal CuBlasHandle CuBlas { get; }
+
+    internal CudaKernels Kernels { get; }
+
+    /// <summary>Memory for the partial sums of kernels, and zeroed counters of their last blocks.</summary>
+    internal CudaScratch Scratch { get; }
 
     internal override int Alignment => AlignmentFloats;
 

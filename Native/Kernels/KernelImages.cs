@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Reflection;
+using System.Text;
 
 namespace Sequor.Native.Kernels;
 
@@ -36,6 +37,10 @@ public static class KernelImages
                 $"There is no module '{module}'; there are {string.Join(", ", Names)}.",
                 nameof(module)
             );
+
+    /// <summary>A module's PTX as the driver takes it.</summary>
+    /// <exception cref="ArgumentException">There is no such module.</exception>
+    public static ReadOnlySpan<byte> Image(string module) => Encoding.UTF8.GetBytes(Ptx(module));
 
     /// <summary>The module that has a kernel.</summary>
     /// <exception cref="ArgumentException">There is no such kernel.</exception>

@@ -2,6 +2,7 @@ using System.Globalization;
 using NUnit.Framework;
 using Sequor.Interop;
 using Sequor.Native;
+using Sequor.VirtualGpu.Ptx;
 using VirtualDevice = Sequor.VirtualGpu.VirtualDevice;
 using VirtualOptions = Sequor.VirtualGpu.VirtualOptions;
 
@@ -32,7 +33,11 @@ internal static class TestGpu
         if (Real is { } real)
             return (real, null);
         var device = VirtualDevice.Start(
-            new VirtualOptions { Seed = TestContext.CurrentContext.Random.Next() }
+            new VirtualOptions
+            {
+                Seed = TestContext.CurrentContext.Random.Next(),
+                Kernels = new PtxEngine(),
+            }
         );
         return (
             CudaLibraries.From(

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
 using Sequor.Native;
@@ -7,6 +8,8 @@ namespace Sequor.VirtualGpu.Ptx;
 /// <summary>Runs PTX behind the virtual driver.</summary>
 internal sealed class PtxEngine : IKernelEngine
 {
+    private static readonly ConcurrentDictionary<string, PtxModule> Parsed = new();
+
     private readonly SortedDictionary<string, PtxCounts> _counts = new(StringComparer.Ordinal);
 
     /// <summary>What was done, by kernel.</summary>
@@ -25,7 +28,7 @@ internal sealed class PtxEngine : IKernelEngine
         module = null;
         try
         {
-            PtxModule parsed = PtxModule.Parse(Encoding.UTF8.GetString(image));
+            PtxModule parsed = Parse(Encoding.UTF8.GetString(image));
             if (
                 !parsed.Target.StartsWith("sm_", StringComparison.Ordinal)
                 || !int.TryParse(
@@ -49,6 +52,17 @@ internal sealed class PtxEngine : IKernelEngine
             log = e.Message;
             return CUresult.CUDA_ERROR_INVALID_PTX;
         }
+    }
+
+    // Tests load the same text again and again. Global variables have an address, which is a device's.
+    private static PtxModule Parse(string text)
+    {
+        if (Parsed.TryGetValue(text, out PtxModule? module))
+            return module;
+        module = PtxModule.Parse(text);
+        if (module.Globals.Count == 0)
+            Parsed.TryAdd(text, module);
+        return module;
     }
 
     private PtxCounts CountsOf(string kernel)
