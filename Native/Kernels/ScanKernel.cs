@@ -124,12 +124,28 @@ public readonly record struct ScanKernel
     public string Module => Chunked ? "scan_chunked" : "scan_wide";
 
     /// <summary>The kernel of the forward pass.</summary>
-    public string Forward => $"{Module}_forward{Suffix}";
+    public string Forward =>
+        (Chunked, Pair, Packed) switch
+        {
+            (true, _, false) => "scan_chunked_forward",
+            (true, _, true) => "scan_chunked_forward_packed",
+            (false, false, false) => "scan_wide_forward",
+            (false, false, true) => "scan_wide_forward_packed",
+            (false, true, false) => "scan_wide_forward_pair",
+            (false, true, true) => "scan_wide_forward_pair_packed",
+        };
 
     /// <summary>The kernel of the backward pass.</summary>
-    public string Backward => $"{Module}_backward{Suffix}";
-
-    private string Suffix => (Pair ? "_pair" : "") + (Packed ? "_packed" : "");
+    public string Backward =>
+        (Chunked, Pair, Packed) switch
+        {
+            (true, _, false) => "scan_chunked_backward",
+            (true, _, true) => "scan_chunked_backward_packed",
+            (false, false, false) => "scan_wide_backward",
+            (false, false, true) => "scan_wide_backward_packed",
+            (false, true, false) => "scan_wide_backward_pair",
+            (false, true, true) => "scan_wide_backward_pair_packed",
+        };
 
     /// <summary>The launch of either.</summary>
     public KernelGrid Grid =>
