@@ -102,6 +102,12 @@ public abstract class Backend : IDisposable
     /// <summary>sum[c] += sum over rows of a[r, c] * b[r, c], or of a[r, c] where b is empty.</summary>
     internal abstract void ColumnSum(Tensor a, Tensor b, Tensor sum);
 
+    /// <summary>Floats of this backend's memory that a packed batch's layout takes; 0 where it is read where it is.</summary>
+    internal virtual int LayoutCount(int maxLength, int maxBatch) => 0;
+
+    /// <summary>Makes a layout that was set known to the operations that are queued from now on.</summary>
+    internal virtual void Upload(SequenceLayout layout) { }
+
     /// <summary>packed [N, 1, C] = the rows of x [T, B, C] that are within their sequences.</summary>
     internal abstract void Pack(Tensor x, SequenceLayout layout, Tensor packed);
 
@@ -155,6 +161,9 @@ public abstract class Backend : IDisposable
         Tensor gradient,
         Tensor value
     );
+
+    /// <summary>What an update's segments take of this backend's memory; null where they are read where they are.</summary>
+    internal virtual Storage? PlaceSegments(OptimizerSegment[] segments) => null;
 
     /// <summary>The global norm of the gradients, and the update that it scales; see <see cref="OptimizerUpdate"/>.</summary>
     internal abstract void Optimize(in OptimizerUpdate update);

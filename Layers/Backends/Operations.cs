@@ -129,4 +129,7 @@ internal readonly record struct OptimizerUpdate
 
     /// <summary>Ranges that follow each other and cover all parameters.</summary>
     public required OptimizerSegment[] Segments { get; init; }
+
+    /// <summary>The same by <see cref="Backend.PlaceSegments"/>.</summary>
+    public Storage? PlacedSegments { get; init; }
 }

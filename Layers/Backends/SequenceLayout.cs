@@ -10,7 +10,7 @@ internal sealed class SequenceLayout
 {
     private readonly int[] _lengths;
     private readonly int[] _order;
-    private readonly int[] _rows;
+    private readonly int[] _table;
 
     /// <param name="maxLength">Most steps of a batch.</param>
     /// <param name="maxBatch">Most sequences of a batch.</param>
@@ -18,7 +18,7 @@ internal sealed class SequenceLayout
     {
         _lengths = new int[maxBatch];
         _order = new int[maxBatch];
-        _rows = new int[maxLength + 1];
+        _table = new int[TableLength(maxLength, maxBatch)];
     }
 
     /// <summary>Whether the batch that runs is packed. All else here holds only where it is.</summary>
@@ -31,7 +31,7 @@ internal sealed class SequenceLayout
     public int Steps { get; private set; }
 
     /// <summary>Rows: steps of all sequences.</summary>
-    public int Rows => _rows[Steps];
+    public int Rows => Row(Steps);
 
     /// <summary>Steps of each sequence, longest first.</summary>
     public ReadOnlySpan<int> Lengths => _lengths.AsSpan(0, Batch);
@@ -45,11 +45,28 @@ internal sealed class SequenceLayout
     /// <summary>The same where an array is wanted.</summary>
     public int[] OrderValues => _order;
 
+    /// <summary>
+    /// Lengths, from <see cref="OrderAt"/> on the order, from <see cref="RowsAt"/> on the first rows: what is copied to a
+    /// device at once.
+    /// </summary>
+    public ReadOnlySpan<int> Table => _table.AsSpan(0, RowsAt + Steps + 1);
+
+    public int OrderAt => _lengths.Length;
+
+    public int RowsAt => 2 * _lengths.Length;
+
+    /// <summary>Values of the largest table.</summary>
+    public static int TableLength(int maxLength, int maxBatch) =>
+        checked(2 * maxBatch + maxLength + 1);
+
+    /// <summary>The table's place in a backend's memory, of <see cref="Backend.LayoutCount"/>; empty where it has none.</summary>
+    public Tensor OnDevice { get; set; }
+
     /// <summary>The first row of a step; of the step after the last one, the number of rows.</summary>
-    public int Row(int step) => _rows[step];
+    public int Row(int step) => _table[RowsAt + step];
 
     /// <summary>Sequences that have this step; none before the first step and after the last.</summary>
-    public int Active(int step) => (uint)step < (uint)Steps ? _rows[step + 1] - _rows[step] : 0;
+    public int Active(int step) => (uint)step < (uint)Steps ? Row(step + 1) - Row(step) : 0;
 
     /// <summary>The step that a row belongs to.</summary>
     public int StepOf(int row)
@@ -59,7 +76,7 @@ internal sealed class SequenceLayout
         while (high - low > 1)
         {
             int middle = (low + high) / 2;
-            if (_rows[middle] <= row)
+            if (Row(middle) <= row)
                 low = middle;
             else
                 high = middle;
@@ -92,9 +109,11 @@ internal sealed class SequenceLayout
         {
             while (_lengths[active - 1] <= t)
                 active--;
-            _rows[t] = row;
+            _table[RowsAt + t] = row;
             row += active;
         }
-        _rows[Steps] = row;
+        _table[RowsAt + Steps] = row;
+        Lengths.CopyTo(_table);
+        Order.CopyTo(_table.AsSpan(OrderAt));
     }
 }

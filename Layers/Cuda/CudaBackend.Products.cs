@@ -1,9 +1,10 @@
 using Sequor.Interop;
 using Sequor.Native;
+using Sequor.Native.Kernels;
 
 namespace Sequor.Layers.Cuda;
 
-// Products and sums, by cuBLAS.
+// Products by cuBLAS; what is added to their rows, and sums over rows, by kernels.
 public sealed partial class CudaBackend
 {
     private Storage? _ones;
@@ -13,43 +14,51 @@ public sealed partial class CudaBackend
         Matrix a = Matrix(product.A);
         Matrix b = Matrix(product.B);
         Matrix c = Matrix(product.C);
-        if (!product.Bias.IsEmpty)
-            Repeat(product.Bias, c);
         CuBlas.Multiply(
             a,
             product.TransposeA,
             b,
             product.TransposeB,
             c,
-            beta: product.Accumulate || !product.Bias.IsEmpty ? 1 : 0
+            beta: product.Accumulate ? 1 : 0
         );
+        if (!product.Bias.IsEmpty)
+            AddToRows(product.Bias, c);
     }
 
     internal override void ColumnSum(Tensor a, Tensor b, Tensor sum)
     {
-        if (!b.IsEmpty)
-            throw NeedsKernels(nameof(ColumnSum));
-        Matrix rows = Matrix(a);
-        Exactly(
-            new Matrix(Ones(rows.Rows), 1, rows.Rows),
-            false,
+        long rows = a.Shape.Rows;
+        int columns = a.Shape.Columns;
+        KernelGrid grid = KernelGrid.ColumnSums(rows, columns);
+        Kernels.Launch(
+            "column_sum",
+            grid,
+            Span(a),
+            Span(b),
+            Span(sum),
             rows,
-            false,
-            new Matrix(Span(sum), 1, rows.Columns),
-            beta: 1
+            columns,
+            grid.Lanes,
+            Scratch.Partials,
+            Scratch.Counters
         );
     }
 
-    /// <summary>c += row, in every row.</summary>
-    internal void AddToRows(Tensor row, in Matrix c) =>
-        Exactly(
-            new Matrix(Ones(c.Rows), c.Rows, 1),
-            false,
-            new Matrix(Span(row), 1, c.Columns),
-            false,
-            c,
-            beta: 1
+    /// <summary>c += row, in every row, which follow each other without gaps.</summary>
+    internal void AddToRows(Tensor row, in Matrix c)
+    {
+        KernelGrid grid = KernelGrid.Rows(c.Rows, c.Columns);
+        Kernels.Launch(
+            "add_row",
+            grid,
+            Span(row),
+            c.Elements,
+            (long)c.Rows,
+            c.Columns,
+            grid.Lanes
         );
+    }
 
     /// <summary>C = op(A) op(B) for so many matrices at fixed distances, in true float32.</summary>
     internal void ExactlyEach(

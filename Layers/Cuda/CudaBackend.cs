@@ -237,6 +237,8 @@ public sealed partial class CudaBackend : Backend
     internal override void Fill(Tensor destination, float value) =>
         Span(destination).Fill(value, Stream);
 
+    internal override RandomStream CreateRandom(ulong seed) => new CudaRandom(this, seed);
+
     internal override TimeMark CreateMark() => new CudaMark(this);
 
     // A GPU is busiest with all rows at once.

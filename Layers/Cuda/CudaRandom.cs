@@ -1,13 +1,52 @@
+using Sequor.Interop;
+using Sequor.Native.Kernels;
+
 namespace Sequor.Layers.Cuda;
 
-/// <summary>Philox numbers by kernels; seed and step are kept on the host.</summary>
-internal sealed class CudaRandom(ulong seed) : RandomStream
+/// <summary>
+/// Philox numbers, the CPU's. Seed and step lie on the device and advance there, so that a step that is replayed draws anew;
+/// reading the step waits for the work before it.
+/// </summary>
+internal sealed class CudaRandom : RandomStream
 {
-    public override ulong Seed { get; } = seed;
+    private readonly CudaBackend _backend;
+    private readonly Storage _storage;
+    private readonly DeviceSpan<ulong> _place;
 
-    public override ulong Step { get; set; }
+    public CudaRandom(CudaBackend backend, ulong seed)
+    {
+        _backend = backend;
+        Seed = seed;
+        _storage = backend.Allocate(2 * sizeof(ulong) / sizeof(float), MemoryCategory.Workspace);
+        _place = CudaBackend
+            .Span(new Tensor(_storage, 0, new Shape((int)_storage.Count)))
+            .Cast<ulong>();
+        try
+        {
+            _place.CopyFrom([seed, 0], backend.Stream);
+        }
+        catch
+        {
+            _storage.Dispose();
+            throw;
+        }
+    }
 
-    public override void Advance() => Step++;
+    public override ulong Seed { get; }
+
+    public override ulong Step
+    {
+        get
+        {
+            Span<ulong> place = stackalloc ulong[2];
+            _place.CopyTo(place, _backend.Stream);
+            return place[1];
+        }
+        set => _place.CopyFrom([Seed, value], _backend.Stream);
+    }
+
+    public override void Advance() =>
+        _backend.Kernels.Launch("random_advance", new KernelGrid(1, 1, 1), _place);
 
     public override void Dropout(
         Tensor input,
@@ -15,7 +54,20 @@ internal sealed class CudaRandom(ulong seed) : RandomStream
         float probability,
         int stream,
         long first = 0
-    ) => throw CudaBackend.NeedsKernels(nameof(Dropout));
+    ) =>
+        // The output may begin and end within a block of four draws.
+        _backend.Kernels.Launch(
+            "dropout",
+            KernelGrid.Flat(output.Count + 3),
+            CudaBackend.Span(input),
+            CudaBackend.Span(output),
+            output.Count,
+            first,
+            _place,
+            (uint)stream,
+            (uint)(probability * 4294967296.0),
+            1f / (1f - probability)
+        );
 
-    public override void Dispose() { }
+    public override void Dispose() => _storage.Dispose();
 }

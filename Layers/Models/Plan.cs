@@ -62,6 +62,7 @@ public sealed class Plan : IDisposable
             );
         }
         LayerPlan? root = null;
+        Slot? layoutTable = null;
         try
         {
             builder.UseRandom(seed);
@@ -74,6 +75,9 @@ public sealed class Plan : IDisposable
                 _ = checked(maxLength * maxBatch);
                 _layout = builder.Layout = new SequenceLayout(maxLength, maxBatch);
                 _packedInput = builder.Kept(input, MemoryCategory.InputOutput);
+                int count = backend.LayoutCount(maxLength, maxBatch);
+                if (count > 0)
+                    layoutTable = builder.Kept(new Shape(count), MemoryCategory.Workspace);
                 if (_inputGradient)
                     builder.Flow(FlowUse.Move, input.Count);
             }
@@ -92,6 +96,8 @@ public sealed class Plan : IDisposable
                 _layerStates = new PlanStates(model, builder.LayerStates);
             Gradients = builder.AllGradients;
             (_storages, _flow) = builder.Build();
+            if (layoutTable is not null)
+                _layout!.OnDevice = layoutTable.All;
             _states = builder.AllStates;
             if (!_states.IsEmpty)
                 backend.Fill(_states, 0f);
@@ -297,6 +303,8 @@ public sealed class Plan : IDisposable
 
     private void Begin(Tensor x, int batch)
     {
+        if (_layout is { IsPacked: true })
+            Backend.Upload(_layout);
         _layerStates?.BeginForward(batch);
         if (Mode == Mode.Training)
             _random.Advance();

@@ -8,6 +8,7 @@ public abstract class Optimizer : IDisposable
 {
     private readonly Storage _state;
     private readonly Storage?[] _moments;
+    private readonly Storage? _segments;
     private float _learningRate;
 
     private protected Optimizer(
@@ -34,6 +35,7 @@ public abstract class Optimizer : IDisposable
             _moments[i] = plan.Backend.Allocate(plan.Parameters.Count, MemoryCategory.Optimizer);
             plan.Backend.Fill(Moment(i), 0f);
         }
+        _segments = plan.Backend.PlaceSegments(Groups.Segments);
         LearningRate = learningRate;
     }
 
@@ -90,7 +92,7 @@ public abstract class Optimizer : IDisposable
                 clip,
                 "The largest norm must be above 0."
             );
-        Plan.Backend.Optimize(Update(clip));
+        Plan.Backend.Optimize(Update(clip) with { PlacedSegments = _segments });
     }
 
     internal abstract OptimizerUpdate Update(float clip);
@@ -138,6 +140,7 @@ public abstract class Optimizer : IDisposable
     public void Dispose()
     {
         _state.Dispose();
+        _segments?.Dispose();
         foreach (Storage? moment in _moments)
             moment?.Dispose();
         GC.SuppressFinalize(this);

@@ -1,0 +1,128 @@
+using System.Runtime.InteropServices;
+using Sequor.Interop;
+using Sequor.Native.Kernels;
+
+namespace Sequor.Layers.Cuda;
+
+// Two launches over all parameters: the norm of the gradients and what goes by it, then the update.
+public sealed partial class CudaBackend
+{
+    // Parameters of a block of the update, four a thread.
+    private const int UpdatedEach = 4 * KernelGrid.Block;
+
+    internal override Storage PlaceSegments(OptimizerSegment[] segments)
+    {
+        DeviceSegment[] placed = [.. segments.Select(segment => new DeviceSegment(segment))];
+        ReadOnlySpan<float> words = MemoryMarshal.Cast<DeviceSegment, float>(placed);
+        Storage storage = Allocate(words.Length, MemoryCategory.Optimizer);
+        Upload(words, new Tensor(storage, 0, new Shape(words.Length)));
+        return storage;
+    }
+
+    internal override void Optimize(in OptimizerUpdate update)
+    {
+        long count = update.Parameters.Count;
+        bool adam = update.Rule is OptimizerRule.Adam or OptimizerRule.AdamW;
+        DeviceSpan<float> step = Scratch.Step;
+        Kernels.Launch(
+            "optimizer_norm",
+            KernelGrid.Sum(count),
+            Span(update.Gradients),
+            count,
+            Span(update.State),
+            step,
+            update.Clip,
+            adam ? 1 : 0,
+            update.Beta1,
+            update.Beta2,
+            update.Decay,
+            Scratch.Partials,
+            Scratch.Counters
+        );
+        KernelGrid grid = KernelGrid.Threadwise(count, UpdatedEach) with
+        {
+            Threads = KernelGrid.Block,
+        };
+        DeviceSpan<float> parameters = Span(update.Parameters);
+        DeviceSpan<float> gradients = Span(update.Gradients);
+        DeviceSpan<float> first = Span(update.First);
+        DeviceSpan<float> segments = Block(
+            update.PlacedSegments
+                ?? throw new InvalidOperationException(
+                    "The segments of an update have no memory on the device."
+                )
+        );
+        int ranges = update.Segments.Length;
+        switch (update.Rule)
+        {
+            case OptimizerRule.Sgd when first.IsEmpty:
+                Kernels.Launch(
+                    "optimizer_sgd",
+                    grid,
+                    parameters,
+                    gradients,
+                    step,
+                    segments,
+                    ranges,
+                    count
+                );
+                break;
+            case OptimizerRule.Sgd:
+                Kernels.Launch(
+                    "optimizer_momentum",
+                    grid,
+                    parameters,
+                    gradients,
+                    first,
+                    step,
+                    segments,
+                    ranges,
+                    count,
+                    update.Beta1
+                );
+                break;
+            case OptimizerRule.RmsProp:
+                Kernels.Launch(
+                    "optimizer_rmsprop",
+                    grid,
+                    parameters,
+                    gradients,
+                    first,
+                    step,
+                    segments,
+                    ranges,
+                    count,
+                    update.Beta1,
+                    update.Epsilon
+                );
+                break;
+            default:
+                Kernels.Launch(
+                    "optimizer_adam",
+                    grid,
+                    parameters,
+                    gradients,
+                    first,
+                    Span(update.Second),
+                    step,
+                    segments,
+                    ranges,
+                    count,
+                    update.Beta1,
+                    update.Beta2,
+                    update.Epsilon
+                );
+                break;
+        }
+    }
+
+    // As the kernels have it.
+    [StructLayout(LayoutKind.Sequential)]
+    private readonly struct DeviceSegment(OptimizerSegment segment)
+    {
+        public readonly long From = segment.From;
+        public readonly long To = segment.To;
+        public readonly float Rate = segment.RateFactor;
+        public readonly float Decays = segment.Decays ? 1f : 0f;
+    }
+}

@@ -1,0 +1,149 @@
+using Sequor.Interop;
+using Sequor.Native.Kernels;
+
+namespace Sequor.Layers.Cuda;
+
+// Packed rows, and what goes over the time of each sequence.
+public sealed partial class CudaBackend
+{
+    internal override int LayoutCount(int maxLength, int maxBatch) =>
+        SequenceLayout.TableLength(maxLength, maxBatch);
+
+    // Behind the work on the batch before, which reads the same memory; the host waits, as it does for the batch itself.
+    internal override void Upload(SequenceLayout layout) =>
+        Table(layout).Slice(0, layout.Table.Length).CopyFrom(layout.Table, Stream);
+
+    internal override void Pack(Tensor x, SequenceLayout layout, Tensor packed)
+    {
+        int columns = x.Shape.Columns;
+        KernelGrid grid = KernelGrid.Steps(layout.Steps, columns);
+        Kernels.Launch(
+            "pack",
+            grid,
+            Span(x),
+            Span(packed),
+            FirstRows(layout),
+            Order(layout),
+            layout.Steps,
+            layout.Batch,
+            columns,
+            grid.Lanes
+        );
+    }
+
+    internal override void Unpack(Tensor packed, SequenceLayout layout, Tensor x)
+    {
+        int steps = x.Shape.First;
+        int columns = x.Shape.Columns;
+        KernelGrid grid = KernelGrid.Steps(steps, columns);
+        Kernels.Launch(
+            "unpack",
+            grid,
+            Span(packed),
+            Span(x),
+            FirstRows(layout),
+            Order(layout),
+            layout.Steps,
+            steps,
+            layout.Batch,
+            columns,
+            grid.Lanes
+        );
+    }
+
+    internal override void MeanOverTime(Tensor x, SequenceLayout? layout, Tensor mean) =>
+        OverTime("mean_over_time", x, mean, layout, x);
+
+    internal override void MeanOverTimeGradient(
+        Tensor dmean,
+        SequenceLayout? layout,
+        Tensor dx
+    ) => OverTime("mean_over_time_gradient", dmean, dx, layout, dx);
+
+    internal override void LastSteps(Tensor x, SequenceLayout layout, Tensor y)
+    {
+        int columns = x.Shape.Columns;
+        KernelGrid grid = KernelGrid.Rows(layout.Batch, columns);
+        Kernels.Launch(
+            "last_steps",
+            grid,
+            Span(x),
+            Span(y),
+            FirstRows(layout),
+            Order(layout),
+            Lengths(layout),
+            layout.Batch,
+            columns,
+            grid.Lanes
+        );
+    }
+
+    internal override void LastStepsGradient(Tensor dy, SequenceLayout layout, Tensor dx)
+    {
+        int columns = dx.Shape.Columns;
+        KernelGrid grid = KernelGrid.Steps(layout.Steps, columns);
+        Kernels.Launch(
+            "last_steps_gradient",
+            grid,
+            Span(dy),
+            Span(dx),
+            FirstRows(layout),
+            Order(layout),
+            Lengths(layout),
+            layout.Steps,
+            columns,
+            grid.Lanes
+        );
+    }
+
+    /// <summary>The first row of each step, and behind the last step the number of rows; none where not packed.</summary>
+    internal static DeviceSpan<int> FirstRows(SequenceLayout? layout) =>
+        layout is { IsPacked: true }
+            ? Table(layout).Slice(layout.RowsAt, layout.Steps + 1)
+            : default;
+
+    /// <summary>Which of the caller's sequences each packed one is; none where not packed.</summary>
+    internal static DeviceSpan<int> Order(SequenceLayout? layout) =>
+        layout is { IsPacked: true }
+            ? Table(layout).Slice(layout.OrderAt, layout.Batch)
+            : default;
+
+    /// <summary>Steps of each packed sequence; none where not packed.</summary>
+    internal static DeviceSpan<int> Lengths(SequenceLayout? layout) =>
+        layout is { IsPacked: true } ? Table(layout).Slice(0, layout.Batch) : default;
+
+    private static DeviceSpan<int> Table(SequenceLayout layout) =>
+        layout.OnDevice.IsEmpty
+            ? throw new InvalidOperationException(
+                "The layout of a packed batch has no memory on the device."
+            )
+            : Span(layout.OnDevice).Cast<int>();
+
+    private void OverTime(
+        string kernel,
+        Tensor from,
+        Tensor to,
+        SequenceLayout? layout,
+        Tensor large
+    )
+    {
+        bool packed = layout is { IsPacked: true };
+        int steps = packed ? layout!.Steps : large.Shape.First;
+        int batch = packed ? layout!.Batch : large.Shape[1];
+        int columns = large.Shape.Columns;
+        KernelGrid grid = KernelGrid.Steps(batch, columns);
+        Kernels.Launch(
+            kernel,
+            grid,
+            Span(from),
+            Span(to),
+            FirstRows(layout),
+            Order(layout),
+            Lengths(layout),
+            steps,
+            batch,
+            columns,
+            grid.Lanes
+        );
+    }
+}
