@@ -57,7 +57,11 @@ public sealed partial class CudaBackend
                 GateGradient(arguments.A, b);
                 break;
             default:
-                throw new ArgumentOutOfRangeException(nameof(op), op, "There is no such operation.");
+                throw new ArgumentOutOfRangeException(
+                    nameof(op),
+                    op,
+                    "There is no such operation."
+                );
         }
     }
 

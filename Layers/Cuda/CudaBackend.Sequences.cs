@@ -54,11 +54,8 @@ public sealed partial class CudaBackend
     internal override void MeanOverTime(Tensor x, SequenceLayout? layout, Tensor mean) =>
         OverTime("mean_over_time", x, mean, layout, x);
 
-    internal override void MeanOverTimeGradient(
-        Tensor dmean,
-        SequenceLayout? layout,
-        Tensor dx
-    ) => OverTime("mean_over_time_gradient", dmean, dx, layout, dx);
+    internal override void MeanOverTimeGradient(Tensor dmean, SequenceLayout? layout, Tensor dx) =>
+        OverTime("mean_over_time_gradient", dmean, dx, layout, dx);
 
     internal override void LastSteps(Tensor x, SequenceLayout layout, Tensor y)
     {
@@ -104,9 +101,7 @@ public sealed partial class CudaBackend
 
     /// <summary>Which of the caller's sequences each packed one is; none where not packed.</summary>
     internal static DeviceSpan<int> Order(SequenceLayout? layout) =>
-        layout is { IsPacked: true }
-            ? Table(layout).Slice(layout.OrderAt, layout.Batch)
-            : default;
+        layout is { IsPacked: true } ? Table(layout).Slice(layout.OrderAt, layout.Batch) : default;
 
     /// <summary>Steps of each packed sequence; none where not packed.</summary>
     internal static DeviceSpan<int> Lengths(SequenceLayout? layout) =>

@@ -17,16 +17,12 @@ internal sealed class CudaBatchNorm : BatchNormOperation
     {
         (_backend, _d) = (backend, descriptor);
         // Zeros, which every launch leaves as zeros.
-        _counters = backend.Allocate(
-            KernelGrid.ColumnSums(1, _d.Size).X,
-            MemoryCategory.Workspace
-        );
+        _counters = backend.Allocate(KernelGrid.ColumnSums(1, _d.Size).X, MemoryCategory.Workspace);
         Counters.Clear(backend.Stream);
     }
 
     // In floats; for the most parts, as the rows are not known.
-    public override long WorkspaceCount =>
-        2L * MostSums * _d.Size * KernelGrid.MostParts(_d.Size);
+    public override long WorkspaceCount => 2L * MostSums * _d.Size * KernelGrid.MostParts(_d.Size);
 
     private DeviceSpan<uint> Counters =>
         CudaBackend

@@ -245,14 +245,7 @@ internal sealed class CudaConvolution : ConvolutionOperation
     // For each row of a step that has one so many steps after it in any sequence, the same sequence's, or zeros.
     private Matrix After(Tensor dy, SequenceLayout? layout, TapShift shift, Tensor workspace) =>
         layout is { IsPacked: true } && shift.Steps > 0
-            ? Gather(
-                dy,
-                layout,
-                0,
-                shift.Steps,
-                layout.Row(layout.Steps - shift.Steps),
-                workspace
-            )
+            ? Gather(dy, layout, 0, shift.Steps, layout.Row(layout.Steps - shift.Steps), workspace)
             : Rows(dy, shift.Rows, shift.Left);
 
     private Matrix Gather(
@@ -275,7 +268,7 @@ internal sealed class CudaConvolution : ConvolutionOperation
             grid,
             CudaBackend.Span(rows),
             gathered,
-            _backend.FirstRows(layout),
+            CudaBackend.FirstRows(layout),
             to,
             from,
             steps,

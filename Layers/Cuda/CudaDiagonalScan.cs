@@ -206,7 +206,7 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
                 to,
                 CudaBackend.Span(partials)
             );
-        _backend.ColumnSum(partials, default, dlambda.View(new Shape(2 * _d.StateSize)));
+        _backend.ColumnSum(partials, default, dlambda);
     }
 
     public override void Dispose()
@@ -216,17 +216,11 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
     }
 
     private ScanKernel Choose(in Batch batch, in ScanRange range, bool aligned) =>
-        ScanKernel.Choose(
-            batch.Sequences,
-            _d.StateSize,
-            range.Count,
-            !batch.Rows.IsEmpty,
-            aligned
-        );
+        ScanKernel.Choose(batch.Sequences, _d.StateSize, range.Count, !batch.Rows.IsEmpty, aligned);
 
-    private Batch BatchOf(Tensor states, SequenceLayout? layout) =>
+    private static Batch BatchOf(Tensor states, SequenceLayout? layout) =>
         layout is { IsPacked: true }
-            ? new(_backend.FirstRows(layout), layout.Steps, layout.Batch)
+            ? new(CudaBackend.FirstRows(layout), layout.Steps, layout.Batch)
             : new(default, states.Shape.First, states.Shape[1]);
 
     private DeviceSpan<float> Aggregates(Tensor workspace) =>

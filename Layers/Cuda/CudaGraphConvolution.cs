@@ -174,7 +174,8 @@ internal sealed class CudaGraphConvolution : ConvolutionOperation
 
     private bool Fits(Tensor rows, SequenceLayout? layout) =>
         layout is not { IsPacked: true }
-        && rows.Shape.First == _descriptor.MaxLength && rows.Shape[1] == _descriptor.MaxBatch;
+        && rows.Shape.First == _descriptor.MaxLength
+        && rows.Shape[1] == _descriptor.MaxBatch;
 
     private DeviceSpan<float> Filter(Tensor workspace) =>
         CudaBackend
