@@ -7,7 +7,7 @@ namespace Sequor.Tests.Cuda;
 
 /// <summary>Convolutions with relu, and of packed sequences, on CUDA against the CPU backend.</summary>
 [TestFixture]
-public sealed class CudaConvolutionTests : CudaOperandFixture
+public sealed class CudaConvolutionTests : CudaPlannedFixture
 {
     private const double Most = 1e-5;
 

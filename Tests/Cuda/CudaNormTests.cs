@@ -5,7 +5,7 @@ namespace Sequor.Tests.Cuda;
 
 /// <summary>Layer and batch normalisation on CUDA against the CPU backend.</summary>
 [TestFixture]
-public sealed class CudaNormTests : CudaOperandFixture
+public sealed class CudaNormTests : CudaPlannedFixture
 {
     private const double Most = 1e-5;
     private const float Epsilon = 1e-5f;

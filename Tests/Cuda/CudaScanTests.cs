@@ -6,7 +6,7 @@ namespace Sequor.Tests.Cuda;
 
 /// <summary>The LRU's scan on CUDA against the CPU backend.</summary>
 [TestFixture]
-public sealed class CudaScanTests : CudaOperandFixture
+public sealed class CudaScanTests : CudaPlannedFixture
 {
     private const double Most = 1e-5;
 

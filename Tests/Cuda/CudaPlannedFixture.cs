@@ -1,29 +1,11 @@
-using NUnit.Framework;
 using Sequor.Layers;
 using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Cuda;
 
-/// <summary>Operands with the same values on both backends, given back after each test.</summary>
-public abstract class CudaOperandFixture : CudaFixture
+/// <summary>Operations that are planned, run on one backend after the other.</summary>
+public abstract class CudaPlannedFixture : CudaOperationFixture
 {
-    private readonly List<Storage> _taken = [];
-
-    [TearDown]
-    public void Free()
-    {
-        foreach (Storage storage in _taken)
-            storage.Dispose();
-        _taken.Clear();
-    }
-
-    private protected Tensor Take(Backend on, Shape shape)
-    {
-        Tensor tensor = on.Allocate(shape, MemoryCategory.InputOutput);
-        _taken.Add(tensor.Storage);
-        return tensor;
-    }
-
     private protected Tensor Put(Backend on, Shape shape, float[] values)
     {
         Tensor tensor = Take(on, shape);

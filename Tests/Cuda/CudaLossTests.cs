@@ -1,0 +1,98 @@
+using NUnit.Framework;
+using Sequor.Layers;
+using Sequor.Tests.Support;
+
+namespace Sequor.Tests.Cuda;
+
+[TestFixture]
+public sealed class CudaLossTests : CudaOperationFixture
+{
+    private static readonly (int Steps, int Batch)[] Rows = [(1, 1), (7, 3), (40, 16)];
+
+    [Test]
+    public void A_squared_error_is_that_of_the_cpu(
+        [Values] bool gradient,
+        [Values(1, 3, 130, 257)] int columns
+    )
+    {
+        foreach ((int steps, int batch) in Rows)
+        {
+            var shape = new Shape(steps, batch, columns);
+            Pair prediction = Both(shape, 1);
+            Pair target = Both(shape, 2);
+            Pair slope = Both(shape, 3);
+            Pair value = Both(new Shape(1), 4);
+
+            OnBoth(
+                (backend, of) =>
+                    backend.MeanSquaredError(
+                        of(prediction),
+                        of(target),
+                        gradient ? of(slope) : default,
+                        of(value)
+                    )
+            );
+
+            Against.Cpu("squared error", "loss", value.Gpu, value.Cpu, 1e-6);
+            CheckBits(slope, "gradient");
+        }
+    }
+
+    [Test]
+    public void Cross_entropies_are_those_of_the_cpu(
+        [Values] bool binary,
+        [Values("", "some", "none")] string masked,
+        [Values(1, 3, 130, 257)] int columns
+    )
+    {
+        foreach ((int steps, int batch) in Rows)
+        {
+            var shape = new Shape(steps, batch, columns);
+            int rows = steps * batch;
+            var draw = new Draw((ulong)rows);
+            Pair logits = Both(shape, 1, -8, 8);
+            Pair targets = binary
+                ? Both(shape, 2, 0, 1)
+                : Both(
+                    new Shape(steps, batch),
+                    [.. Enumerable.Range(0, rows).Select(_ => (float)draw.Next(columns))]
+                );
+            Pair mask = masked switch
+            {
+                "" => default,
+                "none" => Both(new Shape(steps, batch), new float[rows]),
+                _ => Both(
+                    new Shape(steps, batch),
+                    [.. Enumerable.Range(0, rows).Select(i => i % 3 == 1 ? 0f : 0.5f + i % 2)]
+                ),
+            };
+            Pair slope = Both(shape, 3);
+            Pair value = Both(new Shape(1), 4);
+
+            OnBoth(
+                (backend, of) =>
+                {
+                    if (binary)
+                        backend.BinaryCrossEntropy(
+                            of(logits),
+                            of(targets),
+                            of(mask),
+                            of(slope),
+                            of(value)
+                        );
+                    else
+                        backend.SoftmaxCrossEntropy(
+                            of(logits),
+                            of(targets),
+                            of(mask),
+                            of(slope),
+                            of(value)
+                        );
+                }
+            );
+
+            Against.Cpu("cross entropy", "loss", value.Gpu, value.Cpu, 1e-6);
+            Against.Cpu("cross entropy", "gradient", slope.Gpu, slope.Cpu, 1e-6);
+        }
+    }
+}
