@@ -100,6 +100,9 @@ internal sealed class PlanBuilder(
     /// <summary>A stream number of its own for each place that draws random numbers.</summary>
     public int NextStream() => _streams++;
 
+    /// <summary>Whether any place draws.</summary>
+    public bool Draws => _streams > 0;
+
     public Tensor Value(Parameter parameter) => parameters.View(parameter);
 
     /// <summary>A parameter's gradient; empty in evaluation.</summary>

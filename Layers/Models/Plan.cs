@@ -10,6 +10,7 @@ public sealed class Plan : IDisposable
     private readonly IReadOnlyList<Storage> _storages;
     private readonly Slot _input;
     private readonly RandomStream _random;
+    private readonly bool _draws;
     private readonly SequenceLayout? _layout;
     private readonly Slot? _packedInput;
     private readonly Slot? _unpackedOutput;
@@ -96,6 +97,7 @@ public sealed class Plan : IDisposable
                 _layerStates = new PlanStates(model, builder.LayerStates);
             Gradients = builder.AllGradients;
             (_storages, _flow) = builder.Build();
+            _draws = builder.Training && builder.Draws;
             if (layoutTable is not null)
                 _layout!.OnDevice = layoutTable.All;
             _states = builder.AllStates;
@@ -306,7 +308,7 @@ public sealed class Plan : IDisposable
         if (_layout is { IsPacked: true })
             Backend.Upload(_layout);
         _layerStates?.BeginForward(batch);
-        if (Mode == Mode.Training)
+        if (_draws)
             _random.Advance();
         _forwardDone = true;
         _x = x;

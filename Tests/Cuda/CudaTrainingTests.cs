@@ -1,13 +1,7 @@
 using NUnit.Framework;
-using Sequor.Interop;
 using Sequor.Layers;
-using Sequor.Layers.Cuda;
-using Sequor.Native;
 using Sequor.Tests.Support;
-using Sequor.VirtualGpu.Ptx;
 using Sequor.Workloads;
-using VirtualDevice = Sequor.VirtualGpu.VirtualDevice;
-using VirtualOptions = Sequor.VirtualGpu.VirtualOptions;
 
 namespace Sequor.Tests.Cuda;
 
@@ -141,27 +135,6 @@ public sealed class CudaTrainingTests : CudaFixture
             plan.Backward(dy);
             trainer.Optimizer.Step(1f);
         }
-    }
-
-    [Test]
-    public void Kernels_that_the_driver_refuses_show_its_log()
-    {
-        using var old = VirtualDevice.Start(
-            new VirtualOptions { ComputeCapability = 70, Kernels = new PtxEngine() }
-        );
-        var libraries = CudaLibraries.From(
-            old.Symbols(LibraryKind.CudaDriver),
-            old.Symbols(LibraryKind.CuDnn),
-            old.Symbols(LibraryKind.CuBlas)
-        );
-
-        Assert.That(
-            () => CudaBackend.Create(0, null, libraries),
-            Throws
-                .TypeOf<DeviceUnavailableException>()
-                .With.Message.Contains("the target sm_75 is not one")
-        );
-        old.AssertClean();
     }
 
     private static void CheckSteps(Trainer gpu, Trainer cpu)
