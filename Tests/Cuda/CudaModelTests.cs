@@ -103,4 +103,32 @@ public sealed class CudaModelTests : CudaFixture
             optimizer.Step(1f);
         }
     }
+
+    [Test]
+    public void Running_out_of_memory_at_any_allocation_loses_nothing(
+        [ValueSource(nameof(Names))] string architecture
+    )
+    {
+        VirtualGpu.VirtualDevice device = RequireVirtual();
+        using Layer layer = Architectures[architecture]();
+        layer.Plan(Gpu, T, B, Mode.Training).Dispose();
+        long taken = Gpu.Memory.CurrentBytes;
+        int failed = 0;
+        for (int n = 1; ; n++)
+        {
+            device.FailAllocation(n);
+            try
+            {
+                using Plan plan = layer.Plan(Gpu, T, B, Mode.Training);
+                device.FailAllocation(0);
+                break;
+            }
+            catch (DeviceMemoryException)
+            {
+                failed++;
+                Assert.That(Gpu.Memory.CurrentBytes, Is.EqualTo(taken));
+            }
+        }
+        Assert.That(failed, Is.GreaterThan(3));
+    }
 }
