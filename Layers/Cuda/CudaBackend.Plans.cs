@@ -13,4 +13,14 @@ public sealed partial class CudaBackend
         ConvolutionMethod == ConvolutionMethod.CuDnn
             ? new CudaGraphConvolution(this, descriptor)
             : new CudaConvolution(this, descriptor);
+
+    internal override DiagonalScanOperation PlanDiagonalScan(
+        in DiagonalScanDescriptor descriptor
+    ) => new CudaDiagonalScan(this, descriptor);
+
+    internal override LayerNormOperation PlanLayerNorm(in LayerNormDescriptor descriptor) =>
+        new CudaLayerNorm(this, descriptor);
+
+    internal override BatchNormOperation PlanBatchNorm(in BatchNormDescriptor descriptor) =>
+        new CudaBatchNorm(this, descriptor);
 }

@@ -250,7 +250,6 @@ public sealed partial class CudaBackend : Backend
         if (!disposing || _disposed)
             return;
         _disposed = true;
-        _ones?.Dispose();
         foreach (IDisposable owned in _owned)
             owned.Dispose();
     }

@@ -1,37 +1,44 @@
 using Sequor.Interop;
+using Sequor.Native.Kernels;
 
 namespace Sequor.Layers.Cuda;
 
 /// <summary>
 /// A causal convolution as products on shifted rows, by cuBLAS: tap j of step t reads step t - jd, so it is a product of all
-/// rows but the first jd steps with that tap's [O, I]. Nothing is padded.
+/// rows but the first jd steps with that tap's [O, I]. Nothing is padded. Of packed rows, whose distance changes with the
+/// sequences that are left, what a tap reads is gathered first.
 /// </summary>
 /// <remarks>
-/// Weights are put into an order of taps first, [k, O, I], by a product with the identity: the caller's [O, I, k] has no tap
-/// in one piece. True float32 leaves every value as it is there, unless one is not finite.
+/// Weights are put into an order of taps first, [k, O, I]: the caller's [O, I, k] has no tap in one piece. Bias and relu
+/// follow the products, in one launch.
 /// </remarks>
 internal sealed class CudaConvolution : ConvolutionOperation
 {
     private readonly CudaBackend _backend;
     private readonly ConvolutionDescriptor _descriptor;
-    private readonly Storage _identity;
+
+    private readonly long _filterCount;
 
     public CudaConvolution(CudaBackend backend, in ConvolutionDescriptor descriptor)
     {
-        if (descriptor.Relu)
-            throw CudaBackend.NeedsKernels("A convolution with relu");
-        if (descriptor.VariableLengths)
-            throw CudaBackend.NeedsKernels("A convolution of sequences of differing length");
         (_backend, _descriptor) = (backend, descriptor);
-        int taps = descriptor.Kernel;
-        float[] identity = new float[taps * taps];
-        for (int i = 0; i < taps; i++)
-            identity[i * taps + i] = 1;
-        _identity = backend.Allocate(identity.Length, MemoryCategory.Workspace);
-        backend.Upload(identity, new Tensor(_identity, 0, new Shape(identity.Length)));
+        long count = descriptor.Kernel * TapCount;
+        _filterCount =
+            (count + CudaBackend.AlignmentFloats - 1)
+            / CudaBackend.AlignmentFloats
+            * CudaBackend.AlignmentFloats;
     }
 
-    public override long WorkspaceCount => (long)_descriptor.Kernel * TapCount;
+    // Weights by taps, and of packed sequences the rows that one tap reads.
+    public override long WorkspaceCount => _filterCount + GatheredCount;
+
+    // The current step's tap reads rows where they are.
+    private long GatheredCount =>
+        _descriptor.VariableLengths && _descriptor.Kernel > 1
+            ? Math.Max(0L, _descriptor.MaxLength - _descriptor.Dilation)
+                * _descriptor.MaxBatch
+                * Math.Max(_descriptor.InputSize, _descriptor.OutputSize)
+            : 0;
 
     private long TapCount => (long)_descriptor.OutputSize * _descriptor.InputSize;
 
@@ -44,19 +51,20 @@ internal sealed class CudaConvolution : ConvolutionOperation
         Tensor workspace
     )
     {
-        RequireWhole(layout);
         InOrderOfTaps(w, workspace);
-        Matrix output = CudaBackend.Matrix(y);
-        bool begun = !b.IsEmpty;
-        if (begun)
-            _backend.Repeat(b, output);
         for (int tap = 0; tap < _descriptor.Kernel; tap++)
         {
-            if (Shift(x, tap) is not { } shift)
+            if (Shift(x, layout, tap) is not { } shift)
                 break;
-            Product(Rows(x, 0, shift.Left), workspace, tap, Rows(y, shift.Rows, shift.Left), begun);
-            begun = true;
+            Product(
+                Before(x, layout, shift, workspace),
+                workspace,
+                tap,
+                Rows(y, shift.Rows, shift.Left),
+                tap > 0
+            );
         }
+        AddBias(b, y);
     }
 
     public override void Stream(
@@ -74,9 +82,6 @@ internal sealed class CudaConvolution : ConvolutionOperation
             InOrderOfTaps(w, workspace);
         int steps = x.Shape.First;
         int room = history.Shape.First;
-        bool begun = !b.IsEmpty;
-        if (begun)
-            _backend.Repeat(b, CudaBackend.Matrix(y));
         for (int tap = 0; tap < _descriptor.Kernel; tap++)
         {
             int shift = tap * _descriptor.Dilation;
@@ -87,9 +92,8 @@ internal sealed class CudaConvolution : ConvolutionOperation
                     workspace,
                     tap,
                     CudaBackend.Matrix(y.Slice(shift, steps - shift)),
-                    begun
+                    tap > 0
                 );
-            begun = true;
             int first = (int)Math.Max(0, shift - position);
             for (int step = first; step < Math.Min(shift, steps); )
             {
@@ -105,6 +109,7 @@ internal sealed class CudaConvolution : ConvolutionOperation
                 step += count;
             }
         }
+        AddBias(b, y);
         Keep(x, history, position);
     }
 
@@ -117,18 +122,18 @@ internal sealed class CudaConvolution : ConvolutionOperation
         Tensor workspace
     )
     {
-        RequireWhole(layout);
         InOrderOfTaps(w, workspace);
         for (int tap = 0; tap < _descriptor.Kernel; tap++)
         {
-            if (Shift(dy, tap) is not { } shift)
+            if (Shift(dy, layout, tap) is not { } shift)
                 break;
+            Matrix after = After(dy, layout, shift, workspace);
             _backend.CuBlas.Multiply(
-                Rows(dy, shift.Rows, shift.Left),
+                after,
                 false,
                 Tap(workspace, tap),
                 false,
-                Rows(dx, 0, shift.Left),
+                Rows(dx, 0, after.Rows),
                 beta: accumulate || tap > 0 ? 1 : 0
             );
         }
@@ -143,66 +148,71 @@ internal sealed class CudaConvolution : ConvolutionOperation
         Tensor workspace
     )
     {
-        RequireWhole(layout);
         for (int tap = 0; tap < _descriptor.Kernel; tap++)
         {
             Matrix gradient = Tap(workspace, tap);
-            if (Shift(x, tap) is { } shift)
+            if (Shift(x, layout, tap) is { } shift)
                 _backend.CuBlas.Multiply(
                     Rows(dy, shift.Rows, shift.Left),
                     true,
-                    Rows(x, 0, shift.Left),
+                    Before(x, layout, shift, workspace),
                     false,
                     gradient
                 );
             else
                 gradient.Elements.Clear(_backend.Stream);
         }
-        _backend.Exactly(
-            new Matrix(
-                CudaBackend.Span(workspace).Slice(0, WorkspaceCount),
-                _descriptor.Kernel,
-                checked((int)TapCount)
-            ),
-            true,
-            Identity,
-            false,
-            ByTap(dw)
+        SwapAxes(
+            CudaBackend.Span(workspace),
+            CudaBackend.Span(dw),
+            1,
+            _descriptor.Kernel,
+            checked((int)TapCount)
         );
         if (!db.IsEmpty)
             _backend.ColumnSum(dy, default, db);
     }
 
-    public override void Dispose()
+    /// <summary>y = (relu of) y + b; without either, nothing.</summary>
+    public void AddBias(Tensor b, Tensor y)
     {
-        _identity.Dispose();
-        base.Dispose();
+        if (b.IsEmpty && !_descriptor.Relu)
+            return;
+        KernelGrid grid = KernelGrid.Rows(y.Shape.Rows, _descriptor.OutputSize);
+        _backend.Kernels.Launch(
+            _descriptor.Relu ? "add_row_relu" : "add_row",
+            grid,
+            CudaBackend.Span(b),
+            CudaBackend.Span(y),
+            y.Shape.Rows,
+            _descriptor.OutputSize,
+            grid.Lanes
+        );
     }
 
-    /// <summary>The identity, as large as there are taps.</summary>
-    public Matrix Identity =>
-        new(
-            CudaBackend.Span(new Tensor(_identity, 0, new Shape((int)_identity.Count))),
-            _descriptor.Kernel,
-            _descriptor.Kernel
-        );
+    /// <summary>To [N, columns, rows] from [N, rows, columns].</summary>
+    public void SwapAxes(
+        DeviceSpan<float> from,
+        DeviceSpan<float> to,
+        int matrices,
+        int rows,
+        int columns
+    )
+    {
+        int lines = checked(matrices * columns);
+        KernelGrid grid = KernelGrid.Rows(lines, rows);
+        _backend.Kernels.Launch("swap_axes", grid, from, to, lines, columns, rows, grid.Lanes);
+    }
 
     // The workspace = w by taps. The last column of w is the current step's: tap 0 here.
     private void InOrderOfTaps(Tensor w, Tensor workspace) =>
-        _backend.Exactly(
-            Identity,
-            false,
-            ByTap(w),
-            true,
-            new Matrix(
-                CudaBackend.Span(workspace).Slice(0, WorkspaceCount),
-                _descriptor.Kernel,
-                checked((int)TapCount)
-            )
+        SwapAxes(
+            CudaBackend.Span(w),
+            CudaBackend.Span(workspace),
+            1,
+            checked((int)TapCount),
+            _descriptor.Kernel
         );
-
-    private Matrix ByTap(Tensor w) =>
-        new(CudaBackend.Span(w), checked((int)TapCount), _descriptor.Kernel);
 
     private Matrix Tap(Tensor workspace, int tap) =>
         new(
@@ -214,12 +224,58 @@ internal sealed class CudaConvolution : ConvolutionOperation
     private void Product(in Matrix x, Tensor workspace, int tap, in Matrix y, bool accumulate) =>
         _backend.CuBlas.Multiply(x, false, Tap(workspace, tap), true, y, beta: accumulate ? 1 : 0);
 
-    // Rows that a tap reaches back, and those that are left; null where it reaches before the first step only.
-    private (int Rows, int Left)? Shift(Tensor x, int tap)
+    // How far a tap reaches back, and the rows that it skips and leaves; null where that is before the first step only.
+    private TapShift? Shift(Tensor x, SequenceLayout? layout, int tap)
     {
-        int steps = x.Shape.First;
+        bool packed = layout is { IsPacked: true };
+        int steps = packed ? layout!.Steps : x.Shape.First;
         long shift = (long)tap * _descriptor.Dilation;
-        return shift >= steps ? null : ((int)shift * x.Shape[1], (steps - (int)shift) * x.Shape[1]);
+        if (shift >= steps)
+            return null;
+        int skipped = packed ? layout!.Row((int)shift) : (int)shift * x.Shape[1];
+        return new TapShift((int)shift, skipped, (int)x.Shape.Rows - skipped);
+    }
+
+    // For each row but the skipped ones, the same sequence's so many steps before.
+    private Matrix Before(Tensor x, SequenceLayout? layout, TapShift shift, Tensor workspace) =>
+        layout is { IsPacked: true } && shift.Steps > 0
+            ? Gather(x, layout, shift.Steps, 0, shift.Left, workspace)
+            : Rows(x, 0, shift.Left);
+
+    // For each row of a step that has one so many steps after it in any sequence, the same sequence's, or zeros.
+    private Matrix After(Tensor dy, SequenceLayout? layout, TapShift shift, Tensor workspace) =>
+        layout is { IsPacked: true } && shift.Steps > 0
+            ? Gather(dy, layout, 0, shift.Steps, layout.Row(layout.Steps - shift.Steps), workspace)
+            : Rows(dy, shift.Rows, shift.Left);
+
+    private Matrix Gather(
+        Tensor rows,
+        SequenceLayout layout,
+        int to,
+        int from,
+        int count,
+        Tensor workspace
+    )
+    {
+        int columns = rows.Shape.Columns;
+        int steps = layout.Steps - to - from;
+        DeviceSpan<float> gathered = CudaBackend
+            .Span(workspace)
+            .Slice(_filterCount, (long)count * columns);
+        KernelGrid grid = KernelGrid.Steps(steps, columns);
+        _backend.Kernels.Launch(
+            "shift_steps",
+            grid,
+            CudaBackend.Span(rows),
+            gathered,
+            CudaBackend.FirstRows(layout),
+            to,
+            from,
+            steps,
+            columns,
+            grid.Lanes
+        );
+        return new Matrix(gathered, count, columns);
     }
 
     private static Matrix Rows(Tensor tensor, int first, int count) =>
@@ -239,9 +295,5 @@ internal sealed class CudaConvolution : ConvolutionOperation
         }
     }
 
-    private static void RequireWhole(SequenceLayout? layout)
-    {
-        if (layout is { IsPacked: true })
-            throw CudaBackend.NeedsKernels("A convolution of sequences of differing length");
-    }
+    private readonly record struct TapShift(int Steps, int Rows, int Left);
 }

@@ -3,10 +3,10 @@ using Sequor.Interop;
 namespace Sequor.Layers.Cuda;
 
 /// <summary>
-/// A causal convolution by cuDNN's graph API, with engines found once for the largest batch. Batches of other sizes and
-/// streams go by products on shifted rows.
+/// A causal convolution by cuDNN's graph API, with engines found once for the largest batch. Batches of other sizes,
+/// packed ones and streams go by products on shifted rows.
 /// </summary>
-/// <remarks>cuDNN wants weights as [O, k, I]: they are put into that order, and their gradient out of it, by products.</remarks>
+/// <remarks>cuDNN wants weights as [O, k, I]: they are put into that order, and their gradient out of it, first and last.</remarks>
 internal sealed class CudaGraphConvolution : ConvolutionOperation
 {
     private readonly CudaBackend _backend;
@@ -82,7 +82,10 @@ internal sealed class CudaGraphConvolution : ConvolutionOperation
                     [_forward, _data, _addingData, _filter]
             )
                 most = Math.Max(most, plan!.WorkspaceBytes);
-            return _filterFloats + (most + sizeof(float) - 1) / sizeof(float);
+            return Math.Max(
+                _filterFloats + (most + sizeof(float) - 1) / sizeof(float),
+                _products.WorkspaceCount
+            );
         }
     }
 
@@ -95,14 +98,13 @@ internal sealed class CudaGraphConvolution : ConvolutionOperation
         Tensor workspace
     )
     {
-        if (!Fits(x))
+        if (!Fits(x, layout))
         {
             _products.Forward(x, layout, w, b, y, workspace);
             return;
         }
         Run(_forward!, x, InOrder(w, workspace), y, workspace);
-        if (!b.IsEmpty)
-            _backend.AddToRows(b, CudaBackend.Matrix(y));
+        _products.AddBias(b, y);
     }
 
     public override void Stream(
@@ -125,7 +127,7 @@ internal sealed class CudaGraphConvolution : ConvolutionOperation
         Tensor workspace
     )
     {
-        if (!Fits(dy))
+        if (!Fits(dy, layout))
         {
             _products.BackwardData(dy, layout, w, dx, accumulate, workspace);
             return;
@@ -142,24 +144,19 @@ internal sealed class CudaGraphConvolution : ConvolutionOperation
         Tensor workspace
     )
     {
-        if (!Fits(x))
+        if (!Fits(x, layout))
         {
             _products.BackwardFilter(x, dy, layout, dw, db, workspace);
             return;
         }
         DeviceSpan<float> gradient = Filter(workspace);
         Run(_filter!, x, gradient, dy, workspace);
-        (int taps, int inputs) = (_descriptor.Kernel, _descriptor.InputSize);
-        long one = (long)taps * inputs;
-        _backend.ExactlyEach(
-            new Matrix(gradient, taps, inputs),
-            one,
-            _products.Identity,
-            0,
-            new Matrix(CudaBackend.Span(dw), inputs, taps),
-            one,
+        _products.SwapAxes(
+            gradient,
+            CudaBackend.Span(dw),
             _descriptor.OutputSize,
-            transposeA: true
+            _descriptor.Kernel,
+            _descriptor.InputSize
         );
         if (!db.IsEmpty)
             _backend.ColumnSum(dy, default, db);
@@ -175,8 +172,10 @@ internal sealed class CudaGraphConvolution : ConvolutionOperation
         base.Dispose();
     }
 
-    private bool Fits(Tensor rows) =>
-        rows.Shape.First == _descriptor.MaxLength && rows.Shape[1] == _descriptor.MaxBatch;
+    private bool Fits(Tensor rows, SequenceLayout? layout) =>
+        layout is not { IsPacked: true }
+        && rows.Shape.First == _descriptor.MaxLength
+        && rows.Shape[1] == _descriptor.MaxBatch;
 
     private DeviceSpan<float> Filter(Tensor workspace) =>
         CudaBackend
@@ -186,18 +185,13 @@ internal sealed class CudaGraphConvolution : ConvolutionOperation
     // [O, k, I] of w [O, I, k]: of each output's matrix the transposed one.
     private DeviceSpan<float> InOrder(Tensor w, Tensor workspace)
     {
-        (int taps, int inputs) = (_descriptor.Kernel, _descriptor.InputSize);
-        long one = (long)taps * inputs;
         DeviceSpan<float> ordered = Filter(workspace);
-        _backend.ExactlyEach(
-            _products.Identity,
-            0,
-            new Matrix(CudaBackend.Span(w), inputs, taps),
-            one,
-            new Matrix(ordered, taps, inputs),
-            one,
+        _products.SwapAxes(
+            CudaBackend.Span(w),
+            ordered,
             _descriptor.OutputSize,
-            transposeB: true
+            _descriptor.InputSize,
+            _descriptor.Kernel
         );
         return ordered;
     }

@@ -65,12 +65,13 @@ public readonly record struct KernelGrid(int X, int Y, int Threads, int Lanes = 
         int lanes = LanesOf(columns, MostLanes);
         long lines = Block / lanes;
         int across = (int)Ceiling(columns, lanes);
-        long parts = Math.Min(
-            Ceiling(rows, lines * SummedRowsEach),
-            Math.Max(1, MostSumming / across)
-        );
+        long parts = Math.Min(Ceiling(rows, lines * SummedRowsEach), MostParts(columns));
         return new(across, (int)Math.Max(1, parts), Block, lanes);
     }
+
+    /// <summary>The most parts of <see cref="ColumnSums"/>, however many rows there are.</summary>
+    public static int MostParts(int columns) =>
+        Math.Max(1, MostSumming / (int)Ceiling(columns, LanesOf(columns, MostLanes)));
 
     /// <summary>For losses of rows: a group of lanes a row.</summary>
     public static KernelGrid LossRows(long rows, int columns)

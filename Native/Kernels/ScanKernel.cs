@@ -69,6 +69,29 @@ public readonly record struct ScanKernel
         return new ScanKernel(batch, size, steps, packed, false, warps);
     }
 
+    /// <summary>The most tiles, over all strips of 32 channels, of any scan that is not larger; 0 where none is split.</summary>
+    /// <param name="batch">Most sequences.</param>
+    /// <param name="size">N, complex channels of each.</param>
+    /// <param name="steps">Most steps of a range.</param>
+    public static long MostTiles(int batch, int size, int steps)
+    {
+        if (steps <= 4 * StepsOfWarp || size >= ManyChannels)
+            return 0;
+        // Smaller batches may be split where the largest is not.
+        long strips = Ceiling(Math.Min((long)batch * size, ManyChannels - 1), Strip);
+        // Longest tiles; or shorter ones, of which twice as long ones were not enough.
+        return Math.Max(
+            strips * Ceiling(steps, StepsOfWarp * MostWarps),
+            Math.Min(2 * (Enough - 1), strips * Ceiling(steps, 4 * StepsOfWarp))
+        );
+    }
+
+    /// <summary>Words of the control of a scan with so many tiles.</summary>
+    public static long ControlCountOf(long tiles) => tiles == 0 ? 0 : 3 + tiles;
+
+    /// <summary>Floats of scratch for what so many tiles do to a channel.</summary>
+    public static long AggregateCountOf(long tiles) => 2L * Strip * tiles;
+
     /// <summary>The first step and the direction in which a kernel walks a range.</summary>
     /// <param name="first">The range's first step.</param>
     /// <param name="count">How many steps it has.</param>
@@ -101,12 +124,28 @@ public readonly record struct ScanKernel
     public string Module => Chunked ? "scan_chunked" : "scan_wide";
 
     /// <summary>The kernel of the forward pass.</summary>
-    public string Forward => $"{Module}_forward{Suffix}";
+    public string Forward =>
+        (Chunked, Pair, Packed) switch
+        {
+            (true, _, false) => "scan_chunked_forward",
+            (true, _, true) => "scan_chunked_forward_packed",
+            (false, false, false) => "scan_wide_forward",
+            (false, false, true) => "scan_wide_forward_packed",
+            (false, true, false) => "scan_wide_forward_pair",
+            (false, true, true) => "scan_wide_forward_pair_packed",
+        };
 
     /// <summary>The kernel of the backward pass.</summary>
-    public string Backward => $"{Module}_backward{Suffix}";
-
-    private string Suffix => (Pair ? "_pair" : "") + (Packed ? "_packed" : "");
+    public string Backward =>
+        (Chunked, Pair, Packed) switch
+        {
+            (true, _, false) => "scan_chunked_backward",
+            (true, _, true) => "scan_chunked_backward_packed",
+            (false, false, false) => "scan_wide_backward",
+            (false, false, true) => "scan_wide_backward_packed",
+            (false, true, false) => "scan_wide_backward_pair",
+            (false, true, true) => "scan_wide_backward_pair_packed",
+        };
 
     /// <summary>The launch of either.</summary>
     public KernelGrid Grid =>
@@ -115,10 +154,10 @@ public readonly record struct ScanKernel
             : KernelGrid.Threadwise(Ceiling(_channels, Pair ? 2 : 1), WideThreads);
 
     /// <summary>32-bit words of tickets and flags: zeros before the first launch, and then left to this scan.</summary>
-    public long ControlCount => Chunked ? 3 + Strips * Tiles : 0;
+    public long ControlCount => ControlCountOf(Strips * Tiles);
 
     /// <summary>Floats of scratch for what tiles do to a channel.</summary>
-    public long AggregateCount => Chunked ? 2L * Strip * Strips * Tiles : 0;
+    public long AggregateCount => AggregateCountOf(Strips * Tiles);
 
     /// <summary>Rows of the partial sums for dlambda, [rows, 2N], which column_sum joins.</summary>
     public long PartialRows(int batch) => (long)batch * Math.Max(1, Tiles);

@@ -72,13 +72,13 @@ KERNEL LAUNCH(WalkThreads) add_row(const float *row, float *out, i64 rows, int c
         out[r * columns + w.column] += bias;
 }
 
-// out = relu(out + row)
+// out = relu(out + row), where row may be null, which is 0.
 KERNEL LAUNCH(WalkThreads)
     add_row_relu(const float *row, float *out, i64 rows, int columns, int lanes) {
     Walk w = walk(lanes);
     if (w.column >= columns)
         return;
-    float bias = row[w.column];
+    float bias = row ? row[w.column] : 0.0f;
     for (i64 r = w.row; r < rows; r += w.stride) {
         i64 i = r * columns + w.column;
         out[i] = larger(0.0f, out[i] + bias);

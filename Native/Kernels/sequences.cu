@@ -6,7 +6,7 @@
 // lengths are null and all sequences have T steps.
 //
 // Bytes an element: pack 8; unpack 8, beyond a sequence's end 4; mean 4, and 4 / T; mean_gradient 4, and 4 / T;
-// last_steps 8 of the last steps; last_steps_gradient 4, and 4 of the last steps.
+// last_steps 8 of the last steps; last_steps_gradient 4, and 4 of the last steps; shift_steps 8, beyond a sequence's end 4.
 // Launch: blocks of 256 as in columns.cuh. Grid x counts columns; grid y walks the steps and threads of a column the
 // sequences, but for means: there grid y is the sequence and its threads share its steps, joined in their order.
 #include "columns.cuh"
@@ -168,6 +168,36 @@ KERNEL LAUNCH(WalkThreads) last_steps_gradient(
             if (lengths[b] == t + 1)
                 slope = dy[(i64)order[b] * columns + w.column];
             dx[(i64)(row + b) * columns + w.column] = slope;
+        }
+    }
+}
+
+// The rows of `count` steps from `to` on, one step after the other: each has what the same sequence has at the step that is
+// as far from `from`, or 0 where it ends before.
+KERNEL LAUNCH(WalkThreads) shift_steps(
+    const float *x,
+    float *shifted,
+    const int *first,
+    int to,
+    int from,
+    int count,
+    int columns,
+    int lanes
+) {
+    Walk w = walk(lanes);
+    if (w.column >= columns)
+        return;
+    int origin = first[to];
+    for (int t = block_y(); t < count; t += blocks_y()) {
+        int row = first[to + t];
+        int active = first[to + t + 1] - row;
+        int seen = first[from + t];
+        int there = first[from + t + 1] - seen;
+        for (int b = w.line; b < active; b += w.lines) {
+            float value = 0.0f;
+            if (b < there)
+                value = x[(i64)(seen + b) * columns + w.column];
+            shifted[(i64)(row - origin + b) * columns + w.column] = value;
         }
     }
 }

@@ -48,7 +48,7 @@ public abstract class CudaOperationFixture : CudaFixture
     private protected static void CheckBits(Pair pair, string what) =>
         Close.CheckBits(pair.Gpu.ToArray(), pair.Cpu.ToArray(), what);
 
-    private Tensor Take(Backend backend, Shape shape)
+    private protected Tensor Take(Backend backend, Shape shape)
     {
         Tensor tensor = backend.Allocate(shape, MemoryCategory.InputOutput);
         _taken.Add(tensor.Storage);

@@ -148,16 +148,6 @@ public sealed class CudaOwnershipTests : CudaFixture
         }
     }
 
-    [Test]
-    public void What_needs_kernels_says_so()
-    {
-        using var tcn = new Tcn(2, [3], 2);
-        Assert.That(
-            () => tcn.Plan(Gpu, 4, 1, Mode.Training),
-            Throws.TypeOf<NotSupportedException>().With.Message.Contains("kernels")
-        );
-    }
-
     private DeviceBuffer<float> Upload(params float[] values)
     {
         var buffer = DeviceBuffer<float>.Allocate(Context, values.Length);

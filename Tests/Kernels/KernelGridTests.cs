@@ -40,6 +40,16 @@ public sealed class KernelGridTests
         Assert.That(() => KernelGrid.Each(1L << 31, 128), Throws.TypeOf<OverflowException>());
     }
 
+    [TestCase(1, 512)]
+    [TestCase(64, 512)]
+    [TestCase(65, 256)]
+    [TestCase(1 << 20, 1)]
+    public void Sums_over_rows_have_no_more_parts_than_there_may_be(int columns, int most)
+    {
+        Assert.That(KernelGrid.MostParts(columns), Is.EqualTo(most));
+        Assert.That(KernelGrid.ColumnSums(1L << 40, columns).Y, Is.EqualTo(most));
+    }
+
     [Test]
     public void The_least_shape_has_a_block() =>
         Assert.That(

@@ -53,6 +53,18 @@ public sealed class RowKernelTests
             [.. expected.Select(v => v > 0 ? v : 0f)],
             "a row added, relu"
         );
+
+        DeviceArray alone = machine.Put(a);
+        machine.Launch(
+            "add_row_relu",
+            grid,
+            DeviceArray.Null,
+            alone,
+            (long)rows,
+            columns,
+            grid.Lanes
+        );
+        Close.CheckBits(machine.Get(alone), [.. a.Select(v => v > 0 ? v : 0f)], "relu");
     }
 
     [TestCase(1, 3)]

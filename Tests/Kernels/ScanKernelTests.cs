@@ -173,6 +173,26 @@ public sealed class ScanKernelTests
         );
     }
 
+    [Test]
+    public void Room_for_the_largest_scan_is_room_for_every_smaller_one()
+    {
+        foreach (int size in (int[])[1, 31, 33, 257, 4000, 65535, 65536])
+        foreach (int steps in (int[])[1, 64, 65, 700, 5000, 70001])
+        foreach (int batch in (int[])[1, 3, 40])
+        {
+            long most = 0;
+            for (int b = 1; b <= batch; b++)
+            for (int t = 1; t <= steps; t += t < 600 ? 1 : 97)
+            {
+                ScanKernel kernel = ScanKernel.Choose(b, size, t, false, false);
+                most = Math.Max(most, kernel.Chunked ? kernel.AggregateCount / 64 : 0);
+            }
+            Assert.That(ScanKernel.MostTiles(batch, size, steps), Is.GreaterThanOrEqualTo(most));
+        }
+        Assert.That(ScanKernel.MostTiles(40, 257, 64), Is.Zero);
+        Assert.That(ScanKernel.MostTiles(1, 256, 1 << 20), Is.EqualTo(8 * 4096));
+    }
+
     // In the recurrence's direction.
     private static ScanRange[] Ranges(int steps, int parts, bool reverse)
     {

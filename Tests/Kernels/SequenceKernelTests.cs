@@ -148,4 +148,44 @@ public sealed class SequenceKernelTests
         Close.CheckBits(machine.Get(last), host.Get(y), "last steps");
         Close.CheckBits(machine.Get(slopes), host.Get(dx), "gradient");
     }
+
+    [TestCase(0, 0, 5, 3)]
+    [TestCase(2, 0, 3, 1)]
+    [TestCase(0, 3, 2, 67)]
+    public void Rows_of_steps_are_those_that_sequences_have_at_others(
+        int to,
+        int from,
+        int count,
+        int columns
+    )
+    {
+        using var machine = new KernelMachine();
+        var packed = new PackedLayout(2, 5, 4, 1);
+        SequenceLayout layout = packed.Layout;
+        float[] x = new Draw(8).Uniform(packed.Rows * columns);
+        var expected = new List<float>();
+        for (int t = 0; t < count; t++)
+        for (int b = 0; b < layout.Active(to + t); b++)
+        for (int c = 0; c < columns; c++)
+            expected.Add(
+                b < layout.Active(from + t) ? x[(layout.Row(from + t) + b) * columns + c] : 0f
+            );
+
+        DeviceArray shifted = machine.New(expected.Count);
+        KernelGrid grid = KernelGrid.Steps(count, columns);
+        machine.Launch(
+            "shift_steps",
+            grid,
+            machine.Put(x),
+            shifted,
+            machine.Put(packed.First),
+            to,
+            from,
+            count,
+            columns,
+            grid.Lanes
+        );
+
+        Close.CheckBits(machine.Get(shifted), [.. expected], "shifted rows");
+    }
 }

@@ -1,0 +1,155 @@
+using Sequor.Interop;
+using Sequor.Native.Kernels;
+
+namespace Sequor.Layers.Cuda;
+
+/// <summary>A batch normalisation, each part of it in one launch.</summary>
+internal sealed class CudaBatchNorm : BatchNormOperation
+{
+    // Doubles of a channel that a part of the rows leaves: count, mean and squares, or two sums.
+    private const int MostSums = 3;
+
+    private readonly CudaBackend _backend;
+    private readonly BatchNormDescriptor _d;
+    private readonly Storage _counters;
+
+    public CudaBatchNorm(CudaBackend backend, in BatchNormDescriptor descriptor)
+    {
+        (_backend, _d) = (backend, descriptor);
+        // Zeros, which every launch leaves as zeros.
+        _counters = backend.Allocate(KernelGrid.ColumnSums(1, _d.Size).X, MemoryCategory.Workspace);
+        Counters.Clear(backend.Stream);
+    }
+
+    // In floats; for the most parts, as the rows are not known.
+    public override long WorkspaceCount => 2L * MostSums * _d.Size * KernelGrid.MostParts(_d.Size);
+
+    private DeviceSpan<uint> Counters =>
+        CudaBackend
+            .Span(new Tensor(_counters, 0, new Shape(checked((int)_counters.Count))))
+            .Cast<uint>();
+
+    public override void Measure(
+        Tensor x,
+        Tensor statistics,
+        Tensor runningMean,
+        Tensor runningVariance,
+        Tensor workspace
+    )
+    {
+        KernelGrid grid = KernelGrid.ColumnSums(x.Shape.Rows, _d.Size);
+        _backend.Kernels.Launch(
+            "batch_norm_measure",
+            grid,
+            CudaBackend.Span(x),
+            CudaBackend.Span(statistics),
+            CudaBackend.Span(runningMean),
+            CudaBackend.Span(runningVariance),
+            x.Shape.Rows,
+            _d.Size,
+            grid.Lanes,
+            _d.Momentum,
+            _d.Epsilon,
+            Partials(workspace),
+            Counters
+        );
+    }
+
+    public override void Recall(Tensor runningMean, Tensor runningVariance, Tensor statistics) =>
+        _backend.Kernels.Launch(
+            "batch_norm_recall",
+            KernelGrid.Threadwise(_d.Size, KernelGrid.Block),
+            CudaBackend.Span(runningMean),
+            CudaBackend.Span(runningVariance),
+            CudaBackend.Span(statistics),
+            _d.Size,
+            _d.Epsilon
+        );
+
+    public override void Normalise(
+        Tensor x,
+        Tensor statistics,
+        Tensor weight,
+        Tensor bias,
+        Tensor y
+    )
+    {
+        KernelGrid grid = KernelGrid.Rows(x.Shape.Rows, _d.Size);
+        _backend.Kernels.Launch(
+            "batch_norm_normalise",
+            grid,
+            CudaBackend.Span(x),
+            CudaBackend.Span(statistics),
+            CudaBackend.Span(weight),
+            CudaBackend.Span(bias),
+            CudaBackend.Span(y),
+            x.Shape.Rows,
+            _d.Size,
+            grid.Lanes
+        );
+    }
+
+    public override void Sum(
+        Tensor x,
+        Tensor statistics,
+        Tensor dy,
+        Tensor sums,
+        bool accumulate,
+        Tensor workspace
+    )
+    {
+        KernelGrid grid = KernelGrid.ColumnSums(x.Shape.Rows, _d.Size);
+        _backend.Kernels.Launch(
+            "batch_norm_sum",
+            grid,
+            CudaBackend.Span(x),
+            CudaBackend.Span(statistics),
+            CudaBackend.Span(dy),
+            CudaBackend.Span(sums),
+            x.Shape.Rows,
+            _d.Size,
+            grid.Lanes,
+            accumulate ? 1 : 0,
+            Partials(workspace),
+            Counters
+        );
+    }
+
+    public override void Backward(
+        Tensor x,
+        Tensor statistics,
+        Tensor weight,
+        Tensor dy,
+        Tensor sums,
+        long rows,
+        Tensor dx,
+        bool accumulate
+    )
+    {
+        KernelGrid grid = KernelGrid.Rows(x.Shape.Rows, _d.Size);
+        _backend.Kernels.Launch(
+            "batch_norm_gradient",
+            grid,
+            CudaBackend.Span(x),
+            CudaBackend.Span(statistics),
+            CudaBackend.Span(weight),
+            CudaBackend.Span(dy),
+            CudaBackend.Span(sums),
+            CudaBackend.Span(dx),
+            x.Shape.Rows,
+            _d.Size,
+            grid.Lanes,
+            (float)(1.0 / rows),
+            accumulate ? 1 : 0
+        );
+    }
+
+    public override void Dispose()
+    {
+        _counters.Dispose();
+        base.Dispose();
+    }
+
+    private DeviceSpan<double> Partials(Tensor workspace) =>
+        CudaBackend.Span(workspace).Slice(0, WorkspaceCount).Cast<double>();
+}

@@ -1,0 +1,237 @@
+using Sequor.Interop;
+using Sequor.Native.Kernels;
+
+namespace Sequor.Layers.Cuda;
+
+/// <summary>
+/// The LRU's scan by Sequor's kernels: a thread walks time where there are many channels, and time is split into tiles where
+/// there are few. One launch a pass and range, and one for the sum of dlambda over sequences and tiles.
+/// </summary>
+internal sealed class CudaDiagonalScan : DiagonalScanOperation
+{
+    private const int PrepareThreads = 128;
+
+    // Bytes of two channels, which a thread may take at once.
+    private const int PairBytes = 16;
+
+    private readonly CudaBackend _backend;
+    private readonly DiagonalScanDescriptor _d;
+    private readonly KernelGrid _prepare;
+    private readonly Storage? _control;
+    private readonly long _carryCount;
+    private readonly long _aggregateCount;
+    private readonly long _partialCount;
+
+    public CudaDiagonalScan(CudaBackend backend, in DiagonalScanDescriptor descriptor)
+    {
+        (_backend, _d) = (backend, descriptor);
+        _prepare = KernelGrid.Each(
+            _d.StateSize + (long)_d.Directions * _d.ModelSize,
+            PrepareThreads
+        );
+        long tiles = ScanKernel.MostTiles(_d.MaxBatch, _d.StateSize, _d.MaxLength);
+        long channels = 2L * _d.MaxBatch * _d.StateSize;
+        _carryCount = Aligned(channels);
+        _aggregateCount = Aligned(ScanKernel.AggregateCountOf(tiles));
+        // Of a channel, one for each tile.
+        _partialCount = Math.Max(channels, ScanKernel.AggregateCountOf(tiles));
+        if (tiles == 0)
+            return;
+        // Zeros before the first launch; then each leaves what the next one needs.
+        _control = backend.Allocate(ScanKernel.ControlCountOf(tiles), MemoryCategory.Workspace);
+        Control.Clear(backend.Stream);
+    }
+
+    // What one range of a backward pass leaves to the next; what tiles do to a channel; sums for dlambda.
+    public override long WorkspaceCount => _carryCount + _aggregateCount + _partialCount;
+
+    private DeviceSpan<uint> Control =>
+        _control is null
+            ? default
+            : CudaBackend
+                .Span(new Tensor(_control, 0, new Shape(checked((int)_control.Count))))
+                .Cast<uint>();
+
+    public override void Prepare(in LruTensors p, Tensor lambda, Tensor b, Tensor c) =>
+        _backend.Kernels.Launch(
+            "lru_prepare",
+            _prepare,
+            CudaBackend.Span(p.NuLog),
+            CudaBackend.Span(p.ThetaLog),
+            CudaBackend.Span(p.GammaLog),
+            CudaBackend.Span(p.BReal),
+            CudaBackend.Span(p.BImaginary),
+            CudaBackend.Span(p.CReal),
+            CudaBackend.Span(p.CImaginary),
+            CudaBackend.Span(lambda),
+            CudaBackend.Span(b),
+            CudaBackend.Span(c),
+            _d.ModelSize,
+            _d.StateSize,
+            _d.Directions
+        );
+
+    public override void PrepareGradient(
+        in LruTensors p,
+        Tensor lambda,
+        Tensor dlambda,
+        Tensor db,
+        Tensor dc,
+        in LruTensors gradients
+    ) =>
+        _backend.Kernels.Launch(
+            "lru_prepare_gradient",
+            _prepare,
+            CudaBackend.Span(p.NuLog),
+            CudaBackend.Span(p.ThetaLog),
+            CudaBackend.Span(p.GammaLog),
+            CudaBackend.Span(p.BReal),
+            CudaBackend.Span(p.BImaginary),
+            CudaBackend.Span(dlambda),
+            CudaBackend.Span(db),
+            CudaBackend.Span(dc),
+            CudaBackend.Span(gradients.NuLog),
+            CudaBackend.Span(gradients.ThetaLog),
+            CudaBackend.Span(gradients.GammaLog),
+            CudaBackend.Span(gradients.BReal),
+            CudaBackend.Span(gradients.BImaginary),
+            CudaBackend.Span(gradients.CReal),
+            CudaBackend.Span(gradients.CImaginary),
+            _d.ModelSize,
+            _d.StateSize,
+            _d.Directions
+        );
+
+    public override void Forward(
+        Tensor lambda,
+        Tensor states,
+        SequenceLayout? layout,
+        in ScanRange range,
+        Tensor workspace
+    )
+    {
+        Batch batch = BatchOf(states, layout);
+        ScanKernel kernel = Choose(batch, range, AreAligned(states));
+        (int start, int delta) = ScanKernel.Walk(range.First, range.Count, range.Reverse, false);
+        if (kernel.Chunked)
+            _backend.Kernels.Launch(
+                kernel.Forward,
+                kernel.Grid,
+                CudaBackend.Span(lambda),
+                CudaBackend.Span(states),
+                batch.Rows,
+                batch.Steps,
+                batch.Sequences,
+                _d.StateSize,
+                start,
+                delta,
+                range.Count,
+                Control,
+                Aggregates(workspace)
+            );
+        else
+            _backend.Kernels.Launch(
+                kernel.Forward,
+                kernel.Grid,
+                CudaBackend.Span(lambda),
+                CudaBackend.Span(states),
+                batch.Rows,
+                batch.Steps,
+                batch.Sequences,
+                _d.StateSize,
+                start,
+                delta,
+                range.Count
+            );
+    }
+
+    public override void Backward(
+        Tensor lambda,
+        Tensor states,
+        SequenceLayout? layout,
+        Tensor gradient,
+        in ScanRange range,
+        Tensor dlambda,
+        Tensor workspace
+    )
+    {
+        Batch batch = BatchOf(states, layout);
+        ScanKernel kernel = Choose(batch, range, AreAligned(states) && AreAligned(gradient));
+        (int start, int delta) = ScanKernel.Walk(range.First, range.Count, range.Reverse, true);
+        bool atFirst = range.First == 0;
+        bool atLast = range.End == batch.Steps;
+        DeviceSpan<float> carry = CudaBackend.Span(workspace).Slice(0, _carryCount);
+        DeviceSpan<float> from = (range.Reverse ? atFirst : atLast) ? default : carry;
+        DeviceSpan<float> to = (range.Reverse ? atLast : atFirst) ? default : carry;
+        var partials = new Tensor(
+            workspace.Storage,
+            workspace.Offset + _carryCount + _aggregateCount,
+            new Shape(checked((int)kernel.PartialRows(batch.Sequences)), 2 * _d.StateSize)
+        );
+        if (kernel.Chunked)
+            _backend.Kernels.Launch(
+                kernel.Backward,
+                kernel.Grid,
+                CudaBackend.Span(lambda),
+                CudaBackend.Span(states),
+                CudaBackend.Span(gradient),
+                batch.Rows,
+                batch.Steps,
+                batch.Sequences,
+                _d.StateSize,
+                start,
+                delta,
+                range.Count,
+                from,
+                to,
+                CudaBackend.Span(partials),
+                Control,
+                Aggregates(workspace)
+            );
+        else
+            _backend.Kernels.Launch(
+                kernel.Backward,
+                kernel.Grid,
+                CudaBackend.Span(lambda),
+                CudaBackend.Span(states),
+                CudaBackend.Span(gradient),
+                batch.Rows,
+                batch.Steps,
+                batch.Sequences,
+                _d.StateSize,
+                start,
+                delta,
+                range.Count,
+                from,
+                to,
+                CudaBackend.Span(partials)
+            );
+        _backend.ColumnSum(partials, default, dlambda);
+    }
+
+    public override void Dispose()
+    {
+        _control?.Dispose();
+        base.Dispose();
+    }
+
+    private ScanKernel Choose(in Batch batch, in ScanRange range, bool aligned) =>
+        ScanKernel.Choose(batch.Sequences, _d.StateSize, range.Count, !batch.Rows.IsEmpty, aligned);
+
+    private static Batch BatchOf(Tensor states, SequenceLayout? layout) =>
+        layout is { IsPacked: true }
+            ? new(CudaBackend.FirstRows(layout), layout.Steps, layout.Batch)
+            : new(default, states.Shape.First, states.Shape[1]);
+
+    private DeviceSpan<float> Aggregates(Tensor workspace) =>
+        CudaBackend.Span(workspace).Slice(_carryCount, _aggregateCount);
+
+    private static bool AreAligned(Tensor tensor) => tensor.Address % PairBytes == 0;
+
+    private static long Aligned(long count) =>
+        (count + CudaBackend.AlignmentFloats - 1)
+        / CudaBackend.AlignmentFloats
+        * CudaBackend.AlignmentFloats;
+
+    private readonly record struct Batch(DeviceSpan<int> Rows, int Steps, int Sequences);
+}
