@@ -94,6 +94,13 @@ public sealed class PtxWarpTests
         );
 
     [Test]
+    public void A_register_outlives_a_wait_before_a_write_that_may_not_happen() =>
+        Check(
+            "add.s32 %r1, %t, 5; setp.gt.u32 %p1, %t, 20; bar.sync 0; @%p1 mov.b32 %r1, 9; bar.sync 0; mov.b32 %out, %r1;",
+            t => t > 20 ? 9 : t + 5
+        );
+
+    [Test]
     public void What_comes_from_outside_the_mask_is_garbage()
     {
         const string code =
