@@ -32,7 +32,7 @@ public abstract class Backend : IDisposable
         if (device == "cpu")
             return new Cpu.CpuBackend(options, "asked for");
         if (device == "auto")
-            return new Cpu.CpuBackend(options, CudaCannotTrain);
+            return new Cpu.CpuBackend(options, CudaIsNew);
         if (device == "cuda")
             return Cuda.CudaBackend.Create(0, options);
         if (
@@ -51,8 +51,8 @@ public abstract class Backend : IDisposable
         );
     }
 
-    private const string CudaCannotTrain =
-        "on CUDA this version of Sequor has recurrent layers and products, and cannot train yet";
+    private const string CudaIsNew =
+        "CUDA has to be asked for: this version of Sequor ran on a virtual GPU only, not yet on hardware";
 
     /// <summary>Takes a block of memory whose contents are undefined.</summary>
     /// <param name="count">Size in floats.</param>

@@ -165,6 +165,7 @@ public sealed class DeclarationTests
         var vendors = Native
             .GetExportedTypes()
             .Where(t => !t.IsNested && (t.IsEnum || t.IsValueType))
+            .Where(t => t.Namespace == typeof(CudaDriver).Namespace)
             .Where(t => t != typeof(LibraryKind) && t != typeof(FailureKind))
             .Where(t => t != typeof(FunctionName))
             .Select(t => t.Name);
