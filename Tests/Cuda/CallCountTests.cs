@@ -10,6 +10,7 @@ namespace Sequor.Tests.Cuda;
 /// gradient by its input, all steps of all sequences. The table in docs/cuda.md says why none can be left out.
 /// </summary>
 [TestFixture]
+[VirtualGpuOnly]
 public sealed class CallCountTests : CudaFixture
 {
     private static readonly Dictionary<string, long> Recurrent = new()

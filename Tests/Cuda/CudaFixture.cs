@@ -1,5 +1,6 @@
 using NUnit.Framework;
 using NUnit.Framework.Interfaces;
+using NUnit.Framework.Internal;
 using Sequor.Interop;
 using Sequor.Layers;
 using Sequor.Layers.Cuda;
@@ -35,7 +36,7 @@ public abstract class CudaFixture
     public void Start()
     {
         _faultsExpected = false;
-        (Libraries, Virtual) = TestGpu.Start();
+        (Libraries, Virtual) = TestGpu.Start(IsVirtualOnly());
         Context = CudaContext.Primary(Libraries.Device());
         Stream = CudaStream.Create(Context);
         Gpu = new CudaBackend(Context, Stream, new BackendOptions { Math = Arithmetic });
@@ -44,7 +45,9 @@ public abstract class CudaFixture
     [TearDown]
     public void End()
     {
-        GpuReport.Count(TestContext.CurrentContext.Result.Outcome.Status);
+        // Beside a real GPU the virtual one does not count.
+        if (Virtual is null || TestGpu.Real is null)
+            GpuReport.Count(TestContext.CurrentContext.Result.Outcome.Status);
         try
         {
             Gpu?.Dispose();
@@ -72,13 +75,33 @@ public abstract class CudaFixture
     /// <summary>This test makes misuses that the virtual GPU records.</summary>
     private protected void ExpectFaults() => _faultsExpected = true;
 
-    /// <summary>The virtual GPU, for what only that can do; the test is left out on a real one.</summary>
-    private protected VirtualDevice RequireVirtual()
+    /// <summary>The virtual GPU, for what only that can do, in a test that is <see cref="VirtualGpuOnlyAttribute"/>.</summary>
+    private protected VirtualDevice RequireVirtual() =>
+        Virtual
+        ?? throw new InvalidOperationException(
+            $"A test that needs the virtual GPU has to be [{nameof(VirtualGpuOnlyAttribute)}]."
+        );
+
+    /// <summary>Whether the test that runs is marked so, by itself or by its fixture.</summary>
+    private protected static bool IsVirtualOnly()
     {
-        if (Virtual is null)
-            Assert.Ignore("Needs the virtual GPU: a real one cannot be made to fail like this.");
-        return Virtual!;
+        for (ITest? test = TestExecutionContext.CurrentContext.CurrentTest; test is not null; )
+        {
+            if (test.Properties[PropertyNames.Category].Contains(VirtualGpuOnlyAttribute.Category))
+                return true;
+            test = test.Parent;
+        }
+        return false;
     }
+}
+
+/// <summary>
+/// The test runs on the virtual GPU on every machine: it counts, or lets fail, what a real one does not show or do.
+/// </summary>
+[AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
+public sealed class VirtualGpuOnlyAttribute() : CategoryAttribute(Category)
+{
+    internal const string Category = "VirtualGpu";
 }
 
 /// <summary>Says at the end on which GPU the tests ran, how many of them, and how far from the CPU they were.</summary>

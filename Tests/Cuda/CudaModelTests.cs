@@ -104,6 +104,7 @@ public sealed class CudaModelTests : CudaFixture
         }
     }
 
+    [VirtualGpuOnly]
     [Test]
     public void Running_out_of_memory_at_any_allocation_loses_nothing(
         [ValueSource(nameof(Names))] string architecture

@@ -76,6 +76,27 @@ public sealed class CudaOwnershipTests : CudaFixture
     }
 
     [Test]
+    public void An_unmarked_test_takes_a_real_gpu_where_there_is_one()
+    {
+        Assert.Multiple(() =>
+        {
+            Assert.That(IsVirtualOnly(), Is.False);
+            Assert.That(Virtual is null, Is.EqualTo(TestGpu.Real is not null));
+        });
+    }
+
+    [Test]
+    [VirtualGpuOnly]
+    public void A_marked_test_takes_the_virtual_gpu_on_every_machine()
+    {
+        Assert.Multiple(() =>
+        {
+            Assert.That(IsVirtualOnly());
+            Assert.That(Virtual, Is.Not.Null);
+        });
+    }
+
+    [Test]
     public void A_freed_tensor_cannot_be_read()
     {
         Tensor tensor = Gpu.Allocate(new Shape(4), MemoryCategory.InputOutput);
@@ -84,6 +105,7 @@ public sealed class CudaOwnershipTests : CudaFixture
         Assert.That(() => tensor.ToArray(), Throws.TypeOf<ObjectDisposedException>());
     }
 
+    [VirtualGpuOnly]
     [Test]
     public void Running_out_of_memory_at_any_allocation_loses_nothing()
     {

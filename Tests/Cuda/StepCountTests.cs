@@ -12,6 +12,7 @@ namespace Sequor.Tests.Cuda;
 /// the adding problem, T=12, 4 sequences, 6 units a layer, usual depth, Adam with clipping.
 /// </summary>
 [TestFixture]
+[VirtualGpuOnly]
 public sealed class StepCountTests : CudaFixture
 {
     /// <summary>Names a file that the counts are written to, in place of being compared.</summary>

@@ -28,9 +28,10 @@ internal static class TestGpu
     public static string Name => Real is null ? "virtual GPU" : Real.Device().Name;
 
     /// <summary>Starts a device for a test.</summary>
-    public static (CudaLibraries Libraries, VirtualDevice? Virtual) Start()
+    /// <param name="isVirtual">The virtual one, also where there is a real one.</param>
+    public static (CudaLibraries Libraries, VirtualDevice? Virtual) Start(bool isVirtual)
     {
-        if (Real is { } real)
+        if (!isVirtual && Real is { } real)
             return (real, null);
         var device = VirtualDevice.Start(
             new VirtualOptions
