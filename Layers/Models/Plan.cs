@@ -4,7 +4,7 @@ namespace Sequor.Layers;
 /// A model prepared to run on a backend up to a length and a batch size. It owns activations, gradients and scratch;
 /// once made, running it allocates nothing.
 /// </summary>
-public sealed class Plan : IDisposable
+public sealed partial class Plan : IDisposable
 {
     private readonly LayerPlan _root;
     private readonly IReadOnlyList<Storage> _storages;
@@ -314,58 +314,6 @@ public sealed class Plan : IDisposable
         _x = x;
     }
 
-    /// <summary>Begins a stream anew, with zero states and the parameters as they are now.</summary>
-    /// <exception cref="InvalidOperationException">The plan is not for streaming.</exception>
-    public void Reset()
-    {
-        RequireStreaming();
-        if (!_states.IsEmpty)
-            Backend.Fill(_states, 0f);
-        _position.Steps = 0;
-        _position.NewWeights = true;
-        _streamBatch = 0;
-    }
-
-    /// <summary>A copy of all that the stream carries on.</summary>
-    /// <exception cref="InvalidOperationException">The plan is not for streaming.</exception>
-    public StreamState GetState()
-    {
-        RequireStreaming();
-        return new StreamState(
-            _states.IsEmpty ? [] : _states.ToArray(),
-            _position.Steps,
-            _streamBatch
-        );
-    }
-
-    /// <summary>Goes on from a state of this plan, or of one that was made alike for the same model.</summary>
-    /// <param name="state">What <see cref="GetState"/> gave.</param>
-    /// <exception cref="ArgumentException">The state is of another size.</exception>
-    /// <exception cref="InvalidOperationException">The plan is not for streaming.</exception>
-    public void SetState(StreamState state)
-    {
-        ArgumentNullException.ThrowIfNull(state);
-        RequireStreaming();
-        long count = _states.IsEmpty ? 0 : _states.Count;
-        if (state.Values.Length != count)
-        {
-            throw new ArgumentException(
-                $"A state of this plan has {count} values, not {state.Values.Length}.",
-                nameof(state)
-            );
-        }
-        if (count > 0)
-            _states.Write(state.Values);
-        _position.Steps = state.Steps;
-        _streamBatch = state.Batch;
-    }
-
-    private void RequireStreaming()
-    {
-        if (Mode != Mode.Streaming)
-            throw new InvalidOperationException("A state needs a plan made for Mode.Streaming.");
-    }
-
     /// <summary>Computes all gradients of the last forward pass.</summary>
     /// <param name="outputGradient">Gradient by the output, of its shape. It may be overwritten.</param>
     /// <param name="accumulate">Add to the parameters' gradients instead of replacing them.</param>
@@ -421,79 +369,6 @@ public sealed class Plan : IDisposable
         return taken;
     }
 
-    /// <summary>A parameter of the model, by its full name.</summary>
-    /// <exception cref="ArgumentException">No parameter has this name.</exception>
-    public Tensor Parameter(string name) => Store.View(Find(name));
-
-    /// <summary>A buffer of the model, such as a running mean, by its full name.</summary>
-    /// <exception cref="ArgumentException">No buffer has this name.</exception>
-    public Tensor Buffer(string name) => Store.View(Find(name, Store.Buffers, "buffer"));
-
-    /// <summary>The gradient of a parameter, by its full name.</summary>
-    /// <exception cref="ArgumentException">No parameter has this name.</exception>
-    /// <exception cref="InvalidOperationException">The plan is not for training.</exception>
-    public Tensor Gradient(string name)
-    {
-        Parameter parameter = Find(name);
-        return Gradients.IsEmpty
-            ? throw new InvalidOperationException("Gradients need a plan made for Mode.Training.")
-            : ParameterStore.View(Gradients.Storage, parameter);
-    }
-
-    /// <summary>
-    /// The first tensor of the last forward pass that holds a value that is not finite: the input, a layer's output with the
-    /// parameters of that layer before it, or a gradient; null where there is none. Reads everything back: for finding
-    /// out what went wrong, not for a step.
-    /// </summary>
-    public string? FirstNonFinite()
-    {
-        if (!_x.IsEmpty && !IsFinite(_x))
-            return $"input {_x.Shape}";
-        NamedParameter[] state = [.. Store.All()];
-        foreach ((string layer, Tensor output) in _root.Outputs)
-        {
-            foreach (NamedParameter named in state.Where(p => Belongs(p, layer)))
-            {
-                if (!IsFinite(Store.View(named.Parameter)))
-                    return Describe(named);
-            }
-            if (!IsFinite(output))
-                return $"output of layer {layer} {output.Shape}";
-        }
-        foreach (NamedParameter named in state)
-        {
-            if (!IsFinite(Store.View(named.Parameter)))
-                return Describe(named);
-        }
-        if (!Output.IsEmpty && !IsFinite(Output))
-            return $"output {Output.Shape}";
-        foreach (NamedParameter named in Store.Named)
-        {
-            if (
-                !Gradients.IsEmpty
-                && !IsFinite(ParameterStore.View(Gradients.Storage, named.Parameter))
-            )
-                return $"gradient of {named.Name} {named.Parameter.Shape}";
-        }
-        return null;
-    }
-
-    private string Describe(NamedParameter named) =>
-        $"{(Store.Buffers.Contains(named) ? "buffer" : "parameter")} {named.Name} {named.Parameter.Shape}";
-
-    private static bool Belongs(NamedParameter parameter, string layer) =>
-        parameter.Name.StartsWith(layer + ".", StringComparison.Ordinal);
-
-    private static bool IsFinite(Tensor tensor)
-    {
-        foreach (float value in tensor.ToArray())
-        {
-            if (!float.IsFinite(value))
-                return false;
-        }
-        return true;
-    }
-
     /// <summary>Frees everything but the parameters.</summary>
     public void Dispose()
     {
@@ -502,113 +377,4 @@ public sealed class Plan : IDisposable
         foreach (Storage storage in _storages)
             storage.Dispose();
     }
-
-    private Parameter Find(string name) => Find(name, Store.Named, "parameter");
-
-    private static Parameter Find(string name, IReadOnlyList<NamedParameter> all, string what)
-    {
-        foreach (NamedParameter named in all)
-        {
-            if (named.Name == name)
-                return named.Parameter;
-        }
-        string there = all.Count == 0 ? "none" : string.Join(", ", all.Select(p => p.Name));
-        throw new ArgumentException($"No {what} '{name}'; there are: {there}.", nameof(name));
-    }
-
-    private void SetLengths(ReadOnlySpan<int> lengths, int steps, int batch)
-    {
-        _layout?.SetWhole();
-        if (lengths.IsEmpty)
-            return;
-        RequireLayout();
-        if (lengths.Length != batch)
-        {
-            throw new ArgumentException(
-                $"A batch of {batch} needs {batch} lengths, not {lengths.Length}.",
-                nameof(lengths)
-            );
-        }
-        for (int b = 0; b < batch; b++)
-        {
-            if (lengths[b] < 1 || lengths[b] > steps)
-            {
-                throw new ArgumentException(
-                    $"The length of sequence {b} must be 1 to {steps}, the input's steps, not {lengths[b]}.",
-                    nameof(lengths)
-                );
-            }
-        }
-        if (lengths.IndexOfAnyExcept(steps) >= 0)
-            _layout!.Set(lengths);
-    }
-
-    private void RequireLayout()
-    {
-        if (_layout is null)
-            throw new ArgumentException("Lengths need a plan made with variableLengths: true.");
-    }
-
-    private void RequirePackedLengths(ReadOnlySpan<int> lengths)
-    {
-        RequireLayout();
-        if (lengths.Length < 1 || lengths.Length > MaxBatch)
-        {
-            throw new ArgumentException(
-                $"There must be 1 to {MaxBatch} lengths, the plan's limit, not {lengths.Length}.",
-                nameof(lengths)
-            );
-        }
-        for (int b = 0; b < lengths.Length; b++)
-        {
-            int most = b == 0 ? MaxLength : lengths[b - 1];
-            if (lengths[b] >= 1 && lengths[b] <= most)
-                continue;
-            throw new ArgumentException(
-                b > 0 && lengths[b] > most
-                    ? $"Packed sequences are in the order of their lengths, longest first: sequence {b} has {lengths[b]}, the one before it {most}."
-                    : $"The length of sequence {b} must be 1 to {most}, not {lengths[b]}.",
-                nameof(lengths)
-            );
-        }
-    }
-
-    private void RequireSizes(int length, int batch)
-    {
-        if (length < 1 || length > MaxLength)
-        {
-            throw new ArgumentOutOfRangeException(
-                nameof(length),
-                length,
-                $"The length must be 1 to {MaxLength}, the plan's limit."
-            );
-        }
-        if (batch < 1 || batch > MaxBatch)
-        {
-            throw new ArgumentOutOfRangeException(
-                nameof(batch),
-                batch,
-                $"The batch must be 1 to {MaxBatch}, the plan's limit."
-            );
-        }
-    }
-}
-
-/// <summary>What a stream carries from one call to the next.</summary>
-public sealed class StreamState
-{
-    internal StreamState(float[] values, long steps, int batch)
-    {
-        Values = values;
-        Steps = steps;
-        Batch = batch;
-    }
-
-    /// <summary>Steps taken so far.</summary>
-    public long Steps { get; }
-
-    /// <summary>Sequences; 0 before the first call.</summary>
-    public int Batch { get; }
-
-    internal float[] Values { get; }
 }

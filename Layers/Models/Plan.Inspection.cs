@@ -1,0 +1,91 @@
+namespace Sequor.Layers;
+
+// Parameters, buffers and gradients by name, and what is not finite.
+public sealed partial class Plan
+{
+    /// <summary>A parameter of the model, by its full name.</summary>
+    /// <exception cref="ArgumentException">No parameter has this name.</exception>
+    public Tensor Parameter(string name) => Store.View(Find(name));
+
+    /// <summary>A buffer of the model, such as a running mean, by its full name.</summary>
+    /// <exception cref="ArgumentException">No buffer has this name.</exception>
+    public Tensor Buffer(string name) => Store.View(Find(name, Store.Buffers, "buffer"));
+
+    /// <summary>The gradient of a parameter, by its full name.</summary>
+    /// <exception cref="ArgumentException">No parameter has this name.</exception>
+    /// <exception cref="InvalidOperationException">The plan is not for training.</exception>
+    public Tensor Gradient(string name)
+    {
+        Parameter parameter = Find(name);
+        return Gradients.IsEmpty
+            ? throw new InvalidOperationException("Gradients need a plan made for Mode.Training.")
+            : ParameterStore.View(Gradients.Storage, parameter);
+    }
+
+    /// <summary>
+    /// The first tensor of the last forward pass that holds a value that is not finite: the input, a layer's output with the
+    /// parameters of that layer before it, or a gradient; null where there is none. Reads everything back: for finding
+    /// out what went wrong, not for a step.
+    /// </summary>
+    public string? FirstNonFinite()
+    {
+        if (!_x.IsEmpty && !IsFinite(_x))
+            return $"input {_x.Shape}";
+        NamedParameter[] state = [.. Store.All()];
+        foreach ((string layer, Tensor output) in _root.Outputs)
+        {
+            foreach (NamedParameter named in state.Where(p => Belongs(p, layer)))
+            {
+                if (!IsFinite(Store.View(named.Parameter)))
+                    return Describe(named);
+            }
+            if (!IsFinite(output))
+                return $"output of layer {layer} {output.Shape}";
+        }
+        foreach (NamedParameter named in state)
+        {
+            if (!IsFinite(Store.View(named.Parameter)))
+                return Describe(named);
+        }
+        if (!Output.IsEmpty && !IsFinite(Output))
+            return $"output {Output.Shape}";
+        foreach (NamedParameter named in Store.Named)
+        {
+            if (
+                !Gradients.IsEmpty
+                && !IsFinite(ParameterStore.View(Gradients.Storage, named.Parameter))
+            )
+                return $"gradient of {named.Name} {named.Parameter.Shape}";
+        }
+        return null;
+    }
+
+    private string Describe(NamedParameter named) =>
+        $"{(Store.Buffers.Contains(named) ? "buffer" : "parameter")} {named.Name} {named.Parameter.Shape}";
+
+    private static bool Belongs(NamedParameter parameter, string layer) =>
+        parameter.Name.StartsWith(layer + ".", StringComparison.Ordinal);
+
+    private static bool IsFinite(Tensor tensor)
+    {
+        foreach (float value in tensor.ToArray())
+        {
+            if (!float.IsFinite(value))
+                return false;
+        }
+        return true;
+    }
+
+    private Parameter Find(string name) => Find(name, Store.Named, "parameter");
+
+    private static Parameter Find(string name, IReadOnlyList<NamedParameter> all, string what)
+    {
+        foreach (NamedParameter named in all)
+        {
+            if (named.Name == name)
+                return named.Parameter;
+        }
+        string there = all.Count == 0 ? "none" : string.Join(", ", all.Select(p => p.Name));
+        throw new ArgumentException($"No {what} '{name}'; there are: {there}.", nameof(name));
+    }
+}
