@@ -81,6 +81,9 @@ public abstract class Backend : IDisposable
     /// <summary>What the beginnings of blocks within a storage are multiples of, in floats.</summary>
     internal virtual int Alignment => 16;
 
+    /// <summary>Floats that a block takes up, so that the one behind it begins as it has to.</summary>
+    internal long Align(long count) => (count + Alignment - 1) / Alignment * Alignment;
+
     /// <summary>Copies from host memory; waits for earlier work on the destination.</summary>
     internal abstract void Upload(ReadOnlySpan<float> source, Tensor destination);
 

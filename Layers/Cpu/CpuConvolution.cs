@@ -26,18 +26,18 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
         _d = descriptor;
         _job = new Job(this);
         int lanes = backend.Lanes;
-        _packedCount = Align(
+        _packedCount = backend.Align(
             Math.Max(
                 Packed.Elements(_d.Kernel * _d.InputSize, _d.OutputSize, lanes),
                 Packed.Elements(_d.Kernel * _d.OutputSize, _d.InputSize, lanes)
             )
         );
-        _partialCount = Align((long)(_d.Kernel * _d.InputSize + 1) * _d.OutputSize);
+        _partialCount = backend.Align((long)(_d.Kernel * _d.InputSize + 1) * _d.OutputSize);
         bool packs = Packed.PaddedColumns(_d.OutputSize, lanes) != _d.OutputSize;
-        _panelCount = packs ? Align(Packed.Elements(FilterRows, _d.OutputSize, lanes)) : 0;
+        _panelCount = packs ? backend.Align(Packed.Elements(FilterRows, _d.OutputSize, lanes)) : 0;
         long widest = Math.Max(_d.InputSize, _d.OutputSize);
-        _gatheredCount = _d.VariableLengths ? Align(GatheredRows * _d.Kernel * widest) : 0;
-        _seenCount = _d.VariableLengths ? Align((long)FilterRows * _d.InputSize) : 0;
+        _gatheredCount = _d.VariableLengths ? backend.Align(GatheredRows * _d.Kernel * widest) : 0;
+        _seenCount = _d.VariableLengths ? backend.Align((long)FilterRows * _d.InputSize) : 0;
         _packedJob = _d.VariableLengths ? new PackedJob(this) : null;
         WorkspaceCount = Math.Max(
             _packedCount + _gatheredCount * backend.Threads,
@@ -49,8 +49,6 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
 
     // Of a part: its sums, the rows of dy where they have to be packed, those of x where they do not follow each other.
     private long FilterStride => _partialCount + _panelCount + _seenCount;
-
-    private static long Align(long count) => (count + 15) / 16 * 16;
 
     public override void Forward(
         Tensor x,

@@ -21,7 +21,6 @@ public sealed partial class CudaBackend : Backend
     internal const int AlignmentFloats = 64;
 
     private readonly List<IDisposable> _owned = [];
-    private readonly Dictionary<MemoryCategory, string> _categories = [];
     private bool _disposed;
 
     /// <summary>Takes a device of its own, with a new stream.</summary>
@@ -98,8 +97,6 @@ public sealed partial class CudaBackend : Backend
         Stream = stream;
         Math = options.Math;
         ConvolutionMethod = options.Convolution;
-        foreach (MemoryCategory category in Enum.GetValues<MemoryCategory>())
-            _categories[category] = category.ToString();
         Storage? scratch = null;
         CuDnnHandle? cuDnn = null;
         CudaKernels? kernels = null;
@@ -174,7 +171,7 @@ public sealed partial class CudaBackend : Backend
         DeviceBuffer<float> buffer;
         try
         {
-            buffer = DeviceBuffer<float>.Allocate(Context, taken, _categories[category]);
+            buffer = DeviceBuffer<float>.Allocate(Context, taken, category.ToString());
         }
         catch (CudaException e) when (e.Status == CUresult.CUDA_ERROR_OUT_OF_MEMORY)
         {
@@ -255,10 +252,8 @@ public sealed partial class CudaBackend : Backend
     }
 
     // Whole blocks, so that the ledger counts what is really taken.
-    private static long Taken(long count) =>
-        count > long.MaxValue - AlignmentFloats
-            ? count
-            : (System.Math.Max(count, 1) + AlignmentFloats - 1) / AlignmentFloats * AlignmentFloats;
+    private long Taken(long count) =>
+        count > long.MaxValue - AlignmentFloats ? count : Align(System.Math.Max(count, 1));
 
     private static DeviceBuffer<float> Block(Storage storage)
     {

@@ -16,17 +16,12 @@ internal sealed class CudaConvolution : ConvolutionOperation
 {
     private readonly CudaBackend _backend;
     private readonly ConvolutionDescriptor _descriptor;
-
     private readonly long _filterCount;
 
     public CudaConvolution(CudaBackend backend, in ConvolutionDescriptor descriptor)
     {
         (_backend, _descriptor) = (backend, descriptor);
-        long count = descriptor.Kernel * TapCount;
-        _filterCount =
-            (count + CudaBackend.AlignmentFloats - 1)
-            / CudaBackend.AlignmentFloats
-            * CudaBackend.AlignmentFloats;
+        _filterCount = backend.Align(descriptor.Kernel * TapCount);
     }
 
     // Weights by taps, and of packed sequences the rows that one tap reads.

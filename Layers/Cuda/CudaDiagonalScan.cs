@@ -31,8 +31,8 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
         );
         long tiles = ScanKernel.MostTiles(_d.MaxBatch, _d.StateSize, _d.MaxLength);
         long channels = 2L * _d.MaxBatch * _d.StateSize;
-        _carryCount = Aligned(channels);
-        _aggregateCount = Aligned(ScanKernel.AggregateCountOf(tiles));
+        _carryCount = backend.Align(channels);
+        _aggregateCount = backend.Align(ScanKernel.AggregateCountOf(tiles));
         // Of a channel, one for each tile.
         _partialCount = Math.Max(channels, ScanKernel.AggregateCountOf(tiles));
         if (tiles == 0)
@@ -227,11 +227,6 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
         CudaBackend.Span(workspace).Slice(_carryCount, _aggregateCount);
 
     private static bool AreAligned(Tensor tensor) => tensor.Address % PairBytes == 0;
-
-    private static long Aligned(long count) =>
-        (count + CudaBackend.AlignmentFloats - 1)
-        / CudaBackend.AlignmentFloats
-        * CudaBackend.AlignmentFloats;
 
     private readonly record struct Batch(DeviceSpan<int> Rows, int Steps, int Sequences);
 }

@@ -67,8 +67,7 @@ internal sealed class CudaGraphConvolution : ConvolutionOperation
             Dispose();
             throw;
         }
-        _filterFloats =
-            (shape.FilterCount + backend.Alignment - 1) / backend.Alignment * backend.Alignment;
+        _filterFloats = backend.Align(shape.FilterCount);
     }
 
     // The weights, and behind them cuDNN's scratch.

@@ -51,20 +51,19 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
             Dispose();
             throw;
         }
-        _callFloats = Floats(_calls.WorkspaceBytes(descriptor.Training));
-        _callFloats = Align(_callFloats);
+        _callFloats = backend.Align(Floats(_calls.WorkspaceBytes(descriptor.Training)));
         ReserveCount = descriptor.Training ? Floats(_calls.ReserveBytes) : 0;
         // cuDNN always writes dx, wanted or not.
         if (descriptor.Training && !descriptor.InputGradient)
-            _inputFloats = Align(
+            _inputFloats = backend.Align(
                 (long)descriptor.MaxLength * descriptor.MaxBatch * descriptor.InputSize
             );
         if (descriptor.States)
         {
             long states = (long)descriptor.Layers * descriptor.Directions * descriptor.MaxBatch;
-            _hiddenFloats = Align(states * descriptor.StateSize);
+            _hiddenFloats = backend.Align(states * descriptor.StateSize);
             if (descriptor.Kind == RecurrentKind.Lstm)
-                _cellFloats = Align(states * descriptor.HiddenSize);
+                _cellFloats = backend.Align(states * descriptor.HiddenSize);
         }
     }
 
@@ -235,7 +234,4 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
         CudaBackend.Span(new Tensor(storage, 0, new Shape(checked((int)storage.Count))));
 
     private static long Floats(long bytes) => (bytes + sizeof(float) - 1) / sizeof(float);
-
-    private long Align(long floats) =>
-        (floats + _backend.Alignment - 1) / _backend.Alignment * _backend.Alignment;
 }

@@ -150,7 +150,7 @@ internal sealed class PlanBuilder(
     {
         var slot = new Slot(shape);
         _states.Add((slot, _stateCount));
-        _stateCount += Align(shape.Count);
+        _stateCount += backend.Align(shape.Count);
         return slot;
     }
 
@@ -163,7 +163,7 @@ internal sealed class PlanBuilder(
     {
         var slot = new Slot(shape);
         _scratches.Add((slot, _layerOffset));
-        _layerOffset += Align(shape.Count);
+        _layerOffset += backend.Align(shape.Count);
         _workspaceCount = Math.Max(_workspaceCount, _layerOffset);
         return slot;
     }
@@ -245,9 +245,6 @@ internal sealed class PlanBuilder(
 
     /// <summary>Where gradients travel; usable once the plan is built.</summary>
     public GradientFlow Gradients { get; } = new();
-
-    private long Align(long count) =>
-        (count + backend.Alignment - 1) / backend.Alignment * backend.Alignment;
 
     private Storage Take(long count, MemoryCategory category)
     {

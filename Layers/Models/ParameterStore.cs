@@ -22,7 +22,7 @@ internal sealed class ParameterStore : IDisposable
         foreach (NamedParameter buffer in Buffers)
         {
             buffer.Parameter.Offset = StateCount;
-            StateCount += Align(backend, buffer.Parameter.Shape.Count);
+            StateCount += backend.Align(buffer.Parameter.Shape.Count);
         }
         _storage = backend.Allocate(Math.Max(StateCount, 1), MemoryCategory.Parameters);
         backend.Fill(State, 0f);
@@ -85,23 +85,20 @@ internal sealed class ParameterStore : IDisposable
         {
             foreach (Parameter parameter in layer.Parameters)
                 parameter.Offset = offset + layout.Offsets[parameter.Name];
-            offset += Align(backend, layout.Count);
+            offset += backend.Align(layout.Count);
         }
         else
         {
             foreach (Parameter parameter in layer.Parameters)
             {
                 parameter.Offset = offset;
-                offset += Align(backend, parameter.Shape.Count);
+                offset += backend.Align(parameter.Shape.Count);
             }
         }
         foreach ((_, Layer child) in layer.Children)
             offset = Lay(backend, child, offset);
         return offset;
     }
-
-    private static long Align(Backend backend, long count) =>
-        (count + backend.Alignment - 1) / backend.Alignment * backend.Alignment;
 
     public void Dispose()
     {
