@@ -17,6 +17,9 @@ public sealed record TrainingOptions
 
     /// <summary>How the learning rate goes by the step, the optimizer's being the highest; null for always that.</summary>
     public WarmupCosine? Schedule { get; init; }
+
+    /// <summary>Whether steps are recorded and replayed where the backend can; see <see cref="StepGraph"/>.</summary>
+    public bool Graph { get; init; } = true;
 }
 
 /// <summary>A loss or gradient stopped being a number.</summary>
@@ -45,6 +48,7 @@ public sealed class Trainer : IDisposable
     private readonly Batch _batch;
     private readonly Loss _loss;
     private readonly ScheduledRate _rate;
+    private readonly StepGraph _graph;
     private Evaluator? _evaluator;
 
     /// <summary>Plans the model for the task.</summary>
@@ -81,6 +85,7 @@ public sealed class Trainer : IDisposable
         _loss = task.CreateLoss(Plan);
         Optimizer = optimizer(Plan);
         _rate = new ScheduledRate(Optimizer, options.Schedule);
+        _graph = new StepGraph(Plan, RunStep);
     }
 
     /// <summary>What is learned.</summary>
@@ -95,16 +100,28 @@ public sealed class Trainer : IDisposable
     /// <summary>Steps done, and so the number of the next batch.</summary>
     public long Step { get; private set; }
 
+    /// <summary>How steps reach the device: as a graph, or why not.</summary>
+    public StepGraph Graph => _graph;
+
     /// <summary>One step of training.</summary>
     public void TrainStep()
     {
         Task.Fill(_batch, _options.Seed, Step * _batch.Size);
-        Plan.Forward(_batch.X, _batch.Length, _batch.Size);
-        Tensor gradient = _loss.Compute(_batch.Targets);
-        Plan.Backward(gradient);
+        Plan.Input(_batch.Length, _batch.Size).Write(_batch.X);
+        _loss.Load(_batch.Targets);
         _rate.Begin(Step);
-        Optimizer.Step(_options.Clip);
+        if (_options.Graph)
+            _graph.Run();
+        else
+            _graph.RunEager("not asked for");
         Step++;
+    }
+
+    private void RunStep()
+    {
+        Plan.Forward(Plan.Input(_batch.Length, _batch.Size));
+        Plan.Backward(_loss.Compute());
+        Optimizer.Step(_options.Clip);
     }
 
     /// <summary>The loss of the last step's batch before the update; reading it waits for the device.</summary>
@@ -149,6 +166,7 @@ public sealed class Trainer : IDisposable
     /// <summary>Frees plans, loss and optimizer; the model stays.</summary>
     public void Dispose()
     {
+        _graph.Dispose();
         _evaluator?.Dispose();
         _loss.Dispose();
         Optimizer.Dispose();
