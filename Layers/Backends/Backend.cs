@@ -217,9 +217,13 @@ public abstract class Backend : IDisposable
     /// <summary>A point in the queue of work whose time can be told.</summary>
     internal abstract TimeMark CreateMark();
 
-    /// <summary>Records what an action queues, without running it; null where this backend records nothing.</summary>
+    /// <summary>Why this backend records no work; null where it does.</summary>
+    internal virtual string? RecordsNothing => "only a GPU records steps";
+
+    /// <summary>Records what an action queues, without running it.</summary>
     /// <exception cref="NotRecordableException">The action did what cannot be recorded, such as reading a value back.</exception>
-    internal virtual RecordedWork? Record(Action work) => null;
+    internal virtual RecordedWork Record(Action work) =>
+        throw new NotRecordableException(RecordsNothing!);
 
     /// <summary>Whether what is queued now is recorded, by this backend or by a caller whose stream it uses.</summary>
     internal virtual bool IsRecording => false;

@@ -7,10 +7,13 @@ public sealed partial class CudaBackend
 {
     internal override bool IsRecording => Stream.IsCapturing;
 
-    internal override RecordedWork? Record(Action work)
+    internal override string? RecordsNothing =>
+        !_graphs ? "graphs are switched off"
+        : Stream.Handle.Value == 0 ? "the legacy default stream cannot be captured"
+        : null;
+
+    internal override RecordedWork Record(Action work)
     {
-        if (Stream.Handle.Value == 0)
-            throw new NotRecordableException("the legacy default stream cannot be captured");
         try
         {
             using CudaGraph graph = CudaGraph.Capture(Stream, work);

@@ -22,6 +22,7 @@ public sealed partial class CudaBackend : Backend
 
     private readonly List<IDisposable> _owned = [];
     private readonly CudaUploads _uploads;
+    private readonly bool _graphs;
     private bool _disposed;
 
     /// <summary>Takes a device of its own, with a new stream.</summary>
@@ -98,6 +99,7 @@ public sealed partial class CudaBackend : Backend
         Stream = stream;
         Math = options.Math;
         ConvolutionMethod = options.Convolution;
+        _graphs = options.Graphs;
         Storage? scratch = null;
         CuDnnHandle? cuDnn = null;
         CudaKernels? kernels = null;

@@ -30,12 +30,6 @@ public sealed record EpochOptions
     /// </summary>
     public WarmupCosine? Schedule { get; init; }
 
-    /// <summary>
-    /// Whether the steps of batches whose sequences are of one length are recorded and replayed where the backend can; see
-    /// <see cref="StepGraph"/>.
-    /// </summary>
-    public bool Graph { get; init; } = true;
-
     internal void Validate()
     {
         Require(Batch >= 1, nameof(Batch), Batch, "at least 1");

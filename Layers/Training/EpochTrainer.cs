@@ -181,9 +181,7 @@ public sealed partial class EpochTrainer : IDisposable
         Plan.Input(_batch.Steps, _batch.Size).Write(_batch.X);
         _loss.Load(_batch.Targets, _batch.Mask);
         _rate.Begin(Step);
-        if (!_options.Graph)
-            _graph.RunEager("not asked for");
-        else if (_batch.Lengths.IsEmpty)
+        if (_batch.Lengths.IsEmpty)
             _graph.Run();
         else
             _graph.RunEager("the sequences of a batch differ in length");

@@ -61,6 +61,11 @@ public sealed class StepGraph : IDisposable
     /// <exception cref="ObjectDisposedException">The plan was disposed.</exception>
     public void Run()
     {
+        if (_plan.Backend.RecordsNothing is { } nothing)
+        {
+            RunEager(nothing);
+            return;
+        }
         // A caller who records the stream himself gets the step as it is.
         if (_plan.Backend.IsRecording)
         {
@@ -121,11 +126,6 @@ public sealed class StepGraph : IDisposable
         catch (NotRecordableException e)
         {
             recording.Reason = e.Message;
-            return;
-        }
-        if (recording.Work is null)
-        {
-            recording.Reason = $"{_plan.Backend.Info.Device} records nothing";
             return;
         }
         recording.Results = _plan.Results;

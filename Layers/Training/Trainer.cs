@@ -17,9 +17,6 @@ public sealed record TrainingOptions
 
     /// <summary>How the learning rate goes by the step, the optimizer's being the highest; null for always that.</summary>
     public WarmupCosine? Schedule { get; init; }
-
-    /// <summary>Whether steps are recorded and replayed where the backend can; see <see cref="StepGraph"/>.</summary>
-    public bool Graph { get; init; } = true;
 }
 
 /// <summary>A loss or gradient stopped being a number.</summary>
@@ -110,10 +107,7 @@ public sealed class Trainer : IDisposable
         Plan.Input(_batch.Length, _batch.Size).Write(_batch.X);
         _loss.Load(_batch.Targets);
         _rate.Begin(Step);
-        if (_options.Graph)
-            _graph.Run();
-        else
-            _graph.RunEager("not asked for");
+        _graph.Run();
         Step++;
     }
 

@@ -17,16 +17,14 @@ public sealed class TrainingStep : IDisposable
     private readonly Plan _plan;
     private readonly Loss _loss;
     private readonly Adam _optimizer;
-    private readonly bool _graphed;
     private int _next;
 
     /// <summary>Takes all memory that the step needs.</summary>
     /// <param name="workload">What to train.</param>
     /// <param name="backend">Where; it is disposed with the step, so that its memory is this step's alone.</param>
     /// <param name="seed">Of parameters and data.</param>
-    /// <param name="graph">Whether the step is recorded and replayed where the backend can.</param>
     /// <exception cref="DeviceMemoryException">The backend has not the memory.</exception>
-    public TrainingStep(Workload workload, Backend backend, ulong seed, bool graph = true)
+    public TrainingStep(Workload workload, Backend backend, ulong seed)
     {
         ArgumentNullException.ThrowIfNull(workload);
         ArgumentNullException.ThrowIfNull(backend);
@@ -48,7 +46,6 @@ public sealed class TrainingStep : IDisposable
             }
             for (int i = 0; i < _marks.Length; i++)
                 _marks[i] = Own(backend.CreateMark());
-            _graphed = graph;
             Graph = Own(new StepGraph(_plan, RunStep));
         }
         catch
@@ -96,10 +93,7 @@ public sealed class TrainingStep : IDisposable
         _marks[0].Record();
         _plan.Input(batch.Length, batch.Size).Write(batch.X);
         _loss.Load(batch.Targets);
-        if (_graphed)
-            Graph.Run();
-        else
-            Graph.RunEager("not asked for");
+        Graph.Run();
         _marks[3].Record();
     }
 
