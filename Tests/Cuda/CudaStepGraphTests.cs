@@ -73,6 +73,29 @@ public sealed class CudaStepGraphTests : CudaFixture
     }
 
     [Test]
+    public void Convolutions_by_cudnn_are_captured_too()
+    {
+        var options = new BackendOptions { Convolution = ConvolutionMethod.CuDnn };
+        using var gpu = new CudaBackend(Context, Stream, options);
+        using var reference = new CudaBackend(Context, Stream, options with { Graphs = false });
+        using Sequential graphed = Model("tcn");
+        using Sequential same = Model("tcn");
+        using Trainer trainer = Trainer(graphed, graph: true, on: gpu);
+        using Trainer eager = Trainer(same, graph: false, on: reference);
+        for (int step = 0; step < 5; step++)
+        {
+            trainer.TrainStep();
+            eager.TrainStep();
+        }
+
+        Assert.That(trainer.Graph.Replays, Is.EqualTo(3), trainer.Graph.EagerReason);
+        Assert.That(
+            trainer.ReadLoss(),
+            Is.EqualTo(eager.ReadLoss()).Within(Virtual is null ? 1e-5 : 0)
+        );
+    }
+
+    [Test]
     public void The_learning_rate_goes_on_in_a_graph()
     {
         using Sequential graphed = Model("gru");
