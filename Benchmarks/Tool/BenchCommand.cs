@@ -31,7 +31,7 @@ internal static class BenchCommand
         IReadOnlyList<IReadOnlyList<Workload>> workloads = options.Workloads(result, lengths);
         MeasurementOptions measurement = options.Measurement(result);
         BackendInfo device;
-        using (Backend backend = options.Workload.CreateBackend(result))
+        using (Backend backend = options.Workload.Backend.Create(result))
             device = backend.Info;
         Sweep.RequireMemory(workloads);
         OutputFile? json = OutputFile.For(options.Json.Name, result.GetValue(options.Json));
@@ -54,7 +54,7 @@ internal static class BenchCommand
         {
             measured = Sweep.Run(
                 workloads,
-                () => options.Workload.CreateBackend(result),
+                () => options.Workload.Backend.Create(result),
                 measurement,
                 (done, next) => progress.Show(done, () => Progress(done, next))
             );

@@ -118,12 +118,27 @@ internal static class BenchView
             )
         );
         screen.Line(Summary(results));
+        if (results[0].Device.Device != "cpu")
+            screen.Line(Graphs(results));
         screen.Line(
             Text(
                 $"Size: width x layers, levels or blocks. Medians of {results[0].Steps.Count} steps each, percentiles interpolated between samples; floor: the least bytes that the algorithm needs; allocs: native + managed bytes, a step. {time.TotalSeconds:0.0} s in all."
             )
         );
     }
+
+    // How the device was given the steps.
+    private static string Graphs(IReadOnlyList<Measured> results) =>
+        "Steps: "
+        + string.Join(
+            ", ",
+            results.Select(r =>
+                r.GraphNodes > 0
+                    ? Text($"{r.Workload.Architecture} one graph of {r.GraphNodes} operations")
+                    : $"{r.Workload.Architecture} operation by operation ({r.EagerReason ?? "too few steps"})"
+            )
+        )
+        + ".";
 
     private static string Summary(IReadOnlyList<Measured> results)
     {

@@ -184,6 +184,23 @@ internal static class Options
             }
         );
 
+    public static Option<string?> Math() =>
+        Choice("--math", "arithmetic of a GPU's products (fp32)", ["fp32", "tf32"]);
+
+    public static Option<string?> Convolution() =>
+        Choice(
+            "--convolution",
+            "how a GPU computes the TCN's convolutions (products)",
+            ["products", "cudnn"]
+        );
+
+    public static Option<string?> Graph() =>
+        Choice(
+            "--graph",
+            "whether a GPU is given a training step as one CUDA graph (on)",
+            ["on", "off"]
+        );
+
     public static Option<long?> Threads() =>
         Whole("--threads", "threads of the CPU (all cores)", "N", 1, MostThreads);
 

@@ -67,9 +67,7 @@ internal sealed class ReproduceOptions
         SecondsOfDay
     );
 
-    private readonly Option<string?> _device = Options.Device();
-
-    private readonly Option<long?> _threads = Options.Threads();
+    private readonly BackendOptionSet _backend = new();
 
     private readonly Option<string?> _json = Options.Json();
 
@@ -90,8 +88,7 @@ internal sealed class ReproduceOptions
                     _seed,
                     _checkpoint,
                     _checkpointEvery,
-                    _device,
-                    _threads,
+                    .. _backend.All,
                     _json,
                     _html,
                 ]
@@ -115,7 +112,7 @@ internal sealed class ReproduceOptions
         );
 
         BackendInfo device;
-        using (Backend backend = CreateBackend(result, null))
+        using (Backend backend = _backend.Create(result))
             device = backend.Info;
         OutputFile? jsonFile = OutputFile.For("--json", result.GetValue(_json));
         OutputFile? htmlFile = OutputFile.For("--html", result.GetValue(_html));
@@ -142,10 +139,10 @@ internal sealed class ReproduceOptions
             Checkpoint = checkpoint,
             SaveEvery = TimeSpan.FromSeconds(result.GetValue(_checkpointEvery) ?? DefaultSaveEvery),
             Device = device,
-            Threads = (int?)result.GetValue(_threads),
+            Threads = (int?)result.GetValue(_backend.Threads),
             // The bits depend on the threads: a run goes on with as many.
             CreateBackend = run =>
-                CreateBackend(result, run.Saved is { } info ? TrainJob.Threads(info) : null),
+                _backend.Create(result, run.Saved is { } info ? TrainJob.Threads(info) : null),
             Json = jsonFile,
             Html = htmlFile,
         };
@@ -189,12 +186,6 @@ internal sealed class ReproduceOptions
             ? TimeSpan.FromMinutes(minutes)
             : throw new UsageException($"--budget must be at most {LongestBudget:0} minutes");
     }
-
-    private Backend CreateBackend(ParseResult result, int? saved) =>
-        Backend.Create(
-            result.GetValue(_device) ?? "auto",
-            new BackendOptions { Threads = (int)(result.GetValue(_threads) ?? saved ?? 0) }
-        );
 
     // Another run's checkpoint is refused before the first run, and not when its turn has come.
     private static ReproduceRun Prepare(

@@ -125,10 +125,7 @@ internal sealed class TrainOptions
         }
         Measurement.RequireMemory([setup.Workload]);
         // The bits depend on the threads: a run goes on with as many.
-        Backend backend = _workload.CreateBackend(
-            result,
-            result.GetValue(_workload.Threads) is null ? threads : null
-        );
+        Backend backend = _workload.Backend.Create(result, threads);
         try
         {
             return new TrainJob

@@ -57,9 +57,7 @@ internal sealed class WorkloadOptions
             WidestModel
         );
 
-    public Option<string?> Device { get; } = Options.Device();
-
-    public Option<long?> Threads { get; } = Options.Threads();
+    public BackendOptionSet Backend { get; } = new();
 
     public Option<long?> Seed { get; } = Options.Seed();
 
@@ -67,7 +65,7 @@ internal sealed class WorkloadOptions
     {
         foreach (
             Option option in (Option[])
-                [Task, Length, Batch, Parameters, Layers, Hidden, Device, Threads, Seed]
+                [Task, Length, Batch, Parameters, Layers, Hidden, .. Backend.All, Seed]
         )
             command.Options.Add(option);
     }
@@ -121,10 +119,4 @@ internal sealed class WorkloadOptions
             throw new UsageException($"--params: {e.Message}");
         }
     }
-
-    public Backend CreateBackend(ParseResult result, int? threads = null) =>
-        Backend.Create(
-            result.GetValue(Device) ?? "auto",
-            new BackendOptions { Threads = threads ?? (int)(result.GetValue(Threads) ?? 0) }
-        );
 }

@@ -119,6 +119,22 @@ public sealed unsafe class CudaStream : CudaObject
         }
     }
 
+    /// <summary>Whether its work is being recorded, also where the recording is spoilt.</summary>
+    /// <exception cref="CudaException">Work failed.</exception>
+    public bool IsCapturing
+    {
+        get
+        {
+            using CudaContextScope scope = Context.Enter();
+            CUstreamCaptureStatus status;
+            Context.Check(
+                Context.Driver.cuStreamIsCapturing(Handle, &status),
+                nameof(CudaDriver.cuStreamIsCapturing)
+            );
+            return status != CUstreamCaptureStatus.CU_STREAM_CAPTURE_STATUS_NONE;
+        }
+    }
+
     /// <summary>Waits until its work is done.</summary>
     /// <exception cref="CudaException">Work failed, or it is being captured.</exception>
     public void Synchronize()

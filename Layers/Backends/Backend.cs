@@ -84,7 +84,10 @@ public abstract class Backend : IDisposable
     /// <summary>Floats that a block takes up, so that the one behind it begins as it has to.</summary>
     internal long Align(long count) => (count + Alignment - 1) / Alignment * Alignment;
 
-    /// <summary>Copies from host memory; waits for earlier work on the destination.</summary>
+    /// <summary>
+    /// Copies from host memory, after earlier work on the destination; the source is free again when it returns.
+    /// </summary>
+    /// <exception cref="NotRecordableException">Work is being recorded: a copy would give the same values at each run.</exception>
     internal abstract void Upload(ReadOnlySpan<float> source, Tensor destination);
 
     /// <summary>Copies to host memory; waits for earlier work on the source.</summary>
@@ -213,6 +216,17 @@ public abstract class Backend : IDisposable
 
     /// <summary>A point in the queue of work whose time can be told.</summary>
     internal abstract TimeMark CreateMark();
+
+    /// <summary>Why this backend records no work; null where it does.</summary>
+    internal virtual string? RecordsNothing => "only a GPU records steps";
+
+    /// <summary>Records what an action queues, without running it.</summary>
+    /// <exception cref="NotRecordableException">The action did what cannot be recorded, such as reading a value back.</exception>
+    internal virtual RecordedWork Record(Action work) =>
+        throw new NotRecordableException(RecordsNothing!);
+
+    /// <summary>Whether what is queued now is recorded, by this backend or by a caller whose stream it uses.</summary>
+    internal virtual bool IsRecording => false;
 
     /// <summary>Waits until all work queued so far is done.</summary>
     public abstract void Synchronize();

@@ -28,6 +28,9 @@ public sealed record BackendOptions
 
     /// <summary>How a GPU computes convolutions; a CPU has one way.</summary>
     public ConvolutionMethod Convolution { get; init; }
+
+    /// <summary>Whether a GPU is given repeated steps as CUDA graphs; see <see cref="StepGraph"/>.</summary>
+    public bool Graphs { get; init; } = true;
 }
 
 /// <summary>How a GPU computes causal convolutions.</summary>

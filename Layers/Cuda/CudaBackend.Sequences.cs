@@ -9,9 +9,9 @@ public sealed partial class CudaBackend
     internal override int LayoutCount(int maxLength, int maxBatch) =>
         SequenceLayout.TableLength(maxLength, maxBatch);
 
-    // Behind the work on the batch before, which reads the same memory; the host waits, as it does for the batch itself.
+    // Behind the work on the batch before, which reads the same memory.
     internal override void Upload(SequenceLayout layout) =>
-        Table(layout).Slice(0, layout.Table.Length).CopyFrom(layout.Table, Stream);
+        Upload(layout.Table, Table(layout).Slice(0, layout.Table.Length));
 
     internal override void Pack(Tensor x, SequenceLayout layout, Tensor packed)
     {

@@ -9,8 +9,8 @@ namespace Sequor.Layers.Cuda;
 /// into one stream, in order, and calls return before it is done.
 /// </summary>
 /// <remarks>
-/// For one thread at a time. A caller's context and stream are used as they are, and never destroyed or synchronised but
-/// where values are read back.
+/// For one thread at a time. A caller's context and stream are used as they are, and never destroyed; they are waited for only
+/// where values are read back, and when the backend is disposed.
 /// </remarks>
 public sealed partial class CudaBackend : Backend
 {
@@ -21,6 +21,8 @@ public sealed partial class CudaBackend : Backend
     internal const int AlignmentFloats = 64;
 
     private readonly List<IDisposable> _owned = [];
+    private readonly CudaUploads _uploads;
+    private readonly bool _graphs;
     private bool _disposed;
 
     /// <summary>Takes a device of its own, with a new stream.</summary>
@@ -97,11 +99,13 @@ public sealed partial class CudaBackend : Backend
         Stream = stream;
         Math = options.Math;
         ConvolutionMethod = options.Convolution;
+        _graphs = options.Graphs;
         Storage? scratch = null;
         CuDnnHandle? cuDnn = null;
         CudaKernels? kernels = null;
         try
         {
+            _uploads = new CudaUploads(context, stream);
             kernels = new CudaKernels(context, stream);
             cuDnn = CuDnnHandle.Create(stream);
             scratch = Allocate(ProductScratchBytes / sizeof(float), MemoryCategory.Workspace);
@@ -118,11 +122,12 @@ public sealed partial class CudaBackend : Backend
             scratch?.Dispose();
             cuDnn?.Dispose();
             kernels?.Dispose();
+            _uploads?.Dispose();
             throw;
         }
         CuDnn = cuDnn;
         Kernels = kernels;
-        _owned.AddRange([CuBlas, scratch, cuDnn, Scratch, kernels]);
+        _owned.AddRange([CuBlas, scratch, cuDnn, Scratch, kernels, _uploads]);
         CudaDevice device = context.Device;
         Info = new BackendInfo(
             string.Create(CultureInfo.InvariantCulture, $"cuda:{device.Index}"),
@@ -214,7 +219,11 @@ public sealed partial class CudaBackend : Backend
     }
 
     /// <inheritdoc/>
-    public override void Synchronize() => Stream.Synchronize();
+    public override void Synchronize()
+    {
+        RequireNotRecording("waiting for the device");
+        Stream.Synchronize();
+    }
 
     /// <summary>The device memory of a tensor; none for none.</summary>
     internal static DeviceSpan<float> Span(Tensor tensor) =>
@@ -223,10 +232,21 @@ public sealed partial class CudaBackend : Backend
             : Block(tensor.Storage).Slice(tensor.Offset, tensor.Count);
 
     internal override void Upload(ReadOnlySpan<float> source, Tensor destination) =>
-        Span(destination).CopyFrom(source, Stream);
+        Upload(source, Span(destination));
 
-    internal override void Download(Tensor source, Span<float> destination) =>
+    /// <summary>As <see cref="Upload(ReadOnlySpan{float}, Tensor)"/>, of any type.</summary>
+    internal void Upload<T>(ReadOnlySpan<T> source, DeviceSpan<T> destination)
+        where T : unmanaged
+    {
+        RequireNotRecording("copying values to the device");
+        _uploads.Copy(source, destination);
+    }
+
+    internal override void Download(Tensor source, Span<float> destination)
+    {
+        RequireNotRecording("reading a value back");
         Span(source).CopyTo(destination, Stream);
+    }
 
     internal override void Copy(Tensor source, Tensor destination) =>
         Span(destination).Slice(0, source.Count).CopyFrom(Span(source), Stream);
@@ -273,7 +293,8 @@ public sealed partial class CudaBackend : Backend
     {
         private readonly CudaEvent _event = CudaEvent.Create(backend.Context, timing: true);
 
-        public override void Record() => _event.Record(backend.Stream);
+        // Within a graph it takes the time of each launch.
+        public override void Record() => _event.Record(backend.Stream, backend.IsRecording);
 
         public override double MillisecondsSince(TimeMark earlier) =>
             _event.MillisecondsSince(((CudaMark)earlier)._event);

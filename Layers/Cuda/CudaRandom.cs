@@ -23,7 +23,7 @@ internal sealed class CudaRandom : RandomStream
             .Cast<ulong>();
         try
         {
-            _place.CopyFrom([seed, 0], backend.Stream);
+            backend.Upload<ulong>([seed, 0], _place);
         }
         catch
         {
@@ -42,7 +42,7 @@ internal sealed class CudaRandom : RandomStream
             _place.CopyTo(place, _backend.Stream);
             return place[1];
         }
-        set => _place.CopyFrom([Seed, value], _backend.Stream);
+        set => _backend.Upload<ulong>([Seed, value], _place);
     }
 
     public override void Advance() =>

@@ -2,36 +2,17 @@ namespace Sequor.Layers;
 
 /// <summary>
 /// Cross-entropy of independent yes-or-no answers, whose logits are the output's channels: summed over the K channels of a
-/// row, in nats a row, and averaged with the mask's weights over the rows of [T, B, K]. Of a piano roll: nats a frame.
+/// row, in nats a row, and averaged with the mask's weights over the rows of [T, B, K]. Of a piano roll: nats a frame. Targets
+/// are in [0, 1].
 /// </summary>
 /// <remarks>Computed from logits, so that none is too large: an answer's probability never becomes 0.</remarks>
 /// <param name="plan">The plan whose output are the logits.</param>
-public sealed class BinaryCrossEntropy(Plan plan)
-    : Loss(plan, (plan ?? throw new ArgumentNullException(nameof(plan))).MaxOutput)
+public sealed class BinaryCrossEntropy(Plan plan) : Loss(plan, masks: true)
 {
-    private readonly Storage _mask = plan.Backend.Allocate(
-        plan.MaxOutput.Rows,
-        MemoryCategory.InputOutput
-    );
+    private protected override Shape TargetShape(Shape output) => output;
 
-    /// <inheritdoc/>
-    /// <exception cref="ArgumentException">
-    /// The number of targets or weights does not fit the output, or a target is not in [0, 1].
-    /// </exception>
-    /// <exception cref="InvalidOperationException">There was no Forward before.</exception>
-    public override Tensor Compute(ReadOnlySpan<float> targets, ReadOnlySpan<float> mask = default)
+    private protected override void RequireValid(ReadOnlySpan<float> targets, Shape output)
     {
-        Tensor output = Plan.Output;
-        if (output.IsEmpty)
-            throw new InvalidOperationException("A loss needs a Forward before it.");
-        long rows = output.Shape.Rows;
-        if (targets.Length != output.Count || (!mask.IsEmpty && mask.Length != rows))
-        {
-            throw new ArgumentException(
-                $"The output {output.Shape} wants {output.Count} targets and {rows} weights or none; "
-                    + $"there are {targets.Length} and {mask.Length}."
-            );
-        }
         foreach (float target in targets)
         {
             if (!(target >= 0 && target <= 1))
@@ -40,22 +21,8 @@ public sealed class BinaryCrossEntropy(Plan plan)
                     nameof(targets)
                 );
         }
-        Tensor wanted = Targets(output.Shape);
-        wanted.Write(targets);
-        Tensor weights = default;
-        if (!mask.IsEmpty)
-        {
-            weights = new Tensor(_mask, 0, new Shape(output.Shape.First, output.Shape[1]));
-            weights.Write(mask);
-        }
-        Plan.Backend.BinaryCrossEntropy(output, wanted, weights, Gradient, Value);
-        return Gradient;
     }
 
-    /// <inheritdoc/>
-    public override void Dispose()
-    {
-        _mask.Dispose();
-        base.Dispose();
-    }
+    private protected override void Judge(Tensor output, Tensor targets, Tensor mask) =>
+        Plan.Backend.BinaryCrossEntropy(output, targets, mask, Gradient, Value);
 }

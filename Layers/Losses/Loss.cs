@@ -8,12 +8,20 @@ public abstract class Loss : IDisposable
     private readonly Storage _targets;
     private readonly Storage? _gradient;
     private readonly Storage _value;
+    private readonly Storage? _mask;
+    private Shape _loaded;
+    private bool _masked;
 
-    private protected Loss(Plan plan, Shape maxTarget)
+    private protected Loss(Plan plan, bool masks)
     {
         ArgumentNullException.ThrowIfNull(plan);
         Plan = plan;
-        _targets = plan.Backend.Allocate(maxTarget.Count, MemoryCategory.InputOutput);
+        _targets = plan.Backend.Allocate(
+            TargetShape(plan.MaxOutput).Count,
+            MemoryCategory.InputOutput
+        );
+        if (masks)
+            _mask = plan.Backend.Allocate(plan.MaxOutput.Rows, MemoryCategory.InputOutput);
         _value = plan.Backend.Allocate(1, MemoryCategory.InputOutput);
         if (plan.Mode == Mode.Training)
             _gradient = plan.Backend.Allocate(plan.MaxOutput.Count, MemoryCategory.Workspace);
@@ -25,18 +33,91 @@ public abstract class Loss : IDisposable
 
     private protected Tensor Value => new(_value, 0, new Shape(1));
 
-    /// <summary>Gradient of the loss by the plan's output, after <see cref="Compute"/>; empty in evaluation.</summary>
+    /// <summary>Gradient of the loss by the plan's output, after <see cref="Compute()"/>; empty in evaluation.</summary>
     public Tensor Gradient =>
         _gradient is null ? default : new Tensor(_gradient, 0, Plan.Output.Shape);
-
-    private protected Tensor Targets(Shape shape) => new(_targets, 0, shape);
 
     /// <summary>Compares the plan's output with targets: the loss, and in training its gradient.</summary>
     /// <param name="targets">One value an element (squared error, keys) or a row (classes) of the output.</param>
     /// <param name="mask">A weight for each row, or nothing where all count; not for the squared error.</param>
     /// <returns>The gradient by the output, for <see cref="Plan.Backward"/>; empty in evaluation.</returns>
-    /// <exception cref="ArgumentException">The number of targets or weights, or a class, does not fit the output.</exception>
-    public abstract Tensor Compute(ReadOnlySpan<float> targets, ReadOnlySpan<float> mask = default);
+    /// <exception cref="ArgumentException">The number of targets or weights, or a target, does not fit the output.</exception>
+    /// <exception cref="InvalidOperationException">There was no Forward before.</exception>
+    public Tensor Compute(ReadOnlySpan<float> targets, ReadOnlySpan<float> mask = default)
+    {
+        Place(RequireOutput().Shape, targets, mask);
+        return Compute();
+    }
+
+    /// <summary>
+    /// Copies targets in for the input that the plan was last asked for (<see cref="Plan.Input"/>), before or after Forward:
+    /// what a step does outside of the work that a <see cref="StepGraph"/> records.
+    /// </summary>
+    /// <param name="targets">As of <see cref="Compute(ReadOnlySpan{float}, ReadOnlySpan{float})"/>.</param>
+    /// <param name="mask">As there.</param>
+    /// <exception cref="ArgumentException">The number of targets or weights, or a target, does not fit the output.</exception>
+    /// <exception cref="InvalidOperationException">The plan was asked for no input yet.</exception>
+    public void Load(ReadOnlySpan<float> targets, ReadOnlySpan<float> mask = default) =>
+        Place(Plan.CurrentOutput, targets, mask);
+
+    /// <summary>Compares the plan's output with the targets that were loaded.</summary>
+    /// <returns>The gradient by the output, for <see cref="Plan.Backward"/>; empty in evaluation.</returns>
+    /// <exception cref="InvalidOperationException">There was no Forward before, or the targets are those of another shape.</exception>
+    public Tensor Compute()
+    {
+        Tensor output = RequireOutput();
+        if (output.Shape != _loaded)
+            throw new InvalidOperationException(
+                $"The targets were loaded for an output {_loaded}, and it is {output.Shape}."
+            );
+        Judge(
+            output,
+            new Tensor(_targets, 0, TargetShape(output.Shape)),
+            _masked
+                ? new Tensor(_mask!, 0, new Shape(output.Shape.First, output.Shape[1]))
+                : default
+        );
+        return Gradient;
+    }
+
+    /// <summary>What shape the targets of an output have.</summary>
+    private protected abstract Shape TargetShape(Shape output);
+
+    /// <summary>Raises an error for targets that no output can have.</summary>
+    private protected abstract void RequireValid(ReadOnlySpan<float> targets, Shape output);
+
+    /// <summary>Queues loss and gradient.</summary>
+    private protected abstract void Judge(Tensor output, Tensor targets, Tensor mask);
+
+    private void Place(Shape output, ReadOnlySpan<float> targets, ReadOnlySpan<float> mask)
+    {
+        Shape wanted = TargetShape(output);
+        if (_mask is null && !mask.IsEmpty)
+            throw new ArgumentException("The squared error takes no mask.", nameof(mask));
+        if (targets.Length != wanted.Count || (!mask.IsEmpty && mask.Length != output.Rows))
+        {
+            throw new ArgumentException(
+                $"The output {output} wants {wanted.Count} targets"
+                    + (
+                        _mask is null
+                            ? $", not {targets.Length}."
+                            : $" and {output.Rows} weights or none; there are {targets.Length} and {mask.Length}."
+                    ),
+                nameof(targets)
+            );
+        }
+        RequireValid(targets, output);
+        new Tensor(_targets, 0, wanted).Write(targets);
+        _masked = !mask.IsEmpty;
+        if (_masked)
+            new Tensor(_mask!, 0, new Shape(output.First, output[1])).Write(mask);
+        _loaded = output;
+    }
+
+    private Tensor RequireOutput() =>
+        Plan.Output.IsEmpty
+            ? throw new InvalidOperationException("A loss needs a Forward before it.")
+            : Plan.Output;
 
     /// <summary>Reads the last loss back, which waits for the work before it.</summary>
     public float Read()
@@ -50,9 +131,10 @@ public abstract class Loss : IDisposable
     internal void CopyTo(Tensor destination) => Plan.Backend.Copy(Value, destination);
 
     /// <summary>Frees the loss's memory.</summary>
-    public virtual void Dispose()
+    public void Dispose()
     {
         _targets.Dispose();
+        _mask?.Dispose();
         _gradient?.Dispose();
         _value.Dispose();
         GC.SuppressFinalize(this);
@@ -61,29 +143,14 @@ public abstract class Loss : IDisposable
 
 /// <summary>Mean squared error over all elements of the output.</summary>
 /// <param name="plan">The plan whose output is judged.</param>
-public sealed class MeanSquaredError(Plan plan)
-    : Loss(plan, (plan ?? throw new ArgumentNullException(nameof(plan))).MaxOutput)
+public sealed class MeanSquaredError(Plan plan) : Loss(plan, masks: false)
 {
-    /// <inheritdoc/>
-    public override Tensor Compute(ReadOnlySpan<float> targets, ReadOnlySpan<float> mask = default)
-    {
-        Tensor output = Plan.Output;
-        if (output.IsEmpty)
-            throw new InvalidOperationException("A loss needs a Forward before it.");
-        if (!mask.IsEmpty)
-            throw new ArgumentException("The squared error takes no mask.", nameof(mask));
-        if (targets.Length != output.Count)
-        {
-            throw new ArgumentException(
-                $"The output {output.Shape} wants {output.Count} targets, not {targets.Length}.",
-                nameof(targets)
-            );
-        }
-        Tensor target = Targets(output.Shape);
-        target.Write(targets);
-        Plan.Backend.MeanSquaredError(output, target, Gradient, Value);
-        return Gradient;
-    }
+    private protected override Shape TargetShape(Shape output) => output;
+
+    private protected override void RequireValid(ReadOnlySpan<float> targets, Shape output) { }
+
+    private protected override void Judge(Tensor output, Tensor targets, Tensor mask) =>
+        Plan.Backend.MeanSquaredError(output, targets, Gradient, Value);
 }
 
 /// <summary>
@@ -91,30 +158,13 @@ public sealed class MeanSquaredError(Plan plan)
 /// [T, B, K].
 /// </summary>
 /// <param name="plan">The plan whose output are the logits.</param>
-public sealed class SoftmaxCrossEntropy(Plan plan)
-    : Loss(plan, Rows((plan ?? throw new ArgumentNullException(nameof(plan))).MaxOutput))
+public sealed class SoftmaxCrossEntropy(Plan plan) : Loss(plan, masks: true)
 {
-    private readonly Storage _mask = (
-        plan ?? throw new ArgumentNullException(nameof(plan))
-    ).Backend.Allocate(plan.MaxOutput.Rows, MemoryCategory.InputOutput);
+    private protected override Shape TargetShape(Shape output) => new(output.First, output[1]);
 
-    private static Shape Rows(Shape output) => new(output.First, output[1]);
-
-    /// <inheritdoc/>
-    public override Tensor Compute(ReadOnlySpan<float> targets, ReadOnlySpan<float> mask = default)
+    private protected override void RequireValid(ReadOnlySpan<float> targets, Shape output)
     {
-        Tensor output = Plan.Output;
-        if (output.IsEmpty)
-            throw new InvalidOperationException("A loss needs a Forward before it.");
-        Shape rows = Rows(output.Shape);
-        if (targets.Length != rows.Count || (!mask.IsEmpty && mask.Length != rows.Count))
-        {
-            throw new ArgumentException(
-                $"The output {output.Shape} wants {rows.Count} classes and as many weights or none; "
-                    + $"there are {targets.Length} and {mask.Length}."
-            );
-        }
-        int classes = output.Shape.Columns;
+        int classes = output.Columns;
         foreach (float target in targets)
         {
             if (!(target >= 0 && target < classes && target == MathF.Floor(target)))
@@ -123,22 +173,8 @@ public sealed class SoftmaxCrossEntropy(Plan plan)
                     nameof(targets)
                 );
         }
-        Tensor labels = Targets(rows);
-        labels.Write(targets);
-        Tensor weights = default;
-        if (!mask.IsEmpty)
-        {
-            weights = new Tensor(_mask, 0, rows);
-            weights.Write(mask);
-        }
-        Plan.Backend.SoftmaxCrossEntropy(output, labels, weights, Gradient, Value);
-        return Gradient;
     }
 
-    /// <inheritdoc/>
-    public override void Dispose()
-    {
-        _mask.Dispose();
-        base.Dispose();
-    }
+    private protected override void Judge(Tensor output, Tensor targets, Tensor mask) =>
+        Plan.Backend.SoftmaxCrossEntropy(output, targets, mask, Gradient, Value);
 }

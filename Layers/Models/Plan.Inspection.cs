@@ -32,7 +32,7 @@ public sealed partial class Plan
         if (!_x.IsEmpty && !IsFinite(_x))
             return $"input {_x.Shape}";
         NamedParameter[] state = [.. Store.All()];
-        foreach ((string layer, Tensor output) in _root.Outputs)
+        foreach ((string layer, Tensor output) in _replayed ?? _root.Outputs)
         {
             foreach (NamedParameter named in state.Where(p => Belongs(p, layer)))
             {

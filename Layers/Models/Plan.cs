@@ -23,6 +23,8 @@ public sealed partial class Plan : IDisposable
     private bool _forwardDone;
     private Tensor _x;
     private bool _packedByCaller;
+    private IReadOnlyList<(string Layer, Tensor Output)>? _replayed;
+    private bool _disposed;
 
     internal Plan(
         Layer model,
@@ -174,8 +176,23 @@ public sealed partial class Plan : IDisposable
     public Tensor Input(int length, int batch)
     {
         RequireSizes(length, batch);
+        CurrentInput = new Shape(length, batch, Model.InputSize);
         return _input.For(length, batch);
     }
+
+    /// <summary>What <see cref="Input"/> was last asked for; of rank 0 before.</summary>
+    internal Shape CurrentInput { get; private set; }
+
+    /// <summary>The output that such an input comes to.</summary>
+    /// <exception cref="InvalidOperationException">The plan was asked for no input yet.</exception>
+    internal Shape CurrentOutput =>
+        CurrentInput.Rank == 0
+            ? throw new InvalidOperationException("The plan was asked for no input yet.")
+            : new Shape(
+                MaxOutput.First == 1 ? 1 : CurrentInput.First,
+                CurrentInput[1],
+                MaxOutput.Columns
+            );
 
     /// <summary>Copies an input in and runs the model on it.</summary>
     /// <param name="x">Values [T, B, C], row-major.</param>
@@ -312,6 +329,7 @@ public sealed partial class Plan : IDisposable
             _random.Advance();
         _forwardDone = true;
         _x = x;
+        _replayed = null;
     }
 
     /// <summary>Computes all gradients of the last forward pass.</summary>
@@ -369,12 +387,32 @@ public sealed partial class Plan : IDisposable
         return taken;
     }
 
+    /// <summary>Where the last step left its results.</summary>
+    internal PlanResults Results => new(_x, Output, InputGradient, [.. _root.Outputs]);
+
+    /// <summary>Says that a recorded step ran again, which left its results where it did then.</summary>
+    internal void Replayed(PlanResults results)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        (_x, Output, InputGradient, _replayed) = results;
+        _forwardDone = false;
+    }
+
     /// <summary>Frees everything but the parameters.</summary>
     public void Dispose()
     {
+        _disposed = true;
         _root.Dispose();
         _random.Dispose();
         foreach (Storage storage in _storages)
             storage.Dispose();
     }
 }
+
+/// <summary>Input, output, gradient by the input and the layers' outputs of a step, in the plan's memory.</summary>
+internal sealed record PlanResults(
+    Tensor Input,
+    Tensor Output,
+    Tensor InputGradient,
+    IReadOnlyList<(string Layer, Tensor Output)> Layers
+);

@@ -27,6 +27,7 @@ public sealed partial class EpochTrainer : IDisposable
     private readonly Loss _loss;
     private readonly PieceEvaluator _validator;
     private readonly ScheduledRate _rate;
+    private readonly StepGraph _graph;
 
     // The parameters and buffers of the best epoch, laid out as the model's.
     private readonly Storage _best;
@@ -88,6 +89,7 @@ public sealed partial class EpochTrainer : IDisposable
             _loss = Own(loss(Plan));
             Optimizer = Own(optimizer(Plan));
             _rate = new ScheduledRate(Optimizer, options.Schedule);
+            _graph = Own(new StepGraph(Plan, RunStep));
             _best = Own(backend.Allocate(Plan.Store.StateCount, MemoryCategory.Optimizer));
             backend.Fill(Best, 0f);
             Storage losses = Own(backend.Allocate(StepsPerEpoch, MemoryCategory.InputOutput));
@@ -107,6 +109,9 @@ public sealed partial class EpochTrainer : IDisposable
 
     /// <summary>What changes the parameters.</summary>
     public Optimizer Optimizer { get; }
+
+    /// <summary>How steps reach the device: as graphs, or why not.</summary>
+    public StepGraph Graph => _graph;
 
     /// <summary>Steps of each epoch.</summary>
     public int StepsPerEpoch { get; }
@@ -173,12 +178,14 @@ public sealed partial class EpochTrainer : IDisposable
         (long epoch, long index) = Math.DivRem(Step, StepsPerEpoch);
         Shuffle((int)epoch);
         _batch.Load(_train, Pieces((int)index));
-        Plan.Forward(_batch.X, _batch.Steps, _batch.Size, _batch.Lengths);
-        Tensor gradient = _loss.Compute(_batch.Targets, _batch.Mask);
-        _loss.CopyTo(_losses.Slice((int)index, 1));
-        Plan.Backward(gradient);
+        Plan.Input(_batch.Steps, _batch.Size).Write(_batch.X);
+        _loss.Load(_batch.Targets, _batch.Mask);
         _rate.Begin(Step);
-        Optimizer.Step(_options.Clip);
+        if (_batch.Lengths.IsEmpty)
+            _graph.Run();
+        else
+            _graph.RunEager("the sequences of a batch differ in length");
+        _loss.CopyTo(_losses.Slice((int)index, 1));
         Step++;
         if (index + 1 < StepsPerEpoch)
         {
@@ -193,6 +200,13 @@ public sealed partial class EpochTrainer : IDisposable
             );
         _elapsed += Stopwatch.GetElapsedTime(began);
         return EndEpoch((int)epoch + 1, train, valid);
+    }
+
+    private void RunStep()
+    {
+        Plan.Forward(Plan.Input(_batch.Steps, _batch.Size), _batch.Lengths);
+        Plan.Backward(_loss.Compute());
+        Optimizer.Step(_options.Clip);
     }
 
     /// <summary>The average loss over a set with the parameters as they are, without dropout.</summary>

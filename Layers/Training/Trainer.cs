@@ -45,6 +45,7 @@ public sealed class Trainer : IDisposable
     private readonly Batch _batch;
     private readonly Loss _loss;
     private readonly ScheduledRate _rate;
+    private readonly StepGraph _graph;
     private Evaluator? _evaluator;
 
     /// <summary>Plans the model for the task.</summary>
@@ -81,6 +82,7 @@ public sealed class Trainer : IDisposable
         _loss = task.CreateLoss(Plan);
         Optimizer = optimizer(Plan);
         _rate = new ScheduledRate(Optimizer, options.Schedule);
+        _graph = new StepGraph(Plan, RunStep);
     }
 
     /// <summary>What is learned.</summary>
@@ -95,16 +97,25 @@ public sealed class Trainer : IDisposable
     /// <summary>Steps done, and so the number of the next batch.</summary>
     public long Step { get; private set; }
 
+    /// <summary>How steps reach the device: as a graph, or why not.</summary>
+    public StepGraph Graph => _graph;
+
     /// <summary>One step of training.</summary>
     public void TrainStep()
     {
         Task.Fill(_batch, _options.Seed, Step * _batch.Size);
-        Plan.Forward(_batch.X, _batch.Length, _batch.Size);
-        Tensor gradient = _loss.Compute(_batch.Targets);
-        Plan.Backward(gradient);
+        Plan.Input(_batch.Length, _batch.Size).Write(_batch.X);
+        _loss.Load(_batch.Targets);
         _rate.Begin(Step);
-        Optimizer.Step(_options.Clip);
+        _graph.Run();
         Step++;
+    }
+
+    private void RunStep()
+    {
+        Plan.Forward(Plan.Input(_batch.Length, _batch.Size));
+        Plan.Backward(_loss.Compute());
+        Optimizer.Step(_options.Clip);
     }
 
     /// <summary>The loss of the last step's batch before the update; reading it waits for the device.</summary>
@@ -149,6 +160,7 @@ public sealed class Trainer : IDisposable
     /// <summary>Frees plans, loss and optimizer; the model stays.</summary>
     public void Dispose()
     {
+        _graph.Dispose();
         _evaluator?.Dispose();
         _loss.Dispose();
         Optimizer.Dispose();

@@ -51,6 +51,7 @@ internal static partial class Made
             AllocationsPerStep = 0,
             NativeAllocationsPerStep = 0,
             ManagedBytesPerStep = 0,
+            GraphNodes = 0,
         };
 
     public static BenchReport Report(params BenchResult[] results) =>

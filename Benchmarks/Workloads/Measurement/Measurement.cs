@@ -32,6 +32,8 @@ public sealed record MeasurementOptions
 /// <param name="BytesAtPeak">The same by category.</param>
 /// <param name="NativeAllocations">Allocations of the backend a step.</param>
 /// <param name="ManagedBytes">Bytes taken from the managed heap a step.</param>
+/// <param name="GraphNodes">Operations of the CUDA graph that a step was replayed as; 0 where it was not.</param>
+/// <param name="EagerReason">Why a step was not replayed; null where it was.</param>
 public sealed record Measured(
     Workload Workload,
     BackendInfo Device,
@@ -40,7 +42,9 @@ public sealed record Measured(
     long PeakBytes,
     IReadOnlyDictionary<MemoryCategory, long> BytesAtPeak,
     double NativeAllocations,
-    double ManagedBytes
+    double ManagedBytes,
+    long GraphNodes,
+    string? EagerReason
 )
 {
     /// <summary>Median of the whole step in milliseconds.</summary>
@@ -181,7 +185,9 @@ public static class Measurement
                 memory.PeakBytes,
                 Enum.GetValues<MemoryCategory>().ToDictionary(c => c, memory.AtPeak),
                 (double)_native / _count,
-                _managed.Take(_count).Sum() / _count
+                _managed.Take(_count).Sum() / _count,
+                _step.Graph.Nodes,
+                _step.Graph.EagerReason
             );
         }
 

@@ -46,6 +46,7 @@ public sealed class TrainingStep : IDisposable
             }
             for (int i = 0; i < _marks.Length; i++)
                 _marks[i] = Own(backend.CreateMark());
+            Graph = Own(new StepGraph(_plan, RunStep));
         }
         catch
         {
@@ -59,6 +60,9 @@ public sealed class TrainingStep : IDisposable
 
     /// <summary>Where it runs; counts the memory.</summary>
     public Backend Backend { get; }
+
+    /// <summary>How the step reaches the device: as a graph, or why not.</summary>
+    public StepGraph Graph { get; }
 
     /// <summary>One step.</summary>
     public void Run()
@@ -87,12 +91,19 @@ public sealed class TrainingStep : IDisposable
         Batch batch = _batches[_next];
         _next = (_next + 1) % Batches;
         _marks[0].Record();
-        _plan.Forward(batch.X, batch.Length, batch.Size);
+        _plan.Input(batch.Length, batch.Size).Write(batch.X);
+        _loss.Load(batch.Targets);
+        Graph.Run();
+        _marks[3].Record();
+    }
+
+    private void RunStep()
+    {
+        _plan.Forward(_plan.Input(Workload.Task.Length, Workload.Batch));
         _marks[1].Record();
-        _plan.Backward(_loss.Compute(batch.Targets));
+        _plan.Backward(_loss.Compute());
         _marks[2].Record();
         _optimizer.Step();
-        _marks[3].Record();
     }
 
     private T Own<T>(T owned)
@@ -112,7 +123,7 @@ public sealed class TrainingStep : IDisposable
 }
 
 /// <summary>Milliseconds of a training step.</summary>
-/// <param name="Forward">Copying the batch in, and the forward pass.</param>
+/// <param name="Forward">Copying the batch and its targets in, and the forward pass.</param>
 /// <param name="Backward">The loss, its gradient, and the backward pass.</param>
 /// <param name="Optimizer">The gradients' norm and the update.</param>
 /// <param name="Whole">All three.</param>

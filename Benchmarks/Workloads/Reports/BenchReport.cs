@@ -105,6 +105,13 @@ public sealed record BenchResult
     /// <summary>Bytes of the managed heap, a step.</summary>
     public required double ManagedBytesPerStep { get; init; }
 
+    /// <summary>Operations of the CUDA graph that a step was replayed as; 0 where steps ran as they are.</summary>
+    public required long GraphNodes { get; init; }
+
+    /// <summary>Why steps ran as they are; only where they did.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? EagerReason { get; init; }
+
     /// <summary>A measurement in the form of the report.</summary>
     /// <param name="measured">The measurement.</param>
     /// <param name="length">T, as the task counts it.</param>
@@ -144,6 +151,8 @@ public sealed record BenchResult
             AllocationsPerStep = measured.NativeAllocations + measured.ManagedBytes,
             NativeAllocationsPerStep = measured.NativeAllocations,
             ManagedBytesPerStep = measured.ManagedBytes,
+            GraphNodes = measured.GraphNodes,
+            EagerReason = measured.EagerReason,
         };
     }
 

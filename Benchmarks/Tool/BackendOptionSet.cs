@@ -1,0 +1,52 @@
+using System.CommandLine;
+using Sequor.Layers;
+
+namespace Sequor.Tool;
+
+/// <summary>The options that say where work runs and how, shared by all commands that train.</summary>
+internal sealed class BackendOptionSet
+{
+    private readonly Option<string?> _math = Options.Math();
+    private readonly Option<string?> _convolution = Options.Convolution();
+    private readonly Option<string?> _graph = Options.Graph();
+
+    public Option<string?> Device { get; } = Options.Device();
+
+    public Option<long?> Threads { get; } = Options.Threads();
+
+    public IEnumerable<Option> All => [Device, Threads, _math, _convolution, _graph];
+
+    /// <summary>The backend that is asked for.</summary>
+    /// <param name="result">The command line.</param>
+    /// <param name="threads">Threads of the CPU where the command line has none; null for all cores.</param>
+    /// <exception cref="DeviceUnavailableException">The device is not there.</exception>
+    /// <exception cref="UsageException">What only a GPU has is asked of a CPU.</exception>
+    public Backend Create(ParseResult result, int? threads = null)
+    {
+        var backend = Backend.Create(
+            result.GetValue(Device) ?? "auto",
+            new BackendOptions
+            {
+                Threads = (int)(result.GetValue(Threads) ?? threads ?? 0),
+                Math = result.GetValue(_math) == "tf32" ? FloatMath.Tf32 : FloatMath.Fp32,
+                Convolution =
+                    result.GetValue(_convolution) == "cudnn"
+                        ? ConvolutionMethod.CuDnn
+                        : ConvolutionMethod.ShiftedProducts,
+                Graphs = result.GetValue(_graph) != "off",
+            }
+        );
+        if (backend.Info.Device != "cpu")
+            return backend;
+        foreach (Option<string?> option in (Option<string?>[])[_math, _convolution, _graph])
+        {
+            if (result.GetValue(option) is not { } value)
+                continue;
+            backend.Dispose();
+            throw new UsageException(
+                $"{option.Name} {value} is for a GPU, and the device is {backend.Info.Device} ({backend.Info.Reason})"
+            );
+        }
+        return backend;
+    }
+}

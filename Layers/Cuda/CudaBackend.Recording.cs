@@ -1,0 +1,63 @@
+using Sequor.Interop;
+
+namespace Sequor.Layers.Cuda;
+
+// Work captured as a CUDA graph.
+public sealed partial class CudaBackend
+{
+    internal override bool IsRecording => Stream.IsCapturing;
+
+    internal override string? RecordsNothing =>
+        !_graphs ? "graphs are switched off"
+        : Stream.Handle.Value == 0 ? "the legacy default stream cannot be captured"
+        : null;
+
+    internal override RecordedWork Record(Action work)
+    {
+        try
+        {
+            using CudaGraph graph = CudaGraph.Capture(Stream, work);
+            return new Captured(graph, Stream);
+        }
+        catch (Exception e) when (e is CudaException or CudnnException or CublasException)
+        {
+            throw new NotRecordableException(e.Message, e);
+        }
+    }
+
+    private void RequireNotRecording(string what)
+    {
+        if (Stream.IsCapturing)
+            throw new NotRecordableException(
+                $"{what} cannot be part of a captured step: put it before the step"
+            );
+    }
+
+    private sealed class Captured : RecordedWork
+    {
+        private readonly CudaStream _stream;
+        private readonly CudaGraphExec _graph;
+
+        public Captured(CudaGraph graph, CudaStream stream)
+        {
+            _stream = stream;
+            Nodes = graph.NodeCount;
+            _graph = graph.Instantiate();
+            try
+            {
+                _graph.Upload(stream);
+            }
+            catch
+            {
+                _graph.Dispose();
+                throw;
+            }
+        }
+
+        public override long Nodes { get; }
+
+        public override void Run() => _graph.Launch(_stream);
+
+        public override void Dispose() => _graph.Dispose();
+    }
+}

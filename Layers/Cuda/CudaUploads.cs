@@ -1,0 +1,82 @@
+using System.Runtime.InteropServices;
+using Sequor.Interop;
+
+namespace Sequor.Layers.Cuda;
+
+/// <summary>
+/// Copies to the device that the host does not wait for: by way of pinned memory, whose two halves are filled in turn. The host
+/// waits only where it comes back to a half whose copies are still under way.
+/// </summary>
+internal sealed class CudaUploads : IDisposable
+{
+    /// <summary>Size of a half, bytes. Larger copies go in several pieces.</summary>
+    public const int HalfBytes = 4 << 20;
+
+    // What copies run best from.
+    private const int AlignmentBytes = 64;
+
+    private readonly CudaStream _stream;
+    private readonly PinnedBuffer<byte> _pinned;
+    private readonly CudaEvent[] _ends = new CudaEvent[2];
+    private int _half;
+    private int _used;
+
+    public CudaUploads(CudaContext context, CudaStream stream)
+    {
+        _stream = stream;
+        try
+        {
+            _pinned = PinnedBuffer<byte>.Allocate(context, 2 * HalfBytes);
+            for (int i = 0; i < _ends.Length; i++)
+                _ends[i] = CudaEvent.Create(context);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Queues a copy; the source is free when it returns.</summary>
+    public void Copy<T>(ReadOnlySpan<T> source, DeviceSpan<T> destination)
+        where T : unmanaged
+    {
+        ReadOnlySpan<byte> from = MemoryMarshal.AsBytes(source);
+        if (from.Length != destination.ByteCount)
+            throw new ArgumentException(
+                $"{from.Length} bytes are to go into {destination.ByteCount}.",
+                nameof(source)
+            );
+        DeviceSpan<byte> to = destination.Cast<byte>();
+        for (int done = 0; done < from.Length; )
+        {
+            if (_used == HalfBytes)
+                Turn();
+            int count = Math.Min(from.Length - done, HalfBytes - _used);
+            int start = _half * HalfBytes + _used;
+            from.Slice(done, count).CopyTo(_pinned.Span.Slice(start, count));
+            to.Slice(done, count).CopyFromAsync(_pinned, _stream, start);
+            done += count;
+            _used = Math.Min(
+                HalfBytes,
+                (_used + count + AlignmentBytes - 1) / AlignmentBytes * AlignmentBytes
+            );
+        }
+    }
+
+    public void Dispose()
+    {
+        _pinned?.Dispose();
+        foreach (CudaEvent? end in _ends)
+            end?.Dispose();
+    }
+
+    private void Turn()
+    {
+        _ends[_half].Record(_stream);
+        _half = 1 - _half;
+        _used = 0;
+        // An event that was never recorded holds nothing up.
+        _ends[_half].Synchronize();
+    }
+}
