@@ -108,7 +108,7 @@ public abstract class Loss : IDisposable
         }
         RequireValid(targets, output);
         new Tensor(_targets, 0, wanted).Write(targets);
-        _masked = !mask.IsEmpty;
+        _masked = Plan.IsWeighted = !mask.IsEmpty;
         if (_masked)
             new Tensor(_mask!, 0, new Shape(output.First, output[1])).Write(mask);
         _loaded = output;

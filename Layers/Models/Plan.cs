@@ -183,6 +183,9 @@ public sealed partial class Plan : IDisposable
     /// <summary>What <see cref="Input"/> was last asked for; of rank 0 before.</summary>
     internal Shape CurrentInput { get; private set; }
 
+    /// <summary>Whether the targets that were last loaded for this plan have weights: a step is another one then.</summary>
+    internal bool IsWeighted { get; set; }
+
     /// <summary>The output that such an input comes to.</summary>
     /// <exception cref="InvalidOperationException">The plan was asked for no input yet.</exception>
     internal Shape CurrentOutput =>

@@ -15,7 +15,7 @@ namespace Sequor.Layers;
 /// on the device, and go on.
 /// </para>
 /// <para>
-/// Each shape of <see cref="Plan.Input"/> has a graph of its own. Batches of sequences that differ in length have none, since
+/// Each shape of <see cref="Plan.Input"/> has a graph of its own, with and without weights of the loss. Batches of sequences that differ in length have none, since
 /// their lengths are the host's: <see cref="RunEager"/> is for them.
 /// </para>
 /// </remarks>
@@ -27,7 +27,7 @@ public sealed class StepGraph : IDisposable
     private readonly Plan _plan;
     private readonly Action _step;
     private readonly int _most;
-    private readonly Dictionary<Shape, Recording> _recordings = [];
+    private readonly Dictionary<(Shape Input, bool Weighted), Recording> _recordings = [];
     private string? _reason;
 
     /// <summary>A step of a plan.</summary>
@@ -72,7 +72,8 @@ public sealed class StepGraph : IDisposable
             RunEager("the caller records the stream");
             return;
         }
-        if (!_recordings.TryGetValue(_plan.CurrentInput, out Recording? recording))
+        (Shape, bool) key = (_plan.CurrentInput, _plan.IsWeighted);
+        if (!_recordings.TryGetValue(key, out Recording? recording))
         {
             if (_recordings.Count == _most)
             {
@@ -85,7 +86,7 @@ public sealed class StepGraph : IDisposable
                 return;
             }
             recording = new Recording();
-            _recordings.Add(_plan.CurrentInput, recording);
+            _recordings.Add(key, recording);
         }
         if (recording.Work is null && recording.Reason is null && recording.Runs >= EagerSteps)
             Record(recording);

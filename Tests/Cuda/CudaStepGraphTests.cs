@@ -195,6 +195,36 @@ public sealed class CudaStepGraphTests : CudaFixture
     }
 
     [Test]
+    public void Weights_of_the_loss_make_another_step()
+    {
+        using var model = new Sequential(new Gru(2, 5), new Linear(5, 3));
+        using Plan plan = model.Plan(Gpu, 4, 2, Mode.Training);
+        using var loss = new SoftmaxCrossEntropy(plan);
+        using var graph = new StepGraph(plan, Step);
+        float[] classes = [0, 1, 2, 0, 1, 2, 0, 1];
+        float[] weights = [1, 0, 1, 0, 0.5f, 0, 1, 0];
+        plan.Input(4, 2).Write(new Draw(1).Uniform(16));
+        float[] expected = [Loss(weighted: false), Loss(weighted: true)];
+        Assert.That(expected[0], Is.Not.EqualTo(expected[1]));
+        for (int i = 0; i < 10; i++)
+            Assert.That(Loss(i % 3 == 0), Is.EqualTo(expected[i % 3 == 0 ? 1 : 0]).Within(1e-6));
+        Assert.That(graph.Graphs, Is.EqualTo(2));
+
+        float Loss(bool weighted)
+        {
+            loss.Load(classes, weighted ? weights : default);
+            graph.Run();
+            return loss.Read();
+        }
+
+        void Step()
+        {
+            plan.Forward(plan.Input(4, 2));
+            plan.Backward(loss.Compute());
+        }
+    }
+
+    [Test]
     public void A_set_of_pieces_is_trained_on_alike([Values(1, 3)] int batch)
     {
         using Sequential graphed = Pieces.Model();
