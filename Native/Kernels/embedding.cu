@@ -8,11 +8,11 @@
 // a thread a column adds the rows of a piece, run by run. Runs that go on in the next piece leave partials, which
 // embedding_join adds up. So the cost goes by N, not by N * count.
 //
-// Bytes an element: embed 8; embedding_sum reads dy, 4, and adds to a row, 8 a run, which are as many as classes and at most one
-// more a piece. A position: its class 4 in embed, 16 in the first pass and 20 in others, key and position 8 in embedding_sum.
-// The threads of all columns ask for the class, key and position of a row, so as they count it is 12 an element in embed and in
-// embedding_sum; a warp takes such a word once. A unit and pass: 5 KiB of counts. A piece and column, in embedding_sum 12 for
-// the keys at its ends, in embedding_join 8; and where a run crosses it, 16 more.
+// Bytes an element: embed 8; embedding_sum reads dy, 4, and adds once to a row for each class that there is, 8 (embedding_join
+// where its run crosses pieces). A position: its class 4 in embed, 16 in the first pass and 20 in others, key and position 8 in
+// embedding_sum. The threads of all columns ask for the class, key and position of a row, so as they count it is 12 an element
+// in embed and in embedding_sum; a warp takes such a word once. A unit and pass: 5 KiB of counts. A piece and column: in
+// embedding_sum 12 for the keys at its ends and a partial, in embedding_join 8, and 12 more where a run came in.
 // Order: a piece in floats in the order of positions, pieces in double in theirs: runs repeat bit for bit. There are no atomic
 // additions: lanes of one digit find each other by ballots.
 // Launch: blocks of 256. embed, embedding_sum, embedding_join as in columns.cuh, rows being positions or pieces;
