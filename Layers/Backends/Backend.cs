@@ -208,6 +208,9 @@ public abstract class Backend : IDisposable
     /// <summary>Prepares a batch normalisation.</summary>
     internal abstract BatchNormOperation PlanBatchNorm(in BatchNormDescriptor descriptor);
 
+    /// <summary>Prepares an embedding for its largest shape.</summary>
+    internal abstract EmbeddingOperation PlanEmbedding(in EmbeddingDescriptor descriptor);
+
     /// <summary>
     /// Rows that a chain of operations is best run on at a time, when it touches so many floats a row.
     /// </summary>

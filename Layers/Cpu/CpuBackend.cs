@@ -184,6 +184,9 @@ internal sealed unsafe partial class CpuBackend : Backend
     internal override BatchNormOperation PlanBatchNorm(in BatchNormDescriptor descriptor) =>
         new CpuBatchNorm(this, descriptor);
 
+    internal override EmbeddingOperation PlanEmbedding(in EmbeddingDescriptor descriptor) =>
+        new CpuEmbedding(this, descriptor);
+
     internal override long PreferredRows(long floatsPerRow) =>
         Math.Max(1, Threads * SecondLevelCache / (floatsPerRow * sizeof(float)));
 

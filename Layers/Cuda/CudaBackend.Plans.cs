@@ -23,4 +23,7 @@ public sealed partial class CudaBackend
 
     internal override BatchNormOperation PlanBatchNorm(in BatchNormDescriptor descriptor) =>
         new CudaBatchNorm(this, descriptor);
+
+    internal override EmbeddingOperation PlanEmbedding(in EmbeddingDescriptor descriptor) =>
+        new CudaEmbedding(this, descriptor);
 }

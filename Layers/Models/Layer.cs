@@ -36,6 +36,9 @@ public abstract partial class Layer : IDisposable
     /// <summary>Channels of the output.</summary>
     public abstract int OutputSize { get; }
 
+    /// <summary>Values of the input are whole numbers below this; null where any will do.</summary>
+    internal virtual int? InputClasses => null;
+
     /// <summary>The layers that this one is made of, with their names; none for a basic layer.</summary>
     public virtual IReadOnlyList<(string Name, Layer Layer)> Children => [];
 
@@ -110,7 +113,9 @@ public abstract partial class Layer : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">A limit is below 1, or there is no such mode.</exception>
     /// <exception cref="InvalidOperationException">The model lives on another backend, or a layer of it in another model.</exception>
     /// <exception cref="DeviceMemoryException">The plan does not fit in memory.</exception>
-    /// <exception cref="NotSupportedException">A layer cannot stream; the message says why.</exception>
+    /// <exception cref="NotSupportedException">
+    /// A layer cannot stream, or has no gradient by its input; the message says why.
+    /// </exception>
     /// <exception cref="ArgumentException">States are asked for, but no layer is recurrent; or they or lengths are, of a stream.</exception>
     public Plan Plan(
         Backend backend,

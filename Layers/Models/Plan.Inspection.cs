@@ -23,13 +23,16 @@ public sealed partial class Plan
     }
 
     /// <summary>
-    /// The first tensor of the last forward pass that holds a value that is not finite: the input, a layer's output with the
+    /// The first tensor of the last forward pass that holds a value that is not finite: the input, or a value of it that is no
+    /// class where the model begins with an <see cref="Embedding"/>, a layer's output with the
     /// parameters of that layer before it, or a gradient; null where there is none. Reads everything back: for finding
     /// out what went wrong, not for a step.
     /// </summary>
     public string? FirstNonFinite()
     {
-        if (!_x.IsEmpty && !IsFinite(_x))
+        if (OddInput() is { } odd)
+            return odd;
+        if (!_x.IsEmpty && Model.InputClasses is null && !IsFinite(_x))
             return $"input {_x.Shape}";
         NamedParameter[] state = [.. Store.All()];
         foreach ((string layer, Tensor output) in _replayed ?? _root.Outputs)

@@ -5,7 +5,14 @@ public sealed partial class Plan
 {
     private void SetLengths(ReadOnlySpan<int> lengths, int steps, int batch)
     {
+        RequireLengths(lengths, steps, batch);
         _layout?.SetWhole();
+        if (lengths.IndexOfAnyExcept(steps) >= 0)
+            _layout!.Set(lengths);
+    }
+
+    private void RequireLengths(ReadOnlySpan<int> lengths, int steps, int batch)
+    {
         if (lengths.IsEmpty)
             return;
         RequireLayout();
@@ -26,8 +33,6 @@ public sealed partial class Plan
                 );
             }
         }
-        if (lengths.IndexOfAnyExcept(steps) >= 0)
-            _layout!.Set(lengths);
     }
 
     private void RequireLayout()

@@ -203,7 +203,10 @@ public sealed partial class Plan : IDisposable
     /// <param name="batch">B.</param>
     /// <param name="lengths">Steps of each sequence, 1 to T; nothing where all have T.</param>
     /// <returns>The output [T, B, C], in the plan's memory.</returns>
-    /// <exception cref="ArgumentException">A size or a length is out of range, or x has not T * B * C values.</exception>
+    /// <exception cref="ArgumentException">
+    /// A size or a length is out of range, or x has not T * B * C values, or holds what is no class where the model begins with
+    /// an <see cref="Embedding"/>.
+    /// </exception>
     public Tensor Forward(
         ReadOnlySpan<float> x,
         int length,
@@ -212,6 +215,8 @@ public sealed partial class Plan : IDisposable
     )
     {
         Tensor input = Input(length, batch);
+        RequireLengths(lengths, length, batch);
+        RequireClasses(x, batch, lengths);
         input.Write(x);
         return Forward(input, lengths);
     }
@@ -277,7 +282,8 @@ public sealed partial class Plan : IDisposable
     /// <param name="lengths">Steps of each sequence, longest first; their sum is N.</param>
     /// <returns>As of <see cref="ForwardPacked(Tensor, ReadOnlySpan{int})"/>.</returns>
     /// <exception cref="ArgumentException">
-    /// The lengths do not fit the plan, or there are not as many rows; or the plan was made without variable lengths.
+    /// The lengths do not fit the plan, or there are not as many rows; or the plan was made without variable lengths; or the
+    /// model begins with an <see cref="Embedding"/>, and a row is no class.
     /// </exception>
     public Tensor ForwardPacked(ReadOnlySpan<float> rows, ReadOnlySpan<int> lengths)
     {
@@ -285,6 +291,7 @@ public sealed partial class Plan : IDisposable
         foreach (int length in lengths)
             count += length;
         RequirePackedLengths(lengths);
+        RequirePackedClasses(rows);
         Tensor input = _input.All.View(new Shape((int)count, 1, Model.InputSize));
         input.Write(rows);
         return ForwardPacked(input, lengths);

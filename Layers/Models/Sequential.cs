@@ -41,6 +41,8 @@ public class Sequential : Layer
     /// <inheritdoc/>
     public override int OutputSize => _children[^1].Layer.OutputSize;
 
+    internal override int? InputClasses => _children[0].Layer.InputClasses;
+
     /// <inheritdoc/>
     public override IReadOnlyList<(string Name, Layer Layer)> Children => _children;
 

@@ -2,10 +2,10 @@ namespace Sequor.Layers;
 
 /// <summary>What PyTorch calls the tensors of a model, and what sizes they have there.</summary>
 /// <remarks>
-/// torch.nn.RNN, LSTM, GRU, Linear and LayerNorm: names, sizes and the order of gates (LSTM i, f, g, o; GRU r, z, n) are the
-/// same here and there, and so is any layer that is not named below. A Tcn is the TemporalConvNet of Bai, Kolter and
-/// Koltun (github.com/locuslab/TCN, TCN/tcn.py): its levels are in the module network, and each level's convolutions are
-/// registered twice. The order of taps is the same: tap k - 1 meets the newest step.
+/// torch.nn.RNN, LSTM, GRU, Linear, LayerNorm and Embedding: names, sizes and the order of gates (LSTM i, f, g, o; GRU
+/// r, z, n) are the same here and there, and so is any layer that is not named below. A Tcn is the TemporalConvNet of Bai,
+/// Kolter and Koltun (github.com/locuslab/TCN, TCN/tcn.py): its levels are in the module network, and each level's
+/// convolutions are registered twice. The order of taps is the same: tap k - 1 meets the newest step.
 /// </remarks>
 internal static class TorchNames
 {

@@ -2,7 +2,8 @@ namespace Sequor.Layers;
 
 /// <summary>
 /// Weights from and to PyTorch: safetensors files of a module's state_dict, as safetensors.torch.save_file writes and
-/// load_file reads them. RNN, LSTM, GRU, Linear, LayerNorm and the TCN of Bai et al. have the same values there and here.
+/// load_file reads them. RNN, LSTM, GRU, Linear, LayerNorm, Embedding and the TCN of Bai et al. have the same values there
+/// and here.
 /// </summary>
 /// <remarks>
 /// <para>

@@ -59,6 +59,18 @@ public readonly record struct KernelGrid(int X, int Y, int Threads, int Lanes = 
         return new((int)Ceiling(columns, lanes), (int)Math.Clamp(steps, 1, MostY), Block, lanes);
     }
 
+    /// <summary>For items of some columns that each take long: a thread for each item and column.</summary>
+    public static KernelGrid Items(long items, int columns)
+    {
+        int lanes = LanesOf(columns, MostLanes);
+        return new(
+            (int)Ceiling(columns, lanes),
+            (int)Math.Clamp(Ceiling(items, Block / lanes), 1, MostY),
+            Block,
+            lanes
+        );
+    }
+
     /// <summary>For sums over the rows of a matrix: Y parts, which leave partial sums.</summary>
     public static KernelGrid ColumnSums(long rows, int columns)
     {

@@ -26,9 +26,20 @@ public sealed class PlanLimitTests(int bits, int threads)
         }),
     ];
 
+    private static readonly (GradientCase Small, GradientCase Large)[] Embedded =
+    [
+        .. new Func<Layer>[]
+        {
+            () => new Embedding(5, 4),
+            () => new Sequential(new Embedding(5, 4), new Gru(4, 3), new Last(3)),
+        }.Select(model =>
+            (new GradientCase("embedding", model, 3, 2), new GradientCase("embedding", model, 7, 5))
+        ),
+    ];
+
     private static readonly TestCaseData[] Cases =
     [
-        .. Pairs.Select(pair => new TestCaseData(pair.Small, pair.Large)),
+        .. Pairs.Concat(Embedded).Select(pair => new TestCaseData(pair.Small, pair.Large)),
     ];
 
     private Backend Backend => Backends.Get(bits, threads);

@@ -52,6 +52,14 @@ public sealed class PoolingGradientTests(int bits, int threads)
             6,
             5
         ),
+        new("last of an embedding", () => new Sequential(new Embedding(3, 5), new Last(5)), 6, 3),
+        new("mean of an embedding", () => new Sequential(new Embedding(3, 5), new Mean(5)), 6, 3),
+        new(
+            "last of a gru above an embedding",
+            () => new Sequential(new Embedding(4, 3), new Gru(3, 5), new Last(5)),
+            6,
+            3
+        ),
         new("last of a mean", () => new Sequential(new Gru(3, 5), new Mean(5), new Last(5)), 6, 2),
     ];
 

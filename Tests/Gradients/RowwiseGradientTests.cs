@@ -21,6 +21,17 @@ public sealed class RowwiseGradientTests(int bits, int threads)
                     s.Batch
                 )
         ),
+        .. new[] { (1, 1), (2, 1), (3, 33), (7, 17), (300, 5) }.SelectMany(
+            _ => Shapes,
+            (size, s) =>
+                new GradientCase(
+                    $"embedding {size.Item1}-{size.Item2}",
+                    () => new Embedding(size.Item1, size.Item2),
+                    s.Time,
+                    s.Batch
+                )
+        ),
+        new("embedding of pieces", () => new Embedding(5, 3), 40, 16),
         .. new[] { 1, 2, 3, 17, 33 }.SelectMany(
             _ => Shapes,
             (size, s) =>

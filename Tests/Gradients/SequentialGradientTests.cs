@@ -39,6 +39,18 @@ public sealed class SequentialGradientTests(int bits, int threads)
             2
         ),
         new(
+            "every family above an embedding",
+            () =>
+                new Sequential(
+                    new Sequential(new Embedding(4, 5, scale: 0.3f), new Tcn(5, [4], 2)),
+                    new Lru(4, 6, 3, 1),
+                    new Gru(6, 5),
+                    new Linear(5, 4)
+                ),
+            6,
+            2
+        ),
+        new(
             "pooling inside",
             () =>
                 new Sequential(

@@ -4,11 +4,14 @@ using Sequor.Layers.Cpu;
 namespace Sequor.Tests.Kernels;
 
 /// <summary>Tensors of the CPU backend, with which kernels are compared.</summary>
-internal sealed class HostTensors : IDisposable
+internal sealed class HostTensors(CpuBackend backend) : IDisposable
 {
     private readonly List<Storage> _taken = [];
 
-    public CpuBackend Backend { get; } = Backends.Get(512, 1);
+    public HostTensors()
+        : this(Backends.Get(512, 1)) { }
+
+    public CpuBackend Backend { get; } = backend;
 
     public Tensor Put(float[] values, params int[] sizes)
     {

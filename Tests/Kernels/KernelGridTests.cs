@@ -15,6 +15,7 @@ public sealed class KernelGridTests
         Assert.That(KernelGrid.ColumnSums(1 << 20, 1), Is.EqualTo(new KernelGrid(1, 128, 256, 1)));
         Assert.That(KernelGrid.LossRows(100, 10), Is.EqualTo(new KernelGrid(7, 1, 256, 16)));
         Assert.That(KernelGrid.Steps(70, 3), Is.EqualTo(new KernelGrid(1, 70, 256, 4)));
+        Assert.That(KernelGrid.Items(70, 3), Is.EqualTo(new KernelGrid(1, 2, 256, 4)));
     }
 
     [Test]
@@ -28,6 +29,7 @@ public sealed class KernelGridTests
                 KernelGrid.Sum(Most),
                 KernelGrid.Rows(Most, 1 << 20),
                 KernelGrid.Steps(Most, 1 << 20),
+                KernelGrid.Items(Most, 1 << 20),
                 KernelGrid.ColumnSums(Most, 1 << 20),
                 KernelGrid.LossRows(Most, 3),
                 KernelGrid.LayerNorm(Most),
@@ -59,6 +61,7 @@ public sealed class KernelGridTests
                 KernelGrid.Sum(1).Blocks,
                 KernelGrid.Rows(1, 1).Blocks,
                 KernelGrid.Steps(1, 1).Blocks,
+                KernelGrid.Items(1, 1).Blocks,
                 KernelGrid.ColumnSums(1, 1).Blocks,
                 KernelGrid.LossRows(1, 1).Blocks,
                 KernelGrid.LayerNorm(1).Blocks,

@@ -28,6 +28,15 @@ internal sealed class Draw(ulong seed)
     /// <summary>A whole number in [0, bound).</summary>
     public int Next(int bound) => _random.Next(bound);
 
+    /// <summary>Whole numbers in [0, bound), as floats.</summary>
+    public float[] Classes(int count, int bound)
+    {
+        float[] values = new float[count];
+        foreach (ref float value in values.AsSpan())
+            value = Next(bound);
+        return values;
+    }
+
     /// <summary>Values for a model's parameters at which all of its parts matter.</summary>
     public Dictionary<string, float[]> Parameters(Layer model)
     {

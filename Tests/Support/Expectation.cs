@@ -28,7 +28,11 @@ internal sealed class Expectation
         Output = new Values(_case).Forward();
         Assert.That(Output, Has.Some.Not.Zero, "where all relus are closed, nothing is compared");
         _outputGradient = ToDouble(GradientCase.OutputGradient(Output.Length));
-        Gradients = _case.Parameters.Keys.Append(Input).ToDictionary(name => name, Differences);
+        IEnumerable<string> names = _case.Parameters.Keys;
+        Gradients = (_case.Classes is null ? names.Append(Input) : names).ToDictionary(
+            name => name,
+            Differences
+        );
     }
 
     public double[] Output { get; }

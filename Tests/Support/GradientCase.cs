@@ -41,7 +41,11 @@ public sealed class GradientCase
         Parameters = draw.Parameters(layer);
         InputSize = layer.InputSize;
         OutputSize = layer.OutputSize;
-        X = new Draw(2).Uniform((long)time * batch * layer.InputSize);
+        Classes = layer.InputClasses;
+        draw = new Draw(2);
+        X = Classes is { } classes
+            ? draw.Classes(time * batch, classes)
+            : draw.Uniform((long)time * batch * layer.InputSize);
         _expected = new Lazy<Expectation>(() => new Expectation(this));
     }
 
@@ -54,6 +58,9 @@ public sealed class GradientCase
     internal bool Kinked { get; }
     internal IReadOnlyDictionary<string, float[]> Parameters { get; }
     internal float[] X { get; }
+
+    /// <summary>The input are classes below this, which have no gradient; null where it is numbers.</summary>
+    internal int? Classes { get; }
     internal Expectation Expected => _expected.Value;
 
     /// <summary>The gradient that comes in at the output.</summary>

@@ -22,7 +22,7 @@ internal sealed class PlannedCase : IDisposable
             Math.Max(maxLength, @case.Time),
             Math.Max(maxBatch, @case.Batch),
             Mode.Training,
-            inputGradient,
+            inputGradient && @case.Classes is null,
             GradientCase.PlanSeed
         );
         foreach ((string name, float[] values) in @case.Parameters)

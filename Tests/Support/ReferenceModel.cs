@@ -124,6 +124,14 @@ internal sealed class ReferenceModel(
                     linear.InputSize,
                     linear.OutputSize
                 );
+            case Embedding embedding:
+                return Ref.Embedding.Forward(
+                    x,
+                    P("weight"),
+                    rows,
+                    embedding.Count,
+                    embedding.OutputSize
+                );
             case LayerNorm norm:
                 return Ref.LayerNorm.Forward(x, P("weight"), P("bias"), rows, norm.InputSize);
             case BatchNorm norm:

@@ -18,6 +18,7 @@ internal sealed class TrainingRun : IDisposable
         "batch postnormed lru",
         "pooled gru",
         "averaged tcn",
+        "embedded gru",
     ];
 
     private const int Length = 40;
@@ -25,14 +26,20 @@ internal sealed class TrainingRun : IDisposable
     private const int Inputs = 6;
     private const int Outputs = 5;
 
+    // Its positions are added up in several pieces, and some classes in more than one.
+    private const int Classes = 7;
+
     private readonly Layer _model;
-    private readonly float[] _x = new Draw(21).Uniform(Length * Batch * Inputs);
+    private readonly float[] _x;
     private readonly float[] _targets;
     private readonly float[] _mask;
 
     public TrainingRun(string architecture, Backend backend, ulong seed = 5)
     {
         _model = Model(architecture);
+        _x = _model.InputClasses is { } classes
+            ? new Draw(21).Classes(Length * Batch, classes)
+            : new Draw(21).Uniform(Length * Batch * Inputs);
         Plan = _model.Plan(backend, Length, Batch, Mode.Training, seed: seed);
         bool regression =
             architecture is "relu" || architecture.EndsWith("lru", StringComparison.Ordinal);
@@ -104,6 +111,11 @@ internal sealed class TrainingRun : IDisposable
             "averaged tcn" => new Sequential(
                 new Tcn(Inputs, [40], 3),
                 new Mean(40),
+                new Linear(40, Outputs)
+            ),
+            "embedded gru" => new Sequential(
+                new Embedding(Classes, 17, paddingIndex: 2),
+                new Gru(17, 40),
                 new Linear(40, Outputs)
             ),
             _ => throw new ArgumentException(architecture, nameof(architecture)),

@@ -3,7 +3,8 @@
 
 torch_NAME.safetensors is the module's state_dict, in single precision, as safetensors.torch.save_file would have it; the
 package itself is not needed. torch_NAME_run.safetensors is what the module does with these weights, in double precision:
-x and y [T, B, C], a random weight dy for y, and under grad.<name> the gradient of sum(dy * y) for x and each parameter.
+x and y [T, B, C], a random weight dy for y, and under grad.<name> the gradient of sum(dy * y) for x and each parameter;
+classes have none.
 
 Run it with OPENBLAS_NUM_THREADS=1, so that sums keep one order and the files repeat to the last bit.
 """
@@ -97,11 +98,17 @@ def through(net, x):
     return y
 
 
+def on_classes(net, x):
+    return net(x[:, :, 0].long())
+
+
 def make_cases():
     yield "rnn", lambda: nn.RNN(3, 4), through, (5, 2, 3)
     yield "lstm", lambda: nn.LSTM(3, 5, num_layers=2, bidirectional=True), through, (6, 3, 3)
     yield "gru", lambda: nn.Sequential(nn.GRU(4, 6), nn.LayerNorm(6), nn.Linear(6, 3)), through, (5, 3, 4)
     # levels with and without a 1x1 convolution; taps, channels in and widths all differ
+    # classes [T, B, 1], of which one is padding
+    yield "embedding", lambda: nn.Sequential(nn.Embedding(7, 4, padding_idx=2), nn.Linear(4, 3)), on_classes, (6, 3, 1)
     yield "tcn", lambda: Tcn(2, [5, 5, 4], 3, 1), Tcn.forward, (11, 2, 2)
 
 
@@ -110,10 +117,13 @@ def run(module, forward, shape):
         # weights that single precision holds exactly
         parameter.data = (torch.randn(parameter.shape) * 0.5).float().double()
     module.eval()
-    x = torch.randn(shape).float().double().requires_grad_()
+    if forward is on_classes:
+        x = torch.randint(next(module.children()).num_embeddings, shape).double()
+    else:
+        x = torch.randn(shape).float().double().requires_grad_()
     y = forward(module, x)
     dy = torch.randn(y.shape).float().double()
-    leaves = {"x": x, **dict(module.named_parameters())}
+    leaves = ({"x": x} if x.requires_grad else {}) | dict(module.named_parameters())
     gradients = torch.autograd.grad((dy * y).sum(), list(leaves.values()))
     return {
         "x": x,

@@ -28,6 +28,10 @@ public sealed class TorchModule
         ),
         new("gru", () => new Sequential(new Gru(4, 6), new LayerNorm(6), new Linear(6, 3))),
         new(
+            "embedding",
+            () => new Sequential(new Embedding(7, 4, paddingIndex: 2), new Linear(4, 3))
+        ),
+        new(
             "tcn",
             () => new Sequential(new Tcn(2, [5, 5, 4], 3), new Last(4), new Linear(4, 1)),
             ("0", "tcn"),

@@ -1,0 +1,167 @@
+namespace Sequor.Layers;
+
+/// <summary>
+/// A vector for each class: [T, B, 1] of class numbers to [T, B, size]. Its weight [count, size] begins normal with mean 0 and
+/// deviation 1, as torch.nn.Embedding's, whose gradient it has too.
+/// </summary>
+/// <remarks>
+/// <para>
+/// A class is a whole number 0 to count - 1 in a float, as for <see cref="SoftmaxCrossEntropy"/>. In values that are given to
+/// Forward or Predict any other is refused. In a tensor that was written on the device it is not looked for: there it gives a
+/// row of NaN, nothing is read or written out of bounds, and training stops at a loss that is not a number.
+/// </para>
+/// <para>
+/// Classes have no gradient: in training it has to be the model's first layer, of a plan without the gradient by the input. The
+/// gradient by the weight is added up in a fixed order: runs repeat bit for bit.
+/// </para>
+/// </remarks>
+public sealed class Embedding : Layer
+{
+    /// <summary>The most classes: above it floats skip whole numbers.</summary>
+    public const int MostClasses = 1 << 24;
+
+    private readonly Parameter _weight;
+
+    /// <summary>A table of vectors.</summary>
+    /// <param name="count">Classes, 1 to <see cref="MostClasses"/>.</param>
+    /// <param name="size">Channels out, at least 1.</param>
+    /// <param name="paddingIndex">A class whose vector begins as 0 and has no gradient; null for none.</param>
+    /// <param name="scale">How the weight begins: the normal distribution's deviation, or the uniform one's bound. Above 0.</param>
+    /// <param name="uniform">
+    /// Begins uniform in ±scale: 0.1 for the language models of Bai, Kolter and Koltun 2018 (their code).
+    /// </param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is out of range.</exception>
+    public Embedding(
+        int count,
+        int size,
+        int? paddingIndex = null,
+        float scale = 1f,
+        bool uniform = false
+    )
+    {
+        Count = RequirePositive(count);
+        if (count > MostClasses)
+            throw new ArgumentOutOfRangeException(
+                nameof(count),
+                count,
+                $"There can be at most {MostClasses} classes, 2^24: floats skip whole numbers above it."
+            );
+        OutputSize = RequirePositive(size);
+        if ((long)count * size > Array.MaxLength)
+            throw new ArgumentOutOfRangeException(
+                nameof(size),
+                size,
+                $"A table of {count} rows can have at most {Array.MaxLength / count} columns."
+            );
+        if (paddingIndex < 0 || paddingIndex >= count)
+            throw new ArgumentOutOfRangeException(
+                nameof(paddingIndex),
+                paddingIndex,
+                $"The padding index must be a class, 0 to {count - 1}, or null."
+            );
+        if (!(scale > 0 && float.IsFinite(scale)))
+            throw new ArgumentOutOfRangeException(
+                nameof(scale),
+                scale,
+                "The scale must be a finite number above 0."
+            );
+        PaddingIndex = paddingIndex;
+        _weight = new Parameter("weight", new Shape(count, size), Begin(scale, uniform));
+        Parameters = [_weight];
+    }
+
+    /// <summary>Classes.</summary>
+    public int Count { get; }
+
+    /// <summary>The class whose vector has no gradient; null for none.</summary>
+    public int? PaddingIndex { get; }
+
+    /// <summary>1: the number of the class.</summary>
+    public override int InputSize => 1;
+
+    /// <inheritdoc/>
+    public override int OutputSize { get; }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Parameter> Parameters { get; }
+
+    internal override int? InputClasses => Count;
+
+    private Parameter.Initializer Begin(float scale, bool uniform)
+    {
+        Parameter.Initializer draw = uniform ? Parameter.Uniform(scale) : Parameter.Normal(scale);
+        return (
+            ref Philox random,
+            Span<float> values,
+            IReadOnlyDictionary<Parameter, float[]> drawn
+        ) =>
+        {
+            draw(ref random, values, drawn);
+            if (PaddingIndex is { } padding)
+                values.Slice(padding * OutputSize, OutputSize).Clear();
+        };
+    }
+
+    internal override LayerPlan CreatePlan(PlanBuilder builder, Shape input, out Shape output)
+    {
+        if (builder.Training && builder.InputGradient)
+            throw new NotSupportedException(
+                "An embedding has no gradient by its input, which are classes: in training it has to be the first layer, of a plan without inputGradient."
+            );
+        output = new Shape(input.First, input[1], OutputSize);
+        return new EmbeddingPlan(this, builder, input, output);
+    }
+
+    private sealed class EmbeddingPlan : LayerPlan
+    {
+        private readonly EmbeddingOperation _operation;
+        private readonly Slot _output;
+        private readonly Slot? _workspace;
+        private readonly Tensor _weight;
+        private readonly Tensor _weightGradient;
+        private Tensor _x;
+
+        public EmbeddingPlan(Embedding layer, PlanBuilder builder, Shape input, Shape output)
+        {
+            _operation = builder.Own(
+                builder.Backend.PlanEmbedding(
+                    new EmbeddingDescriptor(
+                        layer.Count,
+                        layer.OutputSize,
+                        checked((int)input.Count),
+                        layer.PaddingIndex ?? -1
+                    )
+                )
+            );
+            _output = builder.Output(output);
+            // Only backward needs it.
+            if (builder.Training)
+                _workspace = builder.Scratch(_operation.WorkspaceCount);
+            _weight = builder.Value(layer._weight);
+            _weightGradient = builder.Gradient(layer._weight);
+        }
+
+        public override Tensor Forward(Tensor x)
+        {
+            _x = x;
+            Tensor y = _output.For(x.Shape.First, x.Shape[1]);
+            _operation.Forward(x, _weight, y);
+            return y;
+        }
+
+        public override Tensor Backward(Tensor dy)
+        {
+            // A gradient of the last steps only meets the input's last steps.
+            int steps = dy.Shape.First;
+            Tensor x = _x.Slice(_x.Shape.First - steps, steps);
+            _operation.Backward(x, dy, _weightGradient, _workspace!.All);
+            return default;
+        }
+
+        public override void Dispose()
+        {
+            _operation.Dispose();
+            base.Dispose();
+        }
+    }
+}

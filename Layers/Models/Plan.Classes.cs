@@ -1,0 +1,67 @@
+namespace Sequor.Layers;
+
+// Where the input are classes: which numbers there may be.
+public sealed partial class Plan
+{
+    private void RequireClasses(ReadOnlySpan<float> x, int batch, ReadOnlySpan<int> lengths)
+    {
+        if (
+            Model.InputClasses is { } classes
+            && FirstOdd(x, classes, batch, lengths) is >= 0 and int at
+        )
+            throw new ArgumentException(
+                $"The input at step {at / batch} of sequence {at % batch} must be {Allowed(classes)}, not {x[at]}.",
+                nameof(x)
+            );
+    }
+
+    private void RequirePackedClasses(ReadOnlySpan<float> rows)
+    {
+        if (Model.InputClasses is { } classes && FirstOdd(rows, classes, 1, []) is >= 0 and int at)
+            throw new ArgumentException(
+                $"The packed input at row {at} must be {Allowed(classes)}, not {rows[at]}.",
+                nameof(rows)
+            );
+    }
+
+    // What the last input holds that is no class; null for nothing. Reads it back.
+    private string? OddInput()
+    {
+        if (_x.IsEmpty || Model.InputClasses is not { } classes)
+            return null;
+        float[] x = _x.ToArray();
+        int batch = _x.Shape[1];
+        int[] lengths = [];
+        if (_layout is { IsPacked: true } && !_packedByCaller)
+        {
+            lengths = new int[batch];
+            for (int b = 0; b < batch; b++)
+                lengths[_layout.Order[b]] = _layout.Lengths[b];
+        }
+        int at = FirstOdd(x, classes, batch, lengths);
+        return at < 0
+            ? null
+            : $"input {_x.Shape}, whose value {at} is {x[at]} and has to be {Allowed(classes)}";
+    }
+
+    // The first value that is no class, or -1. What stands beyond a sequence's end does not count.
+    private static int FirstOdd(
+        ReadOnlySpan<float> x,
+        int classes,
+        int batch,
+        ReadOnlySpan<int> lengths
+    )
+    {
+        for (int i = 0; i < x.Length; i++)
+        {
+            if (x[i] >= 0 && x[i] < classes && x[i] == (int)x[i])
+                continue;
+            if (lengths.IsEmpty || i / batch < lengths[i % batch])
+                return i;
+        }
+        return -1;
+    }
+
+    private static string Allowed(int classes) =>
+        classes == 1 ? "the class 0" : $"a class, a whole number from 0 to {classes - 1}";
+}
