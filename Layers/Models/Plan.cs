@@ -197,17 +197,19 @@ public sealed partial class Plan : IDisposable
                 MaxOutput.Columns
             );
 
-    /// <summary>Copies an input in and runs the model on it.</summary>
+    /// <summary>
+    /// Copies an input in without running the model: what a step does outside of the work that a <see cref="StepGraph"/> records.
+    /// </summary>
     /// <param name="x">Values [T, B, C], row-major.</param>
     /// <param name="length">T.</param>
     /// <param name="batch">B.</param>
     /// <param name="lengths">Steps of each sequence, 1 to T; nothing where all have T.</param>
-    /// <returns>The output [T, B, C], in the plan's memory.</returns>
+    /// <returns>The input, for <see cref="Forward(Tensor, ReadOnlySpan{int})"/>.</returns>
     /// <exception cref="ArgumentException">
     /// A size or a length is out of range, or x has not T * B * C values, or holds what is no class where the model begins with
     /// an <see cref="Embedding"/>.
     /// </exception>
-    public Tensor Forward(
+    public Tensor Load(
         ReadOnlySpan<float> x,
         int length,
         int batch,
@@ -218,8 +220,22 @@ public sealed partial class Plan : IDisposable
         RequireLengths(lengths, length, batch);
         RequireClasses(x, batch, lengths);
         input.Write(x);
-        return Forward(input, lengths);
+        return input;
     }
+
+    /// <summary>Copies an input in and runs the model on it.</summary>
+    /// <param name="x">Values [T, B, C], row-major.</param>
+    /// <param name="length">T.</param>
+    /// <param name="batch">B.</param>
+    /// <param name="lengths">Steps of each sequence, 1 to T; nothing where all have T.</param>
+    /// <returns>The output [T, B, C], in the plan's memory.</returns>
+    /// <exception cref="ArgumentException">As of <see cref="Load"/>.</exception>
+    public Tensor Forward(
+        ReadOnlySpan<float> x,
+        int length,
+        int batch,
+        ReadOnlySpan<int> lengths = default
+    ) => Forward(Load(x, length, batch, lengths), lengths);
 
     /// <summary>Runs the model. The input must stay as it is until Backward has run.</summary>
     /// <param name="x">[T, B, C] on this plan's backend.</param>

@@ -178,7 +178,7 @@ public sealed partial class EpochTrainer : IDisposable
         (long epoch, long index) = Math.DivRem(Step, StepsPerEpoch);
         Shuffle((int)epoch);
         _batch.Load(_train, Pieces((int)index));
-        Plan.Input(_batch.Steps, _batch.Size).Write(_batch.X);
+        Plan.Load(_batch.X, _batch.Steps, _batch.Size, _batch.Lengths);
         _loss.Load(_batch.Targets, _batch.Mask);
         _rate.Begin(Step);
         if (_batch.Lengths.IsEmpty)

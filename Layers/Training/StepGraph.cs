@@ -9,7 +9,7 @@ namespace Sequor.Layers;
 /// </summary>
 /// <remarks>
 /// <para>
-/// What is recorded are operations and addresses. So a batch is written beforehand, into <see cref="Plan.Input"/> and by
+/// What is recorded are operations and addresses. So a batch is copied in beforehand, by <see cref="Plan.Load"/> and
 /// <see cref="Loss.Load"/>; losses are read afterwards; and what the host passes as a number, such as the norm to clip at, is
 /// what it was when the step was recorded. The learning rate, the optimizer's count of steps and dropout's random numbers lie
 /// on the device, and go on.

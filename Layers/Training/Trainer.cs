@@ -104,7 +104,7 @@ public sealed class Trainer : IDisposable
     public void TrainStep()
     {
         Task.Fill(_batch, _options.Seed, Step * _batch.Size);
-        Plan.Input(_batch.Length, _batch.Size).Write(_batch.X);
+        Plan.Load(_batch.X, _batch.Length, _batch.Size);
         _loss.Load(_batch.Targets);
         _rate.Begin(Step);
         _graph.Run();

@@ -91,7 +91,7 @@ public sealed class TrainingStep : IDisposable
         Batch batch = _batches[_next];
         _next = (_next + 1) % Batches;
         _marks[0].Record();
-        _plan.Input(batch.Length, batch.Size).Write(batch.X);
+        _plan.Load(batch.X, batch.Length, batch.Size);
         _loss.Load(batch.Targets);
         Graph.Run();
         _marks[3].Record();
