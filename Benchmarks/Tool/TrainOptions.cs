@@ -106,6 +106,7 @@ internal sealed class TrainOptions
         string? resume = result.GetValue(_resume);
         TrainingSetup setup;
         int? threads = null;
+        string? device = null;
         if (resume is null)
         {
             setup = FromOptions(result);
@@ -122,6 +123,7 @@ internal sealed class TrainOptions
                 );
             }
             threads = TrainJob.Threads(info);
+            device = TrainJob.Device(info);
         }
         Measurement.RequireMemory([setup.Workload]);
         // The bits depend on the threads: a run goes on with as many.
@@ -135,6 +137,7 @@ internal sealed class TrainOptions
             {
                 Setup = setup,
                 Backend = backend,
+                ResumeDevice = device,
                 ResumeThreads = threads,
                 Steps = result.GetValue(_steps) ?? DefaultSteps,
                 Resume = resume,
