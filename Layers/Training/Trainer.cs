@@ -134,16 +134,21 @@ public sealed class Trainer : IDisposable
     public void Save(string path, IReadOnlyDictionary<string, string> metadata) =>
         Checkpoint.Save(path, Plan, Optimizer, Step, _rate.AddTo(metadata));
 
-    /// <summary>Goes on where a checkpoint stopped, bit for bit. After an error all is as it was.</summary>
+    /// <summary>
+    /// Goes on where a checkpoint stopped, on the same backend bit for bit. After an error all is as it was.
+    /// </summary>
     /// <param name="path">The checkpoint.</param>
+    /// <returns>A line for what could not be carried over from another backend; none where all was.</returns>
     /// <exception cref="CheckpointException">
     /// The file is damaged, or no checkpoint, or one of another model, optimizer, seed or schedule.
     /// </exception>
-    public void Resume(string path)
+    public IReadOnlyList<string> Resume(string path)
     {
+        var notes = new List<string>();
         float highest = _rate.Read(path, Checkpoint.ReadInfo(path));
-        Step = Checkpoint.Load(path, Plan, Optimizer);
+        Step = Checkpoint.Load(path, Plan, Optimizer, notes: notes);
         _rate.Resume(highest);
+        return notes;
     }
 
     /// <summary>Frees plans, loss and optimizer; the model stays.</summary>
