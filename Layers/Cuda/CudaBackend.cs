@@ -45,10 +45,20 @@ public sealed partial class CudaBackend : Backend
             return backend;
         }
         catch (Exception e)
-            when (e is LibraryException or CudaException or ArgumentOutOfRangeException)
         {
             stream?.Dispose();
             context?.Dispose();
+            if (
+                e
+                is not (
+                    LibraryException
+                    or CudaException
+                    or CudnnException
+                    or CublasException
+                    or ArgumentOutOfRangeException
+                )
+            )
+                throw;
             throw new DeviceUnavailableException(
                 string.Create(
                     CultureInfo.InvariantCulture,

@@ -8,16 +8,28 @@ public abstract class Loss : IDisposable
     private readonly Storage _targets;
     private readonly Storage? _gradient;
     private readonly Storage _value;
+    private readonly Storage? _mask;
 
-    private protected Loss(Plan plan, Shape maxTarget)
+    private protected Loss(Plan plan, Shape maxTarget, bool masked)
     {
         ArgumentNullException.ThrowIfNull(plan);
         Plan = plan;
-        _targets = plan.Backend.Allocate(maxTarget.Count, MemoryCategory.InputOutput);
-        _value = plan.Backend.Allocate(1, MemoryCategory.InputOutput);
-        if (plan.Mode == Mode.Training)
-            _gradient = plan.Backend.Allocate(plan.MaxOutput.Count, MemoryCategory.Workspace);
-        plan.Backend.Fill(Value, 0f);
+        Backend backend = plan.Backend;
+        try
+        {
+            _targets = backend.Allocate(maxTarget.Count, MemoryCategory.InputOutput);
+            _value = backend.Allocate(1, MemoryCategory.InputOutput);
+            if (masked)
+                _mask = backend.Allocate(plan.MaxOutput.Rows, MemoryCategory.InputOutput);
+            if (plan.Mode == Mode.Training)
+                _gradient = backend.Allocate(plan.MaxOutput.Count, MemoryCategory.Workspace);
+            backend.Fill(Value, 0f);
+        }
+        catch
+        {
+            Free();
+            throw;
+        }
     }
 
     /// <summary>The plan whose output is judged.</summary>
@@ -30,6 +42,9 @@ public abstract class Loss : IDisposable
         _gradient is null ? default : new Tensor(_gradient, 0, Plan.Output.Shape);
 
     private protected Tensor Targets(Shape shape) => new(_targets, 0, shape);
+
+    /// <summary>Room for the weights of rows; only of a loss that takes some.</summary>
+    private protected Tensor Mask(Shape shape) => new(_mask!, 0, shape);
 
     /// <summary>Compares the plan's output with targets: the loss, and in training its gradient.</summary>
     /// <param name="targets">One value an element (squared error, keys) or a row (classes) of the output.</param>
@@ -50,19 +65,26 @@ public abstract class Loss : IDisposable
     internal void CopyTo(Tensor destination) => Plan.Backend.Copy(Value, destination);
 
     /// <summary>Frees the loss's memory.</summary>
-    public virtual void Dispose()
+    public void Dispose()
     {
-        _targets.Dispose();
-        _gradient?.Dispose();
-        _value.Dispose();
+        Free();
         GC.SuppressFinalize(this);
+    }
+
+    // Also what there is of a loss that could not be made.
+    private void Free()
+    {
+        _targets?.Dispose();
+        _value?.Dispose();
+        _mask?.Dispose();
+        _gradient?.Dispose();
     }
 }
 
 /// <summary>Mean squared error over all elements of the output.</summary>
 /// <param name="plan">The plan whose output is judged.</param>
 public sealed class MeanSquaredError(Plan plan)
-    : Loss(plan, (plan ?? throw new ArgumentNullException(nameof(plan))).MaxOutput)
+    : Loss(plan, (plan ?? throw new ArgumentNullException(nameof(plan))).MaxOutput, masked: false)
 {
     /// <inheritdoc/>
     public override Tensor Compute(ReadOnlySpan<float> targets, ReadOnlySpan<float> mask = default)
@@ -92,12 +114,12 @@ public sealed class MeanSquaredError(Plan plan)
 /// </summary>
 /// <param name="plan">The plan whose output are the logits.</param>
 public sealed class SoftmaxCrossEntropy(Plan plan)
-    : Loss(plan, Rows((plan ?? throw new ArgumentNullException(nameof(plan))).MaxOutput))
+    : Loss(
+        plan,
+        Rows((plan ?? throw new ArgumentNullException(nameof(plan))).MaxOutput),
+        masked: true
+    )
 {
-    private readonly Storage _mask = (
-        plan ?? throw new ArgumentNullException(nameof(plan))
-    ).Backend.Allocate(plan.MaxOutput.Rows, MemoryCategory.InputOutput);
-
     private static Shape Rows(Shape output) => new(output.First, output[1]);
 
     /// <inheritdoc/>
@@ -128,17 +150,10 @@ public sealed class SoftmaxCrossEntropy(Plan plan)
         Tensor weights = default;
         if (!mask.IsEmpty)
         {
-            weights = new Tensor(_mask, 0, rows);
+            weights = Mask(rows);
             weights.Write(mask);
         }
         Plan.Backend.SoftmaxCrossEntropy(output, labels, weights, Gradient, Value);
         return Gradient;
-    }
-
-    /// <inheritdoc/>
-    public override void Dispose()
-    {
-        _mask.Dispose();
-        base.Dispose();
     }
 }

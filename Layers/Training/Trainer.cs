@@ -78,9 +78,19 @@ public sealed class Trainer : IDisposable
         _options = options;
         _batch = new Batch(task, options.Batch);
         Plan = model.Plan(backend, task.Length, options.Batch, Mode.Training, seed: options.Seed);
-        _loss = task.CreateLoss(Plan);
-        Optimizer = optimizer(Plan);
-        _rate = new ScheduledRate(Optimizer, options.Schedule);
+        try
+        {
+            _loss = task.CreateLoss(Plan);
+            Optimizer = optimizer(Plan);
+            _rate = new ScheduledRate(Optimizer, options.Schedule);
+        }
+        catch
+        {
+            Optimizer?.Dispose();
+            _loss?.Dispose();
+            Plan.Dispose();
+            throw;
+        }
     }
 
     /// <summary>What is learned.</summary>
@@ -175,7 +185,15 @@ public sealed class Trainer : IDisposable
             _sequences = sequences;
             batch = Math.Min(batch, sequences);
             _plan = trained.Model.Plan(trained.Backend, task.Length, batch, Mode.Evaluation);
-            _loss = task.CreateLoss(_plan);
+            try
+            {
+                _loss = task.CreateLoss(_plan);
+            }
+            catch
+            {
+                _plan.Dispose();
+                throw;
+            }
             _batch = new Batch(task, batch);
             _rest = sequences % batch == 0 ? null : new Batch(task, sequences % batch);
         }

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using NUnit.Framework;
+using Sequor.Native;
 using Sequor.Tests.Cuda;
 using Sequor.Tests.Music;
 
@@ -150,6 +151,59 @@ public sealed class CudaCommandTests : CudaCommandFixture
     public void A_device_that_is_not_there_is_an_error(
         [Values("bench", "train --arch gru", "reproduce --task adding --arch gru")] string verb
     ) => Run($"{verb} --device cuda:7").RequireFailure(1, "cuda:7", "no CUDA device 7", "0 (");
+
+    [VirtualGpuOnly]
+    [Test]
+    public void A_kernel_that_fails_ends_the_command_and_is_named(
+        [Values("bench --arch lru --steps 2 --warmup 0", "train --arch lru --steps 5")] string verb
+    )
+    {
+        const int launchFailed = (int)CUresult.CUDA_ERROR_LAUNCH_FAILED;
+        Virtual!.Refuse("cuLaunchKernel", launchFailed, after: 60, times: 1);
+        string json = PathOf("out.json");
+        Run($"{verb} --device cuda {Tiny} --json", json)
+            .RequireFailure(1, "cuLaunchKernel", "CUDA_ERROR_LAUNCH_FAILED", "blocks of");
+        Assert.That(Names(), Is.Empty, "no report of a run that failed");
+    }
+
+    [VirtualGpuOnly]
+    [Test]
+    public void A_fault_that_shows_at_a_wait_is_told_with_what_it_may_be_of()
+    {
+        const int illegal = (int)CUresult.CUDA_ERROR_ILLEGAL_ADDRESS;
+        var errors = new List<string>();
+        // A step waits for its input, its targets, the loss and the norm.
+        for (int wait = 40; wait < 44; wait++)
+        {
+            Virtual!.Refuse("cuStreamSynchronize", illegal, wait, times: 1);
+            ProgramResult result = Run($"train --arch gru --device cuda {Tiny} --steps 30");
+            result.RequireFailure(1, "CUDA_ERROR_ILLEGAL_ADDRESS", "The context is lost");
+            errors.Add(result.Error);
+        }
+        Assert.That(errors, Has.Some.Contains("Queued since the last wait: cudnnRNNForward, "));
+    }
+
+    [VirtualGpuOnly]
+    [Test]
+    public void A_device_without_room_is_told_and_nothing_is_left_behind()
+    {
+        int failures = 0;
+        for (int n = 1; ; n++)
+        {
+            Virtual!.FailAllocation(n);
+            ProgramResult result = Run($"train --arch gru --device cuda {Tiny} --steps 2");
+            if (result.ExitCode == 0)
+                break;
+            failures++;
+            result.RequireFailure(1);
+            Assert.That(
+                result.Error,
+                Does.Match("(bytes|out of device memory|OUT_OF_MEMORY|ALLOC_FAILED)")
+            );
+            Assert.That(Virtual.Leaks(), Is.Empty, $"allocation {n}");
+        }
+        Assert.That(failures, Is.GreaterThan(8));
+    }
 
     [Test]
     public void Doctor_tells_of_the_gpu()
