@@ -125,7 +125,6 @@ internal sealed class TrainOptions
             threads = TrainJob.Threads(info);
             device = TrainJob.Device(info);
         }
-        Measurement.RequireMemory([setup.Workload]);
         // The bits depend on the threads: a run goes on with as many.
         Backend backend = _workload.CreateBackend(
             result,
@@ -133,6 +132,7 @@ internal sealed class TrainOptions
         );
         try
         {
+            Measurement.RequireMemory([setup.Workload], backend.Info);
             return new TrainJob
             {
                 Setup = setup,

@@ -143,7 +143,10 @@ public sealed partial class CudaBackend : Backend
             1,
             0,
             reason
-        );
+        )
+        {
+            Gpu = Describe(device),
+        };
     }
 
     /// <inheritdoc/>
@@ -259,6 +262,22 @@ public sealed partial class CudaBackend : Backend
         _disposed = true;
         foreach (IDisposable owned in _owned)
             owned.Dispose();
+    }
+
+    private GpuInfo Describe(CudaDevice device)
+    {
+        NativeLibraries native = device.Libraries.Native;
+        return new GpuInfo(
+            device.Name,
+            device.ComputeCapability.ToString(),
+            device.TotalBytes,
+            native.DisplayDriverVersion,
+            native.Driver.Version,
+            native.CuDnn.Version,
+            native.CuBlas.Version,
+            Math,
+            ConvolutionMethod
+        );
     }
 
     // Whole blocks, so that the ledger counts what is really taken.

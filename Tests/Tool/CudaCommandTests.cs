@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using NUnit.Framework;
 using Sequor.Native;
@@ -21,6 +22,7 @@ public sealed class CudaCommandTests : CudaCommandFixture
         ProgramResult result = Run($"bench --device cuda {Tiny} --steps 3 --warmup 1 --json", json);
         result.RequireSuccess();
         Assert.That(result.Output, Does.Contain("device cuda:0: ").And.Contain("tokens/s"));
+        RequireDescribed(Read(json));
         JsonArray results = Read(json)["results"]!.AsArray();
         Assert.That(results.Select(r => (string?)r!["arch"]), Is.EqualTo(Architectures));
         foreach (JsonNode? r in results)
@@ -67,6 +69,8 @@ public sealed class CudaCommandTests : CudaCommandFixture
         JsonNode cpu = Train("cpu", options);
 
         Assert.That((string?)gpu["device"], Is.EqualTo("cuda:0"));
+        RequireDescribed(gpu);
+        Assert.That(cpu["gpu"], Is.Null);
         RequireClose(gpu, cpu);
     }
 
@@ -133,8 +137,14 @@ public sealed class CudaCommandTests : CudaCommandFixture
             "0",
         ];
         // A budget of about no time ends each run after its first step.
-        ProgramResult cut = Run([.. options, "--device", "cuda", "--budget", "0.00001"]);
+        string first = PathOf("first.json");
+        ProgramResult cut = Run([
+            .. options,
+            .. "--device cuda --budget 0.00001 --json".Split(' '),
+            first,
+        ]);
         cut.RequireSuccess();
+        RequireDescribed(Read(first));
         Assert.That(cut.Output, Does.Contain("device cuda:0").And.Contain("cut by the budget"));
         string json = PathOf("rest.json");
 
@@ -205,6 +215,18 @@ public sealed class CudaCommandTests : CudaCommandFixture
         Assert.That(failures, Is.GreaterThan(8));
     }
 
+    [VirtualGpuOnly]
+    [Test]
+    public void It_is_the_gpus_memory_that_models_have_to_fit_in(
+        [Values("bench", "train")] string verb
+    )
+    {
+        ProgramResult result = Run(
+            $"{verb} --arch lru --length 100000 --batch 1000 --hidden 64 --device cuda"
+        );
+        result.RequireFailure(1, "needs at least", "Sequor virtual GPU has 8.0 GiB");
+    }
+
     [Test]
     public void Doctor_tells_of_the_gpu()
     {
@@ -218,6 +240,41 @@ public sealed class CudaCommandTests : CudaCommandFixture
         string json = PathOf($"{device}.json");
         Run([.. options, "--device", device, "--json", json]).RequireSuccess();
         return Read(json);
+    }
+
+    // What a reader of a result has to know of where it is from.
+    private void RequireDescribed(JsonNode report)
+    {
+        Assert.That(
+            DateTimeOffset.Parse((string)report["date"]!, CultureInfo.InvariantCulture),
+            Is.EqualTo(DateTimeOffset.UtcNow).Within(TimeSpan.FromMinutes(10))
+        );
+        Assert.That((string?)report["date"], Does.EndWith("Z"));
+        JsonNode machine = report["machine"]!;
+        Assert.That((string?)machine["sequor"], Does.Match(@"^\d+\.\d+\.\d+"));
+        Assert.That(machine.AsObject().ContainsKey("commit"));
+        JsonObject gpu = report["gpu"]!.AsObject();
+        Assert.That(
+            gpu.Select(pair => pair.Key),
+            Is.EqualTo(
+                "name compute_capability memory_bytes driver cuda cudnn cublas arithmetic convolution".Split(
+                    ' '
+                )
+            )
+        );
+        Assert.That((string?)gpu["name"], Is.Not.Empty);
+        Assert.That((string?)gpu["compute_capability"], Does.Match(@"^\d+\.\d$"));
+        Assert.That((long)gpu["memory_bytes"]!, Is.Positive);
+        foreach (string version in (string[])["driver", "cuda", "cudnn", "cublas"])
+            Assert.That((string?)gpu[version], Does.Match(@"^\d+\.\d+"), version);
+        Assert.That((string?)gpu["arithmetic"], Is.EqualTo("fp32"));
+        Assert.That((string?)gpu["convolution"], Is.EqualTo("shifted-products"));
+        if (Virtual is not { } device)
+            return;
+        Assert.That((string?)gpu["name"], Is.EqualTo(device.Options.DeviceName));
+        Assert.That((string?)gpu["compute_capability"], Is.EqualTo("8.6"));
+        Assert.That((long)gpu["memory_bytes"]!, Is.EqualTo(device.Options.TotalMemory));
+        Assert.That((string?)gpu["cuda"], Is.EqualTo("12.6"));
     }
 
     private static void RequireClose(JsonNode actual, JsonNode expected)
