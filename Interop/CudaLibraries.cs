@@ -9,6 +9,7 @@ namespace Sequor.Interop;
 public sealed class CudaLibraries
 {
     private static readonly Lazy<CudaLibraries> ForProcess = new(() => Load());
+    private static CudaLibraries? s_standIn;
     private CudaDevice[]? _devices;
 
     private CudaLibraries(NativeLibraries native)
@@ -17,7 +18,7 @@ public sealed class CudaLibraries
     }
 
     /// <summary>The libraries of this process, looked for when first asked for.</summary>
-    public static CudaLibraries Shared => ForProcess.Value;
+    public static CudaLibraries Shared => Volatile.Read(ref s_standIn) ?? ForProcess.Value;
 
     /// <summary>What was found, and how.</summary>
     public NativeLibraries Native { get; }
@@ -84,6 +85,15 @@ public sealed class CudaLibraries
         );
     }
 
+    /// <summary>
+    /// Others are <see cref="Shared"/> until the result is disposed: for tests, so that whole programs run on them. One at a
+    /// time.
+    /// </summary>
+    internal static IDisposable StandIn(CudaLibraries libraries) =>
+        Interlocked.CompareExchange(ref s_standIn, libraries, null) is null
+            ? new StandInScope()
+            : throw new InvalidOperationException("Other libraries stand in already.");
+
     /// <summary>A device by its number.</summary>
     /// <param name="index">From 0.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no such device; the message lists those there are.</exception>
@@ -99,6 +109,11 @@ public sealed class CudaLibraries
                     + string.Join(", ", devices.Select(d => $"{d.Index} ({d.Name})"))
                     + "."
             );
+    }
+
+    private sealed class StandInScope : IDisposable
+    {
+        public void Dispose() => Volatile.Write(ref s_standIn, null);
     }
 
     /// <summary>A library that the caller has not given.</summary>

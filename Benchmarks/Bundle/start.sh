@@ -32,6 +32,9 @@ usage() {
 Usage: ./start.sh VERB [ARGUMENTS]
 
   smoke             tells what the machine has, and tries each program; a minute
+  measure FOLDER    for a machine with a GPU: runs the tests of the GPU, bench and
+                    train of each architecture on it, and leaves what came out in
+                    the folder, as JSON and logs
   test [--all] ...  runs the tests, the long ones too with --all; further
                     arguments go to the test program
   suites ...        runs the BenchmarkDotNet suites; arguments go to BenchmarkDotNet
@@ -96,6 +99,59 @@ smoke() {
     echo 'smoke: all went well'
 }
 
+# The numbers of the summary in file $1 as JSON; nulls where there is none.
+summary() {
+    awk -v code="$2" '
+        { gsub(/\033\[[0-9;]*m/, "") }
+        /^Test run summary:/ { summary = 1; next }
+        summary && NF == 2 && $2 ~ /^[0-9]+$/ { n[$1] = $2 }
+        function of(name) { return (name in n) ? n[name] : "null" }
+        END {
+            printf "{\"schema\":\"sequor.tests/1\",\"exit_code\":%d,\"succeeded\":%s,\"failed\":%s,\"skipped\":%s}\n",
+                code, of("succeeded:"), of("failed:"), of("skipped:")
+        }' "$1"
+}
+
+# Runs a program with its output on the screen and in file $1, and gives its exit code: a pipe would give tee's.
+logged() {
+    log=$1
+    shift
+    { code=$({ { code=0; "$@" 2>&1 || code=$?; echo "$code" >&3; } | tee "$log" >&4; } 3>&1); } 4>&1
+    return "$code"
+}
+
+measure() {
+    mkdir -p "$1"
+    folder=$(cd "$1" && pwd -P)
+    "$sequor" doctor --json "$folder/doctor.json" >"$folder/doctor.txt"
+    # A step on the GPU is the best proof that there is one; why there is none, it says itself.
+    if ! "$sequor" bench --device cuda --arch rnn --length 8 --batch 2 --hidden 4 --steps 1 --warmup 0 \
+        >/dev/null 2>"$folder/error.txt"; then
+        echo "measure: there is no GPU to measure on: $(cat "$folder/error.txt")" >&2
+        echo "measure: $folder/doctor.txt says what the machine has and what is missing" >&2
+        exit 1
+    fi
+    rm "$folder/error.txt"
+    failed=''
+    export SEQUOR_REQUIRE_GPU=1
+    code=0
+    # In a shell of its own, as it ends with the tests' exit code.
+    logged "$folder/tests.txt" "$here/start.sh" test --filter TestCategory=Gpu || code=$?
+    summary "$folder/tests.txt" "$code" >"$folder/tests.json"
+    [ "$code" -eq 0 ] || failed="$failed tests"
+    logged "$folder/bench.txt" "$sequor" bench --device cuda --json "$folder/bench.json" \
+        --html "$folder/bench.html" || failed="$failed bench"
+    for arch in rnn lstm gru tcn lru; do
+        logged "$folder/train-$arch.txt" "$sequor" train --device cuda --arch "$arch" --length 200 \
+            --steps 500 --json "$folder/train-$arch.json" || failed="$failed train-$arch"
+    done
+    if [ -n "$failed" ]; then
+        echo "measure: failed:$failed; the rest is in $folder" >&2
+        exit 1
+    fi
+    echo "measure: all went well; the results are in $folder"
+}
+
 verb=${1:-help}
 case $verb in
     help) usage ;;
@@ -105,6 +161,13 @@ case $verb in
             exit 2
         fi
         smoke
+        ;;
+    measure)
+        if [ $# -ne 2 ]; then
+            echo 'measure takes the folder for its results.' >&2
+            exit 2
+        fi
+        measure "$2"
         ;;
     test)
         shift

@@ -33,7 +33,7 @@ internal static class BenchCommand
         BackendInfo device;
         using (Backend backend = options.Workload.Backend.Create(result))
             device = backend.Info;
-        Sweep.RequireMemory(workloads);
+        Sweep.RequireMemory(workloads, device);
         OutputFile? json = OutputFile.For(options.Json.Name, result.GetValue(options.Json));
         OutputFile? html = OutputFile.For(options.Html.Name, result.GetValue(options.Html));
         OutputFile.RequireApart(json, html);
@@ -54,6 +54,7 @@ internal static class BenchCommand
         {
             measured = Sweep.Run(
                 workloads,
+                device,
                 () => options.Workload.Backend.Create(result),
                 measurement,
                 (done, next) => progress.Show(done, () => Progress(done, next))
@@ -67,6 +68,8 @@ internal static class BenchCommand
         var report = new BenchReport
         {
             Machine = machine,
+            Date = ReportWriter.Date(begin),
+            Gpu = GpuReport.Of(device),
             Threads = device.Threads,
             Task = workloads[0][0].Task.Name,
             Seed = measurement.Seed,

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using Sequor.Interop;
 using Sequor.Layers;
 using Sequor.Workloads;
 
@@ -62,6 +63,9 @@ internal static class Cli
             or FailureException
             or DeviceUnavailableException
             or DeviceMemoryException
+            or CudaException
+            or CudnnException
+            or CublasException
             or NotSupportedException
             or DivergedException
             or CheckpointException

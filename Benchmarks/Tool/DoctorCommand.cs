@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text;
+using Sequor.Interop;
 using Sequor.Layers;
 using Sequor.Native;
 using Sequor.Workloads;
@@ -47,7 +48,7 @@ internal static class DoctorCommand
         return DoctorReport.Of(
             Machine.Read(),
             backend.Info,
-            CudaDiagnosis.Of(NativeLibraries.Load()),
+            CudaDiagnosis.Of(CudaLibraries.Shared.Native),
             MatrixProductCheck.Run(CheckTime)
         );
     }

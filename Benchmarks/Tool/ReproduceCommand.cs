@@ -23,6 +23,7 @@ internal static class ReproduceCommand
 
     private static int Run(ReproduceJob job, Screen screen)
     {
+        DateTimeOffset begin = DateTimeOffset.UtcNow;
         using var stop = new StopSignal();
         Machine machine = Machine.Read();
         var view = new ReproduceView(screen, job);
@@ -52,7 +53,13 @@ internal static class ReproduceCommand
             if (interrupted)
                 break;
         }
-        var report = new ReproductionReport { Machine = machine, Results = Join(results, job) };
+        var report = new ReproductionReport
+        {
+            Machine = machine,
+            Date = ReportWriter.Date(begin),
+            Gpu = GpuReport.Of(job.Device),
+            Results = Join(results, job),
+        };
         view.Results(report.Results, interrupted);
         job.Json?.Write(ReportWriter.ToUtf8(report));
         if (report.Results.Count > 0)

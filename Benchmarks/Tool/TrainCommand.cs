@@ -27,6 +27,7 @@ internal static class TrainCommand
 
     private static int Run(TrainJob job, Screen screen)
     {
+        DateTimeOffset begin = DateTimeOffset.UtcNow;
         using var stop = new StopSignal();
         Workload workload = job.Setup.Workload;
         using Sequential model = workload.CreateModel();
@@ -70,7 +71,7 @@ internal static class TrainCommand
         view.End(trainer.Step, final, clock.Elapsed);
         if (job.Json is { } json)
         {
-            TrainReport report = Describe(job, workload, machine) with
+            TrainReport report = Describe(job, workload, machine, begin) with
             {
                 Steps = trainer.Step,
                 ResumedAt = resumedAt,
@@ -86,10 +87,17 @@ internal static class TrainCommand
     }
 
     // What is known before the first step.
-    private static TrainReport Describe(TrainJob job, Workload workload, Machine machine) =>
+    private static TrainReport Describe(
+        TrainJob job,
+        Workload workload,
+        Machine machine,
+        DateTimeOffset begin
+    ) =>
         new()
         {
             Machine = machine,
+            Date = ReportWriter.Date(begin),
+            Gpu = GpuReport.Of(job.Backend.Info),
             Device = job.Backend.Info.Device,
             Threads = job.Backend.Info.Threads,
             Task = job.Setup.Task,

@@ -8,13 +8,17 @@ namespace Sequor.Tool;
 internal sealed class TrainJob : IDisposable
 {
     private const string ThreadsKey = "threads";
+    private const string DeviceKey = "device";
     private const string VersionKey = "version";
 
     public required TrainingSetup Setup { get; init; }
 
     public required Backend Backend { get; init; }
 
-    /// <summary>Threads of the run that the checkpoint to resume is from.</summary>
+    /// <summary>Where the run that the checkpoint to resume is from ran; null where it does not say.</summary>
+    public required string? ResumeDevice { get; init; }
+
+    /// <summary>Threads of that run; null where it ran on no CPU.</summary>
     public required int? ResumeThreads { get; init; }
 
     public required long Steps { get; init; }
@@ -35,18 +39,25 @@ internal sealed class TrainJob : IDisposable
     public Dictionary<string, string> Metadata()
     {
         Dictionary<string, string> texts = Setup.ToMetadata();
+        texts[DeviceKey] = Backend.Info.Device;
         texts[ThreadsKey] = Backend.Info.Threads.ToString(CultureInfo.InvariantCulture);
         texts[VersionKey] = Machine.Version;
         return texts;
     }
 
+    public static string? Device(CheckpointInfo info) => info.Metadata.GetValueOrDefault(DeviceKey);
+
+    /// <summary>The threads of the CPU that a checkpoint's run had; null where it ran on another device.</summary>
     public static int? Threads(CheckpointInfo info) =>
-        int.TryParse(
+        // Of older ones, which do not say, all ran on a CPU.
+        (Device(info) ?? "cpu") == "cpu"
+        && int.TryParse(
             info.Metadata.GetValueOrDefault(ThreadsKey),
             NumberStyles.None,
             CultureInfo.InvariantCulture,
             out int threads
-        ) && threads is >= 1 and <= 1024
+        )
+        && threads is >= 1 and <= 1024
             ? threads
             : null;
 

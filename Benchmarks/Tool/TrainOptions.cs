@@ -106,6 +106,7 @@ internal sealed class TrainOptions
         string? resume = result.GetValue(_resume);
         TrainingSetup setup;
         int? threads = null;
+        string? device = null;
         if (resume is null)
         {
             setup = FromOptions(result);
@@ -122,16 +123,18 @@ internal sealed class TrainOptions
                 );
             }
             threads = TrainJob.Threads(info);
+            device = TrainJob.Device(info);
         }
-        Measurement.RequireMemory([setup.Workload]);
         // The bits depend on the threads: a run goes on with as many.
         Backend backend = _workload.Backend.Create(result, threads);
         try
         {
+            Measurement.RequireMemory([setup.Workload], backend.Info);
             return new TrainJob
             {
                 Setup = setup,
                 Backend = backend,
+                ResumeDevice = device,
                 ResumeThreads = threads,
                 Steps = result.GetValue(_steps) ?? DefaultSteps,
                 Resume = resume,

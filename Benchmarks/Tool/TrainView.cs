@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Sequor.Layers;
 using Sequor.Workloads;
 
 namespace Sequor.Tool;
@@ -20,10 +21,9 @@ internal sealed class TrainView(Screen screen, TrainJob job, Workload workload)
     public void Header(Machine machine, long step)
     {
         TrainingSetup s = job.Setup;
+        BackendInfo here = job.Backend.Info;
         screen.Line(BenchView.MachineLine(machine));
-        screen.Line(
-            $"device {job.Backend.Info.Device}: {job.Backend.Info.Description} ({job.Backend.Info.Reason})"
-        );
+        screen.Line($"device {here.Device}: {here.Description} ({here.Reason})");
         string clip = float.IsFinite(s.Clip) ? Text($"clip {s.Clip}") : "no clipping";
         screen.Line(
             Text(
@@ -32,11 +32,17 @@ internal sealed class TrainView(Screen screen, TrainJob job, Workload workload)
         );
         if (job.Resume is not null)
             screen.Line(Text($"goes on after step {step} of {job.Resume}"));
-        if (job.ResumeThreads is { } threads && threads != job.Backend.Info.Threads)
+        if (job.ResumeDevice is { } device && device != here.Device)
+        {
+            screen.Line(
+                $"note: the checkpoint is of a run on {device}; on {here.Device} the results agree but for rounding"
+            );
+        }
+        else if (job.ResumeThreads is { } threads && threads != here.Threads)
         {
             screen.Line(
                 Text(
-                    $"note: the checkpoint is of a run on {BenchView.Count(threads, "thread")}; on {job.Backend.Info.Threads} the results agree but for rounding"
+                    $"note: the checkpoint is of a run on {BenchView.Count(threads, "thread")}; on {here.Threads} the results agree but for rounding"
                 )
             );
         }

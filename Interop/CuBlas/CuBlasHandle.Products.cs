@@ -48,6 +48,7 @@ public sealed unsafe partial class CuBlasHandle
         );
         if (status != cublasStatus_t.CUBLAS_STATUS_SUCCESS)
             throw Error(Context, status, nameof(CuBlas.cublasSgemm), $"{a} by {b} to {c}");
+        Context.Queued(nameof(CuBlas.cublasSgemm), _stream);
     }
 
     /// <summary>The same for several matrices at fixed distances.</summary>
@@ -117,6 +118,7 @@ public sealed unsafe partial class CuBlasHandle
                 nameof(CuBlas.cublasSgemmStridedBatched),
                 $"{count} times {a} by {b} to {c}"
             );
+        Context.Queued(nameof(CuBlas.cublasSgemmStridedBatched), _stream);
     }
 
     private static int Fit(in Matrix a, bool transposeA, in Matrix b, bool transposeB, in Matrix c)

@@ -167,7 +167,8 @@ public sealed unsafe partial class CuBlasHandle : CudaObject
     )
     {
         string where = detail.Length == 0 ? "" : $": {detail}";
-        var error = new CublasException(status, call, $"{call} gave {status}{where}.");
+        string lost = context.LossBehind(call);
+        var error = new CublasException(status, call, $"{call} gave {status}{where}.{lost}");
         context.Spoilt(error);
         return error;
     }

@@ -125,6 +125,7 @@ public sealed unsafe class ConvolutionPlan : CudaObject
                 nameof(CuDnn.cudnnBackendExecute),
                 $"{Kind} of {Shape} by {Engine}"
             );
+        Handle.Context.Queued(nameof(CuDnn.cudnnBackendExecute), Handle.Stream);
     }
 
     private protected override CudaContext Home => Handle.Context;

@@ -234,5 +234,6 @@ public sealed unsafe partial class CuDnnRnn<T>
     {
         if (status != cudnnStatus_t.CUDNN_STATUS_SUCCESS)
             throw CuDnnStatus.Error(Handle.Context, status, call, Rnn.ToString());
+        Handle.Context.Queued(call, Handle.Stream);
     }
 }

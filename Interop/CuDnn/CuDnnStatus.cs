@@ -22,7 +22,13 @@ internal static unsafe class CuDnnStatus
         string detail = ""
     )
     {
-        CudnnException error = Made(context.Libraries.CuDnn, status, call, detail);
+        CudnnException error = Made(
+            context.Libraries.CuDnn,
+            status,
+            call,
+            detail,
+            context.LossBehind(call)
+        );
         context.Spoilt(error);
         return error;
     }
@@ -51,7 +57,8 @@ internal static unsafe class CuDnnStatus
         CuDnn library,
         cudnnStatus_t status,
         string call,
-        string detail
+        string detail,
+        string lost = ""
     )
     {
         string said = LastError(library);
@@ -60,9 +67,11 @@ internal static unsafe class CuDnnStatus
             status,
             call,
             said,
-            said.Length == 0
-                ? $"{call} gave {status}{where}."
-                : $"{call} gave {status}{where}; cuDNN says: {said}"
+            (
+                said.Length == 0
+                    ? $"{call} gave {status}{where}."
+                    : $"{call} gave {status}{where}; cuDNN says: {said}"
+            ) + lost
         );
     }
 }

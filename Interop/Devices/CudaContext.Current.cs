@@ -18,7 +18,7 @@ public sealed unsafe partial class CudaContext
     /// <summary>The error of an earlier release that no call has raised yet; null if there is none.</summary>
     public Exception? PendingError => Volatile.Read(ref _parked);
 
-    /// <summary>Makes it current for a call; raises what a release has left.</summary>
+    /// <summary>Makes it current for a call; raises what a release has left, and an error that has lost it.</summary>
     internal CudaContextScope Enter()
     {
         if (_attention)
@@ -97,12 +97,14 @@ public sealed unsafe partial class CudaContext
     {
         if (
             result
-            is not (
-                CUresult.CUDA_SUCCESS
-                or CUresult.CUDA_ERROR_DEINITIALIZED
-                or CUresult.CUDA_ERROR_CONTEXT_IS_DESTROYED
-                or CUresult.CUDA_ERROR_INVALID_CONTEXT
-            )
+                is not (
+                    CUresult.CUDA_SUCCESS
+                    or CUresult.CUDA_ERROR_DEINITIALIZED
+                    or CUresult.CUDA_ERROR_CONTEXT_IS_DESTROYED
+                    or CUresult.CUDA_ERROR_INVALID_CONTEXT
+                )
+            // A lost context gives nothing back, and its every call says so.
+            && Lost is null
         )
             Park(Error(result, call, "in an earlier release"));
     }
@@ -125,10 +127,11 @@ public sealed unsafe partial class CudaContext
     {
         lock (_captures)
         {
-            if (_captures.Count == 0)
+            if (_captures.Count == 0 && Lost is null)
                 _attention = false;
         }
         ReleaseWaiting();
+        ThrowIfLost();
         if (Interlocked.Exchange(ref _parked, null) is { } error)
             throw error;
     }

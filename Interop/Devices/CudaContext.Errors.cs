@@ -16,7 +16,10 @@ public sealed unsafe partial class CudaContext
     /// <summary>The error of a driver call; a capture in progress learns of it.</summary>
     internal CudaException Error(CUresult result, string call, string detail = "")
     {
-        CudaException error = Made(Driver, result, call, detail);
+        bool loses = CudaException.Loses(result);
+        CudaException error = Made(Driver, result, call, detail, loses ? Recently() : "");
+        if (loses)
+            Lose(error);
         Spoilt(error);
         return error;
     }
@@ -58,7 +61,8 @@ public sealed unsafe partial class CudaContext
         CudaDriver driver,
         CUresult result,
         string call,
-        string detail
+        string detail,
+        string recently = ""
     )
     {
         byte* text = null;
@@ -70,6 +74,7 @@ public sealed unsafe partial class CudaContext
         string where = detail.Length == 0 ? "" : $": {detail}";
         string lost = CudaException.Loses(result)
             ? " The context is lost: no call in it will work any more. The cause may be earlier work of any stream."
+                + recently
             : "";
         return new CudaException(result, call, $"{call} gave {result}{meaning}{where}.{lost}");
     }

@@ -122,6 +122,7 @@ public sealed unsafe partial class CudaContext : CudaObject
     {
         using CudaContextScope scope = Enter();
         Check(Driver.cuCtxSynchronize(), nameof(Driver.cuCtxSynchronize));
+        WentWell();
     }
 
     internal CudaDriver Driver { get; }

@@ -7,8 +7,8 @@ namespace Sequor.Interop;
 /// </summary>
 public sealed class CudaException : Exception
 {
-    internal CudaException(CUresult status, string call, string message)
-        : base(message)
+    internal CudaException(CUresult status, string call, string message, Exception? inner = null)
+        : base(message, inner)
     {
         Status = status;
         Call = call;

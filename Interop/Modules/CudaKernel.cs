@@ -210,6 +210,7 @@ public sealed unsafe class CudaKernel
                 $"{Name} with {grid} blocks of {block} threads and {dynamicSharedBytes} bytes"
                     + " of shared memory"
             );
+        context.Queued(Name, stream);
     }
 
     private void CheckSizes(Dim3 grid, Dim3 block, int dynamicSharedBytes, int arguments)

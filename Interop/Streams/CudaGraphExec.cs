@@ -38,6 +38,7 @@ public sealed unsafe class CudaGraphExec : CudaObject
             _context.Driver.cuGraphLaunch(Handle, stream.Handle),
             nameof(CudaDriver.cuGraphLaunch)
         );
+        _context.Queued("a graph", stream);
     }
 
     /// <summary>Does what the first launch would have to do beforehand.</summary>

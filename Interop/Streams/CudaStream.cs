@@ -144,6 +144,7 @@ public sealed unsafe class CudaStream : CudaObject
             Context.Driver.cuStreamSynchronize(Handle),
             nameof(CudaDriver.cuStreamSynchronize)
         );
+        Context.WentWell(this);
     }
 
     /// <summary>Lets its later work wait for an event; the host goes on.</summary>

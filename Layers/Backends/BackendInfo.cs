@@ -1,7 +1,7 @@
 namespace Sequor.Layers;
 
 /// <summary>What a backend runs on.</summary>
-/// <param name="Device">The device's name in options and reports: "cpu", later "cuda:0".</param>
+/// <param name="Device">The device's name in options and reports: "cpu" or "cuda:0".</param>
 /// <param name="Description">One line for people: processor or GPU, and how it is used.</param>
 /// <param name="Threads">Host threads that compute.</param>
 /// <param name="VectorBits">Width of the vectors used, in bits; 0 on a GPU.</param>
@@ -12,6 +12,32 @@ public sealed record BackendInfo(
     int Threads,
     int VectorBits,
     string Reason
+)
+{
+    /// <summary>The GPU; null on a CPU.</summary>
+    public GpuInfo? Gpu { get; init; }
+}
+
+/// <summary>A GPU, and what computes on it.</summary>
+/// <param name="Name">Such as NVIDIA H100 80GB HBM3.</param>
+/// <param name="ComputeCapability">Such as 9.0.</param>
+/// <param name="MemoryBytes">All of its memory, in use or not.</param>
+/// <param name="Driver">Version of the display driver, such as 550.54.15; null where it is not known.</param>
+/// <param name="Cuda">The newest CUDA that the driver supports, such as 12.4.</param>
+/// <param name="CuDnn">cuDNN's version.</param>
+/// <param name="CuBlas">cuBLAS's version.</param>
+/// <param name="Math">Arithmetic of products.</param>
+/// <param name="Convolution">How convolutions are computed.</param>
+public sealed record GpuInfo(
+    string Name,
+    string ComputeCapability,
+    long MemoryBytes,
+    string? Driver,
+    string Cuda,
+    string CuDnn,
+    string CuBlas,
+    FloatMath Math,
+    ConvolutionMethod Convolution
 );
 
 /// <summary>How a backend is made.</summary>

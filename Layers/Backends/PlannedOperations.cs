@@ -224,6 +224,9 @@ internal abstract class RecurrentOperation : PlannedOperation
     /// <summary>Backward wants the gradient of all steps of y, zeros too.</summary>
     public virtual bool NeedsAllSteps => false;
 
+    /// <summary>Where dropout draws from, if that is no <see cref="RandomStream"/> but a library's own; else null.</summary>
+    public virtual LibraryRandom? LibraryRandom => null;
+
     /// <exception cref="ArgumentException">The data is packed, and its rows or lengths are not those of a packed batch.</exception>
     public abstract void Forward(in RecurrentOperands operands);
 

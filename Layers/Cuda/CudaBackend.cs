@@ -47,10 +47,20 @@ public sealed partial class CudaBackend : Backend
             return backend;
         }
         catch (Exception e)
-            when (e is LibraryException or CudaException or ArgumentOutOfRangeException)
         {
             stream?.Dispose();
             context?.Dispose();
+            if (
+                e
+                is not (
+                    LibraryException
+                    or CudaException
+                    or CudnnException
+                    or CublasException
+                    or ArgumentOutOfRangeException
+                )
+            )
+                throw;
             throw new DeviceUnavailableException(
                 string.Create(
                     CultureInfo.InvariantCulture,
@@ -138,7 +148,10 @@ public sealed partial class CudaBackend : Backend
             1,
             0,
             reason
-        );
+        )
+        {
+            Gpu = Describe(device),
+        };
     }
 
     /// <inheritdoc/>
@@ -269,6 +282,22 @@ public sealed partial class CudaBackend : Backend
         _disposed = true;
         foreach (IDisposable owned in _owned)
             owned.Dispose();
+    }
+
+    private GpuInfo Describe(CudaDevice device)
+    {
+        NativeLibraries native = device.Libraries.Native;
+        return new GpuInfo(
+            device.Name,
+            device.ComputeCapability.ToString(),
+            device.TotalBytes,
+            native.DisplayDriverVersion,
+            native.Driver.Version,
+            native.CuDnn.Version,
+            native.CuBlas.Version,
+            Math,
+            ConvolutionMethod
+        );
     }
 
     // Whole blocks, so that the ledger counts what is really taken.

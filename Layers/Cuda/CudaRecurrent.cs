@@ -8,8 +8,7 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
 {
     private readonly CudaBackend _backend;
     private readonly RecurrentDescriptor _descriptor;
-    private readonly Storage? _dropoutStates;
-    private readonly DropoutDescriptor? _dropout;
+    private readonly CudaDropoutStates? _dropout;
     private readonly RnnDescriptor _rnn;
     private readonly CuDnnRnn<float> _calls;
     private readonly int[] _full;
@@ -26,22 +25,16 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
         try
         {
             if (descriptor.DropsOut)
-            {
-                _dropoutStates = backend.Allocate(
-                    Floats(DropoutDescriptor.StatesBytes(backend.CuDnn)),
-                    MemoryCategory.Workspace
-                );
-                _dropout = DropoutDescriptor.Create(
-                    backend.CuDnn,
+                _dropout = new CudaDropoutStates(
+                    backend,
                     descriptor.Dropout,
                     descriptor.DropoutSeed,
-                    All(_dropoutStates).Cast<byte>()
+                    descriptor.DropoutStream
                 );
-            }
             _rnn = RnnDescriptor.Create(
                 backend.Context,
                 Settings(descriptor, backend.Math),
-                _dropout
+                _dropout?.Descriptor
             );
             _calls = CuDnnRnn<float>.Create(backend.CuDnn, _rnn);
             SetShape(descriptor.MaxLength, descriptor.MaxBatch, []);
@@ -74,6 +67,8 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
     public override long ReserveCount { get; }
 
     public override bool NeedsAllSteps => true;
+
+    public override LibraryRandom? LibraryRandom => _dropout;
 
     public override void Forward(in RecurrentOperands operands)
     {
@@ -117,7 +112,6 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
         _calls?.Dispose();
         _rnn?.Dispose();
         _dropout?.Dispose();
-        _dropoutStates?.Dispose();
         base.Dispose();
     }
 
@@ -229,9 +223,6 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
             _descriptor.Layers * _descriptor.Directions,
             batch
         );
-
-    private static DeviceSpan<float> All(Storage storage) =>
-        CudaBackend.Span(new Tensor(storage, 0, new Shape(checked((int)storage.Count))));
 
     private static long Floats(long bytes) => (bytes + sizeof(float) - 1) / sizeof(float);
 }

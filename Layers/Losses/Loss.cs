@@ -16,16 +16,25 @@ public abstract class Loss : IDisposable
     {
         ArgumentNullException.ThrowIfNull(plan);
         Plan = plan;
-        _targets = plan.Backend.Allocate(
-            TargetShape(plan.MaxOutput).Count,
-            MemoryCategory.InputOutput
-        );
-        if (masks)
-            _mask = plan.Backend.Allocate(plan.MaxOutput.Rows, MemoryCategory.InputOutput);
-        _value = plan.Backend.Allocate(1, MemoryCategory.InputOutput);
-        if (plan.Mode == Mode.Training)
-            _gradient = plan.Backend.Allocate(plan.MaxOutput.Count, MemoryCategory.Workspace);
-        plan.Backend.Fill(Value, 0f);
+        Backend backend = plan.Backend;
+        try
+        {
+            _targets = backend.Allocate(
+                TargetShape(plan.MaxOutput).Count,
+                MemoryCategory.InputOutput
+            );
+            _value = backend.Allocate(1, MemoryCategory.InputOutput);
+            if (masks)
+                _mask = backend.Allocate(plan.MaxOutput.Rows, MemoryCategory.InputOutput);
+            if (plan.Mode == Mode.Training)
+                _gradient = backend.Allocate(plan.MaxOutput.Count, MemoryCategory.Workspace);
+            backend.Fill(Value, 0f);
+        }
+        catch
+        {
+            Free();
+            throw;
+        }
     }
 
     /// <summary>The plan whose output is judged.</summary>
@@ -133,11 +142,17 @@ public abstract class Loss : IDisposable
     /// <summary>Frees the loss's memory.</summary>
     public void Dispose()
     {
-        _targets.Dispose();
+        Free();
+        GC.SuppressFinalize(this);
+    }
+
+    // Also what there is of a loss that could not be made.
+    private void Free()
+    {
+        _targets?.Dispose();
+        _value?.Dispose();
         _mask?.Dispose();
         _gradient?.Dispose();
-        _value.Dispose();
-        GC.SuppressFinalize(this);
     }
 }
 

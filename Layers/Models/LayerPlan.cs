@@ -90,6 +90,9 @@ internal sealed class PlanBuilder(
     /// <summary>Those states, in the order of the layers.</summary>
     public List<RecurrentStates> LayerStates { get; } = [];
 
+    /// <summary>What the backend's library draws from by itself, in the order of layers.</summary>
+    public List<LibraryRandom> LibraryRandoms { get; } = [];
+
     /// <summary>Whether the layer being planned must return the gradient by its input.</summary>
     public bool InputGradient { get; set; }
 

@@ -97,6 +97,7 @@ public sealed partial class Plan : IDisposable
             }
             if (states)
                 _layerStates = new PlanStates(model, builder.LayerStates);
+            LibraryRandoms = builder.LibraryRandoms;
             Gradients = builder.AllGradients;
             (_storages, _flow) = builder.Build();
             _draws = builder.Training && builder.Draws;
@@ -167,6 +168,9 @@ public sealed partial class Plan : IDisposable
         get => _random.Step;
         set => _random.Step = value;
     }
+
+    /// <summary>What the backend's library draws from by itself, beside them, in the order of layers.</summary>
+    internal IReadOnlyList<LibraryRandom> LibraryRandoms { get; }
 
     /// <summary>The seed that dropout draws by.</summary>
     internal ulong RandomSeed => _random.Seed;

@@ -136,6 +136,8 @@ public abstract class Recurrent : Layer
             }
             _inputGradient = builder.InputGradient;
             _operation = builder.Own(backend.PlanRecurrent(descriptor));
+            if (_operation.LibraryRandom is { } drawn)
+                builder.LibraryRandoms.Add(drawn);
             _flow = builder.Gradients;
             _output = builder.Output(output);
             _reserve = builder.Keep(Shape.Block(_operation.ReserveCount));

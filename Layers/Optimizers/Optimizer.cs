@@ -27,16 +27,27 @@ public abstract class Optimizer : IDisposable
         RequireRate(learningRate, nameof(learningRate));
         Groups = new GroupedParameters(plan.Store, groups ?? []);
         Plan = plan;
-        _state = plan.Backend.Allocate(OptimizerUpdate.StateLength, MemoryCategory.Optimizer);
-        plan.Backend.Fill(State, 0f);
         _moments = new Storage[moments];
-        for (int i = 0; i < moments; i++)
+        try
         {
-            _moments[i] = plan.Backend.Allocate(plan.Parameters.Count, MemoryCategory.Optimizer);
-            plan.Backend.Fill(Moment(i), 0f);
+            _state = plan.Backend.Allocate(OptimizerUpdate.StateLength, MemoryCategory.Optimizer);
+            plan.Backend.Fill(State, 0f);
+            for (int i = 0; i < moments; i++)
+            {
+                _moments[i] = plan.Backend.Allocate(
+                    plan.Parameters.Count,
+                    MemoryCategory.Optimizer
+                );
+                plan.Backend.Fill(Moment(i), 0f);
+            }
+            _segments = plan.Backend.PlaceSegments(Groups.Segments);
+            LearningRate = learningRate;
         }
-        _segments = plan.Backend.PlaceSegments(Groups.Segments);
-        LearningRate = learningRate;
+        catch
+        {
+            Free();
+            throw;
+        }
     }
 
     /// <summary>The plan whose parameters change.</summary>
@@ -139,11 +150,17 @@ public abstract class Optimizer : IDisposable
     /// <summary>Frees the optimizer's state.</summary>
     public void Dispose()
     {
-        _state.Dispose();
+        Free();
+        GC.SuppressFinalize(this);
+    }
+
+    // Also what there is of an optimizer that could not be made.
+    private void Free()
+    {
+        _state?.Dispose();
         _segments?.Dispose();
         foreach (Storage? moment in _moments)
             moment?.Dispose();
-        GC.SuppressFinalize(this);
     }
 }
 

@@ -8,7 +8,12 @@ namespace Sequor.Layers;
 /// the data and dropout's seed and step.
 /// Training that resumes from it on the same backend gives the same bits as training that never stopped.
 /// </summary>
-public static class Checkpoint
+/// <remarks>
+/// cuDNN draws the dropout between the layers of a recurrent network from states of its own, which only the same version
+/// reads; they are dropout.I, I counting such networks. Where they cannot be put back, or there are none (after a run on a
+/// CPU), that dropout goes on with other masks, the same for the same seed and step, and all else as it was.
+/// </remarks>
+public static partial class Checkpoint
 {
     private const string FormatKey = "format";
     private const string FormatName = "sequor.checkpoint/";
@@ -67,10 +72,13 @@ public static class Checkpoint
             [OptimizerKey] = optimizer.Name,
             [SettingsKey] = Settings(optimizer),
         };
+        if (NameOf(plan.LibraryRandoms) is { } library)
+            texts[LibraryKey] = library;
         IEnumerable<SafetensorsTensor> tensors = ModelTensors(plan)
             .Concat(OptimizerTensors(optimizer))
             .Concat(Extra(extra))
-            .Select(named => SafetensorsTensor.Of(named.Name, named.Tensor));
+            .Select(named => SafetensorsTensor.Of(named.Name, named.Tensor))
+            .Concat(LibraryTensors(plan.LibraryRandoms));
         Safetensors.Write(path, tensors, texts);
     }
 
@@ -97,6 +105,7 @@ public static class Checkpoint
     /// <param name="extra">
     /// The further tensors that it was saved with, to be loaded; where the parameters alone are loaded, none.
     /// </param>
+    /// <param name="notes">Is given a line for what the file has, or lacks, so that not all goes on bit for bit.</param>
     /// <returns>Index of the next batch.</returns>
     /// <exception cref="ArgumentException">The optimizer is another plan's.</exception>
     /// <exception cref="CheckpointException">The file is damaged, or no checkpoint, or one of another model or optimizer.</exception>
@@ -105,7 +114,8 @@ public static class Checkpoint
         string path,
         Plan plan,
         Optimizer? optimizer,
-        IReadOnlyList<(string Name, Tensor Tensor)>? extra = null
+        IReadOnlyList<(string Name, Tensor Tensor)>? extra = null,
+        ICollection<string>? notes = null
     )
     {
         ArgumentNullException.ThrowIfNull(plan);
@@ -125,12 +135,14 @@ public static class Checkpoint
         if (!(rate >= 0 && float.IsFinite(rate)))
             throw new CheckpointException($"'{path}' has a learning rate of {rate}.");
 
+        List<byte[]>? states = optimizer is null ? null : ReadLibrary(file, plan, notes);
         for (int i = 0; i < values.Count; i++)
             tensors[i].Tensor.Write(values[i]);
         if (optimizer is not null)
         {
             optimizer.LearningRate = rate;
             plan.RandomStep = header.RandomStep;
+            PutBack(plan, states);
         }
         return header.Info.Position;
     }
@@ -289,6 +301,9 @@ public static class Checkpoint
         {
             // The parameters alone are loaded from any checkpoint that has them.
             if (optimizer is null && entry.Name.StartsWith(ExtraPrefix, StringComparison.Ordinal))
+                continue;
+            // Another backend may have no use for them.
+            if (entry.Name.StartsWith(LibraryPrefix, StringComparison.Ordinal))
                 continue;
             if (!expected.Contains(entry.Name) && (sameKind || !IsOptimizers(entry.Name)))
                 differences.Add($"{entry.Name}: {entry} in the file, none here");

@@ -28,15 +28,19 @@ public sealed partial class EpochTrainer
         Checkpoint.Save(path, Plan, Optimizer, Step, texts, Extra());
     }
 
-    /// <summary>Goes on where a checkpoint stopped, bit for bit. After an error all is as it was.</summary>
+    /// <summary>
+    /// Goes on where a checkpoint stopped, on the same backend bit for bit. After an error all is as it was.
+    /// </summary>
     /// <param name="path">The checkpoint.</param>
+    /// <returns>A line for what could not be carried over from another backend; none where all was.</returns>
     /// <exception cref="CheckpointException">
     /// The file is damaged, or no checkpoint of such training, or one of another model, optimizer, data set, seed, batch size
     /// or schedule.
     /// </exception>
     /// <exception cref="IOException">The file is not there or cannot be read.</exception>
-    public void Resume(string path)
+    public IReadOnlyList<string> Resume(string path)
     {
+        var notes = new List<string>();
         CheckpointInfo info = Checkpoint.ReadInfo(path);
         RequireSame(path, info, DataKey, DataText());
         RequireSame(path, info, OptionsKey, OptionsText());
@@ -45,7 +49,7 @@ public sealed partial class EpochTrainer
             throw Malformed(path, SecondsKey, seconds);
         List<EpochRecord> history = ReadHistory(path, info);
         float highest = _rate.Read(path, info);
-        Step = Checkpoint.Load(path, Plan, Optimizer, Extra());
+        Step = Checkpoint.Load(path, Plan, Optimizer, Extra(), notes);
         _rate.Resume(highest);
         _elapsed = TimeSpan.FromSeconds(elapsed);
         _history.Clear();
@@ -56,6 +60,7 @@ public sealed partial class EpochTrainer
             if (BestEpoch is null || record.Valid < BestEpoch.Valid)
                 BestEpoch = record;
         }
+        return notes;
     }
 
     // The losses of this epoch's steps so far, and the best parameters and buffers under their names.

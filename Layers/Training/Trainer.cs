@@ -79,10 +79,20 @@ public sealed class Trainer : IDisposable
         _options = options;
         _batch = new Batch(task, options.Batch);
         Plan = model.Plan(backend, task.Length, options.Batch, Mode.Training, seed: options.Seed);
-        _loss = task.CreateLoss(Plan);
-        Optimizer = optimizer(Plan);
-        _rate = new ScheduledRate(Optimizer, options.Schedule);
-        _graph = new StepGraph(Plan, RunStep);
+        try
+        {
+            _loss = task.CreateLoss(Plan);
+            Optimizer = optimizer(Plan);
+            _rate = new ScheduledRate(Optimizer, options.Schedule);
+            _graph = new StepGraph(Plan, RunStep);
+        }
+        catch
+        {
+            Optimizer?.Dispose();
+            _loss?.Dispose();
+            Plan.Dispose();
+            throw;
+        }
     }
 
     /// <summary>What is learned.</summary>
@@ -145,16 +155,21 @@ public sealed class Trainer : IDisposable
     public void Save(string path, IReadOnlyDictionary<string, string> metadata) =>
         Checkpoint.Save(path, Plan, Optimizer, Step, _rate.AddTo(metadata));
 
-    /// <summary>Goes on where a checkpoint stopped, bit for bit. After an error all is as it was.</summary>
+    /// <summary>
+    /// Goes on where a checkpoint stopped, on the same backend bit for bit. After an error all is as it was.
+    /// </summary>
     /// <param name="path">The checkpoint.</param>
+    /// <returns>A line for what could not be carried over from another backend; none where all was.</returns>
     /// <exception cref="CheckpointException">
     /// The file is damaged, or no checkpoint, or one of another model, optimizer, seed or schedule.
     /// </exception>
-    public void Resume(string path)
+    public IReadOnlyList<string> Resume(string path)
     {
+        var notes = new List<string>();
         float highest = _rate.Read(path, Checkpoint.ReadInfo(path));
-        Step = Checkpoint.Load(path, Plan, Optimizer);
+        Step = Checkpoint.Load(path, Plan, Optimizer, notes: notes);
         _rate.Resume(highest);
+        return notes;
     }
 
     /// <summary>Frees plans, loss and optimizer; the model stays.</summary>
@@ -182,7 +197,15 @@ public sealed class Trainer : IDisposable
             _sequences = sequences;
             batch = Math.Min(batch, sequences);
             _plan = trained.Model.Plan(trained.Backend, task.Length, batch, Mode.Evaluation);
-            _loss = task.CreateLoss(_plan);
+            try
+            {
+                _loss = task.CreateLoss(_plan);
+            }
+            catch
+            {
+                _plan.Dispose();
+                throw;
+            }
             _batch = new Batch(task, batch);
             _rest = sequences % batch == 0 ? null : new Batch(task, sequences % batch);
         }

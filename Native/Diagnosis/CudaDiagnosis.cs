@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace Sequor.Native;
 
 /// <summary>
@@ -25,7 +23,7 @@ public sealed class CudaDiagnosis
                     .Range(0, libraries.DeviceCount)
                     .Select(index => DeviceSummary.Read(driver, index)),
             ];
-        DriverVersion = libraries.Nvml.Table is { } nvml ? ReadDriverVersion(nvml) : null;
+        DriverVersion = libraries.DisplayDriverVersion;
         Failure = libraries.Failure ?? DeviceFailure();
     }
 
@@ -76,17 +74,5 @@ public sealed class CudaDiagnosis
         return FormattableString.Invariant(
             $"device {device.Index}, {device.Name}, with {libraries}"
         );
-    }
-
-    private static unsafe string? ReadDriverVersion(Nvml nvml)
-    {
-        string[] needed = ["nvmlSystemGetDriverVersion", "nvmlShutdown"];
-        if (needed.Any(nvml.Missing.Contains) || nvml.nvmlInit() != nvmlReturn_t.NVML_SUCCESS)
-            return null;
-        const uint room = Nvml.NVML_SYSTEM_DRIVER_VERSION_BUFFER_SIZE;
-        byte* version = stackalloc byte[(int)room];
-        nvmlReturn_t result = nvml.nvmlSystemGetDriverVersion(version, room);
-        nvml.nvmlShutdown();
-        return result == nvmlReturn_t.NVML_SUCCESS ? Marshal.PtrToStringUTF8((nint)version) : null;
     }
 }

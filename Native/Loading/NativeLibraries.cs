@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Sequor.Native;
@@ -12,6 +13,8 @@ namespace Sequor.Native;
 /// </remarks>
 public sealed class NativeLibraries
 {
+    private readonly Lazy<string?> _displayDriverVersion;
+
     private NativeLibraries(SearchContext context)
     {
         Host = context.Host;
@@ -26,6 +29,7 @@ public sealed class NativeLibraries
         var companions = new CompanionFinder(context);
         Nvrtc = companions.Nvrtc(CudaMajor);
         Nvml = companions.Nvml();
+        _displayDriverVersion = new(() => Nvml.Table is { } nvml ? ReadDriverVersion(nvml) : null);
     }
 
     /// <summary>Finds the libraries.</summary>
@@ -53,6 +57,9 @@ public sealed class NativeLibraries
 
     /// <summary>The newest CUDA that the driver supports, major * 1000 + minor * 10; 0 if not known.</summary>
     public int DriverCudaVersion { get; }
+
+    /// <summary>Version of the display driver, such as 550.54.15, as NVML tells it; null without NVML. Asked for once.</summary>
+    public string? DisplayDriverVersion => _displayDriverVersion.Value;
 
     /// <summary>The CUDA major version that cuBLAS and NVRTC have to be of; 0 if nothing tells it.</summary>
     public int CudaMajor { get; }
@@ -89,6 +96,18 @@ public sealed class NativeLibraries
             text.Append("  lacks ").AppendJoin(", ", missing).Append('\n');
         foreach (SearchAttempt attempt in result.Attempts)
             text.Append("  ").Append(attempt).Append('\n');
+    }
+
+    private static unsafe string? ReadDriverVersion(Nvml nvml)
+    {
+        string[] needed = ["nvmlSystemGetDriverVersion", "nvmlShutdown"];
+        if (needed.Any(nvml.Missing.Contains) || nvml.nvmlInit() != nvmlReturn_t.NVML_SUCCESS)
+            return null;
+        const uint room = Sequor.Native.Nvml.NVML_SYSTEM_DRIVER_VERSION_BUFFER_SIZE;
+        byte* version = stackalloc byte[(int)room];
+        nvmlReturn_t result = nvml.nvmlSystemGetDriverVersion(version, room);
+        nvml.nvmlShutdown();
+        return result == nvmlReturn_t.NVML_SUCCESS ? Marshal.PtrToStringUTF8((nint)version) : null;
     }
 
     /// <summary>Which cuBLAS will do: cuDNN's own, or else any that the driver can run, the newest first.</summary>

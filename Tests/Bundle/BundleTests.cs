@@ -59,6 +59,19 @@ public sealed class BundleTests : FolderTest
                 .And.EndWith("smoke: all went well\n")
         );
 
+        // The virtual GPU is in the tests alone: without a real one there is nothing to measure.
+        Finished measured = Run(null, start, ["measure", PathOf("results")]);
+        bool real = Cuda.TestGpu.Real is not null;
+        Assert.That(measured.ExitCode, Is.EqualTo(real ? 0 : 1), measured.Error);
+        Assert.That(File.Exists(Path.Combine(PathOf("results"), "doctor.json")));
+        if (!real)
+            Assert.That(
+                measured.Error,
+                Does.StartWith(
+                    "measure: there is no GPU to measure on: sequor bench: device cuda:0 is"
+                )
+            );
+
         Finished wrong = Run(null, start, ["benhc"]);
         Assert.That((wrong.ExitCode, wrong.Output), Is.EqualTo((2, "")));
         Assert.That(wrong.Error, Does.Contain("did you mean 'bench'"));

@@ -58,6 +58,7 @@ internal static partial class Made
         new()
         {
             Machine = Machine(),
+            Date = "2026-11-21T12:00:00Z",
             Threads = 2,
             Task = "adding",
             Seed = 7,

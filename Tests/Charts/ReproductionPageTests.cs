@@ -16,7 +16,12 @@ public sealed class ReproductionPageTests
 
     private static string Render(params ReproductionResult[] results) =>
         ReproductionPage.Render(
-            new ReproductionReport { Machine = Made.Machine(), Results = results },
+            new ReproductionReport
+            {
+                Machine = Made.Machine(),
+                Date = "2026-11-21T12:00:00Z",
+                Results = results,
+            },
             Date
         );
 

@@ -20,7 +20,8 @@ internal static class Against
         {
             scale = Math.Max(scale, Math.Abs((double)cpu[i]));
             double difference = Math.Abs((double)gpu[i] - cpu[i]);
-            if (!(difference <= worst))
+            // Once it is NaN it stays so.
+            if (!double.IsNaN(worst) && !(difference <= worst))
                 (worst, at) = (difference, i);
         }
         double error = worst / scale;

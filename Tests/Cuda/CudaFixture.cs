@@ -75,7 +75,7 @@ public abstract class CudaFixture
         );
 
     /// <summary>Whether the test that runs is marked so, by itself or by its fixture.</summary>
-    private protected static bool IsVirtualOnly()
+    internal static bool IsVirtualOnly()
     {
         for (ITest? test = TestExecutionContext.CurrentContext.CurrentTest; test is not null; )
         {

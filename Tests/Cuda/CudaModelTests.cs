@@ -50,7 +50,7 @@ public sealed class CudaModelTests : CudaFixture
         {
             double error = Math.Abs((double)gpu[step] - cpu[step]) / Math.Abs(cpu[step]);
             GpuReport.Error("the loss in training", error);
-            Assert.That(error, Is.LessThan(2e-4), $"step {step}: {gpu[step]} and {cpu[step]}");
+            Close.Check(gpu[step], cpu[step], Math.Abs(cpu[step]), 1e-4, $"loss of step {step}");
         }
         Assert.That(cpu[^1], Is.LessThan(cpu[0]));
     }

@@ -41,11 +41,7 @@ internal static class TestGpu
             }
         );
         return (
-            CudaLibraries.From(
-                device.Symbols(LibraryKind.CudaDriver),
-                device.Symbols(LibraryKind.CuDnn),
-                device.Symbols(LibraryKind.CuBlas)
-            ),
+            CudaLibraries.Load(new NativeLibraryOptions { Resolve = kind => device.Symbols(kind) }),
             device
         );
     }

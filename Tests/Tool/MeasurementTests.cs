@@ -92,7 +92,7 @@ public sealed class MeasurementTests
             1
         );
         Assert.That(
-            () => Measurement.RequireMemory([workload]),
+            () => Measurement.RequireMemory([workload], new BackendInfo("cpu", "", 1, 256, "")),
             Throws.TypeOf<DeviceMemoryException>().With.Message.Contains("lstm")
         );
     }

@@ -8,6 +8,8 @@ namespace Sequor.Tests.Tool;
 [TestFixture]
 public sealed class SweepTests
 {
+    private static readonly BackendInfo Cpu = new("cpu", "", 1, 256, "");
+
     [TestCase(0, 3)]
     [TestCase(1, 0.5)]
     [TestCase(1.37, 1e-6)]
@@ -84,6 +86,7 @@ public sealed class SweepTests
         var progress = new List<double>();
         IReadOnlyList<Measured> results = Sweep.Run(
             lengths,
+            Cpu,
             () =>
             {
                 Backend backend = Backend.Create("cpu", new BackendOptions { Threads = 1 });
@@ -129,6 +132,7 @@ public sealed class SweepTests
             () =>
                 Sweep.Run(
                     [At(6), [large]],
+                    Cpu,
                     () => throw new InvalidOperationException("nothing is begun"),
                     new MeasurementOptions()
                 ),

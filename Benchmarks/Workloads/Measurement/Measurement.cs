@@ -79,7 +79,6 @@ public static class Measurement
         ArgumentNullException.ThrowIfNull(workloads);
         ArgumentNullException.ThrowIfNull(createBackend);
         ArgumentNullException.ThrowIfNull(options);
-        RequireMemory(workloads);
         var clock = Stopwatch.StartNew();
         var subjects = new List<Subject>(workloads.Count);
         try
@@ -87,7 +86,10 @@ public static class Measurement
             foreach (Workload workload in workloads)
             {
                 progress?.Invoke(0, workload);
-                subjects.Add(new Subject(workload, createBackend(), options));
+                Backend backend = createBackend();
+                if (subjects.Count == 0)
+                    RequireMemory(workloads, backend);
+                subjects.Add(new Subject(workload, backend, options));
             }
             for (int round = 0; round < options.Warmup; round++)
             {
@@ -123,11 +125,15 @@ public static class Measurement
     }
 
     /// <summary>Says early what would fail late: systems promise more memory than they have.</summary>
-    /// <exception cref="DeviceMemoryException">The least that the workloads need is more than the machine has.</exception>
-    public static void RequireMemory(IReadOnlyList<Workload> workloads)
+    /// <param name="workloads">What is to be in memory together.</param>
+    /// <param name="device">Where.</param>
+    /// <exception cref="DeviceMemoryException">The least that the workloads need is more than the device has.</exception>
+    public static void RequireMemory(IReadOnlyList<Workload> workloads, BackendInfo device)
     {
         ArgumentNullException.ThrowIfNull(workloads);
-        double available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        ArgumentNullException.ThrowIfNull(device);
+        double available =
+            device.Gpu?.MemoryBytes ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         double needed = workloads.Sum(w => (double)w.FloorBytes);
         if (needed <= available)
             return;
@@ -135,9 +141,22 @@ public static class Measurement
         throw new DeviceMemoryException(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{names}: training needs at least {needed / (1L << 30):0.0} GiB at this length, batch and size; this machine has {available / (1L << 30):0.0} GiB"
+                $"{names}: training needs at least {needed / (1L << 30):0.0} GiB at this length, batch and size; {device.Gpu?.Name ?? "this machine"} has {available / (1L << 30):0.0} GiB"
             )
         );
+    }
+
+    private static void RequireMemory(IReadOnlyList<Workload> workloads, Backend backend)
+    {
+        try
+        {
+            RequireMemory(workloads, backend.Info);
+        }
+        catch
+        {
+            backend.Dispose();
+            throw;
+        }
     }
 
     private sealed class Subject : IDisposable

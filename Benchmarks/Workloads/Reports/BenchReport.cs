@@ -12,6 +12,13 @@ public sealed record BenchReport
     /// <summary>What it ran on.</summary>
     public required Machine Machine { get; init; }
 
+    /// <summary>When it began, UTC.</summary>
+    public required string Date { get; init; }
+
+    /// <summary>The GPU that it ran on; only where it did.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public GpuReport? Gpu { get; init; }
+
     /// <summary>Host threads that computed.</summary>
     public required int Threads { get; init; }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -6,6 +7,10 @@ namespace Sequor.Workloads;
 /// <summary>Writes reports as JSON on one line.</summary>
 public static class ReportWriter
 {
+    /// <summary>A time in reports: UTC, to the second, as in 2026-11-21T18:04:05Z.</summary>
+    public static string Date(DateTimeOffset time) =>
+        time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+
     /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(BenchReport report) =>
         JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.BenchReport);

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Sequor.Workloads;
 
 /// <summary>Reproduced experiments as a file: schema sequor.reproduce/1.</summary>
@@ -8,6 +10,13 @@ public sealed record ReproductionReport
 
     /// <summary>What it ran on.</summary>
     public required Machine Machine { get; init; }
+
+    /// <summary>When it began, UTC.</summary>
+    public required string Date { get; init; }
+
+    /// <summary>The GPU that it ran on; only where it did.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public GpuReport? Gpu { get; init; }
 
     /// <summary>One a preset, each over its seeds; in the order in which they ran.</summary>
     public required IReadOnlyList<ReproductionResult> Results { get; init; }

@@ -6,6 +6,7 @@ namespace Sequor.Workloads;
 /// <summary>Trains a preset's model as its paper did, and measures it on the test set at the best validation.</summary>
 public sealed class Reproduction
 {
+    private const string DeviceKey = "device";
     private const string ThreadsKey = "threads";
     private const string VersionKey = "version";
     private const string PeakKey = "peak_bytes";
@@ -229,6 +230,7 @@ public sealed class Reproduction
     private Dictionary<string, string> Metadata(ulong seed)
     {
         Dictionary<string, string> texts = Identity(Preset, _music, seed);
+        texts[DeviceKey] = _backend.Info.Device;
         texts[ThreadsKey] = _backend.Info.Threads.ToString(CultureInfo.InvariantCulture);
         texts[VersionKey] = Machine.Version;
         return texts;

@@ -1,0 +1,79 @@
+using System.Globalization;
+using System.Text;
+
+namespace Sequor.Interop;
+
+/// <summary>
+/// The names of kernels and library calls that were queued last, by stream. A fault shows in a later call, and the driver does
+/// not say whose it is: it is one of these. May be used from any thread; allocates nothing but when asked for the text.
+/// </summary>
+internal sealed class RecentWork
+{
+    private const int Room = 64;
+
+    private readonly Lock _gate = new();
+    private readonly (string? Name, nint Stream)[] _work = new (string?, nint)[Room];
+    private long _count;
+
+    public void Add(string name, nint stream)
+    {
+        lock (_gate)
+            _work[_count++ % Room] = (name, stream);
+    }
+
+    /// <summary>A stream was waited for, and all in it went well.</summary>
+    public void Forget(nint stream)
+    {
+        lock (_gate)
+        {
+            foreach (ref (string? Name, nint Stream) work in _work.AsSpan())
+            {
+                if (work.Stream == stream)
+                    work.Name = null;
+            }
+        }
+    }
+
+    /// <summary>All streams were waited for, and all went well.</summary>
+    public void Forget()
+    {
+        lock (_gate)
+            Array.Clear(_work);
+    }
+
+    /// <summary>The names, the latest last; empty where there are none.</summary>
+    public override string ToString()
+    {
+        lock (_gate)
+        {
+            var text = new StringBuilder();
+            string? last = null;
+            int times = 0;
+            for (long i = Math.Max(0, _count - Room); i < _count; i++)
+            {
+                string? name = _work[i % Room].Name;
+                if (name is null)
+                    continue;
+                if (name != last)
+                {
+                    Append();
+                    (last, times) = (name, 0);
+                }
+                times++;
+            }
+            Append();
+            return text.ToString();
+
+            void Append()
+            {
+                if (last is null)
+                    return;
+                if (text.Length > 0)
+                    text.Append(", ");
+                text.Append(last);
+                if (times > 1)
+                    text.Append(CultureInfo.InvariantCulture, $" x {times}");
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+using NUnit.Framework;
+using NUnit.Framework.Interfaces;
+using Sequor.Interop;
+using Sequor.Tests.Cuda;
+using Sequor.Tests.Training;
+using VirtualDevice = Sequor.VirtualGpu.VirtualDevice;
+
+namespace Sequor.Tests.Tool;
+
+/// <summary>
+/// The sequor command called in this process, so that it finds the virtual GPU where the machine has no other; the test fails
+/// if a command leaves a byte, a handle or an error behind.
+/// </summary>
+[NonParallelizable]
+[Category("Gpu")]
+public abstract class CudaCommandFixture : FolderTest
+{
+    private IDisposable? _standIn;
+
+    private protected VirtualDevice? Virtual { get; private set; }
+
+    [SetUp]
+    public void StartDevice()
+    {
+        (CudaLibraries libraries, Virtual) = TestGpu.Start(CudaFixture.IsVirtualOnly());
+        _standIn = CudaLibraries.StandIn(libraries);
+    }
+
+    [TearDown]
+    public void EndDevice()
+    {
+        TestStatus status = TestStatus.Failed;
+        try
+        {
+            _standIn?.Dispose();
+            Virtual?.AssertClean();
+            status = TestContext.CurrentContext.Result.Outcome.Status;
+        }
+        finally
+        {
+            if (Virtual is null || TestGpu.Real is null)
+                GpuReport.Count(status);
+            Virtual?.Dispose();
+            _standIn = null;
+        }
+    }
+
+    /// <summary>Runs the command as its program would, and takes what it writes.</summary>
+    private protected static ProgramResult Run(params string[] arguments)
+    {
+        (TextWriter output, TextWriter error) = (Console.Out, Console.Error);
+        using var newOutput = new StringWriter { NewLine = "\n" };
+        using var newError = new StringWriter { NewLine = "\n" };
+        // Where the tests run on a terminal, the command would find one too.
+        const string plain = "NO_COLOR";
+        string? colours = Environment.GetEnvironmentVariable(plain);
+        try
+        {
+            if (!Console.IsOutputRedirected)
+                Environment.SetEnvironmentVariable(plain, "1");
+            Console.SetOut(newOutput);
+            Console.SetError(newError);
+            int code = global::Sequor.Tool.Cli.Run(arguments);
+            return new ProgramResult(code, newOutput.ToString(), newError.ToString());
+        }
+        finally
+        {
+            Console.SetOut(output);
+            Console.SetError(error);
+            Environment.SetEnvironmentVariable(plain, colours);
+        }
+    }
+
+    /// <summary>A command line whose words have no blanks, and further words.</summary>
+    private protected static ProgramResult Run(string line, params string[] more) =>
+        Run([.. line.Split(' '), .. more]);
+}
