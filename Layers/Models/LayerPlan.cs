@@ -134,8 +134,8 @@ internal sealed class PlanBuilder(
     }
 
     /// <summary>What forward leaves for backward: kept in training, scratch in evaluation.</summary>
-    public Slot Keep(Shape shape) =>
-        Training ? Kept(shape, MemoryCategory.Activations) : Scratch(shape);
+    public Slot Keep(Shape shape, MemoryCategory category = MemoryCategory.Activations) =>
+        Training ? Kept(shape, category) : Scratch(shape);
 
     /// <summary>A tensor of the plan's own.</summary>
     public Slot Kept(Shape shape, MemoryCategory category)

@@ -138,7 +138,10 @@ public abstract class Recurrent : Layer
             _operation = builder.Own(backend.PlanRecurrent(descriptor));
             _flow = builder.Gradients;
             _output = builder.Output(output);
-            _reserve = builder.Keep(Shape.Block(_operation.ReserveCount));
+            _reserve = builder.Keep(
+                Shape.Block(_operation.ReserveCount),
+                _operation.ReserveCategory
+            );
             _workspace = builder.Workspace(_operation.WorkspaceCount);
             ParameterLayout layout = layer.LayoutOn(backend);
             Parameter first = layer.Parameters[0];
