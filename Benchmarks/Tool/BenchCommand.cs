@@ -32,8 +32,10 @@ internal static class BenchCommand
         MeasurementOptions measurement = options.Measurement(result);
         BackendInfo device;
         using (Backend backend = options.Workload.CreateBackend(result))
+        {
             device = backend.Info;
-        Sweep.RequireMemory(workloads);
+            Sweep.RequireMemory(workloads, backend);
+        }
         OutputFile? json = OutputFile.For(options.Json.Name, result.GetValue(options.Json));
         OutputFile? html = OutputFile.For(options.Html.Name, result.GetValue(options.Html));
         OutputFile.RequireApart(json, html);

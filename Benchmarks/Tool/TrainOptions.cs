@@ -123,7 +123,6 @@ internal sealed class TrainOptions
             }
             threads = TrainJob.Threads(info);
         }
-        Measurement.RequireMemory([setup.Workload]);
         // The bits depend on the threads: a run goes on with as many.
         Backend backend = _workload.CreateBackend(
             result,
@@ -131,6 +130,7 @@ internal sealed class TrainOptions
         );
         try
         {
+            Measurement.RequireMemory([setup.Workload], backend);
             return new TrainJob
             {
                 Setup = setup,

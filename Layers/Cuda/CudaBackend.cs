@@ -28,6 +28,7 @@ public sealed partial class CudaBackend : Backend
     /// <param name="options">Arithmetic; null for the defaults.</param>
     /// <param name="libraries">Driver, cuDNN and cuBLAS; null for those that are found.</param>
     /// <exception cref="DeviceUnavailableException">The device or a library is not there; the message says why.</exception>
+    /// <exception cref="DeviceMemoryException">The device has not the memory that the backend itself needs.</exception>
     public static CudaBackend Create(
         int device = 0,
         BackendOptions? options = null,
@@ -43,6 +44,12 @@ public sealed partial class CudaBackend : Backend
             var backend = new CudaBackend(context, stream, options, "asked for");
             backend._owned.AddRange([stream, context]);
             return backend;
+        }
+        catch (DeviceMemoryException)
+        {
+            stream?.Dispose();
+            context?.Dispose();
+            throw;
         }
         catch (Exception e)
             when (e is LibraryException or CudaException or ArgumentOutOfRangeException)
@@ -97,6 +104,17 @@ public sealed partial class CudaBackend : Backend
         Stream = stream;
         Math = options.Math;
         ConvolutionMethod = options.Convolution;
+        CudaDevice device = context.Device;
+        Info = new BackendInfo(
+            string.Create(CultureInfo.InvariantCulture, $"cuda:{device.Index}"),
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{device.Name}, compute capability {device.ComputeCapability}, {(Math == FloatMath.Tf32 ? "TF32" : "float32")}"
+            ),
+            1,
+            0,
+            reason
+        );
         Storage? scratch = null;
         CuDnnHandle? cuDnn = null;
         CudaKernels? kernels = null;
@@ -123,17 +141,6 @@ public sealed partial class CudaBackend : Backend
         CuDnn = cuDnn;
         Kernels = kernels;
         _owned.AddRange([CuBlas, scratch, cuDnn, Scratch, kernels]);
-        CudaDevice device = context.Device;
-        Info = new BackendInfo(
-            string.Create(CultureInfo.InvariantCulture, $"cuda:{device.Index}"),
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"{device.Name}, compute capability {device.ComputeCapability}, {(Math == FloatMath.Tf32 ? "TF32" : "float32")}"
-            ),
-            1,
-            0,
-            reason
-        );
     }
 
     /// <inheritdoc/>
@@ -163,6 +170,9 @@ public sealed partial class CudaBackend : Backend
     internal override int Alignment => AlignmentFloats;
 
     /// <inheritdoc/>
+    public override long? FreeBytes => Context.DeviceMemory.Free;
+
+    /// <inheritdoc/>
     public override Storage Allocate(long count, MemoryCategory category)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
@@ -175,13 +185,7 @@ public sealed partial class CudaBackend : Backend
         }
         catch (CudaException e) when (e.Status == CUresult.CUDA_ERROR_OUT_OF_MEMORY)
         {
-            throw new DeviceMemoryException(
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"No memory on {Context.Device.Name} for {taken * sizeof(float):N0} bytes of {category}; {Memory.CurrentBytes:N0} bytes are taken already."
-                ),
-                e
-            );
+            throw NoMemory(taken * sizeof(float), category, e);
         }
         catch (ArgumentOutOfRangeException e)
         {

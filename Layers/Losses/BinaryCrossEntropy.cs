@@ -7,13 +7,8 @@ namespace Sequor.Layers;
 /// <remarks>Computed from logits, so that none is too large: an answer's probability never becomes 0.</remarks>
 /// <param name="plan">The plan whose output are the logits.</param>
 public sealed class BinaryCrossEntropy(Plan plan)
-    : Loss(plan, (plan ?? throw new ArgumentNullException(nameof(plan))).MaxOutput)
+    : Loss(plan, (plan ?? throw new ArgumentNullException(nameof(plan))).MaxOutput, isMasked: true)
 {
-    private readonly Storage _mask = plan.Backend.Allocate(
-        plan.MaxOutput.Rows,
-        MemoryCategory.InputOutput
-    );
-
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">
     /// The number of targets or weights does not fit the output, or a target is not in [0, 1].
@@ -45,17 +40,10 @@ public sealed class BinaryCrossEntropy(Plan plan)
         Tensor weights = default;
         if (!mask.IsEmpty)
         {
-            weights = new Tensor(_mask, 0, new Shape(output.Shape.First, output.Shape[1]));
+            weights = Mask(new Shape(output.Shape.First, output.Shape[1]));
             weights.Write(mask);
         }
         Plan.Backend.BinaryCrossEntropy(output, wanted, weights, Gradient, Value);
         return Gradient;
-    }
-
-    /// <inheritdoc/>
-    public override void Dispose()
-    {
-        _mask.Dispose();
-        base.Dispose();
     }
 }

@@ -8,16 +8,35 @@ public abstract class Loss : IDisposable
     private readonly Storage _targets;
     private readonly Storage? _gradient;
     private readonly Storage _value;
+    private readonly Storage? _mask;
 
-    private protected Loss(Plan plan, Shape maxTarget)
+    /// <summary>Takes the loss's memory.</summary>
+    /// <param name="plan">The plan whose output is judged.</param>
+    /// <param name="maxTarget">Targets of the largest output.</param>
+    /// <param name="isMasked">There may be a weight for each row of the output.</param>
+    private protected Loss(Plan plan, Shape maxTarget, bool isMasked = false)
     {
         ArgumentNullException.ThrowIfNull(plan);
         Plan = plan;
-        _targets = plan.Backend.Allocate(maxTarget.Count, MemoryCategory.InputOutput);
-        _value = plan.Backend.Allocate(1, MemoryCategory.InputOutput);
-        if (plan.Mode == Mode.Training)
-            _gradient = plan.Backend.Allocate(plan.MaxOutput.Count, MemoryCategory.Workspace);
-        plan.Backend.Fill(Value, 0f);
+        Backend backend = plan.Backend;
+        try
+        {
+            _targets = backend.Allocate(maxTarget.Count, MemoryCategory.InputOutput);
+            _value = backend.Allocate(1, MemoryCategory.InputOutput);
+            if (plan.Mode == Mode.Training)
+                _gradient = backend.Allocate(plan.MaxOutput.Count, MemoryCategory.Workspace);
+            if (isMasked)
+                _mask = backend.Allocate(plan.MaxOutput.Rows, MemoryCategory.InputOutput);
+            backend.Fill(Value, 0f);
+        }
+        catch
+        {
+            _targets?.Dispose();
+            _value?.Dispose();
+            _gradient?.Dispose();
+            _mask?.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The plan whose output is judged.</summary>
@@ -30,6 +49,8 @@ public abstract class Loss : IDisposable
         _gradient is null ? default : new Tensor(_gradient, 0, Plan.Output.Shape);
 
     private protected Tensor Targets(Shape shape) => new(_targets, 0, shape);
+
+    private protected Tensor Mask(Shape shape) => new(_mask!, 0, shape);
 
     /// <summary>Compares the plan's output with targets: the loss, and in training its gradient.</summary>
     /// <param name="targets">One value an element (squared error, keys) or a row (classes) of the output.</param>
@@ -55,6 +76,7 @@ public abstract class Loss : IDisposable
         _targets.Dispose();
         _gradient?.Dispose();
         _value.Dispose();
+        _mask?.Dispose();
         GC.SuppressFinalize(this);
     }
 }
@@ -92,12 +114,12 @@ public sealed class MeanSquaredError(Plan plan)
 /// </summary>
 /// <param name="plan">The plan whose output are the logits.</param>
 public sealed class SoftmaxCrossEntropy(Plan plan)
-    : Loss(plan, Rows((plan ?? throw new ArgumentNullException(nameof(plan))).MaxOutput))
+    : Loss(
+        plan,
+        Rows((plan ?? throw new ArgumentNullException(nameof(plan))).MaxOutput),
+        isMasked: true
+    )
 {
-    private readonly Storage _mask = (
-        plan ?? throw new ArgumentNullException(nameof(plan))
-    ).Backend.Allocate(plan.MaxOutput.Rows, MemoryCategory.InputOutput);
-
     private static Shape Rows(Shape output) => new(output.First, output[1]);
 
     /// <inheritdoc/>
@@ -128,17 +150,10 @@ public sealed class SoftmaxCrossEntropy(Plan plan)
         Tensor weights = default;
         if (!mask.IsEmpty)
         {
-            weights = new Tensor(_mask, 0, rows);
+            weights = Mask(rows);
             weights.Write(mask);
         }
         Plan.Backend.SoftmaxCrossEntropy(output, labels, weights, Gradient, Value);
         return Gradient;
-    }
-
-    /// <inheritdoc/>
-    public override void Dispose()
-    {
-        _mask.Dispose();
-        base.Dispose();
     }
 }

@@ -27,16 +27,25 @@ public abstract class Optimizer : IDisposable
         RequireRate(learningRate, nameof(learningRate));
         Groups = new GroupedParameters(plan.Store, groups ?? []);
         Plan = plan;
-        _state = plan.Backend.Allocate(OptimizerUpdate.StateLength, MemoryCategory.Optimizer);
-        plan.Backend.Fill(State, 0f);
+        Backend backend = plan.Backend;
         _moments = new Storage[moments];
-        for (int i = 0; i < moments; i++)
+        try
         {
-            _moments[i] = plan.Backend.Allocate(plan.Parameters.Count, MemoryCategory.Optimizer);
-            plan.Backend.Fill(Moment(i), 0f);
+            _state = backend.Allocate(OptimizerUpdate.StateLength, MemoryCategory.Optimizer);
+            backend.Fill(State, 0f);
+            for (int i = 0; i < moments; i++)
+            {
+                _moments[i] = backend.Allocate(plan.Parameters.Count, MemoryCategory.Optimizer);
+                backend.Fill(Moment(i), 0f);
+            }
+            _segments = backend.PlaceSegments(Groups.Segments);
+            LearningRate = learningRate;
         }
-        _segments = plan.Backend.PlaceSegments(Groups.Segments);
-        LearningRate = learningRate;
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>The plan whose parameters change.</summary>
@@ -139,7 +148,8 @@ public abstract class Optimizer : IDisposable
     /// <summary>Frees the optimizer's state.</summary>
     public void Dispose()
     {
-        _state.Dispose();
+        // Null where making it failed.
+        _state?.Dispose();
         _segments?.Dispose();
         foreach (Storage? moment in _moments)
             moment?.Dispose();

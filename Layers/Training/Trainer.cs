@@ -54,6 +54,7 @@ public sealed class Trainer : IDisposable
     /// <param name="optimizer">Makes the optimizer for the plan.</param>
     /// <param name="options">Batch size, clipping, seed.</param>
     /// <exception cref="ArgumentException">Sizes of model and task differ, or an option is out of range.</exception>
+    /// <exception cref="DeviceMemoryException">Plan, loss and optimizer do not fit in memory.</exception>
     public Trainer(
         Layer model,
         SequenceTask task,
@@ -78,9 +79,19 @@ public sealed class Trainer : IDisposable
         _options = options;
         _batch = new Batch(task, options.Batch);
         Plan = model.Plan(backend, task.Length, options.Batch, Mode.Training, seed: options.Seed);
-        _loss = task.CreateLoss(Plan);
-        Optimizer = optimizer(Plan);
-        _rate = new ScheduledRate(Optimizer, options.Schedule);
+        try
+        {
+            _loss = task.CreateLoss(Plan);
+            Optimizer = optimizer(Plan);
+            _rate = new ScheduledRate(Optimizer, options.Schedule);
+        }
+        catch
+        {
+            Optimizer?.Dispose();
+            _loss?.Dispose();
+            Plan.Dispose();
+            throw;
+        }
     }
 
     /// <summary>What is learned.</summary>

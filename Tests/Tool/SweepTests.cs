@@ -125,13 +125,9 @@ public sealed class SweepTests
     public void A_length_that_does_not_fit_is_refused_before_the_first()
     {
         Workload large = At(6)[0] with { Task = new AddingProblem(100_000_000), Batch = 1_000_000 };
+        using Backend backend = Backend.Create("cpu", new BackendOptions { Threads = 1 });
         Assert.That(
-            () =>
-                Sweep.Run(
-                    [At(6), [large]],
-                    () => throw new InvalidOperationException("nothing is begun"),
-                    new MeasurementOptions()
-                ),
+            () => Sweep.RequireMemory([At(6), [large]], backend),
             Throws.TypeOf<DeviceMemoryException>().With.Message.Contains("GiB")
         );
     }

@@ -75,7 +75,6 @@ public static class Measurement
         ArgumentNullException.ThrowIfNull(workloads);
         ArgumentNullException.ThrowIfNull(createBackend);
         ArgumentNullException.ThrowIfNull(options);
-        RequireMemory(workloads);
         var clock = Stopwatch.StartNew();
         var subjects = new List<Subject>(workloads.Count);
         try
@@ -83,7 +82,10 @@ public static class Measurement
             foreach (Workload workload in workloads)
             {
                 progress?.Invoke(0, workload);
-                subjects.Add(new Subject(workload, createBackend(), options));
+                Backend backend = createBackend();
+                if (subjects.Count == 0)
+                    RequireMemoryOrDispose(backend);
+                subjects.Add(new Subject(workload, backend, options));
             }
             for (int round = 0; round < options.Warmup; round++)
             {
@@ -104,6 +106,19 @@ public static class Measurement
             subjects.ForEach(s => s.Dispose());
         }
 
+        void RequireMemoryOrDispose(Backend backend)
+        {
+            try
+            {
+                RequireMemory(workloads, backend);
+            }
+            catch
+            {
+                backend.Dispose();
+                throw;
+            }
+        }
+
         void Round(int round, bool timed)
         {
             for (int i = 0; i < subjects.Count; i++)
@@ -118,22 +133,34 @@ public static class Measurement
         }
     }
 
-    /// <summary>Says early what would fail late: systems promise more memory than they have.</summary>
-    /// <exception cref="DeviceMemoryException">The least that the workloads need is more than the machine has.</exception>
-    public static void RequireMemory(IReadOnlyList<Workload> workloads)
+    /// <summary>Says early what would fail late, for workloads that are in memory together.</summary>
+    /// <param name="workloads">All of them.</param>
+    /// <param name="backend">Any backend of the device.</param>
+    /// <exception cref="DeviceMemoryException">The least that the workloads need is more than the device has free.</exception>
+    public static void RequireMemory(IReadOnlyList<Workload> workloads, Backend backend)
     {
         ArgumentNullException.ThrowIfNull(workloads);
-        double available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        double needed = workloads.Sum(w => (double)w.FloorBytes);
-        if (needed <= available)
+        ArgumentNullException.ThrowIfNull(backend);
+        var least = new Dictionary<MemoryCategory, long>();
+        foreach (Workload workload in workloads)
+        {
+            foreach ((MemoryCategory category, long bytes) in workload.FloorByCategory)
+                least[category] = checked(least.GetValueOrDefault(category) + bytes);
+        }
+        var table = new MemoryTable(backend.Memory, least, backend.FreeBytes);
+        if (!(table.WantedBytes > table.FreeBytes))
             return;
         string names = string.Join(", ", workloads.Select(w => w.Architecture.Name));
         throw new DeviceMemoryException(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{names}: training needs at least {needed / (1L << 30):0.0} GiB at this length, batch and size; this machine has {available / (1L << 30):0.0} GiB"
-            )
+                $"{names}: training needs at least {Gibibytes(table.WantedBytes)} GiB at this length, batch and size; {backend.Info.Description}, has {Gibibytes(table.FreeBytes ?? 0)} GiB free"
+            ),
+            table
         );
+
+        static string Gibibytes(long bytes) =>
+            (bytes / (double)(1L << 30)).ToString("0.0", CultureInfo.InvariantCulture);
     }
 
     private sealed class Subject : IDisposable

@@ -22,7 +22,7 @@ public static class Sweep
         Action<double, Workload>? progress = null
     )
     {
-        RequireMemory(lengths);
+        ArgumentNullException.ThrowIfNull(lengths);
         double all = lengths.Sum(Tokens);
         double before = 0;
         var results = new List<Measured>();
@@ -45,12 +45,16 @@ public static class Sweep
 
     /// <summary>Says before the first length what would fail at a later one.</summary>
     /// <param name="lengths">A length's workloads, length by length.</param>
-    /// <exception cref="DeviceMemoryException">The least that a length needs is more than the machine has.</exception>
-    public static void RequireMemory(IReadOnlyList<IReadOnlyList<Workload>> lengths)
+    /// <param name="backend">Any backend of the device.</param>
+    /// <exception cref="DeviceMemoryException">The least that a length needs is more than the device has free.</exception>
+    public static void RequireMemory(
+        IReadOnlyList<IReadOnlyList<Workload>> lengths,
+        Backend backend
+    )
     {
         ArgumentNullException.ThrowIfNull(lengths);
         foreach (IReadOnlyList<Workload> length in lengths)
-            Measurement.RequireMemory(length);
+            Measurement.RequireMemory(length, backend);
     }
 
     private static double Tokens(IReadOnlyList<Workload> length) =>
