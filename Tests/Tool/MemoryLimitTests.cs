@@ -26,6 +26,20 @@ public sealed class MemoryLimitTests
         Assert.That(lines[^1], Does.Contain("free"));
     }
 
+    // On any machine.
+    [TestCase("bench --length 1000000 --batch 100000", "rnn, lstm, gru, tcn, lru:")]
+    [TestCase("train --arch lstm --hidden 1000000", "lstm:")]
+    [TestCase("bench --sweep 8,1000000 --batch 100000", "rnn, lstm, gru, tcn, lru:")]
+    public void What_no_machine_has_is_refused_before_the_work_begins(string arguments, string says)
+    {
+        ProgramResult result = Program.Run(arguments.Split(' '));
+
+        Assert.That(result.ExitCode, Is.EqualTo(1));
+        Assert.That(result.Output, Is.Empty);
+        Assert.That(result.Error, Does.Contain(says).And.Contain("GiB").And.Contain("activations"));
+        Assert.That(result.Error, Does.Not.Contain("   at ").And.Not.Contain("Exception"));
+    }
+
     [Test]
     public void A_benchmark_that_does_not_fit_is_refused_with_a_table()
     {
