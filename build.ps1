@@ -36,6 +36,9 @@ Usage: ./build.ps1 VERB [ARGUMENTS]
   build             builds everything that has changed
   test [--all] ...  runs the tests, the long ones too with --all;
                     further arguments go to the test program
+  test --update-counts
+                    counts what training steps do on the virtual GPU, and writes
+                    Tests/Cuda/step-counts.txt anew
   suites ...        runs the BenchmarkDotNet suites; arguments go to BenchmarkDotNet
   bundle            packs the tests, the benchmarks and the .NET runtime into one
                     archive, for Linux machines without an SDK; made on Linux only
@@ -305,12 +308,16 @@ function Remove-Output {
 # The arguments for the test program.
 function Get-TestArgument([string[]] $given) {
     $all = $false
+    $update = $false
     $filter = ''
     $policy = 'strict'
     for ($i = 0; $i -lt $given.Count; $i++) {
         $argument = $given[$i]
         if ($argument -ceq '--all') {
             $all = $true
+        }
+        elseif ($argument -ceq '--update-counts') {
+            $update = $true
         }
         elseif ($argument -cmatch '^--filter[=:]') {
             $filter = $argument.Substring(9)
@@ -328,6 +335,13 @@ function Get-TestArgument([string[]] $given) {
             }
             $argument
         }
+    }
+    if ($update) {
+        if ($filter) {
+            Stop-Script 'test: --update-counts takes no --filter: it runs what writes the counts.' 2
+        }
+        $filter = 'FullyQualifiedName~StepCountTests'
+        $env:SEQUOR_UPDATE_COUNTS = Join-Path (Join-Path (Join-Path $root 'Tests') 'Cuda') 'step-counts.txt'
     }
     # The platform takes no more than one filter.
     if (-not $all) {
@@ -439,7 +453,7 @@ function Update-Kernel {
 # A script shares its session's directory and variables; both are put back at the end.
 $where = Get-Location
 $variables = 'DOTNET_CLI_TELEMETRY_OPTOUT', 'DOTNET_NOLOGO', 'TESTINGPLATFORM_TELEMETRY_OPTOUT',
-    'DOTNET_ROOT', 'PATH'
+    'DOTNET_ROOT', 'PATH', 'SEQUOR_UPDATE_COUNTS'
 $before = @{}
 foreach ($name in $variables) {
     $before[$name] = [Environment]::GetEnvironmentVariable($name)

@@ -53,6 +53,9 @@ Usage: ./build.sh VERB [ARGUMENTS]
   build             builds everything that has changed
   test [--all] ...  runs the tests, the long ones too with --all;
                     further arguments go to the test program
+  test --update-counts
+                    counts what training steps do on the virtual GPU, and writes
+                    Tests/Cuda/step-counts.txt anew
   suites ...        runs the BenchmarkDotNet suites; arguments go to BenchmarkDotNet
   bundle            packs the tests, the benchmarks and the .NET runtime into one
                     archive, for Linux machines without an SDK
@@ -256,10 +259,11 @@ count_tests() {
 }
 
 run_tests() {
-    local all='' filter='' policy=strict interrupted='' arguments=() status=0 output
+    local all='' filter='' policy=strict interrupted='' update='' arguments=() status=0 output
     while [ $# -gt 0 ]; do
         case $1 in
             --all) all=1 ;;
+            --update-counts) update=1 ;;
             --filter=* | --filter:*) filter=${1#--filter?} ;;
             --filter)
                 [ $# -gt 1 ] || fail 'test: --filter needs an expression.' 2
@@ -275,6 +279,11 @@ run_tests() {
         esac
         shift
     done
+    if [ -n "$update" ]; then
+        [ -z "$filter" ] || fail 'test: --update-counts takes no --filter: it runs what writes the counts.' 2
+        filter=FullyQualifiedName~StepCountTests
+        export SEQUOR_UPDATE_COUNTS=$root/Tests/Cuda/step-counts.txt
+    fi
     # The platform takes no more than one filter.
     [ -n "$all" ] || filter="${filter:+($filter)&}TestCategory!=Long"
     [ -z "$filter" ] || arguments+=(--filter "$filter")

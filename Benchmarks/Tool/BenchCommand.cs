@@ -32,8 +32,10 @@ internal static class BenchCommand
         MeasurementOptions measurement = options.Measurement(result);
         BackendInfo device;
         using (Backend backend = options.Workload.Backend.Create(result))
+        {
             device = backend.Info;
-        Sweep.RequireMemory(workloads, device);
+            Sweep.RequireMemory(workloads, backend);
+        }
         OutputFile? json = OutputFile.For(options.Json.Name, result.GetValue(options.Json));
         OutputFile? html = OutputFile.For(options.Html.Name, result.GetValue(options.Html));
         OutputFile.RequireApart(json, html);
@@ -54,7 +56,6 @@ internal static class BenchCommand
         {
             measured = Sweep.Run(
                 workloads,
-                device,
                 () => options.Workload.Backend.Create(result),
                 measurement,
                 (done, next) => progress.Show(done, () => Progress(done, next))

@@ -92,7 +92,11 @@ internal static class BenchView
                 return row.ToArray();
             })
         );
-        MemoryCategory[] categories = Enum.GetValues<MemoryCategory>();
+        MemoryCategory[] categories =
+        [
+            .. Enum.GetValues<MemoryCategory>()
+                .Where(c => c != MemoryCategory.Reserve || results.Any(r => r.BytesAtPeak[c] > 0)),
+        ];
         screen.Table(
             "Memory at its peak, MiB",
             [

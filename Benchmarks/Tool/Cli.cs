@@ -78,7 +78,10 @@ internal static class Cli
                 "a tensor would have more than 2147483647 values; make --length, --batch or the model smaller",
             _ => $"unexpected {e.GetType().Name}: {e.Message} ({DebugVariable}=1 shows where)",
         };
-        Console.Error.WriteLine($"sequor{verb}: {OneLine(message)}");
+        // Of memory that is missing there is a table to read.
+        Console.Error.WriteLine(
+            $"sequor{verb}: {(e is DeviceMemoryException ? message : OneLine(message))}"
+        );
         if (Environment.GetEnvironmentVariable(DebugVariable) == "1")
             Console.Error.WriteLine(e);
         return code;

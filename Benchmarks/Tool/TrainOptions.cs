@@ -129,7 +129,7 @@ internal sealed class TrainOptions
         Backend backend = _workload.Backend.Create(result, threads);
         try
         {
-            Measurement.RequireMemory([setup.Workload], backend.Info);
+            Measurement.RequireMemory([setup.Workload], backend);
             return new TrainJob
             {
                 Setup = setup,

@@ -20,6 +20,12 @@ public abstract class Backend : IDisposable
     /// <summary>Bytes allocated by this backend, by category.</summary>
     public MemoryLedger Memory { get; } = new();
 
+    /// <summary>
+    /// Bytes that can still be allocated, as far as the system tells: other programs take memory too, and a plan within this
+    /// may yet not fit. Null where it is not known.
+    /// </summary>
+    public abstract long? FreeBytes { get; }
+
     /// <summary>Makes a backend.</summary>
     /// <param name="device">"auto", "cpu" or "cuda[:N]". Auto takes the best that is there, and says why.</param>
     /// <param name="options">Threads and vector width; the defaults take all.</param>
@@ -57,7 +63,9 @@ public abstract class Backend : IDisposable
     /// <summary>Takes a block of memory whose contents are undefined.</summary>
     /// <param name="count">Size in floats.</param>
     /// <param name="category">What the ledger counts it under.</param>
-    /// <exception cref="DeviceMemoryException">There is not that much memory; the message says how much was asked for.</exception>
+    /// <exception cref="DeviceMemoryException">
+    /// There is not that much memory; the message says how much was asked for, and what takes how much.
+    /// </exception>
     public abstract Storage Allocate(long count, MemoryCategory category);
 
     /// <summary>Sees memory of the caller's as a tensor. It is neither copied nor ever freed.</summary>
@@ -83,6 +91,29 @@ public abstract class Backend : IDisposable
 
     /// <summary>Floats that a block takes up, so that the one behind it begins as it has to.</summary>
     internal long Align(long count) => (count + Alignment - 1) / Alignment * Alignment;
+
+    /// <summary>Bytes that a block of so many floats takes.</summary>
+    internal long BytesOf(long count) =>
+        checked((Math.Max(count, 1) + Alignment - 1) / Alignment * Alignment * sizeof(float));
+
+    /// <summary>The error of an allocation that failed.</summary>
+    private protected DeviceMemoryException NoMemory(
+        long bytes,
+        MemoryCategory category,
+        Exception cause
+    ) =>
+        new(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"No memory on {Info.Description} for {bytes:N0} bytes of {category}; {Memory.CurrentBytes:N0} bytes are taken already."
+            ),
+            new MemoryTable(
+                Memory,
+                new Dictionary<MemoryCategory, long> { [category] = bytes },
+                FreeBytes
+            ),
+            cause
+        );
 
     /// <summary>
     /// Copies from host memory, after earlier work on the destination; the source is free again when it returns.

@@ -30,4 +30,14 @@ public sealed class DeviceMemoryException : Exception
     /// <summary>An error with its reason and what caused it.</summary>
     public DeviceMemoryException(string message, Exception inner)
         : base(message, inner) { }
+
+    /// <summary>An error with its reason, and with what takes how much, which the message tells too.</summary>
+    public DeviceMemoryException(string message, MemoryTable table, Exception? inner = null)
+        : base($"{message}\n{table}", inner)
+    {
+        Table = table;
+    }
+
+    /// <summary>What takes how much; null where sizes were beyond all counting.</summary>
+    public MemoryTable? Table { get; }
 }

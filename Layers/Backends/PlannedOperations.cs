@@ -221,6 +221,9 @@ internal abstract class RecurrentOperation : PlannedOperation
     /// <summary>Floats that forward leaves for backward, beside x and y.</summary>
     public abstract long ReserveCount { get; }
 
+    /// <summary>What the ledger counts that under.</summary>
+    public virtual MemoryCategory ReserveCategory => MemoryCategory.Activations;
+
     /// <summary>Backward wants the gradient of all steps of y, zeros too.</summary>
     public virtual bool NeedsAllSteps => false;
 

@@ -91,6 +91,13 @@ internal sealed unsafe partial class CpuBackend : Backend
     public static (long From, long To) Share(long count, int part, int parts) =>
         (count * part / parts, count * (part + 1) / parts);
 
+    // What this process may have at all, by the machine or by its container: systems promise more than they have, so that no
+    // allocation fails, and the process is ended instead once it writes there.
+    public override long? FreeBytes =>
+        GC.GetGCMemoryInfo().TotalAvailableMemoryBytes is > 0 and var all
+            ? Math.Max(0, all - Memory.CurrentBytes)
+            : null;
+
     public override Storage Allocate(long count, MemoryCategory category)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
@@ -110,13 +117,7 @@ internal sealed unsafe partial class CpuBackend : Backend
         }
         catch (OutOfMemoryException e)
         {
-            throw new DeviceMemoryException(
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"No memory for {bytes:N0} bytes of {category}; {Memory.CurrentBytes:N0} bytes are taken already."
-                ),
-                e
-            );
+            throw NoMemory((long)bytes, category, e);
         }
         Memory.Add(category, (long)bytes);
         return new Storage(this, (nint)memory, count, category, Free);

@@ -30,6 +30,7 @@ public sealed partial class CudaBackend : Backend
     /// <param name="options">Arithmetic; null for the defaults.</param>
     /// <param name="libraries">Driver, cuDNN and cuBLAS; null for those that are found.</param>
     /// <exception cref="DeviceUnavailableException">The device or a library is not there; the message says why.</exception>
+    /// <exception cref="DeviceMemoryException">The device has not the memory that the backend itself needs.</exception>
     public static CudaBackend Create(
         int device = 0,
         BackendOptions? options = null,
@@ -110,6 +111,20 @@ public sealed partial class CudaBackend : Backend
         Math = options.Math;
         ConvolutionMethod = options.Convolution;
         _graphs = options.Graphs;
+        CudaDevice device = context.Device;
+        Info = new BackendInfo(
+            string.Create(CultureInfo.InvariantCulture, $"cuda:{device.Index}"),
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{device.Name}, compute capability {device.ComputeCapability}, {(Math == FloatMath.Tf32 ? "TF32" : "float32")}"
+            ),
+            1,
+            0,
+            reason
+        )
+        {
+            Gpu = Describe(device),
+        };
         Storage? scratch = null;
         CuDnnHandle? cuDnn = null;
         CudaKernels? kernels = null;
@@ -138,20 +153,6 @@ public sealed partial class CudaBackend : Backend
         CuDnn = cuDnn;
         Kernels = kernels;
         _owned.AddRange([CuBlas, scratch, cuDnn, Scratch, kernels, _uploads]);
-        CudaDevice device = context.Device;
-        Info = new BackendInfo(
-            string.Create(CultureInfo.InvariantCulture, $"cuda:{device.Index}"),
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"{device.Name}, compute capability {device.ComputeCapability}, {(Math == FloatMath.Tf32 ? "TF32" : "float32")}"
-            ),
-            1,
-            0,
-            reason
-        )
-        {
-            Gpu = Describe(device),
-        };
     }
 
     /// <inheritdoc/>
@@ -181,6 +182,9 @@ public sealed partial class CudaBackend : Backend
     internal override int Alignment => AlignmentFloats;
 
     /// <inheritdoc/>
+    public override long? FreeBytes => Context.DeviceMemory.Free;
+
+    /// <inheritdoc/>
     public override Storage Allocate(long count, MemoryCategory category)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
@@ -193,13 +197,7 @@ public sealed partial class CudaBackend : Backend
         }
         catch (CudaException e) when (e.Status == CUresult.CUDA_ERROR_OUT_OF_MEMORY)
         {
-            throw new DeviceMemoryException(
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"No memory on {Context.Device.Name} for {taken * sizeof(float):N0} bytes of {category}; {Memory.CurrentBytes:N0} bytes are taken already."
-                ),
-                e
-            );
+            throw NoMemory(taken * sizeof(float), category, e);
         }
         catch (ArgumentOutOfRangeException e)
         {

@@ -66,6 +66,8 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
 
     public override long ReserveCount { get; }
 
+    public override MemoryCategory ReserveCategory => MemoryCategory.Reserve;
+
     public override bool NeedsAllSteps => true;
 
     public override LibraryRandom? LibraryRandom => _dropout;

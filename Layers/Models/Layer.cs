@@ -112,7 +112,10 @@ public abstract partial class Layer : IDisposable
     /// </param>
     /// <exception cref="ArgumentOutOfRangeException">A limit is below 1, or there is no such mode.</exception>
     /// <exception cref="InvalidOperationException">The model lives on another backend, or a layer of it in another model.</exception>
-    /// <exception cref="DeviceMemoryException">The plan does not fit in memory.</exception>
+    /// <exception cref="DeviceMemoryException">
+    /// The plan does not fit in memory: it wants more than is free, or an allocation failed. The message has a table of what
+    /// takes how much, and nothing stays taken.
+    /// </exception>
     /// <exception cref="NotSupportedException">
     /// A layer cannot stream, or has no gradient by its input; the message says why.
     /// </exception>
@@ -141,21 +144,32 @@ public abstract partial class Layer : IDisposable
             throw new DeviceMemoryException(
                 $"A plan for {maxLength} steps of {maxBatch} sequences has more rows than any memory holds."
             );
-        if (_store is null)
+        bool isFirst = _store is null;
+        if (isFirst)
             Initialize(backend, seed);
-        else if (_store.Backend != backend)
+        else if (_store!.Backend != backend)
             throw new InvalidOperationException("The model's parameters live on another backend.");
-        return new Plan(
-            this,
-            backend,
-            maxLength,
-            maxBatch,
-            mode,
-            inputGradient,
-            seed,
-            variableLengths,
-            states
-        );
+        try
+        {
+            return new Plan(
+                this,
+                backend,
+                maxLength,
+                maxBatch,
+                mode,
+                inputGradient,
+                seed,
+                variableLengths,
+                states
+            );
+        }
+        catch when (isFirst)
+        {
+            // Nothing is left behind, parameters neither.
+            _store?.Dispose();
+            _store = null;
+            throw;
+        }
     }
 
     /// <summary>Frees the parameters. Plans must be disposed before.</summary>

@@ -137,8 +137,8 @@ internal sealed class PlanBuilder(
     }
 
     /// <summary>What forward leaves for backward: kept in training, scratch in evaluation.</summary>
-    public Slot Keep(Shape shape) =>
-        Training ? Kept(shape, MemoryCategory.Activations) : Scratch(shape);
+    public Slot Keep(Shape shape, MemoryCategory category = MemoryCategory.Activations) =>
+        Training ? Kept(shape, category) : Scratch(shape);
 
     /// <summary>A tensor of the plan's own.</summary>
     public Slot Kept(Shape shape, MemoryCategory category)
@@ -183,25 +183,71 @@ internal sealed class PlanBuilder(
     private void SizeFlow()
     {
         int place = -1;
+        // Whether the place is sure, and whether the gradient is that of the last steps only, or may be.
         bool known = true;
+        bool few = false;
         for (int i = _uses.Count - 1; i >= 0; i--)
         {
             (FlowUse use, long count) = _uses[i];
             int other = place == 0 ? 1 : 0;
-            bool stays = use == FlowUse.Whole && place >= 0;
+            if (use == FlowUse.LastSteps && count == 0)
+            {
+                few = true;
+                continue;
+            }
+            if (use == FlowUse.Fill && !few)
+                continue;
+            bool stays = use == FlowUse.Whole && place >= 0 && !few;
             int used = stays ? place : other;
-            _flowCounts[used] = Math.Max(_flowCounts[used], count);
+            Size(used, count);
             if (!known)
-                _flowCounts[1 - used] = Math.Max(_flowCounts[1 - used], count);
-            if (use is FlowUse.LastSteps or FlowUse.Fill)
-                known = false;
-            else if (use != FlowUse.Aside)
+                Size(1 - used, count);
+            if (use == FlowUse.Aside)
+                continue;
+            if (use != FlowUse.Fill)
                 place = used;
+            // A batch of one step has all steps already, and stays where it is.
+            if ((few && use is (FlowUse.Whole or FlowUse.Fill)) || use == FlowUse.LastSteps)
+                known = false;
+            few = use == FlowUse.LastSteps || (few && use == FlowUse.Move);
         }
+
+        void Size(int which, long count) =>
+            _flowCounts[which] = Math.Max(_flowCounts[which], count);
     }
 
     /// <summary>Allocates what was asked for. Returns the storages, which the plan owns from then on.</summary>
+    /// <exception cref="DeviceMemoryException">It is more than the device has free; the message has a table.</exception>
     public (IReadOnlyList<Storage> Storages, GradientFlow Flow) Build()
+    {
+        SizeFlow();
+        PlanNeed need = Need();
+        need.Require();
+        try
+        {
+            Allocate();
+        }
+        catch (DeviceMemoryException e)
+        {
+            throw need.Error(e);
+        }
+        return (_storages, Gradients);
+    }
+
+    private PlanNeed Need()
+    {
+        var need = new PlanNeed(backend, maxLength, maxBatch);
+        foreach ((Slot slot, MemoryCategory category) in _kept)
+            need.Add(slot.Count, category);
+        if (_stateCount > 0)
+            need.Add(_stateCount, MemoryCategory.Activations);
+        need.Add(_workspaceCount, MemoryCategory.Workspace);
+        foreach (long count in _flowCounts)
+            need.Add(count, MemoryCategory.Workspace);
+        return need;
+    }
+
+    private void Allocate()
     {
         foreach ((Slot slot, MemoryCategory category) in _kept)
             slot.Place(Take(slot.Count, category), 0);
@@ -215,14 +261,12 @@ internal sealed class PlanBuilder(
         Storage workspace = Take(Math.Max(_workspaceCount, 1), MemoryCategory.Workspace);
         foreach ((Slot slot, long offset) in _scratches)
             slot.Place(workspace, offset);
-        SizeFlow();
         var flows = new Storage[2];
         for (int i = 0; i < 2; i++)
             flows[i] = Take(Math.Max(_flowCounts[i], 1), MemoryCategory.Workspace);
         foreach ((Slot slot, int place) in _flows)
             slot.Place(flows[place], 0);
         Gradients.Place(flows[0], flows[1]);
-        return (_storages, Gradients);
     }
 
     /// <summary>Notes an operation, which a layer frees unless building fails.</summary>
@@ -275,7 +319,8 @@ internal enum FlowUse
     Aside,
 
     /// <summary>
-    /// Passes the gradient of the last steps on as it is: where it comes to lie then depends on the lengths of the batch.
+    /// Passes the gradient of the last steps on as it is; of so many floats where lengths differ, when it moves: where it comes
+    /// to lie then depends on the lengths of the batch.
     /// </summary>
     LastSteps,
 }

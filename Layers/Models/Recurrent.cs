@@ -140,7 +140,10 @@ public abstract class Recurrent : Layer
                 builder.LibraryRandoms.Add(drawn);
             _flow = builder.Gradients;
             _output = builder.Output(output);
-            _reserve = builder.Keep(Shape.Block(_operation.ReserveCount));
+            _reserve = builder.Keep(
+                Shape.Block(_operation.ReserveCount),
+                _operation.ReserveCategory
+            );
             _workspace = builder.Workspace(_operation.WorkspaceCount);
             ParameterLayout layout = layer.LayoutOn(backend);
             Parameter first = layer.Parameters[0];

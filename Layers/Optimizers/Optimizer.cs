@@ -27,25 +27,23 @@ public abstract class Optimizer : IDisposable
         RequireRate(learningRate, nameof(learningRate));
         Groups = new GroupedParameters(plan.Store, groups ?? []);
         Plan = plan;
+        Backend backend = plan.Backend;
         _moments = new Storage[moments];
         try
         {
-            _state = plan.Backend.Allocate(OptimizerUpdate.StateLength, MemoryCategory.Optimizer);
-            plan.Backend.Fill(State, 0f);
+            _state = backend.Allocate(OptimizerUpdate.StateLength, MemoryCategory.Optimizer);
+            backend.Fill(State, 0f);
             for (int i = 0; i < moments; i++)
             {
-                _moments[i] = plan.Backend.Allocate(
-                    plan.Parameters.Count,
-                    MemoryCategory.Optimizer
-                );
-                plan.Backend.Fill(Moment(i), 0f);
+                _moments[i] = backend.Allocate(plan.Parameters.Count, MemoryCategory.Optimizer);
+                backend.Fill(Moment(i), 0f);
             }
-            _segments = plan.Backend.PlaceSegments(Groups.Segments);
+            _segments = backend.PlaceSegments(Groups.Segments);
             LearningRate = learningRate;
         }
         catch
         {
-            Free();
+            Dispose();
             throw;
         }
     }
@@ -150,13 +148,7 @@ public abstract class Optimizer : IDisposable
     /// <summary>Frees the optimizer's state.</summary>
     public void Dispose()
     {
-        Free();
-        GC.SuppressFinalize(this);
-    }
-
-    // Also what there is of an optimizer that could not be made.
-    private void Free()
-    {
+        // Null where making it failed.
         _state?.Dispose();
         _segments?.Dispose();
         foreach (Storage? moment in _moments)

@@ -15,6 +15,11 @@ public enum MemoryCategory
     /// <summary>What the forward pass keeps for the backward pass, outputs included.</summary>
     Activations,
 
+    /// <summary>
+    /// What a vendor's library keeps from its forward to its backward pass; it alone knows what that is, and says how much.
+    /// </summary>
+    Reserve,
+
     /// <summary>Scratch that holds nothing between two operations or two layers.</summary>
     Workspace,
 

@@ -55,6 +55,7 @@ public sealed class Trainer : IDisposable
     /// <param name="optimizer">Makes the optimizer for the plan.</param>
     /// <param name="options">Batch size, clipping, seed.</param>
     /// <exception cref="ArgumentException">Sizes of model and task differ, or an option is out of range.</exception>
+    /// <exception cref="DeviceMemoryException">Plan, loss and optimizer do not fit in memory.</exception>
     public Trainer(
         Layer model,
         SequenceTask task,

@@ -129,7 +129,8 @@ public sealed class CudaOwnershipTests : CudaFixture
             catch (DeviceMemoryException e)
             {
                 failed++;
-                Assert.That(e.Message, Does.Contain("No memory on").And.Contain("bytes of"));
+                Assert.That(e.Message, Does.Contain("No memory on").And.Contain("wanted"));
+                Assert.That(e.Table!.WantedBytes, Is.Positive);
                 Assert.That(Gpu.Memory.CurrentBytes, Is.EqualTo(taken));
             }
         }

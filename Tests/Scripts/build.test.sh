@@ -19,6 +19,7 @@ cat >"$tree/program" <<'END'
 #!/usr/bin/env bash
 printf '[%s]' "$(basename "$0")" "$@"
 echo
+[ -z "${SEQUOR_UPDATE_COUNTS:-}" ] || echo "counts to $SEQUOR_UPDATE_COUNTS"
 case ${1:-} in [0-9]*) exit "$1" ;; esac
 [ -z "${SUMMARY:-}" ] || cat "$SUMMARY"
 exit "${STATUS:-0}"
@@ -218,6 +219,13 @@ expect 'filters are joined' \
 run test --all --filter=Name~a -zero-tests-policy:allow-skipped
 expect 'options given are not given twice' \
     prints '[Sequor.Tests][-zero-tests-policy:allow-skipped][--filter][Name~a]'
+run test --update-counts
+expect 'counts are written by their tests alone, into the sources' prints \
+    "[Sequor.Tests][--filter][(FullyQualifiedName~StepCountTests)&TestCategory!=Long]$zero
+counts to $tree/Tests/Cuda/step-counts.txt"
+run test --update-counts --filter Name~a
+expect 'and with no filter' exits 2
+expect 'which is said' says '--update-counts takes no --filter'
 SUMMARY=$tree/summary STATUS=2 run test
 expect 'a failing test fails' exits 2
 expect 'and is counted' prints_last 'Tests: 3 passed, 1 failed, 2 skipped'

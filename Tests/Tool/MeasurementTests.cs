@@ -91,9 +91,21 @@ public sealed class MeasurementTests
             64,
             1
         );
+        using Backend backend = Backend.Create("cpu", new BackendOptions { Threads = 1 });
+        DeviceMemoryException error = Assert.Throws<DeviceMemoryException>(() =>
+            Measurement.RequireMemory([workload, workload], backend)
+        )!;
+        Assert.That(error.Message, Does.StartWith("lstm, lstm: training needs at least"));
+        Assert.That(error.Table!.WantedBytes, Is.EqualTo(2 * workload.FloorBytes));
+        Assert.That(error.Table.FreeBytes, Is.EqualTo(backend.FreeBytes));
         Assert.That(
-            () => Measurement.RequireMemory([workload], new BackendInfo("cpu", "", 1, 256, "")),
-            Throws.TypeOf<DeviceMemoryException>().With.Message.Contains("lstm")
+            () =>
+                Measurement.Run(
+                    [workload],
+                    () => Backend.Create("cpu", new BackendOptions { Threads = 1 }),
+                    new MeasurementOptions()
+                ),
+            Throws.TypeOf<DeviceMemoryException>()
         );
     }
 

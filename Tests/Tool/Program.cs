@@ -31,8 +31,20 @@ internal static class Program
         return program.WaitForEnd();
     }
 
+    /// <summary>Runs it to its end on a machine that has little memory, or so .NET is made to believe.</summary>
+    public static ProgramResult RunWithMemory(long bytes, params string[] arguments)
+    {
+        using RunningProgram program = Start(
+            arguments,
+            ("DOTNET_GCHeapHardLimit", bytes.ToString("X", CultureInfo.InvariantCulture))
+        );
+        return program.WaitForEnd();
+    }
+
     /// <summary>Starts it.</summary>
-    public static RunningProgram Start(params string[] arguments)
+    public static RunningProgram Start(params string[] arguments) => Start(arguments, null);
+
+    private static RunningProgram Start(string[] arguments, (string Name, string Value)? variable)
     {
         Assert.That(Executable, Does.Exist, "the tool must be built before its tests");
         var start = new ProcessStartInfo(Executable, arguments)
@@ -44,6 +56,8 @@ internal static class Program
             WorkingDirectory = Path.GetTempPath(),
         };
         start.Environment.Remove("SEQUOR_DEBUG");
+        if (variable is { } set)
+            start.Environment[set.Name] = set.Value;
         return new RunningProgram(Process.Start(start)!);
     }
 

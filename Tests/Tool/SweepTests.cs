@@ -8,8 +8,6 @@ namespace Sequor.Tests.Tool;
 [TestFixture]
 public sealed class SweepTests
 {
-    private static readonly BackendInfo Cpu = new("cpu", "", 1, 256, "");
-
     [TestCase(0, 3)]
     [TestCase(1, 0.5)]
     [TestCase(1.37, 1e-6)]
@@ -86,7 +84,6 @@ public sealed class SweepTests
         var progress = new List<double>();
         IReadOnlyList<Measured> results = Sweep.Run(
             lengths,
-            Cpu,
             () =>
             {
                 Backend backend = Backend.Create("cpu", new BackendOptions { Threads = 1 });
@@ -128,14 +125,9 @@ public sealed class SweepTests
     public void A_length_that_does_not_fit_is_refused_before_the_first()
     {
         Workload large = At(6)[0] with { Task = new AddingProblem(100_000_000), Batch = 1_000_000 };
+        using Backend backend = Backend.Create("cpu", new BackendOptions { Threads = 1 });
         Assert.That(
-            () =>
-                Sweep.Run(
-                    [At(6), [large]],
-                    Cpu,
-                    () => throw new InvalidOperationException("nothing is begun"),
-                    new MeasurementOptions()
-                ),
+            () => Sweep.RequireMemory([At(6), [large]], backend),
             Throws.TypeOf<DeviceMemoryException>().With.Message.Contains("GiB")
         );
     }

@@ -169,7 +169,8 @@ internal static class BenchFigures
             r.MemoryBytes.Parameters,
             r.MemoryBytes.Gradients,
             r.MemoryBytes.Optimizer,
-            r.MemoryBytes.Activations,
+            // Both are kept from forward to backward.
+            r.MemoryBytes.Activations + r.MemoryBytes.Reserve,
             r.MemoryBytes.Workspace,
             r.MemoryBytes.Io,
         ];

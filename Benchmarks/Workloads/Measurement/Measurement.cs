@@ -88,7 +88,7 @@ public static class Measurement
                 progress?.Invoke(0, workload);
                 Backend backend = createBackend();
                 if (subjects.Count == 0)
-                    RequireMemory(workloads, backend);
+                    RequireMemoryOrDispose(backend);
                 subjects.Add(new Subject(workload, backend, options));
             }
             for (int round = 0; round < options.Warmup; round++)
@@ -110,6 +110,19 @@ public static class Measurement
             subjects.ForEach(s => s.Dispose());
         }
 
+        void RequireMemoryOrDispose(Backend backend)
+        {
+            try
+            {
+                RequireMemory(workloads, backend);
+            }
+            catch
+            {
+                backend.Dispose();
+                throw;
+            }
+        }
+
         void Round(int round, bool timed)
         {
             for (int i = 0; i < subjects.Count; i++)
@@ -124,39 +137,34 @@ public static class Measurement
         }
     }
 
-    /// <summary>Says early what would fail late: systems promise more memory than they have.</summary>
-    /// <param name="workloads">What is to be in memory together.</param>
-    /// <param name="device">Where.</param>
-    /// <exception cref="DeviceMemoryException">The least that the workloads need is more than the device has.</exception>
-    public static void RequireMemory(IReadOnlyList<Workload> workloads, BackendInfo device)
+    /// <summary>Says early what would fail late, for workloads that are in memory together.</summary>
+    /// <param name="workloads">All of them.</param>
+    /// <param name="backend">Any backend of the device.</param>
+    /// <exception cref="DeviceMemoryException">The least that the workloads need is more than the device has free.</exception>
+    public static void RequireMemory(IReadOnlyList<Workload> workloads, Backend backend)
     {
         ArgumentNullException.ThrowIfNull(workloads);
-        ArgumentNullException.ThrowIfNull(device);
-        double available =
-            device.Gpu?.MemoryBytes ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        double needed = workloads.Sum(w => (double)w.FloorBytes);
-        if (needed <= available)
+        ArgumentNullException.ThrowIfNull(backend);
+        var least = new Dictionary<MemoryCategory, long>();
+        foreach (Workload workload in workloads)
+        {
+            foreach ((MemoryCategory category, long bytes) in workload.FloorByCategory)
+                least[category] = checked(least.GetValueOrDefault(category) + bytes);
+        }
+        var table = new MemoryTable(backend.Memory, least, backend.FreeBytes);
+        if (!(table.WantedBytes > table.FreeBytes))
             return;
         string names = string.Join(", ", workloads.Select(w => w.Architecture.Name));
         throw new DeviceMemoryException(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{names}: training needs at least {needed / (1L << 30):0.0} GiB at this length, batch and size; {device.Gpu?.Name ?? "this machine"} has {available / (1L << 30):0.0} GiB"
-            )
+                $"{names}: training needs at least {Gibibytes(table.WantedBytes)} GiB at this length, batch and size; {backend.Info.Description}, has {Gibibytes(table.FreeBytes ?? 0)} GiB free"
+            ),
+            table
         );
-    }
 
-    private static void RequireMemory(IReadOnlyList<Workload> workloads, Backend backend)
-    {
-        try
-        {
-            RequireMemory(workloads, backend.Info);
-        }
-        catch
-        {
-            backend.Dispose();
-            throw;
-        }
+        static string Gibibytes(long bytes) =>
+            (bytes / (double)(1L << 30)).ToString("0.0", CultureInfo.InvariantCulture);
     }
 
     private sealed class Subject : IDisposable

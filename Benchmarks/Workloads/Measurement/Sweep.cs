@@ -10,7 +10,6 @@ public static class Sweep
 {
     /// <summary>Measures.</summary>
     /// <param name="lengths">A length's workloads, length by length.</param>
-    /// <param name="device">Where.</param>
     /// <param name="createBackend">A new backend on the device.</param>
     /// <param name="options">How many steps; the limit is that of each length.</param>
     /// <param name="progress">Called between steps with the fraction done and the workload that comes next.</param>
@@ -18,13 +17,12 @@ public static class Sweep
     /// <exception cref="DeviceMemoryException">The workloads of a length do not fit in memory together.</exception>
     public static IReadOnlyList<Measured> Run(
         IReadOnlyList<IReadOnlyList<Workload>> lengths,
-        BackendInfo device,
         Func<Backend> createBackend,
         MeasurementOptions options,
         Action<double, Workload>? progress = null
     )
     {
-        RequireMemory(lengths, device);
+        ArgumentNullException.ThrowIfNull(lengths);
         double all = lengths.Sum(Tokens);
         double before = 0;
         var results = new List<Measured>();
@@ -47,16 +45,16 @@ public static class Sweep
 
     /// <summary>Says before the first length what would fail at a later one.</summary>
     /// <param name="lengths">A length's workloads, length by length.</param>
-    /// <param name="device">Where.</param>
-    /// <exception cref="DeviceMemoryException">The least that a length needs is more than the device has.</exception>
+    /// <param name="backend">Any backend of the device.</param>
+    /// <exception cref="DeviceMemoryException">The least that a length needs is more than the device has free.</exception>
     public static void RequireMemory(
         IReadOnlyList<IReadOnlyList<Workload>> lengths,
-        BackendInfo device
+        Backend backend
     )
     {
         ArgumentNullException.ThrowIfNull(lengths);
         foreach (IReadOnlyList<Workload> length in lengths)
-            Measurement.RequireMemory(length, device);
+            Measurement.RequireMemory(length, backend);
     }
 
     private static double Tokens(IReadOnlyList<Workload> length) =>

@@ -36,17 +36,27 @@ public sealed record Workload(
     /// The least bytes that a step of training with Adam needs: parameters, gradients and two moments; inputs and targets;
     /// the outputs where there is one a step; and what backward cannot do without.
     /// </summary>
-    public long FloorBytes
+    public long FloorBytes => checked(FloorByCategory.Values.Sum());
+
+    /// <summary>The same by what it is for.</summary>
+    public IReadOnlyDictionary<MemoryCategory, long> FloorByCategory
     {
         get
         {
             long targets = (long)Task.TargetsPerSequence * Batch;
             long outputs = Task.OneOutput ? 0 : targets * Task.OutputSize;
-            long data = (Tokens * Task.InputSize) + targets + outputs;
-            return checked(
-                (((4 * Parameters) + data) * sizeof(float))
-                + Architecture.KeptBytes(Tokens, Width, Depth)
-            );
+            long data = (Tokens * Task.InputSize) + targets;
+            long parameters = Parameters * sizeof(float);
+            return new Dictionary<MemoryCategory, long>
+            {
+                [MemoryCategory.Parameters] = parameters,
+                [MemoryCategory.Gradients] = parameters,
+                [MemoryCategory.Optimizer] = 2 * parameters,
+                [MemoryCategory.Activations] = checked(
+                    Architecture.KeptBytes(Tokens, Width, Depth) + (outputs * sizeof(float))
+                ),
+                [MemoryCategory.InputOutput] = checked(data * sizeof(float)),
+            };
         }
     }
 

@@ -152,6 +152,7 @@ public sealed record BenchResult
                 Gradients = measured.BytesAtPeak[MemoryCategory.Gradients],
                 Optimizer = measured.BytesAtPeak[MemoryCategory.Optimizer],
                 Activations = measured.BytesAtPeak[MemoryCategory.Activations],
+                Reserve = measured.BytesAtPeak[MemoryCategory.Reserve],
                 Workspace = measured.BytesAtPeak[MemoryCategory.Workspace],
                 Io = measured.BytesAtPeak[MemoryCategory.InputOutput],
             },
@@ -196,6 +197,9 @@ public sealed record MemoryBytes
 
     /// <summary>What forward keeps for backward.</summary>
     public required long Activations { get; init; }
+
+    /// <summary>What a vendor's library keeps from forward to backward; 0 in reports that did not tell it apart.</summary>
+    public long Reserve { get; init; }
 
     /// <summary>Scratch.</summary>
     public required long Workspace { get; init; }

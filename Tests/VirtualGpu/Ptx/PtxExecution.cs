@@ -203,6 +203,9 @@ internal sealed unsafe class PtxExecution
         counts.Instructions += Instructions - Polls * PtxCompiler.StrongCharge;
         counts.Sectors += Sectors?.Count ?? 0;
         counts.BytesRead -= BytesLeft;
+        bool polls = Code.Accesses.Any(a =>
+            a is { Reads: true, Order: PtxOrder.Acquire, Atomic: PtxAtomic.None }
+        );
         for (int i = 0; i < Sites.Length; i++)
         {
             if (Code.Accesses[i] is not { } access || access.Space == PtxSpace.Const)
@@ -213,7 +216,11 @@ internal sealed unsafe class PtxExecution
             else if (access.Writes)
                 counts.BytesWritten += times * access.Bytes;
             else
+            {
                 counts.BytesRead += times * access.Bytes;
+                if (polls && access.Strong)
+                    counts.BytesPolled += times * access.Bytes;
+            }
         }
     }
 

@@ -54,6 +54,13 @@ internal sealed class PtxCounts
     /// <summary>Bytes of global memory that threads asked for, cached or not.</summary>
     public long BytesRead { get; set; }
 
+    /// <summary>
+    /// Of <see cref="BytesRead"/>, what relaxed and acquiring loads read in kernels that have an acquiring one. Such kernels wait
+    /// for other blocks, so how often they look, and what they then read, depends on the order in which blocks run; all else
+    /// does not.
+    /// </summary>
+    public long BytesPolled { get; set; }
+
     /// <summary>Bytes of global memory that threads wrote.</summary>
     public long BytesWritten { get; set; }
 

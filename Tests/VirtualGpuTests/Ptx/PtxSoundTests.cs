@@ -109,7 +109,7 @@ public sealed class PtxSoundTests
         using var heap = new PtxHeap();
         float[] x = Numbers(Tiles * Tile, 4);
         ulong y = heap.Allocate(4 * Tiles * Tile);
-        PtxKernels.Sound.Run(
+        PtxCounts counts = PtxKernels.Sound.Run(
             "look_back",
             heap,
             Tiles,
@@ -128,6 +128,30 @@ public sealed class PtxSoundTests
             heap.Get<float>(y, Tiles * Tile),
             Is.EqualTo(x.Select(v => sum += v)).AsCollection
         );
+        // Of each tile but the first, one look at a flag at least; weak loads of x and of what tiles before it left.
+        Assert.That(counts.BytesPolled, Is.GreaterThanOrEqualTo(4 * (Tiles - 1)));
+        Assert.That(
+            counts.BytesRead - counts.BytesPolled,
+            Is.GreaterThanOrEqualTo(4 * (Tiles * Tile + Tiles - 1))
+        );
+    }
+
+    [Test]
+    public void A_kernel_in_which_no_block_waits_polls_nothing()
+    {
+        using var heap = new PtxHeap();
+        PtxCounts counts = PtxKernels.Sound.Run(
+            "sum",
+            heap,
+            3,
+            32,
+            1,
+            heap.Zeros<float>(1),
+            heap.Put<float>(Numbers(100, 3)),
+            100ul
+        );
+        Assert.That(counts.BytesRead, Is.EqualTo(400));
+        Assert.That(counts.BytesPolled, Is.Zero);
     }
 
     [Test]
