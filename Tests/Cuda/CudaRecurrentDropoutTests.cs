@@ -69,8 +69,9 @@ public sealed class CudaRecurrentDropoutTests : CudaFixture
     [Test]
     public void The_same_seed_gives_the_same_masks_and_another_one_others()
     {
-        Assert.That(Masks(5), Is.EqualTo(Masks(5)));
-        Assert.That(Masks(5), Is.Not.EqualTo(Masks(6)));
+        float[] masks = Masks(5);
+        Assert.That(Masks(5), Is.EqualTo(masks));
+        Assert.That(Masks(6), Is.Not.EqualTo(masks));
 
         float[] Masks(ulong seed)
         {

@@ -181,7 +181,11 @@ public sealed class ReproduceCommandTests : FolderTest
             files.Order().Select(Path.GetFileName),
             Is.EqualTo(new[] { "jsb-gru-20k-seed3.safetensors", "jsb-gru-20k-seed4.safetensors" })
         );
-        Assert.That(second.ToJsonString(), Is.EqualTo(first.ToJsonString()), "the times as well");
+        // The times as well.
+        Assert.That(
+            second["results"]!.ToJsonString(),
+            Is.EqualTo(first["results"]!.ToJsonString())
+        );
         Assert.That(files.Order().Select(File.ReadAllBytes), Is.EqualTo(before));
         Assert.That(program.Output, Does.Not.Contain("epoch 1/").And.Contain(" before"));
 
@@ -318,6 +322,7 @@ public sealed class ReproduceCommandTests : FolderTest
             if (node is JsonObject members)
             {
                 members.Remove("seconds");
+                members.Remove("date");
                 foreach ((_, JsonNode? member) in members)
                     Remove(member);
             }
