@@ -18,6 +18,12 @@ public sealed unsafe partial class CudaContext
     internal void Queued(string work, CudaStream stream) =>
         _recent.Add(work, stream.NativeHandle.Value);
 
+    /// <summary>Where work stands that is queued from now on.</summary>
+    internal long MarkWork() => _recent.Mark();
+
+    /// <summary>What was queued since a mark, which was recorded and did not run.</summary>
+    internal string TakeWork(long mark) => _recent.Take(mark);
+
     /// <summary>All work of a stream went well.</summary>
     internal void WentWell(CudaStream stream) => _recent.Forget(stream.NativeHandle.Value);
 

@@ -41,15 +41,36 @@ internal sealed class RecentWork
             Array.Clear(_work);
     }
 
+    /// <summary>Where the next work will stand, for <see cref="Take"/>.</summary>
+    public long Mark()
+    {
+        lock (_gate)
+            return _count;
+    }
+
+    /// <summary>The names of what came since a mark, and forgets them: it was recorded, and did not run.</summary>
+    public string Take(long mark)
+    {
+        lock (_gate)
+        {
+            string text = Text(mark);
+            for (long i = Math.Max(mark, _count - Room); i < _count; i++)
+                _work[i % Room].Name = null;
+            return text;
+        }
+    }
+
     /// <summary>The names, the latest last; empty where there are none.</summary>
-    public override string ToString()
+    public override string ToString() => Text(0);
+
+    private string Text(long mark)
     {
         lock (_gate)
         {
             var text = new StringBuilder();
             string? last = null;
             int times = 0;
-            for (long i = Math.Max(0, _count - Room); i < _count; i++)
+            for (long i = Math.Max(mark, _count - Room); i < _count; i++)
             {
                 string? name = _work[i % Room].Name;
                 if (name is null)

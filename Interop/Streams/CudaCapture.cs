@@ -13,12 +13,14 @@ namespace Sequor.Interop;
 public sealed unsafe class CudaCapture : IDisposable
 {
     private readonly CudaContext _context;
+    private readonly long _mark;
     private bool _ended;
 
     private CudaCapture(CudaStream stream)
     {
         Stream = stream;
         _context = stream.Context;
+        _mark = _context.MarkWork();
         stream.Hold();
     }
 
@@ -78,10 +80,11 @@ public sealed unsafe class CudaCapture : IDisposable
         if (_ended)
             throw new InvalidOperationException("The capture has ended already.");
         Exception? cause = Cause;
+        string work = _context.TakeWork(_mark);
         CUgraph graph;
         CUresult result = EndNative(&graph);
         if (result == CUresult.CUDA_SUCCESS && graph.Value != 0)
-            return new CudaGraph(_context, graph);
+            return new CudaGraph(_context, graph, work);
         if (result == CUresult.CUDA_SUCCESS)
             result = CUresult.CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
         if (result == CUresult.CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD)
@@ -104,6 +107,7 @@ public sealed unsafe class CudaCapture : IDisposable
     {
         if (_ended)
             return;
+        _context.TakeWork(_mark);
         CUgraph graph;
         CUresult result = EndNative(&graph);
         if (result != CUresult.CUDA_SUCCESS || graph.Value == 0)

@@ -6,12 +6,14 @@ namespace Sequor.Interop;
 public sealed unsafe class CudaGraph : CudaObject
 {
     private readonly CUgraph _handle;
+    private readonly string _work;
 
-    internal CudaGraph(CudaContext context, CUgraph handle)
+    internal CudaGraph(CudaContext context, CUgraph handle, string work)
         : base(context)
     {
         Context = context;
         _handle = handle;
+        _work = work;
     }
 
     /// <summary>Records what an action puts into a stream. An error of it ends the capture and comes out again.</summary>
@@ -97,7 +99,7 @@ public sealed unsafe class CudaGraph : CudaObject
                 nameof(CudaDriver.cuGraphInstantiateWithParams),
                 parameters.result_out.ToString()
             );
-        return new CudaGraphExec(Context, exec);
+        return new CudaGraphExec(Context, exec, _work);
     }
 
     private protected override CudaContext Home => Context;

@@ -10,12 +10,14 @@ public sealed unsafe class CudaGraphExec : CudaObject
 {
     private readonly CudaContext _context;
     private readonly CUgraphExec _handle;
+    private readonly string _name;
 
-    internal CudaGraphExec(CudaContext context, CUgraphExec handle)
+    internal CudaGraphExec(CudaContext context, CUgraphExec handle, string work)
         : base(context)
     {
         _context = context;
         _handle = handle;
+        _name = work.Length == 0 ? "a graph" : $"a graph with {work} in it";
     }
 
     /// <summary>The driver's handle.</summary>
@@ -38,7 +40,7 @@ public sealed unsafe class CudaGraphExec : CudaObject
             _context.Driver.cuGraphLaunch(Handle, stream.Handle),
             nameof(CudaDriver.cuGraphLaunch)
         );
-        _context.Queued("a graph", stream);
+        _context.Queued(_name, stream);
     }
 
     /// <summary>Does what the first launch would have to do beforehand.</summary>

@@ -43,7 +43,7 @@ public abstract class Optimizer : IDisposable
         }
         catch
         {
-            Dispose();
+            Free();
             throw;
         }
     }
@@ -148,7 +148,13 @@ public abstract class Optimizer : IDisposable
     /// <summary>Frees the optimizer's state.</summary>
     public void Dispose()
     {
-        // Null where making it failed.
+        Free();
+        GC.SuppressFinalize(this);
+    }
+
+    // Also what there is of an optimizer that could not be made.
+    private void Free()
+    {
         _state?.Dispose();
         _segments?.Dispose();
         foreach (Storage? moment in _moments)

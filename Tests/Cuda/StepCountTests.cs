@@ -27,6 +27,8 @@ public sealed class StepCountTests
         #            *  Blocks of this kernel wait for one another. How often they look, and what they then read, depends on the
         #               order in which blocks run, so their relaxed and acquiring loads are not counted; those of other
         #               kernels are.
+        # calls         A step as it is, operation by operation, and one that is replayed as a CUDA graph. Kernels, copies, fills,
+        #               waits, allocations and memory are those of the replayed one.
         # library calls cuDNN's and cuBLAS's functions. What they launch is theirs.
         # driver calls  All but those that ask which context is current.
         # memory        The most that the backend held at a time from its making to the end of the step, parameters, plan, loss and

@@ -117,6 +117,24 @@ internal sealed record ProgramResult(int ExitCode, string Output, string Error)
             Assert.That(Error, Does.Contain(word));
     }
 
+    /// <summary>Fails unless there was not enough memory, which is told with a table and all of the given words.</summary>
+    public void RequireMemoryTable(params string[] words)
+    {
+        Assert.That(ExitCode, Is.EqualTo(1), Error);
+        Assert.That(Output, Does.Not.Contain("step 1"));
+        Assert.That(Error, Does.Not.Contain("   at ").And.Not.Contain("Exception"));
+        string[] lines = Error.TrimEnd().Split('\n');
+        Assert.That(lines[0], Does.StartWith("sequor "));
+        foreach (string word in words)
+            Assert.That(lines[0], Does.Contain(word));
+        Assert.That(lines[1].Split(' ', StringSplitOptions.RemoveEmptyEntries), Is.EqualTo(Head));
+        Assert.That(lines, Has.One.Contains("activations"));
+        Assert.That(lines[^2], Does.Contain("sum").And.Contain("100.0%"));
+        Assert.That(lines[^1], Does.Contain("free"));
+    }
+
+    private static readonly string[] Head = ["bytes", "taken", "wanted", "share"];
+
     /// <summary>Fails unless the run went well and wrote nothing but plain text.</summary>
     public void RequireSuccess()
     {
