@@ -61,33 +61,15 @@ public sealed class KernelCountTests
         return (forward / elements, (both - forward) / elements);
     }
 
-    private static IEnumerable<TestCaseData> Elementwise()
-    {
-        yield return new("add", 3, 12);
-        yield return new("gelu", 2, 8);
-        yield return new("gelu_gradient", 3, 12);
-        yield return new("relu_gradient", 3, 12);
-    }
-
-    [TestCaseSource(nameof(Elementwise))]
-    public void An_elementwise_kernel_reads_and_writes_each_value_once(
-        string kernel,
-        int operands,
-        int bytes
-    )
+    [Test]
+    public void An_elementwise_kernel_reads_and_writes_each_value_once()
     {
         const int Count = 4096;
         using var machine = new KernelMachine();
-        object[] arrays =
-        [
-            .. Enumerable.Range(0, operands).Select(_ => (object)machine.Zeros(Count)),
-        ];
-        machine.Launch(kernel, KernelGrid.Flat(Count), [.. arrays, (long)Count]);
+        DeviceArray[] a = [.. Enumerable.Range(0, 3).Select(_ => machine.Zeros(Count))];
+        machine.Launch("add", KernelGrid.Flat(Count), a[0], a[1], a[2], (long)Count);
 
-        Assert.That(
-            machine.Counts.BytesRead + machine.Counts.BytesWritten,
-            Is.EqualTo(bytes * Count)
-        );
+        Assert.That(machine.Counts.BytesRead + machine.Counts.BytesWritten, Is.EqualTo(12 * Count));
     }
 
     [Test]

@@ -49,9 +49,17 @@ public sealed class OperationTorchTests(int bits, int threads)
             New(b.Shape)
         );
 
-        operation.Forward(x, null, w, b, y, workspace);
-        operation.BackwardData(dy, null, w, dx, false, workspace);
-        operation.BackwardFilter(x, dy, null, dw, db, workspace);
+        var output = new ConvolutionOutput { Y = y, Bias = b };
+        operation.Forward(x, null, w, output, workspace);
+        var gradients = new ConvolutionGradients
+        {
+            Y = dy,
+            Products = dy,
+            Weight = dw,
+            Bias = db,
+            X = dx,
+        };
+        operation.Backward(x, null, w, output, gradients, workspace);
 
         Close.Check(y.ToArray(), c["y"], Close.Output, "y");
         Close.Check(dx.ToArray(), c["grad.x"], Close.Gradient, "grad.x");
