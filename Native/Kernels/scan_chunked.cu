@@ -58,25 +58,35 @@ struct Control {
     u32 *flags;
 };
 
+// Whether the tile before has its last state; the whole warp comes here.
+DEVICE bool follows_finished(const u32 *flags, int tile, u32 finished) {
+    u32 flag = thread() % 32 == 0 ? load_acquire(flags + tile - 1) : 0;
+    return ballot(flag == finished) != 0;
+}
+
 // The nearest tile before this one whose last state is there, while all between have their A. The whole warp looks at 32
-// tiles at a time.
+// tiles at a time, and again only at those whose flag could tell something new.
 DEVICE int look_back(const u32 *flags, int tile, u32 ready, u32 finished) {
     int lane = thread() % 32;
-    for (int window = tile - 1;;) {
+    for (int window = tile - 1;; window -= 32) {
         int other = window - lane;
-        u32 flag = other >= 0 ? load_acquire(flags + other) : ready;
-        u32 ends = ballot(flag == finished);
-        u32 open = ballot(flag != finished && flag != ready);
-        if (ends != 0) {
-            int first = lowest_bit(ends);
-            if ((open & ((1u << first) - 1)) == 0)
-                return window - first;
-        } else if (open == 0) {
-            // The first tile never is but finished, so there are more behind.
-            window -= 32;
-            continue;
+        u32 flag = ready;
+        int nearest = other < 0 ? 0 : 32;
+        for (;;) {
+            if (lane < nearest && flag != finished)
+                flag = load_acquire(flags + other);
+            u32 ends = ballot(flag == finished);
+            u32 open = ballot(flag != finished && flag != ready);
+            int first = ends == 0 ? 32 : lowest_bit(ends);
+            if ((open & (first == 32 ? ~0u : (1u << first) - 1)) == 0) {
+                if (first < 32)
+                    return window - first;
+                // The first tile never is but finished, so there are more behind.
+                break;
+            }
+            nearest = nearest < first ? nearest : first;
+            pause();
         }
-        pause();
     }
 }
 
@@ -191,14 +201,18 @@ DEVICE void scan(
         u32 *flags = control.flags + (i64)strip * tiles;
         float2 carry = float2(0.0f);
         if (tile > 0) {
-            if (!ends) {
-                aggregates[(i64)tile * strips * Strip + strip * Strip + lane] = a;
-                fence();
-                warp_barrier();
-                if (lane == 0)
-                    store_release(flags + tile, ready);
+            int found = tile - 1;
+            // Where it need not be waited for, nobody will need A either.
+            if (!follows_finished(flags, tile, finished)) {
+                if (!ends) {
+                    aggregates[(i64)tile * strips * Strip + strip * Strip + lane] = a;
+                    fence();
+                    warp_barrier();
+                    if (lane == 0)
+                        store_release(flags + tile, ready);
+                }
+                found = look_back(flags, tile, ready, finished);
             }
-            int found = look_back(flags, tile, ready, finished);
             warp_barrier();
             fence();
             ScanStep last = scan_step<Packed>(
