@@ -182,6 +182,9 @@ internal readonly record struct RecurrentOperands
     /// states can have an order of their own.
     /// </summary>
     public int[]? PackedOrder { get; init; }
+
+    /// <summary>The layout that packed lengths and order are of, for backends that keep it in their own memory.</summary>
+    public SequenceLayout? PackedLayout { get; init; }
     public RandomStream? Random { get; init; }
     public required Tensor Reserve { get; init; }
     public required Tensor Workspace { get; init; }
@@ -262,7 +265,13 @@ internal abstract class DiagonalScanOperation : PlannedOperation
     /// <summary>Writes lambda [N, 2], B' [2N, d] and C' [directions * d, 2N].</summary>
     public abstract void Prepare(in LruTensors p, Tensor lambda, Tensor b, Tensor c);
 
-    /// <summary>Adds to the parameters' gradients what those of lambda, B' and C' give by the chain rule.</summary>
+    /// <summary>Floats that passes backwards leave for <see cref="PrepareGradient"/>.</summary>
+    public abstract long LambdaGradientCount { get; }
+
+    /// <summary>
+    /// Adds to the parameters' gradients what those of lambda, B' and C' give by the chain rule; dlambda is what the passes
+    /// backwards left.
+    /// </summary>
     public abstract void PrepareGradient(
         in LruTensors p,
         Tensor lambda,
@@ -286,7 +295,8 @@ internal abstract class DiagonalScanOperation : PlannedOperation
 
     /// <summary>
     /// In place: gradient holds dx of the range's steps and then du. Ranges follow each other against the recurrence's
-    /// direction; with the last of them dlambda [N, 2] is added to.
+    /// direction. What the gradient by lambda is made of goes to dlambda, of <see cref="LambdaGradientCount"/>: of this pass
+    /// alone, or <paramref name="adds"/> to that of passes before, which were of the same batch.
     /// </summary>
     public abstract void Backward(
         Tensor lambda,
@@ -295,6 +305,7 @@ internal abstract class DiagonalScanOperation : PlannedOperation
         Tensor gradient,
         in ScanRange range,
         Tensor dlambda,
+        bool adds,
         Tensor workspace
     );
 }

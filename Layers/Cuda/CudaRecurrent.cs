@@ -223,12 +223,7 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
     }
 
     private RecurrentStateOrder Ordered(in RecurrentOperands operands, int batch) =>
-        new(
-            _backend.Stream,
-            operands.Lengths is null ? null : operands.PackedOrder,
-            _descriptor.Layers * _descriptor.Directions,
-            batch
-        );
+        new(_backend, operands.PackedLayout, _descriptor.Layers * _descriptor.Directions, batch);
 
     private static DeviceSpan<float> All(Storage storage) =>
         CudaBackend.Span(new Tensor(storage, 0, new Shape(checked((int)storage.Count))));

@@ -90,7 +90,7 @@ public sealed partial class LruBlock
             if (!builder.Training)
                 return;
             _stateGradient = builder.Scratch(new Shape((int)_chunkRows, 2 * n));
-            _lambdaGradient = builder.Scratch(new Shape(n, 2));
+            _lambdaGradient = builder.Scratch(_scan.LambdaGradientCount);
             _bGradient = builder.Scratch(new Shape(2 * n, d));
             _cGradient = builder.Scratch(new Shape(layer.Directions * d, 2 * n));
             builder.Flow(FlowUse.Whole, input.Count);
@@ -314,7 +314,6 @@ public sealed partial class LruBlock
         public override Tensor Backward(Tensor dy)
         {
             dy = _flow.Whole(dy, _x.Shape.First);
-            _backend.Fill(_lambdaGradient!.All, 0f);
             for (int first = 0; _norm.SeesOutputs && first < _steps; )
             {
                 ScanRange range = From(first);
@@ -370,7 +369,7 @@ public sealed partial class LruBlock
             _scan.PrepareGradient(
                 _values,
                 _lambda.All,
-                _lambdaGradient.All,
+                _lambdaGradient!.All,
                 _bGradient!.All,
                 _cGradient!.All,
                 _gradients
@@ -433,6 +432,7 @@ public sealed partial class LruBlock
                 gradient,
                 range,
                 _lambdaGradient!.All,
+                direction > 0,
                 _scanWorkspace.All
             );
             return gradient;
