@@ -205,18 +205,29 @@ public abstract class Backend : IDisposable
     /// <summary>The global norm of the gradients, and the update that it scales; see <see cref="OptimizerUpdate"/>.</summary>
     internal abstract void Optimize(in OptimizerUpdate update);
 
-    /// <summary>w[o] = g[o] v[o] / |v[o]| for each row o; norms keeps |v[o]|.</summary>
-    internal abstract void WeightNorm(Tensor v, Tensor g, Tensor w, Tensor norms);
+    /// <summary>Convolutions read filters as [O, k, I] rather than as [O, I, k], in which parameters are kept.</summary>
+    internal virtual bool FilterInputsLast => false;
 
-    /// <summary>Adds to dv and dg what dw gives by the chain rule of <see cref="WeightNorm"/>.</summary>
+    /// <summary>
+    /// w[o] = g[o] v[o] / |v[o]| for each output o of each filter; norms keeps |v[o]|. w is as this backend's convolutions read
+    /// it.
+    /// </summary>
+    internal abstract void WeightNorm(ReadOnlySpan<WeightNormTensors> filters);
+
+    /// <summary>Adds to the gradients by v and g what that by w gives by the chain rule of <see cref="WeightNorm"/>.</summary>
     internal abstract void WeightNormGradient(
-        Tensor v,
-        Tensor g,
-        Tensor norms,
-        Tensor dw,
-        Tensor dv,
-        Tensor dg
+        ReadOnlySpan<WeightNormTensors> filters,
+        ReadOnlySpan<WeightNormGradients> gradients
     );
+
+    /// <summary>Floats that hold a bit for each value of [T, B, C], and of any smaller T and B.</summary>
+    internal virtual long BitCount(Shape shape) => (shape.Count + 31) / 32;
+
+    /// <summary>
+    /// A product adds its bias while it is written. Where not, that is a pass of its own, which is better joined to the one
+    /// that follows.
+    /// </summary>
+    internal virtual bool AddsBiasInProducts => true;
 
     /// <summary>Random numbers that advance where the step runs.</summary>
     internal abstract RandomStream CreateRandom(ulong seed);

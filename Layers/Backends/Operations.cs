@@ -19,41 +19,34 @@ internal readonly record struct MatrixProduct
     public bool Accumulate { get; init; }
 }
 
-/// <summary>The elementwise operations. a, b, out, row, bits are those of <see cref="PointwiseArguments"/>.</summary>
+/// <summary>
+/// The elementwise operations, with the sums that go over the same values. a, b, c, out, row, sum are those of
+/// <see cref="PointwiseArguments"/>.
+/// </summary>
 internal enum PointwiseOp
 {
     /// <summary>out = a + b</summary>
     Add,
 
-    /// <summary>out = gelu(a), the tanh form.</summary>
-    Gelu,
+    /// <summary>b += a * row, row [C] repeated over rows; out = gelu(b), the tanh form.</summary>
+    GeluOfSum,
 
-    /// <summary>out = a * gelu'(b)</summary>
+    /// <summary>out = a * gelu'(b); sum [C] += the sums over rows of out * c.</summary>
     GeluGradient,
-
-    /// <summary>out = a where b &gt; 0, else 0</summary>
-    ReluGradient,
 
     /// <summary>out += a * row, row [C] repeated over rows</summary>
     AddTimesRow,
 
     /// <summary>
-    /// out = a * row, row repeated over rows: [B, C] seen as one row of B * C over T, for spatial dropout. Packed, each step
-    /// takes as much of the row as it has sequences.
+    /// out = a + b1 * sigmoid(b2), [b1 | b2] of twice the columns being b + row. An empty a is zero, and so is an empty row.
     /// </summary>
-    TimesRow,
-
-    /// <summary>out = a + b1 * sigmoid(b2), b = [b1 | b2] of twice the columns. An empty a is zero.</summary>
     Glu,
 
-    /// <summary>b = gradient of b, in place, given a = gradient of out of <see cref="Glu"/>.</summary>
+    /// <summary>
+    /// b = gradient of b, in place, given a = gradient of out of <see cref="Glu"/>, and its row; sum [2 C] += the sums over
+    /// rows of that; out = gelu(c), where out may be a.
+    /// </summary>
     GluGradient,
-
-    /// <summary>out = relu(relu(out) + a); bits remember where the inner relu passed.</summary>
-    ResidualRelu,
-
-    /// <summary>a = a where b &gt; 0 (b the output); out = that where the bits are set, else 0.</summary>
-    ResidualReluGradient,
 }
 
 /// <summary>Operands of an elementwise operation; those that it does not name are empty.</summary>
@@ -61,18 +54,25 @@ internal readonly record struct PointwiseArguments
 {
     public Tensor A { get; init; }
     public Tensor B { get; init; }
+    public Tensor C { get; init; }
     public Tensor Row { get; init; }
-
-    /// <summary>One bit an element: a float holds 32.</summary>
-    public Tensor Bits { get; init; }
+    public Tensor Sum { get; init; }
     public required Tensor Out { get; init; }
-
-    /// <summary>Where the rows lie, for <see cref="PointwiseOp.TimesRow"/>; null where the batch is not packed.</summary>
-    public SequenceLayout? Layout { get; init; }
-
-    /// <summary>Floats that hold one bit for each of so many elements, for any split of the work.</summary>
-    public static long BitFloats(long elements) => (elements + 31) / 32 + 1;
 }
+
+/// <summary>A weight norm: w = g v / |v|.</summary>
+/// <param name="V">[O, I, k]</param>
+/// <param name="G">[O]</param>
+/// <param name="W">As many values as v, in the order that convolutions read.</param>
+/// <param name="Norms">[O]: |v|.</param>
+internal readonly record struct WeightNormTensors(Tensor V, Tensor G, Tensor W, Tensor Norms);
+
+/// <summary>The gradients of a weight norm.</summary>
+/// <param name="W">By w, read.</param>
+/// <param name="Taps">Newest taps of it that count; the others are zero and not read.</param>
+/// <param name="V">By v, added to.</param>
+/// <param name="G">By g, added to.</param>
+internal readonly record struct WeightNormGradients(Tensor W, int Taps, Tensor V, Tensor G);
 
 /// <summary>Which rule an update follows.</summary>
 internal enum OptimizerRule

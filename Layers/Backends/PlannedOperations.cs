@@ -182,6 +182,9 @@ internal readonly record struct RecurrentOperands
     /// states can have an order of their own.
     /// </summary>
     public int[]? PackedOrder { get; init; }
+
+    /// <summary>The layout that packed lengths and order are of, for backends that keep it in their own memory.</summary>
+    public SequenceLayout? PackedLayout { get; init; }
     public RandomStream? Random { get; init; }
     public required Tensor Reserve { get; init; }
     public required Tensor Workspace { get; init; }
@@ -236,74 +239,6 @@ internal abstract class RecurrentOperation : PlannedOperation
     public abstract void Backward(in RecurrentOperands operands, in RecurrentGradients gradients);
 }
 
-/// <summary>A causal convolution: output t sees inputs t, t - d, ..., t - (k-1) d; zero before time 0.</summary>
-internal readonly record struct ConvolutionDescriptor(
-    int InputSize,
-    int OutputSize,
-    int Kernel,
-    int Dilation,
-    int MaxLength,
-    int MaxBatch,
-    bool Relu,
-    bool VariableLengths = false
-)
-{
-    /// <summary>Steps of input that an output sees, its own included.</summary>
-    public int History => checked((Kernel - 1) * Dilation + 1);
-}
-
-/// <summary>
-/// y [T, B, O] = (relu of) w * x + b. w is [O, I, k] with the current step last, as in torch.nn.Conv1d. Where the layout is
-/// packed, x and y are packed rows.
-/// </summary>
-internal abstract class ConvolutionOperation : PlannedOperation
-{
-    public abstract void Forward(
-        Tensor x,
-        SequenceLayout? layout,
-        Tensor w,
-        Tensor b,
-        Tensor y,
-        Tensor workspace
-    );
-
-    /// <summary>
-    /// Goes on with a stream: y [S, B, O] of S more steps after <paramref name="position"/> of them. The history [H, B, I] with
-    /// H of at least <see cref="ConvolutionDescriptor.History"/> keeps the last inputs as a ring; where
-    /// <paramref name="sameWeights"/>, w is that of the last call and the workspace was left alone since.
-    /// </summary>
-    public abstract void Stream(
-        Tensor x,
-        Tensor w,
-        Tensor b,
-        Tensor y,
-        Tensor history,
-        long position,
-        bool sameWeights,
-        Tensor workspace
-    );
-
-    /// <summary>dx = (dx +) gradient by x, without the relu, which the caller applies to dy.</summary>
-    public abstract void BackwardData(
-        Tensor dy,
-        SequenceLayout? layout,
-        Tensor w,
-        Tensor dx,
-        bool accumulate,
-        Tensor workspace
-    );
-
-    /// <summary>dw = gradient by w; db += gradient by b unless it is empty.</summary>
-    public abstract void BackwardFilter(
-        Tensor x,
-        Tensor dy,
-        SequenceLayout? layout,
-        Tensor dw,
-        Tensor db,
-        Tensor workspace
-    );
-}
-
 /// <summary>N complex channels with x_t = lambda x_{t-1} + u_t, or lambda x_{t+1} + u_t in reverse, and the LRU's parameters that make lambda.</summary>
 internal readonly record struct DiagonalScanDescriptor(
     int ModelSize,
@@ -336,7 +271,13 @@ internal abstract class DiagonalScanOperation : PlannedOperation
     /// <summary>Writes lambda [N, 2], B' [2N, d] and C' [directions * d, 2N].</summary>
     public abstract void Prepare(in LruTensors p, Tensor lambda, Tensor b, Tensor c);
 
-    /// <summary>Adds to the parameters' gradients what those of lambda, B' and C' give by the chain rule.</summary>
+    /// <summary>Floats that passes backwards leave for <see cref="PrepareGradient"/>.</summary>
+    public abstract long LambdaGradientCount { get; }
+
+    /// <summary>
+    /// Adds to the parameters' gradients what those of lambda, B' and C' give by the chain rule; dlambda is what the passes
+    /// backwards left.
+    /// </summary>
     public abstract void PrepareGradient(
         in LruTensors p,
         Tensor lambda,
@@ -360,7 +301,8 @@ internal abstract class DiagonalScanOperation : PlannedOperation
 
     /// <summary>
     /// In place: gradient holds dx of the range's steps and then du. Ranges follow each other against the recurrence's
-    /// direction; with the last of them dlambda [N, 2] is added to.
+    /// direction. What the gradient by lambda is made of goes to dlambda, of <see cref="LambdaGradientCount"/>: of this pass
+    /// alone, or <paramref name="adds"/> to that of passes before, which were of the same batch.
     /// </summary>
     public abstract void Backward(
         Tensor lambda,
@@ -369,6 +311,7 @@ internal abstract class DiagonalScanOperation : PlannedOperation
         Tensor gradient,
         in ScanRange range,
         Tensor dlambda,
+        bool adds,
         Tensor workspace
     );
 }

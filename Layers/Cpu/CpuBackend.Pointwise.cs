@@ -4,21 +4,71 @@ namespace Sequor.Layers.Cpu;
 
 internal sealed unsafe partial class CpuBackend
 {
-    internal override void Pointwise(PointwiseOp op, in PointwiseArguments arguments) =>
-        _pointwise.Apply(op, arguments);
+    internal override void Pointwise(PointwiseOp op, in PointwiseArguments arguments)
+    {
+        switch (op)
+        {
+            case PointwiseOp.Add:
+                _pointwise.Apply(ElementOp.Add, arguments);
+                break;
+            case PointwiseOp.GeluOfSum:
+                _pointwise.Apply(ElementOp.GeluOfSum, arguments);
+                break;
+            case PointwiseOp.GeluGradient:
+                _pointwise.Apply(ElementOp.GeluGradient, arguments);
+                ColumnSum(arguments.Out, arguments.C, arguments.Sum);
+                break;
+            case PointwiseOp.AddTimesRow:
+                _pointwise.Apply(ElementOp.AddTimesRow, arguments);
+                break;
+            case PointwiseOp.Glu:
+                _pointwise.Apply(ElementOp.Glu, arguments);
+                break;
+            case PointwiseOp.GluGradient:
+                _pointwise.Apply(ElementOp.GluGradient, arguments);
+                ColumnSum(arguments.B, default, arguments.Sum);
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(
+                    nameof(op),
+                    op,
+                    "There is no such operation."
+                );
+        }
+    }
+
+    /// <summary>An operation that convolutions use of this backend, on what lies packed too.</summary>
+    /// <param name="op">The operation.</param>
+    /// <param name="arguments">Its operands.</param>
+    /// <param name="bits">One for each value.</param>
+    /// <param name="scale">What a gradient is multiplied by.</param>
+    /// <param name="layout">Where the rows lie; null where the batch is not packed.</param>
+    internal void Elements(
+        ElementOp op,
+        in PointwiseArguments arguments,
+        Tensor bits = default,
+        float scale = 1f,
+        SequenceLayout? layout = null
+    ) => _pointwise.Apply(op, arguments, bits, scale, layout);
 
     private sealed class PointwiseJob(CpuBackend backend) : ParallelJob
     {
         // A multiple of 32: parts never share a word of bits.
         private const int Unit = 1024;
 
-        private PointwiseOp _op;
+        private ElementOp _op;
         private PointwiseOperands _operands;
         private long _count;
         private int _parts;
         private bool _byRows;
 
-        public void Apply(PointwiseOp op, in PointwiseArguments a)
+        public void Apply(
+            ElementOp op,
+            in PointwiseArguments a,
+            Tensor bits = default,
+            float scale = 1f,
+            SequenceLayout? layout = null
+        )
         {
             _op = op;
             _operands = new PointwiseOperands
@@ -26,22 +76,27 @@ internal sealed unsafe partial class CpuBackend
                 A = Pointer(a.A),
                 B = Pointer(a.B),
                 Row = Pointer(a.Row),
-                Bits = (uint*)Pointer(a.Bits),
+                C = Pointer(a.C),
+                Bits = (uint*)Pointer(bits),
+                Scale = scale,
                 Out = Pointer(a.Out),
-                Layout = a.Layout,
-                // In place on b: there its columns are twice those that count.
+                Layout = layout,
+                // A gate's row has twice the columns that count.
                 Columns =
-                    op is PointwiseOp.GluGradient ? a.A.Shape.Columns
-                    : a.Row.IsEmpty || a.Layout is not null ? a.Out.Shape.Columns
-                    : (int)a.Row.Count,
+                    a.Row.IsEmpty
+                    || layout is not null
+                    || op is ElementOp.Glu or ElementOp.GluGradient
+                        ? a.Out.Shape.Columns
+                        : (int)a.Row.Count,
             };
-            long elements = op is PointwiseOp.GluGradient ? a.A.Count : a.Out.Count;
+            long elements = a.Out.Count;
             _byRows =
                 op
-                    is PointwiseOp.AddTimesRow
-                        or PointwiseOp.TimesRow
-                        or PointwiseOp.Glu
-                        or PointwiseOp.GluGradient;
+                    is ElementOp.AddTimesRow
+                        or ElementOp.GeluOfSum
+                        or ElementOp.TimesRow
+                        or ElementOp.Glu
+                        or ElementOp.GluGradient;
             _count = _byRows ? elements / _operands.Columns : elements;
             _parts = backend.Parts(elements);
             backend.Run(this, _parts);
@@ -82,9 +137,51 @@ internal unsafe struct PointwiseOperands
 {
     public float* A;
     public float* B;
+    public float* C;
     public float* Row;
     public uint* Bits;
     public float* Out;
     public int Columns;
+    public float Scale;
     public SequenceLayout? Layout;
+}
+
+/// <summary>
+/// What is done to values one by one: <see cref="PointwiseOp"/>, and what this backend has for what follows a convolution.
+/// a, b, c, out, row are those of <see cref="PointwiseArguments"/>.
+/// </summary>
+internal enum ElementOp
+{
+    /// <inheritdoc cref="PointwiseOp.Add"/>
+    Add,
+
+    /// <inheritdoc cref="PointwiseOp.GeluOfSum"/>
+    GeluOfSum,
+
+    /// <summary>out = a * gelu'(b)</summary>
+    GeluGradient,
+
+    /// <inheritdoc cref="PointwiseOp.AddTimesRow"/>
+    AddTimesRow,
+
+    /// <inheritdoc cref="PointwiseOp.Glu"/>
+    Glu,
+
+    /// <summary>b = gradient of b, in place; out = gelu(c).</summary>
+    GluGradient,
+
+    /// <summary>out = a * scale where b &gt; 0, else 0</summary>
+    ReluGradient,
+
+    /// <summary>
+    /// out = a * row, row repeated over rows: [B, C] seen as one row of B * C over T. Packed, each step takes as much of the row
+    /// as it has sequences.
+    /// </summary>
+    TimesRow,
+
+    /// <summary>out = relu(relu(out) + a); bits remember where the inner relu passed.</summary>
+    ResidualRelu,
+
+    /// <summary>a = a where b &gt; 0 (b the output); out = that times scale where the bits are set, else 0.</summary>
+    ResidualReluGradient,
 }

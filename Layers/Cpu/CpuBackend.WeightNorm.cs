@@ -4,17 +4,21 @@ namespace Sequor.Layers.Cpu;
 
 internal sealed unsafe partial class CpuBackend
 {
-    internal override void WeightNorm(Tensor v, Tensor g, Tensor w, Tensor norms) =>
-        _weightNorm.Forward(v, g, w, norms);
+    internal override void WeightNorm(ReadOnlySpan<WeightNormTensors> filters)
+    {
+        foreach (WeightNormTensors filter in filters)
+            _weightNorm.Forward(filter);
+    }
 
+    // This backend's convolutions write all taps.
     internal override void WeightNormGradient(
-        Tensor v,
-        Tensor g,
-        Tensor norms,
-        Tensor dw,
-        Tensor dv,
-        Tensor dg
-    ) => _weightNorm.Backward(v, g, norms, dw, dv, dg);
+        ReadOnlySpan<WeightNormTensors> filters,
+        ReadOnlySpan<WeightNormGradients> gradients
+    )
+    {
+        for (int i = 0; i < filters.Length; i++)
+            _weightNorm.Backward(filters[i], gradients[i]);
+    }
 
     /// <summary>w = g v / |v| for each output's row. Threads take rows: the result does not depend on their number.</summary>
     private sealed class WeightNormJob(CpuBackend backend) : ParallelJob
@@ -30,19 +34,19 @@ internal sealed unsafe partial class CpuBackend
         private int _size;
         private int _parts;
 
-        public void Forward(Tensor v, Tensor g, Tensor w, Tensor norms)
+        public void Forward(in WeightNormTensors filter)
         {
-            _w = Pointer(w);
+            _w = Pointer(filter.W);
             _dw = null;
-            Run(v, g, norms);
+            Run(filter.V, filter.G, filter.Norms);
         }
 
-        public void Backward(Tensor v, Tensor g, Tensor norms, Tensor dw, Tensor dv, Tensor dg)
+        public void Backward(in WeightNormTensors filter, in WeightNormGradients gradients)
         {
-            _dw = Pointer(dw);
-            _dv = Pointer(dv);
-            _dg = Pointer(dg);
-            Run(v, g, norms);
+            _dw = Pointer(gradients.W);
+            _dv = Pointer(gradients.V);
+            _dg = Pointer(gradients.G);
+            Run(filter.V, filter.G, filter.Norms);
         }
 
         private void Run(Tensor v, Tensor g, Tensor norms)

@@ -43,6 +43,8 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
             _packedCount + _gatheredCount * backend.Threads,
             FilterStride * backend.Threads
         );
+        // A mask, once the products are done.
+        WorkspaceCount = Math.Max(WorkspaceCount, (long)_d.MaxBatch * _d.OutputSize);
     }
 
     public override long WorkspaceCount { get; }
@@ -54,8 +56,7 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
         Tensor x,
         SequenceLayout? layout,
         Tensor w,
-        Tensor b,
-        Tensor y,
+        in ConvolutionOutput output,
         Tensor workspace
     )
     {
@@ -67,18 +68,22 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
             job.Begin(Pass.Forward, layout);
             job.Packed = packed;
             job.From = CpuBackend.Pointer(x);
-            job.To = CpuBackend.Pointer(y);
-            job.Bias = CpuBackend.Pointer(b);
+            job.To = CpuBackend.Pointer(output.Y);
+            job.Bias = CpuBackend.Pointer(output.Bias);
             job.Workspace = CpuBackend.Pointer(workspace) + _packedCount;
             job.Start();
-            return;
         }
-        _job.Begin(Pass.Forward, x);
-        _job.Packed = packed;
-        _job.From = CpuBackend.Pointer(x);
-        _job.To = CpuBackend.Pointer(y);
-        _job.Bias = CpuBackend.Pointer(b);
-        _job.Start((long)_d.Kernel * _d.InputSize * _d.OutputSize);
+        else
+        {
+            _job.Begin(Pass.Forward, x);
+            _job.Packed = packed;
+            _job.From = CpuBackend.Pointer(x);
+            _job.To = CpuBackend.Pointer(output.Y);
+            _job.Bias = CpuBackend.Pointer(output.Bias);
+            _job.Start((long)_d.Kernel * _d.InputSize * _d.OutputSize);
+        }
+        DropChannels(output, layout, workspace);
+        AddSkip(output);
     }
 
     // Depth is tap after tap, the current step's first.
@@ -102,8 +107,7 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
     public override void Stream(
         Tensor x,
         Tensor w,
-        Tensor b,
-        Tensor y,
+        in ConvolutionOutput output,
         Tensor history,
         long position,
         bool sameWeights,
@@ -124,7 +128,7 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
                 new Span<float>(ring + (nint)(t % _d.History) * step, (int)step)
             );
             int taps = (int)Math.Min(_d.Kernel, t / _d.Dilation + 1);
-            float* to = CpuBackend.Pointer(y) + (nint)s * batch * _d.OutputSize;
+            float* to = CpuBackend.Pointer(output.Y) + (nint)s * batch * _d.OutputSize;
             for (int tap = 0; tap < taps; tap++)
             {
                 // The sum so far is what the next tap begins with.
@@ -145,14 +149,32 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
                         tile,
                         batch,
                         ring + (nint)(seen % _d.History) * step,
-                        tap == 0 ? CpuBackend.Pointer(b) : to,
+                        tap == 0 ? CpuBackend.Pointer(output.Bias) : to,
                         to
                     );
             }
         }
+        AddSkip(output);
     }
 
-    public override void BackwardData(
+    public override int Backward(
+        Tensor x,
+        SequenceLayout? layout,
+        Tensor w,
+        in ConvolutionOutput output,
+        in ConvolutionGradients gradients,
+        Tensor workspace
+    )
+    {
+        BackwardOutput(output, gradients);
+        Tensor dy = gradients.Products;
+        BackwardFilter(x, dy, layout, gradients.Weight, gradients.Bias, workspace);
+        if (!gradients.X.IsEmpty)
+            BackwardData(dy, layout, w, gradients.X, gradients.Accumulate, workspace);
+        return _d.Kernel;
+    }
+
+    private void BackwardData(
         Tensor dy,
         SequenceLayout? layout,
         Tensor w,
@@ -197,7 +219,7 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
         _job.Start((long)_d.Kernel * _d.InputSize * _d.OutputSize);
     }
 
-    public override void BackwardFilter(
+    private void BackwardFilter(
         Tensor x,
         Tensor dy,
         SequenceLayout? layout,
@@ -251,7 +273,7 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
                     dw[((long)o * _d.InputSize + i) * _d.Kernel + _d.Kernel - 1 - tap] = from[o];
             }
         }
-        for (int o = 0; db != null && o < _d.OutputSize; o++)
+        for (int o = 0; o < _d.OutputSize; o++)
             db[o] += sums[(long)rows * _d.OutputSize + o];
     }
 

@@ -29,6 +29,8 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
     // and the gradient of the step after a range.
     public override long WorkspaceCount => 5 * _width;
 
+    public override long LambdaGradientCount => 2L * _d.StateSize;
+
     public override void Prepare(in LruTensors p, Tensor lambda, Tensor b, Tensor c)
     {
         int n = _d.StateSize;
@@ -142,6 +144,7 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
         Tensor gradient,
         in ScanRange range,
         Tensor dlambda,
+        bool adds,
         Tensor workspace
     )
     {
@@ -170,8 +173,9 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
                 re += (double)same[at] + same[at + 1];
                 im += (double)crossed[at] - crossed[at + 1];
             }
-            CpuBackend.Pointer(dlambda)[2 * i] += (float)re;
-            CpuBackend.Pointer(dlambda)[2 * i + 1] += (float)im;
+            float* slope = CpuBackend.Pointer(dlambda) + 2 * i;
+            slope[0] = (adds ? slope[0] : 0f) + (float)re;
+            slope[1] = (adds ? slope[1] : 0f) + (float)im;
         }
     }
 

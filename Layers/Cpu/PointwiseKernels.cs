@@ -17,11 +17,6 @@ internal static unsafe class PointwiseKernels<TV, TO>
         public static TV Map(TV a, TV b) => TO.Add(a, b);
     }
 
-    private readonly struct Gelu : IMap
-    {
-        public static TV Map(TV a, TV b) => TO.Mul(a, Gate(a));
-    }
-
     private readonly struct GeluGradient : IMap
     {
         public static TV Map(TV a, TV b)
@@ -32,11 +27,6 @@ internal static unsafe class PointwiseKernels<TV, TO>
             TV slope = TO.Fma(TO.Mul(b, b), TO.Set(3f * Cubic * Linear), TO.Set(Linear));
             return TO.Mul(a, TO.Fma(TO.Mul(TO.Mul(b, s), TO.Sub(one, s)), slope, s));
         }
-    }
-
-    private readonly struct ReluGradient : IMap
-    {
-        public static TV Map(TV a, TV b) => TO.Select(TO.Greater(b, TO.Zero), a, TO.Zero);
     }
 
     private const float Linear = 1.5957691216057308f;
@@ -50,26 +40,23 @@ internal static unsafe class PointwiseKernels<TV, TO>
         return VectorMath<TV, TO>.Sigmoid(TO.Mul(x, inner));
     }
 
-    public static void Run(PointwiseOp op, in PointwiseOperands o, long from, long to)
+    public static void Run(ElementOp op, in PointwiseOperands o, long from, long to)
     {
         switch (op)
         {
-            case PointwiseOp.Add:
+            case ElementOp.Add:
                 Map<Add>(o, from, to);
                 break;
-            case PointwiseOp.Gelu:
-                Map<Gelu>(o, from, to);
-                break;
-            case PointwiseOp.GeluGradient:
+            case ElementOp.GeluGradient:
                 Map<GeluGradient>(o, from, to);
                 break;
-            case PointwiseOp.ReluGradient:
-                Map<ReluGradient>(o, from, to);
+            case ElementOp.ReluGradient:
+                ReluGradient(o, from, to);
                 break;
-            case PointwiseOp.ResidualRelu:
+            case ElementOp.ResidualRelu:
                 ResidualRelu(o, from, to);
                 break;
-            case PointwiseOp.ResidualReluGradient:
+            case ElementOp.ResidualReluGradient:
                 ResidualReluGradient(o, from, to);
                 break;
             default:
@@ -85,7 +72,7 @@ internal static unsafe class PointwiseKernels<TV, TO>
     }
 
     private static void PackedRows(
-        PointwiseOp op,
+        ElementOp op,
         PointwiseOperands o,
         SequenceLayout layout,
         long from,
@@ -107,7 +94,7 @@ internal static unsafe class PointwiseKernels<TV, TO>
         where TMap : struct, IMap
     {
         float* a = o.A;
-        float* b = o.B == null ? o.A : o.B;
+        float* b = o.B;
         float* result = o.Out;
         long i = from;
         for (; i + TO.Width <= to; i += TO.Width)
@@ -123,18 +110,19 @@ internal static unsafe class PointwiseKernels<TV, TO>
         }
     }
 
-    private static void Row(PointwiseOp op, in PointwiseOperands o, long row)
+    private static void Row(ElementOp op, in PointwiseOperands o, long row)
     {
         int columns = o.Columns;
         float* a = o.A == null ? null : o.A + row * columns;
         float* result = o.Out + row * columns;
+        float* b = o.B == null ? null : o.B + row * columns;
         float* gates = o.B == null ? null : o.B + row * 2 * columns;
         for (int i = 0; i < columns; i += TO.Width)
         {
             int left = Math.Min(columns - i, TO.Width);
             switch (op)
             {
-                case PointwiseOp.AddTimesRow:
+                case ElementOp.AddTimesRow:
                     Lane<TV, TO>.Put(
                         result + i,
                         TO.Fma(
@@ -145,22 +133,31 @@ internal static unsafe class PointwiseKernels<TV, TO>
                         left
                     );
                     break;
-                case PointwiseOp.TimesRow:
+                case ElementOp.TimesRow:
                     Lane<TV, TO>.Put(
                         result + i,
                         TO.Mul(Lane<TV, TO>.Get(a + i, left), Lane<TV, TO>.Get(o.Row + i, left)),
                         left
                     );
                     break;
-                case PointwiseOp.Glu:
+                case ElementOp.GeluOfSum:
                 {
-                    TV gate = VectorMath<TV, TO>.Sigmoid(
-                        Lane<TV, TO>.Get(gates + columns + i, left)
+                    TV sum = TO.Fma(
+                        Lane<TV, TO>.Get(a + i, left),
+                        Lane<TV, TO>.Get(o.Row + i, left),
+                        Lane<TV, TO>.Get(b + i, left)
                     );
+                    Lane<TV, TO>.Put(b + i, sum, left);
+                    Lane<TV, TO>.Put(result + i, TO.Mul(sum, Gate(sum)), left);
+                    break;
+                }
+                case ElementOp.Glu:
+                {
+                    TV gate = VectorMath<TV, TO>.Sigmoid(Gates(o, gates, columns + i, left));
                     TV start = a == null ? TO.Zero : Lane<TV, TO>.Get(a + i, left);
                     Lane<TV, TO>.Put(
                         result + i,
-                        TO.Fma(Lane<TV, TO>.Get(gates + i, left), gate, start),
+                        TO.Fma(Gates(o, gates, i, left), gate, start),
                         left
                     );
                     break;
@@ -168,19 +165,37 @@ internal static unsafe class PointwiseKernels<TV, TO>
                 default:
                 {
                     TV dy = Lane<TV, TO>.Get(a + i, left);
-                    TV gate = VectorMath<TV, TO>.Sigmoid(
-                        Lane<TV, TO>.Get(gates + columns + i, left)
-                    );
+                    TV gate = VectorMath<TV, TO>.Sigmoid(Gates(o, gates, columns + i, left));
                     TV open = TO.Mul(dy, gate);
                     TV slope = TO.Mul(
-                        TO.Mul(open, Lane<TV, TO>.Get(gates + i, left)),
+                        TO.Mul(open, Gates(o, gates, i, left)),
                         TO.Sub(TO.Set(1f), gate)
                     );
                     Lane<TV, TO>.Put(gates + i, open, left);
                     Lane<TV, TO>.Put(gates + columns + i, slope, left);
+                    TV before = Lane<TV, TO>.Get(o.C + row * columns + i, left);
+                    Lane<TV, TO>.Put(result + i, TO.Mul(before, Gate(before)), left);
                     break;
                 }
             }
+        }
+    }
+
+    private static TV Gates(in PointwiseOperands o, float* gates, int column, int left)
+    {
+        TV values = Lane<TV, TO>.Get(gates + column, left);
+        return o.Row == null ? values : TO.Add(values, Lane<TV, TO>.Get(o.Row + column, left));
+    }
+
+    private static void ReluGradient(in PointwiseOperands o, long from, long to)
+    {
+        TV scale = TO.Set(o.Scale);
+        for (long i = from; i < to; i += TO.Width)
+        {
+            int left = (int)Math.Min(TO.Width, to - i);
+            TV passed = TO.Greater(Lane<TV, TO>.Get(o.B + i, left), TO.Zero);
+            TV slope = TO.Select(passed, Lane<TV, TO>.Get(o.A + i, left), TO.Zero);
+            Lane<TV, TO>.Put(o.Out + i, TO.Mul(slope, scale), left);
         }
     }
 
@@ -214,7 +229,11 @@ internal static unsafe class PointwiseKernels<TV, TO>
                 TV passed = TO.Greater(Lane<TV, TO>.Get(o.B + i + lane, left), TO.Zero);
                 TV outer = TO.Select(passed, Lane<TV, TO>.Get(o.A + i + lane, left), TO.Zero);
                 Lane<TV, TO>.Put(o.A + i + lane, outer, left);
-                TV inner = TO.Select(TO.FromBits(word >> lane), outer, TO.Zero);
+                TV inner = TO.Select(
+                    TO.FromBits(word >> lane),
+                    TO.Mul(outer, TO.Set(o.Scale)),
+                    TO.Zero
+                );
                 Lane<TV, TO>.Put(o.Out + i + lane, inner, left);
             }
         }

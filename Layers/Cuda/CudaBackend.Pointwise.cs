@@ -1,60 +1,43 @@
-using Sequor.Interop;
 using Sequor.Native.Kernels;
 
 namespace Sequor.Layers.Cuda;
 
-// Elementwise operations, one launch each.
+// Elementwise operations with their sums, one launch each.
 public sealed partial class CudaBackend
 {
+    internal override bool AddsBiasInProducts => false;
+
+    internal override long BitCount(Shape shape) =>
+        (shape.Rows * KernelGrid.BitBytes(shape.Columns) + sizeof(float) - 1) / sizeof(float);
+
     internal override void Pointwise(PointwiseOp op, in PointwiseArguments arguments)
     {
-        DeviceSpan<float> a = Span(arguments.A);
-        DeviceSpan<float> b = Span(arguments.B);
-        DeviceSpan<float> result = Span(arguments.Out);
-        long count = arguments.Out.Count;
-        KernelGrid flat = KernelGrid.Flat(count);
         switch (op)
         {
             case PointwiseOp.Add:
-                Kernels.Launch("add", flat, a, b, result, count);
-                break;
-            case PointwiseOp.Gelu:
-                Kernels.Launch("gelu", flat, a, result, count);
-                break;
-            case PointwiseOp.GeluGradient:
-                Kernels.Launch("gelu_gradient", flat, a, b, result, count);
-                break;
-            case PointwiseOp.ReluGradient:
-                Kernels.Launch("relu_gradient", flat, a, b, result, count);
-                break;
-            case PointwiseOp.ResidualRelu:
-                Kernels.Launch("residual_relu", flat, a, result, Span(arguments.Bits), count);
-                break;
-            case PointwiseOp.ResidualReluGradient:
                 Kernels.Launch(
-                    "residual_relu_gradient",
-                    flat,
-                    a,
-                    b,
-                    Span(arguments.Bits),
-                    result,
-                    count
+                    "add",
+                    KernelGrid.Flat(arguments.Out.Count),
+                    Span(arguments.A),
+                    Span(arguments.B),
+                    Span(arguments.Out),
+                    arguments.Out.Count
                 );
                 break;
+            case PointwiseOp.GeluOfSum:
+                GeluOfSum(arguments);
+                break;
+            case PointwiseOp.GeluGradient:
+                GeluGradient(arguments);
+                break;
             case PointwiseOp.AddTimesRow:
-                ByRow("add_times_row", arguments);
-                break;
-            case PointwiseOp.TimesRow when arguments.Layout is { IsPacked: true } layout:
-                ByPackedRow(arguments, layout);
-                break;
-            case PointwiseOp.TimesRow:
-                ByRow("times_row", arguments);
+                AddTimesRow(arguments);
                 break;
             case PointwiseOp.Glu:
-                Gate(a, b, result, arguments.Out);
+                Glu(arguments);
                 break;
             case PointwiseOp.GluGradient:
-                GateGradient(arguments.A, b);
+                GluGradient(arguments);
                 break;
             default:
                 throw new ArgumentOutOfRangeException(
@@ -66,13 +49,13 @@ public sealed partial class CudaBackend
     }
 
     // The row is repeated over all of the output, whatever its own columns are.
-    private void ByRow(string kernel, in PointwiseArguments arguments)
+    private void AddTimesRow(in PointwiseArguments arguments)
     {
         int columns = checked((int)arguments.Row.Count);
         long rows = arguments.Out.Count / columns;
         KernelGrid grid = KernelGrid.Rows(rows, columns);
         Kernels.Launch(
-            kernel,
+            "add_times_row",
             grid,
             Span(arguments.A),
             Span(arguments.Row),
@@ -83,43 +66,82 @@ public sealed partial class CudaBackend
         );
     }
 
-    private void ByPackedRow(in PointwiseArguments arguments, SequenceLayout layout)
+    private void GeluOfSum(in PointwiseArguments arguments)
     {
-        int size = arguments.Out.Shape.Columns;
-        int columns = checked(size * layout.Batch);
-        KernelGrid grid = KernelGrid.Rows(layout.Steps, columns);
+        int columns = checked((int)arguments.Row.Count);
+        long rows = arguments.Out.Count / columns;
+        KernelGrid grid = KernelGrid.Rows(rows, columns);
         Kernels.Launch(
-            "times_row_packed",
+            "gelu_of_sum",
             grid,
             Span(arguments.A),
             Span(arguments.Row),
+            Span(arguments.B),
             Span(arguments.Out),
-            FirstRows(layout),
-            layout.Steps,
-            size,
+            rows,
             columns,
             grid.Lanes
         );
     }
 
-    private void Gate(
-        DeviceSpan<float> a,
-        DeviceSpan<float> b,
-        DeviceSpan<float> result,
-        Tensor shaped
-    )
+    private void GeluGradient(in PointwiseArguments arguments)
     {
-        long rows = shaped.Shape.Rows;
-        int columns = shaped.Shape.Columns;
-        KernelGrid grid = KernelGrid.Rows(rows, columns);
-        Kernels.Launch("glu", grid, a, b, result, rows, columns, grid.Lanes);
+        long rows = arguments.Out.Shape.Rows;
+        int columns = arguments.Out.Shape.Columns;
+        KernelGrid grid = KernelGrid.WritingColumnSums(rows, columns, 1);
+        Kernels.Launch(
+            "gelu_gradient",
+            grid,
+            Span(arguments.A),
+            Span(arguments.B),
+            Span(arguments.C),
+            Span(arguments.Out),
+            Span(arguments.Sum),
+            rows,
+            columns,
+            grid.Lanes,
+            Scratch.Partials,
+            Scratch.Counters
+        );
     }
 
-    private void GateGradient(Tensor a, DeviceSpan<float> b)
+    private void Glu(in PointwiseArguments arguments)
     {
-        long rows = a.Shape.Rows;
-        int columns = a.Shape.Columns;
+        long rows = arguments.Out.Shape.Rows;
+        int columns = arguments.Out.Shape.Columns;
         KernelGrid grid = KernelGrid.Rows(rows, columns);
-        Kernels.Launch("glu_gradient", grid, Span(a), b, rows, columns, grid.Lanes);
+        Kernels.Launch(
+            "glu",
+            grid,
+            Span(arguments.A),
+            Span(arguments.B),
+            Span(arguments.Row),
+            Span(arguments.Out),
+            rows,
+            columns,
+            grid.Lanes
+        );
+    }
+
+    private void GluGradient(in PointwiseArguments arguments)
+    {
+        long rows = arguments.Out.Shape.Rows;
+        int columns = arguments.Out.Shape.Columns;
+        KernelGrid grid = KernelGrid.WritingColumnSums(rows, columns, 2);
+        Kernels.Launch(
+            "glu_gradient",
+            grid,
+            Span(arguments.A),
+            Span(arguments.B),
+            Span(arguments.Row),
+            Span(arguments.C),
+            Span(arguments.Out),
+            Span(arguments.Sum),
+            rows,
+            columns,
+            grid.Lanes,
+            Scratch.Partials,
+            Scratch.Counters
+        );
     }
 }

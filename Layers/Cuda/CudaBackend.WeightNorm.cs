@@ -2,39 +2,84 @@ using Sequor.Native.Kernels;
 
 namespace Sequor.Layers.Cuda;
 
-// A block for each row of weights.
+// A block for each row of weights, two filters a launch.
 public sealed partial class CudaBackend
 {
     private const int WeightNormThreads = 128;
 
-    internal override void WeightNorm(Tensor v, Tensor g, Tensor w, Tensor norms) =>
-        Kernels.Launch(
-            "weight_norm",
-            KernelGrid.Each(g.Count, WeightNormThreads),
-            Span(v),
-            Span(g),
-            Span(w),
-            Span(norms),
-            checked((int)(v.Count / g.Count))
-        );
+    // A tap is rows of the filter's length apart, which cuBLAS takes as it is; cuDNN wants this order.
+    internal override bool FilterInputsLast => true;
+
+    internal override void WeightNorm(ReadOnlySpan<WeightNormTensors> filters)
+    {
+        for (int i = 0; i < filters.Length; i += 2)
+        {
+            WeightNormTensors first = filters[i];
+            WeightNormTensors second = i + 1 < filters.Length ? filters[i + 1] : default;
+            Kernels.Launch(
+                "weight_norm",
+                Outputs(first, second),
+                Span(first.V),
+                Span(first.G),
+                Span(first.W),
+                Span(first.Norms),
+                first.V.Shape.First,
+                first.V.Shape[1],
+                first.V.Shape[2],
+                Span(second.V),
+                Span(second.G),
+                Span(second.W),
+                Span(second.Norms),
+                Inputs(second),
+                Taps(second)
+            );
+        }
+    }
 
     internal override void WeightNormGradient(
-        Tensor v,
-        Tensor g,
-        Tensor norms,
-        Tensor dw,
-        Tensor dv,
-        Tensor dg
-    ) =>
-        Kernels.Launch(
-            "weight_norm_gradient",
-            KernelGrid.Each(g.Count, WeightNormThreads),
-            Span(v),
-            Span(g),
-            Span(norms),
-            Span(dw),
-            Span(dv),
-            Span(dg),
-            checked((int)(v.Count / g.Count))
-        );
+        ReadOnlySpan<WeightNormTensors> filters,
+        ReadOnlySpan<WeightNormGradients> gradients
+    )
+    {
+        for (int i = 0; i < filters.Length; i += 2)
+        {
+            bool two = i + 1 < filters.Length;
+            WeightNormTensors first = filters[i];
+            WeightNormTensors second = two ? filters[i + 1] : default;
+            WeightNormGradients slopes = gradients[i];
+            WeightNormGradients others = two ? gradients[i + 1] : default;
+            Kernels.Launch(
+                "weight_norm_gradient",
+                Outputs(first, second),
+                Span(first.V),
+                Span(first.G),
+                Span(first.Norms),
+                Span(slopes.W),
+                Span(slopes.V),
+                Span(slopes.G),
+                first.V.Shape.First,
+                first.V.Shape[1],
+                first.V.Shape[2],
+                slopes.Taps,
+                Span(second.V),
+                Span(second.G),
+                Span(second.Norms),
+                Span(others.W),
+                Span(others.V),
+                Span(others.G),
+                Inputs(second),
+                Taps(second),
+                others.Taps
+            );
+        }
+    }
+
+    private static KernelGrid Outputs(in WeightNormTensors first, in WeightNormTensors second) =>
+        KernelGrid.Each(first.G.Count + second.G.Count, WeightNormThreads);
+
+    private static int Inputs(in WeightNormTensors filter) =>
+        filter.V.IsEmpty ? 0 : filter.V.Shape[1];
+
+    private static int Taps(in WeightNormTensors filter) =>
+        filter.V.IsEmpty ? 0 : filter.V.Shape[2];
 }

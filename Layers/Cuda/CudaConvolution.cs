@@ -9,72 +9,59 @@ namespace Sequor.Layers.Cuda;
 /// sequences that are left, what a tap reads is gathered first.
 /// </summary>
 /// <remarks>
-/// Weights are put into an order of taps first, [k, O, I]: the caller's [O, I, k] has no tap in one piece. Bias and relu
-/// follow the products, in one launch.
+/// Of filters [O, k, I] a tap is a matrix whose rows lie k I apart: it is multiplied where it is. What follows the products is
+/// one launch, and so is its gradient.
 /// </remarks>
-internal sealed class CudaConvolution : ConvolutionOperation
+internal sealed partial class CudaConvolution : ConvolutionOperation
 {
     private readonly CudaBackend _backend;
     private readonly ConvolutionDescriptor _descriptor;
-    private readonly long _filterCount;
 
-    public CudaConvolution(CudaBackend backend, in ConvolutionDescriptor descriptor)
-    {
+    public CudaConvolution(CudaBackend backend, in ConvolutionDescriptor descriptor) =>
         (_backend, _descriptor) = (backend, descriptor);
-        _filterCount = backend.Align(descriptor.Kernel * TapCount);
-    }
 
-    // Weights by taps, and of packed sequences the rows that one tap reads.
-    public override long WorkspaceCount => _filterCount + GatheredCount;
-
-    // The current step's tap reads rows where they are.
-    private long GatheredCount =>
+    // Of packed sequences the rows that one tap reads; the current step's reads them where they are.
+    public override long WorkspaceCount =>
         _descriptor.VariableLengths && _descriptor.Kernel > 1
             ? Math.Max(0L, _descriptor.MaxLength - _descriptor.Dilation)
                 * _descriptor.MaxBatch
                 * Math.Max(_descriptor.InputSize, _descriptor.OutputSize)
             : 0;
 
-    private long TapCount => (long)_descriptor.OutputSize * _descriptor.InputSize;
-
     public override void Forward(
         Tensor x,
         SequenceLayout? layout,
         Tensor w,
-        Tensor b,
-        Tensor y,
+        in ConvolutionOutput output,
         Tensor workspace
     )
     {
-        InOrderOfTaps(w, workspace);
         for (int tap = 0; tap < _descriptor.Kernel; tap++)
         {
             if (Shift(x, layout, tap) is not { } shift)
                 break;
             Product(
                 Before(x, layout, shift, workspace),
-                workspace,
+                w,
                 tap,
-                Rows(y, shift.Rows, shift.Left),
+                Rows(output.Y, shift.Rows, shift.Left),
                 tap > 0
             );
         }
-        AddBias(b, y);
+        Finish(output, layout);
     }
 
     public override void Stream(
         Tensor x,
         Tensor w,
-        Tensor b,
-        Tensor y,
+        in ConvolutionOutput output,
         Tensor history,
         long position,
         bool sameWeights,
         Tensor workspace
     )
     {
-        if (!sameWeights)
-            InOrderOfTaps(w, workspace);
+        Tensor y = output.Y;
         int steps = x.Shape.First;
         int room = history.Shape.First;
         for (int tap = 0; tap < _descriptor.Kernel; tap++)
@@ -84,7 +71,7 @@ internal sealed class CudaConvolution : ConvolutionOperation
             if (shift < steps)
                 Product(
                     CudaBackend.Matrix(x.Slice(0, steps - shift)),
-                    workspace,
+                    w,
                     tap,
                     CudaBackend.Matrix(y.Slice(shift, steps - shift)),
                     tap > 0
@@ -96,7 +83,7 @@ internal sealed class CudaConvolution : ConvolutionOperation
                 int count = Math.Min(Math.Min(shift, steps) - step, room - from);
                 Product(
                     CudaBackend.Matrix(history.Slice(from, count)),
-                    workspace,
+                    w,
                     tap,
                     CudaBackend.Matrix(y.Slice(step, count)),
                     true
@@ -104,11 +91,34 @@ internal sealed class CudaConvolution : ConvolutionOperation
                 step += count;
             }
         }
-        AddBias(b, y);
+        Finish(output, null);
         Keep(x, history, position);
     }
 
-    public override void BackwardData(
+    public override int Backward(
+        Tensor x,
+        SequenceLayout? layout,
+        Tensor w,
+        in ConvolutionOutput output,
+        in ConvolutionGradients gradients,
+        Tensor workspace
+    )
+    {
+        BackwardOutput(output, gradients);
+        int taps = BackwardFilter(x, gradients.Products, layout, gradients.Weight, workspace);
+        if (!gradients.X.IsEmpty)
+            BackwardData(
+                gradients.Products,
+                layout,
+                w,
+                gradients.X,
+                gradients.Accumulate,
+                workspace
+            );
+        return taps;
+    }
+
+    private void BackwardData(
         Tensor dy,
         SequenceLayout? layout,
         Tensor w,
@@ -117,7 +127,6 @@ internal sealed class CudaConvolution : ConvolutionOperation
         Tensor workspace
     )
     {
-        InOrderOfTaps(w, workspace);
         for (int tap = 0; tap < _descriptor.Kernel; tap++)
         {
             if (Shift(dy, layout, tap) is not { } shift)
@@ -126,7 +135,7 @@ internal sealed class CudaConvolution : ConvolutionOperation
             _backend.CuBlas.Multiply(
                 after,
                 false,
-                Tap(workspace, tap),
+                Tap(w, tap),
                 false,
                 Rows(dx, 0, after.Rows),
                 beta: accumulate || tap > 0 ? 1 : 0
@@ -134,90 +143,46 @@ internal sealed class CudaConvolution : ConvolutionOperation
         }
     }
 
-    public override void BackwardFilter(
+    private int BackwardFilter(
         Tensor x,
         Tensor dy,
         SequenceLayout? layout,
         Tensor dw,
-        Tensor db,
         Tensor workspace
     )
     {
-        for (int tap = 0; tap < _descriptor.Kernel; tap++)
+        int tap = 0;
+        for (; tap < _descriptor.Kernel; tap++)
         {
-            Matrix gradient = Tap(workspace, tap);
-            if (Shift(x, layout, tap) is { } shift)
-                _backend.CuBlas.Multiply(
-                    Rows(dy, shift.Rows, shift.Left),
-                    true,
-                    Before(x, layout, shift, workspace),
-                    false,
-                    gradient
-                );
-            else
-                gradient.Elements.Clear(_backend.Stream);
+            if (Shift(x, layout, tap) is not { } shift)
+                break;
+            _backend.CuBlas.Multiply(
+                Rows(dy, shift.Rows, shift.Left),
+                true,
+                Before(x, layout, shift, workspace),
+                false,
+                Tap(dw, tap)
+            );
         }
-        SwapAxes(
-            CudaBackend.Span(workspace),
-            CudaBackend.Span(dw),
-            1,
-            _descriptor.Kernel,
-            checked((int)TapCount)
-        );
-        if (!db.IsEmpty)
-            _backend.ColumnSum(dy, default, db);
+        return tap;
     }
 
-    /// <summary>y = (relu of) y + b; without either, nothing.</summary>
-    public void AddBias(Tensor b, Tensor y)
+    // The last matrix of each output is the current step's: tap 0 here.
+    private Matrix Tap(Tensor filter, int tap)
     {
-        if (b.IsEmpty && !_descriptor.Relu)
-            return;
-        KernelGrid grid = KernelGrid.Rows(y.Shape.Rows, _descriptor.OutputSize);
-        _backend.Kernels.Launch(
-            _descriptor.Relu ? "add_row_relu" : "add_row",
-            grid,
-            CudaBackend.Span(b),
-            CudaBackend.Span(y),
-            y.Shape.Rows,
+        int inputs = _descriptor.InputSize;
+        long first = (long)(_descriptor.Kernel - 1 - tap) * inputs;
+        DeviceSpan<float> all = CudaBackend.Span(filter);
+        return new(
+            all.Slice(first, all.Length - first),
             _descriptor.OutputSize,
-            grid.Lanes
+            inputs,
+            checked(_descriptor.Kernel * inputs)
         );
     }
 
-    /// <summary>To [N, columns, rows] from [N, rows, columns].</summary>
-    public void SwapAxes(
-        DeviceSpan<float> from,
-        DeviceSpan<float> to,
-        int matrices,
-        int rows,
-        int columns
-    )
-    {
-        int lines = checked(matrices * columns);
-        KernelGrid grid = KernelGrid.Rows(lines, rows);
-        _backend.Kernels.Launch("swap_axes", grid, from, to, lines, columns, rows, grid.Lanes);
-    }
-
-    // The workspace = w by taps. The last column of w is the current step's: tap 0 here.
-    private void InOrderOfTaps(Tensor w, Tensor workspace) =>
-        SwapAxes(
-            CudaBackend.Span(w),
-            CudaBackend.Span(workspace),
-            1,
-            checked((int)TapCount),
-            _descriptor.Kernel
-        );
-
-    private Matrix Tap(Tensor workspace, int tap) =>
-        new(
-            CudaBackend.Span(workspace).Slice((_descriptor.Kernel - 1 - tap) * TapCount, TapCount),
-            _descriptor.OutputSize,
-            _descriptor.InputSize
-        );
-
-    private void Product(in Matrix x, Tensor workspace, int tap, in Matrix y, bool accumulate) =>
-        _backend.CuBlas.Multiply(x, false, Tap(workspace, tap), true, y, beta: accumulate ? 1 : 0);
+    private void Product(in Matrix x, Tensor w, int tap, in Matrix y, bool accumulate) =>
+        _backend.CuBlas.Multiply(x, false, Tap(w, tap), true, y, beta: accumulate ? 1 : 0);
 
     // How far a tap reaches back, and the rows that it skips and leaves; null where that is before the first step only.
     private TapShift? Shift(Tensor x, SequenceLayout? layout, int tap)
@@ -254,9 +219,7 @@ internal sealed class CudaConvolution : ConvolutionOperation
     {
         int columns = rows.Shape.Columns;
         int steps = layout.Steps - to - from;
-        DeviceSpan<float> gathered = CudaBackend
-            .Span(workspace)
-            .Slice(_filterCount, (long)count * columns);
+        DeviceSpan<float> gathered = CudaBackend.Span(workspace).Slice(0, (long)count * columns);
         KernelGrid grid = KernelGrid.Steps(steps, columns);
         _backend.Kernels.Launch(
             "shift_steps",

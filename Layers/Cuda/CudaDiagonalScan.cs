@@ -5,7 +5,8 @@ namespace Sequor.Layers.Cuda;
 
 /// <summary>
 /// The LRU's scan by Sequor's kernels: a thread walks time where there are many channels, and time is split into tiles where
-/// there are few. One launch a pass and range, and one for the sum of dlambda over sequences and tiles.
+/// there are few. One launch a pass and range; what it leaves of dlambda, for each sequence and tile, is summed by the launch
+/// for the gradients of the parameters.
 /// </summary>
 internal sealed class CudaDiagonalScan : DiagonalScanOperation
 {
@@ -20,7 +21,8 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
     private readonly Storage? _control;
     private readonly long _carryCount;
     private readonly long _aggregateCount;
-    private readonly long _partialCount;
+    private int _slabs;
+    private int _batch;
 
     public CudaDiagonalScan(CudaBackend backend, in DiagonalScanDescriptor descriptor)
     {
@@ -34,7 +36,7 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
         _carryCount = backend.Align(channels);
         _aggregateCount = backend.Align(ScanKernel.AggregateCountOf(tiles));
         // Of a channel, one for each tile.
-        _partialCount = Math.Max(channels, ScanKernel.AggregateCountOf(tiles));
+        LambdaGradientCount = Math.Max(channels, ScanKernel.AggregateCountOf(tiles));
         if (tiles == 0)
             return;
         // Zeros before the first launch; then each leaves what the next one needs.
@@ -42,8 +44,10 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
         Control.Clear(backend.Stream);
     }
 
-    // What one range of a backward pass leaves to the next; what tiles do to a channel; sums for dlambda.
-    public override long WorkspaceCount => _carryCount + _aggregateCount + _partialCount;
+    // What one range of a backward pass leaves to the next; what tiles do to a channel.
+    public override long WorkspaceCount => _carryCount + _aggregateCount;
+
+    public override long LambdaGradientCount { get; }
 
     private DeviceSpan<uint> Control =>
         _control is null
@@ -88,6 +92,7 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
             CudaBackend.Span(p.BReal),
             CudaBackend.Span(p.BImaginary),
             CudaBackend.Span(dlambda),
+            _slabs * _batch,
             CudaBackend.Span(db),
             CudaBackend.Span(dc),
             CudaBackend.Span(gradients.NuLog),
@@ -152,6 +157,7 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
         Tensor gradient,
         in ScanRange range,
         Tensor dlambda,
+        bool adds,
         Tensor workspace
     )
     {
@@ -163,11 +169,12 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
         DeviceSpan<float> carry = CudaBackend.Span(workspace).Slice(0, _carryCount);
         DeviceSpan<float> from = (range.Reverse ? atFirst : atLast) ? default : carry;
         DeviceSpan<float> to = (range.Reverse ? atLast : atFirst) ? default : carry;
-        var partials = new Tensor(
-            workspace.Storage,
-            workspace.Offset + _carryCount + _aggregateCount,
-            new Shape(checked((int)kernel.PartialRows(batch.Sequences)), 2 * _d.StateSize)
-        );
+        // Partial sums [tiles, B, N], to which later ranges and passes add theirs.
+        if (from.IsEmpty && !adds)
+            _slabs = 0;
+        int before = _slabs;
+        _slabs = Math.Max(_slabs, Math.Max(1, kernel.Tiles));
+        _batch = batch.Sequences;
         if (kernel.Chunked)
             _backend.Kernels.Launch(
                 kernel.Backward,
@@ -184,7 +191,8 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
                 range.Count,
                 from,
                 to,
-                CudaBackend.Span(partials),
+                CudaBackend.Span(dlambda),
+                before,
                 Control,
                 Aggregates(workspace)
             );
@@ -204,9 +212,9 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
                 range.Count,
                 from,
                 to,
-                CudaBackend.Span(partials)
+                CudaBackend.Span(dlambda),
+                before
             );
-        _backend.ColumnSum(partials, default, dlambda);
     }
 
     public override void Dispose()

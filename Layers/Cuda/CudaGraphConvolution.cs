@@ -6,7 +6,7 @@ namespace Sequor.Layers.Cuda;
 /// A causal convolution by cuDNN's graph API, with engines found once for the largest batch. Batches of other sizes,
 /// packed ones and streams go by products on shifted rows.
 /// </summary>
-/// <remarks>cuDNN wants weights as [O, k, I]: they are put into that order, and their gradient out of it, first and last.</remarks>
+/// <remarks>Filters are [O, k, I], which is what cuDNN wants.</remarks>
 internal sealed class CudaGraphConvolution : ConvolutionOperation
 {
     private readonly CudaBackend _backend;
@@ -16,7 +16,6 @@ internal sealed class CudaGraphConvolution : ConvolutionOperation
     private readonly ConvolutionPlan? _data;
     private readonly ConvolutionPlan? _addingData;
     private readonly ConvolutionPlan? _filter;
-    private readonly long _filterFloats;
 
     /// <exception cref="NotSupportedException">cuDNN has no engine for it; the message has each one's refusal.</exception>
     public CudaGraphConvolution(CudaBackend backend, in ConvolutionDescriptor descriptor)
@@ -67,10 +66,8 @@ internal sealed class CudaGraphConvolution : ConvolutionOperation
             Dispose();
             throw;
         }
-        _filterFloats = backend.Align(shape.FilterCount);
     }
 
-    // The weights, and behind them cuDNN's scratch.
     public override long WorkspaceCount
     {
         get
@@ -81,10 +78,7 @@ internal sealed class CudaGraphConvolution : ConvolutionOperation
                     [_forward, _data, _addingData, _filter]
             )
                 most = Math.Max(most, plan!.WorkspaceBytes);
-            return Math.Max(
-                _filterFloats + (most + sizeof(float) - 1) / sizeof(float),
-                _products.WorkspaceCount
-            );
+            return Math.Max((most + sizeof(float) - 1) / sizeof(float), _products.WorkspaceCount);
         }
     }
 
@@ -92,73 +86,46 @@ internal sealed class CudaGraphConvolution : ConvolutionOperation
         Tensor x,
         SequenceLayout? layout,
         Tensor w,
-        Tensor b,
-        Tensor y,
+        in ConvolutionOutput output,
         Tensor workspace
     )
     {
         if (!Fits(x, layout))
         {
-            _products.Forward(x, layout, w, b, y, workspace);
+            _products.Forward(x, layout, w, output, workspace);
             return;
         }
-        Run(_forward!, x, InOrder(w, workspace), y, workspace);
-        _products.AddBias(b, y);
+        Run(_forward!, x, w, output.Y, workspace);
+        _products.Finish(output, layout);
     }
 
     public override void Stream(
         Tensor x,
         Tensor w,
-        Tensor b,
-        Tensor y,
+        in ConvolutionOutput output,
         Tensor history,
         long position,
         bool sameWeights,
         Tensor workspace
-    ) => _products.Stream(x, w, b, y, history, position, sameWeights, workspace);
+    ) => _products.Stream(x, w, output, history, position, sameWeights, workspace);
 
-    public override void BackwardData(
-        Tensor dy,
+    public override int Backward(
+        Tensor x,
         SequenceLayout? layout,
         Tensor w,
-        Tensor dx,
-        bool accumulate,
-        Tensor workspace
-    )
-    {
-        if (!Fits(dy, layout))
-        {
-            _products.BackwardData(dy, layout, w, dx, accumulate, workspace);
-            return;
-        }
-        Run(accumulate ? _addingData! : _data!, dx, InOrder(w, workspace), dy, workspace);
-    }
-
-    public override void BackwardFilter(
-        Tensor x,
-        Tensor dy,
-        SequenceLayout? layout,
-        Tensor dw,
-        Tensor db,
+        in ConvolutionOutput output,
+        in ConvolutionGradients gradients,
         Tensor workspace
     )
     {
         if (!Fits(x, layout))
-        {
-            _products.BackwardFilter(x, dy, layout, dw, db, workspace);
-            return;
-        }
-        DeviceSpan<float> gradient = Filter(workspace);
-        Run(_filter!, x, gradient, dy, workspace);
-        _products.SwapAxes(
-            gradient,
-            CudaBackend.Span(dw),
-            _descriptor.OutputSize,
-            _descriptor.Kernel,
-            _descriptor.InputSize
-        );
-        if (!db.IsEmpty)
-            _backend.ColumnSum(dy, default, db);
+            return _products.Backward(x, layout, w, output, gradients, workspace);
+        _products.BackwardOutput(output, gradients);
+        Tensor dy = gradients.Products;
+        Run(_filter!, x, gradients.Weight, dy, workspace);
+        if (!gradients.X.IsEmpty)
+            Run(gradients.Accumulate ? _addingData! : _data!, gradients.X, w, dy, workspace);
+        return _descriptor.Kernel;
     }
 
     public override void Dispose()
@@ -176,39 +143,11 @@ internal sealed class CudaGraphConvolution : ConvolutionOperation
         && rows.Shape.First == _descriptor.MaxLength
         && rows.Shape[1] == _descriptor.MaxBatch;
 
-    private DeviceSpan<float> Filter(Tensor workspace) =>
-        CudaBackend
-            .Span(workspace)
-            .Slice(0, (long)_descriptor.OutputSize * _descriptor.Kernel * _descriptor.InputSize);
-
-    // [O, k, I] of w [O, I, k]: of each output's matrix the transposed one.
-    private DeviceSpan<float> InOrder(Tensor w, Tensor workspace)
-    {
-        DeviceSpan<float> ordered = Filter(workspace);
-        _products.SwapAxes(
-            CudaBackend.Span(w),
-            ordered,
-            _descriptor.OutputSize,
-            _descriptor.InputSize,
-            _descriptor.Kernel
-        );
-        return ordered;
-    }
-
-    private void Run(
-        ConvolutionPlan plan,
-        Tensor x,
-        DeviceSpan<float> w,
-        Tensor y,
-        Tensor workspace
-    )
-    {
-        DeviceSpan<float> scratch = CudaBackend.Span(workspace);
+    private static void Run(ConvolutionPlan plan, Tensor x, Tensor w, Tensor y, Tensor workspace) =>
         plan.Execute(
             CudaBackend.Span(x),
-            w,
+            CudaBackend.Span(w),
             CudaBackend.Span(y),
-            scratch.Slice(_filterFloats, scratch.Length - _filterFloats).Cast<byte>()
+            CudaBackend.Span(workspace).Cast<byte>()
         );
-    }
 }

@@ -34,6 +34,12 @@ internal sealed class CudaRandom : RandomStream
 
     public override ulong Seed { get; }
 
+    /// <summary>Seed and step on the device.</summary>
+    public DeviceSpan<ulong> Place => _place;
+
+    /// <summary>Draws below it drop.</summary>
+    public static uint Threshold(float probability) => (uint)(probability * 4294967296.0);
+
     public override ulong Step
     {
         get
@@ -65,7 +71,7 @@ internal sealed class CudaRandom : RandomStream
             first,
             _place,
             (uint)stream,
-            (uint)(probability * 4294967296.0),
+            Threshold(probability),
             1f / (1f - probability)
         );
 

@@ -219,12 +219,7 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
     }
 
     private RecurrentStateOrder Ordered(in RecurrentOperands operands, int batch) =>
-        new(
-            _backend.Stream,
-            operands.Lengths is null ? null : operands.PackedOrder,
-            _descriptor.Layers * _descriptor.Directions,
-            batch
-        );
+        new(_backend, operands.PackedLayout, _descriptor.Layers * _descriptor.Directions, batch);
 
     private static long Floats(long bytes) => (bytes + sizeof(float) - 1) / sizeof(float);
 }

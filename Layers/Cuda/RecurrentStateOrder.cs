@@ -1,41 +1,36 @@
 using Sequor.Interop;
+using Sequor.Native.Kernels;
 
 namespace Sequor.Layers.Cuda;
 
 /// <summary>
-/// States [L, B, C] in the caller's order of sequences, and in that of packed ones, which cuDNN wants. Where the orders are
-/// one, nothing is moved.
+/// States [L, B, C] in the caller's order of sequences, and in that of packed ones, which cuDNN wants. One launch moves all; the
+/// order is read on the device, so that it may be another one each time a step is replayed.
 /// </summary>
 internal readonly ref struct RecurrentStateOrder
 {
-    private readonly CudaStream _stream;
-    private readonly int[]? _order;
+    private readonly CudaBackend _backend;
+    private readonly DeviceSpan<int> _order;
     private readonly int _layers;
     private readonly int _batch;
 
-    public RecurrentStateOrder(CudaStream stream, int[]? order, int layers, int batch)
+    /// <summary>Of a packed batch; of any other, whose layout is null, nothing is moved.</summary>
+    public RecurrentStateOrder(CudaBackend backend, SequenceLayout? layout, int layers, int batch)
     {
-        _stream = stream;
+        _backend = backend;
+        _order = CudaBackend.Order(layout);
         _layers = layers;
         _batch = batch;
-        for (int i = 0; order is not null && i < batch; i++)
-        {
-            if (order[i] != i)
-            {
-                _order = order;
-                break;
-            }
-        }
     }
 
     /// <summary>The caller's states in cuDNN's order: themselves, or put into a place.</summary>
     public DeviceSpan<float> Take(Tensor states, int columns, DeviceSpan<float> place)
     {
         DeviceSpan<float> from = CudaBackend.Span(states);
-        if (_order is null || from.IsEmpty)
+        if (_order.IsEmpty || from.IsEmpty)
             return from;
         DeviceSpan<float> to = place.Slice(0, from.Length);
-        Move(from, to, columns, gather: true);
+        Move(from, to, columns, back: false);
         return to;
     }
 
@@ -46,7 +41,7 @@ internal readonly ref struct RecurrentStateOrder
         if (to.IsEmpty)
             return to;
         bool same = !read.IsEmpty && read.Address == states.Address;
-        return _order is null && !same ? to : place.Slice(0, to.Length);
+        return _order.IsEmpty && !same ? to : place.Slice(0, to.Length);
     }
 
     /// <summary>Gives the caller what was written to <see cref="Room"/>.</summary>
@@ -55,31 +50,36 @@ internal readonly ref struct RecurrentStateOrder
         DeviceSpan<float> to = CudaBackend.Span(states);
         if (to.IsEmpty || written.Handle == to.Handle)
             return;
-        if (_order is null)
-            to.CopyFrom(written, _stream);
+        if (_order.IsEmpty)
+            to.CopyFrom(written, _backend.Stream);
         else
-            Move(written, to, columns, gather: false);
+            Move(written, to, columns, back: true);
     }
 
     /// <summary>Puts states that cuDNN wrote in its order into the caller's, by way of a place.</summary>
     public void Reorder(DeviceSpan<float> states, int columns, DeviceSpan<float> place)
     {
-        if (_order is null || states.IsEmpty)
+        if (_order.IsEmpty || states.IsEmpty)
             return;
         DeviceSpan<float> written = place.Slice(0, states.Length);
-        written.CopyFrom(states, _stream);
-        Move(written, states, columns, gather: false);
+        written.CopyFrom(states, _backend.Stream);
+        Move(written, states, columns, back: true);
     }
 
-    private void Move(DeviceSpan<float> from, DeviceSpan<float> to, int columns, bool gather)
+    private void Move(DeviceSpan<float> from, DeviceSpan<float> to, int columns, bool back)
     {
-        for (int layer = 0; layer < _layers; layer++)
-        for (int i = 0; i < _batch; i++)
-        {
-            long packed = ((long)layer * _batch + i) * columns;
-            long own = ((long)layer * _batch + _order![i]) * columns;
-            (long source, long target) = gather ? (own, packed) : (packed, own);
-            to.Slice(target, columns).CopyFrom(from.Slice(source, columns), _stream);
-        }
+        KernelGrid grid = KernelGrid.Rows((long)_layers * _batch, columns);
+        _backend.Kernels.Launch(
+            "order_states",
+            grid,
+            from,
+            to,
+            _order,
+            _layers,
+            _batch,
+            columns,
+            back ? 1 : 0,
+            grid.Lanes
+        );
     }
 }

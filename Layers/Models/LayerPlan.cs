@@ -197,18 +197,19 @@ internal sealed class PlanBuilder(
             }
             if (use == FlowUse.Fill && !few)
                 continue;
-            bool stays = use == FlowUse.Whole && place >= 0 && !few;
+            // Those of the last steps lie where they do among all.
+            bool stays = use is (FlowUse.Whole or FlowUse.Fill) && place >= 0;
             int used = stays ? place : other;
             Size(used, count);
             if (!known)
                 Size(1 - used, count);
             if (use == FlowUse.Aside)
                 continue;
+            // Not every backend fills, and not every batch moves.
+            if (use == FlowUse.LastSteps || (use == FlowUse.Fill && !stays))
+                known = false;
             if (use != FlowUse.Fill)
                 place = used;
-            // A batch of one step has all steps already, and stays where it is.
-            if ((few && use is (FlowUse.Whole or FlowUse.Fill)) || use == FlowUse.LastSteps)
-                known = false;
             few = use == FlowUse.LastSteps || (few && use == FlowUse.Move);
         }
 
@@ -331,6 +332,12 @@ internal sealed class GradientFlow
     private Storage? _first;
     private Storage? _second;
 
+    /// <summary>
+    /// Steps of the sequences that are pooled to their last one: a gradient of fewer is put where it lies among theirs, so that
+    /// <see cref="Whole"/> has the zeros before it to write only. 0 where nothing is pooled so, or what lies before differs.
+    /// </summary>
+    public int PooledSteps { get; set; }
+
     public void Place(Storage first, Storage second)
     {
         _first = first;
@@ -347,7 +354,9 @@ internal sealed class GradientFlow
                 $"A gradient of {shape} was not announced to the plan, which has room for {other.Count} values."
             );
         }
-        return new Tensor(other, 0, shape);
+        long before = Math.Max(0L, PooledSteps - shape.First) * shape[1] * shape[2];
+        bool fits = before <= other.Count - shape.Count && dy.Shape.First == shape.First;
+        return new Tensor(other, fits ? before : 0, shape);
     }
 
     /// <summary>Whether the given gradient lies in one of the two, so that a layer may write dx over it.</summary>
@@ -363,10 +372,12 @@ internal sealed class GradientFlow
         if (dy.Shape.First == steps && Owns(dy))
             return dy;
         var shape = new Shape(steps, dy.Shape[1], dy.Shape[2]);
-        Tensor whole = Other(dy, shape);
         int first = steps - dy.Shape.First;
+        bool inPlace = Owns(dy) && first > 0 && dy.Offset == shape.Count - dy.Count;
+        Tensor whole = inPlace ? new Tensor(dy.Storage, 0, shape) : Other(dy, shape);
         dy.Backend.Fill(whole.Slice(0, first), 0f);
-        dy.Backend.Copy(dy, whole.Slice(first, dy.Shape.First));
+        if (!inPlace)
+            dy.Backend.Copy(dy, whole.Slice(first, dy.Shape.First));
         return whole;
     }
 }

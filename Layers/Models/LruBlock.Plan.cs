@@ -90,7 +90,7 @@ public sealed partial class LruBlock
             if (!builder.Training)
                 return;
             _stateGradient = builder.Scratch(new Shape((int)_chunkRows, 2 * n));
-            _lambdaGradient = builder.Scratch(new Shape(n, 2));
+            _lambdaGradient = builder.Scratch(_scan.LambdaGradientCount);
             _bGradient = builder.Scratch(new Shape(2 * n, d));
             _cGradient = builder.Scratch(new Shape(layer.Directions * d, 2 * n));
             builder.Flow(FlowUse.Whole, input.Count);
@@ -251,12 +251,30 @@ public sealed partial class LruBlock
                     default,
                     true
                 );
-            AddTimesRow(normed, _d.Value, mixed);
-            Gelu(mixed, hidden, range);
-            Multiply(hidden, _outWeight.Value, true, gates, _outBias.Value);
+            _backend.Pointwise(
+                PointwiseOp.GeluOfSum,
+                new PointwiseArguments
+                {
+                    A = normed,
+                    B = mixed,
+                    Row = _d.Value,
+                    Out = hidden,
+                }
+            );
+            DropHidden(hidden, range);
+            Multiply(
+                hidden,
+                _outWeight.Value,
+                true,
+                gates,
+                _backend.AddsBiasInProducts ? _outBias.Value : default
+            );
             AddGated(x, gates, y, range);
             _norm.Output(y, Row(range.First));
         }
+
+        // Gates are kept without a bias that their product does not add.
+        private Tensor GateBias => _backend.AddsBiasInProducts ? default : _outBias.Value;
 
         // sum = x + out1 sigmoid(out2), with dropout of the latter.
         private void AddGated(Tensor x, Tensor gates, Tensor sum, ScanRange range)
@@ -267,6 +285,7 @@ public sealed partial class LruBlock
                 {
                     A = _random is null ? x : default,
                     B = gates,
+                    Row = GateBias,
                     Out = sum,
                 }
             );
@@ -295,7 +314,6 @@ public sealed partial class LruBlock
         public override Tensor Backward(Tensor dy)
         {
             dy = _flow.Whole(dy, _x.Shape.First);
-            _backend.Fill(_lambdaGradient!.All, 0f);
             for (int first = 0; _norm.SeesOutputs && first < _steps; )
             {
                 ScanRange range = From(first);
@@ -306,9 +324,8 @@ public sealed partial class LruBlock
             for (int end = _steps; end > 0; )
             {
                 ScanRange range = Until(end);
-                Tensor hidden = BackwardToMixed(dy, range);
                 Tensor normed = Normed(_x, range, true);
-                _backend.ColumnSum(hidden, normed, _d.Gradient);
+                Tensor hidden = BackwardToMixed(dy, normed, range);
                 bool resume = end < _steps;
                 Tensor states = Rows(_states, range);
                 SumProducts(hidden, states, Direction(_cGradient!, hidden, 0), resume);
@@ -352,7 +369,7 @@ public sealed partial class LruBlock
             _scan.PrepareGradient(
                 _values,
                 _lambda.All,
-                _lambdaGradient.All,
+                _lambdaGradient!.All,
                 _bGradient!.All,
                 _cGradient!.All,
                 _gradients
@@ -361,7 +378,7 @@ public sealed partial class LruBlock
         }
 
         // From the output to Re(C h) + D z, through the gate, whose gradient takes its place.
-        private Tensor BackwardToMixed(Tensor allDy, ScanRange range)
+        private Tensor BackwardToMixed(Tensor allDy, Tensor normed, ScanRange range)
         {
             Tensor mixed = Rows(_mixed, range);
             Tensor gates = Rows(_gates, range);
@@ -380,21 +397,24 @@ public sealed partial class LruBlock
                 {
                     A = gated,
                     B = gates,
-                    Out = gates,
+                    C = mixed,
+                    Row = GateBias,
+                    Sum = _outBias.Gradient,
+                    Out = hidden,
                 }
             );
-            Gelu(mixed, hidden, range);
+            DropHidden(hidden, range);
             SumProducts(gates, hidden, _outWeight.Gradient, true);
-            _backend.ColumnSum(gates, default, _outBias.Gradient);
             Multiply(gates, _outWeight.Value, false, hidden);
-            if (_random is not null)
-                Drop(hidden, hidden, 0, range);
+            DropHidden(hidden, range);
             _backend.Pointwise(
                 PointwiseOp.GeluGradient,
                 new PointwiseArguments
                 {
                     A = hidden,
                     B = mixed,
+                    C = normed,
+                    Sum = _d.Gradient,
                     Out = hidden,
                 }
             );
@@ -412,6 +432,7 @@ public sealed partial class LruBlock
                 gradient,
                 range,
                 _lambdaGradient!.All,
+                direction > 0,
                 _scanWorkspace.All
             );
             return gradient;
@@ -444,12 +465,9 @@ public sealed partial class LruBlock
                 Row(range.First) * output.Shape.Columns
             );
 
-        private void Gelu(Tensor mixed, Tensor hidden, ScanRange range)
+        // Behind the gelu, and its gradient.
+        private void DropHidden(Tensor hidden, ScanRange range)
         {
-            _backend.Pointwise(
-                PointwiseOp.Gelu,
-                new PointwiseArguments { A = mixed, Out = hidden }
-            );
             if (_random is not null)
                 Drop(hidden, hidden, 0, range);
         }

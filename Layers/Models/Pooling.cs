@@ -41,9 +41,11 @@ public sealed class Last(int size) : Layer
         public override Tensor Forward(Tensor x)
         {
             _input = x.Shape;
-            if (_layout is not { IsPacked: true })
+            bool packed = _layout is { IsPacked: true };
+            _flow.PooledSteps = packed ? 0 : x.Shape.First;
+            if (!packed)
                 return x.Slice(x.Shape.First - 1, 1);
-            Tensor y = _output!.For(1, _layout.Batch);
+            Tensor y = _output!.For(1, _layout!.Batch);
             _backend.LastSteps(x, _layout, y);
             return y;
         }

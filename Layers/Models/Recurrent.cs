@@ -217,6 +217,7 @@ public abstract class Recurrent : Layer
                 Lengths = packed?.Values,
                 PackedBatch = packed?.Batch ?? 0,
                 PackedOrder = packed?.OrderValues,
+                PackedLayout = packed,
                 Random = _random,
                 Reserve = _reserve.All,
                 Workspace = _workspace.All,

@@ -108,20 +108,20 @@ public sealed class TcnBlock : Layer
     /// <summary>A convolution in a plan, with its effective weight, which lives from forward to backward.</summary>
     private sealed class ConvolutionPlan : IDisposable
     {
-        private readonly Backend _backend;
         private readonly ConvolutionOperation _operation;
         private readonly Tensor _v;
         private readonly Tensor _g;
-        private readonly Tensor _bias;
         private readonly Tensor _dv;
         private readonly Tensor _dg;
         private readonly Tensor _dbias;
         private readonly Slot _weight;
         private readonly Slot _norms;
         private readonly Slot _workspace;
+        private readonly Slot? _weightGradient;
         private readonly Slot? _history;
         private readonly StreamPosition? _position;
         private readonly SequenceLayout? _layout;
+        private int _taps;
 
         public ConvolutionPlan(
             Convolution parameters,
@@ -129,10 +129,9 @@ public sealed class TcnBlock : Layer
             in ConvolutionDescriptor descriptor
         )
         {
-            _backend = builder.Backend;
-            _operation = builder.Own(_backend.PlanConvolution(descriptor));
+            _operation = builder.Own(builder.Backend.PlanConvolution(descriptor));
             _layout = builder.Layout;
-            (_v, _g, _bias) = (
+            (_v, _g, Bias) = (
                 builder.Value(parameters.V),
                 builder.Value(parameters.G),
                 builder.Value(parameters.Bias)
@@ -142,6 +141,8 @@ public sealed class TcnBlock : Layer
                 builder.Gradient(parameters.G),
                 builder.Gradient(parameters.Bias)
             );
+            if (builder.Training)
+                _weightGradient = builder.Scratch(parameters.V.Shape);
             if (!builder.Streaming)
             {
                 _weight = builder.Keep(parameters.V.Shape);
@@ -158,37 +159,60 @@ public sealed class TcnBlock : Layer
             );
         }
 
-        public void Forward(Tensor x, Tensor y)
+        public Tensor Bias { get; }
+
+        /// <summary>The weights have to be made of direction and gain.</summary>
+        public bool NewWeights => _position is null || _position.NewWeights;
+
+        public WeightNormTensors WeightNorm => new(_v, _g, _weight.All, _norms.All);
+
+        /// <summary>After <see cref="Backward"/>.</summary>
+        public WeightNormGradients WeightNormGradients =>
+            new(_weightGradient!.All, _taps, _dv, _dg);
+
+        public void Forward(Tensor x, in ConvolutionOutput output)
         {
             if (_history is null)
-            {
-                _backend.WeightNorm(_v, _g, _weight.All, _norms.All);
-                _operation.Forward(x, _layout, _weight.All, _bias, y, _workspace.All);
-                return;
-            }
-            if (_position!.NewWeights)
-                _backend.WeightNorm(_v, _g, _weight.All, _norms.All);
-            _operation.Stream(
+                _operation.Forward(x, _layout, _weight.All, output, _workspace.All);
+            else
+                _operation.Stream(
+                    x,
+                    _weight.All,
+                    output,
+                    _history.All,
+                    _position!.Steps,
+                    !_position.NewWeights,
+                    _workspace.All
+                );
+        }
+
+        /// <summary>From dy to that by the products, whose place may be its own, and to that by x unless it is empty.</summary>
+        public void Backward(
+            Tensor x,
+            in ConvolutionOutput output,
+            Tensor dy,
+            Tensor products,
+            Tensor skipBias,
+            Tensor dx,
+            bool accumulate
+        ) =>
+            _taps = _operation.Backward(
                 x,
+                _layout,
                 _weight.All,
-                _bias,
-                y,
-                _history.All,
-                _position.Steps,
-                !_position.NewWeights,
+                output,
+                new ConvolutionGradients
+                {
+                    Y = dy,
+                    Products = products,
+                    Weight = _weightGradient!.All,
+                    Bias = _dbias,
+                    SkipBias = skipBias,
+                    X = dx,
+                    Accumulate = accumulate,
+                },
                 _workspace.All
             );
-        }
-
-        public void BackwardData(Tensor dy, Tensor dx, bool accumulate) =>
-            _operation.BackwardData(dy, _layout, _weight.All, dx, accumulate, _workspace.All);
-
-        public void BackwardFilter(Tensor x, Tensor dy, Tensor dw)
-        {
-            dw = dw.View(_v.Shape);
-            _operation.BackwardFilter(x, dy, _layout, dw, _dbias, _workspace.All);
-            _backend.WeightNormGradient(_v, _g, _norms.All, dw, _dv, _dg);
-        }
 
         public void Dispose() => _operation.Dispose();
     }
@@ -198,7 +222,6 @@ public sealed class TcnBlock : Layer
         private readonly TcnBlock _layer;
         private readonly Backend _backend;
         private readonly GradientFlow _flow;
-        private readonly SequenceLayout? _layout;
         private readonly RandomStream? _random;
         private readonly ConvolutionPlan _first;
         private readonly ConvolutionPlan _second;
@@ -206,9 +229,6 @@ public sealed class TcnBlock : Layer
         private readonly Slot _output;
         private readonly Slot _bits;
         private readonly Slot _scratch;
-        private readonly Slot? _weightGradient;
-        private readonly Slot? _firstMask;
-        private readonly Slot? _secondMask;
         private readonly Tensor _skipWeight;
         private readonly Tensor _skipBias;
         private readonly Tensor _skipWeightGradient;
@@ -223,19 +243,14 @@ public sealed class TcnBlock : Layer
             _layer = layer;
             _backend = builder.Backend;
             _flow = builder.Gradients;
-            _layout = builder.Layout;
             _inputGradient = builder.InputGradient;
             _inner = builder.Keep(output);
             _output = builder.Output(output);
-            _bits = builder.Keep(Shape.Block(PointwiseArguments.BitFloats(output.Count)));
+            _bits = builder.Keep(Shape.Block(_backend.BitCount(output)));
             // The skip path's 1x1 product forwards, the inner gradient backwards.
             _scratch = builder.Scratch(output);
-            _first = new ConvolutionPlan(layer._first, builder, Describe(layer.InputSize, true));
-            _second = new ConvolutionPlan(
-                layer._second,
-                builder,
-                Describe(layer.OutputSize, false)
-            );
+            _first = new ConvolutionPlan(layer._first, builder, Describe(layer.InputSize));
+            _second = new ConvolutionPlan(layer._second, builder, Describe(layer.OutputSize));
             if (layer._skipWeight is not null)
             {
                 _skipWeight = builder.Value(layer._skipWeight);
@@ -245,9 +260,6 @@ public sealed class TcnBlock : Layer
             }
             if (!builder.Training)
                 return;
-            _weightGradient = builder.Scratch(
-                Math.Max(layer._first.V.Shape.Count, layer._second.V.Shape.Count)
-            );
             if (layer._skipWeight is not null && _inputGradient)
                 builder.Flow(FlowUse.Move, input.Count);
             builder.Flow(FlowUse.Aside, output.Count);
@@ -257,11 +269,8 @@ public sealed class TcnBlock : Layer
             _random = builder.Random;
             _stream = builder.NextStream();
             builder.NextStream();
-            var mask = new Shape(input[1], layer.OutputSize);
-            _firstMask = builder.Keep(mask);
-            _secondMask = builder.Keep(mask);
 
-            ConvolutionDescriptor Describe(int inputs, bool relu) =>
+            ConvolutionDescriptor Describe(int inputs) =>
                 new(
                     inputs,
                     layer.OutputSize,
@@ -269,10 +278,34 @@ public sealed class TcnBlock : Layer
                     layer.Dilation,
                     input.First,
                     input[1],
-                    relu,
+                    true,
                     builder.Layout is not null
                 );
         }
+
+        private ChannelDropout? Dropout(int which) =>
+            _random is null
+                ? null
+                : new ChannelDropout(_random, _layer.DropoutProbability, _stream + which);
+
+        private ConvolutionOutput Inner(Tensor inner) =>
+            new()
+            {
+                Y = inner,
+                Bias = _first.Bias,
+                Dropout = Dropout(0),
+            };
+
+        private ConvolutionOutput Outer(Tensor y, Tensor skip) =>
+            new()
+            {
+                Y = y,
+                Bias = _second.Bias,
+                Dropout = Dropout(1),
+                Skip = skip,
+                SkipBias = _backend.AddsBiasInProducts ? default : _skipBias,
+                Bits = _bits.All,
+            };
 
         public override Tensor Forward(Tensor x)
         {
@@ -280,10 +313,9 @@ public sealed class TcnBlock : Layer
             Tensor inner = _inner.For(steps, batch);
             Tensor y = _output.For(steps, batch);
             Tensor skip = x;
-            _first.Forward(x, inner);
-            DropChannels(_firstMask, inner, 0);
-            _second.Forward(inner, y);
-            DropChannels(_secondMask, y, 1);
+            if (_first.NewWeights)
+                _backend.WeightNorm([_first.WeightNorm, _second.WeightNorm]);
+            _first.Forward(x, Inner(inner));
             if (!_skipWeight.IsEmpty)
             {
                 skip = _scratch.For(steps, batch);
@@ -294,55 +326,13 @@ public sealed class TcnBlock : Layer
                         B = _skipWeight,
                         TransposeB = true,
                         C = skip,
-                        Bias = _skipBias,
+                        Bias = _backend.AddsBiasInProducts ? _skipBias : default,
                     }
                 );
             }
-            _backend.Pointwise(
-                PointwiseOp.ResidualRelu,
-                new PointwiseArguments
-                {
-                    A = skip,
-                    Out = y,
-                    Bits = _bits.All,
-                }
-            );
+            _second.Forward(inner, Outer(y, skip));
             (_x, _y) = (x, y);
             return y;
-        }
-
-        // Dropping a channel before its relu or after it is the same.
-        private void DropChannels(Slot? mask, Tensor values, int which)
-        {
-            if (mask is null)
-                return;
-            Tensor row = MaskRow(mask, values);
-            _random!.Dropout(default, row, _layer.DropoutProbability, _stream + which);
-            TimesMask(row, values);
-        }
-
-        private Tensor MaskRow(Slot mask, Tensor values)
-        {
-            int batch = _layout is { IsPacked: true } ? _layout.Batch : values.Shape[1];
-            return mask.All.View(new Shape(batch, values.Shape.Columns));
-        }
-
-        private void TimesMask(Tensor row, Tensor values) =>
-            _backend.Pointwise(
-                PointwiseOp.TimesRow,
-                new PointwiseArguments
-                {
-                    A = values,
-                    Row = row,
-                    Out = values,
-                    Layout = _layout is { IsPacked: true } ? _layout : null,
-                }
-            );
-
-        private void BackThroughMask(Slot? mask, Tensor gradient)
-        {
-            if (mask is not null)
-                TimesMask(MaskRow(mask, gradient), gradient);
         }
 
         public override Tensor Backward(Tensor dy)
@@ -350,62 +340,58 @@ public sealed class TcnBlock : Layer
             (int steps, int batch) = (_x.Shape.First, _x.Shape[1]);
             Tensor inner = _inner.For(steps, batch);
             Tensor scratch = _scratch.For(steps, batch);
-            Tensor dw = _weightGradient!.All;
             Tensor outer = _flow.Whole(dy, steps);
             Tensor other = _flow.Other(outer, _y.Shape);
-            _backend.Pointwise(
-                PointwiseOp.ResidualReluGradient,
-                new PointwiseArguments
+            _second.Backward(
+                inner,
+                Outer(_y, _skipWeight.IsEmpty ? _x : scratch),
+                outer,
+                other,
+                _skipBiasGradient,
+                scratch,
+                false
+            );
+            Tensor dx = _skipWeight.IsEmpty ? outer : BackwardSkip(outer);
+            _first.Backward(
+                _x,
+                Inner(inner),
+                scratch,
+                scratch,
+                default,
+                _inputGradient ? dx : default,
+                true
+            );
+            _backend.WeightNormGradient(
+                [_first.WeightNorm, _second.WeightNorm],
+                [_first.WeightNormGradients, _second.WeightNormGradients]
+            );
+            return _inputGradient ? dx : default;
+        }
+
+        // The bias is done already.
+        private Tensor BackwardSkip(Tensor outer)
+        {
+            _backend.MatMul(
+                new MatrixProduct
                 {
                     A = outer,
-                    B = _y,
-                    Bits = _bits.All,
-                    Out = other,
+                    TransposeA = true,
+                    B = _x,
+                    C = _skipWeightGradient,
+                    Accumulate = true,
                 }
             );
-            BackThroughMask(_secondMask, other);
-            _second.BackwardFilter(inner, other, dw);
-            _second.BackwardData(other, scratch, false);
-            _backend.Pointwise(
-                PointwiseOp.ReluGradient,
-                new PointwiseArguments
-                {
-                    A = scratch,
-                    B = inner,
-                    Out = scratch,
-                }
-            );
-            BackThroughMask(_firstMask, scratch);
-            _first.BackwardFilter(_x, scratch, dw);
-            Tensor dx = outer;
-            if (!_skipWeight.IsEmpty)
-            {
-                _backend.MatMul(
-                    new MatrixProduct
-                    {
-                        A = outer,
-                        TransposeA = true,
-                        B = _x,
-                        C = _skipWeightGradient,
-                        Accumulate = true,
-                    }
-                );
-                _backend.ColumnSum(outer, default, _skipBiasGradient);
-                if (!_inputGradient)
-                    return default;
-                dx = _flow.Other(outer, _x.Shape);
-                _backend.MatMul(
-                    new MatrixProduct
-                    {
-                        A = outer,
-                        B = _skipWeight,
-                        C = dx,
-                    }
-                );
-            }
             if (!_inputGradient)
                 return default;
-            _first.BackwardData(scratch, dx, true);
+            Tensor dx = _flow.Other(outer, _x.Shape);
+            _backend.MatMul(
+                new MatrixProduct
+                {
+                    A = outer,
+                    B = _skipWeight,
+                    C = dx,
+                }
+            );
             return dx;
         }
 

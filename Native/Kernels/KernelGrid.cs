@@ -27,6 +27,8 @@ public readonly record struct KernelGrid(int X, int Y, int Threads, int Lanes = 
     // Rows that a thread takes, so that what a column needs is read once for them.
     private const int RowsEach = 4;
     private const int SummedRowsEach = 32;
+    private const int WrittenRowsEach = 8;
+    private const int DroppedRowsEach = 16;
 
     /// <summary>Blocks along x and y.</summary>
     public int Blocks => checked(X * Y);
@@ -80,6 +82,43 @@ public readonly record struct KernelGrid(int X, int Y, int Threads, int Lanes = 
         long parts = Math.Min(Ceiling(rows, lines * SummedRowsEach), MostParts(columns));
         return new(across, (int)Math.Max(1, parts), Block, lanes);
     }
+
+    /// <summary>The same for kernels that write each element on the way, and may have several sums.</summary>
+    public static KernelGrid WritingColumnSums(long rows, int columns, int sums)
+    {
+        int lanes = LanesOf(columns, MostLanes);
+        long lines = Block / lanes;
+        int across = (int)Ceiling(columns, lanes);
+        long most = Math.Max(1, MostParts(columns) / sums);
+        long parts = Math.Min(Ceiling(rows, lines * WrittenRowsEach), most);
+        return new(across, (int)Math.Max(1, parts), Block, lanes);
+    }
+
+    /// <summary>
+    /// For what follows a convolution: rows along x, columns along y. Where channels are dropped, a thread has one of them over
+    /// many steps, and no fewer rows are walked at a time than there are sequences.
+    /// </summary>
+    /// <param name="steps">Steps; without dropout all rows.</param>
+    /// <param name="batch">Sequences; without dropout 1.</param>
+    /// <param name="columns">Channels.</param>
+    public static KernelGrid ConvolutionOutput(long steps, int batch, int columns)
+    {
+        int lanes = LanesOf(columns, MostLanes);
+        long lines = Block / lanes;
+        long each = batch == 1 ? RowsEach : DroppedRowsEach;
+        long blocks = Math.Clamp(
+            Ceiling(steps * batch, lines * each),
+            Ceiling(batch, lines),
+            Math.Max(MostFlat, Ceiling(batch, lines))
+        );
+        return new(checked((int)blocks), (int)Ceiling(columns, lanes), Block, lanes);
+    }
+
+    /// <summary>Bytes that hold a bit for each of a row's columns, where a kernel writes them by rows.</summary>
+    public static int BitBytes(int columns) =>
+        columns <= 8 ? 1
+        : columns <= 16 ? 2
+        : 4 * (int)Ceiling(columns, 32);
 
     /// <summary>The most parts of <see cref="ColumnSums"/>, however many rows there are.</summary>
     public static int MostParts(int columns) =>

@@ -7,31 +7,10 @@
 // Bytes an element: 8, or 4 without input; 16 a block for the seed and the step.
 // Launch: blocks of 256 that stride over blocks of four values.
 // Source: Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3 (SC 2011).
-#include "device.cuh"
+#include "philox.cuh"
 
 namespace {
 constexpr int Threads = 256;
-
-struct Draws {
-    u32 values[4];
-};
-
-DEVICE Draws philox(u64 seed, u64 stream, u64 index) {
-    u32 a = (u32)index, b = (u32)(index >> 32), c = (u32)stream, d = (u32)(stream >> 32);
-    u32 k0 = (u32)seed, k1 = (u32)(seed >> 32);
-    UNROLL for (int round = 0; round < 10; round++) {
-        u64 p0 = (u64)0xD2511F53u * a;
-        u64 p1 = (u64)0xCD9E8D57u * c;
-        a = (u32)(p1 >> 32) ^ b ^ k0;
-        b = (u32)p1;
-        c = (u32)(p0 >> 32) ^ d ^ k1;
-        d = (u32)p0;
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
-    }
-    Draws draws = {{a, b, c, d}};
-    return draws;
-}
 } // namespace
 
 KERNEL LAUNCH(Threads) dropout(

@@ -3,9 +3,11 @@
 //
 //   lambda = exp(-exp(nu) + i exp(theta)), B' = exp(gamma) B interleaved [2N, d], C' = (C_re, -C_im) interleaved [dir d, 2N]
 //
-// Shapes: nu, theta, gamma [N], B [N, d], C [d, dir N], lambda, dlambda [N, 2]; dir directions.
+// Shapes: nu, theta, gamma [N], B [N, d], C [d, dir N], lambda [N, 2], dlambda [rows, N, 2], whose rows are summed;
+// dir directions.
 // lambda is made in double: an error of its phase grows with the length of a sequence.
-// Bytes: prepare 16 a value of B and of C, each of two parts; prepare_gradient 32 of B, 24 of C; 20 and 44 a channel.
+// Bytes: prepare 16 a value of B and of C, each of two parts; prepare_gradient 32 of B, 24 of C; 20 and 36 a channel,
+// 8 a channel and row of dlambda.
 // Launch: N blocks for B and then dir d blocks for C, of 128: a block a row.
 // Source: Orvieto et al. 2023, section 3; the gradients by the chain rule.
 #include "functions.cuh"
@@ -78,6 +80,7 @@ KERNEL LAUNCH(Threads) lru_prepare_gradient(
     const float *b_real,
     const float *b_imaginary,
     const float *dlambda,
+    int rows,
     const float *db,
     const float *dc,
     float *dnu,
@@ -105,10 +108,16 @@ KERNEL LAUNCH(Threads) lru_prepare_gradient(
             scaled += (double)b_imaginary[at] * (double)slope[model + j];
         }
         scaled = block_sum(scaled, warps);
+        double re = 0.0, im = 0.0;
+        for (int row = thread(); row < rows; row += Threads) {
+            float2 part = *(const float2 *)(dlambda + 2 * ((i64)row * size + i));
+            re += (double)part.x;
+            im += (double)part.y;
+        }
+        re = block_sum(re, warps);
+        im = block_sum(im, warps);
         if (thread() == 0) {
             Lambda l = lambda_of(nu[i], theta[i]);
-            double re = (double)dlambda[2 * i];
-            double im = (double)dlambda[2 * i + 1];
             dnu[i] -= (float)(l.decay * (re * l.re + im * l.im));
             dtheta[i] += (float)(l.phase * (im * l.re - re * l.im));
             dgamma[i] += (float)((double)scale * scaled);

@@ -14,12 +14,13 @@
 //   nothing is cleared; the last block ends the epoch. control is zeros before the first launch, and belongs to this alone.
 // - lambda^16 and lambda^L are made in double from the float lambda that the steps use.
 //
-// Bytes a complex element: forward 16, backward 24, as in scan_wide.cu. More, a channel and tile: lambda 8, A written 8, last
-// state read 8, flags 4 a look: 28 / L at one look, and 8 / L for each tile more that is looked back over; no tile is
-// looked at before the first, none needs the A of the first and the last. Backward also leaves its sum for dlambda, 8 / L,
-// and 8 / L where that is read.
+// Bytes a complex element: forward 16, backward 24, as in scan_wide.cu. More, a channel and tile: lambda 8, last state read
+// 8, backward its sum for dlambda 8; and where the tile before is not done yet, A written 8, flags 4 a look that tells
+// something new, and 8 for each tile more that is looked back over. No tile is looked at before the first, none needs the A of
+// the first and the last. So it is within 32 / L: tests count it.
 // In flight: 16 steps of 8 bytes (backward: 2 x 16) a thread, all of a tile.
-// Launch: blocks = strips * tiles of 32 W threads, W = 1..16; partials [tiles, B, N]; aggregates [tiles, 32 strips].
+// Launch: blocks = strips * tiles of 32 W threads, W = 1..16; partials [tiles, B, N], of which the first
+// `slabs` tiles have sums of earlier ranges, which are added to; aggregates [tiles, 32 strips].
 // Source: Merrill and Garland, Single-pass Parallel Prefix Scan with Decoupled Look-back (2016).
 #include "scan.cuh"
 
@@ -58,25 +59,37 @@ struct Control {
     u32 *flags;
 };
 
-// The nearest tile before this one whose last state is there, while all between have their A. The whole warp looks at 32
-// tiles at a time.
+// Whether the tile before has its last state; the whole warp comes here.
+DEVICE bool follows_finished(const u32 *flags, int tile, u32 finished) {
+    u32 flag = thread() % 32 == 0 ? load_acquire(flags + tile - 1) : 0;
+    return ballot(flag == finished) != 0;
+}
+
+// The nearest tile before this one whose last state is there, while all between have their A. The whole warp looks at 4 tiles,
+// which is mostly enough, then at 32 at a time; and again only at those whose flag could tell something new.
 DEVICE int look_back(const u32 *flags, int tile, u32 ready, u32 finished) {
     int lane = thread() % 32;
-    for (int window = tile - 1;;) {
+    int window = tile - 1;
+    for (int width = 4;; width = 32) {
         int other = window - lane;
-        u32 flag = other >= 0 ? load_acquire(flags + other) : ready;
-        u32 ends = ballot(flag == finished);
-        u32 open = ballot(flag != finished && flag != ready);
-        if (ends != 0) {
-            int first = lowest_bit(ends);
-            if ((open & ((1u << first) - 1)) == 0)
-                return window - first;
-        } else if (open == 0) {
-            // The first tile never is but finished, so there are more behind.
-            window -= 32;
-            continue;
+        u32 flag = ready;
+        int nearest = other < 0 || lane >= width ? 0 : 32;
+        for (;;) {
+            if (lane < nearest && flag != finished)
+                flag = load_acquire(flags + other);
+            u32 ends = ballot(flag == finished);
+            u32 open = ballot(flag != finished && flag != ready);
+            int first = ends == 0 ? 32 : lowest_bit(ends);
+            if ((open & (first == 32 ? ~0u : (1u << first) - 1)) == 0) {
+                if (first < 32)
+                    return window - first;
+                // The first tile never is but finished, so there are more behind.
+                window -= width;
+                break;
+            }
+            nearest = nearest < first ? nearest : first;
+            pause();
         }
-        pause();
     }
 }
 
@@ -86,6 +99,7 @@ struct Backwards {
     const float2 *from_carry;
     float2 *to_carry;
     float2 *partials;
+    int slabs;
 };
 
 template <bool Packed, bool Backward>
@@ -191,14 +205,19 @@ DEVICE void scan(
         u32 *flags = control.flags + (i64)strip * tiles;
         float2 carry = float2(0.0f);
         if (tile > 0) {
-            if (!ends) {
-                aggregates[(i64)tile * strips * Strip + strip * Strip + lane] = a;
-                fence();
-                warp_barrier();
-                if (lane == 0)
-                    store_release(flags + tile, ready);
+            int found = tile - 1;
+            // Where it need not be waited for, nobody will need A either.
+            if (!follows_finished(flags, tile, finished)) {
+                if (!ends) {
+                    if (mine)
+                        aggregates[(i64)tile * strips * Strip + strip * Strip + lane] = a;
+                    fence();
+                    warp_barrier();
+                    if (lane == 0)
+                        store_release(flags + tile, ready);
+                }
+                found = look_back(flags, tile, ready, finished);
             }
-            int found = look_back(flags, tile, ready, finished);
             warp_barrier();
             fence();
             ScanStep last = scan_step<Packed>(
@@ -208,6 +227,8 @@ DEVICE void scan(
             if (sequence < last.active)
                 carry = load_shared(own + last.row * shape.size);
             for (int between = found + 1; between < tile; between++) {
+                if (!mine)
+                    break;
                 float2 other = load_shared(
                     aggregates + (i64)between * strips * Strip + strip * Strip + lane
                 );
@@ -261,7 +282,10 @@ DEVICE void scan(
             float2 sum = float2(0.0f);
             for (int w = 0; w < warps; w++)
                 sum += slopes[w * Strip + lane];
-            more.partials[tile * channels + channel] = sum;
+            float2 *to = more.partials + tile * channels + channel;
+            if (tile < more.slabs)
+                sum += *to;
+            *to = sum;
         }
     }
     barrier();
@@ -310,6 +334,7 @@ DEVICE void scan(
         const float *from_carry,                                                                   \
         float *to_carry,                                                                           \
         float *partials,                                                                           \
+        int slabs,                                                                                 \
         u32 *control,                                                                              \
         float *aggregates                                                                          \
     ) {                                                                                            \
@@ -318,7 +343,8 @@ DEVICE void scan(
             (const float2 *)states,                                                                \
             (const float2 *)from_carry,                                                            \
             (float2 *)to_carry,                                                                    \
-            (float2 *)partials                                                                     \
+            (float2 *)partials,                                                                    \
+            slabs                                                                                  \
         };                                                                                         \
         scan<packed, true>(                                                                        \
             (const float2 *)lambda,                                                                \

@@ -6,7 +6,8 @@
 //
 // and the same from the end to the beginning where delta is -1 (forward) or 1 (backward). A range of steps goes on from
 // the step before it: forward from its x, backward from `from` [B, N]; backward leaves its last s in `to` where one is
-// given. Sums for dlambda go to partials [B, N]; the sum over B is column_sum of [B, 2N].
+// given. Sums for dlambda go to partials [B, N], or are added to them where there are slabs of earlier ranges: the rest is
+// lru_prepare_gradient's.
 //
 // Bytes a complex element: forward reads u and writes x, 16; backward reads dx and x and writes s, 24. Once a channel:
 // lambda 8, partial 8 (and 8 where it is read). Packed, 4 bytes a step and block for its rows.
@@ -142,7 +143,8 @@ DEVICE void backward(
     const ScanShape &shape,
     const float *from_carry,
     float *to_carry,
-    float2 *partials
+    float2 *partials,
+    int slabs
 ) {
     // Two values a step.
     constexpr int Batch = Few<V>::Batch / 2;
@@ -225,8 +227,12 @@ DEVICE void backward(
         return;
     if (to_carry)
         *(V *)(to_carry + 2 * channel) = s;
-    UNROLL for (int k = 0; k < Channels; k++)
-        partials[channel + k] = value(slopes[k]);
+    UNROLL for (int k = 0; k < Channels; k++) {
+        float2 sum = value(slopes[k]);
+        if (slabs > 0)
+            sum += partials[channel + k];
+        partials[channel + k] = sum;
+    }
 }
 } // namespace
 
@@ -258,7 +264,8 @@ DEVICE void backward(
         int count,                                                                                 \
         const float *from_carry,                                                                   \
         float *to_carry,                                                                           \
-        float *partials                                                                            \
+        float *partials,                                                                           \
+        int slabs                                                                                  \
     ) {                                                                                            \
         ScanShape shape = {rows, steps, batch, size, start, delta, count};                         \
         backward<V, packed>(                                                                       \
@@ -268,7 +275,8 @@ DEVICE void backward(
             shape,                                                                                 \
             from_carry,                                                                            \
             to_carry,                                                                              \
-            (float2 *)partials                                                                     \
+            (float2 *)partials,                                                                    \
+            slabs                                                                                  \
         );                                                                                         \
     }
 

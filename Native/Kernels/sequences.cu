@@ -6,7 +6,7 @@
 // lengths are null and all sequences have T steps.
 //
 // Bytes an element: pack 8; unpack 8, beyond a sequence's end 4; mean 4, and 4 / T; mean_gradient 4, and 4 / T;
-// last_steps 8 of the last steps; last_steps_gradient 4, and 4 of the last steps; shift_steps 8, beyond a sequence's end 4.
+// last_steps 8 of the last steps; order_states 8; last_steps_gradient 4, and 4 of the last steps; shift_steps 8, beyond a sequence's end 4.
 // Launch: blocks of 256 as in columns.cuh. Grid x counts columns; grid y walks the steps and threads of a column the
 // sequences, but for means: there grid y is the sequence and its threads share its steps, joined in their order.
 #include "columns.cuh"
@@ -169,6 +169,29 @@ KERNEL LAUNCH(WalkThreads) last_steps_gradient(
                 slope = dy[(i64)order[b] * columns + w.column];
             dx[(i64)(row + b) * columns + w.column] = slope;
         }
+    }
+}
+
+// States [layers, B, C] into the order of packed sequences, or back out of it.
+KERNEL LAUNCH(WalkThreads) order_states(
+    const float *from,
+    float *to,
+    const int *order,
+    int layers,
+    int batch,
+    int columns,
+    int back,
+    int lanes
+) {
+    Walk w = walk(lanes);
+    if (w.column >= columns)
+        return;
+    for (i64 r = w.row; r < (i64)layers * batch; r += w.stride) {
+        i64 layer = (int)r / batch;
+        i64 own = layer * batch + order[r - layer * batch];
+        i64 source = back ? r : own;
+        i64 target = back ? own : r;
+        to[target * columns + w.column] = from[source * columns + w.column];
     }
 }
 

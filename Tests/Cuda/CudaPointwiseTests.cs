@@ -11,61 +11,106 @@ public sealed class CudaPointwiseTests : CudaOperationFixture
 
     [Test]
     public void Elementwise_operations_give_the_bits_of_the_cpu(
-        [Values(
-            nameof(PointwiseOp.Add),
-            nameof(PointwiseOp.Gelu),
-            nameof(PointwiseOp.GeluGradient),
-            nameof(PointwiseOp.ReluGradient),
-            nameof(PointwiseOp.AddTimesRow),
-            nameof(PointwiseOp.TimesRow)
-        )]
-            string name,
         [Values(1, 3, 130, 257)] int columns
     )
     {
-        PointwiseOp op = Enum.Parse<PointwiseOp>(name);
         foreach ((int steps, int batch) in Rows)
         {
             var shape = new Shape(steps, batch, columns);
-            bool byRow = op is PointwiseOp.AddTimesRow or PointwiseOp.TimesRow;
             Pair a = Both(shape, 1, -6, 6);
-            Pair b = byRow || op == PointwiseOp.Gelu ? default : Both(shape, 2, -6, 6);
-            // Spatial dropout has a mask for each channel of each sequence.
-            Pair row =
-                op == PointwiseOp.TimesRow ? Both(new Shape(batch, columns), 3)
-                : byRow ? Both(new Shape(columns), 3)
-                : default;
-            Pair result = Both(shape, 4);
+            Pair b = Both(shape, 2, -6, 6);
+            Pair row = Both(new Shape(columns), 3);
+            Pair added = Both(shape, 4);
+            Pair result = Both(shape, 5);
+            Pair bent = Both(shape, 6);
 
             OnBoth(
                 (backend, of) =>
+                {
                     backend.Pointwise(
-                        op,
+                        PointwiseOp.Add,
+                        new PointwiseArguments
+                        {
+                            A = of(a),
+                            B = of(b),
+                            Out = of(result),
+                        }
+                    );
+                    backend.Pointwise(
+                        PointwiseOp.AddTimesRow,
+                        new PointwiseArguments
+                        {
+                            A = of(a),
+                            Row = of(row),
+                            Out = of(added),
+                        }
+                    );
+                    backend.Pointwise(
+                        PointwiseOp.GeluOfSum,
                         new PointwiseArguments
                         {
                             A = of(a),
                             B = of(b),
                             Row = of(row),
-                            Out = of(result),
+                            Out = of(bent),
                         }
-                    )
+                    );
+                }
             );
 
-            CheckBits(result, $"{name} of {shape}");
+            CheckBits(result, $"sum of {shape}");
+            CheckBits(added, $"product with a row added to {shape}");
+            CheckBits(b, $"the same, of {shape}");
+            CheckBits(bent, $"gelu of {shape}");
         }
     }
 
     [Test]
-    public void Gates_give_the_bits_of_the_cpu(
+    public void A_gelu_s_gradient_is_that_of_the_cpu([Values(1, 3, 130, 257)] int columns)
+    {
+        foreach ((int steps, int batch) in (ReadOnlySpan<(int, int)>)[.. Rows, (700, 4)])
+        {
+            var shape = new Shape(steps, batch, columns);
+            Pair a = Both(shape, 1, -6, 6);
+            Pair b = Both(shape, 2, -6, 6);
+            Pair c = Both(shape, 3);
+            Pair sum = Both(new Shape(columns), 4);
+
+            OnBoth(
+                (backend, of) =>
+                    backend.Pointwise(
+                        PointwiseOp.GeluGradient,
+                        new PointwiseArguments
+                        {
+                            A = of(a),
+                            B = of(b),
+                            C = of(c),
+                            Sum = of(sum),
+                            Out = of(a),
+                        }
+                    )
+            );
+
+            CheckBits(a, $"gradient of {shape}");
+            Against.Cpu("gelu", "sum", sum.Gpu, sum.Cpu, 1e-5);
+        }
+    }
+
+    [Test]
+    public void Gates_are_those_of_the_cpu(
         [Values] bool start,
+        [Values] bool biased,
         [Values(1, 3, 130, 257)] int columns
     )
     {
-        foreach ((int steps, int batch) in Rows)
+        foreach ((int steps, int batch) in (ReadOnlySpan<(int, int)>)[.. Rows, (700, 4)])
         {
             Pair a = Both(new Shape(steps, batch, columns), 1);
             Pair gates = Both(new Shape(steps, batch, 2 * columns), 2, -5, 5);
-            Pair result = Both(new Shape(steps, batch, columns), 3);
+            Pair row = Both(new Shape(2 * columns), 3);
+            Pair c = Both(new Shape(steps, batch, columns), 4, -5, 5);
+            Pair result = Both(new Shape(steps, batch, columns), 5);
+            Pair sum = Both(new Shape(2 * columns), 6);
 
             OnBoth(
                 (backend, of) =>
@@ -76,6 +121,7 @@ public sealed class CudaPointwiseTests : CudaOperationFixture
                         {
                             A = start ? of(a) : default,
                             B = of(gates),
+                            Row = biased ? of(row) : default,
                             Out = of(result),
                         }
                     );
@@ -85,7 +131,10 @@ public sealed class CudaPointwiseTests : CudaOperationFixture
                         {
                             A = of(a),
                             B = of(gates),
-                            Out = of(gates),
+                            C = of(c),
+                            Row = biased ? of(row) : default,
+                            Sum = of(sum),
+                            Out = of(a),
                         }
                     );
                 }
@@ -93,53 +142,8 @@ public sealed class CudaPointwiseTests : CudaOperationFixture
 
             CheckBits(result, "gated");
             CheckBits(gates, "gradient of the gates");
-        }
-    }
-
-    [Test]
-    public void A_residual_relu_gives_the_bits_of_the_cpu(
-        [Values] bool remembered,
-        [Values(1, 3, 130, 257)] int columns
-    )
-    {
-        foreach ((int steps, int batch) in Rows)
-        {
-            var shape = new Shape(steps, batch, columns);
-            Pair a = Both(shape, 1);
-            Pair sum = Both(shape, 2);
-            Pair slope = Both(shape, 3);
-            Pair inner = Both(shape, 4);
-            Pair bits = Both(new Shape((int)PointwiseArguments.BitFloats(shape.Count)), 5);
-
-            OnBoth(
-                (backend, of) =>
-                {
-                    backend.Pointwise(
-                        PointwiseOp.ResidualRelu,
-                        new PointwiseArguments
-                        {
-                            A = of(a),
-                            Bits = remembered ? of(bits) : default,
-                            Out = of(sum),
-                        }
-                    );
-                    if (remembered)
-                        backend.Pointwise(
-                            PointwiseOp.ResidualReluGradient,
-                            new PointwiseArguments
-                            {
-                                A = of(slope),
-                                B = of(sum),
-                                Bits = of(bits),
-                                Out = of(inner),
-                            }
-                        );
-                }
-            );
-
-            CheckBits(sum, "sum");
-            CheckBits(slope, "outer gradient");
-            CheckBits(inner, "inner gradient");
+            CheckBits(a, "gelu beside it");
+            Against.Cpu("glu", "sum", sum.Gpu, sum.Cpu, 1e-5);
         }
     }
 
@@ -166,31 +170,81 @@ public sealed class CudaPointwiseTests : CudaOperationFixture
         Close.Check(sum.Gpu.ToArray(), expected, 1e-6, "sum");
     }
 
-    [Test]
-    public void A_weight_norm_is_that_of_the_cpu(
-        [Values(1, 3)] int rows,
-        [Values(1, 3, 130, 257)] int size
-    )
+    // Outputs, inputs, taps; of them newest taps that have a gradient.
+    [TestCase(1, 1, 1, 1)]
+    [TestCase(3, 1, 3, 2)]
+    [TestCase(2, 130, 1, 1)]
+    [TestCase(3, 257, 4, 4)]
+    [TestCase(5, 3, 8, 1)]
+    public void Weight_norms_are_those_of_the_cpu(int outputs, int inputs, int taps, int live)
     {
-        Pair v = Both(new Shape(rows, size), 1);
-        Pair g = Both(new Shape(rows), 2, 0.5f, 2);
-        Pair w = Both(new Shape(rows, size), 3);
-        Pair norms = Both(new Shape(rows), 4);
-        Pair dw = Both(new Shape(rows, size), 5);
-        Pair dv = Both(new Shape(rows, size), 6);
-        Pair dg = Both(new Shape(rows), 7);
-
-        OnBoth(
-            (backend, of) =>
+        foreach (int count in (int[])[1, 2, 3])
+        {
+            var filters = new List<Pair[]>();
+            for (int n = 0; n < count; n++)
             {
-                backend.WeightNorm(of(v), of(g), of(w), of(norms));
-                backend.WeightNormGradient(of(v), of(g), of(norms), of(dw), of(dv), of(dg));
+                // Each of a size of its own.
+                var filter = new Shape(outputs + n, inputs + 2 * n, taps + n);
+                var gains = new Shape(outputs + n);
+                ulong seed = 10 * (ulong)n;
+                Pair dw = Both(filter, 5 + seed);
+                float[] slopes = dw.Cpu.ToArray();
+                for (int i = 0; i < slopes.Length; i++)
+                    slopes[i] = i % (taps + n) < taps + n - live ? 0f : slopes[i];
+                dw.Cpu.Write(slopes);
+                float[] read = Filters.For(Gpu, slopes, filter);
+                // What is not live is not read.
+                for (int i = 0; i < read.Length; i++)
+                    read[i] =
+                        i / (inputs + 2 * n) % (taps + n) < taps + n - live ? float.NaN : read[i];
+                dw.Gpu.Write(read);
+                filters.Add([
+                    Both(filter, 1 + seed),
+                    Both(gains, 2 + seed, 0.5f, 2),
+                    Both(filter, 3 + seed),
+                    Both(gains, 4 + seed),
+                    dw,
+                    Both(filter, 6 + seed),
+                    Both(gains, 7 + seed),
+                ]);
             }
-        );
 
-        Against.Cpu("weight norm", "w", w.Gpu, w.Cpu, 1e-6);
-        Against.Cpu("weight norm", "norms", norms.Gpu, norms.Cpu, 1e-6);
-        Against.Cpu("weight norm", "dv", dv.Gpu, dv.Cpu, 1e-6);
-        Against.Cpu("weight norm", "dg", dg.Gpu, dg.Cpu, 1e-6);
+            OnBoth(
+                (backend, of) =>
+                {
+                    WeightNormTensors[] norms =
+                    [
+                        .. filters.Select(f => new WeightNormTensors(
+                            of(f[0]),
+                            of(f[1]),
+                            of(f[2]),
+                            of(f[3])
+                        )),
+                    ];
+                    backend.WeightNorm(norms);
+                    backend.WeightNormGradient(
+                        norms,
+                        [
+                            .. filters.Select(f => new WeightNormGradients(
+                                of(f[4]),
+                                live,
+                                of(f[5]),
+                                of(f[6])
+                            )),
+                        ]
+                    );
+                }
+            );
+
+            foreach (Pair[] f in filters)
+            {
+                Shape shape = f[0].Cpu.Shape;
+                float[] w = Filters.From(Gpu, f[2].Gpu.ToArray(), shape, shape[2]);
+                Against.Cpu("weight norm", "w", w, f[2].Cpu.ToArray(), 1e-6);
+                Against.Cpu("weight norm", "norms", f[3].Gpu, f[3].Cpu, 1e-6);
+                Against.Cpu("weight norm", "dv", f[5].Gpu, f[5].Cpu, 1e-6);
+                Against.Cpu("weight norm", "dg", f[6].Gpu, f[6].Cpu, 1e-6);
+            }
+        }
     }
 }

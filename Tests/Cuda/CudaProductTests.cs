@@ -98,98 +98,6 @@ public sealed class CudaProductTests : CudaFixture
         });
     }
 
-    private static IEnumerable<TestCaseData> Convolutions()
-    {
-        foreach (
-            (int t, int b, int i, int o, int k, int d) in ((int, int, int, int, int, int)[])
-                [
-                    (1, 1, 1, 1, 1, 1),
-                    (1, 3, 2, 3, 4, 2),
-                    (9, 1, 3, 1, 2, 4),
-                    (5, 4, 1, 130, 3, 1),
-                    (20, 2, 130, 3, 8, 2),
-                    (40, 3, 5, 7, 7, 16),
-                    (5000, 1, 2, 3, 3, 512),
-                    (6, 2, 257, 2, 2, 1),
-                ]
-        )
-            yield return new TestCaseData(t, b, i, o, k, d);
-    }
-
-    [TestCaseSource(nameof(Convolutions))]
-    public void A_convolution_is_that_of_the_cpu(int t, int b, int i, int o, int k, int d) =>
-        Compare(Gpu, "convolution", t, b, i, o, k, d);
-
-    [TestCaseSource(nameof(Convolutions))]
-    public void A_convolution_by_cuDNN_is_that_of_the_cpu(int t, int b, int i, int o, int k, int d)
-    {
-        using var gpu = new CudaBackend(
-            Context,
-            Stream,
-            new BackendOptions { Convolution = ConvolutionMethod.CuDnn }
-        );
-        Compare(gpu, "convolution by cuDNN", t, b, i, o, k, d);
-        // Another size than planned goes by products.
-        if (t > 1)
-            Compare(gpu, "convolution by cuDNN", t, b, i, o, k, d, planned: t + 1);
-        Free();
-    }
-
-    private void Compare(
-        CudaBackend gpu,
-        string operation,
-        int t,
-        int b,
-        int i,
-        int o,
-        int k,
-        int d,
-        int planned = 0
-    )
-    {
-        _on = gpu;
-        int most = Math.Max(t, planned);
-        var descriptor = new ConvolutionDescriptor(i, o, k, d, most, b, Relu: false);
-        (Tensor x, Tensor cpuX) = Both(new Shape(t, b, i), 1);
-        (Tensor w, Tensor cpuW) = Both(new Shape(o, i, k), 2);
-        (Tensor bias, Tensor cpuBias) = Both(new Shape(o), 3);
-        (Tensor y, Tensor cpuY) = Both(new Shape(t, b, o), 4);
-        (Tensor dy, Tensor cpuDy) = Both(new Shape(t, b, o), 5);
-        (Tensor dx, Tensor cpuDx) = Both(new Shape(t, b, i), 6);
-        (Tensor dw, Tensor cpuDw) = Both(new Shape(o, i, k), 7);
-        (Tensor db, Tensor cpuDb) = Both(new Shape(o), 8);
-        foreach (bool accumulate in (bool[])[false, true])
-        {
-            Run(gpu, x, w, bias, y, dy, dx, dw, db, accumulate);
-            Run(Cpu, cpuX, cpuW, cpuBias, cpuY, cpuDy, cpuDx, cpuDw, cpuDb, accumulate);
-
-            Against.Cpu(operation, "y", y, cpuY, Most);
-            Against.Cpu($"{operation}, data gradient", "dx", dx, cpuDx, Most);
-            Against.Cpu($"{operation}, filter gradient", "dw", dw, cpuDw, Most);
-            Against.Cpu($"{operation}, filter gradient", "db", db, cpuDb, Most);
-        }
-
-        void Run(
-            Backend on,
-            Tensor x,
-            Tensor w,
-            Tensor bias,
-            Tensor y,
-            Tensor dy,
-            Tensor dx,
-            Tensor dw,
-            Tensor db,
-            bool accumulate
-        )
-        {
-            using ConvolutionOperation operation = on.PlanConvolution(descriptor);
-            Tensor workspace = Take(on, Shape.Block(Math.Max(1, operation.WorkspaceCount)));
-            operation.Forward(x, null, w, bias, y, workspace);
-            operation.BackwardData(dy, null, w, dx, accumulate, workspace);
-            operation.BackwardFilter(x, dy, null, dw, db, workspace);
-        }
-    }
-
     [Test]
     public void A_convolution_streams_as_on_the_cpu(
         [Values(1, 3)] int kernel,
@@ -198,7 +106,9 @@ public sealed class CudaProductTests : CudaFixture
     {
         const int B = 2;
         var descriptor = new ConvolutionDescriptor(3, 4, kernel, dilation, 5, B, Relu: false);
-        (Tensor w, Tensor cpuW) = Both(new Shape(4, 3, kernel), 2);
+        var filter = new Shape(4, 3, kernel);
+        (Tensor w, Tensor cpuW) = Both(filter, 2);
+        w.Write(Filters.For(Gpu, cpuW.ToArray(), filter));
         (Tensor bias, Tensor cpuBias) = Both(new Shape(4), 3);
         using ConvolutionOperation gpu = Gpu.PlanConvolution(descriptor);
         using ConvolutionOperation cpu = Cpu.PlanConvolution(descriptor);
@@ -211,8 +121,10 @@ public sealed class CudaProductTests : CudaFixture
             (Tensor x, Tensor cpuX) = Both(new Shape(steps, B, 3), (ulong)position + 20);
             (Tensor y, Tensor cpuY) = Both(new Shape(steps, B, 4), 21);
             bool same = position > 0;
-            gpu.Stream(x, w, bias, y, gpuRing, position, same, gpuSpace);
-            cpu.Stream(cpuX, cpuW, cpuBias, cpuY, cpuRing, position, same, cpuSpace);
+            var output = new ConvolutionOutput { Y = y, Bias = bias };
+            var cpuOutput = new ConvolutionOutput { Y = cpuY, Bias = cpuBias };
+            gpu.Stream(x, w, output, gpuRing, position, same, gpuSpace);
+            cpu.Stream(cpuX, cpuW, cpuOutput, cpuRing, position, same, cpuSpace);
             position += steps;
 
             Against.Cpu("convolution, streaming", $"y from {position - steps}", y, cpuY, Most);

@@ -175,17 +175,21 @@ public sealed class CudaRecurrentTests : CudaFixture
 
     [Test]
     public void A_gradient_of_the_last_step_alone_is_as_good_as_one_of_all(
-        [Values("lstm", "gru")] string kind
+        [Values("lstm", "gru")] string kind,
+        [Values] bool head
     )
     {
-        using var onGpu = new Sequential(Models.Recurrent(kind, 3, 5), new Last(5));
-        using var onCpu = new Sequential(Models.Recurrent(kind, 3, 5), new Last(5));
+        // A head's gradient is written where it lies among all steps; a caller's is copied there.
+        using Sequential onGpu = Make();
+        using Sequential onCpu = Make();
         using Plan gpu = onGpu.Plan(Gpu, 6, 2, Mode.Training, inputGradient: true);
         using Plan cpu = onCpu.Plan(Cpu, 6, 2, Mode.Training, inputGradient: true);
         float[] x = new Draw(1).Uniform(6 * 2 * 3);
+        // Shorter ones after longer ones, whose gradients lie in the same memory.
         foreach (Plan plan in (Plan[])[gpu, cpu])
+        foreach (int steps in (int[])[6, 6, 1, 4])
         {
-            Tensor y = plan.Forward(x, 6, 2);
+            Tensor y = plan.Forward(x.AsSpan(0, steps * 2 * 3), steps, 2);
             Tensor dy = plan.Backend.Allocate(y.Shape, MemoryCategory.InputOutput);
             dy.Write(new Draw(2).Uniform(y.Count));
             plan.Backward(dy);
@@ -200,6 +204,11 @@ public sealed class CudaRecurrentTests : CudaFixture
                 cpu.Gradient(named.Name),
                 OneLayer
             );
+
+        Sequential Make() =>
+            head
+                ? new Sequential(Models.Recurrent(kind, 3, 5), new Last(5), new Linear(5, 2))
+                : new Sequential(Models.Recurrent(kind, 3, 5), new Last(5));
     }
 
     private void Compare(

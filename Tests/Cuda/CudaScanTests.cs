@@ -83,13 +83,17 @@ public sealed class CudaScanTests : CudaPlannedFixture
             SequenceLayout? layout = Layout(on, t, b, lengths);
             Shape shape = layout is null ? new Shape(t, b, 2 * n) : new(layout.Rows, 1, 2 * n);
             Tensor lambda = Put(on, new Shape(n, 2), new Draw(1).Uniform(2L * n, -0.7f, 0.7f));
-            Tensor dlambda = Put(on, new Shape(n, 2), 2);
+            Tensor dlambda = Take(on, Shape.Block(scan.LambdaGradientCount));
+            LruTensors parameters = Gather([
+                .. ParameterShapes(n).Select((s, i) => Put(on, s, (ulong)i + 30)),
+            ]);
+            Tensor[] slopes = [.. ParameterShapes(n).Select((s, i) => Put(on, s, (ulong)i + 40))];
             Tensor workspace = Workspace(on, scan);
             Tensor states = Take(on, shape);
             Tensor gradient = Take(on, shape);
             ScanRange[] ranges = Ranges(t, Math.Min(parts, t), reverse);
-            // Twice, as each scan of the same operation leaves its tiles' flags for the next one.
-            for (ulong pass = 0; pass < 2; pass++)
+            // Thrice, as each scan of the same operation leaves its tiles' flags for the next one.
+            for (ulong pass = 0; pass < 3; pass++)
             {
                 states.Write(new Draw(10 + pass).Uniform(shape.Count));
                 gradient.Write(new Draw(20 + pass).Uniform(shape.Count));
@@ -105,18 +109,45 @@ public sealed class CudaScanTests : CudaPlannedFixture
                         gradient.RowRange(from, Row(range.End) - from),
                         range,
                         dlambda,
+                        pass == 2,
                         workspace
                     );
                 }
             }
-            results.Add([states.ToArray(), gradient.ToArray(), dlambda.ToArray()]);
+            // What the first pass left is forgotten, what the second left is not.
+            scan.PrepareGradient(
+                parameters,
+                lambda,
+                dlambda,
+                Put(on, new Shape(2 * n, 1), 50),
+                Put(on, new Shape(1, 2 * n), 51),
+                Gather(slopes)
+            );
+            results.Add([
+                states.ToArray(),
+                gradient.ToArray(),
+                slopes[0].ToArray(),
+                slopes[1].ToArray(),
+            ]);
 
             long Row(int step) => layout?.Row(step) ?? (long)step * b;
         }
-        string[] names = ["x", "du", "dlambda"];
+        string[] names = ["x", "du", "dnu", "dtheta"];
+        // Of lambda's two parts, which may cancel, nu and theta each have a sum.
         for (int i = 0; i < names.Length; i++)
-            Against.Cpu("diagonal scan", names[i], results[0][i], results[1][i], Most);
+            Against.Cpu(
+                "diagonal scan",
+                names[i],
+                results[0][i],
+                results[1][i],
+                i < 2 ? Most : 5 * Most
+            );
     }
+
+    private static Shape[] ParameterShapes(int n) =>
+        [new(n), new(n), new(n), new(n, 1), new(n, 1), new(1, n), new(1, n)];
+
+    private static LruTensors Gather(Tensor[] t) => new(t[0], t[1], t[2], t[3], t[4], t[5], t[6]);
 
     // In the recurrence's direction.
     private static ScanRange[] Ranges(int steps, int parts, bool reverse)
@@ -150,7 +181,7 @@ public sealed class CudaScanTests : CudaPlannedFixture
         foreach (Backend on in (Backend[])[Gpu, Cpu])
         {
             using DiagonalScanOperation scan = on.PlanDiagonalScan(
-                new DiagonalScanDescriptor(model, n, 1, 1, directions)
+                new DiagonalScanDescriptor(model, n, 3, 2, directions)
             );
             Tensor[] values = [.. shapes.Select((s, i) => Put(on, s, (ulong)i))];
             Tensor[] slopes = [.. shapes.Select((s, i) => Put(on, s, (ulong)i + 10))];
@@ -158,10 +189,23 @@ public sealed class CudaScanTests : CudaPlannedFixture
             Tensor b = Take(on, new Shape(2 * n, model));
             Tensor c = Take(on, new Shape(directions * model, 2 * n));
             scan.Prepare(Gather(values), lambda, b, c);
+            Tensor dlambda = Take(on, Shape.Block(scan.LambdaGradientCount));
+            var whole = new Shape(3, 2, 2 * n);
+            for (int direction = 0; direction < directions; direction++)
+                scan.Backward(
+                    lambda,
+                    Put(on, whole, 24),
+                    null,
+                    Put(on, whole, 25),
+                    new ScanRange(0, 3, direction > 0),
+                    dlambda,
+                    direction > 0,
+                    Workspace(on, scan)
+                );
             scan.PrepareGradient(
                 Gather(values),
                 lambda,
-                Put(on, lambda.Shape, 21),
+                dlambda,
                 Put(on, b.Shape, 22),
                 Put(on, c.Shape, 23),
                 Gather(slopes)
@@ -170,7 +214,5 @@ public sealed class CudaScanTests : CudaPlannedFixture
         }
         for (int i = 0; i < results[0].Length; i++)
             Against.Cpu("lru matrices", $"matrix {i}", results[0][i], results[1][i], 1e-6);
-
-        static LruTensors Gather(Tensor[] t) => new(t[0], t[1], t[2], t[3], t[4], t[5], t[6]);
     }
 }

@@ -79,34 +79,6 @@ public sealed class CudaSequenceTests : CudaOperationFixture
         }
     }
 
-    [TestCaseSource(nameof(Columns))]
-    public void A_packed_row_gives_the_bits_of_the_cpu(int columns)
-    {
-        foreach ((int[] lengths, _) in Batches)
-        {
-            SequenceLayout layout = Packed(lengths);
-            Pair a = Both(new Shape(layout.Rows, 1, columns), 1);
-            Pair row = Both(new Shape(lengths.Length, columns), 2);
-            Pair product = Both(new Shape(layout.Rows, 1, columns), 3);
-
-            OnBoth(
-                (backend, of) =>
-                    backend.Pointwise(
-                        PointwiseOp.TimesRow,
-                        new PointwiseArguments
-                        {
-                            A = of(a),
-                            Row = of(row),
-                            Out = of(product),
-                            Layout = layout,
-                        }
-                    )
-            );
-
-            CheckBits(product, "product");
-        }
-    }
-
     [Test]
     public void A_layout_without_memory_on_the_device_is_refused()
     {

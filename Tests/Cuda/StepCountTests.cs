@@ -24,9 +24,8 @@ public sealed class StepCountTests
         # kernels       Sequor's own, however they were launched: by a call each or by a graph. Bytes are those of global memory
         #               that threads ask for, cached or not; each thread's own, so a value that a block reads together counts
         #               once a thread. Atomics are operations; their bytes are in no other column.
-        #            *  Blocks of this kernel wait for one another. How often they look, and what they then read, depends on the
-        #               order in which blocks run, so their relaxed and acquiring loads are not counted; those of other
-        #               kernels are.
+        #               Blocks run one after another here. Where they run at once, those of a scan in tiles may have to wait
+        #               for one another, and then tell and look more (docs/cuda.md).
         # calls         A step as it is, operation by operation, and one that is replayed as a CUDA graph. Kernels, copies, fills,
         #               waits, allocations and memory are those of the replayed one.
         # library calls cuDNN's and cuBLAS's functions. What they launch is theirs.

@@ -31,6 +31,9 @@ public sealed class KernelGridTests
                 KernelGrid.Steps(Most, 1 << 20),
                 KernelGrid.Items(Most, 1 << 20),
                 KernelGrid.ColumnSums(Most, 1 << 20),
+                KernelGrid.WritingColumnSums(Most, 1 << 20, 2),
+                KernelGrid.ConvolutionOutput(Most, 1, 1 << 20),
+                KernelGrid.ConvolutionOutput(1 << 20, 1 << 10, 1 << 10),
                 KernelGrid.LossRows(Most, 3),
                 KernelGrid.LayerNorm(Most),
             }
@@ -50,6 +53,24 @@ public sealed class KernelGridTests
     {
         Assert.That(KernelGrid.MostParts(columns), Is.EqualTo(most));
         Assert.That(KernelGrid.ColumnSums(1L << 40, columns).Y, Is.EqualTo(most));
+        Assert.That(
+            KernelGrid.WritingColumnSums(1L << 40, columns, 2).Y,
+            Is.EqualTo(Math.Max(1, most / 2))
+        );
+    }
+
+    // Or a thread could not keep its channel.
+    [TestCase(1, 3, 1)]
+    [TestCase(5, 5000, 64)]
+    [TestCase(1, 1 << 20, 65)]
+    public void No_fewer_rows_are_walked_at_a_time_than_there_are_sequences(
+        int steps,
+        int batch,
+        int columns
+    )
+    {
+        KernelGrid grid = KernelGrid.ConvolutionOutput(steps, batch, columns);
+        Assert.That(grid.X * (256 / grid.Lanes), Is.GreaterThanOrEqualTo(batch));
     }
 
     [Test]
@@ -63,6 +84,8 @@ public sealed class KernelGridTests
                 KernelGrid.Steps(1, 1).Blocks,
                 KernelGrid.Items(1, 1).Blocks,
                 KernelGrid.ColumnSums(1, 1).Blocks,
+                KernelGrid.WritingColumnSums(1, 1, 2).Blocks,
+                KernelGrid.ConvolutionOutput(1, 1, 1).Blocks,
                 KernelGrid.LossRows(1, 1).Blocks,
                 KernelGrid.LayerNorm(1).Blocks,
                 KernelGrid.Threadwise(1, 128).Blocks,

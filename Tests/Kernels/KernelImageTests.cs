@@ -68,7 +68,7 @@ public sealed partial class KernelImageTests
     [Test]
     public void A_kernel_is_found_by_its_name()
     {
-        Assert.That(KernelImages.ModuleOf("gelu_gradient"), Is.EqualTo("pointwise"));
+        Assert.That(KernelImages.ModuleOf("gelu_gradient"), Is.EqualTo("gates"));
         Assert.That(
             KernelImages.AllKernels.Count(),
             Is.EqualTo(KernelImages.Names.Sum(n => Entry().Count(KernelImages.Ptx(n))))

@@ -51,7 +51,12 @@ public sealed class LruKernelTests
         Tensor b = host.New(2 * size, model);
         Tensor c = host.New(directions * model, 2 * size);
         scan.Prepare(parameters, lambda, b, c);
-        float[] dlambda = draw.Uniform(2 * size);
+        // Of several passes, sequences or tiles.
+        const int Parts = 3;
+        float[] parts = draw.Uniform(Parts * 2 * size);
+        float[] dlambda = new float[2 * size];
+        for (int i = 0; i < parts.Length; i++)
+            dlambda[i % dlambda.Length] += parts[i];
         float[] db = draw.Uniform(2 * size * model);
         float[] dc = draw.Uniform(2 * size * directions * model);
         scan.PrepareGradient(
@@ -76,7 +81,8 @@ public sealed class LruKernelTests
             grid,
             [
                 .. p[..5].Cast<object>(),
-                machine.Put(dlambda),
+                machine.Put(parts),
+                Parts,
                 machine.Put(db),
                 machine.Put(dc),
                 .. d.Cast<object>(),

@@ -10,59 +10,98 @@ public sealed class NormKernelTests
 {
     private const float Epsilon = 1e-5f;
 
-    [TestCase(1, 1)]
-    [TestCase(5, 33)]
-    [TestCase(3, 700)]
-    public void A_weight_norm_and_its_gradient_are_those_of_the_cpu(int rows, int size)
+    [TestCase(1, 1, 1)]
+    [TestCase(5, 11, 3)]
+    [TestCase(3, 100, 7)]
+    public void A_weight_norm_and_its_gradient_are_those_of_the_cpu(
+        int outputs,
+        int inputs,
+        int taps
+    )
     {
         using var host = new HostTensors();
         using var machine = new KernelMachine();
+        int size = inputs * taps;
         var draw = new Draw((ulong)size);
-        float[] v = draw.Uniform(rows * size);
-        float[] g = draw.Uniform(rows, 0.5f, 2f);
-        float[] dw = draw.Uniform(rows * size);
-        float[] dv = draw.Uniform(rows * size);
-        float[] dg = draw.Uniform(rows);
-        Tensor weights = host.New(rows, size);
-        Tensor norms = host.New(rows);
-        Tensor direction = host.Put(v, rows, size);
-        Tensor gains = host.Put(g, rows);
-        host.Backend.WeightNorm(direction, gains, weights, norms);
-        Tensor ddirection = host.Put(dv, rows, size);
-        Tensor dgains = host.Put(dg, rows);
-        host.Backend.WeightNormGradient(
-            direction,
-            gains,
-            norms,
-            host.Put(dw, rows, size),
-            ddirection,
-            dgains
+        float[] v = draw.Uniform(outputs * size);
+        float[] g = draw.Uniform(outputs, 0.5f, 2f);
+        float[] dw = draw.Uniform(outputs * size);
+        float[] dv = draw.Uniform(outputs * size);
+        float[] dg = draw.Uniform(outputs);
+        var filter = new WeightNormTensors(
+            host.Put(v, outputs, inputs, taps),
+            host.Put(g, outputs),
+            host.New(outputs, inputs, taps),
+            host.New(outputs)
         );
+        host.Backend.WeightNorm([filter]);
+        var slopes = new WeightNormGradients(
+            host.Put(dw, outputs, inputs, taps),
+            taps,
+            host.Put(dv, outputs, inputs, taps),
+            host.Put(dg, outputs)
+        );
+        host.Backend.WeightNormGradient([filter], [slopes]);
 
         DeviceArray values = machine.Put(v);
         DeviceArray factors = machine.Put(g);
-        DeviceArray w = machine.New(rows * size);
-        DeviceArray lengths = machine.New(rows);
-        KernelGrid grid = KernelGrid.Each(rows, 128);
-        machine.Launch("weight_norm", grid, values, factors, w, lengths, size);
+        DeviceArray w = machine.New(outputs * size);
+        DeviceArray lengths = machine.New(outputs);
+        KernelGrid grid = KernelGrid.Each(outputs, 128);
+        DeviceArray none = DeviceArray.Null;
+        object[] sizes = [outputs, inputs, taps];
+        machine.Launch(
+            "weight_norm",
+            grid,
+            [values, factors, w, lengths, .. sizes, none, none, none, none, 0, 0]
+        );
         DeviceArray dvalues = machine.Put(dv);
         DeviceArray dfactors = machine.Put(dg);
+        DeviceArray slope = machine.Put(InputsLast(dw, inputs, taps));
         machine.Launch(
             "weight_norm_gradient",
             grid,
-            values,
-            factors,
-            lengths,
-            machine.Put(dw),
-            dvalues,
-            dfactors,
-            size
+            [
+                values,
+                factors,
+                lengths,
+                slope,
+                dvalues,
+                dfactors,
+                .. sizes,
+                taps,
+                none,
+                none,
+                none,
+                none,
+                none,
+                none,
+                0,
+                0,
+                0,
+            ]
         );
 
-        Check(machine.Get(w), host.Get(weights), "w");
-        Check(machine.Get(lengths), host.Get(norms), "norms");
-        Check(machine.Get(dvalues), host.Get(ddirection), "dv");
-        Check(machine.Get(dfactors), host.Get(dgains), "dg");
+        Check(machine.Get(w), InputsLast(host.Get(filter.W), inputs, taps), "w");
+        Check(machine.Get(lengths), host.Get(filter.Norms), "norms");
+        Check(machine.Get(dvalues), host.Get(slopes.V), "dv");
+        Check(machine.Get(dfactors), host.Get(slopes.G), "dg");
+        int threads = Math.Min(128, size);
+        Assert.That(
+            machine.Counts.BytesRead + machine.Counts.BytesWritten,
+            Is.EqualTo((12 + 24) * outputs * size + (516 + 8 * threads + 8) * outputs)
+        );
+    }
+
+    private static float[] InputsLast(float[] filter, int inputs, int taps)
+    {
+        float[] values = new float[filter.Length];
+        for (int i = 0; i < filter.Length; i++)
+        {
+            int o = i / (inputs * taps);
+            values[(o * taps + i % taps) * inputs + i / taps % inputs] = filter[i];
+        }
+        return values;
     }
 
     [TestCase(1, 1)]

@@ -106,6 +106,7 @@ public sealed class ScanKernelTests
             gradient,
             new ScanRange(0, steps, reverse),
             slopes,
+            true,
             workspace
         );
 

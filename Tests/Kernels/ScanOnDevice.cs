@@ -53,6 +53,11 @@ internal sealed class ScanOnDevice(
         DeviceArray dlambda = machine.Put(before);
         DeviceArray carry = machine.New(2L * batch * size);
         float[] du = new float[dx.Length];
+        long most = ranges.Max(range =>
+            Kernel(batch, size, range.Count, packed, pair, warps).PartialRows(batch)
+        );
+        DeviceArray partials = machine.New(2 * size * most);
+        int slabs = 0;
         for (int i = 0; i < ranges.Length; i++)
         {
             ScanRange range = ranges[i];
@@ -62,7 +67,6 @@ internal sealed class ScanOnDevice(
             int from = 2 * size * Row(range.First);
             int to = 2 * size * Row(range.End);
             DeviceArray gradient = machine.Put(dx[from..to]);
-            DeviceArray partials = machine.New(2 * size * kernel.PartialRows(batch));
             object[] tiles = kernel.Chunked ? [_control, machine.New(kernel.AggregateCount)] : [];
             machine.Launch(
                 kernel.Backward,
@@ -81,20 +85,22 @@ internal sealed class ScanOnDevice(
                     i == 0 ? DeviceArray.Null : carry,
                     i == ranges.Length - 1 ? DeviceArray.Null : carry,
                     partials,
+                    slabs,
                     .. tiles,
                 ]
             );
+            slabs = Math.Max(slabs, Math.Max(1, kernel.Tiles));
             machine.Get(gradient).CopyTo(du, from);
-            if (sums)
-                ColumnSums.Add(
-                    machine,
-                    partials,
-                    DeviceArray.Null,
-                    dlambda,
-                    kernel.PartialRows(batch),
-                    2 * size
-                );
         }
+        if (sums)
+            ColumnSums.Add(
+                machine,
+                partials,
+                DeviceArray.Null,
+                dlambda,
+                (long)slabs * batch,
+                2 * size
+            );
         return (du, machine.Get(dlambda));
     }
 

@@ -188,4 +188,35 @@ public sealed class SequenceKernelTests
 
         Close.CheckBits(machine.Get(shifted), [.. expected], "shifted rows");
     }
+
+    [TestCase(1, 1, 1)]
+    [TestCase(3, 5, 67)]
+    [TestCase(200, 4, 3)]
+    public void States_are_put_in_order_and_back(int layers, int batch, int columns)
+    {
+        using var machine = new KernelMachine();
+        float[] states = new Draw(4).Uniform(layers * batch * columns);
+        int[] order = [.. Enumerable.Range(0, batch).Select(i => (i + 2) % batch)];
+        float[] expected = new float[states.Length];
+        for (int i = 0; i < states.Length; i++)
+        {
+            int row = i / columns;
+            int source = row / batch * batch + order[row % batch];
+            expected[i] = states[source * columns + i % columns];
+        }
+        KernelGrid grid = KernelGrid.Rows(layers * batch, columns);
+        DeviceArray places = machine.Put(order);
+        DeviceArray ordered = machine.New(states.Length);
+        DeviceArray back = machine.New(states.Length);
+        object[] shape = [places, layers, batch, columns];
+        machine.Launch(
+            "order_states",
+            grid,
+            [machine.Put(states), ordered, .. shape, 0, grid.Lanes]
+        );
+        machine.Launch("order_states", grid, [ordered, back, .. shape, 1, grid.Lanes]);
+
+        Close.CheckBits(machine.Get(ordered), expected, "in order");
+        Close.CheckBits(machine.Get(back), states, "back");
+    }
 }

@@ -49,9 +49,17 @@ public sealed class OperationTorchTests(int bits, int threads)
             New(b.Shape)
         );
 
-        operation.Forward(x, null, w, b, y, workspace);
-        operation.BackwardData(dy, null, w, dx, false, workspace);
-        operation.BackwardFilter(x, dy, null, dw, db, workspace);
+        var output = new ConvolutionOutput { Y = y, Bias = b };
+        operation.Forward(x, null, w, output, workspace);
+        var gradients = new ConvolutionGradients
+        {
+            Y = dy,
+            Products = dy,
+            Weight = dw,
+            Bias = db,
+            X = dx,
+        };
+        operation.Backward(x, null, w, output, gradients, workspace);
 
         Close.Check(y.ToArray(), c["y"], Close.Output, "y");
         Close.Check(dx.ToArray(), c["grad.x"], Close.Gradient, "grad.x");
@@ -72,7 +80,8 @@ public sealed class OperationTorchTests(int bits, int threads)
         Tensor[] values = [.. names.Select(name => New(new Shape(c[name].Length), c.Floats(name)))];
         Tensor[] gradients = [.. names.Select(name => New(new Shape(c[name].Length)))];
         (LruTensors p, LruTensors dp) = (Gather(values), Gather(gradients));
-        (Tensor lambda, Tensor dlambda) = (New(new Shape(n, 2)), New(new Shape(n, 2)));
+        Tensor lambda = New(new Shape(n, 2));
+        Tensor dlambda = New(Shape.Block(scan.LambdaGradientCount));
         (Tensor b, Tensor db) = (New(new Shape(2 * n, d)), New(new Shape(2 * n, d)));
         (Tensor cc, Tensor dc) = (New(new Shape(d, 2 * n)), New(new Shape(d, 2 * n)));
         (Tensor states, Tensor du) = (
@@ -92,7 +101,7 @@ public sealed class OperationTorchTests(int bits, int threads)
 
         Multiply(dy, states, dc, transposeA: true);
         Multiply(dy, cc, du);
-        scan.Backward(lambda, states, null, du, new ScanRange(0, time), dlambda, workspace);
+        scan.Backward(lambda, states, null, du, new ScanRange(0, time), dlambda, false, workspace);
         Multiply(du, x, db, transposeA: true);
         Multiply(du, b, dx);
         AddTimes(dy, skip, dx);

@@ -76,7 +76,11 @@ internal sealed unsafe class PtxExecution
         long grid = launch.Grid.Count;
         int residents = launch.Cooperative
             ? (int)grid
-            : (int)Math.Min(grid, 1 + (long)(PtxRandom.Mix(launch.Seed ^ 0x5EED) % 6));
+            : (int)
+                Math.Min(
+                    grid,
+                    launch.BlocksAtOnce ?? 1 + (long)(PtxRandom.Mix(launch.Seed ^ 0x5EED) % 6)
+                );
         long threads = residents * launch.Block.Count;
         long bytes =
             (launch.Arguments.Length + 15) / 16 * 16
@@ -203,9 +207,6 @@ internal sealed unsafe class PtxExecution
         counts.Instructions += Instructions - Polls * PtxCompiler.StrongCharge;
         counts.Sectors += Sectors?.Count ?? 0;
         counts.BytesRead -= BytesLeft;
-        bool polls = Code.Accesses.Any(a =>
-            a is { Reads: true, Order: PtxOrder.Acquire, Atomic: PtxAtomic.None }
-        );
         for (int i = 0; i < Sites.Length; i++)
         {
             if (Code.Accesses[i] is not { } access || access.Space == PtxSpace.Const)
@@ -216,11 +217,7 @@ internal sealed unsafe class PtxExecution
             else if (access.Writes)
                 counts.BytesWritten += times * access.Bytes;
             else
-            {
                 counts.BytesRead += times * access.Bytes;
-                if (polls && access.Strong)
-                    counts.BytesPolled += times * access.Bytes;
-            }
         }
     }
 

@@ -26,6 +26,9 @@ internal sealed record PtxLaunch
     /// <summary>All blocks run at once, as in a cooperative launch; else only a few do, in any order.</summary>
     public bool Cooperative { get; init; }
 
+    /// <summary>Blocks that run at once, where the launch is not cooperative; null for a number by the seed.</summary>
+    public int? BlocksAtOnce { get; init; }
+
     /// <summary>Stores reach other blocks late, and loads may find what was there before, unless fenced.</summary>
     public bool WeakMemory { get; init; } = true;
 
@@ -53,13 +56,6 @@ internal sealed class PtxCounts
 
     /// <summary>Bytes of global memory that threads asked for, cached or not.</summary>
     public long BytesRead { get; set; }
-
-    /// <summary>
-    /// Of <see cref="BytesRead"/>, what relaxed and acquiring loads read in kernels that have an acquiring one. Such kernels wait
-    /// for other blocks, so how often they look, and what they then read, depends on the order in which blocks run; all else
-    /// does not.
-    /// </summary>
-    public long BytesPolled { get; set; }
 
     /// <summary>Bytes of global memory that threads wrote.</summary>
     public long BytesWritten { get; set; }

@@ -1,0 +1,167 @@
+// The gelu and the gated linear unit of an LRU block, with what is added before them and summed after: PointwiseOp in
+// Layers/Backends/Operations.cs.
+//
+// Shapes: a, c, out and gelu's b [rows, C], its row [C]; glu's gates b [rows, 2 C], their row [2 C]. Operands of a kernel may
+// be one where their shapes are.
+// Bytes an element: gelu_of_sum reads a and b and writes b and out, 16; gelu_gradient reads a, b and c and writes out, 16;
+// glu reads a, both gates and writes out, 16 (12 without a); glu_gradient reads a, c and both gates and writes these and out,
+// 28. A thread reads its shared row once. Partial sums: 16 a column, part and sum.
+// Launch: blocks of 256 as in columns.cuh; gradients, whose sums go over rows, as column_sums.cuh.
+// Source: gelu as its tanh form, Hendrycks and Gimpel 2016, with (1 + tanh(u)) / 2 = sigmoid(2u); gated linear units,
+// Dauphin et al. 2016.
+#include "column_sums.cuh"
+#include "functions.cuh"
+
+namespace {
+constexpr float Linear = 1.5957691216057308f;
+constexpr float Cubic = 0.044715f;
+
+DEVICE float gate(float x) { return sigmoid(x * fma(x * x, Cubic * Linear, Linear)); }
+
+// gelu(b) = b s(v), v = 2 sqrt(2/pi) (b + 0.044715 b^3); gelu' = s + b s (1 - s) v'.
+struct GeluSlopes {
+    struct Read {
+        float a;
+        float b;
+        float c;
+    };
+    const float *a;
+    const float *b;
+    const float *c;
+    float *out;
+
+    MEMBER Read load(i64, i64 i) const {
+        Read read = {a[i], b[i], c[i]};
+        return read;
+    }
+
+    MEMBER void add(i64, i64 i, const Read &read, float (&s)[1]) const {
+        float open = gate(read.b);
+        float slope = fma(read.b * read.b, 3.0f * Cubic * Linear, Linear);
+        float value = read.a * fma(read.b * open * (1.0f - open), slope, open);
+        out[i] = value;
+        s[0] = fma(value, read.c, s[0]);
+    }
+};
+
+// The gates of a value, which lie a row's columns apart.
+struct GluSlopes {
+    struct Read {
+        float a;
+        float value;
+        float gate;
+        float c;
+    };
+    const float *a;
+    float *b;
+    const float *c;
+    float *out;
+    int columns;
+    float row;
+    float gate_row;
+
+    MEMBER Read load(i64 r, i64 i) const {
+        const float *gates = b + i + r * columns;
+        Read read = {a[i], gates[0] + row, gates[columns] + gate_row, c[i]};
+        return read;
+    }
+
+    MEMBER void add(i64 r, i64 i, const Read &read, float (&s)[2]) const {
+        float *gates = b + i + r * columns;
+        float passed = sigmoid(read.gate);
+        float open = read.a * passed;
+        float slope = open * read.value * (1.0f - passed);
+        gates[0] = open;
+        gates[columns] = slope;
+        s[0] += open;
+        s[1] += slope;
+        out[i] = read.c * gate(read.c);
+    }
+};
+} // namespace
+
+// b += a * row; out = gelu(b)
+KERNEL LAUNCH(WalkThreads) gelu_of_sum(
+    const float *a,
+    const float *row,
+    float *b,
+    float *out,
+    i64 rows,
+    int columns,
+    int lanes
+) {
+    Walk w = walk(lanes);
+    if (w.column >= columns)
+        return;
+    float factor = row[w.column];
+    for (i64 r = w.row; r < rows; r += w.stride) {
+        i64 i = r * columns + w.column;
+        float sum = fma(a[i], factor, b[i]);
+        b[i] = sum;
+        out[i] = sum * gate(sum);
+    }
+}
+
+// out = a gelu'(b); sum += sums over rows of out * c
+KERNEL LAUNCH(WalkThreads) gelu_gradient(
+    const float *a,
+    const float *b,
+    const float *c,
+    float *out,
+    float *sum,
+    i64 rows,
+    int columns,
+    int lanes,
+    double *partials,
+    u32 *counters
+) {
+    float *const sums[1] = {sum};
+    GeluSlopes body = {a, b, c, out};
+    sum_columns<1>(walk(lanes), rows, columns, sums, partials, counters, body);
+}
+
+// out = a + b1 sigmoid(b2), [b1 | b2] = b + row; a and row may be null, which is 0.
+KERNEL LAUNCH(WalkThreads) glu(
+    const float *a,
+    const float *b,
+    const float *row,
+    float *out,
+    i64 rows,
+    int columns,
+    int lanes
+) {
+    Walk w = walk(lanes);
+    if (w.column >= columns)
+        return;
+    float shift = row ? row[w.column] : 0.0f;
+    float gate_shift = row ? row[w.column + columns] : 0.0f;
+    for (i64 r = w.row; r < rows; r += w.stride) {
+        i64 i = r * columns + w.column;
+        const float *gates = b + i + r * columns;
+        float start = a ? a[i] : 0.0f;
+        out[i] = fma(gates[0] + shift, sigmoid(gates[columns] + gate_shift), start);
+    }
+}
+
+// b = the gradient of b, in place; a is that of glu's out. sum [2 C] += its sums over rows; out = gelu(c).
+KERNEL LAUNCH(WalkThreads) glu_gradient(
+    const float *a,
+    float *b,
+    const float *row,
+    const float *c,
+    float *out,
+    float *sum,
+    i64 rows,
+    int columns,
+    int lanes,
+    double *partials,
+    u32 *counters
+) {
+    Walk w = walk(lanes);
+    bool adds = row && w.column < columns;
+    float shift = adds ? row[w.column] : 0.0f;
+    float gate_shift = adds ? row[w.column + columns] : 0.0f;
+    float *const sums[2] = {sum, sum + columns};
+    GluSlopes body = {a, b, c, out, columns, shift, gate_shift};
+    sum_columns<2>(w, rows, columns, sums, partials, counters, body);
+}
