@@ -9,6 +9,7 @@ public abstract class Loss : IDisposable
     private readonly Storage? _gradient;
     private readonly Storage _value;
     private readonly Storage? _mask;
+    private readonly (Storage Storage, long First)? _borrowed;
     private Shape _loaded;
     private bool _masked;
 
@@ -27,7 +28,11 @@ public abstract class Loss : IDisposable
             if (masks)
                 _mask = backend.Allocate(plan.MaxOutput.Rows, MemoryCategory.InputOutput);
             if (plan.Mode == Mode.Training)
-                _gradient = backend.Allocate(plan.MaxOutput.Count, MemoryCategory.Workspace);
+            {
+                _borrowed = plan.Borrow(plan.MaxOutput.Count);
+                if (_borrowed is null)
+                    _gradient = backend.Allocate(plan.MaxOutput.Count, MemoryCategory.Workspace);
+            }
             backend.Fill(Value, 0f);
         }
         catch
@@ -42,9 +47,14 @@ public abstract class Loss : IDisposable
 
     private protected Tensor Value => new(_value, 0, new Shape(1));
 
-    /// <summary>Gradient of the loss by the plan's output, after <see cref="Compute()"/>; empty in evaluation.</summary>
+    /// <summary>
+    /// Gradient of the loss by the plan's output, after <see cref="Compute()"/> and until the plan runs again, backward or
+    /// forward; empty in evaluation.
+    /// </summary>
     public Tensor Gradient =>
-        _gradient is null ? default : new Tensor(_gradient, 0, Plan.Output.Shape);
+        _borrowed is { } place ? new Tensor(place.Storage, place.First, Plan.Output.Shape)
+        : _gradient is not null ? new Tensor(_gradient, 0, Plan.Output.Shape)
+        : default;
 
     /// <summary>Compares the plan's output with targets: the loss, and in training its gradient.</summary>
     /// <param name="targets">One value an element (squared error, keys) or a row (classes) of the output.</param>
@@ -153,6 +163,8 @@ public abstract class Loss : IDisposable
         _value?.Dispose();
         _mask?.Dispose();
         _gradient?.Dispose();
+        if (_borrowed is not null)
+            Plan.GiveBack();
     }
 }
 

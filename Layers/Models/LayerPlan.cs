@@ -262,6 +262,7 @@ internal sealed class PlanBuilder(
         Storage workspace = Take(Math.Max(_workspaceCount, 1), MemoryCategory.Workspace);
         foreach ((Slot slot, long offset) in _scratches)
             slot.Place(workspace, offset);
+        Spare = (workspace, _layerOffset, _workspaceCount - _layerOffset);
         var flows = new Storage[2];
         for (int i = 0; i < 2; i++)
             flows[i] = Take(Math.Max(_flowCounts[i], 1), MemoryCategory.Workspace);
@@ -290,6 +291,12 @@ internal sealed class PlanBuilder(
 
     /// <summary>All that layers carry from call to call, once the plan is built; empty outside of a stream.</summary>
     public Tensor AllStates { get; private set; }
+
+    /// <summary>
+    /// Scratch behind that of the layer planned last, once the plan is built: free between that layer's forward and its backward
+    /// pass, and in them.
+    /// </summary>
+    public (Storage Storage, long First, long Count) Spare { get; private set; }
 
     /// <summary>Where gradients travel; usable once the plan is built.</summary>
     public GradientFlow Gradients { get; } = new();

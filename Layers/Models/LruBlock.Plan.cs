@@ -89,7 +89,9 @@ public sealed partial class LruBlock
             _scanWorkspace = builder.Scratch(_scan.WorkspaceCount);
             if (!builder.Training)
                 return;
-            _stateGradient = builder.Scratch(new Shape((int)_chunkRows, 2 * n));
+            // Else it lies where the gates do, which are used up before.
+            if (n > d)
+                _stateGradient = builder.Scratch(new Shape((int)_chunkRows, 2 * n));
             _lambdaGradient = builder.Scratch(_scan.LambdaGradientCount);
             _bGradient = builder.Scratch(new Shape(2 * n, d));
             _cGradient = builder.Scratch(new Shape(layer.Directions * d, 2 * n));
@@ -423,7 +425,10 @@ public sealed partial class LruBlock
 
         private Tensor BackwardScan(Tensor hidden, Slot states, int direction, ScanRange range)
         {
-            Tensor gradient = Part(_stateGradient!, range);
+            Tensor like = Rows(states, range);
+            Tensor gradient = _stateGradient is null
+                ? Rows(_gates, range).View(like.Shape)
+                : Part(_stateGradient, range);
             Multiply(hidden, Direction(_c, hidden, direction), false, gradient);
             _scan.Backward(
                 _lambda.All,

@@ -24,6 +24,8 @@ public sealed partial class Plan : IDisposable
     private Tensor _x;
     private bool _packedByCaller;
     private IReadOnlyList<(string Layer, Tensor Output)>? _replayed;
+    private readonly (Storage Storage, long First, long Count) _spare;
+    private bool _spareIsTaken;
     private bool _disposed;
 
     internal Plan(
@@ -100,6 +102,7 @@ public sealed partial class Plan : IDisposable
             LibraryRandoms = builder.LibraryRandoms;
             Gradients = builder.AllGradients;
             (_storages, _flow) = builder.Build();
+            _spare = builder.Spare;
             _draws = builder.Training && builder.Draws;
             if (layoutTable is not null)
                 _layout!.OnDevice = layoutTable.All;
@@ -416,6 +419,21 @@ public sealed partial class Plan : IDisposable
             Backend.Copy(dy, taken);
         return taken;
     }
+
+    /// <summary>
+    /// Lends scratch that no layer uses from the end of a forward pass until the last layer's backward pass is done, as for the
+    /// gradient by the output; null where there is not so much, or it is lent already.
+    /// </summary>
+    internal (Storage Storage, long First)? Borrow(long count)
+    {
+        if (_spareIsTaken || _spare.Count < count)
+            return null;
+        _spareIsTaken = true;
+        return (_spare.Storage, _spare.First);
+    }
+
+    /// <summary>Takes back what <see cref="Borrow"/> lent.</summary>
+    internal void GiveBack() => _spareIsTaken = false;
 
     /// <summary>Where the last step left its results.</summary>
     internal PlanResults Results => new(_x, Output, InputGradient, [.. _root.Outputs]);
