@@ -4,10 +4,14 @@ using Sequor.Workloads;
 
 namespace Sequor.Suites;
 
-/// <summary>A training step of each architecture with 70,000 parameters on the adding problem.</summary>
+/// <summary>
+/// A training step of each architecture with 70,000 parameters on the adding problem, on the device that SEQUOR_DEVICE names, as
+/// --device does.
+/// </summary>
 public class TrainingStepSuite : IDisposable
 {
     private const long Parameters = 70_000;
+    private const string DeviceVariable = "SEQUOR_DEVICE";
 
     private TrainingStep _step = null!;
 
@@ -67,7 +71,8 @@ public class TrainingStepSuite : IDisposable
             width,
             architecture.DefaultDepth
         );
-        _step = new TrainingStep(workload, Backend.Create(), seed: 1);
+        string device = Environment.GetEnvironmentVariable(DeviceVariable) ?? "auto";
+        _step = new TrainingStep(workload, Backend.Create(device), seed: 1);
     }
 }
 

@@ -79,6 +79,8 @@ internal static class TrainCommand
                 HeldOut = heldOut,
                 Final = final,
                 Interrupted = interrupted,
+                GraphNodes = trainer.Graph.Nodes,
+                EagerReason = trainer.Graph.EagerReason,
                 Seconds = Math.Round(clock.Elapsed.TotalSeconds, 3),
             };
             json.Write(ReportWriter.ToUtf8(report));

@@ -31,11 +31,35 @@ public sealed class CudaCommandTests : CudaCommandFixture
             Assert.That((double)r["step_ms"]!["median"]!, Is.Positive);
             Assert.That((double)r["tokens_per_s"]!, Is.Positive);
             Assert.That((double)r["native_allocations_per_step"]!, Is.Zero);
+            Assert.That((long)r["graph_nodes"]!, Is.GreaterThan(10));
+            Assert.That(r["eager_reason"], Is.Null);
             Assert.That(
                 r["memory_bytes"]!.AsObject().Sum(pair => (long)pair.Value!),
                 Is.EqualTo((long)r["peak_bytes"]!)
             );
         }
+    }
+
+    [Test]
+    public void Without_graphs_the_reason_is_told()
+    {
+        string json = PathOf("bench.json");
+        ProgramResult result = Run(
+            $"bench --device cuda --arch gru --graph off --math tf32 {Tiny} --steps 3 --warmup 0 --json",
+            json
+        );
+        result.RequireSuccess();
+        Assert.That(
+            result.Output,
+            Does.Contain("gru operation by operation (graphs are switched off)")
+        );
+        JsonNode report = Read(json);
+        Assert.That((long)report["results"]![0]!["graph_nodes"]!, Is.Zero);
+        Assert.That(
+            (string?)report["results"]![0]!["eager_reason"],
+            Is.EqualTo("graphs are switched off")
+        );
+        Assert.That((string?)report["gpu"]!["arithmetic"], Is.EqualTo("tf32"));
     }
 
     [Test]
@@ -69,6 +93,8 @@ public sealed class CudaCommandTests : CudaCommandFixture
         JsonNode cpu = Train("cpu", options);
 
         Assert.That((string?)gpu["device"], Is.EqualTo("cuda:0"));
+        Assert.That((long)gpu["graph_nodes"]!, Is.GreaterThan(10));
+        Assert.That(gpu["eager_reason"], Is.Null);
         RequireDescribed(gpu);
         Assert.That(cpu["gpu"], Is.Null);
         RequireClose(gpu, cpu);

@@ -81,6 +81,12 @@ public sealed record TrainReport
     /// <summary>Whether the run was ended from outside.</summary>
     public bool Interrupted { get; init; }
 
+    /// <summary>Operations of the CUDA graph that steps were replayed as; 0 where they ran as they are.</summary>
+    public long GraphNodes { get; init; }
+
+    /// <summary>Why steps ran as they are; null where they did not.</summary>
+    public string? EagerReason { get; init; }
+
     /// <summary>Seconds of training and evaluation.</summary>
     public double Seconds { get; init; }
 }
