@@ -1,5 +1,6 @@
 using NUnit.Framework;
 using Sequor.Layers;
+using Sequor.Tests.Losses;
 using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Cuda;
@@ -8,6 +9,11 @@ namespace Sequor.Tests.Cuda;
 public sealed class CudaLossTests : CudaOperationFixture
 {
     private static readonly (int Steps, int Batch)[] Rows = [(1, 1), (7, 3), (40, 16)];
+
+    [Test]
+    public void Its_gradient_is_read_before_the_scratch_that_it_lies_in_is_used(
+        [Values("linear", "gru", "lstm", "tcn", "lru")] string last
+    ) => BorrowedGradientTests.Check(Gpu, last);
 
     [Test]
     public void A_squared_error_is_that_of_the_cpu(
