@@ -115,6 +115,8 @@ suits() {
 find_dotnet() {
     local trusted=${1:-} candidate home needed
     needed=$(sed -n 's/.*"version" *: *"\([0-9.]*\)".*/\1/p' "$root/global.json" | head -n 1)
+    [[ $needed =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] ||
+        fail "$root/global.json has no SDK version such as \"10.0.100\" in it; git checkout global.json restores it."
     for candidate in \
         "${DOTNET_ROOT:+$DOTNET_ROOT/dotnet}" \
         "$(type -P dotnet || true)" \
@@ -259,7 +261,7 @@ count_tests() {
 }
 
 run_tests() {
-    local all='' filter='' policy=strict interrupted='' update='' arguments=() status=0 output
+    local all='' filter='' policy=strict interrupted='' update='' given='' arguments=() status=0 output
     while [ $# -gt 0 ]; do
         case $1 in
             --all) all=1 ;;
@@ -272,6 +274,7 @@ run_tests() {
                 ;;
             *)
                 arguments+=("$1")
+                given=1
                 case $1 in
                     -zero-tests-policy* | --zero-tests-policy*) policy='' ;;
                 esac
@@ -291,6 +294,10 @@ run_tests() {
     [ -z "$policy" ] || arguments+=(--zero-tests-policy "$policy")
 
     build
+    # A wrong option is told in a line; the platform's own answer is all of its help.
+    if [ -n "$given" ] && ! output=$("$tests" --info "${arguments[@]}" 2>&1); then
+        fail "test: ${output%%$'\n'*}; ./build.sh test --help lists the options." 2
+    fi
     # An interrupted run would pass: the platform then ends with 0.
     trap 'interrupted=1' INT
     if [ -t 1 ]; then

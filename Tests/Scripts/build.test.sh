@@ -17,6 +17,8 @@ touch "$tree/Sequor.slnx" "$tree/Layers/A.cs" "$tree/Layers/B.cs"
 # The programs that it "builds" print their arguments and exit with the first one.
 cat >"$tree/program" <<'END'
 #!/usr/bin/env bash
+# As the platform answers a wrong option: a line, and all of its help.
+case " $* " in *' --wrong '*) printf '%s\n' "Unknown option '--wrong'" 'Options:' >&2; exit 5 ;; esac
 printf '[%s]' "$(basename "$0")" "$@"
 echo
 [ -z "${SEQUOR_UPDATE_COUNTS:-}" ] || echo "counts to $SEQUOR_UPDATE_COUNTS"
@@ -193,6 +195,12 @@ for version in 10.0.101 10.0.200-preview.1 10.1.0 11.0.100; do
     expect "$version is new enough" exits 0
     count=$((count + 1))
 done
+mv "$tree/global.json" "$tree/whole"
+echo '{' >"$tree/global.json"
+run build
+expect 'a damaged global.json is said' says_line 'has no SDK version'
+expect 'and fails' exits 1
+mv "$tree/whole" "$tree/global.json"
 mv "$tree/sdk/dotnet" "$tree/sdk/elsewhere"
 PATH=$tree/tools run bench
 expect 'a missing dotnet is said' says_line 'found no dotnet on PATH'
@@ -226,6 +234,9 @@ counts to $tree/Tests/Cuda/step-counts.txt"
 run test --update-counts --filter Name~a
 expect 'and with no filter' exits 2
 expect 'which is said' says '--update-counts takes no --filter'
+run test --wrong
+expect 'a wrong option of the test program is wrong usage' exits 2
+expect 'which is said in a line' says_line "test: Unknown option '--wrong'"
 SUMMARY=$tree/summary STATUS=2 run test
 expect 'a failing test fails' exits 2
 expect 'and is counted' prints_last 'Tests: 3 passed, 1 failed, 2 skipped'
