@@ -27,7 +27,6 @@ public sealed partial class EpochTrainer : IDisposable
     private readonly Loss _loss;
     private readonly PieceEvaluator _validator;
     private readonly ScheduledRate _rate;
-    private readonly StepGraph _graph;
 
     // The parameters and buffers of the best epoch, laid out as the model's.
     private readonly Storage _best;
@@ -89,7 +88,7 @@ public sealed partial class EpochTrainer : IDisposable
             _loss = Own(loss(Plan));
             Optimizer = Own(optimizer(Plan));
             _rate = new ScheduledRate(Optimizer, options.Schedule);
-            _graph = Own(new StepGraph(Plan, RunStep));
+            Graph = Own(new StepGraph(Plan, RunStep));
             _best = Own(backend.Allocate(Plan.Store.StateCount, MemoryCategory.Optimizer));
             backend.Fill(Best, 0f);
             Storage losses = Own(backend.Allocate(StepsPerEpoch, MemoryCategory.InputOutput));
@@ -111,7 +110,7 @@ public sealed partial class EpochTrainer : IDisposable
     public Optimizer Optimizer { get; }
 
     /// <summary>How steps reach the device: as graphs, or why not.</summary>
-    public StepGraph Graph => _graph;
+    public StepGraph Graph { get; }
 
     /// <summary>Steps of each epoch.</summary>
     public int StepsPerEpoch { get; }
@@ -182,9 +181,9 @@ public sealed partial class EpochTrainer : IDisposable
         _loss.Load(_batch.Targets, _batch.Mask);
         _rate.Begin(Step);
         if (_batch.Lengths.IsEmpty)
-            _graph.Run();
+            Graph.Run();
         else
-            _graph.RunEager("the sequences of a batch differ in length");
+            Graph.RunEager("the sequences of a batch differ in length");
         _loss.CopyTo(_losses.Slice((int)index, 1));
         Step++;
         if (index + 1 < StepsPerEpoch)

@@ -28,7 +28,6 @@ public sealed class StepGraph : IDisposable
     private readonly Action _step;
     private readonly int _most;
     private readonly Dictionary<(Shape Input, bool Weighted), Recording> _recordings = [];
-    private string? _reason;
 
     /// <summary>A step of a plan.</summary>
     /// <param name="plan">The plan that the step runs.</param>
@@ -55,7 +54,7 @@ public sealed class StepGraph : IDisposable
     public long EagerRuns { get; private set; }
 
     /// <summary>Why the last step that was not replayed ran as it is, those before the recording apart; null where none did.</summary>
-    public string? EagerReason => _reason;
+    public string? EagerReason { get; private set; }
 
     /// <summary>One step, for the input that the plan was last asked for.</summary>
     /// <exception cref="ObjectDisposedException">The plan was disposed.</exception>
@@ -107,7 +106,7 @@ public sealed class StepGraph : IDisposable
     {
         _step();
         EagerRuns++;
-        _reason = reason ?? _reason;
+        EagerReason = reason ?? EagerReason;
     }
 
     /// <summary>Frees the graphs.</summary>

@@ -45,7 +45,6 @@ public sealed class Trainer : IDisposable
     private readonly Batch _batch;
     private readonly Loss _loss;
     private readonly ScheduledRate _rate;
-    private readonly StepGraph _graph;
     private Evaluator? _evaluator;
 
     /// <summary>Plans the model for the task.</summary>
@@ -85,7 +84,7 @@ public sealed class Trainer : IDisposable
             _loss = task.CreateLoss(Plan);
             Optimizer = optimizer(Plan);
             _rate = new ScheduledRate(Optimizer, options.Schedule);
-            _graph = new StepGraph(Plan, RunStep);
+            Graph = new StepGraph(Plan, RunStep);
         }
         catch
         {
@@ -109,7 +108,7 @@ public sealed class Trainer : IDisposable
     public long Step { get; private set; }
 
     /// <summary>How steps reach the device: as a graph, or why not.</summary>
-    public StepGraph Graph => _graph;
+    public StepGraph Graph { get; }
 
     /// <summary>One step of training.</summary>
     public void TrainStep()
@@ -118,7 +117,7 @@ public sealed class Trainer : IDisposable
         Plan.Load(_batch.X, _batch.Length, _batch.Size);
         _loss.Load(_batch.Targets);
         _rate.Begin(Step);
-        _graph.Run();
+        Graph.Run();
         Step++;
     }
 
@@ -176,7 +175,7 @@ public sealed class Trainer : IDisposable
     /// <summary>Frees plans, loss and optimizer; the model stays.</summary>
     public void Dispose()
     {
-        _graph.Dispose();
+        Graph.Dispose();
         _evaluator?.Dispose();
         _loss.Dispose();
         Optimizer.Dispose();
