@@ -45,7 +45,7 @@ public static class Safetensors
 
     /// <summary>
     /// Writes a file whole or not at all: under another name in the same folder first, then to the disk, then over the old
-    /// file. The same tensors and metadata give the same bytes.
+    /// file. A link stays a link, and a file keeps its mode. The same tensors and metadata give the same bytes.
     /// </summary>
     /// <remarks>
     /// The header keeps the order given. Values of wider types come first, so that all begin at a multiple of their width.
@@ -63,25 +63,13 @@ public static class Safetensors
         string path,
         IEnumerable<SafetensorsTensor> tensors,
         IReadOnlyDictionary<string, string>? metadata = null
-    ) =>
-        Write(
-            path,
-            tensors,
-            metadata,
-            temporary => new FileStream(
-                temporary,
-                FileMode.CreateNew,
-                FileAccess.Write,
-                FileShare.None,
-                bufferSize: 0
-            )
-        );
+    ) => Write(path, tensors, metadata, FileCalls.System);
 
     internal static void Write(
         string path,
         IEnumerable<SafetensorsTensor> tensors,
         IReadOnlyDictionary<string, string>? metadata,
-        Func<string, FileStream> create
+        FileCalls calls
     )
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -92,31 +80,26 @@ public static class Safetensors
             .. given.OrderByDescending(tensor => SafetensorsTypes.Width(tensor.Type)),
         ];
         byte[] header = Header(given, laid, metadata);
-        string target = Path.GetFullPath(path);
-        if (Directory.Exists(target))
-            throw new IOException($"Cannot write '{path}': it is a folder.");
-        string temporary = $"{target}.{Path.GetRandomFileName()}.tmp";
         try
         {
-            using (FileStream stream = create(temporary))
-            {
-                stream.Write(header);
-                foreach (SafetensorsTensor tensor in laid)
-                    Write(stream, tensor);
-                stream.Flush(flushToDisk: true);
-            }
-            File.Move(temporary, target, overwrite: true);
+            FileReplacement.Write(
+                path,
+                stream =>
+                {
+                    stream.Write(header);
+                    foreach (SafetensorsTensor tensor in laid)
+                        Write(stream, tensor);
+                },
+                calls
+            );
         }
-        catch (Exception e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            Remove(temporary);
-            if (e is IOException or UnauthorizedAccessException)
-                throw new IOException($"Cannot write '{path}': {e.Message}", e);
-            throw;
+            throw new IOException($"Cannot write '{path}': {e.Message}", e);
         }
     }
 
-    private static void Write(FileStream stream, SafetensorsTensor tensor)
+    private static void Write(Stream stream, SafetensorsTensor tensor)
     {
         int width = SafetensorsTypes.Width(tensor.Type);
         byte[] buffer = ArrayPool<byte>.Shared.Rent(ChunkBytes);
@@ -159,18 +142,6 @@ public static class Safetensors
                 Span<long> longs = MemoryMarshal.Cast<byte, long>(bytes);
                 BinaryPrimitives.ReverseEndianness(longs, longs);
                 break;
-        }
-    }
-
-    private static void Remove(string temporary)
-    {
-        try
-        {
-            File.Delete(temporary);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // What went wrong before is what the caller must hear of.
         }
     }
 

@@ -88,11 +88,12 @@ public sealed class SafetensorsFailureTests : FolderTest
     // A real file of the temporary name is there, but what is written goes to a device that is always full.
     [Test]
     [Platform("Linux")]
+    [UnsupportedOSPlatform("windows")]
     public void A_full_disk_leaves_the_old_file([Values] bool large)
     {
         string path = OldFile();
         Assert.That(
-            () => Safetensors.Write(path, [large ? Large : Small], null, OpenFull),
+            () => Safetensors.Write(path, [large ? Large : Small], null, new FullDisk()),
             Throws
                 .TypeOf<IOException>()
                 .With.Message.Contains($"Cannot write '{path}'")
@@ -104,28 +105,31 @@ public sealed class SafetensorsFailureTests : FolderTest
     // With a buffer, only flushing or closing finds that the disk is full.
     [Test]
     [Platform("Linux")]
+    [UnsupportedOSPlatform("windows")]
     public void A_full_disk_found_late_leaves_the_old_file()
     {
         string path = OldFile();
         Assert.That(
-            () => Safetensors.Write(path, [Small], null, temporary => OpenFull(temporary, 4096)),
+            () => Safetensors.Write(path, [Small], null, new FullDisk(buffer: 4096)),
             Throws.TypeOf<IOException>().With.Message.Contains($"Cannot write '{path}'")
         );
         AssertOld(path);
     }
 
-    private static FileStream OpenFull(string temporary) => OpenFull(temporary, 0);
-
-    private static FileStream OpenFull(string temporary, int buffer)
+    [UnsupportedOSPlatform("windows")]
+    private sealed class FullDisk(int buffer = 0) : UnixFileCalls
     {
-        File.WriteAllText(temporary, "");
-        return new FileStream(
-            "/dev/full",
-            FileMode.Open,
-            FileAccess.Write,
-            FileShare.ReadWrite,
-            buffer
-        );
+        public override FileStream Create(string path, bool ownerOnly)
+        {
+            base.Create(path, ownerOnly).Dispose();
+            return new FileStream(
+                "/dev/full",
+                FileMode.Open,
+                FileAccess.Write,
+                FileShare.ReadWrite,
+                buffer
+            );
+        }
     }
 
     [Test]

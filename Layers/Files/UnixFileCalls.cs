@@ -1,0 +1,169 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
+using Microsoft.Win32.SafeHandles;
+
+namespace Sequor.Layers;
+
+/// <summary>
+/// Linux and macOS. .NET's own flush to the disk takes some failures for success, and its move copies where it cannot rename.
+/// </summary>
+[UnsupportedOSPlatform("windows")]
+internal unsafe partial class UnixFileCalls : FileCalls
+{
+    private const string C = "libc";
+    private const int FullSync = 51;
+    private const int LockShared = 1;
+    private const int LockExclusive = 2;
+    private const int LockWithoutWaiting = 4;
+    private const int WriteAccess = 2;
+    private const int NonBlocking = 0x800;
+    private const int NonBlockingOnMac = 4;
+
+    public override int Examine(string path, bool follow, out FileFacts facts)
+    {
+        int error = FileStatus.Of(path, follow, out facts);
+        return error is NotFound or NotAFolder ? 0 : error;
+    }
+
+    public override int Examine(SafeFileHandle file, out FileFacts facts) =>
+        FileStatus.Of(Number(file), out facts);
+
+    public override int Resolve(string folder, out string resolved)
+    {
+        byte* path = realpath(folder, null);
+        int error = path is null ? Marshal.GetLastPInvokeError() : 0;
+        resolved = Marshal.PtrToStringUTF8((nint)path) ?? folder;
+        NativeMemory.Free(path);
+        return error;
+    }
+
+    public override int TryAccess(string path) => Answer(access(path, WriteAccess));
+
+    public override FileStream Create(string path, bool ownerOnly)
+    {
+        UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        if (!ownerOnly)
+        {
+            // What the process's mask leaves of it, as for every new file.
+            mode |= UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
+            mode |= UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
+        }
+        var file = new FileStream(
+            path,
+            new FileStreamOptions
+            {
+                Mode = FileMode.CreateNew,
+                Access = FileAccess.Write,
+                Share = FileShare.ReadWrite,
+                BufferSize = 0,
+                UnixCreateMode = mode,
+            }
+        );
+        // A shared lock is gone with the process, and hinders no reader when the file has its last name. Who removes
+        // abandoned files takes an exclusive one; if that came first, the file has no name any more.
+        bool locked = Retry(() => Answer(flock(Number(file.SafeFileHandle), LockShared))) == 0;
+        if (!locked || Examine(file.SafeFileHandle, out FileFacts facts) != 0 || facts.Links > 0)
+            return file;
+        file.Dispose();
+        throw new IOException("it was removed by another process");
+    }
+
+    public override int SetOwner(SafeFileHandle file, uint? owner, uint group) =>
+        Answer(fchown(Number(file), owner ?? uint.MaxValue, group));
+
+    public override int SetMode(SafeFileHandle file, uint mode) =>
+        // On Linux the type of the argument is as wide as here; macOS reads its lower half.
+        Answer(fchmod(Number(file), mode));
+
+    public override int Sync(SafeFileHandle file) => Sync(Number(file));
+
+    // fsync on macOS leaves the data in the drive's cache; not every file system there has the other call.
+    private static int Sync(int file) =>
+        OperatingSystem.IsMacOS() && fcntl(file, FullSync) == 0 ? 0 : Answer(fsync(file));
+
+    public override int SyncFolder(string folder)
+    {
+        int descriptor;
+        int error;
+        do
+        {
+            descriptor = open(folder, 0);
+            error = Answer(descriptor);
+        } while (error == Interrupted);
+        if (error != 0)
+            return error;
+        error = Retry(() => Sync(descriptor));
+        _ = close(descriptor);
+        // There are file systems whose folders are always in order and cannot be flushed.
+        return IsUnsupported(error) ? 0 : error;
+    }
+
+    public override int Link(string path, string second) => Answer(link(path, second));
+
+    public override int Rename(string from, string to) => Answer(rename(from, to));
+
+    public override int Delete(string path) => Answer(unlink(path));
+
+    public override void DeleteAbandoned(string path)
+    {
+        if (Examine(path, follow: false, out FileFacts named) != 0 || !MayBeOurs(named))
+            return;
+        // Opened without waiting: what lies there may have become a FIFO.
+        int descriptor = open(path, OperatingSystem.IsMacOS() ? NonBlockingOnMac : NonBlocking);
+        if (descriptor < 0)
+            return;
+        bool abandoned =
+            FileStatus.Of(descriptor, out FileFacts opened) == 0
+            && opened.Identity == named.Identity
+            && flock(descriptor, LockExclusive | LockWithoutWaiting) == 0;
+        if (abandoned)
+            _ = unlink(path);
+        _ = close(descriptor);
+    }
+
+    private static bool MayBeOurs(FileFacts facts) =>
+        facts.Kind == FileKind.Regular && facts.Owner == geteuid();
+
+    private static int Number(SafeFileHandle file) => (int)file.DangerousGetHandle();
+
+    private static int Answer(int result) => result >= 0 ? 0 : Marshal.GetLastPInvokeError();
+
+    [LibraryImport(C, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial byte* realpath(string path, byte* buffer);
+
+    [LibraryImport(C, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int access(string path, int mode);
+
+    [LibraryImport(C, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int open(string path, int flags);
+
+    [LibraryImport(C)]
+    private static partial int close(int file);
+
+    [LibraryImport(C, SetLastError = true)]
+    private static partial int fsync(int file);
+
+    [LibraryImport(C, SetLastError = true)]
+    private static partial int fcntl(int file, int command);
+
+    [LibraryImport(C, SetLastError = true)]
+    private static partial int flock(int file, int operation);
+
+    [LibraryImport(C, SetLastError = true)]
+    private static partial int fchown(int file, uint owner, uint group);
+
+    [LibraryImport(C, SetLastError = true)]
+    private static partial int fchmod(int file, uint mode);
+
+    [LibraryImport(C)]
+    private static partial uint geteuid();
+
+    [LibraryImport(C, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int link(string path, string second);
+
+    [LibraryImport(C, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int rename(string from, string to);
+
+    [LibraryImport(C, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int unlink(string path);
+}
