@@ -117,6 +117,8 @@ internal sealed class ReproduceOptions
         OutputFile? jsonFile = OutputFile.For("--json", result.GetValue(_json));
         OutputFile? htmlFile = OutputFile.For("--html", result.GetValue(_html));
         OutputFile.RequireApart(jsonFile, htmlFile);
+        foreach (string file in files.Values)
+            OutputFile.RequireApartFrom(_data.Name, file, jsonFile, htmlFile);
         Dictionary<string, MusicDataset> music = files.ToDictionary(
             pair => pair.Key,
             pair => MusicPaths.Load(pair.Value)
@@ -130,7 +132,7 @@ internal sealed class ReproduceOptions
                 runs.Add(Prepare(preset, data, first + (ulong)i, checkpoint));
             }
         }
-        TryFolder(checkpoint, runs);
+        OutputFile.RequireApart([jsonFile, htmlFile, .. TryFolder(checkpoint, runs)]);
         return new ReproduceJob
         {
             Runs = runs,
@@ -216,10 +218,10 @@ internal sealed class ReproduceOptions
         }
     }
 
-    private static void TryFolder(string? folder, IReadOnlyList<ReproduceRun> runs)
+    private static OutputFile?[] TryFolder(string? folder, IReadOnlyList<ReproduceRun> runs)
     {
         if (folder is null)
-            return;
+            return [];
         try
         {
             Directory.CreateDirectory(folder);
@@ -231,7 +233,6 @@ internal sealed class ReproduceOptions
                 e
             );
         }
-        foreach (ReproduceRun run in runs)
-            OutputFile.For("--checkpoint", run.Checkpoint);
+        return [.. runs.Select(run => OutputFile.ForCheckpoint("--checkpoint", run.Checkpoint))];
     }
 }

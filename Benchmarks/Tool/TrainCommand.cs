@@ -19,16 +19,16 @@ internal static class TrainCommand
         options.AddTo(command);
         command.SetAction(result =>
         {
+            using var stop = new StopSignal();
             using TrainJob job = options.Read(result);
-            return Run(job, new Screen());
+            return Run(job, new Screen(job.Json), stop);
         });
         return command;
     }
 
-    private static int Run(TrainJob job, Screen screen)
+    private static int Run(TrainJob job, Screen screen, StopSignal stop)
     {
         DateTimeOffset begin = DateTimeOffset.UtcNow;
-        using var stop = new StopSignal();
         Workload workload = job.Setup.Workload;
         using Sequential model = workload.CreateModel();
         using Trainer trainer = job.Setup.CreateTrainer(workload, model, job.Backend);
@@ -43,36 +43,50 @@ internal static class TrainCommand
         long savedAt = job.Resume is not null && job.Resume == job.Checkpoint ? resumedAt : -1;
         var losses = new LossHistory();
         var heldOut = new List<double[]>();
-        using (var progress = new ProgressLine(screen))
+        double? final = null;
+        Exception? failure = null;
+        try
         {
-            while (trainer.Step < job.Steps && !stop.IsRequested)
+            using (var progress = new ProgressLine(screen))
             {
-                trainer.TrainStep();
-                float loss = ReadLoss(trainer, job, savedAt);
-                losses.Add(trainer.Step, loss);
-                view.Step(progress, trainer.Step, loss);
-                if (job.Checkpoint is not null && trainer.Step % job.CheckpointEvery == 0)
-                    Save(trainer, job, ref savedAt);
-                if (trainer.Step % job.EvaluateEvery == 0 && trainer.Step < job.Steps)
+                while (trainer.Step < job.Steps && !stop.IsRequested)
                 {
-                    double value = Evaluate(trainer, job, savedAt);
-                    heldOut.Add([trainer.Step, value]);
-                    progress.Clear();
-                    view.Evaluated(trainer.Step, value);
+                    trainer.TrainStep();
+                    float loss = ReadLoss(trainer, job, savedAt);
+                    losses.Add(trainer.Step, loss);
+                    view.Step(progress, trainer.Step, loss);
+                    if (job.Checkpoint is not null && trainer.Step % job.CheckpointEvery == 0)
+                        Save(trainer, job, ref savedAt);
+                    if (trainer.Step % job.EvaluateEvery == 0 && trainer.Step < job.Steps)
+                    {
+                        double value = Evaluate(trainer, job, savedAt);
+                        heldOut.Add([trainer.Step, value]);
+                        progress.Clear();
+                        view.Evaluated(trainer.Step, value);
+                    }
                 }
             }
+            if (job.Checkpoint is not null && savedAt != trainer.Step)
+                Save(trainer, job, ref savedAt);
+            if (trainer.Step == job.Steps)
+                final = Evaluate(trainer, job, savedAt);
+            if (final is { } last)
+                heldOut.Add([trainer.Step, last]);
+            view.End(trainer.Step, final, clock.Elapsed);
         }
-        bool interrupted = trainer.Step < job.Steps;
-        if (job.Checkpoint is not null && savedAt != trainer.Step)
-            Save(trainer, job, ref savedAt);
-        double? final = interrupted ? null : Evaluate(trainer, job, savedAt);
-        if (final is { } last)
-            heldOut.Add([trainer.Step, last]);
-        view.End(trainer.Step, final, clock.Elapsed);
-        if (job.Json is { } json)
+        catch (Exception e)
         {
-            TrainReport report = Describe(job, workload, machine, begin) with
+            failure = e;
+        }
+        bool interrupted = failure is null && trainer.Step < job.Steps;
+        ResultFiles.Write(failure, (job.Json, () => ReportWriter.ToUtf8(Report())));
+        return interrupted ? stop.Code : ExitCode.Success;
+
+        TrainReport Report() =>
+            Describe(job, workload, machine, begin) with
             {
+                Status = interrupted ? RunStatus.Interrupted : Failures.StatusOf(failure),
+                Reason = failure is null ? null : Failures.Describe(failure),
                 Steps = trainer.Step,
                 ResumedAt = resumedAt,
                 TrainLoss = losses.ToArrays(),
@@ -83,9 +97,6 @@ internal static class TrainCommand
                 EagerReason = trainer.Graph.EagerReason,
                 Seconds = Math.Round(clock.Elapsed.TotalSeconds, 3),
             };
-            json.Write(ReportWriter.ToUtf8(report));
-        }
-        return interrupted ? stop.Code : ExitCode.Success;
     }
 
     // What is known before the first step.
@@ -175,7 +186,7 @@ internal static class TrainCommand
         savedAt = trainer.Step;
     }
 
-    private static FailureException Diverged(
+    private static TrainingDivergedException Diverged(
         string how,
         TrainJob job,
         long savedAt,
@@ -186,6 +197,6 @@ internal static class TrainCommand
             savedAt >= 0
                 ? $"the checkpoint of step {savedAt} is in {job.Checkpoint}"
                 : "no checkpoint had been saved";
-        return new FailureException($"training diverged: {how}; {kept}", inner);
+        return new TrainingDivergedException($"training diverged: {how}; {kept}", inner);
     }
 }

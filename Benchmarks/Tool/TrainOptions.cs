@@ -101,9 +101,8 @@ internal sealed class TrainOptions
         string? checkpoint = result.GetValue(_checkpoint);
         if (checkpoint is null && result.GetValue(_checkpointEvery) is not null)
             throw new UsageException("--checkpoint-every needs --checkpoint FILE");
-        if (checkpoint?.StartsWith("/dev/", StringComparison.Ordinal) == true)
-            throw new UsageException($"--checkpoint must be a file, not the device '{checkpoint}'");
         string? resume = result.GetValue(_resume);
+        OutputFile? checkpointFile = OutputFile.ForCheckpoint(_checkpoint.Name, checkpoint);
         TrainingSetup setup;
         int? threads = null;
         string? device = null;
@@ -125,6 +124,9 @@ internal sealed class TrainOptions
             threads = TrainJob.Threads(info);
             device = TrainJob.Device(info);
         }
+        OutputFile? json = OutputFile.For(_json.Name, result.GetValue(_json));
+        OutputFile.RequireApart(json, checkpointFile);
+        OutputFile.RequireApartFrom(_resume.Name, resume, json);
         // The bits depend on the threads: a run goes on with as many.
         Backend backend = _workload.Backend.Create(result, threads);
         try
@@ -141,8 +143,8 @@ internal sealed class TrainOptions
                 Checkpoint = checkpoint,
                 CheckpointEvery = result.GetValue(_checkpointEvery) ?? DefaultCheckpointEvery,
                 EvaluateEvery = result.GetValue(_evaluateEvery),
-                Json = OutputFile.For("--json", result.GetValue(_json)),
-                CheckpointFile = OutputFile.For("--checkpoint", checkpoint),
+                Json = json,
+                CheckpointFile = checkpointFile,
             };
         }
         catch
