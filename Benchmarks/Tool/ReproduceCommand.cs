@@ -17,7 +17,11 @@ internal static class ReproduceCommand
             "Trains the papers' models as the papers did, and sets the results beside theirs."
         );
         options.AddTo(command);
-        command.SetAction(result => Run(options.Read(result), new Screen()));
+        command.SetAction(result =>
+        {
+            using ReproduceJob job = options.Read(result);
+            return Run(job, new Screen());
+        });
         return command;
     }
 
@@ -30,6 +34,7 @@ internal static class ReproduceCommand
         view.Header(machine);
         var results = new List<ReproductionResult>();
         var diverged = new List<string>();
+        var unsaved = new List<string>();
         bool interrupted = false;
         foreach (ReproduceRun run in job.Runs)
         {
@@ -42,6 +47,8 @@ internal static class ReproduceCommand
                 ReproductionResult result = Train(job, run, view, screen, stop.Token);
                 results.Add(result);
                 view.End(result);
+                if (result.Unsaved is { } reason)
+                    unsaved.Add($"{run}: {reason}");
                 interrupted = result.Runs[0].Stopped == StopReason.Cancelled;
             }
             catch (DivergedException e)
@@ -50,6 +57,7 @@ internal static class ReproduceCommand
                 diverged.Add($"{run}: {e.Message}");
                 view.Diverged();
             }
+            run.Lock?.Dispose();
             if (interrupted)
                 break;
         }
@@ -66,6 +74,10 @@ internal static class ReproduceCommand
             job.Html?.Write(Encoding.UTF8.GetBytes(ReproductionPage.Render(report)));
         if (diverged.Count > 0)
             throw new FailureException($"training diverged: {string.Join("; ", diverged)}");
+        if (unsaved.Count > 0)
+            throw new FailureException(
+                $"--checkpoint: the last state was not saved of {string.Join("; ", unsaved)}"
+            );
         return interrupted ? stop.Code : ExitCode.Success;
     }
 
@@ -80,14 +92,16 @@ internal static class ReproduceCommand
         // The ledger of a backend of its own tells what this model needs.
         using Backend backend = job.CreateBackend(run);
         var reproduction = new Reproduction(run.Preset, run.Music, backend);
+        using var progress = new ProgressLine(screen);
         var options = new ReproductionOptions
         {
             Seed = run.Seed,
             Budget = job.Budget,
             Checkpoint = run.Checkpoint,
             SaveEvery = job.SaveEvery,
+            Keep = job.Keep,
+            Tell = text => Checkpoints.Tell($"reproduce: {run}", progress, text),
         };
-        using var progress = new ProgressLine(screen);
         try
         {
             return reproduction.Run(options, p => view.Step(progress, p), cancellation);

@@ -67,6 +67,8 @@ internal sealed class ReproduceOptions
         SecondsOfDay
     );
 
+    private readonly Option<long?> _keep = Options.Kept();
+
     private readonly BackendOptionSet _backend = new();
 
     private readonly Option<string?> _json = Options.Json();
@@ -88,6 +90,7 @@ internal sealed class ReproduceOptions
                     _seed,
                     _checkpoint,
                     _checkpointEvery,
+                    _keep,
                     .. _backend.All,
                     _json,
                     _html,
@@ -104,6 +107,8 @@ internal sealed class ReproduceOptions
         string? checkpoint = result.GetValue(_checkpoint);
         if (checkpoint is null && result.GetValue(_checkpointEvery) is not null)
             throw new UsageException("--checkpoint-every needs --checkpoint FOLDER");
+        if (checkpoint is null && result.GetValue(_keep) is not null)
+            throw new UsageException("--keep needs --checkpoint FOLDER");
         int seeds = (int)(result.GetValue(_seeds) ?? 1);
         ulong first = (ulong)(result.GetValue(_seed) ?? 1);
         Dictionary<string, string> files = MusicPaths.Resolve(
@@ -121,16 +126,24 @@ internal sealed class ReproduceOptions
             pair => pair.Key,
             pair => MusicPaths.Load(pair.Value)
         );
+        MakeFolder(checkpoint);
         var runs = new List<ReproduceRun>();
-        foreach (Preset preset in presets)
+        try
         {
-            for (int i = 0; i < seeds; i++)
+            foreach (Preset preset in presets)
             {
-                MusicDataset? data = music.GetValueOrDefault(preset.Task);
-                runs.Add(Prepare(preset, data, first + (ulong)i, checkpoint));
+                for (int i = 0; i < seeds; i++)
+                {
+                    MusicDataset? data = music.GetValueOrDefault(preset.Task);
+                    runs.Add(Prepare(preset, data, first + (ulong)i, checkpoint));
+                }
             }
         }
-        TryFolder(checkpoint, runs);
+        catch
+        {
+            runs.ForEach(run => run.Lock?.Dispose());
+            throw;
+        }
         return new ReproduceJob
         {
             Runs = runs,
@@ -138,6 +151,7 @@ internal sealed class ReproduceOptions
             Budget = budget,
             Checkpoint = checkpoint,
             SaveEvery = TimeSpan.FromSeconds(result.GetValue(_checkpointEvery) ?? DefaultSaveEvery),
+            Keep = (int)(result.GetValue(_keep) ?? Checkpoints.DefaultKept),
             Device = device,
             Threads = (int?)result.GetValue(_backend.Threads),
             // The bits depend on the threads: a run goes on with as many.
@@ -196,27 +210,30 @@ internal sealed class ReproduceOptions
     )
     {
         if (folder is null)
-            return new ReproduceRun(preset, music, seed, null, null);
+            return new ReproduceRun(preset, music, seed, null, null, null);
         string file = string.Create(
             CultureInfo.InvariantCulture,
             $"{preset.Task}-{preset.Arch}-{preset.Name}-seed{seed}.safetensors"
         );
         string path = Path.Combine(folder, file);
+        OutputFile.For("--checkpoint", path);
+        CheckpointLock held = Checkpoints.Take(path);
         try
         {
             CheckpointInfo? saved = File.Exists(path)
                 ? Reproduction.ReadCheckpoint(path, preset, music, seed)
                 : null;
-            return new ReproduceRun(preset, music, seed, path, saved);
+            return new ReproduceRun(preset, music, seed, path, saved, held);
         }
         catch (Exception e)
             when (e is CheckpointException or IOException or UnauthorizedAccessException)
         {
+            held.Dispose();
             throw new FailureException($"--checkpoint: {e.Message}", e);
         }
     }
 
-    private static void TryFolder(string? folder, IReadOnlyList<ReproduceRun> runs)
+    private static void MakeFolder(string? folder)
     {
         if (folder is null)
             return;
@@ -231,7 +248,5 @@ internal sealed class ReproduceOptions
                 e
             );
         }
-        foreach (ReproduceRun run in runs)
-            OutputFile.For("--checkpoint", run.Checkpoint);
     }
 }

@@ -58,6 +58,8 @@ internal sealed class TrainOptions
         MostSteps
     );
 
+    private readonly Option<long?> _keep = Options.Kept();
+
     private readonly Option<string?> _resume = Options.Text(
         "--resume",
         "goes on from a checkpoint, which says what is trained and how",
@@ -87,6 +89,7 @@ internal sealed class TrainOptions
                     _clip,
                     _checkpoint,
                     _checkpointEvery,
+                    _keep,
                     _resume,
                     _evaluateEvery,
                     _json,
@@ -101,8 +104,31 @@ internal sealed class TrainOptions
         string? checkpoint = result.GetValue(_checkpoint);
         if (checkpoint is null && result.GetValue(_checkpointEvery) is not null)
             throw new UsageException("--checkpoint-every needs --checkpoint FILE");
+        if (checkpoint is null && result.GetValue(_keep) is not null)
+            throw new UsageException("--keep needs --checkpoint FILE");
         if (checkpoint?.StartsWith("/dev/", StringComparison.Ordinal) == true)
             throw new UsageException($"--checkpoint must be a file, not the device '{checkpoint}'");
+        OutputFile? file = OutputFile.For("--checkpoint", checkpoint);
+        // Before anything is read of a checkpoint that a run which is about to end may save once more.
+        CheckpointLock? held = checkpoint is null ? null : Checkpoints.Take(checkpoint);
+        try
+        {
+            return Read(result, checkpoint, file, held);
+        }
+        catch
+        {
+            held?.Dispose();
+            throw;
+        }
+    }
+
+    private TrainJob Read(
+        ParseResult result,
+        string? checkpoint,
+        OutputFile? checkpointFile,
+        CheckpointLock? held
+    )
+    {
         string? resume = result.GetValue(_resume);
         TrainingSetup setup;
         int? threads = null;
@@ -140,9 +166,11 @@ internal sealed class TrainOptions
                 Resume = resume,
                 Checkpoint = checkpoint,
                 CheckpointEvery = result.GetValue(_checkpointEvery) ?? DefaultCheckpointEvery,
+                Keep = (int)(result.GetValue(_keep) ?? Checkpoints.DefaultKept),
                 EvaluateEvery = result.GetValue(_evaluateEvery),
                 Json = OutputFile.For("--json", result.GetValue(_json)),
-                CheckpointFile = OutputFile.For("--checkpoint", checkpoint),
+                CheckpointFile = checkpointFile,
+                Lock = held,
             };
         }
         catch
