@@ -4,7 +4,7 @@ public abstract partial class Layer
 {
     /// <summary>
     /// Saves the values of the model, or of a layer of one, as safetensors: over an older file or not at all. The tensors have
-    /// the names of <see cref="NamedParameters"/>, and the metadata a note of the layers.
+    /// the names of <see cref="NamedParameters"/>, and the metadata a note of the layers and a checksum of the whole file.
     /// </summary>
     /// <param name="path">The file. <see cref="TorchWeights.Save"/> writes one for PyTorch.</param>
     /// <exception cref="InvalidOperationException">The model has no values yet.</exception>
@@ -21,7 +21,7 @@ public abstract partial class Layer
     /// <exception cref="InvalidOperationException">The model is on another backend, or on none and none is given.</exception>
     /// <exception cref="SafetensorsException">
     /// The file is damaged or no model of Sequor, or does not fit this one: the message lists every tensor that is missing, not
-    /// expected, or of another shape or type.
+    /// expected, of another shape or type, or not of finite values alone.
     /// </exception>
     /// <exception cref="IOException">The file is not there or cannot be read.</exception>
     public void Load(string path, Backend? backend = null) => ModelFile.Load(path, this, backend);

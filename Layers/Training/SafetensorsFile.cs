@@ -8,7 +8,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Sequor.Layers;
 
 /// <summary>An open safetensors file whose header was found sound. Values are read straight from the file.</summary>
-public sealed class SafetensorsFile : IDisposable
+public sealed partial class SafetensorsFile : IDisposable
 {
     private const int ChunkBytes = 1 << 20;
 

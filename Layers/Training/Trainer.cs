@@ -151,9 +151,12 @@ public sealed class Trainer : IDisposable
     /// <summary>Writes parameters, optimizer, dropout and the place in the data to a file, all or nothing.</summary>
     /// <param name="path">The checkpoint; an old one is replaced only once the new one is whole.</param>
     /// <param name="metadata">What else to remember; no name begins with "training." or "sequor.".</param>
+    /// <param name="keep">How many older files are kept as FILE.1 (the newest), FILE.2 and so on, from 0 to 100.</param>
     /// <exception cref="ArgumentException">A name of the metadata is reserved.</exception>
-    public void Save(string path, IReadOnlyDictionary<string, string> metadata) =>
-        Checkpoint.Save(path, Plan, Optimizer, Step, _rate.AddTo(metadata));
+    /// <exception cref="DivergedException">A value of model or optimizer is not finite; an old file is as it was.</exception>
+    /// <exception cref="IOException">The file cannot be written; an old one is as it was.</exception>
+    public void Save(string path, IReadOnlyDictionary<string, string> metadata, int keep = 0) =>
+        Checkpoint.Save(path, Plan, Optimizer, Step, _rate.AddTo(metadata), keep: keep);
 
     /// <summary>
     /// Goes on where a checkpoint stopped, on the same backend bit for bit. After an error all is as it was.
@@ -161,7 +164,8 @@ public sealed class Trainer : IDisposable
     /// <param name="path">The checkpoint.</param>
     /// <returns>A line for what could not be carried over from another backend; none where all was.</returns>
     /// <exception cref="CheckpointException">
-    /// The file is damaged, or no checkpoint, or one of another model, optimizer, seed or schedule.
+    /// The file is damaged, or no checkpoint, or one of another model, optimizer, seed or schedule, or one of values that are
+    /// not finite.
     /// </exception>
     public IReadOnlyList<string> Resume(string path)
     {

@@ -69,6 +69,15 @@ internal static class WeightFile
             );
         }
 
+        // Whatever such a model computed would be no number either, and nothing would say since when.
+        for (int i = 0; i < values.Count; i++)
+        {
+            if (NonFinite.Describe(values[i], tensors[i].Shape) is { } odd)
+                throw new SafetensorsException(
+                    $"'{file.Path}' holds no model to compute with: {Shorten(tensors[i].Names[0])} is {odd}."
+                );
+        }
+
         if (!placed)
             model.Initialize(backend!);
         for (int i = 0; i < values.Count; i++)
