@@ -40,7 +40,12 @@ internal static class ForeignFormat
         if (begin.StartsWith((ReadOnlySpan<byte>)[0x93, .. "NUMPY"u8]))
             return $"one array of NumPy. To convert it: {Python($"import numpy; from safetensors.numpy import save_file; save_file({{'weight': numpy.load('{from}')}}, '{to}')")}";
         // A protocol buffer: the format's version as field 1, then the producer's name or the graph.
-        if (begin.Length > 2 && begin[0] == 8 && begin[1] is > 0 and < 64 && begin[2] is 0x12 or 0x3A)
+        if (
+            begin.Length > 2
+            && begin[0] == 8
+            && begin[1] is > 0 and < 64
+            && begin[2] is 0x12 or 0x3A
+        )
             return $"perhaps one of ONNX. To convert it: {Python($"import onnx; from onnx.numpy_helper import to_array; from safetensors.numpy import save_file; save_file({{t.name: to_array(t) for t in onnx.load('{from}').graph.initializer}}, '{to}')")} Names and shapes are the exporter's: LSTM and GRU have other orders of gates than PyTorch.";
         foreach ((byte[] signature, string what) in Packed)
         {
@@ -94,15 +99,21 @@ internal static class ForeignFormat
             return text.IndexOf("\"weight_map\""u8) >= 0
                 ? "an index of shards, which TorchWeights.Load reads."
                 : "a text in JSON.";
-        return text.Length > 4
-            && (text[0] == '<' && (text[1] is (byte)'!' or (byte)'?' || char.IsAsciiLetter((char)text[1])))
+        return
+            text.Length > 4
+            && (
+                text[0] == '<'
+                && (text[1] is (byte)'!' or (byte)'?' || char.IsAsciiLetter((char)text[1]))
+            )
             ? "a web page or XML: it was not the file itself that was downloaded."
             : null;
     }
 
     // Within single quotes of Python within double quotes of a shell.
     private static string Quotable(string path, string otherwise) =>
-        path.All(c => char.IsLetterOrDigit(c) || "/._- ~+,:=@".Contains(c, StringComparison.Ordinal))
+        path.All(c =>
+            char.IsLetterOrDigit(c) || "/._- ~+,:=@".Contains(c, StringComparison.Ordinal)
+        )
             ? path
             : otherwise;
 }

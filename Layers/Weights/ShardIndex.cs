@@ -14,6 +14,9 @@ internal sealed class ShardIndex
     // Each is a file held open; the largest models have some hundreds.
     private const int MostShards = 2000;
 
+    // Longer than any file system's names are, in messages as well.
+    private const int LongestName = 255;
+
     private readonly Dictionary<string, HashSet<string>> _shards = new(StringComparer.Ordinal);
     private readonly HashSet<string> _tensors = new(StringComparer.Ordinal);
     private readonly string _path;
@@ -51,7 +54,8 @@ internal sealed class ShardIndex
         {
             index.Parse(new Utf8JsonReader(json));
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or DecoderFallbackException)
+        catch (Exception e)
+            when (e is JsonException or InvalidOperationException or DecoderFallbackException)
         {
             // The second is what half a character, escaped, comes to.
             throw new SafetensorsException(
@@ -141,13 +145,13 @@ internal sealed class ShardIndex
     private void RequireBeside(string shard)
     {
         bool inside =
-            shard.Length > 0
+            shard.Length is > 0 and <= LongestName
             && !Path.IsPathRooted(shard)
             && shard.IndexOfAny(['\\', ':', '\0']) < 0
             && Array.TrueForAll(shard.Split('/'), part => part is not ("" or "." or ".."));
         if (!inside)
             throw Damaged(
-                $"shards by names within the index's own folder expected, not '{SafetensorsHeader.Shorten(shard)}'"
+                $"shards by names of at most {LongestName} characters within the index's own folder expected, not '{SafetensorsHeader.Shorten(shard)}'"
             );
     }
 

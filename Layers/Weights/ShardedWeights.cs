@@ -25,6 +25,8 @@ internal sealed class ShardedWeights : IWeightSource
         try
         {
             foreach ((string shard, HashSet<string> tensors) in index.Shards)
+                weights.Open(shard, tensors);
+            foreach ((string shard, HashSet<string> tensors) in index.Shards)
                 weights.Add(shard, tensors);
             return weights;
         }
@@ -48,7 +50,7 @@ internal sealed class ShardedWeights : IWeightSource
             shard.Dispose();
     }
 
-    private void Add(string shard, HashSet<string> tensors)
+    private void Open(string shard, HashSet<string> tensors)
     {
         string folder = System.IO.Path.GetDirectoryName(Path) ?? "";
         SafetensorsFile file = OpenShard(System.IO.Path.Combine(folder, shard), shard, tensors);
@@ -57,6 +59,11 @@ internal sealed class ShardedWeights : IWeightSource
             throw Damaged(
                 $"{SafetensorsHeader.Place(missing)} expected in '{shard}', which does not hold it"
             );
+    }
+
+    private void Add(string shard, HashSet<string> tensors)
+    {
+        SafetensorsFile file = _shards[shard];
         foreach (SafetensorsEntry entry in file.Entries)
         {
             if (!tensors.Contains(entry.Name))

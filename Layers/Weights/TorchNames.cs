@@ -105,12 +105,7 @@ internal static class TorchNames
         }
     }
 
-    private static FileTensor OfLevel(
-        ModelTensor tensor,
-        Layer block,
-        string name,
-        string module
-    )
+    private static FileTensor OfLevel(ModelTensor tensor, Layer block, string name, string module)
     {
         (_, _, int ones) = Array.Find(Level, row => row.Name == name);
         string[] names = Names(name, module);
