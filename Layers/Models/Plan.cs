@@ -79,6 +79,7 @@ public sealed partial class Plan : IDisposable
             {
                 _ = checked(maxLength * maxBatch);
                 _layout = builder.Layout = new SequenceLayout(maxLength, maxBatch);
+                _loadedLengths = new int[maxBatch];
                 _packedInput = builder.Kept(input, MemoryCategory.InputOutput);
                 int count = backend.LayoutCount(maxLength, maxBatch);
                 if (count > 0)
@@ -211,7 +212,10 @@ public sealed partial class Plan : IDisposable
     /// <param name="length">T.</param>
     /// <param name="batch">B.</param>
     /// <param name="lengths">Steps of each sequence, 1 to T; nothing where all have T.</param>
-    /// <returns>The input, for <see cref="Forward(Tensor, ReadOnlySpan{int})"/>.</returns>
+    /// <returns>
+    /// The input, for <see cref="Forward(Tensor, ReadOnlySpan{int})"/>, which goes by these lengths where it is given none, until
+    /// the input is loaded or written anew.
+    /// </returns>
     /// <exception cref="ArgumentException">
     /// A size or a length is out of range, or x has not T * B * C values, or holds what is no class where the model begins with
     /// an <see cref="Embedding"/>.
@@ -227,6 +231,7 @@ public sealed partial class Plan : IDisposable
         RequireLengths(lengths, length, batch);
         RequireClasses(x, batch, lengths);
         input.Write(x);
+        KeepLengths(lengths, input);
         return input;
     }
 
@@ -242,13 +247,19 @@ public sealed partial class Plan : IDisposable
         int length,
         int batch,
         ReadOnlySpan<int> lengths = default
-    ) => Forward(Load(x, length, batch, lengths), lengths);
+    )
+    {
+        Tensor input = Load(x, length, batch, lengths);
+        // They are given here, and for this call.
+        ForgetLengths();
+        return Forward(input, lengths);
+    }
 
     /// <summary>Runs the model. The input must stay as it is until Backward has run.</summary>
     /// <param name="x">[T, B, C] on this plan's backend.</param>
     /// <param name="lengths">
-    /// Steps of each sequence, 1 to T; nothing where all have T. What x holds beyond a sequence's end is not read, the
-    /// output there is zero, and no layer does any work for it.
+    /// Steps of each sequence, 1 to T; nothing where all have T, or where x was loaded with lengths (<see cref="Load"/>), which
+    /// hold then. What x holds beyond a sequence's end is not read, the output there is zero, and no layer does any work for it.
     /// </param>
     /// <returns>The output [T, B, C], in the plan's memory, valid until the next call.</returns>
     /// <exception cref="ArgumentException">
@@ -267,7 +278,7 @@ public sealed partial class Plan : IDisposable
         RequireSizes(x.Shape.First, x.Shape[1]);
         if (x.Backend != Backend)
             throw new ArgumentException("The input lies on another backend.", nameof(x));
-        SetLengths(lengths, x.Shape.First, x.Shape[1]);
+        SetLengths(lengths.IsEmpty ? LengthsOf(x) : lengths, x.Shape.First, x.Shape[1]);
         _packedByCaller = false;
         Begin(x, x.Shape[1]);
         if (_layout is { IsPacked: true })
@@ -316,6 +327,7 @@ public sealed partial class Plan : IDisposable
         RequirePackedLengths(lengths);
         RequirePackedClasses(rows);
         Tensor input = _input.All.View(new Shape((int)count, 1, Model.InputSize));
+        ForgetLengths();
         input.Write(rows);
         return ForwardPacked(input, lengths);
     }

@@ -38,6 +38,12 @@ public sealed class Storage : IDisposable
     /// <summary>What the backend knows the block by, where the address alone does not do.</summary>
     internal object? Block { get; }
 
+    /// <summary>
+    /// Floats at its beginning that were loaded together with something that a plan keeps about them; 0 once all of them were
+    /// written anew.
+    /// </summary>
+    internal long LoadedCount { get; set; }
+
     /// <summary>Where it lies, in the backend's address space.</summary>
     /// <exception cref="ObjectDisposedException">The block was freed.</exception>
     internal nint Address

@@ -81,6 +81,7 @@ public readonly struct Tensor
     {
         RequireCount(values.Length);
         Backend.Upload(values, this);
+        NoteWrite();
     }
 
     /// <summary>Copies values out, waiting for earlier work on the tensor.</summary>
@@ -104,6 +105,7 @@ public readonly struct Tensor
             );
         destination.RequireCount(checked((int)Count));
         Backend.Copy(this, destination);
+        destination.NoteWrite();
     }
 
     /// <summary>A copy of the values.</summary>
@@ -112,6 +114,24 @@ public readonly struct Tensor
         float[] values = new float[Count];
         Read(values);
         return values;
+    }
+
+    /// <summary>Whether any value of the two lies at the same address of one backend, whoever made the storages.</summary>
+    internal bool Overlaps(Tensor other)
+    {
+        if (IsEmpty || other.IsEmpty || Backend != other.Backend)
+            return false;
+        nint first = Address;
+        nint second = other.Address;
+        return first < second + (nint)(other.Count * sizeof(float))
+            && second < first + (nint)(Count * sizeof(float));
+    }
+
+    // What was known about values that are no longer there does not hold for the new ones.
+    private void NoteWrite()
+    {
+        if (Offset == 0 && Count >= Storage.LoadedCount)
+            Storage.LoadedCount = 0;
     }
 
     private void RequireCount(int count)
