@@ -96,6 +96,26 @@ public sealed partial class Plan
             throw new ArgumentException("Lengths need a plan made with variableLengths: true.");
     }
 
+    // After RequirePackedLengths, so within what the plan has room for.
+    private static int RowsOf(ReadOnlySpan<int> lengths)
+    {
+        int count = 0;
+        foreach (int length in lengths)
+            count += length;
+        return count;
+    }
+
+    private void RequireStreamOf(int batch)
+    {
+        if (_streamBatch != 0 && _streamBatch != batch)
+        {
+            throw new ArgumentException(
+                $"The stream has {_streamBatch} sequences, not {batch}; Reset begins another one.",
+                nameof(batch)
+            );
+        }
+    }
+
     private void RequirePackedLengths(ReadOnlySpan<int> lengths)
     {
         RequireLayout();

@@ -15,6 +15,7 @@ internal static class WeightFile
         IReadOnlyDictionary<string, string> metadata
     )
     {
+        model.RequireLive();
         if (!IsPlaced(model))
             throw new InvalidOperationException(
                 "The model has no values to save yet: call Initialize, Plan or Load before."
@@ -45,6 +46,7 @@ internal static class WeightFile
         Func<string, bool> ignored
     )
     {
+        model.RequireLive();
         bool placed = IsPlaced(model);
         if (!placed && backend is null)
             throw new InvalidOperationException(
