@@ -17,6 +17,7 @@ internal static class WeightFile
         IEnumerable<SafetensorsTensor>? more = null
     )
     {
+        model.RequireLive();
         if (!IsPlaced(model))
             throw new InvalidOperationException(
                 "The model has no values to save yet: call Initialize, Plan or Load before."
@@ -51,6 +52,7 @@ internal static class WeightFile
         Func<IWeightSource, IEnumerable<string>>? advice = null
     )
     {
+        model.RequireLive();
         bool placed = IsPlaced(model);
         if (!placed && backend is null)
             throw new InvalidOperationException(
