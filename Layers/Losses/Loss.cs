@@ -18,6 +18,7 @@ public abstract class Loss : IDisposable
         ArgumentNullException.ThrowIfNull(plan);
         Plan = plan;
         Backend backend = plan.Backend;
+        using OwnerScope inside = backend.Enter("new Loss");
         try
         {
             _targets = backend.Allocate(
@@ -64,6 +65,7 @@ public abstract class Loss : IDisposable
     /// <exception cref="InvalidOperationException">There was no Forward before.</exception>
     public Tensor Compute(ReadOnlySpan<float> targets, ReadOnlySpan<float> mask = default)
     {
+        using OwnerScope inside = Plan.Backend.Enter("Loss.Compute");
         Place(RequireOutput().Shape, targets, mask);
         return Compute();
     }
@@ -76,14 +78,18 @@ public abstract class Loss : IDisposable
     /// <param name="mask">As there.</param>
     /// <exception cref="ArgumentException">The number of targets or weights, or a target, does not fit the output.</exception>
     /// <exception cref="InvalidOperationException">The plan was asked for no input yet.</exception>
-    public void Load(ReadOnlySpan<float> targets, ReadOnlySpan<float> mask = default) =>
+    public void Load(ReadOnlySpan<float> targets, ReadOnlySpan<float> mask = default)
+    {
+        using OwnerScope inside = Plan.Backend.Enter("Loss.Load");
         Place(Plan.CurrentOutput, targets, mask);
+    }
 
     /// <summary>Compares the plan's output with the targets that were loaded.</summary>
     /// <returns>The gradient by the output, for <see cref="Plan.Backward"/>; empty in evaluation.</returns>
     /// <exception cref="InvalidOperationException">There was no Forward before, or the targets are those of another shape.</exception>
     public Tensor Compute()
     {
+        using OwnerScope inside = Plan.Backend.Enter("Loss.Compute");
         Tensor output = RequireOutput();
         if (output.Shape != _loaded)
             throw new InvalidOperationException(
@@ -141,6 +147,7 @@ public abstract class Loss : IDisposable
     /// <summary>Reads the last loss back, which waits for the work before it.</summary>
     public float Read()
     {
+        using OwnerScope inside = Plan.Backend.Enter("Loss.Read");
         Span<float> value = stackalloc float[1];
         Value.Read(value);
         return value[0];
@@ -152,6 +159,7 @@ public abstract class Loss : IDisposable
     /// <summary>Frees the loss's memory.</summary>
     public void Dispose()
     {
+        using OwnerScope inside = Plan.Backend.Enter("Loss.Dispose");
         Free();
         GC.SuppressFinalize(this);
     }

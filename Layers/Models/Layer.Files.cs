@@ -9,7 +9,12 @@ public abstract partial class Layer
     /// <param name="path">The file. <see cref="TorchWeights.Save"/> writes one for PyTorch.</param>
     /// <exception cref="InvalidOperationException">The model has no values yet.</exception>
     /// <exception cref="IOException">The file cannot be written; an old one is as it was.</exception>
-    public void Save(string path) => ModelFile.Save(path, this);
+    public void Save(string path)
+    {
+        using OwnerScope model = Enter("Layer.Save");
+        using OwnerScope inside = EnterBackend("Layer.Save");
+        ModelFile.Save(path, this);
+    }
 
     /// <summary>
     /// Fills a model of the same structure, or a layer of one, with what <see cref="Save"/> wrote. All is read and checked
@@ -24,5 +29,10 @@ public abstract partial class Layer
     /// expected, or of another shape or type.
     /// </exception>
     /// <exception cref="IOException">The file is not there or cannot be read.</exception>
-    public void Load(string path, Backend? backend = null) => ModelFile.Load(path, this, backend);
+    public void Load(string path, Backend? backend = null)
+    {
+        using OwnerScope model = Enter("Layer.Load");
+        using OwnerScope inside = EnterBackend("Layer.Load", backend);
+        ModelFile.Load(path, this, backend);
+    }
 }

@@ -9,11 +9,18 @@ public sealed class Linear : Layer
     /// <summary>A linear layer.</summary>
     /// <param name="inputSize">Channels in, at least 1.</param>
     /// <param name="outputSize">Channels out, at least 1.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A size is below 1.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// A size is below 1, or they come to more than <see cref="Layer.MostValues"/> values.
+    /// </exception>
     public Linear(int inputSize, int outputSize)
     {
         InputSize = RequirePositive(inputSize);
         OutputSize = RequirePositive(outputSize);
+        RequireValues(
+            ((Int128)inputSize + 1) * outputSize,
+            outputSize,
+            $"Linear {inputSize} -> {outputSize}"
+        );
         double bound = 1 / Math.Sqrt(inputSize);
         _weight = new Parameter(
             "weight",

@@ -30,6 +30,7 @@ public sealed partial class Plan
     /// </summary>
     public string? FirstNonFinite()
     {
+        using OwnerScope inside = Backend.Enter("Plan.FirstNonFinite");
         if (OddInput() is { } odd)
             return odd;
         if (!_x.IsEmpty && Model.InputClasses is null && !IsFinite(_x))

@@ -7,6 +7,7 @@ public sealed partial class Plan
     /// <exception cref="InvalidOperationException">The plan is not for streaming.</exception>
     public void Reset()
     {
+        using OwnerScope inside = Backend.Enter("Plan.Reset");
         RequireStreaming();
         if (!_states.IsEmpty)
             Backend.Fill(_states, 0f);
@@ -19,6 +20,7 @@ public sealed partial class Plan
     /// <exception cref="InvalidOperationException">The plan is not for streaming.</exception>
     public StreamState GetState()
     {
+        using OwnerScope inside = Backend.Enter("Plan.GetState");
         RequireStreaming();
         return new StreamState(
             _states.IsEmpty ? [] : _states.ToArray(),
@@ -33,6 +35,7 @@ public sealed partial class Plan
     /// <exception cref="InvalidOperationException">The plan is not for streaming.</exception>
     public void SetState(StreamState state)
     {
+        using OwnerScope inside = Backend.Enter("Plan.SetState");
         ArgumentNullException.ThrowIfNull(state);
         RequireStreaming();
         long count = _states.IsEmpty ? 0 : _states.Count;

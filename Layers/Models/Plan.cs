@@ -4,6 +4,10 @@ namespace Sequor.Layers;
 /// A model prepared to run on a backend up to a length and a batch size. It owns activations, gradients and scratch;
 /// once made, running it allocates nothing.
 /// </summary>
+/// <remarks>
+/// It is for one thread at a time, as is all of its backend: a call while another thread is in a call there, Dispose too, changes
+/// nothing and throws an <see cref="InvalidOperationException"/>. Threads may follow each other. See <see cref="Layers.Backend"/>.
+/// </remarks>
 public sealed partial class Plan : IDisposable
 {
     private readonly LayerPlan _root;
@@ -118,9 +122,9 @@ public sealed partial class Plan : IDisposable
         {
             root?.Dispose();
             builder.Abandon();
-            if (e is OverflowException)
+            if (e is OverflowException or OutOfMemoryException)
                 throw new DeviceMemoryException(
-                    $"A plan for {maxLength} steps of {maxBatch} sequences has more values than can be addressed.",
+                    $"A plan for {maxLength} steps of {maxBatch} sequences has more values than {(e is OverflowException ? "can be addressed" : "this process has memory for")}.",
                     e
                 );
             throw;
@@ -182,6 +186,7 @@ public sealed partial class Plan : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">A size is below 1 or beyond the plan's limit.</exception>
     public Tensor Input(int length, int batch)
     {
+        using OwnerScope inside = Backend.Enter("Plan.Input");
         RequireSizes(length, batch);
         CurrentInput = new Shape(length, batch, Model.InputSize);
         return _input.For(length, batch);
@@ -223,6 +228,7 @@ public sealed partial class Plan : IDisposable
         ReadOnlySpan<int> lengths = default
     )
     {
+        using OwnerScope inside = Backend.Enter("Plan.Load");
         Tensor input = Input(length, batch);
         RequireLengths(lengths, length, batch);
         RequireClasses(x, batch, lengths);
@@ -242,7 +248,11 @@ public sealed partial class Plan : IDisposable
         int length,
         int batch,
         ReadOnlySpan<int> lengths = default
-    ) => Forward(Load(x, length, batch, lengths), lengths);
+    )
+    {
+        using OwnerScope inside = Backend.Enter("Plan.Forward");
+        return Forward(Load(x, length, batch, lengths), lengths);
+    }
 
     /// <summary>Runs the model. The input must stay as it is until Backward has run.</summary>
     /// <param name="x">[T, B, C] on this plan's backend.</param>
@@ -257,6 +267,7 @@ public sealed partial class Plan : IDisposable
     /// </exception>
     public Tensor Forward(Tensor x, ReadOnlySpan<int> lengths = default)
     {
+        using OwnerScope inside = Backend.Enter("Plan.Forward");
         if (x.IsEmpty || x.Shape.Rank != 3 || x.Shape.Columns != Model.InputSize)
         {
             throw new ArgumentException(
@@ -310,6 +321,7 @@ public sealed partial class Plan : IDisposable
     /// </exception>
     public Tensor ForwardPacked(ReadOnlySpan<float> rows, ReadOnlySpan<int> lengths)
     {
+        using OwnerScope inside = Backend.Enter("Plan.ForwardPacked");
         long count = 0;
         foreach (int length in lengths)
             count += length;
@@ -336,6 +348,7 @@ public sealed partial class Plan : IDisposable
     /// </exception>
     public Tensor ForwardPacked(Tensor rows, ReadOnlySpan<int> lengths)
     {
+        using OwnerScope inside = Backend.Enter("Plan.ForwardPacked");
         RequirePackedLengths(lengths);
         _layout!.Set(lengths);
         var shape = new Shape(_layout.Rows, 1, Model.InputSize);
@@ -374,6 +387,7 @@ public sealed partial class Plan : IDisposable
     /// </exception>
     public void Backward(Tensor outputGradient, bool accumulate = false)
     {
+        using OwnerScope inside = Backend.Enter("Plan.Backward");
         if (Mode != Mode.Training)
             throw new InvalidOperationException("Backward needs a plan made for Mode.Training.");
         if (!_forwardDone)
@@ -449,6 +463,7 @@ public sealed partial class Plan : IDisposable
     /// <summary>Frees everything but the parameters.</summary>
     public void Dispose()
     {
+        using OwnerScope inside = Backend.Enter("Plan.Dispose");
         _disposed = true;
         _root.Dispose();
         _random.Dispose();

@@ -8,7 +8,9 @@ public class Sequential : Layer
     private readonly (string Name, Layer Layer)[] _children;
 
     /// <summary>Joins layers; each one's output size must be the next one's input size.</summary>
-    /// <exception cref="ArgumentException">There is no layer, or the sizes of two neighbours differ.</exception>
+    /// <exception cref="ArgumentException">
+    /// There is no layer, or the sizes of two neighbours differ, or they have more than <see cref="Layer.MostValues"/> values.
+    /// </exception>
     public Sequential(params IReadOnlyList<Layer> layers)
     {
         ArgumentNullException.ThrowIfNull(layers);
@@ -28,6 +30,23 @@ public class Sequential : Layer
                     nameof(layers)
                 );
             }
+        }
+        decimal values = layers.Sum(layer =>
+            (decimal)
+                layer
+                    .NamedParameters()
+                    .Concat(layer.NamedBuffers())
+                    .Sum(p => p.Parameter.Shape.Count)
+        );
+        if (values > MostValues)
+        {
+            throw new ArgumentException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"The layers have {values:N0} values in their parameters; a model can have {MostValues:N0}."
+                ),
+                nameof(layers)
+            );
         }
         _children =
         [

@@ -25,6 +25,7 @@ public abstract class Optimizer : IDisposable
                 nameof(plan)
             );
         RequireRate(learningRate, nameof(learningRate));
+        using OwnerScope inside = plan.Backend.Enter("new Optimizer");
         Groups = new GroupedParameters(plan.Store, groups ?? []);
         Plan = plan;
         Backend backend = plan.Backend;
@@ -59,6 +60,7 @@ public abstract class Optimizer : IDisposable
         set
         {
             RequireRate(value, nameof(value));
+            using OwnerScope inside = Plan.Backend.Enter("Optimizer.LearningRate");
             _learningRate = value;
             State.Slice(OptimizerUpdate.LearningRate, 1).Write([value]);
         }
@@ -101,6 +103,7 @@ public abstract class Optimizer : IDisposable
                 clip,
                 "The largest norm must be above 0."
             );
+        using OwnerScope inside = Plan.Backend.Enter("Optimizer.Step");
         Plan.Backend.Optimize(Update(clip) with { PlacedSegments = _segments });
     }
 
@@ -148,6 +151,7 @@ public abstract class Optimizer : IDisposable
     /// <summary>Frees the optimizer's state.</summary>
     public void Dispose()
     {
+        using OwnerScope inside = Plan.Backend.Enter("Optimizer.Dispose");
         Free();
         GC.SuppressFinalize(this);
     }

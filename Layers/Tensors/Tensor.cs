@@ -77,24 +77,29 @@ public readonly struct Tensor
     /// <summary>Copies values in, waiting for earlier work on the tensor.</summary>
     /// <param name="values">As many values as the tensor has.</param>
     /// <exception cref="ArgumentException">The number of values differs.</exception>
+    /// <exception cref="InvalidOperationException">Another thread is in the backend.</exception>
     public void Write(ReadOnlySpan<float> values)
     {
         RequireCount(values.Length);
+        using OwnerScope inside = Backend.Enter("Tensor.Write");
         Backend.Upload(values, this);
     }
 
     /// <summary>Copies values out, waiting for earlier work on the tensor.</summary>
     /// <param name="values">Room for as many values as the tensor has.</param>
     /// <exception cref="ArgumentException">The number of values differs.</exception>
+    /// <exception cref="InvalidOperationException">Another thread is in the backend.</exception>
     public void Read(Span<float> values)
     {
         RequireCount(values.Length);
+        using OwnerScope inside = Backend.Enter("Tensor.Read");
         Backend.Download(this, values);
     }
 
     /// <summary>Copies the values to another tensor of the backend, in the order of its work; returns before it is done.</summary>
     /// <param name="destination">As many values, elsewhere.</param>
     /// <exception cref="ArgumentException">It is of another backend, or the number of values differs.</exception>
+    /// <exception cref="InvalidOperationException">Another thread is in the backend.</exception>
     public void CopyTo(Tensor destination)
     {
         if (destination.IsEmpty || destination.Backend != Backend)
@@ -102,7 +107,8 @@ public readonly struct Tensor
                 "The destination lies on another backend.",
                 nameof(destination)
             );
-        destination.RequireCount(checked((int)Count));
+        destination.RequireCount(Count);
+        using OwnerScope inside = Backend.Enter("Tensor.CopyTo");
         Backend.Copy(this, destination);
     }
 
@@ -114,7 +120,7 @@ public readonly struct Tensor
         return values;
     }
 
-    private void RequireCount(int count)
+    private void RequireCount(long count)
     {
         if (count != Count)
             throw new ArgumentException($"A tensor of {Shape} has {Count} values, not {count}.");

@@ -55,6 +55,7 @@ public static partial class Checkpoint
         ArgumentNullException.ThrowIfNull(metadata);
         ArgumentOutOfRangeException.ThrowIfNegative(position);
         RequireSame(plan, optimizer);
+        using OwnerScope inside = plan.Backend.Enter("Checkpoint.Save");
         foreach (string key in metadata.Keys)
         {
             if (IsReserved(key))
@@ -121,6 +122,7 @@ public static partial class Checkpoint
         ArgumentNullException.ThrowIfNull(plan);
         if (optimizer is not null)
             RequireSame(plan, optimizer);
+        using OwnerScope inside = plan.Backend.Enter("Checkpoint.Load");
         using SafetensorsFile file = Open(path);
         Header header = ReadHeader(file);
         List<(string Name, Tensor Tensor)> tensors = [.. ModelTensors(plan), .. Extra(extra)];

@@ -173,6 +173,7 @@ public sealed partial class EpochTrainer : IDisposable
     /// <exception cref="DivergedException">A loss of the epoch is not a finite number.</exception>
     public EpochRecord? TrainStep()
     {
+        using OwnerScope inside = Plan.Backend.Enter("EpochTrainer.TrainStep");
         long began = Stopwatch.GetTimestamp();
         (long epoch, long index) = Math.DivRem(Step, StepsPerEpoch);
         Shuffle((int)epoch);
@@ -225,6 +226,7 @@ public sealed partial class EpochTrainer : IDisposable
     /// <param name="set">Of the training set's sizes.</param>
     public double EvaluateBest(PieceSet set)
     {
+        using OwnerScope inside = Plan.Backend.Enter("EpochTrainer.EvaluateBest");
         if (BestEpoch is null)
             return Evaluate(set);
         // Between steps the gradients mean nothing, so their place is free. Buffers have none.
@@ -249,6 +251,7 @@ public sealed partial class EpochTrainer : IDisposable
     /// <exception cref="InvalidOperationException">No epoch has ended yet.</exception>
     public void RestoreBest()
     {
+        using OwnerScope inside = Plan.Backend.Enter("EpochTrainer.RestoreBest");
         if (BestEpoch is null)
             throw new InvalidOperationException("No epoch has ended yet.");
         Plan.Backend.Copy(Best, Plan.Store.State);
@@ -340,6 +343,7 @@ public sealed partial class EpochTrainer : IDisposable
     /// <summary>Frees plans, losses and optimizer; the model stays.</summary>
     public void Dispose()
     {
+        using OwnerScope inside = Plan.Backend.Enter("EpochTrainer.Dispose");
         for (int i = _owned.Count - 1; i >= 0; i--)
             _owned[i].Dispose();
         _owned.Clear();

@@ -60,6 +60,7 @@ public sealed class StepGraph : IDisposable
     /// <exception cref="ObjectDisposedException">The plan was disposed.</exception>
     public void Run()
     {
+        using OwnerScope inside = _plan.Backend.Enter("StepGraph.Run");
         if (_plan.Backend.RecordsNothing is { } nothing)
         {
             RunEager(nothing);
@@ -104,6 +105,7 @@ public sealed class StepGraph : IDisposable
     /// <param name="reason">What <see cref="EagerReason"/> tells; null for nothing.</param>
     public void RunEager(string? reason = null)
     {
+        using OwnerScope inside = _plan.Backend.Enter("StepGraph.RunEager");
         _step();
         EagerRuns++;
         EagerReason = reason ?? EagerReason;
@@ -112,6 +114,7 @@ public sealed class StepGraph : IDisposable
     /// <summary>Frees the graphs.</summary>
     public void Dispose()
     {
+        using OwnerScope inside = _plan.Backend.Enter("StepGraph.Dispose");
         foreach (Recording recording in _recordings.Values)
             recording.Work?.Dispose();
         _recordings.Clear();

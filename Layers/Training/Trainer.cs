@@ -113,6 +113,7 @@ public sealed class Trainer : IDisposable
     /// <summary>One step of training.</summary>
     public void TrainStep()
     {
+        using OwnerScope inside = Plan.Backend.Enter("Trainer.TrainStep");
         Task.Fill(_batch, _options.Seed, Step * _batch.Size);
         Plan.Load(_batch.X, _batch.Length, _batch.Size);
         _loss.Load(_batch.Targets);
@@ -132,6 +133,7 @@ public sealed class Trainer : IDisposable
     /// <exception cref="DivergedException">It is not a finite number, or the last gradients were not.</exception>
     public float ReadLoss()
     {
+        using OwnerScope inside = Plan.Backend.Enter("Trainer.ReadLoss");
         float loss = _loss.Read();
         if (float.IsFinite(loss) && float.IsFinite(Optimizer.GradientNorm))
             return loss;
@@ -144,6 +146,7 @@ public sealed class Trainer : IDisposable
     /// <summary>The loss on the fixed held-out set, without dropout.</summary>
     public double Evaluate()
     {
+        using OwnerScope inside = Plan.Backend.Enter("Trainer.Evaluate");
         _evaluator ??= new Evaluator(Plan, Task, _options.Batch, _options.HeldOut);
         return _evaluator.Run();
     }
@@ -175,6 +178,7 @@ public sealed class Trainer : IDisposable
     /// <summary>Frees plans, loss and optimizer; the model stays.</summary>
     public void Dispose()
     {
+        using OwnerScope inside = Plan.Backend.Enter("Trainer.Dispose");
         Graph.Dispose();
         _evaluator?.Dispose();
         _loss.Dispose();

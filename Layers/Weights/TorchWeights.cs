@@ -51,6 +51,8 @@ public static class TorchWeights
     )
     {
         ArgumentNullException.ThrowIfNull(model);
+        using OwnerScope entered = model.Enter("TorchWeights.Load");
+        using OwnerScope inside = model.EnterBackend("TorchWeights.Load", backend);
         IReadOnlyList<FileTensor> tensors = TorchNames.Of(model, modules);
         using SafetensorsFile file = Safetensors.Open(path);
         WeightFile.Load(file, model, tensors, backend, Ignored);
@@ -76,6 +78,8 @@ public static class TorchWeights
     )
     {
         ArgumentNullException.ThrowIfNull(model);
+        using OwnerScope entered = model.Enter("TorchWeights.Save");
+        using OwnerScope inside = model.EnterBackend("TorchWeights.Save");
         WeightFile.Save(path, model, TorchNames.Of(model, modules), Metadata);
     }
 }
