@@ -138,8 +138,15 @@ public sealed unsafe partial class CudaContext
 
     private void ReleaseWaiting()
     {
+        if (_waiting.IsEmpty)
+            return;
+        // Other code may be capturing: its own thread or, in the global mode, any. By the thread's mode the driver lets it be.
+        CUstreamCaptureMode mode = CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED;
+        bool isRelaxed = Driver.cuThreadExchangeStreamCaptureMode(&mode) == CUresult.CUDA_SUCCESS;
         while (!IsCapturing && _waiting.TryDequeue(out CudaObject? item))
             ReleaseNow(item, forgotten: false);
+        if (isRelaxed)
+            Driver.cuThreadExchangeStreamCaptureMode(&mode);
     }
 
     internal bool IsCapturing

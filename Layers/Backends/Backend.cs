@@ -8,17 +8,17 @@ namespace Sequor.Layers;
 /// </summary>
 /// <remarks>
 /// Operations are queued in order and may return before they are done; <see cref="Synchronize"/> waits. Shapes are
-/// checked by the layers, which say what was wrong; here they are preconditions. One thread at a time.
+/// checked by the layers, which say what was wrong; here they are preconditions.
+/// <para>
+/// One thread at a time is in a backend and in what was made on it: plans, models, tensors, losses, optimizers, graphs. It may
+/// be another one each time, as with async and await. A call from a second thread meanwhile, Dispose too, changes nothing and
+/// throws an <see cref="InvalidOperationException"/>. Threads that work at the same time take a backend and a model each.
+/// </para>
 /// </remarks>
-public abstract class Backend : IDisposable
+public abstract partial class Backend : IDisposable
 {
-    private protected Backend() { }
-
     /// <summary>What this backend runs on.</summary>
     public abstract BackendInfo Info { get; }
-
-    /// <summary>Bytes allocated by this backend, by category.</summary>
-    public MemoryLedger Memory { get; } = new();
 
     /// <summary>
     /// Bytes that can still be allocated, as far as the system tells: other programs take memory too, and a plan within this
@@ -66,7 +66,15 @@ public abstract class Backend : IDisposable
     /// <exception cref="DeviceMemoryException">
     /// There is not that much memory; the message says how much was asked for, and what takes how much.
     /// </exception>
-    public abstract Storage Allocate(long count, MemoryCategory category);
+    /// <exception cref="InvalidOperationException">Another thread is in this backend.</exception>
+    public Storage Allocate(long count, MemoryCategory category)
+    {
+        using OwnerScope inside = Enter("Backend.Allocate");
+        return AllocateBlock(count, category);
+    }
+
+    /// <inheritdoc cref="Allocate(long, MemoryCategory)"/>
+    private protected abstract Storage AllocateBlock(long count, MemoryCategory category);
 
     /// <summary>Sees memory of the caller's as a tensor. It is neither copied nor ever freed.</summary>
     /// <param name="address">Where the first float lies: host memory for the CPU, device memory for a GPU.</param>
@@ -81,27 +89,37 @@ public abstract class Backend : IDisposable
                 nameof(address)
             );
         return new Tensor(
-            new Storage(this, address, shape.Count, MemoryCategory.InputOutput, null),
+            new Storage(this, address, shape.Count, MemoryCategory.InputOutput, owned: false),
             0,
             shape
         );
     }
 
+    /// <summary>The most rows, length times batch, that its operations can be planned for.</summary>
+    internal virtual long MostRows => 1L << 40;
+
     /// <summary>What the beginnings of blocks within a storage are multiples of, in floats.</summary>
     internal virtual int Alignment => 16;
 
     /// <summary>Floats that a block takes up, so that the one behind it begins as it has to.</summary>
-    internal long Align(long count) => (count + Alignment - 1) / Alignment * Alignment;
+    internal long Align(long count) => checked((count + Alignment - 1) / Alignment * Alignment);
 
     /// <summary>Bytes that a block of so many floats takes.</summary>
-    internal long BytesOf(long count) =>
-        checked((Math.Max(count, 1) + Alignment - 1) / Alignment * Alignment * sizeof(float));
+    internal long BytesOf(long count) => checked(Align(Math.Max(count, 1)) * sizeof(float));
+
+    /// <summary>Refuses more than is free before a library is asked about it, or managed memory is taken.</summary>
+    /// <exception cref="DeviceMemoryException">There is not that much memory.</exception>
+    internal void RequireRoom(long bytes, MemoryCategory category)
+    {
+        if (bytes > FreeBytes)
+            throw NoMemory(bytes, category, null);
+    }
 
     /// <summary>The error of an allocation that failed.</summary>
     private protected DeviceMemoryException NoMemory(
         long bytes,
         MemoryCategory category,
-        Exception cause
+        Exception? cause
     ) =>
         new(
             string.Create(
@@ -223,7 +241,7 @@ public abstract class Backend : IDisposable
     );
 
     /// <summary>Floats that hold a bit for each value of [T, B, C], and of any smaller T and B.</summary>
-    internal virtual long BitCount(Shape shape) => (shape.Count + 31) / 32;
+    internal virtual long BitCount(Shape shape) => checked(shape.Count + 31) / 32;
 
     /// <summary>
     /// A product adds its bias while it is written. Where not, that is a pass of its own, which is better joined to the one
@@ -276,10 +294,20 @@ public abstract class Backend : IDisposable
     internal virtual bool IsRecording => false;
 
     /// <summary>Waits until all work queued so far is done.</summary>
-    public abstract void Synchronize();
+    /// <exception cref="InvalidOperationException">Another thread is in this backend.</exception>
+    /// <exception cref="ObjectDisposedException">The backend was disposed.</exception>
+    public void Synchronize()
+    {
+        using OwnerScope inside = Enter("Backend.Synchronize");
+        RequireLive();
+        Wait();
+    }
+
+    /// <inheritdoc cref="Synchronize"/>
+    private protected abstract void Wait();
 
     /// <summary>Whether <see cref="Dispose()"/> was called.</summary>
-    internal bool IsDisposed { get; private set; }
+    internal bool IsDisposed => _closed;
 
     /// <summary>Raises an error once the backend was disposed.</summary>
     internal void RequireLive() => ObjectDisposedException.ThrowIf(IsDisposed, this);
@@ -287,11 +315,13 @@ public abstract class Backend : IDisposable
     /// <summary>
     /// Frees threads and memory of the backend; a second call does nothing. Plans on it can only be disposed from then on.
     /// </summary>
+    /// <exception cref="InvalidOperationException">Another thread is in this backend; nothing was freed.</exception>
     public void Dispose()
     {
+        using OwnerScope inside = Enter("Backend.Dispose");
         if (IsDisposed)
             return;
-        IsDisposed = true;
+        Close();
         Dispose(true);
         GC.SuppressFinalize(this);
     }

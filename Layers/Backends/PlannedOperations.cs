@@ -109,6 +109,25 @@ internal readonly record struct RecurrentDescriptor(
 
     public bool DropsOut => Training && Dropout > 0 && Layers > 1;
 
+    /// <summary>Values of all parameters, for sizes however large.</summary>
+    public Int128 ParameterCount
+    {
+        get
+        {
+            Int128 rows = (Int128)Gates * HiddenSize;
+            int biases = Bias switch
+            {
+                RecurrentBias.NoBias => 0,
+                RecurrentBias.DoubleBias => 2,
+                _ => 1,
+            };
+            Int128 common =
+                rows * ((Int128)StateSize + biases) + (Int128)ProjectionSize * HiddenSize;
+            Int128 above = rows * Directions * StateSize + common;
+            return Directions * (rows * InputSize + common + (Layers - 1) * above);
+        }
+    }
+
     /// <summary>Names and shapes of the parameters, both PyTorch's and in its order.</summary>
     public IEnumerable<(string Name, Shape Shape)> Parameters()
     {

@@ -76,6 +76,8 @@ internal sealed unsafe partial class CpuBackend : Backend
 
     public int Threads => _pool.Threads;
 
+    public IReadOnlyList<Thread> Workers => _pool.Workers;
+
     public void Run(ParallelJob job, int parts)
     {
         RequireLive();
@@ -97,7 +99,7 @@ internal sealed unsafe partial class CpuBackend : Backend
             ? Math.Max(0, all - Memory.CurrentBytes)
             : null;
 
-    public override Storage Allocate(long count, MemoryCategory category)
+    private protected override Storage AllocateBlock(long count, MemoryCategory category)
     {
         RequireLive();
         ArgumentOutOfRangeException.ThrowIfNegative(count);
@@ -110,6 +112,8 @@ internal sealed unsafe partial class CpuBackend : Backend
             );
         // Every storage takes whole cache lines; the ledger counts what is really taken.
         nuint bytes = Bytes(count);
+        // More is promised by the system, and ends the process once it is written.
+        RequireRoom((long)bytes, category);
         void* memory;
         try
         {
@@ -120,7 +124,7 @@ internal sealed unsafe partial class CpuBackend : Backend
             throw NoMemory((long)bytes, category, e);
         }
         Memory.Add(category, (long)bytes);
-        return new Storage(this, (nint)memory, count, category, Free);
+        return new Storage(this, (nint)memory, count, category, owned: true);
     }
 
     private static nuint Bytes(long count) =>
@@ -128,7 +132,7 @@ internal sealed unsafe partial class CpuBackend : Backend
         / BlockAlignment
         * BlockAlignment;
 
-    private void Free(Storage storage)
+    internal override void Free(Storage storage, bool forgotten)
     {
         Memory.Remove(storage.Category, (long)Bytes(storage.Count));
         NativeMemory.AlignedFree((void*)storage.Address);
@@ -193,7 +197,7 @@ internal sealed unsafe partial class CpuBackend : Backend
 
     internal override TimeMark CreateMark() => new CpuMark();
 
-    public override void Synchronize() => RequireLive();
+    private protected override void Wait() { }
 
     protected override void Dispose(bool disposing)
     {
@@ -228,7 +232,8 @@ internal sealed unsafe partial class CpuBackend : Backend
             {
                 _storage?.Dispose();
                 _storage = null;
-                _storage = backend.Allocate(count, MemoryCategory.Workspace);
+                // Not by the public call, which frees what is forgotten: an operation has begun.
+                _storage = backend.AllocateBlock(count, MemoryCategory.Workspace);
             }
             return (float*)_storage.Address;
         }

@@ -26,23 +26,30 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
         _d = descriptor;
         _job = new Job(this);
         int lanes = backend.Lanes;
-        _packedCount = backend.Align(
-            Math.Max(
-                Packed.Elements(_d.Kernel * _d.InputSize, _d.OutputSize, lanes),
-                Packed.Elements(_d.Kernel * _d.OutputSize, _d.InputSize, lanes)
-            )
-        );
-        _partialCount = backend.Align((long)(_d.Kernel * _d.InputSize + 1) * _d.OutputSize);
         bool packs = Packed.PaddedColumns(_d.OutputSize, lanes) != _d.OutputSize;
-        _panelCount = packs ? backend.Align(Packed.Elements(FilterRows, _d.OutputSize, lanes)) : 0;
         long widest = Math.Max(_d.InputSize, _d.OutputSize);
-        _gatheredCount = _d.VariableLengths ? backend.Align(GatheredRows * _d.Kernel * widest) : 0;
-        _seenCount = _d.VariableLengths ? backend.Align((long)FilterRows * _d.InputSize) : 0;
+        checked
+        {
+            _packedCount = backend.Align(
+                Math.Max(
+                    Packed.Elements(_d.Kernel * _d.InputSize, _d.OutputSize, lanes),
+                    Packed.Elements(_d.Kernel * _d.OutputSize, _d.InputSize, lanes)
+                )
+            );
+            _partialCount = backend.Align((_d.Kernel * (long)_d.InputSize + 1) * _d.OutputSize);
+            _panelCount = packs
+                ? backend.Align(Packed.Elements(FilterRows, _d.OutputSize, lanes))
+                : 0;
+            _gatheredCount = _d.VariableLengths
+                ? backend.Align((long)GatheredRows * _d.Kernel * widest)
+                : 0;
+            _seenCount = _d.VariableLengths ? backend.Align((long)FilterRows * _d.InputSize) : 0;
+            WorkspaceCount = Math.Max(
+                _packedCount + _gatheredCount * backend.Threads,
+                FilterStride * backend.Threads
+            );
+        }
         _packedJob = _d.VariableLengths ? new PackedJob(this) : null;
-        WorkspaceCount = Math.Max(
-            _packedCount + _gatheredCount * backend.Threads,
-            FilterStride * backend.Threads
-        );
         // A mask, once the products are done.
         WorkspaceCount = Math.Max(WorkspaceCount, (long)_d.MaxBatch * _d.OutputSize);
     }

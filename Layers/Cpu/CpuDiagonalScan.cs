@@ -21,13 +21,13 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
     {
         _backend = backend;
         _d = descriptor;
-        _width = (2L * _d.StateSize * _d.MaxBatch + 15) / 16 * 16;
+        _width = checked((2L * _d.StateSize * _d.MaxBatch + 15) / 16 * 16);
         _job = new Job(this);
     }
 
     // lambda spread over the channels of a step (real part twice; imaginary part with both signs), two sums for dlambda,
     // and the gradient of the step after a range.
-    public override long WorkspaceCount => 5 * _width;
+    public override long WorkspaceCount => checked(5 * _width);
 
     public override long LambdaGradientCount => 2L * _d.StateSize;
 

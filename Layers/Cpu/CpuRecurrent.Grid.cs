@@ -26,8 +26,12 @@ internal sealed unsafe partial class CpuRecurrent
         private int[] _lengths = [];
         private int[] _states = [];
 
-        public Grid(in RecurrentDescriptor d, int slices)
+        public Grid(CpuBackend backend, in RecurrentDescriptor d, int slices)
         {
+            backend.RequireRoom(
+                (sizeof(int) + sizeof(long)) * (slices + 1L) * d.MaxLength,
+                MemoryCategory.Workspace
+            );
             _layout = d.DataLayout;
             _slices = slices;
             _maxLength = d.MaxLength;
@@ -36,8 +40,9 @@ internal sealed unsafe partial class CpuRecurrent
             _steps = new int[slices];
             _stepRunning = new int[_maxLength];
             _stepRow = new long[_maxLength];
-            _running = new int[slices * _maxLength];
-            _kept = new long[slices * _maxLength];
+            int places = checked(slices * _maxLength);
+            _running = new int[places];
+            _kept = new long[places];
             // Equal lengths keep their order, so that the result is the same each time.
             _byLength = (a, b) =>
                 _lengths[a] != _lengths[b] ? _lengths[b].CompareTo(_lengths[a]) : a.CompareTo(b);
@@ -94,8 +99,8 @@ internal sealed unsafe partial class CpuRecurrent
         public static int LargestSlice(int batch, int slices)
         {
             int unit = Unit(batch, slices);
-            int units = (batch + unit - 1) / unit;
-            return Math.Min(batch, (units + slices - 1) / slices * unit);
+            long units = ((long)batch + unit - 1) / unit;
+            return (int)Math.Min(batch, (units + slices - 1) / slices * unit);
         }
 
         // Whole eights or fours where there are enough rows: the kernels like them.

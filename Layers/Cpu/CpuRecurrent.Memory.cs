@@ -97,6 +97,9 @@ internal sealed unsafe partial class CpuRecurrent
     {
         int lanes = _backend.Lanes;
         long rows = (long)_d.MaxLength * _d.MaxBatch;
+        // What dropout sees as one matrix.
+        if (_d.DropsOut)
+            _ = checked((int)rows);
         long kept = _d.Training ? rows : _d.MaxBatch;
         bool simple = _d.Kind is RecurrentKind.Tanh or RecurrentKind.Relu;
         ParameterLayout parameters = Layout(_d);
@@ -110,10 +113,11 @@ internal sealed unsafe partial class CpuRecurrent
             bool top = layer == _d.Layers - 1;
             int inputs = _d.LayerInput(layer);
             widest = Math.Max(widest, inputs);
-            _layers[layer].Output = Take(ref reserve, top && !Copies ? 0 : rows * _d.OutputSize);
+            _layers[layer].Output = Take(ref reserve, top && !Copies ? 0 : rows, _d.OutputSize);
             _layers[layer].Dropped = Take(
                 ref reserve,
-                _d.DropsOut && !top ? rows * _d.OutputSize : 0
+                _d.DropsOut && !top ? rows : 0,
+                _d.OutputSize
             );
             for (int direction = 0; direction < _d.Directions; direction++)
             {
@@ -146,13 +150,13 @@ internal sealed unsafe partial class CpuRecurrent
                     end = Math.Max(end, back);
                 }
                 workspace = end;
-                p.Gates = simple ? 0 : Take(ref reserve, kept * _gateWidth);
-                p.Cells = _d.Kind == RecurrentKind.Lstm ? Take(ref reserve, kept * _hidden) : 0;
+                p.Gates = simple ? 0 : Take(ref reserve, kept, _gateWidth);
+                p.Cells = _d.Kind == RecurrentKind.Lstm ? Take(ref reserve, kept, _hidden) : 0;
             }
         }
-        _packedInput = Take(ref reserve, Copies ? rows * _d.InputSize : 0);
+        _packedInput = Take(ref reserve, Copies ? rows : 0, _d.InputSize);
         _reserveCount = reserve;
-        _permuted = Take(ref workspace, (long)_gateColumns * widest);
+        _permuted = Take(ref workspace, _gateColumns, widest);
         if (_d.Training)
             LayGradients(ref workspace, rows);
         LaySlices(ref workspace, widest);
@@ -164,45 +168,46 @@ internal sealed unsafe partial class CpuRecurrent
     private void LayGradients(ref long workspace, long rows)
     {
         bool between = _d.Layers > 1;
-        _flow[0] = Take(ref workspace, between || Copies ? rows * _d.OutputSize : 0);
+        _flow[0] = Take(ref workspace, between || Copies ? rows : 0, _d.OutputSize);
         _flow[1] =
-            between && _d.Bidirectional ? Take(ref workspace, rows * _d.OutputSize) : _flow[0];
-        _packedInputGradient = Take(ref workspace, Copies ? rows * _d.InputSize : 0);
+            between && _d.Bidirectional ? Take(ref workspace, rows, _d.OutputSize) : _flow[0];
+        _packedInputGradient = Take(ref workspace, Copies ? rows : 0, _d.InputSize);
     }
 
     private void LaySlices(ref long workspace, int widest)
     {
         _sliceRows = Grid.LargestSlice(_d.MaxBatch, _slices);
         // Room to read past the end, and no two rows a multiple of 4 KiB apart.
-        _chunkStride = _gateWidth + Tile.MaxWidth(_backend.Lanes);
+        _chunkStride = checked(_gateWidth + Tile.MaxWidth(_backend.Lanes));
         if (_chunkStride % 256 < 16)
             _chunkStride += 32;
         long most = (long)_sliceRows * _d.MaxLength;
-        _chunkRows = (int)Math.Clamp(ChunkBytes / (_chunkStride * sizeof(float)), _sliceRows, most);
+        _chunkRows = (int)
+            Math.Clamp(ChunkBytes / ((long)_chunkStride * sizeof(float)), _sliceRows, most);
         _slice = workspace;
         long slice = 0;
-        _sliceInitial = Take(ref slice, (long)_sliceRows * _state);
-        _sliceInitialCell = Take(ref slice, (long)_sliceRows * _hidden);
+        _sliceInitial = Take(ref slice, _sliceRows, _state);
+        _sliceInitialCell = Take(ref slice, _sliceRows, _hidden);
         if (_d.Training)
         {
             _sliceChunk = Take(
                 ref slice,
-                (long)_chunkRows * _chunkStride + Tile.MaxWidth(_backend.Lanes)
+                checked((long)_chunkRows * _chunkStride + Tile.MaxWidth(_backend.Lanes))
             );
-            _sliceInputs = Take(ref slice, (long)_chunkRows * widest);
-            _sliceOutputs = Take(ref slice, (long)_chunkRows * _state);
-            _sliceCarry = Take(ref slice, (long)_sliceRows * _state);
-            _sliceCellCarry = Take(ref slice, (long)_sliceRows * _hidden);
-            _slicePartials = Take(ref slice, _d.Directions * PartialCount(widest));
+            _sliceInputs = Take(ref slice, _chunkRows, widest);
+            _sliceOutputs = Take(ref slice, _chunkRows, _state);
+            _sliceCarry = Take(ref slice, _sliceRows, _state);
+            _sliceCellCarry = Take(ref slice, _sliceRows, _hidden);
+            _slicePartials = Take(ref slice, _d.Directions, PartialCount(widest));
         }
         LayProjection(ref slice);
         _sliceCount = slice;
-        workspace += slice * _slices;
+        workspace = checked(workspace + slice * _slices);
     }
 
     // dWx [I, gates], dWh [P, gates], sums of rows of gates, dWr [P, H].
     private long PartialCount(int inputs) =>
-        (long)_gateColumns * (inputs + _state)
+        _gateColumns * ((long)inputs + _state)
         + _gateWidth
         + (Projects ? _state * (long)_hidden : 0);
 
@@ -213,10 +218,10 @@ internal sealed unsafe partial class CpuRecurrent
         + _slicePartials
         + direction * PartialCount(_d.LayerInput(layer));
 
-    private static long Take(ref long end, long count)
+    private static long Take(ref long end, long rows, long columns = 1)
     {
         long start = end;
-        end += (count + 15) / 16 * 16;
+        end = checked(end + (rows * columns + 15) / 16 * 16);
         return start;
     }
 

@@ -19,11 +19,14 @@ internal sealed unsafe partial class CpuRecurrent
             return;
         // Rows of a step forward, of a chunk backward, where they are read beyond the end.
         long rows = _d.Training ? _chunkRows : _sliceRows;
-        _sliceUnprojected = Take(ref slice, rows * _hidden + Tile.MaxWidth(_backend.Lanes));
+        _sliceUnprojected = Take(
+            ref slice,
+            checked(rows * _hidden + Tile.MaxWidth(_backend.Lanes))
+        );
         if (!_d.Training)
             return;
-        _sliceUnprojectedGradient = Take(ref slice, (long)_sliceRows * _hidden);
-        _sliceOutputGradients = Take(ref slice, rows * _state);
+        _sliceUnprojectedGradient = Take(ref slice, _sliceRows, _hidden);
+        _sliceOutputGradients = Take(ref slice, rows, _state);
     }
 
     private Packed ProjectionWeights(in Place p) =>

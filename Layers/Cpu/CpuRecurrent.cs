@@ -40,8 +40,8 @@ internal sealed unsafe partial class CpuRecurrent : RecurrentOperation
         _gateColumns = _d.Gates * _hidden;
         _gateWidth = _d.Kind == RecurrentKind.Gru ? 4 * _hidden : _gateColumns;
         _slices = Math.Min(backend.Threads, _d.MaxBatch);
-        _grid = new Grid(_d, _slices);
         Lay();
+        _grid = new Grid(backend, _d, _slices);
     }
 
     public static ParameterLayout Layout(in RecurrentDescriptor d)

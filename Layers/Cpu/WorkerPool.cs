@@ -11,28 +11,16 @@ internal abstract class ParallelJob
 /// <summary>
 /// Threads that share the parts of one job at a time and allocate nothing while they do. The caller works too, and takes
 /// whatever no worker has begun: a worker that the system keeps from running delays nothing. Between jobs a worker spins
-/// briefly, then sleeps.
+/// briefly, then sleeps. For one caller at a time.
 /// </summary>
+/// <remarks>The threads hold the crew and not the pool: they end when that is forgotten, too.</remarks>
 internal sealed class WorkerPool : IDisposable
 {
     /// <summary>The most parts that a job may have.</summary>
     public const int MostParts = 1 << 16;
 
-    // Some tens of microseconds: longer than the gap between two operations of a step.
-    private const int SpinsBeforeSleep = 2_000;
-
+    private readonly Crew _crew = new();
     private readonly Thread[] _workers;
-    private readonly Lock _callers = new();
-    private readonly object _gate = new();
-    private ParallelJob? _job;
-    private int _done;
-    private int _sleeping;
-    private volatile bool _closing;
-    private Exception? _failure;
-
-    // The job's number (24 bits), its parts and the next part to begin (20 bits each). One word, so that who takes a part
-    // knows of which job it is, and that this job cannot end before the part does.
-    private long _ticket;
 
     public WorkerPool(int threads)
     {
@@ -40,12 +28,21 @@ internal sealed class WorkerPool : IDisposable
         _workers = new Thread[threads - 1];
         for (int i = 0; i < _workers.Length; i++)
         {
-            _workers[i] = new Thread(Work) { IsBackground = true, Name = $"Sequor worker {i + 1}" };
+            _workers[i] = new Thread(_crew.Work)
+            {
+                IsBackground = true,
+                Name = $"Sequor worker {i + 1}",
+            };
             _workers[i].Start();
         }
     }
 
+    ~WorkerPool() => _crew.Close();
+
     public int Threads => _workers.Length + 1;
+
+    /// <summary>The threads beside the caller's.</summary>
+    public IReadOnlyList<Thread> Workers => _workers;
 
     /// <summary>Runs parts 0 .. parts - 1 and returns when all are done. An exception in a part is thrown here.</summary>
     public void Run(ParallelJob job, int parts)
@@ -57,7 +54,35 @@ internal sealed class WorkerPool : IDisposable
                 job.Execute(part);
             return;
         }
-        lock (_callers)
+        _crew.Run(job, parts);
+    }
+
+    public void Dispose()
+    {
+        _crew.Close();
+        foreach (Thread worker in _workers)
+            worker.Join();
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>What workers and caller share.</summary>
+    private sealed class Crew
+    {
+        // Some tens of microseconds: longer than the gap between two operations of a step.
+        private const int SpinsBeforeSleep = 2_000;
+
+        private readonly object _gate = new();
+        private ParallelJob? _job;
+        private int _done;
+        private int _sleeping;
+        private volatile bool _closing;
+        private Exception? _failure;
+
+        // The job's number (24 bits), its parts and the next part to begin (20 bits each). One word, so that who takes a part
+        // knows of which job it is, and that this job cannot end before the part does.
+        private long _ticket;
+
+        public void Run(ParallelJob job, int parts)
         {
             _job = job;
             _failure = null;
@@ -78,69 +103,67 @@ internal sealed class WorkerPool : IDisposable
             if (_failure is { } failure)
                 ExceptionDispatchInfo.Throw(failure);
         }
-    }
 
-    private static long JobOf(long ticket) => (ticket >> 40) & 0xFFFFFF;
-
-    private void TakeParts()
-    {
-        while (true)
+        public void Work()
         {
-            long ticket = Interlocked.Increment(ref _ticket) - 1;
-            int part = (int)(ticket & 0xFFFFF);
-            if (part >= (int)((ticket >> 20) & 0xFFFFF))
-                return;
-            try
+            long seen = 0;
+            while (true)
             {
-                _job!.Execute(part);
-            }
-            catch (Exception e)
-            {
-                Interlocked.CompareExchange(ref _failure, e, null);
-            }
-            finally
-            {
-                Interlocked.Increment(ref _done);
+                int spins = 0;
+                while (JobOf(Volatile.Read(ref _ticket)) == seen && spins++ < SpinsBeforeSleep)
+                    Thread.SpinWait(8);
+                if (JobOf(Volatile.Read(ref _ticket)) == seen && !Sleep(seen))
+                    return;
+                seen = JobOf(Volatile.Read(ref _ticket));
+                TakeParts();
             }
         }
-    }
 
-    private void Work()
-    {
-        long seen = 0;
-        while (true)
+        public void Close()
         {
-            int spins = 0;
-            while (JobOf(Volatile.Read(ref _ticket)) == seen && spins++ < SpinsBeforeSleep)
-                Thread.SpinWait(8);
-            if (JobOf(Volatile.Read(ref _ticket)) == seen && !Sleep(seen))
-                return;
-            seen = JobOf(Volatile.Read(ref _ticket));
-            TakeParts();
+            lock (_gate)
+            {
+                _closing = true;
+                Monitor.PulseAll(_gate);
+            }
         }
-    }
 
-    // Returns false when the pool closes.
-    private bool Sleep(long seen)
-    {
-        lock (_gate)
-        {
-            Interlocked.Increment(ref _sleeping);
-            while (JobOf(Volatile.Read(ref _ticket)) == seen && !_closing)
-                Monitor.Wait(_gate);
-            Interlocked.Decrement(ref _sleeping);
-            return !_closing;
-        }
-    }
+        private static long JobOf(long ticket) => (ticket >> 40) & 0xFFFFFF;
 
-    public void Dispose()
-    {
-        lock (_gate)
+        private void TakeParts()
         {
-            _closing = true;
-            Monitor.PulseAll(_gate);
+            while (true)
+            {
+                long ticket = Interlocked.Increment(ref _ticket) - 1;
+                int part = (int)(ticket & 0xFFFFF);
+                if (part >= (int)((ticket >> 20) & 0xFFFFF))
+                    return;
+                try
+                {
+                    _job!.Execute(part);
+                }
+                catch (Exception e)
+                {
+                    Interlocked.CompareExchange(ref _failure, e, null);
+                }
+                finally
+                {
+                    Interlocked.Increment(ref _done);
+                }
+            }
         }
-        foreach (Thread worker in _workers)
-            worker.Join();
+
+        // Returns false when the pool closes.
+        private bool Sleep(long seen)
+        {
+            lock (_gate)
+            {
+                Interlocked.Increment(ref _sleeping);
+                while (JobOf(Volatile.Read(ref _ticket)) == seen && !_closing)
+                    Monitor.Wait(_gate);
+                Interlocked.Decrement(ref _sleeping);
+                return !_closing;
+            }
+        }
     }
 }

@@ -15,7 +15,15 @@ public sealed partial class CudaBackend
         DeviceSegment[] placed = [.. segments.Select(segment => new DeviceSegment(segment))];
         ReadOnlySpan<float> words = MemoryMarshal.Cast<DeviceSegment, float>(placed);
         Storage storage = Allocate(words.Length, MemoryCategory.Optimizer);
-        Upload(words, new Tensor(storage, 0, new Shape(words.Length)));
+        try
+        {
+            Upload(words, new Tensor(storage, 0, new Shape(words.Length)));
+        }
+        catch
+        {
+            storage.Dispose();
+            throw;
+        }
         return storage;
     }
 

@@ -8,7 +8,8 @@ public sealed partial class CudaBackend
     internal override bool AddsBiasInProducts => false;
 
     internal override long BitCount(Shape shape) =>
-        (shape.Rows * KernelGrid.BitBytes(shape.Columns) + sizeof(float) - 1) / sizeof(float);
+        checked(shape.Rows * KernelGrid.BitBytes(shape.Columns) + sizeof(float) - 1)
+        / sizeof(float);
 
     internal override void Pointwise(PointwiseOp op, in PointwiseArguments arguments)
     {

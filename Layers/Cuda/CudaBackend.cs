@@ -9,7 +9,7 @@ namespace Sequor.Layers.Cuda;
 /// into one stream, in order, and calls return before it is done.
 /// </summary>
 /// <remarks>
-/// For one thread at a time. A caller's context and stream are used as they are, and never destroyed; they are waited for only
+/// For one thread at a time, as every <see cref="Backend"/>. A caller's context and stream are used as they are, and never destroyed; they are waited for only
 /// where values are read back, and when the backend is disposed.
 /// </remarks>
 public sealed partial class CudaBackend : Backend
@@ -180,11 +180,13 @@ public sealed partial class CudaBackend : Backend
 
     internal override int Alignment => AlignmentFloats;
 
+    // The libraries count rows in 31 bits.
+    internal override long MostRows => int.MaxValue;
+
     /// <inheritdoc/>
     public override long? FreeBytes => Context.DeviceMemory.Free;
 
-    /// <inheritdoc/>
-    public override Storage Allocate(long count, MemoryCategory category)
+    private protected override Storage AllocateBlock(long count, MemoryCategory category)
     {
         RequireLive();
         ArgumentOutOfRangeException.ThrowIfNegative(count);
@@ -209,7 +211,7 @@ public sealed partial class CudaBackend : Backend
             );
         }
         Memory.Add(category, buffer.ByteCount);
-        return new Storage(this, (nint)buffer.Handle.Value, count, category, Free, buffer);
+        return new Storage(this, (nint)buffer.Handle.Value, count, category, owned: true, buffer);
     }
 
     /// <summary>Sees a caller's device memory as a tensor. It is neither copied nor ever freed.</summary>
@@ -223,16 +225,21 @@ public sealed partial class CudaBackend : Backend
         RequireLive();
         DeviceBuffer<float> buffer = DeviceBuffer<float>.Wrap(Context, address, shape.Count);
         return new Tensor(
-            new Storage(this, address, shape.Count, MemoryCategory.InputOutput, null, buffer),
+            new Storage(
+                this,
+                address,
+                shape.Count,
+                MemoryCategory.InputOutput,
+                owned: false,
+                buffer
+            ),
             0,
             shape
         );
     }
 
-    /// <inheritdoc/>
-    public override void Synchronize()
+    private protected override void Wait()
     {
-        RequireLive();
         RequireNotRecording("waiting for the device");
         Stream.Synchronize();
     }
@@ -346,11 +353,14 @@ public sealed partial class CudaBackend : Backend
         return (DeviceBuffer<float>)storage.Block!;
     }
 
-    private void Free(Storage storage)
+    internal override void Free(Storage storage, bool forgotten)
     {
         var buffer = (DeviceBuffer<float>)storage.Block!;
         Memory.Remove(storage.Category, buffer.ByteCount);
-        buffer.Dispose();
+        if (forgotten)
+            buffer.DisposeLater();
+        else
+            buffer.Dispose();
     }
 
     private sealed class CudaMark(CudaBackend backend) : TimeMark

@@ -18,7 +18,15 @@ internal sealed class CudaBatchNorm : BatchNormOperation
         (_backend, _d) = (backend, descriptor);
         // Zeros, which every launch leaves as zeros.
         _counters = backend.Allocate(KernelGrid.ColumnSums(1, _d.Size).X, MemoryCategory.Workspace);
-        Counters.Clear(backend.Stream);
+        try
+        {
+            Counters.Clear(backend.Stream);
+        }
+        catch
+        {
+            _counters.Dispose();
+            throw;
+        }
     }
 
     // In floats; for the most parts, as the rows are not known.

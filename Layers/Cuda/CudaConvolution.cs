@@ -23,9 +23,11 @@ internal sealed partial class CudaConvolution : ConvolutionOperation
     // Of packed sequences the rows that one tap reads; the current step's reads them where they are.
     public override long WorkspaceCount =>
         _descriptor.VariableLengths && _descriptor.Kernel > 1
-            ? Math.Max(0L, _descriptor.MaxLength - _descriptor.Dilation)
+            ? checked(
+                Math.Max(0L, _descriptor.MaxLength - _descriptor.Dilation)
                 * _descriptor.MaxBatch
                 * Math.Max(_descriptor.InputSize, _descriptor.OutputSize)
+            )
             : 0;
 
     public override void Forward(

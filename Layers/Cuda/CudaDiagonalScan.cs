@@ -32,7 +32,7 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
             PrepareThreads
         );
         long tiles = ScanKernel.MostTiles(_d.MaxBatch, _d.StateSize, _d.MaxLength);
-        long channels = 2L * _d.MaxBatch * _d.StateSize;
+        long channels = checked(2L * _d.MaxBatch * _d.StateSize);
         _carryCount = backend.Align(channels);
         _aggregateCount = backend.Align(ScanKernel.AggregateCountOf(tiles));
         // Of a channel, one for each tile.
@@ -41,11 +41,19 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
             return;
         // Zeros before the first launch; then each leaves what the next one needs.
         _control = backend.Allocate(ScanKernel.ControlCountOf(tiles), MemoryCategory.Workspace);
-        Control.Clear(backend.Stream);
+        try
+        {
+            Control.Clear(backend.Stream);
+        }
+        catch
+        {
+            _control.Dispose();
+            throw;
+        }
     }
 
     // What one range of a backward pass leaves to the next; what tiles do to a channel.
-    public override long WorkspaceCount => _carryCount + _aggregateCount;
+    public override long WorkspaceCount => checked(_carryCount + _aggregateCount);
 
     public override long LambdaGradientCount { get; }
 

@@ -21,6 +21,12 @@ internal sealed class CudaGraphConvolution : ConvolutionOperation
     public CudaGraphConvolution(CudaBackend backend, in ConvolutionDescriptor descriptor)
     {
         (_backend, _descriptor) = (backend, descriptor);
+        backend.RequireRoom(
+            backend.BytesOf(
+                checked((long)descriptor.MaxLength * descriptor.MaxBatch * descriptor.InputSize)
+            ),
+            MemoryCategory.InputOutput
+        );
         _products = new CudaConvolution(backend, descriptor);
         var shape = new ConvolutionShape(
             descriptor.MaxLength,

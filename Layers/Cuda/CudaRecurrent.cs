@@ -21,6 +21,12 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
     {
         _backend = backend;
         _descriptor = descriptor;
+        backend.RequireRoom(
+            backend.BytesOf(
+                checked((long)descriptor.MaxLength * descriptor.MaxBatch * descriptor.InputSize)
+            ),
+            MemoryCategory.InputOutput
+        );
         _full = new int[descriptor.MaxBatch];
         try
         {
@@ -49,20 +55,22 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
         // cuDNN always writes dx, wanted or not.
         if (descriptor.Training && !descriptor.InputGradient)
             _inputFloats = backend.Align(
-                (long)descriptor.MaxLength * descriptor.MaxBatch * descriptor.InputSize
+                checked((long)descriptor.MaxLength * descriptor.MaxBatch * descriptor.InputSize)
             );
         if (descriptor.States)
         {
-            long states = (long)descriptor.Layers * descriptor.Directions * descriptor.MaxBatch;
-            _hiddenFloats = backend.Align(states * descriptor.StateSize);
+            long states = checked(
+                (long)descriptor.Layers * descriptor.Directions * descriptor.MaxBatch
+            );
+            _hiddenFloats = backend.Align(checked(states * descriptor.StateSize));
             if (descriptor.Kind == RecurrentKind.Lstm)
-                _cellFloats = backend.Align(states * descriptor.HiddenSize);
+                _cellFloats = backend.Align(checked(states * descriptor.HiddenSize));
         }
     }
 
     // Behind cuDNN's own scratch: dx where it is not wanted, and first and last states in the order of packed sequences.
     public override long WorkspaceCount =>
-        _callFloats + _inputFloats + 2 * (_hiddenFloats + _cellFloats);
+        checked(_callFloats + _inputFloats + 2 * (_hiddenFloats + _cellFloats));
 
     public override long ReserveCount { get; }
 

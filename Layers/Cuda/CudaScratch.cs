@@ -24,7 +24,15 @@ internal sealed class CudaScratch : IDisposable
             MemoryCategory.Workspace
         );
         _all = CudaBackend.Span(new Tensor(_storage, 0, new Shape((int)_storage.Count)));
-        _all.Clear(backend.Stream);
+        try
+        {
+            _all.Clear(backend.Stream);
+        }
+        catch
+        {
+            _storage.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Doubles of the blocks of a launch, until its last one has joined them.</summary>

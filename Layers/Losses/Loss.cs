@@ -20,6 +20,7 @@ public abstract class Loss : IDisposable
         plan.RequireLive();
         Plan = plan;
         Backend backend = plan.Backend;
+        using OwnerScope inside = backend.Enter("new Loss");
         try
         {
             _targets = backend.Allocate(
@@ -74,6 +75,7 @@ public abstract class Loss : IDisposable
     /// <exception cref="InvalidOperationException">There was no Forward before.</exception>
     public Tensor Compute(ReadOnlySpan<float> targets, ReadOnlySpan<float> mask = default)
     {
+        using OwnerScope inside = Plan.Backend.Enter("Loss.Compute");
         Place(RequireOutput().Shape, targets, mask);
         return Compute();
     }
@@ -86,14 +88,18 @@ public abstract class Loss : IDisposable
     /// <param name="mask">As there.</param>
     /// <exception cref="ArgumentException">The number of targets or weights, or a target, does not fit the output.</exception>
     /// <exception cref="InvalidOperationException">The plan was asked for no input yet.</exception>
-    public void Load(ReadOnlySpan<float> targets, ReadOnlySpan<float> mask = default) =>
+    public void Load(ReadOnlySpan<float> targets, ReadOnlySpan<float> mask = default)
+    {
+        using OwnerScope inside = Plan.Backend.Enter("Loss.Load");
         Place(Plan.CurrentOutput, targets, mask);
+    }
 
     /// <summary>Compares the plan's output with the targets that were loaded.</summary>
     /// <returns>The gradient by the output, for <see cref="Plan.Backward"/>; empty in evaluation.</returns>
     /// <exception cref="InvalidOperationException">There was no Forward before, or the targets are those of another shape.</exception>
     public Tensor Compute()
     {
+        using OwnerScope inside = Plan.Backend.Enter("Loss.Compute");
         RequireLive();
         Tensor output = RequireOutput();
         if (output.Shape != _loaded)
@@ -155,6 +161,7 @@ public abstract class Loss : IDisposable
     /// <summary>Reads the last loss back, which waits for the work before it.</summary>
     public float Read()
     {
+        using OwnerScope inside = Plan.Backend.Enter("Loss.Read");
         RequireLive();
         Span<float> value = stackalloc float[1];
         Value.Read(value);
@@ -167,6 +174,7 @@ public abstract class Loss : IDisposable
     /// <summary>Frees the loss's memory; a second call does nothing.</summary>
     public void Dispose()
     {
+        using OwnerScope inside = Plan.Backend.Enter("Loss.Dispose");
         if (_disposed)
             return;
         _disposed = true;

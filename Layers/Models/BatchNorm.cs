@@ -20,11 +20,12 @@ public sealed class BatchNorm : Layer
     /// <param name="momentum">How far running statistics move to those of a batch: above 0, at most 1.</param>
     /// <param name="epsilon">Added to the variance; above 0.</param>
     /// <exception cref="ArgumentOutOfRangeException">
-    /// The size is below 1, or the momentum is not above 0 and at most 1, or epsilon is not a finite number above 0.
+    /// The size is below 1 or above a quarter of <see cref="Layer.MostValues"/>, or the momentum is not above 0 and at most 1, or epsilon is not a finite number above 0.
     /// </exception>
     public BatchNorm(int size, float momentum = 0.1f, float epsilon = 1e-5f)
     {
         InputSize = RequirePositive(size);
+        RequireValues(4L * size, size, $"BatchNorm of {size} channels");
         if (!(momentum > 0 && momentum <= 1))
             throw new ArgumentOutOfRangeException(
                 nameof(momentum),

@@ -10,7 +10,12 @@ public abstract partial class Layer
     /// <exception cref="InvalidOperationException">The model has no values yet.</exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     /// <exception cref="IOException">The file cannot be written; an old one is as it was.</exception>
-    public void Save(string path) => ModelFile.Save(path, this);
+    public void Save(string path)
+    {
+        using OwnerScope model = Enter("Layer.Save");
+        using OwnerScope inside = EnterBackend("Layer.Save");
+        ModelFile.Save(path, this);
+    }
 
     /// <summary>
     /// Fills a model of the same structure, or a layer of one, with what <see cref="Save"/> wrote. All is read and checked
@@ -26,5 +31,10 @@ public abstract partial class Layer
     /// expected, of another shape or type, or not of finite values alone.
     /// </exception>
     /// <exception cref="IOException">The file is not there or cannot be read.</exception>
-    public void Load(string path, Backend? backend = null) => ModelFile.Load(path, this, backend);
+    public void Load(string path, Backend? backend = null)
+    {
+        using OwnerScope model = Enter("Layer.Load");
+        using OwnerScope inside = EnterBackend("Layer.Load", backend);
+        ModelFile.Load(path, this, backend);
+    }
 }

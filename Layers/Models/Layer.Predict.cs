@@ -7,7 +7,7 @@ public abstract partial class Layer
     /// <summary>Runs the model on a batch, without dropout and without a plan made by hand.</summary>
     /// <remarks>
     /// The plan is kept for the calls to come, until the model is disposed: a call that fits in it allocates its result and
-    /// nothing else, a larger one takes another plan. For one call at a time. <see cref="Plan"/> gives training, streams
+    /// nothing else, a larger one takes another plan. For one thread at a time. <see cref="Plan"/> gives training, streams
     /// and results that stay in the backend's memory.
     /// </remarks>
     /// <param name="x">Values [T, B, C], row-major: step by step, in each the sequences one after the other.</param>
@@ -38,6 +38,8 @@ public abstract partial class Layer
                 nameof(x)
             );
         }
+        using OwnerScope model = Enter("Layer.Predict");
+        using OwnerScope inside = EnterBackend("Layer.Predict");
         if (_store is null)
         {
             throw new InvalidOperationException(

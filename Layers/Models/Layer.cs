@@ -20,16 +20,16 @@ public enum Mode
 /// A model or a part of one: owns parameters and says what it computes. It runs through plans, which own everything
 /// else; plans of one model share its parameters.
 /// </summary>
-/// <remarks>A layer's own parameters come into being on the backend of its first plan.</remarks>
+/// <remarks>
+/// A layer's own parameters come into being on the backend of its first plan. It is for one thread at a time, as is all of that
+/// backend: a call while another thread is in a call there, Dispose too, changes nothing and throws an
+/// <see cref="InvalidOperationException"/>. Threads may follow each other; those that work at the same time need a model and a
+/// backend each.
+/// </remarks>
 public abstract partial class Layer : IDisposable
 {
-    // Sizes that are computed from so many do not overflow.
-    private const long MostRows = 1L << 40;
-
     private ParameterStore? _store;
     private bool _disposed;
-
-    private protected Layer() { }
 
     /// <summary>Channels of the input.</summary>
     public abstract int InputSize { get; }
@@ -91,16 +91,34 @@ public abstract partial class Layer : IDisposable
     /// <param name="backend">Where they live from now on.</param>
     /// <param name="seed">The same seed gives the same values on every backend.</param>
     /// <exception cref="InvalidOperationException">The model lives on another backend already.</exception>
+    /// <exception cref="DeviceMemoryException">There is not enough memory; nothing stays taken.</exception>
     /// <exception cref="ObjectDisposedException">The model, a layer of it or the backend was disposed.</exception>
     public void Initialize(Backend backend, ulong seed = 1)
     {
         ArgumentNullException.ThrowIfNull(backend);
+        using OwnerScope model = Enter("Layer.Initialize");
+        using OwnerScope inside = backend.Enter("Layer.Initialize");
         RequireLive();
         backend.RequireLive();
         if (_store is { } store && store.Backend != backend)
             throw new InvalidOperationException("The model's parameters live on another backend.");
-        _store ??= new ParameterStore(backend, this);
-        _store.Initialize(seed);
+        bool isFirst = _store is null;
+        try
+        {
+            _store ??= new ParameterStore(backend, this);
+            _store.Initialize(seed);
+        }
+        catch (Exception e)
+        {
+            if (isFirst)
+                FreeParameters();
+            if (e is OutOfMemoryException)
+                throw new DeviceMemoryException(
+                    $"This process has not the memory to draw the model's {ParameterCount} parameters.",
+                    e
+                );
+            throw;
+        }
     }
 
     /// <summary>Allocates and prepares everything that running this model takes, once.</summary>
@@ -147,10 +165,12 @@ public abstract partial class Layer : IDisposable
                 mode,
                 "The mode must be Training, Evaluation or Streaming."
             );
-        if ((long)maxLength * maxBatch > MostRows)
+        if ((long)maxLength * maxBatch > backend.MostRows)
             throw new DeviceMemoryException(
-                $"A plan for {maxLength} steps of {maxBatch} sequences has more rows than any memory holds."
+                $"A plan for {maxLength} steps of {maxBatch} sequences has more rows than the {backend.MostRows} that {backend.Info.Description} can take."
             );
+        using OwnerScope model = Enter("Layer.Plan");
+        using OwnerScope inside = backend.Enter("Layer.Plan");
         bool isFirst = _store is null;
         if (isFirst)
             Initialize(backend, seed);
@@ -173,8 +193,7 @@ public abstract partial class Layer : IDisposable
         catch when (isFirst)
         {
             // Nothing is left behind, parameters neither.
-            _store?.Dispose();
-            _store = null;
+            FreeParameters();
             throw;
         }
     }
@@ -185,12 +204,19 @@ public abstract partial class Layer : IDisposable
     /// </summary>
     public void Dispose()
     {
+        using OwnerScope model = Enter("Layer.Dispose");
+        using OwnerScope inside = EnterBackend("Layer.Dispose");
         _disposed = true;
         _predictor?.Dispose();
         _predictor = null;
+        FreeParameters();
+        GC.SuppressFinalize(this);
+    }
+
+    private void FreeParameters()
+    {
         _store?.Dispose();
         _store = null;
-        GC.SuppressFinalize(this);
     }
 
     /// <summary>Raises an error once this layer, or one that it is made of, was disposed.</summary>

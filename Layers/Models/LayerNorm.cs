@@ -8,10 +8,11 @@ public sealed class LayerNorm : Layer
     /// <summary>A layer normalisation; weight begins as 1, bias as 0.</summary>
     /// <param name="size">Channels, at least 1.</param>
     /// <param name="epsilon">Added to the variance; above 0.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The size is below 1, or epsilon is not a finite number above 0.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The size is below 1 or above half of <see cref="Layer.MostValues"/>, or epsilon is not a finite number above 0.</exception>
     public LayerNorm(int size, float epsilon = 1e-5f)
     {
         InputSize = RequirePositive(size);
+        RequireValues(2L * size, size, $"LayerNorm of {size} channels");
         if (!(epsilon > 0 && float.IsFinite(epsilon)))
             throw new ArgumentOutOfRangeException(
                 nameof(epsilon),

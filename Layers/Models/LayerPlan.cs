@@ -158,7 +158,7 @@ internal sealed class PlanBuilder(
         var slot = new Slot(shape);
         _states.Add((slot, _stateCount));
         _stateShapes.Add(shape);
-        _stateCount += backend.Align(shape.Count);
+        _stateCount = checked(_stateCount + backend.Align(shape.Count));
         return slot;
     }
 
@@ -171,7 +171,7 @@ internal sealed class PlanBuilder(
     {
         var slot = new Slot(shape);
         _scratches.Add((slot, _layerOffset));
-        _layerOffset += backend.Align(shape.Count);
+        _layerOffset = checked(_layerOffset + backend.Align(shape.Count));
         _workspaceCount = Math.Max(_workspaceCount, _layerOffset);
         return slot;
     }

@@ -13,11 +13,18 @@ public sealed class Linear : Layer
     /// <param name="inputSize">Channels in, at least 1.</param>
     /// <param name="outputSize">Channels out, at least 1.</param>
     /// <param name="bias">Whether there is a b; without, y = x W'.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A size is below 1.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// A size is below 1, or they come to more than <see cref="Layer.MostValues"/> values.
+    /// </exception>
     public Linear(int inputSize, int outputSize, bool bias = true)
     {
         InputSize = RequirePositive(inputSize);
         OutputSize = RequirePositive(outputSize);
+        RequireValues(
+            ((Int128)inputSize + 1) * outputSize,
+            outputSize,
+            $"Linear {inputSize} -> {outputSize}"
+        );
         double bound = 1 / Math.Sqrt(inputSize);
         _weight = new Parameter(
             "weight",

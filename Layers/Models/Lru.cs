@@ -39,7 +39,7 @@ public sealed class Lru : Sequential
     /// <param name="inputSize">Channels in, at least 1.</param>
     /// <param name="modelSize">Channels between blocks, at least 1.</param>
     /// <param name="stateSize">Complex states of each block, at least 1.</param>
-    /// <param name="blocks">Blocks, at least 1.</param>
+    /// <param name="blocks">Blocks, 1 to <see cref="Layer.MostLayers"/>.</param>
     /// <param name="dropout">At least 0, below 1.</param>
     /// <param name="ring">Where the eigenvalues begin.</param>
     /// <exception cref="ArgumentException">A size, the probability or the ring is out of range.</exception>
@@ -63,7 +63,7 @@ public sealed class Lru : Sequential
     /// <param name="inputSize">Channels in, at least 1.</param>
     /// <param name="modelSize">Channels between blocks, at least 1.</param>
     /// <param name="stateSize">Complex states of each block, at least 1.</param>
-    /// <param name="blocks">Blocks, at least 1.</param>
+    /// <param name="blocks">Blocks, 1 to <see cref="Layer.MostLayers"/>.</param>
     /// <param name="options">Norm, dropout, ring.</param>
     /// <exception cref="ArgumentException">A size or an option is out of range.</exception>
     public Lru(int inputSize, int modelSize, int stateSize, int blocks, LruOptions options)
@@ -102,7 +102,7 @@ public sealed class Lru : Sequential
         LruOptions options
     )
     {
-        RequirePositive(blocks);
+        RequireLayers(blocks);
         var layers = new Layer[blocks + 1];
         layers[0] = new Linear(inputSize, modelSize);
         for (int i = 1; i <= blocks; i++)

@@ -62,7 +62,7 @@ public sealed partial class LruBlock
             _gradients = Gather(builder.Gradient);
             // In a stream a step more: the one before.
             int before = builder.Streaming ? 1 : 0;
-            _states = builder.Keep(new Shape(steps + before, batch, 2 * n));
+            _states = builder.Keep(new Shape(checked(steps + before), batch, 2 * n));
             if (builder.Streaming)
                 _carried = builder.State(new Shape(1, batch, 2 * n));
             if (layer.Options.Bidirectional)
@@ -78,20 +78,21 @@ public sealed partial class LruBlock
                 batch,
                 (long)steps * batch
             );
+            int chunkRows = checked((int)_chunkRows);
             _norm = new BlockNorm(
                 layer._norm,
                 layer.Options.Prenorm,
                 builder,
                 input,
-                new Shape((int)_chunkRows, d)
+                new Shape(chunkRows, d)
             );
-            _hidden = builder.Scratch(new Shape((int)_chunkRows, d));
+            _hidden = builder.Scratch(new Shape(chunkRows, d));
             _scanWorkspace = builder.Scratch(_scan.WorkspaceCount);
             if (!builder.Training)
                 return;
             // Else it lies where the gates do, which are used up before.
             if (n > d)
-                _stateGradient = builder.Scratch(new Shape((int)_chunkRows, 2 * n));
+                _stateGradient = builder.Scratch(new Shape(chunkRows, 2 * n));
             _lambdaGradient = builder.Scratch(_scan.LambdaGradientCount);
             _bGradient = builder.Scratch(new Shape(2 * n, d));
             _cGradient = builder.Scratch(new Shape(layer.Directions * d, 2 * n));

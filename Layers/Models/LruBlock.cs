@@ -26,7 +26,10 @@ public sealed partial class LruBlock : Layer
     /// <param name="stateSize">Complex states, at least 1.</param>
     /// <param name="dropout">At least 0, below 1.</param>
     /// <param name="ring">Where the eigenvalues begin.</param>
-    /// <exception cref="ArgumentException">A size, the probability or the ring is out of range.</exception>
+    /// <exception cref="ArgumentException">
+    /// A size, the probability or the ring is out of range, or the sizes come to more than <see cref="Layer.MostValues"/>
+    /// values.
+    /// </exception>
     public LruBlock(int modelSize, int stateSize, float dropout = 0f, LruRing? ring = null)
         : this(
             modelSize,
@@ -38,7 +41,9 @@ public sealed partial class LruBlock : Layer
     /// <param name="modelSize">Channels in and out, at least 1.</param>
     /// <param name="stateSize">Complex states, at least 1.</param>
     /// <param name="options">Norm, dropout, ring.</param>
-    /// <exception cref="ArgumentException">A size or an option is out of range.</exception>
+    /// <exception cref="ArgumentException">
+    /// A size or an option is out of range, or the sizes come to more than <see cref="Layer.MostValues"/> values.
+    /// </exception>
     public LruBlock(int modelSize, int stateSize, LruOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -48,9 +53,18 @@ public sealed partial class LruBlock : Layer
         RequireProbability(options.Dropout, "dropout");
         LruRing start = options.Ring;
         start.Validate();
+        // nu, theta, gamma; B, and C of each direction, complex; D; the gates; the norm.
+        Int128 perState = 3 + 2 * (1L + Directions) * modelSize;
+        Int128 perChannel = 2 * (Int128)modelSize + 3 + 4;
+        RequireValues(
+            perState * stateSize + perChannel * modelSize,
+            Math.Max(modelSize, stateSize),
+            $"A block of {modelSize} channels and {stateSize} states",
+            modelSize > stateSize ? nameof(modelSize) : nameof(stateSize)
+        );
         var states = new Shape(stateSize);
         var b = new Shape(stateSize, modelSize);
-        var c = new Shape(modelSize, checked(Directions * stateSize));
+        var c = new Shape(modelSize, Directions * stateSize);
         double min = start.MinRadius * start.MinRadius;
         double max = start.MaxRadius * start.MaxRadius;
         _nu = new(

@@ -24,8 +24,20 @@ internal sealed class ParameterStore : IDisposable
             buffer.Parameter.Offset = StateCount;
             StateCount += backend.Align(buffer.Parameter.Shape.Count);
         }
+        if (StateCount > int.MaxValue)
+            throw new DeviceMemoryException(
+                $"The model's parameters take a block of {StateCount} values, gaps included; it can have {int.MaxValue}."
+            );
         _storage = backend.Allocate(Math.Max(StateCount, 1), MemoryCategory.Parameters);
-        backend.Fill(State, 0f);
+        try
+        {
+            backend.Fill(State, 0f);
+        }
+        catch
+        {
+            _storage.Dispose();
+            throw;
+        }
         foreach (NamedParameter named in All())
             named.Parameter.Owner = this;
     }

@@ -42,6 +42,7 @@ public sealed partial class Plan
     /// </summary>
     public string? FirstNonFinite()
     {
+        using OwnerScope inside = Backend.Enter("Plan.FirstNonFinite");
         RequireLive();
         if (OddInput() is { } odd)
             return odd;

@@ -9,6 +9,7 @@ public sealed partial class Plan
     /// <exception cref="InvalidOperationException">The plan is not for streaming.</exception>
     public void Reset()
     {
+        using OwnerScope inside = Backend.Enter("Plan.Reset");
         RequireLive();
         RequireStreaming();
         if (!_states.IsEmpty)
@@ -22,6 +23,7 @@ public sealed partial class Plan
     /// <exception cref="InvalidOperationException">The plan is not for streaming.</exception>
     public StreamState GetState()
     {
+        using OwnerScope inside = Backend.Enter("Plan.GetState");
         RequireLive();
         RequireStreaming();
         return new StreamState(
@@ -40,6 +42,7 @@ public sealed partial class Plan
     /// <exception cref="InvalidOperationException">The plan is not for streaming.</exception>
     public void SetState(StreamState state)
     {
+        using OwnerScope inside = Backend.Enter("Plan.SetState");
         ArgumentNullException.ThrowIfNull(state);
         RequireLive();
         RequireStreaming();

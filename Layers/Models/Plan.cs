@@ -4,6 +4,10 @@ namespace Sequor.Layers;
 /// A model prepared to run on a backend up to a length and a batch size. It owns activations, gradients and scratch;
 /// once made, running it allocates nothing.
 /// </summary>
+/// <remarks>
+/// It is for one thread at a time, as is all of its backend: a call while another thread is in a call there, Dispose too, changes
+/// nothing and throws an <see cref="InvalidOperationException"/>. Threads may follow each other. See <see cref="Layers.Backend"/>.
+/// </remarks>
 public sealed partial class Plan : IDisposable
 {
     private readonly LayerPlan _root;
@@ -130,9 +134,9 @@ public sealed partial class Plan : IDisposable
         {
             root?.Dispose();
             builder.Abandon();
-            if (e is OverflowException)
+            if (e is OverflowException or OutOfMemoryException)
                 throw new DeviceMemoryException(
-                    $"A plan for {maxLength} steps of {maxBatch} sequences has more values than can be addressed.",
+                    $"A plan for {maxLength} steps of {maxBatch} sequences has more values than {(e is OverflowException ? "can be addressed" : "this process has memory for")}.",
                     e
                 );
             throw;
@@ -203,6 +207,7 @@ public sealed partial class Plan : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">A size is below 1 or beyond the plan's limit.</exception>
     public Tensor Input(int length, int batch)
     {
+        using OwnerScope inside = Backend.Enter("Plan.Input");
         RequireLive();
         RequireSizes(length, batch);
         CurrentInput = new Shape(length, batch, Model.InputSize);
@@ -249,6 +254,7 @@ public sealed partial class Plan : IDisposable
         ReadOnlySpan<int> lengths = default
     )
     {
+        using OwnerScope inside = Backend.Enter("Plan.Load");
         Tensor input = Input(length, batch);
         RequireLengths(lengths, length, batch);
         RequireClasses(x, batch, lengths);
@@ -271,6 +277,7 @@ public sealed partial class Plan : IDisposable
         ReadOnlySpan<int> lengths = default
     )
     {
+        using OwnerScope inside = Backend.Enter("Plan.Forward");
         Tensor input = Load(x, length, batch, lengths);
         // They are given here, and for this call.
         ForgetLengths();
@@ -296,6 +303,7 @@ public sealed partial class Plan : IDisposable
     /// <exception cref="ObjectDisposedException">The plan, its model or its backend was disposed.</exception>
     public Tensor Forward(Tensor x, ReadOnlySpan<int> lengths = default)
     {
+        using OwnerScope inside = Backend.Enter("Plan.Forward");
         RequireLive();
         if (x.IsEmpty || x.Shape.Rank != 3 || x.Shape.Columns != Model.InputSize)
         {
@@ -347,6 +355,7 @@ public sealed partial class Plan : IDisposable
     /// </exception>
     public Tensor ForwardPacked(ReadOnlySpan<float> rows, ReadOnlySpan<int> lengths)
     {
+        using OwnerScope inside = Backend.Enter("Plan.ForwardPacked");
         RequireLive();
         RequirePackedLengths(lengths);
         RequirePackedClasses(rows);
@@ -372,6 +381,7 @@ public sealed partial class Plan : IDisposable
     /// </exception>
     public Tensor ForwardPacked(Tensor rows, ReadOnlySpan<int> lengths)
     {
+        using OwnerScope inside = Backend.Enter("Plan.ForwardPacked");
         RequireLive();
         RequirePackedLengths(lengths);
         var shape = new Shape(RowsOf(lengths), 1, Model.InputSize);
@@ -428,6 +438,7 @@ public sealed partial class Plan : IDisposable
     /// <exception cref="ObjectDisposedException">The plan, its model or its backend was disposed.</exception>
     public void Backward(Tensor outputGradient, bool accumulate = false)
     {
+        using OwnerScope inside = Backend.Enter("Plan.Backward");
         RequireLive();
         if (Mode != Mode.Training)
             throw new InvalidOperationException("Backward needs a plan made for Mode.Training.");
@@ -511,6 +522,7 @@ public sealed partial class Plan : IDisposable
     /// <summary>Frees everything but the parameters; a second call does nothing.</summary>
     public void Dispose()
     {
+        using OwnerScope inside = Backend.Enter("Plan.Dispose");
         if (_disposed)
             return;
         _disposed = true;

@@ -49,6 +49,7 @@ public sealed class PlanStates
     /// <exception cref="NotSupportedException">A layer is bidirectional.</exception>
     public void CarryOver()
     {
+        using OwnerScope inside = _layers[0].Backend.Enter("PlanStates.CarryOver");
         foreach (RecurrentStates layer in _layers)
         {
             if (layer.Layer.Options.Bidirectional)
@@ -67,6 +68,7 @@ public sealed class PlanStates
     /// <summary>Makes all initial states zero, for a batch of any size.</summary>
     public void Reset()
     {
+        using OwnerScope inside = _layers[0].Backend.Enter("PlanStates.Reset");
         foreach (RecurrentStates layer in _layers)
             layer.Reset();
     }

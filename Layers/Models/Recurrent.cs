@@ -26,13 +26,18 @@ public abstract class Recurrent : Layer
             RequirePositive(hiddenSize)
         )
         {
-            Layers = RequirePositive(options.Layers, "layers"),
+            Layers = RequireLayers(options.Layers, "layers"),
             Bidirectional = options.Bidirectional,
             Bias = RecurrentOptions.KnownBias(options.Bias),
             ProjectionSize = RecurrentOptions.Projection(kind, hiddenSize, options.ProjectionSize),
             CellClip = RecurrentOptions.Clip(kind, options.CellClip),
             Dropout = RequireProbability(options.Dropout, "dropout"),
         };
+        RequireValues(
+            _descriptor.ParameterCount,
+            hiddenSize,
+            $"{kind} of {options.Layers} layers with {inputSize} channels and {hiddenSize} hidden units"
+        );
         Parameter.Initializer initializer = Parameter.Uniform(1 / Math.Sqrt(hiddenSize));
         Parameters =
         [
@@ -54,6 +59,9 @@ public abstract class Recurrent : Layer
 
     /// <inheritdoc/>
     public override int OutputSize => _descriptor.OutputSize;
+
+    /// <summary>What was held against <see cref="Layer.MostValues"/>.</summary>
+    internal Int128 CountedValues => _descriptor.ParameterCount;
 
     /// <inheritdoc/>
     public override IReadOnlyList<Parameter> Parameters { get; }
@@ -238,9 +246,11 @@ public sealed class Rnn : Recurrent
     /// <summary>A network of some layers, otherwise plain.</summary>
     /// <param name="inputSize">Channels in, at least 1.</param>
     /// <param name="hiddenSize">Hidden units, at least 1.</param>
-    /// <param name="layers">Layers on top of each other, at least 1.</param>
+    /// <param name="layers">Layers on top of each other, 1 to <see cref="Layer.MostLayers"/>.</param>
     /// <param name="relu">Relu instead of tanh.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A size is below 1.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// A size is below 1, or they come to more than <see cref="Layer.MostValues"/> values.
+    /// </exception>
     public Rnn(int inputSize, int hiddenSize, int layers = 1, bool relu = false)
         : this(inputSize, hiddenSize, new RecurrentOptions { Layers = layers }, relu) { }
 
@@ -249,7 +259,9 @@ public sealed class Rnn : Recurrent
     /// <param name="hiddenSize">Hidden units, at least 1.</param>
     /// <param name="options">Layers, directions, biases, dropout.</param>
     /// <param name="relu">Relu instead of tanh.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A size or an option is out of range.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// A size or an option is out of range, or they come to more than <see cref="Layer.MostValues"/> values.
+    /// </exception>
     /// <exception cref="ArgumentException">An option is for an LSTM only.</exception>
     public Rnn(int inputSize, int hiddenSize, RecurrentOptions options, bool relu = false)
         : base(relu ? RecurrentKind.Relu : RecurrentKind.Tanh, inputSize, hiddenSize, options) { }
@@ -263,8 +275,10 @@ public sealed class Lstm : Recurrent
     /// <summary>A network of some layers, otherwise plain.</summary>
     /// <param name="inputSize">Channels in, at least 1.</param>
     /// <param name="hiddenSize">Hidden units, at least 1.</param>
-    /// <param name="layers">Layers on top of each other, at least 1.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A size is below 1.</exception>
+    /// <param name="layers">Layers on top of each other, 1 to <see cref="Layer.MostLayers"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// A size is below 1, or they come to more than <see cref="Layer.MostValues"/> values.
+    /// </exception>
     public Lstm(int inputSize, int hiddenSize, int layers = 1)
         : this(inputSize, hiddenSize, new RecurrentOptions { Layers = layers }) { }
 
@@ -272,7 +286,9 @@ public sealed class Lstm : Recurrent
     /// <param name="inputSize">Channels in, at least 1.</param>
     /// <param name="hiddenSize">Hidden units, at least 1.</param>
     /// <param name="options">Layers, directions, biases, dropout, projection, clipping.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A size or an option is out of range.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// A size or an option is out of range, or they come to more than <see cref="Layer.MostValues"/> values.
+    /// </exception>
     public Lstm(int inputSize, int hiddenSize, RecurrentOptions options)
         : base(RecurrentKind.Lstm, inputSize, hiddenSize, options) { }
 }
@@ -286,8 +302,10 @@ public sealed class Gru : Recurrent
     /// <summary>A network of some layers, otherwise plain.</summary>
     /// <param name="inputSize">Channels in, at least 1.</param>
     /// <param name="hiddenSize">Hidden units, at least 1.</param>
-    /// <param name="layers">Layers on top of each other, at least 1.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A size is below 1.</exception>
+    /// <param name="layers">Layers on top of each other, 1 to <see cref="Layer.MostLayers"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// A size is below 1, or they come to more than <see cref="Layer.MostValues"/> values.
+    /// </exception>
     public Gru(int inputSize, int hiddenSize, int layers = 1)
         : this(inputSize, hiddenSize, new RecurrentOptions { Layers = layers }) { }
 
@@ -295,7 +313,9 @@ public sealed class Gru : Recurrent
     /// <param name="inputSize">Channels in, at least 1.</param>
     /// <param name="hiddenSize">Hidden units, at least 1.</param>
     /// <param name="options">Layers, directions, biases, dropout.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A size or an option is out of range.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// A size or an option is out of range, or they come to more than <see cref="Layer.MostValues"/> values.
+    /// </exception>
     /// <exception cref="ArgumentException">An option is for an LSTM only.</exception>
     public Gru(int inputSize, int hiddenSize, RecurrentOptions options)
         : base(RecurrentKind.Gru, inputSize, hiddenSize, options) { }

@@ -3,7 +3,7 @@ namespace Sequor.Layers;
 /// <summary>What recurrent networks have in common beside their sizes.</summary>
 public sealed record RecurrentOptions
 {
-    /// <summary>Layers on top of each other, at least 1.</summary>
+    /// <summary>Layers on top of each other, 1 to <see cref="Layer.MostLayers"/>.</summary>
     public int Layers { get; init; } = 1;
 
     /// <summary>A second network of each layer runs from the end; outputs stand side by side, [forward | reverse].</summary>

@@ -54,6 +54,7 @@ public sealed class RecurrentStates
     /// <exception cref="ArgumentOutOfRangeException">The batch is below 1 or beyond the plan's limit.</exception>
     public RecurrentState Initial(int batch)
     {
+        using OwnerScope inside = _backend.Enter("RecurrentStates.Initial");
         if (batch < 1 || batch > _maxBatch)
         {
             throw new ArgumentOutOfRangeException(
@@ -83,6 +84,8 @@ public sealed class RecurrentStates
 
     /// <summary>The gradient by the initial states, of the last Backward; empty before it and in evaluation.</summary>
     public RecurrentState InitialGradient { get; private set; }
+
+    internal Backend Backend => _backend;
 
     /// <summary>Initial states are no longer those of the last forward pass.</summary>
     internal bool IsChanged => Changed || _initial.Writes != _begunWrites;

@@ -10,7 +10,7 @@ public class Sequential : Layer
     /// <summary>Joins layers; each one's output size must be the next one's input size.</summary>
     /// <exception cref="ArgumentException">
     /// There is no layer, or the sizes of two neighbours differ, or one layer with parameters is at two places, whether here or in
-    /// layers of layers.
+    /// layers of layers, or they have more than <see cref="Layer.MostValues"/> values.
     /// </exception>
     public Sequential(params IReadOnlyList<Layer> layers)
     {
@@ -31,6 +31,23 @@ public class Sequential : Layer
                     nameof(layers)
                 );
             }
+        }
+        decimal values = layers.Sum(layer =>
+            (decimal)
+                layer
+                    .NamedParameters()
+                    .Concat(layer.NamedBuffers())
+                    .Sum(p => p.Parameter.Shape.Count)
+        );
+        if (values > MostValues)
+        {
+            throw new ArgumentException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"The layers have {values:N0} values in their parameters; a model can have {MostValues:N0}."
+                ),
+                nameof(layers)
+            );
         }
         _children =
         [

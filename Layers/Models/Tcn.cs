@@ -11,7 +11,10 @@ public sealed class Tcn : Sequential
     /// <param name="widths">Channels of each level; at least one level, at most 30.</param>
     /// <param name="kernel">Taps of each convolution, at least 1.</param>
     /// <param name="dropout">Probability of the spatial dropout after each convolution: at least 0, below 1.</param>
-    /// <exception cref="ArgumentException">A size or the probability is out of range.</exception>
+    /// <exception cref="ArgumentException">
+    /// A size or the probability is out of range, or the sizes come to more than <see cref="Layer.MostValues"/> values, or the
+    /// taps of a level look back 2^31 - 1 steps or more.
+    /// </exception>
     public Tcn(int inputSize, IReadOnlyList<int> widths, int kernel, float dropout = 0f)
         : base(Blocks(inputSize, widths, kernel, dropout))
     {

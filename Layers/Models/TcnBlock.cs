@@ -22,7 +22,10 @@ public sealed class TcnBlock : Layer
     /// <param name="kernel">Taps, at least 1.</param>
     /// <param name="dilation">Steps between taps, at least 1.</param>
     /// <param name="dropout">At least 0, below 1.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A size or the probability is out of range.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// A size or the probability is out of range, or the sizes come to more than <see cref="Layer.MostValues"/> values, or the
+    /// taps look back 2^31 - 1 steps or more.
+    /// </exception>
     public TcnBlock(int inputSize, int outputSize, int kernel, int dilation, float dropout = 0f)
     {
         InputSize = RequirePositive(inputSize);
@@ -30,6 +33,18 @@ public sealed class TcnBlock : Layer
         Kernel = RequirePositive(kernel);
         Dilation = RequirePositive(dilation);
         DropoutProbability = RequireProbability(dropout);
+        if ((kernel - 1L) * dilation >= int.MaxValue)
+            throw new ArgumentOutOfRangeException(
+                nameof(dilation),
+                dilation,
+                $"A convolution of {kernel} taps can look back {int.MaxValue - 1} steps at most, (kernel - 1) times the dilation."
+            );
+        Int128 filters = ((Int128)inputSize + outputSize) * kernel + 4;
+        RequireValues(
+            (filters + (inputSize == outputSize ? 0 : inputSize + 1L)) * outputSize,
+            outputSize,
+            $"A block {inputSize} -> {outputSize} with {kernel} taps"
+        );
         _first = new Convolution("conv1", inputSize, outputSize, kernel);
         _second = new Convolution("conv2", outputSize, outputSize, kernel);
         List<Parameter> parameters = [.. _first.Parameters, .. _second.Parameters];

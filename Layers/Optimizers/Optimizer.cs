@@ -27,6 +27,7 @@ public abstract class Optimizer : IDisposable
                 nameof(plan)
             );
         RequireRate(learningRate, nameof(learningRate));
+        using OwnerScope inside = plan.Backend.Enter("new Optimizer");
         Groups = new GroupedParameters(plan.Store, groups ?? []);
         Plan = plan;
         Backend backend = plan.Backend;
@@ -66,6 +67,7 @@ public abstract class Optimizer : IDisposable
         {
             RequireLive();
             RequireRate(value, nameof(value));
+            using OwnerScope inside = Plan.Backend.Enter("Optimizer.LearningRate");
             _learningRate = value;
             State.Slice(OptimizerUpdate.LearningRate, 1).Write([value]);
         }
@@ -110,6 +112,7 @@ public abstract class Optimizer : IDisposable
                 clip,
                 "The largest norm must be above 0."
             );
+        using OwnerScope inside = Plan.Backend.Enter("Optimizer.Step");
         Plan.Backend.Optimize(Update(clip) with { PlacedSegments = _segments });
     }
 
@@ -164,6 +167,7 @@ public abstract class Optimizer : IDisposable
     /// <summary>Frees the optimizer's state; a second call does nothing.</summary>
     public void Dispose()
     {
+        using OwnerScope inside = Plan.Backend.Enter("Optimizer.Dispose");
         if (_disposed)
             return;
         _disposed = true;

@@ -36,7 +36,7 @@ public readonly record struct Shape
     }
 
     /// <summary>A block of at least so many values, where only their number matters.</summary>
-    internal static Shape Block(long count) => new(checked((int)((count + 1023) / 1024)), 1024);
+    internal static Shape Block(long count) => checked(new((int)((count + 1023) / 1024), 1024));
 
     /// <summary>Number of dimensions.</summary>
     public int Rank { get; }

@@ -1,12 +1,12 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// A block of floats in a backend's memory. Owned blocks are freed on disposal; wrapped ones belong to
-/// whoever made them.
+/// A block of floats in a backend's memory. Owned blocks are freed on disposal, forgotten ones by the backend's next call;
+/// wrapped ones belong to whoever made them.
 /// </summary>
 public sealed class Storage : IDisposable
 {
-    private readonly Action<Storage>? _free;
+    private readonly bool _owned;
     private nint _address;
 
     internal Storage(
@@ -14,7 +14,7 @@ public sealed class Storage : IDisposable
         nint address,
         long count,
         MemoryCategory category,
-        Action<Storage>? free,
+        bool owned,
         object? block = null
     )
     {
@@ -22,8 +22,17 @@ public sealed class Storage : IDisposable
         _address = address;
         Count = count;
         Category = category;
-        _free = free;
+        _owned = owned;
         Block = block;
+        if (!owned)
+            GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Leaves a forgotten block to the backend: the collector's thread may not be in it.</summary>
+    ~Storage()
+    {
+        if (_address != 0)
+            Backend.Forgotten(this);
     }
 
     /// <summary>The backend whose memory this is.</summary>
@@ -70,12 +79,21 @@ public sealed class Storage : IDisposable
         }
     }
 
+    /// <summary>The next of those that were forgotten.</summary>
+    internal Storage? Next { get; set; }
+
     /// <summary>Frees an owned block; a second call does nothing.</summary>
+    /// <exception cref="InvalidOperationException">Another thread is in the backend; nothing was freed.</exception>
     public void Dispose()
     {
         if (_address == 0)
             return;
-        _free?.Invoke(this);
+        using OwnerScope inside = Backend.Enter("Storage.Dispose");
+        if (_address == 0)
+            return;
+        if (_owned)
+            Backend.Free(this, forgotten: false);
         _address = 0;
+        GC.SuppressFinalize(this);
     }
 }

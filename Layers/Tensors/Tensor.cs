@@ -79,10 +79,12 @@ public readonly struct Tensor
     /// <summary>Copies values in, waiting for earlier work on the tensor.</summary>
     /// <param name="values">As many values as the tensor has.</param>
     /// <exception cref="ArgumentException">The number of values differs.</exception>
+    /// <exception cref="InvalidOperationException">Another thread is in the backend.</exception>
     public void Write(ReadOnlySpan<float> values)
     {
         RequireLive();
         RequireCount(values.Length);
+        using OwnerScope inside = Backend.Enter("Tensor.Write");
         Backend.Upload(values, this);
         Storage.NoteWrite(Offset, Count);
     }
@@ -90,10 +92,12 @@ public readonly struct Tensor
     /// <summary>Copies values out, waiting for earlier work on the tensor.</summary>
     /// <param name="values">Room for as many values as the tensor has.</param>
     /// <exception cref="ArgumentException">The number of values differs.</exception>
+    /// <exception cref="InvalidOperationException">Another thread is in the backend.</exception>
     public void Read(Span<float> values)
     {
         RequireLive();
         RequireCount(values.Length);
+        using OwnerScope inside = Backend.Enter("Tensor.Read");
         Backend.Download(this, values);
     }
 
@@ -103,6 +107,7 @@ public readonly struct Tensor
     /// It is of another backend, or the number of values differs, or the two overlap so closely that a GPU cannot copy one to the
     /// other.
     /// </exception>
+    /// <exception cref="InvalidOperationException">Another thread is in the backend.</exception>
     public void CopyTo(Tensor destination)
     {
         RequireLive();
@@ -111,7 +116,8 @@ public readonly struct Tensor
                 "The destination lies on another backend.",
                 nameof(destination)
             );
-        destination.RequireCount(checked((int)Count));
+        destination.RequireCount(Count);
+        using OwnerScope inside = Backend.Enter("Tensor.CopyTo");
         Backend.Copy(this, destination);
         destination.Storage.NoteWrite(destination.Offset, destination.Count);
     }
@@ -152,7 +158,7 @@ public readonly struct Tensor
     // The block itself says so where it was freed.
     private void RequireLive() => Backend.RequireLive();
 
-    private void RequireCount(int count)
+    private void RequireCount(long count)
     {
         if (count != Count)
             throw new ArgumentException($"A tensor of {Shape} has {Count} values, not {count}.");

@@ -85,6 +85,7 @@ public static partial class Checkpoint
         ArgumentNullException.ThrowIfNull(metadata);
         ArgumentOutOfRangeException.ThrowIfNegative(position);
         RequireSame(plan, optimizer);
+        using OwnerScope inside = plan.Backend.Enter("Checkpoint.Save");
         foreach (string key in metadata.Keys)
         {
             if (IsReserved(key))
@@ -165,6 +166,7 @@ public static partial class Checkpoint
         ArgumentNullException.ThrowIfNull(plan);
         if (optimizer is not null)
             RequireSame(plan, optimizer);
+        using OwnerScope inside = plan.Backend.Enter("Checkpoint.Load");
         (SafetensorsFile opened, Header header) = Open(path, whole: true);
         using SafetensorsFile file = opened;
         List<(string Name, Tensor Tensor)> tensors = [.. ModelTensors(plan), .. Extra(extra)];

@@ -177,6 +177,7 @@ public sealed partial class EpochTrainer : IDisposable
     /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
     public EpochRecord? TrainStep()
     {
+        using OwnerScope inside = Plan.Backend.Enter("EpochTrainer.TrainStep");
         ObjectDisposedException.ThrowIf(_disposed, this);
         long began = Stopwatch.GetTimestamp();
         (long epoch, long index) = Math.DivRem(Step, StepsPerEpoch);
@@ -235,6 +236,7 @@ public sealed partial class EpochTrainer : IDisposable
     /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
     public double EvaluateBest(PieceSet set)
     {
+        using OwnerScope inside = Plan.Backend.Enter("EpochTrainer.EvaluateBest");
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (BestEpoch is null)
             return Evaluate(set);
@@ -261,6 +263,7 @@ public sealed partial class EpochTrainer : IDisposable
     /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
     public void RestoreBest()
     {
+        using OwnerScope inside = Plan.Backend.Enter("EpochTrainer.RestoreBest");
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (BestEpoch is null)
             throw new InvalidOperationException("No epoch has ended yet.");
@@ -354,6 +357,7 @@ public sealed partial class EpochTrainer : IDisposable
     /// <summary>Frees plans, losses and optimizer; the model stays. A second call does nothing.</summary>
     public void Dispose()
     {
+        using OwnerScope inside = Plan.Backend.Enter("EpochTrainer.Dispose");
         _disposed = true;
         for (int i = _owned.Count - 1; i >= 0; i--)
             _owned[i].Dispose();

@@ -61,6 +61,7 @@ public sealed class StepGraph : IDisposable
     /// <exception cref="ObjectDisposedException">The graphs or the plan were disposed.</exception>
     public void Run()
     {
+        using OwnerScope inside = _plan.Backend.Enter("StepGraph.Run");
         RequireLive();
         if (_plan.Backend.RecordsNothing is { } nothing)
         {
@@ -107,6 +108,7 @@ public sealed class StepGraph : IDisposable
     /// <exception cref="ObjectDisposedException">The graphs or the plan were disposed.</exception>
     public void RunEager(string? reason = null)
     {
+        using OwnerScope inside = _plan.Backend.Enter("StepGraph.RunEager");
         RequireLive();
         _step();
         EagerRuns++;
@@ -122,6 +124,7 @@ public sealed class StepGraph : IDisposable
     /// <summary>Frees the graphs; a second call does nothing.</summary>
     public void Dispose()
     {
+        using OwnerScope inside = _plan.Backend.Enter("StepGraph.Dispose");
         _disposed = true;
         foreach (Recording recording in _recordings.Values)
             recording.Work?.Dispose();

@@ -127,6 +127,7 @@ public sealed class Trainer : IDisposable
     /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
     public void TrainStep()
     {
+        using OwnerScope inside = Plan.Backend.Enter("Trainer.TrainStep");
         ObjectDisposedException.ThrowIf(_disposed, this);
         Task.Fill(_batch, _options.Seed, Step * _batch.Size);
         Plan.Load(_batch.X, _batch.Length, _batch.Size);
@@ -148,6 +149,7 @@ public sealed class Trainer : IDisposable
     /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
     public float ReadLoss()
     {
+        using OwnerScope inside = Plan.Backend.Enter("Trainer.ReadLoss");
         ObjectDisposedException.ThrowIf(_disposed, this);
         float loss = _loss.Read();
         if (float.IsFinite(loss) && float.IsFinite(Optimizer.GradientNorm))
@@ -162,6 +164,7 @@ public sealed class Trainer : IDisposable
     /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
     public double Evaluate()
     {
+        using OwnerScope inside = Plan.Backend.Enter("Trainer.Evaluate");
         ObjectDisposedException.ThrowIf(_disposed, this);
         _evaluator ??= new Evaluator(Plan, Task, _options.Batch, _options.HeldOut);
         return _evaluator.Run();
@@ -204,6 +207,7 @@ public sealed class Trainer : IDisposable
     /// <summary>Frees plans, loss and optimizer; the model stays. A second call does nothing.</summary>
     public void Dispose()
     {
+        using OwnerScope inside = Plan.Backend.Enter("Trainer.Dispose");
         _disposed = true;
         Graph.Dispose();
         _evaluator?.Dispose();

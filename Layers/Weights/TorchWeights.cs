@@ -53,6 +53,8 @@ public static class TorchWeights
     )
     {
         ArgumentNullException.ThrowIfNull(model);
+        using OwnerScope entered = model.Enter("TorchWeights.Load");
+        using OwnerScope inside = model.EnterBackend("TorchWeights.Load", backend);
         (IReadOnlyList<FileTensor> tensors, IReadOnlyList<string> counters) = TorchNames.Of(
             model,
             modules
@@ -101,6 +103,8 @@ public static class TorchWeights
     )
     {
         ArgumentNullException.ThrowIfNull(model);
+        using OwnerScope entered = model.Enter("TorchWeights.Save");
+        using OwnerScope inside = model.EnterBackend("TorchWeights.Save");
         (IReadOnlyList<FileTensor> tensors, IReadOnlyList<string> counters) = TorchNames.Of(
             model,
             modules
