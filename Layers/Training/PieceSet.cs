@@ -38,9 +38,6 @@ public abstract class PieceSet
     /// <summary>Steps of the longest piece.</summary>
     public int Longest => Steps.Longest;
 
-    // What an average over the set weighs a piece by.
-    internal int WeightOf(int piece) => OneTarget ? 1 : StepsOf(piece);
-
     private (long Total, int Shortest, int Longest) Steps => _steps ??= CountSteps();
 
     private (long, int, int) CountSteps()
