@@ -185,17 +185,21 @@ public abstract partial class Backend : IDisposable
     /// <summary>dx, packed: dy[b, c] at each sequence's last step, 0 elsewhere.</summary>
     internal abstract void LastStepsGradient(Tensor dy, SequenceLayout layout, Tensor dx);
 
-    /// <summary>value[0] = mean squared error; gradient = its gradient by the prediction.</summary>
+    /// <summary>
+    /// value[0] = sum(mask * sum over a row's K columns of squared errors) / (sum(mask) * K); gradient by the prediction
+    /// [rows, K]. An empty mask is all ones; a mask of only zeros gives 0. Rows of weight 0 are not looked at.
+    /// </summary>
     internal abstract void MeanSquaredError(
         Tensor prediction,
         Tensor target,
+        Tensor mask,
         Tensor gradient,
         Tensor value
     );
 
     /// <summary>
     /// value[0] = sum(mask * nll) / sum(mask) over rows; gradient by the logits [rows, K]. Classes are whole numbers
-    /// kept as floats; an empty mask is all ones. A mask of only zeros gives 0.
+    /// kept as floats; an empty mask is all ones. A mask of only zeros gives 0. Rows of weight 0 are not looked at.
     /// </summary>
     internal abstract void SoftmaxCrossEntropy(
         Tensor logits,

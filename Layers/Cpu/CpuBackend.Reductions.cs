@@ -10,9 +10,10 @@ internal sealed unsafe partial class CpuBackend
     internal override void MeanSquaredError(
         Tensor prediction,
         Tensor target,
+        Tensor mask,
         Tensor gradient,
         Tensor value
-    ) => _reduction.MeanSquaredError(prediction, target, gradient, value);
+    ) => _reduction.MeanSquaredError(prediction, target, mask, gradient, value);
 
     internal override void SoftmaxCrossEntropy(
         Tensor logits,
@@ -37,6 +38,7 @@ internal sealed unsafe partial class CpuBackend
         {
             Columns,
             SquaredError,
+            MaskedSquaredError,
             CrossEntropy,
             BinaryCrossEntropy,
         }
@@ -73,10 +75,16 @@ internal sealed unsafe partial class CpuBackend
         public void MeanSquaredError(
             Tensor prediction,
             Tensor target,
+            Tensor mask,
             Tensor gradient,
             Tensor value
         )
         {
+            if (!mask.IsEmpty)
+            {
+                RowLoss(Kind.MaskedSquaredError, prediction, target, mask, gradient, value);
+                return;
+            }
             _a = Pointer(prediction);
             _b = Pointer(target);
             _out = Pointer(gradient);
@@ -106,19 +114,19 @@ internal sealed unsafe partial class CpuBackend
 
         private void RowLoss(
             Kind kind,
-            Tensor logits,
+            Tensor output,
             Tensor targets,
             Tensor mask,
             Tensor gradient,
             Tensor value
         )
         {
-            _a = Pointer(logits);
+            _a = Pointer(output);
             _b = Pointer(targets);
             _mask = Pointer(mask);
             _out = Pointer(gradient);
-            _rows = logits.Shape.Rows;
-            _columns = logits.Shape.Columns;
+            _rows = output.Shape.Rows;
+            _columns = output.Shape.Columns;
             double weight = _rows;
             if (_mask != null)
             {
@@ -126,10 +134,13 @@ internal sealed unsafe partial class CpuBackend
                 for (long i = 0; i < _rows; i++)
                     weight += _mask[i];
             }
-            _scale = weight == 0 ? 0f : (float)(1 / weight);
-            _parts = backend.Parts(logits.Count);
+            // The squared error is a mean over columns as well, and a square has 2 in its gradient.
+            bool squared = kind == Kind.MaskedSquaredError;
+            double all = squared ? weight * _columns : weight;
+            _scale = weight == 0 ? 0f : (float)((squared ? 2 : 1) / all);
+            _parts = backend.Parts(output.Count);
             Run(kind);
-            *Pointer(value) = weight == 0 ? 0f : (float)(Losses() / weight);
+            *Pointer(value) = weight == 0 ? 0f : (float)(Losses() / all);
         }
 
         private void Run(Kind kind)
@@ -175,6 +186,9 @@ internal sealed unsafe partial class CpuBackend
                 case Kind.SquaredError:
                     _losses[part] = SquaredError(from, to);
                     break;
+                case Kind.MaskedSquaredError:
+                    _losses[part] = MaskedSquaredError(from, to);
+                    break;
                 case Kind.BinaryCrossEntropy:
                     _losses[part] = BinaryCrossEntropy<TV, TO>(from, to);
                     break;
@@ -217,6 +231,38 @@ internal sealed unsafe partial class CpuBackend
             return sum;
         }
 
+        private double MaskedSquaredError(long from, long to)
+        {
+            double loss = 0;
+            for (long r = from; r < to; r++)
+            {
+                float weight = _mask[r];
+                if (ClearedWithout(weight, r))
+                    continue;
+                float factor = weight * _scale;
+                double sum = 0;
+                for (long i = r * _columns; i < (r + 1) * _columns; i++)
+                {
+                    float difference = _a[i] - _b[i];
+                    sum += (double)difference * difference;
+                    if (_out != null)
+                        _out[i] = factor * difference;
+                }
+                loss += weight * sum;
+            }
+            return loss;
+        }
+
+        // Rows of weight 0 are not looked at: true for those, whose gradient is zero.
+        private bool ClearedWithout(float weight, long row)
+        {
+            if (weight != 0)
+                return false;
+            if (_out != null)
+                new Span<float>(_out + row * _columns, _columns).Clear();
+            return true;
+        }
+
         private double CrossEntropy<TV, TO>(long from, long to)
             where TV : struct
             where TO : struct, ILanes<TV>
@@ -224,11 +270,13 @@ internal sealed unsafe partial class CpuBackend
             double loss = 0;
             for (long r = from; r < to; r++)
             {
+                float weight = _mask == null ? 1f : _mask[r];
+                if (ClearedWithout(weight, r))
+                    continue;
                 float* row = _a + r * _columns;
                 float largest = float.NegativeInfinity;
                 for (int c = 0; c < _columns; c++)
                     largest = Math.Max(largest, row[c]);
-                float weight = _mask == null ? 1f : _mask[r];
                 TV sums = TO.Zero;
                 for (int c = 0; c < _columns; c += TO.Width)
                 {
@@ -244,8 +292,7 @@ internal sealed unsafe partial class CpuBackend
                 }
                 float sum = TO.Sum(sums);
                 int label = (int)_b[r];
-                if (weight != 0)
-                    loss += weight * (Math.Log(sum) + largest - row[label]);
+                loss += weight * (Math.Log(sum) + largest - row[label]);
                 if (_out == null)
                     continue;
                 float* gradient = _out + r * _columns;
@@ -277,12 +324,8 @@ internal sealed unsafe partial class CpuBackend
                 float* targets = _b + r * _columns;
                 float* gradient = _out == null ? null : _out + r * _columns;
                 float weight = _mask == null ? 1f : _mask[r];
-                if (weight == 0)
-                {
-                    if (gradient != null)
-                        new Span<float>(gradient, _columns).Clear();
+                if (ClearedWithout(weight, r))
                     continue;
-                }
                 TV factor = TO.Set(weight * _scale);
                 TV sums = TO.Zero;
                 for (int c = 0; c < _columns; c += TO.Width)

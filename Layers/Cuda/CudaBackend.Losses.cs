@@ -9,10 +9,16 @@ public sealed partial class CudaBackend
     internal override void MeanSquaredError(
         Tensor prediction,
         Tensor target,
+        Tensor mask,
         Tensor gradient,
         Tensor value
     )
     {
+        if (!mask.IsEmpty)
+        {
+            RowLoss("masked_squared_error", prediction, target, mask, gradient, value);
+            return;
+        }
         long count = prediction.Count;
         Kernels.Launch(
             "mean_squared_error",
@@ -33,7 +39,7 @@ public sealed partial class CudaBackend
         Tensor mask,
         Tensor gradient,
         Tensor value
-    ) => CrossEntropy("softmax_cross_entropy", logits, classes, mask, gradient, value);
+    ) => RowLoss("softmax_cross_entropy", logits, classes, mask, gradient, value);
 
     internal override void BinaryCrossEntropy(
         Tensor logits,
@@ -41,19 +47,19 @@ public sealed partial class CudaBackend
         Tensor mask,
         Tensor gradient,
         Tensor value
-    ) => CrossEntropy("binary_cross_entropy", logits, targets, mask, gradient, value);
+    ) => RowLoss("binary_cross_entropy", logits, targets, mask, gradient, value);
 
-    private void CrossEntropy(
+    private void RowLoss(
         string kernel,
-        Tensor logits,
+        Tensor output,
         Tensor targets,
         Tensor mask,
         Tensor gradient,
         Tensor value
     )
     {
-        long rows = logits.Shape.Rows;
-        int columns = logits.Shape.Columns;
+        long rows = output.Shape.Rows;
+        int columns = output.Shape.Columns;
         DeviceSpan<float> weights = Span(mask);
         // Every gradient is divided by the mask's sum.
         DeviceSpan<double> total = mask.IsEmpty ? default : Scratch.Weight;
@@ -69,7 +75,7 @@ public sealed partial class CudaBackend
         Kernels.Launch(
             kernel,
             grid,
-            Span(logits),
+            Span(output),
             Span(targets),
             weights,
             total,

@@ -7,21 +7,21 @@ namespace Sequor.Layers;
 /// </summary>
 /// <remarks>Computed from logits, so that none is too large: an answer's probability never becomes 0.</remarks>
 /// <param name="plan">The plan whose output are the logits.</param>
-public sealed class BinaryCrossEntropy(Plan plan) : Loss(plan, masks: true)
+public sealed class BinaryCrossEntropy(Plan plan) : Loss(plan, ignores: false, checks: true)
 {
     private protected override Shape TargetShape(Shape output) => output;
 
-    private protected override void RequireValid(ReadOnlySpan<float> targets, Shape output)
+    private protected override int FirstOdd(ReadOnlySpan<float> targets, int from, Shape output)
     {
-        foreach (float target in targets)
+        for (int i = from; i < targets.Length; i++)
         {
-            if (!(target >= 0 && target <= 1))
-                throw new ArgumentException(
-                    $"A target must be from 0 to 1, not {target}.",
-                    nameof(targets)
-                );
+            if (!(targets[i] >= 0 && targets[i] <= 1))
+                return i;
         }
+        return -1;
     }
+
+    private protected override string Allowed(Shape output) => "from 0 to 1";
 
     private protected override void Judge(Tensor output, Tensor targets, Tensor mask) =>
         Plan.Backend.BinaryCrossEntropy(output, targets, mask, Gradient, Value);

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Sequor.Layers;
 
 /// <summary>
@@ -7,14 +9,23 @@ public abstract class Loss : IDisposable
 {
     private readonly Storage _targets;
     private readonly Storage? _gradient;
+
+    // And behind it what each row weighs.
     private readonly Storage _value;
-    private readonly Storage? _mask;
+    private readonly LossWeights _weights;
     private readonly (Storage Storage, long First)? _borrowed;
+
+    // Of each row the first target that is not allowed, else 0, which always is. Where lengths may come after the targets only
+    // Compute can tell whether such a row is one of a step.
+    private readonly float[]? _odd;
+    private bool _hasOdd;
     private Shape _loaded;
-    private bool _masked;
     private bool _disposed;
 
-    private protected Loss(Plan plan, bool masks)
+    /// <param name="plan">The plan whose output is judged.</param>
+    /// <param name="ignores">Whether targets may say of a row that it does not count: <see cref="Ignore"/>.</param>
+    /// <param name="checks">Whether there are targets that are not allowed: <see cref="FirstOdd"/>.</param>
+    private protected Loss(Plan plan, bool ignores, bool checks)
     {
         ArgumentNullException.ThrowIfNull(plan);
         plan.RequireLive();
@@ -27,9 +38,13 @@ public abstract class Loss : IDisposable
                 TargetShape(plan.MaxOutput).Count,
                 MemoryCategory.InputOutput
             );
-            _value = backend.Allocate(1, MemoryCategory.InputOutput);
-            if (masks)
-                _mask = backend.Allocate(plan.MaxOutput.Rows, MemoryCategory.InputOutput);
+            long weights = LossWeights.Places(plan);
+            _value = backend.Allocate(checked(1 + weights), MemoryCategory.InputOutput);
+            _weights = new LossWeights(plan, _value, 1, ignores);
+            if (checks && plan.MayPad)
+                _odd = new float[plan.MaxOutput.Rows];
+            if (plan.MayPad)
+                plan.Replaying += CheckLoaded;
             if (plan.Mode == Mode.Training)
             {
                 _borrowed = plan.Borrow(plan.MaxOutput.Count);
@@ -67,11 +82,26 @@ public abstract class Loss : IDisposable
         }
     }
 
-    /// <summary>Compares the plan's output with targets: the loss, and in training its gradient.</summary>
+    /// <summary>
+    /// Sum of the weights of the rows that the loss is a mean over; without weights their number. An average of losses of several
+    /// batches has to weigh each by it.
+    /// </summary>
+    public double Weight => _weights.Sum;
+
+    /// <summary>
+    /// Compares the plan's output with targets: the loss, a mean over the rows, and in training its gradient. After a Forward with
+    /// lengths rows beyond a sequence's end do not count, whatever their targets and weights: the mean is over the steps that
+    /// there are. Rows that the model pooled, or that the caller packed, all count.
+    /// </summary>
     /// <param name="targets">One value an element (squared error, keys) or a row (classes) of the output.</param>
-    /// <param name="mask">A weight for each row, or nothing where all count; not for the squared error.</param>
+    /// <param name="mask">
+    /// A weight for each row, finite and not negative, or nothing where all weigh the same. Rows of weight 0 are not looked at,
+    /// and have no gradient; where all weights are 0 the loss is 0.
+    /// </param>
     /// <returns>The gradient by the output, for <see cref="Plan.Backward"/>; empty in evaluation.</returns>
-    /// <exception cref="ArgumentException">The number of targets or weights, or a target, does not fit the output.</exception>
+    /// <exception cref="ArgumentException">
+    /// The number of targets or weights does not fit the output, or a weight, or the target of a row that counts, is none.
+    /// </exception>
     /// <exception cref="InvalidOperationException">There was no Forward before.</exception>
     public Tensor Compute(ReadOnlySpan<float> targets, ReadOnlySpan<float> mask = default)
     {
@@ -86,7 +116,9 @@ public abstract class Loss : IDisposable
     /// </summary>
     /// <param name="targets">As of <see cref="Compute(ReadOnlySpan{float}, ReadOnlySpan{float})"/>.</param>
     /// <param name="mask">As there.</param>
-    /// <exception cref="ArgumentException">The number of targets or weights, or a target, does not fit the output.</exception>
+    /// <exception cref="ArgumentException">
+    /// As there; but of a plan with variable lengths only <see cref="Compute()"/> tells of targets, as lengths may come after them.
+    /// </exception>
     /// <exception cref="InvalidOperationException">The plan was asked for no input yet.</exception>
     public void Load(ReadOnlySpan<float> targets, ReadOnlySpan<float> mask = default)
     {
@@ -96,7 +128,10 @@ public abstract class Loss : IDisposable
 
     /// <summary>Compares the plan's output with the targets that were loaded.</summary>
     /// <returns>The gradient by the output, for <see cref="Plan.Backward"/>; empty in evaluation.</returns>
-    /// <exception cref="InvalidOperationException">There was no Forward before, or the targets are those of another shape.</exception>
+    /// <exception cref="ArgumentException">The target of a row that counts is none.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// There was no Forward before, or no targets, or they are those of another shape.
+    /// </exception>
     public Tensor Compute()
     {
         using OwnerScope inside = Plan.Backend.Enter("Loss.Compute");
@@ -104,14 +139,15 @@ public abstract class Loss : IDisposable
         Tensor output = RequireOutput();
         if (output.Shape != _loaded)
             throw new InvalidOperationException(
-                $"The targets were loaded for an output {_loaded}, and it is {output.Shape}."
+                _loaded.Rank == 0
+                    ? $"No targets are loaded for the output {output.Shape}."
+                    : $"The targets were loaded for an output {_loaded}, and it is {output.Shape}."
             );
+        CheckLoaded();
         Judge(
             output,
             new Tensor(_targets, 0, TargetShape(output.Shape)),
-            _masked
-                ? new Tensor(_mask!, 0, new Shape(output.Shape.First, output.Shape[1]))
-                : default
+            _weights.Chosen(output.Shape)
         );
         if (_borrowed is not null)
             Plan.FillSpare();
@@ -121,8 +157,14 @@ public abstract class Loss : IDisposable
     /// <summary>What shape the targets of an output have.</summary>
     private protected abstract Shape TargetShape(Shape output);
 
-    /// <summary>Raises an error for targets that no output can have.</summary>
-    private protected abstract void RequireValid(ReadOnlySpan<float> targets, Shape output);
+    /// <summary>The first target, from one on, that no row may have; -1 for none.</summary>
+    private protected abstract int FirstOdd(ReadOnlySpan<float> targets, int from, Shape output);
+
+    /// <summary>What a target must be.</summary>
+    private protected abstract string Allowed(Shape output);
+
+    /// <summary>Makes weights 0 of rows whose targets say that they do not count.</summary>
+    private protected virtual void Ignore(ReadOnlySpan<float> targets, Span<float> weights) { }
 
     /// <summary>Queues loss and gradient.</summary>
     private protected abstract void Judge(Tensor output, Tensor targets, Tensor mask);
@@ -131,27 +173,70 @@ public abstract class Loss : IDisposable
     {
         RequireLive();
         Shape wanted = TargetShape(output);
-        if (_mask is null && !mask.IsEmpty)
-            throw new ArgumentException("The squared error takes no mask.", nameof(mask));
         if (targets.Length != wanted.Count || (!mask.IsEmpty && mask.Length != output.Rows))
         {
             throw new ArgumentException(
-                $"The output {output} wants {wanted.Count} targets"
-                    + (
-                        _mask is null
-                            ? $", not {targets.Length}."
-                            : $" and {output.Rows} weights or none; there are {targets.Length} and {mask.Length}."
-                    ),
-                nameof(targets)
+                $"The output {output} wants {wanted.Count} targets and {output.Rows} weights or none; there are {targets.Length} and {mask.Length}.",
+                targets.Length != wanted.Count ? nameof(targets) : nameof(mask)
             );
         }
-        RequireValid(targets, output);
+        _weights.RequireValid(mask, output);
+        // What is refused from here on leaves no targets behind.
+        _loaded = default;
+        if (_weights.Begin(mask, output) is { IsEmpty: false } weights)
+            Ignore(targets, weights);
+        CheckTargets(targets, output);
         new Tensor(_targets, 0, wanted).Write(targets);
-        _masked = Plan.IsWeighted = !mask.IsEmpty;
-        if (_masked)
-            new Tensor(_mask!, 0, new Shape(output.First, output[1])).Write(mask);
+        _weights.Place(output);
+        Plan.IsWeighted = _weights.IsWeighted;
         _loaded = output;
     }
+
+    private void CheckTargets(ReadOnlySpan<float> targets, Shape output)
+    {
+        int each = (int)(targets.Length / output.Rows);
+        bool found = false;
+        for (int at = 0; (at = FirstOdd(targets, at, output)) >= 0; )
+        {
+            int row = at / each;
+            if (_weights.Loaded(row) != 0)
+            {
+                if (_odd is null)
+                    throw Odd(row, targets[at], output);
+                if (!found)
+                    Array.Clear(_odd);
+                _odd[row] = targets[at];
+                found = true;
+            }
+            at = (row + 1) * each;
+        }
+        _hasOdd = found;
+    }
+
+    // What the host does for a step that is judged, and before a recorded one runs again: under the lengths of the last forward
+    // pass the targets of all rows that count have to be some.
+    private void CheckLoaded()
+    {
+        if (_loaded.Rank == 0)
+            return;
+        _weights.Choose(_loaded);
+        if (!_hasOdd)
+            return;
+        for (int row = 0; row < _loaded.Rows; row++)
+        {
+            // NaN differs from 0 as well.
+            if (_odd![row] != 0 && _weights.Chosen(row) != 0)
+                throw Odd(row, _odd[row], _loaded);
+        }
+    }
+
+    private ArgumentException Odd(int row, float target, Shape output) =>
+        new(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"The target of {LossWeights.Where(Plan, row, output)} must be {Allowed(output)}, not {target}."
+            )
+        );
 
     private Tensor RequireOutput() =>
         Plan.Output.IsEmpty
@@ -193,47 +278,9 @@ public abstract class Loss : IDisposable
     {
         _targets?.Dispose();
         _value?.Dispose();
-        _mask?.Dispose();
         _gradient?.Dispose();
         if (_borrowed is not null)
             Plan.GiveBack();
+        Plan.Replaying -= CheckLoaded;
     }
-}
-
-/// <summary>Mean squared error over all elements of the output.</summary>
-/// <param name="plan">The plan whose output is judged.</param>
-public sealed class MeanSquaredError(Plan plan) : Loss(plan, masks: false)
-{
-    private protected override Shape TargetShape(Shape output) => output;
-
-    private protected override void RequireValid(ReadOnlySpan<float> targets, Shape output) { }
-
-    private protected override void Judge(Tensor output, Tensor targets, Tensor mask) =>
-        Plan.Backend.MeanSquaredError(output, targets, Gradient, Value);
-}
-
-/// <summary>
-/// Cross-entropy of a softmax over the output's channels, in nats a row, averaged with the mask's weights over the rows of
-/// [T, B, K].
-/// </summary>
-/// <param name="plan">The plan whose output are the logits.</param>
-public sealed class SoftmaxCrossEntropy(Plan plan) : Loss(plan, masks: true)
-{
-    private protected override Shape TargetShape(Shape output) => new(output.First, output[1]);
-
-    private protected override void RequireValid(ReadOnlySpan<float> targets, Shape output)
-    {
-        int classes = output.Columns;
-        foreach (float target in targets)
-        {
-            if (!(target >= 0 && target < classes && target == MathF.Floor(target)))
-                throw new ArgumentException(
-                    $"A class must be a whole number from 0 to {classes - 1}, not {target}.",
-                    nameof(targets)
-                );
-        }
-    }
-
-    private protected override void Judge(Tensor output, Tensor targets, Tensor mask) =>
-        Plan.Backend.SoftmaxCrossEntropy(output, targets, mask, Gradient, Value);
 }

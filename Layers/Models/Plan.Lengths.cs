@@ -58,6 +58,18 @@ public sealed partial class Plan
         );
     }
 
+    /// <summary>Whether the output can have rows beyond the ends of sequences, which stand for no step.</summary>
+    internal bool MayPad => _unpackedOutput is not null;
+
+    /// <summary>Whether the last output's rows are packed, so that their numbers tell neither step nor sequence.</summary>
+    internal bool HasPackedRows => MayPad && _packedByCaller;
+
+    /// <summary>
+    /// Called before a recorded step runs again: for what the host would otherwise find out while the step runs. Such a step has
+    /// no lengths.
+    /// </summary>
+    internal event Action? Replaying;
+
     private void SetLengths(ReadOnlySpan<int> lengths, int steps, int batch)
     {
         RequireLengths(lengths, steps, batch);

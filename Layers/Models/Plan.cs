@@ -515,6 +515,10 @@ public sealed partial class Plan : IDisposable
     internal void Replayed(PlanResults results)
     {
         RequireLive();
+        // Another batch's lengths may be there from before.
+        _layout?.SetWhole();
+        _packedByCaller = false;
+        Replaying?.Invoke();
         (_x, Output, InputGradient, _replayed) = results;
         _forwardDone = false;
     }

@@ -57,6 +57,7 @@ public sealed partial class EpochTrainer
         float highest = _rate.Read(path, info);
         Step = Checkpoint.Load(path, Plan, Optimizer, Extra(), finiteExtra: true, notes);
         _rate.Resume(highest);
+        WeighStepsBefore();
         _elapsed = TimeSpan.FromSeconds(elapsed);
         _history.Clear();
         _history.AddRange(history);
@@ -67,6 +68,19 @@ public sealed partial class EpochTrainer
                 BestEpoch = record;
         }
         return notes;
+    }
+
+    // What the epoch's losses so far weigh is not in the file: their batches are drawn again.
+    private void WeighStepsBefore()
+    {
+        (long epoch, long index) = Math.DivRem(Step, StepsPerEpoch);
+        Shuffle((int)epoch);
+        for (int i = 0; i < index; i++)
+        {
+            _batch.Load(_train, Pieces(i));
+            Plan.Input(_batch.Steps, _batch.Size);
+            LoadTargets(i);
+        }
     }
 
     // The losses of this epoch's steps so far, and the best parameters and buffers under their names.

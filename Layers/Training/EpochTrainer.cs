@@ -34,6 +34,9 @@ public sealed partial class EpochTrainer : IDisposable
     // The loss of each batch of this epoch. They stay where the steps run until the epoch ends.
     private readonly Tensor _losses;
 
+    // What each of them weighs in their average.
+    private readonly double[] _weights;
+
     private int _orderOf = -1;
     private bool _disposed;
     private TimeSpan _elapsed;
@@ -76,6 +79,7 @@ public sealed partial class EpochTrainer : IDisposable
         StepsPerEpoch = (train.Count + size - 1) / size;
         _batch = new PieceBatch(train, size);
         _order = new int[train.Count];
+        _weights = new double[StepsPerEpoch];
         try
         {
             Plan = Own(
@@ -184,7 +188,7 @@ public sealed partial class EpochTrainer : IDisposable
         Shuffle((int)epoch);
         _batch.Load(_train, Pieces((int)index));
         Plan.Load(_batch.X, _batch.Steps, _batch.Size, _batch.Lengths);
-        _loss.Load(_batch.Targets, _batch.Mask);
+        LoadTargets((int)index);
         _rate.Begin(Step);
         if (_batch.Lengths.IsEmpty)
             Graph.Run();
@@ -205,6 +209,13 @@ public sealed partial class EpochTrainer : IDisposable
             );
         _elapsed += Stopwatch.GetElapsedTime(began);
         return EndEpoch((int)epoch + 1, train, valid);
+    }
+
+    private void LoadTargets(int index)
+    {
+        _loss.Load(_batch.Targets, _batch.Mask);
+        // The mask knows the lengths already.
+        _weights[index] = _loss.Weight;
     }
 
     private void RunStep()
@@ -292,12 +303,12 @@ public sealed partial class EpochTrainer : IDisposable
         _orderOf = epoch;
     }
 
-    // Each batch counts as its steps, or its pieces, do.
+    // Each batch counts as its steps, or its pieces, do, but for those that the loss ignores.
     private double TrainLoss(int epoch)
     {
         float[] losses = _losses.ToArray();
         double sum = 0;
-        long weights = 0;
+        double weights = 0;
         for (int i = 0; i < losses.Length; i++)
         {
             if (!float.IsFinite(losses[i]))
@@ -305,13 +316,10 @@ public sealed partial class EpochTrainer : IDisposable
                     $"at step {i + 1} of epoch {epoch} the loss is {losses[i]}, which is not finite; "
                         + $"first in: {Plan.FirstNonFinite() ?? "none found any more"}"
                 );
-            long weight = 0;
-            foreach (int piece in Pieces(i))
-                weight += _train.WeightOf(piece);
-            sum += (double)losses[i] * weight;
-            weights += weight;
+            sum += losses[i] * _weights[i];
+            weights += _weights[i];
         }
-        return sum / weights;
+        return weights == 0 ? 0 : sum / weights;
     }
 
     private EpochRecord EndEpoch(int epoch, double train, double valid)

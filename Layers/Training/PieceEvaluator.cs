@@ -43,20 +43,17 @@ internal sealed class PieceEvaluator : IDisposable
     public double Run()
     {
         double sum = 0;
-        long weights = 0;
+        double weights = 0;
         for (int first = 0; first < _order.Length; first += _size)
         {
             ReadOnlySpan<int> pieces = _order.AsSpan(first, Math.Min(_size, _order.Length - first));
             _batch.Load(_set, pieces);
             _plan.Forward(_batch.X, _batch.Steps, _batch.Size, _batch.Lengths);
             _loss.Compute(_batch.Targets, _batch.Mask);
-            long weight = 0;
-            foreach (int piece in pieces)
-                weight += _set.WeightOf(piece);
-            sum += (double)_loss.Read() * weight;
-            weights += weight;
+            sum += _loss.Read() * _loss.Weight;
+            weights += _loss.Weight;
         }
-        return sum / weights;
+        return weights == 0 ? 0 : sum / weights;
     }
 
     public void Dispose()

@@ -51,9 +51,6 @@ public abstract class PieceSet
         }
     }
 
-    // What an average over the set weighs a piece by.
-    internal int WeightOf(int piece) => OneTarget ? 1 : StepsOf(piece);
-
     private (long Total, int Shortest, int Longest) Steps => _steps ??= CountSteps();
 
     private (long, int, int) CountSteps()

@@ -247,16 +247,20 @@ public sealed class Trainer : IDisposable
         public double Run()
         {
             double sum = 0;
+            double weights = 0;
             for (int first = 0; first < _sequences; )
             {
                 Batch batch = _sequences - first >= _batch.Size ? _batch : _rest!;
                 _task.Fill(batch, SequenceTask.HeldOut, first);
                 _plan.Forward(batch.X, batch.Length, batch.Size);
                 _loss.Compute(batch.Targets);
-                sum += (double)_loss.Read() * batch.Size;
+                // Sequences, where all rows count.
+                double weight = batch.Size * (_loss.Weight / _plan.Output.Shape.Rows);
+                sum += _loss.Read() * weight;
+                weights += weight;
                 first += batch.Size;
             }
-            return sum / _sequences;
+            return weights == 0 ? 0 : sum / weights;
         }
 
         public void Dispose()

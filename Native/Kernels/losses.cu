@@ -1,12 +1,12 @@
 // Losses with their gradients; Layers/Backends/Backend.cs says what they are.
 //
-// Shapes: mean_squared_error: prediction, target, gradient [count]. Others: logits, gradient and binary targets [rows, K],
-// classes [rows] whole numbers kept as floats, mask [rows]. value [1]. A null gradient is not wanted; a null mask is all
-// ones, and `weights` too, else weights[0] is the mask's sum, which mask_sum leaves there. partials [blocks] doubles,
-// counter [1], 0 between launches.
+// Shapes: mean_squared_error: prediction, target, gradient [count]. Others: prediction, target, logits, gradient and binary
+// targets [rows, K], classes [rows] whole numbers kept as floats, mask [rows]. value [1]. A null gradient is not wanted; a
+// null mask is all ones, and `weights` too, else weights[0] is the mask's sum, which mask_sum leaves there. Rows of weight 0
+// are not looked at, and their gradient is 0. partials [blocks] doubles, counter [1], 0 between launches.
 //
-// Bytes an element: mean_squared_error 12; softmax_cross_entropy 8 for K <= 256, which stay in registers, else 12;
-// binary_cross_entropy 12. A row: class 4, mask 4 (and 4 in mask_sum).
+// Bytes an element: softmax_cross_entropy 8 for K <= 256, which stay in registers, else 12; the others 12. A row: class 4,
+// mask 4 (and 4 in mask_sum).
 // Order: a row is summed in floats by its group of lanes, rows and blocks in double, in their order: runs repeat bit for
 // bit. The mask's sum is a launch of its own, since every gradient is divided by it.
 // Launch: blocks of 256; a row to a group of `lanes` lanes, a power of 2 up to 32; mask_sum one block.
@@ -87,6 +87,43 @@ KERNEL LAUNCH(Threads) mask_sum(const float *mask, double *weights, i64 rows) {
         weights[0] = sum;
 }
 
+KERNEL LAUNCH(Threads) masked_squared_error(
+    const float *prediction,
+    const float *target,
+    const float *mask,
+    const double *weights,
+    float *gradient,
+    float *value,
+    i64 rows,
+    int columns,
+    int lanes,
+    double *partials,
+    u32 *counter
+) {
+    Rows g = rows_of(lanes);
+    double all = weights[0] * (double)columns;
+    float scale = all == 0.0 ? 0.0f : (float)(2.0 / all);
+    double loss = 0.0;
+    for (i64 r = g.row; r < rows; r += g.stride) {
+        float weight = mask[r];
+        float factor = weight * scale;
+        double sum = 0.0;
+        for (int c = g.lane; c < columns; c += lanes) {
+            i64 i = r * columns + c;
+            float slope = 0.0f;
+            if (weight != 0.0f) {
+                float difference = prediction[i] - target[i];
+                sum += (double)difference * (double)difference;
+                slope = factor * difference;
+            }
+            if (gradient)
+                gradient[i] = slope;
+        }
+        loss += (double)weight * sum;
+    }
+    finish(loss, all, value, partials, counter);
+}
+
 KERNEL LAUNCH(Threads) softmax_cross_entropy(
     const float *logits,
     const float *classes,
@@ -107,14 +144,16 @@ KERNEL LAUNCH(Threads) softmax_cross_entropy(
     bool kept = columns <= Kept * lanes;
     for (i64 first = g.first, r = g.row; first < rows; first += g.stride, r += g.stride) {
         bool there = r < rows;
-        const float *row = logits + (there ? r : 0) * columns;
+        float weight = there ? mask ? mask[r] : 1.0f : 0.0f;
+        bool counts = weight != 0.0f;
+        const float *row = logits + (counts ? r : 0) * columns;
         float most = -__builtin_inff();
         float sum = 0.0f;
         float values[Kept];
         if (kept) {
             UNROLL for (int k = 0; k < Kept; k++) {
                 int c = g.lane + k * lanes;
-                values[k] = there && c < columns ? row[c] : -__builtin_inff();
+                values[k] = counts && c < columns ? row[c] : -__builtin_inff();
                 most = larger(most, values[k]);
             }
             most = group_largest(most, lanes);
@@ -125,7 +164,7 @@ KERNEL LAUNCH(Threads) softmax_cross_entropy(
             }
         } else {
             // What was summed so far is scaled down where a larger logit comes.
-            for (int c = g.lane; there && c < columns; c += lanes) {
+            for (int c = g.lane; counts && c < columns; c += lanes) {
                 float x = row[c];
                 if (x > most) {
                     // Then it is 0 or NaN, which stays.
@@ -143,9 +182,8 @@ KERNEL LAUNCH(Threads) softmax_cross_entropy(
         sum = group_sum(sum, lanes);
         if (!there)
             continue;
-        int label = (int)classes[r];
-        float weight = mask ? mask[r] : 1.0f;
-        if (weight != 0.0f && g.lane == 0) {
+        int label = counts ? (int)classes[r] : 0;
+        if (counts && g.lane == 0) {
             double off = logarithm((double)sum) + (double)most - (double)row[label];
             loss += (double)weight * off;
         }
@@ -154,7 +192,10 @@ KERNEL LAUNCH(Threads) softmax_cross_entropy(
         float *slope = gradient + r * columns;
         float factor = weight * scale;
         float share = factor / sum;
-        if (kept) {
+        if (!counts) {
+            for (int c = g.lane; c < columns; c += lanes)
+                slope[c] = 0.0f;
+        } else if (kept) {
             UNROLL for (int k = 0; k < Kept; k++) {
                 int c = g.lane + k * lanes;
                 if (c < columns)

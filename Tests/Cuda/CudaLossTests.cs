@@ -18,6 +18,7 @@ public sealed class CudaLossTests : CudaOperationFixture
     [Test]
     public void A_squared_error_is_that_of_the_cpu(
         [Values] bool gradient,
+        [Values] bool masked,
         [Values(1, 3, 130, 257)] int columns
     )
     {
@@ -26,6 +27,7 @@ public sealed class CudaLossTests : CudaOperationFixture
             var shape = new Shape(steps, batch, columns);
             Pair prediction = Both(shape, 1);
             Pair target = Both(shape, 2);
+            Pair mask = masked ? Both(new Shape(steps, batch), 5, 0, 2) : default;
             Pair slope = Both(shape, 3);
             Pair value = Both(new Shape(1), 4);
 
@@ -34,13 +36,43 @@ public sealed class CudaLossTests : CudaOperationFixture
                     backend.MeanSquaredError(
                         of(prediction),
                         of(target),
+                        of(mask),
                         gradient ? of(slope) : default,
                         of(value)
                     )
             );
 
             Against.Cpu("squared error", "loss", value.Gpu, value.Cpu, 1e-6);
-            CheckBits(slope, "gradient");
+            // The sums of a mask differ in their order.
+            if (masked)
+                Against.Cpu("squared error", "gradient", slope.Gpu, slope.Cpu, 1e-6);
+            else
+                CheckBits(slope, "gradient");
+        }
+    }
+
+    [Test]
+    public void Of_differing_lengths_they_are_those_of_the_reference(
+        [ValueSource(typeof(LossCase), nameof(LossCase.Kinds))] string kind,
+        [Values] bool masked
+    )
+    {
+        int? ignored = kind == "softmax" ? 2 : null;
+        int[] lengths = [2, 5, 3];
+        using var given = new LossCase(Gpu, kind, 5, 3, 7, ignored);
+        float[] mask = masked ? new Draw(4).Uniform(15, 0, 2) : [];
+        float[] there = LossCase.Steps(5, lengths);
+        float[] targets = given.TargetsWith(there, float.NaN);
+        float[] weights = masked ? [.. mask.Zip(there, (m, t) => m * t)] : there;
+        for (int row = 0; row < 15 && kind == "softmax"; row++)
+        {
+            if (targets[row] == ignored)
+                weights[row] = 0;
+        }
+        for (int turn = 0; turn < 2; turn++)
+        {
+            given.Plan.Forward(given.X, 5, 3, lengths);
+            given.Check(given.Loss.Compute(targets, mask).ToArray(), weights, kind);
         }
     }
 

@@ -1,5 +1,7 @@
+using System.Globalization;
 using NUnit.Framework;
 using Sequor.Layers;
+using Sequor.Tests.Losses;
 using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Errors;
@@ -84,13 +86,86 @@ public sealed class LossErrorTests
     }
 
     [Test]
-    public void Weights_for_the_squared_error_are_refused()
+    public void A_weight_that_is_none_is_refused(
+        [ValueSource(typeof(LossCase), nameof(LossCase.Kinds))] string kind,
+        [Values(float.NaN, -1f, float.PositiveInfinity, float.NegativeInfinity, -1e-45f)]
+            float weight
+    )
     {
-        using var loss = new MeanSquaredError(_plan);
+        using Loss loss = LossCase.Make(kind, _plan);
+        float[] targets = new float[kind == "softmax" ? 6 : 18];
+        string[] says = ["row 3", "step 1 of sequence 1", "finite number from 0", Text(weight)];
         _plan.Forward(new float[12], 3, 2);
+        float[] mask = [1, 0, 1, weight, 1, 1];
 
-        Refuse<ArgumentException>(() => loss.Compute(new float[18], new float[6]), "no mask");
+        Refuse<ArgumentException>(() => loss.Compute(targets, mask), says);
+        Refuse<ArgumentException>(() => loss.Load(targets, mask), says);
     }
+
+    [TestCase(5)]
+    [TestCase(7)]
+    [TestCase(1)]
+    [TestCase(18)]
+    public void Another_number_of_weights_is_refused_by_all(int count)
+    {
+        _plan.Forward(new float[12], 3, 2);
+        foreach (string kind in LossCase.Kinds)
+        {
+            using Loss loss = LossCase.Make(kind, _plan);
+            float[] targets = new float[kind == "softmax" ? 6 : 18];
+            Refuse<ArgumentException>(
+                () => loss.Compute(targets, new float[count]),
+                "[3, 2, 3]",
+                "6 weights",
+                $"{count}"
+            );
+        }
+    }
+
+    [Test]
+    public void A_target_that_is_none_is_told_with_its_place()
+    {
+        _plan.Forward(new float[12], 3, 2);
+        using var classes = new SoftmaxCrossEntropy(_plan);
+        using var ignoring = new SoftmaxCrossEntropy(_plan, ignoreIndex: -100);
+        using var answers = new BinaryCrossEntropy(_plan);
+        float[] keys = new float[18];
+        keys[11] = 1.5f;
+
+        Refuse<ArgumentException>(
+            () => classes.Compute([0, 1, 2, -100, 0, 0]),
+            "row 3, step 1 of sequence 1",
+            "from 0 to 2",
+            "-100"
+        );
+        Refuse<ArgumentException>(
+            () => ignoring.Compute([0, -100, 2, 0, 3, 0]),
+            "row 4, step 2 of sequence 0",
+            "or -100",
+            "not 3"
+        );
+        Refuse<ArgumentException>(
+            () => answers.Compute(keys),
+            "row 3, step 1 of sequence 1",
+            "from 0 to 1",
+            "1.5"
+        );
+    }
+
+    [Test]
+    public void A_refused_load_leaves_no_targets()
+    {
+        using var loss = new SoftmaxCrossEntropy(_plan);
+        _plan.Forward(new float[12], 3, 2);
+        Refuse<InvalidOperationException>(() => loss.Compute(), "No targets", "[3, 2, 3]");
+        loss.Load([0, 1, 2, 0, 1, 2]);
+        loss.Compute();
+
+        Refuse<ArgumentException>(() => loss.Load([0, 1, 2, 0, 1, 3]), "not 3");
+        Refuse<InvalidOperationException>(() => loss.Compute(), "No targets", "[3, 2, 3]");
+    }
+
+    private static string Text(float value) => value.ToString(CultureInfo.InvariantCulture);
 
     [Test]
     public void A_loss_without_a_plan_is_refused()

@@ -34,6 +34,7 @@ public sealed class LossKernelTests
         host.Backend.MeanSquaredError(
             host.Put(prediction, count),
             host.Put(target, count),
+            default,
             slope,
             value
         );
@@ -60,14 +61,23 @@ public sealed class LossKernelTests
     }
 
     [TestCaseSource(nameof(Sizes))]
-    public void Cross_entropies_are_those_of_the_cpu(int rows, int columns)
+    public void Losses_of_rows_are_those_of_the_cpu(int rows, int columns)
     {
-        foreach (bool binary in new[] { false, true })
+        foreach (string kernel in Kernels)
         {
             foreach (float[]? mask in Masks(rows))
-                Compare(rows, columns, mask, binary);
+            {
+                // Without a mask it is another kernel.
+                if (mask is not null || kernel != Squared)
+                    Compare(rows, columns, mask, kernel);
+            }
         }
     }
+
+    private const string Squared = "masked_squared_error";
+    private const string Softmax = "softmax_cross_entropy";
+    private const string Binary = "binary_cross_entropy";
+    private static readonly string[] Kernels = [Squared, Softmax, Binary];
 
     private static IEnumerable<float[]?> Masks(int rows)
     {
@@ -76,53 +86,51 @@ public sealed class LossKernelTests
         yield return new float[rows];
     }
 
-    private static void Compare(int rows, int columns, float[]? mask, bool binary)
+    private static void Compare(int rows, int columns, float[]? mask, string kernel)
     {
         using var host = new HostTensors();
         using var machine = new KernelMachine();
         var draw = new Draw((ulong)(rows * 1000 + columns));
-        float[] logits = draw.Uniform(rows * columns, -8f, 8f);
-        float[] targets = binary
-            ? draw.Uniform(rows * columns, 0f, 1f)
-            : [.. Enumerable.Range(0, rows).Select(_ => (float)draw.Next(columns))];
+        float[] output = draw.Uniform(rows * columns, -8f, 8f);
+        float[] targets =
+            kernel == Softmax ? draw.Classes(rows, columns) : draw.Uniform(rows * columns, 0f, 1f);
         Tensor slope = host.New(rows, columns);
         Tensor value = host.New(1);
         Tensor weights = mask is null ? default : host.Put(mask, rows);
-        Tensor wanted = binary ? host.Put(targets, rows, columns) : host.Put(targets, rows);
-        if (binary)
-            host.Backend.BinaryCrossEntropy(
-                host.Put(logits, rows, columns),
-                wanted,
-                weights,
-                slope,
-                value
-            );
-        else
-            host.Backend.SoftmaxCrossEntropy(
-                host.Put(logits, rows, columns),
-                wanted,
-                weights,
-                slope,
-                value
-            );
+        Tensor y = host.Put(output, rows, columns);
+        Tensor wanted =
+            kernel == Softmax ? host.Put(targets, rows) : host.Put(targets, rows, columns);
+        switch (kernel)
+        {
+            case Squared:
+                host.Backend.MeanSquaredError(y, wanted, weights, slope, value);
+                break;
+            case Softmax:
+                host.Backend.SoftmaxCrossEntropy(y, wanted, weights, slope, value);
+                break;
+            default:
+                host.Backend.BinaryCrossEntropy(y, wanted, weights, slope, value);
+                break;
+        }
 
-        (float loss, float[] gradient) = OnDevice(machine, logits, targets, mask, columns, binary);
+        (float loss, float[] gradient) = OnDevice(machine, output, targets, mask, columns, kernel);
 
-        string what = $"{(binary ? "binary " : "")}cross entropy";
-        Close.Check([loss], [host.Get(value)[0]], 1e-6, what);
-        Close.Check(gradient, [.. host.Get(slope).Select(v => (double)v)], 1e-6, $"d {what}");
+        Close.Check([loss], [host.Get(value)[0]], 1e-6, kernel);
+        Close.Check(gradient, [.. host.Get(slope).Select(v => (double)v)], 1e-6, $"d {kernel}");
+        if (kernel == Squared)
+            Close.CheckBits(gradient, host.Get(slope), $"d {kernel}");
     }
 
     private static (float Loss, float[] Gradient) OnDevice(
         KernelMachine machine,
-        float[] logits,
+        float[] output,
         float[] targets,
         float[]? mask,
         int columns,
-        bool binary
+        string kernel
     )
     {
-        long rows = logits.Length / columns;
+        long rows = output.Length / columns;
         DeviceArray weights = mask is null ? DeviceArray.Null : machine.Put(mask);
         DeviceArray total = DeviceArray.Null;
         if (mask is not null)
@@ -131,24 +139,67 @@ public sealed class LossKernelTests
             machine.Launch("mask_sum", new KernelGrid(1, 1, 256), weights, total, rows);
         }
         KernelGrid grid = KernelGrid.LossRows(rows, columns);
-        DeviceArray gradient = machine.New(logits.Length);
+        DeviceArray gradient = machine.New(output.Length);
         DeviceArray loss = machine.New(1);
-        machine.Launch(
-            binary ? "binary_cross_entropy" : "softmax_cross_entropy",
-            grid,
-            machine.Put(logits),
-            machine.Put(targets),
-            weights,
-            total,
-            gradient,
-            loss,
-            rows,
-            columns,
-            grid.Lanes,
-            machine.New(2L * grid.X),
-            machine.Zeros(1)
-        );
+        foreach (DeviceArray wanted in new[] { DeviceArray.Null, gradient })
+        {
+            machine.Launch(
+                kernel,
+                grid,
+                machine.Put(output),
+                machine.Put(targets),
+                weights,
+                total,
+                wanted,
+                loss,
+                rows,
+                columns,
+                grid.Lanes,
+                machine.New(2L * grid.X),
+                machine.Zeros(1)
+            );
+        }
         return (machine.Get(loss)[0], machine.Get(gradient));
+    }
+
+    [TestCase(1)]
+    [TestCase(3)]
+    [TestCase(300)]
+    public void A_row_of_weight_0_is_not_looked_at(int columns)
+    {
+        foreach (string kernel in Kernels)
+        {
+            foreach (float odd in new[] { float.NaN, float.NegativeInfinity, 3e38f })
+            {
+                // The rows beside it are of the same warp.
+                float[] output = new float[3 * columns];
+                output.AsSpan(columns, columns).Fill(odd);
+                float[] targets = new float[kernel == Softmax ? 3 : 3 * columns];
+                int each = targets.Length / 3;
+                // As a class it would lie far outside of the row.
+                targets.AsSpan(each, each).Fill(1e9f);
+                using var machine = new KernelMachine();
+
+                (float loss, float[] gradient) = OnDevice(
+                    machine,
+                    output,
+                    targets,
+                    [1f, 0f, 3f],
+                    columns,
+                    kernel
+                );
+
+                double exact = kernel switch
+                {
+                    Squared => 0,
+                    Softmax => Math.Log(columns),
+                    _ => columns * Math.Log(2),
+                };
+                Assert.That(loss, Is.EqualTo(exact).Within(1e-3), $"{kernel}, {odd}");
+                Assert.That(gradient[columns..(2 * columns)], Is.All.Zero, $"{kernel}, {odd}");
+                Assert.That(gradient, Is.All.Matches<float>(float.IsFinite), $"{kernel}, {odd}");
+            }
+        }
     }
 
     [TestCase(3)]
@@ -163,17 +214,17 @@ public sealed class LossKernelTests
         float[] classes = [2f, 0f];
 
         using var machine = new KernelMachine();
-        (float loss, float[] gradient) = OnDevice(machine, bad, classes, null, columns, false);
+        (float loss, float[] gradient) = OnDevice(machine, bad, classes, null, columns, Softmax);
         Assert.That(loss, Is.NaN);
         Assert.That(gradient[columns..], Is.All.NaN);
         Assert.That(gradient[..columns], Is.All.EqualTo(0f).Within(1e-30f));
 
         float[] targets = new float[2 * columns];
         bad.AsSpan(0, columns).Clear();
-        (loss, gradient) = OnDevice(machine, bad, targets, [1f, 0f], columns, true);
+        (loss, gradient) = OnDevice(machine, bad, targets, [1f, 0f], columns, Binary);
         Assert.That(loss, Is.EqualTo(columns * Math.Log(2)).Within(1e-3));
         Assert.That(gradient[columns..], Is.All.Zero);
-        (loss, _) = OnDevice(machine, bad, targets, null, columns, true);
+        (loss, _) = OnDevice(machine, bad, targets, null, columns, Binary);
         Assert.That(loss, Is.NaN);
     }
 }

@@ -7,7 +7,7 @@ public static class BinaryCrossEntropy
     /// sum(mask * nll) / sum(mask), with nll[r] = -sum over k of y log(p) + (1 - y) log(1 - p), p = 1 / (1 + exp(-logit)).
     /// </summary>
     /// <param name="logits">[rows, answers]</param>
-    /// <param name="targets">[rows, answers], each from 0 to 1</param>
+    /// <param name="targets">[rows, answers], each from 0 to 1 but where the row weighs nothing</param>
     /// <param name="mask">[rows], the weight of each row; null for ones. Its sum must not be zero.</param>
     /// <param name="rows">T * B</param>
     /// <param name="answers">K</param>
@@ -26,6 +26,9 @@ public static class BinaryCrossEntropy
         double weight = 0;
         for (var r = 0; r < rows; r++)
         {
+            var w = mask is null ? 1 : mask[r];
+            if (w == 0)
+                continue;
             double nll = 0;
             for (var k = 0; k < answers; k++)
             {
@@ -33,7 +36,6 @@ public static class BinaryCrossEntropy
                 var y = targets[r * answers + k];
                 nll += y * LogOfOnePlusExp(-logit) + (1 - y) * LogOfOnePlusExp(logit);
             }
-            var w = mask is null ? 1 : mask[r];
             loss += w * nll;
             weight += w;
         }

@@ -1,0 +1,19 @@
+namespace Sequor.Layers;
+
+/// <summary>
+/// Squared error of [T, B, C], averaged over the C channels and with the mask's weights over the rows: PyTorch's MSELoss where
+/// all rows weigh the same.
+/// </summary>
+/// <param name="plan">The plan whose output is judged.</param>
+public sealed class MeanSquaredError(Plan plan) : Loss(plan, ignores: false, checks: false)
+{
+    private protected override Shape TargetShape(Shape output) => output;
+
+    private protected override int FirstOdd(ReadOnlySpan<float> targets, int from, Shape output) =>
+        -1;
+
+    private protected override string Allowed(Shape output) => "any number";
+
+    private protected override void Judge(Tensor output, Tensor targets, Tensor mask) =>
+        Plan.Backend.MeanSquaredError(output, targets, mask, Gradient, Value);
+}
