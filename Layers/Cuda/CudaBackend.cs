@@ -189,6 +189,7 @@ public sealed partial class CudaBackend : Backend
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentOutOfRangeException.ThrowIfNegative(count);
+        Tracer?.Memory();
         long taken = Taken(count);
         DeviceBuffer<float> buffer;
         try
@@ -232,7 +233,9 @@ public sealed partial class CudaBackend : Backend
     /// <inheritdoc/>
     public override void Synchronize()
     {
-        RequireNotRecording("waiting for the device");
+        RequireNotRecording(
+            "waiting for the device cannot be part of a captured step: put it before the step"
+        );
         Stream.Synchronize();
     }
 
@@ -246,24 +249,37 @@ public sealed partial class CudaBackend : Backend
         Upload(source, Span(destination));
 
     /// <summary>As <see cref="Upload(ReadOnlySpan{float}, Tensor)"/>, of any type.</summary>
-    internal void Upload<T>(ReadOnlySpan<T> source, DeviceSpan<T> destination)
+    internal void Upload<T>(
+        ReadOnlySpan<T> source,
+        DeviceSpan<T> destination,
+        string reason =
+            "copying values to the device cannot be part of a captured step: put it before the step"
+    )
         where T : unmanaged
     {
-        RequireNotRecording("copying values to the device");
+        RequireNotRecording(reason);
         _uploads.Copy(source, destination);
     }
 
     internal override void Download(Tensor source, Span<float> destination)
     {
-        RequireNotRecording("reading a value back");
+        RequireNotRecording(
+            "reading a value back cannot be part of a captured step: put it before the step"
+        );
         Span(source).CopyTo(destination, Stream);
     }
 
-    internal override void Copy(Tensor source, Tensor destination) =>
+    internal override void Copy(Tensor source, Tensor destination)
+    {
+        Tracer?.Memory();
         Span(destination).Slice(0, source.Count).CopyFrom(Span(source), Stream);
+    }
 
-    internal override void Fill(Tensor destination, float value) =>
+    internal override void Fill(Tensor destination, float value)
+    {
+        Tracer?.Memory();
         Span(destination).Fill(value, Stream);
+    }
 
     internal override RandomStream CreateRandom(ulong seed) => new CudaRandom(this, seed);
 
@@ -311,6 +327,7 @@ public sealed partial class CudaBackend : Backend
 
     private void Free(Storage storage)
     {
+        Tracer?.Memory();
         var buffer = (DeviceBuffer<float>)storage.Block!;
         Memory.Remove(storage.Category, buffer.ByteCount);
         buffer.Dispose();
@@ -321,7 +338,14 @@ public sealed partial class CudaBackend : Backend
         private readonly CudaEvent _event = CudaEvent.Create(backend.Context, timing: true);
 
         // Within a graph it takes the time of each launch.
-        public override void Record() => _event.Record(backend.Stream, backend.IsRecording);
+        public override void Record()
+        {
+            var call = new StepCall(StepCallKind.Mark, this);
+            if (backend.PutsOff(call, out _))
+                return;
+            _event.Record(backend.Stream, backend.IsRecording);
+            backend.Queued(call);
+        }
 
         public override double MillisecondsSince(TimeMark earlier) =>
             _event.MillisecondsSince(((CudaMark)earlier)._event);

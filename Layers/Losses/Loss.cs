@@ -45,6 +45,8 @@ public abstract class Loss : IDisposable
     /// <summary>The plan whose output is judged.</summary>
     public Plan Plan { get; }
 
+    internal bool IsDisposed => _value.IsFreed;
+
     private protected Tensor Value => new(_value, 0, new Shape(1));
 
     /// <summary>
@@ -89,6 +91,11 @@ public abstract class Loss : IDisposable
             throw new InvalidOperationException(
                 $"The targets were loaded for an output {_loaded}, and it is {output.Shape}."
             );
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        // Whatever Judge goes by beside output and targets has to be part of the call.
+        var call = new StepCall(StepCallKind.Compute, this, output, choice: _masked ? 1 : 0);
+        if (Plan.Backend.PutsOff(call, out _))
+            return Gradient;
         Judge(
             output,
             new Tensor(_targets, 0, TargetShape(output.Shape)),
@@ -96,6 +103,7 @@ public abstract class Loss : IDisposable
                 ? new Tensor(_mask!, 0, new Shape(output.Shape.First, output.Shape[1]))
                 : default
         );
+        Plan.Backend.Queued(call);
         return Gradient;
     }
 
@@ -127,7 +135,7 @@ public abstract class Loss : IDisposable
         }
         RequireValid(targets, output);
         new Tensor(_targets, 0, wanted).Write(targets);
-        _masked = Plan.IsWeighted = !mask.IsEmpty;
+        _masked = !mask.IsEmpty;
         if (_masked)
             new Tensor(_mask!, 0, new Shape(output.First, output[1])).Write(mask);
         _loaded = output;

@@ -7,8 +7,10 @@ public sealed partial class Plan
     {
         RequireLengths(lengths, steps, batch);
         _layout?.SetWhole();
-        if (lengths.IndexOfAnyExcept(steps) >= 0)
-            _layout!.Set(lengths);
+        if (lengths.IndexOfAnyExcept(steps) < 0)
+            return;
+        Backend.Tracer?.Stop(SequenceLayout.NotRecordable);
+        _layout!.Set(lengths);
     }
 
     private void RequireLengths(ReadOnlySpan<int> lengths, int steps, int batch)

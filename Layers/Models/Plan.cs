@@ -106,6 +106,7 @@ public sealed partial class Plan : IDisposable
             _draws = builder.Training && builder.Draws;
             if (layoutTable is not null)
                 _layout!.OnDevice = layoutTable.All;
+            _layerStates?.Clear();
             _states = builder.AllStates;
             if (!_states.IsEmpty)
                 backend.Fill(_states, 0f);
@@ -190,9 +191,6 @@ public sealed partial class Plan : IDisposable
     /// <summary>What <see cref="Input"/> was last asked for; of rank 0 before.</summary>
     internal Shape CurrentInput { get; private set; }
 
-    /// <summary>Whether the targets that were last loaded for this plan have weights: a step is another one then.</summary>
-    internal bool IsWeighted { get; set; }
-
     /// <summary>The output that such an input comes to.</summary>
     /// <exception cref="InvalidOperationException">The plan was asked for no input yet.</exception>
     internal Shape CurrentOutput =>
@@ -267,24 +265,56 @@ public sealed partial class Plan : IDisposable
         RequireSizes(x.Shape.First, x.Shape[1]);
         if (x.Backend != Backend)
             throw new ArgumentException("The input lies on another backend.", nameof(x));
+        if (Mode == Mode.Streaming)
+            Backend.RequireNotRecording(
+                "a stream goes on by the host's count of its steps, which cannot be part of a captured step"
+            );
         SetLengths(lengths, x.Shape.First, x.Shape[1]);
-        _packedByCaller = false;
-        Begin(x, x.Shape[1]);
+        _layerStates?.RequireBatch(x.Shape[1]);
         if (_layout is { IsPacked: true })
+            return QueuePacked(x);
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        var call = new StepCall(StepCallKind.Forward, this, x);
+        if (Backend.PutsOff(call, out Tensor output))
         {
-            Tensor packed = _packedInput!.For(_layout.Rows, 1);
-            Backend.Pack(x, _layout, packed);
-            Output = _root.Forward(packed);
-            if (_unpackedOutput is not null)
-            {
-                Tensor padded = _unpackedOutput.For(x.Shape.First, x.Shape[1]);
-                Backend.Unpack(Output, _layout, padded);
-                Output = padded;
-            }
+            _packedByCaller = false;
+            _layerStates?.BeginForward(x.Shape[1], queue: false);
+            _forwardDone = true;
+            (_x, Output) = (x, output);
             return Output;
         }
+        QueueForward(x);
+        Backend.Queued(call, Output);
+        return Output;
+    }
+
+    private Tensor QueuePacked(Tensor x)
+    {
+        _packedByCaller = false;
+        Begin(x, x.Shape[1]);
+        Tensor packed = _packedInput!.For(_layout!.Rows, 1);
+        Backend.Pack(x, _layout, packed);
+        Output = _root.Forward(packed);
+        if (_unpackedOutput is not null)
+        {
+            Tensor padded = _unpackedOutput.For(x.Shape.First, x.Shape[1]);
+            Backend.Unpack(Output, _layout, padded);
+            Output = padded;
+        }
+        return Output;
+    }
+
+    /// <summary>Queues the forward pass of an input whose sequences all have its steps.</summary>
+    internal void QueueForward(Tensor x)
+    {
+        _layout?.SetWhole();
+        _packedByCaller = false;
+        Begin(x, x.Shape[1]);
         if (Mode != Mode.Streaming)
-            return Output = _root.Forward(x);
+        {
+            Output = _root.Forward(x);
+            return;
+        }
         int batch = x.Shape[1];
         if (_streamBatch != 0 && _streamBatch != batch)
         {
@@ -297,7 +327,6 @@ public sealed partial class Plan : IDisposable
         Output = _root.Forward(x);
         _position.Steps += x.Shape.First;
         _position.NewWeights = false;
-        return Output;
     }
 
     /// <summary>Copies packed rows in and runs the model on them.</summary>
@@ -337,6 +366,7 @@ public sealed partial class Plan : IDisposable
     public Tensor ForwardPacked(Tensor rows, ReadOnlySpan<int> lengths)
     {
         RequirePackedLengths(lengths);
+        Backend.Tracer?.Stop(SequenceLayout.NotRecordable);
         _layout!.Set(lengths);
         var shape = new Shape(_layout.Rows, 1, Model.InputSize);
         if (rows.IsEmpty || rows.Shape != shape)
@@ -349,6 +379,7 @@ public sealed partial class Plan : IDisposable
         if (rows.Backend != Backend)
             throw new ArgumentException("The input lies on another backend.", nameof(rows));
         _packedByCaller = true;
+        _layerStates?.RequireBatch(lengths.Length);
         Begin(rows, lengths.Length);
         return Output = _root.Forward(rows);
     }
@@ -357,7 +388,7 @@ public sealed partial class Plan : IDisposable
     {
         if (_layout is { IsPacked: true })
             Backend.Upload(_layout);
-        _layerStates?.BeginForward(batch);
+        _layerStates?.BeginForward(batch, queue: true);
         if (_draws)
             _random.Advance();
         _forwardDone = true;
@@ -386,6 +417,19 @@ public sealed partial class Plan : IDisposable
             );
         }
         _layerStates?.RequireUnchanged();
+        var call = new StepCall(
+            StepCallKind.Backward,
+            this,
+            outputGradient,
+            choice: accumulate ? 1 : 0
+        );
+        if (Backend.PutsOff(call, out Tensor inputGradient))
+        {
+            _layerStates?.BeginBackward();
+            InputGradient = inputGradient;
+            _forwardDone = false;
+            return;
+        }
         if (!accumulate)
             Backend.Fill(Gradients, 0f);
         bool packed = _layout is { IsPacked: true };
@@ -403,6 +447,7 @@ public sealed partial class Plan : IDisposable
                 Backend.Unpack(dx, _layout!, InputGradient);
         }
         _forwardDone = false;
+        Backend.Queued(call, InputGradient);
     }
 
     // Where lengths may differ, the gradient always begins in the flow, so that it comes by the places that the plan was
@@ -435,20 +480,22 @@ public sealed partial class Plan : IDisposable
     /// <summary>Takes back what <see cref="Borrow"/> lent.</summary>
     internal void GiveBack() => _spareIsTaken = false;
 
-    /// <summary>Where the last step left its results.</summary>
-    internal PlanResults Results => new(_x, Output, InputGradient, [.. _root.Outputs]);
+    /// <summary>The outputs of the layers of the last forward pass.</summary>
+    internal IReadOnlyList<(string Layer, Tensor Output)> LayerOutputs => [.. _root.Outputs];
 
-    /// <summary>Says that a recorded step ran again, which left its results where it did then.</summary>
-    internal void Replayed(PlanResults results)
+    /// <summary>Says that a recorded step ran again, which left the outputs of its layers where it did then.</summary>
+    internal void Replayed(IReadOnlyList<(string Layer, Tensor Output)> layers)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        (_x, Output, InputGradient, _replayed) = results;
+        _replayed = layers;
         _forwardDone = false;
     }
+
+    internal bool IsDisposed => _disposed;
 
     /// <summary>Frees everything but the parameters.</summary>
     public void Dispose()
     {
+        Backend.Tracer?.Stop(StepTracer.Beside);
         _disposed = true;
         _root.Dispose();
         _random.Dispose();
@@ -456,11 +503,3 @@ public sealed partial class Plan : IDisposable
             storage.Dispose();
     }
 }
-
-/// <summary>Input, output, gradient by the input and the layers' outputs of a step, in the plan's memory.</summary>
-internal sealed record PlanResults(
-    Tensor Input,
-    Tensor Output,
-    Tensor InputGradient,
-    IReadOnlyList<(string Layer, Tensor Output)> Layers
-);

@@ -60,23 +60,50 @@ public sealed class PlanStates
         }
         if (_layers[0].Final.Hidden.IsEmpty)
             throw new InvalidOperationException("There are no states to carry before a Forward.");
+        Backend backend = _layers[0].Backend;
+        var call = new StepCall(StepCallKind.CarryOver, this, _layers[0].Final.Hidden);
+        bool queue = !backend.PutsOff(call, out _);
         foreach (RecurrentStates layer in _layers)
-            layer.CarryOver();
+            layer.CarryOver(queue);
+        if (queue)
+            backend.Queued(call);
     }
 
     /// <summary>Makes all initial states zero, for a batch of any size.</summary>
     public void Reset()
     {
+        Backend backend = _layers[0].Backend;
+        var call = new StepCall(StepCallKind.Reset, this);
+        bool queue = !backend.PutsOff(call, out _);
         foreach (RecurrentStates layer in _layers)
-            layer.Reset();
+            layer.Reset(queue);
+        if (queue)
+            backend.Queued(call);
     }
 
-    internal void BeginForward(int batch)
+    /// <summary>Makes all initial states zero, once they have their place.</summary>
+    internal void Clear()
+    {
+        foreach (RecurrentStates layer in _layers)
+            layer.Reset(queue: true);
+    }
+
+    internal void RequireBatch(int batch)
     {
         foreach (RecurrentStates layer in _layers)
             layer.RequireBatch(batch);
+    }
+
+    internal void BeginForward(int batch, bool queue)
+    {
         foreach (RecurrentStates layer in _layers)
-            layer.BeginForward(batch);
+            layer.BeginForward(batch, queue);
+    }
+
+    internal void BeginBackward()
+    {
+        foreach (RecurrentStates layer in _layers)
+            layer.BeginBackward();
     }
 
     internal void RequireUnchanged()

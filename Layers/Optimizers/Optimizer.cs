@@ -6,10 +6,14 @@ namespace Sequor.Layers;
 /// </summary>
 public abstract class Optimizer : IDisposable
 {
+    private const string ClipWithin =
+        "a norm to clip at that is given to Step cannot be part of a captured step: set MaxGradientNorm before it";
+
     private readonly Storage _state;
     private readonly Storage?[] _moments;
     private readonly Storage? _segments;
     private float _learningRate;
+    private float _maxGradientNorm;
 
     private protected Optimizer(
         Plan plan,
@@ -40,6 +44,7 @@ public abstract class Optimizer : IDisposable
             }
             _segments = backend.PlaceSegments(Groups.Segments);
             LearningRate = learningRate;
+            MaxGradientNorm = float.PositiveInfinity;
         }
         catch
         {
@@ -59,8 +64,26 @@ public abstract class Optimizer : IDisposable
         set
         {
             RequireRate(value, nameof(value));
-            _learningRate = value;
             State.Slice(OptimizerUpdate.LearningRate, 1).Write([value]);
+            _learningRate = value;
+        }
+    }
+
+    /// <summary>
+    /// Largest norm of all gradients together at the next steps, to which they are scaled down; infinity, as at first, for no
+    /// clipping. It lies where the step runs, so that a step which was recorded goes by it.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The norm is not above 0.</exception>
+    public float MaxGradientNorm
+    {
+        get => _maxGradientNorm;
+        set
+        {
+            RequireNorm(value, nameof(value));
+            if (value == _maxGradientNorm)
+                return;
+            State.Slice(OptimizerUpdate.MaxNorm, 1).Write([value]);
+            _maxGradientNorm = value;
         }
     }
 
@@ -74,6 +97,11 @@ public abstract class Optimizer : IDisposable
     internal GroupedParameters Groups { get; }
 
     internal Tensor State => new(_state, 0, new Shape(OptimizerUpdate.StateLength));
+
+    /// <summary>What a checkpoint keeps of it: all but the norm to clip at, which is the caller's.</summary>
+    internal Tensor SavedState => State.Slice(0, OptimizerUpdate.SavedLength);
+
+    internal bool IsDisposed => _state.IsFreed;
 
     /// <summary>The rule's name in checkpoints: sgd, rmsprop, adam or adamw.</summary>
     public abstract string Name { get; }
@@ -90,27 +118,64 @@ public abstract class Optimizer : IDisposable
     private protected Tensor MomentOrNone(int index) =>
         index < _moments.Length ? Moment(index) : default;
 
-    /// <summary>Changes the parameters.</summary>
-    /// <param name="clip">Largest norm of all gradients together; they are scaled down to it.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The norm is not above 0.</exception>
-    public void Step(float clip = float.PositiveInfinity)
+    /// <summary>Changes the parameters, by gradients that are clipped at <see cref="MaxGradientNorm"/>.</summary>
+    public void Step()
     {
-        if (!(clip > 0))
-            throw new ArgumentOutOfRangeException(
-                nameof(clip),
-                clip,
-                "The largest norm must be above 0."
-            );
-        Plan.Backend.Optimize(Update(clip) with { PlacedSegments = _segments });
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        var call = new StepCall(StepCallKind.Update, this);
+        if (Plan.Backend.PutsOff(call, out _))
+            return;
+        Plan.Backend.Optimize(Update() with { PlacedSegments = _segments });
+        Plan.Backend.Queued(call);
     }
 
-    internal abstract OptimizerUpdate Update(float clip);
+    /// <summary>Sets <see cref="MaxGradientNorm"/>, and changes the parameters.</summary>
+    /// <param name="clip">Largest norm of all gradients together, from now on.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The norm is not above 0.</exception>
+    public void Step(float clip)
+    {
+        RequireNorm(clip, nameof(clip));
+        SetWithinStep(clip);
+        Step();
+    }
+
+    // In a step that is recorded the norm would be set each time that it is replayed, and not at all by a caller's graph.
+    private void SetWithinStep(float norm)
+    {
+        Backend backend = Plan.Backend;
+        StepTracer? tracer = backend.Tracer;
+        bool changes = norm != _maxGradientNorm;
+        if ((tracer is null || changes) && backend.IsRecording)
+            throw new NotRecordableException(ClipWithin);
+        if (!changes)
+            return;
+        if (tracer is { IsPuttingOff: true })
+            tracer.Stop(ClipWithin);
+        // Where no call is put off it is as if it had been set before the step.
+        backend.Tracer = null;
+        try
+        {
+            MaxGradientNorm = norm;
+        }
+        finally
+        {
+            backend.Tracer = tracer;
+        }
+    }
+
+    internal abstract OptimizerUpdate Update();
 
     private float ReadState(int index)
     {
         Span<float> state = stackalloc float[OptimizerUpdate.StateLength];
         State.Read(state);
         return state[index];
+    }
+
+    private static void RequireNorm(float value, string name)
+    {
+        if (!(value > 0))
+            throw new ArgumentOutOfRangeException(name, value, "The largest norm must be above 0.");
     }
 
     private static void RequireRate(float value, string name)
@@ -181,7 +246,7 @@ public sealed class Sgd(
 
     internal override IReadOnlyList<string> MomentNames => _momentum > 0 ? ["momentum"] : [];
 
-    internal override OptimizerUpdate Update(float clip) =>
+    internal override OptimizerUpdate Update() =>
         new()
         {
             Rule = OptimizerRule.Sgd,
@@ -189,7 +254,6 @@ public sealed class Sgd(
             Gradients = Plan.Gradients,
             First = MomentOrNone(0),
             State = State,
-            Clip = clip,
             Segments = Groups.Segments,
             Beta1 = _momentum,
         };
@@ -217,7 +281,7 @@ public sealed class RmsProp(
 
     internal override IReadOnlyList<string> MomentNames => ["mean_square"];
 
-    internal override OptimizerUpdate Update(float clip) =>
+    internal override OptimizerUpdate Update() =>
         new()
         {
             Rule = OptimizerRule.RmsProp,
@@ -225,7 +289,6 @@ public sealed class RmsProp(
             Gradients = Plan.Gradients,
             First = Moment(0),
             State = State,
-            Clip = clip,
             Segments = Groups.Segments,
             Beta1 = _smoothing,
             Epsilon = _epsilon,
@@ -257,7 +320,7 @@ public sealed class Adam(
 
     internal override IReadOnlyList<string> MomentNames => ["mean", "mean_square"];
 
-    internal override OptimizerUpdate Update(float clip) =>
+    internal override OptimizerUpdate Update() =>
         new()
         {
             Rule = OptimizerRule.Adam,
@@ -266,7 +329,6 @@ public sealed class Adam(
             First = Moment(0),
             Second = Moment(1),
             State = State,
-            Clip = clip,
             Segments = Groups.Segments,
             Beta1 = _beta1,
             Beta2 = _beta2,

@@ -38,6 +38,8 @@ public sealed class Storage : IDisposable
     /// <summary>What the backend knows the block by, where the address alone does not do.</summary>
     internal object? Block { get; }
 
+    internal bool IsFreed => _address == 0;
+
     /// <summary>Where it lies, in the backend's address space.</summary>
     /// <exception cref="ObjectDisposedException">The block was freed.</exception>
     internal nint Address

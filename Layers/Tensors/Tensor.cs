@@ -103,7 +103,7 @@ public readonly struct Tensor
                 nameof(destination)
             );
         destination.RequireCount(checked((int)Count));
-        Backend.Copy(this, destination);
+        Backend.CopyCalled(this, destination);
     }
 
     /// <summary>A copy of the values.</summary>
