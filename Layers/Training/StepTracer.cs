@@ -9,7 +9,7 @@ namespace Sequor.Layers;
 /// <para>
 /// The host runs the whole step each time, so that nothing that it decides can be missed. This is the list of what it can
 /// change between two steps, and of what then holds; each is tested beside steps that are not recorded
-/// (StepGraphHostTests).
+/// (StepGraphHostTests, StepGraphStateTests, StepCaptureTests).
 /// </para>
 /// <para>
 /// On the device, where a replay finds it: values of inputs, targets and weights of a loss; parameters, buffers, gradients,

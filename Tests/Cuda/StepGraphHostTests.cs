@@ -1,129 +1,17 @@
 using NUnit.Framework;
 using Sequor.Interop;
 using Sequor.Layers;
-using Sequor.Layers.Cuda;
 using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Cuda;
 
 /// <summary>
-/// What the host changes between the steps of a <see cref="StepGraph"/>: each step gives what one that is not recorded gives.
-/// The list is that of <see cref="StepTracer"/>.
+/// What the host changes between the steps of a <see cref="StepGraph"/>, states and lengths apart: each step gives what one
+/// that is not recorded gives. The list is that of <see cref="StepTracer"/>.
 /// </summary>
 [TestFixture]
-public sealed class StepGraphHostTests : CudaFixture
+public sealed class StepGraphHostTests : StepGraphFixture
 {
-    private const int T = 3;
-    private const int B = 2;
-    private const int Inputs = 2;
-    private const int Steps = 11;
-    private const int Change = 6;
-
-    private CudaBackend _eager = null!;
-
-    [SetUp]
-    public void StartEager() =>
-        _eager = new CudaBackend(Context, Stream, new BackendOptions { Graphs = false });
-
-    [TearDown]
-    public void EndEager() => _eager.Dispose();
-
-    private static readonly Dictionary<string, Func<Layer>> Recurrents = new()
-    {
-        ["rnn"] = () => new Rnn(Inputs, 4, 2),
-        ["lstm"] = () =>
-            new Lstm(Inputs, 4, new RecurrentOptions { Layers = 2, ProjectionSize = 3 }),
-        ["gru"] = () => new Gru(Inputs, 4),
-    };
-
-    private static IEnumerable<string> Names => Recurrents.Keys;
-
-    [Test]
-    public void States_that_are_reset_and_carried_over_between_steps(
-        [ValueSource(nameof(Names))] string name
-    )
-    {
-        StepGraph graph = Alike(
-            on => new StepRun(on, Recurrents[name](), states: true),
-            before: run =>
-            {
-                if (run.Number % 4 == 0)
-                    run.Plan.States.Reset();
-            },
-            after: run => run.Plan.States.CarryOver()
-        );
-        Assert.That(graph.Replays, Is.EqualTo(Steps - StepGraph.EagerSteps), graph.EagerReason);
-    }
-
-    [Test]
-    public void Initial_states_that_are_asked_for_late([ValueSource(nameof(Names))] string name)
-    {
-        StepGraph graph = Alike(
-            on => new StepRun(on, Recurrents[name](), states: true),
-            before: run =>
-            {
-                if (run.Number < Change)
-                    return;
-                RecurrentState initial = run.Plan.States["0"].Initial(B);
-                initial.Hidden.Write(
-                    new Draw((ulong)run.Number).Uniform((int)initial.Hidden.Count)
-                );
-            }
-        );
-        Assert.That(graph.Replays, Is.EqualTo(Steps - StepGraph.EagerSteps), graph.EagerReason);
-    }
-
-    [Test]
-    public void States_that_the_step_itself_carries_over_and_resets_at_times()
-    {
-        StepGraph graph = Alike(
-            on => new StepRun(on, new Lstm(Inputs, 4), states: true),
-            step: run =>
-            {
-                if (run.Number % 3 == 2)
-                    run.Plan.States.Reset();
-                run.Train();
-                run.Plan.States.CarryOver();
-            }
-        );
-        Assert.That((graph.Graphs, graph.EagerReason), Is.EqualTo((2, (string?)null)));
-        Assert.That(graph.Replays, Is.GreaterThan(4));
-    }
-
-    [Test]
-    public void Final_states_are_those_of_the_batch_that_was_replayed()
-    {
-        StepGraph graph = Alike(
-            on => new StepRun(on, new Gru(Inputs, 4), states: true),
-            before: run =>
-            {
-                run.Plan.States.Reset();
-                run.Batch = 1 + run.Number % B;
-            },
-            after: run => run.Noted.AddRange(run.Plan.States["0"].Final.Hidden.ToArray())
-        );
-        Assert.That((graph.Graphs, graph.Replays), Is.EqualTo((2, (long)Steps - 4)));
-    }
-
-    [Test]
-    public void Lengths_that_are_given_to_the_step_late([Values] bool packed)
-    {
-        StepGraph graph = Alike(
-            on => new StepRun(on, new Gru(Inputs, 4), variableLengths: true),
-            step: run =>
-            {
-                int[] lengths = run.Number < Change || run.Number == Change + 3 ? [T, T] : [T, 1];
-                if (packed && lengths[1] < T)
-                    run.Plan.ForwardPacked(run.Rows(lengths.Sum()), lengths);
-                else
-                    run.Plan.Forward(run.Plan.Input(T, B), lengths);
-                run.TrainFrom(run.Plan.Output);
-            }
-        );
-        Assert.That(graph.EagerReason, Does.Contain("differ in length"));
-        Assert.That(graph.Replays, Is.EqualTo(Change - StepGraph.EagerSteps + 1));
-    }
-
     [Test]
     public void The_norm_to_clip_at([Values] bool schedule)
     {
@@ -438,33 +326,4 @@ public sealed class StepGraphHostTests : CudaFixture
         StepGraph graph = Alike(on => new StepRun(on, nested: true));
         Assert.That(graph.Replays, Is.EqualTo(Steps - StepGraph.EagerSteps), graph.EagerReason);
     }
-
-    // The same steps with and without graphs.
-    private StepGraph Alike(
-        Func<CudaBackend, StepRun> make,
-        Action<StepRun>? step = null,
-        Action<StepRun>? before = null,
-        Action<StepRun>? after = null,
-        int steps = Steps
-    )
-    {
-        using StepRun graphed = make(Gpu);
-        using StepRun eager = make(_eager);
-        foreach (StepRun run in new[] { graphed, eager })
-        {
-            run.Step = step ?? run.Step;
-            for (int i = 0; i < steps; i++)
-                run.Next(before, after);
-        }
-        Assert.That(eager.Graph.Replays, Is.Zero);
-        Assert.That(eager.Noted.Distinct().Count(), Is.GreaterThan(2));
-        Same(graphed.Noted, eager.Noted);
-        if (graphed.Plan.Mode == Mode.Training)
-            Same(graphed.Plan.Parameters.ToArray(), eager.Plan.Parameters.ToArray());
-        return graphed.Graph;
-    }
-
-    // A real GPU's libraries may add up in another order each time.
-    private void Same(IReadOnlyList<float> actual, IReadOnlyList<float> expected) =>
-        Assert.That(actual, Is.EqualTo(expected).Within(Virtual is null ? 1e-4 : 0));
 }
