@@ -294,8 +294,45 @@ public abstract partial class Backend : IDisposable
     internal virtual RecordedWork Record(Action work) =>
         throw new NotRecordableException(RecordsNothing!);
 
+    /// <summary>Counts the operations that an action queues, without running it.</summary>
+    /// <exception cref="NotRecordableException">As of <see cref="Record"/>.</exception>
+    internal virtual long CountRecorded(Action work) =>
+        throw new NotRecordableException(RecordsNothing!);
+
     /// <summary>Whether what is queued now is recorded, by this backend or by a caller whose stream it uses.</summary>
     internal virtual bool IsRecording => false;
+
+    /// <summary>Says that what comes now goes by what only the host knows.</summary>
+    /// <param name="reason">Why no recorded work can have it.</param>
+    /// <exception cref="NotRecordableException">Work is being recorded.</exception>
+    internal virtual void RequireNotRecording(string reason) { }
+
+    /// <summary>What notes the calls of the step that runs; null outside of a <see cref="StepGraph"/>.</summary>
+    internal StepTracer? Tracer { get; set; }
+
+    /// <summary>Whether a call is not to be queued now; if not, <see cref="Queued"/> follows when it was.</summary>
+    internal bool PutsOff(in StepCall call, out Tensor result)
+    {
+        if (Tracer is { } tracer)
+            return tracer.PutOff(call, out result);
+        result = default;
+        return false;
+    }
+
+    /// <summary>Notes a call that was queued.</summary>
+    internal void Queued(in StepCall call, Tensor result = default) => Tracer?.Queued(call, result);
+
+    /// <summary>A copy that a caller asks for.</summary>
+    internal void CopyCalled(Tensor source, Tensor destination)
+    {
+        var call = new StepCall(StepCallKind.Copy, this, source, destination);
+        if (!PutsOff(call, out _))
+        {
+            Copy(source, destination);
+            Queued(call);
+        }
+        destination.Storage.NoteWrite(destination.Offset, destination.Count);
+    }
 
     /// <summary>Waits until all work queued so far is done.</summary>
     /// <exception cref="InvalidOperationException">Another thread is in this backend.</exception>

@@ -92,7 +92,7 @@ internal readonly record struct OptimizerSegment(long From, long To, float RateF
 
 /// <summary>
 /// One step of an optimizer over all parameters at once. The gradients' norm is taken first, and scales them down to
-/// <see cref="Clip"/> where it is larger; where it is not finite, nothing changes but the count of skipped steps.
+/// <see cref="MaxNorm"/> where it is larger; where it is not finite, nothing changes but the count of skipped steps.
 /// </summary>
 internal readonly record struct OptimizerUpdate
 {
@@ -101,7 +101,11 @@ internal readonly record struct OptimizerUpdate
         Step = 1,
         Skipped = 2,
         Norm = 3,
-        StateLength = 4;
+        MaxNorm = 4,
+        StateLength = 5;
+
+    /// <summary>The first of them, which a checkpoint has.</summary>
+    public const int SavedLength = MaxNorm;
 
     public required OptimizerRule Rule { get; init; }
     public required Tensor Parameters { get; init; }
@@ -113,11 +117,11 @@ internal readonly record struct OptimizerUpdate
     /// <summary>Adam's second moment.</summary>
     public Tensor Second { get; init; }
 
-    /// <summary>Learning rate, steps taken, steps skipped, last norm: they live where the step runs.</summary>
+    /// <summary>
+    /// Learning rate, steps taken, steps skipped, last norm, largest norm (infinity for no clipping): they live where the step
+    /// runs.
+    /// </summary>
     public required Tensor State { get; init; }
-
-    /// <summary>Largest global norm of the gradients; infinity for no clipping.</summary>
-    public required float Clip { get; init; }
 
     /// <summary>Momentum, RMSProp's smoothing, Adam's beta 1.</summary>
     public float Beta1 { get; init; }

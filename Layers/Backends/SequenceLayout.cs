@@ -8,6 +8,10 @@ namespace Sequor.Layers;
 /// <remarks>One belongs to a plan and is set anew for each batch; setting it allocates nothing.</remarks>
 internal sealed class SequenceLayout
 {
+    /// <summary>Why no recorded step has a packed batch: its lengths are in the calls of cuDNN.</summary>
+    public const string NotRecordable =
+        "the sequences of a batch differ in length, and lengths cannot be part of a captured step";
+
     private readonly int[] _lengths;
     private readonly int[] _order;
     private readonly int[] _given;

@@ -52,7 +52,7 @@ internal sealed unsafe partial class CpuBackend
             }
             float step = ++state[OptimizerUpdate.Step];
             _rate = state[OptimizerUpdate.LearningRate];
-            _scale = Math.Min(1f, u.Clip / (norm + 1e-6f));
+            _scale = Math.Min(1f, state[OptimizerUpdate.MaxNorm] / (norm + 1e-6f));
             if (_rule is OptimizerRule.Adam or OptimizerRule.AdamW)
             {
                 double firstCorrection = 1 - Math.Pow(_beta1, step);

@@ -39,7 +39,6 @@ public sealed partial class CudaBackend
             count,
             Span(update.State),
             step,
-            update.Clip,
             adam ? 1 : 0,
             update.Beta1,
             update.Beta2,

@@ -25,12 +25,24 @@ public sealed partial class CudaBackend
         }
     }
 
-    private void RequireNotRecording(string what)
+    internal override long CountRecorded(Action work)
     {
+        try
+        {
+            using CudaGraph graph = CudaGraph.Capture(Stream, work);
+            return graph.NodeCount;
+        }
+        catch (Exception e) when (e is CudaException or CudnnException or CublasException)
+        {
+            throw new NotRecordableException(e.Message, e);
+        }
+    }
+
+    internal override void RequireNotRecording(string reason)
+    {
+        Tracer?.Stop(reason);
         if (Stream.IsCapturing)
-            throw new NotRecordableException(
-                $"{what} cannot be part of a captured step: put it before the step"
-            );
+            throw new NotRecordableException(reason);
     }
 
     private sealed class Captured : RecordedWork

@@ -11,7 +11,11 @@ public sealed partial class CudaBackend
 
     // Behind the work on the batch before, which reads the same memory.
     internal override void Upload(SequenceLayout layout) =>
-        Upload(layout.Table, Table(layout).Slice(0, layout.Table.Length));
+        Upload(
+            layout.Table,
+            Table(layout).Slice(0, layout.Table.Length),
+            SequenceLayout.NotRecordable
+        );
 
     internal override void Pack(Tensor x, SequenceLayout layout, Tensor packed)
     {

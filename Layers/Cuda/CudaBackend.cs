@@ -190,6 +190,7 @@ public sealed partial class CudaBackend : Backend
     {
         RequireLive();
         ArgumentOutOfRangeException.ThrowIfNegative(count);
+        Tracer?.Memory();
         long taken = Taken(count);
         DeviceBuffer<float> buffer;
         try
@@ -240,7 +241,9 @@ public sealed partial class CudaBackend : Backend
 
     private protected override void Wait()
     {
-        RequireNotRecording("waiting for the device");
+        RequireNotRecording(
+            "waiting for the device cannot be part of a captured step: put it before the step"
+        );
         Stream.Synchronize();
     }
 
@@ -254,21 +257,29 @@ public sealed partial class CudaBackend : Backend
         Upload(source, Span(destination));
 
     /// <summary>As <see cref="Upload(ReadOnlySpan{float}, Tensor)"/>, of any type.</summary>
-    internal void Upload<T>(ReadOnlySpan<T> source, DeviceSpan<T> destination)
+    internal void Upload<T>(
+        ReadOnlySpan<T> source,
+        DeviceSpan<T> destination,
+        string reason =
+            "copying values to the device cannot be part of a captured step: put it before the step"
+    )
         where T : unmanaged
     {
-        RequireNotRecording("copying values to the device");
+        RequireNotRecording(reason);
         _uploads.Copy(source, destination);
     }
 
     internal override void Download(Tensor source, Span<float> destination)
     {
-        RequireNotRecording("reading a value back");
+        RequireNotRecording(
+            "reading a value back cannot be part of a captured step: put it before the step"
+        );
         Span(source).CopyTo(destination, Stream);
     }
 
     internal override void Copy(Tensor source, Tensor destination)
     {
+        Tracer?.Memory();
         DeviceSpan<float> from = Span(source);
         DeviceSpan<float> to = Span(destination).Slice(0, source.Count);
         nint bytes = destination.Address - source.Address;
@@ -307,8 +318,11 @@ public sealed partial class CudaBackend : Backend
         }
     }
 
-    internal override void Fill(Tensor destination, float value) =>
+    internal override void Fill(Tensor destination, float value)
+    {
+        Tracer?.Memory();
         Span(destination).Fill(value, Stream);
+    }
 
     internal override RandomStream CreateRandom(ulong seed) => new CudaRandom(this, seed);
 
@@ -355,6 +369,7 @@ public sealed partial class CudaBackend : Backend
 
     internal override void Free(Storage storage, bool forgotten)
     {
+        Tracer?.Memory();
         var buffer = (DeviceBuffer<float>)storage.Block!;
         Memory.Remove(storage.Category, buffer.ByteCount);
         if (forgotten)
@@ -368,7 +383,14 @@ public sealed partial class CudaBackend : Backend
         private readonly CudaEvent _event = CudaEvent.Create(backend.Context, timing: true);
 
         // Within a graph it takes the time of each launch.
-        public override void Record() => _event.Record(backend.Stream, backend.IsRecording);
+        public override void Record()
+        {
+            var call = new StepCall(StepCallKind.Mark, this);
+            if (backend.PutsOff(call, out _))
+                return;
+            _event.Record(backend.Stream, backend.IsRecording);
+            backend.Queued(call);
+        }
 
         public override double MillisecondsSince(TimeMark earlier) =>
             _event.MillisecondsSince(((CudaMark)earlier)._event);

@@ -44,6 +44,9 @@ internal sealed class CudaRandom : RandomStream
     {
         get
         {
+            _backend.RequireNotRecording(
+                "reading dropout's step cannot be part of a captured step: put it before the step"
+            );
             Span<ulong> place = stackalloc ulong[2];
             _place.CopyTo(place, _backend.Stream);
             return place[1];

@@ -43,8 +43,6 @@ public abstract class Loss : IDisposable
             _weights = new LossWeights(plan, _value, 1, ignores);
             if (checks && plan.MayPad)
                 _odd = new float[plan.MaxOutput.Rows];
-            if (plan.MayPad)
-                plan.Replaying += CheckLoaded;
             if (plan.Mode == Mode.Training)
             {
                 _borrowed = plan.Borrow(plan.MaxOutput.Count);
@@ -144,13 +142,21 @@ public abstract class Loss : IDisposable
                     : $"The targets were loaded for an output {_loaded}, and it is {output.Shape}."
             );
         CheckLoaded();
+        Tensor weights = _weights.Chosen(output.Shape);
+        // Whatever Judge goes by beside output, targets and weights has to be part of the call.
+        var call = new StepCall(StepCallKind.Compute, this, output, weights);
+        if (Plan.Backend.PutsOff(call, out _))
+        {
+            NoteGradient();
+            return Gradient;
+        }
         Judge(
             output,
             new Tensor(_targets, 0, TargetShape(output.Shape)),
-            _weights.Chosen(output.Shape)
+            weights
         );
-        if (_borrowed is not null)
-            Plan.FillSpare();
+        NoteGradient();
+        Plan.Backend.Queued(call);
         return Gradient;
     }
 
@@ -188,7 +194,6 @@ public abstract class Loss : IDisposable
         CheckTargets(targets, output);
         new Tensor(_targets, 0, wanted).Write(targets);
         _weights.Place(output);
-        Plan.IsWeighted = _weights.IsWeighted;
         _loaded = output;
     }
 
@@ -213,8 +218,7 @@ public abstract class Loss : IDisposable
         _hasOdd = found;
     }
 
-    // What the host does for a step that is judged, and before a recorded one runs again: under the lengths of the last forward
-    // pass the targets of all rows that count have to be some.
+    // Under the lengths of the last forward pass the targets of all rows that count have to be some.
     private void CheckLoaded()
     {
         if (_loaded.Rank == 0)
@@ -237,6 +241,12 @@ public abstract class Loss : IDisposable
                 $"The target of {LossWeights.Where(Plan, row, output)} must be {Allowed(output)}, not {target}."
             )
         );
+
+    private void NoteGradient()
+    {
+        if (_borrowed is not null)
+            Plan.FillSpare();
+    }
 
     private Tensor RequireOutput() =>
         Plan.Output.IsEmpty
@@ -267,6 +277,8 @@ public abstract class Loss : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    internal bool IsDisposed => _disposed;
+
     private void RequireLive()
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
@@ -281,6 +293,5 @@ public abstract class Loss : IDisposable
         _gradient?.Dispose();
         if (_borrowed is not null)
             Plan.GiveBack();
-        Plan.Replaying -= CheckLoaded;
     }
 }

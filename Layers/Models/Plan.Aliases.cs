@@ -24,8 +24,8 @@ public sealed partial class Plan
         return false;
     }
 
-    // The input as it stays until the backward pass is done: one in the plan's own memory goes where inputs do.
-    private Tensor Apart(Tensor x)
+    // What a copy was put in the place of is no input any more.
+    private void RequireInput(Tensor x)
     {
         Tensor place = _input.All;
         if (place.Storage.IsReplaced && x.Overlaps(place))
@@ -34,29 +34,43 @@ public sealed partial class Plan
                 "What was loaded as the input is no longer there: a Forward since then ran on a tensor of the plan's own memory, which is copied to that place. Load the input again."
             );
         }
+    }
+
+    // Where the input stays until the backward pass is done: one in the plan's own memory goes where inputs do.
+    private Tensor Placed(Tensor x)
+    {
         if (!IsOwn(x))
             return x;
-        Tensor copy = place.View(x.Shape);
-        Backend.Copy(x, copy);
+        Tensor place = _input.All;
         ForgetLengths();
         place.Storage.IsReplaced = true;
-        return copy;
+        return place.View(x.Shape);
+    }
+
+    // The input in its place.
+    private Tensor Apart(Tensor x)
+    {
+        Tensor placed = Placed(x);
+        if (placed.Address != x.Address)
+            Backend.Copy(x, placed);
+        return placed;
+    }
+
+    // A loss may have its gradient in scratch that passes use.
+    private void RequireComputed(Tensor dy)
+    {
+        if (_spareIsStale && IsSpare(dy))
+        {
+            throw new InvalidOperationException(
+                "The gradient is of a loss that was computed before the plan last ran, and is no longer there: compute the loss after Forward."
+            );
+        }
     }
 
     // The gradient where no layer writes before it has read it.
     private Tensor GradientApart(Tensor dy)
     {
-        if (IsSpare(dy))
-        {
-            if (_spareIsStale)
-            {
-                throw new InvalidOperationException(
-                    "The gradient is of a loss that was computed before the plan last ran, and is no longer there: compute the loss after Forward."
-                );
-            }
-            return dy;
-        }
-        if (!IsOwn(dy) && !dy.Overlaps(_x) && !dy.Overlaps(_input.All))
+        if (IsSpare(dy) || (!IsOwn(dy) && !dy.Overlaps(_x) && !dy.Overlaps(_input.All)))
             return dy;
         _gradientCopy ??= Backend.Allocate(MaxOutput.Count, MemoryCategory.Workspace);
         var copy = new Tensor(_gradientCopy, 0, dy.Shape);

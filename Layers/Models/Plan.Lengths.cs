@@ -64,18 +64,14 @@ public sealed partial class Plan
     /// <summary>Whether the last output's rows are packed, so that their numbers tell neither step nor sequence.</summary>
     internal bool HasPackedRows => MayPad && _packedByCaller;
 
-    /// <summary>
-    /// Called before a recorded step runs again: for what the host would otherwise find out while the step runs. Such a step has
-    /// no lengths.
-    /// </summary>
-    internal event Action? Replaying;
-
     private void SetLengths(ReadOnlySpan<int> lengths, int steps, int batch)
     {
         RequireLengths(lengths, steps, batch);
         _layout?.SetWhole();
-        if (lengths.IndexOfAnyExcept(steps) >= 0)
-            _layout!.Set(lengths);
+        if (lengths.IndexOfAnyExcept(steps) < 0)
+            return;
+        Backend.Tracer?.Stop(SequenceLayout.NotRecordable);
+        _layout!.Set(lengths);
     }
 
     private void RequireLengths(ReadOnlySpan<int> lengths, int steps, int batch)

@@ -120,6 +120,7 @@ public sealed partial class Plan : IDisposable
             _draws = builder.Training && builder.Draws;
             if (layoutTable is not null)
                 _layout!.OnDevice = layoutTable.All;
+            _layerStates?.Clear();
             _states = builder.AllStates;
             if (mode == Mode.Streaming)
                 _streamLayout = new StreamLayout(model, backend, maxBatch, builder.StateShapes);
@@ -218,9 +219,6 @@ public sealed partial class Plan : IDisposable
     /// <summary>What <see cref="Input"/> was last asked for; of rank 0 before.</summary>
     internal Shape CurrentInput { get; private set; }
 
-    /// <summary>Whether the targets that were last loaded for this plan have weights: a step is another one then.</summary>
-    internal bool IsWeighted { get; set; }
-
     /// <summary>The output that such an input comes to.</summary>
     /// <exception cref="InvalidOperationException">The plan was asked for no input yet.</exception>
     internal Shape CurrentOutput =>
@@ -315,26 +313,59 @@ public sealed partial class Plan : IDisposable
         RequireSizes(x.Shape.First, x.Shape[1]);
         if (x.Backend != Backend)
             throw new ArgumentException("The input lies on another backend.", nameof(x));
+        if (Mode == Mode.Streaming)
+            Backend.RequireNotRecording(
+                "a stream goes on by the host's count of its steps, which cannot be part of a captured step"
+            );
         int batch = x.Shape[1];
         RequireStreamOf(batch);
+        RequireInput(x);
         _layerStates?.RequireBatch(batch);
         SetLengths(lengths.IsEmpty ? LengthsOf(x) : lengths, x.Shape.First, batch);
-        x = Apart(x);
-        _packedByCaller = false;
-        Begin(x, batch);
         if (_layout is { IsPacked: true })
         {
-            Tensor packed = _packedInput!.For(_layout.Rows, 1);
-            Backend.Pack(x, _layout, packed);
-            Output = _root.Forward(packed);
-            if (_unpackedOutput is not null)
-            {
-                Tensor padded = _unpackedOutput.For(x.Shape.First, batch);
-                Backend.Unpack(Output, _layout, padded);
-                Output = padded;
-            }
-            return End();
+            QueuePacked(x);
+            return Output;
         }
+        var call = new StepCall(StepCallKind.Forward, this, x);
+        if (Backend.PutsOff(call, out Tensor output))
+        {
+            _packedByCaller = false;
+            BeginOnHost(Placed(x), batch, queue: false);
+            Output = output;
+            End();
+            return Output;
+        }
+        QueueForward(x);
+        Backend.Queued(call, Output);
+        return Output;
+    }
+
+    private void QueuePacked(Tensor x)
+    {
+        _packedByCaller = false;
+        x = Apart(x);
+        Begin(x, x.Shape[1]);
+        Tensor packed = _packedInput!.For(_layout!.Rows, 1);
+        Backend.Pack(x, _layout, packed);
+        Output = _root.Forward(packed);
+        if (_unpackedOutput is not null)
+        {
+            Tensor padded = _unpackedOutput.For(x.Shape.First, x.Shape[1]);
+            Backend.Unpack(Output, _layout, padded);
+            Output = padded;
+        }
+        End();
+    }
+
+    /// <summary>Queues the forward pass of an input whose sequences all have its steps.</summary>
+    internal void QueueForward(Tensor x)
+    {
+        int batch = x.Shape[1];
+        _layout?.SetWhole();
+        _packedByCaller = false;
+        x = Apart(x);
+        Begin(x, batch);
         Output = _root.Forward(x);
         if (Mode == Mode.Streaming)
         {
@@ -342,7 +373,7 @@ public sealed partial class Plan : IDisposable
             _position.Steps += x.Shape.First;
             _position.NewWeights = false;
         }
-        return End();
+        End();
     }
 
     /// <summary>Copies packed rows in and runs the model on them.</summary>
@@ -394,34 +425,42 @@ public sealed partial class Plan : IDisposable
         }
         if (rows.Backend != Backend)
             throw new ArgumentException("The input lies on another backend.", nameof(rows));
+        RequireInput(rows);
         _layerStates?.RequireBatch(lengths.Length);
+        Backend.Tracer?.Stop(SequenceLayout.NotRecordable);
         _layout!.Set(lengths);
-        rows = Apart(rows);
         _packedByCaller = true;
+        rows = Apart(rows);
         Begin(rows, lengths.Length);
         Output = _root.Forward(rows);
-        return End();
+        End();
+        return Output;
     }
 
     private void Begin(Tensor x, int batch)
     {
         if (_layout is { IsPacked: true })
             Backend.Upload(_layout);
-        _layerStates?.BeginForward(batch);
+        BeginOnHost(x, batch, queue: true);
         if (_draws)
             _random.Advance();
-        _forwardDone = false;
-        _spareIsStale = true;
-        _x = x;
         _replayed = null;
     }
 
-    private Tensor End()
+    // What the host knows of a pass from its beginning on, whether it is queued or put off.
+    private void BeginOnHost(Tensor x, int batch, bool queue)
+    {
+        _layerStates?.BeginForward(batch, queue);
+        _forwardDone = false;
+        _spareIsStale = true;
+        _x = x;
+    }
+
+    private void End()
     {
         _forwardDone = true;
         _inputWrites = _x.Storage.Writes;
         _outputWrites = Output.Storage.Writes;
-        return Output;
     }
 
     /// <summary>Computes all gradients of the last forward pass.</summary>
@@ -457,6 +496,21 @@ public sealed partial class Plan : IDisposable
                 nameof(outputGradient)
             );
         RequireUnwritten();
+        RequireComputed(outputGradient);
+        var call = new StepCall(
+            StepCallKind.Backward,
+            this,
+            outputGradient,
+            choice: accumulate ? 1 : 0
+        );
+        if (Backend.PutsOff(call, out Tensor inputGradient))
+        {
+            _layerStates?.BeginBackward();
+            InputGradient = inputGradient;
+            _forwardDone = false;
+            _spareIsStale = true;
+            return;
+        }
         outputGradient = GradientApart(outputGradient);
         if (!accumulate)
             Backend.Fill(Gradients, 0f);
@@ -476,6 +530,7 @@ public sealed partial class Plan : IDisposable
         }
         _forwardDone = false;
         _spareIsStale = true;
+        Backend.Queued(call, InputGradient);
     }
 
     // Where lengths may differ, the gradient always begins in the flow, so that it comes by the places that the plan was
@@ -508,20 +563,18 @@ public sealed partial class Plan : IDisposable
     /// <summary>Takes back what <see cref="Borrow"/> lent.</summary>
     internal void GiveBack() => _spareIsTaken = false;
 
-    /// <summary>Where the last step left its results.</summary>
-    internal PlanResults Results => new(_x, Output, InputGradient, [.. _root.Outputs]);
+    /// <summary>The outputs of the layers of the last forward pass.</summary>
+    internal IReadOnlyList<(string Layer, Tensor Output)> LayerOutputs => [.. _root.Outputs];
 
-    /// <summary>Says that a recorded step ran again, which left its results where it did then.</summary>
-    internal void Replayed(PlanResults results)
+    /// <summary>Says that a recorded step ran again, which left the outputs of its layers where it did then.</summary>
+    internal void Replayed(IReadOnlyList<(string Layer, Tensor Output)> layers)
     {
         RequireLive();
-        // Another batch's lengths may be there from before.
-        _layout?.SetWhole();
-        _packedByCaller = false;
-        Replaying?.Invoke();
-        (_x, Output, InputGradient, _replayed) = results;
+        _replayed = layers;
         _forwardDone = false;
     }
+
+    internal bool IsDisposed => _disposed;
 
     /// <summary>Frees everything but the parameters; a second call does nothing.</summary>
     public void Dispose()
@@ -529,6 +582,7 @@ public sealed partial class Plan : IDisposable
         using OwnerScope inside = Backend.Enter("Plan.Dispose");
         if (_disposed)
             return;
+        Backend.Tracer?.Stop(StepTracer.Beside);
         _disposed = true;
         _gradientCopy?.Dispose();
         _root.Dispose();
@@ -537,11 +591,3 @@ public sealed partial class Plan : IDisposable
             storage.Dispose();
     }
 }
-
-/// <summary>Input, output, gradient by the input and the layers' outputs of a step, in the plan's memory.</summary>
-internal sealed record PlanResults(
-    Tensor Input,
-    Tensor Output,
-    Tensor InputGradient,
-    IReadOnlyList<(string Layer, Tensor Output)> Layers
-);

@@ -49,7 +49,8 @@ public sealed class PlanStates
     /// <exception cref="NotSupportedException">A layer is bidirectional.</exception>
     public void CarryOver()
     {
-        using OwnerScope inside = _layers[0].Backend.Enter("PlanStates.CarryOver");
+        Backend backend = _layers[0].Backend;
+        using OwnerScope inside = backend.Enter("PlanStates.CarryOver");
         foreach (RecurrentStates layer in _layers)
         {
             if (layer.Layer.Options.Bidirectional)
@@ -61,16 +62,32 @@ public sealed class PlanStates
         }
         if (_layers[0].Final.Hidden.IsEmpty)
             throw new InvalidOperationException("There are no states to carry before a Forward.");
+        var call = new StepCall(StepCallKind.CarryOver, this, _layers[0].Final.Hidden);
+        bool queue = !backend.PutsOff(call, out _);
         foreach (RecurrentStates layer in _layers)
-            layer.CarryOver();
+            layer.CarryOver(queue);
+        if (queue)
+            backend.Queued(call);
     }
 
     /// <summary>Makes all initial states zero, for a batch of any size.</summary>
     public void Reset()
     {
-        using OwnerScope inside = _layers[0].Backend.Enter("PlanStates.Reset");
+        Backend backend = _layers[0].Backend;
+        using OwnerScope inside = backend.Enter("PlanStates.Reset");
+        var call = new StepCall(StepCallKind.Reset, this);
+        bool queue = !backend.PutsOff(call, out _);
         foreach (RecurrentStates layer in _layers)
-            layer.Reset();
+            layer.Reset(queue);
+        if (queue)
+            backend.Queued(call);
+    }
+
+    /// <summary>Makes all initial states zero, once they have their place.</summary>
+    internal void Clear()
+    {
+        foreach (RecurrentStates layer in _layers)
+            layer.Reset(queue: true);
     }
 
     internal void RequireBatch(int batch)
@@ -79,10 +96,16 @@ public sealed class PlanStates
             layer.RequireBatch(batch);
     }
 
-    internal void BeginForward(int batch)
+    internal void BeginForward(int batch, bool queue)
     {
         foreach (RecurrentStates layer in _layers)
-            layer.BeginForward(batch);
+            layer.BeginForward(batch, queue);
+    }
+
+    internal void BeginBackward()
+    {
+        foreach (RecurrentStates layer in _layers)
+            layer.BeginBackward();
     }
 
     internal void RequireUnchanged()

@@ -10,9 +10,11 @@ public readonly record struct RecurrentState(Tensor Hidden, Tensor Cell);
 /// unless they are written, and those after each sequence's last one. The reverse direction's first step is a sequence's
 /// last.
 /// </summary>
+/// <remarks>
+/// Initial states are always read, the zeros too: a pass that was recorded goes on from what lies there when it runs again.
+/// </remarks>
 public sealed class RecurrentStates
 {
-    private readonly Backend _backend;
     private readonly int _count;
     private readonly Pair _initial;
     private readonly Pair _final;
@@ -20,15 +22,19 @@ public sealed class RecurrentStates
     private readonly Pair? _finalGradient;
     private readonly int _maxBatch;
 
-    // Sequences that initial states were asked for; 0 where all are zero.
+    // Sequences that initial states were asked for; 0 where those of any number are zero.
     private int _begunBatch;
 
     // How often they had been written when the last forward pass began.
     private int _begunWrites;
 
+    // Sequences that the values of the initial states are laid out for, where they are not zero. A graph that a caller captured
+    // may carry states over, of which nothing is known here but this.
+    private int _laidOutBatch;
+
     internal RecurrentStates(PlanBuilder builder, Recurrent layer, in RecurrentDescriptor d)
     {
-        _backend = builder.Backend;
+        Backend = builder.Backend;
         Layer = layer;
         _count = d.Layers * d.Directions;
         _maxBatch = d.MaxBatch;
@@ -46,6 +52,8 @@ public sealed class RecurrentStates
     /// <summary>The layer.</summary>
     public Recurrent Layer { get; }
 
+    internal Backend Backend { get; }
+
     /// <summary>
     /// The states before the first step, to be written before Forward; they must stay as they are until Backward has run.
     /// They are kept from one Forward to the next. Asking for another number of sequences makes them zero.
@@ -54,7 +62,7 @@ public sealed class RecurrentStates
     /// <exception cref="ArgumentOutOfRangeException">The batch is below 1 or beyond the plan's limit.</exception>
     public RecurrentState Initial(int batch)
     {
-        using OwnerScope inside = _backend.Enter("RecurrentStates.Initial");
+        using OwnerScope inside = Backend.Enter("RecurrentStates.Initial");
         if (batch < 1 || batch > _maxBatch)
         {
             throw new ArgumentOutOfRangeException(
@@ -66,9 +74,10 @@ public sealed class RecurrentStates
         RecurrentState initial = _initial.For(_count, batch);
         if (_begunBatch != batch)
         {
-            Clear(initial);
+            if (_laidOutBatch != batch)
+                Clear(initial);
             Changed = true;
-            _begunBatch = batch;
+            _begunBatch = _laidOutBatch = batch;
         }
         return initial;
     }
@@ -85,15 +94,13 @@ public sealed class RecurrentStates
     /// <summary>The gradient by the initial states, of the last Backward; empty before it and in evaluation.</summary>
     public RecurrentState InitialGradient { get; private set; }
 
-    internal Backend Backend => _backend;
-
     /// <summary>Initial states are no longer those of the last forward pass.</summary>
     internal bool IsChanged => Changed || _initial.Writes != _begunWrites;
 
     private bool Changed { get; set; }
 
-    /// <summary>The states that the pass begins from; empty where they are zero.</summary>
-    internal RecurrentState Begun => _begunBatch == 0 ? default : _initial.For(_count, _begunBatch);
+    /// <summary>The states that the pass begins from.</summary>
+    internal RecurrentState Begun => _initial.For(_count, Final.Hidden.Shape[1]);
 
     internal void RequireBatch(int batch)
     {
@@ -106,7 +113,7 @@ public sealed class RecurrentStates
         }
     }
 
-    internal void BeginForward(int batch)
+    internal void BeginForward(int batch, bool queue)
     {
         Final = _final.For(_count, batch);
         Changed = false;
@@ -114,34 +121,40 @@ public sealed class RecurrentStates
         if (_finalGradient is null)
             return;
         FinalGradient = _finalGradient.For(_count, batch);
-        Clear(FinalGradient);
+        if (queue)
+            Clear(FinalGradient);
     }
 
     internal RecurrentState BeginBackward() =>
         InitialGradient = _initialGradient!.For(_count, Final.Hidden.Shape[1]);
 
-    internal void CarryOver()
+    internal void CarryOver(bool queue)
     {
         int batch = Final.Hidden.Shape[1];
-        RecurrentState initial = _initial.For(_count, batch);
-        _backend.Copy(Final.Hidden, initial.Hidden);
-        if (!initial.Cell.IsEmpty)
-            _backend.Copy(Final.Cell, initial.Cell);
+        if (queue)
+        {
+            RecurrentState initial = _initial.For(_count, batch);
+            Backend.Copy(Final.Hidden, initial.Hidden);
+            if (!initial.Cell.IsEmpty)
+                Backend.Copy(Final.Cell, initial.Cell);
+        }
         Changed = true;
-        _begunBatch = batch;
+        _begunBatch = _laidOutBatch = batch;
     }
 
-    internal void Reset()
+    internal void Reset(bool queue)
     {
+        if (queue)
+            Clear(_initial.For(_count, _maxBatch));
         Changed |= _begunBatch != 0;
         _begunBatch = 0;
     }
 
     private void Clear(RecurrentState state)
     {
-        _backend.Fill(state.Hidden, 0f);
+        Backend.Fill(state.Hidden, 0f);
         if (!state.Cell.IsEmpty)
-            _backend.Fill(state.Cell, 0f);
+            Backend.Fill(state.Cell, 0f);
     }
 
     private sealed class Pair(PlanBuilder builder, RecurrentDescriptor d)

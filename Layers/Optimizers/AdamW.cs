@@ -31,7 +31,7 @@ public sealed class AdamW(
 
     internal override IReadOnlyList<string> MomentNames => ["mean", "mean_square"];
 
-    internal override OptimizerUpdate Update(float clip) =>
+    internal override OptimizerUpdate Update() =>
         new()
         {
             Rule = OptimizerRule.AdamW,
@@ -40,7 +40,6 @@ public sealed class AdamW(
             First = Moment(0),
             Second = Moment(1),
             State = State,
-            Clip = clip,
             Beta1 = _beta1,
             Beta2 = _beta2,
             Epsilon = _epsilon,

@@ -6,11 +6,15 @@ namespace Sequor.Layers;
 /// </summary>
 public abstract class Optimizer : IDisposable
 {
+    private const string ClipWithin =
+        "a norm to clip at that is given to Step cannot be part of a captured step: set MaxGradientNorm before it";
+
     private readonly Storage _state;
     private readonly Storage?[] _moments;
     private readonly Storage? _segments;
     private float _learningRate;
     private bool _disposed;
+    private float _maxGradientNorm;
 
     private protected Optimizer(
         Plan plan,
@@ -43,6 +47,7 @@ public abstract class Optimizer : IDisposable
             }
             _segments = backend.PlaceSegments(Groups.Segments);
             LearningRate = learningRate;
+            MaxGradientNorm = float.PositiveInfinity;
         }
         catch
         {
@@ -68,8 +73,32 @@ public abstract class Optimizer : IDisposable
             RequireLive();
             RequireRate(value, nameof(value));
             using OwnerScope inside = Plan.Backend.Enter("Optimizer.LearningRate");
-            _learningRate = value;
             State.Slice(OptimizerUpdate.LearningRate, 1).Write([value]);
+            _learningRate = value;
+        }
+    }
+
+    /// <summary>
+    /// Largest norm of all gradients together at the next steps, to which they are scaled down; infinity, as at first, for no
+    /// clipping. It lies where the step runs, so that a step which was recorded goes by it.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The norm is not above 0.</exception>
+    public float MaxGradientNorm
+    {
+        get
+        {
+            RequireLive();
+            return _maxGradientNorm;
+        }
+        set
+        {
+            RequireLive();
+            RequireNorm(value, nameof(value));
+            if (value == _maxGradientNorm)
+                return;
+            using OwnerScope inside = Plan.Backend.Enter("Optimizer.MaxGradientNorm");
+            State.Slice(OptimizerUpdate.MaxNorm, 1).Write([value]);
+            _maxGradientNorm = value;
         }
     }
 
@@ -83,6 +112,11 @@ public abstract class Optimizer : IDisposable
     internal GroupedParameters Groups { get; }
 
     internal Tensor State => new(_state, 0, new Shape(OptimizerUpdate.StateLength));
+
+    /// <summary>What a checkpoint keeps of it: all but the norm to clip at, which is the caller's.</summary>
+    internal Tensor SavedState => State.Slice(0, OptimizerUpdate.SavedLength);
+
+    internal bool IsDisposed => _state.IsFreed;
 
     /// <summary>The rule's name in checkpoints: sgd, rmsprop, adam or adamw.</summary>
     public abstract string Name { get; }
@@ -99,24 +133,56 @@ public abstract class Optimizer : IDisposable
     private protected Tensor MomentOrNone(int index) =>
         index < _moments.Length ? Moment(index) : default;
 
-    /// <summary>Changes the parameters.</summary>
-    /// <param name="clip">Largest norm of all gradients together; they are scaled down to it.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The norm is not above 0.</exception>
+    /// <summary>Changes the parameters, by gradients that are clipped at <see cref="MaxGradientNorm"/>.</summary>
     /// <exception cref="ObjectDisposedException">The optimizer, its plan, the model or the backend was disposed.</exception>
-    public void Step(float clip = float.PositiveInfinity)
+    public void Step()
     {
-        RequireLive();
-        if (!(clip > 0))
-            throw new ArgumentOutOfRangeException(
-                nameof(clip),
-                clip,
-                "The largest norm must be above 0."
-            );
         using OwnerScope inside = Plan.Backend.Enter("Optimizer.Step");
-        Plan.Backend.Optimize(Update(clip) with { PlacedSegments = _segments });
+        RequireLive();
+        var call = new StepCall(StepCallKind.Update, this);
+        if (Plan.Backend.PutsOff(call, out _))
+            return;
+        Plan.Backend.Optimize(Update() with { PlacedSegments = _segments });
+        Plan.Backend.Queued(call);
     }
 
-    internal abstract OptimizerUpdate Update(float clip);
+    /// <summary>Sets <see cref="MaxGradientNorm"/>, and changes the parameters.</summary>
+    /// <param name="clip">Largest norm of all gradients together, from now on.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The norm is not above 0.</exception>
+    public void Step(float clip)
+    {
+        using OwnerScope inside = Plan.Backend.Enter("Optimizer.Step");
+        RequireLive();
+        RequireNorm(clip, nameof(clip));
+        SetWithinStep(clip);
+        Step();
+    }
+
+    // In a step that is recorded the norm would be set each time that it is replayed, and not at all by a caller's graph.
+    private void SetWithinStep(float norm)
+    {
+        Backend backend = Plan.Backend;
+        StepTracer? tracer = backend.Tracer;
+        bool changes = norm != _maxGradientNorm;
+        if ((tracer is null || changes) && backend.IsRecording)
+            throw new NotRecordableException(ClipWithin);
+        if (!changes)
+            return;
+        if (tracer is { IsPuttingOff: true })
+            tracer.Stop(ClipWithin);
+        // Where no call is put off it is as if it had been set before the step.
+        backend.Tracer = null;
+        try
+        {
+            MaxGradientNorm = norm;
+        }
+        finally
+        {
+            backend.Tracer = tracer;
+        }
+    }
+
+    internal abstract OptimizerUpdate Update();
 
     private float ReadState(int index)
     {
@@ -124,6 +190,12 @@ public abstract class Optimizer : IDisposable
         Span<float> state = stackalloc float[OptimizerUpdate.StateLength];
         State.Read(state);
         return state[index];
+    }
+
+    private static void RequireNorm(float value, string name)
+    {
+        if (!(value > 0))
+            throw new ArgumentOutOfRangeException(name, value, "The largest norm must be above 0.");
     }
 
     private static void RequireRate(float value, string name)
@@ -204,7 +276,7 @@ public sealed class Sgd(
 
     internal override IReadOnlyList<string> MomentNames => _momentum > 0 ? ["momentum"] : [];
 
-    internal override OptimizerUpdate Update(float clip) =>
+    internal override OptimizerUpdate Update() =>
         new()
         {
             Rule = OptimizerRule.Sgd,
@@ -212,7 +284,6 @@ public sealed class Sgd(
             Gradients = Plan.Gradients,
             First = MomentOrNone(0),
             State = State,
-            Clip = clip,
             Segments = Groups.Segments,
             Beta1 = _momentum,
         };
@@ -240,7 +311,7 @@ public sealed class RmsProp(
 
     internal override IReadOnlyList<string> MomentNames => ["mean_square"];
 
-    internal override OptimizerUpdate Update(float clip) =>
+    internal override OptimizerUpdate Update() =>
         new()
         {
             Rule = OptimizerRule.RmsProp,
@@ -248,7 +319,6 @@ public sealed class RmsProp(
             Gradients = Plan.Gradients,
             First = Moment(0),
             State = State,
-            Clip = clip,
             Segments = Groups.Segments,
             Beta1 = _smoothing,
             Epsilon = _epsilon,
@@ -280,7 +350,7 @@ public sealed class Adam(
 
     internal override IReadOnlyList<string> MomentNames => ["mean", "mean_square"];
 
-    internal override OptimizerUpdate Update(float clip) =>
+    internal override OptimizerUpdate Update() =>
         new()
         {
             Rule = OptimizerRule.Adam,
@@ -289,7 +359,6 @@ public sealed class Adam(
             First = Moment(0),
             Second = Moment(1),
             State = State,
-            Clip = clip,
             Segments = Groups.Segments,
             Beta1 = _beta1,
             Beta2 = _beta2,

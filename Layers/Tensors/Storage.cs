@@ -47,6 +47,8 @@ public sealed class Storage : IDisposable
     /// <summary>What the backend knows the block by, where the address alone does not do.</summary>
     internal object? Block { get; }
 
+    internal bool IsFreed => _address == 0;
+
     /// <summary>
     /// Floats at its beginning that were loaded together with something that a plan keeps about them; 0 once all of them were
     /// written anew.

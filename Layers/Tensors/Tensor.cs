@@ -118,8 +118,7 @@ public readonly struct Tensor
             );
         destination.RequireCount(Count);
         using OwnerScope inside = Backend.Enter("Tensor.CopyTo");
-        Backend.Copy(this, destination);
-        destination.Storage.NoteWrite(destination.Offset, destination.Count);
+        Backend.CopyCalled(this, destination);
     }
 
     /// <summary>A copy of the values.</summary>

@@ -227,13 +227,13 @@ public static partial class Checkpoint
                 );
             }
         }
-        yield return (StateName, optimizer.State);
+        yield return (StateName, optimizer.SavedState);
     }
 
     // Floats are written in the shortest form that reads back as the same bits.
     private static string Settings(Optimizer optimizer)
     {
-        OptimizerUpdate update = optimizer.Update(float.PositiveInfinity);
+        OptimizerUpdate update = optimizer.Update();
         string rule = update.Rule switch
         {
             OptimizerRule.Sgd => string.Create(

@@ -94,6 +94,7 @@ public sealed partial class EpochTrainer : IDisposable
             );
             _loss = Own(loss(Plan));
             Optimizer = Own(optimizer(Plan));
+            Optimizer.MaxGradientNorm = options.Clip;
             _rate = new ScheduledRate(Optimizer, options.Schedule);
             Graph = Own(new StepGraph(Plan, RunStep));
             _best = Own(backend.Allocate(Plan.Store.StateCount, MemoryCategory.Optimizer));
@@ -190,10 +191,7 @@ public sealed partial class EpochTrainer : IDisposable
         Plan.Load(_batch.X, _batch.Steps, _batch.Size, _batch.Lengths);
         LoadTargets((int)index);
         _rate.Begin(Step);
-        if (_batch.Lengths.IsEmpty)
-            Graph.Run();
-        else
-            Graph.RunEager("the sequences of a batch differ in length");
+        Graph.Run();
         _loss.CopyTo(_losses.Slice((int)index, 1));
         Step++;
         if (index + 1 < StepsPerEpoch)
@@ -222,7 +220,7 @@ public sealed partial class EpochTrainer : IDisposable
     {
         Plan.Forward(Plan.Input(_batch.Steps, _batch.Size), _batch.Lengths);
         Plan.Backward(_loss.Compute());
-        Optimizer.Step(_options.Clip);
+        Optimizer.Step();
     }
 
     /// <summary>The average loss over a set with the parameters as they are, without dropout.</summary>

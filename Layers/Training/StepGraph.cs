@@ -4,19 +4,21 @@ namespace Sequor.Layers;
 
 /// <summary>
 /// A training step that a GPU is given as one piece: it runs as it is for two times, is then recorded as a CUDA graph, and
-/// replayed from there on, which spares the host all but one call. Where it cannot be recorded, and on a CPU, it always runs
-/// as it is.
+/// replayed from there on, which spares the device's driver all but one call. Where it cannot be recorded, and on a CPU, it
+/// always runs as it is.
 /// </summary>
 /// <remarks>
 /// <para>
-/// What is recorded are operations and addresses. So a batch is copied in beforehand, by <see cref="Plan.Load"/> and
-/// <see cref="Loss.Load"/>; losses are read afterwards; and what the host passes as a number, such as the norm to clip at, is
-/// what it was when the step was recorded. The learning rate, the optimizer's count of steps and dropout's random numbers lie
-/// on the device, and go on.
+/// The results are those of steps that are not recorded, whatever the host changes between two of them. The step's action runs
+/// each time: what it asks of plans, losses and optimizers is compared with what was recorded, and the graph is replayed at its
+/// end. So each input's shape has a graph of its own, with and without weights of the loss, and so has whatever else an action
+/// does differently: another tensor handed over, gradients that accumulate, an update that is left out.
 /// </para>
 /// <para>
-/// Each shape of <see cref="Plan.Input"/> has a graph of its own, with and without weights of the loss. Batches of sequences that differ in length have none, since
-/// their lengths are the host's: <see cref="RunEager"/> is for them.
+/// Values are copied in beforehand, by <see cref="Plan.Load"/> and <see cref="Loss.Load"/>, and losses are read afterwards: a
+/// step that does either within its action runs as it is, and <see cref="EagerReason"/> tells why. So do batches of sequences
+/// that differ in length, since their lengths are the host's, and steps that queue work of their own beside plans, losses and
+/// optimizers.
 /// </para>
 /// </remarks>
 public sealed class StepGraph : IDisposable
@@ -27,22 +29,31 @@ public sealed class StepGraph : IDisposable
     private readonly Plan _plan;
     private readonly Action _step;
     private readonly int _most;
+    private readonly StepTracer _tracer;
+    private long _steps;
+
+    // A step was recorded, and was found to do nothing beside its calls: from then on they can be put off.
+    private bool _calledOnly;
+
+    // Why no step is recorded.
+    private string? _reason;
+    private RecordedWork? _unused;
     private bool _disposed;
-    private readonly Dictionary<(Shape Input, bool Weighted), Recording> _recordings = [];
 
     /// <summary>A step of a plan.</summary>
     /// <param name="plan">The plan that the step runs.</param>
     /// <param name="step">Forward on the plan's input, loss, backward, update; without copies from or to the host.</param>
-    /// <param name="most">Graphs kept at most, at least 1; steps of further shapes run as they are.</param>
+    /// <param name="most">Graphs kept at most, at least 1; further steps run as they are.</param>
     public StepGraph(Plan plan, Action step, int most = 32)
     {
         ArgumentNullException.ThrowIfNull(plan);
         ArgumentNullException.ThrowIfNull(step);
         ArgumentOutOfRangeException.ThrowIfLessThan(most, 1);
         (_plan, _step, _most) = (plan, step, most);
+        _tracer = new StepTracer(plan.Backend);
     }
 
-    /// <summary>Shapes of input whose step is recorded.</summary>
+    /// <summary>Steps that are recorded: shapes of input, and whatever else makes another step.</summary>
     public int Graphs { get; private set; }
 
     /// <summary>Operations of the largest graph; 0 where there is none.</summary>
@@ -57,50 +68,31 @@ public sealed class StepGraph : IDisposable
     /// <summary>Why the last step that was not replayed ran as it is, those before the recording apart; null where none did.</summary>
     public string? EagerReason { get; private set; }
 
-    /// <summary>One step, for the input that the plan was last asked for.</summary>
+    /// <summary>One step.</summary>
     /// <exception cref="ObjectDisposedException">The graphs or the plan were disposed.</exception>
     public void Run()
     {
         using OwnerScope inside = _plan.Backend.Enter("StepGraph.Run");
         RequireLive();
-        if (_plan.Backend.RecordsNothing is { } nothing)
+        if (WhyUntraced() is { } reason)
         {
-            RunEager(nothing);
+            RunEager(reason);
             return;
         }
-        // A caller who records the stream himself gets the step as it is.
-        if (_plan.Backend.IsRecording)
+        _steps++;
+        Shape input = _plan.CurrentInput;
+        if (!_calledOnly && Last(input) is { } last && IsDue(last) && RecordFirst(last, input))
+            return;
+        _tracer.Trace(_step, putOff: _calledOnly);
+        StepTrace? trace = _tracer.Noted();
+        if (_tracer.IsPuttingOff && trace is not null && HasGraph(trace))
         {
-            RunEager("the caller records the stream");
+            Replay(trace);
             return;
         }
-        (Shape, bool) key = (_plan.CurrentInput, _plan.IsWeighted);
-        if (!_recordings.TryGetValue(key, out Recording? recording))
-        {
-            if (_recordings.Count == _most)
-            {
-                RunEager(
-                    string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"{_most} graphs are kept, and this is a step of yet another shape"
-                    )
-                );
-                return;
-            }
-            recording = new Recording();
-            _recordings.Add(key, recording);
-        }
-        if (recording.Work is null && recording.Reason is null && recording.Runs >= EagerSteps)
-            Record(recording);
-        if (recording.Work is not { } work)
-        {
-            recording.Runs++;
-            RunEager(recording.Reason);
-            return;
-        }
-        _plan.Replayed(recording.Results!);
-        work.Run();
-        Replays++;
+        _tracer.QueueNoted();
+        EagerRuns++;
+        EagerReason = _tracer.Reason ?? Note(trace, input) ?? EagerReason;
     }
 
     /// <summary>One step as it is.</summary>
@@ -126,35 +118,166 @@ public sealed class StepGraph : IDisposable
     {
         using OwnerScope inside = _plan.Backend.Enter("StepGraph.Dispose");
         _disposed = true;
-        foreach (Recording recording in _recordings.Values)
-            recording.Work?.Dispose();
-        _recordings.Clear();
+        foreach (StepTrace trace in _tracer.Known)
+            trace.Dispose();
+        _tracer.Known.Clear();
+        _unused?.Dispose();
     }
 
-    private void Record(Recording recording)
+    private string? WhyUntraced() =>
+        _plan.Backend.RecordsNothing
+        ?? (
+            _plan.Backend.Tracer is not null ? "it is part of another step"
+            // A caller who records the stream himself gets the step as it is.
+            : _plan.Backend.IsRecording ? "the caller records the stream"
+            : _reason
+        );
+
+    // The step that came last after such an input was asked for.
+    private StepTrace? Last(Shape input)
     {
+        StepTrace? last = null;
+        foreach (StepTrace trace in _tracer.Known)
+        {
+            if (trace.Input == input && trace.LastSeen >= (last?.LastSeen ?? 0))
+                last = trace;
+        }
+        return last;
+    }
+
+    private static bool IsDue(StepTrace trace) =>
+        trace.Work is null && trace.Reason is null && trace.Runs >= EagerSteps;
+
+    // Records the action itself, and beside it its calls alone. Where there is more in the one than in the other, the action
+    // queues work that could not be put off with the calls.
+    private bool RecordFirst(StepTrace expected, Shape input)
+    {
+        Backend backend = _plan.Backend;
+        RecordedWork work;
         try
         {
-            recording.Work = _plan.Backend.Record(_step);
+            work = backend.Record(() => _tracer.Trace(_step, putOff: false));
         }
         catch (NotRecordableException e)
         {
-            recording.Reason = e.Message;
-            return;
+            expected.Reason = e.Message;
+            return false;
         }
-        recording.Results = _plan.Results;
-        Graphs++;
-        Nodes = Math.Max(Nodes, recording.Work.Nodes);
+        StepTrace trace = _tracer.Noted() ?? _tracer.Remember();
+        _reason = _tracer.Reason ?? WhyMore(trace, work);
+        if (_reason is null)
+        {
+            _calledOnly = true;
+            Keep(trace, work);
+            Replay(trace);
+            return true;
+        }
+        // It was recorded instead of being run.
+        _unused = work;
+        work.Run();
+        trace.Ran(input, _steps);
+        EagerRuns++;
+        EagerReason = _reason;
+        return true;
     }
 
-    private sealed class Recording
+    private string? WhyMore(StepTrace trace, RecordedWork work)
     {
-        public int Runs { get; set; }
+        try
+        {
+            long more = work.Nodes - _plan.Backend.CountRecorded(trace.Queue);
+            return more == 0
+                ? null
+                : string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"the step queues {more} operations of its own, which cannot be put off with those of plans, losses and optimizers"
+                );
+        }
+        catch (NotRecordableException e)
+        {
+            return e.Message;
+        }
+    }
 
-        public RecordedWork? Work { get; set; }
+    private bool HasGraph(StepTrace trace)
+    {
+        if (!IsDue(trace) || IsFull())
+            return trace.Work is not null;
+        try
+        {
+            Keep(trace, _plan.Backend.Record(trace.Queue));
+            return true;
+        }
+        catch (NotRecordableException e)
+        {
+            trace.Reason = e.Message;
+            return false;
+        }
+    }
 
-        public PlanResults? Results { get; set; }
+    private void Keep(StepTrace trace, RecordedWork work)
+    {
+        trace.Work = work;
+        Graphs++;
+        Nodes = Math.Max(Nodes, work.Nodes);
+    }
 
-        public string? Reason { get; set; }
+    private void Replay(StepTrace trace)
+    {
+        trace.Replay();
+        Replays++;
+    }
+
+    // Notes a step that ran as it is. Returns why it always will, or null.
+    private string? Note(StepTrace? trace, Shape input)
+    {
+        if (trace?.Reason is { } reason)
+            return reason;
+        if (trace?.Work is null && IsFull())
+        {
+            return string.Create(
+                CultureInfo.InvariantCulture,
+                $"{_most} graphs are kept, and this is yet another step"
+            );
+        }
+        if (trace is null)
+        {
+            MakeRoom();
+            trace = _tracer.Remember();
+        }
+        trace.Ran(input, _steps);
+        return null;
+    }
+
+    private bool IsFull()
+    {
+        if (Graphs < _most)
+            return false;
+        for (int i = _tracer.Known.Count - 1; i >= 0; i--)
+        {
+            StepTrace trace = _tracer.Known[i];
+            if (!trace.IsGone)
+                continue;
+            Graphs -= trace.Work is null ? 0 : 1;
+            _tracer.Forget(trace);
+        }
+        return Graphs >= _most;
+    }
+
+    // Of the steps without a graph, as many are known as there may be graphs: those that came last.
+    private void MakeRoom()
+    {
+        StepTrace? oldest = null;
+        int others = 0;
+        foreach (StepTrace trace in _tracer.Known)
+        {
+            if (trace.Work is not null)
+                continue;
+            others++;
+            if (oldest is null || trace.LastSeen < oldest.LastSeen)
+                oldest = trace;
+        }
+        if (others >= _most)
+            _tracer.Forget(oldest!);
     }
 }

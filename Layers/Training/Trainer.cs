@@ -96,6 +96,7 @@ public sealed class Trainer : IDisposable
         {
             _loss = task.CreateLoss(Plan);
             Optimizer = optimizer(Plan);
+            Optimizer.MaxGradientNorm = options.Clip;
             _rate = new ScheduledRate(Optimizer, options.Schedule);
             Graph = new StepGraph(Plan, RunStep);
         }
@@ -141,7 +142,7 @@ public sealed class Trainer : IDisposable
     {
         Plan.Forward(Plan.Input(_batch.Length, _batch.Size));
         Plan.Backward(_loss.Compute());
-        Optimizer.Step(_options.Clip);
+        Optimizer.Step();
     }
 
     /// <summary>The loss of the last step's batch before the update; reading it waits for the device.</summary>

@@ -1,8 +1,8 @@
 // The global norm of the gradients, and the update that it scales, over all parameters; Layers/Backends/Operations.cs
 // (OptimizerUpdate).
 //
-// Shapes: parameters, gradients, first, second [count]; state [4]: learning rate, steps, skipped steps, last norm; segments
-// [n], which follow each other and cover all; partials [blocks] doubles; counter [1], 0 between launches; step [5], from
+// Shapes: parameters, gradients, first, second [count]; state [5]: learning rate, steps, skipped steps, last norm, largest
+// norm; segments [n], which follow each other and cover all; partials [blocks] doubles; counter [1], 0 between launches; step [5], from
 // optimizer_norm to the update.
 // Two launches: the update needs the norm of all gradients, and a grid that waits for it within one launch may be no larger
 // than what the device holds at once (a cooperative launch), which costs as much as the boundary of two nodes of a graph.
@@ -22,7 +22,7 @@ constexpr int Each = 4;
 constexpr int Segments = 32;
 
 // Of state.
-enum { LearningRate, StepCount, Skipped, Norm };
+enum { LearningRate, StepCount, Skipped, Norm, MaxNorm };
 
 // Of step.
 enum { Applies, Scale, Rate, Decay, SecondCorrection, StepLength };
@@ -154,7 +154,6 @@ KERNEL LAUNCH(Threads) optimizer_norm(
     i64 count,
     float *state,
     float *step,
-    float clip,
     int adam,
     float beta1,
     float beta2,
@@ -200,7 +199,7 @@ KERNEL LAUNCH(Threads) optimizer_norm(
     float steps = state[StepCount] + 1.0f;
     state[StepCount] = steps;
     float rate = state[LearningRate];
-    step[Scale] = smaller(1.0f, clip / (norm + 1e-6f));
+    step[Scale] = smaller(1.0f, state[MaxNorm] / (norm + 1e-6f));
     if (adam) {
         double correction = 1.0 - whole_power((double)beta1, (u32)steps);
         rate = (float)((double)rate / correction);

@@ -19,14 +19,15 @@ internal sealed class OptimizerOnDevice
         OptimizerRule rule,
         float[] parameters,
         OptimizerSegment[] segments,
-        float beta1
+        float beta1,
+        float clip = 5f
     )
     {
         (_machine, _rule, _beta1) = (machine, rule, beta1);
         Parameters = machine.Put(parameters);
         First = machine.Zeros(parameters.Length);
         Second = machine.Zeros(parameters.Length);
-        State = machine.Put(0.01f, 0f, 0f, 0f);
+        State = machine.Put(0.01f, 0f, 0f, 0f, clip);
         _segments = machine.Put([.. segments.Select(s => new Segment(s))]);
         _segmentCount = segments.Length;
         _counter = machine.Zeros(1);
@@ -37,7 +38,7 @@ internal sealed class OptimizerOnDevice
     public DeviceArray Second { get; }
     public DeviceArray State { get; }
 
-    public void Step(float[] values, float clip)
+    public void Step(float[] values)
     {
         long count = values.Length;
         DeviceArray gradients = _machine.Put(values);
@@ -51,7 +52,6 @@ internal sealed class OptimizerOnDevice
             count,
             State,
             step,
-            clip,
             adam ? 1 : 0,
             _beta1,
             0.999f,

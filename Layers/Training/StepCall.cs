@@ -1,0 +1,108 @@
+namespace Sequor.Layers;
+
+/// <summary>What a step asks of a plan, a loss or an optimizer.</summary>
+internal enum StepCallKind
+{
+    Forward,
+    Backward,
+    Compute,
+    Update,
+    Copy,
+    CarryOver,
+    Reset,
+    Mark,
+}
+
+/// <summary>
+/// One call of a step, with all in it that the host decides. Two that are equal queue the same operations on the same memory:
+/// whatever else a call goes by lies on the device.
+/// </summary>
+internal readonly struct StepCall
+{
+    private readonly nint _givenAddress;
+    private readonly nint _toAddress;
+
+    /// <param name="kind">What is asked.</param>
+    /// <param name="target">Of whom.</param>
+    /// <param name="given">The tensor that is handed in; empty where none is.</param>
+    /// <param name="to">The tensor that is written to, where the caller names it.</param>
+    /// <param name="choice">What else the host decides, as a number.</param>
+    /// <exception cref="ObjectDisposedException">A tensor was freed.</exception>
+    public StepCall(
+        StepCallKind kind,
+        object target,
+        Tensor given = default,
+        Tensor to = default,
+        int choice = 0
+    )
+    {
+        (Kind, Target, Given, To, Choice) = (kind, target, given, to, choice);
+        // Compared later, when the tensor may be freed.
+        _givenAddress = given.IsEmpty ? 0 : given.Address;
+        _toAddress = to.IsEmpty ? 0 : to.Address;
+    }
+
+    public StepCallKind Kind { get; }
+
+    public object Target { get; }
+
+    public Tensor Given { get; }
+
+    public Tensor To { get; }
+
+    public int Choice { get; }
+
+    /// <summary>Whether the other one queues the same.</summary>
+    public bool Equals(in StepCall other) =>
+        Kind == other.Kind
+        && ReferenceEquals(Target, other.Target)
+        && _givenAddress == other._givenAddress
+        && _toAddress == other._toAddress
+        && Given.Shape == other.Given.Shape
+        && To.Shape == other.To.Shape
+        && Choice == other.Choice;
+
+    /// <summary>Its target was disposed: it cannot come again.</summary>
+    public bool IsGone =>
+        Target switch
+        {
+            Plan plan => plan.IsDisposed,
+            Loss loss => loss.IsDisposed,
+            Optimizer optimizer => optimizer.IsDisposed,
+            _ => false,
+        };
+
+    /// <summary>Queues what the call asks for.</summary>
+    public void Queue()
+    {
+        switch (Kind)
+        {
+            case StepCallKind.Forward:
+                ((Plan)Target).QueueForward(Given);
+                break;
+            case StepCallKind.Backward:
+                ((Plan)Target).Backward(Given, Choice != 0);
+                break;
+            case StepCallKind.Compute:
+                ((Loss)Target).Compute();
+                break;
+            case StepCallKind.Update:
+                ((Optimizer)Target).Step();
+                break;
+            case StepCallKind.Copy:
+                ((Backend)Target).CopyCalled(Given, To);
+                break;
+            case StepCallKind.CarryOver:
+                ((PlanStates)Target).CarryOver();
+                break;
+            case StepCallKind.Reset:
+                ((PlanStates)Target).Reset();
+                break;
+            case StepCallKind.Mark:
+                ((TimeMark)Target).Record();
+                break;
+            default:
+                throw new InvalidOperationException($"A step has no calls of the kind {Kind}.");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+namespace Sequor.Layers;
+
+/// <summary>The calls of a step, in their order, and the graph that was recorded of them.</summary>
+internal sealed class StepTrace : IDisposable
+{
+    private readonly (StepCall Call, Tensor Result)[] _calls;
+    private readonly List<(
+        Plan Plan,
+        IReadOnlyList<(string Layer, Tensor Output)> Layers
+    )> _plans = [];
+
+    /// <param name="calls">With what each returned. They have just been queued.</param>
+    public StepTrace(IEnumerable<(StepCall Call, Tensor Result)> calls)
+    {
+        _calls = [.. calls];
+        foreach ((StepCall call, _) in _calls)
+        {
+            if (call.Target is Plan plan && !_plans.Exists(p => p.Plan == plan))
+                _plans.Add((plan, plan.LayerOutputs));
+        }
+    }
+
+    /// <summary>What it was recorded as; null before.</summary>
+    public RecordedWork? Work { get; set; }
+
+    /// <summary>Why it cannot be recorded.</summary>
+    public string? Reason { get; set; }
+
+    /// <summary>How often it ran without having been recorded.</summary>
+    public int Runs { get; private set; }
+
+    /// <summary>The number of the step that it was last.</summary>
+    public long LastSeen { get; private set; }
+
+    /// <summary>The input that the plan was last asked for before it.</summary>
+    public Shape Input { get; private set; }
+
+    /// <summary>It can never come again.</summary>
+    public bool IsGone => Array.Exists(_calls, noted => noted.Call.IsGone);
+
+    /// <summary>What its call returned, where that is the given one.</summary>
+    public bool Has(int index, in StepCall call, out Tensor result)
+    {
+        bool has = index < _calls.Length && _calls[index].Call.Equals(call);
+        result = has ? _calls[index].Result : default;
+        return has;
+    }
+
+    /// <summary>Whether it begins with these calls.</summary>
+    public bool BeginsWith(List<(StepCall Call, Tensor Result)> calls)
+    {
+        if (calls.Count > _calls.Length)
+            return false;
+        for (int i = 0; i < calls.Count; i++)
+        {
+            if (!_calls[i].Call.Equals(calls[i].Call))
+                return false;
+        }
+        return true;
+    }
+
+    /// <summary>Whether these are its calls.</summary>
+    public bool Is(List<(StepCall Call, Tensor Result)> calls) =>
+        calls.Count == _calls.Length && BeginsWith(calls);
+
+    /// <summary>Notes that it ran without being replayed.</summary>
+    public void Ran(Shape input, long step)
+    {
+        Runs++;
+        LastSeen = step;
+        Input = input;
+    }
+
+    /// <summary>Queues all of it, call by call.</summary>
+    public void Queue()
+    {
+        foreach ((StepCall call, _) in _calls)
+            call.Queue();
+    }
+
+    /// <summary>Queues what was recorded. The plans are left as they would be after the calls.</summary>
+    public void Replay()
+    {
+        foreach ((Plan plan, IReadOnlyList<(string, Tensor)> layers) in _plans)
+            plan.Replayed(layers);
+        Work!.Run();
+    }
+
+    public void Dispose() => Work?.Dispose();
+}
