@@ -16,7 +16,7 @@ internal static class DoctorView
         Line("system", $"{m.Os}");
         Line("processor", $"{m.Cpu}");
         Line("cores", $"{m.Cores}");
-        Line("vectors", $"{m.VectorBits} bits");
+        Line("vectors", $"{m.VectorBits} bits, {m.Instructions}");
         Line("memory", $"{Gibibytes(m.MemoryBytes)}");
         Line(
             "cpu",

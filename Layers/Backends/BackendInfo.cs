@@ -14,6 +14,12 @@ public sealed record BackendInfo(
     string Reason
 )
 {
+    /// <summary>
+    /// The processor's instructions behind the vectors, such as "AVX-512", "AVX2, FMA" or "SSE4.2, no FMA"; null on a GPU. Of
+    /// <see cref="CpuInstructions.Describe"/>.
+    /// </summary>
+    public string? Instructions { get; init; }
+
     /// <summary>The GPU; null on a CPU.</summary>
     public GpuInfo? Gpu { get; init; }
 }

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 
 namespace Sequor.Layers.Cpu;
 
@@ -37,11 +36,7 @@ internal sealed unsafe partial class CpuBackend : Backend
                 options.Threads,
                 "Threads must be 0 (all cores) to 1024."
             );
-        int widest =
-            Vector512.IsHardwareAccelerated ? 512
-            : Vector256.IsHardwareAccelerated ? 256
-            : 128;
-        int bits = options.VectorBits == 0 ? widest : options.VectorBits;
+        int bits = options.VectorBits == 0 ? CpuInstructions.VectorBits : options.VectorBits;
         if (bits is not (128 or 256 or 512))
             throw new ArgumentOutOfRangeException(
                 nameof(options),
@@ -49,6 +44,7 @@ internal sealed unsafe partial class CpuBackend : Backend
                 "Vector bits must be 0, 128, 256 or 512."
             );
         Lanes = bits / 32;
+        string instructions = CpuInstructions.Describe(bits);
         _pool = new WorkerPool(options.Threads == 0 ? Environment.ProcessorCount : options.Threads);
         _scratch = new Scratch(this);
         _pointwise = new PointwiseJob(this);
@@ -61,12 +57,15 @@ internal sealed unsafe partial class CpuBackend : Backend
             "cpu",
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"CPU, {_pool.Threads} thread{(_pool.Threads == 1 ? "" : "s")}, {bits}-bit vectors"
+                $"CPU, {_pool.Threads} thread{(_pool.Threads == 1 ? "" : "s")}, {bits}-bit vectors, {instructions}"
             ),
             _pool.Threads,
             bits,
             reason
-        );
+        )
+        {
+            Instructions = instructions,
+        };
     }
 
     public override BackendInfo Info { get; }

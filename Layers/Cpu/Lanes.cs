@@ -3,10 +3,16 @@ namespace Sequor.Layers.Cpu;
 /// <summary>
 /// The vector operations that the kernels are written in, so that one source serves every width.
 /// A kernel is generic over the vector type and this; the JIT specialises it for both.
+/// <para>Where one asks for instructions it asks the runtime's IsSupported itself: that alone the JIT knows before it reads
+/// on. Behind a property of ours it would compile the other branch first, whose emulation takes addresses, and keep no
+/// vector of the kernel in a register thereafter.</para>
 /// </summary>
 internal unsafe interface ILanes<TV>
     where TV : struct
 {
+    /// <summary>1.5 * 2^23: it and what lies up to 2^22 from it are whole numbers, one float each.</summary>
+    const float WholeFrom = 12582912f;
+
     static abstract int Width { get; }
     static abstract TV Zero { get; }
     static abstract TV Set(float value);
@@ -21,12 +27,17 @@ internal unsafe interface ILanes<TV>
     static abstract TV Mul(TV a, TV b);
     static abstract TV Div(TV a, TV b);
 
-    /// <summary>a * b + c, rounded once.</summary>
+    /// <summary>
+    /// a * b + c: rounded once where the processor has an instruction for that (see
+    /// <see cref="CpuInstructions.FusedMultiplyAdd"/>), else the product and the sum each.
+    /// </summary>
     static abstract TV Fma(TV a, TV b, TV c);
     static abstract TV Max(TV a, TV b);
     static abstract TV Min(TV a, TV b);
     static abstract TV Abs(TV a);
     static abstract TV Sqrt(TV a);
+
+    /// <summary>The nearest whole number, of two the even one, of values in [-2^22, 2^22].</summary>
     static abstract TV Round(TV a);
 
     /// <summary>All bits set where a &gt; b.</summary>

@@ -1,4 +1,8 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
+using X86Fma = System.Runtime.Intrinsics.X86.Fma;
 
 namespace Sequor.Layers.Cpu;
 
@@ -14,18 +18,33 @@ internal readonly unsafe struct Lanes128 : ILanes<Vector128<float>>
 
     public static void Store(float* p, Vector128<float> value) => value.Store(p);
 
+    // In halves, and branching: nothing below AVX reads and writes the first lanes alone.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> LoadPartial(float* p, int count)
     {
-        float* lanes = stackalloc float[4];
-        for (int i = 0; i < 4; i++)
-            lanes[i] = i < count ? p[i] : 0f;
-        return Vector128.Load(lanes);
+        if (count >= 4)
+            return Load(p);
+        ulong low =
+            count >= 2 ? Unsafe.ReadUnaligned<ulong>(p)
+            : count == 1 ? *(uint*)p
+            : 0;
+        ulong high = count == 3 ? *(uint*)(p + 2) : 0;
+        return Vector128.Create(low, high).AsSingle();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StorePartial(float* p, Vector128<float> value, int count)
     {
-        for (int i = 0; i < count; i++)
-            p[i] = value[i];
+        if (count >= 4)
+            Store(p, value);
+        else if (count >= 2)
+        {
+            Unsafe.WriteUnaligned(p, value.AsUInt64().ToScalar());
+            if (count == 3)
+                p[2] = value[2];
+        }
+        else if (count == 1)
+            *p = value.ToScalar();
     }
 
     public static Vector128<float> Add(Vector128<float> a, Vector128<float> b) => a + b;
@@ -36,11 +55,13 @@ internal readonly unsafe struct Lanes128 : ILanes<Vector128<float>>
 
     public static Vector128<float> Div(Vector128<float> a, Vector128<float> b) => a / b;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Fma(
         Vector128<float> a,
         Vector128<float> b,
         Vector128<float> c
-    ) => Vector128.FusedMultiplyAdd(a, b, c);
+    ) =>
+        X86Fma.IsSupported || AdvSimd.IsSupported ? Vector128.FusedMultiplyAdd(a, b, c) : a * b + c;
 
     public static Vector128<float> Max(Vector128<float> a, Vector128<float> b) =>
         Vector128.MaxNative(a, b);
@@ -52,7 +73,15 @@ internal readonly unsafe struct Lanes128 : ILanes<Vector128<float>>
 
     public static Vector128<float> Sqrt(Vector128<float> a) => Vector128.Sqrt(a);
 
-    public static Vector128<float> Round(Vector128<float> a) => Vector128.Round(a);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Round(Vector128<float> a)
+    {
+        if (Sse41.IsSupported || AdvSimd.IsSupported)
+            return Vector128.Round(a);
+        // Where floats are whole numbers the sum is rounded to one, to even as Round does.
+        Vector128<float> whole = Set(ILanes<Vector128<float>>.WholeFrom);
+        return a + whole - whole;
+    }
 
     public static Vector128<float> Greater(Vector128<float> a, Vector128<float> b) =>
         Vector128.GreaterThan(a, b);

@@ -71,8 +71,8 @@ internal unsafe partial struct Tile
             RunNarrow(lanes, width, rows, a, b, init, c, columns);
             return;
         }
-        // Eight rows of two vectors need 18 registers: more than AVX2 has.
-        bool eight = lanes != 8;
+        // Eight rows of two vectors need 18 registers: more than AVX2 and SSE have.
+        bool eight = lanes == 16 || (lanes == 4 && CpuInstructions.ManyRegisters);
         while (rows > 0)
         {
             int done =

@@ -4,7 +4,7 @@ namespace Sequor.Layers.Cpu;
 
 /// <summary>
 /// Elementary functions on vectors of floats. Largest errors, measured against double precision over all floats for
-/// which exp does not clamp: exp 1 ulp, sigmoid 2.5 ulp, tanh 2.8 ulp. NaN in, NaN out.
+/// which exp does not clamp, with and without a fused multiply-add: exp 1 ulp, sigmoid 2.5 ulp, tanh 2.8 ulp. NaN in, NaN out.
 /// </summary>
 internal static class VectorMath<TV, TO>
     where TV : struct

@@ -12,7 +12,18 @@ internal static partial class Made
     public const string Hostile = "A</script><script>alert(1)</script><!-- & \"'>";
 
     public static Machine Machine(string cpu = "Processor 1") =>
-        new(cpu, 2, 256, 8L << 30, "System", "X64", "10.0.0", "0.1.0", "0123456789abcdef");
+        new(
+            cpu,
+            2,
+            256,
+            "AVX2, FMA",
+            8L << 30,
+            "System",
+            "X64",
+            "10.0.0",
+            "0.1.0",
+            "0123456789abcdef"
+        );
 
     public static BenchResult Result(
         string arch,

@@ -96,5 +96,11 @@ public sealed class BackendErrorTests
             backend.Info.Description,
             Does.Contain($"{threads} thread").And.Contain($"{bits}-bit")
         );
+        Assert.That(backend.Info.Instructions, Is.EqualTo(CpuInstructions.Describe(bits)));
+        Assert.That(backend.Info.Description, Does.EndWith(backend.Info.Instructions));
+        Assert.That(
+            CpuInstructions.Describe(128),
+            Does.EndWith(CpuInstructions.FusedMultiplyAdd ? ", FMA" : ", no FMA")
+        );
     }
 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using NUnit.Framework;
+using Sequor.Layers;
 using Sequor.Tests.Training;
 
 namespace Sequor.Tests.Tool;
@@ -57,7 +58,12 @@ public sealed class DoctorCommandTests : FolderTest
         Assert.That(report.GetProperty("schema").GetString(), Is.EqualTo("sequor.doctor/1"));
         JsonElement machine = report.GetProperty("machine");
         Assert.That(machine.GetProperty("memory_bytes").GetInt64(), Is.Positive);
-        Assert.That(machine.GetProperty("vector_bits").GetInt32(), Is.AnyOf(128, 256, 512));
+        int bits = machine.GetProperty("vector_bits").GetInt32();
+        Assert.That(bits, Is.AnyOf(128, 256, 512));
+        Assert.That(
+            machine.GetProperty("instructions").GetString(),
+            Is.EqualTo(CpuInstructions.Describe(bits))
+        );
         Assert.That(
             report.GetProperty("use").GetProperty("device").GetString(),
             Does.Match(@"^(cpu|cuda:\d+)$")

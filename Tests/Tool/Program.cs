@@ -42,6 +42,13 @@ internal static class Program
         return program.WaitForEnd();
     }
 
+    /// <summary>Runs it to its end without some instructions, by one of .NET's switches, such as EnableAVX.</summary>
+    public static ProgramResult RunWithout(string instructions, params string[] arguments)
+    {
+        using RunningProgram program = Start(arguments, ("DOTNET_" + instructions, "0"));
+        return program.WaitForEnd();
+    }
+
     /// <summary>Starts it.</summary>
     public static RunningProgram Start(params string[] arguments) => Start(arguments, null);
 

@@ -61,7 +61,9 @@ public sealed class ReproduceCommandTests : FolderTest
         Assert.That(
             Keys(report["machine"]!),
             Is.EqualTo(
-                "cpu cores vector_bits memory_bytes os architecture dotnet sequor commit".Split(' ')
+                "cpu cores vector_bits instructions memory_bytes os architecture dotnet sequor commit".Split(
+                    ' '
+                )
             )
         );
         JsonArray results = report["results"]!.AsArray();

@@ -2,9 +2,9 @@ using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Reflection;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using System.Text;
+using Sequor.Layers;
 
 namespace Sequor.Workloads;
 
@@ -12,6 +12,7 @@ namespace Sequor.Workloads;
 /// <param name="Cpu">The processor's name.</param>
 /// <param name="Cores">Cores that this process may use.</param>
 /// <param name="VectorBits">Widest vectors that the runtime uses.</param>
+/// <param name="Instructions">The instructions behind these vectors, as <see cref="CpuInstructions.Describe"/> names them.</param>
 /// <param name="MemoryBytes">Memory that this process may use.</param>
 /// <param name="Os">Operating system.</param>
 /// <param name="Architecture">Instruction set.</param>
@@ -22,6 +23,7 @@ public sealed record Machine(
     string Cpu,
     int Cores,
     int VectorBits,
+    string Instructions,
     long MemoryBytes,
     string Os,
     string Architecture,
@@ -46,9 +48,8 @@ public sealed record Machine(
         return new Machine(
             CpuName(),
             Environment.ProcessorCount,
-            Vector512.IsHardwareAccelerated ? 512
-                : Vector256.IsHardwareAccelerated ? 256
-                : 128,
+            CpuInstructions.VectorBits,
+            CpuInstructions.Describe(CpuInstructions.VectorBits),
             GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
             RuntimeInformation.OSDescription,
             RuntimeInformation.ProcessArchitecture.ToString(),
