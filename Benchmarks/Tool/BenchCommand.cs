@@ -25,6 +25,7 @@ internal static class BenchCommand
 
     private static int Run(BenchOptions options, ParseResult result)
     {
+        using var stop = new StopSignal();
         DateTimeOffset begin = DateTimeOffset.Now;
         var clock = Stopwatch.StartNew();
         IReadOnlyList<int> lengths = options.Lengths(result);
@@ -40,7 +41,7 @@ internal static class BenchCommand
         OutputFile? html = OutputFile.For(options.Html.Name, result.GetValue(options.Html));
         OutputFile.RequireApart(json, html);
 
-        var screen = new Screen();
+        var screen = new Screen(json, html);
         Machine machine = Machine.Read();
         BenchView.Header(
             screen,
@@ -51,42 +52,77 @@ internal static class BenchCommand
             options.Budget(result),
             measurement
         );
-        IReadOnlyList<Measured> measured;
-        using (var progress = new ProgressLine(screen))
+        var measured = new List<Measured>();
+        bool interrupted = false;
+        Exception? failure = null;
+        try
         {
-            measured = Sweep.Run(
+            using var progress = new ProgressLine(screen);
+            Sweep.Run(
                 workloads,
                 () => options.Workload.Backend.Create(result),
                 measurement,
-                (done, next) => progress.Show(done, () => Progress(done, next))
+                (done, next) => progress.Show(done, () => Progress(done, next)),
+                () => interrupted = stop.IsRequested,
+                measured.AddRange
             );
         }
-        // The results come length by length, each as long as the other.
+        catch (Exception e)
+        {
+            failure = e;
+        }
         BenchResult[] results =
         [
-            .. measured.Select((m, i) => BenchResult.From(m, lengths[i / workloads[0].Count])),
+            .. measured.Select(m => BenchResult.From(m, LengthOf(m.Workload, workloads, lengths))),
         ];
+        int count = workloads.Sum(w => w.Count);
         var report = new BenchReport
         {
+            Status = interrupted ? RunStatus.Interrupted : Failures.StatusOf(failure),
+            Reason =
+                interrupted ? BenchView.Interrupted(measured, count, measurement)
+                : failure is null ? null
+                : Failures.Describe(failure),
             Machine = machine,
             Date = ReportWriter.Date(begin),
             Gpu = GpuReport.Of(device),
             Threads = device.Threads,
             Task = workloads[0][0].Task.Name,
             Seed = measurement.Seed,
-            Warmup = measured.Min(m => m.Warmup),
-            Steps = measured.Min(m => m.Steps.Count),
+            Warmup = measured.Select(m => m.Warmup).DefaultIfEmpty().Min(),
+            Steps = measured.Select(m => m.Steps.Count).DefaultIfEmpty().Min(),
             Seconds = Math.Round(clock.Elapsed.TotalSeconds, 3),
             Results = results,
-            Exponents = lengths.Count > 1 ? GrowthExponents.Fit(results) : null,
+            Exponents =
+                results.Select(r => r.Length).Distinct().Count() > 1
+                    ? GrowthExponents.Fit(results)
+                    : null,
         };
-        if (report.Exponents is null)
-            BenchView.Results(screen, measured, clock.Elapsed);
-        else
+        if (report.Exponents is not null)
             SweepView.Results(screen, report);
-        json?.Write(ReportWriter.ToUtf8(report));
-        html?.Write(Encoding.UTF8.GetBytes(BenchPage.Render(report, begin)));
-        return ExitCode.Success;
+        else if (measured.Count > 0)
+            BenchView.Results(screen, measured, clock.Elapsed);
+        if (interrupted)
+            screen.Line(report.Reason!);
+        ResultFiles.Write(
+            failure,
+            (json, () => ReportWriter.ToUtf8(report)),
+            (html, () => Encoding.UTF8.GetBytes(BenchPage.Render(report, begin)))
+        );
+        return interrupted ? stop.Code : ExitCode.Success;
+    }
+
+    // T as the task counts it; workloads of one length share their task.
+    private static int LengthOf(
+        Workload workload,
+        IReadOnlyList<IReadOnlyList<Workload>> workloads,
+        IReadOnlyList<int> lengths
+    )
+    {
+        int i = 0;
+        while (!ReferenceEquals(workloads[i][0].Task, workload.Task))
+            i++;
+        return lengths[i];
     }
 
     private static string Progress(double done, Workload next) =>

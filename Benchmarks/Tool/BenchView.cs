@@ -126,9 +126,32 @@ internal static class BenchView
             screen.Line(Graphs(results));
         screen.Line(
             Text(
-                $"Size: width x layers, levels or blocks. Medians of {results[0].Steps.Count} steps each, percentiles interpolated between samples; floor: the least bytes that the algorithm needs; allocs: native + managed bytes, a step. {time.TotalSeconds:0.0} s in all."
+                $"Size: width x layers, levels or blocks. Medians of {StepCounts(results)} steps each, percentiles interpolated between samples; floor: the least bytes that the algorithm needs; allocs: native + managed bytes, a step. {time.TotalSeconds:0.0} s in all."
             )
         );
+    }
+
+    /// <summary>That a measurement is a partial one, and which part.</summary>
+    /// <param name="results">What was measured.</param>
+    /// <param name="count">Models that were to be measured, at all lengths.</param>
+    /// <param name="options">Steps that each was to have.</param>
+    public static string Interrupted(
+        IReadOnlyList<Measured> results,
+        int count,
+        MeasurementOptions options
+    ) =>
+        results.Count == 0
+            ? "Interrupted before a step was measured: there are no results."
+            : Text(
+                $"Interrupted: these results are partial, of {results.Count} of {count} models, {StepCounts(results)} of {options.Steps} steps each."
+            );
+
+    // An interruption comes between two models.
+    private static string StepCounts(IReadOnlyList<Measured> results)
+    {
+        int least = results.Min(r => r.Steps.Count);
+        int most = results.Max(r => r.Steps.Count);
+        return least == most ? Text($"{least}") : Text($"{least} to {most}");
     }
 
     // How the device was given the steps.

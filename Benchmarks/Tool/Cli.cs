@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
-using Sequor.Interop;
 using Sequor.Layers;
 using Sequor.Workloads;
 
@@ -9,8 +8,21 @@ namespace Sequor.Tool;
 /// <summary>The command line: what there is, and how errors are told.</summary>
 internal static class Cli
 {
-    private const string DebugVariable = "SEQUOR_DEBUG";
+    /// <summary>Runs a command as a program; text that cannot be printed is a failure when all else is done.</summary>
+    public static int RunProgram(string[] args)
+    {
+        StandardStreams.Open();
+        int code = Run(args);
+        return code == ExitCode.Success && StandardStreams.Failure is { } failure
+            ? Tell(
+                "",
+                new FailureException($"standard output: {failure.Message}"),
+                ExitCode.Failure
+            )
+            : code;
+    }
 
+    /// <summary>Runs a command.</summary>
     public static int Run(string[] args)
     {
         // The common question, answered before anything else is set up.
@@ -57,42 +69,13 @@ internal static class Cli
 
     private static int Tell(string verb, Exception e, int code)
     {
-        string message = e switch
-        {
-            UsageException
-            or FailureException
-            or DeviceUnavailableException
-            or DeviceMemoryException
-            or CudaException
-            or CudnnException
-            or CublasException
-            or NotSupportedException
-            or DivergedException
-            or CheckpointException
-            or SafetensorsException
-            or IOException
-            or UnauthorizedAccessException => e.Message,
-            OutOfMemoryException =>
-                "out of memory; a smaller --length, --batch or --params needs less",
-            OverflowException =>
-                "a tensor would have more than 2147483647 values; make --length, --batch or the model smaller",
-            _ => $"unexpected {e.GetType().Name}: {e.Message} ({DebugVariable}=1 shows where)",
-        };
+        string message = Failures.Describe(e);
         // Of memory that is missing there is a table to read.
         Console.Error.WriteLine(
-            $"sequor{verb}: {(e is DeviceMemoryException ? message : OneLine(message))}"
+            $"sequor{verb}: {(e is DeviceMemoryException ? message : Failures.OneLine(message))}"
         );
-        if (Environment.GetEnvironmentVariable(DebugVariable) == "1")
+        if (Environment.GetEnvironmentVariable(Failures.DebugVariable) == "1")
             Console.Error.WriteLine(e);
         return code;
     }
-
-    private static string OneLine(string text) =>
-        string.Join(
-            ' ',
-            text.Split(
-                ['\r', '\n'],
-                StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries
-            )
-        );
 }

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text;
 using Sequor.Interop;
 using Sequor.Layers;
 using Sequor.Native;
@@ -10,7 +9,6 @@ namespace Sequor.Tool;
 /// <summary>sequor doctor: what this machine has, what of it Sequor uses, and what is missing.</summary>
 internal static class DoctorCommand
 {
-    private const string StandardOutput = "-";
     private static readonly TimeSpan CheckTime = TimeSpan.FromMilliseconds(150);
 
     public static Command Create()
@@ -31,14 +29,14 @@ internal static class DoctorCommand
 
     private static int Run(string? json)
     {
-        OutputFile? file = json == StandardOutput ? null : OutputFile.For("--json", json);
+        using var stop = new StopSignal();
+        StopSignal.EndAtOnce(stop);
+        OutputFile? file = OutputFile.For("--json", json);
+        OutputFile.RequireApart(file);
         DoctorReport report = Examine();
-        byte[] text = ReportWriter.ToUtf8(report);
-        if (json == StandardOutput)
-            Console.Out.WriteLine(Encoding.UTF8.GetString(text));
-        else
+        if (file?.IsStandardOutput != true)
             DoctorView.Show(new Screen(), report);
-        file?.Write(text);
+        file?.Write(ReportWriter.ToUtf8(report));
         return ExitCode.Success;
     }
 

@@ -218,10 +218,14 @@ internal static class Options
         );
 
     public static Option<string?> Json() =>
-        Text("--json", "writes the results to a file, as JSON", "FILE");
+        Text(
+            "--json",
+            "writes the results to a file, as JSON; - is standard output, and text goes to standard error",
+            "FILE|-"
+        );
 
     public static Option<string?> Html() =>
-        Text("--html", "writes a page with charts of the results to a file", "FILE");
+        Text("--html", "writes a page with charts of the results to a file, or to -", "FILE|-");
 
     private static Option<T> Create<T>(
         string name,

@@ -1,3 +1,3 @@
 using Sequor.Tool;
 
-return Cli.Run(args);
+return Cli.RunProgram(args);

@@ -19,32 +19,34 @@ internal static class ReproduceCommand
         options.AddTo(command);
         command.SetAction(result =>
         {
+            using var stop = new StopSignal();
             using ReproduceJob job = options.Read(result);
-            return Run(job, new Screen());
+            return Run(job, new Screen(job.Json, job.Html), stop);
         });
         return command;
     }
 
-    private static int Run(ReproduceJob job, Screen screen)
+    private static int Run(ReproduceJob job, Screen screen, StopSignal stop)
     {
         DateTimeOffset begin = DateTimeOffset.UtcNow;
-        using var stop = new StopSignal();
         Machine machine = Machine.Read();
         var view = new ReproduceView(screen, job);
         view.Header(machine);
         var results = new List<ReproductionResult>();
-        var diverged = new List<string>();
+        var failed = new List<FailedRun>();
         var unsaved = new List<string>();
         bool interrupted = false;
+        Exception? failure = null;
         foreach (ReproduceRun run in job.Runs)
         {
             interrupted = stop.IsRequested;
             if (interrupted)
                 break;
             view.Begin(run);
+            var curve = new List<CurvePoint>();
             try
             {
-                ReproductionResult result = Train(job, run, view, screen, stop.Token);
+                ReproductionResult result = Train(job, run, view, screen, curve, stop.Token);
                 results.Add(result);
                 view.End(result);
                 if (result.Unsaved is { } reason)
@@ -54,38 +56,81 @@ internal static class ReproduceCommand
             catch (DivergedException e)
             {
                 // The others may well learn, and have perhaps hours behind them.
-                diverged.Add($"{run}: {e.Message}");
+                failed.Add(Failed(run, e, curve));
                 view.Diverged();
             }
+            catch (Exception e)
+            {
+                failed.Add(Failed(run, e, curve));
+                failure = e;
+            }
             run.Lock?.Dispose();
-            if (interrupted)
+            if (interrupted || failure is not null)
                 break;
         }
+        string[] diverged =
+        [
+            .. failed
+                .Where(f => f.Status == RunStatus.Diverged)
+                .Select(f =>
+                    FormattableString.Invariant(
+                        $"{f.Task} {f.Arch} {f.Preset}, seed {f.Seed}: {f.Reason}"
+                    )
+                ),
+        ];
+        if (failure is null && diverged.Length > 0)
+        {
+            failure = new TrainingDivergedException(
+                $"training diverged: {string.Join("; ", diverged)}"
+            );
+        }
+        if (failure is null && unsaved.Count > 0)
+        {
+            failure = new FailureException(
+                $"--checkpoint: the last state was not saved of {string.Join("; ", unsaved)}"
+            );
+        }
+        const string partial = "Interrupted: not all runs came to their end.";
         var report = new ReproductionReport
         {
+            Status =
+                interrupted && failure is null ? RunStatus.Interrupted : Failures.StatusOf(failure),
+            Reason =
+                failure is not null ? Failures.Describe(failure)
+                : interrupted ? partial
+                : null,
             Machine = machine,
             Date = ReportWriter.Date(begin),
             Gpu = GpuReport.Of(job.Device),
             Results = Join(results, job),
+            Failed = failed.Count > 0 ? failed : null,
         };
         view.Results(report.Results, interrupted);
-        job.Json?.Write(ReportWriter.ToUtf8(report));
-        if (report.Results.Count > 0)
-            job.Html?.Write(Encoding.UTF8.GetBytes(ReproductionPage.Render(report)));
-        if (diverged.Count > 0)
-            throw new FailureException($"training diverged: {string.Join("; ", diverged)}");
-        if (unsaved.Count > 0)
-            throw new FailureException(
-                $"--checkpoint: the last state was not saved of {string.Join("; ", unsaved)}"
-            );
+        ResultFiles.Write(
+            failure,
+            (job.Json, () => ReportWriter.ToUtf8(report)),
+            (job.Html, () => Encoding.UTF8.GetBytes(ReproductionPage.Render(report)))
+        );
         return interrupted ? stop.Code : ExitCode.Success;
     }
+
+    private static FailedRun Failed(ReproduceRun run, Exception e, List<CurvePoint> curve) =>
+        new(
+            run.Preset.Task,
+            run.Preset.Arch,
+            run.Preset.Name,
+            run.Seed,
+            Failures.StatusOf(e),
+            Failures.Describe(e),
+            curve
+        );
 
     private static ReproductionResult Train(
         ReproduceJob job,
         ReproduceRun run,
         ReproduceView view,
         Screen screen,
+        List<CurvePoint> curve,
         CancellationToken cancellation
     )
     {
@@ -104,12 +149,20 @@ internal static class ReproduceCommand
         };
         try
         {
-            return reproduction.Run(options, p => view.Step(progress, p), cancellation);
+            return reproduction.Run(options, Report, cancellation);
         }
         catch (Exception e)
             when (e is CheckpointException or IOException or UnauthorizedAccessException)
         {
             throw new FailureException($"--checkpoint: {e.Message}", e);
+        }
+
+        void Report(ReproductionProgress p)
+        {
+            // JSON has finite numbers only.
+            if (p.Now.Ended is { } ended && double.IsFinite(ended.Train + ended.Valid))
+                curve.Add(CurvePoint.Of(ended));
+            view.Step(progress, p);
         }
     }
 

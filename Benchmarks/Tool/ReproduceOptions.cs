@@ -122,12 +122,15 @@ internal sealed class ReproduceOptions
         OutputFile? jsonFile = OutputFile.For("--json", result.GetValue(_json));
         OutputFile? htmlFile = OutputFile.For("--html", result.GetValue(_html));
         OutputFile.RequireApart(jsonFile, htmlFile);
+        foreach (string file in files.Values)
+            OutputFile.RequireApartFrom(_data.Name, file, jsonFile, htmlFile);
         Dictionary<string, MusicDataset> music = files.ToDictionary(
             pair => pair.Key,
             pair => MusicPaths.Load(pair.Value)
         );
         MakeFolder(checkpoint);
         var runs = new List<ReproduceRun>();
+        List<OutputFile?> outputs = [jsonFile, htmlFile];
         try
         {
             foreach (Preset preset in presets)
@@ -135,9 +138,10 @@ internal sealed class ReproduceOptions
                 for (int i = 0; i < seeds; i++)
                 {
                     MusicDataset? data = music.GetValueOrDefault(preset.Task);
-                    runs.Add(Prepare(preset, data, first + (ulong)i, checkpoint));
+                    runs.Add(Prepare(preset, data, first + (ulong)i, checkpoint, outputs));
                 }
             }
+            OutputFile.RequireApart(outputs);
         }
         catch
         {
@@ -206,7 +210,8 @@ internal sealed class ReproduceOptions
         Preset preset,
         MusicDataset? music,
         ulong seed,
-        string? folder
+        string? folder,
+        List<OutputFile?> outputs
     )
     {
         if (folder is null)
@@ -216,7 +221,7 @@ internal sealed class ReproduceOptions
             $"{preset.Task}-{preset.Arch}-{preset.Name}-seed{seed}.safetensors"
         );
         string path = Path.Combine(folder, file);
-        OutputFile.For("--checkpoint", path);
+        outputs.Add(OutputFile.ForCheckpoint("--checkpoint", path));
         CheckpointLock held = Checkpoints.Take(path);
         try
         {

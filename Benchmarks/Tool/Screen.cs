@@ -3,25 +3,30 @@ using Spectre.Console;
 namespace Sequor.Tool;
 
 /// <summary>
-/// Standard output: tables with lines and colours on a terminal; elsewhere, or where NO_COLOR is set, plain text in aligned
-/// columns.
+/// Standard output, or standard error where a result goes to the former: tables with lines and colours on a terminal;
+/// elsewhere, or where NO_COLOR is set, plain text in aligned columns.
 /// </summary>
 internal sealed class Screen
 {
     // Wide enough that no table is wrapped.
     private const int PlainWidth = 400;
 
-    private readonly TextWriter _out = Console.Out;
+    private readonly TextWriter _out;
     private readonly IAnsiConsole? _console;
 
-    public Screen()
+    /// <param name="outputs">Where results go; standard output is for one that goes there alone.</param>
+    public Screen(params IEnumerable<OutputFile?> outputs)
     {
-        bool terminal = !Console.IsOutputRedirected;
+        bool error = outputs.Any(file => file?.IsStandardOutput == true);
+        _out = error ? Console.Error : Console.Out;
+        bool terminal = !(error ? Console.IsErrorRedirected : Console.IsOutputRedirected);
         bool colours =
             string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"))
             && Environment.GetEnvironmentVariable("TERM") != "dumb";
         if (terminal && colours)
-            _console = AnsiConsole.Create(new AnsiConsoleSettings());
+            _console = AnsiConsole.Create(
+                new AnsiConsoleSettings { Out = new AnsiConsoleOutput(_out) }
+            );
         ShowsProgress = _console is not null && !Console.IsErrorRedirected;
     }
 

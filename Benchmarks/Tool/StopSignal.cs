@@ -2,7 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace Sequor.Tool;
 
-/// <summary>Notes the first Ctrl-C or termination request; a second one ends the program at once.</summary>
+/// <summary>
+/// Notes the first Ctrl-C, termination request or end of the terminal; a second one ends the program at once. The first
+/// process of a container gets only those signals that it asks for.
+/// </summary>
 internal sealed class StopSignal : IDisposable
 {
     private readonly PosixSignalRegistration[] _registrations;
@@ -13,14 +16,9 @@ internal sealed class StopSignal : IDisposable
     {
         _registrations =
         [
-            PosixSignalRegistration.Create(
-                PosixSignal.SIGINT,
-                context => Note(context, ExitCode.Interrupted)
-            ),
-            PosixSignalRegistration.Create(
-                PosixSignal.SIGTERM,
-                context => Note(context, ExitCode.Terminated)
-            ),
+            On(PosixSignal.SIGINT, ExitCode.Interrupted),
+            On(PosixSignal.SIGTERM, ExitCode.Terminated),
+            On(PosixSignal.SIGHUP, ExitCode.HungUp),
         ];
     }
 
@@ -32,11 +30,19 @@ internal sealed class StopSignal : IDisposable
     /// <summary>The same for loops that take a token.</summary>
     public CancellationToken Token => _source.Token;
 
+    /// <summary>Ends a program that has nothing to save at the first signal.</summary>
+    public static void EndAtOnce(StopSignal signal) =>
+        signal.Token.Register(() => Environment.Exit(signal.Code));
+
+    private PosixSignalRegistration On(PosixSignal signal, int code) =>
+        PosixSignalRegistration.Create(signal, context => Note(context, code));
+
     private void Note(PosixSignalContext context, int code)
     {
-        if (_exitCode != 0)
-            return;
         context.Cancel = true;
+        // The system's own way to end a program does nothing to the first process of a container.
+        if (_exitCode != 0)
+            Environment.Exit(code);
         _exitCode = code;
         _source.Cancel();
     }

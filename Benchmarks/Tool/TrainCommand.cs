@@ -19,16 +19,16 @@ internal static class TrainCommand
         options.AddTo(command);
         command.SetAction(result =>
         {
+            using var stop = new StopSignal();
             using TrainJob job = options.Read(result);
-            return Run(job, new Screen());
+            return Run(job, new Screen(job.Json), stop);
         });
         return command;
     }
 
-    private static int Run(TrainJob job, Screen screen)
+    private static int Run(TrainJob job, Screen screen, StopSignal stop)
     {
         DateTimeOffset begin = DateTimeOffset.UtcNow;
-        using var stop = new StopSignal();
         Workload workload = job.Setup.Workload;
         using Sequential model = workload.CreateModel();
         using Trainer trainer = job.Setup.CreateTrainer(workload, model, job.Backend);
@@ -42,37 +42,58 @@ internal static class TrainCommand
         long resumedAt = trainer.Step;
         var losses = new LossHistory();
         var heldOut = new List<double[]>();
+        double? final = null;
+        Exception? failure = null;
         using var progress = new ProgressLine(screen);
         CheckpointSaver? saver = Saver(trainer, job, progress);
-        while (trainer.Step < job.Steps && !stop.IsRequested)
+        try
         {
-            trainer.TrainStep();
-            float loss = ReadLoss(trainer, job, saver);
-            losses.Add(trainer.Step, loss);
-            view.Step(progress, trainer.Step, loss);
-            if (trainer.Step % job.CheckpointEvery == 0 || saver?.IsDueAgain == true)
-                Save(trainer, job, saver);
-            if (trainer.Step % job.EvaluateEvery == 0 && trainer.Step < job.Steps)
+            while (trainer.Step < job.Steps && !stop.IsRequested)
             {
-                double value = Evaluate(trainer, job, saver);
-                heldOut.Add([trainer.Step, value]);
-                progress.Clear();
-                view.Evaluated(trainer.Step, value);
+                trainer.TrainStep();
+                float loss = ReadLoss(trainer, job, saver);
+                losses.Add(trainer.Step, loss);
+                view.Step(progress, trainer.Step, loss);
+                if (trainer.Step % job.CheckpointEvery == 0 || saver?.IsDueAgain == true)
+                    Save(trainer, job, saver);
+                if (trainer.Step % job.EvaluateEvery == 0 && trainer.Step < job.Steps)
+                {
+                    double value = Evaluate(trainer, job, saver);
+                    heldOut.Add([trainer.Step, value]);
+                    progress.Clear();
+                    view.Evaluated(trainer.Step, value);
+                }
+            }
+            progress.Clear();
+            Save(trainer, job, saver);
+            if (trainer.Step == job.Steps)
+                final = Evaluate(trainer, job, saver);
+            if (final is { } last)
+                heldOut.Add([trainer.Step, last]);
+            // Where it failed before, the evaluation has given it some time.
+            bool saved = Save(trainer, job, saver);
+            view.End(trainer.Step, final, saved, clock.Elapsed);
+            if (!saved)
+            {
+                throw new FailureException(
+                    $"--checkpoint: {CheckpointSaver.Reason(saver!.Failure!)}; the state after step {trainer.Step} is lost; {Kept(job, saver)}",
+                    saver.Failure
+                );
             }
         }
-        bool interrupted = trainer.Step < job.Steps;
-        progress.Clear();
-        Save(trainer, job, saver);
-        double? final = interrupted ? null : Evaluate(trainer, job, saver);
-        if (final is { } last)
-            heldOut.Add([trainer.Step, last]);
-        // Where it failed before, the evaluation has given it some time.
-        bool saved = Save(trainer, job, saver);
-        view.End(trainer.Step, final, saved, clock.Elapsed);
-        if (job.Json is { } json)
+        catch (Exception e)
         {
-            TrainReport report = Describe(job, workload, machine, begin) with
+            failure = e;
+        }
+        bool interrupted = failure is null && trainer.Step < job.Steps;
+        ResultFiles.Write(failure, (job.Json, () => ReportWriter.ToUtf8(Report())));
+        return interrupted ? stop.Code : ExitCode.Success;
+
+        TrainReport Report() =>
+            Describe(job, workload, machine, begin) with
             {
+                Status = interrupted ? RunStatus.Interrupted : Failures.StatusOf(failure),
+                Reason = failure is null ? null : Failures.Describe(failure),
                 Steps = trainer.Step,
                 ResumedAt = resumedAt,
                 TrainLoss = losses.ToArrays(),
@@ -83,14 +104,6 @@ internal static class TrainCommand
                 EagerReason = trainer.Graph.EagerReason,
                 Seconds = Math.Round(clock.Elapsed.TotalSeconds, 3),
             };
-            json.Write(ReportWriter.ToUtf8(report));
-        }
-        if (!saved)
-            throw new FailureException(
-                $"--checkpoint: {CheckpointSaver.Reason(saver!.Failure!)}; the state after step {trainer.Step} is lost; {Kept(job, saver)}",
-                saver.Failure
-            );
-        return interrupted ? stop.Code : ExitCode.Success;
     }
 
     // What is known before the first step.
@@ -195,7 +208,7 @@ internal static class TrainCommand
         }
     }
 
-    private static FailureException Diverged(
+    private static TrainingDivergedException Diverged(
         string how,
         TrainJob job,
         CheckpointSaver? saver,

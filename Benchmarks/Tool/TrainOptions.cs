@@ -106,9 +106,7 @@ internal sealed class TrainOptions
             throw new UsageException("--checkpoint-every needs --checkpoint FILE");
         if (checkpoint is null && result.GetValue(_keep) is not null)
             throw new UsageException("--keep needs --checkpoint FILE");
-        if (checkpoint?.StartsWith("/dev/", StringComparison.Ordinal) == true)
-            throw new UsageException($"--checkpoint must be a file, not the device '{checkpoint}'");
-        OutputFile? file = OutputFile.For("--checkpoint", checkpoint);
+        OutputFile? file = OutputFile.ForCheckpoint(_checkpoint.Name, checkpoint);
         // Before anything is read of a checkpoint that a run which is about to end may save once more.
         CheckpointLock? held = checkpoint is null ? null : Checkpoints.Take(checkpoint);
         try
@@ -151,6 +149,9 @@ internal sealed class TrainOptions
             threads = TrainJob.Threads(info);
             device = TrainJob.Device(info);
         }
+        OutputFile? json = OutputFile.For(_json.Name, result.GetValue(_json));
+        OutputFile.RequireApart(json, checkpointFile);
+        OutputFile.RequireApartFrom(_resume.Name, resume, json);
         // The bits depend on the threads: a run goes on with as many.
         Backend backend = _workload.Backend.Create(result, threads);
         try
@@ -168,7 +169,7 @@ internal sealed class TrainOptions
                 CheckpointEvery = result.GetValue(_checkpointEvery) ?? DefaultCheckpointEvery,
                 Keep = (int)(result.GetValue(_keep) ?? Checkpoints.DefaultKept),
                 EvaluateEvery = result.GetValue(_evaluateEvery),
-                Json = OutputFile.For("--json", result.GetValue(_json)),
+                Json = json,
                 CheckpointFile = checkpointFile,
                 Lock = held,
             };

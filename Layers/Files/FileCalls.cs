@@ -46,6 +46,12 @@ internal abstract class FileCalls
     /// <summary>The same of an open file.</summary>
     public abstract int Examine(SafeFileHandle file, out FileFacts facts);
 
+    /// <summary>
+    /// Whether this process was given an open file under a number. Where it was not, the runtime may have opened one of its
+    /// own, which must not be written to.
+    /// </summary>
+    public abstract bool IsGiven(int descriptor);
+
     /// <summary>A folder's one path without links in it.</summary>
     public abstract int Resolve(string folder, out string resolved);
 

@@ -18,8 +18,21 @@ internal sealed class FilePlace
     private FilePlace(string path) => Path = path;
 
     /// <summary>Standard output.</summary>
-    public static FilePlace StandardOutput(FileCalls? calls = null) =>
-        OfDescriptor("-", 1, calls ?? FileCalls.System);
+    /// <exception cref="IOException">It is closed.</exception>
+    public static FilePlace StandardOutput() => OfDescriptor("-", 1, FileCalls.System);
+
+    /// <summary>What this process was given open under a number, or null.</summary>
+    public static FilePlace? OfOpen(int descriptor)
+    {
+        try
+        {
+            return OfDescriptor("", descriptor, FileCalls.System);
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+    }
 
     /// <summary>The file itself, by a path without links.</summary>
     public string Path { get; private init; }
@@ -104,6 +117,8 @@ internal sealed class FilePlace
     private static FilePlace OfDescriptor(string path, int number, FileCalls calls)
     {
         string name = string.Create(CultureInfo.InvariantCulture, $"descriptor {number}");
+        if (!calls.IsGiven(number))
+            throw new IOException($"{name} is not open");
         using var file = new SafeFileHandle(number, ownsHandle: false);
         int error = calls.Examine(file, out FileFacts facts);
         if (error != 0)

@@ -12,6 +12,8 @@ internal unsafe partial class UnixFileCalls : FileCalls
 {
     private const string C = "libc";
     private const int FullSync = 51;
+    private const int DescriptorFlags = 1;
+    private const int ClosedOnStart = 1;
     private const int LockShared = 1;
     private const int LockExclusive = 2;
     private const int LockWithoutWaiting = 4;
@@ -27,6 +29,13 @@ internal unsafe partial class UnixFileCalls : FileCalls
 
     public override int Examine(SafeFileHandle file, out FileFacts facts) =>
         FileStatus.Of(Number(file), out facts);
+
+    public override bool IsGiven(int descriptor)
+    {
+        // What is closed when a program is started was not there when this one was.
+        int flags = fcntl(descriptor, DescriptorFlags);
+        return flags >= 0 && (flags & ClosedOnStart) == 0;
+    }
 
     public override int Resolve(string folder, out string resolved)
     {
@@ -48,24 +57,25 @@ internal unsafe partial class UnixFileCalls : FileCalls
             mode |= UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
             mode |= UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
         }
-        var file = new FileStream(
-            path,
-            new FileStreamOptions
-            {
-                Mode = FileMode.CreateNew,
-                Access = FileAccess.Write,
-                Share = FileShare.ReadWrite,
-                BufferSize = 0,
-                UnixCreateMode = mode,
-            }
-        );
-        // A shared lock is gone with the process, and hinders no reader when the file has its last name. Who removes
-        // abandoned files takes an exclusive one; if that came first, the file has no name any more.
-        bool locked = Retry(() => Answer(flock(Number(file.SafeFileHandle), LockShared))) == 0;
-        if (!locked || Examine(file.SafeFileHandle, out FileFacts facts) != 0 || facts.Links > 0)
-            return file;
-        file.Dispose();
-        throw new IOException("it was removed by another process");
+        var options = new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.Write,
+            Share = FileShare.ReadWrite,
+            BufferSize = 0,
+            UnixCreateMode = mode,
+        };
+        while (true)
+        {
+            var file = new FileStream(path, options);
+            // A shared lock is gone with the process, and hinders no reader when the file has its last name. Who removes
+            // abandoned files takes an exclusive one; if that came first, the file has no name any more.
+            SafeFileHandle handle = file.SafeFileHandle;
+            bool locked = Retry(() => Answer(flock(Number(handle), LockShared))) == 0;
+            if (!locked || Examine(handle, out FileFacts facts) != 0 || facts.Links > 0)
+                return file;
+            file.Dispose();
+        }
     }
 
     public override int SetOwner(SafeFileHandle file, uint? owner, uint group) =>
@@ -112,10 +122,12 @@ internal unsafe partial class UnixFileCalls : FileCalls
         int descriptor = open(path, OperatingSystem.IsMacOS() ? NonBlockingOnMac : NonBlocking);
         if (descriptor < 0)
             return;
+        // Locked, it keeps the name that it has, or was removed already and its name may be another file's.
         bool abandoned =
-            FileStatus.Of(descriptor, out FileFacts opened) == 0
+            flock(descriptor, LockExclusive | LockWithoutWaiting) == 0
+            && FileStatus.Of(descriptor, out FileFacts opened) == 0
             && opened.Identity == named.Identity
-            && flock(descriptor, LockExclusive | LockWithoutWaiting) == 0;
+            && opened.Links > 0;
         if (abandoned)
             _ = unlink(path);
         _ = close(descriptor);

@@ -32,6 +32,8 @@ internal sealed class WindowsFileCalls : FileCalls
         return 0;
     }
 
+    public override bool IsGiven(int descriptor) => descriptor is >= 0 and <= 2;
+
     public override int Resolve(string folder, out string resolved)
     {
         resolved = Path.GetFullPath(folder);

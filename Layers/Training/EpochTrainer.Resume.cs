@@ -24,6 +24,7 @@ public sealed partial class EpochTrainer
     /// <exception cref="IOException">The file cannot be written; an old one is as it was.</exception>
     public void Save(string path, IReadOnlyDictionary<string, string> metadata, int keep = 0)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         Dictionary<string, string> texts = _rate.AddTo(metadata);
         texts[DataKey] = DataText();
         texts[OptionsKey] = OptionsText();
@@ -44,6 +45,7 @@ public sealed partial class EpochTrainer
     /// <exception cref="IOException">The file is not there or cannot be read.</exception>
     public IReadOnlyList<string> Resume(string path)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         var notes = new List<string>();
         CheckpointInfo info = Checkpoint.ReadInfo(path);
         RequireSame(path, info, DataKey, DataText());

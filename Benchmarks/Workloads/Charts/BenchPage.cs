@@ -8,10 +8,20 @@ public static class BenchPage
     /// <summary>The page: HTML that needs no other file and no network.</summary>
     /// <param name="report">What was measured.</param>
     /// <param name="date">When.</param>
-    /// <exception cref="ArgumentException">The report has no results.</exception>
+    /// <exception cref="ArgumentException">The report of a finished run has no results.</exception>
     public static string Render(BenchReport report, DateTimeOffset date)
     {
         ArgumentNullException.ThrowIfNull(report);
+        HtmlText notice = Page.Notice(report.Status, report.Reason);
+        if (report.Results.Count == 0 && report.Status != RunStatus.Finished)
+        {
+            return Page.Render(
+                Text($"Training steps: {report.Task}"),
+                Page.Facts(report.Machine, date),
+                notice,
+                []
+            );
+        }
         if (report.Results.Count == 0)
             throw new ArgumentException("The report has no results.", nameof(report));
         (string Title, IReadOnlyList<BenchResult> Results)[] lengths =
@@ -21,6 +31,7 @@ public static class BenchPage
                 .Select(g => (Text($"T = {g.Key}"), (IReadOnlyList<BenchResult>)[.. g])),
         ];
         var body = new HtmlText();
+        body.Add($"{notice}");
         List<LineChart> charts = [];
         if (report.Exponents is { } exponents)
             BenchFigures.AddGrowth(body, charts, report, exponents);

@@ -92,6 +92,14 @@ internal static class Page
             ),
         ];
 
+    /// <summary>That a run did not end as it should; nothing of one that did.</summary>
+    public static HtmlText Notice(string status, string? reason) =>
+        status == RunStatus.Finished
+            ? new HtmlText()
+            : HtmlText.Of(
+                $"<section class=\"card\" role=\"alert\"><h2>Not finished: {status}</h2><p>{reason ?? "These results are partial."}</p></section>\n"
+            );
+
     /// <summary>A figure that a chart is drawn in, with the same numbers as a table.</summary>
     public static HtmlText Figure(
         LineChart chart,

@@ -16,15 +16,17 @@ public static class ReproductionPage
     /// <summary>The page: HTML that needs no other file and no network.</summary>
     /// <param name="report">What presets came to, with their runs.</param>
     /// <param name="date">When; null for now.</param>
-    /// <exception cref="ArgumentException">The report has no results.</exception>
+    /// <exception cref="ArgumentException">The report of a finished run has no results.</exception>
     public static string Render(ReproductionReport report, DateTimeOffset? date = null)
     {
         ArgumentNullException.ThrowIfNull(report);
         IReadOnlyList<ReproductionResult> results = report.Results;
-        if (results.Count == 0)
+        if (results.Count == 0 && report.Status == RunStatus.Finished)
             throw new ArgumentException("The report has no results.", nameof(report));
         var body = new HtmlText();
-        body.Add($"{Table(results)}");
+        body.Add($"{Page.Notice(report.Status, report.Reason)}");
+        if (results.Count > 0)
+            body.Add($"{Table(results)}");
         List<LineChart> charts = [];
         // Models of different size in one chart would have the same colour.
         foreach (var group in results.GroupBy(r => (r.Task, r.Preset)))

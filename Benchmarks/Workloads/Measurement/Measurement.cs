@@ -68,12 +68,15 @@ public static class Measurement
     /// <param name="createBackend">A new backend on the device.</param>
     /// <param name="options">How many steps.</param>
     /// <param name="progress">Called between steps with the fraction done and the workload that comes next.</param>
+    /// <param name="stop">Asked before a step whether to leave it and all others out; null for never.</param>
+    /// <returns>One a workload, in their order; of a stopped measurement those that have a measured step.</returns>
     /// <exception cref="DeviceMemoryException">The workloads do not fit in memory together.</exception>
     public static IReadOnlyList<Measured> Run(
         IReadOnlyList<Workload> workloads,
         Func<Backend> createBackend,
         MeasurementOptions options,
-        Action<double, Workload>? progress = null
+        Action<double, Workload>? progress = null,
+        Func<bool>? stop = null
     )
     {
         ArgumentNullException.ThrowIfNull(workloads);
@@ -85,6 +88,8 @@ public static class Measurement
         {
             foreach (Workload workload in workloads)
             {
+                if (stop?.Invoke() == true)
+                    return [];
                 progress?.Invoke(0, workload);
                 Backend backend = createBackend();
                 if (subjects.Count == 0)
@@ -95,15 +100,17 @@ public static class Measurement
             {
                 if (round > 0 && clock.Elapsed > options.WarmupLimit)
                     break;
-                Round(round, timed: false);
+                if (!Round(round, timed: false))
+                    return [];
             }
             for (int round = 0; round < options.Steps; round++)
             {
                 if (round > 0 && clock.Elapsed > options.Limit)
                     break;
-                Round(options.Warmup + round, timed: true);
+                if (!Round(options.Warmup + round, timed: true))
+                    break;
             }
-            return [.. subjects.Select(s => s.Result())];
+            return [.. subjects.Where(s => s.IsMeasured).Select(s => s.Result())];
         }
         finally
         {
@@ -123,10 +130,12 @@ public static class Measurement
             }
         }
 
-        void Round(int round, bool timed)
+        bool Round(int round, bool timed)
         {
             for (int i = 0; i < subjects.Count; i++)
             {
+                if (stop?.Invoke() == true)
+                    return false;
                 double done =
                     (round + ((double)i / subjects.Count)) / (options.Warmup + options.Steps);
                 if (options.Limit is { } limit)
@@ -134,6 +143,7 @@ public static class Measurement
                 progress?.Invoke(Math.Min(done, 1), subjects[i].Workload);
                 subjects[i].Step(timed);
             }
+            return true;
         }
     }
 
@@ -184,6 +194,8 @@ public static class Measurement
         }
 
         public Workload Workload => _step.Workload;
+
+        public bool IsMeasured => _count > 0;
 
         public void Step(bool timed)
         {

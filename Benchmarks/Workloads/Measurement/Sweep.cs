@@ -13,16 +13,24 @@ public static class Sweep
     /// <param name="createBackend">A new backend on the device.</param>
     /// <param name="options">How many steps; the limit is that of each length.</param>
     /// <param name="progress">Called between steps with the fraction done and the workload that comes next.</param>
-    /// <returns>The results in the order of the workloads.</returns>
+    /// <param name="stop">Asked before a step whether to leave it and all others out; null for never.</param>
+    /// <param name="measured">Given the results of each length when it is over, should a later one fail.</param>
+    /// <returns>
+    /// The results in the order of the workloads. A stopped measurement has those that have a measured step; after its first
+    /// length only those of lengths at which all have one.
+    /// </returns>
     /// <exception cref="DeviceMemoryException">The workloads of a length do not fit in memory together.</exception>
     public static IReadOnlyList<Measured> Run(
         IReadOnlyList<IReadOnlyList<Workload>> lengths,
         Func<Backend> createBackend,
         MeasurementOptions options,
-        Action<double, Workload>? progress = null
+        Action<double, Workload>? progress = null,
+        Func<bool>? stop = null,
+        Action<IReadOnlyList<Measured>>? measured = null
     )
     {
         ArgumentNullException.ThrowIfNull(lengths);
+        bool stopped = false;
         double all = lengths.Sum(Tokens);
         double before = 0;
         var results = new List<Measured>();
@@ -30,14 +38,20 @@ public static class Sweep
         {
             double share = Tokens(length);
             double begun = before;
-            results.AddRange(
-                Measurement.Run(
-                    length,
-                    createBackend,
-                    options,
-                    (done, next) => progress?.Invoke((begun + (done * share)) / all, next)
-                )
+            IReadOnlyList<Measured> here = Measurement.Run(
+                length,
+                createBackend,
+                options,
+                (done, next) => progress?.Invoke((begun + (done * share)) / all, next),
+                () => stopped = stop?.Invoke() == true
             );
+            if (results.Count == 0 || here.Count == length.Count)
+            {
+                results.AddRange(here);
+                measured?.Invoke(here);
+            }
+            if (stopped)
+                break;
             before += share;
         }
         return results;

@@ -9,6 +9,13 @@ public sealed record BenchReport
     /// <summary>Names the format.</summary>
     public string Schema { get; init; } = "sequor.bench/1";
 
+    /// <summary>How it ended; where it is not <see cref="RunStatus.Finished"/> the report is a partial one.</summary>
+    public string Status { get; init; } = RunStatus.Finished;
+
+    /// <summary>Why it did not end as it should; only where it did not.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Reason { get; init; }
+
     /// <summary>What it ran on.</summary>
     public required Machine Machine { get; init; }
 

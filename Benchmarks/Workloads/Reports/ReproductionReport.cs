@@ -8,6 +8,13 @@ public sealed record ReproductionReport
     /// <summary>Names the format.</summary>
     public string Schema { get; init; } = "sequor.reproduce/1";
 
+    /// <summary>How it ended; where it is not <see cref="RunStatus.Finished"/> the report is a partial one.</summary>
+    public string Status { get; init; } = RunStatus.Finished;
+
+    /// <summary>Why it did not end as it should; only where it did not.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Reason { get; init; }
+
     /// <summary>What it ran on.</summary>
     public required Machine Machine { get; init; }
 
@@ -20,4 +27,26 @@ public sealed record ReproductionReport
 
     /// <summary>One a preset, each over its seeds; in the order in which they ran.</summary>
     public required IReadOnlyList<ReproductionResult> Results { get; init; }
+
+    /// <summary>Runs that came to no result; only where there are some.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<FailedRun>? Failed { get; init; }
 }
+
+/// <summary>One seed of a preset that came to no result.</summary>
+/// <param name="Task">The task's name.</param>
+/// <param name="Arch">The architecture's name.</param>
+/// <param name="Preset">The preset's name.</param>
+/// <param name="Seed">The seed.</param>
+/// <param name="Status">What happened, see <see cref="RunStatus"/>.</param>
+/// <param name="Reason">The same in words.</param>
+/// <param name="Curve">The epochs that ended before, since the run began or was resumed.</param>
+public sealed record FailedRun(
+    string Task,
+    string Arch,
+    string Preset,
+    ulong Seed,
+    string Status,
+    string Reason,
+    IReadOnlyList<CurvePoint> Curve
+);

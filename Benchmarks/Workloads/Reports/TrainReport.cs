@@ -8,6 +8,13 @@ public sealed record TrainReport
     /// <summary>Names the format.</summary>
     public string Schema { get; init; } = "sequor.train/1";
 
+    /// <summary>How it ended; where it is not <see cref="RunStatus.Finished"/> the report is a partial one.</summary>
+    public string Status { get; init; } = RunStatus.Finished;
+
+    /// <summary>Why it did not end as it should; only where it did not.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Reason { get; init; }
+
     /// <summary>What it ran on.</summary>
     public required Machine Machine { get; init; }
 
@@ -75,7 +82,7 @@ public sealed record TrainReport
     /// <summary>[step, value on the held-out set] of the evaluations on the way.</summary>
     public IReadOnlyList<double[]> HeldOut { get; init; } = [];
 
-    /// <summary>The value on the held-out set; null where the run was interrupted before.</summary>
+    /// <summary>The value on the held-out set; null where the run ended before.</summary>
     public double? Final { get; init; }
 
     /// <summary>Whether the run was ended from outside.</summary>

@@ -23,15 +23,7 @@ public sealed record ReproductionRun(
 {
     /// <summary>The learning curve, as reports have it.</summary>
     [JsonPropertyName("curve")]
-    public IReadOnlyList<CurvePoint> Curve =>
-        [
-            .. Epochs.Select(e => new CurvePoint(
-                e.Epoch,
-                e.Train,
-                e.Valid,
-                Math.Round(e.Seconds, 3)
-            )),
-        ];
+    public IReadOnlyList<CurvePoint> Curve => [.. Epochs.Select(CurvePoint.Of)];
 }
 
 /// <summary>An epoch of a learning curve.</summary>
@@ -44,7 +36,15 @@ public sealed record CurvePoint(
     [property: JsonPropertyName("train")] double Train,
     [property: JsonPropertyName("valid")] double Valid,
     [property: JsonPropertyName("seconds")] double Seconds
-);
+)
+{
+    /// <summary>An epoch in the form of the report.</summary>
+    public static CurvePoint Of(EpochRecord epoch)
+    {
+        ArgumentNullException.ThrowIfNull(epoch);
+        return new CurvePoint(epoch.Epoch, epoch.Train, epoch.Valid, Math.Round(epoch.Seconds, 3));
+    }
+}
 
 /// <summary>Writes a reason as a word in small letters.</summary>
 internal sealed class StopReasonConverter()
