@@ -91,7 +91,7 @@ public sealed class CudaLibraries
     /// </summary>
     internal static IDisposable StandIn(CudaLibraries libraries) =>
         Interlocked.CompareExchange(ref s_standIn, libraries, null) is null
-            ? new StandInScope()
+            ? new StandInScope(libraries)
             : throw new InvalidOperationException("Other libraries stand in already.");
 
     /// <summary>A device by its number.</summary>
@@ -111,9 +111,10 @@ public sealed class CudaLibraries
             );
     }
 
-    private sealed class StandInScope : IDisposable
+    private sealed class StandInScope(CudaLibraries libraries) : IDisposable
     {
-        public void Dispose() => Volatile.Write(ref s_standIn, null);
+        // A second time others may stand in.
+        public void Dispose() => Interlocked.CompareExchange(ref s_standIn, null, libraries);
     }
 
     /// <summary>A library that the caller has not given.</summary>

@@ -13,7 +13,7 @@ public class TrainingStepSuite : IDisposable
     private const long Parameters = 70_000;
     private const string DeviceVariable = "SEQUOR_DEVICE";
 
-    private TrainingStep _step = null!;
+    private TrainingStep? _step;
 
     /// <summary>Length and batch.</summary>
     [ParamsSource(nameof(Shapes))]
@@ -40,24 +40,24 @@ public class TrainingStepSuite : IDisposable
     [GlobalCleanup]
     public void Dispose()
     {
-        _step.Dispose();
+        _step?.Dispose();
         GC.SuppressFinalize(this);
     }
 
     [Benchmark(Description = "rnn")]
-    public void Rnn() => _step.Run();
+    public void Rnn() => _step!.Run();
 
     [Benchmark(Description = "lstm")]
-    public void Lstm() => _step.Run();
+    public void Lstm() => _step!.Run();
 
     [Benchmark(Description = "gru")]
-    public void Gru() => _step.Run();
+    public void Gru() => _step!.Run();
 
     [Benchmark(Description = "tcn")]
-    public void Tcn() => _step.Run();
+    public void Tcn() => _step!.Run();
 
     [Benchmark(Description = "lru")]
-    public void Lru() => _step.Run();
+    public void Lru() => _step!.Run();
 
     private void SetUp(string name)
     {

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using Sequor.Layers;
 
 namespace Sequor.Tool;
 
@@ -206,6 +207,15 @@ internal static class Options
 
     public static Option<long?> Seed() =>
         Whole("--seed", "seed of parameters and data (1)", "N", 0, long.MaxValue);
+
+    public static Option<long?> Kept() =>
+        Whole(
+            "--keep",
+            "older checkpoints kept beside each, as FILE.1, the newest, and so on (1)",
+            "N",
+            0,
+            Checkpoint.MostKept
+        );
 
     public static Option<string?> Json() =>
         Text(

@@ -20,7 +20,7 @@ internal static class ReproduceCommand
         command.SetAction(result =>
         {
             using var stop = new StopSignal();
-            ReproduceJob job = options.Read(result);
+            using ReproduceJob job = options.Read(result);
             return Run(job, new Screen(job.Json, job.Html), stop);
         });
         return command;
@@ -34,6 +34,7 @@ internal static class ReproduceCommand
         view.Header(machine);
         var results = new List<ReproductionResult>();
         var failed = new List<FailedRun>();
+        var unsaved = new List<string>();
         bool interrupted = false;
         Exception? failure = null;
         foreach (ReproduceRun run in job.Runs)
@@ -48,6 +49,8 @@ internal static class ReproduceCommand
                 ReproductionResult result = Train(job, run, view, screen, curve, stop.Token);
                 results.Add(result);
                 view.End(result);
+                if (result.Unsaved is { } reason)
+                    unsaved.Add($"{run}: {reason}");
                 interrupted = result.Runs[0].Stopped == StopReason.Cancelled;
             }
             catch (DivergedException e)
@@ -61,6 +64,7 @@ internal static class ReproduceCommand
                 failed.Add(Failed(run, e, curve));
                 failure = e;
             }
+            run.Lock?.Dispose();
             if (interrupted || failure is not null)
                 break;
         }
@@ -78,6 +82,12 @@ internal static class ReproduceCommand
         {
             failure = new TrainingDivergedException(
                 $"training diverged: {string.Join("; ", diverged)}"
+            );
+        }
+        if (failure is null && unsaved.Count > 0)
+        {
+            failure = new FailureException(
+                $"--checkpoint: the last state was not saved of {string.Join("; ", unsaved)}"
             );
         }
         const string partial = "Interrupted: not all runs came to their end.";
@@ -127,14 +137,16 @@ internal static class ReproduceCommand
         // The ledger of a backend of its own tells what this model needs.
         using Backend backend = job.CreateBackend(run);
         var reproduction = new Reproduction(run.Preset, run.Music, backend);
+        using var progress = new ProgressLine(screen);
         var options = new ReproductionOptions
         {
             Seed = run.Seed,
             Budget = job.Budget,
             Checkpoint = run.Checkpoint,
             SaveEvery = job.SaveEvery,
+            Keep = job.Keep,
+            Tell = text => Checkpoints.Tell($"reproduce: {run}", progress, text),
         };
-        using var progress = new ProgressLine(screen);
         try
         {
             return reproduction.Run(options, Report, cancellation);

@@ -4,7 +4,7 @@ using Sequor.Workloads;
 namespace Sequor.Tool;
 
 /// <summary>Runs that are ready to begin: all data are read, and all files that are named have been tried.</summary>
-internal sealed class ReproduceJob
+internal sealed class ReproduceJob : IDisposable
 {
     /// <summary>In the order in which they run; the seeds of a preset follow each other.</summary>
     public required IReadOnlyList<ReproduceRun> Runs { get; init; }
@@ -19,6 +19,9 @@ internal sealed class ReproduceJob
 
     public required TimeSpan SaveEvery { get; init; }
 
+    /// <summary>How many older checkpoints are kept of each run.</summary>
+    public required int Keep { get; init; }
+
     /// <summary>Where it runs.</summary>
     public required BackendInfo Device { get; init; }
 
@@ -31,6 +34,12 @@ internal sealed class ReproduceJob
     public required OutputFile? Json { get; init; }
 
     public required OutputFile? Html { get; init; }
+
+    public void Dispose()
+    {
+        foreach (ReproduceRun run in Runs)
+            run.Lock?.Dispose();
+    }
 }
 
 /// <summary>One seed of a preset.</summary>
@@ -39,12 +48,14 @@ internal sealed class ReproduceJob
 /// <param name="Seed">The seed.</param>
 /// <param name="Checkpoint">Its file, or null.</param>
 /// <param name="Saved">What the file says where it is there already.</param>
+/// <param name="Lock">The right to save to the file; null where there is none.</param>
 internal sealed record ReproduceRun(
     Preset Preset,
     MusicDataset? Music,
     ulong Seed,
     string? Checkpoint,
-    CheckpointInfo? Saved
+    CheckpointInfo? Saved,
+    CheckpointLock? Lock
 )
 {
     public override string ToString() =>

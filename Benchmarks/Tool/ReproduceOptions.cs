@@ -67,6 +67,8 @@ internal sealed class ReproduceOptions
         SecondsOfDay
     );
 
+    private readonly Option<long?> _keep = Options.Kept();
+
     private readonly BackendOptionSet _backend = new();
 
     private readonly Option<string?> _json = Options.Json();
@@ -88,6 +90,7 @@ internal sealed class ReproduceOptions
                     _seed,
                     _checkpoint,
                     _checkpointEvery,
+                    _keep,
                     .. _backend.All,
                     _json,
                     _html,
@@ -104,6 +107,8 @@ internal sealed class ReproduceOptions
         string? checkpoint = result.GetValue(_checkpoint);
         if (checkpoint is null && result.GetValue(_checkpointEvery) is not null)
             throw new UsageException("--checkpoint-every needs --checkpoint FOLDER");
+        if (checkpoint is null && result.GetValue(_keep) is not null)
+            throw new UsageException("--keep needs --checkpoint FOLDER");
         int seeds = (int)(result.GetValue(_seeds) ?? 1);
         ulong first = (ulong)(result.GetValue(_seed) ?? 1);
         Dictionary<string, string> files = MusicPaths.Resolve(
@@ -123,16 +128,26 @@ internal sealed class ReproduceOptions
             pair => pair.Key,
             pair => MusicPaths.Load(pair.Value)
         );
+        MakeFolder(checkpoint);
         var runs = new List<ReproduceRun>();
-        foreach (Preset preset in presets)
+        List<OutputFile?> outputs = [jsonFile, htmlFile];
+        try
         {
-            for (int i = 0; i < seeds; i++)
+            foreach (Preset preset in presets)
             {
-                MusicDataset? data = music.GetValueOrDefault(preset.Task);
-                runs.Add(Prepare(preset, data, first + (ulong)i, checkpoint));
+                for (int i = 0; i < seeds; i++)
+                {
+                    MusicDataset? data = music.GetValueOrDefault(preset.Task);
+                    runs.Add(Prepare(preset, data, first + (ulong)i, checkpoint, outputs));
+                }
             }
+            OutputFile.RequireApart(outputs);
         }
-        OutputFile.RequireApart([jsonFile, htmlFile, .. TryFolder(checkpoint, runs)]);
+        catch
+        {
+            runs.ForEach(run => run.Lock?.Dispose());
+            throw;
+        }
         return new ReproduceJob
         {
             Runs = runs,
@@ -140,6 +155,7 @@ internal sealed class ReproduceOptions
             Budget = budget,
             Checkpoint = checkpoint,
             SaveEvery = TimeSpan.FromSeconds(result.GetValue(_checkpointEvery) ?? DefaultSaveEvery),
+            Keep = (int)(result.GetValue(_keep) ?? Checkpoints.DefaultKept),
             Device = device,
             Threads = (int?)result.GetValue(_backend.Threads),
             // The bits depend on the threads: a run goes on with as many.
@@ -194,34 +210,38 @@ internal sealed class ReproduceOptions
         Preset preset,
         MusicDataset? music,
         ulong seed,
-        string? folder
+        string? folder,
+        List<OutputFile?> outputs
     )
     {
         if (folder is null)
-            return new ReproduceRun(preset, music, seed, null, null);
+            return new ReproduceRun(preset, music, seed, null, null, null);
         string file = string.Create(
             CultureInfo.InvariantCulture,
             $"{preset.Task}-{preset.Arch}-{preset.Name}-seed{seed}.safetensors"
         );
         string path = Path.Combine(folder, file);
+        outputs.Add(OutputFile.ForCheckpoint("--checkpoint", path));
+        CheckpointLock held = Checkpoints.Take(path);
         try
         {
             CheckpointInfo? saved = File.Exists(path)
                 ? Reproduction.ReadCheckpoint(path, preset, music, seed)
                 : null;
-            return new ReproduceRun(preset, music, seed, path, saved);
+            return new ReproduceRun(preset, music, seed, path, saved, held);
         }
         catch (Exception e)
             when (e is CheckpointException or IOException or UnauthorizedAccessException)
         {
+            held.Dispose();
             throw new FailureException($"--checkpoint: {e.Message}", e);
         }
     }
 
-    private static OutputFile?[] TryFolder(string? folder, IReadOnlyList<ReproduceRun> runs)
+    private static void MakeFolder(string? folder)
     {
         if (folder is null)
-            return [];
+            return;
         try
         {
             Directory.CreateDirectory(folder);
@@ -233,6 +253,5 @@ internal sealed class ReproduceOptions
                 e
             );
         }
-        return [.. runs.Select(run => OutputFile.ForCheckpoint("--checkpoint", run.Checkpoint))];
     }
 }

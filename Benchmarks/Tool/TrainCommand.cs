@@ -40,39 +40,46 @@ internal static class TrainCommand
 
         var clock = Stopwatch.StartNew();
         long resumedAt = trainer.Step;
-        long savedAt = job.Resume is not null && job.Resume == job.Checkpoint ? resumedAt : -1;
         var losses = new LossHistory();
         var heldOut = new List<double[]>();
         double? final = null;
         Exception? failure = null;
+        using var progress = new ProgressLine(screen);
+        CheckpointSaver? saver = Saver(trainer, job, progress);
         try
         {
-            using (var progress = new ProgressLine(screen))
+            while (trainer.Step < job.Steps && !stop.IsRequested)
             {
-                while (trainer.Step < job.Steps && !stop.IsRequested)
+                trainer.TrainStep();
+                float loss = ReadLoss(trainer, job, saver);
+                losses.Add(trainer.Step, loss);
+                view.Step(progress, trainer.Step, loss);
+                if (trainer.Step % job.CheckpointEvery == 0 || saver?.IsDueAgain == true)
+                    Save(trainer, job, saver);
+                if (trainer.Step % job.EvaluateEvery == 0 && trainer.Step < job.Steps)
                 {
-                    trainer.TrainStep();
-                    float loss = ReadLoss(trainer, job, savedAt);
-                    losses.Add(trainer.Step, loss);
-                    view.Step(progress, trainer.Step, loss);
-                    if (job.Checkpoint is not null && trainer.Step % job.CheckpointEvery == 0)
-                        Save(trainer, job, ref savedAt);
-                    if (trainer.Step % job.EvaluateEvery == 0 && trainer.Step < job.Steps)
-                    {
-                        double value = Evaluate(trainer, job, savedAt);
-                        heldOut.Add([trainer.Step, value]);
-                        progress.Clear();
-                        view.Evaluated(trainer.Step, value);
-                    }
+                    double value = Evaluate(trainer, job, saver);
+                    heldOut.Add([trainer.Step, value]);
+                    progress.Clear();
+                    view.Evaluated(trainer.Step, value);
                 }
             }
-            if (job.Checkpoint is not null && savedAt != trainer.Step)
-                Save(trainer, job, ref savedAt);
+            progress.Clear();
+            Save(trainer, job, saver);
             if (trainer.Step == job.Steps)
-                final = Evaluate(trainer, job, savedAt);
+                final = Evaluate(trainer, job, saver);
             if (final is { } last)
                 heldOut.Add([trainer.Step, last]);
-            view.End(trainer.Step, final, clock.Elapsed);
+            // Where it failed before, the evaluation has given it some time.
+            bool saved = Save(trainer, job, saver);
+            view.End(trainer.Step, final, saved, clock.Elapsed);
+            if (!saved)
+            {
+                throw new FailureException(
+                    $"--checkpoint: {CheckpointSaver.Reason(saver!.Failure!)}; the state after step {trainer.Step} is lost; {Kept(job, saver)}",
+                    saver.Failure
+                );
+            }
         }
         catch (Exception e)
         {
@@ -128,7 +135,7 @@ internal static class TrainCommand
             Metric = workload.Task.Metric,
         };
 
-    private static double Evaluate(Trainer trainer, TrainJob job, long savedAt)
+    private static double Evaluate(Trainer trainer, TrainJob job, CheckpointSaver? saver)
     {
         double value = trainer.Evaluate();
         return double.IsFinite(value)
@@ -136,7 +143,7 @@ internal static class TrainCommand
             : throw Diverged(
                 $"after step {trainer.Step} the loss on the held-out set is {value}",
                 job,
-                savedAt
+                saver
             );
     }
 
@@ -158,7 +165,7 @@ internal static class TrainCommand
         }
     }
 
-    private static float ReadLoss(Trainer trainer, TrainJob job, long savedAt)
+    private static float ReadLoss(Trainer trainer, TrainJob job, CheckpointSaver? saver)
     {
         try
         {
@@ -166,37 +173,50 @@ internal static class TrainCommand
         }
         catch (DivergedException e)
         {
-            throw Diverged(e.Message, job, savedAt, e);
+            throw Diverged(e.Message, job, saver, e);
         }
     }
 
-    // A checkpoint must be one to go on from: parameters that an update has broken are not saved over good ones.
-    private static void Save(Trainer trainer, TrainJob job, ref long savedAt)
+    private static CheckpointSaver? Saver(Trainer trainer, TrainJob job, ProgressLine progress)
     {
+        if (job.Checkpoint is not { } path)
+            return null;
+        var saver = new CheckpointSaver(
+            () => trainer.Save(path, job.Metadata(), job.Keep),
+            text => Checkpoints.Tell("train", progress, text)
+        );
+        if (job.Resume == path)
+            saver.Resumed(trainer.Step);
+        return saver;
+    }
+
+    /// <summary>Whether all that there was to save is saved.</summary>
+    private static bool Save(Trainer trainer, TrainJob job, CheckpointSaver? saver)
+    {
+        if (saver is null || saver.SavedAt == trainer.Step)
+            return true;
+        // A checkpoint must be one to go on from: parameters that an update has broken are not saved over good ones.
         if (trainer.Plan.FirstNonFinite() is { } broken)
-            throw Diverged($"after step {trainer.Step} not finite: {broken}", job, savedAt);
+            throw Diverged($"after step {trainer.Step} not finite: {broken}", job, saver);
         try
         {
-            trainer.Save(job.Checkpoint!, job.Metadata());
+            return saver.TrySave(trainer.Step);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (DivergedException e)
         {
-            throw new FailureException($"--checkpoint: {e.Message}", e);
+            throw Diverged($"after step {trainer.Step} {e.Message}", job, saver, e);
         }
-        savedAt = trainer.Step;
     }
 
     private static TrainingDivergedException Diverged(
         string how,
         TrainJob job,
-        long savedAt,
+        CheckpointSaver? saver,
         Exception? inner = null
-    )
-    {
-        string kept =
-            savedAt >= 0
-                ? $"the checkpoint of step {savedAt} is in {job.Checkpoint}"
-                : "no checkpoint had been saved";
-        return new TrainingDivergedException($"training diverged: {how}; {kept}", inner);
-    }
+    ) => new($"training diverged: {how}; {Kept(job, saver)}", inner);
+
+    private static string Kept(TrainJob job, CheckpointSaver? saver) =>
+        saver is { SavedAt: >= 0 }
+            ? $"the checkpoint of step {saver.SavedAt} is in {job.Checkpoint}"
+            : "no checkpoint had been saved";
 }

@@ -29,11 +29,17 @@ internal sealed class TrainJob : IDisposable
 
     public required long CheckpointEvery { get; init; }
 
+    /// <summary>How many older checkpoints are kept.</summary>
+    public required int Keep { get; init; }
+
     public required long? EvaluateEvery { get; init; }
 
     public required OutputFile? Json { get; init; }
 
     public required OutputFile? CheckpointFile { get; init; }
+
+    /// <summary>The right to save to the checkpoint; null where there is none.</summary>
+    public required CheckpointLock? Lock { get; init; }
 
     /// <summary>What a checkpoint of this run says of it.</summary>
     public Dictionary<string, string> Metadata()
@@ -61,5 +67,9 @@ internal sealed class TrainJob : IDisposable
             ? threads
             : null;
 
-    public void Dispose() => Backend.Dispose();
+    public void Dispose()
+    {
+        Lock?.Dispose();
+        Backend.Dispose();
+    }
 }

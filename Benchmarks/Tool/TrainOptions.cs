@@ -58,6 +58,8 @@ internal sealed class TrainOptions
         MostSteps
     );
 
+    private readonly Option<long?> _keep = Options.Kept();
+
     private readonly Option<string?> _resume = Options.Text(
         "--resume",
         "goes on from a checkpoint, which says what is trained and how",
@@ -87,6 +89,7 @@ internal sealed class TrainOptions
                     _clip,
                     _checkpoint,
                     _checkpointEvery,
+                    _keep,
                     _resume,
                     _evaluateEvery,
                     _json,
@@ -101,8 +104,30 @@ internal sealed class TrainOptions
         string? checkpoint = result.GetValue(_checkpoint);
         if (checkpoint is null && result.GetValue(_checkpointEvery) is not null)
             throw new UsageException("--checkpoint-every needs --checkpoint FILE");
+        if (checkpoint is null && result.GetValue(_keep) is not null)
+            throw new UsageException("--keep needs --checkpoint FILE");
+        OutputFile? file = OutputFile.ForCheckpoint(_checkpoint.Name, checkpoint);
+        // Before anything is read of a checkpoint that a run which is about to end may save once more.
+        CheckpointLock? held = checkpoint is null ? null : Checkpoints.Take(checkpoint);
+        try
+        {
+            return Read(result, checkpoint, file, held);
+        }
+        catch
+        {
+            held?.Dispose();
+            throw;
+        }
+    }
+
+    private TrainJob Read(
+        ParseResult result,
+        string? checkpoint,
+        OutputFile? checkpointFile,
+        CheckpointLock? held
+    )
+    {
         string? resume = result.GetValue(_resume);
-        OutputFile? checkpointFile = OutputFile.ForCheckpoint(_checkpoint.Name, checkpoint);
         TrainingSetup setup;
         int? threads = null;
         string? device = null;
@@ -142,9 +167,11 @@ internal sealed class TrainOptions
                 Resume = resume,
                 Checkpoint = checkpoint,
                 CheckpointEvery = result.GetValue(_checkpointEvery) ?? DefaultCheckpointEvery,
+                Keep = (int)(result.GetValue(_keep) ?? Checkpoints.DefaultKept),
                 EvaluateEvery = result.GetValue(_evaluateEvery),
                 Json = json,
                 CheckpointFile = checkpointFile,
+                Lock = held,
             };
         }
         catch

@@ -71,7 +71,7 @@ internal sealed class TrainView(Screen screen, TrainJob job, Workload workload)
     public void Evaluated(long step, double value) =>
         screen.Line(Text($"step {step}  held-out {workload.Task.Metric} {Number(value)}"));
 
-    public void End(long step, double? final, TimeSpan time)
+    public void End(long step, double? final, bool saved, TimeSpan time)
     {
         string metric = workload.Task.Metric;
         if (final is { } value)
@@ -86,6 +86,8 @@ internal sealed class TrainView(Screen screen, TrainJob job, Workload workload)
         {
             screen.Line(Text($"interrupted after step {step}; {Duration(time)}"));
         }
+        if (!saved)
+            return;
         if (job.Checkpoint is { } path)
         {
             screen.Line(

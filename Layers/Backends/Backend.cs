@@ -74,6 +74,7 @@ public abstract class Backend : IDisposable
     /// <exception cref="ArgumentException">The address is null or not a multiple of 4.</exception>
     public virtual Tensor Wrap(nint address, Shape shape)
     {
+        RequireLive();
         if (address == 0 || address % sizeof(float) != 0)
             throw new ArgumentException(
                 "An address to wrap must be a multiple of 4 and not null.",
@@ -124,7 +125,8 @@ public abstract class Backend : IDisposable
     /// <summary>Copies to host memory; waits for earlier work on the source.</summary>
     internal abstract void Download(Tensor source, Span<float> destination);
 
-    /// <summary>destination = source; as many values.</summary>
+    /// <summary>destination = source as it was before; as many values, or more places. They may overlap.</summary>
+    /// <exception cref="ArgumentException">They overlap so closely that the device cannot copy one to the other.</exception>
     internal abstract void Copy(Tensor source, Tensor destination);
 
     /// <summary>Every value = value.</summary>
@@ -276,9 +278,20 @@ public abstract class Backend : IDisposable
     /// <summary>Waits until all work queued so far is done.</summary>
     public abstract void Synchronize();
 
-    /// <summary>Frees threads and memory of the backend. Tensors and plans on it must be disposed before.</summary>
+    /// <summary>Whether <see cref="Dispose()"/> was called.</summary>
+    internal bool IsDisposed { get; private set; }
+
+    /// <summary>Raises an error once the backend was disposed.</summary>
+    internal void RequireLive() => ObjectDisposedException.ThrowIf(IsDisposed, this);
+
+    /// <summary>
+    /// Frees threads and memory of the backend; a second call does nothing. Plans on it can only be disposed from then on.
+    /// </summary>
     public void Dispose()
     {
+        if (IsDisposed)
+            return;
+        IsDisposed = true;
         Dispose(true);
         GC.SuppressFinalize(this);
     }

@@ -10,6 +10,7 @@ internal sealed class SequenceLayout
 {
     private readonly int[] _lengths;
     private readonly int[] _order;
+    private readonly int[] _given;
     private readonly int[] _table;
 
     /// <param name="maxLength">Most steps of a batch.</param>
@@ -18,6 +19,7 @@ internal sealed class SequenceLayout
     {
         _lengths = new int[maxBatch];
         _order = new int[maxBatch];
+        _given = new int[maxBatch];
         _table = new int[TableLength(maxLength, maxBatch)];
     }
 
@@ -36,7 +38,10 @@ internal sealed class SequenceLayout
     /// <summary>Steps of each sequence, longest first.</summary>
     public ReadOnlySpan<int> Lengths => _lengths.AsSpan(0, Batch);
 
-    /// <summary>The same where an array is wanted; beyond the batch are zeros.</summary>
+    /// <summary>Steps of each of the caller's sequences, in his order.</summary>
+    public ReadOnlySpan<int> CallerLengths => _given.AsSpan(0, Batch);
+
+    /// <summary>Steps of each sequence, longest first, where an array is wanted; beyond the batch are zeros.</summary>
     public int[] Values => _lengths;
 
     /// <summary>Which of the caller's sequences each is.</summary>
@@ -93,6 +98,7 @@ internal sealed class SequenceLayout
     {
         IsPacked = true;
         Batch = lengths.Length;
+        lengths.CopyTo(_given);
         Array.Clear(_lengths);
         // By insertion: a batch is short, and often in order already.
         for (int i = 0; i < Batch; i++)

@@ -28,7 +28,6 @@ internal sealed unsafe partial class CpuBackend : Backend
     private readonly SequenceJob _sequences;
     private readonly WeightNormJob _weightNorm;
     private readonly OptimizerJob _optimizer;
-    private bool _disposed;
 
     public CpuBackend(BackendOptions options, string reason)
     {
@@ -79,7 +78,7 @@ internal sealed unsafe partial class CpuBackend : Backend
 
     public void Run(ParallelJob job, int parts)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        RequireLive();
         _pool.Run(job, parts);
     }
 
@@ -100,6 +99,7 @@ internal sealed unsafe partial class CpuBackend : Backend
 
     public override Storage Allocate(long count, MemoryCategory category)
     {
+        RequireLive();
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         if (count > MostFloats)
             throw new DeviceMemoryException(
@@ -193,13 +193,12 @@ internal sealed unsafe partial class CpuBackend : Backend
 
     internal override TimeMark CreateMark() => new CpuMark();
 
-    public override void Synchronize() { }
+    public override void Synchronize() => RequireLive();
 
     protected override void Dispose(bool disposing)
     {
         if (!disposing)
             return;
-        _disposed = true;
         _pool.Dispose();
         _scratch.Dispose();
     }

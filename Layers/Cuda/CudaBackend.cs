@@ -23,7 +23,6 @@ public sealed partial class CudaBackend : Backend
     private readonly List<IDisposable> _owned = [];
     private readonly CudaUploads _uploads;
     private readonly bool _graphs;
-    private bool _disposed;
 
     /// <summary>Takes a device of its own, with a new stream.</summary>
     /// <param name="device">The device's number, from 0.</param>
@@ -187,7 +186,7 @@ public sealed partial class CudaBackend : Backend
     /// <inheritdoc/>
     public override Storage Allocate(long count, MemoryCategory category)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        RequireLive();
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         long taken = Taken(count);
         DeviceBuffer<float> buffer;
@@ -221,6 +220,7 @@ public sealed partial class CudaBackend : Backend
     /// </exception>
     public override Tensor Wrap(nint address, Shape shape)
     {
+        RequireLive();
         DeviceBuffer<float> buffer = DeviceBuffer<float>.Wrap(Context, address, shape.Count);
         return new Tensor(
             new Storage(this, address, shape.Count, MemoryCategory.InputOutput, null, buffer),
@@ -232,6 +232,7 @@ public sealed partial class CudaBackend : Backend
     /// <inheritdoc/>
     public override void Synchronize()
     {
+        RequireLive();
         RequireNotRecording("waiting for the device");
         Stream.Synchronize();
     }
@@ -259,8 +260,45 @@ public sealed partial class CudaBackend : Backend
         Span(source).CopyTo(destination, Stream);
     }
 
-    internal override void Copy(Tensor source, Tensor destination) =>
-        Span(destination).Slice(0, source.Count).CopyFrom(Span(source), Stream);
+    internal override void Copy(Tensor source, Tensor destination)
+    {
+        DeviceSpan<float> from = Span(source);
+        DeviceSpan<float> to = Span(destination).Slice(0, source.Count);
+        nint bytes = destination.Address - source.Address;
+        long distance = System.Math.Abs((long)bytes) / sizeof(float);
+        if (distance >= source.Count)
+            to.CopyFrom(from, Stream);
+        else if (distance > 0)
+            CopyOverlapping(from, to, distance, bytes < 0);
+    }
+
+    // The driver copies between ranges that do not overlap: in pieces that do not, each before it is written over.
+    private void CopyOverlapping(
+        DeviceSpan<float> from,
+        DeviceSpan<float> to,
+        long distance,
+        bool forwards
+    )
+    {
+        const int Most = 4096;
+        long pieces = (from.Length + distance - 1) / distance;
+        if (pieces > Most)
+        {
+            throw new ArgumentException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"The source and the destination, {distance} values from each other, overlap in {from.Length - distance}: that takes {pieces} copies on a GPU, of which it does at most {Most}. Copy to other memory first."
+                ),
+                nameof(to)
+            );
+        }
+        for (long i = 0; i < pieces; i++)
+        {
+            long first = (forwards ? i : pieces - 1 - i) * distance;
+            long count = System.Math.Min(distance, from.Length - first);
+            to.Slice(first, count).CopyFrom(from.Slice(first, count), Stream);
+        }
+    }
 
     internal override void Fill(Tensor destination, float value) =>
         Span(destination).Fill(value, Stream);
@@ -275,9 +313,8 @@ public sealed partial class CudaBackend : Backend
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        if (!disposing || _disposed)
+        if (!disposing)
             return;
-        _disposed = true;
         foreach (IDisposable owned in _owned)
             owned.Dispose();
     }

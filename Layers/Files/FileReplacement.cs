@@ -44,20 +44,30 @@ internal static class FileReplacement
     /// <param name="path">The file; it may exist, its folder has to.</param>
     /// <param name="write">Writes the content; may be given a stream that cannot seek.</param>
     /// <param name="given">The system's calls, or those of a test.</param>
+    /// <param name="keep">How many files that were replaced are kept: <see cref="KeptFiles"/>.</param>
     /// <exception cref="IOException">
     /// The file cannot be written; the message says why, and what became of the old file where it is not what it was.
     /// </exception>
-    public static void Write(string path, Action<Stream> write, FileCalls? given = null) =>
-        Write(FilePlace.Find(path, given), write, given);
+    public static void Write(
+        string path,
+        Action<Stream> write,
+        FileCalls? given = null,
+        int keep = 0
+    ) => Write(FilePlace.Find(path, given), write, given, keep);
 
     /// <summary>The same of a place that is found.</summary>
-    public static void Write(FilePlace place, Action<Stream> write, FileCalls? given = null)
+    public static void Write(
+        FilePlace place,
+        Action<Stream> write,
+        FileCalls? given = null,
+        int keep = 0
+    )
     {
         FileCalls calls = given ?? FileCalls.System;
         RequireWritable(place);
         if (place.IsFile)
         {
-            Replace(place, place.Folder!, write, calls);
+            Replace(place, place.Folder!, write, calls, keep);
             return;
         }
         using Stream stream = place.Descriptor is { } number
@@ -74,7 +84,8 @@ internal static class FileReplacement
         FilePlace place,
         string folder,
         Action<Stream> write,
-        FileCalls calls
+        FileCalls calls,
+        int keep
     )
     {
         TemporaryFiles.RemoveAbandoned(folder, calls);
@@ -96,10 +107,10 @@ internal static class FileReplacement
                 );
                 // Windows renames no file that is open; elsewhere it stays locked until it has its name.
                 if (!OperatingSystem.IsWindows())
-                    Rename(temporary, place, folder, calls);
+                    Rename(temporary, place, folder, calls, keep);
             }
             if (OperatingSystem.IsWindows())
-                Rename(temporary, place, folder, calls);
+                Rename(temporary, place, folder, calls, keep);
         }
         catch
         {
@@ -132,18 +143,19 @@ internal static class FileReplacement
             Require(refused, "keeping its mode");
     }
 
-    private static void Rename(string temporary, FilePlace place, string folder, FileCalls calls)
+    private static void Rename(
+        string temporary,
+        FilePlace place,
+        string folder,
+        FileCalls calls,
+        int keep
+    )
     {
-        string? old = null;
-        if (place.Kind == FileKind.Regular)
-        {
-            old = TemporaryFiles.OldIn(folder);
-            // There are file systems without second names.
-            if (FileCalls.Retry(() => calls.Link(place.Path, old)) != 0)
-                old = null;
-        }
+        string? old =
+            place.Kind == FileKind.Regular ? SecondName(place, folder, calls, keep > 0) : null;
         int error = FileCalls.Retry(() => calls.Rename(temporary, place.Path));
         bool renamed = error == 0;
+        bool mounted = error is FileCalls.Busy or FileCalls.OtherDevice;
         if (renamed)
             error = FileCalls.Retry(() => calls.SyncFolder(folder));
         // A name that may be lost with the power is no name: the old file gets its own back.
@@ -155,18 +167,66 @@ internal static class FileReplacement
                     ? calls.Rename(old, place.Path) == 0
                     : place.Kind == FileKind.None && calls.Delete(place.Path) == 0
             );
-        if (old is not null && !undone)
+        int unkept = 0;
+        try
+        {
+            if (mounted)
+                Overwrite(temporary, place, folder, calls);
+            else if (!renamed)
+                Require(error, "putting it in its place");
+            else
+                Require(
+                    error,
+                    "flushing its folder",
+                    undone ? "" : "; the new file is there, but may not outlast a crash"
+                );
+        }
+        finally
+        {
+            // What is not in its place any more, or may not be, is kept; nothing else takes the place of an older one.
+            if (old is not null && !undone && keep > 0 && (renamed || mounted))
+                unkept = KeptFiles.Add(place.Path, old, keep, calls);
+            else if (old is not null && !undone)
+                _ = calls.Delete(old);
+        }
+        if (unkept != 0)
+            _ = calls.Delete(old!);
+        Require(unkept, "keeping the old file", "; the new one is in its place");
+    }
+
+    /// <summary>A second name for the old file, or where so asked a copy if the file system gives none; null for neither.</summary>
+    private static string? SecondName(FilePlace place, string folder, FileCalls calls, bool copies)
+    {
+        string old = TemporaryFiles.OldIn(folder);
+        if (FileCalls.Retry(() => calls.Link(place.Path, old)) == 0)
+            return old;
+        if (!copies)
+            return null;
+        FileStream copy = calls.Create(old, ownerOnly: true);
+        try
+        {
+            using (copy)
+            {
+                using var source = new FileStream(
+                    place.Path,
+                    FileMode.Open,
+                    FileAccess.Read,
+                    FileShare.ReadWrite
+                );
+                source.CopyTo(copy);
+                KeepOwnerAndMode(copy.SafeFileHandle, place.Facts, calls);
+                Require(
+                    FileCalls.Retry(() => calls.Sync(copy.SafeFileHandle)),
+                    "flushing the old file's copy to the disk"
+                );
+            }
+            return old;
+        }
+        catch
+        {
             _ = calls.Delete(old);
-        if (!renamed && error is FileCalls.Busy or FileCalls.OtherDevice)
-            Overwrite(temporary, place, folder, calls);
-        else if (!renamed)
-            Require(error, "putting it in its place");
-        else
-            Require(
-                error,
-                "flushing its folder",
-                undone ? "" : "; the new file is there, but may not outlast a crash"
-            );
+            throw;
+        }
     }
 
     // The file is a mount point, which has to stay. A reader may see it half written; what is written lies beside it whole.

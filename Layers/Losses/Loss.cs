@@ -12,10 +12,12 @@ public abstract class Loss : IDisposable
     private readonly (Storage Storage, long First)? _borrowed;
     private Shape _loaded;
     private bool _masked;
+    private bool _disposed;
 
     private protected Loss(Plan plan, bool masks)
     {
         ArgumentNullException.ThrowIfNull(plan);
+        plan.RequireLive();
         Plan = plan;
         Backend backend = plan.Backend;
         try
@@ -51,10 +53,18 @@ public abstract class Loss : IDisposable
     /// Gradient of the loss by the plan's output, after <see cref="Compute()"/> and until the plan runs again, backward or
     /// forward; empty in evaluation.
     /// </summary>
-    public Tensor Gradient =>
-        _borrowed is { } place ? new Tensor(place.Storage, place.First, Plan.Output.Shape)
-        : _gradient is not null ? new Tensor(_gradient, 0, Plan.Output.Shape)
-        : default;
+    /// <exception cref="ObjectDisposedException">The loss was disposed.</exception>
+    public Tensor Gradient
+    {
+        get
+        {
+            RequireLive();
+            return _borrowed is { } place
+                    ? new Tensor(place.Storage, place.First, Plan.Output.Shape)
+                : _gradient is not null ? new Tensor(_gradient, 0, Plan.Output.Shape)
+                : default;
+        }
+    }
 
     /// <summary>Compares the plan's output with targets: the loss, and in training its gradient.</summary>
     /// <param name="targets">One value an element (squared error, keys) or a row (classes) of the output.</param>
@@ -84,6 +94,7 @@ public abstract class Loss : IDisposable
     /// <exception cref="InvalidOperationException">There was no Forward before, or the targets are those of another shape.</exception>
     public Tensor Compute()
     {
+        RequireLive();
         Tensor output = RequireOutput();
         if (output.Shape != _loaded)
             throw new InvalidOperationException(
@@ -96,6 +107,8 @@ public abstract class Loss : IDisposable
                 ? new Tensor(_mask!, 0, new Shape(output.Shape.First, output.Shape[1]))
                 : default
         );
+        if (_borrowed is not null)
+            Plan.FillSpare();
         return Gradient;
     }
 
@@ -110,6 +123,7 @@ public abstract class Loss : IDisposable
 
     private void Place(Shape output, ReadOnlySpan<float> targets, ReadOnlySpan<float> mask)
     {
+        RequireLive();
         Shape wanted = TargetShape(output);
         if (_mask is null && !mask.IsEmpty)
             throw new ArgumentException("The squared error takes no mask.", nameof(mask));
@@ -141,6 +155,7 @@ public abstract class Loss : IDisposable
     /// <summary>Reads the last loss back, which waits for the work before it.</summary>
     public float Read()
     {
+        RequireLive();
         Span<float> value = stackalloc float[1];
         Value.Read(value);
         return value[0];
@@ -149,11 +164,20 @@ public abstract class Loss : IDisposable
     /// <summary>Puts the last loss into a tensor of one value, without waiting for it.</summary>
     internal void CopyTo(Tensor destination) => Plan.Backend.Copy(Value, destination);
 
-    /// <summary>Frees the loss's memory.</summary>
+    /// <summary>Frees the loss's memory; a second call does nothing.</summary>
     public void Dispose()
     {
+        if (_disposed)
+            return;
+        _disposed = true;
         Free();
         GC.SuppressFinalize(this);
+    }
+
+    private void RequireLive()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        Plan.RequireLive();
     }
 
     // Also what there is of a loss that could not be made.

@@ -20,6 +20,7 @@ public abstract partial class Layer
     /// <exception cref="ArgumentException">A size or a length is out of range, or x has not T * B * C values.</exception>
     /// <exception cref="InvalidOperationException">The model has no values yet, or is a layer of another model.</exception>
     /// <exception cref="DeviceMemoryException">There is not enough memory.</exception>
+    /// <exception cref="ObjectDisposedException">The model or its backend was disposed.</exception>
     public Prediction Predict(
         ReadOnlySpan<float> x,
         int length,
@@ -27,6 +28,7 @@ public abstract partial class Layer
         ReadOnlySpan<int> lengths = default
     )
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentOutOfRangeException.ThrowIfLessThan(length, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
         if ((Int128)length * batch * InputSize != x.Length)

@@ -27,6 +27,7 @@ public abstract partial class Layer : IDisposable
     private const long MostRows = 1L << 40;
 
     private ParameterStore? _store;
+    private bool _disposed;
 
     private protected Layer() { }
 
@@ -90,9 +91,12 @@ public abstract partial class Layer : IDisposable
     /// <param name="backend">Where they live from now on.</param>
     /// <param name="seed">The same seed gives the same values on every backend.</param>
     /// <exception cref="InvalidOperationException">The model lives on another backend already.</exception>
+    /// <exception cref="ObjectDisposedException">The model, a layer of it or the backend was disposed.</exception>
     public void Initialize(Backend backend, ulong seed = 1)
     {
         ArgumentNullException.ThrowIfNull(backend);
+        RequireLive();
+        backend.RequireLive();
         if (_store is { } store && store.Backend != backend)
             throw new InvalidOperationException("The model's parameters live on another backend.");
         _store ??= new ParameterStore(backend, this);
@@ -120,6 +124,7 @@ public abstract partial class Layer : IDisposable
     /// A layer cannot stream, or has no gradient by its input; the message says why.
     /// </exception>
     /// <exception cref="ArgumentException">States are asked for, but no layer is recurrent; or they or lengths are, of a stream.</exception>
+    /// <exception cref="ObjectDisposedException">The model, a layer of it or the backend was disposed.</exception>
     public Plan Plan(
         Backend backend,
         int maxLength,
@@ -132,6 +137,8 @@ public abstract partial class Layer : IDisposable
     )
     {
         ArgumentNullException.ThrowIfNull(backend);
+        RequireLive();
+        backend.RequireLive();
         ArgumentOutOfRangeException.ThrowIfLessThan(maxLength, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(maxBatch, 1);
         if (!Enum.IsDefined(mode))
@@ -172,14 +179,26 @@ public abstract partial class Layer : IDisposable
         }
     }
 
-    /// <summary>Frees the parameters. Plans must be disposed before.</summary>
+    /// <summary>
+    /// Frees the parameters; a second call does nothing. From then on plans of the model can only be disposed, and its layers can
+    /// be part of another one.
+    /// </summary>
     public void Dispose()
     {
+        _disposed = true;
         _predictor?.Dispose();
         _predictor = null;
         _store?.Dispose();
         _store = null;
         GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Raises an error once this layer, or one that it is made of, was disposed.</summary>
+    internal void RequireLive()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        foreach ((_, Layer child) in Children)
+            child.RequireLive();
     }
 
     private protected static int RequirePositive(

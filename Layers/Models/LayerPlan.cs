@@ -57,6 +57,7 @@ internal sealed class PlanBuilder(
     private readonly List<(Slot Slot, long Offset)> _scratches = [];
     private readonly List<(Slot Slot, MemoryCategory Category)> _kept = [];
     private readonly List<(Slot Slot, long Offset)> _states = [];
+    private readonly List<Shape> _stateShapes = [];
     private readonly List<Storage> _storages = [];
     private readonly List<IDisposable> _operations = [];
     private readonly List<(FlowUse Use, long Count)> _uses = [];
@@ -148,11 +149,15 @@ internal sealed class PlanBuilder(
         return slot;
     }
 
+    /// <summary>The shapes of all that is carried, in the order of layers.</summary>
+    public Shape[] StateShapes => [.. _stateShapes];
+
     /// <summary>What a streaming layer carries from call to call; zero when the stream begins.</summary>
     public Slot State(Shape shape)
     {
         var slot = new Slot(shape);
         _states.Add((slot, _stateCount));
+        _stateShapes.Add(shape);
         _stateCount += backend.Align(shape.Count);
         return slot;
     }

@@ -1,16 +1,20 @@
 namespace Sequor.Layers;
 
-/// <summary>y = x W' + b at every step. W [out, in], b [out]; begins uniform in ±1/sqrt(in), as torch.nn.Linear.</summary>
+/// <summary>
+/// y = x W' + b at every step. W [out, in], b [out], if there is one; both begin uniform in ±1/sqrt(in), as those of
+/// torch.nn.Linear.
+/// </summary>
 public sealed class Linear : Layer
 {
     private readonly Parameter _weight;
-    private readonly Parameter _bias;
+    private readonly Parameter? _bias;
 
     /// <summary>A linear layer.</summary>
     /// <param name="inputSize">Channels in, at least 1.</param>
     /// <param name="outputSize">Channels out, at least 1.</param>
+    /// <param name="bias">Whether there is a b; without, y = x W'.</param>
     /// <exception cref="ArgumentOutOfRangeException">A size is below 1.</exception>
-    public Linear(int inputSize, int outputSize)
+    public Linear(int inputSize, int outputSize, bool bias = true)
     {
         InputSize = RequirePositive(inputSize);
         OutputSize = RequirePositive(outputSize);
@@ -20,8 +24,9 @@ public sealed class Linear : Layer
             new Shape(outputSize, inputSize),
             Parameter.Uniform(bound)
         );
-        _bias = new Parameter("bias", new Shape(outputSize), Parameter.Uniform(bound));
-        Parameters = [_weight, _bias];
+        if (bias)
+            _bias = new Parameter("bias", new Shape(outputSize), Parameter.Uniform(bound));
+        Parameters = _bias is null ? [_weight] : [_weight, _bias];
     }
 
     /// <inheritdoc/>
@@ -57,9 +62,12 @@ public sealed class Linear : Layer
             _flow = builder.Gradients;
             _output = builder.Output(output);
             _weight = builder.Value(layer._weight);
-            _bias = builder.Value(layer._bias);
             _weightGradient = builder.Gradient(layer._weight);
-            _biasGradient = builder.Gradient(layer._bias);
+            if (layer._bias is not null)
+            {
+                _bias = builder.Value(layer._bias);
+                _biasGradient = builder.Gradient(layer._bias);
+            }
             _inputGradient = builder.InputGradient;
             if (builder.Training && _inputGradient)
                 builder.Flow(FlowUse.Move, input.Count);
@@ -97,7 +105,8 @@ public sealed class Linear : Layer
                     Accumulate = true,
                 }
             );
-            _backend.ColumnSum(dy, default, _biasGradient);
+            if (!_biasGradient.IsEmpty)
+                _backend.ColumnSum(dy, default, _biasGradient);
             if (!_inputGradient)
                 return default;
             Tensor dx = _flow.Other(dy, x.Shape);

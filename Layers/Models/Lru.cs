@@ -2,7 +2,7 @@ namespace Sequor.Layers;
 
 /// <summary>Where the eigenvalues of an LRU begin: uniform on a ring, phases uniform up to a largest one.</summary>
 /// <param name="MinRadius">Inner radius, at least 0.</param>
-/// <param name="MaxRadius">Outer radius, above the inner one and below 1.</param>
+/// <param name="MaxRadius">Outer radius, above the inner one and at most 1; eigenvalues begin within it.</param>
 /// <param name="MaxPhase">Largest phase in radians, above 0 and at most 2 pi.</param>
 public readonly record struct LruRing(
     double MinRadius = 0.9,
@@ -16,10 +16,10 @@ public readonly record struct LruRing(
 
     internal void Validate()
     {
-        if (!(MinRadius >= 0 && MinRadius < MaxRadius && MaxRadius < 1))
+        if (!(MinRadius >= 0 && MinRadius < MaxRadius && MaxRadius <= 1))
         {
             throw new ArgumentException(
-                $"The ring's radii must satisfy 0 <= min < max < 1; they are {MinRadius} and {MaxRadius}."
+                $"The ring's radii must satisfy 0 <= min < max <= 1; they are {MinRadius} and {MaxRadius}."
             );
         }
         if (!(MaxPhase > 0 && MaxPhase <= 2 * Math.PI))

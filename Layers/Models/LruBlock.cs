@@ -59,7 +59,11 @@ public sealed partial class LruBlock : Layer
             (ref Philox random, Span<float> values, IReadOnlyDictionary<Parameter, float[]> _) =>
             {
                 foreach (ref float value in values)
-                    value = (float)Math.Log(-0.5 * Math.Log(Draw(ref random) * (max - min) + min));
+                {
+                    // Rounded, a draw from a narrow ring up to 1 could come to 1, whose logarithm is 0.
+                    double square = Math.Min(Draw(ref random) * (max - min) + min, LargestDraw);
+                    value = (float)Math.Log(-0.5 * Math.Log(square));
+                }
             }
         );
         _theta = new(
@@ -92,6 +96,8 @@ public sealed partial class LruBlock : Layer
         _out = new Linear(modelSize, 2 * modelSize);
         Children = [("norm", _norm), ("out", _out)];
     }
+
+    private const double LargestDraw = (uint.MaxValue + 0.5) / 4294967296.0;
 
     // In (0, 1): a logarithm is taken of it.
     private static double Draw(ref Philox random) => (random.NextBits() + 0.5) / 4294967296.0;

@@ -32,6 +32,9 @@ internal sealed class ParameterStore : IDisposable
 
     public Backend Backend { get; }
 
+    /// <summary>The model was disposed.</summary>
+    public bool IsDisposed { get; private set; }
+
     /// <summary>The parameters.</summary>
     public IReadOnlyList<NamedParameter> Named { get; }
 
@@ -102,6 +105,9 @@ internal sealed class ParameterStore : IDisposable
 
     public void Dispose()
     {
+        if (IsDisposed)
+            return;
+        IsDisposed = true;
         foreach (NamedParameter named in All())
             named.Parameter.Owner = null;
         _storage.Dispose();

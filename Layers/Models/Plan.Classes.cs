@@ -31,14 +31,7 @@ public sealed partial class Plan
             return null;
         float[] x = _x.ToArray();
         int batch = _x.Shape[1];
-        int[] lengths = [];
-        if (_layout is { IsPacked: true } && !_packedByCaller)
-        {
-            lengths = new int[batch];
-            for (int b = 0; b < batch; b++)
-                lengths[_layout.Order[b]] = _layout.Lengths[b];
-        }
-        int at = FirstOdd(x, classes, batch, lengths);
+        int at = FirstOdd(x, classes, batch, ForwardLengths);
         return at < 0
             ? null
             : $"input {_x.Shape}, whose value {at} is {x[at]} and has to be {Allowed(classes)}";

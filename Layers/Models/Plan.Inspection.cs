@@ -5,17 +5,29 @@ public sealed partial class Plan
 {
     /// <summary>A parameter of the model, by its full name.</summary>
     /// <exception cref="ArgumentException">No parameter has this name.</exception>
-    public Tensor Parameter(string name) => Store.View(Find(name));
+    /// <exception cref="ObjectDisposedException">The plan, its model or its backend was disposed.</exception>
+    public Tensor Parameter(string name)
+    {
+        RequireLive();
+        return Store.View(Find(name));
+    }
 
     /// <summary>A buffer of the model, such as a running mean, by its full name.</summary>
     /// <exception cref="ArgumentException">No buffer has this name.</exception>
-    public Tensor Buffer(string name) => Store.View(Find(name, Store.Buffers, "buffer"));
+    /// <exception cref="ObjectDisposedException">The plan, its model or its backend was disposed.</exception>
+    public Tensor Buffer(string name)
+    {
+        RequireLive();
+        return Store.View(Find(name, Store.Buffers, "buffer"));
+    }
 
     /// <summary>The gradient of a parameter, by its full name.</summary>
     /// <exception cref="ArgumentException">No parameter has this name.</exception>
     /// <exception cref="InvalidOperationException">The plan is not for training.</exception>
+    /// <exception cref="ObjectDisposedException">The plan, its model or its backend was disposed.</exception>
     public Tensor Gradient(string name)
     {
+        RequireLive();
         Parameter parameter = Find(name);
         return Gradients.IsEmpty
             ? throw new InvalidOperationException("Gradients need a plan made for Mode.Training.")
@@ -30,6 +42,7 @@ public sealed partial class Plan
     /// </summary>
     public string? FirstNonFinite()
     {
+        RequireLive();
         if (OddInput() is { } odd)
             return odd;
         if (!_x.IsEmpty && Model.InputClasses is null && !IsFinite(_x))

@@ -3,6 +3,61 @@ namespace Sequor.Layers;
 // What sizes and lengths a batch may have.
 public sealed partial class Plan
 {
+    // Those that the input was loaded with, and the shape that it had then; null where there may be none.
+    private readonly int[]? _loadedLengths;
+    private Shape _loadedShape;
+
+    /// <summary>
+    /// Steps of each sequence of the input that the plan was last asked for, as they were loaded with it; empty where all have
+    /// its steps. Forward on that input goes by them.
+    /// </summary>
+    internal ReadOnlySpan<int> LoadedLengths =>
+        HasLoadedLengths && CurrentInput == _loadedShape ? Loaded : default;
+
+    /// <summary>
+    /// Steps of each sequence of the last Forward's input, in the caller's order: beyond them its output [T, B, C] is padding.
+    /// Empty where all have the input's steps, or its rows were packed by the caller.
+    /// </summary>
+    internal ReadOnlySpan<int> ForwardLengths =>
+        _layout is { IsPacked: true } && !_packedByCaller ? _layout.CallerLengths : default;
+
+    private ReadOnlySpan<int> Loaded => _loadedLengths.AsSpan(0, _loadedShape[1]);
+
+    // Nothing has been written over what was loaded.
+    private bool HasLoadedLengths => _loadedShape.Rank != 0 && _input.All.Storage.LoadedCount != 0;
+
+    // Lengths that differ are part of what was loaded.
+    private void KeepLengths(ReadOnlySpan<int> lengths, Tensor input)
+    {
+        ForgetLengths();
+        if (lengths.IndexOfAnyExcept(input.Shape.First) < 0)
+            return;
+        lengths.CopyTo(_loadedLengths);
+        _loadedShape = input.Shape;
+        input.Storage.LoadedCount = input.Count;
+    }
+
+    private void ForgetLengths() => _loadedShape = default;
+
+    // The lengths that an input has where none are given with it.
+    private ReadOnlySpan<int> LengthsOf(Tensor x)
+    {
+        if (!HasLoadedLengths)
+            return default;
+        Tensor loaded = _input.All.View(_loadedShape);
+        if (!x.Overlaps(loaded))
+            return default;
+        if (x.Address == loaded.Address && x.Shape == _loadedShape)
+            return Loaded;
+        // Another input was asked for at that place.
+        if (x.Address == loaded.Address && x.Shape == CurrentInput)
+            return default;
+        throw new ArgumentException(
+            $"The input {x.Shape} is a part of one that was loaded as {_loadedShape} with lengths; give lengths for it, {x.Shape.First} for all where none is shorter.",
+            nameof(x)
+        );
+    }
+
     private void SetLengths(ReadOnlySpan<int> lengths, int steps, int batch)
     {
         RequireLengths(lengths, steps, batch);
@@ -39,6 +94,26 @@ public sealed partial class Plan
     {
         if (_layout is null)
             throw new ArgumentException("Lengths need a plan made with variableLengths: true.");
+    }
+
+    // After RequirePackedLengths, so within what the plan has room for.
+    private static int RowsOf(ReadOnlySpan<int> lengths)
+    {
+        int count = 0;
+        foreach (int length in lengths)
+            count += length;
+        return count;
+    }
+
+    private void RequireStreamOf(int batch)
+    {
+        if (_streamBatch != 0 && _streamBatch != batch)
+        {
+            throw new ArgumentException(
+                $"The stream has {_streamBatch} sequences, not {batch}; Reset begins another one.",
+                nameof(batch)
+            );
+        }
     }
 
     private void RequirePackedLengths(ReadOnlySpan<int> lengths)

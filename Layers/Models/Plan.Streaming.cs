@@ -3,10 +3,13 @@ namespace Sequor.Layers;
 // Streams: what is carried from call to call.
 public sealed partial class Plan
 {
+    private readonly StreamLayout? _streamLayout;
+
     /// <summary>Begins a stream anew, with zero states and the parameters as they are now.</summary>
     /// <exception cref="InvalidOperationException">The plan is not for streaming.</exception>
     public void Reset()
     {
+        RequireLive();
         RequireStreaming();
         if (!_states.IsEmpty)
             Backend.Fill(_states, 0f);
@@ -19,8 +22,10 @@ public sealed partial class Plan
     /// <exception cref="InvalidOperationException">The plan is not for streaming.</exception>
     public StreamState GetState()
     {
+        RequireLive();
         RequireStreaming();
         return new StreamState(
+            _streamLayout!,
             _states.IsEmpty ? [] : _states.ToArray(),
             _position.Steps,
             _streamBatch
@@ -29,21 +34,23 @@ public sealed partial class Plan
 
     /// <summary>Goes on from a state of this plan, or of one that was made alike for the same model.</summary>
     /// <param name="state">What <see cref="GetState"/> gave.</param>
-    /// <exception cref="ArgumentException">The state is of another size.</exception>
+    /// <exception cref="ArgumentException">
+    /// The state is of a plan of other layers, for another largest batch, or on another kind of backend.
+    /// </exception>
     /// <exception cref="InvalidOperationException">The plan is not for streaming.</exception>
     public void SetState(StreamState state)
     {
         ArgumentNullException.ThrowIfNull(state);
+        RequireLive();
         RequireStreaming();
-        long count = _states.IsEmpty ? 0 : _states.Count;
-        if (state.Values.Length != count)
+        if (!state.Layout.IsLike(_streamLayout!))
         {
             throw new ArgumentException(
-                $"A state of this plan has {count} values, not {state.Values.Length}.",
+                $"The state is of {state.Layout}; this plan is of {_streamLayout}.",
                 nameof(state)
             );
         }
-        if (count > 0)
+        if (!_states.IsEmpty)
             _states.Write(state.Values);
         _position.Steps = state.Steps;
         _streamBatch = state.Batch;
@@ -54,23 +61,4 @@ public sealed partial class Plan
         if (Mode != Mode.Streaming)
             throw new InvalidOperationException("A state needs a plan made for Mode.Streaming.");
     }
-}
-
-/// <summary>What a stream carries from one call to the next.</summary>
-public sealed class StreamState
-{
-    internal StreamState(float[] values, long steps, int batch)
-    {
-        Values = values;
-        Steps = steps;
-        Batch = batch;
-    }
-
-    /// <summary>Steps taken so far.</summary>
-    public long Steps { get; }
-
-    /// <summary>Sequences; 0 before the first call.</summary>
-    public int Batch { get; }
-
-    internal float[] Values { get; }
 }

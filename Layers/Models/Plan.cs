@@ -22,10 +22,13 @@ public sealed partial class Plan : IDisposable
     private readonly bool _inputGradient;
     private bool _forwardDone;
     private Tensor _x;
+    private int _inputWrites;
+    private int _outputWrites;
     private bool _packedByCaller;
     private IReadOnlyList<(string Layer, Tensor Output)>? _replayed;
     private readonly (Storage Storage, long First, long Count) _spare;
     private bool _spareIsTaken;
+    private bool _spareIsStale;
     private bool _disposed;
 
     internal Plan(
@@ -79,6 +82,7 @@ public sealed partial class Plan : IDisposable
             {
                 _ = checked(maxLength * maxBatch);
                 _layout = builder.Layout = new SequenceLayout(maxLength, maxBatch);
+                _loadedLengths = new int[maxBatch];
                 _packedInput = builder.Kept(input, MemoryCategory.InputOutput);
                 int count = backend.LayoutCount(maxLength, maxBatch);
                 if (count > 0)
@@ -103,10 +107,18 @@ public sealed partial class Plan : IDisposable
             Gradients = builder.AllGradients;
             (_storages, _flow) = builder.Build();
             _spare = builder.Spare;
+            Storage place = _input.All.Storage;
+            _own =
+            [
+                .. _storages.Where(s => s != place).Select(RangeOf),
+                RangeOf(Store.State.Storage),
+            ];
             _draws = builder.Training && builder.Draws;
             if (layoutTable is not null)
                 _layout!.OnDevice = layoutTable.All;
             _states = builder.AllStates;
+            if (mode == Mode.Streaming)
+                _streamLayout = new StreamLayout(model, backend, maxBatch, builder.StateShapes);
             if (!_states.IsEmpty)
                 backend.Fill(_states, 0f);
             // The gaps between parameters stay zero, and a first Backward may accumulate.
@@ -159,9 +171,18 @@ public sealed partial class Plan : IDisposable
 
     /// <summary>Initial and final states of the recurrent layers, and their gradients.</summary>
     /// <exception cref="InvalidOperationException">The plan was made without states.</exception>
-    public PlanStates States =>
-        _layerStates
-        ?? throw new InvalidOperationException("States need a plan made with states: true.");
+    /// <exception cref="ObjectDisposedException">The plan was disposed.</exception>
+    public PlanStates States
+    {
+        get
+        {
+            RequireLive();
+            return _layerStates
+                ?? throw new InvalidOperationException(
+                    "States need a plan made with states: true."
+                );
+        }
+    }
 
     internal ParameterStore Store { get; }
 
@@ -182,8 +203,10 @@ public sealed partial class Plan : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">A size is below 1 or beyond the plan's limit.</exception>
     public Tensor Input(int length, int batch)
     {
+        RequireLive();
         RequireSizes(length, batch);
         CurrentInput = new Shape(length, batch, Model.InputSize);
+        _input.All.Storage.IsReplaced = false;
         return _input.For(length, batch);
     }
 
@@ -211,7 +234,10 @@ public sealed partial class Plan : IDisposable
     /// <param name="length">T.</param>
     /// <param name="batch">B.</param>
     /// <param name="lengths">Steps of each sequence, 1 to T; nothing where all have T.</param>
-    /// <returns>The input, for <see cref="Forward(Tensor, ReadOnlySpan{int})"/>.</returns>
+    /// <returns>
+    /// The input, for <see cref="Forward(Tensor, ReadOnlySpan{int})"/>, which goes by these lengths where it is given none, until
+    /// the input is loaded or written anew.
+    /// </returns>
     /// <exception cref="ArgumentException">
     /// A size or a length is out of range, or x has not T * B * C values, or holds what is no class where the model begins with
     /// an <see cref="Embedding"/>.
@@ -227,6 +253,7 @@ public sealed partial class Plan : IDisposable
         RequireLengths(lengths, length, batch);
         RequireClasses(x, batch, lengths);
         input.Write(x);
+        KeepLengths(lengths, input);
         return input;
     }
 
@@ -242,21 +269,34 @@ public sealed partial class Plan : IDisposable
         int length,
         int batch,
         ReadOnlySpan<int> lengths = default
-    ) => Forward(Load(x, length, batch, lengths), lengths);
+    )
+    {
+        Tensor input = Load(x, length, batch, lengths);
+        // They are given here, and for this call.
+        ForgetLengths();
+        return Forward(input, lengths);
+    }
 
     /// <summary>Runs the model. The input must stay as it is until Backward has run.</summary>
+    /// <remarks>
+    /// One that lies in the plan's own memory, such as its <see cref="Output"/>, is copied to the place of <see cref="Input"/>
+    /// first, over what was loaded there.
+    /// </remarks>
     /// <param name="x">[T, B, C] on this plan's backend.</param>
     /// <param name="lengths">
-    /// Steps of each sequence, 1 to T; nothing where all have T. What x holds beyond a sequence's end is not read, the
-    /// output there is zero, and no layer does any work for it.
+    /// Steps of each sequence, 1 to T; nothing where all have T, or where x was loaded with lengths (<see cref="Load"/>), which
+    /// hold then. What x holds beyond a sequence's end is not read, the output there is zero, and no layer does any work for it.
     /// </param>
     /// <returns>The output [T, B, C], in the plan's memory, valid until the next call.</returns>
     /// <exception cref="ArgumentException">
     /// The input's shape does not fit the plan, or the lengths do not fit the input, or the plan was made without variable
-    /// lengths, or initial states are those of another number of sequences.
+    /// lengths, or initial states, or the stream, are those of another number of sequences.
     /// </exception>
+    /// <exception cref="InvalidOperationException">It is an input that was loaded, and a copy was put in its place since.</exception>
+    /// <exception cref="ObjectDisposedException">The plan, its model or its backend was disposed.</exception>
     public Tensor Forward(Tensor x, ReadOnlySpan<int> lengths = default)
     {
+        RequireLive();
         if (x.IsEmpty || x.Shape.Rank != 3 || x.Shape.Columns != Model.InputSize)
         {
             throw new ArgumentException(
@@ -267,9 +307,13 @@ public sealed partial class Plan : IDisposable
         RequireSizes(x.Shape.First, x.Shape[1]);
         if (x.Backend != Backend)
             throw new ArgumentException("The input lies on another backend.", nameof(x));
-        SetLengths(lengths, x.Shape.First, x.Shape[1]);
+        int batch = x.Shape[1];
+        RequireStreamOf(batch);
+        _layerStates?.RequireBatch(batch);
+        SetLengths(lengths.IsEmpty ? LengthsOf(x) : lengths, x.Shape.First, batch);
+        x = Apart(x);
         _packedByCaller = false;
-        Begin(x, x.Shape[1]);
+        Begin(x, batch);
         if (_layout is { IsPacked: true })
         {
             Tensor packed = _packedInput!.For(_layout.Rows, 1);
@@ -277,27 +321,20 @@ public sealed partial class Plan : IDisposable
             Output = _root.Forward(packed);
             if (_unpackedOutput is not null)
             {
-                Tensor padded = _unpackedOutput.For(x.Shape.First, x.Shape[1]);
+                Tensor padded = _unpackedOutput.For(x.Shape.First, batch);
                 Backend.Unpack(Output, _layout, padded);
                 Output = padded;
             }
-            return Output;
+            return End();
         }
-        if (Mode != Mode.Streaming)
-            return Output = _root.Forward(x);
-        int batch = x.Shape[1];
-        if (_streamBatch != 0 && _streamBatch != batch)
-        {
-            throw new ArgumentException(
-                $"The stream has {_streamBatch} sequences, not {batch}; Reset begins another one.",
-                nameof(x)
-            );
-        }
-        _streamBatch = batch;
         Output = _root.Forward(x);
-        _position.Steps += x.Shape.First;
-        _position.NewWeights = false;
-        return Output;
+        if (Mode == Mode.Streaming)
+        {
+            _streamBatch = batch;
+            _position.Steps += x.Shape.First;
+            _position.NewWeights = false;
+        }
+        return End();
     }
 
     /// <summary>Copies packed rows in and runs the model on them.</summary>
@@ -310,12 +347,11 @@ public sealed partial class Plan : IDisposable
     /// </exception>
     public Tensor ForwardPacked(ReadOnlySpan<float> rows, ReadOnlySpan<int> lengths)
     {
-        long count = 0;
-        foreach (int length in lengths)
-            count += length;
+        RequireLive();
         RequirePackedLengths(lengths);
         RequirePackedClasses(rows);
-        Tensor input = _input.All.View(new Shape((int)count, 1, Model.InputSize));
+        Tensor input = _input.All.View(new Shape(RowsOf(lengths), 1, Model.InputSize));
+        ForgetLengths();
         input.Write(rows);
         return ForwardPacked(input, lengths);
     }
@@ -336,9 +372,9 @@ public sealed partial class Plan : IDisposable
     /// </exception>
     public Tensor ForwardPacked(Tensor rows, ReadOnlySpan<int> lengths)
     {
+        RequireLive();
         RequirePackedLengths(lengths);
-        _layout!.Set(lengths);
-        var shape = new Shape(_layout.Rows, 1, Model.InputSize);
+        var shape = new Shape(RowsOf(lengths), 1, Model.InputSize);
         if (rows.IsEmpty || rows.Shape != shape)
         {
             throw new ArgumentException(
@@ -348,9 +384,13 @@ public sealed partial class Plan : IDisposable
         }
         if (rows.Backend != Backend)
             throw new ArgumentException("The input lies on another backend.", nameof(rows));
+        _layerStates?.RequireBatch(lengths.Length);
+        _layout!.Set(lengths);
+        rows = Apart(rows);
         _packedByCaller = true;
         Begin(rows, lengths.Length);
-        return Output = _root.Forward(rows);
+        Output = _root.Forward(rows);
+        return End();
     }
 
     private void Begin(Tensor x, int batch)
@@ -360,20 +400,35 @@ public sealed partial class Plan : IDisposable
         _layerStates?.BeginForward(batch);
         if (_draws)
             _random.Advance();
-        _forwardDone = true;
+        _forwardDone = false;
+        _spareIsStale = true;
         _x = x;
         _replayed = null;
     }
 
+    private Tensor End()
+    {
+        _forwardDone = true;
+        _inputWrites = _x.Storage.Writes;
+        _outputWrites = Output.Storage.Writes;
+        return Output;
+    }
+
     /// <summary>Computes all gradients of the last forward pass.</summary>
-    /// <param name="outputGradient">Gradient by the output, of its shape. It may be overwritten.</param>
+    /// <param name="outputGradient">
+    /// Gradient by the output, of its shape. It may be overwritten, unless it lies in memory that Forward or Backward use, such as
+    /// <see cref="Output"/>: then a copy is taken, whose place is allocated when that is done for the first time.
+    /// </param>
     /// <param name="accumulate">Add to the parameters' gradients instead of replacing them.</param>
-    /// <exception cref="ArgumentException">The shape is not the output's.</exception>
+    /// <exception cref="ArgumentException">The shape is not the output's, or it lies on another backend.</exception>
     /// <exception cref="InvalidOperationException">
-    /// The plan is not for training, or no forward pass came before, or initial states have been replaced since.
+    /// The plan is not for training, or no forward pass came before, or its input, output or initial states have been written
+    /// over since, or the gradient is that of a loss computed before it.
     /// </exception>
+    /// <exception cref="ObjectDisposedException">The plan, its model or its backend was disposed.</exception>
     public void Backward(Tensor outputGradient, bool accumulate = false)
     {
+        RequireLive();
         if (Mode != Mode.Training)
             throw new InvalidOperationException("Backward needs a plan made for Mode.Training.");
         if (!_forwardDone)
@@ -385,7 +440,13 @@ public sealed partial class Plan : IDisposable
                 nameof(outputGradient)
             );
         }
-        _layerStates?.RequireUnchanged();
+        if (outputGradient.Backend != Backend)
+            throw new ArgumentException(
+                "The gradient lies on another backend.",
+                nameof(outputGradient)
+            );
+        RequireUnwritten();
+        outputGradient = GradientApart(outputGradient);
         if (!accumulate)
             Backend.Fill(Gradients, 0f);
         bool packed = _layout is { IsPacked: true };
@@ -403,6 +464,7 @@ public sealed partial class Plan : IDisposable
                 Backend.Unpack(dx, _layout!, InputGradient);
         }
         _forwardDone = false;
+        _spareIsStale = true;
     }
 
     // Where lengths may differ, the gradient always begins in the flow, so that it comes by the places that the plan was
@@ -441,15 +503,18 @@ public sealed partial class Plan : IDisposable
     /// <summary>Says that a recorded step ran again, which left its results where it did then.</summary>
     internal void Replayed(PlanResults results)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        RequireLive();
         (_x, Output, InputGradient, _replayed) = results;
         _forwardDone = false;
     }
 
-    /// <summary>Frees everything but the parameters.</summary>
+    /// <summary>Frees everything but the parameters; a second call does nothing.</summary>
     public void Dispose()
     {
+        if (_disposed)
+            return;
         _disposed = true;
+        _gradientCopy?.Dispose();
         _root.Dispose();
         _random.Dispose();
         foreach (Storage storage in _storages)

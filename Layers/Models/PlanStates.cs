@@ -71,10 +71,14 @@ public sealed class PlanStates
             layer.Reset();
     }
 
-    internal void BeginForward(int batch)
+    internal void RequireBatch(int batch)
     {
         foreach (RecurrentStates layer in _layers)
             layer.RequireBatch(batch);
+    }
+
+    internal void BeginForward(int batch)
+    {
         foreach (RecurrentStates layer in _layers)
             layer.BeginForward(batch);
     }
@@ -83,7 +87,7 @@ public sealed class PlanStates
     {
         foreach (RecurrentStates layer in _layers)
         {
-            if (layer.Changed)
+            if (layer.IsChanged)
             {
                 throw new InvalidOperationException(
                     $"Backward needs the initial states that Forward began from; those of layer '{layer.Name}' have been replaced since."

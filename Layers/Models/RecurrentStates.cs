@@ -23,6 +23,9 @@ public sealed class RecurrentStates
     // Sequences that initial states were asked for; 0 where all are zero.
     private int _begunBatch;
 
+    // How often they had been written when the last forward pass began.
+    private int _begunWrites;
+
     internal RecurrentStates(PlanBuilder builder, Recurrent layer, in RecurrentDescriptor d)
     {
         _backend = builder.Backend;
@@ -82,7 +85,9 @@ public sealed class RecurrentStates
     public RecurrentState InitialGradient { get; private set; }
 
     /// <summary>Initial states are no longer those of the last forward pass.</summary>
-    internal bool Changed { get; private set; }
+    internal bool IsChanged => Changed || _initial.Writes != _begunWrites;
+
+    private bool Changed { get; set; }
 
     /// <summary>The states that the pass begins from; empty where they are zero.</summary>
     internal RecurrentState Begun => _begunBatch == 0 ? default : _initial.For(_count, _begunBatch);
@@ -102,6 +107,7 @@ public sealed class RecurrentStates
     {
         Final = _final.For(_count, batch);
         Changed = false;
+        _begunWrites = _initial.Writes;
         if (_finalGradient is null)
             return;
         FinalGradient = _finalGradient.For(_count, batch);
@@ -140,6 +146,9 @@ public sealed class RecurrentStates
         private readonly Slot _hidden = Take(builder, d, d.StateSize);
         private readonly Slot? _cell =
             d.Kind == RecurrentKind.Lstm ? Take(builder, d, d.HiddenSize) : null;
+
+        /// <summary>How often a caller wrote them.</summary>
+        public int Writes => _hidden.All.Storage.Writes + (_cell?.All.Storage.Writes ?? 0);
 
         public RecurrentState For(int count, int batch) =>
             new(_hidden.For(count, batch), _cell?.For(count, batch) ?? default);

@@ -8,7 +8,10 @@ public class Sequential : Layer
     private readonly (string Name, Layer Layer)[] _children;
 
     /// <summary>Joins layers; each one's output size must be the next one's input size.</summary>
-    /// <exception cref="ArgumentException">There is no layer, or the sizes of two neighbours differ.</exception>
+    /// <exception cref="ArgumentException">
+    /// There is no layer, or the sizes of two neighbours differ, or one layer with parameters is at two places, whether here or in
+    /// layers of layers.
+    /// </exception>
     public Sequential(params IReadOnlyList<Layer> layers)
     {
         ArgumentNullException.ThrowIfNull(layers);
@@ -33,6 +36,31 @@ public class Sequential : Layer
         [
             .. layers.Select((layer, i) => (i.ToString(CultureInfo.InvariantCulture), layer)),
         ];
+        if (FirstTwice(this, "", []) is { } twice)
+            throw new ArgumentException(
+                $"{twice}: a layer with parameters has one place in a model. Make another one.",
+                nameof(layers)
+            );
+    }
+
+    // Names, states and optimizers tell parameters apart by their places. What has none can be at many.
+    private static string? FirstTwice(
+        Layer container,
+        string path,
+        Dictionary<Layer, string> places
+    )
+    {
+        foreach ((string name, Layer layer) in container.Children)
+        {
+            string place = path + name;
+            if (!layer.NamedParameters().Any() && !layer.NamedBuffers().Any())
+                continue;
+            if (!places.TryAdd(layer, place))
+                return $"The {layer.GetType().Name} at {place} is the one at {places[layer]} again";
+            if (FirstTwice(layer, place + ".", places) is { } inner)
+                return inner;
+        }
+        return null;
     }
 
     /// <inheritdoc/>

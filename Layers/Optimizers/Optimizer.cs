@@ -10,6 +10,7 @@ public abstract class Optimizer : IDisposable
     private readonly Storage?[] _moments;
     private readonly Storage? _segments;
     private float _learningRate;
+    private bool _disposed;
 
     private protected Optimizer(
         Plan plan,
@@ -19,6 +20,7 @@ public abstract class Optimizer : IDisposable
     )
     {
         ArgumentNullException.ThrowIfNull(plan);
+        plan.RequireLive();
         if (plan.Mode != Mode.Training)
             throw new ArgumentException(
                 "An optimizer needs a plan made for Mode.Training.",
@@ -55,9 +57,14 @@ public abstract class Optimizer : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">The rate is negative or not finite.</exception>
     public float LearningRate
     {
-        get => _learningRate;
+        get
+        {
+            RequireLive();
+            return _learningRate;
+        }
         set
         {
+            RequireLive();
             RequireRate(value, nameof(value));
             _learningRate = value;
             State.Slice(OptimizerUpdate.LearningRate, 1).Write([value]);
@@ -93,8 +100,10 @@ public abstract class Optimizer : IDisposable
     /// <summary>Changes the parameters.</summary>
     /// <param name="clip">Largest norm of all gradients together; they are scaled down to it.</param>
     /// <exception cref="ArgumentOutOfRangeException">The norm is not above 0.</exception>
+    /// <exception cref="ObjectDisposedException">The optimizer, its plan, the model or the backend was disposed.</exception>
     public void Step(float clip = float.PositiveInfinity)
     {
+        RequireLive();
         if (!(clip > 0))
             throw new ArgumentOutOfRangeException(
                 nameof(clip),
@@ -108,6 +117,7 @@ public abstract class Optimizer : IDisposable
 
     private float ReadState(int index)
     {
+        RequireLive();
         Span<float> state = stackalloc float[OptimizerUpdate.StateLength];
         State.Read(state);
         return state[index];
@@ -145,9 +155,18 @@ public abstract class Optimizer : IDisposable
         return value;
     }
 
-    /// <summary>Frees the optimizer's state.</summary>
+    private void RequireLive()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        Plan.RequireLive();
+    }
+
+    /// <summary>Frees the optimizer's state; a second call does nothing.</summary>
     public void Dispose()
     {
+        if (_disposed)
+            return;
+        _disposed = true;
         Free();
         GC.SuppressFinalize(this);
     }

@@ -38,6 +38,27 @@ public sealed class Storage : IDisposable
     /// <summary>What the backend knows the block by, where the address alone does not do.</summary>
     internal object? Block { get; }
 
+    /// <summary>
+    /// Floats at its beginning that were loaded together with something that a plan keeps about them; 0 once all of them were
+    /// written anew.
+    /// </summary>
+    internal long LoadedCount { get; set; }
+
+    /// <summary>How often a caller wrote a tensor of it: by <see cref="Tensor.Write"/> or <see cref="Tensor.CopyTo"/>.</summary>
+    internal int Writes { get; private set; }
+
+    /// <summary>A plan's input whose place the plan gave to something else since it was asked for or written.</summary>
+    internal bool IsReplaced { get; set; }
+
+    /// <summary>Says that a caller wrote: what was known about values that are no longer there does not hold for the new ones.</summary>
+    internal void NoteWrite(long offset, long count)
+    {
+        Writes++;
+        IsReplaced = false;
+        if (offset == 0 && count >= LoadedCount)
+            LoadedCount = 0;
+    }
+
     /// <summary>Where it lies, in the backend's address space.</summary>
     /// <exception cref="ObjectDisposedException">The block was freed.</exception>
     internal nint Address

@@ -25,7 +25,8 @@ public readonly struct Tensor
     public bool IsEmpty => Storage is null;
 
     /// <summary>The backend that holds the values.</summary>
-    public Backend Backend => Storage.Backend;
+    /// <exception cref="InvalidOperationException">It is no tensor (<see cref="IsEmpty"/>).</exception>
+    public Backend Backend => (Storage ?? throw None()).Backend;
 
     /// <summary>Number of values.</summary>
     public long Count => Shape.Count;
@@ -35,7 +36,8 @@ public readonly struct Tensor
     /// what writes it.
     /// </summary>
     /// <exception cref="ObjectDisposedException">The block was freed.</exception>
-    public nint Address => Storage.Address + (nint)(Offset * sizeof(float));
+    /// <exception cref="InvalidOperationException">It is no tensor (<see cref="IsEmpty"/>).</exception>
+    public nint Address => (Storage ?? throw None()).Address + (nint)(Offset * sizeof(float));
 
     /// <summary>The first values under another shape of at most as many elements.</summary>
     /// <exception cref="ArgumentException">The shape has more elements than this tensor.</exception>
@@ -79,8 +81,10 @@ public readonly struct Tensor
     /// <exception cref="ArgumentException">The number of values differs.</exception>
     public void Write(ReadOnlySpan<float> values)
     {
+        RequireLive();
         RequireCount(values.Length);
         Backend.Upload(values, this);
+        Storage.NoteWrite(Offset, Count);
     }
 
     /// <summary>Copies values out, waiting for earlier work on the tensor.</summary>
@@ -88,15 +92,20 @@ public readonly struct Tensor
     /// <exception cref="ArgumentException">The number of values differs.</exception>
     public void Read(Span<float> values)
     {
+        RequireLive();
         RequireCount(values.Length);
         Backend.Download(this, values);
     }
 
     /// <summary>Copies the values to another tensor of the backend, in the order of its work; returns before it is done.</summary>
-    /// <param name="destination">As many values, elsewhere.</param>
-    /// <exception cref="ArgumentException">It is of another backend, or the number of values differs.</exception>
+    /// <param name="destination">As many values; the two may overlap.</param>
+    /// <exception cref="ArgumentException">
+    /// It is of another backend, or the number of values differs, or the two overlap so closely that a GPU cannot copy one to the
+    /// other.
+    /// </exception>
     public void CopyTo(Tensor destination)
     {
+        RequireLive();
         if (destination.IsEmpty || destination.Backend != Backend)
             throw new ArgumentException(
                 "The destination lies on another backend.",
@@ -104,6 +113,7 @@ public readonly struct Tensor
             );
         destination.RequireCount(checked((int)Count));
         Backend.Copy(this, destination);
+        destination.Storage.NoteWrite(destination.Offset, destination.Count);
     }
 
     /// <summary>A copy of the values.</summary>
@@ -113,6 +123,34 @@ public readonly struct Tensor
         Read(values);
         return values;
     }
+
+    /// <summary>Whether any value of the two lies at the same address of one backend, whoever made the storages.</summary>
+    internal bool Overlaps(Tensor other)
+    {
+        if (IsEmpty || other.IsEmpty || Backend != other.Backend)
+            return false;
+        (nint from, nint to) = Range;
+        (nint first, nint end) = other.Range;
+        return from < end && first < to;
+    }
+
+    /// <summary>The addresses from the first value to behind the last one.</summary>
+    internal (nint From, nint To) Range
+    {
+        get
+        {
+            nint from = Address;
+            return (from, from + (nint)(Count * sizeof(float)));
+        }
+    }
+
+    private static InvalidOperationException None() =>
+        new(
+            "There is no such tensor: it is empty, as of a gradient or a state that was not asked for."
+        );
+
+    // The block itself says so where it was freed.
+    private void RequireLive() => Backend.RequireLive();
 
     private void RequireCount(int count)
     {

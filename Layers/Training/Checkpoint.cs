@@ -9,15 +9,25 @@ namespace Sequor.Layers;
 /// Training that resumes from it on the same backend gives the same bits as training that never stopped.
 /// </summary>
 /// <remarks>
+/// A checksum in the metadata, sequor.checksum, covers every bit of the file. Files of the format's version 1, which had none,
+/// are read without.
+/// <para>
+/// Where so asked, the checkpoint that a save replaces is kept as FILE.1, the one before it as FILE.2, and so on; an error about a
+/// damaged file names the newest of them that is whole. Two programs that save to one file must take turns:
+/// <see cref="CheckpointLock"/>.
+/// </para>
+/// <para>
 /// cuDNN draws the dropout between the layers of a recurrent network from states of its own, which only the same version
 /// reads; they are dropout.I, I counting such networks. Where they cannot be put back, or there are none (after a run on a
 /// CPU), that dropout goes on with other masks, the same for the same seed and step, and all else as it was.
+/// </para>
 /// </remarks>
 public static partial class Checkpoint
 {
     private const string FormatKey = "format";
     private const string FormatName = "sequor.checkpoint/";
-    private const string Format = FormatName + "1";
+    private const string Format = FormatName + "2";
+    private const string UncheckedFormat = FormatName + "1";
     private const string Reserved = "sequor.";
     private const string PositionKey = Reserved + "position";
     private const string StepKey = Reserved + "random_step";
@@ -31,14 +41,19 @@ public static partial class Checkpoint
     private const int MostListed = 10;
 
     /// <summary>Saves the state of training, over an older file or not at all.</summary>
+    /// <remarks>What is not finite is not saved: there would be nothing to go on from.</remarks>
     /// <param name="path">The file.</param>
     /// <param name="plan">The training plan.</param>
     /// <param name="optimizer">The optimizer of this plan.</param>
     /// <param name="position">Index of the next batch, at least 0.</param>
     /// <param name="metadata">Texts to find again: architecture, task, sizes.</param>
-    /// <param name="extra">Further tensors to go on from, with names that differ.</param>
+    /// <param name="extra">Further tensors to go on from, with names that differ; of any values.</param>
+    /// <param name="keep">How many older files are kept as FILE.1 (the newest), FILE.2 and so on, from 0 to 100.</param>
     /// <exception cref="ArgumentException">
     /// The optimizer is another plan's, or the position is negative, or a text's name is "format" or begins with "sequor.".
+    /// </exception>
+    /// <exception cref="DivergedException">
+    /// A parameter, a buffer or a value of the optimizer is not finite; an old file is as it was.
     /// </exception>
     /// <exception cref="IOException">The file cannot be written; an old one is as it was.</exception>
     public static void Save(
@@ -47,9 +62,24 @@ public static partial class Checkpoint
         Optimizer optimizer,
         long position,
         IReadOnlyDictionary<string, string> metadata,
-        IReadOnlyList<(string Name, Tensor Tensor)>? extra = null
+        IReadOnlyList<(string Name, Tensor Tensor)>? extra = null,
+        int keep = 0
+    ) => Save(path, plan, optimizer, position, metadata, extra, finiteExtra: false, keep);
+
+    // The trainer in epochs knows that what it adds must be finite as well.
+    internal static void Save(
+        string path,
+        Plan plan,
+        Optimizer optimizer,
+        long position,
+        IReadOnlyDictionary<string, string> metadata,
+        IReadOnlyList<(string Name, Tensor Tensor)>? extra,
+        bool finiteExtra,
+        int keep
     )
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(keep);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(keep, MostKept);
         ArgumentNullException.ThrowIfNull(plan);
         ArgumentNullException.ThrowIfNull(optimizer);
         ArgumentNullException.ThrowIfNull(metadata);
@@ -77,24 +107,28 @@ public static partial class Checkpoint
         IEnumerable<SafetensorsTensor> tensors = ModelTensors(plan)
             .Concat(OptimizerTensors(optimizer))
             .Concat(Extra(extra))
-            .Select(named => SafetensorsTensor.Of(named.Name, named.Tensor))
+            .Select(named => ToWrite(named, finiteExtra))
             .Concat(LibraryTensors(plan.LibraryRandoms));
-        Safetensors.Write(path, tensors, texts);
+        Safetensors.WriteChecked(path, tensors, texts, keep);
     }
 
-    /// <summary>Reads what a checkpoint says of itself; for making the model to load it into.</summary>
+    /// <summary>
+    /// Reads what a checkpoint says of itself, for making the model to load it into. The header is checked; damage to the
+    /// tensors is found when they are loaded.
+    /// </summary>
     /// <param name="path">The file.</param>
     /// <exception cref="CheckpointException">The file is damaged, or no checkpoint.</exception>
     /// <exception cref="IOException">The file is not there or cannot be read.</exception>
     public static CheckpointInfo ReadInfo(string path)
     {
-        using SafetensorsFile file = Open(path);
-        return ReadHeader(file).Info;
+        (SafetensorsFile file, Header header) = Open(path, whole: false);
+        file.Dispose();
+        return header.Info;
     }
 
     /// <summary>
     /// Loads a checkpoint. All is read and checked before anything changes: after an error model, plan and optimizer are as
-    /// they were.
+    /// they were. Every bit of the file must be as it was written, and every value of model and optimizer finite.
     /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="plan">A plan of a model of the same architecture; of the same seed where training goes on.</param>
@@ -116,13 +150,23 @@ public static partial class Checkpoint
         Optimizer? optimizer,
         IReadOnlyList<(string Name, Tensor Tensor)>? extra = null,
         ICollection<string>? notes = null
+    ) => Load(path, plan, optimizer, extra, finiteExtra: false, notes);
+
+    // The trainer in epochs knows that what it adds must be finite as well.
+    internal static long Load(
+        string path,
+        Plan plan,
+        Optimizer? optimizer,
+        IReadOnlyList<(string Name, Tensor Tensor)>? extra,
+        bool finiteExtra,
+        ICollection<string>? notes
     )
     {
         ArgumentNullException.ThrowIfNull(plan);
         if (optimizer is not null)
             RequireSame(plan, optimizer);
-        using SafetensorsFile file = Open(path);
-        Header header = ReadHeader(file);
+        (SafetensorsFile opened, Header header) = Open(path, whole: true);
+        using SafetensorsFile file = opened;
         List<(string Name, Tensor Tensor)> tensors = [.. ModelTensors(plan), .. Extra(extra)];
         if (optimizer is not null)
             tensors.AddRange(OptimizerTensors(optimizer));
@@ -133,7 +177,9 @@ public static partial class Checkpoint
         List<float[]> values = Read(file, tensors);
         float rate = optimizer is null ? 0 : values[^1][OptimizerUpdate.LearningRate];
         if (!(rate >= 0 && float.IsFinite(rate)))
-            throw new CheckpointException($"'{path}' has a learning rate of {rate}.");
+            throw Unsound(path, $"'{path}' has a learning rate of {rate}.");
+        if (FirstOdd(tensors, values, finiteExtra) is { } odd)
+            throw Unsound(path, $"'{path}', {odd}: only finite values can be gone on from.");
 
         List<byte[]>? states = optimizer is null ? null : ReadLibrary(file, plan, notes);
         for (int i = 0; i < values.Count; i++)
@@ -146,8 +192,6 @@ public static partial class Checkpoint
         }
         return header.Info.Position;
     }
-
-    private sealed record Header(CheckpointInfo Info, ulong RandomStep, string Settings);
 
     private static bool IsReserved(string key) =>
         key == FormatKey || key.StartsWith(Reserved, StringComparison.Ordinal);
@@ -210,8 +254,6 @@ public static partial class Checkpoint
         return rule + optimizer.Groups.Text;
     }
 
-    private static SafetensorsFile Open(string path) => Guard(() => Safetensors.Open(path));
-
     private static List<float[]> Read(
         SafetensorsFile file,
         List<(string Name, Tensor Tensor)> tensors
@@ -228,54 +270,6 @@ public static partial class Checkpoint
             throw new CheckpointException(e.Message, e);
         }
     }
-
-    private static Header ReadHeader(SafetensorsFile file)
-    {
-        string? format = file.Metadata.GetValueOrDefault(FormatKey);
-        if (format != Format)
-        {
-            bool other = format?.StartsWith(FormatName, StringComparison.Ordinal) == true;
-            string what =
-                other ? $"of the version '{format}'; this library reads '{Format}'"
-                : format is null
-                    ? $"no checkpoint of Sequor: it does not name the format '{Format}'"
-                : $"no checkpoint of Sequor: its format is '{format}', not '{Format}'";
-            throw new CheckpointException(
-                $"'{file.Path}' is {(other ? "a checkpoint" : "a safetensors file, but")} {what}."
-            );
-        }
-        string position = Text(file, PositionKey);
-        if (!long.TryParse(position, NumberStyles.None, CultureInfo.InvariantCulture, out long at))
-            throw Malformed(file, PositionKey, position);
-        var info = new CheckpointInfo(
-            at,
-            Number(file, SeedKey),
-            Text(file, OptimizerKey),
-            file.Metadata.Where(p => !IsReserved(p.Key)).ToDictionary(p => p.Key, p => p.Value)
-        );
-        return new Header(info, Number(file, StepKey), Text(file, SettingsKey));
-    }
-
-    private static string Text(SafetensorsFile file, string key) =>
-        file.Metadata.TryGetValue(key, out string? text)
-            ? text
-            : throw new CheckpointException($"'{file.Path}' lacks '{key}' in its metadata.");
-
-    private static ulong Number(SafetensorsFile file, string key)
-    {
-        string text = Text(file, key);
-        return ulong.TryParse(
-            text,
-            NumberStyles.None,
-            CultureInfo.InvariantCulture,
-            out ulong number
-        )
-            ? number
-            : throw Malformed(file, key, text);
-    }
-
-    private static CheckpointException Malformed(SafetensorsFile file, string key, string text) =>
-        new($"'{file.Path}' has '{text}' for '{key}', where a whole number of 64 bits must stand.");
 
     private static List<string> Differences(
         SafetensorsFile file,

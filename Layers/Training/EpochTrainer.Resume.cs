@@ -16,16 +16,21 @@ public sealed partial class EpochTrainer
     /// </summary>
     /// <param name="path">The checkpoint; an old one is replaced only once the new one is whole.</param>
     /// <param name="metadata">What else to remember; no name begins with "training." or "sequor.".</param>
+    /// <param name="keep">How many older files are kept as FILE.1 (the newest), FILE.2 and so on, from 0 to 100.</param>
     /// <exception cref="ArgumentException">A name of the metadata is reserved.</exception>
+    /// <exception cref="DivergedException">
+    /// A value of model or optimizer, or a loss of this epoch, is not finite; an old file is as it was.
+    /// </exception>
     /// <exception cref="IOException">The file cannot be written; an old one is as it was.</exception>
-    public void Save(string path, IReadOnlyDictionary<string, string> metadata)
+    public void Save(string path, IReadOnlyDictionary<string, string> metadata, int keep = 0)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         Dictionary<string, string> texts = _rate.AddTo(metadata);
         texts[DataKey] = DataText();
         texts[OptionsKey] = OptionsText();
         texts[HistoryKey] = string.Join(';', _history.Select(Text));
         texts[SecondsKey] = Text(_elapsed.TotalSeconds);
-        Checkpoint.Save(path, Plan, Optimizer, Step, texts, Extra());
+        Checkpoint.Save(path, Plan, Optimizer, Step, texts, Extra(), finiteExtra: true, keep);
     }
 
     /// <summary>
@@ -35,11 +40,12 @@ public sealed partial class EpochTrainer
     /// <returns>A line for what could not be carried over from another backend; none where all was.</returns>
     /// <exception cref="CheckpointException">
     /// The file is damaged, or no checkpoint of such training, or one of another model, optimizer, data set, seed, batch size
-    /// or schedule.
+    /// or schedule, or one of values that are not finite.
     /// </exception>
     /// <exception cref="IOException">The file is not there or cannot be read.</exception>
     public IReadOnlyList<string> Resume(string path)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         var notes = new List<string>();
         CheckpointInfo info = Checkpoint.ReadInfo(path);
         RequireSame(path, info, DataKey, DataText());
@@ -49,7 +55,7 @@ public sealed partial class EpochTrainer
             throw Malformed(path, SecondsKey, seconds);
         List<EpochRecord> history = ReadHistory(path, info);
         float highest = _rate.Read(path, info);
-        Step = Checkpoint.Load(path, Plan, Optimizer, Extra(), notes);
+        Step = Checkpoint.Load(path, Plan, Optimizer, Extra(), finiteExtra: true, notes);
         _rate.Resume(highest);
         _elapsed = TimeSpan.FromSeconds(elapsed);
         _history.Clear();

@@ -35,6 +35,7 @@ public sealed partial class EpochTrainer : IDisposable
     private readonly Tensor _losses;
 
     private int _orderOf = -1;
+    private bool _disposed;
     private TimeSpan _elapsed;
 
     /// <summary>Plans the model for both sets.</summary>
@@ -45,7 +46,9 @@ public sealed partial class EpochTrainer : IDisposable
     /// <param name="loss">Makes the loss for a plan.</param>
     /// <param name="optimizer">Makes the optimizer for the training plan.</param>
     /// <param name="options">Batch size, clipping, seed, when to end.</param>
-    /// <exception cref="ArgumentException">Sizes of model and sets differ, or an option is out of range.</exception>
+    /// <exception cref="ArgumentException">
+    /// Sizes of model and sets differ, a set has no pieces or one without steps, or an option is out of range.
+    /// </exception>
     /// <exception cref="DeviceMemoryException">The plans do not fit in memory.</exception>
     public EpochTrainer(
         Layer model,
@@ -65,8 +68,8 @@ public sealed partial class EpochTrainer : IDisposable
         ArgumentNullException.ThrowIfNull(optimizer);
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
-        RequireSizes(model, train);
-        RequireSizes(model, valid);
+        RequireSizes(model, train, nameof(train));
+        RequireSizes(model, valid, nameof(valid));
         _options = options;
         (_train, _valid, _lossOf) = (train, valid, loss);
         int size = Math.Min(options.Batch, train.Count);
@@ -171,8 +174,10 @@ public sealed partial class EpochTrainer : IDisposable
     /// <summary>One step; where it is the last of an epoch, validation as well.</summary>
     /// <returns>What the epoch came to, or null where it goes on.</returns>
     /// <exception cref="DivergedException">A loss of the epoch is not a finite number.</exception>
+    /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
     public EpochRecord? TrainStep()
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         long began = Stopwatch.GetTimestamp();
         (long epoch, long index) = Math.DivRem(Step, StepsPerEpoch);
         Shuffle((int)epoch);
@@ -210,10 +215,13 @@ public sealed partial class EpochTrainer : IDisposable
 
     /// <summary>The average loss over a set with the parameters as they are, without dropout.</summary>
     /// <param name="set">Of the training set's sizes.</param>
+    /// <exception cref="ArgumentException">The set's size is not the model's, or it has no pieces or one without steps.</exception>
+    /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
     public double Evaluate(PieceSet set)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(set);
-        RequireSizes(Plan.Model, set);
+        RequireSizes(Plan.Model, set, nameof(set));
         using PieceEvaluator evaluator = Evaluator(set);
         return evaluator.Run();
     }
@@ -223,8 +231,11 @@ public sealed partial class EpochTrainer : IDisposable
     /// Training can go on afterwards as if nothing had been.
     /// </summary>
     /// <param name="set">Of the training set's sizes.</param>
+    /// <exception cref="ArgumentException">As of <see cref="Evaluate"/>.</exception>
+    /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
     public double EvaluateBest(PieceSet set)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         if (BestEpoch is null)
             return Evaluate(set);
         // Between steps the gradients mean nothing, so their place is free. Buffers have none.
@@ -247,8 +258,10 @@ public sealed partial class EpochTrainer : IDisposable
 
     /// <summary>Gives the model the parameters of the best epoch. Training should not go on from there.</summary>
     /// <exception cref="InvalidOperationException">No epoch has ended yet.</exception>
+    /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
     public void RestoreBest()
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         if (BestEpoch is null)
             throw new InvalidOperationException("No epoch has ended yet.");
         Plan.Backend.Copy(Best, Plan.Store.State);
@@ -321,8 +334,9 @@ public sealed partial class EpochTrainer : IDisposable
     private PieceEvaluator Evaluator(PieceSet set) =>
         new(Plan.Model, Plan.Backend, set, _lossOf, _options.EvaluationBatch);
 
-    private static void RequireSizes(Layer model, PieceSet set)
+    private static void RequireSizes(Layer model, PieceSet set, string name)
     {
+        set.RequirePieces(name);
         if (model.InputSize != set.InputSize)
             throw new ArgumentException(
                 $"The set '{set.Name}' has {set.InputSize} channels in, the model {model.InputSize}.",
@@ -337,9 +351,10 @@ public sealed partial class EpochTrainer : IDisposable
         return owned;
     }
 
-    /// <summary>Frees plans, losses and optimizer; the model stays.</summary>
+    /// <summary>Frees plans, losses and optimizer; the model stays. A second call does nothing.</summary>
     public void Dispose()
     {
+        _disposed = true;
         for (int i = _owned.Count - 1; i >= 0; i--)
             _owned[i].Dispose();
         _owned.Clear();

@@ -38,6 +38,19 @@ public abstract class PieceSet
     /// <summary>Steps of the longest piece.</summary>
     public int Longest => Steps.Longest;
 
+    /// <summary>Raises an error for a set that nothing can be learned from.</summary>
+    internal void RequirePieces(string name)
+    {
+        try
+        {
+            _ = Steps;
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new ArgumentException(e.Message, name, e);
+        }
+    }
+
     // What an average over the set weighs a piece by.
     internal int WeightOf(int piece) => OneTarget ? 1 : StepsOf(piece);
 

@@ -65,11 +65,33 @@ public static class Safetensors
         IReadOnlyDictionary<string, string>? metadata = null
     ) => Write(path, tensors, metadata, FileCalls.System);
 
+    /// <summary>Writes a file of one of Sequor's own formats, which carry a checksum of all their bits.</summary>
+    /// <param name="path">The file; it may exist.</param>
+    /// <param name="tensors">In the header's order; names differ.</param>
+    /// <param name="metadata">Texts by name.</param>
+    /// <param name="keep">How many replaced files are kept.</param>
+    /// <param name="calls">The system's calls, or those of a test.</param>
+    internal static void WriteChecked(
+        string path,
+        IEnumerable<SafetensorsTensor> tensors,
+        IReadOnlyDictionary<string, string> metadata,
+        int keep = 0,
+        FileCalls? calls = null
+    ) =>
+        Write(
+            path,
+            tensors,
+            new Dictionary<string, string>(metadata) { [FileChecksum.Key] = FileChecksum.Unknown },
+            calls ?? FileCalls.System,
+            keep
+        );
+
     internal static void Write(
         string path,
         IEnumerable<SafetensorsTensor> tensors,
         IReadOnlyDictionary<string, string>? metadata,
-        FileCalls calls
+        FileCalls calls,
+        int keep = 0
     )
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -80,17 +102,14 @@ public static class Safetensors
             .. given.OrderByDescending(tensor => SafetensorsTypes.Width(tensor.Type)),
         ];
         byte[] header = Header(given, laid, metadata);
+        bool checks = metadata?.GetValueOrDefault(FileChecksum.Key) == FileChecksum.Unknown;
         try
         {
             FileReplacement.Write(
                 path,
-                stream =>
-                {
-                    stream.Write(header);
-                    foreach (SafetensorsTensor tensor in laid)
-                        Write(stream, tensor);
-                },
-                calls
+                stream => Write(stream, header, laid, checks ? new FileChecksum() : null),
+                calls,
+                keep
             );
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -99,7 +118,32 @@ public static class Safetensors
         }
     }
 
-    private static void Write(Stream stream, SafetensorsTensor tensor)
+    private static void Write(
+        Stream stream,
+        byte[] header,
+        SafetensorsTensor[] laid,
+        FileChecksum? checksum
+    )
+    {
+        // A stream that cannot go back to the header has the checksum first, though the values are then read twice.
+        if (checksum is not null && !stream.CanSeek)
+        {
+            foreach (SafetensorsTensor tensor in laid)
+                Write(Stream.Null, tensor, checksum);
+            checksum.Seal(header);
+            checksum = null;
+        }
+        stream.Write(header);
+        foreach (SafetensorsTensor tensor in laid)
+            Write(stream, tensor, checksum);
+        if (checksum is null)
+            return;
+        Range changed = checksum.Seal(header);
+        stream.Position = changed.Start.Value;
+        stream.Write(header.AsSpan(changed));
+    }
+
+    private static void Write(Stream stream, SafetensorsTensor tensor, FileChecksum? checksum)
     {
         int width = SafetensorsTypes.Width(tensor.Type);
         byte[] buffer = ArrayPool<byte>.Shared.Rent(ChunkBytes);
@@ -113,6 +157,7 @@ public static class Safetensors
                 );
                 tensor.CopyTo(done / width, chunk);
                 ToOrFromLittleEndian(chunk, width);
+                checksum?.Append(chunk);
                 stream.Write(chunk);
                 done += chunk.Length;
             }

@@ -6,14 +6,18 @@ public sealed class SafetensorsEntry
     internal SafetensorsEntry(
         string name,
         SafetensorsType type,
+        string typeName,
         IReadOnlyList<long> shape,
+        long count,
         long offset,
         long byteCount
     )
     {
         Name = name;
         Type = type;
+        TypeName = typeName;
         Shape = shape;
+        Count = count;
         Offset = offset;
         ByteCount = byteCount;
     }
@@ -24,11 +28,14 @@ public sealed class SafetensorsEntry
     /// <summary>The type of each value.</summary>
     public SafetensorsType Type { get; }
 
+    /// <summary>The type's name in the file, as F32; also of a type that is not known here.</summary>
+    public string TypeName { get; }
+
     /// <summary>The sizes, outermost first, row-major; none for a single value.</summary>
     public IReadOnlyList<long> Shape { get; }
 
     /// <summary>Number of values.</summary>
-    public long Count => ByteCount / SafetensorsTypes.Width(Type);
+    public long Count { get; }
 
     /// <summary>Size of the values in bytes.</summary>
     public long ByteCount { get; }
@@ -37,8 +44,11 @@ public sealed class SafetensorsEntry
     public long Offset { get; }
 
     /// <summary>Type and sizes, as in F32 [24, 16].</summary>
-    public override string ToString() => Describe(Type, Shape);
+    public override string ToString() => Describe(TypeName, Shape);
 
     internal static string Describe(SafetensorsType type, IEnumerable<long> shape) =>
-        $"{SafetensorsTypes.NameOf(type)} [{string.Join(", ", shape)}]";
+        Describe(SafetensorsTypes.NameOf(type), shape);
+
+    internal static string Describe(string type, IEnumerable<long> shape) =>
+        $"{type} [{string.Join(", ", shape)}]";
 }

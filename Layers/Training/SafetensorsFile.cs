@@ -8,7 +8,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Sequor.Layers;
 
 /// <summary>An open safetensors file whose header was found sound. Values are read straight from the file.</summary>
-public sealed class SafetensorsFile : IDisposable
+public sealed partial class SafetensorsFile : IWeightSource
 {
     private const int ChunkBytes = 1 << 20;
 
@@ -57,53 +57,60 @@ public sealed class SafetensorsFile : IDisposable
         return bytes;
     }
 
-    /// <summary>A tensor's values of any type as floats: wider types are rounded, truth values are 0 and 1.</summary>
-    /// <inheritdoc cref="ReadBytes"/>
+    /// <summary>
+    /// A tensor's numbers as floats. F64 and whole numbers of 32 and 64 bits are rounded to the nearest, all else is exact;
+    /// truth values are 0 and 1.
+    /// </summary>
+    /// <param name="name">The tensor's name.</param>
+    /// <exception cref="SafetensorsException">
+    /// No tensor has this name, or its type is no number (C64), or none that can be read (F4, F6 and types unknown here), or
+    /// it is too large for an array.
+    /// </exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
     public float[] ReadFloats(string name)
     {
-        SafetensorsEntry entry = Require(name);
+        SafetensorsEntry entry = RequireNumbers(name);
         float[] values = New<float>(entry, entry.Count);
         ReadValues<float>(entry, values);
         return values;
     }
 
-    /// <summary>A tensor's values of any type as doubles: only I64 may be rounded, truth values are 0 and 1.</summary>
-    /// <inheritdoc cref="ReadBytes"/>
+    /// <summary>A tensor's numbers as doubles: only I64 and U64 may be rounded; truth values are 0 and 1.</summary>
+    /// <inheritdoc cref="ReadFloats"/>
     public double[] ReadDoubles(string name)
     {
-        SafetensorsEntry entry = Require(name);
+        SafetensorsEntry entry = RequireNumbers(name);
         double[] values = New<double>(entry, entry.Count);
         ReadValues<double>(entry, values);
         return values;
     }
 
-    /// <summary>A tensor's whole numbers (I64, I32, U8, BOOL), exactly.</summary>
+    /// <summary>A tensor's whole numbers (I64 to I8, U64 to U8, BOOL), exactly.</summary>
     /// <param name="name">The tensor's name.</param>
     /// <exception cref="SafetensorsException">
-    /// No tensor has this name, or it holds fractions, or it is too large for an array.
+    /// No tensor has this name, or it holds fractions, or a number of 2^63 or above, or it is too large for an array.
     /// </exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public long[] ReadInt64s(string name)
     {
         SafetensorsEntry entry = Require(name);
-        if (
-            entry.Type
-            is not (
-                SafetensorsType.I64
-                or SafetensorsType.I32
-                or SafetensorsType.U8
-                or SafetensorsType.Bool
-            )
-        )
+        if (!SafetensorsTypes.IsWhole(entry.Type))
         {
             throw Damaged(
                 SafetensorsHeader.Place(name),
-                $"whole numbers (I64, I32, U8, BOOL) expected, not {SafetensorsTypes.NameOf(entry.Type)}"
+                $"whole numbers (I64, I32, I16, I8, U64, U32, U16, U8, BOOL) expected, not {entry.TypeName}"
             );
         }
         long[] values = New<long>(entry, entry.Count);
         ReadValues<long>(entry, values);
-        return values;
+        int beyond =
+            entry.Type == SafetensorsType.U64 ? Array.FindIndex(values, value => value < 0) : -1;
+        return beyond < 0
+            ? values
+            : throw Damaged(
+                SafetensorsHeader.Place(name),
+                $"numbers below 2^63 expected, but value {beyond} is {(ulong)values[beyond]}"
+            );
     }
 
     /// <summary>Closes the file.</summary>
@@ -137,7 +144,10 @@ public sealed class SafetensorsFile : IDisposable
         ReadExactly(0, prefix);
         ulong length = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         long rest = file - Safetensors.LengthBytes;
-        if (length > (ulong)Math.Min(rest, Safetensors.MaxHeader))
+        bool fits = length <= (ulong)Math.Min(rest, Safetensors.MaxHeader);
+        if (!fits || !BeginsHeader())
+            RequireNoOtherFormat(file);
+        if (!fits)
         {
             throw Damaged(
                 "byte 0",
@@ -150,6 +160,21 @@ public sealed class SafetensorsFile : IDisposable
         byte[] json = new byte[length];
         ReadExactly(Safetensors.LengthBytes, json);
         return SafetensorsHeader.Parse(Path, json, rest - json.Length);
+    }
+
+    private bool BeginsHeader()
+    {
+        Span<byte> first = stackalloc byte[1];
+        return RandomAccess.Read(_handle, first, Safetensors.LengthBytes) == 1 && first[0] == '{';
+    }
+
+    // Looked at only where this is no safetensors file: a sound one may begin with any bytes.
+    private void RequireNoOtherFormat(long length)
+    {
+        byte[] begin = new byte[Math.Min(length, ForeignFormat.Bytes)];
+        ReadExactly(0, begin);
+        if (ForeignFormat.Describe(begin, Path) is { } other)
+            throw new SafetensorsException($"'{Path}' is no safetensors file but {other}");
     }
 
     private long Length()
@@ -169,6 +194,17 @@ public sealed class SafetensorsFile : IDisposable
         ArgumentNullException.ThrowIfNull(name);
         return Find(name)
             ?? throw Damaged(SafetensorsHeader.Place(name), "expected, but not there");
+    }
+
+    private SafetensorsEntry RequireNumbers(string name)
+    {
+        SafetensorsEntry entry = Require(name);
+        return SafetensorsTypes.IsNumber(entry.Type)
+            ? entry
+            : throw Damaged(
+                SafetensorsHeader.Place(name),
+                $"numbers expected, but its type {entry.TypeName} can be read as bytes only"
+            );
     }
 
     private T[] New<T>(SafetensorsEntry entry, long count) =>
@@ -198,7 +234,7 @@ public sealed class SafetensorsFile : IDisposable
                 ReadExactly(entry.Offset + (long)done * width, bytes);
                 Safetensors.ToOrFromLittleEndian(bytes, width);
                 if (!same)
-                    Convert(entry.Type, bytes, part);
+                    SafetensorsNumbers.Convert(entry.Type, bytes, part);
                 done += part.Length;
             }
         }
@@ -213,52 +249,6 @@ public sealed class SafetensorsFile : IDisposable
         typeof(T) == typeof(float) ? SafetensorsType.F32
         : typeof(T) == typeof(double) ? SafetensorsType.F64
         : SafetensorsType.I64;
-
-    private static void Convert<T>(SafetensorsType type, Span<byte> bytes, Span<T> values)
-        where T : INumberBase<T>
-    {
-        switch (type)
-        {
-            case SafetensorsType.Bool:
-                for (int i = 0; i < values.Length; i++)
-                    values[i] = bytes[i] == 0 ? T.Zero : T.One;
-                break;
-            case SafetensorsType.BF16:
-                Span<ushort> upper = MemoryMarshal.Cast<byte, ushort>(bytes);
-                for (int i = 0; i < values.Length; i++)
-                    values[i] = T.CreateTruncating(
-                        BitConverter.UInt32BitsToSingle((uint)upper[i] << 16)
-                    );
-                break;
-            case SafetensorsType.U8:
-                Cast<byte, T>(bytes, values);
-                break;
-            case SafetensorsType.F16:
-                Cast<Half, T>(bytes, values);
-                break;
-            case SafetensorsType.I32:
-                Cast<int, T>(bytes, values);
-                break;
-            case SafetensorsType.F32:
-                Cast<float, T>(bytes, values);
-                break;
-            case SafetensorsType.I64:
-                Cast<long, T>(bytes, values);
-                break;
-            default:
-                Cast<double, T>(bytes, values);
-                break;
-        }
-    }
-
-    private static void Cast<TFrom, TTo>(Span<byte> bytes, Span<TTo> values)
-        where TFrom : unmanaged, INumberBase<TFrom>
-        where TTo : INumberBase<TTo>
-    {
-        Span<TFrom> from = MemoryMarshal.Cast<byte, TFrom>(bytes);
-        for (int i = 0; i < values.Length; i++)
-            values[i] = TTo.CreateTruncating(from[i]);
-    }
 
     private void ReadExactly(long offset, Span<byte> destination)
     {

@@ -88,7 +88,7 @@ internal sealed record SafetensorsHeader(
         private void ParseEntry(string name)
         {
             Expect(JsonTokenType.StartObject, "an object with dtype, shape and data_offsets");
-            SafetensorsType? type = null;
+            string? type = null;
             List<long>? shape = null;
             List<long>? offsets = null;
             while (NextProperty())
@@ -118,18 +118,18 @@ internal sealed record SafetensorsHeader(
                     Place(name),
                     "dtype, shape and data_offsets [begin, end] expected, but not all are there"
                 );
-            Add(name, type.Value, shape, offsets[0], offsets[1]);
+            Add(name, type, shape, offsets[0], offsets[1]);
         }
 
-        private SafetensorsType ParseType(string name)
+        private string ParseType(string name)
         {
             Expect(JsonTokenType.String, "a dtype");
             string text = Text();
-            return SafetensorsTypes.TryParse(text, out SafetensorsType type)
-                ? type
+            return SafetensorsTypes.TryParse(text, out _)
+                ? text
                 : throw Damaged(
                     Place(name),
-                    $"a dtype of {SafetensorsTypes.All} expected, not '{Shorten(text)}'"
+                    $"a dtype such as {SafetensorsTypes.Known} expected, not '{Shorten(text)}'"
                 );
         }
 
@@ -161,7 +161,7 @@ internal sealed record SafetensorsHeader(
 
         private readonly void Add(
             string name,
-            SafetensorsType type,
+            string typeName,
             List<long> shape,
             long begin,
             long end
@@ -174,28 +174,42 @@ internal sealed record SafetensorsHeader(
                     $"data_offsets within 0 and {_dataLength}, the end of the data, expected, not [{begin}, {end}]"
                 );
             }
-            long size = SafetensorsTypes.Width(type);
+            _ = SafetensorsTypes.TryParse(typeName, out SafetensorsType type);
+            string described = SafetensorsEntry.Describe(typeName, shape);
+            // How many bytes the values of an unknown type take only those know who made it.
+            Int128 bits =
+                type == SafetensorsType.Unknown
+                    ? 8 * (Int128)(end - begin)
+                    : SafetensorsTypes.Bits(type);
+            long count = 1;
             try
             {
                 foreach (long length in shape)
-                    size = checked(size * length);
+                    count = checked(count * length);
+                if (type != SafetensorsType.Unknown)
+                    bits *= count;
+                _ = checked((long)(bits / 8));
             }
             catch (OverflowException)
             {
+                throw Damaged(Place(name), $"a size below 2^63 bytes expected, not {described}");
+            }
+            if (bits % 8 != 0)
                 throw Damaged(
                     Place(name),
-                    $"a size below 2^63 bytes expected, not {SafetensorsEntry.Describe(type, shape)}"
+                    $"whole bytes expected, but {described} takes {bits} bits"
                 );
-            }
-            if (size != end - begin)
+            if (bits / 8 != end - begin)
             {
                 throw Damaged(
                     Place(name),
-                    $"{SafetensorsEntry.Describe(type, shape)} takes {size} bytes, but data_offsets [{begin}, {end}] are {end - begin} apart"
+                    $"{described} takes {bits / 8} bytes, but data_offsets [{begin}, {end}] are {end - begin} apart"
                 );
             }
             long offset = Safetensors.LengthBytes + _json.Length + begin;
-            _entries.Add(new SafetensorsEntry(name, type, shape, offset, size));
+            _entries.Add(
+                new SafetensorsEntry(name, type, typeName, shape, count, offset, end - begin)
+            );
         }
 
         // Every byte of the data belongs to one tensor.

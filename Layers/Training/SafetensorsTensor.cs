@@ -71,6 +71,30 @@ public sealed class SafetensorsTensor
         return Of(name, tensor, FileTensor.Sizes(tensor.Shape));
     }
 
+    /// <summary>The values of a tensor, each part of which is looked at before it is written.</summary>
+    /// <param name="name">Its name in the file.</param>
+    /// <param name="tensor">Must not be freed before it is written.</param>
+    /// <param name="look">Is given the number of a part's first value and the part.</param>
+    internal static SafetensorsTensor Of(
+        string name,
+        Tensor tensor,
+        Action<long, ReadOnlySpan<float>> look
+    )
+    {
+        SafetensorsTensor written = Of(name, tensor);
+        return new SafetensorsTensor(
+            name,
+            written.Type,
+            [.. written.Shape],
+            tensor.Count,
+            (first, bytes) =>
+            {
+                written.CopyTo(first, bytes);
+                look(first, MemoryMarshal.Cast<byte, float>(bytes));
+            }
+        );
+    }
+
     /// <summary>The values of a tensor under other sizes of as many values.</summary>
     internal static SafetensorsTensor Of(string name, Tensor tensor, IReadOnlyList<long> shape) =>
         new(

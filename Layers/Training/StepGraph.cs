@@ -27,6 +27,7 @@ public sealed class StepGraph : IDisposable
     private readonly Plan _plan;
     private readonly Action _step;
     private readonly int _most;
+    private bool _disposed;
     private readonly Dictionary<(Shape Input, bool Weighted), Recording> _recordings = [];
 
     /// <summary>A step of a plan.</summary>
@@ -57,9 +58,10 @@ public sealed class StepGraph : IDisposable
     public string? EagerReason { get; private set; }
 
     /// <summary>One step, for the input that the plan was last asked for.</summary>
-    /// <exception cref="ObjectDisposedException">The plan was disposed.</exception>
+    /// <exception cref="ObjectDisposedException">The graphs or the plan were disposed.</exception>
     public void Run()
     {
+        RequireLive();
         if (_plan.Backend.RecordsNothing is { } nothing)
         {
             RunEager(nothing);
@@ -102,16 +104,25 @@ public sealed class StepGraph : IDisposable
 
     /// <summary>One step as it is.</summary>
     /// <param name="reason">What <see cref="EagerReason"/> tells; null for nothing.</param>
+    /// <exception cref="ObjectDisposedException">The graphs or the plan were disposed.</exception>
     public void RunEager(string? reason = null)
     {
+        RequireLive();
         _step();
         EagerRuns++;
         EagerReason = reason ?? EagerReason;
     }
 
-    /// <summary>Frees the graphs.</summary>
+    private void RequireLive()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        _plan.RequireLive();
+    }
+
+    /// <summary>Frees the graphs; a second call does nothing.</summary>
     public void Dispose()
     {
+        _disposed = true;
         foreach (Recording recording in _recordings.Values)
             recording.Work?.Dispose();
         _recordings.Clear();

@@ -6,13 +6,13 @@ public sealed record TrainingOptions
     /// <summary>Sequences a step, at least 1.</summary>
     public int Batch { get; init; } = 32;
 
-    /// <summary>Largest global norm of the gradients; infinity for no clipping.</summary>
+    /// <summary>Largest global norm of the gradients, above 0; infinity for no clipping.</summary>
     public float Clip { get; init; } = float.PositiveInfinity;
 
     /// <summary>Seed of parameters, data and dropout.</summary>
     public ulong Seed { get; init; } = 1;
 
-    /// <summary>Sequences of the fixed held-out set.</summary>
+    /// <summary>Sequences of the fixed held-out set, at least 1.</summary>
     public int HeldOut { get; init; } = 1000;
 
     /// <summary>How the learning rate goes by the step, the optimizer's being the highest; null for always that.</summary>
@@ -46,6 +46,7 @@ public sealed class Trainer : IDisposable
     private readonly Loss _loss;
     private readonly ScheduledRate _rate;
     private Evaluator? _evaluator;
+    private bool _disposed;
 
     /// <summary>Plans the model for the task.</summary>
     /// <param name="model">Its input and output sizes must be the task's.</param>
@@ -67,6 +68,18 @@ public sealed class Trainer : IDisposable
         ArgumentNullException.ThrowIfNull(task);
         ArgumentNullException.ThrowIfNull(optimizer);
         ArgumentNullException.ThrowIfNull(options);
+        if (!(options.Clip > 0))
+            throw new ArgumentOutOfRangeException(
+                nameof(options),
+                options.Clip,
+                "Clip must be above 0."
+            );
+        if (options.HeldOut < 1)
+            throw new ArgumentOutOfRangeException(
+                nameof(options),
+                options.HeldOut,
+                "HeldOut must be at least 1."
+            );
         if (model.InputSize != task.InputSize || model.OutputSize != task.OutputSize)
         {
             throw new ArgumentException(
@@ -111,8 +124,10 @@ public sealed class Trainer : IDisposable
     public StepGraph Graph { get; }
 
     /// <summary>One step of training.</summary>
+    /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
     public void TrainStep()
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         Task.Fill(_batch, _options.Seed, Step * _batch.Size);
         Plan.Load(_batch.X, _batch.Length, _batch.Size);
         _loss.Load(_batch.Targets);
@@ -130,8 +145,10 @@ public sealed class Trainer : IDisposable
 
     /// <summary>The loss of the last step's batch before the update; reading it waits for the device.</summary>
     /// <exception cref="DivergedException">It is not a finite number, or the last gradients were not.</exception>
+    /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
     public float ReadLoss()
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         float loss = _loss.Read();
         if (float.IsFinite(loss) && float.IsFinite(Optimizer.GradientNorm))
             return loss;
@@ -142,8 +159,10 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>The loss on the fixed held-out set, without dropout.</summary>
+    /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
     public double Evaluate()
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         _evaluator ??= new Evaluator(Plan, Task, _options.Batch, _options.HeldOut);
         return _evaluator.Run();
     }
@@ -151,9 +170,16 @@ public sealed class Trainer : IDisposable
     /// <summary>Writes parameters, optimizer, dropout and the place in the data to a file, all or nothing.</summary>
     /// <param name="path">The checkpoint; an old one is replaced only once the new one is whole.</param>
     /// <param name="metadata">What else to remember; no name begins with "training." or "sequor.".</param>
+    /// <param name="keep">How many older files are kept as FILE.1 (the newest), FILE.2 and so on, from 0 to 100.</param>
     /// <exception cref="ArgumentException">A name of the metadata is reserved.</exception>
-    public void Save(string path, IReadOnlyDictionary<string, string> metadata) =>
-        Checkpoint.Save(path, Plan, Optimizer, Step, _rate.AddTo(metadata));
+    /// <exception cref="DivergedException">A value of model or optimizer is not finite; an old file is as it was.</exception>
+    /// <exception cref="IOException">The file cannot be written; an old one is as it was.</exception>
+    /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
+    public void Save(string path, IReadOnlyDictionary<string, string> metadata, int keep = 0)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        Checkpoint.Save(path, Plan, Optimizer, Step, _rate.AddTo(metadata), keep: keep);
+    }
 
     /// <summary>
     /// Goes on where a checkpoint stopped, on the same backend bit for bit. After an error all is as it was.
@@ -161,10 +187,13 @@ public sealed class Trainer : IDisposable
     /// <param name="path">The checkpoint.</param>
     /// <returns>A line for what could not be carried over from another backend; none where all was.</returns>
     /// <exception cref="CheckpointException">
-    /// The file is damaged, or no checkpoint, or one of another model, optimizer, seed or schedule.
+    /// The file is damaged, or no checkpoint, or one of another model, optimizer, seed or schedule, or one of values that are
+    /// not finite.
     /// </exception>
+    /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
     public IReadOnlyList<string> Resume(string path)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         var notes = new List<string>();
         float highest = _rate.Read(path, Checkpoint.ReadInfo(path));
         Step = Checkpoint.Load(path, Plan, Optimizer, notes: notes);
@@ -172,9 +201,10 @@ public sealed class Trainer : IDisposable
         return notes;
     }
 
-    /// <summary>Frees plans, loss and optimizer; the model stays.</summary>
+    /// <summary>Frees plans, loss and optimizer; the model stays. A second call does nothing.</summary>
     public void Dispose()
     {
+        _disposed = true;
         Graph.Dispose();
         _evaluator?.Dispose();
         _loss.Dispose();

@@ -13,6 +13,12 @@ internal sealed record FileTensor(
     /// <summary>Further names that it is read from, but not written under.</summary>
     public IReadOnlyList<string> OtherNames { get; init; } = [];
 
+    /// <summary>The layer whose it is, where that matters.</summary>
+    public Layer? Layer { get; init; }
+
+    /// <summary>Where the file may have something else that it can be made of; null for none.</summary>
+    public Substitute? Instead { get; init; }
+
     /// <summary>A tensor's sizes with some of 1 after them.</summary>
     public static long[] Sizes(Shape shape, int ones = 0)
     {
@@ -25,3 +31,15 @@ internal sealed record FileTensor(
 
     public override string ToString() => SafetensorsEntry.Describe(SafetensorsType.F32, Shape);
 }
+
+/// <summary>What a tensor is made of in a file that has neither it nor any other that it belongs to.</summary>
+/// <param name="Names">The names that it stands under; one is enough.</param>
+/// <param name="Shape">Its sizes.</param>
+/// <param name="Unless">Names of which none may be in the file, beside those of the tensor itself.</param>
+/// <param name="Make">Makes the tensor's values, given those there and how many rows they are.</param>
+internal sealed record Substitute(
+    IReadOnlyList<string> Names,
+    IReadOnlyList<long> Shape,
+    IReadOnlyList<string> Unless,
+    Func<float[], int, float[]> Make
+);

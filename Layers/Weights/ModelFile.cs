@@ -4,7 +4,10 @@ namespace Sequor.Layers;
 internal static class ModelFile
 {
     private const string FormatKey = "format";
-    private const string Format = "sequor.model/1";
+    private const string Format = "sequor.model/2";
+
+    // It had no checksum.
+    private const string UncheckedFormat = "sequor.model/1";
     private const string ArchitectureKey = "sequor.architecture";
 
     public static void Save(string path, Layer model) =>
@@ -16,6 +19,7 @@ internal static class ModelFile
             {
                 [FormatKey] = Format,
                 [ArchitectureKey] = Describe(model),
+                [FileChecksum.Key] = FileChecksum.Unknown,
             }
         );
 
@@ -23,12 +27,17 @@ internal static class ModelFile
     {
         using SafetensorsFile file = Safetensors.Open(path);
         string? format = file.Metadata.GetValueOrDefault(FormatKey);
-        if (format != Format)
+        if (format is not (Format or UncheckedFormat))
         {
             throw new SafetensorsException(
                 $"'{path}' is no model saved by Sequor: its format is {(format is null ? "not named" : $"'{SafetensorsHeader.Shorten(format)}'")}, not '{Format}'. "
                     + "TorchWeights reads PyTorch's files, Checkpoint those of a training."
             );
+        }
+        if (format == Format || file.HasChecksum)
+        {
+            file.VerifyHeader();
+            file.VerifyValues();
         }
         try
         {

@@ -2,8 +2,8 @@ namespace Sequor.Layers;
 
 /// <summary>
 /// Weights from and to PyTorch: safetensors files of a module's state_dict, as safetensors.torch.save_file writes and
-/// load_file reads them. RNN, LSTM, GRU, Linear, LayerNorm, Embedding and the TCN of Bai et al. have the same values there
-/// and here.
+/// load_file reads them. RNN, LSTM, GRU, Linear, LayerNorm, BatchNorm, Embedding and the TCN of Bai et al. have the same
+/// values there and here.
 /// </summary>
 /// <remarks>
 /// <para>
@@ -26,20 +26,22 @@ public static class TorchWeights
     /// Fills a model, or a layer of one, with PyTorch's weights. All is read and checked before anything changes.
     /// </summary>
     /// <param name="model">The model.</param>
-    /// <param name="path">The file.</param>
+    /// <param name="path">The file, or the index of several (model.safetensors.index.json) beside them.</param>
     /// <param name="backend">Where a model goes that is on no backend yet.</param>
     /// <param name="modules">PyTorch's modules by the paths of layers, where they are called otherwise.</param>
     /// <param name="ignore">Modules or tensors of the file that the model is to go without.</param>
     /// <remarks>
-    /// Values in F64, F16 and BF16 become F32, rounded to the nearest. A tensor that PyTorch registers twice may be there once
-    /// or twice, but not with different values. A stream in progress takes new weights when it is reset.
+    /// Values in F64 become F32, rounded to the nearest; those in F16, BF16, F8_E5M2 and F8_E4M3 do so exactly. A tensor that
+    /// PyTorch registers twice may be there once or twice, but not with different values. A TCN whose weight norm was
+    /// removed is given one that makes the same weights, to some units in the last place; rows of zeros stay zero. How many
+    /// batches a batch norm has seen is passed over. A stream in progress takes new weights when it is reset.
     /// </remarks>
     /// <exception cref="ArgumentException">A path is no layer's, or two tensors would have one name.</exception>
     /// <exception cref="InvalidOperationException">The model is on another backend, or on none and none is given.</exception>
     /// <exception cref="NotSupportedException">PyTorch has no such layer.</exception>
     /// <exception cref="SafetensorsException">
-    /// The file is damaged, or does not fit the model: the message lists every tensor that is missing, not expected, or of
-    /// another shape or type.
+    /// The file is damaged, or of another format, in which case the message says how to convert it; or a shard is not there;
+    /// or it does not fit the model: the message lists every tensor that is missing, not expected, or of another shape or type.
     /// </exception>
     /// <exception cref="IOException">The file is not there or cannot be read.</exception>
     public static void Load(
@@ -51,17 +53,40 @@ public static class TorchWeights
     )
     {
         ArgumentNullException.ThrowIfNull(model);
-        IReadOnlyList<FileTensor> tensors = TorchNames.Of(model, modules);
-        using SafetensorsFile file = Safetensors.Open(path);
-        WeightFile.Load(file, model, tensors, backend, Ignored);
+        (IReadOnlyList<FileTensor> tensors, IReadOnlyList<string> counters) = TorchNames.Of(
+            model,
+            modules
+        );
+        using IWeightSource file = ShardIndex.IsIndex(path)
+            ? ShardedWeights.Open(path)
+            : Safetensors.Open(path);
+        WeightFile.Load(file, model, tensors, backend, Ignored, there => Advice(there, tensors));
 
         bool Ignored(string name) =>
-            ignore?.Any(part =>
+            counters.Contains(name)
+            || ignore?.Any(part =>
                 name == part || name.StartsWith($"{part}.", StringComparison.Ordinal)
             ) == true;
     }
 
+    // A linear module made without a bias is the usual reason for one missing.
+    private static IEnumerable<string> Advice(
+        IWeightSource file,
+        IReadOnlyList<FileTensor> tensors
+    ) =>
+        tensors
+            .Where(tensor =>
+                tensor.Layer is Linear
+                && tensor.Tensor.Parameter.Name == "bias"
+                && file.Find(tensor.Names[0]) is null
+                && file.Find($"{tensor.Names[0][..^"bias".Length]}weight") is not null
+            )
+            .Select(tensor =>
+                $"{tensor.Names[0]}: the file's module has no bias; new Linear(..., bias: false) has none either"
+            );
+
     /// <summary>Saves the weights of a model, or of a layer of one, for PyTorch: over an older file or not at all.</summary>
+    /// <remarks>A batch norm's count of batches, which is kept nowhere here, is written as 0.</remarks>
     /// <param name="model">The model.</param>
     /// <param name="path">The file.</param>
     /// <param name="modules">PyTorch's modules by the paths of layers, where they are called otherwise.</param>
@@ -76,6 +101,16 @@ public static class TorchWeights
     )
     {
         ArgumentNullException.ThrowIfNull(model);
-        WeightFile.Save(path, model, TorchNames.Of(model, modules), Metadata);
+        (IReadOnlyList<FileTensor> tensors, IReadOnlyList<string> counters) = TorchNames.Of(
+            model,
+            modules
+        );
+        WeightFile.Save(
+            path,
+            model,
+            tensors,
+            Metadata,
+            counters.Select(name => SafetensorsTensor.Of(name, new long[1]))
+        );
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace Sequor.Layers;
@@ -5,26 +6,30 @@ namespace Sequor.Layers;
 /// <summary>Moves the tensors of a model to a safetensors file and back, whatever they are called there.</summary>
 internal static class WeightFile
 {
-    /// <summary>Writes the tensors under all their names.</summary>
+    /// <summary>Writes the tensors under all their names, and further ones behind them.</summary>
     /// <exception cref="InvalidOperationException">The model is on no backend yet.</exception>
     /// <exception cref="IOException">The file cannot be written; an old one is as it was.</exception>
     public static void Save(
         string path,
         Layer model,
         IReadOnlyList<FileTensor> tensors,
-        IReadOnlyDictionary<string, string> metadata
+        IReadOnlyDictionary<string, string> metadata,
+        IEnumerable<SafetensorsTensor>? more = null
     )
     {
+        model.RequireLive();
         if (!IsPlaced(model))
             throw new InvalidOperationException(
                 "The model has no values to save yet: call Initialize, Plan or Load before."
             );
         Safetensors.Write(
             path,
-            tensors.SelectMany(
-                tensor => tensor.Names,
-                (tensor, name) => SafetensorsTensor.Of(name, tensor.Tensor.Values, tensor.Shape)
-            ),
+            tensors
+                .SelectMany(
+                    tensor => tensor.Names,
+                    (tensor, name) => SafetensorsTensor.Of(name, tensor.Tensor.Values, tensor.Shape)
+                )
+                .Concat(more ?? []),
             metadata
         );
     }
@@ -35,16 +40,19 @@ internal static class WeightFile
     /// <param name="tensors">What the file must hold.</param>
     /// <param name="backend">Where a model goes that is on no backend yet.</param>
     /// <param name="ignored">Whether a tensor of the file is passed over.</param>
+    /// <param name="advice">Lines on what to do about a file that does not fit.</param>
     /// <exception cref="InvalidOperationException">The model is on another backend, or on none and none is given.</exception>
     /// <exception cref="SafetensorsException">The file does not fit the model; the message lists all that differs.</exception>
     public static void Load(
-        SafetensorsFile file,
+        IWeightSource file,
         Layer model,
         IReadOnlyList<FileTensor> tensors,
         Backend? backend,
-        Func<string, bool> ignored
+        Func<string, bool> ignored,
+        Func<IWeightSource, IEnumerable<string>>? advice = null
     )
     {
+        model.RequireLive();
         bool placed = IsPlaced(model);
         if (!placed && backend is null)
             throw new InvalidOperationException(
@@ -54,8 +62,14 @@ internal static class WeightFile
             throw new InvalidOperationException("The model's parameters live on another backend.");
 
         var differences = new List<string>();
-        List<float[]?> values = [.. tensors.Select(tensor => Read(file, tensor, differences))];
         HashSet<string> known = [.. tensors.SelectMany(t => t.Names.Concat(t.OtherNames))];
+        List<float[]?> values = [];
+        foreach (FileTensor tensor in tensors)
+        {
+            Substitute? instead = IsSubstituted(file, tensor) ? tensor.Instead : null;
+            known.UnionWith(instead?.Names ?? []);
+            values.Add(Read(file, tensor, instead, differences));
+        }
         foreach (SafetensorsEntry entry in file.Entries)
         {
             if (!known.Contains(entry.Name) && !ignored(entry.Name))
@@ -65,8 +79,19 @@ internal static class WeightFile
         {
             throw new SafetensorsException(
                 $"'{file.Path}' does not fit the model:"
-                    + string.Concat(differences.Select(line => $"\n  {line}"))
+                    + string.Concat(
+                        differences.Concat(advice?.Invoke(file) ?? []).Select(line => $"\n  {line}")
+                    )
             );
+        }
+
+        // Whatever such a model computed would be no number either, and nothing would say since when.
+        for (int i = 0; i < values.Count; i++)
+        {
+            if (NonFinite.Describe(values[i], tensors[i].Shape) is { } odd)
+                throw new SafetensorsException(
+                    $"'{file.Path}' holds no model to compute with: {Shorten(tensors[i].Names[0])} is {odd}."
+                );
         }
 
         if (!placed)
@@ -83,20 +108,35 @@ internal static class WeightFile
             && model.NamedParameters().All(named => named.Parameter.Owner is not null)
         );
 
+    // A file of both kinds of names could be meant either way, and is refused.
+    private static bool IsSubstituted(IWeightSource file, FileTensor tensor) =>
+        tensor.Instead is { } instead
+        && instead.Names.Any(name => file.Find(name) is not null)
+        && !tensor
+            .Names.Concat(tensor.OtherNames)
+            .Concat(instead.Unless)
+            .Any(name => file.Find(name) is not null);
+
     // The values, or null where something differs.
-    private static float[]? Read(SafetensorsFile file, FileTensor tensor, List<string> differences)
+    private static float[]? Read(
+        IWeightSource file,
+        FileTensor tensor,
+        Substitute? instead,
+        List<string> differences
+    )
     {
-        SafetensorsEntry[] entries =
-        [
-            .. tensor.Names.Concat(tensor.OtherNames).Select(file.Find).OfType<SafetensorsEntry>(),
-        ];
+        IEnumerable<string> names = instead?.Names ?? tensor.Names.Concat(tensor.OtherNames);
+        IReadOnlyList<long> shape = instead?.Shape ?? tensor.Shape;
+        SafetensorsEntry[] entries = [.. names.Select(file.Find).OfType<SafetensorsEntry>()];
         if (entries.Length == 0)
             differences.Add($"{tensor.Names[0]}: none in the file, {tensor} here");
         int before = differences.Count;
         foreach (SafetensorsEntry entry in entries)
         {
-            if (!IsFloat(entry.Type) || !entry.Shape.SequenceEqual(tensor.Shape))
-                differences.Add($"{entry.Name}: {entry} in the file, {tensor} here");
+            if (!IsFloat(entry.Type) || !entry.Shape.SequenceEqual(shape))
+                differences.Add(
+                    $"{entry.Name}: {entry} in the file, {SafetensorsEntry.Describe(SafetensorsType.F32, shape)} here"
+                );
         }
         if (entries.Length == 0 || differences.Count > before)
             return null;
@@ -108,7 +148,32 @@ internal static class WeightFile
                     $"{copy.Name}: other values than {entries[0].Name}, though both are one tensor here"
                 );
         }
-        return values;
+        RequireRange(file, entries[0], values, differences);
+        return instead is null ? values : instead.Make(values, (int)shape[0]);
+    }
+
+    // A number of double precision may be too large for a single one, which is no rounding.
+    private static void RequireRange(
+        IWeightSource file,
+        SafetensorsEntry entry,
+        float[] values,
+        List<string> differences
+    )
+    {
+        if (entry.Type != SafetensorsType.F64 || !values.Any(float.IsInfinity))
+            return;
+        double[] exact = file.ReadDoubles(entry.Name);
+        int beyond = Array.FindIndex(
+            exact,
+            value => double.IsFinite(value) && float.IsInfinity((float)value)
+        );
+        if (beyond >= 0)
+            differences.Add(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{entry.Name}: value {beyond} is {exact[beyond]}, beyond the range of F32"
+                )
+            );
     }
 
     private static bool IsFloat(SafetensorsType type) =>
@@ -116,7 +181,11 @@ internal static class WeightFile
             is SafetensorsType.F32
                 or SafetensorsType.F64
                 or SafetensorsType.F16
-                or SafetensorsType.BF16;
+                or SafetensorsType.BF16
+                or SafetensorsType.F8E5M2
+                or SafetensorsType.F8E4M3
+                or SafetensorsType.F8E5M2Fnuz
+                or SafetensorsType.F8E4M3Fnuz;
 
     private static bool SameBits(float[] a, float[] b) =>
         MemoryMarshal.AsBytes<float>(a).SequenceEqual(MemoryMarshal.AsBytes<float>(b));

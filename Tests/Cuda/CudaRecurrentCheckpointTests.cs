@@ -253,7 +253,7 @@ public sealed class CudaRecurrentCheckpointTests : CudaFixture
                         tensors.Add(SafetensorsTensor.Of(entry.Name, kept, kept.Length));
                 }
             }
-            Safetensors.Write(path, tensors, metadata);
+            Safetensors.WriteChecked(path, tensors, metadata);
         }
     }
 }

@@ -79,7 +79,7 @@ public sealed class LayerErrorTests
         Refusal.Of<ArgumentException>(
             "lru with no ring",
             () => new Lru(1, 1, 1, 1, new LruOptions { Ring = default }),
-            "0 <= min < max < 1"
+            "0 <= min < max <= 1"
         ),
         Refusal.Of<ArgumentNullException>(
             "lru without options",
@@ -90,14 +90,14 @@ public sealed class LayerErrorTests
         Refusal.Of<ArgumentException>(
             "ring turned inside out",
             () => new LruBlock(1, 1, ring: new LruRing(0.9, 0.8)),
-            "0 <= min < max < 1",
+            "0 <= min < max <= 1",
             "0.9",
             "0.8"
         ),
         Refusal.Of<ArgumentException>(
-            "ring up to 1",
-            () => new LruBlock(1, 1, ring: new LruRing(0.5, 1)),
-            "0 <= min < max < 1",
+            "ring beyond 1",
+            () => new LruBlock(1, 1, ring: new LruRing(0.5, 1.001)),
+            "0 <= min < max <= 1",
             "0.5"
         ),
         Refusal.Of<ArgumentException>(
@@ -105,6 +105,45 @@ public sealed class LayerErrorTests
             () => new LruBlock(1, 1, ring: new LruRing(0.5, 0.9, 7)),
             "above 0 and at most 2 pi",
             "7"
+        ),
+        Refusal.Of<ArgumentException>(
+            "a layer at two places",
+            () =>
+            {
+                var gru = new Gru(4, 4);
+                _ = new Sequential(gru, new Linear(4, 4), gru);
+            },
+            "The Gru at 2 is the one at 0"
+        ),
+        Refusal.Of<ArgumentException>(
+            "a layer here and in a layer",
+            () =>
+            {
+                var norm = new BatchNorm(4);
+                _ = new Sequential(norm, new Sequential(new Linear(4, 4), norm));
+            },
+            "The BatchNorm at 1.1 is the one at 0"
+        ),
+        Refusal.Of<ArgumentException>(
+            "a layer in two layers",
+            () =>
+            {
+                var linear = new Linear(4, 4);
+                _ = new Sequential(
+                    new Sequential(new Tcn(4, [4], 2), linear),
+                    new Sequential(new Sequential(linear))
+                );
+            },
+            "The Linear at 1.0.0 is the one at 0.1"
+        ),
+        Refusal.Of<ArgumentException>(
+            "layers of layers at two places",
+            () =>
+            {
+                var tcn = new Tcn(4, [4], 2);
+                _ = new Sequential(tcn, tcn);
+            },
+            "The Tcn at 1 is the one at 0"
         ),
         Refusal.Of<ArgumentException>("no layers", () => new Sequential(), "at least one"),
         Refusal.Of<ArgumentNullException>("null layers", () => new Sequential(null!), "layers"),

@@ -13,6 +13,7 @@ namespace Sequor.Tests.Files;
 internal class FailingFileCalls(string name, int error, int good = 0, int bad = int.MaxValue)
     : UnixFileCalls
 {
+    public const int NotPermitted = 1;
     public const int Io = 5;
     public const int Access = 13;
     public const int NoSpace = 28;
@@ -20,6 +21,9 @@ internal class FailingFileCalls(string name, int error, int good = 0, int bad = 
     public static readonly int Quota = OperatingSystem.IsMacOS() ? 69 : 122;
 
     private int _calls;
+
+    /// <summary>Whether files have one name each, as on a file system without links.</summary>
+    public bool WithoutLinks { get; init; }
 
     /// <summary>How often the call failed.</summary>
     public int Failed => Math.Clamp(_calls - good, 0, bad);
@@ -54,7 +58,7 @@ internal class FailingFileCalls(string name, int error, int good = 0, int bad = 
         Answer(nameof(SyncFolder), () => base.SyncFolder(folder));
 
     public override int Link(string path, string second) =>
-        Answer(nameof(Link), () => base.Link(path, second));
+        WithoutLinks ? NotPermitted : Answer(nameof(Link), () => base.Link(path, second));
 
     public override int Rename(string from, string to) =>
         Answer(nameof(Rename), () => base.Rename(from, to));

@@ -31,6 +31,16 @@ public sealed class RowwiseGradientTests(int bits, int threads)
                     s.Batch
                 )
         ),
+        .. new[] { (1, 1), (17, 3), (5, 33) }.SelectMany(
+            _ => Shapes,
+            (size, s) =>
+                new GradientCase(
+                    $"linear without bias {size.Item1}-{size.Item2}",
+                    () => new Linear(size.Item1, size.Item2, bias: false),
+                    s.Time,
+                    s.Batch
+                )
+        ),
         new("embedding of pieces", () => new Embedding(5, 3), 40, 16),
         .. new[] { 1, 2, 3, 17, 33 }.SelectMany(
             _ => Shapes,

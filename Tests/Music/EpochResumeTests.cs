@@ -318,7 +318,7 @@ public sealed class EpochResumeTests : FolderTest
         System.IO.File.WriteAllBytes(from, bytes);
         using SafetensorsFile file = Safetensors.Open(from);
         var metadata = new Dictionary<string, string>(file.Metadata) { [key] = text };
-        Safetensors.Write(
+        Safetensors.WriteChecked(
             File,
             [
                 .. file.Entries.Select(entry =>

@@ -405,6 +405,35 @@ public sealed class EpochTrainerTests
         );
     }
 
+    [Test]
+    public void A_set_without_pieces_is_refused()
+    {
+        using var model = new Linear(2, 1);
+        var none = new Recorder(0);
+        Refusal
+            .Of<ArgumentException>(
+                "",
+                () => Recorded(model, none, new EpochOptions()),
+                "The set 'recorder' has no pieces",
+                "'train'"
+            )
+            .Check();
+        using EpochTrainer trainer = Recorded(model, new Recorder(1), new EpochOptions());
+        Refusal
+            .Of<ArgumentException>("", () => trainer.Evaluate(none), "has no pieces", "'set'")
+            .Check();
+        Refusal
+            .Of<ArgumentException>("", () => trainer.EvaluateBest(none), "has no pieces", "'set'")
+            .Check();
+        Refusal
+            .Of<ArgumentException>(
+                "",
+                () => trainer.Evaluate(new Recorder(2, steps: 0)),
+                "Piece 1 of the set 'recorder' has 0 steps"
+            )
+            .Check();
+    }
+
     private static EpochTrainer Recorded(Layer model, Recorder set, EpochOptions options) =>
         new(
             model,
@@ -417,7 +446,7 @@ public sealed class EpochTrainerTests
         );
 
     /// <summary>Notes which pieces are asked for.</summary>
-    private sealed class Recorder(int count) : PieceSet
+    private sealed class Recorder(int count, int steps = 3) : PieceSet
     {
         public List<int> Filled { get; } = [];
         public override string Name => "recorder";
@@ -425,7 +454,7 @@ public sealed class EpochTrainerTests
         public override int InputSize => 2;
         public override int TargetSize => 1;
 
-        public override int StepsOf(int piece) => 3;
+        public override int StepsOf(int piece) => steps;
 
         public override void Fill(PieceBatch batch, int b, int piece)
         {

@@ -122,6 +122,22 @@ public sealed class ParameterTests
         }
     }
 
+    [TestCase(0)]
+    [TestCase(0.9999999)]
+    [TestCase(0.99999999999999989)]
+    public void A_ring_up_to_1_gives_finite_parameters_and_eigenvalues_of_at_most_1(double inner)
+    {
+        using var model = new LruBlock(4, 4000, ring: new LruRing(inner, 1));
+        using Plan plan = model.Plan(Backend, 1, 1, Mode.Evaluation);
+        float[] nu = plan.Parameter("nu_log").ToArray();
+        float[] gamma = plan.Parameter("gamma_log").ToArray();
+
+        Assert.That(nu.All(float.IsFinite) && gamma.All(float.IsFinite));
+        Assert.That(nu.Select(v => Math.Exp(-Math.Exp(v))), Is.All.InRange(inner - 1e-6, 1));
+        if (inner == 0)
+            Assert.That(nu.Average(v => Math.Exp(-2 * Math.Exp(v))), Is.EqualTo(0.5).Within(0.02));
+    }
+
     [Test]
     public void Eigenvalues_begin_on_their_ring_and_inputs_scaled_by_them()
     {

@@ -178,6 +178,66 @@ internal sealed class StreamingTests(int bits, int threads)
         });
     }
 
+    private static readonly (string Name, Func<Layer> Make, int Batch)[] Others =
+    [
+        ("another kind", () => new Rnn(2, 4), 3),
+        ("relu", () => new Rnn(2, 4, relu: true), 3),
+        ("other inputs", () => new Gru(5, 4), 3),
+        ("within a model", () => new Sequential(new Gru(2, 4)), 3),
+        ("more layers of half the size", () => new Gru(2, 2, 2), 3),
+        ("another batch", () => new Gru(2, 4), 2),
+        ("no recurrence", () => new Linear(2, 4), 3),
+        ("a convolution", () => new Tcn(2, [4], 2), 3),
+    ];
+
+    private static IEnumerable<TestCaseData> Pairs() =>
+        from a in Others.Append(("gru", () => new Gru(2, 4), 3))
+        from b in Others.Append(("gru", () => new Gru(2, 4), 3))
+        where a.Item1 != b.Item1
+        select new TestCaseData(a.Item2, a.Item3, b.Item2, b.Item3).SetArgDisplayNames(
+            a.Item1,
+            b.Item1
+        );
+
+    [TestCaseSource(nameof(Pairs))]
+    public void AStateOfAnotherPlanIsRefused(
+        Func<Layer> make,
+        int batch,
+        Func<Layer> makeOther,
+        int otherBatch
+    )
+    {
+        using Layer model = make();
+        using Layer other = makeOther();
+        using Plan from = model.Plan(Backend, 4, batch, Mode.Streaming);
+        using Plan to = other.Plan(Backend, 4, otherBatch, Mode.Streaming);
+        from.Forward(new Draw(1).Uniform(model.InputSize * 2), 1, 2);
+        float[] x = new Draw(2).Uniform(other.InputSize * 2);
+        to.Forward(x, 1, 2);
+        StreamState before = to.GetState();
+
+        Assert.That(
+            () => to.SetState(from.GetState()),
+            Throws
+                .ArgumentException.With.Message.Contains($"for up to {batch} sequences")
+                .And.Message.Contains($"for up to {otherBatch} sequences")
+        );
+
+        Assert.That(to.GetState().Values, Is.EqualTo(before.Values));
+    }
+
+    [Test]
+    public void AStateOfAnotherDilationIsRefused()
+    {
+        // As many steps are carried: (3 - 1) * 1 and (2 - 1) * 2.
+        using var wide = new TcnBlock(2, 2, kernel: 3, dilation: 1);
+        using var apart = new TcnBlock(2, 2, kernel: 2, dilation: 2);
+        using Plan from = wide.Plan(Backend, 1, 1, Mode.Streaming);
+        using Plan to = apart.Plan(Backend, 1, 1, Mode.Streaming);
+
+        Assert.That(() => to.SetState(from.GetState()), Throws.ArgumentException);
+    }
+
     private float[] Whole(Layer model, float[] x, int batch)
     {
         using Plan plan = model.Plan(Backend, Steps, batch, Mode.Evaluation);

@@ -27,6 +27,7 @@ internal static class Models
         "postnorm lru",
         "layer norm",
         "linear",
+        "linear without bias",
         .. BatchNormed,
     ];
 
@@ -62,6 +63,7 @@ internal static class Models
             "batch norm" => new BatchNorm(4),
             "layer norm" => new LayerNorm(4),
             "linear" => new Linear(3, 4),
+            "linear without bias" => new Linear(3, 4, bias: false),
             _ => Recurrent(kind, 3, 4),
         };
 }

@@ -119,7 +119,7 @@ internal sealed class ReferenceModel(
                 return Ref.Linear.Forward(
                     x,
                     P("weight"),
-                    P("bias"),
+                    parameters.GetValueOrDefault($"{path}bias"),
                     rows,
                     linear.InputSize,
                     linear.OutputSize

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text;
 using NUnit.Framework;
 
 namespace Sequor.Tests.Tool;
@@ -91,12 +92,34 @@ internal static class Program
         private readonly Process _process;
         private readonly Task<string> _output;
         private readonly Task<string> _error;
+        private readonly StringBuilder _errorSoFar = new();
 
         public RunningProgram(Process process)
         {
             _process = process;
             _output = process.StandardOutput.ReadToEndAsync();
-            _error = process.StandardError.ReadToEndAsync();
+            _error = Task.Run(ReadError);
+        }
+
+        /// <summary>What it has written to standard error until now.</summary>
+        public string ErrorSoFar
+        {
+            get
+            {
+                lock (_errorSoFar)
+                    return _errorSoFar.ToString();
+            }
+        }
+
+        private string ReadError()
+        {
+            char[] buffer = new char[1024];
+            for (int count; (count = _process.StandardError.Read(buffer)) > 0; )
+            {
+                lock (_errorSoFar)
+                    _errorSoFar.Append(buffer, 0, count);
+            }
+            return ErrorSoFar;
         }
 
         public bool HasEnded => _process.HasExited;

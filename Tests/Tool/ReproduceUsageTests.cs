@@ -34,6 +34,7 @@ public sealed class ReproduceUsageTests : FolderTest
         yield return Case("--task adding --device gpu", "'gpu'", "auto, cpu, cuda");
         yield return Case("--task adding --checkpoint-every 9", "--checkpoint FOLDER");
         yield return Case("--task adding --checkpoint x --checkpoint-every -1", "from 0 to");
+        yield return Case("--task adding --keep 2", "--keep", "--checkpoint FOLDER");
         yield return Case(
             "--task adding --json r --html ./r",
             "--json and --html",

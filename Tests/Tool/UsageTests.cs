@@ -65,6 +65,8 @@ public sealed class UsageTests
         yield return Case("train --arch rnn --steps 0", "--steps", "from 1 to");
         yield return Case("train --arch rnn --eval-every 0", "--eval-every", "from 1 to");
         yield return Case("train --arch rnn --checkpoint-every 9", "--checkpoint FILE");
+        yield return Case("train --arch rnn --keep 2", "--keep", "--checkpoint FILE");
+        yield return Case("train --arch rnn --checkpoint x --keep 101", "--keep", "from 0 to 100");
         yield return Case("train --arch rnn --checkpoint /dev/null", "/dev/null", "--checkpoint");
     }
 

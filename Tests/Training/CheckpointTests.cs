@@ -257,7 +257,7 @@ public sealed class CheckpointTests : FolderTest
                 file.ReadFloats("model.1.weight"),
                 Is.EqualTo(run.Plan.Parameter("1.weight").ToArray())
             );
-            Assert.That(file.Metadata["format"], Is.EqualTo("sequor.checkpoint/1"));
+            Assert.That(file.Metadata["format"], Is.EqualTo("sequor.checkpoint/2"));
             Assert.That(file.Metadata["task"], Is.EqualTo("adding"));
         });
     }
@@ -391,14 +391,14 @@ public sealed class CheckpointTests : FolderTest
         Assert.That(RefusedFile(path), Does.Contain("no checkpoint of Sequor"));
 
         Safetensors.Write(path, [], new Dictionary<string, string> { ["format"] = "pt" });
-        Assert.That(RefusedFile(path), Does.Contain("'pt'").And.Contain("sequor.checkpoint/1"));
+        Assert.That(RefusedFile(path), Does.Contain("'pt'").And.Contain("sequor.checkpoint/2"));
 
         Safetensors.Write(
             path,
             [],
-            new Dictionary<string, string> { ["format"] = "sequor.checkpoint/2" }
+            new Dictionary<string, string> { ["format"] = "sequor.checkpoint/3" }
         );
-        Assert.That(RefusedFile(path), Does.Contain("'sequor.checkpoint/2'"));
+        Assert.That(RefusedFile(path), Does.Contain("'sequor.checkpoint/3'"));
 
         File.WriteAllText(path, "not a checkpoint at all, but a text of some length");
         Assert.That(RefusedFile(path), Does.Contain("byte 0"));
@@ -485,7 +485,7 @@ public sealed class CheckpointTests : FolderTest
                 )
         );
         change(metadata, tensors);
-        Safetensors.Write(PathOf("broken"), tensors.Values, metadata);
+        Safetensors.WriteChecked(PathOf("broken"), tensors.Values, metadata);
     }
 
     [Test]

@@ -66,7 +66,13 @@ public sealed class SafetensorsDamageTests : SafetensorsTest
             "text"
         );
         yield return Case("entry number", File("""{"a":1}"""), "byte 13", "object");
-        yield return Entry("unknown type", "F8_E4M3", "[2]", "[0,8]", "F8_E4M3", "BF16");
+        yield return Entry("no type", "F 8", "[2]", "[0,8]", "'F 8'", "F8_E4M3");
+        yield return Entry("endless type", new string('F', 33), "[2]", "[0,8]", "BF16");
+        yield return Entry("size of eight bits", "F8_E4M3", "[2]", "[0,8]", "takes 2 bytes");
+        yield return Entry("size of four bits", "F4", "[2,2]", "[0,8]", "takes 2 bytes");
+        yield return Entry("half a byte", "F4", "[3,5]", "[0,8]", "takes 60 bits");
+        yield return Entry("three quarters", "F6_E2M3", "[1,11]", "[0,8]", "takes 66 bits");
+        yield return Entry("unknown overflow", "F12", "[9223372036854775807,2]", "[0,8]", "2^63");
         yield return Entry("small letters", "f32", "[2]", "[0,8]", "f32");
         yield return Entry("negative size", "F32", "[-2]", "[0,8]", "shape");
         yield return Entry("fraction", "F32", "[2.0]", "[0,8]", "shape");

@@ -28,6 +28,6 @@ internal static class SafetensorsEdit
                 tensors.Add(SafetensorsTensor.Of(entry.Name, content, [.. entry.Shape]));
             }
         }
-        Safetensors.Write(path, tensors, metadata);
+        Safetensors.WriteChecked(path, tensors, metadata);
     }
 }

@@ -169,7 +169,7 @@ public sealed class ScheduleTests : FolderTest
         using Trainer trainer = Make(model, Schedule);
         trainer.Save(path, Texts);
         using (SafetensorsFile file = Safetensors.Open(path))
-            Safetensors.Write(
+            Safetensors.WriteChecked(
                 PathOf("broken"),
                 [
                     .. file.Entries.Select(entry =>

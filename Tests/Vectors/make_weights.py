@@ -4,7 +4,8 @@
 torch_NAME.safetensors is the module's state_dict, in single precision, as safetensors.torch.save_file would have it; the
 package itself is not needed. torch_NAME_run.safetensors is what the module does with these weights, in double precision:
 x and y [T, B, C], a random weight dy for y, and under grad.<name> the gradient of sum(dy * y) for x and each parameter;
-classes have none.
+classes have none. torch_tcn_removed.safetensors is the TCN's state_dict after remove_weight_norm: what it computes is the
+same.
 
 Run it with OPENBLAS_NUM_THREADS=1, so that sums keep one order and the files repeat to the last bit.
 """
@@ -16,11 +17,11 @@ import zlib
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.nn.utils import weight_norm
+from torch.nn.utils import remove_weight_norm, weight_norm
 
 # ReLU has no derivative at 0: redraw a case that comes so near that single precision could land on the other side.
 MARGIN = 1e-4
-TYPES = {torch.float32: ("F32", "f"), torch.float64: ("F64", "d")}
+TYPES = {torch.float32: ("F32", "f"), torch.float64: ("F64", "d"), torch.int64: ("I64", "q")}
 
 
 class TooNear(Exception):
@@ -98,6 +99,21 @@ def through(net, x):
     return y
 
 
+def normed(net, x):
+    """As in training: batch norm takes its statistics over all positions."""
+    net.train()
+    return net(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+
+
+def make_norm():
+    """A linear module without bias, and a batch norm that has seen some batches."""
+    net = nn.Sequential(nn.Linear(3, 5, bias=False), nn.BatchNorm1d(5), nn.Linear(5, 2))
+    net[1].running_mean.uniform_(-1, 1)
+    net[1].running_var.uniform_(0.5, 2)
+    net[1].num_batches_tracked.fill_(7)
+    return net
+
+
 def on_classes(net, x):
     return net(x[:, :, 0].long())
 
@@ -109,6 +125,7 @@ def make_cases():
     # levels with and without a 1x1 convolution; taps, channels in and widths all differ
     # classes [T, B, 1], of which one is padding
     yield "embedding", lambda: nn.Sequential(nn.Embedding(7, 4, padding_idx=2), nn.Linear(4, 3)), on_classes, (6, 3, 1)
+    yield "norm", make_norm, normed, (4, 3, 3)
     yield "tcn", lambda: Tcn(2, [5, 5, 4], 3, 1), Tcn.forward, (11, 2, 2)
 
 
@@ -136,9 +153,9 @@ def run(module, forward, shape):
 def write(path, tensors, dtype):
     """Eight bytes with the header's length, little-endian; the header in JSON; the values."""
     header, data = {}, b""
-    name, letter = TYPES[dtype]
     for key, tensor in tensors.items():
-        values = tensor.detach().to(dtype).flatten().tolist()
+        name, letter = TYPES[dtype if tensor.is_floating_point() else tensor.dtype]
+        values = tensor.detach().to(dtype if tensor.is_floating_point() else tensor.dtype).flatten().tolist()
         begin = len(data)
         data += struct.pack(f"<{len(values)}{letter}", *values)
         header[key] = {"dtype": name, "shape": list(tensor.shape), "data_offsets": [begin, len(data)]}
@@ -156,13 +173,21 @@ def main():
         torch.manual_seed(zlib.crc32(name.encode()))
         while True:
             module = make()
+            counted = {key: value.clone() for key, value in module.named_buffers()}
             try:
                 arrays = run(module, forward, shape)
                 break
             except TooNear:
                 pass
-        write(folder / f"torch_{name}.safetensors", module.state_dict(), torch.float32)
+        # running statistics as they were before
+        state = module.state_dict() | counted
+        write(folder / f"torch_{name}.safetensors", state, torch.float32)
         write(folder / f"torch_{name}_run.safetensors", arrays, torch.float64)
+        if name == "tcn":
+            for block in module.tcn.network:
+                remove_weight_norm(block.conv1)
+                remove_weight_norm(block.conv2)
+            write(folder / "torch_tcn_removed.safetensors", module.state_dict(), torch.float32)
 
 
 main()

@@ -50,7 +50,7 @@ public sealed class ModelFileTests : FolderTest
             Is.EqualTo(model.NamedParameters().Select(named => named.Name))
         );
         Assert.That(file.Find("0.0.conv1.weight_v")!.Shape, Is.EqualTo(new long[] { 3, 2, 2 }));
-        Assert.That(file.Metadata["format"], Is.EqualTo("sequor.model/1"));
+        Assert.That(file.Metadata["format"], Is.EqualTo("sequor.model/2"));
         Assert.That(
             file.Metadata["sequor.architecture"],
             Is.EqualTo(

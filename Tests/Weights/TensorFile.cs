@@ -15,8 +15,10 @@ internal sealed class TensorFile
         var read = new TensorFile();
         foreach (SafetensorsEntry entry in file.Entries)
         {
-            string type = entry.Type.ToString().ToUpperInvariant();
-            read.Tensors.Add(entry.Name, (type, [.. entry.Shape], file.ReadBytes(entry.Name)));
+            read.Tensors.Add(
+                entry.Name,
+                (entry.TypeName, [.. entry.Shape], file.ReadBytes(entry.Name))
+            );
         }
         return read;
     }

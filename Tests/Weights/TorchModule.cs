@@ -32,6 +32,10 @@ public sealed class TorchModule
             () => new Sequential(new Embedding(7, 4, paddingIndex: 2), new Linear(4, 3))
         ),
         new(
+            "norm",
+            () => new Sequential(new Linear(3, 5, bias: false), new BatchNorm(5), new Linear(5, 2))
+        ),
+        new(
             "tcn",
             () => new Sequential(new Tcn(2, [5, 5, 4], 3), new Last(4), new Linear(4, 1)),
             ("0", "tcn"),
@@ -73,7 +77,8 @@ public sealed class TorchModule
         );
     }
 
-    private static string Extract(string folder, string resource)
+    /// <summary>Puts a file of Vectors into a folder; returns its path.</summary>
+    internal static string Extract(string folder, string resource)
     {
         string path = Path.Combine(folder, resource);
         using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(resource)!;

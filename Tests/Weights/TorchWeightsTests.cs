@@ -69,9 +69,13 @@ public sealed class TorchWeightsTests : FolderTest
         Assert.That(actual.Tensors.Keys, Is.EquivalentTo(expected.Tensors.Keys));
         foreach ((string name, var tensor) in expected.Tensors)
         {
-            Assert.That(actual.Tensors[name].Type, Is.EqualTo("F32"), name);
+            Assert.That(actual.Tensors[name].Type, Is.EqualTo(tensor.Type), name);
             Assert.That(actual.Tensors[name].Shape, Is.EqualTo(tensor.Shape), name);
-            Assert.That(actual.Tensors[name].Bytes, Is.EqualTo(tensor.Bytes), name);
+            // Counted nowhere here.
+            if (name.EndsWith(".num_batches_tracked", StringComparison.Ordinal))
+                Assert.That(actual.Tensors[name].Bytes, Is.EqualTo(new byte[8]), name);
+            else
+                Assert.That(actual.Tensors[name].Bytes, Is.EqualTo(tensor.Bytes), name);
         }
         using SafetensorsFile file = Safetensors.Open(to);
         Assert.That(

@@ -46,8 +46,8 @@ public sealed class Reproduction
     /// Asks to stop after the step that runs; the checkpoint is saved, and the result is as far as it came.
     /// </param>
     /// <exception cref="CheckpointException">The checkpoint is damaged, or one of something else.</exception>
-    /// <exception cref="DivergedException">A loss is not a finite number.</exception>
-    /// <exception cref="IOException">The checkpoint cannot be written or read.</exception>
+    /// <exception cref="DivergedException">A loss, or a value that was to be saved, is not a finite number.</exception>
+    /// <exception cref="IOException">The checkpoint that is there cannot be read.</exception>
     public ReproductionResult Run(
         ReproductionOptions options,
         Action<ReproductionProgress>? progress = null,
@@ -70,18 +70,17 @@ public sealed class Reproduction
         );
         Dictionary<string, string> metadata = Metadata(options.Seed);
         long peakBefore = 0;
-        long savedAt = -1;
+        var saver = new CheckpointSaver(Save, options.Tell ?? (_ => { }));
         if (options.Checkpoint is { } path && File.Exists(path))
         {
             CheckpointInfo info = ReadCheckpoint(path, Preset, _music, options.Seed);
             peakBefore = ReadPeak(path, info);
             trainer.Resume(path);
-            savedAt = trainer.Step;
+            saver.Resumed(trainer.Step);
         }
         TimeSpan saved = trainer.Elapsed;
         StopReason reason = trainer.Run(options.Budget, Report, cancellation);
-        if (savedAt != trainer.Step)
-            Save();
+        saver.TrySave(trainer.Step);
         long peak = Peak();
         double? found = trainer.BestEpoch?.Valid;
         double? tested = null;
@@ -90,12 +89,20 @@ public sealed class Reproduction
             found ??= trainer.Evaluate(valid);
             tested = trainer.EvaluateBest(test);
         }
-        return Result(parameters, trainer, reason, options.Seed, found, tested, peak);
+        // Where it failed before, the evaluation has given it some time.
+        bool whole = saver.TrySave(trainer.Step);
+        return Result(parameters, trainer, reason, options.Seed, found, tested, peak) with
+        {
+            Unsaved = whole ? null : saver.Failure!.Message,
+        };
 
         void Report(EpochProgress now)
         {
-            if (now.Elapsed - saved >= options.SaveEvery)
-                Save();
+            if (now.Elapsed - saved >= options.SaveEvery || saver.IsDueAgain)
+            {
+                saved = now.Elapsed;
+                saver.TrySave(trainer.Step);
+            }
             progress?.Invoke(
                 new ReproductionProgress(now, Preset.Training.Epochs, trainer.BestEpoch)
             );
@@ -103,12 +110,10 @@ public sealed class Reproduction
 
         void Save()
         {
-            if (options.Checkpoint is not null)
-            {
-                metadata[PeakKey] = Peak().ToString(CultureInfo.InvariantCulture);
-                trainer.Save(options.Checkpoint, metadata);
-            }
-            (savedAt, saved) = (trainer.Step, trainer.Elapsed);
+            if (options.Checkpoint is null)
+                return;
+            metadata[PeakKey] = Peak().ToString(CultureInfo.InvariantCulture);
+            trainer.Save(options.Checkpoint, metadata, options.Keep);
         }
 
         // What comes after an interruption may take less than what came before it.

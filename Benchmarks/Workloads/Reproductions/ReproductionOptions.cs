@@ -18,6 +18,14 @@ public sealed record ReproductionOptions
 
     /// <summary>Time of training between two savings; it is saved at every stop as well.</summary>
     public TimeSpan SaveEvery { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How many older checkpoints are kept as FILE.1 (the newest), FILE.2 and so on, from 0 to 100.</summary>
+    public int Keep { get; init; }
+
+    /// <summary>
+    /// Is given a line where a checkpoint was not saved, and one where it is again; training goes on meanwhile.
+    /// </summary>
+    public Action<string>? Tell { get; init; }
 }
 
 /// <summary>Where a run stands.</summary>

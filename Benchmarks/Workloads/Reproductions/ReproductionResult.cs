@@ -57,6 +57,10 @@ public sealed record ReproductionResult
     [JsonPropertyName("finished")]
     public required bool Finished { get; init; }
 
+    /// <summary>Why the last state is not in the checkpoint, although it should be; null where it is.</summary>
+    [JsonIgnore]
+    public string? Unsaved { get; init; }
+
     /// <summary>The seeds one by one, with their learning curves.</summary>
     [JsonPropertyName("runs")]
     public IReadOnlyList<ReproductionRun> Runs { get; init; } = [];

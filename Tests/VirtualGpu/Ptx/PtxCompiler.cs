@@ -96,7 +96,9 @@ internal sealed partial class PtxCompiler
             [.. compiler._resumeSites],
             Enumerable
                 .Range(0, kernel.Instructions.Count)
-                .Max(i => compiler._liveness.Before(i).Sum(r => (r.Type.Bytes() + 3) / 4))
+                .Select(i => compiler._liveness.Before(i).Sum(r => (r.Type.Bytes() + 3) / 4))
+                .DefaultIfEmpty(0)
+                .Max()
         );
     }
 

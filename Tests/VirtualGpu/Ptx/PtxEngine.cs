@@ -131,6 +131,12 @@ internal sealed class PtxEngine : IKernelEngine
             {
                 kernel.Launch(engine.Configure(options));
             }
+            catch (ArgumentException e)
+            {
+                throw new VirtualFaultException(
+                    new VirtualFault(FaultKind.Kernel, kernel.Name, "the launch", 0, e.Message)
+                );
+            }
             catch (PtxFaultException e)
             {
                 throw new VirtualFaultException(

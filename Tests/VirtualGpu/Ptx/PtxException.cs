@@ -5,9 +5,11 @@ namespace Sequor.VirtualGpu.Ptx;
 /// <param name="line">Its line in the text, from 1.</param>
 /// <param name="why">What is wrong.</param>
 internal sealed class PtxException(string what, int line, string why)
-    : Exception($"PTX line {line}: '{what}' {why}")
+    : Exception($"PTX line {line}: '{Shortened(what)}' {why}")
 {
     public string What => what;
 
     public int Line => line;
+
+    private static string Shortened(string text) => text.Length <= 200 ? text : $"{text[..200]}...";
 }

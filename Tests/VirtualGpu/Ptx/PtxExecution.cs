@@ -9,6 +9,9 @@ namespace Sequor.VirtualGpu.Ptx;
 internal sealed unsafe class PtxExecution
 {
     /// <summary>Shared memory that a block can have on any device so far, less what the system takes.</summary>
+    // Of a thread, on every GPU.
+    private const long MostLocal = 512 << 10;
+
     private const long MostShared = 227 << 10;
 
     private readonly long _grid;
@@ -258,6 +261,10 @@ internal sealed unsafe class PtxExecution
         if (launch.Arguments.Length != kernel.ParameterBytes)
             throw new ArgumentException(
                 $"{launch.Arguments.Length} bytes of arguments: kernel {kernel.Name} takes {kernel.ParameterBytes}."
+            );
+        if (kernel.LocalBytes > MostLocal)
+            throw new ArgumentException(
+                $"{kernel.LocalBytes} bytes of local memory a thread of kernel {kernel.Name}: there are {MostLocal}."
             );
         if (launch.SharedBytes < 0 || kernel.StaticSharedBytes + launch.SharedBytes > MostShared)
             throw new ArgumentException(

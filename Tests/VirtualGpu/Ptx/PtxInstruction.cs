@@ -1,6 +1,6 @@
 namespace Sequor.VirtualGpu.Ptx;
 
-/// <summary>A register that a kernel declares.</summary>
+/// <summary>A register that a kernel declares and an instruction names.</summary>
 internal sealed record PtxRegister(string Name, PtxType Type, int Index);
 
 /// <summary>A named piece of memory: of a module, a kernel, or a kernel's parameter.</summary>

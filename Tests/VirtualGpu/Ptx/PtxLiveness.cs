@@ -82,7 +82,7 @@ internal sealed class PtxLiveness
         bool leaves = instruction.Opcode is "bra" or "ret" or "exit" or "trap";
         if (!leaves || instruction.Guard is not null)
             live.Or(_before[index + 1]);
-        if (instruction.Opcode == "bra" && instruction.Operands[0] is LabelOperand label)
+        if (instruction.Opcode == "bra" && instruction.Operands is [LabelOperand label, ..])
             live.Or(_before[_kernel.Labels[label.Name]]);
         if (instruction.Guard is null)
             foreach (PtxRegister register in Results(instruction))

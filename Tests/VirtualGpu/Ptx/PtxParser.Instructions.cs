@@ -18,7 +18,7 @@ internal sealed partial class PtxParser
         PtxToken name = Word();
         string text = name.Text;
         // fence.proxy::async and the like.
-        while (Current.Is(':'))
+        for (int i = 0; i < 2 && Current.Is(':'); i++)
             text += Next().Text;
         string[] parts = text.Split('.');
         int types = parts.Length;
@@ -61,25 +61,35 @@ internal sealed partial class PtxParser
         PtxToken token = Current;
         if (token.Is('['))
             return Address();
-        if (token.Is('{'))
-            return Vector();
+        return token.Is('{') ? Vector() : Element();
+    }
+
+    /// <summary>What may stand in a vector.</summary>
+    private PtxOperand Element()
+    {
+        PtxToken token = Current;
         if (token.Is('-') || token.Kind == PtxTokenKind.Number)
             return Constant();
         if (token.Is('!'))
         {
             Next();
-            return Simple() is RegisterOperand { Register.Type: PtxType.Pred } predicate
+            return Named() is RegisterOperand { Register.Type: PtxType.Pred } predicate
                 ? predicate with
                 {
                     Negated = true,
                 }
                 : throw Refuse(_tokens[_at - 1], "is no predicate to stand behind '!'");
         }
-        Word();
+        return Named();
+    }
+
+    private PtxOperand Named()
+    {
+        PtxToken token = Word();
         if (token.Text == "_")
             return new SinkOperand();
         for (int i = _registerScopes.Count - 1; i >= 0; i--)
-            if (_registerScopes[i].TryGetValue(token.Text, out PtxRegister? register))
+            if (_registerScopes[i].Find(token.Text, _registers) is { } register)
                 return new RegisterOperand(register, false);
         for (int i = _variableScopes.Count - 1; i >= 0; i--)
             if (_variableScopes[i].TryGetValue(token.Text, out PtxVariable? variable))
@@ -98,7 +108,7 @@ internal sealed partial class PtxParser
         long offset = 0;
         if (Current.Kind == PtxTokenKind.Word)
         {
-            at = Simple();
+            at = Named();
             if (at is VariableOperand variable)
             {
                 offset = variable.Offset;
@@ -133,7 +143,7 @@ internal sealed partial class PtxParser
         {
             if (elements.Count > 0)
                 Expect(',');
-            elements.Add(Simple());
+            elements.Add(Element());
         }
         Next();
         return new VectorOperand([.. elements]);

@@ -29,10 +29,19 @@ internal sealed partial class PtxParser
         "%lanemask_ge",
     ];
 
+    // Deeper than anyone writes, and far from the stack's end.
+    private const int DeepestScope = 64;
+
+    private const long MostThreads = 1024;
+    private const long MostParameterBytes = 4352;
+
+    // What a launch asks for itself may be more.
+    private const long MostSharedBytes = 48 << 10;
+
     private readonly List<PtxRegister> _registers = [];
     private readonly List<PtxInstruction> _instructions = [];
     private readonly Dictionary<string, int> _labels = [];
-    private readonly List<Dictionary<string, PtxRegister>> _registerScopes = [];
+    private readonly List<PtxRegisters> _registerScopes = [];
     private readonly List<Dictionary<string, PtxVariable>> _variableScopes = [];
     private readonly List<PtxVariable> _kernelVariables = [];
     private PtxSource _source;
@@ -64,10 +73,10 @@ internal sealed partial class PtxParser
             switch (token.Text)
             {
                 case ".maxntid":
-                    maximum = Threads();
+                    maximum = Threads(token);
                     break;
                 case ".reqntid":
-                    required = Threads();
+                    required = Threads(token);
                     break;
                 case ".minnctapersm":
                 case ".maxnreg":
@@ -87,6 +96,16 @@ internal sealed partial class PtxParser
                     "is no register, variable or label"
                 );
         (ulong sharedEnd, ulong localEnd) = Place();
+        if (
+            _kernelVariables.Where(v => v.Space == PtxSpace.Shared).Sum(v => v.Bytes)
+            is var shared
+                and > MostSharedBytes
+        )
+            throw new PtxException(
+                name.Text,
+                name.Line,
+                $"has {shared} bytes of static shared memory; there are {MostSharedBytes}"
+            );
         return new PtxKernel
         {
             Name = name.Text,
@@ -149,13 +168,13 @@ internal sealed partial class PtxParser
                 Current.Text is ".ptr" or ".global" or ".shared" or ".const" or ".local" or ".align"
             )
                 if (Next().Text == ".align")
-                    Integer();
+                    Alignment();
             PtxToken name = Word();
             long bytes = type.Bytes();
             if (Current.Is('['))
             {
                 Next();
-                bytes *= Integer();
+                bytes *= Bounded(name, "elements", 1, MostParameterBytes);
                 Expect(']');
             }
             alignment = Math.Max(alignment, type.Bytes());
@@ -168,18 +187,22 @@ internal sealed partial class PtxParser
             if (!_variableScopes[^1].TryAdd(name.Text, variable))
                 throw Refuse(name, "is declared twice");
             offset += bytes;
+            if (offset > MostParameterBytes)
+                throw Refuse(name, $"ends beyond the {MostParameterBytes} bytes of parameters");
         }
         Next();
         return parameters;
     }
 
-    private long Threads()
+    private long Threads(PtxToken directive)
     {
-        long threads = Integer();
+        long threads = Bounded(directive, "threads", 1, MostThreads);
         while (Current.Is(','))
         {
             Next();
-            threads *= Integer();
+            threads *= Bounded(directive, "threads", 1, MostThreads);
+            if (threads > MostThreads)
+                throw Refuse(directive, $"has more than {MostThreads} threads");
         }
         return threads;
     }
@@ -187,8 +210,11 @@ internal sealed partial class PtxParser
     /// <summary>What stands between braces; inner ones, from inline assembly, have registers of their own.</summary>
     private void Scope()
     {
+        PtxToken brace = Current;
         Expect('{');
-        _registerScopes.Add([]);
+        if (_registerScopes.Count == DeepestScope)
+            throw Refuse(brace, $"lies in more than {DeepestScope} others");
+        _registerScopes.Add(new());
         _variableScopes.Add([]);
         while (!Current.Is('}'))
         {
@@ -256,22 +282,14 @@ internal sealed partial class PtxParser
             if (Current.Is('<'))
             {
                 Next();
-                long count = Integer();
+                long count = Bounded(name, "registers", 0, PtxRegisters.Most);
                 Expect('>');
-                for (long i = 0; i < count; i++)
-                    Register(name, $"{name.Text}{i}", type);
+                if (!_registerScopes[^1].Declare(name.Text, count, type))
+                    throw Refuse(name, "is declared twice");
             }
-            else
-                Register(name, name.Text, type);
+            else if (!_registerScopes[^1].Declare(name.Text, type))
+                throw Refuse(name, "is declared twice");
         } while (Current.Is(','));
         Expect(';');
-    }
-
-    private void Register(PtxToken token, string name, PtxType type)
-    {
-        var register = new PtxRegister(name, type, _registers.Count);
-        if (!_registerScopes[^1].TryAdd(name, register))
-            throw Refuse(token, "is declared twice");
-        _registers.Add(register);
     }
 }

@@ -5,6 +5,14 @@ namespace Sequor.VirtualGpu.Ptx;
 /// <summary>Parses a module: its directives and variables. Kernels' bodies are in the other part.</summary>
 internal sealed partial class PtxParser
 {
+    // A variable's: sums of many stay within 64 bits.
+    private const long MostBytes = 1L << 40;
+
+    // What a module has is allocated when it is loaded.
+    private const long MostGlobalBytes = 1L << 28;
+
+    private const int MostAlignment = 1 << 16;
+
     private readonly List<PtxToken> _tokens;
     private readonly List<PtxKernel> _kernels = [];
     private readonly List<PtxVariable> _globals = [];
@@ -88,7 +96,10 @@ internal sealed partial class PtxParser
             case ".entry":
                 if (external)
                     throw Refuse(token, "is external: every kernel needs its body");
-                _kernels.Add(Kernel());
+                PtxKernel kernel = Kernel();
+                if (_kernels.Exists(k => k.Name == kernel.Name))
+                    throw new PtxException(kernel.Name, kernel.Line, "is declared twice");
+                _kernels.Add(kernel);
                 break;
             case ".func":
                 string name = FunctionName();
@@ -150,7 +161,10 @@ internal sealed partial class PtxParser
         while (Current.Is('['))
         {
             Next();
-            count *= Current.Is(']') ? 0 : Integer();
+            long elements = Current.Is(']') ? 0 : Bounded(name, "elements", 1, MostBytes);
+            if ((Int128)count * elements * type.Bytes() > MostBytes)
+                throw Refuse(name, $"takes more than {MostBytes} bytes");
+            count *= elements;
             Expect(']');
         }
         byte[] initial = [];
@@ -160,8 +174,12 @@ internal sealed partial class PtxParser
                 throw Refuse(name, "has initial values, which only global and constant memory can");
             Next();
             initial = Initial(type);
+            if (initial.Length > count * type.Bytes())
+                throw Refuse(name, "has more initial values than elements");
         }
         Expect(';');
+        if (space is PtxSpace.Global or PtxSpace.Const && count * type.Bytes() > MostGlobalBytes)
+            throw Refuse(name, $"takes more than {MostGlobalBytes} bytes, which no test has");
         if (count == 0 && !(space == PtxSpace.Shared && external))
             throw Refuse(name, "has no size");
         return new PtxVariable(
@@ -205,13 +223,31 @@ internal sealed partial class PtxParser
         if (Current.Text == ".align")
         {
             Next();
-            alignment = (int)Integer();
+            alignment = Alignment();
         }
         PtxToken token = Next();
         PtxType type = token.Text.StartsWith('.') ? PtxTypes.Parse(token.Text[1..]) : PtxType.None;
         return type == PtxType.None
             ? throw Refuse(token, "is no type that is supported")
             : (type, alignment);
+    }
+
+    private int Alignment()
+    {
+        PtxToken token = Current;
+        long alignment = Integer();
+        return alignment is > 0 and <= MostAlignment && long.IsPow2(alignment)
+            ? (int)alignment
+            : throw Refuse(token, $"is no power of two from 1 to {MostAlignment}");
+    }
+
+    /// <summary>A whole number of something within bounds.</summary>
+    private long Bounded(PtxToken of, string what, long least, long most)
+    {
+        long number = Integer();
+        return number >= least && number <= most
+            ? number
+            : throw Refuse(of, $"has {number} {what}; supported are {least} to {most}");
     }
 
     private PtxToken Next() => Current.Kind == PtxTokenKind.End ? Current : _tokens[_at++];

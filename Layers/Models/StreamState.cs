@@ -1,0 +1,67 @@
+using System.Globalization;
+
+namespace Sequor.Layers;
+
+/// <summary>What a stream carries from one call to the next.</summary>
+public sealed class StreamState
+{
+    internal StreamState(StreamLayout layout, float[] values, long steps, int batch)
+    {
+        Layout = layout;
+        Values = values;
+        Steps = steps;
+        Batch = batch;
+    }
+
+    /// <summary>Steps taken so far.</summary>
+    public long Steps { get; }
+
+    /// <summary>Sequences; 0 before the first call.</summary>
+    public int Batch { get; }
+
+    internal float[] Values { get; }
+
+    /// <summary>What the values mean.</summary>
+    internal StreamLayout Layout { get; }
+}
+
+/// <summary>What the values of a stream's state mean: those of plans that were made alike are interchangeable.</summary>
+/// <param name="model">The model that it is of.</param>
+/// <param name="backend">Where it runs.</param>
+/// <param name="maxBatch">The plan's limit, by which values lie.</param>
+/// <param name="slots">The shapes of what is carried, in the order of layers.</param>
+internal sealed class StreamLayout(Layer model, Backend backend, int maxBatch, Shape[] slots)
+{
+    private readonly string _layers = Describe(model);
+    private readonly string _device = backend.Info.Device.Split(':')[0];
+    private readonly int _maxBatch = maxBatch;
+    private readonly Shape[] _slots = slots;
+
+    /// <summary>A state of one is a state of the other.</summary>
+    public bool IsLike(StreamLayout other) =>
+        _layers == other._layers
+        && _device == other._device
+        && _maxBatch == other._maxBatch
+        && _slots.AsSpan().SequenceEqual(other._slots);
+
+    /// <summary>As in Sequential(0: Gru 3 -> 4, 1: Linear 4 -> 1) for up to 2 sequences on cpu, which carries [1, 2, 4].</summary>
+    public override string ToString() =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"{_layers} for up to {_maxBatch} sequences on {_device}, which carries {(_slots.Length == 0 ? "nothing" : string.Join(" and ", _slots))}"
+        );
+
+    private static string Describe(Layer layer)
+    {
+        string name = layer.GetType().Name;
+        string kind = layer switch
+        {
+            Recurrent { Kind: RecurrentKind.Relu } => " relu",
+            TcnBlock block => $" k={block.Kernel} d={block.Dilation}",
+            _ => "",
+        };
+        return layer.Children.Count == 0
+            ? $"{name} {layer.InputSize} -> {layer.OutputSize}{kind}"
+            : $"{name}({string.Join(", ", layer.Children.Select(c => $"{c.Name}: {Describe(c.Layer)}"))})";
+    }
+}

@@ -1,0 +1,128 @@
+namespace Sequor.Layers;
+
+/// <summary>
+/// The right to save to a checkpoint, which one program at a time has: an operating system's lock on FILE.lock beside the file
+/// that the path leads to, whatever links lead there. It ends with its process at the latest, however that ends; then the
+/// empty FILE.lock may stay, and hinders nobody.
+/// </summary>
+/// <remarks>Reading a checkpoint needs no lock: a new one takes the old one's place whole.</remarks>
+public sealed class CheckpointLock : IDisposable
+{
+    private const string Suffix = ".lock";
+
+    // What .NET makes of a lock that another one has: errno, and on Windows what opening gave.
+    private const int HeldOnLinux = 11;
+    private const int HeldOnMac = 35;
+    private const int HeldOnWindows = unchecked((int)0x80070020);
+
+    private readonly FileStream _file;
+
+    private CheckpointLock(string path, FileStream file)
+    {
+        Path = path;
+        _file = file;
+    }
+
+    /// <summary>The locked file.</summary>
+    public string Path { get; }
+
+    /// <summary>
+    /// Whether others are kept out. There are file systems that know no locks, some of those in networks and some made by
+    /// programs; on these the caller has to see to it that no two programs save to one checkpoint.
+    /// </summary>
+    public bool KeepsOthersOut { get; private init; }
+
+    /// <summary>Takes the lock, without waiting.</summary>
+    /// <param name="path">The checkpoint, which need not be there yet.</param>
+    /// <returns>The lock, or null where another one has it, of this process or another.</returns>
+    /// <exception cref="IOException">FILE.lock cannot be made or opened, or it is another program's.</exception>
+    public static CheckpointLock? TryTake(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        FilePlace place = FilePlace.Find(path);
+        string name = place.Path + Suffix;
+        try
+        {
+            while (true)
+            {
+                FileStream? file = Open(name);
+                if (file is null)
+                    return null;
+                // It may be one that its owner removed after it was opened here, and which keeps nobody out.
+                if (IsAt(file, name))
+                    return Take(name, file);
+                file.Dispose();
+            }
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new IOException(e.Message, e);
+        }
+    }
+
+    private static CheckpointLock Take(string name, FileStream file)
+    {
+        try
+        {
+            if (file.Length > 0)
+                throw new IOException(
+                    $"'{name}' is no lock of Sequor: it is not empty; the checkpoint needs another name"
+                );
+            using FileStream? second = Open(name);
+            return new CheckpointLock(name, file) { KeepsOthersOut = second is null };
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    // Opened for nobody else, a file is locked: on Windows by itself, elsewhere with flock, which the kernel ends with the process.
+    private static FileStream? Open(string name)
+    {
+        try
+        {
+            return new FileStream(
+                name,
+                FileMode.OpenOrCreate,
+                FileAccess.ReadWrite,
+                FileShare.None,
+                bufferSize: 0,
+                OperatingSystem.IsWindows() ? FileOptions.DeleteOnClose : FileOptions.None
+            );
+        }
+        catch (IOException e) when (e.HResult == Held)
+        {
+            return null;
+        }
+    }
+
+    private static int Held =>
+        OperatingSystem.IsWindows() ? HeldOnWindows
+        : OperatingSystem.IsMacOS() ? HeldOnMac
+        : HeldOnLinux;
+
+    private static bool IsAt(FileStream file, string name)
+    {
+        // Nobody removes a file there that another one has open.
+        if (OperatingSystem.IsWindows())
+            return true;
+        FileFacts named = default;
+        int error = FileCalls.System.Examine(file.SafeFileHandle, out FileFacts opened);
+        if (error == 0)
+            error = FileCalls.System.Examine(name, follow: false, out named);
+        return error == 0
+            ? named.Kind != FileKind.None && named.Identity == opened.Identity
+            : throw new IOException($"'{name}': {FileCalls.Text(error)}");
+    }
+
+    /// <summary>Removes FILE.lock and gives the lock back.</summary>
+    public void Dispose()
+    {
+        // While it is still locked: afterwards it could be another one's.
+        if (!OperatingSystem.IsWindows() && !_file.SafeFileHandle.IsClosed)
+            _ = FileCalls.System.Delete(Path);
+        _file.Dispose();
+    }
+}

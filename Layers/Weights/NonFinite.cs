@@ -1,0 +1,41 @@
+using System.Globalization;
+
+namespace Sequor.Layers;
+
+/// <summary>Finds values that are no numbers, or infinite, and says where they are.</summary>
+internal static class NonFinite
+{
+    /// <summary>Index of the first such value; -1 where there is none.</summary>
+    public static int IndexIn(ReadOnlySpan<float> values)
+    {
+        for (int i = 0; i < values.Length; i++)
+        {
+            if (!float.IsFinite(values[i]))
+                return i;
+        }
+        return -1;
+    }
+
+    /// <summary>The first such value of a tensor, as in NaN at [3, 0]; null where there is none.</summary>
+    /// <param name="values">The tensor's values, or some that follow each other.</param>
+    /// <param name="shape">The tensor's sizes.</param>
+    /// <param name="first">Which value of the tensor the first one is.</param>
+    public static string? Describe(
+        ReadOnlySpan<float> values,
+        IReadOnlyList<long> shape,
+        long first = 0
+    )
+    {
+        int at = IndexIn(values);
+        if (at < 0)
+            return null;
+        long[] place = new long[shape.Count];
+        long rest = first + at;
+        for (int i = place.Length - 1; i >= 0; i--)
+            (rest, place[i]) = Math.DivRem(rest, shape[i]);
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{values[at]} at [{string.Join(", ", place)}]"
+        );
+    }
+}
