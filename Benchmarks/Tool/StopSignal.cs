@@ -1,15 +1,20 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 
 namespace Sequor.Tool;
 
 /// <summary>
-/// Notes the first Ctrl-C, termination request or end of the terminal; a second one ends the program at once. The first
+/// Notes the first Ctrl-C, termination request or end of the terminal; a later one ends the program at once. The first
 /// process of a container gets only those signals that it asks for.
 /// </summary>
 internal sealed class StopSignal : IDisposable
 {
+    // Some send a request twice, to a process and to its group, and a terminal that ends sends several.
+    private static readonly TimeSpan OneRequest = TimeSpan.FromSeconds(1);
+
     private readonly PosixSignalRegistration[] _registrations;
     private readonly CancellationTokenSource _source = new();
+    private readonly Stopwatch _since = new();
     private volatile int _exitCode;
 
     public StopSignal()
@@ -40,11 +45,21 @@ internal sealed class StopSignal : IDisposable
     private void Note(PosixSignalContext context, int code)
     {
         context.Cancel = true;
-        // The system's own way to end a program does nothing to the first process of a container.
-        if (_exitCode != 0)
+        bool first;
+        lock (_since)
+        {
+            first = _exitCode == 0;
+            if (first)
+            {
+                _since.Start();
+                _exitCode = code;
+            }
+        }
+        if (first)
+            _source.Cancel();
+        else if (_since.Elapsed > OneRequest)
+            // The system's own way to end a program does nothing to the first process of a container.
             Environment.Exit(code);
-        _exitCode = code;
-        _source.Cancel();
     }
 
     public void Dispose()

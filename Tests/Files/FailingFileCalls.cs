@@ -10,7 +10,7 @@ namespace Sequor.Tests.Files;
 /// <param name="good">Calls of it that go well before.</param>
 /// <param name="bad">Calls that fail then.</param>
 [UnsupportedOSPlatform("windows")]
-internal sealed class FailingFileCalls(string name, int error, int good = 0, int bad = int.MaxValue)
+internal class FailingFileCalls(string name, int error, int good = 0, int bad = int.MaxValue)
     : UnixFileCalls
 {
     public const int NotPermitted = 1;
@@ -97,5 +97,21 @@ internal sealed class FailingFileCalls(string name, int error, int good = 0, int
             base.Dispose(disposing);
             file.Dispose();
         }
+    }
+}
+
+/// <summary>The same of a file that cannot be renamed over.</summary>
+[UnsupportedOSPlatform("windows")]
+internal sealed class MountedFileCalls(string name, int good)
+    : FailingFileCalls(name, Io, good, bad: 1)
+{
+    private bool _renamed;
+
+    public override int Rename(string from, string to)
+    {
+        if (_renamed)
+            return base.Rename(from, to);
+        _renamed = true;
+        return Busy;
     }
 }

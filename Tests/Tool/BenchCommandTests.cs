@@ -113,4 +113,51 @@ public sealed class BenchCommandTests : FolderTest
         Assert.That(document.RootElement.GetProperty("task").GetString(), Is.EqualTo("copy"));
         Assert.That(document.RootElement.GetProperty("seed").GetInt32(), Is.EqualTo(5));
     }
+
+    // As the first process of a container it would not get a signal that it does not ask for.
+    [Test]
+    [Platform(Exclude = "Win", Reason = "no signals to send")]
+    public void A_signal_ends_a_measurement_with_what_there_is()
+    {
+        (string Signal, int Code)[] signals = [("INT", 130), ("TERM", 143), ("HUP", 129)];
+        bool container = OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess;
+        if (!container)
+            TestContext.Out.WriteLine("Only root makes the first process of a namespace.");
+        // All at a time, as each takes the time that it is left to measure.
+        Parallel.ForEach(
+            signals.SelectMany(s => new[] { (s, false), (s, true) }).Where(s => container || !s.Item2),
+            new ParallelOptions { MaxDegreeOfParallelism = 6 },
+            each => RequirePartial(each.s.Signal, each.s.Code, each.Item2)
+        );
+    }
+
+    private void RequirePartial(string signal, int code, bool first)
+    {
+        string folder = Directory.CreateDirectory(PathOf($"{signal}-{first}")).FullName;
+        string run = first ? "unshare --pid --fork --mount-proc" : "";
+        ProgramResult result = Program.RunScript(
+            folder,
+            $"""
+            echo old >b.json; echo old >b.html
+            timeout --preserve-status -s {signal} 3 {run} "$sequor" bench --length 5 --batch 2 --params 2000 --steps 1000000 --warmup 1 --threads 1 --json b.json --html b.html >out 2>err
+            echo $? $(wc -l <err) $(tail -n 1 out)
+            """
+        );
+        Assert.That(
+            result.Output,
+            Does.StartWith($"{code} 0 Interrupted: these results are partial, of 5 of 5 models")
+        );
+        using JsonDocument document = JsonDocument.Parse(
+            File.ReadAllBytes(Path.Combine(folder, "b.json"))
+        );
+        JsonElement report = document.RootElement;
+        Assert.That(report.GetProperty("status").GetString(), Is.EqualTo("interrupted"));
+        Assert.That(report.GetProperty("reason").GetString(), Does.Contain("partial"));
+        Assert.That(report.GetProperty("steps").GetInt32(), Is.InRange(1, 999_999));
+        Assert.That(report.GetProperty("results").GetArrayLength(), Is.EqualTo(5));
+        Assert.That(
+            File.ReadAllText(Path.Combine(folder, "b.html")),
+            Does.Contain("Not finished: interrupted").And.Contain("partial")
+        );
+    }
 }

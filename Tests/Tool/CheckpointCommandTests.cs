@@ -208,7 +208,7 @@ public sealed class CheckpointCommandTests : FolderTest
         Assert.That(lines, Has.Length.InRange(2, 3), result.Error);
         Assert.That(lines[0], Does.StartWith("sequor train: the checkpoint of step"));
         Assert.That(lines[0], Does.Contain("was not saved").And.Contain("tried again"));
-        Assert.That(File.ReadAllText(PathOf("train.json")), Does.Contain("\"interrupted\": true"));
+        Assert.That(File.ReadAllText(PathOf("train.json")), Does.Contain("\"interrupted\":true"));
         if (comesBack)
         {
             Assert.That(result.ExitCode, Is.EqualTo(143));

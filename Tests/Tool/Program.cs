@@ -49,19 +49,44 @@ internal static class Program
         return program.WaitForEnd();
     }
 
+    /// <summary>
+    /// Runs a script of bash that finds the program as $sequor and begins in a folder.
+    /// </summary>
+    public static ProgramResult RunScript(string folder, string script)
+    {
+        using RunningProgram program = Start(
+            "bash",
+            ["-c", script],
+            folder,
+            ("sequor", Executable)
+        );
+        return program.WaitForEnd();
+    }
+
     /// <summary>Starts it.</summary>
     public static RunningProgram Start(params string[] arguments) => Start(arguments, null);
 
-    private static RunningProgram Start(string[] arguments, (string Name, string Value)? variable)
+    private static RunningProgram Start(
+        string[] arguments,
+        (string Name, string Value)? variable
+    ) =>
+        // The test program's own folder may be one that cannot be written to.
+        Start(Executable, arguments, Path.GetTempPath(), variable);
+
+    private static RunningProgram Start(
+        string program,
+        string[] arguments,
+        string folder,
+        (string Name, string Value)? variable
+    )
     {
         Assert.That(Executable, Does.Exist, "the tool must be built before its tests");
-        var start = new ProcessStartInfo(Executable, arguments)
+        var start = new ProcessStartInfo(program, arguments)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             RedirectStandardInput = true,
-            // The test program's own folder may be one that cannot be written to.
-            WorkingDirectory = Path.GetTempPath(),
+            WorkingDirectory = folder,
         };
         start.Environment.Remove("SEQUOR_DEBUG");
         if (variable is { } set)

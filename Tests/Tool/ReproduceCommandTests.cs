@@ -294,7 +294,12 @@ public sealed class ReproduceCommandTests : FolderTest
         program.RequireFailure(1, "training diverged", "jsb gru 20k, seed 1", "not finite");
         Assert.That(program.Output, Does.Contain("diverged: no result"));
         Assert.That(program.Output, Does.Contain("jsb gru 20k, seed 2 (2 of 2)"));
-        JsonNode result = JsonNode.Parse(File.ReadAllBytes(json))!["results"]![0]!;
+        JsonNode report = JsonNode.Parse(File.ReadAllBytes(json))!;
+        Assert.That((string)report["status"]!, Is.EqualTo("diverged"));
+        JsonNode failed = report["failed"]!.AsArray().Single()!;
+        Assert.That((int)failed["seed"]!, Is.EqualTo(1));
+        Assert.That((string)failed["reason"]!, Does.Contain("not finite"));
+        JsonNode result = report["results"]![0]!;
         Assert.That(
             result["runs"]!.AsArray().Select(r => (int)r!["seed"]!),
             Is.EqualTo(new[] { 2 })

@@ -161,7 +161,15 @@ public sealed class TrainCommandTests : FolderTest
             json,
         ]);
         result.RequireFailure(1, "diverged", "step 2", "step 1");
-        Assert.That(File.ReadAllText(json), Is.EqualTo("old"));
+        using (JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(json)))
+        {
+            JsonElement report = document.RootElement;
+            Assert.That(report.GetProperty("status").GetString(), Is.EqualTo("diverged"));
+            Assert.That(report.GetProperty("reason").GetString(), Does.Contain("step 2"));
+            Assert.That(report.GetProperty("steps").GetInt64(), Is.EqualTo(2));
+            Assert.That(Pairs(report.GetProperty("train_loss")), Has.Length.EqualTo(1));
+            Assert.That(report.GetProperty("final").ValueKind, Is.EqualTo(JsonValueKind.Null));
+        }
         Assert.That(Checkpoint.ReadInfo(saved).Position, Is.EqualTo(1));
         Assert.That(Names(), Is.EqualTo(new[] { "saved", "train.json" }));
     }
@@ -180,12 +188,14 @@ public sealed class TrainCommandTests : FolderTest
         Program
             .Run([.. run, "--checkpoint", PathOf("saved")])
             .RequireFailure(1, "diverged", "parameter", "step 1");
-        Assert.That(Names(), Is.Empty);
+        Assert.That(Names(), Is.EqualTo(new[] { "train.json" }));
     }
 
     [Test]
     [Platform(Exclude = "Win", Reason = "no signals to send")]
-    public void A_signal_ends_training_with_what_was_learned([Values("INT", "TERM")] string signal)
+    public void A_signal_ends_training_with_what_was_learned(
+        [Values("INT", "TERM", "HUP")] string signal
+    )
     {
         string json = PathOf("train.json");
         string saved = PathOf("saved");
@@ -199,7 +209,18 @@ public sealed class TrainCommandTests : FolderTest
         Assert.That(() => File.Exists(saved) || program.HasEnded, Is.True.After(20_000, 20));
         program.Signal(signal);
         ProgramResult result = program.WaitForEnd();
-        Assert.That(result.ExitCode, Is.EqualTo(signal == "INT" ? 130 : 143), result.Error);
+        Assert.That(
+            result.ExitCode,
+            Is.EqualTo(
+                signal switch
+                {
+                    "INT" => 130,
+                    "TERM" => 143,
+                    _ => 129,
+                }
+            ),
+            result.Error
+        );
         Assert.That(result.Error, Is.Empty);
         Assert.That(result.Output, Does.Contain("interrupted after step").And.Contain(saved));
 
@@ -208,6 +229,7 @@ public sealed class TrainCommandTests : FolderTest
         using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(json));
         JsonElement report = document.RootElement;
         Assert.That(report.GetProperty("interrupted").GetBoolean(), Is.True);
+        Assert.That(report.GetProperty("status").GetString(), Is.EqualTo("interrupted"));
         Assert.That(report.GetProperty("steps").GetInt64(), Is.EqualTo(position));
         Assert.That(report.GetProperty("final").ValueKind, Is.EqualTo(JsonValueKind.Null));
         Assert.That(Names(), Is.SubsetOf(new[] { "saved", "saved.1", "train.json" }));
