@@ -54,6 +54,7 @@ public static partial class Checkpoint
         ArgumentNullException.ThrowIfNull(optimizer);
         ArgumentNullException.ThrowIfNull(metadata);
         ArgumentOutOfRangeException.ThrowIfNegative(position);
+        plan.RequireLive();
         RequireSame(plan, optimizer);
         foreach (string key in metadata.Keys)
         {
@@ -119,6 +120,7 @@ public static partial class Checkpoint
     )
     {
         ArgumentNullException.ThrowIfNull(plan);
+        plan.RequireLive();
         if (optimizer is not null)
             RequireSame(plan, optimizer);
         using SafetensorsFile file = Open(path);
