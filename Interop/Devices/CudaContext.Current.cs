@@ -10,6 +10,13 @@ public sealed unsafe partial class CudaContext
     [ThreadStatic]
     private static CudaContext? t_entered;
 
+    // The scope that the thread is in, 0 for none, and how many it has been in: they are numbered.
+    [ThreadStatic]
+    private static long t_scope;
+
+    [ThreadStatic]
+    private static long t_scopes;
+
     private readonly ConcurrentQueue<CudaObject> _waiting = new();
     private readonly List<CudaCapture> _captures = [];
     private Exception? _parked;
@@ -39,8 +46,12 @@ public sealed unsafe partial class CudaContext
         }
     }
 
-    internal void Leave(CudaContext? before, bool pushed)
+    // A scope that was left before leaves nothing: another one's context would be taken off.
+    internal void Leave(CudaContext? before, bool pushed, long scope, long outer)
     {
+        if (t_scope != scope)
+            return;
+        t_scope = outer;
         t_entered = before;
         if (pushed)
             Driver.cuCtxPopCurrent(null);
@@ -120,7 +131,9 @@ public sealed unsafe partial class CudaContext
         if (push)
             Check(Driver.cuCtxPushCurrent(NativeHandle), nameof(Driver.cuCtxPushCurrent));
         t_entered = this;
-        return new CudaContextScope(this, before, push);
+        long outer = t_scope;
+        t_scope = ++t_scopes;
+        return new CudaContextScope(this, before, push, t_scope, outer);
     }
 
     private void Attend()

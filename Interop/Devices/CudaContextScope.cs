@@ -17,13 +17,24 @@ public readonly ref struct CudaContextScope
     private readonly CudaContext? _before;
     private readonly bool _pushed;
 
-    internal CudaContextScope(CudaContext entered, CudaContext? before, bool pushed)
+    private readonly long _number;
+    private readonly long _outer;
+
+    internal CudaContextScope(
+        CudaContext entered,
+        CudaContext? before,
+        bool pushed,
+        long number,
+        long outer
+    )
     {
         _entered = entered;
         _before = before;
         _pushed = pushed;
+        _number = number;
+        _outer = outer;
     }
 
-    /// <summary>Makes current what was so before.</summary>
-    public void Dispose() => _entered?.Leave(_before, _pushed);
+    /// <summary>Makes current what was so before; a second call does nothing.</summary>
+    public void Dispose() => _entered?.Leave(_before, _pushed, _number, _outer);
 }

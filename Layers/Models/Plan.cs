@@ -474,6 +474,7 @@ public sealed partial class Plan : IDisposable
     /// The plan is not for training, or no forward pass came before, or its input, output or initial states have been written
     /// over since, or the gradient is that of a loss computed before it.
     /// </exception>
+    /// <exception cref="DeviceMemoryException">A copy has to be taken for the first time, and there is no memory.</exception>
     /// <exception cref="ObjectDisposedException">The plan, its model or its backend was disposed.</exception>
     public void Backward(Tensor outputGradient, bool accumulate = false)
     {

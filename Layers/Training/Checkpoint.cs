@@ -84,6 +84,7 @@ public static partial class Checkpoint
         ArgumentNullException.ThrowIfNull(optimizer);
         ArgumentNullException.ThrowIfNull(metadata);
         ArgumentOutOfRangeException.ThrowIfNegative(position);
+        plan.RequireLive();
         RequireSame(plan, optimizer);
         using OwnerScope inside = plan.Backend.Enter("Checkpoint.Save");
         foreach (string key in metadata.Keys)
@@ -164,6 +165,7 @@ public static partial class Checkpoint
     )
     {
         ArgumentNullException.ThrowIfNull(plan);
+        plan.RequireLive();
         if (optimizer is not null)
             RequireSame(plan, optimizer);
         using OwnerScope inside = plan.Backend.Enter("Checkpoint.Load");

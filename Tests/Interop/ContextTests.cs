@@ -56,6 +56,23 @@ public sealed class ContextTests : InteropFixture
     }
 
     [Test]
+    public void A_scope_that_ends_twice_leaves_the_context_around_it()
+    {
+        var theirs = Gpu.CreateContext();
+        using var attached = CudaContext.Attach(theirs.Handle, Libraries);
+        using (attached.MakeCurrent())
+        {
+            CudaContextScope scope = Context.MakeCurrent();
+            scope.Dispose();
+            scope.Dispose();
+            Assert.That(Gpu.CurrentContext, Is.SameAs(theirs));
+            Stream.Synchronize();
+            Assert.That(Gpu.CurrentContext, Is.SameAs(theirs));
+        }
+        Assert.That(Gpu.CurrentContext, Is.Null);
+    }
+
+    [Test]
     public void Calls_within_a_scope_do_not_ask_again()
     {
         using (Context.MakeCurrent())

@@ -22,6 +22,35 @@ public sealed class DisposalTests : InteropFixture
     }
 
     [Test]
+    public void A_second_disposal_gives_nothing_back()
+    {
+        List<IDisposable> made = Everything(CudaContext.Primary(Libraries.Device()));
+        CudaCapture capture = CudaCapture.Begin(Stream);
+        capture.Dispose();
+        made.Add(capture);
+        foreach (IDisposable item in made)
+            item.Dispose();
+        Stream.Synchronize();
+        Gpu.Counts.Reset();
+        // Another one, which the old scope must not end.
+        using CudaCapture next = CudaCapture.Begin(Stream);
+
+        foreach (IDisposable item in made)
+            item.Dispose();
+
+        Assert.That(next.IsActive);
+        Assert.That(Gpu.PrimaryHolds, Is.EqualTo(1));
+        Assert.That(
+            Gpu.Counts.Calls.Keys.Where(call =>
+                call.Contains("Free", StringComparison.Ordinal)
+                || call.Contains("Destroy", StringComparison.Ordinal)
+                || call.Contains("Release", StringComparison.Ordinal)
+            ),
+            Is.Empty
+        );
+    }
+
+    [Test]
     public void What_is_made_from_a_disposed_context_goes_on_working()
     {
         var context = CudaContext.Primary(Libraries.Device());
