@@ -192,8 +192,9 @@ public sealed class ModelFileTests : FolderTest
             Throws.InvalidOperationException.With.Message.Contains("another backend")
         );
         saved.Dispose();
-        Assert.That(() => saved.Save(FilePath), Throws.InvalidOperationException);
-        saved.Load(FilePath, Backend);
+        Refusal.Of<ObjectDisposedException>("", () => saved.Save(FilePath)).Check();
+        Refusal.Of<ObjectDisposedException>("", () => saved.Load(FilePath, Backend)).Check();
+        model.Load(FilePath, Backend);
     }
 
     // The layer belongs to a model already, so it cannot become part of another one on the way.

@@ -173,12 +173,9 @@ public sealed class PredictTests
     public void A_model_without_values_and_a_part_of_one_are_refused()
     {
         using var model = new Sequential(new Linear(2, 2), new Linear(2, 2));
-        Refusal refusal = Refusal.Of<InvalidOperationException>(
-            "",
-            () => model.Predict(new float[2], 1),
-            "no values"
-        );
-        refusal.Check();
+        Refusal
+            .Of<InvalidOperationException>("", () => model.Predict(new float[2], 1), "no values")
+            .Check();
         model.Initialize(Backend);
         model.Predict(new float[2], 1);
         Refusal
@@ -189,6 +186,6 @@ public sealed class PredictTests
             )
             .Check();
         model.Dispose();
-        refusal.Check();
+        Refusal.Of<ObjectDisposedException>("", () => model.Predict(new float[2], 1)).Check();
     }
 }
