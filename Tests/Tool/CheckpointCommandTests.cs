@@ -116,7 +116,7 @@ public sealed class CheckpointCommandTests : FolderTest
         Assert.That(Names(), Is.EqualTo(new[] { Path.GetFileName(file) + ".lock" }));
     }
 
-    [TestCase(5)]
+    [TestCase(4)]
     [TestCase(60, Category = "Long")]
     [Platform(Exclude = "Win", Reason = "no signals to send")]
     public void Killed_at_any_moment_a_run_leaves_a_whole_checkpoint_and_no_lock(int kills)
@@ -208,7 +208,9 @@ public sealed class CheckpointCommandTests : FolderTest
         Assert.That(lines, Has.Length.InRange(2, 3), result.Error);
         Assert.That(lines[0], Does.StartWith("sequor train: the checkpoint of step"));
         Assert.That(lines[0], Does.Contain("was not saved").And.Contain("tried again"));
-        Assert.That(File.ReadAllText(PathOf("train.json")), Does.Contain("\"interrupted\":true"));
+        // The losses of all those steps are not lost with the last state.
+        string report = File.ReadAllText(PathOf("train.json"));
+        Assert.That(report, Does.Contain(comesBack ? "\"interrupted\":true" : "is lost"));
         if (comesBack)
         {
             Assert.That(result.ExitCode, Is.EqualTo(143));

@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using NUnit.Framework;
 using Sequor.Layers;
 
@@ -13,7 +14,13 @@ public sealed class CheckpointDamageTests : FolderTest
 
     private string FilePath => PathOf("c");
 
-    private static void Flip(byte[] bytes, int bit) => bytes[bit / 8] ^= (byte)(1 << (bit % 8));
+    // In the bytes, and in the file that has them.
+    private void Flip(byte[] bytes, int bit)
+    {
+        bytes[bit / 8] ^= (byte)(1 << (bit % 8));
+        using SafeFileHandle file = File.OpenHandle(FilePath, access: FileAccess.Write);
+        RandomAccess.Write(file, bytes.AsSpan(bit / 8, 1), bit / 8);
+    }
 
     [Test]
     public void No_bit_of_a_checkpoint_flips_unnoticed()
@@ -28,14 +35,13 @@ public sealed class CheckpointDamageTests : FolderTest
         for (int bit = 0; bit < 8 * bytes.Length; bit++)
         {
             Flip(bytes, bit);
-            File.WriteAllBytes(FilePath, bytes);
             Assert.That(
                 () => Checkpoint.Load(FilePath, plan, sgd),
                 Throws.TypeOf<CheckpointException>().With.Message.Contains(FilePath),
                 $"bit {bit}"
             );
-            // The values are not read for what the header says.
-            if (bit / 8 < header)
+            // The values are not read for what the header says; some bits of each of its bytes will do.
+            if (bit / 8 < header && bit % 3 == 0)
                 Assert.That(
                     () => Checkpoint.ReadInfo(FilePath),
                     Throws.TypeOf<CheckpointException>(),
@@ -44,7 +50,6 @@ public sealed class CheckpointDamageTests : FolderTest
             Flip(bytes, bit);
         }
         Assert.That(plan.Parameters.ToArray(), Is.EqualTo(before));
-        File.WriteAllBytes(FilePath, bytes);
         Assert.That(Checkpoint.Load(FilePath, plan, sgd), Is.EqualTo(12));
     }
 
@@ -63,7 +68,6 @@ public sealed class CheckpointDamageTests : FolderTest
         {
             int bit = random.Next(8 * bytes.Length);
             Flip(bytes, bit);
-            File.WriteAllBytes(FilePath, bytes);
             Assert.That(
                 () => Checkpoint.Load(FilePath, plan, adam),
                 Throws.TypeOf<CheckpointException>().With.Message.Contains("checksum"),
@@ -83,7 +87,6 @@ public sealed class CheckpointDamageTests : FolderTest
         for (int bit = 0; bit < 8 * bytes.Length; bit++)
         {
             Flip(bytes, bit);
-            File.WriteAllBytes(FilePath, bytes);
             Assert.That(
                 () => model.Load(FilePath),
                 Throws.TypeOf<SafetensorsException>(),
