@@ -4,8 +4,7 @@ namespace Sequor.Layers;
 
 /// <summary>
 /// A training step that a GPU is given as one piece: it runs as it is for two times, is then recorded as a CUDA graph, and
-/// replayed from there on, which spares the device's driver all but one call. Where it cannot be recorded, and on a CPU, it
-/// always runs as it is.
+/// replayed from there on, by one call of the driver. Where it cannot be recorded, and on a CPU, it always runs as it is.
 /// </summary>
 /// <remarks>
 /// <para>
