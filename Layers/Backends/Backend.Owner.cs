@@ -45,7 +45,7 @@ public abstract partial class Backend
     {
         OwnerScope inside = _owner.Enter(entry);
         // Within a call they stay: it may be at work on what nothing holds any more.
-        if (Volatile.Read(ref _forgotten) is not null && _owner.IsOutermost)
+        if (inside.IsOutermost && Volatile.Read(ref _forgotten) is not null)
             FreeForgotten();
         return inside;
     }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Sequor.Layers;
 
 /// <summary>
@@ -11,25 +13,21 @@ internal sealed class OwnerWord(Func<string, string, string> refusal)
     private const int Freeing = -1;
 
     private int _owner;
-    private int _depth;
     private string _entry = "";
-
-    /// <summary>Whether what the thread inside is in was not called from within another entry.</summary>
-    public bool IsOutermost => _depth == 1;
 
     /// <summary>Lets the calling thread in until the scope is disposed.</summary>
     /// <param name="entry">What errors of other threads call it, as Plan.Forward.</param>
     /// <exception cref="InvalidOperationException">Another thread is inside.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public OwnerScope Enter(string entry)
     {
         int thread = Environment.CurrentManagedThreadId;
-        // No other thread writes this one's id.
-        if (Volatile.Read(ref _owner) != thread)
-        {
-            Take(thread, entry);
-            _entry = entry;
-        }
-        _depth++;
+        // No other thread writes this one's id. Only the outermost scope lets others in at its end.
+        if (Volatile.Read(ref _owner) == thread)
+            return default;
+        if (Interlocked.CompareExchange(ref _owner, thread, 0) != 0)
+            Wait(thread, entry);
+        _entry = entry;
         return new OwnerScope(this);
     }
 
@@ -48,13 +46,11 @@ internal sealed class OwnerWord(Func<string, string, string> refusal)
         }
     }
 
-    internal void Leave()
-    {
-        if (--_depth == 0)
-            Volatile.Write(ref _owner, 0);
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void Leave() => Volatile.Write(ref _owner, 0);
 
-    private void Take(int thread, string entry)
+    // For what is quick; for a thread it is refused.
+    private void Wait(int thread, string entry)
     {
         var spin = new SpinWait();
         while (true)
@@ -69,11 +65,15 @@ internal sealed class OwnerWord(Func<string, string, string> refusal)
     }
 }
 
-/// <summary>While it lasts, its thread is inside. Does nothing where it is the default.</summary>
+/// <summary>While it lasts, its thread is inside. The default one is that of a thread which was inside before.</summary>
 internal readonly ref struct OwnerScope(OwnerWord word)
 {
     private readonly OwnerWord? _word = word;
 
+    /// <summary>Whether the thread was not inside before.</summary>
+    public bool IsOutermost => _word is not null;
+
     /// <summary>Lets other threads in, unless an outer scope of this one lasts.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Dispose() => _word?.Leave();
 }

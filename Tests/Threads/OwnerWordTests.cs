@@ -31,13 +31,12 @@ public sealed class OwnerWordTests
     {
         using (OwnerScope outer = _word.Enter("outer"))
         {
-            Assert.That(_word.IsOutermost);
+            Assert.That(outer.IsOutermost);
             using (OwnerScope inner = _word.Enter("inner"))
             {
-                Assert.That(_word.IsOutermost, Is.False);
+                Assert.That(inner.IsOutermost, Is.False);
                 Assert.That(OfAnother("b"), Is.EqualTo("b beside outer"));
             }
-            Assert.That(_word.IsOutermost);
             Assert.That(OfAnother("c"), Is.EqualTo("c beside outer"));
         }
 
