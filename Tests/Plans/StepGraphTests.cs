@@ -95,7 +95,7 @@ public sealed class StepGraphTests
         _plan.Input(T, B);
         Assert.That(
             Assert.Throws<ArgumentException>(() => _loss.Load(new float[B + 1])).Message,
-            Does.Contain($"wants {B} targets, not {B + 1}")
+            Does.Contain($"wants {B} targets")
         );
         _loss.Load(new float[B]);
         _plan.Forward(new Draw(1).Uniform(T * 2 * 2), T, 2);
