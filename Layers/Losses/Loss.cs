@@ -150,11 +150,7 @@ public abstract class Loss : IDisposable
             NoteGradient();
             return Gradient;
         }
-        Judge(
-            output,
-            new Tensor(_targets, 0, TargetShape(output.Shape)),
-            weights
-        );
+        Judge(output, new Tensor(_targets, 0, TargetShape(output.Shape)), weights);
         NoteGradient();
         Plan.Backend.Queued(call);
         return Gradient;

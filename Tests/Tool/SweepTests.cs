@@ -152,4 +152,30 @@ public sealed class SweepTests
             Assert.That(r.Steps, Has.Count.EqualTo(1));
         }
     }
+
+    // Asked before each of two models, two steps of warm-up and four measured ones, at each of two lengths.
+    [TestCase(0, new int[0])]
+    [TestCase(3, new int[0])]
+    [TestCase(4, new int[0])]
+    [TestCase(5, new[] { 1 })]
+    [TestCase(7, new[] { 2, 1 })]
+    [TestCase(8, new[] { 2, 2 })]
+    [TestCase(13, new[] { 2, 2 })]
+    [TestCase(14, new[] { 2, 2, 1, 1 })]
+    [TestCase(16, new[] { 2, 2, 2, 2 })]
+    public void What_is_stopped_has_the_steps_before(int asked, int[] steps)
+    {
+        int times = 0;
+        var told = new List<Measured>();
+        IReadOnlyList<Measured> results = Sweep.Run(
+            [At(6), At(12)],
+            () => Backend.Create("cpu", new BackendOptions { Threads = 1 }),
+            new MeasurementOptions { Warmup = 1, Steps = 2 },
+            stop: () => times++ == asked,
+            measured: told.AddRange
+        );
+        Assert.That(results.Select(r => r.Steps.Count), Is.EqualTo(steps));
+        Assert.That(told, Is.EqualTo(results));
+        Assert.That(times, Is.EqualTo(Math.Min(asked + 1, 16)));
+    }
 }
