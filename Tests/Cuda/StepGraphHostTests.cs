@@ -16,7 +16,7 @@ public sealed class StepGraphHostTests : StepGraphFixture
     public void The_norm_to_clip_at([Values] bool schedule)
     {
         StepGraph graph = Alike(
-            on => new StepRun(on),
+            () => new StepRun(Gpu),
             before: run =>
             {
                 if (run.Number >= Change || schedule)
@@ -33,7 +33,7 @@ public sealed class StepGraphHostTests : StepGraphFixture
     public void A_norm_that_is_given_to_the_update_stays_recorded_until_it_changes()
     {
         StepGraph graph = Alike(
-            on => new StepRun(on),
+            () => new StepRun(Gpu),
             step: run => run.Train(clip: run.Number < Change ? 0.1f : 0.01f)
         );
         Assert.That(graph.Replays, Is.EqualTo(Steps - StepGraph.EagerSteps - 1));
@@ -44,7 +44,7 @@ public sealed class StepGraphHostTests : StepGraphFixture
     public void A_norm_that_changes_at_each_update_runs_as_it_is()
     {
         StepGraph graph = Alike(
-            on => new StepRun(on),
+            () => new StepRun(Gpu),
             step: run => run.Train(clip: 1f / (1 + run.Number))
         );
         Assert.That(graph.Replays, Is.Zero);
@@ -55,7 +55,7 @@ public sealed class StepGraphHostTests : StepGraphFixture
     public void Gradients_that_accumulate_and_updates_that_are_left_out([Values(2, 4)] int of)
     {
         StepGraph graph = Alike(
-            on => new StepRun(on),
+            () => new StepRun(Gpu),
             step: run =>
             {
                 run.Plan.Forward(run.Plan.Input(T, B));
@@ -75,7 +75,7 @@ public sealed class StepGraphHostTests : StepGraphFixture
     public void Gradients_that_accumulate_from_some_step_on()
     {
         StepGraph graph = Alike(
-            on => new StepRun(on),
+            () => new StepRun(Gpu),
             step: run =>
             {
                 run.Plan.Forward(run.Plan.Input(T, B));
@@ -90,7 +90,7 @@ public sealed class StepGraphHostTests : StepGraphFixture
     public void Another_input_tensor_each_time()
     {
         StepGraph graph = Alike(
-            on => new StepRun(on),
+            () => new StepRun(Gpu),
             step: run =>
             {
                 run.Plan.Forward(run.Inputs[run.Number % 3]);
@@ -106,7 +106,7 @@ public sealed class StepGraphHostTests : StepGraphFixture
     public void Copies_within_the_step_from_another_tensor_each_time()
     {
         StepGraph graph = Alike(
-            on => new StepRun(on),
+            () => new StepRun(Gpu),
             step: run =>
             {
                 run.Inputs[run.Number < Change ? 0 : 1].CopyTo(run.Plan.Input(T, B));
@@ -122,7 +122,7 @@ public sealed class StepGraphHostTests : StepGraphFixture
     public void Two_losses_of_a_plan_of_which_one_has_weights_at_times()
     {
         StepGraph graph = Alike(
-            on => new StepRun(on),
+            () => new StepRun(Gpu),
             before: run =>
             {
                 run.Plan.Input(T, B);
@@ -147,7 +147,7 @@ public sealed class StepGraphHostTests : StepGraphFixture
     public void Another_loss_from_some_step_on()
     {
         StepGraph graph = Alike(
-            on => new StepRun(on),
+            () => new StepRun(Gpu),
             before: run =>
             {
                 run.Plan.Input(T, B);
@@ -167,7 +167,7 @@ public sealed class StepGraphHostTests : StepGraphFixture
     public void An_optimizer_that_was_disposed_and_made_anew()
     {
         StepGraph graph = Alike(
-            on => new StepRun(on, most: 1),
+            () => new StepRun(Gpu, most: 1),
             before: run =>
             {
                 if (run.Number != Change)
@@ -201,7 +201,7 @@ public sealed class StepGraphHostTests : StepGraphFixture
     public void Another_plan_of_the_model_in_the_same_step()
     {
         StepGraph graph = Alike(
-            on => new StepRun(on),
+            () => new StepRun(Gpu),
             before: run => run.Second.Input(T, B).Write(new Draw(99).Uniform(T * B * Inputs)),
             step: run =>
             {
@@ -220,17 +220,15 @@ public sealed class StepGraphHostTests : StepGraphFixture
     {
         DirectoryInfo folder = Directory.CreateTempSubdirectory("sequor");
         StepGraph graph = Alike(
-            on => new StepRun(
-                on,
-                new Lstm(Inputs, 4, new RecurrentOptions { Layers = 2, Dropout = 0.3f }),
-                dropout: 0.2f
-            ),
+            () =>
+                new StepRun(
+                    Gpu,
+                    new Lstm(Inputs, 4, new RecurrentOptions { Layers = 2, Dropout = 0.3f }),
+                    dropout: 0.2f
+                ),
             before: run =>
             {
-                string path = Path.Combine(
-                    folder.FullName,
-                    run.Plan.Backend == Gpu ? "graphs" : "eager"
-                );
+                string path = Path.Combine(folder.FullName, run.IsEager ? "eager" : "graphs");
                 if (run.Number == 1)
                     Checkpoint.Save(
                         path,
@@ -253,7 +251,7 @@ public sealed class StepGraphHostTests : StepGraphFixture
     public void Values_that_are_read_or_written_within_the_step_at_times()
     {
         StepGraph graph = Alike(
-            on => new StepRun(on),
+            () => new StepRun(Gpu),
             step: run =>
             {
                 run.Plan.Forward(run.Plan.Input(T, B));
@@ -275,7 +273,7 @@ public sealed class StepGraphHostTests : StepGraphFixture
     public void A_stream_runs_as_it_is()
     {
         StepGraph graph = Alike(
-            on => new StepRun(on, new Tcn(Inputs, [4], 3), mode: Mode.Streaming),
+            () => new StepRun(Gpu, new Tcn(Inputs, [4], 3), mode: Mode.Streaming),
             step: run => run.Plan.Forward(run.Plan.Input(T, B)),
             before: run =>
             {
@@ -292,7 +290,7 @@ public sealed class StepGraphHostTests : StepGraphFixture
     public void Work_that_the_step_queues_by_itself_keeps_its_place()
     {
         StepGraph graph = Alike(
-            on => new StepRun(on),
+            () => new StepRun(Gpu),
             step: run =>
             {
                 Tensor y = run.Plan.Forward(run.Plan.Input(T, B));
@@ -309,7 +307,7 @@ public sealed class StepGraphHostTests : StepGraphFixture
     public void What_came_before_an_error_of_the_step_is_done()
     {
         StepGraph graph = Alike(
-            on => new StepRun(on),
+            () => new StepRun(Gpu),
             step: run =>
             {
                 run.Train();
@@ -323,7 +321,7 @@ public sealed class StepGraphHostTests : StepGraphFixture
     [Test]
     public void A_step_within_another_is_a_part_of_it()
     {
-        StepGraph graph = Alike(on => new StepRun(on, nested: true));
+        StepGraph graph = Alike(() => new StepRun(Gpu, nested: true));
         Assert.That(graph.Replays, Is.EqualTo(Steps - StepGraph.EagerSteps), graph.EagerReason);
     }
 }

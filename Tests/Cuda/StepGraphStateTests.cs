@@ -13,7 +13,6 @@ public sealed class StepGraphStateTests : StepGraphFixture
 {
     private static readonly Dictionary<string, Func<Layer>> Recurrents = new()
     {
-        ["rnn"] = () => new Rnn(Inputs, 4, 2),
         ["lstm"] = () =>
             new Lstm(Inputs, 4, new RecurrentOptions { Layers = 2, ProjectionSize = 3 }),
         ["gru"] = () => new Gru(Inputs, 4),
@@ -27,7 +26,7 @@ public sealed class StepGraphStateTests : StepGraphFixture
     )
     {
         StepGraph graph = Alike(
-            on => new StepRun(on, Recurrents[name](), states: true),
+            () => new StepRun(Gpu, Recurrents[name](), states: true),
             before: run =>
             {
                 if (run.Number % 4 == 0)
@@ -42,7 +41,7 @@ public sealed class StepGraphStateTests : StepGraphFixture
     public void Initial_states_that_are_asked_for_late([ValueSource(nameof(Names))] string name)
     {
         StepGraph graph = Alike(
-            on => new StepRun(on, Recurrents[name](), states: true),
+            () => new StepRun(Gpu, Recurrents[name](), states: true),
             before: run =>
             {
                 if (run.Number < Change)
@@ -60,7 +59,7 @@ public sealed class StepGraphStateTests : StepGraphFixture
     public void States_that_the_step_itself_carries_over_and_resets_at_times()
     {
         StepGraph graph = Alike(
-            on => new StepRun(on, new Lstm(Inputs, 4), states: true),
+            () => new StepRun(Gpu, new Lstm(Inputs, 4), states: true),
             step: run =>
             {
                 if (run.Number % 3 == 2)
@@ -77,7 +76,7 @@ public sealed class StepGraphStateTests : StepGraphFixture
     public void Final_states_are_those_of_the_batch_that_was_replayed()
     {
         StepGraph graph = Alike(
-            on => new StepRun(on, new Gru(Inputs, 4), states: true),
+            () => new StepRun(Gpu, new Gru(Inputs, 4), states: true),
             before: run =>
             {
                 run.Plan.States.Reset();
@@ -92,7 +91,7 @@ public sealed class StepGraphStateTests : StepGraphFixture
     public void Lengths_that_are_given_to_the_step_late([Values] bool packed)
     {
         StepGraph graph = Alike(
-            on => new StepRun(on, new Gru(Inputs, 4), variableLengths: true),
+            () => new StepRun(Gpu, new Gru(Inputs, 4), variableLengths: true),
             step: run =>
             {
                 int[] lengths = run.Number < Change || run.Number == Change + 3 ? [T, T] : [T, 1];

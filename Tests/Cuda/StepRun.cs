@@ -73,6 +73,9 @@ internal sealed class StepRun : IDisposable
     /// <summary>What a step does.</summary>
     public Action<StepRun> Step { get; set; }
 
+    /// <summary>Runs its steps without the graph.</summary>
+    public bool IsEager { get; set; }
+
     /// <summary>Steps before this one.</summary>
     public int Number { get; private set; } = -1;
 
@@ -89,7 +92,10 @@ internal sealed class StepRun : IDisposable
         LoadTargets();
         try
         {
-            Graph.Run();
+            if (IsEager)
+                Step(this);
+            else
+                Graph.Run();
         }
         catch (FormatException)
         {
