@@ -11,6 +11,8 @@ namespace Sequor.Layers;
 internal unsafe partial class UnixFileCalls : FileCalls
 {
     private const string C = "libc";
+    private const int WouldBlock = 11;
+    private const int WouldBlockOnMac = 35;
     private const int FullSync = 51;
     private const int DescriptorFlags = 1;
     private const int ClosedOnStart = 1;
@@ -20,6 +22,9 @@ internal unsafe partial class UnixFileCalls : FileCalls
     private const int WriteAccess = 2;
     private const int NonBlocking = 0x800;
     private const int NonBlockingOnMac = 4;
+
+    // For what another process does in some microseconds.
+    private static readonly TimeSpan MostWait = TimeSpan.FromSeconds(1);
 
     public override int Examine(string path, bool follow, out FileFacts facts)
     {
@@ -67,7 +72,15 @@ internal unsafe partial class UnixFileCalls : FileCalls
         };
         while (true)
         {
-            var file = new FileStream(path, options);
+            FileStream file;
+            try
+            {
+                file = new FileStream(path, options);
+            }
+            catch (IOException e) when (IsHeld(e) && IsRemoved(path))
+            {
+                continue;
+            }
             // A shared lock is gone with the process, and hinders no reader when the file has its last name. Who removes
             // abandoned files takes an exclusive one; if that came first, the file has no name any more.
             SafeFileHandle handle = file.SafeFileHandle;
@@ -77,6 +90,20 @@ internal unsafe partial class UnixFileCalls : FileCalls
             file.Dispose();
         }
     }
+
+    // What .NET makes of a file that another one has locked.
+    private static bool IsHeld(IOException e) =>
+        e.HResult == (OperatingSystem.IsMacOS() ? WouldBlockOnMac : WouldBlock);
+
+    // One who looks for abandoned files may lock a new one before its maker does, and removes it then. Its name is free only
+    // afterwards: another file there would be removed in its place.
+    private bool IsRemoved(string path) =>
+        SpinWait.SpinUntil(
+            () =>
+                Examine(path, follow: false, out FileFacts facts) == 0
+                && facts.Kind == FileKind.None,
+            MostWait
+        );
 
     public override int SetOwner(SafeFileHandle file, uint? owner, uint group) =>
         Answer(fchown(Number(file), owner ?? uint.MaxValue, group));
