@@ -184,7 +184,7 @@ public sealed class DisposalTests
     // On a GPU, and tested beside what they are of.
     private static readonly Type[] OnGpu = [typeof(CudaObject), typeof(CudaCapture)];
 
-    private static IEnumerable<Type> Types() => Factories.Keys;
+    private static Type[] Types() => [.. Factories.Keys];
 
     [TestCaseSource(nameof(Types))]
     public void A_second_Dispose_does_nothing_and_use_is_refused(Type type)

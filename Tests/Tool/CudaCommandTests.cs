@@ -199,7 +199,9 @@ public sealed class CudaCommandTests : CudaCommandFixture
         string json = PathOf("out.json");
         Run($"{verb} --device cuda {Tiny} --json", json)
             .RequireFailure(1, "cuLaunchKernel", "CUDA_ERROR_LAUNCH_FAILED", "blocks of");
-        Assert.That(Names(), Is.Empty, "no report of a run that failed");
+        JsonNode report = Read(json);
+        Assert.That((string?)report["status"], Is.EqualTo("failed"));
+        Assert.That((string?)report["reason"], Does.Contain("CUDA_ERROR_LAUNCH_FAILED"));
     }
 
     [VirtualGpuOnly]
