@@ -164,7 +164,9 @@ internal sealed class Soak : IDisposable
     {
         string[] paths =
         [
-            .. _saved.Keys.Where(p => _saved[p].Subject == run.Subject).Order(StringComparer.Ordinal),
+            .. _saved
+                .Keys.Where(p => _saved[p].Subject == run.Subject)
+                .Order(StringComparer.Ordinal),
         ];
         if (paths.Length == 0)
             return;
