@@ -85,14 +85,17 @@ internal static class TrainCommand
         {
             failure = e;
         }
-        bool interrupted = failure is null && trainer.Step < job.Steps;
+        bool interrupted = stop.IsRequested && trainer.Step < job.Steps;
         ResultFiles.Write(failure, (job.Json, () => ReportWriter.ToUtf8(Report())));
         return interrupted ? stop.Code : ExitCode.Success;
 
         TrainReport Report() =>
             Describe(job, workload, machine, begin) with
             {
-                Status = interrupted ? RunStatus.Interrupted : Failures.StatusOf(failure),
+                Status =
+                    interrupted && failure is null
+                        ? RunStatus.Interrupted
+                        : Failures.StatusOf(failure),
                 Reason = failure is null ? null : Failures.Describe(failure),
                 Steps = trainer.Step,
                 ResumedAt = resumedAt,

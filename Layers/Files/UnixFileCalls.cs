@@ -18,6 +18,13 @@ internal unsafe partial class UnixFileCalls : FileCalls
     private const int LockExclusive = 2;
     private const int LockWithoutWaiting = 4;
     private const int WriteAccess = 2;
+
+    // O_WRONLY, O_CREAT, O_EXCL and O_CLOEXEC of Linux; no link is followed.
+    private const int NewFile = 0x1 | 0x40 | 0x80 | 0x80000;
+    private const uint OwnerMode = 0x180;
+
+    // What the process's mask leaves of it, as for every new file.
+    private const uint AnyMode = 0x1b6;
     private const int NonBlocking = 0x800;
     private const int NonBlockingOnMac = 4;
 
@@ -50,24 +57,11 @@ internal unsafe partial class UnixFileCalls : FileCalls
 
     public override FileStream Create(string path, bool ownerOnly)
     {
-        UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        if (!ownerOnly)
-        {
-            // What the process's mask leaves of it, as for every new file.
-            mode |= UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
-            mode |= UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
-        }
-        var options = new FileStreamOptions
-        {
-            Mode = FileMode.CreateNew,
-            Access = FileAccess.Write,
-            Share = FileShare.ReadWrite,
-            BufferSize = 0,
-            UnixCreateMode = mode,
-        };
         while (true)
         {
-            var file = new FileStream(path, options);
+            FileStream file = OperatingSystem.IsMacOS()
+                ? CreateOnMac(path, ownerOnly)
+                : CreateOnLinux(path, ownerOnly);
             // A shared lock is gone with the process, and hinders no reader when the file has its last name. Who removes
             // abandoned files takes an exclusive one; if that came first, the file has no name any more.
             SafeFileHandle handle = file.SafeFileHandle;
@@ -77,6 +71,35 @@ internal unsafe partial class UnixFileCalls : FileCalls
             file.Dispose();
         }
     }
+
+    // .NET would lock the file without waiting, and fail where another process is about to remove it.
+    private static FileStream CreateOnLinux(string path, bool ownerOnly)
+    {
+        int descriptor;
+        int error;
+        do
+        {
+            descriptor = open(path, NewFile, ownerOnly ? OwnerMode : AnyMode);
+            error = Answer(descriptor);
+        } while (error == Interrupted);
+        return error == 0
+            ? new FileStream(new SafeFileHandle(descriptor, ownsHandle: true), FileAccess.Write, 0)
+            : throw new IOException($"making '{path}': {Text(error)}") { HResult = error };
+    }
+
+    // Where open takes its last argument otherwise than other functions do.
+    private static FileStream CreateOnMac(string path, bool ownerOnly) =>
+        new(
+            path,
+            new FileStreamOptions
+            {
+                Mode = FileMode.CreateNew,
+                Access = FileAccess.Write,
+                Share = FileShare.ReadWrite,
+                BufferSize = 0,
+                UnixCreateMode = (UnixFileMode)(ownerOnly ? OwnerMode : AnyMode),
+            }
+        );
 
     public override int SetOwner(SafeFileHandle file, uint? owner, uint group) =>
         Answer(fchown(Number(file), owner ?? uint.MaxValue, group));
@@ -148,6 +171,9 @@ internal unsafe partial class UnixFileCalls : FileCalls
 
     [LibraryImport(C, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int open(string path, int flags);
+
+    [LibraryImport(C, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int open(string path, int flags, uint mode);
 
     [LibraryImport(C)]
     private static partial int close(int file);
