@@ -11,8 +11,6 @@ namespace Sequor.Layers;
 internal unsafe partial class UnixFileCalls : FileCalls
 {
     private const string C = "libc";
-    private const int WouldBlock = 11;
-    private const int WouldBlockOnMac = 35;
     private const int FullSync = 51;
     private const int DescriptorFlags = 1;
     private const int ClosedOnStart = 1;
@@ -20,11 +18,15 @@ internal unsafe partial class UnixFileCalls : FileCalls
     private const int LockExclusive = 2;
     private const int LockWithoutWaiting = 4;
     private const int WriteAccess = 2;
+
+    // O_WRONLY, O_CREAT, O_EXCL and O_CLOEXEC of Linux; no link is followed.
+    private const int NewFile = 0x1 | 0x40 | 0x80 | 0x80000;
+    private const uint OwnerMode = 0x180;
+
+    // What the process's mask leaves of it, as for every new file.
+    private const uint AnyMode = 0x1b6;
     private const int NonBlocking = 0x800;
     private const int NonBlockingOnMac = 4;
-
-    // For what another process does in some microseconds.
-    private static readonly TimeSpan MostWait = TimeSpan.FromSeconds(1);
 
     public override int Examine(string path, bool follow, out FileFacts facts)
     {
@@ -55,32 +57,11 @@ internal unsafe partial class UnixFileCalls : FileCalls
 
     public override FileStream Create(string path, bool ownerOnly)
     {
-        UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        if (!ownerOnly)
-        {
-            // What the process's mask leaves of it, as for every new file.
-            mode |= UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
-            mode |= UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
-        }
-        var options = new FileStreamOptions
-        {
-            Mode = FileMode.CreateNew,
-            Access = FileAccess.Write,
-            Share = FileShare.ReadWrite,
-            BufferSize = 0,
-            UnixCreateMode = mode,
-        };
         while (true)
         {
-            FileStream file;
-            try
-            {
-                file = new FileStream(path, options);
-            }
-            catch (IOException e) when (IsHeld(e) && IsRemoved(path))
-            {
-                continue;
-            }
+            FileStream file = OperatingSystem.IsMacOS()
+                ? CreateOnMac(path, ownerOnly)
+                : CreateOnLinux(path, ownerOnly);
             // A shared lock is gone with the process, and hinders no reader when the file has its last name. Who removes
             // abandoned files takes an exclusive one; if that came first, the file has no name any more.
             SafeFileHandle handle = file.SafeFileHandle;
@@ -91,18 +72,33 @@ internal unsafe partial class UnixFileCalls : FileCalls
         }
     }
 
-    // What .NET makes of a file that another one has locked.
-    private static bool IsHeld(IOException e) =>
-        e.HResult == (OperatingSystem.IsMacOS() ? WouldBlockOnMac : WouldBlock);
+    // .NET would lock the file without waiting, and fail where another process is about to remove it.
+    private static FileStream CreateOnLinux(string path, bool ownerOnly)
+    {
+        int descriptor;
+        int error;
+        do
+        {
+            descriptor = open(path, NewFile, ownerOnly ? OwnerMode : AnyMode);
+            error = Answer(descriptor);
+        } while (error == Interrupted);
+        return error == 0
+            ? new FileStream(new SafeFileHandle(descriptor, ownsHandle: true), FileAccess.Write, 0)
+            : throw new IOException($"making '{path}': {Text(error)}") { HResult = error };
+    }
 
-    // One who looks for abandoned files may lock a new one before its maker does, and removes it then. Its name is free only
-    // afterwards: another file there would be removed in its place.
-    private bool IsRemoved(string path) =>
-        SpinWait.SpinUntil(
-            () =>
-                Examine(path, follow: false, out FileFacts facts) == 0
-                && facts.Kind == FileKind.None,
-            MostWait
+    // Where open takes its last argument otherwise than other functions do.
+    private static FileStream CreateOnMac(string path, bool ownerOnly) =>
+        new(
+            path,
+            new FileStreamOptions
+            {
+                Mode = FileMode.CreateNew,
+                Access = FileAccess.Write,
+                Share = FileShare.ReadWrite,
+                BufferSize = 0,
+                UnixCreateMode = (UnixFileMode)(ownerOnly ? OwnerMode : AnyMode),
+            }
         );
 
     public override int SetOwner(SafeFileHandle file, uint? owner, uint group) =>
@@ -175,6 +171,9 @@ internal unsafe partial class UnixFileCalls : FileCalls
 
     [LibraryImport(C, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int open(string path, int flags);
+
+    [LibraryImport(C, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int open(string path, int flags, uint mode);
 
     [LibraryImport(C)]
     private static partial int close(int file);

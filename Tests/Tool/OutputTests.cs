@@ -8,6 +8,9 @@ namespace Sequor.Tests.Tool;
 [Platform(Exclude = "Win", Reason = "scripts of bash")]
 public sealed class OutputTests : FolderTest
 {
+    // Each run of the program takes a third of a second: of cases of one kind the ordinary tests have one or two.
+    private const string Long = "Long";
+
     // Few steps of a small model: what is tested comes after them.
     private const string Functions = """
         bench() { "$sequor" bench --arch rnn --length 5 --batch 2 --params 200 --steps 2 --warmup 0 --threads 1 "$@"; }
@@ -41,8 +44,8 @@ public sealed class OutputTests : FolderTest
     }
 
     [TestCase("/dev/stdout")]
-    [TestCase("/dev/fd/1")]
-    [TestCase("/proc/self/fd/1")]
+    [TestCase("/dev/fd/1", Category = Long)]
+    [TestCase("/proc/self/fd/1", Category = Long)]
     [TestCase("-")]
     public void What_the_caller_appended_stays(string path)
     {
@@ -95,20 +98,20 @@ public sealed class OutputTests : FolderTest
         );
     }
 
-    [TestCase("bench --json o --html o")]
+    [TestCase("bench --json o --html o", Category = Long)]
     [TestCase("bench --json d1/o --html d2/o")]
     [TestCase("bench --json f --html hard")]
-    [TestCase("bench --json soft --html f")]
-    [TestCase("bench --json - --html -")]
+    [TestCase("bench --json soft --html f", Category = Long)]
+    [TestCase("bench --json - --html -", Category = Long)]
     [TestCase("bench --json - --html /dev/stdout")]
     [TestCase("train --json o --checkpoint o")]
-    [TestCase("train --json d1/o --checkpoint ./d2/o")]
+    [TestCase("train --json d1/o --checkpoint ./d2/o", Category = Long)]
     [TestCase("train --json dangling --checkpoint o")]
-    [TestCase("bench --json f >f")]
+    [TestCase("bench --json f >f", Category = Long)]
     [TestCase("bench --json f >>hard")]
-    [TestCase("bench --html f 2>>f")]
+    [TestCase("bench --html f 2>>f", Category = Long)]
     [TestCase("resume --json hardsaved")]
-    [TestCase("resume --json saved")]
+    [TestCase("resume --json saved", Category = Long)]
     public void One_file_for_two_purposes_is_refused(string command)
     {
         bool resumes = command.Contains("resume", StringComparison.Ordinal);
@@ -186,12 +189,12 @@ public sealed class OutputTests : FolderTest
 
     [TestCase("bench --bogus 2>&-", "2")]
     [TestCase("bench --bogus >&- 2>&-", "2")]
-    [TestCase("bench --bogus <&- >&- 2>&-", "2")]
+    [TestCase("bench --bogus <&- >&- 2>&-", "2", Category = Long)]
     [TestCase("bench --bogus 2>/dev/full", "2")]
-    [TestCase("bench --json o >&-", "0")]
+    [TestCase("bench --json o >&-", "0", Category = Long)]
     [TestCase("bench --json o >&- 2>&-", "0")]
     [TestCase("bench --json - >&- 2>/dev/null", "1")]
-    [TestCase("bench --json - >/dev/full 2>/dev/null", "1")]
+    [TestCase("bench --json - >/dev/full 2>/dev/null", "1", Category = Long)]
     [TestCase("bench >/dev/full 2>/dev/null", "1")]
     [TestCase("train --checkpoint o >/dev/full 2>/dev/null", "1")]
     [Platform("Linux")]
@@ -208,11 +211,11 @@ public sealed class OutputTests : FolderTest
         RequireLine("bench | head -n 1 >/dev/null; echo ${PIPESTATUS[0]}", "0");
 
     // The kernel answers the call itself with an error; the file that is there stays.
-    [Test]
+    [TestCase("ENOSPC", Category = Long)]
+    [TestCase("EIO")]
+    [TestCase("EDQUOT", Category = Long)]
     [Platform("Linux")]
-    public void A_disk_that_fails_to_flush_leaves_the_old_file(
-        [Values("ENOSPC", "EIO", "EDQUOT")] string error
-    )
+    public void A_disk_that_fails_to_flush_leaves_the_old_file(string error)
     {
         string[] lines = Lines(
             $$"""
