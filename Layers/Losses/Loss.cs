@@ -178,7 +178,9 @@ public abstract class Loss : IDisposable
         if (targets.Length != wanted.Count || (!mask.IsEmpty && mask.Length != output.Rows))
         {
             throw new ArgumentException(
-                $"The output {output} wants {wanted.Count} targets and {output.Rows} weights or none; there are {targets.Length} and {mask.Length}.",
+                mask.IsEmpty
+                    ? $"The output {output} wants {wanted.Count} targets, not {targets.Length}."
+                    : $"The output {output} wants {wanted.Count} targets and {output.Rows} weights, one a row, or none; there are {targets.Length} and {mask.Length}.",
                 targets.Length != wanted.Count ? nameof(targets) : nameof(mask)
             );
         }
