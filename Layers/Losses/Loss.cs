@@ -175,13 +175,15 @@ public abstract class Loss : IDisposable
     {
         RequireLive();
         Shape wanted = TargetShape(output);
-        if (targets.Length != wanted.Count || (!mask.IsEmpty && mask.Length != output.Rows))
+        bool fits = targets.Length == wanted.Count;
+        if (!fits || (!mask.IsEmpty && mask.Length != output.Rows))
         {
+            string missed = fits
+                ? $"{output.Rows} weights, not {mask.Length}"
+                : $"{wanted.Count} targets, not {targets.Length}";
             throw new ArgumentException(
-                mask.IsEmpty
-                    ? $"The output {output} wants {wanted.Count} targets, not {targets.Length}."
-                    : $"The output {output} wants {wanted.Count} targets and {output.Rows} weights, one a row, or none; there are {targets.Length} and {mask.Length}.",
-                targets.Length != wanted.Count ? nameof(targets) : nameof(mask)
+                $"The output {output} wants {missed}. It takes {wanted.Count} targets and {output.Rows} weights, one a row, or none.",
+                fits ? nameof(mask) : nameof(targets)
             );
         }
         _weights.RequireValid(mask, output);
