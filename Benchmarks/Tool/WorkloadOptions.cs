@@ -106,17 +106,36 @@ internal sealed class WorkloadOptions
                 throw new UsageException(
                     "--hidden and --params exclude each other; give one of them"
                 );
-            return new Workload(architecture, task, batch, (int)hidden, depth);
+            return Make((int)hidden, "--hidden");
         }
         try
         {
             long budget = result.GetValue(Parameters) ?? DefaultParameters;
-            int width = Budget.FindWidth(architecture, task, budget, depth);
-            return new Workload(architecture, task, batch, width, depth);
+            return Make(Budget.FindWidth(architecture, task, budget, depth), "--params");
         }
         catch (BudgetException e)
         {
             throw new UsageException($"--params: {e.Message}");
         }
+        catch (ArgumentException e)
+        {
+            throw TooLarge("--layers", e);
+        }
+
+        Workload Make(int width, string option)
+        {
+            try
+            {
+                return new Workload(architecture, task, batch, width, depth);
+            }
+            catch (ArgumentException e)
+            {
+                throw TooLarge(option, e);
+            }
+        }
+
+        // Without the name of an argument that is none of the command line's.
+        UsageException TooLarge(string option, ArgumentException e) =>
+            new($"{option}: {architecture.Name}: {e.Message.Split(" (Parameter")[0]}");
     }
 }

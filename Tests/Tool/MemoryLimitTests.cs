@@ -21,7 +21,7 @@ public sealed class MemoryLimitTests
 
     // On any machine.
     [TestCase("bench --length 1000000 --batch 100000", "rnn, lstm, gru, tcn, lru:")]
-    [TestCase("train --arch lstm --hidden 1000000", "lstm:")]
+    [TestCase("train --arch lstm --hidden 20000 --length 1000000 --batch 100000", "lstm:")]
     [TestCase("bench --sweep 8,1000000 --batch 100000", "rnn, lstm, gru, tcn, lru:")]
     public void What_no_machine_has_is_refused_before_the_work_begins(string arguments, string says)
     {

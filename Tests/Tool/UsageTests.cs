@@ -32,6 +32,7 @@ public sealed class UsageTests
         yield return Case("bench --layers 0", "--layers", "from 1 to");
         yield return Case("bench --arch tcn --layers 30", "--layers", "1 to 24", "tcn", "30");
         yield return Case("bench --hidden -1", "--hidden", "'-1'");
+        yield return Case("train --arch lstm --hidden 1000000", "--hidden", "lstm", "values");
         yield return Case("bench --threads 0", "--threads", "from 1 to");
         yield return Case("bench --threads 5000", "--threads", "1024");
         yield return Case("bench --steps 0", "--steps", "from 1 to");

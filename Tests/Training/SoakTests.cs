@@ -51,24 +51,18 @@ public sealed class SoakTests : FolderTest
 
 /// <summary>The same on a GPU.</summary>
 [TestFixture]
+[Category("Long")]
 public sealed class CudaSoakTests : CudaFixture
 {
-    private const int FewActions = 60;
-    private const int ManyActions = 2_000;
+    private const int Actions = 300;
 
     [Test]
-    public void Trainers_live_and_die_on_a_gpu() => Run(FewActions);
-
-    [Test]
-    [Category("Long")]
-    public void Trainers_live_and_die_on_a_gpu_for_long() => Run(ManyActions);
-
-    private void Run(int actions)
+    public void Trainers_live_and_die_on_a_gpu()
     {
         DirectoryInfo folder = Directory.CreateTempSubdirectory("sequor-tests-");
         try
         {
-            SoakTests.SoakOf(Gpu, folder.FullName, 1, actions);
+            SoakTests.SoakOf(Gpu, folder.FullName, 1, Actions);
         }
         finally
         {

@@ -21,6 +21,7 @@ public static class Budget
     /// <param name="parameters">The budget, 1 to <see cref="Largest"/>.</param>
     /// <param name="depth">Layers, levels or blocks.</param>
     /// <exception cref="BudgetException">No width comes within 5% of the budget.</exception>
+    /// <exception cref="ArgumentException">There is no model of this depth.</exception>
     public static int FindWidth(
         Architecture architecture,
         SequenceTask task,
@@ -35,7 +36,7 @@ public static class Budget
         long countAbove = Count(above);
         int below = Math.Max(above - 1, 1);
         long countBelow = Count(below);
-        bool takeAbove = Math.Abs(countAbove - parameters) < Math.Abs(countBelow - parameters);
+        bool takeAbove = countAbove - parameters < parameters - countBelow;
         (int width, long count) = takeAbove ? (above, countAbove) : (below, countBelow);
         if (Math.Abs(count - parameters) <= Tolerance * parameters)
             return width;
@@ -52,8 +53,16 @@ public static class Budget
 
         long Count(int width)
         {
-            using Sequential model = architecture.Create(task, width, depth);
-            return model.ParameterCount;
+            try
+            {
+                using Sequential model = architecture.Create(task, width, depth);
+                return model.ParameterCount;
+            }
+            catch (ArgumentException) when (width > 1)
+            {
+                // More than a model can have; that it can have none of this depth shows at the least width.
+                return long.MaxValue;
+            }
         }
     }
 
