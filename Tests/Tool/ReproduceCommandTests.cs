@@ -56,7 +56,10 @@ public sealed class ReproduceCommandTests : FolderTest
             backend
         ).Run(new ReproductionOptions());
 
-        Assert.That(Keys(report), Is.EqualTo(new[] { "schema", "machine", "date", "results" }));
+        Assert.That(
+            Keys(report),
+            Is.EqualTo(new[] { "schema", "status", "machine", "date", "results" })
+        );
         Assert.That((string?)report["schema"], Is.EqualTo("sequor.reproduce/1"));
         Assert.That(
             Keys(report["machine"]!),
