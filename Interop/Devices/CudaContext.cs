@@ -132,6 +132,9 @@ public sealed unsafe partial class CudaContext : CudaObject
 
     private protected override CudaContext Home => this;
 
+    // What was forgotten waits for the next call, and none may come.
+    private protected override void Ending() => ReleaseWaiting();
+
     private protected override void Release()
     {
         if (!_owned)

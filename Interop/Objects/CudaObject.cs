@@ -39,8 +39,12 @@ public abstract class CudaObject : IDisposable
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
             return;
         GC.SuppressFinalize(this);
+        Ending();
         Drop(forgotten: false);
     }
+
+    /// <summary>What Dispose does first.</summary>
+    private protected virtual void Ending() { }
 
     /// <summary>
     /// Gives it back as if it were forgotten: by the context's next call, which does that in a way that spoils no capture of

@@ -474,7 +474,7 @@ public sealed class CudaStepGraphTests : CudaFixture
         );
         Assert.That(
             Assert.Throws<ArgumentException>(() => loss.Load(new float[2])).Message,
-            Does.Contain("wants 3 targets").And.Contains("there are 2")
+            Does.Contain("wants 3 targets, not 2")
         );
         // Targets of the shape before do not go with another input.
         plan.Input(7, 2).Write(new Draw(1).Uniform(28));

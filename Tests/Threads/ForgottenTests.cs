@@ -108,6 +108,15 @@ public sealed unsafe class ForgottenTests(string device) : ThreadFixture(device)
         void Take() => Backend.Allocate(1000, MemoryCategory.Workspace);
     }
 
+    // The fixture ends backend, stream and context, and looks whether anything is left.
+    [Test]
+    public void It_is_given_back_where_no_call_follows_but_the_end()
+    {
+        Train(Backend);
+
+        Collect();
+    }
+
     [Test]
     public void It_is_given_back_when_the_backend_was_disposed_before()
     {

@@ -24,8 +24,9 @@ public sealed class SoakTests : FolderTest
 
     private void Run(int threads, ulong seed, int actions)
     {
-        using Backend backend = Backend.Create("cpu", new BackendOptions { Threads = threads });
-        SoakOf(backend, Folder, seed, actions);
+        Backend backend = Backend.Create("cpu", new BackendOptions { Threads = threads });
+        using (backend)
+            SoakOf(backend, Folder, seed, actions);
         Assert.That(backend.Memory.CurrentBytes, Is.Zero);
     }
 
