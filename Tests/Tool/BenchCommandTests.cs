@@ -5,6 +5,7 @@ using Sequor.Tests.Training;
 namespace Sequor.Tests.Tool;
 
 [TestFixture]
+[Parallelizable(ParallelScope.Self)]
 public sealed class BenchCommandTests : FolderTest
 {
     private static readonly string[] Categories =

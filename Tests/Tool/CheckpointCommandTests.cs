@@ -7,6 +7,7 @@ namespace Sequor.Tests.Tool;
 
 /// <summary>Checkpoints of runs that are killed, damaged, run twice at a time, or cannot be written for a while.</summary>
 [TestFixture]
+[Parallelizable(ParallelScope.Self)]
 public sealed class CheckpointCommandTests : FolderTest
 {
     private const string Endless = "100000000";

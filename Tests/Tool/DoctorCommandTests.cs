@@ -7,6 +7,7 @@ namespace Sequor.Tests.Tool;
 
 /// <summary>The command itself, on whatever machine this is; DiagnosisTests has the machines.</summary>
 [TestFixture]
+[Parallelizable(ParallelScope.Self)]
 public sealed class DoctorCommandTests : FolderTest
 {
     [Test]

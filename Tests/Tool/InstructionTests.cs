@@ -12,6 +12,7 @@ namespace Sequor.Tests.Tool;
 /// multiply-add is gone, and vectors have 128 bits.
 /// </summary>
 [TestFixture]
+[Parallelizable(ParallelScope.Self)]
 public sealed class InstructionTests : FolderTest
 {
     private static readonly TestCaseData[] Machines =

@@ -3,6 +3,7 @@ using NUnit.Framework;
 namespace Sequor.Tests.Tool;
 
 [TestFixture]
+[Parallelizable(ParallelScope.Self)]
 public sealed class MemoryLimitTests
 {
     // 34,000 rows: of an output of 512 units 67 MiB, and as many of its gradient.

@@ -5,6 +5,7 @@ namespace Sequor.Tests.Tool;
 
 /// <summary>Where results go, and what they must not destroy.</summary>
 [TestFixture]
+[Parallelizable(ParallelScope.Self)]
 [Platform(Exclude = "Win", Reason = "scripts of bash")]
 public sealed class OutputTests : FolderTest
 {

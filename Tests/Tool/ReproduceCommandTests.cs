@@ -9,6 +9,7 @@ using Sequor.Workloads;
 namespace Sequor.Tests.Tool;
 
 [TestFixture]
+[Parallelizable(ParallelScope.Self)]
 public sealed class ReproduceCommandTests : FolderTest
 {
     private static readonly string[] ResultNames =

@@ -6,6 +6,7 @@ namespace Sequor.Tests.Tool;
 
 /// <summary>Files of data that are none, and checkpoints that are of something else.</summary>
 [TestFixture]
+[Parallelizable(ParallelScope.Self)]
 public sealed class ReproduceDataTests : FolderTest
 {
     private static readonly MatWriter Mat = new();

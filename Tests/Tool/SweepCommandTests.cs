@@ -6,6 +6,7 @@ using Sequor.Tests.Training;
 namespace Sequor.Tests.Tool;
 
 [TestFixture]
+[Parallelizable(ParallelScope.Self)]
 public sealed class SweepCommandTests : FolderTest
 {
     private const string Small = "--hidden 6 --batch 2 --steps 2 --warmup 0 --threads 1";

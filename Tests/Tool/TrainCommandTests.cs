@@ -6,6 +6,7 @@ using Sequor.Tests.Training;
 namespace Sequor.Tests.Tool;
 
 [TestFixture]
+[Parallelizable(ParallelScope.Self)]
 public sealed class TrainCommandTests : FolderTest
 {
     private static readonly string[] Small =

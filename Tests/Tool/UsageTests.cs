@@ -3,6 +3,7 @@ using NUnit.Framework;
 namespace Sequor.Tests.Tool;
 
 [TestFixture]
+[Parallelizable(ParallelScope.Self)]
 public sealed class UsageTests
 {
     private static IEnumerable<TestCaseData> WrongUsage()
