@@ -29,7 +29,8 @@ internal unsafe interface ILanes<TV>
 
     /// <summary>
     /// a * b + c: rounded once where the processor has an instruction for that (see
-    /// <see cref="CpuInstructions.FusedMultiplyAdd"/>), else the product and the sum each.
+    /// <see cref="CpuInstructions.FusedMultiplyAdd"/>), else, in the narrowest vectors, the product and the sum each. A
+    /// processor with wider ones has the instruction; to ask there, too, makes methods longer than the JIT inlines.
     /// </summary>
     static abstract TV Fma(TV a, TV b, TV c);
     static abstract TV Max(TV a, TV b);

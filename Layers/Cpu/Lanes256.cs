@@ -1,8 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
-using X86Fma = System.Runtime.Intrinsics.X86.Fma;
 
 namespace Sequor.Layers.Cpu;
 
@@ -57,13 +55,11 @@ internal readonly unsafe struct Lanes256 : ILanes<Vector256<float>>
 
     public static Vector256<float> Div(Vector256<float> a, Vector256<float> b) => a / b;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Fma(
         Vector256<float> a,
         Vector256<float> b,
         Vector256<float> c
-    ) =>
-        X86Fma.IsSupported || AdvSimd.IsSupported ? Vector256.FusedMultiplyAdd(a, b, c) : a * b + c;
+    ) => Vector256.FusedMultiplyAdd(a, b, c);
 
     public static Vector256<float> Max(Vector256<float> a, Vector256<float> b) =>
         Vector256.MaxNative(a, b);
@@ -75,15 +71,7 @@ internal readonly unsafe struct Lanes256 : ILanes<Vector256<float>>
 
     public static Vector256<float> Sqrt(Vector256<float> a) => Vector256.Sqrt(a);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Round(Vector256<float> a)
-    {
-        if (Sse41.IsSupported || AdvSimd.IsSupported)
-            return Vector256.Round(a);
-        // Where floats are whole numbers the sum is rounded to one, to even as Round does.
-        Vector256<float> whole = Set(ILanes<Vector256<float>>.WholeFrom);
-        return a + whole - whole;
-    }
+    public static Vector256<float> Round(Vector256<float> a) => Vector256.Round(a);
 
     public static Vector256<float> Greater(Vector256<float> a, Vector256<float> b) =>
         Vector256.GreaterThan(a, b);

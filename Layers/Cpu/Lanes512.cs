@@ -1,8 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
-using X86Fma = System.Runtime.Intrinsics.X86.Fma;
 
 namespace Sequor.Layers.Cpu;
 
@@ -59,13 +57,11 @@ internal readonly unsafe struct Lanes512 : ILanes<Vector512<float>>
 
     public static Vector512<float> Div(Vector512<float> a, Vector512<float> b) => a / b;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Fma(
         Vector512<float> a,
         Vector512<float> b,
         Vector512<float> c
-    ) =>
-        X86Fma.IsSupported || AdvSimd.IsSupported ? Vector512.FusedMultiplyAdd(a, b, c) : a * b + c;
+    ) => Vector512.FusedMultiplyAdd(a, b, c);
 
     public static Vector512<float> Max(Vector512<float> a, Vector512<float> b) =>
         Vector512.MaxNative(a, b);
@@ -77,15 +73,7 @@ internal readonly unsafe struct Lanes512 : ILanes<Vector512<float>>
 
     public static Vector512<float> Sqrt(Vector512<float> a) => Vector512.Sqrt(a);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Round(Vector512<float> a)
-    {
-        if (Sse41.IsSupported || AdvSimd.IsSupported)
-            return Vector512.Round(a);
-        // Where floats are whole numbers the sum is rounded to one, to even as Round does.
-        Vector512<float> whole = Set(ILanes<Vector512<float>>.WholeFrom);
-        return a + whole - whole;
-    }
+    public static Vector512<float> Round(Vector512<float> a) => Vector512.Round(a);
 
     public static Vector512<float> Greater(Vector512<float> a, Vector512<float> b) =>
         Vector512.GreaterThan(a, b);

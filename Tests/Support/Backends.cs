@@ -5,11 +5,17 @@ using Sequor.Layers.Cpu;
 
 namespace Sequor.Tests;
 
-/// <summary>A CPU backend of each vector width and number of threads, made once for all tests.</summary>
+/// <summary>
+/// A CPU backend of each vector width and number of threads, made once for each thread of the test program: a backend is for
+/// one thread at a time, and fixtures run side by side.
+/// </summary>
 [SetUpFixture]
 public sealed class Backends
 {
-    private static readonly ConcurrentDictionary<(int Bits, int Threads), CpuBackend> Made = new();
+    private static readonly ConcurrentDictionary<
+        (int Bits, int Threads, int Caller),
+        CpuBackend
+    > Made = new();
 
     /// <summary>Vector widths in bits.</summary>
     internal static readonly int[] Widths = [512, 256, 128];
@@ -25,7 +31,7 @@ public sealed class Backends
 
     internal static CpuBackend Get(int bits, int threads) =>
         Made.GetOrAdd(
-            (bits, threads),
+            (bits, threads, Environment.CurrentManagedThreadId),
             key =>
                 (CpuBackend)
                     Backend.Create(

@@ -5,7 +5,6 @@ using Sequor.Interop;
 using Sequor.Layers;
 using Sequor.Layers.Cpu;
 using Sequor.Layers.Cuda;
-using Sequor.Native;
 using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Threads;
@@ -14,15 +13,15 @@ namespace Sequor.Tests.Threads;
 [TestFixtureSource(nameof(Devices))]
 public sealed unsafe class ForgottenTests(string device) : ThreadFixture(device)
 {
-    private const int T = 4;
-    private const int B = 3;
+    internal const int T = 4;
+    internal const int B = 3;
 
     private static readonly string[] Devices = ["cpu", "cuda"];
-    private static readonly float[] X = new Draw(1).Uniform(T * B * 2);
+    internal static readonly float[] X = new Draw(1).Uniform(T * B * 2);
 
     private CudaBackend Gpu => (CudaBackend)Backend;
 
-    private static void Collect()
+    internal static void Collect()
     {
         for (int i = 0; i < 2; i++)
         {
@@ -33,7 +32,7 @@ public sealed unsafe class ForgottenTests(string device) : ThreadFixture(device)
 
     // Everything that a training has; disposed where it is not to be forgotten.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void Train(Backend backend, bool dispose = false)
+    internal static void Train(Backend backend, bool dispose = false)
     {
         var model = new Sequential(
             new Lstm(2, 8, new RecurrentOptions { Layers = 2, Dropout = 0.5f }),
@@ -194,41 +193,5 @@ public sealed unsafe class ForgottenTests(string device) : ThreadFixture(device)
             Backend.Wrap(address, new Shape(4)).Storage.Dispose();
             Backend.Wrap(address, new Shape(4));
         }
-    }
-
-    [Test]
-    public void A_callers_capture_is_not_disturbed(
-        [Values(
-            CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_GLOBAL,
-            CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
-        )]
-            CUstreamCaptureMode mode
-    )
-    {
-        if (!IsCuda)
-            Assert.Pass("Only a GPU records.");
-        using var linear = new Linear(2, 3);
-        using Plan plan = linear.Plan(Backend, T, B, Mode.Evaluation);
-        Tensor x = plan.Load(X, T, B);
-        float[] expected = plan.Forward(x).ToArray();
-        long bytes = Backend.Memory.CurrentBytes;
-        Train(Backend);
-        Collect();
-        CudaDriver driver = Gpu.Context.Driver;
-        CUgraph graph;
-        // By the driver alone, so that nothing here knows of it.
-        using (Gpu.Context.MakeCurrent())
-        {
-            Ok(driver.cuStreamBeginCapture(Gpu.Stream.Handle, mode));
-            plan.Forward(x);
-            Ok(driver.cuStreamEndCapture(Gpu.Stream.Handle, &graph));
-            Ok(driver.cuGraphDestroy(graph));
-        }
-
-        Assert.That(Backend.Memory.CurrentBytes, Is.EqualTo(bytes));
-        Assert.That(Gpu.Context.Ledger.CurrentBytes, Is.EqualTo(bytes));
-        Assert.That(plan.Forward(x).ToArray(), Is.EqualTo(expected));
-
-        static void Ok(CUresult result) => Assert.That(result, Is.EqualTo(CUresult.CUDA_SUCCESS));
     }
 }

@@ -3,7 +3,7 @@ using NUnit.Framework;
 namespace Sequor.Tests.Tool;
 
 [TestFixture]
-[Parallelizable(ParallelScope.Self)]
+[NonParallelizable]
 public sealed class UsageTests
 {
     private static IEnumerable<TestCaseData> WrongUsage()
@@ -78,11 +78,21 @@ public sealed class UsageTests
     [TestCaseSource(nameof(WrongUsage))]
     public void Wrong_usage_is_told_in_a_line(string arguments, string[] words)
     {
-        ProgramResult result = Program.Run(
+        ProgramResult result = Program.RunHere(
             arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries)
         );
         result.RequireFailure(2, words);
         Assert.That(result.Output, Is.Empty);
+    }
+
+    [TestCase("")]
+    [TestCase("benhc")]
+    [TestCase("bench --length 0")]
+    [TestCase("train --arch rnn --checkpoint /dev/null")]
+    public void The_program_ends_as_the_command_does(string arguments)
+    {
+        string[] words = arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        Assert.That(Program.Run(words), Is.EqualTo(Program.RunHere(words)));
     }
 
     private static IEnumerable<TestCaseData> Impossible()
@@ -101,7 +111,7 @@ public sealed class UsageTests
     [TestCaseSource(nameof(Impossible))]
     public void What_cannot_be_done_is_told_in_a_line(string arguments, string[] words)
     {
-        ProgramResult result = Program.Run(arguments.Split(' '));
+        ProgramResult result = Program.RunHere(arguments.Split(' '));
         result.RequireFailure(1, words);
         Assert.That(result.Output, Is.Empty, "it is found before the work begins");
     }
