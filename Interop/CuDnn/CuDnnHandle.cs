@@ -10,6 +10,7 @@ public sealed unsafe class CuDnnHandle : CudaObject
 {
     private readonly cudnnHandle_t _handle;
     private CudaStream _stream;
+    private cudnnDropoutDescriptor_t _noDropout;
 
     private CuDnnHandle(CudaContext context, CudaStream stream, cudnnHandle_t handle)
         : base(context)
@@ -78,6 +79,20 @@ public sealed unsafe class CuDnnHandle : CudaObject
 
     internal CuDnn Library => Context.Libraries.CuDnn;
 
+    /// <summary>
+    /// A descriptor of no dropout, without states: cuDNN takes no recurrent net without one. It is made when it is first
+    /// wanted, and goes with the handle.
+    /// </summary>
+    internal cudnnDropoutDescriptor_t NoDropout
+    {
+        get
+        {
+            if (_noDropout == default)
+                _noDropout = MakeNoDropout();
+            return _noDropout;
+        }
+    }
+
     /// <summary>Raises an error if a call failed.</summary>
     internal void Check(cudnnStatus_t status, string call, string detail = "")
     {
@@ -87,8 +102,41 @@ public sealed unsafe class CuDnnHandle : CudaObject
 
     private protected override CudaContext Home => Context;
 
-    private protected override void Release() =>
+    private protected override void Release()
+    {
+        if (_noDropout != default)
+            CuDnnStatus.Park(
+                Context,
+                Library.cudnnDestroyDropoutDescriptor(_noDropout),
+                nameof(CuDnn.cudnnDestroyDropoutDescriptor)
+            );
         CuDnnStatus.Park(Context, Library.cudnnDestroy(_handle), nameof(CuDnn.cudnnDestroy));
+    }
+
+    private cudnnDropoutDescriptor_t MakeNoDropout()
+    {
+        using CudaContextScope scope = Context.Enter();
+        cudnnDropoutDescriptor_t made;
+        Check(
+            Library.cudnnCreateDropoutDescriptor(&made),
+            nameof(CuDnn.cudnnCreateDropoutDescriptor)
+        );
+        cudnnStatus_t set = Library.cudnnSetDropoutDescriptor(made, Handle, 0, null, 0, 0);
+        if (set == cudnnStatus_t.CUDNN_STATUS_SUCCESS)
+            return made;
+        Exception error = CuDnnStatus.Error(
+            Context,
+            set,
+            nameof(CuDnn.cudnnSetDropoutDescriptor),
+            "no dropout"
+        );
+        CuDnnStatus.Park(
+            Context,
+            Library.cudnnDestroyDropoutDescriptor(made),
+            nameof(CuDnn.cudnnDestroyDropoutDescriptor)
+        );
+        throw error;
+    }
 
     private protected override void LetGo(bool forgotten) => _stream.Drop(forgotten);
 

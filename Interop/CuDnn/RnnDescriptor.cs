@@ -7,13 +7,14 @@ public sealed unsafe partial class RnnDescriptor : CuDnnDescriptor
 {
     private readonly cudnnRNNDescriptor_t _handle;
 
+    // Without dropout of its own it has the library handle's descriptor of none, which lives as long as that handle.
     private RnnDescriptor(
-        CudaContext context,
+        CuDnnHandle library,
         RnnSettings settings,
         DropoutDescriptor? dropout,
         cudnnRNNDescriptor_t handle
     )
-        : base(context, dropout is null ? [] : [dropout])
+        : base(library.Context, dropout is null ? [library] : [dropout])
     {
         Settings = settings;
         Dropout = dropout;
@@ -21,33 +22,33 @@ public sealed unsafe partial class RnnDescriptor : CuDnnDescriptor
     }
 
     /// <summary>Describes a net.</summary>
-    /// <param name="context">Where it is run.</param>
+    /// <param name="handle">The library handle; any one of the context can run the net.</param>
     /// <param name="settings">What it computes.</param>
     /// <param name="dropout">Dropout between layers; null for none.</param>
     /// <exception cref="ArgumentException">Settings that go together with nothing; the message says what is allowed.</exception>
     /// <exception cref="CudnnException">cuDNN refuses them.</exception>
     public static RnnDescriptor Create(
-        CudaContext context,
+        CuDnnHandle handle,
         RnnSettings settings,
         DropoutDescriptor? dropout = null
     )
     {
-        ArgumentNullException.ThrowIfNull(context);
+        ArgumentNullException.ThrowIfNull(handle);
         ArgumentNullException.ThrowIfNull(settings);
-        context.ThrowIfDisposed();
+        handle.ThrowIfDisposed();
         settings.Require();
-        CuDnn library = context.Libraries.CuDnn;
-        using CudaContextScope scope = context.Enter();
-        cudnnRNNDescriptor_t handle;
-        CuDnnStatus.Check(
-            context,
-            library.cudnnCreateRNNDescriptor(&handle),
+        CuDnn library = handle.Library;
+        using CudaContextScope scope = handle.Context.Enter();
+        cudnnDropoutDescriptor_t drops = dropout?.Handle ?? handle.NoDropout;
+        cudnnRNNDescriptor_t native;
+        handle.Check(
+            library.cudnnCreateRNNDescriptor(&native),
             nameof(library.cudnnCreateRNNDescriptor)
         );
-        var made = new RnnDescriptor(context, settings, dropout, handle);
+        var made = new RnnDescriptor(handle, settings, dropout, native);
         try
         {
-            made.Set();
+            made.Set(drops);
             return made;
         }
         catch
@@ -146,7 +147,7 @@ public sealed unsafe partial class RnnDescriptor : CuDnnDescriptor
     private protected override void Release() =>
         Park(Library.cudnnDestroyRNNDescriptor(_handle), nameof(Library.cudnnDestroyRNNDescriptor));
 
-    private void Set()
+    private void Set(cudnnDropoutDescriptor_t drops)
     {
         RnnSettings s = Settings;
         Check(
@@ -165,7 +166,7 @@ public sealed unsafe partial class RnnDescriptor : CuDnnDescriptor
                 // The hidden size means no projection; 0 is refused.
                 s.StateSize,
                 s.Layers,
-                Dropout?.Handle ?? default,
+                drops,
                 s.PaddedIO ? CuDnn.CUDNN_RNN_PADDED_IO_ENABLED : CuDnn.CUDNN_RNN_PADDED_IO_DISABLED
             ),
             nameof(Library.cudnnSetRNNDescriptor_v8),

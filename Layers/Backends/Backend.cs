@@ -403,15 +403,16 @@ internal abstract class RandomStream : IDisposable
 
     /// <summary>
     /// output = input * mask with mask 0 by the given probability, else 1 / (1 - probability). The same stream
-    /// number and step give the same mask, of which <paramref name="first"/> is the element where the output begins. An
-    /// empty input is all ones.
+    /// number and step give the same mask, of which <paramref name="first"/> is the element where the output begins; above 0,
+    /// <paramref name="period"/> is the number of elements after which the mask begins anew. An empty input is all ones.
     /// </summary>
     public abstract void Dropout(
         Tensor input,
         Tensor output,
         float probability,
         int stream,
-        long first = 0
+        long first = 0,
+        long period = 0
     );
 
     public abstract void Dispose();

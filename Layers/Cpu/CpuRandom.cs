@@ -16,8 +16,9 @@ internal sealed unsafe class CpuRandom(CpuBackend backend, ulong seed) : RandomS
         Tensor output,
         float probability,
         int stream,
-        long first = 0
-    ) => _job.Apply(this, input, output, probability, stream, first);
+        long first = 0,
+        long period = 0
+    ) => _job.Apply(this, input, output, probability, stream, first, period);
 
     public override void Dispose() { }
 
@@ -28,6 +29,7 @@ internal sealed unsafe class CpuRandom(CpuBackend backend, ulong seed) : RandomS
         private float* _output;
         private long _count;
         private long _first;
+        private long _period;
         private int _parts;
         private ulong _seed;
         private ulong _stream;
@@ -40,10 +42,11 @@ internal sealed unsafe class CpuRandom(CpuBackend backend, ulong seed) : RandomS
             Tensor output,
             float probability,
             int stream,
-            long first
+            long first,
+            long period
         )
         {
-            _first = first;
+            (_first, _period) = (first, period);
             _input = CpuBackend.Pointer(input);
             _output = CpuBackend.Pointer(output);
             _count = output.Count;
@@ -56,8 +59,16 @@ internal sealed unsafe class CpuRandom(CpuBackend backend, ulong seed) : RandomS
             backend.Run(this, _parts);
         }
 
-        // A block of the generator gives four draws; the output may begin and end inside one.
         public override void Execute(int part)
+        {
+            if (_period > 0)
+                Repeat(part);
+            else
+                Once(part);
+        }
+
+        // A block of the generator gives four draws; the output may begin and end inside one.
+        private void Once(int part)
         {
             long begin = _first / Unit;
             long end = (_first + _count + Unit - 1) / Unit;
@@ -70,6 +81,28 @@ internal sealed unsafe class CpuRandom(CpuBackend backend, ulong seed) : RandomS
                 Put(i + 1, b);
                 Put(i + 2, c);
                 Put(i + 3, d);
+            }
+        }
+
+        // So may a period.
+        private void Repeat(int part)
+        {
+            (long i, long to) = CpuBackend.Share(_count, part, _parts);
+            long place = (_first + i) % _period;
+            while (i < to)
+            {
+                (uint a, uint b, uint c, uint d) = Philox.Block(
+                    _seed,
+                    _stream,
+                    (ulong)(place / Unit)
+                );
+                long lane = place % Unit;
+                long taken = Math.Min(Math.Min(Unit - lane, _period - place), to - i);
+                for (long k = lane; k < lane + taken; k++, i++)
+                    Put(i, k < 2 ? (k < 1 ? a : b) : (k < 3 ? c : d));
+                place += taken;
+                if (place == _period)
+                    place = 0;
             }
         }
 

@@ -62,7 +62,8 @@ internal sealed class CudaRandom : RandomStream
         Tensor output,
         float probability,
         int stream,
-        long first = 0
+        long first = 0,
+        long period = 0
     ) =>
         // The output may begin and end within a block of four draws.
         _backend.Kernels.Launch(
@@ -72,6 +73,7 @@ internal sealed class CudaRandom : RandomStream
             CudaBackend.Span(output),
             output.Count,
             first,
+            period,
             _place,
             (uint)stream,
             Threshold(probability),

@@ -11,7 +11,7 @@ internal sealed partial class CudaRecurrent
     public static ParameterLayout Layout(CudaBackend backend, in RecurrentDescriptor descriptor)
     {
         using RnnDescriptor rnn = RnnDescriptor.Create(
-            backend.Context,
+            backend.CuDnn,
             Settings(descriptor with { Dropout = 0 }, backend.Math)
         );
         int gates = descriptor.Gates;

@@ -38,7 +38,7 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
                     descriptor.DropoutStream
                 );
             _rnn = RnnDescriptor.Create(
-                backend.Context,
+                backend.CuDnn,
                 Settings(descriptor, backend.Math),
                 _dropout?.Descriptor
             );

@@ -70,8 +70,8 @@ public sealed class Lru : Sequential
         : base(Layers(inputSize, modelSize, stateSize, blocks, options)) { }
 
     /// <summary>
-    /// The parameters that the paper's code trains at a smaller rate and without weight decay, in all LRU blocks of a model:
-    /// nu_log, theta_log, gamma_log and B. All others decay, biases and norms as well.
+    /// The parameters that minimal-LRU, an unofficial implementation, trains at a smaller rate and without weight decay, in all
+    /// LRU blocks of a model: nu_log, theta_log, gamma_log and B. All others decay, biases and norms as well.
     /// </summary>
     /// <param name="rateFactor">What the learning rate is multiplied by; the paper has 0.1, 0.25 and 0.5.</param>
     /// <exception cref="ArgumentOutOfRangeException">The factor is negative or not finite.</exception>

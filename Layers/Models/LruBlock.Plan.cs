@@ -2,13 +2,14 @@ namespace Sequor.Layers;
 
 public sealed partial class LruBlock
 {
-    private sealed class BlockPlan : LayerPlan
+    private sealed partial class BlockPlan : LayerPlan
     {
         private readonly Backend _backend;
         private readonly GradientFlow _flow;
         private readonly RandomStream? _random;
         private readonly float _probability;
         private readonly int _stream;
+        private readonly bool _shared;
         private readonly SequenceLayout? _layout;
         private readonly BlockNorm _norm;
         private readonly DiagonalScanOperation _scan;
@@ -101,6 +102,7 @@ public sealed partial class LruBlock
                 return;
             _random = builder.Random;
             _probability = layer.DropoutProbability;
+            _shared = layer.Options.SharedDropout;
             _stream = builder.NextStream();
             builder.NextStream();
 
@@ -459,23 +461,6 @@ public sealed partial class LruBlock
             Multiply(du, _b.All, false, dz, accumulate: accumulate);
             AddTimesRow(hidden, _d.Value, dz);
             _norm.InputBackward(Rows(_x, range), dz, Rows(allDy, range), row);
-        }
-
-        // A mask's place in its stream is the place of its rows in the sequence.
-        private void Drop(Tensor input, Tensor output, int which, ScanRange range) =>
-            _random!.Dropout(
-                input,
-                output,
-                _probability,
-                _stream + which,
-                Row(range.First) * output.Shape.Columns
-            );
-
-        // Behind the gelu, and its gradient.
-        private void DropHidden(Tensor hidden, ScanRange range)
-        {
-            if (_random is not null)
-                Drop(hidden, hidden, 0, range);
         }
 
         private void Multiply(

@@ -5,8 +5,7 @@ namespace Sequor.Layers;
 /// y = gelu(Re(C h) + D z); x + out1(y) sigmoid(out2(y)), with dropout after the gelu and after the gate.
 /// Or z = x, and norm(x + out1(y) sigmoid(out2(y))). lambda = exp(-exp(nu_log) + i exp(theta_log)). In both directions, the
 /// same recurrence runs from each sequence's end as well, and C [d, 2N] sees both: forward | reverse. Source: Orvieto et
-/// al. (2023), section 3, and their code, whose gelu is
-/// the tanh form.
+/// al. (2023), section 3; the gelu is the tanh form, as in minimal-LRU, an unofficial implementation of the paper.
 /// </summary>
 public sealed partial class LruBlock : Layer
 {

@@ -13,7 +13,10 @@ public enum LruNorm
 /// <summary>What the blocks of an LRU have in common beside their sizes.</summary>
 public sealed record LruOptions
 {
-    /// <summary>The normalisation. The paper's code has both.</summary>
+    /// <summary>
+    /// The normalisation. Both are in minimal-LRU (NicolasZucchet/minimal-LRU), which calls itself an unofficial implementation
+    /// of the paper.
+    /// </summary>
     public LruNorm Norm { get; init; } = LruNorm.Layer;
 
     /// <summary>
@@ -22,8 +25,8 @@ public sealed record LruOptions
     public bool Prenorm { get; init; } = true;
 
     /// <summary>
-    /// How far running statistics of a batch norm move to those of a batch: above 0, at most 1. That of the paper's code is
-    /// 0.01 (0.99 the way Flax counts).
+    /// How far running statistics of a batch norm move to those of a batch: above 0, at most 1. That of minimal-LRU, which is
+    /// unofficial, is 0.01 (0.99 the way Flax counts).
     /// </summary>
     public float Momentum { get; init; } = 0.01f;
 
@@ -34,6 +37,15 @@ public sealed record LruOptions
 
     /// <summary>Dropout after the gelu and after the gate: at least 0, below 1.</summary>
     public float Dropout { get; init; }
+
+    /// <summary>
+    /// Dropout draws one mask of the channels for each sequence, which all its steps share, as in minimal-LRU and in S5's code,
+    /// from which that comes (Flax's nn.Dropout with broadcast_dims=[0]). By default each value is drawn for itself: that is
+    /// what dropout without more said means in PyTorch and Flax, and the figures of docs/results.md were had with it. A
+    /// shared mask takes a channel from a sequence for good, where the steps beside it make up for one that is dropped
+    /// alone, so the same rate drops more.
+    /// </summary>
+    public bool SharedDropout { get; init; }
 
     /// <summary>Where the eigenvalues begin.</summary>
     public LruRing Ring { get; init; } = new();

@@ -12,7 +12,11 @@ public sealed record RecurrentOptions
     /// <summary>Which biases there are.</summary>
     public RecurrentBias Bias { get; init; } = RecurrentBias.DoubleBias;
 
-    /// <summary>Dropout between layers: at least 0, below 1.</summary>
+    /// <summary>
+    /// Dropout between layers: at least 0, below 1. Where the network runs both ways, the directions of the next layer read the
+    /// outputs of both through one mask on the CPU, as PyTorch's do there, and each through a mask of its own on CUDA, as
+    /// cuDNN draws them.
+    /// </summary>
     public float Dropout { get; init; }
 
     /// <summary>

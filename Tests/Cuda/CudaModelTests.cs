@@ -17,6 +17,8 @@ public sealed class CudaModelTests : CudaFixture
     {
         ["tcn"] = () => new Tcn(Inputs, [7, 6], 3, 0.2f),
         ["lru"] = () => new Lru(Inputs, 6, 9, 2, new LruOptions { Dropout = 0.1f }),
+        ["lru whose steps share their dropout"] = () =>
+            new Lru(Inputs, 6, 9, 2, new LruOptions { Dropout = 0.3f, SharedDropout = true }),
         ["lru both ways"] = () =>
             new Lru(Inputs, 6, 9, 2, new LruOptions { Bidirectional = true, Prenorm = false }),
         ["batch normed lru"] = () =>

@@ -12,6 +12,7 @@ public sealed class CudaRandomTests : CudaOperationFixture
     public void Masks_are_those_of_the_cpu(
         [Values(1, 2, 130, 257, 5003)] int count,
         [Values(0L, 3L, 40_000_000_001L)] long first,
+        [Values(0L, 7L, 52L)] long period,
         [Values] bool ones
     )
     {
@@ -25,8 +26,22 @@ public sealed class CudaRandomTests : CudaOperationFixture
             {
                 foreach (float probability in new[] { 0f, 0.3f })
                 {
-                    onGpu.Dropout(ones ? default : x.Gpu, y.Gpu, probability, stream, first);
-                    onCpu.Dropout(ones ? default : x.Cpu, y.Cpu, probability, stream, first);
+                    onGpu.Dropout(
+                        ones ? default : x.Gpu,
+                        y.Gpu,
+                        probability,
+                        stream,
+                        first,
+                        period
+                    );
+                    onCpu.Dropout(
+                        ones ? default : x.Cpu,
+                        y.Cpu,
+                        probability,
+                        stream,
+                        first,
+                        period
+                    );
                     CheckBits(y, $"step {step}, stream {stream}, probability {probability}");
                 }
             }

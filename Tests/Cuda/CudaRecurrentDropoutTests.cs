@@ -66,6 +66,27 @@ public sealed class CudaRecurrentDropoutTests : CudaFixture
         Assert.That(Gradient(plan), Is.EqualTo(y).Within(1e-5f));
     }
 
+    // What a CPU's backend does not do: there one mask is for both (RecurrentOptions.Dropout).
+    [Test]
+    public void Each_direction_of_the_next_layer_has_a_mask_of_its_own()
+    {
+        const float rate = 0.3f;
+        using Rnn layer = Through(rate, bidirectional: true);
+        using Plan plan = Planned(layer, seed: 5);
+        float[] y = plan.Forward(Ones, T, B).ToArray();
+        // Both read the lower layer's forward outputs.
+        float[] forward = [.. Direction(0)];
+        float[] reverse = [.. Direction(1)];
+        RequireFraction(forward, v => v != 0, 1 - rate);
+        RequireFraction(reverse, v => v != 0, 1 - rate);
+        const double agree = (rate * rate) + ((1 - rate) * (1 - rate));
+        RequireFraction([.. forward.Zip(reverse, (a, b) => a == b ? 1f : 0f)], v => v == 1, agree);
+        float[] through = [.. forward.Zip(reverse, (a, b) => a + b)];
+        Assert.That(Gradient(plan), Is.EqualTo(through).Within(1e-5f));
+
+        IEnumerable<float> Direction(int which) => y.Where((_, i) => i / H % 2 == which);
+    }
+
     [Test]
     public void The_same_seed_gives_the_same_masks_and_another_one_others()
     {
@@ -94,13 +115,14 @@ public sealed class CudaRecurrentDropoutTests : CudaFixture
     }
 
     // Relu of an identity: what comes out is what got through, scaled.
-    private static Rnn Through(float rate, int layers = 2) =>
+    private static Rnn Through(float rate, int layers = 2, bool bidirectional = false) =>
         new(
             H,
             H,
             new RecurrentOptions
             {
                 Layers = layers,
+                Bidirectional = bidirectional,
                 Dropout = rate,
                 Bias = RecurrentBias.NoBias,
             },
@@ -116,22 +138,21 @@ public sealed class CudaRecurrentDropoutTests : CudaFixture
 
     private static void LetThrough(Layer model, Plan plan)
     {
-        float[] identity = new float[H * H];
-        for (int i = 0; i < H; i++)
-            identity[i * H + i] = 1;
         foreach (NamedParameter named in model.NamedParameters())
-            plan.Parameter(named.Name)
-                .Write(
-                    named.Name.Contains("_ih_", StringComparison.Ordinal)
-                        ? identity
-                        : new float[H * H]
-                );
+        {
+            Tensor parameter = plan.Parameter(named.Name);
+            float[] values = new float[parameter.Count];
+            if (named.Name.Contains("_ih_", StringComparison.Ordinal))
+                for (int i = 0; i < H; i++)
+                    values[i * parameter.Shape.Columns + i] = 1;
+            parameter.Write(values);
+        }
     }
 
     private static float[] Gradient(Plan plan)
     {
-        Tensor dy = plan.Backend.Allocate(new Shape(T, B, H), MemoryCategory.InputOutput);
-        dy.Write(Ones);
+        Tensor dy = plan.Backend.Allocate(plan.Output.Shape, MemoryCategory.InputOutput);
+        dy.Write([.. Enumerable.Repeat(1f, checked((int)dy.Count))]);
         plan.Backward(dy);
         dy.Storage.Dispose();
         return plan.InputGradient.ToArray();

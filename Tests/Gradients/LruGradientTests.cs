@@ -67,6 +67,15 @@ public sealed class LruGradientTests(int bits, int threads)
                 Prenorm = false,
                 Dropout = 0.3f,
             },
+            new() { Dropout = 0.3f, SharedDropout = true },
+            new()
+            {
+                Bidirectional = true,
+                Norm = LruNorm.Batch,
+                Prenorm = false,
+                Dropout = 0.3f,
+                SharedDropout = true,
+            },
             new() { Prenorm = false },
             new() { Prenorm = false, Dropout = 0.3f },
             new() { Norm = LruNorm.Batch },
@@ -81,7 +90,7 @@ public sealed class LruGradientTests(int bits, int threads)
         ];
 
     private static string Name(LruOptions options) =>
-        $"{options.Norm} {(options.Prenorm ? "pre" : "post")} {options.Dropout}{(options.Bidirectional ? " both directions" : "")}";
+        $"{options.Norm} {(options.Prenorm ? "pre" : "post")} {options.Dropout}{(options.SharedDropout ? " shared" : "")}{(options.Bidirectional ? " both directions" : "")}";
 
     private static GradientCase Block(int size, int states, int time, int batch) =>
         new($"block {size} of {states} states", () => new LruBlock(size, states), time, batch);

@@ -197,6 +197,8 @@ public sealed class KernelTests : InteropFixture
 
     private sealed class Engine : IKernelEngine, IKernelModule
     {
+        public int Architecture => 75;
+
         public CUresult Load(
             VirtualDevice device,
             ReadOnlySpan<byte> image,

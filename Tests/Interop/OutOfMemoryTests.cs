@@ -134,7 +134,7 @@ public sealed class OutOfMemoryTests : InteropFixture
             HiddenSize = 3,
             Clip = (-1, 1),
         };
-        using (var net = RnnDescriptor.Create(Context, settings, dropout))
+        using (var net = RnnDescriptor.Create(dnn, settings, dropout))
         using (var calls = CuDnnRnn<float>.Create(dnn, net))
             net.Weights(dnn);
         using var plan = ConvolutionPlan.Create(

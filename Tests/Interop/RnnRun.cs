@@ -22,7 +22,7 @@ internal sealed class RnnRun : IDisposable
         _stream = handle.Stream;
         try
         {
-            Net = Keep(RnnDescriptor.Create(_context, settings));
+            Net = Keep(RnnDescriptor.Create(handle, settings));
             Calls = Keep(CuDnnRnn<float>.Create(handle, Net));
             Calls.SetShape(
                 cudnnRNNDataLayout_t.CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_UNPACKED,

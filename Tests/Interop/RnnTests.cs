@@ -66,7 +66,7 @@ public sealed class RnnTests : InteropFixture
     public void Weights_lie_apart_within_the_weight_space()
     {
         using var net = RnnDescriptor.Create(
-            Context,
+            _handle,
             Small(cudnnRNNMode_t.CUDNN_LSTM) with
             {
                 ProjectionSize = 2,
@@ -313,7 +313,7 @@ public sealed class RnnTests : InteropFixture
     {
         var handle = CuDnnHandle.Create(Stream);
         var dropout = DropoutDescriptor.Create(handle, 0.5f, seed: 1);
-        var net = RnnDescriptor.Create(Context, Small(cudnnRNNMode_t.CUDNN_GRU), dropout);
+        var net = RnnDescriptor.Create(handle, Small(cudnnRNNMode_t.CUDNN_GRU), dropout);
         var calls = CuDnnRnn<float>.Create(handle, net);
         handle.Dispose();
         dropout.Dispose();
@@ -324,10 +324,53 @@ public sealed class RnnTests : InteropFixture
         Assert.That(Calls("cudnnDestroy"), Is.EqualTo(1));
     }
 
+    [Test]
+    public void Nets_without_dropout_share_a_descriptor_that_goes_with_the_handle()
+    {
+        const string kind = "cuDNN dropout descriptor";
+        var handle = CuDnnHandle.Create(Stream);
+        int before = Gpu.LiveHandles().GetValueOrDefault(kind);
+        Gpu.Counts.Reset();
+        var first = RnnDescriptor.Create(handle, Small(cudnnRNNMode_t.CUDNN_GRU));
+        var second = RnnDescriptor.Create(handle, Small(cudnnRNNMode_t.CUDNN_LSTM));
+        Assert.That(first.Dropout, Is.Null);
+        Assert.That(Calls("cudnnSetDropoutDescriptor"), Is.EqualTo(1));
+        Assert.That(Gpu.Counts.Allocations, Is.Zero);
+        handle.Dispose();
+        first.Dispose();
+        Assert.That(Gpu.LiveHandles()[kind], Is.EqualTo(before + 1));
+        second.Dispose();
+        Assert.That(Gpu.LiveHandles().GetValueOrDefault(kind), Is.EqualTo(before));
+        Assert.That(Calls("cudnnDestroy"), Is.EqualTo(1));
+
+        // A handle that no such net was made with has none to give back.
+        Gpu.Counts.Reset();
+        CuDnnHandle.Create(Stream).Dispose();
+        Assert.That(Gpu.Counts.OfAll("cudnnDestroyDropoutDescriptor"), Is.Zero);
+    }
+
+    [Test]
+    public void A_descriptor_of_no_dropout_that_is_refused_leaves_nothing_behind()
+    {
+        using var handle = CuDnnHandle.Create(Stream);
+        int before = Gpu.LiveHandles().Values.Sum();
+        Gpu.Refuse(
+            "cudnnSetDropoutDescriptor",
+            (int)cudnnStatus_t.CUDNN_STATUS_NOT_SUPPORTED,
+            times: 1
+        );
+        var error = Assert.Throws<CudnnException>(() =>
+            RnnDescriptor.Create(handle, Small(cudnnRNNMode_t.CUDNN_GRU))
+        );
+        Assert.That(error.Message, Does.Contain("no dropout"));
+        Assert.That(Gpu.LiveHandles().Values.Sum(), Is.EqualTo(before));
+        using var net = RnnDescriptor.Create(handle, Small(cudnnRNNMode_t.CUDNN_GRU));
+    }
+
     private void Refused(RnnSettings settings, string why)
     {
         Gpu.Counts.Reset();
-        var error = Assert.Catch<ArgumentException>(() => RnnDescriptor.Create(Context, settings));
+        var error = Assert.Catch<ArgumentException>(() => RnnDescriptor.Create(_handle, settings));
         Assert.That(error.Message, Does.Contain(why));
         Assert.That(Gpu.Counts.OfAll("cudnn"), Is.Zero);
     }

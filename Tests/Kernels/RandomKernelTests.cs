@@ -10,12 +10,18 @@ public sealed class RandomKernelTests
 {
     private const ulong Seed = 0x123456789ABCDEF;
 
-    [TestCase(1, 0L)]
-    [TestCase(1000, 0L)]
-    [TestCase(1001, 3L)]
-    [TestCase(2, 5L)]
-    [TestCase(640, 40_000_000_000L)]
-    public void Masks_are_those_of_the_cpu(int count, long first)
+    [TestCase(1, 0L, 0L)]
+    [TestCase(1000, 0L, 0L)]
+    [TestCase(1001, 3L, 0L)]
+    [TestCase(2, 5L, 0L)]
+    [TestCase(640, 40_000_000_000L, 0L)]
+    [TestCase(1000, 0L, 40L)]
+    [TestCase(1001, 3L, 8L)]
+    [TestCase(90, 0L, 15L)]
+    [TestCase(101, 2L, 3L)]
+    [TestCase(40, 0L, 1L)]
+    [TestCase(7, 40_000_000_000L, 9L)]
+    public void Masks_are_those_of_the_cpu(int count, long first, long period)
     {
         using var host = new HostTensors();
         using var machine = new KernelMachine();
@@ -27,7 +33,14 @@ public sealed class RandomKernelTests
             foreach (bool ones in new[] { false, true })
             {
                 Tensor expected = host.New(count);
-                random.Dropout(ones ? default : host.Put(x, count), expected, 0.3f, 7, first);
+                random.Dropout(
+                    ones ? default : host.Put(x, count),
+                    expected,
+                    0.3f,
+                    7,
+                    first,
+                    period
+                );
                 DeviceArray result = machine.New(count);
                 machine.Launch(
                     "dropout",
@@ -36,6 +49,7 @@ public sealed class RandomKernelTests
                     result,
                     (long)count,
                     first,
+                    period,
                     place,
                     7u,
                     (uint)(0.3f * 4294967296.0),

@@ -148,7 +148,9 @@ public sealed class PresetTests
                   "presets": [
                     {
                       "task": "jsb", "arch": "lru", "preset": "p", "training": "t", "budget": 19525,
-                      "model": { "hidden": 33, "depth": 2, "states": 33, "dropout": 0.1 }
+                      "model": {
+                        "hidden": 33, "depth": 2, "states": 33, "dropout": 0.1, "shared_dropout": true
+                      }
                     }
                   ]
                 }
@@ -171,7 +173,14 @@ public sealed class PresetTests
                 Does.Contain("rate x 0.25 without decay: 0.1.nu_log")
             );
             Assert.That(optimizer.Update().Decay, Is.EqualTo(0.05f));
-            Assert.That(preset.Settings(), Does.Contain("decay 0.05"));
+            Assert.That(
+                preset.Settings(),
+                Does.Contain("decay 0.05").And.Contain("\"SharedDropout\":true")
+            );
+            var body = (Lru)model.Children[0].Layer;
+            Assert.That(((LruBlock)body.Children[1].Layer).Options.SharedDropout);
+            // What was written before there was a choice is still the same text.
+            Assert.That(Presets.Get("jsb", "lru").Settings(), Does.Not.Contain("Shared"));
         });
     }
 
@@ -193,6 +202,11 @@ public sealed class PresetTests
     [TestCase("\"kernel\": 2", "\"kernel\": 2, \"states\": 3", "states is 3")]
     [TestCase("\"dropout\": 0.5", "\"dropout\": 1", "probability")]
     [TestCase("\"dropout\": 0.5", "\"dropout\": 0.5, \"min_radius\": 0", "min_radius")]
+    [TestCase(
+        "\"dropout\": 0.5",
+        "\"dropout\": 0.5, \"shared_dropout\": true",
+        "shared_dropout is True; allowed: left out but for an lru"
+    )]
     [TestCase("\"adam\"", "\"adan\"", "training 't': optimizer is adan; allowed: adam, adamw")]
     [TestCase("\"rate\": 0.001", "\"rate\": 0", "rate is 0")]
     [TestCase("\"batch\": 1", "\"batch\": 0", "batch is 0")]

@@ -47,6 +47,13 @@ public sealed class DropoutTests(int bits, int threads)
         new("pooled lru", () => new Sequential(new Lru(2, 6, 4, 1, 0.3f), new Last(6)), 5, 2),
         // In several pieces of time, whose masks begin at odd places of the stream.
         new("large lru block", () => new LruBlock(51, 65, 0.3f), 201, 9, large: true),
+        new(
+            "large lru block whose steps share their masks",
+            () => new LruBlock(51, 65, new LruOptions { Dropout = 0.3f, SharedDropout = true }),
+            201,
+            9,
+            large: true
+        ),
     ];
 
     private Backend Backend => Backends.Get(bits, threads);
@@ -124,6 +131,56 @@ public sealed class DropoutTests(int bits, int threads)
         plan.RandomStep = 1;
 
         Close.CheckBits(plan.Forward(Ones, Steps, Batch).ToArray(), second, "mask");
+    }
+
+    // One direction and a norm of each row: what a step gives depends on no later one, and on no other sequence.
+    [TestCase(new[] { 6, 6, 6 })]
+    [TestCase(new[] { 6, 4, 4, 1 })]
+    public void Packed_sequences_share_the_masks_that_they_would_have_beside_padding(int[] lengths)
+    {
+        const int width = 5;
+        const int steps = 6;
+        int batch = lengths.Length;
+        using var model = new LruBlock(
+            width,
+            3,
+            new LruOptions { Dropout = 0.4f, SharedDropout = true }
+        );
+        using Plan padded = model.Plan(Backend, steps, batch, Mode.Training, inputGradient: true);
+        using Plan packed = model.Plan(
+            Backend,
+            steps,
+            batch,
+            Mode.Training,
+            inputGradient: true,
+            variableLengths: true
+        );
+        float[] x = new Draw(1).Uniform(steps * batch * width);
+        float[] dy = new Draw(2).Uniform(x.Length);
+        for (int i = 0; i < x.Length; i++)
+            if (i / (batch * width) >= lengths[i / width % batch])
+                x[i] = dy[i] = 0;
+        using Storage storage = Backend.Allocate(x.Length, MemoryCategory.InputOutput);
+        var gradient = new Tensor(storage, 0, new Shape(steps, batch, width));
+
+        float[] expected = padded.Forward(x, steps, batch).ToArray();
+        gradient.Write(dy);
+        padded.Backward(gradient);
+        float[] actual = packed.Forward(x, steps, batch, lengths).ToArray();
+        gradient.Write(dy);
+        packed.Backward(gradient);
+
+        float[] dx = padded.InputGradient.ToArray();
+        for (int i = 0; i < x.Length; i++)
+            if (i / (batch * width) >= lengths[i / width % batch])
+                expected[i] = 0;
+        Close.Check(actual, Array.ConvertAll(expected, v => (double)v), Close.Output, "output");
+        Close.Check(
+            packed.InputGradient.ToArray(),
+            Array.ConvertAll(dx, v => (double)v),
+            Close.Gradient,
+            "gradient"
+        );
     }
 
     [TestCase(true)]

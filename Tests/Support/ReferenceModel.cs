@@ -84,8 +84,8 @@ internal sealed class ReferenceModel(
             }
             case LruBlock block:
             {
-                double[]? first = Mask(block.DropoutProbability, x.Length);
-                double[]? second = Mask(block.DropoutProbability, x.Length);
+                double[]? first = LruMask(block, time, _batch);
+                double[]? second = LruMask(block, time, _batch);
                 return Ref.LruBlock.Forward(
                     new Ref.LruBlockParameters(
                         P("norm.weight"),
@@ -151,6 +151,18 @@ internal sealed class ReferenceModel(
             default:
                 throw new NotSupportedException($"The reference has no {layer.GetType().Name}.");
         }
+    }
+
+    // [T, B, d]: where the steps share a mask, as often as there are steps.
+    private double[]? LruMask(LruBlock block, int time, int batch)
+    {
+        int step = batch * block.InputSize;
+        if (!block.Options.SharedDropout)
+            return Mask(block.DropoutProbability, time * step);
+        double[]? shared = Mask(block.DropoutProbability, step);
+        return shared is null
+            ? null
+            : [.. Enumerable.Repeat(shared, time).SelectMany(values => values)];
     }
 
     private double[]? Mask(float probability, int count) =>

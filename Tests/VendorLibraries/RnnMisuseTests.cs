@@ -406,29 +406,6 @@ public sealed unsafe class RnnMisuseTests : RnnProgram
     }
 
     [Test]
-    public void States_that_no_call_filled_are_found()
-    {
-        cudnnDropoutDescriptor_t dropout = NewDropout(0.5f, 3, out _);
-        PrepareFilled(new() { Layers = 2, Dropout = dropout });
-        nuint bytes;
-        Check(Dnn.cudnnDropoutGetStatesSize(DnnHandle, &bytes));
-        nint states = Upload(new float[(int)bytes / sizeof(float)]);
-        Check(Dnn.cudnnRestoreDropoutDescriptor(dropout, DnnHandle, 0.5f, (void*)states, bytes, 3));
-        Refused(
-            Dnn.cudnnSetDropoutDescriptor(dropout, DnnHandle, 0.5f, (void*)states, bytes - 1, 3),
-            cudnnStatus_t.CUDNN_STATUS_INVALID_VALUE,
-            "stateSizeInBytes"
-        );
-        Refused(
-            Dnn.cudnnSetDropoutDescriptor(dropout, DnnHandle, 1.5f, (void*)states, bytes, 3),
-            cudnnStatus_t.CUDNN_STATUS_BAD_PARAM,
-            "dropout is 1.5"
-        );
-        Check(Forward());
-        Faults(FaultKind.BadArgument, "cudnnRNNForward", "dropout states", "did not write");
-    }
-
-    [Test]
     public void A_first_call_in_a_capture_spoils_it_and_a_later_one_is_recorded()
     {
         PrepareFilled(new());

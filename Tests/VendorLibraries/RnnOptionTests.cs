@@ -148,67 +148,6 @@ public sealed unsafe class RnnOptionTests : RnnProgram
     }
 
     [Test]
-    public void Dropout_repeats_by_its_seed_and_backward_replays_its_mask()
-    {
-        cudnnDropoutDescriptor_t dropout = NewDropout(0.5f, 3, out nint states);
-        PrepareFilled(
-            new()
-            {
-                Mode = cudnnRNNMode_t.CUDNN_RNN_TANH,
-                Layers = 3,
-                Hidden = 8,
-                Lengths = [4, 3],
-                Dropout = dropout,
-            }
-        );
-        // Whatever is undefined in y would be in the sums below.
-        Options = Options with
-        {
-            Fill = 0,
-        };
-        Check(SetData(XDesc, Options, Options.Inputs));
-        Check(SetData(YDesc, Options, Options.Outputs));
-        float[] first = Outputs();
-        Close.CheckBits(Outputs(), first, "y");
-        Check(Forward());
-        Assert.That(Download<float>(At["y"], first.Length), Is.Not.EqualTo(first));
-        Check(Forward(cudnnForwardMode_t.CUDNN_FWD_MODE_INFERENCE));
-        Assert.That(Download<float>(At["y"], first.Length), Is.Not.EqualTo(first));
-
-        Write(At["dhy"], new float[Options.StateCount]);
-        Outputs();
-        Check(BackwardData());
-        float[] dx = Download<float>(At["dx"], Options.Count(Options.Inputs));
-        float[] x = Download<float>(At["x"], dx.Length);
-        float[] dy = Download<float>(At["dy"], first.Length);
-        foreach (int i in new[] { 0, 5, 10 })
-        {
-            const float step = 1f / 64;
-            double slope = (Loss(i, step) - Loss(i, -step)) / (2 * step);
-            Close.Check(dx[i], slope, 1, 2e-3, $"dx[{i}]");
-        }
-
-        double Loss(int at, float step)
-        {
-            float[] moved = [.. x];
-            moved[at] += step;
-            Write(At["x"], moved);
-            double loss = Outputs().Zip(dy, (a, b) => (double)a * b).Sum();
-            Write(At["x"], x);
-            return loss;
-        }
-
-        float[] Outputs()
-        {
-            nuint bytes;
-            Check(Dnn.cudnnDropoutGetStatesSize(DnnHandle, &bytes));
-            Check(Dnn.cudnnSetDropoutDescriptor(dropout, DnnHandle, 0.5f, (void*)states, bytes, 3));
-            Check(Forward());
-            return Download<float>(At["y"], Options.Count(Options.Outputs));
-        }
-    }
-
-    [Test]
     public void Descriptors_give_back_what_they_were_set_to()
     {
         Prepare(new() { Lengths = [4, 2], Fill = 1.5f });

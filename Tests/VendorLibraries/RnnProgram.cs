@@ -8,6 +8,7 @@ namespace Sequor.Tests.VendorLibraries;
 public abstract unsafe class RnnProgram : LibraryTest
 {
     private readonly List<Action> _destroy = [];
+    private cudnnDropoutDescriptor_t _noDropout;
 
     private protected RnnOptions Options { get; set; } = null!;
     private protected cudnnRNNDescriptor_t Net { get; set; }
@@ -90,6 +91,23 @@ public abstract unsafe class RnnProgram : LibraryTest
         return made;
     }
 
+    /// <summary>A descriptor of no dropout, without states, as a net without dropout needs it.</summary>
+    private protected cudnnDropoutDescriptor_t NoDropout()
+    {
+        if (_noDropout != default)
+            return _noDropout;
+        cudnnDropoutDescriptor_t made;
+        Check(Dnn.cudnnCreateDropoutDescriptor(&made));
+        _noDropout = made;
+        _destroy.Add(() =>
+        {
+            Check(Dnn.cudnnDestroyDropoutDescriptor(_noDropout));
+            _noDropout = default;
+        });
+        Check(Dnn.cudnnSetDropoutDescriptor(made, DnnHandle, 0, null, 0, 0));
+        return made;
+    }
+
     private protected cudnnStatus_t SetNet(cudnnRNNDescriptor_t net, RnnOptions options) =>
         Dnn.cudnnSetRNNDescriptor_v8(
             net,
@@ -107,7 +125,7 @@ public abstract unsafe class RnnProgram : LibraryTest
             options.Hidden,
             options.State,
             options.Layers,
-            options.Dropout,
+            options.Dropout == default ? NoDropout() : options.Dropout,
             options.PaddedIo
                 ? CuDnn.CUDNN_RNN_PADDED_IO_ENABLED
                 : CuDnn.CUDNN_RNN_PADDED_IO_DISABLED

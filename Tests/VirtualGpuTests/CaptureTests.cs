@@ -11,7 +11,7 @@ namespace Sequor.Tests.VirtualGpuTests;
 [NonParallelizable]
 public sealed unsafe class CaptureTests
 {
-    private static CUstreamCaptureStatus Status(Rig rig, CUstream stream)
+    internal static CUstreamCaptureStatus Status(Rig rig, CUstream stream)
     {
         CUstreamCaptureStatus status;
         Rig.Ok(rig.Driver.cuStreamIsCapturing(stream, &status));
@@ -92,12 +92,31 @@ public sealed unsafe class CaptureTests
             },
             CUDA_ERROR_STREAM_CAPTURE_IMPLICIT
         ),
+        ["blocking copy to the device"] = (
+            (rig, _) =>
+            {
+                float value = 1;
+                return rig.Driver.cuMemcpyHtoD(new CUdeviceptr(1), &value, 4);
+            },
+            CUDA_ERROR_STREAM_CAPTURE_IMPLICIT
+        ),
+        ["blocking fill"] = (
+            (rig, _) => rig.Driver.cuMemsetD8(new CUdeviceptr(1), 1, 4),
+            CUDA_ERROR_STREAM_CAPTURE_IMPLICIT
+        ),
+        ["set a limit"] = (
+            (rig, _) => rig.Driver.cuCtxSetLimit(CUlimit.CU_LIMIT_MALLOC_HEAP_SIZE, 8 << 20),
+            CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED
+        ),
         ["event of outside"] = (
             (rig, stream) =>
             {
+                CUstream other = rig.Stream();
                 CUevent mark = rig.Event();
+                Rig.Ok(rig.Driver.cuEventRecord(mark, other));
                 CUresult result = rig.Driver.cuStreamWaitEvent(stream, mark, 0);
                 Rig.Ok(rig.Driver.cuEventDestroy(mark));
+                Rig.Ok(rig.Driver.cuStreamDestroy(other));
                 return result;
             },
             CUDA_ERROR_STREAM_CAPTURE_ISOLATION
@@ -128,6 +147,21 @@ public sealed unsafe class CaptureTests
         IsSpoilt(rig, stream);
         Rig.Ok(rig.Driver.cuStreamDestroy(stream));
         rig.Finish();
+    }
+
+    [Test]
+    public void A_copy_that_reads_the_device_is_held_to_be_unsafe()
+    {
+        using var rig = new Rig();
+        CUstream stream = rig.Stream();
+        CUdeviceptr memory = rig.Filled(1);
+        float value;
+        Rig.Ok(rig.Driver.cuStreamBeginCapture(stream, CU_STREAM_CAPTURE_MODE_GLOBAL));
+        Rig.Gives(
+            rig.Driver.cuMemcpyDtoH(&value, memory, 4),
+            CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED
+        );
+        IsSpoilt(rig, stream);
     }
 
     [TestCase(CU_STREAM_CAPTURE_MODE_GLOBAL, false, CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED)]

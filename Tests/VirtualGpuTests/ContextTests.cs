@@ -128,6 +128,58 @@ public sealed unsafe class ContextTests
         Assert.That(theirs.Value, Is.Not.Zero);
     }
 
+    // Stack, messages, heap, and what the second cache fetches at a time: rounded, raised or refused.
+    [TestCase(0, 4097, 4112)]
+    [TestCase(0, 512 << 10, 512 << 10)]
+    [TestCase(0, (512 << 10) + 1, -1)]
+    [TestCase(1, 1, 393216)]
+    [TestCase(2, 1, 4 << 20)]
+    [TestCase(2, 9 << 20, 9 << 20)]
+    [TestCase(5, 128, 128)]
+    [TestCase(5, 129, -1)]
+    public void A_limit_is_set_to_what_the_device_can(int limit, int asked, int told)
+    {
+        using var rig = new Rig();
+        var kind = (CUlimit)limit;
+        nuint before;
+        nuint value;
+        Rig.Ok(rig.Driver.cuCtxGetLimit(&before, kind));
+        CUresult result = rig.Driver.cuCtxSetLimit(kind, (nuint)asked);
+        Rig.Ok(rig.Driver.cuCtxGetLimit(&value, kind));
+        Rig.Gives(result, told < 0 ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS);
+        Assert.That((long)value, Is.EqualTo(told < 0 ? (long)before : told));
+        if (told < 0)
+            rig.Found(FaultKind.BadArgument);
+        rig.Finish();
+    }
+
+    [Test]
+    public void A_primary_context_maps_host_memory_and_takes_one_way_to_schedule()
+    {
+        using var rig = new Rig();
+        var device = new CUdevice(0);
+        uint flags;
+        Rig.Ok(rig.Driver.cuCtxGetFlags(&flags));
+        Assert.That(flags, Is.EqualTo((uint)CUctx_flags.CU_CTX_MAP_HOST));
+        // Two ways at once; what every primary context has; what there is not.
+        foreach (uint wrong in new uint[] { 3, 8, 256 })
+        {
+            Rig.Gives(
+                rig.Driver.cuDevicePrimaryCtxSetFlags(device, wrong),
+                CUDA_ERROR_INVALID_VALUE
+            );
+            rig.Found(FaultKind.BadArgument);
+        }
+        // The core dump's flag (0x20) is taken, and not told of the context.
+        Rig.Ok(rig.Driver.cuDevicePrimaryCtxSetFlags(device, 0x24));
+        Rig.Ok(rig.Driver.cuCtxGetFlags(&flags));
+        Assert.That(flags, Is.EqualTo(0xCu));
+        int active;
+        Rig.Ok(rig.Driver.cuDevicePrimaryCtxGetState(device, &flags, &active));
+        Assert.That((flags, active), Is.EqualTo((0x24u, 1)));
+        rig.Finish();
+    }
+
     [Test]
     public void Limits_and_priorities_are_told()
     {

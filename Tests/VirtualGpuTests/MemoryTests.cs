@@ -246,58 +246,6 @@ public sealed unsafe class MemoryTests
     }
 
     [Test]
-    public void Pinned_memory_is_checked_too()
-    {
-        using var rig = new Rig();
-        CUdeviceptr memory = rig.Filled(1, 2);
-        float* host = rig.Pinned(2);
-        Rig.Gives(rig.Driver.cuMemcpyDtoH(host + 1, memory, 8), CUDA_ERROR_INVALID_VALUE);
-        rig.Found(FaultKind.OutOfBounds);
-        uint flags;
-        Rig.Ok(rig.Driver.cuMemHostGetFlags(&flags, host));
-        CUdeviceptr there;
-        Rig.Ok(rig.Driver.cuMemHostGetDevicePointer(&there, host, 0));
-        Assert.That(there.Value, Is.EqualTo((ulong)host));
-        Rig.Gives(rig.Driver.cuMemFreeHost(host + 1), CUDA_ERROR_INVALID_VALUE);
-        rig.Found(FaultKind.BadArgument);
-        Rig.Gives(rig.Driver.cuMemHostUnregister(host), CUDA_ERROR_INVALID_VALUE);
-        rig.Found(FaultKind.BadArgument);
-        Assert.That(rig.Device.Leaks(), Has.One.Contains("pinned"));
-        Rig.Ok(rig.Driver.cuMemFreeHost(host));
-        Rig.Gives(rig.Driver.cuMemFreeHost(host), CUDA_ERROR_INVALID_VALUE);
-        rig.Found(FaultKind.DoubleFree);
-        Rig.Gives(rig.Driver.cuMemcpyDtoH(host, memory, 8), CUDA_ERROR_INVALID_VALUE);
-        rig.Found(FaultKind.UseAfterFree);
-        Rig.Ok(rig.Driver.cuMemFree(memory));
-        rig.Finish();
-    }
-
-    [Test]
-    public void Registered_memory_counts_as_pinned()
-    {
-        using var rig = new Rig();
-        float* own = stackalloc float[4];
-        Rig.Ok(rig.Driver.cuMemHostRegister(own, 16, 0));
-        Rig.Gives(
-            rig.Driver.cuMemHostRegister(own + 2, 16, 0),
-            CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED
-        );
-        int type;
-        Rig.Ok(
-            rig.Driver.cuPointerGetAttribute(
-                &type,
-                CUpointer_attribute.CU_POINTER_ATTRIBUTE_MEMORY_TYPE,
-                new CUdeviceptr((ulong)own)
-            )
-        );
-        Assert.That(type, Is.EqualTo((int)CUmemorytype.CU_MEMORYTYPE_HOST));
-        Rig.Ok(rig.Driver.cuMemHostUnregister(own));
-        Rig.Gives(rig.Driver.cuMemHostUnregister(own), CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED);
-        rig.Found(FaultKind.BadArgument);
-        rig.Finish();
-    }
-
-    [Test]
     public void Addresses_are_told_apart_by_their_attributes()
     {
         using var rig = new Rig();

@@ -17,6 +17,8 @@ public sealed unsafe class ModuleTests
     {
         public string Name => "scale";
 
+        public int Architecture => 75;
+
         public IReadOnlyList<int> ParameterSizes => [8, 4, 4];
 
         public int RegistersPerThread => 32;
@@ -235,6 +237,84 @@ public sealed unsafe class ModuleTests
         Assert.That(value, Is.EqualTo(32));
     }
 
+    private static CUresult Attribute(
+        Rig rig,
+        CUfunction_attribute attribute,
+        CUfunction function,
+        out int value
+    )
+    {
+        fixed (int* to = &value)
+            return rig.Driver.cuFuncGetAttribute(to, attribute, function);
+    }
+
+    [Test]
+    public void A_kernel_tells_what_it_was_compiled_for_and_what_it_runs_as()
+    {
+        using Rig rig = WithKernels();
+        Rig.Ok(Load(rig, "scale", out CUmodule module));
+        CUfunction function = Function(rig, module);
+        Rig.Ok(
+            Attribute(
+                rig,
+                CUfunction_attribute.CU_FUNC_ATTRIBUTE_PTX_VERSION,
+                function,
+                out int value
+            )
+        );
+        Assert.That(value, Is.EqualTo(75));
+        Rig.Ok(
+            Attribute(
+                rig,
+                CUfunction_attribute.CU_FUNC_ATTRIBUTE_BINARY_VERSION,
+                function,
+                out value
+            )
+        );
+        Assert.That(value, Is.EqualTo(rig.Device.Options.ComputeCapability));
+        // Of no function the one call says that the value is wrong, the other that the handle is.
+        Rig.Gives(
+            Attribute(rig, CUfunction_attribute.CU_FUNC_ATTRIBUTE_NUM_REGS, default, out value),
+            CUDA_ERROR_INVALID_VALUE
+        );
+        rig.Found(FaultKind.BadArgument);
+        Rig.Gives(
+            rig.Driver.cuFuncSetAttribute(
+                default,
+                CUfunction_attribute.CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT,
+                1
+            ),
+            CUDA_ERROR_INVALID_HANDLE
+        );
+        rig.Found(FaultKind.BadHandle);
+    }
+
+    [Test]
+    public void A_module_that_may_not_be_unloaded_yet_is_still_there()
+    {
+        using Rig rig = WithKernels();
+        Rig.Ok(Load(rig, "scale", out CUmodule module));
+        CUfunction function = Function(rig, module);
+        CUstream stream = rig.Stream();
+        Rig.Ok(
+            rig.Driver.cuStreamBeginCapture(
+                stream,
+                CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_GLOBAL
+            )
+        );
+        Rig.Gives(rig.Driver.cuModuleUnload(module), CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
+        rig.Found(FaultKind.Capture);
+        CUgraph graph;
+        Rig.Gives(
+            rig.Driver.cuStreamEndCapture(stream, &graph),
+            CUDA_ERROR_STREAM_CAPTURE_INVALIDATED
+        );
+        Rig.Ok(rig.Driver.cuStreamDestroy(stream));
+        Assert.That(Function(rig, module), Is.EqualTo(function));
+        Rig.Ok(rig.Driver.cuModuleUnload(module));
+        rig.Finish();
+    }
+
     [Test]
     public void Globals_are_device_memory_of_the_module()
     {
@@ -247,6 +327,15 @@ public sealed unsafe class ModuleTests
         uint value;
         Rig.Ok(rig.Driver.cuMemcpyDtoH(&value, address, bytes));
         Assert.That(value, Is.EqualTo(0x04030201u));
+        foreach (bool kernel in new[] { true, false })
+        {
+            fixed (byte* name = kernel ? "scale\0"u8 : "table\0"u8)
+                Rig.Gives(
+                    rig.Driver.cuModuleGetGlobal(kernel ? &address : null, null, module, name),
+                    CUDA_ERROR_INVALID_VALUE
+                );
+            rig.Found(FaultKind.BadArgument);
+        }
         Rig.Ok(rig.Driver.cuModuleUnload(module));
         rig.Finish();
     }

@@ -178,6 +178,22 @@ public sealed unsafe class PoolTests
         rig.Finish();
     }
 
+    [Test]
+    public void No_bytes_of_a_pool_are_a_null_address()
+    {
+        using var rig = new Rig();
+        CUmemoryPool pool;
+        Rig.Ok(rig.Driver.cuDeviceGetDefaultMemPool(&pool, new CUdevice(0)));
+        var memory = new CUdeviceptr(1);
+        Rig.Ok(rig.Driver.cuMemAllocAsync(&memory, 0, default));
+        Assert.That(memory, Is.EqualTo(default(CUdeviceptr)));
+        memory = new CUdeviceptr(1);
+        Rig.Ok(rig.Driver.cuMemAllocFromPoolAsync(&memory, 0, pool, default));
+        Assert.That(memory, Is.EqualTo(default(CUdeviceptr)));
+        Rig.Ok(rig.Driver.cuMemFreeAsync(memory, default));
+        rig.Finish();
+    }
+
     private static void AllocAndFree(Rig rig) =>
         Rig.Ok(rig.Driver.cuMemFreeAsync(AllocAsync(rig, default, 1000), default));
 

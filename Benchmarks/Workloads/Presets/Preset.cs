@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Sequor.Layers;
 
 namespace Sequor.Workloads;
@@ -139,8 +140,12 @@ public sealed record Preset
                 Model.Hidden,
                 Model.States,
                 Model.Depth,
-                Model.Dropout,
-                new LruRing(Model.MinRadius ?? 0.9, Model.MaxRadius ?? 0.999)
+                new LruOptions
+                {
+                    Dropout = Model.Dropout,
+                    SharedDropout = Model.SharedDropout,
+                    Ring = new LruRing(Model.MinRadius ?? 0.9, Model.MaxRadius ?? 0.999),
+                }
             ),
         };
 }
@@ -156,6 +161,13 @@ public sealed record PresetModel
 
     /// <summary>Probability of dropout: in every block of a TCN or LRU, else between the last layer and the head.</summary>
     public required float Dropout { get; init; }
+
+    /// <summary>
+    /// Whether the steps of a sequence share the dropout of an LRU's blocks, as in minimal-LRU. Where they do not, the settings
+    /// are silent on it, as those of older checkpoints are.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool SharedDropout { get; init; }
 
     /// <summary>Taps of a TCN.</summary>
     public int Kernel { get; init; }

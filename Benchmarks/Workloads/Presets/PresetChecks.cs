@@ -153,6 +153,13 @@ internal static class PresetChecks
             model.MinRadius ?? model.MaxRadius,
             "left out but for an lru"
         );
+        Require(
+            lru || !model.SharedDropout,
+            place,
+            "shared_dropout",
+            model.SharedDropout,
+            "left out but for an lru"
+        );
         long count;
         try
         {

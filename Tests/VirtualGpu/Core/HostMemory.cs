@@ -27,10 +27,12 @@ internal sealed unsafe class HostMemory(VirtualDevice device) : IDisposable
     public HostBlock? At(nint address) =>
         _blocks.Find(b => address >= b.Address && address - b.Address < b.Bytes);
 
-    public bool Overlaps(nint address, long bytes) =>
-        _blocks.Exists(b =>
-            address < b.Address + (nint)b.Bytes && b.Address < address + (nint)bytes
-        );
+    /// <summary>A block that a range shares bytes with, a registered one if there is one; null if there is none.</summary>
+    public HostBlock? Overlaps(nint address, long bytes) =>
+        _blocks
+            .Where(b => address < b.Address + (nint)b.Bytes && b.Address < address + (nint)bytes)
+            .OrderByDescending(b => b.Registered)
+            .FirstOrDefault();
 
     public bool WasFreed(nint address) => _freed.Exists(b => b.Address == address);
 

@@ -20,6 +20,9 @@ internal interface IKernelEngine
 /// <summary>Loaded code.</summary>
 internal interface IKernelModule
 {
+    /// <summary>The virtual architecture that it was compiled for: 75 for sm_75.</summary>
+    int Architecture { get; }
+
     /// <summary>A kernel by its name; null if there is none.</summary>
     IKernel? Kernel(string name);
 
@@ -88,6 +91,9 @@ internal sealed class VirtualFunction(VirtualModule module, IKernel kernel) : IC
     public VirtualContext Context => module.Context;
 
     public IKernel Kernel => kernel;
+
+    /// <summary>The virtual architecture that its module was compiled for.</summary>
+    public int Architecture => module.Code.Architecture;
 
     /// <summary>The dynamic shared memory with which it may be launched, bytes a block.</summary>
     public int MaxDynamicSharedMemory { get; set; } =

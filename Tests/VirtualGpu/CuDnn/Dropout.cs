@@ -41,7 +41,7 @@ internal static class DropoutStates
         words[1] = (long)seed;
     }
 
-    /// <summary>Factors for elements: 0 or 1 / (1 - rate).</summary>
+    /// <summary>Factors for elements: 0 or 1 / (1 - rate), in float as cuDNN scales.</summary>
     /// <exception cref="VirtualFaultException">The memory holds no states.</exception>
     public static double[] Draw(
         DeviceMemory memory,
@@ -67,7 +67,7 @@ internal static class DropoutStates
         for (int i = 0; i < count; i++)
         {
             double drawn = (Mix(seed + (ulong)words[2] + (ulong)i) >> 11) * Unit;
-            factors[i] = drawn < rate ? 0 : 1 / (1 - (double)rate);
+            factors[i] = drawn < rate ? 0 : 1f / (1f - rate);
         }
         words[2] += count;
         return factors;

@@ -53,7 +53,8 @@ internal static unsafe class DropoutExports
                 const string call = "cudnnSetDropoutDescriptor";
                 CuDnnHandle library = CuDnnLibrary.Find(device, handle, call);
                 DropoutDescriptor found = Keep(device, descriptor, rate, states, bytes, seed, call);
-                if (found.States == 0)
+                // Without states the ones that the descriptor has stay as they are.
+                if (states == null)
                     return;
                 CaptureGuard.Refuse(library.Resolve(device, call), $"{call} fills states");
                 nint at = found.States;
@@ -81,6 +82,7 @@ internal static unsafe class DropoutExports
             {
                 const string call = "cudnnRestoreDropoutDescriptor";
                 CuDnnLibrary.Find(device, handle, call);
+                CuDnnRefusal.Unless(states != null, "states is null");
                 Keep(device, descriptor, rate, states, bytes, seed, call);
             }
         );
@@ -127,15 +129,23 @@ internal static unsafe class DropoutExports
     )
     {
         DropoutDescriptor found = Find(device, descriptor, call);
-        CuDnnRefusal.Unless(rate is >= 0 and <= 1, $"dropout is {rate}, allowed are 0 to 1");
-        // Without dropout no states are needed.
-        CuDnnRefusal.Unless(states != null || rate == 0, "states is null");
-        if (states != null && bytes < DropoutStates.Bytes)
-            throw new CuDnnRefusal(
-                cudnnStatus_t.CUDNN_STATUS_INVALID_VALUE,
+        if (states != null)
+            CuDnnRefusal.Unless(
+                bytes >= DropoutStates.Bytes,
                 $"stateSizeInBytes is {bytes}, needed are {DropoutStates.Bytes}"
             );
-        (found.IsSet, found.Rate, found.States, found.Seed) = (true, rate, (nint)states, seed);
+        // cuDNN takes it, and keeps all or nothing.
+        if (!(rate is >= 0 and <= 1))
+            device.Record(
+                FaultKind.BadArgument,
+                call,
+                "dropout",
+                descriptor.Value,
+                $"dropout is {rate}, allowed are 0 to 1"
+            );
+        (found.IsSet, found.Rate, found.Seed) = (true, rate, seed);
+        if (states != null)
+            found.States = (nint)states;
         return found;
     }
 }

@@ -8,6 +8,19 @@ internal static unsafe partial class DriverLibrary
 {
     private const int GreatestPriority = -5;
 
+    // Local memory of a thread.
+    private const nuint MostStack = 512 << 10;
+    private const nuint LeastPrintf = 393216;
+    private const nuint LeastHeap = 4 << 20;
+    private const nuint MostFetch = 128;
+
+    // The core dump's flags are taken, and not told again.
+    private const uint KeptFlags = (uint)(
+        CUctx_flags.CU_CTX_SCHED_MASK
+        | CUctx_flags.CU_CTX_LMEM_RESIZE_TO_MAX
+        | CUctx_flags.CU_CTX_SYNC_MEMOPS
+    );
+
     [UnmanagedCallersOnly(EntryPoint = "cuDevicePrimaryCtxRetain")]
     [Since(7000)]
     private static CUresult cuDevicePrimaryCtxRetain(CUcontext* pctx, CUdevice dev) =>
@@ -19,7 +32,11 @@ internal static unsafe partial class DriverLibrary
                 NeedOut(pctx, nameof(cuDevicePrimaryCtxRetain), nameof(pctx));
                 if (device.IsPoisoned)
                     return device.Sticky;
-                device.Primary ??= new VirtualContext(device, primary: true, device.PrimaryFlags);
+                device.Primary ??= new VirtualContext(
+                    device,
+                    primary: true,
+                    PrimaryContextFlags(device.PrimaryFlags)
+                );
                 device.PrimaryHolds++;
                 *pctx = new CUcontext(device.Primary.Handle);
                 return Success;
@@ -78,11 +95,22 @@ internal static unsafe partial class DriverLibrary
             dev,
             device =>
             {
-                if ((flags & ~(uint)CUctx_flags.CU_CTX_FLAGS_MASK) != 0)
-                    return CUresult.CUDA_ERROR_INVALID_VALUE;
+                uint schedule = flags & (uint)CUctx_flags.CU_CTX_SCHED_MASK;
+                // A primary context maps host memory anyhow.
+                if (
+                    (flags & ~(uint)CUctx_flags.CU_CTX_FLAGS_MASK) != 0
+                    || (flags & (uint)CUctx_flags.CU_CTX_MAP_HOST) != 0
+                    || (schedule & (schedule - 1)) != 0
+                )
+                    return Bad(
+                        device,
+                        nameof(cuDevicePrimaryCtxSetFlags),
+                        nameof(flags),
+                        $"{flags}; one way to schedule at most, and no CU_CTX_MAP_HOST"
+                    );
                 device.PrimaryFlags = flags;
                 if (device.Primary is { } primary)
-                    primary.Flags = flags;
+                    primary.Flags = PrimaryContextFlags(flags);
                 return Success;
             }
         );
@@ -234,14 +262,31 @@ internal static unsafe partial class DriverLibrary
     [UnmanagedCallersOnly(EntryPoint = "cuCtxSetLimit")]
     [Since(3010)]
     private static CUresult cuCtxSetLimit(CUlimit limit, nuint value) =>
-        InContext(
+        Unsafe(
             nameof(cuCtxSetLimit),
-            (_, context) =>
+            (device, context) =>
             {
                 if (!context.Limits.ContainsKey(limit))
                     return CUresult.CUDA_ERROR_UNSUPPORTED_LIMIT;
-                context.Limits[limit] = value;
+                if (LimitOf(limit, value) is not { } set)
+                    return Bad(device, nameof(cuCtxSetLimit), nameof(value), $"{limit} to {value}");
+                context.Limits[limit] = set;
                 return Success;
             }
         );
+
+    /// <summary>What a limit becomes when it is set to a value; null where that is refused.</summary>
+    private static nuint? LimitOf(CUlimit limit, nuint value) =>
+        limit switch
+        {
+            CUlimit.CU_LIMIT_STACK_SIZE => value > MostStack ? null : (value + 15) / 16 * 16,
+            CUlimit.CU_LIMIT_PRINTF_FIFO_SIZE => Math.Max(value, LeastPrintf),
+            CUlimit.CU_LIMIT_MALLOC_HEAP_SIZE => Math.Max(value, LeastHeap),
+            CUlimit.CU_LIMIT_MAX_L2_FETCH_GRANULARITY => value > MostFetch ? null : value,
+            _ => value,
+        };
+
+    /// <summary>What a primary context tells of the flags that were set for it.</summary>
+    private static uint PrimaryContextFlags(uint set) =>
+        set & KeptFlags | (uint)CUctx_flags.CU_CTX_MAP_HOST;
 }

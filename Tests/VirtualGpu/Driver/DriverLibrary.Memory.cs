@@ -6,6 +6,14 @@ namespace Sequor.VirtualGpu;
 /// <content>Device memory and pinned host memory.</content>
 internal static unsafe partial class DriverLibrary
 {
+    // Flags of pinned memory, as the header numbers them: PORTABLE, DEVICEMAP, WRITECOMBINED.
+    private const uint HostPortable = 1;
+    private const uint HostDeviceMap = 2;
+    private const uint HostFlags = 7;
+
+    // PORTABLE, DEVICEMAP, IOMEMORY, READ_ONLY.
+    private const uint RegisterFlags = 15;
+
     [UnmanagedCallersOnly(EntryPoint = "cuMemGetInfo_v2")]
     [Since(3020)]
     private static CUresult cuMemGetInfo(nuint* free, nuint* total) =>
@@ -110,7 +118,7 @@ internal static unsafe partial class DriverLibrary
                 NeedOut(pp, call, nameof(pp));
                 if (bytesize == 0)
                     return Bad(device, call, nameof(bytesize), "0 bytes");
-                if (Flags > 7)
+                if ((Flags & ~HostFlags) != 0)
                     return Bad(device, call, nameof(Flags), $"{Flags}");
                 if (bytesize > (nuint)device.Options.TotalMemory || device.AllocationFails())
                     return CUresult.CUDA_ERROR_OUT_OF_MEMORY;
@@ -124,7 +132,10 @@ internal static unsafe partial class DriverLibrary
     private static CUresult cuMemFreeHost(void* p) =>
         Unsafe(
             nameof(cuMemFreeHost),
-            (device, _) => Unpin(device, nameof(cuMemFreeHost), (nint)p, registered: false)
+            (device, _) =>
+                p == null
+                    ? Success
+                    : Unpin(device, nameof(cuMemFreeHost), (nint)p, registered: false)
         );
 
     [UnmanagedCallersOnly(EntryPoint = "cuMemHostRegister_v2")]
@@ -141,8 +152,18 @@ internal static unsafe partial class DriverLibrary
                         nameof(p),
                         $"{bytesize} bytes at 0x{(nint)p:x}"
                     );
-                if (device.Host.Overlaps((nint)p, (long)bytesize))
-                    return CUresult.CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED;
+                if ((Flags & ~RegisterFlags) != 0)
+                    return Bad(device, nameof(cuMemHostRegister), nameof(Flags), $"{Flags}");
+                if (device.Host.Overlaps((nint)p, (long)bytesize) is { } there)
+                    return there.Registered
+                        ? CUresult.CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED
+                        : Bad(
+                            device,
+                            nameof(cuMemHostRegister),
+                            nameof(p),
+                            "this memory is allocated by the driver, and pinned already",
+                            (nint)p
+                        );
                 device.Host.Register((nint)p, (long)bytesize, Flags);
                 return Success;
             }
@@ -158,7 +179,8 @@ internal static unsafe partial class DriverLibrary
 
     private static CUresult Unpin(VirtualDevice device, string call, nint address, bool registered)
     {
-        if (device.Host.At(address) is { } block && block.Address == address)
+        HostBlock? block = device.Host.At(address);
+        if (block is not null && block.Address == address)
         {
             if (block.Registered != registered)
                 return Bad(
@@ -181,7 +203,7 @@ internal static unsafe partial class DriverLibrary
             address,
             again ? "this memory is freed already" : "this is not where pinned memory begins"
         );
-        return registered
+        return registered && block is null && address != 0
             ? CUresult.CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED
             : CUresult.CUDA_ERROR_INVALID_VALUE;
     }
@@ -194,6 +216,13 @@ internal static unsafe partial class DriverLibrary
             (device, _) =>
             {
                 NeedOut(pdptr, nameof(cuMemHostGetDevicePointer), nameof(pdptr));
+                if (Flags != 0)
+                    return Bad(
+                        device,
+                        nameof(cuMemHostGetDevicePointer),
+                        nameof(Flags),
+                        $"{Flags}; there is 0 alone"
+                    );
                 if (device.Host.At((nint)p) is null)
                     return Bad(
                         device,
@@ -216,9 +245,11 @@ internal static unsafe partial class DriverLibrary
             (device, _) =>
             {
                 NeedOut(pFlags, nameof(cuMemHostGetFlags), nameof(pFlags));
-                if (device.Host.At((nint)p) is not { Registered: false } block)
+                if (device.Host.At((nint)p) is not { } block)
                     return CUresult.CUDA_ERROR_INVALID_VALUE;
-                *pFlags = block.Flags;
+                // All pinned memory is mapped, asked for or not; of registered memory no more than PORTABLE is told.
+                *pFlags =
+                    (block.Flags & (block.Registered ? HostPortable : HostFlags)) | HostDeviceMap;
                 return Success;
             }
         );

@@ -120,9 +120,11 @@ internal static unsafe partial class DriverLibrary
             (device, _) =>
             {
                 const string call = nameof(cuModuleUnload);
-                if (device.Modules.Remove(hmod.Value, call, nameof(hmod)) is not { } module)
+                if (device.Modules.Find(hmod.Value, call, nameof(hmod)) is not { } module)
                     return CUresult.CUDA_ERROR_INVALID_HANDLE;
+                // What is refused has happened to nothing: the module is still there, to be unloaded later.
                 RefuseUnsafe(device, call);
+                device.Modules.Remove(hmod.Value, call, nameof(hmod));
                 // Its kernels may not run any more when their code is gone.
                 device.Work.WaitAll();
                 foreach (nint function in module.Functions.Values)
@@ -171,10 +173,15 @@ internal static unsafe partial class DriverLibrary
             d => d.Modules,
             (device, module) =>
             {
-                NeedOut(name, nameof(cuModuleGetGlobal), nameof(name));
+                const string call = nameof(cuModuleGetGlobal);
+                NeedOut(name, call, nameof(name));
+                if (dptr == null && bytes == null)
+                    return Bad(device, call, nameof(dptr), "neither place nor size is wanted");
                 string wanted = Marshal.PtrToStringUTF8((nint)name)!;
                 if (PlaceGlobal(device, module, wanted) is not { } global)
-                    return CUresult.CUDA_ERROR_NOT_FOUND;
+                    return module.Code.Kernel(wanted) is null
+                        ? CUresult.CUDA_ERROR_NOT_FOUND
+                        : Bad(device, call, nameof(name), $"{wanted} is a kernel");
                 if (dptr != null)
                     *dptr = new CUdeviceptr((ulong)global.Address);
                 if (bytes != null)
@@ -222,6 +229,15 @@ internal static unsafe partial class DriverLibrary
         CUfunction_attribute attrib,
         CUfunction hfunc
     ) =>
+        // Of no function at all the driver says that the value is wrong, and not that the handle is.
+        hfunc.Value == 0
+            ? InContext(
+                nameof(cuFuncGetAttribute),
+                (device, _) => Bad(device, nameof(cuFuncGetAttribute), nameof(hfunc), "null")
+            )
+            : AttributeOf(pi, attrib, hfunc);
+
+    private static CUresult AttributeOf(int* pi, CUfunction_attribute attrib, CUfunction hfunc) =>
         With<VirtualFunction>(
             nameof(cuFuncGetAttribute),
             hfunc.Value,
@@ -242,8 +258,9 @@ internal static unsafe partial class DriverLibrary
                     CUfunction_attribute.CU_FUNC_ATTRIBUTE_NUM_REGS => function
                         .Kernel
                         .RegistersPerThread,
-                    CUfunction_attribute.CU_FUNC_ATTRIBUTE_PTX_VERSION
-                    or CUfunction_attribute.CU_FUNC_ATTRIBUTE_BINARY_VERSION => device
+                    // The virtual architecture that the PTX is for, and not that of the device.
+                    CUfunction_attribute.CU_FUNC_ATTRIBUTE_PTX_VERSION => function.Architecture,
+                    CUfunction_attribute.CU_FUNC_ATTRIBUTE_BINARY_VERSION => device
                         .Options
                         .ComputeCapability,
                     CUfunction_attribute.CU_FUNC_ATTRIBUTE_CACHE_MODE_CA => 0,

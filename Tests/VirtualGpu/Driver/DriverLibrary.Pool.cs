@@ -50,6 +50,13 @@ internal static unsafe partial class DriverLibrary
         VirtualStream stream
     )
     {
+        NeedOut(to, call, "dptr");
+        // Unlike cuMemAlloc, which refuses them.
+        if (bytes == 0)
+        {
+            *to = default;
+            return Success;
+        }
         if (stream.Capture is not { } capture)
             return TakeMemory(device, stream.Context, call, to, bytes, pool, stream);
         // The real driver makes a node of it that allocates at each launch.
@@ -78,8 +85,14 @@ internal static unsafe partial class DriverLibrary
                 if (stream.Capture is { } capture)
                 {
                     capture.RequireActive();
-                    capture.Invalidate($"{call} of memory that the graph did not allocate");
-                    return CUresult.CUDA_ERROR_INVALID_VALUE;
+                    // It is refused as any wrong argument is, which does the capture no harm.
+                    return Bad(
+                        device,
+                        call,
+                        nameof(dptr),
+                        "in a capture only memory that the graph allocated is freed",
+                        (nint)dptr.Value
+                    );
                 }
                 nint address = (nint)dptr.Value;
                 if (MemoryWork.ToFree(device, stream.Context, address, call) is not { } allocation)

@@ -87,6 +87,9 @@ internal static class EventWork
         if (stream.Capture is { } own)
         {
             own.RequireActive();
+            // An event that was never recorded stands for nothing, so there is nothing outside to wait for.
+            if (mark.Item is null)
+                return CUresult.CUDA_SUCCESS;
             own.Invalidate("cuStreamWaitEvent on an event from outside the capture");
             return CUresult.CUDA_ERROR_STREAM_CAPTURE_ISOLATION;
         }

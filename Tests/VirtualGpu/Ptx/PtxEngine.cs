@@ -43,7 +43,7 @@ internal sealed class PtxEngine : IKernelEngine
                     $"the target {parsed.Target} is not one that compute capability {device.Options.ComputeCapability} can run";
                 return CUresult.CUDA_ERROR_NO_BINARY_FOR_GPU;
             }
-            module = new Module(this, parsed);
+            module = new Module(this, parsed, capability);
             log = "";
             return CUresult.CUDA_SUCCESS;
         }
@@ -72,8 +72,11 @@ internal sealed class PtxEngine : IKernelEngine
         return counts;
     }
 
-    private sealed class Module(PtxEngine engine, PtxModule module) : IKernelModule
+    private sealed class Module(PtxEngine engine, PtxModule module, int architecture)
+        : IKernelModule
     {
+        public int Architecture => architecture;
+
         public IEnumerable<string> Globals => module.Globals.Select(g => g.Name);
 
         public IKernel? Kernel(string name) =>

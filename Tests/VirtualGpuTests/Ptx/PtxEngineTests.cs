@@ -76,6 +76,15 @@ public sealed unsafe class PtxEngineTests
         using var rig = new Rig(new() { Kernels = engine });
         Rig.Ok(Load(rig, PtxKernels.Text("sound.ptx"), out CUmodule module, out _));
         CUfunction add = Function(rig, module, "add");
+        int target;
+        Rig.Ok(
+            rig.Driver.cuFuncGetAttribute(
+                &target,
+                CUfunction_attribute.CU_FUNC_ATTRIBUTE_PTX_VERSION,
+                add
+            )
+        );
+        Assert.That(target, Is.EqualTo(75));
         CUdeviceptr x = rig.Filled(1, 2, 3);
         CUdeviceptr y = rig.Filled(10, 20, 30);
         ulong scale = BitConverter.SingleToUInt32Bits(2);

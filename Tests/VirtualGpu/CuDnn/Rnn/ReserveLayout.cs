@@ -20,7 +20,8 @@ internal sealed class ReserveLayout
         for (int layer = 0; layer + 1 < net.NumLayers; layer++)
         {
             Outputs.Add(Take(net.OutputSize));
-            Masks.Add(Take(net.OutputSize));
+            for (int direction = 0; direction < net.Directions; direction++)
+                Masks.Add(Take(net.OutputSize));
         }
         for (int layer = 0; layer < net.PseudoLayers; layer++)
         {
@@ -41,7 +42,7 @@ internal sealed class ReserveLayout
     /// <summary>Of each layer but the last: its output, before dropout.</summary>
     public List<ReserveArea> Outputs { get; } = [];
 
-    /// <summary>Of each layer but the last: the factors of dropout.</summary>
+    /// <summary>Of each layer but the last, for each direction of the next one: the factors of dropout.</summary>
     public List<ReserveArea> Masks { get; } = [];
 
     /// <summary>Of each pseudo-layer, as in <see cref="RnnTrace"/>.</summary>

@@ -89,6 +89,7 @@ internal sealed record RnnBackwardData(
             for (int direction = 0; direction < Net.Directions; direction++)
             {
                 int pseudo = layer * Net.Directions + direction;
+                double[] dRead = new double[dInput.Length];
                 for (int b = 0; b < Call.X.Batch; b++)
                     Sequence(
                         memory,
@@ -97,20 +98,23 @@ internal sealed record RnnBackwardData(
                         b,
                         output,
                         dOutput,
-                        dInput,
+                        dRead,
                         hx,
                         cx,
                         dh,
                         dc
                     );
+                if (layer > 0)
+                {
+                    int boundary = pseudo - Net.Directions;
+                    double[] mask = Call.FetchLayer(memory, Call.Kept.Masks[boundary]);
+                    for (int i = 0; i < dRead.Length; i++)
+                        dRead[i] *= mask[i];
+                }
+                DoubleRows.Add(1, dRead, dInput);
             }
             if (layer > 0)
-            {
                 output = Call.FetchLayer(memory, Call.Kept.Outputs[layer - 1]);
-                double[] mask = Call.FetchLayer(memory, Call.Kept.Masks[layer - 1]);
-                for (int i = 0; i < dInput.Length; i++)
-                    dInput[i] *= mask[i];
-            }
             dOutput = dInput;
         }
         return dOutput;

@@ -31,7 +31,7 @@ internal sealed record RnnBackwardWeights(RnnCall Call, nint AtX, nint AtY, nint
         Check(stamp.Hx, ContentHash.Of(hx.AsSpan()), Hx, "hx");
 
         RecurrentLayer[] gradients = Call.Layout.Zeros();
-        double[] input = Call.RoundFactors(x);
+        double[][] inputs = [.. Enumerable.Repeat(Call.RoundFactors(x), Net.Directions)];
         for (int layer = 0; layer < Net.NumLayers; layer++)
         {
             bool last = layer == Net.NumLayers - 1;
@@ -39,14 +39,18 @@ internal sealed record RnnBackwardWeights(RnnCall Call, nint AtX, nint AtY, nint
             for (int direction = 0; direction < Net.Directions; direction++)
             {
                 int pseudo = layer * Net.Directions + direction;
+                double[] input = inputs[direction];
                 for (int b = 0; b < Call.X.Batch; b++)
                     Sequence(memory, gradients[pseudo], pseudo, b, input, output, hx);
             }
-            if (last)
-                break;
-            double[] mask = Call.FetchLayer(memory, Call.Kept.Masks[layer]);
-            input = [.. output.Zip(mask, (value, factor) => value * factor)];
-            Call.RoundFactors(input);
+            for (int direction = 0; direction < Net.Directions && !last; direction++)
+            {
+                ReserveArea area = Call.Kept.Masks[(layer * Net.Directions) + direction];
+                double[] mask = Call.FetchLayer(memory, area);
+                inputs[direction] = Call.RoundFactors([
+                    .. output.Zip(mask, (value, factor) => value * factor),
+                ]);
+            }
         }
         Call.Layout.Add(memory, Call.Weights, gradients, Call.Call, "dweightSpace");
         Call.SpoilWorkspace(memory);

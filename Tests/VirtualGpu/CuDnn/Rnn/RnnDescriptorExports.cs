@@ -66,13 +66,14 @@ internal static unsafe class RnnDescriptorExports
                     auxFlags
                 );
                 RnnChecks.Settings(net);
-                if (dropout.Value != 0)
-                    CuDnnRefusal.Unless(
-                        CuDnnCall
-                            .Find<DropoutDescriptor>(device, dropout.Value, call, "dropoutDesc")
-                            .IsSet,
-                        "dropoutDesc is not set"
-                    );
+                // Where nothing is dropped as well: a descriptor of rate 0 without states is what says so.
+                CuDnnRefusal.Unless(dropout.Value != 0, "dropoutDesc is null");
+                CuDnnRefusal.Unless(
+                    CuDnnCall
+                        .Find<DropoutDescriptor>(device, dropout.Value, call, "dropoutDesc")
+                        .IsSet,
+                    "dropoutDesc is not set"
+                );
                 found.Net = net;
                 found.BuiltBatch = 0;
             }

@@ -391,15 +391,19 @@ internal static unsafe class RnnExports
     /// <summary>The dropout that a training pass applies; null for none.</summary>
     private static DropoutDescriptor? Dropout(VirtualDevice device, RnnCall common)
     {
-        if (common.Net.Dropout == 0)
-            return null;
         DropoutDescriptor found = CuDnnCall.Find<DropoutDescriptor>(
             device,
             common.Net.Dropout,
             common.Call,
             "dropoutDesc of rnnDesc"
         );
-        return common.Net.NumLayers > 1 ? found : null;
+        if (common.Net.NumLayers == 1)
+            return null;
+        CuDnnRefusal.Unless(
+            found.Rate == 0 || found.States != 0,
+            "dropoutDesc of rnnDesc has no states to draw from"
+        );
+        return found;
     }
 
     private static void Describe(

@@ -72,23 +72,29 @@ internal sealed record RnnForward(
         double[] cx
     )
     {
-        double[] input = x;
+        double[] output = x;
+        // What each direction of the layer reads.
+        double[][] inputs = [.. Enumerable.Repeat(x, Net.Directions)];
         int width = Net.InputSize;
         for (int layer = 0; layer < Net.NumLayers; layer++)
         {
-            double[] output = new double[Call.X.MaxLength * Call.X.Batch * Net.OutputSize];
-            Call.RoundFactors(input);
+            output = new double[Call.X.MaxLength * Call.X.Batch * Net.OutputSize];
+            foreach (double[] input in inputs)
+                Call.RoundFactors(input);
             for (int direction = 0; direction < Net.Directions; direction++)
             {
                 int pseudo = layer * Net.Directions + direction;
+                double[] input = inputs[direction];
                 for (int b = 0; b < Call.X.Batch; b++)
                     Sequence(memory, weights[pseudo], pseudo, b, input, width, output, hx, cx);
             }
-            if (layer + 1 < Net.NumLayers && Training)
-                Drop(memory, layer, output);
-            (input, width) = (output, Net.OutputSize);
+            if (layer + 1 < Net.NumLayers)
+                inputs = Training
+                    ? Drop(memory, layer, output)
+                    : [.. Enumerable.Repeat(output, Net.Directions)];
+            width = Net.OutputSize;
         }
-        return input;
+        return output;
     }
 
     private void Sequence(
@@ -128,23 +134,52 @@ internal sealed record RnnForward(
         Call.Keep(memory, Call.Kept.Unprojected[pseudo], trace.Unprojected, pseudo, b);
     }
 
-    /// <summary>Keeps a layer's output and a mask, and applies the mask.</summary>
-    private void Drop(DeviceMemory memory, int layer, double[] output)
+    /// <summary>
+    /// Keeps a layer's output and its masks, and gives what the directions of the next layer read: each has a mask of its own
+    /// over the outputs of both.
+    /// </summary>
+    private double[][] Drop(DeviceMemory memory, int layer, double[] output)
     {
         Call.KeepLayer(memory, Call.Kept.Outputs[layer], output);
-        double[] mask = new double[output.Length];
-        if (DropoutRate > 0)
-            mask = VirtualGpu.DropoutStates.Draw(
-                memory,
-                DropoutStates,
-                DropoutRate,
-                output.Length,
-                Call.Call
-            );
-        else
+        double[][] inputs = new double[Net.Directions][];
+        for (int direction = 0; direction < Net.Directions; direction++)
+        {
+            double[] mask = Mask(memory);
+            Call.KeepLayer(memory, Call.Kept.Masks[(layer * Net.Directions) + direction], mask);
+            inputs[direction] = [.. output.Zip(mask, (value, factor) => value * factor)];
+        }
+        return inputs;
+    }
+
+    /// <summary>
+    /// Factors for [T, B, outputs]: drawn for the steps that there are, step after step, the longest sequence first, and those
+    /// of one length in their order. Padding takes no numbers.
+    /// </summary>
+    private double[] Mask(DeviceMemory memory)
+    {
+        double[] mask = new double[Call.X.MaxLength * Call.X.Batch * Net.OutputSize];
+        if (DropoutRate == 0)
+        {
             Array.Fill(mask, 1);
-        Call.KeepLayer(memory, Call.Kept.Masks[layer], mask);
-        for (int i = 0; i < output.Length; i++)
-            output[i] *= mask[i];
+            return mask;
+        }
+        double[] drawn = VirtualGpu.DropoutStates.Draw(
+            memory,
+            DropoutStates,
+            DropoutRate,
+            Call.X.Lengths.Sum() * Net.OutputSize,
+            Call.Call
+        );
+        int[] order =
+        [
+            .. Enumerable.Range(0, Call.X.Batch).OrderByDescending(b => Call.X.Lengths[b]),
+        ];
+        int row = 0;
+        for (int t = 0; t < Call.X.MaxLength; t++)
+            foreach (int b in order.Where(b => t < Call.X.Lengths[b]))
+                drawn
+                    .AsSpan(row++ * Net.OutputSize, Net.OutputSize)
+                    .CopyTo(mask.AsSpan(((t * Call.X.Batch) + b) * Net.OutputSize));
+        return mask;
     }
 }
