@@ -45,31 +45,8 @@ public abstract class CudaCommandFixture : FolderTest
         }
     }
 
-    /// <summary>Runs the command as its program would, and takes what it writes.</summary>
-    private protected static ProgramResult Run(params string[] arguments)
-    {
-        (TextWriter output, TextWriter error) = (Console.Out, Console.Error);
-        using var newOutput = new StringWriter { NewLine = "\n" };
-        using var newError = new StringWriter { NewLine = "\n" };
-        // Where the tests run on a terminal, the command would find one too.
-        const string plain = "NO_COLOR";
-        string? colours = Environment.GetEnvironmentVariable(plain);
-        try
-        {
-            if (!Console.IsOutputRedirected)
-                Environment.SetEnvironmentVariable(plain, "1");
-            Console.SetOut(newOutput);
-            Console.SetError(newError);
-            int code = global::Sequor.Tool.Cli.Run(arguments);
-            return new ProgramResult(code, newOutput.ToString(), newError.ToString());
-        }
-        finally
-        {
-            Console.SetOut(output);
-            Console.SetError(error);
-            Environment.SetEnvironmentVariable(plain, colours);
-        }
-    }
+    private protected static ProgramResult Run(params string[] arguments) =>
+        InProcess.Run(arguments);
 
     /// <summary>A command line whose words have no blanks, and further words.</summary>
     private protected static ProgramResult Run(string line, params string[] more) =>

@@ -14,6 +14,9 @@ public sealed class UsageTests
         yield return Case("bench --lenght 5", "'--lenght'", "did you mean '--length'", "--batch");
         yield return Case("doctor --steps 5", "'--steps'", "--json");
         yield return Case("bench extra", "'extra'");
+        yield return Case("bench -- extra", "'extra'");
+        yield return Case("bench -- --lenght 5", "'--lenght'", "did you mean '--length'");
+        yield return Case("bench --batch 2 -- --arch rnn", "unexpected '--'", "bench without it");
         yield return Case("bench --length", "--length needs a value");
         yield return Case("bench --length 5 --length 6", "--length", "more than once");
         yield return Case("bench --arch lsmt", "'lsmt'", "rnn, lstm, gru, tcn, lru");
