@@ -29,6 +29,10 @@ if ($arguments.Count -gt 0) {
 if ($arguments.Count -gt 1) {
     $rest = @($arguments[1..($arguments.Count - 1)])
 }
+# A -- between verb and arguments, as after `dotnet run`, is none of them.
+if ($rest.Count -gt 0 -and $rest[0] -eq '--') {
+    $rest = @($rest | Select-Object -Skip 1)
+}
 
 $usage = @'
 Usage: ./build.ps1 VERB [ARGUMENTS]

@@ -18,7 +18,8 @@ resolve() {
 }
 
 fail() {
-    printf '%s\n' "$1" >&2
+    # Where standard error is closed the exit code still says what it is.
+    printf '%s\n' "$1" >&2 || :
     exit "${2:-1}"
 }
 
@@ -384,6 +385,11 @@ kernels() {
 }
 
 verb=${1:-help}
+# A -- between verb and arguments, as after `dotnet run`, is none of them.
+if [ "${2:-}" = -- ]; then
+    shift 2
+    set -- "$verb" "$@"
+fi
 case $verb in
     build | bundle | clean | kernels)
         [ $# -eq 1 ] || fail "$verb takes no arguments." 2

@@ -27,6 +27,11 @@ sequor=$here/bin/Sequor.Tool/build/sequor
 tests=$here/bin/Sequor.Tests/build/Sequor.Tests
 suites=$here/bin/Sequor.Suites/build/Sequor.Suites
 
+# Where standard error is closed the exit code still says what it is.
+say() {
+    echo "$1" >&2 || :
+}
+
 usage() {
     cat <<'END'
 Usage: ./start.sh VERB [ARGUMENTS]
@@ -59,7 +64,7 @@ run_tests() {
             --filter=* | --filter:*) filter=${argument#--filter?} ;;
             --filter)
                 if [ "$left" -eq 0 ]; then
-                    echo 'test: --filter needs an expression.' >&2
+                    say 'test: --filter needs an expression.'
                     exit 2
                 fi
                 filter=$1
@@ -92,7 +97,7 @@ smoke() {
     # One step each.
     "$suites" --filter '*lstm*' --job dry --artifacts "$work/suites" >"$work/log" 2>&1 || {
         cat "$work/log" >&2
-        echo 'smoke: the BenchmarkDotNet suites failed' >&2
+        say 'smoke: the BenchmarkDotNet suites failed'
         exit 1
     }
     sed -n '/^| *Method/,/^$/p' "$work/log"
@@ -127,8 +132,8 @@ measure() {
     # A step on the GPU is the best proof that there is one; why there is none, it says itself.
     if ! "$sequor" bench --device cuda --arch rnn --length 8 --batch 2 --hidden 4 --steps 1 --warmup 0 \
         >/dev/null 2>"$folder/error.txt"; then
-        echo "measure: there is no GPU to measure on: $(cat "$folder/error.txt")" >&2
-        echo "measure: $folder/doctor.txt says what the machine has and what is missing" >&2
+        say "measure: there is no GPU to measure on: $(cat "$folder/error.txt")"
+        say "measure: $folder/doctor.txt says what the machine has and what is missing"
         exit 1
     fi
     rm "$folder/error.txt"
@@ -146,25 +151,30 @@ measure() {
             --steps 500 --json "$folder/train-$arch.json" || failed="$failed train-$arch"
     done
     if [ -n "$failed" ]; then
-        echo "measure: failed:$failed; the rest is in $folder" >&2
+        say "measure: failed:$failed; the rest is in $folder"
         exit 1
     fi
     echo "measure: all went well; the results are in $folder"
 }
 
 verb=${1:-help}
+# A -- between verb and arguments, as after `dotnet run`, is none of them.
+if [ "${2:-}" = -- ]; then
+    shift 2
+    set -- "$verb" "$@"
+fi
 case $verb in
     help) usage ;;
     smoke)
         if [ $# -gt 1 ]; then
-            echo 'smoke takes no arguments.' >&2
+            say 'smoke takes no arguments.'
             exit 2
         fi
         smoke
         ;;
     measure)
         if [ $# -ne 2 ]; then
-            echo 'measure takes the folder for its results.' >&2
+            say 'measure takes the folder for its results.'
             exit 2
         fi
         measure "$2"

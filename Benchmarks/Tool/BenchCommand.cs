@@ -128,6 +128,6 @@ internal static class BenchCommand
     private static string Progress(double done, Workload next) =>
         string.Create(
             CultureInfo.InvariantCulture,
-            $"{done:P0} {next.Architecture}, {next.Task.Length} steps"
+            $"{done:P0} {next.Architecture}, {Figures.Several(next.Task.Length, "step")}"
         );
 }

@@ -25,7 +25,7 @@ internal sealed class BenchOptions
         "instead of --length, lengths to measure one after another, with the same models; each has 45 seconds of its own",
         "T,T,...",
         1,
-        WorkloadOptions.MostSteps
+        Limits.Length
     );
 
     private readonly Option<long?> _steps = Options.Whole(

@@ -25,13 +25,15 @@ internal static class BenchView
         // The first length is part of the task's name.
         string others = string.Concat(lengths.Skip(1).Select(length => Text($", {length}")));
         string size = budget is { } n
-            ? Text($"{n} parameters each")
+            ? Several(n, "parameter") + " each"
             : Text($"width {workload.Width}");
         screen.Line(
             Text(
                 $"{workload.Task}{others}, B={workload.Batch}, {size}, Adam, seed {options.Seed}; "
             )
-                + Text($"{options.Warmup} steps of warm-up, then {options.Steps} measured")
+                + Text(
+                    $"{Several(options.Warmup, "step")} of warm-up, then {options.Steps} measured"
+                )
                 + (
                     options.Limit is { } limit
                         ? Text($" or those that {limit.TotalSeconds} s give room for")
@@ -46,7 +48,7 @@ internal static class BenchView
         Text($"Sequor {machine.Sequor}")
         + (machine.Commit is { Length: >= 7 } commit ? $" ({commit[..7]})" : "")
         + Text(
-            $", .NET {machine.Dotnet}, {machine.Os}; {machine.Cpu}, {Count(machine.Cores, "core")}, {machine.MemoryBytes / (double)(1L << 30):0.0} GiB"
+            $", .NET {machine.Dotnet}, {machine.Os}; {machine.Cpu}, {Several(machine.Cores, "core")}, {machine.MemoryBytes / (double)(1L << 30):0.0} GiB"
         );
 
     public static void Results(Screen screen, IReadOnlyList<Measured> results, TimeSpan time)
@@ -126,7 +128,7 @@ internal static class BenchView
             screen.Line(Graphs(results));
         screen.Line(
             Text(
-                $"Size: width x layers, levels or blocks. Medians of {StepCounts(results)} steps each, percentiles interpolated between samples; floor: the least bytes that the algorithm needs; allocs: native + managed bytes, a step. {time.TotalSeconds:0.0} s in all."
+                $"Size: width x layers, levels or blocks. Medians of {StepCounts(results)} {(results.Max(r => r.Steps.Count) == 1 ? "step" : "steps")} each, percentiles interpolated between samples; floor: the least bytes that the algorithm needs; allocs: native + managed bytes, a step. {time.TotalSeconds:0.0} s in all."
             )
         );
     }
@@ -143,7 +145,7 @@ internal static class BenchView
         results.Count == 0
             ? "Interrupted before a step was measured: there are no results."
             : Text(
-                $"Interrupted: these results are partial, of {results.Count} of {count} models, {StepCounts(results)} of {options.Steps} steps each."
+                $"Interrupted: these results are partial, of {results.Count} of {Several(count, "model")}, {StepCounts(results)} of {Several(options.Steps, "step")} each."
             );
 
     // An interruption comes between two models.
@@ -161,7 +163,9 @@ internal static class BenchView
             ", ",
             results.Select(r =>
                 r.GraphNodes > 0
-                    ? Text($"{r.Workload.Architecture} one graph of {r.GraphNodes} operations")
+                    ? Text(
+                        $"{r.Workload.Architecture} one graph of {Amount.Of(r.GraphNodes, "operation")}"
+                    )
                     : $"{r.Workload.Architecture} operation by operation ({r.EagerReason ?? "too few steps"})"
             )
         )
@@ -190,9 +194,9 @@ internal static class BenchView
     /// <summary>Whether a TCN sees the whole of a sequence.</summary>
     public static string LooksBack(long field, int length) =>
         field >= length
-            ? Text($"The TCN can look back {field} steps: all {length}.")
+            ? Text($"The TCN can look back {Several(field, "step")}: all {length}.")
             : Text(
-                $"The TCN can look back {field} steps, not all {length}: more --layers see further."
+                $"The TCN can look back {Several(field, "step")}, not all {length}: more --layers see further."
             );
 
     private static string Name(MemoryCategory category, bool inFull) =>
@@ -207,10 +211,6 @@ internal static class BenchView
             MemoryCategory.Workspace => "work",
             _ => category.ToString().ToLowerInvariant(),
         };
-
-    /// <summary>"1 core", "2 cores".</summary>
-    public static string Count(long count, string noun) =>
-        Text($"{count} {noun}{(count == 1 ? "" : "s")}");
 
     private static string Range(Measured r)
     {

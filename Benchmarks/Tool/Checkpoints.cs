@@ -20,7 +20,7 @@ internal static class Checkpoints
                     $"--checkpoint: another run saves to '{path}' and has its lock '{path}.lock'; wait until it ends, or name another file"
                 );
             if (!held.KeepsOthersOut)
-                Console.Error.WriteLine(
+                Screen.Tell(
                     $"note: the file system of '{held.Path}' knows no locks; see to it that no other run saves to '{path}'"
                 );
             return held;
@@ -35,6 +35,6 @@ internal static class Checkpoints
     public static void Tell(string verb, ProgressLine progress, string text)
     {
         progress.Clear();
-        Console.Error.WriteLine($"sequor {verb}: {text}");
+        Screen.Tell($"sequor {verb}: {text}");
     }
 }

@@ -8,6 +8,9 @@ namespace Sequor.Tool;
 /// <summary>The command line: what there is, and how errors are told.</summary>
 internal static class Cli
 {
+    /// <summary>What ends the options of a command line, and stands before operands.</summary>
+    public const string Separator = "--";
+
     /// <summary>Runs a command as a program; text that cannot be printed is a failure when all else is done.</summary>
     public static int RunProgram(string[] args)
     {
@@ -25,6 +28,7 @@ internal static class Cli
     /// <summary>Runs a command.</summary>
     public static int Run(string[] args)
     {
+        args = WithoutSeparator(args);
         // The common question, answered before anything else is set up.
         if (args is ["--version"])
         {
@@ -67,15 +71,28 @@ internal static class Cli
         }
     }
 
+    /// <summary>
+    /// The words of a command line without a "--" before the options, which who is used to `dotnet run --` or npm may write:
+    /// no command takes words that are no options, so that there is nothing else it could mean there.
+    /// </summary>
+    private static string[] WithoutSeparator(string[] args) =>
+        Array.IndexOf(args, Separator) is >= 0 and <= 1 and var at
+        && (at == 0 || !args[0].StartsWith('-'))
+            ? [.. args[..at], .. args[(at + 1)..]]
+            : args;
+
     private static int Tell(string verb, Exception e, int code)
     {
-        string message = Failures.Describe(e);
+        string message = $"sequor{verb}: {Failures.Describe(e)}";
         // Of memory that is missing there is a table to read.
-        Console.Error.WriteLine(
-            $"sequor{verb}: {(e is DeviceMemoryException ? message : Failures.OneLine(message))}"
-        );
+        foreach (
+            string line in e is DeviceMemoryException
+                ? message.Split('\n').Select(text => text.TrimEnd())
+                : [Failures.OneLine(message)]
+        )
+            Screen.Tell(line);
         if (Environment.GetEnvironmentVariable(Failures.DebugVariable) == "1")
-            Console.Error.WriteLine(e);
+            Console.Error.WriteLine(Printable.Of($"{e}", lines: true));
         return code;
     }
 }

@@ -1,5 +1,6 @@
 using Sequor.Interop;
 using Sequor.Layers;
+using Sequor.Native;
 using Sequor.Workloads;
 
 namespace Sequor.Tool;
@@ -37,6 +38,9 @@ internal static class Failures
     public static string Describe(Exception e) =>
         e switch
         {
+            // A line is no place for a list; doctor has it.
+            DeviceUnavailableException { InnerException: LibraryException inner } =>
+                $"{e.Message[..^inner.Message.Length]}{inner.Failure.Reason}; sequor doctor lists what was tried",
             UsageException
             or FailureException
             or DeviceUnavailableException
@@ -66,12 +70,22 @@ internal static class Failures
             _ => RunStatus.Failed,
         };
 
-    public static string OneLine(string text) =>
-        string.Join(
-            ' ',
-            text.Split(
+    /// <summary>A text of several lines as one: where no sentence ends and no list begins, a semicolon parts them.</summary>
+    public static string OneLine(string text)
+    {
+        string line = "";
+        foreach (
+            string next in text.Split(
                 ['\r', '\n'],
                 StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries
             )
-        );
+        )
+        {
+            line +=
+                line.Length == 0 ? next
+                : ".:;,".Contains(line[^1], StringComparison.Ordinal) ? " " + next
+                : "; " + next;
+        }
+        return line;
+    }
 }

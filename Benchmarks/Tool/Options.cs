@@ -2,14 +2,13 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using Sequor.Layers;
+using Sequor.Workloads;
 
 namespace Sequor.Tool;
 
 /// <summary>Options whose values are checked as they are read, with messages that say what is allowed.</summary>
 internal static class Options
 {
-    private const int MostThreads = 1024;
-
     public static Option<long?> Whole(
         string name,
         string description,
@@ -163,7 +162,7 @@ internal static class Options
     public static Option<string?> Device() =>
         Create<string?>(
             "--device",
-            "where to run: auto takes the best that is there (auto)",
+            "where to run; auto is the CPU: a GPU has to be asked for (auto)",
             "auto|cpu|cuda[:N]",
             (text, fail) =>
             {
@@ -203,7 +202,7 @@ internal static class Options
         );
 
     public static Option<long?> Threads() =>
-        Whole("--threads", "threads of the CPU (all cores)", "N", 1, MostThreads);
+        Whole("--threads", "threads of the CPU (all cores)", "N", 1, Limits.Threads);
 
     public static Option<long?> Seed() =>
         Whole("--seed", "seed of parameters and data (1)", "N", 0, long.MaxValue);
@@ -244,7 +243,9 @@ internal static class Options
                 return parse(
                     text,
                     (allowed, hint) =>
-                        result.AddError($"{name} must be {allowed}, not '{text}'{hint}")
+                        result.AddError(
+                            $"{name} must be {allowed}, not '{Printable.Shortened(text)}'{hint}"
+                        )
                 );
             },
         };

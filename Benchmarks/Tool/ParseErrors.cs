@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Sequor.Layers;
 
 namespace Sequor.Tool;
 
@@ -9,7 +10,12 @@ internal static class ParseErrors
     public static string Describe(ParseResult result, RootCommand root)
     {
         Command command = result.CommandResult.Command;
-        string? unknown = result.UnmatchedTokens.Count > 0 ? result.UnmatchedTokens[0] : null;
+        string? unknown =
+            result.UnmatchedTokens.Count > 0
+                ? Printable.Shortened(result.UnmatchedTokens[0])
+                : null;
+        if (command != root && result.Tokens.Any(t => t.Type == TokenType.DoubleDash))
+            return $"unexpected '{Cli.Separator}': options follow {command.Name} without it, and no other words";
         if (command == root)
         {
             string[] words = [.. root.Subcommands.Select(c => c.Name), "--version", "--help"];

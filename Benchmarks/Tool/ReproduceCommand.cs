@@ -102,6 +102,9 @@ internal static class ReproduceCommand
             Machine = machine,
             Date = ReportWriter.Date(begin),
             Gpu = GpuReport.Of(job.Device),
+            Device = job.Device.Device,
+            Threads = job.Device.Threads,
+            BudgetMinutes = job.Budget?.TotalMinutes,
             Results = Join(results, job),
             Failed = failed.Count > 0 ? failed : null,
         };

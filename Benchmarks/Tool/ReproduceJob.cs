@@ -48,6 +48,7 @@ internal sealed class ReproduceJob : IDisposable
 /// <param name="Seed">The seed.</param>
 /// <param name="Checkpoint">Its file, or null.</param>
 /// <param name="Saved">What the file says where it is there already.</param>
+/// <param name="SavedThreads">The CPU's threads of the run that the file is of; null where there is none, or none is told.</param>
 /// <param name="Lock">The right to save to the file; null where there is none.</param>
 internal sealed record ReproduceRun(
     Preset Preset,
@@ -55,6 +56,7 @@ internal sealed record ReproduceRun(
     ulong Seed,
     string? Checkpoint,
     CheckpointInfo? Saved,
+    int? SavedThreads,
     CheckpointLock? Lock
 )
 {

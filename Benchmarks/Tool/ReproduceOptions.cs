@@ -159,8 +159,7 @@ internal sealed class ReproduceOptions
             Device = device,
             Threads = (int?)result.GetValue(_backend.Threads),
             // The bits depend on the threads: a run goes on with as many.
-            CreateBackend = run =>
-                _backend.Create(result, run.Saved is { } info ? TrainJob.Threads(info) : null),
+            CreateBackend = run => _backend.Create(result, run.SavedThreads),
             Json = jsonFile,
             Html = htmlFile,
         };
@@ -215,7 +214,7 @@ internal sealed class ReproduceOptions
     )
     {
         if (folder is null)
-            return new ReproduceRun(preset, music, seed, null, null, null);
+            return new ReproduceRun(preset, music, seed, null, null, null, null);
         string file = string.Create(
             CultureInfo.InvariantCulture,
             $"{preset.Task}-{preset.Arch}-{preset.Name}-seed{seed}.safetensors"
@@ -228,7 +227,8 @@ internal sealed class ReproduceOptions
             CheckpointInfo? saved = File.Exists(path)
                 ? Reproduction.ReadCheckpoint(path, preset, music, seed)
                 : null;
-            return new ReproduceRun(preset, music, seed, path, saved, held);
+            int? threads = saved is null ? null : CheckpointTexts.Of(path, saved).Threads;
+            return new ReproduceRun(preset, music, seed, path, saved, threads, held);
         }
         catch (Exception e)
             when (e is CheckpointException or IOException or UnauthorizedAccessException)

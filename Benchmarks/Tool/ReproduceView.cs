@@ -20,7 +20,7 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
         string limit = job.Budget is { } budget
             ? Text($", at most {budget.TotalMinutes:0.####} min of training each")
             : "";
-        screen.Line(BenchView.Count(job.Runs.Count, "run") + limit);
+        screen.Line(Figures.Several(job.Runs.Count, "run") + limit);
     }
 
     public void Begin(ReproduceRun run)
@@ -34,17 +34,18 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
             : "no paper has a figure";
         screen.Line();
         screen.Line(
-            Text($"{run} ({_begun} of {job.Runs.Count}): {model.ParameterCount} parameters; ")
-                + paper
+            Text(
+                $"{run} ({_begun} of {job.Runs.Count}): {Figures.Several(model.ParameterCount, "parameter")}; "
+            ) + paper
         );
         if (run.Saved is not { } saved)
             return;
         screen.Line(Text($"goes on after step {saved.Position} of {run.Checkpoint}"));
-        if (job.Threads is { } threads && TrainJob.Threads(saved) is { } was && was != threads)
+        if (job.Threads is { } threads && run.SavedThreads is { } was && was != threads)
         {
             screen.Line(
                 Text(
-                    $"note: the checkpoint is of a run on {BenchView.Count(was, "thread")}; on {threads} the results agree but for rounding"
+                    $"note: the checkpoint is of a run on {Figures.Several(was, "thread")}; on {threads} the results agree but for rounding"
                 )
             );
         }
@@ -60,11 +61,15 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
                 done,
                 () => $"{_run}: {Where(p)}{Best(p)}  {TrainView.Duration(left)} left"
             );
-            return;
         }
         int every = Math.Max(1, p.Epochs / PlainLines);
-        if (p.Now.Ended is { } ended && (ended.Epoch == 1 || ended.Epoch % every == 0))
+        if (
+            screen.KeepsLines
+            && p.Now.Ended is { } ended
+            && (ended.Epoch == 1 || ended.Epoch % every == 0)
+        )
         {
+            progress.Clear();
             screen.Line(
                 $"{Where(p)}  training {Number(ended.Train)}  validation {Number(ended.Valid)}{Best(p)}"
             );
@@ -78,7 +83,7 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
         if (run.Stopped == StopReason.Cancelled)
         {
             screen.Line(
-                $"interrupted after {BenchView.Count(result.Epochs, "epoch")}, {time}; "
+                $"interrupted after {Figures.Several(result.Epochs, "epoch")}, {time}; "
                     + (
                         _run.Checkpoint is { } path
                             ? $"saved to {path}; the same command goes on from there"
@@ -91,7 +96,7 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
         {
             StopReason.Budget => "cut by the budget",
             StopReason.Patience =>
-                $"no better for {BenchView.Count(_run.Preset.Training.Patience, "epoch")}",
+                $"no better for {Figures.Several(_run.Preset.Training.Patience, "epoch")}",
             _ => "all epochs done",
         };
         string best =
@@ -163,7 +168,7 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
             r.Finished ? "finished"
             : r.Runs.Any(run => run.Stopped == StopReason.Budget) ? "cut by the budget"
             : interrupted && ReferenceEquals(r, results[^1]) ? "interrupted"
-            : Text($"{r.Seeds} of {job.Seeds} seeds");
+            : Text($"{r.Seeds} of {Figures.Several(job.Seeds, "seed")}");
     }
 
     // Training ends with its epochs or its time, whichever is first.

@@ -1,10 +1,12 @@
+using Sequor.Layers;
 using Spectre.Console;
 
 namespace Sequor.Tool;
 
 /// <summary>
 /// Standard output, or standard error where a result goes to the former: tables with lines and colours on a terminal;
-/// elsewhere, or where NO_COLOR is set, plain text in aligned columns.
+/// elsewhere, or where NO_COLOR is set, plain text in aligned columns. What files and drivers say goes through here, or through
+/// <see cref="Tell"/>: control characters in it are told and not obeyed.
 /// </summary>
 internal sealed class Screen
 {
@@ -19,33 +21,43 @@ internal sealed class Screen
     {
         bool error = outputs.Any(file => file?.IsStandardOutput == true);
         _out = error ? Console.Error : Console.Out;
-        bool terminal = !(error ? Console.IsErrorRedirected : Console.IsOutputRedirected);
-        bool colours =
-            string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"))
-            && Environment.GetEnvironmentVariable("TERM") != "dumb";
-        if (terminal && colours)
+        bool terminal = error ? StandardStreams.ErrorIsTerminal : StandardStreams.OutputIsTerminal;
+        bool dumb = Environment.GetEnvironmentVariable("TERM") == "dumb";
+        if (terminal && !dumb && HasColours)
             _console = AnsiConsole.Create(
                 new AnsiConsoleSettings { Out = new AnsiConsoleOutput(_out) }
             );
-        ShowsProgress = _console is not null && !Console.IsErrorRedirected;
+        ShowsProgress = StandardStreams.ErrorIsTerminal && !dumb && HasColours;
+        // Where output goes to a file or to tee, what the line on the terminal shows has to stand there too.
+        KeepsLines = !ShowsProgress || !terminal;
     }
 
-    /// <summary>Whether a line may be written over again and again.</summary>
+    // NO_COLOR asks for text without sequences of control characters, and the line that is written over is one.
+    private static bool HasColours =>
+        string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
+
+    /// <summary>Whether a line on standard error may be written over again and again.</summary>
     public bool ShowsProgress { get; }
 
-    public bool IsPlain => _console is null;
+    /// <summary>Whether progress is to be printed in lines that stay.</summary>
+    public bool KeepsLines { get; }
 
     /// <summary>Columns that a line has room for.</summary>
     public int Width => _console?.Profile.Width ?? PlainWidth;
 
-    public void Line(string text = "") => _out.WriteLine(text);
+    /// <summary>Prints a line to standard error: a failure, or a note that must not be among the results.</summary>
+    public static void Tell(string text) => Console.Error.WriteLine(Printable.Of(text));
+
+    public void Line(string text = "") => _out.WriteLine(Printable.Of(text));
 
     public void Title(string text)
     {
         if (_console is null)
             Line(text);
         else
-            _console.Write(new Text(text + "\n", new Style(decoration: Decoration.Bold)));
+            _console.Write(
+                new Text(Printable.Of(text) + "\n", new Style(decoration: Decoration.Bold))
+            );
     }
 
     /// <summary>A table whose first column is text and whose others are numbers.</summary>
@@ -54,7 +66,7 @@ internal sealed class Screen
         List<string[]> all =
         [
             [.. head],
-            .. rows,
+            .. rows.Select(row => Array.ConvertAll(row, cell => Printable.Of(cell))),
         ];
         int[] widths =
         [

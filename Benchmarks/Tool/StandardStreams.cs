@@ -11,6 +11,12 @@ internal static class StandardStreams
 {
     private static Text? _output;
 
+    /// <summary>Whether standard output is a terminal; not before <see cref="Open"/>, as within another program.</summary>
+    public static bool OutputIsTerminal { get; private set; }
+
+    /// <summary>The same of standard error.</summary>
+    public static bool ErrorIsTerminal { get; private set; }
+
     /// <summary>What kept text from standard output, if anything did; a reader that had enough is no failure.</summary>
     public static IOException? Failure => _output?.Failure;
 
@@ -20,6 +26,21 @@ internal static class StandardStreams
         _output = new Text(FileCalls.System.IsGiven(1) ? Console.Out : TextWriter.Null);
         Console.SetOut(_output);
         Console.SetError(new Text(FileCalls.System.IsGiven(2) ? Console.Error : TextWriter.Null));
+        OutputIsTerminal = FileCalls.System.IsGiven(1) && !Console.IsOutputRedirected;
+        ErrorIsTerminal = FileCalls.System.IsGiven(2) && !Console.IsErrorRedirected;
+    }
+
+    /// <summary>Takes the streams for terminals or not, whatever they are, until the result is disposed.</summary>
+    internal static IDisposable StandIn(bool outputIsTerminal, bool errorIsTerminal)
+    {
+        var before = new Before(OutputIsTerminal, ErrorIsTerminal);
+        (OutputIsTerminal, ErrorIsTerminal) = (outputIsTerminal, errorIsTerminal);
+        return before;
+    }
+
+    private sealed class Before(bool output, bool error) : IDisposable
+    {
+        public void Dispose() => (OutputIsTerminal, ErrorIsTerminal) = (output, error);
     }
 
     private sealed class Text(TextWriter inner) : TextWriter

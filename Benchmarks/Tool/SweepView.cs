@@ -24,7 +24,7 @@ internal static class SweepView
                 : Text($" (T + {longest.SequenceLength - longest.Length} here)");
         screen.Line(
             Text(
-                $"Exponent: p of the power of a sequence's steps{steps} that fits best, by least squares of the logarithms; 1 is in proportion. Size: width x layers, levels or blocks. Medians of {report.Steps} steps each or more. {report.Seconds:0.0} s in all."
+                $"Exponent: p of the power of a sequence's steps{steps} that fits best, by least squares of the logarithms; 1 is in proportion. Size: width x layers, levels or blocks. Medians of {Several(report.Steps, "step")} each or more. {report.Seconds:0.0} s in all."
             )
         );
 

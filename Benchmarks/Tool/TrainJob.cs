@@ -51,22 +51,6 @@ internal sealed class TrainJob : IDisposable
         return texts;
     }
 
-    public static string? Device(CheckpointInfo info) => info.Metadata.GetValueOrDefault(DeviceKey);
-
-    /// <summary>The threads of the CPU that a checkpoint's run had; null where it ran on another device.</summary>
-    public static int? Threads(CheckpointInfo info) =>
-        // Of older ones, which do not say, all ran on a CPU.
-        (Device(info) ?? "cpu") == "cpu"
-        && int.TryParse(
-            info.Metadata.GetValueOrDefault(ThreadsKey),
-            NumberStyles.None,
-            CultureInfo.InvariantCulture,
-            out int threads
-        )
-        && threads is >= 1 and <= 1024
-            ? threads
-            : null;
-
     public void Dispose()
     {
         Lock?.Dispose();

@@ -12,7 +12,6 @@ internal sealed class TrainOptions
     private const int DefaultCheckpointEvery = 500;
     private const float DefaultRate = 2e-3f;
     private const float DefaultClip = 1f;
-    private const int MostSteps = 1_000_000_000;
 
     private readonly WorkloadOptions _workload = new();
 
@@ -27,7 +26,7 @@ internal sealed class TrainOptions
         "steps in all, those before a resumption included (2000)",
         "N",
         1,
-        MostSteps
+        Limits.Steps
     );
 
     private readonly Option<string?> _optimizer = Options.Choice(
@@ -55,7 +54,7 @@ internal sealed class TrainOptions
         "steps between checkpoints (500)",
         "N",
         1,
-        MostSteps
+        Limits.Steps
     );
 
     private readonly Option<long?> _keep = Options.Kept();
@@ -71,7 +70,7 @@ internal sealed class TrainOptions
         "steps between evaluations on the held-out set (at the end only)",
         "N",
         1,
-        MostSteps
+        Limits.Steps
     );
 
     private readonly Option<string?> _json = Options.Json();
@@ -137,8 +136,7 @@ internal sealed class TrainOptions
         }
         else
         {
-            CheckpointInfo info = ReadInfo(resume);
-            setup = TrainingSetup.FromMetadata(info.Metadata);
+            (CheckpointInfo info, setup, threads, device) = ReadCheckpoint(resume);
             RequireSame(result, setup);
             if (info.Position > (result.GetValue(_steps) ?? DefaultSteps))
             {
@@ -146,8 +144,6 @@ internal sealed class TrainOptions
                     $"--steps must be at least {info.Position}, the steps that the checkpoint to resume has behind it"
                 );
             }
-            threads = TrainJob.Threads(info);
-            device = TrainJob.Device(info);
         }
         OutputFile? json = OutputFile.For(_json.Name, result.GetValue(_json));
         OutputFile.RequireApart(json, checkpointFile);
@@ -208,11 +204,23 @@ internal sealed class TrainOptions
         };
     }
 
-    private static CheckpointInfo ReadInfo(string path)
+    // All that its texts say is checked before any of it is obeyed or shown.
+    private static (CheckpointInfo, TrainingSetup, int? Threads, string? Device) ReadCheckpoint(
+        string path
+    )
     {
         try
         {
-            return Checkpoint.ReadInfo(path);
+            CheckpointInfo info = Checkpoint.ReadInfo(path);
+            CheckpointTexts texts = CheckpointTexts.Of(path, info);
+            var setup = TrainingSetup.FromMetadata(texts);
+            return info.Position <= Limits.Steps
+                ? (info, setup, texts.Threads, texts.Device)
+                : throw new CheckpointException(
+                    FormattableString.Invariant(
+                        $"'{path}' has {Amount.Of(info.Position, "step")} behind it; allowed: at most {Limits.Steps}"
+                    )
+                );
         }
         catch (Exception e)
             when (e

@@ -27,7 +27,7 @@ internal sealed class TrainView(Screen screen, TrainJob job, Workload workload)
         string clip = float.IsFinite(s.Clip) ? Text($"clip {s.Clip}") : "no clipping";
         screen.Line(
             Text(
-                $"{workload.Task}; {s.Arch}, width {s.Hidden}, {BenchView.Count(s.Layers, workload.Architecture.DepthName)}, {workload.Parameters} parameters; {s.Optimizer} {s.Lr}, {clip}, B={s.Batch}, seed {s.Seed}; {job.Steps} steps"
+                $"{workload.Task}; {s.Arch}, width {s.Hidden}, {Figures.Several(s.Layers, workload.Architecture.DepthName)}, {Figures.Several(workload.Parameters, "parameter")}; {s.Optimizer} {s.Lr}, {clip}, B={s.Batch}, seed {s.Seed}; {Figures.Several(job.Steps, "step")}"
             )
         );
         if (job.Resume is not null)
@@ -42,7 +42,7 @@ internal sealed class TrainView(Screen screen, TrainJob job, Workload workload)
         {
             screen.Line(
                 Text(
-                    $"note: the checkpoint is of a run on {BenchView.Count(threads, "thread")}; on {here.Threads} the results agree but for rounding"
+                    $"note: the checkpoint is of a run on {Figures.Several(threads, "thread")}; on {here.Threads} the results agree but for rounding"
                 )
             );
         }
@@ -58,14 +58,12 @@ internal sealed class TrainView(Screen screen, TrainJob job, Workload workload)
         }
         _sum = (Memory * _sum) + ((1 - Memory) * loss);
         _weight = (Memory * _weight) + (1 - Memory);
-        if (screen.ShowsProgress)
-        {
-            progress.Show((double)step / job.Steps, () => Line(step));
-            return;
-        }
+        progress.Show((double)step / job.Steps, () => Line(step));
         long every = Math.Max(1, job.Steps / PlainLines);
-        if (step % every == 0 || step == job.Steps)
-            screen.Line(Line(step));
+        if (!screen.KeepsLines || (step % every != 0 && step != job.Steps))
+            return;
+        progress.Clear();
+        screen.Line(Line(step));
     }
 
     public void Evaluated(long step, double value) =>
@@ -78,7 +76,7 @@ internal sealed class TrainView(Screen screen, TrainJob job, Workload workload)
         {
             screen.Line(
                 Text(
-                    $"held-out {metric} {Number(value)} after {step} steps (without learning: {Number(Tasks.Baseline(workload.Task))}); {Duration(time)}"
+                    $"held-out {metric} {Number(value)} after {Figures.Several(step, "step")} (without learning: {Number(Tasks.Baseline(workload.Task))}); {Duration(time)}"
                 )
             );
         }

@@ -11,9 +11,6 @@ internal sealed class WorkloadOptions
     public const int DefaultLength = 600;
     public const int DefaultBatch = 32;
     public const long DefaultParameters = 70_000;
-    public const int MostSteps = 100_000_000;
-    private const int MostBatch = 1_000_000;
-    private const int WidestModel = 1_000_000;
 
     public Option<string?> Task { get; } =
         Options.Choice("--task", "what to learn (adding)", Tasks.Names);
@@ -24,11 +21,11 @@ internal sealed class WorkloadOptions
             "T: steps of a sequence, the delay for copy (600)",
             "T",
             1,
-            MostSteps
+            Limits.Length
         );
 
     public Option<long?> Batch { get; } =
-        Options.Whole("--batch", "sequences a step (32)", "B", 1, MostBatch);
+        Options.Whole("--batch", "sequences a step (32)", "B", 1, Limits.Batch);
 
     public Option<long?> Parameters { get; } =
         Options.Whole(
@@ -54,7 +51,7 @@ internal sealed class WorkloadOptions
             "hidden units or channels, instead of --params",
             "N",
             1,
-            WidestModel
+            Limits.Width
         );
 
     public BackendOptionSet Backend { get; } = new();

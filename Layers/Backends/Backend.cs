@@ -27,7 +27,10 @@ public abstract partial class Backend : IDisposable
     public abstract long? FreeBytes { get; }
 
     /// <summary>Makes a backend.</summary>
-    /// <param name="device">"auto", "cpu" or "cuda[:N]". Auto takes the best that is there, and says why.</param>
+    /// <param name="device">
+    /// "auto", "cpu" or "cuda[:N]". In this version auto is the CPU, also where there is a GPU: that has to be asked for, until
+    /// CUDA has been run on hardware. <see cref="BackendInfo.Reason"/> says so.
+    /// </param>
     /// <param name="options">Threads and vector width; the defaults take all.</param>
     /// <exception cref="DeviceUnavailableException">The device asked for is not there; the message says why.</exception>
     /// <exception cref="ArgumentException">No such kind of device.</exception>

@@ -205,7 +205,7 @@ internal sealed unsafe partial class CpuRecurrent
             if (b > 0 && lengths[b] > lengths[b - 1])
             {
                 throw new ArgumentException(
-                    $"Packed sequences must be in the order of falling length: sequence {b - 1} has {lengths[b - 1]} steps, sequence {b} has {lengths[b]}.",
+                    $"Packed sequences must be in the order of falling length: sequence {b - 1} has {Amount.Of(lengths[b - 1], "step")}, sequence {b} has {lengths[b]}.",
                     nameof(o)
                 );
             }
@@ -224,7 +224,7 @@ internal sealed unsafe partial class CpuRecurrent
             if (i >= order.Length || order[i] < 0 || order[i] >= batch)
             {
                 throw new ArgumentException(
-                    $"The order must have {batch} places, each 0 to {batch - 1}; place {i} is {(i < order.Length ? order[i] : "missing")}.",
+                    $"The order must have {Amount.Of(batch, "place")}, each 0 to {batch - 1}; place {i} is {(i < order.Length ? order[i] : "missing")}.",
                     nameof(order)
                 );
             }

@@ -174,7 +174,7 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
         SetShape(steps, batch, lengths.AsSpan(0, batch));
         if (packed && _calls.X.ElementCount != operands.X.Count)
             throw new ArgumentException(
-                $"The packed input has {operands.X.Shape.First} rows, the lengths add up to {_calls.X.ElementCount / _descriptor.InputSize}."
+                $"The packed input has {Amount.Of(operands.X.Shape.First, "row")}, the lengths add up to {_calls.X.ElementCount / _descriptor.InputSize}."
             );
         return batch;
     }

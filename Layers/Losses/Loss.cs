@@ -179,10 +179,10 @@ public abstract class Loss : IDisposable
         if (!fits || (!mask.IsEmpty && mask.Length != output.Rows))
         {
             string missed = fits
-                ? $"{output.Rows} weights, not {mask.Length}"
-                : $"{wanted.Count} targets, not {targets.Length}";
+                ? $"{Amount.Of(output.Rows, "weight")}, not {mask.Length}"
+                : $"{Amount.Of(wanted.Count, "target")}, not {targets.Length}";
             throw new ArgumentException(
-                $"The output {output} wants {missed}. It takes {wanted.Count} targets and {output.Rows} weights, one a row, or none.",
+                $"The output {output} wants {missed}. It takes {Amount.Of(wanted.Count, "target")} and {Amount.Of(output.Rows, "weight")}, one a row, or none.",
                 fits ? nameof(mask) : nameof(targets)
             );
         }

@@ -25,7 +25,7 @@ public sealed class BatchNorm : Layer
     public BatchNorm(int size, float momentum = 0.1f, float epsilon = 1e-5f)
     {
         InputSize = RequirePositive(size);
-        RequireValues(4L * size, size, $"BatchNorm of {size} channels");
+        RequireValues(4L * size, size, $"BatchNorm of {Amount.Of(size, "channel")}");
         if (!(momentum > 0 && momentum <= 1))
             throw new ArgumentOutOfRangeException(
                 nameof(momentum),

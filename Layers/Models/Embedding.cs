@@ -51,7 +51,7 @@ public sealed class Embedding : Layer
             throw new ArgumentOutOfRangeException(
                 nameof(size),
                 size,
-                $"A table of {count} rows can have at most {Array.MaxLength / count} columns."
+                $"A table of {Amount.Of(count, "row")} can have at most {Amount.Of(Array.MaxLength / count, "column")}."
             );
         if (paddingIndex < 0 || paddingIndex >= count)
             throw new ArgumentOutOfRangeException(

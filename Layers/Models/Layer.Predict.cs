@@ -34,7 +34,7 @@ public abstract partial class Layer
         if ((Int128)length * batch * InputSize != x.Length)
         {
             throw new ArgumentException(
-                $"{length} steps of {batch} sequences in {InputSize} channels are {(Int128)length * batch * InputSize} values, not {x.Length}.",
+                $"{Amount.Of(length, "step")} of {Amount.Of(batch, "sequence")} in {Amount.Of(InputSize, "channel")} are {Amount.Of((Int128)length * batch * InputSize, "value")}, not {x.Length}.",
                 nameof(x)
             );
         }

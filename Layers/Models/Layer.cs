@@ -114,7 +114,7 @@ public abstract partial class Layer : IDisposable
                 FreeParameters();
             if (e is OutOfMemoryException)
                 throw new DeviceMemoryException(
-                    $"This process has not the memory to draw the model's {ParameterCount} parameters.",
+                    $"This process has not the memory to draw the model's {Amount.Of(ParameterCount, "parameter")}.",
                     e
                 );
             throw;
@@ -167,7 +167,7 @@ public abstract partial class Layer : IDisposable
             );
         if ((long)maxLength * maxBatch > backend.MostRows)
             throw new DeviceMemoryException(
-                $"A plan for {maxLength} steps of {maxBatch} sequences has more rows than the {backend.MostRows} that {backend.Info.Description} can take."
+                $"A plan for {Amount.Of(maxLength, "step")} of {Amount.Of(maxBatch, "sequence")} has more rows than the {backend.MostRows} that {backend.Info.Description} can take."
             );
         using OwnerScope model = Enter("Layer.Plan");
         using OwnerScope inside = backend.Enter("Layer.Plan");

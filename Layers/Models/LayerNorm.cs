@@ -12,7 +12,7 @@ public sealed class LayerNorm : Layer
     public LayerNorm(int size, float epsilon = 1e-5f)
     {
         InputSize = RequirePositive(size);
-        RequireValues(2L * size, size, $"LayerNorm of {size} channels");
+        RequireValues(2L * size, size, $"LayerNorm of {Amount.Of(size, "channel")}");
         if (!(epsilon > 0 && float.IsFinite(epsilon)))
             throw new ArgumentOutOfRangeException(
                 nameof(epsilon),

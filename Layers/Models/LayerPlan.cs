@@ -363,7 +363,7 @@ internal sealed class GradientFlow
         if (other.Count < shape.Count)
         {
             throw new InvalidOperationException(
-                $"A gradient of {shape} was not announced to the plan, which has room for {other.Count} values."
+                $"A gradient of {shape} was not announced to the plan, which has room for {Amount.Of(other.Count, "value")}."
             );
         }
         long before = Math.Max(0L, PooledSteps - shape.First) * shape[1] * shape[2];

@@ -58,7 +58,7 @@ public sealed partial class LruBlock : Layer
         RequireValues(
             perState * stateSize + perChannel * modelSize,
             Math.Max(modelSize, stateSize),
-            $"A block of {modelSize} channels and {stateSize} states",
+            $"A block of {Amount.Of(modelSize, "channel")} and {Amount.Of(stateSize, "state")}",
             modelSize > stateSize ? nameof(modelSize) : nameof(stateSize)
         );
         var states = new Shape(stateSize);

@@ -82,7 +82,7 @@ public sealed partial class Plan
         if (lengths.Length != batch)
         {
             throw new ArgumentException(
-                $"A batch of {batch} needs {batch} lengths, not {lengths.Length}.",
+                $"A batch of {batch} needs {Amount.Of(batch, "length")}, not {lengths.Length}.",
                 nameof(lengths)
             );
         }
@@ -118,7 +118,7 @@ public sealed partial class Plan
         if (_streamBatch != 0 && _streamBatch != batch)
         {
             throw new ArgumentException(
-                $"The stream has {_streamBatch} sequences, not {batch}; Reset begins another one.",
+                $"The stream has {Amount.Of(_streamBatch, "sequence")}, not {batch}; Reset begins another one.",
                 nameof(batch)
             );
         }

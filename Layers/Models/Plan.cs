@@ -137,7 +137,7 @@ public sealed partial class Plan : IDisposable
             builder.Abandon();
             if (e is OverflowException or OutOfMemoryException)
                 throw new DeviceMemoryException(
-                    $"A plan for {maxLength} steps of {maxBatch} sequences has more values than {(e is OverflowException ? "can be addressed" : "this process has memory for")}.",
+                    $"A plan for {Amount.Of(maxLength, "step")} of {Amount.Of(maxBatch, "sequence")} has more values than {(e is OverflowException ? "can be addressed" : "this process has memory for")}.",
                     e
                 );
             throw;

@@ -33,13 +33,13 @@ internal sealed class PlanNeed(Backend backend, int maxLength, int maxBatch)
             table.FreeBytes is { } free && free < table.WantedBytes
                 ? string.Create(
                     CultureInfo.InvariantCulture,
-                    $" About {(long)((double)free / table.WantedBytes * rows):N0} of its {rows:N0} rows (length x batch) would fit."
+                    $" About {(long)((double)free / table.WantedBytes * rows):N0} of its {Amount.Grouped(rows, "row")} (length x batch) would fit."
                 )
                 : "";
         return new DeviceMemoryException(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"No memory on {backend.Info.Description} for a plan of {maxLength:N0} steps of {maxBatch:N0} sequences: it wants {table.WantedBytes:N0} bytes.{shrink}"
+                $"No memory on {backend.Info.Description} for a plan of {Amount.Grouped(maxLength, "step")} of {Amount.Grouped(maxBatch, "sequence")}: it wants {Amount.Grouped(table.WantedBytes, "byte")}.{shrink}"
             ),
             table,
             cause

@@ -36,7 +36,7 @@ public abstract class Recurrent : Layer
         RequireValues(
             _descriptor.ParameterCount,
             hiddenSize,
-            $"{kind} of {options.Layers} layers with {inputSize} channels and {hiddenSize} hidden units"
+            $"{kind} of {Amount.Of(options.Layers, "layer")} with {Amount.Of(inputSize, "channel")} and {hiddenSize} hidden units"
         );
         Parameter.Initializer initializer = Parameter.Uniform(1 / Math.Sqrt(hiddenSize));
         Parameters =

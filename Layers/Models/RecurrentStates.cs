@@ -107,7 +107,7 @@ public sealed class RecurrentStates
         if (_begunBatch != 0 && _begunBatch != batch)
         {
             throw new ArgumentException(
-                $"The initial states of layer '{Name}' are those of {_begunBatch} sequences, the input has {batch}; ask for Initial({batch}), or Reset the states.",
+                $"The initial states of layer '{Name}' are those of {Amount.Of(_begunBatch, "sequence")}, the input has {batch}; ask for Initial({batch}), or Reset the states.",
                 nameof(batch)
             );
         }

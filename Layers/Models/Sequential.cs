@@ -27,7 +27,7 @@ public class Sequential : Layer
             if (layers[i].InputSize != layers[i - 1].OutputSize)
             {
                 throw new ArgumentException(
-                    $"Layer {i} takes {layers[i].InputSize} channels, but layer {i - 1} gives {layers[i - 1].OutputSize}.",
+                    $"Layer {i} takes {Amount.Of(layers[i].InputSize, "channel")}, but layer {i - 1} gives {layers[i - 1].OutputSize}.",
                     nameof(layers)
                 );
             }

@@ -48,7 +48,7 @@ internal sealed class StreamLayout(Layer model, Backend backend, int maxBatch, S
     public override string ToString() =>
         string.Create(
             CultureInfo.InvariantCulture,
-            $"{_layers} for up to {_maxBatch} sequences on {_device}, which carries {(_slots.Length == 0 ? "nothing" : string.Join(" and ", _slots))}"
+            $"{_layers} for up to {Amount.Of(_maxBatch, "sequence")} on {_device}, which carries {(_slots.Length == 0 ? "nothing" : string.Join(" and ", _slots))}"
         );
 
     private static string Describe(Layer layer)

@@ -160,6 +160,8 @@ public readonly struct Tensor
     private void RequireCount(long count)
     {
         if (count != Count)
-            throw new ArgumentException($"A tensor of {Shape} has {Count} values, not {count}.");
+            throw new ArgumentException(
+                $"A tensor of {Shape} has {Amount.Of(Count, "value")}, not {count}."
+            );
     }
 }

@@ -37,7 +37,7 @@ public static partial class Checkpoint
         if (there != here)
         {
             notes?.Add(
-                $"{Dropout} goes on with other masks: its random states are {there ?? "none"} in the file, {here ?? "none"} here"
+                $"{Dropout} goes on with other masks: its random states are {Printable.Shortened(there ?? "none")} in the file, {here ?? "none"} here"
             );
             return null;
         }
@@ -54,7 +54,7 @@ public static partial class Checkpoint
             : throw new CheckpointException(
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"'{file.Path}' has {states.Length} bytes for '{NameOf(index)}', where {random.ByteCount} must stand."
+                    $"'{file.Path}' has {Amount.Of(states.Length, "byte")} for '{NameOf(index)}', where {random.ByteCount} must stand."
                 )
             );
     }

@@ -50,11 +50,12 @@ public static partial class Checkpoint
         if (format is not (Format or UncheckedFormat))
         {
             bool other = format?.StartsWith(FormatName, StringComparison.Ordinal) == true;
+            string named = Printable.Shortened(format ?? "");
             string what =
-                other ? $"of the version '{format}'; this library reads '{Format}'"
+                other ? $"of the version '{named}'; this library reads '{Format}'"
                 : format is null
                     ? $"no checkpoint of Sequor: it does not name the format '{Format}'"
-                : $"no checkpoint of Sequor: its format is '{format}', not '{Format}'";
+                : $"no checkpoint of Sequor: its format is '{named}', not '{Format}'";
             throw new CheckpointException(
                 $"'{file.Path}' is {(other ? "a checkpoint" : "a safetensors file, but")} {what}."
             );
@@ -92,5 +93,7 @@ public static partial class Checkpoint
     }
 
     private static CheckpointException Malformed(SafetensorsFile file, string key, string text) =>
-        new($"'{file.Path}' has '{text}' for '{key}', where a whole number of 64 bits must stand.");
+        new(
+            $"'{file.Path}' has '{Printable.Shortened(text)}' for '{key}', where a whole number of 64 bits must stand."
+        );
 }

@@ -304,7 +304,9 @@ public static partial class Checkpoint
             if (entry.Name.StartsWith(LibraryPrefix, StringComparison.Ordinal))
                 continue;
             if (!expected.Contains(entry.Name) && (sameKind || !IsOptimizers(entry.Name)))
-                differences.Add($"{entry.Name}: {entry} in the file, none here");
+                differences.Add(
+                    $"{Printable.Shortened(entry.Name)}: {entry} in the file, none here"
+                );
         }
         return differences;
     }
@@ -322,10 +324,12 @@ public static partial class Checkpoint
         string settings = Settings(optimizer);
         if (optimizer.Name != header.Info.Optimizer)
             differences.Add(
-                $"optimizer: {header.Info.Optimizer} in the file, {optimizer.Name} here"
+                $"optimizer: {Printable.Shortened(header.Info.Optimizer)} in the file, {optimizer.Name} here"
             );
         else if (settings != header.Settings)
-            differences.Add($"{optimizer.Name}: {header.Settings} in the file, {settings} here");
+            differences.Add(
+                $"{optimizer.Name}: {Printable.Shortened(header.Settings, 300)} in the file, {settings} here"
+            );
         if (plan.RandomSeed != header.Info.Seed)
             differences.Add($"seed: {header.Info.Seed} in the file, {plan.RandomSeed} here");
     }

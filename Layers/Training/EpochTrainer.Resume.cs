@@ -10,6 +10,10 @@ public sealed partial class EpochTrainer
     private const string HistoryKey = Reserved + "history";
     private const string SecondsKey = Reserved + "seconds";
 
+    // Thirty years.
+    private const double MostSeconds = 1e9;
+    private const string Times = "seconds from 0 to 1e9";
+
     /// <summary>
     /// Writes all that training goes on from to a file, all or nothing: what <see cref="Checkpoint"/> keeps, the epochs so
     /// far, and the parameters of the best one.
@@ -51,8 +55,8 @@ public sealed partial class EpochTrainer
         RequireSame(path, info, DataKey, DataText());
         RequireSame(path, info, OptionsKey, OptionsText());
         string seconds = Find(path, info, SecondsKey);
-        if (!TryNumber(seconds, out double elapsed) || !(elapsed >= 0 && elapsed < 1e9))
-            throw Malformed(path, SecondsKey, seconds);
+        if (!TryNumber(seconds, out double elapsed) || !IsTime(elapsed))
+            throw Malformed(path, SecondsKey, seconds, Times);
         List<EpochRecord> history = ReadHistory(path, info);
         float highest = _rate.Read(path, info);
         Step = Checkpoint.Load(path, Plan, Optimizer, Extra(), finiteExtra: true, notes);
@@ -128,7 +132,7 @@ public sealed partial class EpochTrainer
         string[] epochs = text.Length == 0 ? [] : text.Split(';');
         if (epochs.Length != info.Position / StepsPerEpoch)
             throw new CheckpointException(
-                $"'{path}' tells of {epochs.Length} epochs where {info.Position} steps of "
+                $"'{path}' tells of {Amount.Of(epochs.Length, "epoch")} where {Amount.Of(info.Position, "step")} of "
                     + $"{StepsPerEpoch} each make {info.Position / StepsPerEpoch}."
             );
         var history = new List<EpochRecord>(epochs.Length);
@@ -141,12 +145,16 @@ public sealed partial class EpochTrainer
                 || !TryNumber(parts[1], out double valid)
                 || !TryNumber(parts[2], out double rate)
                 || !TryNumber(parts[3], out double seconds)
+                || !(rate >= 0 && float.IsFinite((float)rate))
+                || !IsTime(seconds)
             )
-                throw Malformed(path, HistoryKey, epoch);
+                throw Malformed(path, HistoryKey, epoch, $"two losses, a rate and {Times}");
             history.Add(new EpochRecord(history.Count + 1, train, valid, (float)rate, seconds));
         }
         return history;
     }
+
+    private static bool IsTime(double seconds) => seconds is >= 0 and < MostSeconds;
 
     private static bool TryNumber(string text, out double number) =>
         double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out number)
@@ -164,10 +172,15 @@ public sealed partial class EpochTrainer
         string there = Find(path, info, key);
         if (there != here)
             throw new CheckpointException(
-                $"The checkpoint '{path}' does not fit:\n  {key}: {there} in the file, {here} here"
+                $"The checkpoint '{path}' does not fit:\n  {key}: {Printable.Shortened(there, 300)} in the file, {here} here"
             );
     }
 
-    private static CheckpointException Malformed(string path, string key, string text) =>
-        new($"'{path}' has '{text}' for '{key}', which makes no sense.");
+    private static CheckpointException Malformed(
+        string path,
+        string key,
+        string text,
+        string allowed
+    ) =>
+        new($"'{path}' has '{Printable.Shortened(text)}' for '{key}', where {allowed} must stand.");
 }

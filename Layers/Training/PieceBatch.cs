@@ -87,7 +87,7 @@ public sealed class PieceBatch
     {
         if (pieces.Length > _lengths.Length)
             throw new ArgumentException(
-                $"There is room for {_lengths.Length} pieces, not for {pieces.Length}.",
+                $"There is room for {Amount.Of(_lengths.Length, "piece")}, not for {pieces.Length}.",
                 nameof(pieces)
             );
         if ((set.InputSize, set.TargetSize, set.OneTarget) != (_inputSize, _targetSize, _oneTarget))
@@ -100,7 +100,7 @@ public sealed class PieceBatch
             int steps = set.StepsOf(piece);
             if (steps < 1 || steps > _maxSteps)
                 throw new ArgumentException(
-                    $"There is room for pieces of 1 to {_maxSteps} steps; piece {piece + 1} of '{set.Name}' has {steps}.",
+                    $"There is room for pieces of 1 to {Amount.Of(_maxSteps, "step")}; piece {piece + 1} of '{set.Name}' has {steps}.",
                     nameof(pieces)
                 );
         }

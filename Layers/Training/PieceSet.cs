@@ -65,7 +65,7 @@ public abstract class PieceSet
             int steps = StepsOf(i);
             if (steps < 1)
                 throw new InvalidOperationException(
-                    $"Piece {i + 1} of the set '{Name}' has {steps} steps; at least 1 is needed."
+                    $"Piece {i + 1} of the set '{Name}' has {Amount.Of(steps, "step")}; at least 1 is needed."
                 );
             total += steps;
             shortest = Math.Min(shortest, steps);

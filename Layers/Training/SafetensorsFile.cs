@@ -153,7 +153,7 @@ public sealed partial class SafetensorsFile : IWeightSource
                 "byte 0",
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"a header of at most {Math.Min(rest, Safetensors.MaxHeader)} bytes expected, not of {length}; the file has {file} bytes and the format allows {Safetensors.MaxHeader}"
+                    $"a header of at most {Amount.Of(Math.Min(rest, Safetensors.MaxHeader), "byte")} expected, not of {length}; the file has {Amount.Of(file, "byte")} and the format allows {Safetensors.MaxHeader}"
                 )
             );
         }

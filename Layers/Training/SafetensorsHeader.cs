@@ -24,9 +24,8 @@ internal sealed record SafetensorsHeader(
     /// <summary>A tensor's name for messages, of bearable length.</summary>
     public static string Place(string tensor) => $"tensor '{Shorten(tensor)}'";
 
-    /// <summary>A text from a file, of bearable length.</summary>
-    public static string Shorten(string text, int most = 100) =>
-        text.Length <= most ? text : $"{text[..most]}...";
+    /// <summary>A text from a file as messages have it.</summary>
+    public static string Shorten(string text, int most = 100) => Printable.Shortened(text, most);
 
     private ref struct Parser
     {

@@ -40,7 +40,7 @@ public sealed class SafetensorsTensor
             throw new ArgumentException(
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{SafetensorsEntry.Describe(type, Shape)} takes {product} values, not {count}."
+                    $"{SafetensorsEntry.Describe(type, Shape)} takes {Amount.Of(product, "value")}, not {count}."
                 ),
                 nameof(shape)
             );

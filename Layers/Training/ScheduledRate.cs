@@ -59,7 +59,7 @@ internal sealed class ScheduledRate(Optimizer optimizer, WarmupCosine? schedule)
         string here = schedule?.ToString() ?? None;
         if (there != here)
             throw new CheckpointException(
-                $"The checkpoint '{path}' does not fit:\n  {ScheduleKey}: {there} in the file, {here} here"
+                $"The checkpoint '{path}' does not fit:\n  {ScheduleKey}: {Printable.Shortened(there)} in the file, {here} here"
             );
         if (schedule is null)
             return _highest;
@@ -73,7 +73,7 @@ internal sealed class ScheduledRate(Optimizer optimizer, WarmupCosine? schedule)
             ) || !(highest >= 0 && float.IsFinite(highest))
         )
             throw new CheckpointException(
-                $"'{path}' has '{text}' for '{RateKey}', where a finite rate of at least 0 must stand."
+                $"'{path}' has '{Printable.Shortened(text)}' for '{RateKey}', where a finite rate of at least 0 must stand."
             );
         return highest;
     }

@@ -189,7 +189,7 @@ public sealed class StepGraph : IDisposable
                 ? null
                 : string.Create(
                     CultureInfo.InvariantCulture,
-                    $"the step queues {more} operations of its own, which cannot be put off with those of plans, losses and optimizers"
+                    $"the step queues {Amount.Of(more, "operation")} of its own, which cannot be put off with those of plans, losses and optimizers"
                 );
         }
         catch (NotRecordableException e)
@@ -236,7 +236,7 @@ public sealed class StepGraph : IDisposable
         {
             return string.Create(
                 CultureInfo.InvariantCulture,
-                $"{_most} graphs are kept, and this is yet another step"
+                $"{_most} {(_most == 1 ? "graph is" : "graphs are")} kept, and this is yet another step"
             );
         }
         if (trace is null)

@@ -90,7 +90,7 @@ internal sealed class ShardIndex
             throw SafetensorsHeader.Damaged(
                 path,
                 "index of shards",
-                $"at most {Safetensors.MaxHeader} bytes expected, not {stream.Length}"
+                $"at most {Amount.Of(Safetensors.MaxHeader, "byte")} expected, not {stream.Length}"
             );
         byte[] bytes = new byte[stream.Length];
         stream.ReadExactly(bytes);

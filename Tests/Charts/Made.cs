@@ -95,6 +95,8 @@ internal static partial class Made
             Arch = arch,
             Preset = "300k",
             Parameters = 54_321,
+            Budget = 55_000,
+            Data = "0123456789abcdef",
             Metric = "nll",
             Paper = paper,
             Valid = test is null ? null : test + 0.5,
@@ -116,6 +118,10 @@ internal static partial class Made
                             epochs,
                             StopReason.Epochs
                         )
+                        {
+                            Device = "cpu",
+                            Threads = 2,
+                        }
                 ),
             ],
         };

@@ -20,6 +20,9 @@ public sealed class ReproductionPageTests
             {
                 Machine = Made.Machine(),
                 Date = "2026-11-21T12:00:00Z",
+                Device = "cpu",
+                Threads = 1,
+                BudgetMinutes = 2.5,
                 Results = results,
             },
             Date
@@ -89,7 +92,13 @@ public sealed class ReproductionPageTests
         Assert.That(cells, Is.SupersetOf(new[] { "8.10", "8.262", "+2.0%" }));
         Assert.That(cells, Is.SupersetOf(new[] { "5.3e-5", "5.30e-3", "× 100" }));
         Assert.That(cells, Is.SupersetOf(new[] { "−5.0%", "–", "8.762" }));
-        Assert.That(cells, Is.SupersetOf(new[] { "54,321", "12.3 s", "3.00" }));
+        Assert.That(cells, Is.SupersetOf(new[] { "54,321", "55,000", "12.3 s", "3.00" }));
+        Assert.That(page, Does.Contain("<dt>Device</dt><dd>cpu, 1 thread</dd>"));
+        Assert.That(page, Does.Contain("<dt>Data</dt><dd>jsb 0123456789abcdef</dd>"));
+        Assert.That(
+            page,
+            Does.Contain("<dt>Limit</dt><dd>2.5 min of training and validation a run</dd>")
+        );
     }
 
     [Test]

@@ -1,8 +1,10 @@
 using NUnit.Framework;
 using Sequor.Interop;
 using Sequor.Layers;
+using Sequor.Native;
 using Sequor.Tests.Cuda;
 using Sequor.Tests.Support;
+using VirtualDevice = Sequor.VirtualGpu.VirtualDevice;
 
 namespace Sequor.Tests.Examples;
 
@@ -47,31 +49,46 @@ public sealed class ExampleTests : CudaFixture
         );
     }
 
-    [Test]
-    public void The_readme_shows_the_code_that_runs()
+    [TestCase("cpu", 100)]
+    [TestCase("cuda", 4)]
+    public void The_training_loop_learns_and_a_gpu_replays_its_steps(string device, int steps)
     {
-        string[] code = Resource("LstmOnForeignPointers.cs").Split('\n');
-        int begin = Array.FindIndex(
-            code,
-            line => line.Contains("README begins", StringComparison.Ordinal)
+        using IDisposable standIn = CudaLibraries.StandIn(Libraries);
+        // So that what the example prints is not among the tests' results.
+        TextWriter output = Console.Out;
+        using var printed = new StringWriter();
+        Console.SetOut(printed);
+        try
+        {
+            (float loss, float answer, long replays) = TrainingLoop.Run(device, 4, 2, steps);
+            Assert.That(loss, Is.Positive.And.LessThan(3));
+            Assert.That(answer, Is.InRange(-1, 3));
+            Assert.That(replays, Is.EqualTo(device == "cpu" ? 0 : steps - StepGraph.EagerSteps));
+        }
+        finally
+        {
+            Console.SetOut(output);
+        }
+        Assert.That(
+            printed.ToString(),
+            steps < 100 ? Is.Empty : Does.Match(@"^step 100: \d\.\d+\s$")
         );
-        int end = Array.FindIndex(
-            code,
-            line => line.Contains("README ends", StringComparison.Ordinal)
-        );
-        Assert.That(end, Is.GreaterThan(begin + 5));
-        string shown = string.Join(
-            '\n',
-            code[(begin + 1)..end].Select(line => line.Length > 8 ? line[8..] : "")
-        );
-        Assert.That(Resource("README.md"), Does.Contain(shown));
     }
 
-    private static string Resource(string name)
+    [Test]
+    public void The_product_is_that_of_the_matrix_and_itself() =>
+        Assert.That(ProductOnBuffers.Run(Libraries), Is.EqualTo(new float[] { 14, 32, 32, 77 }));
+
+    [Test]
+    [VirtualGpuOnly]
+    public void The_libraries_that_are_found_count_devices()
     {
-        using Stream stream = typeof(ExampleTests).Assembly.GetManifestResourceStream(name)!;
-        using var reader = new StreamReader(stream);
-        return reader.ReadToEnd().ReplaceLineEndings("\n");
+        VirtualDevice device = RequireVirtual();
+        (CUresult result, int count) = FoundLibraries.Run(
+            new NativeLibraryOptions { Resolve = kind => device.Symbols(kind) }
+        );
+        Assert.That(result, Is.EqualTo(CUresult.CUDA_SUCCESS));
+        Assert.That(count, Is.Positive);
     }
 
     private DeviceBuffer<float> Upload(float[] values, CudaStream stream)

@@ -17,7 +17,7 @@ internal static class LstmOnForeignPointers
         CudaLibraries? libraries = null
     )
     {
-        // README begins
+        // Shown
         using CudaContext context = CudaContext.Attach(theirContext, libraries);
         using CudaStream stream = CudaStream.Attach(context, theirStream);
         using var gpu = new CudaBackend(context, stream);
@@ -34,6 +34,6 @@ internal static class LstmOnForeignPointers
         plan.Backward(gpu.Wrap(dy, new Shape(20, 4, 32)));
         plan.Output.CopyTo(gpu.Wrap(y, new Shape(20, 4, 32))); // or use plan.Output.Address
         plan.InputGradient.CopyTo(gpu.Wrap(dx, new Shape(20, 4, 16)));
-        // README ends
+        // Shown
     }
 }

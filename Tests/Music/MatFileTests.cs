@@ -288,7 +288,7 @@ public sealed class MatFileTests
             );
             Assert.That(
                 Refused(mat.File(mat.Array("x", 9, [1, 3], values))),
-                Does.Contain("3 values of 1 bytes in 'x' take 3 bytes, not 2")
+                Does.Contain("3 values of 1 byte in 'x' take 3 bytes, not 2")
             );
             Assert.That(
                 Refused(mat.File(mat.Array("x", 9, [2], values))),

@@ -97,6 +97,8 @@ public sealed class ReproductionTests : FolderTest
                     "arch",
                     "preset",
                     "parameters",
+                    "parameter_budget",
+                    "data",
                     "metric",
                     "paper",
                     "valid",

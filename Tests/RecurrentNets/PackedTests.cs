@@ -140,7 +140,7 @@ internal sealed class PackedTests(int bits, int threads)
     private static readonly (int[] Lengths, int Batch, int Rows, string Message)[] Refused =
     [
         ([2, 3], 0, 5, "sequence 0 has 2 steps, sequence 1 has 3"),
-        ([3, 1, 2], 0, 6, "sequence 1 has 1 steps, sequence 2 has 2"),
+        ([3, 1, 2], 0, 6, "sequence 1 has 1 step, sequence 2 has 2"),
         ([3, 0], 0, 3, "sequence 1 must be 1 to 4, not 0"),
         ([5, 1], 0, 6, "sequence 0 must be 1 to 4, not 5"),
         ([3, 2], 0, 6, "x must be [5, 1, 2], not [6, 1, 2]"),

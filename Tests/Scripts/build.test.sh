@@ -84,6 +84,8 @@ expect 'and builds nothing' test ! -e "$tree/builds"
 run bench 'a b' '' '*'
 expect 'a verb builds and runs sequor' prints '[sequor][bench][a b][][*]'
 expect 'with one line on the side' says_line 'Building Sequor ...'
+run bench -- --arch rnn
+expect 'a -- between verb and arguments is none of them' prints '[sequor][bench][--arch][rnn]'
 run --version
 expect 'the second time it only runs' prints '[sequor][--version]'
 expect 'and builds nothing' builds 1
@@ -110,6 +112,9 @@ for change in 'touch Layers/A.cs' 'touch Layers/C.bin' 'rm Layers/B.cs' \
     run build
     expect "'$change' builds once" builds "$count"
 done
+status=0
+"$shell" "$tree/build.sh" build now >"$tree/out" 2>&- </dev/null || status=$?
+expect 'wrong usage has its exit code where standard error is closed too' exits 2
 mkdir "$tree/Layers/obj"
 touch "$tree/Layers/obj/A.cs" "$tree/Layers/.A.cs.swp" "$tree/Layers/Notes.md"
 run build

@@ -45,9 +45,8 @@ public abstract class CudaCommandFixture : FolderTest
         }
     }
 
-    /// <summary>Runs the command as its program would, and takes what it writes.</summary>
     private protected static ProgramResult Run(params string[] arguments) =>
-        Program.RunHere(arguments);
+        InProcess.Run(arguments);
 
     /// <summary>A command line whose words have no blanks, and further words.</summary>
     private protected static ProgramResult Run(string line, params string[] more) =>

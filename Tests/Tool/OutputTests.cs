@@ -193,6 +193,7 @@ public sealed class OutputTests : FolderTest
     [TestCase("bench --bogus <&- >&- 2>&-", "2", Category = Long)]
     [TestCase("bench --bogus 2>/dev/full", "2")]
     [TestCase("bench --json o >&-", "0", Category = Long)]
+    [TestCase("train --checkpoint o 2>&-", "0")]
     [TestCase("bench --json o >&- 2>&-", "0")]
     [TestCase("bench --json - >&- 2>/dev/null", "1")]
     [TestCase("bench --json - >/dev/full 2>/dev/null", "1", Category = Long)]

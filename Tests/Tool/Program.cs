@@ -6,7 +6,7 @@ using NUnit.Framework;
 namespace Sequor.Tests.Tool;
 
 /// <summary>The built sequor program, run as people run it.</summary>
-internal static partial class Program
+internal static class Program
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 

@@ -18,6 +18,8 @@ public sealed class ReproduceCommandTests : FolderTest
         "arch",
         "preset",
         "parameters",
+        "parameter_budget",
+        "data",
         "metric",
         "paper",
         "valid",
@@ -59,13 +61,15 @@ public sealed class ReproduceCommandTests : FolderTest
 
         Assert.That(
             Keys(report),
-            Is.EqualTo(new[] { "schema", "status", "machine", "date", "results" })
+            Is.EqualTo(
+                "schema status machine date device threads budget_minutes results".Split(' ')
+            )
         );
         Assert.That((string?)report["schema"], Is.EqualTo("sequor.reproduce/1"));
         Assert.That(
             Keys(report["machine"]!),
             Is.EqualTo(
-                "cpu cores vector_bits instructions memory_bytes os architecture dotnet sequor commit".Split(
+                "cpu cores vector_bits instructions memory_bytes os architecture dotnet sequor commit runtime_settings".Split(
                     ' '
                 )
             )
@@ -80,6 +84,13 @@ public sealed class ReproduceCommandTests : FolderTest
             Assert.That((string?)gru["task"], Is.EqualTo("jsb"));
             Assert.That((string?)gru["preset"], Is.EqualTo("20k"));
             Assert.That((long)gru["parameters"]!, Is.EqualTo(19809));
+            Assert.That((string?)report["device"], Is.EqualTo("cpu"));
+            Assert.That((int)report["threads"]!, Is.EqualTo(2));
+            Assert.That((string?)run["device"], Is.EqualTo("cpu"));
+            Assert.That((int)run["threads"]!, Is.EqualTo(2));
+            Assert.That(report["budget_minutes"], Is.Null);
+            Assert.That((long)gru["parameter_budget"]!, Is.EqualTo(20_000));
+            Assert.That((string?)gru["data"], Is.EqualTo(Songs.Load().Fingerprint()));
             Assert.That((string?)gru["metric"], Is.EqualTo("nll"));
             Assert.That((double)gru["paper"]!, Is.EqualTo(8.54));
             Assert.That((double)gru["valid"]!, Is.EqualTo(expected.Valid));
@@ -92,7 +103,7 @@ public sealed class ReproduceCommandTests : FolderTest
             Assert.That(results[1]!["paper"], Is.Null);
             Assert.That(
                 Keys(run),
-                Is.EqualTo("seed valid test best_epoch stopped curve".Split(' '))
+                Is.EqualTo("seed valid test best_epoch stopped device threads curve".Split(' '))
             );
             Assert.That((string?)run["stopped"], Is.EqualTo("patience").Or.EqualTo("epochs"));
             Assert.That((int)run["best_epoch"]!, Is.EqualTo(expected.Runs[0].BestEpoch));
@@ -333,6 +344,7 @@ public sealed class ReproduceCommandTests : FolderTest
             if (node is JsonObject members)
             {
                 members.Remove("seconds");
+                members.Remove("budget_minutes");
                 members.Remove("date");
                 foreach ((_, JsonNode? member) in members)
                     Remove(member);

@@ -144,7 +144,7 @@ public sealed class TrainCommandTests : FolderTest
             using var sgd = new Sgd(plan, 0.1f);
             Checkpoint.Save(foreign, plan, sgd, 0, new Dictionary<string, string>());
         }
-        Program.Run("train", "--resume", foreign).RequireFailure(1, "train command", "arch");
+        Program.Run("train", "--resume", foreign).RequireFailure(1, "has no 'arch'", "arch");
     }
 
     [Test]

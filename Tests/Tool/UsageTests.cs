@@ -14,6 +14,9 @@ public sealed class UsageTests
         yield return Case("bench --lenght 5", "'--lenght'", "did you mean '--length'", "--batch");
         yield return Case("doctor --steps 5", "'--steps'", "--json");
         yield return Case("bench extra", "'extra'");
+        yield return Case("bench -- extra", "'extra'");
+        yield return Case("bench -- --lenght 5", "'--lenght'", "did you mean '--length'");
+        yield return Case("bench --batch 2 -- --arch rnn", "unexpected '--'", "bench without it");
         yield return Case("bench --length", "--length needs a value");
         yield return Case("bench --length 5 --length 6", "--length", "more than once");
         yield return Case("bench --arch lsmt", "'lsmt'", "rnn, lstm, gru, tcn, lru");
@@ -78,7 +81,7 @@ public sealed class UsageTests
     [TestCaseSource(nameof(WrongUsage))]
     public void Wrong_usage_is_told_in_a_line(string arguments, string[] words)
     {
-        ProgramResult result = Program.RunHere(
+        ProgramResult result = InProcess.Run(
             arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries)
         );
         result.RequireFailure(2, words);
@@ -92,7 +95,7 @@ public sealed class UsageTests
     public void The_program_ends_as_the_command_does(string arguments)
     {
         string[] words = arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        Assert.That(Program.Run(words), Is.EqualTo(Program.RunHere(words)));
+        Assert.That(Program.Run(words), Is.EqualTo(InProcess.Run(words)));
     }
 
     private static IEnumerable<TestCaseData> Impossible()
@@ -111,7 +114,7 @@ public sealed class UsageTests
     [TestCaseSource(nameof(Impossible))]
     public void What_cannot_be_done_is_told_in_a_line(string arguments, string[] words)
     {
-        ProgramResult result = Program.RunHere(arguments.Split(' '));
+        ProgramResult result = InProcess.Run(arguments.Split(' '));
         result.RequireFailure(1, words);
         Assert.That(result.Output, Is.Empty, "it is found before the work begins");
     }

@@ -71,15 +71,17 @@ public static class BenchPage
         return
         [
             .. Page.Facts(report.Machine, date),
-            ("Device", Text($"{results[0].Device}, {report.Threads} threads")),
+            ("Device", $"{results[0].Device}, {Several(report.Threads, "thread")}"),
             (
                 "Task",
-                Text($"{report.Task}, T = {lengths}; B = {results[0].Batch} sequences a step")
+                Text(
+                    $"{report.Task}, T = {lengths}; B = {Several(results[0].Batch, "sequence")} a step"
+                )
             ),
             (
                 "Models",
                 least == most
-                    ? Text($"{Count(least)} parameters")
+                    ? Text($"{Count(least)} {(least == 1 ? "parameter" : "parameters")}")
                     : $"{Count(least)} to {Count(most)} parameters"
             ),
             (

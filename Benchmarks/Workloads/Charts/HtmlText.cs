@@ -2,12 +2,13 @@ using System.Globalization;
 using System.Net;
 using System.Runtime.CompilerServices;
 using System.Text;
+using Sequor.Layers;
 
 namespace Sequor.Workloads.Charts;
 
 /// <summary>
-/// HTML as it grows. What stands in the holes of an added text is escaped, so that a hostile name stays a name; only other
-/// <see cref="HtmlText"/> goes in as it is.
+/// HTML as it grows. What stands in the holes of an added text is escaped, so that a hostile name stays a name, and shows its
+/// control characters; only other <see cref="HtmlText"/> goes in as it is.
 /// </summary>
 internal sealed class HtmlText
 {
@@ -45,7 +46,8 @@ internal sealed class HtmlText
 
         public void AppendLiteral(string html) => Text.Append(html);
 
-        public void AppendFormatted(string? text) => Text.Append(WebUtility.HtmlEncode(text));
+        public void AppendFormatted(string? text) =>
+            Text.Append(WebUtility.HtmlEncode(Printable.Of(text ?? "", lines: true)));
 
         public void AppendFormatted(HtmlText html) => Text.Append(html._text);
 

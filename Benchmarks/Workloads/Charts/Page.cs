@@ -82,7 +82,7 @@ internal static class Page
             (
                 "Machine",
                 Figures.Text(
-                    $"{machine.Cpu}, {machine.Cores} {(machine.Cores == 1 ? "core" : "cores")}, {machine.VectorBits}-bit vectors, {machine.Instructions}, {machine.MemoryBytes / (double)(1L << 30):0.0} GiB"
+                    $"{machine.Cpu}, {Figures.Several(machine.Cores, "core")}, {machine.VectorBits}-bit vectors, {machine.Instructions}, {machine.MemoryBytes / (double)(1L << 30):0.0} GiB"
                 )
             ),
             ("System", $"{machine.Os}, {machine.Architecture}, .NET {machine.Dotnet}"),

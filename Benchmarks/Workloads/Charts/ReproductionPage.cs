@@ -35,13 +35,24 @@ public static class ReproductionPage
             "Results beside those of the papers",
             [
                 .. Page.Facts(report.Machine, date ?? DateTimeOffset.Now),
+                ("Device", $"{report.Device}, {Several(report.Threads, "thread")}"),
                 ("Tasks", string.Join(", ", results.Select(r => r.Task).Distinct())),
+                ("Data", DataOf(results)),
+                (
+                    "Limit",
+                    report.BudgetMinutes is { } minutes
+                        ? Text($"{minutes:0.####} min of training and validation a run")
+                        : "none: runs end with their epochs"
+                ),
                 ("Time", Duration(results.Sum(r => r.Seconds)) + " in all"),
             ],
             body,
             charts
         );
     }
+
+    private static string DataOf(IEnumerable<ReproductionResult> results) =>
+        string.Join(", ", results.Select(r => $"{r.Task} {r.Data}").Distinct());
 
     private static HtmlText Table(IReadOnlyList<ReproductionResult> results)
     {
@@ -52,6 +63,7 @@ public static class ReproductionPage
                 "arch",
                 "preset",
                 "parameters",
+                "budget",
                 "metric",
                 "paper",
                 "test",
@@ -70,6 +82,7 @@ public static class ReproductionPage
                         r.Arch,
                         r.Preset,
                         Count(r.Parameters),
+                        Count(r.Budget),
                         r.Metric,
                         Published(r.Paper),
                         Loss(r.Test),
@@ -88,7 +101,7 @@ public static class ReproductionPage
             $"""
             <section class="card">
             <h2>Results</h2>
-            {table}<p class="note">Means over the seeds; test: the loss over the test set with the parameters of the epoch that is best on the validation set. Less is better in every metric; nll is in nats a frame. Finished: all seeds came to the end that the preset sets, not to that of the time.</p>
+            {table}<p class="note">Means over the seeds; test: the loss over the test set with the parameters of the epoch that is best on the validation set. Budget: the parameters that the preset was to have. Less is better in every metric; nll is in nats a frame. Finished: all seeds came to the end that the preset sets, not to that of the time.</p>
             </section>
 
             """

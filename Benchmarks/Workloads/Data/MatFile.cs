@@ -1,3 +1,5 @@
+using Sequor.Layers;
+
 namespace Sequor.Workloads;
 
 /// <summary>
@@ -42,7 +44,7 @@ public sealed class MatFile
                 throw new IOException($"Cannot read '{path}': it is no file.");
             if (stream.Length > LargestBytes)
                 throw new MatFileException(
-                    $"'{path}' has {stream.Length} bytes; at most {LargestBytes} are read."
+                    $"'{path}' has {Amount.Of(stream.Length, "byte")}; at most {LargestBytes} are read."
                 );
             bytes = new byte[stream.Length];
             stream.ReadExactly(bytes);
@@ -72,7 +74,13 @@ public sealed class MatFile
     {
         if (_variables.TryGetValue(name, out MatArray? variable))
             return variable;
-        string there = _variables.Count == 0 ? "none" : string.Join(", ", _variables.Keys.Take(20));
+        string there =
+            _variables.Count == 0
+                ? "none"
+                : string.Join(
+                    ", ",
+                    _variables.Keys.Take(20).Select(key => Printable.Shortened(key))
+                );
         throw new MatFileException($"'{Path}' has no variable '{name}'; it has: {there}.");
     }
 }

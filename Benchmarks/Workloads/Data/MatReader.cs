@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Text;
+using Sequor.Layers;
 
 namespace Sequor.Workloads;
 
@@ -44,7 +45,7 @@ internal sealed class MatReader
             throw new MatFileException($"'{path}' is empty; a MAT-file begins with 128 bytes.");
         if (bytes.Length < HeaderBytes)
             throw new MatFileException(
-                $"'{path}' has {bytes.Length} bytes; a MAT-file's header has {HeaderBytes}."
+                $"'{path}' has {Amount.Of(bytes.Length, "byte")}; a MAT-file's header has {HeaderBytes}."
             );
         var reader = new MatReader(path, bytes, IsBigEndian(bytes, path), null);
         var variables = new Dictionary<string, MatArray>();
@@ -66,7 +67,7 @@ internal sealed class MatReader
             }
             // The nameless one is MATLAB's own.
             if (variable.Name.Length > 0 && !variables.TryAdd(variable.Name, variable))
-                throw reader.Error(at, $"a second variable '{variable.Name}'");
+                throw reader.Error(at, $"a second variable '{Printable.Shortened(variable.Name)}'");
             at = element.Next;
         }
         if (variables.Count == 0)
@@ -147,7 +148,7 @@ internal sealed class MatReader
         if (count < TagBytes)
             throw Error(
                 element.At,
-                $"expected an array in the compressed variable, but it unpacks to {count} bytes"
+                $"expected an array in the compressed variable, but it unpacks to {Amount.Of(count, "byte")}"
             );
         var inner = new MatReader(_path, bytes, _bigEndian, element.At);
         long length = inner.UInt32(0) >> 16 != 0 ? 0 : ((inner.UInt32(4) + 7L) / 8 * 8);
@@ -165,7 +166,7 @@ internal sealed class MatReader
             if (read == 0)
                 throw Error(
                     element.At,
-                    $"the compressed variable says that it unpacks to {length} bytes, but there are {count}"
+                    $"the compressed variable says that it unpacks to {Amount.Of(length, "byte")}, but there are {count}"
                 );
             count += read;
         }
@@ -199,7 +200,7 @@ internal sealed class MatReader
         if (end - at < TagBytes)
             throw Error(
                 at,
-                $"expected an element's tag of {TagBytes} bytes, but {end - at} are left"
+                $"expected an element's tag of {Amount.Of(TagBytes, "byte")}, but {end - at} are left"
             );
         uint word = UInt32(at);
         if (word >> 16 != 0)
@@ -218,7 +219,10 @@ internal sealed class MatReader
         uint length = UInt32(at + 4);
         int data = at + TagBytes;
         if (length > end - data)
-            throw Error(at, $"an element of {length} bytes, but {end - data} are left");
+            throw Error(
+                at,
+                $"an element of {Amount.Of(length, "byte")}, but {end - data} are left"
+            );
         var type = (MatType)word;
         // All but compressed elements fill up to 8 bytes.
         long next =
@@ -226,7 +230,7 @@ internal sealed class MatReader
         if (next > end)
             throw Error(
                 at,
-                $"an element of {length} bytes fills up to {next - data}, but {end - data} are left"
+                $"an element of {Amount.Of(length, "byte")} fills up to {next - data}, but {end - data} are left"
             );
         return Known(new Element(type, at, data, (int)length, (int)next));
     }
@@ -330,7 +334,7 @@ internal sealed class MatReader
         if (count > (matrix.End - at) / TagBytes)
             throw Error(
                 at,
-                $"{count} cells{In(path)}, which take at least {TagBytes} bytes each, but {matrix.End - at} are left"
+                $"{Amount.Of(count, "cell")}{In(path)}, which take at least {Amount.Of(TagBytes, "byte")} each, but {matrix.End - at} are left"
             );
         var cells = new MatArray[count];
         for (int i = 0; i < count; i++)
@@ -383,7 +387,7 @@ internal sealed class MatReader
             ? values
             : throw Error(
                 at,
-                $"{count} values of {MatTypes.Width(values.Type)} bytes{In(path)} take {expected} bytes, not {values.Length}"
+                $"{Amount.Of(count, "value")} of {Amount.Of(MatTypes.Width(values.Type), "byte")}{In(path)} take {Amount.Of(expected, "byte")}, not {values.Length}"
             );
     }
 
@@ -409,7 +413,7 @@ internal sealed class MatReader
         if (at != matrix.End)
             throw Error(
                 at,
-                $"expected the end of the array{In(path)}; {matrix.End - at} bytes are left"
+                $"expected the end of the array{In(path)}; {Amount.Of(matrix.End - at, "byte")} are left"
             );
     }
 
@@ -423,7 +427,8 @@ internal sealed class MatReader
 
     private static string Lower(MatClass @class) => @class.ToString().ToLowerInvariant();
 
-    private static string In(string path) => path.Length == 0 ? "" : $" in '{path}'";
+    private static string In(string path) =>
+        path.Length == 0 ? "" : $" in '{Printable.Shortened(path)}'";
 
     private MatFileException Error(int at, string what) => new(Message(at, what));
 

@@ -32,6 +32,10 @@ public sealed record Machine(
     string? Commit
 )
 {
+    /// <summary>Settings of .NET that change the code it makes, by name; see <see cref="Workloads.RuntimeSettings"/>.</summary>
+    public IReadOnlyDictionary<string, string> RuntimeSettings { get; init; } =
+        new Dictionary<string, string>();
+
     /// <summary>Version of Sequor, without the commit.</summary>
     public static string Version => InformationalVersion.Split('+')[0];
 
@@ -56,7 +60,10 @@ public sealed record Machine(
             Environment.Version.ToString(),
             version[0],
             version.Length > 1 ? version[1] : null
-        );
+        )
+        {
+            RuntimeSettings = Workloads.RuntimeSettings.Read(),
+        };
     }
 
     private static string CpuName()

@@ -1,3 +1,5 @@
+using Sequor.Layers;
+
 namespace Sequor.Workloads;
 
 /// <summary>Fits y = c x^p.</summary>
@@ -15,7 +17,7 @@ public static class PowerLaw
         ArgumentNullException.ThrowIfNull(y);
         if (x.Count != y.Count)
             throw new ArgumentException(
-                $"{y.Count} values do not belong to {x.Count} places.",
+                $"{Amount.Of(y.Count, "value")} do not belong to {Amount.Of(x.Count, "place")}.",
                 nameof(y)
             );
         double[] u = Logarithms(x, nameof(x));

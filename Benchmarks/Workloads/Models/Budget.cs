@@ -47,7 +47,7 @@ public static class Budget
         throw new BudgetException(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{architecture.Name}: no width comes within 5% of {parameters} parameters; {nearest}"
+                $"{architecture.Name}: no width comes within 5% of {Amount.Of(parameters, "parameter")}; {nearest}"
             )
         );
 

@@ -174,7 +174,7 @@ internal static class PresetChecks
             throw new PresetException(
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{place}: the model has {count} parameters, which is not within {100 * tolerance}% of {preset.Budget}"
+                    $"{place}: the model has {Amount.Of(count, "parameter")}, which is not within {100 * tolerance}% of {preset.Budget}"
                 )
             );
     }

@@ -1,4 +1,4 @@
-using System.Globalization;
+using Sequor.Layers;
 
 namespace Sequor.Workloads;
 
@@ -27,6 +27,11 @@ public static class Figures
 
     /// <summary>A count, in groups of three digits.</summary>
     public static string Count(double value) => Text($"{value:#,0}");
+
+    /// <summary>A count and what is counted: "1 core", "2 cores".</summary>
+    /// <param name="count">How many.</param>
+    /// <param name="noun">One of them; several have an s more.</param>
+    public static string Several(long count, string noun) => Amount.Of(count, noun);
 
     /// <summary>Allocations of a step: native ones and managed bytes, or 0.</summary>
     public static string Allocations(double native, double managedBytes) =>

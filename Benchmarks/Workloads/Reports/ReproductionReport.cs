@@ -25,6 +25,15 @@ public sealed record ReproductionReport
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public GpuReport? Gpu { get; init; }
 
+    /// <summary>The device's name.</summary>
+    public required string Device { get; init; }
+
+    /// <summary>Host threads that runs begin with; those that are resumed go on with theirs, see <see cref="ReproductionRun.Threads"/>.</summary>
+    public required int Threads { get; init; }
+
+    /// <summary>Minutes of training and validation that each run had at most; null for no limit.</summary>
+    public double? BudgetMinutes { get; init; }
+
     /// <summary>One a preset, each over its seeds; in the order in which they ran.</summary>
     public required IReadOnlyList<ReproductionResult> Results { get; init; }
 

@@ -70,13 +70,17 @@ public sealed class Reproduction
         );
         Dictionary<string, string> metadata = Metadata(options.Seed);
         long peakBefore = 0;
+        (string device, int threads) = (_backend.Info.Device, _backend.Info.Threads);
+        bool trained = false;
         var saver = new CheckpointSaver(Save, options.Tell ?? (_ => { }));
         if (options.Checkpoint is { } path && File.Exists(path))
         {
             CheckpointInfo info = ReadCheckpoint(path, Preset, _music, options.Seed);
-            peakBefore = ReadPeak(path, info);
+            peakBefore = CheckpointTexts.Of(path, info).Whole(PeakKey, 0, long.MaxValue);
             trainer.Resume(path);
             saver.Resumed(trainer.Step);
+            var texts = CheckpointTexts.Of(path, info);
+            (device, threads) = (texts.Device ?? device, texts.Threads ?? threads);
         }
         TimeSpan saved = trainer.Elapsed;
         StopReason reason = trainer.Run(options.Budget, Report, cancellation);
@@ -91,13 +95,29 @@ public sealed class Reproduction
         }
         // Where it failed before, the evaluation has given it some time.
         bool whole = saver.TrySave(trainer.Step);
-        return Result(parameters, trainer, reason, options.Seed, found, tested, peak) with
+        // Of a run that was over before, what it ran on is what the checkpoint says.
+        if (trained)
+            (device, threads) = (_backend.Info.Device, _backend.Info.Threads);
+        var run = new ReproductionRun(
+            options.Seed,
+            found,
+            tested,
+            trainer.BestEpoch?.Epoch ?? 0,
+            [.. trainer.History],
+            reason
+        )
+        {
+            Device = device,
+            Threads = threads,
+        };
+        return Result(parameters, trainer, run, peak) with
         {
             Unsaved = whole ? null : saver.Failure!.Message,
         };
 
         void Report(EpochProgress now)
         {
+            trained = true;
             if (now.Elapsed - saved >= options.SaveEvery || saver.IsDueAgain)
             {
                 saved = now.Elapsed;
@@ -146,7 +166,7 @@ public sealed class Reproduction
             .. Identity(preset, music, seed)
                 .Where(pair => info.Metadata.GetValueOrDefault(pair.Key) != pair.Value)
                 .Select(pair =>
-                    $"\n  {pair.Key}: {info.Metadata.GetValueOrDefault(pair.Key) ?? "none"} in the file, {pair.Value} here"
+                    $"\n  {pair.Key}: {Printable.Shortened(info.Metadata.GetValueOrDefault(pair.Key) ?? "none", 300)} in the file, {pair.Value} here"
                 ),
         ];
         return differences.Length == 0
@@ -156,23 +176,10 @@ public sealed class Reproduction
             );
     }
 
-    private static long ReadPeak(string path, CheckpointInfo info)
-    {
-        string? text = info.Metadata.GetValueOrDefault(PeakKey);
-        return long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long peak)
-            ? peak
-            : throw new CheckpointException(
-                $"'{path}' has '{text ?? "nothing"}' for '{PeakKey}', where a whole number must stand."
-            );
-    }
-
     private ReproductionResult Result(
         long parameters,
         EpochTrainer trainer,
-        StopReason reason,
-        ulong seed,
-        double? valid,
-        double? test,
+        ReproductionRun run,
         long peak
     ) =>
         new()
@@ -181,26 +188,18 @@ public sealed class Reproduction
             Arch = Preset.Arch,
             Preset = Preset.Name,
             Parameters = parameters,
+            Budget = Preset.Budget,
+            Data = DataOf(_music),
             Metric = Preset.Metric,
             Paper = Preset.Paper,
-            Valid = valid,
-            Test = test,
+            Valid = run.Valid,
+            Test = run.Test,
             Seeds = 1,
             Epochs = trainer.History.Count,
             Seconds = trainer.Elapsed.TotalSeconds,
             PeakBytes = peak,
-            Finished = reason is StopReason.Epochs or StopReason.Patience,
-            Runs =
-            [
-                new ReproductionRun(
-                    seed,
-                    valid,
-                    test,
-                    trainer.BestEpoch?.Epoch ?? 0,
-                    [.. trainer.History],
-                    reason
-                ),
-            ],
+            Finished = run.Stopped is StopReason.Epochs or StopReason.Patience,
+            Runs = [run],
         };
 
     private (PieceSet Train, PieceSet Valid, PieceSet Test) Sets(ulong seed)
@@ -216,6 +215,8 @@ public sealed class Reproduction
         );
     }
 
+    private static string DataOf(MusicDataset? music) => music?.Fingerprint() ?? "drawn";
+
     // All that a run must have in common with the one that it goes on from.
     private static Dictionary<string, string> Identity(
         Preset preset,
@@ -228,7 +229,7 @@ public sealed class Reproduction
             ["arch"] = preset.Arch,
             ["preset"] = preset.Name,
             ["seed"] = seed.ToString(CultureInfo.InvariantCulture),
-            ["data"] = music?.Fingerprint() ?? "drawn",
+            ["data"] = DataOf(music),
             ["settings"] = preset.Settings(),
         };
 

@@ -21,6 +21,14 @@ public sealed record ReproductionResult
     [JsonPropertyName("parameters")]
     public required long Parameters { get; init; }
 
+    /// <summary>About how many the preset was to have.</summary>
+    [JsonPropertyName("parameter_budget")]
+    public required long Budget { get; init; }
+
+    /// <summary>Fingerprint of the data set, see <see cref="MusicDataset.Fingerprint"/>; drawn where task and seed decide the data.</summary>
+    [JsonPropertyName("data")]
+    public required string Data { get; init; }
+
     /// <summary>What paper, valid and test are measured in.</summary>
     [JsonPropertyName("metric")]
     public required string Metric { get; init; }

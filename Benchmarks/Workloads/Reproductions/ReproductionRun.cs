@@ -21,6 +21,14 @@ public sealed record ReproductionRun(
         StopReason Stopped
 )
 {
+    /// <summary>The device's name; of a run that was resumed that of its last part.</summary>
+    [JsonPropertyName("device")]
+    public required string Device { get; init; }
+
+    /// <summary>Host threads that computed; of a run that was resumed those of its last part.</summary>
+    [JsonPropertyName("threads")]
+    public required int Threads { get; init; }
+
     /// <summary>The learning curve, as reports have it.</summary>
     [JsonPropertyName("curve")]
     public IReadOnlyList<CurvePoint> Curve => [.. Epochs.Select(CurvePoint.Of)];

@@ -79,64 +79,46 @@ public sealed record TrainingSetup
 
     /// <summary>What <see cref="ToMetadata"/> wrote.</summary>
     /// <param name="texts">A checkpoint's texts.</param>
-    /// <exception cref="CheckpointException">A text is missing or makes no sense.</exception>
-    public static TrainingSetup FromMetadata(IReadOnlyDictionary<string, string> texts)
+    /// <exception cref="CheckpointException">
+    /// A text is missing, or says what no option may say; the message names file, text and what is allowed.
+    /// </exception>
+    public static TrainingSetup FromMetadata(CheckpointTexts texts)
     {
         ArgumentNullException.ThrowIfNull(texts);
+        string arch = texts.Word("arch", Architecture.Names);
         var setup = new TrainingSetup
         {
-            Arch = Word("arch", Architecture.Names),
-            Task = Word("task", Tasks.Names),
-            Length = Whole("length"),
-            Batch = Whole("batch"),
-            Hidden = Whole("hidden"),
-            Layers = Whole("layers"),
-            Optimizer = Word("optimizer", Optimizers.Names),
-            Lr = Number("lr"),
-            Clip = Get("clip") == "none" ? float.PositiveInfinity : Number("clip"),
-            Seed = ulong.TryParse(
-                Get("seed"),
-                NumberStyles.None,
-                CultureInfo.InvariantCulture,
-                out ulong seed
-            )
-                ? seed
-                : throw Wrong("seed"),
+            Arch = arch,
+            Task = texts.Word("task", Tasks.Names),
+            Length = (int)texts.Whole("length", 1, Limits.Length),
+            Batch = (int)texts.Whole("batch", 1, Limits.Batch),
+            Hidden = (int)texts.Whole("hidden", 1, Limits.Width),
+            Layers = (int)texts.Whole("layers", 1, Architecture.Get(arch).MaxDepth),
+            Optimizer = texts.Word("optimizer", Optimizers.Names),
+            Lr = texts.Positive("lr"),
+            Clip = texts.Positive("clip", none: true),
+            Seed = texts.Seed("seed"),
         };
-        return setup.Layers <= Architecture.Get(setup.Arch).MaxDepth
-            ? setup
-            : throw Wrong("layers");
-
-        string Get(string key) =>
-            texts.TryGetValue(key, out string? text)
-                ? text
-                : throw new CheckpointException(
-                    $"the checkpoint was not made by the train command: it does not say its {key}"
-                );
-
-        string Word(string key, IReadOnlyList<string> allowed) =>
-            allowed.Contains(Get(key)) ? Get(key) : throw Wrong(key);
-
-        int Whole(string key) =>
-            int.TryParse(Get(key), NumberStyles.None, CultureInfo.InvariantCulture, out int number)
-            && number > 0
-                ? number
-                : throw Wrong(key);
-
-        float Number(string key) =>
-            float.TryParse(
-                Get(key),
-                NumberStyles.Float,
-                CultureInfo.InvariantCulture,
-                out float number
-            )
-            && float.IsFinite(number)
-            && number >= 0
-                ? number
-                : throw Wrong(key);
-
-        CheckpointException Wrong(string key) =>
-            new($"the checkpoint says its {key} is '{Get(key)}', which makes no sense");
+        try
+        {
+            _ = Tasks.Create(setup.Task, setup.Length);
+        }
+        catch (ArgumentException)
+        {
+            throw texts.Wrong("length", $"at least 2 for the task {setup.Task}");
+        }
+        try
+        {
+            _ = setup.Workload;
+        }
+        catch (ArgumentException e)
+        {
+            throw texts.Wrong(
+                "hidden",
+                $"a width that {arch} can have ({e.Message.Split(" (Parameter")[0]})"
+            );
+        }
+        return setup;
     }
 
     private static string Text(IFormattable value) =>

@@ -1,0 +1,268 @@
+using System.Diagnostics;
+using System.Text.Json;
+using NUnit.Framework;
+using Sequor.Layers;
+using Sequor.Tests.Charts;
+using Sequor.Tests.Music;
+using Sequor.Workloads;
+
+namespace Sequor.Tests.Tool;
+
+/// <summary>docs/json.md against what the commands write: every key, its type, and whether it is always there.</summary>
+[TestFixture]
+public sealed class JsonDocumentTests : CudaCommandFixture
+{
+    private const string Tiny = "--length 5 --hidden 4 --layers 2 --batch 2 --steps 4";
+
+    private static readonly JsonPage Page = JsonPage.Read();
+
+    // What all tests together have seen of each section that more than one of them fills.
+    private readonly JsonCoverage _seen = new(Page);
+
+    private byte[] Json(string command, params string[] more) => Json(0, command, more);
+
+    private byte[] Json(int code, string command, params string[] more)
+    {
+        string json = PathOf("report.json");
+        File.Delete(json);
+        ProgramResult result = Run(command, [.. more, "--json", json]);
+        Assert.That(result.ExitCode, Is.EqualTo(code), result.Error);
+        return File.ReadAllBytes(json);
+    }
+
+    [Test]
+    public void Bench()
+    {
+        _seen.Add(
+            "sequor.bench/1",
+            Json(
+                "bench --sweep 4,8 --arch gru,tcn --hidden 4 --batch 2 --steps 2 --warmup 1 --threads 1"
+            )
+        );
+        _seen.Add(
+            "sequor.bench/1",
+            Json($"bench --device cuda --arch rnn --graph off --warmup 1 {Tiny}")
+        );
+        BenchReport made = Made.Report(Made.Result("rnn", 4, 1, 1024));
+        _seen.Add(
+            "sequor.bench/1",
+            ReportWriter.ToUtf8(made with { Status = RunStatus.Failed, Reason = "made up" })
+        );
+        _seen.RequireAll("sequor.bench/1", "result", "machine", "gpu");
+    }
+
+    [Test]
+    public void Train()
+    {
+        _seen.Add("sequor.train/1", Json($"train --arch gru --clip none --eval-every 2 {Tiny}"));
+        _seen.Add("sequor.train/1", Json($"train --device cuda --graph off --arch gru {Tiny}"));
+        _seen.Add(
+            "sequor.train/1",
+            Json(1, "train --arch rnn --lr 1e38 --length 5 --hidden 4 --batch 2 --steps 50")
+        );
+        _seen.RequireAll("sequor.train/1");
+    }
+
+    [Test]
+    public void Reproduce()
+    {
+        File.WriteAllBytes(PathOf("songs.mat"), Songs.File());
+        _seen.Add(
+            "sequor.reproduce/1",
+            Json(
+                "reproduce --task jsb --arch tcn,rnn --preset 20k --budget 0.0001 --threads 1 --data",
+                PathOf("songs.mat")
+            )
+        );
+        var epoch = new EpochRecord(1, 2, 3, 1e-3f, 4);
+        _seen.Add(
+            "sequor.reproduce/1",
+            ReportWriter.ToUtf8(
+                new ReproductionReport
+                {
+                    Machine = Made.Machine(),
+                    Date = "2026-11-21T12:00:00Z",
+                    Device = "cpu",
+                    Threads = 2,
+                    Gpu = new("GPU", "9.0", 1 << 30, "1", "12.4", "9.6.0", "12.5", "fp32", "cudnn"),
+                    Status = RunStatus.Diverged,
+                    Reason = "made up",
+                    Results = [Made.Reproduced("gru", 8.5, 9, [epoch])],
+                    Failed =
+                    [
+                        new FailedRun(
+                            "jsb",
+                            "gru",
+                            "20k",
+                            2,
+                            RunStatus.Diverged,
+                            "made up",
+                            [CurvePoint.Of(epoch)]
+                        ),
+                    ],
+                }
+            )
+        );
+        _seen.RequireAll("sequor.reproduce/1");
+    }
+
+    [Test]
+    public void Doctor()
+    {
+        byte[] found = Json("doctor");
+        _seen.Add("sequor.doctor/1", found);
+        DoctorReport made = new()
+        {
+            Machine = Made.Machine(),
+            Use = new ChosenDevice("cpu", "CPU", "made up"),
+            Cuda = new CudaReport(
+                false,
+                "made up",
+                new DriverReport(null, null, "libcuda.so.1"),
+                [new DeviceReport(0, null, null, null, null, null, null, "made up")]
+            ),
+            Libraries =
+            [
+                new LibraryReport(
+                    "cuDNN",
+                    false,
+                    null,
+                    null,
+                    null,
+                    "made up",
+                    "made up",
+                    [new TriedPath("system loader", "libcudnn.so.9", "made up")]
+                ),
+            ],
+            MatrixProduct = new Throughput(1.5, 2.5, 2),
+        };
+        _seen.Add("sequor.doctor/1", ReportWriter.ToUtf8(made));
+        _seen.RequireAll("sequor.doctor/1");
+    }
+
+    // Made with an older version on another day, and so without what was added since.
+    [Test]
+    public void Compare()
+    {
+        string old = Resource("compare.json")
+            .Replace("\"workspace\": ", "\"reserve\": 0, \"workspace\": ", StringComparison.Ordinal)
+            .Replace(
+                "\"managed_bytes_per_step\": 0}",
+                "\"managed_bytes_per_step\": 0, \"graph_nodes\": 0}",
+                StringComparison.Ordinal
+            );
+        _seen.Add("sequor.compare/1", System.Text.Encoding.UTF8.GetBytes(old));
+        _seen.RequireAll("sequor.compare/1");
+    }
+
+    [Test]
+    [Platform(Exclude = "Win", Reason = "a shell's script")]
+    public void Tests_of_a_bundle()
+    {
+        string script = Resource("start.sh");
+        int begin = script.IndexOf("summary() {", StringComparison.Ordinal);
+        int end = script.IndexOf("\n}\n", begin, StringComparison.Ordinal);
+        string function = script[begin..(end + 3)];
+        File.WriteAllText(
+            PathOf("log"),
+            "Test run summary: Passed!\n  total: 6\n  failed: 1\n  succeeded: 3\n  skipped: 2\n"
+        );
+        foreach (string log in (string[])["log", "/dev/null"])
+        {
+            var start = new ProcessStartInfo("sh", ["-c", $"{function}\nsummary {log} 2"])
+            {
+                RedirectStandardOutput = true,
+                WorkingDirectory = Folder,
+            };
+            using Process shell = Process.Start(start)!;
+            string json = shell.StandardOutput.ReadToEnd();
+            shell.WaitForExit();
+            _seen.Add("sequor.tests/1", System.Text.Encoding.UTF8.GetBytes(json));
+            Assert.That(
+                json,
+                Does.Contain(log == "log" ? "\"succeeded\":3" : "\"succeeded\":null")
+            );
+        }
+        _seen.RequireAll("sequor.tests/1");
+    }
+
+    [Test]
+    public void Metadata_of_checkpoints()
+    {
+        string saved = PathOf("saved");
+        Run($"train --arch gru {Tiny} --checkpoint", saved).RequireSuccess();
+        _seen.Add("Metadata of a checkpoint of train", Texts(saved));
+        File.WriteAllBytes(PathOf("songs.mat"), Songs.File());
+        Run(
+                "reproduce --task jsb --arch gru --preset 20k --budget 0.0001 --checkpoint",
+                PathOf("runs"),
+                "--data",
+                PathOf("songs.mat")
+            )
+            .RequireSuccess();
+        string run = Directory.GetFiles(PathOf("runs"), "*.safetensors").Single();
+        _seen.Add("Metadata of a checkpoint of reproduce", Texts(run));
+        _seen.RequireAll(
+            "Metadata of a checkpoint of train",
+            "Metadata of a checkpoint of reproduce"
+        );
+    }
+
+    private static byte[] Texts(string path)
+    {
+        using SafetensorsFile file = Safetensors.Open(path);
+        return JsonSerializer.SerializeToUtf8Bytes(file.Metadata);
+    }
+
+    [Test]
+    public void Every_section_is_one_of_a_test() =>
+        Assert.That(
+            Page.Sections,
+            Is.EquivalentTo(
+                new[]
+                {
+                    "sequor.bench/1",
+                    "result",
+                    "sequor.train/1",
+                    "sequor.reproduce/1",
+                    "sequor.doctor/1",
+                    "machine",
+                    "gpu",
+                    "sequor.compare/1",
+                    "sequor.tests/1",
+                    "Metadata of a checkpoint of train",
+                    "Metadata of a checkpoint of reproduce",
+                }
+            )
+        );
+
+    [Test]
+    public void What_is_not_as_the_page_says_is_found()
+    {
+        const string whole =
+            """{"schema":"sequor.tests/1","exit_code":0,"succeeded":1,"failed":null,"skipped":2}""";
+        _seen.Add("sequor.tests/1", System.Text.Encoding.UTF8.GetBytes(whole));
+        Refused(whole.Replace("}", ",\"more\":1}", StringComparison.Ordinal), "more");
+        Refused(
+            whole.Replace("\"skipped\":2", "\"skipped\":2.5", StringComparison.Ordinal),
+            "skipped"
+        );
+        Refused(
+            whole.Replace("\"exit_code\":0", "\"exit_code\":null", StringComparison.Ordinal),
+            "exit_code"
+        );
+        Refused(whole.Replace("\"failed\":null,", "", StringComparison.Ordinal), "failed");
+        Assert.That(
+            () => new JsonCoverage(Page).RequireAll("sequor.tests/1"),
+            Throws.InstanceOf<InvalidDataException>().With.Message.Contains("exit_code")
+        );
+
+        void Refused(string json, string key) =>
+            Assert.That(
+                () => _seen.Add("sequor.tests/1", System.Text.Encoding.UTF8.GetBytes(json)),
+                Throws.InstanceOf<InvalidDataException>().With.Message.Contains(key)
+            );
+    }
+
+    private static string Resource(string name) => JsonPage.Resource(name);
+}
