@@ -56,7 +56,7 @@ internal static class MutatedPtx
     public const string Memory = """
         // a comment
         .version 7.0
-        .target sm_70, debug
+        .target sm_70, texmode_unified
         .address_size 64
         /* and
         another */
