@@ -29,6 +29,9 @@ internal sealed partial class PtxParser
         "%lanemask_ge",
     ];
 
+    // Far longer than any instruction's.
+    private const int LongestName = 200;
+
     private PtxInstruction Instruction()
     {
         RegisterOperand? guard = Current.Is('@') ? Guard() : null;
@@ -41,6 +44,8 @@ internal sealed partial class PtxParser
             && _tokens[_at + 2].Kind is PtxTokenKind.Word or PtxTokenKind.Number
         )
         {
+            if (text.Length > LongestName)
+                throw Refuse(name, "is no name of an instruction");
             Next();
             Next();
             text += "::" + Next().Text;
@@ -133,10 +138,7 @@ internal sealed partial class PtxParser
             if (_scopes[i].Registers.Find(token.Text, _registers) is { } register)
                 return new RegisterOperand(register, false);
             if (_scopes[i].Variables.TryGetValue(token.Text, out PtxVariable? variable))
-            {
-                _named.Add(variable);
-                return new VariableOperand(variable, Offset());
-            }
+                return new VariableOperand(i > 0 ? variable : OfModule(variable), Offset());
         }
         if (s_specials.Contains(token.Text))
             return new SpecialOperand(token.Text);
@@ -144,6 +146,16 @@ internal sealed partial class PtxParser
         if (!PtxLexer.IsName(token.Text) || token.Text.StartsWith('%'))
             throw Refuse(token, "is no register that is declared or supported");
         return new LabelOperand(token.Text);
+    }
+
+    // Where shared variables of the module lie, each kernel that names them says anew.
+    private PtxVariable OfModule(PtxVariable variable)
+    {
+        if (variable.Space != PtxSpace.Shared)
+            return variable;
+        if (!_sharedNamed.TryGetValue(variable.Name, out PtxVariable? own))
+            _sharedNamed.Add(variable.Name, own = variable with { });
+        return own;
     }
 
     private AddressOperand Address()

@@ -13,7 +13,7 @@ internal sealed partial class PtxParser
     private readonly Dictionary<string, int> _labels = new(StringComparer.Ordinal);
     private readonly List<PtxScope> _scopes = [];
     private readonly List<PtxVariable> _kernelVariables = [];
-    private readonly HashSet<PtxVariable> _named = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<string, PtxVariable> _sharedNamed = new(StringComparer.Ordinal);
     private PtxSource _source;
 
     private PtxKernel Kernel()
@@ -23,17 +23,10 @@ internal sealed partial class PtxParser
         _labels.Clear();
         _labelUses.Clear();
         _kernelVariables.Clear();
-        _named.Clear();
+        _sharedNamed.Clear();
         _scopes.Clear();
         _source = default;
-        _scopes.Add(new PtxScope());
-        // Where shared variables of the module lie, each kernel says anew.
-        foreach ((string key, PtxVariable variable) in _module.Variables)
-            _scopes[0]
-                .Variables.Add(
-                    key,
-                    variable.Space == PtxSpace.Shared ? variable with { } : variable
-                );
+        _scopes.Add(_module);
         PtxToken name = Name();
         if (!_kernelNames.Add(name.Text) || _module.Has(name.Text))
             throw Refuse(name, "is declared twice");
@@ -44,9 +37,7 @@ internal sealed partial class PtxParser
         List<PtxVariable> shared =
         [
             // Those of the module take room only where the kernel names them.
-            .. _scopes[0].Variables.Values.Where(v =>
-                v.Space == PtxSpace.Shared && _named.Contains(v)
-            ),
+            .. _sharedNamed.Values,
             .. _kernelVariables.Where(v => v.Space == PtxSpace.Shared),
         ];
         List<PtxVariable> local = [.. _kernelVariables.Where(v => v.Space == PtxSpace.Local)];

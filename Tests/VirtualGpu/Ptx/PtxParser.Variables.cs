@@ -14,6 +14,7 @@ internal sealed partial class PtxParser
 
     private const int MostDimensions = 8;
 
+    private readonly HashSet<string> _globalNames = new(StringComparer.Ordinal);
     private long _constantBytes;
 
     private void Declare(PtxVariable variable, PtxScope scope, PtxToken token)
@@ -26,7 +27,7 @@ internal sealed partial class PtxParser
         if (variable.External)
             throw new PtxException(variable.Name, token.Line, "is external: nothing defines it");
         // Whoever loads the module finds them by name.
-        if (_globals.Exists(g => g.Name == variable.Name))
+        if (!_globalNames.Add(variable.Name))
             throw new PtxException(
                 variable.Name,
                 token.Line,

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using NUnit.Framework;
-using Sequor.Native.Kernels;
 using Sequor.VirtualGpu.Ptx;
 
 namespace Sequor.Tests.VirtualGpuTests.Ptx;
@@ -58,11 +57,8 @@ public sealed class PtxExactMemoryTests
 
     private static readonly string[] Names =
     [
-        .. KernelImages
-            .Names.SelectMany(name => PtxModule.Parse(KernelImages.Ptx(name)).Kernels.Values)
-            .SelectMany(kernel => kernel.Instructions)
-            .Select(instruction => instruction.Name)
-            .Concat(s_code.Keys)
+        .. PtxKernels
+            .Used.Concat(s_code.Keys)
             .Distinct()
             .Where(Covers)
             .Order(StringComparer.Ordinal),

@@ -1,5 +1,4 @@
 using NUnit.Framework;
-using Sequor.Native.Kernels;
 using Sequor.VirtualGpu.Ptx;
 
 namespace Sequor.Tests.VirtualGpuTests.Ptx;
@@ -12,16 +11,6 @@ namespace Sequor.Tests.VirtualGpuTests.Ptx;
 public sealed class PtxExactTests
 {
     private const int Count = 1024;
-
-    private static readonly string[] s_used =
-    [
-        .. KernelImages
-            .Names.SelectMany(name => PtxModule.Parse(KernelImages.Ptx(name)).Kernels.Values)
-            .SelectMany(kernel => kernel.Instructions)
-            .Select(instruction => instruction.Name)
-            .Distinct()
-            .Order(StringComparer.Ordinal),
-    ];
 
     // Forms beside those of the kernels, which a later clang may write.
     private static readonly string[] s_more =
@@ -129,14 +118,14 @@ public sealed class PtxExactTests
 
     private static readonly string[] Computed =
     [
-        .. s_used.Concat(s_more).Distinct().Where(n => PtxReference.Of(n) is not null),
+        .. PtxKernels.Used.Concat(s_more).Distinct().Where(n => PtxReference.Of(n) is not null),
     ];
 
     // What no reference computes is moved, waited for or branched to: PtxExactMemoryTests has it.
     [Test]
     public void Of_kernels_are_all_tested() =>
         Assert.That(
-            s_used.Where(n => PtxReference.Of(n) is null && !PtxExactMemoryTests.Covers(n)),
+            PtxKernels.Used.Where(n => PtxReference.Of(n) is null && !PtxExactMemoryTests.Covers(n)),
             Is.Empty,
             "no test computes what these give"
         );
@@ -147,7 +136,7 @@ public sealed class PtxExactTests
         Assert.That(s_more.Where(n => PtxReference.Of(n) is null), Is.Empty);
         Assert.That(PtxReference.Of("fma.rz.f16x2"), Is.Null);
         Assert.That(PtxReference.Of("ex2.approx.f32"), Is.Null);
-        Assert.That(s_used, Has.Length.GreaterThan(120));
+        Assert.That(PtxKernels.Used, Has.Length.GreaterThan(120));
     }
 
     [TestCaseSource(nameof(Computed))]
@@ -184,7 +173,8 @@ public sealed class PtxExactTests
         Assert.That(wrong, Is.Empty);
     }
 
-    private static ulong[] Run(string name, PtxReference reference, ulong[][] operands)
+    /// <summary>What an instruction gives on the virtual GPU, each thread with its own operands.</summary>
+    internal static ulong[] Run(string name, PtxReference reference, ulong[][] operands)
     {
         string load = string.Concat(
             reference.Operands.Select(
