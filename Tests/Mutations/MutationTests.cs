@@ -16,7 +16,8 @@ public sealed class MutationTests : FolderTest
     private static readonly string[] Formats = [.. MutatedFormats.All.Keys];
 
     [TestCaseSource(nameof(Formats))]
-    public void A_damaged_file_is_read_or_refused(string format) => Run(format, seed: 1, MutatedFormats.All[format].Tries);
+    public void A_damaged_file_is_read_or_refused(string format) =>
+        Run(format, seed: 1, MutatedFormats.All[format].Tries);
 
     [Category("Long")]
     [TestCaseSource(nameof(Formats))]
@@ -92,7 +93,9 @@ public sealed class MutationTests : FolderTest
         );
         // Far more than any takes, however busy the machine is.
         Assert.That(longest, Is.LessThan(TimeSpan.FromSeconds(10)));
-        TestContext.Out.WriteLine($"{name}: {count} files, {refused} refused; the longest took {longest}");
+        TestContext.Out.WriteLine(
+            $"{name}: {count} files, {refused} refused; the longest took {longest}"
+        );
         // Most damage hits something.
         Assert.That(refused, Is.GreaterThan(count / 3));
     }

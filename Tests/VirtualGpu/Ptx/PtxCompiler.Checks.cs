@@ -55,10 +55,26 @@ internal sealed partial class PtxCompiler
                     throw Refuse("has '_' where that cannot be");
                 case VectorOperand vector when vector.Elements.All(e => e is SinkOperand):
                     throw Refuse("has no result that is kept");
+                case VectorOperand vector:
+                    CheckElements(vector);
+                    break;
             }
         }
 
         bool IsMatchOfAll() => _now.Opcode == "match" && _now.Has("all");
+    }
+
+    /// <summary>Registers in braces are of one size, and there are no whole numbers beside floats.</summary>
+    private void CheckElements(VectorOperand vector)
+    {
+        PtxType[] held =
+        [
+            .. vector.Elements.OfType<RegisterOperand>().Select(e => e.Register.Type),
+        ];
+        if (held.Select(t => t.Bytes()).Distinct().Count() > 1)
+            throw Refuse("has registers of different sizes in braces");
+        if (held.Any(t => t.IsFloat()) && vector.Elements.Any(e => e is IntegerOperand))
+            throw Refuse("has a float beside a whole number in braces");
     }
 
     /// <summary>Which orders, scopes, spaces and hints of a load or store go together.</summary>

@@ -9,6 +9,7 @@ internal sealed partial class PtxCompiler
     public const int StrongCharge = 48;
 
     private static readonly string[] s_scopes = ["cta", "cluster", "gpu", "sys"];
+
     private bool MemoryAccess()
     {
         switch (_now.Opcode)

@@ -50,12 +50,15 @@ internal sealed partial class PtxCompiler
     }
 
     // A name stands for an address in no other instructions.
-    private bool TakesAddresses => _now.Opcode == "mov" || (_now.Opcode == "cvta" && !_now.Has("to"));
+    private bool TakesAddresses =>
+        _now.Opcode == "mov" || (_now.Opcode == "cvta" && !_now.Has("to"));
 
     // A block's and a thread's own memory have addresses of 32 bits as well.
     private static bool IsAddress(PtxType type, PtxSpace space) =>
         type.IsInteger()
-        && (type.Bytes() == 8 || (type.Bytes() == 4 && space is (PtxSpace.Shared or PtxSpace.Local)));
+        && (
+            type.Bytes() == 8 || (type.Bytes() == 4 && space is (PtxSpace.Shared or PtxSpace.Local))
+        );
 
     private static int BytesOf(string special) => special is "%clock64" or "%globaltimer" ? 8 : 4;
 
@@ -71,8 +74,7 @@ internal sealed partial class PtxCompiler
             || held.IsBits()
             || type.IsBits()
             || (held.IsInteger() && type.IsInteger());
-        return kind
-            && (held.Bytes() == type.Bytes() || (converts && held.Bytes() > type.Bytes()));
+        return kind && (held.Bytes() == type.Bytes() || (converts && held.Bytes() > type.Bytes()));
     }
 
     private void PushRegister(RegisterOperand operand, PtxType type)

@@ -168,7 +168,8 @@ internal static class PtxForms
                 continue;
             lacks = target.Lacks(form.Version, form.Capability);
             if (lacks is null)
-                return instruction.Modifiers.Select(m => Lacks(m, instruction, target))
+                return instruction
+                    .Modifiers.Select(m => Lacks(m, instruction, target))
                     .FirstOrDefault(l => l is not null);
         }
         return lacks ?? "is not supported";

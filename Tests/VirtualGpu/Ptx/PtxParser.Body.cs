@@ -65,9 +65,7 @@ internal sealed partial class PtxParser
 
     // Two colons are part of an instruction's name.
     private bool IsLabel() =>
-        Current.Kind == PtxTokenKind.Word
-        && _tokens[_at + 1].Is(':')
-        && !_tokens[_at + 2].Is(':');
+        Current.Kind == PtxTokenKind.Word && _tokens[_at + 1].Is(':') && !_tokens[_at + 2].Is(':');
 
     private void Label(PtxScope scope)
     {

@@ -88,7 +88,9 @@ internal sealed partial class PtxParser
             Math.Max(alignment, type.Bytes()),
             initial,
             // A size of its own makes it one like others.
-            space == PtxSpace.Shared ? dynamic : external
+            space == PtxSpace.Shared
+                ? dynamic
+                : external
         );
     }
 

@@ -104,7 +104,10 @@ internal sealed partial class PtxParser
         }
         PtxToken size = Next();
         if (size.Text != ".address_size")
-            throw Refuse(size, "comes before .address_size 64, without which addresses have 32 bits");
+            throw Refuse(
+                size,
+                "comes before .address_size 64, without which addresses have 32 bits"
+            );
         if (version < 23)
             throw Refuse(size, $"needs .version 2.3; the module says {given.Text}");
         if (Current.Text != "64")

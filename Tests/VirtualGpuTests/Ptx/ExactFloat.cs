@@ -104,12 +104,7 @@ internal sealed record ExactFloat(int Bits, int Precision)
     public ulong Multiply(ulong a, ulong b)
     {
         ulong sign = (a ^ b) & Sign;
-        if (
-            IsNaN(a)
-            || IsNaN(b)
-            || (IsInfinity(a) && IsZero(b))
-            || (IsZero(a) && IsInfinity(b))
-        )
+        if (IsNaN(a) || IsNaN(b) || (IsInfinity(a) && IsZero(b)) || (IsZero(a) && IsInfinity(b)))
             return NaN;
         if (IsInfinity(a) || IsInfinity(b))
             return sign | Infinity;
@@ -134,12 +129,7 @@ internal sealed record ExactFloat(int Bits, int Precision)
     public ulong Divide(ulong a, ulong b)
     {
         ulong sign = (a ^ b) & Sign;
-        if (
-            IsNaN(a)
-            || IsNaN(b)
-            || (IsInfinity(a) && IsInfinity(b))
-            || (IsZero(a) && IsZero(b))
-        )
+        if (IsNaN(a) || IsNaN(b) || (IsInfinity(a) && IsInfinity(b)) || (IsZero(a) && IsZero(b)))
             return NaN;
         if (IsInfinity(a) || IsZero(b))
             return sign | Infinity;

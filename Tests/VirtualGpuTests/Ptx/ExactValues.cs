@@ -113,6 +113,7 @@ internal static class ExactValues
             .. (ulong[])[sign - 1, sign, sign + 1, mask - 1, mask],
             // What lies between two floats.
             .. (ulong[])[0x1FF_FFFF, 0x100_0001, 0x20_0000_0000_0001, 0x7FFF_FFBF_FFFF_FFFF],
+            .. (ulong[])[0x8000_0080_0000_0001, 0x8000_0000_0000_0401],
         ];
         return [.. numbers.Select(v => v & mask)];
     }
@@ -129,5 +130,6 @@ internal static class ExactValues
         return sign | (one + (Random64(random) % (16 * steps)) - (8 * steps));
     }
 
-    private static ulong Random64(Random random) => (ulong)random.NextInt64() << 1 ^ (ulong)random.NextInt64();
+    private static ulong Random64(Random random) =>
+        (ulong)random.NextInt64() << 1 ^ (ulong)random.NextInt64();
 }

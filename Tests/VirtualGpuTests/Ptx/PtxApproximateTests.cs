@@ -38,7 +38,11 @@ public sealed class PtxApproximateTests
         bool ftz = parts.Contains("ftz");
         string[] types = parts[0] == "div" ? ["f32", "f32"] : ["f32"];
         ulong[][] operands = [.. types.Select((type, place) => ExactValues.Of(type, Count, place))];
-        ulong[] results = PtxExactTests.Run(name, new PtxReference("f32", types, o => o[0]), operands);
+        ulong[] results = PtxExactTests.Run(
+            name,
+            new PtxReference("f32", types, o => o[0]),
+            operands
+        );
         var wrong = new List<string>();
         bool errs = false;
         for (int i = 0; i < Count; i++)
@@ -89,9 +93,8 @@ public sealed class PtxApproximateTests
             "sqrt" => Math.Sqrt(a),
             "rsqrt" => 1 / Math.Sqrt(a),
             // The fast one takes the largest divisors for infinity, which times infinity is NaN.
-            _ when parts.Contains("approx") && Math.Abs(b) > Math.ScaleB(1, 126) => double.IsInfinity(a)
-                ? double.NaN
-                : a / double.CopySign(double.PositiveInfinity, b),
+            _ when parts.Contains("approx") && Math.Abs(b) > Math.ScaleB(1, 126) =>
+                double.IsInfinity(a) ? double.NaN : a / double.CopySign(double.PositiveInfinity, b),
             _ => a / b,
         };
 
@@ -109,8 +112,8 @@ public sealed class PtxApproximateTests
             "lg2" => Math.ScaleB(1, -22) * (a is > 0.5 and < 2 ? 1 : size),
             // Beyond 50 turns no bound is stated but that the result is a sine.
             "sin" or "cos" => turns <= 1 ? Math.Pow(2, -20.5)
-                : turns <= 50 ? Math.Pow(2, -14.7)
-                : double.PositiveInfinity,
+            : turns <= 50 ? Math.Pow(2, -14.7)
+            : double.PositiveInfinity,
             "tanh" => (Math.ScaleB(1, -11) * size) + Least,
             "rcp" or "sqrt" => (Math.ScaleB(1, -23) * size) + Least,
             "rsqrt" => Math.Pow(2, -22.9) * size,

@@ -27,7 +27,8 @@ internal static class PtxBits
         PtxReference.BitsOf(type) switch
         {
             1 => $"selp.b64 {to}, 1, 0, {from};\n",
-            8 => $"mov.b16 %h8, 0; mov.b64 {to}, {{{from}, %h8, %h8, %h8}}; and.b64 {to}, {to}, 255;\n",
+            8 =>
+                $"mov.b16 %h8, 0; mov.b64 {to}, {{{from}, %h8, %h8, %h8}}; and.b64 {to}, {to}, 255;\n",
             16 => $"mov.b16 %h8, 0; mov.b64 {to}, {{{from}, %h8, %h8, %h8}};\n",
             32 => $"mov.b32 %r8, 0; mov.b64 {to}, {{{from}, %r8}};\n",
             _ => $"mov.b64 {to}, {from};\n",

@@ -15,45 +15,46 @@ public sealed class PtxExactMemoryTests
     private const int Count = 1024;
 
     // What a thread does with its bits in %x1 so that %x3 has what the function says, of its lane and of all values.
-    private static readonly Dictionary<string, (string Code, Func<ulong[], int, ulong> Gives)> s_code =
-        new(StringComparer.Ordinal)
-        {
-            ["ret"] = ("@%p1 ret; mov.b64 %x3, 5;", (v, i) => Odd(v[i]) ? 0ul : 5),
-            ["exit"] = ("@%p1 exit; mov.b64 %x3, 5;", (v, i) => Odd(v[i]) ? 0ul : 5),
-            ["bra"] = (
-                "mov.b64 %x3, 1; @%p1 bra OVER; mov.b64 %x3, 2; OVER: add.s64 %x3, %x3, 4;",
-                (v, i) => Odd(v[i]) ? 5ul : 6
-            ),
-            ["bra.uni"] = ("mov.b64 %x3, 1; bra.uni OVER; mov.b64 %x3, 2; OVER:", (_, _) => 1),
-            ["bar.sync"] = (
-                "st.shared.b64 [%x5], %x1; bar.sync 0; ld.shared.b64 %x3, [%x6];",
-                (v, i) => v[(i & ~255) | ((i + 77) & 255)]
-            ),
-            ["bar.warp.sync"] = (
-                "st.shared.b64 [%x5], %x1; bar.warp.sync -1; ld.shared.b64 %x3, [%x7];",
-                (v, i) => v[i ^ 1]
-            ),
-            ["nanosleep.u32"] = ("nanosleep.u32 20; mov.b64 %x3, %x1;", (v, i) => v[i]),
-            ["fence.acq_rel.gpu"] = ("fence.acq_rel.gpu; mov.b64 %x3, %x1;", (v, i) => v[i]),
-            ["membar.gl"] = ("membar.gl; mov.b64 %x3, %x1;", (v, i) => v[i]),
-            ["cvta.global.u64"] = ("cvta.global.u64 %x3, %x1;", (v, i) => v[i]),
-            ["cvta.to.global.u64"] = ("cvta.to.global.u64 %x3, %x1;", (v, i) => v[i]),
-            ["shfl.sync.bfly.b32"] = (
-                "mov.b64 {%r1, %r2}, %x1; and.b32 %r2, %r2, 31; shfl.sync.bfly.b32 %r3, %r1, %r2, 31, -1; cvt.u64.u32 %x3, %r3;",
-                (v, i) => (uint)v[i ^ (int)(v[i] >> 32 & 31)]
-            ),
-            ["vote.sync.ballot.b32"] = (
-                "vote.sync.ballot.b32 %r3, %p1, -1; cvt.u64.u32 %x3, %r3;",
-                (v, i) =>
-                    Enumerable.Range(0, 32).Aggregate(0ul, (m, l) => m | ((v[(i & ~31) | l] & 1) << l))
-            ),
-            ["atom.relaxed.gpu.global.inc.u32"] = (
-                "mov.b64 {%r1, %r2}, %x1; st.global.b32 [%x8], %r1; atom.relaxed.gpu.global.inc.u32 %r3, [%x8], %r2; ld.global.b32 %r4, [%x8]; mov.b64 %x3, {%r3, %r4};",
-                (v, i) =>
-                    (uint)v[i]
-                    | ((uint)v[i] >= (uint)(v[i] >> 32) ? 0 : (ulong)((uint)v[i] + 1) << 32)
-            ),
-        };
+    private static readonly Dictionary<
+        string,
+        (string Code, Func<ulong[], int, ulong> Gives)
+    > s_code = new(StringComparer.Ordinal)
+    {
+        ["ret"] = ("@%p1 ret; mov.b64 %x3, 5;", (v, i) => Odd(v[i]) ? 0ul : 5),
+        ["exit"] = ("@%p1 exit; mov.b64 %x3, 5;", (v, i) => Odd(v[i]) ? 0ul : 5),
+        ["bra"] = (
+            "mov.b64 %x3, 1; @%p1 bra OVER; mov.b64 %x3, 2; OVER: add.s64 %x3, %x3, 4;",
+            (v, i) => Odd(v[i]) ? 5ul : 6
+        ),
+        ["bra.uni"] = ("mov.b64 %x3, 1; bra.uni OVER; mov.b64 %x3, 2; OVER:", (_, _) => 1),
+        ["bar.sync"] = (
+            "st.shared.b64 [%x5], %x1; bar.sync 0; ld.shared.b64 %x3, [%x6];",
+            (v, i) => v[(i & ~255) | ((i + 77) & 255)]
+        ),
+        ["bar.warp.sync"] = (
+            "st.shared.b64 [%x5], %x1; bar.warp.sync -1; ld.shared.b64 %x3, [%x7];",
+            (v, i) => v[i ^ 1]
+        ),
+        ["nanosleep.u32"] = ("nanosleep.u32 20; mov.b64 %x3, %x1;", (v, i) => v[i]),
+        ["fence.acq_rel.gpu"] = ("fence.acq_rel.gpu; mov.b64 %x3, %x1;", (v, i) => v[i]),
+        ["membar.gl"] = ("membar.gl; mov.b64 %x3, %x1;", (v, i) => v[i]),
+        ["cvta.global.u64"] = ("cvta.global.u64 %x3, %x1;", (v, i) => v[i]),
+        ["cvta.to.global.u64"] = ("cvta.to.global.u64 %x3, %x1;", (v, i) => v[i]),
+        ["shfl.sync.bfly.b32"] = (
+            "mov.b64 {%r1, %r2}, %x1; and.b32 %r2, %r2, 31; shfl.sync.bfly.b32 %r3, %r1, %r2, 31, -1; cvt.u64.u32 %x3, %r3;",
+            (v, i) => (uint)v[i ^ (int)(v[i] >> 32 & 31)]
+        ),
+        ["vote.sync.ballot.b32"] = (
+            "vote.sync.ballot.b32 %r3, %p1, -1; cvt.u64.u32 %x3, %r3;",
+            (v, i) =>
+                Enumerable.Range(0, 32).Aggregate(0ul, (m, l) => m | ((v[(i & ~31) | l] & 1) << l))
+        ),
+        ["atom.relaxed.gpu.global.inc.u32"] = (
+            "mov.b64 {%r1, %r2}, %x1; st.global.b32 [%x8], %r1; atom.relaxed.gpu.global.inc.u32 %r3, [%x8], %r2; ld.global.b32 %r4, [%x8]; mov.b64 %x3, {%r3, %r4};",
+            (v, i) =>
+                (uint)v[i] | ((uint)v[i] >= (uint)(v[i] >> 32) ? 0 : (ulong)((uint)v[i] + 1) << 32)
+        ),
+    };
 
     private static readonly string[] Names =
     [
@@ -67,7 +68,8 @@ public sealed class PtxExactMemoryTests
     private static bool Odd(ulong value) => (value & 1) != 0;
 
     /// <summary>Whether an instruction is tested here.</summary>
-    public static bool Covers(string name) => s_code.ContainsKey(name) || Access.Of(name) is not null;
+    public static bool Covers(string name) =>
+        s_code.ContainsKey(name) || Access.Of(name) is not null;
 
     [Test]
     public void Are_those_that_are_meant() =>
@@ -88,7 +90,9 @@ public sealed class PtxExactMemoryTests
             ulong[] results = Run(own.Code, values, 1, "");
             Assert.That(
                 results,
-                Is.EqualTo(Enumerable.Range(0, Count).Select(i => own.Gives(values, i))).AsCollection
+                Is.EqualTo(
+                    Enumerable.Range(0, Count).Select(i => own.Gives(values, i))
+                ).AsCollection
             );
             return;
         }
@@ -143,7 +147,9 @@ public sealed class PtxExactMemoryTests
                 and.b32 %r1, %r1, 1;
                 setp.ne.b32 %p1, %r1, 0;
                 {{code}}
-                {{(words == 1 ? "st.global.b64 [%x10], %x3;" : "st.global.v2.b64 [%x10], {%x3, %x4};")}}
+                {{(
+                words == 1 ? "st.global.b64 [%x10], %x3;" : "st.global.v2.b64 [%x10], {%x3, %x4};"
+            )}}
                 ret;
             }
             """
@@ -157,7 +163,7 @@ public sealed class PtxExactMemoryTests
             Threads,
             5,
             y,
-            heap.Put<ulong>(values[..(words * Count)]),
+            heap.Put<ulong>(values.AsSpan(0, words * Count)),
             heap.Zeros<ulong>(words * Count)
         );
         return heap.Get<ulong>(y, words * Count);
@@ -226,7 +232,10 @@ public sealed class PtxExactMemoryTests
         {
             string[] parts = name.Split('.');
             string[] modifiers = [.. parts[1..^1].Where(m => !s_orders.Contains(m))];
-            int elements = modifiers is [_, "v2"] ? 2 : modifiers is [_, "v4"] ? 4 : 1;
+            int elements =
+                modifiers is [_, "v2"] ? 2
+                : modifiers is [_, "v4"] ? 4
+                : 1;
             return
                 parts[0] is "ld" or "st"
                 && modifiers.Length == (elements > 1 ? 2 : 1)
@@ -298,23 +307,25 @@ public sealed class PtxExactMemoryTests
 
         // Elements out of the two words, as bits alone.
         private string Parted() =>
-            Elements == 1 ? PtxBits.FromBits(Held, "%x1", "%e0")
-            : (Elements, Bits) switch
-            {
-                (2, 64) => "mov.b64 %e0, %x1; mov.b64 %e1, %x2;\n",
-                (2, 32) => "mov.b64 {%e0, %e1}, %x1;\n",
-                (4, 32) => "mov.b64 {%e0, %e1}, %x1; mov.b64 {%e2, %e3}, %x2;\n",
-                _ => throw new NotSupportedException($"{Elements} elements of {Bits} bits"),
-            };
+            Elements == 1
+                ? PtxBits.FromBits(Held, "%x1", "%e0")
+                : (Elements, Bits) switch
+                {
+                    (2, 64) => "mov.b64 %e0, %x1; mov.b64 %e1, %x2;\n",
+                    (2, 32) => "mov.b64 {%e0, %e1}, %x1;\n",
+                    (4, 32) => "mov.b64 {%e0, %e1}, %x1; mov.b64 {%e2, %e3}, %x2;\n",
+                    _ => throw new NotSupportedException($"{Elements} elements of {Bits} bits"),
+                };
 
         private string Joined() =>
-            Elements == 1 ? PtxBits.ToBits(Held, "%e0", "%x3") + "mov.b64 %x4, 0;\n"
-            : (Elements, Bits) switch
-            {
-                (2, 64) => "mov.b64 %x3, %e0; mov.b64 %x4, %e1;\n",
-                (2, 32) => "mov.b64 %x3, {%e0, %e1}; mov.b64 %x4, 0;\n",
-                (4, 32) => "mov.b64 %x3, {%e0, %e1}; mov.b64 %x4, {%e2, %e3};\n",
-                _ => throw new NotSupportedException($"{Elements} elements of {Bits} bits"),
-            };
+            Elements == 1
+                ? PtxBits.ToBits(Held, "%e0", "%x3") + "mov.b64 %x4, 0;\n"
+                : (Elements, Bits) switch
+                {
+                    (2, 64) => "mov.b64 %x3, %e0; mov.b64 %x4, %e1;\n",
+                    (2, 32) => "mov.b64 %x3, {%e0, %e1}; mov.b64 %x4, 0;\n",
+                    (4, 32) => "mov.b64 %x3, {%e0, %e1}; mov.b64 %x4, {%e2, %e3};\n",
+                    _ => throw new NotSupportedException($"{Elements} elements of {Bits} bits"),
+                };
     }
 }

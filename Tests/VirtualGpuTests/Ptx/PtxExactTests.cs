@@ -125,7 +125,9 @@ public sealed class PtxExactTests
     [Test]
     public void Of_kernels_are_all_tested() =>
         Assert.That(
-            PtxKernels.Used.Where(n => PtxReference.Of(n) is null && !PtxExactMemoryTests.Covers(n)),
+            PtxKernels.Used.Where(n =>
+                PtxReference.Of(n) is null && !PtxExactMemoryTests.Covers(n)
+            ),
             Is.Empty,
             "no test computes what these give"
         );
@@ -188,13 +190,18 @@ public sealed class PtxExactTests
             .version 7.8
             .target sm_80
             .address_size 64
-            .visible .entry k(.param .u64 y, {{string.Join(", ", operands.Select((_, i) => $".param .u64 p{i}"))}})
+            .visible .entry k(.param .u64 y, {{string.Join(
+                ", ",
+                operands.Select((_, i) => $".param .u64 p{i}")
+            )}})
             {
                 .reg .b64 %x<9>;
                 .reg .b32 %r<9>;
                 .reg .b16 %h<9>;
                 {{PtxBits.Register(reference.Result, "%result")}}
-                {{string.Concat(reference.Operands.Select((type, i) => PtxBits.Register(type, $"%o{i}")))}}
+                {{string.Concat(
+                reference.Operands.Select((type, i) => PtxBits.Register(type, $"%o{i}"))
+            )}}
                 mov.u32 %r0, %tid.x;
                 mov.u32 %r1, %ctaid.x;
                 mad.lo.s32 %r0, %r1, 256, %r0;

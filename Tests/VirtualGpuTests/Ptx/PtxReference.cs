@@ -89,7 +89,12 @@ internal sealed record PtxReference(string Result, string[] Operands, Func<ulong
 
         ulong Least(ulong a, ulong b, int side) =>
             f.IsNaN(a) && f.IsNaN(b) ? f.NaN
-            : f.IsNaN(a) || f.IsNaN(b) ? (takesNaN ? f.NaN : f.IsNaN(a) ? b : a)
+            : f.IsNaN(a) || f.IsNaN(b)
+                ? (
+                    takesNaN ? f.NaN
+                    : f.IsNaN(a) ? b
+                    : a
+                )
             : f.IsZero(a) && f.IsZero(b) ? (side < 0 ? a | b : a & b)
             : f.Compare(a, b) == side ? a
             : b;

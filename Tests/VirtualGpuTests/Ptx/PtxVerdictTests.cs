@@ -13,7 +13,7 @@ public sealed class PtxVerdictTests
 {
     private const string Head = ".version 7.8\n.target sm_75\n.address_size 64\n";
 
-    // Each takes a tenth of a second at most; a machine may be busy.
+    // The longest takes a third of a second of a processor; a machine may be busy.
     private static readonly TimeSpan s_soon = TimeSpan.FromSeconds(10);
 
     private const string Registers = """
@@ -38,7 +38,11 @@ public sealed class PtxVerdictTests
                 char given = Verdict(text, out string message);
                 Assert.That(watch.Elapsed, Is.LessThan(s_soon), text);
                 // What ptxas takes and this does not is named, so that neither side moves unseen.
-                Assert.That(given, Is.EqualTo(verdict == '~' ? '-' : verdict), $"{text}\n{message}");
+                Assert.That(
+                    given,
+                    Is.EqualTo(verdict == '~' ? '-' : verdict),
+                    $"{text}\n{message}"
+                );
             }
         });
 
@@ -106,7 +110,8 @@ public sealed class PtxVerdictTests
                 + "}",
             "labels" => Open + Repeat(20_000, i => $"L{i}:\n") + "}",
             "registers" => Open + Repeat(20_000, i => $".reg .b32 %q{i}x;\n") + "}",
-            "parameters" => Head + $".entry k({Repeat(5000, i => $".param .b8 y{i},")}.param .b8 z) {{ ret; }}",
+            "parameters" => Head
+                + $".entry k({Repeat(5000, i => $".param .b8 y{i},")}.param .b8 z) {{ ret; }}",
             "variables" => Head + Repeat(5000, i => $".global .b32 g{i};\n"),
             "initial values" => Head + $".global .b8 g[] = {{ {Repeat(50_000, _ => "1,")} 1 }};",
             "initial braces" => Head + $".global .b8 g[1] = {Repeat(50_000, _ => "{")}",
@@ -125,7 +130,9 @@ public sealed class PtxVerdictTests
             "kernels and variables" => Head
                 + Repeat(1000, i => $".shared .b32 s{i};\n")
                 + Repeat(1000, i => $".entry k{i}() {{ ret; }}\n"),
-            "labels and registers" => Open + Repeat(1500, i => $"L{i}: .reg .b32 %q{i}x<2>;\n") + "}",
+            "labels and registers" => Open
+                + Repeat(1500, i => $"L{i}: .reg .b32 %q{i}x<2>;\n")
+                + "}",
             // Each within the one before it, all registers alive through all of them.
             "loops" => Open
                 + ".reg .b32 %q<1000>;\n"
