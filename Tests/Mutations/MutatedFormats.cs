@@ -26,6 +26,16 @@ internal sealed record MutatedFormat
     /// <summary>Damaged files of an ordinary run: about a second's.</summary>
     public required int Tries { get; init; }
 
+    /// <summary>Damaged files of a long run; 20 times as many as of an ordinary one where nothing else is said.</summary>
+    public int LongTries
+    {
+        get => field > 0 ? field : 20 * Tries;
+        init;
+    }
+
+    /// <summary>Half of the files are damaged by exchanging words alone.</summary>
+    public bool Exchanges { get; init; }
+
     /// <summary>It is read from the path.</summary>
     public bool FromFile { get; init; } = true;
 
@@ -226,9 +236,11 @@ internal static class MutatedFormats
                         Encoding.UTF8.GetBytes(MutatedPtx.Memory),
                     ],
                 Words = MutatedPtx.Words,
-                Read = (_, bytes) => PtxModule.Parse(Encoding.UTF8.GetString(bytes)),
+                Exchanges = true,
+                Read = (_, bytes) => MutatedPtx.Read(bytes),
                 Refusals = [typeof(PtxException)],
-                Tries = 500,
+                Tries = 1000,
+                LongTries = 1_000_000,
                 FromFile = false,
                 RoomPerByte = 2000,
             },

@@ -1,3 +1,6 @@
+using System.Text;
+using Sequor.VirtualGpu.Ptx;
+
 namespace Sequor.Tests.Mutations;
 
 /// <summary>Sound PTX of many kinds of instructions, and the words that PTX is made of.</summary>
@@ -56,7 +59,7 @@ internal static class MutatedPtx
     public const string Memory = """
         // a comment
         .version 7.0
-        .target sm_70, debug
+        .target sm_70, texmode_unified
         .address_size 64
         /* and
         another */
@@ -176,5 +179,75 @@ internal static class MutatedPtx
         "v2",
         "rn",
         "{ .reg .b32 %z; ",
+        ".maxnreg",
+        ".minnctapersm",
+        ".pragma",
+        ".weak",
+        ".version",
+        ".target",
+        ".address_size",
+        "sm_80",
+        "6.3",
+        "s16",
+        "u8",
+        "ftz",
+        "sat",
+        "wide",
+        "global",
+        "relaxed",
+        "gpu",
+        "rzi",
+        "approx",
     ];
+
+    /// <summary>Parses and compiles a text, and runs the kernels of some: no code that was made is malformed.</summary>
+    /// <exception cref="PtxException">The text is refused.</exception>
+    public static void Read(byte[] bytes)
+    {
+        PtxModule module = PtxModule.Parse(Encoding.UTF8.GetString(bytes));
+        // .NET's own translation takes longer than all the rest.
+        if (bytes.Length % 16 != 0)
+            return;
+        foreach (PtxKernel kernel in module.Kernels.Values)
+        {
+            try
+            {
+                kernel.Launch(
+                    new PtxLaunch
+                    {
+                        Grid = new(1),
+                        Block = new((uint)Math.Max(kernel.RequiredThreads, 1)),
+                        Arguments = new byte[kernel.ParameterBytes],
+                        Memory = new NoMemory(),
+                        InstructionLimit = 20_000,
+                    }
+                );
+            }
+            catch (PtxFaultException)
+            {
+                // There is no memory, and loops may not end.
+            }
+            catch (ArgumentException)
+            {
+                // No launch fits what the text asks for.
+            }
+        }
+    }
+
+    private sealed class NoMemory : IPtxMemory
+    {
+        public bool TryFind(
+            ulong address,
+            int bytes,
+            out PtxRegion region,
+            out PtxFaultKind kind,
+            out string detail
+        )
+        {
+            region = default;
+            kind = PtxFaultKind.OutOfBounds;
+            detail = "there is no memory";
+            return false;
+        }
+    }
 }

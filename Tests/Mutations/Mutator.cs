@@ -7,7 +7,10 @@ namespace Sequor.Tests.Mutations;
 /// <summary>Damages files: the same seed gives the same damage.</summary>
 /// <param name="corpus">Sound files, of which each damaged one is made.</param>
 /// <param name="words">What the format is made of: put in, put in place of each other, and repeated.</param>
-internal sealed class Mutator(byte[][] corpus, string[] words)
+/// <param name="exchanges">
+/// Half of the files are damaged by exchanging words alone: what is left of a strict language is then often still one.
+/// </param>
+internal sealed class Mutator(byte[][] corpus, string[] words, bool exchanges = false)
 {
     private const int Largest = 1 << 17;
 
@@ -53,6 +56,12 @@ internal sealed class Mutator(byte[][] corpus, string[] words)
     {
         var random = new Random(seed);
         List<byte> bytes = [.. Pick(random, corpus)];
+        if (exchanges && random.Next(2) == 0)
+        {
+            for (int exchange = random.Next(1, 3); exchange > 0; exchange--)
+                Exchange(bytes, random);
+            return [.. bytes];
+        }
         for (int edit = random.Next(1, 4); edit > 0 && bytes.Count > 0; edit--)
             Edit(bytes, random);
         if (bytes.Count > Largest)
@@ -139,6 +148,47 @@ internal sealed class Mutator(byte[][] corpus, string[] words)
         bytes.RemoveRange(at, end - at);
         bytes.InsertRange(at, Encoding.UTF8.GetBytes(word));
     }
+
+    // A word becomes another of the file that begins as it does, or part of it one of what the format is made of.
+    private void Exchange(List<byte> bytes, Random random)
+    {
+        (int at, int end) = WordAt(bytes, random.Next(bytes.Count));
+        if (at == end)
+            return;
+        byte[] word = [.. bytes[at..end]];
+        byte[]? other = null;
+        for (int i = 0; i < 20 && other is null; i++)
+        {
+            (int from, int to) = WordAt(bytes, random.Next(bytes.Count));
+            byte[] found = [.. bytes[from..to]];
+            // Of the same kind, as %r1 and %r2 are, if there is one near.
+            int same = word.AsSpan().CommonPrefixLength(found);
+            if (same < word.Length && same >= (i < 15 ? 2 : 1))
+                other = found;
+        }
+        if (random.Next(3) == 0 || other is null)
+        {
+            string[] parts = Encoding.ASCII.GetString(word).Split('.');
+            parts[random.Next(parts.Length)] = Pick(random, words).Trim('.');
+            other = Encoding.UTF8.GetBytes(string.Join('.', parts));
+        }
+        bytes.RemoveRange(at, word.Length);
+        bytes.InsertRange(at, other);
+    }
+
+    private static (int At, int End) WordAt(List<byte> bytes, int at)
+    {
+        while (at > 0 && IsName(bytes[at]) && IsName(bytes[at - 1]))
+            at--;
+        while (at < bytes.Count && !IsName(bytes[at]))
+            at++;
+        int end = at;
+        while (end < bytes.Count && end < at + 100 && IsName(bytes[end]))
+            end++;
+        return (at, end);
+    }
+
+    private static bool IsName(byte b) => IsWord(b) || b is (byte)'%' or (byte)'$';
 
     private static bool IsWord(byte b) =>
         char.IsAsciiLetterOrDigit((char)b) || b is (byte)'_' or (byte)'.';

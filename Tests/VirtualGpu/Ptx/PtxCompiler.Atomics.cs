@@ -20,16 +20,6 @@ internal sealed partial class PtxCompiler
             "or",
             "xor",
         ];
-        Allow([
-            "relaxed",
-            "acquire",
-            "release",
-            "acq_rel",
-            "global",
-            "shared",
-            .. s_scopes,
-            .. operations,
-        ]);
         int operation = Array.FindIndex(operations, _now.Has);
         PtxType type = _now.Type;
         bool compares = operation == 2;
@@ -71,13 +61,12 @@ internal sealed partial class PtxCompiler
     /// <summary><c>cp.async.ca.shared.global [to], [from], 16{, bytes};</c> and the waits for it.</summary>
     private void Asynchronous()
     {
-        if (!_now.Has("async"))
-            throw Refuse("is not supported");
         if (_now.Has("commit_group") || _now.Has("wait_group") || _now.Has("wait_all"))
         {
-            Allow("async", "commit_group", "wait_group", "wait_all");
             bool all = _now.Has("wait_all");
             PtxOperand[] groups = _now.Has("wait_group") ? Operands(1, 1) : Operands(0, 0);
+            if (groups is [not IntegerOperand])
+                throw Refuse("waits for a number of groups that is no constant");
             if (all || _now.Has("commit_group"))
             {
                 _il.Emit(OpCodes.Ldarg_0);
@@ -93,15 +82,13 @@ internal sealed partial class PtxCompiler
             Call(typeof(PtxAsync), nameof(PtxAsync.Wait));
             return;
         }
-        Allow("async", "ca", "cg", "shared", "global", "L2::64B", "L2::128B", "L2::256B");
         PtxOperand[] o = Operands(3, 4);
-        if (o[2] is not IntegerOperand { Value: 4 or 8 or 16 } bytes)
-            throw Refuse("copies 4, 8 or 16 bytes only");
+        var bytes = (IntegerOperand)o[2];
         PushScratch(0);
         Push(o.Length == 4 ? o[3] : o[2], PtxType.U32);
         _il.Emit(OpCodes.Stind_I4);
         PushScratch(8);
-        PushAddress(o[0]);
+        PushAddress(o[0], PtxSpace.Shared);
         _il.Emit(OpCodes.Stind_I8);
         CallAccess(
             o[1],

@@ -10,25 +10,21 @@ internal sealed partial class PtxCompiler
         switch (_now.Opcode)
         {
             case "bra":
-                Allow("uni");
                 if (Operands(1, 1)[0] is not LabelOperand label)
                     throw Refuse("does not branch to a label");
                 Branch(_kernel.Labels[label.Name]);
                 return true;
             case "ret" or "exit":
-                Allow("uni");
                 Operands(0, 0);
                 Exit();
                 return true;
             case "trap":
-                Allow();
                 Operands(0, 0);
                 _il.Emit(OpCodes.Ldarg_0);
                 _il.Emit(OpCodes.Ldc_I4, _now.Index);
                 Call(typeof(PtxLane), nameof(PtxLane.Trap));
                 return true;
             case "nanosleep":
-                Allow();
                 Operands(1, 1);
                 Wait(PtxStop.Slice);
                 return true;
@@ -57,7 +53,6 @@ internal sealed partial class PtxCompiler
         switch (_now.Opcode)
         {
             case "bar" when _now.Has("warp"):
-                Allow("warp", "sync");
                 Warp(PtxWarpOperation.Barrier, Operands(1, 1)[0]);
                 return true;
             case "bar" or "barrier":
@@ -77,7 +72,6 @@ internal sealed partial class PtxCompiler
                 return true;
             case "activemask":
                 // Threads of a warp run on their own here, so that a thread meets only itself.
-                Allow();
                 _il.Emit(OpCodes.Ldc_I4_1);
                 LoadField(nameof(PtxLane.LaneId));
                 _il.Emit(OpCodes.Shl);
@@ -121,7 +115,6 @@ internal sealed partial class PtxCompiler
 
     private void Shuffle()
     {
-        Allow("sync", "up", "down", "bfly", "idx");
         PtxWarpOperation operation =
             _now.Has("up") ? PtxWarpOperation.ShuffleUp
             : _now.Has("down") ? PtxWarpOperation.ShuffleDown
@@ -144,7 +137,6 @@ internal sealed partial class PtxCompiler
 
     private void Vote()
     {
-        Allow("sync", "all", "any", "uni", "ballot");
         PtxWarpOperation operation =
             _now.Has("all") ? PtxWarpOperation.VoteAll
             : _now.Has("any") ? PtxWarpOperation.VoteAny
@@ -162,7 +154,6 @@ internal sealed partial class PtxCompiler
 
     private void Match()
     {
-        Allow("sync", "any", "all");
         if (!_now.Has("sync") || _now.Type != PtxType.B32)
             throw Refuse("is not supported");
         PtxOperand[] o = Operands(3, 3);
@@ -177,7 +168,6 @@ internal sealed partial class PtxCompiler
 
     private void Redux()
     {
-        Allow("sync", "add", "min", "max", "and", "or", "xor");
         bool signed = _now.Type == PtxType.S32;
         PtxWarpOperation operation =
             _now.Has("add") ? PtxWarpOperation.ReduceAdd
@@ -199,7 +189,6 @@ internal sealed partial class PtxCompiler
     private void Barrier()
     {
         bool reduces = _now.Has("red");
-        Allow("sync", "aligned", "cta", "red", "popc", "and", "or");
         if (reduces == _now.Has("sync"))
             throw Refuse("is not supported");
         PtxOperand[] o = Operands(reduces ? 3 : 1, reduces ? 4 : 2);

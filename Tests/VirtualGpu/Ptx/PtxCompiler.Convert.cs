@@ -7,7 +7,6 @@ internal sealed partial class PtxCompiler
 {
     private void Convert()
     {
-        Allow("rn", "rni", "rzi", "rmi", "rpi", "ftz", "sat");
         if (_now.Types is not [PtxType to, PtxType from])
             throw Refuse("is not supported");
         PtxOperand[] o = Operands(2, 2);
@@ -58,6 +57,7 @@ internal sealed partial class PtxCompiler
                 _il.Emit(OpCodes.Conv_R8);
             _il.Emit(OpCodes.Ldc_I4, (int)Rounding());
             _il.Emit(OpCodes.Ldc_I4, 8 * to.Bytes());
+            _il.Emit(OpCodes.Ldc_I8, OfNaN(to, from));
             CallMath(to.IsSigned() ? nameof(PtxMath.ToSigned) : nameof(PtxMath.ToUnsigned));
             if (to.Bytes() < 8)
                 _il.Emit(OpCodes.Conv_I4);
@@ -69,14 +69,14 @@ internal sealed partial class PtxCompiler
         }
         else if (to == PtxType.F32 && from == PtxType.F16 && !saturates)
         {
-            Push(o[1], PtxType.B16);
+            Push(o[1], PtxType.F16);
             CallMath(nameof(PtxMath.SingleOfHalfBits));
         }
         else if (to.IsFloat() && from.IsFloat())
             ConvertFloat(o, to, from, saturates);
         else
             throw Refuse("is not supported");
-        Pop(o[0], to == PtxType.F16 ? PtxType.B16 : to);
+        Pop(o[0], to);
     }
 
     private void ConvertFloat(PtxOperand[] o, PtxType to, PtxType from, bool saturates)
@@ -109,6 +109,15 @@ internal sealed partial class PtxCompiler
         if (_now.Has("ftz") && to == PtxType.F32)
             CallMath(nameof(PtxMath.Flush));
     }
+
+    /// <summary>
+    /// What NaN becomes on the cards that were asked, which the PTX ISA does not say so: 0 where neither type has 64
+    /// bits, else the highest bit alone.
+    /// </summary>
+    private static long OfNaN(PtxType to, PtxType from) =>
+        to.Bytes() < 8 && from.Bytes() < 8 ? 0
+        : to.IsSigned() ? -1L << ((8 * to.Bytes()) - 1)
+        : 1L << ((8 * to.Bytes()) - 1);
 
     private PtxRounding Rounding() =>
         _now.Has("rni") ? PtxRounding.Nearest

@@ -21,14 +21,12 @@ internal sealed partial class PtxCompiler
             case "mul":
                 return Float(OpCodes.Mul);
             case "fma" or "mad":
-                Allow("rn", "ftz", "sat");
                 if (!_now.Has("rn"))
                     throw Refuse("is not supported");
                 return FloatHelper("FusedMultiplyAdd" + suffix, 3);
             case "div" when _now.Has("rn"):
                 return Float(OpCodes.Div);
             case "div" when single:
-                Allow("approx", "full", "ftz");
                 return Approximate(
                     _now.Has("full") ? nameof(PtxApproximate.Divide)
                         : _now.Has("approx") ? nameof(PtxApproximate.DivideFast)
@@ -36,10 +34,8 @@ internal sealed partial class PtxCompiler
                     2
                 );
             case "rcp" when _now.Has("rn"):
-                Allow("rn", "ftz");
                 return FloatHelper("Reciprocal" + suffix, 1);
             case "sqrt" when _now.Has("rn"):
-                Allow("rn", "ftz");
                 return FloatHelper("Sqrt" + suffix, 1);
             case "rcp"
             or "sqrt"
@@ -49,7 +45,6 @@ internal sealed partial class PtxCompiler
             or "sin"
             or "cos"
             or "tanh" when single && _now.Has("approx"):
-                Allow("approx", "ftz");
                 return Approximate(
                     _now.Opcode switch
                     {
@@ -65,7 +60,6 @@ internal sealed partial class PtxCompiler
                     1
                 );
             case "min" or "max":
-                Allow("NaN", "ftz");
                 return FloatHelper(
                     (_now.Opcode == "min" ? "Min" : "Max")
                         + (_now.Has("NaN") ? "OrNaN" : "")
@@ -73,16 +67,13 @@ internal sealed partial class PtxCompiler
                     2
                 );
             case "abs":
-                Allow("ftz");
                 return FloatHelper("Abs" + suffix, 1);
             case "neg":
-                Allow("ftz");
                 PushFlushed(Operands(2, 2)[1], type);
                 _il.Emit(OpCodes.Neg);
                 Pop(_now.Operands[0], type);
                 return true;
             case "copysign":
-                Allow();
                 return FloatHelper("CopySign" + suffix, 2);
         }
         return false;
@@ -97,7 +88,6 @@ internal sealed partial class PtxCompiler
 
     private bool Float(OpCode code)
     {
-        Allow("rn", "ftz", "sat");
         PtxOperand[] o = Operands(3, 3);
         PushFlushed(o[1], _now.Type);
         PushFlushed(o[2], _now.Type);

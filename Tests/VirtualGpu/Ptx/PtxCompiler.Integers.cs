@@ -18,31 +18,26 @@ internal sealed partial class PtxCompiler
             case "sub":
                 return Two(OpCodes.Sub);
             case "mul":
-                Allow("lo", "hi", "wide");
                 Product(Operands(3, 3));
                 return true;
             case "mad":
-                Allow("lo", "hi", "wide");
                 Product(Operands(4, 4));
                 return true;
             case "div" or "rem":
                 Divide();
                 return true;
             case "min" or "max":
-                Allow();
                 Push(Operands(3, 3)[1], type);
                 Push(_now.Operands[2], type);
                 Call(typeof(PtxMath), (_now.Opcode == "min" ? "Min" : "Max") + Suffix(type));
                 Pop(_now.Operands[0], type);
                 return true;
             case "abs":
-                Allow();
                 Push(Operands(2, 2)[1], type);
                 CallMath(wide ? nameof(PtxMath.Abs64) : nameof(PtxMath.Abs32));
                 Pop(_now.Operands[0], type);
                 return true;
             case "neg":
-                Allow();
                 Push(Operands(2, 2)[1], type);
                 _il.Emit(OpCodes.Neg);
                 Pop(_now.Operands[0], type);
@@ -53,7 +48,6 @@ internal sealed partial class PtxCompiler
 
     private bool Two(OpCode code)
     {
-        Allow();
         PtxOperand[] o = Operands(3, 3);
         Push(o[1], _now.Type);
         Push(o[2], _now.Type);
@@ -107,7 +101,6 @@ internal sealed partial class PtxCompiler
 
     private void Divide()
     {
-        Allow();
         PtxType type = _now.Type;
         PtxOperand[] o = Operands(3, 3);
         Push(o[1], type);
@@ -145,7 +138,6 @@ internal sealed partial class PtxCompiler
             case "shr":
                 return Shift(wide ? nameof(PtxMath.ShiftRightU64) : nameof(PtxMath.ShiftRightU32));
             case "shf":
-                Allow("l", "r", "wrap", "clamp");
                 return Helper(
                     (_now.Has("l") ? "FunnelLeft" : "FunnelRight")
                         + (_now.Has("wrap") ? "Wrap" : "Clamp"),
@@ -155,7 +147,6 @@ internal sealed partial class PtxCompiler
                     PtxType.U32
                 );
             case "prmt":
-                Allow();
                 return Helper(
                     nameof(PtxMath.Permute),
                     PtxType.B32,
@@ -164,10 +155,8 @@ internal sealed partial class PtxCompiler
                     PtxType.B32
                 );
             case "bfe":
-                Allow();
                 return Helper("Extract" + Suffix(type), type, type, PtxType.U32, PtxType.U32);
             case "bfi":
-                Allow();
                 return Helper(
                     wide ? nameof(PtxMath.Insert64) : nameof(PtxMath.Insert32),
                     type,
@@ -177,21 +166,18 @@ internal sealed partial class PtxCompiler
                     PtxType.U32
                 );
             case "popc":
-                Allow();
                 return Helper(
                     wide ? nameof(PtxMath.Count64) : nameof(PtxMath.Count32),
                     PtxType.U32,
                     type
                 );
             case "clz":
-                Allow();
                 return Helper(
                     wide ? nameof(PtxMath.LeadingZeros64) : nameof(PtxMath.LeadingZeros32),
                     PtxType.U32,
                     type
                 );
             case "brev":
-                Allow();
                 return Helper(
                     wide ? nameof(PtxMath.Reverse64) : nameof(PtxMath.Reverse32),
                     type,
@@ -213,7 +199,6 @@ internal sealed partial class PtxCompiler
             case "xor":
                 return Two(OpCodes.Xor);
             case "not":
-                Allow();
                 Push(Operands(2, 2)[1], type);
                 if (type == PtxType.Pred)
                     Not();
@@ -227,7 +212,6 @@ internal sealed partial class PtxCompiler
 
     private bool Shift(string helper)
     {
-        Allow();
         PtxOperand[] o = Operands(3, 3);
         Push(o[1], _now.Type);
         // The bits that a shift of 16 bits or less pushes out go when the register takes it.

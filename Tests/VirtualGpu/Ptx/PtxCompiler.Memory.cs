@@ -9,26 +9,6 @@ internal sealed partial class PtxCompiler
     public const int StrongCharge = 48;
 
     private static readonly string[] s_scopes = ["cta", "cluster", "gpu", "sys"];
-    private static readonly string[] s_spaces = ["global", "shared", "local", "const", "param"];
-
-    // Hints, which change no result.
-    private static readonly string[] s_caches =
-    [
-        "ca",
-        "cg",
-        "cs",
-        "lu",
-        "cv",
-        "wb",
-        "wt",
-        "nc",
-        "L1::evict_last",
-        "L1::evict_first",
-        "L1::no_allocate",
-        "L2::64B",
-        "L2::128B",
-        "L2::256B",
-    ];
 
     private bool MemoryAccess()
     {
@@ -47,12 +27,10 @@ internal sealed partial class PtxCompiler
                 Atomic(Operands(2, 2), hasResult: false);
                 return true;
             case "membar":
-                Allow("cta", "gl", "sys");
                 Operands(0, 0);
                 Fence(_now.Has("gl") || _now.Has("sys"));
                 return true;
             case "fence":
-                Allow(["acquire", "release", "acq_rel", "sc", .. s_scopes]);
                 Operands(0, 0);
                 Fence(!_now.Has("cta"));
                 return true;
@@ -100,29 +78,31 @@ internal sealed partial class PtxCompiler
     private static PtxOperand Element(PtxOperand operand, int index) =>
         operand is VectorOperand vector ? vector.Elements[index] : operand;
 
-    private void PushAddress(PtxOperand operand)
+    private void PushAddress(PtxOperand operand, PtxSpace space)
     {
         if (operand is not AddressOperand address)
             throw Refuse("has no address in brackets");
         switch (address.Base)
         {
             case null:
+                if (space != PtxSpace.Local)
+                    throw Refuse("has a number as its address, which only local memory takes");
                 _il.Emit(OpCodes.Ldc_I8, address.Offset);
                 return;
             case VariableOperand variable:
                 PushVariable(variable with { Offset = address.Offset });
+                Enter(variable.Variable, space);
                 return;
-            case RegisterOperand
-            {
-                Register.Type: PtxType.B32 or PtxType.U32 or PtxType.S32
-            } register:
+            case RegisterOperand { Register.Type: var held } register when held.IsInteger():
                 // Addresses of shared memory may have 32 bits.
-                PushRegister(register, PtxType.U32);
-                _il.Emit(OpCodes.Conv_U8);
+                PushRegister(register, held.Bytes() == 8 ? PtxType.B64 : PtxType.B32);
+                if (held.Bytes() < 4)
+                    throw Refuse($"has an address of {8 * held.Bytes()} bits");
+                if (held.Bytes() == 4)
+                    _il.Emit(OpCodes.Conv_U8);
                 break;
             default:
-                Push(address.Base, PtxType.U64);
-                break;
+                throw Refuse("has an address that is no whole number");
         }
         if (address.Offset == 0)
             return;
@@ -130,19 +110,21 @@ internal sealed partial class PtxCompiler
         _il.Emit(OpCodes.Add);
     }
 
+    /// <summary>Makes a variable's address on the stack one in the space of the access.</summary>
+    private void Enter(PtxVariable variable, PtxSpace space)
+    {
+        if (space == variable.Space)
+            return;
+        if (space != PtxSpace.Generic || variable.Space == PtxSpace.Param)
+            throw Refuse(
+                $"has {variable.Name} as its address, which lies in another space: {variable.Space.ToString().ToLowerInvariant()}"
+            );
+        _il.Emit(OpCodes.Ldc_I8, (long)PtxAddress.Window(variable.Space));
+        _il.Emit(OpCodes.Add);
+    }
+
     private void Load()
     {
-        Allow([
-            "weak",
-            "relaxed",
-            "acquire",
-            "volatile",
-            "v2",
-            "v4",
-            .. s_scopes,
-            .. s_spaces,
-            .. s_caches,
-        ]);
         PtxOperand[] o = Operands(2, 2);
         int elements = Elements(o[0]);
         PtxAccess access = Access(elements) with { Reads = true };
@@ -170,6 +152,7 @@ internal sealed partial class PtxCompiler
             access.Space != PtxSpace.Param
             || operand
                 is not AddressOperand { Base: VariableOperand { Variable: var variable } } address
+            || variable.Space != PtxSpace.Param
         )
             return false;
         if (
@@ -189,19 +172,6 @@ internal sealed partial class PtxCompiler
 
     private void Store()
     {
-        Allow([
-            "weak",
-            "relaxed",
-            "release",
-            "volatile",
-            "v2",
-            "v4",
-            "global",
-            "shared",
-            "local",
-            .. s_scopes,
-            .. s_caches,
-        ]);
         PtxOperand[] o = Operands(2, 2);
         int elements = Elements(o[1]);
         PtxType type = _now.Type;
@@ -237,7 +207,7 @@ internal sealed partial class PtxCompiler
             Call(typeof(PtxLane), nameof(PtxLane.Poll));
         }
         _il.Emit(OpCodes.Ldarg_0);
-        PushAddress(address);
+        PushAddress(address, access.Space);
         _il.Emit(OpCodes.Ldc_I4, _now.Index);
         string space = access.Space.ToString();
         if (access.Asynchronous)

@@ -13,11 +13,9 @@ internal sealed partial class PtxCompiler
                 Move();
                 return true;
             case "selp":
-                Allow();
                 Select();
                 return true;
             case "slct":
-                Allow("ftz");
                 SelectBySign();
                 return true;
             case "setp":
@@ -30,7 +28,6 @@ internal sealed partial class PtxCompiler
                 ConvertAddress();
                 return true;
             case "isspacep":
-                Allow("global", "shared", "local");
                 Push(Operands(2, 2)[1], PtxType.U64);
                 _il.Emit(OpCodes.Ldc_I4, (int)SpaceOf(_now.Modifiers));
                 Call(typeof(PtxAddress), nameof(PtxAddress.IsIn));
@@ -42,8 +39,9 @@ internal sealed partial class PtxCompiler
 
     private void Move()
     {
-        Allow();
         PtxOperand[] o = Operands(2, 2);
+        if (o.Any(operand => operand is VectorOperand) && !_now.Type.IsBits())
+            throw Refuse("takes apart or joins what is no .b32 or .b64");
         if (o[0] is VectorOperand to)
         {
             // mov.b64 {%r1, %r2}, %rd1
@@ -130,10 +128,7 @@ internal sealed partial class PtxCompiler
         PtxType type = _now.Type;
         string combine = _now.Modifiers.FirstOrDefault(m => m is "and" or "or" or "xor") ?? "";
         PtxOperand[] o = Operands(combine.Length > 0 ? 4 : 3, combine.Length > 0 ? 4 : 3);
-        string comparison = _now.Modifiers.FirstOrDefault() ?? "";
-        foreach (string other in _now.Modifiers.Skip(1))
-            if (other != combine && other != "ftz")
-                throw Refuse($"is not supported with '.{other}'");
+        string comparison = _now.Modifiers.First(m => m != combine && m != "ftz");
         (PtxOperand yes, PtxOperand no) = Results(o[0]);
         LocalBuilder result = _il.DeclareLocal(typeof(int));
         PushFlushed(o[1], type);
@@ -241,11 +236,12 @@ internal sealed partial class PtxCompiler
 
     private void ConvertAddress()
     {
-        Allow("to", "global", "shared", "local");
         if (_now.Type != PtxType.U64)
             throw Refuse("is not supported");
         PtxSpace space = SpaceOf(_now.Modifiers);
         PtxOperand[] o = Operands(2, 2);
+        if (o[1] is VariableOperand { Variable: var variable } && variable.Space != space)
+            throw Refuse($"names {variable.Name}, which lies in another space");
         Push(o[1], PtxType.U64);
         long window = (long)PtxAddress.Window(space);
         if (window != 0)

@@ -5,7 +5,7 @@ namespace Sequor.VirtualGpu.Ptx;
 
 /// <summary>
 /// Operands to and from IL's stack. Whole numbers below 32 bits are there as ints, extended by their type's sign;
-/// registers of 16 bits hold them with zeros above.
+/// registers of 8 and 16 bits hold them with zeros above.
 /// </summary>
 internal sealed partial class PtxCompiler
 {
@@ -22,21 +22,24 @@ internal sealed partial class PtxCompiler
             case IntegerOperand integer when type == PtxType.Pred:
                 _il.Emit(OpCodes.Ldc_I4, integer.Value != 0 ? 1 : 0);
                 break;
-            case FloatOperand { IsDouble: false } real when type == PtxType.F32:
-                _il.Emit(OpCodes.Ldc_R4, BitConverter.UInt32BitsToSingle((uint)real.Bits));
+            case FloatOperand real when real.As(type) is { } bits:
+                if (type == PtxType.F32)
+                    _il.Emit(OpCodes.Ldc_R4, BitConverter.UInt32BitsToSingle((uint)bits));
+                else if (type == PtxType.F64)
+                    _il.Emit(OpCodes.Ldc_R8, BitConverter.UInt64BitsToDouble(bits));
+                else
+                    PushConstant((long)bits, type);
                 break;
-            case FloatOperand { IsDouble: true } real when type == PtxType.F64:
-                _il.Emit(OpCodes.Ldc_R8, BitConverter.UInt64BitsToDouble(real.Bits));
-                break;
-            case FloatOperand real when type.IsInteger() && type.Bytes() == (real.IsDouble ? 8 : 4):
-                PushConstant((long)real.Bits, type);
-                break;
-            case VariableOperand variable when type.Bytes() >= 4 && type.IsInteger():
+            case VariableOperand { Variable.Space: var space } variable
+                when TakesAddresses && IsAddress(type, space):
                 PushVariable(variable);
                 if (type.Bytes() == 4)
                     _il.Emit(OpCodes.Conv_I4);
                 break;
-            case SpecialOperand special when type.Bytes() >= 4 && type.IsInteger():
+            case SpecialOperand special
+                when _now.Opcode == "mov"
+                    && type.IsInteger()
+                    && type.Bytes() == BytesOf(special.Name):
                 PushSpecial(special.Name, type);
                 break;
             default:
@@ -44,6 +47,34 @@ internal sealed partial class PtxCompiler
                     $"has an operand of a kind that its type {type.ToString().ToUpperInvariant()} does not allow"
                 );
         }
+    }
+
+    // A name stands for an address in no other instructions.
+    private bool TakesAddresses =>
+        _now.Opcode == "mov" || (_now.Opcode == "cvta" && !_now.Has("to"));
+
+    // A block's and a thread's own memory have addresses of 32 bits as well.
+    private static bool IsAddress(PtxType type, PtxSpace space) =>
+        type.IsInteger()
+        && (
+            type.Bytes() == 8 || (type.Bytes() == 4 && space is (PtxSpace.Shared or PtxSpace.Local))
+        );
+
+    private static int BytesOf(string special) => special is "%clock64" or "%globaltimer" ? 8 : 4;
+
+    /// <summary>
+    /// Whether a register can stand for a value of a type: of its size, or larger where the instruction converts;
+    /// whole numbers for whole numbers, and bits for anything.
+    /// </summary>
+    private bool Fits(PtxType held, PtxType type)
+    {
+        bool converts = _now.Opcode is "ld" or "st" or "cvt";
+        bool kind =
+            held == type
+            || held.IsBits()
+            || type.IsBits()
+            || (held.IsInteger() && type.IsInteger());
+        return kind && (held.Bytes() == type.Bytes() || (converts && held.Bytes() > type.Bytes()));
     }
 
     private void PushRegister(RegisterOperand operand, PtxType type)
@@ -61,29 +92,27 @@ internal sealed partial class PtxCompiler
             }
             return;
         }
+        if (!Fits(held, type))
+            throw Refuse(
+                $"cannot read {operand.Register.Name} of type {held.ToString().ToUpperInvariant()} as {type.ToString().ToUpperInvariant()}"
+            );
         if (held == type)
         {
             Narrow(type);
             return;
         }
-        if (held.Bytes() < type.Bytes() || (type.IsFloat() && held.Bytes() != type.Bytes()))
-            throw Refuse(
-                $"cannot read the {8 * held.Bytes()} bits of {operand.Register.Name} as {type.ToString().ToUpperInvariant()}"
-            );
         if (held.IsFloat())
             CallMath(
                 held == PtxType.F32 ? nameof(PtxMath.BitsOfSingle) : nameof(PtxMath.BitsOfDouble)
             );
+        if (held.Bytes() == 8 && type.Bytes() < 8)
+            _il.Emit(OpCodes.Conv_I4);
         if (type.IsFloat())
-        {
             CallMath(
                 type == PtxType.F32 ? nameof(PtxMath.SingleOfBits) : nameof(PtxMath.DoubleOfBits)
             );
-            return;
-        }
-        if (held.Bytes() == 8 && type.Bytes() < 8)
-            _il.Emit(OpCodes.Conv_I4);
-        Narrow(type);
+        else
+            Narrow(type);
     }
 
     private void PushConstant(long value, PtxType type)
@@ -133,7 +162,8 @@ internal sealed partial class PtxCompiler
 
     private int GlobalIndex(PtxVariable variable)
     {
-        int index = _globals.IndexOf(variable);
+        // Of two that look alike each has its own place.
+        int index = _globals.FindIndex(g => ReferenceEquals(g, variable));
         if (index >= 0)
             return index;
         _globals.Add(variable);
@@ -212,33 +242,31 @@ internal sealed partial class PtxCompiler
         PtxType held = target.Register.Type;
         if ((held == PtxType.Pred) != (type == PtxType.Pred))
             throw Refuse($"mixes the register {target.Register.Name} with a predicate");
+        if (type != PtxType.Pred && !Fits(held, type))
+            throw Refuse(
+                $"cannot write {type.ToString().ToUpperInvariant()} to {target.Register.Name} of type {held.ToString().ToUpperInvariant()}"
+            );
         if (held != type)
         {
-            if (held.Bytes() < type.Bytes() || (type.IsFloat() && held.Bytes() != type.Bytes()))
-                throw Refuse(
-                    $"cannot write {type.ToString().ToUpperInvariant()} to the {8 * held.Bytes()} bits of {target.Register.Name}"
-                );
             if (type.IsFloat())
                 CallMath(
                     type == PtxType.F32
                         ? nameof(PtxMath.BitsOfSingle)
                         : nameof(PtxMath.BitsOfDouble)
                 );
-            else if (held.Bytes() == 8 && type.Bytes() < 8)
+            if (held.Bytes() == 8 && type.Bytes() < 8)
                 _il.Emit(type.IsSigned() ? OpCodes.Conv_I8 : OpCodes.Conv_U8);
             if (held.IsFloat())
-            {
-                if (held.Bytes() != type.Bytes())
-                    throw Refuse($"cannot write {8 * type.Bytes()} bits to {target.Register.Name}");
                 CallMath(
                     held == PtxType.F32
                         ? nameof(PtxMath.SingleOfBits)
                         : nameof(PtxMath.DoubleOfBits)
                 );
-            }
         }
         if (held.Bytes() == 2)
             _il.Emit(OpCodes.Conv_U2);
+        else if (held.Bytes() == 1 && held != PtxType.Pred)
+            _il.Emit(OpCodes.Conv_U1);
         _il.Emit(OpCodes.Stloc, _locals[target.Register.Index]);
     }
 

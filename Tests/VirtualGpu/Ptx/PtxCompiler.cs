@@ -191,6 +191,7 @@ internal sealed partial class PtxCompiler
 
     private void Emit()
     {
+        Check();
         if (
             !Control()
             && !Synchronize()
@@ -284,14 +285,6 @@ internal sealed partial class PtxCompiler
         );
 
     private void CallMath(string name) => Call(typeof(PtxMath), name);
-
-    /// <summary>Refuses modifiers other than these.</summary>
-    private void Allow(params ReadOnlySpan<string> modifiers)
-    {
-        foreach (string modifier in _now.Modifiers)
-            if (!modifiers.Contains(modifier))
-                throw Refuse($"is not supported with '.{modifier}'");
-    }
 
     private PtxOperand[] Operands(int least, int most)
     {

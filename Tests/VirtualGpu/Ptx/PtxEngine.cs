@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Globalization;
 using System.Text;
 using Sequor.Native;
 
@@ -29,18 +28,10 @@ internal sealed class PtxEngine : IKernelEngine
         try
         {
             PtxModule parsed = Parse(Encoding.UTF8.GetString(image));
-            if (
-                !parsed.Target.StartsWith("sm_", StringComparison.Ordinal)
-                || !int.TryParse(
-                    parsed.Target.AsSpan(3),
-                    CultureInfo.InvariantCulture,
-                    out int capability
-                )
-                || capability > device.Options.ComputeCapability
-            )
+            if (parsed.Target.Capability > device.Options.ComputeCapability)
             {
                 log =
-                    $"the target {parsed.Target} is not one that compute capability {device.Options.ComputeCapability} can run";
+                    $"the target {parsed.Target.Name} is not one that compute capability {device.Options.ComputeCapability} can run";
                 return CUresult.CUDA_ERROR_NO_BINARY_FOR_GPU;
             }
             module = new Module(this, parsed, capability);

@@ -42,7 +42,24 @@ internal sealed record SpecialOperand(string Name) : PtxOperand;
 internal sealed record IntegerOperand(long Value) : PtxOperand;
 
 /// <summary>A float given by its bits: 32 (<c>0f</c>) or 64 (<c>0d</c>).</summary>
-internal sealed record FloatOperand(ulong Bits, bool IsDouble) : PtxOperand;
+internal sealed record FloatOperand(ulong Bits, bool IsDouble) : PtxOperand
+{
+    /// <summary>Its bits in a type: a float rounded to it, or as they are in one without a kind; null in others.</summary>
+    public ulong? As(PtxType type) =>
+        type switch
+        {
+            PtxType.F32 when IsDouble => BitConverter.SingleToUInt32Bits(
+                (float)BitConverter.UInt64BitsToDouble(Bits)
+            ),
+            PtxType.F64 when !IsDouble => BitConverter.DoubleToUInt64Bits(
+                BitConverter.UInt32BitsToSingle((uint)Bits)
+            ),
+            PtxType.F32 or PtxType.F64 => Bits,
+            PtxType.B32 when !IsDouble => Bits,
+            PtxType.B64 when IsDouble => Bits,
+            _ => null,
+        };
+}
 
 internal sealed record VariableOperand(PtxVariable Variable, long Offset) : PtxOperand;
 

@@ -21,6 +21,9 @@ internal sealed class PtxKernel
     /// <summary>The line of its name in the PTX text.</summary>
     public required int Line { get; init; }
 
+    /// <summary>What its module says that it is written for.</summary>
+    public required PtxTarget Target { get; init; }
+
     public required IReadOnlyList<PtxParameter> Parameters { get; init; }
 
     /// <summary>Bytes of a launch's arguments.</summary>
@@ -42,8 +45,8 @@ internal sealed class PtxKernel
     /// <summary>Where shared variables of fixed size end, and the launch's own bytes begin.</summary>
     public required ulong SharedEnd { get; init; }
 
-    /// <summary>Bytes of shared variables of fixed size.</summary>
-    public long StaticSharedBytes => Shared.Where(v => !v.External).Sum(v => v.Bytes);
+    /// <summary>Bytes of shared variables of fixed size, one behind the other as their alignment has it.</summary>
+    public required long StaticSharedBytes { get; init; }
 
     /// <summary>Bytes a thread has of its own.</summary>
     public required long LocalBytes { get; init; }
@@ -51,7 +54,7 @@ internal sealed class PtxKernel
     /// <summary><c>.reqntid</c>, or 0.</summary>
     public required long RequiredThreads { get; init; }
 
-    /// <summary><c>.maxntid</c>, or 1024.</summary>
+    /// <summary><c>.maxntid</c>, where it is below 1024; else 1024, the most that a launch can have.</summary>
     public required long MaximumThreads { get; init; }
 
     /// <summary>Its code, compiled once.</summary>

@@ -20,6 +20,8 @@ internal readonly record struct PtxToken(PtxTokenKind Kind, string Text, int Lin
 /// <summary>Cuts PTX text into words, numbers and marks, comments left out.</summary>
 internal static class PtxLexer
 {
+    /// <summary>The text in pieces, an end behind the last.</summary>
+    /// <exception cref="PtxException">A comment or a text in quotes has no end.</exception>
     public static List<PtxToken> Read(string text)
     {
         var tokens = new List<PtxToken>();
@@ -33,25 +35,36 @@ internal static class PtxLexer
                 line++;
                 i++;
             }
-            else if (char.IsWhiteSpace(c) || c == '\0')
+            else if (c is ' ' or '\t' or '\r')
             {
                 i++;
             }
+            else if (c == '\0')
+            {
+                // As in C, the text ends here, whatever is behind.
+                break;
+            }
             else if (c == '/' && i + 1 < text.Length && text[i + 1] == '/')
             {
-                i = End(text, i, "\n");
+                int end = text.IndexOf('\n', i);
+                i = end < 0 ? text.Length : end;
             }
             else if (c == '/' && i + 1 < text.Length && text[i + 1] == '*')
             {
-                int end = End(text, i + 2, "*/");
+                int end = text.IndexOf("*/", i + 2, StringComparison.Ordinal);
+                if (end < 0)
+                    throw new PtxException("/*", line, "begins a comment that nothing ends");
                 line += text.AsSpan(i, end - i).Count('\n');
-                i = Math.Min(text.Length, end + 2);
+                i = end + 2;
             }
             else if (c == '"')
             {
-                int end = End(text, i + 1, "\"");
+                int end = text.IndexOf('"', i + 1);
+                if (end < 0)
+                    throw new PtxException("\"", line, "begins a text that nothing ends");
                 tokens.Add(new(PtxTokenKind.Text, text[(i + 1)..end], line));
-                i = Math.Min(text.Length, end + 1);
+                line += text.AsSpan(i, end - i).Count('\n');
+                i = end + 1;
             }
             else if (IsWord(c))
             {
@@ -120,12 +133,20 @@ internal static class PtxLexer
             );
     }
 
+    /// <summary>
+    /// Whether a word is a name: a letter and more, or one of <c>_ $ %</c> and at least one more; behind the first,
+    /// letters, digits, <c>_</c> and <c>$</c>.
+    /// </summary>
+    public static bool IsName(string word)
+    {
+        if (!char.IsAsciiLetter(word[0]) && (word[0] is not ('_' or '$' or '%') || word.Length < 2))
+            return false;
+        for (int i = 1; i < word.Length; i++)
+            if (!char.IsAsciiLetterOrDigit(word[i]) && word[i] is not ('_' or '$'))
+                return false;
+        return true;
+    }
+
     private static bool IsWord(char c) =>
         char.IsAsciiLetterOrDigit(c) || c is '_' or '$' or '%' or '.';
-
-    private static int End(string text, int start, string mark)
-    {
-        int end = text.IndexOf(mark, start, StringComparison.Ordinal);
-        return end < 0 ? text.Length : end;
-    }
 }

@@ -20,6 +20,9 @@ internal sealed class PtxLiveness
         "nanosleep",
     ];
 
+    // Instructions times registers: of memory in bits, and of steps. Kernels of compilers have some millions.
+    private const long Most = 1L << 28;
+
     private readonly PtxKernel _kernel;
     private readonly BitArray[] _before;
 
@@ -27,16 +30,44 @@ internal sealed class PtxLiveness
     {
         _kernel = kernel;
         int count = kernel.Instructions.Count;
+        if ((long)count * kernel.Registers.Count > Most)
+            throw new PtxException(
+                kernel.Name,
+                kernel.Line,
+                $"has {count} instructions of {kernel.Registers.Count} registers; their product is {Most} at most"
+            );
         _before = new BitArray[count + 1];
         for (int i = 0; i <= count; i++)
             _before[i] = new BitArray(kernel.Registers.Count);
-        for (bool changed = true; changed; )
+        ILookup<int, int> branches = kernel
+            .Instructions.Where(i => i.Opcode == "bra")
+            .ToLookup(i => Target(i) ?? -1, i => i.Index);
+        var waiting = new Stack<int>(Enumerable.Range(0, count));
+        bool[] waits = new bool[count];
+        Array.Fill(waits, true);
+        // Only what comes before a change is looked at again, so that no order of branches takes many rounds.
+        while (waiting.TryPop(out int i))
         {
-            changed = false;
-            for (int i = count - 1; i >= 0; i--)
-                changed |= Update(i);
+            waits[i] = false;
+            if (!Update(i))
+                continue;
+            if (i > 0)
+                Again(i - 1);
+            foreach (int branch in branches[i])
+                Again(branch);
+        }
+
+        void Again(int instruction)
+        {
+            if (waits[instruction])
+                return;
+            waits[instruction] = true;
+            waiting.Push(instruction);
         }
     }
+
+    private int? Target(PtxInstruction branch) =>
+        branch.Operands is [LabelOperand label, ..] ? _kernel.Labels[label.Name] : null;
 
     /// <summary>Live before an instruction, in the order of the registers.</summary>
     public IEnumerable<PtxRegister> Before(int instruction) =>
@@ -82,8 +113,8 @@ internal sealed class PtxLiveness
         bool leaves = instruction.Opcode is "bra" or "ret" or "exit" or "trap";
         if (!leaves || instruction.Guard is not null)
             live.Or(_before[index + 1]);
-        if (instruction.Opcode == "bra" && instruction.Operands is [LabelOperand label, ..])
-            live.Or(_before[_kernel.Labels[label.Name]]);
+        if (instruction.Opcode == "bra" && Target(instruction) is { } target)
+            live.Or(_before[target]);
         if (instruction.Guard is null)
             foreach (PtxRegister register in Results(instruction))
                 live[register.Index] = false;

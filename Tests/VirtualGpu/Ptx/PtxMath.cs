@@ -110,22 +110,25 @@ internal static partial class PtxMath
             _ => Math.Ceiling(value),
         };
 
-    /// <summary>To a signed whole number of some bits; what is outside becomes the nearest, NaN 0.</summary>
-    public static long ToSigned(double value, PtxRounding rounding, int bits)
+    /// <summary>To a signed whole number of some bits; what is outside becomes the nearest.</summary>
+    /// <param name="ofNaN">What NaN becomes.</param>
+    public static long ToSigned(double value, PtxRounding rounding, int bits, long ofNaN)
     {
         double whole = Round(value, rounding);
         double limit = Math.ScaleB(1, bits - 1);
-        return double.IsNaN(whole) ? 0
+        return double.IsNaN(whole) ? ofNaN
             : whole >= limit ? (long)(ulong.MaxValue >> (65 - bits))
             : whole < -limit ? -1L << (bits - 1)
             : (long)whole;
     }
 
-    /// <summary>To an unsigned whole number of some bits; what is outside becomes the nearest, NaN 0.</summary>
-    public static long ToUnsigned(double value, PtxRounding rounding, int bits)
+    /// <summary>To an unsigned whole number of some bits; what is outside becomes the nearest.</summary>
+    /// <param name="ofNaN">What NaN becomes.</param>
+    public static long ToUnsigned(double value, PtxRounding rounding, int bits, long ofNaN)
     {
         double whole = Round(value, rounding);
-        return !(whole > 0) ? 0
+        return double.IsNaN(whole) ? ofNaN
+            : whole <= 0 ? 0
             : whole >= Math.ScaleB(1, bits) ? (long)(ulong.MaxValue >> (64 - bits))
             : whole >= Math.ScaleB(1, 63) ? (long)(whole - Math.ScaleB(1, 63)) | long.MinValue
             : (long)whole;

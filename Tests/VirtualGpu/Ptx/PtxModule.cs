@@ -8,23 +8,18 @@ internal sealed class PtxModule
     private readonly Dictionary<string, PtxKernel> _kernels;
 
     internal PtxModule(
-        string version,
-        string target,
+        PtxTarget target,
         IEnumerable<PtxKernel> kernels,
         IReadOnlyList<PtxVariable> globals
     )
     {
-        Version = version;
         Target = target;
         _kernels = kernels.ToDictionary(k => k.Name);
         Globals = globals;
     }
 
-    /// <summary>As in <c>.version</c>: 7.8.</summary>
-    public string Version { get; }
-
-    /// <summary>As in <c>.target</c>: sm_75.</summary>
-    public string Target { get; }
+    /// <summary>What it says that it is written in and for.</summary>
+    public PtxTarget Target { get; }
 
     public IReadOnlyDictionary<string, PtxKernel> Kernels => _kernels;
 

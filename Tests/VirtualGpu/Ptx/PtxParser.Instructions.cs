@@ -3,33 +3,62 @@ namespace Sequor.VirtualGpu.Ptx;
 /// <summary>Parses instructions and their operands.</summary>
 internal sealed partial class PtxParser
 {
+    private static readonly HashSet<string> s_specials =
+    [
+        "%tid.x",
+        "%tid.y",
+        "%tid.z",
+        "%ntid.x",
+        "%ntid.y",
+        "%ntid.z",
+        "%ctaid.x",
+        "%ctaid.y",
+        "%ctaid.z",
+        "%nctaid.x",
+        "%nctaid.y",
+        "%nctaid.z",
+        "%laneid",
+        "%warpid",
+        "%clock",
+        "%clock64",
+        "%globaltimer",
+        "%lanemask_eq",
+        "%lanemask_lt",
+        "%lanemask_le",
+        "%lanemask_gt",
+        "%lanemask_ge",
+    ];
+
+    // Far longer than any instruction's.
+    private const int LongestName = 200;
+
     private PtxInstruction Instruction()
     {
-        RegisterOperand? guard = null;
-        if (Current.Is('@'))
-        {
-            Next();
-            guard =
-                Operand() as RegisterOperand
-                ?? throw Refuse(_tokens[_at - 1], "is no predicate to stand behind '@'");
-            if (guard.Register.Type != PtxType.Pred)
-                throw Refuse(_tokens[_at - 1], "is no predicate to stand behind '@'");
-        }
+        RegisterOperand? guard = Current.Is('@') ? Guard() : null;
         PtxToken name = Word();
         string text = name.Text;
-        // fence.proxy::async and the like.
-        for (int i = 0; i < 2 && Current.Is(':'); i++)
-            text += Next().Text;
+        // ld.global.L1::evict_last.f32 and the like.
+        while (
+            Current.Is(':')
+            && _tokens[_at + 1].Is(':')
+            && _tokens[_at + 2].Kind is PtxTokenKind.Word or PtxTokenKind.Number
+        )
+        {
+            if (text.Length > LongestName)
+                throw Refuse(name, "is no name of an instruction");
+            Next();
+            Next();
+            text += "::" + Next().Text;
+        }
         string[] parts = text.Split('.');
-        int types = parts.Length;
-        while (types > 1 && PtxTypes.Parse(parts[types - 1]) != PtxType.None)
-            types--;
         var operands = new List<PtxOperand>();
         while (!Current.Is(';'))
         {
             if (operands.Count > 0)
                 Expect(',');
             operands.Add(Operand());
+            if (operands[^1] is LabelOperand)
+                _labelUses.Add((_instructions.Count, operands.Count - 1));
         }
         Next();
         return new PtxInstruction(
@@ -38,13 +67,28 @@ internal sealed partial class PtxParser
             _source,
             guard,
             parts[0],
-            parts[1..types],
-            [.. parts[types..].Select(PtxTypes.Parse)],
+            [.. parts.Skip(1).Where(p => PtxTypes.Parse(p) == PtxType.None)],
+            [.. parts.Skip(1).Select(PtxTypes.Parse).Where(t => t != PtxType.None)],
             [.. operands]
         )
         {
             Name = text,
         };
+    }
+
+    /// <summary><c>@p</c> or <c>@!p</c>.</summary>
+    private RegisterOperand Guard()
+    {
+        Next();
+        bool negated = Current.Is('!');
+        if (negated)
+            Next();
+        return Named() is RegisterOperand { Register.Type: PtxType.Pred } predicate
+            ? predicate with
+            {
+                Negated = negated,
+            }
+            : throw Refuse(_tokens[_at - 1], "is no predicate to stand behind '@'");
     }
 
     private PtxOperand Operand()
@@ -83,22 +127,35 @@ internal sealed partial class PtxParser
         return Named();
     }
 
+    /// <summary>What a name means: the innermost braces that declare it say so.</summary>
     private PtxOperand Named()
     {
         PtxToken token = Word();
         if (token.Text == "_")
             return new SinkOperand();
-        for (int i = _registerScopes.Count - 1; i >= 0; i--)
-            if (_registerScopes[i].Find(token.Text, _registers) is { } register)
+        for (int i = _scopes.Count - 1; i >= 0; i--)
+        {
+            if (_scopes[i].Registers.Find(token.Text, _registers) is { } register)
                 return new RegisterOperand(register, false);
-        for (int i = _variableScopes.Count - 1; i >= 0; i--)
-            if (_variableScopes[i].TryGetValue(token.Text, out PtxVariable? variable))
-                return new VariableOperand(variable, Offset());
+            if (_scopes[i].Variables.TryGetValue(token.Text, out PtxVariable? variable))
+                return new VariableOperand(i > 0 ? variable : OfModule(variable), Offset());
+        }
         if (s_specials.Contains(token.Text))
             return new SpecialOperand(token.Text);
-        if (token.Text.StartsWith('%'))
+        // A label may begin with %, which whoever misspells a register does not mean.
+        if (!PtxLexer.IsName(token.Text) || token.Text.StartsWith('%'))
             throw Refuse(token, "is no register that is declared or supported");
         return new LabelOperand(token.Text);
+    }
+
+    // Where shared variables of the module lie, each kernel that names them says anew.
+    private PtxVariable OfModule(PtxVariable variable)
+    {
+        if (variable.Space != PtxSpace.Shared)
+            return variable;
+        if (!_sharedNamed.TryGetValue(variable.Name, out PtxVariable? own))
+            _sharedNamed.Add(variable.Name, own = variable with { });
+        return own;
     }
 
     private AddressOperand Address()
@@ -114,7 +171,7 @@ internal sealed partial class PtxParser
                 offset = variable.Offset;
                 at = variable with { Offset = 0 };
             }
-            else if (at is not RegisterOperand { Negated: false })
+            else if (at is not RegisterOperand)
                 throw Refuse(start, "holds neither a register nor a variable");
             offset += Offset();
         }
@@ -127,8 +184,6 @@ internal sealed partial class PtxParser
     /// <summary>An optional <c>+8</c> or <c>+-8</c>.</summary>
     private long Offset()
     {
-        if (Current.Is('-'))
-            return Integer();
         if (!Current.Is('+'))
             return 0;
         Next();
@@ -139,12 +194,12 @@ internal sealed partial class PtxParser
     {
         Next();
         var elements = new List<PtxOperand>();
-        while (!Current.Is('}'))
+        do
         {
             if (elements.Count > 0)
                 Expect(',');
             elements.Add(Element());
-        }
+        } while (!Current.Is('}'));
         Next();
         return new VectorOperand([.. elements]);
     }

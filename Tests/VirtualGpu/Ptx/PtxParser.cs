@@ -1,68 +1,49 @@
-using System.Globalization;
-
 namespace Sequor.VirtualGpu.Ptx;
 
-/// <summary>Parses a module: its directives and variables. Kernels' bodies are in the other part.</summary>
+/// <summary>
+/// Parses a module: what it says of itself, and what it declares. What ptxas 11.8 refuses is refused; so is what is
+/// not supported here. Kernels and variables are in the other parts.
+/// </summary>
 internal sealed partial class PtxParser
 {
-    // A variable's: sums of many stay within 64 bits.
-    private const long MostBytes = 1L << 40;
-
-    // What a module has is allocated when it is loaded.
-    private const long MostGlobalBytes = 1L << 28;
-
     private const int MostAlignment = 1 << 16;
 
     private readonly List<PtxToken> _tokens;
     private readonly List<PtxKernel> _kernels = [];
+    private readonly HashSet<string> _kernelNames = new(StringComparer.Ordinal);
     private readonly List<PtxVariable> _globals = [];
-    private readonly Dictionary<string, PtxVariable> _moduleNames = [];
-    private readonly Dictionary<int, string> _files = [];
+    private readonly PtxScope _module = new();
+    private PtxTarget _target = new(0, 0, "");
     private int _at;
 
+    /// <exception cref="PtxException">A comment or a text in quotes has no end.</exception>
     public PtxParser(string text)
     {
         _tokens = PtxLexer.Read(text);
-        // Files are named at the end, behind the lines that refer to them.
-        for (int i = 0; i + 2 < _tokens.Count; i++)
-            if (
-                _tokens[i].Text == ".file"
-                && _tokens[i].Kind == PtxTokenKind.Word
-                && _tokens[i + 2].Kind == PtxTokenKind.Text
-                && int.TryParse(_tokens[i + 1].Text, CultureInfo.InvariantCulture, out int number)
-            )
-                _files[number] = _tokens[i + 2].Text;
+        FindFiles();
     }
 
     private PtxToken Current => _tokens[_at];
 
+    /// <exception cref="PtxException">The text is malformed, or uses what is not supported.</exception>
     public PtxModule Module()
     {
-        string version = "";
-        string target = "";
+        bool debug = Header();
         while (Current.Kind != PtxTokenKind.End)
         {
             PtxToken token = Next();
             switch (token.Text)
             {
-                case ".version":
-                    version = Next().Text;
-                    break;
-                case ".target":
-                    target = Next().Text;
-                    SkipLine(token.Line);
-                    break;
-                case ".address_size":
-                    if (Current.Text != "64")
-                        throw Refuse(Current, "is not supported: addresses have 64 bits");
-                    Next();
-                    break;
                 case ".file":
-                case ".loc":
-                    SkipLine(token.Line);
+                    File();
+                    break;
+                case ".pragma":
+                    if (Current.Text != "nounroll")
+                        throw Refuse(Current, "is no hint that is known for a module");
+                    Pragma();
                     break;
                 case ".section":
-                    SkipBraces();
+                    Section();
                     break;
                 case ".visible":
                 case ".weak":
@@ -79,27 +60,75 @@ internal sealed partial class PtxParser
                     throw Refuse(token, "is no directive of a module that is supported");
             }
         }
-        if (version.Length == 0 || target.Length == 0)
-            throw Refuse(Current, "comes before .version and .target");
-        return new PtxModule(version, target, _kernels, _globals);
+        if (debug && !_hasSection)
+            throw Refuse(Current, "comes without the sections that .target debug says are there");
+        foreach (PtxToken function in _functionNames)
+            if (!_sectionLabels.Contains(function.Text))
+                throw Refuse(function, "is no label of a section");
+        return new PtxModule(_target, _kernels, _globals);
+    }
+
+    /// <summary><c>.version</c>, <c>.target</c> and <c>.address_size</c>; whether the target is one for debuggers.</summary>
+    private bool Header()
+    {
+        if (Current.Text != ".version")
+            throw Refuse(Current, "comes before .version, which begins a module");
+        Next();
+        PtxToken given = Next();
+        int version =
+            PtxTarget.ParseVersion(given.Text)
+            ?? throw Refuse(given, "is no version of PTX that is known; 1.0 to 7.8 are");
+        if (Current.Text != ".target")
+            throw Refuse(Current, "comes before .target, which follows .version");
+        Next();
+        PtxToken target = Word();
+        int first =
+            PtxTarget.FirstVersion(target.Text)
+            ?? throw Refuse(target, "is no target that is known; sm_20 to sm_90 are");
+        if (version < first)
+            throw Refuse(
+                target,
+                $"needs .version {first / 10}.{first % 10}; the module says {given.Text}"
+            );
+        _target = new PtxTarget(version, PtxTarget.CapabilityOf(target.Text), target.Text);
+        var options = new HashSet<string>(StringComparer.Ordinal);
+        while (Current.Is(','))
+        {
+            Next();
+            PtxToken option = Word();
+            if (option.Text is not ("debug" or "texmode_unified" or "texmode_independent"))
+                throw Refuse(option, "is no option of a target that is supported");
+            options.Add(option.Text);
+            if (options.Contains("texmode_unified") && options.Contains("texmode_independent"))
+                throw Refuse(option, "is there beside the other texmode");
+        }
+        PtxToken size = Next();
+        if (size.Text != ".address_size")
+            throw Refuse(
+                size,
+                "comes before .address_size 64, without which addresses have 32 bits"
+            );
+        if (version < 23)
+            throw Refuse(size, $"needs .version 2.3; the module says {given.Text}");
+        if (Current.Text != "64")
+            throw Refuse(Current, "is not supported: addresses have 64 bits");
+        Next();
+        return options.Contains("debug");
     }
 
     /// <summary>A kernel or a variable of the module.</summary>
     private void Linked()
     {
         bool external = false;
-        while (Current.Text is ".visible" or ".weak" or ".extern")
-            external |= Next().Text == ".extern";
+        if (Current.Text is ".visible" or ".weak" or ".extern")
+            external = Next().Text == ".extern";
         PtxToken token = Next();
         switch (token.Text)
         {
             case ".entry":
                 if (external)
                     throw Refuse(token, "is external: every kernel needs its body");
-                PtxKernel kernel = Kernel();
-                if (_kernels.Exists(k => k.Name == kernel.Name))
-                    throw new PtxException(kernel.Name, kernel.Line, "is declared twice");
-                _kernels.Add(kernel);
+                _kernels.Add(Kernel());
                 break;
             case ".func":
                 string name = FunctionName();
@@ -108,10 +137,17 @@ internal sealed partial class PtxParser
                     token.Line,
                     "is not supported: functions have to be inlined"
                 );
-            default:
+            case ".global":
+            case ".const":
+            case ".shared":
                 _at--;
-                Declare(Variable(external), _moduleNames, token);
+                PtxVariable variable = Variable(external);
+                if (_kernelNames.Contains(variable.Name))
+                    throw new PtxException(variable.Name, token.Line, "is declared twice");
+                Declare(variable, _module, token);
                 break;
+            default:
+                throw Refuse(token, "is neither a kernel nor a variable of a module");
         }
     }
 
@@ -124,138 +160,21 @@ internal sealed partial class PtxParser
         return Current.Text;
     }
 
-    private void Declare(
-        PtxVariable variable,
-        Dictionary<string, PtxVariable> names,
-        PtxToken token
-    )
-    {
-        if (!names.TryAdd(variable.Name, variable))
-            throw new PtxException(variable.Name, token.Line, "is declared twice");
-        if (variable.Space is PtxSpace.Global or PtxSpace.Const)
-        {
-            if (variable.External)
-                throw new PtxException(
-                    variable.Name,
-                    token.Line,
-                    "is external: nothing defines it"
-                );
-            _globals.Add(variable);
-        }
-    }
-
-    /// <summary><c>.global .align 4 .b8 name[16] = {...};</c></summary>
-    private PtxVariable Variable(bool external)
-    {
-        PtxSpace space = Next().Text switch
-        {
-            ".global" => PtxSpace.Global,
-            ".const" => PtxSpace.Const,
-            ".shared" => PtxSpace.Shared,
-            ".local" => PtxSpace.Local,
-            _ => throw Refuse(_tokens[_at - 1], "is no state space that is supported"),
-        };
-        (PtxType type, int alignment) = AlignedType();
-        PtxToken name = Word();
-        long count = 1;
-        while (Current.Is('['))
-        {
-            Next();
-            long elements = Current.Is(']') ? 0 : Bounded(name, "elements", 1, MostBytes);
-            if ((Int128)count * elements * type.Bytes() > MostBytes)
-                throw Refuse(name, $"takes more than {MostBytes} bytes");
-            count *= elements;
-            Expect(']');
-        }
-        byte[] initial = [];
-        if (Current.Is('='))
-        {
-            if (space is PtxSpace.Shared or PtxSpace.Local)
-                throw Refuse(name, "has initial values, which only global and constant memory can");
-            Next();
-            initial = Initial(type);
-            if (initial.Length > count * type.Bytes())
-                throw Refuse(name, "has more initial values than elements");
-        }
-        Expect(';');
-        if (space is PtxSpace.Global or PtxSpace.Const && count * type.Bytes() > MostGlobalBytes)
-            throw Refuse(name, $"takes more than {MostGlobalBytes} bytes, which no test has");
-        if (count == 0 && !(space == PtxSpace.Shared && external))
-            throw Refuse(name, "has no size");
-        return new PtxVariable(
-            name.Text,
-            space,
-            count * type.Bytes(),
-            Math.Max(alignment, type.Bytes()),
-            initial,
-            external
-        );
-    }
-
-    private byte[] Initial(PtxType type)
-    {
-        var bytes = new List<byte>();
-        bool braces = Current.Is('{');
-        if (braces)
-            Next();
-        do
-        {
-            if (Current.Is(','))
-                Next();
-            ulong bits = Constant() switch
-            {
-                IntegerOperand integer => (ulong)integer.Value,
-                FloatOperand real => real.Bits,
-                _ => throw Refuse(Current, "is no constant that is supported here"),
-            };
-            for (int i = 0; i < type.Bytes(); i++)
-                bytes.Add((byte)(bits >> (8 * i)));
-        } while (braces && Current.Is(','));
-        if (braces)
-            Expect('}');
-        return [.. bytes];
-    }
-
-    /// <summary>An optional <c>.align n</c> and a type.</summary>
-    private (PtxType Type, int Alignment) AlignedType()
-    {
-        int alignment = 1;
-        if (Current.Text == ".align")
-        {
-            Next();
-            alignment = Alignment();
-        }
-        PtxToken token = Next();
-        PtxType type = token.Text.StartsWith('.') ? PtxTypes.Parse(token.Text[1..]) : PtxType.None;
-        return type == PtxType.None
-            ? throw Refuse(token, "is no type that is supported")
-            : (type, alignment);
-    }
-
-    private int Alignment()
-    {
-        PtxToken token = Current;
-        long alignment = Integer();
-        return alignment is > 0 and <= MostAlignment && long.IsPow2(alignment)
-            ? (int)alignment
-            : throw Refuse(token, $"is no power of two from 1 to {MostAlignment}");
-    }
-
-    /// <summary>A whole number of something within bounds.</summary>
-    private long Bounded(PtxToken of, string what, long least, long most)
-    {
-        long number = Integer();
-        return number >= least && number <= most
-            ? number
-            : throw Refuse(of, $"has {number} {what}; supported are {least} to {most}");
-    }
-
     private PtxToken Next() => Current.Kind == PtxTokenKind.End ? Current : _tokens[_at++];
 
     private PtxToken Word() =>
         Current.Kind == PtxTokenKind.Word
             ? Next()
             : throw Refuse(Current, "where a name was expected");
+
+    /// <summary>A word that may name something.</summary>
+    private PtxToken Name()
+    {
+        PtxToken name = Word();
+        return PtxLexer.IsName(name.Text)
+            ? name
+            : throw Refuse(name, "is no name that something can have");
+    }
 
     private void Expect(char mark)
     {
@@ -269,6 +188,18 @@ internal sealed partial class PtxParser
             ? integer.Value
             : throw Refuse(_tokens[_at - 1], "where a whole number was expected");
 
+    /// <summary>A whole number of something within bounds; it has no sign.</summary>
+    private long Bounded(PtxToken of, string what, long least, long most)
+    {
+        PtxToken token = Current;
+        // A number beyond 63 bits would come out as a negative one.
+        if (token.Is('-') || Integer() is not (>= 0 and var number))
+            throw Refuse(of, $"has too few or too many {what}; supported are {least} to {most}");
+        return number >= least && number <= most
+            ? number
+            : throw Refuse(of, $"has {number} {what}; supported are {least} to {most}");
+    }
+
     /// <summary>A number, with its sign.</summary>
     private PtxOperand Constant()
     {
@@ -281,32 +212,9 @@ internal sealed partial class PtxParser
             if (!negative && PtxLexer.TryFloat(token.Text, out ulong bits, out bool isDouble))
                 return new FloatOperand(bits, isDouble);
             if (PtxLexer.TryInteger(token.Text, out long value))
-                return new IntegerOperand(negative ? -value : value);
+                return new IntegerOperand(negative ? unchecked(-value) : value);
         }
         throw Refuse(token, "is no number that is supported");
-    }
-
-    private void SkipLine(int line)
-    {
-        while (Current.Kind != PtxTokenKind.End && Current.Line == line)
-            Next();
-    }
-
-    private void SkipBraces()
-    {
-        while (!Current.Is('{') && Current.Kind != PtxTokenKind.End)
-            Next();
-        int depth = 0;
-        do
-        {
-            PtxToken token = Next();
-            if (token.Kind == PtxTokenKind.End)
-                throw Refuse(token, "where '}' was expected");
-            depth +=
-                token.Is('{') ? 1
-                : token.Is('}') ? -1
-                : 0;
-        } while (depth > 0);
     }
 
     private static PtxException Refuse(PtxToken token, string why) =>

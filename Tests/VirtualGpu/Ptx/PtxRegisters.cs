@@ -64,6 +64,14 @@ internal sealed class PtxRegisters
         return register;
     }
 
+    /// <summary>Whether a register of this name is declared.</summary>
+    public bool Has(string name) => TypeOf(name) is not null;
+
+    /// <summary>Whether a name is one of stem0, stem1 and so on.</summary>
+    public static bool IsOf(string name, string stem, long count) =>
+        name.StartsWith(stem, StringComparison.Ordinal)
+        && Numbered(name).Any(n => n.Stem == stem && n.Number < count);
+
     private PtxType? TypeOf(string name)
     {
         if (_names.TryGetValue(name, out PtxType type))

@@ -70,6 +70,10 @@ internal static class PtxTypes
             _ => 0,
         };
 
+    /// <summary>Bits that may be of anything.</summary>
+    public static bool IsBits(this PtxType type) =>
+        type is PtxType.B8 or PtxType.B16 or PtxType.B32 or PtxType.B64;
+
     public static bool IsFloat(this PtxType type) => type is PtxType.F32 or PtxType.F64;
 
     public static bool IsSigned(this PtxType type) =>

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using NUnit.Framework;
+using Sequor.Native.Kernels;
 using Sequor.VirtualGpu.Ptx;
 
 namespace Sequor.Tests.VirtualGpuTests.Ptx;
@@ -10,6 +11,17 @@ internal static class PtxKernels
     public static readonly PtxModule Sound = PtxModule.Parse(Text("sound.ptx"));
     public static readonly PtxModule Faulty = PtxModule.Parse(Text("faulty.ptx"));
     public static readonly PtxModule Async = PtxModule.Parse(Text("async.ptx"));
+
+    /// <summary>The names of all instructions of Sequor's own kernels, in order.</summary>
+    public static readonly string[] Used =
+    [
+        .. KernelImages
+            .Names.SelectMany(name => new PtxParser(KernelImages.Ptx(name)).Module().Kernels.Values)
+            .SelectMany(kernel => kernel.Instructions)
+            .Select(instruction => instruction.Name)
+            .Distinct()
+            .Order(StringComparer.Ordinal),
+    ];
 
     public static string Text(string name)
     {

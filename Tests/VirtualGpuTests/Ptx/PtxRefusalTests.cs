@@ -74,7 +74,7 @@ public sealed class PtxRefusalTests
     [TestCase(".b128", ".global .b128 x;", 4)]
     [TestCase("x", ".global .u32 x;\n.global .u32 x;", 5)]
     [TestCase("s", ".shared .u32 s = 4;", 4)]
-    [TestCase("32", ".address_size 32", 4)]
+    [TestCase(".address_size", ".address_size 32", 4)]
     [TestCase(".noreturn", ".visible .entry k()\n.noreturn\n{ ret; }", 5)]
     [TestCase("end of text", ".visible .entry k()\n{ ret;\n", 6)]
     public void In_modules(string what, string text, int line) => Refused(Head + text, what, line);
