@@ -34,7 +34,7 @@ internal sealed class PtxEngine : IKernelEngine
                     $"the target {parsed.Target.Name} is not one that compute capability {device.Options.ComputeCapability} can run";
                 return CUresult.CUDA_ERROR_NO_BINARY_FOR_GPU;
             }
-            module = new Module(this, parsed, capability);
+            module = new Module(this, parsed);
             log = "";
             return CUresult.CUDA_SUCCESS;
         }
@@ -63,10 +63,9 @@ internal sealed class PtxEngine : IKernelEngine
         return counts;
     }
 
-    private sealed class Module(PtxEngine engine, PtxModule module, int architecture)
-        : IKernelModule
+    private sealed class Module(PtxEngine engine, PtxModule module) : IKernelModule
     {
-        public int Architecture => architecture;
+        public int Architecture => module.Target.Capability;
 
         public IEnumerable<string> Globals => module.Globals.Select(g => g.Name);
 
