@@ -33,7 +33,9 @@ public sealed class NoticeText
         foreach (string file in files)
         {
             if (!File.Exists(file))
-                throw new NoticeException($"{name}: there is no {file}, which should have its licence.");
+                throw new NoticeException(
+                    $"{name}: there is no {file}, which should have its licence."
+                );
         }
         Line(name);
         AddTexts([.. files.Select(TextFile.Read)]);

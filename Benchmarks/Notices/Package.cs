@@ -5,7 +5,9 @@ namespace Sequor.Notices;
 /// <summary>A package as a restore has unpacked it.</summary>
 public sealed class Package
 {
-    private readonly Dictionary<string, List<string>> _files = new(StringComparer.OrdinalIgnoreCase);
+    private readonly Dictionary<string, List<string>> _files = new(
+        StringComparer.OrdinalIgnoreCase
+    );
     private readonly XElement _metadata;
 
     /// <param name="id">Its name.</param>
@@ -26,7 +28,10 @@ public sealed class Package
             Directory.EnumerateFiles(folder, "*.nuspec").FirstOrDefault()
             ?? throw new NoticeException($"{this} has no .nuspec in {folder}.");
         _metadata =
-            XDocument.Load(nuspec).Root!.Elements().FirstOrDefault(e => e.Name.LocalName == "metadata")
+            XDocument
+                .Load(nuspec)
+                .Root!.Elements()
+                .FirstOrDefault(e => e.Name.LocalName == "metadata")
             ?? throw new NoticeException($"{this}: {nuspec} has no metadata.");
     }
 
@@ -61,8 +66,10 @@ public sealed class Package
         [
             LicenceText(),
             .. Top(name =>
-                    (Begins(name, "third") && name.Contains("notice", StringComparison.OrdinalIgnoreCase))
-                    || Begins(name, "notice")
+                    (
+                        Begins(name, "third")
+                        && name.Contains("notice", StringComparison.OrdinalIgnoreCase)
+                    ) || Begins(name, "notice")
                 )
                 .Select(TextFile.Read),
             // Native parts whose own terms the package leaves out.
@@ -79,7 +86,9 @@ public sealed class Package
             string file = Path.Combine(Folder, licence!.Value.Trim().Replace('\\', '/'));
             return File.Exists(file)
                 ? TextFile.Read(file)
-                : throw new NoticeException($"{this} names its licence {licence.Value}, which it has not.");
+                : throw new NoticeException(
+                    $"{this} names its licence {licence.Value}, which it has not."
+                );
         }
         // Where an expression says what holds, rich text is for other editions of the package.
         string? own = Top(name => Begins(name, "licen") && (licence is null || !IsRich(name)))
@@ -87,7 +96,9 @@ public sealed class Package
         if (own is not null)
             return TextFile.Read(own);
         if (licence is null)
-            throw new NoticeException($"{this} has no licence: neither its .nuspec nor its folder {Folder} has one.");
+            throw new NoticeException(
+                $"{this} has no licence: neither its .nuspec nor its folder {Folder} has one."
+            );
         return TextFile.Resource(licence.Value.Trim()) is { } text
             ? $"{Copyright}\n\n{text}"
             : throw new NoticeException(
@@ -98,13 +109,17 @@ public sealed class Package
     private IEnumerable<string> Top(Func<string, bool> wanted) =>
         Directory
             .EnumerateFiles(Folder)
-            .Where(f => wanted(Path.GetFileName(f)) && !f.EndsWith(".dll", StringComparison.OrdinalIgnoreCase))
+            .Where(f =>
+                wanted(Path.GetFileName(f))
+                && !f.EndsWith(".dll", StringComparison.OrdinalIgnoreCase)
+            )
             .Order(StringComparer.Ordinal);
 
     private static bool Begins(string name, string begin) =>
         name.StartsWith(begin, StringComparison.OrdinalIgnoreCase);
 
-    private static bool IsRich(string name) => name.EndsWith(".rtf", StringComparison.OrdinalIgnoreCase);
+    private static bool IsRich(string name) =>
+        name.EndsWith(".rtf", StringComparison.OrdinalIgnoreCase);
 
     private XElement? Element(string name) =>
         _metadata.Elements().FirstOrDefault(e => e.Name.LocalName == name);

@@ -19,11 +19,7 @@ public static class Programs
             throw new NoticeException($"There are no programs in {programs}.");
         foreach (string program in folders)
         {
-            string assets = Path.Combine(
-                objects,
-                Path.GetFileName(program),
-                "project.assets.json"
-            );
+            string assets = Path.Combine(objects, Path.GetFileName(program), "project.assets.json");
             foreach (Package package in Packages(program, Restored(assets), assets))
                 found.TryAdd((package.Id, package.Version), package);
         }
@@ -54,13 +50,17 @@ public static class Programs
     }
 
     private static bool IsOurs(string name) =>
-        name.StartsWith("Sequor.", StringComparison.Ordinal) || name is "sequor.dll" or "sequor.exe";
+        name.StartsWith("Sequor.", StringComparison.Ordinal)
+        || name is "sequor.dll" or "sequor.exe";
 
     private static List<Package> Restored(string assets)
     {
         using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(assets));
         JsonElement root = document.RootElement;
-        string[] caches = [.. root.GetProperty("packageFolders").EnumerateObject().Select(f => f.Name)];
+        string[] caches =
+        [
+            .. root.GetProperty("packageFolders").EnumerateObject().Select(f => f.Name),
+        ];
         var packages = new List<Package>();
         foreach (JsonProperty library in root.GetProperty("libraries").EnumerateObject())
         {

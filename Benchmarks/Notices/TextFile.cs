@@ -25,7 +25,9 @@ public static class TextFile
         string text = File.ReadAllText(path);
         if (path.EndsWith(".rtf", StringComparison.OrdinalIgnoreCase))
             text = Plain(text);
-        IEnumerable<string> lines = text.ReplaceLineEndings("\n").Split('\n').Select(l => l.TrimEnd());
+        IEnumerable<string> lines = text.ReplaceLineEndings("\n")
+            .Split('\n')
+            .Select(l => l.TrimEnd());
         return string.Join('\n', lines).Trim('\n') + "\n";
     }
 
@@ -66,8 +68,17 @@ public static class TextFile
         char first = rich[at];
         if (first == '\'' && at + 2 < rich.Length)
         {
-            if (!hidden && byte.TryParse(rich.AsSpan(at + 1, 2), NumberStyles.HexNumber, null, out byte code))
-                text.Append(Encoding.Latin1.GetString([code]));
+            if (
+                !hidden
+                && byte.TryParse(
+                    rich.AsSpan(at + 1, 2),
+                    NumberStyles.HexNumber,
+                    null,
+                    out byte code
+                )
+                && code >= ' '
+            )
+                text.Append((char)code);
             return at + 3;
         }
         if (!char.IsAsciiLetter(first))
@@ -82,7 +93,10 @@ public static class TextFile
             end++;
         string word = rich[at..end];
         int number = end;
-        while (number < rich.Length && (char.IsAsciiDigit(rich[number]) || (number == end && rich[number] == '-')))
+        while (
+            number < rich.Length
+            && (char.IsAsciiDigit(rich[number]) || (number == end && rich[number] == '-'))
+        )
             number++;
         string value = rich[end..number];
         hidden |= Hidden.Contains(word);
@@ -98,7 +112,9 @@ public static class TextFile
         {
             text.Append((char)(ushort)unit);
             // The character for readers that know no Unicode.
-            return number < rich.Length && rich[number] is not ('\\' or '{' or '}') ? number + 1 : number;
+            return number < rich.Length && rich[number] is not ('\\' or '{' or '}')
+                ? number + 1
+                : number;
         }
         return number;
     }

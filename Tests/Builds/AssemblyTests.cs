@@ -17,13 +17,17 @@ public sealed class AssemblyTests
                 .GetFiles(AppContext.BaseDirectory, "*.dll")
                 .Where(file =>
                     Path.GetFileName(file) is string name
-                    && (name.StartsWith("Sequor.", StringComparison.Ordinal) || name == "sequor.dll")
+                    && (
+                        name.StartsWith("Sequor.", StringComparison.Ordinal) || name == "sequor.dll"
+                    )
                 ),
         ];
         Assert.That(ours, Has.Length.AtLeast(8));
         List<string> documents = [.. ours.SelectMany(Documents)];
         if (Environment.GetEnvironmentVariable("CI") != "true")
-            Assert.Ignore("only builds with CI=true leave the folder out, for debuggers to find it");
+            Assert.Ignore(
+                "only builds with CI=true leave the folder out, for debuggers to find it"
+            );
         Assert.That(documents, Has.All.StartsWith("/_"));
     }
 

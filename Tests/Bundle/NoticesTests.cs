@@ -162,7 +162,7 @@ public sealed class NoticesTests : FolderTest
     {
         const string rich = """
             {\rtf1\ansi{\fonttbl{\f0 Tahoma;}}{\*\generator Some 1.0;}\pard\f0\fs19 One \{two\}\par
-            \b three\b0  \'a9 four\u8217?s\tab five\par}
+            \b three\b0  \'00\'a9 four\u8217?s\tab five\par}
             """;
         Assert.That(
             TextFile.Plain(rich).Trim(),
