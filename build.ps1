@@ -635,7 +635,9 @@ try {
         if ($script:handed) {
             $output = @(Get-AllOutput $tests (@('--info') + $options))
             if ($LASTEXITCODE -ne 0) {
-                Stop-Script "test: $($output[0]); ./build.ps1 test --help lists the options." 2
+                # Without colours, which the platform has in CI.
+                $line = $output[0] -replace "$([char] 27)\[[0-9;]*m", ''
+                Stop-Script "test: $line; ./build.ps1 test --help lists the options." 2
             }
         }
         # On a terminal the platform draws its progress, which a pipe would keep it from.

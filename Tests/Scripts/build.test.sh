@@ -24,7 +24,8 @@ case $script in
             shell=("$(type -P dotnet)" "$library")
         fi
         shell+=(-NoProfile -NonInteractive -File)
-        export POWERSHELL_TELEMETRY_OPTOUT=1 POWERSHELL_UPDATECHECK=Off
+        # A start is over before what is gathered for it pays.
+        export POWERSHELL_TELEMETRY_OPTOUT=1 POWERSHELL_UPDATECHECK=Off DOTNET_TieredPGO=0
         ;;
     *) echo "usage: $0 [build.sh | build.ps1]" >&2 && exit 2 ;;
 esac
@@ -40,8 +41,8 @@ touch "$tree/Sequor.slnx" "$tree/Layers/A.cs" "$tree/Layers/B.cs"
 # The programs that it "builds" print their arguments and exit with the first one.
 cat >"$tree/program" <<'END'
 #!/usr/bin/env bash
-# As the platform answers a wrong option: a line, and all of its help.
-case " $* " in *' --wrong '*) printf '%s\n' "Unknown option '--wrong'" 'Options:' >&2; exit 5 ;; esac
+# As the platform answers a wrong option: a line, which can have colours, and all of its help.
+case " $* " in *' --wrong '*) printf '\033[31m%s\n\033[m%s\n' "Unknown option '--wrong'" 'Options:' >&2; exit 5 ;; esac
 printf '[%s]' "$(basename "$0")" "$@"
 echo
 [ -z "${SEQUOR_UPDATE_COUNTS:-}" ] || echo "counts to $SEQUOR_UPDATE_COUNTS"
