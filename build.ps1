@@ -5,22 +5,36 @@ $ErrorActionPreference = 'Stop'
 # The exit code of a program is handed on, not made an error.
 $PSNativeCommandUseErrorActionPreference = $false
 
-$root = $PSScriptRoot
+# Follows links to the script itself.
+$script = $PSCommandPath
+while (($item = Get-Item -LiteralPath $script -Force).LinkType -eq 'SymbolicLink') {
+    $target = @($item.Target)[0]
+    if (-not [System.IO.Path]::IsPathRooted($target)) {
+        $target = Join-Path (Split-Path -Parent $script) $target
+    }
+    $script = $target
+}
+$root = (Resolve-Path -LiteralPath (Split-Path -Parent $script)).ProviderPath
 $artifacts = Join-Path $root 'artifacts'
 $suffix = ''
 if ($env:OS -eq 'Windows_NT') {
     $suffix = '.exe'
 }
 
-# PowerShell makes an array of 1,2 and a number of 1; the programs take text.
-$arguments = @(foreach ($argument in $args) {
-    if ($argument -is [array]) {
-        $argument -join ','
+# PowerShell makes an array of 1,2 and a number of 1, and divides -name:value; the programs take text.
+$arguments = New-Object 'System.Collections.Generic.List[string]'
+$divided = $false
+foreach ($argument in $args) {
+    $text = $argument -join ','
+    if ($divided) {
+        $arguments[$arguments.Count - 1] += $text
     }
     else {
-        "$argument"
+        $arguments.Add($text)
     }
-})
+    $divided = -not $divided -and $text -match '^-[A-Za-z][^:]*:$'
+}
+$arguments = $arguments.ToArray()
 $verb = 'help'
 $rest = @()
 if ($arguments.Count -gt 0) {
@@ -33,6 +47,45 @@ if ($arguments.Count -gt 1) {
 if ($rest.Count -gt 0 -and $rest[0] -eq '--') {
     $rest = @($rest | Select-Object -Skip 1)
 }
+
+# MSBuild takes every variable of the environment as a property, in whatever case. These would build something else, or
+# elsewhere, or with files from elsewhere. build.sh has the same list.
+$redirecting = @(
+    # Where outputs go, and how they are called.
+    'OutDir', 'OutputPath', 'BaseOutputPath', 'IntermediateOutputPath', 'BaseIntermediateOutputPath',
+    'MSBuildProjectExtensionsPath', 'ArtifactsPath', 'ArtifactsPivots', 'ArtifactsProjectName',
+    'Artifacts*OutputName', 'UseArtifactsOutput', 'UseArtifactsIntermediateOutput',
+    'AppendTargetFrameworkToOutputPath', 'AppendRuntimeIdentifierToOutputPath', 'PublishDir',
+    'PackageOutputPath', 'TargetDir', 'TargetPath', 'TargetName', 'TargetExt', 'AssemblyName', 'RootNamespace'
+    # Which other files are read.
+    'CustomBefore*', 'CustomAfter*', 'DirectoryBuild*Path', 'DirectoryPackagesPropsPath',
+    'DirectorySolution*Path', 'ImportDirectory*', 'ImportProjectExtension*', 'ImportByWildcard*',
+    'BeforeTargetFrameworkInferenceTargets', 'AlternateCommonProps', 'MSBuildExtensionsPath*',
+    'MSBuildUserExtensionsPath', 'MSBuildSDKsPath', 'CodeAnalysisRuleSet', 'ReferencePath',
+    'AssemblySearchPaths', 'HintPath', 'AdditionalLibPaths', 'EnableDefault*Items'
+    # Which packages there are.
+    'RestorePackages*', 'RestoreSources', 'RestoreAdditionalProject*', 'RestoreConfigFile',
+    'RestoreFallbackFolders', 'RestoreLockedMode', 'RestoreForceEvaluate', 'RestoreEnablePackagePruning',
+    'RestoreOutputPath', 'RestoreUse*', 'NuGetLockFilePath', 'NuGetAudit*', 'CentralPackage*',
+    'ManagePackageVersionsCentrally'
+    # What is built, and how.
+    'Configuration', 'Platform', 'PlatformTarget', 'TargetFramework', 'TargetFrameworks', 'RuntimeIdentifier',
+    'RuntimeIdentifiers', 'SelfContained', 'OutputType', 'StartupObject', 'UseAppHost', 'Version',
+    'VersionPrefix', 'VersionSuffix', 'AssemblyVersion', 'FileVersion', 'InformationalVersion',
+    'PackageVersion', 'Company', 'Description', 'Title', 'Optimize', 'DebugSymbols', 'DebugType', 'PathMap',
+    'DefineConstants', 'CheckForOverflowUnderflow', 'AllowUnsafeBlocks', 'LangVersion', 'NoWarn',
+    'WarningLevel', 'WarningsAsErrors', 'WarningsNotAsErrors', 'TreatWarningsAsErrors', 'RunAnalyzers*',
+    'AnalysisLevel', 'AnalysisMode', 'EnforceCodeStyleInBuild', 'EnableNETAnalyzers', 'EnableSourceLink',
+    'EnableSourceControlManagerQueries', 'GenerateAssemblyInfo', 'GenerateDocumentationFile',
+    'GenerateDependencyFile', 'GenerateRuntimeConfigurationFiles', 'GenerateTargetFrameworkAttribute',
+    'ProduceReferenceAssembly', 'PublishAot', 'PublishTrimmed', 'PublishSingleFile', 'PublishReadyToRun',
+    'DisableImplicit*', 'CscToolPath', 'CscToolExe', 'UseSharedCompilation', 'Deterministic',
+    'DeterministicSourcePaths', 'ContinuousIntegrationBuild', 'EmbedAllSources', 'SourceRevisionId',
+    'RepositoryUrl', 'SourcesFolder', 'GitHere', 'GitSources'
+    # What is written into runtimeconfig.json.
+    'TieredCompilation*', 'TieredPGO', 'ServerGarbageCollection', 'ConcurrentGarbageCollection',
+    'RetainVMGarbageCollection', 'InvariantGlobalization', 'RollForward', 'SatelliteResourceLanguages'
+)
 
 $usage = @'
 Usage: ./build.ps1 VERB [ARGUMENTS]
@@ -69,25 +122,55 @@ function Stop-Script([string] $text, [int] $code = 1) {
     exit $code
 }
 
-# --- The SDK -----------------------------------------------------------------
+# Runs a program with these arguments as they are; sets $LASTEXITCODE. In variables, PowerShell replaces * by the names of
+# files where it runs on Unix; in quotes it does not.
+function Invoke-Program([string] $program, [string[]] $options) {
+    $words = @(foreach ($word in @($program) + $options) {
+        "'" + [System.Management.Automation.Language.CodeGeneration]::EscapeSingleQuotedStringContent($word) + "'"
+    })
+    & ([scriptblock]::Create('& ' + ($words -join ' ')))
+}
 
-# What a dotnet prints, as lines; sets $LASTEXITCODE.
-function Get-DotnetOutput([string] $dotnet, [string] $option) {
+# What a program prints when it runs in the root, as lines, with what it writes to stderr; sets $LASTEXITCODE.
+function Get-AllOutput([string] $program, [string[]] $options) {
     # Windows PowerShell makes errors of lines that a program writes to stderr.
     $ErrorActionPreference = 'Continue'
-    Push-Location $root
+    Push-Location -LiteralPath $root
     try {
-        & $dotnet $option 2>$null
+        Invoke-Program $program $options 2>&1 | ForEach-Object { "$_" }
     }
     finally {
         Pop-Location
     }
 }
 
+# Without what it writes to stderr.
+function Get-Output([string] $program, [string[]] $options) {
+    $ErrorActionPreference = 'Continue'
+    Push-Location -LiteralPath $root
+    try {
+        Invoke-Program $program $options 2>$null
+    }
+    finally {
+        Pop-Location
+    }
+}
+
+# --- The SDK -----------------------------------------------------------------
+
 # The path of a dotnet whose SDK suits. The one in $trusted passes unasked: it did the last build.
 function Find-Dotnet([string] $trusted) {
     $name = "dotnet$suffix"
-    $needed = (Get-Content -Raw (Join-Path $root 'global.json') | ConvertFrom-Json).sdk.version
+    $file = Join-Path $root 'global.json'
+    $needed = ''
+    if ((Test-Path -LiteralPath $file) -and
+        [System.IO.File]::ReadAllText($file) -match '"version" *: *"([0-9]+\.[0-9]+\.[0-9]+)"') {
+        $needed = $Matches[1]
+    }
+    if (-not $needed) {
+        Stop-Script ("$file has no SDK version such as `"10.0.100`" in it;" +
+            ' git checkout global.json restores it.')
+    }
     $candidates = @()
     if ($env:DOTNET_ROOT) {
         $candidates += Join-Path $env:DOTNET_ROOT $name
@@ -109,7 +192,7 @@ function Find-Dotnet([string] $trusted) {
             return $candidate
         }
         # dotnet itself applies global.json, and fails where no SDK satisfies it.
-        $lines = @(Get-DotnetOutput $candidate '--version')
+        $lines = @(Get-Output $candidate '--version')
         if ($LASTEXITCODE -eq 0 -and $lines.Count -gt 0 -and $lines[-1] -match '^\d+\.\d+\.\d+') {
             $version = $lines[-1]
             if ([version] $Matches[0] -ge [version] $needed) {
@@ -118,7 +201,7 @@ function Find-Dotnet([string] $trusted) {
         }
         else {
             $version = 'no SDK'
-            $lines = @(Get-DotnetOutput $candidate '--list-sdks')
+            $lines = @(Get-Output $candidate '--list-sdks')
             if ($lines.Count -gt 0) {
                 $version = ($lines[-1] -split ' ')[0]
             }
@@ -126,9 +209,7 @@ function Find-Dotnet([string] $trusted) {
         $refusal = ''
         if ($version -match '^\d+\.\d+\.\d+' -and [version] $Matches[0] -ge [version] $needed) {
             # It is new enough, so the reason is another one, which dotnet knows.
-            Push-Location $root
-            & $candidate --version | ForEach-Object { Write-Side $_ }
-            Pop-Location
+            Get-AllOutput $candidate '--version' | ForEach-Object { Write-Side $_ }
             $refusal = ', which fails as above'
         }
         $seen += "$version at $candidate$refusal"
@@ -149,7 +230,7 @@ function Use-Dotnet([string] $dotnet) {
     if (-not (Test-Path -LiteralPath (Join-Path (Join-Path $folder 'host') 'fxr'))) {
         # A link, or a wrapper script as some package managers install.
         $runtime = ''
-        $lines = @(Get-DotnetOutput $dotnet '--list-sdks')
+        $lines = @(Get-Output $dotnet '--list-sdks')
         if ($lines.Count -gt 0 -and $lines[-1] -match '\[(.*)\]') {
             $runtime = Split-Path -Parent $Matches[1]
         }
@@ -205,6 +286,18 @@ function Get-SourceList([object[]] $files) {
     $names -join "`n"
 }
 
+# Programs tell the commit that they were built from. What else could change it is a source that is newer.
+function Get-Commit {
+    $commit = ''
+    if (Get-Command git -CommandType Application -ErrorAction SilentlyContinue) {
+        $lines = @(Get-Output 'git' "--git-dir=$(Join-Path $root '.git')", 'rev-parse', '--verify', 'HEAD')
+        if ($LASTEXITCODE -eq 0 -and $lines.Count -gt 0) {
+            $commit = $lines[0]
+        }
+    }
+    return $commit
+}
+
 function Test-UpToDate {
     foreach ($path in $stamp, $tool, $tests, $suites, $toolLibrary, $testsLibrary, $suitesLibrary) {
         if (-not (Test-Path -LiteralPath $path -PathType Leaf)) {
@@ -219,8 +312,9 @@ function Test-UpToDate {
         }
     }
     # A deleted or renamed source is newer than nothing, but changes the list.
-    $recorded = [System.IO.File]::ReadAllText($stamp)
-    return $recorded.Substring($recorded.IndexOf("`n") + 1) -ceq (Get-SourceList $files)
+    $recorded = [System.IO.File]::ReadAllText($stamp).Split([char[]] "`n", 3)
+    return $recorded.Count -eq 3 -and $recorded[1] -ceq (Get-Commit) -and
+        $recorded[2] -ceq (Get-SourceList $files)
 }
 
 # Holds the lock file while this process lives, or until the result is disposed of.
@@ -248,23 +342,18 @@ function Invoke-Compile([string] $dotnet) {
     }
     Write-Side 'Building Sequor ...'
     if (Test-Path -LiteralPath $stamp) {
-        Remove-Item -LiteralPath $stamp
+        # Names with a dot are hidden on Linux, and not removed without force.
+        Remove-Item -Force -LiteralPath $stamp
     }
     # The stamp's time is the build's begin, so that a file saved during the build is newer;
     # the clock of the file system can be some milliseconds behind.
     $begun = [DateTime]::UtcNow.AddMilliseconds(-20)
-    $list = Get-SourceList @(Get-Source)
+    $list = (Get-Commit) + "`n" + (Get-SourceList @(Get-Source))
     # No servers, which would go on running beside a benchmark. `dotnet build` prints errors twice.
     $options = @('msbuild', 'Sequor.slnx', '-restore', "-p:Configuration=$configuration", '-nologo',
         '-verbosity:quiet', '-tl:off', '-nodeReuse:false', '-p:UseSharedCompilation=false')
-    Push-Location $root
-    try {
-        $output = @(& $dotnet @options)
-        $code = $LASTEXITCODE
-    }
-    finally {
-        Pop-Location
-    }
+    $output = @(Get-AllOutput $dotnet $options)
+    $code = $LASTEXITCODE
     if ($code -ne 0) {
         foreach ($line in $output) {
             Write-Side $line
@@ -296,10 +385,9 @@ function Remove-Output {
     try {
         foreach ($name in 'bin', 'obj', 'package', 'publish', 'bundle', '.built-*', '.build-*.log',
             '.test-output.*') {
-            $path = Join-Path $artifacts $name
-            if (Test-Path $path) {
-                Remove-Item -Recurse -Force $path
-            }
+            # Names with a dot are hidden on Linux, and not found without force.
+            Get-ChildItem -Force -LiteralPath $artifacts -Filter $name |
+                Remove-Item -Recurse -Force
         }
     }
     finally {
@@ -309,8 +397,9 @@ function Remove-Output {
 
 # --- The verbs ---------------------------------------------------------------
 
-# The arguments for the test program.
+# The arguments for the test program; sets $handed if some of them are not ours.
 function Get-TestArgument([string[]] $given) {
+    $script:handed = $false
     $all = $false
     $update = $false
     $filter = ''
@@ -334,6 +423,7 @@ function Get-TestArgument([string[]] $given) {
             $filter = $given[$i]
         }
         else {
+            $script:handed = $true
             if ($argument -cmatch '^--?zero-tests-policy') {
                 $policy = ''
             }
@@ -456,13 +546,19 @@ function Update-Kernel {
 
 # A script shares its session's directory and variables; both are put back at the end.
 $where = Get-Location
-$variables = 'DOTNET_CLI_TELEMETRY_OPTOUT', 'DOTNET_NOLOGO', 'TESTINGPLATFORM_TELEMETRY_OPTOUT',
-    'DOTNET_ROOT', 'PATH', 'SEQUOR_UPDATE_COUNTS'
+$variables = @('DOTNET_CLI_TELEMETRY_OPTOUT', 'DOTNET_NOLOGO', 'TESTINGPLATFORM_TELEMETRY_OPTOUT',
+    'DOTNET_ROOT', 'PATH', 'SEQUOR_UPDATE_COUNTS')
+$pattern = '^(' + ($redirecting -join '|').Replace('*', '.*') + ')$'
+$unset = @(@([Environment]::GetEnvironmentVariables().Keys) -match $pattern)
+$variables += $unset
 $before = @{}
 foreach ($name in $variables) {
     $before[$name] = [Environment]::GetEnvironmentVariable($name)
 }
 try {
+    foreach ($name in $unset) {
+        [Environment]::SetEnvironmentVariable($name, $null)
+    }
     $env:DOTNET_CLI_TELEMETRY_OPTOUT = '1'
     $env:DOTNET_NOLOGO = '1'
     $env:TESTINGPLATFORM_TELEMETRY_OPTOUT = '1'
@@ -525,7 +621,7 @@ try {
         $dotnet = Find-Dotnet ''
         Use-Dotnet $dotnet
         Set-Location $root
-        $output = @(& $dotnet tool restore)
+        $output = @(Get-AllOutput $dotnet 'tool', 'restore')
         if ($LASTEXITCODE -ne 0) {
             foreach ($line in $output) {
                 Write-Side $line
@@ -539,13 +635,22 @@ try {
     elseif ($verb -ceq 'test') {
         $options = @(Get-TestArgument $rest)
         Invoke-Build
+        # A wrong option is told in a line; the platform's own answer is all of its help.
+        if ($script:handed) {
+            $output = @(Get-AllOutput $tests (@('--info') + $options))
+            if ($LASTEXITCODE -ne 0) {
+                # Without colours, which the platform has in CI.
+                $line = $output[0] -replace "$([char] 27)\[[0-9;]*m", ''
+                Stop-Script "test: $line; ./build.ps1 test --help lists the options." 2
+            }
+        }
         # On a terminal the platform draws its progress, which a pipe would keep it from.
         if (-not [Console]::IsOutputRedirected) {
-            & $tests @options
+            Invoke-Program $tests $options
             exit $LASTEXITCODE
         }
         $output = New-Object 'System.Collections.Generic.List[string]'
-        & $tests @options | ForEach-Object {
+        Invoke-Program $tests $options | ForEach-Object {
             $output.Add($_)
             $_
         }
@@ -557,23 +662,18 @@ try {
         Invoke-Build
         # BenchmarkDotNet looks for the project, and puts its reports, below the current directory.
         Set-Location $root
-        & $suites @rest
+        Invoke-Program $suites $rest
         exit $LASTEXITCODE
     }
     else {
         Invoke-Build
-        & $tool @arguments
+        Invoke-Program $tool $arguments
         exit $LASTEXITCODE
     }
 }
 finally {
     Set-Location $where
     foreach ($name in $variables) {
-        if ($null -eq $before[$name]) {
-            Remove-Item "Env:$name" -ErrorAction SilentlyContinue
-        }
-        else {
-            Set-Item "Env:$name" $before[$name]
-        }
+        [Environment]::SetEnvironmentVariable($name, $before[$name])
     }
 }

@@ -4,6 +4,52 @@
 set -euo pipefail
 unset CDPATH
 
+# MSBuild takes every variable of the environment as a property, in whatever case. These would build something else, or
+# elsewhere, or with files from elsewhere. build.ps1 has the same list.
+shopt -s nocasematch
+for name in $(compgen -e); do
+    case $name in
+        # Where outputs go, and how they are called.
+        OutDir | OutputPath | BaseOutputPath | IntermediateOutputPath | BaseIntermediateOutputPath | \
+            MSBuildProjectExtensionsPath | ArtifactsPath | ArtifactsPivots | ArtifactsProjectName | \
+            Artifacts*OutputName | UseArtifactsOutput | UseArtifactsIntermediateOutput | \
+            AppendTargetFrameworkToOutputPath | AppendRuntimeIdentifierToOutputPath | PublishDir | \
+            PackageOutputPath | TargetDir | TargetPath | TargetName | TargetExt | AssemblyName | \
+            RootNamespace) ;;
+        # Which other files are read.
+        CustomBefore* | CustomAfter* | DirectoryBuild*Path | DirectoryPackagesPropsPath | \
+            DirectorySolution*Path | ImportDirectory* | ImportProjectExtension* | ImportByWildcard* | \
+            BeforeTargetFrameworkInferenceTargets | AlternateCommonProps | MSBuildExtensionsPath* | \
+            MSBuildUserExtensionsPath | MSBuildSDKsPath | CodeAnalysisRuleSet | ReferencePath | \
+            AssemblySearchPaths | HintPath | AdditionalLibPaths | EnableDefault*Items) ;;
+        # Which packages there are.
+        RestorePackages* | RestoreSources | RestoreAdditionalProject* | RestoreConfigFile | \
+            RestoreFallbackFolders | RestoreLockedMode | RestoreForceEvaluate | RestoreEnablePackagePruning | \
+            RestoreOutputPath | RestoreUse* | NuGetLockFilePath | NuGetAudit* | CentralPackage* | \
+            ManagePackageVersionsCentrally) ;;
+        # What is built, and how.
+        Configuration | Platform | PlatformTarget | TargetFramework | TargetFrameworks | RuntimeIdentifier | \
+            RuntimeIdentifiers | SelfContained | OutputType | StartupObject | UseAppHost | Version | \
+            VersionPrefix | VersionSuffix | AssemblyVersion | FileVersion | InformationalVersion | \
+            PackageVersion | Company | Description | Title | Optimize | DebugSymbols | DebugType | PathMap | \
+            DefineConstants | CheckForOverflowUnderflow | AllowUnsafeBlocks | LangVersion | NoWarn | \
+            WarningLevel | WarningsAsErrors | WarningsNotAsErrors | TreatWarningsAsErrors | RunAnalyzers* | \
+            AnalysisLevel | AnalysisMode | EnforceCodeStyleInBuild | EnableNETAnalyzers | EnableSourceLink | \
+            EnableSourceControlManagerQueries | GenerateAssemblyInfo | GenerateDocumentationFile | \
+            GenerateDependencyFile | GenerateRuntimeConfigurationFiles | GenerateTargetFrameworkAttribute | \
+            ProduceReferenceAssembly | PublishAot | PublishTrimmed | PublishSingleFile | PublishReadyToRun | \
+            DisableImplicit* | CscToolPath | CscToolExe | UseSharedCompilation | Deterministic | \
+            DeterministicSourcePaths | ContinuousIntegrationBuild | EmbedAllSources | SourceRevisionId | \
+            RepositoryUrl | SourcesFolder | GitHere | GitSources) ;;
+        # What is written into runtimeconfig.json.
+        TieredCompilation* | TieredPGO | ServerGarbageCollection | ConcurrentGarbageCollection | \
+            RetainVMGarbageCollection | InvariantGlobalization | RollForward | SatelliteResourceLanguages) ;;
+        *) continue ;;
+    esac
+    unset "$name"
+done
+shopt -u nocasematch
+
 # Follows links to the file itself; macOS did not always have `readlink -f`.
 resolve() {
     local path=$1 target
@@ -167,13 +213,19 @@ checksum() {
     sources | LC_ALL=C sort | cksum
 }
 
+# Programs tell the commit that they were built from. What else could change it is a source that is newer.
+commit() {
+    git --git-dir="$root/.git" rev-parse --verify HEAD 2>/dev/null || true
+}
+
 up_to_date() {
     local recorded
     [ -f "$stamp" ] && [ -x "$tool" ] && [ -f "$tool.dll" ] && [ -x "$tests" ] &&
         [ -f "$tests.dll" ] && [ -x "$suites" ] && [ -f "$suites.dll" ] || return 1
     [ -z "$(sources -newer "$stamp")" ] || return 1
     # A deleted or renamed source is newer than nothing, but changes the list.
-    IFS= read -r recorded <"$stamp" && [ "$recorded" = "$(checksum)" ]
+    IFS= read -r recorded <"$stamp" && [ "$recorded" = "$(checksum)" ] &&
+        [ "$(sed -n 3p "$stamp")" = "$(commit)" ]
 }
 
 compile() {
@@ -182,7 +234,7 @@ compile() {
     echo 'Building Sequor ...' >&2
     rm -f "$stamp"
     # The stamp's time is the build's begin, so that a file saved during the build is newer.
-    printf '%s\n%s\n' "$(checksum)" "$dotnet" >"$stamp.new"
+    printf '%s\n' "$(checksum)" "$dotnet" "$(commit)" >"$stamp.new"
     # Longer than a tick of the file system's clock, or such a file could get the same time.
     sleep 0.02
     # No servers, which would go on running beside a benchmark. `dotnet build` prints errors twice.
@@ -297,7 +349,9 @@ run_tests() {
     build
     # A wrong option is told in a line; the platform's own answer is all of its help.
     if [ -n "$given" ] && ! output=$("$tests" --info "${arguments[@]}" 2>&1); then
-        fail "test: ${output%%$'\n'*}; ./build.sh test --help lists the options." 2
+        # Without colours, which the platform has in CI.
+        output=$(printf '%s\n' "${output%%$'\n'*}" | sed $'s/\033\\[[0-9;]*m//g')
+        fail "test: $output; ./build.sh test --help lists the options." 2
     fi
     # An interrupted run would pass: the platform then ends with 0.
     trap 'interrupted=1' INT

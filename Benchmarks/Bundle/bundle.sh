@@ -19,7 +19,7 @@ case $(tar --version 2>/dev/null) in
 esac
 xz --version >/dev/null 2>&1 || fail 'xz is needed'
 for program in Tool/$configuration/sequor Tests/$configuration/Sequor.Tests \
-    Suites/$configuration/Sequor.Suites; do
+    Suites/$configuration/Sequor.Suites Notices/$configuration/Sequor.Notices; do
     [ -x "$bin/Sequor.$program" ] || fail "$bin/Sequor.$program is not there; build first"
 done
 
@@ -35,6 +35,8 @@ rid=$(sed -n 's|.*"name": "\.NETCoreApp,Version=v[0-9.]*/\(.*\)".*|\1|p' \
     "$shared/$runtime/Microsoft.NETCore.App.deps.json" | head -n 1)
 [ -n "$rid" ] || fail "$shared/$runtime does not say which system it is for"
 version=$(DOTNET_ROOT=$dotnet "$bin/Sequor.Tool/$configuration/sequor" --version)
+# Without the commit.
+version=${version%%+*}
 
 mkdir -p "$output"
 output=$(cd "$output" && pwd -P)
@@ -65,6 +67,10 @@ done
 rm -rf "$stage"/bin/*/build/{amd64,arm64,x86}
 cp "$here/start.sh" "$here/README.txt" "$here/../../LICENSE" "$stage/"
 chmod +x "$stage/start.sh"
+# It fails where a file's licence is not known.
+DOTNET_ROOT=$dotnet "$bin/Sequor.Notices/$configuration/Sequor.Notices" \
+    "$stage/THIRD-PARTY-NOTICES.txt" "$stage/dotnet" "$stage/bin" "$bin/../obj" \
+    "uPlot=$here/../Workloads/Charts/uPlot/LICENSE" || fail 'the notices could not be written'
 
 echo "Packing $(du -sm "$stage" | cut -f 1) MiB ..." >&2
 archive=$output/$name.tar.xz

@@ -45,10 +45,8 @@ internal static class BenchView
     }
 
     public static string MachineLine(Machine machine) =>
-        Text($"Sequor {machine.Sequor}")
-        + (machine.Commit is { Length: >= 7 } commit ? $" ({commit[..7]})" : "")
-        + Text(
-            $", .NET {machine.Dotnet}, {machine.Os}; {machine.Cpu}, {Several(machine.Cores, "core")}, {machine.MemoryBytes / (double)(1L << 30):0.0} GiB"
+        Text(
+            $"Sequor {machine.Describe()}, .NET {machine.Dotnet}, {machine.Os}; {machine.Cpu}, {Several(machine.Cores, "core")}, {machine.MemoryBytes / (double)(1L << 30):0.0} GiB"
         );
 
     public static void Results(Screen screen, IReadOnlyList<Measured> results, TimeSpan time)

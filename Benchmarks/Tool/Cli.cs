@@ -32,7 +32,7 @@ internal static class Cli
         // The common question, answered before anything else is set up.
         if (args is ["--version"])
         {
-            Console.Out.WriteLine(Machine.Version);
+            Console.Out.WriteLine(Machine.VersionAndCommit);
             return ExitCode.Success;
         }
         string verb = "";

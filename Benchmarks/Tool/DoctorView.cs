@@ -10,8 +10,7 @@ internal static class DoctorView
     {
         Machine m = report.Machine;
         Throughput speed = report.MatrixProduct;
-        string commit = m.Commit is { } id ? $" ({id})" : "";
-        Line("sequor", $"{m.Sequor}{commit}");
+        Line("sequor", $"{Machine.VersionAndCommit}");
         Line("runtime", $".NET {m.Dotnet}, {m.Architecture}");
         Line("system", $"{m.Os}");
         Line("processor", $"{m.Cpu}");

@@ -47,6 +47,15 @@ public sealed class BundleTests : FolderTest
             "nothing for other systems"
         );
 
+        // What writes it fails where a library is covered by nothing.
+        Assert.That(
+            File.ReadAllText(Path.Combine(bundle, "THIRD-PARTY-NOTICES.txt")),
+            Does.Contain("\nBenchmarkDotNet ")
+                .And.Contain("\nNUnit ")
+                .And.Contain("\nuPlot\n")
+                .And.Contain("\n.NET runtime\n")
+        );
+
         string start = Path.Combine(bundle, "start.sh");
         Finished smoke = Run(null, start, ["smoke"]);
         Assert.That(smoke.ExitCode, Is.Zero, smoke.Output + smoke.Error);

@@ -4,6 +4,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Cpu;
 
+[NonParallelizable]
 public sealed class WorkerPoolTests
 {
     private static readonly int[] Threads = [1, 2, 3, 4, 7];
@@ -127,7 +128,6 @@ public sealed class WorkerPoolTests
         Assert.That(() => new WorkerPool(0), Throws.TypeOf<ArgumentOutOfRangeException>());
 
     [Test]
-    [NonParallelizable]
     public void Running_allocates_nothing([ValueSource(nameof(Threads))] int threads)
     {
         using var pool = new WorkerPool(threads);

@@ -300,7 +300,7 @@ public sealed class StepGraphHostTests : StepGraphFixture
             }
         );
         Assert.That(graph.Replays, Is.Zero);
-        Assert.That(graph.EagerReason, Does.StartWith("the step queues 1 operations of its own"));
+        Assert.That(graph.EagerReason, Does.StartWith("the step queues 1 operation of its own"));
     }
 
     [Test]

@@ -6,6 +6,7 @@ namespace Sequor.Tests.Losses;
 
 /// <summary>Losses of batches whose sequences differ in length: a mean over the steps that there are.</summary>
 [TestFixtureSource(typeof(Backends), nameof(Backends.Each))]
+[NonParallelizable]
 public sealed class LengthLossTests(int bits, int threads)
 {
     private const int T = 5;

@@ -6,6 +6,7 @@ namespace Sequor.Tests.Plans;
 
 /// <summary>Steps that could be recorded, on a backend that records nothing; and targets that are loaded before the step.</summary>
 [TestFixture]
+[NonParallelizable]
 public sealed class StepGraphTests
 {
     private const int T = 6;

@@ -6,6 +6,7 @@ namespace Sequor.Tests.Plans;
 
 /// <summary>Calls of a step that are put off, on a backend that records nothing.</summary>
 [TestFixture]
+[NonParallelizable]
 public sealed class StepTracerTests
 {
     private const int T = 4;

@@ -1,24 +1,48 @@
 #!/usr/bin/env bash
-# Tests build.sh in a small tree with a stand-in for dotnet, so that no case takes a real build.
-# BASH_UNDER_TEST names another bash to run it with.
+# Tests build.sh, or build.ps1 if that is the argument, in a small tree with a stand-in for dotnet, so that no case takes
+# a real build. BASH_UNDER_TEST names another bash to run build.sh with, PWSH_UNDER_TEST a PowerShell for build.ps1;
+# without it the one on PATH is taken, or installed below artifacts/.
 set -euo pipefail
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
-shell=${BASH_UNDER_TEST:-$BASH}
+script=${1:-build.sh}
+case $script in
+    build.sh) shell=("${BASH_UNDER_TEST:-$BASH}") ;;
+    build.ps1)
+        pwsh=${PWSH_UNDER_TEST:-$(type -P pwsh || true)}
+        if [ -n "$pwsh" ]; then
+            shell=("$pwsh")
+        else
+            installed=$repository/artifacts/powershell
+            [ -x "$installed/pwsh" ] || answer=$(dotnet tool install PowerShell --version 7.6.9 \
+                --tool-path "$installed" 2>&1) || {
+                echo "build.ps1: skipped, as PowerShell could not be installed: $(tail -n 1 <<<"$answer")"
+                exit 0
+            }
+            # What is installed starts the dotnet of PATH, where the tests have a stand-in.
+            library=$(find "$installed/.store" -path '*/unix/pwsh.dll')
+            shell=("$(type -P dotnet)" "$library")
+        fi
+        shell+=(-NoProfile -NonInteractive -File)
+        # A start is over before what is gathered for it pays.
+        export POWERSHELL_TELEMETRY_OPTOUT=1 POWERSHELL_UPDATECHECK=Off DOTNET_TieredPGO=0
+        ;;
+    *) echo "usage: $0 [build.sh | build.ps1]" >&2 && exit 2 ;;
+esac
 # The blank shows where a path is not quoted.
 tree="$(mktemp -d)/a tree"
 trap 'rm -rf "${tree%/*}"' EXIT
 passed=0
 
 mkdir -p "$tree/Layers" "$tree/sdk/host/fxr" "$tree/home" "$tree/none"
-cp "$repository/build.sh" "$repository/global.json" "$tree"
+cp "$repository/build.sh" "$repository/build.ps1" "$repository/global.json" "$tree"
 touch "$tree/Sequor.slnx" "$tree/Layers/A.cs" "$tree/Layers/B.cs"
 
 # The programs that it "builds" print their arguments and exit with the first one.
 cat >"$tree/program" <<'END'
 #!/usr/bin/env bash
-# As the platform answers a wrong option: a line, and all of its help.
-case " $* " in *' --wrong '*) printf '%s\n' "Unknown option '--wrong'" 'Options:' >&2; exit 5 ;; esac
+# As the platform answers a wrong option: a line, which can have colours, and all of its help.
+case " $* " in *' --wrong '*) printf '\033[31m%s\n\033[m%s\n' "Unknown option '--wrong'" 'Options:' >&2; exit 5 ;; esac
 printf '[%s]' "$(basename "$0")" "$@"
 echo
 [ -z "${SEQUOR_UPDATE_COUNTS:-}" ] || echo "counts to $SEQUOR_UPDATE_COUNTS"
@@ -30,11 +54,13 @@ cat >"$tree/sdk/dotnet" <<'END'
 #!/usr/bin/env bash
 root=$(cd "$(dirname "$0")/.." && pwd -P)
 case $1 in
-    --version) echo "${VERSION:-10.0.100}"; exit "${VERSION_STATUS:-0}" ;;
+    --version) echo "${SDK_VERSION:-10.0.100}"; exit "${SDK_STATUS:-0}" ;;
     --list-sdks) [ -z "${SDKS-9.0.300}" ] || echo "${SDKS-9.0.300} [$root/sdk/sdk]"; exit ;;
     msbuild) ;;
     *) echo "dotnet $*"; exit "${STATUS:-0}" ;;
 esac
+env >"$root/environment"
+[ -z "${SAVED:-}" ] || touch "$SAVED"
 mkdir "$root/building" || echo 'two at once' >>"$root/builds"
 sleep "${BUILD_SECONDS:-0}"
 rmdir "$root/building"
@@ -53,7 +79,7 @@ chmod +x "$tree/program" "$tree/sdk/dotnet"
 run() {
     status=0
     DOTNET_ROOT='' HOME="$tree/home" PATH="$tree/sdk:$PATH" \
-        "$shell" "${SCRIPT:-$tree/build.sh}" "$@" >"$tree/out" 2>"$tree/err" </dev/null || status=$?
+        "${shell[@]}" "${SCRIPT:-$tree/$script}" "$@" >"$tree/out" 2>"$tree/err" </dev/null || status=$?
 }
 
 expect() {
@@ -95,9 +121,9 @@ for code in 0 1 2 77; do
     expect "exit code $code passes through" exits "$code"
 done
 mkdir "$tree/links"
-ln -s ../build.sh "$tree/links/link"
+ln -s "../$script" "$tree/links/link.${script#*.}"
 cd "$tree/links"
-SCRIPT='link' run bench
+SCRIPT="link.${script#*.}" run bench
 cd "$tree"
 expect 'it works through a link, from another directory' prints '[sequor][bench]'
 expect 'and finds the same sources' builds 1
@@ -135,9 +161,7 @@ run build
 expect 'nor is what a failed build left taken for a build' builds $((count += 2))
 
 touch "$tree/Layers/D.cs"
-(sleep 0.3 && touch "$tree/Layers/D.cs") &
-BUILD_SECONDS=0.6 run build
-wait
+SAVED=$tree/Layers/D.cs run build
 run build
 expect 'a file saved during a build builds again' builds $((count += 2))
 
@@ -147,7 +171,9 @@ for name in bash env basename cat cksum cp dirname find grep head ln mkdir mv ps
     sed sleep sort tail touch tr wc; do
     ln -s "$(type -P "$name")" "$tree/tools/$name"
 done
-for lock in "$PATH" "$tree/tools"; do
+locks=("$PATH")
+[ "$script" != build.sh ] || locks+=("$tree/tools")
+for lock in "${locks[@]}"; do
     touch "$tree/Layers/D.cs"
     for code in 3 4 5; do
         PATH=$lock BUILD_SECONDS=0.5 run "$code" &
@@ -158,29 +184,70 @@ for lock in "$PATH" "$tree/tools"; do
     # Three at once wrote to the same files; what counts is the number of builds.
     expect 'three at once build once' builds $((count += 1))
 done
-ln -s 999999999 "$tree/artifacts/.lock-holder"
-touch "$tree/Layers/D.cs"
-PATH=$tree/tools run build
-expect 'a lock whose owner died does not block' builds $((count += 1))
-expect 'and is gone' test ! -L "$tree/artifacts/.lock-holder"
+if [ "$script" = build.sh ]; then
+    ln -s 999999999 "$tree/artifacts/.lock-holder"
+    touch "$tree/Layers/D.cs"
+    PATH=$tree/tools run build
+    expect 'a lock whose owner died does not block' builds $((count += 1))
+    expect 'and is gone' test ! -L "$tree/artifacts/.lock-holder"
+fi
 
-VERSION=8.0.100
-export VERSION
+# Programs tell the commit that they were built from.
+commit() {
+    git -C "$tree" -c user.name=A -c user.email=a@example.org -c commit.gpgsign=false \
+        commit -q --allow-empty -m "$1"
+}
+git -C "$tree" init -q
+commit one
+run build
+expect 'a first commit builds' builds $((count += 1))
+run build
+expect 'and builds once' builds "$count"
+commit two
+run build
+expect 'another commit builds, though no source is newer' builds $((count += 1))
+rm -rf "$tree/.git"
+run build
+expect 'and no commit' builds $((count += 1))
+
+# What MSBuild would take as properties, in any case of their letters. The rest stays as it is.
+redirecting=$(sed -n '/^shopt -s nocasematch/,/^shopt -u nocasematch/s/^ *\([A-Z].*\)/\1/p' "$tree/build.sh" |
+    sed 's/) ;;$//; s/[|\\]//g' | tr -s ' ' '\n')
+expect 'both scripts keep the same variables from a build' test "$redirecting" = \
+    "$(sed -n '/^\$redirecting = /,/^)/p' "$tree/build.ps1" | grep -o "'[^']*'" | tr -d "'")"
+variables=(CI=true NUGET_PACKAGES=here SEQUOR_OUTDIR=there)
+for name in ${redirecting//\*/Some} OutDir CustomAfterMicrosoftCommonTargets DirectoryBuildPropsPath Platform; do
+    variables+=("$name=elsewhere")
+done
+for name in $(printf '%s ' "${redirecting//\*/Some}" | tr '[:upper:]' '[:lower:]') OUTPUTPATH VERSION CONFIGURATION; do
+    variables+=("$name=elsewhere")
+done
+touch "$tree/Layers/D.cs"
+builder=("${shell[@]}")
+shell=(env "${variables[@]}" "${builder[@]}")
+run build
+shell=("${builder[@]}")
+expect 'variables that would redirect a build do not' builds $((count += 1))
+expect 'as the build has none of them' test -z "$(grep elsewhere "$tree/environment")"
+expect 'but all others' test "$(grep -cxE 'CI=true|NUGET_PACKAGES=here|SEQUOR_OUTDIR=there' "$tree/environment")" = 3
+
+SDK_VERSION=8.0.100
+export SDK_VERSION
 touch "$tree/Layers/D.cs"
 run bench
 expect 'an old SDK is named' says_line 'found 8.0.100 at'
 expect 'and what is needed' says '10.0.100 or newer'
 expect 'and where to get it' says 'https://dotnet.microsoft.com/download'
 expect 'and fails' exits 1
-VERSION='No fitting SDK was found.' VERSION_STATUS=145 run bench
+SDK_VERSION='No fitting SDK was found.' SDK_STATUS=145 run bench
 expect 'what dotnet has is named when it refuses' says_line 'found 9.0.300 at'
-VERSION='No fitting SDK was found.' VERSION_STATUS=145 SDKS='' run bench
+SDK_VERSION='No fitting SDK was found.' SDK_STATUS=145 SDKS='' run bench
 expect 'a runtime alone is no SDK' says_line 'found no SDK at'
-VERSION='Not here.' VERSION_STATUS=1 SDKS=10.0.200 run bench
+SDK_VERSION='Not here.' SDK_STATUS=1 SDKS=10.0.200 run bench
 expect 'a fitting SDK that fails is quoted' says 'Not here.'
 expect 'and named' says 'found 10.0.200 at'
 mkdir "$tree/home/.dotnet"
-printf '#!/usr/bin/env bash\nunset VERSION\nexec "%s" "$@"\n' "$tree/sdk/dotnet" \
+printf '#!/usr/bin/env bash\nunset SDK_VERSION\nexec "%s" "$@"\n' "$tree/sdk/dotnet" \
     >"$tree/home/.dotnet/dotnet"
 chmod +x "$tree/home/.dotnet/dotnet"
 run bench
@@ -189,14 +256,14 @@ expect 'and builds' builds $((count += 1))
 rm -r "$tree/home/.dotnet"
 run bench
 expect 'an old SDK is named when nothing is to be built' says_line 'found 8.0.100 at'
-unset VERSION
+unset SDK_VERSION
 for version in 9.9.999 10.0.99 10.0.0; do
-    VERSION=$version run bench
+    SDK_VERSION=$version run bench
     expect "$version is too old" exits 1
 done
 for version in 10.0.101 10.0.200-preview.1 10.1.0 11.0.100; do
     touch "$tree/Layers/D.cs"
-    VERSION=$version run bench
+    SDK_VERSION=$version run bench
     expect "$version is new enough" exits 0
     count=$((count + 1))
 done
@@ -230,8 +297,10 @@ run test --no-ansi --filter 'Name~a b'
 expect 'filters are joined' \
     prints "[Sequor.Tests][--no-ansi][--filter][(Name~a b)&TestCategory!=Long]$zero"
 run test --all --filter=Name~a -zero-tests-policy:allow-skipped
-expect 'options given are not given twice' \
-    prints '[Sequor.Tests][-zero-tests-policy:allow-skipped][--filter][Name~a]'
+given='[-zero-tests-policy:allow-skipped]'
+# PowerShell divides what it is called with at the colon, which means the same.
+[ "$script" = build.sh ] || given='[-zero-tests-policy][allow-skipped]'
+expect 'options given are not given twice' prints "[Sequor.Tests]$given[--filter][Name~a]"
 run test --update-counts
 expect 'counts are written by their tests alone, into the sources' prints \
     "[Sequor.Tests][--filter][(FullyQualifiedName~StepCountTests)&TestCategory!=Long]$zero
@@ -313,4 +382,4 @@ run clean
 expect 'clean removes the outputs' test ! -e "$tree/artifacts/bin"
 expect 'and the stamp' test ! -e "$tree/artifacts/.built-release"
 
-echo "build.sh: all $passed checks passed."
+echo "$script: all $passed checks passed."

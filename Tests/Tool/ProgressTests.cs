@@ -43,7 +43,11 @@ public sealed class ProgressTests : FolderTest
             PathOf("songs.mat")
         );
         Assert.That(result.Error, Does.Contain("\r[").And.Contain("jsb gru 20k, seed 1: epoch 1/"));
-        Assert.That(result.Output, Does.Not.Contain('\r').And.Contain("cut by the budget"));
+        // On a fast machine all epochs may be over within the budget.
+        Assert.That(
+            result.Output,
+            Does.Not.Contain('\r').And.Match("cut by the budget|epoch 200/200")
+        );
     }
 
     [TestCase(Bench)]

@@ -1,4 +1,5 @@
 using NUnit.Framework;
+using Sequor.Workloads;
 
 namespace Sequor.Tests.Tool;
 
@@ -120,11 +121,28 @@ public sealed class UsageTests
     }
 
     [Test]
-    public void The_version_is_a_number()
+    public void The_version_is_a_number_and_the_commit_of_all_reports()
     {
         ProgramResult result = Program.Run("--version");
         result.RequireSuccess();
-        Assert.That(result.Output.Trim(), Does.Match(@"^\d+\.\d+\.\d+$"));
+        Assert.That(
+            result.Output.Trim(),
+            Does.Match(@"^\d+\.\d+\.\d+\+([0-9a-f]{40}(-dirty)?|unknown)$")
+        );
+        Machine machine = Machine.Read();
+        Assert.That(
+            result.Output.Trim(),
+            Is.EqualTo($"{machine.Sequor}+{machine.Commit ?? "unknown"}")
+        );
+    }
+
+    [TestCase("66f3c0e123456789012345678901234567890123", "0.1.0 (66f3c0e)")]
+    [TestCase("66f3c0e123456789012345678901234567890123-dirty", "0.1.0 (66f3c0e, changed since)")]
+    [TestCase(null, "0.1.0 (of an unknown commit)")]
+    public void A_commit_is_described_in_short(string? commit, string expected)
+    {
+        Machine machine = Machine.Read() with { Sequor = "0.1.0", Commit = commit };
+        Assert.That(machine.Describe(), Is.EqualTo(expected));
     }
 
     [Test]

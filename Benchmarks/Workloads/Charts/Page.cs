@@ -86,10 +86,7 @@ internal static class Page
                 )
             ),
             ("System", $"{machine.Os}, {machine.Architecture}, .NET {machine.Dotnet}"),
-            (
-                "Sequor",
-                machine.Sequor + (machine.Commit is { Length: >= 7 } c ? $" ({c[..7]})" : "")
-            ),
+            ("Sequor", machine.Describe()),
         ];
 
     /// <summary>That a run did not end as it should; nothing of one that did.</summary>

@@ -18,7 +18,10 @@ namespace Sequor.Workloads;
 /// <param name="Architecture">Instruction set.</param>
 /// <param name="Dotnet">Runtime.</param>
 /// <param name="Sequor">Version of Sequor.</param>
-/// <param name="Commit">Commit that Sequor was built from, or null where the build knew none.</param>
+/// <param name="Commit">
+/// Commit that Sequor was built from, with -dirty behind it if sources were changed since; null where the build knew none,
+/// as from an archive of the sources or without git.
+/// </param>
 public sealed record Machine(
     string Cpu,
     int Cores,
@@ -46,10 +49,8 @@ public sealed record Machine(
         ?? "0.0.0";
 
     /// <summary>This machine.</summary>
-    public static Machine Read()
-    {
-        string[] version = InformationalVersion.Split('+', 2);
-        return new Machine(
+    public static Machine Read() =>
+        new(
             CpuName(),
             Environment.ProcessorCount,
             CpuInstructions.VectorBits,
@@ -58,12 +59,24 @@ public sealed record Machine(
             RuntimeInformation.OSDescription,
             RuntimeInformation.ProcessArchitecture.ToString(),
             Environment.Version.ToString(),
-            version[0],
-            version.Length > 1 ? version[1] : null
+            Version,
+            BuiltFrom.Commit
         )
         {
             RuntimeSettings = Workloads.RuntimeSettings.Read(),
         };
+
+    /// <summary>Version and commit as programs read them: 0.1.0+COMMIT, or 0.1.0+unknown.</summary>
+    public static string VersionAndCommit => $"{Version}+{BuiltFrom.Commit ?? "unknown"}";
+
+    /// <summary>Version and the begin of the commit, for people: 0.1.0 (66f3c0e, changed since).</summary>
+    public string Describe()
+    {
+        if (Commit is null)
+            return $"{Sequor} (of an unknown commit)";
+        string[] parts = Commit.Split('-', 2);
+        string begin = parts[0][..Math.Min(7, parts[0].Length)];
+        return $"{Sequor} ({begin}{(parts.Length > 1 ? ", changed since" : "")})";
     }
 
     private static string CpuName()

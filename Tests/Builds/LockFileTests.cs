@@ -1,0 +1,69 @@
+using System.Text.Json;
+using System.Xml.Linq;
+using NUnit.Framework;
+
+namespace Sequor.Tests.Builds;
+
+/// <summary>The packages that projects are locked to.</summary>
+[TestFixture]
+public sealed class LockFileTests
+{
+    [Test]
+    public void Every_package_is_pinned_in_one_place_and_locked_for_every_machine()
+    {
+        DirectoryInfo? folder = new(AppContext.BaseDirectory);
+        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Sequor.slnx")))
+            folder = folder.Parent;
+        if (folder is null)
+            Assert.Ignore("the sources are not here: this test program runs outside them");
+        string root = folder!.FullName;
+        Dictionary<string, string> pinned = XDocument
+            .Load(Path.Combine(root, "Directory.Packages.props"))
+            .Descendants("PackageVersion")
+            .ToDictionary(p => p.Attribute("Include")!.Value, p => p.Attribute("Version")!.Value);
+        string[] projects =
+        [
+            .. XDocument
+                .Load(Path.Combine(root, "Sequor.slnx"))
+                .Descendants("Project")
+                .Select(p => Path.Combine(root, p.Attribute("Path")!.Value)),
+        ];
+        Assert.That(projects, Is.Not.Empty);
+        var used = new HashSet<string>();
+        Assert.Multiple(() =>
+        {
+            foreach (string project in projects)
+                used.UnionWith(Check(Path.GetDirectoryName(project)!, pinned));
+            Assert.That(used, Is.EquivalentTo(pinned.Keys), "no other package is pinned");
+        });
+    }
+
+    private static List<string> Check(string project, Dictionary<string, string> pinned)
+    {
+        string path = Path.Combine(project, "packages.lock.json");
+        Assert.That(File.Exists(path), path);
+        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
+        JsonProperty[] targets =
+        [
+            .. document.RootElement.GetProperty("dependencies").EnumerateObject(),
+        ];
+        Assert.That(
+            targets.Select(target => target.Name),
+            Is.EqualTo(new[] { "net10.0" }),
+            $"{path} is for no runtime of its own"
+        );
+        var used = new List<string>();
+        foreach (JsonProperty package in targets[0].Value.EnumerateObject())
+        {
+            if (package.Value.GetProperty("type").GetString() == "Project")
+                continue;
+            used.Add(package.Name);
+            Assert.That(
+                pinned.GetValueOrDefault(package.Name),
+                Is.EqualTo(package.Value.GetProperty("resolved").GetString()),
+                $"{path}: {package.Name}"
+            );
+        }
+        return used;
+    }
+}
