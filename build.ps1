@@ -114,7 +114,13 @@ SEQUOR_CONFIGURATION sets the configuration to build and run (Release).
 '@
 
 function Write-Side([string] $text) {
-    [Console]::Error.WriteLine($text)
+    # Where standard error is closed, the exit code has to do.
+    try {
+        [Console]::Error.WriteLine($text)
+    }
+    catch {
+        return
+    }
 }
 
 function Stop-Script([string] $text, [int] $code = 1) {
@@ -326,7 +332,7 @@ function Enter-Lock {
         try {
             return [System.IO.File]::Open($path, 'OpenOrCreate', 'ReadWrite', 'None')
         }
-        catch [System.IO.IOException] {
+        catch {
             if (-not $said) {
                 Write-Side 'Waiting for another build ...'
                 $said = $true
@@ -667,7 +673,7 @@ try {
     }
     else {
         Invoke-Build
-        Invoke-Program $tool $arguments
+        Invoke-Program $tool (@($verb) + $rest)
         exit $LASTEXITCODE
     }
 }

@@ -139,7 +139,8 @@ for change in 'touch Layers/A.cs' 'touch Layers/C.bin' 'rm Layers/B.cs' \
     expect "'$change' builds once" builds "$count"
 done
 status=0
-"$shell" "$tree/build.sh" build now >"$tree/out" 2>&- </dev/null || status=$?
+DOTNET_ROOT='' HOME="$tree/home" PATH="$tree/sdk:$PATH" \
+    "${shell[@]}" "$tree/$script" build now >"$tree/out" 2>&- </dev/null || status=$?
 expect 'wrong usage has its exit code where standard error is closed too' exits 2
 mkdir "$tree/Layers/obj"
 touch "$tree/Layers/obj/A.cs" "$tree/Layers/.A.cs.swp" "$tree/Layers/Notes.md"
