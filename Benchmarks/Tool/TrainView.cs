@@ -74,9 +74,12 @@ internal sealed class TrainView(Screen screen, TrainJob job, Workload workload)
         string metric = workload.Task.Metric;
         if (final is { } value)
         {
+            string without = workload.Task.Baseline is { } baseline
+                ? $" (without learning: {Number(baseline)})"
+                : "";
             screen.Line(
                 Text(
-                    $"held-out {metric} {Number(value)} after {Figures.Several(step, "step")} (without learning: {Number(Tasks.Baseline(workload.Task))}); {Duration(time)}"
+                    $"held-out {metric} {Number(value)} after {Figures.Several(step, "step")}{without}; {Duration(time)}"
                 )
             );
         }

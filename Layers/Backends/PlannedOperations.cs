@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Sequor.Layers;
 
 /// <summary>The recurrences that cuDNN knows.</summary>
@@ -94,7 +96,8 @@ internal readonly record struct RecurrentDescriptor(
         {
             RecurrentKind.Lstm => 4,
             RecurrentKind.Gru => 3,
-            _ => 1,
+            RecurrentKind.Tanh or RecurrentKind.Relu => 1,
+            _ => throw new UnreachableException($"no gates of {Kind}"),
         };
 
     public int Directions => Bidirectional ? 2 : 1;
@@ -119,7 +122,8 @@ internal readonly record struct RecurrentDescriptor(
             {
                 RecurrentBias.NoBias => 0,
                 RecurrentBias.DoubleBias => 2,
-                _ => 1,
+                RecurrentBias.SingleInputBias or RecurrentBias.SingleRecurrentBias => 1,
+                _ => throw new UnreachableException($"no biases of {Bias}"),
             };
             Int128 common =
                 rows * ((Int128)StateSize + biases) + (Int128)ProjectionSize * HiddenSize;

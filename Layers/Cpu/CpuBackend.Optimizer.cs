@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.Intrinsics;
 
 namespace Sequor.Layers.Cpu;
@@ -162,7 +163,8 @@ internal sealed unsafe partial class CpuBackend
                         p = TO.Fma(rate, TO.Div(g, TO.Add(TO.Sqrt(mean), epsilon)), p);
                         break;
                     }
-                    default:
+                    case OptimizerRule.Adam:
+                    case OptimizerRule.AdamW:
                     {
                         TV m = TO.LoadPartial(_first + i, left);
                         TV v = TO.LoadPartial(_second + i, left);
@@ -174,9 +176,15 @@ internal sealed unsafe partial class CpuBackend
                         p = TO.Fma(rate, TO.Fma(decay, p, TO.Div(m, root)), p);
                         break;
                     }
+                    default:
+                        throw NoUpdate(_rule);
                 }
                 TO.StorePartial(_parameters + i, p, left);
             }
         }
+
+        // Apart, so that the loop stays as short as the JIT likes it.
+        private static UnreachableException NoUpdate(OptimizerRule rule) =>
+            new($"no update for {rule}");
     }
 }

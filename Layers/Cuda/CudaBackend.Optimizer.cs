@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Sequor.Interop;
 using Sequor.Native.Kernels;
@@ -103,7 +104,8 @@ public sealed partial class CudaBackend
                     update.Epsilon
                 );
                 break;
-            default:
+            case OptimizerRule.Adam:
+            case OptimizerRule.AdamW:
                 Kernels.Launch(
                     "optimizer_adam",
                     grid,
@@ -120,6 +122,8 @@ public sealed partial class CudaBackend
                     update.Epsilon
                 );
                 break;
+            default:
+                throw new UnreachableException($"no kernel for {update.Rule}");
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Sequor.Interop;
 using Sequor.Native;
 
@@ -134,7 +135,8 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
                 RecurrentKind.Tanh => cudnnRNNMode_t.CUDNN_RNN_TANH,
                 RecurrentKind.Relu => cudnnRNNMode_t.CUDNN_RNN_RELU,
                 RecurrentKind.Lstm => cudnnRNNMode_t.CUDNN_LSTM,
-                _ => cudnnRNNMode_t.CUDNN_GRU,
+                RecurrentKind.Gru => cudnnRNNMode_t.CUDNN_GRU,
+                _ => throw new UnreachableException($"no mode for {d.Kind}"),
             },
             InputSize = d.InputSize,
             HiddenSize = d.HiddenSize,
@@ -145,7 +147,8 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
                 RecurrentBias.NoBias => cudnnRNNBiasMode_t.CUDNN_RNN_NO_BIAS,
                 RecurrentBias.SingleInputBias => cudnnRNNBiasMode_t.CUDNN_RNN_SINGLE_INP_BIAS,
                 RecurrentBias.SingleRecurrentBias => cudnnRNNBiasMode_t.CUDNN_RNN_SINGLE_REC_BIAS,
-                _ => cudnnRNNBiasMode_t.CUDNN_RNN_DOUBLE_BIAS,
+                RecurrentBias.DoubleBias => cudnnRNNBiasMode_t.CUDNN_RNN_DOUBLE_BIAS,
+                _ => throw new UnreachableException($"no mode for {d.Bias}"),
             },
             Direction = d.Bidirectional
                 ? cudnnDirectionMode_t.CUDNN_BIDIRECTIONAL

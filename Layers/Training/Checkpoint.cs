@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 
 namespace Sequor.Layers;
@@ -250,10 +251,11 @@ public static partial class Checkpoint
                 CultureInfo.InvariantCulture,
                 $"beta1 {update.Beta1}, beta2 {update.Beta2}, epsilon {update.Epsilon}, decay {update.Decay}"
             ),
-            _ => string.Create(
+            OptimizerRule.Adam => string.Create(
                 CultureInfo.InvariantCulture,
                 $"beta1 {update.Beta1}, beta2 {update.Beta2}, epsilon {update.Epsilon}"
             ),
+            _ => throw new UnreachableException($"no settings of {update.Rule}"),
         };
         return rule + optimizer.Groups.Text;
     }

@@ -27,6 +27,9 @@ public abstract class SequenceTask
     /// <summary>One output a sequence (true), or one a step.</summary>
     public abstract bool OneOutput { get; }
 
+    /// <summary>The metric of a model that has learned nothing of the sequences; null where it is not known.</summary>
+    public virtual double? Baseline => null;
+
     /// <summary>Targets of one sequence.</summary>
     public int TargetsPerSequence => OneOutput ? 1 : Length;
 

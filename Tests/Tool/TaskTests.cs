@@ -52,7 +52,7 @@ public sealed class TaskTests
                 marks[t] += (int)batch.Input(t, b, 1);
         }
         Assert.That(sum / Size, Is.EqualTo(1).Within(0.02));
-        Assert.That(squares / Size, Is.EqualTo(Workloads.Tasks.Baseline(task)).Within(0.01));
+        Assert.That(squares / Size, Is.EqualTo(task.Baseline).Within(0.01));
         Assert.That(marks, Is.All.EqualTo(2 * Size / Length).Within(300));
     }
 
@@ -87,6 +87,18 @@ public sealed class TaskTests
             }
         }
         Assert.That(seen, Has.Count.EqualTo(8));
+    }
+
+    [Test]
+    public void Copy_memory_without_memory_is_a_guess_of_the_digits([Values(1, 40)] int delay)
+    {
+        var task = new CopyMemory(delay);
+        var batch = new Batch(task, 1);
+        task.Fill(batch, 1, 0);
+        double loss = 0;
+        for (int t = 0; t < task.Length; t++)
+            loss += batch.Target(t, 0) == 0 ? 0 : -Math.Log(1 / 8.0);
+        Assert.That(task.Baseline, Is.EqualTo(loss / task.Length).Within(1e-12));
     }
 
     [Test]

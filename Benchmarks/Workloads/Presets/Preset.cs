@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -65,7 +66,8 @@ public sealed record Preset
             "adam" => new Adam(plan, Training.Rate, groups: Groups()),
             "adamw" => new AdamW(plan, Training.Rate, Training.Decay, groups: Groups()),
             "rmsprop" => new RmsProp(plan, Training.Rate, groups: Groups()),
-            _ => new Sgd(plan, Training.Rate, groups: Groups()),
+            "sgd" => new Sgd(plan, Training.Rate, groups: Groups()),
+            _ => throw new UnreachableException($"no optimizer '{Training.Optimizer}'"),
         };
 
     /// <summary>The loss that judges a plan's output.</summary>
@@ -135,7 +137,7 @@ public sealed record Preset
                 Model.Kernel,
                 Model.Dropout
             ),
-            _ => new Lru(
+            "lru" => new Lru(
                 inputs,
                 Model.Hidden,
                 Model.States,
@@ -147,6 +149,7 @@ public sealed record Preset
                     Ring = new LruRing(Model.MinRadius ?? 0.9, Model.MaxRadius ?? 0.999),
                 }
             ),
+            _ => throw new UnreachableException($"no architecture '{Arch}'"),
         };
 }
 

@@ -43,6 +43,9 @@ public sealed class AddingProblem : SequenceTask
     /// <inheritdoc/>
     public override bool OneOutput => true;
 
+    /// <summary>The variance of the sum of two uniform numbers.</summary>
+    public override double? Baseline => 1.0 / 6;
+
     /// <inheritdoc/>
     public override Loss CreateLoss(Plan plan) => new MeanSquaredError(plan);
 

@@ -40,6 +40,9 @@ public sealed class CopyMemory : SequenceTask
     /// <inheritdoc/>
     public override bool OneOutput => false;
 
+    /// <summary>Ten digits out of eight, spread over all steps.</summary>
+    public override double? Baseline => Digits * Math.Log(8) / Length;
+
     /// <inheritdoc/>
     public override Loss CreateLoss(Plan plan) => new SoftmaxCrossEntropy(plan);
 

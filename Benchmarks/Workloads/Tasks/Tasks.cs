@@ -22,12 +22,4 @@ public static class Tasks
                 nameof(name)
             ),
         };
-
-    /// <summary>What a model that has learned nothing of the sequences gets.</summary>
-    public static double Baseline(SequenceTask task)
-    {
-        ArgumentNullException.ThrowIfNull(task);
-        // The variance of a sum of two uniform numbers; ten digits out of eight, spread over all steps.
-        return task is CopyMemory ? 10 * Math.Log(8) / task.Length : 1.0 / 6;
-    }
 }
