@@ -153,12 +153,23 @@ public sealed unsafe partial class CudaContext
     {
         if (_waiting.IsEmpty)
             return;
-        // Other code may be capturing: its own thread or, in the global mode, any. By the thread's mode the driver lets it be.
-        CUstreamCaptureMode mode = CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED;
-        bool isRelaxed = Driver.cuThreadExchangeStreamCaptureMode(&mode) == CUresult.CUDA_SUCCESS;
         while (!IsCapturing && _waiting.TryDequeue(out CudaObject? item))
             ReleaseNow(item, forgotten: false);
-        if (isRelaxed)
+    }
+
+    // Other code may be capturing: its own thread or, in the global mode, any. A release would be refused then and spoil the
+    // capture; in the relaxed mode of this thread the driver lets both be. Returns the mode before; null where it stayed.
+    private CUstreamCaptureMode? Relax()
+    {
+        CUstreamCaptureMode mode = CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED;
+        return Driver.cuThreadExchangeStreamCaptureMode(&mode) == CUresult.CUDA_SUCCESS
+            ? mode
+            : null;
+    }
+
+    private void Restore(CUstreamCaptureMode? before)
+    {
+        if (before is { } mode)
             Driver.cuThreadExchangeStreamCaptureMode(&mode);
     }
 
@@ -186,7 +197,15 @@ public sealed unsafe partial class CudaContext
                 return;
             }
             using CudaContextScope scope = Entered();
-            item.ReleaseNow(forgotten);
+            CUstreamCaptureMode? mode = Relax();
+            try
+            {
+                item.ReleaseNow(forgotten);
+            }
+            finally
+            {
+                Restore(mode);
+            }
         }
         catch (Exception error)
         {

@@ -104,6 +104,75 @@ public sealed class DisposalTests : InteropFixture
     }
 
     [Test]
+    public unsafe void What_is_disposed_while_other_code_captures_goes_and_spoils_nothing(
+        [Values(
+            CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_GLOBAL,
+            CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
+        )]
+            CUstreamCaptureMode mode,
+        [Values] bool onAnotherThread
+    )
+    {
+        var buffer = DeviceBuffer<int>.Allocate(Context, 4);
+        var mark = CudaEvent.Create(Context);
+        var stream = CudaStream.Create(Context);
+        using var theirs = CudaStream.Create(Context);
+        CudaDriver driver = Libraries.Driver;
+        CUresult begun = default;
+        CUresult ended = default;
+        using var disposed = new ManualResetEventSlim();
+        using var capturing = new ManualResetEventSlim();
+        var other = new Thread(() => Capture(disposed.Wait));
+        if (onAnotherThread)
+        {
+            other.Start();
+            capturing.Wait();
+            try
+            {
+                Dispose();
+            }
+            finally
+            {
+                disposed.Set();
+                other.Join();
+            }
+        }
+        else
+            Capture(Dispose);
+
+        Assert.That((begun, ended), Is.EqualTo((CUresult.CUDA_SUCCESS, CUresult.CUDA_SUCCESS)));
+
+        // By the driver alone, so that nothing of ours knows of it.
+        void Capture(Action inside)
+        {
+            using CudaContextScope scope = Context.MakeCurrent();
+            CUgraph graph;
+            begun = driver.cuStreamBeginCapture(theirs.Handle, mode);
+            capturing.Set();
+            inside();
+            ended = driver.cuStreamEndCapture(theirs.Handle, &graph);
+            driver.cuGraphDestroy(graph);
+        }
+
+        void Dispose()
+        {
+            Gpu.Counts.Reset();
+            buffer.Dispose();
+            mark.Dispose();
+            stream.Dispose();
+            Assert.That(Context.PendingError, Is.Null);
+            Assert.That(
+                (Calls("cuMemFree"), Calls("cuEventDestroy"), Calls("cuStreamDestroy")),
+                Is.EqualTo((1, 1, 1))
+            );
+            // The thread's own mode is what it was.
+            CUstreamCaptureMode now = CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_GLOBAL;
+            driver.cuThreadExchangeStreamCaptureMode(&now);
+            Assert.That(now, Is.EqualTo(CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_GLOBAL));
+        }
+    }
+
+    [Test]
     public void An_error_of_a_release_is_raised_by_the_next_call_once()
     {
         var buffer = DeviceBuffer<int>.Allocate(Context, 1);
