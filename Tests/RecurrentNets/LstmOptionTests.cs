@@ -108,7 +108,7 @@ internal sealed class LstmOptionTests(int bits, int threads)
     public void OutputsStatesAndGradientsMatchTheReference(RecurrentCase c)
     {
         RecurrentRun actual = RecurrentRun.On(Backend, c);
-        var expected = new RecurrentExpectation(c, actual);
+        var expected = RecurrentExpectation.Of(c, actual);
 
         Close.Check(actual.Y, expected.Y, Close.Output, "y");
         Close.Check(actual.FinalHidden, expected.FinalHidden, Close.Output, "final hidden");

@@ -38,7 +38,7 @@ internal sealed class PackedTests(int bits, int threads)
     private static int[] Falling(int batch) =>
         [.. Enumerable.Range(0, batch).Select(b => Math.Max(1, 6 - b / 2 * 2 - b / 3))];
 
-    private static IEnumerable<RecurrentCase> Packed =>
+    private static readonly RecurrentCase[] AllPacked =
         [
             .. Cases.Select(c => c with { Packed = true }),
             .. Cases
@@ -53,11 +53,11 @@ internal sealed class PackedTests(int bits, int threads)
                 ),
         ];
 
-    [TestCaseSource(nameof(Packed))]
+    [TestCaseSource(nameof(AllPacked))]
     public void OutputsStatesAndGradientsMatchTheReference(RecurrentCase c)
     {
         RecurrentRun actual = RecurrentRun.On(Backend, c);
-        var expected = new RecurrentExpectation(c, actual);
+        var expected = RecurrentExpectation.Of(c, actual);
 
         Close.Check(actual.Y, expected.Y, Close.Output, "y");
         Close.Check(actual.FinalHidden, expected.FinalHidden, Close.Output, "final hidden");
@@ -79,7 +79,7 @@ internal sealed class PackedTests(int bits, int threads)
             Close.CheckBits(packed.Gradients[name], padded.Gradients[name], name);
     }
 
-    [TestCaseSource(nameof(Packed))]
+    [TestCaseSource(nameof(AllPacked))]
     public void EvaluationGivesTheSameOutputsAndStates(RecurrentCase c)
     {
         RecurrentRun trained = RecurrentRun.On(Backend, c);

@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using Sequor.Layers;
+using Sequor.Tests.Support;
 
 namespace Sequor.Tests.RecurrentNets;
 
@@ -7,6 +9,8 @@ internal sealed class RecurrentExpectation
 {
     private const double Step = 1e-5;
 
+    private static readonly ConcurrentDictionary<RecurrentCase, RecurrentExpectation> Made = new();
+
     private readonly RecurrentCase _case;
     private readonly RecurrentDescriptor _d;
     private readonly RecurrentRun _run;
@@ -14,6 +18,7 @@ internal sealed class RecurrentExpectation
     private readonly double[] _parameters;
     private readonly double[] _initialHidden;
     private readonly double[] _initialCell;
+    private readonly Lazy<(string Name, double[] Values)[]> _gradients;
 
     public RecurrentExpectation(RecurrentCase c, RecurrentRun run)
     {
@@ -25,13 +30,52 @@ internal sealed class RecurrentExpectation
         _initialHidden = Array.ConvertAll(run.InitialHidden, v => (double)v);
         _initialCell = Array.ConvertAll(run.InitialCell, v => (double)v);
         (Y, FinalHidden, FinalCell) = Forward();
+        _gradients = new(() => [.. Differences()]);
+    }
+
+    /// <summary>
+    /// That of a case, made once however many backends are compared with it: their operands are the same, which is made sure of.
+    /// </summary>
+    public static RecurrentExpectation Of(RecurrentCase c, RecurrentRun run)
+    {
+        RecurrentExpectation made = Made.GetOrAdd(c, key => new RecurrentExpectation(key, run));
+        made.RequireOperandsOf(run);
+        return made;
     }
 
     public double[] Y { get; }
     public double[] FinalHidden { get; }
     public double[] FinalCell { get; }
 
-    public IEnumerable<(string Name, double[] Values)> Gradients()
+    public IReadOnlyList<(string Name, double[] Values)> Gradients() => _gradients.Value;
+
+    private void RequireOperandsOf(RecurrentRun run)
+    {
+        Close.CheckBits(run.X, _run.X, "x of the case");
+        Close.CheckBits(run.Dy, _run.Dy, "dy of the case");
+        Close.CheckBits(run.Parameters, _run.Parameters, "parameters of the case");
+        Close.CheckBits(run.InitialHidden, _run.InitialHidden, "initial hidden of the case");
+        Close.CheckBits(run.InitialCell, _run.InitialCell, "initial cell of the case");
+        Close.CheckBits(
+            run.FinalHiddenGradient,
+            _run.FinalHiddenGradient,
+            "gradient of the final hidden of the case"
+        );
+        Close.CheckBits(
+            run.FinalCellGradient,
+            _run.FinalCellGradient,
+            "gradient of the final cell of the case"
+        );
+        NUnit.Framework.Assert.That(
+            run.Masks,
+            NUnit.Framework.Has.Count.EqualTo(_run.Masks.Count),
+            "masks of the case"
+        );
+        for (int layer = 0; layer < run.Masks.Count; layer++)
+            Close.CheckBits(run.Masks[layer], _run.Masks[layer], $"mask {layer} of the case");
+    }
+
+    private IEnumerable<(string Name, double[] Values)> Differences()
     {
         yield return ("x", Reference.CentralDifference.Gradient(Loss, _x));
         if (_initialHidden.Length > 0)

@@ -29,10 +29,11 @@ internal sealed class Expectation
         Assert.That(Output, Has.Some.Not.Zero, "where all relus are closed, nothing is compared");
         _outputGradient = ToDouble(GradientCase.OutputGradient(Output.Length));
         IEnumerable<string> names = _case.Parameters.Keys;
-        Gradients = (_case.Classes is null ? names.Append(Input) : names).ToDictionary(
-            name => name,
-            Differences
-        );
+        // Fixtures beside this one wait for the same case, so the processors are free.
+        Gradients = (_case.Classes is null ? names.Append(Input) : names)
+            .AsParallel()
+            .Select(name => (Name: name, Found: Differences(name)))
+            .ToDictionary(gradient => gradient.Name, gradient => gradient.Found);
     }
 
     public double[] Output { get; }
