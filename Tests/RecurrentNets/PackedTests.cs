@@ -39,19 +39,19 @@ internal sealed class PackedTests(int bits, int threads)
         [.. Enumerable.Range(0, batch).Select(b => Math.Max(1, 6 - b / 2 * 2 - b / 3))];
 
     private static readonly RecurrentCase[] AllPacked =
-        [
-            .. Cases.Select(c => c with { Packed = true }),
-            .. Cases
-                .Where(c => c.States && c.Batch > 1)
-                .Select(c =>
-                    c with
-                    {
-                        Packed = true,
-                        // Not its own inverse, so that the two cannot be taken for each other.
-                        Order = [.. Enumerable.Range(0, c.Batch).Select(b => (b + 2) % c.Batch)],
-                    }
-                ),
-        ];
+    [
+        .. Cases.Select(c => c with { Packed = true }),
+        .. Cases
+            .Where(c => c.States && c.Batch > 1)
+            .Select(c =>
+                c with
+                {
+                    Packed = true,
+                    // Not its own inverse, so that the two cannot be taken for each other.
+                    Order = [.. Enumerable.Range(0, c.Batch).Select(b => (b + 2) % c.Batch)],
+                }
+            ),
+    ];
 
     [TestCaseSource(nameof(AllPacked))]
     public void OutputsStatesAndGradientsMatchTheReference(RecurrentCase c)
