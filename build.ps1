@@ -101,7 +101,7 @@ Usage: ./build.ps1 VERB [ARGUMENTS]
                     archive, for Linux machines without an SDK; made on Linux only
   format            formats all sources
   format --check    fails if a source is not formatted
-  kernels           makes the PTX in Native/Kernels from the sources there;
+  kernels           makes the PTX in Native/Kernels/Ptx from the sources;
                     needs clang 19 (SEQUOR_CLANG, or clang-19), and no CUDA
   clean             removes what builds made
   help              prints this text
@@ -501,6 +501,7 @@ function Update-Kernel {
             ' SEQUOR_CLANG can name another.')
     }
     $folder = Join-Path (Join-Path $root 'Native') 'Kernels'
+    $images = Join-Path $folder 'Ptx'
     Set-Location $folder
     $made = [IO.Path]::GetTempFileName()
     $sha = [Security.Cryptography.SHA256]::Create()
@@ -536,9 +537,9 @@ function Update-Kernel {
             }
             $head = "// Made by ./build.sh kernels from $source and the headers beside it: $digest"
             $text = (@($head, "// clang $version") + $lines) -join "`n"
-            [IO.File]::WriteAllText((Join-Path $folder ($file.BaseName + '.ptx')), "$text`n")
+            [IO.File]::WriteAllText((Join-Path $images ($file.BaseName + '.ptx')), "$text`n")
         }
-        foreach ($file in @(Get-ChildItem -Filter '*.ptx')) {
+        foreach ($file in @(Get-ChildItem -LiteralPath $images -Filter '*.ptx')) {
             if (-not (Test-Path -LiteralPath ($file.BaseName + '.cu'))) {
                 Remove-Item -LiteralPath $file.FullName
             }

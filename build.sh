@@ -108,7 +108,7 @@ Usage: ./build.sh VERB [ARGUMENTS]
                     archive, for Linux machines without an SDK
   format            formats all sources
   format --check    fails if a source is not formatted
-  kernels           makes the PTX in Native/Kernels from the sources there;
+  kernels           makes the PTX in Native/Kernels/Ptx from the sources;
                     needs clang 19 (SEQUOR_CLANG, or clang-19), and no CUDA
   clean             removes what builds made
   help              prints this text
@@ -430,11 +430,12 @@ kernels() {
                 -e '/^\$L__(tmp|func_begin|func_end)[0-9]+:$/d' \
                 -e 's/^([[:space:]]*\.loc[[:space:]][0-9 ]+[0-9])[[:space:]]*\/\/.*$/\1/' \
                 -e '/^[[:space:]]*\.section[[:space:]]+\.debug_loc[[:space:]]*\{[[:space:]]*\}$/d' "$made"
-        } >"$name.ptx"
+        } >"Ptx/$name.ptx"
     done
     # What a source made that is gone.
-    for name in *.ptx; do
-        [ -f "${name%.ptx}.cu" ] || rm -f "$name"
+    for name in Ptx/*.ptx; do
+        source=${name#Ptx/}
+        [ -f "${source%.ptx}.cu" ] || rm -f "$name"
     done
 }
 

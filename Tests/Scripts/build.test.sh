@@ -343,10 +343,10 @@ run build now
 expect 'build takes none' exits 2
 
 # The compiler's stand-in writes what it is told to, with all that has to be taken out.
-mkdir -p "$tree/Native/Kernels"
+mkdir -p "$tree/Native/Kernels/Ptx"
 printf 'header\n' >"$tree/Native/Kernels/h.cuh"
 printf 'source\n' >"$tree/Native/Kernels/k.cu"
-touch "$tree/Native/Kernels/gone.ptx"
+touch "$tree/Native/Kernels/Ptx/gone.ptx"
 cat >"$tree/sdk/clang-19" <<'END'
 #!/usr/bin/env bash
 [ "$1" != --version ] || { echo "Some clang version ${CLANG:-19.1.7} (3)"; exit; }
@@ -362,8 +362,8 @@ digest=$(printf 'header\nsource\n' | if type -P sha256sum >/dev/null; then sha25
 printf '%s\n' "// Made by ./build.sh kernels from k.cu and the headers beside it: ${digest%% *}" \
     '// clang 19.1.7' .entry $'\t.loc\t1 2 3' $'\t.file\t1 "./k.cu"' >"$tree/wanted"
 expect 'with the digest of its sources, and without what is no use' \
-    cmp -s "$tree/wanted" "$tree/Native/Kernels/k.ptx"
-expect 'and removes what has no source' test ! -e "$tree/Native/Kernels/gone.ptx"
+    cmp -s "$tree/wanted" "$tree/Native/Kernels/Ptx/k.ptx"
+expect 'and removes what has no source' test ! -e "$tree/Native/Kernels/Ptx/gone.ptx"
 PTX='.extern .func memcmp' run kernels
 expect 'a function that is not there fails' exits 1
 STATUS=1 run kernels
@@ -375,7 +375,7 @@ SEQUOR_CLANG=no-such-clang run kernels
 expect 'no compiler fails' exits 1
 run kernels now
 expect 'kernels takes no argument' exits 2
-expect 'what failed leaves the PTX as it was' cmp -s "$tree/wanted" "$tree/Native/Kernels/k.ptx"
+expect 'what failed leaves the PTX as it was' cmp -s "$tree/wanted" "$tree/Native/Kernels/Ptx/k.ptx"
 rm -r "$tree/Native"
 SEQUOR_CONFIGURATION=../x run build
 expect 'a configuration is a plain word' exits 2
