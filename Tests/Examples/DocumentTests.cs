@@ -49,6 +49,12 @@ public sealed partial class DocumentTests
         .SelectMany(assembly => assembly.GetTypes())
         .ToLookup(type => type.Name.Split('`')[0]);
 
+    // Of the test programs that reference this one.
+    private static readonly HashSet<string> Fixtures =
+    [
+        .. Names("fixtures/").Select(name => name["fixtures/".Length..]),
+    ];
+
     private static readonly HashSet<string> Members =
     [
         .. Types.SelectMany(t => t).SelectMany(NamesOf),
@@ -104,7 +110,10 @@ public sealed partial class DocumentTests
         if (Type.GetType($"System.{parts[0]}") is not null)
             return true;
         return parts.Length == 1
-            ? Types.Contains(parts[0]) || Members.Contains(parts[0]) || IsNamespace(name)
+            ? Types.Contains(parts[0])
+                || Fixtures.Contains(parts[0])
+                || Members.Contains(parts[0])
+                || IsNamespace(name)
             : IsNamespace(name) || Types[parts[0]].Any(type => NamesOf(type).Contains(parts[1]));
     }
 

@@ -2,7 +2,6 @@ using NUnit.Framework;
 using Sequor.Interop;
 using Sequor.Layers;
 using Sequor.Native;
-using Sequor.Tests.Cuda;
 using Sequor.Tests.Support;
 using VirtualDevice = Sequor.VirtualGpu.VirtualDevice;
 

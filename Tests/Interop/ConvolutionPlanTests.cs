@@ -2,6 +2,7 @@ using NUnit.Framework;
 using Sequor.Interop;
 using Sequor.Native;
 using Sequor.Reference;
+using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Interop;
 

@@ -1,6 +1,7 @@
 using NUnit.Framework;
 using Sequor.Interop;
 using Sequor.Native;
+using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Interop;
 
