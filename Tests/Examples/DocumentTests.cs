@@ -49,7 +49,7 @@ public sealed partial class DocumentTests
         .SelectMany(assembly => assembly.GetTypes())
         .ToLookup(type => type.Name.Split('`')[0]);
 
-    // Of the test programs that reference this one.
+    // Of the test programs that reference this one, and those programs.
     private static readonly HashSet<string> Fixtures =
     [
         .. Names("fixtures/").Select(name => name["fixtures/".Length..]),
@@ -104,16 +104,17 @@ public sealed partial class DocumentTests
     private static bool IsKnown(string name)
     {
         string[] parts = name.Split('(', '<')[0].Split('.');
-        if (Foreign.Contains(name) || name.StartsWith("System.", StringComparison.Ordinal))
+        if (
+            Foreign.Contains(name)
+            || Fixtures.Contains(parts.Length == 1 ? parts[0] : name)
+            || name.StartsWith("System.", StringComparison.Ordinal)
+        )
             return true;
         // An exception of .NET.
         if (Type.GetType($"System.{parts[0]}") is not null)
             return true;
         return parts.Length == 1
-            ? Types.Contains(parts[0])
-                || Fixtures.Contains(parts[0])
-                || Members.Contains(parts[0])
-                || IsNamespace(name)
+            ? Types.Contains(parts[0]) || Members.Contains(parts[0]) || IsNamespace(name)
             : IsNamespace(name) || Types[parts[0]].Any(type => NamesOf(type).Contains(parts[1]));
     }
 
