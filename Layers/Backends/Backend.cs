@@ -247,6 +247,16 @@ public abstract partial class Backend : IDisposable
         ReadOnlySpan<WeightNormGradients> gradients
     );
 
+    /// <summary>Writes the matrices that an LRU's parameters come to; see <see cref="LruMatrices"/>.</summary>
+    internal abstract void LruParametrization(in LruTensors parameters, in LruMatrices matrices);
+
+    /// <summary>Adds to the gradients by the parameters what those by the matrices give by the chain rule.</summary>
+    internal abstract void LruParametrizationGradient(
+        in LruTensors parameters,
+        in LruMatrices matrices,
+        in LruTensors gradients
+    );
+
     /// <summary>Floats that hold a bit for each value of [T, B, C], and of any smaller T and B.</summary>
     internal virtual long BitCount(Shape shape) => checked(shape.Count + 31) / 32;
 

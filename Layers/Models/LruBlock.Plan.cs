@@ -52,9 +52,7 @@ public sealed partial class LruBlock
             int d = layer.InputSize;
             (int steps, int batch) = (input.First, input[1]);
             _scan = builder.Own(
-                _backend.PlanDiagonalScan(
-                    new DiagonalScanDescriptor(d, n, steps, batch, layer.Directions)
-                )
+                _backend.PlanDiagonalScan(new DiagonalScanDescriptor(n, steps, batch))
             );
             _outWeight = Both(layer._out.Parameters[0]);
             _outBias = Both(layer._out.Parameters[1]);
@@ -167,7 +165,7 @@ public sealed partial class LruBlock
                 : (x.Shape.First, x.Shape[1]);
             _x = x;
             Tensor y = _output.For(x.Shape.First, x.Shape[1]);
-            _scan.Prepare(_values, _lambda.All, _b.All, _c.All);
+            _backend.LruParametrization(_values, new LruMatrices(_lambda.All, _b.All, _c.All));
             _norm.Begin(x);
             if (_carried is null)
                 ForwardAll(x, y);
@@ -257,7 +255,7 @@ public sealed partial class LruBlock
                     true
                 );
             _backend.Pointwise(
-                PointwiseOp.GeluOfSum,
+                PointwiseOp.MultiplyAddGelu,
                 new PointwiseArguments
                 {
                     A = normed,
@@ -285,7 +283,7 @@ public sealed partial class LruBlock
         private void AddGated(Tensor x, Tensor gates, Tensor sum, ScanRange range)
         {
             _backend.Pointwise(
-                PointwiseOp.Glu,
+                PointwiseOp.AddGlu,
                 new PointwiseArguments
                 {
                     A = _random is null ? x : default,
@@ -371,12 +369,13 @@ public sealed partial class LruBlock
                 first = range.End;
             }
             _norm.EndBackward(_x, dy);
-            _scan.PrepareGradient(
+            _backend.LruParametrizationGradient(
                 _values,
-                _lambda.All,
-                _lambdaGradient!.All,
-                _bGradient!.All,
-                _cGradient!.All,
+                new LruMatrices(
+                    _scan.LambdaGradient(_lambdaGradient!.All),
+                    _bGradient!.All,
+                    _cGradient!.All
+                ),
                 _gradients
             );
             return dy;
@@ -397,7 +396,7 @@ public sealed partial class LruBlock
                 gated = hidden;
             }
             _backend.Pointwise(
-                PointwiseOp.GluGradient,
+                PointwiseOp.AddGluGradientAndGelu,
                 new PointwiseArguments
                 {
                     A = gated,
@@ -413,7 +412,7 @@ public sealed partial class LruBlock
             Multiply(gates, _outWeight.Value, false, hidden);
             DropHidden(hidden, range);
             _backend.Pointwise(
-                PointwiseOp.GeluGradient,
+                PointwiseOp.MultiplyAddGeluGradient,
                 new PointwiseArguments
                 {
                     A = hidden,
@@ -459,7 +458,7 @@ public sealed partial class LruBlock
             long row = Row(range.First);
             (Tensor dz, bool accumulate) = _norm.InputGradient(allDy, row, normed.Shape.Rows);
             Multiply(du, _b.All, false, dz, accumulate: accumulate);
-            AddTimesRow(hidden, _d.Value, dz);
+            MultiplyAdd(hidden, _d.Value, dz);
             _norm.InputBackward(Rows(_x, range), dz, Rows(allDy, range), row);
         }
 
@@ -495,9 +494,9 @@ public sealed partial class LruBlock
                 }
             );
 
-        private void AddTimesRow(Tensor a, Tensor row, Tensor result) =>
+        private void MultiplyAdd(Tensor a, Tensor row, Tensor result) =>
             _backend.Pointwise(
-                PointwiseOp.AddTimesRow,
+                PointwiseOp.MultiplyAdd,
                 new PointwiseArguments
                 {
                     A = a,

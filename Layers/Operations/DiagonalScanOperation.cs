@@ -1,52 +1,21 @@
 namespace Sequor.Layers;
 
-/// <summary>N complex channels with x_t = lambda x_{t-1} + u_t, or lambda x_{t+1} + u_t in reverse, and the LRU's parameters that make lambda.</summary>
-internal readonly record struct DiagonalScanDescriptor(
-    int ModelSize,
-    int StateSize,
-    int MaxLength,
-    int MaxBatch,
-    int Directions = 1
-);
+/// <summary>A scan of N complex channels, for its largest shape.</summary>
+/// <param name="StateSize">N.</param>
+/// <param name="MaxLength">Most steps.</param>
+/// <param name="MaxBatch">Most sequences.</param>
+internal readonly record struct DiagonalScanDescriptor(int StateSize, int MaxLength, int MaxBatch);
 
 /// <summary>
-/// The parameters of an LRU, or their gradients. Shapes: nu, theta, gamma [N]; B [N, d]; C [d, directions * N].
-/// </summary>
-internal readonly record struct LruTensors(
-    Tensor NuLog,
-    Tensor ThetaLog,
-    Tensor GammaLog,
-    Tensor BReal,
-    Tensor BImaginary,
-    Tensor CReal,
-    Tensor CImaginary
-);
-
-/// <summary>
-/// The scan and the real matrices around it. States are interleaved (re, im) pairs, [T, B, 2N]: then u = z B' and
-/// y = x C' are single real products with B' [2N, d] = interleaved gamma B and C' [d, 2N] = interleaved (C_re, -C_im), one
-/// below the other for two directions.
+/// A linear recurrence with a complex diagonal: x_t = lambda x_{t-1} + u_t, or lambda x_{t+1} + u_t in reverse. It is that of
+/// an LRU, an S4D or an S5, whatever their lambda and u are made of. States and inputs are interleaved (re, im) pairs,
+/// [T, B, 2N]; lambda is [N, 2]. What scales u, and what makes real values of x, are matrices around it: see
+/// <see cref="LruMatrices"/>.
 /// </summary>
 internal abstract class DiagonalScanOperation : PlannedOperation
 {
-    /// <summary>Writes lambda [N, 2], B' [2N, d] and C' [directions * d, 2N].</summary>
-    public abstract void Prepare(in LruTensors p, Tensor lambda, Tensor b, Tensor c);
-
-    /// <summary>Floats that passes backwards leave for <see cref="PrepareGradient"/>.</summary>
+    /// <summary>Floats that passes backwards leave for <see cref="LambdaGradient"/>.</summary>
     public abstract long LambdaGradientCount { get; }
-
-    /// <summary>
-    /// Adds to the parameters' gradients what those of lambda, B' and C' give by the chain rule; dlambda is what the passes
-    /// backwards left.
-    /// </summary>
-    public abstract void PrepareGradient(
-        in LruTensors p,
-        Tensor lambda,
-        Tensor dlambda,
-        Tensor db,
-        Tensor dc,
-        in LruTensors gradients
-    );
 
     /// <summary>
     /// In place over a range of steps: states [T, B, 2N], or packed rows [N, 1, 2N], hold u and then x. Ranges follow each
@@ -75,6 +44,12 @@ internal abstract class DiagonalScanOperation : PlannedOperation
         bool adds,
         Tensor workspace
     );
+
+    /// <summary>
+    /// What the last passes backwards left in dlambda, as a matrix [rows, 2N]: the gradient by lambda, (re, im) pairs, is the sum
+    /// of its rows, which whoever reads it takes. How many there are goes by the backend and the batch.
+    /// </summary>
+    public abstract Tensor LambdaGradient(Tensor dlambda);
 }
 
 /// <summary>Steps first .. first + count - 1 of a recurrence.</summary>

@@ -2,32 +2,38 @@ namespace Sequor.Layers;
 
 /// <summary>
 /// The elementwise operations, with the sums that go over the same values. a, b, c, out, row, sum are those of
-/// <see cref="PointwiseArguments"/>.
+/// <see cref="PointwiseArguments"/>; a row [C] is repeated over all rows, and a sum [C] is over all rows.
 /// </summary>
+/// <remarks>
+/// gelu is its tanh form (Hendrycks and Gimpel 2016): gelu(x) = x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))). glu is the
+/// gated linear unit (Dauphin et al. 2017): glu([x1 | x2]) = x1 sigmoid(x2), of half the columns.
+/// </remarks>
 internal enum PointwiseOp
 {
     /// <summary>out = a + b</summary>
     Add,
 
-    /// <summary>b += a * row, row [C] repeated over rows; out = gelu(b), the tanh form.</summary>
-    GeluOfSum,
+    /// <summary>out += a * row</summary>
+    MultiplyAdd,
 
-    /// <summary>out = a * gelu'(b); sum [C] += the sums over rows of out * c.</summary>
-    GeluGradient,
-
-    /// <summary>out += a * row, row [C] repeated over rows</summary>
-    AddTimesRow,
+    /// <summary>b += a * row; out = gelu(b)</summary>
+    MultiplyAddGelu,
 
     /// <summary>
-    /// out = a + b1 * sigmoid(b2), [b1 | b2] of twice the columns being b + row. An empty a is zero, and so is an empty row.
+    /// The gradients of <see cref="MultiplyAddGelu"/>, where a is that by its out, b its b, and c its a: out = a * gelu'(b), which
+    /// is that by b; sum += sum of out * c, which is that by its row. out may be a.
     /// </summary>
-    Glu,
+    MultiplyAddGeluGradient,
+
+    /// <summary>out = a + glu(b + row), b and row of twice the columns. An empty a is zero, and so is an empty row.</summary>
+    AddGlu,
 
     /// <summary>
-    /// b = gradient of b, in place, given a = gradient of out of <see cref="Glu"/>, and its row; sum [2 C] += the sums over
-    /// rows of that; out = gelu(c), where out may be a.
+    /// The gradient of <see cref="AddGlu"/>, where a is that by its out, b and row are its own: b = that by b, in place;
+    /// sum [2 C] += sum of that, which is the one by its row. Beside it out = gelu(c), which may be a: what came in by a is
+    /// used up, and in a block whose gate follows a gelu the next product wants that again.
     /// </summary>
-    GluGradient,
+    AddGluGradientAndGelu,
 }
 
 /// <summary>Operands of an elementwise operation; those that it does not name are empty.</summary>
