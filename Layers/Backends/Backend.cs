@@ -272,6 +272,9 @@ public abstract partial class Backend : IDisposable
     /// <summary>Prepares a recurrent network for its largest shape.</summary>
     internal abstract RecurrentOperation PlanRecurrent(in RecurrentDescriptor descriptor);
 
+    /// <summary>A recurrent network's backward pass wants the gradient of all steps of y, zeros too.</summary>
+    internal virtual bool RecurrentBackwardNeedsAllSteps => false;
+
     /// <summary>How the parameters of a recurrent network lie in their block.</summary>
     internal abstract ParameterLayout RecurrentLayout(in RecurrentDescriptor descriptor);
 

@@ -13,7 +13,7 @@ public sealed class Last(int size) : Layer
     internal override LayerPlan CreatePlan(PlanBuilder builder, Shape input, out Shape output)
     {
         output = new Shape(1, input[1], input[2]);
-        return new LastPlan(builder, input, output);
+        return new LastPlan(builder, output);
     }
 
     // Where all have the same length, a view forwards; backwards the gradient passes as it is: shorter than the input, it is
@@ -26,7 +26,7 @@ public sealed class Last(int size) : Layer
         private readonly Slot? _output;
         private Shape _input;
 
-        public LastPlan(PlanBuilder builder, Shape input, Shape output)
+        public LastPlan(PlanBuilder builder, Shape output)
         {
             _backend = builder.Backend;
             _flow = builder.Gradients;
@@ -34,8 +34,6 @@ public sealed class Last(int size) : Layer
             builder.Layout = null;
             if (_layout is not null)
                 _output = builder.Output(output);
-            if (builder.Training)
-                builder.Flow(FlowUse.LastSteps, _output is null ? 0 : input.Count);
         }
 
         public override Tensor Forward(Tensor x)

@@ -95,7 +95,6 @@ public sealed partial class LruBlock
             _lambdaGradient = builder.Scratch(_scan.LambdaGradientCount);
             _bGradient = builder.Scratch(new Shape(2 * n, d));
             _cGradient = builder.Scratch(new Shape(layer.Directions * d, 2 * n));
-            builder.Flow(FlowUse.Whole, input.Count);
             if (layer.DropoutProbability == 0)
                 return;
             _random = builder.Random;
@@ -122,6 +121,8 @@ public sealed partial class LruBlock
         // operation to the next; the scan goes on from range to range.
         private ScanRange From(int first)
         {
+            if (_layout is not { IsPacked: true })
+                return new ScanRange(first, Math.Min(_steps - first, StepsOfChunk));
             int end = first + 1;
             while (end < _steps && Row(end + 1) - Row(first) <= _chunkRows)
                 end++;
@@ -130,11 +131,19 @@ public sealed partial class LruBlock
 
         private ScanRange Until(int end)
         {
+            if (_layout is not { IsPacked: true })
+            {
+                int count = Math.Min(end, StepsOfChunk);
+                return new ScanRange(end - count, count);
+            }
             int first = end - 1;
             while (first > 0 && Row(end) - Row(first - 1) <= _chunkRows)
                 first--;
             return new ScanRange(first, end - first);
         }
+
+        // Of sequences that all last; a step is never divided.
+        private int StepsOfChunk => (int)Math.Clamp(_chunkRows / _batch, 1, int.MaxValue);
 
         private long Row(int step) =>
             _layout is { IsPacked: true } ? _layout.Row(step) : (long)step * _batch;

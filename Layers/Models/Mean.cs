@@ -19,7 +19,7 @@ public sealed class Mean(int size) : Layer
                 "Mean pooling cannot stream: its output needs the whole sequence."
             );
         }
-        return new MeanPlan(builder, input, output);
+        return new MeanPlan(builder, output);
     }
 
     private sealed class MeanPlan : LayerPlan
@@ -31,7 +31,7 @@ public sealed class Mean(int size) : Layer
         private readonly bool _inputGradient;
         private Shape _input;
 
-        public MeanPlan(PlanBuilder builder, Shape input, Shape output)
+        public MeanPlan(PlanBuilder builder, Shape output)
         {
             _backend = builder.Backend;
             _flow = builder.Gradients;
@@ -39,8 +39,6 @@ public sealed class Mean(int size) : Layer
             builder.Layout = null;
             _output = builder.Output(output);
             _inputGradient = builder.InputGradient;
-            if (builder.Training && _inputGradient)
-                builder.Flow(FlowUse.Move, input.Count);
         }
 
         public override Tensor Forward(Tensor x)

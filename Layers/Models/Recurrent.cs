@@ -85,6 +85,7 @@ public abstract class Recurrent : Layer
         private readonly Tensor _parameters;
         private readonly Tensor _gradients;
         private readonly bool _inputGradient;
+        private readonly bool _needsAllSteps;
         private readonly SequenceLayout? _layout;
         private readonly StreamPosition _position;
         private readonly Slot? _hidden;
@@ -143,6 +144,7 @@ public abstract class Recurrent : Layer
                 builder.LayerStates.Add(_states);
             }
             _inputGradient = builder.InputGradient;
+            _needsAllSteps = backend.RecurrentBackwardNeedsAllSteps;
             _operation = builder.Own(backend.PlanRecurrent(descriptor));
             if (_operation.LibraryRandom is { } drawn)
                 builder.LibraryRandoms.Add(drawn);
@@ -156,13 +158,8 @@ public abstract class Recurrent : Layer
             ParameterLayout layout = layer.LayoutOn(backend);
             Parameter first = layer.Parameters[0];
             _parameters = Block(builder.Value(first), first, layout);
-            if (!builder.Training)
-                return;
-            _gradients = Block(builder.Gradient(first), first, layout);
-            if (_inputGradient)
-                builder.Flow(FlowUse.Move, input.Count);
-            if (_operation.NeedsAllSteps)
-                builder.Flow(FlowUse.Fill, output.Count);
+            if (builder.Training)
+                _gradients = Block(builder.Gradient(first), first, layout);
         }
 
         // The block that a parameter has its place in.
@@ -184,7 +181,7 @@ public abstract class Recurrent : Layer
         public override Tensor Backward(Tensor dy)
         {
             Tensor y = _output.For(_x.Shape.First, _x.Shape[1]);
-            if (_operation.NeedsAllSteps && dy.Shape.First < y.Shape.First)
+            if (_needsAllSteps && dy.Shape.First < y.Shape.First)
                 dy = _flow.Whole(dy, y.Shape.First);
             Tensor dx = _inputGradient ? _flow.Other(dy, _x.Shape) : default;
             RecurrentState final = _states?.FinalGradient ?? default;

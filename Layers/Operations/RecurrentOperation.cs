@@ -201,9 +201,6 @@ internal abstract class RecurrentOperation : PlannedOperation
     /// <summary>What the ledger counts that under.</summary>
     public virtual MemoryCategory ReserveCategory => MemoryCategory.Activations;
 
-    /// <summary>Backward wants the gradient of all steps of y, zeros too.</summary>
-    public virtual bool NeedsAllSteps => false;
-
     /// <summary>Where dropout draws from, if that is no <see cref="RandomStream"/> but a library's own; else null.</summary>
     public virtual LibraryRandom? LibraryRandom => null;
 

@@ -1,34 +1,13 @@
 namespace Sequor.Layers;
 
-/// <summary>What a layer does with the place that the gradient lies in.</summary>
-internal enum FlowUse
-{
-    /// <summary>Writes dx to the other place: <see cref="GradientFlow.Other"/>.</summary>
-    Move,
-
-    /// <summary>Asks for all steps: <see cref="GradientFlow.Whole"/>. Where they are there already, stays.</summary>
-    Whole,
-
-    /// <summary>
-    /// Asks for all steps, by <see cref="GradientFlow.Whole"/>, only where there are fewer: where it then lies depends on that.
-    /// </summary>
-    Fill,
-
-    /// <summary>Uses the other place as scratch and stays.</summary>
-    Aside,
-
-    /// <summary>
-    /// Passes the gradient of the last steps on as it is; of so many floats where lengths differ, when it moves: where it comes
-    /// to lie then depends on the lengths of the batch.
-    /// </summary>
-    LastSteps,
-}
-
 /// <summary>Two places that gradients between layers move to and fro in.</summary>
 internal sealed class GradientFlow
 {
     private Storage? _first;
     private Storage? _second;
+
+    // Floats that came to lie in each, where a plan is rehearsed.
+    private long[]? _needs;
 
     /// <summary>
     /// Steps of the sequences that are pooled to their last one: a gradient of fewer is put where it lies among theirs, so that
@@ -42,6 +21,17 @@ internal sealed class GradientFlow
         _second = second;
     }
 
+    /// <summary>Takes places without end, and notes what comes to lie in them.</summary>
+    /// <returns>The most floats in each, which grow with what follows.</returns>
+    public IReadOnlyList<long> Rehearse(RehearsalBackend backend)
+    {
+        Place(
+            backend.Pretend(long.MaxValue, MemoryCategory.Workspace),
+            backend.Pretend(long.MaxValue, MemoryCategory.Workspace)
+        );
+        return _needs = new long[2];
+    }
+
     /// <summary>The place in which the given gradient is not.</summary>
     public Tensor Other(Tensor dy, Shape shape)
     {
@@ -49,9 +39,10 @@ internal sealed class GradientFlow
         if (other.Count < shape.Count)
         {
             throw new InvalidOperationException(
-                $"A gradient of {shape} was not announced to the plan, which has room for {Amount.Of(other.Count, "value")}."
+                $"A gradient of {shape} did not come when the plan was made, which has room for {Amount.Of(other.Count, "value")}: backward passes have to go the same way at each size."
             );
         }
+        Need(other, shape.Count);
         long before = Math.Max(0L, PooledSteps - shape.First) * shape[1] * shape[2];
         bool fits = before <= other.Count - shape.Count && dy.Shape.First == shape.First;
         return new Tensor(other, fits ? before : 0, shape);
@@ -73,9 +64,18 @@ internal sealed class GradientFlow
         int first = steps - dy.Shape.First;
         bool inPlace = Owns(dy) && first > 0 && dy.Offset == shape.Count - dy.Count;
         Tensor whole = inPlace ? new Tensor(dy.Storage, 0, shape) : Other(dy, shape);
+        Need(whole.Storage, shape.Count);
         dy.Backend.Fill(whole.Slice(0, first), 0f);
         if (!inPlace)
             dy.Backend.Copy(dy, whole.Slice(first, dy.Shape.First));
         return whole;
+    }
+
+    private void Need(Storage place, long count)
+    {
+        if (_needs is null)
+            return;
+        int at = ReferenceEquals(place, _first) ? 0 : 1;
+        _needs[at] = Math.Max(_needs[at], count);
     }
 }

@@ -16,11 +16,15 @@ internal sealed class PlanBuilder(
     private readonly List<Shape> _stateShapes = [];
     private readonly List<Storage> _storages = [];
     private readonly List<IDisposable> _operations = [];
-    private readonly List<(FlowUse Use, long Count)> _uses = [];
     private readonly long[] _flowCounts = new long[2];
+    private readonly RehearsalBackend? _rehearsal = backend as RehearsalBackend;
+    private readonly List<string> _path = [];
+    private readonly HashSet<Storage> _brief = [];
     private long _workspaceCount;
     private long _stateCount;
     private long _layerOffset;
+    private long _scratchBegin;
+    private long _lastEnd;
     private int _lastOutput = 1;
     private int _streams;
     private Storage? _gradients;
@@ -63,7 +67,10 @@ internal sealed class PlanBuilder(
     /// <summary>Whether any place draws.</summary>
     public bool Draws => _streams > 0;
 
-    public Tensor Value(Parameter parameter) => parameters.View(parameter);
+    public Tensor Value(Parameter parameter) =>
+        _rehearsal is null
+            ? parameters.View(parameter)
+            : ParameterStore.View(_rehearsal.Parameters, parameter);
 
     /// <summary>A parameter's gradient; empty in evaluation.</summary>
     public Tensor Gradient(Parameter parameter)
@@ -76,10 +83,39 @@ internal sealed class PlanBuilder(
     public Tensor AllGradients => Training ? parameters.Block(GradientStorage()) : default;
 
     private Storage GradientStorage() =>
-        _gradients ??= Take(Math.Max(parameters.Count, 1), MemoryCategory.Gradients);
+        _gradients ??=
+            _rehearsal?.Gradients ?? Take(Math.Max(parameters.Count, 1), MemoryCategory.Gradients);
 
-    /// <summary>Begins a basic layer: its scratch may lie where that of other layers does.</summary>
-    public void BeginLayer() => _layerOffset = 0;
+    /// <summary>Names of the layer being planned and of those that it is in, by dots.</summary>
+    public string Path => string.Join('.', _path);
+
+    /// <summary>
+    /// Begins a layer, whose scratch may lie where that of its neighbours does, but not where that lies which its container has
+    /// taken so far.
+    /// </summary>
+    /// <param name="name">Its name; "" for a model.</param>
+    public LayerScope Enter(string name)
+    {
+        if (name.Length > 0)
+            _path.Add(name);
+        var scope = new LayerScope(this, name, _scratchBegin);
+        _scratchBegin = _layerOffset;
+        _lastEnd = 0;
+        return scope;
+    }
+
+    /// <summary>Ends a layer's planning.</summary>
+    public readonly struct LayerScope(PlanBuilder builder, string name, long begin) : IDisposable
+    {
+        public void Dispose()
+        {
+            if (name.Length > 0)
+                builder._path.RemoveAt(builder._path.Count - 1);
+            builder._lastEnd = Math.Max(builder._lastEnd, builder._layerOffset);
+            builder._layerOffset = builder._scratchBegin;
+            builder._scratchBegin = begin;
+        }
+    }
 
     /// <summary>A layer's output: kept in training, one of two places in turn in evaluation.</summary>
     public Slot Output(Shape shape)
@@ -134,55 +170,41 @@ internal sealed class PlanBuilder(
 
     public Slot Scratch(long count) => Scratch(Shape.Block(count));
 
-    /// <summary>
-    /// Says how the gradient passes backwards through the layer being planned, and how many floats of it. To be called in the
-    /// order opposite to what the layer does backwards, as layers are planned from the input on.
-    /// </summary>
-    public void Flow(FlowUse use, long count = 0) => _uses.Add((use, count));
+    /// <summary>Nothing runs but a <see cref="Rehearsal"/>.</summary>
+    public bool IsRehearsal => _rehearsal is not null;
 
-    // Follows the gradient from the output on, as the layers will, and sizes the two places by what comes to lie in them.
-    private void SizeFlow()
+    /// <summary>Places everything without memory.</summary>
+    /// <returns>The most floats that come to lie in each of the gradients' two places, as they grow.</returns>
+    public IReadOnlyList<long> Rehearse(RehearsalBackend on)
     {
-        int place = -1;
-        // Whether the place is sure, and whether the gradient is that of the last steps only, or may be.
-        bool known = true;
-        bool few = false;
-        for (int i = _uses.Count - 1; i >= 0; i--)
+        foreach ((Slot slot, MemoryCategory category) in _kept)
+            slot.Place(on.Pretend(slot.Count, category), 0);
+        foreach ((Slot slot, _) in _states)
+            slot.Place(on.Pretend(slot.Count, MemoryCategory.Activations), 0);
+        foreach ((Slot slot, _) in _flows)
+            slot.Place(on.Pretend(slot.Count, MemoryCategory.Workspace), 0);
+        foreach ((Slot slot, _) in _scratches)
         {
-            (FlowUse use, long count) = _uses[i];
-            int other = place == 0 ? 1 : 0;
-            if (use == FlowUse.LastSteps && count == 0)
-            {
-                few = true;
-                continue;
-            }
-            if (use == FlowUse.Fill && !few)
-                continue;
-            // Those of the last steps lie where they do among all.
-            bool stays = use is (FlowUse.Whole or FlowUse.Fill) && place >= 0;
-            int used = stays ? place : other;
-            Size(used, count);
-            if (!known)
-                Size(1 - used, count);
-            if (use == FlowUse.Aside)
-                continue;
-            // Not every backend fills, and not every batch moves.
-            if (use == FlowUse.LastSteps || (use == FlowUse.Fill && !stays))
-                known = false;
-            if (use != FlowUse.Fill)
-                place = used;
-            few = use == FlowUse.LastSteps || (few && use == FlowUse.Move);
+            Storage place = on.Pretend(slot.Count, MemoryCategory.Workspace);
+            slot.Place(place, 0);
+            _brief.Add(place);
         }
-
-        void Size(int which, long count) =>
-            _flowCounts[which] = Math.Max(_flowCounts[which], count);
+        return Gradients.Rehearse(on);
     }
 
+    /// <summary>In a rehearsal: whether a tensor lies in memory of the plan that lasts until the next layer has read it.</summary>
+    public bool MayBeOutput(Tensor tensor) =>
+        tensor.Backend == backend
+        && tensor.Storage.Category != MemoryCategory.Parameters
+        && !_brief.Contains(tensor.Storage);
+
     /// <summary>Allocates what was asked for. Returns the storages, which the plan owns from then on.</summary>
+    /// <param name="gradients">The most floats that come to lie in each of the gradients' two places.</param>
     /// <exception cref="DeviceMemoryException">It is more than the device has free; the message has a table.</exception>
-    public (IReadOnlyList<Storage> Storages, GradientFlow Flow) Build()
+    public IReadOnlyList<Storage> Build(IReadOnlyList<long> gradients)
     {
-        SizeFlow();
+        for (int i = 0; i < 2; i++)
+            _flowCounts[i] = Math.Max(_flowCounts[i], gradients[i]);
         PlanNeed need = Need();
         need.Require();
         try
@@ -193,7 +215,7 @@ internal sealed class PlanBuilder(
         {
             throw need.Error(e);
         }
-        return (_storages, Gradients);
+        return _storages;
     }
 
     private PlanNeed Need()
@@ -223,7 +245,7 @@ internal sealed class PlanBuilder(
         Storage workspace = Take(Math.Max(_workspaceCount, 1), MemoryCategory.Workspace);
         foreach ((Slot slot, long offset) in _scratches)
             slot.Place(workspace, offset);
-        Spare = (workspace, _layerOffset, _workspaceCount - _layerOffset);
+        Spare = (workspace, _lastEnd, _workspaceCount - _lastEnd);
         var flows = new Storage[2];
         for (int i = 0; i < 2; i++)
             flows[i] = Take(Math.Max(_flowCounts[i], 1), MemoryCategory.Workspace);
