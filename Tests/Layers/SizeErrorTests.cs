@@ -190,9 +190,7 @@ public sealed class SizeErrorTests
         }
         Assert.That(
             () =>
-                backend
-                    .PlanDiagonalScan(new DiagonalScanDescriptor(1, Most, 1, Most))
-                    .WorkspaceCount,
+                backend.PlanDiagonalScan(new DiagonalScanDescriptor(Most, 1, Most)).WorkspaceCount,
             Throws.TypeOf<OverflowException>()
         );
         Assert.That(

@@ -215,8 +215,10 @@ public sealed class CudaFailedAllocationTests : CudaFixture
         );
         Assert.That(
             () =>
-                Gpu.PlanDiagonalScan(
-                    new DiagonalScanDescriptor(1, int.MaxValue, 1, int.MaxValue, 2)
+                Gpu.BytesOf(
+                    Gpu.PlanDiagonalScan(
+                        new DiagonalScanDescriptor(int.MaxValue, 1, int.MaxValue)
+                    ).WorkspaceCount
                 ),
             Throws.TypeOf<OverflowException>()
         );

@@ -37,7 +37,7 @@ public sealed class CudaPointwiseTests : CudaOperationFixture
                         }
                     );
                     backend.Pointwise(
-                        PointwiseOp.AddTimesRow,
+                        PointwiseOp.MultiplyAdd,
                         new PointwiseArguments
                         {
                             A = of(a),
@@ -46,7 +46,7 @@ public sealed class CudaPointwiseTests : CudaOperationFixture
                         }
                     );
                     backend.Pointwise(
-                        PointwiseOp.GeluOfSum,
+                        PointwiseOp.MultiplyAddGelu,
                         new PointwiseArguments
                         {
                             A = of(a),
@@ -79,7 +79,7 @@ public sealed class CudaPointwiseTests : CudaOperationFixture
             OnBoth(
                 (backend, of) =>
                     backend.Pointwise(
-                        PointwiseOp.GeluGradient,
+                        PointwiseOp.MultiplyAddGeluGradient,
                         new PointwiseArguments
                         {
                             A = of(a),
@@ -116,7 +116,7 @@ public sealed class CudaPointwiseTests : CudaOperationFixture
                 (backend, of) =>
                 {
                     backend.Pointwise(
-                        PointwiseOp.Glu,
+                        PointwiseOp.AddGlu,
                         new PointwiseArguments
                         {
                             A = start ? of(a) : default,
@@ -126,7 +126,7 @@ public sealed class CudaPointwiseTests : CudaOperationFixture
                         }
                     );
                     backend.Pointwise(
-                        PointwiseOp.GluGradient,
+                        PointwiseOp.AddGluGradientAndGelu,
                         new PointwiseArguments
                         {
                             A = of(a),

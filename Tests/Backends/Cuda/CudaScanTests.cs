@@ -73,12 +73,7 @@ public sealed class CudaScanTests : CudaPlannedFixture
         foreach (Backend on in (Backend[])[Gpu, Cpu])
         {
             using DiagonalScanOperation scan = on.PlanDiagonalScan(
-                new DiagonalScanDescriptor(
-                    1,
-                    n,
-                    Math.Max(t, plannedSteps),
-                    Math.Max(b, plannedBatch)
-                )
+                new DiagonalScanDescriptor(n, Math.Max(t, plannedSteps), Math.Max(b, plannedBatch))
             );
             SequenceLayout? layout = Layout(on, t, b, lengths);
             Shape shape = layout is null ? new Shape(t, b, 2 * n) : new(layout.Rows, 1, 2 * n);
@@ -115,24 +110,30 @@ public sealed class CudaScanTests : CudaPlannedFixture
                 }
             }
             // What the first pass left is forgotten, what the second left is not.
-            scan.PrepareGradient(
+            on.LruParametrizationGradient(
                 parameters,
-                lambda,
-                dlambda,
-                Put(on, new Shape(2 * n, 1), 50),
-                Put(on, new Shape(1, 2 * n), 51),
+                new LruMatrices(
+                    scan.LambdaGradient(dlambda),
+                    Put(on, new Shape(2 * n, 1), 50),
+                    Put(on, new Shape(1, 2 * n), 51)
+                ),
                 Gather(slopes)
             );
+            // What a model with another lambda does with it.
+            Tensor slope = Take(on, new Shape(2 * n));
+            on.Fill(slope, 0f);
+            on.ColumnSum(scan.LambdaGradient(dlambda), default, slope);
             results.Add([
                 states.ToArray(),
                 gradient.ToArray(),
                 slopes[0].ToArray(),
                 slopes[1].ToArray(),
+                slope.ToArray(),
             ]);
 
             long Row(int step) => layout?.Row(step) ?? (long)step * b;
         }
-        string[] names = ["x", "du", "dnu", "dtheta"];
+        string[] names = ["x", "du", "dnu", "dtheta", "dlambda"];
         // Of lambda's two parts, which may cancel, nu and theta each have a sum.
         for (int i = 0; i < names.Length; i++)
             Against.Cpu(
@@ -181,14 +182,14 @@ public sealed class CudaScanTests : CudaPlannedFixture
         foreach (Backend on in (Backend[])[Gpu, Cpu])
         {
             using DiagonalScanOperation scan = on.PlanDiagonalScan(
-                new DiagonalScanDescriptor(model, n, 3, 2, directions)
+                new DiagonalScanDescriptor(n, 3, 2)
             );
             Tensor[] values = [.. shapes.Select((s, i) => Put(on, s, (ulong)i))];
             Tensor[] slopes = [.. shapes.Select((s, i) => Put(on, s, (ulong)i + 10))];
             Tensor lambda = Take(on, new Shape(n, 2));
             Tensor b = Take(on, new Shape(2 * n, model));
             Tensor c = Take(on, new Shape(directions * model, 2 * n));
-            scan.Prepare(Gather(values), lambda, b, c);
+            on.LruParametrization(Gather(values), new LruMatrices(lambda, b, c));
             Tensor dlambda = Take(on, Shape.Block(scan.LambdaGradientCount));
             var whole = new Shape(3, 2, 2 * n);
             for (int direction = 0; direction < directions; direction++)
@@ -202,12 +203,13 @@ public sealed class CudaScanTests : CudaPlannedFixture
                     direction > 0,
                     Workspace(on, scan)
                 );
-            scan.PrepareGradient(
+            on.LruParametrizationGradient(
                 Gather(values),
-                lambda,
-                dlambda,
-                Put(on, b.Shape, 22),
-                Put(on, c.Shape, 23),
+                new LruMatrices(
+                    scan.LambdaGradient(dlambda),
+                    Put(on, b.Shape, 22),
+                    Put(on, c.Shape, 23)
+                ),
                 Gather(slopes)
             );
             results.Add([.. ((Tensor[])[lambda, b, c, .. slopes]).Select(s => s.ToArray())]);

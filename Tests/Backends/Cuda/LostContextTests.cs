@@ -118,7 +118,7 @@ public sealed class LostContextTests
 
     private void Scale(Tensor x) =>
         _gpu.Pointwise(
-            PointwiseOp.AddTimesRow,
+            PointwiseOp.MultiplyAdd,
             new PointwiseArguments
             {
                 A = x,

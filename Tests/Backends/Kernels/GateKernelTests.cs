@@ -31,7 +31,7 @@ public sealed class GateKernelTests
         Tensor sum = host.Put(b, rows, columns);
         Tensor bent = host.New(rows, columns);
         host.Backend.Pointwise(
-            PointwiseOp.GeluOfSum,
+            PointwiseOp.MultiplyAddGelu,
             new PointwiseArguments
             {
                 A = host.Put(a, rows, columns),
@@ -43,7 +43,7 @@ public sealed class GateKernelTests
         Tensor slope = host.New(rows, columns);
         Tensor total = host.Put(start, columns);
         host.Backend.Pointwise(
-            PointwiseOp.GeluGradient,
+            PointwiseOp.MultiplyAddGeluGradient,
             new PointwiseArguments
             {
                 A = host.Put(a, rows, columns),
@@ -111,7 +111,7 @@ public sealed class GateKernelTests
             Tensor gates = host.Put(b, rows, 2 * columns);
             Tensor bias = biased ? host.Put(row, 2 * columns) : default;
             host.Backend.Pointwise(
-                PointwiseOp.Glu,
+                PointwiseOp.AddGlu,
                 new PointwiseArguments
                 {
                     A = adds ? host.Put(a, rows, columns) : default,
@@ -123,7 +123,7 @@ public sealed class GateKernelTests
             Tensor bent = host.New(rows, columns);
             Tensor total = host.Put(start, 2 * columns);
             host.Backend.Pointwise(
-                PointwiseOp.GluGradient,
+                PointwiseOp.AddGluGradientAndGelu,
                 new PointwiseArguments
                 {
                     A = host.Put(a, rows, columns),

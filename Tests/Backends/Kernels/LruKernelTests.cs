@@ -44,27 +44,22 @@ public sealed class LruKernelTests
         ];
         LruTensors parameters = Gather([.. values.Select((v, i) => host.Put(v, shapes[i]))]);
         Tensor[] slopes = [.. starts.Select((v, i) => host.Put(v, shapes[i]))];
-        using DiagonalScanOperation scan = host.Backend.PlanDiagonalScan(
-            new DiagonalScanDescriptor(model, size, 1, 1, directions)
-        );
         Tensor lambda = host.New(size, 2);
         Tensor b = host.New(2 * size, model);
         Tensor c = host.New(directions * model, 2 * size);
-        scan.Prepare(parameters, lambda, b, c);
+        host.Backend.LruParametrization(parameters, new LruMatrices(lambda, b, c));
         // Of several passes, sequences or tiles.
         const int Parts = 3;
         float[] parts = draw.Uniform(Parts * 2 * size);
-        float[] dlambda = new float[2 * size];
-        for (int i = 0; i < parts.Length; i++)
-            dlambda[i % dlambda.Length] += parts[i];
         float[] db = draw.Uniform(2 * size * model);
         float[] dc = draw.Uniform(2 * size * directions * model);
-        scan.PrepareGradient(
+        host.Backend.LruParametrizationGradient(
             parameters,
-            lambda,
-            host.Put(dlambda, size, 2),
-            host.Put(db, 2 * size, model),
-            host.Put(dc, directions * model, 2 * size),
+            new LruMatrices(
+                host.Put(parts, Parts, 2 * size),
+                host.Put(db, 2 * size, model),
+                host.Put(dc, directions * model, 2 * size)
+            ),
             Gather(slopes)
         );
 

@@ -31,7 +31,7 @@ public sealed class RowKernelTests
 
         Tensor sum = host.Put(start, rows, columns);
         host.Backend.Pointwise(
-            PointwiseOp.AddTimesRow,
+            PointwiseOp.MultiplyAdd,
             new PointwiseArguments
             {
                 A = host.Put(a, rows, columns),

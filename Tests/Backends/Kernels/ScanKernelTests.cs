@@ -87,7 +87,7 @@ public sealed class ScanKernelTests
         float[] before = draw.Uniform(2 * size);
 
         using DiagonalScanOperation scan = host.Backend.PlanDiagonalScan(
-            new DiagonalScanDescriptor(1, size, steps, batch)
+            new DiagonalScanDescriptor(size, steps, batch)
         );
         Tensor states = packed is null
             ? host.Put(u, steps, batch, 2 * size)

@@ -73,7 +73,7 @@ public sealed class OperationTorchTests(int bits, int threads)
         var c = TorchCase.Find("lru");
         (int time, int batch, int d, int n) = (c.Size("T"), c.Size("B"), c.Size("d"), c.Size("N"));
         using DiagonalScanOperation scan = Backend.PlanDiagonalScan(
-            new DiagonalScanDescriptor(d, n, time, batch)
+            new DiagonalScanDescriptor(n, time, batch)
         );
         Tensor workspace = New(new Shape((int)scan.WorkspaceCount));
         string[] names = ["nu", "theta", "gamma_log", "B_re", "B_im", "C_re", "C_im"];
@@ -93,7 +93,7 @@ public sealed class OperationTorchTests(int bits, int threads)
         Tensor skip = New(new Shape(d), c.Floats("D"));
         (Tensor y, Tensor dx, Tensor dskip) = (New(x.Shape), New(x.Shape), New(skip.Shape));
 
-        scan.Prepare(p, lambda, b, cc);
+        Backend.LruParametrization(p, new LruMatrices(lambda, b, cc));
         Multiply(x, b, states, transposeB: true);
         scan.Forward(lambda, states, null, new ScanRange(0, time), workspace);
         Multiply(states, cc, y, transposeB: true);
@@ -106,7 +106,11 @@ public sealed class OperationTorchTests(int bits, int threads)
         Multiply(du, b, dx);
         AddTimes(dy, skip, dx);
         Backend.ColumnSum(dy, x, dskip);
-        scan.PrepareGradient(p, lambda, dlambda, db, dc, dp);
+        Backend.LruParametrizationGradient(
+            p,
+            new LruMatrices(scan.LambdaGradient(dlambda), db, dc),
+            dp
+        );
 
         Close.Check(y.ToArray(), c["y"], Close.Output, "y");
         Close.Check(dx.ToArray(), c["grad.x"], Close.Gradient, "grad.x");
@@ -140,7 +144,7 @@ public sealed class OperationTorchTests(int bits, int threads)
 
     private void AddTimes(Tensor a, Tensor row, Tensor result) =>
         Backend.Pointwise(
-            PointwiseOp.AddTimesRow,
+            PointwiseOp.MultiplyAdd,
             new PointwiseArguments
             {
                 A = a,

@@ -2,41 +2,6 @@ using System.Diagnostics;
 
 namespace Sequor.Layers;
 
-/// <summary>The recurrences that cuDNN knows.</summary>
-public enum RecurrentKind
-{
-    /// <summary>h = tanh(W_ih x + b_ih + W_hh h + b_hh)</summary>
-    Tanh,
-
-    /// <summary>h = relu(W_ih x + b_ih + W_hh h + b_hh)</summary>
-    Relu,
-
-    /// <summary>Gates input, forget, cell, output.</summary>
-    Lstm,
-
-    /// <summary>Gates reset, update, new; the reset acts after the recurrent product.</summary>
-    Gru,
-}
-
-/// <summary>Which biases a recurrent network has: cuDNN's bias modes.</summary>
-public enum RecurrentBias
-{
-    /// <summary>None: CUDNN_RNN_NO_BIAS.</summary>
-    NoBias,
-
-    /// <summary>One, with the input's product: CUDNN_RNN_SINGLE_INP_BIAS.</summary>
-    SingleInputBias,
-
-    /// <summary>One with the input's and one with the recurrent product: CUDNN_RNN_DOUBLE_BIAS, and PyTorch's.</summary>
-    DoubleBias,
-
-    /// <summary>
-    /// One, with the recurrent product: CUDNN_RNN_SINGLE_REC_BIAS. The GRU's reset acts on it; elsewhere it does what a bias
-    /// with the input's product does.
-    /// </summary>
-    SingleRecurrentBias,
-}
-
 /// <summary>How the sequences of a batch lie in x and y: cuDNN's data layouts.</summary>
 internal enum RecurrentDataLayout
 {
@@ -154,20 +119,6 @@ internal readonly record struct RecurrentDescriptor(
     }
 }
 
-/// <summary>Where each parameter lies in its block.</summary>
-/// <param name="Count">Size of the block in floats, gaps included.</param>
-/// <param name="Offsets">Offset in floats by the parameter's name.</param>
-internal sealed record ParameterLayout(long Count, IReadOnlyDictionary<string, long> Offsets);
-
-/// <summary>A prepared operation: says what memory it wants before it runs, and allocates none when it does.</summary>
-internal abstract class PlannedOperation : IDisposable
-{
-    /// <summary>Floats of scratch, free between calls.</summary>
-    public abstract long WorkspaceCount { get; }
-
-    public virtual void Dispose() { }
-}
-
 /// <summary>
 /// Operands of a recurrent network. States are [layers * directions, B, H], those of layer l and direction d at
 /// l * directions + d, hidden ones [.., P] with a projection; empty initial states are zero, empty final states are not
@@ -250,9 +201,6 @@ internal abstract class RecurrentOperation : PlannedOperation
     /// <summary>What the ledger counts that under.</summary>
     public virtual MemoryCategory ReserveCategory => MemoryCategory.Activations;
 
-    /// <summary>Backward wants the gradient of all steps of y, zeros too.</summary>
-    public virtual bool NeedsAllSteps => false;
-
     /// <summary>Where dropout draws from, if that is no <see cref="RandomStream"/> but a library's own; else null.</summary>
     public virtual LibraryRandom? LibraryRandom => null;
 
@@ -260,126 +208,4 @@ internal abstract class RecurrentOperation : PlannedOperation
     public abstract void Forward(in RecurrentOperands operands);
 
     public abstract void Backward(in RecurrentOperands operands, in RecurrentGradients gradients);
-}
-
-/// <summary>N complex channels with x_t = lambda x_{t-1} + u_t, or lambda x_{t+1} + u_t in reverse, and the LRU's parameters that make lambda.</summary>
-internal readonly record struct DiagonalScanDescriptor(
-    int ModelSize,
-    int StateSize,
-    int MaxLength,
-    int MaxBatch,
-    int Directions = 1
-);
-
-/// <summary>
-/// The parameters of an LRU, or their gradients. Shapes: nu, theta, gamma [N]; B [N, d]; C [d, directions * N].
-/// </summary>
-internal readonly record struct LruTensors(
-    Tensor NuLog,
-    Tensor ThetaLog,
-    Tensor GammaLog,
-    Tensor BReal,
-    Tensor BImaginary,
-    Tensor CReal,
-    Tensor CImaginary
-);
-
-/// <summary>
-/// The scan and the real matrices around it. States are interleaved (re, im) pairs, [T, B, 2N]: then u = z B' and
-/// y = x C' are single real products with B' [2N, d] = interleaved gamma B and C' [d, 2N] = interleaved (C_re, -C_im), one
-/// below the other for two directions.
-/// </summary>
-internal abstract class DiagonalScanOperation : PlannedOperation
-{
-    /// <summary>Writes lambda [N, 2], B' [2N, d] and C' [directions * d, 2N].</summary>
-    public abstract void Prepare(in LruTensors p, Tensor lambda, Tensor b, Tensor c);
-
-    /// <summary>Floats that passes backwards leave for <see cref="PrepareGradient"/>.</summary>
-    public abstract long LambdaGradientCount { get; }
-
-    /// <summary>
-    /// Adds to the parameters' gradients what those of lambda, B' and C' give by the chain rule; dlambda is what the passes
-    /// backwards left.
-    /// </summary>
-    public abstract void PrepareGradient(
-        in LruTensors p,
-        Tensor lambda,
-        Tensor dlambda,
-        Tensor db,
-        Tensor dc,
-        in LruTensors gradients
-    );
-
-    /// <summary>
-    /// In place over a range of steps: states [T, B, 2N], or packed rows [N, 1, 2N], hold u and then x. Ranges follow each
-    /// other in the recurrence's direction; the steps before a range hold x, of this pass, or step 0 what a stream carries on.
-    /// </summary>
-    public abstract void Forward(
-        Tensor lambda,
-        Tensor states,
-        SequenceLayout? layout,
-        in ScanRange range,
-        Tensor workspace
-    );
-
-    /// <summary>
-    /// In place: gradient holds dx of the range's steps and then du. Ranges follow each other against the recurrence's
-    /// direction. What the gradient by lambda is made of goes to dlambda, of <see cref="LambdaGradientCount"/>: of this pass
-    /// alone, or <paramref name="adds"/> to that of passes before, which were of the same batch.
-    /// </summary>
-    public abstract void Backward(
-        Tensor lambda,
-        Tensor states,
-        SequenceLayout? layout,
-        Tensor gradient,
-        in ScanRange range,
-        Tensor dlambda,
-        bool adds,
-        Tensor workspace
-    );
-}
-
-/// <summary>Steps first .. first + count - 1 of a recurrence.</summary>
-/// <param name="First">The first step.</param>
-/// <param name="Count">Number of steps.</param>
-/// <param name="Reverse">The recurrence runs from each sequence's end to its beginning.</param>
-internal readonly record struct ScanRange(int First, int Count, bool Reverse = false)
-{
-    /// <summary>The step after the last one.</summary>
-    public int End => First + Count;
-}
-
-/// <summary>Normalisation over the channels of each row.</summary>
-internal readonly record struct LayerNormDescriptor(
-    int Size,
-    int MaxLength,
-    int MaxBatch,
-    float Epsilon
-);
-
-/// <summary>y = (x - mean) / sqrt(variance + epsilon) * weight + bias; statistics [rows, 2]: mean, 1 / deviation.</summary>
-internal abstract class LayerNormOperation : PlannedOperation
-{
-    /// <summary>Where <paramref name="reuse"/>, the statistics are read, not computed.</summary>
-    public abstract void Forward(
-        Tensor x,
-        Tensor weight,
-        Tensor bias,
-        Tensor y,
-        Tensor statistics,
-        bool reuse
-    );
-
-    /// <summary>dx = (dx +) gradient by x; adds to the gradients of weight and bias.</summary>
-    public abstract void Backward(
-        Tensor x,
-        Tensor weight,
-        Tensor statistics,
-        Tensor dy,
-        Tensor dx,
-        bool accumulate,
-        Tensor dweight,
-        Tensor dbias,
-        Tensor workspace
-    );
 }

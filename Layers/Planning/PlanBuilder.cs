@@ -1,49 +1,5 @@
 namespace Sequor.Layers;
 
-/// <summary>A layer prepared for its largest shape, with its share of a plan's memory.</summary>
-internal abstract class LayerPlan : IDisposable
-{
-    /// <summary>
-    /// The output for an input [T, B, C] within the plan's limits, or for packed rows [N, 1, C]; in memory of the plan.
-    /// </summary>
-    public abstract Tensor Forward(Tensor x);
-
-    /// <summary>
-    /// Adds to the parameters' gradients and returns the gradient by the input, empty where the plan does without.
-    /// </summary>
-    /// <param name="dy">
-    /// Gradient by the output. Where it has fewer steps than the output, it is that of the last ones, and the others'
-    /// is zero. It may be overwritten.
-    /// </param>
-    public abstract Tensor Backward(Tensor dy);
-
-    /// <summary>The outputs of the last forward pass with the names of their layers, in the order computed.</summary>
-    public virtual IEnumerable<(string Name, Tensor Output)> Outputs => [];
-
-    public virtual void Dispose() { }
-}
-
-/// <summary>A tensor that the plan places once all layers have said what they need.</summary>
-internal sealed class Slot
-{
-    private readonly Shape _shape;
-    private Tensor _tensor;
-
-    public Slot(Shape shape) => _shape = shape;
-
-    public long Count => _shape.Count;
-
-    public void Place(Storage storage, long offset) =>
-        _tensor = new Tensor(storage, offset, _shape);
-
-    /// <summary>All of it.</summary>
-    public Tensor All => _tensor;
-
-    /// <summary>The part for T steps of B sequences.</summary>
-    public Tensor For(int steps, int batch) =>
-        _tensor.View(new Shape(steps, batch, _shape.Columns));
-}
-
 /// <summary>What a layer takes its memory and its place in the plan from.</summary>
 internal sealed class PlanBuilder(
     Backend backend,
@@ -60,11 +16,15 @@ internal sealed class PlanBuilder(
     private readonly List<Shape> _stateShapes = [];
     private readonly List<Storage> _storages = [];
     private readonly List<IDisposable> _operations = [];
-    private readonly List<(FlowUse Use, long Count)> _uses = [];
     private readonly long[] _flowCounts = new long[2];
+    private readonly RehearsalBackend? _rehearsal = backend as RehearsalBackend;
+    private readonly List<string> _path = [];
+    private readonly HashSet<Storage> _brief = [];
     private long _workspaceCount;
     private long _stateCount;
     private long _layerOffset;
+    private long _scratchBegin;
+    private long _lastEnd;
     private int _lastOutput = 1;
     private int _streams;
     private Storage? _gradients;
@@ -107,7 +67,10 @@ internal sealed class PlanBuilder(
     /// <summary>Whether any place draws.</summary>
     public bool Draws => _streams > 0;
 
-    public Tensor Value(Parameter parameter) => parameters.View(parameter);
+    public Tensor Value(Parameter parameter) =>
+        _rehearsal is null
+            ? parameters.View(parameter)
+            : ParameterStore.View(_rehearsal.Parameters, parameter);
 
     /// <summary>A parameter's gradient; empty in evaluation.</summary>
     public Tensor Gradient(Parameter parameter)
@@ -120,10 +83,39 @@ internal sealed class PlanBuilder(
     public Tensor AllGradients => Training ? parameters.Block(GradientStorage()) : default;
 
     private Storage GradientStorage() =>
-        _gradients ??= Take(Math.Max(parameters.Count, 1), MemoryCategory.Gradients);
+        _gradients ??=
+            _rehearsal?.Gradients ?? Take(Math.Max(parameters.Count, 1), MemoryCategory.Gradients);
 
-    /// <summary>Begins a basic layer: its scratch may lie where that of other layers does.</summary>
-    public void BeginLayer() => _layerOffset = 0;
+    /// <summary>Names of the layer being planned and of those that it is in, by dots.</summary>
+    public string Path => string.Join('.', _path);
+
+    /// <summary>
+    /// Begins a layer, whose scratch may lie where that of its neighbours does, but not where that lies which its container has
+    /// taken so far.
+    /// </summary>
+    /// <param name="name">Its name; "" for a model.</param>
+    public LayerScope Enter(string name)
+    {
+        if (name.Length > 0)
+            _path.Add(name);
+        var scope = new LayerScope(this, name, _scratchBegin);
+        _scratchBegin = _layerOffset;
+        _lastEnd = 0;
+        return scope;
+    }
+
+    /// <summary>Ends a layer's planning.</summary>
+    public readonly struct LayerScope(PlanBuilder builder, string name, long begin) : IDisposable
+    {
+        public void Dispose()
+        {
+            if (name.Length > 0)
+                builder._path.RemoveAt(builder._path.Count - 1);
+            builder._lastEnd = Math.Max(builder._lastEnd, builder._layerOffset);
+            builder._layerOffset = builder._scratchBegin;
+            builder._scratchBegin = begin;
+        }
+    }
 
     /// <summary>A layer's output: kept in training, one of two places in turn in evaluation.</summary>
     public Slot Output(Shape shape)
@@ -178,55 +170,41 @@ internal sealed class PlanBuilder(
 
     public Slot Scratch(long count) => Scratch(Shape.Block(count));
 
-    /// <summary>
-    /// Says how the gradient passes backwards through the layer being planned, and how many floats of it. To be called in the
-    /// order opposite to what the layer does backwards, as layers are planned from the input on.
-    /// </summary>
-    public void Flow(FlowUse use, long count = 0) => _uses.Add((use, count));
+    /// <summary>Nothing runs but a <see cref="Rehearsal"/>.</summary>
+    public bool IsRehearsal => _rehearsal is not null;
 
-    // Follows the gradient from the output on, as the layers will, and sizes the two places by what comes to lie in them.
-    private void SizeFlow()
+    /// <summary>Places everything without memory.</summary>
+    /// <returns>The most floats that come to lie in each of the gradients' two places, as they grow.</returns>
+    public IReadOnlyList<long> Rehearse(RehearsalBackend on)
     {
-        int place = -1;
-        // Whether the place is sure, and whether the gradient is that of the last steps only, or may be.
-        bool known = true;
-        bool few = false;
-        for (int i = _uses.Count - 1; i >= 0; i--)
+        foreach ((Slot slot, MemoryCategory category) in _kept)
+            slot.Place(on.Pretend(slot.Count, category), 0);
+        foreach ((Slot slot, _) in _states)
+            slot.Place(on.Pretend(slot.Count, MemoryCategory.Activations), 0);
+        foreach ((Slot slot, _) in _flows)
+            slot.Place(on.Pretend(slot.Count, MemoryCategory.Workspace), 0);
+        foreach ((Slot slot, _) in _scratches)
         {
-            (FlowUse use, long count) = _uses[i];
-            int other = place == 0 ? 1 : 0;
-            if (use == FlowUse.LastSteps && count == 0)
-            {
-                few = true;
-                continue;
-            }
-            if (use == FlowUse.Fill && !few)
-                continue;
-            // Those of the last steps lie where they do among all.
-            bool stays = use is (FlowUse.Whole or FlowUse.Fill) && place >= 0;
-            int used = stays ? place : other;
-            Size(used, count);
-            if (!known)
-                Size(1 - used, count);
-            if (use == FlowUse.Aside)
-                continue;
-            // Not every backend fills, and not every batch moves.
-            if (use == FlowUse.LastSteps || (use == FlowUse.Fill && !stays))
-                known = false;
-            if (use != FlowUse.Fill)
-                place = used;
-            few = use == FlowUse.LastSteps || (few && use == FlowUse.Move);
+            Storage place = on.Pretend(slot.Count, MemoryCategory.Workspace);
+            slot.Place(place, 0);
+            _brief.Add(place);
         }
-
-        void Size(int which, long count) =>
-            _flowCounts[which] = Math.Max(_flowCounts[which], count);
+        return Gradients.Rehearse(on);
     }
 
+    /// <summary>In a rehearsal: whether a tensor lies in memory of the plan that lasts until the next layer has read it.</summary>
+    public bool MayBeOutput(Tensor tensor) =>
+        tensor.Backend == backend
+        && tensor.Storage.Category != MemoryCategory.Parameters
+        && !_brief.Contains(tensor.Storage);
+
     /// <summary>Allocates what was asked for. Returns the storages, which the plan owns from then on.</summary>
+    /// <param name="gradients">The most floats that come to lie in each of the gradients' two places.</param>
     /// <exception cref="DeviceMemoryException">It is more than the device has free; the message has a table.</exception>
-    public (IReadOnlyList<Storage> Storages, GradientFlow Flow) Build()
+    public IReadOnlyList<Storage> Build(IReadOnlyList<long> gradients)
     {
-        SizeFlow();
+        for (int i = 0; i < 2; i++)
+            _flowCounts[i] = Math.Max(_flowCounts[i], gradients[i]);
         PlanNeed need = Need();
         need.Require();
         try
@@ -237,7 +215,7 @@ internal sealed class PlanBuilder(
         {
             throw need.Error(e);
         }
-        return (_storages, Gradients);
+        return _storages;
     }
 
     private PlanNeed Need()
@@ -267,7 +245,7 @@ internal sealed class PlanBuilder(
         Storage workspace = Take(Math.Max(_workspaceCount, 1), MemoryCategory.Workspace);
         foreach ((Slot slot, long offset) in _scratches)
             slot.Place(workspace, offset);
-        Spare = (workspace, _layerOffset, _workspaceCount - _layerOffset);
+        Spare = (workspace, _lastEnd, _workspaceCount - _lastEnd);
         var flows = new Storage[2];
         for (int i = 0; i < 2; i++)
             flows[i] = Take(Math.Max(_flowCounts[i], 1), MemoryCategory.Workspace);
@@ -312,94 +290,4 @@ internal sealed class PlanBuilder(
         _storages.Add(storage);
         return storage;
     }
-}
-
-/// <summary>What a layer does with the place that the gradient lies in.</summary>
-internal enum FlowUse
-{
-    /// <summary>Writes dx to the other place: <see cref="GradientFlow.Other"/>.</summary>
-    Move,
-
-    /// <summary>Asks for all steps: <see cref="GradientFlow.Whole"/>. Where they are there already, stays.</summary>
-    Whole,
-
-    /// <summary>
-    /// Asks for all steps, by <see cref="GradientFlow.Whole"/>, only where there are fewer: where it then lies depends on that.
-    /// </summary>
-    Fill,
-
-    /// <summary>Uses the other place as scratch and stays.</summary>
-    Aside,
-
-    /// <summary>
-    /// Passes the gradient of the last steps on as it is; of so many floats where lengths differ, when it moves: where it comes
-    /// to lie then depends on the lengths of the batch.
-    /// </summary>
-    LastSteps,
-}
-
-/// <summary>Two places that gradients between layers move to and fro in.</summary>
-internal sealed class GradientFlow
-{
-    private Storage? _first;
-    private Storage? _second;
-
-    /// <summary>
-    /// Steps of the sequences that are pooled to their last one: a gradient of fewer is put where it lies among theirs, so that
-    /// <see cref="Whole"/> has the zeros before it to write only. 0 where nothing is pooled so, or what lies before differs.
-    /// </summary>
-    public int PooledSteps { get; set; }
-
-    public void Place(Storage first, Storage second)
-    {
-        _first = first;
-        _second = second;
-    }
-
-    /// <summary>The place in which the given gradient is not.</summary>
-    public Tensor Other(Tensor dy, Shape shape)
-    {
-        Storage other = ReferenceEquals(dy.Storage, _first) ? _second! : _first!;
-        if (other.Count < shape.Count)
-        {
-            throw new InvalidOperationException(
-                $"A gradient of {shape} was not announced to the plan, which has room for {Amount.Of(other.Count, "value")}."
-            );
-        }
-        long before = Math.Max(0L, PooledSteps - shape.First) * shape[1] * shape[2];
-        bool fits = before <= other.Count - shape.Count && dy.Shape.First == shape.First;
-        return new Tensor(other, fits ? before : 0, shape);
-    }
-
-    /// <summary>Whether the given gradient lies in one of the two, so that a layer may write dx over it.</summary>
-    public bool Owns(Tensor dy) =>
-        ReferenceEquals(dy.Storage, _first) || ReferenceEquals(dy.Storage, _second);
-
-    /// <summary>
-    /// A gradient of <paramref name="steps"/> steps in a place of the flow: the given one if it is that already, else a copy
-    /// with zeros before it.
-    /// </summary>
-    public Tensor Whole(Tensor dy, int steps)
-    {
-        if (dy.Shape.First == steps && Owns(dy))
-            return dy;
-        var shape = new Shape(steps, dy.Shape[1], dy.Shape[2]);
-        int first = steps - dy.Shape.First;
-        bool inPlace = Owns(dy) && first > 0 && dy.Offset == shape.Count - dy.Count;
-        Tensor whole = inPlace ? new Tensor(dy.Storage, 0, shape) : Other(dy, shape);
-        dy.Backend.Fill(whole.Slice(0, first), 0f);
-        if (!inPlace)
-            dy.Backend.Copy(dy, whole.Slice(first, dy.Shape.First));
-        return whole;
-    }
-}
-
-/// <summary>Where a stream is.</summary>
-internal sealed class StreamPosition
-{
-    /// <summary>Steps that were taken before this call.</summary>
-    public long Steps { get; set; }
-
-    /// <summary>The weights have to be prepared anew: they may have changed since the last stream.</summary>
-    public bool NewWeights { get; set; } = true;
 }

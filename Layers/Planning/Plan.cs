@@ -10,7 +10,8 @@ namespace Sequor.Layers;
 /// </remarks>
 public sealed partial class Plan : IDisposable
 {
-    private readonly LayerPlan _root;
+    private readonly PlannedLayer _root;
+    private readonly BackwardPass? _backward;
     private readonly IReadOnlyList<Storage> _storages;
     private readonly Slot _input;
     private readonly RandomStream _random;
@@ -22,7 +23,6 @@ public sealed partial class Plan : IDisposable
     private readonly Tensor _states;
     private readonly PlanStates? _layerStates;
     private int _streamBatch;
-    private readonly GradientFlow _flow;
     private readonly bool _inputGradient;
     private bool _forwardDone;
     private Tensor _x;
@@ -73,7 +73,7 @@ public sealed partial class Plan : IDisposable
                 nameof(states)
             );
         }
-        LayerPlan? root = null;
+        PlannedLayer? root = null;
         Slot? layoutTable = null;
         try
         {
@@ -91,25 +91,35 @@ public sealed partial class Plan : IDisposable
                 int count = backend.LayoutCount(maxLength, maxBatch);
                 if (count > 0)
                     layoutTable = builder.Kept(new Shape(count), MemoryCategory.Workspace);
-                if (_inputGradient)
-                    builder.Flow(FlowUse.Move, input.Count);
             }
-            if (_inputGradient)
-                builder.Flow(FlowUse.Whole, input.Count);
-            root = model.CreatePlan(builder, input, out Shape output);
+            IReadOnlyList<long> gradients = Rehearsal.Run(
+                model,
+                backend,
+                input,
+                mode,
+                _inputGradient,
+                seed,
+                _layout
+            );
+            root = PlannedLayer.Of(builder, "", model, input, out Shape output);
             MaxOutput = output;
             // Where nothing pooled over time, what comes out is packed as well.
             if (builder.Layout is not null)
-            {
                 _unpackedOutput = builder.Kept(output, MemoryCategory.InputOutput);
-                if (builder.Training)
-                    builder.Flow(FlowUse.Move, output.Count);
-            }
             if (states)
                 _layerStates = new PlanStates(model, builder.LayerStates);
             LibraryRandoms = builder.LibraryRandoms;
             Gradients = builder.AllGradients;
-            (_storages, _flow) = builder.Build();
+            _storages = builder.Build(gradients);
+            if (builder.Training)
+                _backward = new BackwardPass(
+                    backend,
+                    root,
+                    builder.Gradients,
+                    _layout,
+                    _unpackedOutput is not null,
+                    _inputGradient
+                );
             _spare = builder.Spare;
             Storage place = _input.All.Storage;
             _own =

@@ -257,37 +257,10 @@ public sealed partial class Plan
         outputGradient = GradientApart(outputGradient);
         if (!accumulate)
             Backend.Fill(Gradients, 0f);
-        bool packed = _layout is { IsPacked: true };
-        bool pads = packed && !_packedByCaller;
-        if (_unpackedOutput is not null)
-            outputGradient = TakeIn(outputGradient, pads);
-        Tensor dx = _root.Backward(outputGradient);
-        InputGradient = default;
-        if (_inputGradient)
-        {
-            // Below the pooling of the last step it may be that of the last steps only.
-            dx = _flow.Whole(dx, packed ? _layout!.Rows : _x.Shape.First);
-            InputGradient = pads ? _flow.Other(dx, _x.Shape) : dx;
-            if (pads)
-                Backend.Unpack(dx, _layout!, InputGradient);
-        }
+        bool pads = _layout is { IsPacked: true } && !_packedByCaller;
+        InputGradient = _backward!.Run(outputGradient, _x.Shape, pads);
         _forwardDone = false;
         _spareIsStale = true;
         Backend.Queued(call, InputGradient);
-    }
-
-    // Where lengths may differ, the gradient always begins in the flow, so that it comes by the places that the plan was
-    // sized for.
-    private Tensor TakeIn(Tensor dy, bool pads)
-    {
-        Tensor taken = _flow.Other(
-            dy,
-            pads ? new Shape(_layout!.Rows, 1, dy.Shape.Columns) : dy.Shape
-        );
-        if (pads)
-            Backend.Pack(dy, _layout!, taken);
-        else
-            Backend.Copy(dy, taken);
-        return taken;
     }
 }
