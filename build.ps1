@@ -672,7 +672,11 @@ try {
         }
         # dotnet runs the programs side by side and adds up their summaries; global.json beside it says by which platform.
         Set-Location $root
-        $options = @('test', '--test-modules', ($testsLibraries[0..($script:programs - 1)] -join ';')) + $options
+        # Patterns below the folder that dotnet is started in.
+        $modules = @($testsLibraries[0..($script:programs - 1)] | ForEach-Object {
+            $_.Substring($root.Length + 1).Replace('\', '/')
+        })
+        $options = @('test', '--test-modules', ($modules -join ';')) + $options
         # On a terminal the platform draws its progress, which a pipe would keep it from.
         if (-not [Console]::IsOutputRedirected) {
             Invoke-Program $script:dotnet $options

@@ -371,7 +371,8 @@ run_tests() {
     # An interrupted run would pass: the platform then ends with 0.
     trap 'interrupted=1' INT
     for program in "${programs[@]}"; do
-        modules+="${modules:+;}$program.dll"
+        # Patterns below the folder that dotnet is started in.
+        modules+="${modules:+;}${program#"$root/"}.dll"
     done
     # dotnet runs the programs side by side and adds up their summaries; global.json beside it says by which platform.
     cd "$root"

@@ -90,6 +90,9 @@ public sealed partial class DocumentTests
     public void Names_in_texts_are_names_of_the_library(string document)
     {
         string text = Fence().Replace(Resource(document), "");
+        // Its tables tell what names were before.
+        if (document.EndsWith("CHANGELOG.md", StringComparison.Ordinal))
+            text = FirstCell().Replace(text, "|");
         string[] unknown =
         [
             .. Code()
@@ -160,6 +163,9 @@ public sealed partial class DocumentTests
         using var reader = new StreamReader(stream);
         return reader.ReadToEnd().ReplaceLineEndings("\n");
     }
+
+    [GeneratedRegex(@"^\|[^|]*\|", RegexOptions.Multiline)]
+    private static partial Regex FirstCell();
 
     [GeneratedRegex("```csharp\n(.*?)\n```", RegexOptions.Singleline)]
     private static partial Regex Block();

@@ -292,7 +292,7 @@ Test run summary: Failed! - Sequor.Tests.dll (net10.0|x64)
   skipped: 2
   duration: 5ms
 END
-bin=$tree/artifacts/bin
+bin=artifacts/bin
 programs="$bin/Sequor.Tests/release/Sequor.Tests.dll;$bin/Sequor.Cuda.Tests/release/Sequor.Cuda.Tests.dll"
 virtual=";$bin/Sequor.VirtualGpu.Tests/release/Sequor.VirtualGpu.Tests.dll"
 long=' --filter TestCategory!=Long'

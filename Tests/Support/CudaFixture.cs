@@ -35,7 +35,7 @@ public abstract class CudaFixture
     {
         (Libraries, Virtual) = TestGpu.Start(IsVirtualOnly());
         Context = CudaContext.Primary(Libraries.Device());
-        Stream = CudaStream.Create(Context);
+        Stream = Context.CreateStream();
         Gpu = new CudaBackend(Context, Stream, new BackendOptions { Math = Arithmetic });
     }
 

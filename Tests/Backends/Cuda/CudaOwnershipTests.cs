@@ -16,7 +16,7 @@ public sealed class CudaOwnershipTests : CudaFixture
         const int T = 5;
         const int B = 2;
         // What other code has: a context, a stream, memory.
-        using CudaStream theirs = CudaStream.Create(Context);
+        using CudaStream theirs = Context.CreateStream();
         using DeviceBuffer<float> x = Upload(new Draw(1).Uniform(T * B * 3));
         using DeviceBuffer<float> dy = Upload(new Draw(2).Uniform(T * B * 4));
 
@@ -173,7 +173,7 @@ public sealed class CudaOwnershipTests : CudaFixture
 
     private DeviceBuffer<float> Upload(params float[] values)
     {
-        var buffer = DeviceBuffer<float>.Allocate(Context, values.Length);
+        var buffer = Context.Allocate<float>(values.Length);
         buffer.Span.CopyFrom(values, Stream);
         return buffer;
     }

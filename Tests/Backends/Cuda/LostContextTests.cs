@@ -31,7 +31,7 @@ public sealed class LostContextTests
         (CudaLibraries libraries, VirtualDevice? device) = TestGpu.Start(isVirtual: true);
         _virtual = device!;
         _context = CudaContext.Primary(libraries.Device());
-        _stream = CudaStream.Create(_context);
+        _stream = _context.CreateStream();
         _gpu = new CudaBackend(_context, _stream);
     }
 
@@ -93,7 +93,7 @@ public sealed class LostContextTests
             ("another plan", () => model.Plan(_gpu, T, B, Mode.Evaluation)),
             ("wait", _gpu.Synchronize),
             ("query", () => _ = _stream.IsIdle),
-            ("event", () => CudaEvent.Create(_context).Dispose()),
+            ("event", () => _context.CreateEvent().Dispose()),
         ];
         Assert.Multiple(() =>
         {
@@ -212,7 +212,7 @@ public sealed class LostContextTests
     // Memory of a caller's, who frees it too early.
     private Tensor Freed(Shape shape)
     {
-        using var buffer = DeviceBuffer<float>.Allocate(_context, shape.Count);
+        using var buffer = _context.Allocate<float>(shape.Count);
         buffer.Span.Clear(_stream);
         return _gpu.Wrap((nint)buffer.Handle.Value, shape);
     }

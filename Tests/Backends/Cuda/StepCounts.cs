@@ -42,7 +42,7 @@ internal static class StepCounts
             )
         );
         using (var context = CudaContext.Primary(Libraries(device).Device()))
-        using (var stream = CudaStream.Create(context))
+        using (var stream = context.CreateStream())
         using (var gpu = new CudaBackend(context, stream))
             Count(section, workload, device, engine, gpu);
         device.AssertClean();

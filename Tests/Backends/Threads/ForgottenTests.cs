@@ -169,7 +169,7 @@ public sealed unsafe class ForgottenTests(string device) : ThreadFixture(device)
         long bytes = Backend.Memory.CurrentBytes;
         if (IsCuda)
         {
-            using DeviceBuffer<float> theirs = DeviceBuffer<float>.Allocate(Gpu.Context, 4);
+            using DeviceBuffer<float> theirs = Gpu.Context.Allocate<float>(4);
             theirs.Span.CopyFrom([1, 2, 3, 4], Gpu.Stream);
             Wrap((nint)theirs.Handle.Value);
             Collect();
