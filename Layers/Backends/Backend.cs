@@ -69,15 +69,24 @@ public abstract partial class Backend : IDisposable
     /// <exception cref="DeviceMemoryException">
     /// There is not that much memory; the message says how much was asked for, and what takes how much.
     /// </exception>
-    /// <exception cref="InvalidOperationException">Another thread is in this backend.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// Another thread is in this backend, or it is asked for within a forward or backward pass.
+    /// </exception>
     public Storage Allocate(long count, MemoryCategory category)
     {
         using OwnerScope inside = Enter("Backend.Allocate");
+        if (IsInPass)
+            throw new InvalidOperationException(
+                $"A pass of a layer asks for {Amount.Of(count, "float")} of memory; a step allocates nothing. Take a slot where the layer is planned."
+            );
         return AllocateBlock(count, category);
     }
 
     /// <inheritdoc cref="Allocate(long, MemoryCategory)"/>
     private protected abstract Storage AllocateBlock(long count, MemoryCategory category);
+
+    /// <summary>A pass of a layer that is not Sequor's own runs, or is rehearsed: nothing is allocated.</summary>
+    internal bool IsInPass { get; set; }
 
     /// <summary>Sees memory of the caller's as a tensor. It is neither copied nor ever freed.</summary>
     /// <param name="address">Where the first float lies: host memory for the CPU, device memory for a GPU.</param>
@@ -152,6 +161,9 @@ public abstract partial class Backend : IDisposable
 
     /// <summary>Every value = value.</summary>
     internal abstract void Fill(Tensor destination, float value);
+
+    /// <summary>Runs a caller's code, which queues what writes these tensors.</summary>
+    internal virtual void RunCode(Action code, ReadOnlySpan<Tensor> written) => code();
 
     /// <summary>C = op(A) op(B), see <see cref="MatrixProduct"/>.</summary>
     internal abstract void MatMul(in MatrixProduct product);
@@ -300,7 +312,17 @@ public abstract partial class Backend : IDisposable
     internal abstract long PreferredRows(long floatsPerRow);
 
     /// <summary>A point in the queue of work whose time can be told.</summary>
-    internal abstract TimeMark CreateMark();
+    /// <exception cref="InvalidOperationException">Another thread is in this backend.</exception>
+    /// <exception cref="ObjectDisposedException">The backend was disposed.</exception>
+    public TimeMark CreateMark()
+    {
+        using OwnerScope inside = Enter("Backend.CreateMark");
+        RequireLive();
+        return MakeMark();
+    }
+
+    /// <inheritdoc cref="CreateMark"/>
+    private protected abstract TimeMark MakeMark();
 
     /// <summary>Why this backend records no work; null where it does.</summary>
     internal virtual string? RecordsNothing => "only a GPU records steps";

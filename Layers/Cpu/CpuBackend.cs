@@ -194,7 +194,7 @@ internal sealed unsafe partial class CpuBackend : Backend
     internal override long PreferredRows(long floatsPerRow) =>
         Math.Max(1, Threads * SecondLevelCache / (floatsPerRow * sizeof(float)));
 
-    internal override TimeMark CreateMark() => new CpuMark();
+    private protected override TimeMark MakeMark() => new CpuMark();
 
     private protected override void Wait() { }
 

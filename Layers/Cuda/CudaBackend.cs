@@ -326,7 +326,7 @@ public sealed partial class CudaBackend : Backend
 
     internal override RandomStream CreateRandom(ulong seed) => new CudaRandom(this, seed);
 
-    internal override TimeMark CreateMark() => new CudaMark(this);
+    private protected override TimeMark MakeMark() => new CudaMark(this);
 
     // A GPU is busiest with all rows at once.
     internal override long PreferredRows(long floatsPerRow) => long.MaxValue;

@@ -9,7 +9,8 @@ namespace Sequor.Layers;
 /// <param name="plan">The plan whose output are the logits.</param>
 public sealed class BinaryCrossEntropy(Plan plan) : Loss(plan, ignores: false, checks: true)
 {
-    private protected override Shape TargetShape(Shape output) => output;
+    /// <inheritdoc/>
+    protected override Shape TargetShape(Shape output) => output;
 
     private protected override int FirstOdd(ReadOnlySpan<float> targets, int from, Shape output)
     {
@@ -23,6 +24,7 @@ public sealed class BinaryCrossEntropy(Plan plan) : Loss(plan, ignores: false, c
 
     private protected override string Allowed(Shape output) => "from 0 to 1";
 
-    private protected override void Judge(Tensor output, Tensor targets, Tensor mask) =>
-        Plan.Backend.BinaryCrossEntropy(output, targets, mask, Gradient, Value);
+    /// <inheritdoc/>
+    protected override void Judge(Tensor output, Tensor targets, Tensor weights) =>
+        Plan.Backend.BinaryCrossEntropy(output, targets, weights, Gradient, Value);
 }

@@ -22,6 +22,12 @@ public abstract class Loss : IDisposable
     private Shape _loaded;
     private bool _disposed;
 
+    /// <summary>Takes memory for targets, loss and gradient.</summary>
+    /// <param name="plan">The plan whose output is judged.</param>
+    /// <exception cref="DeviceMemoryException">There is not enough memory; nothing stays taken.</exception>
+    protected Loss(Plan plan)
+        : this(plan, ignores: false, checks: false) { }
+
     /// <param name="plan">The plan whose output is judged.</param>
     /// <param name="ignores">Whether targets may say of a row that it does not count: <see cref="Ignore"/>.</param>
     /// <param name="checks">Whether there are targets that are not allowed: <see cref="FirstOdd"/>.</param>
@@ -31,13 +37,17 @@ public abstract class Loss : IDisposable
         plan.RequireLive();
         Plan = plan;
         Backend backend = plan.Backend;
+        Operations = new TensorOperations(backend);
+        Shape targets = TargetShape(plan.MaxOutput);
+        if (targets.Count == 0 || targets.Count % plan.MaxOutput.Rows != 0)
+            throw new ArgumentException(
+                $"{GetType().Name} has targets {targets} for an output {plan.MaxOutput}: there must be as many for each of its {Amount.Of(plan.MaxOutput.Rows, "row")}.",
+                nameof(plan)
+            );
         using OwnerScope inside = backend.Enter("new Loss");
         try
         {
-            _targets = backend.Allocate(
-                TargetShape(plan.MaxOutput).Count,
-                MemoryCategory.InputOutput
-            );
+            _targets = backend.Allocate(targets.Count, MemoryCategory.InputOutput);
             long weights = LossWeights.Places(plan);
             _value = backend.Allocate(checked(1 + weights), MemoryCategory.InputOutput);
             _weights = new LossWeights(plan, _value, 1, ignores);
@@ -61,7 +71,11 @@ public abstract class Loss : IDisposable
     /// <summary>The plan whose output is judged.</summary>
     public Plan Plan { get; }
 
-    private protected Tensor Value => new(_value, 0, new Shape(1));
+    /// <summary>What <see cref="Judge"/> does with tensors.</summary>
+    protected TensorOperations Operations { get; }
+
+    /// <summary>Where the loss goes, one value.</summary>
+    protected Tensor Value => new(_value, 0, new Shape(1));
 
     /// <summary>
     /// Gradient of the loss by the plan's output, after <see cref="Compute()"/> and until the plan runs again, backward or
@@ -157,19 +171,32 @@ public abstract class Loss : IDisposable
     }
 
     /// <summary>What shape the targets of an output have.</summary>
-    private protected abstract Shape TargetShape(Shape output);
+    /// <param name="output">The shape of the plan's output, [T, B, C].</param>
+    /// <returns>The output's own, or one of a number of targets for each of its rows.</returns>
+    protected abstract Shape TargetShape(Shape output);
 
     /// <summary>The first target, from one on, that no row may have; -1 for none.</summary>
-    private protected abstract int FirstOdd(ReadOnlySpan<float> targets, int from, Shape output);
+    private protected virtual int FirstOdd(ReadOnlySpan<float> targets, int from, Shape output) =>
+        -1;
 
     /// <summary>What a target must be.</summary>
-    private protected abstract string Allowed(Shape output);
+    private protected virtual string Allowed(Shape output) => "any number";
 
     /// <summary>Makes weights 0 of rows whose targets say that they do not count.</summary>
     private protected virtual void Ignore(ReadOnlySpan<float> targets, Span<float> weights) { }
 
-    /// <summary>Queues loss and gradient.</summary>
-    private protected abstract void Judge(Tensor output, Tensor targets, Tensor mask);
+    /// <summary>
+    /// Queues what computes the loss, into <see cref="Value"/>, and in training its gradient by the output, into
+    /// <see cref="Gradient"/>, which is empty otherwise. It goes by what it is given alone: the work may be recorded, and run again
+    /// on other values at the same places.
+    /// </summary>
+    /// <param name="output">The plan's output, [T, B, C].</param>
+    /// <param name="targets">Of <see cref="TargetShape"/>.</param>
+    /// <param name="weights">
+    /// [T, B]: what each row weighs, none where they are padding or the caller's mask says so; empty where all weigh the same. A
+    /// loss that knows no weights throws a <see cref="NotSupportedException"/> where there are some.
+    /// </param>
+    protected abstract void Judge(Tensor output, Tensor targets, Tensor weights);
 
     private void Place(Shape output, ReadOnlySpan<float> targets, ReadOnlySpan<float> mask)
     {

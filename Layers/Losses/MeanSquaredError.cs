@@ -7,13 +7,10 @@ namespace Sequor.Layers;
 /// <param name="plan">The plan whose output is judged.</param>
 public sealed class MeanSquaredError(Plan plan) : Loss(plan, ignores: false, checks: false)
 {
-    private protected override Shape TargetShape(Shape output) => output;
+    /// <inheritdoc/>
+    protected override Shape TargetShape(Shape output) => output;
 
-    private protected override int FirstOdd(ReadOnlySpan<float> targets, int from, Shape output) =>
-        -1;
-
-    private protected override string Allowed(Shape output) => "any number";
-
-    private protected override void Judge(Tensor output, Tensor targets, Tensor mask) =>
-        Plan.Backend.MeanSquaredError(output, targets, mask, Gradient, Value);
+    /// <inheritdoc/>
+    protected override void Judge(Tensor output, Tensor targets, Tensor weights) =>
+        Plan.Backend.MeanSquaredError(output, targets, weights, Gradient, Value);
 }

@@ -16,7 +16,8 @@ public sealed class SoftmaxCrossEntropy(Plan plan, int? ignoreIndex = null)
     /// <summary>The class whose rows are ignored; null for none.</summary>
     public int? IgnoreIndex { get; } = ignoreIndex;
 
-    private protected override Shape TargetShape(Shape output) => new(output.First, output[1]);
+    /// <inheritdoc/>
+    protected override Shape TargetShape(Shape output) => new(output.First, output[1]);
 
     private protected override int FirstOdd(ReadOnlySpan<float> targets, int from, Shape output)
     {
@@ -45,6 +46,7 @@ public sealed class SoftmaxCrossEntropy(Plan plan, int? ignoreIndex = null)
         $"a class, a whole number from 0 to {output.Columns - 1}"
         + (IgnoreIndex is { } ignored ? $", or {ignored}, which is ignored" : "");
 
-    private protected override void Judge(Tensor output, Tensor targets, Tensor mask) =>
-        Plan.Backend.SoftmaxCrossEntropy(output, targets, mask, Gradient, Value);
+    /// <inheritdoc/>
+    protected override void Judge(Tensor output, Tensor targets, Tensor weights) =>
+        Plan.Backend.SoftmaxCrossEntropy(output, targets, weights, Gradient, Value);
 }

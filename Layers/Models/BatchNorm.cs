@@ -68,7 +68,12 @@ public sealed class BatchNorm : Layer
     /// <inheritdoc/>
     public override IReadOnlyList<Parameter> Buffers { get; }
 
-    internal override LayerPlan CreatePlan(PlanBuilder builder, Shape input, out Shape output)
+    /// <inheritdoc/>
+    protected internal override LayerPlan CreatePlan(
+        PlanBuilder builder,
+        Shape input,
+        out Shape output
+    )
     {
         output = input;
         return new BatchNormPlan(this, builder, input);
@@ -136,7 +141,7 @@ public sealed class BatchNorm : Layer
 
         public PlannedBatchNorm(BatchNorm layer, PlanBuilder builder)
         {
-            _backend = builder.Backend;
+            _backend = builder.Stage;
             _operation = builder.Own(_backend.PlanBatchNorm(layer._descriptor));
             _training = builder.Training;
             _statistics = builder.Keep(new Shape(2, layer.InputSize));

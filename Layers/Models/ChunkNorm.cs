@@ -54,7 +54,7 @@ internal abstract class ChunkNorm : IDisposable
 
         public OfLayer(LayerNorm layer, PlanBuilder builder, Shape input)
         {
-            _operation = builder.Own(builder.Backend.PlanLayerNorm(layer.Describe(input)));
+            _operation = builder.Own(builder.Stage.PlanLayerNorm(layer.Describe(input)));
             _statistics = builder.Keep(new Shape(input.First, input[1], 2));
             _workspace = builder.Scratch(_operation.WorkspaceCount);
             _weight = builder.Value(layer.Weight);

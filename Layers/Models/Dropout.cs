@@ -17,7 +17,12 @@ public sealed class Dropout(int size, float probability) : Layer
     /// <summary>Probability that a value becomes zero.</summary>
     public float Probability { get; } = RequireProbability(probability);
 
-    internal override LayerPlan CreatePlan(PlanBuilder builder, Shape input, out Shape output)
+    /// <inheritdoc/>
+    protected internal override LayerPlan CreatePlan(
+        PlanBuilder builder,
+        Shape input,
+        out Shape output
+    )
     {
         output = input;
         return new DropoutPlan(this, builder, input);

@@ -102,7 +102,12 @@ public sealed class Embedding : Layer
         };
     }
 
-    internal override LayerPlan CreatePlan(PlanBuilder builder, Shape input, out Shape output)
+    /// <inheritdoc/>
+    protected internal override LayerPlan CreatePlan(
+        PlanBuilder builder,
+        Shape input,
+        out Shape output
+    )
     {
         if (builder.Training && builder.InputGradient)
             throw new NotSupportedException(
@@ -124,7 +129,7 @@ public sealed class Embedding : Layer
         public EmbeddingPlan(Embedding layer, PlanBuilder builder, Shape input, Shape output)
         {
             _operation = builder.Own(
-                builder.Backend.PlanEmbedding(
+                builder.Stage.PlanEmbedding(
                     new EmbeddingDescriptor(
                         layer.Count,
                         layer.OutputSize,

@@ -10,7 +10,12 @@ public sealed class Last(int size) : Layer
     /// <inheritdoc/>
     public override int OutputSize => InputSize;
 
-    internal override LayerPlan CreatePlan(PlanBuilder builder, Shape input, out Shape output)
+    /// <inheritdoc/>
+    protected internal override LayerPlan CreatePlan(
+        PlanBuilder builder,
+        Shape input,
+        out Shape output
+    )
     {
         output = new Shape(1, input[1], input[2]);
         return new LastPlan(builder, output);
@@ -28,7 +33,7 @@ public sealed class Last(int size) : Layer
 
         public LastPlan(PlanBuilder builder, Shape output)
         {
-            _backend = builder.Backend;
+            _backend = builder.Stage;
             _flow = builder.Gradients;
             _layout = builder.Layout;
             builder.Layout = null;

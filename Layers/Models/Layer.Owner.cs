@@ -5,7 +5,8 @@ public abstract partial class Layer
 {
     private readonly OwnerWord _owner;
 
-    private protected Layer() => _owner = new OwnerWord(Refusal);
+    /// <summary>A layer without values yet.</summary>
+    protected Layer() => _owner = new OwnerWord(Refusal);
 
     /// <summary>Lets the calling thread into the model until the scope is disposed.</summary>
     internal OwnerScope Enter(string entry) => _owner.Enter(entry);

@@ -69,7 +69,16 @@ public abstract partial class Layer : IDisposable
     /// <param name="builder">Memory, gradients, random numbers and the plan's limits.</param>
     /// <param name="input">The largest input, [T, B, C].</param>
     /// <param name="output">The largest output, [T, B, C], where T is 1 after pooling.</param>
-    internal abstract LayerPlan CreatePlan(PlanBuilder builder, Shape input, out Shape output);
+    /// <returns>The layer's passes.</returns>
+    /// <remarks>
+    /// It is called twice for a plan: before the other time, its passes are rehearsed on a builder that has no memory to give, so
+    /// that the plan knows what they do. What the first one makes is disposed when that is done.
+    /// </remarks>
+    protected internal abstract LayerPlan CreatePlan(
+        PlanBuilder builder,
+        Shape input,
+        out Shape output
+    );
 
     /// <summary>Puts the parameters on a backend with values drawn from a seed, and the buffers as they begin.</summary>
     /// <param name="backend">Where they live from now on.</param>

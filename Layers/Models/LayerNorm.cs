@@ -41,7 +41,12 @@ public sealed class LayerNorm : Layer
     internal LayerNormDescriptor Describe(Shape input) =>
         new(InputSize, input.First, input[1], _epsilon);
 
-    internal override LayerPlan CreatePlan(PlanBuilder builder, Shape input, out Shape output)
+    /// <inheritdoc/>
+    protected internal override LayerPlan CreatePlan(
+        PlanBuilder builder,
+        Shape input,
+        out Shape output
+    )
     {
         output = input;
         return new LayerNormPlan(this, builder, input);
@@ -63,7 +68,7 @@ public sealed class LayerNorm : Layer
 
         public LayerNormPlan(LayerNorm layer, PlanBuilder builder, Shape input)
         {
-            _backend = builder.Backend;
+            _backend = builder.Stage;
             _flow = builder.Gradients;
             _operation = builder.Own(_backend.PlanLayerNorm(layer.Describe(input)));
             _output = builder.Output(input);

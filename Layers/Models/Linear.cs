@@ -45,7 +45,12 @@ public sealed class Linear : Layer
     /// <inheritdoc/>
     public override IReadOnlyList<Parameter> Parameters { get; }
 
-    internal override LayerPlan CreatePlan(PlanBuilder builder, Shape input, out Shape output)
+    /// <inheritdoc/>
+    protected internal override LayerPlan CreatePlan(
+        PlanBuilder builder,
+        Shape input,
+        out Shape output
+    )
     {
         output = new Shape(input.First, input[1], OutputSize);
         return new LinearPlan(this, builder, output);
@@ -65,7 +70,7 @@ public sealed class Linear : Layer
 
         public LinearPlan(Linear layer, PlanBuilder builder, Shape output)
         {
-            _backend = builder.Backend;
+            _backend = builder.Stage;
             _flow = builder.Gradients;
             _output = builder.Output(output);
             _weight = builder.Value(layer._weight);

@@ -45,7 +45,7 @@ public sealed partial class LruBlock
 
         public BlockPlan(LruBlock layer, PlanBuilder builder, Shape input)
         {
-            _backend = builder.Backend;
+            _backend = builder.Stage;
             _flow = builder.Gradients;
             _layout = builder.Layout;
             int n = layer.StateSize;

@@ -10,7 +10,12 @@ public sealed class Mean(int size) : Layer
     /// <inheritdoc/>
     public override int OutputSize => InputSize;
 
-    internal override LayerPlan CreatePlan(PlanBuilder builder, Shape input, out Shape output)
+    /// <inheritdoc/>
+    protected internal override LayerPlan CreatePlan(
+        PlanBuilder builder,
+        Shape input,
+        out Shape output
+    )
     {
         output = new Shape(1, input[1], input[2]);
         if (builder.Streaming)
@@ -33,7 +38,7 @@ public sealed class Mean(int size) : Layer
 
         public MeanPlan(PlanBuilder builder, Shape output)
         {
-            _backend = builder.Backend;
+            _backend = builder.Stage;
             _flow = builder.Gradients;
             _layout = builder.Layout;
             builder.Layout = null;

@@ -9,14 +9,29 @@ public sealed class Parameter
     private readonly Initializer _initializer;
 
     /// <summary>Fills a parameter; those drawn before it in the model can be asked for.</summary>
-    internal delegate void Initializer(
+    /// <param name="random">Numbers of this parameter's own.</param>
+    /// <param name="values">To be filled, row-major.</param>
+    /// <param name="drawn">The values of the parameters before it.</param>
+    public delegate void Initializer(
         ref Philox random,
         Span<float> values,
         IReadOnlyDictionary<Parameter, float[]> drawn
     );
 
-    internal Parameter(string name, Shape shape, Initializer initializer)
+    /// <summary>A parameter, which gets its values when its model is put on a backend.</summary>
+    /// <param name="name">The name within its layer, other than those of the layer's others.</param>
+    /// <param name="shape">The sizes, each at least 1.</param>
+    /// <param name="initializer">How it begins, such as <see cref="Uniform"/>.</param>
+    /// <exception cref="ArgumentException">The name is empty, or a size is 0.</exception>
+    public Parameter(string name, Shape shape, Initializer initializer)
     {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        ArgumentNullException.ThrowIfNull(initializer);
+        if (shape.Count == 0)
+            throw new ArgumentException(
+                $"Parameter {name} is {shape}; its sizes must be at least 1.",
+                nameof(shape)
+            );
         Name = name;
         Shape = shape;
         _initializer = initializer;
@@ -45,19 +60,24 @@ public sealed class Parameter
         _initializer(ref random, values, drawn);
     }
 
-    internal static Initializer Constant(float value) =>
+    /// <summary>All values alike.</summary>
+    /// <param name="value">Each of them.</param>
+    public static Initializer Constant(float value) =>
         (ref Philox _, Span<float> values, IReadOnlyDictionary<Parameter, float[]> _) =>
             values.Fill(value);
 
     /// <summary>Uniform in [-bound, bound).</summary>
-    internal static Initializer Uniform(double bound) =>
+    /// <param name="bound">The bound.</param>
+    public static Initializer Uniform(double bound) =>
         (ref Philox random, Span<float> values, IReadOnlyDictionary<Parameter, float[]> _) =>
         {
             foreach (ref float value in values)
                 value = random.NextFloat((float)-bound, (float)bound);
         };
 
-    internal static Initializer Normal(double deviation) =>
+    /// <summary>Normal with mean 0.</summary>
+    /// <param name="deviation">The standard deviation.</param>
+    public static Initializer Normal(double deviation) =>
         (ref Philox random, Span<float> values, IReadOnlyDictionary<Parameter, float[]> _) =>
         {
             foreach (ref float value in values)

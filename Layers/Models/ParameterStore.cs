@@ -10,8 +10,13 @@ internal sealed class ParameterStore : IDisposable
         Backend = backend;
         Named = [.. model.NamedParameters()];
         Buffers = [.. model.NamedBuffers()];
+        var names = new HashSet<string>(StringComparer.Ordinal);
         foreach (NamedParameter named in All())
         {
+            if (!names.Add(named.Name))
+                throw new InvalidOperationException(
+                    $"Two parameters or buffers of the model are called {named.Name}."
+                );
             if (named.Parameter.Owner is not null)
                 throw new InvalidOperationException(
                     $"Parameter {named.Name} is part of another model; a layer can be in one at a time."

@@ -69,7 +69,12 @@ public abstract class Recurrent : Layer
     internal override ParameterLayout LayoutOn(Backend backend) =>
         backend.RecurrentLayout(_descriptor);
 
-    internal override LayerPlan CreatePlan(PlanBuilder builder, Shape input, out Shape output)
+    /// <inheritdoc/>
+    protected internal override LayerPlan CreatePlan(
+        PlanBuilder builder,
+        Shape input,
+        out Shape output
+    )
     {
         output = new Shape(input.First, input[1], OutputSize);
         return new RecurrentPlan(this, builder, input, output);
@@ -96,7 +101,7 @@ public abstract class Recurrent : Layer
 
         public RecurrentPlan(Recurrent layer, PlanBuilder builder, Shape input, Shape output)
         {
-            Backend backend = builder.Backend;
+            Backend backend = builder.Stage;
             RecurrentDescriptor descriptor = layer._descriptor with
             {
                 MaxLength = input.First,

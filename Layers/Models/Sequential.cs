@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Sequor.Layers;
 
 /// <summary>Layers one after the other.</summary>
@@ -14,14 +12,7 @@ public class Sequential : Layer
     /// </exception>
     public Sequential(params IReadOnlyList<Layer> layers)
     {
-        ArgumentNullException.ThrowIfNull(layers);
-        if (layers.Count == 0)
-            throw new ArgumentException("A sequence needs at least one layer.", nameof(layers));
-        for (int i = 0; i < layers.Count; i++)
-        {
-            if (layers[i] is null)
-                throw new ArgumentException($"Layer {i} is null.", nameof(layers));
-        }
+        Containers.RequireLayers(layers, "A sequence");
         for (int i = 1; i < layers.Count; i++)
         {
             if (layers[i].InputSize != layers[i - 1].OutputSize)
@@ -32,52 +23,8 @@ public class Sequential : Layer
                 );
             }
         }
-        decimal values = layers.Sum(layer =>
-            (decimal)
-                layer
-                    .NamedParameters()
-                    .Concat(layer.NamedBuffers())
-                    .Sum(p => p.Parameter.Shape.Count)
-        );
-        if (values > MostValues)
-        {
-            throw new ArgumentException(
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"The layers have {values:N0} values in their parameters; a model can have {MostValues:N0}."
-                ),
-                nameof(layers)
-            );
-        }
-        _children =
-        [
-            .. layers.Select((layer, i) => (i.ToString(CultureInfo.InvariantCulture), layer)),
-        ];
-        if (FirstTwice(this, "", []) is { } twice)
-            throw new ArgumentException(
-                $"{twice}: a layer with parameters has one place in a model. Make another one.",
-                nameof(layers)
-            );
-    }
-
-    // Names, states and optimizers tell parameters apart by their places. What has none can be at many.
-    private static string? FirstTwice(
-        Layer container,
-        string path,
-        Dictionary<Layer, string> places
-    )
-    {
-        foreach ((string name, Layer layer) in container.Children)
-        {
-            string place = path + name;
-            if (!layer.NamedParameters().Any() && !layer.NamedBuffers().Any())
-                continue;
-            if (!places.TryAdd(layer, place))
-                return $"The {layer.GetType().Name} at {place} is the one at {places[layer]} again";
-            if (FirstTwice(layer, place + ".", places) is { } inner)
-                return inner;
-        }
-        return null;
+        _children = Containers.Numbered(layers);
+        Containers.RequireOnce(this);
     }
 
     /// <inheritdoc/>
@@ -91,7 +38,12 @@ public class Sequential : Layer
     /// <inheritdoc/>
     public override IReadOnlyList<(string Name, Layer Layer)> Children => _children;
 
-    internal override LayerPlan CreatePlan(PlanBuilder builder, Shape input, out Shape output)
+    /// <inheritdoc/>
+    protected internal override LayerPlan CreatePlan(
+        PlanBuilder builder,
+        Shape input,
+        out Shape output
+    )
     {
         var plans = new List<PlannedLayer>(_children.Length);
         try
@@ -122,7 +74,7 @@ public class Sequential : Layer
             return x;
         }
 
-        public override IEnumerable<(string Name, Tensor Output)> Outputs
+        internal override IEnumerable<(string Name, Tensor Output)> Outputs
         {
             get
             {

@@ -83,7 +83,12 @@ public sealed class TcnBlock : Layer
     /// <inheritdoc/>
     public override IReadOnlyList<Parameter> Parameters { get; }
 
-    internal override LayerPlan CreatePlan(PlanBuilder builder, Shape input, out Shape output)
+    /// <inheritdoc/>
+    protected internal override LayerPlan CreatePlan(
+        PlanBuilder builder,
+        Shape input,
+        out Shape output
+    )
     {
         output = new Shape(input.First, input[1], OutputSize);
         return new BlockPlan(this, builder, input, output);
@@ -144,7 +149,7 @@ public sealed class TcnBlock : Layer
             in ConvolutionDescriptor descriptor
         )
         {
-            _operation = builder.Own(builder.Backend.PlanConvolution(descriptor));
+            _operation = builder.Own(builder.Stage.PlanConvolution(descriptor));
             _layout = builder.Layout;
             (_v, _g, Bias) = (
                 builder.Value(parameters.V),
@@ -256,7 +261,7 @@ public sealed class TcnBlock : Layer
         public BlockPlan(TcnBlock layer, PlanBuilder builder, Shape input, Shape output)
         {
             _layer = layer;
-            _backend = builder.Backend;
+            _backend = builder.Stage;
             _flow = builder.Gradients;
             _inputGradient = builder.InputGradient;
             _inner = builder.Keep(output);

@@ -1,8 +1,14 @@
 namespace Sequor.Layers;
 
-/// <summary>Two places that gradients between layers move to and fro in.</summary>
-internal sealed class GradientFlow
+/// <summary>
+/// Two places that gradients between layers move to and fro in: a layer's backward pass reads the gradient by its output in one
+/// and writes that by its input to the other, or over the first. How large they are is found by a rehearsal of all passes, so
+/// a pass has to go the same way whatever the values are.
+/// </summary>
+public sealed class GradientFlow
 {
+    internal GradientFlow() { }
+
     private Storage? _first;
     private Storage? _second;
 
@@ -13,9 +19,9 @@ internal sealed class GradientFlow
     /// Steps of the sequences that are pooled to their last one: a gradient of fewer is put where it lies among theirs, so that
     /// <see cref="Whole"/> has the zeros before it to write only. 0 where nothing is pooled so, or what lies before differs.
     /// </summary>
-    public int PooledSteps { get; set; }
+    internal int PooledSteps { get; set; }
 
-    public void Place(Storage first, Storage second)
+    internal void Place(Storage first, Storage second)
     {
         _first = first;
         _second = second;
@@ -23,7 +29,7 @@ internal sealed class GradientFlow
 
     /// <summary>Takes places without end, and notes what comes to lie in them.</summary>
     /// <returns>The most floats in each, which grow with what follows.</returns>
-    public IReadOnlyList<long> Rehearse(RehearsalBackend backend)
+    internal IReadOnlyList<long> Rehearse(RehearsalBackend backend)
     {
         Place(
             backend.Pretend(long.MaxValue, MemoryCategory.Workspace),
@@ -32,7 +38,11 @@ internal sealed class GradientFlow
         return _needs = new long[2];
     }
 
-    /// <summary>The place in which the given gradient is not.</summary>
+    /// <summary>The place in which the given gradient is not: for the gradient by a layer's input.</summary>
+    /// <param name="dy">The gradient by the layer's output.</param>
+    /// <param name="shape">The shape of the gradient by its input: as many steps as dy.</param>
+    /// <returns>Room whose contents are undefined.</returns>
+    /// <exception cref="InvalidOperationException">None of this size came when passes were rehearsed.</exception>
     public Tensor Other(Tensor dy, Shape shape)
     {
         Storage other = ReferenceEquals(dy.Storage, _first) ? _second! : _first!;
@@ -49,6 +59,7 @@ internal sealed class GradientFlow
     }
 
     /// <summary>Whether the given gradient lies in one of the two, so that a layer may write dx over it.</summary>
+    /// <param name="dy">The gradient by the layer's output.</param>
     public bool Owns(Tensor dy) =>
         ReferenceEquals(dy.Storage, _first) || ReferenceEquals(dy.Storage, _second);
 
@@ -56,6 +67,8 @@ internal sealed class GradientFlow
     /// A gradient of <paramref name="steps"/> steps in a place of the flow: the given one if it is that already, else a copy
     /// with zeros before it.
     /// </summary>
+    /// <param name="dy">A gradient by a layer's output, which may be that of the last steps alone.</param>
+    /// <param name="steps">The first size of the layer's output: its steps, or its packed rows.</param>
     public Tensor Whole(Tensor dy, int steps)
     {
         if (dy.Shape.First == steps && Owns(dy))

@@ -1,11 +1,17 @@
 namespace Sequor.Layers;
 
-/// <summary>A layer prepared for its largest shape, with its share of a plan's memory.</summary>
-internal abstract class LayerPlan : IDisposable
+/// <summary>
+/// A layer prepared for its largest shape, with its share of a plan's memory. Its passes queue operations, allocate nothing, and
+/// do the same for all values of one shape: they are rehearsed without memory when the plan is made, and may be recorded as a
+/// graph.
+/// </summary>
+public abstract class LayerPlan : IDisposable
 {
     /// <summary>
-    /// The output for an input [T, B, C] within the plan's limits, or for packed rows [N, 1, C]; in memory of the plan.
+    /// Computes the output for an input [T, B, C] within the plan's limits, or for packed rows [N, 1, C]; in memory of the plan.
     /// </summary>
+    /// <param name="x">The input. It stays as it is until the backward pass is done, so it need not be kept.</param>
+    /// <returns>The output, in a slot of <see cref="PlanBuilder.Output"/>, or a view of the input.</returns>
     public abstract Tensor Forward(Tensor x);
 
     /// <summary>
@@ -18,7 +24,8 @@ internal abstract class LayerPlan : IDisposable
     public abstract Tensor Backward(Tensor dy);
 
     /// <summary>The outputs of the last forward pass with the names of their layers, in the order computed.</summary>
-    public virtual IEnumerable<(string Name, Tensor Output)> Outputs => [];
+    internal virtual IEnumerable<(string Name, Tensor Output)> Outputs => [];
 
-    public virtual void Dispose() { }
+    /// <summary>Frees what the layer took beside its slots.</summary>
+    public virtual void Dispose() => GC.SuppressFinalize(this);
 }

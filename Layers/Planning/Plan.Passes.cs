@@ -39,7 +39,10 @@ public sealed partial class Plan
     /// The input's shape does not fit the plan, or the lengths do not fit the input, or the plan was made without variable
     /// lengths, or initial states, or the stream, are those of another number of sequences.
     /// </exception>
-    /// <exception cref="InvalidOperationException">It is an input that was loaded, and a copy was put in its place since.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// It is an input that was loaded, and a copy was put in its place since; or the stream's last Forward failed.
+    /// </exception>
+    /// <exception cref="LayerException">A layer that is not Sequor's own failed.</exception>
     /// <exception cref="ObjectDisposedException">The plan, its model or its backend was disposed.</exception>
     public Tensor Forward(Tensor x, ReadOnlySpan<int> lengths = default)
     {
@@ -61,6 +64,7 @@ public sealed partial class Plan
             );
         int batch = x.Shape[1];
         RequireStreamOf(batch);
+        RequireWholeStream();
         RequireInput(x);
         _layerStates?.RequireBatch(batch);
         SetLengths(lengths.IsEmpty ? LengthsOf(x) : lengths, x.Shape.First, batch);
@@ -108,9 +112,11 @@ public sealed partial class Plan
         _packedByCaller = false;
         x = Apart(x);
         Begin(x, batch);
+        _streamIsTorn = Mode == Mode.Streaming;
         Output = _root.Forward(x);
         if (Mode == Mode.Streaming)
         {
+            _streamIsTorn = false;
             _streamBatch = batch;
             _position.Steps += x.Shape.First;
             _position.NewWeights = false;
@@ -189,6 +195,23 @@ public sealed partial class Plan
         _replayed = null;
     }
 
+    // What a failed call left in the states belongs to no step.
+    private void RequireWholeStream()
+    {
+        if (_streamIsTorn)
+            throw new InvalidOperationException(
+                "The stream's last Forward failed part way: Reset it, or set a state, before it goes on."
+            );
+    }
+
+    private void RequireWholeGradients(bool accumulate)
+    {
+        if (accumulate && _gradientsAreTorn)
+            throw new InvalidOperationException(
+                "The last Backward failed part way, and left gradients that nothing can be added to: run one that replaces them."
+            );
+    }
+
     // What the host knows of a pass from its beginning on, whether it is queued or put off.
     private void BeginOnHost(Tensor x, int batch, bool queue)
     {
@@ -214,7 +237,7 @@ public sealed partial class Plan
     /// <exception cref="ArgumentException">The shape is not the output's, or it lies on another backend.</exception>
     /// <exception cref="InvalidOperationException">
     /// The plan is not for training, or no forward pass came before, or its input, output or initial states have been written
-    /// over since, or the gradient is that of a loss computed before it.
+    /// over since, or the gradient is that of a loss computed before it, or it accumulates to those of a Backward that failed.
     /// </exception>
     /// <exception cref="DeviceMemoryException">A copy has to be taken for the first time, and there is no memory.</exception>
     /// <exception cref="ObjectDisposedException">The plan, its model or its backend was disposed.</exception>
@@ -240,6 +263,7 @@ public sealed partial class Plan
             );
         RequireUnwritten();
         RequireComputed(outputGradient);
+        RequireWholeGradients(accumulate);
         var call = new StepCall(
             StepCallKind.Backward,
             this,
@@ -258,7 +282,10 @@ public sealed partial class Plan
         if (!accumulate)
             Backend.Fill(Gradients, 0f);
         bool pads = _layout is { IsPacked: true } && !_packedByCaller;
+        _gradientsAreTorn = true;
+        InputGradient = default;
         InputGradient = _backward!.Run(outputGradient, _x.Shape, pads);
+        _gradientsAreTorn = false;
         _forwardDone = false;
         _spareIsStale = true;
         Backend.Queued(call, InputGradient);

@@ -14,18 +14,20 @@ public sealed partial class Plan
         RequireStreaming();
         if (!_states.IsEmpty)
             Backend.Fill(_states, 0f);
+        _streamIsTorn = false;
         _position.Steps = 0;
         _position.NewWeights = true;
         _streamBatch = 0;
     }
 
     /// <summary>A copy of all that the stream carries on.</summary>
-    /// <exception cref="InvalidOperationException">The plan is not for streaming.</exception>
+    /// <exception cref="InvalidOperationException">The plan is not for streaming, or its last Forward failed.</exception>
     public StreamState GetState()
     {
         using OwnerScope inside = Backend.Enter("Plan.GetState");
         RequireLive();
         RequireStreaming();
+        RequireWholeStream();
         return new StreamState(
             _streamLayout!,
             _states.IsEmpty ? [] : _states.ToArray(),
@@ -55,6 +57,7 @@ public sealed partial class Plan
         }
         if (!_states.IsEmpty)
             _states.Write(state.Values);
+        _streamIsTorn = false;
         _position.Steps = state.Steps;
         _streamBatch = state.Batch;
     }

@@ -25,6 +25,10 @@ public sealed partial class Plan : IDisposable
     private int _streamBatch;
     private readonly bool _inputGradient;
     private bool _forwardDone;
+
+    // A pass began and did not end.
+    private bool _streamIsTorn;
+    private bool _gradientsAreTorn;
     private Tensor _x;
     private int _inputWrites;
     private int _outputWrites;

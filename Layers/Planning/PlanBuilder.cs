@@ -1,14 +1,11 @@
 namespace Sequor.Layers;
 
-/// <summary>What a layer takes its memory and its place in the plan from.</summary>
-internal sealed class PlanBuilder(
-    Backend backend,
-    ParameterStore parameters,
-    int maxLength,
-    int maxBatch,
-    Mode mode
-)
+/// <summary>What a layer takes its memory and its place in the plan from, in <see cref="Layer.CreatePlan"/>.</summary>
+public sealed partial class PlanBuilder
 {
+    private readonly Backend _stage;
+    private readonly ParameterStore _parameters;
+    private readonly Mode _mode;
     private readonly List<(Slot Slot, int Place)> _flows = [];
     private readonly List<(Slot Slot, long Offset)> _scratches = [];
     private readonly List<(Slot Slot, MemoryCategory Category)> _kept = [];
@@ -17,7 +14,7 @@ internal sealed class PlanBuilder(
     private readonly List<Storage> _storages = [];
     private readonly List<IDisposable> _operations = [];
     private readonly long[] _flowCounts = new long[2];
-    private readonly RehearsalBackend? _rehearsal = backend as RehearsalBackend;
+    private readonly RehearsalBackend? _rehearsal;
     private readonly List<string> _path = [];
     private readonly HashSet<Storage> _brief = [];
     private long _workspaceCount;
@@ -29,72 +26,146 @@ internal sealed class PlanBuilder(
     private int _streams;
     private Storage? _gradients;
 
-    public Backend Backend => backend;
-    public int MaxLength => maxLength;
-    public int MaxBatch => maxBatch;
-    public bool Training => mode == Mode.Training;
+    internal PlanBuilder(
+        Backend stage,
+        ParameterStore parameters,
+        int maxLength,
+        int maxBatch,
+        Mode mode
+    )
+    {
+        _stage = stage;
+        _parameters = parameters;
+        _mode = mode;
+        _rehearsal = stage as RehearsalBackend;
+        MaxLength = maxLength;
+        MaxBatch = maxBatch;
+        Operations = new TensorOperations(stage);
+    }
 
-    /// <summary>Each call goes on where the last one stopped.</summary>
-    public bool Streaming => mode == Mode.Streaming;
+    /// <summary>The backend of the plan.</summary>
+    public Backend Backend => _rehearsal?.Real ?? _stage;
+
+    /// <summary>What passes of the layer do with tensors.</summary>
+    public TensorOperations Operations { get; }
+
+    /// <summary>What operations of Sequor's own layers run on: the backend, or what stands for it in a rehearsal.</summary>
+    internal Backend Stage => _stage;
+
+    /// <summary>Largest T of the model's input.</summary>
+    public int MaxLength { get; }
+
+    /// <summary>Largest B.</summary>
+    public int MaxBatch { get; }
+
+    /// <summary>There is a backward pass.</summary>
+    public bool Training => _mode == Mode.Training;
+
+    /// <summary>Each call goes on where the last one stopped: a layer that looks back keeps a <see cref="State"/>.</summary>
+    public bool Streaming => _mode == Mode.Streaming;
+
+    /// <summary>
+    /// Batches may come as packed rows [N, 1, C], step after step, in each the sequences that last so long, longest first. A
+    /// layer that looks from step to step and cannot tell them apart throws a <see cref="NotSupportedException"/>.
+    /// </summary>
+    public bool VariableLengths => Layout is not null;
 
     /// <summary>Where the stream is.</summary>
-    public StreamPosition Position { get; } = new();
+    internal StreamPosition Position { get; } = new();
 
     /// <summary>
     /// How batches of differing lengths lie; null where all sequences have the input's steps, as they do after pooling.
     /// </summary>
-    public SequenceLayout? Layout { get; set; }
+    internal SequenceLayout? Layout { get; set; }
 
     /// <summary>Recurrent layers keep their states where the caller writes and reads them.</summary>
-    public bool States { get; init; }
+    internal bool States { get; init; }
 
     /// <summary>Those states, in the order of the layers.</summary>
-    public List<RecurrentStates> LayerStates { get; } = [];
+    internal List<RecurrentStates> LayerStates { get; } = [];
 
     /// <summary>What the backend's library draws from by itself, in the order of layers.</summary>
-    public List<LibraryRandom> LibraryRandoms { get; } = [];
+    internal List<LibraryRandom> LibraryRandoms { get; } = [];
 
     /// <summary>Whether the layer being planned must return the gradient by its input.</summary>
-    public bool InputGradient { get; set; }
+    public bool InputGradient { get; internal set; }
 
-    public RandomStream? Random { get; private set; }
+    internal RandomStream? Random { get; private set; }
 
-    public void UseRandom(ulong seed) => Random = backend.CreateRandom(seed);
+    internal void UseRandom(ulong seed) => Random = _stage.CreateRandom(seed);
 
     /// <summary>A stream number of its own for each place that draws random numbers.</summary>
-    public int NextStream() => _streams++;
+    internal int NextStream() => _streams++;
 
     /// <summary>Whether any place draws.</summary>
-    public bool Draws => _streams > 0;
+    internal bool Draws => _streams > 0;
 
-    public Tensor Value(Parameter parameter) =>
-        _rehearsal is null
-            ? parameters.View(parameter)
+    /// <summary>Where the values of a parameter or a buffer of the layer lie, for all of the plan's life.</summary>
+    /// <param name="parameter">One of the layer's own.</param>
+    /// <exception cref="InvalidOperationException">It is none of the model that is planned.</exception>
+    public Tensor Value(Parameter parameter)
+    {
+        RequireOwn(parameter);
+        return _rehearsal is null
+            ? _parameters.View(parameter)
             : ParameterStore.View(_rehearsal.Parameters, parameter);
+    }
 
-    /// <summary>A parameter's gradient; empty in evaluation.</summary>
+    private void RequireOwn(Parameter parameter)
+    {
+        ArgumentNullException.ThrowIfNull(parameter);
+        if (parameter.Owner != _parameters)
+            throw new InvalidOperationException(
+                $"{parameter.Name} is among neither the Parameters nor the Buffers of a layer of the model that is planned."
+            );
+    }
+
+    /// <summary>A dropout of single values in training, none otherwise.</summary>
+    /// <param name="probability">Of a value to become 0: at least 0, below 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The probability is out of range.</exception>
+    public DropoutMask Dropout(float probability)
+    {
+        if (!(probability >= 0f && probability < 1f))
+            throw new ArgumentOutOfRangeException(
+                nameof(probability),
+                probability,
+                "A dropout probability must be at least 0 and below 1."
+            );
+        bool drops = Training && probability > 0;
+        return new DropoutMask(
+            drops ? Random : null,
+            Operations,
+            probability,
+            drops ? NextStream() : 0
+        );
+    }
+
+    /// <summary>The gradient of a parameter, which backward passes add to; empty outside of training.</summary>
+    /// <param name="parameter">One of the layer's own.</param>
+    /// <exception cref="InvalidOperationException">It is none of the model that is planned.</exception>
     public Tensor Gradient(Parameter parameter)
     {
+        RequireOwn(parameter);
         if (!Training)
             return default;
         return ParameterStore.View(GradientStorage(), parameter);
     }
 
-    public Tensor AllGradients => Training ? parameters.Block(GradientStorage()) : default;
+    internal Tensor AllGradients => Training ? _parameters.Block(GradientStorage()) : default;
 
     private Storage GradientStorage() =>
         _gradients ??=
-            _rehearsal?.Gradients ?? Take(Math.Max(parameters.Count, 1), MemoryCategory.Gradients);
+            _rehearsal?.Gradients ?? Take(Math.Max(_parameters.Count, 1), MemoryCategory.Gradients);
 
     /// <summary>Names of the layer being planned and of those that it is in, by dots.</summary>
-    public string Path => string.Join('.', _path);
+    internal string Path => string.Join('.', _path);
 
     /// <summary>
     /// Begins a layer, whose scratch may lie where that of its neighbours does, but not where that lies which its container has
     /// taken so far.
     /// </summary>
     /// <param name="name">Its name; "" for a model.</param>
-    public LayerScope Enter(string name)
+    internal LayerScope Enter(string name)
     {
         if (name.Length > 0)
             _path.Add(name);
@@ -105,7 +176,7 @@ internal sealed class PlanBuilder(
     }
 
     /// <summary>Ends a layer's planning.</summary>
-    public readonly struct LayerScope(PlanBuilder builder, string name, long begin) : IDisposable
+    internal readonly struct LayerScope(PlanBuilder builder, string name, long begin) : IDisposable
     {
         public void Dispose()
         {
@@ -117,7 +188,10 @@ internal sealed class PlanBuilder(
         }
     }
 
-    /// <summary>A layer's output: kept in training, one of two places in turn in evaluation.</summary>
+    /// <summary>
+    /// A layer's output: kept in training; in evaluation one of two places in turn, which is never that of the layer's input.
+    /// </summary>
+    /// <param name="shape">Its largest shape, [T, B, C].</param>
     public Slot Output(Shape shape)
     {
         if (Training)
@@ -130,11 +204,14 @@ internal sealed class PlanBuilder(
     }
 
     /// <summary>What forward leaves for backward: kept in training, scratch in evaluation.</summary>
-    public Slot Keep(Shape shape, MemoryCategory category = MemoryCategory.Activations) =>
+    /// <param name="shape">Its largest shape.</param>
+    public Slot Keep(Shape shape) => Keep(shape, MemoryCategory.Activations);
+
+    internal Slot Keep(Shape shape, MemoryCategory category) =>
         Training ? Kept(shape, category) : Scratch(shape);
 
     /// <summary>A tensor of the plan's own.</summary>
-    public Slot Kept(Shape shape, MemoryCategory category)
+    internal Slot Kept(Shape shape, MemoryCategory category)
     {
         var slot = new Slot(shape);
         _kept.Add((slot, category));
@@ -142,40 +219,42 @@ internal sealed class PlanBuilder(
     }
 
     /// <summary>The shapes of all that is carried, in the order of layers.</summary>
-    public Shape[] StateShapes => [.. _stateShapes];
+    internal Shape[] StateShapes => [.. _stateShapes];
 
     /// <summary>What a streaming layer carries from call to call; zero when the stream begins.</summary>
+    /// <param name="shape">Its shape; it is saved and set with the stream's state.</param>
     public Slot State(Shape shape)
     {
         var slot = new Slot(shape);
         _states.Add((slot, _stateCount));
         _stateShapes.Add(shape);
-        _stateCount = checked(_stateCount + backend.Align(shape.Count));
+        _stateCount = checked(_stateCount + _stage.Align(shape.Count));
         return slot;
     }
 
     /// <summary>Scratch of a planned operation: in a stream its own, since weights prepared there serve later calls.</summary>
-    public Slot Workspace(long count) =>
+    internal Slot Workspace(long count) =>
         Streaming ? Kept(Shape.Block(count), MemoryCategory.Workspace) : Scratch(count);
 
     /// <summary>Holds values only within one call of the layer that asked for it.</summary>
+    /// <param name="shape">Its largest shape.</param>
     public Slot Scratch(Shape shape)
     {
         var slot = new Slot(shape);
         _scratches.Add((slot, _layerOffset));
-        _layerOffset = checked(_layerOffset + backend.Align(shape.Count));
+        _layerOffset = checked(_layerOffset + _stage.Align(shape.Count));
         _workspaceCount = Math.Max(_workspaceCount, _layerOffset);
         return slot;
     }
 
-    public Slot Scratch(long count) => Scratch(Shape.Block(count));
+    internal Slot Scratch(long count) => Scratch(Shape.Block(count));
 
     /// <summary>Nothing runs but a <see cref="Rehearsal"/>.</summary>
-    public bool IsRehearsal => _rehearsal is not null;
+    internal bool IsRehearsal => _rehearsal is not null;
 
     /// <summary>Places everything without memory.</summary>
     /// <returns>The most floats that come to lie in each of the gradients' two places, as they grow.</returns>
-    public IReadOnlyList<long> Rehearse(RehearsalBackend on)
+    internal IReadOnlyList<long> Rehearse(RehearsalBackend on)
     {
         foreach ((Slot slot, MemoryCategory category) in _kept)
             slot.Place(on.Pretend(slot.Count, category), 0);
@@ -193,15 +272,15 @@ internal sealed class PlanBuilder(
     }
 
     /// <summary>In a rehearsal: whether a tensor lies in memory of the plan that lasts until the next layer has read it.</summary>
-    public bool MayBeOutput(Tensor tensor) =>
-        tensor.Backend == backend
+    internal bool MayBeOutput(Tensor tensor) =>
+        tensor.Backend == _stage
         && tensor.Storage.Category != MemoryCategory.Parameters
         && !_brief.Contains(tensor.Storage);
 
     /// <summary>Allocates what was asked for. Returns the storages, which the plan owns from then on.</summary>
     /// <param name="gradients">The most floats that come to lie in each of the gradients' two places.</param>
     /// <exception cref="DeviceMemoryException">It is more than the device has free; the message has a table.</exception>
-    public IReadOnlyList<Storage> Build(IReadOnlyList<long> gradients)
+    internal IReadOnlyList<Storage> Build(IReadOnlyList<long> gradients)
     {
         for (int i = 0; i < 2; i++)
             _flowCounts[i] = Math.Max(_flowCounts[i], gradients[i]);
@@ -220,7 +299,7 @@ internal sealed class PlanBuilder(
 
     private PlanNeed Need()
     {
-        var need = new PlanNeed(backend, maxLength, maxBatch);
+        var need = new PlanNeed(_stage, MaxLength, MaxBatch);
         foreach ((Slot slot, MemoryCategory category) in _kept)
             need.Add(slot.Count, category);
         if (_stateCount > 0)
@@ -255,7 +334,7 @@ internal sealed class PlanBuilder(
     }
 
     /// <summary>Notes an operation, which a layer frees unless building fails.</summary>
-    public T Own<T>(T operation)
+    internal T Own<T>(T operation)
         where T : PlannedOperation
     {
         _operations.Add(operation);
@@ -263,7 +342,7 @@ internal sealed class PlanBuilder(
     }
 
     /// <summary>Frees what was allocated, when building failed.</summary>
-    public void Abandon()
+    internal void Abandon()
     {
         foreach (IDisposable operation in _operations)
             operation.Dispose();
@@ -273,20 +352,20 @@ internal sealed class PlanBuilder(
     }
 
     /// <summary>All that layers carry from call to call, once the plan is built; empty outside of a stream.</summary>
-    public Tensor AllStates { get; private set; }
+    internal Tensor AllStates { get; private set; }
 
     /// <summary>
     /// Scratch behind that of the layer planned last, once the plan is built: free between that layer's forward and its backward
     /// pass, and in them.
     /// </summary>
-    public (Storage Storage, long First, long Count) Spare { get; private set; }
+    internal (Storage Storage, long First, long Count) Spare { get; private set; }
 
-    /// <summary>Where gradients travel; usable once the plan is built.</summary>
+    /// <summary>Where gradients between layers lie; for backward passes.</summary>
     public GradientFlow Gradients { get; } = new();
 
     private Storage Take(long count, MemoryCategory category)
     {
-        Storage storage = backend.Allocate(count, category);
+        Storage storage = _stage.Allocate(count, category);
         _storages.Add(storage);
         return storage;
     }

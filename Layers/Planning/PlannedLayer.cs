@@ -15,9 +15,10 @@ internal sealed class PlannedLayer : IDisposable
     private readonly string _name;
     private readonly bool _pools;
     private readonly bool _inputGradient;
+    private readonly Backend _backend;
+    private readonly bool _isForeign;
     private readonly bool _checks;
     private Shape _input;
-    private Shape _output;
 
     private PlannedLayer(
         LayerPlan plan,
@@ -35,7 +36,9 @@ internal sealed class PlannedLayer : IDisposable
         _name = builder.Path;
         _pools = pools;
         _inputGradient = inputGradient;
-        _checks = builder.IsRehearsal || IsForeign(layer);
+        _backend = builder.Backend;
+        _isForeign = plan.GetType().Assembly != typeof(LayerPlan).Assembly;
+        _checks = builder.IsRehearsal || _isForeign;
     }
 
     /// <summary>Plans a layer, with scratch that may lie where that of its neighbours does.</summary>
@@ -89,14 +92,19 @@ internal sealed class PlannedLayer : IDisposable
             return _plan.Forward(x);
         try
         {
+            _backend.IsInPass = _isForeign;
             Tensor y = _plan.Forward(x);
             RequireOutput(x, y);
-            (_input, _output) = (x.Shape, y.Shape);
+            _input = x.Shape;
             return y;
         }
         catch (Exception e) when (Explains(e))
         {
             throw new LayerException(_layer, _name, LayerPass.Forward, x.Shape, e);
+        }
+        finally
+        {
+            _backend.IsInPass = false;
         }
     }
 
@@ -106,6 +114,7 @@ internal sealed class PlannedLayer : IDisposable
             return _plan.Backward(dy);
         try
         {
+            _backend.IsInPass = _isForeign;
             Tensor dx = _plan.Backward(dy);
             RequireInputGradient(dx);
             return dx;
@@ -113,6 +122,10 @@ internal sealed class PlannedLayer : IDisposable
         catch (Exception e) when (Explains(e))
         {
             throw new LayerException(_layer, _name, LayerPass.Backward, _input, e);
+        }
+        finally
+        {
+            _backend.IsInPass = false;
         }
     }
 
@@ -151,13 +164,17 @@ internal sealed class PlannedLayer : IDisposable
             throw new InvalidOperationException(
                 $"It gives a gradient {dx.Shape} by its input {_input}: that must have its shape, or be that of its last steps."
             );
+        if (_rehearsal?.MayBeOutput(dx) == false)
+            throw new InvalidOperationException(
+                "Its gradient by the input is in no place that lasts: it must be in one of PlanBuilder.Gradients, or be the gradient by the output."
+            );
     }
 
     // Those of Sequor's own layers say what is wrong by themselves, and callers know them by their types.
     private static bool IsForeign(Layer layer) =>
-        layer.GetType().Assembly != typeof(Layer).Assembly;
+        layer is not Sequential && layer.GetType().Assembly != typeof(Layer).Assembly;
 
-    private bool Explains(Exception e) => IsForeign(_layer) && IsOfLayer(e);
+    private bool Explains(Exception e) => _isForeign && IsOfLayer(e);
 
     // What the device, a recording or another layer says is for whoever asked for the step.
     private static bool IsOfLayer(Exception e) =>

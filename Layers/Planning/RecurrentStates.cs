@@ -34,7 +34,7 @@ public sealed class RecurrentStates
 
     internal RecurrentStates(PlanBuilder builder, Recurrent layer, in RecurrentDescriptor d)
     {
-        Backend = builder.Backend;
+        Backend = builder.Stage;
         Layer = layer;
         _count = d.Layers * d.Directions;
         _maxBatch = d.MaxBatch;

@@ -12,6 +12,12 @@ internal sealed partial class RehearsalBackend
 
     internal override void Fill(Tensor destination, float value) => Write(destination);
 
+    internal override void RunCode(Action code, ReadOnlySpan<Tensor> written)
+    {
+        foreach (Tensor tensor in written)
+            Write(tensor);
+    }
+
     internal override void MatMul(in MatrixProduct product) => Write(product.C);
 
     internal override void Pointwise(PointwiseOp op, in PointwiseArguments arguments)

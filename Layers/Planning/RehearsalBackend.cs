@@ -18,6 +18,9 @@ internal sealed partial class RehearsalBackend : Backend
         Gradients = Pretend(parameters.StateCount, MemoryCategory.Gradients);
     }
 
+    /// <summary>The backend that it stands for.</summary>
+    public Backend Real => _real;
+
     /// <summary>Stands for the block of parameters and buffers.</summary>
     public Storage Parameters { get; }
 
@@ -88,7 +91,7 @@ internal sealed partial class RehearsalBackend : Backend
 
     internal override void Free(Storage storage, bool forgotten) { }
 
-    internal override TimeMark CreateMark() =>
+    private protected override TimeMark MakeMark() =>
         throw new UnreachableException("a rehearsal takes no time");
 
     private protected override void Wait() { }

@@ -1,22 +1,25 @@
 namespace Sequor.Layers;
 
-/// <summary>A tensor that the plan places once all layers have said what they need.</summary>
-internal sealed class Slot
+/// <summary>A tensor of a layer that the plan places once all layers have said what they need: there is none before.</summary>
+public sealed class Slot
 {
     private readonly Shape _shape;
     private Tensor _tensor;
 
-    public Slot(Shape shape) => _shape = shape;
+    internal Slot(Shape shape) => _shape = shape;
 
-    public long Count => _shape.Count;
+    internal long Count => _shape.Count;
 
-    public void Place(Storage storage, long offset) =>
+    internal void Place(Storage storage, long offset) =>
         _tensor = new Tensor(storage, offset, _shape);
 
     /// <summary>All of it.</summary>
     public Tensor All => _tensor;
 
-    /// <summary>The part for T steps of B sequences.</summary>
+    /// <summary>The part for T steps of B sequences, or for packed rows: [T, B, C].</summary>
+    /// <param name="steps">T, or the number of packed rows.</param>
+    /// <param name="batch">B, or 1 for packed rows.</param>
+    /// <exception cref="ArgumentException">It is more than was asked for.</exception>
     public Tensor For(int steps, int batch) =>
         _tensor.View(new Shape(steps, batch, _shape.Columns));
 }

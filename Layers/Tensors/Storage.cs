@@ -76,8 +76,13 @@ public sealed class Storage : IDisposable
     {
         get
         {
-            ObjectDisposedException.ThrowIf(_address == 0, this);
-            return _address;
+            if (_address != 0)
+                return _address;
+            if (Backend is RehearsalBackend)
+                throw new InvalidOperationException(
+                    "A tensor has no address while its plan is made: code that takes addresses goes through TensorOperations.Run."
+                );
+            throw new ObjectDisposedException(nameof(Storage));
         }
     }
 

@@ -34,6 +34,20 @@ internal sealed class ReferenceModel(
                 foreach ((string name, Layer child) in sequence.Children)
                     x = Run(child, $"{path}{name}.", x, ref time);
                 return x;
+            case Residual residual:
+                return Sum(x, Run(residual.Children[0].Layer, $"{path}body.", x, ref time));
+            case Branches branches:
+            {
+                int steps = time;
+                double[]? sum = null;
+                foreach ((string name, Layer child) in branches.Children)
+                {
+                    time = steps;
+                    double[] y = Run(child, $"{path}{name}.", x, ref time);
+                    sum = sum is null ? y : Sum(sum, y);
+                }
+                return sum!;
+            }
             case Recurrent recurrent:
                 return Ref
                     .Recurrent.Forward(
@@ -152,6 +166,8 @@ internal sealed class ReferenceModel(
                 throw new NotSupportedException($"The reference has no {layer.GetType().Name}.");
         }
     }
+
+    private static double[] Sum(double[] a, double[] b) => [.. a.Zip(b, (x, y) => x + y)];
 
     // [T, B, d]: where the steps share a mask, as often as there are steps.
     private double[]? LruMask(LruBlock block, int time, int batch)

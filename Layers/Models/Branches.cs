@@ -1,0 +1,206 @@
+namespace Sequor.Layers;
+
+/// <summary>
+/// y = f1(x) + f2(x) + ...: layers that all have the same input, and whose outputs are added.
+/// </summary>
+public sealed class Branches : Layer
+{
+    private readonly (string Name, Layer Layer)[] _children;
+
+    /// <summary>Joins layers side by side.</summary>
+    /// <param name="layers">Branches of equal channels in, and of equal channels out.</param>
+    /// <exception cref="ArgumentException">
+    /// There is no layer, or their channels differ, or one layer with parameters is at two places, or they have more than
+    /// <see cref="Layer.MostValues"/> values.
+    /// </exception>
+    public Branches(params IReadOnlyList<Layer> layers)
+    {
+        Containers.RequireLayers(layers, "A Branches");
+        for (int i = 1; i < layers.Count; i++)
+        {
+            if (
+                layers[i].InputSize != layers[0].InputSize
+                || layers[i].OutputSize != layers[0].OutputSize
+            )
+                throw new ArgumentException(
+                    $"Layer {i} is {layers[i].InputSize} -> {layers[i].OutputSize} and layer 0 {layers[0].InputSize} -> {layers[0].OutputSize}; all must have the same channels in and out.",
+                    nameof(layers)
+                );
+        }
+        _children = Containers.Numbered(layers);
+        Containers.RequireOnce(this);
+    }
+
+    /// <inheritdoc/>
+    public override int InputSize => _children[0].Layer.InputSize;
+
+    /// <inheritdoc/>
+    public override int OutputSize => _children[0].Layer.OutputSize;
+
+    // What every branch takes.
+    internal override int? InputClasses => _children.Min(child => child.Layer.InputClasses);
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<(string Name, Layer Layer)> Children => _children;
+
+    /// <inheritdoc/>
+    protected internal override LayerPlan CreatePlan(
+        PlanBuilder builder,
+        Shape input,
+        out Shape output
+    ) => new BranchesPlan(this, builder, input, out output);
+
+    private sealed class BranchesPlan : LayerPlan
+    {
+        private readonly TensorOperations _operations;
+        private readonly GradientFlow _flow;
+        private readonly PlannedLayer[] _branches;
+        private readonly string[] _names;
+        private readonly Slot _output;
+        private readonly Slot? _input;
+        private readonly Slot? _sum;
+        private readonly Slot? _gradient;
+        private readonly bool _inputGradient;
+
+        public BranchesPlan(Branches layer, PlanBuilder builder, Shape input, out Shape output)
+        {
+            _operations = builder.Operations;
+            _flow = builder.Gradients;
+            _names = [.. layer._children.Select(child => child.Name)];
+            _inputGradient = builder.InputGradient;
+            // What a branch may write over, in evaluation, and backwards.
+            if (!builder.Training)
+                _input = builder.Scratch(input);
+            if (builder.Training && _inputGradient)
+                _sum = builder.Scratch(input);
+            var widest = new Shape(input.First, input[1], layer.OutputSize);
+            if (builder.Training)
+                _gradient = builder.Scratch(widest);
+            // It grows from branch to branch, so it has a place of its own.
+            _output = builder.Kept(widest, MemoryCategory.Activations);
+            SequenceLayout? layout = builder.Layout;
+            SequenceLayout? after = null;
+            var branches = new List<PlannedLayer>(_names.Length);
+            output = widest;
+            try
+            {
+                foreach ((string name, Layer child) in layer._children)
+                {
+                    builder.Layout = layout;
+                    builder.InputGradient = _inputGradient;
+                    branches.Add(PlannedLayer.Of(builder, name, child, input, out Shape each));
+                    if (branches.Count > 1 && (each != output || builder.Layout != after))
+                        throw new NotSupportedException(
+                            "Of the layers in a Branches some pool over time and some do not: their outputs cannot be added."
+                        );
+                    (output, after) = (each, builder.Layout);
+                }
+            }
+            catch
+            {
+                branches.ForEach(branch => branch.Dispose());
+                throw;
+            }
+            _branches = [.. branches];
+        }
+
+        public override Tensor Forward(Tensor x)
+        {
+            Tensor kept = x;
+            if (_input is not null)
+            {
+                kept = _input.For(x.Shape.First, x.Shape[1]);
+                _operations.Copy(x, kept);
+            }
+            Tensor y = default;
+            for (int i = 0; i < _branches.Length; i++)
+            {
+                Tensor each = _branches[i].Forward(kept);
+                if (i == 0)
+                {
+                    y = _output.For(each.Shape.First, each.Shape[1]);
+                    _operations.Copy(each, y);
+                }
+                else
+                {
+                    _operations.Add(each, y, y);
+                }
+            }
+            return y;
+        }
+
+        public override Tensor Backward(Tensor dy)
+        {
+            Tensor kept = _gradient!.For(dy.Shape.First, dy.Shape[1]);
+            _operations.Copy(dy, kept);
+            Tensor sum = default;
+            for (int i = 0; i < _branches.Length; i++)
+            {
+                // Each may write over what it is given, where the first one was.
+                if (i > 0)
+                    _operations.Copy(kept, dy);
+                Tensor dx = _branches[i].Backward(dy);
+                if (!_inputGradient)
+                    continue;
+                if (i == _branches.Length - 1)
+                    return i == 0 ? dx : Joined(dx, sum);
+                sum = i == 0 ? Begun(dx) : Added(sum, dx);
+            }
+            return default;
+        }
+
+        // The sum lies at the end of its place, as one of more steps may come to it.
+        private Tensor Begun(Tensor dx)
+        {
+            Tensor sum = AtTheEnd(dx.Shape);
+            _operations.Copy(dx, sum);
+            return sum;
+        }
+
+        private Tensor Added(Tensor sum, Tensor dx)
+        {
+            int more = dx.Shape.First - sum.Shape.First;
+            if (more > 0)
+            {
+                sum = AtTheEnd(dx.Shape);
+                _operations.Fill(sum.Slice(0, more), 0f);
+            }
+            Tensor last = sum.Slice(sum.Shape.First - dx.Shape.First, dx.Shape.First);
+            _operations.Add(last, dx, last);
+            return sum;
+        }
+
+        // Where the last branch has its own, which lasts beyond this layer.
+        private Tensor Joined(Tensor dx, Tensor sum)
+        {
+            int steps = sum.Shape.First;
+            if (dx.Shape.First < steps)
+                dx = _flow.Whole(dx, steps);
+            Tensor last = dx.Slice(dx.Shape.First - steps, steps);
+            _operations.Add(sum, last, last);
+            return dx;
+        }
+
+        private Tensor AtTheEnd(Shape shape) =>
+            _sum!.All.RowRange(_sum.All.Shape.Rows - shape.Rows, shape.Rows).View(shape);
+
+        internal override IEnumerable<(string Name, Tensor Output)> Outputs
+        {
+            get
+            {
+                for (int i = 0; i < _branches.Length; i++)
+                {
+                    foreach ((string name, Tensor output) in _branches[i].Outputs)
+                        yield return ($"{_names[i]}.{name}", output);
+                }
+            }
+        }
+
+        public override void Dispose()
+        {
+            foreach (PlannedLayer branch in _branches)
+                branch.Dispose();
+            base.Dispose();
+        }
+    }
+}

@@ -1,0 +1,118 @@
+namespace Sequor.Layers;
+
+/// <summary>
+/// y = x + f(x), f being a layer that keeps channels and steps. Source: He et al., Deep Residual Learning for Image Recognition
+/// (2015).
+/// </summary>
+public sealed class Residual : Layer
+{
+    private const string Name = "body";
+
+    private readonly Layer _body;
+
+    /// <summary>A path around a layer.</summary>
+    /// <param name="body">f, which has as many channels out as in; a <see cref="Sequential"/> where it is several layers.</param>
+    /// <exception cref="ArgumentException">Its channels in and out differ.</exception>
+    public Residual(Layer body)
+    {
+        ArgumentNullException.ThrowIfNull(body);
+        if (body.InputSize != body.OutputSize)
+            throw new ArgumentException(
+                $"The layer takes {Amount.Of(body.InputSize, "channel")} and gives {body.OutputSize}; to be added to its input it must give as many.",
+                nameof(body)
+            );
+        _body = body;
+        Children = [(Name, body)];
+        Containers.RequireOnce(this);
+    }
+
+    /// <inheritdoc/>
+    public override int InputSize => _body.InputSize;
+
+    /// <inheritdoc/>
+    public override int OutputSize => _body.OutputSize;
+
+    internal override int? InputClasses => _body.InputClasses;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<(string Name, Layer Layer)> Children { get; }
+
+    /// <inheritdoc/>
+    protected internal override LayerPlan CreatePlan(
+        PlanBuilder builder,
+        Shape input,
+        out Shape output
+    )
+    {
+        output = input;
+        return new ResidualPlan(this, builder, input);
+    }
+
+    private sealed class ResidualPlan : LayerPlan
+    {
+        private readonly TensorOperations _operations;
+        private readonly PlannedLayer _body;
+        private readonly Slot _output;
+
+        // The input where the body's layers may write over it, which is not in training.
+        private readonly Slot? _input;
+
+        // The gradient by the output, over which the body writes.
+        private readonly Slot? _gradient;
+
+        public ResidualPlan(Residual layer, PlanBuilder builder, Shape input)
+        {
+            _operations = builder.Operations;
+            if (!builder.Training)
+                _input = builder.Scratch(input);
+            else if (builder.InputGradient)
+                _gradient = builder.Scratch(input);
+            SequenceLayout? layout = builder.Layout;
+            _body = PlannedLayer.Of(builder, Name, layer._body, input, out Shape output);
+            if (output != input || builder.Layout != layout)
+            {
+                _body.Dispose();
+                throw new NotSupportedException(
+                    "The layer in a Residual pools over time: it has to keep the steps, to be added to its input."
+                );
+            }
+            _output = builder.Output(input);
+        }
+
+        public override Tensor Forward(Tensor x)
+        {
+            (int steps, int batch) = (x.Shape.First, x.Shape[1]);
+            Tensor kept = x;
+            if (_input is not null)
+            {
+                kept = _input.For(steps, batch);
+                _operations.Copy(x, kept);
+            }
+            Tensor y = _output.For(steps, batch);
+            _operations.Add(kept, _body.Forward(x), y);
+            return y;
+        }
+
+        public override Tensor Backward(Tensor dy)
+        {
+            if (_gradient is null)
+                return _body.Backward(dy);
+            int steps = dy.Shape.First;
+            Tensor kept = _gradient.For(steps, dy.Shape[1]);
+            _operations.Copy(dy, kept);
+            Tensor dx = _body.Backward(dy);
+            // That by the output may be of the last steps alone.
+            Tensor last = dx.Slice(dx.Shape.First - steps, steps);
+            _operations.Add(kept, last, last);
+            return dx;
+        }
+
+        internal override IEnumerable<(string Name, Tensor Output)> Outputs => _body.Outputs;
+
+        public override void Dispose()
+        {
+            _body.Dispose();
+            base.Dispose();
+        }
+    }
+}

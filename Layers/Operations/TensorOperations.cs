@@ -1,0 +1,317 @@
+namespace Sequor.Layers;
+
+/// <summary>
+/// What a layer or a loss can do with tensors: operations of the backend, with checked arguments. They are queued in their order,
+/// allocate nothing, and may return before they are done. Tensors are seen as matrices [<see cref="Shape.Rows"/>,
+/// <see cref="Shape.Columns"/>], so that [T, B, C] has T B rows. A tensor that is written may not overlap one that is read, unless
+/// the operation says so.
+/// </summary>
+public sealed class TensorOperations
+{
+    private readonly Backend _backend;
+
+    internal TensorOperations(Backend backend) => _backend = backend;
+
+    /// <summary>
+    /// c = op(a) op(b), plus c where it accumulates, plus a bias row where there is one. op transposes, or not.
+    /// </summary>
+    /// <param name="a">[M, K], or [K, M] where transposed.</param>
+    /// <param name="b">[K, N], or [N, K] where transposed.</param>
+    /// <param name="c">[M, N]</param>
+    /// <param name="transposeA">a is transposed; not together with b, nor with a bias.</param>
+    /// <param name="transposeB">b is transposed.</param>
+    /// <param name="accumulate">The product is added to c; not together with a bias.</param>
+    /// <param name="bias">[N], added to each row of c; empty for none.</param>
+    /// <exception cref="ArgumentException">Shapes or options do not fit each other.</exception>
+    public void MatMul(
+        Tensor a,
+        Tensor b,
+        Tensor c,
+        bool transposeA = false,
+        bool transposeB = false,
+        bool accumulate = false,
+        Tensor bias = default
+    )
+    {
+        Require(a, nameof(a));
+        Require(b, nameof(b));
+        RequireApart(c, nameof(c), a, b);
+        (long m, long k) = Sizes(a, transposeA);
+        (long inner, long n) = Sizes(b, transposeB);
+        if (k != inner || c.Shape.Rows != m || c.Shape.Columns != n)
+            throw new ArgumentException(
+                $"MatMul of a {Of(a, transposeA)} and b {Of(b, transposeB)} to c {c.Shape}: a's columns must be b's rows, and c has a's rows and b's columns."
+            );
+        if (transposeA && transposeB)
+            throw new ArgumentException("MatMul transposes a or b, not both.", nameof(transposeB));
+        if (!bias.IsEmpty)
+        {
+            RequireCount(bias, n, nameof(bias));
+            if (transposeA || accumulate)
+                throw new ArgumentException(
+                    "MatMul adds a bias only where a is not transposed and c is written anew.",
+                    nameof(bias)
+                );
+        }
+        _backend.MatMul(
+            new MatrixProduct
+            {
+                A = a,
+                B = b,
+                C = c,
+                TransposeA = transposeA,
+                TransposeB = transposeB,
+                Accumulate = accumulate,
+                Bias = bias,
+            }
+        );
+    }
+
+    /// <summary>result = a + b, value by value; result may be a or b.</summary>
+    /// <param name="a">Any shape.</param>
+    /// <param name="b">As many values.</param>
+    /// <param name="result">As many values.</param>
+    /// <exception cref="ArgumentException">The numbers of values differ.</exception>
+    public void Add(Tensor a, Tensor b, Tensor result)
+    {
+        Require(a, nameof(a));
+        RequireCount(b, a.Count, nameof(b));
+        RequireCount(result, a.Count, nameof(result));
+        RequireSameOrApart(result, a, nameof(result));
+        RequireSameOrApart(result, b, nameof(result));
+        _backend.Pointwise(
+            PointwiseOp.Add,
+            new PointwiseArguments
+            {
+                A = a,
+                B = b,
+                Out = result,
+            }
+        );
+    }
+
+    /// <summary>
+    /// result = result + a * row, the row being repeated: [C] over the rows of [T, B, C], or as many values as a for a product
+    /// value by value. result may be a.
+    /// </summary>
+    /// <param name="a">Any shape.</param>
+    /// <param name="row">As many values as a has columns, or as a has.</param>
+    /// <param name="result">As many values as a; added to.</param>
+    /// <exception cref="ArgumentException">The numbers of values do not fit.</exception>
+    public void MultiplyAdd(Tensor a, Tensor row, Tensor result)
+    {
+        Require(a, nameof(a));
+        RequireRow(row, a);
+        RequireCount(result, a.Count, nameof(result));
+        RequireSameOrApart(result, a, nameof(result));
+        RequireApart(result, nameof(result), row);
+        _backend.Pointwise(
+            PointwiseOp.MultiplyAdd,
+            new PointwiseArguments
+            {
+                A = a,
+                Row = row,
+                Out = result,
+            }
+        );
+    }
+
+    /// <summary>
+    /// sum = sum + a * row with the row repeated, then result = gelu(sum), in its tanh form (Hendrycks and Gimpel 2016).
+    /// </summary>
+    /// <param name="a">[rows, C]</param>
+    /// <param name="row">[C]</param>
+    /// <param name="sum">As many values as a; added to.</param>
+    /// <param name="result">As many values as a; may be sum.</param>
+    /// <exception cref="ArgumentException">The numbers of values do not fit.</exception>
+    public void MultiplyAddGelu(Tensor a, Tensor row, Tensor sum, Tensor result)
+    {
+        Require(a, nameof(a));
+        RequireCount(row, a.Shape.Columns, nameof(row));
+        RequireCount(sum, a.Count, nameof(sum));
+        RequireCount(result, a.Count, nameof(result));
+        RequireApart(sum, nameof(sum), a, row);
+        RequireApart(result, nameof(result), a, row);
+        RequireSameOrApart(result, sum, nameof(result));
+        _backend.Pointwise(
+            PointwiseOp.MultiplyAddGelu,
+            new PointwiseArguments
+            {
+                A = a,
+                B = sum,
+                Row = row,
+                Out = result,
+            }
+        );
+    }
+
+    /// <summary>
+    /// The gradients of <see cref="MultiplyAddGelu"/>: dsum = dresult * gelu'(sum), which is that by what its sum held before,
+    /// and drow = drow + the sums over rows of dsum * a. That by a is dsum * row: <see cref="MultiplyAdd"/>.
+    /// </summary>
+    /// <param name="dresult">[rows, C]: the gradient by its result.</param>
+    /// <param name="sum">Its sum, as it was left.</param>
+    /// <param name="a">Its a.</param>
+    /// <param name="dsum">Written; may be dresult.</param>
+    /// <param name="drow">[C], added to.</param>
+    /// <exception cref="ArgumentException">The numbers of values do not fit.</exception>
+    public void MultiplyAddGeluGradient(
+        Tensor dresult,
+        Tensor sum,
+        Tensor a,
+        Tensor dsum,
+        Tensor drow
+    )
+    {
+        Require(dresult, nameof(dresult));
+        RequireCount(sum, dresult.Count, nameof(sum));
+        RequireCount(a, dresult.Count, nameof(a));
+        RequireCount(dsum, dresult.Count, nameof(dsum));
+        RequireCount(drow, dsum.Shape.Columns, nameof(drow));
+        RequireSameOrApart(dsum, dresult, nameof(dsum));
+        RequireApart(dsum, nameof(dsum), sum, a);
+        RequireApart(drow, nameof(drow), dresult, sum, a, dsum);
+        _backend.Pointwise(
+            PointwiseOp.MultiplyAddGeluGradient,
+            new PointwiseArguments
+            {
+                A = dresult,
+                B = sum,
+                C = a,
+                Out = dsum,
+                Sum = drow,
+            }
+        );
+    }
+
+    /// <summary>sum[c] = sum[c] + the sum over rows of a[r, c], or of a[r, c] * b[r, c] where there is a b.</summary>
+    /// <param name="a">[rows, C]</param>
+    /// <param name="sum">[C], added to.</param>
+    /// <param name="b">As many values as a, or empty.</param>
+    /// <exception cref="ArgumentException">The numbers of values do not fit.</exception>
+    public void ColumnSum(Tensor a, Tensor sum, Tensor b = default)
+    {
+        Require(a, nameof(a));
+        RequireCount(sum, a.Shape.Columns, nameof(sum));
+        RequireApart(sum, nameof(sum), a);
+        if (!b.IsEmpty)
+        {
+            RequireCount(b, a.Count, nameof(b));
+            RequireApart(sum, nameof(sum), b);
+        }
+        _backend.ColumnSum(a, b, sum);
+    }
+
+    /// <summary>destination = source as it was before; they may overlap.</summary>
+    /// <param name="source">Any shape.</param>
+    /// <param name="destination">As many values.</param>
+    /// <exception cref="ArgumentException">The numbers of values differ.</exception>
+    public void Copy(Tensor source, Tensor destination)
+    {
+        Require(source, nameof(source));
+        RequireCount(destination, source.Count, nameof(destination));
+        _backend.Copy(source, destination);
+    }
+
+    /// <summary>Every value of the destination becomes a value.</summary>
+    /// <param name="destination">Any shape.</param>
+    /// <param name="value">The value.</param>
+    /// <exception cref="ArgumentException">There is no such tensor on this backend.</exception>
+    public void Fill(Tensor destination, float value)
+    {
+        Require(destination, nameof(destination));
+        _backend.Fill(destination, value);
+    }
+
+    /// <summary>
+    /// Runs code of the caller's own in the order of the operations: it finds tensors by <see cref="Tensor.Address"/>, in host
+    /// memory on a CPU. On a GPU it queues kernels on the backend's stream, which a <see cref="StepGraph"/> records with all else.
+    /// </summary>
+    /// <remarks>
+    /// While a plan is made passes are rehearsed without memory: the code is not called then, and what it would write is taken from
+    /// here. A delegate that is kept in a field takes no memory at each step.
+    /// </remarks>
+    /// <param name="code">What it does.</param>
+    /// <param name="written">The tensors that it writes or adds to.</param>
+    /// <exception cref="ArgumentException">One of them is no tensor of this backend.</exception>
+    public void Run(Action code, params ReadOnlySpan<Tensor> written)
+    {
+        ArgumentNullException.ThrowIfNull(code);
+        foreach (Tensor tensor in written)
+            Require(tensor, nameof(written));
+        _backend.RunCode(code, written);
+    }
+
+    /// <summary>Of an operation from one tensor to another, or to itself.</summary>
+    internal void RequireAlike(Tensor input, Tensor result)
+    {
+        Require(input, nameof(input));
+        RequireCount(result, input.Count, nameof(result));
+        RequireSameOrApart(result, input, nameof(result));
+    }
+
+    private static (long Rows, long Columns) Sizes(Tensor tensor, bool transposed) =>
+        transposed
+            ? (tensor.Shape.Columns, tensor.Shape.Rows)
+            : (tensor.Shape.Rows, tensor.Shape.Columns);
+
+    private static string Of(Tensor tensor, bool transposed) =>
+        transposed ? $"{tensor.Shape} transposed" : $"{tensor.Shape}";
+
+    private void Require(Tensor tensor, string name)
+    {
+        if (tensor.IsEmpty)
+            throw new ArgumentException(
+                "The tensor is empty: a gradient that was not asked for, or a slot before the plan is made.",
+                name
+            );
+        if (tensor.Backend != _backend)
+            throw new ArgumentException(
+                "The tensor is not of this plan: it lies on another backend, or is one that was made beside the plan.",
+                name
+            );
+    }
+
+    private void RequireCount(Tensor tensor, long count, string name)
+    {
+        Require(tensor, name);
+        if (tensor.Count != count)
+            throw new ArgumentException(
+                $"The tensor is {tensor.Shape} and must have {Amount.Of(count, "value")}.",
+                name
+            );
+    }
+
+    private void RequireRow(Tensor row, Tensor a)
+    {
+        Require(row, nameof(row));
+        if (row.Count != a.Shape.Columns && row.Count != a.Count)
+            throw new ArgumentException(
+                $"The row is {row.Shape} and must have {Amount.Of(a.Shape.Columns, "value")}, as a {a.Shape} has columns, or {a.Count}, as it has values.",
+                nameof(row)
+            );
+    }
+
+    private void RequireApart(Tensor written, string name, params ReadOnlySpan<Tensor> read)
+    {
+        Require(written, name);
+        foreach (Tensor tensor in read)
+        {
+            if (Overlap(written, tensor))
+                throw Overlaps(name);
+        }
+    }
+
+    private static void RequireSameOrApart(Tensor written, Tensor read, string name)
+    {
+        if (Overlap(written, read) && written.Offset != read.Offset)
+            throw Overlaps(name);
+    }
+
+    private static ArgumentException Overlaps(string name) =>
+        new("The tensor is written, and overlaps one that is read.", name);
+
+    // Within a block: in a rehearsal there are no addresses.
+    private static bool Overlap(Tensor a, Tensor b) =>
+        a.Storage == b.Storage && a.Offset < b.Offset + b.Count && b.Offset < a.Offset + a.Count;
+}
