@@ -72,7 +72,7 @@ public class TrainingStepSuite : IDisposable
             architecture.DefaultDepth
         );
         string device = Environment.GetEnvironmentVariable(DeviceVariable) ?? "auto";
-        _step = new TrainingStep(workload, Backend.Create(device), seed: 1);
+        _step = new TrainingStep(workload, Backend.Create(Device.Parse(device)), seed: 1);
     }
 }
 

@@ -10,7 +10,7 @@ internal sealed class BackendOptionSet
     private readonly Option<string?> _convolution = Options.Convolution();
     private readonly Option<string?> _graph = Options.Graph();
 
-    public Option<string?> Device { get; } = Options.Device();
+    public Option<Device?> Device { get; } = Options.Device();
 
     public Option<long?> Threads { get; } = Options.Threads();
 
@@ -20,22 +20,29 @@ internal sealed class BackendOptionSet
     /// <param name="result">The command line.</param>
     /// <param name="threads">Threads of the CPU where the command line has none; null for all cores.</param>
     /// <exception cref="DeviceUnavailableException">The device is not there.</exception>
-    /// <exception cref="UsageException">What only a GPU has is asked of a CPU.</exception>
+    /// <exception cref="UsageException">What only a GPU has is asked of a CPU, or the other way round.</exception>
     public Backend Create(ParseResult result, int? threads = null)
     {
-        var backend = Backend.Create(
-            result.GetValue(Device) ?? "auto",
-            new BackendOptions
+        Device device = result.GetValue(Device) ?? default;
+        if (device.IsCuda && result.GetValue(Threads) is { } count)
+            throw new UsageException(
+                $"{Threads.Name} {count} is for a CPU, and the device is {device}"
+            );
+        CpuOptions? cpu = device.IsCuda
+            ? null
+            : new CpuOptions { Threads = (int)(result.GetValue(Threads) ?? threads ?? 0) };
+        CudaOptions? cuda = device.IsCpu
+            ? null
+            : new CudaOptions
             {
-                Threads = (int)(result.GetValue(Threads) ?? threads ?? 0),
                 Math = result.GetValue(_math) == "tf32" ? FloatMath.Tf32 : FloatMath.Fp32,
                 Convolution =
                     result.GetValue(_convolution) == "cudnn"
                         ? ConvolutionMethod.CuDnn
                         : ConvolutionMethod.ShiftedProducts,
                 Graphs = result.GetValue(_graph) != "off",
-            }
-        );
+            };
+        var backend = Backend.Create(device, cpu, cuda);
         if (backend.Info.Device != "cpu")
             return backend;
         foreach (Option<string?> option in (Option<string?>[])[_math, _convolution, _graph])

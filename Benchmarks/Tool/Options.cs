@@ -159,26 +159,15 @@ internal static class Options
             }
         );
 
-    public static Option<string?> Device() =>
-        Create<string?>(
+    public static Option<Device?> Device() =>
+        Create<Device?>(
             "--device",
             "where to run; auto is the CPU: a GPU has to be asked for (auto)",
             "auto|cpu|cuda[:N]",
             (text, fail) =>
             {
-                bool allowed =
-                    text is "auto" or "cpu" or "cuda"
-                    || (
-                        text.StartsWith("cuda:", StringComparison.Ordinal)
-                        && ushort.TryParse(
-                            text.AsSpan(5),
-                            NumberStyles.None,
-                            CultureInfo.InvariantCulture,
-                            out _
-                        )
-                    );
-                if (allowed)
-                    return text;
+                if (Layers.Device.TryParse(text, out Device device))
+                    return device;
                 fail("auto, cpu, cuda or cuda:N", "");
                 return null;
             }

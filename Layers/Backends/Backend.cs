@@ -27,37 +27,31 @@ public abstract partial class Backend : IDisposable
     public abstract long? FreeBytes { get; }
 
     /// <summary>Makes a backend.</summary>
-    /// <param name="device">
-    /// "auto", "cpu" or "cuda[:N]". In this version auto is the CPU, also where there is a GPU: that has to be asked for, until
-    /// CUDA has been run on hardware. <see cref="BackendInfo.Reason"/> says so.
-    /// </param>
-    /// <param name="options">Threads and vector width; the defaults take all.</param>
+    /// <param name="device">Where it works; whichever is best by default. <see cref="BackendInfo.Reason"/> says why it is that.</param>
+    /// <param name="cpu">How, on a CPU; by default with all that there is. None for a GPU.</param>
+    /// <param name="cuda">How, on a GPU. None for a CPU.</param>
     /// <exception cref="DeviceUnavailableException">The device asked for is not there; the message says why.</exception>
-    /// <exception cref="ArgumentException">No such kind of device.</exception>
-    public static Backend Create(string device = "auto", BackendOptions? options = null)
+    /// <exception cref="ArgumentException">Options are those of another kind of device than the one asked for.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An option is out of range.</exception>
+    public static Backend Create(
+        Device device = default,
+        CpuOptions? cpu = null,
+        CudaOptions? cuda = null
+    )
     {
-        ArgumentNullException.ThrowIfNull(device);
-        options ??= new BackendOptions();
-        if (device == "cpu")
-            return new Cpu.CpuBackend(options, "asked for");
-        if (device == "auto")
-            return new Cpu.CpuBackend(options, CudaIsNew);
-        if (device == "cuda")
-            return Cuda.CudaBackend.Create(0, options);
-        if (
-            device.StartsWith("cuda:", StringComparison.Ordinal)
-            && int.TryParse(
-                device.AsSpan("cuda:".Length),
-                NumberStyles.None,
-                CultureInfo.InvariantCulture,
-                out int index
-            )
-        )
-            return Cuda.CudaBackend.Create(index, options);
-        throw new ArgumentException(
-            $"unknown device '{device}'; allowed: auto, cpu, cuda, cuda:N",
-            nameof(device)
-        );
+        if (device.IsCpu && cuda is not null)
+            throw new ArgumentException(
+                $"The device is {device}: it takes no CudaOptions.",
+                nameof(cuda)
+            );
+        if (device.IsCuda && cpu is not null)
+            throw new ArgumentException(
+                $"The device is {device}: it takes no CpuOptions.",
+                nameof(cpu)
+            );
+        if (device.IsCuda)
+            return Cuda.CudaBackend.Create(device.Index, cuda);
+        return new Cpu.CpuBackend(cpu ?? new CpuOptions(), device.IsCpu ? "asked for" : CudaIsNew);
     }
 
     private const string CudaIsNew =

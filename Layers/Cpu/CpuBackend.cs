@@ -28,7 +28,7 @@ internal sealed unsafe partial class CpuBackend : Backend
     private readonly WeightNormJob _weightNorm;
     private readonly OptimizerJob _optimizer;
 
-    public CpuBackend(BackendOptions options, string reason)
+    public CpuBackend(CpuOptions options, string reason)
     {
         if (options.Threads is < 0 or > 1024)
             throw new ArgumentOutOfRangeException(

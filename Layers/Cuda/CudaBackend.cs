@@ -32,7 +32,7 @@ public sealed partial class CudaBackend : Backend
     /// <exception cref="DeviceMemoryException">The device has not the memory that the backend itself needs.</exception>
     public static CudaBackend Create(
         int device = 0,
-        BackendOptions? options = null,
+        CudaOptions? options = null,
         CudaLibraries? libraries = null
     )
     {
@@ -78,21 +78,16 @@ public sealed partial class CudaBackend : Backend
     /// <exception cref="LibraryException">cuDNN or cuBLAS is not there.</exception>
     /// <exception cref="CudaException">The driver cannot compile the kernels; the message has its log.</exception>
     /// <exception cref="ArgumentException">The stream is of another context.</exception>
-    public CudaBackend(CudaContext context, CudaStream stream, BackendOptions? options = null)
+    public CudaBackend(CudaContext context, CudaStream stream, CudaOptions? options = null)
         : this(context, stream, options, "the caller's") { }
 
-    private CudaBackend(
-        CudaContext context,
-        CudaStream stream,
-        BackendOptions? options,
-        string reason
-    )
+    private CudaBackend(CudaContext context, CudaStream stream, CudaOptions? options, string reason)
     {
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(stream);
         if (stream.Context.Handle != context.Handle)
             throw new ArgumentException("The stream is of another context.", nameof(stream));
-        options ??= new BackendOptions();
+        options ??= new CudaOptions();
         if (!Enum.IsDefined(options.Math))
             throw new ArgumentOutOfRangeException(
                 nameof(options),

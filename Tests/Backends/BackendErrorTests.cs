@@ -8,33 +8,47 @@ public sealed class BackendErrorTests
 {
     private static readonly Refusal[] Refusals =
     [
-        Refusal.Of<ArgumentException>(
+        Refusal.Of<FormatException>(
             "unknown device",
-            () => Backend.Create("tpu"),
+            () => Device.Parse("tpu"),
             "'tpu'",
             "auto, cpu, cuda"
         ),
-        Refusal.Of<ArgumentException>(
+        Refusal.Of<FormatException>(
             "device in capitals",
-            () => Backend.Create("CPU"),
+            () => Device.Parse("CPU"),
             "'CPU'",
             "cpu"
         ),
-        Refusal.Of<ArgumentNullException>("no device", () => Backend.Create(null!), "device"),
+        Refusal.Of<FormatException>("device with a sign", () => Device.Parse("cuda:-1"), "cuda:-1"),
+        Refusal.Of<FormatException>(
+            "device without a number",
+            () => Device.Parse("cuda:"),
+            "cuda:N"
+        ),
+        Refusal.Of<ArgumentNullException>("no device", () => Device.Parse(null!), "text"),
+        Refusal.Of<ArgumentOutOfRangeException>("GPU -1", () => Device.Cuda(-1), "index", "-1"),
+        Refusal.Of<ArgumentException>(
+            "a GPU's options on a CPU",
+            () => Backend.Create(Device.Cpu, cuda: new CudaOptions()),
+            "cpu",
+            "CudaOptions"
+        ),
+        Refusal.Of<ArgumentException>(
+            "a CPU's options on a GPU",
+            () => Backend.Create(Device.Cuda(1), new CpuOptions()),
+            "cuda:1",
+            "CpuOptions"
+        ),
         Refusal.Of<DeviceUnavailableException>(
             "a GPU that there is not",
-            () => Backend.Create("cuda:99"),
+            () => Backend.Create(Device.Cuda(99)),
             "cuda:99",
             "not available"
         ),
-        Options("100 bits", new BackendOptions { VectorBits = 100 }, "100", "0, 128, 256 or 512"),
-        Options("-1 threads", new BackendOptions { Threads = -1 }, "-1", "0 (all cores) to 1024"),
-        Options(
-            "5000 threads",
-            new BackendOptions { Threads = 5000 },
-            "5000",
-            "0 (all cores) to 1024"
-        ),
+        Options("100 bits", new CpuOptions { VectorBits = 100 }, "100", "0, 128, 256 or 512"),
+        Options("-1 threads", new CpuOptions { Threads = -1 }, "-1", "0 (all cores) to 1024"),
+        Options("5000 threads", new CpuOptions { Threads = 5000 }, "5000", "0 (all cores) to 1024"),
         Refusal.Of<ArgumentException>(
             "null address",
             () => Backends.Get(256, 1).Wrap(0, new Shape(1)),
@@ -64,8 +78,26 @@ public sealed class BackendErrorTests
         ),
     ];
 
-    private static Refusal Options(string name, BackendOptions options, params string[] says) =>
-        Refusal.Of<ArgumentOutOfRangeException>(name, () => Backend.Create("cpu", options), says);
+    private static Refusal Options(string name, CpuOptions options, params string[] says) =>
+        Refusal.Of<ArgumentOutOfRangeException>(
+            name,
+            () => Backend.Create(Device.Cpu, options),
+            says
+        );
+
+    [TestCase("auto")]
+    [TestCase("cpu")]
+    [TestCase("cuda:0")]
+    [TestCase("cuda:12")]
+    public void A_device_is_what_its_text_says(string text)
+    {
+        Assert.That(Device.Parse(text).ToString(), Is.EqualTo(text));
+        Assert.That(Device.TryParse(text, out Device device) && device == Device.Parse(text));
+    }
+
+    [Test]
+    public void The_first_GPU_needs_no_number() =>
+        Assert.That(Device.Parse("cuda"), Is.EqualTo(Device.Cuda(0)));
 
     [TestCaseSource(nameof(Refusals))]
     public void A_backend_or_memory_that_cannot_be_is_refused(Refusal refusal) => refusal.Check();
@@ -73,7 +105,7 @@ public sealed class BackendErrorTests
     [Test]
     public void The_automatic_device_is_there_and_says_why()
     {
-        using var backend = Backend.Create("auto", new BackendOptions { Threads = 2 });
+        using var backend = Backend.Create(Device.Auto, new CpuOptions { Threads = 2 });
 
         Assert.That(backend.Info.Device, Is.Not.Empty);
         Assert.That(backend.Info.Reason, Is.Not.Empty);
@@ -85,8 +117,8 @@ public sealed class BackendErrorTests
     public void A_cpu_is_as_asked_for(int threads, int bits)
     {
         using var backend = Backend.Create(
-            "cpu",
-            new BackendOptions { Threads = threads, VectorBits = bits }
+            Device.Cpu,
+            new CpuOptions { Threads = threads, VectorBits = bits }
         );
 
         Assert.That(backend.Info.Device, Is.EqualTo("cpu"));

@@ -21,7 +21,7 @@ public sealed partial class DocumentTests
     {
         ["TrainingLoop.cs"] =
         [
-            ("Backend.Create(device)", "Backend.Create(\"auto\")"),
+            ("Backend.Create(device)", "Backend.Create(Device.Cpu)"),
             ("maxLength: length, maxBatch: size", "maxLength: 600, maxBatch: 32"),
             ("new AddingProblem(length)", "new AddingProblem(600)"),
             ("new Batch(task, size)", "new Batch(task, 32)"),

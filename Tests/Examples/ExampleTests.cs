@@ -59,7 +59,12 @@ public sealed class ExampleTests : CudaFixture
         Console.SetOut(printed);
         try
         {
-            (float loss, float answer, long replays) = TrainingLoop.Run(device, 4, 2, steps);
+            (float loss, float answer, long replays) = TrainingLoop.Run(
+                Device.Parse(device),
+                4,
+                2,
+                steps
+            );
             Assert.That(loss, Is.Positive.And.LessThan(3));
             Assert.That(answer, Is.InRange(-1, 3));
             Assert.That(replays, Is.EqualTo(device == "cpu" ? 0 : steps - StepGraph.EagerSteps));

@@ -8,7 +8,7 @@ internal static class TrainingLoop
 {
     /// <returns>The last loss, the first answer, and how many steps were replayed as a graph.</returns>
     public static (float Loss, float Answer, long Replays) Run(
-        string device,
+        Device device,
         int length,
         int size,
         int steps

@@ -137,7 +137,7 @@ public sealed class SafetensorsFailureTests : FolderTest
     public void Values_that_are_gone_leave_the_old_file()
     {
         string path = OldFile();
-        using Backend backend = Backend.Create("cpu", new BackendOptions { Threads = 1 });
+        using Backend backend = Backend.Create(Device.Cpu, new CpuOptions { Threads = 1 });
         Storage storage = backend.Allocate(4, MemoryCategory.Parameters);
         SafetensorsTensor gone = SafetensorsTensor.Of("x", new Tensor(storage, 0, new Shape(4)));
         storage.Dispose();

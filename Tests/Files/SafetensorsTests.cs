@@ -220,7 +220,7 @@ public sealed class SafetensorsTests : SafetensorsTest
     {
         const int count = 700_001;
         string path = PathOf("large.safetensors");
-        using Backend backend = Backend.Create("cpu", new BackendOptions { Threads = 1 });
+        using Backend backend = Backend.Create(Device.Cpu, new CpuOptions { Threads = 1 });
         using Storage storage = backend.Allocate(count, MemoryCategory.Parameters);
         var tensor = new Tensor(storage, 0, new Shape(count));
         float[] values = [.. Enumerable.Range(0, count).Select(i => i * 0.5f)];

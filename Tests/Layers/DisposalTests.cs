@@ -373,7 +373,7 @@ public sealed class DisposalTests
             .Check();
     }
 
-    private static Backend Cpu() => Backend.Create("cpu", new BackendOptions { Threads = 1 });
+    private static Backend Cpu() => Backend.Create(Device.Cpu, new CpuOptions { Threads = 1 });
 
     // The type that says what Dispose does.
     private static Type DeclaringType(Type type)

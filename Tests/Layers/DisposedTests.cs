@@ -18,7 +18,7 @@ public sealed class DisposedTests
     // Of each kind: they reach their memory on ways of their own.
     private void Begin(string kind, int threads)
     {
-        _backend = Backend.Create("cpu", new BackendOptions { Threads = threads });
+        _backend = Backend.Create(Device.Cpu, new CpuOptions { Threads = threads });
         _model = Models.Small(kind);
         _plan = _model.Plan(_backend, 64, 8, Mode.Training);
         _loss = new MeanSquaredError(_plan);

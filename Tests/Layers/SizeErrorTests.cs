@@ -130,7 +130,7 @@ public sealed class SizeErrorTests
     [Test]
     public void Of_a_plan([ValueSource(typeof(Models), nameof(Models.Kinds))] string kind)
     {
-        using var backend = Backend.Create("cpu", new BackendOptions { Threads = 3 });
+        using var backend = Backend.Create(Device.Cpu, new CpuOptions { Threads = 3 });
         using Layer model = Models.Small(kind);
         // Rows that other layers take keep places for each step, and for each sequence.
         (int, int)[] sizes = model is Recurrent ? [.. Huge, (Most, 1), (1, Most)] : Huge;
@@ -176,7 +176,7 @@ public sealed class SizeErrorTests
     [Test]
     public void Of_an_operation()
     {
-        using var backend = Backend.Create("cpu", new BackendOptions { Threads = 3 });
+        using var backend = Backend.Create(Device.Cpu, new CpuOptions { Threads = 3 });
         foreach (int projection in new[] { 0, 1 })
         {
             var recurrent = new RecurrentDescriptor(RecurrentKind.Lstm, 1, 500_000_000)
@@ -213,7 +213,7 @@ public sealed class SizeErrorTests
         Assert.That(() => Shape.Block(long.MaxValue), Throws.TypeOf<OverflowException>());
         Assert.That(() => Shape.Block(1L << 41), Throws.TypeOf<OverflowException>());
         Assert.That(Shape.Block((1L << 40) + 1).Count, Is.EqualTo((1L << 40) + 1024));
-        using var backend = Backend.Create("cpu", new BackendOptions { Threads = 1 });
+        using var backend = Backend.Create(Device.Cpu, new CpuOptions { Threads = 1 });
         Assert.That(() => backend.Align(long.MaxValue), Throws.TypeOf<OverflowException>());
         Assert.That(() => backend.BytesOf(long.MaxValue / 4), Throws.TypeOf<OverflowException>());
         Assert.That(

@@ -8,7 +8,7 @@ public sealed class MemoryLimitTests
     private Backend _backend = null!;
 
     [SetUp]
-    public void Begin() => _backend = Backend.Create("cpu", new BackendOptions { Threads = 1 });
+    public void Begin() => _backend = Backend.Create(Device.Cpu, new CpuOptions { Threads = 1 });
 
     [TearDown]
     public void End() => _backend.Dispose();

@@ -11,7 +11,7 @@ public sealed class MemoryTests
     private MemoryLedger Ledger => _backend.Memory;
 
     [SetUp]
-    public void Begin() => _backend = Backend.Create("cpu", new BackendOptions { Threads = 2 });
+    public void Begin() => _backend = Backend.Create(Device.Cpu, new CpuOptions { Threads = 2 });
 
     [TearDown]
     public void End() => _backend.Dispose();

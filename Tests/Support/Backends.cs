@@ -37,8 +37,8 @@ public class Backends
             key =>
                 (CpuBackend)
                     Backend.Create(
-                        "cpu",
-                        new BackendOptions { VectorBits = key.Bits, Threads = key.Threads }
+                        Device.Cpu,
+                        new CpuOptions { VectorBits = key.Bits, Threads = key.Threads }
                     )
         );
 

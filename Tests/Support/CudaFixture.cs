@@ -36,7 +36,7 @@ public abstract class CudaFixture
         (Libraries, Virtual) = TestGpu.Start(IsVirtualOnly());
         Context = CudaContext.Primary(Libraries.Device());
         Stream = Context.CreateStream();
-        Gpu = new CudaBackend(Context, Stream, new BackendOptions { Math = Arithmetic });
+        Gpu = new CudaBackend(Context, Stream, new CudaOptions { Math = Arithmetic });
     }
 
     [TearDown]

@@ -53,7 +53,7 @@ public sealed class ReproduceCommandTests : FolderTest
             .. "reproduce --task jsb --arch gru,tcn --preset 20k --threads 2 --data".Split(' '),
             PathOf("songs.mat"),
         ]);
-        using var backend = Backend.Create("cpu", new BackendOptions { Threads = 2 });
+        using var backend = Backend.Create(Device.Cpu, new CpuOptions { Threads = 2 });
         ReproductionResult expected = new Reproduction(
             Presets.Get("jsb", "gru", "20k"),
             Songs.Load(),

@@ -136,7 +136,7 @@ public sealed class CheckpointTests : FolderTest
 
     [SetUp]
     public void MakeBackend() =>
-        _backend = Backend.Create("cpu", new BackendOptions { Threads = 2 });
+        _backend = Backend.Create(Device.Cpu, new CpuOptions { Threads = 2 });
 
     [TearDown]
     public void FreeBackend() => _backend.Dispose();

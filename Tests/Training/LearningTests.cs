@@ -88,7 +88,7 @@ public sealed class LearningTests
 
     private static ReproductionResult Run(Preset preset, MusicDataset? music)
     {
-        using var backend = Backend.Create("cpu");
+        using var backend = Backend.Create(Device.Cpu);
         ReproductionResult result = new Reproduction(preset, music, backend).Run(
             new ReproductionOptions()
         );

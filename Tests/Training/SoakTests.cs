@@ -24,7 +24,7 @@ public sealed class SoakTests : FolderTest
 
     private void Run(int threads, ulong seed, int actions)
     {
-        Backend backend = Backend.Create("cpu", new BackendOptions { Threads = threads });
+        Backend backend = Backend.Create(Device.Cpu, new CpuOptions { Threads = threads });
         using (backend)
             SoakOf(backend, Folder, seed, actions);
         Assert.That(backend.Memory.CurrentBytes, Is.Zero);

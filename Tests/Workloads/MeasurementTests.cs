@@ -36,7 +36,7 @@ public sealed class MeasurementTests
         var order = new List<string>();
         IReadOnlyList<Measured> results = Measurement.Run(
             workloads,
-            () => Backend.Create("cpu", new BackendOptions { Threads = 2 }),
+            () => Backend.Create(Device.Cpu, new CpuOptions { Threads = 2 }),
             new MeasurementOptions { Warmup = 1, Steps = 6 },
             (_, next) => order.Add(next.Architecture.Name)
         );
@@ -73,7 +73,7 @@ public sealed class MeasurementTests
         int width = Budget.FindWidth(architecture, task, 70_000, depth);
         using var step = new TrainingStep(
             new Workload(architecture, task, 32, width, depth),
-            Backend.Create("cpu", new BackendOptions { Threads = 2 }),
+            Backend.Create(Device.Cpu, new CpuOptions { Threads = 2 }),
             seed: 1
         );
         step.Run();
@@ -91,7 +91,7 @@ public sealed class MeasurementTests
             64,
             1
         );
-        using Backend backend = Backend.Create("cpu", new BackendOptions { Threads = 1 });
+        using Backend backend = Backend.Create(Device.Cpu, new CpuOptions { Threads = 1 });
         DeviceMemoryException error = Assert.Throws<DeviceMemoryException>(() =>
             Measurement.RequireMemory([workload, workload], backend)
         )!;
@@ -102,7 +102,7 @@ public sealed class MeasurementTests
             () =>
                 Measurement.Run(
                     [workload],
-                    () => Backend.Create("cpu", new BackendOptions { Threads = 1 }),
+                    () => Backend.Create(Device.Cpu, new CpuOptions { Threads = 1 }),
                     new MeasurementOptions()
                 ),
             Throws.TypeOf<DeviceMemoryException>()

@@ -158,7 +158,7 @@ public sealed class PresetTests
                 "mine"
             )
             .Single();
-        using var backend = Backend.Create("cpu");
+        using var backend = Backend.Create(Device.Cpu);
         using Sequential model = preset.CreateModel();
         using Plan plan = model.Plan(backend, 2, 1, Mode.Training);
         using Optimizer optimizer = preset.CreateOptimizer(plan);

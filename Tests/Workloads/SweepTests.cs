@@ -86,7 +86,7 @@ public sealed class SweepTests
             lengths,
             () =>
             {
-                Backend backend = Backend.Create("cpu", new BackendOptions { Threads = 1 });
+                Backend backend = Backend.Create(Device.Cpu, new CpuOptions { Threads = 1 });
                 ledgers.Add(backend.Memory);
                 return backend;
             },
@@ -125,7 +125,7 @@ public sealed class SweepTests
     public void A_length_that_does_not_fit_is_refused_before_the_first()
     {
         Workload large = At(6)[0] with { Task = new AddingProblem(100_000_000), Batch = 1_000_000 };
-        using Backend backend = Backend.Create("cpu", new BackendOptions { Threads = 1 });
+        using Backend backend = Backend.Create(Device.Cpu, new CpuOptions { Threads = 1 });
         Assert.That(
             () => Sweep.RequireMemory([At(6), [large]], backend),
             Throws.TypeOf<DeviceMemoryException>().With.Message.Contains("GiB")
@@ -137,7 +137,7 @@ public sealed class SweepTests
     {
         IReadOnlyList<Measured> results = Measurement.Run(
             At(6),
-            () => Backend.Create("cpu", new BackendOptions { Threads = 1 }),
+            () => Backend.Create(Device.Cpu, new CpuOptions { Threads = 1 }),
             new MeasurementOptions
             {
                 Warmup = 5,
@@ -169,7 +169,7 @@ public sealed class SweepTests
         var told = new List<Measured>();
         IReadOnlyList<Measured> results = Sweep.Run(
             [At(6), At(12)],
-            () => Backend.Create("cpu", new BackendOptions { Threads = 1 }),
+            () => Backend.Create(Device.Cpu, new CpuOptions { Threads = 1 }),
             new MeasurementOptions { Warmup = 1, Steps = 2 },
             stop: () => times++ == asked,
             measured: told.AddRange

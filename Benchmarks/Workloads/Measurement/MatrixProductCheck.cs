@@ -20,7 +20,7 @@ public static class MatrixProductCheck
     // The best of the products: others were disturbed.
     private static double Gflops(int threads, TimeSpan time)
     {
-        using var backend = Backend.Create("cpu", new BackendOptions { Threads = threads });
+        using var backend = Backend.Create(Device.Cpu, new CpuOptions { Threads = threads });
         var shape = new Shape(Size, Size);
         using Storage a = backend.Allocate(shape.Count, MemoryCategory.Workspace);
         using Storage b = backend.Allocate(shape.Count, MemoryCategory.Workspace);

@@ -69,7 +69,7 @@ public sealed class CudaConvolutionTests : CudaPlannedFixture
         using var gpu = new CudaBackend(
             Context,
             Stream,
-            new BackendOptions { Convolution = ConvolutionMethod.CuDnn }
+            new CudaOptions { Convolution = ConvolutionMethod.CuDnn }
         );
         foreach (Form form in (Form[])[Forms[0], Forms[^1]])
         {

@@ -33,7 +33,7 @@ public sealed class CudaStepGraphTests : CudaFixture
 
     [SetUp]
     public void StartEager() =>
-        _eager = new CudaBackend(Context, Stream, new BackendOptions { Graphs = false });
+        _eager = new CudaBackend(Context, Stream, new CudaOptions { Graphs = false });
 
     [TearDown]
     public void EndEager() => _eager.Dispose();
@@ -75,7 +75,7 @@ public sealed class CudaStepGraphTests : CudaFixture
     [Test]
     public void Convolutions_by_cudnn_are_captured_too()
     {
-        var options = new BackendOptions { Convolution = ConvolutionMethod.CuDnn };
+        var options = new CudaOptions { Convolution = ConvolutionMethod.CuDnn };
         using var gpu = new CudaBackend(Context, Stream, options);
         using var reference = new CudaBackend(Context, Stream, options with { Graphs = false });
         using Sequential graphed = Model("tcn");

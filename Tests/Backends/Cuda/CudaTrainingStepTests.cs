@@ -19,7 +19,7 @@ public sealed class CudaTrainingStepTests : CudaFixture
         Architecture architecture = Architecture.Get(name);
         using var step = new TrainingStep(
             new Workload(architecture, new AddingProblem(9), 4, 6, 1),
-            new CudaBackend(Context, Stream, new BackendOptions { Graphs = graph }),
+            new CudaBackend(Context, Stream, new CudaOptions { Graphs = graph }),
             seed: 1
         );
         for (int i = 0; i < 3; i++)

@@ -46,7 +46,7 @@ public abstract class ThreadFixture(string device)
     private protected Backend Another() =>
         IsCuda
             ? CudaBackend.Create(0, null, _libraries)
-            : Backend.Create("cpu", new BackendOptions { Threads = 2 });
+            : Backend.Create(Device.Cpu, new CpuOptions { Threads = 2 });
 
     /// <summary>What an action throws; null for nothing.</summary>
     private protected static Exception? Record(Action act)

@@ -102,7 +102,7 @@ public sealed class PredictTests
     [Test]
     public void The_plan_is_kept_while_it_has_room_and_freed_with_the_model()
     {
-        using Backend backend = Backend.Create("cpu", new BackendOptions { Threads = 1 });
+        using Backend backend = Backend.Create(Device.Cpu, new CpuOptions { Threads = 1 });
         // The backend's own scratch stays from the first time on.
         UseAndDispose(backend);
         long taken = backend.Memory.CurrentBytes;

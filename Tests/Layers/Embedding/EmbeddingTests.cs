@@ -186,7 +186,7 @@ public sealed class EmbeddingTests : FolderTest
     [Test]
     public void An_evaluation_sorts_nothing_and_takes_no_memory_for_it()
     {
-        using var backend = (CpuBackend)Sequor.Layers.Backend.Create("cpu");
+        using var backend = (CpuBackend)Sequor.Layers.Backend.Create(Device.Cpu);
         using var model = new Embedding(5000, Size);
         using (model.Plan(backend, 1000, 3, Mode.Evaluation))
             Assert.That(

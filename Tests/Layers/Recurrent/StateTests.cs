@@ -273,7 +273,7 @@ internal sealed class StateTests(int bits, int threads)
     public void TheMemoryOfStatesIsWhatTheyHold(Mode mode, int sets)
     {
         using var backend = (CpuBackend)
-            Sequor.Layers.Backend.Create("cpu", new BackendOptions { Threads = 1 });
+            Sequor.Layers.Backend.Create(Device.Cpu, new CpuOptions { Threads = 1 });
         using var model = new Lstm(
             Inputs,
             6,

@@ -1,0 +1,113 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+
+namespace Sequor.Layers;
+
+/// <summary>
+/// Where a backend works: a CPU, a GPU by its number, or whichever is best (the default). <see cref="Parse(string)"/> takes what users
+/// write: "auto", "cpu", "cuda" or "cuda:N".
+/// </summary>
+public readonly record struct Device : IParsable<Device>
+{
+    private const string Allowed = "auto, cpu, cuda, cuda:N";
+
+    private readonly Kind _kind;
+
+    private Device(Kind kind, int index = 0)
+    {
+        _kind = kind;
+        Index = index;
+    }
+
+    private enum Kind
+    {
+        Auto,
+        Cpu,
+        Cuda,
+    }
+
+    /// <summary>
+    /// In this version the CPU, also where there is a GPU: that has to be asked for, until CUDA has been run on hardware.
+    /// </summary>
+    public static Device Auto => default;
+
+    /// <summary>The processors.</summary>
+    public static Device Cpu => new(Kind.Cpu);
+
+    /// <summary>A GPU.</summary>
+    /// <param name="index">Its number among those that CUDA sees, from 0 on.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The number is below 0.</exception>
+    public static Device Cuda(int index = 0)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(index);
+        return new Device(Kind.Cuda, index);
+    }
+
+    /// <summary>Whichever is best is taken.</summary>
+    public bool IsAuto => _kind == Kind.Auto;
+
+    /// <summary>It is the CPU.</summary>
+    public bool IsCpu => _kind == Kind.Cpu;
+
+    /// <summary>It is a GPU.</summary>
+    public bool IsCuda => _kind == Kind.Cuda;
+
+    /// <summary>The GPU's number; 0 for all else.</summary>
+    public int Index { get; }
+
+    /// <summary>Reads what users write.</summary>
+    /// <param name="text">"auto", "cpu", "cuda" or "cuda:N", in small letters.</param>
+    /// <exception cref="FormatException">It is none of them.</exception>
+    public static Device Parse(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return TryParse(text, out Device device)
+            ? device
+            : throw new FormatException($"unknown device '{text}'; allowed: {Allowed}");
+    }
+
+    /// <summary>Reads what users write.</summary>
+    /// <param name="text">As of <see cref="Parse(string)"/>.</param>
+    /// <param name="device">The device; <see cref="Auto"/> where it is none.</param>
+    /// <returns>Whether it is one.</returns>
+    public static bool TryParse([NotNullWhen(true)] string? text, out Device device)
+    {
+        const string Numbered = "cuda:";
+        device = default;
+        switch (text)
+        {
+            case "auto":
+                return true;
+            case "cpu":
+                device = Cpu;
+                return true;
+            case "cuda":
+                device = Cuda();
+                return true;
+        }
+        if (text is null || !text.StartsWith(Numbered, StringComparison.Ordinal))
+            return false;
+        ReadOnlySpan<char> number = text.AsSpan(Numbered.Length);
+        if (!int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int index))
+            return false;
+        device = Cuda(index);
+        return true;
+    }
+
+    static Device IParsable<Device>.Parse(string s, IFormatProvider? provider) => Parse(s);
+
+    static bool IParsable<Device>.TryParse(
+        [NotNullWhen(true)] string? s,
+        IFormatProvider? provider,
+        out Device result
+    ) => TryParse(s, out result);
+
+    /// <summary>As <see cref="Parse(string)"/> reads it: "auto", "cpu" or "cuda:0".</summary>
+    public override string ToString() =>
+        _kind switch
+        {
+            Kind.Auto => "auto",
+            Kind.Cpu => "cpu",
+            _ => string.Create(CultureInfo.InvariantCulture, $"cuda:{Index}"),
+        };
+}
