@@ -76,6 +76,14 @@ public abstract partial class Backend : IDisposable
         return AllocateBlock(count, category);
     }
 
+    /// <summary>Takes a tensor in a block of its own, which <see cref="Tensor.Storage"/> frees; its values are undefined.</summary>
+    /// <param name="shape">The sizes.</param>
+    /// <param name="category">What the ledger counts it under.</param>
+    /// <exception cref="DeviceMemoryException">There is not that much memory.</exception>
+    /// <exception cref="InvalidOperationException">As of <see cref="Allocate(long, MemoryCategory)"/>.</exception>
+    public Tensor Allocate(Shape shape, MemoryCategory category) =>
+        new(Allocate(shape.Count, category), 0, shape);
+
     /// <inheritdoc cref="Allocate(long, MemoryCategory)"/>
     private protected abstract Storage AllocateBlock(long count, MemoryCategory category);
 
@@ -402,7 +410,4 @@ public abstract partial class Backend : IDisposable
     /// <summary>Frees what the backend holds.</summary>
     /// <param name="disposing">True when called by <see cref="Dispose()"/>.</param>
     protected abstract void Dispose(bool disposing);
-
-    internal Tensor Allocate(Shape shape, MemoryCategory category) =>
-        new(Allocate(shape.Count, category), 0, shape);
 }

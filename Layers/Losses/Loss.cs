@@ -300,9 +300,14 @@ public abstract class Loss : IDisposable
         if (_disposed)
             return;
         _disposed = true;
+        Dispose(true);
         Free();
         GC.SuppressFinalize(this);
     }
+
+    /// <summary>Frees what a loss took beside what it has of this class; once.</summary>
+    /// <param name="disposing">True: there is no finalizer.</param>
+    protected virtual void Dispose(bool disposing) { }
 
     internal bool IsDisposed => _disposed;
 

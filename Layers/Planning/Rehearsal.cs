@@ -72,7 +72,8 @@ internal sealed class Rehearsal
         var passes = new Rehearsal(rehearsal, root, backward, layout, packsOutput);
         layout?.SetWhole();
         passes.Whole(input);
-        if (builder.Training)
+        // Of a recurrence one step does not show all.
+        if (builder.Training && length > 1)
             RequireGradients(model, rehearsal);
         // One step is all steps at once, and one sequence may be taken apart.
         passes.Whole(new Shape(1, batch, input.Columns));
