@@ -6,15 +6,63 @@ namespace Sequor.Layers;
 /// </summary>
 public abstract class TimeMark : IDisposable
 {
-    private protected TimeMark() { }
+    private readonly Backend _backend;
+    private bool _isRecorded;
+    private bool _disposed;
 
-    /// <summary>Puts the mark at the end of the work queued so far.</summary>
-    public abstract void Record();
+    private protected TimeMark(Backend backend) => _backend = backend;
+
+    /// <summary>Puts the mark at the end of the work queued so far; in a <see cref="StepGraph"/> it gets there at each run.</summary>
+    /// <exception cref="InvalidOperationException">Another thread is in the backend.</exception>
+    /// <exception cref="ObjectDisposedException">The mark or its backend was disposed.</exception>
+    public void Record()
+    {
+        using OwnerScope inside = _backend.Enter("TimeMark.Record");
+        RequireLive();
+        Place();
+        _isRecorded = true;
+    }
 
     /// <summary>Milliseconds from an earlier mark to this one; waits for both.</summary>
-    /// <param name="earlier">A mark of the same backend that was recorded before.</param>
-    public abstract double MillisecondsSince(TimeMark earlier);
+    /// <param name="earlier">A mark of the same backend.</param>
+    /// <exception cref="ArgumentException">The mark is of another backend.</exception>
+    /// <exception cref="InvalidOperationException">One of them was not recorded, or another thread is in the backend.</exception>
+    /// <exception cref="ObjectDisposedException">A mark or the backend was disposed.</exception>
+    public double MillisecondsSince(TimeMark earlier)
+    {
+        ArgumentNullException.ThrowIfNull(earlier);
+        using OwnerScope inside = _backend.Enter("TimeMark.MillisecondsSince");
+        RequireLive();
+        earlier.RequireLive();
+        if (earlier._backend != _backend)
+            throw new ArgumentException("The mark is of another backend.", nameof(earlier));
+        if (!_isRecorded || !earlier._isRecorded)
+            throw new InvalidOperationException(
+                "Both marks must be recorded before they tell a time."
+            );
+        return Elapsed(earlier);
+    }
 
-    /// <summary>Frees what the mark holds of the device.</summary>
-    public abstract void Dispose();
+    private protected abstract void Place();
+
+    private protected abstract double Elapsed(TimeMark earlier);
+
+    private void RequireLive()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        _backend.RequireLive();
+    }
+
+    /// <summary>Frees what the mark holds of the device; a second call does nothing.</summary>
+    public void Dispose()
+    {
+        using OwnerScope inside = _backend.Enter("TimeMark.Dispose");
+        if (_disposed)
+            return;
+        _disposed = true;
+        Free();
+        GC.SuppressFinalize(this);
+    }
+
+    private protected abstract void Free();
 }

@@ -194,7 +194,7 @@ internal sealed unsafe partial class CpuBackend : Backend
     internal override long PreferredRows(long floatsPerRow) =>
         Math.Max(1, Threads * SecondLevelCache / (floatsPerRow * sizeof(float)));
 
-    private protected override TimeMark MakeMark() => new CpuMark();
+    private protected override TimeMark MakeMark() => new CpuMark(this);
 
     private protected override void Wait() { }
 
@@ -206,16 +206,16 @@ internal sealed unsafe partial class CpuBackend : Backend
         _scratch.Dispose();
     }
 
-    private sealed class CpuMark : TimeMark
+    private sealed class CpuMark(CpuBackend backend) : TimeMark(backend)
     {
         private long _ticks;
 
-        public override void Record() => _ticks = Stopwatch.GetTimestamp();
+        private protected override void Place() => _ticks = Stopwatch.GetTimestamp();
 
-        public override double MillisecondsSince(TimeMark earlier) =>
+        private protected override double Elapsed(TimeMark earlier) =>
             Stopwatch.GetElapsedTime(((CpuMark)earlier)._ticks, _ticks).TotalMilliseconds;
 
-        public override void Dispose() { }
+        private protected override void Free() { }
     }
 
     /// <summary>

@@ -373,12 +373,12 @@ public sealed partial class CudaBackend : Backend
             buffer.Dispose();
     }
 
-    private sealed class CudaMark(CudaBackend backend) : TimeMark
+    private sealed class CudaMark(CudaBackend backend) : TimeMark(backend)
     {
         private readonly CudaEvent _event = backend.Context.CreateEvent(timing: true);
 
         // Within a graph it takes the time of each launch.
-        public override void Record()
+        private protected override void Place()
         {
             var call = new StepCall(StepCallKind.Mark, this);
             if (backend.PutsOff(call, out _))
@@ -387,9 +387,9 @@ public sealed partial class CudaBackend : Backend
             backend.Queued(call);
         }
 
-        public override double MillisecondsSince(TimeMark earlier) =>
+        private protected override double Elapsed(TimeMark earlier) =>
             _event.MillisecondsSince(((CudaMark)earlier)._event);
 
-        public override void Dispose() => _event.Dispose();
+        private protected override void Free() => _event.Dispose();
     }
 }

@@ -28,7 +28,7 @@ public sealed class Branches : Layer
                 );
         }
         _children = Containers.Numbered(layers);
-        Containers.RequireOnce(this);
+        Containers.RequireOnce(this, nameof(layers));
     }
 
     /// <inheritdoc/>

@@ -41,13 +41,15 @@ internal static class Containers
         [.. layers.Select((layer, i) => (i.ToString(CultureInfo.InvariantCulture), layer))];
 
     /// <summary>Refuses a layer with parameters that is at two places.</summary>
+    /// <param name="container">Where it is looked for.</param>
+    /// <param name="name">What the container's constructor calls its layers.</param>
     /// <exception cref="ArgumentException">There is one.</exception>
-    public static void RequireOnce(Layer container)
+    public static void RequireOnce(Layer container, string name)
     {
         if (FirstTwice(container, "", []) is { } twice)
             throw new ArgumentException(
                 $"{twice}: a layer with parameters has one place in a model. Make another one.",
-                "layers"
+                name
             );
     }
 

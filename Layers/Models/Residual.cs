@@ -23,7 +23,7 @@ public sealed class Residual : Layer
             );
         _body = body;
         Children = [(Name, body)];
-        Containers.RequireOnce(this);
+        Containers.RequireOnce(this, nameof(body));
     }
 
     /// <inheritdoc/>

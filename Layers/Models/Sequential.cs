@@ -24,7 +24,7 @@ public class Sequential : Layer
             }
         }
         _children = Containers.Numbered(layers);
-        Containers.RequireOnce(this);
+        Containers.RequireOnce(this, nameof(layers));
     }
 
     /// <inheritdoc/>

@@ -27,6 +27,8 @@ public sealed partial class DocumentTests
             ("new Batch(task, size)", "new Batch(task, 32)"),
             ("i < steps", "i < 1000"),
         ],
+        // Beyond this assembly it is not internal as well.
+        ["WritingALayer.cs"] = [("protected internal override", "protected override")],
         ["ProductOnBuffers.cs"] = [("libraries.Device()", "CudaLibraries.Shared.Device()")],
         ["FoundLibraries.cs"] = [("NativeLibraries.Load(options)", "NativeLibraries.Load()")],
     };
@@ -42,6 +44,7 @@ public sealed partial class DocumentTests
         typeof(Workload).Assembly,
         typeof(Sequor.Tool.Cli).Assembly,
         typeof(DocumentTests).Assembly,
+        typeof(Sequor.Outside.LeakySum).Assembly,
         typeof(Sequor.VirtualGpu.VirtualDevice).Assembly,
     ];
 

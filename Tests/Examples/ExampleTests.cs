@@ -79,6 +79,25 @@ public sealed class ExampleTests : CudaFixture
         );
     }
 
+    [TestCase("cpu")]
+    [TestCase("cuda")]
+    public void The_layer_multiplies_and_has_its_gradients(string device)
+    {
+        Backend backend = device == "cpu" ? Cpu : Gpu;
+        using var model = new Sequential(new WritingALayer.Layers.Scale(2), new Last(2));
+        using Plan plan = model.Plan(backend, 2, 1, Mode.Training, inputGradient: true);
+        plan.Parameter("0.w").Write([3, -1]);
+        Tensor y = plan.Forward([1, 2, 5, 7], 2, 1);
+        Tensor dy = backend.Allocate(y.Shape, MemoryCategory.InputOutput);
+        dy.Write([1, 10]);
+        plan.Backward(dy);
+        dy.Storage.Dispose();
+
+        Assert.That(y.ToArray(), Is.EqualTo(new float[] { 15, -7 }));
+        Assert.That(plan.Gradient("0.w").ToArray(), Is.EqualTo(new float[] { 5, 70 }));
+        Assert.That(plan.InputGradient.ToArray(), Is.EqualTo(new float[] { 0, 0, 3, -10 }));
+    }
+
     [Test]
     public void The_product_is_that_of_the_matrix_and_itself() =>
         Assert.That(ProductOnBuffers.Run(Libraries), Is.EqualTo(new float[] { 14, 32, 32, 77 }));

@@ -88,6 +88,12 @@ public sealed class DisposalTests
                 parts
             );
         },
+        [typeof(TimeMark)] = () =>
+        {
+            Backend backend = Cpu();
+            TimeMark mark = backend.CreateMark();
+            return new(mark, mark.Record, null, backend);
+        },
         [typeof(Optimizer)] = () =>
         {
             Parts parts = new();
@@ -185,6 +191,9 @@ public sealed class DisposalTests
     // On a GPU, and tested beside what they are of.
     private static readonly Type[] OnGpu = [typeof(CudaObject), typeof(CudaCapture)];
 
+    // Disposed by their plan, once.
+    private static readonly Type[] OfPlans = [typeof(LayerPlan)];
+
     private static Type[] Types() => [.. Factories.Keys];
 
     [TestCaseSource(nameof(Types))]
@@ -236,7 +245,7 @@ public sealed class DisposalTests
                 .Distinct(),
         ];
 
-        Assert.That(found, Is.EquivalentTo(Factories.Keys.Concat(OnGpu)));
+        Assert.That(found, Is.EquivalentTo(Factories.Keys.Concat(OnGpu).Concat(OfPlans)));
     }
 
     [Test]
