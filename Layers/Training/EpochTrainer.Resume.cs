@@ -82,7 +82,7 @@ public sealed partial class EpochTrainer
         for (int i = 0; i < index; i++)
         {
             _batch.Load(_train, Pieces(i));
-            Plan.Input(_batch.Steps, _batch.Size);
+            Plan.Input(_batch.Length, _batch.Size);
             LoadTargets(i);
         }
     }

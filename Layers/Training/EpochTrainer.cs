@@ -17,15 +17,14 @@ public sealed partial class EpochTrainer : IDisposable
     private const ulong OrderStream = 1UL << 62;
 
     private readonly EpochOptions _options;
-    private readonly PieceSet _train;
-    private readonly PieceSet _valid;
-    private readonly Func<Plan, Loss> _lossOf;
-    private readonly PieceBatch _batch;
+    private readonly Dataset _train;
+    private readonly Dataset _valid;
+    private readonly SequenceBatch _batch;
     private readonly int[] _order;
     private readonly List<EpochRecord> _history = [];
     private readonly List<IDisposable> _owned = [];
     private readonly Loss _loss;
-    private readonly PieceEvaluator _validator;
+    private readonly Evaluator _validator;
     private readonly ScheduledRate _rate;
 
     // The parameters and buffers of the best epoch, laid out as the model's.
@@ -46,7 +45,6 @@ public sealed partial class EpochTrainer : IDisposable
     /// <param name="train">Pieces to train on.</param>
     /// <param name="valid">Pieces that tell the best epoch.</param>
     /// <param name="backend">Where to run.</param>
-    /// <param name="loss">Makes the loss for a plan.</param>
     /// <param name="optimizer">Makes the optimizer for the training plan.</param>
     /// <param name="options">Batch size, clipping, seed, when to end.</param>
     /// <exception cref="ArgumentException">
@@ -55,10 +53,9 @@ public sealed partial class EpochTrainer : IDisposable
     /// <exception cref="DeviceMemoryException">The plans do not fit in memory.</exception>
     public EpochTrainer(
         Layer model,
-        PieceSet train,
-        PieceSet valid,
+        Dataset train,
+        Dataset valid,
         Backend backend,
-        Func<Plan, Loss> loss,
         Func<Plan, Optimizer> optimizer,
         EpochOptions options
     )
@@ -67,18 +64,23 @@ public sealed partial class EpochTrainer : IDisposable
         ArgumentNullException.ThrowIfNull(train);
         ArgumentNullException.ThrowIfNull(valid);
         ArgumentNullException.ThrowIfNull(backend);
-        ArgumentNullException.ThrowIfNull(loss);
         ArgumentNullException.ThrowIfNull(optimizer);
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
-        RequireSizes(model, train, nameof(train));
-        RequireSizes(model, valid, nameof(valid));
+        train.RequireFit(model, nameof(train));
+        valid.RequireFit(model, nameof(valid));
         _options = options;
-        (_train, _valid, _lossOf) = (train, valid, loss);
-        int size = Math.Min(options.Batch, train.Count);
-        StepsPerEpoch = (train.Count + size - 1) / size;
-        _batch = new PieceBatch(train, size);
-        _order = new int[train.Count];
+        (_train, _valid) = (train, valid);
+        int count =
+            train.Count
+            ?? throw new ArgumentException(
+                $"The dataset '{train.Name}' is endless: an epoch needs a finite one.",
+                nameof(train)
+            );
+        int size = Math.Min(options.Batch, count);
+        StepsPerEpoch = (count + size - 1) / size;
+        _batch = new SequenceBatch(train, size);
+        _order = new int[count];
         _weights = new double[StepsPerEpoch];
         try
         {
@@ -92,7 +94,7 @@ public sealed partial class EpochTrainer : IDisposable
                     variableLengths: size > 1 && train.Shortest < train.Longest
                 )
             );
-            _loss = Own(loss(Plan));
+            _loss = Own(train.CreateLoss(Plan));
             Optimizer = Own(optimizer(Plan));
             Optimizer.MaxGradientNorm = options.Clip;
             _rate = new ScheduledRate(Optimizer, options.Schedule);
@@ -188,7 +190,7 @@ public sealed partial class EpochTrainer : IDisposable
         (long epoch, long index) = Math.DivRem(Step, StepsPerEpoch);
         Shuffle((int)epoch);
         _batch.Load(_train, Pieces((int)index));
-        Plan.Load(_batch.X, _batch.Steps, _batch.Size, _batch.Lengths);
+        Plan.Load(_batch.X, _batch.Length, _batch.Size, _batch.Lengths);
         LoadTargets((int)index);
         _rate.Begin(Step);
         Graph.Run();
@@ -218,7 +220,7 @@ public sealed partial class EpochTrainer : IDisposable
 
     private void RunStep()
     {
-        Plan.Forward(Plan.Input(_batch.Steps, _batch.Size), _batch.Lengths);
+        Plan.Forward(Plan.Input(_batch.Length, _batch.Size), _batch.Lengths);
         Plan.Backward(_loss.Compute());
         Optimizer.Step();
     }
@@ -227,12 +229,12 @@ public sealed partial class EpochTrainer : IDisposable
     /// <param name="set">Of the training set's sizes.</param>
     /// <exception cref="ArgumentException">The set's size is not the model's, or it has no pieces or one without steps.</exception>
     /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
-    public double Evaluate(PieceSet set)
+    public double Evaluate(Dataset set)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(set);
-        RequireSizes(Plan.Model, set, nameof(set));
-        using PieceEvaluator evaluator = Evaluator(set);
+        set.RequireFit(Plan.Model, nameof(set));
+        using Evaluator evaluator = Evaluator(set);
         return evaluator.Run();
     }
 
@@ -243,7 +245,7 @@ public sealed partial class EpochTrainer : IDisposable
     /// <param name="set">Of the training set's sizes.</param>
     /// <exception cref="ArgumentException">As of <see cref="Evaluate"/>.</exception>
     /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
-    public double EvaluateBest(PieceSet set)
+    public double EvaluateBest(Dataset set)
     {
         using OwnerScope inside = Plan.Backend.Enter("EpochTrainer.EvaluateBest");
         ObjectDisposedException.ThrowIf(_disposed, this);
@@ -340,18 +342,8 @@ public sealed partial class EpochTrainer : IDisposable
         return record;
     }
 
-    private PieceEvaluator Evaluator(PieceSet set) =>
-        new(Plan.Model, Plan.Backend, set, _lossOf, _options.EvaluationBatch);
-
-    private static void RequireSizes(Layer model, PieceSet set, string name)
-    {
-        set.RequirePieces(name);
-        if (model.InputSize != set.InputSize)
-            throw new ArgumentException(
-                $"The set '{set.Name}' has {set.InputSize} channels in, the model {model.InputSize}.",
-                nameof(model)
-            );
-    }
+    private Evaluator Evaluator(Dataset set) =>
+        new(Plan.Model, Plan.Backend, set, _options.EvaluationBatch);
 
     private T Own<T>(T owned)
         where T : IDisposable

@@ -42,7 +42,8 @@ public sealed class DivergedException : Exception
 public sealed class Trainer : IDisposable
 {
     private readonly TrainingOptions _options;
-    private readonly Batch _batch;
+    private readonly SequenceBatch _batch;
+    private readonly SequenceTask _stream;
     private readonly Loss _loss;
     private readonly ScheduledRate _rate;
     private Evaluator? _evaluator;
@@ -90,7 +91,8 @@ public sealed class Trainer : IDisposable
         }
         Task = task;
         _options = options;
-        _batch = new Batch(task, options.Batch);
+        _stream = task.Stream(options.Seed);
+        _batch = new SequenceBatch(task, options.Batch);
         Plan = model.Plan(backend, task.Length, options.Batch, Mode.Training, seed: options.Seed);
         try
         {
@@ -130,7 +132,7 @@ public sealed class Trainer : IDisposable
     {
         using OwnerScope inside = Plan.Backend.Enter("Trainer.TrainStep");
         ObjectDisposedException.ThrowIf(_disposed, this);
-        Task.Fill(_batch, _options.Seed, Step * _batch.Size);
+        _batch.Load(_stream, Step * _options.Batch, _options.Batch);
         Plan.Load(_batch.X, _batch.Length, _batch.Size);
         _loss.Load(_batch.Targets);
         _rate.Begin(Step);
@@ -167,7 +169,12 @@ public sealed class Trainer : IDisposable
     {
         using OwnerScope inside = Plan.Backend.Enter("Trainer.Evaluate");
         ObjectDisposedException.ThrowIf(_disposed, this);
-        _evaluator ??= new Evaluator(Plan, Task, _options.Batch, _options.HeldOut);
+        _evaluator ??= new Evaluator(
+            Plan.Model,
+            Plan.Backend,
+            Task.HeldOut(_options.HeldOut),
+            _options.Batch
+        );
         return _evaluator.Run();
     }
 
@@ -215,59 +222,5 @@ public sealed class Trainer : IDisposable
         _loss.Dispose();
         Optimizer.Dispose();
         Plan.Dispose();
-    }
-
-    private sealed class Evaluator : IDisposable
-    {
-        private readonly SequenceTask _task;
-        private readonly int _sequences;
-        private readonly Plan _plan;
-        private readonly Loss _loss;
-        private readonly Batch _batch;
-        private readonly Batch? _rest;
-
-        public Evaluator(Plan trained, SequenceTask task, int batch, int sequences)
-        {
-            _task = task;
-            _sequences = sequences;
-            batch = Math.Min(batch, sequences);
-            _plan = trained.Model.Plan(trained.Backend, task.Length, batch, Mode.Evaluation);
-            try
-            {
-                _loss = task.CreateLoss(_plan);
-            }
-            catch
-            {
-                _plan.Dispose();
-                throw;
-            }
-            _batch = new Batch(task, batch);
-            _rest = sequences % batch == 0 ? null : new Batch(task, sequences % batch);
-        }
-
-        public double Run()
-        {
-            double sum = 0;
-            double weights = 0;
-            for (int first = 0; first < _sequences; )
-            {
-                Batch batch = _sequences - first >= _batch.Size ? _batch : _rest!;
-                _task.Fill(batch, SequenceTask.HeldOut, first);
-                _plan.Forward(batch.X, batch.Length, batch.Size);
-                _loss.Compute(batch.Targets);
-                // Sequences, where all rows count.
-                double weight = batch.Size * (_loss.Weight / _plan.Output.Shape.Rows);
-                sum += _loss.Read() * weight;
-                weights += weight;
-                first += batch.Size;
-            }
-            return weights == 0 ? 0 : sum / weights;
-        }
-
-        public void Dispose()
-        {
-            _loss.Dispose();
-            _plan.Dispose();
-        }
     }
 }

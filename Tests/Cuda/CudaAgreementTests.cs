@@ -139,7 +139,6 @@ public sealed class CudaAgreementTests : CudaFixture
             new Chords("train", 14, 1),
             new Chords("valid", 4, 2),
             backend,
-            plan => new BinaryCrossEntropy(plan),
             plan => new AdamW(plan, 0.01f, 0.01f),
             new EpochOptions
             {
@@ -168,38 +167,46 @@ public sealed class CudaAgreementTests : CudaFixture
 
         public override Loss CreateLoss(Plan plan) => new SoftmaxCrossEntropy(plan);
 
-        protected override void FillSequence(Batch batch, int b, ref Philox random)
+        protected override void FillSequence(SequenceBatch batch, int b, ref Philox random)
         {
             int wave = random.Next(Classes);
             float phase = random.NextFloat();
             for (int t = 0; t < length; t++)
-                batch.Input(t, b, 0) =
+                batch.Input(t, b)[0] =
                     MathF.Sin((0.4f + wave) * t + phase) + 0.2f * random.NextFloat();
-            batch.Target(0, b) = wave;
+            batch.Target(0, b)[0] = wave;
         }
     }
 
     /// <summary>Pieces of differing length in which keys go up by one at each step; the next step is to be foretold.</summary>
-    private sealed class Chords(string name, int count, ulong seed) : PieceSet
+    private sealed class Chords(string name, int count, ulong seed) : Dataset
     {
         public const int Keys = 6;
 
         public override string Name => name;
 
-        public override int Count => count;
+        public override int? Count => count;
 
         public override int InputSize => Keys;
 
+        public override int OutputSize => Keys;
+
         public override int TargetSize => Keys;
 
-        public override int StepsOf(int piece) => 2 + (piece * 5 % 9);
+        public override bool OneOutput => false;
 
-        public override void Fill(PieceBatch batch, int b, int piece)
+        public override string Metric => "nll";
+
+        public override Loss CreateLoss(Plan plan) => new BinaryCrossEntropy(plan);
+
+        public override int LengthOf(long sequence) => 2 + (int)(sequence * 5 % 9);
+
+        public override void Fill(SequenceBatch batch, int b, long sequence)
         {
-            var random = new Philox(seed, (ulong)piece);
+            var random = new Philox(seed, (ulong)sequence);
             int low = random.Next(Keys);
             int high = random.Next(Keys);
-            for (int t = 0; t < StepsOf(piece); t++)
+            for (int t = 0; t < LengthOf(sequence); t++)
             {
                 batch.Input(t, b)[(low + t) % Keys] = 1;
                 batch.Input(t, b)[(high + t) % Keys] = 1;

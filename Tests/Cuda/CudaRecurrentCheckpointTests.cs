@@ -184,7 +184,6 @@ public sealed class CudaRecurrentCheckpointTests : CudaFixture
             songs.Train,
             songs.Valid,
             Gpu,
-            plan => new BinaryCrossEntropy(plan),
             plan => new Adam(plan, 0.01f),
             new EpochOptions { Batch = 2, Epochs = 3 }
         );

@@ -517,22 +517,27 @@ public sealed class CudaStepGraphTests : CudaFixture
         );
 
     /// <summary>Pieces of two lengths.</summary>
-    private sealed class Pieces(int count) : PieceSet
+    private sealed class Pieces(int count) : Dataset
     {
         public override string Name => "pieces";
-        public override int Count => count;
+        public override int? Count => count;
         public override int InputSize => 2;
+        public override int OutputSize => 1;
         public override int TargetSize => 1;
+        public override bool OneOutput => false;
+        public override string Metric => "nll";
 
-        public override int StepsOf(int piece) => piece % 2 == 0 ? 6 : 4;
+        public override Loss CreateLoss(Plan plan) => new BinaryCrossEntropy(plan);
 
-        public override void Fill(PieceBatch batch, int b, int piece)
+        public override int LengthOf(long sequence) => sequence % 2 == 0 ? 6 : 4;
+
+        public override void Fill(SequenceBatch batch, int b, long sequence)
         {
-            var draw = new Draw((ulong)piece);
-            for (int t = 0; t < StepsOf(piece); t++)
+            var draw = new Draw((ulong)sequence);
+            for (int t = 0; t < LengthOf(sequence); t++)
             {
                 draw.Uniform(2).CopyTo(batch.Input(t, b));
-                batch.Target(t, b).Fill((piece + t) % 2);
+                batch.Target(t, b).Fill((sequence + t) % 2);
             }
         }
 
@@ -544,7 +549,6 @@ public sealed class CudaStepGraphTests : CudaFixture
                 new Pieces(10),
                 new Pieces(3),
                 on,
-                plan => new BinaryCrossEntropy(plan),
                 plan => new Adam(plan, 0.01f),
                 new EpochOptions { Batch = batch, Epochs = 3 }
             );

@@ -136,7 +136,6 @@ public sealed class DisposalTests
                 set,
                 set,
                 parts.Backend,
-                plan => new MeanSquaredError(plan),
                 plan => new Adam(plan, 0.01f),
                 new EpochOptions()
             );
@@ -427,20 +426,25 @@ public sealed class DisposalTests
         }
     }
 
-    private sealed class TwoPieces : PieceSet
+    private sealed class TwoPieces : Dataset
     {
         public override string Name => "two";
-        public override int Count => 2;
+        public override int? Count => 2;
         public override int InputSize => 2;
+        public override int OutputSize => 1;
         public override int TargetSize => 1;
+        public override bool OneOutput => false;
+        public override string Metric => "mse";
 
-        public override int StepsOf(int piece) => 3;
+        public override Loss CreateLoss(Plan plan) => new MeanSquaredError(plan);
 
-        public override void Fill(PieceBatch batch, int b, int piece)
+        public override int LengthOf(long sequence) => 3;
+
+        public override void Fill(SequenceBatch batch, int b, long sequence)
         {
             for (int t = 0; t < 3; t++)
             {
-                batch.Input(t, b).Fill(piece);
+                batch.Input(t, b).Fill(sequence);
                 batch.Target(t, b).Fill(0.5f);
             }
         }

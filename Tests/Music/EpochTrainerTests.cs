@@ -62,16 +62,16 @@ public sealed class EpochTrainerTests
         {
             for (int piece = 0; piece < set.Count; piece++)
             {
-                var batch = new PieceBatch(set, 1);
+                var batch = new SequenceBatch(set, 1);
                 batch.Load(set, [piece]);
-                float[] logits = plan.Forward(batch.X, batch.Steps, 1).ToArray();
+                float[] logits = plan.Forward(batch.X, batch.Length, 1).ToArray();
                 sum +=
-                    batch.Steps
+                    batch.Length
                     * Reference.BinaryCrossEntropy.Forward(
                         Array.ConvertAll(logits, v => (double)v),
                         Array.ConvertAll(batch.Targets.ToArray(), v => (double)v),
                         null,
-                        batch.Steps,
+                        batch.Length,
                         88
                     );
             }
@@ -328,26 +328,25 @@ public sealed class EpochTrainerTests
     }
 
     [Test]
-    public void Sequences_of_a_task_are_pieces_too()
+    public void A_part_of_a_task_is_a_finite_set()
     {
         var task = new AddingProblem(20);
-        var train = new SequencePieces("train", task, 1, 0, 64);
-        var batch = new PieceBatch(train, 3);
+        SequenceTask train = task.Part(1, 0, 64);
+        var batch = new SequenceBatch(train, 3);
         batch.Load(train, [5, 0, 63]);
-        var expected = new Batch(task, 1);
-        task.Fill(expected, 1, 63);
+        var expected = new SequenceBatch(task, 1);
+        expected.Load(task, 63, 1);
         for (int t = 0; t < 20; t++)
-            Assert.That(batch.Input(t, 2)[0], Is.EqualTo(expected.Input(t, 0, 0)));
-        Assert.That(batch.Target(0, 2)[0], Is.EqualTo(expected.Target(0, 0)));
+            Assert.That(batch.Input(t, 2)[0], Is.EqualTo(expected.Input(t, 0)[0]));
+        Assert.That(batch.Target(0, 2)[0], Is.EqualTo(expected.Target(0, 0)[0]));
         Assert.That(batch.Targets.Length, Is.EqualTo(3));
 
         using var model = new Sequential(new Gru(2, 8), new Last(8), new Linear(8, 1));
         using var trainer = new EpochTrainer(
             model,
             train,
-            new SequencePieces("valid", task, SequenceTask.HeldOut, 0, 40),
+            task.HeldOut(40),
             Backends.Get(256, 2),
-            task.CreateLoss,
             plan => new Adam(plan, 0.02f),
             new EpochOptions { Batch = 16, Epochs = 20 }
         );
@@ -356,7 +355,7 @@ public sealed class EpochTrainerTests
     }
 
     [Test]
-    public void A_set_without_pieces_is_refused()
+    public void An_empty_set_is_refused()
     {
         using var model = new Linear(2, 1);
         var none = new Recorder(0);
@@ -364,22 +363,22 @@ public sealed class EpochTrainerTests
             .Of<ArgumentException>(
                 "",
                 () => Recorded(model, none, new EpochOptions()),
-                "The set 'recorder' has no pieces",
+                "The dataset 'recorder' is empty",
                 "'train'"
             )
             .Check();
         using EpochTrainer trainer = Recorded(model, new Recorder(1), new EpochOptions());
         Refusal
-            .Of<ArgumentException>("", () => trainer.Evaluate(none), "has no pieces", "'set'")
+            .Of<ArgumentException>("", () => trainer.Evaluate(none), "is empty", "'set'")
             .Check();
         Refusal
-            .Of<ArgumentException>("", () => trainer.EvaluateBest(none), "has no pieces", "'set'")
+            .Of<ArgumentException>("", () => trainer.EvaluateBest(none), "is empty", "'set'")
             .Check();
         Refusal
             .Of<ArgumentException>(
                 "",
                 () => trainer.Evaluate(new Recorder(2, steps: 0)),
-                "Piece 1 of the set 'recorder' has 0 steps"
+                "Sequence 0 of the dataset 'recorder' has 0 steps"
             )
             .Check();
     }
@@ -390,28 +389,32 @@ public sealed class EpochTrainerTests
             set,
             new Recorder(2),
             Backends.Get(256, 1),
-            plan => new MeanSquaredError(plan),
             plan => new Sgd(plan, 0.01f),
             options
         );
 
     /// <summary>Notes which pieces are asked for.</summary>
-    private sealed class Recorder(int count, int steps = 3) : PieceSet
+    private sealed class Recorder(int count, int steps = 3) : Dataset
     {
         public List<int> Filled { get; } = [];
         public override string Name => "recorder";
-        public override int Count => count;
+        public override int? Count => count;
         public override int InputSize => 2;
+        public override int OutputSize => 1;
         public override int TargetSize => 1;
+        public override bool OneOutput => false;
+        public override string Metric => "mse";
 
-        public override int StepsOf(int piece) => steps;
+        public override Loss CreateLoss(Plan plan) => new MeanSquaredError(plan);
 
-        public override void Fill(PieceBatch batch, int b, int piece)
+        public override int LengthOf(long sequence) => steps;
+
+        public override void Fill(SequenceBatch batch, int b, long sequence)
         {
-            Filled.Add(piece);
+            Filled.Add((int)sequence);
             for (int t = 0; t < 3; t++)
             {
-                batch.Input(t, b).Fill(piece);
+                batch.Input(t, b).Fill(sequence);
                 batch.Target(t, b).Fill(0.5f);
             }
         }

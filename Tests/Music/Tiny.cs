@@ -36,7 +36,6 @@ internal static class Tiny
             data.Train,
             data.Valid,
             Backends.Get(256, threads),
-            plan => new BinaryCrossEntropy(plan),
             optimizer ?? (plan => new Adam(plan, 0.01f)),
             options
         );
