@@ -108,6 +108,10 @@ public abstract class Optimizer : IDisposable
     /// <summary>Norm of all gradients at the last step, before clipping; reading it waits for the device.</summary>
     public float GradientNorm => ReadState(OptimizerUpdate.Norm);
 
+    /// <summary>Puts the norm of the last step's gradients into a tensor of one value, without waiting for it.</summary>
+    internal void CopyNormTo(Tensor destination) =>
+        Plan.Backend.Copy(State.Slice(OptimizerUpdate.Norm, 1), destination);
+
     /// <summary>Which parameters change at another rate, or do not decay.</summary>
     internal GroupedParameters Groups { get; }
 

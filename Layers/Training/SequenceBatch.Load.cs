@@ -43,6 +43,9 @@ public sealed partial class SequenceBatch
             Fill(data, b, first + b);
     }
 
+    /// <summary>The numbers of the sequences for messages, as in 4, 0, 7.</summary>
+    internal string Numbers => string.Join(", ", _numbers.Take(Size));
+
     private void RequireFit(Dataset data, int count)
     {
         ArgumentNullException.ThrowIfNull(data);
@@ -80,7 +83,7 @@ public sealed partial class SequenceBatch
                     $"Sequence {sequence} of the dataset '{data.Name}' has {Amount.Of(length, "step")}; allowed are 1 to {_maxLength}, the longest that the batch was made for."
                 )
             );
-        _lengths[b] = length;
+        (_lengths[b], _numbers[b]) = (length, sequence);
         Length = Math.Max(Length, length);
     }
 

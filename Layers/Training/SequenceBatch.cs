@@ -12,6 +12,7 @@ public sealed partial class SequenceBatch
     private readonly float[] _targets;
     private readonly float[] _weights;
     private readonly int[] _lengths;
+    private readonly long[] _numbers;
     private readonly DatasetShape _shape;
     private readonly int _maxLength;
     private bool _padded;
@@ -33,6 +34,7 @@ public sealed partial class SequenceBatch
         bool pads = !data.OneOutput && data.Shortest < _maxLength;
         _weights = new float[pads || data.IsWeighted ? answers : 0];
         _lengths = new int[most];
+        _numbers = new long[most];
     }
 
     /// <summary>T: steps of the longest sequence.</summary>

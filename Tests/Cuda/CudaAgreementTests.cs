@@ -60,8 +60,8 @@ public sealed class CudaAgreementTests : CudaFixture
     {
         using Sequential onGpu = Model(architecture, Chords.Keys, Chords.Keys, oneOutput: false);
         using Sequential onCpu = Model(architecture, Chords.Keys, Chords.Keys, oneOutput: false);
-        using EpochTrainer gpu = Trainer(onGpu, Gpu);
-        using EpochTrainer cpu = Trainer(onCpu, Cpu);
+        using Trainer gpu = Trainer(onGpu, Gpu);
+        using Trainer cpu = Trainer(onCpu, Cpu);
         gpu.Run();
         cpu.Run();
         Assert.That(cpu.Step, Is.EqualTo(Steps));
@@ -73,7 +73,12 @@ public sealed class CudaAgreementTests : CudaFixture
                 cpu.History[i].Train,
                 $"loss of epoch {i + 1}"
             );
-            Check(architecture, gpu.History[i].Valid, cpu.History[i].Valid, $"validation {i + 1}");
+            Check(
+                architecture,
+                gpu.History[i].Valid!.Value,
+                cpu.History[i].Valid!.Value,
+                $"validation {i + 1}"
+            );
         }
         RequireLearned([.. cpu.History.Select(epoch => (float)epoch.Train)]);
     }
@@ -122,25 +127,21 @@ public sealed class CudaAgreementTests : CudaFixture
         new(
             model,
             task,
+            task.HeldOut(20),
             backend,
             plan => new Adam(plan, 0.01f),
-            new TrainingOptions
-            {
-                Batch = 8,
-                Clip = 1f,
-                HeldOut = 20,
-            }
+            new TrainingOptions { Batch = 8, Clip = 1f }
         );
 
     // Five steps an epoch, the last of which is smaller.
-    private static EpochTrainer Trainer(Layer model, Backend backend) =>
+    private static Trainer Trainer(Layer model, Backend backend) =>
         new(
             model,
             new Chords("train", 14, 1),
             new Chords("valid", 4, 2),
             backend,
             plan => new AdamW(plan, 0.01f, 0.01f),
-            new EpochOptions
+            new TrainingOptions
             {
                 Batch = 3,
                 Clip = 1f,

@@ -107,37 +107,15 @@ public sealed class DisposalTests
         [typeof(Trainer)] = () =>
         {
             Parts parts = new();
-            var task = new AddingProblem(5);
-            var model = new Sequential(new Gru(2, 3), new Last(3), new Linear(3, 1));
-            var trainer = new Trainer(
-                model,
-                task,
-                parts.Backend,
-                plan => new Adam(plan, 0.01f),
-                new TrainingOptions { Batch = 2, HeldOut = 3 }
-            );
-            trainer.TrainStep();
-            trainer.Evaluate();
-            return new(
-                trainer,
-                () => trainer.Evaluate(),
-                () => parts.Backend.Memory.CurrentBytes,
-                model,
-                parts
-            );
-        },
-        [typeof(EpochTrainer)] = () =>
-        {
-            Parts parts = new();
             var model = new Sequential(new Gru(2, 3), new Linear(3, 1));
             var set = new TwoPieces();
-            var trainer = new EpochTrainer(
+            var trainer = new Trainer(
                 model,
                 set,
                 set,
                 parts.Backend,
                 plan => new Adam(plan, 0.01f),
-                new EpochOptions()
+                new TrainingOptions { Batch = 1 }
             );
             trainer.TrainStep();
             return new(

@@ -17,9 +17,13 @@ public sealed class EpochAllocationTests
     {
         MusicDataset data = Many(400);
         using Sequential model = Tiny.Model(arch, 0.2f);
-        using EpochTrainer trainer = Tiny.Trainer(
+        using Trainer trainer = Tiny.Trainer(
             model,
-            new EpochOptions { Batch = batch, Clip = 1f },
+            Tiny.Options with
+            {
+                Batch = batch,
+                Clip = 1f,
+            },
             data: data
         );
         long native = 0;

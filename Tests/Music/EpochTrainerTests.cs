@@ -16,9 +16,9 @@ public sealed class EpochTrainerTests
     {
         MusicDataset data = Songs.Load();
         using Sequential model = Tiny.Model(arch, 0.2f);
-        using EpochTrainer trainer = Tiny.Trainer(
+        using Trainer trainer = Tiny.Trainer(
             model,
-            new EpochOptions
+            Tiny.Options with
             {
                 Batch = batch,
                 Epochs = 30,
@@ -80,9 +80,12 @@ public sealed class EpochTrainerTests
 
         foreach (int size in new[] { 1, 2, 3, 8 })
         {
-            using EpochTrainer trainer = Tiny.Trainer(
+            using Trainer trainer = Tiny.Trainer(
                 model,
-                new EpochOptions { EvaluationBatch = size }
+                Tiny.Options with
+                {
+                    EvaluationBatch = size,
+                }
             );
             Close.Check(
                 trainer.Evaluate(set),
@@ -99,9 +102,12 @@ public sealed class EpochTrainerTests
     {
         MusicPieces set = Songs.Load().Train;
         using Sequential model = Tiny.Model("rnn");
-        using EpochTrainer trainer = Tiny.Trainer(
+        using Trainer trainer = Tiny.Trainer(
             model,
-            new EpochOptions { Batch = 2 },
+            Tiny.Options with
+            {
+                Batch = 2,
+            },
             optimizer: plan => new Sgd(plan, 0f)
         );
         double expected = trainer.Evaluate(set);
@@ -122,11 +128,7 @@ public sealed class EpochTrainerTests
     {
         var set = new Recorder(11);
         using var model = new Sequential(new Linear(2, 3), new Linear(3, 1));
-        using EpochTrainer trainer = Recorded(
-            model,
-            set,
-            new EpochOptions { Batch = 4, Epochs = 5 }
-        );
+        using Trainer trainer = Recorded(model, set, Tiny.Options with { Batch = 4, Epochs = 5 });
 
         trainer.Run();
 
@@ -137,18 +139,14 @@ public sealed class EpochTrainerTests
         Assert.That(orders.Select(o => string.Join(' ', o)).Distinct().Count(), Is.EqualTo(5));
 
         var again = new Recorder(11);
-        using EpochTrainer second = Recorded(
-            model,
-            again,
-            new EpochOptions { Batch = 4, Epochs = 5 }
-        );
+        using Trainer second = Recorded(model, again, Tiny.Options with { Batch = 4, Epochs = 5 });
         second.Run();
         Assert.That(again.Filled, Is.EqualTo(set.Filled), "the same seed");
         var other = new Recorder(11);
-        using EpochTrainer third = Recorded(
+        using Trainer third = Recorded(
             model,
             other,
-            new EpochOptions
+            Tiny.Options with
             {
                 Batch = 4,
                 Epochs = 5,
@@ -163,9 +161,13 @@ public sealed class EpochTrainerTests
     public void Training_ends_when_validation_no_longer_improves()
     {
         using Sequential model = Tiny.Model("rnn");
-        using EpochTrainer trainer = Tiny.Trainer(
+        using Trainer trainer = Tiny.Trainer(
             model,
-            new EpochOptions { Epochs = 50, Patience = 3 },
+            Tiny.Options with
+            {
+                Epochs = 50,
+                Patience = 3,
+            },
             optimizer: plan => new Sgd(plan, 0f)
         );
 
@@ -179,7 +181,7 @@ public sealed class EpochTrainerTests
     public void Training_ends_when_the_time_is_up_or_it_is_asked_to()
     {
         using Sequential model = Tiny.Model("rnn");
-        using EpochTrainer trainer = Tiny.Trainer(model, new EpochOptions { Epochs = 50 });
+        using Trainer trainer = Tiny.Trainer(model, Tiny.Options with { Epochs = 50 });
         using var source = new CancellationTokenSource();
 
         Assert.That(trainer.Run(TimeSpan.Zero), Is.EqualTo(StopReason.Budget));
@@ -223,10 +225,14 @@ public sealed class EpochTrainerTests
     public void The_learning_rate_falls_at_a_plateau()
     {
         using Sequential model = Tiny.Model("gru");
-        using EpochTrainer trainer = Tiny.Trainer(
+        using Trainer trainer = Tiny.Trainer(
             model,
             // So fast that validation jumps.
-            new EpochOptions { Epochs = 60, Plateau = new Plateau(0.5f, 2, 3) },
+            Tiny.Options with
+            {
+                Epochs = 60,
+                Plateau = new Plateau(0.5f, 2, 3),
+            },
             optimizer: plan => new Adam(plan, 0.2f)
         );
 
@@ -249,9 +255,9 @@ public sealed class EpochTrainerTests
     public void Divergence_is_told_with_its_epoch()
     {
         using Sequential model = Tiny.Model("rnn");
-        using EpochTrainer trainer = Tiny.Trainer(
+        using Trainer trainer = Tiny.Trainer(
             model,
-            new EpochOptions(),
+            Tiny.Options,
             optimizer: plan => new Sgd(plan, 1e38f)
         );
 
@@ -270,7 +276,7 @@ public sealed class EpochTrainerTests
         Assert.Multiple(() =>
         {
             foreach (
-                EpochOptions wrong in new EpochOptions[]
+                TrainingOptions wrong in new TrainingOptions[]
                 {
                     new() { Batch = 0 },
                     new() { EvaluationBatch = 0 },
@@ -288,16 +294,12 @@ public sealed class EpochTrainerTests
                     wrong.ToString()
                 );
             Assert.That(
-                () => Tiny.Trainer(other, new EpochOptions()),
+                () => Tiny.Trainer(other, Tiny.Options),
                 Throws.ArgumentException.With.Message.Contains("'train' has 88 channels in")
             );
             Assert.That(
                 () =>
-                    Tiny.Trainer(
-                        model,
-                        new EpochOptions(),
-                        optimizer: plan => new Adam(plan, float.NaN)
-                    ),
+                    Tiny.Trainer(model, Tiny.Options, optimizer: plan => new Adam(plan, float.NaN)),
                 Throws.InstanceOf<ArgumentException>()
             );
         });
@@ -321,7 +323,7 @@ public sealed class EpochTrainerTests
         static void TrainAndEvaluate()
         {
             using Sequential model = Tiny.Model("gru");
-            using EpochTrainer trainer = Tiny.Trainer(model, new EpochOptions { Batch = 2 });
+            using Trainer trainer = Tiny.Trainer(model, Tiny.Options with { Batch = 2 });
             trainer.TrainStep();
             trainer.Evaluate(Songs.Load().Test);
         }
@@ -342,16 +344,20 @@ public sealed class EpochTrainerTests
         Assert.That(batch.Targets.Length, Is.EqualTo(3));
 
         using var model = new Sequential(new Gru(2, 8), new Last(8), new Linear(8, 1));
-        using var trainer = new EpochTrainer(
+        using var trainer = new Trainer(
             model,
             train,
             task.HeldOut(40),
             Backends.Get(256, 2),
             plan => new Adam(plan, 0.02f),
-            new EpochOptions { Batch = 16, Epochs = 20 }
+            Tiny.Options with
+            {
+                Batch = 16,
+                Epochs = 20,
+            }
         );
         trainer.Run();
-        Assert.That(trainer.BestEpoch!.Valid, Is.LessThan(trainer.History[0].Valid));
+        Assert.That(trainer.BestEpoch!.Valid, Is.LessThan(trainer.History[0].Valid!));
     }
 
     [Test]
@@ -362,17 +368,17 @@ public sealed class EpochTrainerTests
         Refusal
             .Of<ArgumentException>(
                 "",
-                () => Recorded(model, none, new EpochOptions()),
+                () => Recorded(model, none, Tiny.Options),
                 "The dataset 'recorder' is empty",
                 "'train'"
             )
             .Check();
-        using EpochTrainer trainer = Recorded(model, new Recorder(1), new EpochOptions());
+        using Trainer trainer = Recorded(model, new Recorder(1), Tiny.Options);
         Refusal
-            .Of<ArgumentException>("", () => trainer.Evaluate(none), "is empty", "'set'")
+            .Of<ArgumentException>("", () => trainer.Evaluate(none), "is empty", "'data'")
             .Check();
         Refusal
-            .Of<ArgumentException>("", () => trainer.EvaluateBest(none), "is empty", "'set'")
+            .Of<ArgumentException>("", () => trainer.EvaluateBest(none), "is empty", "'data'")
             .Check();
         Refusal
             .Of<ArgumentException>(
@@ -383,7 +389,7 @@ public sealed class EpochTrainerTests
             .Check();
     }
 
-    private static EpochTrainer Recorded(Layer model, Recorder set, EpochOptions options) =>
+    private static Trainer Recorded(Layer model, Recorder set, TrainingOptions options) =>
         new(
             model,
             set,

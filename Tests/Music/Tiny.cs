@@ -21,17 +21,26 @@ internal static class Tiny
             _ => throw new ArgumentException(arch, nameof(arch)),
         };
 
+    /// <summary>A song a step.</summary>
+    public static TrainingOptions Options { get; } =
+        new()
+        {
+            Batch = 1,
+            EvaluationBatch = 8,
+            Epochs = 100,
+        };
+
     /// <summary>A trainer of the songs.</summary>
-    public static EpochTrainer Trainer(
+    public static Trainer Trainer(
         Layer model,
-        EpochOptions options,
+        TrainingOptions options,
         int threads = 2,
         MusicDataset? data = null,
         Func<Plan, Optimizer>? optimizer = null
     )
     {
         data ??= Songs.Load();
-        return new EpochTrainer(
+        return new Trainer(
             model,
             data.Train,
             data.Valid,

@@ -17,7 +17,7 @@ public sealed class IgnoredClassTests
     public void An_epoch_is_averaged_over_what_counts([Values(1, 2, 4, 7)] int batch)
     {
         using Sequential model = Model();
-        using EpochTrainer trainer = Trainer(model, batch);
+        using Trainer trainer = Trainer(model, batch);
         double expected = Average(model, new Labelled(7));
 
         EpochRecord? ended = null;
@@ -38,9 +38,9 @@ public sealed class IgnoredClassTests
     public void An_epoch_that_was_interrupted_is_averaged_alike()
     {
         using Sequential model = Model();
-        using EpochTrainer whole = Trainer(model, 2);
+        using Trainer whole = Trainer(model, 2);
         using Sequential other = Model();
-        using EpochTrainer resumed = Trainer(other, 2);
+        using Trainer resumed = Trainer(other, 2);
         string path = Path.Combine(
             Path.GetTempPath(),
             $"sequor-ignored-{Guid.NewGuid():n}.safetensors"
@@ -69,7 +69,7 @@ public sealed class IgnoredClassTests
     public void A_set_of_which_all_is_ignored_has_no_loss()
     {
         using Sequential model = Model();
-        using EpochTrainer trainer = Trainer(model, 2);
+        using Trainer trainer = Trainer(model, 2);
 
         Assert.That(trainer.Evaluate(new Labelled(1)), Is.Zero);
     }
@@ -85,9 +85,10 @@ public sealed class IgnoredClassTests
                 using var trainer = new Trainer(
                     model,
                     new LabelledTask(),
+                    new LabelledTask().HeldOut(10),
                     Backend,
                     plan => new Sgd(plan, 0.1f),
-                    new TrainingOptions { Batch = batch, HeldOut = 10 }
+                    new TrainingOptions { Batch = batch }
                 );
                 return trainer.Evaluate();
             }
@@ -99,14 +100,14 @@ public sealed class IgnoredClassTests
 
     private static Sequential Model() => new(new Gru(2, 4), new Linear(4, Classes));
 
-    private static EpochTrainer Trainer(Layer model, int batch) =>
+    private static Trainer Trainer(Layer model, int batch) =>
         new(
             model,
             new Labelled(7),
             new Labelled(5),
             Backend,
             plan => new Sgd(plan, 1e-30f),
-            new EpochOptions { Batch = batch, EvaluationBatch = batch }
+            new TrainingOptions { Batch = batch, EvaluationBatch = batch }
         );
 
     // Step by step, in double.

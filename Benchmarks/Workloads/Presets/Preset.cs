@@ -73,7 +73,7 @@ public sealed record Preset
     /// <summary>The training loop's options.</summary>
     /// <param name="seed">Seed of parameters, dropout and the order of pieces.</param>
     /// <param name="pieces">Pieces of an epoch, at least 1: from them come the steps of a schedule.</param>
-    public EpochOptions OptionsFor(ulong seed, int pieces) =>
+    public TrainingOptions OptionsFor(ulong seed, int pieces) =>
         new()
         {
             Batch = Training.Batch,

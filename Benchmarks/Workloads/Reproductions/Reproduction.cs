@@ -59,7 +59,7 @@ public sealed class Reproduction
         (Dataset train, Dataset valid, Dataset test) = Sets(options.Seed);
         using Sequential model = Preset.CreateModel();
         long parameters = model.ParameterCount;
-        using var trainer = new EpochTrainer(
+        using var trainer = new Trainer(
             model,
             train,
             valid,
@@ -114,7 +114,7 @@ public sealed class Reproduction
             Unsaved = whole ? null : saver.Failure!.Message,
         };
 
-        void Report(EpochProgress now)
+        void Report(TrainingProgress now)
         {
             trained = true;
             if (now.Elapsed - saved >= options.SaveEvery || saver.IsDueAgain)
@@ -177,7 +177,7 @@ public sealed class Reproduction
 
     private ReproductionResult Result(
         long parameters,
-        EpochTrainer trainer,
+        Trainer trainer,
         ReproductionRun run,
         long peak
     ) =>
