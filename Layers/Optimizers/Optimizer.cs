@@ -14,29 +14,17 @@ namespace Sequor.Layers;
 /// </para>
 /// <para>Those of this library update all parameters in one operation (<see cref="FusedOptimizer"/>), which waits for nothing.</para>
 /// </remarks>
-public abstract class Optimizer : IDisposable
+public abstract partial class Optimizer : IDisposable
 {
     private const string ClipWithin =
         "a norm to clip at that is given to Step cannot be part of a captured step: set MaxGradientNorm before it";
 
-    private readonly string[] _names;
     private readonly List<Storage> _owned = [];
     private readonly Storage _state;
     private readonly Storage[] _moments;
-    private readonly GradientClip? _clip;
     private float _learningRate;
     private bool _disposed;
     private float _maxGradientNorm;
-
-    /// <summary>A rule of one's own. The state that it names is zero at first, and is saved in checkpoints.</summary>
-    /// <param name="plan">A training plan.</param>
-    /// <param name="learningRate">Finite, at least 0.</param>
-    /// <param name="state">What it keeps of each parameter, by names of letters, digits and underscores; null for nothing.</param>
-    /// <exception cref="ArgumentException">The plan is not made for training, or a name is none or comes twice.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">The learning rate is negative or not finite.</exception>
-    /// <exception cref="DeviceMemoryException">The state does not fit in memory.</exception>
-    protected Optimizer(Plan plan, float learningRate, IReadOnlyList<string>? state = null)
-        : this(plan, learningRate, state ?? [], clips: true) { }
 
     private protected Optimizer(
         Plan plan,
@@ -154,28 +142,6 @@ public abstract class Optimizer : IDisposable
     /// </summary>
     public abstract string Settings { get; }
 
-    /// <summary>What the state of each parameter is called in checkpoints.</summary>
-    public IReadOnlyList<string> StateNames => _names;
-
-    /// <summary>The number of the update that is made, from 1; those that were skipped do not count.</summary>
-    protected int UpdateNumber { get; private set; }
-
-    /// <summary>A state of all parameters in one block, laid out as <see cref="Layers.Plan.Parameters"/>.</summary>
-    /// <param name="name">One of <see cref="StateNames"/>.</param>
-    /// <exception cref="ArgumentException">The optimizer has no such state; the message says which it has.</exception>
-    /// <exception cref="ObjectDisposedException">The optimizer, its plan, the model or the backend was disposed.</exception>
-    protected Tensor StateOf(string name)
-    {
-        RequireLive();
-        int index = Array.IndexOf(_names, name);
-        return index >= 0
-            ? Moment(index)
-            : throw new ArgumentException(
-                $"The optimizer '{Name}' has no state '{name}'; it has {(_names.Length == 0 ? "none" : string.Join(", ", _names))}.",
-                nameof(name)
-            );
-    }
-
     internal Tensor Moment(int index) => Plan.Store.Block(_moments[index]);
 
     /// <summary>The state of one parameter.</summary>
@@ -232,47 +198,10 @@ public abstract class Optimizer : IDisposable
         }
     }
 
-    /// <summary>
-    /// Changes <see cref="Layers.Plan.Parameters"/> by <see cref="Layers.Plan.Gradients"/>, which are finite and clipped, at
-    /// <see cref="LearningRate"/>.
-    /// </summary>
-    protected abstract void Update();
-
-    // Norm, clipping and count, on the device; whether the norm is finite has to be known here.
-    private bool IsToUpdate(GradientClip clip)
-    {
-        clip.Run(State);
-        Span<float> state = stackalloc float[OptimizerUpdate.StateLength];
-        State.Read(state);
-        if (!float.IsFinite(state[OptimizerUpdate.Norm]))
-            return false;
-        if (float.IsFinite(_maxGradientNorm))
-            clip.Replace();
-        UpdateNumber = (int)state[OptimizerUpdate.Step];
-        return true;
-    }
-
     private protected Storage Own(Storage storage)
     {
         _owned.Add(storage);
         return storage;
-    }
-
-    private static void RequireNames(IReadOnlyList<string> state)
-    {
-        var seen = new HashSet<string>();
-        foreach (string name in state)
-        {
-            if (
-                string.IsNullOrEmpty(name)
-                || !name.All(c => char.IsAsciiLetterOrDigit(c) || c == '_')
-                || !seen.Add(name)
-            )
-                throw new ArgumentException(
-                    $"The name '{name}' cannot be that of a state; allowed are letters, digits and underscores, each name once.",
-                    nameof(state)
-                );
-        }
     }
 
     private float ReadState(int index)

@@ -28,6 +28,13 @@ public sealed partial class DocumentTests
             ("i * (long)size, size", "i * 32L, 32"),
             ("i < steps", "i < 1000"),
         ],
+        ["TrainingByEpochs.cs"] =
+        [
+            ("count: sequences)", "count: 5000)"),
+            ("File.Exists(path)", "File.Exists(\"gru.safetensors\")"),
+            ("Resume(path)", "Resume(\"gru.safetensors\")"),
+            ("Save(path,", "Save(\"gru.safetensors\","),
+        ],
         ["ProductOnBuffers.cs"] = [("libraries.Device()", "CudaLibraries.Shared.Device()")],
         ["FoundLibraries.cs"] = [("NativeLibraries.Load(options)", "NativeLibraries.Load()")],
     };

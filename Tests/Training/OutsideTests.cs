@@ -213,7 +213,11 @@ public sealed class OutsideTests : FolderTest
         using Sequential model = Points();
         using Plan plan = model.Plan(Backend, 7, 2, Mode.Training);
         Refusal
-            .Of<ArgumentException>("", () => new Named(plan, names), $"The name '{names[^1]}'")
+            .Of<ArgumentException>(
+                "",
+                () => new Named(plan, names).Dispose(),
+                $"The name '{names[^1]}'"
+            )
             .Check();
     }
 
