@@ -163,7 +163,7 @@ internal static class ReproduceCommand
         void Report(ReproductionProgress p)
         {
             // JSON has finite numbers only.
-            if (p.Now.Ended is { } ended && double.IsFinite(ended.Train + ended.Valid))
+            if (p.Now.Ended is { Valid: { } valid } ended && double.IsFinite(ended.Train + valid))
                 curve.Add(CurvePoint.Of(ended));
             view.Step(progress, p);
         }

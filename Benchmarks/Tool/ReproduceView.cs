@@ -174,8 +174,7 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
     // Training ends with its epochs or its time, whichever is first.
     private (double Done, TimeSpan Left) Remaining(ReproductionProgress p)
     {
-        long steps = ((p.Now.Epoch - 1L) * p.Now.StepsPerEpoch) + p.Now.Step;
-        double done = (double)steps / ((long)p.Epochs * p.Now.StepsPerEpoch);
+        double done = (double)p.Now.Steps / ((long)p.Epochs * p.Now.StepsPerEpoch);
         TimeSpan left = p.Now.Elapsed * ((1 - done) / done);
         if (job.Budget is { } budget && budget - p.Now.Elapsed < left)
         {

@@ -9,6 +9,8 @@ namespace Sequor.Tool;
 /// <summary>sequor train: trains one architecture on a task.</summary>
 internal static class TrainCommand
 {
+    private static readonly TimeSpan ReadEvery = TimeSpan.FromSeconds(1);
+
     public static Command Create()
     {
         var options = new TrainOptions();
@@ -31,7 +33,7 @@ internal static class TrainCommand
         DateTimeOffset begin = DateTimeOffset.UtcNow;
         Workload workload = job.Setup.Workload;
         using Sequential model = workload.CreateModel();
-        using Trainer trainer = job.Setup.CreateTrainer(workload, model, job.Backend);
+        using Trainer trainer = job.Setup.CreateTrainer(workload, model, job.Backend, job.LogEvery);
         if (job.Resume is { } resume)
             Load(trainer, resume);
         Machine machine = Machine.Read();
@@ -46,14 +48,23 @@ internal static class TrainCommand
         Exception? failure = null;
         using var progress = new ProgressLine(screen);
         CheckpointSaver? saver = Saver(trainer, job, progress);
+        // Reading waits for the device: many steps at once, but as often as people look.
+        var unread = Stopwatch.StartNew();
+        trainer.LossRead = (step, loss) =>
+        {
+            losses.Add(step, loss);
+            view.Step(progress, step, loss, trainer.Step);
+            unread.Restart();
+        };
+        Action train = () => trainer.TrainStep();
+        Action read = trainer.ReadLosses;
         try
         {
             while (trainer.Step < job.Steps && !stop.IsRequested)
             {
-                trainer.TrainStep();
-                float loss = ReadLoss(trainer, job, saver);
-                losses.Add(trainer.Step, loss);
-                view.Step(progress, trainer.Step, loss);
+                Diverging(train, job, saver);
+                if (unread.Elapsed >= ReadEvery)
+                    Diverging(read, job, saver);
                 if (trainer.Step % job.CheckpointEvery == 0 || saver?.IsDueAgain == true)
                     Save(trainer, job, saver);
                 if (trainer.Step % job.EvaluateEvery == 0 && trainer.Step < job.Steps)
@@ -64,6 +75,7 @@ internal static class TrainCommand
                     view.Evaluated(trainer.Step, value);
                 }
             }
+            Diverging(read, job, saver);
             progress.Clear();
             Save(trainer, job, saver);
             if (trainer.Step == job.Steps)
@@ -97,7 +109,8 @@ internal static class TrainCommand
                         ? RunStatus.Interrupted
                         : Failures.StatusOf(failure),
                 Reason = failure is null ? null : Failures.Describe(failure),
-                Steps = trainer.Step,
+                // Those after a step that diverged count for nothing.
+                Steps = (failure?.InnerException as DivergedException)?.Step ?? trainer.Step,
                 ResumedAt = resumedAt,
                 TrainLoss = losses.ToArrays(),
                 HeldOut = heldOut,
@@ -140,7 +153,8 @@ internal static class TrainCommand
 
     private static double Evaluate(Trainer trainer, TrainJob job, CheckpointSaver? saver)
     {
-        double value = trainer.Evaluate();
+        double value = 0;
+        Diverging(() => value = trainer.Evaluate(), job, saver);
         return double.IsFinite(value)
             ? value
             : throw Diverged(
@@ -168,11 +182,11 @@ internal static class TrainCommand
         }
     }
 
-    private static float ReadLoss(Trainer trainer, TrainJob job, CheckpointSaver? saver)
+    private static void Diverging(Action train, TrainJob job, CheckpointSaver? saver)
     {
         try
         {
-            return trainer.ReadLoss();
+            train();
         }
         catch (DivergedException e)
         {
@@ -198,6 +212,7 @@ internal static class TrainCommand
     {
         if (saver is null || saver.SavedAt == trainer.Step)
             return true;
+        Diverging(trainer.ReadLosses, job, saver);
         // A checkpoint must be one to go on from: parameters that an update has broken are not saved over good ones.
         if (trainer.Plan.FirstNonFinite() is { } broken)
             throw Diverged($"after step {trainer.Step} not finite: {broken}", job, saver);

@@ -34,6 +34,9 @@ internal sealed class TrainJob : IDisposable
 
     public required long? EvaluateEvery { get; init; }
 
+    /// <summary>The most steps whose losses are read together.</summary>
+    public required int LogEvery { get; init; }
+
     public required OutputFile? Json { get; init; }
 
     public required OutputFile? CheckpointFile { get; init; }

@@ -10,6 +10,7 @@ internal sealed class TrainOptions
 {
     public const int DefaultSteps = 2000;
     private const int DefaultCheckpointEvery = 500;
+    private const int MostLogged = 100_000;
     private const float DefaultRate = 2e-3f;
     private const float DefaultClip = 1f;
 
@@ -73,6 +74,14 @@ internal sealed class TrainOptions
         Limits.Steps
     );
 
+    private readonly Option<long?> _logEvery = Options.Whole(
+        "--log-every",
+        "most steps whose losses are read together; once a second they are read anyway (100)",
+        "N",
+        1,
+        MostLogged
+    );
+
     private readonly Option<string?> _json = Options.Json();
 
     public void AddTo(Command command)
@@ -91,6 +100,7 @@ internal sealed class TrainOptions
                     _keep,
                     _resume,
                     _evaluateEvery,
+                    _logEvery,
                     _json,
                 ]
         )
@@ -165,6 +175,7 @@ internal sealed class TrainOptions
                 CheckpointEvery = result.GetValue(_checkpointEvery) ?? DefaultCheckpointEvery,
                 Keep = (int)(result.GetValue(_keep) ?? Checkpoints.DefaultKept),
                 EvaluateEvery = result.GetValue(_evaluateEvery),
+                LogEvery = (int)(result.GetValue(_logEvery) ?? TrainingOptions.DefaultLogEvery),
                 Json = json,
                 CheckpointFile = checkpointFile,
                 Lock = held,

@@ -49,21 +49,25 @@ internal sealed class TrainView(Screen screen, TrainJob job, Workload workload)
         screen.Line();
     }
 
-    public void Step(ProgressLine progress, long step, float loss)
+    /// <param name="progress">Where it is shown between lines.</param>
+    /// <param name="step">The step.</param>
+    /// <param name="loss">Its loss.</param>
+    /// <param name="done">Steps done by now, which may be more.</param>
+    public void Step(ProgressLine progress, long step, float loss, long done)
     {
         if (_first < 0)
         {
-            _first = step;
+            _first = done;
             _clock.Restart();
         }
         _sum = (Memory * _sum) + ((1 - Memory) * loss);
         _weight = (Memory * _weight) + (1 - Memory);
-        progress.Show((double)step / job.Steps, () => Line(step));
+        progress.Show((double)step / job.Steps, () => Line(step, done));
         long every = Math.Max(1, job.Steps / PlainLines);
         if (!screen.KeepsLines || (step % every != 0 && step != job.Steps))
             return;
         progress.Clear();
-        screen.Line(Line(step));
+        screen.Line(Line(step, done));
     }
 
     public void Evaluated(long step, double value) =>
@@ -103,15 +107,15 @@ internal sealed class TrainView(Screen screen, TrainJob job, Workload workload)
         }
     }
 
-    private string Line(long step)
+    private string Line(long step, long done)
     {
         double seconds = _clock.Elapsed.TotalSeconds;
-        // The first step is not in the time.
-        double rate = step > _first && seconds > 0 ? (step - _first) / seconds : 0;
+        // The steps of the first reading are not in the time.
+        double rate = done > _first && seconds > 0 ? (done - _first) / seconds : 0;
         string speed =
             rate > 0
                 ? Text($"  {rate:0.0} steps/s  ")
-                    + $"{Duration(TimeSpan.FromSeconds((job.Steps - step) / rate))} left"
+                    + $"{Duration(TimeSpan.FromSeconds((job.Steps - done) / rate))} left"
                 : "";
         return Text($"step {step}/{job.Steps}  loss {Number(_sum / _weight)}") + speed;
     }

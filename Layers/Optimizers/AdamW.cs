@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Sequor.Layers;
 
 /// <summary>
@@ -19,7 +21,7 @@ public sealed class AdamW(
     float beta2 = 0.999f,
     float epsilon = 1e-8f,
     IReadOnlyList<ParameterGroup>? groups = null
-) : Optimizer(plan, learningRate, 2, groups)
+) : FusedOptimizer(plan, learningRate, ["mean", "mean_square"], groups)
 {
     private readonly float _decay = RequireDecay(weightDecay);
     private readonly float _beta1 = RequireFraction(beta1);
@@ -29,9 +31,13 @@ public sealed class AdamW(
     /// <inheritdoc/>
     public override string Name => "adamw";
 
-    internal override IReadOnlyList<string> MomentNames => ["mean", "mean_square"];
+    private protected override string RuleSettings =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"beta1 {_beta1}, beta2 {_beta2}, epsilon {_epsilon}, decay {_decay}"
+        );
 
-    internal override OptimizerUpdate Update() =>
+    internal override OptimizerUpdate Rule() =>
         new()
         {
             Rule = OptimizerRule.AdamW,

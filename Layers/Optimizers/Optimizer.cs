@@ -1,17 +1,27 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// Changes a plan's parameters by their gradients, all in one operation. Learning rate and step count live where the step
-/// runs. A step whose gradients' norm is not finite changes nothing and is counted in <see cref="SkippedSteps"/>.
+/// Changes a plan's parameters by their gradients. A step whose gradients' norm is not finite changes nothing and is counted in
+/// <see cref="SkippedSteps"/>.
 /// </summary>
-public abstract class Optimizer : IDisposable
+/// <remarks>
+/// <para>
+/// A rule of one's own derives from this class: it names the state that it keeps of each parameter, says its settings for
+/// checkpoints, and writes <see cref="Update"/>, by operations of tensors or by code of its own on the memory of
+/// <see cref="Layers.Plan.Parameters"/>, <see cref="Layers.Plan.Gradients"/> and <see cref="StateOf"/>. The gradients are clipped
+/// before it is called, and it is not called where they are not finite: to know that, each step waits for the device, so such a
+/// step is no part of a CUDA graph.
+/// </para>
+/// <para>Those of this library update all parameters in one operation (<see cref="FusedOptimizer"/>), which waits for nothing.</para>
+/// </remarks>
+public abstract partial class Optimizer : IDisposable
 {
     private const string ClipWithin =
         "a norm to clip at that is given to Step cannot be part of a captured step: set MaxGradientNorm before it";
 
+    private readonly List<Storage> _owned = [];
     private readonly Storage _state;
-    private readonly Storage?[] _moments;
-    private readonly Storage? _segments;
+    private readonly Storage[] _moments;
     private float _learningRate;
     private bool _disposed;
     private float _maxGradientNorm;
@@ -19,8 +29,8 @@ public abstract class Optimizer : IDisposable
     private protected Optimizer(
         Plan plan,
         float learningRate,
-        int moments,
-        IReadOnlyList<ParameterGroup>? groups
+        IReadOnlyList<string> state,
+        bool clips
     )
     {
         ArgumentNullException.ThrowIfNull(plan);
@@ -31,21 +41,25 @@ public abstract class Optimizer : IDisposable
                 nameof(plan)
             );
         RequireRate(learningRate, nameof(learningRate));
+        RequireNames(state);
         using OwnerScope inside = plan.Backend.Enter("new Optimizer");
-        Groups = new GroupedParameters(plan.Store, groups ?? []);
         Plan = plan;
         Backend backend = plan.Backend;
-        _moments = new Storage[moments];
+        _names = [.. state];
+        _moments = new Storage[_names.Length];
         try
         {
-            _state = backend.Allocate(OptimizerUpdate.StateLength, MemoryCategory.Optimizer);
+            _state = Own(backend.Allocate(OptimizerUpdate.StateLength, MemoryCategory.Optimizer));
             backend.Fill(State, 0f);
-            for (int i = 0; i < moments; i++)
+            for (int i = 0; i < _moments.Length; i++)
             {
-                _moments[i] = backend.Allocate(plan.Parameters.Count, MemoryCategory.Optimizer);
+                _moments[i] = Own(
+                    backend.Allocate(plan.Parameters.Count, MemoryCategory.Optimizer)
+                );
                 backend.Fill(Moment(i), 0f);
             }
-            _segments = backend.PlaceSegments(Groups.Segments);
+            if (clips)
+                _clip = new GradientClip(plan, Own);
             LearningRate = learningRate;
             MaxGradientNorm = float.PositiveInfinity;
         }
@@ -108,8 +122,9 @@ public abstract class Optimizer : IDisposable
     /// <summary>Norm of all gradients at the last step, before clipping; reading it waits for the device.</summary>
     public float GradientNorm => ReadState(OptimizerUpdate.Norm);
 
-    /// <summary>Which parameters change at another rate, or do not decay.</summary>
-    internal GroupedParameters Groups { get; }
+    /// <summary>Puts the norm of the last step's gradients into a tensor of one value, without waiting for it.</summary>
+    internal void CopyNormTo(Tensor destination) =>
+        Plan.Backend.Copy(State.Slice(OptimizerUpdate.Norm, 1), destination);
 
     internal Tensor State => new(_state, 0, new Shape(OptimizerUpdate.StateLength));
 
@@ -118,20 +133,20 @@ public abstract class Optimizer : IDisposable
 
     internal bool IsDisposed => _state.IsFreed;
 
-    /// <summary>The rule's name in checkpoints: sgd, rmsprop, adam or adamw.</summary>
+    /// <summary>The rule's name in checkpoints: sgd, rmsprop, adam or adamw, or that of a rule of one's own.</summary>
     public abstract string Name { get; }
 
-    /// <summary>What the state of each parameter is called in checkpoints.</summary>
-    internal abstract IReadOnlyList<string> MomentNames { get; }
+    /// <summary>
+    /// What beside learning rate and clipping decides the updates, as in "momentum 0.9"; empty for nothing. A checkpoint of other
+    /// settings is refused.
+    /// </summary>
+    public abstract string Settings { get; }
 
-    internal Tensor Moment(int index) => Plan.Store.Block(_moments[index]!);
+    internal Tensor Moment(int index) => Plan.Store.Block(_moments[index]);
 
     /// <summary>The state of one parameter.</summary>
     internal Tensor Moment(int index, Parameter parameter) =>
-        ParameterStore.View(_moments[index]!, parameter);
-
-    private protected Tensor MomentOrNone(int index) =>
-        index < _moments.Length ? Moment(index) : default;
+        ParameterStore.View(_moments[index], parameter);
 
     /// <summary>Changes the parameters, by gradients that are clipped at <see cref="MaxGradientNorm"/>.</summary>
     /// <exception cref="ObjectDisposedException">The optimizer, its plan, the model or the backend was disposed.</exception>
@@ -142,7 +157,8 @@ public abstract class Optimizer : IDisposable
         var call = new StepCall(StepCallKind.Update, this);
         if (Plan.Backend.PutsOff(call, out _))
             return;
-        Plan.Backend.Optimize(Update() with { PlacedSegments = _segments });
+        if (_clip is null || IsToUpdate(_clip))
+            Update();
         Plan.Backend.Queued(call);
     }
 
@@ -182,7 +198,11 @@ public abstract class Optimizer : IDisposable
         }
     }
 
-    internal abstract OptimizerUpdate Update();
+    private protected Storage Own(Storage storage)
+    {
+        _owned.Add(storage);
+        return storage;
+    }
 
     private float ReadState(int index)
     {
@@ -250,118 +270,7 @@ public abstract class Optimizer : IDisposable
     // Also what there is of an optimizer that could not be made.
     private void Free()
     {
-        _state?.Dispose();
-        _segments?.Dispose();
-        foreach (Storage? moment in _moments)
-            moment?.Dispose();
+        foreach (Storage storage in _owned)
+            storage.Dispose();
     }
-}
-
-/// <summary>Stochastic gradient descent, with momentum where it is above 0: m = momentum m + g, p -= rate m.</summary>
-/// <param name="plan">A training plan.</param>
-/// <param name="learningRate">Finite, at least 0.</param>
-/// <param name="momentum">At least 0, below 1.</param>
-/// <param name="groups">Parameters that change at another rate; null for none.</param>
-public sealed class Sgd(
-    Plan plan,
-    float learningRate,
-    float momentum = 0f,
-    IReadOnlyList<ParameterGroup>? groups = null
-) : Optimizer(plan, learningRate, momentum > 0 ? 1 : 0, groups)
-{
-    private readonly float _momentum = RequireFraction(momentum);
-
-    /// <inheritdoc/>
-    public override string Name => "sgd";
-
-    internal override IReadOnlyList<string> MomentNames => _momentum > 0 ? ["momentum"] : [];
-
-    internal override OptimizerUpdate Update() =>
-        new()
-        {
-            Rule = OptimizerRule.Sgd,
-            Parameters = Plan.Parameters,
-            Gradients = Plan.Gradients,
-            First = MomentOrNone(0),
-            State = State,
-            Segments = Groups.Segments,
-            Beta1 = _momentum,
-        };
-}
-
-/// <summary>RMSProp: v = a v + (1 - a) g^2, p -= rate g / (sqrt(v) + epsilon).</summary>
-/// <param name="plan">A training plan.</param>
-/// <param name="learningRate">Finite, at least 0.</param>
-/// <param name="smoothing">a: at least 0, below 1.</param>
-/// <param name="epsilon">Above 0.</param>
-/// <param name="groups">Parameters that change at another rate; null for none.</param>
-public sealed class RmsProp(
-    Plan plan,
-    float learningRate,
-    float smoothing = 0.99f,
-    float epsilon = 1e-8f,
-    IReadOnlyList<ParameterGroup>? groups = null
-) : Optimizer(plan, learningRate, 1, groups)
-{
-    private readonly float _smoothing = RequireFraction(smoothing);
-    private readonly float _epsilon = RequirePositive(epsilon);
-
-    /// <inheritdoc/>
-    public override string Name => "rmsprop";
-
-    internal override IReadOnlyList<string> MomentNames => ["mean_square"];
-
-    internal override OptimizerUpdate Update() =>
-        new()
-        {
-            Rule = OptimizerRule.RmsProp,
-            Parameters = Plan.Parameters,
-            Gradients = Plan.Gradients,
-            First = Moment(0),
-            State = State,
-            Segments = Groups.Segments,
-            Beta1 = _smoothing,
-            Epsilon = _epsilon,
-        };
-}
-
-/// <summary>Adam with bias correction, as PyTorch: p -= rate m' / (sqrt(v') + epsilon).</summary>
-/// <param name="plan">A training plan.</param>
-/// <param name="learningRate">Finite, at least 0.</param>
-/// <param name="beta1">Smoothing of the mean: at least 0, below 1.</param>
-/// <param name="beta2">Smoothing of the mean square: at least 0, below 1.</param>
-/// <param name="epsilon">Above 0.</param>
-/// <param name="groups">Parameters that change at another rate; null for none.</param>
-public sealed class Adam(
-    Plan plan,
-    float learningRate,
-    float beta1 = 0.9f,
-    float beta2 = 0.999f,
-    float epsilon = 1e-8f,
-    IReadOnlyList<ParameterGroup>? groups = null
-) : Optimizer(plan, learningRate, 2, groups)
-{
-    private readonly float _beta1 = RequireFraction(beta1);
-    private readonly float _beta2 = RequireFraction(beta2);
-    private readonly float _epsilon = RequirePositive(epsilon);
-
-    /// <inheritdoc/>
-    public override string Name => "adam";
-
-    internal override IReadOnlyList<string> MomentNames => ["mean", "mean_square"];
-
-    internal override OptimizerUpdate Update() =>
-        new()
-        {
-            Rule = OptimizerRule.Adam,
-            Parameters = Plan.Parameters,
-            Gradients = Plan.Gradients,
-            First = Moment(0),
-            Second = Moment(1),
-            State = State,
-            Segments = Groups.Segments,
-            Beta1 = _beta1,
-            Beta2 = _beta2,
-            Epsilon = _epsilon,
-        };
 }

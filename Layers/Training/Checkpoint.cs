@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 
 namespace Sequor.Layers;
@@ -103,7 +102,7 @@ public static partial class Checkpoint
             [StepKey] = plan.RandomStep.ToString(CultureInfo.InvariantCulture),
             [SeedKey] = plan.RandomSeed.ToString(CultureInfo.InvariantCulture),
             [OptimizerKey] = optimizer.Name,
-            [SettingsKey] = Settings(optimizer),
+            [SettingsKey] = optimizer.Settings,
         };
         if (NameOf(plan.LibraryRandoms) is { } library)
             texts[LibraryKey] = library;
@@ -220,44 +219,17 @@ public static partial class Checkpoint
     // The state comes last.
     private static IEnumerable<(string Name, Tensor Tensor)> OptimizerTensors(Optimizer optimizer)
     {
-        for (int i = 0; i < optimizer.MomentNames.Count; i++)
+        for (int i = 0; i < optimizer.StateNames.Count; i++)
         {
             foreach (NamedParameter named in optimizer.Plan.Store.Named)
             {
                 yield return (
-                    $"{OptimizerPrefix}{optimizer.MomentNames[i]}.{named.Name}",
+                    $"{OptimizerPrefix}{optimizer.StateNames[i]}.{named.Name}",
                     optimizer.Moment(i, named.Parameter)
                 );
             }
         }
         yield return (StateName, optimizer.SavedState);
-    }
-
-    // Floats are written in the shortest form that reads back as the same bits.
-    private static string Settings(Optimizer optimizer)
-    {
-        OptimizerUpdate update = optimizer.Update();
-        string rule = update.Rule switch
-        {
-            OptimizerRule.Sgd => string.Create(
-                CultureInfo.InvariantCulture,
-                $"momentum {update.Beta1}"
-            ),
-            OptimizerRule.RmsProp => string.Create(
-                CultureInfo.InvariantCulture,
-                $"smoothing {update.Beta1}, epsilon {update.Epsilon}"
-            ),
-            OptimizerRule.AdamW => string.Create(
-                CultureInfo.InvariantCulture,
-                $"beta1 {update.Beta1}, beta2 {update.Beta2}, epsilon {update.Epsilon}, decay {update.Decay}"
-            ),
-            OptimizerRule.Adam => string.Create(
-                CultureInfo.InvariantCulture,
-                $"beta1 {update.Beta1}, beta2 {update.Beta2}, epsilon {update.Epsilon}"
-            ),
-            _ => throw new UnreachableException($"no settings of {update.Rule}"),
-        };
-        return rule + optimizer.Groups.Text;
     }
 
     private static List<float[]> Read(
@@ -323,7 +295,7 @@ public static partial class Checkpoint
         List<string> differences
     )
     {
-        string settings = Settings(optimizer);
+        string settings = optimizer.Settings;
         if (optimizer.Name != header.Info.Optimizer)
             differences.Add(
                 $"optimizer: {Printable.Shortened(header.Info.Optimizer)} in the file, {optimizer.Name} here"

@@ -1,116 +1,107 @@
 namespace Sequor.Layers;
 
-/// <summary>How a model is trained.</summary>
-public sealed record TrainingOptions
-{
-    /// <summary>Sequences a step, at least 1.</summary>
-    public int Batch { get; init; } = 32;
-
-    /// <summary>Largest global norm of the gradients, above 0; infinity for no clipping.</summary>
-    public float Clip { get; init; } = float.PositiveInfinity;
-
-    /// <summary>Seed of parameters, data and dropout.</summary>
-    public ulong Seed { get; init; } = 1;
-
-    /// <summary>Sequences of the fixed held-out set, at least 1.</summary>
-    public int HeldOut { get; init; } = 1000;
-
-    /// <summary>How the learning rate goes by the step, the optimizer's being the highest; null for always that.</summary>
-    public WarmupCosine? Schedule { get; init; }
-}
-
-/// <summary>A loss or gradient stopped being a number.</summary>
-public sealed class DivergedException : Exception
-{
-    /// <summary>An error without details.</summary>
-    public DivergedException()
-        : this("Training diverged.") { }
-
-    /// <summary>An error that says at which step, and in which tensor it began.</summary>
-    public DivergedException(string message)
-        : base(message) { }
-
-    /// <summary>An error with its cause.</summary>
-    public DivergedException(string message, Exception inner)
-        : base(message, inner) { }
-}
-
 /// <summary>
-/// The training loop: a model, a task, an optimizer. A step draws a batch, runs forward, loss, backward and the
-/// optimizer, and allocates nothing.
+/// The training loop: a model, a dataset to learn from, one to be judged by, an optimizer. A step takes the next sequences, runs
+/// forward, loss, backward and the optimizer, allocates nothing and waits for nothing; losses are read together, many steps at
+/// once.
 /// </summary>
-public sealed class Trainer : IDisposable
+/// <remarks>
+/// A finite set is gone through in epochs, each in an order of its own, in batches padded to the longest sequence; an endless one
+/// is drawn from, step by step, with epochs where <see cref="TrainingOptions.StepsPerEpoch"/> says so. After each epoch the loss
+/// on the validation set decides which parameters were the best. Training may be saved and resumed between any two steps, and
+/// then ends with the same bits, on the same backend and number of threads.
+/// </remarks>
+public sealed partial class Trainer : IDisposable
 {
     private readonly TrainingOptions _options;
-    private readonly Batch _batch;
+    private readonly Dataset _train;
+    private readonly Dataset? _validation;
+    private readonly DatasetShape _shape;
+    private readonly SequenceBatch _batch;
+    private readonly SequenceOrder _order;
+    private readonly List<IDisposable> _owned = [];
     private readonly Loss _loss;
     private readonly ScheduledRate _rate;
-    private Evaluator? _evaluator;
     private bool _disposed;
+    private TimeSpan _elapsed;
 
-    /// <summary>Plans the model for the task.</summary>
-    /// <param name="model">Its input and output sizes must be the task's.</param>
-    /// <param name="task">What to learn.</param>
+    /// <summary>Plans the model for the datasets.</summary>
+    /// <param name="model">Its input and output sizes must be the sets'.</param>
+    /// <param name="train">What to learn from, finite or endless.</param>
+    /// <param name="validation">A finite set that tells the best epoch; null for none.</param>
     /// <param name="backend">Where to run.</param>
-    /// <param name="optimizer">Makes the optimizer for the plan.</param>
-    /// <param name="options">Batch size, clipping, seed.</param>
-    /// <exception cref="ArgumentException">Sizes of model and task differ, or an option is out of range.</exception>
-    /// <exception cref="DeviceMemoryException">Plan, loss and optimizer do not fit in memory.</exception>
+    /// <param name="optimizer">Makes the optimizer for the training plan.</param>
+    /// <param name="options">Batch size, clipping, seed, when to end.</param>
+    /// <exception cref="ArgumentException">
+    /// Sizes of model and sets differ, a set is empty or has a sequence without steps, or an option is out of range.
+    /// </exception>
+    /// <exception cref="DeviceMemoryException">Plans, loss and optimizer do not fit in memory.</exception>
     public Trainer(
         Layer model,
-        SequenceTask task,
+        Dataset train,
+        Dataset? validation,
         Backend backend,
         Func<Plan, Optimizer> optimizer,
         TrainingOptions options
     )
     {
         ArgumentNullException.ThrowIfNull(model);
-        ArgumentNullException.ThrowIfNull(task);
+        ArgumentNullException.ThrowIfNull(train);
+        ArgumentNullException.ThrowIfNull(backend);
         ArgumentNullException.ThrowIfNull(optimizer);
         ArgumentNullException.ThrowIfNull(options);
-        if (!(options.Clip > 0))
-            throw new ArgumentOutOfRangeException(
-                nameof(options),
-                options.Clip,
-                "Clip must be above 0."
-            );
-        if (options.HeldOut < 1)
-            throw new ArgumentOutOfRangeException(
-                nameof(options),
-                options.HeldOut,
-                "HeldOut must be at least 1."
-            );
-        if (model.InputSize != task.InputSize || model.OutputSize != task.OutputSize)
-        {
+        train.RequireFit(model, nameof(train));
+        RequireFinite(validation, model);
+        bool epochs = train.Count is not null || options.StepsPerEpoch is not null;
+        options.Validate(epochs, validation is not null);
+        if (train.Count is not null && options.StepsPerEpoch is not null)
             throw new ArgumentException(
-                $"The task {task.Name} has {task.InputSize} channels in and {task.OutputSize} out, "
-                    + $"the model {model.InputSize} and {model.OutputSize}.",
-                nameof(model)
+                $"The dataset '{train.Name}' is finite: its epochs go through it, and StepsPerEpoch must be null.",
+                nameof(options)
             );
-        }
-        Task = task;
-        _options = options;
-        _batch = new Batch(task, options.Batch);
-        Plan = model.Plan(backend, task.Length, options.Batch, Mode.Training, seed: options.Seed);
+        (_options, _train, _validation) = (options, train, validation);
+        _shape = DatasetShape.Of(train);
+        int size = Math.Min(options.Batch, train.Count ?? int.MaxValue);
+        StepsPerEpoch = train.Count is { } count
+            ? (count + size - 1) / size
+            : options.StepsPerEpoch ?? 0;
+        _batch = new SequenceBatch(train, size);
+        _order = new SequenceOrder(train.Count, size, options.Seed);
         try
         {
-            _loss = task.CreateLoss(Plan);
-            Optimizer = optimizer(Plan);
+            Plan = Own(
+                model.Plan(
+                    backend,
+                    train.Longest,
+                    size,
+                    Mode.Training,
+                    seed: options.Seed,
+                    variableLengths: size > 1 && train.Shortest < train.Longest
+                )
+            );
+            RequireAnswers(Plan, train);
+            _loss = Own(train.CreateLoss(Plan));
+            Optimizer = Own(optimizer(Plan));
             Optimizer.MaxGradientNorm = options.Clip;
             _rate = new ScheduledRate(Optimizer, options.Schedule);
-            Graph = new StepGraph(Plan, RunStep);
+            Graph = Own(new StepGraph(Plan, RunStep));
+            int round = StepsPerEpoch > 0 ? StepsPerEpoch : options.LogEvery;
+            if (round > 0)
+                _log = Own(new LossLog(backend, round, options.LogEvery));
+            _weights = new double[StepsPerEpoch];
+            if (StepsPerEpoch > 0 && validation is not null)
+            {
+                _best = Own(backend.Allocate(Plan.Store.StateCount, MemoryCategory.Optimizer));
+                backend.Fill(Best, 0f);
+                _validator = Own(Evaluator(validation));
+            }
         }
         catch
         {
-            Optimizer?.Dispose();
-            _loss?.Dispose();
-            Plan.Dispose();
+            Free();
             throw;
         }
     }
-
-    /// <summary>What is learned.</summary>
-    public SequenceTask Task { get; }
 
     /// <summary>The model's training plan.</summary>
     public Plan Plan { get; }
@@ -118,156 +109,48 @@ public sealed class Trainer : IDisposable
     /// <summary>What changes the parameters.</summary>
     public Optimizer Optimizer { get; }
 
-    /// <summary>Steps done, and so the number of the next batch.</summary>
-    public long Step { get; private set; }
-
-    /// <summary>How steps reach the device: as a graph, or why not.</summary>
+    /// <summary>How steps reach the device: as graphs, or why not.</summary>
     public StepGraph Graph { get; }
 
-    /// <summary>One step of training.</summary>
-    /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
-    public void TrainStep()
+    /// <summary>Steps of each epoch; 0 where there are no epochs.</summary>
+    public int StepsPerEpoch { get; }
+
+    /// <summary>Steps done.</summary>
+    public long Step { get; private set; }
+
+    /// <summary>Time of training and validation, that before an interruption included where there are epochs.</summary>
+    public TimeSpan Elapsed => _elapsed;
+
+    /// <summary>Why training is over; null where it can go on.</summary>
+    public StopReason? Finished =>
+        _options.Patience > 0
+        && BestEpoch is { } best
+        && _history.Count - best.Epoch >= _options.Patience
+            ? StopReason.Patience
+        : _history.Count >= (_options.Epochs ?? int.MaxValue) ? StopReason.Epochs
+        : Step >= (_options.Steps ?? long.MaxValue) ? StopReason.Steps
+        : null;
+
+    private T Own<T>(T owned)
+        where T : IDisposable
     {
-        using OwnerScope inside = Plan.Backend.Enter("Trainer.TrainStep");
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        Task.Fill(_batch, _options.Seed, Step * _batch.Size);
-        Plan.Load(_batch.X, _batch.Length, _batch.Size);
-        _loss.Load(_batch.Targets);
-        _rate.Begin(Step);
-        Graph.Run();
-        Step++;
+        _owned.Add(owned);
+        return owned;
     }
 
-    private void RunStep()
-    {
-        Plan.Forward(Plan.Input(_batch.Length, _batch.Size));
-        Plan.Backward(_loss.Compute());
-        Optimizer.Step();
-    }
-
-    /// <summary>The loss of the last step's batch before the update; reading it waits for the device.</summary>
-    /// <exception cref="DivergedException">It is not a finite number, or the last gradients were not.</exception>
-    /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
-    public float ReadLoss()
-    {
-        using OwnerScope inside = Plan.Backend.Enter("Trainer.ReadLoss");
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        float loss = _loss.Read();
-        if (float.IsFinite(loss) && float.IsFinite(Optimizer.GradientNorm))
-            return loss;
-        string what = float.IsFinite(loss) ? "the gradients are" : $"the loss is {loss}, which is";
-        string origin =
-            Plan.FirstNonFinite() ?? (float.IsFinite(loss) ? "none found" : "the loss itself");
-        throw new DivergedException($"at step {Step} {what} not finite; first in: {origin}");
-    }
-
-    /// <summary>The loss on the fixed held-out set, without dropout.</summary>
-    /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
-    public double Evaluate()
-    {
-        using OwnerScope inside = Plan.Backend.Enter("Trainer.Evaluate");
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        _evaluator ??= new Evaluator(Plan, Task, _options.Batch, _options.HeldOut);
-        return _evaluator.Run();
-    }
-
-    /// <summary>Writes parameters, optimizer, dropout and the place in the data to a file, all or nothing.</summary>
-    /// <param name="path">The checkpoint; an old one is replaced only once the new one is whole.</param>
-    /// <param name="metadata">What else to remember; no name begins with "training." or "sequor.".</param>
-    /// <param name="keep">How many older files are kept as FILE.1 (the newest), FILE.2 and so on, from 0 to 100.</param>
-    /// <exception cref="ArgumentException">A name of the metadata is reserved.</exception>
-    /// <exception cref="DivergedException">A value of model or optimizer is not finite; an old file is as it was.</exception>
-    /// <exception cref="IOException">The file cannot be written; an old one is as it was.</exception>
-    /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
-    public void Save(string path, IReadOnlyDictionary<string, string> metadata, int keep = 0)
-    {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        Checkpoint.Save(path, Plan, Optimizer, Step, _rate.AddTo(metadata), keep: keep);
-    }
-
-    /// <summary>
-    /// Goes on where a checkpoint stopped, on the same backend bit for bit. After an error all is as it was.
-    /// </summary>
-    /// <param name="path">The checkpoint.</param>
-    /// <returns>A line for what could not be carried over from another backend; none where all was.</returns>
-    /// <exception cref="CheckpointException">
-    /// The file is damaged, or no checkpoint, or one of another model, optimizer, seed or schedule, or one of values that are
-    /// not finite.
-    /// </exception>
-    /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
-    public IReadOnlyList<string> Resume(string path)
-    {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        var notes = new List<string>();
-        float highest = _rate.Read(path, Checkpoint.ReadInfo(path));
-        Step = Checkpoint.Load(path, Plan, Optimizer, notes: notes);
-        _rate.Resume(highest);
-        return notes;
-    }
-
-    /// <summary>Frees plans, loss and optimizer; the model stays. A second call does nothing.</summary>
+    /// <summary>Frees plans, losses and optimizer; the model stays. A second call does nothing.</summary>
     public void Dispose()
     {
         using OwnerScope inside = Plan.Backend.Enter("Trainer.Dispose");
         _disposed = true;
-        Graph.Dispose();
-        _evaluator?.Dispose();
-        _loss.Dispose();
-        Optimizer.Dispose();
-        Plan.Dispose();
+        Free();
     }
 
-    private sealed class Evaluator : IDisposable
+    // Also what there is of a trainer that could not be made.
+    private void Free()
     {
-        private readonly SequenceTask _task;
-        private readonly int _sequences;
-        private readonly Plan _plan;
-        private readonly Loss _loss;
-        private readonly Batch _batch;
-        private readonly Batch? _rest;
-
-        public Evaluator(Plan trained, SequenceTask task, int batch, int sequences)
-        {
-            _task = task;
-            _sequences = sequences;
-            batch = Math.Min(batch, sequences);
-            _plan = trained.Model.Plan(trained.Backend, task.Length, batch, Mode.Evaluation);
-            try
-            {
-                _loss = task.CreateLoss(_plan);
-            }
-            catch
-            {
-                _plan.Dispose();
-                throw;
-            }
-            _batch = new Batch(task, batch);
-            _rest = sequences % batch == 0 ? null : new Batch(task, sequences % batch);
-        }
-
-        public double Run()
-        {
-            double sum = 0;
-            double weights = 0;
-            for (int first = 0; first < _sequences; )
-            {
-                Batch batch = _sequences - first >= _batch.Size ? _batch : _rest!;
-                _task.Fill(batch, SequenceTask.HeldOut, first);
-                _plan.Forward(batch.X, batch.Length, batch.Size);
-                _loss.Compute(batch.Targets);
-                // Sequences, where all rows count.
-                double weight = batch.Size * (_loss.Weight / _plan.Output.Shape.Rows);
-                sum += _loss.Read() * weight;
-                weights += weight;
-                first += batch.Size;
-            }
-            return weights == 0 ? 0 : sum / weights;
-        }
-
-        public void Dispose()
-        {
-            _loss.Dispose();
-            _plan.Dispose();
-        }
+        for (int i = _owned.Count - 1; i >= 0; i--)
+            _owned[i].Dispose();
+        _owned.Clear();
     }
 }

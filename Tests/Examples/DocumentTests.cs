@@ -24,11 +24,19 @@ public sealed partial class DocumentTests
             ("Backend.Create(device)", "Backend.Create(Device.Cpu)"),
             ("maxLength: length, maxBatch: size", "maxLength: 600, maxBatch: 32"),
             ("new AddingProblem(length)", "new AddingProblem(600)"),
-            ("new Batch(task, size)", "new Batch(task, 32)"),
+            ("new SequenceBatch(task, size)", "new SequenceBatch(task, 32)"),
+            ("i * (long)size, size", "i * 32L, 32"),
             ("i < steps", "i < 1000"),
         ],
         // Beyond this assembly it is not internal as well.
         ["WritingALayer.cs"] = [("protected internal override", "protected override")],
+        ["TrainingByEpochs.cs"] =
+        [
+            ("count: sequences)", "count: 5000)"),
+            ("File.Exists(path)", "File.Exists(\"gru.safetensors\")"),
+            ("Resume(path)", "Resume(\"gru.safetensors\")"),
+            ("Save(path,", "Save(\"gru.safetensors\","),
+        ],
         ["ProductOnBuffers.cs"] = [("libraries.Device()", "CudaLibraries.Shared.Device()")],
         ["FoundLibraries.cs"] = [("NativeLibraries.Load(options)", "NativeLibraries.Load()")],
     };

@@ -99,6 +99,28 @@ public sealed class ExampleTests : CudaFixture
     }
 
     [Test]
+    public void Training_by_epochs_goes_on_from_its_checkpoint()
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"sequor-{Guid.NewGuid():N}");
+        TextWriter output = Console.Out;
+        using var printed = new StringWriter();
+        Console.SetOut(printed);
+        try
+        {
+            (double test, int epochs) = TrainingByEpochs.Run(Cpu, 40, path);
+            Assert.That(test, Is.Positive.And.LessThan(2));
+            Assert.That(epochs, Is.InRange(4, 10));
+            Assert.That(printed.ToString().Split("step ").Length - 1, Is.EqualTo(2 * epochs));
+            Assert.That(TrainingByEpochs.Run(Cpu, 40, path), Is.EqualTo((test, epochs)));
+        }
+        finally
+        {
+            Console.SetOut(output);
+            File.Delete(path);
+        }
+    }
+
+    [Test]
     public void The_product_is_that_of_the_matrix_and_itself() =>
         Assert.That(ProductOnBuffers.Run(Libraries), Is.EqualTo(new float[] { 14, 32, 32, 77 }));
 

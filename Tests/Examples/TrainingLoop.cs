@@ -26,7 +26,7 @@ internal static class TrainingLoop
         using var adam = new Adam(plan, learningRate: 2e-3f) { MaxGradientNorm = 1f };
 
         var task = new AddingProblem(length); // from Sequor.Workloads
-        var batch = new Batch(task, size);
+        var batch = new SequenceBatch(task, size);
         using var step = new StepGraph(
             plan,
             () =>
@@ -38,7 +38,7 @@ internal static class TrainingLoop
         );
         for (int i = 0; i < steps; i++)
         {
-            task.Fill(batch, stream: 1, first: i * (long)batch.Size);
+            batch.Load(task, i * (long)size, size);
             plan.Load(batch.X, batch.Length, batch.Size);
             loss.Load(batch.Targets);
             step.Run();

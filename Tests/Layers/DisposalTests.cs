@@ -114,38 +114,15 @@ public sealed class DisposalTests
         [typeof(Trainer)] = () =>
         {
             Parts parts = new();
-            var task = new AddingProblem(5);
-            var model = new Sequential(new Gru(2, 3), new Last(3), new Linear(3, 1));
-            var trainer = new Trainer(
-                model,
-                task,
-                parts.Backend,
-                plan => new Adam(plan, 0.01f),
-                new TrainingOptions { Batch = 2, HeldOut = 3 }
-            );
-            trainer.TrainStep();
-            trainer.Evaluate();
-            return new(
-                trainer,
-                () => trainer.Evaluate(),
-                () => parts.Backend.Memory.CurrentBytes,
-                model,
-                parts
-            );
-        },
-        [typeof(EpochTrainer)] = () =>
-        {
-            Parts parts = new();
             var model = new Sequential(new Gru(2, 3), new Linear(3, 1));
             var set = new TwoPieces();
-            var trainer = new EpochTrainer(
+            var trainer = new Trainer(
                 model,
                 set,
                 set,
                 parts.Backend,
-                plan => new MeanSquaredError(plan),
                 plan => new Adam(plan, 0.01f),
-                new EpochOptions()
+                new TrainingOptions { Batch = 1 }
             );
             trainer.TrainStep();
             return new(
@@ -437,20 +414,25 @@ public sealed class DisposalTests
         }
     }
 
-    private sealed class TwoPieces : PieceSet
+    private sealed class TwoPieces : Dataset
     {
         public override string Name => "two";
-        public override int Count => 2;
+        public override int? Count => 2;
         public override int InputSize => 2;
+        public override int OutputSize => 1;
         public override int TargetSize => 1;
+        public override bool OneOutput => false;
+        public override string Metric => "mse";
 
-        public override int StepsOf(int piece) => 3;
+        public override Loss CreateLoss(Plan plan) => new MeanSquaredError(plan);
 
-        public override void Fill(PieceBatch batch, int b, int piece)
+        public override int LengthOf(long sequence) => 3;
+
+        public override void Fill(SequenceBatch batch, int b, long sequence)
         {
             for (int t = 0; t < 3; t++)
             {
-                batch.Input(t, b).Fill(piece);
+                batch.Input(t, b).Fill(sequence);
                 batch.Target(t, b).Fill(0.5f);
             }
         }

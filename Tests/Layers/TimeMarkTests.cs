@@ -8,8 +8,8 @@ public sealed class TimeMarkTests
     [Test]
     public void Marks_that_tell_no_time_say_why()
     {
-        using Backend backend = Backend.Create("cpu", new BackendOptions { Threads = 1 });
-        using Backend other = Backend.Create("cpu", new BackendOptions { Threads = 1 });
+        using Backend backend = Backend.Create(Device.Cpu, new CpuOptions { Threads = 1 });
+        using Backend other = Backend.Create(Device.Cpu, new CpuOptions { Threads = 1 });
         using TimeMark first = backend.CreateMark();
         using TimeMark last = backend.CreateMark();
         using TimeMark foreign = other.CreateMark();

@@ -176,6 +176,48 @@ public sealed class TrainCommandTests : FolderTest
     }
 
     [Test]
+    public void Losses_are_the_same_however_many_are_read_together()
+    {
+        string json = PathOf("train.json");
+        string[] run = [.. Small, .. "--steps 45 --eval-every 20 --json".Split(' '), json];
+        double[][][] losses = Array.ConvertAll(
+            ["1", "7", "1000"],
+            every =>
+            {
+                Program.Run([.. run, "--log-every", every]).RequireSuccess();
+                using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(json));
+                return Pairs(document.RootElement.GetProperty("train_loss"));
+            }
+        );
+
+        Assert.That(losses[0].Select(p => p[0]), Is.EqualTo(Enumerable.Range(1, 45)));
+        Assert.That(losses[1], Is.EqualTo(losses[0]));
+        Assert.That(losses[2], Is.EqualTo(losses[0]));
+        Program.Run([.. run, "--log-every", "0"]).RequireFailure(2, "--log-every", "1 to 100");
+    }
+
+    [Test]
+    public void A_step_that_diverges_is_told_however_many_are_read_together(
+        [Values("1", "1000")] string every
+    )
+    {
+        string json = PathOf("train.json");
+        Program
+            .Run([
+                .. Small,
+                .. "--steps 50 --optimizer sgd --lr 1e30 --clip none --log-every".Split(' '),
+                every,
+                "--json",
+                json,
+            ])
+            .RequireFailure(1, "diverged", "at step 2 ", "not finite");
+        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(json));
+        JsonElement report = document.RootElement;
+        Assert.That(report.GetProperty("steps").GetInt64(), Is.EqualTo(2));
+        Assert.That(Pairs(report.GetProperty("train_loss")), Has.Length.EqualTo(1));
+    }
+
+    [Test]
     public void A_model_that_the_last_update_broke_is_not_saved()
     {
         string[] run =

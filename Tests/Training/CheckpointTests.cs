@@ -112,7 +112,7 @@ public sealed class CheckpointTests : FolderTest
         public uint[] Bits()
         {
             List<float> values = [.. Plan.Store.State.ToArray(), .. Optimizer.State.ToArray()];
-            for (int i = 0; i < Optimizer.MomentNames.Count; i++)
+            for (int i = 0; i < Optimizer.StateNames.Count; i++)
                 values.AddRange(Optimizer.Moment(i).ToArray());
             values.Add(Optimizer.LearningRate);
             return

@@ -18,9 +18,13 @@ public sealed class EpochAllocationTests
     {
         MusicDataset data = Many(400);
         using Sequential model = Tiny.Model(arch, 0.2f);
-        using EpochTrainer trainer = Tiny.Trainer(
+        using Trainer trainer = Tiny.Trainer(
             model,
-            new EpochOptions { Batch = batch, Clip = 1f },
+            Tiny.Options with
+            {
+                Batch = batch,
+                Clip = 1f,
+            },
             data: data
         );
         long native = 0;
@@ -36,6 +40,34 @@ public sealed class EpochAllocationTests
         Assert.That(bytes, Is.Zero);
         trainer.TrainStep();
         Assert.That(Backends.Get(256, 2).Memory.Allocations, Is.EqualTo(native));
+    }
+
+    [Test]
+    public void A_step_of_an_endless_set_allocates_nothing_nor_does_reading_losses()
+    {
+        using var model = new Sequential(new Gru(2, 3), new Last(3), new Linear(3, 1));
+        using var trainer = new Trainer(
+            model,
+            new AddingProblem(8),
+            validation: null,
+            Backends.Get(256, 2),
+            plan => new Adam(plan, 0.01f),
+            new TrainingOptions { Batch = 4, LogEvery = 3 }
+        );
+        float sum = 0;
+        trainer.LossRead = (_, loss) => sum += loss;
+        trainer.TrainStep();
+        long native = Backends.Get(256, 2).Memory.Allocations;
+
+        long bytes = Allocated.Least(() =>
+        {
+            for (int i = 0; i < 9; i++)
+                trainer.TrainStep();
+        });
+
+        Assert.That(bytes, Is.Zero);
+        Assert.That(Backends.Get(256, 2).Memory.Allocations, Is.EqualTo(native));
+        Assert.That(sum, Is.Positive);
     }
 
     private static MusicDataset Many(int pieces)

@@ -11,7 +11,7 @@ public sealed class EpochResumeTests : FolderTest
 {
     private static readonly Dictionary<string, string> Texts = new() { ["task"] = "songs" };
 
-    private static readonly EpochOptions Options = new()
+    private static readonly TrainingOptions Options = new()
     {
         Batch = 2,
         Epochs = 6,
@@ -20,7 +20,7 @@ public sealed class EpochResumeTests : FolderTest
         Seed = 9,
     };
 
-    private static readonly EpochOptions Scheduled = Options with
+    private static readonly TrainingOptions Scheduled = Options with
     {
         Schedule = new WarmupCosine(17, 4, 0.001f),
     };
@@ -33,9 +33,9 @@ public sealed class EpochResumeTests : FolderTest
         [Values] bool scheduled
     )
     {
-        EpochOptions options = scheduled ? Scheduled : Options;
+        TrainingOptions options = scheduled ? Scheduled : Options;
         using Sequential model = Tiny.Model(arch, 0.3f);
-        using EpochTrainer straight = Trainer(model, options);
+        using Trainer straight = Trainer(model, options);
         straight.Run();
         // Of these at least the rate falls on the way, at a plateau or by the schedule.
         if (scheduled || arch is "tcn" or "gru")
@@ -45,7 +45,7 @@ public sealed class EpochResumeTests : FolderTest
         foreach (int at in new[] { 0, 1, 3, 8, 13, 18 })
         {
             using (Sequential half = Tiny.Model(arch, 0.3f))
-            using (EpochTrainer first = Trainer(half, options))
+            using (Trainer first = Trainer(half, options))
             {
                 for (int i = 0; i < at; i++)
                     first.TrainStep();
@@ -53,7 +53,7 @@ public sealed class EpochResumeTests : FolderTest
             }
             using Sequential rest = Tiny.Model(arch, 0.3f);
             // The highest rate comes from the file.
-            using EpochTrainer second = Trainer(rest, options, 0.3f);
+            using Trainer second = Trainer(rest, options, 0.3f);
             // Whatever was done before is forgotten.
             second.TrainStep();
             second.TrainStep();
@@ -67,14 +67,14 @@ public sealed class EpochResumeTests : FolderTest
     [Test]
     public void A_plateau_lowers_the_highest_rate_of_a_schedule()
     {
-        EpochOptions options = Options with
+        TrainingOptions options = Options with
         {
             Epochs = 12,
             Plateau = new Plateau(0.5f, 1, 0),
             Schedule = new WarmupCosine(50, 4, 0.001f),
         };
         using Sequential model = Tiny.Model("gru");
-        using EpochTrainer trainer = Trainer(model, options, 0.5f);
+        using Trainer trainer = Trainer(model, options, 0.5f);
         trainer.Run();
         float highest = 0.5f;
         int plateaus = 0;
@@ -97,7 +97,7 @@ public sealed class EpochResumeTests : FolderTest
 
         trainer.Save(File, Texts);
         using Sequential rest = Tiny.Model("gru");
-        using EpochTrainer more = Trainer(rest, options with { Epochs = 13 }, 0.5f);
+        using Trainer more = Trainer(rest, options with { Epochs = 13 }, 0.5f);
         more.Resume(File);
         more.TrainStep();
         Assert.That(
@@ -110,10 +110,10 @@ public sealed class EpochResumeTests : FolderTest
     public void Saving_at_every_step_changes_nothing()
     {
         using Sequential model = Tiny.Model("gru", 0.3f);
-        using EpochTrainer straight = Trainer(model);
+        using Trainer straight = Trainer(model);
         straight.Run();
         using Sequential other = Tiny.Model("gru", 0.3f);
-        using EpochTrainer saving = Trainer(other);
+        using Trainer saving = Trainer(other);
 
         saving.Run(progress: _ => saving.Save(File, Texts));
 
@@ -125,16 +125,16 @@ public sealed class EpochResumeTests : FolderTest
     public void A_finished_training_can_be_given_more_epochs()
     {
         using Sequential model = Tiny.Model("gru");
-        using EpochTrainer straight = Trainer(model);
+        using Trainer straight = Trainer(model);
         straight.Run();
         using (Sequential first = Tiny.Model("gru"))
-        using (EpochTrainer three = Trainer(first, Options with { Epochs = 3 }))
+        using (Trainer three = Trainer(first, Options with { Epochs = 3 }))
         {
             Assert.That(three.Run(), Is.EqualTo(StopReason.Epochs));
             three.Save(File, Texts);
         }
         using Sequential rest = Tiny.Model("gru");
-        using EpochTrainer six = Trainer(rest);
+        using Trainer six = Trainer(rest);
         six.Resume(File);
         six.Run();
         Same(six, straight, "of three and three");
@@ -144,11 +144,11 @@ public sealed class EpochResumeTests : FolderTest
     public void The_time_goes_on_where_it_was()
     {
         using Sequential model = Tiny.Model("gru");
-        using EpochTrainer trainer = Trainer(model);
+        using Trainer trainer = Trainer(model);
         trainer.TrainStep();
         trainer.Save(File, Texts);
         using Sequential rest = Tiny.Model("gru");
-        using EpochTrainer second = Trainer(rest);
+        using Trainer second = Trainer(rest);
 
         second.Resume(File);
 
@@ -160,7 +160,7 @@ public sealed class EpochResumeTests : FolderTest
     public void The_parameters_alone_can_be_had_for_any_plan()
     {
         using Sequential model = Tiny.Model("tcn");
-        using EpochTrainer trainer = Trainer(model);
+        using Trainer trainer = Trainer(model);
         trainer.TrainStep();
         trainer.Save(File, Texts);
         using Sequential other = Tiny.Model("tcn");
@@ -176,7 +176,7 @@ public sealed class EpochResumeTests : FolderTest
     public void A_checkpoint_of_something_else_is_refused_and_nothing_changes()
     {
         using (Sequential model = Tiny.Model("tcn", 0.3f))
-        using (EpochTrainer trainer = Trainer(model))
+        using (Trainer trainer = Trainer(model))
         {
             for (int i = 0; i < 7; i++)
                 trainer.TrainStep();
@@ -186,19 +186,19 @@ public sealed class EpochResumeTests : FolderTest
         using Sequential tcn = Tiny.Model("tcn", 0.3f);
         Assert.Multiple(() =>
         {
-            using EpochTrainer other = Trainer(gru);
+            using Trainer other = Trainer(gru);
             Assert.That(Refused(other), Does.Contain("model.0.weight_ih_l0: none in the file"));
-            using EpochTrainer scheduled = Trainer(tcn, Scheduled);
+            using Trainer scheduled = Trainer(tcn, Scheduled);
             Assert.That(
                 Refused(scheduled),
                 Does.Contain("training.schedule: none in the file, warm-up 4 of 17 steps, then")
             );
-            using EpochTrainer batch = Trainer(tcn, Options with { Batch = 3 });
+            using Trainer batch = Trainer(tcn, Options with { Batch = 3 });
             Assert.That(
                 Refused(batch),
                 Does.Contain("training.options").And.Contain("batch 2").And.Contain("batch 3")
             );
-            using EpochTrainer seed = Trainer(tcn, Options with { Seed = 3 });
+            using Trainer seed = Trainer(tcn, Options with { Seed = 3 });
             Assert.That(Refused(seed), Does.Contain("seed 9").And.Contain("seed 3"));
             MusicDataset less = MusicDataset.From(
                 MatFile.Parse(
@@ -210,17 +210,13 @@ public sealed class EpochResumeTests : FolderTest
                     "less.mat"
                 )
             );
-            using EpochTrainer data = Tiny.Trainer(tcn, Options, data: less);
+            using Trainer data = Tiny.Trainer(tcn, Options, data: less);
             Assert.That(
                 Refused(data),
                 Does.Contain("training.data: 5 pieces of 23 steps")
                     .And.Contain("1 pieces of 3 steps")
             );
-            using EpochTrainer sgd = Tiny.Trainer(
-                tcn,
-                Options,
-                optimizer: plan => new Sgd(plan, 0.1f)
-            );
+            using Trainer sgd = Tiny.Trainer(tcn, Options, optimizer: plan => new Sgd(plan, 0.1f));
             Assert.That(Refused(sgd), Does.Contain("optimizer: adam in the file, sgd here"));
         });
     }
@@ -229,7 +225,7 @@ public sealed class EpochResumeTests : FolderTest
     public void A_damaged_checkpoint_is_refused_and_nothing_changes()
     {
         using Sequential model = Tiny.Model("gru");
-        using EpochTrainer trainer = Trainer(model);
+        using Trainer trainer = Trainer(model);
         for (int i = 0; i < 7; i++)
             trainer.TrainStep();
         trainer.Save(File, Texts);
@@ -270,7 +266,7 @@ public sealed class EpochResumeTests : FolderTest
     public void Names_that_are_kept_are_refused()
     {
         using Sequential model = Tiny.Model("gru");
-        using EpochTrainer trainer = Trainer(model);
+        using Trainer trainer = Trainer(model);
         foreach (string key in new[] { "training.x", "sequor.x", "format" })
             Assert.That(
                 () => trainer.Save(File, new Dictionary<string, string> { [key] = "" }),
@@ -279,13 +275,13 @@ public sealed class EpochResumeTests : FolderTest
         Assert.That(Names(), Is.Empty);
     }
 
-    private static EpochTrainer Trainer(
+    private static Trainer Trainer(
         Layer model,
-        EpochOptions? options = null,
+        TrainingOptions? options = null,
         float rate = 0.1f
     ) => Tiny.Trainer(model, options ?? Options, optimizer: plan => new Adam(plan, rate));
 
-    private static void Same(EpochTrainer actual, EpochTrainer expected, string what)
+    private static void Same(Trainer actual, Trainer expected, string what)
     {
         Assert.That(
             actual.History.Select(e => (e.Epoch, e.Train, e.Valid, e.LearningRate)),
@@ -302,7 +298,7 @@ public sealed class EpochResumeTests : FolderTest
         Assert.That(actual.EvaluateBest(test), Is.EqualTo(expected.EvaluateBest(test)), what);
     }
 
-    private string Refused(EpochTrainer trainer)
+    private string Refused(Trainer trainer)
     {
         float[] before = trainer.Plan.Parameters.ToArray();
         (long step, int epochs) = (trainer.Step, trainer.History.Count);

@@ -17,9 +17,9 @@ public sealed class EpochTrainerTests
     {
         MusicDataset data = Songs.Load();
         using Sequential model = Tiny.Model(arch, 0.2f);
-        using EpochTrainer trainer = Tiny.Trainer(
+        using Trainer trainer = Tiny.Trainer(
             model,
-            new EpochOptions
+            Tiny.Options with
             {
                 Batch = batch,
                 Epochs = 30,
@@ -63,16 +63,16 @@ public sealed class EpochTrainerTests
         {
             for (int piece = 0; piece < set.Count; piece++)
             {
-                var batch = new PieceBatch(set, 1);
+                var batch = new SequenceBatch(set, 1);
                 batch.Load(set, [piece]);
-                float[] logits = plan.Forward(batch.X, batch.Steps, 1).ToArray();
+                float[] logits = plan.Forward(batch.X, batch.Length, 1).ToArray();
                 sum +=
-                    batch.Steps
+                    batch.Length
                     * Reference.BinaryCrossEntropy.Forward(
                         Array.ConvertAll(logits, v => (double)v),
                         Array.ConvertAll(batch.Targets.ToArray(), v => (double)v),
                         null,
-                        batch.Steps,
+                        batch.Length,
                         88
                     );
             }
@@ -81,9 +81,12 @@ public sealed class EpochTrainerTests
 
         foreach (int size in new[] { 1, 2, 3, 8 })
         {
-            using EpochTrainer trainer = Tiny.Trainer(
+            using Trainer trainer = Tiny.Trainer(
                 model,
-                new EpochOptions { EvaluationBatch = size }
+                Tiny.Options with
+                {
+                    EvaluationBatch = size,
+                }
             );
             Close.Check(
                 trainer.Evaluate(set),
@@ -100,9 +103,12 @@ public sealed class EpochTrainerTests
     {
         MusicPieces set = Songs.Load().Train;
         using Sequential model = Tiny.Model("rnn");
-        using EpochTrainer trainer = Tiny.Trainer(
+        using Trainer trainer = Tiny.Trainer(
             model,
-            new EpochOptions { Batch = 2 },
+            Tiny.Options with
+            {
+                Batch = 2,
+            },
             optimizer: plan => new Sgd(plan, 0f)
         );
         double expected = trainer.Evaluate(set);
@@ -123,11 +129,7 @@ public sealed class EpochTrainerTests
     {
         var set = new Recorder(11);
         using var model = new Sequential(new Linear(2, 3), new Linear(3, 1));
-        using EpochTrainer trainer = Recorded(
-            model,
-            set,
-            new EpochOptions { Batch = 4, Epochs = 5 }
-        );
+        using Trainer trainer = Recorded(model, set, Tiny.Options with { Batch = 4, Epochs = 5 });
 
         trainer.Run();
 
@@ -138,18 +140,14 @@ public sealed class EpochTrainerTests
         Assert.That(orders.Select(o => string.Join(' ', o)).Distinct().Count(), Is.EqualTo(5));
 
         var again = new Recorder(11);
-        using EpochTrainer second = Recorded(
-            model,
-            again,
-            new EpochOptions { Batch = 4, Epochs = 5 }
-        );
+        using Trainer second = Recorded(model, again, Tiny.Options with { Batch = 4, Epochs = 5 });
         second.Run();
         Assert.That(again.Filled, Is.EqualTo(set.Filled), "the same seed");
         var other = new Recorder(11);
-        using EpochTrainer third = Recorded(
+        using Trainer third = Recorded(
             model,
             other,
-            new EpochOptions
+            Tiny.Options with
             {
                 Batch = 4,
                 Epochs = 5,
@@ -164,9 +162,13 @@ public sealed class EpochTrainerTests
     public void Training_ends_when_validation_no_longer_improves()
     {
         using Sequential model = Tiny.Model("rnn");
-        using EpochTrainer trainer = Tiny.Trainer(
+        using Trainer trainer = Tiny.Trainer(
             model,
-            new EpochOptions { Epochs = 50, Patience = 3 },
+            Tiny.Options with
+            {
+                Epochs = 50,
+                Patience = 3,
+            },
             optimizer: plan => new Sgd(plan, 0f)
         );
 
@@ -180,7 +182,7 @@ public sealed class EpochTrainerTests
     public void Training_ends_when_the_time_is_up_or_it_is_asked_to()
     {
         using Sequential model = Tiny.Model("rnn");
-        using EpochTrainer trainer = Tiny.Trainer(model, new EpochOptions { Epochs = 50 });
+        using Trainer trainer = Tiny.Trainer(model, Tiny.Options with { Epochs = 50 });
         using var source = new CancellationTokenSource();
 
         Assert.That(trainer.Run(TimeSpan.Zero), Is.EqualTo(StopReason.Budget));
@@ -224,10 +226,14 @@ public sealed class EpochTrainerTests
     public void The_learning_rate_falls_at_a_plateau()
     {
         using Sequential model = Tiny.Model("gru");
-        using EpochTrainer trainer = Tiny.Trainer(
+        using Trainer trainer = Tiny.Trainer(
             model,
             // So fast that validation jumps.
-            new EpochOptions { Epochs = 60, Plateau = new Plateau(0.5f, 2, 3) },
+            Tiny.Options with
+            {
+                Epochs = 60,
+                Plateau = new Plateau(0.5f, 2, 3),
+            },
             optimizer: plan => new Adam(plan, 0.2f)
         );
 
@@ -250,9 +256,9 @@ public sealed class EpochTrainerTests
     public void Divergence_is_told_with_its_epoch()
     {
         using Sequential model = Tiny.Model("rnn");
-        using EpochTrainer trainer = Tiny.Trainer(
+        using Trainer trainer = Tiny.Trainer(
             model,
-            new EpochOptions(),
+            Tiny.Options,
             optimizer: plan => new Sgd(plan, 1e38f)
         );
 
@@ -271,7 +277,7 @@ public sealed class EpochTrainerTests
         Assert.Multiple(() =>
         {
             foreach (
-                EpochOptions wrong in new EpochOptions[]
+                TrainingOptions wrong in new TrainingOptions[]
                 {
                     new() { Batch = 0 },
                     new() { EvaluationBatch = 0 },
@@ -289,16 +295,12 @@ public sealed class EpochTrainerTests
                     wrong.ToString()
                 );
             Assert.That(
-                () => Tiny.Trainer(other, new EpochOptions()),
+                () => Tiny.Trainer(other, Tiny.Options),
                 Throws.ArgumentException.With.Message.Contains("'train' has 88 channels in")
             );
             Assert.That(
                 () =>
-                    Tiny.Trainer(
-                        model,
-                        new EpochOptions(),
-                        optimizer: plan => new Adam(plan, float.NaN)
-                    ),
+                    Tiny.Trainer(model, Tiny.Options, optimizer: plan => new Adam(plan, float.NaN)),
                 Throws.InstanceOf<ArgumentException>()
             );
         });
@@ -322,97 +324,104 @@ public sealed class EpochTrainerTests
         static void TrainAndEvaluate()
         {
             using Sequential model = Tiny.Model("gru");
-            using EpochTrainer trainer = Tiny.Trainer(model, new EpochOptions { Batch = 2 });
+            using Trainer trainer = Tiny.Trainer(model, Tiny.Options with { Batch = 2 });
             trainer.TrainStep();
             trainer.Evaluate(Songs.Load().Test);
         }
     }
 
     [Test]
-    public void Sequences_of_a_task_are_pieces_too()
+    public void A_part_of_a_task_is_a_finite_set()
     {
         var task = new AddingProblem(20);
-        var train = new SequencePieces("train", task, 1, 0, 64);
-        var batch = new PieceBatch(train, 3);
+        SequenceTask train = task.Part(1, 0, 64);
+        var batch = new SequenceBatch(train, 3);
         batch.Load(train, [5, 0, 63]);
-        var expected = new Batch(task, 1);
-        task.Fill(expected, 1, 63);
+        var expected = new SequenceBatch(task, 1);
+        expected.Load(task, 63, 1);
         for (int t = 0; t < 20; t++)
-            Assert.That(batch.Input(t, 2)[0], Is.EqualTo(expected.Input(t, 0, 0)));
-        Assert.That(batch.Target(0, 2)[0], Is.EqualTo(expected.Target(0, 0)));
+            Assert.That(batch.Input(t, 2)[0], Is.EqualTo(expected.Input(t, 0)[0]));
+        Assert.That(batch.Target(0, 2)[0], Is.EqualTo(expected.Target(0, 0)[0]));
         Assert.That(batch.Targets.Length, Is.EqualTo(3));
 
         using var model = new Sequential(new Gru(2, 8), new Last(8), new Linear(8, 1));
-        using var trainer = new EpochTrainer(
+        using var trainer = new Trainer(
             model,
             train,
-            new SequencePieces("valid", task, SequenceTask.HeldOut, 0, 40),
+            task.HeldOut(40),
             Backends.Get(256, 2),
-            task.CreateLoss,
             plan => new Adam(plan, 0.02f),
-            new EpochOptions { Batch = 16, Epochs = 20 }
+            Tiny.Options with
+            {
+                Batch = 16,
+                Epochs = 20,
+            }
         );
         trainer.Run();
-        Assert.That(trainer.BestEpoch!.Valid, Is.LessThan(trainer.History[0].Valid));
+        Assert.That(trainer.BestEpoch!.Valid, Is.LessThan(trainer.History[0].Valid!));
     }
 
     [Test]
-    public void A_set_without_pieces_is_refused()
+    public void An_empty_set_is_refused()
     {
         using var model = new Linear(2, 1);
         var none = new Recorder(0);
         Refusal
             .Of<ArgumentException>(
                 "",
-                () => Recorded(model, none, new EpochOptions()),
-                "The set 'recorder' has no pieces",
+                () => Recorded(model, none, Tiny.Options),
+                "The dataset 'recorder' is empty",
                 "'train'"
             )
             .Check();
-        using EpochTrainer trainer = Recorded(model, new Recorder(1), new EpochOptions());
+        using Trainer trainer = Recorded(model, new Recorder(1), Tiny.Options);
         Refusal
-            .Of<ArgumentException>("", () => trainer.Evaluate(none), "has no pieces", "'set'")
+            .Of<ArgumentException>("", () => trainer.Evaluate(none), "is empty", "'data'")
             .Check();
         Refusal
-            .Of<ArgumentException>("", () => trainer.EvaluateBest(none), "has no pieces", "'set'")
+            .Of<ArgumentException>("", () => trainer.EvaluateBest(none), "is empty", "'data'")
             .Check();
         Refusal
             .Of<ArgumentException>(
                 "",
                 () => trainer.Evaluate(new Recorder(2, steps: 0)),
-                "Piece 1 of the set 'recorder' has 0 steps"
+                "Sequence 0 of the dataset 'recorder' has 0 steps"
             )
             .Check();
     }
 
-    private static EpochTrainer Recorded(Layer model, Recorder set, EpochOptions options) =>
+    private static Trainer Recorded(Layer model, Recorder set, TrainingOptions options) =>
         new(
             model,
             set,
             new Recorder(2),
             Backends.Get(256, 1),
-            plan => new MeanSquaredError(plan),
             plan => new Sgd(plan, 0.01f),
             options
         );
 
     /// <summary>Notes which pieces are asked for.</summary>
-    private sealed class Recorder(int count, int steps = 3) : PieceSet
+    private sealed class Recorder(int count, int steps = 3) : Dataset
     {
         public List<int> Filled { get; } = [];
         public override string Name => "recorder";
-        public override int Count => count;
+        public override int? Count => count;
         public override int InputSize => 2;
+        public override int OutputSize => 1;
         public override int TargetSize => 1;
+        public override bool OneOutput => false;
+        public override string Metric => "mse";
 
-        public override int StepsOf(int piece) => steps;
+        public override Loss CreateLoss(Plan plan) => new MeanSquaredError(plan);
 
-        public override void Fill(PieceBatch batch, int b, int piece)
+        public override int LengthOf(long sequence) => steps;
+
+        public override void Fill(SequenceBatch batch, int b, long sequence)
         {
-            Filled.Add(piece);
+            Filled.Add((int)sequence);
             for (int t = 0; t < 3; t++)
             {
-                batch.Input(t, b).Fill(piece);
+                batch.Input(t, b).Fill(sequence);
                 batch.Target(t, b).Fill(0.5f);
             }
         }

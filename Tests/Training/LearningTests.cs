@@ -156,7 +156,7 @@ public sealed class LearningTests
     // Those that are to be foretold: all but the first of each piece.
     private static IEnumerable<byte[]> Frames(MusicPieces set) =>
         Enumerable
-            .Range(0, set.Count)
+            .Range(0, set.Pieces)
             .SelectMany(piece =>
                 Enumerable
                     .Range(1, set.FramesOf(piece) - 1)

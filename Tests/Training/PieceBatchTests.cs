@@ -14,7 +14,7 @@ public sealed class PieceBatchTests
     [Test]
     public void Shorter_pieces_are_padded_with_zeros_that_the_mask_leaves_out()
     {
-        var batch = new PieceBatch(_pieces, 3);
+        var batch = new SequenceBatch(_pieces, 3);
         // What was there before must not shine through.
         batch.Load(_pieces, [2, 2, 2]);
 
@@ -22,7 +22,7 @@ public sealed class PieceBatchTests
 
         Assert.Multiple(() =>
         {
-            Assert.That((batch.Steps, batch.Size), Is.EqualTo((4, 3)));
+            Assert.That((batch.Length, batch.Size), Is.EqualTo((4, 3)));
             Assert.That(batch.Lengths.ToArray(), Is.EqualTo(new[] { 2, 4, 3 }));
             Assert.That(
                 batch.Mask.ToArray(),
@@ -47,32 +47,36 @@ public sealed class PieceBatchTests
     [Test]
     public void Pieces_of_one_length_take_neither_mask_nor_lengths()
     {
-        var batch = new PieceBatch(_pieces, 2);
+        var batch = new SequenceBatch(_pieces, 2);
 
         batch.Load(_pieces, [4, 4]);
 
         Assert.That(batch.Mask.IsEmpty && batch.Lengths.IsEmpty, Is.True);
-        Assert.That(batch.Steps, Is.EqualTo(6));
+        Assert.That(batch.Length, Is.EqualTo(6));
     }
 
     [Test]
     public void What_there_is_no_room_for_is_refused()
     {
         MusicPieces valid = Songs.Load().Valid;
-        var batch = new PieceBatch(valid, 2);
+        var batch = new SequenceBatch(valid, 2);
         Assert.Multiple(() =>
         {
             Assert.That(
                 () => batch.Load(valid, [0, 1, 0]),
-                Throws.ArgumentException.With.Message.Contains("room for 2 pieces, not for 3")
+                Throws.ArgumentException.With.Message.Contains("1 to 2 sequences, not for 3")
             );
             Assert.That(
                 () => batch.Load(_pieces, [0, 2]),
-                Throws.ArgumentException.With.Message.Contains("piece 3 of 'train' has 8")
+                Throws
+                    .TypeOf<DatasetException>()
+                    .With.Message.Contains("Sequence 2 of the dataset 'train' has 8 steps")
             );
             Assert.That(
-                () => batch.Load(new SequencePieces("s", new AddingProblem(3), 1, 0, 2), [0]),
-                Throws.ArgumentException.With.Message.Contains("other channels")
+                () => batch.Load(new AddingProblem(3).Part(1, 0, 2), [0]),
+                Throws.ArgumentException.With.Message.Contains(
+                    "The batch was made for a dataset of"
+                )
             );
         });
     }
@@ -101,7 +105,7 @@ public sealed class PieceBatchTests
         int steps = 0;
         foreach (int piece in pieces)
         {
-            int weight = _pieces.StepsOf(piece);
+            int weight = _pieces.LengthOf(piece);
             (double one, double[] slope) = Run(alone, [piece]);
             steps += weight;
             sum += weight * one;
@@ -119,10 +123,10 @@ public sealed class PieceBatchTests
 
     private (double Loss, double[] Gradient) Run(Plan plan, int[] pieces)
     {
-        var batch = new PieceBatch(_pieces, pieces.Length);
+        var batch = new SequenceBatch(_pieces, pieces.Length);
         batch.Load(_pieces, pieces);
         using var loss = new BinaryCrossEntropy(plan);
-        plan.Forward(batch.X, batch.Steps, batch.Size, batch.Lengths);
+        plan.Forward(batch.X, batch.Length, batch.Size, batch.Lengths);
         plan.Backward(loss.Compute(batch.Targets, batch.Mask));
         return (loss.Read(), Array.ConvertAll(plan.Gradients.ToArray(), value => (double)value));
     }

@@ -213,6 +213,7 @@ public sealed class ScheduleTests : FolderTest
         new(
             model,
             new AddingProblem(9),
+            new AddingProblem(9).HeldOut(1000),
             Backends.Get(256, 2),
             plan => new AdamW(plan, rate, 0.05f, groups: [Lru.Recurrence(0.25f)]),
             new TrainingOptions { Batch = 5, Schedule = schedule }

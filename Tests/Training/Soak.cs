@@ -21,7 +21,6 @@ internal sealed class Soak : IDisposable
     {
         Batch = Batch,
         Clip = 1f,
-        HeldOut = 5,
         Seed = 3,
     };
 
@@ -273,7 +272,14 @@ internal sealed class Soak : IDisposable
             Subject = subject;
             (Func<Layer> body, Func<Plan, Optimizer> optimizer) = Subjects[subject];
             Model = new Sequential(body(), new Last(7), new Linear(7, 1));
-            Trainer = new Trainer(Model, Problem, backend, optimizer, Options);
+            Trainer = new Trainer(
+                Model,
+                Problem.Stream(Options.Seed),
+                Problem.HeldOut(5),
+                backend,
+                optimizer,
+                Options
+            );
         }
 
         public int Subject { get; }

@@ -22,22 +22,30 @@ internal static class Tiny
             _ => throw new ArgumentException(arch, nameof(arch)),
         };
 
+    /// <summary>A song a step.</summary>
+    public static TrainingOptions Options { get; } =
+        new()
+        {
+            Batch = 1,
+            EvaluationBatch = 8,
+            Epochs = 100,
+        };
+
     /// <summary>A trainer of the songs.</summary>
-    public static EpochTrainer Trainer(
+    public static Trainer Trainer(
         Layer model,
-        EpochOptions options,
+        TrainingOptions options,
         int threads = 2,
         MusicDataset? data = null,
         Func<Plan, Optimizer>? optimizer = null
     )
     {
         data ??= Songs.Load();
-        return new EpochTrainer(
+        return new Trainer(
             model,
             data.Train,
             data.Valid,
             Backends.Get(256, threads),
-            plan => new BinaryCrossEntropy(plan),
             optimizer ?? (plan => new Adam(plan, 0.01f)),
             options
         );

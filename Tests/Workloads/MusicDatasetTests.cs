@@ -32,11 +32,11 @@ public sealed class MusicDatasetTests
     {
         MusicPieces pieces = Songs.Load().Train;
         byte[,] roll = Songs.Piece(0, 2);
-        var batch = new PieceBatch(pieces, 1);
+        var batch = new SequenceBatch(pieces, 1);
 
         batch.Load(pieces, [2]);
 
-        Assert.That(batch.Steps, Is.EqualTo(8));
+        Assert.That(batch.Length, Is.EqualTo(8));
         for (int t = 0; t < 8; t++)
         {
             for (int key = 0; key < 88; key++)

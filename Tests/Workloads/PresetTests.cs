@@ -169,10 +169,10 @@ public sealed class PresetTests
             Assert.That((schedule.Steps, schedule.Warmup), Is.EqualTo((65L, 6L)));
             Assert.That(optimizer.Name, Is.EqualTo("adamw"));
             Assert.That(
-                optimizer.Groups.Text,
+                ((FusedOptimizer)optimizer).Groups.Text,
                 Does.Contain("rate x 0.25 without decay: 0.1.nu_log")
             );
-            Assert.That(optimizer.Update().Decay, Is.EqualTo(0.05f));
+            Assert.That(((FusedOptimizer)optimizer).Rule().Decay, Is.EqualTo(0.05f));
             Assert.That(
                 preset.Settings(),
                 Does.Contain("decay 0.05").And.Contain("\"SharedDropout\":true")

@@ -215,7 +215,8 @@ public static class ReproductionPage
         }
     }
 
-    private static double? Finite(double value) => double.IsFinite(value) ? value : null;
+    private static double? Finite(double? value) =>
+        value is { } number && double.IsFinite(number) ? number : null;
 
     // Losses of the papers span 5e-5 to 9.
     private static string Loss(double? loss) =>

@@ -42,8 +42,8 @@ public sealed class MusicDataset
         Span<byte> number = stackalloc byte[sizeof(int)];
         foreach (MusicPieces set in (MusicPieces[])[Train, Valid, Test])
         {
-            Append(set.Count, number);
-            for (int piece = 0; piece < set.Count; piece++)
+            Append(set.Pieces, number);
+            for (int piece = 0; piece < set.Pieces; piece++)
             {
                 Append(set.FramesOf(piece), number);
                 for (int frame = 0; frame < set.FramesOf(piece); frame++)

@@ -6,7 +6,7 @@ namespace Sequor.Workloads;
 /// Pieces of music in which each frame is to be foretold from those before it: inputs are frames 1 to T - 1 of a piece,
 /// targets its frames 2 to T.
 /// </summary>
-public sealed class MusicPieces : PieceSet
+public sealed class MusicPieces : Dataset
 {
     private readonly byte[][] _pieces;
 
@@ -20,19 +20,34 @@ public sealed class MusicPieces : PieceSet
     public override string Name { get; }
 
     /// <inheritdoc/>
-    public override int Count => _pieces.Length;
+    public override int? Count => _pieces.Length;
+
+    /// <summary>Number of pieces.</summary>
+    public int Pieces => _pieces.Length;
 
     /// <summary>Frames of all pieces; one more a piece than steps.</summary>
-    public long Frames => TotalSteps + Count;
+    public long Frames => TotalSteps + _pieces.Length;
 
     /// <inheritdoc/>
     public override int InputSize => MusicDataset.Keys;
 
     /// <inheritdoc/>
+    public override int OutputSize => MusicDataset.Keys;
+
+    /// <inheritdoc/>
     public override int TargetSize => MusicDataset.Keys;
 
     /// <inheritdoc/>
-    public override int StepsOf(int piece) => FramesOf(piece) - 1;
+    public override bool OneOutput => false;
+
+    /// <summary>Nats a frame.</summary>
+    public override string Metric => "nll";
+
+    /// <inheritdoc/>
+    public override Loss CreateLoss(Plan plan) => new BinaryCrossEntropy(plan);
+
+    /// <inheritdoc/>
+    public override int LengthOf(long sequence) => FramesOf((int)sequence) - 1;
 
     /// <summary>Frames of a piece, at least 2.</summary>
     public int FramesOf(int piece) => _pieces[piece].Length / MusicDataset.Keys;
@@ -42,10 +57,11 @@ public sealed class MusicPieces : PieceSet
         _pieces[piece].AsSpan(frame * MusicDataset.Keys, MusicDataset.Keys);
 
     /// <inheritdoc/>
-    public override void Fill(PieceBatch batch, int b, int piece)
+    public override void Fill(SequenceBatch batch, int b, long sequence)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        int steps = StepsOf(piece);
+        int piece = (int)sequence;
+        int steps = LengthOf(piece);
         for (int t = 0; t < steps; t++)
         {
             Span<float> input = batch.Input(t, b);

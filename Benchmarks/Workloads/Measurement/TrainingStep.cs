@@ -12,7 +12,7 @@ public sealed class TrainingStep : IDisposable
     private const float LearningRate = 2e-3f;
 
     private readonly List<IDisposable> _owned = [];
-    private readonly Batch[] _batches = new Batch[Batches];
+    private readonly SequenceBatch[] _batches = new SequenceBatch[Batches];
     private readonly TimeMark[] _marks = new TimeMark[4];
     private readonly Plan _plan;
     private readonly Loss _loss;
@@ -41,8 +41,8 @@ public sealed class TrainingStep : IDisposable
             _optimizer = Own(new Adam(_plan, LearningRate));
             for (int i = 0; i < _batches.Length; i++)
             {
-                _batches[i] = new Batch(task, workload.Batch);
-                task.Fill(_batches[i], seed, (long)i * workload.Batch);
+                _batches[i] = new SequenceBatch(task, workload.Batch);
+                _batches[i].Load(task.Stream(seed), (long)i * workload.Batch, workload.Batch);
             }
             for (int i = 0; i < _marks.Length; i++)
                 _marks[i] = Own(backend.CreateMark());
@@ -88,7 +88,7 @@ public sealed class TrainingStep : IDisposable
 
     private void Enqueue()
     {
-        Batch batch = _batches[_next];
+        SequenceBatch batch = _batches[_next];
         _next = (_next + 1) % Batches;
         _marks[0].Record();
         _plan.Load(batch.X, batch.Length, batch.Size);

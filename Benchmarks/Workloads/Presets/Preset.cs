@@ -70,14 +70,10 @@ public sealed record Preset
             _ => throw new UnreachableException($"no optimizer '{Training.Optimizer}'"),
         };
 
-    /// <summary>The loss that judges a plan's output.</summary>
-    public Loss CreateLoss(Plan plan) =>
-        IsMusic ? new BinaryCrossEntropy(plan) : CreateTask().CreateLoss(plan);
-
     /// <summary>The training loop's options.</summary>
     /// <param name="seed">Seed of parameters, dropout and the order of pieces.</param>
     /// <param name="pieces">Pieces of an epoch, at least 1: from them come the steps of a schedule.</param>
-    public EpochOptions OptionsFor(ulong seed, int pieces) =>
+    public TrainingOptions OptionsFor(ulong seed, int pieces) =>
         new()
         {
             Batch = Training.Batch,

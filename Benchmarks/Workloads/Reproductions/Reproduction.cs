@@ -56,17 +56,16 @@ public sealed class Reproduction
     {
         ArgumentNullException.ThrowIfNull(options);
         _backend.Memory.ResetPeak();
-        (PieceSet train, PieceSet valid, PieceSet test) = Sets(options.Seed);
+        (Dataset train, Dataset valid, Dataset test) = Sets(options.Seed);
         using Sequential model = Preset.CreateModel();
         long parameters = model.ParameterCount;
-        using var trainer = new EpochTrainer(
+        using var trainer = new Trainer(
             model,
             train,
             valid,
             _backend,
-            Preset.CreateLoss,
             Preset.CreateOptimizer,
-            Preset.OptionsFor(options.Seed, train.Count)
+            Preset.OptionsFor(options.Seed, train.Count!.Value)
         );
         Dictionary<string, string> metadata = Metadata(options.Seed);
         long peakBefore = 0;
@@ -115,7 +114,7 @@ public sealed class Reproduction
             Unsaved = whole ? null : saver.Failure!.Message,
         };
 
-        void Report(EpochProgress now)
+        void Report(TrainingProgress now)
         {
             trained = true;
             if (now.Elapsed - saved >= options.SaveEvery || saver.IsDueAgain)
@@ -178,7 +177,7 @@ public sealed class Reproduction
 
     private ReproductionResult Result(
         long parameters,
-        EpochTrainer trainer,
+        Trainer trainer,
         ReproductionRun run,
         long peak
     ) =>
@@ -202,16 +201,15 @@ public sealed class Reproduction
             Runs = [run],
         };
 
-    private (PieceSet Train, PieceSet Valid, PieceSet Test) Sets(ulong seed)
+    private (Dataset Train, Dataset Valid, Dataset Test) Sets(ulong seed)
     {
         if (_music is not null)
             return (_music.Train, _music.Valid, _music.Test);
         SequenceTask task = Preset.CreateTask();
-        const ulong held = SequenceTask.HeldOut;
         return (
-            new SequencePieces("train", task, seed, 0, Preset.Training.Sequences),
-            new SequencePieces("valid", task, held, 0, HeldOut),
-            new SequencePieces("test", task, held, HeldOut, HeldOut)
+            task.Part(seed, 0, Preset.Training.Sequences),
+            task.HeldOut(HeldOut),
+            task.HeldOut(HeldOut, first: HeldOut)
         );
     }
 

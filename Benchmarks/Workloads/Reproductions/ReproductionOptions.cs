@@ -33,7 +33,7 @@ public sealed record ReproductionOptions
 /// <param name="Epochs">Epochs at most.</param>
 /// <param name="Best">The best epoch so far; null before the first has ended.</param>
 public readonly record struct ReproductionProgress(
-    EpochProgress Now,
+    TrainingProgress Now,
     int Epochs,
     EpochRecord? Best
 );

@@ -50,7 +50,10 @@ public sealed record CurvePoint(
     public static CurvePoint Of(EpochRecord epoch)
     {
         ArgumentNullException.ThrowIfNull(epoch);
-        return new CurvePoint(epoch.Epoch, epoch.Train, epoch.Valid, Math.Round(epoch.Seconds, 3));
+        double valid =
+            epoch.Valid
+            ?? throw new ArgumentException("A point needs a validated epoch.", nameof(epoch));
+        return new CurvePoint(epoch.Epoch, epoch.Train, valid, Math.Round(epoch.Seconds, 3));
     }
 }
 

@@ -50,7 +50,7 @@ public sealed class AddingProblem : SequenceTask
     public override Loss CreateLoss(Plan plan) => new MeanSquaredError(plan);
 
     /// <inheritdoc/>
-    protected override void FillSequence(Batch batch, int b, ref Philox random)
+    protected override void FillSequence(SequenceBatch batch, int b, ref Philox random)
     {
         int first = random.Next(Length);
         int second = random.Next(Length - 1);
@@ -58,10 +58,11 @@ public sealed class AddingProblem : SequenceTask
             second++;
         for (int t = 0; t < Length; t++)
         {
-            batch.Input(t, b, 0) = random.NextFloat();
-            batch.Input(t, b, 1) = t == first || t == second ? 1f : 0f;
+            Span<float> input = batch.Input(t, b);
+            input[0] = random.NextFloat();
+            input[1] = t == first || t == second ? 1f : 0f;
         }
-        batch.Target(0, b) = batch.Input(first, b, 0) + batch.Input(second, b, 0);
+        batch.Target(0, b)[0] = batch.Input(first, b)[0] + batch.Input(second, b)[0];
     }
 
     /// <inheritdoc/>

@@ -38,6 +38,9 @@ public sealed class CopyMemory : SequenceTask
     public override int OutputSize => 10;
 
     /// <inheritdoc/>
+    public override int? TargetClasses => OutputSize;
+
+    /// <inheritdoc/>
     public override bool OneOutput => false;
 
     /// <summary>Ten digits out of eight, spread over all steps.</summary>
@@ -47,18 +50,18 @@ public sealed class CopyMemory : SequenceTask
     public override Loss CreateLoss(Plan plan) => new SoftmaxCrossEntropy(plan);
 
     /// <inheritdoc/>
-    protected override void FillSequence(Batch batch, int b, ref Philox random)
+    protected override void FillSequence(SequenceBatch batch, int b, ref Philox random)
     {
         for (int t = 0; t < Length; t++)
         {
-            batch.Input(t, b, 0) = t >= _delay + Digits - 1 ? 9f : 0f;
-            batch.Target(t, b) = 0f;
+            batch.Input(t, b)[0] = t >= _delay + Digits - 1 ? 9f : 0f;
+            batch.Target(t, b)[0] = 0f;
         }
         for (int i = 0; i < Digits; i++)
         {
             int digit = 1 + random.Next(8);
-            batch.Input(i, b, 0) = digit;
-            batch.Target(_delay + Digits + i, b) = digit;
+            batch.Input(i, b)[0] = digit;
+            batch.Target(_delay + Digits + i, b)[0] = digit;
         }
     }
 

@@ -6,6 +6,9 @@ namespace Sequor.Workloads;
 /// <summary>All that decides what a training run computes, but for the number of its steps and threads.</summary>
 public sealed record TrainingSetup
 {
+    // Sequences that a model is judged by on the way and at the end.
+    private const int HeldOut = 1000;
+
     /// <summary>The architecture's name.</summary>
     public required string Arch { get; init; }
 
@@ -44,12 +47,19 @@ public sealed record TrainingSetup
     /// <param name="workload">This setup's <see cref="Workload"/>.</param>
     /// <param name="model">Its model.</param>
     /// <param name="backend">Where to run.</param>
-    public Trainer CreateTrainer(Workload workload, Layer model, Backend backend)
+    /// <param name="logEvery">Steps whose losses are read together, at least 1.</param>
+    public Trainer CreateTrainer(
+        Workload workload,
+        Layer model,
+        Backend backend,
+        int logEvery = TrainingOptions.DefaultLogEvery
+    )
     {
         ArgumentNullException.ThrowIfNull(workload);
         return new Trainer(
             model,
-            workload.Task,
+            workload.Task.Stream(Seed),
+            workload.Task.HeldOut(HeldOut),
             backend,
             Optimizers.Create(Optimizer, Lr),
             new TrainingOptions
@@ -57,6 +67,7 @@ public sealed record TrainingSetup
                 Batch = Batch,
                 Clip = Clip,
                 Seed = Seed,
+                LogEvery = logEvery,
             }
         );
     }

@@ -60,8 +60,8 @@ public sealed class CudaAgreementTests : CudaFixture
     {
         using Sequential onGpu = Model(architecture, Chords.Keys, Chords.Keys, oneOutput: false);
         using Sequential onCpu = Model(architecture, Chords.Keys, Chords.Keys, oneOutput: false);
-        using EpochTrainer gpu = Trainer(onGpu, Gpu);
-        using EpochTrainer cpu = Trainer(onCpu, Cpu);
+        using Trainer gpu = Trainer(onGpu, Gpu);
+        using Trainer cpu = Trainer(onCpu, Cpu);
         gpu.Run();
         cpu.Run();
         Assert.That(cpu.Step, Is.EqualTo(Steps));
@@ -73,7 +73,12 @@ public sealed class CudaAgreementTests : CudaFixture
                 cpu.History[i].Train,
                 $"loss of epoch {i + 1}"
             );
-            Check(architecture, gpu.History[i].Valid, cpu.History[i].Valid, $"validation {i + 1}");
+            Check(
+                architecture,
+                gpu.History[i].Valid!.Value,
+                cpu.History[i].Valid!.Value,
+                $"validation {i + 1}"
+            );
         }
         RequireLearned([.. cpu.History.Select(epoch => (float)epoch.Train)]);
     }
@@ -122,26 +127,21 @@ public sealed class CudaAgreementTests : CudaFixture
         new(
             model,
             task,
+            task.HeldOut(20),
             backend,
             plan => new Adam(plan, 0.01f),
-            new TrainingOptions
-            {
-                Batch = 8,
-                Clip = 1f,
-                HeldOut = 20,
-            }
+            new TrainingOptions { Batch = 8, Clip = 1f }
         );
 
     // Five steps an epoch, the last of which is smaller.
-    private static EpochTrainer Trainer(Layer model, Backend backend) =>
+    private static Trainer Trainer(Layer model, Backend backend) =>
         new(
             model,
             new Chords("train", 14, 1),
             new Chords("valid", 4, 2),
             backend,
-            plan => new BinaryCrossEntropy(plan),
             plan => new AdamW(plan, 0.01f, 0.01f),
-            new EpochOptions
+            new TrainingOptions
             {
                 Batch = 3,
                 Clip = 1f,
@@ -168,38 +168,46 @@ public sealed class CudaAgreementTests : CudaFixture
 
         public override Loss CreateLoss(Plan plan) => new SoftmaxCrossEntropy(plan);
 
-        protected override void FillSequence(Batch batch, int b, ref Philox random)
+        protected override void FillSequence(SequenceBatch batch, int b, ref Philox random)
         {
             int wave = random.Next(Classes);
             float phase = random.NextFloat();
             for (int t = 0; t < length; t++)
-                batch.Input(t, b, 0) =
+                batch.Input(t, b)[0] =
                     MathF.Sin((0.4f + wave) * t + phase) + 0.2f * random.NextFloat();
-            batch.Target(0, b) = wave;
+            batch.Target(0, b)[0] = wave;
         }
     }
 
     /// <summary>Pieces of differing length in which keys go up by one at each step; the next step is to be foretold.</summary>
-    private sealed class Chords(string name, int count, ulong seed) : PieceSet
+    private sealed class Chords(string name, int count, ulong seed) : Dataset
     {
         public const int Keys = 6;
 
         public override string Name => name;
 
-        public override int Count => count;
+        public override int? Count => count;
 
         public override int InputSize => Keys;
 
+        public override int OutputSize => Keys;
+
         public override int TargetSize => Keys;
 
-        public override int StepsOf(int piece) => 2 + (piece * 5 % 9);
+        public override bool OneOutput => false;
 
-        public override void Fill(PieceBatch batch, int b, int piece)
+        public override string Metric => "nll";
+
+        public override Loss CreateLoss(Plan plan) => new BinaryCrossEntropy(plan);
+
+        public override int LengthOf(long sequence) => 2 + (int)(sequence * 5 % 9);
+
+        public override void Fill(SequenceBatch batch, int b, long sequence)
         {
-            var random = new Philox(seed, (ulong)piece);
+            var random = new Philox(seed, (ulong)sequence);
             int low = random.Next(Keys);
             int high = random.Next(Keys);
-            for (int t = 0; t < StepsOf(piece); t++)
+            for (int t = 0; t < LengthOf(sequence); t++)
             {
                 batch.Input(t, b)[(low + t) % Keys] = 1;
                 batch.Input(t, b)[(high + t) % Keys] = 1;

@@ -124,9 +124,10 @@ public sealed class CudaFailedAllocationTests : CudaFixture
             var trainer = new Trainer(
                 model,
                 task,
+                task.HeldOut(4),
                 Gpu,
                 plan => new Adam(plan, 0.01f),
-                new TrainingOptions { Batch = B, HeldOut = 4 }
+                new TrainingOptions { Batch = B }
             );
             try
             {

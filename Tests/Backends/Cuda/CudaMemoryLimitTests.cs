@@ -165,6 +165,7 @@ public sealed class CudaMemoryLimitTests
         new(
             model,
             new AddingProblem(Length),
+            validation: null,
             gpu,
             plan => new Adam(plan, 0.001f),
             new TrainingOptions { Batch = Batch }

@@ -52,8 +52,8 @@ public sealed class CudaRecurrentCheckpointTests : CudaFixture
         MusicDataset songs = Songs.Load();
         using var layer = Net("gru", MusicDataset.Keys, MusicDataset.Keys);
         using var other = Net("gru", MusicDataset.Keys, MusicDataset.Keys);
-        using EpochTrainer whole = Epochs(layer, songs);
-        using EpochTrainer rest = Epochs(other, songs);
+        using Trainer whole = Epochs(layer, songs);
+        using Trainer rest = Epochs(other, songs);
         for (int i = 0; i < 4; i++)
             whole.TrainStep();
         whole.Save(_file, new Dictionary<string, string>());
@@ -178,15 +178,14 @@ public sealed class CudaRecurrentCheckpointTests : CudaFixture
         return new Sequential([.. layers, new Linear(9, outputs)]);
     }
 
-    private EpochTrainer Epochs(Layer model, MusicDataset songs) =>
+    private Trainer Epochs(Layer model, MusicDataset songs) =>
         new(
             model,
             songs.Train,
             songs.Valid,
             Gpu,
-            plan => new BinaryCrossEntropy(plan),
             plan => new Adam(plan, 0.01f),
-            new EpochOptions { Batch = 2, Epochs = 3 }
+            new TrainingOptions { Batch = 2, Epochs = 3 }
         );
 
     private sealed class Run : IDisposable
@@ -199,9 +198,10 @@ public sealed class CudaRecurrentCheckpointTests : CudaFixture
             Trainer = new Trainer(
                 _model,
                 new AddingProblem(7),
+                new AddingProblem(7).HeldOut(10),
                 backend,
                 plan => new Adam(plan, 0.01f),
-                new TrainingOptions { Batch = 5, HeldOut = 10 }
+                new TrainingOptions { Batch = 5 }
             );
         }
 

@@ -164,6 +164,7 @@ public sealed class CudaTrainingTests : CudaFixture
         new(
             model,
             task,
+            task.HeldOut(10),
             backend,
             plan =>
                 rule switch
@@ -173,12 +174,7 @@ public sealed class CudaTrainingTests : CudaFixture
                     "adam" => new Adam(plan, 0.002f),
                     _ => new AdamW(plan, 0.002f, 0.05f),
                 },
-            new TrainingOptions
-            {
-                Batch = 8,
-                Clip = 1f,
-                HeldOut = 10,
-            }
+            new TrainingOptions { Batch = 8, Clip = 1f }
         );
 
     // Batches whose sequences differ in length, and now and then do not.

@@ -15,7 +15,7 @@ public sealed class TensorOperationTests
     [SetUp]
     public void Begin()
     {
-        _backend = Backend.Create("cpu", new BackendOptions { Threads = 1 });
+        _backend = Backend.Create(Device.Cpu, new CpuOptions { Threads = 1 });
         _operations = new TensorOperations(_backend);
         _block = New(new Shape(100));
     }
@@ -133,7 +133,7 @@ public sealed class TensorOperationTests
     public void Tensors_that_are_none_or_of_others()
     {
         Tensor six = New(new Shape(2, 3));
-        using Backend elsewhere = Backend.Create("cpu", new BackendOptions { Threads = 1 });
+        using Backend elsewhere = Backend.Create(Device.Cpu, new CpuOptions { Threads = 1 });
         Tensor foreign = elsewhere.Allocate(six.Shape, MemoryCategory.Workspace);
         Refused(() => _operations.Copy(default, six), "empty");
         Refused(() => _operations.Fill(default, 1f), "empty");

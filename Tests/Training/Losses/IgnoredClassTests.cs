@@ -17,7 +17,7 @@ public sealed class IgnoredClassTests
     public void An_epoch_is_averaged_over_what_counts([Values(1, 2, 4, 7)] int batch)
     {
         using Sequential model = Model();
-        using EpochTrainer trainer = Trainer(model, batch);
+        using Trainer trainer = Trainer(model, batch);
         double expected = Average(model, new Labelled(7));
 
         EpochRecord? ended = null;
@@ -38,9 +38,9 @@ public sealed class IgnoredClassTests
     public void An_epoch_that_was_interrupted_is_averaged_alike()
     {
         using Sequential model = Model();
-        using EpochTrainer whole = Trainer(model, 2);
+        using Trainer whole = Trainer(model, 2);
         using Sequential other = Model();
-        using EpochTrainer resumed = Trainer(other, 2);
+        using Trainer resumed = Trainer(other, 2);
         string path = Path.Combine(
             Path.GetTempPath(),
             $"sequor-ignored-{Guid.NewGuid():n}.safetensors"
@@ -69,7 +69,7 @@ public sealed class IgnoredClassTests
     public void A_set_of_which_all_is_ignored_has_no_loss()
     {
         using Sequential model = Model();
-        using EpochTrainer trainer = Trainer(model, 2);
+        using Trainer trainer = Trainer(model, 2);
 
         Assert.That(trainer.Evaluate(new Labelled(1)), Is.Zero);
     }
@@ -85,9 +85,10 @@ public sealed class IgnoredClassTests
                 using var trainer = new Trainer(
                     model,
                     new LabelledTask(),
+                    new LabelledTask().HeldOut(10),
                     Backend,
                     plan => new Sgd(plan, 0.1f),
-                    new TrainingOptions { Batch = batch, HeldOut = 10 }
+                    new TrainingOptions { Batch = batch }
                 );
                 return trainer.Evaluate();
             }
@@ -99,15 +100,14 @@ public sealed class IgnoredClassTests
 
     private static Sequential Model() => new(new Gru(2, 4), new Linear(4, Classes));
 
-    private static EpochTrainer Trainer(Layer model, int batch) =>
+    private static Trainer Trainer(Layer model, int batch) =>
         new(
             model,
             new Labelled(7),
             new Labelled(5),
             Backend,
-            plan => new SoftmaxCrossEntropy(plan, Ignored),
             plan => new Sgd(plan, 1e-30f),
-            new EpochOptions { Batch = batch, EvaluationBatch = batch }
+            new TrainingOptions { Batch = batch, EvaluationBatch = batch }
         );
 
     // Step by step, in double.
@@ -115,13 +115,13 @@ public sealed class IgnoredClassTests
     {
         double sum = 0;
         int count = 0;
-        var batch = new PieceBatch(set, 1);
+        var batch = new SequenceBatch(set, 1);
         using Plan plan = model.Plan(Backend, set.Longest, 1, Mode.Evaluation);
         for (int piece = 0; piece < set.Count; piece++)
         {
             batch.Load(set, [piece]);
-            float[] logits = plan.Forward(batch.X, batch.Steps, 1).ToArray();
-            for (int t = 0; t < batch.Steps; t++)
+            float[] logits = plan.Forward(batch.X, batch.Length, 1).ToArray();
+            for (int t = 0; t < batch.Length; t++)
             {
                 if (batch.Targets[t] == Ignored)
                     continue;
@@ -137,22 +137,29 @@ public sealed class IgnoredClassTests
     private static float Target(int piece, int t) =>
         piece == 0 || (piece + t) % (piece + 1) == 0 ? Ignored : (piece * t + t) % Classes;
 
-    private sealed class Labelled(int count) : PieceSet
+    private sealed class Labelled(int count) : Dataset
     {
         public override string Name => "labelled";
-        public override int Count => count;
+        public override int? Count => count;
         public override int InputSize => 2;
+        public override int OutputSize => Classes;
         public override int TargetSize => 1;
+        public override int? TargetClasses => Classes;
+        public override int? IgnoredClass => Ignored;
+        public override bool OneOutput => false;
+        public override string Metric => "nats";
 
-        public override int StepsOf(int piece) => 3 + piece * 5 % 4;
+        public override Loss CreateLoss(Plan plan) => new SoftmaxCrossEntropy(plan, Ignored);
 
-        public override void Fill(PieceBatch batch, int b, int piece)
+        public override int LengthOf(long sequence) => 3 + (int)(sequence * 5 % 4);
+
+        public override void Fill(SequenceBatch batch, int b, long sequence)
         {
-            var draw = new Draw((ulong)piece);
-            for (int t = 0; t < StepsOf(piece); t++)
+            var draw = new Draw((ulong)sequence);
+            for (int t = 0; t < LengthOf(sequence); t++)
             {
                 draw.Uniform(2).CopyTo(batch.Input(t, b));
-                batch.Target(t, b).Fill(Target(piece, t));
+                batch.Target(t, b).Fill(Target((int)sequence, t));
             }
         }
     }
@@ -168,14 +175,14 @@ public sealed class IgnoredClassTests
 
         public override Loss CreateLoss(Plan plan) => new SoftmaxCrossEntropy(plan, Ignored);
 
-        protected override void FillSequence(Batch batch, int b, ref Philox random)
+        protected override void FillSequence(SequenceBatch batch, int b, ref Philox random)
         {
             int piece = random.Next(9);
             for (int t = 0; t < Length; t++)
             {
-                batch.Input(t, b, 0) = random.NextFloat(-1, 1);
-                batch.Input(t, b, 1) = random.NextFloat(-1, 1);
-                batch.Target(t, b) = Target(piece, t);
+                batch.Input(t, b)[0] = random.NextFloat(-1, 1);
+                batch.Input(t, b)[1] = random.NextFloat(-1, 1);
+                batch.Target(t, b)[0] = Target(piece, t);
             }
         }
     }

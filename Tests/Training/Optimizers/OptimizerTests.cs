@@ -232,7 +232,7 @@ public sealed class OptimizerTests(int bits, int threads)
     }
 
     private static float[][] Moments(Optimizer optimizer) =>
-        [.. optimizer.MomentNames.Select((_, i) => optimizer.Moment(i).ToArray())];
+        [.. optimizer.StateNames.Select((_, i) => optimizer.Moment(i).ToArray())];
 
     private static double[] ToDouble(float[] values) =>
         Array.ConvertAll(values, value => (double)value);

@@ -2,38 +2,50 @@ using System.Globalization;
 
 namespace Sequor.Layers;
 
-public sealed partial class EpochTrainer
+// Saving and going on: all that the next step's bits depend on.
+public sealed partial class Trainer
 {
     private const string Reserved = ScheduledRate.Reserved;
     private const string DataKey = Reserved + "data";
     private const string OptionsKey = Reserved + "options";
     private const string HistoryKey = Reserved + "history";
     private const string SecondsKey = Reserved + "seconds";
+    private const string None = "none";
 
     // Thirty years.
     private const double MostSeconds = 1e9;
     private const string Times = "seconds from 0 to 1e9";
 
     /// <summary>
-    /// Writes all that training goes on from to a file, all or nothing: what <see cref="Checkpoint"/> keeps, the epochs so
-    /// far, and the parameters of the best one.
+    /// Writes all that training goes on from to a file, all or nothing: what <see cref="Checkpoint"/> keeps; with epochs, also
+    /// those so far and the parameters of the best one.
     /// </summary>
     /// <param name="path">The checkpoint; an old one is replaced only once the new one is whole.</param>
     /// <param name="metadata">What else to remember; no name begins with "training." or "sequor.".</param>
     /// <param name="keep">How many older files are kept as FILE.1 (the newest), FILE.2 and so on, from 0 to 100.</param>
     /// <exception cref="ArgumentException">A name of the metadata is reserved.</exception>
     /// <exception cref="DivergedException">
-    /// A value of model or optimizer, or a loss of this epoch, is not finite; an old file is as it was.
+    /// A value of model or optimizer, or a loss or gradient that was not read yet, is not finite; an old file is as it was.
     /// </exception>
     /// <exception cref="IOException">The file cannot be written; an old one is as it was.</exception>
+    /// <exception cref="InvalidOperationException">The validation of the last epoch failed, and was not tried again.</exception>
+    /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
     public void Save(string path, IReadOnlyDictionary<string, string> metadata, int keep = 0)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         Dictionary<string, string> texts = _rate.AddTo(metadata);
-        texts[DataKey] = DataText();
-        texts[OptionsKey] = OptionsText();
-        texts[HistoryKey] = string.Join(';', _history.Select(Text));
-        texts[SecondsKey] = Text(_elapsed.TotalSeconds);
+        ReadLosses();
+        if (HasEpochToEnd)
+            throw new InvalidOperationException(
+                "The last epoch has not ended: its validation failed, and TrainStep would try it again."
+            );
+        if (StepsPerEpoch > 0)
+        {
+            texts[DataKey] = DataText();
+            texts[OptionsKey] = OptionsText();
+            texts[HistoryKey] = string.Join(';', _history.Select(Text));
+            texts[SecondsKey] = Text(_elapsed.TotalSeconds);
+        }
         Checkpoint.Save(path, Plan, Optimizer, Step, texts, Extra(), finiteExtra: true, keep);
     }
 
@@ -43,24 +55,31 @@ public sealed partial class EpochTrainer
     /// <param name="path">The checkpoint.</param>
     /// <returns>A line for what could not be carried over from another backend; none where all was.</returns>
     /// <exception cref="CheckpointException">
-    /// The file is damaged, or no checkpoint of such training, or one of another model, optimizer, data set, seed, batch size
-    /// or schedule, or one of values that are not finite.
+    /// The file is damaged, or no checkpoint of such training, or one of another model, optimizer, dataset, seed, batch size or
+    /// schedule, or one of values that are not finite.
     /// </exception>
     /// <exception cref="IOException">The file is not there or cannot be read.</exception>
+    /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
     public IReadOnlyList<string> Resume(string path)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         var notes = new List<string>();
         CheckpointInfo info = Checkpoint.ReadInfo(path);
-        RequireSame(path, info, DataKey, DataText());
-        RequireSame(path, info, OptionsKey, OptionsText());
-        string seconds = Find(path, info, SecondsKey);
-        if (!TryNumber(seconds, out double elapsed) || !IsTime(elapsed))
-            throw Malformed(path, SecondsKey, seconds, Times);
-        List<EpochRecord> history = ReadHistory(path, info);
+        double elapsed = 0;
+        List<EpochRecord> history = [];
+        if (StepsPerEpoch > 0)
+        {
+            RequireSame(path, info, DataKey, DataText());
+            RequireSame(path, info, OptionsKey, OptionsText());
+            string seconds = Find(path, info, SecondsKey);
+            if (!TryNumber(seconds, out elapsed) || !IsTime(elapsed))
+                throw Malformed(path, SecondsKey, seconds, Times);
+            history = ReadHistory(path, info);
+        }
         float highest = _rate.Read(path, info);
         Step = Checkpoint.Load(path, Plan, Optimizer, Extra(), finiteExtra: true, notes);
         _rate.Resume(highest);
+        _log?.Resume(Step);
         WeighStepsBefore();
         _elapsed = TimeSpan.FromSeconds(elapsed);
         _history.Clear();
@@ -68,7 +87,7 @@ public sealed partial class EpochTrainer
         BestEpoch = null;
         foreach (EpochRecord record in history)
         {
-            if (BestEpoch is null || record.Valid < BestEpoch.Valid)
+            if (record.Valid is not null && !(BestEpoch?.Valid <= record.Valid))
                 BestEpoch = record;
         }
         return notes;
@@ -77,30 +96,50 @@ public sealed partial class EpochTrainer
     // What the epoch's losses so far weigh is not in the file: their batches are drawn again.
     private void WeighStepsBefore()
     {
-        (long epoch, long index) = Math.DivRem(Step, StepsPerEpoch);
-        Shuffle((int)epoch);
-        for (int i = 0; i < index; i++)
+        if (StepsPerEpoch == 0)
+            return;
+        for (long step = Step - (Step % StepsPerEpoch); step < Step; step++)
         {
-            _batch.Load(_train, Pieces(i));
-            Plan.Input(_batch.Steps, _batch.Size);
-            LoadTargets(i);
+            _order.Load(_batch, _train, step);
+            Plan.Input(_batch.Length, _batch.Size);
+            LoadTargets(step);
         }
     }
 
     // The losses of this epoch's steps so far, and the best parameters and buffers under their names.
-    private List<(string Name, Tensor Tensor)> Extra() =>
-        [
-            ("losses", _losses),
-            .. Plan
-                .Store.All()
-                .Select(p => ($"best.{p.Name}", ParameterStore.View(_best, p.Parameter))),
-        ];
+    private List<(string Name, Tensor Tensor)> Extra()
+    {
+        List<(string, Tensor)> extra = [];
+        if (StepsPerEpoch > 0)
+            extra.Add(("losses", _log!.Losses));
+        if (_best is not null)
+            extra.AddRange(
+                Plan.Store.All()
+                    .Select(p => ($"best.{p.Name}", ParameterStore.View(_best, p.Parameter)))
+            );
+        return extra;
+    }
 
-    private string DataText() =>
-        string.Create(
-            CultureInfo.InvariantCulture,
-            $"{_train.Count} pieces of {_train.TotalSteps} steps, validation {_valid.Count} of {_valid.TotalSteps}"
-        );
+    // Worded as the first checkpoints are.
+    private string DataText()
+    {
+        string train = _train.Count is { } count
+            ? string.Create(
+                CultureInfo.InvariantCulture,
+                $"{count} pieces of {_train.TotalSteps} steps"
+            )
+            : string.Create(
+                CultureInfo.InvariantCulture,
+                $"endless, {StepsPerEpoch} steps an epoch"
+            );
+        string validation = _validation is null
+            ? "no validation"
+            : string.Create(
+                CultureInfo.InvariantCulture,
+                $"validation {_validation.Count} of {_validation.TotalSteps}"
+            );
+        return $"{train}, {validation}";
+    }
 
     // What the bits of the following steps depend on. Epochs and patience may be raised afterwards.
     private string OptionsText()
@@ -113,7 +152,7 @@ public sealed partial class EpochTrainer
             : "none";
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"seed {_options.Seed}, batch {_options.Batch}, evaluation batch {_options.EvaluationBatch}, "
+            $"seed {_options.Seed}, batch {_options.Batch}, evaluation batch {_options.EvaluationBatch ?? _options.Batch}, "
                 + $"clip {_options.Clip}, plateau {plateau}"
         );
     }
@@ -121,7 +160,7 @@ public sealed partial class EpochTrainer
     private static string Text(EpochRecord record) =>
         string.Create(
             CultureInfo.InvariantCulture,
-            $"{record.Train} {record.Valid} {record.LearningRate} {record.Seconds}"
+            $"{record.Train} {(record.Valid is { } valid ? Text(valid) : None)} {record.LearningRate} {record.Seconds}"
         );
 
     private static string Text(double value) => value.ToString(CultureInfo.InvariantCulture);
@@ -142,7 +181,7 @@ public sealed partial class EpochTrainer
             if (
                 parts.Length != 4
                 || !TryNumber(parts[0], out double train)
-                || !TryNumber(parts[1], out double valid)
+                || !TryValid(parts[1], out double? valid)
                 || !TryNumber(parts[2], out double rate)
                 || !TryNumber(parts[3], out double seconds)
                 || !(rate >= 0 && float.IsFinite((float)rate))
@@ -155,6 +194,17 @@ public sealed partial class EpochTrainer
     }
 
     private static bool IsTime(double seconds) => seconds is >= 0 and < MostSeconds;
+
+    // What was validated stays so.
+    private bool TryValid(string text, out double? valid)
+    {
+        valid = null;
+        if (_validation is null)
+            return text == None;
+        bool right = TryNumber(text, out double number);
+        valid = number;
+        return right;
+    }
 
     private static bool TryNumber(string text, out double number) =>
         double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out number)

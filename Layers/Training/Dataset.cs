@@ -1,0 +1,154 @@
+namespace Sequor.Layers;
+
+/// <summary>
+/// Where sequences come from, to train on and to be judged by: a finite set or an endless stream, of equal or of differing
+/// lengths, with one target a sequence or one a step.
+/// </summary>
+/// <remarks>
+/// What a set says of itself must stay as it is while it is used, and a sequence's values must be the same each time that it
+/// is asked for: training that resumes asks again. A set that breaks this, fills beyond a sequence's end or gives a class that
+/// there is not is told by a <see cref="DatasetException"/>; the trainer stays as it was before the step.
+/// </remarks>
+public abstract class Dataset
+{
+    private (long Total, int Shortest, int Longest)? _steps;
+
+    /// <summary>What messages and reports call it: train, valid, or a task's name.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>Number of sequences, at least 1; null where they never end.</summary>
+    public abstract int? Count { get; }
+
+    /// <summary>Channels of the input; 1 where it is a class for an <see cref="Embedding"/>.</summary>
+    public abstract int InputSize { get; }
+
+    /// <summary>Classes of the input, which then are whole numbers from 0 to one less; null where inputs are any numbers.</summary>
+    public virtual int? InputClasses => null;
+
+    /// <summary>Channels that a model's output has to have for the loss.</summary>
+    public abstract int OutputSize { get; }
+
+    /// <summary>Numbers of each target: 1 for a class, else as a rule as many as the output has channels.</summary>
+    public abstract int TargetSize { get; }
+
+    /// <summary>Classes of the targets, which then are whole numbers from 0 to one less; null where targets are any numbers.</summary>
+    public virtual int? TargetClasses => null;
+
+    /// <summary>A target that stands for no class, which the loss ignores; null where each target is one.</summary>
+    public virtual int? IgnoredClass => null;
+
+    /// <summary>One output a sequence is judged, and there is one target (true); or one a step.</summary>
+    public abstract bool OneOutput { get; }
+
+    /// <summary>Whether steps, or sequences where there is one output, weigh differently: <see cref="SequenceBatch.Weight"/>.</summary>
+    public virtual bool IsWeighted => false;
+
+    /// <summary>What the loss is called in reports.</summary>
+    public abstract string Metric { get; }
+
+    /// <summary>The metric of a model that has learned nothing of the sequences; null where it is not known.</summary>
+    public virtual double? Baseline => null;
+
+    /// <summary>Makes the loss that judges a plan's output against the targets.</summary>
+    public abstract Loss CreateLoss(Plan plan);
+
+    /// <summary>Steps of a sequence, at least 1.</summary>
+    /// <param name="sequence">Its number, from 0.</param>
+    public abstract int LengthOf(long sequence);
+
+    /// <summary>Writes a sequence's inputs, targets and, where it has some, weights. All are 0, weights 1, before.</summary>
+    /// <param name="batch">Where to: <see cref="SequenceBatch.Input"/>, <see cref="SequenceBatch.Target"/>.</param>
+    /// <param name="b">Its place in the batch.</param>
+    /// <param name="sequence">Its number, from 0.</param>
+    public abstract void Fill(SequenceBatch batch, int b, long sequence);
+
+    /// <summary>Steps of all sequences.</summary>
+    /// <exception cref="InvalidOperationException">The set is endless, or empty, or has a sequence without steps.</exception>
+    public long TotalSteps => Steps.Total;
+
+    /// <summary>Steps of the shortest sequence. An endless set has to say it.</summary>
+    /// <exception cref="InvalidOperationException">The set is empty or has a sequence without steps; or is endless and does not say.</exception>
+    public virtual int Shortest => Steps.Shortest;
+
+    /// <summary>Steps of the longest sequence. An endless set has to say it.</summary>
+    /// <exception cref="InvalidOperationException">As of <see cref="Shortest"/>.</exception>
+    public virtual int Longest => Steps.Longest;
+
+    /// <summary>Raises an error for a set that nothing can be learned from, or that does not fit a model.</summary>
+    /// <exception cref="ArgumentException">It is empty, a size is none, or sizes or classes are not the model's.</exception>
+    internal void RequireFit(Layer model, string name)
+    {
+        try
+        {
+            RequireSound();
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new ArgumentException(e.Message, name, e);
+        }
+        if (model.InputSize != InputSize || model.OutputSize != OutputSize)
+            throw new ArgumentException(
+                $"The dataset '{Name}' has {InputSize} channels in and {OutputSize} out, the model {model.InputSize} and {model.OutputSize}.",
+                nameof(model)
+            );
+        if (model.InputClasses is { } classes && InputClasses is { } given && given > classes)
+            throw new ArgumentException(
+                $"The dataset '{Name}' has {given} classes of input, the model {classes}.",
+                nameof(model)
+            );
+    }
+
+    private void RequireSound()
+    {
+        if (Count < 1)
+            throw new InvalidOperationException(
+                $"The dataset '{Name}' is empty: it has no sequences."
+            );
+        Require(InputSize, nameof(InputSize));
+        Require(OutputSize, nameof(OutputSize));
+        Require(TargetSize, nameof(TargetSize));
+        Require(Shortest, nameof(Shortest));
+        if (Longest < Shortest)
+            throw new InvalidOperationException(
+                $"The dataset '{Name}' has {Longest} for Longest and {Shortest} for Shortest."
+            );
+    }
+
+    private void Require(int size, string what)
+    {
+        if (size < 1)
+            throw new InvalidOperationException(
+                $"The dataset '{Name}' has {size} for {what}; at least 1 is needed."
+            );
+    }
+
+    private (long Total, int Shortest, int Longest) Steps => _steps ??= CountSteps();
+
+    private (long, int, int) CountSteps()
+    {
+        int count =
+            Count
+            ?? throw new InvalidOperationException(
+                $"The dataset '{Name}' is endless: it has to say Shortest and Longest itself."
+            );
+        if (count < 1)
+            throw new InvalidOperationException(
+                $"The dataset '{Name}' is empty: it has no sequences."
+            );
+        long total = 0;
+        int shortest = int.MaxValue;
+        int longest = 0;
+        for (int i = 0; i < count; i++)
+        {
+            int steps = LengthOf(i);
+            if (steps < 1)
+                throw new InvalidOperationException(
+                    $"Sequence {i} of the dataset '{Name}' has {Amount.Of(steps, "step")}; at least 1 is needed."
+                );
+            total += steps;
+            shortest = Math.Min(shortest, steps);
+            longest = Math.Max(longest, steps);
+        }
+        return (total, shortest, longest);
+    }
+}

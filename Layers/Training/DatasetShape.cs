@@ -1,0 +1,43 @@
+using System.Globalization;
+
+namespace Sequor.Layers;
+
+/// <summary>What a dataset said of itself when it was taken into use, which it has to go on saying.</summary>
+internal readonly record struct DatasetShape(
+    int? Count,
+    int InputSize,
+    int OutputSize,
+    int TargetSize,
+    bool OneOutput,
+    bool IsWeighted
+)
+{
+    public static DatasetShape Of(Dataset data) =>
+        new(
+            data.Count,
+            data.InputSize,
+            data.OutputSize,
+            data.TargetSize,
+            data.OneOutput,
+            data.IsWeighted
+        );
+
+    /// <exception cref="DatasetException">The set says something else now.</exception>
+    public void RequireSame(Dataset data)
+    {
+        DatasetShape now = Of(data);
+        if (now != this)
+            throw new DatasetException(
+                $"The dataset '{data.Name}' was {this} when it was taken into use, and is {now} now; it has to stay as it is."
+            );
+    }
+
+    /// <summary>Whether a batch made for the one has room for the other's values.</summary>
+    public bool HasSameValues(DatasetShape other) => this with { Count = other.Count } == other;
+
+    public override string ToString() =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"{(Count is { } count ? Amount.Of(count, "sequence") : "endless")} of {InputSize} channels in, {OutputSize} out, {Amount.Of(TargetSize, "number")} a target{(OneOutput ? ", one a sequence" : "")}{(IsWeighted ? ", with weights" : "")}"
+        );
+}

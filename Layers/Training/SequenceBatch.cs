@@ -1,0 +1,106 @@
+using System.Runtime.CompilerServices;
+
+namespace Sequor.Layers;
+
+/// <summary>
+/// Some sequences of a dataset side by side in host memory, the shorter ones padded with zeros to the longest; made once and
+/// filled again and again.
+/// </summary>
+public sealed partial class SequenceBatch
+{
+    private readonly float[] _x;
+    private readonly float[] _targets;
+    private readonly float[] _weights;
+    private readonly int[] _lengths;
+    private readonly long[] _numbers;
+    private readonly DatasetShape _shape;
+    private readonly int _maxLength;
+    private bool _padded;
+
+    /// <summary>Room for sequences of a dataset.</summary>
+    /// <param name="data">Its sizes and its longest sequence count.</param>
+    /// <param name="most">Sequences at most, at least 1.</param>
+    /// <exception cref="InvalidOperationException">The set is empty, or endless without saying its lengths.</exception>
+    public SequenceBatch(Dataset data, int most)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        ArgumentOutOfRangeException.ThrowIfLessThan(most, 1);
+        _shape = DatasetShape.Of(data);
+        _maxLength = data.Longest;
+        int rows = checked(_maxLength * most);
+        int answers = data.OneOutput ? most : rows;
+        _x = new float[checked(rows * data.InputSize)];
+        _targets = new float[checked(answers * data.TargetSize)];
+        bool pads = !data.OneOutput && data.Shortest < _maxLength;
+        _weights = new float[pads || data.IsWeighted ? answers : 0];
+        _lengths = new int[most];
+        _numbers = new long[most];
+    }
+
+    /// <summary>T: steps of the longest sequence.</summary>
+    public int Length { get; private set; }
+
+    /// <summary>B: sequences.</summary>
+    public int Size { get; private set; }
+
+    /// <summary>Inputs [T, B, C].</summary>
+    public ReadOnlySpan<float> X => _x.AsSpan(0, Length * Size * _shape.InputSize);
+
+    /// <summary>Targets [T, B, K], or [B, K] where there is one a sequence; K is <see cref="Dataset.TargetSize"/>.</summary>
+    public ReadOnlySpan<float> Targets => _targets.AsSpan(0, Answers * _shape.TargetSize);
+
+    /// <summary>
+    /// What each step [T, B], or each sequence [B] where there is one target, weighs in the loss: 1 unless the set says
+    /// otherwise, and 0 beyond a sequence's end. Empty where all weigh the same.
+    /// </summary>
+    public ReadOnlySpan<float> Mask =>
+        _shape.IsWeighted || (_padded && !_shape.OneOutput) ? _weights.AsSpan(0, Answers) : default;
+
+    /// <summary>Steps of each sequence; empty where all have T.</summary>
+    public ReadOnlySpan<int> Lengths => _padded ? _lengths.AsSpan(0, Size) : default;
+
+    private int Answers => (_shape.OneOutput ? 1 : Length) * Size;
+
+    /// <summary>The input channels of step t of sequence b.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such step or sequence.</exception>
+    /// <exception cref="DatasetException">A set that fills one sequence asks for another one's, or for steps beyond its end.</exception>
+    public Span<float> Input(int t, int b)
+    {
+        Require(t, b, Length, "inputs");
+        return _x.AsSpan(((t * Size) + b) * _shape.InputSize, _shape.InputSize);
+    }
+
+    /// <summary>The numbers of the target of step t (0 where there is one a sequence) of sequence b.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">As of <see cref="Input"/>.</exception>
+    /// <exception cref="DatasetException">As of <see cref="Input"/>.</exception>
+    public Span<float> Target(int t, int b)
+    {
+        Require(t, b, _shape.OneOutput ? 1 : Length, "targets");
+        return _targets.AsSpan(((t * Size) + b) * _shape.TargetSize, _shape.TargetSize);
+    }
+
+    /// <summary>What step t (0 where there is one target a sequence) of sequence b weighs in the loss: from 0 on, 1 at first.</summary>
+    /// <exception cref="InvalidOperationException">The set has no weights (<see cref="Dataset.IsWeighted"/>).</exception>
+    /// <exception cref="ArgumentOutOfRangeException">As of <see cref="Input"/>.</exception>
+    /// <exception cref="DatasetException">As of <see cref="Input"/>.</exception>
+    public ref float Weight(int t, int b)
+    {
+        if (!_shape.IsWeighted)
+            throw new InvalidOperationException(
+                "The batch is of a dataset without weights: its IsWeighted is false."
+            );
+        Require(t, b, _shape.OneOutput ? 1 : Length, "weights");
+        return ref _weights[(t * Size) + b];
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Require(int t, int b, int steps, string what)
+    {
+        if (
+            (uint)b >= (uint)Size
+            || (uint)t >= (uint)steps
+            || (_filling is not null && !Owns(t, b))
+        )
+            throw Outside(t, b, steps, what);
+    }
+}

@@ -1,0 +1,60 @@
+namespace Sequor.Layers;
+
+/// <summary>
+/// Which sequences a step takes: of a finite set all of them each epoch, in an order of its own; of an endless one those that
+/// come next. Both go by the step's number alone.
+/// </summary>
+internal sealed class SequenceOrder
+{
+    // Far from the streams that parameters are drawn from.
+    private const ulong OrderStream = 1UL << 62;
+
+    private readonly ulong _seed;
+    private readonly int _size;
+
+    // Of a finite set: its sequences in the order of the epoch.
+    private readonly int[]? _order;
+    private long _orderOf = -1;
+
+    /// <param name="count">Sequences of the set; null for an endless one.</param>
+    /// <param name="size">Sequences a step.</param>
+    /// <param name="seed">What orders are drawn by.</param>
+    public SequenceOrder(int? count, int size, ulong seed)
+    {
+        (_size, _seed) = (size, seed);
+        if (count is { } finite)
+            _order = new int[finite];
+    }
+
+    /// <summary>Puts a step's sequences side by side.</summary>
+    /// <exception cref="DatasetException">The set broke its word.</exception>
+    public void Load(SequenceBatch batch, Dataset data, long step)
+    {
+        if (_order is null)
+        {
+            batch.Load(data, step * _size, _size);
+            return;
+        }
+        int steps = (_order.Length + _size - 1) / _size;
+        (long epoch, long index) = Math.DivRem(step, steps);
+        Shuffle(epoch);
+        int first = (int)index * _size;
+        batch.Load(data, _order.AsSpan(first, Math.Min(_size, _order.Length - first)));
+    }
+
+    // Fisher and Yates, from the identity: the order of an epoch depends on no other.
+    private void Shuffle(long epoch)
+    {
+        if (_orderOf == epoch)
+            return;
+        var random = new Philox(_seed, OrderStream + (ulong)epoch);
+        for (int i = 0; i < _order!.Length; i++)
+            _order[i] = i;
+        for (int i = _order.Length - 1; i > 0; i--)
+        {
+            int other = random.Next(i + 1);
+            (_order[i], _order[other]) = (_order[other], _order[i]);
+        }
+        _orderOf = epoch;
+    }
+}

@@ -1,0 +1,179 @@
+using System.Diagnostics;
+
+namespace Sequor.Layers;
+
+// What an epoch came to, and evaluation.
+public sealed partial class Trainer
+{
+    private readonly List<EpochRecord> _history = [];
+
+    // What the loss of each of an epoch's batches weighs in their average.
+    private readonly double[] _weights;
+
+    // The parameters and buffers of the best epoch, laid out as the model's; none without epochs or a validation set.
+    private readonly Storage? _best;
+    private Evaluator? _validator;
+
+    /// <summary>The epochs that are done.</summary>
+    public IReadOnlyList<EpochRecord> History => _history;
+
+    /// <summary>The epoch with the least loss on the validation set; null before the first has ended, or without such a set.</summary>
+    public EpochRecord? BestEpoch { get; private set; }
+
+    private Tensor Best => Plan.Store.StateBlock(_best!);
+
+    // Also after an error in its validation.
+    private bool HasEpochToEnd => StepsPerEpoch > 0 && _history.Count < Step / StepsPerEpoch;
+
+    /// <summary>The average loss over the validation set with the parameters as they are, without dropout.</summary>
+    /// <exception cref="InvalidOperationException">There is no validation set.</exception>
+    /// <exception cref="DivergedException">A loss or gradient of a step before is not finite.</exception>
+    /// <exception cref="DatasetException">The set broke its word.</exception>
+    /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
+    public double Evaluate()
+    {
+        using OwnerScope inside = Plan.Backend.Enter("Trainer.Evaluate");
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (_validation is null)
+            throw new InvalidOperationException("The trainer was made without a validation set.");
+        ReadLosses();
+        _validator ??= Own(Evaluator(_validation));
+        return _validator.Run();
+    }
+
+    /// <summary>The average loss over a set with the parameters as they are, without dropout.</summary>
+    /// <param name="data">A finite set of the model's sizes.</param>
+    /// <exception cref="ArgumentException">
+    /// The set's sizes are not the model's, or it is endless or empty, or has a sequence without steps.
+    /// </exception>
+    /// <exception cref="DivergedException">As of <see cref="Evaluate()"/>.</exception>
+    /// <exception cref="DatasetException">The set broke its word.</exception>
+    /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
+    public double Evaluate(Dataset data)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ArgumentNullException.ThrowIfNull(data);
+        RequireFinite(data, Plan.Model);
+        ReadLosses();
+        using Evaluator evaluator = Evaluator(data);
+        return evaluator.Run();
+    }
+
+    /// <summary>
+    /// The average loss over a set with the parameters of the best epoch, or those of now where there is none. Training can go on
+    /// afterwards as if nothing had been.
+    /// </summary>
+    /// <param name="data">As of <see cref="Evaluate(Dataset)"/>.</param>
+    /// <exception cref="ArgumentException">As there.</exception>
+    /// <exception cref="DivergedException">As there.</exception>
+    /// <exception cref="DatasetException">As there.</exception>
+    /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
+    public double EvaluateBest(Dataset data)
+    {
+        using OwnerScope inside = Plan.Backend.Enter("Trainer.EvaluateBest");
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (BestEpoch is null)
+            return Evaluate(data);
+        // Between steps the gradients mean nothing, so their place is free. Buffers have none.
+        Backend backend = Plan.Backend;
+        backend.Copy(Plan.Parameters, Plan.Gradients);
+        Tensor[] buffers = [.. Plan.Store.Buffers.Select(p => Plan.Store.View(p.Parameter))];
+        float[][] kept = Array.ConvertAll(buffers, buffer => buffer.ToArray());
+        try
+        {
+            backend.Copy(Best, Plan.Store.State);
+            return Evaluate(data);
+        }
+        finally
+        {
+            backend.Copy(Plan.Gradients, Plan.Parameters);
+            for (int i = 0; i < buffers.Length; i++)
+                buffers[i].Write(kept[i]);
+        }
+    }
+
+    /// <summary>Gives the model the parameters of the best epoch. Training should not go on from there.</summary>
+    /// <exception cref="InvalidOperationException">There is none: no epoch has been validated yet.</exception>
+    /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
+    public void RestoreBest()
+    {
+        using OwnerScope inside = Plan.Backend.Enter("Trainer.RestoreBest");
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (BestEpoch is null)
+            throw new InvalidOperationException("No epoch has been validated yet.");
+        Plan.Backend.Copy(Best, Plan.Store.State);
+    }
+
+    private EpochRecord EndEpoch(long began)
+    {
+        int epoch = _history.Count + 1;
+        ReadLosses();
+        double train = TrainLoss(epoch);
+        double? valid = _validator?.Run();
+        if (valid is { } found && !double.IsFinite(found))
+            throw new DivergedException(
+                $"after epoch {epoch} the validation loss is {valid}, which is not finite"
+            );
+        _elapsed += Stopwatch.GetElapsedTime(began);
+        var record = new EpochRecord(
+            epoch,
+            train,
+            valid,
+            Optimizer.LearningRate,
+            _elapsed.TotalSeconds
+        );
+        _history.Add(record);
+        if (valid is not null && !(BestEpoch?.Valid <= valid))
+        {
+            BestEpoch = record;
+            Plan.Backend.Copy(Plan.Store.State, Best);
+        }
+        if (_options.Plateau is { } plateau && plateau.IsReached(_history))
+            _rate.Multiply(plateau.Factor);
+        return record;
+    }
+
+    // Each batch counts as its steps, or its sequences, do, but for those that the loss ignores.
+    private double TrainLoss(int epoch)
+    {
+        float[] losses = _log!.Losses.ToArray();
+        double sum = 0;
+        double weights = 0;
+        for (int i = 0; i < losses.Length; i++)
+        {
+            RequireFinite(((epoch - 1L) * StepsPerEpoch) + i + 1, losses[i], norm: 0);
+            sum += losses[i] * _weights[i];
+            weights += _weights[i];
+        }
+        return weights == 0 ? 0 : sum / weights;
+    }
+
+    private Evaluator Evaluator(Dataset data) =>
+        new(Plan.Model, Plan.Backend, data, _options.EvaluationBatch ?? _options.Batch);
+
+    private static void RequireFinite(
+        Dataset? data,
+        Layer model,
+        [System.Runtime.CompilerServices.CallerArgumentExpression(nameof(data))] string name = ""
+    )
+    {
+        if (data is null)
+            return;
+        if (data.Count is null)
+            throw new ArgumentException(
+                $"The dataset '{data.Name}' is endless: evaluation needs a finite one.",
+                name
+            );
+        data.RequireFit(model, name);
+    }
+
+    // Of sequences of one step both are the same.
+    private static void RequireAnswers(Plan plan, Dataset data)
+    {
+        bool one = plan.MaxOutput.First == 1;
+        if (one != data.OneOutput && plan.MaxLength > 1)
+            throw new ArgumentException(
+                $"The dataset '{data.Name}' has one target a {(data.OneOutput ? "sequence" : "step")}, and the model one output a {(one ? "sequence" : "step")}."
+            );
+    }
+}

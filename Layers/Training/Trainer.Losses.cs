@@ -1,0 +1,85 @@
+namespace Sequor.Layers;
+
+// Losses are kept where the steps run, and are read many at once: reading waits for the device.
+public sealed partial class Trainer
+{
+    private readonly LossLog? _log;
+    private (float Loss, float Norm) _last;
+
+    /// <summary>
+    /// Is told of each step's number, from 1, and loss, before the update, in the order of steps, when losses are read: every
+    /// <see cref="TrainingOptions.LogEvery"/> steps, at an epoch's end, and where <see cref="ReadLosses"/> is called.
+    /// </summary>
+    public Action<long, float>? LossRead { get; set; }
+
+    /// <summary>
+    /// Reads the losses and gradient norms of all steps that were not read yet; waits for the device. Evaluate, Save and Run's end
+    /// do so by themselves.
+    /// </summary>
+    /// <exception cref="DivergedException">
+    /// One is not finite; <see cref="LossRead"/> was told of the losses before it. The steps count as read: training can go on, as
+    /// no update was made by gradients that are not finite.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
+    public void ReadLosses()
+    {
+        using OwnerScope inside = Plan.Backend.Enter("Trainer.ReadLosses");
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (_log is null)
+            return;
+        long first = _log.ReadSteps + 1;
+        int count = _log.Read(Step);
+        for (int i = 0; i < count; i++)
+        {
+            _last = _log.At(i);
+            RequireFinite(first + i, _last.Loss, _last.Norm);
+            LossRead?.Invoke(first + i, _last.Loss);
+        }
+    }
+
+    /// <summary>The loss of the last step's batch before the update; reading it waits for the device.</summary>
+    /// <exception cref="DivergedException">It, or a step's that is read with it, is not a finite number, or gradients are not.</exception>
+    /// <exception cref="InvalidOperationException">There was no step since the trainer was made or resumed.</exception>
+    /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
+    public float ReadLoss()
+    {
+        using OwnerScope inside = Plan.Backend.Enter("Trainer.ReadLoss");
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (_log is null)
+            _last = (_loss.Read(), Optimizer.GradientNorm);
+        else
+            ReadLosses();
+        RequireFinite(Step, _last.Loss, _last.Norm);
+        return _last.Loss;
+    }
+
+    private void RequireFinite(long step, float loss, float norm)
+    {
+        if (float.IsFinite(loss) && float.IsFinite(norm))
+            return;
+        string what = float.IsFinite(loss) ? "the gradients are" : $"the loss is {loss}, which is";
+        throw new DivergedException(
+            $"at {Called(step)} {what} not finite; first in: {Origin(step, loss)}"
+        )
+        {
+            Step = step,
+        };
+    }
+
+    // Tensors are those of the last step; of an earlier one there are none any more.
+    private string Origin(long step, float loss)
+    {
+        string? found = Plan.FirstNonFinite();
+        if (step < Step)
+            return found is null ? "none found any more" : $"{found}, after step {Step}";
+        return found ?? (float.IsFinite(loss) ? "none found" : "the loss itself");
+    }
+
+    private string Called(long step)
+    {
+        if (StepsPerEpoch == 0)
+            return $"step {step}";
+        (long epoch, long index) = Math.DivRem(step - 1, StepsPerEpoch);
+        return $"step {index + 1} of epoch {epoch + 1}";
+    }
+}

@@ -1,0 +1,132 @@
+namespace Sequor.Layers;
+
+/// <summary>How a model is trained.</summary>
+public sealed record TrainingOptions
+{
+    /// <summary>Steps whose losses are read together, where nothing else is said.</summary>
+    public const int DefaultLogEvery = 100;
+
+    /// <summary>Sequences a step, at least 1.</summary>
+    public int Batch { get; init; } = 32;
+
+    /// <summary>
+    /// Sequences that are evaluated side by side, at least 1; what comes out is the same but for rounding. Null for as many as
+    /// <see cref="Batch"/>.
+    /// </summary>
+    public int? EvaluationBatch { get; init; }
+
+    /// <summary>Largest global norm of the gradients, above 0; infinity for no clipping.</summary>
+    public float Clip { get; init; } = float.PositiveInfinity;
+
+    /// <summary>Seed of parameters, dropout and the order of a finite set's sequences.</summary>
+    public ulong Seed { get; init; } = 1;
+
+    /// <summary>Steps after which training is over, at least 1; null for no such end.</summary>
+    public long? Steps { get; init; }
+
+    /// <summary>Epochs after which training is over, at least 1; null for no such end.</summary>
+    public int? Epochs { get; init; }
+
+    /// <summary>
+    /// Steps that are an epoch of an endless set, at least 1; null for no epochs. A finite set's are those that go through it.
+    /// </summary>
+    public int? StepsPerEpoch { get; init; }
+
+    /// <summary>Epochs without a better validation after which training ends; 0 for no such end.</summary>
+    public int Patience { get; init; }
+
+    /// <summary>When the learning rate falls; null for never.</summary>
+    public Plateau? Plateau { get; init; }
+
+    /// <summary>
+    /// How the learning rate goes by the step, the optimizer's being the highest; null for always that. With a
+    /// <see cref="Plateau"/> as well, that lowers the highest.
+    /// </summary>
+    public WarmupCosine? Schedule { get; init; }
+
+    /// <summary>
+    /// Steps whose losses and gradient norms stay on the device before they are read together, which waits for it. 0: nothing is
+    /// kept of a step but its epoch's losses, to that epoch's end; between, only the last step can be read.
+    /// </summary>
+    public int LogEvery { get; init; } = DefaultLogEvery;
+
+    internal void Validate(bool epochs, bool validation)
+    {
+        Require(Batch >= 1, nameof(Batch), Batch, "at least 1");
+        Require(
+            EvaluationBatch is not < 1,
+            nameof(EvaluationBatch),
+            EvaluationBatch,
+            "at least 1, or null"
+        );
+        Require(Clip > 0, nameof(Clip), Clip, "above 0");
+        Require(Steps is not < 1, nameof(Steps), Steps, "at least 1, or null");
+        Require(Epochs is not < 1, nameof(Epochs), Epochs, "at least 1, or null");
+        Require(
+            epochs || Epochs is null,
+            nameof(Epochs),
+            Epochs,
+            "null where the training set is endless and StepsPerEpoch is null"
+        );
+        Require(
+            StepsPerEpoch is not < 1,
+            nameof(StepsPerEpoch),
+            StepsPerEpoch,
+            "at least 1, or null"
+        );
+        Require(Patience >= 0, nameof(Patience), Patience, "at least 0");
+        Require(LogEvery >= 0, nameof(LogEvery), LogEvery, "at least 0");
+        Require(
+            Patience == 0 || (epochs && validation),
+            nameof(Patience),
+            Patience,
+            "0 without epochs and a validation set"
+        );
+        if (Plateau is not { } plateau)
+            return;
+        Require(
+            epochs && validation,
+            nameof(Plateau),
+            plateau,
+            "null without epochs and a validation set"
+        );
+        Require(
+            plateau.Factor is > 0 and < 1,
+            "Plateau.Factor",
+            plateau.Factor,
+            "above 0 and below 1"
+        );
+        Require(plateau.Window >= 1, "Plateau.Window", plateau.Window, "at least 1");
+        Require(plateau.After >= 0, "Plateau.After", plateau.After, "at least 0");
+    }
+
+    private static void Require(bool right, string name, object? value, string allowed)
+    {
+        if (!right)
+            throw new ArgumentOutOfRangeException(name, value, $"{name} must be {allowed}.");
+    }
+}
+
+/// <summary>
+/// The learning rate is multiplied by a factor after each epoch whose validation is worse than all of the last few were:
+/// the rule of Bai et al.'s music script, with its numbers.
+/// </summary>
+/// <param name="Factor">Above 0, below 1.</param>
+/// <param name="Window">How many epochs before it an epoch is compared with, at least 1.</param>
+/// <param name="After">Epochs at the beginning that the rule leaves alone, at least 0.</param>
+public sealed record Plateau(float Factor = 0.1f, int Window = 3, int After = 10)
+{
+    // The newest validation comes last.
+    internal bool IsReached(IReadOnlyList<EpochRecord> history)
+    {
+        int last = history.Count - 1;
+        if (history.Count <= After || last < 1)
+            return false;
+        for (int i = Math.Max(0, last - Window); i < last; i++)
+        {
+            if (!(history[last].Valid > history[i].Valid))
+                return false;
+        }
+        return true;
+    }
+}
