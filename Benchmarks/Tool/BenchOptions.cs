@@ -78,7 +78,7 @@ internal sealed class BenchOptions
         IReadOnlyList<int> lengths
     )
     {
-        string name = result.GetValue(Workload.Task) ?? WorkloadOptions.DefaultTask;
+        string name = result.GetValue(Workload.Task) ?? Tasks.Default.Name;
         int batch = (int)(result.GetValue(Workload.Batch) ?? WorkloadOptions.DefaultBatch);
         string option = lengths.Count > 1 ? _sweep.Name : Workload.Length.Name;
         SequenceTask[] tasks =

@@ -34,7 +34,7 @@ internal sealed class ReproduceOptions
 
     private readonly Option<string?> _data = Options.Text(
         "--data",
-        "a music task's MAT-file, or a folder that has it under its authors' name",
+        $"the file of {string.Join(", ", Tasks.All.Where(t => t.File is not null))}, or a folder that has it under its authors' name",
         "PATH"
     );
 
@@ -111,8 +111,8 @@ internal sealed class ReproduceOptions
             throw new UsageException("--keep needs --checkpoint FOLDER");
         int seeds = (int)(result.GetValue(_seeds) ?? 1);
         ulong first = (ulong)(result.GetValue(_seed) ?? 1);
-        Dictionary<string, string> files = MusicPaths.Resolve(
-            [.. presets.Where(p => p.IsMusic).Select(p => p.Task).Distinct()],
+        Dictionary<string, string> files = DataPaths.Resolve(
+            [.. presets.Select(p => p.TaskEntry).Where(t => t.File is not null).Distinct()],
             result.GetValue(_data)
         );
 
@@ -124,9 +124,9 @@ internal sealed class ReproduceOptions
         OutputFile.RequireApart(jsonFile, htmlFile);
         foreach (string file in files.Values)
             OutputFile.RequireApartFrom(_data.Name, file, jsonFile, htmlFile);
-        Dictionary<string, MusicDataset> music = files.ToDictionary(
+        Dictionary<string, Dataset> data = files.ToDictionary(
             pair => pair.Key,
-            pair => MusicPaths.Load(pair.Value)
+            pair => DataPaths.Load(Tasks.Get(pair.Key), pair.Value)
         );
         MakeFolder(checkpoint);
         var runs = new List<ReproduceRun>();
@@ -137,8 +137,8 @@ internal sealed class ReproduceOptions
             {
                 for (int i = 0; i < seeds; i++)
                 {
-                    MusicDataset? data = music.GetValueOrDefault(preset.Task);
-                    runs.Add(Prepare(preset, data, first + (ulong)i, checkpoint, outputs));
+                    Dataset? its = data.GetValueOrDefault(preset.Task);
+                    runs.Add(Prepare(preset, its, first + (ulong)i, checkpoint, outputs));
                 }
             }
             OutputFile.RequireApart(outputs);
@@ -207,14 +207,14 @@ internal sealed class ReproduceOptions
     // Another run's checkpoint is refused before the first run, and not when its turn has come.
     private static ReproduceRun Prepare(
         Preset preset,
-        MusicDataset? music,
+        Dataset? data,
         ulong seed,
         string? folder,
         List<OutputFile?> outputs
     )
     {
         if (folder is null)
-            return new ReproduceRun(preset, music, seed, null, null, null, null);
+            return new ReproduceRun(preset, data, seed, null, null, null, null);
         string file = string.Create(
             CultureInfo.InvariantCulture,
             $"{preset.Task}-{preset.Arch}-{preset.Name}-seed{seed}.safetensors"
@@ -225,10 +225,10 @@ internal sealed class ReproduceOptions
         try
         {
             CheckpointInfo? saved = File.Exists(path)
-                ? Reproduction.ReadCheckpoint(path, preset, music, seed)
+                ? Reproduction.ReadCheckpoint(path, preset, data, seed)
                 : null;
             int? threads = saved is null ? null : CheckpointTexts.Of(path, saved).Threads;
-            return new ReproduceRun(preset, music, seed, path, saved, threads, held);
+            return new ReproduceRun(preset, data, seed, path, saved, threads, held);
         }
         catch (Exception e)
             when (e is CheckpointException or IOException or UnauthorizedAccessException)

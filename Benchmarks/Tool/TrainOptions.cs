@@ -31,7 +31,7 @@ internal sealed class TrainOptions
 
     private readonly Option<string?> _optimizer = Options.Choice(
         "--optimizer",
-        "rule of the updates; adamw decays by 0.01 (adam)",
+        $"{string.Join("; ", Optimizers.All.Select(o => o.Note).OfType<string>().Prepend("rule of the updates"))} ({Optimizers.Default})",
         Optimizers.Names
     );
 
@@ -184,7 +184,7 @@ internal sealed class TrainOptions
             ?? throw new UsageException(
                 $"--arch is needed: {string.Join(", ", Architecture.Names)}; or --resume FILE"
             );
-        string taskName = result.GetValue(_workload.Task) ?? WorkloadOptions.DefaultTask;
+        string taskName = result.GetValue(_workload.Task) ?? Tasks.Default.Name;
         int length = (int)(result.GetValue(_workload.Length) ?? WorkloadOptions.DefaultLength);
         int batch = (int)(result.GetValue(_workload.Batch) ?? WorkloadOptions.DefaultBatch);
         SequenceTask task = WorkloadOptions.CreateTask(taskName, length);
@@ -197,7 +197,7 @@ internal sealed class TrainOptions
             Batch = batch,
             Hidden = workload.Width,
             Layers = workload.Depth,
-            Optimizer = result.GetValue(_optimizer) ?? "adam",
+            Optimizer = result.GetValue(_optimizer) ?? Optimizers.Default.Name,
             Lr = result.GetValue(_rate) ?? DefaultRate,
             Clip = result.GetValue(_clip) ?? DefaultClip,
             Seed = (ulong)(result.GetValue(_workload.Seed) ?? 1),

@@ -7,18 +7,17 @@ namespace Sequor.Tool;
 /// <summary>The options that say what model runs on what task, shared by bench and train.</summary>
 internal sealed class WorkloadOptions
 {
-    public const string DefaultTask = "adding";
     public const int DefaultLength = 600;
     public const int DefaultBatch = 32;
     public const long DefaultParameters = 70_000;
 
     public Option<string?> Task { get; } =
-        Options.Choice("--task", "what to learn (adding)", Tasks.Names);
+        Options.Choice("--task", $"what to learn ({Tasks.Default})", Tasks.StreamNames);
 
     public Option<long?> Length { get; } =
         Options.Whole(
             "--length",
-            "T: steps of a sequence, the delay for copy (600)",
+            $"T: {string.Join(", ", Tasks.All.Select(t => t.LengthNote).OfType<string>().Prepend("steps of a sequence"))} (600)",
             "T",
             1,
             Limits.Length
@@ -39,7 +38,7 @@ internal sealed class WorkloadOptions
     public Option<long?> Layers { get; } =
         Options.Whole(
             "--layers",
-            "recurrent layers (1), levels of the TCN (8) or blocks of the LRU (4)",
+            string.Join(", ", Depths()),
             "N",
             1,
             Architecture.All.Max(a => a.MaxDepth)
@@ -70,17 +69,19 @@ internal sealed class WorkloadOptions
     /// <summary>The task of a name and length.</summary>
     public static SequenceTask CreateTask(string name, int length, string option = "--length")
     {
-        try
-        {
-            return Tasks.Create(name, length);
-        }
-        catch (ArgumentOutOfRangeException)
-        {
-            throw new UsageException(
-                $"{option} must be at least 2 for the task {name}, not {length}"
+        TaskEntry task = Tasks.Get(name);
+        return length >= task.LeastLength
+            ? task.CreateStream(length)
+            : throw new UsageException(
+                $"{option} must be at least {task.LeastLength} for the task {name}, not {length}"
             );
-        }
     }
+
+    // As in "layers of rnn, lstm, gru (1)".
+    private static IEnumerable<string> Depths() =>
+        Architecture
+            .All.GroupBy(a => (a.DepthName, a.DefaultDepth))
+            .Select(g => $"{g.Key.DepthName}s of {string.Join(", ", g)} ({g.Key.DefaultDepth})");
 
     /// <summary>A model of the size asked for: by width, or else by budget.</summary>
     public Workload Size(

@@ -7,36 +7,33 @@ namespace Sequor.Workloads;
 /// Pieces of music as piano rolls: 88 keys, sounding or not, frame by frame. Read from MAT-files as the authors of the TCN
 /// ship them: variables traindata, validdata and testdata, each a row of cells [frames, 88].
 /// </summary>
-public sealed class MusicDataset
+public sealed class MusicDataset : Dataset
 {
     /// <summary>Keys of a piano, and so channels of a frame.</summary>
     public const int Keys = 88;
 
     private MusicDataset(string path, MusicPieces train, MusicPieces valid, MusicPieces test)
+        : base(path)
     {
-        Path = path;
         Train = train;
         Valid = valid;
         Test = test;
     }
 
-    /// <summary>The file that it was read from.</summary>
-    public string Path { get; }
+    /// <inheritdoc/>
+    public override MusicPieces Train { get; }
 
-    /// <summary>Pieces to train on.</summary>
-    public MusicPieces Train { get; }
+    /// <inheritdoc/>
+    public override MusicPieces Valid { get; }
 
-    /// <summary>Pieces by which the best epoch is chosen.</summary>
-    public MusicPieces Valid { get; }
-
-    /// <summary>Pieces that the result is measured on.</summary>
-    public MusicPieces Test { get; }
+    /// <inheritdoc/>
+    public override MusicPieces Test { get; }
 
     /// <summary>
     /// 16 hexadecimal digits that the pieces decide, and the file's form does not: the same music saved otherwise has the
     /// same.
     /// </summary>
-    public string Fingerprint()
+    public override string Fingerprint()
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Span<byte> number = stackalloc byte[sizeof(int)];

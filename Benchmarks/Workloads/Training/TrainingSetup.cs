@@ -51,7 +51,7 @@ public sealed record TrainingSetup
             model,
             workload.Task,
             backend,
-            Optimizers.Create(Optimizer, Lr),
+            plan => Optimizers.Get(Optimizer).Create(plan, Lr),
             new TrainingOptions
             {
                 Batch = Batch,
@@ -89,7 +89,7 @@ public sealed record TrainingSetup
         var setup = new TrainingSetup
         {
             Arch = arch,
-            Task = texts.Word("task", Tasks.Names),
+            Task = texts.Word("task", Tasks.StreamNames),
             Length = (int)texts.Whole("length", 1, Limits.Length),
             Batch = (int)texts.Whole("batch", 1, Limits.Batch),
             Hidden = (int)texts.Whole("hidden", 1, Limits.Width),
@@ -99,14 +99,12 @@ public sealed record TrainingSetup
             Clip = texts.Positive("clip", none: true),
             Seed = texts.Seed("seed"),
         };
-        try
-        {
-            _ = Tasks.Create(setup.Task, setup.Length);
-        }
-        catch (ArgumentException)
-        {
-            throw texts.Wrong("length", $"at least 2 for the task {setup.Task}");
-        }
+        int least = Tasks.Get(setup.Task).LeastLength;
+        if (setup.Length < least)
+            throw texts.Wrong(
+                "length",
+                FormattableString.Invariant($"at least {least} for the task {setup.Task}")
+            );
         try
         {
             _ = setup.Workload;

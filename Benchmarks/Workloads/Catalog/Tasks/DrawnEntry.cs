@@ -1,0 +1,45 @@
+using Sequor.Layers;
+
+namespace Sequor.Workloads;
+
+/// <summary>A task whose data are drawn.</summary>
+public abstract class DrawnEntry : TaskEntry
+{
+    // Enough that a mean over them has two digits.
+    private const int HeldOut = 1000;
+
+    private protected DrawnEntry() { }
+
+    /// <inheritdoc/>
+    public override string Metric => Shortest.Metric;
+
+    /// <inheritdoc/>
+    public override ModelEnds Ends => ModelEnds.Of(Shortest);
+
+    // What does not go by the length is the same in all.
+    private SequenceTask Shortest => Create(LeastLength);
+
+    /// <inheritdoc/>
+    public override Loss CreateLoss(Plan plan) => Shortest.CreateLoss(plan);
+
+    /// <inheritdoc/>
+    public override SequenceTask CreateStream(int length, Dataset? data = null)
+    {
+        RequireFit(data);
+        return Create(length);
+    }
+
+    /// <inheritdoc/>
+    public override TaskSets CreateSets(int length, int sequences, ulong seed, Dataset? data)
+    {
+        SequenceTask task = CreateStream(length, data);
+        const ulong held = SequenceTask.HeldOut;
+        return new TaskSets(
+            new SequencePieces("train", task, seed, 0, sequences),
+            new SequencePieces("valid", task, held, 0, HeldOut),
+            new SequencePieces("test", task, held, HeldOut, HeldOut)
+        );
+    }
+
+    private protected abstract SequenceTask Create(int length);
+}

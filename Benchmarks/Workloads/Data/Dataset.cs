@@ -1,0 +1,40 @@
+using Sequor.Layers;
+
+namespace Sequor.Workloads;
+
+/// <summary>Data of a file, in three parts.</summary>
+public abstract class Dataset
+{
+    private protected Dataset(string path) => Path = path;
+
+    /// <summary>The file that they were read from.</summary>
+    public string Path { get; }
+
+    /// <summary>Pieces to train on.</summary>
+    public abstract PieceSet Train { get; }
+
+    /// <summary>Pieces by which the best epoch is chosen.</summary>
+    public abstract PieceSet Valid { get; }
+
+    /// <summary>Pieces that the result is measured on.</summary>
+    public abstract PieceSet Test { get; }
+
+    /// <summary>16 hexadecimal digits that the data decide: other data have others.</summary>
+    public abstract string Fingerprint();
+}
+
+/// <summary>A file has not the data that were looked for in it. The message names the file and says what is wrong.</summary>
+public class DatasetException : Exception
+{
+    /// <summary>An error without a reason.</summary>
+    public DatasetException()
+        : this("The data cannot be read.") { }
+
+    /// <summary>An error with its reason.</summary>
+    public DatasetException(string message)
+        : base(message) { }
+
+    /// <summary>An error with its reason and what caused it.</summary>
+    public DatasetException(string message, Exception inner)
+        : base(message, inner) { }
+}
