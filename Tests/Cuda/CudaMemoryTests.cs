@@ -2,6 +2,7 @@ using System.Globalization;
 using NUnit.Framework;
 using Sequor.Layers;
 using Sequor.Layers.Cuda;
+using Sequor.Tests.Support;
 using Sequor.VirtualGpu.Ptx;
 using Sequor.Workloads;
 using VirtualDevice = Sequor.VirtualGpu.VirtualDevice;
@@ -23,7 +24,7 @@ public sealed class CudaMemoryTests
 
     private static IEnumerable<TestCaseData> Cases() =>
         from shape in new[] { (T: 600, B: 32), (T: 2000, B: 8), (T: 100, B: 128) }
-        from task in new[] { "adding", "copy" }
+        from task in Listed.DrawnTasks
         from name in Architecture.Names
         select new TestCaseData(name, task, shape.T, shape.B);
 

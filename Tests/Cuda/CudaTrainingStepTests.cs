@@ -1,6 +1,7 @@
 using NUnit.Framework;
 using Sequor.Layers;
 using Sequor.Layers.Cuda;
+using Sequor.Tests.Support;
 using Sequor.Workloads;
 
 namespace Sequor.Tests.Cuda;
@@ -11,7 +12,7 @@ public sealed class CudaTrainingStepTests : CudaFixture
 {
     [Test]
     public void Times_of_a_replayed_step_are_those_of_its_parts(
-        [Values("rnn", "lstm", "gru", "tcn", "lru")] string name,
+        [ValueSource(typeof(Listed), nameof(Listed.Architectures))] string name,
         [Values] bool graph
     )
     {

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Runtime.Intrinsics.X86;
 using System.Text.Json;
 using NUnit.Framework;
+using Sequor.Tests.Support;
 using Sequor.Tests.Training;
 
 namespace Sequor.Tests.Tool;
@@ -79,7 +80,7 @@ public sealed class InstructionTests : FolderTest
 
     [Test]
     public void Training_learns_the_same_without_a_fused_multiply_add(
-        [Values("rnn", "lstm", "gru", "tcn", "lru")] string arch
+        [ValueSource(typeof(Listed), nameof(Listed.Architectures))] string arch
     )
     {
         string[] train =

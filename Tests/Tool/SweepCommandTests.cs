@@ -1,6 +1,7 @@
 using System.Text.Json;
 using NUnit.Framework;
 using Sequor.Tests.Charts;
+using Sequor.Tests.Support;
 using Sequor.Tests.Training;
 
 namespace Sequor.Tests.Tool;
@@ -13,7 +14,7 @@ public sealed class SweepCommandTests : FolderTest
 
     [Test]
     public void A_sweep_has_one_result_a_length_and_architecture(
-        [Values("adding", "copy")] string task
+        [ValueSource(typeof(Listed), nameof(Listed.DrawnTasks))] string task
     )
     {
         string json = PathOf("sweep.json");
