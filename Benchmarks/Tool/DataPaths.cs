@@ -41,14 +41,14 @@ internal static class DataPaths
     }
 
     /// <summary>Reads the file of a task.</summary>
-    public static Dataset Load(TaskEntry task, string path)
+    public static TaskData Load(TaskEntry task, string path)
     {
         try
         {
             return task.Load(path);
         }
         catch (Exception e)
-            when (e is DatasetException or IOException or UnauthorizedAccessException)
+            when (e is TaskDataException or IOException or UnauthorizedAccessException)
         {
             throw new FailureException($"--data: {e.Message}", e);
         }

@@ -52,7 +52,7 @@ internal sealed class ReproduceJob : IDisposable
 /// <param name="Lock">The right to save to the file; null where there is none.</param>
 internal sealed record ReproduceRun(
     Preset Preset,
-    Dataset? Data,
+    TaskData? Data,
     ulong Seed,
     string? Checkpoint,
     CheckpointInfo? Saved,

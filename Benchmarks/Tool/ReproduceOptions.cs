@@ -124,7 +124,7 @@ internal sealed class ReproduceOptions
         OutputFile.RequireApart(jsonFile, htmlFile);
         foreach (string file in files.Values)
             OutputFile.RequireApartFrom(_data.Name, file, jsonFile, htmlFile);
-        Dictionary<string, Dataset> data = files.ToDictionary(
+        Dictionary<string, TaskData> data = files.ToDictionary(
             pair => pair.Key,
             pair => DataPaths.Load(Tasks.Get(pair.Key), pair.Value)
         );
@@ -137,7 +137,7 @@ internal sealed class ReproduceOptions
             {
                 for (int i = 0; i < seeds; i++)
                 {
-                    Dataset? its = data.GetValueOrDefault(preset.Task);
+                    TaskData? its = data.GetValueOrDefault(preset.Task);
                     runs.Add(Prepare(preset, its, first + (ulong)i, checkpoint, outputs));
                 }
             }
@@ -207,7 +207,7 @@ internal sealed class ReproduceOptions
     // Another run's checkpoint is refused before the first run, and not when its turn has come.
     private static ReproduceRun Prepare(
         Preset preset,
-        Dataset? data,
+        TaskData? data,
         ulong seed,
         string? folder,
         List<OutputFile?> outputs

@@ -7,7 +7,7 @@ namespace Sequor.Workloads;
 /// Pieces of music as piano rolls: 88 keys, sounding or not, frame by frame. Read from MAT-files as the authors of the TCN
 /// ship them: variables traindata, validdata and testdata, each a row of cells [frames, 88].
 /// </summary>
-public sealed class MusicDataset : Dataset
+public sealed class MusicDataset : TaskData
 {
     /// <summary>Keys of a piano, and so channels of a frame.</summary>
     public const int Keys = 88;

@@ -62,7 +62,7 @@ public sealed record Preset
     /// <summary>The sets that it is trained and measured on.</summary>
     /// <param name="seed">Decides what is drawn to train on.</param>
     /// <param name="data">The data of the task; null where they are drawn.</param>
-    public TaskSets CreateSets(ulong seed, Dataset? data) =>
+    public TaskSets CreateSets(ulong seed, TaskData? data) =>
         TaskEntry.CreateSets(Length, Training.Sequences, seed, data);
 
     /// <summary>The training loop's options.</summary>

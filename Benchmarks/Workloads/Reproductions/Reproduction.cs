@@ -12,14 +12,14 @@ public sealed class Reproduction
     private const string PeakKey = "peak_bytes";
 
     private readonly Backend _backend;
-    private readonly Dataset? _data;
+    private readonly TaskData? _data;
 
     /// <summary>Prepares a preset.</summary>
     /// <param name="preset">What to reproduce.</param>
     /// <param name="data">The data of its task; null where they are drawn.</param>
     /// <param name="backend">Where to run.</param>
     /// <exception cref="ArgumentException">There are no data where the task needs some, or some where they are drawn.</exception>
-    public Reproduction(Preset preset, Dataset? data, Backend backend)
+    public Reproduction(Preset preset, TaskData? data, Backend backend)
     {
         ArgumentNullException.ThrowIfNull(preset);
         ArgumentNullException.ThrowIfNull(backend);
@@ -146,7 +146,7 @@ public sealed class Reproduction
     public static CheckpointInfo ReadCheckpoint(
         string path,
         Preset preset,
-        Dataset? data,
+        TaskData? data,
         ulong seed
     )
     {
@@ -193,10 +193,10 @@ public sealed class Reproduction
             Runs = [run],
         };
 
-    private static string DataOf(Dataset? data) => data?.Fingerprint() ?? "drawn";
+    private static string DataOf(TaskData? data) => data?.Fingerprint() ?? "drawn";
 
     // All that a run must have in common with the one that it goes on from.
-    private static Dictionary<string, string> Identity(Preset preset, Dataset? data, ulong seed) =>
+    private static Dictionary<string, string> Identity(Preset preset, TaskData? data, ulong seed) =>
         new()
         {
             ["task"] = preset.Task,

@@ -23,14 +23,14 @@ public abstract class DrawnEntry : TaskEntry
     public override Loss CreateLoss(Plan plan) => Shortest.CreateLoss(plan);
 
     /// <inheritdoc/>
-    public override SequenceTask CreateStream(int length, Dataset? data = null)
+    public override SequenceTask CreateStream(int length, TaskData? data = null)
     {
         RequireFit(data);
         return Create(length);
     }
 
     /// <inheritdoc/>
-    public override TaskSets CreateSets(int length, int sequences, ulong seed, Dataset? data)
+    public override TaskSets CreateSets(int length, int sequences, ulong seed, TaskData? data)
     {
         SequenceTask task = CreateStream(length, data);
         const ulong held = SequenceTask.HeldOut;

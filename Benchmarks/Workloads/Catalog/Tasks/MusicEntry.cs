@@ -27,19 +27,19 @@ public abstract class MusicEntry : TaskEntry
     private protected abstract string FileName { get; }
 
     /// <inheritdoc/>
-    public sealed override Dataset Load(string path) => MusicDataset.Load(path);
+    public sealed override TaskData Load(string path) => MusicDataset.Load(path);
 
     /// <inheritdoc/>
     public sealed override Loss CreateLoss(Plan plan) => new BinaryCrossEntropy(plan);
 
     /// <inheritdoc/>
-    public sealed override SequenceTask CreateStream(int length, Dataset? data = null) =>
+    public sealed override SequenceTask CreateStream(int length, TaskData? data = null) =>
         throw new InvalidOperationException(
             $"The task {Name} has pieces of lengths of their own, and no endless sequences of one."
         );
 
     /// <inheritdoc/>
-    public sealed override TaskSets CreateSets(int length, int sequences, ulong seed, Dataset? data)
+    public sealed override TaskSets CreateSets(int length, int sequences, ulong seed, TaskData? data)
     {
         RequireFit(data);
         return new TaskSets(data!.Train, data.Valid, data.Test);

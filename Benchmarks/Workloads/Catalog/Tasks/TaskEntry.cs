@@ -33,10 +33,10 @@ public abstract class TaskEntry : IEntry
 
     /// <summary>Reads the data.</summary>
     /// <param name="path">A <see cref="File"/>.</param>
-    /// <exception cref="DatasetException">The file has not these data.</exception>
+    /// <exception cref="TaskDataException">The file has not these data.</exception>
     /// <exception cref="IOException">The file is not there or cannot be read.</exception>
     /// <exception cref="InvalidOperationException">The data are drawn.</exception>
-    public virtual Dataset Load(string path) =>
+    public virtual TaskData Load(string path) =>
         throw new InvalidOperationException($"The task {Name} takes no data: they are drawn.");
 
     /// <summary>Endless sequences of one length.</summary>
@@ -44,21 +44,21 @@ public abstract class TaskEntry : IEntry
     /// <param name="data">What <see cref="Load"/> gave; null where the data are drawn.</param>
     /// <exception cref="ArgumentException">It does not come in this length, or data are missing or too few.</exception>
     /// <exception cref="InvalidOperationException">The task has none: see <see cref="IsStream"/>.</exception>
-    public abstract SequenceTask CreateStream(int length, Dataset? data = null);
+    public abstract SequenceTask CreateStream(int length, TaskData? data = null);
 
     /// <summary>Finite sets to train on epoch by epoch.</summary>
     /// <param name="length">T, where <see cref="IsStream"/>.</param>
     /// <param name="sequences">Sequences of an epoch, where the data are drawn.</param>
     /// <param name="seed">Decides what is drawn.</param>
     /// <param name="data">What <see cref="Load"/> gave; null where the data are drawn.</param>
-    public abstract TaskSets CreateSets(int length, int sequences, ulong seed, Dataset? data);
+    public abstract TaskSets CreateSets(int length, int sequences, ulong seed, TaskData? data);
 
     /// <summary>The loss that judges a plan's output.</summary>
     public abstract Loss CreateLoss(Plan plan);
 
     /// <summary>Whether data of a file are given where the task needs them, and none where they are drawn.</summary>
     /// <exception cref="ArgumentException">They are not.</exception>
-    public void RequireFit(Dataset? data)
+    public void RequireFit(TaskData? data)
     {
         if (File is not null != data is not null)
             throw new ArgumentException(

@@ -3,9 +3,9 @@ using Sequor.Layers;
 namespace Sequor.Workloads;
 
 /// <summary>Data of a file, in three parts.</summary>
-public abstract class Dataset
+public abstract class TaskData
 {
-    private protected Dataset(string path) => Path = path;
+    private protected TaskData(string path) => Path = path;
 
     /// <summary>The file that they were read from.</summary>
     public string Path { get; }
@@ -24,17 +24,17 @@ public abstract class Dataset
 }
 
 /// <summary>A file has not the data that were looked for in it. The message names the file and says what is wrong.</summary>
-public class DatasetException : Exception
+public class TaskDataException : Exception
 {
     /// <summary>An error without a reason.</summary>
-    public DatasetException()
+    public TaskDataException()
         : this("The data cannot be read.") { }
 
     /// <summary>An error with its reason.</summary>
-    public DatasetException(string message)
+    public TaskDataException(string message)
         : base(message) { }
 
     /// <summary>An error with its reason and what caused it.</summary>
-    public DatasetException(string message, Exception inner)
+    public TaskDataException(string message, Exception inner)
         : base(message, inner) { }
 }
