@@ -19,33 +19,27 @@ public sealed class AdamW(
     float beta2 = 0.999f,
     float epsilon = 1e-8f,
     IReadOnlyList<ParameterGroup>? groups = null
-) : Optimizer(plan, learningRate, 2, groups)
+)
+    : Optimizer(
+        plan,
+        learningRate,
+        new UpdateRule
+        {
+            Beta1 = RequireFraction(beta1),
+            Weight = 1f - beta1,
+            Beta2 = RequireFraction(beta2),
+            Epsilon = RequirePositive(epsilon),
+            Corrected = true,
+            Decay = RequireDecay(weightDecay),
+        },
+        groups
+    )
 {
-    private readonly float _decay = RequireDecay(weightDecay);
-    private readonly float _beta1 = RequireFraction(beta1);
-    private readonly float _beta2 = RequireFraction(beta2);
-    private readonly float _epsilon = RequirePositive(epsilon);
-
     /// <inheritdoc/>
     public override string Name => "adamw";
 
-    internal override IReadOnlyList<string> MomentNames => ["mean", "mean_square"];
-
-    internal override OptimizerUpdate Update() =>
-        new()
-        {
-            Rule = OptimizerRule.AdamW,
-            Parameters = Plan.Parameters,
-            Gradients = Plan.Gradients,
-            First = Moment(0),
-            Second = Moment(1),
-            State = State,
-            Beta1 = _beta1,
-            Beta2 = _beta2,
-            Epsilon = _epsilon,
-            Decay = _decay,
-            Segments = Groups.Segments,
-        };
+    internal override string Settings =>
+        Text($"beta1 {Rule.Beta1}, beta2 {Rule.Beta2}, epsilon {Rule.Epsilon}, decay {Rule.Decay}");
 
     private static float RequireDecay(float weightDecay) =>
         weightDecay >= 0 && float.IsFinite(weightDecay)

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Sequor.Layers;
 
 /// <summary>
@@ -19,12 +21,13 @@ public abstract class Optimizer : IDisposable
     private protected Optimizer(
         Plan plan,
         float learningRate,
-        int moments,
+        UpdateRule rule,
         IReadOnlyList<ParameterGroup>? groups
     )
     {
         ArgumentNullException.ThrowIfNull(plan);
         plan.RequireLive();
+        rule.Require();
         if (plan.Mode != Mode.Training)
             throw new ArgumentException(
                 "An optimizer needs a plan made for Mode.Training.",
@@ -34,13 +37,14 @@ public abstract class Optimizer : IDisposable
         using OwnerScope inside = plan.Backend.Enter("new Optimizer");
         Groups = new GroupedParameters(plan.Store, groups ?? []);
         Plan = plan;
+        Rule = rule;
         Backend backend = plan.Backend;
-        _moments = new Storage[moments];
+        _moments = new Storage[MomentNames.Count];
         try
         {
             _state = backend.Allocate(OptimizerUpdate.StateLength, MemoryCategory.Optimizer);
             backend.Fill(State, 0f);
-            for (int i = 0; i < moments; i++)
+            for (int i = 0; i < _moments.Length; i++)
             {
                 _moments[i] = backend.Allocate(plan.Parameters.Count, MemoryCategory.Optimizer);
                 backend.Fill(Moment(i), 0f);
@@ -118,20 +122,32 @@ public abstract class Optimizer : IDisposable
 
     internal bool IsDisposed => _state.IsFreed;
 
-    /// <summary>The rule's name in checkpoints: sgd, rmsprop, adam or adamw.</summary>
+    /// <summary>The optimizer's name in checkpoints.</summary>
     public abstract string Name { get; }
 
-    /// <summary>What the state of each parameter is called in checkpoints.</summary>
-    internal abstract IReadOnlyList<string> MomentNames { get; }
+    /// <summary>How parameters follow gradients.</summary>
+    internal UpdateRule Rule { get; }
+
+    /// <summary>
+    /// The constants of the rule for checkpoints: one with others is not resumed. Floats are in the shortest form that reads back
+    /// as the same bits.
+    /// </summary>
+    internal abstract string Settings { get; }
+
+    /// <summary>What the state of each parameter is called in checkpoints: that of the mean, then that of the mean square.</summary>
+    internal IReadOnlyList<string> MomentNames =>
+        [
+            .. Rule.HasMean ? (string[])[MeanName] : [],
+            .. Rule.HasMeanSquare ? (string[])["mean_square"] : [],
+        ];
+
+    private protected virtual string MeanName => "mean";
 
     internal Tensor Moment(int index) => Plan.Store.Block(_moments[index]!);
 
     /// <summary>The state of one parameter.</summary>
     internal Tensor Moment(int index, Parameter parameter) =>
         ParameterStore.View(_moments[index]!, parameter);
-
-    private protected Tensor MomentOrNone(int index) =>
-        index < _moments.Length ? Moment(index) : default;
 
     /// <summary>Changes the parameters, by gradients that are clipped at <see cref="MaxGradientNorm"/>.</summary>
     /// <exception cref="ObjectDisposedException">The optimizer, its plan, the model or the backend was disposed.</exception>
@@ -182,7 +198,21 @@ public abstract class Optimizer : IDisposable
         }
     }
 
-    internal abstract OptimizerUpdate Update();
+    /// <summary>One step, by the segments as the host has them.</summary>
+    internal OptimizerUpdate Update() =>
+        new()
+        {
+            Rule = Rule,
+            Parameters = Plan.Parameters,
+            Gradients = Plan.Gradients,
+            First = Rule.HasMean ? Moment(0) : default,
+            Second = Rule.HasMeanSquare ? Moment(_moments.Length - 1) : default,
+            State = State,
+            Segments = Groups.Segments,
+        };
+
+    private protected static string Text(FormattableString settings) =>
+        settings.ToString(CultureInfo.InvariantCulture);
 
     private float ReadState(int index)
     {
@@ -255,113 +285,4 @@ public abstract class Optimizer : IDisposable
         foreach (Storage? moment in _moments)
             moment?.Dispose();
     }
-}
-
-/// <summary>Stochastic gradient descent, with momentum where it is above 0: m = momentum m + g, p -= rate m.</summary>
-/// <param name="plan">A training plan.</param>
-/// <param name="learningRate">Finite, at least 0.</param>
-/// <param name="momentum">At least 0, below 1.</param>
-/// <param name="groups">Parameters that change at another rate; null for none.</param>
-public sealed class Sgd(
-    Plan plan,
-    float learningRate,
-    float momentum = 0f,
-    IReadOnlyList<ParameterGroup>? groups = null
-) : Optimizer(plan, learningRate, momentum > 0 ? 1 : 0, groups)
-{
-    private readonly float _momentum = RequireFraction(momentum);
-
-    /// <inheritdoc/>
-    public override string Name => "sgd";
-
-    internal override IReadOnlyList<string> MomentNames => _momentum > 0 ? ["momentum"] : [];
-
-    internal override OptimizerUpdate Update() =>
-        new()
-        {
-            Rule = OptimizerRule.Sgd,
-            Parameters = Plan.Parameters,
-            Gradients = Plan.Gradients,
-            First = MomentOrNone(0),
-            State = State,
-            Segments = Groups.Segments,
-            Beta1 = _momentum,
-        };
-}
-
-/// <summary>RMSProp: v = a v + (1 - a) g^2, p -= rate g / (sqrt(v) + epsilon).</summary>
-/// <param name="plan">A training plan.</param>
-/// <param name="learningRate">Finite, at least 0.</param>
-/// <param name="smoothing">a: at least 0, below 1.</param>
-/// <param name="epsilon">Above 0.</param>
-/// <param name="groups">Parameters that change at another rate; null for none.</param>
-public sealed class RmsProp(
-    Plan plan,
-    float learningRate,
-    float smoothing = 0.99f,
-    float epsilon = 1e-8f,
-    IReadOnlyList<ParameterGroup>? groups = null
-) : Optimizer(plan, learningRate, 1, groups)
-{
-    private readonly float _smoothing = RequireFraction(smoothing);
-    private readonly float _epsilon = RequirePositive(epsilon);
-
-    /// <inheritdoc/>
-    public override string Name => "rmsprop";
-
-    internal override IReadOnlyList<string> MomentNames => ["mean_square"];
-
-    internal override OptimizerUpdate Update() =>
-        new()
-        {
-            Rule = OptimizerRule.RmsProp,
-            Parameters = Plan.Parameters,
-            Gradients = Plan.Gradients,
-            First = Moment(0),
-            State = State,
-            Segments = Groups.Segments,
-            Beta1 = _smoothing,
-            Epsilon = _epsilon,
-        };
-}
-
-/// <summary>Adam with bias correction, as PyTorch: p -= rate m' / (sqrt(v') + epsilon).</summary>
-/// <param name="plan">A training plan.</param>
-/// <param name="learningRate">Finite, at least 0.</param>
-/// <param name="beta1">Smoothing of the mean: at least 0, below 1.</param>
-/// <param name="beta2">Smoothing of the mean square: at least 0, below 1.</param>
-/// <param name="epsilon">Above 0.</param>
-/// <param name="groups">Parameters that change at another rate; null for none.</param>
-public sealed class Adam(
-    Plan plan,
-    float learningRate,
-    float beta1 = 0.9f,
-    float beta2 = 0.999f,
-    float epsilon = 1e-8f,
-    IReadOnlyList<ParameterGroup>? groups = null
-) : Optimizer(plan, learningRate, 2, groups)
-{
-    private readonly float _beta1 = RequireFraction(beta1);
-    private readonly float _beta2 = RequireFraction(beta2);
-    private readonly float _epsilon = RequirePositive(epsilon);
-
-    /// <inheritdoc/>
-    public override string Name => "adam";
-
-    internal override IReadOnlyList<string> MomentNames => ["mean", "mean_square"];
-
-    internal override OptimizerUpdate Update() =>
-        new()
-        {
-            Rule = OptimizerRule.Adam,
-            Parameters = Plan.Parameters,
-            Gradients = Plan.Gradients,
-            First = Moment(0),
-            Second = Moment(1),
-            State = State,
-            Segments = Groups.Segments,
-            Beta1 = _beta1,
-            Beta2 = _beta2,
-            Epsilon = _epsilon,
-        };
 }

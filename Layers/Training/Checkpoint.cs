@@ -233,32 +233,8 @@ public static partial class Checkpoint
         yield return (StateName, optimizer.SavedState);
     }
 
-    // Floats are written in the shortest form that reads back as the same bits.
-    private static string Settings(Optimizer optimizer)
-    {
-        OptimizerUpdate update = optimizer.Update();
-        string rule = update.Rule switch
-        {
-            OptimizerRule.Sgd => string.Create(
-                CultureInfo.InvariantCulture,
-                $"momentum {update.Beta1}"
-            ),
-            OptimizerRule.RmsProp => string.Create(
-                CultureInfo.InvariantCulture,
-                $"smoothing {update.Beta1}, epsilon {update.Epsilon}"
-            ),
-            OptimizerRule.AdamW => string.Create(
-                CultureInfo.InvariantCulture,
-                $"beta1 {update.Beta1}, beta2 {update.Beta2}, epsilon {update.Epsilon}, decay {update.Decay}"
-            ),
-            OptimizerRule.Adam => string.Create(
-                CultureInfo.InvariantCulture,
-                $"beta1 {update.Beta1}, beta2 {update.Beta2}, epsilon {update.Epsilon}"
-            ),
-            _ => throw new UnreachableException($"no settings of {update.Rule}"),
-        };
-        return rule + optimizer.Groups.Text;
-    }
+    private static string Settings(Optimizer optimizer) =>
+        optimizer.Settings + optimizer.Groups.Text;
 
     private static List<float[]> Read(
         SafetensorsFile file,

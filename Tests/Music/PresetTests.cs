@@ -172,7 +172,7 @@ public sealed class PresetTests
                 optimizer.Groups.Text,
                 Does.Contain("rate x 0.25 without decay: 0.1.nu_log")
             );
-            Assert.That(optimizer.Update().Decay, Is.EqualTo(0.05f));
+            Assert.That(optimizer.Rule.Decay, Is.EqualTo(0.05f));
             Assert.That(
                 preset.Settings(),
                 Does.Contain("decay 0.05").And.Contain("\"SharedDropout\":true")

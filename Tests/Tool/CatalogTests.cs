@@ -74,7 +74,7 @@ public sealed class CatalogTests
 
         Assert.That(optimizer.Name, Is.EqualTo(name));
         Assert.That(optimizer.LearningRate, Is.EqualTo(0.25f));
-        Assert.That(optimizer.Update().Decay, Is.EqualTo(entry.Decay ?? 0));
+        Assert.That(optimizer.Rule.Decay, Is.EqualTo(entry.Decay ?? 0));
         if (entry.Decay is null)
         {
             Assert.That(
@@ -84,7 +84,7 @@ public sealed class CatalogTests
             return;
         }
         using Optimizer decaying = entry.Create(plan, 0.25f, decay: 0.125f);
-        Assert.That(decaying.Update().Decay, Is.EqualTo(0.125f));
+        Assert.That(decaying.Rule.Decay, Is.EqualTo(0.125f));
     }
 
     [Test]

@@ -39,7 +39,12 @@ public abstract class MusicEntry : TaskEntry
         );
 
     /// <inheritdoc/>
-    public sealed override TaskSets CreateSets(int length, int sequences, ulong seed, TaskData? data)
+    public sealed override TaskSets CreateSets(
+        int length,
+        int sequences,
+        ulong seed,
+        TaskData? data
+    )
     {
         RequireFit(data);
         return new TaskSets(data!.Train, data.Valid, data.Test);

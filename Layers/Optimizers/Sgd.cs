@@ -1,0 +1,27 @@
+namespace Sequor.Layers;
+
+/// <summary>Stochastic gradient descent, with momentum where it is above 0: m = momentum m + g, p -= rate m.</summary>
+/// <param name="plan">A training plan.</param>
+/// <param name="learningRate">Finite, at least 0.</param>
+/// <param name="momentum">At least 0, below 1.</param>
+/// <param name="groups">Parameters that change at another rate; null for none.</param>
+public sealed class Sgd(
+    Plan plan,
+    float learningRate,
+    float momentum = 0f,
+    IReadOnlyList<ParameterGroup>? groups = null
+)
+    : Optimizer(
+        plan,
+        learningRate,
+        new UpdateRule { Beta1 = RequireFraction(momentum), Weight = momentum > 0 ? 1f : 0f },
+        groups
+    )
+{
+    /// <inheritdoc/>
+    public override string Name => "sgd";
+
+    internal override string Settings => Text($"momentum {Rule.Beta1}");
+
+    private protected override string MeanName => "momentum";
+}
