@@ -35,6 +35,14 @@ internal sealed record OptimizerCase(
                 return new(sgd.Step, value => sgd.LearningRate = value);
             }
         ),
+        ["nesterov"] = new(
+            (plan, rate, groups) => new Nesterov(plan, rate, Momentum, groups),
+            (rate, _) =>
+            {
+                var nesterov = new Ref.Nesterov(rate, Momentum);
+                return new(nesterov.Step, value => nesterov.LearningRate = value);
+            }
+        ),
         ["rmsprop"] = new(
             (plan, rate, groups) => new RmsProp(plan, rate, Smoothing, groups: groups),
             (rate, _) =>
