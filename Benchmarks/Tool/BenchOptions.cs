@@ -16,7 +16,7 @@ internal sealed class BenchOptions
 
     private readonly Option<string[]?> _architectures = Options.Choices(
         "--arch",
-        "architectures to compare (all)",
+        $"architectures to compare ({string.Join(", ", Architecture.Compared)})",
         Architecture.Names
     );
 
@@ -87,7 +87,7 @@ internal sealed class BenchOptions
         ];
         string[] names = result.GetValue(_architectures) is { Length: > 0 } given
             ? given
-            : [.. Architecture.Names];
+            : [.. Architecture.Compared.Select(a => a.Name)];
         Workload[] first =
         [
             .. names.Select(arch => Workload.Size(result, Architecture.Get(arch), tasks[0], batch)),

@@ -35,11 +35,17 @@ public abstract class Architecture : IEntry
     /// <summary>The names of all, in the order of reports.</summary>
     public static IReadOnlyList<string> Names => Entries.Names;
 
+    /// <summary>Those that papers keep comparing, which are measured where none is asked for.</summary>
+    public static IReadOnlyList<Architecture> Compared { get; } = [.. All.Where(a => a.IsCompared)];
+
     /// <inheritdoc/>
     public abstract string Name { get; }
 
     /// <inheritdoc/>
     public abstract int Order { get; }
+
+    /// <summary>Whether it is measured where none is asked for; others have to be named.</summary>
+    public virtual bool IsCompared => true;
 
     /// <summary>What people call it.</summary>
     public abstract string Title { get; }
