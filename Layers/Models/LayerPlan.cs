@@ -58,6 +58,9 @@ internal sealed class PlanBuilder(
     private readonly List<(Slot Slot, MemoryCategory Category)> _kept = [];
     private readonly List<(Slot Slot, long Offset)> _states = [];
     private readonly List<Shape> _stateShapes = [];
+    private readonly List<(Slot Slot, int Depth)> _asides = [];
+    private readonly List<long> _asideCounts = [];
+    private int _asideDepth;
     private readonly List<Storage> _storages = [];
     private readonly List<IDisposable> _operations = [];
     private readonly List<(FlowUse Use, long Count)> _uses = [];
@@ -179,6 +182,23 @@ internal sealed class PlanBuilder(
     public Slot Scratch(long count) => Scratch(Shape.Block(count));
 
     /// <summary>
+    /// Holds values while other layers run, until <see cref="EndAside"/>: layers after that may have the same place, those within
+    /// have others.
+    /// </summary>
+    public Slot BeginAside(Shape shape)
+    {
+        if (_asideCounts.Count == _asideDepth)
+            _asideCounts.Add(0);
+        _asideCounts[_asideDepth] = Math.Max(_asideCounts[_asideDepth], shape.Count);
+        var slot = new Slot(shape);
+        _asides.Add((slot, _asideDepth));
+        _asideDepth++;
+        return slot;
+    }
+
+    public void EndAside() => _asideDepth--;
+
+    /// <summary>
     /// Says how the gradient passes backwards through the layer being planned, and how many floats of it. To be called in the
     /// order opposite to what the layer does backwards, as layers are planned from the input on.
     /// </summary>
@@ -248,7 +268,7 @@ internal sealed class PlanBuilder(
         if (_stateCount > 0)
             need.Add(_stateCount, MemoryCategory.Activations);
         need.Add(_workspaceCount, MemoryCategory.Workspace);
-        foreach (long count in _flowCounts)
+        foreach (long count in _flowCounts.Concat(_asideCounts))
             need.Add(count, MemoryCategory.Workspace);
         return need;
     }
@@ -268,6 +288,9 @@ internal sealed class PlanBuilder(
         foreach ((Slot slot, long offset) in _scratches)
             slot.Place(workspace, offset);
         Spare = (workspace, _layerOffset, _workspaceCount - _layerOffset);
+        Storage[] asides = [.. _asideCounts.Select(n => Take(n, MemoryCategory.Workspace))];
+        foreach ((Slot slot, int depth) in _asides)
+            slot.Place(asides[depth], 0);
         var flows = new Storage[2];
         for (int i = 0; i < 2; i++)
             flows[i] = Take(Math.Max(_flowCounts[i], 1), MemoryCategory.Workspace);

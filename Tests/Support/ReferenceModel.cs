@@ -34,6 +34,11 @@ internal sealed class ReferenceModel(
                 foreach ((string name, Layer child) in sequence.Children)
                     x = Run(child, $"{path}{name}.", x, ref time);
                 return x;
+            case Residual residual:
+            {
+                double[] inner = Run(residual.Body, $"{path}body.", x, ref time);
+                return [.. x.Zip(inner, (a, b) => a + b)];
+            }
             case Recurrent recurrent:
                 return Ref
                     .Recurrent.Forward(
