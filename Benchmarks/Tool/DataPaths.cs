@@ -8,17 +8,26 @@ internal static class DataPaths
     /// <summary>The file of each task.</summary>
     /// <param name="tasks">Those that are asked for and whose data come from a file.</param>
     /// <param name="data">The option's value.</param>
-    public static Dictionary<string, string> Resolve(IReadOnlyList<TaskEntry> tasks, string? data)
+    /// <param name="among">Those that can be asked for.</param>
+    public static Dictionary<string, string> Resolve(
+        IReadOnlyList<TaskEntry> tasks,
+        string? data,
+        IReadOnlyList<TaskEntry> among
+    )
     {
         if (tasks.Count == 0)
         {
             return data is null
                 ? []
                 : throw new UsageException(
-                    $"--data is for the tasks {string.Join(", ", Tasks.All.Where(t => t.File is not null))}; the data of the others are drawn"
+                    $"--data is for the tasks {OfFiles(among)}; the data of the others are drawn"
                 );
         }
         string all = string.Join(", ", tasks);
+        if (tasks.Count > 1 && tasks.FirstOrDefault(t => t.File!.Name is null) is { } single)
+            throw new UsageException(
+                $"--data is one file for {single}, which is asked for alone, and not with {string.Join(", ", tasks.Where(t => t != single))}"
+            );
         string names = string.Join(", ", tasks.Select(task => task.File!.Name));
         string sources = string.Join("; ", tasks.Select(task => task.File!.Source).Distinct());
         if (data is null)
@@ -54,10 +63,37 @@ internal static class DataPaths
         }
     }
 
+    /// <summary>Whether data have sequences of a length.</summary>
+    public static void RequireFit(TaskEntry task, int length, TaskData? data)
+    {
+        try
+        {
+            task.RequireFit(length, data);
+        }
+        catch (TaskDataException e)
+        {
+            throw new FailureException($"--data: {e.Message}", e);
+        }
+    }
+
+    /// <summary>The option in help.</summary>
+    /// <param name="among">Tasks that can be asked for.</param>
+    /// <param name="folders">Whether there are tasks whose file is found in a folder.</param>
+    public static string Describe(IReadOnlyList<TaskEntry> among, bool folders) =>
+        $"the file of {OfFiles(among)}"
+        + (folders ? ", or a folder that has it under its authors' name" : "");
+
+    private static string OfFiles(IReadOnlyList<TaskEntry> tasks) =>
+        string.Join(", ", tasks.Where(task => task.File is not null));
+
     private static string InFolder(string folder, TaskEntry task)
     {
         DataFile file = task.File!;
-        string path = Path.Combine(folder, file.Name!);
+        if (file.Name is null)
+            throw new FailureException(
+                $"--data: '{folder}' is a folder, and the task {task} needs a file: {file}"
+            );
+        string path = Path.Combine(folder, file.Name);
         return File.Exists(path)
             ? path
             : throw new FailureException(

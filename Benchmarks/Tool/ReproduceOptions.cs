@@ -14,9 +14,23 @@ internal sealed class ReproduceOptions
     private const float LongestBudget = 1_000_000;
     private const int SecondsOfDay = 24 * 60 * 60;
 
+    // A file that has no name of its own is named for its task alone.
+    private static IReadOnlyList<string> AllTasks =>
+        [.. Tasks.Unnamed.Select(t => t.Name).Intersect(Presets.TaskNames)];
+
+    private static string Choice
+    {
+        get
+        {
+            string names = string.Join(", ", Presets.TaskNames);
+            string without = string.Join(", ", Presets.TaskNames.Except(AllTasks));
+            return $"{names}, or all" + (without.Length > 0 ? $" without {without}" : "");
+        }
+    }
+
     private readonly Option<string[]?> _tasks = Options.Choices(
         "--task",
-        $"what to learn (needed): {string.Join(", ", Presets.TaskNames)}, or all",
+        $"what to learn (needed): {Choice}",
         [.. Presets.TaskNames, All]
     );
 
@@ -34,7 +48,7 @@ internal sealed class ReproduceOptions
 
     private readonly Option<string?> _data = Options.Text(
         "--data",
-        $"the file of {string.Join(", ", Tasks.All.Where(t => t.File is not null))}, or a folder that has it under its authors' name",
+        DataPaths.Describe([.. Presets.TaskNames.Select(Tasks.Get)], folders: true),
         "PATH"
     );
 
@@ -113,7 +127,8 @@ internal sealed class ReproduceOptions
         ulong first = (ulong)(result.GetValue(_seed) ?? 1);
         Dictionary<string, string> files = DataPaths.Resolve(
             [.. presets.Select(p => p.TaskEntry).Where(t => t.File is not null).Distinct()],
-            result.GetValue(_data)
+            result.GetValue(_data),
+            [.. Presets.TaskNames.Select(Tasks.Get)]
         );
 
         BackendInfo device;
@@ -128,6 +143,12 @@ internal sealed class ReproduceOptions
             pair => pair.Key,
             pair => DataPaths.Load(Tasks.Get(pair.Key), pair.Value)
         );
+        foreach (Preset preset in presets)
+            DataPaths.RequireFit(
+                preset.TaskEntry,
+                preset.Length,
+                data.GetValueOrDefault(preset.Task)
+            );
         MakeFolder(checkpoint);
         var runs = new List<ReproduceRun>();
         List<OutputFile?> outputs = [jsonFile, htmlFile];
@@ -167,11 +188,9 @@ internal sealed class ReproduceOptions
 
     private IReadOnlyList<Preset> ReadPresets(ParseResult result)
     {
-        string[] tasks = Words(_tasks, Presets.TaskNames);
+        string[] tasks = Words(_tasks, AllTasks);
         if (tasks.Length == 0)
-            throw new UsageException(
-                $"--task is needed: {string.Join(", ", Presets.TaskNames)}, or all"
-            );
+            throw new UsageException($"--task is needed: {Choice}");
         string[] archs = Words(_architectures, Presets.ArchNames);
         if (archs.Length == 0)
             archs = [.. Presets.ArchNames];

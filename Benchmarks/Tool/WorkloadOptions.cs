@@ -23,6 +23,9 @@ internal sealed class WorkloadOptions
             Limits.Length
         );
 
+    public Option<string?> Data { get; } =
+        Options.Text("--data", DataPaths.Describe(Streams, folders: false), "FILE");
+
     public Option<long?> Batch { get; } =
         Options.Whole("--batch", "sequences a step (32)", "B", 1, Limits.Batch);
 
@@ -61,21 +64,39 @@ internal sealed class WorkloadOptions
     {
         foreach (
             Option option in (Option[])
-                [Task, Length, Batch, Parameters, Layers, Hidden, .. Backend.All, Seed]
+                [Task, Data, Length, Batch, Parameters, Layers, Hidden, .. Backend.All, Seed]
         )
             command.Options.Add(option);
     }
 
-    /// <summary>The task of a name and length.</summary>
-    public static SequenceTask CreateTask(string name, int length, string option = "--length")
+    /// <summary>The task of a length.</summary>
+    public static SequenceTask CreateTask(
+        TaskEntry task,
+        TaskData? data,
+        int length,
+        string option = "--length"
+    )
     {
-        TaskEntry task = Tasks.Get(name);
-        return length >= task.LeastLength
-            ? task.CreateStream(length)
-            : throw new UsageException(
-                $"{option} must be at least {task.LeastLength} for the task {name}, not {length}"
+        if (length < task.LeastLength)
+            throw new UsageException(
+                $"{option} must be at least {task.LeastLength} for the task {task}, not {length}"
             );
+        DataPaths.RequireFit(task, length, data);
+        return task.CreateStream(length, data);
     }
+
+    /// <summary>The task that is asked for.</summary>
+    public TaskEntry TaskOf(ParseResult result) =>
+        Tasks.Get(result.GetValue(Task) ?? Tasks.Default.Name);
+
+    /// <summary>The data of a task; null where they are drawn.</summary>
+    public TaskData? DataOf(ParseResult result, TaskEntry task) =>
+        DataPaths
+            .Resolve(task.File is null ? [] : [task], result.GetValue(Data), Streams)
+            .Values.Select(path => DataPaths.Load(task, path))
+            .SingleOrDefault();
+
+    private static IReadOnlyList<TaskEntry> Streams => [.. Tasks.StreamNames.Select(Tasks.Get)];
 
     // As in "layers of rnn, lstm, gru (1)".
     private static IEnumerable<string> Depths() =>

@@ -20,14 +20,14 @@ public sealed class MusicDataset : TaskData
         Test = test;
     }
 
-    /// <inheritdoc/>
-    public override MusicPieces Train { get; }
+    /// <summary>Pieces to train on.</summary>
+    public MusicPieces Train { get; }
 
-    /// <inheritdoc/>
-    public override MusicPieces Valid { get; }
+    /// <summary>Pieces by which the best epoch is chosen.</summary>
+    public MusicPieces Valid { get; }
 
-    /// <inheritdoc/>
-    public override MusicPieces Test { get; }
+    /// <summary>Pieces that the result is measured on.</summary>
+    public MusicPieces Test { get; }
 
     /// <summary>
     /// 16 hexadecimal digits that the pieces decide, and the file's form does not: the same music saved otherwise has the

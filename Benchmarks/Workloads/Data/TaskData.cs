@@ -1,23 +1,12 @@
-using Sequor.Layers;
-
 namespace Sequor.Workloads;
 
-/// <summary>Data of a file, in three parts.</summary>
+/// <summary>Data of a file.</summary>
 public abstract class TaskData
 {
     private protected TaskData(string path) => Path = path;
 
     /// <summary>The file that they were read from.</summary>
     public string Path { get; }
-
-    /// <summary>Pieces to train on.</summary>
-    public abstract PieceSet Train { get; }
-
-    /// <summary>Pieces by which the best epoch is chosen.</summary>
-    public abstract PieceSet Valid { get; }
-
-    /// <summary>Pieces that the result is measured on.</summary>
-    public abstract PieceSet Test { get; }
 
     /// <summary>16 hexadecimal digits that the data decide: other data have others.</summary>
     public abstract string Fingerprint();

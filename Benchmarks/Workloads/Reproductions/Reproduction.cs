@@ -19,11 +19,12 @@ public sealed class Reproduction
     /// <param name="data">The data of its task; null where they are drawn.</param>
     /// <param name="backend">Where to run.</param>
     /// <exception cref="ArgumentException">There are no data where the task needs some, or some where they are drawn.</exception>
+    /// <exception cref="TaskDataException">The data have no sequences of the preset's length.</exception>
     public Reproduction(Preset preset, TaskData? data, Backend backend)
     {
         ArgumentNullException.ThrowIfNull(preset);
         ArgumentNullException.ThrowIfNull(backend);
-        preset.TaskEntry.RequireFit(data);
+        preset.TaskEntry.RequireFit(preset.Length, data);
         (Preset, _data, _backend) = (preset, data, backend);
     }
 

@@ -88,8 +88,8 @@ public abstract class Architecture : IEntry
         Create(ModelEnds.Of(task), Sized(width, depth));
 
     /// <summary>
-    /// The model of some sizes: its body, pooling where the task has one output, dropout where the body has none, and a linear
-    /// layer.
+    /// The model of some sizes: an embedding as wide as the body where the input are classes, the body, pooling where the task has
+    /// one output, dropout where the body has none, and a linear layer.
     /// </summary>
     /// <param name="ends">Channels in and out, and whether there is one output.</param>
     /// <param name="sizes">Width, depth, dropout and the <see cref="Details"/>.</param>
@@ -101,7 +101,9 @@ public abstract class Architecture : IEntry
         ArgumentOutOfRangeException.ThrowIfLessThan(sizes.Depth, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(sizes.Depth, MaxDepth);
         int width = sizes.Hidden;
-        List<Layer> layers = [Body(ends.Inputs, sizes)];
+        List<Layer> layers = ends.Classes is { } classes
+            ? [new Embedding(classes, width), Body(width, sizes)]
+            : [Body(ends.Inputs, sizes)];
         if (ends.OneOutput)
             layers.Add(Pool(width));
         if (!DropsWithin && sizes.Dropout > 0)
@@ -134,12 +136,30 @@ public abstract class Architecture : IEntry
 /// <param name="Inputs">Channels in.</param>
 /// <param name="Outputs">Channels out.</param>
 /// <param name="OneOutput">One output a sequence, or one a step.</param>
-public readonly record struct ModelEnds(int Inputs, int Outputs, bool OneOutput)
+/// <param name="Classes">Classes of the input, whose numbers are its one channel; null where inputs are any numbers.</param>
+public readonly record struct ModelEnds(
+    int Inputs,
+    int Outputs,
+    bool OneOutput,
+    int? Classes = null
+)
 {
     /// <summary>Those of a task.</summary>
     public static ModelEnds Of(SequenceTask task)
     {
         ArgumentNullException.ThrowIfNull(task);
-        return new ModelEnds(task.InputSize, task.OutputSize, task.OneOutput);
+        return new ModelEnds(
+            task.InputSize,
+            task.OutputSize,
+            task.OneOutput,
+            (task as IClassInput)?.InputClasses
+        );
     }
+}
+
+/// <summary>A task whose inputs are classes: whole numbers in one channel, for an <see cref="Embedding"/>.</summary>
+public interface IClassInput
+{
+    /// <summary>How many there are.</summary>
+    int InputClasses { get; }
 }

@@ -25,7 +25,7 @@ public abstract class DrawnEntry : TaskEntry
     /// <inheritdoc/>
     public override SequenceTask CreateStream(int length, TaskData? data = null)
     {
-        RequireFit(data);
+        RequireFit(length, data);
         return Create(length);
     }
 

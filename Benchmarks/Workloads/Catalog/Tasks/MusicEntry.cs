@@ -46,7 +46,9 @@ public abstract class MusicEntry : TaskEntry
         TaskData? data
     )
     {
-        RequireFit(data);
-        return new TaskSets(data!.Train, data.Valid, data.Test);
+        RequireFit(length, data);
+        return data is MusicDataset music
+            ? new TaskSets(music.Train, music.Valid, music.Test)
+            : throw new ArgumentException($"The task {Name} needs music.", nameof(data));
     }
 }

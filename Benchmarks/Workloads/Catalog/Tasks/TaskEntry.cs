@@ -56,9 +56,15 @@ public abstract class TaskEntry : IEntry
     /// <summary>The loss that judges a plan's output.</summary>
     public abstract Loss CreateLoss(Plan plan);
 
-    /// <summary>Whether data of a file are given where the task needs them, and none where they are drawn.</summary>
-    /// <exception cref="ArgumentException">They are not.</exception>
-    public void RequireFit(TaskData? data)
+    /// <summary>
+    /// Whether data of a file are given where the task needs them, and none where they are drawn; and whether they have sequences
+    /// of a length.
+    /// </summary>
+    /// <param name="length">T, where <see cref="IsStream"/>.</param>
+    /// <param name="data">What <see cref="Load"/> gave; null where the data are drawn.</param>
+    /// <exception cref="ArgumentException">Data are missing, or there are some too many.</exception>
+    /// <exception cref="TaskDataException">They are too few.</exception>
+    public virtual void RequireFit(int length, TaskData? data)
     {
         if (File is not null != data is not null)
             throw new ArgumentException(

@@ -14,6 +14,10 @@ public static class Tasks
     public static IReadOnlyList<string> StreamNames { get; } =
     [.. All.Where(t => t.IsStream).Select(t => t.Name)];
 
+    /// <summary>Those that are meant where all are asked for: whose data are found, or drawn, without naming a file.</summary>
+    public static IReadOnlyList<TaskEntry> Unnamed { get; } =
+    [.. All.Where(t => t.File is not { Name: null })];
+
     /// <summary>The one that is taken where none is asked for.</summary>
     public static TaskEntry Default => Get("adding");
 
