@@ -20,6 +20,9 @@ public struct Philox
         _stream = stream;
     }
 
+    /// <summary>The key of the sequence.</summary>
+    public readonly ulong Seed => _seed;
+
     /// <summary>The four numbers at a place of a sequence.</summary>
     /// <param name="seed">The key.</param>
     /// <param name="stream">The upper half of the counter.</param>

@@ -21,7 +21,6 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ARCHS = ["rnn", "lstm", "gru", "tcn", "lru"]
 SHAPES = "600x32,2000x8,100x128"
 
 
@@ -110,7 +109,7 @@ def compare(options, arch, length, batch, environment):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--arch", default=",".join(ARCHS), help="names separated by commas")
+    parser.add_argument("--arch", help="names separated by commas (all that torch_peer.py has)")
     parser.add_argument("--shapes", default=SHAPES, help="LENGTHxBATCH, separated by commas")
     parser.add_argument("--params", type=int, default=70_000)
     parser.add_argument("--rounds", type=int, default=5)
@@ -122,9 +121,6 @@ def main():
     parser.add_argument("--python", help="a Python that has PyTorch")
     parser.add_argument("--json", help="writes all samples to this file")
     options = parser.parse_args()
-    for arch in options.arch.split(","):
-        if arch not in ARCHS:
-            fail(f"unknown architecture '{arch}'; allowed: {', '.join(ARCHS)}")
     shapes = [shape(text) for text in options.shapes.split(",")]
     if options.json and not Path(options.json).resolve().parent.is_dir():
         fail(f"--json: there is no folder for '{options.json}'")
@@ -133,10 +129,16 @@ def main():
     # PyTorch's own threads call OpenBLAS; threads of its own below them would only be in the way.
     environment = dict(os.environ, OPENBLAS_NUM_THREADS="1", NO_COLOR="1")
 
+    known = run([options.python, HERE / "torch_peer.py", "--list"], environment).split()
+    archs = options.arch.split(",") if options.arch else known
+    for arch in archs:
+        if arch not in known:
+            fail(f"unknown architecture '{arch}'; allowed: {', '.join(known)}")
+
     print(f"{'arch':4}  {'T':>5}  {'B':>4}  {'params':>8}  {'sequor ms':>9}  {'torch ms':>9}  {'ratio':>5}  rounds")
     results = []
     for length, batch in shapes:
-        for arch in options.arch.split(","):
+        for arch in archs:
             r = compare(options, arch, length, batch, environment)
             results.append(r)
             rounds = " ".join(f"{ratio:.2f}" for ratio in r["round_ratios"])

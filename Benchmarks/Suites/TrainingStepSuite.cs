@@ -15,27 +15,19 @@ public class TrainingStepSuite : IDisposable
 
     private TrainingStep? _step;
 
+    /// <summary>The architecture's name.</summary>
+    [ParamsSource(nameof(Architectures))]
+    public string Arch { get; set; } = "";
+
+    /// <summary>Those that bench measures.</summary>
+    public static IEnumerable<string> Architectures => Architecture.Compared.Select(a => a.Name);
+
     /// <summary>Length and batch.</summary>
     [ParamsSource(nameof(Shapes))]
     public TrainingShape Shape { get; set; } = null!;
 
     /// <summary>Where the work lies in many steps, in few, and between.</summary>
     public static IEnumerable<TrainingShape> Shapes => [new(600, 32), new(2000, 8), new(100, 128)];
-
-    [GlobalSetup(Target = nameof(Rnn))]
-    public void SetUpRnn() => SetUp("rnn");
-
-    [GlobalSetup(Target = nameof(Lstm))]
-    public void SetUpLstm() => SetUp("lstm");
-
-    [GlobalSetup(Target = nameof(Gru))]
-    public void SetUpGru() => SetUp("gru");
-
-    [GlobalSetup(Target = nameof(Tcn))]
-    public void SetUpTcn() => SetUp("tcn");
-
-    [GlobalSetup(Target = nameof(Lru))]
-    public void SetUpLru() => SetUp("lru");
 
     [GlobalCleanup]
     public void Dispose()
@@ -44,24 +36,13 @@ public class TrainingStepSuite : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    [Benchmark(Description = "rnn")]
-    public void Rnn() => _step!.Run();
+    [Benchmark]
+    public void Step() => _step!.Run();
 
-    [Benchmark(Description = "lstm")]
-    public void Lstm() => _step!.Run();
-
-    [Benchmark(Description = "gru")]
-    public void Gru() => _step!.Run();
-
-    [Benchmark(Description = "tcn")]
-    public void Tcn() => _step!.Run();
-
-    [Benchmark(Description = "lru")]
-    public void Lru() => _step!.Run();
-
-    private void SetUp(string name)
+    [GlobalSetup]
+    public void SetUp()
     {
-        Architecture architecture = Architecture.Get(name);
+        Architecture architecture = Architecture.Get(Arch);
         var task = new AddingProblem(Shape.Length);
         int width = Budget.FindWidth(architecture, task, Parameters, architecture.DefaultDepth);
         var workload = new Workload(

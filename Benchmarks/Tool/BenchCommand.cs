@@ -40,6 +40,8 @@ internal static class BenchCommand
         OutputFile? json = OutputFile.For(options.Json.Name, result.GetValue(options.Json));
         OutputFile? html = OutputFile.For(options.Html.Name, result.GetValue(options.Html));
         OutputFile.RequireApart(json, html);
+        Option<string?> data = options.Workload.Data;
+        OutputFile.RequireApartFrom(data.Name, result.GetValue(data), json, html);
 
         var screen = new Screen(json, html);
         Machine machine = Machine.Read();

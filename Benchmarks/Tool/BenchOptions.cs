@@ -16,7 +16,7 @@ internal sealed class BenchOptions
 
     private readonly Option<string[]?> _architectures = Options.Choices(
         "--arch",
-        "architectures to compare (all)",
+        $"architectures to compare, of {string.Join(", ", Architecture.Names)} ({string.Join(", ", Architecture.Compared)})",
         Architecture.Names
     );
 
@@ -78,16 +78,17 @@ internal sealed class BenchOptions
         IReadOnlyList<int> lengths
     )
     {
-        string name = result.GetValue(Workload.Task) ?? WorkloadOptions.DefaultTask;
+        TaskEntry task = Workload.TaskOf(result);
+        TaskData? data = Workload.DataOf(result, task);
         int batch = (int)(result.GetValue(Workload.Batch) ?? WorkloadOptions.DefaultBatch);
         string option = lengths.Count > 1 ? _sweep.Name : Workload.Length.Name;
         SequenceTask[] tasks =
         [
-            .. lengths.Select(length => WorkloadOptions.CreateTask(name, length, option)),
+            .. lengths.Select(length => WorkloadOptions.CreateTask(task, data, length, option)),
         ];
         string[] names = result.GetValue(_architectures) is { Length: > 0 } given
             ? given
-            : [.. Architecture.Names];
+            : [.. Architecture.Compared.Select(a => a.Name)];
         Workload[] first =
         [
             .. names.Select(arch => Workload.Size(result, Architecture.Get(arch), tasks[0], batch)),

@@ -39,7 +39,7 @@ internal static class Cli
         try
         {
             var root = new RootCommand(
-                "Trains and measures sequence models: tanh RNN, LSTM, GRU, TCN and LRU."
+                $"Trains and measures sequence models: {string.Join(", ", Architecture.All.SkipLast(1).Select(a => a.Title))} and {Architecture.All[^1].Title}."
             );
             root.Subcommands.Add(BenchCommand.Create());
             root.Subcommands.Add(TrainCommand.Create());

@@ -139,7 +139,7 @@ internal static class ReproduceCommand
     {
         // The ledger of a backend of its own tells what this model needs.
         using Backend backend = job.CreateBackend(run);
-        var reproduction = new Reproduction(run.Preset, run.Music, backend);
+        var reproduction = new Reproduction(run.Preset, run.Data, backend);
         using var progress = new ProgressLine(screen);
         var options = new ReproductionOptions
         {

@@ -44,7 +44,7 @@ internal sealed class ReproduceJob : IDisposable
 
 /// <summary>One seed of a preset.</summary>
 /// <param name="Preset">What is trained.</param>
-/// <param name="Music">Its data; null where they are drawn.</param>
+/// <param name="Data">Its data; null where they are drawn.</param>
 /// <param name="Seed">The seed.</param>
 /// <param name="Checkpoint">Its file, or null.</param>
 /// <param name="Saved">What the file says where it is there already.</param>
@@ -52,7 +52,7 @@ internal sealed class ReproduceJob : IDisposable
 /// <param name="Lock">The right to save to the file; null where there is none.</param>
 internal sealed record ReproduceRun(
     Preset Preset,
-    MusicDataset? Music,
+    TaskData? Data,
     ulong Seed,
     string? Checkpoint,
     CheckpointInfo? Saved,

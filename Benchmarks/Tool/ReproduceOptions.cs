@@ -14,9 +14,23 @@ internal sealed class ReproduceOptions
     private const float LongestBudget = 1_000_000;
     private const int SecondsOfDay = 24 * 60 * 60;
 
+    // A file that has no name of its own is named for its task alone.
+    private static IReadOnlyList<string> AllTasks =>
+        [.. Tasks.Unnamed.Select(t => t.Name).Intersect(Presets.TaskNames)];
+
+    private static string Choice
+    {
+        get
+        {
+            string names = string.Join(", ", Presets.TaskNames);
+            string without = string.Join(", ", Presets.TaskNames.Except(AllTasks));
+            return $"{names}, or all" + (without.Length > 0 ? $" without {without}" : "");
+        }
+    }
+
     private readonly Option<string[]?> _tasks = Options.Choices(
         "--task",
-        $"what to learn (needed): {string.Join(", ", Presets.TaskNames)}, or all",
+        $"what to learn (needed): {Choice}",
         [.. Presets.TaskNames, All]
     );
 
@@ -34,7 +48,7 @@ internal sealed class ReproduceOptions
 
     private readonly Option<string?> _data = Options.Text(
         "--data",
-        "a music task's MAT-file, or a folder that has it under its authors' name",
+        DataPaths.Describe([.. Presets.TaskNames.Select(Tasks.Get)], folders: true),
         "PATH"
     );
 
@@ -111,9 +125,10 @@ internal sealed class ReproduceOptions
             throw new UsageException("--keep needs --checkpoint FOLDER");
         int seeds = (int)(result.GetValue(_seeds) ?? 1);
         ulong first = (ulong)(result.GetValue(_seed) ?? 1);
-        Dictionary<string, string> files = MusicPaths.Resolve(
-            [.. presets.Where(p => p.IsMusic).Select(p => p.Task).Distinct()],
-            result.GetValue(_data)
+        Dictionary<string, string> files = DataPaths.Resolve(
+            [.. presets.Select(p => p.TaskEntry).Where(t => t.File is not null).Distinct()],
+            result.GetValue(_data),
+            [.. Presets.TaskNames.Select(Tasks.Get)]
         );
 
         BackendInfo device;
@@ -124,10 +139,16 @@ internal sealed class ReproduceOptions
         OutputFile.RequireApart(jsonFile, htmlFile);
         foreach (string file in files.Values)
             OutputFile.RequireApartFrom(_data.Name, file, jsonFile, htmlFile);
-        Dictionary<string, MusicDataset> music = files.ToDictionary(
+        Dictionary<string, TaskData> data = files.ToDictionary(
             pair => pair.Key,
-            pair => MusicPaths.Load(pair.Value)
+            pair => DataPaths.Load(Tasks.Get(pair.Key), pair.Value)
         );
+        foreach (Preset preset in presets)
+            DataPaths.RequireFit(
+                preset.TaskEntry,
+                preset.Length,
+                data.GetValueOrDefault(preset.Task)
+            );
         MakeFolder(checkpoint);
         var runs = new List<ReproduceRun>();
         List<OutputFile?> outputs = [jsonFile, htmlFile];
@@ -137,8 +158,8 @@ internal sealed class ReproduceOptions
             {
                 for (int i = 0; i < seeds; i++)
                 {
-                    MusicDataset? data = music.GetValueOrDefault(preset.Task);
-                    runs.Add(Prepare(preset, data, first + (ulong)i, checkpoint, outputs));
+                    TaskData? its = data.GetValueOrDefault(preset.Task);
+                    runs.Add(Prepare(preset, its, first + (ulong)i, checkpoint, outputs));
                 }
             }
             OutputFile.RequireApart(outputs);
@@ -167,11 +188,9 @@ internal sealed class ReproduceOptions
 
     private IReadOnlyList<Preset> ReadPresets(ParseResult result)
     {
-        string[] tasks = Words(_tasks, Presets.TaskNames);
+        string[] tasks = Words(_tasks, AllTasks);
         if (tasks.Length == 0)
-            throw new UsageException(
-                $"--task is needed: {string.Join(", ", Presets.TaskNames)}, or all"
-            );
+            throw new UsageException($"--task is needed: {Choice}");
         string[] archs = Words(_architectures, Presets.ArchNames);
         if (archs.Length == 0)
             archs = [.. Presets.ArchNames];
@@ -207,14 +226,14 @@ internal sealed class ReproduceOptions
     // Another run's checkpoint is refused before the first run, and not when its turn has come.
     private static ReproduceRun Prepare(
         Preset preset,
-        MusicDataset? music,
+        TaskData? data,
         ulong seed,
         string? folder,
         List<OutputFile?> outputs
     )
     {
         if (folder is null)
-            return new ReproduceRun(preset, music, seed, null, null, null, null);
+            return new ReproduceRun(preset, data, seed, null, null, null, null);
         string file = string.Create(
             CultureInfo.InvariantCulture,
             $"{preset.Task}-{preset.Arch}-{preset.Name}-seed{seed}.safetensors"
@@ -225,10 +244,10 @@ internal sealed class ReproduceOptions
         try
         {
             CheckpointInfo? saved = File.Exists(path)
-                ? Reproduction.ReadCheckpoint(path, preset, music, seed)
+                ? Reproduction.ReadCheckpoint(path, preset, data, seed)
                 : null;
             int? threads = saved is null ? null : CheckpointTexts.Of(path, saved).Threads;
-            return new ReproduceRun(preset, music, seed, path, saved, threads, held);
+            return new ReproduceRun(preset, data, seed, path, saved, threads, held);
         }
         catch (Exception e)
             when (e is CheckpointException or IOException or UnauthorizedAccessException)

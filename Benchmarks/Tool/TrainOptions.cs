@@ -32,7 +32,7 @@ internal sealed class TrainOptions
 
     private readonly Option<string?> _optimizer = Options.Choice(
         "--optimizer",
-        "rule of the updates; adamw decays by 0.01 (adam)",
+        $"{string.Join("; ", Optimizers.All.Select(o => o.Note).OfType<string>().Prepend("rule of the updates"))} ({Optimizers.Default})",
         Optimizers.Names
     );
 
@@ -146,7 +146,10 @@ internal sealed class TrainOptions
         }
         else
         {
-            (CheckpointInfo info, setup, threads, device) = ReadCheckpoint(resume);
+            (CheckpointInfo info, setup, threads, device) = ReadCheckpoint(
+                resume,
+                entry => _workload.DataOf(result, entry)
+            );
             RequireSame(result, setup);
             if (info.Position > (result.GetValue(_steps) ?? DefaultSteps))
             {
@@ -158,6 +161,7 @@ internal sealed class TrainOptions
         OutputFile? json = OutputFile.For(_json.Name, result.GetValue(_json));
         OutputFile.RequireApart(json, checkpointFile);
         OutputFile.RequireApartFrom(_resume.Name, resume, json);
+        OutputFile.RequireApartFrom(_workload.Data.Name, setup.Data?.Path, json, checkpointFile);
         // The bits depend on the threads: a run goes on with as many.
         Backend backend = _workload.Backend.Create(result, threads);
         try
@@ -195,20 +199,22 @@ internal sealed class TrainOptions
             ?? throw new UsageException(
                 $"--arch is needed: {string.Join(", ", Architecture.Names)}; or --resume FILE"
             );
-        string taskName = result.GetValue(_workload.Task) ?? WorkloadOptions.DefaultTask;
+        TaskEntry entry = _workload.TaskOf(result);
+        TaskData? data = _workload.DataOf(result, entry);
         int length = (int)(result.GetValue(_workload.Length) ?? WorkloadOptions.DefaultLength);
         int batch = (int)(result.GetValue(_workload.Batch) ?? WorkloadOptions.DefaultBatch);
-        SequenceTask task = WorkloadOptions.CreateTask(taskName, length);
+        SequenceTask task = WorkloadOptions.CreateTask(entry, data, length);
         Workload workload = _workload.Size(result, Architecture.Get(arch), task, batch);
         return new TrainingSetup
         {
             Arch = arch,
-            Task = taskName,
+            Task = entry.Name,
+            Data = data,
             Length = length,
             Batch = batch,
             Hidden = workload.Width,
             Layers = workload.Depth,
-            Optimizer = result.GetValue(_optimizer) ?? "adam",
+            Optimizer = result.GetValue(_optimizer) ?? Optimizers.Default.Name,
             Lr = result.GetValue(_rate) ?? DefaultRate,
             Clip = result.GetValue(_clip) ?? DefaultClip,
             Seed = (ulong)(result.GetValue(_workload.Seed) ?? 1),
@@ -217,14 +223,15 @@ internal sealed class TrainOptions
 
     // All that its texts say is checked before any of it is obeyed or shown.
     private static (CheckpointInfo, TrainingSetup, int? Threads, string? Device) ReadCheckpoint(
-        string path
+        string path,
+        Func<TaskEntry, TaskData?> load
     )
     {
         try
         {
             CheckpointInfo info = Checkpoint.ReadInfo(path);
             CheckpointTexts texts = CheckpointTexts.Of(path, info);
-            var setup = TrainingSetup.FromMetadata(texts);
+            var setup = TrainingSetup.FromMetadata(texts, load);
             return info.Position <= Limits.Steps
                 ? (info, setup, texts.Threads, texts.Device)
                 : throw new CheckpointException(

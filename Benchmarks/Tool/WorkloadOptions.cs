@@ -7,22 +7,24 @@ namespace Sequor.Tool;
 /// <summary>The options that say what model runs on what task, shared by bench and train.</summary>
 internal sealed class WorkloadOptions
 {
-    public const string DefaultTask = "adding";
     public const int DefaultLength = 600;
     public const int DefaultBatch = 32;
     public const long DefaultParameters = 70_000;
 
     public Option<string?> Task { get; } =
-        Options.Choice("--task", "what to learn (adding)", Tasks.Names);
+        Options.Choice("--task", $"what to learn ({Tasks.Default})", Tasks.StreamNames);
 
     public Option<long?> Length { get; } =
         Options.Whole(
             "--length",
-            "T: steps of a sequence, the delay for copy (600)",
+            $"T: {string.Join(", ", Tasks.All.Select(t => t.LengthNote).OfType<string>().Prepend("steps of a sequence"))} (600)",
             "T",
             1,
             Limits.Length
         );
+
+    public Option<string?> Data { get; } =
+        Options.Text("--data", DataPaths.Describe(Streams, folders: false), "FILE");
 
     public Option<long?> Batch { get; } =
         Options.Whole("--batch", "sequences a step (32)", "B", 1, Limits.Batch);
@@ -39,7 +41,7 @@ internal sealed class WorkloadOptions
     public Option<long?> Layers { get; } =
         Options.Whole(
             "--layers",
-            "recurrent layers (1), levels of the TCN (8) or blocks of the LRU (4)",
+            string.Join(", ", Depths()),
             "N",
             1,
             Architecture.All.Max(a => a.MaxDepth)
@@ -62,25 +64,45 @@ internal sealed class WorkloadOptions
     {
         foreach (
             Option option in (Option[])
-                [Task, Length, Batch, Parameters, Layers, Hidden, .. Backend.All, Seed]
+                [Task, Data, Length, Batch, Parameters, Layers, Hidden, .. Backend.All, Seed]
         )
             command.Options.Add(option);
     }
 
-    /// <summary>The task of a name and length.</summary>
-    public static SequenceTask CreateTask(string name, int length, string option = "--length")
+    /// <summary>The task of a length.</summary>
+    public static SequenceTask CreateTask(
+        TaskEntry task,
+        TaskData? data,
+        int length,
+        string option = "--length"
+    )
     {
-        try
-        {
-            return Tasks.Create(name, length);
-        }
-        catch (ArgumentOutOfRangeException)
-        {
+        if (length < task.LeastLength)
             throw new UsageException(
-                $"{option} must be at least 2 for the task {name}, not {length}"
+                $"{option} must be at least {task.LeastLength} for the task {task}, not {length}"
             );
-        }
+        DataPaths.RequireFit(task, length, data);
+        return task.CreateStream(length, data);
     }
+
+    /// <summary>The task that is asked for.</summary>
+    public TaskEntry TaskOf(ParseResult result) =>
+        Tasks.Get(result.GetValue(Task) ?? Tasks.Default.Name);
+
+    /// <summary>The data of a task; null where they are drawn.</summary>
+    public TaskData? DataOf(ParseResult result, TaskEntry task) =>
+        DataPaths
+            .Resolve(task.File is null ? [] : [task], result.GetValue(Data), Streams)
+            .Values.Select(path => DataPaths.Load(task, path))
+            .SingleOrDefault();
+
+    private static IReadOnlyList<TaskEntry> Streams => [.. Tasks.StreamNames.Select(Tasks.Get)];
+
+    // As in "layers of rnn, lstm, gru (1)".
+    private static IEnumerable<string> Depths() =>
+        Architecture
+            .All.GroupBy(a => (a.DepthName, a.DefaultDepth))
+            .Select(g => $"{g.Key.DepthName}s of {string.Join(", ", g)} ({g.Key.DefaultDepth})");
 
     /// <summary>A model of the size asked for: by width, or else by budget.</summary>
     public Workload Size(

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.Intrinsics;
 
 namespace Sequor.Layers.Cpu;
@@ -15,14 +14,11 @@ internal sealed unsafe partial class CpuBackend
         private const int LeastOfBlock = 4096;
 
         private readonly double[] _squares = new double[MostBlocks];
-        private OptimizerRule _rule;
+        private UpdateRule _rule;
         private float* _parameters;
         private float* _gradients;
         private float* _first;
         private float* _second;
-        private float _beta1;
-        private float _beta2;
-        private float _epsilon;
         private float _rate;
         private float _scale;
         private float _secondCorrection;
@@ -40,7 +36,6 @@ internal sealed unsafe partial class CpuBackend
             _gradients = Pointer(u.Gradients);
             _first = Pointer(u.First);
             _second = Pointer(u.Second);
-            (_beta1, _beta2, _epsilon) = (u.Beta1, u.Beta2, u.Epsilon);
             _segments = u.Segments;
             _count = u.Parameters.Count;
             float* state = Pointer(u.State);
@@ -54,13 +49,15 @@ internal sealed unsafe partial class CpuBackend
             float step = ++state[OptimizerUpdate.Step];
             _rate = state[OptimizerUpdate.LearningRate];
             _scale = Math.Min(1f, state[OptimizerUpdate.MaxNorm] / (norm + 1e-6f));
-            if (_rule is OptimizerRule.Adam or OptimizerRule.AdamW)
+            _decay = _rule.Decay;
+            _secondCorrection = 1f;
+            if (_rule.Corrected)
             {
-                double firstCorrection = 1 - Math.Pow(_beta1, step);
+                double firstCorrection = 1 - Math.Pow(_rule.Beta1, step);
                 _rate = (float)(_rate / firstCorrection);
                 // The decay goes by the rate as it is, without the correction of the mean.
-                _decay = (float)(u.Decay * firstCorrection);
-                _secondCorrection = (float)(1 / Math.Sqrt(1 - Math.Pow(_beta2, step)));
+                _decay = (float)(_rule.Decay * firstCorrection);
+                _secondCorrection = (float)(1 / Math.Sqrt(1 - Math.Pow(_rule.Beta2, step)));
             }
             _norm = false;
             _parts = backend.Parts(_count);
@@ -134,57 +131,39 @@ internal sealed unsafe partial class CpuBackend
             TV scale = TO.Set(_scale);
             TV rate = TO.Set(-learningRate);
             TV decay = TO.Set(weightDecay);
-            TV beta1 = TO.Set(_beta1);
-            TV beta2 = TO.Set(_beta2);
-            TV rest1 = TO.Set(1f - _beta1);
-            TV rest2 = TO.Set(1f - _beta2);
-            TV epsilon = TO.Set(_epsilon);
+            TV beta1 = TO.Set(_rule.Beta1);
+            TV beta2 = TO.Set(_rule.Beta2);
+            TV weight = TO.Set(_rule.Weight);
+            TV rest2 = TO.Set(1f - _rule.Beta2);
+            TV epsilon = TO.Set(_rule.Epsilon);
             TV correction = TO.Set(_secondCorrection);
+            bool hasMean = _rule.HasMean;
+            bool hasMeanSquare = _rule.HasMeanSquare;
+            bool ahead = _rule.Ahead;
             for (long i = from; i < to; i += TO.Width)
             {
                 int left = (int)Math.Min(TO.Width, to - i);
                 TV g = TO.Mul(scale, TO.LoadPartial(_gradients + i, left));
                 TV p = TO.LoadPartial(_parameters + i, left);
-                switch (_rule)
+                TV direction = g;
+                if (hasMean)
                 {
-                    case OptimizerRule.Sgd:
-                        if (_first != null)
-                        {
-                            g = TO.Fma(beta1, TO.LoadPartial(_first + i, left), g);
-                            TO.StorePartial(_first + i, g, left);
-                        }
-                        p = TO.Fma(rate, g, p);
-                        break;
-                    case OptimizerRule.RmsProp:
-                    {
-                        TV mean = TO.LoadPartial(_first + i, left);
-                        mean = TO.Fma(beta1, mean, TO.Mul(rest1, TO.Mul(g, g)));
-                        TO.StorePartial(_first + i, mean, left);
-                        p = TO.Fma(rate, TO.Div(g, TO.Add(TO.Sqrt(mean), epsilon)), p);
-                        break;
-                    }
-                    case OptimizerRule.Adam:
-                    case OptimizerRule.AdamW:
-                    {
-                        TV m = TO.LoadPartial(_first + i, left);
-                        TV v = TO.LoadPartial(_second + i, left);
-                        m = TO.Fma(beta1, m, TO.Mul(rest1, g));
-                        v = TO.Fma(beta2, v, TO.Mul(rest2, TO.Mul(g, g)));
-                        TO.StorePartial(_first + i, m, left);
-                        TO.StorePartial(_second + i, v, left);
-                        TV root = TO.Fma(TO.Sqrt(v), correction, epsilon);
-                        p = TO.Fma(rate, TO.Fma(decay, p, TO.Div(m, root)), p);
-                        break;
-                    }
-                    default:
-                        throw NoUpdate(_rule);
+                    TV part = TO.Mul(weight, g);
+                    TV m = TO.Fma(beta1, TO.LoadPartial(_first + i, left), part);
+                    TO.StorePartial(_first + i, m, left);
+                    direction = ahead ? TO.Fma(beta1, m, part) : m;
                 }
-                TO.StorePartial(_parameters + i, p, left);
+                if (hasMeanSquare)
+                {
+                    TV v = TO.LoadPartial(_second + i, left);
+                    v = TO.Fma(beta2, v, TO.Mul(rest2, TO.Mul(g, g)));
+                    TO.StorePartial(_second + i, v, left);
+                    direction = TO.Div(direction, TO.Fma(TO.Sqrt(v), correction, epsilon));
+                    if (hasMean)
+                        direction = TO.Fma(decay, p, direction);
+                }
+                TO.StorePartial(_parameters + i, TO.Fma(rate, direction, p), left);
             }
         }
-
-        // Apart, so that the loop stays as short as the JIT likes it.
-        private static UnreachableException NoUpdate(OptimizerRule rule) =>
-            new($"no update for {rule}");
     }
 }

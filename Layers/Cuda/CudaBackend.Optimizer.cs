@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Sequor.Interop;
 using Sequor.Native.Kernels;
@@ -31,7 +30,7 @@ public sealed partial class CudaBackend
     internal override void Optimize(in OptimizerUpdate update)
     {
         long count = update.Parameters.Count;
-        bool adam = update.Rule is OptimizerRule.Adam or OptimizerRule.AdamW;
+        UpdateRule rule = update.Rule;
         DeviceSpan<float> step = Scratch.Step;
         Kernels.Launch(
             "optimizer_norm",
@@ -40,10 +39,10 @@ public sealed partial class CudaBackend
             count,
             Span(update.State),
             step,
-            adam ? 1 : 0,
-            update.Beta1,
-            update.Beta2,
-            update.Decay,
+            rule.Corrected ? 1 : 0,
+            rule.Beta1,
+            rule.Beta2,
+            rule.Decay,
             Scratch.Partials,
             Scratch.Counters
         );
@@ -54,6 +53,7 @@ public sealed partial class CudaBackend
         DeviceSpan<float> parameters = Span(update.Parameters);
         DeviceSpan<float> gradients = Span(update.Gradients);
         DeviceSpan<float> first = Span(update.First);
+        DeviceSpan<float> second = Span(update.Second);
         DeviceSpan<float> segments = Block(
             update.PlacedSegments
                 ?? throw new InvalidOperationException(
@@ -61,9 +61,9 @@ public sealed partial class CudaBackend
                 )
         );
         int ranges = update.Segments.Length;
-        switch (update.Rule)
+        switch (rule.HasMean, rule.HasMeanSquare)
         {
-            case OptimizerRule.Sgd when first.IsEmpty:
+            case (false, false):
                 Kernels.Launch(
                     "optimizer_sgd",
                     grid,
@@ -75,7 +75,7 @@ public sealed partial class CudaBackend
                     count
                 );
                 break;
-            case OptimizerRule.Sgd:
+            case (true, false):
                 Kernels.Launch(
                     "optimizer_momentum",
                     grid,
@@ -86,44 +86,45 @@ public sealed partial class CudaBackend
                     segments,
                     ranges,
                     count,
-                    update.Beta1
+                    rule.Beta1,
+                    rule.Weight,
+                    rule.Ahead ? 1 : 0
                 );
                 break;
-            case OptimizerRule.RmsProp:
+            case (false, true):
                 Kernels.Launch(
                     "optimizer_rmsprop",
                     grid,
                     parameters,
                     gradients,
-                    first,
+                    second,
                     step,
                     segments,
                     ranges,
                     count,
-                    update.Beta1,
-                    update.Epsilon
+                    rule.Beta2,
+                    rule.Epsilon
                 );
                 break;
-            case OptimizerRule.Adam:
-            case OptimizerRule.AdamW:
+            case (true, true):
                 Kernels.Launch(
                     "optimizer_adam",
                     grid,
                     parameters,
                     gradients,
                     first,
-                    Span(update.Second),
+                    second,
                     step,
                     segments,
                     ranges,
                     count,
-                    update.Beta1,
-                    update.Beta2,
-                    update.Epsilon
+                    rule.Beta1,
+                    rule.Weight,
+                    rule.Ahead ? 1 : 0,
+                    rule.Beta2,
+                    rule.Epsilon
                 );
                 break;
-            default:
-                throw new UnreachableException($"no kernel for {update.Rule}");
         }
     }
 

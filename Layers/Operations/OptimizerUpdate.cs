@@ -1,14 +1,5 @@
 namespace Sequor.Layers;
 
-/// <summary>Which rule an update follows.</summary>
-internal enum OptimizerRule
-{
-    Sgd,
-    RmsProp,
-    Adam,
-    AdamW,
-}
-
 /// <summary>A range of the block of parameters that is updated alike.</summary>
 /// <param name="From">First value.</param>
 /// <param name="To">Behind the last one.</param>
@@ -33,14 +24,14 @@ internal readonly record struct OptimizerUpdate
     /// <summary>The first of them, which a checkpoint has.</summary>
     public const int SavedLength = MaxNorm;
 
-    public required OptimizerRule Rule { get; init; }
+    public required UpdateRule Rule { get; init; }
     public required Tensor Parameters { get; init; }
     public required Tensor Gradients { get; init; }
 
-    /// <summary>Momentum, or the mean square (RMSProp), or the first moment (Adam); empty where the rule has none.</summary>
+    /// <summary>The mean of gradients; empty where the rule has none.</summary>
     public Tensor First { get; init; }
 
-    /// <summary>Adam's second moment.</summary>
+    /// <summary>The mean square; empty where the rule has none.</summary>
     public Tensor Second { get; init; }
 
     /// <summary>
@@ -48,14 +39,6 @@ internal readonly record struct OptimizerUpdate
     /// runs.
     /// </summary>
     public required Tensor State { get; init; }
-
-    /// <summary>Momentum, RMSProp's smoothing, Adam's beta 1.</summary>
-    public float Beta1 { get; init; }
-    public float Beta2 { get; init; }
-    public float Epsilon { get; init; }
-
-    /// <summary>AdamW's weight decay.</summary>
-    public float Decay { get; init; }
 
     /// <summary>Ranges that follow each other and cover all parameters.</summary>
     public required OptimizerSegment[] Segments { get; init; }

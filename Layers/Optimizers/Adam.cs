@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Sequor.Layers;
 
 /// <summary>Adam with bias correction, as PyTorch: p -= rate m' / (sqrt(v') + epsilon).</summary>
@@ -16,33 +14,24 @@ public sealed class Adam(
     float beta2 = 0.999f,
     float epsilon = 1e-8f,
     IReadOnlyList<ParameterGroup>? groups = null
-) : FusedOptimizer(plan, learningRate, ["mean", "mean_square"], groups)
+)
+    : FusedOptimizer(
+        plan,
+        learningRate,
+        new UpdateRule
+        {
+            Beta1 = RequireFraction(beta1),
+            Weight = 1f - beta1,
+            Beta2 = RequireFraction(beta2),
+            Epsilon = RequirePositive(epsilon),
+            Corrected = true,
+        },
+        groups
+    )
 {
-    private readonly float _beta1 = RequireFraction(beta1);
-    private readonly float _beta2 = RequireFraction(beta2);
-    private readonly float _epsilon = RequirePositive(epsilon);
-
     /// <inheritdoc/>
     public override string Name => "adam";
 
     private protected override string RuleSettings =>
-        string.Create(
-            CultureInfo.InvariantCulture,
-            $"beta1 {_beta1}, beta2 {_beta2}, epsilon {_epsilon}"
-        );
-
-    internal override OptimizerUpdate Rule() =>
-        new()
-        {
-            Rule = OptimizerRule.Adam,
-            Parameters = Plan.Parameters,
-            Gradients = Plan.Gradients,
-            First = Moment(0),
-            Second = Moment(1),
-            State = State,
-            Segments = Groups.Segments,
-            Beta1 = _beta1,
-            Beta2 = _beta2,
-            Epsilon = _epsilon,
-        };
+        Text($"beta1 {Rule.Beta1}, beta2 {Rule.Beta2}, epsilon {Rule.Epsilon}");
 }

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Sequor.Layers;
 
 /// <summary>
@@ -21,37 +19,27 @@ public sealed class AdamW(
     float beta2 = 0.999f,
     float epsilon = 1e-8f,
     IReadOnlyList<ParameterGroup>? groups = null
-) : FusedOptimizer(plan, learningRate, ["mean", "mean_square"], groups)
+)
+    : FusedOptimizer(
+        plan,
+        learningRate,
+        new UpdateRule
+        {
+            Beta1 = RequireFraction(beta1),
+            Weight = 1f - beta1,
+            Beta2 = RequireFraction(beta2),
+            Epsilon = RequirePositive(epsilon),
+            Corrected = true,
+            Decay = RequireDecay(weightDecay),
+        },
+        groups
+    )
 {
-    private readonly float _decay = RequireDecay(weightDecay);
-    private readonly float _beta1 = RequireFraction(beta1);
-    private readonly float _beta2 = RequireFraction(beta2);
-    private readonly float _epsilon = RequirePositive(epsilon);
-
     /// <inheritdoc/>
     public override string Name => "adamw";
 
     private protected override string RuleSettings =>
-        string.Create(
-            CultureInfo.InvariantCulture,
-            $"beta1 {_beta1}, beta2 {_beta2}, epsilon {_epsilon}, decay {_decay}"
-        );
-
-    internal override OptimizerUpdate Rule() =>
-        new()
-        {
-            Rule = OptimizerRule.AdamW,
-            Parameters = Plan.Parameters,
-            Gradients = Plan.Gradients,
-            First = Moment(0),
-            Second = Moment(1),
-            State = State,
-            Beta1 = _beta1,
-            Beta2 = _beta2,
-            Epsilon = _epsilon,
-            Decay = _decay,
-            Segments = Groups.Segments,
-        };
+        Text($"beta1 {Rule.Beta1}, beta2 {Rule.Beta2}, epsilon {Rule.Epsilon}, decay {Rule.Decay}");
 
     private static float RequireDecay(float weightDecay) =>
         weightDecay >= 0 && float.IsFinite(weightDecay)

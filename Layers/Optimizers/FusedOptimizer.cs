@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Sequor.Layers;
 
 /// <summary>
@@ -8,14 +10,21 @@ public abstract class FusedOptimizer : Optimizer
 {
     private readonly Storage? _segments;
 
+    /// <param name="plan">A training plan.</param>
+    /// <param name="learningRate">Finite, at least 0.</param>
+    /// <param name="rule">How parameters follow gradients.</param>
+    /// <param name="groups">Parameters that change at another rate; null for none.</param>
+    /// <param name="meanName">What the mean, where the rule has one, is called in checkpoints.</param>
     private protected FusedOptimizer(
         Plan plan,
         float learningRate,
-        IReadOnlyList<string> state,
-        IReadOnlyList<ParameterGroup>? groups
+        UpdateRule rule,
+        IReadOnlyList<ParameterGroup>? groups,
+        string meanName = "mean"
     )
-        : base(plan, learningRate, state, clips: false)
+        : base(plan, learningRate, Names(rule, meanName), clips: false)
     {
+        Rule = rule;
         using OwnerScope inside = plan.Backend.Enter("new Optimizer");
         try
         {
@@ -39,10 +48,36 @@ public abstract class FusedOptimizer : Optimizer
     /// <summary>Which parameters change at another rate, or do not decay.</summary>
     internal GroupedParameters Groups { get; }
 
-    /// <summary>What the backend is asked for.</summary>
-    internal abstract OptimizerUpdate Rule();
+    /// <summary>How parameters follow gradients.</summary>
+    internal UpdateRule Rule { get; }
+
+    /// <summary>What the backend is asked for, by the segments as the host has them.</summary>
+    internal OptimizerUpdate Request() =>
+        new()
+        {
+            Rule = Rule,
+            Parameters = Plan.Parameters,
+            Gradients = Plan.Gradients,
+            First = Rule.HasMean ? Moment(0) : default,
+            Second = Rule.HasMeanSquare ? Moment(StateNames.Count - 1) : default,
+            State = State,
+            Segments = Groups.Segments,
+        };
 
     /// <inheritdoc/>
     protected sealed override void Update() =>
-        Plan.Backend.Optimize(Rule() with { PlacedSegments = _segments });
+        Plan.Backend.Optimize(Request() with { PlacedSegments = _segments });
+
+    private protected static string Text(FormattableString settings) =>
+        settings.ToString(CultureInfo.InvariantCulture);
+
+    private static string[] Names(UpdateRule rule, string meanName)
+    {
+        rule.Require();
+        return
+        [
+            .. rule.HasMean ? (string[])[meanName] : [],
+            .. rule.HasMeanSquare ? (string[])["mean_square"] : [],
+        ];
+    }
 }

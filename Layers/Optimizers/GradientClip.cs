@@ -43,7 +43,8 @@ internal sealed class GradientClip
         backend.Optimize(
             new OptimizerUpdate
             {
-                Rule = OptimizerRule.Sgd,
+                // Neither mean nor mean square: plain gradient descent.
+                Rule = default,
                 Parameters = Clipped,
                 Gradients = _plan.Gradients,
                 State = State,

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Sequor.Layers;
 
 /// <summary>RMSProp: v = a v + (1 - a) g^2, p -= rate g / (sqrt(v) + epsilon).</summary>
@@ -14,27 +12,17 @@ public sealed class RmsProp(
     float smoothing = 0.99f,
     float epsilon = 1e-8f,
     IReadOnlyList<ParameterGroup>? groups = null
-) : FusedOptimizer(plan, learningRate, ["mean_square"], groups)
+)
+    : FusedOptimizer(
+        plan,
+        learningRate,
+        new UpdateRule { Beta2 = RequireFraction(smoothing), Epsilon = RequirePositive(epsilon) },
+        groups
+    )
 {
-    private readonly float _smoothing = RequireFraction(smoothing);
-    private readonly float _epsilon = RequirePositive(epsilon);
-
     /// <inheritdoc/>
     public override string Name => "rmsprop";
 
     private protected override string RuleSettings =>
-        string.Create(CultureInfo.InvariantCulture, $"smoothing {_smoothing}, epsilon {_epsilon}");
-
-    internal override OptimizerUpdate Rule() =>
-        new()
-        {
-            Rule = OptimizerRule.RmsProp,
-            Parameters = Plan.Parameters,
-            Gradients = Plan.Gradients,
-            First = Moment(0),
-            State = State,
-            Segments = Groups.Segments,
-            Beta1 = _smoothing,
-            Epsilon = _epsilon,
-        };
+        Text($"smoothing {Rule.Beta2}, epsilon {Rule.Epsilon}");
 }

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Sequor.Layers;
 
 /// <summary>Stochastic gradient descent, with momentum where it is above 0: m = momentum m + g, p -= rate m.</summary>
@@ -12,25 +10,17 @@ public sealed class Sgd(
     float learningRate,
     float momentum = 0f,
     IReadOnlyList<ParameterGroup>? groups = null
-) : FusedOptimizer(plan, learningRate, momentum > 0 ? ["momentum"] : [], groups)
+)
+    : FusedOptimizer(
+        plan,
+        learningRate,
+        new UpdateRule { Beta1 = RequireFraction(momentum), Weight = momentum > 0 ? 1f : 0f },
+        groups,
+        meanName: "momentum"
+    )
 {
-    private readonly float _momentum = RequireFraction(momentum);
-
     /// <inheritdoc/>
     public override string Name => "sgd";
 
-    private protected override string RuleSettings =>
-        string.Create(CultureInfo.InvariantCulture, $"momentum {_momentum}");
-
-    internal override OptimizerUpdate Rule() =>
-        new()
-        {
-            Rule = OptimizerRule.Sgd,
-            Parameters = Plan.Parameters,
-            Gradients = Plan.Gradients,
-            First = _momentum > 0 ? Moment(0) : default,
-            State = State,
-            Segments = Groups.Segments,
-            Beta1 = _momentum,
-        };
+    private protected override string RuleSettings => Text($"momentum {Rule.Beta1}");
 }

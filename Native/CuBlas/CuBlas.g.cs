@@ -14,7 +14,6 @@ public partial class CuBlas
         new("cublasSgemm", "cublasSgemm_v2"),
         new("cublasSgemmStridedBatched", "cublasSgemmStridedBatched"),
         new("cublasGemmEx", "cublasGemmEx"),
-        new("cublasGemmStridedBatchedEx", "cublasGemmStridedBatchedEx"),
         new("cublasCreate", "cublasCreate_v2"),
         new("cublasDestroy", "cublasDestroy_v2"),
         new("cublasGetVersion", "cublasGetVersion_v2"),
@@ -26,9 +25,6 @@ public partial class CuBlas
         new("cublasGetStream", "cublasGetStream_v2"),
         new("cublasSetWorkspace", "cublasSetWorkspace_v2"),
         new("cublasSetMathMode", "cublasSetMathMode"),
-        new("cublasGetMathMode", "cublasGetMathMode"),
         new("cublasSetPointerMode", "cublasSetPointerMode_v2"),
-        new("cublasGetPointerMode", "cublasGetPointerMode_v2"),
-        new("cublasSetAtomicsMode", "cublasSetAtomicsMode"),
     ];
 }

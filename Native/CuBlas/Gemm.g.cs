@@ -132,32 +132,4 @@ public unsafe partial class CuBlas
     /// <param name="algo">which algorithm</param>
     public cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t transa, cublasOperation_t transb, int m, int n, int k, void* alpha, void* A, cudaDataType Atype, int lda, void* B, cudaDataType Btype, int ldb, void* beta, void* C, cudaDataType Ctype, int ldc, cublasComputeType_t computeType, cublasGemmAlgo_t algo) =>
         ((delegate* unmanaged<cublasHandle_t, cublasOperation_t, cublasOperation_t, int, int, int, void*, void*, cudaDataType, int, void*, cudaDataType, int, void*, void*, cudaDataType, int, cublasComputeType_t, cublasGemmAlgo_t, cublasStatus_t>)At(2))(handle, transa, transb, m, n, k, alpha, A, Atype, lda, B, Btype, ldb, beta, C, Ctype, ldc, computeType, algo);
-
-    /// <summary>The same for batchCount matrices at fixed distances.</summary>
-    /// <remarks>cublas_v2.h</remarks>
-    /// <param name="handle">the library handle</param>
-    /// <param name="transa">for A</param>
-    /// <param name="transb">for B</param>
-    /// <param name="m">rows of op(A) and C</param>
-    /// <param name="n">columns of op(B) and C</param>
-    /// <param name="k">columns of op(A), rows of op(B)</param>
-    /// <param name="alpha">address of a factor, of the type of the sums</param>
-    /// <param name="A">first matrix</param>
-    /// <param name="Atype">type of A</param>
-    /// <param name="lda">elements from a column of A to the next</param>
-    /// <param name="strideA">elements from one A to the next</param>
-    /// <param name="B">second matrix</param>
-    /// <param name="Btype">type of B</param>
-    /// <param name="ldb">elements from a column of B to the next</param>
-    /// <param name="strideB">elements from one B to the next</param>
-    /// <param name="beta">address of a factor; where it is 0, C is not read</param>
-    /// <param name="C">in and out: the result</param>
-    /// <param name="Ctype">type of C</param>
-    /// <param name="ldc">elements from a column of C to the next</param>
-    /// <param name="strideC">elements from one C to the next</param>
-    /// <param name="batchCount">how many</param>
-    /// <param name="computeType">type of sums</param>
-    /// <param name="algo">which algorithm</param>
-    public cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation_t transa, cublasOperation_t transb, int m, int n, int k, void* alpha, void* A, cudaDataType Atype, int lda, long strideA, void* B, cudaDataType Btype, int ldb, long strideB, void* beta, void* C, cudaDataType Ctype, int ldc, long strideC, int batchCount, cublasComputeType_t computeType, cublasGemmAlgo_t algo) =>
-        ((delegate* unmanaged<cublasHandle_t, cublasOperation_t, cublasOperation_t, int, int, int, void*, void*, cudaDataType, int, long, void*, cudaDataType, int, long, void*, void*, cudaDataType, int, long, int, cublasComputeType_t, cublasGemmAlgo_t, cublasStatus_t>)At(3))(handle, transa, transb, m, n, k, alpha, A, Atype, lda, strideA, B, Btype, ldb, strideB, beta, C, Ctype, ldc, strideC, batchCount, computeType, algo);
 }

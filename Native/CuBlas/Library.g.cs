@@ -47,71 +47,64 @@ public enum cublasPointerMode_t
     CUBLAS_POINTER_MODE_DEVICE = 1,
 }
 
-/// <summary>Whether atomic additions are allowed, which differ in the last bits from run to run. (cublas_v2.h)</summary>
-public enum cublasAtomicsMode_t
-{
-    CUBLAS_ATOMICS_NOT_ALLOWED = 0,
-    CUBLAS_ATOMICS_ALLOWED = 1,
-}
-
 public unsafe partial class CuBlas
 {
     /// <summary>Makes a library handle in the current context.</summary>
     /// <remarks>cublas_v2.h, symbol cublasCreate_v2</remarks>
     /// <param name="handle">out: the handle</param>
     public cublasStatus_t cublasCreate(cublasHandle_t* handle) =>
-        ((delegate* unmanaged<cublasHandle_t*, cublasStatus_t>)At(4))(handle);
+        ((delegate* unmanaged<cublasHandle_t*, cublasStatus_t>)At(3))(handle);
 
     /// <summary>Destroys a library handle. Waits for the device.</summary>
     /// <remarks>cublas_v2.h, symbol cublasDestroy_v2</remarks>
     /// <param name="handle">the handle</param>
     public cublasStatus_t cublasDestroy(cublasHandle_t handle) =>
-        ((delegate* unmanaged<cublasHandle_t, cublasStatus_t>)At(5))(handle);
+        ((delegate* unmanaged<cublasHandle_t, cublasStatus_t>)At(4))(handle);
 
     /// <summary>cuBLAS's version: major * 10000 + minor * 100 + patch.</summary>
     /// <remarks>cublas_v2.h, symbol cublasGetVersion_v2</remarks>
     /// <param name="handle">the handle</param>
     /// <param name="version">out: the version</param>
     public cublasStatus_t cublasGetVersion(cublasHandle_t handle, int* version) =>
-        ((delegate* unmanaged<cublasHandle_t, int*, cublasStatus_t>)At(6))(handle, version);
+        ((delegate* unmanaged<cublasHandle_t, int*, cublasStatus_t>)At(5))(handle, version);
 
     /// <summary>A part of cuBLAS's version.</summary>
     /// <remarks>cublas_v2.h</remarks>
     /// <param name="type">which</param>
     /// <param name="value">out: the number</param>
     public cublasStatus_t cublasGetProperty(libraryPropertyType type, int* value) =>
-        ((delegate* unmanaged<libraryPropertyType, int*, cublasStatus_t>)At(7))(type, value);
+        ((delegate* unmanaged<libraryPropertyType, int*, cublasStatus_t>)At(6))(type, value);
 
     /// <summary>The CUDA runtime that this cuBLAS was built with: major * 1000 + minor * 10.</summary>
     /// <remarks>cublas_v2.h</remarks>
     public nuint cublasGetCudartVersion() =>
-        ((delegate* unmanaged<nuint>)At(8))();
+        ((delegate* unmanaged<nuint>)At(7))();
 
     /// <summary>A status's name.</summary>
     /// <remarks>cublas_v2.h</remarks>
     /// <param name="status">the status</param>
     public byte* cublasGetStatusName(cublasStatus_t status) =>
-        ((delegate* unmanaged<cublasStatus_t, byte*>)At(9))(status);
+        ((delegate* unmanaged<cublasStatus_t, byte*>)At(8))(status);
 
     /// <summary>What a status means.</summary>
     /// <remarks>cublas_v2.h</remarks>
     /// <param name="status">the status</param>
     public byte* cublasGetStatusString(cublasStatus_t status) =>
-        ((delegate* unmanaged<cublasStatus_t, byte*>)At(10))(status);
+        ((delegate* unmanaged<cublasStatus_t, byte*>)At(9))(status);
 
     /// <summary>Sets the stream that a handle's work goes into, and puts the handle's own workspace back.</summary>
     /// <remarks>cublas_v2.h, symbol cublasSetStream_v2</remarks>
     /// <param name="handle">the handle</param>
     /// <param name="streamId">the stream (cudaStream_t, which is CUstream)</param>
     public cublasStatus_t cublasSetStream(cublasHandle_t handle, CUstream streamId) =>
-        ((delegate* unmanaged<cublasHandle_t, CUstream, cublasStatus_t>)At(11))(handle, streamId);
+        ((delegate* unmanaged<cublasHandle_t, CUstream, cublasStatus_t>)At(10))(handle, streamId);
 
     /// <summary>The stream that a handle's work goes into.</summary>
     /// <remarks>cublas_v2.h, symbol cublasGetStream_v2</remarks>
     /// <param name="handle">the handle</param>
     /// <param name="streamId">out: the stream</param>
     public cublasStatus_t cublasGetStream(cublasHandle_t handle, CUstream* streamId) =>
-        ((delegate* unmanaged<cublasHandle_t, CUstream*, cublasStatus_t>)At(12))(handle, streamId);
+        ((delegate* unmanaged<cublasHandle_t, CUstream*, cublasStatus_t>)At(11))(handle, streamId);
 
     /// <summary>Gives the handle scratch in place of its own; to be done again after each cublasSetStream.</summary>
     /// <remarks>cublas_v2.h, symbol cublasSetWorkspace_v2</remarks>
@@ -119,40 +112,19 @@ public unsafe partial class CuBlas
     /// <param name="workspace">device memory, aligned to 256 bytes</param>
     /// <param name="workspaceSizeInBytes">bytes</param>
     public cublasStatus_t cublasSetWorkspace(cublasHandle_t handle, void* workspace, nuint workspaceSizeInBytes) =>
-        ((delegate* unmanaged<cublasHandle_t, void*, nuint, cublasStatus_t>)At(13))(handle, workspace, workspaceSizeInBytes);
+        ((delegate* unmanaged<cublasHandle_t, void*, nuint, cublasStatus_t>)At(12))(handle, workspace, workspaceSizeInBytes);
 
     /// <summary>Sets what arithmetic is allowed.</summary>
     /// <remarks>cublas_v2.h</remarks>
     /// <param name="handle">the handle</param>
     /// <param name="mode">the mode</param>
     public cublasStatus_t cublasSetMathMode(cublasHandle_t handle, cublasMath_t mode) =>
-        ((delegate* unmanaged<cublasHandle_t, cublasMath_t, cublasStatus_t>)At(14))(handle, mode);
-
-    /// <summary>What arithmetic is allowed.</summary>
-    /// <remarks>cublas_v2.h</remarks>
-    /// <param name="handle">the handle</param>
-    /// <param name="mode">out: the mode</param>
-    public cublasStatus_t cublasGetMathMode(cublasHandle_t handle, cublasMath_t* mode) =>
-        ((delegate* unmanaged<cublasHandle_t, cublasMath_t*, cublasStatus_t>)At(15))(handle, mode);
+        ((delegate* unmanaged<cublasHandle_t, cublasMath_t, cublasStatus_t>)At(13))(handle, mode);
 
     /// <summary>Sets where alpha and beta lie.</summary>
     /// <remarks>cublas_v2.h, symbol cublasSetPointerMode_v2</remarks>
     /// <param name="handle">the handle</param>
     /// <param name="mode">the mode</param>
     public cublasStatus_t cublasSetPointerMode(cublasHandle_t handle, cublasPointerMode_t mode) =>
-        ((delegate* unmanaged<cublasHandle_t, cublasPointerMode_t, cublasStatus_t>)At(16))(handle, mode);
-
-    /// <summary>Where alpha and beta lie.</summary>
-    /// <remarks>cublas_v2.h, symbol cublasGetPointerMode_v2</remarks>
-    /// <param name="handle">the handle</param>
-    /// <param name="mode">out: the mode</param>
-    public cublasStatus_t cublasGetPointerMode(cublasHandle_t handle, cublasPointerMode_t* mode) =>
-        ((delegate* unmanaged<cublasHandle_t, cublasPointerMode_t*, cublasStatus_t>)At(17))(handle, mode);
-
-    /// <summary>Sets whether atomic additions are allowed.</summary>
-    /// <remarks>cublas_v2.h</remarks>
-    /// <param name="handle">the handle</param>
-    /// <param name="mode">the mode</param>
-    public cublasStatus_t cublasSetAtomicsMode(cublasHandle_t handle, cublasAtomicsMode_t mode) =>
-        ((delegate* unmanaged<cublasHandle_t, cublasAtomicsMode_t, cublasStatus_t>)At(18))(handle, mode);
+        ((delegate* unmanaged<cublasHandle_t, cublasPointerMode_t, cublasStatus_t>)At(14))(handle, mode);
 }

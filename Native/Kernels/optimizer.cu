@@ -43,28 +43,48 @@ struct Sgd {
     }
 };
 
+// The mean of gradients that an update leads to: with m as it is after this step, or, where it looks ahead, as it would be after
+// the next one with the same gradient.
+struct Mean {
+    float beta1, weight;
+    int ahead;
+    MEMBER float operator()(float g, float &m) const {
+        float part = weight * g;
+        m = fma(beta1, m, part);
+        return ahead != 0 ? fma(beta1, m, part) : m;
+    }
+};
+
 struct Momentum {
     static constexpr bool HasFirst = true, HasSecond = false;
-    float beta1;
+    Mean mean;
     MEMBER void operator()(float &p, float g, float &m, float &, float rate, float, float) const {
-        m = fma(beta1, m, g);
-        p = fma(rate, m, p);
+        p = fma(rate, mean(g, m), p);
     }
 };
 
 struct RmsProp {
     static constexpr bool HasFirst = true, HasSecond = false;
-    float beta1, epsilon;
-    MEMBER void operator()(float &p, float g, float &m, float &, float rate, float, float) const {
-        m = fma(beta1, m, (1.0f - beta1) * (g * g));
-        p = fma(rate, g / (root(m) + epsilon), p);
+    float beta2, epsilon;
+    MEMBER void operator()(
+        float &p,
+        float g,
+        float &v,
+        float &,
+        float rate,
+        float,
+        float correction
+    ) const {
+        v = fma(beta2, v, (1.0f - beta2) * (g * g));
+        p = fma(rate, g / fma(root(v), correction, epsilon), p);
     }
 };
 
 // And AdamW, whose decay is not 0.
 struct Adam {
     static constexpr bool HasFirst = true, HasSecond = true;
-    float beta1, beta2, epsilon;
+    Mean mean;
+    float beta2, epsilon;
     MEMBER void operator()(
         float &p,
         float g,
@@ -74,10 +94,10 @@ struct Adam {
         float decay,
         float correction
     ) const {
-        m = fma(beta1, m, (1.0f - beta1) * g);
+        float direction = mean(g, m);
         v = fma(beta2, v, (1.0f - beta2) * (g * g));
         float scale = fma(root(v), correction, epsilon);
-        p = fma(rate, fma(decay, p, m / scale), p);
+        p = fma(rate, fma(decay, p, direction / scale), p);
     }
 };
 
@@ -148,13 +168,13 @@ DEVICE void update(
 }
 } // namespace
 
-// beta1 and beta2 count where `adam` is not 0.
+// beta1 and beta2 count where `corrected` is not 0: the means began with zeros.
 KERNEL LAUNCH(Threads) optimizer_norm(
     const float *gradients,
     i64 count,
     float *state,
     float *step,
-    int adam,
+    int corrected,
     float beta1,
     float beta2,
     float decay,
@@ -200,13 +220,15 @@ KERNEL LAUNCH(Threads) optimizer_norm(
     state[StepCount] = steps;
     float rate = state[LearningRate];
     step[Scale] = smaller(1.0f, state[MaxNorm] / (norm + 1e-6f));
-    if (adam) {
+    if (corrected) {
         double correction = 1.0 - whole_power((double)beta1, (u32)steps);
         rate = (float)((double)rate / correction);
         // The decay goes by the rate as it is, without the correction of the mean.
         step[Decay] = (float)((double)decay * correction);
         double second = 1.0 - whole_power((double)beta2, (u32)steps);
         step[SecondCorrection] = (float)(1.0 / root(second));
+    } else {
+        step[Decay] = decay;
     }
     step[Rate] = rate;
 }
@@ -230,25 +252,27 @@ KERNEL LAUNCH(Threads) optimizer_momentum(
     const Segment *segments,
     int segment_count,
     i64 count,
-    float beta1
+    float beta1,
+    float weight,
+    int ahead
 ) {
-    Momentum rule = {beta1};
+    Momentum rule = {{beta1, weight, ahead}};
     update(parameters, gradients, first, nullptr, step, segments, segment_count, count, rule);
 }
 
 KERNEL LAUNCH(Threads) optimizer_rmsprop(
     float *parameters,
     const float *gradients,
-    float *first,
+    float *second,
     const float *step,
     const Segment *segments,
     int segment_count,
     i64 count,
-    float beta1,
+    float beta2,
     float epsilon
 ) {
-    RmsProp rule = {beta1, epsilon};
-    update(parameters, gradients, first, nullptr, step, segments, segment_count, count, rule);
+    RmsProp rule = {beta2, epsilon};
+    update(parameters, gradients, second, nullptr, step, segments, segment_count, count, rule);
 }
 
 KERNEL LAUNCH(Threads) optimizer_adam(
@@ -261,9 +285,11 @@ KERNEL LAUNCH(Threads) optimizer_adam(
     int segment_count,
     i64 count,
     float beta1,
+    float weight,
+    int ahead,
     float beta2,
     float epsilon
 ) {
-    Adam rule = {beta1, beta2, epsilon};
+    Adam rule = {{beta1, weight, ahead}, beta2, epsilon};
     update(parameters, gradients, first, second, step, segments, segment_count, count, rule);
 }

@@ -79,7 +79,12 @@ public sealed class ParameterTests
     [TestCase("gru", 0.2f)]
     public void Weights_begin_uniform_in_torchs_range(string kind, float bound)
     {
-        using Layer model = kind == "gru" ? new Gru(30, 25) : new Linear(100, 50);
+        using Layer model = kind switch
+        {
+            "gru" => new Gru(30, 25),
+            "linear" => new Linear(100, 50),
+            _ => throw new ArgumentException(kind, nameof(kind)),
+        };
         using Plan plan = model.Plan(Backend, 1, 1, Mode.Evaluation);
         foreach (NamedParameter named in model.NamedParameters())
         {

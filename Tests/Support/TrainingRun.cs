@@ -19,6 +19,7 @@ internal sealed class TrainingRun : IDisposable
         "pooled gru",
         "averaged tcn",
         "embedded gru",
+        "residual lstm",
     ];
 
     private const int Length = 40;
@@ -112,6 +113,12 @@ internal sealed class TrainingRun : IDisposable
                 new Tcn(Inputs, [40], 3),
                 new Mean(40),
                 new Linear(40, Outputs)
+            ),
+            "residual lstm" => new Sequential(
+                new Linear(Inputs, 24),
+                new Residual(new Lstm(24, 24)),
+                new Residual(new Sequential(new LayerNorm(24), new Linear(24, 24))),
+                new Linear(24, Outputs)
             ),
             "embedded gru" => new Sequential(
                 new Embedding(Classes, 17, paddingIndex: 2),

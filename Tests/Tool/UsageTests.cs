@@ -20,10 +20,14 @@ public sealed class UsageTests
         yield return Case("bench --batch 2 -- --arch rnn", "unexpected '--'", "bench without it");
         yield return Case("bench --length", "--length needs a value");
         yield return Case("bench --length 5 --length 6", "--length", "more than once");
-        yield return Case("bench --arch lsmt", "'lsmt'", "rnn, lstm, gru, tcn, lru");
+        yield return Case("bench --arch lsmt", "'lsmt'", string.Join(", ", Architecture.Names));
         yield return Case("bench --arch lstm,", "'lstm,'", "rnn, lstm");
         yield return Case("bench --arch lstm --arch gru", "--arch", "more than once");
-        yield return Case("bench --task sorting", "'sorting'", "adding, copy");
+        yield return Case(
+            "bench --task sorting",
+            "'sorting'",
+            string.Join(", ", Sequor.Workloads.Tasks.StreamNames)
+        );
         yield return Case("bench --length 0", "--length", "from 1 to", "'0'");
         yield return Case("bench --length -5", "--length", "'-5'");
         yield return Case("bench --length 1", "--length", "at least 2", "adding");
@@ -60,14 +64,18 @@ public sealed class UsageTests
         yield return Case("bench --sweep 64,99999999999", "--sweep", "to 100000000");
         yield return Case("bench --sweep 1,64", "--sweep", "at least 2", "adding");
         yield return Case("bench --sweep 8,16 --length 9", "--sweep", "--length", "one of them");
-        yield return Case("train", "--arch is needed", "rnn, lstm, gru, tcn, lru");
+        yield return Case("train", "--arch is needed", string.Join(", ", Architecture.Names));
         yield return Case("train --arch rnn,lstm", "'rnn,lstm'", "one of");
         yield return Case("train --arch rnn --lr nan", "--lr", "finite", "'nan'");
         yield return Case("train --arch rnn --lr inf", "--lr", "finite", "'inf'");
         yield return Case("train --arch rnn --lr 1e99", "--lr", "finite");
         yield return Case("train --arch rnn --lr -1", "--lr", "above 0");
         yield return Case("train --arch rnn --clip 0", "--clip", "above 0", "none");
-        yield return Case("train --arch rnn --optimizer adan", "'adan'", "adam, adamw, rmsprop");
+        yield return Case(
+            "train --arch rnn --optimizer adan",
+            "'adan'",
+            string.Join(", ", Sequor.Workloads.Optimizers.Names)
+        );
         yield return Case("train --arch rnn --steps 0", "--steps", "from 1 to");
         yield return Case("train --arch rnn --eval-every 0", "--eval-every", "from 1 to");
         yield return Case("train --arch rnn --checkpoint-every 9", "--checkpoint FILE");

@@ -1,5 +1,6 @@
 using NUnit.Framework;
 using Sequor.Layers;
+using Sequor.Tests.Support;
 using Sequor.Workloads;
 
 namespace Sequor.Tests.Workloads;
@@ -25,7 +26,7 @@ public sealed class MeasurementTests
 
     [Test]
     public void Steps_are_timed_in_turn_and_their_memory_is_told_apart(
-        [Values("adding", "copy")] string task
+        [ValueSource(typeof(Listed), nameof(Listed.DrawnTasks))] string task
     )
     {
         SequenceTask sequences = Sequor.Workloads.Tasks.Create(task, 30);
@@ -42,7 +43,7 @@ public sealed class MeasurementTests
         );
 
         Assert.That(
-            order.Skip(5),
+            order.Skip(Architecture.All.Count),
             Is.EqualTo(Enumerable.Repeat(Architecture.Names, 7).SelectMany(n => n))
         );
         foreach (Measured r in results)
@@ -64,7 +65,7 @@ public sealed class MeasurementTests
     // Wide and long enough that what does not grow with the batch counts for little.
     [Test]
     public void Memory_stays_near_what_backward_needs(
-        [Values("rnn", "lstm", "gru", "tcn", "lru")] string name
+        [ValueSource(typeof(Listed), nameof(Listed.Architectures))] string name
     )
     {
         Architecture architecture = Architecture.Get(name);

@@ -1,5 +1,6 @@
 using NUnit.Framework;
 using Sequor.Layers;
+using Sequor.Tests.Support;
 using Sequor.Workloads;
 
 namespace Sequor.Tests.Workloads;
@@ -102,7 +103,9 @@ public sealed class TaskTests
     }
 
     [Test]
-    public void A_sequence_is_the_same_whatever_the_batch([Values("adding", "copy")] string name)
+    public void A_sequence_is_the_same_whatever_the_batch(
+        [ValueSource(typeof(Listed), nameof(Listed.DrawnTasks))] string name
+    )
     {
         SequenceTask task = Sequor.Workloads.Tasks.Create(name, 12);
         var whole = new SequenceBatch(task, 12);
@@ -121,7 +124,7 @@ public sealed class TaskTests
 
     [Test]
     public void Sequences_of_one_stream_and_of_two_streams_differ(
-        [Values("adding", "copy")] string name
+        [ValueSource(typeof(Listed), nameof(Listed.DrawnTasks))] string name
     )
     {
         SequenceTask task = Sequor.Workloads.Tasks.Create(name, 12);

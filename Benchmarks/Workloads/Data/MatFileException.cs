@@ -4,7 +4,7 @@ namespace Sequor.Workloads;
 /// A file is no MATLAB level-5 file, or damaged, or does not hold what was asked for. The message names the file, the byte
 /// or the variable, and what was expected there.
 /// </summary>
-public sealed class MatFileException : Exception
+public sealed class MatFileException : TaskDataException
 {
     /// <summary>An error without a reason.</summary>
     public MatFileException()

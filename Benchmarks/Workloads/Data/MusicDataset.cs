@@ -7,21 +7,18 @@ namespace Sequor.Workloads;
 /// Pieces of music as piano rolls: 88 keys, sounding or not, frame by frame. Read from MAT-files as the authors of the TCN
 /// ship them: variables traindata, validdata and testdata, each a row of cells [frames, 88].
 /// </summary>
-public sealed class MusicDataset
+public sealed class MusicDataset : TaskData
 {
     /// <summary>Keys of a piano, and so channels of a frame.</summary>
     public const int Keys = 88;
 
     private MusicDataset(string path, MusicPieces train, MusicPieces valid, MusicPieces test)
+        : base(path)
     {
-        Path = path;
         Train = train;
         Valid = valid;
         Test = test;
     }
-
-    /// <summary>The file that it was read from.</summary>
-    public string Path { get; }
 
     /// <summary>Pieces to train on.</summary>
     public MusicPieces Train { get; }
@@ -36,7 +33,7 @@ public sealed class MusicDataset
     /// 16 hexadecimal digits that the pieces decide, and the file's form does not: the same music saved otherwise has the
     /// same.
     /// </summary>
-    public string Fingerprint()
+    public override string Fingerprint()
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Span<byte> number = stackalloc byte[sizeof(int)];

@@ -28,13 +28,17 @@ public sealed record Workload(
         get
         {
             using Sequential model = CreateModel();
-            return (model.Children[0].Layer as Tcn)?.ReceptiveField;
+            return model
+                .Children.Select(child => child.Layer)
+                .OfType<Tcn>()
+                .SingleOrDefault()
+                ?.ReceptiveField;
         }
     }
 
     /// <summary>
     /// The least bytes that a step of training with Adam needs: parameters, gradients and two moments; inputs and targets;
-    /// the outputs where there is one a step; and what backward cannot do without.
+    /// the outputs where there is one a step; what an embedding gives; and what backward cannot do without.
     /// </summary>
     public long FloorBytes => checked(FloorByCategory.Values.Sum());
 
@@ -45,6 +49,7 @@ public sealed record Workload(
         {
             long targets = (long)Task.TargetsPerSequence * Batch;
             long outputs = Task.OneOutput ? 0 : targets * Task.OutputSize;
+            long embedded = Task.InputClasses is not null ? Tokens * Width : 0;
             long data = (Tokens * Task.InputSize) + targets;
             long parameters = Parameters * sizeof(float);
             return new Dictionary<MemoryCategory, long>
@@ -53,7 +58,8 @@ public sealed record Workload(
                 [MemoryCategory.Gradients] = parameters,
                 [MemoryCategory.Optimizer] = 2 * parameters,
                 [MemoryCategory.Activations] = checked(
-                    Architecture.KeptBytes(Tokens, Width, Depth) + (outputs * sizeof(float))
+                    Architecture.KeptBytes(Tokens, Width, Depth)
+                    + ((outputs + embedded) * sizeof(float))
                 ),
                 [MemoryCategory.InputOutput] = checked(data * sizeof(float)),
             };

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -9,10 +8,10 @@ namespace Sequor.Workloads;
 /// <summary>A published experiment: task, model and how it is trained.</summary>
 public sealed record Preset
 {
-    /// <summary>The task's name: one of <see cref="Presets.TaskNames"/>.</summary>
+    /// <summary>The task's name: one of the catalogue, see <see cref="Tasks"/>.</summary>
     public required string Task { get; init; }
 
-    /// <summary>The architecture's name: one of <see cref="Presets.ArchNames"/>.</summary>
+    /// <summary>The architecture's name: one of the catalogue, see <see cref="Architecture"/>.</summary>
     public required string Arch { get; init; }
 
     /// <summary>The name among the presets of the same task and architecture: 300k.</summary>
@@ -24,7 +23,7 @@ public sealed record Preset
     /// <summary>The paper's figure in the task's metric, or null where no paper has one.</summary>
     public double? Paper { get; init; }
 
-    /// <summary>T of a synthetic task; 0 for music.</summary>
+    /// <summary>T; 0 for a task whose pieces have lengths of their own.</summary>
     public int Length { get; init; }
 
     /// <summary>What differs from the paper, or where it comes from.</summary>
@@ -36,39 +35,32 @@ public sealed record Preset
     /// <summary>How it is trained.</summary>
     public required PresetTraining Training { get; init; }
 
-    /// <summary>The data are pieces of music from a file; else they are drawn.</summary>
-    public bool IsMusic => Presets.MusicTasks.Contains(Task);
+    /// <summary>The task.</summary>
+    public TaskEntry TaskEntry => Tasks.Get(Task);
 
     /// <summary>What results are measured in: nats a frame (nll), mse or cross-entropy.</summary>
-    public string Metric => IsMusic ? "nll" : CreateTask().Metric;
+    public string Metric => TaskEntry.Metric;
 
     /// <summary>A new model; it has no values before its first plan.</summary>
-    public Sequential CreateModel()
-    {
-        SequenceTask? task = IsMusic ? null : CreateTask();
-        int inputs = task?.InputSize ?? MusicDataset.Keys;
-        int outputs = task?.OutputSize ?? MusicDataset.Keys;
-        int hidden = Model.Hidden;
-        List<Layer> layers = [Body(inputs)];
-        if (task?.OneOutput == true)
-            layers.Add(Arch == "lru" ? new Mean(hidden) : new Last(hidden));
-        // Within a TCN or an LRU it stands in every block.
-        if (Arch is not ("tcn" or "lru") && Model.Dropout > 0)
-            layers.Add(new Dropout(hidden, Model.Dropout));
-        layers.Add(new Linear(hidden, outputs));
-        return new Sequential(layers);
-    }
+    public Sequential CreateModel() => Architecture.Get(Arch).Create(TaskEntry.Ends, Model);
 
     /// <summary>What makes the optimizer for a plan.</summary>
-    public Optimizer CreateOptimizer(Plan plan) =>
-        Training.Optimizer switch
-        {
-            "adam" => new Adam(plan, Training.Rate, groups: Groups()),
-            "adamw" => new AdamW(plan, Training.Rate, Training.Decay, groups: Groups()),
-            "rmsprop" => new RmsProp(plan, Training.Rate, groups: Groups()),
-            "sgd" => new Sgd(plan, Training.Rate, groups: Groups()),
-            _ => throw new UnreachableException($"no optimizer '{Training.Optimizer}'"),
-        };
+    public Optimizer CreateOptimizer(Plan plan)
+    {
+        OptimizerEntry entry = Optimizers.Get(Training.Optimizer);
+        return entry.Create(
+            plan,
+            Training.Rate,
+            entry.Decay is null ? null : Training.Decay,
+            Groups()
+        );
+    }
+
+    /// <summary>The sets that it is trained and measured on.</summary>
+    /// <param name="seed">Decides what is drawn to train on.</param>
+    /// <param name="data">The data of the task; null where they are drawn.</param>
+    public TaskSets CreateSets(ulong seed, TaskData? data) =>
+        TaskEntry.CreateSets(Length, Training.Sequences, seed, data);
 
     /// <summary>The training loop's options.</summary>
     /// <param name="seed">Seed of parameters, dropout and the order of pieces.</param>
@@ -86,16 +78,6 @@ public sealed record Preset
             Seed = seed,
         };
 
-    /// <summary>The synthetic task.</summary>
-    /// <exception cref="InvalidOperationException">The task is music.</exception>
-    public SequenceTask CreateTask() =>
-        Task switch
-        {
-            "adding" => new AddingProblem(Length),
-            "copy" => new CopyMemory(Length),
-            _ => throw new InvalidOperationException($"The task {Task} comes from a file."),
-        };
-
     /// <summary>All that decides what training computes beside data and seed, in one line.</summary>
     public string Settings() =>
         string.Create(
@@ -107,7 +89,7 @@ public sealed record Preset
     public override string ToString() => $"{Task} {Arch} {Name}";
 
     private ParameterGroup[]? Groups() =>
-        Training.RecurrenceRate is { } factor ? [Lru.Recurrence(factor)] : null;
+        Training.RecurrenceRate is { } factor ? [Architecture.Get(Arch).Recurrence(factor)] : null;
 
     private WarmupCosine ScheduleFor(double warmup, int pieces)
     {
@@ -117,36 +99,9 @@ public sealed record Preset
 
     // Groups and schedule speak for themselves in a checkpoint; decay is what the optimizer's name does not tell.
     private string More() =>
-        Training.Optimizer == "adamw"
+        Optimizers.Get(Training.Optimizer).Decay is not null
             ? string.Create(CultureInfo.InvariantCulture, $", decay {Training.Decay}")
             : "";
-
-    private Layer Body(int inputs) =>
-        Arch switch
-        {
-            "rnn" => new Rnn(inputs, Model.Hidden, Model.Depth),
-            "lstm" => new Lstm(inputs, Model.Hidden, Model.Depth),
-            "gru" => new Gru(inputs, Model.Hidden, Model.Depth),
-            "tcn" => new Tcn(
-                inputs,
-                [.. Enumerable.Repeat(Model.Hidden, Model.Depth)],
-                Model.Kernel,
-                Model.Dropout
-            ),
-            "lru" => new Lru(
-                inputs,
-                Model.Hidden,
-                Model.States,
-                Model.Depth,
-                new LruOptions
-                {
-                    Dropout = Model.Dropout,
-                    SharedDropout = Model.SharedDropout,
-                    Ring = new LruRing(Model.MinRadius ?? 0.9, Model.MaxRadius ?? 0.999),
-                }
-            ),
-            _ => throw new UnreachableException($"no architecture '{Arch}'"),
-        };
 }
 
 /// <summary>The sizes of a preset's model.</summary>
@@ -184,7 +139,7 @@ public sealed record PresetModel
 /// <summary>How a preset's model is trained.</summary>
 public sealed record PresetTraining
 {
-    /// <summary>adam, adamw, rmsprop or sgd.</summary>
+    /// <summary>Its name: one of the catalogue, see <see cref="Optimizers"/>.</summary>
     public required string Optimizer { get; init; }
 
     /// <summary>Learning rate at the beginning.</summary>
@@ -205,7 +160,7 @@ public sealed record PresetTraining
     /// <summary>When the learning rate falls; null for never.</summary>
     public Plateau? Plateau { get; init; }
 
-    /// <summary>Weight decay of adamw.</summary>
+    /// <summary>Weight decay, of an optimizer that has one.</summary>
     public float Decay { get; init; }
 
     /// <summary>
@@ -220,6 +175,6 @@ public sealed record PresetTraining
     /// </summary>
     public double? Warmup { get; init; }
 
-    /// <summary>Sequences of an epoch of a synthetic task; 0 for music.</summary>
+    /// <summary>Sequences of an epoch of a task that is drawn; 0 for others.</summary>
     public int Sequences { get; init; }
 }

@@ -30,13 +30,13 @@ internal static class PresetChecks
         Require(training.Clip is null or > 0, place, "clip", training.Clip, "above 0");
         Require(training.Patience >= 0, place, "patience", training.Patience, "at least 0");
         Require(training.Sequences >= 0, place, "sequences", training.Sequences, "at least 0");
-        bool decays = training.Optimizer == "adamw";
+        bool decays = Optimizers.Get(training.Optimizer).Decay is not null;
         Require(
             decays ? training.Decay >= 0 && float.IsFinite(training.Decay) : training.Decay == 0,
             place,
             "decay",
             training.Decay,
-            decays ? "at least 0" : "left out but for adamw"
+            decays ? "at least 0" : LeftOut(Optimizers.All.Where(o => o.Decay is not null))
         );
         Require(
             training.RecurrenceRate is null
@@ -69,18 +69,18 @@ internal static class PresetChecks
     public static void Check(Preset preset, string place, double tolerance)
     {
         Require(
-            Presets.TaskNames.Contains(preset.Task),
+            Tasks.Find(preset.Task) is not null,
             place,
             "task",
             preset.Task,
-            string.Join(", ", Presets.TaskNames)
+            string.Join(", ", Tasks.All)
         );
         Require(
-            Presets.ArchNames.Contains(preset.Arch),
+            Architecture.Find(preset.Arch) is not null,
             place,
             "arch",
             preset.Arch,
-            string.Join(", ", Presets.ArchNames)
+            string.Join(", ", Architecture.Names)
         );
         Require(preset.Name?.Length > 0, place, "preset", preset.Name, "a name");
         Require(preset.Budget >= 1, place, "budget", preset.Budget, "at least 1");
@@ -91,36 +91,32 @@ internal static class PresetChecks
             preset.Paper,
             "above 0, or left out"
         );
-        Require(
-            preset.Arch == "lru" || preset.Training.RecurrenceRate is null,
-            place,
-            "recurrence_rate",
-            preset.Training.RecurrenceRate,
-            "left out but for an lru"
-        );
-        if (preset.IsMusic)
-        {
-            Require(preset.Length == 0, place, "length", preset.Length, "left out for music");
-            Require(
-                preset.Training.Sequences == 0,
-                place,
-                "sequences",
-                preset.Training.Sequences,
-                "left out for music"
-            );
-        }
-        else
-        {
-            Require(preset.Length >= 2, place, "length", preset.Length, "at least 2");
-            Require(
-                preset.Training.Sequences >= 1,
-                place,
-                "sequences",
-                preset.Training.Sequences,
-                "at least 1 for a task that is drawn"
-            );
-        }
+        CheckData(preset, place);
         CheckModel(preset, place, tolerance);
+    }
+
+    private static void CheckData(Preset preset, string place)
+    {
+        TaskEntry task = preset.TaskEntry;
+        Require(
+            task.IsStream ? preset.Length >= task.LeastLength : preset.Length == 0,
+            place,
+            "length",
+            preset.Length,
+            task.IsStream
+                ? FormattableString.Invariant($"at least {task.LeastLength}")
+                : LeftOut(Tasks.All.Where(t => t.IsStream))
+        );
+        int sequences = preset.Training.Sequences;
+        Require(
+            task.File is null ? sequences >= 1 : sequences == 0,
+            place,
+            "sequences",
+            sequences,
+            task.File is null
+                ? "at least 1 for a task that is drawn"
+                : "left out for a task whose data come from a file"
+        );
     }
 
     private static void CheckModel(Preset preset, string place, double tolerance)
@@ -128,38 +124,28 @@ internal static class PresetChecks
         PresetModel model = preset.Model;
         if (model is null)
             throw new PresetException($"{place}: model is null");
-        bool tcn = preset.Arch == "tcn";
-        bool lru = preset.Arch == "lru";
+        Architecture architecture = Architecture.Get(preset.Arch);
         Require(model.Hidden >= 1, place, "hidden", model.Hidden, "at least 1");
-        Require(model.Depth is >= 1 and <= 30, place, "depth", model.Depth, "1 to 30");
         Require(
-            tcn ? model.Kernel >= 1 : model.Kernel == 0,
+            model.Depth >= 1 && model.Depth <= architecture.MaxDepth,
             place,
-            "kernel",
-            model.Kernel,
-            tcn ? "at least 1" : "left out but for a tcn"
+            "depth",
+            model.Depth,
+            FormattableString.Invariant($"1 to {architecture.MaxDepth}")
         );
-        Require(
-            lru ? model.States >= 1 : model.States == 0,
-            place,
-            "states",
-            model.States,
-            lru ? "at least 1" : "left out but for an lru"
-        );
-        Require(
-            lru || model is { MinRadius: null, MaxRadius: null },
-            place,
+        RequireSize(ModelDetails.Kernel, "kernel", model.Kernel);
+        RequireSize(ModelDetails.States, "states", model.States);
+        RequireOnly(
+            ModelDetails.States,
             "min_radius and max_radius",
-            model.MinRadius ?? model.MaxRadius,
-            "left out but for an lru"
+            model.MinRadius ?? model.MaxRadius
         );
-        Require(
-            lru || !model.SharedDropout,
-            place,
+        RequireOnly(
+            ModelDetails.SharedDropout,
             "shared_dropout",
-            model.SharedDropout,
-            "left out but for an lru"
+            model.SharedDropout ? true : null
         );
+        RequireOnly(ModelDetails.States, "recurrence_rate", preset.Training.RecurrenceRate);
         long count;
         try
         {
@@ -177,7 +163,34 @@ internal static class PresetChecks
                     $"{place}: the model has {Amount.Of(count, "parameter")}, which is not within {100 * tolerance}% of {preset.Budget}"
                 )
             );
+
+        void RequireSize(ModelDetails detail, string name, int value)
+        {
+            bool has = architecture.Details.HasFlag(detail);
+            Require(
+                has ? value >= 1 : value == 0,
+                place,
+                name,
+                value,
+                has ? "at least 1" : LeftOut(Having(detail))
+            );
+        }
+
+        void RequireOnly(ModelDetails detail, string name, object? value) =>
+            Require(
+                value is null || architecture.Details.HasFlag(detail),
+                place,
+                name,
+                value,
+                LeftOut(Having(detail))
+            );
     }
+
+    private static IEnumerable<Architecture> Having(ModelDetails detail) =>
+        Architecture.All.Where(a => a.Details.HasFlag(detail));
+
+    private static string LeftOut(IEnumerable<IEntry> but) =>
+        $"left out but for {string.Join(", ", but.Select(entry => entry.Name))}";
 
     private static void Require(
         bool right,

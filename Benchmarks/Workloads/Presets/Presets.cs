@@ -1,14 +1,16 @@
+using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace Sequor.Workloads;
 
 /// <summary>
-/// The experiments that can be reproduced, with the papers' sizes and figures. They stand in presets.json beside this
-/// file, which is read and checked whole when the first is asked for.
+/// The experiments that can be reproduced, with the papers' sizes and figures. They stand in the files of the catalogue's
+/// folder Presets, which are read and checked whole when the first is asked for: a new file there is read as well.
 /// </summary>
 public static class Presets
 {
+    private const string Folder = "Presets/";
     private const string Schema = "sequor.presets/1";
     private const double Tolerance = 0.05;
 
@@ -23,15 +25,13 @@ public static class Presets
 
     private static readonly Lazy<IReadOnlyList<Preset>> Embedded = new(ReadEmbedded);
 
-    /// <summary>Tasks whose data are pieces of music from a file.</summary>
-    public static IReadOnlyList<string> MusicTasks { get; } =
-    ["jsb", "nottingham", "musedata", "piano"];
+    /// <summary>The tasks that have presets, in the order of reports.</summary>
+    public static IReadOnlyList<string> TaskNames =>
+        field ??= [.. Tasks.All.Select(t => t.Name).Where(name => All.Any(p => p.Task == name))];
 
-    /// <summary>The tasks, in the order of reports.</summary>
-    public static IReadOnlyList<string> TaskNames { get; } = [.. MusicTasks, "adding", "copy"];
-
-    /// <summary>The architectures, in the order of reports.</summary>
-    public static IReadOnlyList<string> ArchNames { get; } = ["tcn", "gru", "lstm", "rnn", "lru"];
+    /// <summary>The architectures that have presets, in the order of reports.</summary>
+    public static IReadOnlyList<string> ArchNames =>
+        field ??= [.. Architecture.Names.Where(name => All.Any(p => p.Arch == name))];
 
     /// <summary>All presets that come with the program; the first of a task and architecture is its usual one.</summary>
     public static IReadOnlyList<Preset> All => Embedded.Value;
@@ -58,7 +58,7 @@ public static class Presets
     }
 
     /// <summary>Reads presets and checks them.</summary>
-    /// <param name="json">A text of the form of presets.json.</param>
+    /// <param name="json">A text of the form of the files of the catalogue.</param>
     /// <param name="source">What messages call it.</param>
     /// <exception cref="PresetException">The text is no such file, or one of its presets makes no sense.</exception>
     public static IReadOnlyList<Preset> Read(string json, string source)
@@ -110,13 +110,34 @@ public static class Presets
         return presets;
     }
 
-    private static IReadOnlyList<Preset> ReadEmbedded()
+    private static List<Preset> ReadEmbedded()
     {
-        using Stream stream =
-            typeof(Presets).Assembly.GetManifestResourceStream("presets.json")
-            ?? throw new InvalidOperationException("presets.json is not in the assembly.");
-        using var reader = new StreamReader(stream);
-        return Read(reader.ReadToEnd(), "presets.json");
+        Assembly assembly = typeof(Presets).Assembly;
+        var files = new Dictionary<(string Task, string Arch), string>();
+        var presets = new List<Preset>();
+        foreach (
+            string resource in assembly.GetManifestResourceNames().Order(StringComparer.Ordinal)
+        )
+        {
+            if (!resource.StartsWith(Folder, StringComparison.Ordinal))
+                continue;
+            using var reader = new StreamReader(assembly.GetManifestResourceStream(resource)!);
+            string file = resource[Folder.Length..];
+            foreach (Preset preset in Read(reader.ReadToEnd(), file))
+            {
+                // The first one is the usual one, which must not go by the names of files.
+                if (!files.TryAdd((preset.Task, preset.Arch), file))
+                {
+                    string other = files[(preset.Task, preset.Arch)];
+                    if (other != file)
+                        throw new PresetException(
+                            $"{file}: presets of {preset.Arch} for {preset.Task} stand in {other} already; add to those"
+                        );
+                }
+                presets.Add(preset);
+            }
+        }
+        return [.. presets.OrderBy(preset => preset.TaskEntry.Order)];
     }
 
     private static void Require(string what, string name, IReadOnlyList<string> allowed)

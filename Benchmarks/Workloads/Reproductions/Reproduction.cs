@@ -11,29 +11,21 @@ public sealed class Reproduction
     private const string VersionKey = "version";
     private const string PeakKey = "peak_bytes";
 
-    // Of a drawn task: enough that a mean over them has two digits.
-    private const int HeldOut = 1000;
-
     private readonly Backend _backend;
-    private readonly MusicDataset? _music;
+    private readonly TaskData? _data;
 
     /// <summary>Prepares a preset.</summary>
     /// <param name="preset">What to reproduce.</param>
-    /// <param name="music">The data of a music task; null for the others, whose data are drawn.</param>
+    /// <param name="data">The data of its task; null where they are drawn.</param>
     /// <param name="backend">Where to run.</param>
-    /// <exception cref="ArgumentException">A music task has no data, or another task has some.</exception>
-    public Reproduction(Preset preset, MusicDataset? music, Backend backend)
+    /// <exception cref="ArgumentException">There are no data where the task needs some, or some where they are drawn.</exception>
+    /// <exception cref="TaskDataException">The data have no sequences of the preset's length.</exception>
+    public Reproduction(Preset preset, TaskData? data, Backend backend)
     {
         ArgumentNullException.ThrowIfNull(preset);
         ArgumentNullException.ThrowIfNull(backend);
-        if (preset.IsMusic != music is not null)
-            throw new ArgumentException(
-                preset.IsMusic
-                    ? $"The task {preset.Task} needs data of music."
-                    : $"The task {preset.Task} takes no data: they are drawn.",
-                nameof(music)
-            );
-        (Preset, _music, _backend) = (preset, music, backend);
+        preset.TaskEntry.RequireFit(preset.Length, data);
+        (Preset, _data, _backend) = (preset, data, backend);
     }
 
     /// <summary>What is reproduced.</summary>
@@ -56,7 +48,7 @@ public sealed class Reproduction
     {
         ArgumentNullException.ThrowIfNull(options);
         _backend.Memory.ResetPeak();
-        (Dataset train, Dataset valid, Dataset test) = Sets(options.Seed);
+        (Dataset train, Dataset valid, Dataset test) = Preset.CreateSets(options.Seed, _data);
         using Sequential model = Preset.CreateModel();
         long parameters = model.ParameterCount;
         using var trainer = new Trainer(
@@ -74,7 +66,7 @@ public sealed class Reproduction
         var saver = new CheckpointSaver(Save, options.Tell ?? (_ => { }));
         if (options.Checkpoint is { } path && File.Exists(path))
         {
-            CheckpointInfo info = ReadCheckpoint(path, Preset, _music, options.Seed);
+            CheckpointInfo info = ReadCheckpoint(path, Preset, _data, options.Seed);
             peakBefore = CheckpointTexts.Of(path, info).Whole(PeakKey, 0, long.MaxValue);
             trainer.Resume(path);
             saver.Resumed(trainer.Step);
@@ -145,7 +137,7 @@ public sealed class Reproduction
     /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="preset">What is to be resumed.</param>
-    /// <param name="music">Its data, if it is music.</param>
+    /// <param name="data">The data of its task; null where they are drawn.</param>
     /// <param name="seed">Its seed.</param>
     /// <exception cref="CheckpointException">
     /// The file is damaged, or no checkpoint, or one of something else; the message lists what differs.
@@ -154,7 +146,7 @@ public sealed class Reproduction
     public static CheckpointInfo ReadCheckpoint(
         string path,
         Preset preset,
-        MusicDataset? music,
+        TaskData? data,
         ulong seed
     )
     {
@@ -162,7 +154,7 @@ public sealed class Reproduction
         CheckpointInfo info = Checkpoint.ReadInfo(path);
         string[] differences =
         [
-            .. Identity(preset, music, seed)
+            .. Identity(preset, data, seed)
                 .Where(pair => info.Metadata.GetValueOrDefault(pair.Key) != pair.Value)
                 .Select(pair =>
                     $"\n  {pair.Key}: {Printable.Shortened(info.Metadata.GetValueOrDefault(pair.Key) ?? "none", 300)} in the file, {pair.Value} here"
@@ -188,7 +180,7 @@ public sealed class Reproduction
             Preset = Preset.Name,
             Parameters = parameters,
             Budget = Preset.Budget,
-            Data = DataOf(_music),
+            Data = DataOf(_data),
             Metric = Preset.Metric,
             Paper = Preset.Paper,
             Valid = run.Valid,
@@ -201,39 +193,23 @@ public sealed class Reproduction
             Runs = [run],
         };
 
-    private (Dataset Train, Dataset Valid, Dataset Test) Sets(ulong seed)
-    {
-        if (_music is not null)
-            return (_music.Train, _music.Valid, _music.Test);
-        SequenceTask task = Preset.CreateTask();
-        return (
-            task.Part(seed, 0, Preset.Training.Sequences),
-            task.HeldOut(HeldOut),
-            task.HeldOut(HeldOut, first: HeldOut)
-        );
-    }
-
-    private static string DataOf(MusicDataset? music) => music?.Fingerprint() ?? "drawn";
+    private static string DataOf(TaskData? data) => data?.Fingerprint() ?? "drawn";
 
     // All that a run must have in common with the one that it goes on from.
-    private static Dictionary<string, string> Identity(
-        Preset preset,
-        MusicDataset? music,
-        ulong seed
-    ) =>
+    private static Dictionary<string, string> Identity(Preset preset, TaskData? data, ulong seed) =>
         new()
         {
             ["task"] = preset.Task,
             ["arch"] = preset.Arch,
             ["preset"] = preset.Name,
             ["seed"] = seed.ToString(CultureInfo.InvariantCulture),
-            ["data"] = DataOf(music),
+            ["data"] = DataOf(data),
             ["settings"] = preset.Settings(),
         };
 
     private Dictionary<string, string> Metadata(ulong seed)
     {
-        Dictionary<string, string> texts = Identity(Preset, _music, seed);
+        Dictionary<string, string> texts = Identity(Preset, _data, seed);
         texts[DeviceKey] = _backend.Info.Device;
         texts[ThreadsKey] = _backend.Info.Threads.ToString(CultureInfo.InvariantCulture);
         texts[VersionKey] = Machine.Version;

@@ -25,7 +25,7 @@ public sealed record ReproductionResult
     [JsonPropertyName("parameter_budget")]
     public required long Budget { get; init; }
 
-    /// <summary>Fingerprint of the data set, see <see cref="MusicDataset.Fingerprint"/>; drawn where task and seed decide the data.</summary>
+    /// <summary>Fingerprint of the data set, see <see cref="TaskData.Fingerprint"/>; drawn where task and seed decide the data.</summary>
     [JsonPropertyName("data")]
     public required string Data { get; init; }
 

@@ -10,11 +10,14 @@ namespace Sequor.Workloads;
 /// <remarks>Source: Hochreiter and Schmidhuber (1997), in the form of Bai et al. (2018).</remarks>
 public sealed class AddingProblem : SequenceTask
 {
+    /// <summary>Steps of the shortest sequences: two are marked.</summary>
+    public const int LeastLength = 2;
+
     /// <summary>The problem for sequences of a length.</summary>
     /// <param name="length">Steps, at least 2.</param>
     public AddingProblem(int length)
     {
-        if (length < 2)
+        if (length < LeastLength)
         {
             throw new ArgumentOutOfRangeException(
                 nameof(length),
@@ -26,7 +29,7 @@ public sealed class AddingProblem : SequenceTask
     }
 
     /// <inheritdoc/>
-    public override string Name => "adding";
+    public override string Name => AddingEntry.Key;
 
     /// <inheritdoc/>
     public override string Metric => "mse";

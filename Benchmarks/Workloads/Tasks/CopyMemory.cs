@@ -23,7 +23,7 @@ public sealed class CopyMemory : SequenceTask
     }
 
     /// <inheritdoc/>
-    public override string Name => "copy";
+    public override string Name => CopyEntry.Key;
 
     /// <inheritdoc/>
     public override string Metric => "cross-entropy";

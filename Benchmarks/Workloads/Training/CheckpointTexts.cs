@@ -53,6 +53,14 @@ public sealed class CheckpointTexts(string path, IReadOnlyDictionary<string, str
         return Checked(key, allowed.Contains, $"one of {string.Join(", ", allowed)}");
     }
 
+    /// <summary>Requires a text.</summary>
+    /// <param name="key">The text's name.</param>
+    /// <param name="value">What it has to be.</param>
+    /// <param name="why">Why it has to be that.</param>
+    /// <exception cref="CheckpointException">There is no such text, or it is another one.</exception>
+    public void Same(string key, string value, string why) =>
+        Checked(key, text => text == value, $"{value}, {why}");
+
     /// <summary>A whole number.</summary>
     /// <exception cref="CheckpointException">There is no such text, or it is out of range.</exception>
     public long Whole(string key, long least, long most)

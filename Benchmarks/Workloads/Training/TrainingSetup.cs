@@ -39,9 +39,18 @@ public sealed record TrainingSetup
     /// <summary>Seed of parameters, data and dropout.</summary>
     public required ulong Seed { get; init; }
 
+    /// <summary>The data of the task; null where they are drawn.</summary>
+    public TaskData? Data { get; init; }
+
     /// <summary>The model and its task.</summary>
     public Workload Workload =>
-        new(Architecture.Get(Arch), Tasks.Create(Task, Length), Batch, Hidden, Layers);
+        new(
+            Architecture.Get(Arch),
+            Tasks.Get(Task).CreateStream(Length, Data),
+            Batch,
+            Hidden,
+            Layers
+        );
 
     /// <summary>A trainer that begins at the first step.</summary>
     /// <param name="workload">This setup's <see cref="Workload"/>.</param>
@@ -61,7 +70,7 @@ public sealed record TrainingSetup
             workload.Task.Stream(Seed),
             workload.Task.HeldOut(HeldOut),
             backend,
-            Optimizers.Create(Optimizer, Lr),
+            plan => Optimizers.Get(Optimizer).Create(plan, Lr),
             new TrainingOptions
             {
                 Batch = Batch,
@@ -73,8 +82,9 @@ public sealed record TrainingSetup
     }
 
     /// <summary>The setup as texts, by the names of the options.</summary>
-    public Dictionary<string, string> ToMetadata() =>
-        new()
+    public Dictionary<string, string> ToMetadata()
+    {
+        var texts = new Dictionary<string, string>
         {
             ["arch"] = Arch,
             ["task"] = Task,
@@ -87,21 +97,34 @@ public sealed record TrainingSetup
             ["clip"] = float.IsPositiveInfinity(Clip) ? "none" : Text(Clip),
             ["seed"] = Text(Seed),
         };
+        if (Data is not null)
+            texts["data"] = Data.Fingerprint();
+        return texts;
+    }
 
     /// <summary>What <see cref="ToMetadata"/> wrote.</summary>
     /// <param name="texts">A checkpoint's texts.</param>
+    /// <param name="load">Reads the data of a task that needs some.</param>
     /// <exception cref="CheckpointException">
     /// A text is missing, or says what no option may say; the message names file, text and what is allowed.
     /// </exception>
-    public static TrainingSetup FromMetadata(CheckpointTexts texts)
+    public static TrainingSetup FromMetadata(CheckpointTexts texts, Func<TaskEntry, TaskData?> load)
     {
         ArgumentNullException.ThrowIfNull(texts);
+        ArgumentNullException.ThrowIfNull(load);
         string arch = texts.Word("arch", Architecture.Names);
+        TaskEntry task = Tasks.Get(texts.Word("task", Tasks.StreamNames));
+        int length = (int)texts.Whole("length", 1, Limits.Length);
+        if (length < task.LeastLength)
+            throw texts.Wrong(
+                "length",
+                FormattableString.Invariant($"at least {task.LeastLength} for the task {task}")
+            );
         var setup = new TrainingSetup
         {
             Arch = arch,
-            Task = texts.Word("task", Tasks.Names),
-            Length = (int)texts.Whole("length", 1, Limits.Length),
+            Task = task.Name,
+            Length = length,
             Batch = (int)texts.Whole("batch", 1, Limits.Batch),
             Hidden = (int)texts.Whole("hidden", 1, Limits.Width),
             Layers = (int)texts.Whole("layers", 1, Architecture.Get(arch).MaxDepth),
@@ -109,15 +132,10 @@ public sealed record TrainingSetup
             Lr = texts.Positive("lr"),
             Clip = texts.Positive("clip", none: true),
             Seed = texts.Seed("seed"),
+            Data = load(task),
         };
-        try
-        {
-            _ = Tasks.Create(setup.Task, setup.Length);
-        }
-        catch (ArgumentException)
-        {
-            throw texts.Wrong("length", $"at least 2 for the task {setup.Task}");
-        }
+        if (setup.Data is { } data)
+            texts.Same("data", data.Fingerprint(), $"that of '{data.Path}'");
         try
         {
             _ = setup.Workload;

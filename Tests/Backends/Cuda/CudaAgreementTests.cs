@@ -18,8 +18,6 @@ public sealed class CudaAgreementTests : CudaFixture
     // Of a loss, relative to it, at any of the steps. The largest difference seen is in docs/determinism.md.
     private const double Most = 1e-4;
 
-    private static readonly string[] Architectures = ["rnn", "lstm", "gru", "tcn", "lru"];
-
     private static readonly Dictionary<string, Func<SequenceTask>> Tasks = new()
     {
         ["adding"] = () => new AddingProblem(11),
@@ -31,7 +29,7 @@ public sealed class CudaAgreementTests : CudaFixture
 
     [Test]
     public void Losses_are_those_of_the_cpu(
-        [ValueSource(nameof(Architectures))] string architecture,
+        [ValueSource(typeof(Listed), nameof(Listed.Architectures))] string architecture,
         [ValueSource(nameof(TaskNames))] string task
     )
     {
@@ -55,11 +53,11 @@ public sealed class CudaAgreementTests : CudaFixture
 
     [Test]
     public void Losses_of_masked_pieces_are_those_of_the_cpu(
-        [ValueSource(nameof(Architectures))] string architecture
+        [ValueSource(typeof(Listed), nameof(Listed.Architectures))] string architecture
     )
     {
-        using Sequential onGpu = Model(architecture, Chords.Keys, Chords.Keys, oneOutput: false);
-        using Sequential onCpu = Model(architecture, Chords.Keys, Chords.Keys, oneOutput: false);
+        using Sequential onGpu = Model(architecture, Chords.Ends);
+        using Sequential onCpu = Model(architecture, Chords.Ends);
         using Trainer gpu = Trainer(onGpu, Gpu);
         using Trainer cpu = Trainer(onCpu, Cpu);
         gpu.Run();
@@ -100,27 +98,16 @@ public sealed class CudaAgreementTests : CudaFixture
     }
 
     private static Sequential Model(string architecture, SequenceTask task) =>
-        Model(architecture, task.InputSize, task.OutputSize, task.OneOutput);
+        Model(architecture, ModelEnds.Of(task));
 
-    private static Sequential Model(string architecture, int inputs, int outputs, bool oneOutput)
+    private static Sequential Model(string architecture, ModelEnds ends)
     {
-        List<Layer> layers =
-        [
-            architecture switch
-            {
-                "rnn" => new Rnn(inputs, Width, 2),
-                "lstm" => new Lstm(inputs, Width, 2),
-                "gru" => new Gru(inputs, Width, 2),
-                "tcn" => new Tcn(inputs, [Width, Width], 3, 0.2f),
-                _ => new Lru(inputs, Width, Width, 2, 0.2f),
-            },
-        ];
-        if (oneOutput)
-            layers.Add(architecture == "lru" ? new Mean(Width) : new Last(Width));
-        if (architecture is not ("tcn" or "lru"))
-            layers.Add(new Dropout(Width, 0.2f));
-        layers.Add(new Linear(Width, outputs));
-        return new Sequential(layers);
+        Architecture its = Architecture.Get(architecture);
+        PresetModel sizes = its.Sized(Width, 2) with { Dropout = 0.2f };
+        return its.Create(
+            ends,
+            its.Details.HasFlag(ModelDetails.Kernel) ? sizes with { Kernel = 3 } : sizes
+        );
     }
 
     private static Trainer Trainer(Layer model, SequenceTask task, Backend backend) =>
@@ -183,6 +170,8 @@ public sealed class CudaAgreementTests : CudaFixture
     private sealed class Chords(string name, int count, ulong seed) : Dataset
     {
         public const int Keys = 6;
+
+        public static ModelEnds Ends { get; } = new(Keys, Keys, OneOutput: false);
 
         public override string Name => name;
 

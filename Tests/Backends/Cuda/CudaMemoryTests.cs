@@ -24,8 +24,8 @@ public sealed class CudaMemoryTests
 
     private static IEnumerable<TestCaseData> Cases() =>
         from shape in new[] { (T: 600, B: 32), (T: 2000, B: 8), (T: 100, B: 128) }
-        from task in new[] { "adding", "copy" }
-        from name in Architecture.Names
+        from task in Listed.DrawnTasks
+        from name in Architecture.Compared.Select(a => a.Name)
         select new TestCaseData(name, task, shape.T, shape.B);
 
     [TestCaseSource(nameof(Cases))]

@@ -168,7 +168,8 @@ public sealed class CudaRecurrentCheckpointTests : CudaFixture
         {
             "tanh" => new Rnn(inputs, 9, options),
             "lstm" => new Lstm(inputs, 9, options),
-            _ => new Gru(inputs, 9, options),
+            "gru" => new Gru(inputs, 9, options),
+            _ => throw new ArgumentException(kind, nameof(kind)),
         };
         List<Layer> layers = [body];
         if (ours)

@@ -89,9 +89,13 @@ public sealed class CudaRecurrentTests : CudaFixture
         const int B = 3;
         int[] lengths = [2, 6, 1];
         var descriptor = new RecurrentDescriptor(
-            kind == "tanh" ? RecurrentKind.Tanh
-                : kind == "lstm" ? RecurrentKind.Lstm
-                : RecurrentKind.Gru,
+            kind switch
+            {
+                "tanh" => RecurrentKind.Tanh,
+                "lstm" => RecurrentKind.Lstm,
+                "gru" => RecurrentKind.Gru,
+                _ => throw new ArgumentException(kind, nameof(kind)),
+            },
             4,
             5
         )
@@ -276,7 +280,8 @@ public sealed class CudaRecurrentTests : CudaFixture
             {
                 "lstm" => new Lstm(inputs, hidden, options),
                 "gru" => new Gru(inputs, hidden, options),
-                _ => new Rnn(inputs, hidden, options, relu: kind == "relu"),
+                "tanh" or "relu" => new Rnn(inputs, hidden, options, relu: kind == "relu"),
+                _ => throw new ArgumentException(kind, nameof(kind)),
             };
 
         Plan Plan(Layer layer, Backend backend) =>

@@ -12,7 +12,7 @@ public sealed class CudaTrainingStepTests : CudaFixture
 {
     [Test]
     public void Times_of_a_replayed_step_are_those_of_its_parts(
-        [Values("rnn", "lstm", "gru", "tcn", "lru")] string name,
+        [ValueSource(typeof(Listed), nameof(Listed.Architectures))] string name,
         [Values] bool graph
     )
     {

@@ -17,7 +17,7 @@ public sealed class CudaTrainingTests : CudaFixture
     [Test]
     public void Losses_are_those_of_the_cpu(
         [Values("tanh", "lstm", "gru")] string kind,
-        [Values("sgd", "rmsprop", "adam", "adamw")] string rule
+        [ValueSource(typeof(Listed), nameof(Listed.Optimizers))] string rule
     )
     {
         using Layer onGpu = Model(kind, 2, 1);
@@ -85,7 +85,7 @@ public sealed class CudaTrainingTests : CudaFixture
 
     [Test]
     public void A_step_takes_no_memory_and_waits_for_nothing(
-        [Values("sgd", "rmsprop", "adam", "adamw")] string rule
+        [ValueSource(typeof(Listed), nameof(Listed.Optimizers))] string rule
     )
     {
         using Layer model = Model("lstm", 2, 1);
@@ -166,14 +166,7 @@ public sealed class CudaTrainingTests : CudaFixture
             task,
             task.HeldOut(10),
             backend,
-            plan =>
-                rule switch
-                {
-                    "sgd" => new Sgd(plan, 0.05f, 0.9f),
-                    "rmsprop" => new RmsProp(plan, 0.002f),
-                    "adam" => new Adam(plan, 0.002f),
-                    _ => new AdamW(plan, 0.002f, 0.05f),
-                },
+            plan => Sequor.Workloads.Optimizers.Get(rule).Create(plan, 0.002f),
             new TrainingOptions { Batch = 8, Clip = 1f }
         );
 

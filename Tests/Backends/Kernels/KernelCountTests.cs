@@ -99,10 +99,9 @@ public sealed class KernelCountTests
         using var machine = new KernelMachine();
         var optimizer = new OptimizerOnDevice(
             machine,
-            OptimizerRule.Adam,
+            UpdateRules.Get("mean by square corrected"),
             new float[Count],
             [new OptimizerSegment(0, Count, 1f, false)],
-            0.9f,
             clip: 1f
         );
         optimizer.Step(new float[Count]);

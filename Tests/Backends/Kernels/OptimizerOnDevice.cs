@@ -8,22 +8,20 @@ namespace Sequor.Tests.Kernels;
 internal sealed class OptimizerOnDevice
 {
     private readonly KernelMachine _machine;
-    private readonly OptimizerRule _rule;
-    private readonly float _beta1;
+    private readonly UpdateRule _rule;
     private readonly DeviceArray _segments;
     private readonly DeviceArray _counter;
     private readonly int _segmentCount;
 
     public OptimizerOnDevice(
         KernelMachine machine,
-        OptimizerRule rule,
+        UpdateRule rule,
         float[] parameters,
         OptimizerSegment[] segments,
-        float beta1,
         float clip = 5f
     )
     {
-        (_machine, _rule, _beta1) = (machine, rule, beta1);
+        (_machine, _rule) = (machine, rule);
         Parameters = machine.Put(parameters);
         First = machine.Zeros(parameters.Length);
         Second = machine.Zeros(parameters.Length);
@@ -44,7 +42,6 @@ internal sealed class OptimizerOnDevice
         DeviceArray gradients = _machine.Put(values);
         DeviceArray step = _machine.New(5);
         KernelGrid norm = KernelGrid.Sum(count);
-        bool adam = _rule is OptimizerRule.Adam or OptimizerRule.AdamW;
         _machine.Launch(
             "optimizer_norm",
             norm,
@@ -52,32 +49,30 @@ internal sealed class OptimizerOnDevice
             count,
             State,
             step,
-            adam ? 1 : 0,
-            _beta1,
-            0.999f,
-            _rule == OptimizerRule.AdamW ? 0.05f : 0f,
+            _rule.Corrected ? 1 : 0,
+            _rule.Beta1,
+            _rule.Beta2,
+            _rule.Decay,
             _machine.New(2L * norm.X),
             _counter
         );
-        string kernel = _rule switch
+        string kernel = (_rule.HasMean, _rule.HasMeanSquare) switch
         {
-            OptimizerRule.Sgd => _beta1 == 0 ? "optimizer_sgd" : "optimizer_momentum",
-            OptimizerRule.RmsProp => "optimizer_rmsprop",
-            _ => "optimizer_adam",
+            (false, false) => "optimizer_sgd",
+            (true, false) => "optimizer_momentum",
+            (false, true) => "optimizer_rmsprop",
+            (true, true) => "optimizer_adam",
         };
-        object[] moments = kernel switch
-        {
-            "optimizer_sgd" => [],
-            "optimizer_adam" => [First, Second],
-            _ => [First],
-        };
-        object[] numbers = kernel switch
-        {
-            "optimizer_sgd" => [],
-            "optimizer_momentum" => [_beta1],
-            "optimizer_rmsprop" => [_beta1, 1e-8f],
-            _ => [_beta1, 0.999f, 1e-8f],
-        };
+        object[] moments =
+        [
+            .. _rule.HasMean ? (object[])[First] : [],
+            .. _rule.HasMeanSquare ? (object[])[Second] : [],
+        ];
+        object[] numbers =
+        [
+            .. _rule.HasMean ? (object[])[_rule.Beta1, _rule.Weight, _rule.Ahead ? 1 : 0] : [],
+            .. _rule.HasMeanSquare ? (object[])[_rule.Beta2, _rule.Epsilon] : [],
+        ];
         _machine.Launch(
             kernel,
             KernelGrid.Threadwise(count, 1024) with

@@ -24,7 +24,8 @@ internal sealed class CharacterModel : IDisposable
         {
             "gru" => new Gru(8, 24),
             "tcn" => new Tcn(8, [24, 24], 3),
-            _ => new Lru(8, 24, 16, 1),
+            "lru" => new Lru(8, 24, 16, 1),
+            _ => throw new ArgumentException(kind, nameof(kind)),
         };
         _model = new Sequential(new Embedding(Classes, 8), net, new Linear(24, Classes));
         Plan = _model.Plan(backend, Length, Batch, Mode.Training, seed: 3);

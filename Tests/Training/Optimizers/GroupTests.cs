@@ -12,7 +12,7 @@ public sealed class GroupTests(int bits, int threads)
     private const float Rate = 0.02f;
     private const float Decay = 0.3f;
 
-    private static readonly string[] Rules = ["sgd", "momentum", "rmsprop", "adam", "adamw"];
+    private static IEnumerable<string> Rules => OptimizerCase.Names;
 
     // Sizes that fill no vector; so many that the ranges of groups and those of threads do not meet.
     private Sequential _model = null!;
@@ -48,28 +48,10 @@ public sealed class GroupTests(int bits, int threads)
             _ => (1f, true),
         };
 
-    private Optimizer Make(string rule) =>
-        rule switch
-        {
-            "sgd" => new Sgd(_plan, Rate, groups: Groups),
-            "momentum" => new Sgd(_plan, Rate, 0.8f, Groups),
-            "rmsprop" => new RmsProp(_plan, Rate, groups: Groups),
-            "adam" => new Adam(_plan, Rate, groups: Groups),
-            _ => new AdamW(_plan, Rate, Decay, groups: Groups),
-        };
-
     private static Action<double[][], double[][]> Reference(string rule, string name)
     {
         (float factor, bool decays) = Of(name);
-        double rate = (double)Rate * factor;
-        return rule switch
-        {
-            "sgd" => new Ref.Sgd(rate).Step,
-            "momentum" => new Ref.Sgd(rate, 0.8f).Step,
-            "rmsprop" => new Ref.RmsProp(rate, 0.99f).Step,
-            "adam" => new Ref.Adam(rate, 0.9f, 0.999f).Step,
-            _ => new Ref.AdamW(rate, decays ? Decay : 0, 0.9f, 0.999f).Step,
-        };
+        return OptimizerCase.Get(rule).Reference((double)Rate * factor, decays).Step;
     }
 
     [Test]
@@ -77,7 +59,7 @@ public sealed class GroupTests(int bits, int threads)
         [ValueSource(nameof(Rules))] string rule
     )
     {
-        using Optimizer optimizer = Make(rule);
+        using Optimizer optimizer = OptimizerCase.Get(rule).Make(_plan, Rate, Groups);
         string[] names = [.. _model.NamedParameters().Select(p => p.Name)];
         double[][] expected = [.. names.Select(name => ToDouble(_plan.Parameter(name).ToArray()))];
         Action<double[][], double[][]>[] updates = [.. names.Select(name => Reference(rule, name))];

@@ -9,8 +9,12 @@ namespace Sequor.Tests.Optimizers;
 [TestFixtureSource(typeof(Backends), nameof(Backends.Each))]
 public sealed class OptimizerTests(int bits, int threads)
 {
-    private static readonly string[] Rules = ["sgd", "momentum", "rmsprop", "adam", "adamw"];
-    private static readonly string[] WithoutDecay = [.. Rules.Where(rule => rule != "adamw")];
+    private const float Rate = 0.01f;
+
+    private static IEnumerable<string> Rules => OptimizerCase.Names;
+
+    private static IEnumerable<string> WithoutDecay =>
+        Rules.Where(rule => !OptimizerCase.Get(rule).Decays);
 
     private Linear _model = null!;
     private Plan _plan = null!;
@@ -30,15 +34,7 @@ public sealed class OptimizerTests(int bits, int threads)
         _model.Dispose();
     }
 
-    private Optimizer Make(string rule) =>
-        rule switch
-        {
-            "sgd" => new Sgd(_plan, 0.1f),
-            "momentum" => new Sgd(_plan, 0.1f, 0.8f),
-            "rmsprop" => new RmsProp(_plan, 0.01f, 0.9f),
-            "adamw" => new AdamW(_plan, 0.01f, 0.3f),
-            _ => new Adam(_plan, 0.01f),
-        };
+    private Optimizer Make(string rule) => OptimizerCase.Get(rule).Make(_plan, Rate, null);
 
     private string[] Names => [.. _model.NamedParameters().Select(p => p.Name)];
 
@@ -63,7 +59,9 @@ public sealed class OptimizerTests(int bits, int threads)
     {
         using Optimizer optimizer = Make(rule);
         double[][] expected = [.. Names.Select(name => ToDouble(_plan.Parameter(name).ToArray()))];
-        (Action<double[][], double[][]> update, Action<double> setRate) = Reference(rule);
+        (Action<double[][], double[][]> update, Action<double> setRate) = OptimizerCase
+            .Get(rule)
+            .Reference(Rate, true);
         for (int step = 1; step <= 4; step++)
         {
             if (step == 3)
@@ -85,27 +83,6 @@ public sealed class OptimizerTests(int bits, int threads)
                     Close.Output,
                     $"{Names[i]} after step {step}"
                 );
-        }
-    }
-
-    private static (Action<double[][], double[][]> Update, Action<double> SetRate) Reference(
-        string rule
-    )
-    {
-        switch (rule)
-        {
-            case "rmsprop":
-                var root = new Ref.RmsProp(0.01f, 0.9f);
-                return (root.Step, rate => root.LearningRate = rate);
-            case "adam":
-                var adam = new Ref.Adam(0.01f, 0.9f, 0.999f);
-                return (adam.Step, rate => adam.LearningRate = rate);
-            case "adamw":
-                var decayed = new Ref.AdamW(0.01f, 0.3f, 0.9f, 0.999f);
-                return (decayed.Step, rate => decayed.LearningRate = rate);
-            default:
-                var sgd = new Ref.Sgd(0.1f, rule == "momentum" ? 0.8f : 0);
-                return (sgd.Step, rate => sgd.LearningRate = rate);
         }
     }
 

@@ -20,8 +20,6 @@ internal sealed class VirtualStream : IContextObject
     private const nint LegacyHandle = 1;
     private const nint PerThreadHandle = 2;
 
-    private static ulong s_lastId;
-
     private readonly VirtualDevice _device;
 
     public VirtualStream(
@@ -37,7 +35,6 @@ internal sealed class VirtualStream : IContextObject
         Kind = kind;
         Flags = flags;
         Priority = priority;
-        Id = Interlocked.Increment(ref s_lastId);
     }
 
     public VirtualContext Context { get; }
@@ -47,8 +44,6 @@ internal sealed class VirtualStream : IContextObject
     public uint Flags { get; }
 
     public int Priority { get; }
-
-    public ulong Id { get; }
 
     /// <summary>It waits for the legacy default stream, and that for it.</summary>
     public bool IsBlocking => (Flags & (uint)CUstream_flags.CU_STREAM_NON_BLOCKING) == 0;

@@ -163,17 +163,6 @@ internal static unsafe class CuBlasLibrary
             }
         );
 
-    [UnmanagedCallersOnly(EntryPoint = "cublasGetMathMode")]
-    private static cublasStatus_t GetMathMode(cublasHandle_t handle, cublasMath_t* mode) =>
-        CuBlasCall.Run(
-            "cublasGetMathMode",
-            device =>
-            {
-                CuBlasCall.Unless(mode != null, "mode is null");
-                *mode = CuBlasCall.Find(device, handle, "cublasGetMathMode").Math;
-            }
-        );
-
     [UnmanagedCallersOnly(EntryPoint = "cublasSetPointerMode_v2")]
     private static cublasStatus_t SetPointerMode(cublasHandle_t handle, cublasPointerMode_t mode) =>
         CuBlasCall.Run(
@@ -183,32 +172,6 @@ internal static unsafe class CuBlasLibrary
                 CuBlasHandle found = CuBlasCall.Find(device, handle, "cublasSetPointerMode");
                 CuBlasCall.Unless(Enum.IsDefined(mode), $"mode is {(int)mode}");
                 found.PointerMode = mode;
-            }
-        );
-
-    [UnmanagedCallersOnly(EntryPoint = "cublasGetPointerMode_v2")]
-    private static cublasStatus_t GetPointerMode(
-        cublasHandle_t handle,
-        cublasPointerMode_t* mode
-    ) =>
-        CuBlasCall.Run(
-            "cublasGetPointerMode",
-            device =>
-            {
-                CuBlasCall.Unless(mode != null, "mode is null");
-                *mode = CuBlasCall.Find(device, handle, "cublasGetPointerMode").PointerMode;
-            }
-        );
-
-    [UnmanagedCallersOnly(EntryPoint = "cublasSetAtomicsMode")]
-    private static cublasStatus_t SetAtomicsMode(cublasHandle_t handle, cublasAtomicsMode_t mode) =>
-        CuBlasCall.Run(
-            "cublasSetAtomicsMode",
-            device =>
-            {
-                CuBlasCall.Find(device, handle, "cublasSetAtomicsMode");
-                // Sums are the same from run to run in either mode.
-                CuBlasCall.Unless(Enum.IsDefined(mode), $"mode is {(int)mode}");
             }
         );
 }

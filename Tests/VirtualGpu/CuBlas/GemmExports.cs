@@ -108,45 +108,6 @@ internal static unsafe class GemmExports
             new(aType, bType, cType, compute, algorithm)
         );
 
-    [UnmanagedCallersOnly(EntryPoint = "cublasGemmStridedBatchedEx")]
-    private static cublasStatus_t GemmStridedBatchedEx(
-        cublasHandle_t handle,
-        cublasOperation_t transA,
-        cublasOperation_t transB,
-        int m,
-        int n,
-        int k,
-        void* alpha,
-        void* a,
-        cudaDataType aType,
-        int lda,
-        long strideA,
-        void* b,
-        cudaDataType bType,
-        int ldb,
-        long strideB,
-        void* beta,
-        void* c,
-        cudaDataType cType,
-        int ldc,
-        long strideC,
-        int batch,
-        cublasComputeType_t compute,
-        cublasGemmAlgo_t algorithm
-    ) =>
-        Product(
-            "cublasGemmStridedBatchedEx",
-            handle,
-            (transA, transB, m, n, k),
-            alpha,
-            ((nint)a, lda, strideA),
-            ((nint)b, ldb, strideB),
-            beta,
-            ((nint)c, ldc, strideC),
-            batch,
-            new(aType, bType, cType, compute, algorithm)
-        );
-
     private readonly record struct Matrix(nint At, int Leading, long Stride)
     {
         public static implicit operator Matrix((nint At, int Leading, long Stride) tuple) =>

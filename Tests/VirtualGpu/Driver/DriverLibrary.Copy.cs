@@ -81,36 +81,6 @@ internal static unsafe partial class DriverLibrary
             }
         );
 
-    [UnmanagedCallersOnly(EntryPoint = "cuMemcpyAsync")]
-    [Since(4000)]
-    private static CUresult cuMemcpyAsync(
-        CUdeviceptr dst,
-        CUdeviceptr src,
-        nuint ByteCount,
-        CUstream hStream
-    ) =>
-        Later(
-            nameof(cuMemcpyAsync),
-            ByteCount,
-            hStream,
-            (device, stream) =>
-            {
-                const string call = nameof(cuMemcpyAsync);
-                (nint to, nint from) = ((nint)dst.Value, (nint)src.Value);
-                bool toDevice = to >= DeviceMemory.Base;
-                bool fromDevice = from >= DeviceMemory.Base;
-                if (toDevice && fromDevice)
-                    CopyWork.DeviceToDevice(device, stream, call, to, from, (long)ByteCount);
-                else if (toDevice)
-                    CopyWork.HostToDevice(device, stream, call, to, from, (long)ByteCount);
-                else if (fromDevice)
-                    return ToHost(device, stream, call, to, from, (long)ByteCount);
-                else
-                    return Bad(device, call, nameof(dst), "neither address is the device's", to);
-                return Success;
-            }
-        );
-
     [UnmanagedCallersOnly(EntryPoint = "cuMemcpyHtoDAsync_v2")]
     [Since(3020)]
     private static CUresult cuMemcpyHtoDAsync(

@@ -182,54 +182,20 @@ internal static unsafe partial class DriverLibrary
         int blockSize,
         nuint dynamicSMemSize
     ) =>
-        Occupancy(
-            nameof(cuOccupancyMaxActiveBlocksPerMultiprocessor),
-            numBlocks,
-            func,
-            blockSize,
-            dynamicSMemSize,
-            0
-        );
-
-    [UnmanagedCallersOnly(EntryPoint = "cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags")]
-    [Since(7000)]
-    private static CUresult cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(
-        int* numBlocks,
-        CUfunction func,
-        int blockSize,
-        nuint dynamicSMemSize,
-        uint flags
-    ) =>
-        Occupancy(
-            nameof(cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags),
-            numBlocks,
-            func,
-            blockSize,
-            dynamicSMemSize,
-            flags
-        );
-
-    private static CUresult Occupancy(
-        string call,
-        int* numBlocks,
-        CUfunction func,
-        int blockSize,
-        nuint shared,
-        uint flags
-    ) =>
         With<VirtualFunction>(
-            call,
+            nameof(cuOccupancyMaxActiveBlocksPerMultiprocessor),
             func.Value,
             d => d.Functions,
             (device, function) =>
             {
+                const string call = nameof(cuOccupancyMaxActiveBlocksPerMultiprocessor);
                 NeedOut(numBlocks, call, nameof(numBlocks));
-                if (blockSize < 1 || blockSize > function.Kernel.MaxThreadsPerBlock || flags > 1)
+                if (blockSize < 1 || blockSize > function.Kernel.MaxThreadsPerBlock)
                     return Bad(device, call, nameof(blockSize), $"{blockSize}");
                 *numBlocks =
-                    shared > (nuint)function.MaxDynamicSharedMemory
+                    dynamicSMemSize > (nuint)function.MaxDynamicSharedMemory
                         ? 0
-                        : function.BlocksPerMultiprocessor(blockSize, (long)shared);
+                        : function.BlocksPerMultiprocessor(blockSize, (long)dynamicSMemSize);
                 return Success;
             }
         );

@@ -209,19 +209,6 @@ internal static unsafe partial class DriverLibrary
         return global;
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "cuModuleGetLoadingMode")]
-    [Since(11070)]
-    private static CUresult cuModuleGetLoadingMode(CUmoduleLoadingMode* mode) =>
-        Started(
-            nameof(cuModuleGetLoadingMode),
-            _ =>
-            {
-                NeedOut(mode, nameof(cuModuleGetLoadingMode), nameof(mode));
-                *mode = CUmoduleLoadingMode.CU_MODULE_EAGER_LOADING;
-                return Success;
-            }
-        );
-
     [UnmanagedCallersOnly(EntryPoint = "cuFuncGetAttribute")]
     [Since(2020)]
     private static CUresult cuFuncGetAttribute(
@@ -307,18 +294,5 @@ internal static unsafe partial class DriverLibrary
                         return Bad(device, call, nameof(value), $"{attrib} to {value}");
                 }
             }
-        );
-
-    [UnmanagedCallersOnly(EntryPoint = "cuFuncSetCacheConfig")]
-    [Since(3000)]
-    private static CUresult cuFuncSetCacheConfig(CUfunction hfunc, CUfunc_cache config) =>
-        With<VirtualFunction>(
-            nameof(cuFuncSetCacheConfig),
-            hfunc.Value,
-            d => d.Functions,
-            (device, _) =>
-                Enum.IsDefined(config)
-                    ? Success
-                    : Bad(device, nameof(cuFuncSetCacheConfig), nameof(config), $"{config}")
         );
 }

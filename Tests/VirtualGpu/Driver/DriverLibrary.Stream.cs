@@ -148,20 +148,6 @@ internal static unsafe partial class DriverLibrary
             }
         );
 
-    [UnmanagedCallersOnly(EntryPoint = "cuStreamGetFlags")]
-    [Since(5050)]
-    private static CUresult cuStreamGetFlags(CUstream hStream, uint* flags) =>
-        OnStream(
-            nameof(cuStreamGetFlags),
-            hStream,
-            (_, stream) =>
-            {
-                NeedOut(flags, nameof(cuStreamGetFlags), nameof(flags));
-                *flags = stream.Flags;
-                return Success;
-            }
-        );
-
     [UnmanagedCallersOnly(EntryPoint = "cuStreamGetPriority")]
     [Since(5050)]
     private static CUresult cuStreamGetPriority(CUstream hStream, int* priority) =>
@@ -172,20 +158,6 @@ internal static unsafe partial class DriverLibrary
             {
                 NeedOut(priority, nameof(cuStreamGetPriority), nameof(priority));
                 *priority = stream.Priority;
-                return Success;
-            }
-        );
-
-    [UnmanagedCallersOnly(EntryPoint = "cuStreamGetId")]
-    [Since(12000)]
-    private static CUresult cuStreamGetId(CUstream hStream, ulong* streamId) =>
-        OnStream(
-            nameof(cuStreamGetId),
-            hStream,
-            (_, stream) =>
-            {
-                NeedOut(streamId, nameof(cuStreamGetId), nameof(streamId));
-                *streamId = stream.Id;
                 return Success;
             }
         );

@@ -92,7 +92,8 @@ public sealed class RnnTorchTests : RnnProgram
                 "tanh" => cudnnRNNMode_t.CUDNN_RNN_TANH,
                 "relu" => cudnnRNNMode_t.CUDNN_RNN_RELU,
                 "gru" => cudnnRNNMode_t.CUDNN_GRU,
-                _ => cudnnRNNMode_t.CUDNN_LSTM,
+                "lstm" => cudnnRNNMode_t.CUDNN_LSTM,
+                _ => throw new ArgumentException(c.Name),
             },
             Bias =
                 c.Size("bias") == 1

@@ -1,0 +1,153 @@
+using Sequor.Layers;
+
+namespace Sequor.Workloads;
+
+/// <summary>What only some architectures have, in presets.</summary>
+[Flags]
+public enum ModelDetails
+{
+    /// <summary>Width, depth and dropout alone.</summary>
+    None = 0,
+
+    /// <summary>Taps of a convolution: <see cref="PresetModel.Kernel"/>.</summary>
+    Kernel = 1,
+
+    /// <summary>
+    /// States beside the width, with eigenvalues that begin in a ring and may have a rate of their own:
+    /// <see cref="PresetModel.States"/>, <see cref="PresetModel.MinRadius"/>, <see cref="PresetTraining.RecurrenceRate"/>.
+    /// </summary>
+    States = 2,
+
+    /// <summary>Dropout within blocks that the steps of a sequence may share: <see cref="PresetModel.SharedDropout"/>.</summary>
+    SharedDropout = 4,
+}
+
+/// <summary>An architecture that can be measured and trained: how its model is made, and what it must keep in memory.</summary>
+public abstract class Architecture : IEntry
+{
+    private static readonly Entries<Architecture> Entries = new("architecture");
+
+    private protected Architecture() { }
+
+    /// <summary>All of them, in the order of reports.</summary>
+    public static IReadOnlyList<Architecture> All => Entries.All;
+
+    /// <summary>The names of all, in the order of reports.</summary>
+    public static IReadOnlyList<string> Names => Entries.Names;
+
+    /// <summary>Those that papers keep comparing, which are measured where none is asked for.</summary>
+    public static IReadOnlyList<Architecture> Compared { get; } = [.. All.Where(a => a.IsCompared)];
+
+    /// <inheritdoc/>
+    public abstract string Name { get; }
+
+    /// <inheritdoc/>
+    public abstract int Order { get; }
+
+    /// <summary>Whether it is measured where none is asked for; others have to be named.</summary>
+    public virtual bool IsCompared => true;
+
+    /// <summary>What people call it.</summary>
+    public abstract string Title { get; }
+
+    /// <summary>What the depth counts: layer, level or block.</summary>
+    public abstract string DepthName { get; }
+
+    /// <summary>The depth where none is asked for.</summary>
+    public abstract int DefaultDepth { get; }
+
+    /// <summary>The largest depth.</summary>
+    public virtual int MaxDepth => 64;
+
+    /// <summary>What its models have beside width, depth and dropout.</summary>
+    public virtual ModelDetails Details => ModelDetails.None;
+
+    /// <summary>The architecture of a name, or null.</summary>
+    public static Architecture? Find(string name) => Entries.Find(name);
+
+    /// <summary>The architecture of a name.</summary>
+    /// <exception cref="ArgumentException">There is none of this name.</exception>
+    public static Architecture Get(string name) => Entries.Get(name);
+
+    /// <summary>The sizes of a model that options give: all but width and depth are the usual ones.</summary>
+    /// <param name="width">Hidden units or channels, at least 1.</param>
+    /// <param name="depth">Layers, levels or blocks, 1 to <see cref="MaxDepth"/>.</param>
+    public virtual PresetModel Sized(int width, int depth) =>
+        new()
+        {
+            Hidden = width,
+            Depth = depth,
+            Dropout = 0,
+        };
+
+    /// <summary>The model for a task, of the usual sizes but for width and depth.</summary>
+    /// <param name="task">Gives channels in and out, and whether there is one output.</param>
+    /// <param name="width">Hidden units or channels, at least 1.</param>
+    /// <param name="depth">Layers, levels or blocks, 1 to <see cref="MaxDepth"/>.</param>
+    public Sequential Create(SequenceTask task, int width, int depth) =>
+        Create(ModelEnds.Of(task), Sized(width, depth));
+
+    /// <summary>
+    /// The model of some sizes: an embedding as wide as the body where the input are classes, the body, pooling where the task has
+    /// one output, dropout where the body has none, and a linear layer.
+    /// </summary>
+    /// <param name="ends">Channels in and out, and whether there is one output.</param>
+    /// <param name="sizes">Width, depth, dropout and the <see cref="Details"/>.</param>
+    /// <exception cref="ArgumentException">A size is out of range, or there would be more values than a model can have.</exception>
+    public Sequential Create(ModelEnds ends, PresetModel sizes)
+    {
+        ArgumentNullException.ThrowIfNull(sizes);
+        ArgumentOutOfRangeException.ThrowIfLessThan(sizes.Hidden, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(sizes.Depth, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(sizes.Depth, MaxDepth);
+        int width = sizes.Hidden;
+        List<Layer> layers = ends.Classes is { } classes
+            ? [new Embedding(classes, width), Body(width, sizes)]
+            : [Body(ends.Inputs, sizes)];
+        if (ends.OneOutput)
+            layers.Add(Pool(width));
+        if (!DropsWithin && sizes.Dropout > 0)
+            layers.Add(new Dropout(width, sizes.Dropout));
+        layers.Add(new Linear(width, ends.Outputs));
+        return new Sequential(layers);
+    }
+
+    /// <summary>Bytes of activations that backward cannot do without, for T * B rows.</summary>
+    public abstract long KeptBytes(long rows, int width, int depth);
+
+    /// <summary>The parameters of the recurrence, at a rate of their own.</summary>
+    /// <param name="rateFactor">What the learning rate is multiplied by.</param>
+    /// <exception cref="InvalidOperationException">The architecture is without <see cref="ModelDetails.States"/>.</exception>
+    public virtual ParameterGroup Recurrence(float rateFactor) =>
+        throw new InvalidOperationException($"The recurrence of {Name} has no rate of its own.");
+
+    /// <summary>Dropout stands in every block; else between the body and the head.</summary>
+    private protected virtual bool DropsWithin => false;
+
+    private protected abstract Layer Body(int inputs, PresetModel sizes);
+
+    private protected virtual Layer Pool(int width) => new Last(width);
+
+    /// <inheritdoc/>
+    public override string ToString() => Name;
+}
+
+/// <summary>What a task asks of a model's two ends.</summary>
+/// <param name="Inputs">Channels in.</param>
+/// <param name="Outputs">Channels out.</param>
+/// <param name="OneOutput">One output a sequence, or one a step.</param>
+/// <param name="Classes">Classes of the input, whose numbers are its one channel; null where inputs are any numbers.</param>
+public readonly record struct ModelEnds(
+    int Inputs,
+    int Outputs,
+    bool OneOutput,
+    int? Classes = null
+)
+{
+    /// <summary>Those of a task.</summary>
+    public static ModelEnds Of(SequenceTask task)
+    {
+        ArgumentNullException.ThrowIfNull(task);
+        return new ModelEnds(task.InputSize, task.OutputSize, task.OneOutput, task.InputClasses);
+    }
+}

@@ -1,0 +1,56 @@
+using Sequor.Layers;
+
+namespace Sequor.Workloads;
+
+/// <summary>Linear recurrent units of Orvieto et al. (2023) in blocks, whose outputs' mean answers for a sequence.</summary>
+internal sealed class LruArchitecture : Architecture
+{
+    public override string Name => "lru";
+
+    public override int Order => 5;
+
+    public override string Title => "LRU";
+
+    public override string DepthName => "block";
+
+    public override int DefaultDepth => 4;
+
+    public override ModelDetails Details => ModelDetails.States | ModelDetails.SharedDropout;
+
+    private protected override bool DropsWithin => true;
+
+    public override PresetModel Sized(int width, int depth) =>
+        base.Sized(width, depth) with
+        {
+            States = width,
+        };
+
+    // The encoder's output; a block's complex states, mixed output, two gates, output and two statistics.
+    public override long KeptBytes(long rows, int width, int depth) =>
+        checked(rows * (width + (depth * ((6L * width) + 2))) * sizeof(float));
+
+    public override ParameterGroup Recurrence(float rateFactor) => Lru.Recurrence(rateFactor);
+
+    private protected override Layer Body(int inputs, PresetModel sizes)
+    {
+        var usual = new LruRing();
+        return new Lru(
+            inputs,
+            sizes.Hidden,
+            sizes.States,
+            sizes.Depth,
+            new LruOptions
+            {
+                Dropout = sizes.Dropout,
+                SharedDropout = sizes.SharedDropout,
+                Ring = usual with
+                {
+                    MinRadius = sizes.MinRadius ?? usual.MinRadius,
+                    MaxRadius = sizes.MaxRadius ?? usual.MaxRadius,
+                },
+            }
+        );
+    }
+
+    private protected override Layer Pool(int width) => new Mean(width);
+}

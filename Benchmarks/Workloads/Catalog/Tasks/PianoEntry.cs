@@ -1,0 +1,11 @@
+namespace Sequor.Workloads;
+
+/// <summary>Classical piano music of Piano-midi.de.</summary>
+internal sealed class PianoEntry : MusicEntry
+{
+    public override string Name => "piano";
+
+    public override int Order => 4;
+
+    private protected override string FileName => "Piano_midi.mat";
+}
