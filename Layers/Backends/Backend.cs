@@ -247,6 +247,16 @@ public abstract partial class Backend : IDisposable
         ReadOnlySpan<WeightNormGradients> gradients
     );
 
+    /// <summary>Writes the matrices that an LRU's parameters come to; see <see cref="LruMatrices"/>.</summary>
+    internal abstract void LruParametrization(in LruTensors parameters, in LruMatrices matrices);
+
+    /// <summary>Adds to the gradients by the parameters what those by the matrices give by the chain rule.</summary>
+    internal abstract void LruParametrizationGradient(
+        in LruTensors parameters,
+        in LruMatrices matrices,
+        in LruTensors gradients
+    );
+
     /// <summary>Floats that hold a bit for each value of [T, B, C], and of any smaller T and B.</summary>
     internal virtual long BitCount(Shape shape) => checked(shape.Count + 31) / 32;
 
@@ -261,6 +271,9 @@ public abstract partial class Backend : IDisposable
 
     /// <summary>Prepares a recurrent network for its largest shape.</summary>
     internal abstract RecurrentOperation PlanRecurrent(in RecurrentDescriptor descriptor);
+
+    /// <summary>A recurrent network's backward pass wants the gradient of all steps of y, zeros too.</summary>
+    internal virtual bool RecurrentBackwardNeedsAllSteps => false;
 
     /// <summary>How the parameters of a recurrent network lie in their block.</summary>
     internal abstract ParameterLayout RecurrentLayout(in RecurrentDescriptor descriptor);
@@ -376,47 +389,4 @@ public abstract partial class Backend : IDisposable
 
     internal Tensor Allocate(Shape shape, MemoryCategory category) =>
         new(Allocate(shape.Count, category), 0, shape);
-}
-
-/// <summary>A point in a backend's queue of work.</summary>
-internal abstract class TimeMark : IDisposable
-{
-    /// <summary>Puts the mark at the end of the work queued so far.</summary>
-    public abstract void Record();
-
-    /// <summary>Milliseconds from an earlier mark to this one; waits for both.</summary>
-    public abstract double MillisecondsSince(TimeMark earlier);
-
-    public abstract void Dispose();
-}
-
-/// <summary>
-/// A counter-based random generator (Philox) in a backend's memory: a seed and a step, from which any number
-/// can be had again without keeping it.
-/// </summary>
-internal abstract class RandomStream : IDisposable
-{
-    public abstract ulong Seed { get; }
-
-    /// <summary>The step that numbers are drawn for; setting it resumes there.</summary>
-    public abstract ulong Step { get; set; }
-
-    /// <summary>Goes on to the next step.</summary>
-    public abstract void Advance();
-
-    /// <summary>
-    /// output = input * mask with mask 0 by the given probability, else 1 / (1 - probability). The same stream
-    /// number and step give the same mask, of which <paramref name="first"/> is the element where the output begins; above 0,
-    /// <paramref name="period"/> is the number of elements after which the mask begins anew. An empty input is all ones.
-    /// </summary>
-    public abstract void Dropout(
-        Tensor input,
-        Tensor output,
-        float probability,
-        int stream,
-        long first = 0,
-        long period = 0
-    );
-
-    public abstract void Dispose();
 }

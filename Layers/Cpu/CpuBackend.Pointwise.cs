@@ -11,21 +11,21 @@ internal sealed unsafe partial class CpuBackend
             case PointwiseOp.Add:
                 _pointwise.Apply(ElementOp.Add, arguments);
                 break;
-            case PointwiseOp.GeluOfSum:
-                _pointwise.Apply(ElementOp.GeluOfSum, arguments);
+            case PointwiseOp.MultiplyAddGelu:
+                _pointwise.Apply(ElementOp.MultiplyAddGelu, arguments);
                 break;
-            case PointwiseOp.GeluGradient:
+            case PointwiseOp.MultiplyAddGeluGradient:
                 _pointwise.Apply(ElementOp.GeluGradient, arguments);
                 ColumnSum(arguments.Out, arguments.C, arguments.Sum);
                 break;
-            case PointwiseOp.AddTimesRow:
-                _pointwise.Apply(ElementOp.AddTimesRow, arguments);
+            case PointwiseOp.MultiplyAdd:
+                _pointwise.Apply(ElementOp.MultiplyAdd, arguments);
                 break;
-            case PointwiseOp.Glu:
-                _pointwise.Apply(ElementOp.Glu, arguments);
+            case PointwiseOp.AddGlu:
+                _pointwise.Apply(ElementOp.AddGlu, arguments);
                 break;
-            case PointwiseOp.GluGradient:
-                _pointwise.Apply(ElementOp.GluGradient, arguments);
+            case PointwiseOp.AddGluGradientAndGelu:
+                _pointwise.Apply(ElementOp.AddGluGradientAndGelu, arguments);
                 ColumnSum(arguments.B, default, arguments.Sum);
                 break;
             default:
@@ -85,18 +85,18 @@ internal sealed unsafe partial class CpuBackend
                 Columns =
                     a.Row.IsEmpty
                     || layout is not null
-                    || op is ElementOp.Glu or ElementOp.GluGradient
+                    || op is ElementOp.AddGlu or ElementOp.AddGluGradientAndGelu
                         ? a.Out.Shape.Columns
                         : (int)a.Row.Count,
             };
             long elements = a.Out.Count;
             _byRows =
                 op
-                    is ElementOp.AddTimesRow
-                        or ElementOp.GeluOfSum
+                    is ElementOp.MultiplyAdd
+                        or ElementOp.MultiplyAddGelu
                         or ElementOp.TimesRow
-                        or ElementOp.Glu
-                        or ElementOp.GluGradient;
+                        or ElementOp.AddGlu
+                        or ElementOp.AddGluGradientAndGelu;
             _count = _byRows ? elements / _operands.Columns : elements;
             _parts = backend.Parts(elements);
             backend.Run(this, _parts);
@@ -155,20 +155,20 @@ internal enum ElementOp
     /// <inheritdoc cref="PointwiseOp.Add"/>
     Add,
 
-    /// <inheritdoc cref="PointwiseOp.GeluOfSum"/>
-    GeluOfSum,
+    /// <inheritdoc cref="PointwiseOp.MultiplyAddGelu"/>
+    MultiplyAddGelu,
 
     /// <summary>out = a * gelu'(b)</summary>
     GeluGradient,
 
-    /// <inheritdoc cref="PointwiseOp.AddTimesRow"/>
-    AddTimesRow,
+    /// <inheritdoc cref="PointwiseOp.MultiplyAdd"/>
+    MultiplyAdd,
 
-    /// <inheritdoc cref="PointwiseOp.Glu"/>
-    Glu,
+    /// <inheritdoc cref="PointwiseOp.AddGlu"/>
+    AddGlu,
 
     /// <summary>b = gradient of b, in place; out = gelu(c).</summary>
-    GluGradient,
+    AddGluGradientAndGelu,
 
     /// <summary>out = a * scale where b &gt; 0, else 0</summary>
     ReluGradient,

@@ -122,7 +122,7 @@ internal static unsafe class PointwiseKernels<TV, TO>
             int left = Math.Min(columns - i, TO.Width);
             switch (op)
             {
-                case ElementOp.AddTimesRow:
+                case ElementOp.MultiplyAdd:
                     Lane<TV, TO>.Put(
                         result + i,
                         TO.Fma(
@@ -140,7 +140,7 @@ internal static unsafe class PointwiseKernels<TV, TO>
                         left
                     );
                     break;
-                case ElementOp.GeluOfSum:
+                case ElementOp.MultiplyAddGelu:
                 {
                     TV sum = TO.Fma(
                         Lane<TV, TO>.Get(a + i, left),
@@ -151,7 +151,7 @@ internal static unsafe class PointwiseKernels<TV, TO>
                     Lane<TV, TO>.Put(result + i, TO.Mul(sum, Gate(sum)), left);
                     break;
                 }
-                case ElementOp.Glu:
+                case ElementOp.AddGlu:
                 {
                     TV gate = VectorMath<TV, TO>.Sigmoid(Gates(o, gates, columns + i, left));
                     TV start = a == null ? TO.Zero : Lane<TV, TO>.Get(a + i, left);

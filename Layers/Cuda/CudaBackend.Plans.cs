@@ -3,6 +3,9 @@ namespace Sequor.Layers.Cuda;
 // Planned operations.
 public sealed partial class CudaBackend
 {
+    // As cuDNN's does.
+    internal override bool RecurrentBackwardNeedsAllSteps => true;
+
     internal override RecurrentOperation PlanRecurrent(in RecurrentDescriptor descriptor) =>
         new CudaRecurrent(this, descriptor);
 

@@ -25,20 +25,20 @@ public sealed partial class CudaBackend
                     arguments.Out.Count
                 );
                 break;
-            case PointwiseOp.GeluOfSum:
-                GeluOfSum(arguments);
+            case PointwiseOp.MultiplyAddGelu:
+                MultiplyAddGelu(arguments);
                 break;
-            case PointwiseOp.GeluGradient:
-                GeluGradient(arguments);
+            case PointwiseOp.MultiplyAddGeluGradient:
+                MultiplyAddGeluGradient(arguments);
                 break;
-            case PointwiseOp.AddTimesRow:
-                AddTimesRow(arguments);
+            case PointwiseOp.MultiplyAdd:
+                MultiplyAdd(arguments);
                 break;
-            case PointwiseOp.Glu:
-                Glu(arguments);
+            case PointwiseOp.AddGlu:
+                AddGlu(arguments);
                 break;
-            case PointwiseOp.GluGradient:
-                GluGradient(arguments);
+            case PointwiseOp.AddGluGradientAndGelu:
+                AddGluGradientAndGelu(arguments);
                 break;
             default:
                 throw new ArgumentOutOfRangeException(
@@ -50,7 +50,7 @@ public sealed partial class CudaBackend
     }
 
     // The row is repeated over all of the output, whatever its own columns are.
-    private void AddTimesRow(in PointwiseArguments arguments)
+    private void MultiplyAdd(in PointwiseArguments arguments)
     {
         int columns = checked((int)arguments.Row.Count);
         long rows = arguments.Out.Count / columns;
@@ -67,7 +67,7 @@ public sealed partial class CudaBackend
         );
     }
 
-    private void GeluOfSum(in PointwiseArguments arguments)
+    private void MultiplyAddGelu(in PointwiseArguments arguments)
     {
         int columns = checked((int)arguments.Row.Count);
         long rows = arguments.Out.Count / columns;
@@ -85,7 +85,7 @@ public sealed partial class CudaBackend
         );
     }
 
-    private void GeluGradient(in PointwiseArguments arguments)
+    private void MultiplyAddGeluGradient(in PointwiseArguments arguments)
     {
         long rows = arguments.Out.Shape.Rows;
         int columns = arguments.Out.Shape.Columns;
@@ -106,7 +106,7 @@ public sealed partial class CudaBackend
         );
     }
 
-    private void Glu(in PointwiseArguments arguments)
+    private void AddGlu(in PointwiseArguments arguments)
     {
         long rows = arguments.Out.Shape.Rows;
         int columns = arguments.Out.Shape.Columns;
@@ -124,7 +124,7 @@ public sealed partial class CudaBackend
         );
     }
 
-    private void GluGradient(in PointwiseArguments arguments)
+    private void AddGluGradientAndGelu(in PointwiseArguments arguments)
     {
         long rows = arguments.Out.Shape.Rows;
         int columns = arguments.Out.Shape.Columns;

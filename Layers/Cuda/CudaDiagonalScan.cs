@@ -4,20 +4,17 @@ using Sequor.Native.Kernels;
 namespace Sequor.Layers.Cuda;
 
 /// <summary>
-/// The LRU's scan by Sequor's kernels: a thread walks time where there are many channels, and time is split into tiles where
-/// there are few. One launch a pass and range; what it leaves of dlambda, for each sequence and tile, is summed by the launch
-/// for the gradients of the parameters.
+/// The scan by Sequor's kernels: a thread walks time where there are many channels, and time is split into tiles where
+/// there are few. One launch a pass and range; what it leaves of dlambda, for each sequence and tile, is summed by whoever
+/// makes gradients of it.
 /// </summary>
 internal sealed class CudaDiagonalScan : DiagonalScanOperation
 {
-    private const int PrepareThreads = 128;
-
     // Bytes of two channels, which a thread may take at once.
     private const int PairBytes = 16;
 
     private readonly CudaBackend _backend;
     private readonly DiagonalScanDescriptor _d;
-    private readonly KernelGrid _prepare;
     private readonly Storage? _control;
     private readonly long _carryCount;
     private readonly long _aggregateCount;
@@ -27,10 +24,6 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
     public CudaDiagonalScan(CudaBackend backend, in DiagonalScanDescriptor descriptor)
     {
         (_backend, _d) = (backend, descriptor);
-        _prepare = KernelGrid.Each(
-            _d.StateSize + (long)_d.Directions * _d.ModelSize,
-            PrepareThreads
-        );
         long tiles = ScanKernel.MostTiles(_d.MaxBatch, _d.StateSize, _d.MaxLength);
         long channels = checked(2L * _d.MaxBatch * _d.StateSize);
         _carryCount = backend.Align(channels);
@@ -64,56 +57,11 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
                 .Span(new Tensor(_control, 0, new Shape(checked((int)_control.Count))))
                 .Cast<uint>();
 
-    public override void Prepare(in LruTensors p, Tensor lambda, Tensor b, Tensor c) =>
-        _backend.Kernels.Launch(
-            "lru_prepare",
-            _prepare,
-            CudaBackend.Span(p.NuLog),
-            CudaBackend.Span(p.ThetaLog),
-            CudaBackend.Span(p.GammaLog),
-            CudaBackend.Span(p.BReal),
-            CudaBackend.Span(p.BImaginary),
-            CudaBackend.Span(p.CReal),
-            CudaBackend.Span(p.CImaginary),
-            CudaBackend.Span(lambda),
-            CudaBackend.Span(b),
-            CudaBackend.Span(c),
-            _d.ModelSize,
-            _d.StateSize,
-            _d.Directions
-        );
-
-    public override void PrepareGradient(
-        in LruTensors p,
-        Tensor lambda,
-        Tensor dlambda,
-        Tensor db,
-        Tensor dc,
-        in LruTensors gradients
-    ) =>
-        _backend.Kernels.Launch(
-            "lru_prepare_gradient",
-            _prepare,
-            CudaBackend.Span(p.NuLog),
-            CudaBackend.Span(p.ThetaLog),
-            CudaBackend.Span(p.GammaLog),
-            CudaBackend.Span(p.BReal),
-            CudaBackend.Span(p.BImaginary),
-            CudaBackend.Span(dlambda),
-            _slabs * _batch,
-            CudaBackend.Span(db),
-            CudaBackend.Span(dc),
-            CudaBackend.Span(gradients.NuLog),
-            CudaBackend.Span(gradients.ThetaLog),
-            CudaBackend.Span(gradients.GammaLog),
-            CudaBackend.Span(gradients.BReal),
-            CudaBackend.Span(gradients.BImaginary),
-            CudaBackend.Span(gradients.CReal),
-            CudaBackend.Span(gradients.CImaginary),
-            _d.ModelSize,
-            _d.StateSize,
-            _d.Directions
-        );
+    public override Tensor LambdaGradient(Tensor dlambda)
+    {
+        var rows = new Shape(_slabs * _batch, 2 * _d.StateSize);
+        return new Tensor(dlambda.Storage, dlambda.Offset, rows);
+    }
 
     public override void Forward(
         Tensor lambda,

@@ -77,8 +77,6 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
 
     public override MemoryCategory ReserveCategory => MemoryCategory.Reserve;
 
-    public override bool NeedsAllSteps => true;
-
     public override LibraryRandom? LibraryRandom => _dropout;
 
     public override void Forward(in RecurrentOperands operands)

@@ -88,8 +88,6 @@ public sealed class BatchNorm : Layer
             _norm = new PlannedBatchNorm(layer, builder);
             _output = builder.Output(input);
             _inputGradient = builder.InputGradient;
-            if (builder.Training)
-                builder.Flow(FlowUse.Whole, input.Count);
         }
 
         public override Tensor Forward(Tensor x)

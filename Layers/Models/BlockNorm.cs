@@ -27,8 +27,6 @@ internal sealed class BlockNorm : IDisposable
         _flow = builder.Gradients;
         if (first)
             _normed = builder.Scratch(chunk);
-        if (first && _norm.NeedsAll)
-            builder.Flow(FlowUse.Aside, input.Count);
     }
 
     // Chunks meet nothing but their own rows.

@@ -38,10 +38,8 @@ public sealed class Dropout(int size, float probability) : Layer
             _flow = builder.Gradients;
             _probability = layer.Probability;
             _stream = builder.NextStream();
-            if (!builder.Training || _probability == 0)
-                return;
-            _output = builder.Output(input);
-            builder.Flow(FlowUse.Whole, input.Count);
+            if (builder.Training && _probability > 0)
+                _output = builder.Output(input);
         }
 
         public override Tensor Forward(Tensor x)

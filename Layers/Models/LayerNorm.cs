@@ -73,10 +73,6 @@ public sealed class LayerNorm : Layer
             _bias = builder.Value(layer.Bias);
             _weightGradient = builder.Gradient(layer.Weight);
             _biasGradient = builder.Gradient(layer.Bias);
-            if (!builder.Training)
-                return;
-            builder.Flow(FlowUse.Move, input.Count);
-            builder.Flow(FlowUse.Whole, input.Count);
         }
 
         public override Tensor Forward(Tensor x)

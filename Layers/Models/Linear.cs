@@ -48,7 +48,7 @@ public sealed class Linear : Layer
     internal override LayerPlan CreatePlan(PlanBuilder builder, Shape input, out Shape output)
     {
         output = new Shape(input.First, input[1], OutputSize);
-        return new LinearPlan(this, builder, input, output);
+        return new LinearPlan(this, builder, output);
     }
 
     private sealed class LinearPlan : LayerPlan
@@ -63,7 +63,7 @@ public sealed class Linear : Layer
         private readonly bool _inputGradient;
         private Tensor _x;
 
-        public LinearPlan(Linear layer, PlanBuilder builder, Shape input, Shape output)
+        public LinearPlan(Linear layer, PlanBuilder builder, Shape output)
         {
             _backend = builder.Backend;
             _flow = builder.Gradients;
@@ -76,8 +76,6 @@ public sealed class Linear : Layer
                 _biasGradient = builder.Gradient(layer._bias);
             }
             _inputGradient = builder.InputGradient;
-            if (builder.Training && _inputGradient)
-                builder.Flow(FlowUse.Move, input.Count);
         }
 
         public override Tensor Forward(Tensor x)

@@ -1,34 +1,5 @@
 namespace Sequor.Layers;
 
-/// <summary>Where the eigenvalues of an LRU begin: uniform on a ring, phases uniform up to a largest one.</summary>
-/// <param name="MinRadius">Inner radius, at least 0.</param>
-/// <param name="MaxRadius">Outer radius, above the inner one and at most 1; eigenvalues begin within it.</param>
-/// <param name="MaxPhase">Largest phase in radians, above 0 and at most 2 pi.</param>
-public readonly record struct LruRing(
-    double MinRadius = 0.9,
-    double MaxRadius = 0.999,
-    double MaxPhase = 6.28
-)
-{
-    /// <summary>Radii 0.9 to 0.999, phases up to 6.28.</summary>
-    public LruRing()
-        : this(0.9, 0.999, 6.28) { }
-
-    internal void Validate()
-    {
-        if (!(MinRadius >= 0 && MinRadius < MaxRadius && MaxRadius <= 1))
-        {
-            throw new ArgumentException(
-                $"The ring's radii must satisfy 0 <= min < max <= 1; they are {MinRadius} and {MaxRadius}."
-            );
-        }
-        if (!(MaxPhase > 0 && MaxPhase <= 2 * Math.PI))
-            throw new ArgumentException(
-                $"The largest phase must be above 0 and at most 2 pi, not {MaxPhase}."
-            );
-    }
-}
-
 /// <summary>
 /// Linear recurrent units as Orvieto et al. (2023) stack them: a linear encoder, then blocks. Pooling and a linear
 /// decoder are layers of their own.

@@ -52,9 +52,7 @@ public sealed partial class LruBlock
             int d = layer.InputSize;
             (int steps, int batch) = (input.First, input[1]);
             _scan = builder.Own(
-                _backend.PlanDiagonalScan(
-                    new DiagonalScanDescriptor(d, n, steps, batch, layer.Directions)
-                )
+                _backend.PlanDiagonalScan(new DiagonalScanDescriptor(n, steps, batch))
             );
             _outWeight = Both(layer._out.Parameters[0]);
             _outBias = Both(layer._out.Parameters[1]);
@@ -97,7 +95,6 @@ public sealed partial class LruBlock
             _lambdaGradient = builder.Scratch(_scan.LambdaGradientCount);
             _bGradient = builder.Scratch(new Shape(2 * n, d));
             _cGradient = builder.Scratch(new Shape(layer.Directions * d, 2 * n));
-            builder.Flow(FlowUse.Whole, input.Count);
             if (layer.DropoutProbability == 0)
                 return;
             _random = builder.Random;
@@ -124,6 +121,8 @@ public sealed partial class LruBlock
         // operation to the next; the scan goes on from range to range.
         private ScanRange From(int first)
         {
+            if (_layout is not { IsPacked: true })
+                return new ScanRange(first, Math.Min(_steps - first, StepsOfChunk));
             int end = first + 1;
             while (end < _steps && Row(end + 1) - Row(first) <= _chunkRows)
                 end++;
@@ -132,11 +131,19 @@ public sealed partial class LruBlock
 
         private ScanRange Until(int end)
         {
+            if (_layout is not { IsPacked: true })
+            {
+                int count = Math.Min(end, StepsOfChunk);
+                return new ScanRange(end - count, count);
+            }
             int first = end - 1;
             while (first > 0 && Row(end) - Row(first - 1) <= _chunkRows)
                 first--;
             return new ScanRange(first, end - first);
         }
+
+        // Of sequences that all last; a step is never divided.
+        private int StepsOfChunk => (int)Math.Clamp(_chunkRows / _batch, 1, int.MaxValue);
 
         private long Row(int step) =>
             _layout is { IsPacked: true } ? _layout.Row(step) : (long)step * _batch;
@@ -167,7 +174,7 @@ public sealed partial class LruBlock
                 : (x.Shape.First, x.Shape[1]);
             _x = x;
             Tensor y = _output.For(x.Shape.First, x.Shape[1]);
-            _scan.Prepare(_values, _lambda.All, _b.All, _c.All);
+            _backend.LruParametrization(_values, new LruMatrices(_lambda.All, _b.All, _c.All));
             _norm.Begin(x);
             if (_carried is null)
                 ForwardAll(x, y);
@@ -257,7 +264,7 @@ public sealed partial class LruBlock
                     true
                 );
             _backend.Pointwise(
-                PointwiseOp.GeluOfSum,
+                PointwiseOp.MultiplyAddGelu,
                 new PointwiseArguments
                 {
                     A = normed,
@@ -285,7 +292,7 @@ public sealed partial class LruBlock
         private void AddGated(Tensor x, Tensor gates, Tensor sum, ScanRange range)
         {
             _backend.Pointwise(
-                PointwiseOp.Glu,
+                PointwiseOp.AddGlu,
                 new PointwiseArguments
                 {
                     A = _random is null ? x : default,
@@ -371,12 +378,13 @@ public sealed partial class LruBlock
                 first = range.End;
             }
             _norm.EndBackward(_x, dy);
-            _scan.PrepareGradient(
+            _backend.LruParametrizationGradient(
                 _values,
-                _lambda.All,
-                _lambdaGradient!.All,
-                _bGradient!.All,
-                _cGradient!.All,
+                new LruMatrices(
+                    _scan.LambdaGradient(_lambdaGradient!.All),
+                    _bGradient!.All,
+                    _cGradient!.All
+                ),
                 _gradients
             );
             return dy;
@@ -397,7 +405,7 @@ public sealed partial class LruBlock
                 gated = hidden;
             }
             _backend.Pointwise(
-                PointwiseOp.GluGradient,
+                PointwiseOp.AddGluGradientAndGelu,
                 new PointwiseArguments
                 {
                     A = gated,
@@ -413,7 +421,7 @@ public sealed partial class LruBlock
             Multiply(gates, _outWeight.Value, false, hidden);
             DropHidden(hidden, range);
             _backend.Pointwise(
-                PointwiseOp.GeluGradient,
+                PointwiseOp.MultiplyAddGeluGradient,
                 new PointwiseArguments
                 {
                     A = hidden,
@@ -459,7 +467,7 @@ public sealed partial class LruBlock
             long row = Row(range.First);
             (Tensor dz, bool accumulate) = _norm.InputGradient(allDy, row, normed.Shape.Rows);
             Multiply(du, _b.All, false, dz, accumulate: accumulate);
-            AddTimesRow(hidden, _d.Value, dz);
+            MultiplyAdd(hidden, _d.Value, dz);
             _norm.InputBackward(Rows(_x, range), dz, Rows(allDy, range), row);
         }
 
@@ -495,9 +503,9 @@ public sealed partial class LruBlock
                 }
             );
 
-        private void AddTimesRow(Tensor a, Tensor row, Tensor result) =>
+        private void MultiplyAdd(Tensor a, Tensor row, Tensor result) =>
             _backend.Pointwise(
-                PointwiseOp.AddTimesRow,
+                PointwiseOp.MultiplyAdd,
                 new PointwiseArguments
                 {
                     A = a,

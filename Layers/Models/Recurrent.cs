@@ -85,6 +85,7 @@ public abstract class Recurrent : Layer
         private readonly Tensor _parameters;
         private readonly Tensor _gradients;
         private readonly bool _inputGradient;
+        private readonly bool _needsAllSteps;
         private readonly SequenceLayout? _layout;
         private readonly StreamPosition _position;
         private readonly Slot? _hidden;
@@ -143,6 +144,7 @@ public abstract class Recurrent : Layer
                 builder.LayerStates.Add(_states);
             }
             _inputGradient = builder.InputGradient;
+            _needsAllSteps = backend.RecurrentBackwardNeedsAllSteps;
             _operation = builder.Own(backend.PlanRecurrent(descriptor));
             if (_operation.LibraryRandom is { } drawn)
                 builder.LibraryRandoms.Add(drawn);
@@ -156,13 +158,8 @@ public abstract class Recurrent : Layer
             ParameterLayout layout = layer.LayoutOn(backend);
             Parameter first = layer.Parameters[0];
             _parameters = Block(builder.Value(first), first, layout);
-            if (!builder.Training)
-                return;
-            _gradients = Block(builder.Gradient(first), first, layout);
-            if (_inputGradient)
-                builder.Flow(FlowUse.Move, input.Count);
-            if (_operation.NeedsAllSteps)
-                builder.Flow(FlowUse.Fill, output.Count);
+            if (builder.Training)
+                _gradients = Block(builder.Gradient(first), first, layout);
         }
 
         // The block that a parameter has its place in.
@@ -184,7 +181,7 @@ public abstract class Recurrent : Layer
         public override Tensor Backward(Tensor dy)
         {
             Tensor y = _output.For(_x.Shape.First, _x.Shape[1]);
-            if (_operation.NeedsAllSteps && dy.Shape.First < y.Shape.First)
+            if (_needsAllSteps && dy.Shape.First < y.Shape.First)
                 dy = _flow.Whole(dy, y.Shape.First);
             Tensor dx = _inputGradient ? _flow.Other(dy, _x.Shape) : default;
             RecurrentState final = _states?.FinalGradient ?? default;
@@ -238,85 +235,4 @@ public abstract class Recurrent : Layer
             base.Dispose();
         }
     }
-}
-
-/// <summary>The simple recurrent network: h = tanh or relu of W_ih x + b_ih + W_hh h + b_hh.</summary>
-public sealed class Rnn : Recurrent
-{
-    /// <summary>A network of some layers, otherwise plain.</summary>
-    /// <param name="inputSize">Channels in, at least 1.</param>
-    /// <param name="hiddenSize">Hidden units, at least 1.</param>
-    /// <param name="layers">Layers on top of each other, 1 to <see cref="Layer.MostLayers"/>.</param>
-    /// <param name="relu">Relu instead of tanh.</param>
-    /// <exception cref="ArgumentOutOfRangeException">
-    /// A size is below 1, or they come to more than <see cref="Layer.MostValues"/> values.
-    /// </exception>
-    public Rnn(int inputSize, int hiddenSize, int layers = 1, bool relu = false)
-        : this(inputSize, hiddenSize, new RecurrentOptions { Layers = layers }, relu) { }
-
-    /// <summary>A network with options.</summary>
-    /// <param name="inputSize">Channels in, at least 1.</param>
-    /// <param name="hiddenSize">Hidden units, at least 1.</param>
-    /// <param name="options">Layers, directions, biases, dropout.</param>
-    /// <param name="relu">Relu instead of tanh.</param>
-    /// <exception cref="ArgumentOutOfRangeException">
-    /// A size or an option is out of range, or they come to more than <see cref="Layer.MostValues"/> values.
-    /// </exception>
-    /// <exception cref="ArgumentException">An option is for an LSTM only.</exception>
-    public Rnn(int inputSize, int hiddenSize, RecurrentOptions options, bool relu = false)
-        : base(relu ? RecurrentKind.Relu : RecurrentKind.Tanh, inputSize, hiddenSize, options) { }
-}
-
-/// <summary>
-/// Long short-term memory; gates input, forget, cell, output. Its output may be projected and its cell state clipped.
-/// </summary>
-public sealed class Lstm : Recurrent
-{
-    /// <summary>A network of some layers, otherwise plain.</summary>
-    /// <param name="inputSize">Channels in, at least 1.</param>
-    /// <param name="hiddenSize">Hidden units, at least 1.</param>
-    /// <param name="layers">Layers on top of each other, 1 to <see cref="Layer.MostLayers"/>.</param>
-    /// <exception cref="ArgumentOutOfRangeException">
-    /// A size is below 1, or they come to more than <see cref="Layer.MostValues"/> values.
-    /// </exception>
-    public Lstm(int inputSize, int hiddenSize, int layers = 1)
-        : this(inputSize, hiddenSize, new RecurrentOptions { Layers = layers }) { }
-
-    /// <summary>A network with options.</summary>
-    /// <param name="inputSize">Channels in, at least 1.</param>
-    /// <param name="hiddenSize">Hidden units, at least 1.</param>
-    /// <param name="options">Layers, directions, biases, dropout, projection, clipping.</param>
-    /// <exception cref="ArgumentOutOfRangeException">
-    /// A size or an option is out of range, or they come to more than <see cref="Layer.MostValues"/> values.
-    /// </exception>
-    public Lstm(int inputSize, int hiddenSize, RecurrentOptions options)
-        : base(RecurrentKind.Lstm, inputSize, hiddenSize, options) { }
-}
-
-/// <summary>
-/// The gated recurrent unit; gates reset, update, new. The reset acts after the recurrent product:
-/// n = tanh(W_in x + b_in + r (W_hn h + b_hn)), h = (1 - z) n + z h.
-/// </summary>
-public sealed class Gru : Recurrent
-{
-    /// <summary>A network of some layers, otherwise plain.</summary>
-    /// <param name="inputSize">Channels in, at least 1.</param>
-    /// <param name="hiddenSize">Hidden units, at least 1.</param>
-    /// <param name="layers">Layers on top of each other, 1 to <see cref="Layer.MostLayers"/>.</param>
-    /// <exception cref="ArgumentOutOfRangeException">
-    /// A size is below 1, or they come to more than <see cref="Layer.MostValues"/> values.
-    /// </exception>
-    public Gru(int inputSize, int hiddenSize, int layers = 1)
-        : this(inputSize, hiddenSize, new RecurrentOptions { Layers = layers }) { }
-
-    /// <summary>A network with options.</summary>
-    /// <param name="inputSize">Channels in, at least 1.</param>
-    /// <param name="hiddenSize">Hidden units, at least 1.</param>
-    /// <param name="options">Layers, directions, biases, dropout.</param>
-    /// <exception cref="ArgumentOutOfRangeException">
-    /// A size or an option is out of range, or they come to more than <see cref="Layer.MostValues"/> values.
-    /// </exception>
-    /// <exception cref="ArgumentException">An option is for an LSTM only.</exception>
-    public Gru(int inputSize, int hiddenSize, RecurrentOptions options)
-        : base(RecurrentKind.Gru, inputSize, hiddenSize, options) { }
 }

@@ -93,14 +93,13 @@ public class Sequential : Layer
 
     internal override LayerPlan CreatePlan(PlanBuilder builder, Shape input, out Shape output)
     {
-        var plans = new List<LayerPlan>(_children.Length);
+        var plans = new List<PlannedLayer>(_children.Length);
         try
         {
             output = input;
-            foreach ((_, Layer child) in _children)
+            foreach ((string name, Layer child) in _children)
             {
-                builder.BeginLayer();
-                plans.Add(child.CreatePlan(builder, output, out output));
+                plans.Add(PlannedLayer.Of(builder, name, child, output, out output));
                 builder.InputGradient = true;
             }
         }
@@ -112,7 +111,7 @@ public class Sequential : Layer
         return new SequentialPlan([.. plans], [.. _children.Select(c => c.Name)]);
     }
 
-    private sealed class SequentialPlan(LayerPlan[] plans, string[] names) : LayerPlan
+    private sealed class SequentialPlan(PlannedLayer[] plans, string[] names) : LayerPlan
     {
         private readonly Tensor[] _outputs = new Tensor[plans.Length];
 
@@ -146,7 +145,7 @@ public class Sequential : Layer
 
         public override void Dispose()
         {
-            foreach (LayerPlan plan in plans)
+            foreach (PlannedLayer plan in plans)
                 plan.Dispose();
             base.Dispose();
         }

@@ -273,13 +273,7 @@ public sealed class TcnBlock : Layer
                 _skipWeightGradient = builder.Gradient(layer._skipWeight);
                 _skipBiasGradient = builder.Gradient(layer._skipBias!);
             }
-            if (!builder.Training)
-                return;
-            if (layer._skipWeight is not null && _inputGradient)
-                builder.Flow(FlowUse.Move, input.Count);
-            builder.Flow(FlowUse.Aside, output.Count);
-            builder.Flow(FlowUse.Whole, output.Count);
-            if (layer.DropoutProbability == 0)
+            if (!builder.Training || layer.DropoutProbability == 0)
                 return;
             _random = builder.Random;
             _stream = builder.NextStream();

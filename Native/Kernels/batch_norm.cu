@@ -1,5 +1,5 @@
 // y = (x - mean) / sqrt(variance + epsilon) * weight + bias, mean and variance of a channel over all rows, and the gradient;
-// Layers/Backends/BatchNormOperation.cs.
+// Layers/Operations/BatchNormOperation.cs.
 //
 // Shapes: x, y, dx, dy [rows, C]; weight, bias, running mean and variance [C]; statistics [2, C]: means, then 1 /
 // deviations; sums [2, C]; partials [parts, 3, C] doubles (sums: [parts, 2, C]), counters [column blocks], 0 between

@@ -1,4 +1,4 @@
-// What follows the products of a convolution, y [rows, C], in one launch each way: Layers/Backends/ConvolutionOperation.cs.
+// What follows the products of a convolution, y [rows, C], in one launch each way: Layers/Operations/ConvolutionOperation.cs.
 //
 //   forward   v = drop(relu(y + bias)); y = v, or with a skip path y = relu(v + (skip + skip_bias))
 //   backward  dproducts = dy scale where y > 0, else 0; with a skip path dy = dy where y > 0, else 0, and dproducts = that times

@@ -1,4 +1,4 @@
-// Rows of a table by class numbers, and the gradient of the table; Layers/Backends/EmbeddingOperation.cs.
+// Rows of a table by class numbers, and the gradient of the table; Layers/Operations/EmbeddingOperation.cs.
 //
 // Shapes: classes [N], whole numbers 0 .. count - 1 as floats, count <= 2^24; table, dtable [count, C]; y, dy [N, C];
 // keys, positions [N]; counts [units, 256], a unit being `chunk` positions in a row; partials [pieces, 2, C], a piece being

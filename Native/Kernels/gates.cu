@@ -1,5 +1,5 @@
-// The gelu and the gated linear unit of an LRU block, with what is added before them and summed after: PointwiseOp in
-// Layers/Backends/Operations.cs.
+// The gelu and the gated linear unit, with what is added before them and summed after: PointwiseOp in
+// Layers/Operations/Pointwise.cs.
 //
 // Shapes: a, c, out and gelu's b [rows, C], its row [C]; glu's gates b [rows, 2 C], their row [2 C]. Operands of a kernel may
 // be one where their shapes are.

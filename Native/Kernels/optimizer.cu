@@ -1,5 +1,5 @@
-// The global norm of the gradients, and the update that it scales, over all parameters; Layers/Backends/Operations.cs
-// (OptimizerUpdate).
+// The global norm of the gradients, and the update that it scales, over all parameters;
+// Layers/Operations/OptimizerUpdate.cs.
 //
 // Shapes: parameters, gradients, first, second [count]; state [5]: learning rate, steps, skipped steps, last norm, largest
 // norm; segments [n], which follow each other and cover all; partials [blocks] doubles; counter [1], 0 between launches; step [5], from

@@ -1,4 +1,4 @@
-// Elementwise operations on values that lie as one block; Layers/Backends/Operations.cs (PointwiseOp) says what they are.
+// Elementwise operations on values that lie as one block; Layers/Operations/Pointwise.cs (PointwiseOp) says what they are.
 //
 // Shapes: all operands have `count` values in any shape. Where the addresses are multiples of 16, 4 values a thread and
 // turn; the rest, and all where they are not, one by one. Operands may be one.

@@ -1,4 +1,4 @@
-// Elementwise operations with a row that all rows share; Layers/Backends/Operations.cs.
+// Elementwise operations with a row that all rows share; Layers/Operations/Pointwise.cs.
 //
 // Shapes: matrices [rows, columns], the shared row [columns].
 // Bytes an element: add_times_row reads a and out and writes out, 12; add_row 8. The shared row: 4 a thread, which keeps its

@@ -1,4 +1,4 @@
-// Between padded and packed rows, and over the time of each sequence; Layers/Backends/SequenceLayout.cs says how packed
+// Between padded and packed rows, and over the time of each sequence; Layers/Operations/SequenceLayout.cs says how packed
 // rows lie.
 //
 // Shapes: padded [T, B, C]; packed [N, 1, C], step t in the rows first[t] .. first[t + 1] - 1 of the sequences that have it,

@@ -1,0 +1,34 @@
+namespace Sequor.Layers;
+
+/// <summary>The parameters of a linear recurrent unit, or their gradients.</summary>
+/// <param name="NuLog">[N]</param>
+/// <param name="ThetaLog">[N]</param>
+/// <param name="GammaLog">[N]</param>
+/// <param name="BReal">[N, d]</param>
+/// <param name="BImaginary">[N, d]</param>
+/// <param name="CReal">[d, directions * N]</param>
+/// <param name="CImaginary">[d, directions * N]</param>
+internal readonly record struct LruTensors(
+    Tensor NuLog,
+    Tensor ThetaLog,
+    Tensor GammaLog,
+    Tensor BReal,
+    Tensor BImaginary,
+    Tensor CReal,
+    Tensor CImaginary
+);
+
+/// <summary>
+/// What is made of them: lambda for a <see cref="DiagonalScanOperation"/>, and the real matrices around it. As states are
+/// interleaved (re, im) pairs, u = z B' and y = x C' are single real products.
+/// <code>
+/// lambda = exp(-exp(nu_log) + i exp(theta_log))
+/// B'     = exp(gamma_log) B, its rows re and im in turn
+/// C'     = (C_re, -C_im), its columns in turn, one below the other for two directions
+/// </code>
+/// Source: Orvieto et al. 2023, section 3.
+/// </summary>
+/// <param name="Lambda">[N, 2]; as a gradient [rows, 2N], whose rows are summed.</param>
+/// <param name="B">B' [2N, d].</param>
+/// <param name="C">C' [directions * d, 2N].</param>
+internal readonly record struct LruMatrices(Tensor Lambda, Tensor B, Tensor C);

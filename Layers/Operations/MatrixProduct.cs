@@ -1,0 +1,20 @@
+namespace Sequor.Layers;
+
+/// <summary>
+/// C [M, N] = op(A) op(B), plus C where <see cref="Accumulate"/>, plus a bias row [N] where there is one. Tensors are
+/// seen as matrices [rows, columns]. Transposed A and B together are not needed and not offered; nor is a bias together with
+/// accumulation or a transposed A.
+/// </summary>
+internal readonly record struct MatrixProduct
+{
+    /// <summary>[M, K], or [K, M] where transposed.</summary>
+    public required Tensor A { get; init; }
+
+    /// <summary>[K, N], or [N, K] where transposed.</summary>
+    public required Tensor B { get; init; }
+    public required Tensor C { get; init; }
+    public Tensor Bias { get; init; }
+    public bool TransposeA { get; init; }
+    public bool TransposeB { get; init; }
+    public bool Accumulate { get; init; }
+}

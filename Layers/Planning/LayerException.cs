@@ -1,0 +1,53 @@
+namespace Sequor.Layers;
+
+/// <summary>What a layer did when it failed.</summary>
+public enum LayerPass
+{
+    /// <summary>It was planned: <see cref="Layer.CreatePlan"/>.</summary>
+    Planning,
+
+    /// <summary>Its forward pass ran, or was rehearsed while a plan was made.</summary>
+    Forward,
+
+    /// <summary>Its backward pass ran, or was rehearsed while a plan was made.</summary>
+    Backward,
+}
+
+/// <summary>
+/// A layer that is not Sequor's own threw an error, or did what no layer may do; <see cref="Exception.InnerException"/> is what it
+/// threw, or says what was wrong.
+/// </summary>
+/// <remarks>
+/// A plan can be used on after a failed Forward or Backward; but a stream has to be Reset, or be given a state, and gradients that
+/// were added to in part are not added to any more.
+/// </remarks>
+public sealed class LayerException : Exception
+{
+    internal LayerException(Layer layer, string name, LayerPass pass, Shape input, Exception inner)
+        : base(
+            $"{Began(pass)} of {(name.Length == 0 ? "the model" : $"layer {name}")}, a {layer.GetType().Name}, failed for an input {input}. {inner.Message}",
+            inner
+        )
+    {
+        Layer = layer;
+        Name = name;
+        Pass = pass;
+    }
+
+    /// <summary>The layer.</summary>
+    public Layer Layer { get; }
+
+    /// <summary>Its name in the model, as parameters' full names begin; "" for the model itself.</summary>
+    public string Name { get; }
+
+    /// <summary>What it did.</summary>
+    public LayerPass Pass { get; }
+
+    private static string Began(LayerPass pass) =>
+        pass switch
+        {
+            LayerPass.Planning => "The planning",
+            LayerPass.Forward => "The forward pass",
+            _ => "The backward pass",
+        };
+}

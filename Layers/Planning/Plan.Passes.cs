@@ -1,0 +1,266 @@
+namespace Sequor.Layers;
+
+// The forward and the backward pass: what is checked, what the host notes of a pass, and what is queued.
+public sealed partial class Plan
+{
+    /// <summary>Copies an input in and runs the model on it.</summary>
+    /// <param name="x">Values [T, B, C], row-major.</param>
+    /// <param name="length">T.</param>
+    /// <param name="batch">B.</param>
+    /// <param name="lengths">Steps of each sequence, 1 to T; nothing where all have T.</param>
+    /// <returns>The output [T, B, C], in the plan's memory.</returns>
+    /// <exception cref="ArgumentException">As of <see cref="Load"/>.</exception>
+    public Tensor Forward(
+        ReadOnlySpan<float> x,
+        int length,
+        int batch,
+        ReadOnlySpan<int> lengths = default
+    )
+    {
+        using OwnerScope inside = Backend.Enter("Plan.Forward");
+        Tensor input = Load(x, length, batch, lengths);
+        // They are given here, and for this call.
+        ForgetLengths();
+        return Forward(input, lengths);
+    }
+
+    /// <summary>Runs the model. The input must stay as it is until Backward has run.</summary>
+    /// <remarks>
+    /// One that lies in the plan's own memory, such as its <see cref="Output"/>, is copied to the place of <see cref="Input"/>
+    /// first, over what was loaded there.
+    /// </remarks>
+    /// <param name="x">[T, B, C] on this plan's backend.</param>
+    /// <param name="lengths">
+    /// Steps of each sequence, 1 to T; nothing where all have T, or where x was loaded with lengths (<see cref="Load"/>), which
+    /// hold then. What x holds beyond a sequence's end is not read, the output there is zero, and no layer does any work for it.
+    /// </param>
+    /// <returns>The output [T, B, C], in the plan's memory, valid until the next call.</returns>
+    /// <exception cref="ArgumentException">
+    /// The input's shape does not fit the plan, or the lengths do not fit the input, or the plan was made without variable
+    /// lengths, or initial states, or the stream, are those of another number of sequences.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">It is an input that was loaded, and a copy was put in its place since.</exception>
+    /// <exception cref="ObjectDisposedException">The plan, its model or its backend was disposed.</exception>
+    public Tensor Forward(Tensor x, ReadOnlySpan<int> lengths = default)
+    {
+        using OwnerScope inside = Backend.Enter("Plan.Forward");
+        RequireLive();
+        if (x.IsEmpty || x.Shape.Rank != 3 || x.Shape.Columns != Model.InputSize)
+        {
+            throw new ArgumentException(
+                $"The input must be [T, B, {Model.InputSize}], not {(x.IsEmpty ? "empty" : x.Shape)}.",
+                nameof(x)
+            );
+        }
+        RequireSizes(x.Shape.First, x.Shape[1]);
+        if (x.Backend != Backend)
+            throw new ArgumentException("The input lies on another backend.", nameof(x));
+        if (Mode == Mode.Streaming)
+            Backend.RequireNotRecording(
+                "a stream goes on by the host's count of its steps, which cannot be part of a captured step"
+            );
+        int batch = x.Shape[1];
+        RequireStreamOf(batch);
+        RequireInput(x);
+        _layerStates?.RequireBatch(batch);
+        SetLengths(lengths.IsEmpty ? LengthsOf(x) : lengths, x.Shape.First, batch);
+        if (_layout is { IsPacked: true })
+        {
+            QueuePacked(x);
+            return Output;
+        }
+        var call = new StepCall(StepCallKind.Forward, this, x);
+        if (Backend.PutsOff(call, out Tensor output))
+        {
+            _packedByCaller = false;
+            BeginOnHost(Placed(x), batch, queue: false);
+            Output = output;
+            End();
+            return Output;
+        }
+        QueueForward(x);
+        Backend.Queued(call, Output);
+        return Output;
+    }
+
+    private void QueuePacked(Tensor x)
+    {
+        _packedByCaller = false;
+        x = Apart(x);
+        Begin(x, x.Shape[1]);
+        Tensor packed = _packedInput!.For(_layout!.Rows, 1);
+        Backend.Pack(x, _layout, packed);
+        Output = _root.Forward(packed);
+        if (_unpackedOutput is not null)
+        {
+            Tensor padded = _unpackedOutput.For(x.Shape.First, x.Shape[1]);
+            Backend.Unpack(Output, _layout, padded);
+            Output = padded;
+        }
+        End();
+    }
+
+    /// <summary>Queues the forward pass of an input whose sequences all have its steps.</summary>
+    internal void QueueForward(Tensor x)
+    {
+        int batch = x.Shape[1];
+        _layout?.SetWhole();
+        _packedByCaller = false;
+        x = Apart(x);
+        Begin(x, batch);
+        Output = _root.Forward(x);
+        if (Mode == Mode.Streaming)
+        {
+            _streamBatch = batch;
+            _position.Steps += x.Shape.First;
+            _position.NewWeights = false;
+        }
+        End();
+    }
+
+    /// <summary>Copies packed rows in and runs the model on them.</summary>
+    /// <param name="rows">Values [N, C], row-major.</param>
+    /// <param name="lengths">Steps of each sequence, longest first; their sum is N.</param>
+    /// <returns>As of <see cref="ForwardPacked(Tensor, ReadOnlySpan{int})"/>.</returns>
+    /// <exception cref="ArgumentException">
+    /// The lengths do not fit the plan, or there are not as many rows; or the plan was made without variable lengths; or the
+    /// model begins with an <see cref="Embedding"/>, and a row is no class.
+    /// </exception>
+    public Tensor ForwardPacked(ReadOnlySpan<float> rows, ReadOnlySpan<int> lengths)
+    {
+        using OwnerScope inside = Backend.Enter("Plan.ForwardPacked");
+        RequireLive();
+        RequirePackedLengths(lengths);
+        RequirePackedClasses(rows);
+        Tensor input = _input.All.View(new Shape(RowsOf(lengths), 1, Model.InputSize));
+        ForgetLengths();
+        input.Write(rows);
+        return ForwardPacked(input, lengths);
+    }
+
+    /// <summary>
+    /// Runs the model on packed rows: step after step, in each the sequences that last so long, longest first. It is the
+    /// layout of PyTorch's PackedSequence and of cuDNN's packed sequence-major data. The input must stay as it is until
+    /// Backward has run.
+    /// </summary>
+    /// <param name="rows">[N, 1, C] on this plan's backend.</param>
+    /// <param name="lengths">Steps of each sequence, longest first; their sum is N.</param>
+    /// <returns>
+    /// The output [N, 1, C], packed alike, or [1, B, C] where the model pools over time. Backward takes the gradient of it
+    /// and gives that of the input in the same layout.
+    /// </returns>
+    /// <exception cref="ArgumentException">
+    /// The lengths do not fit the plan, or there are not as many rows; or the plan was made without variable lengths.
+    /// </exception>
+    public Tensor ForwardPacked(Tensor rows, ReadOnlySpan<int> lengths)
+    {
+        using OwnerScope inside = Backend.Enter("Plan.ForwardPacked");
+        RequireLive();
+        RequirePackedLengths(lengths);
+        var shape = new Shape(RowsOf(lengths), 1, Model.InputSize);
+        if (rows.IsEmpty || rows.Shape != shape)
+        {
+            throw new ArgumentException(
+                $"The packed input must be {shape} for these lengths, not {(rows.IsEmpty ? "empty" : rows.Shape)}.",
+                nameof(rows)
+            );
+        }
+        if (rows.Backend != Backend)
+            throw new ArgumentException("The input lies on another backend.", nameof(rows));
+        RequireInput(rows);
+        _layerStates?.RequireBatch(lengths.Length);
+        Backend.Tracer?.Stop(SequenceLayout.NotRecordable);
+        _layout!.Set(lengths);
+        _packedByCaller = true;
+        rows = Apart(rows);
+        Begin(rows, lengths.Length);
+        Output = _root.Forward(rows);
+        End();
+        return Output;
+    }
+
+    private void Begin(Tensor x, int batch)
+    {
+        if (_layout is { IsPacked: true })
+            Backend.Upload(_layout);
+        BeginOnHost(x, batch, queue: true);
+        if (_draws)
+            _random.Advance();
+        _replayed = null;
+    }
+
+    // What the host knows of a pass from its beginning on, whether it is queued or put off.
+    private void BeginOnHost(Tensor x, int batch, bool queue)
+    {
+        _layerStates?.BeginForward(batch, queue);
+        _forwardDone = false;
+        _spareIsStale = true;
+        _x = x;
+    }
+
+    private void End()
+    {
+        _forwardDone = true;
+        _inputWrites = _x.Storage.Writes;
+        _outputWrites = Output.Storage.Writes;
+    }
+
+    /// <summary>Computes all gradients of the last forward pass.</summary>
+    /// <param name="outputGradient">
+    /// Gradient by the output, of its shape. It may be overwritten, unless it lies in memory that Forward or Backward use, such as
+    /// <see cref="Output"/>: then a copy is taken, whose place is allocated when that is done for the first time.
+    /// </param>
+    /// <param name="accumulate">Add to the parameters' gradients instead of replacing them.</param>
+    /// <exception cref="ArgumentException">The shape is not the output's, or it lies on another backend.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The plan is not for training, or no forward pass came before, or its input, output or initial states have been written
+    /// over since, or the gradient is that of a loss computed before it.
+    /// </exception>
+    /// <exception cref="DeviceMemoryException">A copy has to be taken for the first time, and there is no memory.</exception>
+    /// <exception cref="ObjectDisposedException">The plan, its model or its backend was disposed.</exception>
+    public void Backward(Tensor outputGradient, bool accumulate = false)
+    {
+        using OwnerScope inside = Backend.Enter("Plan.Backward");
+        RequireLive();
+        if (Mode != Mode.Training)
+            throw new InvalidOperationException("Backward needs a plan made for Mode.Training.");
+        if (!_forwardDone)
+            throw new InvalidOperationException("Backward needs a Forward before it.");
+        if (outputGradient.IsEmpty || outputGradient.Shape != Output.Shape)
+        {
+            throw new ArgumentException(
+                $"The gradient must be {Output.Shape} like the output, not {(outputGradient.IsEmpty ? "empty" : outputGradient.Shape)}.",
+                nameof(outputGradient)
+            );
+        }
+        if (outputGradient.Backend != Backend)
+            throw new ArgumentException(
+                "The gradient lies on another backend.",
+                nameof(outputGradient)
+            );
+        RequireUnwritten();
+        RequireComputed(outputGradient);
+        var call = new StepCall(
+            StepCallKind.Backward,
+            this,
+            outputGradient,
+            choice: accumulate ? 1 : 0
+        );
+        if (Backend.PutsOff(call, out Tensor inputGradient))
+        {
+            _layerStates?.BeginBackward();
+            InputGradient = inputGradient;
+            _forwardDone = false;
+            _spareIsStale = true;
+            return;
+        }
+        outputGradient = GradientApart(outputGradient);
+        if (!accumulate)
+            Backend.Fill(Gradients, 0f);
+        bool pads = _layout is { IsPacked: true } && !_packedByCaller;
+        InputGradient = _backward!.Run(outputGradient, _x.Shape, pads);
+        _forwardDone = false;
+        _spareIsStale = true;
+        Backend.Queued(call, InputGradient);
+    }
+}

@@ -1,0 +1,316 @@
+namespace Sequor.Layers;
+
+/// <summary>
+/// A model prepared to run on a backend up to a length and a batch size. It owns activations, gradients and scratch;
+/// once made, running it allocates nothing.
+/// </summary>
+/// <remarks>
+/// It is for one thread at a time, as is all of its backend: a call while another thread is in a call there, Dispose too, changes
+/// nothing and throws an <see cref="InvalidOperationException"/>. Threads may follow each other. See <see cref="Layers.Backend"/>.
+/// </remarks>
+public sealed partial class Plan : IDisposable
+{
+    private readonly PlannedLayer _root;
+    private readonly BackwardPass? _backward;
+    private readonly IReadOnlyList<Storage> _storages;
+    private readonly Slot _input;
+    private readonly RandomStream _random;
+    private readonly bool _draws;
+    private readonly SequenceLayout? _layout;
+    private readonly Slot? _packedInput;
+    private readonly Slot? _unpackedOutput;
+    private readonly StreamPosition _position;
+    private readonly Tensor _states;
+    private readonly PlanStates? _layerStates;
+    private int _streamBatch;
+    private readonly bool _inputGradient;
+    private bool _forwardDone;
+    private Tensor _x;
+    private int _inputWrites;
+    private int _outputWrites;
+    private bool _packedByCaller;
+    private IReadOnlyList<(string Layer, Tensor Output)>? _replayed;
+    private readonly (Storage Storage, long First, long Count) _spare;
+    private bool _spareIsTaken;
+    private bool _spareIsStale;
+    private bool _disposed;
+
+    internal Plan(
+        Layer model,
+        Backend backend,
+        int maxLength,
+        int maxBatch,
+        Mode mode,
+        bool inputGradient,
+        ulong seed,
+        bool variableLengths,
+        bool states
+    )
+    {
+        Model = model;
+        Backend = backend;
+        MaxLength = maxLength;
+        MaxBatch = maxBatch;
+        Mode = mode;
+        Store = model.Store!;
+        var builder = new PlanBuilder(backend, Store, maxLength, maxBatch, mode)
+        {
+            InputGradient = inputGradient,
+            States = states,
+        };
+        _position = builder.Position;
+        if (mode == Mode.Streaming && variableLengths)
+        {
+            throw new ArgumentException(
+                "A stream has no lengths: each sequence goes on as long as it is given steps.",
+                nameof(variableLengths)
+            );
+        }
+        if (mode == Mode.Streaming && states)
+        {
+            throw new ArgumentException(
+                "A stream carries its states by itself; GetState and SetState copy them.",
+                nameof(states)
+            );
+        }
+        PlannedLayer? root = null;
+        Slot? layoutTable = null;
+        try
+        {
+            builder.UseRandom(seed);
+            _random = builder.Random!;
+            var input = new Shape(maxLength, maxBatch, model.InputSize);
+            _input = builder.Kept(input, MemoryCategory.InputOutput);
+            _inputGradient = inputGradient && mode == Mode.Training;
+            if (variableLengths)
+            {
+                _ = checked(maxLength * maxBatch);
+                _layout = builder.Layout = new SequenceLayout(maxLength, maxBatch);
+                _loadedLengths = new int[maxBatch];
+                _packedInput = builder.Kept(input, MemoryCategory.InputOutput);
+                int count = backend.LayoutCount(maxLength, maxBatch);
+                if (count > 0)
+                    layoutTable = builder.Kept(new Shape(count), MemoryCategory.Workspace);
+            }
+            IReadOnlyList<long> gradients = Rehearsal.Run(
+                model,
+                backend,
+                input,
+                mode,
+                _inputGradient,
+                seed,
+                _layout
+            );
+            root = PlannedLayer.Of(builder, "", model, input, out Shape output);
+            MaxOutput = output;
+            // Where nothing pooled over time, what comes out is packed as well.
+            if (builder.Layout is not null)
+                _unpackedOutput = builder.Kept(output, MemoryCategory.InputOutput);
+            if (states)
+                _layerStates = new PlanStates(model, builder.LayerStates);
+            LibraryRandoms = builder.LibraryRandoms;
+            Gradients = builder.AllGradients;
+            _storages = builder.Build(gradients);
+            if (builder.Training)
+                _backward = new BackwardPass(
+                    backend,
+                    root,
+                    builder.Gradients,
+                    _layout,
+                    _unpackedOutput is not null,
+                    _inputGradient
+                );
+            _spare = builder.Spare;
+            Storage place = _input.All.Storage;
+            _own =
+            [
+                .. _storages.Where(s => s != place).Select(RangeOf),
+                RangeOf(Store.State.Storage),
+            ];
+            _draws = builder.Training && builder.Draws;
+            if (layoutTable is not null)
+                _layout!.OnDevice = layoutTable.All;
+            _layerStates?.Clear();
+            _states = builder.AllStates;
+            if (mode == Mode.Streaming)
+                _streamLayout = new StreamLayout(model, backend, maxBatch, builder.StateShapes);
+            if (!_states.IsEmpty)
+                backend.Fill(_states, 0f);
+            // The gaps between parameters stay zero, and a first Backward may accumulate.
+            if (!Gradients.IsEmpty)
+                backend.Fill(Gradients, 0f);
+            _root = root;
+        }
+        catch (Exception e)
+        {
+            root?.Dispose();
+            builder.Abandon();
+            if (e is OverflowException or OutOfMemoryException)
+                throw new DeviceMemoryException(
+                    $"A plan for {Amount.Of(maxLength, "step")} of {Amount.Of(maxBatch, "sequence")} has more values than {(e is OverflowException ? "can be addressed" : "this process has memory for")}.",
+                    e
+                );
+            throw;
+        }
+    }
+
+    /// <summary>The model whose parameters this plan uses.</summary>
+    public Layer Model { get; }
+
+    /// <summary>Where it runs.</summary>
+    public Backend Backend { get; }
+
+    /// <summary>Largest T.</summary>
+    public int MaxLength { get; }
+
+    /// <summary>Largest B.</summary>
+    public int MaxBatch { get; }
+
+    /// <summary>What it can do.</summary>
+    public Mode Mode { get; }
+
+    /// <summary>The output's shape at the largest input; its T is 1 where the model pools over time.</summary>
+    public Shape MaxOutput { get; }
+
+    /// <summary>All parameters in one block.</summary>
+    public Tensor Parameters => Store.Parameters;
+
+    /// <summary>The gradients of all parameters in one block, laid out as <see cref="Parameters"/>; empty in evaluation.</summary>
+    public Tensor Gradients { get; }
+
+    /// <summary>What the last <see cref="Forward(Tensor, ReadOnlySpan{int})"/> returned.</summary>
+    public Tensor Output { get; private set; }
+
+    /// <summary>Gradient by the input of the last <see cref="Backward"/>; empty unless asked for when planned.</summary>
+    public Tensor InputGradient { get; private set; }
+
+    /// <summary>Initial and final states of the recurrent layers, and their gradients.</summary>
+    /// <exception cref="InvalidOperationException">The plan was made without states.</exception>
+    /// <exception cref="ObjectDisposedException">The plan was disposed.</exception>
+    public PlanStates States
+    {
+        get
+        {
+            RequireLive();
+            return _layerStates
+                ?? throw new InvalidOperationException(
+                    "States need a plan made with states: true."
+                );
+        }
+    }
+
+    internal ParameterStore Store { get; }
+
+    /// <summary>The step that dropout draws for: part of what a checkpoint keeps.</summary>
+    internal ulong RandomStep
+    {
+        get => _random.Step;
+        set => _random.Step = value;
+    }
+
+    /// <summary>What the backend's library draws from by itself, beside them, in the order of layers.</summary>
+    internal IReadOnlyList<LibraryRandom> LibraryRandoms { get; }
+
+    /// <summary>The seed that dropout draws by.</summary>
+    internal ulong RandomSeed => _random.Seed;
+
+    /// <summary>The plan's own room for an input of T steps of B sequences, to be written before Forward.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A size is below 1 or beyond the plan's limit.</exception>
+    public Tensor Input(int length, int batch)
+    {
+        using OwnerScope inside = Backend.Enter("Plan.Input");
+        RequireLive();
+        RequireSizes(length, batch);
+        CurrentInput = new Shape(length, batch, Model.InputSize);
+        _input.All.Storage.IsReplaced = false;
+        return _input.For(length, batch);
+    }
+
+    /// <summary>What <see cref="Input"/> was last asked for; of rank 0 before.</summary>
+    internal Shape CurrentInput { get; private set; }
+
+    /// <summary>The output that such an input comes to.</summary>
+    /// <exception cref="InvalidOperationException">The plan was asked for no input yet.</exception>
+    internal Shape CurrentOutput =>
+        CurrentInput.Rank == 0
+            ? throw new InvalidOperationException("The plan was asked for no input yet.")
+            : new Shape(
+                MaxOutput.First == 1 ? 1 : CurrentInput.First,
+                CurrentInput[1],
+                MaxOutput.Columns
+            );
+
+    /// <summary>
+    /// Copies an input in without running the model: what a step does outside of the work that a <see cref="StepGraph"/> records.
+    /// </summary>
+    /// <param name="x">Values [T, B, C], row-major.</param>
+    /// <param name="length">T.</param>
+    /// <param name="batch">B.</param>
+    /// <param name="lengths">Steps of each sequence, 1 to T; nothing where all have T.</param>
+    /// <returns>
+    /// The input, for <see cref="Forward(Tensor, ReadOnlySpan{int})"/>, which goes by these lengths where it is given none, until
+    /// the input is loaded or written anew.
+    /// </returns>
+    /// <exception cref="ArgumentException">
+    /// A size or a length is out of range, or x has not T * B * C values, or holds what is no class where the model begins with
+    /// an <see cref="Embedding"/>.
+    /// </exception>
+    public Tensor Load(
+        ReadOnlySpan<float> x,
+        int length,
+        int batch,
+        ReadOnlySpan<int> lengths = default
+    )
+    {
+        using OwnerScope inside = Backend.Enter("Plan.Load");
+        Tensor input = Input(length, batch);
+        RequireLengths(lengths, length, batch);
+        RequireClasses(x, batch, lengths);
+        input.Write(x);
+        KeepLengths(lengths, input);
+        return input;
+    }
+
+    /// <summary>
+    /// Lends scratch that no layer uses from the end of a forward pass until the last layer's backward pass is done, as for the
+    /// gradient by the output; null where there is not so much, or it is lent already.
+    /// </summary>
+    internal (Storage Storage, long First)? Borrow(long count)
+    {
+        if (_spareIsTaken || _spare.Count < count)
+            return null;
+        _spareIsTaken = true;
+        return (_spare.Storage, _spare.First);
+    }
+
+    /// <summary>Takes back what <see cref="Borrow"/> lent.</summary>
+    internal void GiveBack() => _spareIsTaken = false;
+
+    /// <summary>The outputs of the layers of the last forward pass.</summary>
+    internal IReadOnlyList<(string Layer, Tensor Output)> LayerOutputs => [.. _root.Outputs];
+
+    /// <summary>Says that a recorded step ran again, which left the outputs of its layers where it did then.</summary>
+    internal void Replayed(IReadOnlyList<(string Layer, Tensor Output)> layers)
+    {
+        RequireLive();
+        _replayed = layers;
+        _forwardDone = false;
+    }
+
+    internal bool IsDisposed => _disposed;
+
+    /// <summary>Frees everything but the parameters; a second call does nothing.</summary>
+    public void Dispose()
+    {
+        using OwnerScope inside = Backend.Enter("Plan.Dispose");
+        if (_disposed)
+            return;
+        Backend.Tracer?.Stop(StepTracer.Beside);
+        _disposed = true;
+        _gradientCopy?.Dispose();
+        _root.Dispose();
+        _random.Dispose();
+        foreach (Storage storage in _storages)
+            storage.Dispose();
+    }
+}

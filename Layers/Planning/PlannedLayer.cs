@@ -1,0 +1,177 @@
+using Sequor.Interop;
+
+namespace Sequor.Layers;
+
+/// <summary>
+/// A layer's plan under the layer's name: what a container, or the plan itself, runs. While a plan is rehearsed, and always of a
+/// layer that is not Sequor's own, what goes out is checked, and an error tells which layer it was of, and in which pass.
+/// </summary>
+internal sealed class PlannedLayer : IDisposable
+{
+    private readonly LayerPlan _plan;
+    private readonly Layer _layer;
+    private readonly PlanBuilder? _rehearsal;
+    private readonly SequenceLayout? _layout;
+    private readonly string _name;
+    private readonly bool _pools;
+    private readonly bool _inputGradient;
+    private readonly bool _checks;
+    private Shape _input;
+    private Shape _output;
+
+    private PlannedLayer(
+        LayerPlan plan,
+        Layer layer,
+        PlanBuilder builder,
+        SequenceLayout? layout,
+        bool pools,
+        bool inputGradient
+    )
+    {
+        _plan = plan;
+        _layer = layer;
+        _rehearsal = builder.IsRehearsal ? builder : null;
+        _layout = layout;
+        _name = builder.Path;
+        _pools = pools;
+        _inputGradient = inputGradient;
+        _checks = builder.IsRehearsal || IsForeign(layer);
+    }
+
+    /// <summary>Plans a layer, with scratch that may lie where that of its neighbours does.</summary>
+    /// <param name="builder">What it takes its memory from.</param>
+    /// <param name="name">Its name in its container; "" for a model.</param>
+    /// <param name="layer">The layer.</param>
+    /// <param name="input">Its largest input.</param>
+    /// <param name="output">Its largest output.</param>
+    /// <exception cref="LayerException">A layer that is not Sequor's own failed, or says what cannot be.</exception>
+    public static PlannedLayer Of(
+        PlanBuilder builder,
+        string name,
+        Layer layer,
+        Shape input,
+        out Shape output
+    )
+    {
+        using PlanBuilder.LayerScope within = builder.Enter(name);
+        SequenceLayout? layout = builder.Layout;
+        bool inputGradient = builder.Training && builder.InputGradient;
+        LayerPlan? plan = null;
+        try
+        {
+            plan = layer.CreatePlan(builder, input, out output);
+            bool pools =
+                output.Rank == 3
+                && output.First == 1
+                && (input.First > 1 || builder.Layout != layout);
+            if (plan is null)
+                throw new InvalidOperationException("It has no plan: CreatePlan gave null.");
+            var wanted = new Shape(pools ? 1 : input.First, input[1], layer.OutputSize);
+            if (output != wanted)
+                throw new InvalidOperationException(
+                    $"It says that its output is {output}; of {layer.OutputSize} channels it must be {wanted}, or with 1 step where it pools over time."
+                );
+            return new PlannedLayer(plan, layer, builder, layout, pools, inputGradient);
+        }
+        catch (Exception e) when (IsForeign(layer) && IsOfLayer(e))
+        {
+            plan?.Dispose();
+            throw new LayerException(layer, builder.Path, LayerPass.Planning, input, e);
+        }
+    }
+
+    /// <summary>The outputs of the layers within it, then its own.</summary>
+    public IEnumerable<(string Name, Tensor Output)> Outputs => _plan.Outputs;
+
+    public Tensor Forward(Tensor x)
+    {
+        if (!_checks)
+            return _plan.Forward(x);
+        try
+        {
+            Tensor y = _plan.Forward(x);
+            RequireOutput(x, y);
+            (_input, _output) = (x.Shape, y.Shape);
+            return y;
+        }
+        catch (Exception e) when (Explains(e))
+        {
+            throw new LayerException(_layer, _name, LayerPass.Forward, x.Shape, e);
+        }
+    }
+
+    public Tensor Backward(Tensor dy)
+    {
+        if (!_checks)
+            return _plan.Backward(dy);
+        try
+        {
+            Tensor dx = _plan.Backward(dy);
+            RequireInputGradient(dx);
+            return dx;
+        }
+        catch (Exception e) when (Explains(e))
+        {
+            throw new LayerException(_layer, _name, LayerPass.Backward, _input, e);
+        }
+    }
+
+    private void RequireOutput(Tensor x, Tensor y)
+    {
+        bool packed = _layout is { IsPacked: true };
+        var wanted = new Shape(
+            _pools ? 1 : x.Shape.First,
+            _pools && packed ? _layout!.Batch : x.Shape[1],
+            _layer.OutputSize
+        );
+        if (y.IsEmpty || y.Shape != wanted)
+            throw new InvalidOperationException(
+                $"It gives {(y.IsEmpty ? "nothing" : y.Shape)} where its output must be {wanted}."
+            );
+        if (y.Storage != x.Storage && _rehearsal?.MayBeOutput(y) == false)
+            throw new InvalidOperationException(
+                "Its output is in no slot that lasts: it must be in one of PlanBuilder.Output, or be its input."
+            );
+    }
+
+    private void RequireInputGradient(Tensor dx)
+    {
+        if (!_inputGradient)
+            return;
+        if (dx.IsEmpty)
+            throw new InvalidOperationException(
+                $"It gives no gradient by its input {_input}, which the layer before it needs."
+            );
+        bool fits =
+            dx.Shape.Rank == 3
+            && dx.Shape.First <= _input.First
+            && dx.Shape[1] == _input[1]
+            && dx.Shape.Columns == _input.Columns;
+        if (!fits)
+            throw new InvalidOperationException(
+                $"It gives a gradient {dx.Shape} by its input {_input}: that must have its shape, or be that of its last steps."
+            );
+    }
+
+    // Those of Sequor's own layers say what is wrong by themselves, and callers know them by their types.
+    private static bool IsForeign(Layer layer) =>
+        layer.GetType().Assembly != typeof(Layer).Assembly;
+
+    private bool Explains(Exception e) => IsForeign(_layer) && IsOfLayer(e);
+
+    // What the device, a recording or another layer says is for whoever asked for the step.
+    private static bool IsOfLayer(Exception e) =>
+        e
+            is not (
+                LayerException
+                or NotRecordableException
+                or DeviceMemoryException
+                or ObjectDisposedException
+                or NotSupportedException
+                or CudaException
+                or CudnnException
+                or CublasException
+            );
+
+    public void Dispose() => _plan.Dispose();
+}

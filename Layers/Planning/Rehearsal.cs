@@ -1,0 +1,126 @@
+namespace Sequor.Layers;
+
+/// <summary>
+/// Runs the passes of a model once before its plan takes any memory, on a <see cref="RehearsalBackend"/>: nothing is computed, but
+/// each layer shows what it does. So the plan learns where gradients come to lie and how large they are, without being told, and a
+/// layer that is wrong fails here, under its name.
+/// </summary>
+internal sealed class Rehearsal
+{
+    private readonly RehearsalBackend _backend;
+    private readonly PlannedLayer _root;
+    private readonly BackwardPass? _backward;
+    private readonly SequenceLayout? _layout;
+    private readonly bool _packsOutput;
+
+    private Rehearsal(
+        RehearsalBackend backend,
+        PlannedLayer root,
+        BackwardPass? backward,
+        SequenceLayout? layout,
+        bool packsOutput
+    )
+    {
+        _backend = backend;
+        _root = root;
+        _backward = backward;
+        _layout = layout;
+        _packsOutput = packsOutput;
+    }
+
+    /// <summary>Rehearses all sorts of batches that can take different ways.</summary>
+    /// <param name="model">The model, whose parameters have their places.</param>
+    /// <param name="backend">The backend that the plan is for.</param>
+    /// <param name="input">The largest input, [T, B, C].</param>
+    /// <param name="mode">Only in training there is a backward pass.</param>
+    /// <param name="inputGradient">The gradient by the input is wanted.</param>
+    /// <param name="seed">Dropout's.</param>
+    /// <param name="layout">Of batches of differing lengths; null where there are none.</param>
+    /// <returns>The most floats that come to lie in each of the gradients' two places.</returns>
+    /// <exception cref="LayerException">A layer does what it may not do.</exception>
+    public static IReadOnlyList<long> Run(
+        Layer model,
+        Backend backend,
+        Shape input,
+        Mode mode,
+        bool inputGradient,
+        ulong seed,
+        SequenceLayout? layout
+    )
+    {
+        using var rehearsal = new RehearsalBackend(backend, model.Store!);
+        (int length, int batch) = (input.First, input[1]);
+        var builder = new PlanBuilder(rehearsal, model.Store!, length, batch, mode)
+        {
+            InputGradient = inputGradient,
+            Layout = layout,
+        };
+        builder.UseRandom(seed);
+        using PlannedLayer root = PlannedLayer.Of(builder, "", model, input, out _);
+        IReadOnlyList<long> needs = builder.Rehearse(rehearsal);
+        bool packsOutput = builder.Layout is not null;
+        BackwardPass? backward = builder.Training
+            ? new BackwardPass(
+                rehearsal,
+                root,
+                builder.Gradients,
+                layout,
+                packsOutput,
+                inputGradient
+            )
+            : null;
+        var passes = new Rehearsal(rehearsal, root, backward, layout, packsOutput);
+        layout?.SetWhole();
+        passes.Whole(input);
+        if (builder.Training)
+            RequireGradients(model, rehearsal);
+        // One step is all steps at once, and one sequence may be taken apart.
+        passes.Whole(new Shape(1, batch, input.Columns));
+        passes.Whole(new Shape(length, 1, input.Columns));
+        if (layout is not null)
+            passes.Packed(input);
+        return needs;
+    }
+
+    private void Whole(Shape input)
+    {
+        Tensor y = _root.Forward(Pretend(input));
+        _backward?.Run(Pretend(y.Shape), input, pads: false);
+    }
+
+    // As many rows as there can be; their lengths could be any.
+    private void Packed(Shape input)
+    {
+        int[] lengths = new int[input[1]];
+        Array.Fill(lengths, input.First);
+        _layout!.Set(lengths);
+        try
+        {
+            var rows = new Shape(_layout.Rows, 1, input.Columns);
+            Tensor y = _root.Forward(Pretend(rows));
+            _backward?.Run(Pretend(y.Shape), rows, pads: false);
+            y = _root.Forward(Pretend(rows));
+            Shape padded = _packsOutput ? new(input.First, input[1], y.Shape.Columns) : y.Shape;
+            _backward?.Run(Pretend(padded), input, pads: true);
+        }
+        finally
+        {
+            _layout.SetWhole();
+        }
+    }
+
+    private Tensor Pretend(Shape shape) =>
+        new(_backend.Pretend(shape.Count, MemoryCategory.InputOutput), 0, shape);
+
+    private static void RequireGradients(Layer model, RehearsalBackend backend)
+    {
+        Func<Parameter, bool> written = backend.Written();
+        foreach (NamedParameter named in model.Store!.Named)
+        {
+            if (!written(named.Parameter))
+                throw new InvalidOperationException(
+                    $"The backward pass does not write the gradient of parameter {named.Name} {named.Parameter.Shape}. What no gradient trains belongs to a layer's Buffers."
+                );
+        }
+    }
+}

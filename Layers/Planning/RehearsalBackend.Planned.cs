@@ -1,0 +1,192 @@
+namespace Sequor.Layers;
+
+// Planned operations. They take neither workspace nor reserve.
+internal sealed partial class RehearsalBackend
+{
+    internal override RecurrentOperation PlanRecurrent(in RecurrentDescriptor descriptor) =>
+        new Recurrent(this);
+
+    internal override ConvolutionOperation PlanConvolution(in ConvolutionDescriptor descriptor) =>
+        new Convolution(this);
+
+    internal override DiagonalScanOperation PlanDiagonalScan(
+        in DiagonalScanDescriptor descriptor
+    ) => new DiagonalScan(this, descriptor.StateSize);
+
+    internal override LayerNormOperation PlanLayerNorm(in LayerNormDescriptor descriptor) =>
+        new LayerNorm(this);
+
+    internal override BatchNormOperation PlanBatchNorm(in BatchNormDescriptor descriptor) =>
+        new BatchNorm(this);
+
+    internal override EmbeddingOperation PlanEmbedding(in EmbeddingDescriptor descriptor) =>
+        new Embedding(this);
+
+    private sealed class Recurrent(RehearsalBackend backend) : RecurrentOperation
+    {
+        public override long WorkspaceCount => 0;
+
+        public override long ReserveCount => 0;
+
+        public override void Forward(in RecurrentOperands operands) => backend.Write(operands.Y);
+
+        public override void Backward(
+            in RecurrentOperands operands,
+            in RecurrentGradients gradients
+        ) => backend.Write(gradients.Parameters);
+    }
+
+    private sealed class Convolution(RehearsalBackend backend) : ConvolutionOperation
+    {
+        public override long WorkspaceCount => 0;
+
+        public override void Forward(
+            Tensor x,
+            SequenceLayout? layout,
+            Tensor w,
+            in ConvolutionOutput output,
+            Tensor workspace
+        ) => backend.Write(output.Y);
+
+        public override void Stream(
+            Tensor x,
+            Tensor w,
+            in ConvolutionOutput output,
+            Tensor history,
+            long position,
+            bool sameWeights,
+            Tensor workspace
+        ) => backend.Write(output.Y);
+
+        public override int Backward(
+            Tensor x,
+            SequenceLayout? layout,
+            Tensor w,
+            in ConvolutionOutput output,
+            in ConvolutionGradients gradients,
+            Tensor workspace
+        )
+        {
+            backend.Write(gradients.Weight);
+            backend.Write(gradients.Bias);
+            backend.Write(gradients.SkipBias);
+            return 1;
+        }
+    }
+
+    private sealed class DiagonalScan(RehearsalBackend backend, int size) : DiagonalScanOperation
+    {
+        public override long WorkspaceCount => 0;
+
+        public override long LambdaGradientCount => 2L * size;
+
+        public override void Forward(
+            Tensor lambda,
+            Tensor states,
+            SequenceLayout? layout,
+            in ScanRange range,
+            Tensor workspace
+        ) => backend.Write(states);
+
+        public override void Backward(
+            Tensor lambda,
+            Tensor states,
+            SequenceLayout? layout,
+            Tensor gradient,
+            in ScanRange range,
+            Tensor dlambda,
+            bool adds,
+            Tensor workspace
+        ) => backend.Write(dlambda);
+
+        public override Tensor LambdaGradient(Tensor dlambda) =>
+            dlambda.View(new Shape(1, 2 * size));
+    }
+
+    private sealed class LayerNorm(RehearsalBackend backend) : LayerNormOperation
+    {
+        public override long WorkspaceCount => 0;
+
+        public override void Forward(
+            Tensor x,
+            Tensor weight,
+            Tensor bias,
+            Tensor y,
+            Tensor statistics,
+            bool reuse
+        ) => backend.Write(y);
+
+        public override void Backward(
+            Tensor x,
+            Tensor weight,
+            Tensor statistics,
+            Tensor dy,
+            Tensor dx,
+            bool accumulate,
+            Tensor dweight,
+            Tensor dbias,
+            Tensor workspace
+        )
+        {
+            backend.Write(dweight);
+            backend.Write(dbias);
+        }
+    }
+
+    private sealed class BatchNorm(RehearsalBackend backend) : BatchNormOperation
+    {
+        public override long WorkspaceCount => 0;
+
+        public override void Measure(
+            Tensor x,
+            Tensor statistics,
+            Tensor runningMean,
+            Tensor runningVariance,
+            Tensor workspace
+        ) => backend.Write(statistics);
+
+        public override void Recall(
+            Tensor runningMean,
+            Tensor runningVariance,
+            Tensor statistics
+        ) => backend.Write(statistics);
+
+        public override void Normalise(
+            Tensor x,
+            Tensor statistics,
+            Tensor weight,
+            Tensor bias,
+            Tensor y
+        ) => backend.Write(y);
+
+        public override void Sum(
+            Tensor x,
+            Tensor statistics,
+            Tensor dy,
+            Tensor sums,
+            bool accumulate,
+            Tensor workspace
+        ) => backend.Write(sums);
+
+        public override void Backward(
+            Tensor x,
+            Tensor statistics,
+            Tensor weight,
+            Tensor dy,
+            Tensor sums,
+            long rows,
+            Tensor dx,
+            bool accumulate
+        ) => backend.Write(dx);
+    }
+
+    private sealed class Embedding(RehearsalBackend backend) : EmbeddingOperation
+    {
+        public override long WorkspaceCount => 0;
+
+        public override void Forward(Tensor classes, Tensor table, Tensor y) => backend.Write(y);
+
+        public override void Backward(Tensor classes, Tensor dy, Tensor dtable, Tensor workspace) =>
+            backend.Write(dtable);
+    }
+}

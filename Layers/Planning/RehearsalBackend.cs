@@ -1,0 +1,97 @@
+using System.Diagnostics;
+
+namespace Sequor.Layers;
+
+/// <summary>
+/// Stands for a backend while a plan is made: operations do nothing but note which gradients of parameters they write, and
+/// tensors have no memory. What a layer asks about the backend is answered as that one would.
+/// </summary>
+internal sealed partial class RehearsalBackend : Backend
+{
+    private readonly Backend _real;
+    private readonly List<(long From, long To)> _written = [];
+
+    public RehearsalBackend(Backend real, ParameterStore parameters)
+    {
+        _real = real;
+        Parameters = Pretend(parameters.StateCount, MemoryCategory.Parameters);
+        Gradients = Pretend(parameters.StateCount, MemoryCategory.Gradients);
+    }
+
+    /// <summary>Stands for the block of parameters and buffers.</summary>
+    public Storage Parameters { get; }
+
+    /// <summary>Stands for the block of gradients.</summary>
+    public Storage Gradients { get; }
+
+    public override BackendInfo Info => _real.Info;
+
+    public override long? FreeBytes => _real.FreeBytes;
+
+    internal override long MostRows => _real.MostRows;
+
+    internal override int Alignment => _real.Alignment;
+
+    internal override bool FilterInputsLast => _real.FilterInputsLast;
+
+    internal override bool AddsBiasInProducts => _real.AddsBiasInProducts;
+
+    internal override bool RecurrentBackwardNeedsAllSteps => _real.RecurrentBackwardNeedsAllSteps;
+
+    internal override long BitCount(Shape shape) => _real.BitCount(shape);
+
+    internal override ParameterLayout RecurrentLayout(in RecurrentDescriptor descriptor) =>
+        _real.RecurrentLayout(descriptor);
+
+    // There is nothing to keep in a cache.
+    internal override long PreferredRows(long floatsPerRow) => long.MaxValue;
+
+    /// <summary>A block without memory.</summary>
+    public Storage Pretend(long count, MemoryCategory category) =>
+        new(this, 0, count, category, owned: false);
+
+    /// <summary>Whether an operation wrote to any value of a parameter's gradient since the rehearsal began.</summary>
+    public Func<Parameter, bool> Written()
+    {
+        // Joined, so that each can be looked up: those of a block that is written as a whole lie within it.
+        _written.Sort();
+        var from = new List<long>();
+        var to = new List<long>();
+        foreach ((long first, long end) in _written)
+        {
+            if (to.Count > 0 && first <= to[^1])
+            {
+                to[^1] = Math.Max(to[^1], end);
+            }
+            else
+            {
+                from.Add(first);
+                to.Add(end);
+            }
+        }
+        return parameter =>
+        {
+            int next = from.BinarySearch(parameter.Offset + parameter.Shape.Count - 1);
+            int at = next >= 0 ? next : ~next - 1;
+            return at >= 0 && to[at] > parameter.Offset;
+        };
+    }
+
+    private void Write(Tensor tensor)
+    {
+        if (tensor.Storage == Gradients)
+            _written.Add((tensor.Offset, tensor.Offset + tensor.Count));
+    }
+
+    private protected override Storage AllocateBlock(long count, MemoryCategory category) =>
+        throw new UnreachableException("a rehearsal takes no memory");
+
+    internal override void Free(Storage storage, bool forgotten) { }
+
+    internal override TimeMark CreateMark() =>
+        throw new UnreachableException("a rehearsal takes no time");
+
+    private protected override void Wait() { }
+
+    protected override void Dispose(bool disposing) { }
+}

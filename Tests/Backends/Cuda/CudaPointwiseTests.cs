@@ -1,0 +1,250 @@
+using NUnit.Framework;
+using Sequor.Layers;
+using Sequor.Tests.Support;
+
+namespace Sequor.Tests.Cuda;
+
+[TestFixture]
+public sealed class CudaPointwiseTests : CudaOperationFixture
+{
+    private static readonly (int Steps, int Batch)[] Rows = [(1, 1), (5, 3), (37, 1)];
+
+    [Test]
+    public void Elementwise_operations_give_the_bits_of_the_cpu(
+        [Values(1, 3, 130, 257)] int columns
+    )
+    {
+        foreach ((int steps, int batch) in Rows)
+        {
+            var shape = new Shape(steps, batch, columns);
+            Pair a = Both(shape, 1, -6, 6);
+            Pair b = Both(shape, 2, -6, 6);
+            Pair row = Both(new Shape(columns), 3);
+            Pair added = Both(shape, 4);
+            Pair result = Both(shape, 5);
+            Pair bent = Both(shape, 6);
+
+            OnBoth(
+                (backend, of) =>
+                {
+                    backend.Pointwise(
+                        PointwiseOp.Add,
+                        new PointwiseArguments
+                        {
+                            A = of(a),
+                            B = of(b),
+                            Out = of(result),
+                        }
+                    );
+                    backend.Pointwise(
+                        PointwiseOp.MultiplyAdd,
+                        new PointwiseArguments
+                        {
+                            A = of(a),
+                            Row = of(row),
+                            Out = of(added),
+                        }
+                    );
+                    backend.Pointwise(
+                        PointwiseOp.MultiplyAddGelu,
+                        new PointwiseArguments
+                        {
+                            A = of(a),
+                            B = of(b),
+                            Row = of(row),
+                            Out = of(bent),
+                        }
+                    );
+                }
+            );
+
+            CheckBits(result, $"sum of {shape}");
+            CheckBits(added, $"product with a row added to {shape}");
+            CheckBits(b, $"the same, of {shape}");
+            CheckBits(bent, $"gelu of {shape}");
+        }
+    }
+
+    [Test]
+    public void A_gelu_s_gradient_is_that_of_the_cpu([Values(1, 3, 130, 257)] int columns)
+    {
+        foreach ((int steps, int batch) in (ReadOnlySpan<(int, int)>)[.. Rows, (700, 4)])
+        {
+            var shape = new Shape(steps, batch, columns);
+            Pair a = Both(shape, 1, -6, 6);
+            Pair b = Both(shape, 2, -6, 6);
+            Pair c = Both(shape, 3);
+            Pair sum = Both(new Shape(columns), 4);
+
+            OnBoth(
+                (backend, of) =>
+                    backend.Pointwise(
+                        PointwiseOp.MultiplyAddGeluGradient,
+                        new PointwiseArguments
+                        {
+                            A = of(a),
+                            B = of(b),
+                            C = of(c),
+                            Sum = of(sum),
+                            Out = of(a),
+                        }
+                    )
+            );
+
+            CheckBits(a, $"gradient of {shape}");
+            Against.Cpu("gelu", "sum", sum.Gpu, sum.Cpu, 1e-5);
+        }
+    }
+
+    [Test]
+    public void Gates_are_those_of_the_cpu(
+        [Values] bool start,
+        [Values] bool biased,
+        [Values(1, 3, 130, 257)] int columns
+    )
+    {
+        foreach ((int steps, int batch) in (ReadOnlySpan<(int, int)>)[.. Rows, (700, 4)])
+        {
+            Pair a = Both(new Shape(steps, batch, columns), 1);
+            Pair gates = Both(new Shape(steps, batch, 2 * columns), 2, -5, 5);
+            Pair row = Both(new Shape(2 * columns), 3);
+            Pair c = Both(new Shape(steps, batch, columns), 4, -5, 5);
+            Pair result = Both(new Shape(steps, batch, columns), 5);
+            Pair sum = Both(new Shape(2 * columns), 6);
+
+            OnBoth(
+                (backend, of) =>
+                {
+                    backend.Pointwise(
+                        PointwiseOp.AddGlu,
+                        new PointwiseArguments
+                        {
+                            A = start ? of(a) : default,
+                            B = of(gates),
+                            Row = biased ? of(row) : default,
+                            Out = of(result),
+                        }
+                    );
+                    backend.Pointwise(
+                        PointwiseOp.AddGluGradientAndGelu,
+                        new PointwiseArguments
+                        {
+                            A = of(a),
+                            B = of(gates),
+                            C = of(c),
+                            Row = biased ? of(row) : default,
+                            Sum = of(sum),
+                            Out = of(a),
+                        }
+                    );
+                }
+            );
+
+            CheckBits(result, "gated");
+            CheckBits(gates, "gradient of the gates");
+            CheckBits(a, "gelu beside it");
+            Against.Cpu("glu", "sum", sum.Gpu, sum.Cpu, 1e-5);
+        }
+    }
+
+    [Test]
+    public void Weighted_columns_are_summed(
+        [Values] bool weighted,
+        [Values(1, 3, 4000)] int rows,
+        [Values(1, 3, 130, 257)] int columns
+    )
+    {
+        Pair a = Both(new Shape(rows, columns), 1);
+        Pair b = weighted ? Both(new Shape(rows, columns), 2) : default;
+        Pair sum = Both(new Shape(columns), 3);
+        float[] left = a.Cpu.ToArray();
+        float[] right = weighted ? b.Cpu.ToArray() : [];
+        double[] expected = [.. sum.Cpu.ToArray().Select(v => (double)v)];
+        for (int i = 0; i < left.Length; i++)
+            expected[i % columns] += 2.0 * left[i] * (weighted ? right[i] : 1.0);
+
+        // Twice: the counters of blocks are to be left as they were found.
+        for (int i = 0; i < 2; i++)
+            Gpu.ColumnSum(a.Gpu, b.Gpu, sum.Gpu);
+
+        Close.Check(sum.Gpu.ToArray(), expected, 1e-6, "sum");
+    }
+
+    // Outputs, inputs, taps; of them newest taps that have a gradient.
+    [TestCase(1, 1, 1, 1)]
+    [TestCase(3, 1, 3, 2)]
+    [TestCase(2, 130, 1, 1)]
+    [TestCase(3, 257, 4, 4)]
+    [TestCase(5, 3, 8, 1)]
+    public void Weight_norms_are_those_of_the_cpu(int outputs, int inputs, int taps, int live)
+    {
+        foreach (int count in (int[])[1, 2, 3])
+        {
+            var filters = new List<Pair[]>();
+            for (int n = 0; n < count; n++)
+            {
+                // Each of a size of its own.
+                var filter = new Shape(outputs + n, inputs + 2 * n, taps + n);
+                var gains = new Shape(outputs + n);
+                ulong seed = 10 * (ulong)n;
+                Pair dw = Both(filter, 5 + seed);
+                float[] slopes = dw.Cpu.ToArray();
+                for (int i = 0; i < slopes.Length; i++)
+                    slopes[i] = i % (taps + n) < taps + n - live ? 0f : slopes[i];
+                dw.Cpu.Write(slopes);
+                float[] read = Filters.For(Gpu, slopes, filter);
+                // What is not live is not read.
+                for (int i = 0; i < read.Length; i++)
+                    read[i] =
+                        i / (inputs + 2 * n) % (taps + n) < taps + n - live ? float.NaN : read[i];
+                dw.Gpu.Write(read);
+                filters.Add([
+                    Both(filter, 1 + seed),
+                    Both(gains, 2 + seed, 0.5f, 2),
+                    Both(filter, 3 + seed),
+                    Both(gains, 4 + seed),
+                    dw,
+                    Both(filter, 6 + seed),
+                    Both(gains, 7 + seed),
+                ]);
+            }
+
+            OnBoth(
+                (backend, of) =>
+                {
+                    WeightNormTensors[] norms =
+                    [
+                        .. filters.Select(f => new WeightNormTensors(
+                            of(f[0]),
+                            of(f[1]),
+                            of(f[2]),
+                            of(f[3])
+                        )),
+                    ];
+                    backend.WeightNorm(norms);
+                    backend.WeightNormGradient(
+                        norms,
+                        [
+                            .. filters.Select(f => new WeightNormGradients(
+                                of(f[4]),
+                                live,
+                                of(f[5]),
+                                of(f[6])
+                            )),
+                        ]
+                    );
+                }
+            );
+
+            foreach (Pair[] f in filters)
+            {
+                Shape shape = f[0].Cpu.Shape;
+                float[] w = Filters.From(Gpu, f[2].Gpu.ToArray(), shape, shape[2]);
+                Against.Cpu("weight norm", "w", w, f[2].Cpu.ToArray(), 1e-6);
+                Against.Cpu("weight norm", "norms", f[3].Gpu, f[3].Cpu, 1e-6);
+                Against.Cpu("weight norm", "dv", f[5].Gpu, f[5].Cpu, 1e-6);
+                Against.Cpu("weight norm", "dg", f[6].Gpu, f[6].Cpu, 1e-6);
+            }
+        }
+    }
+}

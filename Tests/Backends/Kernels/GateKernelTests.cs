@@ -1,0 +1,208 @@
+using NUnit.Framework;
+using Sequor.Layers;
+using Sequor.Native.Kernels;
+using Sequor.Tests.Support;
+
+namespace Sequor.Tests.Kernels;
+
+[TestFixture]
+public sealed class GateKernelTests
+{
+    private static readonly object[][] Sizes =
+    [
+        [1, 1],
+        [3, 24],
+        [70, 1],
+        [37, 65],
+        [600, 33],
+    ];
+
+    [TestCaseSource(nameof(Sizes))]
+    public void A_gelu_and_its_gradient_give_the_bits_of_the_cpu(int rows, int columns)
+    {
+        using var host = new HostTensors();
+        using var machine = new KernelMachine();
+        var draw = new Draw((ulong)(rows * 100 + columns));
+        int count = rows * columns;
+        float[] a = draw.Uniform(count, -6f, 6f);
+        float[] b = draw.Uniform(count, -6f, 6f);
+        float[] row = draw.Uniform(columns);
+        float[] start = draw.Uniform(columns);
+        Tensor sum = host.Put(b, rows, columns);
+        Tensor bent = host.New(rows, columns);
+        host.Backend.Pointwise(
+            PointwiseOp.MultiplyAddGelu,
+            new PointwiseArguments
+            {
+                A = host.Put(a, rows, columns),
+                B = sum,
+                Row = host.Put(row, columns),
+                Out = bent,
+            }
+        );
+        Tensor slope = host.New(rows, columns);
+        Tensor total = host.Put(start, columns);
+        host.Backend.Pointwise(
+            PointwiseOp.MultiplyAddGeluGradient,
+            new PointwiseArguments
+            {
+                A = host.Put(a, rows, columns),
+                B = sum,
+                C = bent,
+                Sum = total,
+                Out = slope,
+            }
+        );
+
+        DeviceArray left = machine.Put(a);
+        DeviceArray inner = machine.Put(b);
+        DeviceArray result = machine.New(count);
+        KernelGrid grid = KernelGrid.Rows(rows, columns);
+        object[] shape = [(long)rows, columns];
+        machine.Launch(
+            "gelu_of_sum",
+            grid,
+            [left, machine.Put(row), inner, result, .. shape, grid.Lanes]
+        );
+        // Of its column, each thread that has a row.
+        int lines = Math.Min(rows, grid.Y * (256 / grid.Lanes));
+        Assert.That(Bytes(machine), Is.EqualTo(16L * count + 4L * columns * lines));
+        Close.CheckBits(machine.Get(inner), host.Get(sum), "sum");
+        Close.CheckBits(machine.Get(result), host.Get(bent), "gelu");
+
+        grid = KernelGrid.WritingColumnSums(rows, columns, 1);
+        DeviceArray sums = machine.Put(start);
+        long before = Bytes(machine);
+        machine.Launch(
+            "gelu_gradient",
+            grid,
+            [
+                left,
+                inner,
+                result,
+                left,
+                sums,
+                .. shape,
+                grid.Lanes,
+                machine.New(2L * grid.Y * columns),
+                machine.Zeros(grid.X),
+            ]
+        );
+        Assert.That(Bytes(machine) - before, Is.EqualTo(16L * count + Joined(grid, columns, 1)));
+        Close.CheckBits(machine.Get(left), host.Get(slope), "gradient");
+        Close.Check(machine.Get(sums), Doubles(host.Get(total)), 1e-5, "sums");
+    }
+
+    [TestCaseSource(nameof(Sizes))]
+    public void Gates_and_their_gradient_give_the_bits_of_the_cpu(int rows, int columns)
+    {
+        foreach ((bool adds, bool biased) in new[] { (true, true), (false, true), (true, false) })
+        {
+            using var host = new HostTensors();
+            using var machine = new KernelMachine();
+            var draw = new Draw((ulong)(rows * 100 + columns));
+            int count = rows * columns;
+            float[] a = draw.Uniform(count);
+            float[] b = draw.Uniform(2 * count, -5f, 5f);
+            float[] c = draw.Uniform(count, -5f, 5f);
+            float[] row = draw.Uniform(2 * columns);
+            float[] start = draw.Uniform(2 * columns);
+            Tensor expected = host.New(rows, columns);
+            Tensor gates = host.Put(b, rows, 2 * columns);
+            Tensor bias = biased ? host.Put(row, 2 * columns) : default;
+            host.Backend.Pointwise(
+                PointwiseOp.AddGlu,
+                new PointwiseArguments
+                {
+                    A = adds ? host.Put(a, rows, columns) : default,
+                    B = gates,
+                    Row = bias,
+                    Out = expected,
+                }
+            );
+            Tensor bent = host.New(rows, columns);
+            Tensor total = host.Put(start, 2 * columns);
+            host.Backend.Pointwise(
+                PointwiseOp.AddGluGradientAndGelu,
+                new PointwiseArguments
+                {
+                    A = host.Put(a, rows, columns),
+                    B = gates,
+                    C = host.Put(c, rows, columns),
+                    Row = bias,
+                    Sum = total,
+                    Out = bent,
+                }
+            );
+
+            DeviceArray left = machine.Put(a);
+            DeviceArray halves = machine.Put(b);
+            DeviceArray shared = biased ? machine.Put(row) : DeviceArray.Null;
+            DeviceArray result = machine.New(count);
+            KernelGrid grid = KernelGrid.Rows(rows, columns);
+            object[] shape = [(long)rows, columns];
+            DeviceArray first = adds ? left : DeviceArray.Null;
+            machine.Launch("glu", grid, [first, halves, shared, result, .. shape, grid.Lanes]);
+            grid = KernelGrid.WritingColumnSums(rows, columns, 2);
+            DeviceArray sums = machine.Put(start);
+            long before = Bytes(machine);
+            machine.Launch(
+                "glu_gradient",
+                grid,
+                [
+                    left,
+                    halves,
+                    shared,
+                    machine.Put(c),
+                    left,
+                    sums,
+                    .. shape,
+                    grid.Lanes,
+                    machine.New(4L * grid.Y * columns),
+                    machine.Zeros(grid.X),
+                ]
+            );
+            if (!biased)
+                Assert.That(
+                    Bytes(machine) - before,
+                    Is.EqualTo(28L * count + Joined(grid, columns, 2))
+                );
+
+            Close.CheckBits(machine.Get(result), host.Get(expected), "gated");
+            Close.CheckBits(machine.Get(halves), host.Get(gates), "gradient of the gates");
+            Close.CheckBits(machine.Get(left), host.Get(bent), "gelu beside it");
+            Close.Check(machine.Get(sums), Doubles(host.Get(total)), 1e-5, "sums");
+        }
+    }
+
+    [Test]
+    public void A_nan_stays_one()
+    {
+        using var machine = new KernelMachine();
+        DeviceArray result = machine.New(2);
+        KernelGrid grid = KernelGrid.Rows(1, 2);
+        machine.Launch(
+            "gelu_of_sum",
+            grid,
+            machine.Zeros(2),
+            machine.Zeros(2),
+            machine.Put(float.NaN, 1f),
+            result,
+            1L,
+            2,
+            grid.Lanes
+        );
+
+        Assert.That(machine.Get(result)[0], Is.NaN);
+        Assert.That(machine.Get(result)[1], Is.Not.NaN);
+    }
+
+    // What sums move beside their values: partial ones, and the sums themselves.
+    private static long Joined(KernelGrid grid, int columns, int sums) =>
+        sums * columns * (8L + (grid.Y == 1 ? 0 : 16L * grid.Y));
+
+    private static long Bytes(KernelMachine machine) =>
+        machine.Counts.BytesRead + machine.Counts.BytesWritten;
+
+    private static double[] Doubles(float[] values) => [.. values.Select(v => (double)v)];
+}

@@ -1,0 +1,212 @@
+using NUnit.Framework;
+using Sequor.Layers;
+using Sequor.Native.Kernels;
+using Sequor.Tests.Support;
+
+namespace Sequor.Tests.Kernels;
+
+[TestFixture]
+public sealed class ScanKernelTests
+{
+    // In order: T, B, N, warps of a tile or 0, pairs, reverse, ranges.
+    private static IEnumerable<TestCaseData> Whole()
+    {
+        foreach (bool reverse in new[] { false, true })
+        {
+            foreach (int warps in new[] { 0, 1, 2, 16 })
+            {
+                yield return new(1, 1, 1, warps, false, reverse, 1);
+                yield return new(2, 3, 5, warps, false, reverse, 2);
+                yield return new(131, 2, 19, warps, false, reverse, 1);
+                yield return new(97, 1, 33, warps, false, reverse, 3);
+            }
+            yield return new(259, 1, 7, 4, false, reverse, 1);
+            yield return new(150, 3, 6, 0, true, reverse, 2);
+            yield return new(9, 40, 10, 0, true, reverse, 1);
+            yield return new(64, 1, 130, 0, false, reverse, 1);
+        }
+    }
+
+    [TestCaseSource(nameof(Whole))]
+    public void Whole_batches_are_scanned_as_on_the_cpu(
+        int steps,
+        int batch,
+        int size,
+        int warps,
+        bool pair,
+        bool reverse,
+        int ranges
+    ) => Compare(steps, batch, size, null, warps, pair, reverse, ranges);
+
+    private static IEnumerable<TestCaseData> Packed()
+    {
+        foreach (bool reverse in new[] { false, true })
+        {
+            foreach (int warps in new[] { 0, 1, 3 })
+            {
+                yield return new(new[] { 1 }, 1, warps, false, reverse, 1);
+                yield return new(new[] { 3, 70, 1, 33 }, 9, warps, false, reverse, 1);
+                yield return new(new[] { 40, 12, 40 }, 33, warps, false, reverse, 3);
+            }
+            yield return new(new[] { 5, 90, 66 }, 4, 0, true, reverse, 2);
+        }
+    }
+
+    [TestCaseSource(nameof(Packed))]
+    public void Packed_batches_are_scanned_as_on_the_cpu(
+        int[] lengths,
+        int size,
+        int warps,
+        bool pair,
+        bool reverse,
+        int ranges
+    )
+    {
+        var packed = new PackedLayout(lengths);
+        Compare(lengths.Max(), lengths.Length, size, packed, warps, pair, reverse, ranges);
+    }
+
+    private static void Compare(
+        int steps,
+        int batch,
+        int size,
+        PackedLayout? packed,
+        int warps,
+        bool pair,
+        bool reverse,
+        int ranges
+    )
+    {
+        using var host = new HostTensors();
+        using var machine = new KernelMachine();
+        var draw = new Draw((ulong)(steps + 1000 * batch + 100000 * size));
+        int rows = packed?.Rows ?? steps * batch;
+        float[] lambda = draw.Uniform(2 * size, -0.7f, 0.7f);
+        float[] u = draw.Uniform(2L * rows * size);
+        float[] dx = draw.Uniform(2L * rows * size);
+        float[] before = draw.Uniform(2 * size);
+
+        using DiagonalScanOperation scan = host.Backend.PlanDiagonalScan(
+            new DiagonalScanDescriptor(size, steps, batch)
+        );
+        Tensor states = packed is null
+            ? host.Put(u, steps, batch, 2 * size)
+            : host.Put(u, rows, 1, 2 * size);
+        Tensor workspace = host.New(checked((int)scan.WorkspaceCount));
+        Tensor factors = host.Put(lambda, size, 2);
+        scan.Forward(factors, states, packed?.Layout, new ScanRange(0, steps, reverse), workspace);
+        Tensor gradient = packed is null
+            ? host.Put(dx, steps, batch, 2 * size)
+            : host.Put(dx, rows, 1, 2 * size);
+        Tensor slopes = host.Put(before, size, 2);
+        scan.Backward(
+            factors,
+            states,
+            packed?.Layout,
+            gradient,
+            new ScanRange(0, steps, reverse),
+            slopes,
+            true,
+            workspace
+        );
+
+        var device = new ScanOnDevice(machine, steps, batch, size, packed, warps, pair, reverse);
+        ScanRange[] parts = Ranges(steps, ranges, reverse);
+        float[] x = device.Forward(lambda, u, parts);
+        (float[] du, float[] dlambda) = device.Backward(
+            lambda,
+            host.Get(states),
+            dx,
+            before,
+            [.. parts.Reverse()]
+        );
+
+        Close.Check(x, Doubles(host.Get(states)), 1e-6, "x");
+        Close.Check(du, Doubles(host.Get(gradient)), 1e-6, "du");
+        Close.Check(dlambda, Doubles(host.Get(slopes)), 3e-6, "dlambda");
+    }
+
+    [Test]
+    public void Tiles_give_the_same_bits_in_whatever_order_they_run()
+    {
+        const int Steps = 700;
+        const int Size = 40;
+        var draw = new Draw(5);
+        float[] lambda = draw.Uniform(2 * Size, -0.7f, 0.7f);
+        float[] u = draw.Uniform(2L * Steps * Size);
+        float[]? first = null;
+        for (ulong seed = 0; seed < 4; seed++)
+        {
+            using var machine = new KernelMachine(seed);
+            var device = new ScanOnDevice(machine, Steps, 1, Size, null, 1, false, false);
+            float[] x = device.Forward(lambda, u, [new ScanRange(0, Steps)]);
+            first ??= x;
+            Close.CheckBits(x, first, "x");
+        }
+    }
+
+    [Test]
+    public void A_shape_is_given_to_the_kernel_that_has_enough_to_do()
+    {
+        ScanKernel wide = ScanKernel.Choose(4096, 16, 16, false, true);
+        Assert.That(
+            (wide.Chunked, wide.Pair, wide.Forward),
+            Is.EqualTo((false, false, "scan_wide_forward"))
+        );
+        Assert.That(wide.Grid, Is.EqualTo(new KernelGrid(512, 1, 128)));
+        ScanKernel pair = ScanKernel.Choose(4096, 64, 16, true, true);
+        Assert.That(pair.Backward, Is.EqualTo("scan_wide_backward_pair_packed"));
+        Assert.That(ScanKernel.Choose(4096, 64, 16, false, false).Pair, Is.False);
+        ScanKernel few = ScanKernel.Choose(1, 256, 1 << 20, false, true);
+        Assert.That((few.Chunked, few.Length, few.Tiles), Is.EqualTo((true, 256, 4096)));
+        Assert.That(few.Grid, Is.EqualTo(new KernelGrid(8 * 4096, 1, 512)));
+        Assert.That(few.ControlCount, Is.EqualTo(3 + 8 * 4096));
+        Assert.That(few.AggregateCount, Is.EqualTo(2 * 256 * 4096));
+        Assert.That(few.PartialRows(1), Is.EqualTo(4096));
+        Assert.That(ScanKernel.Choose(1, 256, 1000, false, true).Warps, Is.EqualTo(4));
+        Assert.That(
+            () => ScanKernel.Choose(1 << 20, 1 << 11, 1, false, true),
+            Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contain("2^30")
+        );
+        Assert.That(
+            () => ScanKernel.Choose(1, 0, 1, false, true),
+            Throws.TypeOf<ArgumentOutOfRangeException>()
+        );
+    }
+
+    [Test]
+    public void Room_for_the_largest_scan_is_room_for_every_smaller_one()
+    {
+        foreach (int size in (int[])[1, 31, 33, 257, 4000, 65535, 65536])
+        foreach (int steps in (int[])[1, 64, 65, 700, 5000, 70001])
+        foreach (int batch in (int[])[1, 3, 40])
+        {
+            long most = 0;
+            for (int b = 1; b <= batch; b++)
+            for (int t = 1; t <= steps; t += t < 600 ? 1 : 97)
+            {
+                ScanKernel kernel = ScanKernel.Choose(b, size, t, false, false);
+                most = Math.Max(most, kernel.Chunked ? kernel.AggregateCount / 64 : 0);
+            }
+            Assert.That(ScanKernel.MostTiles(batch, size, steps), Is.GreaterThanOrEqualTo(most));
+        }
+        Assert.That(ScanKernel.MostTiles(40, 257, 64), Is.Zero);
+        Assert.That(ScanKernel.MostTiles(1, 256, 1 << 20), Is.EqualTo(8 * 4096));
+    }
+
+    // In the recurrence's direction.
+    private static ScanRange[] Ranges(int steps, int parts, bool reverse)
+    {
+        var ranges = new List<ScanRange>();
+        for (int part = 0; part < parts; part++)
+        {
+            int first = steps * part / parts;
+            ranges.Add(new ScanRange(first, steps * (part + 1) / parts - first, reverse));
+        }
+        if (reverse)
+            ranges.Reverse();
+        return [.. ranges];
+    }
+
+    private static double[] Doubles(float[] values) => [.. values.Select(v => (double)v)];
+}
