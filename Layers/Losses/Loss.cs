@@ -261,6 +261,20 @@ public abstract class Loss : IDisposable
         }
     }
 
+    /// <summary>
+    /// Tells of targets that were loaded as <see cref="Compute()"/> would, where the mask knows the lengths already: before
+    /// anything has run.
+    /// </summary>
+    /// <exception cref="ArgumentException">The target of a row that counts is none.</exception>
+    internal void RequireTargets()
+    {
+        for (int row = 0; _hasOdd && row < _loaded.Rows; row++)
+        {
+            if (_odd![row] != 0)
+                throw Odd(row, _odd[row], _loaded);
+        }
+    }
+
     private ArgumentException Odd(int row, float target, Shape output) =>
         new(
             string.Create(

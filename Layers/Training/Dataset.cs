@@ -64,7 +64,7 @@ public abstract class Dataset
 
     /// <summary>Steps of all sequences.</summary>
     /// <exception cref="InvalidOperationException">The set is endless, or empty, or has a sequence without steps.</exception>
-    public long TotalSteps => Steps.Total;
+    public virtual long TotalSteps => Steps.Total;
 
     /// <summary>Steps of the shortest sequence. An endless set has to say it.</summary>
     /// <exception cref="InvalidOperationException">The set is empty or has a sequence without steps; or is endless and does not say.</exception>

@@ -23,6 +23,13 @@ public abstract class SequenceTask : Dataset
     public override int TargetSize => 1;
 
     /// <inheritdoc/>
+    public sealed override long TotalSteps =>
+        (long)Length * Count
+        ?? throw new InvalidOperationException(
+            $"The dataset '{Name}' is endless: its steps have no number."
+        );
+
+    /// <inheritdoc/>
     public sealed override int Shortest => Length;
 
     /// <inheritdoc/>

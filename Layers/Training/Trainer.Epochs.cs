@@ -74,6 +74,7 @@ public sealed partial class Trainer
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (BestEpoch is null)
             return Evaluate(data);
+        ReadLosses();
         // Between steps the gradients mean nothing, so their place is free. Buffers have none.
         Backend backend = Plan.Backend;
         backend.Copy(Plan.Parameters, Plan.Gradients);

@@ -45,13 +45,17 @@ public sealed partial class Trainer
         }
         catch (ArgumentException e)
         {
-            throw Broken(e);
+            throw new DatasetException(
+                $"The dataset '{_train.Name}', whose sequences {_batch.Numbers} lie side by side: {e.Message}",
+                e
+            );
         }
     }
 
     private void LoadTargets(long step)
     {
         _loss.Load(_batch.Targets, _batch.Mask);
+        _loss.RequireTargets();
         // The mask knows the lengths already.
         if (StepsPerEpoch > 0)
             _weights[step % StepsPerEpoch] = _loss.Weight;
@@ -60,24 +64,9 @@ public sealed partial class Trainer
     private void RunStep()
     {
         Plan.Forward(Plan.Input(_batch.Length, _batch.Size), _batch.Lengths);
-        Tensor gradient;
-        try
-        {
-            gradient = _loss.Compute();
-        }
-        catch (ArgumentException e)
-        {
-            throw Broken(e);
-        }
-        Plan.Backward(gradient);
+        Plan.Backward(_loss.Compute());
         Optimizer.Step();
     }
-
-    private DatasetException Broken(ArgumentException e) =>
-        new(
-            $"The dataset '{_train.Name}', whose sequences {_batch.Numbers} lie side by side: {e.Message}",
-            e
-        );
 
     /// <summary>
     /// Trains until it is over, or the time is, or it is asked to stop; between steps, so that all is whole. All losses are read
