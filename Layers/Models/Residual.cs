@@ -12,13 +12,18 @@ public sealed class Residual : Layer
 
     /// <summary>A path around a layer.</summary>
     /// <param name="body">f, which has as many channels out as in; a <see cref="Sequential"/> where it is several layers.</param>
-    /// <exception cref="ArgumentException">Its channels in and out differ.</exception>
+    /// <exception cref="ArgumentException">Its channels in and out differ, or its input are classes.</exception>
     public Residual(Layer body)
     {
         ArgumentNullException.ThrowIfNull(body);
         if (body.InputSize != body.OutputSize)
             throw new ArgumentException(
                 $"The layer takes {Amount.Of(body.InputSize, "channel")} and gives {body.OutputSize}; to be added to its input it must give as many.",
+                nameof(body)
+            );
+        if (body.InputClasses is not null)
+            throw new ArgumentException(
+                "The layer takes classes: a Residual adds its input to what the layer gives, and classes are no numbers to add.",
                 nameof(body)
             );
         _body = body;
@@ -31,8 +36,6 @@ public sealed class Residual : Layer
 
     /// <inheritdoc/>
     public override int OutputSize => _body.OutputSize;
-
-    internal override int? InputClasses => _body.InputClasses;
 
     /// <inheritdoc/>
     public override IReadOnlyList<(string Name, Layer Layer)> Children { get; }
