@@ -76,11 +76,13 @@ public sealed partial class SequenceBatch
                 nameof(sequence)
             );
         int length = data.LengthOf(sequence);
-        if (length < 1 || length > _maxLength)
+        int shortest = data.Shortest;
+        int longest = Math.Min(data.Longest, _maxLength);
+        if (length < shortest || length > longest)
             throw new DatasetException(
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"Sequence {sequence} of the dataset '{data.Name}' has {Amount.Of(length, "step")}; allowed are 1 to {_maxLength}, the longest that the batch was made for."
+                    $"Sequence {sequence} of the dataset '{data.Name}' has {Amount.Of(length, "step")}; allowed are {shortest} to {longest}, as the set has said of its sequences and the batch has room for."
                 )
             );
         (_lengths[b], _numbers[b]) = (length, sequence);

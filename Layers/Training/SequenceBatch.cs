@@ -31,8 +31,8 @@ public sealed partial class SequenceBatch
         int answers = data.OneOutput ? most : rows;
         _x = new float[checked(rows * data.InputSize)];
         _targets = new float[checked(answers * data.TargetSize)];
-        bool pads = !data.OneOutput && data.Shortest < _maxLength;
-        _weights = new float[pads || data.IsWeighted ? answers : 0];
+        // Another set of these sizes may be one that is padded.
+        _weights = new float[data.OneOutput && !data.IsWeighted ? 0 : answers];
         _lengths = new int[most];
         _numbers = new long[most];
     }

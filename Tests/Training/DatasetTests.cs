@@ -107,14 +107,21 @@ public sealed class DatasetTests
             set => set.Steps = s => s == 4 ? 9 : 2,
             "4",
             "9 steps",
-            "1 to 5"
+            "2 to 5"
         );
         yield return Case(
             "no steps",
             set => set.Steps = s => s == 4 ? 0 : 2,
             "4",
             "0 steps",
-            "1 to 5"
+            "2 to 5"
+        );
+        yield return Case(
+            "shorter than it said",
+            set => set.Steps = s => s == 4 ? 1 : 2,
+            "4",
+            "has 1 step",
+            "2 to 5"
         );
         yield return Case("beyond its end", set => set.Beyond = (4, 1, 0), "4", "steps 0 to");
         yield return Case("another place", set => set.Beyond = (4, 0, 1), "4", "at place");
