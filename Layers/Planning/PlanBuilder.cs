@@ -142,10 +142,14 @@ public sealed partial class PlanBuilder
 
     /// <summary>The gradient of a parameter, which backward passes add to; empty outside of training.</summary>
     /// <param name="parameter">One of the layer's own.</param>
-    /// <exception cref="InvalidOperationException">It is none of the model that is planned.</exception>
+    /// <exception cref="InvalidOperationException">It is none of the model that is planned, or a buffer.</exception>
     public Tensor Gradient(Parameter parameter)
     {
         RequireOwn(parameter);
+        if (parameter.Offset >= _parameters.Count)
+            throw new InvalidOperationException(
+                $"{parameter.Name} is a buffer, which has no gradient."
+            );
         if (!Training)
             return default;
         return ParameterStore.View(GradientStorage(), parameter);
