@@ -115,6 +115,7 @@ public sealed class Branches : Layer
             SequenceLayout? after = null;
             var branches = new List<PlannedLayer>(_names.Length);
             output = widest;
+            long scratch = 0;
             try
             {
                 foreach ((string name, Layer child) in layer._children)
@@ -129,6 +130,7 @@ public sealed class Branches : Layer
                         );
                     output = new Shape(each.First, each[1], layer.OutputSize);
                     after = builder.Layout;
+                    scratch = Math.Max(scratch, builder.ScratchEnd);
                 }
             }
             catch
@@ -137,6 +139,7 @@ public sealed class Branches : Layer
                 throw;
             }
             _branches = [.. branches];
+            builder.ScratchEnd = scratch;
         }
 
         public override Tensor Forward(Tensor x)

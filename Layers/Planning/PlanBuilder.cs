@@ -21,7 +21,6 @@ public sealed partial class PlanBuilder
     private long _stateCount;
     private long _layerOffset;
     private long _scratchBegin;
-    private long _lastEnd;
     private int _lastOutput = 1;
     private int _streams;
     private Storage? _gradients;
@@ -161,6 +160,12 @@ public sealed partial class PlanBuilder
         _gradients ??=
             _rehearsal?.Gradients ?? Take(Math.Max(_parameters.Count, 1), MemoryCategory.Gradients);
 
+    /// <summary>
+    /// Where the scratch ends that the layer planned last uses as long as it reads the gradient that it is given: what lies behind
+    /// can hold that gradient. A layer that gives it to several of its own sets it to the end of the one that has most.
+    /// </summary>
+    internal long ScratchEnd { get; set; }
+
     /// <summary>Names of the layer being planned and of those that it is in, by dots.</summary>
     internal string Path => string.Join('.', _path);
 
@@ -175,7 +180,7 @@ public sealed partial class PlanBuilder
             _path.Add(name);
         var scope = new LayerScope(this, name, _scratchBegin);
         _scratchBegin = _layerOffset;
-        _lastEnd = 0;
+        ScratchEnd = 0;
         return scope;
     }
 
@@ -186,7 +191,7 @@ public sealed partial class PlanBuilder
         {
             if (name.Length > 0)
                 builder._path.RemoveAt(builder._path.Count - 1);
-            builder._lastEnd = Math.Max(builder._lastEnd, builder._layerOffset);
+            builder.ScratchEnd = Math.Max(builder.ScratchEnd, builder._layerOffset);
             builder._layerOffset = builder._scratchBegin;
             builder._scratchBegin = begin;
         }
@@ -328,7 +333,7 @@ public sealed partial class PlanBuilder
         Storage workspace = Take(Math.Max(_workspaceCount, 1), MemoryCategory.Workspace);
         foreach ((Slot slot, long offset) in _scratches)
             slot.Place(workspace, offset);
-        Spare = (workspace, _lastEnd, _workspaceCount - _lastEnd);
+        Spare = (workspace, ScratchEnd, _workspaceCount - ScratchEnd);
         var flows = new Storage[2];
         for (int i = 0; i < 2; i++)
             flows[i] = Take(Math.Max(_flowCounts[i], 1), MemoryCategory.Workspace);

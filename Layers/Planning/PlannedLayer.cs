@@ -76,7 +76,12 @@ internal sealed class PlannedLayer : IDisposable
                 );
             return new PlannedLayer(plan, layer, builder, layout, pools, inputGradient);
         }
-        catch (Exception e) when (IsForeign(layer) && IsOfLayer(e))
+        // What is too large to be addressed is told by the plan.
+        catch (Exception e)
+            when (IsForeign(layer)
+                && IsOfLayer(e)
+                && e is not (OverflowException or OutOfMemoryException)
+            )
         {
             plan?.Dispose();
             throw new LayerException(layer, builder.Path, LayerPass.Planning, input, e);

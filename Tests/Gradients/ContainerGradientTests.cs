@@ -30,6 +30,42 @@ public sealed class ContainerGradientTests(int bits, int threads)
         }
     }
 
+    // A loss lends its gradient scratch that the last layer leaves alone.
+    [Test]
+    public void A_loss_right_above_branches_has_its_gradient_read_by_all_of_them(
+        [Values] BranchJoin join,
+        [Values] bool wideFirst
+    )
+    {
+        Backend backend = Backends.Get(bits, threads);
+        Layer wide = new Lstm(4, 3);
+        Layer narrow = new Linear(4, 3);
+        using var model = new Sequential(
+            new Tcn(3, [400, 4], 3),
+            new Branches(join, wideFirst ? [wide, narrow] : [narrow, wide])
+        );
+        using Plan plan = model.Plan(backend, 9, 3, Mode.Training);
+        using var loss = new MeanSquaredError(plan);
+        float[] targets = new Draw(5).Uniform(9L * 3 * model.OutputSize);
+        plan.Forward(new Draw(1).Uniform(9 * 3 * 3), 9, 3);
+        Tensor lent = loss.Compute(targets);
+        Tensor own = backend.Allocate(lent.Shape, MemoryCategory.InputOutput);
+        try
+        {
+            own.Write(lent.ToArray());
+            plan.Backward(lent);
+            float[] gradients = plan.Gradients.ToArray();
+            plan.Forward(new Draw(1).Uniform(9 * 3 * 3), 9, 3);
+            plan.Backward(own);
+
+            Assert.That(gradients, Is.EqualTo(plan.Gradients.ToArray()));
+        }
+        finally
+        {
+            own.Storage.Dispose();
+        }
+    }
+
     [Test]
     public void They_give_the_same_without_a_backward_pass_and_as_packed_rows(
         [ValueSource(nameof(Names))] string name
