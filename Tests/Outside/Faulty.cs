@@ -13,6 +13,7 @@ public enum Fault
     GivesNothing,
     GivesScratch,
     MultipliesWrongShapes,
+    HasTwoOutputs,
     AsksForAForeignParameter,
     AsksForTheGradientOfABuffer,
     AllocatesForward,
@@ -61,6 +62,8 @@ public sealed class Faulty : Layer
             throw new InvalidOperationException("no plan today");
         if (_fault == Fault.AsksForAForeignParameter)
             builder.Value(_foreign);
+        if (_fault == Fault.HasTwoOutputs)
+            builder.Output(input);
         if (_fault == Fault.AsksForTheGradientOfABuffer)
             builder.Gradient(_buffer);
         return _fault == Fault.HasNoPlan ? null! : new Passes(this, builder, input);
