@@ -92,16 +92,18 @@ Usage: ./build.ps1 VERB [ARGUMENTS]
 
   build             builds everything that has changed
   test [--all] ...  runs the tests, the long ones too with --all;
-                    further arguments go to the test program
+                    further arguments go to the test programs
+  test --no-virtual-gpu
+                    leaves out the tests of the virtual GPU itself
   test --update-counts
                     counts what training steps do on the virtual GPU, and writes
-                    Tests/Cuda/step-counts.txt anew
+                    Tests/Backends/Cuda/step-counts.txt anew
   suites ...        runs the BenchmarkDotNet suites; arguments go to BenchmarkDotNet
   bundle            packs the tests, the benchmarks and the .NET runtime into one
                     archive, for Linux machines without an SDK; made on Linux only
   format            formats all sources
   format --check    fails if a source is not formatted
-  kernels           makes the PTX in Native/Kernels from the sources there;
+  kernels           makes the PTX in Native/Kernels/Ptx from the sources;
                     needs clang 19 (SEQUOR_CLANG, or clang-19), and no CUDA
   clean             removes what builds made
   help              prints this text
@@ -231,6 +233,7 @@ function Find-Dotnet([string] $trusted) {
 
 # Lets the programs that are started find this dotnet.
 function Use-Dotnet([string] $dotnet) {
+    $script:dotnet = $dotnet
     $folder = Split-Path -Parent $dotnet
     $runtime = $folder
     if (-not (Test-Path -LiteralPath (Join-Path (Join-Path $folder 'host') 'fxr'))) {
@@ -305,7 +308,7 @@ function Get-Commit {
 }
 
 function Test-UpToDate {
-    foreach ($path in $stamp, $tool, $tests, $suites, $toolLibrary, $testsLibrary, $suitesLibrary) {
+    foreach ($path in @($stamp, $tool, $suites, $toolLibrary, $suitesLibrary) + $tests + $testsLibraries) {
         if (-not (Test-Path -LiteralPath $path -PathType Leaf)) {
             return $false
         }
@@ -403,13 +406,15 @@ function Remove-Output {
 
 # --- The verbs ---------------------------------------------------------------
 
-# The arguments for the test program; sets $handed if some of them are not ours.
+# The arguments for the test programs. Sets $handed if some of them are not ours, $least to the tests that there have to be, and
+# $programs to how many of the programs are to run.
 function Get-TestArgument([string[]] $given) {
     $script:handed = $false
+    $script:least = '1'
+    $script:programs = 3
     $all = $false
     $update = $false
     $filter = ''
-    $policy = 'strict'
     for ($i = 0; $i -lt $given.Count; $i++) {
         $argument = $given[$i]
         if ($argument -ceq '--all') {
@@ -417,6 +422,9 @@ function Get-TestArgument([string[]] $given) {
         }
         elseif ($argument -ceq '--update-counts') {
             $update = $true
+        }
+        elseif ($argument -ceq '--no-virtual-gpu') {
+            $script:programs = 2
         }
         elseif ($argument -cmatch '^--filter[=:]') {
             $filter = $argument.Substring(9)
@@ -430,8 +438,8 @@ function Get-TestArgument([string[]] $given) {
         }
         else {
             $script:handed = $true
-            if ($argument -cmatch '^--?zero-tests-policy') {
-                $policy = ''
+            if ($argument -cmatch '^--?minimum-expected-tests') {
+                $script:least = ''
             }
             $argument
         }
@@ -441,7 +449,7 @@ function Get-TestArgument([string[]] $given) {
             Stop-Script 'test: --update-counts takes no --filter: it runs what writes the counts.' 2
         }
         $filter = 'FullyQualifiedName~StepCountTests'
-        $env:SEQUOR_UPDATE_COUNTS = Join-Path (Join-Path (Join-Path $root 'Tests') 'Cuda') 'step-counts.txt'
+        $env:SEQUOR_UPDATE_COUNTS = [IO.Path]::Combine($root, 'Tests', 'Backends', 'Cuda', 'step-counts.txt')
     }
     # The platform takes no more than one filter.
     if (-not $all) {
@@ -456,10 +464,12 @@ function Get-TestArgument([string[]] $given) {
         '--filter'
         $filter
     }
-    # A run in which every test was skipped has shown nothing.
-    if ($policy) {
-        '--zero-tests-policy'
-        $policy
+    # A filter may leave nothing of a program, but not of all.
+    '--ignore-exit-code'
+    '8'
+    if ($script:least) {
+        '--minimum-expected-tests'
+        $script:least
     }
 }
 
@@ -501,6 +511,7 @@ function Update-Kernel {
             ' SEQUOR_CLANG can name another.')
     }
     $folder = Join-Path (Join-Path $root 'Native') 'Kernels'
+    $images = Join-Path $folder 'Ptx'
     Set-Location $folder
     $made = [IO.Path]::GetTempFileName()
     $sha = [Security.Cryptography.SHA256]::Create()
@@ -536,9 +547,9 @@ function Update-Kernel {
             }
             $head = "// Made by ./build.sh kernels from $source and the headers beside it: $digest"
             $text = (@($head, "// clang $version") + $lines) -join "`n"
-            [IO.File]::WriteAllText((Join-Path $folder ($file.BaseName + '.ptx')), "$text`n")
+            [IO.File]::WriteAllText((Join-Path $images ($file.BaseName + '.ptx')), "$text`n")
         }
-        foreach ($file in @(Get-ChildItem -Filter '*.ptx')) {
+        foreach ($file in @(Get-ChildItem -LiteralPath $images -Filter '*.ptx')) {
             if (-not (Test-Path -LiteralPath ($file.BaseName + '.cu'))) {
                 Remove-Item -LiteralPath $file.FullName
             }
@@ -580,13 +591,18 @@ try {
     $stamp = Join-Path $artifacts ".built-$pivot"
     $bin = Join-Path $artifacts 'bin'
     $toolFolder = Join-Path (Join-Path $bin 'Sequor.Tool') $pivot
-    $testsFolder = Join-Path (Join-Path $bin 'Sequor.Tests') $pivot
     $suitesFolder = Join-Path (Join-Path $bin 'Sequor.Suites') $pivot
     $tool = Join-Path $toolFolder "sequor$suffix"
-    $tests = Join-Path $testsFolder "Sequor.Tests$suffix"
+    # Programs of tests; each is a process of its own, as the virtual GPU is one a process.
+    $tests = @()
+    $testsLibraries = @()
+    foreach ($name in 'Sequor.Tests', 'Sequor.Cuda.Tests', 'Sequor.VirtualGpu.Tests') {
+        $folder = Join-Path (Join-Path $bin $name) $pivot
+        $tests += Join-Path $folder "$name$suffix"
+        $testsLibraries += Join-Path $folder "$name.dll"
+    }
     $suites = Join-Path $suitesFolder "Sequor.Suites$suffix"
     $toolLibrary = Join-Path $toolFolder 'sequor.dll'
-    $testsLibrary = Join-Path $testsFolder 'Sequor.Tests.dll'
     $suitesLibrary = Join-Path $suitesFolder 'Sequor.Suites.dll'
 
     if ('build', 'bundle', 'clean', 'kernels' -ccontains $verb -and $rest.Count -gt 0) {
@@ -641,27 +657,42 @@ try {
     elseif ($verb -ceq 'test') {
         $options = @(Get-TestArgument $rest)
         Invoke-Build
+        if (@($rest | Where-Object { $_ -cmatch '^(--help|-h|-\?)$' }).Count -gt 0) {
+            Invoke-Program $tests[0] '--help'
+            exit $LASTEXITCODE
+        }
         # A wrong option is told in a line; the platform's own answer is all of its help.
         if ($script:handed) {
-            $output = @(Get-AllOutput $tests (@('--info') + $options))
+            $output = @(Get-AllOutput $tests[0] (@('--info') + $options))
             if ($LASTEXITCODE -ne 0) {
                 # Without colours, which the platform has in CI.
                 $line = $output[0] -replace "$([char] 27)\[[0-9;]*m", ''
                 Stop-Script "test: $line; ./build.ps1 test --help lists the options." 2
             }
         }
+        # dotnet runs the programs side by side and adds up their summaries; global.json beside it says by which platform.
+        Set-Location $root
+        # Patterns below the folder that dotnet is started in.
+        $modules = @($testsLibraries[0..($script:programs - 1)] | ForEach-Object {
+            $_.Substring($root.Length + 1).Replace('\', '/')
+        })
+        $options = @('test', '--test-modules', ($modules -join ';')) + $options
         # On a terminal the platform draws its progress, which a pipe would keep it from.
         if (-not [Console]::IsOutputRedirected) {
-            Invoke-Program $tests $options
+            Invoke-Program $script:dotnet $options
             exit $LASTEXITCODE
         }
         $output = New-Object 'System.Collections.Generic.List[string]'
-        Invoke-Program $tests $options | ForEach-Object {
+        Invoke-Program $script:dotnet $options | ForEach-Object {
             $output.Add($_)
             $_
         }
         $code = $LASTEXITCODE
         Get-TestCount $output.ToArray()
+        # A run in which every test was skipped has shown nothing.
+        if ($code -eq 0 -and $script:least -and @($output -cmatch '^ *succeeded: 0$').Count -gt 0) {
+            Stop-Script 'test: every test was skipped.' 8
+        }
         exit $code
     }
     elseif ($verb -ceq 'suites') {

@@ -86,7 +86,11 @@ pivot=$(printf '%s' "$configuration" | tr '[:upper:]' '[:lower:]')
 artifacts=$root/artifacts
 stamp=$artifacts/.built-$pivot
 tool=$artifacts/bin/Sequor.Tool/$pivot/sequor
-tests=$artifacts/bin/Sequor.Tests/$pivot/Sequor.Tests
+# Programs of tests; each is a process of its own, as the virtual GPU is one a process.
+tests=()
+for name in Sequor.Tests Sequor.Cuda.Tests Sequor.VirtualGpu.Tests; do
+    tests+=("$artifacts/bin/$name/$pivot/$name")
+done
 suites=$artifacts/bin/Sequor.Suites/$pivot/Sequor.Suites
 
 export DOTNET_CLI_TELEMETRY_OPTOUT=1
@@ -99,16 +103,18 @@ Usage: ./build.sh VERB [ARGUMENTS]
 
   build             builds everything that has changed
   test [--all] ...  runs the tests, the long ones too with --all;
-                    further arguments go to the test program
+                    further arguments go to the test programs
+  test --no-virtual-gpu
+                    leaves out the tests of the virtual GPU itself
   test --update-counts
                     counts what training steps do on the virtual GPU, and writes
-                    Tests/Cuda/step-counts.txt anew
+                    Tests/Backends/Cuda/step-counts.txt anew
   suites ...        runs the BenchmarkDotNet suites; arguments go to BenchmarkDotNet
   bundle            packs the tests, the benchmarks and the .NET runtime into one
                     archive, for Linux machines without an SDK
   format            formats all sources
   format --check    fails if a source is not formatted
-  kernels           makes the PTX in Native/Kernels from the sources there;
+  kernels           makes the PTX in Native/Kernels/Ptx from the sources;
                     needs clang 19 (SEQUOR_CLANG, or clang-19), and no CUDA
   clean             removes what builds made
   help              prints this text
@@ -219,9 +225,11 @@ commit() {
 }
 
 up_to_date() {
-    local recorded
-    [ -f "$stamp" ] && [ -x "$tool" ] && [ -f "$tool.dll" ] && [ -x "$tests" ] &&
-        [ -f "$tests.dll" ] && [ -x "$suites" ] && [ -f "$suites.dll" ] || return 1
+    local recorded program
+    [ -f "$stamp" ] || return 1
+    for program in "$tool" "${tests[@]}" "$suites"; do
+        [ -x "$program" ] && [ -f "$program.dll" ] || return 1
+    done
     [ -z "$(sources -newer "$stamp")" ] || return 1
     # A deleted or renamed source is newer than nothing, but changes the list.
     IFS= read -r recorded <"$stamp" && [ "$recorded" = "$(checksum)" ] &&
@@ -314,11 +322,17 @@ count_tests() {
 }
 
 run_tests() {
-    local all='' filter='' policy=strict interrupted='' update='' given='' arguments=() status=0 output
+    local all='' filter='' least=1 interrupted='' update='' given='' arguments=() modules=''
+    local programs=("${tests[@]}") program status=0 output
     while [ $# -gt 0 ]; do
         case $1 in
             --all) all=1 ;;
             --update-counts) update=1 ;;
+            --no-virtual-gpu) unset 'programs[2]' ;;
+            --help | -h | -\?)
+                build
+                exec "${tests[0]}" --help
+                ;;
             --filter=* | --filter:*) filter=${1#--filter?} ;;
             --filter)
                 [ $# -gt 1 ] || fail 'test: --filter needs an expression.' 2
@@ -329,7 +343,7 @@ run_tests() {
                 arguments+=("$1")
                 given=1
                 case $1 in
-                    -zero-tests-policy* | --zero-tests-policy*) policy='' ;;
+                    -minimum-expected-tests* | --minimum-expected-tests*) least='' ;;
                 esac
                 ;;
         esac
@@ -338,31 +352,44 @@ run_tests() {
     if [ -n "$update" ]; then
         [ -z "$filter" ] || fail 'test: --update-counts takes no --filter: it runs what writes the counts.' 2
         filter=FullyQualifiedName~StepCountTests
-        export SEQUOR_UPDATE_COUNTS=$root/Tests/Cuda/step-counts.txt
+        export SEQUOR_UPDATE_COUNTS=$root/Tests/Backends/Cuda/step-counts.txt
     fi
     # The platform takes no more than one filter.
     [ -n "$all" ] || filter="${filter:+($filter)&}TestCategory!=Long"
     [ -z "$filter" ] || arguments+=(--filter "$filter")
-    # A run in which every test was skipped has shown nothing.
-    [ -z "$policy" ] || arguments+=(--zero-tests-policy "$policy")
+    # A filter may leave nothing of a program, but not of all.
+    arguments+=(--ignore-exit-code 8)
+    [ -z "$least" ] || arguments+=(--minimum-expected-tests "$least")
 
     build
     # A wrong option is told in a line; the platform's own answer is all of its help.
-    if [ -n "$given" ] && ! output=$("$tests" --info "${arguments[@]}" 2>&1); then
+    if [ -n "$given" ] && ! output=$("${tests[0]}" --info "${arguments[@]}" 2>&1); then
         # Without colours, which the platform has in CI.
         output=$(printf '%s\n' "${output%%$'\n'*}" | sed $'s/\033\\[[0-9;]*m//g')
         fail "test: $output; ./build.sh test --help lists the options." 2
     fi
     # An interrupted run would pass: the platform then ends with 0.
     trap 'interrupted=1' INT
+    for program in "${programs[@]}"; do
+        # Patterns below the folder that dotnet is started in.
+        modules+="${modules:+;}${program#"$root/"}.dll"
+    done
+    # dotnet runs the programs side by side and adds up their summaries; global.json beside it says by which platform.
+    cd "$root"
+    set -- test --test-modules "$modules" "${arguments[@]}"
     if [ -t 1 ]; then
         # No pipe, which would keep the platform from drawing its progress.
-        "$tests" ${arguments[@]+"${arguments[@]}"} || status=$?
+        "$dotnet" "$@" || status=$?
     else
         output=$artifacts/.test-output.$$
         # tee has to outlive the interrupt, to take what the platform still prints.
-        "$tests" ${arguments[@]+"${arguments[@]}"} | tee -i "$output" || status=${PIPESTATUS[0]}
+        "$dotnet" "$@" | tee -i "$output" || status=${PIPESTATUS[0]}
         count_tests "$output"
+        # A run in which every test was skipped has shown nothing.
+        if [ "$status" -eq 0 ] && [ -n "$least" ] && grep -q '^ *succeeded: 0$' "$output"; then
+            rm -f "$output"
+            fail 'test: every test was skipped.' 8
+        fi
         rm -f "$output"
     fi
     if [ -n "$interrupted" ] && [ "$status" -eq 0 ]; then
@@ -430,11 +457,12 @@ kernels() {
                 -e '/^\$L__(tmp|func_begin|func_end)[0-9]+:$/d' \
                 -e 's/^([[:space:]]*\.loc[[:space:]][0-9 ]+[0-9])[[:space:]]*\/\/.*$/\1/' \
                 -e '/^[[:space:]]*\.section[[:space:]]+\.debug_loc[[:space:]]*\{[[:space:]]*\}$/d' "$made"
-        } >"$name.ptx"
+        } >"Ptx/$name.ptx"
     done
     # What a source made that is gone.
-    for name in *.ptx; do
-        [ -f "${name%.ptx}.cu" ] || rm -f "$name"
+    for name in Ptx/*.ptx; do
+        source=${name#Ptx/}
+        [ -f "${source%.ptx}.cu" ] || rm -f "$name"
     done
 }
 

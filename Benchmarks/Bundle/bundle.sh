@@ -19,6 +19,7 @@ case $(tar --version 2>/dev/null) in
 esac
 xz --version >/dev/null 2>&1 || fail 'xz is needed'
 for program in Tool/$configuration/sequor Tests/$configuration/Sequor.Tests \
+    Cuda.Tests/$configuration/Sequor.Cuda.Tests VirtualGpu.Tests/$configuration/Sequor.VirtualGpu.Tests \
     Suites/$configuration/Sequor.Suites Notices/$configuration/Sequor.Notices; do
     [ -x "$bin/Sequor.$program" ] || fail "$bin/Sequor.$program is not there; build first"
 done
@@ -52,7 +53,7 @@ for file in dotnet LICENSE.txt ThirdPartyNotices.txt; do
     [ ! -f "$dotnet/$file" ] || cp -L "$dotnet/$file" "$stage/dotnet/"
 done
 # The tests look for the tool in a folder beside their own, so the layout stays the build's.
-for program in Tool Tests Suites; do
+for program in Tool Tests Cuda.Tests VirtualGpu.Tests Suites; do
     mkdir -p "$stage/bin/Sequor.$program"
     cp -RL "$bin/Sequor.$program/$configuration" "$stage/bin/Sequor.$program/build"
 done

@@ -24,7 +24,6 @@ export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 TESTINGPLATFORM_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 
 sequor=$here/bin/Sequor.Tool/build/sequor
-tests=$here/bin/Sequor.Tests/build/Sequor.Tests
 suites=$here/bin/Sequor.Suites/build/Sequor.Suites
 
 # Where standard error is closed the exit code still says what it is.
@@ -41,7 +40,7 @@ Usage: ./start.sh VERB [ARGUMENTS]
                     train of each architecture on it, and leaves what came out in
                     the folder, as JSON and logs
   test [--all] ...  runs the tests, the long ones too with --all; further
-                    arguments go to the test program
+                    arguments go to the test programs, which run one after another
   suites ...        runs the BenchmarkDotNet suites; arguments go to BenchmarkDotNet
   sequor ...        runs the sequor command
   help              prints this text
@@ -81,9 +80,21 @@ run_tests() {
     # The platform takes no more than one filter.
     [ -n "$all" ] || filter="${filter:+($filter)&}TestCategory!=Long"
     [ -z "$filter" ] || set -- "$@" --filter "$filter"
-    # A run in which every test was skipped has shown nothing.
+    # A program in which every test was skipped has shown nothing.
     [ -z "$policy" ] || set -- "$@" --zero-tests-policy "$policy"
-    exec "$tests" "$@"
+    worst=0 ran=''
+    for program in Sequor.Tests Sequor.Cuda.Tests Sequor.VirtualGpu.Tests; do
+        code=0
+        "$here/bin/$program/build/$program" "$@" || code=$?
+        case $code in
+            0) ran=1 ;;
+            # No test was run: a filter may leave nothing of a program, but not of all.
+            8) ;;
+            *) ran=1 worst=$code ;;
+        esac
+    done
+    [ -n "$ran" ] || worst=8
+    exit "$worst"
 }
 
 smoke() {
@@ -104,12 +115,12 @@ smoke() {
     echo 'smoke: all went well'
 }
 
-# The numbers of the summary in file $1 as JSON; nulls where there is none.
+# The sums of the summaries in file $1 as JSON; nulls where there is none.
 summary() {
     awk -v code="$2" '
         { gsub(/\033\[[0-9;]*m/, "") }
         /^Test run summary:/ { summary = 1; next }
-        summary && NF == 2 && $2 ~ /^[0-9]+$/ { n[$1] = $2 }
+        summary && NF == 2 && $2 ~ /^[0-9]+$/ { n[$1] += $2 }
         function of(name) { return (name in n) ? n[name] : "null" }
         END {
             printf "{\"schema\":\"sequor.tests/1\",\"exit_code\":%d,\"succeeded\":%s,\"failed\":%s,\"skipped\":%s}\n",

@@ -71,7 +71,7 @@ public sealed unsafe class DropoutDescriptor : CuDnnDescriptor
             );
         states.Require(handle.Context, nameof(states));
         DeviceBuffer<byte>? taken = states.IsEmpty
-            ? DeviceBuffer<byte>.Allocate(handle.Context, bytes, StatesCategory)
+            ? handle.Context.Allocate<byte>(bytes, StatesCategory)
             : null;
         DropoutDescriptor? made = null;
         try

@@ -19,14 +19,8 @@ public sealed unsafe class CudaMemoryPool : CudaObject
         _owned = owned;
     }
 
-    /// <summary>Makes a pool of the context's device.</summary>
-    /// <param name="context">Where.</param>
-    /// <param name="keepBytes">
-    /// What it keeps, when the device is synchronised, of memory that is not in use; all by default, so that a
-    /// second step of the same size takes nothing from the system.
-    /// </param>
-    /// <exception cref="NotSupportedException">The device has no pools.</exception>
-    public static CudaMemoryPool Create(CudaContext context, long keepBytes = long.MaxValue)
+    /// <inheritdoc cref="CudaContext.CreateMemoryPool"/>
+    internal static CudaMemoryPool Create(CudaContext context, long keepBytes)
     {
         Require(context);
         ArgumentOutOfRangeException.ThrowIfNegative(keepBytes);
@@ -53,9 +47,8 @@ public sealed unsafe class CudaMemoryPool : CudaObject
         }
     }
 
-    /// <summary>The pool that the device has by itself, and other code of the process may use too.</summary>
-    /// <exception cref="NotSupportedException">The device has no pools.</exception>
-    public static CudaMemoryPool Default(CudaContext context)
+    /// <inheritdoc cref="CudaContext.DefaultMemoryPool"/>
+    internal static CudaMemoryPool Default(CudaContext context)
     {
         Require(context);
         using CudaContextScope scope = context.Enter();

@@ -10,7 +10,7 @@ namespace Sequor.Interop;
 [SuppressMessage(
     "Design",
     "CA1000:Do not declare static members on generic types",
-    Justification = "As of a vector: DeviceBuffer<float>.Allocate."
+    Justification = "As of a vector: DeviceBuffer<float>.Wrap."
 )]
 public sealed unsafe class DeviceBuffer<T> : DeviceMemory
     where T : unmanaged
@@ -39,18 +39,9 @@ public sealed unsafe class DeviceBuffer<T> : DeviceMemory
         Length = length;
     }
 
-    /// <summary>Takes device memory, aligned to 256 bytes. Waits for the device; not for use in a capture.</summary>
-    /// <param name="context">Where.</param>
-    /// <param name="length">Elements, above 0.</param>
-    /// <param name="category">What it is for.</param>
-    /// <exception cref="CudaException">CUDA_ERROR_OUT_OF_MEMORY: the message says how much there is.</exception>
-    public static DeviceBuffer<T> Allocate(
-        CudaContext context,
-        long length,
-        string category = OtherCategory
-    )
+    /// <inheritdoc cref="CudaContext.Allocate"/>
+    internal static DeviceBuffer<T> Allocate(CudaContext context, long length, string category)
     {
-        ArgumentNullException.ThrowIfNull(context);
         context.ThrowIfDisposed();
         long bytes = DeviceSpan.Bytes<T>(length);
         using CudaContextScope scope = context.Enter();

@@ -115,11 +115,40 @@ public readonly unsafe record struct DeviceSpan<T>
         return result;
     }
 
+    /// <summary>
+    /// All of it as it is behind the work queued by now, copied to the host without holding up the calling thread. What is
+    /// queued later may overwrite it.
+    /// </summary>
+    /// <param name="stream">The stream; not while it is captured.</param>
+    /// <param name="cancellation">Ends the waiting, not the work.</param>
+    /// <exception cref="CudaException">Work failed.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public Task<T[]> ToArrayAsync(CudaStream stream, CancellationToken cancellation = default)
+    {
+        CudaContext context = Require(stream, Length);
+        if (IsEmpty)
+            return Task.FromResult<T[]>([]);
+        PinnedBuffer<T> copy = context.AllocatePinned<T>(checked((int)Length));
+        Task copied;
+        try
+        {
+            EnqueueCopyTo(copy, stream);
+            // The buffer lives until the copy is done, whoever waits for it.
+            copied = stream.WaitAsync(CancellationToken.None);
+        }
+        catch
+        {
+            copy.Dispose();
+            throw;
+        }
+        return copy.Take(copied).WaitAsync(cancellation);
+    }
+
     /// <summary>Copies from pinned memory in stream order; the host goes on, and must leave the source alone until then.</summary>
     /// <param name="source">Pinned memory.</param>
     /// <param name="stream">The stream.</param>
     /// <param name="start">The first element of the source to copy.</param>
-    public void CopyFromAsync(PinnedBuffer<T> source, CudaStream stream, int start = 0)
+    public void EnqueueCopyFrom(PinnedBuffer<T> source, CudaStream stream, int start = 0)
     {
         ArgumentNullException.ThrowIfNull(source);
         T* from = source.At(start, Length);
@@ -137,7 +166,7 @@ public readonly unsafe record struct DeviceSpan<T>
     /// <param name="destination">Pinned memory.</param>
     /// <param name="stream">The stream.</param>
     /// <param name="start">The first element of the destination to write.</param>
-    public void CopyToAsync(PinnedBuffer<T> destination, CudaStream stream, int start = 0)
+    public void EnqueueCopyTo(PinnedBuffer<T> destination, CudaStream stream, int start = 0)
     {
         ArgumentNullException.ThrowIfNull(destination);
         T* to = destination.At(start, Length);

@@ -8,18 +8,13 @@ namespace Sequor.Interop;
 /// Elements in host memory that stays where it is: asynchronous copies need that. Dispose waits for the device.
 /// </summary>
 /// <typeparam name="T">The elements' type.</typeparam>
-[SuppressMessage(
-    "Design",
-    "CA1000:Do not declare static members on generic types",
-    Justification = "As of a vector: PinnedBuffer<float>.Allocate."
-)]
-public sealed unsafe class PinnedBuffer<T> : CudaObject
+public sealed class PinnedBuffer<T> : CudaObject
     where T : unmanaged
 {
     private readonly CudaContext _context;
-    private readonly T* _address;
+    private readonly unsafe T* _address;
 
-    private PinnedBuffer(CudaContext context, T* address, int length)
+    private unsafe PinnedBuffer(CudaContext context, T* address, int length)
         : base(context)
     {
         _context = context;
@@ -27,18 +22,13 @@ public sealed unsafe class PinnedBuffer<T> : CudaObject
         Length = length;
     }
 
-    /// <summary>Takes pinned host memory; its content is undefined.</summary>
-    /// <param name="context">The context that copies to and from it.</param>
-    /// <param name="length">Elements, above 0.</param>
-    /// <param name="writeCombined">Quick for the device to read, very slow for the host to.</param>
-    /// <exception cref="CudaException">CUDA_ERROR_OUT_OF_MEMORY: the host has not so much to pin.</exception>
-    public static PinnedBuffer<T> Allocate(
+    /// <inheritdoc cref="CudaContext.AllocatePinned"/>
+    internal static unsafe PinnedBuffer<T> Allocate(
         CudaContext context,
         int length,
-        bool writeCombined = false
+        bool writeCombined
     )
     {
-        ArgumentNullException.ThrowIfNull(context);
         context.ThrowIfDisposed();
         long bytes = DeviceSpan.Bytes<T>(length);
         using CudaContextScope scope = context.Enter();
@@ -64,7 +54,7 @@ public sealed unsafe class PinnedBuffer<T> : CudaObject
     public long ByteCount => (long)Length * Unsafe.SizeOf<T>();
 
     /// <summary>The elements. Not to be used after Dispose, nor while a copy is under way.</summary>
-    public Span<T> Span
+    public unsafe Span<T> Span
     {
         get
         {
@@ -74,7 +64,7 @@ public sealed unsafe class PinnedBuffer<T> : CudaObject
     }
 
     /// <summary>Its address on the host.</summary>
-    public nint Handle
+    public unsafe nint Handle
     {
         get
         {
@@ -83,7 +73,17 @@ public sealed unsafe class PinnedBuffer<T> : CudaObject
         }
     }
 
-    internal T* At(int start, long length)
+    /// <summary>The elements once the copy to them is done; gives the memory back.</summary>
+    internal async Task<T[]> Take(Task copied)
+    {
+        using (this)
+        {
+            await copied.ConfigureAwait(false);
+            return Span.ToArray();
+        }
+    }
+
+    internal unsafe T* At(int start, long length)
     {
         ThrowIfDisposed();
         if (start < 0 || start > Length - length)
@@ -96,7 +96,7 @@ public sealed unsafe class PinnedBuffer<T> : CudaObject
 
     private protected override CudaContext Home => _context;
 
-    private protected override void Release()
+    private protected override unsafe void Release()
     {
         // A copy may be under way, as where an error came before the wait for it.
         _context.Park(_context.Driver.cuCtxSynchronize(), nameof(CudaDriver.cuCtxSynchronize));

@@ -17,13 +17,9 @@ public sealed unsafe class CudaModule : CudaObject
         Log = log;
     }
 
-    /// <summary>Compiles PTX for the context's device, and loads it.</summary>
-    /// <param name="context">Where.</param>
-    /// <param name="ptx">The text, with or without a zero at its end.</param>
-    /// <exception cref="CudaException">It does not compile: the message has the compiler's own.</exception>
-    public static CudaModule Load(CudaContext context, ReadOnlySpan<byte> ptx)
+    /// <inheritdoc cref="CudaContext.LoadModule"/>
+    internal static CudaModule Load(CudaContext context, ReadOnlySpan<byte> ptx)
     {
-        ArgumentNullException.ThrowIfNull(context);
         context.ThrowIfDisposed();
         if (ptx.IsEmpty)
             throw new ArgumentException("There is no PTX.", nameof(ptx));

@@ -17,13 +17,9 @@ public sealed unsafe class CudaEvent : CudaObject
         TakesTime = timing;
     }
 
-    /// <summary>Makes an event.</summary>
-    /// <param name="context">Where.</param>
-    /// <param name="timing">Whether it takes the time; one that does not is cheaper to wait for.</param>
-    /// <param name="blocking">Whether a thread that waits for it sleeps, in place of asking again and again.</param>
-    public static CudaEvent Create(CudaContext context, bool timing = false, bool blocking = false)
+    /// <inheritdoc cref="CudaContext.CreateEvent"/>
+    internal static CudaEvent Create(CudaContext context, bool timing, bool blocking)
     {
-        ArgumentNullException.ThrowIfNull(context);
         context.ThrowIfDisposed();
         CUevent_flags flags =
             (timing ? CUevent_flags.CU_EVENT_DEFAULT : CUevent_flags.CU_EVENT_DISABLE_TIMING)

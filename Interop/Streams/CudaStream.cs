@@ -22,14 +22,9 @@ public sealed unsafe class CudaStream : CudaObject
         _owned = owned;
     }
 
-    /// <summary>Makes a stream.</summary>
-    /// <param name="context">Where.</param>
-    /// <param name="blocking">Whether it waits for the legacy default stream, and that for it.</param>
-    /// <param name="priority">Lower numbers come first; one of <see cref="CudaContext.StreamPriorities"/>.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The device has no such priority.</exception>
-    public static CudaStream Create(CudaContext context, bool blocking = false, int priority = 0)
+    /// <inheritdoc cref="CudaContext.CreateStream"/>
+    internal static CudaStream Create(CudaContext context, bool blocking, int priority)
     {
-        ArgumentNullException.ThrowIfNull(context);
         context.ThrowIfDisposed();
         (int least, int greatest) = context.StreamPriorities;
         if (priority > least || priority < greatest)
@@ -145,6 +140,61 @@ public sealed unsafe class CudaStream : CudaObject
             nameof(CudaDriver.cuStreamSynchronize)
         );
         Context.WentWell(this);
+    }
+
+    /// <summary>
+    /// Waits until the work that is queued now is done, on a thread of the pool that sleeps: the caller's goes on.
+    /// </summary>
+    /// <param name="cancellation">Ends the waiting, not the work.</param>
+    /// <returns>A task that fails with a <see cref="CudaException"/> where work failed.</returns>
+    /// <exception cref="InvalidOperationException">It is being captured.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public Task WaitAsync(CancellationToken cancellation = default)
+    {
+        if (cancellation.IsCancellationRequested)
+            return Task.FromCanceled(cancellation);
+        if (IsCapturing)
+            throw new InvalidOperationException(
+                "The stream is being captured: its work has not begun, so nothing can wait for it."
+            );
+        CudaEvent end = Context.CreateEvent(blocking: true);
+        try
+        {
+            end.Record(this);
+        }
+        catch
+        {
+            end.Dispose();
+            throw;
+        }
+        Task done = Task.Run(
+            () =>
+            {
+                using (end)
+                    end.Synchronize();
+            },
+            CancellationToken.None
+        );
+        return done.WaitAsync(cancellation);
+    }
+
+    /// <summary>
+    /// Takes device memory of the device's own pool in stream order, aligned to 256 bytes: waits for nothing. Its content is
+    /// undefined. Work queued here from now on may use it; Dispose gives it back behind the work queued by then.
+    /// </summary>
+    /// <typeparam name="T">The elements' type.</typeparam>
+    /// <param name="length">Elements, above 0.</param>
+    /// <param name="category">What it is for: its entry in <see cref="CudaContext.Ledger"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The length is not above 0, or its bytes are more than 64 bits count.</exception>
+    /// <exception cref="NotSupportedException">The device has no pools; take it from the context.</exception>
+    /// <exception cref="CudaException">CUDA_ERROR_OUT_OF_MEMORY: the message says how much there is.</exception>
+    public DeviceBuffer<T> Allocate<T>(long length, string category = DeviceMemory.OtherCategory)
+        where T : unmanaged
+    {
+        ThrowIfDisposed();
+        // What is taken from it keeps it.
+        using var pool = CudaMemoryPool.Default(Context);
+        return pool.Allocate<T>(length, this, category);
     }
 
     /// <summary>Lets its later work wait for an event; the host goes on.</summary>

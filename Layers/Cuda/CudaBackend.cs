@@ -41,7 +41,7 @@ public sealed partial class CudaBackend : Backend
         try
         {
             context = CudaContext.Primary((libraries ?? CudaLibraries.Shared).Device(device));
-            stream = CudaStream.Create(context);
+            stream = context.CreateStream();
             var backend = new CudaBackend(context, stream, options, "asked for");
             backend._owned.AddRange([stream, context]);
             return backend;
@@ -195,7 +195,7 @@ public sealed partial class CudaBackend : Backend
         DeviceBuffer<float> buffer;
         try
         {
-            buffer = DeviceBuffer<float>.Allocate(Context, taken, category.ToString());
+            buffer = Context.Allocate<float>(taken, category.ToString());
         }
         catch (CudaException e) when (e.Status == CUresult.CUDA_ERROR_OUT_OF_MEMORY)
         {
@@ -380,7 +380,7 @@ public sealed partial class CudaBackend : Backend
 
     private sealed class CudaMark(CudaBackend backend) : TimeMark(backend)
     {
-        private readonly CudaEvent _event = CudaEvent.Create(backend.Context, timing: true);
+        private readonly CudaEvent _event = backend.Context.CreateEvent(timing: true);
 
         // Within a graph it takes the time of each launch.
         private protected override void Place()

@@ -22,7 +22,7 @@ internal sealed class CudaKernels : IDisposable
             var modules = new Dictionary<string, CudaModule>(StringComparer.Ordinal);
             foreach (string name in KernelImages.Names)
             {
-                CudaModule module = CudaModule.Load(context, KernelImages.Image(name));
+                CudaModule module = context.LoadModule(KernelImages.Image(name));
                 _modules.Add(module);
                 modules.Add(name, module);
             }

@@ -26,9 +26,9 @@ internal sealed class CudaUploads : IDisposable
         _stream = stream;
         try
         {
-            _pinned = PinnedBuffer<byte>.Allocate(context, 2 * HalfBytes);
+            _pinned = context.AllocatePinned<byte>(2 * HalfBytes);
             for (int i = 0; i < _ends.Length; i++)
-                _ends[i] = CudaEvent.Create(context);
+                _ends[i] = context.CreateEvent();
         }
         catch
         {
@@ -55,7 +55,7 @@ internal sealed class CudaUploads : IDisposable
             int count = Math.Min(from.Length - done, HalfBytes - _used);
             int start = _half * HalfBytes + _used;
             from.Slice(done, count).CopyTo(_pinned.Span.Slice(start, count));
-            to.Slice(done, count).CopyFromAsync(_pinned, _stream, start);
+            to.Slice(done, count).EnqueueCopyFrom(_pinned, _stream, start);
             done += count;
             _used = Math.Min(
                 HalfBytes,

@@ -2,7 +2,6 @@ using NUnit.Framework;
 using Sequor.Interop;
 using Sequor.Layers;
 using Sequor.Native;
-using Sequor.Tests.Cuda;
 using Sequor.Tests.Support;
 using VirtualDevice = Sequor.VirtualGpu.VirtualDevice;
 
@@ -16,11 +15,11 @@ public sealed class ExampleTests : CudaFixture
     {
         float[] input = new Draw(1).Uniform(20 * 4 * 16);
         float[] gradient = new Draw(2).Uniform(20 * 4 * 32);
-        using CudaStream theirs = CudaStream.Create(Context);
+        using CudaStream theirs = Context.CreateStream();
         using DeviceBuffer<float> x = Upload(input, theirs);
         using DeviceBuffer<float> dy = Upload(gradient, theirs);
-        using var y = DeviceBuffer<float>.Allocate(Context, 20 * 4 * 32);
-        using var dx = DeviceBuffer<float>.Allocate(Context, 20 * 4 * 16);
+        using var y = Context.Allocate<float>(20 * 4 * 32);
+        using var dx = Context.Allocate<float>(20 * 4 * 16);
 
         LstmOnForeignPointers.Run(
             (nint)Context.Handle.Value,
@@ -112,7 +111,7 @@ public sealed class ExampleTests : CudaFixture
 
     private DeviceBuffer<float> Upload(float[] values, CudaStream stream)
     {
-        var buffer = DeviceBuffer<float>.Allocate(Context, values.Length);
+        var buffer = Context.Allocate<float>(values.Length);
         buffer.Span.CopyFrom(values, stream);
         return buffer;
     }

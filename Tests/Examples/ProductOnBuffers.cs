@@ -9,11 +9,11 @@ internal static class ProductOnBuffers
     {
         // Shown
         using var context = CudaContext.Primary(libraries.Device());
-        using var stream = CudaStream.Create(context);
+        using var stream = context.CreateStream();
         using var blas = CuBlasHandle.Create(stream);
-        using var a = DeviceBuffer<float>.Allocate(context, 6, "weights");
+        using var a = context.Allocate<float>(6, "weights");
         a.Span.CopyFrom([1, 2, 3, 4, 5, 6], stream);
-        using var c = DeviceBuffer<float>.Allocate(context, 4);
+        using var c = context.Allocate<float>(4);
         blas.Multiply(new(a, 2, 3), false, new(a, 2, 3), true, new(c, 2, 2)); // c = a a'
         float[] result = c.Span.ToArray(stream);
         // Shown

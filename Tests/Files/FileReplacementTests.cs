@@ -3,7 +3,8 @@ using System.Runtime.Versioning;
 using System.Text;
 using NUnit.Framework;
 using Sequor.Layers;
-using Sequor.Tests.Training;
+using Sequor.Tests.Support;
+using Sequor.Tests.Tool;
 
 namespace Sequor.Tests.Files;
 

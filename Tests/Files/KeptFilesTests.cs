@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Runtime.Versioning;
 using NUnit.Framework;
 using Sequor.Layers;
-using Sequor.Tests.Training;
+using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Files;
 

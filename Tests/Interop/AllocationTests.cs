@@ -25,11 +25,11 @@ public sealed unsafe class AllocationTests : InteropFixture
         using var run = new RnnRun(dnn, settings, 4, 4, 4);
         ConvolutionShape shape = new(5, 2, 3, 4, 3, 2);
         using var plan = ConvolutionPlan.Create(dnn, ConvolutionKind.Forward, shape);
-        using var buffer = DeviceBuffer<float>.Allocate(Context, 128);
-        using var pinned = PinnedBuffer<float>.Allocate(Context, 128);
-        using var scratch = DeviceBuffer<byte>.Allocate(Context, plan.WorkspaceBytes + 1);
-        using var mark = CudaEvent.Create(Context);
-        using var other = CudaStream.Create(Context);
+        using var buffer = Context.Allocate<float>(128);
+        using var pinned = Context.AllocatePinned<float>(128);
+        using var scratch = Context.Allocate<byte>(plan.WorkspaceBytes + 1);
+        using var mark = Context.CreateEvent();
+        using var other = Context.CreateStream();
         buffer.Span.Clear(Stream);
         // Its descriptors are made now.
         plan.Execute(buffer, buffer.Slice(32), buffer, scratch);
@@ -72,8 +72,8 @@ public sealed unsafe class AllocationTests : InteropFixture
                 );
                 blas.SetStream(other);
                 blas.SetStream(Stream);
-                buffer.Span.CopyFromAsync(pinned, Stream);
-                buffer.Span.CopyToAsync(pinned, Stream);
+                buffer.Span.EnqueueCopyFrom(pinned, Stream);
+                buffer.Span.EnqueueCopyTo(pinned, Stream);
                 buffer.Slice(0, 4).CopyFrom(buffer.Slice(4, 4), Stream);
                 buffer.Span.Fill(1, Stream);
                 mark.Record(Stream);

@@ -11,7 +11,7 @@ public sealed class BufferTests : InteropFixture
     public void What_is_copied_there_comes_back()
     {
         using var buffer = Upload(1, 2, 3, 4, 5);
-        using var other = DeviceBuffer<float>.Allocate(Context, 3);
+        using var other = Context.Allocate<float>(3);
         other.Span.CopyFrom(buffer.Slice(1, 3), Stream);
 
         Assert.That(buffer.Span.ToArray(Stream), Is.EqualTo(new float[] { 1, 2, 3, 4, 5 }));
@@ -24,32 +24,32 @@ public sealed class BufferTests : InteropFixture
     [Test]
     public void Pinned_memory_is_copied_in_stream_order()
     {
-        using var pinned = PinnedBuffer<int>.Allocate(Context, 10, writeCombined: true);
-        using var back = PinnedBuffer<int>.Allocate(Context, 6);
-        using var buffer = DeviceBuffer<int>.Allocate(Context, 4);
+        using var pinned = Context.AllocatePinned<int>(10, writeCombined: true);
+        using var back = Context.AllocatePinned<int>(6);
+        using var buffer = Context.Allocate<int>(4);
         for (int i = 0; i < 10; i++)
             pinned.Span[i] = i;
         back.Span.Clear();
-        buffer.Span.CopyFromAsync(pinned, Stream, start: 3);
-        buffer.Span.CopyToAsync(back, Stream, start: 1);
+        buffer.Span.EnqueueCopyFrom(pinned, Stream, start: 3);
+        buffer.Span.EnqueueCopyTo(back, Stream, start: 1);
         Stream.Synchronize();
 
         Assert.That(back.Span.ToArray(), Is.EqualTo(new[] { 0, 3, 4, 5, 6, 0 }));
         Assert.Throws<ArgumentOutOfRangeException>(() =>
-            buffer.Span.CopyFromAsync(pinned, Stream, start: 7)
+            buffer.Span.EnqueueCopyFrom(pinned, Stream, start: 7)
         );
         Assert.Throws<ArgumentOutOfRangeException>(() =>
-            buffer.Span.CopyToAsync(back, Stream, start: -1)
+            buffer.Span.EnqueueCopyTo(back, Stream, start: -1)
         );
         pinned.Dispose();
         Assert.Throws<ObjectDisposedException>(() => _ = pinned.Span.Length);
-        Assert.Throws<ObjectDisposedException>(() => buffer.Span.CopyFromAsync(pinned, Stream));
+        Assert.Throws<ObjectDisposedException>(() => buffer.Span.EnqueueCopyFrom(pinned, Stream));
     }
 
     [Test]
     public void Elements_of_1_2_and_4_bytes_can_be_filled()
     {
-        using var bytes = DeviceBuffer<byte>.Allocate(Context, 8);
+        using var bytes = Context.Allocate<byte>(8);
         bytes.Span.Fill(7, Stream);
         Assert.That(bytes.Span.ToArray(Stream), Is.All.EqualTo((byte)7));
         DeviceSpan<Half> halves = bytes.Span.Cast<Half>();
@@ -81,10 +81,8 @@ public sealed class BufferTests : InteropFixture
         Assert.That(error.Message, Does.Contain("3 elements here and 4 there"));
         Assert.Throws<ArgumentException>(() => buffer.Span.CopyTo(new float[2], Stream));
         Assert.Throws<ArgumentException>(() => buffer.Slice(1).CopyFrom(buffer.Span, Stream));
-        Assert.Throws<ArgumentOutOfRangeException>(() => DeviceBuffer<int>.Allocate(Context, 0));
-        Assert.Throws<ArgumentOutOfRangeException>(() =>
-            DeviceBuffer<int>.Allocate(Context, long.MaxValue / 2)
-        );
+        Assert.Throws<ArgumentOutOfRangeException>(() => Context.Allocate<int>(0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => Context.Allocate<int>(long.MaxValue / 2));
     }
 
     [Test]
@@ -122,7 +120,7 @@ public sealed class BufferTests : InteropFixture
     public void A_callers_address_is_checked()
     {
         using var theirs = Upload(1, 2, 3, 4);
-        using var pinned = PinnedBuffer<float>.Allocate(Context, 4);
+        using var pinned = Context.AllocatePinned<float>(4);
         nint address = (nint)theirs.Handle.Value;
 
         Refused(0, 1, "null");
@@ -149,8 +147,8 @@ public sealed class BufferTests : InteropFixture
     {
         var theirs = Gpu.CreateContext();
         using var attached = CudaContext.Attach(theirs.Handle, Libraries);
-        using var other = DeviceBuffer<float>.Allocate(attached, 4);
-        using var ours = DeviceBuffer<float>.Allocate(Context, 4);
+        using var other = attached.Allocate<float>(4);
+        using var ours = Context.Allocate<float>(4);
 
         var error = Assert.Throws<ArgumentException>(() =>
             DeviceBuffer<float>.Wrap(Context, (nint)other.Handle.Value, 4)
@@ -167,10 +165,10 @@ public sealed class BufferTests : InteropFixture
     public void The_ledger_counts_by_category_and_keeps_the_peak()
     {
         DeviceMemoryLedger ledger = Context.Ledger;
-        var weights = DeviceBuffer<float>.Allocate(Context, 10, "weights");
-        var scratch = DeviceBuffer<byte>.Allocate(Context, 7, "scratch");
+        var weights = Context.Allocate<float>(10, "weights");
+        var scratch = Context.Allocate<byte>(7, "scratch");
         scratch.Dispose();
-        var more = DeviceBuffer<float>.Allocate(Context, 1, "weights");
+        var more = Context.Allocate<float>(1, "weights");
 
         Assert.That(ledger.Current("weights"), Is.EqualTo(44));
         Assert.That(ledger.Current("scratch"), Is.Zero);
@@ -193,10 +191,10 @@ public sealed class BufferTests : InteropFixture
     [Test]
     public void An_allocation_that_fails_says_how_much_there_is()
     {
-        using var taken = DeviceBuffer<float>.Allocate(Context, 10, "weights");
+        using var taken = Context.Allocate<float>(10, "weights");
 
         var error = Assert.Throws<CudaException>(() =>
-            DeviceBuffer<byte>.Allocate(Context, 9L << 30, "activations")
+            Context.Allocate<byte>(9L << 30, "activations")
         );
 
         Assert.That(error.Status, Is.EqualTo(CUresult.CUDA_ERROR_OUT_OF_MEMORY));

@@ -13,8 +13,8 @@ public sealed class ContextTests : InteropFixture
         nint handle = Context.Handle.Value;
         long before = Calls("cuDevicePrimaryCtxRelease");
         using (var attached = CudaContext.Attach(handle, Libraries))
-        using (var stream = CudaStream.Create(attached))
-        using (DeviceBuffer<int>.Allocate(attached, 3))
+        using (var stream = attached.CreateStream())
+        using (attached.Allocate<int>(3))
         {
             stream.Synchronize();
             before = Calls("cuDevicePrimaryCtxRelease");
@@ -37,7 +37,7 @@ public sealed class ContextTests : InteropFixture
     public void A_call_leaves_the_current_context_as_it_was()
     {
         var theirs = Gpu.CreateContext();
-        using (DeviceBuffer<int>.Allocate(Context, 1))
+        using (Context.Allocate<int>(1))
             Assert.That(Gpu.CurrentContext, Is.Null);
         using var attached = CudaContext.Attach(theirs.Handle, Libraries);
         using (attached.MakeCurrent())
@@ -97,11 +97,11 @@ public sealed class ContextTests : InteropFixture
 
         Assert.That(context.IsDisposed, Is.True);
         Assert.Throws<ObjectDisposedException>(() => context.MakeCurrent());
-        Assert.Throws<ObjectDisposedException>(() => CudaStream.Create(context));
-        Assert.Throws<ObjectDisposedException>(() => CudaEvent.Create(context));
-        Assert.Throws<ObjectDisposedException>(() => DeviceBuffer<int>.Allocate(context, 1));
-        Assert.Throws<ObjectDisposedException>(() => PinnedBuffer<int>.Allocate(context, 1));
-        Assert.Throws<ObjectDisposedException>(() => CudaMemoryPool.Create(context));
+        Assert.Throws<ObjectDisposedException>(() => context.CreateStream());
+        Assert.Throws<ObjectDisposedException>(() => context.CreateEvent());
+        Assert.Throws<ObjectDisposedException>(() => context.Allocate<int>(1));
+        Assert.Throws<ObjectDisposedException>(() => context.AllocatePinned<int>(1));
+        Assert.Throws<ObjectDisposedException>(() => context.CreateMemoryPool());
         Assert.Throws<ObjectDisposedException>(() => RnnDataDescriptor.Create(context));
     }
 
@@ -109,7 +109,7 @@ public sealed class ContextTests : InteropFixture
     public void Threads_share_a_context_its_memory_and_a_stream()
     {
         const int length = 64;
-        using var shared = CudaStream.Create(Context);
+        using var shared = Context.CreateStream();
         var results = new float[8][];
         var threads = new Thread[results.Length];
         var errors = new System.Collections.Concurrent.ConcurrentBag<Exception>();
@@ -122,10 +122,10 @@ public sealed class ContextTests : InteropFixture
                 {
                     for (int repeat = 0; repeat < 5; repeat++)
                     {
-                        using var own = CudaStream.Create(Context);
+                        using var own = Context.CreateStream();
                         CudaStream stream = number % 2 == 0 ? own : shared;
-                        using var buffer = DeviceBuffer<float>.Allocate(Context, length);
-                        using var done = CudaEvent.Create(Context);
+                        using var buffer = Context.Allocate<float>(length);
+                        using var done = Context.CreateEvent();
                         buffer.Span.Fill(number, stream);
                         done.Record(stream);
                         own.Wait(done);
@@ -151,7 +151,7 @@ public sealed class ContextTests : InteropFixture
     public void Memory_of_the_device_is_told()
     {
         (long free, long total) = Context.DeviceMemory;
-        using (DeviceBuffer<byte>.Allocate(Context, 1 << 20))
+        using (Context.Allocate<byte>(1 << 20))
             Assert.That(Context.DeviceMemory.Free, Is.LessThanOrEqualTo(free - (1 << 20)));
         Assert.That(total, Is.EqualTo(8L << 30));
     }

@@ -2,6 +2,7 @@ using NUnit.Framework;
 using Sequor.Interop;
 using Sequor.Native;
 using Sequor.Reference;
+using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Interop;
 
@@ -132,10 +133,10 @@ public sealed class ConvolutionPlanTests : InteropFixture
         );
         ConvolutionShape s = new(5, 2, 3, 4, 3, 2);
         using var plan = ConvolutionPlan.Create(_handle, ConvolutionKind.Forward, s);
-        using var x = DeviceBuffer<float>.Allocate(Context, s.InputCount + 1);
-        using var w = DeviceBuffer<float>.Allocate(Context, s.FilterCount);
-        using var y = DeviceBuffer<float>.Allocate(Context, s.OutputCount);
-        using var scratch = DeviceBuffer<byte>.Allocate(Context, plan.WorkspaceBytes + 16);
+        using var x = Context.Allocate<float>(s.InputCount + 1);
+        using var w = Context.Allocate<float>(s.FilterCount);
+        using var y = Context.Allocate<float>(s.OutputCount);
+        using var scratch = Context.Allocate<byte>(plan.WorkspaceBytes + 16);
         long before = Gpu.Counts.OfAll("cudnn");
 
         Assert.Throws<ArgumentException>(() => plan.Execute(x.Slice(2), w, y, scratch));
@@ -155,14 +156,14 @@ public sealed class ConvolutionPlanTests : InteropFixture
         using var plan = ConvolutionPlan.Create(_handle, ConvolutionKind.Forward, s);
         using var x = Upload(Numbers(s.InputCount, 1));
         using var w = Upload(Numbers(s.FilterCount, 2));
-        using var y = DeviceBuffer<float>.Allocate(Context, s.OutputCount);
-        using var scratch = DeviceBuffer<byte>.Allocate(Context, plan.WorkspaceBytes + 16);
+        using var y = Context.Allocate<float>(s.OutputCount);
+        using var scratch = Context.Allocate<byte>(plan.WorkspaceBytes + 16);
         plan.Execute(x, w, y, scratch);
         long calls = Gpu.Counts.OfAll("cudnn");
         plan.Execute(x, w, y, scratch);
 
         Assert.That(Gpu.Counts.OfAll("cudnn"), Is.EqualTo(calls + 1));
-        using var other = DeviceBuffer<float>.Allocate(Context, s.OutputCount);
+        using var other = Context.Allocate<float>(s.OutputCount);
         plan.Execute(x, w, other, scratch);
         Assert.That(other.Span.ToArray(Stream), Is.EqualTo(y.Span.ToArray(Stream)));
     }
@@ -179,7 +180,7 @@ public sealed class ConvolutionPlanTests : InteropFixture
         using var deviceX = Given(x, s.InputCount);
         using var deviceW = Given(w, s.FilterCount);
         using var deviceY = Given(y, s.OutputCount);
-        using var scratch = DeviceBuffer<byte>.Allocate(Context, plan.WorkspaceBytes + 1);
+        using var scratch = Context.Allocate<byte>(plan.WorkspaceBytes + 1);
         plan.Execute(deviceX, deviceW, deviceY, scratch);
         return (
             x is null ? deviceX
@@ -189,7 +190,7 @@ public sealed class ConvolutionPlanTests : InteropFixture
     }
 
     private DeviceBuffer<float> Given(float[]? values, long count) =>
-        values is null ? DeviceBuffer<float>.Allocate(Context, count) : Upload(values);
+        values is null ? Context.Allocate<float>(count) : Upload(values);
 
     /// <summary>The naive one; its filter is [outputs, inputs, k], cuDNN's [outputs, k, inputs].</summary>
     private static double[] Forward(ConvolutionShape s, float[] x, float[] w)

@@ -55,7 +55,7 @@ public sealed class CuBlasTests : InteropFixture
         // Two matrices of 2 x 2 in rows of 3, times one, to rows of 2.
         using var a = Upload(1, 2, -1, 3, 4, -1, 5, 6, -1, 7, 8);
         using var b = Upload(1, 10, 100, 1000);
-        using var c = DeviceBuffer<float>.Allocate(Context, 8);
+        using var c = Context.Allocate<float>(8);
         blas.MultiplyBatch(
             new(a, 2, 2, 3),
             false,
@@ -78,7 +78,7 @@ public sealed class CuBlasTests : InteropFixture
     public void Shapes_that_do_not_fit_are_refused_before_any_call()
     {
         using var blas = CuBlasHandle.Create(Stream);
-        using var buffer = DeviceBuffer<float>.Allocate(Context, 12);
+        using var buffer = Context.Allocate<float>(12);
         Gpu.Counts.Reset();
 
         Refused(new(buffer, 3, 4), new(buffer, 3, 4), new(buffer, 3, 4), "do not fit");
@@ -113,8 +113,8 @@ public sealed class CuBlasTests : InteropFixture
     [Test]
     public void The_workspace_is_set_with_every_stream()
     {
-        using var workspace = DeviceBuffer<byte>.Allocate(Context, 4096);
-        using var other = CudaStream.Create(Context);
+        using var workspace = Context.Allocate<byte>(4096);
+        using var other = Context.CreateStream();
         using var blas = CuBlasHandle.Create(Stream, workspace);
         Assert.That(Calls("cublasSetWorkspace"), Is.EqualTo(1));
         blas.SetStream(Stream, workspace);
@@ -150,7 +150,7 @@ public sealed class CuBlasTests : InteropFixture
     public void A_refused_call_is_an_error_with_status_and_shapes()
     {
         using var blas = CuBlasHandle.Create(Stream);
-        using var buffer = DeviceBuffer<float>.Allocate(Context, 4);
+        using var buffer = Context.Allocate<float>(4);
         Gpu.Refuse("cublasSgemm", (int)cublasStatus_t.CUBLAS_STATUS_EXECUTION_FAILED, times: 1);
         var error = Assert.Throws<CublasException>(() =>
             blas.Multiply(new(buffer, 2, 2), false, new(buffer, 2, 2), false, new(buffer, 2, 2))

@@ -48,7 +48,7 @@ public sealed class DeviceTests : InteropFixture
         Assert.That(error.Message, Does.Contain("no cuDNN"));
         Assert.Throws<LibraryException>(() => _ = driverOnly.CuBlas);
         using var context = CudaContext.Primary(driverOnly.Device());
-        using var stream = CudaStream.Create(context);
+        using var stream = context.CreateStream();
         Assert.Throws<LibraryException>(() => CuDnnHandle.Create(stream));
         Assert.Throws<LibraryException>(() => CuBlasHandle.Create(stream));
     }
@@ -58,7 +58,7 @@ public sealed class DeviceTests : InteropFixture
     {
         long before = Calls("cuInit");
         using var second = CudaContext.Primary(Libraries.Device());
-        using var stream = CudaStream.Create(second);
+        using var stream = second.CreateStream();
         _ = Libraries.Devices;
 
         Assert.That(before, Is.EqualTo(1));

@@ -54,8 +54,8 @@ public sealed class DisposalTests : InteropFixture
     public void What_is_made_from_a_disposed_context_goes_on_working()
     {
         var context = CudaContext.Primary(Libraries.Device());
-        using var stream = CudaStream.Create(context);
-        using var buffer = DeviceBuffer<int>.Allocate(context, 3);
+        using var stream = context.CreateStream();
+        using var buffer = context.Allocate<int>(3);
         context.Dispose();
 
         Assert.That(Gpu.PrimaryHolds, Is.EqualTo(2));
@@ -90,7 +90,7 @@ public sealed class DisposalTests : InteropFixture
     [Test]
     public void What_is_forgotten_in_a_capture_does_not_spoil_it()
     {
-        using var buffer = DeviceBuffer<int>.Allocate(Context, 1);
+        using var buffer = Context.Allocate<int>(1);
         using var capture = CudaCapture.Begin(
             Stream,
             CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_GLOBAL
@@ -113,10 +113,10 @@ public sealed class DisposalTests : InteropFixture
         [Values] bool onAnotherThread
     )
     {
-        var buffer = DeviceBuffer<int>.Allocate(Context, 4);
-        var mark = CudaEvent.Create(Context);
-        var stream = CudaStream.Create(Context);
-        using var theirs = CudaStream.Create(Context);
+        var buffer = Context.Allocate<int>(4);
+        var mark = Context.CreateEvent();
+        var stream = Context.CreateStream();
+        using var theirs = Context.CreateStream();
         CudaDriver driver = Libraries.Driver;
         CUresult begun = default;
         CUresult ended = default;
@@ -175,7 +175,7 @@ public sealed class DisposalTests : InteropFixture
     [Test]
     public void An_error_of_a_release_is_raised_by_the_next_call_once()
     {
-        var buffer = DeviceBuffer<int>.Allocate(Context, 1);
+        var buffer = Context.Allocate<int>(1);
         Gpu.Refuse("cuMemFree", (int)CUresult.CUDA_ERROR_UNKNOWN, times: 1);
         nint address = (nint)buffer.Handle.Value;
         buffer.Dispose();
@@ -234,15 +234,15 @@ public sealed class DisposalTests : InteropFixture
 
     private static List<IDisposable> Everything(CudaContext context)
     {
-        var stream = CudaStream.Create(context);
-        var pool = CudaMemoryPool.Create(context);
-        var buffer = DeviceBuffer<int>.Allocate(context, 4);
+        var stream = context.CreateStream();
+        var pool = context.CreateMemoryPool();
+        var buffer = context.Allocate<int>(4);
         var pooled = pool.Allocate<int>(4, stream);
         pooled.Span.Fill(1, stream);
         CudaGraph graph = CudaGraph.Capture(stream, () => buffer.Span.Clear(stream));
         CudaGraphExec exec = graph.Instantiate();
         exec.Launch(stream);
-        var mark = CudaEvent.Create(context);
+        var mark = context.CreateEvent();
         mark.Record(stream);
         return
         [
@@ -254,7 +254,7 @@ public sealed class DisposalTests : InteropFixture
             graph,
             exec,
             mark,
-            PinnedBuffer<int>.Allocate(context, 4),
+            context.AllocatePinned<int>(4),
             DeviceBuffer<int>.Wrap(context, (nint)buffer.Handle.Value, 4),
         ];
     }
@@ -263,11 +263,11 @@ public sealed class DisposalTests : InteropFixture
     private static void Forget(CudaContext context, bool capturing = false)
     {
         if (capturing)
-            _ = CudaEvent.Create(context);
+            _ = context.CreateEvent();
         else
         {
-            _ = DeviceBuffer<int>.Allocate(context, 4);
-            _ = CudaStream.Create(context);
+            _ = context.Allocate<int>(4);
+            _ = context.CreateStream();
         }
     }
 

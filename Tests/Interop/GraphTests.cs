@@ -11,7 +11,7 @@ public sealed class GraphTests : InteropFixture
     public void A_captured_stream_is_replayed()
     {
         using var buffer = Upload(1, 2, 3);
-        using var target = DeviceBuffer<float>.Allocate(Context, 3);
+        using var target = Context.Allocate<float>(3);
         using CudaGraph graph = CudaGraph.Capture(
             Stream,
             () =>
@@ -44,7 +44,7 @@ public sealed class GraphTests : InteropFixture
     [Test]
     public void A_graph_takes_over_another_of_the_same_form_and_no_other()
     {
-        using var buffer = DeviceBuffer<int>.Allocate(Context, 3);
+        using var buffer = Context.Allocate<int>(3);
         using CudaGraph first = CudaGraph.Capture(Stream, () => buffer.Span.Fill(1, Stream));
         using CudaGraph second = CudaGraph.Capture(Stream, () => buffer.Span.Fill(2, Stream));
         using CudaGraph longer = CudaGraph.Capture(
@@ -72,7 +72,7 @@ public sealed class GraphTests : InteropFixture
     {
         ExpectFaults();
         var error = Assert.Throws<CudaException>(() =>
-            CudaGraph.Capture(Stream, () => DeviceBuffer<int>.Allocate(Context, 1).Dispose())
+            CudaGraph.Capture(Stream, () => Context.Allocate<int>(1).Dispose())
         );
 
         Assert.That(error.Status, Is.EqualTo(CUresult.CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED));
@@ -100,7 +100,7 @@ public sealed class GraphTests : InteropFixture
     [Test]
     public void An_error_of_the_caller_ends_the_capture_and_comes_out()
     {
-        using var buffer = DeviceBuffer<int>.Allocate(Context, 1);
+        using var buffer = Context.Allocate<int>(1);
         Assert.Throws<FormatException>(() =>
             CudaGraph.Capture(
                 Stream,
@@ -120,9 +120,9 @@ public sealed class GraphTests : InteropFixture
     [Test]
     public void What_is_disposed_in_a_capture_goes_after_it()
     {
-        using var keep = DeviceBuffer<int>.Allocate(Context, 1);
-        var buffer = DeviceBuffer<int>.Allocate(Context, 1);
-        var other = CudaStream.Create(Context);
+        using var keep = Context.Allocate<int>(1);
+        var buffer = Context.Allocate<int>(1);
+        var other = Context.CreateStream();
         using (
             var capture = CudaCapture.Begin(
                 Stream,
@@ -154,8 +154,8 @@ public sealed class GraphTests : InteropFixture
     [Test]
     public void A_graph_outlives_the_stream_and_the_exec_the_graph()
     {
-        using var buffer = DeviceBuffer<int>.Allocate(Context, 2);
-        var stream = CudaStream.Create(Context);
+        using var buffer = Context.Allocate<int>(2);
+        var stream = Context.CreateStream();
         CudaGraph graph = CudaGraph.Capture(stream, () => buffer.Span.Fill(5, stream));
         stream.Dispose();
         CudaGraphExec exec = graph.Instantiate();
@@ -170,7 +170,7 @@ public sealed class GraphTests : InteropFixture
     [Test]
     public void A_capture_is_ended_by_the_thread_that_began_it()
     {
-        using var buffer = DeviceBuffer<int>.Allocate(Context, 2);
+        using var buffer = Context.Allocate<int>(2);
         using var capture = CudaCapture.Begin(Stream);
         buffer.Span.Clear(Stream);
         CudaException? error = null;

@@ -41,7 +41,7 @@ public abstract class InteropFixture
             NativeExport.Library("virtual cuBLAS", CuBlasLibrary.Exports)
         );
         Context = CudaContext.Primary(Libraries.Device());
-        Stream = CudaStream.Create(Context);
+        Stream = Context.CreateStream();
     }
 
     [TearDown]
@@ -79,7 +79,7 @@ public abstract class InteropFixture
 
     private protected DeviceBuffer<float> Upload(params float[] values)
     {
-        var buffer = DeviceBuffer<float>.Allocate(Context, values.Length);
+        var buffer = Context.Allocate<float>(values.Length);
         buffer.Span.CopyFrom(values, Stream);
         return buffer;
     }

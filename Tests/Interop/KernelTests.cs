@@ -21,10 +21,10 @@ public sealed class KernelTests : InteropFixture
     [Test]
     public void A_kernel_gets_its_arguments()
     {
-        using var module = CudaModule.Load(Context, Ptx);
+        using var module = Context.LoadModule(Ptx);
         CudaKernel kernel = module.Kernel("scale");
         using var x = Upload(1, 2, 3, 4);
-        using var y = DeviceBuffer<float>.Allocate(Context, 4);
+        using var y = Context.Allocate<float>(4);
         y.Span.Clear(Stream);
         kernel.Launch(Stream, 1, 32, 0, x, y.Slice(1), 3, 2.5f);
 
@@ -64,7 +64,7 @@ public sealed class KernelTests : InteropFixture
     [Test]
     public void A_kernel_tells_what_it_needs()
     {
-        using var module = CudaModule.Load(Context, Ptx);
+        using var module = Context.LoadModule(Ptx);
         CudaKernel kernel = module.Kernel("scale");
 
         Assert.That(kernel.Registers, Is.EqualTo(24));
@@ -83,7 +83,7 @@ public sealed class KernelTests : InteropFixture
     [Test]
     public void Sizes_that_cannot_be_are_refused_before_any_call()
     {
-        using var module = CudaModule.Load(Context, Ptx);
+        using var module = Context.LoadModule(Ptx);
         CudaKernel kernel = module.Kernel("scale");
         Gpu.Counts.Reset();
 
@@ -113,11 +113,11 @@ public sealed class KernelTests : InteropFixture
     [Test]
     public void Memory_and_streams_of_another_context_are_refused()
     {
-        using var module = CudaModule.Load(Context, Ptx);
+        using var module = Context.LoadModule(Ptx);
         CudaKernel kernel = module.Kernel("scale");
         using var attached = CudaContext.Attach(Gpu.CreateContext().Handle, Libraries);
-        using var theirs = DeviceBuffer<float>.Allocate(attached, 4);
-        using var stream = CudaStream.Create(attached);
+        using var theirs = attached.Allocate<float>(4);
+        using var stream = attached.CreateStream();
 
         var error = Assert.Throws<ArgumentException>(() =>
             kernel.Launch(Stream, 1, 32, 0, theirs, theirs, 4, 1f)
@@ -130,13 +130,13 @@ public sealed class KernelTests : InteropFixture
     public void What_does_not_compile_is_an_error_with_the_compilers_words()
     {
         var error = Assert.Throws<CudaException>(() =>
-            CudaModule.Load(Context, Encoding.UTF8.GetBytes("nonsense"))
+            Context.LoadModule(Encoding.UTF8.GetBytes("nonsense"))
         );
 
         Assert.That(error.Status, Is.EqualTo(CUresult.CUDA_ERROR_INVALID_PTX));
         Assert.That(error.Message, Does.Contain("line 1: what is nonsense?"));
-        Assert.Throws<ArgumentException>(() => CudaModule.Load(Context, default));
-        using var module = CudaModule.Load(Context, [.. Ptx, 0]);
+        Assert.Throws<ArgumentException>(() => Context.LoadModule(default));
+        using var module = Context.LoadModule([.. Ptx, 0]);
         var missing = Assert.Throws<CudaException>(() => module.Kernel("nothing"));
         Assert.That(missing.Status, Is.EqualTo(CUresult.CUDA_ERROR_NOT_FOUND));
         Assert.That(missing.Message, Does.Contain("no kernel nothing"));
@@ -146,7 +146,7 @@ public sealed class KernelTests : InteropFixture
     [Test]
     public void A_kernel_goes_with_its_module()
     {
-        var module = CudaModule.Load(Context, Ptx);
+        var module = Context.LoadModule(Ptx);
         CudaKernel kernel = module.Kernel("scale");
         module.Dispose();
 
@@ -158,7 +158,7 @@ public sealed class KernelTests : InteropFixture
     [Test]
     public void A_launch_allocates_nothing()
     {
-        using var module = CudaModule.Load(Context, Ptx);
+        using var module = Context.LoadModule(Ptx);
         CudaKernel kernel = module.Kernel("scale");
         using var x = Upload(1, 2, 3, 4);
         using (Stub.Begin(Libraries))

@@ -102,14 +102,14 @@ public sealed class OutOfMemoryTests : InteropFixture
 
     private void Work()
     {
-        using var stream = CudaStream.Create(Context);
-        using var pool = CudaMemoryPool.Create(Context);
-        using var buffer = DeviceBuffer<float>.Allocate(Context, 100);
-        using var pinned = PinnedBuffer<float>.Allocate(Context, 100);
+        using var stream = Context.CreateStream();
+        using var pool = Context.CreateMemoryPool();
+        using var buffer = Context.Allocate<float>(100);
+        using var pinned = Context.AllocatePinned<float>(100);
         using DeviceBuffer<float> pooled = pool.Allocate<float>(100, stream);
-        using var mark = CudaEvent.Create(Context);
+        using var mark = Context.CreateEvent();
         pinned.Span.Fill(5);
-        buffer.Span.CopyFromAsync(pinned, stream);
+        buffer.Span.EnqueueCopyFrom(pinned, stream);
         pooled.Span.CopyFrom(buffer, stream);
         mark.Record(stream);
         stream.Wait(mark);
@@ -143,7 +143,7 @@ public sealed class OutOfMemoryTests : InteropFixture
             ConvolutionKind.Forward,
             new(4, 1, 4, 4, 2, 1)
         );
-        using var scratch = DeviceBuffer<byte>.Allocate(Context, plan.WorkspaceBytes + 1);
+        using var scratch = Context.Allocate<byte>(plan.WorkspaceBytes + 1);
         plan.Execute(buffer, buffer.Slice(16), buffer.Slice(64), scratch);
         stream.Synchronize();
         Assert.That(pooled.Span.ToArray(stream), Is.All.EqualTo(5f));

@@ -126,11 +126,9 @@ internal sealed class RnnRun : IDisposable
         return span;
     }
 
-    private DeviceSpan<float> New(long count) =>
-        Keep(DeviceBuffer<float>.Allocate(_context, count));
+    private DeviceSpan<float> New(long count) => Keep(_context.Allocate<float>(count));
 
-    private DeviceSpan<byte> Bytes(long count) =>
-        Keep(DeviceBuffer<byte>.Allocate(_context, Math.Max(1, count)));
+    private DeviceSpan<byte> Bytes(long count) => Keep(_context.Allocate<byte>(Math.Max(1, count)));
 
     private T Keep<T>(T item)
         where T : IDisposable

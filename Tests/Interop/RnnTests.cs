@@ -1,6 +1,7 @@
 using NUnit.Framework;
 using Sequor.Interop;
 using Sequor.Native;
+using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Interop;
 
@@ -206,7 +207,7 @@ public sealed class RnnTests : InteropFixture
     public void Backward_follows_forward_with_the_same_reserve()
     {
         using var run = new RnnRun(_handle, Small(cudnnRNNMode_t.CUDNN_GRU), 4, 4, 4);
-        using var other = DeviceBuffer<byte>.Allocate(Context, run.Calls.ReserveBytes);
+        using var other = Context.Allocate<byte>(run.Calls.ReserveBytes);
         RnnTensors<float> moved = run.Tensors with { Reserve = other };
 
         Throws(() => run.Calls.BackwardData(run.Tensors), "after Forward");
@@ -238,8 +239,7 @@ public sealed class RnnTests : InteropFixture
             4,
             4
         );
-        using var reserve = DeviceBuffer<byte>.Allocate(
-            Context,
+        using var reserve = Context.Allocate<byte>(
             Math.Max(first.Calls.ReserveBytes, second.Calls.ReserveBytes)
         );
         RnnTensors<float> ours = first.Tensors with { Reserve = reserve },
@@ -292,7 +292,7 @@ public sealed class RnnTests : InteropFixture
             Is.EqualTo(dropout.States.ByteCount)
         );
         byte[] states = dropout.States.ToArray(Stream);
-        using var memory = DeviceBuffer<byte>.Allocate(Context, states.Length);
+        using var memory = Context.Allocate<byte>(states.Length);
         memory.Span.CopyFrom(states, Stream);
         using var restored = DropoutDescriptor.Create(_handle, 0.25f, 7, memory, restore: true);
         Assert.That(restored.States.ToArray(Stream), Is.EqualTo(states));

@@ -11,16 +11,14 @@ public sealed class StreamTests : InteropFixture
     public void A_priority_is_one_that_the_device_has()
     {
         (int least, int greatest) = Context.StreamPriorities;
-        using var first = CudaStream.Create(Context, priority: greatest);
+        using var first = Context.CreateStream(priority: greatest);
 
         Assert.That(first.Priority, Is.EqualTo(greatest));
         var error = Assert.Throws<ArgumentOutOfRangeException>(() =>
-            CudaStream.Create(Context, priority: greatest - 1)
+            Context.CreateStream(priority: greatest - 1)
         );
         Assert.That(error.Message, Does.Contain($"{greatest} (first) to {least}"));
-        Assert.Throws<ArgumentOutOfRangeException>(() =>
-            CudaStream.Create(Context, priority: least + 1)
-        );
+        Assert.Throws<ArgumentOutOfRangeException>(() => Context.CreateStream(priority: least + 1));
     }
 
     [Test]
@@ -41,9 +39,9 @@ public sealed class StreamTests : InteropFixture
     {
         var theirs = Gpu.CreateContext();
         using var attached = CudaContext.Attach(theirs.Handle, Libraries);
-        using var other = CudaStream.Create(attached);
-        using var buffer = DeviceBuffer<float>.Allocate(Context, 4);
-        using var mark = CudaEvent.Create(Context);
+        using var other = attached.CreateStream();
+        using var buffer = Context.Allocate<float>(4);
+        using var mark = Context.CreateEvent();
 
         Assert.Throws<ArgumentException>(() => CudaStream.Attach(Context, other.Handle.Value));
         var error = Assert.Throws<ArgumentException>(() => buffer.Span.Clear(other));
@@ -61,10 +59,10 @@ public sealed class StreamTests : InteropFixture
     [Test]
     public void A_stream_waits_for_an_event_of_another()
     {
-        using var first = CudaStream.Create(Context);
-        using var second = CudaStream.Create(Context);
-        using var done = CudaEvent.Create(Context);
-        using var buffer = DeviceBuffer<int>.Allocate(Context, 1000);
+        using var first = Context.CreateStream();
+        using var second = Context.CreateStream();
+        using var done = Context.CreateEvent();
+        using var buffer = Context.Allocate<int>(1000);
         for (int i = 1; i <= 20; i++)
         {
             buffer.Span.Fill(i, first);
@@ -79,9 +77,9 @@ public sealed class StreamTests : InteropFixture
     [Test]
     public void Time_is_taken_between_events_that_take_it()
     {
-        using var start = CudaEvent.Create(Context, timing: true, blocking: true);
-        using var end = CudaEvent.Create(Context, timing: true);
-        using var untimed = CudaEvent.Create(Context);
+        using var start = Context.CreateEvent(timing: true, blocking: true);
+        using var end = Context.CreateEvent(timing: true);
+        using var untimed = Context.CreateEvent();
 
         Assert.Throws<InvalidOperationException>(() => end.MillisecondsSince(start));
         start.Record(Stream);
@@ -96,10 +94,10 @@ public sealed class StreamTests : InteropFixture
     [Test]
     public void A_disposed_stream_or_event_is_refused()
     {
-        var stream = CudaStream.Create(Context);
-        var mark = CudaEvent.Create(Context);
+        var stream = Context.CreateStream();
+        var mark = Context.CreateEvent();
         stream.Dispose();
-        using var buffer = DeviceBuffer<int>.Allocate(Context, 1);
+        using var buffer = Context.Allocate<int>(1);
 
         Assert.Throws<ObjectDisposedException>(stream.Synchronize);
         Assert.Throws<ObjectDisposedException>(() => mark.Record(stream));
@@ -121,5 +119,72 @@ public sealed class StreamTests : InteropFixture
 
         Assert.That(error.IsContextLost, Is.True);
         Assert.That(error.Message, Does.Contain("The context is lost"));
+    }
+
+    [Test]
+    public async Task Waiting_for_work_ends_with_it()
+    {
+        using var buffer = Context.Allocate<int>(1000);
+        using var host = Context.AllocatePinned<int>(1000);
+        buffer.Span.Fill(7, Stream);
+        buffer.Span.EnqueueCopyTo(host, Stream);
+
+        await Stream.WaitAsync();
+
+        Assert.That(host.Span.ToArray(), Is.All.EqualTo(7));
+        Assert.That(Calls("cuStreamSynchronize"), Is.Zero);
+        Assert.That(Calls("cuEventDestroy"), Is.EqualTo(Calls("cuEventCreate")));
+    }
+
+    [Test]
+    public void Cancelled_waiting_leaves_the_work()
+    {
+        using var buffer = Context.Allocate<int>(10);
+        buffer.Span.Fill(7, Stream);
+        using var cancelled = new CancellationTokenSource();
+        cancelled.Cancel();
+
+        Task waiting = Stream.WaitAsync(cancelled.Token);
+        Assert.That(waiting.IsCanceled);
+
+        Assert.That(buffer.Span.ToArray(Stream), Is.All.EqualTo(7));
+    }
+
+    [Test]
+    public async Task Waiting_for_work_that_fails_fails()
+    {
+        Gpu.Refuse("cuEventSynchronize", (int)CUresult.CUDA_ERROR_ILLEGAL_ADDRESS, times: 1);
+        CudaException? error = null;
+        try
+        {
+            await Stream.WaitAsync();
+        }
+        catch (CudaException e)
+        {
+            error = e;
+        }
+        Assert.That(error?.Message, Does.Contain("CUDA_ERROR_ILLEGAL_ADDRESS"));
+        ForgiveLeaks();
+        ExpectPendingError();
+    }
+
+    [Test]
+    public void A_captured_stream_is_not_waited_for()
+    {
+        using (CudaCapture.Begin(Stream))
+            Assert.Throws<InvalidOperationException>(() => _ = Stream.WaitAsync());
+    }
+
+    [Test]
+    public async Task An_array_is_read_as_it_was_when_asked_for()
+    {
+        using var buffer = Context.Allocate<int>(3);
+        buffer.Span.CopyFrom([1, 2, 3], Stream);
+
+        Task<int[]> read = buffer.Span.ToArrayAsync(Stream);
+        buffer.Span.Fill(9, Stream);
+
+        Assert.That(await read, Is.EqualTo(new[] { 1, 2, 3 }));
+        Assert.That(await default(DeviceSpan<int>).ToArrayAsync(Stream), Is.Empty);
     }
 }

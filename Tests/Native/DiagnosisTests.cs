@@ -2,6 +2,7 @@ using System.Text.Json;
 using NUnit.Framework;
 using Sequor.Layers;
 using Sequor.Native;
+using Sequor.Tests.Charts;
 using Sequor.Workloads;
 
 namespace Sequor.Tests.Native;

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using Sequor.Native;
+using Sequor.Tests.Charts;
 
 namespace Sequor.Tests.Native;
 

@@ -1,5 +1,6 @@
 using NUnit.Framework;
 using Sequor.Native.Generator;
+using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Native;
 

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using System.Runtime.Versioning;
 using NUnit.Framework;
 using Sequor.Native;
-using Sequor.Tests.Training;
+using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Native;
 

@@ -98,7 +98,7 @@ public sealed class Square(int size) : Layer
             : base(builder, shape)
         {
             _gpu = gpu;
-            _module = CudaModule.Load(gpu.Context, Encoding.UTF8.GetBytes(Ptx));
+            _module = gpu.Context.LoadModule(Encoding.UTF8.GetBytes(Ptx));
             _square = _module.Kernel("square");
             _slope = _module.Kernel("square_slope");
         }

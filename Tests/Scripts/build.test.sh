@@ -45,9 +45,7 @@ cat >"$tree/program" <<'END'
 case " $* " in *' --wrong '*) printf '\033[31m%s\n\033[m%s\n' "Unknown option '--wrong'" 'Options:' >&2; exit 5 ;; esac
 printf '[%s]' "$(basename "$0")" "$@"
 echo
-[ -z "${SEQUOR_UPDATE_COUNTS:-}" ] || echo "counts to $SEQUOR_UPDATE_COUNTS"
 case ${1:-} in [0-9]*) exit "$1" ;; esac
-[ -z "${SUMMARY:-}" ] || cat "$SUMMARY"
 exit "${STATUS:-0}"
 END
 cat >"$tree/sdk/dotnet" <<'END'
@@ -57,7 +55,12 @@ case $1 in
     --version) echo "${SDK_VERSION:-10.0.100}"; exit "${SDK_STATUS:-0}" ;;
     --list-sdks) [ -z "${SDKS-9.0.300}" ] || echo "${SDKS-9.0.300} [$root/sdk/sdk]"; exit ;;
     msbuild) ;;
-    *) echo "dotnet $*"; exit "${STATUS:-0}" ;;
+    *)
+        echo "dotnet $*"
+        [ -z "${SEQUOR_UPDATE_COUNTS:-}" ] || echo "counts to $SEQUOR_UPDATE_COUNTS"
+        [ -z "${SUMMARY:-}" ] || cat "$SUMMARY"
+        exit "${STATUS:-0}"
+        ;;
 esac
 env >"$root/environment"
 [ -z "${SAVED:-}" ] || touch "$SAVED"
@@ -66,7 +69,8 @@ sleep "${BUILD_SECONDS:-0}"
 rmdir "$root/building"
 echo built >>"$root/builds"
 [ -z "${BROKEN:-}" ] || { echo 'A.cs(1,1): error CS1002: ; expected'; exit 1; }
-for name in Tool/release/sequor Tests/release/Sequor.Tests Suites/release/Sequor.Suites; do
+for name in Tool/release/sequor Tests/release/Sequor.Tests Cuda.Tests/release/Sequor.Cuda.Tests \
+    VirtualGpu.Tests/release/Sequor.VirtualGpu.Tests Suites/release/Sequor.Suites; do
     path=$root/artifacts/bin/Sequor.$name
     mkdir -p "${path%/*}"
     cp "$root/program" "$path"
@@ -288,24 +292,31 @@ Test run summary: Failed! - Sequor.Tests.dll (net10.0|x64)
   skipped: 2
   duration: 5ms
 END
-long='[--filter][TestCategory!=Long]'
-zero='[--zero-tests-policy][strict]'
+bin=artifacts/bin
+programs="$bin/Sequor.Tests/release/Sequor.Tests.dll;$bin/Sequor.Cuda.Tests/release/Sequor.Cuda.Tests.dll"
+virtual=";$bin/Sequor.VirtualGpu.Tests/release/Sequor.VirtualGpu.Tests.dll"
+long=' --filter TestCategory!=Long'
+none=' --ignore-exit-code 8'
+least=' --minimum-expected-tests 1'
 run test
-expect 'test leaves out the long tests' prints "[Sequor.Tests]$long$zero"
+expect 'test leaves out the long tests' \
+    prints "dotnet test --test-modules $programs$virtual$long$none$least"
 run test --all
-expect 'but with --all' prints "[Sequor.Tests]$zero"
+expect 'but with --all' prints "dotnet test --test-modules $programs$virtual$none$least"
+run test --no-virtual-gpu
+expect 'the virtual GPU can be left out' prints "dotnet test --test-modules $programs$long$none$least"
 run test --no-ansi --filter 'Name~a b'
-expect 'filters are joined' \
-    prints "[Sequor.Tests][--no-ansi][--filter][(Name~a b)&TestCategory!=Long]$zero"
-run test --all --filter=Name~a -zero-tests-policy:allow-skipped
-given='[-zero-tests-policy:allow-skipped]'
-# PowerShell divides what it is called with at the colon, which means the same.
-[ "$script" = build.sh ] || given='[-zero-tests-policy][allow-skipped]'
-expect 'options given are not given twice' prints "[Sequor.Tests]$given[--filter][Name~a]"
+expect 'filters are joined' prints \
+    "dotnet test --test-modules $programs$virtual --no-ansi --filter (Name~a b)&TestCategory!=Long$none$least"
+run test --all --filter=Name~a --minimum-expected-tests 5
+expect 'options given are not given twice' prints \
+    "dotnet test --test-modules $programs$virtual --minimum-expected-tests 5 --filter Name~a$none"
 run test --update-counts
 expect 'counts are written by their tests alone, into the sources' prints \
-    "[Sequor.Tests][--filter][(FullyQualifiedName~StepCountTests)&TestCategory!=Long]$zero
-counts to $tree/Tests/Cuda/step-counts.txt"
+    "dotnet test --test-modules $programs$virtual --filter (FullyQualifiedName~StepCountTests)&TestCategory!=Long$none$least
+counts to $tree/Tests/Backends/Cuda/step-counts.txt"
+run test --help
+expect 'the help is that of a test program' prints '[Sequor.Tests][--help]'
 run test --update-counts --filter Name~a
 expect 'and with no filter' exits 2
 expect 'which is said' says '--update-counts takes no --filter'
@@ -318,6 +329,10 @@ expect 'and is counted' prints_last 'Tests: 3 passed, 1 failed, 2 skipped'
 printf '\033[32m  total: 7\033[m\n' >>"$tree/summary"
 SUMMARY=$tree/summary run test
 expect 'numbers that do not add up are not repeated' prints_last $'\033[32m  total: 7\033[m'
+printf 'Test run summary: Passed!\n  total: 2\n  failed: 0\n  succeeded: 0\n  skipped: 2\n' >"$tree/summary"
+SUMMARY=$tree/summary run test
+expect 'a run in which every test was skipped fails' exits 8
+expect 'and says so' says 'every test was skipped'
 
 run suites --filter '*Gru*'
 expect 'suites hands its arguments on' prints '[Sequor.Suites][--filter][*Gru*]'
@@ -343,10 +358,10 @@ run build now
 expect 'build takes none' exits 2
 
 # The compiler's stand-in writes what it is told to, with all that has to be taken out.
-mkdir -p "$tree/Native/Kernels"
+mkdir -p "$tree/Native/Kernels/Ptx"
 printf 'header\n' >"$tree/Native/Kernels/h.cuh"
 printf 'source\n' >"$tree/Native/Kernels/k.cu"
-touch "$tree/Native/Kernels/gone.ptx"
+touch "$tree/Native/Kernels/Ptx/gone.ptx"
 cat >"$tree/sdk/clang-19" <<'END'
 #!/usr/bin/env bash
 [ "$1" != --version ] || { echo "Some clang version ${CLANG:-19.1.7} (3)"; exit; }
@@ -362,8 +377,8 @@ digest=$(printf 'header\nsource\n' | if type -P sha256sum >/dev/null; then sha25
 printf '%s\n' "// Made by ./build.sh kernels from k.cu and the headers beside it: ${digest%% *}" \
     '// clang 19.1.7' .entry $'\t.loc\t1 2 3' $'\t.file\t1 "./k.cu"' >"$tree/wanted"
 expect 'with the digest of its sources, and without what is no use' \
-    cmp -s "$tree/wanted" "$tree/Native/Kernels/k.ptx"
-expect 'and removes what has no source' test ! -e "$tree/Native/Kernels/gone.ptx"
+    cmp -s "$tree/wanted" "$tree/Native/Kernels/Ptx/k.ptx"
+expect 'and removes what has no source' test ! -e "$tree/Native/Kernels/Ptx/gone.ptx"
 PTX='.extern .func memcmp' run kernels
 expect 'a function that is not there fails' exits 1
 STATUS=1 run kernels
@@ -375,7 +390,7 @@ SEQUOR_CLANG=no-such-clang run kernels
 expect 'no compiler fails' exits 1
 run kernels now
 expect 'kernels takes no argument' exits 2
-expect 'what failed leaves the PTX as it was' cmp -s "$tree/wanted" "$tree/Native/Kernels/k.ptx"
+expect 'what failed leaves the PTX as it was' cmp -s "$tree/wanted" "$tree/Native/Kernels/Ptx/k.ptx"
 rm -r "$tree/Native"
 SEQUOR_CONFIGURATION=../x run build
 expect 'a configuration is a plain word' exits 2

@@ -1,7 +1,6 @@
 using NUnit.Framework;
 using Sequor.Layers;
 using Sequor.Outside;
-using Sequor.Tests.Cuda;
 using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Strangers;

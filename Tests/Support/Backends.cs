@@ -2,15 +2,17 @@ using System.Collections.Concurrent;
 using NUnit.Framework;
 using Sequor.Layers;
 using Sequor.Layers.Cpu;
+using Sequor.Tests.Charts;
 
 namespace Sequor.Tests;
 
 /// <summary>
 /// A CPU backend of each vector width and number of threads, made once for each thread of the test program: a backend is for
-/// one thread at a time, and fixtures run side by side.
+/// one thread at a time, and fixtures run side by side. Every test program derives a set-up fixture of its own, as such a fixture
+/// acts in its own assembly alone.
 /// </summary>
 [SetUpFixture]
-public sealed class Backends
+public class Backends
 {
     private static readonly ConcurrentDictionary<
         (int Bits, int Threads, int Caller),

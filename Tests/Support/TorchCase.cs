@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Sequor.Tests.Support;
 
-/// <summary>One case of what PyTorch computed in double precision; made by Vectors/make_vectors.py.</summary>
+/// <summary>One case of what PyTorch computed in double precision; made by Support/Vectors/make_vectors.py.</summary>
 public sealed class TorchCase
 {
     private static readonly Dictionary<string, TorchCase> All = Load("torch.json");

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using NUnit.Framework;
-using Sequor.Tests.Training;
+using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Tool;
 

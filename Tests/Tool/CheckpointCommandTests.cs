@@ -1,6 +1,7 @@
 using NUnit.Framework;
 using Sequor.Layers;
-using Sequor.Tests.Training;
+using Sequor.Tests.Files;
+using Sequor.Tests.Support;
 using Sequor.Workloads;
 
 namespace Sequor.Tests.Tool;

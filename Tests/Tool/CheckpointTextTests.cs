@@ -1,7 +1,8 @@
 using NUnit.Framework;
 using Sequor.Layers;
-using Sequor.Tests.Music;
-using Sequor.Tests.Training;
+using Sequor.Tests.Files;
+using Sequor.Tests.Support;
+using Sequor.Tests.Workloads;
 
 namespace Sequor.Tests.Tool;
 

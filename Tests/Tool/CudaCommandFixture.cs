@@ -1,8 +1,7 @@
 using NUnit.Framework;
 using NUnit.Framework.Interfaces;
 using Sequor.Interop;
-using Sequor.Tests.Cuda;
-using Sequor.Tests.Training;
+using Sequor.Tests.Support;
 using VirtualDevice = Sequor.VirtualGpu.VirtualDevice;
 
 namespace Sequor.Tests.Tool;
@@ -39,7 +38,7 @@ public abstract class CudaCommandFixture : FolderTest
         finally
         {
             if (Virtual is null || TestGpu.Real is null)
-                GpuReport.Count(status);
+                GpuTestReport.Count(status);
             Virtual?.Dispose();
             _standIn = null;
         }

@@ -2,8 +2,9 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using NUnit.Framework;
 using Sequor.Native;
-using Sequor.Tests.Cuda;
-using Sequor.Tests.Music;
+using Sequor.Tests.Support;
+using Sequor.Tests.Training;
+using Sequor.Tests.Workloads;
 
 namespace Sequor.Tests.Tool;
 

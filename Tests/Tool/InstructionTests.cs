@@ -3,7 +3,8 @@ using System.Globalization;
 using System.Runtime.Intrinsics.X86;
 using System.Text.Json;
 using NUnit.Framework;
-using Sequor.Tests.Training;
+using Sequor.Tests.Native;
+using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Tool;
 

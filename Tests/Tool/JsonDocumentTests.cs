@@ -3,7 +3,8 @@ using System.Text.Json;
 using NUnit.Framework;
 using Sequor.Layers;
 using Sequor.Tests.Charts;
-using Sequor.Tests.Music;
+using Sequor.Tests.Training;
+using Sequor.Tests.Workloads;
 using Sequor.Workloads;
 
 namespace Sequor.Tests.Tool;

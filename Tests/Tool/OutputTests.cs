@@ -1,5 +1,5 @@
 using NUnit.Framework;
-using Sequor.Tests.Training;
+using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Tool;
 

@@ -2,8 +2,9 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using NUnit.Framework;
 using Sequor.Layers;
-using Sequor.Tests.Music;
-using Sequor.Tests.Training;
+using Sequor.Tests.Files;
+using Sequor.Tests.Support;
+using Sequor.Tests.Workloads;
 using Sequor.Workloads;
 
 namespace Sequor.Tests.Tool;

@@ -1,6 +1,6 @@
 using NUnit.Framework;
-using Sequor.Tests.Music;
-using Sequor.Tests.Training;
+using Sequor.Tests.Support;
+using Sequor.Tests.Workloads;
 
 namespace Sequor.Tests.Tool;
 

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using NUnit.Framework;
 using Sequor.Tests.Charts;
-using Sequor.Tests.Training;
+using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Tool;
 
@@ -119,9 +119,9 @@ public sealed class SweepCommandTests : FolderTest
         foreach (JsonElement r in results)
         {
             double median = r.GetProperty("step_ms").GetProperty("median").GetDouble();
-            Assert.That(cells, Does.Contain(Workloads.Figures.Milliseconds(median)));
+            Assert.That(cells, Does.Contain(Sequor.Workloads.Figures.Milliseconds(median)));
             long peak = r.GetProperty("peak_bytes").GetInt64();
-            Assert.That(cells, Does.Contain(Workloads.Figures.Mebibytes(peak)));
+            Assert.That(cells, Does.Contain(Sequor.Workloads.Figures.Mebibytes(peak)));
         }
     }
 

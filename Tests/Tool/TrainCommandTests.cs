@@ -1,7 +1,7 @@
 using System.Text.Json;
 using NUnit.Framework;
 using Sequor.Layers;
-using Sequor.Tests.Training;
+using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Tool;
 

@@ -1,6 +1,8 @@
 using Microsoft.Win32.SafeHandles;
 using NUnit.Framework;
 using Sequor.Layers;
+using Sequor.Tests.Files;
+using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Training;
 

@@ -1,5 +1,6 @@
 using NUnit.Framework;
 using Sequor.Layers;
+using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Training;
 

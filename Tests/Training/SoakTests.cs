@@ -1,6 +1,6 @@
 using NUnit.Framework;
 using Sequor.Layers;
-using Sequor.Tests.Cuda;
+using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Training;
 

@@ -1,0 +1,71 @@
+using Sequor.Native;
+
+namespace Sequor.Interop;
+
+// What is made in a context.
+public sealed partial class CudaContext
+{
+    /// <summary>Makes a stream.</summary>
+    /// <param name="blocking">Whether it waits for the legacy default stream, and that for it.</param>
+    /// <param name="priority">Lower numbers come first; one of <see cref="StreamPriorities"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The device has no such priority.</exception>
+    /// <exception cref="ObjectDisposedException">The context was disposed.</exception>
+    public CudaStream CreateStream(bool blocking = false, int priority = 0) =>
+        CudaStream.Create(this, blocking, priority);
+
+    /// <summary>Makes an event.</summary>
+    /// <param name="timing">Whether it takes the time; one that does not is cheaper to wait for.</param>
+    /// <param name="blocking">Whether a thread that waits for it sleeps, in place of asking again and again.</param>
+    /// <exception cref="ObjectDisposedException">The context was disposed.</exception>
+    public CudaEvent CreateEvent(bool timing = false, bool blocking = false) =>
+        CudaEvent.Create(this, timing, blocking);
+
+    /// <summary>
+    /// Takes device memory, aligned to 256 bytes, whose content is undefined. Waits for the device; not for use in a capture:
+    /// see <see cref="CudaStream.Allocate"/> for what does not wait.
+    /// </summary>
+    /// <typeparam name="T">The elements' type.</typeparam>
+    /// <param name="length">Elements, above 0.</param>
+    /// <param name="category">What it is for: its entry in <see cref="Ledger"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The length is not above 0, or its bytes are more than 64 bits count.</exception>
+    /// <exception cref="CudaException">CUDA_ERROR_OUT_OF_MEMORY: the message says how much there is.</exception>
+    /// <exception cref="ObjectDisposedException">The context was disposed.</exception>
+    public DeviceBuffer<T> Allocate<T>(
+        long length,
+        string category = Interop.DeviceMemory.OtherCategory
+    )
+        where T : unmanaged => DeviceBuffer<T>.Allocate(this, length, category);
+
+    /// <summary>Takes pinned host memory; its content is undefined.</summary>
+    /// <typeparam name="T">The elements' type.</typeparam>
+    /// <param name="length">Elements, above 0.</param>
+    /// <param name="writeCombined">Quick for the device to read, very slow for the host to.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The length is not above 0.</exception>
+    /// <exception cref="CudaException">CUDA_ERROR_OUT_OF_MEMORY: the host has not so much to pin.</exception>
+    /// <exception cref="ObjectDisposedException">The context was disposed.</exception>
+    public PinnedBuffer<T> AllocatePinned<T>(int length, bool writeCombined = false)
+        where T : unmanaged => PinnedBuffer<T>.Allocate(this, length, writeCombined);
+
+    /// <summary>Compiles PTX for the context's device, and loads it.</summary>
+    /// <param name="ptx">The text, with or without a zero at its end.</param>
+    /// <exception cref="ArgumentException">There is no PTX.</exception>
+    /// <exception cref="CudaException">It does not compile: the message has the compiler's own.</exception>
+    /// <exception cref="ObjectDisposedException">The context was disposed.</exception>
+    public CudaModule LoadModule(ReadOnlySpan<byte> ptx) => CudaModule.Load(this, ptx);
+
+    /// <summary>Makes a pool of the context's device.</summary>
+    /// <param name="keepBytes">
+    /// What it keeps, when the device is synchronised, of memory that is not in use; all by default, so that a second step of
+    /// the same size takes nothing from the system.
+    /// </param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="keepBytes"/> is below 0.</exception>
+    /// <exception cref="NotSupportedException">The device has no pools.</exception>
+    /// <exception cref="ObjectDisposedException">The context was disposed.</exception>
+    public CudaMemoryPool CreateMemoryPool(long keepBytes = long.MaxValue) =>
+        CudaMemoryPool.Create(this, keepBytes);
+
+    /// <summary>The pool that the device has by itself, and other code of the process may use too.</summary>
+    /// <exception cref="NotSupportedException">The device has no pools.</exception>
+    /// <exception cref="ObjectDisposedException">The context was disposed.</exception>
+    public CudaMemoryPool DefaultMemoryPool() => CudaMemoryPool.Default(this);
+}

@@ -1,0 +1,137 @@
+using NUnit.Framework;
+using Sequor.Layers;
+using Sequor.Tests.Support;
+
+namespace Sequor.Tests.Cuda;
+
+/// <summary>Whole models on CUDA against the CPU backend.</summary>
+[TestFixture]
+public sealed class CudaModelTests : CudaFixture
+{
+    private const int T = 17;
+    private const int B = 3;
+    private const int Inputs = 5;
+    private const int Outputs = 4;
+
+    private static readonly Dictionary<string, Func<Layer>> Architectures = new()
+    {
+        ["tcn"] = () => new Tcn(Inputs, [7, 6], 3, 0.2f),
+        ["lru"] = () => new Lru(Inputs, 6, 9, 2, new LruOptions { Dropout = 0.1f }),
+        ["lru whose steps share their dropout"] = () =>
+            new Lru(Inputs, 6, 9, 2, new LruOptions { Dropout = 0.3f, SharedDropout = true }),
+        ["lru both ways"] = () =>
+            new Lru(Inputs, 6, 9, 2, new LruOptions { Bidirectional = true, Prenorm = false }),
+        ["batch normed lru"] = () =>
+            new Lru(Inputs, 6, 9, 2, new LruOptions { Norm = LruNorm.Batch, Dropout = 0.1f }),
+        ["batch postnormed lru both ways"] = () =>
+            new Lru(
+                Inputs,
+                6,
+                9,
+                1,
+                new LruOptions
+                {
+                    Norm = LruNorm.Batch,
+                    Prenorm = false,
+                    Bidirectional = true,
+                }
+            ),
+    };
+
+    private static IEnumerable<string> Names => Architectures.Keys;
+
+    [Test]
+    public void Training_goes_as_on_the_cpu(
+        [ValueSource(nameof(Names))] string architecture,
+        [Values] bool packed
+    )
+    {
+        float[] gpu = Losses(Gpu, architecture, packed);
+        float[] cpu = Losses(Cpu, architecture, packed);
+        for (int step = 0; step < cpu.Length; step++)
+        {
+            double error = Math.Abs((double)gpu[step] - cpu[step]) / Math.Abs(cpu[step]);
+            GpuTestReport.Error("the loss in training", error);
+            Close.Check(gpu[step], cpu[step], Math.Abs(cpu[step]), 1e-4, $"loss of step {step}");
+        }
+        Assert.That(cpu[^1], Is.LessThan(cpu[0]));
+    }
+
+    private static float[] Losses(Backend on, string architecture, bool packed)
+    {
+        int[] lengths = [T, 13, 9];
+        int rows = packed ? lengths.Sum() : T * B;
+        using Layer layer = Architectures[architecture]();
+        using var model = new Sequential(layer, new Linear(layer.OutputSize, Outputs));
+        using Plan plan = model.Plan(on, T, B, Mode.Training, seed: 5, variableLengths: packed);
+        using var loss = new MeanSquaredError(plan);
+        using var optimizer = new Adam(plan, 0.003f);
+        float[] x = new Draw(1).Uniform(rows * Inputs);
+        float[] targets = new Draw(2).Uniform(rows * Outputs);
+        float[] losses = new float[10];
+        for (int step = 0; step < losses.Length; step++)
+        {
+            if (packed)
+                plan.ForwardPacked(x, lengths);
+            else
+                plan.Forward(x, T, B);
+            plan.Backward(loss.Compute(targets));
+            losses[step] = loss.Read();
+            optimizer.Step(1f);
+        }
+        return losses;
+    }
+
+    [Test]
+    public void A_step_takes_no_memory([ValueSource(nameof(Names))] string architecture)
+    {
+        using Layer layer = Architectures[architecture]();
+        using Plan plan = layer.Plan(Gpu, T, B, Mode.Training, inputGradient: true);
+        using var loss = new MeanSquaredError(plan);
+        using var optimizer = new Adam(plan, 0.003f);
+        float[] x = new Draw(1).Uniform(T * B * Inputs);
+        float[] targets = new Draw(2).Uniform(T * B * layer.OutputSize);
+        Step();
+        long before = Gpu.Memory.Allocations;
+
+        Step();
+
+        Assert.That(Gpu.Memory.Allocations, Is.EqualTo(before));
+
+        void Step()
+        {
+            plan.Forward(x, T, B);
+            plan.Backward(loss.Compute(targets));
+            optimizer.Step(1f);
+        }
+    }
+
+    [VirtualGpuOnly]
+    [Test]
+    public void Running_out_of_memory_at_any_allocation_loses_nothing(
+        [ValueSource(nameof(Names))] string architecture
+    )
+    {
+        VirtualGpu.VirtualDevice device = RequireVirtual();
+        using Layer layer = Architectures[architecture]();
+        layer.Plan(Gpu, T, B, Mode.Training).Dispose();
+        long taken = Gpu.Memory.CurrentBytes;
+        int failed = 0;
+        for (int n = 1; ; n++)
+        {
+            device.FailAllocation(n);
+            try
+            {
+                using Plan plan = layer.Plan(Gpu, T, B, Mode.Training);
+                device.FailAllocation(0);
+                break;
+            }
+            catch (DeviceMemoryException)
+            {
+                failed++;
+                Assert.That(Gpu.Memory.CurrentBytes, Is.EqualTo(taken));
+            }
+        }
+        Assert.That(failed, Is.GreaterThan(3));
+    }
+}

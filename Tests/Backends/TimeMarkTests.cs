@@ -1,0 +1,38 @@
+using NUnit.Framework;
+using Sequor.Layers;
+
+namespace Sequor.Tests.Threads;
+
+public sealed class TimeMarkTests
+{
+    [Test]
+    public void Marks_that_tell_no_time_say_why()
+    {
+        using Backend backend = Backend.Create("cpu", new BackendOptions { Threads = 1 });
+        using Backend other = Backend.Create("cpu", new BackendOptions { Threads = 1 });
+        using TimeMark first = backend.CreateMark();
+        using TimeMark last = backend.CreateMark();
+        using TimeMark foreign = other.CreateMark();
+        foreign.Record();
+        last.Record();
+        Assert.That(
+            () => last.MillisecondsSince(first),
+            Throws.InvalidOperationException.With.Message.Contains("must be recorded")
+        );
+        first.Record();
+        last.Record();
+        Assert.That(last.MillisecondsSince(first), Is.Not.Negative);
+        Assert.That(
+            () => last.MillisecondsSince(foreign),
+            Throws.ArgumentException.With.Message.Contains("another backend")
+        );
+        Assert.That(() => last.MillisecondsSince(null!), Throws.ArgumentNullException);
+        first.Dispose();
+        Assert.That(
+            () => last.MillisecondsSince(first),
+            Throws.InstanceOf<ObjectDisposedException>()
+        );
+        backend.Dispose();
+        Assert.That(() => backend.CreateMark(), Throws.InstanceOf<ObjectDisposedException>());
+    }
+}

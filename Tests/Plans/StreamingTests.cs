@@ -1,0 +1,260 @@
+using NUnit.Framework;
+using Sequor.Layers;
+using Sequor.Layers.Cpu;
+using Sequor.Tests.Support;
+
+namespace Sequor.Tests.Plans;
+
+/// <summary>A stream gives, step by step or in chunks, what the whole sequence gives at once.</summary>
+[TestFixtureSource(typeof(Backends), nameof(Backends.Each))]
+internal sealed class StreamingTests(int bits, int threads)
+{
+    private const int Steps = 23;
+    private const int Inputs = 3;
+
+    private CpuBackend Backend => Backends.Get(bits, threads);
+
+    private static readonly (string Name, Func<Layer> Make)[] Models =
+    [
+        ("rnn", () => new Rnn(Inputs, 7, 2)),
+        ("relu", () => new Rnn(Inputs, 5, 1, relu: true)),
+        ("lstm", () => new Lstm(Inputs, 9, 3)),
+        ("gru", () => new Gru(Inputs, 17, 2)),
+        (
+            "projected and clipped",
+            () =>
+                new Lstm(
+                    Inputs,
+                    9,
+                    new RecurrentOptions
+                    {
+                        Layers = 2,
+                        ProjectionSize = 4,
+                        CellClip = new CellClip(-0.05f, 0.05f),
+                    }
+                )
+        ),
+        ("tcn", () => new Tcn(Inputs, [5, 5, 8], 3)),
+        ("tcn kernel 1", () => new Tcn(Inputs, [4], 1)),
+        ("lru", () => new Lru(Inputs, 6, 5, 3)),
+        ("postnorm lru", () => new Lru(Inputs, 6, 5, 3, new LruOptions { Prenorm = false })),
+        (
+            "all",
+            () =>
+                new Sequential(
+                    new Linear(Inputs, 4),
+                    new LayerNorm(4),
+                    new Tcn(4, [6, 6], 2),
+                    new Dropout(6, 0.5f),
+                    new Lru(6, 5, 3, 1),
+                    new Gru(5, 8),
+                    new Linear(8, 2)
+                )
+        ),
+    ];
+
+    private static IEnumerable<TestCaseData> Cases() =>
+        from model in Models
+        from batch in new[] { 1, 5 }
+        from chunk in new[] { 1, 4, Steps }
+        select new TestCaseData(model.Make, batch, chunk).SetArgDisplayNames(
+            $"{model.Name} B{batch} chunk {chunk}"
+        );
+
+    [TestCaseSource(nameof(Cases))]
+    public void ChunksGiveTheWholeSequence(Func<Layer> make, int batch, int chunk)
+    {
+        using Layer model = make();
+        float[] x = new Draw(3).Uniform(Steps * batch * Inputs);
+        float[] expected = Whole(model, x, batch);
+        using Plan stream = model.Plan(Backend, chunk, batch, Mode.Streaming);
+
+        float[] first = Streamed(stream, x, batch, chunk);
+        stream.Reset();
+        float[] again = Streamed(stream, x, batch, chunk);
+
+        Close.Check(first, Array.ConvertAll(expected, v => (double)v), Close.Output, "the stream");
+        Close.CheckBits(again, first, "the stream after Reset");
+    }
+
+    [TestCaseSource(nameof(Cases))]
+    public void AStateGoesOnInAnotherPlan(Func<Layer> make, int batch, int chunk)
+    {
+        using Layer model = make();
+        float[] x = new Draw(5).Uniform(Steps * batch * Inputs);
+        using Plan one = model.Plan(Backend, Steps, batch, Mode.Streaming);
+        using Plan other = model.Plan(Backend, Steps, batch, Mode.Streaming);
+        float[] expected = Streamed(one, x, batch, chunk);
+        one.Reset();
+
+        int half = 10;
+        int row = batch * Inputs;
+        float[] begun = Streamed(one, x[..(half * row)], batch, chunk);
+        other.SetState(one.GetState());
+        float[] ended = Streamed(other, x[(half * row)..], batch, chunk);
+
+        float[] both = [.. begun, .. ended];
+        Close.Check(both, Array.ConvertAll(expected, v => (double)v), Close.Output, "the parts");
+    }
+
+    [Test]
+    public void WeightsAreTakenWhenTheStreamBegins()
+    {
+        using var model = new Tcn(Inputs, [4], 2);
+        using Plan stream = model.Plan(Backend, 1, 1, Mode.Streaming);
+        float[] x = new Draw(1).Uniform(Inputs);
+        float[] before = stream.Forward(x, 1, 1).ToArray();
+        Tensor gain = stream.Parameter("0.conv2.weight_g");
+        gain.Write([3f, -2f, 1f, 5f]);
+
+        stream.Reset();
+        float[] after = stream.Forward(x, 1, 1).ToArray();
+
+        Assert.That(after, Is.Not.EqualTo(before));
+    }
+
+    [Test]
+    public void AStepAllocatesNothing()
+    {
+        using var model = new Sequential(
+            new Tcn(Inputs, [4, 4], 3),
+            new Lstm(4, 6),
+            new Lru(6, 5, 4, 1)
+        );
+        using Plan stream = model.Plan(Backend, 1, 2, Mode.Streaming);
+        float[] x = new Draw(1).Uniform(2 * Inputs);
+        for (int i = 0; i < 50; i++)
+            stream.Forward(x, 1, 2);
+
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        long native = Backend.Memory.Allocations;
+        for (int i = 0; i < 10; i++)
+            stream.Forward(x, 1, 2);
+
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+        Assert.That(Backend.Memory.Allocations, Is.EqualTo(native));
+    }
+
+    [Test]
+    public void WhatCannotStreamSaysWhy()
+    {
+        using var both = new Gru(2, 3, new RecurrentOptions { Bidirectional = true });
+        using var mean = new Sequential(new Rnn(2, 3), new Mean(3));
+        Assert.Multiple(() =>
+        {
+            Assert.That(
+                () => both.Plan(Backend, 1, 1, Mode.Streaming),
+                Throws.TypeOf<NotSupportedException>().With.Message.Contains("reverse direction")
+            );
+            Assert.That(
+                () => mean.Plan(Backend, 1, 1, Mode.Streaming),
+                Throws.TypeOf<NotSupportedException>().With.Message.Contains("whole sequence")
+            );
+        });
+    }
+
+    [Test]
+    public void MisuseIsRefused()
+    {
+        using var model = new Rnn(2, 3);
+        using Plan stream = model.Plan(Backend, 4, 3, Mode.Streaming);
+        using Plan evaluation = model.Plan(Backend, 4, 3, Mode.Evaluation);
+        using var other = new Rnn(2, 9);
+        using Plan bigger = other.Plan(Backend, 4, 3, Mode.Streaming);
+        stream.Forward(new float[2 * 2 * 2], 2, 2);
+        Assert.Multiple(() =>
+        {
+            Assert.That(
+                () => stream.Forward(new float[3 * 2], 1, 3),
+                Throws.ArgumentException.With.Message.Contains("2 sequences, not 3")
+            );
+            Assert.That(() => stream.SetState(bigger.GetState()), Throws.ArgumentException);
+            Assert.That(evaluation.Reset, Throws.InvalidOperationException);
+            Assert.That(evaluation.GetState, Throws.InvalidOperationException);
+            Assert.That(
+                () => model.Plan(Backend, 4, 3, Mode.Streaming, variableLengths: true),
+                Throws.ArgumentException
+            );
+        });
+    }
+
+    private static readonly (string Name, Func<Layer> Make, int Batch)[] Others =
+    [
+        ("another kind", () => new Rnn(2, 4), 3),
+        ("relu", () => new Rnn(2, 4, relu: true), 3),
+        ("other inputs", () => new Gru(5, 4), 3),
+        ("within a model", () => new Sequential(new Gru(2, 4)), 3),
+        ("more layers of half the size", () => new Gru(2, 2, 2), 3),
+        ("another batch", () => new Gru(2, 4), 2),
+        ("no recurrence", () => new Linear(2, 4), 3),
+        ("a convolution", () => new Tcn(2, [4], 2), 3),
+    ];
+
+    private static IEnumerable<TestCaseData> Pairs() =>
+        from a in Others.Append(("gru", () => new Gru(2, 4), 3))
+        from b in Others.Append(("gru", () => new Gru(2, 4), 3))
+        where a.Item1 != b.Item1
+        select new TestCaseData(a.Item2, a.Item3, b.Item2, b.Item3).SetArgDisplayNames(
+            a.Item1,
+            b.Item1
+        );
+
+    [TestCaseSource(nameof(Pairs))]
+    public void AStateOfAnotherPlanIsRefused(
+        Func<Layer> make,
+        int batch,
+        Func<Layer> makeOther,
+        int otherBatch
+    )
+    {
+        using Layer model = make();
+        using Layer other = makeOther();
+        using Plan from = model.Plan(Backend, 4, batch, Mode.Streaming);
+        using Plan to = other.Plan(Backend, 4, otherBatch, Mode.Streaming);
+        from.Forward(new Draw(1).Uniform(model.InputSize * 2), 1, 2);
+        float[] x = new Draw(2).Uniform(other.InputSize * 2);
+        to.Forward(x, 1, 2);
+        StreamState before = to.GetState();
+
+        Assert.That(
+            () => to.SetState(from.GetState()),
+            Throws
+                .ArgumentException.With.Message.Contains($"for up to {batch} sequences")
+                .And.Message.Contains($"for up to {otherBatch} sequences")
+        );
+
+        Assert.That(to.GetState().Values, Is.EqualTo(before.Values));
+    }
+
+    [Test]
+    public void AStateOfAnotherDilationIsRefused()
+    {
+        // As many steps are carried: (3 - 1) * 1 and (2 - 1) * 2.
+        using var wide = new TcnBlock(2, 2, kernel: 3, dilation: 1);
+        using var apart = new TcnBlock(2, 2, kernel: 2, dilation: 2);
+        using Plan from = wide.Plan(Backend, 1, 1, Mode.Streaming);
+        using Plan to = apart.Plan(Backend, 1, 1, Mode.Streaming);
+
+        Assert.That(() => to.SetState(from.GetState()), Throws.ArgumentException);
+    }
+
+    private float[] Whole(Layer model, float[] x, int batch)
+    {
+        using Plan plan = model.Plan(Backend, Steps, batch, Mode.Evaluation);
+        return plan.Forward(x, Steps, batch).ToArray();
+    }
+
+    private static float[] Streamed(Plan stream, float[] x, int batch, int chunk)
+    {
+        int row = batch * Inputs;
+        var outputs = new List<float>();
+        for (int first = 0; first < x.Length / row; first += chunk)
+        {
+            int count = Math.Min(chunk, x.Length / row - first);
+            outputs.AddRange(
+                stream.Forward(x.AsSpan(first * row, count * row), count, batch).ToArray()
+            );
+        }
+        return [.. outputs];
+    }
+}
