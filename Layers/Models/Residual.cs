@@ -8,11 +8,9 @@ public sealed class Residual : Layer
 {
     private const string Name = "body";
 
-    private readonly Layer _body;
-
     /// <summary>A path around a layer.</summary>
     /// <param name="body">f, which has as many channels out as in; a <see cref="Sequential"/> where it is several layers.</param>
-    /// <exception cref="ArgumentException">Its channels in and out differ.</exception>
+    /// <exception cref="ArgumentException">Its channels in and out differ, or it takes classes.</exception>
     public Residual(Layer body)
     {
         ArgumentNullException.ThrowIfNull(body);
@@ -21,18 +19,24 @@ public sealed class Residual : Layer
                 $"The layer takes {Amount.Of(body.InputSize, "channel")} and gives {body.OutputSize}; to be added to its input it must give as many.",
                 nameof(body)
             );
-        _body = body;
+        if (body.InputClasses is not null)
+            throw new ArgumentException(
+                $"The {body.GetType().Name} takes classes, which are no numbers to be added.",
+                nameof(body)
+            );
+        Body = body;
         Children = [(Name, body)];
         Containers.RequireOnce(this, nameof(body));
     }
 
-    /// <inheritdoc/>
-    public override int InputSize => _body.InputSize;
+    /// <summary>f.</summary>
+    public Layer Body { get; }
 
     /// <inheritdoc/>
-    public override int OutputSize => _body.OutputSize;
+    public override int InputSize => Body.InputSize;
 
-    internal override int? InputClasses => _body.InputClasses;
+    /// <inheritdoc/>
+    public override int OutputSize => Body.OutputSize;
 
     /// <inheritdoc/>
     public override IReadOnlyList<(string Name, Layer Layer)> Children { get; }
@@ -68,7 +72,7 @@ public sealed class Residual : Layer
             else if (builder.InputGradient)
                 _gradient = builder.Scratch(input);
             SequenceLayout? layout = builder.Layout;
-            _body = PlannedLayer.Of(builder, Name, layer._body, input, out Shape output);
+            _body = PlannedLayer.Of(builder, Name, layer.Body, input, out Shape output);
             if (output != input || builder.Layout != layout)
             {
                 _body.Dispose();

@@ -35,7 +35,7 @@ internal sealed class ReferenceModel(
                     x = Run(child, $"{path}{name}.", x, ref time);
                 return x;
             case Residual residual:
-                return Sum(x, Run(residual.Children[0].Layer, $"{path}body.", x, ref time));
+                return Sum(x, Run(residual.Body, $"{path}body.", x, ref time));
             case Branches branches:
             {
                 int steps = time;

@@ -146,6 +146,10 @@ public sealed class ContainerGradientTests(int bits, int threads)
             Throws.ArgumentException.With.Message.Contains("takes 3 channels and gives 4")
         );
         Assert.That(
+            () => new Residual(new Sequential(new Embedding(4, 1))),
+            Throws.ArgumentException.With.Message.Contains("takes classes")
+        );
+        Assert.That(
             () => new Branches(new Linear(3, 4), new Linear(3, 5)),
             Throws.ArgumentException.With.Message.Contains("Layer 1 is 3 -> 5 and layer 0 3 -> 4")
         );
