@@ -161,6 +161,9 @@ public abstract partial class Backend : IDisposable
     /// <exception cref="ArgumentException">They overlap so closely that the device cannot copy one to the other.</exception>
     internal abstract void Copy(Tensor source, Tensor destination);
 
+    /// <summary>Some columns of a matrix become columns of another, see <see cref="ColumnCopy"/>.</summary>
+    internal abstract void CopyColumns(in ColumnCopy copy);
+
     /// <summary>Every value = value.</summary>
     internal abstract void Fill(Tensor destination, float value);
 

@@ -150,6 +150,18 @@ internal sealed unsafe partial class CpuBackend : Backend
             (nuint)source.Count * sizeof(float)
         );
 
+    internal override void CopyColumns(in ColumnCopy copy)
+    {
+        float* from = Pointer(copy.From) + copy.FromColumn;
+        float* to = Pointer(copy.To) + copy.ToColumn;
+        for (long row = copy.From.Shape.Rows; row > 0; row--)
+        {
+            new ReadOnlySpan<float>(from, copy.Columns).CopyTo(new Span<float>(to, copy.Columns));
+            from += copy.From.Shape.Columns;
+            to += copy.To.Shape.Columns;
+        }
+    }
+
     internal override void Fill(Tensor destination, float value)
     {
         const int Most = 1 << 30;

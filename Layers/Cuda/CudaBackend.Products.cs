@@ -42,6 +42,28 @@ public sealed partial class CudaBackend
         );
     }
 
+    internal override void CopyColumns(in ColumnCopy copy)
+    {
+        int columns = copy.Columns;
+        long rows = copy.From.Shape.Rows;
+        KernelGrid grid = KernelGrid.Rows(rows, columns);
+        Kernels.Launch(
+            "copy_columns",
+            grid,
+            Part(copy.From, copy.FromColumn, columns),
+            copy.From.Shape.Columns,
+            Part(copy.To, copy.ToColumn, columns),
+            copy.To.Shape.Columns,
+            rows,
+            columns,
+            grid.Lanes
+        );
+    }
+
+    // From the first value of some columns to the last.
+    private static DeviceSpan<float> Part(Tensor matrix, int column, int columns) =>
+        Span(matrix).Slice(column, (matrix.Shape.Rows - 1) * matrix.Shape.Columns + columns);
+
     /// <summary>c += row, in every row, which follow each other without gaps.</summary>
     internal void AddToRows(Tensor row, in Matrix c)
     {

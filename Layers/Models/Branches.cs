@@ -1,41 +1,66 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// y = f1(x) + f2(x) + ...: layers that all have the same input, and whose outputs are added.
+/// Layers that all have the same input, and whose outputs are added, y = f1(x) + f2(x) + ..., or concatenated,
+/// y = [f1(x) | f2(x) | ...].
 /// </summary>
 public sealed class Branches : Layer
 {
     private readonly (string Name, Layer Layer)[] _children;
 
-    /// <summary>Joins layers side by side.</summary>
-    /// <param name="layers">Branches of equal channels in, and of equal channels out.</param>
+    /// <summary>Layers side by side, whose outputs are added.</summary>
+    /// <param name="layers">Of equal channels in, and of equal channels out.</param>
+    /// <exception cref="ArgumentException">As of the other constructor.</exception>
+    public Branches(params IReadOnlyList<Layer> layers)
+        : this(BranchJoin.Add, layers) { }
+
+    /// <summary>Layers side by side.</summary>
+    /// <param name="join">What is made of their outputs.</param>
+    /// <param name="layers">Of equal channels in; to be added, of equal channels out as well.</param>
     /// <exception cref="ArgumentException">
-    /// There is no layer, or their channels differ, or one layer with parameters is at two places, or they have more than
+    /// There is no such join, or no layer, or their channels differ, or one layer with parameters is at two places, or they have more than
     /// <see cref="Layer.MostValues"/> values.
     /// </exception>
-    public Branches(params IReadOnlyList<Layer> layers)
+    public Branches(BranchJoin join, params IReadOnlyList<Layer> layers)
     {
+        if (!Enum.IsDefined(join))
+            throw new ArgumentOutOfRangeException(
+                nameof(join),
+                join,
+                "Branches are joined by Add or Concatenate."
+            );
+        Join = join;
         Containers.RequireLayers(layers, "A Branches");
         for (int i = 1; i < layers.Count; i++)
         {
             if (
                 layers[i].InputSize != layers[0].InputSize
-                || layers[i].OutputSize != layers[0].OutputSize
+                || (join == BranchJoin.Add && layers[i].OutputSize != layers[0].OutputSize)
             )
                 throw new ArgumentException(
-                    $"Layer {i} is {layers[i].InputSize} -> {layers[i].OutputSize} and layer 0 {layers[0].InputSize} -> {layers[0].OutputSize}; all must have the same channels in and out.",
+                    $"Layer {i} is {layers[i].InputSize} -> {layers[i].OutputSize} and layer 0 {layers[0].InputSize} -> {layers[0].OutputSize}; all must have the same channels in{(join == BranchJoin.Add ? " and out" : "")}.",
                     nameof(layers)
                 );
         }
         _children = Containers.Numbered(layers);
         Containers.RequireOnce(this, nameof(layers));
+        long channels = layers.Sum(layer => (long)layer.OutputSize);
+        if (join == BranchJoin.Concatenate && channels > MostValues)
+            throw new ArgumentException(
+                $"The layers have {channels} channels out together; there can be {MostValues}.",
+                nameof(layers)
+            );
+        OutputSize = join == BranchJoin.Add ? layers[0].OutputSize : (int)channels;
     }
+
+    /// <summary>What is made of the outputs.</summary>
+    public BranchJoin Join { get; }
 
     /// <inheritdoc/>
     public override int InputSize => _children[0].Layer.InputSize;
 
     /// <inheritdoc/>
-    public override int OutputSize => _children[0].Layer.OutputSize;
+    public override int OutputSize { get; }
 
     // What every branch takes.
     internal override int? InputClasses => _children.Min(child => child.Layer.InputClasses);
@@ -60,6 +85,8 @@ public sealed class Branches : Layer
         private readonly Slot? _input;
         private readonly Slot? _sum;
         private readonly Slot? _gradient;
+        private readonly Slot? _part;
+        private readonly int[]? _columns;
         private readonly bool _inputGradient;
 
         public BranchesPlan(Branches layer, PlanBuilder builder, Shape input, out Shape output)
@@ -76,12 +103,19 @@ public sealed class Branches : Layer
             var widest = new Shape(input.First, input[1], layer.OutputSize);
             if (builder.Training)
                 _gradient = builder.Scratch(widest);
+            if (layer.Join == BranchJoin.Concatenate)
+            {
+                _columns = [.. layer._children.Select(child => child.Layer.OutputSize)];
+                if (builder.Training)
+                    _part = builder.Scratch(new Shape(input.First, input[1], _columns.Max()));
+            }
             // It grows from branch to branch, so it has a place of its own.
             _output = builder.Kept(widest, MemoryCategory.Activations);
             SequenceLayout? layout = builder.Layout;
             SequenceLayout? after = null;
             var branches = new List<PlannedLayer>(_names.Length);
             output = widest;
+            long scratch = 0;
             try
             {
                 foreach ((string name, Layer child) in layer._children)
@@ -89,11 +123,14 @@ public sealed class Branches : Layer
                     builder.Layout = layout;
                     builder.InputGradient = _inputGradient;
                     branches.Add(PlannedLayer.Of(builder, name, child, input, out Shape each));
-                    if (branches.Count > 1 && (each != output || builder.Layout != after))
+                    bool alike = each.First == output.First && builder.Layout == after;
+                    if (branches.Count > 1 && !alike)
                         throw new NotSupportedException(
-                            "Of the layers in a Branches some pool over time and some do not: their outputs cannot be added."
+                            "Of the layers in a Branches some pool over time and some do not: their outputs cannot be joined."
                         );
-                    (output, after) = (each, builder.Layout);
+                    output = new Shape(each.First, each[1], layer.OutputSize);
+                    after = builder.Layout;
+                    scratch = Math.Max(scratch, builder.ScratchEnd);
                 }
             }
             catch
@@ -102,6 +139,7 @@ public sealed class Branches : Layer
                 throw;
             }
             _branches = [.. branches];
+            builder.ScratchEnd = scratch;
         }
 
         public override Tensor Forward(Tensor x)
@@ -113,12 +151,19 @@ public sealed class Branches : Layer
                 _operations.Copy(x, kept);
             }
             Tensor y = default;
+            int column = 0;
             for (int i = 0; i < _branches.Length; i++)
             {
                 Tensor each = _branches[i].Forward(kept);
                 if (i == 0)
-                {
                     y = _output.For(each.Shape.First, each.Shape[1]);
+                if (_columns is not null)
+                {
+                    _operations.CopyColumns(each, 0, y, column, _columns[i]);
+                    column += _columns[i];
+                }
+                else if (i == 0)
+                {
                     _operations.Copy(each, y);
                 }
                 else
@@ -134,16 +179,30 @@ public sealed class Branches : Layer
             Tensor kept = _gradient!.For(dy.Shape.First, dy.Shape[1]);
             _operations.Copy(dy, kept);
             Tensor sum = default;
+            int column = 0;
             for (int i = 0; i < _branches.Length; i++)
             {
-                // Each may write over what it is given, where the first one was.
-                if (i > 0)
+                // Each may write over what it is given.
+                if (_columns is not null)
+                {
+                    dy = _part!.For(kept.Shape.First, kept.Shape[1], _columns[i]);
+                    _operations.CopyColumns(kept, column, dy, 0, _columns[i]);
+                    column += _columns[i];
+                }
+                else if (i > 0)
+                {
                     _operations.Copy(kept, dy);
+                }
                 Tensor dx = _branches[i].Backward(dy);
                 if (!_inputGradient)
                     continue;
                 if (i == _branches.Length - 1)
+                {
+                    // A branch that does nothing gives back what was lent.
+                    if (_columns is not null && !_flow.Owns(dx))
+                        dx = _flow.Whole(dx, dx.Shape.First);
                     return i == 0 ? dx : Joined(dx, sum);
+                }
                 sum = i == 0 ? Begun(dx) : Added(sum, dx);
             }
             return default;

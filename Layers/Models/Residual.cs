@@ -8,11 +8,9 @@ public sealed class Residual : Layer
 {
     private const string Name = "body";
 
-    private readonly Layer _body;
-
     /// <summary>A path around a layer.</summary>
     /// <param name="body">f, which has as many channels out as in; a <see cref="Sequential"/> where it is several layers.</param>
-    /// <exception cref="ArgumentException">Its channels in and out differ, or its input are classes.</exception>
+    /// <exception cref="ArgumentException">Its channels in and out differ, or it takes classes.</exception>
     public Residual(Layer body)
     {
         ArgumentNullException.ThrowIfNull(body);
@@ -23,19 +21,22 @@ public sealed class Residual : Layer
             );
         if (body.InputClasses is not null)
             throw new ArgumentException(
-                "The layer takes classes: a Residual adds its input to what the layer gives, and classes are no numbers to add.",
+                $"The {body.GetType().Name} takes classes, and classes are no numbers to add.",
                 nameof(body)
             );
-        _body = body;
+        Body = body;
         Children = [(Name, body)];
         Containers.RequireOnce(this, nameof(body));
     }
 
-    /// <inheritdoc/>
-    public override int InputSize => _body.InputSize;
+    /// <summary>f.</summary>
+    public Layer Body { get; }
 
     /// <inheritdoc/>
-    public override int OutputSize => _body.OutputSize;
+    public override int InputSize => Body.InputSize;
+
+    /// <inheritdoc/>
+    public override int OutputSize => Body.OutputSize;
 
     /// <inheritdoc/>
     public override IReadOnlyList<(string Name, Layer Layer)> Children { get; }
@@ -71,7 +72,7 @@ public sealed class Residual : Layer
             else if (builder.InputGradient)
                 _gradient = builder.Scratch(input);
             SequenceLayout? layout = builder.Layout;
-            _body = PlannedLayer.Of(builder, Name, layer._body, input, out Shape output);
+            _body = PlannedLayer.Of(builder, Name, layer.Body, input, out Shape output);
             if (output != input || builder.Layout != layout)
             {
                 _body.Dispose();

@@ -11,7 +11,10 @@ internal readonly record struct LayerNormDescriptor(
 /// <summary>y = (x - mean) / sqrt(variance + epsilon) * weight + bias; statistics [rows, 2]: mean, 1 / deviation.</summary>
 internal abstract class LayerNormOperation : PlannedOperation
 {
-    /// <summary>Where <paramref name="reuse"/>, the statistics are read, not computed.</summary>
+    /// <summary>
+    /// y from x, which may be one; the others overlap none of them. Where <paramref name="reuse"/>, the statistics are read, not
+    /// computed.
+    /// </summary>
     public abstract void Forward(
         Tensor x,
         Tensor weight,
@@ -21,7 +24,10 @@ internal abstract class LayerNormOperation : PlannedOperation
         bool reuse
     );
 
-    /// <summary>dx = (dx +) gradient by x; adds to the gradients of weight and bias.</summary>
+    /// <summary>
+    /// dx = (dx +) gradient by x; adds to the gradients of weight and bias. dx may be dy where it does not accumulate, and overlaps
+    /// nothing else.
+    /// </summary>
     public abstract void Backward(
         Tensor x,
         Tensor weight,

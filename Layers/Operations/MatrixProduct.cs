@@ -2,7 +2,7 @@ namespace Sequor.Layers;
 
 /// <summary>
 /// C [M, N] = op(A) op(B), plus C where <see cref="Accumulate"/>, plus a bias row [N] where there is one. Tensors are
-/// seen as matrices [rows, columns]. Transposed A and B together are not needed and not offered; nor is a bias together with
+/// seen as matrices [rows, columns]. C overlaps none of the others, which may overlap each other. Transposed A and B together are not needed and not offered; nor is a bias together with
 /// accumulation or a transposed A.
 /// </summary>
 internal readonly record struct MatrixProduct

@@ -213,6 +213,51 @@ public sealed class TensorOperations
         _backend.Copy(source, destination);
     }
 
+    /// <summary>Some columns of a matrix become columns of another one, whose other columns stay.</summary>
+    /// <param name="source">[rows, C]</param>
+    /// <param name="sourceColumn">The first column of it.</param>
+    /// <param name="destination">[rows, D]</param>
+    /// <param name="destinationColumn">The first column of it.</param>
+    /// <param name="columns">How many columns, at least 1.</param>
+    /// <exception cref="ArgumentException">The numbers of rows differ, or there are not so many columns.</exception>
+    public void CopyColumns(
+        Tensor source,
+        int sourceColumn,
+        Tensor destination,
+        int destinationColumn,
+        int columns
+    )
+    {
+        Require(source, nameof(source));
+        RequireApart(destination, nameof(destination), source);
+        if (destination.Shape.Rows != source.Shape.Rows)
+            throw new ArgumentException(
+                $"The destination is {destination.Shape} and must have as many rows as the source {source.Shape}.",
+                nameof(destination)
+            );
+        RequireColumns(source, sourceColumn, columns, nameof(source));
+        RequireColumns(destination, destinationColumn, columns, nameof(destination));
+        _backend.CopyColumns(
+            new ColumnCopy
+            {
+                From = source,
+                FromColumn = sourceColumn,
+                To = destination,
+                ToColumn = destinationColumn,
+                Columns = columns,
+            }
+        );
+    }
+
+    private static void RequireColumns(Tensor tensor, int first, int count, string name)
+    {
+        if (first < 0 || count < 1 || first > tensor.Shape.Columns - count)
+            throw new ArgumentException(
+                $"{Amount.Of(count, "column")} from {first} on are not among the {tensor.Shape.Columns} of {tensor.Shape}.",
+                name
+            );
+    }
+
     /// <summary>Every value of the destination becomes a value.</summary>
     /// <param name="destination">Any shape.</param>
     /// <param name="value">The value.</param>

@@ -21,7 +21,7 @@ public sealed partial class PlanBuilder
     private long _stateCount;
     private long _layerOffset;
     private long _scratchBegin;
-    private long _lastEnd;
+    private bool _hasOutput;
     private int _lastOutput = 1;
     private int _streams;
     private Storage? _gradients;
@@ -142,10 +142,14 @@ public sealed partial class PlanBuilder
 
     /// <summary>The gradient of a parameter, which backward passes add to; empty outside of training.</summary>
     /// <param name="parameter">One of the layer's own.</param>
-    /// <exception cref="InvalidOperationException">It is none of the model that is planned.</exception>
+    /// <exception cref="InvalidOperationException">It is none of the model that is planned, or a buffer.</exception>
     public Tensor Gradient(Parameter parameter)
     {
         RequireOwn(parameter);
+        if (parameter.Offset >= _parameters.Count)
+            throw new InvalidOperationException(
+                $"{parameter.Name} is a buffer, which has no gradient."
+            );
         if (!Training)
             return default;
         return ParameterStore.View(GradientStorage(), parameter);
@@ -157,43 +161,18 @@ public sealed partial class PlanBuilder
         _gradients ??=
             _rehearsal?.Gradients ?? Take(Math.Max(_parameters.Count, 1), MemoryCategory.Gradients);
 
-    /// <summary>Names of the layer being planned and of those that it is in, by dots.</summary>
-    internal string Path => string.Join('.', _path);
-
-    /// <summary>
-    /// Begins a layer, whose scratch may lie where that of its neighbours does, but not where that lies which its container has
-    /// taken so far.
-    /// </summary>
-    /// <param name="name">Its name; "" for a model.</param>
-    internal LayerScope Enter(string name)
-    {
-        if (name.Length > 0)
-            _path.Add(name);
-        var scope = new LayerScope(this, name, _scratchBegin);
-        _scratchBegin = _layerOffset;
-        _lastEnd = 0;
-        return scope;
-    }
-
-    /// <summary>Ends a layer's planning.</summary>
-    internal readonly struct LayerScope(PlanBuilder builder, string name, long begin) : IDisposable
-    {
-        public void Dispose()
-        {
-            if (name.Length > 0)
-                builder._path.RemoveAt(builder._path.Count - 1);
-            builder._lastEnd = Math.Max(builder._lastEnd, builder._layerOffset);
-            builder._layerOffset = builder._scratchBegin;
-            builder._scratchBegin = begin;
-        }
-    }
-
     /// <summary>
     /// A layer's output: kept in training; in evaluation one of two places in turn, which is never that of the layer's input.
     /// </summary>
     /// <param name="shape">Its largest shape, [T, B, C].</param>
+    /// <exception cref="InvalidOperationException">The layer has one already.</exception>
     public Slot Output(Shape shape)
     {
+        if (_hasOutput)
+            throw new InvalidOperationException(
+                "A layer has one output; for what else it computes there are Keep and Scratch."
+            );
+        _hasOutput = true;
         if (Training)
             return Kept(shape, MemoryCategory.Activations);
         var slot = new Slot(shape);
@@ -249,124 +228,6 @@ public sealed partial class PlanBuilder
 
     internal Slot Scratch(long count) => Scratch(Shape.Block(count));
 
-    /// <summary>Nothing runs but a <see cref="Rehearsal"/>.</summary>
-    internal bool IsRehearsal => _rehearsal is not null;
-
-    /// <summary>Places everything without memory.</summary>
-    /// <returns>The most floats that come to lie in each of the gradients' two places, as they grow.</returns>
-    internal IReadOnlyList<long> Rehearse(RehearsalBackend on)
-    {
-        foreach ((Slot slot, MemoryCategory category) in _kept)
-            slot.Place(on.Pretend(slot.Count, category), 0);
-        foreach ((Slot slot, _) in _states)
-            slot.Place(on.Pretend(slot.Count, MemoryCategory.Activations), 0);
-        foreach ((Slot slot, _) in _flows)
-            slot.Place(on.Pretend(slot.Count, MemoryCategory.Workspace), 0);
-        foreach ((Slot slot, _) in _scratches)
-        {
-            Storage place = on.Pretend(slot.Count, MemoryCategory.Workspace);
-            slot.Place(place, 0);
-            _brief.Add(place);
-        }
-        return Gradients.Rehearse(on);
-    }
-
-    /// <summary>In a rehearsal: whether a tensor lies in memory of the plan that lasts until the next layer has read it.</summary>
-    internal bool MayBeOutput(Tensor tensor) =>
-        tensor.Backend == _stage
-        && tensor.Storage.Category != MemoryCategory.Parameters
-        && !_brief.Contains(tensor.Storage);
-
-    /// <summary>Allocates what was asked for. Returns the storages, which the plan owns from then on.</summary>
-    /// <param name="gradients">The most floats that come to lie in each of the gradients' two places.</param>
-    /// <exception cref="DeviceMemoryException">It is more than the device has free; the message has a table.</exception>
-    internal IReadOnlyList<Storage> Build(IReadOnlyList<long> gradients)
-    {
-        for (int i = 0; i < 2; i++)
-            _flowCounts[i] = Math.Max(_flowCounts[i], gradients[i]);
-        PlanNeed need = Need();
-        need.Require();
-        try
-        {
-            Allocate();
-        }
-        catch (DeviceMemoryException e)
-        {
-            throw need.Error(e);
-        }
-        return _storages;
-    }
-
-    private PlanNeed Need()
-    {
-        var need = new PlanNeed(_stage, MaxLength, MaxBatch);
-        foreach ((Slot slot, MemoryCategory category) in _kept)
-            need.Add(slot.Count, category);
-        if (_stateCount > 0)
-            need.Add(_stateCount, MemoryCategory.Activations);
-        need.Add(_workspaceCount, MemoryCategory.Workspace);
-        foreach (long count in _flowCounts)
-            need.Add(count, MemoryCategory.Workspace);
-        return need;
-    }
-
-    private void Allocate()
-    {
-        foreach ((Slot slot, MemoryCategory category) in _kept)
-            slot.Place(Take(slot.Count, category), 0);
-        if (_stateCount > 0)
-        {
-            Storage states = Take(_stateCount, MemoryCategory.Activations);
-            foreach ((Slot slot, long offset) in _states)
-                slot.Place(states, offset);
-            AllStates = new Tensor(states, 0, new Shape(checked((int)_stateCount)));
-        }
-        Storage workspace = Take(Math.Max(_workspaceCount, 1), MemoryCategory.Workspace);
-        foreach ((Slot slot, long offset) in _scratches)
-            slot.Place(workspace, offset);
-        Spare = (workspace, _lastEnd, _workspaceCount - _lastEnd);
-        var flows = new Storage[2];
-        for (int i = 0; i < 2; i++)
-            flows[i] = Take(Math.Max(_flowCounts[i], 1), MemoryCategory.Workspace);
-        foreach ((Slot slot, int place) in _flows)
-            slot.Place(flows[place], 0);
-        Gradients.Place(flows[0], flows[1]);
-    }
-
-    /// <summary>Notes an operation, which a layer frees unless building fails.</summary>
-    internal T Own<T>(T operation)
-        where T : PlannedOperation
-    {
-        _operations.Add(operation);
-        return operation;
-    }
-
-    /// <summary>Frees what was allocated, when building failed.</summary>
-    internal void Abandon()
-    {
-        foreach (IDisposable operation in _operations)
-            operation.Dispose();
-        foreach (Storage storage in _storages)
-            storage.Dispose();
-        Random?.Dispose();
-    }
-
-    /// <summary>All that layers carry from call to call, once the plan is built; empty outside of a stream.</summary>
-    internal Tensor AllStates { get; private set; }
-
-    /// <summary>
-    /// Scratch behind that of the layer planned last, once the plan is built: free between that layer's forward and its backward
-    /// pass, and in them.
-    /// </summary>
-    internal (Storage Storage, long First, long Count) Spare { get; private set; }
-
     /// <summary>Where gradients between layers lie; for backward passes.</summary>
     public GradientFlow Gradients { get; } = new();
-
-    private Storage Take(long count, MemoryCategory category)
-    {
-        Storage storage = _stage.Allocate(count, category);
-        _storages.Add(storage);
-        return storage;
-    }
 }

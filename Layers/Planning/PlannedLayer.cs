@@ -76,7 +76,12 @@ internal sealed class PlannedLayer : IDisposable
                 );
             return new PlannedLayer(plan, layer, builder, layout, pools, inputGradient);
         }
-        catch (Exception e) when (IsForeign(layer) && IsOfLayer(e))
+        // What is too large to be addressed is told by the plan.
+        catch (Exception e)
+            when (IsForeign(layer)
+                && IsOfLayer(e)
+                && e is not (OverflowException or OutOfMemoryException)
+            )
         {
             plan?.Dispose();
             throw new LayerException(layer, builder.Path, LayerPass.Planning, input, e);
@@ -116,7 +121,7 @@ internal sealed class PlannedLayer : IDisposable
         {
             _backend.IsInPass = _isForeign;
             Tensor dx = _plan.Backward(dy);
-            RequireInputGradient(dx);
+            RequireInputGradient(dy, dx);
             return dx;
         }
         catch (Exception e) when (Explains(e))
@@ -138,21 +143,27 @@ internal sealed class PlannedLayer : IDisposable
             _layer.OutputSize
         );
         if (y.IsEmpty || y.Shape != wanted)
-            throw new InvalidOperationException(
+            throw Wrong(
+                LayerPass.Forward,
+                x.Shape,
                 $"It gives {(y.IsEmpty ? "nothing" : y.Shape)} where its output must be {wanted}."
             );
         if (y.Storage != x.Storage && _rehearsal?.MayBeOutput(y) == false)
-            throw new InvalidOperationException(
+            throw Wrong(
+                LayerPass.Forward,
+                x.Shape,
                 "Its output is in no slot that lasts: it must be in one of PlanBuilder.Output, or be its input."
             );
     }
 
-    private void RequireInputGradient(Tensor dx)
+    private void RequireInputGradient(Tensor dy, Tensor dx)
     {
         if (!_inputGradient)
             return;
         if (dx.IsEmpty)
-            throw new InvalidOperationException(
+            throw Wrong(
+                LayerPass.Backward,
+                _input,
                 $"It gives no gradient by its input {_input}, which the layer before it needs."
             );
         bool fits =
@@ -161,14 +172,22 @@ internal sealed class PlannedLayer : IDisposable
             && dx.Shape[1] == _input[1]
             && dx.Shape.Columns == _input.Columns;
         if (!fits)
-            throw new InvalidOperationException(
+            throw Wrong(
+                LayerPass.Backward,
+                _input,
                 $"It gives a gradient {dx.Shape} by its input {_input}: that must have its shape, or be that of its last steps."
             );
-        if (_rehearsal?.MayBeOutput(dx) == false)
-            throw new InvalidOperationException(
+        if (dx.Storage != dy.Storage && _rehearsal?.MayBeOutput(dx) == false)
+            throw Wrong(
+                LayerPass.Backward,
+                _input,
                 "Its gradient by the input is in no place that lasts: it must be in one of PlanBuilder.Gradients, or be the gradient by the output."
             );
     }
+
+    // Named whosever the layer is.
+    private LayerException Wrong(LayerPass pass, Shape input, string what) =>
+        new(_layer, _name, pass, input, new InvalidOperationException(what));
 
     // Those of Sequor's own layers say what is wrong by themselves, and callers know them by their types.
     private static bool IsForeign(Layer layer) =>

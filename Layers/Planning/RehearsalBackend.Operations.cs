@@ -10,6 +10,8 @@ internal sealed partial class RehearsalBackend
 
     internal override void Copy(Tensor source, Tensor destination) => Write(destination);
 
+    internal override void CopyColumns(in ColumnCopy copy) => Write(copy.To);
+
     internal override void Fill(Tensor destination, float value) => Write(destination);
 
     internal override void RunCode(Action code, ReadOnlySpan<Tensor> written)

@@ -16,6 +16,10 @@ public sealed class Slot
     /// <summary>All of it.</summary>
     public Tensor All => _tensor;
 
+    /// <summary>Room for narrower rows than it was asked for.</summary>
+    internal Tensor For(int steps, int batch, int columns) =>
+        _tensor.View(new Shape(steps, batch, columns));
+
     /// <summary>The part for T steps of B sequences, or for packed rows: [T, B, C].</summary>
     /// <param name="steps">T, or the number of packed rows.</param>
     /// <param name="batch">B, or 1 for packed rows.</param>

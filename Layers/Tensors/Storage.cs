@@ -82,7 +82,7 @@ public sealed class Storage : IDisposable
                 throw new InvalidOperationException(
                     "A tensor has no address while its plan is made: code that takes addresses goes through TensorOperations.Run."
                 );
-            throw new ObjectDisposedException(nameof(Storage));
+            throw new ObjectDisposedException(GetType().FullName);
         }
     }
 

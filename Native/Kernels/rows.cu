@@ -1,8 +1,8 @@
-// Elementwise operations with a row that all rows share; Layers/Operations/Pointwise.cs.
+// Elementwise operations with a row that all rows share, Layers/Operations/Pointwise.cs; and columns of one matrix in another.
 //
-// Shapes: matrices [rows, columns], the shared row [columns].
-// Bytes an element: add_times_row reads a and out and writes out, 12; add_row 8. The shared row: 4 a thread, which keeps its
-// value for all its rows.
+// Shapes: matrices [rows, columns], the shared row [columns]; rows of copy_columns lie so many values apart as it is told.
+// Bytes an element: add_times_row reads a and out and writes out, 12; add_row and copy_columns 8. The shared row: 4 a thread,
+// which keeps its value for all its rows.
 // Launch: blocks of 256 as in columns.cuh.
 // Source: as it stands.
 #include "columns.cuh"
@@ -28,4 +28,21 @@ KERNEL LAUNCH(WalkThreads) add_row(const float *row, float *out, i64 rows, int c
     float bias = row[w.column];
     for (i64 r = w.row; r < rows; r += w.stride)
         out[r * columns + w.column] += bias;
+}
+
+// to = from, of which each is a part of its rows
+KERNEL LAUNCH(WalkThreads) copy_columns(
+    const float *from,
+    int from_stride,
+    float *to,
+    int to_stride,
+    i64 rows,
+    int columns,
+    int lanes
+) {
+    Walk w = walk(lanes);
+    if (w.column >= columns)
+        return;
+    for (i64 r = w.row; r < rows; r += w.stride)
+        to[r * to_stride + w.column] = from[r * from_stride + w.column];
 }

@@ -13,7 +13,9 @@ public enum Fault
     GivesNothing,
     GivesScratch,
     MultipliesWrongShapes,
+    HasTwoOutputs,
     AsksForAForeignParameter,
+    AsksForTheGradientOfABuffer,
     AllocatesForward,
     AllocatesBackward,
     TakesAnAddress,
@@ -29,6 +31,7 @@ public enum Fault
 public sealed class Faulty : Layer
 {
     private readonly Parameter _w;
+    private readonly Parameter _buffer = new("kept", new Shape(1), Parameter.Constant(0f));
     private readonly Parameter _foreign = new("foreign", new Shape(1), Parameter.Constant(1f));
     private readonly Fault _fault;
 
@@ -38,6 +41,7 @@ public sealed class Faulty : Layer
         _fault = fault;
         _w = new Parameter("w", new Shape(size), Parameter.Constant(2f));
         Parameters = [_w];
+        Buffers = [_buffer];
     }
 
     /// <summary>What it does wrong only once it is planned.</summary>
@@ -49,6 +53,8 @@ public sealed class Faulty : Layer
 
     public override IReadOnlyList<Parameter> Parameters { get; }
 
+    public override IReadOnlyList<Parameter> Buffers { get; }
+
     protected override LayerPlan CreatePlan(PlanBuilder builder, Shape input, out Shape output)
     {
         output = _fault == Fault.SaysWrongShape ? new Shape(2, 2, 2) : input;
@@ -56,6 +62,10 @@ public sealed class Faulty : Layer
             throw new InvalidOperationException("no plan today");
         if (_fault == Fault.AsksForAForeignParameter)
             builder.Value(_foreign);
+        if (_fault == Fault.HasTwoOutputs)
+            builder.Output(input);
+        if (_fault == Fault.AsksForTheGradientOfABuffer)
+            builder.Gradient(_buffer);
         return _fault == Fault.HasNoPlan ? null! : new Passes(this, builder, input);
     }
 

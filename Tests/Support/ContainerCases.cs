@@ -43,6 +43,37 @@ internal static class ContainerCases
                 ),
                 new LayerNorm(3)
             ),
+        ["concatenated branches alone"] = () =>
+            new Branches(BranchJoin.Concatenate, new Linear(3, 2), new Dropout(3, 0f)),
+        ["one concatenated branch that does nothing"] = () =>
+            new Sequential(
+                new Linear(3, 2),
+                new Branches(BranchJoin.Concatenate, new Dropout(2, 0f))
+            ),
+        ["concatenated branches of every family"] = () =>
+            new Sequential(
+                new Linear(3, 4),
+                new Branches(
+                    BranchJoin.Concatenate,
+                    new Gru(4, 3),
+                    new Tcn(4, [1], 2),
+                    new Dropout(4, 0f),
+                    new Sequential(new LayerNorm(4), new Lru(4, 5, 2, 1))
+                ),
+                new Linear(13, 2),
+                new Last(2)
+            ),
+        ["concatenated branches that pool"] = () =>
+            new Sequential(
+                new Gru(3, 4),
+                new Branches(
+                    BranchJoin.Concatenate,
+                    new Last(4),
+                    new Mean(4),
+                    new Sequential(new Lstm(4, 3), new Last(3))
+                ),
+                new Linear(11, 2)
+            ),
         ["branches that pool"] = () =>
             new Sequential(
                 new Gru(3, 4),

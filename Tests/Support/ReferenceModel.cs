@@ -35,7 +35,7 @@ internal sealed class ReferenceModel(
                     x = Run(child, $"{path}{name}.", x, ref time);
                 return x;
             case Residual residual:
-                return Sum(x, Run(residual.Children[0].Layer, $"{path}body.", x, ref time));
+                return Sum(x, Run(residual.Body, $"{path}body.", x, ref time));
             case Branches branches:
             {
                 int steps = time;
@@ -44,7 +44,10 @@ internal sealed class ReferenceModel(
                 {
                     time = steps;
                     double[] y = Run(child, $"{path}{name}.", x, ref time);
-                    sum = sum is null ? y : Sum(sum, y);
+                    sum =
+                        sum is null ? y
+                        : branches.Join == BranchJoin.Add ? Sum(sum, y)
+                        : Beside(sum, y, time * _batch);
                 }
                 return sum!;
             }
@@ -168,6 +171,13 @@ internal sealed class ReferenceModel(
     }
 
     private static double[] Sum(double[] a, double[] b) => [.. a.Zip(b, (x, y) => x + y)];
+
+    private static double[] Beside(double[] a, double[] b, int rows) =>
+        [
+            .. a.Chunk(a.Length / rows)
+                .Zip(b.Chunk(b.Length / rows), (x, y) => x.Concat(y))
+                .SelectMany(row => row),
+        ];
 
     // [T, B, d]: where the steps share a mask, as often as there are steps.
     private double[]? LruMask(LruBlock block, int time, int batch)

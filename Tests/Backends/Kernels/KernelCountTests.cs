@@ -93,6 +93,20 @@ public sealed class KernelCountTests
     }
 
     [Test]
+    public void A_copy_of_columns_moves_these_columns_alone()
+    {
+        const int Rows = 200;
+        const int Columns = 33;
+        using var machine = new KernelMachine();
+        DeviceArray from = machine.Put(new float[Rows * 50]);
+        DeviceArray to = machine.Put(new float[Rows * 40]);
+        KernelGrid grid = KernelGrid.Rows(Rows, Columns);
+        machine.Launch("copy_columns", grid, from, 50, to, 40, (long)Rows, Columns, grid.Lanes);
+        Assert.That(machine.Counts.BytesRead, Is.EqualTo(4 * Rows * Columns));
+        Assert.That(machine.Counts.BytesWritten, Is.EqualTo(4 * Rows * Columns));
+    }
+
+    [Test]
     public void An_adam_step_moves_32_bytes_a_parameter_and_little_more()
     {
         const int Count = 1 << 16;

@@ -51,6 +51,36 @@ public sealed class RowKernelTests
     }
 
     [TestCaseSource(nameof(Sizes))]
+    public void Columns_of_a_matrix_go_to_columns_of_another(int rows, int columns)
+    {
+        using var machine = new KernelMachine();
+        var draw = new Draw((ulong)(rows * 100 + columns));
+        (int wide, int wider) = (columns + 3, columns + 5);
+        float[] from = draw.Uniform(rows * wide);
+        float[] to = draw.Uniform(rows * wider);
+        KernelGrid grid = KernelGrid.Rows(rows, columns);
+        DeviceArray source = machine.Put(from);
+        DeviceArray written = machine.Put(to);
+        machine.Launch(
+            "copy_columns",
+            grid,
+            source,
+            wide,
+            written,
+            wider,
+            (long)rows,
+            columns,
+            grid.Lanes
+        );
+
+        float[] expected =
+        [
+            .. to.Select((v, i) => i % wider < columns ? from[i / wider * wide + i % wider] : v),
+        ];
+        Close.CheckBits(machine.Get(written), expected, "columns");
+    }
+
+    [TestCaseSource(nameof(Sizes))]
     [TestCase(20000, 3)]
     public void Columns_are_summed_as_on_the_cpu(int rows, int columns)
     {

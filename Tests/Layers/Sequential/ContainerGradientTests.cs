@@ -10,7 +10,8 @@ public sealed class ContainerGradientTests(int bits, int threads)
     private static IEnumerable<string> Names => ContainerCases.Models.Keys;
 
     // A mean needs the whole sequence.
-    private static IEnumerable<string> Streamed => Names.Where(n => n != "branches that pool");
+    private static IEnumerable<string> Streamed =>
+        Names.Where(n => !n.EndsWith("that pool", StringComparison.Ordinal));
 
     [Test]
     public void Layers_beside_each_other_have_the_outputs_and_gradients_of_the_reference(
@@ -26,6 +27,42 @@ public sealed class ContainerGradientTests(int bits, int threads)
             planned.CheckForward(@case);
             planned.Backward();
             planned.CheckGradients(@case, asks);
+        }
+    }
+
+    // A loss lends its gradient scratch that the last layer leaves alone.
+    [Test]
+    public void A_loss_right_above_branches_has_its_gradient_read_by_all_of_them(
+        [Values] BranchJoin join,
+        [Values] bool wideFirst
+    )
+    {
+        Backend backend = Backends.Get(bits, threads);
+        Layer wide = new Lstm(4, 3);
+        Layer narrow = new Linear(4, 3);
+        using var model = new Sequential(
+            new Tcn(3, [400, 4], 3),
+            new Branches(join, wideFirst ? [wide, narrow] : [narrow, wide])
+        );
+        using Plan plan = model.Plan(backend, 9, 3, Mode.Training);
+        using var loss = new MeanSquaredError(plan);
+        float[] targets = new Draw(5).Uniform(9L * 3 * model.OutputSize);
+        plan.Forward(new Draw(1).Uniform(9 * 3 * 3), 9, 3);
+        Tensor lent = loss.Compute(targets);
+        Tensor own = backend.Allocate(lent.Shape, MemoryCategory.InputOutput);
+        try
+        {
+            own.Write(lent.ToArray());
+            plan.Backward(lent);
+            float[] gradients = plan.Gradients.ToArray();
+            plan.Forward(new Draw(1).Uniform(9 * 3 * 3), 9, 3);
+            plan.Backward(own);
+
+            Assert.That(gradients, Is.EqualTo(plan.Gradients.ToArray()));
+        }
+        finally
+        {
+            own.Storage.Dispose();
         }
     }
 
@@ -109,8 +146,20 @@ public sealed class ContainerGradientTests(int bits, int threads)
             Throws.ArgumentException.With.Message.Contains("takes 3 channels and gives 4")
         );
         Assert.That(
+            () => new Residual(new Sequential(new Embedding(4, 1))),
+            Throws.ArgumentException.With.Message.Contains("takes classes")
+        );
+        Assert.That(
             () => new Branches(new Linear(3, 4), new Linear(3, 5)),
             Throws.ArgumentException.With.Message.Contains("Layer 1 is 3 -> 5 and layer 0 3 -> 4")
+        );
+        Assert.That(
+            () => new Branches(BranchJoin.Concatenate, new Linear(3, 4), new Linear(2, 5)),
+            Throws.ArgumentException.With.Message.Contains("same channels in.")
+        );
+        Assert.That(
+            () => new Branches((BranchJoin)7, new Linear(3, 4)),
+            Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Add or Concatenate")
         );
         Assert.That(() => new Branches(), Throws.ArgumentException);
         var twice = new Linear(3, 3);

@@ -26,6 +26,8 @@ public sealed class FaultyLayerTests(string device) : CudaFixture
             LayerPass.Planning,
             "says that its output is [2, 2, 2]; of 3 channels it must be [4, 2, 3]"
         ),
+        new(Fault.HasTwoOutputs, LayerPass.Planning, "A layer has one output"),
+        new(Fault.AsksForTheGradientOfABuffer, LayerPass.Planning, "kept is a buffer"),
         new(Fault.AsksForAForeignParameter, LayerPass.Planning, "foreign is among neither"),
         new(
             Fault.GivesWrongShape,

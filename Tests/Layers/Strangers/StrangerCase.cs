@@ -51,7 +51,7 @@ internal static class StrangerCase
                     x = Forward(child, values, x, batch, $"{path}{name}.");
                 return x;
             case Residual residual:
-                double[] y = Forward(residual.Children[0].Layer, values, x, batch, $"{path}body.");
+                double[] y = Forward(residual.Body, values, x, batch, $"{path}body.");
                 return [.. x.Zip(y, (a, b) => a + b)];
             case LeakySum sum:
                 int size = sum.OutputSize;

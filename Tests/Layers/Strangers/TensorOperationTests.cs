@@ -108,6 +108,22 @@ public sealed class TensorOperationTests
     }
 
     [Test]
+    public void Columns_that_are_not_there()
+    {
+        Tensor from = New(new Shape(2, 3));
+        Tensor to = New(new Shape(2, 4));
+        from.Write([1, 2, 3, 4, 5, 6]);
+        _operations.CopyColumns(from, 1, to, 2, 2);
+        Assert.That(to.ToArray(), Is.EqualTo(new float[] { 0, 0, 2, 3, 0, 0, 5, 6 }));
+        Refused(() => _operations.CopyColumns(from, 2, to, 0, 2), "2 columns from 2", "[2, 3]");
+        Refused(() => _operations.CopyColumns(from, 0, to, 3, 2), "2 columns from 3", "[2, 4]");
+        Refused(() => _operations.CopyColumns(from, -1, to, 0, 2), "from -1");
+        Refused(() => _operations.CopyColumns(from, 0, to, 0, 0), "0 columns");
+        Refused(() => _operations.CopyColumns(from, 0, New(new Shape(3, 4)), 0, 1), "[3, 4]");
+        Refused(() => _operations.CopyColumns(from, 0, from, 1, 1), "overlaps");
+    }
+
+    [Test]
     public void Places_that_overlap()
     {
         Tensor six = At(0, new(2, 3));

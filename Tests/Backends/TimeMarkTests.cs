@@ -1,7 +1,7 @@
 using NUnit.Framework;
 using Sequor.Layers;
 
-namespace Sequor.Tests.Layers;
+namespace Sequor.Tests.Threads;
 
 public sealed class TimeMarkTests
 {
