@@ -118,13 +118,8 @@ public abstract partial class Layer : IDisposable
     /// <param name="backend">Where to run.</param>
     /// <param name="maxLength">Largest T that will be given.</param>
     /// <param name="maxBatch">Largest B that will be given.</param>
-    /// <param name="mode">Training or evaluation.</param>
-    /// <param name="inputGradient">Compute the gradient by the input as well.</param>
-    /// <param name="seed">Seed of dropout, and of the parameters where they do not exist yet.</param>
-    /// <param name="variableLengths">Sequences of a batch may differ in length.</param>
-    /// <param name="states">
-    /// Initial and final states of recurrent layers, and in training their gradients, are at hand: <see cref="Plan.States"/>.
-    /// </param>
+    /// <param name="mode">Training, evaluation or streaming.</param>
+    /// <param name="options">What it can do besides; null for nothing.</param>
     /// <exception cref="ArgumentOutOfRangeException">A limit is below 1, or there is no such mode.</exception>
     /// <exception cref="InvalidOperationException">The model lives on another backend, or a layer of it in another model.</exception>
     /// <exception cref="DeviceMemoryException">
@@ -141,13 +136,11 @@ public abstract partial class Layer : IDisposable
         int maxLength,
         int maxBatch,
         Mode mode,
-        bool inputGradient = false,
-        ulong seed = 1,
-        bool variableLengths = false,
-        bool states = false
+        PlanOptions? options = null
     )
     {
         ArgumentNullException.ThrowIfNull(backend);
+        options ??= new PlanOptions();
         RequireLive();
         backend.RequireLive();
         ArgumentOutOfRangeException.ThrowIfLessThan(maxLength, 1);
@@ -166,22 +159,12 @@ public abstract partial class Layer : IDisposable
         using OwnerScope inside = backend.Enter("Layer.Plan");
         bool isFirst = _store is null;
         if (isFirst)
-            Initialize(backend, seed);
+            Initialize(backend, options.Seed);
         else if (_store!.Backend != backend)
             throw new InvalidOperationException("The model's parameters live on another backend.");
         try
         {
-            return new Plan(
-                this,
-                backend,
-                maxLength,
-                maxBatch,
-                mode,
-                inputGradient,
-                seed,
-                variableLengths,
-                states
-            );
+            return new Plan(this, backend, maxLength, maxBatch, mode, options);
         }
         catch when (isFirst)
         {

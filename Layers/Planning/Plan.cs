@@ -45,10 +45,7 @@ public sealed partial class Plan : IDisposable
         int maxLength,
         int maxBatch,
         Mode mode,
-        bool inputGradient,
-        ulong seed,
-        bool variableLengths,
-        bool states
+        PlanOptions options
     )
     {
         Model = model;
@@ -59,34 +56,34 @@ public sealed partial class Plan : IDisposable
         Store = model.Store!;
         var builder = new PlanBuilder(backend, Store, maxLength, maxBatch, mode)
         {
-            InputGradient = inputGradient,
-            States = states,
+            InputGradient = options.InputGradient,
+            States = options.States,
         };
         _position = builder.Position;
-        if (mode == Mode.Streaming && variableLengths)
+        if (mode == Mode.Streaming && options.VariableLengths)
         {
             throw new ArgumentException(
                 "A stream has no lengths: each sequence goes on as long as it is given steps.",
-                nameof(variableLengths)
+                nameof(options)
             );
         }
-        if (mode == Mode.Streaming && states)
+        if (mode == Mode.Streaming && options.States)
         {
             throw new ArgumentException(
                 "A stream carries its states by itself; GetState and SetState copy them.",
-                nameof(states)
+                nameof(options)
             );
         }
         PlannedLayer? root = null;
         Slot? layoutTable = null;
         try
         {
-            builder.UseRandom(seed);
+            builder.UseRandom(options.Seed);
             _random = builder.Random!;
             var input = new Shape(maxLength, maxBatch, model.InputSize);
             _input = builder.Kept(input, MemoryCategory.InputOutput);
-            _inputGradient = inputGradient && mode == Mode.Training;
-            if (variableLengths)
+            _inputGradient = options.InputGradient && mode == Mode.Training;
+            if (options.VariableLengths)
             {
                 _ = checked(maxLength * maxBatch);
                 _layout = builder.Layout = new SequenceLayout(maxLength, maxBatch);
@@ -102,7 +99,7 @@ public sealed partial class Plan : IDisposable
                 input,
                 mode,
                 _inputGradient,
-                seed,
+                options.Seed,
                 _layout
             );
             root = PlannedLayer.Of(builder, "", model, input, out Shape output);
@@ -110,7 +107,7 @@ public sealed partial class Plan : IDisposable
             // Where nothing pooled over time, what comes out is packed as well.
             if (builder.Layout is not null)
                 _unpackedOutput = builder.Kept(output, MemoryCategory.InputOutput);
-            if (states)
+            if (options.States)
                 _layerStates = new PlanStates(model, builder.LayerStates);
             LibraryRandoms = builder.LibraryRandoms;
             Gradients = builder.AllGradients;
@@ -198,7 +195,7 @@ public sealed partial class Plan : IDisposable
             RequireLive();
             return _layerStates
                 ?? throw new InvalidOperationException(
-                    "States need a plan made with states: true."
+                    "States need a plan made with PlanOptions.States."
                 );
         }
     }

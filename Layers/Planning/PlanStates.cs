@@ -1,6 +1,6 @@
 namespace Sequor.Layers;
 
-/// <summary>The states of all recurrent layers of a plan that was made with states: true.</summary>
+/// <summary>The states of all recurrent layers of a plan that was made with <see cref="PlanOptions.States"/>.</summary>
 public sealed class PlanStates
 {
     private readonly RecurrentStates[] _layers;

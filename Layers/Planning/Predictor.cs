@@ -35,7 +35,7 @@ internal sealed class Predictor(Layer model, Backend backend) : IDisposable
             length,
             batch,
             Mode.Evaluation,
-            variableLengths: _variableLengths
+            new PlanOptions { VariableLengths = _variableLengths }
         );
         return _plan;
     }

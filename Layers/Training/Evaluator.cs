@@ -24,7 +24,7 @@ internal sealed class Evaluator : IDisposable
             data.Longest,
             _size,
             Mode.Evaluation,
-            variableLengths: data.Shortest < data.Longest
+            new PlanOptions { VariableLengths = data.Shortest < data.Longest }
         );
         try
         {

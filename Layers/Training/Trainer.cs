@@ -75,8 +75,11 @@ public sealed partial class Trainer : IDisposable
                     train.Longest,
                     size,
                     Mode.Training,
-                    seed: options.Seed,
-                    variableLengths: size > 1 && train.Shortest < train.Longest
+                    new PlanOptions
+                    {
+                        Seed = options.Seed,
+                        VariableLengths = size > 1 && train.Shortest < train.Longest,
+                    }
                 )
             );
             RequireAnswers(Plan, train);

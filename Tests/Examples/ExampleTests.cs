@@ -32,7 +32,13 @@ public sealed class ExampleTests : CudaFixture
         );
 
         using var lstm = new Lstm(16, 32, 2);
-        using Plan plan = lstm.Plan(Cpu, 20, 4, Mode.Training, inputGradient: true);
+        using Plan plan = lstm.Plan(
+            Cpu,
+            20,
+            4,
+            Mode.Training,
+            new PlanOptions { InputGradient = true }
+        );
         Tensor cpuDy = Cpu.Allocate(new Shape(20, 4, 32), MemoryCategory.InputOutput);
         cpuDy.Write(gradient);
         plan.Forward(input, 20, 4);
@@ -85,7 +91,13 @@ public sealed class ExampleTests : CudaFixture
     {
         Backend backend = device == "cpu" ? Cpu : Gpu;
         using var model = new Sequential(new WritingALayer.Layers.Scale(2), new Last(2));
-        using Plan plan = model.Plan(backend, 2, 1, Mode.Training, inputGradient: true);
+        using Plan plan = model.Plan(
+            backend,
+            2,
+            1,
+            Mode.Training,
+            new PlanOptions { InputGradient = true }
+        );
         plan.Parameter("0.w").Write([3, -1]);
         Tensor y = plan.Forward([1, 2, 5, 7], 2, 1);
         Tensor dy = backend.Allocate(y.Shape, MemoryCategory.InputOutput);

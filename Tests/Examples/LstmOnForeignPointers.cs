@@ -27,7 +27,7 @@ internal static class LstmOnForeignPointers
             maxLength: 20,
             maxBatch: 4,
             Mode.Training,
-            inputGradient: true
+            new PlanOptions { InputGradient = true }
         );
 
         plan.Forward(gpu.Wrap(x, new Shape(20, 4, 16)));

@@ -376,7 +376,13 @@ public sealed class DisposalTests
         {
             Backend = Cpu();
             Model = new Sequential(new Gru(3, 4), new Linear(4, 1));
-            Plan = Model.Plan(Backend, 4, 2, Mode.Training, variableLengths: true);
+            Plan = Model.Plan(
+                Backend,
+                4,
+                2,
+                Mode.Training,
+                new PlanOptions { VariableLengths = true }
+            );
             Loss = new MeanSquaredError(Plan);
             Optimizer = new Adam(Plan, 0.1f);
         }

@@ -161,9 +161,12 @@ public sealed class SizeErrorTests
                     length,
                     batch,
                     mode,
-                    inputGradient: option && mode == Mode.Training,
-                    variableLengths: option && whole,
-                    states: option && whole && model is Recurrent
+                    new PlanOptions
+                    {
+                        InputGradient = option && mode == Mode.Training,
+                        VariableLengths = option && whole,
+                        States = option && whole && model is Recurrent,
+                    }
                 ),
             Throws.TypeOf<DeviceMemoryException>(),
             $"{length} x {batch}, {mode}, {option}"

@@ -62,7 +62,7 @@ public sealed class AliasTests
         float[] Run(bool copy)
         {
             using Layer model = make();
-            using Plan plan = model.Plan(Backend, Steps, Batch, mode, seed: 3);
+            using Plan plan = model.Plan(Backend, Steps, Batch, mode, new PlanOptions { Seed = 3 });
             Tensor y = plan.Forward(X, Steps, Batch);
             y = how switch
             {
@@ -264,7 +264,13 @@ public sealed class AliasTests
     public void What_Backward_needs_and_was_written_over_is_refused(string what, string says)
     {
         using var model = new Gru(Width, Width);
-        using Plan plan = model.Plan(Backend, Steps, Batch, Mode.Training, states: true);
+        using Plan plan = model.Plan(
+            Backend,
+            Steps,
+            Batch,
+            Mode.Training,
+            new PlanOptions { States = true }
+        );
         using Lent dy = Lent.Of(X, new Shape(Steps, Batch, Width));
         RecurrentState initial = plan.States.Layers[0].Initial(Batch);
         initial.Hidden.Write(X.AsSpan(0, Batch * Width));
@@ -327,8 +333,7 @@ public sealed class AliasTests
                 Steps,
                 Batch,
                 Mode.Training,
-                variableLengths: true,
-                states: true
+                new PlanOptions { VariableLengths = true, States = true }
             );
             _ = plan.States.Layers[0].Initial(Batch);
             plan.Forward(X, Steps, Batch, [2, 4]);
@@ -391,9 +396,12 @@ public sealed class AliasTests
             Steps,
             Batch,
             Mode.Training,
-            inputGradient: true,
-            seed: 3,
-            variableLengths: variable
+            new PlanOptions
+            {
+                InputGradient = true,
+                Seed = 3,
+                VariableLengths = variable,
+            }
         );
 
     private sealed class Lent(Tensor tensor) : IDisposable

@@ -23,7 +23,13 @@ public sealed class LoadedLengthTests
     public void Begin()
     {
         _model = new Sequential(new Gru(Inputs, 4), new Last(4));
-        _plan = _model.Plan(Backend, Steps, 2, Mode.Training, variableLengths: true);
+        _plan = _model.Plan(
+            Backend,
+            Steps,
+            2,
+            Mode.Training,
+            new PlanOptions { VariableLengths = true }
+        );
         _x = new Draw(3).Uniform(Steps * 2 * Inputs);
         _right = _plan.Forward(_x, Steps, 2, Lengths).ToArray();
         _whole = _plan.Forward(_x, Steps, 2).ToArray();

@@ -23,7 +23,13 @@ public sealed class ParameterTests
     private static float[][] Start(string kind, Backend backend, ulong seed)
     {
         using Layer model = Models.Small(kind);
-        using Plan plan = model.Plan(backend, 1, 1, Mode.Evaluation, seed: seed);
+        using Plan plan = model.Plan(
+            backend,
+            1,
+            1,
+            Mode.Evaluation,
+            new PlanOptions { Seed = seed }
+        );
         return [.. model.NamedParameters().Select(named => plan.Parameter(named.Name).ToArray())];
     }
 

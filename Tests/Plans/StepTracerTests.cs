@@ -23,7 +23,13 @@ public sealed class StepTracerTests
     {
         Backend backend = Backends.Get(256, 1);
         _model = new Sequential(new Gru(2, 5), new Linear(5, 1));
-        _plan = _model.Plan(backend, T, B, Mode.Training, inputGradient: true, states: true);
+        _plan = _model.Plan(
+            backend,
+            T,
+            B,
+            Mode.Training,
+            new PlanOptions { InputGradient = true, States = true }
+        );
         _loss = new MeanSquaredError(_plan);
         _optimizer = new Adam(_plan, 0.05f);
         _tracer = new StepTracer(backend);

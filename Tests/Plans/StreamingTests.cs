@@ -172,7 +172,14 @@ internal sealed class StreamingTests(int bits, int threads)
             Assert.That(evaluation.Reset, Throws.InvalidOperationException);
             Assert.That(evaluation.GetState, Throws.InvalidOperationException);
             Assert.That(
-                () => model.Plan(Backend, 4, 3, Mode.Streaming, variableLengths: true),
+                () =>
+                    model.Plan(
+                        Backend,
+                        4,
+                        3,
+                        Mode.Streaming,
+                        new PlanOptions { VariableLengths = true }
+                    ),
                 Throws.ArgumentException
             );
         });

@@ -22,8 +22,11 @@ internal sealed class PlannedCase : IDisposable
             Math.Max(maxLength, @case.Time),
             Math.Max(maxBatch, @case.Batch),
             Mode.Training,
-            inputGradient && @case.Classes is null,
-            GradientCase.PlanSeed
+            new PlanOptions
+            {
+                InputGradient = inputGradient && @case.Classes is null,
+                Seed = GradientCase.PlanSeed,
+            }
         );
         foreach ((string name, float[] values) in @case.Parameters)
             Plan.Parameter(name).Write(values);

@@ -41,7 +41,7 @@ internal sealed class TrainingRun : IDisposable
         _x = _model.InputClasses is { } classes
             ? new Draw(21).Classes(Length * Batch, classes)
             : new Draw(21).Uniform(Length * Batch * Inputs);
-        Plan = _model.Plan(backend, Length, Batch, Mode.Training, seed: seed);
+        Plan = _model.Plan(backend, Length, Batch, Mode.Training, new PlanOptions { Seed = seed });
         bool regression =
             architecture is "relu" || architecture.EndsWith("lru", StringComparison.Ordinal);
         Loss = regression ? new MeanSquaredError(Plan) : new SoftmaxCrossEntropy(Plan);

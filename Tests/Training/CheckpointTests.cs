@@ -81,7 +81,13 @@ public sealed class CheckpointTests : FolderTest
         public Run(Backend backend, string model, string optimizer, ulong seed = 5)
         {
             Model = Models[model]();
-            Plan = Model.Plan(backend, Length, Batch, Mode.Training, seed: seed);
+            Plan = Model.Plan(
+                backend,
+                Length,
+                Batch,
+                Mode.Training,
+                new PlanOptions { Seed = seed }
+            );
             Optimizer = Optimizers.TryGetValue(optimizer, out Func<Plan, Optimizer>? make)
                 ? make(Plan)
                 : Sequor.Workloads.Optimizers.Get(optimizer).Create(Plan, 0.01f);
@@ -275,7 +281,13 @@ public sealed class CheckpointTests : FolderTest
         run.Train(2);
         Checkpoint.Save(path, run.Plan, run.Optimizer, 2, Texts);
         using Layer model = Models["tcn"]();
-        using Plan plan = model.Plan(_backend, 20, 1, Mode.Evaluation, seed: 77);
+        using Plan plan = model.Plan(
+            _backend,
+            20,
+            1,
+            Mode.Evaluation,
+            new PlanOptions { Seed = 77 }
+        );
         Assert.That(Checkpoint.Load(path, plan, null), Is.EqualTo(2));
         Assert.That(plan.Parameters.ToArray(), Is.EqualTo(run.Plan.Parameters.ToArray()));
     }
@@ -288,7 +300,13 @@ public sealed class CheckpointTests : FolderTest
         run.Train(3);
         Checkpoint.Save(path, run.Plan, run.Optimizer, 3, Texts);
         using Layer model = Models["batch lru"]();
-        using Plan plan = model.Plan(_backend, 20, 1, Mode.Evaluation, seed: 77);
+        using Plan plan = model.Plan(
+            _backend,
+            20,
+            1,
+            Mode.Evaluation,
+            new PlanOptions { Seed = 77 }
+        );
         Checkpoint.Load(path, plan, null);
         using SafetensorsFile file = Safetensors.Open(path);
         foreach (NamedParameter named in model.NamedBuffers())

@@ -94,7 +94,7 @@ public sealed class PieceBatchTests
             _pieces.Longest,
             4,
             Mode.Training,
-            variableLengths: true
+            new PlanOptions { VariableLengths = true }
         );
         using Plan alone = model.Plan(backend, _pieces.Longest, 1, Mode.Training);
 

@@ -35,7 +35,13 @@ public sealed class TrainingStep : IDisposable
             Sequential model = Own(workload.CreateModel());
             SequenceTask task = workload.Task;
             _plan = Own(
-                model.Plan(backend, task.Length, workload.Batch, Mode.Training, seed: seed)
+                model.Plan(
+                    backend,
+                    task.Length,
+                    workload.Batch,
+                    Mode.Training,
+                    new PlanOptions { Seed = seed }
+                )
             );
             _loss = Own(task.CreateLoss(_plan));
             _optimizer = Own(new Adam(_plan, LearningRate));

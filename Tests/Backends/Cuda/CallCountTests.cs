@@ -99,7 +99,13 @@ public sealed class CallCountTests : CudaFixture
     private Dictionary<string, long> Calls(Layer layer)
     {
         VirtualDevice device = RequireVirtual();
-        using Plan plan = layer.Plan(Gpu, 6, 4, Mode.Training, inputGradient: true);
+        using Plan plan = layer.Plan(
+            Gpu,
+            6,
+            4,
+            Mode.Training,
+            new PlanOptions { InputGradient = true }
+        );
         Tensor x = Gpu.Allocate(new Shape(6, 4, layer.InputSize), MemoryCategory.InputOutput);
         Tensor dy = Gpu.Allocate(new Shape(6, 4, layer.OutputSize), MemoryCategory.InputOutput);
         x.Write(new Draw(1).Uniform(x.Count));

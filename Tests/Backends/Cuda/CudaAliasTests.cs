@@ -22,7 +22,7 @@ public sealed class CudaAliasTests : CudaFixture
         float[] Run(bool copy)
         {
             using var model = new Gru(Width, Width);
-            using Plan plan = model.Plan(Gpu, Steps, Batch, mode, seed: 3);
+            using Plan plan = model.Plan(Gpu, Steps, Batch, mode, new PlanOptions { Seed = 3 });
             Tensor y = plan.Forward(X, Steps, Batch);
             float[] values = y.ToArray();
             Tensor z = copy ? plan.Forward(values, Steps, Batch) : plan.Forward(y);
@@ -45,7 +45,13 @@ public sealed class CudaAliasTests : CudaFixture
         float[] Run(bool graphs)
         {
             using var model = new Sequential(new Rnn(Width, Width));
-            using Plan plan = model.Plan(Gpu, Steps, Batch, Mode.Training, seed: 3);
+            using Plan plan = model.Plan(
+                Gpu,
+                Steps,
+                Batch,
+                Mode.Training,
+                new PlanOptions { Seed = 3 }
+            );
             plan.Forward(X, Steps, Batch);
             using var graph = new StepGraph(plan, () => plan.Forward(plan.Output));
             for (int i = 0; i < 5; i++)
@@ -98,8 +104,20 @@ public sealed class CudaAliasTests : CudaFixture
     {
         using var onCpu = new Gru(Width, Width);
         using var onGpu = new Gru(Width, Width);
-        using Plan cpu = onCpu.Plan(Cpu, Steps, Batch, Mode.Training, variableLengths: true);
-        using Plan gpu = onGpu.Plan(Gpu, Steps, Batch, Mode.Training, variableLengths: true);
+        using Plan cpu = onCpu.Plan(
+            Cpu,
+            Steps,
+            Batch,
+            Mode.Training,
+            new PlanOptions { VariableLengths = true }
+        );
+        using Plan gpu = onGpu.Plan(
+            Gpu,
+            Steps,
+            Batch,
+            Mode.Training,
+            new PlanOptions { VariableLengths = true }
+        );
         Tensor y = cpu.Forward(X, Steps, Batch);
         Tensor z = gpu.Forward(X, Steps, Batch);
 

@@ -85,7 +85,13 @@ public sealed class CudaEmbeddingTests : CudaPlannedFixture
         float[] Gradient(Backend on)
         {
             using var model = new Sequential(new Embedding(6, 5, 2), new Gru(5, 4), new Last(4));
-            using Plan plan = model.Plan(on, 9, 4, Mode.Training, variableLengths: true);
+            using Plan plan = model.Plan(
+                on,
+                9,
+                4,
+                Mode.Training,
+                new PlanOptions { VariableLengths = true }
+            );
             Tensor dy = Take(on, new Shape(1, 4, 4));
             dy.Write(new Draw(3).Uniform(16));
             plan.Forward(new Draw(2).Classes(36, 6), 9, 4, lengths);

@@ -78,7 +78,15 @@ public sealed class CudaFailedAllocationTests : CudaFixture
             {
                 // Its parameters went with the plan that failed.
                 Assert.That(model.Store, Is.Null, kind);
-                model.Plan(Gpu, T, B, mode, variableLengths: whole, states: states).Dispose();
+                model
+                    .Plan(
+                        Gpu,
+                        T,
+                        B,
+                        mode,
+                        new PlanOptions { VariableLengths = whole, States = states }
+                    )
+                    .Dispose();
                 return model;
             });
 

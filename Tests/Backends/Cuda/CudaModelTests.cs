@@ -63,7 +63,13 @@ public sealed class CudaModelTests : CudaFixture
         int rows = packed ? lengths.Sum() : T * B;
         using Layer layer = Architectures[architecture]();
         using var model = new Sequential(layer, new Linear(layer.OutputSize, Outputs));
-        using Plan plan = model.Plan(on, T, B, Mode.Training, seed: 5, variableLengths: packed);
+        using Plan plan = model.Plan(
+            on,
+            T,
+            B,
+            Mode.Training,
+            new PlanOptions { Seed = 5, VariableLengths = packed }
+        );
         using var loss = new MeanSquaredError(plan);
         using var optimizer = new Adam(plan, 0.003f);
         float[] x = new Draw(1).Uniform(rows * Inputs);
@@ -86,7 +92,13 @@ public sealed class CudaModelTests : CudaFixture
     public void A_step_takes_no_memory([ValueSource(nameof(Names))] string architecture)
     {
         using Layer layer = Architectures[architecture]();
-        using Plan plan = layer.Plan(Gpu, T, B, Mode.Training, inputGradient: true);
+        using Plan plan = layer.Plan(
+            Gpu,
+            T,
+            B,
+            Mode.Training,
+            new PlanOptions { InputGradient = true }
+        );
         using var loss = new MeanSquaredError(plan);
         using var optimizer = new Adam(plan, 0.003f);
         float[] x = new Draw(1).Uniform(T * B * Inputs);

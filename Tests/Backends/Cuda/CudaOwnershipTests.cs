@@ -26,7 +26,15 @@ public sealed class CudaOwnershipTests : CudaFixture
         using (CudaStream stream = CudaStream.Attach(context, (nint)theirs.Handle.Value))
         using (var gpu = new CudaBackend(context, stream))
         using (var lstm = new Lstm(3, 4))
-        using (Plan plan = lstm.Plan(gpu, T, B, Mode.Training, inputGradient: true))
+        using (
+            Plan plan = lstm.Plan(
+                gpu,
+                T,
+                B,
+                Mode.Training,
+                new PlanOptions { InputGradient = true }
+            )
+        )
         {
             plan.Forward(gpu.Wrap((nint)x.Handle.Value, new Shape(T, B, 3)));
             plan.Backward(gpu.Wrap((nint)dy.Handle.Value, new Shape(T, B, 4)));
@@ -35,7 +43,13 @@ public sealed class CudaOwnershipTests : CudaFixture
         }
 
         using var onCpu = new Lstm(3, 4);
-        using Plan cpu = onCpu.Plan(Cpu, T, B, Mode.Training, inputGradient: true);
+        using Plan cpu = onCpu.Plan(
+            Cpu,
+            T,
+            B,
+            Mode.Training,
+            new PlanOptions { InputGradient = true }
+        );
         cpu.Forward(new Draw(1).Uniform(T * B * 3), T, B);
         Tensor cpuDy = Cpu.Allocate(new Shape(T, B, 4), MemoryCategory.InputOutput);
         cpuDy.Write(new Draw(2).Uniform(T * B * 4));
@@ -143,7 +157,13 @@ public sealed class CudaOwnershipTests : CudaFixture
     )
     {
         using Layer layer = Models.Recurrent(kind, 3, 8, 2);
-        using Plan plan = layer.Plan(Gpu, 6, 4, Mode.Training, inputGradient: true);
+        using Plan plan = layer.Plan(
+            Gpu,
+            6,
+            4,
+            Mode.Training,
+            new PlanOptions { InputGradient = true }
+        );
         Tensor x = Gpu.Allocate(new Shape(6, 4, 3), MemoryCategory.InputOutput);
         Tensor dy = Gpu.Allocate(new Shape(6, 4, 8), MemoryCategory.InputOutput);
         x.Write(new Draw(1).Uniform(x.Count));

@@ -136,8 +136,20 @@ public sealed class CudaProductTests : CudaFixture
     {
         using var onGpu = new Linear(5, 3, bias);
         using var onCpu = new Linear(5, 3, bias);
-        using Plan gpu = onGpu.Plan(Gpu, 4, 2, Mode.Training, inputGradient: true);
-        using Plan cpu = onCpu.Plan(Cpu, 4, 2, Mode.Training, inputGradient: true);
+        using Plan gpu = onGpu.Plan(
+            Gpu,
+            4,
+            2,
+            Mode.Training,
+            new PlanOptions { InputGradient = true }
+        );
+        using Plan cpu = onCpu.Plan(
+            Cpu,
+            4,
+            2,
+            Mode.Training,
+            new PlanOptions { InputGradient = true }
+        );
         foreach (Plan plan in (Plan[])[gpu, cpu])
         {
             plan.Forward(new Draw(1).Uniform(4 * 2 * 5), 4, 2);

@@ -107,7 +107,13 @@ public sealed class CudaRecurrentDropoutTests : CudaFixture
     {
         int[] lengths = [.. Enumerable.Range(0, B).Select(b => T - b)];
         using Rnn layer = Through(0.5f);
-        using Plan plan = layer.Plan(Gpu, T, B, Mode.Training, seed: 5, variableLengths: true);
+        using Plan plan = layer.Plan(
+            Gpu,
+            T,
+            B,
+            Mode.Training,
+            new PlanOptions { Seed = 5, VariableLengths = true }
+        );
         LetThrough(layer, plan);
         float[] y = plan.ForwardPacked(Ones.AsSpan(0, lengths.Sum() * H), lengths).ToArray();
         Assert.That(y.Distinct().Order(), Is.EqualTo(new[] { 0f, 2f }).Within(1e-5f));
@@ -131,7 +137,13 @@ public sealed class CudaRecurrentDropoutTests : CudaFixture
 
     private Plan Planned(Layer model, ulong seed)
     {
-        Plan plan = model.Plan(Gpu, T, B, Mode.Training, inputGradient: true, seed: seed);
+        Plan plan = model.Plan(
+            Gpu,
+            T,
+            B,
+            Mode.Training,
+            new PlanOptions { InputGradient = true, Seed = seed }
+        );
         LetThrough(model, plan);
         return plan;
     }

@@ -186,8 +186,20 @@ public sealed class CudaRecurrentTests : CudaFixture
         // A head's gradient is written where it lies among all steps; a caller's is copied there.
         using Sequential onGpu = Make();
         using Sequential onCpu = Make();
-        using Plan gpu = onGpu.Plan(Gpu, 6, 2, Mode.Training, inputGradient: true);
-        using Plan cpu = onCpu.Plan(Cpu, 6, 2, Mode.Training, inputGradient: true);
+        using Plan gpu = onGpu.Plan(
+            Gpu,
+            6,
+            2,
+            Mode.Training,
+            new PlanOptions { InputGradient = true }
+        );
+        using Plan cpu = onCpu.Plan(
+            Cpu,
+            6,
+            2,
+            Mode.Training,
+            new PlanOptions { InputGradient = true }
+        );
         float[] x = new Draw(1).Uniform(6 * 2 * 3);
         // Shorter ones after longer ones, whose gradients lie in the same memory.
         foreach (Plan plan in (Plan[])[gpu, cpu])
@@ -290,9 +302,12 @@ public sealed class CudaRecurrentTests : CudaFixture
                 steps,
                 batch,
                 Mode.Training,
-                inputGradient: true,
-                variableLengths: lengths is not null,
-                states: true
+                new PlanOptions
+                {
+                    InputGradient = true,
+                    VariableLengths = lengths is not null,
+                    States = true,
+                }
             );
 
         static void Write(RecurrentState state, Draw draw)

@@ -57,7 +57,18 @@ public sealed class CudaStateOrderTests : CudaFixture
     }
 
     private static Plan Make(Layer layer, Backend on) =>
-        layer.Plan(on, T, 5, Mode.Training, seed: 3, variableLengths: true, states: true);
+        layer.Plan(
+            on,
+            T,
+            5,
+            Mode.Training,
+            new PlanOptions
+            {
+                Seed = 3,
+                VariableLengths = true,
+                States = true,
+            }
+        );
 
     private static float[][] Step(Plan plan, int[] lengths, int width)
     {

@@ -159,13 +159,13 @@ public sealed class CudaStepGraphTests : CudaFixture
     public void Each_shape_has_a_graph_of_its_own()
     {
         using var model = new Sequential(new Gru(2, 5), new Dropout(5, 0.2f), new Linear(5, 1));
-        using Plan plan = model.Plan(Gpu, 9, 4, Mode.Training, seed: 3);
+        using Plan plan = model.Plan(Gpu, 9, 4, Mode.Training, new PlanOptions { Seed = 3 });
         using var loss = new MeanSquaredError(plan);
         using var optimizer = new Adam(plan, 0.01f);
         (int T, int B) shape = default;
         using var graph = new StepGraph(plan, Step, most: 2);
         using var model2 = new Sequential(new Gru(2, 5), new Dropout(5, 0.2f), new Linear(5, 1));
-        using Plan plan2 = model2.Plan(Gpu, 9, 4, Mode.Training, seed: 3);
+        using Plan plan2 = model2.Plan(Gpu, 9, 4, Mode.Training, new PlanOptions { Seed = 3 });
         using var loss2 = new MeanSquaredError(plan2);
         using var optimizer2 = new Adam(plan2, 0.01f);
         (int, int)[] shapes = [(9, 4), (5, 3), (7, 2)];

@@ -20,8 +20,20 @@ public sealed class CudaTf32Tests : CudaFixture
     {
         using Layer onGpu = kind == "linear" ? new Linear(16, 32) : Models.Recurrent(kind, 16, 32);
         using Layer onCpu = kind == "linear" ? new Linear(16, 32) : Models.Recurrent(kind, 16, 32);
-        using Plan gpu = onGpu.Plan(Gpu, 7, 3, Mode.Training, inputGradient: true);
-        using Plan cpu = onCpu.Plan(Cpu, 7, 3, Mode.Training, inputGradient: true);
+        using Plan gpu = onGpu.Plan(
+            Gpu,
+            7,
+            3,
+            Mode.Training,
+            new PlanOptions { InputGradient = true }
+        );
+        using Plan cpu = onCpu.Plan(
+            Cpu,
+            7,
+            3,
+            Mode.Training,
+            new PlanOptions { InputGradient = true }
+        );
         foreach (Plan plan in (Plan[])[gpu, cpu])
         {
             plan.Forward(new Draw(1).Uniform(7 * 3 * 16), 7, 3);

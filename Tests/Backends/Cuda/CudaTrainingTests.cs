@@ -188,7 +188,13 @@ public sealed class CudaTrainingTests : CudaFixture
                 "mean" => new(new Gru(3, 7), new Dropout(7, 0.2f), new Mean(7), new Linear(7, 4)),
                 _ => new(new Gru(3, 7), new Dropout(7, 0.2f), new Linear(7, 4)),
             };
-            _plan = _model.Plan(backend, T, B, Mode.Training, seed: 3, variableLengths: true);
+            _plan = _model.Plan(
+                backend,
+                T,
+                B,
+                Mode.Training,
+                new PlanOptions { Seed = 3, VariableLengths = true }
+            );
             _loss = new SoftmaxCrossEntropy(_plan);
             _optimizer = new Adam(_plan, 0.01f);
         }

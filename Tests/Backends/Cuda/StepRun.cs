@@ -37,9 +37,12 @@ internal sealed class StepRun : IDisposable
             T,
             B,
             mode,
-            seed: 7,
-            variableLengths: variableLengths,
-            states: states
+            new PlanOptions
+            {
+                Seed = 7,
+                VariableLengths = variableLengths,
+                States = states,
+            }
         );
         Second = _model.Plan(on, T, B, Mode.Evaluation);
         Loss = new BinaryCrossEntropy(Plan);

@@ -39,7 +39,13 @@ public sealed unsafe class ForgottenTests(string device) : ThreadFixture(device)
             new Lru(8, 4, 4, 1, new LruOptions { Norm = LruNorm.Batch }),
             new Tcn(4, [4], 2)
         );
-        Plan plan = model.Plan(backend, T, B, Mode.Training, variableLengths: true, states: true);
+        Plan plan = model.Plan(
+            backend,
+            T,
+            B,
+            Mode.Training,
+            new PlanOptions { VariableLengths = true, States = true }
+        );
         var loss = new SoftmaxCrossEntropy(plan);
         var other = new MeanSquaredError(plan);
         var adam = new AdamW(plan, 0.01f, groups: [Lru.Recurrence(0.5f)]);

@@ -29,9 +29,12 @@ public sealed class OneThreadTests(string device) : ThreadFixture(device)
             6,
             3,
             Mode.Training,
-            inputGradient: true,
-            variableLengths: true,
-            states: true
+            new PlanOptions
+            {
+                InputGradient = true,
+                VariableLengths = true,
+                States = true,
+            }
         );
         _stream = _model.Plan(Backend, 6, 3, Mode.Streaming);
         _loss = new SoftmaxCrossEntropy(_plan);

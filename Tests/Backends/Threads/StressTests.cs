@@ -153,7 +153,7 @@ public sealed class StressTests(string device) : ThreadFixture(device)
     private static float[] Trained(Backend backend)
     {
         using Sequential model = Model();
-        using Plan plan = model.Plan(backend, T, B, Mode.Training, seed: 3);
+        using Plan plan = model.Plan(backend, T, B, Mode.Training, new PlanOptions { Seed = 3 });
         using var loss = new MeanSquaredError(plan);
         using var adam = new Adam(plan, 0.01f);
         for (int step = 0; step < 2; step++)

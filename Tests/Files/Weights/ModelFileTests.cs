@@ -80,7 +80,13 @@ public sealed class ModelFileTests : FolderTest
         saved.Initialize(Backend, 1);
         saved.Save(FilePath);
         using Plan expected = saved.Plan(Backend, 4, 2, Mode.Evaluation);
-        using Plan actual = loaded.Plan(Backend, 4, 2, Mode.Evaluation, seed: 2);
+        using Plan actual = loaded.Plan(
+            Backend,
+            4,
+            2,
+            Mode.Evaluation,
+            new PlanOptions { Seed = 2 }
+        );
         float[] x = new Draw(1).Uniform(16);
         float[] before = actual.Forward(x, 4, 2).ToArray();
         loaded.Load(FilePath);

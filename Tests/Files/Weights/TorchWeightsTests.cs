@@ -26,7 +26,13 @@ public sealed class TorchWeightsTests : FolderTest
         (int time, int batch) = ((int)shape[0], (int)shape[1]);
         // Classes have no gradient.
         bool slopes = run.ContainsKey("grad.x");
-        using Plan plan = model.Plan(Backend, time, batch, Mode.Training, inputGradient: slopes);
+        using Plan plan = model.Plan(
+            Backend,
+            time,
+            batch,
+            Mode.Training,
+            new PlanOptions { InputGradient = slopes }
+        );
 
         Tensor y = plan.Forward(Floats(x), time, batch);
         using Storage storage = Backend.Allocate(y.Count, MemoryCategory.InputOutput);

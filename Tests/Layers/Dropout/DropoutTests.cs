@@ -86,7 +86,13 @@ public sealed class DropoutTests(int bits, int threads)
     public void The_mask_is_the_same_backward_and_another_at_every_step()
     {
         using var model = new Dropout(Size, 0.5f);
-        using Plan plan = model.Plan(Backend, Steps, Batch, Mode.Training, inputGradient: true);
+        using Plan plan = model.Plan(
+            Backend,
+            Steps,
+            Batch,
+            Mode.Training,
+            new PlanOptions { InputGradient = true }
+        );
         using Storage storage = Backend.Allocate(Count, MemoryCategory.InputOutput);
         var gradient = new Tensor(storage, 0, plan.MaxOutput);
         float[] last = new float[Count];
@@ -146,14 +152,19 @@ public sealed class DropoutTests(int bits, int threads)
             3,
             new LruOptions { Dropout = 0.4f, SharedDropout = true }
         );
-        using Plan padded = model.Plan(Backend, steps, batch, Mode.Training, inputGradient: true);
+        using Plan padded = model.Plan(
+            Backend,
+            steps,
+            batch,
+            Mode.Training,
+            new PlanOptions { InputGradient = true }
+        );
         using Plan packed = model.Plan(
             Backend,
             steps,
             batch,
             Mode.Training,
-            inputGradient: true,
-            variableLengths: true
+            new PlanOptions { InputGradient = true, VariableLengths = true }
         );
         float[] x = new Draw(1).Uniform(steps * batch * width);
         float[] dy = new Draw(2).Uniform(x.Length);
@@ -208,7 +219,7 @@ public sealed class DropoutTests(int bits, int threads)
             Steps,
             Batch,
             Mode.Training,
-            seed: GradientCase.PlanSeed
+            new PlanOptions { Seed = GradientCase.PlanSeed }
         );
         // From a zero input all that is not dropped becomes positive.
         foreach (string name in new[] { "conv1", "conv2" })

@@ -28,7 +28,7 @@ internal sealed class CharacterModel : IDisposable
             _ => throw new ArgumentException(kind, nameof(kind)),
         };
         _model = new Sequential(new Embedding(Classes, 8), net, new Linear(24, Classes));
-        Plan = _model.Plan(backend, Length, Batch, Mode.Training, seed: 3);
+        Plan = _model.Plan(backend, Length, Batch, Mode.Training, new PlanOptions { Seed = 3 });
         Loss = new SoftmaxCrossEntropy(Plan);
         Optimizer = new Adam(Plan, 0.01f);
     }

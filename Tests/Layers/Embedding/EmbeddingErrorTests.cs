@@ -152,7 +152,13 @@ public sealed class EmbeddingErrorTests
     private static void OnPlan(Action<Plan> act)
     {
         using var model = new Sequential(new Embedding(Classes, 2), new Rnn(2, 3));
-        using Plan plan = model.Plan(Backend, 3, 3, Mode.Training, variableLengths: true);
+        using Plan plan = model.Plan(
+            Backend,
+            3,
+            3,
+            Mode.Training,
+            new PlanOptions { VariableLengths = true }
+        );
         act(plan);
     }
 
@@ -165,7 +171,7 @@ public sealed class EmbeddingErrorTests
             () =>
             {
                 using Layer model = make();
-                model.Plan(Backend, 2, 2, mode, inputGradient: gradient);
+                model.Plan(Backend, 2, 2, mode, new PlanOptions { InputGradient = gradient });
             },
             "no gradient by its input",
             "first layer"

@@ -105,7 +105,13 @@ public sealed class EmbeddingTests : FolderTest
                     expected[(int)x[i] * Size + c] += dy[i * Size + c];
         }
         using var model = new Embedding(Classes, Size);
-        using Plan plan = model.Plan(Backend, Steps, 5, Mode.Training, variableLengths: true);
+        using Plan plan = model.Plan(
+            Backend,
+            Steps,
+            5,
+            Mode.Training,
+            new PlanOptions { VariableLengths = true }
+        );
         float[] weight = Weight(model);
         float[] y = plan.Forward(x, Steps, 5, lengths).ToArray();
         Backward(plan, dy);

@@ -81,10 +81,15 @@ internal sealed class LengthTests(int bits, int threads)
             Steps,
             batch,
             Mode.Training,
-            inputGradient: true,
-            variableLengths: true
+            new PlanOptions { InputGradient = true, VariableLengths = true }
         );
-        using Plan alone = model.Plan(Backend, Steps, 1, Mode.Training, inputGradient: true);
+        using Plan alone = model.Plan(
+            Backend,
+            Steps,
+            1,
+            Mode.Training,
+            new PlanOptions { InputGradient = true }
+        );
         // What lies beyond a sequence's end is not read.
         for (int b = 0; b < batch; b++)
         {
@@ -128,10 +133,15 @@ internal sealed class LengthTests(int bits, int threads)
             Steps,
             3,
             Mode.Training,
-            inputGradient: true,
-            variableLengths: true
+            new PlanOptions { InputGradient = true, VariableLengths = true }
         );
-        using Plan without = model.Plan(Backend, Steps, 3, Mode.Training, inputGradient: true);
+        using Plan without = model.Plan(
+            Backend,
+            Steps,
+            3,
+            Mode.Training,
+            new PlanOptions { InputGradient = true }
+        );
         float[] expected = without.Forward(x, Steps, 3).ToArray();
         float[] dy = draw.Uniform(expected.Length);
         Back(without, dy);
@@ -159,8 +169,7 @@ internal sealed class LengthTests(int bits, int threads)
             Steps,
             batch,
             Mode.Training,
-            inputGradient: true,
-            variableLengths: true
+            new PlanOptions { InputGradient = true, VariableLengths = true }
         );
         float[] y = plan.Forward(x, Steps, batch, lengths).ToArray();
         bool pooled = plan.Output.Shape.First == 1;
@@ -217,7 +226,13 @@ internal sealed class LengthTests(int bits, int threads)
     public void ATrainingStepWithChangingLengthsAllocatesNothing(Func<Layer> make)
     {
         using Layer model = make();
-        using Plan plan = model.Plan(Backend, Steps, 5, Mode.Training, variableLengths: true);
+        using Plan plan = model.Plan(
+            Backend,
+            Steps,
+            5,
+            Mode.Training,
+            new PlanOptions { VariableLengths = true }
+        );
         using var loss = new MeanSquaredError(plan);
         using var adam = new Adam(plan, 1e-3f);
         float[] x = new Draw(1).Uniform(Steps * 5 * Inputs);
@@ -246,7 +261,13 @@ internal sealed class LengthTests(int bits, int threads)
     public void LengthsThatDoNotFitAreRefused()
     {
         using var model = new Lstm(Inputs, 2);
-        using Plan plan = model.Plan(Backend, 4, 2, Mode.Evaluation, variableLengths: true);
+        using Plan plan = model.Plan(
+            Backend,
+            4,
+            2,
+            Mode.Evaluation,
+            new PlanOptions { VariableLengths = true }
+        );
         using Plan without = model.Plan(Backend, 4, 2, Mode.Evaluation);
         float[] x = new float[4 * 2 * Inputs];
         Assert.Multiple(() =>

@@ -47,14 +47,19 @@ internal sealed class StateTests(int bits, int threads)
         const int First = 3;
         float[] x = new Draw(3).Uniform(Steps * batch * Inputs);
         float[] dy = new Draw(4).Uniform(Steps * batch * model.OutputSize);
-        using Plan whole = model.Plan(Backend, Steps, batch, Mode.Training, inputGradient: true);
+        using Plan whole = model.Plan(
+            Backend,
+            Steps,
+            batch,
+            Mode.Training,
+            new PlanOptions { InputGradient = true }
+        );
         using Plan parts = model.Plan(
             Backend,
             Steps,
             batch,
             Mode.Training,
-            inputGradient: true,
-            states: true
+            new PlanOptions { InputGradient = true, States = true }
         );
         float[] y = whole.Forward(x, Steps, batch).ToArray();
         Back(whole, dy);
@@ -121,10 +126,15 @@ internal sealed class StateTests(int bits, int threads)
             steps,
             batch,
             Mode.Training,
-            variableLengths: true,
-            states: true
+            new PlanOptions { VariableLengths = true, States = true }
         );
-        using Plan alone = model.Plan(Backend, steps, 1, Mode.Training, states: true);
+        using Plan alone = model.Plan(
+            Backend,
+            steps,
+            1,
+            Mode.Training,
+            new PlanOptions { States = true }
+        );
         RecurrentStates all = together.States[""];
         RecurrentStates one = alone.States[""];
 
@@ -186,8 +196,20 @@ internal sealed class StateTests(int bits, int threads)
     public void EvaluationGivesTheStatesOfTraining()
     {
         using var model = new Lstm(Inputs, 5, 2);
-        using Plan training = model.Plan(Backend, 4, 3, Mode.Training, states: true);
-        using Plan evaluation = model.Plan(Backend, 4, 3, Mode.Evaluation, states: true);
+        using Plan training = model.Plan(
+            Backend,
+            4,
+            3,
+            Mode.Training,
+            new PlanOptions { States = true }
+        );
+        using Plan evaluation = model.Plan(
+            Backend,
+            4,
+            3,
+            Mode.Evaluation,
+            new PlanOptions { States = true }
+        );
         var draw = new Draw(6);
         float[] x = draw.Uniform(4 * 3 * Inputs);
         float[] h = draw.Uniform(2 * 3 * 5);
@@ -213,7 +235,13 @@ internal sealed class StateTests(int bits, int threads)
     {
         using var model = new Sequential(new Gru(Inputs, 5), new Last(5));
         using Plan plain = model.Plan(Backend, 4, 3, Mode.Training);
-        using Plan plan = model.Plan(Backend, 4, 3, Mode.Training, states: true);
+        using Plan plan = model.Plan(
+            Backend,
+            4,
+            3,
+            Mode.Training,
+            new PlanOptions { States = true }
+        );
         float[] x = new Draw(6).Uniform(4 * 3 * Inputs);
         float[] dy = new Draw(7).Uniform(3 * 5);
         RecurrentStates states = plan.States["0"];
@@ -238,7 +266,13 @@ internal sealed class StateTests(int bits, int threads)
     public void AStepThatCarriesAllocatesNothing()
     {
         using var model = new Sequential(new Lstm(Inputs, 7), new Linear(7, 1));
-        using Plan plan = model.Plan(Backend, 5, 2, Mode.Training, states: true);
+        using Plan plan = model.Plan(
+            Backend,
+            5,
+            2,
+            Mode.Training,
+            new PlanOptions { States = true }
+        );
         using var loss = new MeanSquaredError(plan);
         using var adam = new Adam(plan, 1e-3f);
         float[] x = new Draw(1).Uniform(5 * 2 * Inputs);
@@ -295,7 +329,7 @@ internal sealed class StateTests(int bits, int threads)
         long Taken(bool states)
         {
             long before = backend.Memory.CurrentBytes;
-            using Plan plan = model.Plan(backend, 3, 5, mode, states: states);
+            using Plan plan = model.Plan(backend, 3, 5, mode, new PlanOptions { States = states });
             return backend.Memory.CurrentBytes - before;
         }
     }
@@ -304,7 +338,13 @@ internal sealed class StateTests(int bits, int threads)
     public void LayersAreFoundByTheirNames()
     {
         using Layer model = Models[^1].Make();
-        using Plan plan = model.Plan(Backend, 2, 2, Mode.Evaluation, states: true);
+        using Plan plan = model.Plan(
+            Backend,
+            2,
+            2,
+            Mode.Evaluation,
+            new PlanOptions { States = true }
+        );
         Assert.Multiple(() =>
         {
             Assert.That(plan.States.Layers.Select(l => l.Name), Is.EqualTo(["1", "2.1"]));
@@ -322,7 +362,13 @@ internal sealed class StateTests(int bits, int threads)
     {
         using var model = new Lstm(Inputs, 2);
         using var none = new Linear(Inputs, 2);
-        using Plan plan = model.Plan(Backend, 2, 3, Mode.Training, states: true);
+        using Plan plan = model.Plan(
+            Backend,
+            2,
+            3,
+            Mode.Training,
+            new PlanOptions { States = true }
+        );
         using Plan without = model.Plan(Backend, 2, 3, Mode.Training);
         float[] x = new float[2 * 3 * Inputs];
         RecurrentStates states = plan.States[""];
@@ -333,11 +379,11 @@ internal sealed class StateTests(int bits, int threads)
                 Throws.InvalidOperationException.With.Message.Contains("states: true")
             );
             Assert.That(
-                () => model.Plan(Backend, 2, 3, Mode.Streaming, states: true),
+                () => model.Plan(Backend, 2, 3, Mode.Streaming, new PlanOptions { States = true }),
                 Throws.ArgumentException.With.Message.Contains("GetState")
             );
             Assert.That(
-                () => none.Plan(Backend, 2, 3, Mode.Training, states: true),
+                () => none.Plan(Backend, 2, 3, Mode.Training, new PlanOptions { States = true }),
                 Throws.ArgumentException.With.Message.Contains("Rnn, Lstm or Gru")
             );
             Assert.That(
@@ -368,7 +414,13 @@ internal sealed class StateTests(int bits, int threads)
             new Gru(Inputs, 2),
             new Gru(2, 2, new RecurrentOptions { Bidirectional = true })
         );
-        using Plan plan = model.Plan(Backend, 2, 1, Mode.Training, states: true);
+        using Plan plan = model.Plan(
+            Backend,
+            2,
+            1,
+            Mode.Training,
+            new PlanOptions { States = true }
+        );
         plan.Forward(new float[2 * Inputs], 2, 1);
         Assert.That(
             plan.States.CarryOver,
@@ -383,7 +435,13 @@ internal sealed class StateTests(int bits, int threads)
     public void BackwardNeedsTheStatesThatForwardBeganFrom()
     {
         using var model = new Gru(Inputs, 2);
-        using Plan plan = model.Plan(Backend, 2, 2, Mode.Training, states: true);
+        using Plan plan = model.Plan(
+            Backend,
+            2,
+            2,
+            Mode.Training,
+            new PlanOptions { States = true }
+        );
         float[] x = new float[2 * 2 * Inputs];
         float[] dy = new float[2 * 2 * 2];
         Action[] changes =

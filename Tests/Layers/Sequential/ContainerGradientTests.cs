@@ -77,7 +77,13 @@ public sealed class ContainerGradientTests(int bits, int threads)
         GradientCase @case = ContainerCases.Cases(name)[0];
         using Plan training = model.Plan(backend, 6, 3, Mode.Training);
         using Plan evaluation = model.Plan(backend, 6, 3, Mode.Evaluation);
-        using Plan packing = model.Plan(backend, 6, 3, Mode.Training, variableLengths: true);
+        using Plan packing = model.Plan(
+            backend,
+            6,
+            3,
+            Mode.Training,
+            new PlanOptions { VariableLengths = true }
+        );
         float[] expected = training.Forward(@case.X, 6, 3).ToArray();
 
         Assert.That(evaluation.Forward(@case.X, 6, 3).ToArray(), Is.EqualTo(expected));

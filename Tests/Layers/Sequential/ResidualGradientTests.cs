@@ -120,7 +120,7 @@ public sealed class ResidualGradientTests(int bits, int threads)
             T,
             lengths.Length,
             Mode.Evaluation,
-            variableLengths: true
+            new PlanOptions { VariableLengths = true }
         );
         using Plan one = model.Plan(Backend, T, 1, Mode.Evaluation);
 

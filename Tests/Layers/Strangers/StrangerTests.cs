@@ -38,7 +38,13 @@ public sealed class StrangerTests(string device) : CudaFixture
     public void Its_gradients_are_central_differences(int steps, int batch)
     {
         using Sequential model = StrangerCase.Model();
-        using Plan plan = model.Plan(On, T, B, Mode.Training, inputGradient: true);
+        using Plan plan = model.Plan(
+            On,
+            T,
+            B,
+            Mode.Training,
+            new PlanOptions { InputGradient = true }
+        );
         float[] x = new Draw(1).Uniform(steps * batch * StrangerCase.Inputs);
         float[] dy = new Draw(2).Uniform(steps * batch * StrangerCase.Outputs);
         Tensor y = plan.Forward(x, steps, batch);
@@ -166,7 +172,13 @@ public sealed class StrangerTests(string device) : CudaFixture
         [
             .. new ulong[] { 1, 1, 2 }.Select(seed =>
             {
-                using Plan plan = model.Plan(On, T, B, Mode.Training, seed: seed);
+                using Plan plan = model.Plan(
+                    On,
+                    T,
+                    B,
+                    Mode.Training,
+                    new PlanOptions { Seed = seed }
+                );
                 return plan.Forward(X, T, B).ToArray();
             }),
         ];

@@ -31,7 +31,13 @@ public sealed class LayerTorchTests(int bits, int threads)
         var c = TorchCase.Find(name);
         Backend backend = Backends.Get(bits, threads);
         using Layer model = Model(c);
-        using Plan plan = model.Plan(backend, c.Size("T"), c.Size("B"), Mode.Training, true);
+        using Plan plan = model.Plan(
+            backend,
+            c.Size("T"),
+            c.Size("B"),
+            Mode.Training,
+            new PlanOptions { InputGradient = true }
+        );
         foreach (string array in c.Differentiated.Where(array => array != "x"))
             plan.Parameter(Parameter(array)).Write(c.Floats(array));
 

@@ -22,7 +22,13 @@ public sealed class RecurrentTorchTests(int bits, int threads)
         Backend backend = Backends.Get(bits, threads);
         (int time, int batch) = (c.Size("T"), c.Size("B"));
         using Layer model = Model(c);
-        using Plan plan = model.Plan(backend, time, batch, Mode.Training, true, states: true);
+        using Plan plan = model.Plan(
+            backend,
+            time,
+            batch,
+            Mode.Training,
+            new PlanOptions { InputGradient = true, States = true }
+        );
         RecurrentStates states = plan.States[""];
         foreach (string array in c.Differentiated)
         {

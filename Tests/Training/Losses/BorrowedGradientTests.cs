@@ -31,7 +31,7 @@ public sealed class BorrowedGradientTests
     internal static void Check(Backend backend, string last)
     {
         using var model = new Sequential(new Lru(2, 24, 30, 1), Last[last]());
-        using Plan plan = model.Plan(backend, T, B, Mode.Training, seed: 3);
+        using Plan plan = model.Plan(backend, T, B, Mode.Training, new PlanOptions { Seed = 3 });
         long scratch = backend.Memory.Current(MemoryCategory.Workspace);
         using var loss = new MeanSquaredError(plan);
         Assert.That(

@@ -165,7 +165,13 @@ public sealed class LengthLossTests(int bits, int threads)
     )
     {
         using var model = new Sequential(new Gru(2, 4), new Last(4));
-        using Plan plan = model.Plan(Backend, T, 3, Mode.Training, variableLengths: true);
+        using Plan plan = model.Plan(
+            Backend,
+            T,
+            3,
+            Mode.Training,
+            new PlanOptions { VariableLengths = true }
+        );
         using Loss loss = LossCase.Make(kind, plan);
         plan.Forward(new Draw(3).Uniform(T * 3 * 2), T, 3, Lengths);
         using var plain = new LossCase(Backend, kind, 1, 3, 4, variableLengths: false);
@@ -181,7 +187,13 @@ public sealed class LengthLossTests(int bits, int threads)
     public void What_is_learned_does_not_depend_on_padding()
     {
         using var model = new Sequential(new Gru(2, 6), new Linear(6, 4));
-        using Plan plan = model.Plan(Backend, T, 3, Mode.Training, variableLengths: true);
+        using Plan plan = model.Plan(
+            Backend,
+            T,
+            3,
+            Mode.Training,
+            new PlanOptions { VariableLengths = true }
+        );
         float[] x = new Draw(3).Uniform(T * 3 * 2);
         foreach (string kind in LossCase.Kinds)
         {

@@ -25,7 +25,13 @@ internal sealed class LossCase : IDisposable
     {
         (_kind, _columns, Rows) = (kind, columns, steps * batch);
         _model = new Dropout(columns, 0f);
-        Plan = _model.Plan(backend, steps, batch, Mode.Training, variableLengths: variableLengths);
+        Plan = _model.Plan(
+            backend,
+            steps,
+            batch,
+            Mode.Training,
+            new PlanOptions { VariableLengths = variableLengths }
+        );
         Loss = Make(kind, Plan, ignoreIndex);
         X = new Draw(1).Uniform((long)Rows * columns, -3, 3);
         Targets = TargetsOf(kind, Rows, columns);
