@@ -132,9 +132,9 @@ public abstract class Loss : IDisposable
     /// As there; but of a plan with variable lengths only <see cref="Compute()"/> tells of targets, as lengths may come after them.
     /// </exception>
     /// <exception cref="InvalidOperationException">The plan was asked for no input yet.</exception>
-    public void Load(ReadOnlySpan<float> targets, ReadOnlySpan<float> mask = default)
+    public void SetTargets(ReadOnlySpan<float> targets, ReadOnlySpan<float> mask = default)
     {
-        using OwnerScope inside = Plan.Backend.Enter("Loss.Load");
+        using OwnerScope inside = Plan.Backend.Enter("Loss.SetTargets");
         Place(Plan.CurrentOutput, targets, mask);
     }
 
@@ -295,9 +295,9 @@ public abstract class Loss : IDisposable
             : Plan.Output;
 
     /// <summary>Reads the last loss back, which waits for the work before it.</summary>
-    public float Read()
+    public float ReadValue()
     {
-        using OwnerScope inside = Plan.Backend.Enter("Loss.Read");
+        using OwnerScope inside = Plan.Backend.Enter("Loss.ReadValue");
         RequireLive();
         Span<float> value = stackalloc float[1];
         Value.Read(value);

@@ -9,7 +9,7 @@ public sealed partial class Plan
     /// <param name="batch">B.</param>
     /// <param name="lengths">Steps of each sequence, 1 to T; nothing where all have T.</param>
     /// <returns>The output [T, B, C], in the plan's memory.</returns>
-    /// <exception cref="ArgumentException">As of <see cref="Load"/>.</exception>
+    /// <exception cref="ArgumentException">As of <see cref="SetInput"/>.</exception>
     public Tensor Forward(
         ReadOnlySpan<float> x,
         int length,
@@ -18,7 +18,7 @@ public sealed partial class Plan
     )
     {
         using OwnerScope inside = Backend.Enter("Plan.Forward");
-        Tensor input = Load(x, length, batch, lengths);
+        Tensor input = SetInput(x, length, batch, lengths);
         // They are given here, and for this call.
         ForgetLengths();
         return Forward(input, lengths);
@@ -31,7 +31,7 @@ public sealed partial class Plan
     /// </remarks>
     /// <param name="x">[T, B, C] on this plan's backend.</param>
     /// <param name="lengths">
-    /// Steps of each sequence, 1 to T; nothing where all have T, or where x was loaded with lengths (<see cref="Load"/>), which
+    /// Steps of each sequence, 1 to T; nothing where all have T, or where x was loaded with lengths (<see cref="SetInput"/>), which
     /// hold then. What x holds beyond a sequence's end is not read, the output there is zero, and no layer does any work for it.
     /// </param>
     /// <returns>The output [T, B, C], in the plan's memory, valid until the next call.</returns>

@@ -256,14 +256,14 @@ public sealed partial class Plan : IDisposable
     /// A size or a length is out of range, or x has not T * B * C values, or holds what is no class where the model begins with
     /// an <see cref="Embedding"/>.
     /// </exception>
-    public Tensor Load(
+    public Tensor SetInput(
         ReadOnlySpan<float> x,
         int length,
         int batch,
         ReadOnlySpan<int> lengths = default
     )
     {
-        using OwnerScope inside = Backend.Enter("Plan.Load");
+        using OwnerScope inside = Backend.Enter("Plan.SetInput");
         Tensor input = Input(length, batch);
         RequireLengths(lengths, length, batch);
         RequireClasses(x, batch, lengths);

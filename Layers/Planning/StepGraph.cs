@@ -14,7 +14,7 @@ namespace Sequor.Layers;
 /// does differently: another tensor handed over, gradients that accumulate, an update that is left out.
 /// </para>
 /// <para>
-/// Values are copied in beforehand, by <see cref="Plan.Load"/> and <see cref="Loss.Load"/>, and losses are read afterwards: a
+/// Values are copied in beforehand, by <see cref="Plan.SetInput"/> and <see cref="Loss.SetTargets"/>, and losses are read afterwards: a
 /// step that does either within its action runs as it is, and <see cref="EagerReason"/> tells why. So do batches of sequences
 /// that differ in length, since their lengths are the host's, and steps that queue work of their own beside plans, losses and
 /// optimizers.

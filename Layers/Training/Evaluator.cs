@@ -48,7 +48,7 @@ internal sealed class Evaluator : IDisposable
             _batch.Load(_data, _order.AsSpan(first, count));
             _plan.Forward(_batch.X, _batch.Length, _batch.Size, _batch.Lengths);
             _loss.Compute(_batch.Targets, _batch.Mask);
-            sum += _loss.Read() * _loss.Weight;
+            sum += _loss.ReadValue() * _loss.Weight;
             weights += _loss.Weight;
         }
         return weights == 0 ? 0 : sum / weights;

@@ -46,7 +46,7 @@ public sealed partial class Trainer
         using OwnerScope inside = Plan.Backend.Enter("Trainer.ReadLoss");
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (_log is null)
-            _last = (_loss.Read(), Optimizer.GradientNorm);
+            _last = (_loss.ReadValue(), Optimizer.GradientNorm);
         else
             ReadLosses();
         RequireFinite(Step, _last.Loss, _last.Norm);

@@ -40,7 +40,7 @@ public sealed partial class Trainer
         _order.Load(_batch, _train, step);
         try
         {
-            Plan.Load(_batch.X, _batch.Length, _batch.Size, _batch.Lengths);
+            Plan.SetInput(_batch.X, _batch.Length, _batch.Size, _batch.Lengths);
             LoadTargets(step);
         }
         catch (ArgumentException e)
@@ -54,7 +54,7 @@ public sealed partial class Trainer
 
     private void LoadTargets(long step)
     {
-        _loss.Load(_batch.Targets, _batch.Mask);
+        _loss.SetTargets(_batch.Targets, _batch.Mask);
         _loss.RequireTargets();
         // The mask knows the lengths already.
         if (StepsPerEpoch > 0)

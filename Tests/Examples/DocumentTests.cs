@@ -190,7 +190,7 @@ public sealed partial class DocumentTests
     [GeneratedRegex("`([^`\n]+)`")]
     private static partial Regex Code();
 
-    // As Plan.Load, Step(clip) or StepGraph; with a small letter, or it would be an abbreviation.
+    // As Plan.SetInput, Step(clip) or StepGraph; with a small letter, or it would be an abbreviation.
     [GeneratedRegex(@"^[A-Z]+[a-z]\w*(?:\.[A-Z]\w*)*(?:\(.*\)|<\w+>)?$")]
     private static partial Regex Identifier();
 }

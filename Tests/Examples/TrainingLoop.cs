@@ -39,17 +39,17 @@ internal static class TrainingLoop
         for (int i = 0; i < steps; i++)
         {
             batch.Load(task, i * (long)size, size);
-            plan.Load(batch.X, batch.Length, batch.Size);
-            loss.Load(batch.Targets);
+            plan.SetInput(batch.X, batch.Length, batch.Size);
+            loss.SetTargets(batch.Targets);
             step.Run();
             if (i % 100 == 99)
-                Console.WriteLine($"step {i + 1}: {loss.Read()}"); // waits for the device
+                Console.WriteLine($"step {i + 1}: {loss.ReadValue()}"); // waits for the device
         }
 
         Prediction answers = model.Predict(batch.X, batch.Length, batch.Size);
         float first = answers.At(step: 0, sequence: 0)[0]; // or answers.Values, of answers.Shape
         float[] all = plan.Output.ToArray(); // of the last step, [T, B, C]
         // Shown
-        return (loss.Read(), all.Length == size ? first : float.NaN, step.Replays);
+        return (loss.ReadValue(), all.Length == size ? first : float.NaN, step.Replays);
     }
 }

@@ -62,7 +62,7 @@ public sealed class DisposalTests
             Parts parts = new();
             return new(
                 parts.Plan,
-                () => parts.Plan.Load(X, 4, 2),
+                () => parts.Plan.SetInput(X, 4, 2),
                 () => parts.Backend.Memory.CurrentBytes,
                 parts
             );
@@ -78,7 +78,7 @@ public sealed class DisposalTests
             parts.Step(next);
             return new(
                 old,
-                () => old.Read(),
+                () => old.ReadValue(),
                 () =>
                 {
                     using var other = new MeanSquaredError(parts.Plan);
@@ -283,7 +283,7 @@ public sealed class DisposalTests
     [
         ("forward", p => p.Plan.Forward(X, 4, 2)),
         ("packed", p => p.Plan.ForwardPacked(X.AsSpan(0, 3), [1])),
-        ("load", p => p.Plan.Load(X, 4, 2)),
+        ("load", p => p.Plan.SetInput(X, 4, 2)),
         ("input", p => p.Plan.Input(1, 1)),
         ("backward", p => p.Plan.Backward(default)),
         ("reset", p => p.Plan.Reset()),
@@ -294,7 +294,7 @@ public sealed class DisposalTests
         ("not finite", p => p.Plan.FirstNonFinite()),
         ("optimizer", p => p.Optimizer.Step()),
         ("rate", p => p.Optimizer.LearningRate = 1),
-        ("loss", p => p.Loss.Load(new float[8])),
+        ("loss", p => p.Loss.SetTargets(new float[8])),
         ("loss's gradient", p => _ = p.Loss.Gradient),
     ];
 
@@ -311,8 +311,8 @@ public sealed class DisposalTests
     [
         ("compute", p => p.Loss.Compute()),
         ("compute of targets", p => p.Loss.Compute(new float[8])),
-        ("load", p => p.Loss.Load(new float[8])),
-        ("read", p => p.Loss.Read()),
+        ("load", p => p.Loss.SetTargets(new float[8])),
+        ("read", p => p.Loss.ReadValue()),
         ("gradient", p => _ = p.Loss.Gradient),
     ];
 
@@ -403,7 +403,7 @@ public sealed class DisposalTests
         internal void Use(IDisposable item)
         {
             if (item == Loss)
-                Loss.Read();
+                Loss.ReadValue();
             else if (item == Optimizer)
                 Optimizer.Step();
             else

@@ -81,7 +81,7 @@ public sealed class DisposedTests
         _optimizer.Dispose();
 
         Refuse(() => _loss.Compute(new float[_plan.Output.Count]));
-        Refuse(() => _loss.Read());
+        Refuse(() => _loss.ReadValue());
         Refuse(() => _optimizer.Step());
         Refuse(() => _optimizer.LearningRate = 1f);
     }

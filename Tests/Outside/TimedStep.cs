@@ -30,8 +30,8 @@ public sealed class TimedStep : IDisposable
         int batch
     )
     {
-        _plan.Load(x, length, batch);
-        _loss.Load(targets);
+        _plan.SetInput(x, length, batch);
+        _loss.SetTargets(targets);
         _marks[0].Record();
         _graph.Run();
         _marks[3].Record();

@@ -224,7 +224,7 @@ public sealed class AliasTests
     {
         using var model = new Gru(Width, Width);
         using Plan plan = model.Plan(Backend, Steps, Batch, Mode.Evaluation);
-        Tensor input = plan.Load(X, Steps, Batch);
+        Tensor input = plan.SetInput(X, Steps, Batch);
         float[] right = plan.Forward(input).ToArray();
         Assert.That(plan.Forward(input).ToArray(), Is.EqualTo(right));
 
@@ -284,7 +284,7 @@ public sealed class AliasTests
                 plan.Input(Steps, Batch).Slice(1, 1).Write(X.AsSpan(0, Batch * Width));
                 break;
             case "load":
-                plan.Load(X, Steps, Batch);
+                plan.SetInput(X, Steps, Batch);
                 break;
             case "output":
                 dy.Tensor.CopyTo(plan.Output);

@@ -46,7 +46,7 @@ public sealed class DeterminismTests(int bits, int threads)
         foreach (ref float loss in losses.AsSpan())
         {
             training.Step();
-            loss = training.Loss.Read();
+            loss = training.Loss.ReadValue();
         }
         return (losses, training.Plan.Parameters.ToArray());
     }

@@ -46,7 +46,7 @@ public sealed class LoadedLengthTests
     [Test]
     public void The_tensor_that_Load_gave_has_its_lengths_each_time()
     {
-        Tensor input = _plan.Load(_x, Steps, 2, Lengths);
+        Tensor input = _plan.SetInput(_x, Steps, 2, Lengths);
 
         Assert.That(_plan.Forward(input).ToArray(), Is.EqualTo(_right));
         Assert.That(_plan.Forward(input).ToArray(), Is.EqualTo(_right));
@@ -56,7 +56,7 @@ public sealed class LoadedLengthTests
     [Test]
     public void The_same_address_wrapped_has_them_too()
     {
-        Tensor input = _plan.Load(_x, Steps, 2, Lengths);
+        Tensor input = _plan.SetInput(_x, Steps, 2, Lengths);
         Tensor wrapped = Backend.Wrap(input.Address, input.Shape);
 
         Assert.That(_plan.Forward(wrapped).ToArray(), Is.EqualTo(_right));
@@ -65,7 +65,7 @@ public sealed class LoadedLengthTests
     [Test]
     public void Lengths_given_to_Forward_go_before()
     {
-        Tensor input = _plan.Load(_x, Steps, 2, Lengths);
+        Tensor input = _plan.SetInput(_x, Steps, 2, Lengths);
 
         Assert.That(_plan.Forward(input, [Steps, Steps]).ToArray(), Is.EqualTo(_whole));
         Assert.That(_plan.Forward(input).ToArray(), Is.EqualTo(_right));
@@ -74,9 +74,9 @@ public sealed class LoadedLengthTests
     [Test]
     public void A_batch_loaded_after_it_without_lengths_has_none()
     {
-        _plan.Load(_x, Steps, 2, Lengths);
+        _plan.SetInput(_x, Steps, 2, Lengths);
 
-        Assert.That(_plan.Forward(_plan.Load(_x, Steps, 2)).ToArray(), Is.EqualTo(_whole));
+        Assert.That(_plan.Forward(_plan.SetInput(_x, Steps, 2)).ToArray(), Is.EqualTo(_whole));
     }
 
     [Test]
@@ -90,7 +90,7 @@ public sealed class LoadedLengthTests
     [Test]
     public void An_input_written_over_as_a_whole_has_none_and_one_changed_in_part_keeps_them()
     {
-        Tensor input = _plan.Load(_x, Steps, 2, Lengths);
+        Tensor input = _plan.SetInput(_x, Steps, 2, Lengths);
         input.Slice(0, 1).Write(_x.AsSpan(0, 2 * Inputs));
         Assert.That(_plan.Forward(input).ToArray(), Is.EqualTo(_right));
 
@@ -102,8 +102,8 @@ public sealed class LoadedLengthTests
     public void An_input_copied_over_has_none()
     {
         using Plan other = _model.Plan(Backend, Steps, 2, Mode.Evaluation);
-        Tensor source = other.Load(_x, Steps, 2);
-        Tensor input = _plan.Load(_x, Steps, 2, Lengths);
+        Tensor source = other.SetInput(_x, Steps, 2);
+        Tensor input = _plan.SetInput(_x, Steps, 2, Lengths);
 
         source.CopyTo(input);
 
@@ -113,7 +113,7 @@ public sealed class LoadedLengthTests
     [Test]
     public void A_part_of_it_wants_lengths_of_its_own()
     {
-        Tensor input = _plan.Load(_x, Steps, 2, Lengths);
+        Tensor input = _plan.SetInput(_x, Steps, 2, Lengths);
 
         Assert.That(
             () => _plan.Forward(input.Slice(0, 3)),
@@ -131,18 +131,18 @@ public sealed class LoadedLengthTests
     public void A_tensor_elsewhere_does_not_have_them()
     {
         using Plan other = _model.Plan(Backend, Steps, 2, Mode.Evaluation);
-        _plan.Load(_x, Steps, 2, Lengths);
+        _plan.SetInput(_x, Steps, 2, Lengths);
 
-        Assert.That(_plan.Forward(other.Load(_x, Steps, 2)).ToArray(), Is.EqualTo(_whole));
+        Assert.That(_plan.Forward(other.SetInput(_x, Steps, 2)).ToArray(), Is.EqualTo(_whole));
     }
 
     [Test]
     public void A_load_that_is_refused_leaves_those_before_it()
     {
-        Tensor input = _plan.Load(_x, Steps, 2, Lengths);
+        Tensor input = _plan.SetInput(_x, Steps, 2, Lengths);
 
-        Assert.That(() => _plan.Load(_x, Steps, 2, [1, 6]), Throws.ArgumentException);
-        Assert.That(() => _plan.Load(_x.AsSpan(1), Steps, 2, [1, 1]), Throws.ArgumentException);
+        Assert.That(() => _plan.SetInput(_x, Steps, 2, [1, 6]), Throws.ArgumentException);
+        Assert.That(() => _plan.SetInput(_x.AsSpan(1), Steps, 2, [1, 1]), Throws.ArgumentException);
 
         Assert.That(_plan.Forward(input).ToArray(), Is.EqualTo(_right));
     }
@@ -151,7 +151,7 @@ public sealed class LoadedLengthTests
     public void A_loss_and_a_graph_are_told_them()
     {
         Assert.That(_plan.LoadedLengths.ToArray(), Is.Empty);
-        Tensor input = _plan.Load(_x, Steps, 2, Lengths);
+        Tensor input = _plan.SetInput(_x, Steps, 2, Lengths);
         Assert.That(_plan.LoadedLengths.ToArray(), Is.EqualTo(Lengths));
         Assert.That(_plan.ForwardLengths.ToArray(), Is.Empty);
 
@@ -165,7 +165,7 @@ public sealed class LoadedLengthTests
         _plan.ForwardPacked(_x.AsSpan(0, 3 * Inputs), [2, 1]);
         Assert.That(_plan.ForwardLengths.ToArray(), Is.Empty);
 
-        _plan.Load(_x, Steps, 2, [Steps, Steps]);
+        _plan.SetInput(_x, Steps, 2, [Steps, Steps]);
         Assert.That(_plan.LoadedLengths.ToArray(), Is.Empty);
     }
 }

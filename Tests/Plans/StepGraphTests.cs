@@ -53,9 +53,9 @@ public sealed class StepGraphTests
         for (int i = 0; i < 5; i++)
         {
             _plan.Input(T, B).Write(new Draw(1).Uniform(T * B * 2));
-            _loss.Load(new Draw(2).Uniform(B));
+            _loss.SetTargets(new Draw(2).Uniform(B));
             _graph.Run();
-            losses.Add(_loss.Read());
+            losses.Add(_loss.ReadValue());
         }
 
         Assert.That(losses, Is.Ordered.Descending);
@@ -68,7 +68,7 @@ public sealed class StepGraphTests
     public void A_step_allocates_nothing()
     {
         _plan.Input(T, B).Write(new Draw(1).Uniform(T * B * 2));
-        _loss.Load(new Draw(2).Uniform(B));
+        _loss.SetTargets(new Draw(2).Uniform(B));
         Assert.That(Allocated.Least(_graph.Run), Is.Zero);
     }
 
@@ -80,7 +80,7 @@ public sealed class StepGraphTests
         _plan.Forward(x, T, B);
         float[] expected = _loss.Compute(y).ToArray();
         _plan.Input(T, B).Write(x);
-        _loss.Load(y);
+        _loss.SetTargets(y);
         _plan.Forward(_plan.Input(T, B));
 
         Assert.That(_loss.Compute().ToArray(), Is.EqualTo(expected));
@@ -90,15 +90,15 @@ public sealed class StepGraphTests
     public void Targets_of_another_shape_are_refused()
     {
         Assert.That(
-            Assert.Throws<InvalidOperationException>(() => _loss.Load(new float[B])).Message,
+            Assert.Throws<InvalidOperationException>(() => _loss.SetTargets(new float[B])).Message,
             Does.Contain("asked for no input")
         );
         _plan.Input(T, B);
         Assert.That(
-            Assert.Throws<ArgumentException>(() => _loss.Load(new float[B + 1])).Message,
+            Assert.Throws<ArgumentException>(() => _loss.SetTargets(new float[B + 1])).Message,
             Does.Contain($"wants {B} targets")
         );
-        _loss.Load(new float[B]);
+        _loss.SetTargets(new float[B]);
         _plan.Forward(new Draw(1).Uniform(T * 2 * 2), T, 2);
         Assert.That(
             Assert.Throws<InvalidOperationException>(() => _loss.Compute()).Message,

@@ -33,8 +33,8 @@ public sealed class StepTracerTests
         _loss = new MeanSquaredError(_plan);
         _optimizer = new Adam(_plan, 0.05f);
         _tracer = new StepTracer(backend);
-        _plan.Load(new Draw(1).Uniform(T * B * 2), T, B);
-        _loss.Load(new Draw(2).Uniform(T * B));
+        _plan.SetInput(new Draw(1).Uniform(T * B * 2), T, B);
+        _loss.SetTargets(new Draw(2).Uniform(T * B));
         _tracer.Trace(Step, putOff: false);
         _tracer.Remember();
     }
@@ -52,7 +52,7 @@ public sealed class StepTracerTests
     public void A_known_step_does_nothing_until_it_is_queued()
     {
         float[] before = _plan.Parameters.ToArray();
-        float loss = _loss.Read();
+        float loss = _loss.ReadValue();
         _tracer.Trace(Step, putOff: true);
 
         Assert.That(_tracer.IsPuttingOff, Is.True);
@@ -63,7 +63,7 @@ public sealed class StepTracerTests
         _tracer.QueueNoted();
         Assert.That(_tracer.IsPuttingOff, Is.False);
         Assert.That(_plan.Parameters.ToArray(), Is.Not.EqualTo(before));
-        Assert.That(_loss.Read(), Is.LessThan(loss));
+        Assert.That(_loss.ReadValue(), Is.LessThan(loss));
     }
 
     [Test]

@@ -128,6 +128,9 @@ public sealed class PieceBatchTests
         using var loss = new BinaryCrossEntropy(plan);
         plan.Forward(batch.X, batch.Length, batch.Size, batch.Lengths);
         plan.Backward(loss.Compute(batch.Targets, batch.Mask));
-        return (loss.Read(), Array.ConvertAll(plan.Gradients.ToArray(), value => (double)value));
+        return (
+            loss.ReadValue(),
+            Array.ConvertAll(plan.Gradients.ToArray(), value => (double)value)
+        );
     }
 }

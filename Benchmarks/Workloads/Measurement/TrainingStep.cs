@@ -90,15 +90,15 @@ public sealed class TrainingStep : IDisposable
     }
 
     /// <summary>The loss of the last step's batch.</summary>
-    public float ReadLoss() => _loss.Read();
+    public float ReadLoss() => _loss.ReadValue();
 
     private void Enqueue()
     {
         SequenceBatch batch = _batches[_next];
         _next = (_next + 1) % Batches;
         _marks[0].Record();
-        _plan.Load(batch.X, batch.Length, batch.Size);
-        _loss.Load(batch.Targets);
+        _plan.SetInput(batch.X, batch.Length, batch.Size);
+        _loss.SetTargets(batch.Targets);
         Graph.Run();
         _marks[3].Record();
     }

@@ -177,8 +177,8 @@ public sealed class CudaAliasTests : CudaFixture
         );
         for (int i = 0; i < 4; i++)
         {
-            plan.Load(X, Steps, Batch);
-            loss.Load(targets);
+            plan.SetInput(X, Steps, Batch);
+            loss.SetTargets(targets);
             graph.Run();
         }
         stream.Forward(X, Steps, Batch);
@@ -196,10 +196,10 @@ public sealed class CudaAliasTests : CudaFixture
 
         Action UseAfter(IDisposable item) =>
             item == stream ? () => stream.Forward(X, Steps, Batch)
-            : item == loss ? () => loss.Read()
+            : item == loss ? () => loss.ReadValue()
             : item == optimizer ? () => optimizer.Step()
             : item == graph ? graph.Run
-            : item == plan ? () => plan.Load(X, Steps, Batch)
+            : item == plan ? () => plan.SetInput(X, Steps, Batch)
             : item == model ? () => model.Plan(backend, 1, 1, Mode.Evaluation)
             : () => backend.Allocate(1, MemoryCategory.InputOutput);
     }

@@ -68,8 +68,8 @@ public sealed class CudaEmbeddingTests : CudaPlannedFixture
         {
             gpu.Step(step);
             cpu.Step(step);
-            float expected = cpu.Loss.Read();
-            float actual = gpu.Loss.Read();
+            float expected = cpu.Loss.ReadValue();
+            float actual = gpu.Loss.ReadValue();
             GpuTestReport.Error(
                 "the loss of a character model",
                 Math.Abs(actual - expected) / expected
@@ -115,12 +115,12 @@ public sealed class CudaEmbeddingTests : CudaPlannedFixture
 
         text.Step(x, 1);
 
-        Assert.That(text.Loss.Read(), Is.NaN);
+        Assert.That(text.Loss.ReadValue(), Is.NaN);
         Assert.That(text.Optimizer.SkippedSteps, Is.EqualTo(1));
         Assert.That(text.Plan.FirstNonFinite(), Does.Contain("value 3 is -2"));
         Assert.That(text.Plan.Parameters.ToArray(), Is.EqualTo(before));
         text.Step(2);
-        Assert.That(text.Loss.Read(), Is.Not.NaN);
+        Assert.That(text.Loss.ReadValue(), Is.Not.NaN);
     }
 
     [TestCase(65, 5)]

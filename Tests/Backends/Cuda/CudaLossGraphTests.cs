@@ -33,7 +33,7 @@ public sealed class CudaLossGraphTests : CudaFixture
         for (int step = 0; step < 4; step++)
         {
             given.Plan.Input(T, B).Write(given.X);
-            given.Loss.Load(given.Targets, mask);
+            given.Loss.SetTargets(given.Targets, mask);
             graph.Run();
             given.Check(given.Loss.Gradient.ToArray(), all, kind);
             // What was loaded stays as it is for the next replay.
@@ -70,11 +70,11 @@ public sealed class CudaLossGraphTests : CudaFixture
         odd[12 * given.Each] = 1e9f;
         for (int step = 0; step < 6; step++)
         {
-            given.Loss.Load(odd);
+            given.Loss.SetTargets(odd);
             Refusal.Of<ArgumentException>(kind, graph.Run, "row 12, step 4 of sequence 0").Check();
             given.Plan.Forward(given.Plan.Input(T, B), Lengths);
             given.Loss.Compute();
-            given.Loss.Load(given.Targets);
+            given.Loss.SetTargets(given.Targets);
             graph.Run();
         }
         Assert.That(graph.Replays, Is.Positive, graph.EagerReason);

@@ -82,7 +82,7 @@ public sealed class CudaModelTests : CudaFixture
             else
                 plan.Forward(x, T, B);
             plan.Backward(loss.Compute(targets));
-            losses[step] = loss.Read();
+            losses[step] = loss.ReadValue();
             optimizer.Step(1f);
         }
         return losses;

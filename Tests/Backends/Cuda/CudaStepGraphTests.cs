@@ -175,15 +175,15 @@ public sealed class CudaStepGraphTests : CudaFixture
             float[] x = new Draw((ulong)step).Uniform(shape.T * shape.B * 2);
             float[] y = new Draw((ulong)step + 99).Uniform(shape.T * shape.B);
             plan.Input(shape.T, shape.B).Write(x);
-            loss.Load(y);
+            loss.SetTargets(y);
             graph.Run();
             plan2.Forward(x, shape.T, shape.B);
             plan2.Backward(loss2.Compute(y));
             optimizer2.Step(1f);
 
             Assert.That(plan.Output.Shape, Is.EqualTo(plan2.Output.Shape));
-            float expected = loss2.Read();
-            Close.Check(loss.Read(), expected, expected, 1e-5, $"loss of step {step}");
+            float expected = loss2.ReadValue();
+            Close.Check(loss.ReadValue(), expected, expected, 1e-5, $"loss of step {step}");
         }
         Assert.That(graph.Graphs, Is.EqualTo(2));
         Assert.That(graph.Replays, Is.GreaterThan(5));
@@ -215,9 +215,9 @@ public sealed class CudaStepGraphTests : CudaFixture
 
         float Loss(bool weighted)
         {
-            loss.Load(classes, weighted ? weights : default);
+            loss.SetTargets(classes, weighted ? weights : default);
             graph.Run();
-            return loss.Read();
+            return loss.ReadValue();
         }
 
         void Step()
@@ -266,12 +266,12 @@ public sealed class CudaStepGraphTests : CudaFixture
         int read = 0;
         using var graph = new StepGraph(plan, Step);
         plan.Input(7, 3).Write(new Draw(1).Uniform(42));
-        loss.Load(new Draw(2).Uniform(3));
+        loss.SetTargets(new Draw(2).Uniform(3));
         var losses = new List<float>();
         for (int i = 0; i < 6; i++)
         {
             graph.Run();
-            losses.Add(loss.Read());
+            losses.Add(loss.ReadValue());
         }
 
         Assert.That(
@@ -288,7 +288,7 @@ public sealed class CudaStepGraphTests : CudaFixture
         {
             plan.Forward(plan.Input(7, 3));
             plan.Backward(loss.Compute());
-            _ = loss.Read();
+            _ = loss.ReadValue();
             read++;
             optimizer.Step();
         }
@@ -371,17 +371,17 @@ public sealed class CudaStepGraphTests : CudaFixture
         using var optimizer = new Sgd(plan, 0.05f);
         using var graph = new StepGraph(plan, Step);
         plan.Input(7, 3).Write(new Draw(1).Uniform(42));
-        loss.Load(new Draw(2).Uniform(3));
+        loss.SetTargets(new Draw(2).Uniform(3));
         for (int i = 0; i < StepGraph.EagerSteps; i++)
             graph.Run();
-        float before = loss.Read();
+        float before = loss.ReadValue();
 
         using CudaGraph captured = CudaGraph.Capture(Stream, graph.Run);
         Assert.That(graph.EagerReason, Is.EqualTo("the caller records the stream"));
         using CudaGraphExec exec = captured.Instantiate();
         exec.Launch(Stream);
 
-        Assert.That(loss.Read(), Is.LessThan(before));
+        Assert.That(loss.ReadValue(), Is.LessThan(before));
         Assert.That(graph.Graphs, Is.Zero);
 
         void Step()
@@ -467,7 +467,7 @@ public sealed class CudaStepGraphTests : CudaFixture
         using var loss = new MeanSquaredError(plan);
         using var graph = new StepGraph(plan, Step);
         plan.Input(7, 3).Write(new Draw(1).Uniform(42));
-        loss.Load(new Draw(2).Uniform(3));
+        loss.SetTargets(new Draw(2).Uniform(3));
         for (int i = 0; i < 4; i++)
             graph.Run();
 
@@ -476,7 +476,7 @@ public sealed class CudaStepGraphTests : CudaFixture
             Does.Contain('7')
         );
         Assert.That(
-            Assert.Throws<ArgumentException>(() => loss.Load(new float[2])).Message,
+            Assert.Throws<ArgumentException>(() => loss.SetTargets(new float[2])).Message,
             Does.Contain("wants 3 targets, not 2")
         );
         // Targets of the shape before do not go with another input.

@@ -213,7 +213,7 @@ public sealed class CudaTrainingTests : CudaFixture
             float[] classes = [.. Enumerable.Range(0, rows).Select(_ => (float)draw.Next(4))];
             _plan.Backward(_loss.Compute(classes, mask));
             _optimizer.Step(1f);
-            return _loss.Read();
+            return _loss.ReadValue();
         }
 
         public void Dispose()

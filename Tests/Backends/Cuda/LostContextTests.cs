@@ -67,7 +67,7 @@ public sealed class LostContextTests
             plan.Forward(freed);
             plan.Backward(loss.Compute(targets));
             adam.Step(1f);
-            loss.Read();
+            loss.ReadValue();
         })!;
 
         Assert.That(
@@ -86,7 +86,7 @@ public sealed class LostContextTests
         (string Name, Action Call)[] calls =
         [
             ("forward", () => plan.Forward(new float[T * B * 2], T, B)),
-            ("loss", () => loss.Read()),
+            ("loss", () => loss.ReadValue()),
             ("optimizer", () => adam.Step(1f)),
             ("parameters", () => plan.Parameters.ToArray()),
             ("allocation", () => _gpu.Allocate(10, MemoryCategory.Workspace)),

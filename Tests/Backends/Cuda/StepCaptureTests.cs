@@ -39,8 +39,8 @@ public sealed class StepCaptureTests : CudaFixture
                 }
                 run.Optimizer.MaxGradientNorm = k < 4 ? float.PositiveInfinity : 0.1f / k;
                 run.Optimizer.LearningRate = 0.02f / (k + 1);
-                run.Plan.Load(new Draw((ulong)k).Uniform(T * B * 2), T, B);
-                run.Loss.Load([.. new Draw(50).Uniform(T * B * 2).Select(Math.Abs)]);
+                run.Plan.SetInput(new Draw((ulong)k).Uniform(T * B * 2), T, B);
+                run.Loss.SetTargets([.. new Draw(50).Uniform(T * B * 2).Select(Math.Abs)]);
                 if (captured && k == 2)
                 {
                     graph = CudaGraph.Capture(Stream, Step);
@@ -50,7 +50,7 @@ public sealed class StepCaptureTests : CudaFixture
                     Step();
                 else
                     exec.Launch(Stream);
-                noted.Add(run.Loss.Read());
+                noted.Add(run.Loss.ReadValue());
             }
             exec?.Dispose();
             graph?.Dispose();
@@ -72,8 +72,8 @@ public sealed class StepCaptureTests : CudaFixture
     public void A_norm_that_is_given_to_the_update_is_refused()
     {
         using var run = new StepRun(Gpu);
-        run.Plan.Load(new float[T * B * 2], T, B);
-        run.Loss.Load(new float[T * B * 2]);
+        run.Plan.SetInput(new float[T * B * 2], T, B);
+        run.Loss.SetTargets(new float[T * B * 2]);
         run.Train(clip: 1f);
 
         Refused(() => run.Train(clip: 1f), "set MaxGradientNorm before");
@@ -87,7 +87,7 @@ public sealed class StepCaptureTests : CudaFixture
     public void Lengths_and_streams_are_refused()
     {
         using var run = new StepRun(Gpu, variableLengths: true);
-        run.Plan.Load(new float[T * B * 2], T, B);
+        run.Plan.SetInput(new float[T * B * 2], T, B);
         Refused(() => run.Plan.Forward(run.Plan.Input(T, B), [T, 1]), "differ in length");
         Refused(() => run.Plan.ForwardPacked(run.Rows(4), [T, 1]), "differ in length");
         using var stream = new StepRun(Gpu, new Tcn(2, [4], 3), mode: Mode.Streaming);

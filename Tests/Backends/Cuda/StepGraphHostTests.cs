@@ -126,7 +126,7 @@ public sealed class StepGraphHostTests : StepGraphFixture
             before: run =>
             {
                 run.Plan.Input(T, B);
-                run.Other.Load(
+                run.Other.SetTargets(
                     [0, 1, 0, 1, 1, 0],
                     run.Number % 2 == 0 ? [1, 0, 0.5f, 0, 1, 0] : default
                 );
@@ -138,7 +138,7 @@ public sealed class StepGraphHostTests : StepGraphFixture
                 run.Other.Compute();
                 run.Optimizer.Step();
             },
-            after: run => run.Noted.Add(run.Other.Read())
+            after: run => run.Noted.Add(run.Other.ReadValue())
         );
         Assert.That((graph.Graphs, graph.EagerReason), Is.EqualTo((2, (string?)null)));
     }
@@ -151,7 +151,7 @@ public sealed class StepGraphHostTests : StepGraphFixture
             before: run =>
             {
                 run.Plan.Input(T, B);
-                run.Other.Load([0, 1, 0, 1, 1, 0]);
+                run.Other.SetTargets([0, 1, 0, 1, 1, 0]);
             },
             step: run =>
             {

@@ -91,7 +91,7 @@ internal sealed class StepRun : IDisposable
     {
         Number++;
         before?.Invoke(this);
-        Plan.Load(new Draw((ulong)Number).Uniform(T * Batch * 2), T, Batch);
+        Plan.SetInput(new Draw((ulong)Number).Uniform(T * Batch * 2), T, Batch);
         LoadTargets();
         try
         {
@@ -105,13 +105,13 @@ internal sealed class StepRun : IDisposable
             // An error that a test throws.
         }
         after?.Invoke(this);
-        Noted.Add(Loss.Read());
+        Noted.Add(Loss.ReadValue());
     }
 
     private void LoadTargets()
     {
         float[] targets = new Draw((ulong)(500 + Number)).Uniform(T * Batch * 2);
-        Loss.Load([.. targets.Select(Math.Abs)]);
+        Loss.SetTargets([.. targets.Select(Math.Abs)]);
     }
 
     public void Train(float? clip = null)

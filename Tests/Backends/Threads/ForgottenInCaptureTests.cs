@@ -21,7 +21,7 @@ public sealed unsafe class ForgottenInCaptureTests() : ThreadFixture("cuda")
         CudaBackend gpu = (CudaBackend)Backend;
         using var linear = new Linear(2, 3);
         using Plan plan = linear.Plan(Backend, ForgottenTests.T, ForgottenTests.B, Mode.Evaluation);
-        Tensor x = plan.Load(ForgottenTests.X, ForgottenTests.T, ForgottenTests.B);
+        Tensor x = plan.SetInput(ForgottenTests.X, ForgottenTests.T, ForgottenTests.B);
         float[] expected = plan.Forward(x).ToArray();
         long bytes = Backend.Memory.CurrentBytes;
         ForgottenTests.Train(Backend);

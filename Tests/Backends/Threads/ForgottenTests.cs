@@ -58,8 +58,8 @@ public sealed unsafe class ForgottenTests(string device) : ThreadFixture(device)
                 adam.Step();
             }
         );
-        plan.Load(X, T, B);
-        loss.Load(new Draw(2).Classes(T * B, 4));
+        plan.SetInput(X, T, B);
+        loss.SetTargets(new Draw(2).Classes(T * B, 4));
         for (int step = 0; step < 4; step++)
             graph.Run();
         plan.Forward(X, T, B, [4, 2, 3]);

@@ -15,13 +15,13 @@ public sealed class CharacterModelTests
     {
         using var model = new CharacterModel(kind, Backends.Get(Backends.Widths[0], 2));
         model.Step(0);
-        Assert.That(model.Loss.Read(), Is.GreaterThan(0.8 * Math.Log(CharacterModel.Classes)));
+        Assert.That(model.Loss.ReadValue(), Is.GreaterThan(0.8 * Math.Log(CharacterModel.Classes)));
         double last = 0;
         for (int step = 1; step <= 400; step++)
         {
             model.Step(step);
             if (step > 390)
-                last += model.Loss.Read() / 10;
+                last += model.Loss.ReadValue() / 10;
         }
         TestContext.Out.WriteLine($"{kind}: {last:f3} nats a character");
         Assert.That(last, Is.LessThan(Learnt));

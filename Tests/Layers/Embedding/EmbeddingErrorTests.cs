@@ -131,7 +131,7 @@ public sealed class EmbeddingErrorTests
 
         text.Step(x, 1);
 
-        Assert.That(text.Loss.Read(), Is.NaN);
+        Assert.That(text.Loss.ReadValue(), Is.NaN);
         Assert.That(text.Optimizer.SkippedSteps, Is.EqualTo(1));
         Assert.That(
             plan.FirstNonFinite(),

@@ -214,8 +214,8 @@ public sealed class FaultyLayerTests(string device) : CudaFixture
         );
         for (int i = 0; i < 8; i++)
         {
-            plan.Load(X(T), T, B);
-            loss.Load(new float[T * B * 2]);
+            plan.SetInput(X(T), T, B);
+            loss.SetTargets(new float[T * B * 2]);
             // Where the step is captured.
             layer.Later = i == StepGraph.EagerSteps ? Fault.ThrowsBackward : Fault.None;
             if (layer.Later == Fault.None)
@@ -226,7 +226,7 @@ public sealed class FaultyLayerTests(string device) : CudaFixture
                     Throws.TypeOf<LayerException>().With.Message.Contains("layer 1.0, a Faulty")
                 );
         }
-        Assert.That(float.IsFinite(loss.Read()));
+        Assert.That(float.IsFinite(loss.ReadValue()));
     }
 
     private static void Named(

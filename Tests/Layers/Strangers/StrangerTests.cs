@@ -210,7 +210,7 @@ public sealed class StrangerTests(string device) : CudaFixture
         Close.Check(gradient.ToArray(), slope, Close.Output, "gradient");
         double value = y.Select((v, i) => weights[i % 2] * (v - targets[i]) * (v - targets[i]))
             .Sum();
-        Assert.That(loss.Read(), Is.EqualTo(value / Rows).Within(1e-5 * value / Rows));
+        Assert.That(loss.ReadValue(), Is.EqualTo(value / Rows).Within(1e-5 * value / Rows));
         Assert.That(
             () => loss.Compute(targets, new float[Rows]),
             Throws.TypeOf<NotSupportedException>().With.Message.Contains("ChannelError")
@@ -229,7 +229,7 @@ public sealed class StrangerTests(string device) : CudaFixture
         float[] x = X;
         float[] targets = new float[T * B * StrangerCase.Outputs];
         step.Run(x, targets, T, B);
-        float before = loss.Read();
+        float before = loss.ReadValue();
         for (int i = 0; i < 4; i++)
             step.Run(x, targets, T, B);
         long allocations = On.Memory.Allocations;
@@ -242,7 +242,7 @@ public sealed class StrangerTests(string device) : CudaFixture
         Assert.That(bytes, Is.Zero);
         Assert.That(least, Is.Not.Negative);
         Assert.That(On.Memory.Allocations, Is.EqualTo(allocations));
-        Assert.That(loss.Read(), Is.LessThan(before));
+        Assert.That(loss.ReadValue(), Is.LessThan(before));
         Assert.That(step.Replays, device == "cpu" ? Is.Zero : Is.GreaterThan(10));
 
         void Twenty()

@@ -28,7 +28,7 @@ public sealed class LossTorchTests(int bits, int threads)
         Tensor gradient = loss.Compute(c.Floats("target"), mask);
 
         double scale = c["dy"][0];
-        Close.Check([loss.Read()], c["y"], Close.Output, "loss");
+        Close.Check([loss.ReadValue()], c["y"], Close.Output, "loss");
         Close.Check(
             gradient.ToArray(),
             [.. c["grad.x"].Select(value => value / scale)],

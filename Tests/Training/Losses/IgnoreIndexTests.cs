@@ -36,7 +36,7 @@ public sealed class IgnoreIndexTests(int bits, int threads)
 
         float[] gradient = entropy.Compute([0, ignored, 2, 1]).ToArray();
 
-        Close.Check([entropy.Read()], [loss], Close.Output, "loss");
+        Close.Check([entropy.ReadValue()], [loss], Close.Output, "loss");
         double[] expected = [.. slope.Split(' ').Select(double.Parse)];
         Close.Check(gradient, expected, Close.Gradient, "gradient");
         Assert.That(entropy.Weight, Is.EqualTo(ignored == 1 ? 2 : 3));
@@ -81,7 +81,7 @@ public sealed class IgnoreIndexTests(int bits, int threads)
 
         Tensor gradient = loss.Compute([-1, -1, -1, -1]);
 
-        Assert.That(loss.Read(), Is.Zero);
+        Assert.That(loss.ReadValue(), Is.Zero);
         Assert.That(loss.Weight, Is.Zero);
         if (mode == Mode.Training)
             Assert.That(gradient.ToArray(), Is.All.Zero);
@@ -98,6 +98,6 @@ public sealed class IgnoreIndexTests(int bits, int threads)
         float[] gradient = given.Loss.Compute(given.Targets).ToArray();
 
         Close.CheckBits(gradient, plain.Loss.Compute(plain.Targets).ToArray(), "gradient");
-        Assert.That(given.Loss.Read(), Is.EqualTo(plain.Loss.Read()));
+        Assert.That(given.Loss.ReadValue(), Is.EqualTo(plain.Loss.ReadValue()));
     }
 }

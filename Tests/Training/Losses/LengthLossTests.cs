@@ -48,10 +48,10 @@ public sealed class LengthLossTests(int bits, int threads)
             if (first is null)
             {
                 given.Check(gradient, weights, $"{kind}, {beyond} beyond the end");
-                (first, loss) = (gradient, given.Loss.Read());
+                (first, loss) = (gradient, given.Loss.ReadValue());
             }
             Close.CheckBits(gradient, first, $"gradient with {beyond}");
-            Assert.That(given.Loss.Read(), Is.EqualTo(loss), $"loss with {beyond}");
+            Assert.That(given.Loss.ReadValue(), Is.EqualTo(loss), $"loss with {beyond}");
         }
     }
 
@@ -67,7 +67,7 @@ public sealed class LengthLossTests(int bits, int threads)
         float[] mask = new Draw(4).Uniform(given.Rows, 0.5f, 2);
         Tensor input = given.Plan.Input(T, 3);
         input.Write(given.X);
-        given.Loss.Load(given.TargetsWith(both, float.NaN), mask);
+        given.Loss.SetTargets(given.TargetsWith(both, float.NaN), mask);
         foreach (int[] lengths in new[] { Lengths, others, Lengths })
         {
             given.Plan.Forward(input, lengths);
@@ -80,8 +80,8 @@ public sealed class LengthLossTests(int bits, int threads)
         }
 
         // Of the input's own lengths, then of none.
-        given.Plan.Load(given.X, T, 3, Lengths);
-        given.Loss.Load(given.Targets);
+        given.Plan.SetInput(given.X, T, 3, Lengths);
+        given.Loss.SetTargets(given.Targets);
         given.Plan.Forward(given.Plan.Input(T, 3));
         given.Check(given.Loss.Compute().ToArray(), LossCase.Steps(T, Lengths), kind);
         given.Plan.Forward(given.X, T, 3);
@@ -99,7 +99,7 @@ public sealed class LengthLossTests(int bits, int threads)
             // Step 3 of sequence 1, the only one that is so long.
             targets[10 * given.Each] = float.NaN;
             given.Plan.Input(T, 3);
-            given.Loss.Load(targets);
+            given.Loss.SetTargets(targets);
             given.Plan.Forward(given.X, T, 3, Lengths);
             Refusal
                 .Of<ArgumentException>(kind, Compute, "row 10, step 3 of sequence 1", "NaN")
@@ -131,7 +131,7 @@ public sealed class LengthLossTests(int bits, int threads)
         float[] expected = plain.Loss.Compute(plain.Targets, mask).ToArray();
 
         Close.CheckBits(gradient, expected, "gradient");
-        Assert.That(given.Loss.Read(), Is.EqualTo(plain.Loss.Read()));
+        Assert.That(given.Loss.ReadValue(), Is.EqualTo(plain.Loss.ReadValue()));
     }
 
     [Test]
@@ -151,7 +151,7 @@ public sealed class LengthLossTests(int bits, int threads)
 
         Close.CheckBits(given.Loss.Compute(targets).ToArray(), expected, "gradient");
 
-        Assert.That(given.Loss.Read(), Is.EqualTo(plain.Loss.Read()));
+        Assert.That(given.Loss.ReadValue(), Is.EqualTo(plain.Loss.ReadValue()));
         Assert.That(given.Loss.Weight, Is.EqualTo(7));
         float[] mask = [1, 1, 1, 1, -1, 1, 1];
         Refusal
@@ -180,7 +180,7 @@ public sealed class LengthLossTests(int bits, int threads)
         float[] gradient = loss.Compute(plain.Targets).ToArray();
 
         Close.CheckBits(gradient, plain.Loss.Compute(plain.Targets).ToArray(), "gradient");
-        Assert.That(loss.Read(), Is.EqualTo(plain.Loss.Read()));
+        Assert.That(loss.ReadValue(), Is.EqualTo(plain.Loss.ReadValue()));
     }
 
     [Test]
@@ -213,12 +213,12 @@ public sealed class LengthLossTests(int bits, int threads)
                 float[] own = plan.Gradients.ToArray();
                 for (int i = 0; i < own.Length; i++)
                     sum[i] += own[i] * (Lengths[b] / 10.0);
-                mean += loss.Read() * (Lengths[b] / 10.0);
+                mean += loss.ReadValue() * (Lengths[b] / 10.0);
             }
             Close.Check(expected, sum, Close.Gradient, $"{kind}: gradients");
             plan.Forward(x, T, 3, Lengths);
             loss.Compute(targets);
-            Close.Check([loss.Read()], [mean], Close.Output, $"{kind}: loss");
+            Close.Check([loss.ReadValue()], [mean], Close.Output, $"{kind}: loss");
         }
 
         float[] Sequence(float[] values, int b, int each) =>

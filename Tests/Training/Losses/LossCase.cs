@@ -87,7 +87,7 @@ internal sealed class LossCase : IDisposable
     {
         double[] x = Array.ConvertAll(X, v => (double)v);
         double[] mask = Array.ConvertAll(weights, v => (double)v);
-        Close.Check([Loss.Read()], [Exact(x, mask)], Close.Output, $"{what}: loss");
+        Close.Check([Loss.ReadValue()], [Exact(x, mask)], Close.Output, $"{what}: loss");
         double[] slope = new double[x.Length];
         const double Step = 1e-5;
         for (int i = 0; i < x.Length; i++)

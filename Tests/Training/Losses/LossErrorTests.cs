@@ -98,7 +98,7 @@ public sealed class LossErrorTests
         float[] mask = [1, 0, 1, weight, 1, 1];
 
         Refuse<ArgumentException>(() => loss.Compute(targets, mask), says);
-        Refuse<ArgumentException>(() => loss.Load(targets, mask), says);
+        Refuse<ArgumentException>(() => loss.SetTargets(targets, mask), says);
     }
 
     [TestCase(5)]
@@ -157,10 +157,10 @@ public sealed class LossErrorTests
         using var loss = new SoftmaxCrossEntropy(_plan);
         _plan.Forward(new float[12], 3, 2);
         Refuse<InvalidOperationException>(() => loss.Compute(), "No targets", "[3, 2, 3]");
-        loss.Load([0, 1, 2, 0, 1, 2]);
+        loss.SetTargets([0, 1, 2, 0, 1, 2]);
         loss.Compute();
 
-        Refuse<ArgumentException>(() => loss.Load([0, 1, 2, 0, 1, 3]), "not 3");
+        Refuse<ArgumentException>(() => loss.SetTargets([0, 1, 2, 0, 1, 3]), "not 3");
         Refuse<InvalidOperationException>(() => loss.Compute(), "No targets", "[3, 2, 3]");
     }
 

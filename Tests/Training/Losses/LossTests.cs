@@ -31,7 +31,7 @@ public sealed class LossTests(int bits, int threads)
 
         double[] x = ToDouble(given.X);
         double exact = Ref.MeanSquaredError.Forward(x, ToDouble(targets));
-        Close.Check([loss.Read()], [exact], Close.Output, "loss");
+        Close.Check([loss.ReadValue()], [exact], Close.Output, "loss");
         double[] slope = [.. x.Select((value, i) => 2 * (value - targets[i]) / x.Length)];
         CheckGradient(gradient, slope);
     }
@@ -57,7 +57,7 @@ public sealed class LossTests(int bits, int threads)
         double[] x = ToDouble(given.X);
         double[]? weights = masked ? ToDouble(mask) : null;
         double exact = Ref.CrossEntropy.Forward(x, targets, weights, rows, classes);
-        Close.Check([loss.Read()], [exact], Close.Output, "loss");
+        Close.Check([loss.ReadValue()], [exact], Close.Output, "loss");
         CheckGradient(gradient, EntropySlope(x, targets, weights, rows, classes));
     }
 
@@ -107,7 +107,7 @@ public sealed class LossTests(int bits, int threads)
 
         float[] gradient = loss.Compute(new float[8], new float[8]).ToArray();
 
-        Assert.That(loss.Read(), Is.Zero);
+        Assert.That(loss.ReadValue(), Is.Zero);
         Assert.That(gradient, Is.All.Zero);
     }
 
@@ -121,7 +121,7 @@ public sealed class LossTests(int bits, int threads)
         loss.Compute([0, 1], [1, 0]);
 
         double exact = Math.Log(Math.Exp(1) + Math.Exp(2) + Math.Exp(3)) - 1;
-        Close.Check([loss.Read()], [exact], Close.Output, "loss");
+        Close.Check([loss.ReadValue()], [exact], Close.Output, "loss");
     }
 
     [Test]
@@ -133,7 +133,7 @@ public sealed class LossTests(int bits, int threads)
 
         float[] gradient = loss.Compute([1, 1]).ToArray();
 
-        Close.Check([loss.Read()], [5000], Close.Output, "loss");
+        Close.Check([loss.ReadValue()], [5000], Close.Output, "loss");
         Close.Check(gradient, [0.5, -0.5, 0, 0, 0, 0], Close.Gradient, "gradient");
     }
 
@@ -148,8 +148,8 @@ public sealed class LossTests(int bits, int threads)
         entropy.Compute([0, 1]);
         squared.Compute(new float[4]);
 
-        Assert.That(entropy.Read(), Is.NaN);
-        Assert.That(squared.Read(), Is.NaN);
+        Assert.That(entropy.ReadValue(), Is.NaN);
+        Assert.That(squared.ReadValue(), Is.NaN);
     }
 
     [Test]
@@ -169,7 +169,7 @@ public sealed class LossTests(int bits, int threads)
 
             Assert.That(gradient.IsEmpty);
             Assert.That(evaluated.Gradient.IsEmpty);
-            Assert.That(evaluated.Read(), Is.EqualTo(trained.Read()));
+            Assert.That(evaluated.ReadValue(), Is.EqualTo(trained.ReadValue()));
 
             Loss Make(Plan plan) =>
                 classes ? new SoftmaxCrossEntropy(plan) : new MeanSquaredError(plan);

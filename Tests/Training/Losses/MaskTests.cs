@@ -47,14 +47,14 @@ public sealed class MaskTests(int bits, int threads)
         using var given = new LossCase(Backend, kind, 40, 9, 5, variableLengths: false);
         given.Plan.Forward(given.X, 40, 9);
         float[] expected = given.Loss.Compute(given.Targets).ToArray();
-        float loss = given.Loss.Read();
+        float loss = given.Loss.ReadValue();
         Assert.That(given.Loss.Weight, Is.EqualTo(360));
 
         float[] ones = [.. Enumerable.Repeat(1f, 360)];
         float[] gradient = given.Loss.Compute(given.Targets, ones).ToArray();
 
         Close.CheckBits(gradient, expected, "gradient");
-        Assert.That(given.Loss.Read(), Is.EqualTo(loss).Within(1e-6f * loss));
+        Assert.That(given.Loss.ReadValue(), Is.EqualTo(loss).Within(1e-6f * loss));
     }
 
     [Test]
@@ -71,7 +71,7 @@ public sealed class MaskTests(int bits, int threads)
         float[] mask = lengths ? [0, 0, 0, 1, 0, 1] : new float[6];
 
         Assert.That(given.Loss.Compute(given.Targets, mask).ToArray(), Is.All.Zero);
-        Assert.That(given.Loss.Read(), Is.Zero);
+        Assert.That(given.Loss.ReadValue(), Is.Zero);
         Assert.That(given.Loss.Weight, Is.Zero);
     }
 
@@ -95,13 +95,13 @@ public sealed class MaskTests(int bits, int threads)
         ];
         given.Plan.Forward(given.X, 4, 3, lengths ? [4, 1, 2] : []);
         float[] expected = given.Loss.Compute(given.Targets, mask).ToArray();
-        float loss = given.Loss.Read();
+        float loss = given.Loss.ReadValue();
         double weight = given.Loss.Weight;
 
         float[] gradient = given.Loss.Compute(given.Targets, scaled).ToArray();
 
         Close.Check(gradient, [.. expected.Select(v => (double)v)], 1e-6, "gradient");
-        Assert.That(given.Loss.Read(), Is.EqualTo(loss).Within(1e-6f * loss));
+        Assert.That(given.Loss.ReadValue(), Is.EqualTo(loss).Within(1e-6f * loss));
         Assert.That(given.Loss.Weight, Is.EqualTo(Math.ScaleB(weight, exponent)));
         Assert.That(gradient.Any(v => v != 0));
     }
@@ -132,7 +132,7 @@ public sealed class MaskTests(int bits, int threads)
 
         float[] gradient = loss.Compute([1, 1, 0, 0, 1, 4], [1, 0, 3]).ToArray();
 
-        Assert.That(loss.Read(), Is.EqualTo(13.25f / 8));
+        Assert.That(loss.ReadValue(), Is.EqualTo(13.25f / 8));
         Assert.That(gradient, Is.EqualTo(new[] { -0.125f, 0.25f, 0, 0, -1.5f, 0 }));
     }
 }
