@@ -156,11 +156,11 @@ public sealed class CudaCommandTests : CudaCommandFixture
     [Test]
     public void A_preset_of_pieces_is_reproduced_and_goes_on_on_the_other_device()
     {
-        File.WriteAllBytes(PathOf("songs.mat"), Songs.File());
+        string songs = Songs.Write(Folder);
         string[] options =
         [
             .. "reproduce --task jsb --arch gru,lru --preset 20k --data".Split(' '),
-            PathOf("songs.mat"),
+            songs,
             "--checkpoint",
             PathOf("runs"),
             "--checkpoint-every",
