@@ -36,8 +36,9 @@ public sealed record RnnSettings
     /// <summary>Type of weights and data.</summary>
     public cudnnDataType_t DataType { get; init; } = cudnnDataType_t.CUDNN_DATA_FLOAT;
 
-    /// <summary>Type of sums.</summary>
-    public cudnnDataType_t SumType { get; init; } = cudnnDataType_t.CUDNN_DATA_FLOAT;
+    /// <summary>Type of sums: double for data in double, else float.</summary>
+    public cudnnDataType_t SumType =>
+        DataType == cudnnDataType_t.CUDNN_DATA_DOUBLE ? DataType : cudnnDataType_t.CUDNN_DATA_FLOAT;
 
     /// <summary>Arithmetic allowed: CUDNN_FMA_MATH is true float32, CUDNN_DEFAULT_MATH lets float use TF32.</summary>
     public cudnnMathType_t Math { get; init; } = cudnnMathType_t.CUDNN_FMA_MATH;

@@ -196,14 +196,14 @@ public sealed class CheckpointTextTests : FolderTest
     [TestCase("training.seconds", Hostile, "must stand")]
     public void Reproductions_check_theirs(string key, string text, string message)
     {
-        File.WriteAllBytes(PathOf("songs.mat"), Songs.File());
+        string songs = Songs.Write(Folder);
         string[] run =
         [
             .. "reproduce --task jsb --arch gru --preset 20k --budget 0.0001 --threads 1".Split(
                 ' '
             ),
             "--data",
-            PathOf("songs.mat"),
+            songs,
             "--checkpoint",
             PathOf("runs"),
         ];

@@ -78,6 +78,23 @@ public sealed class CudaCommandTests : CudaCommandFixture
     }
 
     [Test]
+    public void A_text_is_learned_as_on_the_cpu()
+    {
+        string text = PathOf("text");
+        File.WriteAllText(text, string.Concat(Enumerable.Range(0, 900).Select(i => $"{i} ")));
+        string[] options =
+        [
+            .. $"train --arch gru --task text {Tiny} --steps 4 --lr 0.005 --data".Split(' '),
+            text,
+        ];
+
+        JsonNode gpu = Train("cuda", options);
+
+        Assert.That(gpu["eager_reason"], Is.Null);
+        RequireClose(gpu, Train("cpu", options));
+    }
+
+    [Test]
     public void Training_learns_what_it_learns_on_the_cpu(
         [ValueSource(typeof(Listed), nameof(Listed.Architectures))] string arch,
         [ValueSource(typeof(Listed), nameof(Listed.DrawnTasks))] string task
@@ -156,11 +173,11 @@ public sealed class CudaCommandTests : CudaCommandFixture
     [Test]
     public void A_preset_of_pieces_is_reproduced_and_goes_on_on_the_other_device()
     {
-        File.WriteAllBytes(PathOf("songs.mat"), Songs.File());
+        string songs = Songs.Write(Folder);
         string[] options =
         [
             .. "reproduce --task jsb --arch gru,lru --preset 20k --data".Split(' '),
-            PathOf("songs.mat"),
+            songs,
             "--checkpoint",
             PathOf("runs"),
             "--checkpoint-every",

@@ -67,12 +67,12 @@ public sealed class JsonDocumentTests : CudaCommandFixture
     [Test]
     public void Reproduce()
     {
-        File.WriteAllBytes(PathOf("songs.mat"), Songs.File());
+        string songs = Songs.Write(Folder);
         _seen.Add(
             "sequor.reproduce/1",
             Json(
                 "reproduce --task jsb --arch tcn,rnn --preset 20k --budget 0.0001 --threads 1 --data",
-                PathOf("songs.mat")
+                songs
             )
         );
         var epoch = new EpochRecord(1, 2, 3, 1e-3f, 4);
@@ -193,12 +193,17 @@ public sealed class JsonDocumentTests : CudaCommandFixture
         string saved = PathOf("saved");
         Run($"train --arch gru {Tiny} --checkpoint", saved).RequireSuccess();
         _seen.Add("Metadata of a checkpoint of train", Texts(saved));
-        File.WriteAllBytes(PathOf("songs.mat"), Songs.File());
+        string text = PathOf("text");
+        File.WriteAllText(text, new string('a', 2000));
+        Run($"train --arch gru --task text {Tiny} --checkpoint", [saved, "--data", text])
+            .RequireSuccess();
+        _seen.Add("Metadata of a checkpoint of train", Texts(saved));
+        string songs = Songs.Write(Folder);
         Run(
                 "reproduce --task jsb --arch gru --preset 20k --budget 0.0001 --checkpoint",
                 PathOf("runs"),
                 "--data",
-                PathOf("songs.mat")
+                songs
             )
             .RequireSuccess();
         string run = Directory.GetFiles(PathOf("runs"), "*.safetensors").Single();

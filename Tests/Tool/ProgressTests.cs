@@ -36,11 +36,11 @@ public sealed class ProgressTests : FolderTest
     [Test]
     public void Reproductions_show_it_as_well()
     {
-        File.WriteAllBytes(PathOf("songs.mat"), Songs.File());
+        string songs = Songs.Write(Folder);
         using IDisposable terminals = StandardStreams.StandIn(false, true);
         ProgressResult result = Run(
             "reproduce --task jsb --arch gru --preset 20k --budget 0.002 --threads 1 --data",
-            PathOf("songs.mat")
+            songs
         );
         Assert.That(result.Error, Does.Contain("\r[").And.Contain("jsb gru 20k, seed 1: epoch 1/"));
         // On a fast machine all epochs may be over within the budget.

@@ -11,7 +11,7 @@ namespace Sequor.Tests.Tool;
 
 [TestFixture]
 [Parallelizable(ParallelScope.Self)]
-public sealed class ReproduceCommandTests : FolderTest
+public sealed class ReproduceCommandTests : ReproduceFixture
 {
     private static readonly string[] ResultNames =
     [
@@ -34,24 +34,14 @@ public sealed class ReproduceCommandTests : FolderTest
     ];
 
     private string[] Gru =>
-        [
-            .. "reproduce --task jsb --arch gru --preset 20k --threads 2 --data".Split(' '),
-            PathOf("songs.mat"),
-        ];
-
-    private string Checkpoints => PathOf("runs");
-
-    private string SavedGru => Path.Combine(Checkpoints, "jsb-gru-20k-seed1.safetensors");
-
-    [SetUp]
-    public void WriteSongs() => File.WriteAllBytes(PathOf("songs.mat"), Songs.File());
+        [.. "reproduce --task jsb --arch gru --preset 20k --threads 2 --data".Split(' '), Data];
 
     [Test]
     public void Results_are_told_and_written_as_the_library_has_them()
     {
         (ProgramResult program, JsonNode report) = Report([
             .. "reproduce --task jsb --arch gru,tcn --preset 20k --threads 2 --data".Split(' '),
-            PathOf("songs.mat"),
+            Data,
         ]);
         using var backend = Backend.Create(Device.Cpu, new CpuOptions { Threads = 2 });
         ReproductionResult expected = new Reproduction(

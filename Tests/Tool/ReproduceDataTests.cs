@@ -7,15 +7,9 @@ namespace Sequor.Tests.Tool;
 /// <summary>Files of data that are none, and checkpoints that are of something else.</summary>
 [TestFixture]
 [Parallelizable(ParallelScope.Self)]
-public sealed class ReproduceDataTests : FolderTest
+public sealed class ReproduceDataTests : ReproduceFixture
 {
     private static readonly MatWriter Mat = new();
-
-    private string Data => PathOf("songs.mat");
-
-    private string Checkpoints => PathOf("runs");
-
-    private string SavedGru => Path.Combine(Checkpoints, "jsb-gru-20k-seed1.safetensors");
 
     private static IEnumerable<TestCaseData> BadFiles()
     {
@@ -111,7 +105,6 @@ public sealed class ReproduceDataTests : FolderTest
     [Test]
     public void A_checkpoint_of_another_run_is_refused_and_kept()
     {
-        File.WriteAllBytes(Data, Songs.File());
         Run("--arch", "gru", "--checkpoint", Checkpoints, "--budget", "0.0001").RequireSuccess();
         byte[] saved = File.ReadAllBytes(SavedGru);
 
@@ -149,7 +142,6 @@ public sealed class ReproduceDataTests : FolderTest
     [Test]
     public void The_same_music_in_a_file_of_another_form_goes_on()
     {
-        File.WriteAllBytes(Data, Songs.File());
         Run("--arch", "gru", "--checkpoint", Checkpoints, "--budget", "0.0001").RequireSuccess();
         File.WriteAllBytes(Data, Songs.File(bigEndian: true, compressed: true));
 
@@ -169,7 +161,6 @@ public sealed class ReproduceDataTests : FolderTest
     [Test]
     public void A_damaged_checkpoint_is_refused_and_kept()
     {
-        File.WriteAllBytes(Data, Songs.File());
         Directory.CreateDirectory(Checkpoints);
         Run("--arch", "gru", "--checkpoint", Checkpoints, "--budget", "0.0001").RequireSuccess();
         byte[] saved = File.ReadAllBytes(SavedGru);

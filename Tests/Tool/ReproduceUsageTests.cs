@@ -79,10 +79,10 @@ public sealed class ReproduceUsageTests : FolderTest
     [Test]
     public void One_file_for_two_tasks_is_refused()
     {
-        File.WriteAllBytes(PathOf("songs.mat"), Songs.File());
+        string songs = Songs.Write(Folder);
 
         Program
-            .Run("reproduce", "--task", "jsb,piano", "--data", PathOf("songs.mat"))
+            .Run("reproduce", "--task", "jsb,piano", "--data", songs)
             .RequireFailure(2, "--data", "JSB_Chorales.mat, Piano_midi.mat", "songs.mat");
     }
 

@@ -261,4 +261,21 @@ public sealed class PresetTests
                 .With.Message.Contains("preset 2 (jsb tcn p): is there twice")
         );
     }
+
+    [Test]
+    public void Which_preset_is_the_usual_one_does_not_go_by_names_of_files()
+    {
+        string more = Good.Replace("\"p\"", "\"q\"", StringComparison.Ordinal);
+        string other = Good.Replace("jsb", "piano", StringComparison.Ordinal);
+        Assert.That(
+            Presets.ReadAll([("a", other), ("b", Good)]).Select(p => p.Task),
+            Is.EqualTo(new[] { "jsb", "piano" })
+        );
+        Assert.That(
+            () => Presets.ReadAll([("a", Good), ("b", more)]),
+            Throws
+                .TypeOf<PresetException>()
+                .With.Message.EqualTo("b: presets of tcn for jsb stand in a already; add to those")
+        );
+    }
 }

@@ -50,5 +50,13 @@ internal static class Songs
         ]);
     }
 
+    /// <summary>Writes them to a folder, and tells the file.</summary>
+    public static string Write(string folder)
+    {
+        string path = Path.Combine(folder, "songs.mat");
+        System.IO.File.WriteAllBytes(path, File());
+        return path;
+    }
+
     public static MusicDataset Load() => MusicDataset.From(MatFile.Parse(File(), "songs.mat"));
 }

@@ -110,34 +110,46 @@ public static class Presets
         return presets;
     }
 
-    private static List<Preset> ReadEmbedded()
+    /// <summary>Reads several files as one: the presets of an architecture for a task stand in one of them.</summary>
+    /// <param name="files">Their names, for messages, and their texts.</param>
+    /// <returns>All presets, by the order of tasks.</returns>
+    /// <exception cref="PresetException">As in <see cref="Read"/>, or two files have presets of one task and architecture.</exception>
+    public static IReadOnlyList<Preset> ReadAll(IEnumerable<(string Source, string Json)> files)
     {
-        Assembly assembly = typeof(Presets).Assembly;
-        var files = new Dictionary<(string Task, string Arch), string>();
+        ArgumentNullException.ThrowIfNull(files);
+        var places = new Dictionary<(string Task, string Arch), string>();
         var presets = new List<Preset>();
-        foreach (
-            string resource in assembly.GetManifestResourceNames().Order(StringComparer.Ordinal)
-        )
+        foreach ((string source, string json) in files)
         {
-            if (!resource.StartsWith(Folder, StringComparison.Ordinal))
-                continue;
-            using var reader = new StreamReader(assembly.GetManifestResourceStream(resource)!);
-            string file = resource[Folder.Length..];
-            foreach (Preset preset in Read(reader.ReadToEnd(), file))
+            foreach (Preset preset in Read(json, source))
             {
                 // The first one is the usual one, which must not go by the names of files.
-                if (!files.TryAdd((preset.Task, preset.Arch), file))
-                {
-                    string other = files[(preset.Task, preset.Arch)];
-                    if (other != file)
-                        throw new PresetException(
-                            $"{file}: presets of {preset.Arch} for {preset.Task} stand in {other} already; add to those"
-                        );
-                }
+                string other = places.GetValueOrDefault((preset.Task, preset.Arch), source);
+                if (other != source)
+                    throw new PresetException(
+                        $"{source}: presets of {preset.Arch} for {preset.Task} stand in {other} already; add to those"
+                    );
+                places[(preset.Task, preset.Arch)] = source;
                 presets.Add(preset);
             }
         }
         return [.. presets.OrderBy(preset => preset.TaskEntry.Order)];
+    }
+
+    private static IReadOnlyList<Preset> ReadEmbedded()
+    {
+        Assembly assembly = typeof(Presets).Assembly;
+        return ReadAll(
+            assembly
+                .GetManifestResourceNames()
+                .Where(name => name.StartsWith(Folder, StringComparison.Ordinal))
+                .Order(StringComparer.Ordinal)
+                .Select(name =>
+                {
+                    using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
+                    return (name[Folder.Length..], reader.ReadToEnd());
+                })
+        );
     }
 
     private static void Require(string what, string name, IReadOnlyList<string> allowed)

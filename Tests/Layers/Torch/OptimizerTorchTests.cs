@@ -56,7 +56,8 @@ public sealed class OptimizerTorchTests(int bits, int threads)
         {
             "rmsprop" => new RmsProp(plan, rate),
             "adam" => new Adam(plan, rate),
-            _ => new Sgd(plan, rate, (float)c.Option("momentum")),
+            "sgd" or "sgd_momentum" => new Sgd(plan, rate, (float)c.Option("momentum")),
+            _ => throw new ArgumentException(c.Name, nameof(c)),
         };
     }
 }

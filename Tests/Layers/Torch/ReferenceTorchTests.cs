@@ -52,7 +52,8 @@ public sealed class ReferenceTorchTests
         {
             "rmsprop" => new RmsProp(c.Option("lr")).Step,
             "adam" => new Adam(c.Option("lr")).Step,
-            _ => new Sgd(c.Option("lr"), c.Option("momentum")).Step,
+            "sgd" or "sgd_momentum" => new Sgd(c.Option("lr"), c.Option("momentum")).Step,
+            _ => throw new ArgumentException(name, nameof(name)),
         };
         for (int step = 1; step <= c.Size("steps"); step++)
         {

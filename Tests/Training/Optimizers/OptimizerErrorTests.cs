@@ -156,4 +156,17 @@ public sealed class OptimizerErrorTests
 
     private static void Refuse(Action act, params string[] says) =>
         Refusal.Of<ArgumentOutOfRangeException>("", act, says).Check();
+
+    [Test]
+    public void Parts_of_a_rule_that_do_not_go_together_are_refused()
+    {
+        Assert.That(
+            () => new UpdateRule { Ahead = true }.Require(),
+            Throws.ArgumentException.With.Message.Contains("look ahead")
+        );
+        Assert.That(
+            () => new UpdateRule { Weight = 1, Decay = 0.1f }.Require(),
+            Throws.ArgumentException.With.Message.Contains("can decay")
+        );
+    }
 }
