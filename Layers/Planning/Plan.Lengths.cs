@@ -101,7 +101,9 @@ public sealed partial class Plan
     private void RequireLayout()
     {
         if (_layout is null)
-            throw new ArgumentException("Lengths need a plan made with variableLengths: true.");
+            throw new ArgumentException(
+                "Lengths need a plan made with PlanOptions.VariableLengths."
+            );
     }
 
     // After RequirePackedLengths, so within what the plan has room for.

@@ -286,11 +286,11 @@ internal sealed class LengthTests(int bits, int threads)
             );
             Assert.That(
                 () => without.Forward(x, 4, 2, [4, 4]),
-                Throws.ArgumentException.With.Message.Contains("variableLengths")
+                Throws.ArgumentException.With.Message.Contains("PlanOptions.VariableLengths")
             );
             Assert.That(
                 () => without.ForwardPacked(x, [4, 4]),
-                Throws.ArgumentException.With.Message.Contains("variableLengths")
+                Throws.ArgumentException.With.Message.Contains("PlanOptions.VariableLengths")
             );
             Assert.That(
                 () => plan.ForwardPacked(x, [3, 4]),

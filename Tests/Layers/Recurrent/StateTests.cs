@@ -376,7 +376,7 @@ internal sealed class StateTests(int bits, int threads)
         {
             Assert.That(
                 () => without.States,
-                Throws.InvalidOperationException.With.Message.Contains("states: true")
+                Throws.InvalidOperationException.With.Message.Contains("PlanOptions.States")
             );
             Assert.That(
                 () => model.Plan(Backend, 2, 3, Mode.Streaming, new PlanOptions { States = true }),
