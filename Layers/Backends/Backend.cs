@@ -76,13 +76,9 @@ public abstract partial class Backend : IDisposable
         return AllocateBlock(count, category);
     }
 
-    /// <summary>Takes a tensor in a block of its own, which <see cref="Tensor.Storage"/> frees; its values are undefined.</summary>
-    /// <param name="shape">The sizes.</param>
-    /// <param name="category">What the ledger counts it under.</param>
-    /// <exception cref="DeviceMemoryException">There is not that much memory.</exception>
-    /// <exception cref="InvalidOperationException">As of <see cref="Allocate(long, MemoryCategory)"/>.</exception>
-    public Tensor Allocate(Shape shape, MemoryCategory category) =>
-        new(Allocate(shape.Count, category), 0, shape);
+    /// <summary>A tensor in a block of its own.</summary>
+    internal Tensor Allocate(Shape shape, MemoryCategory category) =>
+        Allocate(shape.Count, category).View(shape);
 
     /// <inheritdoc cref="Allocate(long, MemoryCategory)"/>
     private protected abstract Storage AllocateBlock(long count, MemoryCategory category);
@@ -387,8 +383,38 @@ public abstract partial class Backend : IDisposable
         Wait();
     }
 
+    /// <summary>Waits until all work queued so far is done, without holding up the calling thread.</summary>
+    /// <param name="cancellation">Ends the waiting, not the work.</param>
+    /// <exception cref="InvalidOperationException">Another thread is in this backend, or a step is being captured.</exception>
+    /// <exception cref="ObjectDisposedException">The backend was disposed.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public Task WaitAsync(CancellationToken cancellation = default)
+    {
+        using OwnerScope inside = Enter("Backend.WaitAsync");
+        RequireLive();
+        return cancellation.IsCancellationRequested
+            ? Task.FromCanceled(cancellation)
+            : WaitForQueue(cancellation);
+    }
+
     /// <inheritdoc cref="Synchronize"/>
     private protected abstract void Wait();
+
+    /// <inheritdoc cref="WaitAsync"/>
+    private protected virtual Task WaitForQueue(CancellationToken cancellation)
+    {
+        // A CPU's work is done when its call returns.
+        Wait();
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Copies to host memory as values are behind the work queued by now, without holding up the calling thread.</summary>
+    internal virtual Task<float[]> DownloadAsync(Tensor source, CancellationToken cancellation)
+    {
+        float[] values = new float[source.Count];
+        Download(source, values);
+        return Task.FromResult(values);
+    }
 
     /// <summary>Whether <see cref="Dispose()"/> was called.</summary>
     internal bool IsDisposed => _closed;

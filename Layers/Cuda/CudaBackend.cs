@@ -242,6 +242,14 @@ public sealed partial class CudaBackend : Backend
         Stream.Synchronize();
     }
 
+    private protected override Task WaitForQueue(CancellationToken cancellation)
+    {
+        RequireNotRecording(
+            "waiting for the device cannot be part of a captured step: put it before the step"
+        );
+        return Stream.WaitAsync(cancellation);
+    }
+
     /// <summary>The device memory of a tensor; none for none.</summary>
     internal static DeviceSpan<float> Span(Tensor tensor) =>
         tensor.IsEmpty || tensor.Count == 0
@@ -270,6 +278,14 @@ public sealed partial class CudaBackend : Backend
             "reading a value back cannot be part of a captured step: put it before the step"
         );
         Span(source).CopyTo(destination, Stream);
+    }
+
+    internal override Task<float[]> DownloadAsync(Tensor source, CancellationToken cancellation)
+    {
+        RequireNotRecording(
+            "reading a value back cannot be part of a captured step: put it before the step"
+        );
+        return Span(source).ToArrayAsync(Stream, cancellation);
     }
 
     internal override void Copy(Tensor source, Tensor destination)

@@ -304,6 +304,19 @@ public abstract class Loss : IDisposable
         return value[0];
     }
 
+    /// <summary>Reads the last loss back without holding up the calling thread.</summary>
+    /// <param name="cancellation">Ends the waiting, not the work.</param>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public Task<float> ReadValueAsync(CancellationToken cancellation = default)
+    {
+        using OwnerScope inside = Plan.Backend.Enter("Loss.ReadValueAsync");
+        RequireLive();
+        return First(Value.ToArrayAsync(cancellation));
+
+        static async Task<float> First(Task<float[]> values) =>
+            (await values.ConfigureAwait(false))[0];
+    }
+
     /// <summary>Puts the last loss into a tensor of one value, without waiting for it.</summary>
     internal void CopyTo(Tensor destination) => Plan.Backend.Copy(Value, destination);
 

@@ -44,6 +44,17 @@ public sealed class Storage : IDisposable
     /// <summary>What the ledger counts it under.</summary>
     public MemoryCategory Category { get; }
 
+    /// <summary>Its first values as a tensor, which frees nothing and must not outlive it.</summary>
+    /// <param name="shape">The sizes.</param>
+    /// <exception cref="ArgumentException">The shape has more elements than the block.</exception>
+    public Tensor View(Shape shape) =>
+        shape.Count <= Count
+            ? new Tensor(this, 0, shape)
+            : throw new ArgumentException(
+                $"A view of {shape} does not fit in a block of {Amount.Of(Count, "float")}.",
+                nameof(shape)
+            );
+
     /// <summary>What the backend knows the block by, where the address alone does not do.</summary>
     internal object? Block { get; }
 

@@ -2,7 +2,7 @@ namespace Sequor.Layers;
 
 /// <summary>
 /// A contiguous row-major view of float32 values in a backend's memory. A value: making a view allocates
-/// nothing, and its <see cref="Storage"/> must outlive it.
+/// nothing, and its memory, a plan's or a <see cref="Storage"/>, must outlive it.
 /// </summary>
 public readonly struct Tensor
 {
@@ -13,8 +13,8 @@ public readonly struct Tensor
         Shape = shape;
     }
 
-    /// <summary>The block that this is a view of.</summary>
-    public Storage Storage { get; }
+    /// <summary>The block that this is a view of. Whoever took the block frees it, and not who is given a tensor.</summary>
+    internal Storage Storage { get; }
 
     internal long Offset { get; }
 
@@ -127,6 +127,22 @@ public readonly struct Tensor
         float[] values = new float[Count];
         Read(values);
         return values;
+    }
+
+    /// <summary>
+    /// A copy of the values as they are behind the work queued by now; the calling thread goes on. What is queued later may
+    /// overwrite the tensor.
+    /// </summary>
+    /// <param name="cancellation">Ends the waiting, not the work.</param>
+    /// <exception cref="InvalidOperationException">Another thread is in the backend, or a step is being captured.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public Task<float[]> ToArrayAsync(CancellationToken cancellation = default)
+    {
+        RequireLive();
+        using OwnerScope inside = Backend.Enter("Tensor.ToArrayAsync");
+        return cancellation.IsCancellationRequested
+            ? Task.FromCanceled<float[]>(cancellation)
+            : Backend.DownloadAsync(this, cancellation);
     }
 
     /// <summary>Whether any value of the two lies at the same address of one backend, whoever made the storages.</summary>

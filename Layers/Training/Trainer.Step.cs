@@ -113,6 +113,21 @@ public sealed partial class Trainer
         }
     }
 
+    /// <summary>As <see cref="Run"/>, on a thread of the pool. Until the task ends the trainer and its backend are that thread's.</summary>
+    /// <param name="budget">As there.</param>
+    /// <param name="progress">Is told after every step.</param>
+    /// <param name="cancellation">Asks to stop after the step that runs: the task then ends with <see cref="StopReason.Cancelled"/>.</param>
+    /// <returns>Why it stopped; a task that fails as <see cref="Run"/> does.</returns>
+    public Task<StopReason> RunAsync(
+        TimeSpan? budget = null,
+        IProgress<TrainingProgress>? progress = null,
+        CancellationToken cancellation = default
+    ) =>
+        Task.Run(
+            () => Run(budget, progress is null ? null : progress.Report, cancellation),
+            CancellationToken.None
+        );
+
     private TrainingProgress Now(EpochRecord? ended)
     {
         (long epoch, long step) =

@@ -42,9 +42,9 @@ public sealed class ChannelError : Loss
 
     private Tensor Take(Shape shape)
     {
-        Tensor tensor = Plan.Backend.Allocate(shape, MemoryCategory.Workspace);
-        _memory.Add(tensor.Storage);
-        return tensor;
+        Storage storage = Plan.Backend.Allocate(shape.Count, MemoryCategory.Workspace);
+        _memory.Add(storage);
+        return storage.View(shape);
     }
 
     protected override Shape TargetShape(Shape output) => output;
