@@ -9,6 +9,9 @@ internal sealed unsafe partial class CpuBackend
         float* theta = Pointer(parameters.ThetaLog);
         float* gammas = Pointer(parameters.GammaLog);
         float* lambda = Pointer(matrices.Lambda);
+        float* fromReal = Pointer(parameters.BReal);
+        float* fromImaginary = Pointer(parameters.BImaginary);
+        float* b = Pointer(matrices.B);
         int n = matrices.Lambda.Shape.First;
         int d = matrices.B.Shape.Columns;
         for (int i = 0; i < n; i++)
@@ -17,13 +20,15 @@ internal sealed unsafe partial class CpuBackend
             lambda[2 * i] = (float)re;
             lambda[2 * i + 1] = (float)im;
             float gamma = (float)Math.Exp(gammas[i]);
-            float* real = Pointer(matrices.B) + 2L * i * d;
+            float* real = b + 2L * i * d;
             for (int j = 0; j < d; j++)
             {
-                real[j] = gamma * Pointer(parameters.BReal)[(long)i * d + j];
-                real[d + j] = gamma * Pointer(parameters.BImaginary)[(long)i * d + j];
+                real[j] = gamma * fromReal[(long)i * d + j];
+                real[d + j] = gamma * fromImaginary[(long)i * d + j];
             }
         }
+        float* cReal = Pointer(parameters.CReal);
+        float* cImaginary = Pointer(parameters.CImaginary);
         float* to = Pointer(matrices.C);
         int directions = matrices.C.Shape.First / d;
         for (int direction = 0; direction < directions; direction++)
@@ -33,8 +38,8 @@ internal sealed unsafe partial class CpuBackend
                 long from = ((long)row * directions + direction) * n;
                 for (int i = 0; i < n; i++)
                 {
-                    *to++ = Pointer(parameters.CReal)[from + i];
-                    *to++ = -Pointer(parameters.CImaginary)[from + i];
+                    *to++ = cReal[from + i];
+                    *to++ = -cImaginary[from + i];
                 }
             }
         }
@@ -64,16 +69,20 @@ internal sealed unsafe partial class CpuBackend
             float* slope = Pointer(matrices.B) + 2L * i * d;
             float* real = Pointer(parameters.BReal) + (long)i * d;
             float* imaginary = Pointer(parameters.BImaginary) + (long)i * d;
+            float* dReal = Pointer(gradients.BReal) + (long)i * d;
+            float* dImaginary = Pointer(gradients.BImaginary) + (long)i * d;
             double scaled = 0;
             for (int j = 0; j < d; j++)
             {
-                Pointer(gradients.BReal)[(long)i * d + j] += gamma * slope[j];
-                Pointer(gradients.BImaginary)[(long)i * d + j] += gamma * slope[d + j];
+                dReal[j] += gamma * slope[j];
+                dImaginary[j] += gamma * slope[d + j];
                 scaled += (double)real[j] * slope[j] + (double)imaginary[j] * slope[d + j];
             }
             Pointer(gradients.GammaLog)[i] += (float)(gamma * scaled);
         }
         float* from = Pointer(matrices.C);
+        float* dcReal = Pointer(gradients.CReal);
+        float* dcImaginary = Pointer(gradients.CImaginary);
         int directions = matrices.C.Shape.First / d;
         for (int direction = 0; direction < directions; direction++)
         {
@@ -82,8 +91,8 @@ internal sealed unsafe partial class CpuBackend
                 long to = ((long)row * directions + direction) * n;
                 for (int i = 0; i < n; i++)
                 {
-                    Pointer(gradients.CReal)[to + i] += *from++;
-                    Pointer(gradients.CImaginary)[to + i] -= *from++;
+                    dcReal[to + i] += *from++;
+                    dcImaginary[to + i] -= *from++;
                 }
             }
         }

@@ -83,19 +83,15 @@ public sealed class Storage : IDisposable
 
     /// <summary>Where it lies, in the backend's address space.</summary>
     /// <exception cref="ObjectDisposedException">The block was freed.</exception>
-    internal nint Address
-    {
-        get
-        {
-            if (_address != 0)
-                return _address;
-            if (Backend is RehearsalBackend)
-                throw new InvalidOperationException(
-                    "A tensor has no address while its plan is made: code that takes addresses goes through TensorOperations.Run."
-                );
-            throw new ObjectDisposedException(GetType().FullName);
-        }
-    }
+    // Small, so that it is inlined where operations take it.
+    internal nint Address => _address != 0 ? _address : throw NoAddress();
+
+    private InvalidOperationException NoAddress() =>
+        Backend is RehearsalBackend
+            ? new InvalidOperationException(
+                "A tensor has no address while its plan is made: code that takes addresses goes through TensorOperations.Run."
+            )
+            : new ObjectDisposedException(GetType().FullName);
 
     /// <summary>The next of those that were forgotten.</summary>
     internal Storage? Next { get; set; }

@@ -95,7 +95,10 @@ public sealed class AsyncTests(string device) : CudaFixture
     [Test]
     public void A_block_frees_its_memory_and_a_tensor_has_nothing_that_does()
     {
-        Assert.That(typeof(Tensor).GetProperties().Select(p => p.Name), Has.None.EqualTo("Storage"));
+        Assert.That(
+            typeof(Tensor).GetProperties().Select(p => p.Name),
+            Has.None.EqualTo("Storage")
+        );
         using Storage memory = On.Allocate(4, MemoryCategory.InputOutput);
         Assert.That(
             () => memory.View(new Shape(5)),
