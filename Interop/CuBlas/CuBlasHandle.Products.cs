@@ -2,7 +2,7 @@ using Sequor.Native;
 
 namespace Sequor.Interop;
 
-// Matrix products.
+// The matrix products of a cuBLAS handle, single and in batches of equal strides.
 public sealed unsafe partial class CuBlasHandle
 {
     /// <summary>C = alpha op(A) op(B) + beta C, row-major, in stream order. Allocates nothing.</summary>

@@ -1,5 +1,6 @@
 namespace Sequor.Layers.Cpu;
 
+// Matrix products: how the work of one is shared out to the threads.
 internal sealed unsafe partial class CpuBackend
 {
     internal override void MatMul(in MatrixProduct product) => _matMul.Multiply(product);

@@ -2,6 +2,7 @@ using System.Runtime.Intrinsics;
 
 namespace Sequor.Layers.Cpu;
 
+// The optimizer's step: the norm of the gradients, clipping, and the update of every parameter.
 internal sealed unsafe partial class CpuBackend
 {
     internal override void Optimize(in OptimizerUpdate update) => _optimizer.Update(update);

@@ -2,6 +2,7 @@ using System.Runtime.Intrinsics;
 
 namespace Sequor.Layers.Cpu;
 
+// Operations that work on each value by itself (sums, activations, gates, masks), shared out to threads in runs of values.
 internal sealed unsafe partial class CpuBackend
 {
     internal override void Pointwise(PointwiseOp op, in PointwiseArguments arguments)

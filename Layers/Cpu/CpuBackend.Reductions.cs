@@ -2,6 +2,7 @@ using System.Runtime.Intrinsics;
 
 namespace Sequor.Layers.Cpu;
 
+// Sums over rows, and the losses, which are sums over everything.
 internal sealed unsafe partial class CpuBackend
 {
     internal override void ColumnSum(Tensor a, Tensor b, Tensor sum) =>

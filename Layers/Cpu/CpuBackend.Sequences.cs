@@ -2,6 +2,7 @@ using System.Runtime.Intrinsics;
 
 namespace Sequor.Layers.Cpu;
 
+// Sequences of different lengths: packing and unpacking their rows, their means over time and their last steps.
 internal sealed unsafe partial class CpuBackend
 {
     internal override void Pack(Tensor x, SequenceLayout layout, Tensor packed) =>

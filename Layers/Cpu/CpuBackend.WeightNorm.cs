@@ -2,6 +2,7 @@ using System.Runtime.Intrinsics;
 
 namespace Sequor.Layers.Cpu;
 
+// Weight normalization of convolution filters, and its gradient.
 internal sealed unsafe partial class CpuBackend
 {
     internal override void WeightNorm(ReadOnlySpan<WeightNormTensors> filters)

@@ -2,6 +2,7 @@ using System.Runtime.Intrinsics;
 
 namespace Sequor.Layers.Cpu;
 
+// The backward pass of a recurrent network: back over the steps of a slice, and the sums of its weights' gradients.
 internal sealed unsafe partial class CpuRecurrent
 {
     // Puts the caller's dy of the last steps into packed rows, zero before them.

@@ -2,6 +2,7 @@ using System.Runtime.Intrinsics;
 
 namespace Sequor.Layers.Cpu;
 
+// The forward pass of a recurrent network: its walk over the steps of a slice of the batch, and the states before and after.
 internal sealed unsafe partial class CpuRecurrent
 {
     private bool InPlace => _d.Kind is RecurrentKind.Tanh or RecurrentKind.Relu;

@@ -1,5 +1,7 @@
 namespace Sequor.Layers.Cpu;
 
+// Where the rows of a recurrent network's batch lie, and which of them run at which step, if lengths are equal and if they
+// differ.
 internal sealed unsafe partial class CpuRecurrent
 {
     private readonly Grid _grid;

@@ -1,6 +1,6 @@
 namespace Sequor.Layers.Cuda;
 
-// Planned operations.
+// Planned operations: which class of this backend carries out each of them.
 public sealed partial class CudaBackend
 {
     // As cuDNN's does.

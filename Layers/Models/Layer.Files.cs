@@ -1,5 +1,6 @@
 namespace Sequor.Layers;
 
+// Saving a layer's values to a safetensors file, and loading them from one.
 public abstract partial class Layer
 {
     /// <summary>

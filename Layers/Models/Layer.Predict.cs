@@ -1,5 +1,6 @@
 namespace Sequor.Layers;
 
+// Predictions without a plan made by hand: the model keeps a plan of its own for the calls to come.
 public abstract partial class Layer
 {
     private Predictor? _predictor;

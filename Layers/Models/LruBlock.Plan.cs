@@ -1,5 +1,6 @@
 namespace Sequor.Layers;
 
+// The plan of an LRU block: the memory that it takes for a size of batch, and its forward and backward passes.
 public sealed partial class LruBlock
 {
     private sealed partial class BlockPlan : LayerPlan

@@ -4,6 +4,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Threads;
 
+/// <summary>Names of devices and options of backends: which are accepted, which are refused and with which words.</summary>
 public sealed class BackendErrorTests
 {
     private static readonly Refusal[] Refusals =

@@ -4,6 +4,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Threads;
 
+/// <summary>Views and slices of tensors: what they see, and that sizes and ranges that do not fit are refused.</summary>
 public sealed class TensorErrorTests
 {
     private Storage _storage = null!;

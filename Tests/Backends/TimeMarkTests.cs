@@ -3,6 +3,7 @@ using Sequor.Layers;
 
 namespace Sequor.Tests.Threads;
 
+/// <summary>Time marks that were not recorded, or belong to another backend, are refused with the reason.</summary>
 public sealed class TimeMarkTests
 {
     [Test]

@@ -7,6 +7,7 @@ using VirtualDevice = Sequor.VirtualGpu.VirtualDevice;
 
 namespace Sequor.Tests.Examples;
 
+/// <summary>The examples of the documentation run and give what they promise, those for a GPU included.</summary>
 [TestFixture]
 public sealed class ExampleTests : CudaFixture
 {

@@ -3,6 +3,9 @@ using Sequor.Layers;
 
 namespace Sequor.Tests.Files;
 
+/// <summary>
+/// Text from files and users as messages show it: control and direction characters are escaped, and long texts cut.
+/// </summary>
 [TestFixture]
 [Parallelizable(ParallelScope.All)]
 public sealed class PrintableTests

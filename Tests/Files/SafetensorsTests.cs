@@ -6,6 +6,9 @@ using Sequor.Layers;
 
 namespace Sequor.Tests.Files;
 
+/// <summary>
+/// The safetensors format, byte for byte: what is written, what is read in every type, and what cannot be written.
+/// </summary>
 [TestFixture]
 public sealed class SafetensorsTests : SafetensorsTest
 {

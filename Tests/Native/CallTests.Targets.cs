@@ -4,7 +4,7 @@ using Sequor.Native;
 
 namespace Sequor.Tests.Native;
 
-/// <content>The functions that are called; each keeps its arguments.</content>
+// The functions that the tests call through function pointers; each keeps its arguments for the test to compare.
 public sealed unsafe partial class CallTests
 {
     private static object[] s_arguments = [];

@@ -4,6 +4,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Native;
 
+/// <summary>The generated C# and the C probe against the declaration tables, and the tables' own syntax errors.</summary>
 [TestFixture]
 public sealed class GeneratedCodeTests
 {

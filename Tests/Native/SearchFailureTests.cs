@@ -3,6 +3,9 @@ using Sequor.Native;
 
 namespace Sequor.Tests.Native;
 
+/// <summary>
+/// Missing, outdated or mismatched NVIDIA libraries: what failed, with which words, and which places were tried.
+/// </summary>
 [TestFixture]
 [NonParallelizable]
 public sealed class SearchFailureTests

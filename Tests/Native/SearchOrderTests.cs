@@ -3,6 +3,9 @@ using Sequor.Native;
 
 namespace Sequor.Tests.Native;
 
+/// <summary>
+/// Where NVIDIA's libraries are searched for and in which order, on Linux and Windows, if everything is in place.
+/// </summary>
 [TestFixture]
 [NonParallelizable]
 public sealed class SearchOrderTests

@@ -4,6 +4,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Plans;
 
+/// <summary>Training steps and evaluations of a finished plan allocate neither managed nor native memory.</summary>
 [NonParallelizable]
 public sealed class AllocationTests
 {

@@ -4,6 +4,9 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Plans;
 
+/// <summary>
+/// Five training steps of each architecture: the same bits at every run, a smaller loss, and other parameters for another seed.
+/// </summary>
 [TestFixtureSource(typeof(Backends), nameof(Backends.Each))]
 public sealed class DeterminismTests(int bits, int threads)
 {

@@ -4,6 +4,9 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Plans;
 
+/// <summary>
+/// Gradients before the first backward pass: zero even in memory used before, and empty for an input that nobody asked about.
+/// </summary>
 public sealed class GradientStartTests
 {
     [Test]

@@ -3,6 +3,7 @@ using Sequor.Layers;
 
 namespace Sequor.Tests.Plans;
 
+/// <summary>Plans beyond the machine's memory: they are refused with a table of what they need, and change nothing.</summary>
 public sealed class MemoryLimitTests
 {
     private Backend _backend = null!;

@@ -4,6 +4,10 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Plans;
 
+/// <summary>
+/// What the ledger of a backend's memory records for plans: categories, peaks, and that everything is given back, also after
+/// failures.
+/// </summary>
 public sealed class MemoryTests
 {
     private Backend _backend = null!;

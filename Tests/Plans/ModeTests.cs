@@ -4,6 +4,9 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Plans;
 
+/// <summary>
+/// Plans for evaluation and for training of one model: the same outputs, shared parameters, and no disturbance of each other.
+/// </summary>
 [TestFixtureSource(typeof(Backends), nameof(Backends.Each))]
 public sealed class ModeTests(int bits, int threads)
 {

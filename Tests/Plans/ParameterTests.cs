@@ -4,6 +4,9 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Plans;
 
+/// <summary>
+/// Initial parameters of every kind of layer: they depend on the seed alone and have the documented shapes, names and ranges.
+/// </summary>
 public sealed class ParameterTests
 {
     private static readonly string[] Kinds = Models.Kinds;

@@ -1,6 +1,6 @@
 namespace Sequor.Reference;
 
-/// <summary>Scalar nonlinearities.</summary>
+/// <summary>Nonlinear functions of one value in double precision.</summary>
 public static class Activation
 {
     /// <summary>1 / (1 + exp(-x)).</summary>

@@ -5,6 +5,7 @@ using Sequor.Workloads;
 
 namespace Sequor.Tests.Tool;
 
+/// <summary><c>sequor bench</c>: its table and JSON report, its options, and what a signal leaves of a measurement.</summary>
 [TestFixture]
 [Parallelizable(ParallelScope.Self)]
 public sealed class BenchCommandTests : FolderTest

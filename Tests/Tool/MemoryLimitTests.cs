@@ -3,6 +3,7 @@ using Sequor.Workloads;
 
 namespace Sequor.Tests.Tool;
 
+/// <summary>Commands that need more memory than there is: they are refused with a table of what they need.</summary>
 [TestFixture]
 [Parallelizable(ParallelScope.Self)]
 public sealed class MemoryLimitTests

@@ -9,6 +9,7 @@ using Sequor.Workloads;
 
 namespace Sequor.Tests.Tool;
 
+/// <summary><c>sequor reproduce</c>: its output and reports, time budgets, and going on after any kind of stop.</summary>
 [TestFixture]
 [Parallelizable(ParallelScope.Self)]
 public sealed class ReproduceCommandTests : ReproduceFixture

@@ -5,6 +5,7 @@ using Sequor.Workloads;
 
 namespace Sequor.Tests.Tool;
 
+/// <summary><c>sequor reproduce</c>: wrong usage and impossible requests are refused in a line before work begins.</summary>
 [TestFixture]
 [Parallelizable(ParallelScope.Self)]
 public sealed class ReproduceUsageTests : FolderTest

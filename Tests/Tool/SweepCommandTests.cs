@@ -5,6 +5,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Tool;
 
+/// <summary><c>sequor bench --sweep</c>: its JSON report, fitted exponents and HTML page.</summary>
 [TestFixture]
 [Parallelizable(ParallelScope.Self)]
 public sealed class SweepCommandTests : FolderTest

@@ -5,6 +5,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Tool;
 
+/// <summary><c>sequor train</c>: its output and report, resuming, refused checkpoints, divergence and signals.</summary>
 [TestFixture]
 [Parallelizable(ParallelScope.Self)]
 public sealed class TrainCommandTests : FolderTest

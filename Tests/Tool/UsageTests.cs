@@ -3,6 +3,7 @@ using Sequor.Workloads;
 
 namespace Sequor.Tests.Tool;
 
+/// <summary>The command line as a whole: wrong usage, exit codes, versions and help.</summary>
 [TestFixture]
 [NonParallelizable]
 public sealed class UsageTests

@@ -4,6 +4,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Training;
 
+/// <summary>Checkpoints of models and optimizers: resuming bit for bit, names of tensors, and which files are refused.</summary>
 [TestFixture]
 public sealed class CheckpointTests : FolderTest
 {

@@ -6,6 +6,7 @@ using Sequor.Workloads;
 
 namespace Sequor.Tests.Training;
 
+/// <summary>Steps of training over finite and endless sets allocate nothing once the plan is there.</summary>
 [TestFixture]
 [NonParallelizable]
 public sealed class EpochAllocationTests

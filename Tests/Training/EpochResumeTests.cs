@@ -6,6 +6,9 @@ using Sequor.Workloads;
 
 namespace Sequor.Tests.Training;
 
+/// <summary>
+/// Checkpoints of training by epochs: resuming gives the same bits, and foreign or damaged files change nothing.
+/// </summary>
 [TestFixture]
 public sealed class EpochResumeTests : FolderTest
 {

@@ -6,6 +6,9 @@ using Sequor.Workloads;
 
 namespace Sequor.Tests.Training;
 
+/// <summary>
+/// Training by epochs over finite sets: losses, the order of pieces, early stopping, plateaus, divergence and refused options.
+/// </summary>
 [TestFixture]
 public sealed class EpochTrainerTests
 {

@@ -6,6 +6,9 @@ using Sequor.Workloads;
 
 namespace Sequor.Tests.Training;
 
+/// <summary>
+/// Batches of pieces of different lengths: their padding, mask and lengths, and that padding changes no loss or gradient.
+/// </summary>
 [TestFixture]
 public sealed class PieceBatchTests
 {

@@ -5,6 +5,9 @@ using Sequor.Workloads;
 
 namespace Sequor.Tests.Training;
 
+/// <summary>
+/// The learning-rate schedule with warm-up and cosine: its rates, training and resuming with it, and what is refused.
+/// </summary>
 [TestFixture]
 public sealed class ScheduleTests : FolderTest
 {

@@ -4,6 +4,9 @@ using Sequor.Workloads;
 
 namespace Sequor.Tests.Workloads;
 
+/// <summary>
+/// The width that a model needs for a given number of parameters: how close it comes, and which budgets are refused.
+/// </summary>
 [TestFixture]
 public sealed class BudgetTests
 {

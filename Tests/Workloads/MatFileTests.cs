@@ -4,6 +4,9 @@ using Sequor.Workloads;
 
 namespace Sequor.Tests.Workloads;
 
+/// <summary>
+/// MATLAB files: every class and type of value that is read, and that damaged, lying or foreign files are refused at little cost.
+/// </summary>
 [TestFixture]
 public sealed class MatFileTests
 {

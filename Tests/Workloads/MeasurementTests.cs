@@ -5,6 +5,7 @@ using Sequor.Workloads;
 
 namespace Sequor.Tests.Workloads;
 
+/// <summary>Measured workloads: percentiles, the timing of steps, the memory that they report and its lower bound.</summary>
 [TestFixture]
 public sealed class MeasurementTests
 {

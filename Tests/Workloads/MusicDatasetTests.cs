@@ -4,6 +4,9 @@ using Sequor.Workloads;
 
 namespace Sequor.Tests.Workloads;
 
+/// <summary>
+/// Music datasets in MATLAB files: how pieces become inputs and targets, and which malformed variables and pieces are refused.
+/// </summary>
 [TestFixture]
 public sealed class MusicDatasetTests
 {

@@ -4,6 +4,9 @@ using Sequor.Workloads;
 
 namespace Sequor.Tests.Workloads;
 
+/// <summary>
+/// Presets as shipped and as users write them: their sizes, what is read, what is refused and with which words.
+/// </summary>
 [TestFixture]
 public sealed class PresetTests
 {

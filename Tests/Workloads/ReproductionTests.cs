@@ -7,6 +7,9 @@ using Sequor.Workloads;
 
 namespace Sequor.Tests.Workloads;
 
+/// <summary>
+/// Reproductions run through the library: their results, interruption and resumption from checkpoints, and what is refused.
+/// </summary>
 [TestFixture]
 public sealed class ReproductionTests : FolderTest
 {

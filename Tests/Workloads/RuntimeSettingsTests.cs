@@ -3,6 +3,10 @@ using Sequor.Workloads;
 
 namespace Sequor.Tests.Workloads;
 
+/// <summary>
+/// Which environment variables and runtime settings a report records because they change the machine code or the garbage
+/// collector.
+/// </summary>
 [TestFixture]
 [Parallelizable(ParallelScope.All)]
 public sealed class RuntimeSettingsTests

@@ -5,6 +5,9 @@ using Sequor.Workloads;
 
 namespace Sequor.Tests.Workloads;
 
+/// <summary>
+/// Sweeps over sequence lengths: fitted exponents of time and memory, the plans alive at a time, and an early stop.
+/// </summary>
 [TestFixture]
 public sealed class SweepTests
 {

@@ -5,6 +5,10 @@ using Sequor.Workloads;
 
 namespace Sequor.Tests.Workloads;
 
+/// <summary>
+/// The drawn tasks, adding and copy memory: how their sequences are laid out, and that a sequence depends only on its stream and
+/// number.
+/// </summary>
 [TestFixture]
 public sealed class TaskTests
 {

@@ -3,6 +3,7 @@ using Sequor.Layers;
 
 namespace Sequor.Tests.Cpu;
 
+/// <summary>The Philox random number generator against its authors' known answers, and the distributions drawn from it.</summary>
 public sealed class PhiloxTests
 {
     // The known answers that the authors publish with Random123.

@@ -4,6 +4,9 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Cpu;
 
+/// <summary>
+/// The CPU backend's pool of threads: every part runs once, exceptions reach the caller, and running allocates nothing.
+/// </summary>
 [NonParallelizable]
 public sealed class WorkerPoolTests
 {

@@ -2,6 +2,7 @@ using NUnit.Framework;
 
 namespace Sequor.Tests.Cuda;
 
+/// <summary>The text in which expected counts of kernels and driver calls are kept, and how a difference is reported.</summary>
 [TestFixture]
 public sealed class CountSectionTests
 {

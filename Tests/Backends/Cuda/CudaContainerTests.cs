@@ -3,6 +3,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Cuda;
 
+/// <summary>Outputs and gradients of parallel layers on the CUDA backend against the double-precision reference.</summary>
 [TestFixture]
 public sealed class CudaContainerTests : CudaFixture
 {

@@ -6,6 +6,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Cuda;
 
+/// <summary>Embeddings on the CUDA backend: the CPU's bits, character models, wrong classes and the number of launches.</summary>
 [TestFixture]
 public sealed class CudaEmbeddingTests : CudaPlannedFixture
 {

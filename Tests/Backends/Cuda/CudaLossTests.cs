@@ -5,6 +5,9 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Cuda;
 
+/// <summary>
+/// Losses and their gradients on the CUDA backend against the CPU and the reference, masks and lengths included.
+/// </summary>
 [TestFixture]
 public sealed class CudaLossTests : CudaOperationFixture
 {

@@ -4,6 +4,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Cuda;
 
+/// <summary>Optimizer steps of the CUDA backend against those of the CPU, for every update rule.</summary>
 [TestFixture]
 public sealed class CudaOptimizerTests : CudaOperationFixture
 {

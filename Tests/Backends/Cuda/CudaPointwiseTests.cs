@@ -4,6 +4,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Cuda;
 
+/// <summary>Elementwise operations, gates, column sums and weight norms of the CUDA backend against the CPU.</summary>
 [TestFixture]
 public sealed class CudaPointwiseTests : CudaOperationFixture
 {

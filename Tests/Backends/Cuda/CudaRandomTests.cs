@@ -3,6 +3,7 @@ using Sequor.Layers;
 
 namespace Sequor.Tests.Cuda;
 
+/// <summary>Dropout masks of the CUDA backend against those of the CPU, at any step, stream and offset.</summary>
 [TestFixture]
 public sealed class CudaRandomTests : CudaOperationFixture
 {

@@ -4,6 +4,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Cuda;
 
+/// <summary>Packing, means over time and last steps of sequences of different lengths on the CUDA backend.</summary>
 [TestFixture]
 public sealed class CudaSequenceTests : CudaOperationFixture
 {

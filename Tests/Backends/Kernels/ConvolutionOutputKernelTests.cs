@@ -6,6 +6,9 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Kernels;
 
+/// <summary>
+/// The CUDA kernels behind a convolution (ReLU, dropout, residual): the CPU's bits, and how often memory is moved.
+/// </summary>
 [TestFixture]
 public sealed class ConvolutionOutputKernelTests
 {

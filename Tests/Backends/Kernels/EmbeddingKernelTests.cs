@@ -6,6 +6,9 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Kernels;
 
+/// <summary>
+/// The CUDA kernels of an embedding and of the sort behind its gradient: the CPU's bits in any order of blocks, and bytes moved.
+/// </summary>
 [TestFixture]
 public sealed class EmbeddingKernelTests
 {

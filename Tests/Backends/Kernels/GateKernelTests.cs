@@ -5,6 +5,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Kernels;
 
+/// <summary>The CUDA kernels of GELU and gates and their gradients: the CPU's bits, and how often memory is moved.</summary>
 [TestFixture]
 public sealed class GateKernelTests
 {

@@ -3,6 +3,9 @@ using Sequor.Native.Kernels;
 
 namespace Sequor.Tests.Kernels;
 
+/// <summary>
+/// The shapes in which kernels are launched: busy blocks for narrow matrices, and the limits of blocks and parts.
+/// </summary>
 [TestFixture]
 public sealed class KernelGridTests
 {

@@ -6,6 +6,9 @@ using Sequor.Native.Kernels;
 
 namespace Sequor.Tests.Kernels;
 
+/// <summary>
+/// The PTX shipped with the library: made from the sources as they are, for the oldest GPUs, and naming no machine's folders.
+/// </summary>
 [TestFixture]
 public sealed partial class KernelImageTests
 {

@@ -5,6 +5,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Kernels;
 
+/// <summary>The CUDA kernels of the losses and their gradients against the CPU, masked and not finite values included.</summary>
 [TestFixture]
 public sealed class LossKernelTests
 {

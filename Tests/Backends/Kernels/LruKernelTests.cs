@@ -5,6 +5,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Kernels;
 
+/// <summary>The CUDA kernels of the LRU's matrices and their gradients against the CPU, and the accuracy of lambda.</summary>
 [TestFixture]
 public sealed class LruKernelTests
 {

@@ -5,6 +5,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Kernels;
 
+/// <summary>The CUDA kernels of weight, layer and batch norms and their gradients against the CPU.</summary>
 [TestFixture]
 public sealed class NormKernelTests
 {

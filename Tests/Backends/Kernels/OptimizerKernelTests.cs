@@ -5,6 +5,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Kernels;
 
+/// <summary>The CUDA kernels of the optimizers' steps against the CPU.</summary>
 [TestFixture]
 public sealed class OptimizerKernelTests
 {

@@ -4,6 +4,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Kernels;
 
+/// <summary>The CUDA kernel of elementwise sums, at addresses that allow vector loads and at others.</summary>
 [TestFixture]
 public sealed class PointwiseKernelTests
 {

@@ -5,6 +5,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Kernels;
 
+/// <summary>The CUDA kernel of dropout masks against the CPU's masks, at any offset and period.</summary>
 [TestFixture]
 public sealed class RandomKernelTests
 {

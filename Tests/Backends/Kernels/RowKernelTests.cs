@@ -5,6 +5,9 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Kernels;
 
+/// <summary>
+/// The CUDA kernels on rows and columns of matrices (a row shared by all, copied and summed columns) against the CPU.
+/// </summary>
 [TestFixture]
 public sealed class RowKernelTests
 {

@@ -5,6 +5,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Kernels;
 
+/// <summary>The CUDA kernels of the LRU's scan against the CPU, whole and packed, and which kernel a shape is given to.</summary>
 [TestFixture]
 public sealed class ScanKernelTests
 {

@@ -5,6 +5,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Kernels;
 
+/// <summary>The CUDA kernels that pack, reorder and average sequences of different lengths against the CPU.</summary>
 [TestFixture]
 public sealed class SequenceKernelTests
 {

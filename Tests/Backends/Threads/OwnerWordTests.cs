@@ -3,6 +3,7 @@ using Sequor.Layers;
 
 namespace Sequor.Tests.Threads;
 
+/// <summary>The word that tells which thread is inside an object: who is let in, who waits and who is refused.</summary>
 public sealed class OwnerWordTests
 {
     private readonly OwnerWord _word = new((entry, other) => $"{entry} beside {other}");

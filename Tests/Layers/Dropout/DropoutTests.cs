@@ -4,6 +4,9 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Layers;
 
+/// <summary>
+/// Dropout: the share and scale of what stays, which masks are drawn when, and gradients through the same masks.
+/// </summary>
 [TestFixtureSource(typeof(Backends), nameof(Backends.Each))]
 public sealed class DropoutTests(int bits, int threads)
 {

@@ -3,6 +3,7 @@ using Sequor.Layers;
 
 namespace Sequor.Tests.Layers;
 
+/// <summary>A small character model over an embedding learns a generated text with each kind of sequence layer.</summary>
 public sealed class CharacterModelTests
 {
     // In nats a character. A word has about 6 characters, of which one or two are chosen among 5: a little over 0.3.

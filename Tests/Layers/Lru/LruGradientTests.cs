@@ -4,6 +4,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Layers;
 
+/// <summary>Outputs and gradients of LRU blocks, with every option, against the double-precision reference.</summary>
 [TestFixtureSource(typeof(Backends), nameof(Backends.Each))]
 public sealed class LruGradientTests(int bits, int threads)
 {

@@ -4,6 +4,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Layers;
 
+/// <summary>Outputs and gradients of every kind of recurrent network against the double-precision reference.</summary>
 [TestFixtureSource(typeof(Backends), nameof(Backends.Each))]
 public sealed class RecurrentGradientTests(int bits, int threads)
 {

@@ -4,6 +4,10 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Layers;
 
+/// <summary>
+/// Outputs and gradients of layers that treat every step by itself (linear, embedding, norms) against the double-precision
+/// reference.
+/// </summary>
 [TestFixtureSource(typeof(Backends), nameof(Backends.Each))]
 public sealed class RowwiseGradientTests(int bits, int threads)
 {

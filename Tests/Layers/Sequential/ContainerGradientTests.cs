@@ -4,6 +4,9 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Layers;
 
+/// <summary>
+/// Containers of parallel layers on the CPU: outputs and gradients, packed rows, streams, and which layers cannot be combined.
+/// </summary>
 [TestFixtureSource(typeof(Backends), nameof(Backends.Each))]
 public sealed class ContainerGradientTests(int bits, int threads)
 {

@@ -4,6 +4,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Layers;
 
+/// <summary>Residual connections: outputs, gradients, streams and differing lengths, and which bodies are refused.</summary>
 [TestFixtureSource(typeof(Backends), nameof(Backends.Each))]
 public sealed class ResidualGradientTests(int bits, int threads)
 {

@@ -4,6 +4,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Layers;
 
+/// <summary>Outputs and gradients of layers in sequence, nested ones too, against the double-precision reference.</summary>
 [TestFixtureSource(typeof(Backends), nameof(Backends.Each))]
 public sealed class SequentialGradientTests(int bits, int threads)
 {

@@ -4,6 +4,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Layers;
 
+/// <summary>Outputs and gradients of temporal convolutional networks against the double-precision reference.</summary>
 [TestFixtureSource(typeof(Backends), nameof(Backends.Each))]
 public sealed class TcnGradientTests(int bits, int threads)
 {

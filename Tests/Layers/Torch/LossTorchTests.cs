@@ -4,6 +4,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Torch;
 
+/// <summary>Loss values and gradients, with and without a mask, against values recorded from PyTorch.</summary>
 [TestFixtureSource(typeof(Backends), nameof(Backends.Each))]
 public sealed class LossTorchTests(int bits, int threads)
 {

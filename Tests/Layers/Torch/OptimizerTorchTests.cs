@@ -4,6 +4,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Torch;
 
+/// <summary>Three steps of each optimizer with clipped gradients against values recorded from PyTorch.</summary>
 [TestFixtureSource(typeof(Backends), nameof(Backends.Each))]
 public sealed class OptimizerTorchTests(int bits, int threads)
 {

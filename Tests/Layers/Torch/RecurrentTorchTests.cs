@@ -4,6 +4,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Torch;
 
+/// <summary>Outputs, states and gradients of recurrent networks against values recorded from PyTorch.</summary>
 [TestFixtureSource(typeof(Backends), nameof(Backends.Each))]
 public sealed class RecurrentTorchTests(int bits, int threads)
 {

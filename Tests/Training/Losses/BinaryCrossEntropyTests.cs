@@ -7,6 +7,9 @@ using Loss = Sequor.Layers.BinaryCrossEntropy;
 
 namespace Sequor.Tests.Losses;
 
+/// <summary>
+/// Binary cross-entropy on logits against double precision, at extreme logits, NaN and masked rows, and its logarithm's accuracy.
+/// </summary>
 [TestFixtureSource(typeof(Backends), nameof(Backends.Each))]
 public sealed class BinaryCrossEntropyTests(int bits, int threads)
 {

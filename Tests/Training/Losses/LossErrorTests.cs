@@ -5,6 +5,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Losses;
 
+/// <summary>Targets, classes and weights that a loss refuses, and the place that its message names.</summary>
 public sealed class LossErrorTests
 {
     private Linear _model = null!;

@@ -5,6 +5,10 @@ using Ref = Sequor.Reference;
 
 namespace Sequor.Tests.Losses;
 
+/// <summary>
+/// Values and gradients of the squared error and the cross-entropy against the reference, masked rows and extreme values
+/// included.
+/// </summary>
 [TestFixtureSource(typeof(Backends), nameof(Backends.Each))]
 public sealed class LossTests(int bits, int threads)
 {

@@ -5,6 +5,9 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Optimizers;
 
+/// <summary>
+/// The norm of the gradients on the CPU: the same bits for every vector width and number of threads, and visible if not finite.
+/// </summary>
 public sealed unsafe class GradientNormTests
 {
     [Test]

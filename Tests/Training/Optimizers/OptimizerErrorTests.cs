@@ -4,6 +4,7 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Optimizers;
 
+/// <summary>Rates, decays, groups and clips that an optimizer refuses, and the words in which it says so.</summary>
 public sealed class OptimizerErrorTests
 {
     private Linear _model = null!;

@@ -3,7 +3,7 @@ using Sequor.Native;
 
 namespace Sequor.VirtualGpu;
 
-/// <summary>Matrix products.</summary>
+/// <summary>The matrix products of the virtual cuBLAS.</summary>
 internal static unsafe class GemmExports
 {
     // TF32 came with Ampere.

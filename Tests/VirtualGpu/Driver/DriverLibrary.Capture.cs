@@ -3,7 +3,7 @@ using Sequor.Native;
 
 namespace Sequor.VirtualGpu;
 
-/// <content>Stream capture. (CUDA C++ Programming Guide, "Prohibited and Unhandled Operations".)</content>
+// The driver's stream capture. (CUDA C++ Programming Guide, "Prohibited and Unhandled Operations".)
 internal static unsafe partial class DriverLibrary
 {
     [UnmanagedCallersOnly(EntryPoint = "cuStreamBeginCapture_v2")]

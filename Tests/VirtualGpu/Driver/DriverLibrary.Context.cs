@@ -3,7 +3,7 @@ using Sequor.Native;
 
 namespace Sequor.VirtualGpu;
 
-/// <content>The primary context, and the calling thread's stack of contexts.</content>
+// The driver's context functions: the primary context, its limits, and each calling thread's stack of contexts.
 internal static unsafe partial class DriverLibrary
 {
     private const int GreatestPriority = -5;

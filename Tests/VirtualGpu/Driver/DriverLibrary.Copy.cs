@@ -3,7 +3,7 @@ using Sequor.Native;
 
 namespace Sequor.VirtualGpu;
 
-/// <content>Copies and fills. (CUDA driver API, "API synchronization behavior".)</content>
+// The driver's copies and fills, blocking and asynchronous. (CUDA driver API, "API synchronization behavior".)
 internal static unsafe partial class DriverLibrary
 {
     [UnmanagedCallersOnly(EntryPoint = "cuMemcpyHtoD_v2")]

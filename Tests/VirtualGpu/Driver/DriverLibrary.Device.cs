@@ -4,7 +4,7 @@ using Sequor.Native;
 
 namespace Sequor.VirtualGpu;
 
-/// <content>Devices.</content>
+// The driver's device functions: the number of devices, their names, identifiers, memory and attributes.
 internal static unsafe partial class DriverLibrary
 {
     /// <summary>Its PCI address, as far as one can say so.</summary>

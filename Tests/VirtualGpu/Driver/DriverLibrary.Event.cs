@@ -3,7 +3,7 @@ using Sequor.Native;
 
 namespace Sequor.VirtualGpu;
 
-/// <content>Events.</content>
+// The driver's event functions: recording, waiting, elapsed time, and what a capture forbids.
 internal static unsafe partial class DriverLibrary
 {
     [UnmanagedCallersOnly(EntryPoint = "cuEventCreate")]

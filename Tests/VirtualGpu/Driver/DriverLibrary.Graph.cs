@@ -4,7 +4,7 @@ using Sequor.Native;
 
 namespace Sequor.VirtualGpu;
 
-/// <content>Graphs.</content>
+// The driver's graph functions: instantiating, launching, updating, inspecting and destroying captured graphs.
 internal static unsafe partial class DriverLibrary
 {
     [UnmanagedCallersOnly(EntryPoint = "cuGraphInstantiateWithFlags")]

@@ -3,7 +3,7 @@ using Sequor.Native;
 
 namespace Sequor.VirtualGpu;
 
-/// <content>Launches and occupancy.</content>
+// The driver's kernel launches, the checks of their shapes, and occupancy.
 internal static unsafe partial class DriverLibrary
 {
     [UnmanagedCallersOnly(EntryPoint = "cuLaunchKernel")]

@@ -3,7 +3,7 @@ using Sequor.Native;
 
 namespace Sequor.VirtualGpu;
 
-/// <content>Device memory and pinned host memory.</content>
+// The driver's device memory, and host memory that is pinned by allocation or by registration.
 internal static unsafe partial class DriverLibrary
 {
     // Flags of pinned memory, as the header numbers them: PORTABLE, DEVICEMAP, WRITECOMBINED.

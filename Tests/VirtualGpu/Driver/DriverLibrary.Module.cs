@@ -4,7 +4,7 @@ using Sequor.Native;
 
 namespace Sequor.VirtualGpu;
 
-/// <content>Modules and their kernels.</content>
+// The driver's modules: loading their images, finding kernels and globals, and the attributes of kernels.
 internal static unsafe partial class DriverLibrary
 {
     [UnmanagedCallersOnly(EntryPoint = "cuModuleLoadData")]

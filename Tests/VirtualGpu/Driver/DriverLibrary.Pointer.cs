@@ -4,7 +4,7 @@ using static Sequor.Native.CUpointer_attribute;
 
 namespace Sequor.VirtualGpu;
 
-/// <content>What can be asked of an address.</content>
+// The driver's queries about an address: which memory it belongs to and of which kind that is.
 internal static unsafe partial class DriverLibrary
 {
     [UnmanagedCallersOnly(EntryPoint = "cuPointerGetAttribute")]

@@ -3,7 +3,7 @@ using Sequor.Native;
 
 namespace Sequor.VirtualGpu;
 
-/// <content>Stream-ordered memory and its pools.</content>
+// The driver's stream-ordered allocations and the memory pools that they come from.
 internal static unsafe partial class DriverLibrary
 {
     [UnmanagedCallersOnly(EntryPoint = "cuMemAllocAsync")]

@@ -4,7 +4,7 @@ using Sequor.Native;
 
 namespace Sequor.VirtualGpu;
 
-/// <content>Start, entries, errors.</content>
+// The driver's initialization, version, lookup of entry points, and error texts.
 internal static unsafe partial class DriverLibrary
 {
     // Static strings of the driver: they are never freed.

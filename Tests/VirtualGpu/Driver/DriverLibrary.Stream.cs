@@ -3,7 +3,7 @@ using Sequor.Native;
 
 namespace Sequor.VirtualGpu;
 
-/// <content>Streams.</content>
+// The driver's stream functions: creation and destruction, waiting, and asking whether work is done.
 internal static unsafe partial class DriverLibrary
 {
     [UnmanagedCallersOnly(EntryPoint = "cuStreamCreate")]

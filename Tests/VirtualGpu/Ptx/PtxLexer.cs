@@ -2,6 +2,7 @@ using System.Globalization;
 
 namespace Sequor.VirtualGpu.Ptx;
 
+/// <summary>What a piece of PTX text is, as the lexer of the virtual GPU tells them apart.</summary>
 internal enum PtxTokenKind
 {
     /// <summary>A name, register, directive or opcode, its dots included.</summary>

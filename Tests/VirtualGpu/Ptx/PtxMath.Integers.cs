@@ -1,6 +1,6 @@
 namespace Sequor.VirtualGpu.Ptx;
 
-/// <summary>Whole numbers.</summary>
+// The arithmetic of PTX on whole numbers.
 internal static partial class PtxMath
 {
     public static int MinS32(int a, int b) => Math.Min(a, b);

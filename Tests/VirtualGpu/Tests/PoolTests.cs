@@ -5,7 +5,9 @@ using static Sequor.Native.CUresult;
 
 namespace Sequor.VirtualGpu.Tests;
 
-/// <summary>Stream-ordered memory.</summary>
+/// <summary>
+/// Stream-ordered memory of the virtual GPU: its order across streams, and the thresholds and limits of its pools.
+/// </summary>
 [TestFixture]
 [NonParallelizable]
 public sealed unsafe class PoolTests

@@ -5,6 +5,9 @@ using Sequor.Workloads.Charts;
 
 namespace Sequor.Tests.Charts;
 
+/// <summary>
+/// The HTML page of a benchmark or sweep: its charts, tables and heading, the report inside it, and the escaping of names.
+/// </summary>
 [TestFixture]
 public sealed class BenchPageTests
 {

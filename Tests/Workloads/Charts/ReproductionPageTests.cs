@@ -6,6 +6,9 @@ using Sequor.Workloads.Charts;
 
 namespace Sequor.Tests.Charts;
 
+/// <summary>
+/// The HTML page of a reproduction: its loss charts, its table beside the papers' figures, and the escaping of names.
+/// </summary>
 [TestFixture]
 public sealed class ReproductionPageTests
 {
