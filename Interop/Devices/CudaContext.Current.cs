@@ -4,13 +4,13 @@ using Sequor.Native;
 
 namespace Sequor.Interop;
 
-// Being current, and what waits to be released.
+// Making the context current for the calling thread, and the queue of objects that wait to be released.
 public sealed unsafe partial class CudaContext
 {
     [ThreadStatic]
     private static CudaContext? t_entered;
 
-    // The scope that the thread is in, 0 for none, and how many it has been in: they are numbered.
+    // The number of the scope that the thread is in, 0 for none, and how many scopes it has entered so far.
     [ThreadStatic]
     private static long t_scope;
 
@@ -22,10 +22,13 @@ public sealed unsafe partial class CudaContext
     private Exception? _parked;
     private volatile bool _attention;
 
-    /// <summary>The error of an earlier release that no call has raised yet; null if there is none.</summary>
+    /// <summary>The first error of an earlier release that no call has raised yet; null if there is none.</summary>
     public Exception? PendingError => Volatile.Read(ref _parked);
 
-    /// <summary>Makes it current for a call; raises what a release has left, and an error that has lost it.</summary>
+    /// <summary>
+    /// Makes the context current for a call. Raises the error of an earlier release, and the error that has lost the context if
+    /// one has.
+    /// </summary>
     internal CudaContextScope Enter()
     {
         if (_attention)
@@ -33,7 +36,10 @@ public sealed unsafe partial class CudaContext
         return Entered();
     }
 
-    /// <summary>Makes it current for a release: raises nothing; where it cannot be, the call after it says so.</summary>
+    /// <summary>
+    /// Makes the context current for a release and raises nothing. If the driver refuses, the release that follows fails, and its
+    /// error is kept.
+    /// </summary>
     internal CudaContextScope EnterForRelease()
     {
         try
@@ -46,7 +52,7 @@ public sealed unsafe partial class CudaContext
         }
     }
 
-    // A scope that was left before leaves nothing: another one's context would be taken off.
+    // A scope that was left already must not pop again: it would take off the context of another scope.
     internal void Leave(CudaContext? before, bool pushed, long scope, long outer)
     {
         if (t_scope != scope)
@@ -57,7 +63,9 @@ public sealed unsafe partial class CudaContext
             Driver.cuCtxPopCurrent(null);
     }
 
-    /// <summary>Releases an object that nothing holds any more: now, or when it does no harm.</summary>
+    /// <summary>
+    /// Releases an object that nothing refers to any more: now, or with a later call where a capture could be spoilt now.
+    /// </summary>
     internal void Retire(CudaObject item, bool forgotten)
     {
         if (ReferenceEquals(item, this))
@@ -68,7 +76,7 @@ public sealed unsafe partial class CudaContext
         bool capturing;
         lock (_captures)
             capturing = _captures.Count > 0;
-        // The collector's thread may run beside a capture that the caller makes, and would spoil it.
+        // The finalizer thread may run while a thread of the caller's captures a stream, and a release would spoil the capture.
         if (capturing || (forgotten && !IsDisposed))
         {
             _waiting.Enqueue(item);
@@ -103,7 +111,7 @@ public sealed unsafe partial class CudaContext
         _attention = true;
     }
 
-    /// <summary>The same for a driver call, if it failed and the context is still there.</summary>
+    /// <summary>Keeps the error of a driver call for the next call, if it failed and the context is still there.</summary>
     internal void Park(CUresult result, string call)
     {
         if (
@@ -114,7 +122,7 @@ public sealed unsafe partial class CudaContext
                     or CUresult.CUDA_ERROR_CONTEXT_IS_DESTROYED
                     or CUresult.CUDA_ERROR_INVALID_CONTEXT
                 )
-            // A lost context gives nothing back, and its every call says so.
+            // Nothing can be given back to a lost context, and every call on it says already that it is lost.
             && Lost is null
         )
             Park(Error(result, call, "in an earlier release"));
@@ -157,8 +165,9 @@ public sealed unsafe partial class CudaContext
             ReleaseNow(item, forgotten: false);
     }
 
-    // Other code may be capturing: its own thread or, in the global mode, any. A release would be refused then and spoil the
-    // capture; in the relaxed mode of this thread the driver lets both be. Returns the mode before; null where it stayed.
+    // Other code may be capturing a stream: on this thread or, in the global mode, on any. The driver would refuse a release then
+    // and invalidate the capture. With this thread in the relaxed mode it allows the release and leaves the capture alone.
+    // Returns the mode before, or null if it could not be changed.
     private CUstreamCaptureMode? Relax()
     {
         CUstreamCaptureMode mode = CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED;

@@ -3,7 +3,7 @@ using Sequor.Native;
 
 namespace Sequor.Interop;
 
-// Errors of calls in the context.
+// The exceptions for failed calls in the context, and what their messages say.
 public sealed unsafe partial class CudaContext
 {
     /// <summary>Raises an error if a driver call failed.</summary>
@@ -13,7 +13,7 @@ public sealed unsafe partial class CudaContext
             throw Error(result, call);
     }
 
-    /// <summary>The error of a driver call; a capture in progress learns of it.</summary>
+    /// <summary>Makes the exception for a failed driver call, and notes it as the cause if a capture is in progress.</summary>
     internal CudaException Error(CUresult result, string call, string detail = "")
     {
         bool loses = CudaException.Loses(result);
@@ -24,7 +24,10 @@ public sealed unsafe partial class CudaContext
         return error;
     }
 
-    /// <summary>The error of a call that takes device memory: how much was asked for, and how much there is.</summary>
+    /// <summary>
+    /// Makes the exception for a failed allocation of device memory. Its message says how much was asked for and, where memory
+    /// ran out, how much is free; and what this context has taken, by category.
+    /// </summary>
     internal CudaException AllocationError(
         CUresult result,
         string call,
@@ -47,7 +50,7 @@ public sealed unsafe partial class CudaContext
         );
     }
 
-    /// <summary>Tells captures in progress of an error: the first is why they fail.</summary>
+    /// <summary>Notes an error for the captures in progress: each reports the first one as the reason why it failed.</summary>
     internal void Spoilt(Exception error)
     {
         lock (_captures)

@@ -9,30 +9,30 @@ public sealed unsafe partial class CudaContext
     private CudaException? _lost;
 
     /// <summary>
-    /// The first error after which no call in the context works any more; null while it is well. Every call after it raises an
-    /// error that has this one as its inner exception and in its message; releases still raise none.
+    /// The first error after which the driver accepts no call in the context any more; null as long as there was none. Every later
+    /// call raises an exception with this one as its inner exception and in its message. Releases still raise nothing.
     /// </summary>
     public CudaException? Lost => Volatile.Read(ref _lost);
 
-    /// <summary>Remembers work, which a fault that shows later may be of.</summary>
+    /// <summary>Remembers the name of queued work, as a fault that shows in a later call may have happened in it.</summary>
     internal void Queued(string work, CudaStream stream) =>
         _recent.Add(work, stream.NativeHandle.Value);
 
-    /// <summary>Where work stands that is queued from now on.</summary>
+    /// <summary>Marks a place in the list of queued work, for <see cref="TakeWork"/>.</summary>
     internal long MarkWork() => _recent.Mark();
 
-    /// <summary>What was queued since a mark, which was recorded and did not run.</summary>
+    /// <summary>Removes from the list what was queued since a mark, and names it: it was captured and has not run.</summary>
     internal string TakeWork(long mark) => _recent.Take(mark);
 
-    /// <summary>All work of a stream went well.</summary>
+    /// <summary>Forgets the queued work of a stream, as a wait for the stream has shown that it succeeded.</summary>
     internal void WentWell(CudaStream stream) => _recent.Forget(stream.NativeHandle.Value);
 
-    /// <summary>All work went well.</summary>
+    /// <summary>Forgets all queued work, as a wait for the context has shown that it succeeded.</summary>
     internal void WentWell() => _recent.Forget();
 
     /// <summary>
-    /// What to add to another library's error: if the context is lost, that and why. The driver is asked, as a library only
-    /// says that it could not do its work.
+    /// What to add to the message of a cuDNN or cuBLAS error: that the context is lost and why, or nothing if it is not. The driver
+    /// is asked for it, as those libraries only say that they could not do their work.
     /// </summary>
     internal string LossBehind(string call)
     {
@@ -47,7 +47,7 @@ public sealed unsafe partial class CudaContext
     private void Lose(CudaException error)
     {
         Interlocked.CompareExchange(ref _lost, error, null);
-        // Every call looks there first.
+        // Every call looks at this flag first.
         _attention = true;
     }
 

@@ -2,11 +2,11 @@ using Sequor.Native;
 
 namespace Sequor.Interop;
 
-// What is made in a context.
+// The objects that are made in a context: streams, events, memory, modules and pools.
 public sealed partial class CudaContext
 {
     /// <summary>Makes a stream.</summary>
-    /// <param name="blocking">Whether it waits for the legacy default stream, and that for it.</param>
+    /// <param name="blocking">Whether this stream and the legacy default stream wait for each other's work.</param>
     /// <param name="priority">Lower numbers come first; one of <see cref="StreamPriorities"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">The device has no such priority.</exception>
     /// <exception cref="ObjectDisposedException">The context was disposed.</exception>
@@ -14,15 +14,15 @@ public sealed partial class CudaContext
         CudaStream.Create(this, blocking, priority);
 
     /// <summary>Makes an event.</summary>
-    /// <param name="timing">Whether it takes the time; one that does not is cheaper to wait for.</param>
-    /// <param name="blocking">Whether a thread that waits for it sleeps, in place of asking again and again.</param>
+    /// <param name="timing">Whether it records the time; an event that does not is cheaper to wait for.</param>
+    /// <param name="blocking">Whether a thread that waits for it sleeps; otherwise the thread asks again and again.</param>
     /// <exception cref="ObjectDisposedException">The context was disposed.</exception>
     public CudaEvent CreateEvent(bool timing = false, bool blocking = false) =>
         CudaEvent.Create(this, timing, blocking);
 
     /// <summary>
-    /// Takes device memory, aligned to 256 bytes, whose content is undefined. Waits for the device; not for use in a capture:
-    /// see <see cref="CudaStream.Allocate"/> for what does not wait.
+    /// Allocates device memory, aligned to 256 bytes, whose content is undefined. It waits for the device, and it would spoil a
+    /// capture; <see cref="CudaStream.Allocate"/> does not wait.
     /// </summary>
     /// <typeparam name="T">The elements' type.</typeparam>
     /// <param name="length">Elements, above 0.</param>
@@ -36,17 +36,17 @@ public sealed partial class CudaContext
     )
         where T : unmanaged => DeviceBuffer<T>.Allocate(this, length, category);
 
-    /// <summary>Takes pinned host memory; its content is undefined.</summary>
+    /// <summary>Allocates pinned (page-locked) host memory, whose content is undefined.</summary>
     /// <typeparam name="T">The elements' type.</typeparam>
     /// <param name="length">Elements, above 0.</param>
-    /// <param name="writeCombined">Quick for the device to read, very slow for the host to.</param>
+    /// <param name="writeCombined">Whether the memory is fast for the device to read, and very slow for the host to read.</param>
     /// <exception cref="ArgumentOutOfRangeException">The length is not above 0.</exception>
     /// <exception cref="CudaException">CUDA_ERROR_OUT_OF_MEMORY: the host has not so much to pin.</exception>
     /// <exception cref="ObjectDisposedException">The context was disposed.</exception>
     public PinnedBuffer<T> AllocatePinned<T>(int length, bool writeCombined = false)
         where T : unmanaged => PinnedBuffer<T>.Allocate(this, length, writeCombined);
 
-    /// <summary>Compiles PTX for the context's device, and loads it.</summary>
+    /// <summary>Lets the driver compile PTX for the context's device, and loads the module.</summary>
     /// <param name="ptx">The text, with or without a zero at its end.</param>
     /// <exception cref="ArgumentException">There is no PTX.</exception>
     /// <exception cref="CudaException">It does not compile: the message has the compiler's own.</exception>
@@ -55,8 +55,8 @@ public sealed partial class CudaContext
 
     /// <summary>Makes a pool of the context's device.</summary>
     /// <param name="keepBytes">
-    /// What it keeps, when the device is synchronised, of memory that is not in use; all by default, so that a second step of
-    /// the same size takes nothing from the system.
+    /// How much unused memory the pool keeps when the device is synchronised, in bytes. By default it keeps all of it, so that a
+    /// second step of the same size takes nothing from the system.
     /// </param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="keepBytes"/> is below 0.</exception>
     /// <exception cref="NotSupportedException">The device has no pools.</exception>
@@ -64,7 +64,7 @@ public sealed partial class CudaContext
     public CudaMemoryPool CreateMemoryPool(long keepBytes = long.MaxValue) =>
         CudaMemoryPool.Create(this, keepBytes);
 
-    /// <summary>The pool that the device has by itself, and other code of the process may use too.</summary>
+    /// <summary>The device's default memory pool, which other code of the process may use too.</summary>
     /// <exception cref="NotSupportedException">The device has no pools.</exception>
     /// <exception cref="ObjectDisposedException">The context was disposed.</exception>
     public CudaMemoryPool DefaultMemoryPool() => CudaMemoryPool.Default(this);

@@ -3,13 +3,13 @@ using Sequor.Native;
 namespace Sequor.Interop;
 
 /// <summary>
-/// What a process has on a device: everything else lives in it. It is the device's primary context, the one that
-/// the CUDA runtime and other libraries use, or a caller's own.
+/// A CUDA context: all streams, events, memory and modules of a process on a device belong to one. It is either the device's
+/// primary context, which the CUDA runtime and other libraries use too, or one that the caller made.
 /// </summary>
 /// <remarks>
-/// Any number of threads may use one context, its streams and its memory at a time; every call makes it current
-/// for itself. cuDNN and cuBLAS handles and what is bound to them are for one thread at a time. An object must not
-/// be disposed while another thread is in a call with it.
+/// Any number of threads may use a context, its streams and its memory at the same time: every call here makes the context
+/// current for its thread. A cuDNN or cuBLAS handle and the objects bound to it are for one thread at a time. No object may be
+/// disposed while another thread is in a call that uses it.
 /// </remarks>
 public sealed unsafe partial class CudaContext : CudaObject
 {
@@ -27,7 +27,10 @@ public sealed unsafe partial class CudaContext : CudaObject
         _priorities = new(ReadPriorities);
     }
 
-    /// <summary>Takes hold of a device's primary context; it stays while this object or any made from it does.</summary>
+    /// <summary>
+    /// Retains a device's primary context, making it if need be. It is kept until this object and all objects made from it are
+    /// disposed.
+    /// </summary>
     /// <exception cref="CudaException">The driver cannot make it.</exception>
     public static CudaContext Primary(CudaDevice device)
     {
@@ -40,7 +43,9 @@ public sealed unsafe partial class CudaContext : CudaObject
         return new CudaContext(device, handle, owned: true, primary: true);
     }
 
-    /// <summary>Takes a caller's context, which is never released here and has to outlast what is made from it.</summary>
+    /// <summary>
+    /// Uses a context that the caller made. It is never released here, and has to outlast all objects that are made from it.
+    /// </summary>
     /// <param name="handle">CUcontext.</param>
     /// <param name="libraries">The libraries; those of the process by default.</param>
     /// <exception cref="ArgumentException">The handle is null, or the driver does not take it for a context.</exception>
@@ -87,13 +92,13 @@ public sealed unsafe partial class CudaContext : CudaObject
         }
     }
 
-    /// <summary>Bytes of device memory that were taken here, by category.</summary>
+    /// <summary>Counts the bytes of device memory that were allocated through this object, by category.</summary>
     public DeviceMemoryLedger Ledger { get; } = new();
 
     /// <summary>Priorities that streams may have; lower numbers come first.</summary>
     public (int Least, int Greatest) StreamPriorities => _priorities.Value;
 
-    /// <summary>Memory of the device, bytes, all processes counted in.</summary>
+    /// <summary>Free and total memory of the device in bytes; memory that other processes use is not free.</summary>
     public (long Free, long Total) DeviceMemory
     {
         get
@@ -107,8 +112,8 @@ public sealed unsafe partial class CudaContext : CudaObject
     }
 
     /// <summary>
-    /// Makes it the calling thread's current context until the scope is disposed. Calls here do that for
-    /// themselves; around many of them it saves asking at each.
+    /// Makes this the calling thread's current context until the scope is disposed. Every call here does so by itself; a scope
+    /// around many calls saves each of them from asking the driver which context is current.
     /// </summary>
     public CudaContextScope MakeCurrent()
     {
@@ -116,7 +121,7 @@ public sealed unsafe partial class CudaContext : CudaObject
         return Enter();
     }
 
-    /// <summary>Waits until all work of the context is done, that of other code too.</summary>
+    /// <summary>Waits until all work of the context is done, including work that other code queued.</summary>
     /// <exception cref="CudaException">Work failed.</exception>
     public void Synchronize()
     {
@@ -132,7 +137,7 @@ public sealed unsafe partial class CudaContext : CudaObject
 
     private protected override CudaContext Home => this;
 
-    // What was forgotten waits for the next call, and none may come.
+    // Objects that were collected without Dispose wait for the next call, and there may be none after this.
     private protected override void Ending() => ReleaseWaiting();
 
     private protected override void Release()

@@ -3,8 +3,8 @@ using System.Diagnostics.CodeAnalysis;
 namespace Sequor.Interop;
 
 /// <summary>
-/// While it lasts, a context is the calling thread's current one, and calls here do not ask again; what was current
-/// before is so again afterwards. Other code of the thread must leave the current context as it finds it meanwhile.
+/// Keeps a context current for the calling thread; disposing the scope makes current again what was so before. Calls inside do
+/// not ask the driver which context is current, so other code on the thread must leave the current context as it finds it.
 /// </summary>
 [SuppressMessage(
     "Performance",
@@ -35,6 +35,6 @@ public readonly ref struct CudaContextScope
         _outer = outer;
     }
 
-    /// <summary>Makes current what was so before; a second call does nothing.</summary>
+    /// <summary>Makes current again the context that was so before the scope; a second call does nothing.</summary>
     public void Dispose() => _entered?.Leave(_before, _pushed, _number, _outer);
 }

@@ -4,8 +4,9 @@ using System.Text;
 namespace Sequor.Interop;
 
 /// <summary>
-/// The names of kernels and library calls that were queued last, by stream. A fault shows in a later call, and the driver does
-/// not say whose it is: it is one of these. May be used from any thread; allocates nothing but when asked for the text.
+/// The names of the kernels and library calls that were queued last, with their streams. A fault on the device shows only in a
+/// later call, and the driver does not say which work failed; error messages therefore list the candidates. May be used from
+/// any thread; allocates only for the text.
 /// </summary>
 internal sealed class RecentWork
 {
@@ -21,7 +22,7 @@ internal sealed class RecentWork
             _work[_count++ % Room] = (name, stream);
     }
 
-    /// <summary>A stream was waited for, and all in it went well.</summary>
+    /// <summary>Removes the work of a stream, as a wait has shown that it succeeded.</summary>
     public void Forget(nint stream)
     {
         lock (_gate)
@@ -34,7 +35,7 @@ internal sealed class RecentWork
         }
     }
 
-    /// <summary>All streams were waited for, and all went well.</summary>
+    /// <summary>Removes all work, as a wait for the context has shown that it succeeded.</summary>
     public void Forget()
     {
         lock (_gate)
@@ -48,7 +49,7 @@ internal sealed class RecentWork
             return _count;
     }
 
-    /// <summary>The names of what came since a mark, and forgets them: it was recorded, and did not run.</summary>
+    /// <summary>Names the work since a mark and removes it: it was captured and has not run.</summary>
     public string Take(long mark)
     {
         lock (_gate)

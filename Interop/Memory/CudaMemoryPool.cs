@@ -3,8 +3,8 @@ using Sequor.Native;
 namespace Sequor.Interop;
 
 /// <summary>
-/// Device memory that is taken and given back in stream order: neither waits for the device. May be used from any
-/// thread.
+/// A pool from which device memory is allocated, and to which it is returned, in stream order: neither waits for the device. May
+/// be used from any thread.
 /// </summary>
 public sealed unsafe class CudaMemoryPool : CudaObject
 {
@@ -73,23 +73,23 @@ public sealed unsafe class CudaMemoryPool : CudaObject
         }
     }
 
-    /// <summary>Bytes of the device that it holds, in use or not.</summary>
+    /// <summary>Bytes of device memory that the pool holds, in use or not.</summary>
     public long ReservedBytes => Get(CUmemPool_attribute.CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT);
 
-    /// <summary>The most it held since <see cref="ResetPeak"/>.</summary>
+    /// <summary>The most bytes that the pool held since <see cref="ResetPeak"/>.</summary>
     public long PeakReservedBytes => Get(CUmemPool_attribute.CU_MEMPOOL_ATTR_RESERVED_MEM_HIGH);
 
     /// <summary>Bytes in use, as the driver rounds them.</summary>
     public long UsedBytes => Get(CUmemPool_attribute.CU_MEMPOOL_ATTR_USED_MEM_CURRENT);
 
-    /// <summary>The most in use since <see cref="ResetPeak"/>.</summary>
+    /// <summary>The most bytes in use since <see cref="ResetPeak"/>.</summary>
     public long PeakUsedBytes => Get(CUmemPool_attribute.CU_MEMPOOL_ATTR_USED_MEM_HIGH);
 
     /// <summary>Takes memory in stream order, aligned to 256 bytes.</summary>
     /// <param name="length">Elements, above 0.</param>
     /// <param name="stream">
-    /// Work behind this call in it may use the memory; work of other streams has to wait for it. Dispose gives the
-    /// memory back in this stream, too.
+    /// Work that is queued in this stream after the call may use the memory; other streams have to wait for this one first.
+    /// Dispose queues the release in this stream too.
     /// </param>
     /// <param name="category">What it is for.</param>
     /// <exception cref="CudaException">CUDA_ERROR_OUT_OF_MEMORY: the message says how much there is.</exception>
@@ -122,7 +122,7 @@ public sealed unsafe class CudaMemoryPool : CudaObject
     }
 
     /// <summary>Gives memory that is not in use back to the system.</summary>
-    /// <param name="keepBytes">What it keeps nevertheless.</param>
+    /// <param name="keepBytes">Bytes that the pool keeps nevertheless.</param>
     public void Trim(long keepBytes = 0)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(keepBytes);
@@ -133,7 +133,7 @@ public sealed unsafe class CudaMemoryPool : CudaObject
         );
     }
 
-    /// <summary>Lets both peaks begin anew.</summary>
+    /// <summary>Sets both peaks to what is held and used now.</summary>
     public void ResetPeak()
     {
         Set(CUmemPool_attribute.CU_MEMPOOL_ATTR_RESERVED_MEM_HIGH, 0);

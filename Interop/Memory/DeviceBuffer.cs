@@ -4,9 +4,9 @@ using Sequor.Native;
 
 namespace Sequor.Interop;
 
-/// <summary>Elements in device memory. What is in it at first is undefined.</summary>
+/// <summary>An array in device memory. Its initial content is undefined.</summary>
 /// <typeparam name="T">The elements' type.</typeparam>
-/// <remarks>It has to be kept until the work that uses it is done: the device does not know that it is gone.</remarks>
+/// <remarks>Keep a reference until the work that uses it is done: queued work does not keep the buffer from being freed.</remarks>
 [SuppressMessage(
     "Design",
     "CA1000:Do not declare static members on generic types",
@@ -52,8 +52,8 @@ public sealed unsafe class DeviceBuffer<T> : DeviceMemory
         return new DeviceBuffer<T>(context, address, length, category, Origin.Allocated);
     }
 
-    /// <summary>Takes a caller's memory, which is never freed here and has to outlast this object's use.</summary>
-    /// <param name="context">The context that it is used in.</param>
+    /// <summary>Uses device memory that the caller allocated. It is never freed here, and has to outlast the use of this object.</summary>
+    /// <param name="context">The context in which it is used.</param>
     /// <param name="address">Device address, aligned to the element.</param>
     /// <param name="length">Elements, above 0.</param>
     /// <exception cref="ArgumentException">

@@ -2,7 +2,7 @@ using Sequor.Native;
 
 namespace Sequor.Interop;
 
-/// <summary>A block of device memory: taken here, taken from a pool, or a caller's.</summary>
+/// <summary>A block of device memory: allocated from the driver or from a pool, or memory that the caller owns.</summary>
 public abstract unsafe class DeviceMemory : CudaObject
 {
     /// <summary>The category of memory for which none is given.</summary>
@@ -48,7 +48,7 @@ public abstract unsafe class DeviceMemory : CudaObject
         Context.Ledger.Add(category, bytes);
     }
 
-    /// <summary>Where memory is from, and so how it is given back.</summary>
+    /// <summary>Where the memory is from, which decides how it is given back.</summary>
     private protected enum Origin
     {
         /// <summary>cuMemAlloc.</summary>
@@ -80,7 +80,7 @@ public abstract unsafe class DeviceMemory : CudaObject
     /// <summary>What it is for: its entry in <see cref="CudaContext.Ledger"/>.</summary>
     public string Category { get; }
 
-    /// <summary>Whether it is a caller's, which is never freed here.</summary>
+    /// <summary>Whether the caller owns the memory; it is then never freed here.</summary>
     public bool IsForeign => _origin == Origin.Foreign;
 
     private protected override CudaContext Home => Context;

@@ -1,8 +1,8 @@
 namespace Sequor.Interop;
 
 /// <summary>
-/// Counts bytes of device memory by category, from the calls that take and return them: exact, nothing is sampled.
-/// May be read from any thread.
+/// Counts bytes of device memory by category. Every allocation and every release is counted, so the numbers are exact. May be
+/// read from any thread.
 /// </summary>
 public sealed class DeviceMemoryLedger
 {
@@ -68,14 +68,14 @@ public sealed class DeviceMemoryLedger
             return _entries.GetValueOrDefault(category)?.AtPeak ?? 0;
     }
 
-    /// <summary>Lets the peak begin anew from what is taken now.</summary>
+    /// <summary>Sets the peak to the bytes that are taken now.</summary>
     public void ResetPeak()
     {
         lock (_lock)
             SetPeak();
     }
 
-    /// <summary>What is taken, in a line.</summary>
+    /// <summary>The bytes that are taken now, by category, in one line.</summary>
     public override string ToString()
     {
         lock (_lock)

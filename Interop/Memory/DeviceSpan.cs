@@ -4,7 +4,7 @@ using Sequor.Native;
 namespace Sequor.Interop;
 
 /// <summary>
-/// A part of a block of device memory; the default is no memory. It holds the block, and costs nothing to make.
+/// A part of a block of device memory, or no memory if it is the default. It refers to the block; making one allocates nothing.
 /// </summary>
 /// <typeparam name="T">The elements' type.</typeparam>
 public readonly unsafe record struct DeviceSpan<T>
@@ -36,10 +36,10 @@ public readonly unsafe record struct DeviceSpan<T>
     /// <summary>Its size, bytes.</summary>
     public long ByteCount => Length * Unsafe.SizeOf<T>();
 
-    /// <summary>The address as C takes it.</summary>
+    /// <summary>The address as a C function takes it.</summary>
     internal T* Pointer => (T*)Handle.Value;
 
-    /// <summary>What follows an element, that one included.</summary>
+    /// <summary>The part from an element to the end.</summary>
     public DeviceSpan<T> Slice(long start) => Slice(start, Length - start);
 
     /// <summary>A part of it.</summary>
@@ -56,7 +56,7 @@ public readonly unsafe record struct DeviceSpan<T>
     }
 
     /// <summary>The same bytes as elements of another type.</summary>
-    /// <exception cref="ArgumentException">They are no whole number of those, or not aligned for them.</exception>
+    /// <exception cref="ArgumentException">The bytes are no whole number of such elements, or not aligned for them.</exception>
     public DeviceSpan<TOther> Cast<TOther>()
         where TOther : unmanaged
     {
@@ -69,9 +69,9 @@ public readonly unsafe record struct DeviceSpan<T>
         return IsEmpty ? default : new(Memory!, _offset, ByteCount / size);
     }
 
-    /// <summary>Copies from the host, in stream order, and waits.</summary>
-    /// <param name="source">As many elements.</param>
-    /// <param name="stream">The stream; not while it is captured.</param>
+    /// <summary>Copies from the host in stream order, and waits until the copy is done.</summary>
+    /// <param name="source">As many elements as the span has.</param>
+    /// <param name="stream">The stream, which must not be captured at the time.</param>
     public void CopyFrom(ReadOnlySpan<T> source, CudaStream stream)
     {
         CudaContext context = Require(stream, source.Length);
@@ -88,9 +88,9 @@ public readonly unsafe record struct DeviceSpan<T>
         }
     }
 
-    /// <summary>Copies to the host, in stream order, and waits.</summary>
-    /// <param name="destination">Room for as many elements.</param>
-    /// <param name="stream">The stream; not while it is captured.</param>
+    /// <summary>Copies to the host in stream order, and waits until the copy is done.</summary>
+    /// <param name="destination">Room for as many elements as the span has.</param>
+    /// <param name="stream">The stream, which must not be captured at the time.</param>
     public void CopyTo(Span<T> destination, CudaStream stream)
     {
         CudaContext context = Require(stream, destination.Length);
@@ -107,7 +107,7 @@ public readonly unsafe record struct DeviceSpan<T>
         }
     }
 
-    /// <summary>All of it, copied to the host; waits.</summary>
+    /// <summary>Copies all elements to a new array on the host in stream order, and waits until the copy is done.</summary>
     public T[] ToArray(CudaStream stream)
     {
         var result = new T[Length];
@@ -116,10 +116,10 @@ public readonly unsafe record struct DeviceSpan<T>
     }
 
     /// <summary>
-    /// All of it as it is behind the work queued by now, copied to the host without holding up the calling thread. What is
-    /// queued later may overwrite it.
+    /// Copies all elements to a new array on the host behind the work queued by now, without holding up the calling thread. Work
+    /// that is queued later in the stream may overwrite the elements; the copy is not affected.
     /// </summary>
-    /// <param name="stream">The stream; not while it is captured.</param>
+    /// <param name="stream">The stream, which must not be captured at the time.</param>
     /// <param name="cancellation">Ends the waiting, not the work.</param>
     /// <exception cref="CudaException">Work failed.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
@@ -144,7 +144,9 @@ public readonly unsafe record struct DeviceSpan<T>
         return copy.Take(copied).WaitAsync(cancellation);
     }
 
-    /// <summary>Copies from pinned memory in stream order; the host goes on, and must leave the source alone until then.</summary>
+    /// <summary>
+    /// Queues a copy from pinned memory and does not wait. The source must not be changed until the copy is done.
+    /// </summary>
     /// <param name="source">Pinned memory.</param>
     /// <param name="stream">The stream.</param>
     /// <param name="start">The first element of the source to copy.</param>
@@ -162,7 +164,9 @@ public readonly unsafe record struct DeviceSpan<T>
         );
     }
 
-    /// <summary>Copies to pinned memory in stream order; the host goes on, and must not read it until then.</summary>
+    /// <summary>
+    /// Queues a copy to pinned memory and does not wait. The destination must not be read until the copy is done.
+    /// </summary>
     /// <param name="destination">Pinned memory.</param>
     /// <param name="stream">The stream.</param>
     /// <param name="start">The first element of the destination to write.</param>
@@ -180,8 +184,8 @@ public readonly unsafe record struct DeviceSpan<T>
         );
     }
 
-    /// <summary>Copies on the device in stream order; the host goes on.</summary>
-    /// <param name="source">As many elements, of the same context; must not overlap.</param>
+    /// <summary>Queues a copy on the device and does not wait.</summary>
+    /// <param name="source">As many elements as the span has, in memory of the same context that does not overlap it.</param>
     /// <param name="stream">The stream.</param>
     public void CopyFrom(DeviceSpan<T> source, CudaStream stream)
     {
@@ -201,7 +205,7 @@ public readonly unsafe record struct DeviceSpan<T>
         );
     }
 
-    /// <summary>Sets every byte to 0 in stream order; the host goes on.</summary>
+    /// <summary>Queues setting every byte to 0, and does not wait.</summary>
     public void Clear(CudaStream stream)
     {
         CudaContext context = Require(stream, Length);
@@ -214,8 +218,8 @@ public readonly unsafe record struct DeviceSpan<T>
         );
     }
 
-    /// <summary>Sets every element in stream order; the host goes on.</summary>
-    /// <param name="value">Of 1, 2 or 4 bytes.</param>
+    /// <summary>Queues setting every element to a value, and does not wait.</summary>
+    /// <param name="value">The value, of 1, 2 or 4 bytes.</param>
     /// <param name="stream">The stream.</param>
     /// <exception cref="NotSupportedException">The elements are of another size.</exception>
     public void Fill(T value, CudaStream stream)

@@ -5,7 +5,8 @@ using Sequor.Native;
 namespace Sequor.Interop;
 
 /// <summary>
-/// Elements in host memory that stays where it is: asynchronous copies need that. Dispose waits for the device.
+/// An array in pinned (page-locked) host memory, which asynchronous copies need. Dispose waits for all work of the context, as a
+/// copy may be under way.
 /// </summary>
 /// <typeparam name="T">The elements' type.</typeparam>
 public sealed class PinnedBuffer<T> : CudaObject
@@ -53,7 +54,7 @@ public sealed class PinnedBuffer<T> : CudaObject
     /// <summary>Its size, bytes.</summary>
     public long ByteCount => (long)Length * Unsafe.SizeOf<T>();
 
-    /// <summary>The elements. Not to be used after Dispose, nor while a copy is under way.</summary>
+    /// <summary>The elements. The span must not be used after Dispose, nor while a copy to or from it is under way.</summary>
     public unsafe Span<T> Span
     {
         get
@@ -73,7 +74,7 @@ public sealed class PinnedBuffer<T> : CudaObject
         }
     }
 
-    /// <summary>The elements once the copy to them is done; gives the memory back.</summary>
+    /// <summary>Waits for the copy to this buffer, returns the elements as an array, and disposes the buffer.</summary>
     internal async Task<T[]> Take(Task copied)
     {
         using (this)

@@ -2,7 +2,7 @@ using Sequor.Native;
 
 namespace Sequor.Interop;
 
-/// <summary>A kernel of a module; gone when the module is. May be launched from any thread.</summary>
+/// <summary>A kernel of a module, usable until the module is disposed. May be launched from any thread.</summary>
 public sealed unsafe class CudaKernel
 {
     private const int MostArguments = 64;
@@ -39,19 +39,19 @@ public sealed unsafe class CudaKernel
         }
     }
 
-    /// <summary>The most threads a block with which it can be launched.</summary>
+    /// <summary>The largest number of threads per block with which it can be launched.</summary>
     public int MaxThreadsPerBlock { get; }
 
-    /// <summary>Registers a thread.</summary>
+    /// <summary>The number of registers that each thread uses.</summary>
     public int Registers => Attribute(CUfunction_attribute.CU_FUNC_ATTRIBUTE_NUM_REGS);
 
-    /// <summary>Local memory, bytes a thread; more than 0 may mean spilled registers.</summary>
+    /// <summary>Local memory in bytes per thread; more than 0 may mean spilled registers.</summary>
     public int LocalBytes => Attribute(CUfunction_attribute.CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES);
 
-    /// <summary>Static shared memory, bytes a block.</summary>
+    /// <summary>Static shared memory in bytes per block.</summary>
     public int SharedBytes => Attribute(CUfunction_attribute.CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES);
 
-    /// <summary>The most dynamic shared memory with which it may be launched, bytes a block; can be set.</summary>
+    /// <summary>The most dynamic shared memory with which it may be launched, in bytes per block. Setting it changes that limit.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The device has not so much.</exception>
     public int MaxDynamicSharedBytes
     {
@@ -98,7 +98,7 @@ public sealed unsafe class CudaKernel
 
     /// <summary>How many of its blocks fit on a multiprocessor at a time.</summary>
     /// <param name="threads">Threads a block.</param>
-    /// <param name="dynamicSharedBytes">Dynamic shared memory, bytes a block.</param>
+    /// <param name="dynamicSharedBytes">Dynamic shared memory in bytes per block.</param>
     public int BlocksPerMultiprocessor(int threads, int dynamicSharedBytes = 0)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(threads);
@@ -118,11 +118,11 @@ public sealed unsafe class CudaKernel
         return blocks;
     }
 
-    /// <summary>Runs it in stream order. Allocates nothing.</summary>
+    /// <summary>Queues a launch of the kernel in a stream. Allocates nothing.</summary>
     /// <param name="stream">A stream of the module's context.</param>
-    /// <param name="grid">Blocks.</param>
-    /// <param name="block">Threads a block.</param>
-    /// <param name="dynamicSharedBytes">Dynamic shared memory, bytes a block.</param>
+    /// <param name="grid">Number of blocks.</param>
+    /// <param name="block">Number of threads per block.</param>
+    /// <param name="dynamicSharedBytes">Dynamic shared memory in bytes per block.</param>
     /// <param name="arguments">One for each parameter of the kernel, in order and of its type.</param>
     /// <exception cref="ArgumentException">Sizes that cannot be, or memory of another context.</exception>
     public void Launch(
@@ -133,11 +133,11 @@ public sealed unsafe class CudaKernel
         params ReadOnlySpan<KernelArgument> arguments
     ) => Launch(stream, grid, block, dynamicSharedBytes, cooperative: false, arguments);
 
-    /// <summary>The same where all blocks run at once and may wait for each other.</summary>
+    /// <summary>Queues a cooperative launch: all blocks run at the same time, and so may wait for each other. Allocates nothing.</summary>
     /// <param name="stream">A stream of the module's context.</param>
-    /// <param name="grid">Blocks; no more than fit on the device together.</param>
-    /// <param name="block">Threads a block.</param>
-    /// <param name="dynamicSharedBytes">Dynamic shared memory, bytes a block.</param>
+    /// <param name="grid">Number of blocks; no more than fit on the device together.</param>
+    /// <param name="block">Number of threads per block.</param>
+    /// <param name="dynamicSharedBytes">Dynamic shared memory in bytes per block.</param>
     /// <param name="arguments">One for each parameter of the kernel, in order and of its type.</param>
     public void LaunchCooperative(
         CudaStream stream,

@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Sequor.Interop;
 
 /// <summary>
-/// One argument of a kernel: its bytes as the kernel takes them. Numbers, spans and buffers become one by
-/// themselves; the type has to be the parameter's (float for float, long for long long).
+/// One argument of a kernel, as the bytes that the kernel reads. Numbers, spans and buffers convert to it implicitly; their type
+/// has to be that of the parameter (float for float, long for long long).
 /// </summary>
 public readonly struct KernelArgument
 {

@@ -1,14 +1,14 @@
 namespace Sequor.Interop;
 
 /// <summary>
-/// Something that a library made and that has to be given back, once. It holds what it was made from: disposing
-/// that first is allowed, and takes effect when the last object made from it has gone.
+/// An object of the CUDA driver, cuDNN or cuBLAS that has to be given back exactly once. It keeps alive the objects it was made
+/// from: they may be disposed first, and are then released after the last object that was made from them.
 /// </summary>
 /// <remarks>
-/// Dispose never throws and may be called from any thread, when no other thread uses the object: an error of the
-/// release is kept by the context, whose next call raises it. What is released while a stream of the context is
-/// captured goes when the capture has ended. An object that is forgotten is released by the context's next call,
-/// or by the garbage collector when the context itself is forgotten too.
+/// Dispose never throws and may be called from any thread, as long as no other thread uses the object. If the library reports
+/// an error for the release, the context keeps it and its next call raises it. An object that is disposed while a stream of
+/// its context is captured is released when the capture has ended. An object that is garbage-collected without Dispose is
+/// released by the next call on its context, or on the finalizer thread if the context was collected or disposed as well.
 /// </remarks>
 public abstract class CudaObject : IDisposable
 {
@@ -23,7 +23,7 @@ public abstract class CudaObject : IDisposable
             other.Hold();
     }
 
-    /// <summary>Releases what the collector finds forgotten.</summary>
+    /// <summary>Hands an object that was collected without Dispose to its context for release.</summary>
     ~CudaObject()
     {
         if (Interlocked.Exchange(ref _disposed, 1) == 0)
@@ -33,7 +33,7 @@ public abstract class CudaObject : IDisposable
     /// <summary>Whether Dispose was called.</summary>
     public bool IsDisposed => Volatile.Read(ref _disposed) != 0;
 
-    /// <summary>Gives it back when nothing that was made from it is left. A second call does nothing.</summary>
+    /// <summary>Releases the object as soon as nothing that was made from it is left. A second call does nothing.</summary>
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
@@ -43,12 +43,12 @@ public abstract class CudaObject : IDisposable
         Drop(forgotten: false);
     }
 
-    /// <summary>What Dispose does first.</summary>
+    /// <summary>Called by the first Dispose, before the object's own reference is dropped.</summary>
     private protected virtual void Ending() { }
 
     /// <summary>
-    /// Gives it back as if it were forgotten: by the context's next call, which does that in a way that spoils no capture of
-    /// other code's. Takes the place of Dispose.
+    /// Leaves the release to the next call on the context, as for an object that is collected without Dispose. To be called in
+    /// place of Dispose where other code may be capturing a stream, which a release at this moment could spoil.
     /// </summary>
     public void DisposeLater()
     {
@@ -56,26 +56,26 @@ public abstract class CudaObject : IDisposable
             Drop(forgotten: true);
     }
 
-    /// <summary>The context in which it is released, and which keeps the error.</summary>
+    /// <summary>The context in which the object is released, and which keeps an error of the release.</summary>
     private protected abstract CudaContext Home { get; }
 
-    /// <summary>Gives it back to the library. Runs once; an error goes to the context.</summary>
+    /// <summary>Gives the object back to its library. Runs once; hands an error to the context instead of throwing it.</summary>
     private protected abstract void Release();
 
-    /// <summary>What has to be done besides, whether or not the context is still there.</summary>
+    /// <summary>What ends with the object apart from the library's part, even if the context is gone and nothing is given back.</summary>
     private protected virtual void LetGo(bool forgotten) { }
 
-    /// <summary>Keeps it from being given back until <see cref="Drop"/>.</summary>
+    /// <summary>Adds a reference: the object is not released before the matching <see cref="Drop"/>.</summary>
     internal void Hold() => Interlocked.Increment(ref _references);
 
-    /// <summary>Undoes <see cref="Hold"/>.</summary>
+    /// <summary>Removes a reference; with the last one the context releases the object.</summary>
     internal void Drop(bool forgotten)
     {
         if (Interlocked.Decrement(ref _references) == 0)
             Home.Retire(this, forgotten);
     }
 
-    /// <summary>Gives it back now, and lets go of what it holds.</summary>
+    /// <summary>Gives the object back now, and drops its references to the objects it was made from.</summary>
     internal void ReleaseNow(bool forgotten)
     {
         try
@@ -88,7 +88,7 @@ public abstract class CudaObject : IDisposable
         }
     }
 
-    /// <summary>Lets go of what it holds, and gives nothing back: its context has gone.</summary>
+    /// <summary>Drops the references without giving anything back, as the context that owned it is gone.</summary>
     internal void Abandon(bool forgotten)
     {
         LetGo(forgotten);

@@ -3,12 +3,13 @@ using Sequor.Native;
 namespace Sequor.Interop;
 
 /// <summary>
-/// The recording of a stream's work as a graph. Dispose it in every case: a capture that was not ended well is
-/// ended then, and what it recorded is dropped.
+/// The recording of a stream's work as a graph. It must always be disposed: that ends a capture on which <see cref="End"/> was
+/// not called, and drops what it recorded.
 /// </summary>
 /// <remarks>
-/// Meanwhile nothing may wait for the stream or allocate with cuMemAlloc, and what is disposed stays until the end.
-/// In a mode other than CU_STREAM_CAPTURE_MODE_RELAXED the thread that began it has to end it.
+/// During a capture nothing may wait for the stream or allocate with cuMemAlloc. Objects of the context that are disposed
+/// meanwhile are released when the capture has ended. Except in the mode CU_STREAM_CAPTURE_MODE_RELAXED, the thread that began
+/// the capture has to end it.
 /// </remarks>
 public sealed unsafe class CudaCapture : IDisposable
 {
@@ -24,9 +25,9 @@ public sealed unsafe class CudaCapture : IDisposable
         stream.Hold();
     }
 
-    /// <summary>From here on the stream's work is recorded and not run.</summary>
-    /// <param name="stream">The stream; not the default one.</param>
-    /// <param name="mode">Which calls elsewhere spoil it; by default only those of this thread.</param>
+    /// <summary>Begins a capture: from here on the stream's work is recorded and does not run.</summary>
+    /// <param name="stream">The stream; not the legacy default one.</param>
+    /// <param name="mode">Which threads' forbidden calls spoil the capture; by default only those of this thread.</param>
     /// <exception cref="ArgumentException">It is the default stream.</exception>
     /// <exception cref="CudaException">It is being captured already.</exception>
     public static CudaCapture Begin(
@@ -51,10 +52,10 @@ public sealed unsafe class CudaCapture : IDisposable
         return capture;
     }
 
-    /// <summary>The stream.</summary>
+    /// <summary>The stream that is captured.</summary>
     public CudaStream Stream { get; }
 
-    /// <summary>Whether it is still good: neither spoilt nor ended.</summary>
+    /// <summary>Whether the capture goes on: it is neither spoilt nor ended.</summary>
     public bool IsActive
     {
         get
@@ -69,12 +70,12 @@ public sealed unsafe class CudaCapture : IDisposable
         }
     }
 
-    /// <summary>The first error since the begin, if there was one: why the capture is spoilt.</summary>
+    /// <summary>The first error in the context since the capture began, which is reported as the reason if it is spoilt.</summary>
     internal Exception? Cause { get; set; }
 
-    /// <summary>Ends it.</summary>
-    /// <returns>What was recorded.</returns>
-    /// <exception cref="CudaException">It was spoilt; the message says by what, where that is known.</exception>
+    /// <summary>Ends the capture.</summary>
+    /// <returns>The graph of what was recorded.</returns>
+    /// <exception cref="CudaException">The capture was spoilt; the message says by what, where that is known.</exception>
     public CudaGraph End()
     {
         if (_ended)
@@ -102,7 +103,7 @@ public sealed unsafe class CudaCapture : IDisposable
         );
     }
 
-    /// <summary>Ends it if <see cref="End"/> was not called, and drops what it recorded.</summary>
+    /// <summary>Ends the capture if <see cref="End"/> was not called, and drops what it recorded.</summary>
     public void Dispose()
     {
         if (_ended)
@@ -122,7 +123,7 @@ public sealed unsafe class CudaCapture : IDisposable
         CUresult result;
         using (_context.EnterForRelease())
             result = _context.Driver.cuStreamEndCapture(Stream.NativeHandle, graph);
-        // It goes on then, and the thread that began it can still end it.
+        // The capture goes on in this case, and the thread that began it can still end it.
         if (result == CUresult.CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD)
             return result;
         _ended = true;

@@ -2,7 +2,7 @@ using Sequor.Native;
 
 namespace Sequor.Interop;
 
-/// <summary>A mark in a stream, for another stream or the host to wait for, and for taking the time.</summary>
+/// <summary>A mark in a stream. Another stream or the host can wait for it, and the time between two of them can be read.</summary>
 public sealed unsafe class CudaEvent : CudaObject
 {
     private readonly CudaContext _context;
@@ -33,7 +33,7 @@ public sealed unsafe class CudaEvent : CudaObject
         return new CudaEvent(context, handle, timing);
     }
 
-    /// <summary>Whether it takes the time.</summary>
+    /// <summary>Whether the event records the time at which it is reached.</summary>
     public bool TakesTime { get; }
 
     /// <summary>The driver's handle.</summary>
@@ -46,7 +46,7 @@ public sealed unsafe class CudaEvent : CudaObject
         }
     }
 
-    /// <summary>Whether the work before it is done; so it is before the first recording.</summary>
+    /// <summary>Whether the work before the mark is done; true if the event was never recorded.</summary>
     /// <exception cref="CudaException">Work failed.</exception>
     public bool IsDone
     {
@@ -61,10 +61,11 @@ public sealed unsafe class CudaEvent : CudaObject
         }
     }
 
-    /// <summary>Puts it at the end of a stream, in place of where it was.</summary>
+    /// <summary>Puts the mark behind the work that is queued in a stream. An earlier mark of this event no longer counts.</summary>
     /// <param name="stream">A stream of the same context.</param>
     /// <param name="atEachLaunch">
-    /// In a captured stream: as a node of the graph, which takes the time at each launch, and not as an edge.
+    /// In a captured stream, whether the graph gets a node that records the event at each launch. By default recording only
+    /// makes later captured work that waits for the event depend on the work before it.
     /// </param>
     public void Record(CudaStream stream, bool atEachLaunch = false)
     {
@@ -85,7 +86,7 @@ public sealed unsafe class CudaEvent : CudaObject
         _recorded = true;
     }
 
-    /// <summary>Waits until the work before it is done.</summary>
+    /// <summary>Blocks the calling thread until the work before the mark is done.</summary>
     /// <exception cref="CudaException">Work failed.</exception>
     public void Synchronize()
     {
@@ -96,8 +97,10 @@ public sealed unsafe class CudaEvent : CudaObject
         );
     }
 
-    /// <summary>Milliseconds from an earlier event to this one, to about half a microsecond. Waits for this one.</summary>
-    /// <exception cref="InvalidOperationException">One of them takes no time, or was not recorded.</exception>
+    /// <summary>
+    /// Milliseconds from an earlier event to this one, with a resolution of about half a microsecond. Waits for this event.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">One of the events does not record the time, or was not recorded.</exception>
     /// <exception cref="CudaException">Work failed.</exception>
     public float MillisecondsSince(CudaEvent start)
     {

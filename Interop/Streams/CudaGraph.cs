@@ -2,7 +2,9 @@ using Sequor.Native;
 
 namespace Sequor.Interop;
 
-/// <summary>Recorded work. The memory, streams' order and kernels in it are as they were when it was recorded.</summary>
+/// <summary>
+/// Work that was captured from a stream, as a graph. Its kernels, addresses and order are those at the time of the capture.
+/// </summary>
 public sealed unsafe class CudaGraph : CudaObject
 {
     private readonly CUgraph _handle;
@@ -16,10 +18,10 @@ public sealed unsafe class CudaGraph : CudaObject
         _work = work;
     }
 
-    /// <summary>Records what an action puts into a stream. An error of it ends the capture and comes out again.</summary>
-    /// <param name="stream">The stream; not the default one.</param>
-    /// <param name="record">Puts work into the stream; waits for nothing and allocates no device memory.</param>
-    /// <param name="mode">Which calls elsewhere spoil it; by default only those of this thread.</param>
+    /// <summary>Captures the work that an action queues in a stream. An exception of the action ends the capture and is passed on.</summary>
+    /// <param name="stream">The stream; not the legacy default one.</param>
+    /// <param name="record">Queues work in the stream; it must not wait or allocate device memory.</param>
+    /// <param name="mode">Which threads' forbidden calls spoil the capture; by default only those of this thread.</param>
     /// <exception cref="CudaException">The capture was spoilt; the message says by what, where that is known.</exception>
     public static CudaGraph Capture(
         CudaStream stream,
@@ -85,8 +87,8 @@ public sealed unsafe class CudaGraph : CudaObject
         return types;
     }
 
-    /// <summary>Makes it launchable; it may be disposed after.</summary>
-    /// <exception cref="CudaException">The driver cannot; the message has its reason.</exception>
+    /// <summary>Makes a graph that can be launched; this one may be disposed afterwards.</summary>
+    /// <exception cref="CudaException">The driver cannot make it; the message has its reason.</exception>
     public CudaGraphExec Instantiate()
     {
         using CudaContextScope scope = Context.Enter();

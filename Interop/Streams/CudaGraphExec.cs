@@ -3,8 +3,8 @@ using Sequor.Native;
 namespace Sequor.Interop;
 
 /// <summary>
-/// A graph that can be launched. It does not run twice at a time: launches wait for each other. It holds nothing
-/// of what it works on: memory, modules and handles that were used in the capture have to stay.
+/// A graph that can be launched. It never runs twice at the same time: a launch waits for the one before. It keeps nothing alive
+/// that it works on: the caller has to keep the memory, modules and handles that were used in the capture.
 /// </summary>
 public sealed unsafe class CudaGraphExec : CudaObject
 {
@@ -30,7 +30,7 @@ public sealed unsafe class CudaGraphExec : CudaObject
         }
     }
 
-    /// <summary>Runs it in stream order. Allocates nothing.</summary>
+    /// <summary>Queues a run of the graph in a stream. Allocates nothing.</summary>
     public void Launch(CudaStream stream)
     {
         ArgumentNullException.ThrowIfNull(stream);
@@ -43,7 +43,7 @@ public sealed unsafe class CudaGraphExec : CudaObject
         _context.Queued(_name, stream);
     }
 
-    /// <summary>Does what the first launch would have to do beforehand.</summary>
+    /// <summary>Moves the graph to the device in stream order, which the first launch would otherwise have to do.</summary>
     public void Upload(CudaStream stream)
     {
         ArgumentNullException.ThrowIfNull(stream);
@@ -55,10 +55,10 @@ public sealed unsafe class CudaGraphExec : CudaObject
         );
     }
 
-    /// <summary>Takes over the arguments of another graph of the same form, which costs less than a new one.</summary>
+    /// <summary>Takes over the arguments of another graph with the same nodes and edges, which costs less than a new instance.</summary>
     /// <param name="graph">The other graph.</param>
-    /// <param name="reason">What forbids it.</param>
-    /// <returns>False if the form differs; this graph is as it was then.</returns>
+    /// <param name="reason">The driver's reason if it cannot.</param>
+    /// <returns>False if the graphs differ in more than arguments; this graph is then unchanged.</returns>
     public bool TryUpdate(CudaGraph graph, out CUgraphExecUpdateResult reason)
     {
         ArgumentNullException.ThrowIfNull(graph);

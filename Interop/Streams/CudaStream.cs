@@ -3,7 +3,10 @@ using Sequor.Native;
 
 namespace Sequor.Interop;
 
-/// <summary>Work in order. Threads may share one, but then their work is in the order of their calls.</summary>
+/// <summary>
+/// A queue of device work that runs in the order in which it was queued. Threads may share a stream; their work is then in the
+/// order of their calls.
+/// </summary>
 [SuppressMessage(
     "Naming",
     "CA1711:Identifiers should not have incorrect suffix",
@@ -46,7 +49,7 @@ public sealed unsafe class CudaStream : CudaObject
         return new CudaStream(context, handle, owned: true);
     }
 
-    /// <summary>Takes a caller's stream, which is never destroyed here and has to outlast this object's use.</summary>
+    /// <summary>Uses a stream that the caller made. It is never destroyed here, and has to outlast the use of this object.</summary>
     /// <param name="context">The stream's context.</param>
     /// <param name="handle">CUstream or cudaStream_t; 0 is the legacy default stream.</param>
     /// <exception cref="ArgumentException">It is no stream of the context.</exception>
@@ -114,7 +117,7 @@ public sealed unsafe class CudaStream : CudaObject
         }
     }
 
-    /// <summary>Whether its work is being recorded, also where the recording is spoilt.</summary>
+    /// <summary>Whether the stream is being captured; also true if the capture is spoilt and has not been ended.</summary>
     /// <exception cref="CudaException">Work failed.</exception>
     public bool IsCapturing
     {
@@ -130,7 +133,7 @@ public sealed unsafe class CudaStream : CudaObject
         }
     }
 
-    /// <summary>Waits until its work is done.</summary>
+    /// <summary>Blocks the calling thread until all work of the stream is done.</summary>
     /// <exception cref="CudaException">Work failed, or it is being captured.</exception>
     public void Synchronize()
     {
@@ -143,7 +146,8 @@ public sealed unsafe class CudaStream : CudaObject
     }
 
     /// <summary>
-    /// Waits until the work that is queued now is done, on a thread of the pool that sleeps: the caller's goes on.
+    /// Returns a task that ends when the work queued by now is done. A thread of the thread pool sleeps until then; the calling
+    /// thread goes on.
     /// </summary>
     /// <param name="cancellation">Ends the waiting, not the work.</param>
     /// <returns>A task that fails with a <see cref="CudaException"/> where work failed.</returns>
@@ -179,8 +183,9 @@ public sealed unsafe class CudaStream : CudaObject
     }
 
     /// <summary>
-    /// Takes device memory of the device's own pool in stream order, aligned to 256 bytes: waits for nothing. Its content is
-    /// undefined. Work queued here from now on may use it; Dispose gives it back behind the work queued by then.
+    /// Allocates device memory from the device's default pool in stream order, without waiting. It is aligned to 256 bytes, and
+    /// its content is undefined. Work that is queued in this stream from now on may use it. Dispose queues the release in this
+    /// stream, behind the work that is queued by then.
     /// </summary>
     /// <typeparam name="T">The elements' type.</typeparam>
     /// <param name="length">Elements, above 0.</param>
@@ -192,13 +197,13 @@ public sealed unsafe class CudaStream : CudaObject
         where T : unmanaged
     {
         ThrowIfDisposed();
-        // What is taken from it keeps it.
+        // The buffer holds the pool, so the pool can be disposed here.
         using var pool = CudaMemoryPool.Default(Context);
         return pool.Allocate<T>(length, this, category);
     }
 
-    /// <summary>Lets its later work wait for an event; the host goes on.</summary>
-    /// <param name="event">Of any context. One that was never recorded holds nothing up.</param>
+    /// <summary>Makes work that is queued later wait for an event; the calling thread does not wait.</summary>
+    /// <param name="event">An event of any context. One that was never recorded counts as done.</param>
     public void Wait(CudaEvent @event)
     {
         ArgumentNullException.ThrowIfNull(@event);
@@ -209,7 +214,7 @@ public sealed unsafe class CudaStream : CudaObject
         );
     }
 
-    /// <summary>Raises an error if it is not a stream of a context.</summary>
+    /// <summary>Raises an error if the stream was disposed or does not belong to the context.</summary>
     internal void Require(CudaContext context, string argument)
     {
         ThrowIfDisposed();
