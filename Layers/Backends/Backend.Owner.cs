@@ -1,13 +1,13 @@
 namespace Sequor.Layers;
 
-// Who is inside, and what was forgotten.
+// Which thread is inside the backend, and the blocks of memory that were collected without being freed.
 public abstract partial class Backend
 {
     private readonly OwnerWord _owner;
     private readonly MemoryLedger _memory = new();
     private readonly Action _freeForgotten;
 
-    // The first of the blocks that the collector found forgotten.
+    // The first of a list of blocks that were garbage-collected without Dispose and wait to be freed.
     private Storage? _forgotten;
     private volatile bool _closed;
 
@@ -17,7 +17,10 @@ public abstract partial class Backend
         _freeForgotten = FreeForgotten;
     }
 
-    /// <summary>Blocks that are forgotten from now on have no call to wait for.</summary>
+    /// <summary>
+    /// Closes a backend that was collected without Dispose. Blocks that are collected later are freed at once, as no call comes
+    /// any more that would free them.
+    /// </summary>
     ~Backend()
     {
         Close();
@@ -36,23 +39,23 @@ public abstract partial class Backend
     }
 
     /// <summary>
-    /// Lets the calling thread into the backend until the scope is disposed: what every public call that uses it does first. A
-    /// call within another one of the same thread takes nothing.
+    /// Lets the calling thread into the backend until the scope is disposed. Every public call that uses the backend does this
+    /// first. A call within another call of the same thread is inside already and costs nothing.
     /// </summary>
-    /// <param name="entry">Type and member, as Plan.Forward.</param>
+    /// <param name="entry">The public type and member, for messages, such as Plan.Forward.</param>
     /// <exception cref="InvalidOperationException">Another thread is inside.</exception>
     internal OwnerScope Enter(string entry)
     {
         OwnerScope inside = _owner.Enter(entry);
-        // Within a call they stay: it may be at work on what nothing holds any more.
+        // Not within another call: that one may still work on memory that nothing refers to any more.
         if (inside.IsOutermost && Volatile.Read(ref _forgotten) is not null)
             FreeForgotten();
         return inside;
     }
 
     /// <summary>
-    /// Takes a block that was forgotten, from the collector's thread. It is freed by the next call, as no thread is at work on
-    /// it then; or at once where none will come.
+    /// Takes a block that was garbage-collected without Dispose; called on the finalizer thread. The next call frees it, as no
+    /// thread works on it then. A backend that was disposed frees it at once.
     /// </summary>
     internal void Forgotten(Storage storage)
     {
@@ -68,7 +71,7 @@ public abstract partial class Backend
 
     /// <summary>Gives an owned block back and takes it off the ledger. Throws nothing.</summary>
     /// <param name="storage">The block.</param>
-    /// <param name="forgotten">It is one of <see cref="Forgotten"/>: a capture by other code may be under way.</param>
+    /// <param name="forgotten">Whether it came from <see cref="Forgotten"/>: other code may be capturing a stream at the time.</param>
     internal abstract void Free(Storage storage, bool forgotten);
 
     private void FreeForgotten()

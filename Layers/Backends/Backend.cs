@@ -7,12 +7,13 @@ namespace Sequor.Layers;
 /// once for a shape. Layers know this class and never which device is behind it.
 /// </summary>
 /// <remarks>
-/// Operations are queued in order and may return before they are done; <see cref="Synchronize"/> waits. Shapes are
-/// checked by the layers, which say what was wrong; here they are preconditions.
+/// Operations are queued in order and may return before they are done; <see cref="Synchronize"/> waits for them. The layers check
+/// shapes and say what is wrong with them; the operations here take it that shapes fit.
 /// <para>
-/// One thread at a time is in a backend and in what was made on it: plans, models, tensors, losses, optimizers, graphs. It may
-/// be another one each time, as with async and await. A call from a second thread meanwhile, Dispose too, changes nothing and
-/// throws an <see cref="InvalidOperationException"/>. Threads that work at the same time take a backend and a model each.
+/// Only one thread at a time may be in a call on a backend or on what was made on it: plans, models, tensors, losses, optimizers,
+/// graphs. It may be a different thread each time, as with async and await. A call from a second thread meanwhile, also to
+/// Dispose, changes nothing and throws an <see cref="InvalidOperationException"/>. Threads that are to work at the same time need
+/// a backend and a model each.
 /// </para>
 /// </remarks>
 public abstract partial class Backend : IDisposable
@@ -21,15 +22,17 @@ public abstract partial class Backend : IDisposable
     public abstract BackendInfo Info { get; }
 
     /// <summary>
-    /// Bytes that can still be allocated, as far as the system tells: other programs take memory too, and a plan within this
-    /// may yet not fit. Null where it is not known.
+    /// Bytes that can still be allocated, as far as the system tells. Other programs allocate memory too, so a plan that needs less
+    /// may fail nevertheless. Null where it is not known.
     /// </summary>
     public abstract long? FreeBytes { get; }
 
     /// <summary>Makes a backend.</summary>
-    /// <param name="device">Where it works; whichever is best by default. <see cref="BackendInfo.Reason"/> says why it is that.</param>
-    /// <param name="cpu">How, on a CPU; by default with all that there is. None for a GPU.</param>
-    /// <param name="cuda">How, on a GPU. None for a CPU.</param>
+    /// <param name="device">
+    /// The device; by default the one that <see cref="Device.Auto"/> takes. <see cref="BackendInfo.Reason"/> says why it was taken.
+    /// </param>
+    /// <param name="cpu">Options for a CPU; by default all cores and the widest vectors are used. Null for a GPU.</param>
+    /// <param name="cuda">Options for a GPU. Null for a CPU.</param>
     /// <exception cref="DeviceUnavailableException">The device asked for is not there; the message says why.</exception>
     /// <exception cref="ArgumentException">Options are those of another kind of device than the one asked for.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of range.</exception>
@@ -57,14 +60,14 @@ public abstract partial class Backend : IDisposable
     private const string CudaIsNew =
         "CUDA has to be asked for: this version of Sequor ran on a virtual GPU only, not yet on hardware";
 
-    /// <summary>Takes a block of memory whose contents are undefined.</summary>
+    /// <summary>Allocates a block of memory whose contents are undefined.</summary>
     /// <param name="count">Size in floats.</param>
     /// <param name="category">What the ledger counts it under.</param>
     /// <exception cref="DeviceMemoryException">
-    /// There is not that much memory; the message says how much was asked for, and what takes how much.
+    /// There is not that much memory. The message says how much was asked for, and which category takes how much.
     /// </exception>
     /// <exception cref="InvalidOperationException">
-    /// Another thread is in this backend, or it is asked for within a forward or backward pass.
+    /// Another thread is in this backend, or a layer allocates within a forward or backward pass.
     /// </exception>
     public Storage Allocate(long count, MemoryCategory category)
     {
@@ -83,10 +86,10 @@ public abstract partial class Backend : IDisposable
     /// <inheritdoc cref="Allocate(long, MemoryCategory)"/>
     private protected abstract Storage AllocateBlock(long count, MemoryCategory category);
 
-    /// <summary>A pass of a layer that is not Sequor's own runs, or is rehearsed: nothing is allocated.</summary>
+    /// <summary>Whether a pass of a layer that is not Sequor's own runs or is rehearsed: allocations are refused then.</summary>
     internal bool IsInPass { get; set; }
 
-    /// <summary>Sees memory of the caller's as a tensor. It is neither copied nor ever freed.</summary>
+    /// <summary>Makes a tensor of memory that the caller owns. The memory is neither copied nor freed.</summary>
     /// <param name="address">Where the first float lies: host memory for the CPU, device memory for a GPU.</param>
     /// <param name="shape">The sizes.</param>
     /// <exception cref="ArgumentException">The address is null or not a multiple of 4.</exception>
@@ -117,7 +120,7 @@ public abstract partial class Backend : IDisposable
     /// <summary>Bytes that a block of so many floats takes.</summary>
     internal long BytesOf(long count) => checked(Align(Math.Max(count, 1)) * sizeof(float));
 
-    /// <summary>Refuses more than is free before a library is asked about it, or managed memory is taken.</summary>
+    /// <summary>Refuses a size beyond the free memory, before a library is asked about it or managed memory is allocated.</summary>
     /// <exception cref="DeviceMemoryException">There is not that much memory.</exception>
     internal void RequireRoom(long bytes, MemoryCategory category)
     {
@@ -312,7 +315,7 @@ public abstract partial class Backend : IDisposable
     /// <remarks>A CPU wants them to stay in its cache; a GPU wants all.</remarks>
     internal abstract long PreferredRows(long floatsPerRow);
 
-    /// <summary>A point in the queue of work whose time can be told.</summary>
+    /// <summary>Makes a mark, which can be put into the queue of work to take the time there.</summary>
     /// <exception cref="InvalidOperationException">Another thread is in this backend.</exception>
     /// <exception cref="ObjectDisposedException">The backend was disposed.</exception>
     public TimeMark CreateMark()
@@ -341,15 +344,18 @@ public abstract partial class Backend : IDisposable
     /// <summary>Whether what is queued now is recorded, by this backend or by a caller whose stream it uses.</summary>
     internal virtual bool IsRecording => false;
 
-    /// <summary>Says that what comes now goes by what only the host knows.</summary>
-    /// <param name="reason">Why no recorded work can have it.</param>
+    /// <summary>Says that the operations that follow depend on values that only the host knows, and so cannot be recorded.</summary>
+    /// <param name="reason">Why recorded work cannot contain them.</param>
     /// <exception cref="NotRecordableException">Work is being recorded.</exception>
     internal virtual void RequireNotRecording(string reason) { }
 
-    /// <summary>What notes the calls of the step that runs; null outside of a <see cref="StepGraph"/>.</summary>
+    /// <summary>Notes the calls of the step that is running; null outside of a <see cref="StepGraph"/>.</summary>
     internal StepTracer? Tracer { get; set; }
 
-    /// <summary>Whether a call is not to be queued now; if not, <see cref="Queued"/> follows when it was.</summary>
+    /// <summary>
+    /// Whether the tracer puts a call off, so that it must not be queued now. If not, the caller queues it and then calls
+    /// <see cref="Queued"/>.
+    /// </summary>
     internal bool PutsOff(in StepCall call, out Tensor result)
     {
         if (Tracer is { } tracer)
@@ -383,7 +389,7 @@ public abstract partial class Backend : IDisposable
         Wait();
     }
 
-    /// <summary>Waits until all work queued so far is done, without holding up the calling thread.</summary>
+    /// <summary>Returns a task that ends when all work queued so far is done; the calling thread does not wait.</summary>
     /// <param name="cancellation">Ends the waiting, not the work.</param>
     /// <exception cref="InvalidOperationException">Another thread is in this backend, or a step is being captured.</exception>
     /// <exception cref="ObjectDisposedException">The backend was disposed.</exception>
@@ -423,7 +429,7 @@ public abstract partial class Backend : IDisposable
     internal void RequireLive() => ObjectDisposedException.ThrowIf(IsDisposed, this);
 
     /// <summary>
-    /// Frees threads and memory of the backend; a second call does nothing. Plans on it can only be disposed from then on.
+    /// Frees the threads and memory of the backend; a second call does nothing. Afterwards plans on it can only be disposed.
     /// </summary>
     /// <exception cref="InvalidOperationException">Another thread is in this backend; nothing was freed.</exception>
     public void Dispose()

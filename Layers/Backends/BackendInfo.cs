@@ -3,7 +3,7 @@ namespace Sequor.Layers;
 /// <summary>What a backend runs on.</summary>
 /// <param name="Device">The device's name in options and reports: "cpu" or "cuda:0".</param>
 /// <param name="Description">One line for people: processor or GPU, and how it is used.</param>
-/// <param name="Threads">Host threads that compute.</param>
+/// <param name="Threads">Number of host threads that compute.</param>
 /// <param name="VectorBits">Width of the vectors used, in bits; 0 on a GPU.</param>
 /// <param name="Reason">Why this device was taken.</param>
 public sealed record BackendInfo(
@@ -15,8 +15,8 @@ public sealed record BackendInfo(
 )
 {
     /// <summary>
-    /// The processor's instructions behind the vectors, such as "AVX-512", "AVX2, FMA" or "SSE4.2, no FMA"; null on a GPU. Of
-    /// <see cref="CpuInstructions.Describe"/>.
+    /// The processor's instructions behind the vectors, such as "AVX-512", "AVX2, FMA" or "SSE4.2, no FMA", as
+    /// <see cref="CpuInstructions.Describe"/> tells them; null on a GPU.
     /// </summary>
     public string? Instructions { get; init; }
 

@@ -26,9 +26,9 @@ public enum ConvolutionMethod
 /// <summary>How a GPU multiplies float32 numbers.</summary>
 public enum FloatMath
 {
-    /// <summary>As they are: CUDNN_FMA_MATH, CUBLAS_PEDANTIC_MATH.</summary>
+    /// <summary>In full float32 precision: CUDNN_FMA_MATH, CUBLAS_PEDANTIC_MATH.</summary>
     Fp32,
 
-    /// <summary>Factors rounded to 10 bits behind the point, sums in float32, on tensor cores.</summary>
+    /// <summary>On tensor cores: factors are rounded to 10 bits behind the point (TF32), and sums are float32.</summary>
     Tf32,
 }

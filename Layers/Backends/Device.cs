@@ -27,7 +27,8 @@ public readonly record struct Device : IParsable<Device>
     }
 
     /// <summary>
-    /// In this version the CPU, also where there is a GPU: that has to be asked for, until CUDA has been run on hardware.
+    /// The device that is taken if none is named. In this version it is the CPU even if there is a GPU, which has to be asked for
+    /// until the CUDA backend has been run on hardware.
     /// </summary>
     public static Device Auto => default;
 
@@ -43,13 +44,13 @@ public readonly record struct Device : IParsable<Device>
         return new Device(Kind.Cuda, index);
     }
 
-    /// <summary>Whichever is best is taken.</summary>
+    /// <summary>Whether it is <see cref="Auto"/>.</summary>
     public bool IsAuto => _kind == Kind.Auto;
 
-    /// <summary>It is the CPU.</summary>
+    /// <summary>Whether it is the CPU.</summary>
     public bool IsCpu => _kind == Kind.Cpu;
 
-    /// <summary>It is a GPU.</summary>
+    /// <summary>Whether it is a GPU.</summary>
     public bool IsCuda => _kind == Kind.Cuda;
 
     /// <summary>The GPU's number; 0 for all else.</summary>

@@ -16,7 +16,7 @@ public sealed class DeviceUnavailableException : Exception
         : base(message, inner) { }
 }
 
-/// <summary>A device has not the memory that was asked for.</summary>
+/// <summary>A device does not have the memory that was asked for.</summary>
 public sealed class DeviceMemoryException : Exception
 {
     /// <summary>An error without a reason.</summary>
@@ -31,13 +31,13 @@ public sealed class DeviceMemoryException : Exception
     public DeviceMemoryException(string message, Exception inner)
         : base(message, inner) { }
 
-    /// <summary>An error with its reason, and with what takes how much, which the message tells too.</summary>
+    /// <summary>An error with its reason and with a table of what takes how much memory, which is part of the message too.</summary>
     public DeviceMemoryException(string message, MemoryTable table, Exception? inner = null)
         : base($"{message}\n{table}", inner)
     {
         Table = table;
     }
 
-    /// <summary>What takes how much; null where sizes were beyond all counting.</summary>
+    /// <summary>What takes how much memory; null if sizes were too large to be counted.</summary>
     public MemoryTable? Table { get; }
 }

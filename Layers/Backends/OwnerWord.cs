@@ -3,20 +3,20 @@ using System.Runtime.CompilerServices;
 namespace Sequor.Layers;
 
 /// <summary>
-/// Lets one thread in at a time, as often as it likes; another one gets an error instead of wrong numbers. Taking it is one
-/// interlocked operation, and nothing where the thread is inside already.
+/// Admits one thread at a time, which may enter again while it is inside. A second thread gets an error, where without this its
+/// results could be wrong. Entering costs one interlocked operation, and next to nothing if the thread is inside already.
 /// </summary>
-/// <param name="refusal">The message for an entry, given the one that another thread is in.</param>
+/// <param name="refusal">Makes the message from the refused entry and the entry that the other thread is in.</param>
 internal sealed class OwnerWord(Func<string, string, string> refusal)
 {
-    // In the place of a thread's id, which is above 0: what waits to be freed is being freed, which does not take long.
+    // Stands in the place of a thread's id, which is above 0, while memory that waited to be freed is being freed. That is short.
     private const int Freeing = -1;
 
     private int _owner;
     private string _entry = "";
 
     /// <summary>Lets the calling thread in until the scope is disposed.</summary>
-    /// <param name="entry">What errors of other threads call it, as Plan.Forward.</param>
+    /// <param name="entry">The public member that is entered, such as Plan.Forward, for the errors of other threads.</param>
     /// <exception cref="InvalidOperationException">Another thread is inside.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public OwnerScope Enter(string entry)
@@ -31,7 +31,7 @@ internal sealed class OwnerWord(Func<string, string, string> refusal)
         return new OwnerScope(this);
     }
 
-    /// <summary>Runs what is quick while no thread is inside; does nothing where one is.</summary>
+    /// <summary>Runs a short action if no thread is inside, which keeps threads out meanwhile; does nothing if one is.</summary>
     public void WhileFree(Action quick)
     {
         if (Interlocked.CompareExchange(ref _owner, Freeing, 0) != 0)
@@ -49,7 +49,7 @@ internal sealed class OwnerWord(Func<string, string, string> refusal)
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void Leave() => Volatile.Write(ref _owner, 0);
 
-    // For what is quick; for a thread it is refused.
+    // Waits while a short action runs. If a thread is inside instead, the entry is refused.
     private void Wait(int thread, string entry)
     {
         var spin = new SpinWait();
@@ -65,7 +65,7 @@ internal sealed class OwnerWord(Func<string, string, string> refusal)
     }
 }
 
-/// <summary>While it lasts, its thread is inside. The default one is that of a thread which was inside before.</summary>
+/// <summary>The thread is inside until the scope is disposed. The default scope is for a thread that was inside before.</summary>
 internal readonly ref struct OwnerScope(OwnerWord word)
 {
     private readonly OwnerWord? _word = word;
@@ -73,7 +73,7 @@ internal readonly ref struct OwnerScope(OwnerWord word)
     /// <summary>Whether the thread was not inside before.</summary>
     public bool IsOutermost => _word is not null;
 
-    /// <summary>Lets other threads in, unless an outer scope of this one lasts.</summary>
+    /// <summary>Lets other threads in again, if this is the outermost scope of its thread.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Dispose() => _word?.Leave();
 }

@@ -1,8 +1,8 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// A point in a backend's queue of work, by which parts of a step are timed: on a GPU by the time when the work before it was
-/// done, not when it was queued. Of <see cref="Backend.CreateMark"/>; for one thread at a time, as all of a backend.
+/// A point in a backend's queue of work, for timing parts of a step. On a GPU its time is that at which the work before it was
+/// done, not that at which it was queued. Made by <see cref="Backend.CreateMark"/>; for one thread at a time, like its backend.
 /// </summary>
 public abstract class TimeMark : IDisposable
 {
@@ -12,7 +12,7 @@ public abstract class TimeMark : IDisposable
 
     private protected TimeMark(Backend backend) => _backend = backend;
 
-    /// <summary>Puts the mark at the end of the work queued so far; in a <see cref="StepGraph"/> it gets there at each run.</summary>
+    /// <summary>Puts the mark behind the work queued so far; within the step of a <see cref="StepGraph"/>, at each run of it.</summary>
     /// <exception cref="InvalidOperationException">Another thread is in the backend.</exception>
     /// <exception cref="ObjectDisposedException">The mark or its backend was disposed.</exception>
     public void Record()
@@ -23,7 +23,7 @@ public abstract class TimeMark : IDisposable
         _isRecorded = true;
     }
 
-    /// <summary>Milliseconds from an earlier mark to this one; waits for both.</summary>
+    /// <summary>Milliseconds from an earlier mark to this one. Waits until both are reached.</summary>
     /// <param name="earlier">A mark of the same backend.</param>
     /// <exception cref="ArgumentException">The mark is of another backend.</exception>
     /// <exception cref="InvalidOperationException">One of them was not recorded, or another thread is in the backend.</exception>

@@ -1,6 +1,7 @@
 namespace Sequor.Layers;
 
-// Tensors that a caller hands in and that lie in memory which the plan itself writes: they are copied out of its way first.
+// Inputs and gradients that a caller hands in and that lie in memory which the plan itself writes: they are copied elsewhere
+// before a pass could overwrite them.
 public sealed partial class Plan
 {
     // Where the plan's own memory lies, that of the input apart, and the model's.

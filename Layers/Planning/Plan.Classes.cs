@@ -1,6 +1,6 @@
 namespace Sequor.Layers;
 
-// Where the input are classes: which numbers there may be.
+// Inputs that are classes, for models that begin with an embedding: finding values that are no class.
 public sealed partial class Plan
 {
     private void RequireClasses(ReadOnlySpan<float> x, int batch, ReadOnlySpan<int> lengths)
@@ -24,7 +24,7 @@ public sealed partial class Plan
             );
     }
 
-    // What the last input holds that is no class; null for nothing. Reads it back.
+    // Describes the first value of the last input that is no class; null if there is none. Reads the input back.
     private string? OddInput()
     {
         if (_x.IsEmpty || Model.InputClasses is not { } classes)

@@ -3,7 +3,7 @@ namespace Sequor.Layers;
 // What sizes and lengths a batch may have.
 public sealed partial class Plan
 {
-    // Those that the input was loaded with, and the shape that it had then; null where there may be none.
+    // The lengths that the input was loaded with, and its shape then. Null if the plan was made without variable lengths.
     private readonly int[]? _loadedLengths;
     private Shape _loadedShape;
 
@@ -58,7 +58,7 @@ public sealed partial class Plan
         );
     }
 
-    /// <summary>Whether the output can have rows beyond the ends of sequences, which stand for no step.</summary>
+    /// <summary>Whether the output can have padding: rows beyond the ends of sequences.</summary>
     internal bool MayPad => _unpackedOutput is not null;
 
     /// <summary>Whether the last output's rows are packed, so that their numbers tell neither step nor sequence.</summary>

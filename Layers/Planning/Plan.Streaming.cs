@@ -1,11 +1,11 @@
 namespace Sequor.Layers;
 
-// Streams: what is carried from call to call.
+// Streams: beginning one, and saving and restoring the states that it carries from call to call.
 public sealed partial class Plan
 {
     private readonly StreamLayout? _streamLayout;
 
-    /// <summary>Begins a stream anew, with zero states and the parameters as they are now.</summary>
+    /// <summary>Begins a new stream, with states of zero and the parameters that the model has now.</summary>
     /// <exception cref="InvalidOperationException">The plan is not for streaming.</exception>
     public void Reset()
     {
@@ -20,7 +20,7 @@ public sealed partial class Plan
         _streamBatch = 0;
     }
 
-    /// <summary>A copy of all that the stream carries on.</summary>
+    /// <summary>Copies all states that the stream carries from call to call.</summary>
     /// <exception cref="InvalidOperationException">The plan is not for streaming, or its last Forward failed.</exception>
     public StreamState GetState()
     {
@@ -37,7 +37,7 @@ public sealed partial class Plan
     }
 
     /// <summary>Goes on from a state of this plan, or of one that was made alike for the same model.</summary>
-    /// <param name="state">What <see cref="GetState"/> gave.</param>
+    /// <param name="state">What <see cref="GetState"/> returned.</param>
     /// <exception cref="ArgumentException">
     /// The state is of a plan of other layers, for another largest batch, or on another kind of backend.
     /// </exception>

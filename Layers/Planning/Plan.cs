@@ -1,12 +1,13 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// A model prepared to run on a backend up to a length and a batch size. It owns activations, gradients and scratch;
-/// once made, running it allocates nothing.
+/// A model prepared to run on a backend up to a given length and batch size. The plan owns the memory of activations, gradients
+/// and scratch, so that running it allocates nothing.
 /// </summary>
 /// <remarks>
-/// It is for one thread at a time, as is all of its backend: a call while another thread is in a call there, Dispose too, changes
-/// nothing and throws an <see cref="InvalidOperationException"/>. Threads may follow each other. See <see cref="Layers.Backend"/>.
+/// A plan is for one thread at a time, like everything on its backend. A call while another thread is in a call there, also to
+/// Dispose, changes nothing and throws an <see cref="InvalidOperationException"/>. Different threads may use it one after the
+/// other; see <see cref="Layers.Backend"/>.
 /// </remarks>
 public sealed partial class Plan : IDisposable
 {
@@ -158,16 +159,16 @@ public sealed partial class Plan : IDisposable
     /// <summary>The model whose parameters this plan uses.</summary>
     public Layer Model { get; }
 
-    /// <summary>Where it runs.</summary>
+    /// <summary>The backend that it runs on.</summary>
     public Backend Backend { get; }
 
-    /// <summary>Largest T.</summary>
+    /// <summary>The largest number of steps, T, that an input may have.</summary>
     public int MaxLength { get; }
 
-    /// <summary>Largest B.</summary>
+    /// <summary>The largest number of sequences, B, that an input may have.</summary>
     public int MaxBatch { get; }
 
-    /// <summary>What it can do.</summary>
+    /// <summary>Whether the plan trains, evaluates or streams.</summary>
     public Mode Mode { get; }
 
     /// <summary>The output's shape at the largest input; its T is 1 where the model pools over time.</summary>
@@ -209,13 +210,13 @@ public sealed partial class Plan : IDisposable
         set => _random.Step = value;
     }
 
-    /// <summary>What the backend's library draws from by itself, beside them, in the order of layers.</summary>
+    /// <summary>The states from which the backend's library draws dropout by itself, in the order of layers.</summary>
     internal IReadOnlyList<LibraryRandom> LibraryRandoms { get; }
 
     /// <summary>The seed that dropout draws by.</summary>
     internal ulong RandomSeed => _random.Seed;
 
-    /// <summary>The plan's own room for an input of T steps of B sequences, to be written before Forward.</summary>
+    /// <summary>The plan's own memory for an input of T steps of B sequences, which the caller writes before Forward.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A size is below 1 or beyond the plan's limit.</exception>
     public Tensor Input(int length, int batch)
     {
@@ -227,10 +228,10 @@ public sealed partial class Plan : IDisposable
         return _input.For(length, batch);
     }
 
-    /// <summary>What <see cref="Input"/> was last asked for; of rank 0 before.</summary>
+    /// <summary>The shape that <see cref="Input"/> was last asked for; of rank 0 if it never was.</summary>
     internal Shape CurrentInput { get; private set; }
 
-    /// <summary>The output that such an input comes to.</summary>
+    /// <summary>The shape of the output for an input of shape <see cref="CurrentInput"/>.</summary>
     /// <exception cref="InvalidOperationException">The plan was asked for no input yet.</exception>
     internal Shape CurrentOutput =>
         CurrentInput.Rank == 0
@@ -242,7 +243,8 @@ public sealed partial class Plan : IDisposable
             );
 
     /// <summary>
-    /// Copies an input in without running the model: what a step does outside of the work that a <see cref="StepGraph"/> records.
+    /// Copies an input in without running the model. A step under a <see cref="StepGraph"/> does this first, outside of the work
+    /// that is recorded.
     /// </summary>
     /// <param name="x">Values [T, B, C], row-major.</param>
     /// <param name="length">T.</param>
@@ -273,8 +275,8 @@ public sealed partial class Plan : IDisposable
     }
 
     /// <summary>
-    /// Lends scratch that no layer uses from the end of a forward pass until the last layer's backward pass is done, as for the
-    /// gradient by the output; null where there is not so much, or it is lent already.
+    /// Lends scratch memory that no layer uses from the end of a forward pass until the last layer's backward pass is done; a loss
+    /// puts the gradient by the output there. Null if there is not so much of it, or if it is lent already.
     /// </summary>
     internal (Storage Storage, long First)? Borrow(long count)
     {
@@ -290,7 +292,7 @@ public sealed partial class Plan : IDisposable
     /// <summary>The outputs of the layers of the last forward pass.</summary>
     internal IReadOnlyList<(string Layer, Tensor Output)> LayerOutputs => [.. _root.Outputs];
 
-    /// <summary>Says that a recorded step ran again, which left the outputs of its layers where it did then.</summary>
+    /// <summary>Says that a recorded step ran again, and has left the outputs of its layers where it left them when it was recorded.</summary>
     internal void Replayed(IReadOnlyList<(string Layer, Tensor Output)> layers)
     {
         RequireLive();

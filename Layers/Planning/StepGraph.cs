@@ -3,26 +3,27 @@ using System.Globalization;
 namespace Sequor.Layers;
 
 /// <summary>
-/// A training step that a GPU is given as one piece: it runs as it is for two times, is then recorded as a CUDA graph, and
-/// replayed from there on, by one call of the driver. Where it cannot be recorded, and on a CPU, it always runs as it is.
+/// Runs a training step again and again, and gives it to a GPU as one piece: the step's action runs normally twice, is then recorded
+/// as a CUDA graph, and from then on the graph is replayed by a single call of the driver. On a CPU, and if the step cannot be
+/// recorded, it always runs normally.
 /// </summary>
 /// <remarks>
 /// <para>
-/// The results are those of steps that are not recorded, whatever the host changes between two of them. The step's action runs
-/// each time: what it asks of plans, losses and optimizers is compared with what was recorded, and the graph is replayed at its
-/// end. So each input's shape has a graph of its own, with and without weights of the loss, and so has whatever else an action
-/// does differently: another tensor handed over, gradients that accumulate, an update that is left out.
+/// The results are those of steps that are not recorded, whatever the host changes between two steps. The action itself runs each
+/// time, but its calls on plans, losses and optimizers are only compared with those that were recorded; if they are the same, the
+/// graph is replayed at its end. So each shape of input has a graph of its own, with and without weights of the loss, and so has
+/// anything else that an action does differently: another tensor handed over, gradients that accumulate, an update left out.
 /// </para>
 /// <para>
-/// Values are copied in beforehand, by <see cref="Plan.SetInput"/> and <see cref="Loss.SetTargets"/>, and losses are read afterwards: a
-/// step that does either within its action runs as it is, and <see cref="EagerReason"/> tells why. So do batches of sequences
-/// that differ in length, since their lengths are the host's, and steps that queue work of their own beside plans, losses and
-/// optimizers.
+/// Copy values in before the step, by <see cref="Plan.SetInput"/> and <see cref="Loss.SetTargets"/>, and read losses after it. A step
+/// whose action does either runs normally, and <see cref="EagerReason"/> says why. The same holds for batches of sequences that
+/// differ in length, as only the host knows the lengths, and for steps that queue work of their own beside the calls on plans,
+/// losses and optimizers.
 /// </para>
 /// </remarks>
 public sealed class StepGraph : IDisposable
 {
-    /// <summary>How often a step runs as it is before it is recorded: libraries choose and load their kernels then.</summary>
+    /// <summary>How often a step runs normally before it is recorded, in which time libraries choose and load their kernels.</summary>
     public const int EagerSteps = 2;
 
     private readonly Plan _plan;
@@ -31,18 +32,20 @@ public sealed class StepGraph : IDisposable
     private readonly StepTracer _tracer;
     private long _steps;
 
-    // A step was recorded, and was found to do nothing beside its calls: from then on they can be put off.
+    // Whether a step was recorded and did nothing beside its calls; from then on its calls can be put off until its end.
     private bool _calledOnly;
 
-    // Why no step is recorded.
+    // Why no step is recorded; null if steps are.
     private string? _reason;
     private RecordedWork? _unused;
     private bool _disposed;
 
-    /// <summary>A step of a plan.</summary>
+    /// <summary>Prepares to run a step; nothing runs yet.</summary>
     /// <param name="plan">The plan that the step runs.</param>
-    /// <param name="step">Forward on the plan's input, loss, backward, update; without copies from or to the host.</param>
-    /// <param name="most">Graphs kept at most, at least 1; further steps run as they are.</param>
+    /// <param name="step">
+    /// The step's action: forward on the plan's input, loss, backward and update, without copies from or to the host.
+    /// </param>
+    /// <param name="most">The largest number of graphs that are kept, at least 1; further steps run normally.</param>
     public StepGraph(Plan plan, Action step, int most = 32)
     {
         ArgumentNullException.ThrowIfNull(plan);
@@ -52,22 +55,25 @@ public sealed class StepGraph : IDisposable
         _tracer = new StepTracer(plan.Backend);
     }
 
-    /// <summary>Steps that are recorded: shapes of input, and whatever else makes another step.</summary>
+    /// <summary>Number of graphs: one for each shape of input, and for whatever else makes a step different.</summary>
     public int Graphs { get; private set; }
 
-    /// <summary>Operations of the largest graph; 0 where there is none.</summary>
+    /// <summary>Number of operations in the largest graph; 0 if there is no graph.</summary>
     public long Nodes { get; private set; }
 
-    /// <summary>Steps that were replayed.</summary>
+    /// <summary>Number of steps that were replayed from a graph.</summary>
     public long Replays { get; private set; }
 
-    /// <summary>Steps that ran as they are.</summary>
+    /// <summary>Number of steps that ran normally.</summary>
     public long EagerRuns { get; private set; }
 
-    /// <summary>Why the last step that was not replayed ran as it is, those before the recording apart; null where none did.</summary>
+    /// <summary>
+    /// Why the last step that was not replayed ran normally, not counting steps that ran before their recording; null if there
+    /// was none.
+    /// </summary>
     public string? EagerReason { get; private set; }
 
-    /// <summary>One step.</summary>
+    /// <summary>Runs one step: replays its graph, records it, or runs it normally.</summary>
     /// <exception cref="ObjectDisposedException">The graphs or the plan were disposed.</exception>
     public void Run()
     {
@@ -94,8 +100,8 @@ public sealed class StepGraph : IDisposable
         EagerReason = _tracer.Reason ?? Note(trace, input) ?? EagerReason;
     }
 
-    /// <summary>One step as it is.</summary>
-    /// <param name="reason">What <see cref="EagerReason"/> tells; null for nothing.</param>
+    /// <summary>Runs one step normally, without recording or replaying it.</summary>
+    /// <param name="reason">What <see cref="EagerReason"/> is to say; null leaves it as it is.</param>
     /// <exception cref="ObjectDisposedException">The graphs or the plan were disposed.</exception>
     public void RunEager(string? reason = null)
     {

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Sequor.Layers;
 
-// What a backend's library draws dropout from by itself.
+// The states from which a backend's library draws dropout by itself: saving them and putting them back.
 public static partial class Checkpoint
 {
     private const string LibraryKey = Reserved + "dropout_states";

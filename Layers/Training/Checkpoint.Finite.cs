@@ -1,6 +1,6 @@
 namespace Sequor.Layers;
 
-// What is not finite is neither saved over a checkpoint to go on from nor loaded.
+// The check that values are finite: others are neither saved, as training could not go on from them, nor loaded.
 public static partial class Checkpoint
 {
     /// <summary>A tensor to be written, whose writing ends at the first value that is not finite.</summary>

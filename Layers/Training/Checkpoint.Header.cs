@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Sequor.Layers;
 
-// What a checkpoint's metadata says, found sound before anything is made of it.
+// Reading a checkpoint's metadata, which is checked before anything else uses it.
 public static partial class Checkpoint
 {
     private sealed record Header(CheckpointInfo Info, ulong RandomStep, string Settings);

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Sequor.Layers;
 
-// The checkpoints that were replaced and kept.
+// Older checkpoints that saves have kept: naming one that can be used when the newest is damaged.
 public static partial class Checkpoint
 {
     /// <summary>The most older files that are kept.</summary>

@@ -3,18 +3,18 @@ using System.Globalization;
 namespace Sequor.Layers;
 
 /// <summary>
-/// Keeps all that training goes on from in one safetensors file: parameters and buffers as model.NAME, the optimizer's state as
-/// optimizer.MOMENT.NAME and optimizer.state, what a training loop adds as extra.NAME, and in the metadata the position in
-/// the data and dropout's seed and step.
+/// Saves all that is needed to go on with training in one safetensors file, and loads it. Parameters and buffers are named
+/// model.NAME, the optimizer's state optimizer.MOMENT.NAME and optimizer.state, and tensors that a training loop adds extra.NAME.
+/// The metadata has the position in the data and the seed and step of dropout.
 /// Training that resumes from it on the same backend gives the same bits as training that never stopped.
 /// </summary>
 /// <remarks>
 /// A checksum in the metadata, sequor.checksum, covers every bit of the file. Files of the format's version 1, which had none,
 /// are read without.
 /// <para>
-/// Where so asked, the checkpoint that a save replaces is kept as FILE.1, the one before it as FILE.2, and so on; an error about a
-/// damaged file names the newest of them that is whole. Two programs that save to one file must take turns:
-/// <see cref="CheckpointLock"/>.
+/// On request a save keeps the checkpoint that it replaces as FILE.1, the one before as FILE.2, and so on; an error about a damaged
+/// file names the newest of them that is undamaged. Two programs must not save to one file at the same time:
+/// <see cref="CheckpointLock"/> keeps them apart.
 /// </para>
 /// <para>
 /// cuDNN draws the dropout between the layers of a recurrent network from states of its own, which only the same version
@@ -40,8 +40,8 @@ public static partial class Checkpoint
     private const string ExtraPrefix = "extra.";
     private const int MostListed = 10;
 
-    /// <summary>Saves the state of training, over an older file or not at all.</summary>
-    /// <remarks>What is not finite is not saved: there would be nothing to go on from.</remarks>
+    /// <summary>Saves the state of training. An older file is replaced only once the new one is complete.</summary>
+    /// <remarks>Values that are not finite are refused, as training could not go on from them.</remarks>
     /// <param name="path">The file.</param>
     /// <param name="plan">The training plan.</param>
     /// <param name="optimizer">The optimizer of this plan.</param>
@@ -115,8 +115,8 @@ public static partial class Checkpoint
     }
 
     /// <summary>
-    /// Reads what a checkpoint says of itself, for making the model to load it into. The header is checked; damage to the
-    /// tensors is found when they are loaded.
+    /// Reads a checkpoint's header, so that a model can be made to load it into. Only the header is checked; damage to the tensors is
+    /// found when they are loaded.
     /// </summary>
     /// <param name="path">The file.</param>
     /// <exception cref="CheckpointException">The file is damaged, or no checkpoint.</exception>
@@ -141,7 +141,7 @@ public static partial class Checkpoint
     /// <param name="extra">
     /// The further tensors that it was saved with, to be loaded; where the parameters alone are loaded, none.
     /// </param>
-    /// <param name="notes">Is given a line for what the file has, or lacks, so that not all goes on bit for bit.</param>
+    /// <param name="notes">Gets a line for each thing in the file, or missing there, that keeps training from going on bit for bit.</param>
     /// <returns>Index of the next batch.</returns>
     /// <exception cref="ArgumentException">The optimizer is another plan's.</exception>
     /// <exception cref="CheckpointException">The file is damaged, or no checkpoint, or one of another model or optimizer.</exception>

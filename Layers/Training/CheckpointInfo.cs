@@ -1,6 +1,6 @@
 namespace Sequor.Layers;
 
-/// <summary>What a checkpoint says of itself, without its tensors.</summary>
+/// <summary>What a checkpoint's header says, read without its tensors.</summary>
 /// <param name="Position">Where training stood in the data: the index of the next batch.</param>
 /// <param name="Seed">The seed of the plan's dropout; resuming needs a plan of the same.</param>
 /// <param name="Optimizer">The name of the optimizer: sgd, rmsprop, adam or adamw, or that of a rule of one's own.</param>

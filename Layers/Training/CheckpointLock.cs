@@ -1,11 +1,11 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// The right to save to a checkpoint, which one program at a time has: an operating system's lock on FILE.lock beside the file
-/// that the path leads to, whatever links lead there. It ends with its process at the latest, however that ends; then the
-/// empty FILE.lock may stay, and hinders nobody.
+/// The right to save to a checkpoint, which only one program has at a time. It is an operating system's lock on FILE.lock, beside
+/// the file that the path leads to after links are followed. The lock ends with its process at the latest, however the process
+/// ends; an empty FILE.lock may then be left behind, which keeps nobody from taking the lock.
 /// </summary>
-/// <remarks>Reading a checkpoint needs no lock: a new one takes the old one's place whole.</remarks>
+/// <remarks>Reading a checkpoint needs no lock, as a save replaces the old file by a complete new one.</remarks>
 public sealed class CheckpointLock : IDisposable
 {
     private const string Suffix = ".lock";
@@ -27,8 +27,8 @@ public sealed class CheckpointLock : IDisposable
     public string Path { get; }
 
     /// <summary>
-    /// Whether others are kept out. There are file systems that know no locks, some of those in networks and some made by
-    /// programs; on these the caller has to see to it that no two programs save to one checkpoint.
+    /// Whether other programs are kept out. Some network and user-space file systems have no locks; there the caller has to make sure
+    /// that no two programs save to one checkpoint.
     /// </summary>
     public bool KeepsOthersOut { get; private init; }
 
@@ -120,7 +120,7 @@ public sealed class CheckpointLock : IDisposable
     /// <summary>Removes FILE.lock and gives the lock back.</summary>
     public void Dispose()
     {
-        // While it is still locked: afterwards it could be another one's.
+        // Removed while it is still locked, as afterwards the file could be another program's lock.
         if (!OperatingSystem.IsWindows() && !_file.SafeFileHandle.IsClosed)
             _ = FileCalls.System.Delete(Path);
         _file.Dispose();

@@ -1,34 +1,34 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// Where sequences come from, to train on and to be judged by: a finite set or an endless stream, of equal or of differing
-/// lengths, with one target a sequence or one a step.
+/// A source of sequences for training and evaluation: a finite set or an endless stream, with sequences of equal or differing
+/// lengths, and one target per sequence or one per step.
 /// </summary>
 /// <remarks>
-/// What a set says of itself must stay as it is while it is used, and a sequence's values must be the same each time that it
-/// is asked for: training that resumes asks again. A set that breaks this, fills beyond a sequence's end or gives a class that
-/// there is not is told by a <see cref="DatasetException"/>; the trainer stays as it was before the step.
+/// The sizes that a set reports must not change while it is in use, and a sequence must have the same values each time that it is
+/// asked for, as training that resumes asks again. If a set changes its sizes, fills a sequence beyond its end or gives a class
+/// that does not exist, the caller gets a <see cref="DatasetException"/>, and the trainer stays as it was before the step.
 /// </remarks>
 public abstract class Dataset
 {
     private (long Total, int Shortest, int Longest)? _steps;
 
-    /// <summary>What messages and reports call it: train, valid, or a task's name.</summary>
+    /// <summary>The name of the set in messages and reports: train, valid, or a task's name.</summary>
     public abstract string Name { get; }
 
-    /// <summary>Number of sequences, at least 1; null where they never end.</summary>
+    /// <summary>Number of sequences, at least 1; null for an endless stream.</summary>
     public abstract int? Count { get; }
 
-    /// <summary>Channels of the input; 1 where it is a class for an <see cref="Embedding"/>.</summary>
+    /// <summary>Number of input channels; 1 if the input is a class for an <see cref="Embedding"/>.</summary>
     public abstract int InputSize { get; }
 
     /// <summary>Classes of the input, which then are whole numbers from 0 to one less; null where inputs are any numbers.</summary>
     public virtual int? InputClasses => null;
 
-    /// <summary>Channels that a model's output has to have for the loss.</summary>
+    /// <summary>Number of output channels that a model needs for the loss.</summary>
     public abstract int OutputSize { get; }
 
-    /// <summary>Numbers of each target: 1 for a class, else as a rule as many as the output has channels.</summary>
+    /// <summary>How many numbers a target has: 1 for a class, otherwise usually as many as the output has channels.</summary>
     public abstract int TargetSize { get; }
 
     /// <summary>Classes of the targets, which then are whole numbers from 0 to one less; null where targets are any numbers.</summary>
@@ -37,40 +37,43 @@ public abstract class Dataset
     /// <summary>A target that stands for no class, which the loss ignores; null where each target is one.</summary>
     public virtual int? IgnoredClass => null;
 
-    /// <summary>One output a sequence is judged, and there is one target (true); or one a step.</summary>
+    /// <summary>Whether a sequence has one target, for one output of the model (true), or one target per step (false).</summary>
     public abstract bool OneOutput { get; }
 
     /// <summary>Whether steps, or sequences where there is one output, weigh differently: <see cref="SequenceBatch.Weight"/>.</summary>
     public virtual bool IsWeighted => false;
 
-    /// <summary>What the loss is called in reports.</summary>
+    /// <summary>The name of the loss in reports.</summary>
     public abstract string Metric { get; }
 
-    /// <summary>The metric of a model that has learned nothing of the sequences; null where it is not known.</summary>
+    /// <summary>The value of the metric for a model that has learned nothing from the sequences; null if it is not known.</summary>
     public virtual double? Baseline => null;
 
     /// <summary>Makes the loss that judges a plan's output against the targets.</summary>
     public abstract Loss CreateLoss(Plan plan);
 
-    /// <summary>Steps of a sequence, at least 1.</summary>
+    /// <summary>Number of steps of a sequence, at least 1.</summary>
     /// <param name="sequence">Its number, from 0.</param>
     public abstract int LengthOf(long sequence);
 
-    /// <summary>Writes a sequence's inputs, targets and, where it has some, weights. All are 0, weights 1, before.</summary>
-    /// <param name="batch">Where to: <see cref="SequenceBatch.Input"/>, <see cref="SequenceBatch.Target"/>.</param>
+    /// <summary>
+    /// Writes the inputs and targets of a sequence, and its weights if the set has weights. Before the call inputs and targets are
+    /// 0 and weights 1.
+    /// </summary>
+    /// <param name="batch">The batch to write to, by <see cref="SequenceBatch.Input"/> and <see cref="SequenceBatch.Target"/>.</param>
     /// <param name="b">Its place in the batch.</param>
     /// <param name="sequence">Its number, from 0.</param>
     public abstract void Fill(SequenceBatch batch, int b, long sequence);
 
-    /// <summary>Steps of all sequences.</summary>
+    /// <summary>Number of steps of all sequences together.</summary>
     /// <exception cref="InvalidOperationException">The set is endless, or empty, or has a sequence without steps.</exception>
     public virtual long TotalSteps => Steps.Total;
 
-    /// <summary>Steps of the shortest sequence. An endless set has to say it.</summary>
+    /// <summary>Number of steps of the shortest sequence. An endless set has to override this.</summary>
     /// <exception cref="InvalidOperationException">The set is empty or has a sequence without steps; or is endless and does not say.</exception>
     public virtual int Shortest => Steps.Shortest;
 
-    /// <summary>Steps of the longest sequence. An endless set has to say it.</summary>
+    /// <summary>Number of steps of the longest sequence. An endless set has to override this.</summary>
     /// <exception cref="InvalidOperationException">As of <see cref="Shortest"/>.</exception>
     public virtual int Longest => Steps.Longest;
 

@@ -1,6 +1,9 @@
 namespace Sequor.Layers;
 
-/// <summary>A dataset broke its word: sizes changed, a sequence was filled beyond its end, or a class is none.</summary>
+/// <summary>
+/// A dataset broke the rules of <see cref="Dataset"/>: its sizes changed, it filled a sequence beyond its end, or it gave a class
+/// that does not exist.
+/// </summary>
 public sealed class DatasetException : Exception
 {
     /// <summary>An error without details.</summary>

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Sequor.Layers;
 
-/// <summary>What a dataset said of itself when it was taken into use, which it has to go on saying.</summary>
+/// <summary>The sizes that a dataset reported when its use began, which it must not change afterwards.</summary>
 internal readonly record struct DatasetShape(
     int? Count,
     int InputSize,

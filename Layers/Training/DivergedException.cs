@@ -1,6 +1,6 @@
 namespace Sequor.Layers;
 
-/// <summary>A loss or gradient stopped being a number.</summary>
+/// <summary>Training diverged: a loss or a gradient is NaN or infinite.</summary>
 public sealed class DivergedException : Exception
 {
     /// <summary>An error without details.</summary>

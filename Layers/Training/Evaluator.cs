@@ -1,6 +1,8 @@
 namespace Sequor.Layers;
 
-/// <summary>The average loss over a finite set, in evaluation mode. Sequences of about the same length lie side by side.</summary>
+/// <summary>
+/// Computes the average loss over a finite set, in evaluation mode. Batches are made of sequences of about the same length.
+/// </summary>
 internal sealed class Evaluator : IDisposable
 {
     private readonly Dataset _data;

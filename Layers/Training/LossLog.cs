@@ -42,10 +42,10 @@ internal sealed class LossLog : IDisposable
 
     private Tensor Norms => new(_norms!, 0, new Shape(_round));
 
-    /// <summary>Keeps what a step came to, without waiting for it.</summary>
+    /// <summary>Keeps a step's loss and gradient norm on the backend, without waiting for the step.</summary>
     /// <param name="step">Its number, from 0.</param>
     /// <param name="loss">Its loss.</param>
-    /// <param name="optimizer">What knows its gradients' norm.</param>
+    /// <param name="optimizer">The optimizer, which has the norm of the step's gradients.</param>
     public void Keep(long step, Loss loss, Optimizer optimizer)
     {
         int place = (int)(step % _round);
@@ -53,7 +53,7 @@ internal sealed class LossLog : IDisposable
         optimizer.CopyNormTo(Norms.Slice(place, 1));
     }
 
-    /// <summary>Whether so many steps make a reading due.</summary>
+    /// <summary>Whether losses have to be read after this number of steps.</summary>
     public bool IsDue(long steps) =>
         steps % _round == 0 || (_every > 0 && steps - ReadSteps >= _every);
 
@@ -71,10 +71,10 @@ internal sealed class LossLog : IDisposable
         return count;
     }
 
-    /// <summary>What the i-th of the steps that were read last came to.</summary>
+    /// <summary>Loss and gradient norm of the i-th step of the last reading.</summary>
     public (float Loss, float Norm) At(int i) => (_lossesRead[i], _normsRead[i]);
 
-    /// <summary>Goes on after so many steps.</summary>
+    /// <summary>Counts this number of steps as read, after a resumption.</summary>
     public void Resume(long steps) => ReadSteps = steps;
 
     public void Dispose()

@@ -8,7 +8,7 @@ namespace Sequor.Layers;
 /// </summary>
 internal sealed class ScheduledRate(Optimizer optimizer, WarmupCosine? schedule)
 {
-    /// <summary>What its texts in a checkpoint begin with.</summary>
+    /// <summary>The prefix of its entries in a checkpoint's metadata.</summary>
     public const string Reserved = "training.";
     private const string ScheduleKey = Reserved + "schedule";
     private const string RateKey = Reserved + "highest_rate";
@@ -16,14 +16,14 @@ internal sealed class ScheduledRate(Optimizer optimizer, WarmupCosine? schedule)
 
     private float _highest = optimizer.LearningRate;
 
-    /// <summary>Sets the rate of a step that is about to be taken.</summary>
+    /// <summary>Sets the optimizer's rate for the step that comes next.</summary>
     public void Begin(long step)
     {
         if (schedule is not null)
             optimizer.LearningRate = schedule.RateAt(step, _highest);
     }
 
-    /// <summary>Lowers the rate, or the highest one where there is a schedule.</summary>
+    /// <summary>Multiplies the rate or, with a schedule, its highest rate by a factor.</summary>
     public void Multiply(float factor)
     {
         _highest *= factor;

@@ -10,11 +10,11 @@ public sealed partial class SequenceBatch
     private long _sequence;
     private int _place;
 
-    /// <summary>Puts sequences side by side.</summary>
-    /// <param name="data">The set that the batch was made for, or one of its sizes and no longer sequences.</param>
-    /// <param name="sequences">Their numbers.</param>
+    /// <summary>Fills the batch with sequences.</summary>
+    /// <param name="data">The set that the batch was made for, or another one with the same sizes and no longer sequences.</param>
+    /// <param name="sequences">The numbers of the sequences.</param>
     /// <exception cref="ArgumentException">There are more than there is room for, or other ones than the set has, or other sizes.</exception>
-    /// <exception cref="DatasetException">The set broke its word; the batch's values mean nothing then.</exception>
+    /// <exception cref="DatasetException">The set broke the rules of <see cref="Dataset"/>; the batch's values mean nothing then.</exception>
     public void Load(Dataset data, ReadOnlySpan<int> sequences)
     {
         RequireFit(data, sequences.Length);
@@ -26,7 +26,7 @@ public sealed partial class SequenceBatch
             Fill(data, b, sequences[b]);
     }
 
-    /// <summary>Puts sequences that follow each other side by side.</summary>
+    /// <summary>Fills the batch with sequences of consecutive numbers.</summary>
     /// <param name="data">As of <see cref="Load(Dataset, ReadOnlySpan{int})"/>.</param>
     /// <param name="first">Number of the first one, from 0.</param>
     /// <param name="count">How many, at least 1.</param>
@@ -89,7 +89,7 @@ public sealed partial class SequenceBatch
         Length = Math.Max(Length, length);
     }
 
-    // A set writes what is not 0, and no sequence of an earlier batch shines through.
+    // A set writes only what is not 0, so the values of an earlier batch are cleared first.
     private void Clear()
     {
         _padded = _lengths.AsSpan(0, Size).IndexOfAnyExcept(Length) >= 0;

@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Sequor.Layers;
 
 /// <summary>
-/// Some sequences of a dataset side by side in host memory, the shorter ones padded with zeros to the longest; made once and
-/// filled again and again.
+/// Sequences of a dataset side by side in host memory, the shorter ones padded with zeros to the length of the longest. The memory
+/// is allocated once and filled with batch after batch.
 /// </summary>
 public sealed partial class SequenceBatch
 {
@@ -17,9 +17,9 @@ public sealed partial class SequenceBatch
     private readonly int _maxLength;
     private bool _padded;
 
-    /// <summary>Room for sequences of a dataset.</summary>
-    /// <param name="data">Its sizes and its longest sequence count.</param>
-    /// <param name="most">Sequences at most, at least 1.</param>
+    /// <summary>Allocates memory for sequences of a dataset.</summary>
+    /// <param name="data">The dataset, whose sizes and longest sequence decide how much.</param>
+    /// <param name="most">The largest number of sequences, at least 1.</param>
     /// <exception cref="InvalidOperationException">The set is empty, or endless without saying its lengths.</exception>
     public SequenceBatch(Dataset data, int most)
     {
@@ -37,16 +37,16 @@ public sealed partial class SequenceBatch
         _numbers = new long[most];
     }
 
-    /// <summary>T: steps of the longest sequence.</summary>
+    /// <summary>T: the number of steps of the longest sequence in the batch.</summary>
     public int Length { get; private set; }
 
-    /// <summary>B: sequences.</summary>
+    /// <summary>B: the number of sequences in the batch.</summary>
     public int Size { get; private set; }
 
     /// <summary>Inputs [T, B, C].</summary>
     public ReadOnlySpan<float> X => _x.AsSpan(0, Length * Size * _shape.InputSize);
 
-    /// <summary>Targets [T, B, K], or [B, K] where there is one a sequence; K is <see cref="Dataset.TargetSize"/>.</summary>
+    /// <summary>Targets [T, B, K], or [B, K] if each sequence has one; K is <see cref="Dataset.TargetSize"/>.</summary>
     public ReadOnlySpan<float> Targets => _targets.AsSpan(0, Answers * _shape.TargetSize);
 
     /// <summary>
@@ -56,7 +56,7 @@ public sealed partial class SequenceBatch
     public ReadOnlySpan<float> Mask =>
         _shape.IsWeighted || (_padded && !_shape.OneOutput) ? _weights.AsSpan(0, Answers) : default;
 
-    /// <summary>Steps of each sequence; empty where all have T.</summary>
+    /// <summary>Number of steps of each sequence; empty if all have T.</summary>
     public ReadOnlySpan<int> Lengths => _padded ? _lengths.AsSpan(0, Size) : default;
 
     private int Answers => (_shape.OneOutput ? 1 : Length) * Size;
@@ -70,7 +70,7 @@ public sealed partial class SequenceBatch
         return _x.AsSpan(((t * Size) + b) * _shape.InputSize, _shape.InputSize);
     }
 
-    /// <summary>The numbers of the target of step t (0 where there is one a sequence) of sequence b.</summary>
+    /// <summary>The numbers of the target of step t of sequence b; t is 0 if each sequence has one target.</summary>
     /// <exception cref="ArgumentOutOfRangeException">As of <see cref="Input"/>.</exception>
     /// <exception cref="DatasetException">As of <see cref="Input"/>.</exception>
     public Span<float> Target(int t, int b)
@@ -79,7 +79,9 @@ public sealed partial class SequenceBatch
         return _targets.AsSpan(((t * Size) + b) * _shape.TargetSize, _shape.TargetSize);
     }
 
-    /// <summary>What step t (0 where there is one target a sequence) of sequence b weighs in the loss: from 0 on, 1 at first.</summary>
+    /// <summary>
+    /// The weight of step t of sequence b in the loss, at least 0 and initially 1; t is 0 if each sequence has one target.
+    /// </summary>
     /// <exception cref="InvalidOperationException">The set has no weights (<see cref="Dataset.IsWeighted"/>).</exception>
     /// <exception cref="ArgumentOutOfRangeException">As of <see cref="Input"/>.</exception>
     /// <exception cref="DatasetException">As of <see cref="Input"/>.</exception>

@@ -1,8 +1,8 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// Which sequences a step takes: of a finite set all of them each epoch, in an order of its own; of an endless one those that
-/// come next. Both go by the step's number alone.
+/// Decides which sequences a step takes. Of a finite set each epoch takes all sequences, in a random order of its own; of an endless
+/// one each step takes the next. Both depend on the step's number and the seed alone.
 /// </summary>
 internal sealed class SequenceOrder
 {
@@ -26,8 +26,8 @@ internal sealed class SequenceOrder
             _order = new int[finite];
     }
 
-    /// <summary>Puts a step's sequences side by side.</summary>
-    /// <exception cref="DatasetException">The set broke its word.</exception>
+    /// <summary>Fills a batch with the sequences of a step.</summary>
+    /// <exception cref="DatasetException">The set broke the rules of <see cref="Dataset"/>.</exception>
     public void Load(SequenceBatch batch, Dataset data, long step)
     {
         if (_order is null)

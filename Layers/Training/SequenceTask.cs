@@ -1,8 +1,9 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// A dataset whose sequences are drawn, all of one length. Sequence i of a stream is always the same, whatever the batches.
-/// A task is endless and of one stream; others, and finite parts, are made of it.
+/// A dataset whose sequences are generated from random numbers and have one length. Sequence i of a stream is always the same,
+/// whatever batch it is in. A task is an endless set on one stream; <see cref="Stream"/> and <see cref="Part"/> make other streams
+/// and finite parts of it.
 /// </summary>
 public abstract class SequenceTask : Dataset
 {
@@ -38,14 +39,14 @@ public abstract class SequenceTask : Dataset
     /// <inheritdoc/>
     public sealed override int LengthOf(long sequence) => Length;
 
-    /// <summary>Targets of one sequence.</summary>
+    /// <summary>Number of targets of one sequence.</summary>
     public int TargetsPerSequence => OneOutput ? 1 : Length;
 
-    /// <summary>The same task, endless, on another stream. A task by itself is of stream 1.</summary>
-    /// <param name="stream">As a rule the training seed.</param>
+    /// <summary>The same task, endless, on another stream. A task that was made by its constructor is on stream 1.</summary>
+    /// <param name="stream">The stream's number, usually the training seed.</param>
     public SequenceTask Stream(ulong stream) => Other(stream, 0, null);
 
-    /// <summary>Sequences of a stream as a finite set.</summary>
+    /// <summary>Makes a finite set of consecutive sequences of a stream.</summary>
     /// <param name="stream">The training seed, or <see cref="HeldOutStream"/>.</param>
     /// <param name="first">Number of the first one, at least 0.</param>
     /// <param name="count">How many, at least 1.</param>
@@ -56,7 +57,7 @@ public abstract class SequenceTask : Dataset
         return Other(stream, first, count);
     }
 
-    /// <summary>Held-out sequences as a finite set.</summary>
+    /// <summary>Makes a finite set of consecutive held-out sequences.</summary>
     /// <param name="count">How many, at least 1.</param>
     /// <param name="first">Number of the first one, at least 0.</param>
     public SequenceTask HeldOut(int count, long first = 0) => Part(HeldOutStream, first, count);

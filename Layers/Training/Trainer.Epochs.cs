@@ -2,19 +2,19 @@ using System.Diagnostics;
 
 namespace Sequor.Layers;
 
-// What an epoch came to, and evaluation.
+// The end of an epoch, with its record and the best parameters so far, and evaluation on any set.
 public sealed partial class Trainer
 {
     private readonly List<EpochRecord> _history = [];
 
-    // What the loss of each of an epoch's batches weighs in their average.
+    // The weight of each batch of an epoch in the average of their losses.
     private readonly double[] _weights;
 
     // The parameters and buffers of the best epoch, laid out as the model's; none without epochs or a validation set.
     private readonly Storage? _best;
     private Evaluator? _validator;
 
-    /// <summary>The epochs that are done.</summary>
+    /// <summary>The records of the epochs that are done, in their order.</summary>
     public IReadOnlyList<EpochRecord> History => _history;
 
     /// <summary>The epoch with the least loss on the validation set; null before the first has ended, or without such a set.</summary>
@@ -28,7 +28,7 @@ public sealed partial class Trainer
     /// <summary>The average loss over the validation set with the parameters as they are, without dropout.</summary>
     /// <exception cref="InvalidOperationException">There is no validation set.</exception>
     /// <exception cref="DivergedException">A loss or gradient of a step before is not finite.</exception>
-    /// <exception cref="DatasetException">The set broke its word.</exception>
+    /// <exception cref="DatasetException">The set broke the rules of <see cref="Dataset"/>.</exception>
     /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
     public double Evaluate()
     {
@@ -47,7 +47,7 @@ public sealed partial class Trainer
     /// The set's sizes are not the model's, or it is endless or empty, or has a sequence without steps.
     /// </exception>
     /// <exception cref="DivergedException">As of <see cref="Evaluate()"/>.</exception>
-    /// <exception cref="DatasetException">The set broke its word.</exception>
+    /// <exception cref="DatasetException">The set broke the rules of <see cref="Dataset"/>.</exception>
     /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
     public double Evaluate(Dataset data)
     {
@@ -60,8 +60,8 @@ public sealed partial class Trainer
     }
 
     /// <summary>
-    /// The average loss over a set with the parameters of the best epoch, or those of now where there is none. Training can go on
-    /// afterwards as if nothing had been.
+    /// The average loss over a set with the parameters of the best epoch, or with the current ones if there is none. Training can go
+    /// on afterwards as if this had not been called.
     /// </summary>
     /// <param name="data">As of <see cref="Evaluate(Dataset)"/>.</param>
     /// <exception cref="ArgumentException">As there.</exception>
@@ -75,7 +75,7 @@ public sealed partial class Trainer
         if (BestEpoch is null)
             return Evaluate(data);
         ReadLosses();
-        // Between steps the gradients mean nothing, so their place is free. Buffers have none.
+        // Between steps the gradients are not needed, so the parameters can be kept in their memory. Buffers have no gradients.
         Backend backend = Plan.Backend;
         backend.Copy(Plan.Parameters, Plan.Gradients);
         Tensor[] buffers = [.. Plan.Store.Buffers.Select(p => Plan.Store.View(p.Parameter))];

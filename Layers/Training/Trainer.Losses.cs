@@ -1,20 +1,20 @@
 namespace Sequor.Layers;
 
-// Losses are kept where the steps run, and are read many at once: reading waits for the device.
+// Reading losses: they are kept on the backend, and those of many steps are read together, as reading waits for the device.
 public sealed partial class Trainer
 {
     private readonly LossLog? _log;
     private (float Loss, float Norm) _last;
 
     /// <summary>
-    /// Is told of each step's number, from 1, and loss, before the update, in the order of steps, when losses are read: every
-    /// <see cref="TrainingOptions.LogEvery"/> steps, at an epoch's end, and where <see cref="ReadLosses"/> is called.
+    /// Called for each step, in their order, when losses are read: every <see cref="TrainingOptions.LogEvery"/> steps, at an epoch's
+    /// end, and when <see cref="ReadLosses"/> is called. It gets the step's number, from 1, and its loss before the update.
     /// </summary>
     public Action<long, float>? LossRead { get; set; }
 
     /// <summary>
-    /// Reads the losses and gradient norms of all steps that were not read yet; waits for the device. Evaluate, Save and Run's end
-    /// do so by themselves.
+    /// Reads the losses and gradient norms of all steps that were not read yet, which waits for the device. Evaluate and Save do this
+    /// by themselves, and so does Run at its end.
     /// </summary>
     /// <exception cref="DivergedException">
     /// One is not finite; <see cref="LossRead"/> was told of the losses before it. The steps count as read: training can go on, as
@@ -66,7 +66,7 @@ public sealed partial class Trainer
         };
     }
 
-    // Tensors are those of the last step; of an earlier one there are none any more.
+    // Only the last step's tensors are still there; those of earlier steps have been overwritten.
     private string Origin(long step, float loss)
     {
         string? found = Plan.FirstNonFinite();

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Sequor.Layers;
 
-// Saving and going on: all that the next step's bits depend on.
+// Saving training to a checkpoint and resuming from it, with all that the bits of the next step depend on.
 public sealed partial class Trainer
 {
     private const string Reserved = ScheduledRate.Reserved;
@@ -17,11 +17,11 @@ public sealed partial class Trainer
     private const string Times = "seconds from 0 to 1e9";
 
     /// <summary>
-    /// Writes all that training goes on from to a file, all or nothing: what <see cref="Checkpoint"/> keeps; with epochs, also
-    /// those so far and the parameters of the best one.
+    /// Saves all that is needed to go on with training to a file: what <see cref="Checkpoint"/> keeps and, with epochs, their records
+    /// and the parameters of the best one. The file is written as a whole or not at all.
     /// </summary>
     /// <param name="path">The checkpoint; an old one is replaced only once the new one is whole.</param>
-    /// <param name="metadata">What else to remember; no name begins with "training." or "sequor.".</param>
+    /// <param name="metadata">Further texts to keep; no name may begin with "training." or "sequor.".</param>
     /// <param name="keep">How many older files are kept as FILE.1 (the newest), FILE.2 and so on, from 0 to 100.</param>
     /// <exception cref="ArgumentException">A name of the metadata is reserved.</exception>
     /// <exception cref="DivergedException">
@@ -93,7 +93,7 @@ public sealed partial class Trainer
         return notes;
     }
 
-    // What the epoch's losses so far weigh is not in the file: their batches are drawn again.
+    // The weights of this epoch's losses so far are not in the file, so their batches are loaded again to compute them.
     private void WeighStepsBefore()
     {
         if (StepsPerEpoch == 0)
@@ -141,7 +141,7 @@ public sealed partial class Trainer
         return $"{train}, {validation}";
     }
 
-    // What the bits of the following steps depend on. Epochs and patience may be raised afterwards.
+    // The options that the bits of the following steps depend on. Epochs and patience are not among them: they may be raised.
     private string OptionsText()
     {
         string plateau = _options.Plateau is { } p

@@ -2,15 +2,17 @@ using System.Diagnostics;
 
 namespace Sequor.Layers;
 
-// A step, and steps until the end.
+// Taking one step, and taking steps until training ends.
 public sealed partial class Trainer
 {
-    /// <summary>One step; where it is the last of an epoch, validation as well.</summary>
-    /// <returns>What the epoch came to, or null where it goes on.</returns>
-    /// <exception cref="DivergedException">A loss or gradient is not finite, of this step or of one that is read with it.</exception>
+    /// <summary>Takes one step. If it is the last step of an epoch, the model is validated as well.</summary>
+    /// <returns>The record of the epoch that ended with this step; null if none did.</returns>
+    /// <exception cref="DivergedException">
+    /// A loss or gradient is not finite, of this step or of an earlier one whose loss is read together with it.
+    /// </exception>
     /// <exception cref="DatasetException">
-    /// A dataset broke its word. Nothing changed, and the step can be tried again; after one of the validation set the next call
-    /// validates.
+    /// A dataset broke the rules of <see cref="Dataset"/>. If it was the training set, nothing changed and the step can be tried
+    /// again. If it was the validation set, the step is done, and the next call tries the validation again.
     /// </exception>
     /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
     public EpochRecord? TrainStep()
@@ -33,7 +35,7 @@ public sealed partial class Trainer
         return null;
     }
 
-    // Whatever the host does in a step stands before it.
+    // Copies the data of a step in. This is the work of the host, so it comes before the part that a graph records.
     private void LoadBatch(long step)
     {
         _shape.RequireSame(_train);
@@ -69,17 +71,19 @@ public sealed partial class Trainer
     }
 
     /// <summary>
-    /// Trains until it is over, or the time is, or it is asked to stop; between steps, so that all is whole. All losses are read
-    /// then.
+    /// Takes steps until training is over, the time is up or cancellation is requested. It stops only between two steps, so that
+    /// training can be saved and go on, and then reads all losses.
     /// </summary>
     /// <param name="budget">
     /// Time of training and validation in all, that before an interruption included; null for no limit.
     /// </param>
     /// <param name="progress">Called after every step.</param>
-    /// <param name="cancellation">Asks to stop.</param>
+    /// <param name="cancellation">Asks the loop to stop after the step that runs.</param>
     /// <exception cref="DivergedException">A loss or gradient is not finite.</exception>
-    /// <exception cref="DatasetException">A dataset broke its word.</exception>
-    /// <exception cref="InvalidOperationException">Nothing would ever end it.</exception>
+    /// <exception cref="DatasetException">A dataset broke the rules of <see cref="Dataset"/>.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// Training would never end: there is no limit of steps, epochs, patience or time, and it cannot be cancelled.
+    /// </exception>
     public StopReason Run(
         TimeSpan? budget = null,
         Action<TrainingProgress>? progress = null,
@@ -113,8 +117,11 @@ public sealed partial class Trainer
         }
     }
 
-    /// <summary>As <see cref="Run"/>, on a thread of the pool. Until the task ends the trainer and its backend are that thread's.</summary>
-    /// <param name="budget">As there.</param>
+    /// <summary>
+    /// Does what <see cref="Run"/> does on a thread of the thread pool. Until the task ends, no other thread may use the trainer
+    /// or its backend.
+    /// </summary>
+    /// <param name="budget">As of <see cref="Run"/>.</param>
     /// <param name="progress">Is told after every step.</param>
     /// <param name="cancellation">Asks to stop after the step that runs: the task then ends with <see cref="StopReason.Cancelled"/>.</param>
     /// <returns>Why it stopped; a task that fails as <see cref="Run"/> does.</returns>

@@ -1,15 +1,15 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// The training loop: a model, a dataset to learn from, one to be judged by, an optimizer. A step takes the next sequences, runs
-/// forward, loss, backward and the optimizer, allocates nothing and waits for nothing; losses are read together, many steps at
-/// once.
+/// The training loop of a model: it has a dataset to learn from, an optional one for validation, and an optimizer. A step takes the
+/// next sequences and runs forward, loss, backward and the optimizer. It allocates nothing and does not wait for the device; the
+/// losses of many steps are read together.
 /// </summary>
 /// <remarks>
-/// A finite set is gone through in epochs, each in an order of its own, in batches padded to the longest sequence; an endless one
-/// is drawn from, step by step, with epochs where <see cref="TrainingOptions.StepsPerEpoch"/> says so. After each epoch the loss
-/// on the validation set decides which parameters were the best. Training may be saved and resumed between any two steps, and
-/// then ends with the same bits, on the same backend and number of threads.
+/// An epoch goes through a finite set once, in a random order of its own, in batches padded to their longest sequence. Of an endless
+/// set each step takes the next sequences; it has epochs only if <see cref="TrainingOptions.StepsPerEpoch"/> is set. After each
+/// epoch the loss on the validation set decides whether its parameters are the best so far. Training can be saved and resumed
+/// between any two steps, and then ends with the same bits, on the same backend and with the same number of threads.
 /// </remarks>
 public sealed partial class Trainer : IDisposable
 {
@@ -25,13 +25,13 @@ public sealed partial class Trainer : IDisposable
     private bool _disposed;
     private TimeSpan _elapsed;
 
-    /// <summary>Plans the model for the datasets.</summary>
-    /// <param name="model">Its input and output sizes must be the sets'.</param>
-    /// <param name="train">What to learn from, finite or endless.</param>
-    /// <param name="validation">A finite set that tells the best epoch; null for none.</param>
-    /// <param name="backend">Where to run.</param>
+    /// <summary>Plans the model for training on the datasets, and makes the loss and the optimizer.</summary>
+    /// <param name="model">The model, whose input and output sizes must be those of the sets.</param>
+    /// <param name="train">The set to learn from, finite or endless.</param>
+    /// <param name="validation">A finite set whose loss decides which epoch is the best; null for none.</param>
+    /// <param name="backend">The backend to run on.</param>
     /// <param name="optimizer">Makes the optimizer for the training plan.</param>
-    /// <param name="options">Batch size, clipping, seed, when to end.</param>
+    /// <param name="options">Batch size, clipping, seed, and when training ends.</param>
     /// <exception cref="ArgumentException">
     /// Sizes of model and sets differ, a set is empty or has a sequence without steps, or an option is out of range.
     /// </exception>
@@ -109,22 +109,22 @@ public sealed partial class Trainer : IDisposable
     /// <summary>The model's training plan.</summary>
     public Plan Plan { get; }
 
-    /// <summary>What changes the parameters.</summary>
+    /// <summary>The optimizer, which updates the parameters.</summary>
     public Optimizer Optimizer { get; }
 
-    /// <summary>How steps reach the device: as graphs, or why not.</summary>
+    /// <summary>The graphs by which steps are given to a GPU, or the reason why there are none.</summary>
     public StepGraph Graph { get; }
 
-    /// <summary>Steps of each epoch; 0 where there are no epochs.</summary>
+    /// <summary>Number of steps in an epoch; 0 if there are no epochs.</summary>
     public int StepsPerEpoch { get; }
 
-    /// <summary>Steps done.</summary>
+    /// <summary>Number of steps done so far.</summary>
     public long Step { get; private set; }
 
-    /// <summary>Time of training and validation, that before an interruption included where there are epochs.</summary>
+    /// <summary>Time spent on training and validation; with epochs, also the time before the training was resumed.</summary>
     public TimeSpan Elapsed => _elapsed;
 
-    /// <summary>Why training is over; null where it can go on.</summary>
+    /// <summary>Why training is over; null if it can go on.</summary>
     public StopReason? Finished =>
         _options.Patience > 0
         && BestEpoch is { } best
@@ -141,7 +141,7 @@ public sealed partial class Trainer : IDisposable
         return owned;
     }
 
-    /// <summary>Frees plans, losses and optimizer; the model stays. A second call does nothing.</summary>
+    /// <summary>Frees the plans, losses and optimizer, but not the model. A second call does nothing.</summary>
     public void Dispose()
     {
         using OwnerScope inside = Plan.Backend.Enter("Trainer.Dispose");
@@ -149,7 +149,7 @@ public sealed partial class Trainer : IDisposable
         Free();
     }
 
-    // Also what there is of a trainer that could not be made.
+    // Called as well by a constructor that failed, to free what it had made by then.
     private void Free()
     {
         for (int i = _owned.Count - 1; i >= 0; i--)

@@ -3,50 +3,51 @@ namespace Sequor.Layers;
 /// <summary>How a model is trained.</summary>
 public sealed record TrainingOptions
 {
-    /// <summary>Steps whose losses are read together, where nothing else is said.</summary>
+    /// <summary>The default of <see cref="LogEvery"/>.</summary>
     public const int DefaultLogEvery = 100;
 
-    /// <summary>Sequences a step, at least 1.</summary>
+    /// <summary>Number of sequences per step, at least 1.</summary>
     public int Batch { get; init; } = 32;
 
     /// <summary>
-    /// Sequences that are evaluated side by side, at least 1; what comes out is the same but for rounding. Null for as many as
-    /// <see cref="Batch"/>.
+    /// Number of sequences that are evaluated side by side, at least 1; null for as many as <see cref="Batch"/>. It changes the result
+    /// of an evaluation only by rounding.
     /// </summary>
     public int? EvaluationBatch { get; init; }
 
-    /// <summary>Largest global norm of the gradients, above 0; infinity for no clipping.</summary>
+    /// <summary>Gradients are scaled down to this global norm if theirs is larger; above 0, infinity for no clipping.</summary>
     public float Clip { get; init; } = float.PositiveInfinity;
 
     /// <summary>Seed of parameters, dropout and the order of a finite set's sequences.</summary>
     public ulong Seed { get; init; } = 1;
 
-    /// <summary>Steps after which training is over, at least 1; null for no such end.</summary>
+    /// <summary>Number of steps after which training is over, at least 1; null for no such limit.</summary>
     public long? Steps { get; init; }
 
-    /// <summary>Epochs after which training is over, at least 1; null for no such end.</summary>
+    /// <summary>Number of epochs after which training is over, at least 1; null for no such limit.</summary>
     public int? Epochs { get; init; }
 
     /// <summary>
-    /// Steps that are an epoch of an endless set, at least 1; null for no epochs. A finite set's are those that go through it.
+    /// Number of steps in an epoch of an endless set, at least 1; null for no epochs. Must be null for a finite set, whose epochs go
+    /// through the set once.
     /// </summary>
     public int? StepsPerEpoch { get; init; }
 
-    /// <summary>Epochs without a better validation after which training ends; 0 for no such end.</summary>
+    /// <summary>Training ends after this number of epochs without a better validation loss; 0 for no such end.</summary>
     public int Patience { get; init; }
 
     /// <summary>When the learning rate falls; null for never.</summary>
     public Plateau? Plateau { get; init; }
 
     /// <summary>
-    /// How the learning rate goes by the step, the optimizer's being the highest; null for always that. With a
-    /// <see cref="Plateau"/> as well, that lowers the highest.
+    /// How the learning rate changes from step to step, with the optimizer's rate as the highest; null for a constant rate. If there
+    /// is a <see cref="Plateau"/> as well, it lowers the highest rate.
     /// </summary>
     public WarmupCosine? Schedule { get; init; }
 
     /// <summary>
-    /// Steps whose losses and gradient norms stay on the device before they are read together, which waits for it. 0: nothing is
-    /// kept of a step but its epoch's losses, to that epoch's end; between, only the last step can be read.
+    /// Number of steps after which their losses and gradient norms are read together from the device, which waits for it. With 0 only
+    /// the losses of an epoch are kept, until its end; before that only the last step's loss can be read.
     /// </summary>
     public int LogEvery { get; init; } = DefaultLogEvery;
 

@@ -1,6 +1,6 @@
 namespace Sequor.Layers;
 
-/// <summary>What an epoch came to.</summary>
+/// <summary>The record of an epoch: its losses, learning rate and time.</summary>
 /// <param name="Epoch">Its number, from 1.</param>
 /// <param name="Train">Average loss of its batches, each before its update and with dropout.</param>
 /// <param name="Valid">Loss over the validation set after it, without dropout; null where there is no such set.</param>
@@ -20,7 +20,7 @@ public sealed record EpochRecord(
 /// <param name="Step">The step's number in its epoch, from 1; in all where there are no epochs.</param>
 /// <param name="StepsPerEpoch">Steps of each epoch; 0 where there are none.</param>
 /// <param name="Elapsed">Time of training and validation so far, that before an interruption included.</param>
-/// <param name="Ended">What the epoch came to where this was its last step; else null.</param>
+/// <param name="Ended">The record of the epoch if this was its last step; otherwise null.</param>
 public readonly record struct TrainingProgress(
     long Steps,
     int Epoch,
