@@ -44,6 +44,7 @@ internal static class Cli
             root.Subcommands.Add(BenchCommand.Create());
             root.Subcommands.Add(TrainCommand.Create());
             root.Subcommands.Add(ReproduceCommand.Create());
+            root.Subcommands.Add(ListCommand.Create());
             root.Subcommands.Add(DoctorCommand.Create());
             ParseResult result = root.Parse(
                 args,

@@ -102,6 +102,21 @@ public sealed unsafe class CudaStream : CudaObject
         }
     }
 
+    /// <summary>The number by which profilers name it; no other stream of the process has it, before or after.</summary>
+    public ulong Id
+    {
+        get
+        {
+            using CudaContextScope scope = Context.Enter();
+            ulong id;
+            Context.Check(
+                Context.Driver.cuStreamGetId(Handle, &id),
+                nameof(CudaDriver.cuStreamGetId)
+            );
+            return id;
+        }
+    }
+
     /// <summary>Whether all its work is done.</summary>
     /// <exception cref="CudaException">Work failed, or it is being captured.</exception>
     public bool IsIdle

@@ -74,6 +74,7 @@ public sealed class Lru : Sequential
     )
     {
         RequireLayers(blocks);
+        RequirePositive(modelSize);
         var layers = new Layer[blocks + 1];
         layers[0] = new Linear(inputSize, modelSize);
         for (int i = 1; i <= blocks; i++)

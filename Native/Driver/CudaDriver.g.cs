@@ -112,5 +112,6 @@ public partial class CudaDriver
         new("cuStreamWaitEvent", "cuStreamWaitEvent"),
         new("cuStreamGetCtx", "cuStreamGetCtx"),
         new("cuStreamGetPriority", "cuStreamGetPriority"),
+        new("cuStreamGetId", "cuStreamGetId"),
     ];
 }

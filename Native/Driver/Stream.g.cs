@@ -75,4 +75,11 @@ public unsafe partial class CudaDriver
     /// <param name="priority">out: lower numbers come first</param>
     public CUresult cuStreamGetPriority(CUstream hStream, int* priority) =>
         ((delegate* unmanaged<CUstream, int*, CUresult>)At(100))(hStream, priority);
+
+    /// <summary>A number that a stream alone has for the life of the program: by it profilers name the stream.</summary>
+    /// <remarks>cuda.h, as of CUDA 12.0</remarks>
+    /// <param name="hStream">the stream</param>
+    /// <param name="streamId">out: the number</param>
+    public CUresult cuStreamGetId(CUstream hStream, ulong* streamId) =>
+        ((delegate* unmanaged<CUstream, ulong*, CUresult>)At(101))(hStream, streamId);
 }

@@ -29,16 +29,47 @@ public sealed class LockFileTests
                 .Select(p => Path.Combine(root, p.Attribute("Path")!.Value)),
         ];
         Assert.That(projects, Is.Not.Empty);
+        Dictionary<string, string[]> referenced = projects.ToDictionary(
+            project => NameOf(project).ToLowerInvariant(),
+            References
+        );
         var used = new HashSet<string>();
         Assert.Multiple(() =>
         {
             foreach (string project in projects)
-                used.UnionWith(Check(Path.GetDirectoryName(project)!, pinned));
+                used.UnionWith(Check(Path.GetDirectoryName(project)!, pinned, referenced));
             Assert.That(used, Is.EquivalentTo(pinned.Keys), "no other package is pinned");
         });
     }
 
-    private static List<string> Check(string project, Dictionary<string, string> pinned)
+    // As lock files name a project: by its assembly.
+    private static string NameOf(string project) =>
+        XDocument.Load(project).Descendants("AssemblyName").SingleOrDefault()?.Value
+        ?? Path.GetFileNameWithoutExtension(project);
+
+    // What whoever references the project gets with it.
+    private static string[] References(string project) =>
+        [
+            .. XDocument
+                .Load(project)
+                .Descendants("ProjectReference")
+                .Select(r =>
+                    NameOf(
+                        Path.Combine(Path.GetDirectoryName(project)!, r.Attribute("Include")!.Value)
+                    )
+                ),
+            .. XDocument
+                .Load(project)
+                .Descendants("PackageReference")
+                .Where(r => r.Attribute("PrivateAssets") is null)
+                .Select(r => r.Attribute("Include")!.Value),
+        ];
+
+    private static List<string> Check(
+        string project,
+        Dictionary<string, string> pinned,
+        Dictionary<string, string[]> referenced
+    )
     {
         string path = Path.Combine(project, "packages.lock.json");
         Assert.That(File.Exists(path), path);
@@ -56,7 +87,21 @@ public sealed class LockFileTests
         foreach (JsonProperty package in targets[0].Value.EnumerateObject())
         {
             if (package.Value.GetProperty("type").GetString() == "Project")
+            {
+                string[] dependencies = package.Value.TryGetProperty(
+                    "dependencies",
+                    out JsonElement d
+                )
+                    ? [.. d.EnumerateObject().Select(p => p.Name)]
+                    : [];
+                // A restore that is not locked leaves an old entry as it is, and a locked one then fails.
+                Assert.That(
+                    dependencies,
+                    Is.EquivalentTo(referenced[package.Name]),
+                    $"{path}: {package.Name}; dotnet restore --force-evaluate writes it anew"
+                );
                 continue;
+            }
             used.Add(package.Name);
             Assert.That(
                 pinned.GetValueOrDefault(package.Name),

@@ -187,4 +187,16 @@ public sealed class StreamTests : InteropFixture
         Assert.That(await read, Is.EqualTo(new[] { 1, 2, 3 }));
         Assert.That(await default(DeviceSpan<int>).ToArrayAsync(Stream), Is.Empty);
     }
+
+    [Test]
+    public void A_stream_has_a_number_of_its_own()
+    {
+        using var other = Context.CreateStream();
+        using var attached = CudaStream.Attach(Context, Stream.Handle.Value);
+
+        Assert.That(Stream.Id, Is.Not.EqualTo(other.Id));
+        Assert.That(attached.Id, Is.EqualTo(Stream.Id), "of the stream, and not of the object");
+        other.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => _ = other.Id);
+    }
 }

@@ -108,6 +108,13 @@ public sealed class JsonDocumentTests : CudaCommandFixture
     }
 
     [Test]
+    public void List()
+    {
+        _seen.Add("sequor.list/1", Json("list"));
+        _seen.RequireAll("sequor.list/1");
+    }
+
+    [Test]
     public void Doctor()
     {
         byte[] found = Json("doctor");
@@ -231,6 +238,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                     "result",
                     "sequor.train/1",
                     "sequor.reproduce/1",
+                    "sequor.list/1",
                     "sequor.doctor/1",
                     "machine",
                     "gpu",

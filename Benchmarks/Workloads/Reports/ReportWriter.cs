@@ -24,6 +24,10 @@ public static class ReportWriter
         JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.DoctorReport);
 
     /// <summary>A report as UTF-8.</summary>
+    public static byte[] ToUtf8(CatalogReport report) =>
+        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.CatalogReport);
+
+    /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(ReproductionReport report) =>
         JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.ReproductionReport);
 }
@@ -32,5 +36,6 @@ public static class ReportWriter
 [JsonSerializable(typeof(BenchReport))]
 [JsonSerializable(typeof(TrainReport))]
 [JsonSerializable(typeof(DoctorReport))]
+[JsonSerializable(typeof(CatalogReport))]
 [JsonSerializable(typeof(ReproductionReport))]
 internal sealed partial class ReportJson : JsonSerializerContext;

@@ -64,7 +64,7 @@ public sealed class BundleTests : FolderTest
             Does.Match(@"(?m)^cuda +(not )?available: ")
                 .And.Contain("One training step")
                 .And.Contain("Test run summary: Passed!")
-                .And.Match(@"(?m)^\| lstm +\|")
+                .And.Match(@"(?m)^\| Step +\| lstm +\|")
                 .And.EndWith("smoke: all went well\n")
         );
 

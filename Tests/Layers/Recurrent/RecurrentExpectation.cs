@@ -44,6 +44,17 @@ internal sealed class RecurrentExpectation
         return made;
     }
 
+    /// <summary>Compares all that a run gave with what the reference gives for its operands.</summary>
+    public static void Check(RecurrentCase c, RecurrentRun actual)
+    {
+        RecurrentExpectation expected = Of(c, actual);
+        Close.Check(actual.Y, expected.Y, Close.Output, "y");
+        Close.Check(actual.FinalHidden, expected.FinalHidden, Close.Output, "final hidden");
+        Close.Check(actual.FinalCell, expected.FinalCell, Close.Output, "final cell");
+        foreach ((string name, double[] gradient) in expected.Gradients())
+            Close.Check(actual.Gradients[name], gradient, Close.Gradient, $"gradient of {name}");
+    }
+
     public double[] Y { get; }
     public double[] FinalHidden { get; }
     public double[] FinalCell { get; }

@@ -20,6 +20,8 @@ internal sealed class VirtualStream : IContextObject
     private const nint LegacyHandle = 1;
     private const nint PerThreadHandle = 2;
 
+    private static long s_streams;
+
     private readonly VirtualDevice _device;
 
     public VirtualStream(
@@ -44,6 +46,9 @@ internal sealed class VirtualStream : IContextObject
     public uint Flags { get; }
 
     public int Priority { get; }
+
+    /// <summary>No other stream of the process has it, before or after.</summary>
+    public ulong Id { get; } = (ulong)Interlocked.Increment(ref s_streams);
 
     /// <summary>It waits for the legacy default stream, and that for it.</summary>
     public bool IsBlocking => (Flags & (uint)CUstream_flags.CU_STREAM_NON_BLOCKING) == 0;

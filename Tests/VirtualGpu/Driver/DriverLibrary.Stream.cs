@@ -161,4 +161,18 @@ internal static unsafe partial class DriverLibrary
                 return Success;
             }
         );
+
+    [UnmanagedCallersOnly(EntryPoint = "cuStreamGetId")]
+    [Since(12000)]
+    private static CUresult cuStreamGetId(CUstream hStream, ulong* streamId) =>
+        OnStream(
+            nameof(cuStreamGetId),
+            hStream,
+            (_, stream) =>
+            {
+                NeedOut(streamId, nameof(cuStreamGetId), nameof(streamId));
+                *streamId = stream.Id;
+                return Success;
+            }
+        );
 }
