@@ -1,12 +1,15 @@
 namespace Sequor.Layers;
 
-/// <summary>The way of a gradient through a plan: through all layers, and between the caller's layout and that of packed rows.</summary>
-/// <param name="backend">Where it runs.</param>
+/// <summary>
+/// The backward pass of a plan: it takes the gradient by the output through all layers, and converts between the caller's layout
+/// and that of packed rows.
+/// </summary>
+/// <param name="backend">The backend that it runs on.</param>
 /// <param name="root">The model's plan.</param>
-/// <param name="flow">Where the gradient travels.</param>
-/// <param name="layout">How batches of differing lengths lie; null where there are none.</param>
-/// <param name="packsOutput">What comes out of the model lies as the layout says.</param>
-/// <param name="inputGradient">The gradient by the input is wanted.</param>
+/// <param name="flow">The two places between which gradients move.</param>
+/// <param name="layout">How the rows of batches of differing lengths lie; null if all sequences have the input's steps.</param>
+/// <param name="packsOutput">Whether the model's output has packed rows.</param>
+/// <param name="inputGradient">Whether the gradient by the input is wanted.</param>
 internal sealed class BackwardPass(
     Backend backend,
     PlannedLayer root,
@@ -16,10 +19,10 @@ internal sealed class BackwardPass(
     bool inputGradient
 )
 {
-    /// <summary>Adds to the parameters' gradients, and gives the one by the input; empty where it is not wanted.</summary>
+    /// <summary>Adds to the parameters' gradients, and returns the gradient by the input, which is empty if it is not wanted.</summary>
     /// <param name="dy">The gradient by the output. It may be overwritten.</param>
     /// <param name="input">The caller's input, [T, B, C] or packed rows.</param>
-    /// <param name="pads">The caller's input and output have rows for padding.</param>
+    /// <param name="pads">Whether the caller's input and output have rows of padding.</param>
     public Tensor Run(Tensor dy, Shape input, bool pads)
     {
         if (packsOutput)
@@ -27,7 +30,7 @@ internal sealed class BackwardPass(
         Tensor dx = root.Backward(dy);
         if (!inputGradient)
             return default;
-        // Below the pooling of the last step it may be that of the last steps only.
+        // A model that pools to the last step may return the gradient of the last steps only.
         dx = flow.Whole(dx, layout is { IsPacked: true } ? layout.Rows : input.First);
         if (!pads)
             return dx;
@@ -36,8 +39,8 @@ internal sealed class BackwardPass(
         return padded;
     }
 
-    // Where lengths may differ, the gradient always begins in the flow, so that it comes by the places that the plan was
-    // sized for.
+    // If lengths may differ, the gradient is always copied into the flow first. So it takes the same places as in the rehearsal, by
+    // which the plan was sized.
     private Tensor TakeIn(Tensor dy, bool pads)
     {
         Tensor taken = flow.Other(

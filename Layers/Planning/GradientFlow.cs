@@ -1,9 +1,9 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// Two places that gradients between layers move to and fro in: a layer's backward pass reads the gradient by its output in one
-/// and writes that by its input to the other, or over the first. How large they are is found by a rehearsal of all passes, so
-/// a pass has to go the same way whatever the values are.
+/// Two places in memory between which the gradients of a plan's layers alternate. A layer's backward pass reads the gradient by its
+/// output from one place and writes the gradient by its input to the other, or over the first. Their sizes are found by a
+/// rehearsal of all passes, so a pass has to use the same places whatever the values are.
 /// </summary>
 public sealed class GradientFlow
 {
@@ -12,7 +12,7 @@ public sealed class GradientFlow
     private Storage? _first;
     private Storage? _second;
 
-    // Floats that came to lie in each, where a plan is rehearsed.
+    // The most floats that were put in each place during a rehearsal; null outside of one.
     private long[]? _needs;
 
     /// <summary>
@@ -27,8 +27,8 @@ public sealed class GradientFlow
         _second = second;
     }
 
-    /// <summary>Takes places without end, and notes what comes to lie in them.</summary>
-    /// <returns>The most floats in each, which grow with what follows.</returns>
+    /// <summary>Begins a rehearsal: the places have unlimited size, and what is put in them is noted.</summary>
+    /// <returns>The most floats put in each place, which the passes that follow update.</returns>
     internal IReadOnlyList<long> Rehearse(RehearsalBackend backend)
     {
         Place(
@@ -38,7 +38,7 @@ public sealed class GradientFlow
         return _needs = new long[2];
     }
 
-    /// <summary>The place in which the given gradient is not: for the gradient by a layer's input.</summary>
+    /// <summary>The place that the given gradient does not lie in, for the gradient by a layer's input.</summary>
     /// <param name="dy">The gradient by the layer's output.</param>
     /// <param name="shape">The shape of the gradient by its input: as many steps as dy.</param>
     /// <returns>Room whose contents are undefined.</returns>

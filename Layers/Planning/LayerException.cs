@@ -1,6 +1,6 @@
 namespace Sequor.Layers;
 
-/// <summary>What a layer did when it failed.</summary>
+/// <summary>The call during which a layer failed.</summary>
 public enum LayerPass
 {
     /// <summary>It was planned: <see cref="Layer.CreatePlan"/>.</summary>
@@ -14,8 +14,8 @@ public enum LayerPass
 }
 
 /// <summary>
-/// A layer that is not Sequor's own threw an error, or did what no layer may do; <see cref="Exception.InnerException"/> is what it
-/// threw, or says what was wrong.
+/// A layer that is not Sequor's own threw an exception, or did something that layers may not do. <see cref="Exception.InnerException"/>
+/// is the exception that it threw, or one that says what was wrong.
 /// </summary>
 /// <remarks>
 /// A plan can be used on after a failed Forward or Backward; but a stream has to be Reset, or be given a state, and gradients that
@@ -37,10 +37,10 @@ public sealed class LayerException : Exception
     /// <summary>The layer.</summary>
     public Layer Layer { get; }
 
-    /// <summary>Its name in the model, as parameters' full names begin; "" for the model itself.</summary>
+    /// <summary>The layer's name in the model, with which its parameters' full names begin; "" for the model itself.</summary>
     public string Name { get; }
 
-    /// <summary>What it did.</summary>
+    /// <summary>The call during which it failed.</summary>
     public LayerPass Pass { get; }
 
     private static string Began(LayerPass pass) =>

@@ -1,17 +1,17 @@
 namespace Sequor.Layers;
 
-/// <summary>What a plan can do.</summary>
+/// <summary>Whether a plan trains, evaluates or streams.</summary>
 public enum Mode
 {
-    /// <summary>Forward and backward; dropout acts.</summary>
+    /// <summary>Forward and backward passes; dropout is applied.</summary>
     Training,
 
-    /// <summary>Forward only, with no memory for more; no dropout.</summary>
+    /// <summary>Forward passes only, without dropout and without memory for gradients.</summary>
     Evaluation,
 
     /// <summary>
-    /// Forward only, one step or a few at a time: each call goes on where the last one stopped, and the outputs are those of
-    /// the whole sequence. Weights are taken when the stream begins.
+    /// Forward passes only, on one step or a few at a time. Each call goes on where the last one stopped, and the outputs are those
+    /// that the whole sequence would have. A stream uses the weights that the model has when it begins.
     /// </summary>
     Streaming,
 }

@@ -1,6 +1,8 @@
 namespace Sequor.Layers;
 
-/// <summary>What a layer takes its memory and its place in the plan from, in <see cref="Layer.CreatePlan"/>.</summary>
+/// <summary>
+/// Handed to a layer in <see cref="Layer.CreatePlan"/>: from it the layer asks for its memory, and learns what the plan is for.
+/// </summary>
 public sealed partial class PlanBuilder
 {
     private readonly Backend _stage;
@@ -46,27 +48,30 @@ public sealed partial class PlanBuilder
     /// <summary>The backend of the plan.</summary>
     public Backend Backend => _rehearsal?.Real ?? _stage;
 
-    /// <summary>What passes of the layer do with tensors.</summary>
+    /// <summary>The operations on tensors that the layer's passes can use.</summary>
     public TensorOperations Operations { get; }
 
-    /// <summary>What operations of Sequor's own layers run on: the backend, or what stands for it in a rehearsal.</summary>
+    /// <summary>The backend on which Sequor's own layers run their operations; in a rehearsal the one that stands for it.</summary>
     internal Backend Stage => _stage;
 
-    /// <summary>Largest T of the model's input.</summary>
+    /// <summary>The largest number of steps, T, of the model's input.</summary>
     public int MaxLength { get; }
 
-    /// <summary>Largest B.</summary>
+    /// <summary>The largest number of sequences, B, of the model's input.</summary>
     public int MaxBatch { get; }
 
-    /// <summary>There is a backward pass.</summary>
+    /// <summary>Whether the plan is for training, and so has a backward pass.</summary>
     public bool Training => _mode == Mode.Training;
 
-    /// <summary>Each call goes on where the last one stopped: a layer that looks back keeps a <see cref="State"/>.</summary>
+    /// <summary>
+    /// Whether the plan is for streaming: each call goes on where the last one stopped, so a layer that needs earlier steps keeps
+    /// a <see cref="State"/>.
+    /// </summary>
     public bool Streaming => _mode == Mode.Streaming;
 
     /// <summary>
-    /// Batches may come as packed rows [N, 1, C], step after step, in each the sequences that last so long, longest first. A
-    /// layer that looks from step to step and cannot tell them apart throws a <see cref="NotSupportedException"/>.
+    /// Whether batches may come as packed rows [N, 1, C]: step after step, each with the rows of the sequences that have not ended,
+    /// longest first. A layer that works across steps and cannot use this layout throws a <see cref="NotSupportedException"/>.
     /// </summary>
     public bool VariableLengths => Layout is not null;
 
@@ -94,13 +99,13 @@ public sealed partial class PlanBuilder
 
     internal void UseRandom(ulong seed) => Random = _stage.CreateRandom(seed);
 
-    /// <summary>A stream number of its own for each place that draws random numbers.</summary>
+    /// <summary>Returns a new number of a random stream, one for each place that draws random numbers.</summary>
     internal int NextStream() => _streams++;
 
-    /// <summary>Whether any place draws.</summary>
+    /// <summary>Whether any layer draws random numbers.</summary>
     internal bool Draws => _streams > 0;
 
-    /// <summary>Where the values of a parameter or a buffer of the layer lie, for all of the plan's life.</summary>
+    /// <summary>The values of a parameter or a buffer of the layer; they stay in this place as long as the plan lives.</summary>
     /// <param name="parameter">One of the layer's own.</param>
     /// <exception cref="InvalidOperationException">It is none of the model that is planned.</exception>
     public Tensor Value(Parameter parameter)
@@ -120,8 +125,8 @@ public sealed partial class PlanBuilder
             );
     }
 
-    /// <summary>A dropout of single values in training, none otherwise.</summary>
-    /// <param name="probability">Of a value to become 0: at least 0, below 1.</param>
+    /// <summary>A dropout of single values, which only acts in training.</summary>
+    /// <param name="probability">The probability that a value becomes 0: at least 0, below 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">The probability is out of range.</exception>
     public DropoutMask Dropout(float probability)
     {
@@ -162,7 +167,8 @@ public sealed partial class PlanBuilder
             _rehearsal?.Gradients ?? Take(Math.Max(_parameters.Count, 1), MemoryCategory.Gradients);
 
     /// <summary>
-    /// A layer's output: kept in training; in evaluation one of two places in turn, which is never that of the layer's input.
+    /// Memory for a layer's output. In training it is kept until the backward pass. In evaluation the layers' outputs alternate
+    /// between two places, so that an output never lies where the layer's input does.
     /// </summary>
     /// <param name="shape">Its largest shape, [T, B, C].</param>
     /// <exception cref="InvalidOperationException">The layer has one already.</exception>
@@ -182,7 +188,7 @@ public sealed partial class PlanBuilder
         return slot;
     }
 
-    /// <summary>What forward leaves for backward: kept in training, scratch in evaluation.</summary>
+    /// <summary>Memory for what a forward pass leaves for the backward pass: kept in training, scratch in evaluation.</summary>
     /// <param name="shape">Its largest shape.</param>
     public Slot Keep(Shape shape) => Keep(shape, MemoryCategory.Activations);
 
@@ -200,8 +206,8 @@ public sealed partial class PlanBuilder
     /// <summary>The shapes of all that is carried, in the order of layers.</summary>
     internal Shape[] StateShapes => [.. _stateShapes];
 
-    /// <summary>What a streaming layer carries from call to call; zero when the stream begins.</summary>
-    /// <param name="shape">Its shape; it is saved and set with the stream's state.</param>
+    /// <summary>Memory for what a streaming layer carries from call to call. It is zero when a stream begins.</summary>
+    /// <param name="shape">Its shape. It is saved and restored with the stream's state.</param>
     public Slot State(Shape shape)
     {
         var slot = new Slot(shape);
@@ -215,7 +221,7 @@ public sealed partial class PlanBuilder
     internal Slot Workspace(long count) =>
         Streaming ? Kept(Shape.Block(count), MemoryCategory.Workspace) : Scratch(count);
 
-    /// <summary>Holds values only within one call of the layer that asked for it.</summary>
+    /// <summary>Scratch memory, which holds values only within one call of the layer that asked for it.</summary>
     /// <param name="shape">Its largest shape.</param>
     public Slot Scratch(Shape shape)
     {
@@ -228,6 +234,6 @@ public sealed partial class PlanBuilder
 
     internal Slot Scratch(long count) => Scratch(Shape.Block(count));
 
-    /// <summary>Where gradients between layers lie; for backward passes.</summary>
+    /// <summary>The two places in which backward passes put the gradients between layers.</summary>
     public GradientFlow Gradients { get; } = new();
 }

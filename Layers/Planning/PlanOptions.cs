@@ -1,19 +1,20 @@
 namespace Sequor.Layers;
 
-/// <summary>What a plan can do besides running the model; what is not asked for takes no memory.</summary>
+/// <summary>What a plan can do besides running the model. Options that are not set take no memory.</summary>
 public sealed record PlanOptions
 {
-    /// <summary>In training the gradient by the input is computed as well: <see cref="Plan.InputGradient"/>.</summary>
+    /// <summary>Whether training also computes the gradient by the input, <see cref="Plan.InputGradient"/>.</summary>
     public bool InputGradient { get; init; }
 
-    /// <summary>Seed of dropout, and of the parameters where they do not exist yet.</summary>
+    /// <summary>Seed of dropout and, if the model has no values yet, of its parameters.</summary>
     public ulong Seed { get; init; } = 1;
 
-    /// <summary>Sequences of a batch may differ in length.</summary>
+    /// <summary>Whether the sequences of a batch may differ in length.</summary>
     public bool VariableLengths { get; init; }
 
     /// <summary>
-    /// Initial and final states of recurrent layers, and in training their gradients, are at hand: <see cref="Plan.States"/>.
+    /// Whether the initial and final states of recurrent layers, and in training their gradients, can be read and written:
+    /// <see cref="Plan.States"/>.
     /// </summary>
     public bool States { get; init; }
 }

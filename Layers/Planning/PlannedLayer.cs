@@ -3,8 +3,8 @@ using Sequor.Interop;
 namespace Sequor.Layers;
 
 /// <summary>
-/// A layer's plan under the layer's name: what a container, or the plan itself, runs. While a plan is rehearsed, and always of a
-/// layer that is not Sequor's own, what goes out is checked, and an error tells which layer it was of, and in which pass.
+/// A layer's plan with the layer's name, as a container or the plan itself runs it. Outputs and gradients are checked while a plan is
+/// rehearsed and, for a layer that is not Sequor's own, at every pass. An error says which layer failed, and in which pass.
 /// </summary>
 internal sealed class PlannedLayer : IDisposable
 {
@@ -185,17 +185,17 @@ internal sealed class PlannedLayer : IDisposable
             );
     }
 
-    // Named whosever the layer is.
+    // For wrong outputs and gradients: these name the layer also if it is Sequor's own.
     private LayerException Wrong(LayerPass pass, Shape input, string what) =>
         new(_layer, _name, pass, input, new InvalidOperationException(what));
 
-    // Those of Sequor's own layers say what is wrong by themselves, and callers know them by their types.
+    // Exceptions of Sequor's own layers say by themselves what is wrong and are passed on, as callers rely on their types.
     private static bool IsForeign(Layer layer) =>
         layer is not Sequential && layer.GetType().Assembly != typeof(Layer).Assembly;
 
     private bool Explains(Exception e) => _isForeign && IsOfLayer(e);
 
-    // What the device, a recording or another layer says is for whoever asked for the step.
+    // Exceptions of the device, of a recording or of an inner layer are passed on to the caller as they are.
     private static bool IsOfLayer(Exception e) =>
         e
             is not (

@@ -1,6 +1,6 @@
 namespace Sequor.Layers;
 
-/// <summary>Keeps an evaluation plan for batches of any size.</summary>
+/// <summary>Runs predictions on batches of any size with one evaluation plan, which it replaces by a larger one if need be.</summary>
 internal sealed class Predictor(Layer model, Backend backend) : IDisposable
 {
     private Plan? _plan;
@@ -26,7 +26,7 @@ internal sealed class Predictor(Layer model, Backend backend) : IDisposable
             return plan;
         if (_plan is not null)
             (length, batch) = Room((_plan.MaxLength, _plan.MaxBatch), (length, batch));
-        // Gone first, so that there is never room for both to be found.
+        // Freed first, so that there need not be memory for both plans at the same time.
         _plan?.Dispose();
         _plan = null;
         _variableLengths |= variableLengths;
@@ -41,8 +41,8 @@ internal sealed class Predictor(Layer model, Backend backend) : IDisposable
     }
 
     /// <summary>
-    /// Room for both sizes, unless that is far more than either takes: a long sequence and then a large batch do not ask for a
-    /// large batch of long sequences.
+    /// The size of the next plan: enough for both sizes, unless that is more than twice what either takes. A long sequence and then
+    /// a large batch of short ones do not need a plan for a large batch of long sequences.
     /// </summary>
     internal static (int Length, int Batch) Room(
         (int Length, int Batch) old,

@@ -1,9 +1,9 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// Runs the passes of a model once before its plan takes any memory, on a <see cref="RehearsalBackend"/>: nothing is computed, but
-/// each layer shows what it does. So the plan learns where gradients come to lie and how large they are, without being told, and a
-/// layer that is wrong fails here, under its name.
+/// Runs the passes of a model before its plan allocates memory, on a <see cref="RehearsalBackend"/>, which computes nothing. So the
+/// plan learns in which places gradients are put and how large they are, without the layers' having to declare it; and a layer
+/// that does something wrong fails here, with an error that names it.
 /// </summary>
 internal sealed class Rehearsal
 {
@@ -72,10 +72,10 @@ internal sealed class Rehearsal
         var passes = new Rehearsal(rehearsal, root, backward, layout, packsOutput);
         layout?.SetWhole();
         passes.Whole(input);
-        // Of a recurrence one step does not show all.
+        // With a single step a recurrent layer need not write all its gradients, so only longer inputs are checked for that.
         if (builder.Training && length > 1)
             RequireGradients(model, rehearsal);
-        // One step is all steps at once, and one sequence may be taken apart.
+        // Layers may take other ways for a single step or a single sequence.
         passes.Whole(new Shape(1, batch, input.Columns));
         passes.Whole(new Shape(length, 1, input.Columns));
         if (layout is not null)
@@ -89,7 +89,7 @@ internal sealed class Rehearsal
         _backward?.Run(Pretend(y.Shape), input, pads: false);
     }
 
-    // As many rows as there can be; their lengths could be any.
+    // Rehearses packed rows with as many of them as there can be; the lengths themselves do not matter.
     private void Packed(Shape input)
     {
         int[] lengths = new int[input[1]];

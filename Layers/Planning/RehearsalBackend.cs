@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace Sequor.Layers;
 
 /// <summary>
-/// Stands for a backend while a plan is made: operations do nothing but note which gradients of parameters they write, and
-/// tensors have no memory. What a layer asks about the backend is answered as that one would.
+/// Stands in for a backend while a plan is made. Its tensors have no memory, and its operations only note which gradients of
+/// parameters they write. Questions about the backend get the real one's answers.
 /// </summary>
 internal sealed partial class RehearsalBackend : Backend
 {

@@ -1,6 +1,9 @@
 namespace Sequor.Layers;
 
-/// <summary>A tensor of a layer that the plan places once all layers have said what they need: there is none before.</summary>
+/// <summary>
+/// A tensor that a layer asks for while it is planned. It gets its memory only when all layers have said what they need; before
+/// that it is empty.
+/// </summary>
 public sealed class Slot
 {
     private readonly Shape _shape;
@@ -16,7 +19,7 @@ public sealed class Slot
     /// <summary>All of it.</summary>
     public Tensor All => _tensor;
 
-    /// <summary>Room for narrower rows than it was asked for.</summary>
+    /// <summary>The part for T steps of B sequences with fewer columns than the slot was asked for with.</summary>
     internal Tensor For(int steps, int batch, int columns) =>
         _tensor.View(new Shape(steps, batch, columns));
 

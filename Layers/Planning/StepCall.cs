@@ -14,18 +14,18 @@ internal enum StepCallKind
 }
 
 /// <summary>
-/// One call of a step, with all in it that the host decides. Two that are equal queue the same operations on the same memory:
-/// whatever else a call goes by lies on the device.
+/// One call of a step on a plan, loss or optimizer, with everything in it that the host decides. Two equal calls queue the same
+/// operations on the same memory, as everything else that they depend on lies on the device.
 /// </summary>
 internal readonly struct StepCall
 {
     private readonly nint _givenAddress;
     private readonly nint _toAddress;
 
-    /// <param name="kind">What is asked.</param>
-    /// <param name="target">Of whom.</param>
-    /// <param name="given">The tensor that is handed in; empty where none is.</param>
-    /// <param name="to">The tensor that is written to, where the caller names it.</param>
+    /// <param name="kind">Which method is called.</param>
+    /// <param name="target">The object that it is called on.</param>
+    /// <param name="given">The tensor that is handed in; empty if there is none.</param>
+    /// <param name="to">The tensor that is written to, if the caller chooses it.</param>
     /// <param name="choice">What else the host decides, as a number.</param>
     /// <exception cref="ObjectDisposedException">A tensor was freed.</exception>
     public StepCall(
@@ -62,7 +62,7 @@ internal readonly struct StepCall
         && To.Shape == other.To.Shape
         && Choice == other.Choice;
 
-    /// <summary>Its target was disposed: it cannot come again.</summary>
+    /// <summary>Whether its target was disposed, so that the call cannot come again.</summary>
     public bool IsGone =>
         Target switch
         {

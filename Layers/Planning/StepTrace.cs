@@ -1,6 +1,6 @@
 namespace Sequor.Layers;
 
-/// <summary>The calls of a step, in their order, and the graph that was recorded of them.</summary>
+/// <summary>A step that is known by its calls, in their order, with the graph that was recorded of them if there is one.</summary>
 internal sealed class StepTrace : IDisposable
 {
     private readonly (StepCall Call, Tensor Result)[] _calls;
@@ -9,7 +9,7 @@ internal sealed class StepTrace : IDisposable
         IReadOnlyList<(string Layer, Tensor Output)> Layers
     )> _plans = [];
 
-    /// <param name="calls">With what each returned. They have just been queued.</param>
+    /// <param name="calls">The calls, each with the tensor that it returned. They have just been queued.</param>
     public StepTrace(IEnumerable<(StepCall Call, Tensor Result)> calls)
     {
         _calls = [.. calls];
@@ -20,25 +20,25 @@ internal sealed class StepTrace : IDisposable
         }
     }
 
-    /// <summary>What it was recorded as; null before.</summary>
+    /// <summary>The recorded graph; null if the step was not recorded.</summary>
     public RecordedWork? Work { get; set; }
 
-    /// <summary>Why it cannot be recorded.</summary>
+    /// <summary>Why the step cannot be recorded; null if no reason is known.</summary>
     public string? Reason { get; set; }
 
-    /// <summary>How often it ran without having been recorded.</summary>
+    /// <summary>How often the step ran without being replayed.</summary>
     public int Runs { get; private set; }
 
-    /// <summary>The number of the step that it was last.</summary>
+    /// <summary>The number of the last step that had these calls.</summary>
     public long LastSeen { get; private set; }
 
     /// <summary>The input that the plan was last asked for before it.</summary>
     public Shape Input { get; private set; }
 
-    /// <summary>It can never come again.</summary>
+    /// <summary>Whether the step can never come again, as the target of one of its calls was disposed.</summary>
     public bool IsGone => Array.Exists(_calls, noted => noted.Call.IsGone);
 
-    /// <summary>What its call returned, where that is the given one.</summary>
+    /// <summary>Whether the call at an index is the given one; if so, gives the tensor that it returned.</summary>
     public bool Has(int index, in StepCall call, out Tensor result)
     {
         bool has = index < _calls.Length && _calls[index].Call.Equals(call);

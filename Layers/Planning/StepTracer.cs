@@ -1,24 +1,24 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// Notes what a step asks for, call by call, and puts calls off as long as they are those of a step that it knows: at the end
-/// they can be replayed as one graph, or be queued after all. As soon as one is unlike any that it knows, those put off are
-/// queued, and it goes on as it is.
+/// Notes the calls of a step on plans, losses and optimizers. As long as they are those of a step that it knows, it puts them off; at
+/// the end of the step they can then be replayed as one graph, or be queued after all. As soon as a call differs from all known
+/// steps, the calls that were put off are queued, and the step goes on normally.
 /// </summary>
 /// <remarks>
 /// <para>
-/// The host runs the whole step each time, so that nothing that it decides can be missed. This is the list of what it can
-/// change between two steps, and of what then holds; each is tested beside steps that are not recorded
+/// The host runs the step's action each time, so that none of its decisions can be missed. What follows lists all that the host can
+/// change between two steps, and what happens then. Each case is tested against steps that are not recorded
 /// (StepGraphHostTests, StepGraphStateTests, StepCaptureTests).
 /// </para>
 /// <para>
-/// On the device, where a replay finds it: values of inputs, targets and weights of a loss; parameters, buffers, gradients,
+/// Lies on the device, where a replay reads it: values of inputs, targets and weights of a loss; parameters, buffers, gradients,
 /// moments, also those of a checkpoint that was loaded; the learning rate, <see cref="Optimizer.MaxGradientNorm"/> and the
 /// count of steps; the step that dropout draws for, and the states that cuDNN draws from; the initial states of recurrent
 /// layers, be they written, asked for, carried over or reset.
 /// </para>
 /// <para>
-/// Part of what is recorded, so that another one is another graph (<see cref="StepCall"/>): which plans, losses and optimizers
+/// Is part of the recording, so that a change leads to another graph (<see cref="StepCall"/>): which plans, losses and optimizers
 /// are called, how often and in which order; address and shape of each tensor that is handed over; whether a loss has weights;
 /// whether gradients accumulate; states that are carried over or reset within the step; marks of time.
 /// </para>
@@ -33,34 +33,35 @@ namespace Sequor.Layers;
 /// convolutions. They are given when the object is made, and another object is another call.
 /// </para>
 /// <para>
-/// A caller who captures the stream himself has the graph himself. What lies on the device goes on there as well. What is part
-/// of what is recorded is for him as it was at the capture: he captures one for each. All else is refused while he captures.
+/// A caller may also capture the backend's stream and keep the graph. In it, too, what lies on the device is read at each replay, and
+/// what is part of the recording stays as it was at the capture, so that the caller needs a graph for each case. Everything that
+/// would make a step run normally is refused during the capture.
 /// </para>
 /// </remarks>
 internal sealed class StepTracer(Backend backend)
 {
-    /// <summary>What a step that takes memory, or writes to it outside of its calls, is told.</summary>
+    /// <summary>The reason given for a step that allocates memory, frees it, or writes to it outside of its calls.</summary>
     public const string Beside =
         "the step takes, frees or fills memory, which cannot be part of a captured step: put it before the step";
 
     private readonly List<(StepCall Call, Tensor Result)> _noted = [];
     private readonly List<StepTrace> _known = [];
 
-    // One that begins with what was noted so far.
+    // The known step that was last found to begin with the calls noted so far.
     private StepTrace? _like;
     private bool _inside;
 
-    /// <summary>Calls are put off: none of those noted was queued.</summary>
+    /// <summary>Whether calls are being put off, so that none of those noted was queued yet.</summary>
     public bool IsPuttingOff { get; private set; }
 
-    /// <summary>Why what was noted is not all that the step did; null where it is.</summary>
+    /// <summary>Why the noted calls are not all that the step did; null if they are.</summary>
     public string? Reason { get; private set; }
 
     /// <summary>The steps that it knows.</summary>
     public List<StepTrace> Known => _known;
 
     /// <summary>Runs a step.</summary>
-    /// <param name="step">The step. What it had asked for before an error is queued.</param>
+    /// <param name="step">The step's action. If it throws, the calls that it made before are still queued.</param>
     /// <param name="putOff">Whether calls are put off as long as they are known.</param>
     public void Trace(Action step, bool putOff)
     {
@@ -84,7 +85,9 @@ internal sealed class StepTracer(Backend backend)
         }
     }
 
-    /// <summary>Whether a call was noted and is not to be queued now; if not, <see cref="Queued"/> follows.</summary>
+    /// <summary>
+    /// Notes a call and returns true if it is put off. If not, the caller has to queue it and then call <see cref="Queued"/>.
+    /// </summary>
     /// <param name="call">The call, whose arguments are valid.</param>
     /// <param name="result">What it returns.</param>
     public bool PutOff(in StepCall call, out Tensor result)
@@ -109,14 +112,14 @@ internal sealed class StepTracer(Backend backend)
         _noted.Add((call, result));
     }
 
-    /// <summary>Says that what comes next can be no part of a recorded step.</summary>
+    /// <summary>Says that the step is about to do something that a recorded step cannot contain.</summary>
     public void Stop(string reason)
     {
         QueueNoted();
         Reason ??= reason;
     }
 
-    /// <summary>As <see cref="Stop"/>, unless it is the work of a call.</summary>
+    /// <summary>Says that memory is allocated, freed or filled. Stops as <see cref="Stop"/> does unless a call does it.</summary>
     public void Memory()
     {
         if (!_inside)
@@ -142,7 +145,7 @@ internal sealed class StepTracer(Backend backend)
         }
     }
 
-    /// <summary>The step that is just what was noted; null where it is not known.</summary>
+    /// <summary>The known step whose calls are exactly those noted; null if there is none.</summary>
     public StepTrace? Noted()
     {
         if (_like?.Is(_noted) == true)
@@ -155,7 +158,7 @@ internal sealed class StepTracer(Backend backend)
         return null;
     }
 
-    /// <summary>Knows from now on what was noted.</summary>
+    /// <summary>Adds the noted calls to the known steps.</summary>
     public StepTrace Remember()
     {
         var trace = new StepTrace(_noted);
@@ -163,7 +166,7 @@ internal sealed class StepTracer(Backend backend)
         return _like = trace;
     }
 
-    /// <summary>Forgets a step that it knows.</summary>
+    /// <summary>Removes a step from the known ones and frees its graph.</summary>
     public void Forget(StepTrace trace)
     {
         _known.Remove(trace);

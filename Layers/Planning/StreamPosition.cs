@@ -1,11 +1,11 @@
 namespace Sequor.Layers;
 
-/// <summary>Where a stream is.</summary>
+/// <summary>How far a stream has come, which its layers share.</summary>
 internal sealed class StreamPosition
 {
-    /// <summary>Steps that were taken before this call.</summary>
+    /// <summary>Number of steps that the stream took before the current call.</summary>
     public long Steps { get; set; }
 
-    /// <summary>The weights have to be prepared anew: they may have changed since the last stream.</summary>
+    /// <summary>Whether layers have to prepare their weights again, as they may have changed since the last stream.</summary>
     public bool NewWeights { get; set; } = true;
 }

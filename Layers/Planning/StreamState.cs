@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Sequor.Layers;
 
-/// <summary>What a stream carries from one call to the next.</summary>
+/// <summary>A copy of the states that a stream carries from one call to the next.</summary>
 public sealed class StreamState
 {
     internal StreamState(StreamLayout layout, float[] values, long steps, int batch)
@@ -13,10 +13,10 @@ public sealed class StreamState
         Batch = batch;
     }
 
-    /// <summary>Steps taken so far.</summary>
+    /// <summary>Number of steps that the stream had taken.</summary>
     public long Steps { get; }
 
-    /// <summary>Sequences; 0 before the first call.</summary>
+    /// <summary>Number of sequences; 0 before the first call.</summary>
     public int Batch { get; }
 
     internal float[] Values { get; }
@@ -25,7 +25,9 @@ public sealed class StreamState
     internal StreamLayout Layout { get; }
 }
 
-/// <summary>What the values of a stream's state mean: those of plans that were made alike are interchangeable.</summary>
+/// <summary>
+/// Describes what the values of a stream's state belong to. A state can be used on another plan if their layouts are alike.
+/// </summary>
 /// <param name="model">The model that it is of.</param>
 /// <param name="backend">Where it runs.</param>
 /// <param name="maxBatch">The plan's limit, by which values lie.</param>
@@ -37,7 +39,7 @@ internal sealed class StreamLayout(Layer model, Backend backend, int maxBatch, S
     private readonly int _maxBatch = maxBatch;
     private readonly Shape[] _slots = slots;
 
-    /// <summary>A state of one is a state of the other.</summary>
+    /// <summary>Whether a state of this layout can be used where the other one is expected.</summary>
     public bool IsLike(StreamLayout other) =>
         _layers == other._layers
         && _device == other._device
