@@ -51,7 +51,7 @@ public sealed unsafe partial class CuBlasHandle
         Context.Queued(nameof(CuBlas.cublasSgemm), _stream);
     }
 
-    /// <summary>The same for several matrices at fixed distances.</summary>
+    /// <summary>The same as <see cref="Multiply"/> for several products, whose matrices lie at fixed distances from each other.</summary>
     /// <param name="a">The first A.</param>
     /// <param name="transposeA">Whether op(A) is A transposed.</param>
     /// <param name="distanceA">Elements from one A to the next; 0 for the same one.</param>

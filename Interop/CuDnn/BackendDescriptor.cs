@@ -4,8 +4,8 @@ using Sequor.Native;
 namespace Sequor.Interop;
 
 /// <summary>
-/// A descriptor of cuDNN's graph API, of any kind: attributes are set, it is made final, and then attributes may be
-/// read. What it refers to has to be kept by the caller.
+/// A descriptor of cuDNN's graph API, of any kind. Its attributes are set, then it is finalized, and after that attributes may be
+/// read. The caller has to keep the descriptors and memory that it refers to.
 /// </summary>
 public sealed unsafe class BackendDescriptor : CuDnnDescriptor
 {
@@ -87,7 +87,7 @@ public sealed unsafe class BackendDescriptor : CuDnnDescriptor
         return Set(name, cudnnBackendAttributeType_t.CUDNN_TYPE_HANDLE, [value.Handle]);
     }
 
-    /// <summary>Sets another descriptor, which is final.</summary>
+    /// <summary>Sets another descriptor, which must have been finalized.</summary>
     public BackendDescriptor Set(cudnnBackendAttributeName_t name, BackendDescriptor value)
     {
         ArgumentNullException.ThrowIfNull(value);

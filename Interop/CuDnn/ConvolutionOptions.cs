@@ -9,7 +9,7 @@ public sealed record ConvolutionOptions
     /// <summary>Whether an engine may give other bits from run to run.</summary>
     public bool AllowNondeterministic { get; init; }
 
-    /// <summary>Whether the result is added to what is there.</summary>
+    /// <summary>Whether the result is added to the values in the output instead of replacing them.</summary>
     public bool Accumulate { get; init; }
 
     /// <summary>The most scratch that an engine may need, bytes.</summary>

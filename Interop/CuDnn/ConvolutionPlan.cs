@@ -31,12 +31,12 @@ public sealed unsafe class ConvolutionPlan : CudaObject
         Refusals = choice.Refusals;
     }
 
-    /// <summary>Plans it: takes the first engine that cuDNN proposes and that works.</summary>
-    /// <param name="handle">The library handle; its stream when the plan runs is the one that counts.</param>
-    /// <param name="kind">What is computed.</param>
-    /// <param name="shape">Sizes.</param>
+    /// <summary>Plans a convolution with the first of the engines that cuDNN proposes that is allowed and works.</summary>
+    /// <param name="handle">The library handle. The plan runs in the stream that the handle has at that time.</param>
+    /// <param name="kind">Whether the convolution or one of its gradients is computed.</param>
+    /// <param name="shape">The convolution's sizes.</param>
     /// <param name="options">Which engines may be taken.</param>
-    /// <exception cref="NotSupportedException">No engine takes it; the message has each one's refusal.</exception>
+    /// <exception cref="NotSupportedException">No engine can run it; the message has the refusal of each.</exception>
     public static ConvolutionPlan Create(
         CuDnnHandle handle,
         ConvolutionKind kind,
@@ -67,25 +67,25 @@ public sealed unsafe class ConvolutionPlan : CudaObject
     /// <summary>Sizes.</summary>
     public ConvolutionShape Shape { get; }
 
-    /// <summary>The engine taken, by cuDNN's number.</summary>
+    /// <summary>The engine that was taken, by cuDNN's number for it.</summary>
     public string Engine { get; }
 
     /// <summary>What the engine does to numbers.</summary>
     public IReadOnlyList<cudnnBackendNumericalNote_t> Notes { get; }
 
-    /// <summary>Scratch that it needs, bytes.</summary>
+    /// <summary>Bytes of scratch memory that a run needs.</summary>
     public long WorkspaceBytes { get; }
 
     /// <summary>Engines that were proposed before it, and why they were not taken.</summary>
     public IReadOnlyList<string> Refusals { get; }
 
     /// <summary>
-    /// Runs it in the handle's stream. Allocates nothing while it is given the same memory as the last time.
+    /// Queues a run in the handle's stream. Allocates nothing as long as it is given the same memory as the last time.
     /// </summary>
     /// <param name="x">x or dx [T, B, Inputs], at a multiple of 16 bytes.</param>
     /// <param name="w">w or dw [Outputs, Kernel, Inputs], at a multiple of 16 bytes.</param>
     /// <param name="y">y or dy [T, B, Outputs], at a multiple of 16 bytes.</param>
-    /// <param name="workspace">Scratch; it keeps nothing.</param>
+    /// <param name="workspace">Scratch memory, whose content does not matter before or after a run.</param>
     public void Execute(
         DeviceSpan<float> x,
         DeviceSpan<float> w,

@@ -1,14 +1,14 @@
 namespace Sequor.Interop;
 
 /// <summary>
-/// A causal dilated convolution over time: y[t] = sum over r of w[:, r, :] x[t - (Kernel - 1 - r) * Dilation], where
-/// x before the begin is 0.
+/// The sizes of a causal dilated convolution over time: y[t] = sum over r of w[:, r, :] x[t - (Kernel - 1 - r) * Dilation], where x
+/// is 0 before the first step.
 /// </summary>
 /// <param name="Steps">Time steps, T.</param>
 /// <param name="BatchSize">Sequences, B.</param>
 /// <param name="Inputs">Channels of x [T, B, Inputs].</param>
 /// <param name="Outputs">Channels of y [T, B, Outputs].</param>
-/// <param name="Kernel">Taps of w [Outputs, Kernel, Inputs]; the last is that of the present.</param>
+/// <param name="Kernel">Taps of w [Outputs, Kernel, Inputs]; the last tap is for the present step.</param>
 /// <param name="Dilation">Steps between taps.</param>
 public readonly record struct ConvolutionShape(
     int Steps,

@@ -3,7 +3,8 @@ using Sequor.Native;
 namespace Sequor.Interop;
 
 /// <summary>
-/// A description that cuDNN holds. Several threads may read one at a time, none may while it is set.
+/// A descriptor: a description of data or of an operation that cuDNN keeps. Several threads may use one at the same time, but none
+/// while it is being set.
 /// </summary>
 public abstract class CuDnnDescriptor : CudaObject
 {

@@ -3,8 +3,8 @@ using Sequor.Native;
 namespace Sequor.Interop;
 
 /// <summary>
-/// cuDNN's library handle: what makes its calls and their stream. For one thread at a time; a thread that works
-/// beside others takes a handle of its own.
+/// A handle of the cuDNN library, through which calls are made; their work goes into the handle's stream. For one thread at a time:
+/// threads that work at the same time need a handle each.
 /// </summary>
 public sealed unsafe class CuDnnHandle : CudaObject
 {
@@ -59,7 +59,7 @@ public sealed unsafe class CuDnnHandle : CudaObject
         }
     }
 
-    /// <summary>The stream that its work goes into; it is held as long as it is set.</summary>
+    /// <summary>The stream that its work goes into. The handle keeps the stream from being released as long as it is set.</summary>
     public CudaStream Stream
     {
         get => _stream;
@@ -80,8 +80,8 @@ public sealed unsafe class CuDnnHandle : CudaObject
     internal CuDnn Library => Context.Libraries.CuDnn;
 
     /// <summary>
-    /// A descriptor of no dropout, without states: cuDNN takes no recurrent net without one. It is made when it is first
-    /// wanted, and goes with the handle.
+    /// A dropout descriptor of rate 0, without states, as cuDNN accepts no recurrent network without a dropout descriptor. It is made
+    /// on first use, and released with the handle.
     /// </summary>
     internal cudnnDropoutDescriptor_t NoDropout
     {

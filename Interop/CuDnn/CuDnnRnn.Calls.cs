@@ -2,7 +2,7 @@ using Sequor.Native;
 
 namespace Sequor.Interop;
 
-// The three calls.
+// The three calls of a recurrent network: forward, gradients by data, and gradients by weights.
 public sealed unsafe partial class CuDnnRnn<T>
 {
     /// <summary>Runs the net forward: reads X, Weights, Hx, Cx; writes Y, Hy, Cy, and for training Reserve.</summary>
@@ -138,8 +138,9 @@ public sealed unsafe partial class CuDnnRnn<T>
     }
 
     /// <summary>
-    /// Takes over that a reserve was written by the forward call of another net of the same sizes, as where forward
-    /// and backward use algorithms that were found to go together (<see cref="AllowsMixedAlgorithms"/>).
+    /// Lets the backward calls here use a reserve that the forward call of another object with the same sizes wrote. This serves
+    /// forward and backward calls with different algorithms that were found to go together
+    /// (<see cref="AllowsMixedAlgorithms"/>).
     /// </summary>
     /// <param name="forward">The calls that ran forward.</param>
     /// <exception cref="InvalidOperationException">It did not run forward, or its shape differs.</exception>

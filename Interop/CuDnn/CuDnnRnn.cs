@@ -4,12 +4,12 @@ using Sequor.Native;
 namespace Sequor.Interop;
 
 /// <summary>
-/// A recurrent net's calls for one shape at a time: forward, gradients by data, gradients by weights. They run in
-/// the handle's stream, and allocate nothing. For one thread at a time, as the handle is.
+/// Makes the calls of a recurrent network for one shape at a time: forward, gradients by data, gradients by weights. They run in the
+/// handle's stream and allocate nothing. For one thread at a time, like the handle.
 /// </summary>
 /// <remarks>
-/// The order is: <see cref="Forward"/> for training, <see cref="BackwardData"/>, <see cref="BackwardWeights"/>, with
-/// one reserve and one algorithm: cuDNN does not check that, and computes nonsense where it is not so.
+/// Training calls <see cref="Forward"/>, <see cref="BackwardData"/> and <see cref="BackwardWeights"/> in this order, with the same
+/// reserve and the same algorithm. cuDNN itself does not check this, and gives wrong results otherwise.
 /// </remarks>
 /// <typeparam name="T">The data's type: float, double, Half, or ushort for the bits of bfloat16.</typeparam>
 [SuppressMessage(
@@ -96,19 +96,19 @@ public sealed unsafe partial class CuDnnRnn<T> : CudaObject
     /// <summary>The output's description.</summary>
     public RnnDataDescriptor Y { get; }
 
-    /// <summary>Elements of the weight space, gaps counted in.</summary>
+    /// <summary>Number of elements in the weight space, including the gaps between weights.</summary>
     public long WeightCount => _weightBytes / sizeof(T);
 
-    /// <summary>Scratch that a call needs for the shape, bytes.</summary>
+    /// <summary>Bytes of scratch memory that a call needs for the shape.</summary>
     public long WorkspaceBytes(bool training) =>
         training ? _trainingWorkspace : _inferenceWorkspace;
 
-    /// <summary>What has to be kept from forward to backward for the shape, bytes.</summary>
+    /// <summary>Bytes of reserve memory for the shape, which has to be kept from the forward to the backward calls.</summary>
     public long ReserveBytes => _reserve;
 
     /// <summary>
-    /// Whether backward may read a reserve that another algorithm wrote: only for pairs that were tested on the
-    /// device.
+    /// Whether the backward calls may read a reserve that another algorithm wrote. To be set only for pairs of algorithms that were
+    /// tested on the device.
     /// </summary>
     public bool AllowsMixedAlgorithms { get; set; }
 

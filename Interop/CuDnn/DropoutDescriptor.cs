@@ -3,8 +3,8 @@ using Sequor.Native;
 namespace Sequor.Interop;
 
 /// <summary>
-/// A dropout rate, and cuDNN's random number states on the device, which every training call draws from: they
-/// belong to a checkpoint. For one thread and stream at a time.
+/// A dropout rate with cuDNN's states of its random number generator on the device. Every training call draws from the states and so
+/// changes them, which is why a checkpoint has to keep them. For one thread and stream at a time.
 /// </summary>
 public sealed unsafe class DropoutDescriptor : CuDnnDescriptor
 {
@@ -42,10 +42,10 @@ public sealed unsafe class DropoutDescriptor : CuDnnDescriptor
 
     /// <summary>Makes a descriptor, and fills its states from a seed in the handle's stream.</summary>
     /// <param name="handle">The library handle.</param>
-    /// <param name="rate">How likely an element is dropped, 0 to below 1.</param>
-    /// <param name="seed">Seed.</param>
-    /// <param name="states">Memory for the states; taken here by default.</param>
-    /// <param name="restore">Whether the states that are in the memory stay, as from a checkpoint.</param>
+    /// <param name="rate">The probability that an element is dropped: at least 0, below 1.</param>
+    /// <param name="seed">The seed that the states are filled from.</param>
+    /// <param name="states">Memory for the states; allocated here by default.</param>
+    /// <param name="restore">Whether the states in the memory, such as those of a checkpoint, are used and not filled anew.</param>
     public static DropoutDescriptor Create(
         CuDnnHandle handle,
         float rate,

@@ -10,7 +10,7 @@ namespace Sequor.Interop;
 /// <param name="Engine">The engine's name.</param>
 /// <param name="Notes">What it does to numbers.</param>
 /// <param name="WorkspaceBytes">Scratch that it needs, bytes.</param>
-/// <param name="Refusals">Those that were proposed before it, and why they were not taken.</param>
+/// <param name="Refusals">The engines that were proposed before it, and why they were not taken.</param>
 internal sealed record EngineChoice(
     BackendDescriptor Plan,
     string Engine,

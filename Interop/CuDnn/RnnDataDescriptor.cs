@@ -3,8 +3,8 @@ using Sequor.Native;
 namespace Sequor.Interop;
 
 /// <summary>
-/// Layout and lengths of a recurrent net's input or output. It can be set again for each batch, which allocates
-/// nothing after the first one of a size.
+/// The layout and the lengths of a recurrent network's input or output. It can be set again for each batch, which allocates nothing
+/// after the first batch of a size.
 /// </summary>
 public sealed unsafe class RnnDataDescriptor : CuDnnDescriptor
 {

@@ -2,10 +2,10 @@ using Sequor.Native;
 
 namespace Sequor.Interop;
 
-// Where weights lie.
+// The places of matrices and biases in the weight space, which only cuDNN knows.
 public sealed unsafe partial class RnnDescriptor
 {
-    /// <summary>An address to take offsets from, on no memory: cuDNN only adds to it.</summary>
+    /// <summary>An address without memory, from which offsets are computed: cuDNN only adds to it.</summary>
     private const long Base = 1L << 20;
 
     /// <summary>

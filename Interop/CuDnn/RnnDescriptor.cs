@@ -7,7 +7,7 @@ public sealed unsafe partial class RnnDescriptor : CuDnnDescriptor
 {
     private readonly cudnnRNNDescriptor_t _handle;
 
-    // Without dropout of its own it has the library handle's descriptor of none, which lives as long as that handle.
+    // A network without dropout uses the library handle's descriptor of rate 0, which lives as long as that handle.
     private RnnDescriptor(
         CuDnnHandle library,
         RnnSettings settings,
@@ -25,7 +25,7 @@ public sealed unsafe partial class RnnDescriptor : CuDnnDescriptor
     /// <param name="handle">The library handle; any one of the context can run the net.</param>
     /// <param name="settings">What it computes.</param>
     /// <param name="dropout">Dropout between layers; null for none.</param>
-    /// <exception cref="ArgumentException">Settings that go together with nothing; the message says what is allowed.</exception>
+    /// <exception cref="ArgumentException">The settings do not go together; the message says what is allowed.</exception>
     /// <exception cref="CudnnException">cuDNN refuses them.</exception>
     public static RnnDescriptor Create(
         CuDnnHandle handle,
@@ -94,7 +94,7 @@ public sealed unsafe partial class RnnDescriptor : CuDnnDescriptor
         );
     }
 
-    /// <summary>Memory that calls need beside weights and data.</summary>
+    /// <summary>How much memory calls need beside weights and data.</summary>
     /// <param name="handle">The library handle.</param>
     /// <param name="mode">What the forward call is for.</param>
     /// <param name="x">The input: its longest sequence and batch size count.</param>

@@ -1,8 +1,8 @@
 namespace Sequor.Interop;
 
 /// <summary>
-/// The memory that a recurrent net's calls read and write; what is not given is none. T steps, B sequences, L
-/// layers times directions, H the width of states.
+/// The memory that a recurrent network's calls read and write; properties that are not set mean no memory. In the shapes, T is the
+/// number of steps, B of sequences, L of layers times directions, and H the width of the states.
 /// </summary>
 /// <typeparam name="T">The data's type.</typeparam>
 public record struct RnnTensors<T>

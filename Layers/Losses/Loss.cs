@@ -344,7 +344,7 @@ public abstract class Loss : IDisposable
         Plan.RequireLive();
     }
 
-    // Also what there is of a loss that could not be made.
+    // Called as well by a constructor that failed, to free what it had made by then.
     private void Free()
     {
         _targets?.Dispose();

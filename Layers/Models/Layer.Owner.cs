@@ -1,6 +1,7 @@
 namespace Sequor.Layers;
 
-// Who is inside. A model that is on no backend yet has no word but its own, and two of its first plans may be for two backends.
+// Which thread is inside a model. It has an owner's word of its own beside its backend's, as a model may be on no backend yet, and
+// two threads may make its first plan for two different backends.
 public abstract partial class Layer
 {
     private readonly OwnerWord _owner;

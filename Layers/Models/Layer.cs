@@ -1,14 +1,14 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// A model or a part of one: owns parameters and says what it computes. It runs through plans, which own everything
-/// else; plans of one model share its parameters.
+/// A model or a part of one. It owns parameters and defines what is computed from them. A model is run by plans, which own all other
+/// memory; the plans of a model share its parameters.
 /// </summary>
 /// <remarks>
-/// A layer's own parameters come into being on the backend of its first plan. It is for one thread at a time, as is all of that
-/// backend: a call while another thread is in a call there, Dispose too, changes nothing and throws an
-/// <see cref="InvalidOperationException"/>. Threads may follow each other; those that work at the same time need a model and a
-/// backend each.
+/// A model's parameters are allocated on the backend of its first plan. A model is for one thread at a time, like everything on that
+/// backend. A call while another thread is in a call there, also to Dispose, changes nothing and throws an
+/// <see cref="InvalidOperationException"/>. Different threads may use a model one after the other; threads that work at the same
+/// time need a model and a backend each.
 /// </remarks>
 public abstract partial class Layer : IDisposable
 {
@@ -71,8 +71,8 @@ public abstract partial class Layer : IDisposable
     /// <param name="output">The largest output, [T, B, C], where T is 1 after pooling.</param>
     /// <returns>The layer's passes.</returns>
     /// <remarks>
-    /// It is called twice for a plan: before the other time, its passes are rehearsed on a builder that has no memory to give, so
-    /// that the plan knows what they do. What the first one makes is disposed when that is done.
+    /// This is called twice for a plan. The first time the builder gives no memory, and the layer's passes are only rehearsed, so that
+    /// the plan knows what they do; the result is then disposed. The second time it makes the passes that run.
     /// </remarks>
     protected internal abstract LayerPlan CreatePlan(
         PlanBuilder builder,
@@ -175,8 +175,8 @@ public abstract partial class Layer : IDisposable
     }
 
     /// <summary>
-    /// Frees the parameters; a second call does nothing. From then on plans of the model can only be disposed, and its layers can
-    /// be part of another one.
+    /// Frees the parameters; a second call does nothing. Afterwards plans of the model can only be disposed, and its layers can
+    /// become part of another model.
     /// </summary>
     public void Dispose()
     {

@@ -1,6 +1,6 @@
 namespace Sequor.Layers;
 
-// What a rule of one's own builds on.
+// The members that an update rule outside of this library is built on.
 public abstract partial class Optimizer
 {
     private readonly string[] _names;

@@ -6,13 +6,16 @@ namespace Sequor.Layers;
 /// </summary>
 /// <remarks>
 /// <para>
-/// A rule of one's own derives from this class: it names the state that it keeps of each parameter, says its settings for
-/// checkpoints, and writes <see cref="Update"/>, by operations of tensors or by code of its own on the memory of
+/// To add an update rule, derive from this class: name the state that the rule keeps of each parameter, give its settings for
+/// checkpoints, and write <see cref="Update"/>, by operations of tensors or by code of your own on the memory of
 /// <see cref="Layers.Plan.Parameters"/>, <see cref="Layers.Plan.Gradients"/> and <see cref="StateOf"/>. The gradients are clipped
-/// before it is called, and it is not called where they are not finite: to know that, each step waits for the device, so such a
-/// step is no part of a CUDA graph.
+/// before Update is called, and it is not called if they are not finite. To know that, each step waits for the device, so such a
+/// step cannot be part of a CUDA graph.
 /// </para>
-/// <para>Those of this library update all parameters in one operation (<see cref="FusedOptimizer"/>), which waits for nothing.</para>
+/// <para>
+/// The rules of this library update all parameters in one operation (<see cref="FusedOptimizer"/>), which does not wait for the
+/// device.
+/// </para>
 /// </remarks>
 public abstract partial class Optimizer : IDisposable
 {
@@ -267,7 +270,7 @@ public abstract partial class Optimizer : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    // Also what there is of an optimizer that could not be made.
+    // Called as well by a constructor that failed, to free what it had made by then.
     private void Free()
     {
         foreach (Storage storage in _owned)

@@ -1,8 +1,8 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// A block of floats in a backend's memory. Owned blocks are freed on disposal, forgotten ones by the backend's next call;
-/// wrapped ones belong to whoever made them.
+/// A block of floats in a backend's memory. A block that the backend allocated is freed by Dispose or, if it is garbage-collected
+/// without that, by the backend's next call. Memory that was wrapped belongs to the caller and is not freed.
 /// </summary>
 public sealed class Storage : IDisposable
 {
@@ -28,7 +28,10 @@ public sealed class Storage : IDisposable
             GC.SuppressFinalize(this);
     }
 
-    /// <summary>Leaves a forgotten block to the backend: the collector's thread may not be in it.</summary>
+    /// <summary>
+    /// Hands a block that was collected without Dispose to its backend, whose next call frees it: the finalizer thread may not enter
+    /// the backend.
+    /// </summary>
     ~Storage()
     {
         if (_address != 0)
@@ -93,7 +96,7 @@ public sealed class Storage : IDisposable
             )
             : new ObjectDisposedException(GetType().FullName);
 
-    /// <summary>The next of those that were forgotten.</summary>
+    /// <summary>The next block in the backend's list of those that were collected without Dispose.</summary>
     internal Storage? Next { get; set; }
 
     /// <summary>Frees an owned block; a second call does nothing.</summary>
