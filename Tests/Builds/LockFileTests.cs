@@ -11,12 +11,7 @@ public sealed class LockFileTests
     [Test]
     public void Every_package_is_pinned_in_one_place_and_locked_for_every_machine()
     {
-        DirectoryInfo? folder = new(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Sequor.slnx")))
-            folder = folder.Parent;
-        if (folder is null)
-            Assert.Ignore("the sources are not here: this test program runs outside them");
-        string root = folder!.FullName;
+        string root = Root();
         Dictionary<string, string> pinned = XDocument
             .Load(Path.Combine(root, "Directory.Packages.props"))
             .Descendants("PackageVersion")
@@ -40,6 +35,32 @@ public sealed class LockFileTests
                 used.UnionWith(Check(Path.GetDirectoryName(project)!, pinned, referenced));
             Assert.That(used, Is.EquivalentTo(pinned.Keys), "no other package is pinned");
         });
+    }
+
+    // A restore by hand, under a mapping of other packages: without the file it fails with NU1100, with it the locked bytes come.
+    [Test]
+    public void The_configuration_names_no_source_and_sets_a_users_mapping_aside()
+    {
+        XElement configuration = XDocument.Load(Path.Combine(Root(), "nuget.config")).Root!;
+        Assert.That(
+            configuration.Elements().Select(e => e.Name.LocalName),
+            Is.EqualTo(new[] { "packageSourceMapping" })
+        );
+        Assert.That(
+            configuration.Element("packageSourceMapping")!.Elements().Select(e => e.Name.LocalName),
+            Is.EqualTo(new[] { "clear" })
+        );
+        Assert.That(configuration.ToString(), Does.Not.Contain("://"));
+    }
+
+    private static string Root()
+    {
+        DirectoryInfo? folder = new(AppContext.BaseDirectory);
+        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Sequor.slnx")))
+            folder = folder.Parent;
+        if (folder is null)
+            Assert.Ignore("the sources are not here: this test program runs outside them");
+        return folder!.FullName;
     }
 
     // As lock files name a project: by its assembly.
