@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Xml.Linq;
 using NUnit.Framework;
+using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Builds;
 
@@ -11,7 +12,7 @@ public sealed class LockFileTests
     [Test]
     public void Every_package_is_pinned_in_one_place_and_locked_for_every_machine()
     {
-        string root = Root();
+        string root = Repository.Root();
         Dictionary<string, string> pinned = XDocument
             .Load(Path.Combine(root, "Directory.Packages.props"))
             .Descendants("PackageVersion")
@@ -41,7 +42,9 @@ public sealed class LockFileTests
     [Test]
     public void The_configuration_names_no_source_and_sets_a_users_mapping_aside()
     {
-        XElement configuration = XDocument.Load(Path.Combine(Root(), "nuget.config")).Root!;
+        XElement configuration = XDocument
+            .Load(Path.Combine(Repository.Root(), "nuget.config"))
+            .Root!;
         Assert.That(
             configuration.Elements().Select(e => e.Name.LocalName),
             Is.EqualTo(new[] { "packageSourceMapping" })
@@ -51,16 +54,6 @@ public sealed class LockFileTests
             Is.EqualTo(new[] { "clear" })
         );
         Assert.That(configuration.ToString(), Does.Not.Contain("://"));
-    }
-
-    private static string Root()
-    {
-        DirectoryInfo? folder = new(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Sequor.slnx")))
-            folder = folder.Parent;
-        if (folder is null)
-            Assert.Ignore("the sources are not here: this test program runs outside them");
-        return folder!.FullName;
     }
 
     // As lock files name a project: by its assembly.

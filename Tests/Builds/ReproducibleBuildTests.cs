@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using NUnit.Framework;
+using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Builds;
 
@@ -12,12 +13,11 @@ public sealed class ReproducibleBuildTests
     [Test]
     public void Builds_in_two_folders_are_the_same()
     {
-        DirectoryInfo? folder = new(AppContext.BaseDirectory);
-        while (folder is not null && !Path.Exists(Path.Combine(folder.FullName, ".git")))
-            folder = folder.Parent;
-        if (folder is null)
-            Assert.Ignore("there is no repository to clone: this test program runs outside it");
-        string script = Path.Combine(folder!.FullName, "Tests", "Scripts", "reproducible.test.sh");
+        string root = Repository.Root(
+            ".git",
+            "there is no repository to clone: this test program runs outside it"
+        );
+        string script = Path.Combine(root, "Tests", "Scripts", "reproducible.test.sh");
         var start = new ProcessStartInfo(script)
         {
             RedirectStandardOutput = true,

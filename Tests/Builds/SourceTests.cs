@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using NUnit.Framework;
+using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Builds;
 
@@ -24,7 +25,7 @@ public sealed partial class SourceTests
     [Test]
     public void Every_file_begins_with_what_it_is()
     {
-        string root = Root();
+        string root = Repository.Root();
         string[] files = [.. Folders.SelectMany(folder => Written(root, folder))];
         Assert.That(files, Has.Length.AtLeast(500));
         string[] without =
@@ -55,16 +56,6 @@ public sealed partial class SourceTests
     [TestCase("/// <remarks>What it is for.</remarks>|class A;", false)]
     public void A_sentence_is_told_from_none(string file, bool has) =>
         Assert.That(HasSentence(file.Split('|')), Is.EqualTo(has));
-
-    private static string Root()
-    {
-        DirectoryInfo? folder = new(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Sequor.slnx")))
-            folder = folder.Parent;
-        if (folder is null)
-            Assert.Ignore("the sources are not here: this test program runs outside them");
-        return folder!.FullName;
-    }
 
     private static IEnumerable<string> Written(string root, string folder) =>
         Directory

@@ -14,26 +14,6 @@ namespace Sequor.Tests.Tool;
 [Parallelizable(ParallelScope.Self)]
 public sealed class ReproduceCommandTests : ReproduceFixture
 {
-    private static readonly string[] ResultNames =
-    [
-        "task",
-        "arch",
-        "preset",
-        "parameters",
-        "parameter_budget",
-        "data",
-        "metric",
-        "paper",
-        "valid",
-        "test",
-        "seeds",
-        "epochs",
-        "seconds",
-        "peak_bytes",
-        "finished",
-        "runs",
-    ];
-
     private string[] Gru =>
         [.. "reproduce --task jsb --arch gru --preset 20k --threads 2 --data".Split(' '), Data];
 
@@ -72,7 +52,7 @@ public sealed class ReproduceCommandTests : ReproduceFixture
         JsonNode run = gru["runs"]![0]!;
         Assert.Multiple(() =>
         {
-            Assert.That(Keys(gru), Is.EqualTo(ResultNames));
+            Assert.That(Keys(gru), Is.EqualTo(ReproductionTests.Fields));
             Assert.That((string?)gru["task"], Is.EqualTo("jsb"));
             Assert.That((string?)gru["preset"], Is.EqualTo("20k"));
             Assert.That((long)gru["parameters"]!, Is.EqualTo(19809));

@@ -13,6 +13,27 @@ namespace Sequor.Tests.Workloads;
 [TestFixture]
 public sealed class ReproductionTests : FolderTest
 {
+    /// <summary>The fields of a result in JSON, in their order.</summary>
+    internal static readonly string[] Fields =
+    [
+        "task",
+        "arch",
+        "preset",
+        "parameters",
+        "parameter_budget",
+        "data",
+        "metric",
+        "paper",
+        "valid",
+        "test",
+        "seeds",
+        "epochs",
+        "seconds",
+        "peak_bytes",
+        "finished",
+        "runs",
+    ];
+
     private const string Texts = """
         {
           "schema": "sequor.presets/1",
@@ -92,30 +113,7 @@ public sealed class ReproductionTests : FolderTest
 
         using JsonDocument json = JsonSerializer.SerializeToDocument(result);
 
-        Assert.That(
-            json.RootElement.EnumerateObject().Select(p => p.Name),
-            Is.EqualTo(
-                new[]
-                {
-                    "task",
-                    "arch",
-                    "preset",
-                    "parameters",
-                    "parameter_budget",
-                    "data",
-                    "metric",
-                    "paper",
-                    "valid",
-                    "test",
-                    "seeds",
-                    "epochs",
-                    "seconds",
-                    "peak_bytes",
-                    "finished",
-                    "runs",
-                }
-            )
-        );
+        Assert.That(json.RootElement.EnumerateObject().Select(p => p.Name), Is.EqualTo(Fields));
     }
 
     [Test]

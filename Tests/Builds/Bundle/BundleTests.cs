@@ -90,18 +90,14 @@ public sealed class BundleTests : FolderTest
 
     private static string Script()
     {
-        for (
-            DirectoryInfo? folder = new(AppContext.BaseDirectory);
-            folder is not null;
-            folder = folder.Parent
-        )
-        {
-            string script = Path.Combine(folder.FullName, "Benchmarks", "Bundle", "bundle.sh");
-            if (File.Exists(script))
-                return script;
-        }
-        Assert.Ignore("bundles are made in the repository, and this test program runs outside it");
-        return "";
+        const string script = "Benchmarks/Bundle/bundle.sh";
+        return Path.Combine(
+            Repository.Root(
+                script,
+                "bundles are made in the repository, and this test program runs outside it"
+            ),
+            script
+        );
     }
 
     /// <summary>The installation whose runtime this process has, as in dotnet/shared/NAME/VERSION.</summary>
