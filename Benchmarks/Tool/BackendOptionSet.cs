@@ -9,12 +9,14 @@ internal sealed class BackendOptionSet
     private readonly Option<string?> _math = Options.Math();
     private readonly Option<string?> _convolution = Options.Convolution();
     private readonly Option<string?> _graph = Options.Graph();
+    private readonly Option<string?> _selfCheck = Options.SelfCheck();
+    private bool _warned;
 
     public Option<Device?> Device { get; } = Options.Device();
 
     public Option<long?> Threads { get; } = Options.Threads();
 
-    public IEnumerable<Option> All => [Device, Threads, _math, _convolution, _graph];
+    public IEnumerable<Option> All => [Device, Threads, _math, _convolution, _graph, _selfCheck];
 
     /// <summary>The backend that is asked for.</summary>
     /// <param name="result">The command line.</param>
@@ -41,8 +43,21 @@ internal sealed class BackendOptionSet
                         ? ConvolutionMethod.CuDnn
                         : ConvolutionMethod.ShiftedProducts,
                 Graphs = result.GetValue(_graph) != "off",
+                SelfCheck = result.GetValue(_selfCheck) switch
+                {
+                    "always" => SelfCheckMode.Always,
+                    "off" => SelfCheckMode.Never,
+                    _ => SelfCheckMode.WhenNew,
+                },
             };
         var backend = Backend.Create(device, cpu, cuda);
+        if (backend.Info.Warning is { } warning && !_warned)
+        {
+            // A sweep makes one backend after another.
+            _warned = true;
+            Screen.Tell($"sequor: warning: {warning}");
+        }
+        // A check that may find no GPU is no option that a CPU would have to refuse.
         if (backend.Info.Device != "cpu")
             return backend;
         foreach (Option<string?> option in (Option<string?>[])[_math, _convolution, _graph])

@@ -32,7 +32,9 @@ public abstract partial class Backend : IDisposable
     /// The device; by default the one that <see cref="Device.Auto"/> takes. <see cref="BackendInfo.Reason"/> says why it was taken.
     /// </param>
     /// <param name="cpu">Options for a CPU; by default all cores and the widest vectors are used. Null for a GPU.</param>
-    /// <param name="cuda">Options for a GPU. Null for a CPU.</param>
+    /// <param name="cuda">
+    /// Options for a GPU. Null for a CPU. <see cref="CudaOptions.SelfCheck"/> says what a GPU has to show before it is taken.
+    /// </param>
     /// <exception cref="DeviceUnavailableException">The device asked for is not there; the message says why.</exception>
     /// <exception cref="ArgumentException">Options are those of another kind of device than the one asked for.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of range.</exception>
@@ -52,13 +54,8 @@ public abstract partial class Backend : IDisposable
                 $"The device is {device}: it takes no CpuOptions.",
                 nameof(cpu)
             );
-        if (device.IsCuda)
-            return Cuda.CudaBackend.Create(device.Index, cuda);
-        return new Cpu.CpuBackend(cpu ?? new CpuOptions(), device.IsCpu ? "asked for" : CudaIsNew);
+        return DeviceSelection.Take(device, cpu, cuda);
     }
-
-    private const string CudaIsNew =
-        "CUDA has to be asked for: this version of Sequor ran on a virtual GPU only, not yet on hardware";
 
     /// <summary>Allocates a block of memory whose contents are undefined.</summary>
     /// <param name="count">Size in floats.</param>

@@ -20,6 +20,12 @@ public sealed record BackendInfo(
     /// </summary>
     public string? Instructions { get; init; }
 
+    /// <summary>
+    /// What a user should know before trusting results, in one line: a GPU that was asked for failed its self-check. Null where
+    /// there is nothing.
+    /// </summary>
+    public string? Warning { get; init; }
+
     /// <summary>The GPU; null on a CPU.</summary>
     public GpuInfo? Gpu { get; init; }
 }

@@ -11,6 +11,32 @@ public sealed record CudaOptions
 
     /// <summary>Whether repeated steps are given to the GPU as CUDA graphs; see <see cref="StepGraph"/>.</summary>
     public bool Graphs { get; init; } = true;
+
+    /// <summary>
+    /// When <see cref="Backend.Create"/> checks that the GPU computes what the CPU does. Backends that are made otherwise are not
+    /// checked.
+    /// </summary>
+    public SelfCheckMode SelfCheck { get; init; }
+}
+
+/// <summary>
+/// When a GPU is checked: products of ones, and training steps of each architecture beside the CPU's, in at most ten seconds once
+/// libraries and kernels are loaded. <see cref="Device.Auto"/> takes a GPU only if it passes; a GPU that is asked for by name is
+/// used nevertheless, and <see cref="BackendInfo.Warning"/> says what failed.
+/// </summary>
+public enum SelfCheckMode
+{
+    /// <summary>
+    /// The first time that this GPU is used with this driver, these libraries and this version of Sequor; the verdict is kept in the
+    /// user's cache folder.
+    /// </summary>
+    WhenNew,
+
+    /// <summary>Each time; the verdict is kept as well.</summary>
+    Always,
+
+    /// <summary>Not at all: the GPU is trusted.</summary>
+    Never,
 }
 
 /// <summary>How a GPU computes causal convolutions.</summary>

@@ -27,8 +27,8 @@ public readonly record struct Device : IParsable<Device>
     }
 
     /// <summary>
-    /// The device that is taken if none is named. In this version it is the CPU even if there is a GPU, which has to be asked for
-    /// until the CUDA backend has been run on hardware.
+    /// The device that is taken if none is named: the first GPU where there is one that passes its self-check
+    /// (<see cref="SelfCheckMode"/>), else the CPU. <see cref="BackendInfo.Reason"/> says which, and why.
     /// </summary>
     public static Device Auto => default;
 

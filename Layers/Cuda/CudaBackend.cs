@@ -23,6 +23,7 @@ public sealed partial class CudaBackend : Backend
     private readonly List<IDisposable> _owned = [];
     private readonly CudaUploads _uploads;
     private readonly bool _graphs;
+    private BackendInfo _info;
 
     /// <summary>Takes a device of its own, with a new stream.</summary>
     /// <param name="device">The device's number, from 0.</param>
@@ -38,18 +39,38 @@ public sealed partial class CudaBackend : Backend
     {
         CudaContext? context = null;
         CudaStream? stream = null;
+        return WhereAvailable(
+            device,
+            () =>
+            {
+                context = CudaContext.Primary((libraries ?? CudaLibraries.Shared).Device(device));
+                stream = context.CreateStream();
+                var backend = new CudaBackend(context, stream, options, "asked for");
+                backend._owned.AddRange([stream, context]);
+                return backend;
+            },
+            () =>
+            {
+                stream?.Dispose();
+                context?.Dispose();
+            }
+        );
+    }
+
+    /// <summary>Opens a device or something on it; what the libraries refuse becomes one kind of error.</summary>
+    /// <param name="device">The device's number, for messages.</param>
+    /// <param name="open">Opens it.</param>
+    /// <param name="undo">Gives back what was taken before an error.</param>
+    /// <exception cref="DeviceUnavailableException">It cannot be opened; the message says why.</exception>
+    internal static T WhereAvailable<T>(int device, Func<T> open, Action? undo = null)
+    {
         try
         {
-            context = CudaContext.Primary((libraries ?? CudaLibraries.Shared).Device(device));
-            stream = context.CreateStream();
-            var backend = new CudaBackend(context, stream, options, "asked for");
-            backend._owned.AddRange([stream, context]);
-            return backend;
+            return open();
         }
         catch (Exception e)
         {
-            stream?.Dispose();
-            context?.Dispose();
+            undo?.Invoke();
             if (
                 e
                 is not (
@@ -106,7 +127,7 @@ public sealed partial class CudaBackend : Backend
         ConvolutionMethod = options.Convolution;
         _graphs = options.Graphs;
         CudaDevice device = context.Device;
-        Info = new BackendInfo(
+        _info = new BackendInfo(
             string.Create(CultureInfo.InvariantCulture, $"cuda:{device.Index}"),
             string.Create(
                 CultureInfo.InvariantCulture,
@@ -150,7 +171,11 @@ public sealed partial class CudaBackend : Backend
     }
 
     /// <inheritdoc/>
-    public override BackendInfo Info { get; }
+    public override BackendInfo Info => _info;
+
+    /// <summary>Says why this device was taken, and what users should know of it.</summary>
+    internal void Explain(string reason, string? warning) =>
+        _info = _info with { Reason = reason, Warning = warning };
 
     /// <summary>The context that it works in.</summary>
     public CudaContext Context { get; }

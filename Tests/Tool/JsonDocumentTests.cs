@@ -47,7 +47,17 @@ public sealed class JsonDocumentTests : CudaCommandFixture
         BenchReport made = Made.Report(Made.Result("rnn", 4, 1, 1024));
         _seen.Add(
             "sequor.bench/1",
-            ReportWriter.ToUtf8(made with { Status = RunStatus.Failed, Reason = "made up" })
+            ReportWriter.ToUtf8(
+                made with
+                {
+                    Status = RunStatus.Failed,
+                    Reason = "made up",
+                    Gpu = new("GPU", "9.0", 1 << 30, "1", "12.4", "9.6.0", "12.5", "fp32", "cudnn")
+                    {
+                        Warning = "made up",
+                    },
+                }
+            )
         );
         _seen.RequireAll("sequor.bench/1", "result", "machine", "gpu");
     }

@@ -213,6 +213,12 @@ internal sealed class VirtualDevice : IDisposable
         return refusal.Status;
     }
 
+    /// <summary>Makes the results of some work wrong from here on; null makes all right again.</summary>
+    public Distortion? Distorted { get; set; }
+
+    /// <summary>Whether the results of this work are to be wrong.</summary>
+    internal bool Distorts(WorkItem item) => Distorted?.Meets(item) == true;
+
     /// <summary>Makes a context as another library would that does not use the primary one.</summary>
     public VirtualContext CreateContext()
     {

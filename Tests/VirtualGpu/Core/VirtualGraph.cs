@@ -108,7 +108,7 @@ internal sealed class VirtualGraphExec(IReadOnlyList<GraphNode> nodes)
         Dictionary<GraphNode, WorkItem> last = [];
         foreach (GraphNode node in nodes)
         {
-            var item = new WorkItem(node.Name, node.Context, node.Run);
+            var item = new WorkItem(node.Name, node.Context, node.Run) { IsReplayed = true };
             item.Follow(begin);
             foreach (GraphNode earlier in node.After)
                 item.Follow(last[earlier]);
