@@ -31,7 +31,7 @@ internal static class TorchNames
     /// <summary>Lists all tensors of a model, and the names of those that only PyTorch has.</summary>
     /// <param name="model">The model.</param>
     /// <param name="modules">
-    ///  The name of PyTorch's module for a layer, by the layer's path in the model. Layers without an entry have the same name within their
+    /// The name of PyTorch's module for a layer, by the layer's path in the model. Layers without an entry have the same name within their
     /// parent's module as here.
     /// </param>
     /// <exception cref="ArgumentException">A path is no layer's, or two tensors have the same name.</exception>

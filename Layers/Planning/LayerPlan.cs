@@ -19,7 +19,7 @@ public abstract class LayerPlan : IDisposable
     /// Adds to the parameters' gradients and returns the gradient of the input, which is empty if the plan does not need it.
     /// </summary>
     /// <param name="dy">
-    ///  The gradient of the output. If it has fewer steps than the output, it is the gradient of the last steps, and that of the others is
+    /// The gradient of the output. If it has fewer steps than the output, it is the gradient of the last steps, and that of the others is
     /// zero. It may be overwritten.
     /// </param>
     public abstract Tensor Backward(Tensor dy);

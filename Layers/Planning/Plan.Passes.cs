@@ -31,7 +31,7 @@ public sealed partial class Plan
     /// </remarks>
     /// <param name="x">The input [T, B, C], on this plan's backend.</param>
     /// <param name="lengths">
-    ///  The steps of each sequence, from 1 to T. Empty where all have T, or where x was loaded with lengths (<see cref="SetInput"/>), which
+    /// The steps of each sequence, from 1 to T. Empty where all have T, or where x was loaded with lengths (<see cref="SetInput"/>), which
     /// are then used. Values after a sequence's end are not read, the output there is zero, and no layer does any work for them.
     /// </param>
     /// <returns>The output [T, B, C], in the plan's memory, valid until the next call. T is 1 where the model pools over time.</returns>
@@ -229,7 +229,7 @@ public sealed partial class Plan
 
     /// <summary>Computes all gradients of the last forward pass.</summary>
     /// <param name="outputGradient">
-    ///  The gradient of the output, with the output's shape. It may be overwritten, unless it lies in memory that Forward or Backward use,
+    /// The gradient of the output, with the output's shape. It may be overwritten, unless it lies in memory that Forward or Backward use,
     /// such as <see cref="Output"/>. Then it is copied first, to memory that is allocated when that happens for the first time.
     /// </param>
     /// <param name="accumulate">Whether to add to the parameters' gradients instead of replacing them.</param>

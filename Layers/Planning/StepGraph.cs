@@ -42,7 +42,7 @@ public sealed class StepGraph : IDisposable
     /// <summary>Prepares to run a step. Nothing runs yet.</summary>
     /// <param name="plan">The plan that the step runs.</param>
     /// <param name="step">
-    ///  The step's action: forward on the plan's input, loss, backward and update, without copies from or to the host.
+    /// The step's action: forward on the plan's input, loss, backward and update, without copies from or to the host.
     /// </param>
     /// <param name="most">The largest number of graphs that are kept, at least 1; steps beyond that run normally.</param>
     public StepGraph(Plan plan, Action step, int most = 32)
