@@ -19,10 +19,10 @@ public sealed unsafe class CudaGraph : CudaObject
     }
 
     /// <summary>Captures the work that an action queues in a stream. An exception of the action ends the capture and is passed on.</summary>
-    /// <param name="stream">The stream; not the legacy default one.</param>
+    /// <param name="stream">The stream, which must not be the legacy default stream.</param>
     /// <param name="record">Queues work in the stream; it must not wait or allocate device memory.</param>
     /// <param name="mode">Which threads' forbidden calls spoil the capture; by default only those of this thread.</param>
-    /// <exception cref="CudaException">The capture was spoilt; the message says by what, where that is known.</exception>
+    /// <exception cref="CudaException">The capture was spoilt; the message says by what, if that is known.</exception>
     public static CudaGraph Capture(
         CudaStream stream,
         Action record,
@@ -35,7 +35,7 @@ public sealed unsafe class CudaGraph : CudaObject
         return capture.End();
     }
 
-    /// <summary>Its context.</summary>
+    /// <summary>The context that the graph belongs to.</summary>
     public CudaContext Context { get; }
 
     /// <summary>The driver's handle.</summary>
@@ -48,7 +48,7 @@ public sealed unsafe class CudaGraph : CudaObject
         }
     }
 
-    /// <summary>How many nodes it has.</summary>
+    /// <summary>The number of nodes.</summary>
     public long NodeCount
     {
         get
@@ -63,7 +63,7 @@ public sealed unsafe class CudaGraph : CudaObject
         }
     }
 
-    /// <summary>The kinds of its nodes.</summary>
+    /// <summary>The kinds of the nodes.</summary>
     public IReadOnlyList<CUgraphNodeType> NodeTypes()
     {
         using CudaContextScope scope = Context.Enter();
@@ -88,7 +88,7 @@ public sealed unsafe class CudaGraph : CudaObject
     }
 
     /// <summary>Makes a graph that can be launched; this one may be disposed afterwards.</summary>
-    /// <exception cref="CudaException">The driver cannot make it; the message has its reason.</exception>
+    /// <exception cref="CudaException">The driver cannot instantiate the graph; the message has its reason.</exception>
     public CudaGraphExec Instantiate()
     {
         using CudaContextScope scope = Context.Enter();

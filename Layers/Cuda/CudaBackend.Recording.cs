@@ -2,7 +2,7 @@ using Sequor.Interop;
 
 namespace Sequor.Layers.Cuda;
 
-// Work captured as a CUDA graph.
+// Captures work as a CUDA graph, and counts the nodes of such a graph.
 public sealed partial class CudaBackend
 {
     internal override bool IsRecording => Stream.IsCapturing;

@@ -3,8 +3,8 @@ using Sequor.Interop;
 namespace Sequor.Layers.Cuda;
 
 /// <summary>
-/// A causal convolution by cuDNN's graph API, with engines found once for the largest batch. Batches of other sizes,
-/// packed ones and streams go by products on shifted rows.
+/// A causal convolution by cuDNN's graph API, with engines chosen once for the largest batch. Batches of other sizes, packed batches and
+/// streams are computed by <see cref="CudaConvolution"/>.
 /// </summary>
 /// <remarks>Filters are [O, k, I], which is what cuDNN wants.</remarks>
 internal sealed class CudaGraphConvolution : ConvolutionOperation
@@ -17,7 +17,7 @@ internal sealed class CudaGraphConvolution : ConvolutionOperation
     private readonly ConvolutionPlan? _addingData;
     private readonly ConvolutionPlan? _filter;
 
-    /// <exception cref="NotSupportedException">cuDNN has no engine for it; the message has each one's refusal.</exception>
+    /// <exception cref="NotSupportedException">cuDNN has no engine for it; the message lists why each engine refused.</exception>
     public CudaGraphConvolution(CudaBackend backend, in ConvolutionDescriptor descriptor)
     {
         (_backend, _descriptor) = (backend, descriptor);

@@ -4,7 +4,7 @@ using Sequor.Native;
 
 namespace Sequor.Layers.Cuda;
 
-/// <summary>A recurrent network by cuDNN. Its reserve is opaque; x and y are read again by backward.</summary>
+/// <summary>A recurrent network by cuDNN. Its reserve space is opaque, and the backward calls read x and y again.</summary>
 internal sealed partial class CudaRecurrent : RecurrentOperation
 {
     private readonly CudaBackend _backend;
@@ -53,7 +53,7 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
         }
         _callFloats = backend.Align(Floats(_calls.WorkspaceBytes(descriptor.Training)));
         ReserveCount = descriptor.Training ? Floats(_calls.ReserveBytes) : 0;
-        // cuDNN always writes dx, wanted or not.
+        // cuDNN always writes dx, so it needs room even where no one wants it.
         if (descriptor.Training && !descriptor.InputGradient)
             _inputFloats = backend.Align(
                 checked((long)descriptor.MaxLength * descriptor.MaxBatch * descriptor.InputSize)
@@ -69,7 +69,7 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
         }
     }
 
-    // Behind cuDNN's own scratch: dx where it is not wanted, and first and last states in the order of packed sequences.
+    // After cuDNN's own workspace come dx, where no one wants it, and the first and last states in the order of packed sequences.
     public override long WorkspaceCount =>
         checked(_callFloats + _inputFloats + 2 * (_hiddenFloats + _cellFloats));
 
@@ -86,7 +86,7 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
         RecurrentStateOrder order = Ordered(operands, batch);
         tensors.Hx = order.Take(operands.InitialHidden, _descriptor.StateSize, Place(operands, 0));
         tensors.Cx = order.Take(operands.InitialCell, _descriptor.HiddenSize, Place(operands, 1));
-        // A stream's last states take the first ones' place, which cuDNN does not say that it allows.
+        // A stream's last states overwrite its first ones. cuDNN does not promise to allow that, so it writes them elsewhere first.
         tensors.Hy = order.Room(operands.FinalHidden, operands.InitialHidden, Place(operands, 2));
         tensors.Cy = order.Room(operands.FinalCell, operands.InitialCell, Place(operands, 3));
         _calls.Forward(_descriptor.Training, tensors);
@@ -124,7 +124,7 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
         base.Dispose();
     }
 
-    /// <summary>What a descriptor is to cuDNN.</summary>
+    /// <summary>Translates a descriptor into cuDNN's settings.</summary>
     public static RnnSettings Settings(in RecurrentDescriptor d, FloatMath math) =>
         new()
         {
@@ -180,7 +180,7 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
         return batch;
     }
 
-    // Where nothing has changed, cuDNN need not be told again.
+    // The descriptors of cuDNN are set again only where the shape has changed.
     private void SetShape(int steps, int batch, ReadOnlySpan<int> lengths)
     {
         bool packed =
@@ -218,7 +218,7 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
     private static DeviceSpan<float> Workspace(in RecurrentOperands operands) =>
         CudaBackend.Span(operands.Workspace);
 
-    // Places for hidden, cell, hidden, cell states.
+    // The places in the workspace, by number: hidden and cell states that cuDNN reads (0 and 1), or writes (2 and 3).
     private DeviceSpan<float> Place(in RecurrentOperands operands, int number)
     {
         long first = _callFloats + _inputFloats + number / 2 * (_hiddenFloats + _cellFloats);

@@ -1,6 +1,6 @@
 namespace Sequor.Layers;
 
-// What layers do with tensors: nothing is read, and of what is written the gradients of parameters are noted.
+// The operations on tensors. They read nothing, and only note which parameters' gradients they write.
 internal sealed partial class RehearsalBackend
 {
     internal override void Upload(ReadOnlySpan<float> source, Tensor destination) =>
