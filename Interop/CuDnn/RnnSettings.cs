@@ -43,8 +43,11 @@ public sealed record RnnSettings
     /// <summary>Arithmetic allowed: CUDNN_FMA_MATH is true float32, CUDNN_DEFAULT_MATH lets float use TF32.</summary>
     public cudnnMathType_t Math { get; init; } = cudnnMathType_t.CUDNN_FMA_MATH;
 
-    /// <summary>Whether sequences of unequal length lie padded; needed for unpacked ones.</summary>
-    public bool PaddedIO { get; init; }
+    /// <summary>
+    /// Whether sequences may lie padded: the manual permits layouts that are not packed with this alone, also where all sequences
+    /// have one length.
+    /// </summary>
+    public bool PaddedIO { get; init; } = true;
 
     /// <summary>Bounds of LSTM cell states, the lower below the upper; null for none.</summary>
     public (double Lower, double Upper)? Clip { get; init; }

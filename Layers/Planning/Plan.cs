@@ -111,6 +111,7 @@ public sealed partial class Plan : IDisposable
             if (options.States)
                 _layerStates = new PlanStates(model, builder.LayerStates);
             LibraryRandoms = builder.LibraryRandoms;
+            Fallbacks = builder.Fallbacks;
             Gradients = builder.AllGradients;
             _storages = builder.Build(gradients);
             if (builder.Training)
@@ -182,6 +183,12 @@ public sealed partial class Plan : IDisposable
 
     /// <summary>What the last <see cref="Forward(Tensor, ReadOnlySpan{int})"/> returned.</summary>
     public Tensor Output { get; private set; }
+
+    /// <summary>
+    /// What this backend computes in another way than was asked for: the layer, how instead, and why. Results are the same up to
+    /// rounding.
+    /// </summary>
+    public IReadOnlyList<string> Fallbacks { get; }
 
     /// <summary>Gradient by the input of the last <see cref="Backward"/>; empty unless asked for when planned.</summary>
     public Tensor InputGradient { get; private set; }
