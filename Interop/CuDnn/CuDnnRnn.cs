@@ -158,22 +158,22 @@ public sealed unsafe partial class CuDnnRnn<T> : CudaObject
 
     private void RequireTakes(cudnnRNNDataLayout_t layout, int maxLength, ReadOnlySpan<int> lengths)
     {
+        RnnSettings settings = Rnn.Settings;
+        bool packed = layout == cudnnRNNDataLayout_t.CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_PACKED;
+        if (!packed && !settings.PaddedIO)
+            throw new ArgumentException(
+                "Sequences that are not packed need a net with PaddedIO.",
+                nameof(layout)
+            );
         bool full = true;
         foreach (int length in lengths)
             full &= length == maxLength;
         if (full)
             return;
-        RnnSettings settings = Rnn.Settings;
         if (settings.Algorithm != cudnnRNNAlgo_t.CUDNN_RNN_ALGO_STANDARD)
             throw new ArgumentException(
                 $"{settings.Algorithm} takes sequences of one length only ({maxLength});"
                     + " CUDNN_RNN_ALGO_STANDARD takes others.",
-                nameof(lengths)
-            );
-        bool packed = layout == cudnnRNNDataLayout_t.CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_PACKED;
-        if (!packed && !settings.PaddedIO)
-            throw new ArgumentException(
-                "Unpacked sequences of unequal length need a net with PaddedIO.",
                 nameof(lengths)
             );
     }

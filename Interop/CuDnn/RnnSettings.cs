@@ -45,8 +45,11 @@ public sealed record RnnSettings
     /// </summary>
     public cudnnMathType_t Math { get; init; } = cudnnMathType_t.CUDNN_FMA_MATH;
 
-    /// <summary>Whether sequences of unequal length are padded, as unpacked ones must be.</summary>
-    public bool PaddedIO { get; init; }
+    /// <summary>
+    /// Whether sequences may lie padded: the manual permits layouts that are not packed with this alone, also where all sequences
+    /// have one length.
+    /// </summary>
+    public bool PaddedIO { get; init; } = true;
 
     /// <summary>Bounds on the cell states of an LSTM, the lower below the upper; null for none.</summary>
     public (double Lower, double Upper)? Clip { get; init; }

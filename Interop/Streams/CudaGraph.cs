@@ -63,28 +63,26 @@ public sealed unsafe class CudaGraph : CudaObject
         }
     }
 
-    /// <summary>The kinds of the nodes.</summary>
-    public IReadOnlyList<CUgraphNodeType> NodeTypes()
+    /// <summary>The kinds of its nodes.</summary>
+    public IReadOnlyList<CUgraphNodeType> NodeTypes() => [.. Nodes().Select(node => node.Type)];
+
+    /// <summary>
+    /// How many of its nodes read the host's memory or call the host at each launch: what they find there then is not what the
+    /// capture saw. A copy that the driver tells nothing about counts as well; graphs within the graph are not looked into.
+    /// </summary>
+    public int CountHostReads()
     {
         using CudaContextScope scope = Context.Enter();
-        nuint count = (nuint)NodeCount;
-        var nodes = new CUgraphNode[count];
-        fixed (CUgraphNode* first = nodes)
-            Context.Check(
-                Context.Driver.cuGraphGetNodes(Handle, first, &count),
-                nameof(CudaDriver.cuGraphGetNodes)
-            );
-        var types = new CUgraphNodeType[nodes.Length];
-        for (int i = 0; i < types.Length; i++)
+        int reads = 0;
+        foreach ((CUgraphNode node, CUgraphNodeType type) in Nodes())
         {
-            CUgraphNodeType type;
-            Context.Check(
-                Context.Driver.cuGraphNodeGetType(nodes[i], &type),
-                nameof(CudaDriver.cuGraphNodeGetType)
-            );
-            types[i] = type;
+            if (
+                type == CUgraphNodeType.CU_GRAPH_NODE_TYPE_HOST
+                || (type == CUgraphNodeType.CU_GRAPH_NODE_TYPE_MEMCPY && ReadsHost(node))
+            )
+                reads++;
         }
-        return types;
+        return reads;
     }
 
     /// <summary>Makes a graph that can be launched; this one may be disposed afterwards.</summary>
@@ -102,6 +100,49 @@ public sealed unsafe class CudaGraph : CudaObject
                 parameters.result_out.ToString()
             );
         return new CudaGraphExec(Context, exec, _work);
+    }
+
+    private (CUgraphNode Node, CUgraphNodeType Type)[] Nodes()
+    {
+        using CudaContextScope scope = Context.Enter();
+        nuint count = (nuint)NodeCount;
+        var nodes = new CUgraphNode[count];
+        fixed (CUgraphNode* first = nodes)
+            Context.Check(
+                Context.Driver.cuGraphGetNodes(Handle, first, &count),
+                nameof(CudaDriver.cuGraphGetNodes)
+            );
+        var found = new (CUgraphNode, CUgraphNodeType)[nodes.Length];
+        for (int i = 0; i < found.Length; i++)
+        {
+            CUgraphNodeType type;
+            Context.Check(
+                Context.Driver.cuGraphNodeGetType(nodes[i], &type),
+                nameof(CudaDriver.cuGraphNodeGetType)
+            );
+            found[i] = (nodes[i], type);
+        }
+        return found;
+    }
+
+    private bool ReadsHost(CUgraphNode node)
+    {
+        CUDA_MEMCPY3D copy;
+        if (
+            Context.Driver.cuGraphMemcpyNodeGetParams(node, &copy) != CUresult.CUDA_SUCCESS
+            || copy.srcMemoryType == CUmemorytype.CU_MEMORYTYPE_HOST
+        )
+            return true;
+        if (copy.srcMemoryType != CUmemorytype.CU_MEMORYTYPE_UNIFIED)
+            return false;
+        // An address that the driver does not know is the host's.
+        CUmemorytype type;
+        CUresult known = Context.Driver.cuPointerGetAttribute(
+            &type,
+            CUpointer_attribute.CU_POINTER_ATTRIBUTE_MEMORY_TYPE,
+            copy.srcDevice
+        );
+        return known != CUresult.CUDA_SUCCESS || type == CUmemorytype.CU_MEMORYTYPE_HOST;
     }
 
     private protected override CudaContext Home => Context;

@@ -30,19 +30,12 @@ public abstract partial class Backend : IDisposable
     /// <param name="device">
     /// The device; by default the one that <see cref="Device.Auto"/> stands for. <see cref="BackendInfo.Reason"/> says why it was chosen.
     /// </param>
-<<<<<<< HEAD
-    /// <param name="cpu">Options for a CPU; by default all cores and the widest vectors are used. Null for a GPU.</param>
-    /// <param name="cuda">
-    /// Options for a GPU. Null for a CPU. <see cref="CudaOptions.SelfCheck"/> says what a GPU has to show before it is taken.
-    /// </param>
-    /// <exception cref="DeviceUnavailableException">The device asked for is not there; the message says why.</exception>
-    /// <exception cref="ArgumentException">Options are those of another kind of device than the one asked for.</exception>
-=======
     /// <param name="cpu">Options for a CPU; by default all cores and the widest vectors are used. Must be null for a GPU.</param>
-    /// <param name="cuda">Options for a GPU. Must be null for a CPU.</param>
+    /// <param name="cuda">
+    /// Options for a GPU. Must be null for a CPU. <see cref="CudaOptions.SelfCheck"/> says what a GPU has to show before it is used.
+    /// </param>
     /// <exception cref="DeviceUnavailableException">The requested device is not available; the message says why.</exception>
     /// <exception cref="ArgumentException">The options are for another kind of device than the requested one.</exception>
->>>>>>> w/prose
     /// <exception cref="ArgumentOutOfRangeException">An option is out of range.</exception>
     public static Backend Create(
         Device device = default,

@@ -14,7 +14,7 @@ public sealed partial class CudaBackend
 
     internal override ConvolutionOperation PlanConvolution(in ConvolutionDescriptor descriptor) =>
         ConvolutionMethod == ConvolutionMethod.CuDnn
-            ? new CudaGraphConvolution(this, descriptor)
+            ? CudaGraphConvolution.OrProducts(this, descriptor)
             : new CudaConvolution(this, descriptor);
 
     internal override DiagonalScanOperation PlanDiagonalScan(

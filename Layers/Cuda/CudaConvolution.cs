@@ -17,8 +17,13 @@ internal sealed partial class CudaConvolution : ConvolutionOperation
     private readonly CudaBackend _backend;
     private readonly ConvolutionDescriptor _descriptor;
 
-    public CudaConvolution(CudaBackend backend, in ConvolutionDescriptor descriptor) =>
-        (_backend, _descriptor) = (backend, descriptor);
+    public CudaConvolution(
+        CudaBackend backend,
+        in ConvolutionDescriptor descriptor,
+        string? fallback = null
+    ) => (_backend, _descriptor, Fallback) = (backend, descriptor, fallback);
+
+    public override string? Fallback { get; }
 
     // Packed sequences need room for the rows that one tap reads. The tap of the current step reads its rows where they are.
     public override long WorkspaceCount =>

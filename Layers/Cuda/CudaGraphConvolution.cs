@@ -74,6 +74,34 @@ internal sealed class CudaGraphConvolution : ConvolutionOperation
         }
     }
 
+    /// <summary>
+    /// The same, or products on shifted rows where cuDNN refuses the graph or has no engine for it, as many of its engines take
+    /// paddings only that are the same before and after.
+    /// </summary>
+    public static ConvolutionOperation OrProducts(
+        CudaBackend backend,
+        in ConvolutionDescriptor descriptor
+    )
+    {
+        try
+        {
+            return new CudaGraphConvolution(backend, descriptor);
+        }
+        catch (Exception e) when (e is NotSupportedException || IsRefusal(e as CudnnException))
+        {
+            string why = e.Message.Replace("\n  ", " ", StringComparison.Ordinal);
+            return new CudaConvolution(
+                backend,
+                descriptor,
+                $"convolution by products on shifted rows instead of cuDNN's engines: {why}"
+            );
+        }
+    }
+
+    // Not supported, or nothing that this version takes for a convolution: 3000 to 3999, and 2000 to 2999.
+    private static bool IsRefusal(CudnnException? error) =>
+        error is not null && (error.IsNotSupported || (int)error.Status / 1000 == 2);
+
     public override long WorkspaceCount
     {
         get

@@ -111,6 +111,7 @@ public sealed partial class Plan : IDisposable
             if (options.States)
                 _layerStates = new PlanStates(model, builder.LayerStates);
             LibraryRandoms = builder.LibraryRandoms;
+            Fallbacks = builder.Fallbacks;
             Gradients = builder.AllGradients;
             _storages = builder.Build(gradients);
             if (builder.Training)
@@ -182,6 +183,12 @@ public sealed partial class Plan : IDisposable
 
     /// <summary>The output of the last Forward or ForwardPacked; empty before it.</summary>
     public Tensor Output { get; private set; }
+
+    /// <summary>
+    /// What this backend computes in another way than was asked for: the layer, how instead, and why. Results are the same up to
+    /// rounding.
+    /// </summary>
+    public IReadOnlyList<string> Fallbacks { get; }
 
     /// <summary>
     /// The gradient of the input from the last <see cref="Backward"/>; empty without <see cref="PlanOptions.InputGradient"/>.

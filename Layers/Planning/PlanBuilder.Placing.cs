@@ -92,8 +92,13 @@ public sealed partial class PlanBuilder
         where T : PlannedOperation
     {
         _operations.Add(operation);
+        if (operation.Fallback is { } fallback)
+            _fallbacks.Add(Path.Length == 0 ? fallback : $"{Path}: {fallback}");
         return operation;
     }
+
+    /// <summary>What is not carried out as was asked for, with the layer, in the order of layers.</summary>
+    internal IReadOnlyList<string> Fallbacks => _fallbacks;
 
     /// <summary>Frees everything that was allocated, after building has failed.</summary>
     internal void Abandon()

@@ -18,6 +18,7 @@ public sealed partial class PlanBuilder
     private readonly long[] _flowCounts = new long[2];
     private readonly RehearsalBackend? _rehearsal;
     private readonly List<string> _path = [];
+    private readonly List<string> _fallbacks = [];
     private readonly HashSet<Storage> _brief = [];
     private long _workspaceCount;
     private long _stateCount;

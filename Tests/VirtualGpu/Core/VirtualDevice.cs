@@ -69,6 +69,9 @@ internal sealed class VirtualDevice : IDisposable
 
     public VirtualOptions Options { get; }
 
+    /// <summary>What may be, and need not; to be changed while it runs.</summary>
+    public VirtualManners Manners { get; } = new();
+
     /// <summary>Seeded; to be used within calls only.</summary>
     public Random Random { get; }
 

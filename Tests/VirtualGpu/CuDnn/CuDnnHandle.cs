@@ -29,12 +29,47 @@ internal sealed class CuDnnHandle(VirtualContext context) : ICuDnnObject, IConte
     )
     {
         VirtualStream stream = Resolve(device, call);
-        if (!_loaded.Contains(kernels))
-        {
-            CaptureGuard.Refuse(stream, $"{call} loaded kernels ({kernels}): run it once before");
-            _loaded.Add(kernels);
-        }
+        Load(stream, call, kernels);
         stream.Enqueue(call, () => work(device.Memory));
+    }
+
+    /// <summary>Puts a recurrent net's work into the handle's stream.</summary>
+    /// <param name="device">the device</param>
+    /// <param name="call">the call</param>
+    /// <param name="work">what runs later</param>
+    /// <exception cref="CuDnnRefusal">As above.</exception>
+    /// <exception cref="VirtualStatusException">As above.</exception>
+    public void Enqueue(VirtualDevice device, RnnCall call, Action<DeviceMemory> work)
+    {
+        VirtualStream stream = Resolve(device, call.Call);
+        Load(stream, call.Call, call.Kernels);
+        if (!stream.IsCapturing)
+        {
+            stream.Enqueue(call.Call, () => work(device.Memory));
+            return;
+        }
+        if (device.Manners.RnnCopiesLengths)
+            stream.Submit(
+                CUgraphNodeType.CU_GRAPH_NODE_TYPE_MEMCPY,
+                GraphNode.HostCopy,
+                () => call.CheckDescribed(device)
+            );
+        stream.Enqueue(
+            call.Call,
+            () =>
+            {
+                call.CheckDescribed(device);
+                work(device.Memory);
+            }
+        );
+    }
+
+    private void Load(VirtualStream stream, string call, string kernels)
+    {
+        if (_loaded.Contains(kernels))
+            return;
+        CaptureGuard.Refuse(stream, $"{call} loaded kernels ({kernels}): run it once before");
+        _loaded.Add(kernels);
     }
 
     /// <summary>The handle's stream, fit for work.</summary>
