@@ -18,8 +18,8 @@ internal abstract class DiagonalScanOperation : PlannedOperation
 
     /// <summary>
     /// Turns u into x, in place, over a range of steps of the states, [T, B, 2N] or packed rows [rows, 1, 2N]. Ranges follow each other in
-    /// the recurrence's direction. The step before a range already holds this pass's x; at the very first range it holds, if the recurrence
-    /// is a stream, the state carried on in step 0.
+    /// the recurrence's direction, so the steps before a range already hold this pass's x. In a stream, step 0 holds the state carried over
+    /// from the call before.
     /// </summary>
     public abstract void Forward(
         Tensor lambda,

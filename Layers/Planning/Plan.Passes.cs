@@ -9,7 +9,7 @@ public sealed partial class Plan
     /// <param name="batch">B, the number of sequences.</param>
     /// <param name="lengths">The steps of each sequence, from 1 to T; empty where all have T.</param>
     /// <returns>The output [T, B, C], in the plan's memory. T is 1 where the model pools over time.</returns>
-    /// <exception cref="ArgumentException">As of <see cref="SetInput"/>.</exception>
+    /// <exception cref="ArgumentException">As for <see cref="SetInput"/>.</exception>
     public Tensor Forward(
         ReadOnlySpan<float> x,
         int length,

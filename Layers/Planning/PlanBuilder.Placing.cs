@@ -114,8 +114,8 @@ public sealed partial class PlanBuilder
     internal Tensor AllStates { get; private set; }
 
     /// <summary>
-    /// The scratch memory behind that of the last planned layer, once the plan is built. That layer's passes do not use it, so it is free
-    /// from the end of a forward pass until the layer has run backward.
+    /// The scratch memory behind that of the last planned layer, once the plan is built. That layer does not use it, so it is free from
+    /// the layer's forward pass until the end of its backward pass.
     /// </summary>
     internal (Storage Storage, long First, long Count) Spare { get; private set; }
 
