@@ -77,7 +77,12 @@ internal static class TorchNames
     {
         paths.Add(path);
         module = modules.GetValueOrDefault(path, module);
-        if (layer is Recurrent { Options.Bias: RecurrentBias.SingleInputBias })
+        if (
+            layer is Recurrent
+            {
+                Options.Bias: RecurrentBias.SingleInputBias or RecurrentBias.SingleRecurrentBias
+            }
+        )
         {
             throw new NotSupportedException(
                 $"Layer '{path}' has one bias; PyTorch's recurrent networks have both or none."

@@ -26,6 +26,8 @@ internal sealed partial class RehearsalBackend
     {
         Write(arguments.Out);
         Write(arguments.Sum);
+        if (op is PointwiseOp.MultiplyAddGelu or PointwiseOp.AddGluGradientAndGelu)
+            Write(arguments.B);
     }
 
     internal override void ColumnSum(Tensor a, Tensor b, Tensor sum) => Write(sum);
