@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text;
 using Sequor.Native;
+using Sequor.VirtualGpu.Ptxas;
 
 namespace Sequor.VirtualGpu.Ptx;
 
@@ -34,7 +35,12 @@ internal sealed class PtxEngine : IKernelEngine
                     $"the target {parsed.Target.Name} is not one that compute capability {device.Options.ComputeCapability} can run";
                 return CUresult.CUDA_ERROR_NO_BINARY_FOR_GPU;
             }
-            module = new Module(this, parsed);
+            string digest = PtxasTable.DigestOf(image);
+            module = new Module(
+                this,
+                parsed,
+                kernel => PtxasTable.Shipped.Find(digest, kernel, device.Options.ComputeCapability)
+            );
             log = "";
             return CUresult.CUDA_SUCCESS;
         }
@@ -63,7 +69,11 @@ internal sealed class PtxEngine : IKernelEngine
         return counts;
     }
 
-    private sealed class Module(PtxEngine engine, PtxModule module) : IKernelModule
+    private sealed class Module(
+        PtxEngine engine,
+        PtxModule module,
+        Func<string, PtxasRow?> assembled
+    ) : IKernelModule
     {
         public int Architecture => module.Target.Capability;
 
@@ -71,7 +81,7 @@ internal sealed class PtxEngine : IKernelEngine
 
         public IKernel? Kernel(string name) =>
             module.Kernels.TryGetValue(name, out PtxKernel? kernel)
-                ? new Kernel(engine, kernel)
+                ? new Kernel(engine, kernel, assembled(name))
                 : null;
 
         public byte[]? Global(string name)
@@ -87,15 +97,19 @@ internal sealed class PtxEngine : IKernelEngine
             module.Globals.First(g => g.Name == name).Address = (ulong)address;
     }
 
-    private sealed class Kernel(PtxEngine engine, PtxKernel kernel) : IKernel
+    // What ptxas made of it for the device's compute capability; null where no table has it.
+    private sealed class Kernel(PtxEngine engine, PtxKernel kernel, PtxasRow? assembled) : IKernel
     {
         public string Name => kernel.Name;
 
         public IReadOnlyList<int> ParameterSizes { get; } =
         [.. kernel.Parameters.Select(p => (int)p.Bytes)];
 
-        // What ptxas would take is not known; it is no less than what is in use at a time.
-        public int RegistersPerThread => Math.Clamp(kernel.Compile().Registers + 8, 16, 255);
+        // What ptxas would take is else not known; it is no less than what is in use at a time.
+        public int RegistersPerThread =>
+            assembled?.Registers ?? Math.Clamp(kernel.Compile().Registers + 8, 16, 255);
+
+        public int LocalBytesPerThread => assembled?.Stack ?? (int)kernel.LocalBytes;
 
         public int StaticSharedMemory => (int)kernel.StaticSharedBytes;
 
