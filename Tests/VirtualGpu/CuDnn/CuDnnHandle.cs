@@ -19,13 +19,15 @@ internal sealed class CuDnnHandle(VirtualContext context) : ICuDnnObject, IConte
     /// <param name="call">the call</param>
     /// <param name="kernels">which kernels it needs; the first use of some loads them</param>
     /// <param name="work">what runs later</param>
+    /// <param name="least">what it has to do at least; null where there is no formula</param>
     /// <exception cref="CuDnnRefusal">The context is not current, or no work runs any more.</exception>
     /// <exception cref="VirtualStatusException">The stream is captured, and the kernels are not loaded yet.</exception>
     public void Enqueue(
         VirtualDevice device,
         string call,
         string kernels,
-        Action<DeviceMemory> work
+        Action<DeviceMemory> work,
+        LibraryWork? least = null
     )
     {
         VirtualStream stream = Resolve(device, call);
@@ -34,7 +36,15 @@ internal sealed class CuDnnHandle(VirtualContext context) : ICuDnnObject, IConte
             CaptureGuard.Refuse(stream, $"{call} loaded kernels ({kernels}): run it once before");
             _loaded.Add(kernels);
         }
-        stream.Enqueue(call, () => work(device.Memory));
+        stream.Enqueue(
+            call,
+            () =>
+            {
+                work(device.Memory);
+                if (least is { } done)
+                    device.Counts.Ran(done);
+            }
+        );
     }
 
     /// <summary>The handle's stream, fit for work.</summary>

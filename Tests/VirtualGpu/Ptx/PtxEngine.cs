@@ -15,6 +15,9 @@ internal sealed class PtxEngine : IKernelEngine
     /// <summary>What was done, by kernel.</summary>
     public IReadOnlyDictionary<string, PtxCounts> Counts => _counts;
 
+    /// <summary>Told of every launch that has ended.</summary>
+    public Action<PtxLaunched>? Launched { get; init; }
+
     /// <summary>Applied to every launch: limits, weak memory, sectors.</summary>
     public Func<PtxLaunch, PtxLaunch> Configure { get; init; } = launch => launch;
 
@@ -120,9 +123,7 @@ internal sealed class PtxEngine : IKernelEngine
             byte[] arguments = new byte[kernel.ParameterBytes];
             for (int i = 0; i < launch.Parameters.Count; i++)
                 launch.Parameters[i].CopyTo(arguments, kernel.Parameters[i].Offset);
-            PtxCounts counts = engine.CountsOf(kernel.Name);
-            long read = counts.BytesRead;
-            long written = counts.BytesWritten;
+            var counts = new PtxCounts();
             var options = new PtxLaunch
             {
                 Grid = new(launch.Grid.X, launch.Grid.Y, launch.Grid.Z),
@@ -156,7 +157,9 @@ internal sealed class PtxEngine : IKernelEngine
                     )
                 );
             }
-            device.Work.Touched(counts.BytesRead - read, counts.BytesWritten - written);
+            engine.CountsOf(kernel.Name).Add(counts);
+            engine.Launched?.Invoke(new PtxLaunched(this, launch, counts));
+            device.Work.Touched(counts.BytesRead, counts.BytesWritten);
         }
 
         private static FaultKind Of(PtxFaultKind kind) =>
@@ -170,3 +173,9 @@ internal sealed class PtxEngine : IKernelEngine
             };
     }
 }
+
+/// <summary>A launch that has ended.</summary>
+/// <param name="Kernel">What was launched.</param>
+/// <param name="Launch">How.</param>
+/// <param name="Counts">What it did.</param>
+internal sealed record PtxLaunched(IKernel Kernel, KernelLaunch Launch, PtxCounts Counts);

@@ -184,7 +184,7 @@ internal static unsafe class RnnExports
                     dropout?.Rate ?? 0,
                     dropout?.States ?? 0
                 );
-                library.Enqueue(device, common.Call, common.Kernels, work.Run);
+                library.Enqueue(device, common.Call, common.Kernels, work.Run, work.Work);
             }
         );
 
@@ -252,7 +252,7 @@ internal static unsafe class RnnExports
                     lstm ? (nint)dcy : 0,
                     lstm ? (nint)dcx : 0
                 );
-                library.Enqueue(device, common.Call, common.Kernels, work.Run);
+                library.Enqueue(device, common.Call, common.Kernels, work.Run, work.Work);
             }
         );
 
@@ -299,7 +299,7 @@ internal static unsafe class RnnExports
                 CheckStates(device, common, hDesc, hx != null, default, false);
                 CuDnnRefusal.Unless(x != null && y != null, "x or y is null");
                 var work = new RnnBackwardWeights(common, (nint)x, (nint)y, (nint)hx);
-                library.Enqueue(device, call, common.Kernels, work.Run);
+                library.Enqueue(device, call, common.Kernels, work.Run, work.Work);
             }
         );
 
