@@ -54,9 +54,7 @@ internal static class CountsCommand
             using var stop = new StopSignal();
             StopSignal.EndAtOnce(stop);
             var on = Gpu.Get(gpu.Name, result.GetValue(gpu) ?? DefaultGpu);
-            int length = (int)(
-                result.GetValue(workload.Length) ?? WorkloadOptions.DefaultLength
-            );
+            int length = (int)(result.GetValue(workload.Length) ?? WorkloadOptions.DefaultLength);
             Workload[] workloads = Workloads(
                 workload,
                 result,

@@ -89,5 +89,6 @@ internal static class CountsView
             Microseconds(kernel.FloorMicroseconds),
         ];
 
-    private static string Microseconds(double value) => value >= 10 ? Figures.Text($"{value:#,0.0}") : Figures.Text($"{value:0.000}");
+    private static string Microseconds(double value) =>
+        value >= 10 ? Figures.Text($"{value:#,0.0}") : Figures.Text($"{value:0.000}");
 }

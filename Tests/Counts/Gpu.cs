@@ -84,10 +84,13 @@ internal sealed record Gpu(
         try
         {
             if (new FileInfo(given).Length > MostBytes)
-                throw new FormatException($"it has more than {MostBytes} bytes, which no such file has");
+                throw new FormatException(
+                    $"it has more than {MostBytes} bytes, which no such file has"
+                );
             return Parse(given, File.ReadAllText(given));
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException)
+        catch (Exception e)
+            when (e is IOException or UnauthorizedAccessException or FormatException)
         {
             throw new FailureException($"{option}: '{given}': {e.Message}", e);
         }
@@ -106,13 +109,7 @@ internal sealed record Gpu(
     /// </summary>
     public double Floor(long bytes, long float32, long float64 = 0, long tf32 = 0) =>
         1e6
-        * new[]
-        {
-            bytes / BytesPerSecond,
-            float32 / Float32,
-            float64 / Float64,
-            tf32 / Tf32,
-        }.Max();
+        * new[] { bytes / BytesPerSecond, float32 / Float32, float64 / Float64, tf32 / Tf32 }.Max();
 
     /// <summary>Reads a description: a line "entry = value" each, and comments behind #.</summary>
     /// <exception cref="FormatException">A line is not as it should be; the message has its number.</exception>

@@ -37,10 +37,7 @@ internal sealed class CountTable(string name, string[] columns)
     private readonly List<(string Name, string[] Cells)> _rows = [];
 
     public void Add(string row, params long[] numbers) =>
-        AddText(
-            row,
-            [.. numbers.Select(n => n.ToString("#,0", CultureInfo.InvariantCulture))]
-        );
+        AddText(row, [.. numbers.Select(n => n.ToString("#,0", CultureInfo.InvariantCulture))]);
 
     /// <summary>A row of numbers that are no whole ones, each written as it is to stand there.</summary>
     public void AddText(string row, params string[] cells)

@@ -13,10 +13,10 @@ internal sealed class PtxTraffic
     {
         _slots = new int[code.Accesses.Length];
         foreach ((int site, PtxAccess? access) in code.Accesses.Index())
-            _slots[site] =
-                access is { Space: PtxSpace.Global or PtxSpace.Shared or PtxSpace.Generic }
-                    ? Slots++
-                    : -1;
+            _slots[site] = access
+                is { Space: PtxSpace.Global or PtxSpace.Shared or PtxSpace.Generic }
+                ? Slots++
+                : -1;
     }
 
     /// <summary>Instructions that go to global or shared memory.</summary>
