@@ -98,6 +98,11 @@ Usage: ./build.ps1 VERB [ARGUMENTS]
   test --update-counts
                     counts what training steps do on the virtual GPU, and writes
                     Tests/Backends/Cuda/step-counts.txt anew
+  test --update-ptxas
+                    writes Tests/VirtualGpu/Ptxas/ptxas.txt anew, what a ptxas
+                    (SEQUOR_PTXAS, or that of PATH) makes of the kernels
+  counts ...        counts what a training step does on the virtual GPU, and the
+                    least time that a GPU needs for it; counts --help tells more
   suites ...        runs the BenchmarkDotNet suites; arguments go to BenchmarkDotNet
   bundle            packs the tests, the benchmarks and the .NET runtime into one
                     archive, for Linux machines without an SDK; made on Linux only
@@ -308,7 +313,7 @@ function Get-Commit {
 }
 
 function Test-UpToDate {
-    foreach ($path in @($stamp, $tool, $suites, $toolLibrary, $suitesLibrary) + $tests + $testsLibraries) {
+    foreach ($path in @($stamp, $tool, $suites, $counts, $toolLibrary, $suitesLibrary, $countsLibrary) + $tests + $testsLibraries) {
         if (-not (Test-Path -LiteralPath $path -PathType Leaf)) {
             return $false
         }
@@ -413,15 +418,15 @@ function Get-TestArgument([string[]] $given) {
     $script:least = '1'
     $script:programs = 3
     $all = $false
-    $update = $false
+    $update = ''
     $filter = ''
     for ($i = 0; $i -lt $given.Count; $i++) {
         $argument = $given[$i]
         if ($argument -ceq '--all') {
             $all = $true
         }
-        elseif ($argument -ceq '--update-counts') {
-            $update = $true
+        elseif ('--update-counts', '--update-ptxas' -ccontains $argument) {
+            $update = $argument
         }
         elseif ($argument -ceq '--no-virtual-gpu') {
             $script:programs = 2
@@ -446,10 +451,16 @@ function Get-TestArgument([string[]] $given) {
     }
     if ($update) {
         if ($filter) {
-            Stop-Script 'test: --update-counts takes no --filter: it runs what writes the counts.' 2
+            Stop-Script "test: $update takes no --filter: it runs the tests that write its file." 2
         }
-        $filter = 'FullyQualifiedName~StepCountTests'
-        $env:SEQUOR_UPDATE_COUNTS = [IO.Path]::Combine($root, 'Tests', 'Backends', 'Cuda', 'step-counts.txt')
+        if ($update -ceq '--update-counts') {
+            $filter = 'FullyQualifiedName~StepCountTests'
+            $env:SEQUOR_UPDATE_COUNTS = [IO.Path]::Combine($root, 'Tests', 'Backends', 'Cuda', 'step-counts.txt')
+        }
+        else {
+            $filter = 'FullyQualifiedName~PtxasTests'
+            $env:SEQUOR_UPDATE_PTXAS = [IO.Path]::Combine($root, 'Tests', 'VirtualGpu', 'Ptxas', 'ptxas.txt')
+        }
     }
     # The platform takes no more than one filter.
     if (-not $all) {
@@ -564,7 +575,7 @@ function Update-Kernel {
 # A script shares its session's directory and variables; both are put back at the end.
 $where = Get-Location
 $variables = @('DOTNET_CLI_TELEMETRY_OPTOUT', 'DOTNET_NOLOGO', 'TESTINGPLATFORM_TELEMETRY_OPTOUT',
-    'DOTNET_ROOT', 'PATH', 'SEQUOR_UPDATE_COUNTS')
+    'DOTNET_ROOT', 'PATH', 'SEQUOR_UPDATE_COUNTS', 'SEQUOR_UPDATE_PTXAS')
 $pattern = '^(' + ($redirecting -join '|').Replace('*', '.*') + ')$'
 $unset = @(@([Environment]::GetEnvironmentVariables().Keys) -match $pattern)
 $variables += $unset
@@ -602,6 +613,9 @@ try {
         $testsLibraries += Join-Path $folder "$name.dll"
     }
     $suites = Join-Path $suitesFolder "Sequor.Suites$suffix"
+    $countsFolder = Join-Path (Join-Path $bin 'Sequor.Counts') $pivot
+    $counts = Join-Path $countsFolder "Sequor.Counts$suffix"
+    $countsLibrary = Join-Path $countsFolder 'Sequor.Counts.dll'
     $toolLibrary = Join-Path $toolFolder 'sequor.dll'
     $suitesLibrary = Join-Path $suitesFolder 'Sequor.Suites.dll'
 
@@ -694,6 +708,11 @@ try {
             Stop-Script 'test: every test was skipped.' 8
         }
         exit $code
+    }
+    elseif ($verb -ceq 'counts') {
+        Invoke-Build
+        Invoke-Program $counts (@($verb) + $rest)
+        exit $LASTEXITCODE
     }
     elseif ($verb -ceq 'suites') {
         Invoke-Build

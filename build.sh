@@ -92,6 +92,7 @@ for name in Sequor.Tests Sequor.Cuda.Tests Sequor.VirtualGpu.Tests; do
     tests+=("$artifacts/bin/$name/$pivot/$name")
 done
 suites=$artifacts/bin/Sequor.Suites/$pivot/Sequor.Suites
+counts=$artifacts/bin/Sequor.Counts/$pivot/Sequor.Counts
 
 export DOTNET_CLI_TELEMETRY_OPTOUT=1
 export DOTNET_NOLOGO=1
@@ -109,6 +110,11 @@ Usage: ./build.sh VERB [ARGUMENTS]
   test --update-counts
                     counts what training steps do on the virtual GPU, and writes
                     Tests/Backends/Cuda/step-counts.txt anew
+  test --update-ptxas
+                    writes Tests/VirtualGpu/Ptxas/ptxas.txt anew, what a ptxas
+                    (SEQUOR_PTXAS, or that of PATH) makes of the kernels
+  counts ...        counts what a training step does on the virtual GPU, and the
+                    least time that a GPU needs for it; counts --help tells more
   suites ...        runs the BenchmarkDotNet suites; arguments go to BenchmarkDotNet
   bundle            packs the tests, the benchmarks and the .NET runtime into one
                     archive, for Linux machines without an SDK
@@ -227,7 +233,7 @@ commit() {
 up_to_date() {
     local recorded program
     [ -f "$stamp" ] || return 1
-    for program in "$tool" "${tests[@]}" "$suites"; do
+    for program in "$tool" "${tests[@]}" "$suites" "$counts"; do
         [ -x "$program" ] && [ -f "$program.dll" ] || return 1
     done
     [ -z "$(sources -newer "$stamp")" ] || return 1
@@ -327,7 +333,7 @@ run_tests() {
     while [ $# -gt 0 ]; do
         case $1 in
             --all) all=1 ;;
-            --update-counts) update=1 ;;
+            --update-counts | --update-ptxas) update=$1 ;;
             --no-virtual-gpu) unset 'programs[2]' ;;
             --help | -h | -\?)
                 build
@@ -350,9 +356,17 @@ run_tests() {
         shift
     done
     if [ -n "$update" ]; then
-        [ -z "$filter" ] || fail 'test: --update-counts takes no --filter: it runs what writes the counts.' 2
-        filter=FullyQualifiedName~StepCountTests
-        export SEQUOR_UPDATE_COUNTS=$root/Tests/Backends/Cuda/step-counts.txt
+        [ -z "$filter" ] || fail "test: $update takes no --filter: it runs the tests that write its file." 2
+        case $update in
+            --update-counts)
+                filter=FullyQualifiedName~StepCountTests
+                export SEQUOR_UPDATE_COUNTS=$root/Tests/Backends/Cuda/step-counts.txt
+                ;;
+            --update-ptxas)
+                filter=FullyQualifiedName~PtxasTests
+                export SEQUOR_UPDATE_PTXAS=$root/Tests/VirtualGpu/Ptxas/ptxas.txt
+                ;;
+        esac
     fi
     # The platform takes no more than one filter.
     [ -n "$all" ] || filter="${filter:+($filter)&}TestCategory!=Long"
@@ -494,6 +508,10 @@ case $verb in
     test)
         shift
         run_tests "$@"
+        ;;
+    counts)
+        build
+        exec "$counts" "$@"
         ;;
     suites)
         shift

@@ -16,7 +16,21 @@ internal sealed class BackendOptionSet
 
     public Option<long?> Threads { get; } = Options.Threads();
 
-    public IEnumerable<Option> All => [Device, Threads, _math, _convolution, _graph, _selfCheck];
+    /// <summary>Those that say what a GPU computes with; a command that has no other device takes them alone.</summary>
+    public IEnumerable<Option> Arithmetic => [_math, _convolution];
+
+    public IEnumerable<Option> All => [Device, Threads, .. Arithmetic, _graph, _selfCheck];
+
+    /// <summary>What they say.</summary>
+    public CudaOptions Cuda(ParseResult result) =>
+        new()
+        {
+            Math = result.GetValue(_math) == "tf32" ? FloatMath.Tf32 : FloatMath.Fp32,
+            Convolution =
+                result.GetValue(_convolution) == "cudnn"
+                    ? ConvolutionMethod.CuDnn
+                    : ConvolutionMethod.ShiftedProducts,
+        };
 
     /// <summary>The backend that is asked for.</summary>
     /// <param name="result">The command line.</param>
@@ -35,13 +49,8 @@ internal sealed class BackendOptionSet
             : new CpuOptions { Threads = (int)(result.GetValue(Threads) ?? threads ?? 0) };
         CudaOptions? cuda = device.IsCpu
             ? null
-            : new CudaOptions
+            : Cuda(result) with
             {
-                Math = result.GetValue(_math) == "tf32" ? FloatMath.Tf32 : FloatMath.Fp32,
-                Convolution =
-                    result.GetValue(_convolution) == "cudnn"
-                        ? ConvolutionMethod.CuDnn
-                        : ConvolutionMethod.ShiftedProducts,
                 Graphs = result.GetValue(_graph) != "off",
                 SelfCheck = result.GetValue(_selfCheck) switch
                 {

@@ -12,10 +12,12 @@ internal static class Cli
     public const string Separator = "--";
 
     /// <summary>Runs a command as a program; text that cannot be printed is a failure when all else is done.</summary>
-    public static int RunProgram(string[] args)
+    /// <param name="args">The command line.</param>
+    /// <param name="create">Makes the commands; those of sequor where another program has none.</param>
+    public static int RunProgram(string[] args, Func<RootCommand>? create = null)
     {
         StandardStreams.Open();
-        int code = Run(args);
+        int code = Run(args, create);
         return code == ExitCode.Success && StandardStreams.Failure is { } failure
             ? Tell(
                 "",
@@ -26,7 +28,7 @@ internal static class Cli
     }
 
     /// <summary>Runs a command.</summary>
-    public static int Run(string[] args)
+    public static int Run(string[] args, Func<RootCommand>? create = null)
     {
         args = WithoutSeparator(args);
         // The common question, answered before anything else is set up.
@@ -38,14 +40,7 @@ internal static class Cli
         string verb = "";
         try
         {
-            var root = new RootCommand(
-                $"Trains and measures sequence models: {string.Join(", ", Architecture.All.SkipLast(1).Select(a => a.Title))} and {Architecture.All[^1].Title}."
-            );
-            root.Subcommands.Add(BenchCommand.Create());
-            root.Subcommands.Add(TrainCommand.Create());
-            root.Subcommands.Add(ReproduceCommand.Create());
-            root.Subcommands.Add(ListCommand.Create());
-            root.Subcommands.Add(DoctorCommand.Create());
+            RootCommand root = (create ?? CreateRoot)();
             ParseResult result = root.Parse(
                 args,
                 new ParserConfiguration { ResponseFileTokenReplacer = null }
@@ -70,6 +65,19 @@ internal static class Cli
         {
             return Tell(verb, e, ExitCode.Failure);
         }
+    }
+
+    private static RootCommand CreateRoot()
+    {
+        var root = new RootCommand(
+            $"Trains and measures sequence models: {string.Join(", ", Architecture.All.SkipLast(1).Select(a => a.Title))} and {Architecture.All[^1].Title}."
+        );
+        root.Subcommands.Add(BenchCommand.Create());
+        root.Subcommands.Add(TrainCommand.Create());
+        root.Subcommands.Add(ReproduceCommand.Create());
+        root.Subcommands.Add(ListCommand.Create());
+        root.Subcommands.Add(DoctorCommand.Create());
+        return root;
     }
 
     /// <summary>

@@ -60,12 +60,12 @@ internal sealed class WorkloadOptions
 
     public Option<long?> Seed { get; } = Options.Seed();
 
+    /// <summary>Those that say what model runs on what, and nothing of where.</summary>
+    public IEnumerable<Option> Model => [Task, Data, Length, Batch, Parameters, Layers, Hidden];
+
     public void AddTo(Command command)
     {
-        foreach (
-            Option option in (Option[])
-                [Task, Data, Length, Batch, Parameters, Layers, Hidden, .. Backend.All, Seed]
-        )
+        foreach (Option option in (Option[])[.. Model, .. Backend.All, Seed])
             command.Options.Add(option);
     }
 

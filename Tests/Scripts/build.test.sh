@@ -58,6 +58,7 @@ case $1 in
     *)
         echo "dotnet $*"
         [ -z "${SEQUOR_UPDATE_COUNTS:-}" ] || echo "counts to $SEQUOR_UPDATE_COUNTS"
+        [ -z "${SEQUOR_UPDATE_PTXAS:-}" ] || echo "ptxas to $SEQUOR_UPDATE_PTXAS"
         [ -z "${SUMMARY:-}" ] || cat "$SUMMARY"
         exit "${STATUS:-0}"
         ;;
@@ -70,7 +71,7 @@ rmdir "$root/building"
 echo built >>"$root/builds"
 [ -z "${BROKEN:-}" ] || { echo 'A.cs(1,1): error CS1002: ; expected'; exit 1; }
 for name in Tool/release/sequor Tests/release/Sequor.Tests Cuda.Tests/release/Sequor.Cuda.Tests \
-    VirtualGpu.Tests/release/Sequor.VirtualGpu.Tests Suites/release/Sequor.Suites; do
+    VirtualGpu.Tests/release/Sequor.VirtualGpu.Tests Suites/release/Sequor.Suites Counts/release/Sequor.Counts; do
     path=$root/artifacts/bin/Sequor.$name
     mkdir -p "${path%/*}"
     cp "$root/program" "$path"
@@ -315,6 +316,10 @@ run test --update-counts
 expect 'counts are written by their tests alone, into the sources' prints \
     "dotnet test --test-modules $programs$virtual --filter (FullyQualifiedName~StepCountTests)&TestCategory!=Long$none$least
 counts to $tree/Tests/Backends/Cuda/step-counts.txt"
+run test --update-ptxas
+expect 'so is the table of ptxas' prints \
+    "dotnet test --test-modules $programs$virtual --filter (FullyQualifiedName~PtxasTests)&TestCategory!=Long$none$least
+ptxas to $tree/Tests/VirtualGpu/Ptxas/ptxas.txt"
 run test --help
 expect 'the help is that of a test program' prints '[Sequor.Tests][--help]'
 run test --update-counts --filter Name~a
@@ -334,6 +339,8 @@ SUMMARY=$tree/summary run test
 expect 'a run in which every test was skipped fails' exits 8
 expect 'and says so' says 'every test was skipped'
 
+run counts --arch lru --json -
+expect 'counts hands its arguments on, and its name' prints '[Sequor.Counts][counts][--arch][lru][--json][-]'
 run suites --filter '*Gru*'
 expect 'suites hands its arguments on' prints '[Sequor.Suites][--filter][*Gru*]'
 mkdir -p "$tree/Benchmarks/Bundle"

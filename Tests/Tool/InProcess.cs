@@ -1,3 +1,5 @@
+using System.CommandLine;
+
 namespace Sequor.Tests.Tool;
 
 /// <summary>
@@ -7,7 +9,11 @@ namespace Sequor.Tests.Tool;
 internal static class InProcess
 {
     /// <summary>Runs the command as its program would, and takes what it writes.</summary>
-    public static ProgramResult Run(params string[] arguments)
+    public static ProgramResult Run(params string[] arguments) =>
+        Run((Func<RootCommand>?)null, arguments);
+
+    /// <summary>The same of another program's commands.</summary>
+    public static ProgramResult Run(Func<RootCommand>? create, string[] arguments)
     {
         (TextWriter output, TextWriter error) = (Console.Out, Console.Error);
         using var newOutput = new StringWriter { NewLine = "\n" };
@@ -16,7 +22,7 @@ internal static class InProcess
         {
             Console.SetOut(newOutput);
             Console.SetError(newError);
-            int code = global::Sequor.Tool.Cli.Run(arguments);
+            int code = global::Sequor.Tool.Cli.Run(arguments, create);
             return new ProgramResult(code, newOutput.ToString(), newError.ToString());
         }
         finally

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using NUnit.Framework;
+using Sequor.Counts;
 using Sequor.Layers;
 using Sequor.Tests.Charts;
 using Sequor.Tests.Support;
@@ -167,6 +168,34 @@ public sealed class JsonDocumentTests : CudaCommandFixture
         _seen.RequireAll("sequor.doctor/1");
     }
 
+    // What the command itself writes is compared in CountsCommandTests, which have the virtual GPU to themselves.
+    [Test]
+    public void Counts()
+    {
+        _seen.Add(
+            "sequor.counts/1",
+            new CountsReport(
+                "h200",
+                [
+                    new CountsResult(
+                        "lru",
+                        600,
+                        32,
+                        1,
+                        2,
+                        3,
+                        4,
+                        5,
+                        6,
+                        7.5,
+                        [new KernelResult("add", 1, 2, 3, 4, 22, 0.75, 6.5)]
+                    ),
+                ]
+            ).ToUtf8()
+        );
+        _seen.RequireAll("sequor.counts/1");
+    }
+
     // Made with an older version on another day, and so without what was added since.
     [Test]
     public void Compare()
@@ -261,6 +290,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                     "sequor.doctor/1",
                     "machine",
                     "gpu",
+                    "sequor.counts/1",
                     "sequor.compare/1",
                     "sequor.tests/1",
                     "Metadata of a checkpoint of train",

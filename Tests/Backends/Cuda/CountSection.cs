@@ -34,16 +34,20 @@ internal sealed class CountTable(string name, string[] columns)
     private const int NameWidth = 34;
     private const int NumberWidth = 15;
 
-    private readonly List<(string Name, long[] Numbers)> _rows = [];
+    private readonly List<(string Name, string[] Cells)> _rows = [];
 
-    public void Add(string row, params long[] numbers)
+    public void Add(string row, params long[] numbers) =>
+        AddText(row, [.. numbers.Select(n => n.ToString("#,0", CultureInfo.InvariantCulture))]);
+
+    /// <summary>A row of numbers that are no whole ones, each written as it is to stand there.</summary>
+    public void AddText(string row, params string[] cells)
     {
-        if (numbers.Length != columns.Length)
+        if (cells.Length != columns.Length)
             throw new ArgumentException(
-                $"{row}: {numbers.Length} numbers for {columns.Length} columns.",
-                nameof(numbers)
+                $"{row}: {cells.Length} numbers for {columns.Length} columns.",
+                nameof(cells)
             );
-        _rows.Add((row, numbers));
+        _rows.Add((row, cells));
     }
 
     /// <inheritdoc/>
@@ -51,8 +55,8 @@ internal sealed class CountTable(string name, string[] columns)
     {
         var text = new StringBuilder();
         Line(name, columns);
-        foreach ((string row, long[] numbers) in _rows)
-            Line("  " + row, numbers.Select(n => n.ToString("#,0", CultureInfo.InvariantCulture)));
+        foreach ((string row, string[] cells) in _rows)
+            Line("  " + row, cells);
         if (_rows.Count == 0)
             Line("  none", []);
         return text.ToString();

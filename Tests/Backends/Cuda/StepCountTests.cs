@@ -27,9 +27,17 @@ public sealed class StepCountTests
         #               once a thread. Atomics are operations; their bytes are in no other column.
         #               Blocks run one after another here. Where they run at once, those of a scan in tiles may have to wait
         #               for one another, and then tell and look more (docs/cuda.md).
+        # kernels, h200 What predicts their time on that GPU (Tests/Counts/Gpus; `./build.sh counts` has others, and any shape):
+        #               32-byte sectors that a request touches, which is what an instruction asks for the lanes of a warp
+        #               together; times that shared memory serves a request again for its banks' sake; PTX instructions for each
+        #               4 bytes read or written; blocks over those resident at a time, by the table of ptxas, the mean of
+        #               the launches; and the floor: each sector touched read once and written once, over bandwidth, or the
+        #               operations over their rate, whatever is longer. A floor is a bound and no forecast.
         # calls         A step as it is, operation by operation, and one that is replayed as a CUDA graph. Kernels, copies, fills,
         #               waits, allocations and memory are those of the replayed one.
         # library calls cuDNN's and cuBLAS's functions. What they launch is theirs.
+        # library calls, h200
+        #               The same calls by formula: each operand read and each result written once, two operations a product.
         # driver calls  All but those that ask which context is current.
         # memory        The most that the backend held at a time from its making to the end of the step, parameters, plan, loss and
         #               optimizer included. Sizes of cuDNN's reserve and of its scratch, which is part of workspace, are those of

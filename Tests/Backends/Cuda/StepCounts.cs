@@ -1,4 +1,5 @@
 using System.Globalization;
+using Sequor.Counts;
 using Sequor.Interop;
 using Sequor.Layers;
 using Sequor.Layers.Cuda;
@@ -15,6 +16,9 @@ namespace Sequor.Tests.Cuda;
 /// <summary>Counts what a training step does on a virtual GPU of its own.</summary>
 internal static class StepCounts
 {
+    // What predicts is told for one GPU; ./build.sh counts tells it for others.
+    private static readonly Gpu On = Gpu.Get("--gpu", "h200");
+
     private static readonly string[] Releases = ["cuMemFree", "cuMemFreeAsync", "cuMemFreeHost"];
 
     private static readonly string[] Copies =
@@ -31,9 +35,24 @@ internal static class StepCounts
     public static CountSection Of(Workload workload, int seed)
     {
         // No block then waits for another, and how often one looks depends on nothing.
-        var engine = new PtxEngine { Configure = launch => launch with { BlocksAtOnce = 1 } };
+        StepTally? tally = null;
+        var engine = new PtxEngine
+        {
+            Configure = launch =>
+                launch with
+                {
+                    BlocksAtOnce = 1,
+                    CountSectors = tally is not null,
+                },
+            Launched = launched => tally?.Add(launched),
+        };
         using var device = VirtualDevice.Start(
-            new VirtualOptions { Seed = seed, Kernels = engine }
+            new VirtualOptions
+            {
+                Seed = seed,
+                Kernels = engine,
+                ComputeCapability = On.Capability,
+            }
         );
         var section = new CountSection(
             string.Create(
@@ -44,7 +63,7 @@ internal static class StepCounts
         using (var context = CudaContext.Primary(Libraries(device).Device()))
         using (var stream = context.CreateStream())
         using (var gpu = new CudaBackend(context, stream))
-            Count(section, workload, device, engine, gpu);
+            Count(section, workload, device, engine, gpu, () => tally = new StepTally(On));
         device.AssertClean();
         return section;
     }
@@ -62,7 +81,8 @@ internal static class StepCounts
         Workload workload,
         VirtualDevice device,
         PtxEngine engine,
-        CudaBackend gpu
+        CudaBackend gpu,
+        Func<StepTally> begin
     )
     {
         long own = gpu.Memory.CurrentBytes;
@@ -93,6 +113,7 @@ internal static class StepCounts
         long taken = gpu.Memory.Allocations;
         Dictionary<string, KernelCount> before = Kernels(engine);
         counts.Reset();
+        StepTally tally = begin();
 
         trainer.TrainStep();
 
@@ -101,7 +122,9 @@ internal static class StepCounts
         // What was put off has to run to be counted.
         gpu.Synchronize();
         AddKernels(section, before, Kernels(engine));
+        AddPredictions(section, tally);
         AddCalls(section, asItIs, calls);
+        AddLibrary(section, tally.Library(counts));
         AddCopies(section, counts);
         CountTable table = section.Table("waits, allocations", "number");
         table.Add("waits of the host", waits);
@@ -145,6 +168,48 @@ internal static class StepCounts
         }
         table.Add("all", all);
     }
+
+    private static void AddPredictions(CountSection section, StepTally tally)
+    {
+        CountTable table = section.Table(
+            $"kernels, {On.Key}",
+            "sectors",
+            "conflicts",
+            "instructions",
+            "waves",
+            "floor ns"
+        );
+        foreach (KernelTally kernel in tally.Kernels)
+            table.AddText(
+                kernel.Name,
+                Text($"{kernel.SectorsPerRequest:0.00}"),
+                Text($"{kernel.Counts.BankConflicts:#,0}"),
+                Text($"{kernel.InstructionsPerValue:0.0}"),
+                Text($"{kernel.Waves:0.0000}"),
+                Text($"{1000 * kernel.FloorMicroseconds:#,0.0}")
+            );
+    }
+
+    private static void AddLibrary(CountSection section, IReadOnlyList<LibraryTally> library)
+    {
+        CountTable table = section.Table(
+            $"library calls, {On.Key}",
+            "number",
+            "bytes",
+            "operations",
+            "floor ns"
+        );
+        foreach (LibraryTally call in library)
+            table.AddText(
+                call.Call,
+                Text($"{call.Calls:#,0}"),
+                Text($"{call.Bytes:#,0}"),
+                Text($"{call.Operations:#,0}"),
+                Text($"{1000 * call.FloorMicroseconds:#,0.0}")
+            );
+    }
+
+    private static string Text(FormattableString text) => FormattableString.Invariant(text);
 
     private static void AddCalls(
         CountSection section,

@@ -46,6 +46,9 @@ internal interface IKernel
 
     int RegistersPerThread { get; }
 
+    /// <summary>Local memory a thread, bytes.</summary>
+    int LocalBytesPerThread => 0;
+
     /// <summary>Bytes a block.</summary>
     int StaticSharedMemory { get; }
 
@@ -103,20 +106,10 @@ internal sealed class VirtualFunction(VirtualModule module, IKernel kernel) : IC
     public int Carveout { get; set; } = -1;
 
     /// <summary>How many blocks fit on a multiprocessor at a time.</summary>
-    public int BlocksPerMultiprocessor(int threads, long dynamicSharedMemory)
-    {
-        int warps = (threads + 31) / 32;
-        long shared =
-            kernel.StaticSharedMemory
-            + dynamicSharedMemory
-            + DeviceAttributes.ReservedSharedPerBlock;
-        // Registers are given to warps by 256.
-        int registers = (kernel.RegistersPerThread * 32 + 255) / 256 * 256 * warps;
-        long fit = Math.Min(
-            DeviceAttributes.BlocksPerMultiprocessor,
-            DeviceAttributes.ThreadsPerMultiprocessor / (warps * 32)
+    public int BlocksPerMultiprocessor(int threads, long dynamicSharedMemory) =>
+        DeviceAttributes.Each.ResidentBlocks(
+            threads,
+            kernel.RegistersPerThread,
+            kernel.StaticSharedMemory + dynamicSharedMemory
         );
-        fit = Math.Min(fit, DeviceAttributes.SharedPerMultiprocessor / shared);
-        return (int)Math.Min(fit, DeviceAttributes.RegistersPerMultiprocessor / registers);
-    }
 }

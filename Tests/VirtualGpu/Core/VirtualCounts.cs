@@ -8,12 +8,16 @@ internal sealed class VirtualCounts
 {
     private readonly SortedDictionary<string, long> _calls = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, WorkCount> _work = new(StringComparer.Ordinal);
+    private readonly Dictionary<LibraryWork, long> _library = [];
 
     /// <summary>Calls into all libraries, by the header's name.</summary>
     public IReadOnlyDictionary<string, long> Calls => _calls;
 
     /// <summary>Work that ran on streams, by its name.</summary>
     public IReadOnlyDictionary<string, WorkCount> Work => _work;
+
+    /// <summary>Calls into cuBLAS and cuDNN whose work ran, and how often each did.</summary>
+    public IReadOnlyDictionary<LibraryWork, long> Library => _library;
 
     public long BytesHostToDevice { get; internal set; }
     public long BytesDeviceToHost { get; internal set; }
@@ -50,6 +54,7 @@ internal sealed class VirtualCounts
     {
         _calls.Clear();
         _work.Clear();
+        _library.Clear();
         BytesHostToDevice = BytesDeviceToHost = BytesDeviceToDevice = BytesFilled = 0;
         Allocations = HostAllocations = Waits = 0;
         PeakBytes = LiveBytes;
@@ -62,6 +67,8 @@ internal sealed class VirtualCounts
         WorkCount before = _work.GetValueOrDefault(name);
         _work[name] = new(before.Runs + 1, before.BytesRead + read, before.BytesWritten + written);
     }
+
+    internal void Ran(LibraryWork work) => _library[work] = _library.GetValueOrDefault(work) + 1;
 
     internal void Live(long bytes)
     {

@@ -77,6 +77,27 @@ internal sealed record Gemm(
     // What is spoilt of a workspace; all of it would take long.
     private const long Spoilt = 64 << 10;
 
+    /// <summary>
+    /// 2mnk operations a product. Of a batch, a matrix without a stride is read once; a result is read too unless beta is known
+    /// to be 0.
+    /// </summary>
+    public LibraryWork Work
+    {
+        get
+        {
+            long result = (long)C.Rows * C.Columns * Batch;
+            long left = (long)A.Rows * A.Columns * (A.Stride == 0 ? 1 : Batch);
+            long right = (long)B.Rows * B.Columns * (B.Stride == 0 ? 1 : Batch);
+            bool adds = Beta.At != 0 || Beta.Value != 0;
+            return new(
+                Call,
+                sizeof(float) * ((Inner == 0 ? 0 : left + right) + (adds ? 2 : 1) * result),
+                2 * result * Inner,
+                Tf32
+            );
+        }
+    }
+
     public void Run(DeviceMemory memory)
     {
         Spoil(memory);

@@ -180,7 +180,14 @@ internal static unsafe class GemmExports
                     found.Workspace,
                     found.WorkspaceBytes
                 );
-                stream.Enqueue(call, () => work.Run(device.Memory));
+                stream.Enqueue(
+                    call,
+                    () =>
+                    {
+                        work.Run(device.Memory);
+                        device.Counts.Ran(work.Work);
+                    }
+                );
             }
         );
 

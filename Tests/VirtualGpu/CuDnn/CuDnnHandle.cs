@@ -19,33 +19,41 @@ internal sealed class CuDnnHandle(VirtualContext context) : ICuDnnObject, IConte
     /// <param name="call">the call</param>
     /// <param name="kernels">which kernels it needs; the first use of some loads them</param>
     /// <param name="work">what runs later</param>
+    /// <param name="least">what it has to do at least; null where there is no formula</param>
     /// <exception cref="CuDnnRefusal">The context is not current, or no work runs any more.</exception>
     /// <exception cref="VirtualStatusException">The stream is captured, and the kernels are not loaded yet.</exception>
     public void Enqueue(
         VirtualDevice device,
         string call,
         string kernels,
-        Action<DeviceMemory> work
+        Action<DeviceMemory> work,
+        LibraryWork? least = null
     )
     {
         VirtualStream stream = Resolve(device, call);
         Load(stream, call, kernels);
-        stream.Enqueue(call, () => work(device.Memory));
+        stream.Enqueue(call, () => Run(device, work, least));
     }
 
     /// <summary>Puts a recurrent net's work into the handle's stream.</summary>
     /// <param name="device">the device</param>
     /// <param name="call">the call</param>
     /// <param name="work">what runs later</param>
+    /// <param name="least">what it has to do at least; null where there is no formula</param>
     /// <exception cref="CuDnnRefusal">As above.</exception>
     /// <exception cref="VirtualStatusException">As above.</exception>
-    public void Enqueue(VirtualDevice device, RnnCall call, Action<DeviceMemory> work)
+    public void Enqueue(
+        VirtualDevice device,
+        RnnCall call,
+        Action<DeviceMemory> work,
+        LibraryWork? least = null
+    )
     {
         VirtualStream stream = Resolve(device, call.Call);
         Load(stream, call.Call, call.Kernels);
         if (!stream.IsCapturing)
         {
-            stream.Enqueue(call.Call, () => work(device.Memory));
+            stream.Enqueue(call.Call, () => Run(device, work, least));
             return;
         }
         if (device.Manners.RnnCopiesLengths)
@@ -59,9 +67,16 @@ internal sealed class CuDnnHandle(VirtualContext context) : ICuDnnObject, IConte
             () =>
             {
                 call.CheckDescribed(device);
-                work(device.Memory);
+                Run(device, work, least);
             }
         );
+    }
+
+    private static void Run(VirtualDevice device, Action<DeviceMemory> work, LibraryWork? least)
+    {
+        work(device.Memory);
+        if (least is { } done)
+            device.Counts.Ran(done);
     }
 
     private void Load(VirtualStream stream, string call, string kernels)

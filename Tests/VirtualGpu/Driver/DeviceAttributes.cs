@@ -1,4 +1,5 @@
 using Sequor.Native;
+using Sequor.VirtualGpu.Ptxas;
 using static Sequor.Native.CUdevice_attribute;
 
 namespace Sequor.VirtualGpu;
@@ -10,13 +11,16 @@ namespace Sequor.VirtualGpu;
 internal static class DeviceAttributes
 {
     public const int Multiprocessors = 28;
-    public const int ThreadsPerMultiprocessor = 1536;
-    public const int BlocksPerMultiprocessor = 16;
-    public const int SharedPerMultiprocessor = 100 << 10;
-    public const int SharedPerBlock = 48 << 10;
-    public const int SharedPerBlockOptIn = 99 << 10;
-    public const int ReservedSharedPerBlock = 1 << 10;
-    public const int RegistersPerMultiprocessor = 65536;
+    public const int SharedPerBlock = Multiprocessor.SharedBytesPerBlock;
+    public const int RegistersPerMultiprocessor = Multiprocessor.Registers;
+
+    /// <summary>Each of its multiprocessors, whatever compute capability it is said to have.</summary>
+    public static readonly Multiprocessor Each = Multiprocessor.Of(86);
+
+    public static int ThreadsPerMultiprocessor => 32 * Each.Warps;
+    public static int SharedPerMultiprocessor => Each.SharedBytes;
+    public static int ReservedSharedPerBlock => Each.ReservedSharedBytes;
+    public static int SharedPerBlockOptIn => SharedPerMultiprocessor - ReservedSharedPerBlock;
 
     /// <summary>The value of an attribute; null for one that this device does not know.</summary>
     public static int? Of(VirtualOptions options, CUdevice_attribute attribute) =>
@@ -57,7 +61,7 @@ internal static class DeviceAttributes
             CU_DEVICE_ATTRIBUTE_SINGLE_TO_DOUBLE_PRECISION_PERF_RATIO => 64,
             CU_DEVICE_ATTRIBUTE_COOPERATIVE_LAUNCH => 1,
             CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN => SharedPerBlockOptIn,
-            CU_DEVICE_ATTRIBUTE_MAX_BLOCKS_PER_MULTIPROCESSOR => BlocksPerMultiprocessor,
+            CU_DEVICE_ATTRIBUTE_MAX_BLOCKS_PER_MULTIPROCESSOR => Each.Blocks,
             CU_DEVICE_ATTRIBUTE_MAX_PERSISTING_L2_CACHE_SIZE => 1728 << 10,
             CU_DEVICE_ATTRIBUTE_RESERVED_SHARED_MEMORY_PER_BLOCK => ReservedSharedPerBlock,
             CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED => 1,

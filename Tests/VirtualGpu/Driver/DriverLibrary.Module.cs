@@ -241,7 +241,9 @@ internal static unsafe partial class DriverLibrary
                         .Kernel
                         .StaticSharedMemory,
                     CUfunction_attribute.CU_FUNC_ATTRIBUTE_CONST_SIZE_BYTES => 0,
-                    CUfunction_attribute.CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES => 0,
+                    CUfunction_attribute.CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES => function
+                        .Kernel
+                        .LocalBytesPerThread,
                     CUfunction_attribute.CU_FUNC_ATTRIBUTE_NUM_REGS => function
                         .Kernel
                         .RegistersPerThread,

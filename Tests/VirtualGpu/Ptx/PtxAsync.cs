@@ -42,6 +42,7 @@ internal sealed unsafe class PtxAsync
         }
         lane.Execution.Changed = true;
         lane.Block.Shared.Write(lane, to, site, bytes, strong: false, copying: true);
+        lane.Block.Traffic?.Shared(lane, to, site);
         lane.Async ??= new PtxAsync();
         lane.Async._copies.Enqueue((from, to, bytes, given, site, lane.Async._group));
     }

@@ -15,6 +15,7 @@ internal static unsafe class PtxAtomics
             PtxSharedMemory shared = lane.Block.Shared;
             shared.Read(lane, address, site, access.Bytes, strong: true);
             at = shared.Write(lane, address, site, access.Bytes, strong: true);
+            lane.Block.Traffic?.Shared(lane, address, site);
         }
         else
         {

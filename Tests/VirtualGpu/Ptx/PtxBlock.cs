@@ -31,6 +31,9 @@ internal sealed unsafe class PtxBlock
         _barriers = [.. Enumerable.Range(0, BarrierCount).Select(_ => new List<PtxLane>())];
         Shared = execution.NewShared();
         Weak = new PtxWeakMemory(execution.Launch.WeakMemory, execution.Random);
+        Traffic = execution.Traffic is { } all
+            ? new PtxBlockTraffic(all, execution, threads)
+            : null;
     }
 
     public PtxDim3 Place { get; private set; }
@@ -40,6 +43,9 @@ internal sealed unsafe class PtxBlock
     public PtxSharedMemory Shared { get; }
 
     public PtxWeakMemory Weak { get; }
+
+    /// <summary>What its warps ask of memory; null where that is not counted.</summary>
+    public PtxBlockTraffic? Traffic { get; }
 
     public bool Done => _exited == Lanes.Length;
 

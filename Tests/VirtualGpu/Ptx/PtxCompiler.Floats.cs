@@ -5,6 +5,16 @@ namespace Sequor.VirtualGpu.Ptx;
 /// <summary>Arithmetic of floats.</summary>
 internal sealed partial class PtxCompiler
 {
+    /// <summary>How many operations with floats an instruction of a type of floats is.</summary>
+    private static int FloatOperations(PtxInstruction instruction) =>
+        instruction.Opcode switch
+        {
+            "fma" or "mad" => 2,
+            "add" or "sub" or "mul" or "div" or "rcp" or "sqrt" or "rsqrt" => 1,
+            "ex2" or "lg2" or "sin" or "cos" or "tanh" => 1,
+            _ => 0,
+        };
+
     private bool Floats()
     {
         PtxType type = _now.Type;

@@ -121,7 +121,11 @@ internal sealed partial class PtxCompiler
             _now = instructions[i];
             _il.MarkLabel(_starts[i]);
             if (leaders.Contains(i))
-                Charge(BlockLength(i, leaders));
+            {
+                int length = BlockLength(i, leaders);
+                Charge(length);
+                Operate(instructions.Skip(i).Take(length).Where(n => n.Guard is null));
+            }
             Guarded();
         }
         _il.MarkLabel(_starts[instructions.Count]);
@@ -175,6 +179,30 @@ internal sealed partial class PtxCompiler
         _il.Emit(OpCodes.Stloc, _budget);
     }
 
+    /// <summary>Counts the operations with floats of some instructions.</summary>
+    private void Operate(IEnumerable<PtxInstruction> instructions)
+    {
+        foreach (
+            IGrouping<PtxType, PtxInstruction> group in instructions
+                .Where(i => i.Type is PtxType.F32 or PtxType.F64)
+                .GroupBy(i => i.Type)
+        )
+        {
+            int operations = group.Sum(FloatOperations);
+            if (operations == 0)
+                continue;
+            string field =
+                group.Key == PtxType.F32
+                    ? nameof(PtxLane.SingleOperations)
+                    : nameof(PtxLane.DoubleOperations);
+            _il.Emit(OpCodes.Ldarg_0);
+            LoadField(field);
+            _il.Emit(OpCodes.Ldc_I8, (long)operations);
+            _il.Emit(OpCodes.Add);
+            StoreField(field);
+        }
+    }
+
     private void Guarded()
     {
         if (_now.Guard is not { } guard)
@@ -185,6 +213,7 @@ internal sealed partial class PtxCompiler
         Label skip = _il.DefineLabel();
         _il.Emit(OpCodes.Ldloc, _locals[guard.Register.Index]);
         _il.Emit(guard.Negated ? OpCodes.Brtrue : OpCodes.Brfalse, skip);
+        Operate([_now]);
         Emit();
         _il.MarkLabel(skip);
     }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text;
 using Sequor.Native;
+using Sequor.VirtualGpu.Ptxas;
 
 namespace Sequor.VirtualGpu.Ptx;
 
@@ -13,6 +14,9 @@ internal sealed class PtxEngine : IKernelEngine
 
     /// <summary>What was done, by kernel.</summary>
     public IReadOnlyDictionary<string, PtxCounts> Counts => _counts;
+
+    /// <summary>Told of every launch that has ended.</summary>
+    public Action<PtxLaunched>? Launched { get; init; }
 
     /// <summary>Applied to every launch: limits, weak memory, sectors.</summary>
     public Func<PtxLaunch, PtxLaunch> Configure { get; init; } = launch => launch;
@@ -34,7 +38,12 @@ internal sealed class PtxEngine : IKernelEngine
                     $"the target {parsed.Target.Name} is not one that compute capability {device.Options.ComputeCapability} can run";
                 return CUresult.CUDA_ERROR_NO_BINARY_FOR_GPU;
             }
-            module = new Module(this, parsed);
+            string digest = PtxasTable.DigestOf(image);
+            module = new Module(
+                this,
+                parsed,
+                kernel => PtxasTable.Shipped.Find(digest, kernel, device.Options.ComputeCapability)
+            );
             log = "";
             return CUresult.CUDA_SUCCESS;
         }
@@ -63,7 +72,11 @@ internal sealed class PtxEngine : IKernelEngine
         return counts;
     }
 
-    private sealed class Module(PtxEngine engine, PtxModule module) : IKernelModule
+    private sealed class Module(
+        PtxEngine engine,
+        PtxModule module,
+        Func<string, PtxasRow?> assembled
+    ) : IKernelModule
     {
         public int Architecture => module.Target.Capability;
 
@@ -71,7 +84,7 @@ internal sealed class PtxEngine : IKernelEngine
 
         public IKernel? Kernel(string name) =>
             module.Kernels.TryGetValue(name, out PtxKernel? kernel)
-                ? new Kernel(engine, kernel)
+                ? new Kernel(engine, kernel, assembled(name))
                 : null;
 
         public byte[]? Global(string name)
@@ -87,15 +100,19 @@ internal sealed class PtxEngine : IKernelEngine
             module.Globals.First(g => g.Name == name).Address = (ulong)address;
     }
 
-    private sealed class Kernel(PtxEngine engine, PtxKernel kernel) : IKernel
+    // What ptxas made of it for the device's compute capability; null where no table has it.
+    private sealed class Kernel(PtxEngine engine, PtxKernel kernel, PtxasRow? assembled) : IKernel
     {
         public string Name => kernel.Name;
 
         public IReadOnlyList<int> ParameterSizes { get; } =
         [.. kernel.Parameters.Select(p => (int)p.Bytes)];
 
-        // What ptxas would take is not known; it is no less than what is in use at a time.
-        public int RegistersPerThread => Math.Clamp(kernel.Compile().Registers + 8, 16, 255);
+        // What ptxas would take is else not known; it is no less than what is in use at a time.
+        public int RegistersPerThread =>
+            assembled?.Registers ?? Math.Clamp(kernel.Compile().Registers + 8, 16, 255);
+
+        public int LocalBytesPerThread => assembled?.Stack ?? (int)kernel.LocalBytes;
 
         public int StaticSharedMemory => (int)kernel.StaticSharedBytes;
 
@@ -106,9 +123,7 @@ internal sealed class PtxEngine : IKernelEngine
             byte[] arguments = new byte[kernel.ParameterBytes];
             for (int i = 0; i < launch.Parameters.Count; i++)
                 launch.Parameters[i].CopyTo(arguments, kernel.Parameters[i].Offset);
-            PtxCounts counts = engine.CountsOf(kernel.Name);
-            long read = counts.BytesRead;
-            long written = counts.BytesWritten;
+            var counts = new PtxCounts();
             var options = new PtxLaunch
             {
                 Grid = new(launch.Grid.X, launch.Grid.Y, launch.Grid.Z),
@@ -142,7 +157,9 @@ internal sealed class PtxEngine : IKernelEngine
                     )
                 );
             }
-            device.Work.Touched(counts.BytesRead - read, counts.BytesWritten - written);
+            engine.CountsOf(kernel.Name).Add(counts);
+            engine.Launched?.Invoke(new PtxLaunched(this, launch, counts));
+            device.Work.Touched(counts.BytesRead, counts.BytesWritten);
         }
 
         private static FaultKind Of(PtxFaultKind kind) =>
@@ -156,3 +173,9 @@ internal sealed class PtxEngine : IKernelEngine
             };
     }
 }
+
+/// <summary>A launch that has ended.</summary>
+/// <param name="Kernel">What was launched.</param>
+/// <param name="Launch">How.</param>
+/// <param name="Counts">What it did.</param>
+internal sealed record PtxLaunched(IKernel Kernel, KernelLaunch Launch, PtxCounts Counts);

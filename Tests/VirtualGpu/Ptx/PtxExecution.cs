@@ -29,7 +29,7 @@ internal sealed unsafe class PtxExecution
         Sites = new PtxSite[kernel.Instructions.Count];
         // No access has this address.
         Array.Fill(Sites, new PtxSite { Base = ulong.MaxValue >> 1 });
-        Sectors = launch.CountSectors ? new PtxSectors() : null;
+        Traffic = launch.CountSectors ? new PtxTraffic(Code) : null;
         _grid = launch.Grid.Count;
         _memory = memory;
         _laneBytes = LaneBytes(kernel);
@@ -48,7 +48,7 @@ internal sealed unsafe class PtxExecution
 
     public PtxSite[] Sites { get; }
 
-    public PtxSectors? Sectors { get; }
+    public PtxTraffic? Traffic { get; }
 
     /// <summary>Blocks at once, at most.</summary>
     public int Residents { get; }
@@ -177,6 +177,7 @@ internal sealed unsafe class PtxExecution
             if (!block.Done)
                 continue;
             done++;
+            block.Traffic?.End();
             if (next < _grid)
                 block.Start(Place(order[next++]));
             else
@@ -184,7 +185,7 @@ internal sealed unsafe class PtxExecution
         }
         foreach (PtxBlock block in all)
             block.Weak.Flush();
-        Count();
+        Count(all);
     }
 
     private static IEnumerable<long> LongRange(long count)
@@ -200,7 +201,7 @@ internal sealed unsafe class PtxExecution
             (uint)(block / Launch.Grid.X / Launch.Grid.Y)
         );
 
-    private void Count()
+    private void Count(PtxBlock[] all)
     {
         PtxCounts counts = Launch.Counts;
         counts.Launches++;
@@ -208,7 +209,19 @@ internal sealed unsafe class PtxExecution
         counts.Threads += _grid * Launch.Block.Count;
         counts.Barriers += Barriers;
         counts.Instructions += Instructions - Polls * PtxCompiler.StrongCharge;
-        counts.Sectors += Sectors?.Count ?? 0;
+        foreach (PtxLane lane in all.SelectMany(block => block.Lanes))
+        {
+            counts.SingleOperations += lane.SingleOperations;
+            counts.DoubleOperations += lane.DoubleOperations;
+        }
+        if (Traffic is { } traffic)
+        {
+            counts.Requests += traffic.Requests;
+            counts.Sectors += traffic.Sectors;
+            counts.SharedRequests += traffic.SharedRequests;
+            counts.BankConflicts += traffic.BankConflicts;
+            counts.BytesTouched += traffic.Read.Bytes + traffic.Written.Bytes;
+        }
         counts.BytesRead -= BytesLeft;
         for (int i = 0; i < Sites.Length; i++)
         {

@@ -39,7 +39,7 @@ internal static unsafe class PtxGlobalMemory
             offset = address - s.Base;
         }
         s.Executions++;
-        execution.Sectors?.Add(lane, address, site);
+        lane.Block.Traffic?.Global(lane, address, site);
         return new PtxPlace(s.Data + offset, s.Initialised, offset);
     }
 
@@ -50,7 +50,7 @@ internal static unsafe class PtxGlobalMemory
         PtxRegion region = Region(lane, address, site, bytes);
         execution.Sites[site].Executions++;
         execution.BytesLeft += execution.Code.Accesses[site]!.Bytes - bytes;
-        execution.Sectors?.Add(lane, address, site);
+        lane.Block.Traffic?.Global(lane, address, site);
         ulong offset = address - region.Address;
         return new PtxPlace(region.Data + offset, region.Initialised, offset);
     }

@@ -59,6 +59,10 @@ internal sealed unsafe class PtxLane(
     /// <summary>16 bytes between compiled code and what does an access.</summary>
     public nint Scratch;
 
+    /// <summary>Operations with floats of each width so far, of all blocks whose thread it was; a fused one counts twice.</summary>
+    public long SingleOperations;
+    public long DoubleOperations;
+
     public nint Parameters;
     public PtxVariable[] Globals = execution.Code.Globals;
     public ulong Seed = execution.Launch.Seed;

@@ -38,7 +38,7 @@ internal sealed record PtxLaunch
     /// <summary>Instructions in a row, of all threads together, that change nothing and read no data.</summary>
     public long QuietLimit { get; init; } = 200_000_000;
 
-    /// <summary>Counts sectors, which takes time and memory.</summary>
+    /// <summary>Counts what warps ask of memory: requests, sectors, bank conflicts. It takes time.</summary>
     public bool CountSectors { get; init; }
 }
 
@@ -67,8 +67,52 @@ internal sealed class PtxCounts
     public long Barriers { get; set; }
 
     /// <summary>
-    /// 32-byte sectors of global memory: of each warp, those that one instruction of it touches, lanes paired by how
-    /// often they have executed it. 0 unless <see cref="PtxLaunch.CountSectors"/>.
+    /// Operations with floats of 32 bits: sums, products, quotients and functions, one each, a fused product and sum two. An
+    /// operation whose predicate is false does not count.
     /// </summary>
+    public long SingleOperations { get; set; }
+
+    /// <summary>The same with floats of 64 bits.</summary>
+    public long DoubleOperations { get; set; }
+
+    /// <summary>
+    /// Requests of global memory: what an instruction asks for the lanes of a warp together, lanes paired by how often they have
+    /// executed it. This and all below is 0 unless <see cref="PtxLaunch.CountSectors"/>.
+    /// </summary>
+    public long Requests { get; set; }
+
+    /// <summary>32-byte sectors that the requests touch, counted in each request.</summary>
     public long Sectors { get; set; }
+
+    /// <summary>Requests of shared memory.</summary>
+    public long SharedRequests { get; set; }
+
+    /// <summary>How often requests of shared memory had to be served beyond the first time for each 128 bytes.</summary>
+    public long BankConflicts { get; set; }
+
+    /// <summary>
+    /// Bytes of the sectors of which a launch read anything, and of those of which it wrote anything, each counted once a launch:
+    /// what has to come from memory and go there at least, if nothing is there yet.
+    /// </summary>
+    public long BytesTouched { get; set; }
+
+    /// <summary>Adds what other launches did.</summary>
+    public void Add(PtxCounts other)
+    {
+        Launches += other.Launches;
+        Blocks += other.Blocks;
+        Threads += other.Threads;
+        Instructions += other.Instructions;
+        BytesRead += other.BytesRead;
+        BytesWritten += other.BytesWritten;
+        Atomics += other.Atomics;
+        Barriers += other.Barriers;
+        SingleOperations += other.SingleOperations;
+        DoubleOperations += other.DoubleOperations;
+        Requests += other.Requests;
+        Sectors += other.Sectors;
+        SharedRequests += other.SharedRequests;
+        BankConflicts += other.BankConflicts;
+        BytesTouched += other.BytesTouched;
+    }
 }

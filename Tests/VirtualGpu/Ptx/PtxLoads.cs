@@ -38,6 +38,7 @@ internal static unsafe class PtxLoads
         PtxAccess access = lane.Execution.Code.Accesses[site]!;
         if (!access.Strong)
             lane.Execution.Changed = true;
+        lane.Block.Traffic?.Shared(lane, address, site);
         return lane.Block.Shared.Read(lane, address, site, access.Bytes, access.Strong);
     }
 
@@ -106,6 +107,7 @@ internal static unsafe class PtxStores
         PtxAccess access = lane.Execution.Code.Accesses[site]!;
         lane.Execution.Changed = true;
         byte* to = lane.Block.Shared.Write(lane, address, site, access.Bytes, access.Strong);
+        lane.Block.Traffic?.Shared(lane, address, site);
         Buffer.MemoryCopy((byte*)lane.Scratch, to, access.Bytes, access.Bytes);
     }
 

@@ -61,6 +61,30 @@ internal sealed record ConvolutionShape(
         }
     }
 
+    /// <summary>How many <see cref="Meetings"/> there are.</summary>
+    public long MeetingCount =>
+        Batch
+        * Meet(Height, OutputHeight, FilterHeight, Padding.Height, Stride.Height, Dilation.Height)
+        * Meet(Width, OutputWidth, FilterWidth, Padding.Width, Stride.Width, Dilation.Width);
+
+    // Pairs of an output and a tap along one dimension.
+    private static long Meet(
+        int size,
+        int outputs,
+        int taps,
+        int padding,
+        int stride,
+        int dilation
+    ) =>
+        Enumerable
+            .Range(0, taps)
+            .Sum(tap =>
+                (long)
+                    Enumerable
+                        .Range(0, outputs)
+                        .Count(o => (uint)(o * stride - padding + tap * dilation) < (uint)size)
+            );
+
     /// <summary>Elements of w from one k to the next.</summary>
     public int WRow => FilterHeight * FilterWidth * Inputs;
 }

@@ -105,6 +105,25 @@ internal sealed record ConvolutionGraph(
 {
     public IEnumerable<GraphTensor> Tensors => [X, W, Y];
 
+    /// <summary>Two operations for each channel in and out of every place where a tap meets an input that is there.</summary>
+    public LibraryWork Work(string call, ConvolutionEngine engine)
+    {
+        long elements = (long)Shape.XCount + Shape.WCount + Shape.YCount;
+        if (Beta != 0)
+            elements += Result switch
+            {
+                ConvolutionResult.Y => Shape.YCount,
+                ConvolutionResult.Dx => Shape.XCount,
+                _ => Shape.WCount,
+            };
+        return new(
+            call,
+            sizeof(float) * elements,
+            2 * Shape.MeetingCount * Shape.Inputs * Shape.Outputs,
+            engine.Rounds
+        );
+    }
+
     /// <summary>What an operation's descriptor says.</summary>
     /// <exception cref="CuDnnRefusal">Its shapes do not fit together, or the virtual cuDNN does not do it.</exception>
     public static ConvolutionGraph Of(BackendDescriptor operation)

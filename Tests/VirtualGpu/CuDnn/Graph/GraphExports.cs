@@ -180,7 +180,8 @@ internal static unsafe class GraphExports
                     device,
                     call,
                     $"{graph.Result} engine {engine.Index}",
-                    memory => graph.Run(memory, engine, addresses, workspace, bytes, device.Random)
+                    memory => graph.Run(memory, engine, addresses, workspace, bytes, device.Random),
+                    graph.Work(call, engine)
                 );
             }
         );

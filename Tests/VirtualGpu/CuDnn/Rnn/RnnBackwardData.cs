@@ -28,6 +28,10 @@ internal sealed record RnnBackwardData(
 {
     private RnnNet Net => Call.Net;
 
+    /// <summary>y, its gradient and that of x, and the weights.</summary>
+    public LibraryWork Work =>
+        Call.Least(Net.InputSize + 2 * Net.OutputSize, 1, [Hx, Dhy, Dhx], [Cx, Dcy, Dcx]);
+
     public void Run(DeviceMemory memory)
     {
         int cells = Net.IsLstm ? Net.HiddenSize : 0;

@@ -11,6 +11,9 @@ internal sealed record RnnBackwardWeights(RnnCall Call, nint AtX, nint AtY, nint
 {
     private RnnNet Net => Call.Net;
 
+    /// <summary>x and y, and the weights' gradients, which are added to.</summary>
+    public LibraryWork Work => Call.Least(Net.InputSize + Net.OutputSize, 2, [Hx], []);
+
     public void Run(DeviceMemory memory)
     {
         Call.SpoilWorkspace(memory);

@@ -51,6 +51,35 @@ internal sealed record RnnCall(
     public string Kernels =>
         $"{Call} {Net.Algorithm} {Net.Mode} {Net.Direction} {(Net.Projects ? "projected" : "")}";
 
+    /// <summary>
+    /// What the call has to do at least: two operations for each weight of a matrix, step and sequence, of input, state and
+    /// projection; backward calls do one such half each. What the net does to the sums is not counted, nor the reserve.
+    /// </summary>
+    /// <param name="rows">Values of a step and sequence that are read or written.</param>
+    /// <param name="weightPasses">How often weights are read or written.</param>
+    /// <param name="states">First and last states, or gradients by them; 0 for what is not there.</param>
+    /// <param name="cells">The same of cell states.</param>
+    public LibraryWork Least(int rows, int weightPasses, nint[] states, nint[] cells)
+    {
+        long matrices = 0;
+        long biases = 0;
+        long gates = (long)Net.Gates * Net.HiddenSize;
+        for (int layer = 0; layer < Net.PseudoLayers; layer++)
+        {
+            matrices += gates * (Net.InputOf(layer) + Net.State);
+            matrices += Net.Projects ? (long)Net.ProjSize * Net.HiddenSize : 0;
+            biases += gates * ((Net.HasInputBias ? 1 : 0) + (Net.HasRecurrentBias ? 1 : 0));
+        }
+        long steps = X.Lengths.Sum(length => (long)length);
+        long kept = (long)Net.PseudoLayers * X.Batch;
+        long elements =
+            steps * rows
+            + weightPasses * (matrices + biases)
+            + states.Count(at => at != 0) * kept * Net.State
+            + cells.Count(at => at != 0) * kept * Net.HiddenSize;
+        return new(Call, sizeof(float) * elements, 2 * steps * matrices, Tf32);
+    }
+
     /// <summary>Fills the workspace with garbage, before and after the work: it keeps nothing.</summary>
     public void SpoilWorkspace(DeviceMemory memory) =>
         memory.Scribble(Workspace, Math.Min(WorkspaceBytes, WorkspaceSize(Net, X)));

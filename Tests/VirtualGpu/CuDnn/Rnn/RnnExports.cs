@@ -185,7 +185,7 @@ internal static unsafe class RnnExports
                     dropout?.Rate ?? 0,
                     dropout?.States ?? 0
                 );
-                library.Enqueue(device, common, work.Run);
+                library.Enqueue(device, common, work.Run, work.Work);
             }
         );
 
@@ -253,7 +253,7 @@ internal static unsafe class RnnExports
                     lstm ? (nint)dcy : 0,
                     lstm ? (nint)dcx : 0
                 );
-                library.Enqueue(device, common, work.Run);
+                library.Enqueue(device, common, work.Run, work.Work);
             }
         );
 
@@ -300,7 +300,7 @@ internal static unsafe class RnnExports
                 CheckStates(device, common, hDesc, hx != null, default, false);
                 CuDnnRefusal.Unless(x != null && y != null, "x or y is null");
                 var work = new RnnBackwardWeights(common, (nint)x, (nint)y, (nint)hx);
-                library.Enqueue(device, common, work.Run);
+                library.Enqueue(device, common, work.Run, work.Work);
             }
         );
 

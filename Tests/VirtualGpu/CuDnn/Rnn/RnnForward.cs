@@ -28,6 +28,9 @@ internal sealed record RnnForward(
 {
     private RnnNet Net => Call.Net;
 
+    /// <summary>x, y, and the weights.</summary>
+    public LibraryWork Work => Call.Least(Net.InputSize + Net.OutputSize, 1, [Hx, Hy], [Cx, Cy]);
+
     public void Run(DeviceMemory memory)
     {
         int cells = Net.IsLstm ? Net.HiddenSize : 0;
