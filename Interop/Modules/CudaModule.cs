@@ -7,6 +7,10 @@ namespace Sequor.Interop;
 public sealed unsafe class CudaModule : CudaObject
 {
     private const int LogBytes = 16 * 1024;
+
+    private const string NoCompiler =
+        "the driver does not find its compiler of PTX, libnvidia-ptxjitcompiler.so.1 on Linux: it has to lie beside the driver, in a folder that the system's loader knows (LD_LIBRARY_PATH); a container gets it with NVIDIA_DRIVER_CAPABILITIES=compute,utility";
+
     private readonly CUmodule _handle;
 
     private CudaModule(CudaContext context, CUmodule handle, string log)
@@ -55,7 +59,9 @@ public sealed unsafe class CudaModule : CudaObject
             throw context.Error(
                 result,
                 nameof(CudaDriver.cuModuleLoadDataEx),
-                said.Length > 0 ? said : $"{ptx.Length} bytes of PTX for {context.Device}"
+                said.Length > 0 ? said
+                : result == CUresult.CUDA_ERROR_JIT_COMPILER_NOT_FOUND ? NoCompiler
+                : $"{ptx.Length} bytes of PTX for {context.Device}"
             );
         }
         return new CudaModule(context, handle, Text(messages));
