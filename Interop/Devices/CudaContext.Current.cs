@@ -165,10 +165,10 @@ public sealed unsafe partial class CudaContext
             ReleaseNow(item, forgotten: false);
     }
 
-    // Other code may be capturing a stream, on this thread or, in the global mode, on any thread. The driver would then refuse a release
-    // and invalidate the capture. If this thread is in the relaxed mode, the driver allows the release and leaves the capture alone. This
-    // returns the mode before, or null if it could not be changed.
-    private CUstreamCaptureMode? Relax()
+    // Other code may be capturing a stream: on this thread or, in the global mode, on any. The driver would refuse a release, or a
+    // module, and invalidate the capture. With this thread in the relaxed mode it allows both and leaves the capture alone.
+    // Returns the mode before, or null if it could not be changed.
+    internal CUstreamCaptureMode? Relax()
     {
         CUstreamCaptureMode mode = CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED;
         return Driver.cuThreadExchangeStreamCaptureMode(&mode) == CUresult.CUDA_SUCCESS
@@ -176,7 +176,7 @@ public sealed unsafe partial class CudaContext
             : null;
     }
 
-    private void Restore(CUstreamCaptureMode? before)
+    internal void Restore(CUstreamCaptureMode? before)
     {
         if (before is { } mode)
             Driver.cuThreadExchangeStreamCaptureMode(&mode);

@@ -135,6 +135,18 @@ public sealed unsafe partial class CudaContext : CudaObject
     /// <summary>The driver's handle, for objects that outlive Dispose.</summary>
     internal CUcontext NativeHandle { get; }
 
+    /// <summary>A number that no other context of the process has, before or after.</summary>
+    public ulong Id
+    {
+        get
+        {
+            using CudaContextScope scope = Enter();
+            ulong id;
+            Check(Driver.cuCtxGetId(NativeHandle, &id), nameof(CudaDriver.cuCtxGetId));
+            return id;
+        }
+    }
+
     private protected override CudaContext Home => this;
 
     // Objects that were collected without Dispose wait for the next call, and there may be none after this one.

@@ -7,14 +7,36 @@ namespace Sequor.Interop;
 public sealed unsafe class CudaModule : CudaObject
 {
     private const int LogBytes = 16 * 1024;
+
+    private const string NoCompiler =
+        "the driver does not find its compiler of PTX, libnvidia-ptxjitcompiler.so.1 on Linux: it has to lie beside the driver, in a folder that the system's loader knows (LD_LIBRARY_PATH); a container gets it with NVIDIA_DRIVER_CAPABILITIES=compute,utility";
+
     private readonly CUmodule _handle;
 
-    private CudaModule(CudaContext context, CUmodule handle, string log)
-        : base(context)
+    private readonly CudaModule? _owner;
+
+    private CudaModule(CudaContext context, CUmodule handle, string log, CudaModule? owner = null)
+        : base(owner is null ? [context] : [context, owner])
     {
         Context = context;
         _handle = handle;
         Log = log;
+        _owner = owner;
+    }
+
+    /// <summary>
+    /// The same module for another object of its context: what is launched from it is that object's work. It is unloaded after both
+    /// were disposed.
+    /// </summary>
+    /// <param name="context">An object of the context that it was loaded in.</param>
+    /// <exception cref="ArgumentException">It is another context.</exception>
+    public CudaModule Share(CudaContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        ThrowIfDisposed();
+        if (context.Handle != Context.NativeHandle)
+            throw new ArgumentException("The module is of another context.", nameof(context));
+        return new CudaModule(context, _handle, Log, this);
     }
 
     /// <inheritdoc cref="CudaContext.LoadModule"/>
@@ -29,6 +51,8 @@ public sealed unsafe class CudaModule : CudaObject
         using CudaContextScope scope = context.Enter();
         CUmodule handle;
         CUresult result;
+        // Loading may allocate, which would spoil a capture: with this thread in the relaxed mode it leaves captures alone.
+        CUstreamCaptureMode? mode = context.Relax();
         fixed (byte* image = text)
         fixed (byte* error = errors)
         fixed (byte* message = messages)
@@ -49,13 +73,16 @@ public sealed unsafe class CudaModule : CudaObject
             };
             result = context.Driver.cuModuleLoadDataEx(&handle, image, 4, options, values);
         }
+        context.Restore(mode);
         if (result != CUresult.CUDA_SUCCESS)
         {
             string said = Text(errors);
             throw context.Error(
                 result,
                 nameof(CudaDriver.cuModuleLoadDataEx),
-                said.Length > 0 ? said : $"{ptx.Length} bytes of PTX for {context.Device}"
+                said.Length > 0 ? said
+                : result == CUresult.CUDA_ERROR_JIT_COMPILER_NOT_FOUND ? NoCompiler
+                : $"{ptx.Length} bytes of PTX for {context.Device}"
             );
         }
         return new CudaModule(context, handle, Text(messages));
@@ -98,8 +125,14 @@ public sealed unsafe class CudaModule : CudaObject
 
     private protected override CudaContext Home => Context;
 
-    private protected override void Release() =>
-        Context.Park(Context.Driver.cuModuleUnload(_handle), nameof(CudaDriver.cuModuleUnload));
+    private protected override void Release()
+    {
+        if (_owner is null)
+            Context.Park(
+                Context.Driver.cuModuleUnload(_handle),
+                nameof(CudaDriver.cuModuleUnload)
+            );
+    }
 
     private static string Text(byte[] zeroTerminated)
     {

@@ -343,6 +343,9 @@ public abstract partial class Backend : IDisposable
     /// <exception cref="NotRecordableException">Work is being recorded.</exception>
     internal virtual void RequireNotRecording(string reason) { }
 
+    /// <summary>Says that operations are going to be used, so that a step, or the capture of one, has nothing to load for them.</summary>
+    internal virtual void Prepare(OperationKind kind) { }
+
     /// <summary>Notes the calls of the current step; null outside of a <see cref="StepGraph"/>.</summary>
     internal StepTracer? Tracer { get; set; }
 

@@ -85,18 +85,33 @@ internal sealed class CudaGraphConvolution : ConvolutionOperation
     {
         try
         {
-            return new CudaGraphConvolution(backend, descriptor);
+            var made = new CudaGraphConvolution(backend, descriptor);
+            // Of its engines cuDNN loads some only now.
+            if (backend.Context.Libraries.Native.CuDnnMixture() is not { } mixture)
+                return made;
+            made.Dispose();
+            return Products(backend, descriptor, mixture);
         }
         catch (Exception e) when (e is NotSupportedException || IsRefusal(e as CudnnException))
         {
-            string why = e.Message.Replace("\n  ", " ", StringComparison.Ordinal);
-            return new CudaConvolution(
+            return Products(
                 backend,
                 descriptor,
-                $"convolution by products on shifted rows instead of cuDNN's engines: {why}"
+                e.Message.Replace("\n  ", " ", StringComparison.Ordinal)
             );
         }
     }
+
+    private static CudaConvolution Products(
+        CudaBackend backend,
+        in ConvolutionDescriptor descriptor,
+        string why
+    ) =>
+        new(
+            backend,
+            descriptor,
+            $"convolution by products on shifted rows instead of cuDNN's engines: {why}"
+        );
 
     // Not supported, or nothing that this version takes for a convolution: 3000 to 3999, and 2000 to 2999.
     private static bool IsRefusal(CudnnException? error) =>

@@ -1,36 +1,31 @@
-using System.Collections.Frozen;
 using Sequor.Interop;
 using Sequor.Native.Kernels;
 
 namespace Sequor.Layers.Cuda;
 
 /// <summary>
-/// Sequor's kernels on a device. All are loaded when the backend is made, so that neither a step nor its capture loads anything.
+/// Sequor's kernels for a backend. What a plan needs is loaded when the plan is made (<see cref="Load"/>), and anything else when it is
+/// launched for the first time, even during a capture, which that leaves intact.
 /// </summary>
 internal sealed class CudaKernels : IDisposable
 {
-    private readonly CudaStream _stream;
-    private readonly List<CudaModule> _modules = [];
-    private readonly FrozenDictionary<string, CudaKernel> _kernels;
+    // Compiled as soon as there is a backend, so that a driver which cannot do that is found out then.
+    private const string First = "pointwise";
 
-    /// <exception cref="CudaException">The driver cannot compile a kernel; the message contains its log.</exception>
+    private readonly CudaStream _stream;
+    private readonly CudaContext _context;
+    private readonly CudaModules _all;
+    private readonly Dictionary<string, CudaModule> _modules = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, CudaKernel> _kernels = new(StringComparer.Ordinal);
+
+    /// <exception cref="CudaException">The driver cannot compile kernels: the message has its log.</exception>
     public CudaKernels(CudaContext context, CudaStream stream)
     {
-        _stream = stream;
+        (_context, _stream) = (context, stream);
+        _all = CudaModules.Of(context);
         try
         {
-            var modules = new Dictionary<string, CudaModule>(StringComparer.Ordinal);
-            foreach (string name in KernelImages.Names)
-            {
-                CudaModule module = context.LoadModule(KernelImages.Image(name));
-                _modules.Add(module);
-                modules.Add(name, module);
-            }
-            _kernels = KernelImages.AllKernels.ToFrozenDictionary(
-                name => name,
-                name => modules[KernelImages.ModuleOf(name)].Kernel(name),
-                StringComparer.Ordinal
-            );
+            Load(First);
         }
         catch
         {
@@ -39,9 +34,29 @@ internal sealed class CudaKernels : IDisposable
         }
     }
 
-    public CudaKernel this[string name] => _kernels[name];
+    /// <summary>A kernel by its name.</summary>
+    public CudaKernel this[string name]
+    {
+        get
+        {
+            if (!_kernels.TryGetValue(name, out CudaKernel? kernel))
+            {
+                kernel = Module(KernelImages.ModuleOf(name)).Kernel(name);
+                _kernels.Add(name, kernel);
+            }
+            return kernel;
+        }
+    }
 
-    /// <summary>Queues a launch on the backend's stream. Allocates nothing.</summary>
+    /// <summary>Loads modules, by the names of their sources, with all of their kernels.</summary>
+    public void Load(params ReadOnlySpan<string> modules)
+    {
+        foreach (string module in modules)
+            foreach (string name in KernelImages.KernelsOf(module))
+                _ = this[name];
+    }
+
+    /// <summary>Queues a launch on the backend's stream. Allocates nothing if the kernel was loaded before.</summary>
     /// <param name="name">The kernel's name.</param>
     /// <param name="grid">Blocks, and threads for each block.</param>
     /// <param name="arguments">One argument for each parameter of the kernel, of that parameter's type.</param>
@@ -49,11 +64,22 @@ internal sealed class CudaKernels : IDisposable
         string name,
         in KernelGrid grid,
         params ReadOnlySpan<KernelArgument> arguments
-    ) => _kernels[name].Launch(_stream, new Dim3(grid.X, grid.Y), grid.Threads, 0, arguments);
+    ) => this[name].Launch(_stream, new Dim3(grid.X, grid.Y), grid.Threads, 0, arguments);
 
     public void Dispose()
     {
-        foreach (CudaModule module in _modules)
+        foreach (CudaModule module in _modules.Values)
             module.Dispose();
+        _all.Dispose();
+    }
+
+    private CudaModule Module(string name)
+    {
+        if (!_modules.TryGetValue(name, out CudaModule? module))
+        {
+            module = _all.Module(name, _context);
+            _modules.Add(name, module);
+        }
+        return module;
     }
 }

@@ -113,6 +113,7 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
         tensors.Hy = order.Room(operands.FinalHidden, operands.InitialHidden, Place(operands, 2));
         tensors.Cy = order.Room(operands.FinalCell, operands.InitialCell, Place(operands, 3));
         _calls.Now.Forward(_descriptor.Training, tensors);
+        _calls.Queued();
         order.Give(tensors.Hy, _descriptor.StateSize, operands.FinalHidden);
         order.Give(tensors.Cy, _descriptor.HiddenSize, operands.FinalCell);
     }
@@ -135,6 +136,7 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
         tensors.WeightGradients = CudaBackend.Span(gradients.Parameters);
         _calls.Now.BackwardData(tensors);
         _calls.Now.BackwardWeights(tensors);
+        _calls.Queued();
         order.Reorder(tensors.Dhx, _descriptor.StateSize, Place(operands, 2));
         order.Reorder(tensors.Dcx, _descriptor.HiddenSize, Place(operands, 3));
     }

@@ -56,11 +56,15 @@ internal sealed class CudaRecurrentCalls : IDisposable
             if (!IsOf(Now, steps, lengths))
                 Now.SetShape(_layout, steps, lengths);
         }
-        if (ReferenceEquals(Now, _free) && _backend.IsRecording)
-        {
-            _recorded.Add(_free);
-            _free = null;
-        }
+    }
+
+    /// <summary>To be called after calls were queued: notes whether a recorded step has their descriptors from now on.</summary>
+    public void Queued()
+    {
+        if (!ReferenceEquals(Now, _free) || !_backend.IsRecording)
+            return;
+        _recorded.Add(_free);
+        _free = null;
     }
 
     /// <summary>

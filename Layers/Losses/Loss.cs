@@ -45,6 +45,7 @@ public abstract class Loss : IDisposable
         using OwnerScope inside = backend.Enter("new Loss");
         try
         {
+            backend.Prepare(OperationKind.Loss);
             _targets = backend.Allocate(targets.Count, MemoryCategory.InputOutput);
             long weights = LossWeights.Places(plan);
             _value = backend.Allocate(checked(1 + weights), MemoryCategory.InputOutput);

@@ -52,6 +52,7 @@ public abstract partial class Optimizer : IDisposable
         _moments = new Storage[_names.Length];
         try
         {
+            backend.Prepare(OperationKind.Update);
             _state = Own(backend.Allocate(OptimizerUpdate.StateLength, MemoryCategory.Optimizer));
             backend.Fill(State, 0f);
             for (int i = 0; i < _moments.Length; i++)

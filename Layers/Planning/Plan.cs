@@ -131,6 +131,10 @@ public sealed partial class Plan : IDisposable
                 RangeOf(Store.State.Storage),
             ];
             _draws = builder.Training && builder.Draws;
+            if (_draws)
+                backend.Prepare(OperationKind.Random);
+            if (_layout is not null)
+                backend.Prepare(OperationKind.Sequences);
             if (layoutTable is not null)
                 _layout!.OnDevice = layoutTable.All;
             _layerStates?.Clear();

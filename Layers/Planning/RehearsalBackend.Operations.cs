@@ -10,7 +10,11 @@ internal sealed partial class RehearsalBackend
 
     internal override void Copy(Tensor source, Tensor destination) => Write(destination);
 
-    internal override void CopyColumns(in ColumnCopy copy) => Write(copy.To);
+    internal override void CopyColumns(in ColumnCopy copy)
+    {
+        Prepare(OperationKind.Columns);
+        Write(copy.To);
+    }
 
     internal override void Fill(Tensor destination, float value) => Write(destination);
 
@@ -20,32 +24,62 @@ internal sealed partial class RehearsalBackend
             Write(tensor);
     }
 
-    internal override void MatMul(in MatrixProduct product) => Write(product.C);
+    internal override void MatMul(in MatrixProduct product)
+    {
+        Prepare(OperationKind.Products);
+        Write(product.C);
+    }
 
     internal override void Pointwise(PointwiseOp op, in PointwiseArguments arguments)
     {
+        Prepare(OperationKind.Pointwise);
         Write(arguments.Out);
         Write(arguments.Sum);
         if (op is PointwiseOp.MultiplyAddGelu or PointwiseOp.AddGluGradientAndGelu)
             Write(arguments.B);
     }
 
-    internal override void ColumnSum(Tensor a, Tensor b, Tensor sum) => Write(sum);
+    internal override void ColumnSum(Tensor a, Tensor b, Tensor sum)
+    {
+        Prepare(OperationKind.Sums);
+        Write(sum);
+    }
 
-    internal override void Pack(Tensor x, SequenceLayout layout, Tensor packed) => Write(packed);
+    internal override void Pack(Tensor x, SequenceLayout layout, Tensor packed)
+    {
+        Prepare(OperationKind.Sequences);
+        Write(packed);
+    }
 
-    internal override void Unpack(Tensor packed, SequenceLayout layout, Tensor x) => Write(x);
+    internal override void Unpack(Tensor packed, SequenceLayout layout, Tensor x)
+    {
+        Prepare(OperationKind.Sequences);
+        Write(x);
+    }
 
-    internal override void MeanOverTime(Tensor x, SequenceLayout? layout, Tensor mean) =>
+    internal override void MeanOverTime(Tensor x, SequenceLayout? layout, Tensor mean)
+    {
+        Prepare(OperationKind.Sequences);
         Write(mean);
+    }
 
-    internal override void MeanOverTimeGradient(Tensor dmean, SequenceLayout? layout, Tensor dx) =>
+    internal override void MeanOverTimeGradient(Tensor dmean, SequenceLayout? layout, Tensor dx)
+    {
+        Prepare(OperationKind.Sequences);
         Write(dx);
+    }
 
-    internal override void LastSteps(Tensor x, SequenceLayout layout, Tensor y) => Write(y);
+    internal override void LastSteps(Tensor x, SequenceLayout layout, Tensor y)
+    {
+        Prepare(OperationKind.Sequences);
+        Write(y);
+    }
 
-    internal override void LastStepsGradient(Tensor dy, SequenceLayout layout, Tensor dx) =>
+    internal override void LastStepsGradient(Tensor dy, SequenceLayout layout, Tensor dx)
+    {
+        Prepare(OperationKind.Sequences);
         Write(dx);
+    }
 
     internal override void MeanSquaredError(
         Tensor prediction,
@@ -78,6 +112,7 @@ internal sealed partial class RehearsalBackend
 
     internal override void WeightNorm(ReadOnlySpan<WeightNormTensors> filters)
     {
+        Prepare(OperationKind.WeightNorm);
         foreach (WeightNormTensors filter in filters)
         {
             Write(filter.W);
@@ -90,6 +125,7 @@ internal sealed partial class RehearsalBackend
         ReadOnlySpan<WeightNormGradients> gradients
     )
     {
+        Prepare(OperationKind.WeightNorm);
         foreach (WeightNormGradients gradient in gradients)
         {
             Write(gradient.V);
@@ -99,6 +135,7 @@ internal sealed partial class RehearsalBackend
 
     internal override void LruParametrization(in LruTensors parameters, in LruMatrices matrices)
     {
+        Prepare(OperationKind.LruParametrization);
         Write(matrices.Lambda);
         Write(matrices.B);
         Write(matrices.C);
@@ -110,6 +147,7 @@ internal sealed partial class RehearsalBackend
         in LruTensors gradients
     )
     {
+        Prepare(OperationKind.LruParametrization);
         Write(gradients.NuLog);
         Write(gradients.ThetaLog);
         Write(gradients.GammaLog);
@@ -136,7 +174,11 @@ internal sealed partial class RehearsalBackend
             int stream,
             long first = 0,
             long period = 0
-        ) => backend.Write(output);
+        )
+        {
+            backend.Prepare(OperationKind.Random);
+            backend.Write(output);
+        }
 
         public override void Dispose() { }
     }

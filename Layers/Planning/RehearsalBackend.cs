@@ -31,6 +31,9 @@ internal sealed partial class RehearsalBackend : Backend
 
     public override long? FreeBytes => _real.FreeBytes;
 
+    // Losses, updates and copies are no operations of layers, so this is what the plan needs.
+    internal override void Prepare(OperationKind kind) => _real.Prepare(kind);
+
     internal override long MostRows => _real.MostRows;
 
     internal override int Alignment => _real.Alignment;

@@ -102,41 +102,48 @@ public unsafe partial class CudaDriver
     public CUresult cuCtxPopCurrent(CUcontext* pctx) =>
         ((delegate* unmanaged<CUcontext*, CUresult>)At(12))(pctx);
 
+    /// <summary>A number that no other context of the process has, before or after.</summary>
+    /// <remarks>cuda.h, as of CUDA 12.0</remarks>
+    /// <param name="ctx">the context; null for the current one</param>
+    /// <param name="ctxId">out: the number</param>
+    public CUresult cuCtxGetId(CUcontext ctx, ulong* ctxId) =>
+        ((delegate* unmanaged<CUcontext, ulong*, CUresult>)At(13))(ctx, ctxId);
+
     /// <summary>The device of the current context.</summary>
     /// <remarks>cuda.h, as of CUDA 2.0</remarks>
     /// <param name="device">out: the device</param>
     public CUresult cuCtxGetDevice(CUdevice* device) =>
-        ((delegate* unmanaged<CUdevice*, CUresult>)At(13))(device);
+        ((delegate* unmanaged<CUdevice*, CUresult>)At(14))(device);
 
     /// <summary>The flags of the current context.</summary>
     /// <remarks>cuda.h, as of CUDA 7.0</remarks>
     /// <param name="flags">out: CUctx_flags</param>
     public CUresult cuCtxGetFlags(uint* flags) =>
-        ((delegate* unmanaged<uint*, CUresult>)At(14))(flags);
+        ((delegate* unmanaged<uint*, CUresult>)At(15))(flags);
 
     /// <summary>Waits until all work of the current context is done.</summary>
     /// <remarks>cuda.h, as of CUDA 2.0</remarks>
     public CUresult cuCtxSynchronize() =>
-        ((delegate* unmanaged<CUresult>)At(15))();
+        ((delegate* unmanaged<CUresult>)At(16))();
 
     /// <summary>The priorities that streams of the current context may have. Lower numbers come first.</summary>
     /// <remarks>cuda.h, as of CUDA 5.5</remarks>
     /// <param name="leastPriority">out: the largest number; may be null</param>
     /// <param name="greatestPriority">out: the smallest number; may be null</param>
     public CUresult cuCtxGetStreamPriorityRange(int* leastPriority, int* greatestPriority) =>
-        ((delegate* unmanaged<int*, int*, CUresult>)At(16))(leastPriority, greatestPriority);
+        ((delegate* unmanaged<int*, int*, CUresult>)At(17))(leastPriority, greatestPriority);
 
     /// <summary>One limit of the current context.</summary>
     /// <remarks>cuda.h, as of CUDA 3.1</remarks>
     /// <param name="pvalue">out: the value</param>
     /// <param name="limit">which</param>
     public CUresult cuCtxGetLimit(nuint* pvalue, CUlimit limit) =>
-        ((delegate* unmanaged<nuint*, CUlimit, CUresult>)At(17))(pvalue, limit);
+        ((delegate* unmanaged<nuint*, CUlimit, CUresult>)At(18))(pvalue, limit);
 
     /// <summary>Sets one limit of the current context.</summary>
     /// <remarks>cuda.h, as of CUDA 3.1</remarks>
     /// <param name="limit">which</param>
     /// <param name="value">the value</param>
     public CUresult cuCtxSetLimit(CUlimit limit, nuint value) =>
-        ((delegate* unmanaged<CUlimit, nuint, CUresult>)At(18))(limit, value);
+        ((delegate* unmanaged<CUlimit, nuint, CUresult>)At(19))(limit, value);
 }

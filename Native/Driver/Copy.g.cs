@@ -15,7 +15,7 @@ public unsafe partial class CudaDriver
     /// <param name="srcHost">from</param>
     /// <param name="ByteCount">bytes</param>
     public CUresult cuMemcpyHtoD(CUdeviceptr dstDevice, void* srcHost, nuint ByteCount) =>
-        ((delegate* unmanaged<CUdeviceptr, void*, nuint, CUresult>)At(19))(dstDevice, srcHost, ByteCount);
+        ((delegate* unmanaged<CUdeviceptr, void*, nuint, CUresult>)At(20))(dstDevice, srcHost, ByteCount);
 
     /// <summary>Copies to the host, and waits.</summary>
     /// <remarks>cuda.h, symbol cuMemcpyDtoH_v2, as of CUDA 3.2</remarks>
@@ -23,7 +23,7 @@ public unsafe partial class CudaDriver
     /// <param name="srcDevice">from</param>
     /// <param name="ByteCount">bytes</param>
     public CUresult cuMemcpyDtoH(void* dstHost, CUdeviceptr srcDevice, nuint ByteCount) =>
-        ((delegate* unmanaged<void*, CUdeviceptr, nuint, CUresult>)At(20))(dstHost, srcDevice, ByteCount);
+        ((delegate* unmanaged<void*, CUdeviceptr, nuint, CUresult>)At(21))(dstHost, srcDevice, ByteCount);
 
     /// <summary>Copies on the device.</summary>
     /// <remarks>cuda.h, symbol cuMemcpyDtoD_v2, as of CUDA 3.2</remarks>
@@ -31,7 +31,7 @@ public unsafe partial class CudaDriver
     /// <param name="srcDevice">from</param>
     /// <param name="ByteCount">bytes</param>
     public CUresult cuMemcpyDtoD(CUdeviceptr dstDevice, CUdeviceptr srcDevice, nuint ByteCount) =>
-        ((delegate* unmanaged<CUdeviceptr, CUdeviceptr, nuint, CUresult>)At(21))(dstDevice, srcDevice, ByteCount);
+        ((delegate* unmanaged<CUdeviceptr, CUdeviceptr, nuint, CUresult>)At(22))(dstDevice, srcDevice, ByteCount);
 
     /// <summary>Copies from the host in stream order.</summary>
     /// <remarks>cuda.h, symbol cuMemcpyHtoDAsync_v2, as of CUDA 3.2</remarks>
@@ -40,7 +40,7 @@ public unsafe partial class CudaDriver
     /// <param name="ByteCount">bytes</param>
     /// <param name="hStream">the stream</param>
     public CUresult cuMemcpyHtoDAsync(CUdeviceptr dstDevice, void* srcHost, nuint ByteCount, CUstream hStream) =>
-        ((delegate* unmanaged<CUdeviceptr, void*, nuint, CUstream, CUresult>)At(22))(dstDevice, srcHost, ByteCount, hStream);
+        ((delegate* unmanaged<CUdeviceptr, void*, nuint, CUstream, CUresult>)At(23))(dstDevice, srcHost, ByteCount, hStream);
 
     /// <summary>Copies to the host in stream order.</summary>
     /// <remarks>cuda.h, symbol cuMemcpyDtoHAsync_v2, as of CUDA 3.2</remarks>
@@ -49,7 +49,7 @@ public unsafe partial class CudaDriver
     /// <param name="ByteCount">bytes</param>
     /// <param name="hStream">the stream</param>
     public CUresult cuMemcpyDtoHAsync(void* dstHost, CUdeviceptr srcDevice, nuint ByteCount, CUstream hStream) =>
-        ((delegate* unmanaged<void*, CUdeviceptr, nuint, CUstream, CUresult>)At(23))(dstHost, srcDevice, ByteCount, hStream);
+        ((delegate* unmanaged<void*, CUdeviceptr, nuint, CUstream, CUresult>)At(24))(dstHost, srcDevice, ByteCount, hStream);
 
     /// <summary>Copies on the device in stream order.</summary>
     /// <remarks>cuda.h, symbol cuMemcpyDtoDAsync_v2, as of CUDA 3.2</remarks>
@@ -58,7 +58,7 @@ public unsafe partial class CudaDriver
     /// <param name="ByteCount">bytes</param>
     /// <param name="hStream">the stream</param>
     public CUresult cuMemcpyDtoDAsync(CUdeviceptr dstDevice, CUdeviceptr srcDevice, nuint ByteCount, CUstream hStream) =>
-        ((delegate* unmanaged<CUdeviceptr, CUdeviceptr, nuint, CUstream, CUresult>)At(24))(dstDevice, srcDevice, ByteCount, hStream);
+        ((delegate* unmanaged<CUdeviceptr, CUdeviceptr, nuint, CUstream, CUresult>)At(25))(dstDevice, srcDevice, ByteCount, hStream);
 
     /// <summary>Fills memory.</summary>
     /// <remarks>cuda.h, symbol cuMemsetD8_v2, as of CUDA 3.2</remarks>
@@ -66,7 +66,7 @@ public unsafe partial class CudaDriver
     /// <param name="uc">the value</param>
     /// <param name="N">elements of 1 byte</param>
     public CUresult cuMemsetD8(CUdeviceptr dstDevice, byte uc, nuint N) =>
-        ((delegate* unmanaged<CUdeviceptr, byte, nuint, CUresult>)At(25))(dstDevice, uc, N);
+        ((delegate* unmanaged<CUdeviceptr, byte, nuint, CUresult>)At(26))(dstDevice, uc, N);
 
     /// <summary>Fills memory.</summary>
     /// <remarks>cuda.h, symbol cuMemsetD32_v2, as of CUDA 3.2</remarks>
@@ -74,7 +74,7 @@ public unsafe partial class CudaDriver
     /// <param name="ui">the value</param>
     /// <param name="N">elements of 4 bytes</param>
     public CUresult cuMemsetD32(CUdeviceptr dstDevice, uint ui, nuint N) =>
-        ((delegate* unmanaged<CUdeviceptr, uint, nuint, CUresult>)At(26))(dstDevice, ui, N);
+        ((delegate* unmanaged<CUdeviceptr, uint, nuint, CUresult>)At(27))(dstDevice, ui, N);
 
     /// <summary>Fills memory in stream order.</summary>
     /// <remarks>cuda.h, as of CUDA 3.2</remarks>
@@ -83,7 +83,7 @@ public unsafe partial class CudaDriver
     /// <param name="N">elements of 1 byte</param>
     /// <param name="hStream">the stream</param>
     public CUresult cuMemsetD8Async(CUdeviceptr dstDevice, byte uc, nuint N, CUstream hStream) =>
-        ((delegate* unmanaged<CUdeviceptr, byte, nuint, CUstream, CUresult>)At(27))(dstDevice, uc, N, hStream);
+        ((delegate* unmanaged<CUdeviceptr, byte, nuint, CUstream, CUresult>)At(28))(dstDevice, uc, N, hStream);
 
     /// <summary>Fills memory in stream order.</summary>
     /// <remarks>cuda.h, as of CUDA 3.2</remarks>
@@ -92,7 +92,7 @@ public unsafe partial class CudaDriver
     /// <param name="N">elements of 2 bytes</param>
     /// <param name="hStream">the stream</param>
     public CUresult cuMemsetD16Async(CUdeviceptr dstDevice, ushort us, nuint N, CUstream hStream) =>
-        ((delegate* unmanaged<CUdeviceptr, ushort, nuint, CUstream, CUresult>)At(28))(dstDevice, us, N, hStream);
+        ((delegate* unmanaged<CUdeviceptr, ushort, nuint, CUstream, CUresult>)At(29))(dstDevice, us, N, hStream);
 
     /// <summary>Fills memory in stream order.</summary>
     /// <remarks>cuda.h, as of CUDA 3.2</remarks>
@@ -101,5 +101,5 @@ public unsafe partial class CudaDriver
     /// <param name="N">elements of 4 bytes</param>
     /// <param name="hStream">the stream</param>
     public CUresult cuMemsetD32Async(CUdeviceptr dstDevice, uint ui, nuint N, CUstream hStream) =>
-        ((delegate* unmanaged<CUdeviceptr, uint, nuint, CUstream, CUresult>)At(29))(dstDevice, ui, N, hStream);
+        ((delegate* unmanaged<CUdeviceptr, uint, nuint, CUstream, CUresult>)At(30))(dstDevice, ui, N, hStream);
 }

@@ -24,6 +24,7 @@ public partial class CudaDriver
         new("cuCtxGetCurrent", "cuCtxGetCurrent"),
         new("cuCtxPushCurrent", "cuCtxPushCurrent_v2"),
         new("cuCtxPopCurrent", "cuCtxPopCurrent_v2"),
+        new("cuCtxGetId", "cuCtxGetId"),
         new("cuCtxGetDevice", "cuCtxGetDevice"),
         new("cuCtxGetFlags", "cuCtxGetFlags"),
         new("cuCtxSynchronize", "cuCtxSynchronize"),

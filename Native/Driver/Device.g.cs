@@ -129,14 +129,14 @@ public unsafe partial class CudaDriver
     /// <remarks>cuda.h, as of CUDA 2.0</remarks>
     /// <param name="count">out: devices</param>
     public CUresult cuDeviceGetCount(int* count) =>
-        ((delegate* unmanaged<int*, CUresult>)At(30))(count);
+        ((delegate* unmanaged<int*, CUresult>)At(31))(count);
 
     /// <summary>The device of a number.</summary>
     /// <remarks>cuda.h, as of CUDA 2.0</remarks>
     /// <param name="device">out: the device</param>
     /// <param name="ordinal">number, from 0</param>
     public CUresult cuDeviceGet(CUdevice* device, int ordinal) =>
-        ((delegate* unmanaged<CUdevice*, int, CUresult>)At(31))(device, ordinal);
+        ((delegate* unmanaged<CUdevice*, int, CUresult>)At(32))(device, ordinal);
 
     /// <summary>A device's name.</summary>
     /// <remarks>cuda.h, as of CUDA 2.0</remarks>
@@ -144,14 +144,14 @@ public unsafe partial class CudaDriver
     /// <param name="len">room in name, bytes</param>
     /// <param name="dev">the device</param>
     public CUresult cuDeviceGetName(byte* name, int len, CUdevice dev) =>
-        ((delegate* unmanaged<byte*, int, CUdevice, CUresult>)At(32))(name, len, dev);
+        ((delegate* unmanaged<byte*, int, CUdevice, CUresult>)At(33))(name, len, dev);
 
     /// <summary>A device's identity; a part of a divided GPU (MIG) has its own.</summary>
     /// <remarks>cuda.h, as of CUDA 11.4</remarks>
     /// <param name="uuid">out: the identity</param>
     /// <param name="dev">the device</param>
     public CUresult cuDeviceGetUuid(CUuuid* uuid, CUdevice dev) =>
-        ((delegate* unmanaged<CUuuid*, CUdevice, CUresult>)At(33))(uuid, dev);
+        ((delegate* unmanaged<CUuuid*, CUdevice, CUresult>)At(34))(uuid, dev);
 
     /// <summary>A device's PCI address, domain:bus:device.function in hexadecimal; NVML takes it as well.</summary>
     /// <remarks>cuda.h, as of CUDA 4.1</remarks>
@@ -159,14 +159,14 @@ public unsafe partial class CudaDriver
     /// <param name="len">room in pciBusId, bytes</param>
     /// <param name="dev">the device</param>
     public CUresult cuDeviceGetPCIBusId(byte* pciBusId, int len, CUdevice dev) =>
-        ((delegate* unmanaged<byte*, int, CUdevice, CUresult>)At(34))(pciBusId, len, dev);
+        ((delegate* unmanaged<byte*, int, CUdevice, CUresult>)At(35))(pciBusId, len, dev);
 
     /// <summary>A device's memory.</summary>
     /// <remarks>cuda.h, symbol cuDeviceTotalMem_v2, as of CUDA 3.2</remarks>
     /// <param name="bytes">out: bytes</param>
     /// <param name="dev">the device</param>
     public CUresult cuDeviceTotalMem(nuint* bytes, CUdevice dev) =>
-        ((delegate* unmanaged<nuint*, CUdevice, CUresult>)At(35))(bytes, dev);
+        ((delegate* unmanaged<nuint*, CUdevice, CUresult>)At(36))(bytes, dev);
 
     /// <summary>One property of a device.</summary>
     /// <remarks>cuda.h, as of CUDA 2.0</remarks>
@@ -174,5 +174,5 @@ public unsafe partial class CudaDriver
     /// <param name="attrib">which</param>
     /// <param name="dev">the device</param>
     public CUresult cuDeviceGetAttribute(int* pi, CUdevice_attribute attrib, CUdevice dev) =>
-        ((delegate* unmanaged<int*, CUdevice_attribute, CUdevice, CUresult>)At(36))(pi, attrib, dev);
+        ((delegate* unmanaged<int*, CUdevice_attribute, CUdevice, CUresult>)At(37))(pi, attrib, dev);
 }

@@ -129,12 +129,12 @@ public unsafe partial class CudaDriver
     /// <param name="error">the error</param>
     /// <param name="pStr">out: a static zero-terminated string, or null for an unknown error</param>
     public CUresult cuGetErrorName(CUresult error, byte** pStr) =>
-        ((delegate* unmanaged<CUresult, byte**, CUresult>)At(37))(error, pStr);
+        ((delegate* unmanaged<CUresult, byte**, CUresult>)At(38))(error, pStr);
 
     /// <summary>What an error means, in a sentence.</summary>
     /// <remarks>cuda.h, as of CUDA 6.0</remarks>
     /// <param name="error">the error</param>
     /// <param name="pStr">out: a static zero-terminated string, or null for an unknown error</param>
     public CUresult cuGetErrorString(CUresult error, byte** pStr) =>
-        ((delegate* unmanaged<CUresult, byte**, CUresult>)At(38))(error, pStr);
+        ((delegate* unmanaged<CUresult, byte**, CUresult>)At(39))(error, pStr);
 }

@@ -48,14 +48,14 @@ public unsafe partial class CudaDriver
     /// <param name="phEvent">out: the event</param>
     /// <param name="Flags">CUevent_flags</param>
     public CUresult cuEventCreate(CUevent* phEvent, uint Flags) =>
-        ((delegate* unmanaged<CUevent*, uint, CUresult>)At(39))(phEvent, Flags);
+        ((delegate* unmanaged<CUevent*, uint, CUresult>)At(40))(phEvent, Flags);
 
     /// <summary>Puts an event at the end of a stream.</summary>
     /// <remarks>cuda.h, as of CUDA 2.0</remarks>
     /// <param name="hEvent">the event</param>
     /// <param name="hStream">the stream, of the event's context</param>
     public CUresult cuEventRecord(CUevent hEvent, CUstream hStream) =>
-        ((delegate* unmanaged<CUevent, CUstream, CUresult>)At(40))(hEvent, hStream);
+        ((delegate* unmanaged<CUevent, CUstream, CUresult>)At(41))(hEvent, hStream);
 
     /// <summary>Puts an event at the end of a stream.</summary>
     /// <remarks>cuda.h, as of CUDA 11.1</remarks>
@@ -63,19 +63,19 @@ public unsafe partial class CudaDriver
     /// <param name="hStream">the stream, of the event's context</param>
     /// <param name="flags">CUevent_record_flags</param>
     public CUresult cuEventRecordWithFlags(CUevent hEvent, CUstream hStream, uint flags) =>
-        ((delegate* unmanaged<CUevent, CUstream, uint, CUresult>)At(41))(hEvent, hStream, flags);
+        ((delegate* unmanaged<CUevent, CUstream, uint, CUresult>)At(42))(hEvent, hStream, flags);
 
     /// <summary>Whether the work before an event is done: CUDA_SUCCESS or CUDA_ERROR_NOT_READY.</summary>
     /// <remarks>cuda.h, as of CUDA 2.0</remarks>
     /// <param name="hEvent">the event</param>
     public CUresult cuEventQuery(CUevent hEvent) =>
-        ((delegate* unmanaged<CUevent, CUresult>)At(42))(hEvent);
+        ((delegate* unmanaged<CUevent, CUresult>)At(43))(hEvent);
 
     /// <summary>Waits until the work before an event is done.</summary>
     /// <remarks>cuda.h, as of CUDA 2.0</remarks>
     /// <param name="hEvent">the event</param>
     public CUresult cuEventSynchronize(CUevent hEvent) =>
-        ((delegate* unmanaged<CUevent, CUresult>)At(43))(hEvent);
+        ((delegate* unmanaged<CUevent, CUresult>)At(44))(hEvent);
 
     /// <summary>The time between two events; CUDA_ERROR_NOT_READY while one is pending.</summary>
     /// <remarks>cuda.h, as of CUDA 2.0</remarks>
@@ -83,11 +83,11 @@ public unsafe partial class CudaDriver
     /// <param name="hStart">the earlier</param>
     /// <param name="hEnd">the later</param>
     public CUresult cuEventElapsedTime(float* pMilliseconds, CUevent hStart, CUevent hEnd) =>
-        ((delegate* unmanaged<float*, CUevent, CUevent, CUresult>)At(44))(pMilliseconds, hStart, hEnd);
+        ((delegate* unmanaged<float*, CUevent, CUevent, CUresult>)At(45))(pMilliseconds, hStart, hEnd);
 
     /// <summary>Destroys an event; what waits for it goes on waiting.</summary>
     /// <remarks>cuda.h, symbol cuEventDestroy_v2, as of CUDA 4.0</remarks>
     /// <param name="hEvent">the event</param>
     public CUresult cuEventDestroy(CUevent hEvent) =>
-        ((delegate* unmanaged<CUevent, CUresult>)At(45))(hEvent);
+        ((delegate* unmanaged<CUevent, CUresult>)At(46))(hEvent);
 }

@@ -25,7 +25,13 @@ public static class KernelImages
             .ToFrozenDictionary(pair => pair.kernel, pair => pair.Key)
     );
 
-    /// <summary>The names of the modules, which are those of their sources.</summary>
+    private static readonly Lazy<FrozenDictionary<string, string[]>> ByModule = new(() =>
+        Modules
+            .Value.GroupBy(pair => pair.Value, pair => pair.Key)
+            .ToFrozenDictionary(group => group.Key, group => group.Order().ToArray())
+    );
+
+    /// <summary>Names of the modules: those of their sources.</summary>
     public static IEnumerable<string> Names => Texts.Value.Keys.Order(StringComparer.Ordinal);
 
     /// <summary>A module's PTX.</summary>
@@ -49,7 +55,14 @@ public static class KernelImages
             ? module
             : throw new ArgumentException($"There is no kernel '{kernel}'.", nameof(kernel));
 
-    /// <summary>The names of all kernels.</summary>
+    /// <summary>Names of a module's kernels.</summary>
+    /// <exception cref="ArgumentException">There is no such module.</exception>
+    public static IReadOnlyList<string> KernelsOf(string module) =>
+        ByModule.Value.TryGetValue(module, out string[]? kernels)
+            ? kernels
+            : throw new ArgumentException($"There is no module '{module}'.", nameof(module));
+
+    /// <summary>Names of all kernels.</summary>
     public static IEnumerable<string> AllKernels =>
         Modules.Value.Keys.Order(StringComparer.Ordinal);
 

@@ -1,29 +1,76 @@
 namespace Sequor.Native;
 
-/// <summary>Finds cuDNN 9, all libraries of which must be in one folder.</summary>
-internal sealed class CuDnnFinder(SearchContext context)
+/// <summary>Finds cuDNN 9, all of it in one folder.</summary>
+/// <param name="context">The search.</param>
+/// <param name="driverVersion">CUDA of the driver, major * 1000 + minor * 10; 0 if not known.</param>
+internal sealed class CuDnnFinder(SearchContext context, int driverVersion)
 {
     private const LibraryKind Kind = LibraryKind.CuDnn;
     private readonly LibrarySearch _search = new(Kind, context);
     private readonly SearchFolders _folders = context.Folders;
 
-    /// <summary>Searches for it.</summary>
-    /// <param name="driverVersion">The driver's CUDA version, major * 1000 + minor * 10; 0 if not known.</param>
-    public LibraryResult<CuDnn> Find(int driverVersion)
+    /// <summary>
+    /// What is found, one after the other, each loaded when it is asked for; one at least, be it a failure. Before the next one is
+    /// asked for the last has to be unloaded (<see cref="TryUnload"/>).
+    /// </summary>
+    public IEnumerable<LibraryResult<CuDnn>> Each()
     {
         if (context.Resolved(Kind) is { } resolved)
-            return Check(new CuDnn(resolved), driverVersion);
-        int newest = driverVersion > 0 ? driverVersion / 1000 : LibraryNames.NewestCudaMajor;
-        string name = LibraryNames.CuDnn(context.Windows, LibraryNames.CuDnnMajor);
-        string? option = context.Options.CuDnnPath;
-        LoadedLibrary? library = context.Given(option, "option", "SEQUOR_CUDNN_PATH") is { } given
-            ? _search.At(given, name)
-            : _search.Anywhere(name, _folders.For(Kind, newest)) ?? Older(newest);
-        if (library is null)
-            return _search.Failed<CuDnn>(FailureKind.NotFound, "cuDNN 9 was not found");
+        {
+            yield return Check(new CuDnn(resolved));
+            yield break;
+        }
+        bool any = false;
+        foreach (
+            LoadedLibrary library in Given is { } given
+                ? Only(_search.At(given, Name))
+                : _search.Each(Name, _folders.For(Kind, Newest))
+        )
+        {
+            any = true;
+            yield return Of(library);
+        }
+        if (!any)
+            yield return Given is null && Older(Newest) is { } older
+                ? Of(older)
+                : _search.Failed<CuDnn>(FailureKind.NotFound, "cuDNN 9 was not found");
+    }
+
+    /// <summary>Whether there is another one that was not tried: none where a path was given.</summary>
+    public bool HasMore =>
+        Given is null
+        && context.Options.Resolve is null
+        && _search.HasMore(Name, _folders.For(Kind, Newest));
+
+    /// <summary>Unloads what was found last.</summary>
+    /// <returns>Whether the process is rid of it: with parts of it left, another one would be mixed with them.</returns>
+    public bool TryUnload()
+    {
+        _search.Unload();
+        return !Loaded().Any();
+    }
+
+    /// <summary>Loads one again that was found and unloaded.</summary>
+    public LibraryResult<CuDnn> Again(LibraryResult<CuDnn> found) =>
+        found.Table is not null && _search.Try("again", found.Path) is { } library
+            ? Of(library)
+            : found;
+
+    // CUDA of the newest that will do.
+    private int Newest => driverVersion > 0 ? driverVersion / 1000 : LibraryNames.NewestCudaMajor;
+
+    private string Name => LibraryNames.CuDnn(context.Windows, LibraryNames.CuDnnMajor);
+
+    private static LoadedLibrary[] Only(LoadedLibrary? library) => library is null ? [] : [library];
+
+    private SearchFolder? Given =>
+        context.Given(context.Options.CuDnnPath, "option", "SEQUOR_CUDNN_PATH");
+
+    // Calls load the parts, so they have to be there before; parts of another version say so themselves.
+    private LibraryResult<CuDnn> Of(LoadedLibrary library)
+    {
         var cudnn = new CuDnn(library);
-        // Calls load the parts, so they must be there before. Parts of another version report that themselves.
-        return (IsNine(library.Name) ? Parts(library.Name) : null) ?? Check(cudnn, driverVersion);
+        return (IsNine(library.Name) ? Parts(library.Name) : null) ?? Check(cudnn);
     }
 
     private StringComparison Comparison =>
@@ -75,29 +122,33 @@ internal sealed class CuDnnFinder(SearchContext context)
         return Mixed(main);
     }
 
-    private LibraryResult<CuDnn>? Mixed(string main)
+    private LibraryResult<CuDnn>? Mixed(string main) =>
+        Mixture() is { } mixture
+            ? _search.Failed<CuDnn>(FailureKind.SublibrariesMixed, mixture, main)
+            : null;
+
+    /// <summary>What of cuDNN this process has from several folders, as a sentence without its stop; null where it has not.</summary>
+    public string? Mixture()
     {
-        string[] names = [.. LibraryNames.AllOfCuDnn(context.Windows)];
-        string[] loaded =
-        [
-            .. context
-                .Host.LoadedFiles()
-                .Where(f => names.Any(n => _folders.FileOf(f).StartsWith(n, Comparison))),
-        ];
+        string[] loaded = [.. Loaded()];
         return
             loaded
                 .Select(_folders.FolderOf)
                 .Distinct(StringComparer.FromComparison(Comparison))
                 .Count() < 2
             ? null
-            : _search.Failed<CuDnn>(
-                FailureKind.SublibrariesMixed,
-                $"this process has parts of cuDNN from several folders: {string.Join(", ", loaded)}",
-                main
-            );
+            : $"this process has parts of cuDNN from several folders: {string.Join(", ", loaded)}";
     }
 
-    private LibraryResult<CuDnn> Check(CuDnn cudnn, int driverVersion)
+    private IEnumerable<string> Loaded()
+    {
+        string[] names = [.. LibraryNames.AllOfCuDnn(context.Windows)];
+        return context
+            .Host.LoadedFiles()
+            .Where(f => names.Any(n => _folders.FileOf(f).StartsWith(n, Comparison)));
+    }
+
+    private LibraryResult<CuDnn> Check(CuDnn cudnn)
     {
         if (
             cudnn.Missing.Contains("cudnnGetVersion")

@@ -26,9 +26,41 @@ internal sealed unsafe class DriverFinder(SearchContext context)
     {
         string name = LibraryNames.Driver(context.Windows);
         string? option = context.Options.CudaDriverPath;
-        return context.Given(option, "option", "SEQUOR_CUDA_DRIVER_PATH") is { } given
+        LoadedLibrary? library = context.Given(option, "option", "SEQUOR_CUDA_DRIVER_PATH")
+            is { } given
             ? _search.At(given, name)
             : _search.Anywhere(name, SearchFolders.OfDrivers(context.Windows));
+        if (
+            library is not null
+            && !context.Windows
+            && _search.Attempts[^1].Place != LibrarySearch.ByName
+        )
+            LoadCompilers(library.Name);
+        return library;
+    }
+
+    // Of one that was loaded by its path the loader does not know the folder; a library that is loaded is found by its name.
+    private void LoadCompilers(string driver)
+    {
+        if (context.Folders.FolderOf(driver) is not { } folder)
+            return;
+        foreach (string name in LibraryNames.DriverCompilers(VersionOf(folder)))
+        {
+            string path = context.Folders.Join(folder, name);
+            if (context.Host.FileExists(path))
+                _search.Try("beside the driver", path);
+        }
+    }
+
+    // libcuda.so.1 is a link to libcuda.so.550.54.15.
+    private string? VersionOf(string folder)
+    {
+        string begin = context.Folders.Join(folder, "libcuda.so.");
+        return context
+            .Host.LoadedFiles()
+            .Where(file => file.StartsWith(begin, StringComparison.Ordinal))
+            .Select(file => file[begin.Length..])
+            .FirstOrDefault(version => version.Contains('.', StringComparison.Ordinal));
     }
 
     private LibraryResult<CudaDriver> Start(CudaDriver driver)

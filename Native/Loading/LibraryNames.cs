@@ -21,6 +21,25 @@ internal static class LibraryNames
         "engines_runtime_compiled",
     ];
 
+    /// <summary>
+    /// Parts of cuDNN that it loads by itself where it wants them, and that must not be loaded before: some packages leave them out,
+    /// and cuDNN then takes those of another copy that the system's loader knows.
+    /// </summary>
+    public static readonly string[] CuDnnOwnLoads = ["engines_tensor_ir", "ext"];
+
+    /// <summary>
+    /// What the driver loads by name when it compiles PTX, in the order of their needs. Where the loader does not know the driver's
+    /// folder, it does not find them.
+    /// </summary>
+    /// <param name="version">The driver's, as in the name of its file; null where the file's name has none.</param>
+    public static IEnumerable<string> DriverCompilers(string? version)
+    {
+        if (version is not null)
+            yield return $"libnvidia-gpucomp.so.{version}";
+        yield return "libnvidia-nvvm.so.4";
+        yield return "libnvidia-ptxjitcompiler.so.1";
+    }
+
     public static string Driver(bool windows) => windows ? "nvcuda.dll" : "libcuda.so.1";
 
     public static string Nvml(bool windows) => windows ? "nvml.dll" : "libnvidia-ml.so.1";
@@ -45,6 +64,7 @@ internal static class LibraryNames
     public static IEnumerable<string> AllOfCuDnn(bool windows) =>
         CuDnnParts
             .Concat(CuDnnEngines)
+            .Concat(CuDnnOwnLoads)
             .Select(part => CuDnnPart(windows, part))
             .Prepend(CuDnn(windows, CuDnnMajor));
 }

@@ -3,10 +3,14 @@ namespace Sequor.Native;
 /// <summary>Tries one place after the other for one library, and records what it tried.</summary>
 internal sealed class LibrarySearch(LibraryKind kind, SearchContext context)
 {
+    /// <summary>The place of what the system's loader knows.</summary>
+    public const string ByName = "system loader";
+
     private readonly INativeHost _host = context.Host;
     private readonly SearchFolders _folders = context.Folders;
     private readonly List<SearchAttempt> _attempts = [];
     private readonly HashSet<string> _tried = [];
+    private readonly List<LoadedLibrary> _loaded = [];
 
     public IReadOnlyList<SearchAttempt> Attempts => _attempts;
 
@@ -29,10 +33,17 @@ internal sealed class LibrarySearch(LibraryKind kind, SearchContext context)
         string name,
         IEnumerable<SearchFolder> places,
         string? companion = null
+    ) => Each(name, places, companion).FirstOrDefault();
+
+    /// <summary>All that <see cref="Anywhere"/> may load, one after the other, each loaded when it is asked for.</summary>
+    public IEnumerable<LoadedLibrary> Each(
+        string name,
+        IEnumerable<SearchFolder> places,
+        string? companion = null
     )
     {
-        if (Try("system loader", name) is { } known)
-            return known;
+        if (Try(ByName, name) is { } known)
+            yield return known;
         foreach (SearchFolder place in places)
         {
             bool there = _host.FolderExists(place.Path);
@@ -43,9 +54,22 @@ internal sealed class LibrarySearch(LibraryKind kind, SearchContext context)
             if (!there)
                 _attempts.Add(new(kind, place.Place, path, false, "no such folder"));
             else if (Try(place.Place, path, companion) is { } library)
-                return library;
+                yield return library;
         }
-        return null;
+    }
+
+    /// <summary>Whether one of the folders has a file of that name that was not tried.</summary>
+    public bool HasMore(string name, IEnumerable<SearchFolder> places) =>
+        places
+            .Select(place => _folders.Join(place.Path, name))
+            .Any(path => !_tried.Contains(path) && _host.FileExists(path));
+
+    /// <summary>Unloads what was loaded here.</summary>
+    public void Unload()
+    {
+        for (int i = _loaded.Count - 1; i >= 0; i--)
+            _loaded[i].Unload();
+        _loaded.Clear();
     }
 
     /// <summary>The result of a search that succeeded.</summary>
@@ -79,7 +103,11 @@ internal sealed class LibrarySearch(LibraryKind kind, SearchContext context)
         bool loaded = outcome.Library != 0;
         string real = loaded ? Located(path) : path;
         _attempts.Add(new(kind, place, real, loaded, outcome.Reason));
-        return loaded ? new LoadedLibrary(_host, outcome.Library, real) : null;
+        if (!loaded)
+            return null;
+        var library = new LoadedLibrary(_host, outcome.Library, real);
+        _loaded.Add(library);
+        return library;
     }
 
     /// <summary>

@@ -7,12 +7,14 @@ namespace Sequor.Native;
 /// The vendors' libraries, which are searched for and whose versions are checked once. If one cannot be used, a value says why.
 /// </summary>
 /// <remarks>
-/// The order of the search: the paths in the options; the paths in the environment; the system's loader, by versioned name; CUDA toolkits;
-/// Python packages of VIRTUAL_ENV, CONDA_PREFIX and the Python on PATH. Libraries stay loaded until the process ends.
+/// Order: what the options give; the environment's paths; the system's loader by versioned name; CUDA toolkits;
+/// Python's packages of VIRTUAL_ENV, CONDA_PREFIX and the Python on PATH. Of cuDNN and cuBLAS the first pair is taken that goes
+/// together and with the driver. Libraries stay loaded until the process ends.
 /// </remarks>
 public sealed class NativeLibraries
 {
     private readonly Lazy<string?> _displayDriverVersion;
+    private readonly LibrarySetFinder _set;
 
     private NativeLibraries(SearchContext context)
     {
@@ -21,10 +23,8 @@ public sealed class NativeLibraries
         Driver = driver.Find();
         DriverCudaVersion = driver.CudaVersion;
         DeviceCount = driver.Devices;
-        CuDnn = new CuDnnFinder(context).Find(DriverCudaVersion);
-        (int[] majors, string why) = CuBlasMajors();
-        CudaMajor = majors.FirstOrDefault();
-        CuBlas = new CuBlasFinder(context).Find(majors, why);
+        _set = new LibrarySetFinder(context, DriverCudaVersion);
+        (CuDnn, CuBlas, CudaMajor) = _set.Found;
         var companions = new CompanionFinder(context);
         Nvrtc = companions.Nvrtc(CudaMajor);
         Nvml = companions.Nvml();
@@ -65,6 +65,12 @@ public sealed class NativeLibraries
 
     /// <summary>The number of CUDA devices.</summary>
     public int DeviceCount { get; }
+
+    /// <summary>
+    /// What of cuDNN this process has from several folders by now, as a sentence without its stop; null where it has not. cuDNN loads
+    /// some of its parts at first use, and takes them from wherever the system's loader finds them.
+    /// </summary>
+    public string? CuDnnMixture() => _set.Mixture();
 
     /// <summary>The machine that was searched.</summary>
     internal INativeHost Host { get; }
@@ -107,21 +113,5 @@ public sealed class NativeLibraries
         nvmlReturn_t result = nvml.nvmlSystemGetDriverVersion(version, room);
         nvml.nvmlShutdown();
         return result == nvmlReturn_t.NVML_SUCCESS ? Marshal.PtrToStringUTF8((nint)version) : null;
-    }
-
-    /// <summary>Which cuBLAS is suitable: that of cuDNN's CUDA version, or else any that the driver can run, newest first.</summary>
-    private (int[] Majors, string Why) CuBlasMajors()
-    {
-        if (CuDnn.Table is { } cudnn)
-            return (
-                [checked((int)cudnn.cudnnGetCudartVersion() / 1000)],
-                $"cuDNN {CuDnn.Version} ({cudnn.Source})"
-            );
-        int newest = Math.Min(DriverCudaVersion / 1000, LibraryNames.NewestCudaMajor);
-        int count = Math.Max(0, newest - LibraryNames.OldestCudaMajor + 1);
-        return (
-            [.. Enumerable.Range(LibraryNames.OldestCudaMajor, count).Reverse()],
-            $"the driver (CUDA {Versions.Cuda(DriverCudaVersion)})"
-        );
     }
 }

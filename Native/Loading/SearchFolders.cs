@@ -45,7 +45,15 @@ internal sealed class SearchFolders(INativeHost host)
 
     /// <summary>Folders of drivers that the system's loader may not know.</summary>
     public static IEnumerable<SearchFolder> OfDrivers(bool windows) =>
-        windows ? [] : [new("WSL", "/usr/lib/wsl/lib")];
+        windows
+            ? []
+            :
+            [
+                new("WSL", "/usr/lib/wsl/lib"),
+                // Where Kubernetes' device plugins put the host's driver.
+                new("container", "/usr/local/nvidia/lib64"),
+                new("container", "/usr/local/nvidia/lib"),
+            ];
 
     /// <summary>Joins with the separator of the machine that is searched, which tests choose.</summary>
     public string Join(string first, params ReadOnlySpan<string> rest)

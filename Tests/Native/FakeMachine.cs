@@ -36,6 +36,9 @@ internal sealed class FakeMachine : INativeHost
     /// <summary>Paths of libraries that were unloaded.</summary>
     public List<string> Unloaded { get; } = [];
 
+    /// <summary>Files that stay in the process when they are unloaded.</summary>
+    public HashSet<string> Stays { get; } = [];
+
     /// <summary>Adds a library that is found by its path alone.</summary>
     public FakeMachine With(string path, FakeLibrary? library)
     {
@@ -84,7 +87,13 @@ internal sealed class FakeMachine : INativeHost
         return new(_handles.Count, "");
     }
 
-    public void Unload(nint library) => Unloaded.Add(_handles[(int)library - 1].Path!);
+    public void Unload(nint library)
+    {
+        FakeLibrary unloaded = _handles[(int)library - 1];
+        Unloaded.Add(unloaded.Path!);
+        if (!Stays.Contains(unloaded.Path!))
+            Loaded.Remove(unloaded.RealPath ?? unloaded.Path!);
+    }
 
     public nint Symbol(nint library, string name) =>
         _handles[(int)library - 1].Symbols.GetValueOrDefault(name);

@@ -47,12 +47,15 @@ internal static unsafe class FakeVendor
         return new FakeLibrary(symbols);
     }
 
-    public static FakeLibrary CuDnn(string? realPath = null) =>
+    /// <summary>A cuDNN for the CUDA version of the process, or for CUDA 13.</summary>
+    public static FakeLibrary CuDnn(string? realPath = null, bool of13 = false) =>
         new(
             new()
             {
                 ["cudnnGetVersion"] = (nint)(delegate* unmanaged<nuint>)&GetCuDnnVersion,
-                ["cudnnGetCudartVersion"] = (nint)(delegate* unmanaged<nuint>)&GetCudartVersion,
+                ["cudnnGetCudartVersion"] = of13
+                    ? (nint)(delegate* unmanaged<nuint>)&Get13
+                    : (nint)(delegate* unmanaged<nuint>)&GetCudartVersion,
             }
         )
         {
@@ -117,6 +120,9 @@ internal static unsafe class FakeVendor
 
     [UnmanagedCallersOnly]
     private static nuint GetCuDnnVersion() => (nuint)CuDnnVersion;
+
+    [UnmanagedCallersOnly]
+    private static nuint Get13() => 13000;
 
     [UnmanagedCallersOnly]
     private static nuint GetCudartVersion() => (nuint)CudartVersion;

@@ -49,7 +49,9 @@ public sealed class SearchFailureTests
             Is.EqualTo(
                 "no CUDA driver library was found.\n"
                     + $"  libcuda.so.1 (system loader): {FakeMachine.NoFile}\n"
-                    + "  /usr/lib/wsl/lib (WSL): no such folder"
+                    + "  /usr/lib/wsl/lib (WSL): no such folder\n"
+                    + "  /usr/local/nvidia/lib64 (container): no such folder\n"
+                    + "  /usr/local/nvidia/lib (container): no such folder"
             )
         );
     }

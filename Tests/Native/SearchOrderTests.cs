@@ -315,4 +315,132 @@ public sealed class SearchOrderTests
 
     private static string Sources(NativeLibraries found) =>
         $"{found.Driver.Table!.Source} {found.CuDnn.Table!.Source} {found.CuBlas.Table!.Source}";
+
+    [Test]
+    public void The_first_set_that_goes_together_comes_before_the_first_cuDNN()
+    {
+        // The loader's cuDNN is for CUDA 13, which the driver has not; the environment's is for 12.
+        FakeMachine machine = Machines
+            .WithDriver()
+            .Knows(
+                "libcudnn.so.9",
+                $"{Machines.System}/libcudnn.so.9",
+                FakeVendor.CuDnn(of13: true)
+            )
+            .WithCuDnnParts(Machines.System)
+            .WithCuDnn($"{Site}/nvidia/cudnn/lib")
+            .With($"{Site}/nvidia/cublas/lib/libcublas.so.12", FakeVendor.CuBlas());
+        machine.Variables["VIRTUAL_ENV"] = "/home/u/env";
+        NativeLibraries found = NativeLibraries.Load(new(), machine);
+        Assert.That(found.Failure, Is.Null);
+        Assert.That(found.CudaMajor, Is.EqualTo(12));
+        Assert.That(found.CuDnn.Path, Is.EqualTo($"{Site}/nvidia/cudnn/lib/libcudnn.so.9"));
+        Assert.That(machine.LoadedFiles().Where(f => f.Contains("cudnn")), Is.All.StartsWith(Site));
+        Assert.That(found.CuDnn.Attempts[0].Path, Does.StartWith(Machines.System));
+    }
+
+    [Test]
+    public void A_cuDNN_without_its_cuBLAS_gives_way_to_one_that_has_it()
+    {
+        FakeVendor.DriverVersion = 13000;
+        FakeMachine machine = Machines
+            .WithDriver()
+            .Knows(
+                "libcudnn.so.9",
+                $"{Machines.System}/libcudnn.so.9",
+                FakeVendor.CuDnn(of13: true)
+            )
+            .WithCuDnnParts(Machines.System)
+            .WithCuDnn("/usr/local/cuda/lib64")
+            .With("/usr/local/cuda/lib64/libcublas.so.12", FakeVendor.CuBlas());
+        NativeLibraries found = NativeLibraries.Load(new(), machine);
+        Assert.That(found.Failure, Is.Null);
+        Assert.That(found.CuDnn.Path, Is.EqualTo("/usr/local/cuda/lib64/libcudnn.so.9"));
+        Assert.That(found.CuBlas.Path, Is.EqualTo("/usr/local/cuda/lib64/libcublas.so.12"));
+    }
+
+    [Test]
+    public void Where_none_goes_together_the_first_says_what_is_missing([Values] bool stays)
+    {
+        FakeVendor.DriverVersion = 13000;
+        FakeMachine machine = Machines
+            .WithDriver()
+            .Knows(
+                "libcudnn.so.9",
+                $"{Machines.System}/libcudnn.so.9",
+                FakeVendor.CuDnn(of13: true)
+            )
+            .WithCuDnnParts(Machines.System)
+            .WithCuDnn("/opt/cuda/lib64");
+        // What stays in the process would be mixed with another copy: that is left alone then.
+        if (stays)
+            machine.Stays.Add($"{Machines.System}/libcudnn_ops.so.9");
+        NativeLibraries found = NativeLibraries.Load(new(), machine);
+        Assert.That(found.CuDnn.Failure, Is.Null);
+        Assert.That(found.CuDnn.Path, Is.EqualTo($"{Machines.System}/libcudnn.so.9"));
+        Assert.That(found.Failure!.Reason, Does.StartWith("cuBLAS 13, which cuDNN 9.6.0"));
+        Assert.That(machine.Tried.Contains("/opt/cuda/lib64/libcudnn.so.9"), Is.EqualTo(!stays));
+        if (!stays)
+            Assert.That(
+                machine.LoadedFiles().Where(f => f.Contains("cudnn")),
+                Is.All.StartsWith(Machines.System)
+            );
+    }
+
+    [Test]
+    public void A_driver_that_is_found_by_its_path_has_its_compilers_loaded_before()
+    {
+        const string folder = "/usr/local/nvidia/lib64";
+        FakeLibrary driver = FakeVendor.Driver();
+        FakeMachine machine = new FakeMachine()
+            .With(
+                $"{folder}/libcuda.so.1",
+                new FakeLibrary(driver.Symbols) { RealPath = $"{folder}/libcuda.so.550.54.15" }
+            )
+            .With($"{folder}/libnvidia-ptxjitcompiler.so.1", FakeVendor.Other())
+            .With($"{folder}/libnvidia-nvvm.so.4", FakeVendor.Other())
+            .With($"{folder}/libnvidia-gpucomp.so.550.54.15", FakeVendor.Other())
+            .With($"{folder}/libnvidia-ml.so.1", FakeVendor.Nvml());
+        NativeLibraries found = NativeLibraries.Load(new(), machine);
+        Assert.That(found.Driver.Failure, Is.Null);
+        Assert.That(found.Nvml.Path, Is.EqualTo($"{folder}/libnvidia-ml.so.1"));
+        Assert.That(
+            found.Driver.Attempts.Select(a => $"{a.Place}: {a.Path}").TakeLast(4),
+            Is.EqualTo(
+                new[]
+                {
+                    $"container: {folder}/libcuda.so.1",
+                    $"beside the driver: {folder}/libnvidia-gpucomp.so.550.54.15",
+                    $"beside the driver: {folder}/libnvidia-nvvm.so.4",
+                    $"beside the driver: {folder}/libnvidia-ptxjitcompiler.so.1",
+                }
+            )
+        );
+    }
+
+    [Test]
+    public void A_driver_that_the_loader_knows_finds_its_compilers_itself()
+    {
+        FakeMachine machine = Machines
+            .Whole()
+            .With($"{Machines.System}/libnvidia-ptxjitcompiler.so.1", FakeVendor.Other());
+        NativeLibraries.Load(new(), machine);
+        Assert.That(machine.Tried, Has.None.Contains("ptxjitcompiler"));
+    }
+
+    [Test]
+    public void Parts_that_cuDNN_loads_by_itself_are_not_loaded_before_and_are_checked(
+        [Values("engines_tensor_ir", "ext")] string part
+    )
+    {
+        FakeMachine machine = Machines
+            .Whole()
+            .With($"{Machines.System}/libcudnn_{part}.so.9", FakeVendor.Other());
+        NativeLibraries found = NativeLibraries.Load(new(), machine);
+        Assert.That(machine.Tried, Has.None.Contains(part));
+        Assert.That(found.CuDnnMixture(), Is.Null);
+        // As cuDNN may, at its first convolution.
+        machine.Loaded.Add($"/usr/lib/libcudnn_{part}.so.9.1.0");
+        Assert.That(found.CuDnnMixture(), Does.Contain("from several folders").And.Contain(part));
+    }
 }

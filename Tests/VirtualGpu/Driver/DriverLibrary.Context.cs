@@ -184,6 +184,25 @@ internal static unsafe partial class DriverLibrary
             }
         );
 
+    [UnmanagedCallersOnly(EntryPoint = "cuCtxGetId")]
+    [Since(12000)]
+    private static CUresult cuCtxGetId(CUcontext ctx, ulong* ctxId) =>
+        InContext(
+            nameof(cuCtxGetId),
+            (device, current) =>
+            {
+                const string call = nameof(cuCtxGetId);
+                NeedOut(ctxId, call, nameof(ctxId));
+                VirtualContext? context =
+                    ctx.Value == 0 ? current : device.Contexts.Find(ctx.Value, call, nameof(ctx));
+                if (context is null)
+                    return CUresult.CUDA_ERROR_INVALID_CONTEXT;
+                // Handles are never used again.
+                *ctxId = (ulong)context.Handle;
+                return Success;
+            }
+        );
+
     [UnmanagedCallersOnly(EntryPoint = "cuCtxGetDevice")]
     [Since(2000)]
     private static CUresult cuCtxGetDevice(CUdevice* device) =>
