@@ -33,7 +33,7 @@ public sealed record BackendInfo(
 /// <param name="CuDnn">cuDNN's version.</param>
 /// <param name="CuBlas">cuBLAS's version.</param>
 /// <param name="Math">Arithmetic of products.</param>
-/// <param name="Convolution">How convolutions are computed.</param>
+/// <param name="Convolution">How convolutions are computed; null where it is chosen for each shape.</param>
 public sealed record GpuInfo(
     string Name,
     string ComputeCapability,
@@ -43,5 +43,5 @@ public sealed record GpuInfo(
     string CuDnn,
     string CuBlas,
     FloatMath Math,
-    ConvolutionMethod Convolution
+    ConvolutionMethod? Convolution
 );

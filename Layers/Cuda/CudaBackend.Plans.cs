@@ -13,13 +13,11 @@ public sealed partial class CudaBackend
         CudaRecurrent.Layout(this, descriptor);
 
     internal override ConvolutionOperation PlanConvolution(in ConvolutionDescriptor descriptor) =>
-        ConvolutionMethod == ConvolutionMethod.CuDnn
-            ? new CudaGraphConvolution(this, descriptor)
-            : new CudaConvolution(this, descriptor);
+        Make(descriptor);
 
     internal override DiagonalScanOperation PlanDiagonalScan(
         in DiagonalScanDescriptor descriptor
-    ) => new CudaDiagonalScan(this, descriptor);
+    ) => new CudaDiagonalScan(this, descriptor, Choose(descriptor));
 
     internal override LayerNormOperation PlanLayerNorm(in LayerNormDescriptor descriptor) =>
         new CudaLayerNorm(this, descriptor);

@@ -11,7 +11,7 @@ public sealed partial class CudaBackend
         Matrix a = Matrix(product.A);
         Matrix b = Matrix(product.B);
         Matrix c = Matrix(product.C);
-        CuBlas.Multiply(
+        Multiply(
             a,
             product.TransposeA,
             b,

@@ -10,15 +10,32 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
     private readonly CudaBackend _backend;
     private readonly RecurrentDescriptor _descriptor;
     private readonly CudaDropoutStates? _dropout;
-    private readonly RnnDescriptor _rnn;
-    private readonly CuDnnRnn<float> _calls;
+    private readonly RecurrentCalls _calls;
     private readonly int[] _full;
     private readonly long _callFloats;
     private readonly long _inputFloats;
     private readonly long _hiddenFloats;
     private readonly long _cellFloats;
 
+    /// <summary>A network by the algorithms that the backend chooses for it.</summary>
     public CudaRecurrent(CudaBackend backend, in RecurrentDescriptor descriptor)
+        : this(backend, descriptor, backend.Choose(descriptor), only: false) { }
+
+    /// <summary>A network by these algorithms alone.</summary>
+    /// <exception cref="CudnnException">cuDNN refuses one of them.</exception>
+    public CudaRecurrent(
+        CudaBackend backend,
+        in RecurrentDescriptor descriptor,
+        RecurrentAlgorithms algorithms
+    )
+        : this(backend, descriptor, algorithms, only: true) { }
+
+    private CudaRecurrent(
+        CudaBackend backend,
+        in RecurrentDescriptor descriptor,
+        RecurrentAlgorithms algorithms,
+        bool only
+    )
     {
         _backend = backend;
         _descriptor = descriptor;
@@ -38,12 +55,14 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
                     descriptor.DropoutSeed,
                     descriptor.DropoutStream
                 );
-            _rnn = RnnDescriptor.Create(
+            _calls = new RecurrentCalls(
                 backend.CuDnn,
                 Settings(descriptor, backend.Math),
-                _dropout?.Descriptor
+                _dropout?.Descriptor,
+                algorithms,
+                only,
+                backend.Tuner.Tell
             );
-            _calls = CuDnnRnn<float>.Create(backend.CuDnn, _rnn);
             SetShape(descriptor.MaxLength, descriptor.MaxBatch, []);
         }
         catch
@@ -110,8 +129,7 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
             ? Workspace(operands).Slice(_callFloats, operands.X.Count)
             : CudaBackend.Span(gradients.X);
         tensors.WeightGradients = CudaBackend.Span(gradients.Parameters);
-        _calls.BackwardData(tensors);
-        _calls.BackwardWeights(tensors);
+        _calls.Backward(tensors);
         order.Reorder(tensors.Dhx, _descriptor.StateSize, Place(operands, 2));
         order.Reorder(tensors.Dcx, _descriptor.HiddenSize, Place(operands, 3));
     }
@@ -119,7 +137,6 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
     public override void Dispose()
     {
         _calls?.Dispose();
-        _rnn?.Dispose();
         _dropout?.Dispose();
         base.Dispose();
     }

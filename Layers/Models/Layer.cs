@@ -164,6 +164,7 @@ public abstract partial class Layer : IDisposable
             throw new InvalidOperationException("The model's parameters live on another backend.");
         try
         {
+            backend.BeginPlan();
             return new Plan(this, backend, maxLength, maxBatch, mode, options);
         }
         catch when (isFirst)
@@ -171,6 +172,10 @@ public abstract partial class Layer : IDisposable
             // Nothing is left behind, parameters neither.
             FreeParameters();
             throw;
+        }
+        finally
+        {
+            backend.EndPlan();
         }
     }
 

@@ -12,6 +12,12 @@ internal readonly record struct ConvolutionDescriptor(
     bool VariableLengths = false
 )
 {
+    /// <summary>There is a backward pass.</summary>
+    public bool Training { get; init; } = true;
+
+    /// <summary>It only goes on with a stream.</summary>
+    public bool Streaming { get; init; }
+
     /// <summary>Steps of input that an output sees, its own included.</summary>
     public int History => checked((Kernel - 1) * Dilation + 1);
 }

@@ -4,7 +4,14 @@ namespace Sequor.Layers;
 /// <param name="StateSize">N.</param>
 /// <param name="MaxLength">Most steps.</param>
 /// <param name="MaxBatch">Most sequences.</param>
-internal readonly record struct DiagonalScanDescriptor(int StateSize, int MaxLength, int MaxBatch);
+internal readonly record struct DiagonalScanDescriptor(int StateSize, int MaxLength, int MaxBatch)
+{
+    /// <summary>There is a backward pass.</summary>
+    public bool Training { get; init; } = true;
+
+    /// <summary>The rows may be packed.</summary>
+    public bool VariableLengths { get; init; }
+}
 
 /// <summary>
 /// A linear recurrence with a complex diagonal: x_t = lambda x_{t-1} + u_t, or lambda x_{t+1} + u_t in reverse. It is that of

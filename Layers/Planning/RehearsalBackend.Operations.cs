@@ -20,7 +20,12 @@ internal sealed partial class RehearsalBackend
             Write(tensor);
     }
 
-    internal override void MatMul(in MatrixProduct product) => Write(product.C);
+    internal override void MatMul(in MatrixProduct product)
+    {
+        if (IsLargest)
+            _real.PlanProduct(product);
+        Write(product.C);
+    }
 
     internal override void Pointwise(PointwiseOp op, in PointwiseArguments arguments)
     {

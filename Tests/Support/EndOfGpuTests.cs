@@ -3,6 +3,10 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests;
 
+/// <summary>Nothing is measured unless a test is about that.</summary>
+[SetUpFixture]
+public sealed class NoTuning : TestTuning;
+
 /// <summary>Reports on the GPU that this program's tests ran on.</summary>
 [SetUpFixture]
 public sealed class EndOfGpuTests : GpuTestReport;
