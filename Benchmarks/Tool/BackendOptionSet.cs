@@ -6,15 +6,59 @@ namespace Sequor.Tool;
 /// <summary>The options that say where work runs and how, shared by all commands that train.</summary>
 internal sealed class BackendOptionSet
 {
+    private static readonly Dictionary<string, RecurrentMethod> Recurrent = new()
+    {
+        ["standard"] = RecurrentMethod.Standard,
+        ["small-h"] = RecurrentMethod.SmallH,
+        ["persist"] = RecurrentMethod.Persist,
+        ["dynamic"] = RecurrentMethod.Dynamic,
+    };
+
+    private static readonly Dictionary<string, ConvolutionMethod> Convolutions = new()
+    {
+        ["products"] = ConvolutionMethod.ShiftedProducts,
+        ["cudnn"] = ConvolutionMethod.CuDnn,
+    };
+
+    private static readonly Dictionary<string, ProductMath> Products = new()
+    {
+        ["default"] = ProductMath.Default,
+        ["pedantic"] = ProductMath.Pedantic,
+        ["tf32"] = ProductMath.Tf32,
+    };
+
+    private static readonly Dictionary<string, ScanMethod> Scans = new()
+    {
+        ["wide"] = ScanMethod.Wide,
+        ["tiles-64"] = ScanMethod.Tiles64,
+        ["tiles-128"] = ScanMethod.Tiles128,
+        ["tiles-256"] = ScanMethod.Tiles256,
+    };
+
     private readonly Option<string?> _math = Options.Math();
     private readonly Option<string?> _convolution = Options.Convolution();
     private readonly Option<string?> _graph = Options.Graph();
+    private readonly Option<string?> _autotune = Options.Autotune();
+
+    private readonly Option<IReadOnlyDictionary<string, string>?> _choice = Options.Forced(
+        new Dictionary<string, string[]>
+        {
+            ["recurrent"] = [.. Recurrent.Keys],
+            ["convolution"] = [.. Convolutions.Keys],
+            ["math"] = [.. Products.Keys],
+            ["scan"] = [.. Scans.Keys],
+        }
+    );
 
     public Option<Device?> Device { get; } = Options.Device();
 
     public Option<long?> Threads { get; } = Options.Threads();
 
-    public IEnumerable<Option> All => [Device, Threads, _math, _convolution, _graph];
+    public IEnumerable<Option> All =>
+        [Device, Threads, _math, _convolution, _choice, _autotune, _graph];
+
+    /// <summary>Given a line of what the backends tell; what is set later holds for backends that are there already.</summary>
+    public Action<string> Tell { get; set; } = line => Screen.Tell($"note: {line}");
 
     /// <summary>The backend that is asked for.</summary>
     /// <param name="result">The command line.</param>
@@ -31,29 +75,55 @@ internal sealed class BackendOptionSet
         CpuOptions? cpu = device.IsCuda
             ? null
             : new CpuOptions { Threads = (int)(result.GetValue(Threads) ?? threads ?? 0) };
-        CudaOptions? cuda = device.IsCpu
-            ? null
-            : new CudaOptions
-            {
-                Math = result.GetValue(_math) == "tf32" ? FloatMath.Tf32 : FloatMath.Fp32,
-                Convolution =
-                    result.GetValue(_convolution) == "cudnn"
-                        ? ConvolutionMethod.CuDnn
-                        : ConvolutionMethod.ShiftedProducts,
-                Graphs = result.GetValue(_graph) != "off",
-            };
+        CudaOptions? cuda = device.IsCpu ? null : Cuda(result);
         var backend = Backend.Create(device, cpu, cuda);
         if (backend.Info.Device != "cpu")
             return backend;
-        foreach (Option<string?> option in (Option<string?>[])[_math, _convolution, _graph])
+        foreach (Option option in (Option[])[_math, _convolution, _choice, _autotune, _graph])
         {
-            if (result.GetValue(option) is not { } value)
+            if (result.GetResult(option) is not { Implicit: false } given)
                 continue;
             backend.Dispose();
             throw new UsageException(
-                $"{option.Name} {value} is for a GPU, and the device is {backend.Info.Device} ({backend.Info.Reason})"
+                $"{option.Name} {given.Tokens[0].Value} is for a GPU, and the device is {backend.Info.Device} ({backend.Info.Reason})"
             );
         }
         return backend;
     }
+
+    private CudaOptions Cuda(ParseResult result)
+    {
+        FloatMath math = result.GetValue(_math) == "tf32" ? FloatMath.Tf32 : FloatMath.Fp32;
+        IReadOnlyDictionary<string, string> forced =
+            result.GetValue(_choice) ?? new Dictionary<string, string>();
+        ProductMath? products = Of(forced, "math", Products);
+        if (products == ProductMath.Tf32 && math != FloatMath.Tf32)
+            throw new UsageException($"{_choice.Name} math=tf32 needs {_math.Name} tf32");
+        string? convolution = result.GetValue(_convolution);
+        if (convolution is not null && forced.ContainsKey("convolution"))
+            throw new UsageException(
+                $"{_choice.Name} convolution=... and {_convolution.Name} say the same: one of them is enough"
+            );
+        string? autotune = result.GetValue(_autotune);
+        return new CudaOptions
+        {
+            Math = math,
+            Recurrent = Of(forced, "recurrent", Recurrent),
+            Convolution = convolution is not null
+                ? Convolutions[convolution]
+                : Of(forced, "convolution", Convolutions),
+            Products = products,
+            Scan = Of(forced, "scan", Scans),
+            Graphs = result.GetValue(_graph) != "off",
+            Autotune = autotune is null ? Autotune.Default : Autotune.Of(autotune),
+            Tell = line => Tell(line),
+        };
+    }
+
+    private static T? Of<T>(
+        IReadOnlyDictionary<string, string> forced,
+        string kind,
+        Dictionary<string, T> ways
+    )
+        where T : struct => forced.TryGetValue(kind, out string? way) ? ways[way] : null;
 }

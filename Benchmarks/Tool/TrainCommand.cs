@@ -118,6 +118,7 @@ internal static class TrainCommand
                 Interrupted = interrupted,
                 GraphNodes = trainer.Graph.Nodes,
                 EagerReason = trainer.Graph.EagerReason,
+                Choices = ChoiceReport.Of(job.Backend.Choices),
                 Seconds = Math.Round(clock.Elapsed.TotalSeconds, 3),
             };
     }

@@ -169,6 +169,9 @@ public abstract partial class Backend : IDisposable
     /// <summary>Runs a caller's code, which queues what writes these tensors.</summary>
     internal virtual void RunCode(Action code, ReadOnlySpan<Tensor> written) => code();
 
+    /// <summary>What was chosen for the shapes of the plans so far where there are several ways of computing; empty of a CPU.</summary>
+    public virtual IReadOnlyList<CudaChoice> Choices => [];
+
     /// <summary>A plan begins to be made: what is chosen for it may be measured.</summary>
     internal virtual void BeginPlan() { }
 

@@ -10,8 +10,8 @@ public sealed partial class CudaBackend
     private readonly Dictionary<ProductShape, cublasMath_t> _modes = [];
     private cublasMath_t _mode;
 
-    /// <summary>What was chosen for each shape of the plans so far, in their order.</summary>
-    public IReadOnlyList<CudaChoice> Choices => Tuner.Chosen;
+    /// <inheritdoc/>
+    public override IReadOnlyList<CudaChoice> Choices => Tuner.Chosen;
 
     internal Tuner Tuner { get; }
 
@@ -85,14 +85,15 @@ public sealed partial class CudaBackend
             )
         );
 
-    /// <summary>Warps of a tile of a scan; 0 where time is not split.</summary>
-    internal int Choose(in DiagonalScanDescriptor descriptor) =>
-        ScanTuning.WarpsOf(
-            Tuner.Choose(
-                new ScanTuning(this, descriptor),
-                _options.Scan is { } forced ? ScanTuning.NameOf(forced) : null
-            )
-        );
+    /// <summary>Warps of a tile of a scan, 0 where time is not split; null where the rule is to say it for each batch.</summary>
+    internal int? Choose(in DiagonalScanDescriptor descriptor)
+    {
+        var task = new ScanTuning(this, descriptor);
+        string? forced = _options.Scan is { } method ? ScanTuning.NameOf(method) : null;
+        string taken = Tuner.Choose(task, forced);
+        // The rule knows smaller batches better than what is best for the largest one.
+        return forced is null && taken == task.Candidates[0] ? null : ScanTuning.WarpsOf(taken);
+    }
 
     private ConvolutionOperation Make(in ConvolutionDescriptor descriptor)
     {

@@ -47,6 +47,9 @@ public sealed record Measured(
     string? EagerReason
 )
 {
+    /// <summary>What a GPU's backend chose for the shapes of the model; empty of a CPU's.</summary>
+    public IReadOnlyList<CudaChoice> Choices { get; init; } = [];
+
     /// <summary>Median of the whole step in milliseconds.</summary>
     public double Median => Statistics.Median(Steps.Select(s => s.Whole));
 
@@ -227,7 +230,10 @@ public static class Measurement
                 _managed.Take(_count).Sum() / _count,
                 _step.Graph.Nodes,
                 _step.Graph.EagerReason
-            );
+            )
+            {
+                Choices = _step.Backend.Choices,
+            };
         }
 
         public void Dispose() => _step.Dispose();

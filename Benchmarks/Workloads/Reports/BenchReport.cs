@@ -126,6 +126,10 @@ public sealed record BenchResult
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? EagerReason { get; init; }
 
+    /// <summary>What was chosen for the shapes of the model; only on a GPU.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<ChoiceReport>? Choices { get; init; }
+
     /// <summary>A measurement in the form of the report.</summary>
     /// <param name="measured">The measurement.</param>
     /// <param name="length">T, as the task counts it.</param>
@@ -168,6 +172,7 @@ public sealed record BenchResult
             ManagedBytesPerStep = measured.ManagedBytes,
             GraphNodes = measured.GraphNodes,
             EagerReason = measured.EagerReason,
+            Choices = ChoiceReport.Of(measured.Choices),
         };
     }
 

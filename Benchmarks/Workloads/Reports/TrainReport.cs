@@ -94,6 +94,10 @@ public sealed record TrainReport
     /// <summary>Why steps ran as they are; null where they did not.</summary>
     public string? EagerReason { get; init; }
 
+    /// <summary>What was chosen for the shapes of the model; only on a GPU.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<ChoiceReport>? Choices { get; init; }
+
     /// <summary>Seconds of training and evaluation.</summary>
     public double Seconds { get; init; }
 }
