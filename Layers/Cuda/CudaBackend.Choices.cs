@@ -72,9 +72,13 @@ public sealed partial class CudaBackend
             transposeA ? a.Rows : a.Columns
         );
         // cuBLAS is told only where it is another mode than before.
-        CuBlas.MathMode = _modes.TryGetValue(shape, out cublasMath_t mode) ? mode : _mode;
+        CuBlas.MathMode = ModeOf(shape);
         CuBlas.Multiply(a, transposeA, b, transposeB, c, beta: beta);
     }
+
+    /// <summary>The mode that a product of a shape is run in; the first guess where it was not planned.</summary>
+    internal cublasMath_t ModeOf(ProductShape shape) =>
+        _modes.TryGetValue(shape, out cublasMath_t mode) ? mode : _mode;
 
     /// <summary>The algorithms for a recurrent network.</summary>
     internal RecurrentAlgorithms Choose(in RecurrentDescriptor descriptor) =>

@@ -1,3 +1,4 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -24,6 +25,12 @@ internal sealed record ChoiceEntry(
     // A line is as long as its refusals, which are told in full.
     private const int LongestText = 2000;
 
+    // A plus sign as such: nothing of it goes into a page.
+    private static readonly JsonWriterOptions Readable = new()
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
+
     /// <summary>Two entries of one key answer the same question.</summary>
     [JsonIgnore]
     public (string, string, string, CudaIdentity) Key => (Kind, Shape, Math, Identity);
@@ -32,7 +39,7 @@ internal sealed record ChoiceEntry(
     public string ToLine()
     {
         using var stream = new MemoryStream();
-        using (var json = new Utf8JsonWriter(stream))
+        using (var json = new Utf8JsonWriter(stream, Readable))
         {
             json.WriteStartObject();
             json.WriteString("kind", Kind);

@@ -75,6 +75,14 @@ internal sealed class ConvolutionTuning(CudaBackend backend, ConvolutionDescript
                 X = memory.Room(x),
             };
             outputs.Add(
+                new(
+                    "the gradient by the bias",
+                    _gradients.Bias,
+                    Bound((long)_d.MaxLength * _d.MaxBatch),
+                    IsSum: true
+                )
+            );
+            outputs.Add(
                 new("the gradient by x", _gradients.X, Bound((long)_d.Kernel * _d.OutputSize))
             );
             // Of taps that see nothing neither writes the gradient.

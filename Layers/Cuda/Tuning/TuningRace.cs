@@ -201,7 +201,7 @@ internal sealed class TuningRace(CudaBackend backend, TuningTask task, TuningBud
                 if (budget.Left <= runner.Least)
                 {
                     if (runner.Samples.Count == 0)
-                        runner.IsOut = IsOver(runner.Name);
+                        _ = IsOver(runner.Name);
                     continue;
                 }
                 Attempt(
