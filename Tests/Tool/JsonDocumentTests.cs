@@ -44,12 +44,26 @@ public sealed class JsonDocumentTests : CudaCommandFixture
             "sequor.bench/1",
             Json($"bench --device cuda --arch rnn --graph off --warmup 1 {Tiny}")
         );
+        string choices = PathOf("choices.jsonl");
+        _seen.Add(
+            "sequor.bench/1",
+            Json($"bench --device cuda --arch rnn --warmup 1 {Tiny}", "--autotune", choices)
+        );
+        foreach (string line in File.ReadLines(choices))
+            _seen.Add("sequor.choices/1", System.Text.Encoding.UTF8.GetBytes(line));
         BenchReport made = Made.Report(Made.Result("rnn", 4, 1, 1024));
         _seen.Add(
             "sequor.bench/1",
             ReportWriter.ToUtf8(made with { Status = RunStatus.Failed, Reason = "made up" })
         );
-        _seen.RequireAll("sequor.bench/1", "result", "machine", "gpu");
+        _seen.RequireAll(
+            "sequor.bench/1",
+            "result",
+            "machine",
+            "gpu",
+            "choice",
+            "sequor.choices/1"
+        );
     }
 
     [Test]
@@ -242,6 +256,8 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                     "sequor.doctor/1",
                     "machine",
                     "gpu",
+                    "choice",
+                    "sequor.choices/1",
                     "sequor.compare/1",
                     "sequor.tests/1",
                     "Metadata of a checkpoint of train",

@@ -94,12 +94,20 @@ internal sealed class PtxEngine : IKernelEngine
         public IReadOnlyList<int> ParameterSizes { get; } =
         [.. kernel.Parameters.Select(p => (int)p.Bytes)];
 
+        // Of a block, and of a kernel that says nothing.
+        private const int MostThreads = 1024;
+
         // What ptxas would take is not known; it is no less than what is in use at a time, and never more than what a block of
         // as many threads as the kernel says it has can be given.
         public int RegistersPerThread =>
             Math.Min(
                 Math.Clamp(kernel.Compile().Registers + 8, 16, 255),
-                DeviceAttributes.RegistersPerMultiprocessor / (int)kernel.MaximumThreads / 8 * 8
+                kernel.MaximumThreads < MostThreads
+                    ? DeviceAttributes.RegistersPerMultiprocessor
+                        / (int)kernel.MaximumThreads
+                        / 8
+                        * 8
+                    : 255
             );
 
         public int StaticSharedMemory => (int)kernel.StaticSharedBytes;

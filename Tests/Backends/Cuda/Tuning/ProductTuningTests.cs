@@ -28,7 +28,7 @@ public sealed class ProductTuningTests : TuningFixture
         for (int seed = 0; seed < 100; seed++)
         {
             var random = new Random(seed);
-            var times = Modes.Keys.ToDictionary(mode => mode, _ => 1 + 100 * random.NextDouble());
+            var times = Modes.Keys.ToDictionary(mode => mode, _ => 200 + 100 * random.NextDouble());
             Device.Effects = work =>
                 work.Call == Product
                     ? new VirtualEffect { Microseconds = times[work.Way] }
