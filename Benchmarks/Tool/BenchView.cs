@@ -126,8 +126,8 @@ internal static class BenchView
         {
             screen.Line(Graphs(results));
             foreach (Measured r in results)
-                foreach (string line in ChoiceReport.Lines(r.Choices))
-                    screen.Line($"{r.Workload.Architecture}: {line}.");
+            foreach (string line in ChoiceReport.Lines(r.Choices))
+                screen.Line($"{r.Workload.Architecture}: {line}.");
         }
         screen.Line(
             Text(

@@ -209,7 +209,9 @@ internal static class Options
                     if (!ways.Contains(words[1]))
                     {
                         string none =
-                            words[1] == "own" ? $" (no own kernels of {words[0]} are there yet)" : "";
+                            words[1] == "own"
+                                ? $" (no own kernels of {words[0]} are there yet)"
+                                : "";
                         fail(
                             $"{words[0]}= one of {string.Join(", ", ways)}",
                             none.Length > 0 ? none : ParseErrors.Suggest(words[1], ways)

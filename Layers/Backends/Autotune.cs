@@ -21,7 +21,9 @@ public sealed record Autotune
 
     /// <summary>What the variable of the environment says.</summary>
     public static Autotune Default =>
-        Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } text ? Of(text) : On;
+        Environment.GetEnvironmentVariable(Variable) is { } text && !string.IsNullOrWhiteSpace(text)
+            ? Of(text)
+            : On;
 
     /// <summary>Whether it measures.</summary>
     public bool IsOn { get; }
@@ -48,6 +50,5 @@ public sealed record Autotune
         };
 
     /// <inheritdoc/>
-    public override string ToString() =>
-        IsOn ? Path ?? "on" : "off";
+    public override string ToString() => IsOn ? Path ?? "on" : "off";
 }

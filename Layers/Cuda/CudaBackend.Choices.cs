@@ -109,12 +109,12 @@ public sealed partial class CudaBackend
         return ConvolutionTuning.Make(this, descriptor, taken);
     }
 
-    private static void Require<T>(T? forced, string what)
+    private static void Require<T>(T? forced, string what, string argument)
         where T : struct, Enum
     {
         if (forced is { } value && !Enum.IsDefined(value))
             throw new ArgumentOutOfRangeException(
-                "options",
+                argument,
                 value,
                 $"{what} must be one of {string.Join(", ", Enum.GetNames<T>())}."
             );

@@ -95,10 +95,10 @@ public sealed partial class CudaBackend : Backend
                 options.Math,
                 $"The arithmetic must be one of {string.Join(", ", Enum.GetNames<FloatMath>())}."
             );
-        Require(options.Recurrent, "The algorithm");
-        Require(options.Convolution, "The method");
-        Require(options.Products, "The mode");
-        Require(options.Scan, "The split");
+        Require(options.Recurrent, "The algorithm", nameof(options));
+        Require(options.Convolution, "The method", nameof(options));
+        Require(options.Products, "The mode", nameof(options));
+        Require(options.Scan, "The split", nameof(options));
         if (options.Products == ProductMath.Tf32 && options.Math != FloatMath.Tf32)
             throw new ArgumentException(
                 $"{nameof(ProductMath)}.{nameof(ProductMath.Tf32)} needs {nameof(CudaOptions.Math)} to be {nameof(FloatMath.Tf32)}.",

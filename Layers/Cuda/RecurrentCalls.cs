@@ -60,8 +60,7 @@ internal sealed class RecurrentCalls : IDisposable
         Math.Max(_standard?.WorkspaceBytes(training) ?? 0, _chosen?.WorkspaceBytes(training) ?? 0);
 
     /// <summary>Bytes that forward leaves for backward, for the shape that was set last.</summary>
-    public long ReserveBytes =>
-        Math.Max(_standard?.ReserveBytes ?? 0, _chosen?.ReserveBytes ?? 0);
+    public long ReserveBytes => Math.Max(_standard?.ReserveBytes ?? 0, _chosen?.ReserveBytes ?? 0);
 
     /// <summary>Sets the shape of a batch. Allocates nothing after the first of a size.</summary>
     public void SetShape(cudnnRNNDataLayout_t layout, int steps, ReadOnlySpan<int> lengths)
@@ -195,8 +194,7 @@ internal sealed class RecurrentCalls : IDisposable
         private bool IsDynamic =>
             _algorithms.Forward == cudnnRNNAlgo_t.CUDNN_RNN_ALGO_PERSIST_DYNAMIC;
 
-        public long ReserveBytes =>
-            Math.Max(Forward.ReserveBytes, Backward?.ReserveBytes ?? 0);
+        public long ReserveBytes => Math.Max(Forward.ReserveBytes, Backward?.ReserveBytes ?? 0);
 
         public long WorkspaceBytes(bool training) =>
             Math.Max(

@@ -17,10 +17,7 @@ public sealed class CudaChoiceCommandTests : CudaCommandFixture
     public void Declare() =>
         Virtual!.Effects = work =>
             work.Call.StartsWith("cudnnRNN", StringComparison.Ordinal)
-                ? new()
-                {
-                    Microseconds = work.Way == "CUDNN_RNN_ALGO_STANDARD" ? 300 : 900,
-                }
+                ? new() { Microseconds = work.Way == "CUDNN_RNN_ALGO_STANDARD" ? 300 : 900 }
                 : null;
 
     [Test]
@@ -36,10 +33,7 @@ public sealed class CudaChoiceCommandTests : CudaCommandFixture
                 Is.EquivalentTo((string[])["recurrent", "math", "convolution"])
             );
             Assert.That(
-                choices
-                    .Where(c => c!["reason"] is null)
-                    .Select(c => (string?)c!["how"])
-                    .Distinct(),
+                choices.Where(c => c!["reason"] is null).Select(c => (string?)c!["how"]).Distinct(),
                 Is.EquivalentTo(hows)
             );
             JsonNode gru = choices.Single(c => (string?)c!["kind"] == "recurrent")!;
@@ -77,7 +71,9 @@ public sealed class CudaChoiceCommandTests : CudaCommandFixture
             out string text
         );
         Assert.That(
-            choices.Select(c => ((string?)c!["kind"], (string?)c["choice"], (string?)c["how"])).Distinct(),
+            choices
+                .Select(c => ((string?)c!["kind"], (string?)c["choice"], (string?)c["how"]))
+                .Distinct(),
             Is.EquivalentTo(
                 new[]
                 {
@@ -103,7 +99,9 @@ public sealed class CudaChoiceCommandTests : CudaCommandFixture
         result.RequireSuccess();
         Assert.That(
             result.Output,
-            Does.Contain("recurrent lstm input 2, hidden 5, layers 2, length 7, batch 3, training: standard")
+            Does.Contain(
+                "recurrent lstm input 2, hidden 5, layers 2, length 7, batch 3, training: standard"
+            )
         );
         JsonArray choices = JsonNode.Parse(File.ReadAllText(json))!["choices"]!.AsArray();
         Assert.That((string?)choices[0]!["how"], Is.EqualTo("measured"));
@@ -120,7 +118,9 @@ public sealed class CudaChoiceCommandTests : CudaCommandFixture
         Assert.That(result.ExitCode, Is.Zero, result.Error);
         string[] told =
         [
-            .. result.Error.Split('\n').Where(line => line.Contains("choices.jsonl", StringComparison.Ordinal)),
+            .. result
+                .Error.Split('\n')
+                .Where(line => line.Contains("choices.jsonl", StringComparison.Ordinal)),
         ];
         Assert.That(told, Has.Length.EqualTo(2), result.Error);
         Assert.That(told[0], Does.Contain("is not read: it does not begin with"));
@@ -142,7 +142,9 @@ public sealed class CudaChoiceCommandTests : CudaCommandFixture
     {
         JsonArray choices = Bench("--arch tcn --convolution cudnn --autotune off", out _);
         Assert.That(
-            choices.Where(c => (string?)c!["kind"] == "convolution").Select(c => (string?)c!["choice"]),
+            choices
+                .Where(c => (string?)c!["kind"] == "convolution")
+                .Select(c => (string?)c!["choice"]),
             Is.All.EqualTo("cudnn").And.Not.Empty
         );
     }

@@ -53,7 +53,11 @@ public sealed class UsageTests
         yield return Case("train --arch rnn --graph off --device cpu", "--graph off", "for a GPU");
         yield return Case("bench --convolution cudnn --device cpu", "--convolution cudnn", "a GPU");
         yield return Case("bench --choice scan=wide --device cpu", "--choice", "for a GPU");
-        yield return Case("train --arch rnn --autotune off --device cpu", "--autotune off", "for a GPU");
+        yield return Case(
+            "train --arch rnn --autotune off --device cpu",
+            "--autotune off",
+            "for a GPU"
+        );
         yield return Case(
             "bench --choice recurrent=own",
             "no own kernels of recurrent",

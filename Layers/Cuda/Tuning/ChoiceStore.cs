@@ -52,9 +52,7 @@ internal sealed class ChoiceStore
     }
 
     /// <summary>An answer and whether it is from the file; null where there is none.</summary>
-    public (ChoiceEntry Entry, bool FromFile)? Find(
-        (string, string, string, CudaIdentity) key
-    ) =>
+    public (ChoiceEntry Entry, bool FromFile)? Find((string, string, string, CudaIdentity) key) =>
         _read.TryGetValue(key, out ChoiceEntry? entry) ? (entry, true)
         : Known.TryGetValue((_name, key), out entry) ? (entry, false)
         : null;

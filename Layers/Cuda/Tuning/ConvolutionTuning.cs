@@ -10,10 +10,7 @@ internal sealed class ConvolutionTuning(CudaBackend backend, ConvolutionDescript
     private const string CuDnn = "cudnn";
 
     // Bias, relu and dropout are the same launches behind either.
-    private readonly ConvolutionDescriptor _d = descriptor with
-    {
-        Relu = false,
-    };
+    private readonly ConvolutionDescriptor _d = descriptor with { Relu = false };
 
     private Tensor _x;
     private Tensor _w;

@@ -28,9 +28,7 @@ internal sealed record CudaIdentity(
 {
     private const int HashDigits = 12;
 
-    private static readonly Lazy<string> Own = new(() =>
-        $"{Version}+{KernelHash()[..HashDigits]}"
-    );
+    private static readonly Lazy<string> Own = new(() => $"{Version}+{KernelHash()[..HashDigits]}");
 
     /// <summary>That of a device and the libraries that it was opened with.</summary>
     public static CudaIdentity Of(CudaDevice device)

@@ -36,8 +36,7 @@ internal sealed class ProductTuning(CudaBackend backend, ProductShape shape) : T
         : ["default", "pedantic"];
 
     /// <summary>What is taken where nothing is known: what PyTorch takes.</summary>
-    public static string FirstGuess(FloatMath math) =>
-        math == FloatMath.Tf32 ? "tf32" : "default";
+    public static string FirstGuess(FloatMath math) => math == FloatMath.Tf32 ? "tf32" : "default";
 
     public static string NameOf(ProductMath math) =>
         math switch

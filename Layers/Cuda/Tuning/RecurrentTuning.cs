@@ -72,7 +72,10 @@ internal sealed class RecurrentTuning(CudaBackend backend, RecurrentDescriptor d
             };
             // PyTorch has both biases of a gate or none.
             bool known = _d.Bias is RecurrentBias.DoubleBias or RecurrentBias.NoBias;
-            return known && _d.HiddenSize <= most && backend.Context.Device.ComputeCapability.Major >= 6
+            return
+                known
+                && _d.HiddenSize <= most
+                && backend.Context.Device.ComputeCapability.Major >= 6
                 ? Small
                 : Plain;
         }
@@ -86,9 +89,7 @@ internal sealed class RecurrentTuning(CudaBackend backend, RecurrentDescriptor d
         var hidden = new Shape(_d.Layers * _d.Directions, batch, _d.StateSize);
         var cell = new Shape(_d.Layers * _d.Directions, batch, _d.HiddenSize);
         bool cells = _d.States && _d.Kind == RecurrentKind.Lstm;
-        var weights = new Shape(
-            checked((int)CudaRecurrent.Layout(backend, _d).Count)
-        );
+        var weights = new Shape(checked((int)CudaRecurrent.Layout(backend, _d).Count));
         _operands = new RecurrentOperands
         {
             X = memory.Random(x, 1),
@@ -124,9 +125,13 @@ internal sealed class RecurrentTuning(CudaBackend backend, RecurrentDescriptor d
             if (_d.InputGradient)
                 outputs.Add(new("the gradient by x", _gradients.X, backward));
             if (_d.States)
-                outputs.Add(new("the gradient by the first states", _gradients.InitialHidden, backward));
+                outputs.Add(
+                    new("the gradient by the first states", _gradients.InitialHidden, backward)
+                );
             if (cells)
-                outputs.Add(new("the gradient by the first cells", _gradients.InitialCell, backward));
+                outputs.Add(
+                    new("the gradient by the first cells", _gradients.InitialCell, backward)
+                );
             outputs.Add(
                 new("the gradient by the weights", _gradients.Parameters, sums, IsSum: true)
             );

@@ -104,8 +104,10 @@ internal sealed class Tuner
         try
         {
             _backend.Memory.Aside(() =>
-                result = new TuningRace(_backend, task, _budget).Run()
-            );
+            {
+                using var memory = new TuningMemory(_backend);
+                result = new TuningRace(_backend, task, _budget, memory).Run();
+            });
         }
         catch (LostCandidateException e)
         {

@@ -7,9 +7,10 @@ internal static class TuningBounds
     private const double Single = 1.0 / (1 << 24);
     private const double Tf32 = 1.0 / (1 << 11);
 
-    // Room for the layers and steps that an error goes through; a wrong or a missing term is far above.
-    private const double Room = 64;
-    private const double MostTf32 = 0.125;
+    // Room for the layers and steps that an error goes through, and for exponentials of other accuracy. What is wrong, or lacks a
+    // term that matters, is far above: a candidate that is rejected for its roundings costs a run its speed.
+    private const double Room = 256;
+    private const double RoomTf32 = 64;
 
     /// <summary>
     /// A part of the largest value: errors of independent roundings grow with the root of the number of terms. Factors that are
@@ -18,5 +19,5 @@ internal static class TuningBounds
     /// <param name="math">The arithmetic.</param>
     /// <param name="terms">Terms of a sum.</param>
     public static double Of(FloatMath math, long terms) =>
-        Single * Room * Math.Sqrt(terms) + (math == FloatMath.Tf32 ? Math.Min(Tf32 * Room, MostTf32) : 0);
+        Single * Room * Math.Sqrt(terms) + (math == FloatMath.Tf32 ? Tf32 * RoomTf32 : 0);
 }

@@ -7,7 +7,12 @@ namespace Sequor.Layers.Cuda;
 /// Times the candidates of a task on the device: each is opened, run once and compared with the plainest, run again to be warm,
 /// and then they take turns. What is wrong, refused or too large is left out, with the reason.
 /// </summary>
-internal sealed class TuningRace(CudaBackend backend, TuningTask task, TuningBudget budget)
+internal sealed class TuningRace(
+    CudaBackend backend,
+    TuningTask task,
+    TuningBudget budget,
+    TuningMemory memory
+)
 {
     private const int Rounds = 7;
     private const int MostRepeats = 20;
@@ -15,7 +20,6 @@ internal sealed class TuningRace(CudaBackend backend, TuningTask task, TuningBud
     // An event is exact to half a microsecond.
     private static readonly TimeSpan LeastSample = TimeSpan.FromMicroseconds(200);
 
-    private readonly TuningMemory _memory = new(backend);
     private readonly List<Runner> _runners = [];
     private readonly Dictionary<string, string> _refused = [];
     private Tensor _workspace;
@@ -43,7 +47,7 @@ internal sealed class TuningRace(CudaBackend backend, TuningTask task, TuningBud
                 return Guess("no time was left to measure it");
             try
             {
-                task.Prepare(_memory);
+                task.Prepare(memory);
             }
             catch (DeviceMemoryException)
             {
@@ -63,7 +67,6 @@ internal sealed class TuningRace(CudaBackend backend, TuningTask task, TuningBud
         {
             foreach (Runner runner in _runners)
                 runner.Trial.Dispose();
-            _memory.Dispose();
         }
     }
 
@@ -130,14 +133,14 @@ internal sealed class TuningRace(CudaBackend backend, TuningTask task, TuningBud
         {
             try
             {
-                _workspace = _memory.Block(_runners.Max(r => r.Trial.WorkspaceCount));
-                _reserve = _memory.Block(_runners.Max(r => r.Trial.ReserveCount));
+                _workspace = memory.Block(_runners.Max(r => r.Trial.WorkspaceCount));
+                _reserve = memory.Block(_runners.Max(r => r.Trial.ReserveCount));
                 return true;
             }
             catch (DeviceMemoryException)
             {
                 if (!_workspace.IsEmpty)
-                    _memory.Free(_workspace);
+                    memory.Free(_workspace);
                 _workspace = default;
                 Runner largest = _runners.MaxBy(r => r.Count)!;
                 if (largest.Count <= plainest.Count)
@@ -163,7 +166,9 @@ internal sealed class TuningRace(CudaBackend backend, TuningTask task, TuningBud
     {
         float[][]? expected = null;
         string against = "";
-        foreach (Runner runner in _runners.OrderByDescending(r => r.Name == task.Plainest).ToArray())
+        foreach (
+            Runner runner in _runners.OrderByDescending(r => r.Name == task.Plainest).ToArray()
+        )
         {
             float[][]? values = null;
             Attempt(
@@ -183,8 +188,9 @@ internal sealed class TuningRace(CudaBackend backend, TuningTask task, TuningBud
             for (int i = 0; values is not null && i < values.Length; i++)
                 wrong ??= task.Outputs[i].Differs((expected ?? values)[i], values[i]);
             if (wrong is not null)
-                _refused[runner.Name] =
-                    expected is null ? wrong : $"{wrong}, compared with {against}";
+                _refused[runner.Name] = expected is null
+                    ? wrong
+                    : $"{wrong}, compared with {against}";
             if (values is null || wrong is not null)
                 runner.IsOut = true;
             else if (expected is null)
@@ -229,8 +235,7 @@ internal sealed class TuningRace(CudaBackend backend, TuningTask task, TuningBud
         string[] sound = [.. _runners.Where(r => !r.IsOut).Select(r => r.Name)];
         // Of equal ones the first guess, or else the one that stands first.
         string choice =
-            times.Count > 0
-                ? task.Candidates.Where(times.ContainsKey).MinBy(name => times[name])!
+            times.Count > 0 ? task.Candidates.Where(times.ContainsKey).MinBy(name => times[name])!
             : sound.Length > 0 ? sound[0]
             : task.Plainest;
         return new Result(choice, times, _refused, _isForOthers && times.Count > 0);
@@ -268,9 +273,7 @@ internal sealed class TuningRace(CudaBackend backend, TuningTask task, TuningBud
 
         /// <summary>The time that a further sample takes.</summary>
         public TimeSpan Least =>
-            Samples.Count == 0
-                ? TimeSpan.Zero
-                : TimeSpan.FromMicroseconds(Samples[0] * Repeats);
+            Samples.Count == 0 ? TimeSpan.Zero : TimeSpan.FromMicroseconds(Samples[0] * Repeats);
     }
 }
 

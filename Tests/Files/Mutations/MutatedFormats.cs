@@ -130,17 +130,7 @@ internal static class MutatedFormats
             ["choices"] = new()
             {
                 Corpus = Choices,
-                Words =
-                [
-                    .. Json,
-                    "\n",
-                    "kind",
-                    "us",
-                    "refused",
-                    "sequor.choices/1",
-                    "1e999",
-                    "-1",
-                ],
+                Words = [.. Json, "\n", "kind", "us", "refused", "sequor.choices/1", "1e999", "-1"],
                 // Whatever is wrong is an answer, which stands for an error here.
                 Read = (path, _) =>
                 {

@@ -59,7 +59,10 @@ internal sealed record VirtualEffect
     {
         if (IsRefused)
             throw CuDnnRefusal.NotSupported(
-                string.Create(CultureInfo.InvariantCulture, $"{work.Way} does not take {work.Shape}")
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{work.Way} does not take {work.Shape}"
+                )
             );
     }
 }

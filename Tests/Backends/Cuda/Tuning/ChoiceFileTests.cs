@@ -66,7 +66,10 @@ public sealed class ChoiceFileTests : TuningFixture
     public void Another_arithmetic_shape_or_mode_is_another_question()
     {
         Plan();
-        Assert.That(Plan(options: Options with { Math = FloatMath.Tf32 }).How, Is.EqualTo("measured"));
+        Assert.That(
+            Plan(options: Options with { Math = FloatMath.Tf32 }).How,
+            Is.EqualTo("measured")
+        );
         Assert.That(Plan(Net() with { MaxBatch = 3 }).How, Is.EqualTo("measured"));
         Assert.That(Plan(Net() with { Training = false }).How, Is.EqualTo("measured"));
         Assert.That(new ChoiceFile(Choices).Read().Entries, Has.Count.EqualTo(4));
@@ -79,11 +82,23 @@ public sealed class ChoiceFileTests : TuningFixture
         yield return Case("a list", _ => "[1]");
         yield return Case("a key missing", line => line.Replace("\"choice\"", "\"chosen\""));
         yield return Case("a number for a text", line => line.Replace("\"fp32\"", "32"));
-        yield return Case("a time below zero", line => line.Replace("\"us\":{", "\"us\":{\"x\":-1,"));
-        yield return Case("a text for a time", line => line.Replace("\"us\":{", "\"us\":{\"x\":\"1\","));
-        yield return Case("a time without end", line => line.Replace("\"us\":{", "\"us\":{\"x\":1e999,"));
+        yield return Case(
+            "a time below zero",
+            line => line.Replace("\"us\":{", "\"us\":{\"x\":-1,")
+        );
+        yield return Case(
+            "a text for a time",
+            line => line.Replace("\"us\":{", "\"us\":{\"x\":\"1\",")
+        );
+        yield return Case(
+            "a time without end",
+            line => line.Replace("\"us\":{", "\"us\":{\"x\":1e999,")
+        );
         yield return Case("half a character", line => line.Replace("persist", "\\ud800"));
-        yield return Case("a name twice", line => line.Replace("\"us\":{", "\"us\":{\"persist\":1,"));
+        yield return Case(
+            "a name twice",
+            line => line.Replace("\"us\":{", "\"us\":{\"persist\":1,")
+        );
 
         static TestCaseData Case(string name, Func<string, string> damage) =>
             new TestCaseData(damage).SetArgDisplayNames(name);
@@ -149,7 +164,9 @@ public sealed class ChoiceFileTests : TuningFixture
         Assert.That(Plan(options: options).How, Is.EqualTo("measured"));
         Assert.That(
             Told.Single(),
-            Does.Contain("1 choice").And.Contain("of other devices").And.Contain("Sequor virtual GPU")
+            Does.Contain("1 choice")
+                .And.Contain("of other devices")
+                .And.Contain("Sequor virtual GPU")
         );
         Assert.That(
             new ChoiceFile(other).Read().Entries.Select(e => e.Identity.Device),

@@ -38,7 +38,8 @@ public sealed class ConvolutionTuningTests : TuningFixture
             );
             CudaChoice choice = backend.Choices[^1];
             string best = 9 * product <= 3 * convolution ? "products" : "cudnn";
-            found += choice.Taken == best && made is CudaGraphConvolution == (best == "cudnn") ? 1 : 0;
+            found +=
+                choice.Taken == best && made is CudaGraphConvolution == (best == "cudnn") ? 1 : 0;
         }
         Assert.That(found, Is.EqualTo(100));
     }
@@ -126,8 +127,10 @@ public sealed class ConvolutionTuningTests : TuningFixture
         string[] blocks = ["(128, 1, 1)", "(128, 1, 1)", "(256, 1, 1)", "(512, 1, 1)"];
         Device.Effects = work =>
             !work.Way.StartsWith("scan_", StringComparison.Ordinal) ? null
-            : work.Way.StartsWith(fastest == 0 ? "scan_wide" : "scan_chunked", StringComparison.Ordinal)
-            && work.Shape.EndsWith(blocks[fastest], StringComparison.Ordinal)
+            : work.Way.StartsWith(
+                fastest == 0 ? "scan_wide" : "scan_chunked",
+                StringComparison.Ordinal
+            ) && work.Shape.EndsWith(blocks[fastest], StringComparison.Ordinal)
                 ? new VirtualEffect { Microseconds = 100 }
             : new VirtualEffect { Microseconds = 800 };
         using CudaBackend backend = Backend();

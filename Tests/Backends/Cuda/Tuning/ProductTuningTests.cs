@@ -30,9 +30,7 @@ public sealed class ProductTuningTests : TuningFixture
             var random = new Random(seed);
             var times = Modes.Keys.ToDictionary(mode => mode, _ => 200 + 100 * random.NextDouble());
             Device.Effects = work =>
-                work.Call == Product
-                    ? new VirtualEffect { Microseconds = times[work.Way] }
-                    : null;
+                work.Call == Product ? new VirtualEffect { Microseconds = times[work.Way] } : null;
             backend.PlanProduct(new ProductShape(seed % 2 == 0, false, 2 + seed, 3, 4));
             CudaChoice choice = backend.Choices[^1];
             string best = times
@@ -76,7 +74,9 @@ public sealed class ProductTuningTests : TuningFixture
                 : new VirtualEffect
                 {
                     Microseconds =
-                        work.Way == "CUBLAS_PEDANTIC_MATH" == work.Shape.EndsWith(" 3", StringComparison.Ordinal)
+                        work.Way
+                        == "CUBLAS_PEDANTIC_MATH"
+                        == work.Shape.EndsWith(" 3", StringComparison.Ordinal)
                             ? 1
                             : 50,
                 };
@@ -120,7 +120,10 @@ public sealed class ProductTuningTests : TuningFixture
         backend.PlanProduct(new ProductShape(true, false, 7, 5, 5000));
         CudaChoice choice = backend.Choices.Single();
         Assert.That(choice.Taken, Is.EqualTo("pedantic"));
-        Assert.That(choice.Refused["default"], Does.Contain("the product is off by 1 where 0 is allowed"));
+        Assert.That(
+            choice.Refused["default"],
+            Does.Contain("the product is off by 1 where 0 is allowed")
+        );
     }
 
     [Test]
@@ -148,7 +151,8 @@ public sealed class ProductTuningTests : TuningFixture
     {
         Assert.That(
             () => Backend(Options with { Products = ProductMath.Tf32 }),
-            Throws.ArgumentException.With.Message.Contains("CudaOptions.Math")
+            Throws
+                .ArgumentException.With.Message.Contains("CudaOptions.Math")
                 .Or.Message.Contains("Math to be Tf32")
         );
         Device.Effects = work =>

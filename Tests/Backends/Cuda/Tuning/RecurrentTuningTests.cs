@@ -98,7 +98,9 @@ public sealed class RecurrentTuningTests : TuningFixture
     }
 
     [Test]
-    public void What_a_call_refuses_is_left_out_with_the_reason([ValueSource(nameof(Calls))] string call)
+    public void What_a_call_refuses_is_left_out_with_the_reason(
+        [ValueSource(nameof(Calls))] string call
+    )
     {
         Effects(work => new VirtualEffect
         {
@@ -128,7 +130,9 @@ public sealed class RecurrentTuningTests : TuningFixture
     }
 
     [Test]
-    public void A_fast_candidate_with_wrong_results_is_rejected([ValueSource(nameof(Calls))] string call)
+    public void A_fast_candidate_with_wrong_results_is_rejected(
+        [ValueSource(nameof(Calls))] string call
+    )
     {
         Effects(work => new VirtualEffect
         {
@@ -202,7 +206,11 @@ public sealed class RecurrentTuningTests : TuningFixture
                 TuningTime = (TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(9)),
             }
         );
-        Assert.That(Device.Work.Time - before, Is.LessThan(131_000_000), "a run that had begun aside");
+        Assert.That(
+            Device.Work.Time - before,
+            Is.LessThan(131_000_000),
+            "a run that had begun aside"
+        );
         Assert.Multiple(() =>
         {
             Assert.That(choice.Taken, Is.EqualTo("small-h"));
@@ -275,7 +283,11 @@ public sealed class RecurrentTuningTests : TuningFixture
             Assert.That(choice.How, Is.EqualTo("guess"));
             Assert.That(choice.Reason, Does.Contain("no memory"));
         }
-        Assert.That(new ChoiceFile(Choices).Read().Entries, Is.Empty, "there may be more next time");
+        Assert.That(
+            new ChoiceFile(Choices).Read().Entries,
+            Is.Empty,
+            "there may be more next time"
+        );
     }
 
     [Test]
@@ -372,7 +384,13 @@ public sealed class RecurrentTuningTests : TuningFixture
         yield return new TestCaseData(tanh with { HiddenSize = 385, Training = false }, "standard");
         yield return new TestCaseData(net with { ProjectionSize = 8 }, "standard");
         yield return new TestCaseData(net with { VariableLengths = true }, "standard");
-        yield return new TestCaseData(net with { CellClip = new Sequor.Layers.CellClip(-1, 1) }, "standard");
+        yield return new TestCaseData(
+            net with
+            {
+                CellClip = new Sequor.Layers.CellClip(-1, 1),
+            },
+            "standard"
+        );
         yield return new TestCaseData(
             net with
             {
@@ -503,11 +521,7 @@ public sealed class RecurrentTuningTests : TuningFixture
         var values = new List<float>();
         foreach (int batch in (int[])[Batch, 1, Batch])
         {
-            Tensor y = plan.Forward(
-                new Draw(4).Uniform(Length * batch * 2),
-                Length,
-                batch
-            );
+            Tensor y = plan.Forward(new Draw(4).Uniform(Length * batch * 2), Length, batch);
             values.AddRange(y.ToArray());
             using Storage dy = backend.Allocate(y.Count, MemoryCategory.InputOutput);
             Tensor gradient = dy.View(y.Shape);

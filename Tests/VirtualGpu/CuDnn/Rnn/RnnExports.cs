@@ -369,11 +369,7 @@ internal static unsafe class RnnExports
             device,
             common.Call,
             common.Kernels,
-            common.Effect.Before(
-                device,
-                RnnCall.Name(common.Call, common.Net, common.X),
-                run
-            )
+            common.Effect.Before(device, RnnCall.Name(common.Call, common.Net, common.X), run)
         );
 
     private static void CheckStates(
