@@ -6,10 +6,51 @@ namespace Sequor.Tool;
 /// <summary>The options that say where work runs and how, shared by all commands that train.</summary>
 internal sealed class BackendOptionSet
 {
+    private static readonly Dictionary<string, RecurrentMethod> Recurrent = new()
+    {
+        ["standard"] = RecurrentMethod.Standard,
+        ["small-h"] = RecurrentMethod.SmallH,
+        ["persist"] = RecurrentMethod.Persist,
+        ["dynamic"] = RecurrentMethod.Dynamic,
+    };
+
+    private static readonly Dictionary<string, ConvolutionMethod> Convolutions = new()
+    {
+        ["products"] = ConvolutionMethod.ShiftedProducts,
+        ["cudnn"] = ConvolutionMethod.CuDnn,
+    };
+
+    private static readonly Dictionary<string, ProductMath> Products = new()
+    {
+        ["default"] = ProductMath.Default,
+        ["pedantic"] = ProductMath.Pedantic,
+        ["tf32"] = ProductMath.Tf32,
+    };
+
+    private static readonly Dictionary<string, ScanMethod> Scans = new()
+    {
+        ["wide"] = ScanMethod.Wide,
+        ["tiles-64"] = ScanMethod.Tiles64,
+        ["tiles-128"] = ScanMethod.Tiles128,
+        ["tiles-256"] = ScanMethod.Tiles256,
+    };
+
     private readonly Option<string?> _math = Options.Math();
     private readonly Option<string?> _convolution = Options.Convolution();
     private readonly Option<string?> _graph = Options.Graph();
     private readonly Option<string?> _selfCheck = Options.SelfCheck();
+    private readonly Option<string?> _autotune = Options.Autotune();
+
+    private readonly Option<IReadOnlyDictionary<string, string>?> _choice = Options.Forced(
+        new Dictionary<string, string[]>
+        {
+            ["recurrent"] = [.. Recurrent.Keys],
+            ["convolution"] = [.. Convolutions.Keys],
+            ["math"] = [.. Products.Keys],
+            ["scan"] = [.. Scans.Keys],
+        }
+    );
+
     private bool _warned;
 
     public Option<Device?> Device { get; } = Options.Device();
@@ -17,20 +58,13 @@ internal sealed class BackendOptionSet
     public Option<long?> Threads { get; } = Options.Threads();
 
     /// <summary>Those that say what a GPU computes with; a command that has no other device takes them alone.</summary>
-    public IEnumerable<Option> Arithmetic => [_math, _convolution];
+    public IEnumerable<Option> Arithmetic => [_math, _convolution, _choice];
 
-    public IEnumerable<Option> All => [Device, Threads, .. Arithmetic, _graph, _selfCheck];
+    public IEnumerable<Option> All =>
+        [Device, Threads, .. Arithmetic, _autotune, _graph, _selfCheck];
 
-    /// <summary>What they say.</summary>
-    public CudaOptions Cuda(ParseResult result) =>
-        new()
-        {
-            Math = result.GetValue(_math) == "tf32" ? FloatMath.Tf32 : FloatMath.Fp32,
-            Convolution =
-                result.GetValue(_convolution) == "cudnn"
-                    ? ConvolutionMethod.CuDnn
-                    : ConvolutionMethod.ShiftedProducts,
-        };
+    /// <summary>Given a line of what the backends tell; what is set later holds for backends that are there already.</summary>
+    public Action<string> Tell { get; set; } = line => Screen.Tell($"note: {line}");
 
     /// <summary>The backend that is asked for.</summary>
     /// <param name="result">The command line.</param>
@@ -52,6 +86,9 @@ internal sealed class BackendOptionSet
             : Cuda(result) with
             {
                 Graphs = result.GetValue(_graph) != "off",
+                Autotune = result.GetValue(_autotune) is { } autotune
+                    ? Autotune.Of(autotune)
+                    : Autotune.Default,
                 SelfCheck = result.GetValue(_selfCheck) switch
                 {
                     "always" => SelfCheckMode.Always,
@@ -69,15 +106,50 @@ internal sealed class BackendOptionSet
         // A check that may find no GPU is no option that a CPU would have to refuse.
         if (backend.Info.Device != "cpu")
             return backend;
-        foreach (Option<string?> option in (Option<string?>[])[_math, _convolution, _graph])
+        foreach (Option option in (Option[])[_math, _convolution, _choice, _autotune, _graph])
         {
-            if (result.GetValue(option) is not { } value)
+            if (result.GetResult(option) is not { Implicit: false } given)
                 continue;
             backend.Dispose();
             throw new UsageException(
-                $"{option.Name} {value} is for a GPU, and the device is {backend.Info.Device} ({backend.Info.Reason})"
+                $"{option.Name} {given.Tokens[0].Value} is for a GPU, and the device is {backend.Info.Device} ({backend.Info.Reason})"
             );
         }
         return backend;
     }
+
+    /// <summary>What the options of <see cref="Arithmetic"/> say.</summary>
+    /// <exception cref="UsageException">They contradict each other.</exception>
+    public CudaOptions Cuda(ParseResult result)
+    {
+        FloatMath math = result.GetValue(_math) == "tf32" ? FloatMath.Tf32 : FloatMath.Fp32;
+        IReadOnlyDictionary<string, string> forced =
+            result.GetValue(_choice) ?? new Dictionary<string, string>();
+        ProductMath? products = Of(forced, "math", Products);
+        if (products == ProductMath.Tf32 && math != FloatMath.Tf32)
+            throw new UsageException($"{_choice.Name} math=tf32 needs {_math.Name} tf32");
+        string? convolution = result.GetValue(_convolution);
+        if (convolution is not null && forced.ContainsKey("convolution"))
+            throw new UsageException(
+                $"{_choice.Name} convolution=... and {_convolution.Name} say the same: one of them is enough"
+            );
+        return new CudaOptions
+        {
+            Math = math,
+            Recurrent = Of(forced, "recurrent", Recurrent),
+            Convolution = convolution is not null
+                ? Convolutions[convolution]
+                : Of(forced, "convolution", Convolutions),
+            Products = products,
+            Scan = Of(forced, "scan", Scans),
+            Tell = line => Tell(line),
+        };
+    }
+
+    private static T? Of<T>(
+        IReadOnlyDictionary<string, string> forced,
+        string kind,
+        Dictionary<string, T> ways
+    )
+        where T : struct => forced.TryGetValue(kind, out string? way) ? ways[way] : null;
 }

@@ -60,6 +60,7 @@ internal static class BenchCommand
         try
         {
             using var progress = new ProgressLine(screen);
+            options.Workload.Backend.Tell = line => Checkpoints.Tell("bench", progress, line);
             Sweep.Run(
                 workloads,
                 () => options.Workload.Backend.Create(result),

@@ -123,9 +123,14 @@ internal static class BenchView
         );
         screen.Line(Summary(results));
         if (results[0].Device.Device != "cpu")
+        {
             screen.Line(Graphs(results));
-        foreach (Measured r in results.Where(r => r.Fallbacks.Count > 0))
-            screen.Line(Otherwise(r));
+            foreach (Measured r in results.Where(r => r.Fallbacks.Count > 0))
+                screen.Line(Otherwise(r));
+            foreach (Measured r in results)
+            foreach (string line in ChoiceReport.Lines(r.Choices))
+                screen.Line($"{r.Workload.Architecture}: {line}.");
+        }
         screen.Line(
             Text(
                 $"Size: width x layers, levels or blocks. Medians of {StepCounts(results)} {(results.Max(r => r.Steps.Count) == 1 ? "step" : "steps")} each, percentiles interpolated between samples; floor: the least bytes that the algorithm needs; allocs: native + managed bytes, a step. {time.TotalSeconds:0.0} s in all."

@@ -183,6 +183,58 @@ internal static class Options
             ["products", "cudnn"]
         );
 
+    /// <summary>Candidates that are forced: kind=candidate, several separated by commas.</summary>
+    /// <param name="kinds">The candidates of each kind.</param>
+    public static Option<IReadOnlyDictionary<string, string>?> Forced(
+        IReadOnlyDictionary<string, string[]> kinds
+    ) =>
+        Create<IReadOnlyDictionary<string, string>?>(
+            "--choice",
+            "ways of computing that a GPU is made to take: recurrent=standard|small-h|persist|dynamic, convolution=products|cudnn, math=default|pedantic|tf32, scan=wide|tiles-64|tiles-128|tiles-256 (the fastest)",
+            "KIND=WAY,...",
+            (text, fail) =>
+            {
+                var forced = new Dictionary<string, string>();
+                foreach (string part in text.Split(',', StringSplitOptions.TrimEntries))
+                {
+                    string[] words = part.Split('=', 2, StringSplitOptions.TrimEntries);
+                    if (words.Length < 2 || !kinds.TryGetValue(words[0], out string[]? ways))
+                    {
+                        fail(
+                            $"KIND=WAY, with KIND one of {string.Join(", ", kinds.Keys)}",
+                            ParseErrors.Suggest(words[0], [.. kinds.Keys])
+                        );
+                        return null;
+                    }
+                    if (!ways.Contains(words[1]))
+                    {
+                        string none =
+                            words[1] == "own"
+                                ? $" (no own kernels of {words[0]} are there yet)"
+                                : "";
+                        fail(
+                            $"{words[0]}= one of {string.Join(", ", ways)}",
+                            none.Length > 0 ? none : ParseErrors.Suggest(words[1], ways)
+                        );
+                        return null;
+                    }
+                    if (!forced.TryAdd(words[0], words[1]))
+                    {
+                        fail($"a list with {words[0]} once", "");
+                        return null;
+                    }
+                }
+                return forced;
+            }
+        );
+
+    public static Option<string?> Autotune() =>
+        Text(
+            "--autotune",
+            "whether a GPU's ways of computing are measured, once for a shape: off, on (choices are kept in the user's cache folder) or a file to keep them in (on)",
+            "on|off|FILE"
+        );
+
     public static Option<string?> Graph() =>
         Choice(
             "--graph",

@@ -119,6 +119,7 @@ internal static class TrainCommand
                 GraphNodes = trainer.Graph.Nodes,
                 EagerReason = trainer.Graph.EagerReason,
                 Fallbacks = trainer.Plan.Fallbacks.Count > 0 ? trainer.Plan.Fallbacks : null,
+                Choices = ChoiceReport.Of(job.Backend.Choices),
                 Seconds = Math.Round(clock.Elapsed.TotalSeconds, 3),
             };
     }

@@ -30,6 +30,8 @@ internal sealed class TrainView(Screen screen, TrainJob job, Workload workload)
                 $"{workload.Task}; {s.Arch}, width {s.Hidden}, {Figures.Several(s.Layers, workload.Architecture.DepthName)}, {Figures.Several(workload.Parameters, "parameter")}; {s.Optimizer} {s.Lr}, {clip}, B={s.Batch}, seed {s.Seed}; {Figures.Several(job.Steps, "step")}"
             )
         );
+        foreach (string line in ChoiceReport.Lines(job.Backend.Choices))
+            screen.Line(line);
         if (job.Resume is not null)
             screen.Line(Text($"goes on after step {step} of {job.Resume}"));
         if (job.ResumeDevice is { } device && device != here.Device)

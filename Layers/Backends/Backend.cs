@@ -168,6 +168,18 @@ public abstract partial class Backend : IDisposable
     /// <summary>Runs a caller's code, which queues work that writes these tensors.</summary>
     internal virtual void RunCode(Action code, ReadOnlySpan<Tensor> written) => code();
 
+    /// <summary>What was chosen for the shapes of the plans so far where there are several ways of computing; empty of a CPU.</summary>
+    public virtual IReadOnlyList<CudaChoice> Choices => [];
+
+    /// <summary>A plan begins to be made: what is chosen for it may be measured.</summary>
+    internal virtual void BeginPlan() { }
+
+    /// <summary>The plan is made, or is not.</summary>
+    internal virtual void EndPlan() { }
+
+    /// <summary>Told of a product that a plan will run at its largest; the tensors have shapes, and no memory.</summary>
+    internal virtual void PlanProduct(in MatrixProduct product) { }
+
     /// <summary>C = op(A) op(B), see <see cref="MatrixProduct"/>.</summary>
     internal abstract void MatMul(in MatrixProduct product);
 

@@ -39,7 +39,7 @@ public sealed record BackendInfo(
 /// <param name="CuDnn">The version of cuDNN.</param>
 /// <param name="CuBlas">The version of cuBLAS.</param>
 /// <param name="Math">The arithmetic of products.</param>
-/// <param name="Convolution">How convolutions are computed.</param>
+/// <param name="Convolution">How convolutions are computed; null if that is chosen for each shape.</param>
 public sealed record GpuInfo(
     string Name,
     string ComputeCapability,
@@ -49,5 +49,5 @@ public sealed record GpuInfo(
     string CuDnn,
     string CuBlas,
     FloatMath Math,
-    ConvolutionMethod Convolution
+    ConvolutionMethod? Convolution
 );

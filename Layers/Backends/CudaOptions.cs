@@ -6,8 +6,30 @@ public sealed record CudaOptions
     /// <summary>The arithmetic of matrix products, convolutions and recurrent networks.</summary>
     public FloatMath Math { get; init; }
 
-    /// <summary>How convolutions are computed.</summary>
-    public ConvolutionMethod Convolution { get; init; }
+    /// <summary>Whether ways of computing are measured; by default as <see cref="Layers.Autotune.Default"/> says.</summary>
+    public Autotune Autotune { get; init; } = Autotune.Default;
+
+    /// <summary>How recurrent networks are computed; null lets <see cref="Autotune"/> choose.</summary>
+    public RecurrentMethod? Recurrent { get; init; }
+
+    /// <summary>How convolutions are computed; null lets <see cref="Autotune"/> choose.</summary>
+    public ConvolutionMethod? Convolution { get; init; }
+
+    /// <summary>cuBLAS's mode for products; null lets <see cref="Autotune"/> choose.</summary>
+    public ProductMath? Products { get; init; }
+
+    /// <summary>How the scan is split; null lets <see cref="Autotune"/> choose.</summary>
+    public ScanMethod? Scan { get; init; }
+
+    /// <summary>Given a line of text for what a user should know and no result shows; null for nobody.</summary>
+    public Action<string>? Tell { get; init; }
+
+    /// <summary>What the time of measuring is counted by.</summary>
+    internal TimeProvider Clock { get; init; } = TimeProvider.System;
+
+    /// <summary>The most time that measuring takes for a shape, and for all of a plan, a run that has begun aside.</summary>
+    internal (TimeSpan Shape, TimeSpan Plan) TuningTime { get; init; } =
+        (TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(20));
 
     /// <summary>Whether repeated steps are submitted to the GPU as CUDA graphs; see <see cref="StepGraph"/>.</summary>
     public bool Graphs { get; init; } = true;
@@ -52,7 +74,7 @@ public enum ConvolutionMethod
 /// <summary>How a GPU multiplies single-precision numbers.</summary>
 public enum FloatMath
 {
-    /// <summary>In full single precision: CUDNN_FMA_MATH, CUBLAS_PEDANTIC_MATH.</summary>
+    /// <summary>In full single precision: CUDNN_FMA_MATH, CUBLAS_DEFAULT_MATH or CUBLAS_PEDANTIC_MATH.</summary>
     Fp32,
 
     /// <summary>On tensor cores: factors are rounded to 10 bits of fraction (TF32), and sums are in single precision.</summary>

@@ -42,17 +42,13 @@ public sealed partial class CudaBackend
         Kernels.Load("convolution_output");
         if (descriptor.VariableLengths)
             Kernels.Load("sequences");
-        return ConvolutionMethod == ConvolutionMethod.CuDnn
-            ? CudaGraphConvolution.OrProducts(this, descriptor)
-            : new CudaConvolution(this, descriptor);
+        return Make(descriptor);
     }
 
-    internal override DiagonalScanOperation PlanDiagonalScan(
-        in DiagonalScanDescriptor descriptor
-    )
+    internal override DiagonalScanOperation PlanDiagonalScan(in DiagonalScanDescriptor descriptor)
     {
         Kernels.Load("scan_wide", "scan_chunked");
-        return new CudaDiagonalScan(this, descriptor);
+        return new CudaDiagonalScan(this, descriptor, Choose(descriptor));
     }
 
     internal override LayerNormOperation PlanLayerNorm(in LayerNormDescriptor descriptor)

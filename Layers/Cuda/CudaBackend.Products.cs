@@ -11,14 +11,7 @@ public sealed partial class CudaBackend
         Matrix a = Matrix(product.A);
         Matrix b = Matrix(product.B);
         Matrix c = Matrix(product.C);
-        CuBlas.Multiply(
-            a,
-            product.TransposeA,
-            b,
-            product.TransposeB,
-            c,
-            beta: product.Accumulate ? 1 : 0
-        );
+        Multiply(a, product.TransposeA, b, product.TransposeB, c, beta: product.Accumulate ? 1 : 0);
         if (!product.Bias.IsEmpty)
             AddToRows(product.Bias, c);
     }

@@ -24,6 +24,7 @@ public sealed partial class CudaBackend : Backend
     private readonly CudaUploads _uploads;
     private readonly bool _graphs;
     private BackendInfo _info;
+    private readonly CudaOptions _options;
 
     /// <summary>Makes a backend on a device's primary context, with a new stream; it owns both.</summary>
     /// <param name="device">The device's number, from 0.</param>
@@ -115,12 +116,17 @@ public sealed partial class CudaBackend : Backend
                 options.Math,
                 $"The arithmetic must be one of {string.Join(", ", Enum.GetNames<FloatMath>())}."
             );
-        if (!Enum.IsDefined(options.Convolution))
-            throw new ArgumentOutOfRangeException(
-                nameof(options),
-                options.Convolution,
-                $"The method must be one of {string.Join(", ", Enum.GetNames<ConvolutionMethod>())}."
+        Require(options.Recurrent, "The algorithm", nameof(options));
+        Require(options.Convolution, "The method", nameof(options));
+        Require(options.Products, "The mode", nameof(options));
+        Require(options.Scan, "The split", nameof(options));
+        if (options.Products == ProductMath.Tf32 && options.Math != FloatMath.Tf32)
+            throw new ArgumentException(
+                $"{nameof(ProductMath)}.{nameof(ProductMath.Tf32)} needs {nameof(CudaOptions.Math)} to be {nameof(FloatMath.Tf32)}.",
+                nameof(options)
             );
+        _options = options;
+        Tuner = new Tuner(this, options);
         Context = context;
         Stream = stream;
         Math = options.Math;
@@ -150,10 +156,12 @@ public sealed partial class CudaBackend : Backend
             cuDnn = CuDnnHandle.Create(stream);
             scratch = Allocate(ProductScratchBytes / sizeof(float), MemoryCategory.Workspace);
             CuBlas = CuBlasHandle.Create(stream, Block(scratch).Span.Cast<byte>());
-            CuBlas.MathMode =
-                Math == FloatMath.Tf32
-                    ? cublasMath_t.CUBLAS_TF32_TENSOR_OP_MATH
-                    : cublasMath_t.CUBLAS_PEDANTIC_MATH;
+            _mode = ProductTuning.ModeOf(
+                options.Products is { } mode
+                    ? ProductTuning.NameOf(mode)
+                    : ProductTuning.FirstGuess(Math)
+            );
+            CuBlas.MathMode = _mode;
             Scratch = new CudaScratch(this);
         }
         catch
@@ -186,8 +194,8 @@ public sealed partial class CudaBackend : Backend
     /// <summary>The arithmetic of matrix products, convolutions and recurrent networks.</summary>
     public FloatMath Math { get; }
 
-    /// <summary>How convolutions are computed.</summary>
-    public ConvolutionMethod ConvolutionMethod { get; }
+    /// <summary>How convolutions are computed; null where it is chosen for each shape.</summary>
+    public ConvolutionMethod? ConvolutionMethod { get; }
 
     internal CuDnnHandle CuDnn { get; }
 

@@ -139,7 +139,7 @@ internal sealed partial class CudaConvolution : ConvolutionOperation
             if (Shift(dy, layout, tap) is not { } shift)
                 break;
             Matrix after = After(dy, layout, shift, workspace);
-            _backend.CuBlas.Multiply(
+            _backend.Multiply(
                 after,
                 false,
                 Tap(w, tap),
@@ -163,12 +163,13 @@ internal sealed partial class CudaConvolution : ConvolutionOperation
         {
             if (Shift(x, layout, tap) is not { } shift)
                 break;
-            _backend.CuBlas.Multiply(
+            _backend.Multiply(
                 Rows(dy, shift.Rows, shift.Left),
                 true,
                 Before(x, layout, shift, workspace),
                 false,
-                Tap(dw, tap)
+                Tap(dw, tap),
+                beta: 0
             );
         }
         return tap;
@@ -189,7 +190,7 @@ internal sealed partial class CudaConvolution : ConvolutionOperation
     }
 
     private void Product(in Matrix x, Tensor w, int tap, in Matrix y, bool accumulate) =>
-        _backend.CuBlas.Multiply(x, false, Tap(w, tap), true, y, beta: accumulate ? 1 : 0);
+        _backend.Multiply(x, false, Tap(w, tap), true, y, beta: accumulate ? 1 : 0);
 
     // How far a tap reaches back, and the rows that it skips and that are left; null where every step it reads is before the first.
     private TapShift? Shift(Tensor x, SequenceLayout? layout, int tap)

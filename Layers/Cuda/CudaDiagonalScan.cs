@@ -16,15 +16,21 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
     private readonly CudaBackend _backend;
     private readonly DiagonalScanDescriptor _d;
     private readonly Storage? _control;
+    private readonly int? _warps;
     private readonly long _carryCount;
     private readonly long _aggregateCount;
     private int _slabs;
     private int _batch;
 
-    public CudaDiagonalScan(CudaBackend backend, in DiagonalScanDescriptor descriptor)
+    /// <param name="backend">The backend.</param>
+    /// <param name="descriptor">The largest shape.</param>
+    /// <param name="warps">Warps of a tile, 0 for none; null for what each shape has by the rule.</param>
+    public CudaDiagonalScan(CudaBackend backend, in DiagonalScanDescriptor descriptor, int? warps)
     {
-        (_backend, _d) = (backend, descriptor);
-        long tiles = ScanKernel.MostTiles(_d.MaxBatch, _d.StateSize, _d.MaxLength);
+        (_backend, _d, _warps) = (backend, descriptor, warps);
+        long tiles = warps is { } each
+            ? ScanKernel.MostTiles(_d.MaxBatch, _d.StateSize, _d.MaxLength, each)
+            : ScanKernel.MostTiles(_d.MaxBatch, _d.StateSize, _d.MaxLength);
         long channels = checked(2L * _d.MaxBatch * _d.StateSize);
         _carryCount = backend.Align(channels);
         _aggregateCount = backend.Align(ScanKernel.AggregateCountOf(tiles));
@@ -180,7 +186,22 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
     }
 
     private ScanKernel Choose(in Batch batch, in ScanRange range, bool aligned) =>
-        ScanKernel.Choose(batch.Sequences, _d.StateSize, range.Count, !batch.Rows.IsEmpty, aligned);
+        _warps is { } warps
+            ? ScanKernel.Of(
+                batch.Sequences,
+                _d.StateSize,
+                range.Count,
+                !batch.Rows.IsEmpty,
+                aligned,
+                warps
+            )
+            : ScanKernel.Choose(
+                batch.Sequences,
+                _d.StateSize,
+                range.Count,
+                !batch.Rows.IsEmpty,
+                aligned
+            );
 
     private static Batch BatchOf(Tensor states, SequenceLayout? layout) =>
         layout is { IsPacked: true }

@@ -52,8 +52,8 @@ internal sealed class CudaKernels : IDisposable
     public void Load(params ReadOnlySpan<string> modules)
     {
         foreach (string module in modules)
-            foreach (string name in KernelImages.KernelsOf(module))
-                _ = this[name];
+        foreach (string name in KernelImages.KernelsOf(module))
+            _ = this[name];
     }
 
     /// <summary>Queues a launch on the backend's stream. Allocates nothing if the kernel was loaded before.</summary>

@@ -10,7 +10,6 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
     private readonly CudaBackend _backend;
     private readonly RecurrentDescriptor _descriptor;
     private readonly CudaDropoutStates? _dropout;
-    private readonly RnnDescriptor _rnn;
     private readonly CudaRecurrentCalls _calls;
     private readonly CudaRoom _scratch;
     private readonly CudaRoom _reserve;
@@ -19,7 +18,25 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
     private readonly long _hiddenFloats;
     private readonly long _cellFloats;
 
+    /// <summary>A network by the algorithms that the backend chooses for it.</summary>
     public CudaRecurrent(CudaBackend backend, in RecurrentDescriptor descriptor)
+        : this(backend, descriptor, backend.Choose(descriptor), only: false) { }
+
+    /// <summary>A network by these algorithms alone.</summary>
+    /// <exception cref="CudnnException">cuDNN refuses one of them.</exception>
+    public CudaRecurrent(
+        CudaBackend backend,
+        in RecurrentDescriptor descriptor,
+        RecurrentAlgorithms algorithms
+    )
+        : this(backend, descriptor, algorithms, only: true) { }
+
+    private CudaRecurrent(
+        CudaBackend backend,
+        in RecurrentDescriptor descriptor,
+        RecurrentAlgorithms algorithms,
+        bool only
+    )
     {
         _backend = backend;
         _descriptor = descriptor;
@@ -40,15 +57,25 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
                     descriptor.DropoutSeed,
                     descriptor.DropoutStream
                 );
-            _rnn = RnnDescriptor.Create(
-                backend.CuDnn,
-                Settings(descriptor, backend.Math),
-                _dropout?.Descriptor
-            );
+            RnnSettings settings = Settings(descriptor, backend.Math);
             _calls = new CudaRecurrentCalls(
                 backend,
-                _rnn,
+                () =>
+                    new RecurrentCalls(
+                        backend.CuDnn,
+                        settings,
+                        _dropout?.Descriptor,
+                        algorithms,
+                        only,
+                        refusal =>
+                        {
+                            // What was refused once is not asked for again.
+                            algorithms = RecurrentAlgorithms.Standard;
+                            backend.Tuner.Tell(refusal);
+                        }
+                    ),
                 CudaRecurrentCalls.LayoutOf(descriptor),
+                descriptor.MaxLength,
                 descriptor.MaxBatch
             );
             (scratch, reserve) = _calls.Most(
@@ -134,8 +161,7 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
             ? Workspace(operands).Slice(_callFloats, operands.X.Count)
             : CudaBackend.Span(gradients.X);
         tensors.WeightGradients = CudaBackend.Span(gradients.Parameters);
-        _calls.Now.BackwardData(tensors);
-        _calls.Now.BackwardWeights(tensors);
+        _calls.Now.Backward(tensors);
         _calls.Queued();
         order.Reorder(tensors.Dhx, _descriptor.StateSize, Place(operands, 2));
         order.Reorder(tensors.Dcx, _descriptor.HiddenSize, Place(operands, 3));
@@ -147,7 +173,6 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
         _scratch?.Dispose();
         _reserve?.Dispose();
         _calls?.Dispose();
-        _rnn?.Dispose();
         _dropout?.Dispose();
         base.Dispose();
     }

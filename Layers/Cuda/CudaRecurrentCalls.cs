@@ -13,32 +13,36 @@ internal sealed class CudaRecurrentCalls : IDisposable
         cudnnRNNDataLayout_t.CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_PACKED;
 
     private readonly CudaBackend _backend;
-    private readonly RnnDescriptor _rnn;
+    private readonly Func<RecurrentCalls> _create;
     private readonly cudnnRNNDataLayout_t _layout;
-    private readonly List<CuDnnRnn<float>> _recorded = [];
+    private readonly List<RecurrentCalls> _recorded = [];
+    private readonly int _mostSteps;
     private readonly int[] _full;
-    private CuDnnRnn<float>? _free;
+    private RecurrentCalls? _free;
 
-    /// <param name="backend">Whose cuDNN runs it.</param>
-    /// <param name="rnn">The network.</param>
+    /// <param name="backend">The backend whose work may be recorded.</param>
+    /// <param name="create">Makes the calls of the network, for one batch at a time.</param>
     /// <param name="layout">
-    /// How batches lie. Packed rows of sequences of one length lie as those of [T, B, C], so a layout serves all batches of a plan.
+    /// The layout of batches. Packed rows of sequences of one length lie as those of [T, B, C] do, so one layout serves all batches of a
+    /// plan.
     /// </param>
-    /// <param name="mostBatch">Sequences of the largest batch.</param>
+    /// <param name="mostSteps">The steps of the largest batch.</param>
+    /// <param name="mostBatch">The sequences of the largest batch.</param>
     public CudaRecurrentCalls(
         CudaBackend backend,
-        RnnDescriptor rnn,
+        Func<RecurrentCalls> create,
         cudnnRNNDataLayout_t layout,
+        int mostSteps,
         int mostBatch
     )
     {
-        (_backend, _rnn, _layout) = (backend, rnn, layout);
+        (_backend, _create, _layout, _mostSteps) = (backend, create, layout, mostSteps);
         _full = new int[mostBatch];
-        Now = _free = CuDnnRnn<float>.Create(backend.CuDnn, rnn);
+        Now = Free();
     }
 
     /// <summary>The calls for the batch that was set last.</summary>
-    public CuDnnRnn<float> Now { get; private set; }
+    public RecurrentCalls Now { get; private set; }
 
     /// <summary>Sets a batch whose sequences all have as many steps. Where it is the one before, cuDNN is not told again.</summary>
     public void Set(int steps, int batch)
@@ -94,21 +98,31 @@ internal sealed class CudaRecurrentCalls : IDisposable
     public void Dispose()
     {
         _free?.Dispose();
-        foreach (CuDnnRnn<float> recorded in _recorded)
+        foreach (RecurrentCalls recorded in _recorded)
             recorded.Dispose();
     }
 
-    private CuDnnRnn<float>? Recorded(int steps, ReadOnlySpan<int> lengths)
+    private RecurrentCalls? Recorded(int steps, ReadOnlySpan<int> lengths)
     {
-        foreach (CuDnnRnn<float> recorded in _recorded)
+        foreach (RecurrentCalls recorded in _recorded)
             if (IsOf(recorded, steps, lengths))
                 return recorded;
         return null;
     }
 
-    private CuDnnRnn<float> Free() => _free ??= CuDnnRnn<float>.Create(_backend.CuDnn, _rnn);
+    // The largest batch is set first, because an algorithm that is compiled for a batch is compiled for that one.
+    private RecurrentCalls Free()
+    {
+        if (_free is null)
+        {
+            _free = _create();
+            _full.AsSpan().Fill(_mostSteps);
+            _free.SetShape(_layout, _mostSteps, _full);
+        }
+        return _free;
+    }
 
-    private static bool IsOf(CuDnnRnn<float> calls, int steps, ReadOnlySpan<int> lengths) =>
+    private static bool IsOf(RecurrentCalls calls, int steps, ReadOnlySpan<int> lengths) =>
         calls.X.MaxLength == steps && calls.X.Lengths.SequenceEqual(lengths);
 
     /// <summary>The layout of a descriptor's batches.</summary>

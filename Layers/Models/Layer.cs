@@ -166,6 +166,7 @@ public abstract partial class Layer : IDisposable
             throw new InvalidOperationException("The model's parameters live on another backend.");
         try
         {
+            backend.BeginPlan();
             return new Plan(this, backend, maxLength, maxBatch, mode, options);
         }
         catch when (isFirst)
@@ -173,6 +174,10 @@ public abstract partial class Layer : IDisposable
             // Nothing is left behind, not even the parameters.
             FreeParameters();
             throw;
+        }
+        finally
+        {
+            backend.EndPlan();
         }
     }
 

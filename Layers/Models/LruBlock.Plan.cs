@@ -53,7 +53,13 @@ public sealed partial class LruBlock
             int d = layer.InputSize;
             (int steps, int batch) = (input.First, input[1]);
             _scan = builder.Own(
-                _backend.PlanDiagonalScan(new DiagonalScanDescriptor(n, steps, batch))
+                _backend.PlanDiagonalScan(
+                    new DiagonalScanDescriptor(n, steps, batch)
+                    {
+                        Training = builder.Training,
+                        VariableLengths = builder.Layout is not null,
+                    }
+                )
             );
             _outWeight = Both(layer._out.Parameters[0]);
             _outBias = Both(layer._out.Parameters[1]);

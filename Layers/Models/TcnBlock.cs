@@ -294,7 +294,11 @@ public sealed class TcnBlock : Layer
                     input[1],
                     true,
                     builder.Layout is not null
-                );
+                )
+                {
+                    Training = builder.Training,
+                    Streaming = builder.Streaming,
+                };
         }
 
         private ChannelDropout? Dropout(int which) =>

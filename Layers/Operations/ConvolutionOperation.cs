@@ -14,6 +14,12 @@ internal readonly record struct ConvolutionDescriptor(
     bool VariableLengths = false
 )
 {
+    /// <summary>Whether there is a backward pass.</summary>
+    public bool Training { get; init; } = true;
+
+    /// <summary>Whether it only continues a stream.</summary>
+    public bool Streaming { get; init; }
+
     /// <summary>The number of steps of input that an output spans, its own step included.</summary>
     public int History => checked((Kernel - 1) * Dilation + 1);
 }

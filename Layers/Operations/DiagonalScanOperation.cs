@@ -4,7 +4,14 @@ namespace Sequor.Layers;
 /// <param name="StateSize">N, the number of complex channels.</param>
 /// <param name="MaxLength">The most steps of a sequence.</param>
 /// <param name="MaxBatch">The most sequences of a batch.</param>
-internal readonly record struct DiagonalScanDescriptor(int StateSize, int MaxLength, int MaxBatch);
+internal readonly record struct DiagonalScanDescriptor(int StateSize, int MaxLength, int MaxBatch)
+{
+    /// <summary>Whether there is a backward pass.</summary>
+    public bool Training { get; init; } = true;
+
+    /// <summary>Whether the rows may be packed.</summary>
+    public bool VariableLengths { get; init; }
+}
 
 /// <summary>
 /// A linear recurrence with a complex diagonal: x_t = lambda x_{t-1} + u_t, or x_t = lambda x_{t+1} + u_t in reverse. LRU, S4D and S5 share

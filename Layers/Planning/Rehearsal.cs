@@ -71,7 +71,9 @@ internal sealed class Rehearsal
             : null;
         var passes = new Rehearsal(rehearsal, root, backward, layout, packsOutput);
         layout?.SetWhole();
+        rehearsal.IsLargest = true;
         passes.Whole(input);
+        rehearsal.IsLargest = false;
         // With a single step a recurrent layer need not write all its gradients, so only longer inputs are checked for that.
         if (builder.Training && length > 1)
             RequireGradients(model, rehearsal);

@@ -27,6 +27,8 @@ internal sealed partial class RehearsalBackend
     internal override void MatMul(in MatrixProduct product)
     {
         Prepare(OperationKind.Products);
+        if (IsLargest)
+            _real.PlanProduct(product);
         Write(product.C);
     }
 

@@ -27,6 +27,9 @@ internal sealed partial class RehearsalBackend : Backend
     /// <summary>Stands in for the block of gradients.</summary>
     public Storage Gradients { get; }
 
+    /// <summary>Whether what is rehearsed is the largest batch, whose products the real backend prepares for.</summary>
+    public bool IsLargest { get; set; }
+
     public override BackendInfo Info => _real.Info;
 
     public override long? FreeBytes => _real.FreeBytes;

@@ -32,6 +32,30 @@ public sealed class MemoryLedger
         }
     }
 
+    /// <summary>
+    /// Does work whose memory does not count for the peak: what is taken and given back before what is measured begins.
+    /// </summary>
+    internal void Aside(Action work)
+    {
+        long peak;
+        long[] atPeak;
+        lock (_current)
+            (peak, atPeak) = (PeakBytes, [.. _atPeak]);
+        try
+        {
+            work();
+        }
+        finally
+        {
+            lock (_current)
+            {
+                PeakBytes = peak;
+                atPeak.CopyTo(_atPeak, 0);
+                NotePeak();
+            }
+        }
+    }
+
     internal void Add(MemoryCategory category, long bytes)
     {
         lock (_current)

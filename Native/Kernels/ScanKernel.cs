@@ -69,10 +69,51 @@ public readonly record struct ScanKernel
         return new ScanKernel(batch, size, steps, packed, false, warps);
     }
 
-    /// <summary>The most tiles, over all strips of 32 channels, of any scan that is not larger; 0 if none is split.</summary>
-    /// <param name="batch">The most sequences.</param>
-    /// <param name="size">N, the number of complex channels of each.</param>
-    /// <param name="steps">The most steps of a range.</param>
+    /// <summary>The kernel for a shape where tiles of so many warps are wanted, 16 steps each, or 0 for none.</summary>
+    /// <param name="batch">B, sequences.</param>
+    /// <param name="size">N, complex channels of each.</param>
+    /// <param name="steps">Steps of the range.</param>
+    /// <param name="packed">The rows are packed.</param>
+    /// <param name="aligned">All operands begin at multiples of 16 bytes.</param>
+    /// <param name="warps">0, 4, 8 or 16. A range of a single tile of 4 warps is not split.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A size or the number of warps is none.</exception>
+    public static ScanKernel Of(
+        int batch,
+        int size,
+        int steps,
+        bool packed,
+        bool aligned,
+        int warps
+    )
+    {
+        if (warps is not (0 or 4 or 8 or MostWarps))
+            throw new ArgumentOutOfRangeException(nameof(warps), warps, "0, 4, 8 or 16 are there.");
+        ScanKernel usual = Choose(batch, size, steps, packed, aligned);
+        bool splits = warps > 0 && steps > 4 * StepsOfWarp;
+        return splits == usual.Chunked && (!splits || warps == usual.Warps)
+            ? usual
+            : new ScanKernel(
+                batch,
+                size,
+                steps,
+                packed,
+                !splits && aligned && size % 2 == 0 && (long)batch * size >= 2 * ManyChannels,
+                splits ? warps : 0
+            );
+    }
+
+    /// <summary>The most tiles of any scan that is not larger, where all have tiles of so many warps; 0 where none is split.</summary>
+    public static long MostTiles(int batch, int size, int steps, int warps) =>
+        warps == 0 || steps <= 4 * StepsOfWarp
+            ? 0
+            : checked(
+                Ceiling((long)batch * size, Strip) * Ceiling(steps, (long)StepsOfWarp * warps)
+            );
+
+    /// <summary>The most tiles, over all strips of 32 channels, of any scan that is not larger; 0 where none is split.</summary>
+    /// <param name="batch">Most sequences.</param>
+    /// <param name="size">N, complex channels of each.</param>
+    /// <param name="steps">Most steps of a range.</param>
     public static long MostTiles(int batch, int size, int steps)
     {
         if (steps <= 4 * StepsOfWarp || size >= ManyChannels)

@@ -349,7 +349,7 @@ public sealed class CudaCommandTests : CudaCommandFixture
         foreach (string version in (string[])["driver", "cuda", "cudnn", "cublas"])
             Assert.That((string?)gpu[version], Does.Match(@"^\d+\.\d+"), version);
         Assert.That((string?)gpu["arithmetic"], Is.EqualTo("fp32"));
-        Assert.That((string?)gpu["convolution"], Is.EqualTo("shifted-products"));
+        Assert.That((string?)gpu["convolution"], Is.EqualTo("by-shape"));
         if (Virtual is not { } device)
             return;
         Assert.That((string?)gpu["name"], Is.EqualTo(device.Options.DeviceName));

@@ -50,6 +50,13 @@ public sealed class JsonDocumentTests : CudaCommandFixture
         Virtual!.Manners.SymmetricPaddingOnly = true;
         string refused = $"--device cuda --convolution cudnn --arch tcn {Tiny}";
         _seen.Add("sequor.bench/1", Json($"bench --warmup 1 {refused}"));
+        string choices = PathOf("choices.jsonl");
+        _seen.Add(
+            "sequor.bench/1",
+            Json($"bench --device cuda --arch rnn --warmup 1 {Tiny}", "--autotune", choices)
+        );
+        foreach (string line in File.ReadLines(choices))
+            _seen.Add("sequor.choices/1", System.Text.Encoding.UTF8.GetBytes(line));
         BenchReport made = Made.Report(Made.Result("rnn", 4, 1, 1024));
         _seen.Add(
             "sequor.bench/1",
@@ -65,7 +72,14 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                 }
             )
         );
-        _seen.RequireAll("sequor.bench/1", "result", "machine", "gpu");
+        _seen.RequireAll(
+            "sequor.bench/1",
+            "result",
+            "machine",
+            "gpu",
+            "choice",
+            "sequor.choices/1"
+        );
     }
 
     [Test]
@@ -291,6 +305,8 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                     "machine",
                     "gpu",
                     "sequor.counts/1",
+                    "choice",
+                    "sequor.choices/1",
                     "sequor.compare/1",
                     "sequor.tests/1",
                     "Metadata of a checkpoint of train",

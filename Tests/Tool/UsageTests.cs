@@ -52,6 +52,21 @@ public sealed class UsageTests
         yield return Case("bench --math tf32 --device cpu", "--math tf32", "for a GPU", "cpu");
         yield return Case("train --arch rnn --graph off --device cpu", "--graph off", "for a GPU");
         yield return Case("bench --convolution cudnn --device cpu", "--convolution cudnn", "a GPU");
+        yield return Case("bench --choice scan=wide --device cpu", "--choice", "for a GPU");
+        yield return Case(
+            "train --arch rnn --autotune off --device cpu",
+            "--autotune off",
+            "for a GPU"
+        );
+        yield return Case(
+            "bench --choice recurrent=own",
+            "no own kernels of recurrent",
+            "standard, small-h, persist, dynamic"
+        );
+        yield return Case("bench --choice recurrent=smallh", "small-h");
+        yield return Case("bench --choice recurent=standard", "recurrent");
+        yield return Case("bench --choice standard", "KIND=WAY");
+        yield return Case("bench --choice math=default,math=pedantic", "math once");
         yield return Case("bench --graph maybe", "'maybe'", "on, off");
         yield return Case("bench --device cuda:x", "'cuda:x'", "cuda:N");
         yield return Case("bench --sweep", "--sweep needs a value");

@@ -50,6 +50,9 @@ public sealed record Measured(
     /// <summary>What its plan computes in another way than was asked for (<see cref="Plan.Fallbacks"/>).</summary>
     public IReadOnlyList<string> Fallbacks { get; init; } = [];
 
+    /// <summary>What a GPU's backend chose for the shapes of the model; empty of a CPU's.</summary>
+    public IReadOnlyList<CudaChoice> Choices { get; init; } = [];
+
     /// <summary>Median of the whole step in milliseconds.</summary>
     public double Median => Statistics.Median(Steps.Select(s => s.Whole));
 
@@ -233,6 +236,7 @@ public static class Measurement
             )
             {
                 Fallbacks = _step.Fallbacks,
+                Choices = _step.Backend.Choices,
             };
         }
 

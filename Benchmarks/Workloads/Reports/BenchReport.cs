@@ -130,6 +130,10 @@ public sealed record BenchResult
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<string>? Fallbacks { get; init; }
 
+    /// <summary>What was chosen for the shapes of the model; only on a GPU.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<ChoiceReport>? Choices { get; init; }
+
     /// <summary>A measurement in the form of the report.</summary>
     /// <param name="measured">The measurement.</param>
     /// <param name="length">T, as the task counts it.</param>
@@ -173,6 +177,7 @@ public sealed record BenchResult
             GraphNodes = measured.GraphNodes,
             EagerReason = measured.EagerReason,
             Fallbacks = measured.Fallbacks.Count > 0 ? measured.Fallbacks : null,
+            Choices = ChoiceReport.Of(measured.Choices),
         };
     }
 

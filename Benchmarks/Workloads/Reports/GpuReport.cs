@@ -44,7 +44,12 @@ public sealed record GpuReport(
                 gpu.CuDnn,
                 gpu.CuBlas,
                 gpu.Math == FloatMath.Tf32 ? "tf32" : "fp32",
-                gpu.Convolution == ConvolutionMethod.CuDnn ? "cudnn" : "shifted-products"
+                gpu.Convolution switch
+                {
+                    ConvolutionMethod.CuDnn => "cudnn",
+                    ConvolutionMethod.ShiftedProducts => "shifted-products",
+                    _ => "by-shape",
+                }
             )
             {
                 Warning = device.Warning,

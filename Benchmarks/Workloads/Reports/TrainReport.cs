@@ -98,6 +98,10 @@ public sealed record TrainReport
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<string>? Fallbacks { get; init; }
 
+    /// <summary>What was chosen for the shapes of the model; only on a GPU.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<ChoiceReport>? Choices { get; init; }
+
     /// <summary>Seconds of training and evaluation.</summary>
     public double Seconds { get; init; }
 }

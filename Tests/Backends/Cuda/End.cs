@@ -7,6 +7,10 @@ namespace Sequor.Tests.Cuda;
 [SetUpFixture]
 public sealed class EndOfBackends : Backends;
 
+/// <summary>Nothing is measured unless a test is about that.</summary>
+[SetUpFixture]
+public sealed class NoTuning : TestTuning;
+
 /// <summary>Reports on the GPU that this program's tests ran on.</summary>
 [SetUpFixture]
 public sealed class EndOfGpuTests : GpuTestReport;

@@ -1,5 +1,6 @@
 using System.Text;
 using Sequor.Layers;
+using Sequor.Layers.Cuda;
 using Sequor.Tests.Files;
 using Sequor.Tests.Workloads;
 using Sequor.VirtualGpu.Ptx;
@@ -125,6 +126,20 @@ internal static class MutatedFormats
                 Read = new TorchReader("tcn").Read,
                 Refusals = [typeof(SafetensorsException)],
                 Tries = 300,
+            },
+            ["choices"] = new()
+            {
+                Corpus = Choices,
+                Words = [.. Json, "\n", "kind", "us", "refused", "sequor.choices/1", "1e999", "-1"],
+                // Whatever is wrong is an answer, which stands for an error here.
+                Read = (path, _) =>
+                {
+                    ChoiceFile.Content read = new ChoiceFile(path).Read();
+                    if (read.Damaged > 0 || read.Problem is not null)
+                        throw new InvalidDataException(read.Problem);
+                },
+                Refusals = [typeof(InvalidDataException)],
+                Tries = 1500,
             },
             ["index of shards"] = new()
             {
@@ -307,6 +322,22 @@ internal static class MutatedFormats
         using var model = new Sequential(new Linear(3, 2), new BatchNorm(2));
         model.Initialize(Backend);
         model.Save(path);
+        return [File.ReadAllBytes(path)];
+    }
+
+    private static byte[][] Choices(string folder)
+    {
+        string path = Path.Join(folder, "choices.jsonl");
+        var entry = new ChoiceEntry(
+            "recurrent",
+            "lstm",
+            "fp32",
+            "small-h",
+            new Dictionary<string, double> { ["small-h"] = 12.5, ["standard"] = 99 },
+            new Dictionary<string, string> { ["persist"] = "refused" },
+            new CudaIdentity("GPU", "9.0", "550.54", "9.6.0", "12.6.4", "0.1.0+0123")
+        );
+        new ChoiceFile(path).Add([entry, entry with { Shape = "gru" }]);
         return [File.ReadAllBytes(path)];
     }
 

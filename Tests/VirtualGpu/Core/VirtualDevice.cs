@@ -38,6 +38,7 @@ internal sealed class VirtualDevice : IDisposable
         DefaultPool = Pool = new VirtualPool(isDefault: true, maximum: 0);
         DefaultPool.Handle = Pools.AddExempt(DefaultPool);
         FailAllocation(options.FailAllocation);
+        Effects = options.Effects;
         foreach ((string call, int status) in options.RefuseCall)
             Refuse(call, status);
     }
@@ -185,6 +186,12 @@ internal sealed class VirtualDevice : IDisposable
 
     /// <summary>The n-th allocation from here on fails, counted from 1; 0 for none.</summary>
     public void FailAllocation(int n) => _allocationsUntilFailure = n;
+
+    /// <summary>What a piece of work takes or does from here on; null for what is usual.</summary>
+    public Func<VirtualWork, VirtualEffect?>? Effects { get; set; }
+
+    internal VirtualEffect EffectOf(VirtualWork work) =>
+        Effects?.Invoke(work) ?? VirtualEffect.Usual;
 
     /// <summary>Whether the allocation that is made now has to fail.</summary>
     internal bool AllocationFails() =>

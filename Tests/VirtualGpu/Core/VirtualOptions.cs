@@ -30,6 +30,11 @@ internal sealed record VirtualOptions
     public int FailAllocation { get; init; }
 
     /// <summary>
+    /// What a piece of work takes or does, null for what is usual. While running: <see cref="VirtualDevice.Effects"/>.
+    /// </summary>
+    public Func<VirtualWork, VirtualEffect?>? Effects { get; init; }
+
+    /// <summary>
     /// Calls that are refused, by the header's name, with the status that they return. While running:
     /// <see cref="VirtualDevice.Refuse"/>.
     /// </summary>

@@ -62,6 +62,7 @@ internal sealed class WorkQueue(VirtualDevice device)
     private readonly List<WorkItem> _ready = [];
     private WorkItem? _running;
     private long _read;
+    private double? _takes;
     private long _written;
 
     /// <summary>The context whose work runs now.</summary>
@@ -134,6 +135,9 @@ internal sealed class WorkQueue(VirtualDevice device)
         _written += written;
     }
 
+    /// <summary>Says how long the running work takes, microseconds.</summary>
+    public void Takes(double time) => _takes = time;
+
     private void RunOne(List<WorkItem> from)
     {
         WorkItem item = from[device.Random.Next(from.Count)];
@@ -148,7 +152,7 @@ internal sealed class WorkQueue(VirtualDevice device)
     private void Run(WorkItem item, Action run)
     {
         _running = item;
-        (_read, _written) = (0, 0);
+        (_read, _written, _takes) = (0, 0, null);
         try
         {
             if (device.Distorts(item))
@@ -157,8 +161,10 @@ internal sealed class WorkQueue(VirtualDevice device)
                 run();
             Log?.Add(item.Name);
             device.Counts.Ran(item.Name, _read, _written);
-            // 1 microsecond, and 1 ns for 1000 bytes.
-            Time += 1000 + (_read + _written) / 1000;
+            // What was said, or 1 microsecond, and 1 ns for 1000 bytes.
+            Time += _takes is { } time
+                ? (long)Math.Round(time * 1000)
+                : 1000 + (_read + _written) / 1000;
         }
         catch (VirtualFaultException e)
         {

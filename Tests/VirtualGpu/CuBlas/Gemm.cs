@@ -60,6 +60,7 @@ internal sealed record GemmMatrix(
 /// <param name="Tf32">whether factors are rounded</param>
 /// <param name="Workspace">the caller's scratch; 0 for none</param>
 /// <param name="WorkspaceBytes">how much</param>
+/// <param name="Wrong">whether a value is to be wrong</param>
 internal sealed record Gemm(
     string Call,
     GemmMatrix A,
@@ -71,7 +72,8 @@ internal sealed record Gemm(
     GemmFactor Beta,
     bool Tf32,
     nint Workspace,
-    long WorkspaceBytes
+    long WorkspaceBytes,
+    bool Wrong
 )
 {
     // What is spoilt of a workspace; all of it would take long.
@@ -127,6 +129,8 @@ internal sealed record Gemm(
                 }
             }
         }
+        if (Wrong)
+            memory.ReadWrite<float>(C.Column(0, C.Columns / 2), C.Rows, Call, "C")[C.Rows / 2] += 1;
         Spoil(memory);
     }
 

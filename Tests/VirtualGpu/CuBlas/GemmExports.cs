@@ -167,6 +167,12 @@ internal static unsafe class GemmExports
                 );
                 VirtualStream stream = Ready(device, found, call);
                 bool onHost = found.PointerMode == cublasPointerMode_t.CUBLAS_POINTER_MODE_HOST;
+                var named = new VirtualWork(
+                    call,
+                    found.Math.ToString(),
+                    $"{Letter(shape.A)}{Letter(shape.B)} {m} {n} {k}"
+                );
+                VirtualEffect effect = device.EffectOf(named);
                 var work = new Gemm(
                     call,
                     left,
@@ -178,18 +184,23 @@ internal static unsafe class GemmExports
                     Factor(device, beta, onHost, "beta"),
                     tf32,
                     found.Workspace,
-                    found.WorkspaceBytes
+                    found.WorkspaceBytes,
+                    effect.IsWrong
                 );
+                Action<DeviceMemory> run = effect.Before(device, named, work.Run);
                 stream.Enqueue(
                     call,
                     () =>
                     {
-                        work.Run(device.Memory);
+                        run(device.Memory);
                         device.Counts.Ran(work.Work);
                     }
                 );
             }
         );
+
+    private static char Letter(cublasOperation_t operation) =>
+        operation == cublasOperation_t.CUBLAS_OP_N ? 'N' : 'T';
 
     private static GemmMatrix Describe(
         Matrix matrix,

@@ -119,7 +119,11 @@ internal static unsafe partial class DriverLibrary
                     cooperative,
                     Values(kernel, parameters, call)
                 );
-                stream.Enqueue(kernel.Name, () => kernel.Run(device, launch));
+                var work = new VirtualWork(call, kernel.Name, $"{grid} {block}");
+                Action<DeviceMemory> run = device
+                    .EffectOf(work)
+                    .Before(device, work, _ => kernel.Run(device, launch));
+                stream.Enqueue(kernel.Name, () => run(device.Memory));
                 return Success;
             }
         );

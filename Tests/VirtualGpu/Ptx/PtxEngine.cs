@@ -108,9 +108,22 @@ internal sealed class PtxEngine : IKernelEngine
         public IReadOnlyList<int> ParameterSizes { get; } =
         [.. kernel.Parameters.Select(p => (int)p.Bytes)];
 
-        // What ptxas would take is else not known; it is no less than what is in use at a time.
+        // Of a block, and of a kernel that says nothing.
+        private const int MostThreads = 1024;
+
+        // What ptxas would take of other PTX than Sequor's is not known; it is no less than what is in use at a time, and never more
+        // than what a block of as many threads as the kernel says it has can be given.
         public int RegistersPerThread =>
-            assembled?.Registers ?? Math.Clamp(kernel.Compile().Registers + 8, 16, 255);
+            assembled?.Registers
+            ?? Math.Min(
+                Math.Clamp(kernel.Compile().Registers + 8, 16, 255),
+                kernel.MaximumThreads < MostThreads
+                    ? DeviceAttributes.RegistersPerMultiprocessor
+                        / (int)kernel.MaximumThreads
+                        / 8
+                        * 8
+                    : 255
+            );
 
         public int LocalBytesPerThread => assembled?.Stack ?? (int)kernel.LocalBytes;
 

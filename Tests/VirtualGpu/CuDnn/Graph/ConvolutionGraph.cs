@@ -295,7 +295,8 @@ internal sealed record ConvolutionGraph(
         IReadOnlyDictionary<long, nint> addresses,
         nint workspace,
         long workspaceBytes,
-        Random random
+        Random random,
+        VirtualEffect effect
     )
     {
         const string call = "cudnnBackendExecute";
@@ -316,7 +317,7 @@ internal sealed record ConvolutionGraph(
             ConvolutionResult.Dx => X,
             _ => W,
         };
-        result.Write(memory, addresses[result.Id], values, Alpha, Beta, call);
+        result.Write(memory, addresses[result.Id], effect.Spoil(values), Alpha, Beta, call);
         memory.Scribble(workspace, workspaceBytes);
 
         double[] Read(GraphTensor tensor) =>

@@ -176,11 +176,31 @@ internal static unsafe class GraphExports
                     ? 0
                     : places.Addresses(Name.CUDNN_ATTR_VARIANT_PACK_WORKSPACE)[0];
                 Need(workspace, $"CUDNN_ATTR_VARIANT_PACK_WORKSPACE, of {bytes} bytes,");
+                var work = new VirtualWork(
+                    call,
+                    $"engine {engine.Index}",
+                    $"{graph.Result} {graph.Shape}"
+                );
+                VirtualEffect effect = device.EffectOf(work);
+                effect.Require(work);
                 library.Enqueue(
                     device,
                     call,
                     $"{graph.Result} engine {engine.Index}",
-                    memory => graph.Run(memory, engine, addresses, workspace, bytes, device.Random),
+                    effect.Before(
+                        device,
+                        work,
+                        memory =>
+                            graph.Run(
+                                memory,
+                                engine,
+                                addresses,
+                                workspace,
+                                bytes,
+                                device.Random,
+                                effect
+                            )
+                    ),
                     graph.Work(call, engine)
                 );
             }

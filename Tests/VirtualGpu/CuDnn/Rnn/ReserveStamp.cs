@@ -74,7 +74,7 @@ internal readonly record struct ReserveStamp(
             words[8],
             words[9]
         );
-        if (stamp.Algorithm != net.Algorithm)
+        if (stamp.Algorithm != net.Algorithm && !GoTogether(stamp.Algorithm, net.Algorithm))
             throw Fault($"forward ran with {stamp.Algorithm}, this call with {net.Algorithm}");
         if (stamp.Net != net.Fingerprint())
             throw Fault("forward ran with a descriptor of other settings");
@@ -91,6 +91,11 @@ internal readonly record struct ReserveStamp(
         VirtualFaultException Fault(string why) =>
             new(new(FaultKind.BadArgument, call, "reserveSpace", reserve, why));
     }
+
+    // PyTorch calls this pair wherever the hidden size is too large for the one backward and not forward.
+    private static bool GoTogether(cudnnRNNAlgo_t forward, cudnnRNNAlgo_t backward) =>
+        forward == cudnnRNNAlgo_t.CUDNN_RNN_ALGO_PERSIST_STATIC_SMALL_H
+        && backward == cudnnRNNAlgo_t.CUDNN_RNN_ALGO_STANDARD;
 
     /// <summary>Checks that a buffer holds what it held when forward ran.</summary>
     /// <exception cref="VirtualFaultException">It does not.</exception>

@@ -61,7 +61,7 @@ internal sealed record RnnBackwardData(
         double[] dc = Call.ReadStates(memory, Dcy, cells, "dcy");
         double[] dy = Call.Y.Read(memory, AtDy, Call.Call, "dy");
 
-        double[] dx = Layers(memory, weights, y, dy, hx, cx, dh, dc);
+        double[] dx = Call.Effect.Spoil(Layers(memory, weights, y, dy, hx, cx, dh, dc));
         Call.X.Write(memory, AtDx, dx, Call.Call, "dx");
         Call.WriteStates(memory, Dhx, dh, "dhx");
         Call.WriteStates(memory, Dcx, dc, "dcx");

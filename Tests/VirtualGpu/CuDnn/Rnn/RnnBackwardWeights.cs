@@ -55,6 +55,7 @@ internal sealed record RnnBackwardWeights(RnnCall Call, nint AtX, nint AtY, nint
                 ]);
             }
         }
+        Call.Effect.Spoil(gradients[0].WeightHh);
         Call.Layout.Add(memory, Call.Weights, gradients, Call.Call, "dweightSpace");
         Call.SpoilWorkspace(memory);
     }

@@ -14,6 +14,7 @@ namespace Sequor.VirtualGpu;
 /// <param name="Workspace">scratch</param>
 /// <param name="WorkspaceBytes">how much was given</param>
 /// <param name="Reserve">the reserve; 0 for none</param>
+/// <param name="Effect">what a test has it take or do</param>
 internal sealed record RnnCall(
     string Call,
     RnnNet Net,
@@ -24,9 +25,18 @@ internal sealed record RnnCall(
     nint Weights,
     nint Workspace,
     long WorkspaceBytes,
-    nint Reserve
+    nint Reserve,
+    VirtualEffect Effect
 )
 {
+    /// <summary>As a test picks it.</summary>
+    public static VirtualWork Name(string call, RnnNet net, RnnData x) =>
+        new(
+            call,
+            net.Algorithm.ToString(),
+            $"{net.Kind} {net.InputSize} {net.HiddenSize} {net.NumLayers} {x.MaxLength} {x.Batch}"
+        );
+
     public WeightLayout Layout { get; } = new(Net);
 
     /// <summary>The descriptors of the sequences, and what they said when the call was made.</summary>

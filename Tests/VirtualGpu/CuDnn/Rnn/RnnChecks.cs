@@ -61,9 +61,9 @@ internal static class RnnChecks
             );
     }
 
-    /// <summary>Whether an algorithm takes a net at all.</summary>
+    /// <summary>Whether an algorithm takes a net at all, forward or backward.</summary>
     /// <exception cref="CuDnnRefusal">It does not.</exception>
-    public static void Algorithm(RnnNet net, bool training)
+    public static void Algorithm(RnnNet net, bool backward)
     {
         switch (net.Algorithm)
         {
@@ -79,7 +79,7 @@ internal static class RnnChecks
                 int most =
                     (net.Gates == 1 ? 384 : 192)
                     - (
-                        training
+                        backward
                             ? net.Gates == 1
                                 ? 128
                                 : 64

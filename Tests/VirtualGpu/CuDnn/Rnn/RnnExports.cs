@@ -26,7 +26,7 @@ internal static unsafe class RnnExports
                 CuDnnRefusal.Unless(batch > 0, $"miniBatch is {batch}");
                 if (net.Algorithm != cudnnRNNAlgo_t.CUDNN_RNN_ALGO_PERSIST_DYNAMIC)
                     return;
-                RnnChecks.Algorithm(net, training: false);
+                RnnChecks.Algorithm(net, backward: false);
                 RnnDescriptorExports.Find(device, descriptor, call).BuiltBatch = batch;
             }
         );
@@ -50,7 +50,7 @@ internal static unsafe class RnnExports
                 RnnData x = RnnDescriptorExports.Data(device, xDesc, call, "xDesc");
                 CuDnnRefusal.Unless(Enum.IsDefined(mode), $"fwdMode is {(int)mode}");
                 bool training = mode == cudnnForwardMode_t.CUDNN_FWD_MODE_TRAINING;
-                RnnChecks.Algorithm(net, training);
+                RnnChecks.Algorithm(net, backward: false);
                 long more = device.Manners.MoreRnnSpace(x);
                 if (workspace != null)
                     *workspace = (nuint)(RnnCall.WorkspaceSize(net, x) + more);
@@ -185,7 +185,7 @@ internal static unsafe class RnnExports
                     dropout?.Rate ?? 0,
                     dropout?.States ?? 0
                 );
-                library.Enqueue(device, common, work.Run, work.Work);
+                Enqueue(device, library, common, work.Run, work.Work);
             }
         );
 
@@ -253,7 +253,7 @@ internal static unsafe class RnnExports
                     lstm ? (nint)dcy : 0,
                     lstm ? (nint)dcx : 0
                 );
-                library.Enqueue(device, common, work.Run, work.Work);
+                Enqueue(device, library, common, work.Run, work.Work);
             }
         );
 
@@ -300,7 +300,7 @@ internal static unsafe class RnnExports
                 CheckStates(device, common, hDesc, hx != null, default, false);
                 CuDnnRefusal.Unless(x != null && y != null, "x or y is null");
                 var work = new RnnBackwardWeights(common, (nint)x, (nint)y, (nint)hx);
-                library.Enqueue(device, common, work.Run, work.Work);
+                Enqueue(device, library, common, work.Run, work.Work);
             }
         );
 
@@ -321,8 +321,11 @@ internal static unsafe class RnnExports
         RnnNet net = RnnDescriptorExports.Net(device, descriptor, call);
         RnnData x = RnnDescriptorExports.Data(device, xDesc, call, "xDesc");
         RnnData y = RnnDescriptorExports.Data(device, yDesc, call, "yDesc");
-        RnnChecks.Algorithm(net, training);
+        RnnChecks.Algorithm(net, backward: call != "cudnnRNNForward");
         RnnChecks.Sequences(net, x, y);
+        VirtualWork work = RnnCall.Name(call, net, x);
+        VirtualEffect effect = device.EffectOf(work);
+        effect.Require(work);
         if (net.Algorithm == cudnnRNNAlgo_t.CUDNN_RNN_ALGO_PERSIST_DYNAMIC)
         {
             int built = RnnDescriptorExports.Find(device, descriptor, call).BuiltBatch;
@@ -342,7 +345,8 @@ internal static unsafe class RnnExports
             weights.At,
             workspace.At,
             (long)workspace.Bytes,
-            training ? reserve.At : 0
+            training ? reserve.At : 0,
+            effect
         )
         {
             Described = [(xDesc, x, "xDesc"), (yDesc, y, "yDesc")],
@@ -364,6 +368,20 @@ internal static unsafe class RnnExports
             );
         return common;
     }
+
+    private static void Enqueue(
+        VirtualDevice device,
+        CuDnnHandle library,
+        RnnCall common,
+        Action<DeviceMemory> run,
+        LibraryWork least
+    ) =>
+        library.Enqueue(
+            device,
+            common,
+            common.Effect.Before(device, RnnCall.Name(common.Call, common.Net, common.X), run),
+            least
+        );
 
     private static void CheckStates(
         VirtualDevice device,

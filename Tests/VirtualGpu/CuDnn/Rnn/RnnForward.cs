@@ -57,7 +57,7 @@ internal sealed record RnnForward(
             ContentHash.Of(cx.AsSpan())
         );
 
-        double[] y = Layers(memory, weights, x, hx, cx);
+        double[] y = Call.Effect.Spoil(Layers(memory, weights, x, hx, cx));
         Call.Y.Write(memory, AtY, y, Call.Call, "y");
         Call.WriteStates(memory, Hy, hx, "hy");
         Call.WriteStates(memory, Cy, cx, "cy");

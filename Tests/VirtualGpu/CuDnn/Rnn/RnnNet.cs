@@ -64,8 +64,10 @@ internal sealed record RnnNet(
     public int InputOf(int pseudoLayer) => pseudoLayer < Directions ? InputSize : OutputSize;
 
     /// <summary>
-    /// A number that two nets share only if they compute the same in the same way. Dropout is the state's business.
+    /// A number that two nets share only if they compute the same, by whatever algorithm. Dropout is the state's business.
     /// </summary>
     public long Fingerprint() =>
-        ContentHash.Of(Encoding.UTF8.GetBytes((this with { Dropout = 0 }).ToString()));
+        ContentHash.Of(
+            Encoding.UTF8.GetBytes((this with { Dropout = 0, Algorithm = 0 }).ToString())
+        );
 }

@@ -33,7 +33,8 @@ public sealed class LibraryWorkTests
             new(beta, 0),
             Tf32: true,
             0,
-            0
+            0,
+            Wrong: false
         );
 
         Assert.That(
@@ -104,7 +105,19 @@ public sealed class LibraryWorkTests
                 [3, 2],
                 null
             );
-        var call = new RnnCall("cudnnRNNForward", net, Data(Inputs), Data(6), true, 0, 0, 0, 0, 0)
+        var call = new RnnCall(
+            "cudnnRNNForward",
+            net,
+            Data(Inputs),
+            Data(6),
+            true,
+            0,
+            0,
+            0,
+            0,
+            0,
+            VirtualEffect.Usual
+        )
         {
             Described = [],
         };

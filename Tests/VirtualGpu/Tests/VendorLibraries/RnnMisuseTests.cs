@@ -159,7 +159,7 @@ public sealed unsafe class RnnMisuseTests : RnnProgram
             {
                 (cudnnRNNAlgo_t.CUDNN_RNN_ALGO_PERSIST_STATIC, 33),
                 (cudnnRNNAlgo_t.CUDNN_RNN_ALGO_PERSIST_DYNAMIC, 2048),
-                (cudnnRNNAlgo_t.CUDNN_RNN_ALGO_PERSIST_STATIC_SMALL_H, 129),
+                (cudnnRNNAlgo_t.CUDNN_RNN_ALGO_PERSIST_STATIC_SMALL_H, 193),
             }
         )
         {

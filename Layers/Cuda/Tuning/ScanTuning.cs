@@ -1,0 +1,129 @@
+using System.Globalization;
+using Sequor.Native.Kernels;
+
+namespace Sequor.Layers.Cuda;
+
+/// <summary>Chooses how the scan of a diagonal recurrence is split: a thread for all time, or tiles of so many steps.</summary>
+internal sealed class ScanTuning(CudaBackend backend, DiagonalScanDescriptor descriptor)
+    : TuningTask
+{
+    private const string Wide = "wide";
+    private const int StepsOfWarp = 16;
+
+    private static readonly (string Name, int Warps)[] Named =
+    [
+        (Wide, 0),
+        ("tiles-64", 4),
+        ("tiles-128", 8),
+        ("tiles-256", 16),
+    ];
+
+    private readonly DiagonalScanDescriptor _d = descriptor;
+    private Tensor _lambda;
+    private Tensor _inputs;
+    private Tensor _gradients;
+    private Tensor _states;
+    private Tensor _flow;
+
+    public override string Kind => "scan";
+
+    public override string Shape =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"channels {_d.StateSize}, length {_d.MaxLength}, batch {_d.MaxBatch}"
+        )
+        + (_d.VariableLengths ? ", variable lengths" : "")
+        + (_d.Training ? ", training" : "");
+
+    public override string? OnlyBecause =>
+        _d.MaxLength <= Named[1].Warps * StepsOfWarp ? "so few steps are not split" : null;
+
+    public override string Plainest => Wide;
+
+    public override IReadOnlyList<string> Candidates =>
+        OnlyBecause is not null
+            ? [Wide]
+            : [Guess, .. Named.Select(n => n.Name).Where(name => name != Guess)];
+
+    private string Guess =>
+        NameOf(
+            ScanKernel
+                .Choose(_d.MaxBatch, _d.StateSize, _d.MaxLength, packed: false, aligned: true)
+                .Warps
+        );
+
+    public static string NameOf(ScanMethod method) =>
+        method switch
+        {
+            ScanMethod.Wide => Wide,
+            ScanMethod.Tiles64 => "tiles-64",
+            ScanMethod.Tiles128 => "tiles-128",
+            _ => "tiles-256",
+        };
+
+    /// <summary>Warps of a tile; 0 for none.</summary>
+    public static int WarpsOf(string name) => Named.First(n => n.Name == name).Warps;
+
+    public override void Prepare(TuningMemory memory)
+    {
+        var rows = new Shape(_d.MaxLength, _d.MaxBatch, 2 * _d.StateSize);
+        // Each part below 0.7, so that none is above 1.
+        _lambda = memory.Random(new Shape(_d.StateSize, 2), 0.7);
+        _inputs = memory.Random(rows, 1);
+        _states = memory.Room(rows);
+        double bound = TuningBounds.Of(FloatMath.Fp32, _d.MaxLength);
+        List<TuningOutput> outputs = [new("the states", _states, bound)];
+        if (_d.Training)
+        {
+            _gradients = memory.Random(rows, 1);
+            _flow = memory.Room(rows);
+            outputs.Add(new("the gradient by the inputs", _flow, bound));
+        }
+        Outputs = outputs;
+    }
+
+    public override TuningTrial Open(string candidate) =>
+        new Trial(this, new CudaDiagonalScan(backend, _d, WarpsOf(candidate)));
+
+    private static string NameOf(int warps) => Named.First(n => n.Warps == warps).Name;
+
+    // The copies are the same for all candidates.
+    private void Restore()
+    {
+        backend.Copy(_inputs, _states);
+        if (_d.Training)
+            backend.Copy(_gradients, _flow);
+    }
+
+    private sealed class Trial(ScanTuning task, CudaDiagonalScan scan) : TuningTrial
+    {
+        public override long WorkspaceCount => scan.WorkspaceCount;
+
+        // What a backward pass leaves for the gradient by lambda.
+        public override long ReserveCount => scan.LambdaGradientCount;
+
+        public override void Run(Tensor workspace, Tensor reserve)
+        {
+            task.Restore();
+            var range = new ScanRange(0, task._d.MaxLength);
+            scan.Forward(task._lambda, task._states, null, range, workspace);
+            if (task._d.Training)
+                scan.Backward(
+                    task._lambda,
+                    task._states,
+                    null,
+                    task._flow,
+                    range,
+                    reserve,
+                    adds: false,
+                    workspace
+                );
+        }
+
+        public override void Dispose()
+        {
+            scan.Dispose();
+            base.Dispose();
+        }
+    }
+}

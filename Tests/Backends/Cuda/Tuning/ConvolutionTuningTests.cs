@@ -1,0 +1,190 @@
+using NUnit.Framework;
+using Sequor.Layers;
+using Sequor.Layers.Cuda;
+using Sequor.VirtualGpu;
+
+namespace Sequor.Tests.Cuda.Tuning;
+
+/// <summary>Convolutions go by products or by cuDNN's engines, and scans are split, by the times that the device takes.</summary>
+[TestFixture]
+public sealed class ConvolutionTuningTests : TuningFixture
+{
+    private static readonly ConvolutionDescriptor Convolution = new(4, 8, 3, 2, 40, Batch, true);
+    private static readonly DiagonalScanDescriptor Scan = new(5, 300, Batch);
+
+    [Test]
+    public void The_faster_way_is_found_whatever_the_times_are()
+    {
+        int found = 0;
+        using CudaBackend backend = Backend(Options with { Products = ProductMath.Default });
+        for (int seed = 0; seed < 100; seed++)
+        {
+            var random = new Random(seed);
+            // Of 9 products and 3 convolutions.
+            double product = 100 + 100 * random.NextDouble();
+            double convolution = 300 + 300 * random.NextDouble();
+            Device.Effects = work =>
+                work.Call == "cublasSgemm" ? new VirtualEffect { Microseconds = product }
+                : work.Call == "cudnnBackendExecute"
+                    ? new VirtualEffect { Microseconds = convolution }
+                : null;
+            using ConvolutionOperation made = backend.PlanConvolution(
+                Convolution with
+                {
+                    InputSize = 1 + seed % 10,
+                    OutputSize = 1 + seed / 10,
+                    MaxLength = 6,
+                }
+            );
+            CudaChoice choice = backend.Choices[^1];
+            string best = 9 * product <= 3 * convolution ? "products" : "cudnn";
+            found +=
+                choice.Taken == best && made is CudaGraphConvolution == (best == "cudnn") ? 1 : 0;
+        }
+        Assert.That(found, Is.EqualTo(100));
+    }
+
+    [Test]
+    public void Engines_with_wrong_results_or_refusals_are_left_out([Values] bool wrong)
+    {
+        Device.Effects = work =>
+            work.Call == "cudnnBackendExecute"
+                ? new VirtualEffect
+                {
+                    Microseconds = 1,
+                    IsWrong = wrong,
+                    IsRefused = !wrong,
+                }
+            : work.Call == "cublasSgemm" ? new VirtualEffect { Microseconds = 100 }
+            : null;
+        using CudaBackend backend = Backend();
+        using ConvolutionOperation made = backend.PlanConvolution(Convolution);
+        CudaChoice choice = Of(backend, "convolution");
+        Assert.That(made, Is.TypeOf<CudaConvolution>());
+        Assert.That(
+            choice.Refused["cudnn"],
+            Does.Contain(wrong ? "is off by" : "CUDNN_STATUS_NOT_SUPPORTED")
+        );
+    }
+
+    [Test]
+    public void Streams_and_different_lengths_go_by_products_unmeasured([Values] bool streams)
+    {
+        using CudaBackend backend = Backend();
+        using ConvolutionOperation made = backend.PlanConvolution(
+            Convolution with
+            {
+                Streaming = streams,
+                VariableLengths = !streams,
+            }
+        );
+        CudaChoice choice = Of(backend, "convolution");
+        Assert.That((choice.Taken, choice.How), Is.EqualTo(("products", "guess")));
+        Assert.That(choice.Reason, Does.Contain(streams ? "stream" : "different lengths"));
+    }
+
+    [Test]
+    public void A_whole_tcn_trains_alike_whichever_way_is_chosen()
+    {
+        double[] losses =
+        [
+            .. new[] { "cublasSgemm", "cudnnBackendExecute" }.Select(slow =>
+            {
+                Device.Effects = work =>
+                    work.Call == slow ? new VirtualEffect { Microseconds = 900 } : null;
+                using CudaBackend backend = Backend(
+                    Options with
+                    {
+                        Autotune = Autotune.InFile(PathOf($"{slow}.jsonl")),
+                        Products = ProductMath.Default,
+                    }
+                );
+                using var model = new Sequential(new Tcn(2, [4, 4], 2), new Linear(4, 1));
+                using Plan plan = model.Plan(backend, 9, Batch, Mode.Training);
+                Assert.That(
+                    backend.Choices.Where(c => c.Kind == "convolution").Select(c => c.Taken),
+                    Is.All.EqualTo(slow == "cublasSgemm" ? "cudnn" : "products").And.Not.Empty
+                );
+                using var loss = new MeanSquaredError(plan);
+                using var adam = new Adam(plan, 0.01f);
+                for (int i = 0; i < 3; i++)
+                {
+                    plan.Forward(new Support.Draw(1).Uniform(9 * Batch * 2), 9, Batch);
+                    plan.Backward(loss.Compute(new Support.Draw(2).Uniform(9 * Batch)));
+                    adam.Step(1f);
+                }
+                return (double)loss.ReadValue();
+            }),
+        ];
+        Assert.That(losses[0], Is.EqualTo(losses[1]).Within(1e-5));
+    }
+
+    [Test]
+    public void The_fastest_split_of_a_scan_is_found([Values(0, 1, 2, 3)] int fastest)
+    {
+        string[] names = ["wide", "tiles-64", "tiles-128", "tiles-256"];
+        // By threads of a block: 32 a warp of a tile.
+        string[] blocks = ["(128, 1, 1)", "(128, 1, 1)", "(256, 1, 1)", "(512, 1, 1)"];
+        Device.Effects = work =>
+            !work.Way.StartsWith("scan_", StringComparison.Ordinal) ? null
+            : work.Way.StartsWith(
+                fastest == 0 ? "scan_wide" : "scan_chunked",
+                StringComparison.Ordinal
+            ) && work.Shape.EndsWith(blocks[fastest], StringComparison.Ordinal)
+                ? new VirtualEffect { Microseconds = 100 }
+            : new VirtualEffect { Microseconds = 800 };
+        using CudaBackend backend = Backend();
+        using DiagonalScanOperation made = backend.PlanDiagonalScan(Scan);
+        CudaChoice choice = Of(backend, "scan");
+        Assert.That(choice.Taken, Is.EqualTo(names[fastest]));
+        Assert.That(choice.Microseconds, Has.Count.EqualTo(4));
+    }
+
+    [Test]
+    public void A_scan_is_the_same_in_every_split([Values] ScanMethod method)
+    {
+        Assert.That(Run(method), Is.EqualTo(Run(null)).Within(1e-4f));
+
+        float[] Run(ScanMethod? forced)
+        {
+            using CudaBackend backend = Backend(
+                Options with
+                {
+                    Scan = forced,
+                    Autotune = Autotune.Off,
+                }
+            );
+            using var model = new Sequential(new Lru(3, 4, 5, 1));
+            using Plan plan = model.Plan(backend, 300, Batch, Mode.Training);
+            var values = new List<float>();
+            // A shorter one too, which may have fewer tiles or none.
+            foreach (int length in (int[])[300, 70, 7])
+            {
+                Tensor y = plan.Forward(
+                    new Support.Draw(4).Uniform(length * Batch * 3),
+                    length,
+                    Batch
+                );
+                values.AddRange(y.ToArray());
+                using Storage dy = backend.Allocate(y.Count, MemoryCategory.InputOutput);
+                Tensor gradient = dy.View(y.Shape);
+                gradient.Write(new Support.Draw(5).Uniform(y.Count));
+                plan.Backward(gradient);
+                values.AddRange(plan.Gradients.ToArray());
+            }
+            return [.. values];
+        }
+    }
+
+    [Test]
+    public void Few_steps_are_not_split()
+    {
+        using CudaBackend backend = Backend();
+        using DiagonalScanOperation made = backend.PlanDiagonalScan(Scan with { MaxLength = 60 });
+        CudaChoice choice = Of(backend, "scan");
+        Assert.That((choice.Taken, choice.How), Is.EqualTo(("wide", "guess")));
+    }
+
+    private static CudaChoice Of(CudaBackend backend, string kind) =>
+        backend.Choices.Single(c => c.Kind == kind);
+}
