@@ -95,18 +95,19 @@ internal sealed unsafe class KernelMachine(ulong seed = 1) : IPtxMemory, IDispos
                 );
             value.CopyTo(bytes, parameter.Offset);
         }
-        PtxExecution.Run(
-            code,
-            new PtxLaunch
-            {
-                Grid = new PtxDim3((uint)grid.X, (uint)grid.Y),
-                Block = new PtxDim3((uint)grid.Threads),
-                Arguments = bytes,
-                Memory = this,
-                Seed = seed,
-                Counts = Counts,
-            }
-        );
+        var launch = new PtxLaunch
+        {
+            Grid = new PtxDim3((uint)grid.X, (uint)grid.Y),
+            Block = new PtxDim3((uint)grid.Threads),
+            Arguments = bytes,
+            Memory = this,
+            Seed = seed,
+            Counts = Counts,
+        };
+        if (KernelRecording.Recorder is { } recorder)
+            recorder.Run(code, launch);
+        else
+            code.Launch(launch);
     }
 
     private static byte[] Bytes(object argument) =>

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text;
 using Sequor.Native;
+using Sequor.VirtualGpu.Recording;
 
 namespace Sequor.VirtualGpu.Ptx;
 
@@ -13,6 +14,9 @@ internal sealed class PtxEngine : IKernelEngine
 
     /// <summary>What was done, by kernel.</summary>
     public IReadOnlyDictionary<string, PtxCounts> Counts => _counts;
+
+    /// <summary>Remembers launches; null for nobody.</summary>
+    public LaunchRecorder? Recorder { get; init; }
 
     /// <summary>Applied to every launch: limits, weak memory, sectors.</summary>
     public Func<PtxLaunch, PtxLaunch> Configure { get; init; } = launch => launch;
@@ -122,7 +126,11 @@ internal sealed class PtxEngine : IKernelEngine
             };
             try
             {
-                kernel.Launch(engine.Configure(options));
+                options = engine.Configure(options);
+                if (engine.Recorder is { } recorder)
+                    recorder.Run(kernel, options);
+                else
+                    kernel.Launch(options);
             }
             catch (ArgumentException e)
             {
