@@ -99,6 +99,8 @@ Usage: ./build.ps1 VERB [ARGUMENTS]
                     counts what training steps do on the virtual GPU, and writes
                     Tests/Backends/Cuda/step-counts.txt anew
   suites ...        runs the BenchmarkDotNet suites; arguments go to BenchmarkDotNet
+  replay [FILE] ... launches recorded kernels on the GPU, else on the virtual one, and
+                    compares what they leave; replay --help has its options
   bundle            packs the tests, the benchmarks and the .NET runtime into one
                     archive, for Linux machines without an SDK; made on Linux only
   format            formats all sources
@@ -308,7 +310,7 @@ function Get-Commit {
 }
 
 function Test-UpToDate {
-    foreach ($path in @($stamp, $tool, $suites, $toolLibrary, $suitesLibrary) + $tests + $testsLibraries) {
+    foreach ($path in @($stamp, $tool, $suites, $replay, $toolLibrary, $suitesLibrary, $replayLibrary) + $tests + $testsLibraries) {
         if (-not (Test-Path -LiteralPath $path -PathType Leaf)) {
             return $false
         }
@@ -602,6 +604,9 @@ try {
         $testsLibraries += Join-Path $folder "$name.dll"
     }
     $suites = Join-Path $suitesFolder "Sequor.Suites$suffix"
+    $replayFolder = Join-Path (Join-Path $bin 'Sequor.Replay') $pivot
+    $replay = Join-Path $replayFolder "Sequor.Replay$suffix"
+    $replayLibrary = Join-Path $replayFolder 'Sequor.Replay.dll'
     $toolLibrary = Join-Path $toolFolder 'sequor.dll'
     $suitesLibrary = Join-Path $suitesFolder 'Sequor.Suites.dll'
 
@@ -700,6 +705,11 @@ try {
         # BenchmarkDotNet looks for the project, and puts its reports, below the current directory.
         Set-Location $root
         Invoke-Program $suites $rest
+        exit $LASTEXITCODE
+    }
+    elseif ($verb -ceq 'replay') {
+        Invoke-Build
+        Invoke-Program $replay $rest
         exit $LASTEXITCODE
     }
     else {

@@ -92,6 +92,7 @@ for name in Sequor.Tests Sequor.Cuda.Tests Sequor.VirtualGpu.Tests; do
     tests+=("$artifacts/bin/$name/$pivot/$name")
 done
 suites=$artifacts/bin/Sequor.Suites/$pivot/Sequor.Suites
+replay=$artifacts/bin/Sequor.Replay/$pivot/Sequor.Replay
 
 export DOTNET_CLI_TELEMETRY_OPTOUT=1
 export DOTNET_NOLOGO=1
@@ -110,6 +111,8 @@ Usage: ./build.sh VERB [ARGUMENTS]
                     counts what training steps do on the virtual GPU, and writes
                     Tests/Backends/Cuda/step-counts.txt anew
   suites ...        runs the BenchmarkDotNet suites; arguments go to BenchmarkDotNet
+  replay [FILE] ... launches recorded kernels on the GPU, else on the virtual one, and
+                    compares what they leave; replay --help has its options
   bundle            packs the tests, the benchmarks and the .NET runtime into one
                     archive, for Linux machines without an SDK
   format            formats all sources
@@ -227,7 +230,7 @@ commit() {
 up_to_date() {
     local recorded program
     [ -f "$stamp" ] || return 1
-    for program in "$tool" "${tests[@]}" "$suites"; do
+    for program in "$tool" "${tests[@]}" "$suites" "$replay"; do
         [ -x "$program" ] && [ -f "$program.dll" ] || return 1
     done
     [ -z "$(sources -newer "$stamp")" ] || return 1
@@ -501,6 +504,11 @@ case $verb in
         # BenchmarkDotNet looks for the project, and puts its reports, below the current directory.
         cd "$root"
         exec "$suites" "$@"
+        ;;
+    replay)
+        shift
+        build
+        exec "$replay" "$@"
         ;;
     *)
         build

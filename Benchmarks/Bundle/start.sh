@@ -25,6 +25,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 TESTINGPLATFORM_TELEMETRY_OPTOUT=1 DOTNET_N
 
 sequor=$here/bin/Sequor.Tool/build/sequor
 suites=$here/bin/Sequor.Suites/build/Sequor.Suites
+replay=$here/bin/Sequor.Replay/build/Sequor.Replay
 
 # Where standard error is closed the exit code still says what it is.
 say() {
@@ -39,6 +40,8 @@ Usage: ./start.sh VERB [ARGUMENTS]
   measure FOLDER    for a machine with a GPU: runs the tests of the GPU, bench and
                     train of each architecture on it, and leaves what came out in
                     the folder, as JSON and logs
+  replay [FILE] ... launches recorded kernels on the GPU, and compares what they
+                    leave with what was recorded
   test [--all] ...  runs the tests, the long ones too with --all; further
                     arguments go to the test programs, which run one after another
   suites ...        runs the BenchmarkDotNet suites; arguments go to BenchmarkDotNet
@@ -193,6 +196,12 @@ case $verb in
     test)
         shift
         run_tests "$@"
+        ;;
+    replay)
+        shift
+        # There is a virtual GPU among the tests; here it does not count, unless --virtual asks for it.
+        export SEQUOR_REQUIRE_GPU=1
+        exec "$replay" "$@"
         ;;
     suites)
         shift

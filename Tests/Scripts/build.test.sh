@@ -70,7 +70,8 @@ rmdir "$root/building"
 echo built >>"$root/builds"
 [ -z "${BROKEN:-}" ] || { echo 'A.cs(1,1): error CS1002: ; expected'; exit 1; }
 for name in Tool/release/sequor Tests/release/Sequor.Tests Cuda.Tests/release/Sequor.Cuda.Tests \
-    VirtualGpu.Tests/release/Sequor.VirtualGpu.Tests Suites/release/Sequor.Suites; do
+    VirtualGpu.Tests/release/Sequor.VirtualGpu.Tests Suites/release/Sequor.Suites \
+    Replay/release/Sequor.Replay; do
     path=$root/artifacts/bin/Sequor.$name
     mkdir -p "${path%/*}"
     cp "$root/program" "$path"
@@ -336,6 +337,8 @@ expect 'and says so' says 'every test was skipped'
 
 run suites --filter '*Gru*'
 expect 'suites hands its arguments on' prints '[Sequor.Suites][--filter][*Gru*]'
+run replay a.recording --json -
+expect 'replay hands its arguments on' prints '[Sequor.Replay][a.recording][--json][-]'
 mkdir -p "$tree/Benchmarks/Bundle"
 cp "$tree/program" "$tree/Benchmarks/Bundle/bundle.sh"
 run bundle

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using NUnit.Framework;
 using Sequor.Layers;
+using Sequor.Replay;
 using Sequor.Tests.Charts;
 using Sequor.Tests.Training;
 using Sequor.Tests.Workloads;
@@ -195,6 +196,37 @@ public sealed class JsonDocumentTests : CudaCommandFixture
     }
 
     [Test]
+    public void Replayed_kernels()
+    {
+        var report = new ReplayReport
+        {
+            Status = ReplayReport.Failed,
+            Reason = "made up",
+            Date = "2026-11-21T12:00:00Z",
+            Version = "0.1.0",
+            Device = null,
+            RecordingBytes = 1,
+            Seconds = 0.5,
+            Kernels = [KernelResult.None("add", KernelResult.Failed, "made up")],
+        };
+        _seen.Add("sequor.replay/1", report.ToUtf8());
+        KernelResult right = new("add", 1, 4, 0, 0.5, KernelResult.Within, null);
+        _seen.Add(
+            "sequor.replay/1",
+            (
+                report with
+                {
+                    Status = ReplayReport.Finished,
+                    Reason = null,
+                    Device = "virtual GPU",
+                    Kernels = [right],
+                }
+            ).ToUtf8()
+        );
+        _seen.RequireAll("sequor.replay/1");
+    }
+
+    [Test]
     public void Metadata_of_checkpoints()
     {
         string saved = PathOf("saved");
@@ -244,6 +276,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                     "gpu",
                     "sequor.compare/1",
                     "sequor.tests/1",
+                    "sequor.replay/1",
                     "Metadata of a checkpoint of train",
                     "Metadata of a checkpoint of reproduce",
                 }

@@ -22,6 +22,10 @@ public sealed class ConvolutionPackedKernelTests
         new(new[] { 40, 2 }, 16),
         new(new[] { 2, 9, 4, 9, 7 }, 33),
         new(new[] { 90, 131, 1 }, 65),
+        new(new[] { 300, 299, 3 }, 3),
+        new(new[] { 70, 70, 70 }, 5),
+        new(new[] { 40, 40 }, 16),
+        new(new[] { 9, 9, 9 }, 33),
     ];
 
     [TestCaseSource(nameof(Sizes))]
@@ -87,6 +91,62 @@ public sealed class ConvolutionPackedKernelTests
         Close.CheckBits(machine.Get(dropped), alone, "dropped");
         Close.CheckBits(machine.Get(joined), both, "with a skip path");
         Assert.That(machine.Get<byte>(passed)[..bits.Length], Is.EqualTo(bits));
+        if (lengths.Distinct().Count() > 1)
+            return;
+        // A whole batch is the same rows.
+        dropout[4] = DeviceArray.Null;
+        DeviceArray whole = machine.Put(y);
+        DeviceArray wholeBits = machine.Zeros((bits.Length + 3) / 4);
+        machine.Launch(
+            "convolution_output_skip_drop",
+            grid,
+            [whole, added, machine.Put(skip), machine.Put(skipBias), wholeBits, .. dropout]
+        );
+        Close.CheckBits(machine.Get(whole), both, "of a whole batch");
+        Assert.That(machine.Get<byte>(wholeBits)[..bits.Length], Is.EqualTo(bits));
+    }
+
+    [TestCase(70, 5)]
+    [TestCase(40, 16)]
+    [TestCase(9, 33)]
+    public void A_skip_path_may_have_a_bias(int rows, int columns)
+    {
+        using var machine = new KernelMachine();
+        var draw = new Draw((ulong)(rows * 100 + columns));
+        float[] y = draw.Uniform(rows * columns);
+        float[] skip = draw.Uniform(rows * columns);
+        float[] bias = draw.Uniform(columns);
+        float[] skipBias = draw.Uniform(columns);
+        float[] expected = new float[y.Length];
+        for (int i = 0; i < y.Length; i++)
+        {
+            float inner = Math.Max(0f, y[i] + bias[i % columns]);
+            expected[i] = Math.Max(0f, inner + (skip[i] + skipBias[i % columns]));
+        }
+        KernelGrid grid = KernelGrid.ConvolutionOutput(rows, 1, columns);
+        DeviceArray result = machine.Put(y);
+        DeviceArray none = DeviceArray.Null;
+        machine.Launch(
+            "convolution_output_skip",
+            grid,
+            [
+                result,
+                machine.Put(bias),
+                machine.Put(skip),
+                machine.Put(skipBias),
+                machine.Zeros((rows * KernelGrid.BitBytes(columns) + 3) / 4),
+                none,
+                0u,
+                0u,
+                1f,
+                none,
+                rows,
+                1,
+                columns,
+                grid.Lanes,
+            ]
+        );
+        Close.CheckBits(machine.Get(result), expected, "y");
     }
 
     [TestCase(1, 1)]

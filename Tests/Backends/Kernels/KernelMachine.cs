@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using Sequor.Native.Kernels;
 using Sequor.VirtualGpu.Ptx;
+using Sequor.VirtualGpu.Recording;
 
 namespace Sequor.Tests.Kernels;
 
@@ -16,6 +17,9 @@ internal sealed unsafe class KernelMachine(ulong seed = 1) : IPtxMemory, IDispos
 
     private readonly List<PtxRegion> _regions = [];
     private ulong _next = 1UL << 40;
+
+    /// <summary>What remembers the launches; null for nobody.</summary>
+    public LaunchRecorder? Recorder { get; init; } = KernelRecording.Recorder;
 
     /// <summary>What the launches did.</summary>
     public PtxCounts Counts { get; } = new();
@@ -104,7 +108,7 @@ internal sealed unsafe class KernelMachine(ulong seed = 1) : IPtxMemory, IDispos
             Seed = seed,
             Counts = Counts,
         };
-        if (KernelRecording.Recorder is { } recorder)
+        if (Recorder is { } recorder)
             recorder.Run(code, launch);
         else
             code.Launch(launch);

@@ -98,8 +98,18 @@ internal sealed class PtxEngine : IKernelEngine
         public IReadOnlyList<int> ParameterSizes { get; } =
         [.. kernel.Parameters.Select(p => (int)p.Bytes)];
 
-        // What ptxas would take is not known; it is no less than what is in use at a time.
-        public int RegistersPerThread => Math.Clamp(kernel.Compile().Registers + 8, 16, 255);
+        // What ptxas would take is not known; it is no less than what is in use at a time, and no more than lets a block of the
+        // size that the kernel is declared for be launched: beyond, ptxas spills.
+        public int RegistersPerThread =>
+            Math.Min(
+                Math.Clamp(kernel.Compile().Registers + 8, 16, 255),
+                kernel.MaximumThreads < 1024
+                    ? DeviceAttributes.RegistersPerMultiprocessor
+                        / (((int)kernel.MaximumThreads + 31) / 32 * 32)
+                        / 8
+                        * 8
+                    : 255
+            );
 
         public int StaticSharedMemory => (int)kernel.StaticSharedBytes;
 

@@ -12,14 +12,14 @@ internal sealed class LaunchRecorder
 {
     private const int Alignment = 256;
 
-    // Words of a region behind the last that was touched.
-    private const int MostBehind = 1 << 14;
+    // Words of a region before the first and behind the last that was touched.
+    private const int MostBeside = 1 << 14;
 
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Candidate> _candidates = new(StringComparer.Ordinal);
 
     /// <summary>Launches of more words are remembered only while their kernel has none smaller.</summary>
-    public int MostWords { get; init; } = 1 << 16;
+    public int MostWords { get; init; } = 1 << 18;
 
     /// <summary>What was remembered: of launches of the same shape one, whichever order they came in.</summary>
     public IReadOnlyList<Candidate> Candidates
@@ -126,13 +126,14 @@ internal sealed class LaunchRecorder
         }
     }
 
-    // The first word of what is recorded.
+    // From the allocation's begin to its end where they are near: in another order of blocks more may be touched.
     private static int Start(WatchedRegion region) =>
-        region.Touched.Last < 0 ? 0 : region.Touched.First / (Alignment / 4) * (Alignment / 4);
+        region.Touched.Last < 0
+            ? 0
+            : Math.Max(0, region.Touched.First - MostBeside) / (Alignment / 4) * (Alignment / 4);
 
-    // To the allocation's end where that is near: in another order of blocks more may be touched.
     private static int End(WatchedRegion region) =>
-        Math.Min(region.Words, region.Touched.Last + 1 + MostBehind);
+        Math.Min(region.Words, region.Touched.Last + 1 + MostBeside);
 
     private static IEnumerable<WordRun> Runs(WatchedRegion region, int index, int start)
     {

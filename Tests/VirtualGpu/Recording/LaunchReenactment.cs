@@ -155,7 +155,7 @@ internal static unsafe class LaunchReenactment
         {
             if (!promises.IsUnordered(launch.Kernel, at.Argument))
                 continue;
-            int first = (int)(at.Target.Offset / 4);
+            int first = Math.Max(0, (int)(at.Target.Offset / 4));
             int end = launch
                 .ArgumentAddresses.Where(o => o.Target.Region == at.Target.Region)
                 .Select(o => (int)(o.Target.Offset / 4))

@@ -9,6 +9,9 @@ internal static class LaunchSelection
     /// <summary>Launches a kernel, where there are so many.</summary>
     private const int Fewest = 8;
 
+    /// <summary>Words of a launch that is taken beside those that are needed.</summary>
+    private const int MostMoreWords = 1 << 15;
+
     public static IEnumerable<Candidate> Of(IEnumerable<Candidate> candidates) =>
         candidates
             .GroupBy(c => c.Launch.Kernel, StringComparer.Ordinal)
@@ -32,7 +35,8 @@ internal static class LaunchSelection
         }
         // The digest is as good as a draw, and the same every time.
         chosen.AddRange(
-            left.OrderBy(c => c.Content, StringComparer.Ordinal)
+            left.Where(c => c.Words <= MostMoreWords)
+                .OrderBy(c => c.Content, StringComparer.Ordinal)
                 .Take(Math.Max(0, Fewest - chosen.Count))
         );
         return chosen

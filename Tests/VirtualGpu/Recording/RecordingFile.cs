@@ -64,17 +64,38 @@ internal static class RecordingFile
         ReadOnlySpan<byte> payload = bytes.AsSpan(HeaderBytes);
         if (!SHA256.HashData(payload).AsSpan().SequenceEqual(hash))
             throw new RecordingException("it is damaged or cut off: its checksum is another");
-        Recording recording;
-        try
+        Recording recording = Unfold(bytes.AsMemory(HeaderBytes).ToArray());
+        return recording.Launches.Count > 0
+            ? recording
+            : throw new RecordingException("it holds no launch");
+    }
+
+    /// <summary>Reads a payload as it is before it is compressed.</summary>
+    /// <exception cref="RecordingException">It is malformed.</exception>
+    public static Recording Parse(byte[] payload) =>
+        Guarded(() =>
+            new RecordingReader(
+                new BinaryReader(new MemoryStream(payload), new UTF8Encoding(false, true))
+            ).Read()
+        );
+
+    private static Recording Unfold(byte[] compressed) =>
+        Guarded(() =>
         {
             using var stream = new BrotliStream(
-                new MemoryStream(bytes, HeaderBytes, payload.Length),
+                new MemoryStream(compressed),
                 CompressionMode.Decompress
             );
             using var whole = new MemoryStream();
             Copy(stream, whole);
-            whole.Position = 0;
-            recording = new RecordingReader(new BinaryReader(whole, Encoding.UTF8)).Read();
+            return Parse(whole.ToArray());
+        });
+
+    private static Recording Guarded(Func<Recording> read)
+    {
+        try
+        {
+            return read();
         }
         catch (Exception e)
             when (e
@@ -88,9 +109,6 @@ internal static class RecordingFile
         {
             throw new RecordingException($"its content is malformed: {e.Message}");
         }
-        return recording.Launches.Count > 0
-            ? recording
-            : throw new RecordingException("it holds no launch");
     }
 
     private static void Copy(BrotliStream from, MemoryStream to)
