@@ -58,19 +58,26 @@ internal sealed class LaunchComparison
         int each = run.Kind == WordKind.Double ? 2 : 1;
         for (int i = 0; i + each <= words.Length; i += each)
         {
-            (bool matches, double? difference) = each == 2
-                ? Double(launch, Pair(words, i), Pair(run.Words, i))
-                : Single(launch, run.Kind, words[i], run.Words[i]);
+            (bool matches, double? difference) =
+                each == 2
+                    ? Double(launch, Pair(words, i), Pair(run.Words, i))
+                    : Single(launch, run.Kind, words[i], run.Words[i]);
             if (difference is { } d && !(d <= _largest))
                 _largest = d;
             if (matches)
                 continue;
             _differing++;
-            _first ??= $"{Shape(launch)}: {Text(run.Kind, words, i)} and not {Text(run.Kind, run.Words, i)}";
+            _first ??=
+                $"{Shape(launch)}: {Text(run.Kind, words, i)} and not {Text(run.Kind, run.Words, i)}";
         }
     }
 
-    private static (bool, double?) Single(RecordedLaunch launch, WordKind kind, uint word, uint recorded) =>
+    private static (bool, double?) Single(
+        RecordedLaunch launch,
+        WordKind kind,
+        uint word,
+        uint recorded
+    ) =>
         (
             WordComparison.Matches(kind, word, recorded, launch.Bound),
             kind == WordKind.Single && word != recorded

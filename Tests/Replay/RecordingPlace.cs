@@ -42,7 +42,8 @@ internal static class RecordingPlace
     {
         try
         {
-            return File.Exists(path) && Foreign(RecordingFile.Read(File.ReadAllBytes(path))) is null;
+            return File.Exists(path)
+                && Foreign(RecordingFile.Read(File.ReadAllBytes(path))) is null;
         }
         catch (RecordingException)
         {
@@ -59,10 +60,11 @@ internal static class RecordingPlace
             if (own != hash)
                 return $"it was made of another {module}.ptx ({hash[..8]}; this build's is {own[..8]}); record makes another";
         }
-        return recording
-            .Launches.Select(l => l.Kernel)
-            .FirstOrDefault(k => !Sequor.Native.Kernels.KernelImages.AllKernels.Contains(k))
-            is { } kernel
+        return
+            recording
+                .Launches.Select(l => l.Kernel)
+                .FirstOrDefault(k => !Sequor.Native.Kernels.KernelImages.AllKernels.Contains(k))
+                is { } kernel
             ? $"it has launches of {kernel}, which this build has not; record makes another"
             : null;
     }

@@ -58,7 +58,9 @@ internal sealed record ReplayOptions
         for (int i = 0; i < args.Length; i++)
         {
             string Value() =>
-                i + 1 < args.Length ? args[++i] : throw new UsageException($"{args[i]} needs a value");
+                i + 1 < args.Length
+                    ? args[++i]
+                    : throw new UsageException($"{args[i]} needs a value");
             switch (args[i])
             {
                 case "--help" or "-h":

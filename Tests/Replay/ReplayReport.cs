@@ -9,7 +9,7 @@ internal sealed record ReplayReport
     public const string Finished = "finished";
     public const string Failed = "failed";
 
-    public string Schema => "sequor.replay/1";
+    public string Schema { get; } = "sequor.replay/1";
 
     public required string Status { get; init; }
 

@@ -71,7 +71,9 @@ internal sealed class ReplayRun(ReplayOptions options, IReadOnlyList<string> ker
                 _device = text[ReplayChild.Device.Length..];
             else if (text.StartsWith(ReplayChild.Begin, StringComparison.Ordinal))
                 begun = text[ReplayChild.Begin.Length..];
-            else if (JsonSerializer.Deserialize(text, ReplayJson.Default.KernelResult) is { } result)
+            else if (
+                JsonSerializer.Deserialize(text, ReplayJson.Default.KernelResult) is { } result
+            )
             {
                 _results.Add(result);
                 begun = null;

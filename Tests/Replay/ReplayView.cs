@@ -29,8 +29,9 @@ internal static class ReplayView
             to.WriteLine(
                 string.Join(
                         "  ",
-                        row.Select((cell, i) =>
-                            i is 0 or 5 ? cell.PadRight(widths[i]) : cell.PadLeft(widths[i])
+                        row.Select(
+                            (cell, i) =>
+                                i is 0 or 5 ? cell.PadRight(widths[i]) : cell.PadLeft(widths[i])
                         )
                     )
                     .TrimEnd()

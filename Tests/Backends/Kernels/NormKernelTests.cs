@@ -115,13 +115,34 @@ public sealed class NormKernelTests
             DeviceArray dw = machine.Put(draw.Uniform(count));
             float[] dv = draw.Uniform(count);
             float[] dg = draw.Uniform(Outputs);
-            DeviceArray[] alone = [machine.New(count), machine.New(Outputs), machine.Put(dv), machine.Put(dg)];
-            results[n] = [machine.New(count), machine.New(Outputs), machine.Put(dv), machine.Put(dg)];
+            DeviceArray[] alone =
+            [
+                machine.New(count),
+                machine.New(Outputs),
+                machine.Put(dv),
+                machine.Put(dg),
+            ];
+            results[n] =
+            [
+                machine.New(count),
+                machine.New(Outputs),
+                machine.Put(dv),
+                machine.Put(dg),
+            ];
             object[] outputs = n == 0 ? [Outputs] : [];
             forward.AddRange([v, g, results[n][0], results[n][1], .. outputs, inputs, taps]);
-            backward.AddRange(
-                [v, g, results[n][1], dw, results[n][2], results[n][3], .. outputs, inputs, taps, taps]
-            );
+            backward.AddRange([
+                v,
+                g,
+                results[n][1],
+                dw,
+                results[n][2],
+                results[n][3],
+                .. outputs,
+                inputs,
+                taps,
+                taps,
+            ]);
             machine.Launch(
                 "weight_norm",
                 KernelGrid.Each(Outputs, 128),

@@ -71,7 +71,10 @@ public sealed class BundleTests : FolderTest
         // Where the bundle was made, the folder of the tests has another name; the recording is in it all the same.
         Finished replayed = Run(null, start, ["replay", "--virtual"]);
         Assert.That(replayed.ExitCode, Is.Zero, replayed.Output + replayed.Error);
-        Assert.That(replayed.Output, Does.Match(@"(?m)^(\d+) of \1 kernels left what was recorded"));
+        Assert.That(
+            replayed.Output,
+            Does.Match(@"(?m)^(\d+) of \1 kernels left what was recorded")
+        );
         Assert.That(replayed.Error, Is.Empty, "it was not recorded anew");
 
         // The virtual GPU is in the tests alone: without a real one there is nothing to measure.

@@ -38,7 +38,9 @@ public sealed partial class KernelPromiseTests
     [TestCase("// ex2.approx.f32 in a remark", false)]
     public void An_approximate_instruction_is_found(string line, bool approximate) =>
         Assert.That(
-            Approximate($".visible .entry other(\n)\n{{\nret;\n}}\n.visible .entry made(\n)\n{{\n\t{line}\n}}\n"),
+            Approximate(
+                $".visible .entry other(\n)\n{{\nret;\n}}\n.visible .entry made(\n)\n{{\n\t{line}\n}}\n"
+            ),
             Is.EqualTo(approximate ? new[] { "made" } : [])
         );
 

@@ -147,7 +147,16 @@ public sealed class LaunchRecorderTests
             memory.Span.CopyFrom(new float[1000], stream);
             module
                 .Kernel("add")
-                .Launch(stream, 1, 256, 0, memory.Slice(100, 9), memory.Slice(500, 9), memory.Slice(100, 9), 9L);
+                .Launch(
+                    stream,
+                    1,
+                    256,
+                    0,
+                    memory.Slice(100, 9),
+                    memory.Slice(500, 9),
+                    memory.Slice(100, 9),
+                    9L
+                );
             stream.Synchronize();
         }
         RecordedLaunch launch = recorder.Candidates.Single().Launch;

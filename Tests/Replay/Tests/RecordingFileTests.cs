@@ -14,14 +14,14 @@ public sealed class RecordingFileTests
         byte[] bytes = RecordingFile.ToBytes(made);
         Recording read = RecordingFile.Read(bytes);
         Assert.That(read.Modules, Is.EquivalentTo(made.Modules));
-        Assert.That(
-            read.Launches.Select(l => l.Kernel),
-            Is.EqualTo(new[] { "add", "column_sum" })
-        );
+        Assert.That(read.Launches.Select(l => l.Kernel), Is.EqualTo(new[] { "add", "column_sum" }));
         Assert.That(RecordingFile.ToBytes(read), Is.EqualTo(bytes));
         Assert.That(RecordingFile.ToBytes(SmallRecording.Make()), Is.EqualTo(bytes));
         RecordedLaunch add = read.Launches[0];
-        Assert.That(add.ArgumentAddresses.Select(a => a.Target.Offset), Is.EqualTo(new[] { 4L, 0, 0 }));
+        Assert.That(
+            add.ArgumentAddresses.Select(a => a.Target.Offset),
+            Is.EqualTo(new[] { 4L, 0, 0 })
+        );
         Assert.That(add.After.Single().Kind, Is.EqualTo(WordKind.Single));
         Assert.That(add.ComparedBytes, Is.EqualTo(5 * sizeof(float)));
         Assert.That(
@@ -38,9 +38,7 @@ public sealed class RecordingFileTests
         version[8] = 7;
         byte[] damaged = [.. sound];
         damaged[^20] ^= 4;
-        byte[] none = RecordingFile.ToBytes(
-            new Recording(new Dictionary<string, string>(), [])
-        );
+        byte[] none = RecordingFile.ToBytes(new Recording(new Dictionary<string, string>(), []));
         Refused([], "it is empty");
         Refused("PK\u0003\u0004 an archive"u8.ToArray(), "it is no recording");
         Refused(sound[..5], "within its head");

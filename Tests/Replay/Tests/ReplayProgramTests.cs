@@ -78,10 +78,7 @@ public sealed class ReplayProgramTests : FolderTest
             RecordingFile.ToBytes(
                 recording with
                 {
-                    Modules = new Dictionary<string, string>
-                    {
-                        ["pointwise"] = new('0', 64),
-                    },
+                    Modules = new Dictionary<string, string> { ["pointwise"] = new('0', 64) },
                 }
             ),
             "it was made of another pointwise.ptx (00000000; "
@@ -115,8 +112,7 @@ public sealed class ReplayProgramTests : FolderTest
         Assert.That(outcome.Output, Does.Contain("there is no GPU to replay on"));
     }
 
-    private ReplayOutcome Replay(int code, params string[] options) =>
-        Replay(code, null, options);
+    private ReplayOutcome Replay(int code, params string[] options) => Replay(code, null, options);
 
     private ReplayOutcome Replay(int code, string? fault, string[] options)
     {

@@ -67,7 +67,9 @@ internal sealed class LaunchRecorder
         var found = new List<(int Argument, int At, ulong Address)>();
         foreach (PtxParameter parameter in kernel.Parameters)
         {
-            byte[] value = launch.Arguments.AsSpan((int)parameter.Offset, (int)parameter.Bytes).ToArray();
+            byte[] value = launch
+                .Arguments.AsSpan((int)parameter.Offset, (int)parameter.Bytes)
+                .ToArray();
             for (int at = 0; at + sizeof(ulong) <= value.Length; at += sizeof(ulong))
             {
                 ulong address = BinaryPrimitives.ReadUInt64LittleEndian(value.AsSpan(at));
@@ -175,4 +177,9 @@ internal sealed class LaunchRecorder
 /// <param name="Launch">Without what it leaves.</param>
 /// <param name="Words">Of its regions together.</param>
 /// <param name="Content">A digest of all of it.</param>
-internal sealed record Candidate(PtxKernel Kernel, RecordedLaunch Launch, int Words, string Content);
+internal sealed record Candidate(
+    PtxKernel Kernel,
+    RecordedLaunch Launch,
+    int Words,
+    string Content
+);

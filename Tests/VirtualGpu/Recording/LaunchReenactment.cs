@@ -37,7 +37,10 @@ internal static unsafe class LaunchReenactment
             first ??= words;
             for (int i = 0; i < words.Length; i++)
             {
-                if (words[i] != first[i] && !promises.Within(candidate.Kernel.Name, words[i], first[i]))
+                if (
+                    words[i] != first[i]
+                    && !promises.Within(candidate.Kernel.Name, words[i], first[i])
+                )
                     varies.Add(i);
             }
         }
@@ -170,12 +173,12 @@ internal static unsafe class LaunchReenactment
 
     private static string Describe(RecordedLaunch launch, LaunchImage image, int word)
     {
-        int region = Enumerable
-            .Range(0, launch.Regions.Count)
-            .Last(r => image.Start(r) <= word);
+        int region = Enumerable.Range(0, launch.Regions.Count).Last(r => image.Start(r) <= word);
         int offset = word - image.Start(region);
         return launch
-            .ArgumentAddresses.Where(a => a.Target.Region == region && a.Target.Offset <= 4L * offset)
+            .ArgumentAddresses.Where(a =>
+                a.Target.Region == region && a.Target.Offset <= 4L * offset
+            )
             .OrderBy(a => a.Target.Offset)
             .Select(a => $"word {offset - a.Target.Offset / 4} behind its argument {a.Argument}")
             .LastOrDefault($"word {offset} of region {region}");

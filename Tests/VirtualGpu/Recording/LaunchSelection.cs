@@ -39,8 +39,6 @@ internal static class LaunchSelection
                 .OrderBy(c => c.Content, StringComparer.Ordinal)
                 .Take(Math.Max(0, Fewest - chosen.Count))
         );
-        return chosen
-            .OrderBy(c => c.Words)
-            .ThenBy(c => c.Content, StringComparer.Ordinal);
+        return chosen.OrderBy(c => c.Words).ThenBy(c => c.Content, StringComparer.Ordinal);
     }
 }

@@ -38,7 +38,10 @@ internal sealed class RecordingReader(BinaryReader reader)
             () => new ArgumentAddress(reader.ReadInt32(), reader.ReadInt32(), Target())
         );
         int[] regions = All(4, reader.ReadInt32);
-        if (regions.Any(words => words is < 0 or > MostWords) || regions.Sum(w => (long)w) > MostWords)
+        if (
+            regions.Any(words => words is < 0 or > MostWords)
+            || regions.Sum(w => (long)w) > MostWords
+        )
             throw Wrong("a region too large");
         WordRun[] before = All(13, () => Run(regions));
         MemoryAddress[] memoryAddresses = All(
@@ -126,7 +129,9 @@ internal sealed class RecordingReader(BinaryReader reader)
     private int Count(int bytesEach)
     {
         int count = reader.ReadInt32();
-        return count >= 0 && (long)count * bytesEach <= reader.BaseStream.Length - reader.BaseStream.Position
+        return
+            count >= 0
+            && (long)count * bytesEach <= reader.BaseStream.Length - reader.BaseStream.Position
             ? count
             : throw Wrong($"{count} items where there is no room for them");
     }

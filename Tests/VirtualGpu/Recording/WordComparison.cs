@@ -19,7 +19,8 @@ internal static class WordComparison
         if (float.IsNaN(expected))
             return float.IsNaN(value);
         return bound > 0
-            && Math.Abs((double)value - expected) <= bound * Math.Max(1, Math.Abs((double)expected));
+            && Math.Abs((double)value - expected)
+                <= bound * Math.Max(1, Math.Abs((double)expected));
     }
 
     /// <summary>The same of a double in two words, the lower one first.</summary>
