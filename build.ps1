@@ -101,6 +101,9 @@ Usage: ./build.ps1 VERB [ARGUMENTS]
   suites ...        runs the BenchmarkDotNet suites; arguments go to BenchmarkDotNet
   replay [FILE] ... launches recorded kernels on the GPU, else on the virtual one, and
                     compares what they leave; replay --help has its options
+  first-contact FOLDER ...
+                    tries on a GPU whatever was only tried on the virtual one, or makes a
+                    dry run on that; a page of text and a JSON are left in the folder
   bundle            packs the tests, the benchmarks and the .NET runtime into one
                     archive, for Linux machines without an SDK; made on Linux only
   format            formats all sources
@@ -310,7 +313,7 @@ function Get-Commit {
 }
 
 function Test-UpToDate {
-    foreach ($path in @($stamp, $tool, $suites, $replay, $toolLibrary, $suitesLibrary, $replayLibrary) + $tests + $testsLibraries) {
+    foreach ($path in @($stamp, $tool, $suites, $replay, $contact, $toolLibrary, $suitesLibrary, $replayLibrary, $contactLibrary) + $tests + $testsLibraries) {
         if (-not (Test-Path -LiteralPath $path -PathType Leaf)) {
             return $false
         }
@@ -607,6 +610,9 @@ try {
     $replayFolder = Join-Path (Join-Path $bin 'Sequor.Replay') $pivot
     $replay = Join-Path $replayFolder "Sequor.Replay$suffix"
     $replayLibrary = Join-Path $replayFolder 'Sequor.Replay.dll'
+    $contactFolder = Join-Path (Join-Path $bin 'Sequor.FirstContact') $pivot
+    $contact = Join-Path $contactFolder "Sequor.FirstContact$suffix"
+    $contactLibrary = Join-Path $contactFolder 'Sequor.FirstContact.dll'
     $toolLibrary = Join-Path $toolFolder 'sequor.dll'
     $suitesLibrary = Join-Path $suitesFolder 'Sequor.Suites.dll'
 
@@ -710,6 +716,11 @@ try {
     elseif ($verb -ceq 'replay') {
         Invoke-Build
         Invoke-Program $replay $rest
+        exit $LASTEXITCODE
+    }
+    elseif ($verb -ceq 'first-contact') {
+        Invoke-Build
+        Invoke-Program $contact $rest
         exit $LASTEXITCODE
     }
     else {

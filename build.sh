@@ -93,6 +93,7 @@ for name in Sequor.Tests Sequor.Cuda.Tests Sequor.VirtualGpu.Tests; do
 done
 suites=$artifacts/bin/Sequor.Suites/$pivot/Sequor.Suites
 replay=$artifacts/bin/Sequor.Replay/$pivot/Sequor.Replay
+contact=$artifacts/bin/Sequor.FirstContact/$pivot/Sequor.FirstContact
 
 export DOTNET_CLI_TELEMETRY_OPTOUT=1
 export DOTNET_NOLOGO=1
@@ -113,6 +114,9 @@ Usage: ./build.sh VERB [ARGUMENTS]
   suites ...        runs the BenchmarkDotNet suites; arguments go to BenchmarkDotNet
   replay [FILE] ... launches recorded kernels on the GPU, else on the virtual one, and
                     compares what they leave; replay --help has its options
+  first-contact FOLDER ...
+                    tries on a GPU whatever was only tried on the virtual one, or makes a
+                    dry run on that; a page of text and a JSON are left in the folder
   bundle            packs the tests, the benchmarks and the .NET runtime into one
                     archive, for Linux machines without an SDK
   format            formats all sources
@@ -230,7 +234,7 @@ commit() {
 up_to_date() {
     local recorded program
     [ -f "$stamp" ] || return 1
-    for program in "$tool" "${tests[@]}" "$suites" "$replay"; do
+    for program in "$tool" "${tests[@]}" "$suites" "$replay" "$contact"; do
         [ -x "$program" ] && [ -f "$program.dll" ] || return 1
     done
     [ -z "$(sources -newer "$stamp")" ] || return 1
@@ -509,6 +513,11 @@ case $verb in
         shift
         build
         exec "$replay" "$@"
+        ;;
+    first-contact)
+        shift
+        build
+        exec "$contact" "$@"
         ;;
     *)
         build

@@ -20,7 +20,8 @@ esac
 xz --version >/dev/null 2>&1 || fail 'xz is needed'
 for program in Tool/$configuration/sequor Tests/$configuration/Sequor.Tests \
     Cuda.Tests/$configuration/Sequor.Cuda.Tests VirtualGpu.Tests/$configuration/Sequor.VirtualGpu.Tests \
-    Suites/$configuration/Sequor.Suites Replay/$configuration/Sequor.Replay Notices/$configuration/Sequor.Notices; do
+    Suites/$configuration/Sequor.Suites Replay/$configuration/Sequor.Replay \
+    FirstContact/$configuration/Sequor.FirstContact Notices/$configuration/Sequor.Notices; do
     [ -x "$bin/Sequor.$program" ] || fail "$bin/Sequor.$program is not there; build first"
 done
 
@@ -57,7 +58,7 @@ for file in dotnet LICENSE.txt ThirdPartyNotices.txt; do
     [ ! -f "$dotnet/$file" ] || cp -L "$dotnet/$file" "$stage/dotnet/"
 done
 # The tests look for the tool in a folder beside their own, so the layout stays the build's.
-for program in Tool Tests Cuda.Tests VirtualGpu.Tests Suites Replay; do
+for program in Tool Tests Cuda.Tests VirtualGpu.Tests Suites Replay FirstContact; do
     mkdir -p "$stage/bin/Sequor.$program"
     cp -RL "$bin/Sequor.$program/$configuration" "$stage/bin/Sequor.$program/build"
 done

@@ -26,6 +26,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 TESTINGPLATFORM_TELEMETRY_OPTOUT=1 DOTNET_N
 sequor=$here/bin/Sequor.Tool/build/sequor
 suites=$here/bin/Sequor.Suites/build/Sequor.Suites
 replay=$here/bin/Sequor.Replay/build/Sequor.Replay
+contact=$here/bin/Sequor.FirstContact/build/Sequor.FirstContact
 
 # Where standard error is closed the exit code still says what it is.
 say() {
@@ -40,6 +41,10 @@ Usage: ./start.sh VERB [ARGUMENTS]
   measure FOLDER    for a machine with a GPU: runs the tests of the GPU, bench and
                     train of each architecture on it, and leaves what came out in
                     the folder, as JSON and logs
+  first-contact FOLDER
+                    for a machine with a GPU: tries there whatever was only tried on a
+                    virtual one, in some minutes; a page of text and a JSON are left in
+                    the folder
   replay [FILE] ... launches recorded kernels on the GPU, and compares what they
                     leave with what was recorded
   test [--all] ...  runs the tests, the long ones too with --all; further
@@ -202,6 +207,11 @@ case $verb in
         # There is a virtual GPU among the tests; here it does not count, unless --virtual asks for it.
         export SEQUOR_REQUIRE_GPU=1
         exec "$replay" "$@"
+        ;;
+    first-contact)
+        shift
+        export SEQUOR_REQUIRE_GPU=1
+        exec "$contact" "$@"
         ;;
     suites)
         shift

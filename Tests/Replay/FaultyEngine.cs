@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Sequor.Native;
 using Sequor.VirtualGpu;
 
@@ -8,6 +9,12 @@ internal enum KernelFaultKind
 {
     /// <summary>A bit of what it leaves is another.</summary>
     Different,
+
+    /// <summary>Of what it leaves a float is of another size.</summary>
+    Wrong,
+
+    /// <summary>Of what it leaves a bit is another, and each time not the same one.</summary>
+    Unsteady,
 
     /// <summary>It writes beside its memory as well.</summary>
     Stray,
@@ -105,26 +112,38 @@ internal sealed class FaultyEngine(IKernelEngine engine, KernelFault fault) : IK
             }
             byte[][] before = [.. device.Memory.Live.Select(Content)];
             kernel.Run(device, launch);
-            if (kind == KernelFaultKind.Different)
-                FlipFirstChange(device, before);
-            else
-                WriteBeside(device);
+            switch (kind)
+            {
+                case KernelFaultKind.Different:
+                    FlipFirstChange(device, before, 1);
+                    break;
+                case KernelFaultKind.Wrong:
+                    // The largest bit of a float's exponent.
+                    FlipFirstChange(device, before, 1 << 30);
+                    break;
+                case KernelFaultKind.Unsteady:
+                    FlipFirstChange(device, before, 1u << Random.Shared.Next(16));
+                    break;
+                default:
+                    WriteBeside(device);
+                    break;
+            }
         }
 
         private static unsafe byte[] Content(DeviceAllocation allocation) =>
             new ReadOnlySpan<byte>(allocation.Data, (int)allocation.Bytes).ToArray();
 
-        private static unsafe void FlipFirstChange(VirtualDevice device, byte[][] before)
+        // Of the first word that was changed.
+        private static unsafe void FlipFirstChange(VirtualDevice device, byte[][] before, uint bits)
         {
             foreach ((DeviceAllocation memory, byte[] old) in device.Memory.Live.Zip(before))
             {
-                for (int i = 0; i < old.Length; i++)
-                {
-                    if (memory.Data[i] == old[i])
-                        continue;
-                    memory.Data[i] ^= 1;
-                    return;
-                }
+                var words = new Span<uint>(memory.Data, old.Length / sizeof(uint));
+                int at = words.CommonPrefixLength(MemoryMarshal.Cast<byte, uint>(old)[..words.Length]);
+                if (at == words.Length)
+                    continue;
+                words[at] ^= bits;
+                return;
             }
         }
 

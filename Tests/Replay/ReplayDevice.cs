@@ -12,6 +12,9 @@ internal sealed class ReplayDevice : IDisposable
     /// <summary>With 1 or true the virtual GPU does not count.</summary>
     public const string RequireVariable = "SEQUOR_REQUIRE_GPU";
 
+    /// <summary>Calls that the virtual driver refuses, for tests.</summary>
+    public const string RefuseVariable = "SEQUOR_VIRTUAL_REFUSE";
+
     private readonly VirtualDevice? _virtual;
 
     private ReplayDevice(CudaLibraries libraries, VirtualDevice? device)
@@ -21,6 +24,8 @@ internal sealed class ReplayDevice : IDisposable
     }
 
     public CudaLibraries Libraries { get; }
+
+    public bool IsVirtual => _virtual is not null;
 
     /// <summary>What reports call it.</summary>
     public string Name => _virtual is null ? Libraries.Device().Name : "virtual GPU";
@@ -33,7 +38,7 @@ internal sealed class ReplayDevice : IDisposable
         if (!virtualOnly)
         {
             CudaLibraries libraries = CudaLibraries.Load();
-            string? reason = libraries.Native.Driver.Failure?.ToString();
+            string? reason = libraries.Native.Driver.Failure?.Reason;
             if (reason is null && libraries.Devices.Count > 0)
                 return new(libraries, null);
             if (Environment.GetEnvironmentVariable(RequireVariable) is "1" or "true")
@@ -47,6 +52,7 @@ internal sealed class ReplayDevice : IDisposable
                 Kernels = KernelFault.FromEnvironment() is { } fault
                     ? new FaultyEngine(new PtxEngine(), fault)
                     : new PtxEngine(),
+                RefuseCall = Refusals(),
             }
         );
         return new(
@@ -54,6 +60,19 @@ internal sealed class ReplayDevice : IDisposable
             device
         );
     }
+
+    /// <summary>Calls that the virtual driver is to refuse, as in <c>cuMemAlloc=2</c>.</summary>
+    private static Dictionary<string, int> Refusals() =>
+        (Environment.GetEnvironmentVariable(RefuseVariable) ?? "")
+            .Split(',', StringSplitOptions.RemoveEmptyEntries)
+            .Select(text => text.Split('='))
+            .ToDictionary(
+                parts => parts[0],
+                parts =>
+                    parts.Length == 2 && int.TryParse(parts[1], out int status)
+                        ? status
+                        : throw new UsageException($"{RefuseVariable} takes CALL=STATUS,...")
+            );
 
     public void Dispose() => _virtual?.Dispose();
 }

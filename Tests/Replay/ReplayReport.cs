@@ -14,7 +14,7 @@ internal sealed record ReplayReport
     public required string Status { get; init; }
 
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public required string? Reason { get; init; }
+    public string? Reason { get; init; }
 
     /// <summary>When it began, UTC.</summary>
     public required string Date { get; init; }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using NUnit.Framework;
+using Sequor.FirstContact;
 using Sequor.Layers;
 using Sequor.Replay;
 using Sequor.Tests.Charts;
@@ -227,6 +228,32 @@ public sealed class JsonDocumentTests : CudaCommandFixture
     }
 
     [Test]
+    public void First_contact()
+    {
+        var report = new FirstContactReport
+        {
+            Date = "2026-11-21T12:00:00Z",
+            Machine = Made.Machine(),
+            DryRun = true,
+            Gpu = new GpuSummary("virtual GPU", "8.6", 1L << 33, null),
+            Libraries = [new LibrarySummary("driver", null, null, "made up")],
+            Checks =
+            [
+                new CheckResult(
+                    "ones",
+                    "made up",
+                    CheckOutcome.Held(new Figure("products", 1.5, "")),
+                    0.5
+                ),
+            ],
+            Seconds = 1.5,
+        };
+        _seen.Add("sequor.first-contact/1", report.ToUtf8());
+        _seen.Add("sequor.first-contact/1", (report with { Gpu = null }).ToUtf8());
+        _seen.RequireAll("sequor.first-contact/1");
+    }
+
+    [Test]
     public void Metadata_of_checkpoints()
     {
         string saved = PathOf("saved");
@@ -277,6 +304,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                     "sequor.compare/1",
                     "sequor.tests/1",
                     "sequor.replay/1",
+                    "sequor.first-contact/1",
                     "Metadata of a checkpoint of train",
                     "Metadata of a checkpoint of reproduce",
                 }
