@@ -2,9 +2,9 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using Sequor.Interop;
+using Sequor.Layers;
 using Sequor.Replay;
 using Sequor.Workloads;
-using Sequor.Layers;
 
 namespace Sequor.FirstContact;
 

@@ -14,8 +14,7 @@ internal static unsafe class Clocks
     public static void WarmUp(Action work, bool isVirtual)
     {
         var watch = Stopwatch.StartNew();
-        do
-            work();
+        do work();
         while (!isVirtual && watch.Elapsed < Warm);
     }
 

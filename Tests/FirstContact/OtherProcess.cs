@@ -37,12 +37,15 @@ internal static class OtherProcess
         foreach ((string name, string? value) in variables)
             start.Environment[name] = value;
         using Process process =
-            Process.Start(start) ?? throw new InvalidOperationException($"{program} was not started");
+            Process.Start(start)
+            ?? throw new InvalidOperationException($"{program} was not started");
         Task<string> error = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         // Into the check's log.
-        Console.Out.WriteLine($"$ {Path.GetFileName(program)} {string.Join(' ', start.ArgumentList)}");
+        Console.Out.WriteLine(
+            $"$ {Path.GetFileName(program)} {string.Join(' ', start.ArgumentList)}"
+        );
         Console.Out.WriteLine(output);
         Console.Out.WriteLine(error.Result);
         return new(process.ExitCode, output, error.Result);

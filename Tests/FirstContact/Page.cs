@@ -18,7 +18,9 @@ internal static class Page
                 ? "First contact: a dry run on the virtual GPU; its times mean nothing"
                 : $"First contact with {report.Gpu?.Name ?? "no GPU"}"
         );
-        Line($"Sequor {report.Machine.Describe()}, {report.Machine.Os}, {report.Machine.Cpu}; {report.Date}");
+        Line(
+            $"Sequor {report.Machine.Describe()}, {report.Machine.Os}, {report.Machine.Cpu}; {report.Date}"
+        );
         if (report is { DryRun: false, Gpu: { } gpu })
             Line(
                 string.Create(
@@ -46,10 +48,7 @@ internal static class Page
             if (check.Outcome.Figures.Length > 0)
                 Line(
                     "                     "
-                        + string.Join(
-                            "; ",
-                            check.Outcome.Figures.Take(MostFigures).Select(Text)
-                        )
+                        + string.Join("; ", check.Outcome.Figures.Take(MostFigures).Select(Text))
                         + (
                             check.Outcome.Figures.Length > MostFigures
                                 ? $"; {check.Outcome.Figures.Length - MostFigures} more in {FirstContactReport.JsonName}"

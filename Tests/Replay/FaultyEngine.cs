@@ -139,7 +139,9 @@ internal sealed class FaultyEngine(IKernelEngine engine, KernelFault fault) : IK
             foreach ((DeviceAllocation memory, byte[] old) in device.Memory.Live.Zip(before))
             {
                 var words = new Span<uint>(memory.Data, old.Length / sizeof(uint));
-                int at = words.CommonPrefixLength(MemoryMarshal.Cast<byte, uint>(old)[..words.Length]);
+                int at = words.CommonPrefixLength(
+                    MemoryMarshal.Cast<byte, uint>(old)[..words.Length]
+                );
                 if (at == words.Length)
                     continue;
                 words[at] ^= bits;

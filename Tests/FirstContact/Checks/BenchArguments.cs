@@ -5,10 +5,7 @@ internal static class BenchArguments
 {
     /// <summary>The variants, and what each adds to the command line. What tunes the backend adds its pair here.</summary>
     public static IReadOnlyList<(string Name, string[] Arguments)> Variants { get; } =
-    [
-        ("graph on", ["--graph", "on"]),
-        ("graph off", ["--graph", "off"]),
-    ];
+    [("graph on", ["--graph", "on"]), ("graph off", ["--graph", "off"])];
 
     /// <summary>A command line.</summary>
     /// <param name="isVirtual">A dry run: small and short.</param>

@@ -7,7 +7,8 @@ internal sealed class BenchCheck : Check
 
     public override string Name => "bench";
 
-    public override string Proves => "what a training step of each architecture takes, with graphs and without";
+    public override string Proves =>
+        "what a training step of each architecture takes, with graphs and without";
 
     public override TimeSpan Limit => TimeSpan.FromSeconds(150);
 
@@ -16,7 +17,11 @@ internal sealed class BenchCheck : Check
         string json = Path.Combine(context.Folder, FirstContactReport.BenchName);
         var best = new Dictionary<string, double>();
         // The first one warms the GPU up; what comes of it does not count.
-        for (int round = context.IsVirtual ? 1 : 0; round <= (context.IsVirtual ? 1 : Rounds); round++)
+        for (
+            int round = context.IsVirtual ? 1 : 0;
+            round <= (context.IsVirtual ? 1 : Rounds);
+            round++
+        )
         {
             foreach ((string name, string[] arguments) in BenchArguments.Variants)
             {

@@ -3,7 +3,14 @@ using System.Text.Json;
 namespace Sequor.FirstContact;
 
 /// <summary>What a report of `bench` says of each architecture.</summary>
-internal sealed record BenchReading(string Arch, int Hidden, int Layers, int Length, int Batch, double Milliseconds)
+internal sealed record BenchReading(
+    string Arch,
+    int Hidden,
+    int Layers,
+    int Length,
+    int Batch,
+    double Milliseconds
+)
 {
     /// <summary>Reads a report.</summary>
     public static BenchReading[] Read(string path)

@@ -7,12 +7,8 @@ namespace Sequor.FirstContact;
 /// <summary>Tests of the CUDA backend, which run on a GPU as they do on the virtual one.</summary>
 /// <param name="fixtures">What the names of fixtures hold, separated by bars.</param>
 /// <param name="dry">The one fixture of a dry run: `test` runs all of them on the virtual GPU.</param>
-internal sealed partial class FixtureCheck(
-    string name,
-    string proves,
-    string fixtures,
-    string dry
-) : Check
+internal sealed partial class FixtureCheck(string name, string proves, string fixtures, string dry)
+    : Check
 {
     public override string Name => name;
 
@@ -30,11 +26,13 @@ internal sealed partial class FixtureCheck(
         );
         FinishedProcess tests = OtherProcess.Run(
             SisterProgram.Path("Sequor.Cuda.Tests"),
-            ["--filter", $"TestCategory=Gpu&TestCategory!=Long&TestCategory!=VirtualGpuOnly&({names})", "--no-progress"],
+            [
+                "--filter",
+                $"TestCategory=Gpu&TestCategory!=Long&TestCategory!=VirtualGpu&({names})",
+                "--no-progress",
+            ],
             false,
-            context.IsVirtual
-                ? []
-                : [(ReplayDevice.RequireVariable, "1")]
+            context.IsVirtual ? [] : [(ReplayDevice.RequireVariable, "1")]
         );
         string output = Colour().Replace(tests.Output, "");
         int passed = Count("succeeded");

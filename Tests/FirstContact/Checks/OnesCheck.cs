@@ -29,7 +29,8 @@ internal sealed class OnesCheck : Check
 
     public override string Name => "ones";
 
-    public override string Proves => "products of ones of a step's shapes give exactly their number of terms";
+    public override string Proves =>
+        "products of ones of a step's shapes give exactly their number of terms";
 
     public override TimeSpan Limit => TimeSpan.FromSeconds(60);
 
@@ -39,7 +40,9 @@ internal sealed class OnesCheck : Check
         using CudaContext cuda = CudaContext.Primary(context.Libraries.Device());
         using CudaStream stream = cuda.CreateStream();
         using CuBlasHandle blas = CuBlasHandle.Create(stream);
-        long most = Layers.Max(l => Math.Max((long)rows * Math.Max(l.In, l.Out), l.In * (long)l.Out));
+        long most = Layers.Max(l =>
+            Math.Max((long)rows * Math.Max(l.In, l.Out), l.In * (long)l.Out)
+        );
         using DeviceBuffer<float> a = cuda.Allocate<float>(most, Name);
         using DeviceBuffer<float> b = cuda.Allocate<float>(most, Name);
         using DeviceBuffer<float> c = cuda.Allocate<float>(most, Name);

@@ -54,18 +54,16 @@ internal sealed class PeerCheck : Check
         }
         return theirs.Count == 0
             ? CheckOutcome.Failed("no step of PyTorch's ran; the log says why")
-            : CheckOutcome.Held(
-                [
-                    .. theirs.Keys.SelectMany(arch =>
-                        new[]
-                        {
-                            new Figure($"{arch}, ours without graphs", ours[arch], "ms"),
-                            new Figure($"{arch}, PyTorch eager", theirs[arch], "ms"),
-                            new Figure($"{arch}, ratio", ours[arch] / theirs[arch], ""),
-                        }
-                    ),
-                ]
-            );
+            : CheckOutcome.Held([
+                .. theirs.Keys.SelectMany(arch =>
+                    new[]
+                    {
+                        new Figure($"{arch}, ours without graphs", ours[arch], "ms"),
+                        new Figure($"{arch}, PyTorch eager", theirs[arch], "ms"),
+                        new Figure($"{arch}, ratio", ours[arch] / theirs[arch], ""),
+                    }
+                ),
+            ]);
     }
 
     private static double? Peer(string python, string script, BenchReading reading)

@@ -22,7 +22,10 @@ internal sealed class RepeatCheck : Check
             float[] second = Losses(architecture);
             for (int i = 0; i < steps; i++)
             {
-                if (BitConverter.SingleToInt32Bits(first[i]) != BitConverter.SingleToInt32Bits(second[i]))
+                if (
+                    BitConverter.SingleToInt32Bits(first[i])
+                    != BitConverter.SingleToInt32Bits(second[i])
+                )
                     return CheckOutcome.Differed(
                         FormattableString.Invariant(
                             $"{architecture.Name}: the loss of step {i + 1} is {first[i]:R} and {second[i]:R}"

@@ -7,14 +7,17 @@ internal sealed class SanitizerCheck : Check
 
     public override string Name => "sanitizer";
 
-    public override string Proves => "compute-sanitizer finds no wrong access in steps of LRU and TCN";
+    public override string Proves =>
+        "compute-sanitizer finds no wrong access in steps of LRU and TCN";
 
     public override TimeSpan Limit => TimeSpan.FromSeconds(150);
 
     public override CheckOutcome Run(CheckContext context)
     {
         if (context.IsVirtual)
-            return CheckOutcome.Skipped($"{Tool} does not see the virtual GPU, which checks the same");
+            return CheckOutcome.Skipped(
+                $"{Tool} does not see the virtual GPU, which checks the same"
+            );
         string? tool =
             OtherProcess.Find(Tool)
             ?? new[] { "/usr/local/cuda/bin/" + Tool, "/opt/cuda/bin/" + Tool }.FirstOrDefault(
@@ -26,14 +29,7 @@ internal sealed class SanitizerCheck : Check
         {
             FinishedProcess run = OtherProcess.Run(
                 tool,
-                [
-                    "--error-exitcode",
-                    "7",
-                    Environment.ProcessPath!,
-                    "--probe",
-                    "step",
-                    arch,
-                ]
+                ["--error-exitcode", "7", Environment.ProcessPath!, "--probe", "step", arch]
             );
             if (run.ExitCode == 7)
                 return CheckOutcome.Differed($"{arch}: {run.LastWords}");

@@ -14,7 +14,8 @@ internal sealed class TinyStepCheck(Architecture architecture) : Check
 
     public override string Name => $"step-{architecture.Name}";
 
-    public override string Proves => $"training steps of {architecture.Title} give the CPU's losses";
+    public override string Proves =>
+        $"training steps of {architecture.Title} give the CPU's losses";
 
     public override TimeSpan Limit => TimeSpan.FromSeconds(40);
 

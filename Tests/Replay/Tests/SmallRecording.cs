@@ -32,10 +32,7 @@ internal static class SmallRecording
             machine.New(2L * grid.Y * Columns),
             machine.Zeros(grid.X)
         );
-        return RecordingMaker.Make(
-            LaunchSelection.Of(recorder.Candidates),
-            new KernelPromises([])
-        );
+        return RecordingMaker.Make(LaunchSelection.Of(recorder.Candidates), new KernelPromises([]));
     }
 
     /// <summary>Its bytes before they are compressed.</summary>

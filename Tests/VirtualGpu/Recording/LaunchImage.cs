@@ -11,7 +11,7 @@ internal sealed class LaunchImage
     /// <summary>What fills gaps and all that the launch does not read: a large float, and no number of anything.</summary>
     public const uint Filler = 0x5A5A5A5A;
 
-    /// <summary>Where a region may begin: at odd multiples of this, and so at no larger one.</summary>
+    /// <summary>Regions begin at multiples of this, as the driver gives memory.</summary>
     private const int Alignment = 256;
     private const int Gap = 1024;
 
