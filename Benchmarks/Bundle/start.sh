@@ -105,6 +105,14 @@ run_tests() {
     exit "$worst"
 }
 
+# The virtual GPU of the tests is no answer here, unless it is asked for.
+require_gpu() {
+    for argument in "$@"; do
+        [ "$argument" != --virtual ] || return 0
+    done
+    export SEQUOR_REQUIRE_GPU=1
+}
+
 smoke() {
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
@@ -204,13 +212,12 @@ case $verb in
         ;;
     replay)
         shift
-        # There is a virtual GPU among the tests; here it does not count, unless --virtual asks for it.
-        export SEQUOR_REQUIRE_GPU=1
+        require_gpu "$@"
         exec "$replay" "$@"
         ;;
     first-contact)
         shift
-        export SEQUOR_REQUIRE_GPU=1
+        require_gpu "$@"
         exec "$contact" "$@"
         ;;
     suites)

@@ -17,7 +17,9 @@ internal sealed class CheckRuns(FirstContactOptions options, string folder)
         DateTimeOffset date = DateTimeOffset.UtcNow;
         string log = Path.Combine(folder, FirstContactReport.LogName);
         File.WriteAllText(log, "");
-        (GpuSummary? gpu, LibrarySummary[] libraries, string? missing, bool isVirtual) = Look();
+        (GpuSummary? gpu, LibrarySummary[] libraries, string? missing, bool isVirtual) = LookWithin(
+            TimeSpan.FromSeconds(30)
+        );
         var results = new List<CheckResult>();
         foreach (
             Check check in AllChecks.InOrder.Where(c =>
@@ -108,6 +110,24 @@ internal sealed class CheckRuns(FirstContactOptions options, string folder)
         finally
         {
             File.Delete(place);
+        }
+    }
+
+    /// <summary>The same, where the driver may hang or fail as it is asked.</summary>
+    private (GpuSummary?, LibrarySummary[], string? Missing, bool IsVirtual) LookWithin(
+        TimeSpan limit
+    )
+    {
+        var look = Task.Run(Look);
+        try
+        {
+            return look.Wait(limit)
+                ? look.Result
+                : (null, [], $"the driver did not answer within {limit.TotalSeconds} s", false);
+        }
+        catch (AggregateException e)
+        {
+            return (null, [], e.GetBaseException().Message, false);
         }
     }
 

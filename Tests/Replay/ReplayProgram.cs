@@ -37,6 +37,9 @@ internal static class ReplayProgram
         }
     }
 
+    /// <summary>What every message begins with.</summary>
+    public const string Prefix = "replay: ";
+
     private static int Replay(ReplayOptions options)
     {
         // What is damaged is told before anything is started.
@@ -68,7 +71,7 @@ internal static class ReplayProgram
 
     private static int Tell(string message, int code)
     {
-        Console.Error.WriteLine($"replay: {Printable.Of(message)}");
+        Console.Error.WriteLine(Prefix + Printable.Of(message));
         return code;
     }
 }

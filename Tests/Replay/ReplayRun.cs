@@ -81,6 +81,8 @@ internal sealed class ReplayRun(ReplayOptions options, IReadOnlyList<string> ker
         }
         process.WaitForExit();
         string said = error.Result.Trim();
+        if (said.StartsWith(ReplayProgram.Prefix, StringComparison.Ordinal))
+            said = said[ReplayProgram.Prefix.Length..];
         if (begun is not null)
             _results.Add(
                 KernelResult.None(

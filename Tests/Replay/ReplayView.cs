@@ -25,7 +25,7 @@ internal static class ReplayView
             ),
         ];
         int[] widths = [.. titles.Select((_, i) => rows.Max(r => r[i].Length))];
-        foreach (string[] row in rows)
+        foreach (string[] row in report.Kernels.Length > 0 ? rows : [])
             to.WriteLine(
                 string.Join(
                         "  ",
@@ -36,7 +36,8 @@ internal static class ReplayView
                     )
                     .TrimEnd()
             );
-        to.WriteLine();
+        if (report.Kernels.Length > 0)
+            to.WriteLine();
         foreach (KernelResult kernel in report.Kernels.Where(k => k.Reason is not null))
             to.WriteLine(Printable.Of($"{kernel.Name} {kernel.Verdict}: {kernel.Reason}"));
         if (report.Reason is { } reason)

@@ -77,6 +77,14 @@ public sealed class BundleTests : FolderTest
         );
         Assert.That(replayed.Error, Is.Empty, "it was not recorded anew");
 
+        Finished dry = Run(
+            null,
+            start,
+            ["first-contact", PathOf("dry"), "--virtual", "--only", "libraries,graphs"]
+        );
+        Assert.That(dry.ExitCode, Is.Zero, dry.Output + dry.Error);
+        Assert.That(dry.Output, Does.Contain("2 held, 0 did not, 0 skipped"));
+
         // The virtual GPU is in the tests alone: without a real one there is nothing to measure.
         Finished measured = Run(null, start, ["measure", PathOf("results")]);
         bool real = TestGpu.Real is not null;

@@ -91,6 +91,7 @@ public sealed class FirstContactTests : FolderTest
     }
 
     [Test]
+    [Category("Long")]
     public void A_check_that_takes_too_long_is_ended_and_the_next_one_runs()
     {
         (int code, string output, string error) = Run(
