@@ -104,6 +104,11 @@ Usage: ./build.ps1 VERB [ARGUMENTS]
   counts ...        counts what a training step does on the virtual GPU, and the
                     least time that a GPU needs for it; counts --help tells more
   suites ...        runs the BenchmarkDotNet suites; arguments go to BenchmarkDotNet
+  replay [FILE] ... launches recorded kernels on the GPU, else on the virtual one, and
+                    compares what they leave; replay --help has its options
+  first-contact FOLDER ...
+                    tries on a GPU whatever was only tried on the virtual one, or makes a
+                    dry run on that; a page of text and a JSON are left in the folder
   bundle            packs the tests, the benchmarks and the .NET runtime into one
                     archive, for Linux machines without an SDK; made on Linux only
   format            formats all sources
@@ -313,7 +318,7 @@ function Get-Commit {
 }
 
 function Test-UpToDate {
-    foreach ($path in @($stamp, $tool, $suites, $counts, $toolLibrary, $suitesLibrary, $countsLibrary) + $tests + $testsLibraries) {
+    foreach ($path in @($stamp, $tool, $suites, $counts, $replay, $contact, $toolLibrary, $suitesLibrary, $countsLibrary, $replayLibrary, $contactLibrary) + $tests + $testsLibraries) {
         if (-not (Test-Path -LiteralPath $path -PathType Leaf)) {
             return $false
         }
@@ -616,6 +621,12 @@ try {
     $countsFolder = Join-Path (Join-Path $bin 'Sequor.Counts') $pivot
     $counts = Join-Path $countsFolder "Sequor.Counts$suffix"
     $countsLibrary = Join-Path $countsFolder 'Sequor.Counts.dll'
+    $replayFolder = Join-Path (Join-Path $bin 'Sequor.Replay') $pivot
+    $replay = Join-Path $replayFolder "Sequor.Replay$suffix"
+    $replayLibrary = Join-Path $replayFolder 'Sequor.Replay.dll'
+    $contactFolder = Join-Path (Join-Path $bin 'Sequor.FirstContact') $pivot
+    $contact = Join-Path $contactFolder "Sequor.FirstContact$suffix"
+    $contactLibrary = Join-Path $contactFolder 'Sequor.FirstContact.dll'
     $toolLibrary = Join-Path $toolFolder 'sequor.dll'
     $suitesLibrary = Join-Path $suitesFolder 'Sequor.Suites.dll'
 
@@ -719,6 +730,16 @@ try {
         # BenchmarkDotNet looks for the project, and puts its reports, below the current directory.
         Set-Location $root
         Invoke-Program $suites $rest
+        exit $LASTEXITCODE
+    }
+    elseif ($verb -ceq 'replay') {
+        Invoke-Build
+        Invoke-Program $replay $rest
+        exit $LASTEXITCODE
+    }
+    elseif ($verb -ceq 'first-contact') {
+        Invoke-Build
+        Invoke-Program $contact $rest
         exit $LASTEXITCODE
     }
     else {

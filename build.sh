@@ -93,6 +93,8 @@ for name in Sequor.Tests Sequor.Cuda.Tests Sequor.VirtualGpu.Tests; do
 done
 suites=$artifacts/bin/Sequor.Suites/$pivot/Sequor.Suites
 counts=$artifacts/bin/Sequor.Counts/$pivot/Sequor.Counts
+replay=$artifacts/bin/Sequor.Replay/$pivot/Sequor.Replay
+contact=$artifacts/bin/Sequor.FirstContact/$pivot/Sequor.FirstContact
 
 export DOTNET_CLI_TELEMETRY_OPTOUT=1
 export DOTNET_NOLOGO=1
@@ -116,6 +118,11 @@ Usage: ./build.sh VERB [ARGUMENTS]
   counts ...        counts what a training step does on the virtual GPU, and the
                     least time that a GPU needs for it; counts --help tells more
   suites ...        runs the BenchmarkDotNet suites; arguments go to BenchmarkDotNet
+  replay [FILE] ... launches recorded kernels on the GPU, else on the virtual one, and
+                    compares what they leave; replay --help has its options
+  first-contact FOLDER ...
+                    tries on a GPU whatever was only tried on the virtual one, or makes a
+                    dry run on that; a page of text and a JSON are left in the folder
   bundle            packs the tests, the benchmarks and the .NET runtime into one
                     archive, for Linux machines without an SDK
   format            formats all sources
@@ -233,7 +240,7 @@ commit() {
 up_to_date() {
     local recorded program
     [ -f "$stamp" ] || return 1
-    for program in "$tool" "${tests[@]}" "$suites" "$counts"; do
+    for program in "$tool" "${tests[@]}" "$suites" "$counts" "$replay" "$contact"; do
         [ -x "$program" ] && [ -f "$program.dll" ] || return 1
     done
     [ -z "$(sources -newer "$stamp")" ] || return 1
@@ -519,6 +526,16 @@ case $verb in
         # BenchmarkDotNet looks for the project, and puts its reports, below the current directory.
         cd "$root"
         exec "$suites" "$@"
+        ;;
+    replay)
+        shift
+        build
+        exec "$replay" "$@"
+        ;;
+    first-contact)
+        shift
+        build
+        exec "$contact" "$@"
         ;;
     *)
         build

@@ -20,7 +20,8 @@ esac
 xz --version >/dev/null 2>&1 || fail 'xz is needed'
 for program in Tool/$configuration/sequor Tests/$configuration/Sequor.Tests \
     Cuda.Tests/$configuration/Sequor.Cuda.Tests VirtualGpu.Tests/$configuration/Sequor.VirtualGpu.Tests \
-    Suites/$configuration/Sequor.Suites Notices/$configuration/Sequor.Notices; do
+    Suites/$configuration/Sequor.Suites Replay/$configuration/Sequor.Replay \
+    FirstContact/$configuration/Sequor.FirstContact Notices/$configuration/Sequor.Notices; do
     [ -x "$bin/Sequor.$program" ] || fail "$bin/Sequor.$program is not there; build first"
 done
 
@@ -39,6 +40,10 @@ version=$(DOTNET_ROOT=$dotnet "$bin/Sequor.Tool/$configuration/sequor" --version
 # Without the commit.
 version=${version%%+*}
 
+# Of these very kernels, so it is made anew.
+DOTNET_ROOT=$dotnet "$bin/Sequor.Replay/$configuration/Sequor.Replay" record \
+    "$bin/Sequor.Replay/$configuration/launches.recording" || fail 'the launches were not recorded'
+
 mkdir -p "$output"
 output=$(cd "$output" && pwd -P)
 work=$(mktemp -d "$output/.work.XXXXXX")
@@ -53,7 +58,7 @@ for file in dotnet LICENSE.txt ThirdPartyNotices.txt; do
     [ ! -f "$dotnet/$file" ] || cp -L "$dotnet/$file" "$stage/dotnet/"
 done
 # The tests look for the tool in a folder beside their own, so the layout stays the build's.
-for program in Tool Tests Cuda.Tests VirtualGpu.Tests Suites; do
+for program in Tool Tests Cuda.Tests VirtualGpu.Tests Suites Replay FirstContact; do
     mkdir -p "$stage/bin/Sequor.$program"
     cp -RL "$bin/Sequor.$program/$configuration" "$stage/bin/Sequor.$program/build"
 done

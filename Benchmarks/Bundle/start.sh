@@ -25,6 +25,8 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 TESTINGPLATFORM_TELEMETRY_OPTOUT=1 DOTNET_N
 
 sequor=$here/bin/Sequor.Tool/build/sequor
 suites=$here/bin/Sequor.Suites/build/Sequor.Suites
+replay=$here/bin/Sequor.Replay/build/Sequor.Replay
+contact=$here/bin/Sequor.FirstContact/build/Sequor.FirstContact
 
 # Where standard error is closed the exit code still says what it is.
 say() {
@@ -39,6 +41,12 @@ Usage: ./start.sh VERB [ARGUMENTS]
   measure FOLDER    for a machine with a GPU: runs the tests of the GPU, bench and
                     train of each architecture on it, and leaves what came out in
                     the folder, as JSON and logs
+  first-contact FOLDER
+                    for a machine with a GPU: tries there whatever was only tried on a
+                    virtual one, in some minutes; a page of text and a JSON are left in
+                    the folder
+  replay [FILE] ... launches recorded kernels on the GPU, and compares what they
+                    leave with what was recorded
   test [--all] ...  runs the tests, the long ones too with --all; further
                     arguments go to the test programs, which run one after another
   suites ...        runs the BenchmarkDotNet suites; arguments go to BenchmarkDotNet
@@ -95,6 +103,14 @@ run_tests() {
     done
     [ -n "$ran" ] || worst=8
     exit "$worst"
+}
+
+# The virtual GPU of the tests is no answer here, unless it is asked for.
+require_gpu() {
+    for argument in "$@"; do
+        [ "$argument" != --virtual ] || return 0
+    done
+    export SEQUOR_REQUIRE_GPU=1
 }
 
 smoke() {
@@ -193,6 +209,16 @@ case $verb in
     test)
         shift
         run_tests "$@"
+        ;;
+    replay)
+        shift
+        require_gpu "$@"
+        exec "$replay" "$@"
+        ;;
+    first-contact)
+        shift
+        require_gpu "$@"
+        exec "$contact" "$@"
         ;;
     suites)
         shift

@@ -131,6 +131,9 @@ MODELS = {
 
 
 def measure(options):
+    # By default cuDNN's is on, and that of products off.
+    torch.backends.cuda.matmul.allow_tf32 = options.tf32
+    torch.backends.cudnn.allow_tf32 = options.tf32
     torch.manual_seed(options.seed)
     model = MODELS[options.arch](options.hidden, options.layers).to(options.device)
     adam = torch.optim.Adam(model.parameters(), lr=2e-3)
@@ -146,6 +149,10 @@ def measure(options):
             torch.cuda.synchronize()
 
     for _ in range(options.warmup):
+        step()
+    # A GPU that did nothing is slow at first.
+    end = time.perf_counter() + options.warmup_seconds
+    while time.perf_counter() < end:
         step()
     samples = []
     for _ in range(options.steps):
@@ -181,6 +188,8 @@ def main():
     parser.add_argument("--warmup", type=int, default=3)
     parser.add_argument("--threads", type=int, default=0, help="0 leaves it to PyTorch")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--warmup-seconds", type=float, default=0, help="more warm-up, for a GPU")
+    parser.add_argument("--tf32", action="store_true", help="TF32 for products and cuDNN alike")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     if options.list:

@@ -18,6 +18,7 @@ internal sealed class CudaRecurrentCalls : IDisposable
     private readonly List<RecurrentCalls> _recorded = [];
     private readonly int _mostSteps;
     private readonly int[] _full;
+    private readonly int[] _largest;
     private RecurrentCalls? _free;
 
     /// <param name="backend">The backend whose work may be recorded.</param>
@@ -38,6 +39,8 @@ internal sealed class CudaRecurrentCalls : IDisposable
     {
         (_backend, _create, _layout, _mostSteps) = (backend, create, layout, mostSteps);
         _full = new int[mostBatch];
+        _largest = new int[mostBatch];
+        Array.Fill(_largest, mostSteps);
         Now = Free();
     }
 
@@ -116,8 +119,7 @@ internal sealed class CudaRecurrentCalls : IDisposable
         if (_free is null)
         {
             _free = _create();
-            _full.AsSpan().Fill(_mostSteps);
-            _free.SetShape(_layout, _mostSteps, _full);
+            _free.SetShape(_layout, _mostSteps, _largest);
         }
         return _free;
     }

@@ -21,6 +21,11 @@
 // In flight: 16 steps of 8 bytes (backward: 2 x 16) a thread, all of a tile.
 // Launch: blocks = strips * tiles of 32 W threads, W = 1..16; partials [tiles, B, N], of which the first
 // `slabs` tiles have sums of earlier ranges, which are added to; aggregates [tiles, 32 strips].
+// Whether a tile leaves its A depends on whether the one before was done:
+// Replay: scan_chunked_forward argument 10 (aggregates): unordered
+// Replay: scan_chunked_backward argument 15 (aggregates): unordered
+// Replay: scan_chunked_forward_packed argument 10 (aggregates): unordered
+// Replay: scan_chunked_backward_packed argument 15 (aggregates): unordered
 // Source: Merrill and Garland, Single-pass Parallel Prefix Scan with Decoupled Look-back (2016).
 #include "scan.cuh"
 

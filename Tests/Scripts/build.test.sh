@@ -71,7 +71,8 @@ rmdir "$root/building"
 echo built >>"$root/builds"
 [ -z "${BROKEN:-}" ] || { echo 'A.cs(1,1): error CS1002: ; expected'; exit 1; }
 for name in Tool/release/sequor Tests/release/Sequor.Tests Cuda.Tests/release/Sequor.Cuda.Tests \
-    VirtualGpu.Tests/release/Sequor.VirtualGpu.Tests Suites/release/Sequor.Suites Counts/release/Sequor.Counts; do
+    VirtualGpu.Tests/release/Sequor.VirtualGpu.Tests Suites/release/Sequor.Suites \
+    Counts/release/Sequor.Counts Replay/release/Sequor.Replay FirstContact/release/Sequor.FirstContact; do
     path=$root/artifacts/bin/Sequor.$name
     mkdir -p "${path%/*}"
     cp "$root/program" "$path"
@@ -343,6 +344,10 @@ run counts --arch lru --json -
 expect 'counts hands its arguments on, and its name' prints '[Sequor.Counts][counts][--arch][lru][--json][-]'
 run suites --filter '*Gru*'
 expect 'suites hands its arguments on' prints '[Sequor.Suites][--filter][*Gru*]'
+run replay a.recording --json -
+expect 'replay hands its arguments on' prints '[Sequor.Replay][a.recording][--json][-]'
+run first-contact 'a folder' --virtual
+expect 'first-contact hands its arguments on' prints '[Sequor.FirstContact][a folder][--virtual]'
 mkdir -p "$tree/Benchmarks/Bundle"
 cp "$tree/program" "$tree/Benchmarks/Bundle/bundle.sh"
 run bundle

@@ -2,12 +2,16 @@ using System.Diagnostics;
 using System.Text.Json;
 using NUnit.Framework;
 using Sequor.Counts;
+using Sequor.FirstContact;
 using Sequor.Layers;
+using Sequor.Replay;
 using Sequor.Tests.Charts;
 using Sequor.Tests.Support;
 using Sequor.Tests.Training;
 using Sequor.Tests.Workloads;
 using Sequor.Workloads;
+using CountedKernel = Sequor.Counts.KernelResult;
+using ReplayedKernel = Sequor.Replay.KernelResult;
 
 namespace Sequor.Tests.Tool;
 
@@ -202,7 +206,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                         5,
                         6,
                         7.5,
-                        [new KernelResult("add", 1, 2, 3, 4, 22, 0.75, 6.5)]
+                        [new CountedKernel("add", 1, 2, 3, 4, 22, 0.75, 6.5)]
                     ),
                 ]
             ).ToUtf8()
@@ -254,6 +258,63 @@ public sealed class JsonDocumentTests : CudaCommandFixture
             );
         }
         _seen.RequireAll("sequor.tests/1");
+    }
+
+    [Test]
+    public void Replayed_kernels()
+    {
+        var report = new ReplayReport
+        {
+            Status = ReplayReport.Failed,
+            Reason = "made up",
+            Date = "2026-11-21T12:00:00Z",
+            Version = "0.1.0",
+            Device = null,
+            RecordingBytes = 1,
+            Seconds = 0.5,
+            Kernels = [ReplayedKernel.None("add", ReplayedKernel.Failed, "made up")],
+        };
+        _seen.Add("sequor.replay/1", report.ToUtf8());
+        ReplayedKernel right = new("add", 1, 4, 0, 0.5, ReplayedKernel.Within, null);
+        _seen.Add(
+            "sequor.replay/1",
+            (
+                report with
+                {
+                    Status = ReplayReport.Finished,
+                    Reason = null,
+                    Device = "virtual GPU",
+                    Kernels = [right],
+                }
+            ).ToUtf8()
+        );
+        _seen.RequireAll("sequor.replay/1");
+    }
+
+    [Test]
+    public void First_contact()
+    {
+        var report = new FirstContactReport
+        {
+            Date = "2026-11-21T12:00:00Z",
+            Machine = Made.Machine(),
+            DryRun = true,
+            Gpu = new GpuSummary("virtual GPU", "8.6", 1L << 33, null),
+            Libraries = [new LibrarySummary("driver", null, null, "made up")],
+            Checks =
+            [
+                new CheckResult(
+                    "ones",
+                    "made up",
+                    CheckOutcome.Held(new Figure("products", 1.5, "")),
+                    0.5
+                ),
+            ],
+            Seconds = 1.5,
+        };
+        _seen.Add("sequor.first-contact/1", report.ToUtf8());
+        _seen.Add("sequor.first-contact/1", (report with { Gpu = null }).ToUtf8());
+        _seen.RequireAll("sequor.first-contact/1");
     }
 
     [Test]
@@ -309,6 +370,8 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                     "sequor.choices/1",
                     "sequor.compare/1",
                     "sequor.tests/1",
+                    "sequor.replay/1",
+                    "sequor.first-contact/1",
                     "Metadata of a checkpoint of train",
                     "Metadata of a checkpoint of reproduce",
                 }

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using Sequor.Native.Kernels;
 using Sequor.VirtualGpu.Ptx;
+using Sequor.VirtualGpu.Recording;
 
 namespace Sequor.Tests.Kernels;
 
@@ -16,6 +17,9 @@ internal sealed unsafe class KernelMachine(ulong seed = 1) : IPtxMemory, IDispos
 
     private readonly List<PtxRegion> _regions = [];
     private ulong _next = 1UL << 40;
+
+    /// <summary>What remembers the launches; null for nobody.</summary>
+    public LaunchRecorder? Recorder { get; init; } = KernelRecording.Recorder;
 
     /// <summary>What the launches did.</summary>
     public PtxCounts Counts { get; } = new();
@@ -95,18 +99,19 @@ internal sealed unsafe class KernelMachine(ulong seed = 1) : IPtxMemory, IDispos
                 );
             value.CopyTo(bytes, parameter.Offset);
         }
-        PtxExecution.Run(
-            code,
-            new PtxLaunch
-            {
-                Grid = new PtxDim3((uint)grid.X, (uint)grid.Y),
-                Block = new PtxDim3((uint)grid.Threads),
-                Arguments = bytes,
-                Memory = this,
-                Seed = seed,
-                Counts = Counts,
-            }
-        );
+        var launch = new PtxLaunch
+        {
+            Grid = new PtxDim3((uint)grid.X, (uint)grid.Y),
+            Block = new PtxDim3((uint)grid.Threads),
+            Arguments = bytes,
+            Memory = this,
+            Seed = seed,
+            Counts = Counts,
+        };
+        if (Recorder is { } recorder)
+            recorder.Run(code, launch);
+        else
+            code.Launch(launch);
     }
 
     private static byte[] Bytes(object argument) =>

@@ -94,6 +94,106 @@ public sealed class NormKernelTests
         );
     }
 
+    [Test]
+    public void Two_weight_norms_in_one_launch_are_those_of_two()
+    {
+        const int Outputs = 3;
+        using var machine = new KernelMachine();
+        var draw = new Draw(8);
+        DeviceArray none = DeviceArray.Null;
+        (int Inputs, int Taps)[] shapes = [(4, 3), (5, 1)];
+        var made = new List<(float[] W, float[] Norms, float[] Dv, float[] Dg)>();
+        List<object> forward = [];
+        List<object> backward = [];
+        DeviceArray[][] results = new DeviceArray[2][];
+        for (int n = 0; n < shapes.Length; n++)
+        {
+            (int inputs, int taps) = shapes[n];
+            int count = Outputs * inputs * taps;
+            DeviceArray v = machine.Put(draw.Uniform(count));
+            DeviceArray g = machine.Put(draw.Uniform(Outputs, 0.5f, 2f));
+            DeviceArray dw = machine.Put(draw.Uniform(count));
+            float[] dv = draw.Uniform(count);
+            float[] dg = draw.Uniform(Outputs);
+            DeviceArray[] alone =
+            [
+                machine.New(count),
+                machine.New(Outputs),
+                machine.Put(dv),
+                machine.Put(dg),
+            ];
+            results[n] =
+            [
+                machine.New(count),
+                machine.New(Outputs),
+                machine.Put(dv),
+                machine.Put(dg),
+            ];
+            object[] outputs = n == 0 ? [Outputs] : [];
+            forward.AddRange([v, g, results[n][0], results[n][1], .. outputs, inputs, taps]);
+            backward.AddRange([
+                v,
+                g,
+                results[n][1],
+                dw,
+                results[n][2],
+                results[n][3],
+                .. outputs,
+                inputs,
+                taps,
+                taps,
+            ]);
+            machine.Launch(
+                "weight_norm",
+                KernelGrid.Each(Outputs, 128),
+                [v, g, alone[0], alone[1], Outputs, inputs, taps, none, none, none, none, 0, 0]
+            );
+            machine.Launch(
+                "weight_norm_gradient",
+                KernelGrid.Each(Outputs, 128),
+                [
+                    v,
+                    g,
+                    alone[1],
+                    dw,
+                    alone[2],
+                    alone[3],
+                    Outputs,
+                    inputs,
+                    taps,
+                    taps,
+                    none,
+                    none,
+                    none,
+                    none,
+                    none,
+                    none,
+                    0,
+                    0,
+                    0,
+                ]
+            );
+            made.Add(
+                (
+                    machine.Get(alone[0]),
+                    machine.Get(alone[1]),
+                    machine.Get(alone[2]),
+                    machine.Get(alone[3])
+                )
+            );
+        }
+        KernelGrid both = KernelGrid.Each(2 * Outputs, 128);
+        machine.Launch("weight_norm", both, [.. forward]);
+        machine.Launch("weight_norm_gradient", both, [.. backward]);
+        for (int n = 0; n < shapes.Length; n++)
+        {
+            Close.CheckBits(machine.Get(results[n][0]), made[n].W, "w");
+            Close.CheckBits(machine.Get(results[n][1]), made[n].Norms, "norms");
+            Close.CheckBits(machine.Get(results[n][2]), made[n].Dv, "dv");
+            Close.CheckBits(machine.Get(results[n][3]), made[n].Dg, "dg");
+        }
+    }
+
     private static float[] InputsLast(float[] filter, int inputs, int taps)
     {
         float[] values = new float[filter.Length];
@@ -214,6 +314,7 @@ public sealed class NormKernelTests
     [TestCase(1, 3)]
     [TestCase(2, 1)]
     [TestCase(77, 24)]
+    [TestCase(700, 3)]
     [TestCase(3000, 65)]
     public void A_batch_norm_and_its_gradient_are_those_of_the_cpu(int rows, int size)
     {

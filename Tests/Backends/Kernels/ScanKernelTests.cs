@@ -20,10 +20,12 @@ public sealed class ScanKernelTests
                 yield return new(2, 3, 5, warps, false, reverse, 2);
                 yield return new(131, 2, 19, warps, false, reverse, 1);
                 yield return new(97, 1, 33, warps, false, reverse, 3);
+                yield return new(45, 2, 3, warps, false, reverse, 3);
             }
             yield return new(259, 1, 7, 4, false, reverse, 1);
             yield return new(150, 3, 6, 0, true, reverse, 2);
             yield return new(9, 40, 10, 0, true, reverse, 1);
+            yield return new(21, 2, 4, 0, true, reverse, 3);
             yield return new(64, 1, 130, 0, false, reverse, 1);
         }
     }
@@ -50,6 +52,8 @@ public sealed class ScanKernelTests
                 yield return new(new[] { 40, 12, 40 }, 33, warps, false, reverse, 3);
             }
             yield return new(new[] { 5, 90, 66 }, 4, 0, true, reverse, 2);
+            yield return new(new[] { 15, 15, 13 }, 4, 0, true, reverse, 2);
+            yield return new(new[] { 15, 15, 13 }, 3, 0, false, reverse, 1);
         }
     }
 

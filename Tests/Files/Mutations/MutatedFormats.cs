@@ -2,8 +2,10 @@ using System.Text;
 using Sequor.Layers;
 using Sequor.Layers.Cuda;
 using Sequor.Tests.Files;
+using Sequor.Tests.Replays;
 using Sequor.Tests.Workloads;
 using Sequor.VirtualGpu.Ptx;
+using Sequor.VirtualGpu.Recording;
 using Sequor.Workloads;
 
 namespace Sequor.Tests.Mutations;
@@ -257,6 +259,23 @@ internal static class MutatedFormats
                 LongTries = 1_000_000,
                 FromFile = false,
                 RoomPerByte = 2000,
+            },
+            ["recording"] = new()
+            {
+                Corpus = _ => [SmallRecording.Payload()],
+                Words =
+                [
+                    "\0\0\0\0",
+                    "\u0001\0\0\0",
+                    "\u007f\u007f\u007f\u007f",
+                    "add",
+                    "\u0008",
+                    "\0\0\0\0\0\0\0\0",
+                ],
+                Read = (_, bytes) => RecordingFile.Parse(bytes),
+                Refusals = [typeof(RecordingException)],
+                Tries = 2000,
+                FromFile = false,
             },
         };
 

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Text;
 using Sequor.Native;
 using Sequor.VirtualGpu.Ptxas;
+using Sequor.VirtualGpu.Recording;
 
 namespace Sequor.VirtualGpu.Ptx;
 
@@ -17,6 +18,8 @@ internal sealed class PtxEngine : IKernelEngine
 
     /// <summary>Told of every launch that has ended.</summary>
     public Action<PtxLaunched>? Launched { get; init; }
+    /// <summary>Remembers launches; null for nobody.</summary>
+    public LaunchRecorder? Recorder { get; init; }
 
     /// <summary>Applied to every launch: limits, weak memory, sectors.</summary>
     public Func<PtxLaunch, PtxLaunch> Configure { get; init; } = launch => launch;
@@ -108,18 +111,15 @@ internal sealed class PtxEngine : IKernelEngine
         public IReadOnlyList<int> ParameterSizes { get; } =
         [.. kernel.Parameters.Select(p => (int)p.Bytes)];
 
-        // Of a block, and of a kernel that says nothing.
-        private const int MostThreads = 1024;
-
-        // What ptxas would take of other PTX than Sequor's is not known; it is no less than what is in use at a time, and never more
-        // than what a block of as many threads as the kernel says it has can be given.
+        // What ptxas would take of other PTX than Sequor's is not known; it is no less than what is in use at a time, and no more than
+        // lets a block of the size that the kernel is declared for be launched: beyond, ptxas spills.
         public int RegistersPerThread =>
             assembled?.Registers
             ?? Math.Min(
                 Math.Clamp(kernel.Compile().Registers + 8, 16, 255),
-                kernel.MaximumThreads < MostThreads
+                kernel.MaximumThreads < 1024
                     ? DeviceAttributes.RegistersPerMultiprocessor
-                        / (int)kernel.MaximumThreads
+                        / (((int)kernel.MaximumThreads + 31) / 32 * 32)
                         / 8
                         * 8
                     : 255
@@ -150,7 +150,11 @@ internal sealed class PtxEngine : IKernelEngine
             };
             try
             {
-                kernel.Launch(engine.Configure(options));
+                options = engine.Configure(options);
+                if (engine.Recorder is { } recorder)
+                    recorder.Run(kernel, options);
+                else
+                    kernel.Launch(options);
             }
             catch (ArgumentException e)
             {

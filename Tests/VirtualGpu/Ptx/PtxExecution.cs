@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Sequor.VirtualGpu.Recording;
 
 namespace Sequor.VirtualGpu.Ptx;
 
@@ -30,6 +31,7 @@ internal sealed unsafe class PtxExecution
         // No access has this address.
         Array.Fill(Sites, new PtxSite { Base = ulong.MaxValue >> 1 });
         Traffic = launch.CountSectors ? new PtxTraffic(Code) : null;
+        Watch = launch.Watch;
         _grid = launch.Grid.Count;
         _memory = memory;
         _laneBytes = LaneBytes(kernel);
@@ -49,6 +51,8 @@ internal sealed unsafe class PtxExecution
     public PtxSite[] Sites { get; }
 
     public PtxTraffic? Traffic { get; }
+
+    public IPtxWatch? Watch { get; }
 
     /// <summary>Blocks at once, at most.</summary>
     public int Residents { get; }

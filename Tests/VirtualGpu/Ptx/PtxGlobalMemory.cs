@@ -40,6 +40,13 @@ internal static unsafe class PtxGlobalMemory
         }
         s.Executions++;
         lane.Block.Traffic?.Global(lane, address, site);
+        if (execution.Watch is { } watch)
+            watch.Touch(
+                address,
+                execution.Code.Accesses[site]!.Bytes,
+                site,
+                execution.Code.Accesses[site]!
+            );
         return new PtxPlace(s.Data + offset, s.Initialised, offset);
     }
 
@@ -51,6 +58,7 @@ internal static unsafe class PtxGlobalMemory
         execution.Sites[site].Executions++;
         execution.BytesLeft += execution.Code.Accesses[site]!.Bytes - bytes;
         lane.Block.Traffic?.Global(lane, address, site);
+        execution.Watch?.Touch(address, bytes, site, execution.Code.Accesses[site]!);
         ulong offset = address - region.Address;
         return new PtxPlace(region.Data + offset, region.Initialised, offset);
     }

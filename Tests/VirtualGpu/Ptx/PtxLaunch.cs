@@ -1,3 +1,5 @@
+using Sequor.VirtualGpu.Recording;
+
 namespace Sequor.VirtualGpu.Ptx;
 
 /// <summary>A launch of a kernel.</summary>
@@ -37,6 +39,9 @@ internal sealed record PtxLaunch
 
     /// <summary>Instructions in a row, of all threads together, that change nothing and read no data.</summary>
     public long QuietLimit { get; init; } = 200_000_000;
+
+    /// <summary>Sees every access to global memory; null for nobody.</summary>
+    public IPtxWatch? Watch { get; init; }
 
     /// <summary>Counts what warps ask of memory: requests, sectors, bank conflicts. It takes time.</summary>
     public bool CountSectors { get; init; }

@@ -1,0 +1,64 @@
+using Sequor.Interop;
+using Sequor.Layers;
+using Sequor.Replay;
+
+namespace Sequor.FirstContact;
+
+/// <summary>What a check works with: the GPU, found when it is first asked for, and programs of the same build.</summary>
+internal sealed class CheckContext(bool isVirtual, string folder) : IDisposable
+{
+    private ReplayDevice? _device;
+    private IDisposable? _standIn;
+
+    /// <summary>A dry run: shapes are small, and times mean nothing.</summary>
+    public bool IsVirtual => isVirtual;
+
+    /// <summary>Where results go.</summary>
+    public string Folder => folder;
+
+    /// <summary>The libraries; all that makes a backend in this process uses them.</summary>
+    public CudaLibraries Libraries
+    {
+        get
+        {
+            if (_device is null)
+            {
+                _device = ReplayDevice.Find(isVirtual);
+                _standIn = CudaLibraries.StandIn(_device.Libraries);
+            }
+            return _device.Libraries;
+        }
+    }
+
+    /// <summary>A backend on the GPU, the caller's to dispose.</summary>
+    public Backend CreateBackend(CudaOptions? options = null)
+    {
+        _ = Libraries;
+        return Backend.Create(Device.Cuda(), null, options);
+    }
+
+    /// <summary>Runs this program again, for what needs a process of its own.</summary>
+    public FinishedProcess Probe(
+        IEnumerable<string> arguments,
+        bool emptyEnvironment = false,
+        params (string Name, string? Value)[] variables
+    ) =>
+        OtherProcess.Run(
+            Environment.ProcessPath!,
+            [.. isVirtual ? new[] { "--virtual" } : [], "--probe", .. arguments],
+            emptyEnvironment,
+            variables
+        );
+
+    /// <summary>Runs the sequor command: the program, or in a dry run this one, where the virtual GPU is.</summary>
+    public FinishedProcess Sequor(params string[] arguments) =>
+        isVirtual
+            ? Probe(["sequor", .. arguments])
+            : OtherProcess.Run(SisterProgram.Path("Sequor.Tool", "sequor"), arguments);
+
+    public void Dispose()
+    {
+        _standIn?.Dispose();
+        _device?.Dispose();
+    }
+}

@@ -1,0 +1,10 @@
+using Sequor.Workloads;
+
+namespace Sequor.FirstContact;
+
+/// <summary>Models and tasks so small that a step of them takes no time anywhere.</summary>
+internal static class TinyWorkload
+{
+    public static Workload Of(Architecture architecture, int length = 20) =>
+        new(architecture, new AddingProblem(length), Batch: 3, Width: 8, Depth: 2);
+}
