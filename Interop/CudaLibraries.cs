@@ -3,8 +3,8 @@ using Sequor.Native;
 namespace Sequor.Interop;
 
 /// <summary>
-/// The driver, cuDNN and cuBLAS that everything here calls: found once, the driver started once. May be used from
-/// any thread.
+/// The driver, cuDNN and cuBLAS that everything here calls. They are found once and the driver is started once. May be used from any
+/// thread.
 /// </summary>
 public sealed class CudaLibraries
 {
@@ -17,13 +17,13 @@ public sealed class CudaLibraries
         Native = native;
     }
 
-    /// <summary>The libraries of this process, looked for when first asked for.</summary>
+    /// <summary>The libraries of this process, which are searched for when first asked for.</summary>
     public static CudaLibraries Shared => Volatile.Read(ref s_standIn) ?? ForProcess.Value;
 
-    /// <summary>What was found, and how.</summary>
+    /// <summary>The libraries that were found, and how.</summary>
     public NativeLibraries Native { get; }
 
-    /// <summary>The first reason why a GPU cannot be used here; null where it can.</summary>
+    /// <summary>The first reason why a GPU cannot be used here; null if it can.</summary>
     public LibraryFailure? Failure => Native.Failure;
 
     /// <summary>The driver's functions.</summary>
@@ -35,10 +35,10 @@ public sealed class CudaLibraries
     public CuDnn CuDnn => Native.CuDnn.Require();
 
     /// <summary>cuBLAS's functions.</summary>
-    /// <exception cref="LibraryException">There is no cuBLAS of cuDNN's CUDA version.</exception>
+    /// <exception cref="LibraryException">There is no cuBLAS for cuDNN's CUDA version.</exception>
     public CuBlas CuBlas => Native.CuBlas.Require();
 
-    /// <summary>The devices, in the driver's order (CUDA_VISIBLE_DEVICES).</summary>
+    /// <summary>The devices, in the driver's order, which CUDA_VISIBLE_DEVICES determines.</summary>
     /// <exception cref="LibraryException">The driver cannot be used.</exception>
     public IReadOnlyList<CudaDevice> Devices =>
         _devices ??= [
@@ -47,22 +47,22 @@ public sealed class CudaLibraries
                 .Select(index => new CudaDevice(this, index)),
         ];
 
-    /// <summary>Looks for the libraries. What is missing is in <see cref="Failure"/>; nothing throws yet.</summary>
-    /// <param name="options">Where they are; the default searches.</param>
+    /// <summary>Searches for the libraries. What is missing is in <see cref="Failure"/>; nothing is thrown yet.</summary>
+    /// <param name="options">Where the libraries are; by default they are searched for.</param>
     public static CudaLibraries Load(NativeLibraryOptions? options = null) =>
         new(NativeLibraries.Load(options));
 
-    /// <summary>Takes libraries that were found before.</summary>
+    /// <summary>Uses libraries that were found before.</summary>
     public static CudaLibraries From(NativeLibraries native)
     {
         ArgumentNullException.ThrowIfNull(native);
         return new(native);
     }
 
-    /// <summary>Takes functions from whatever stands in for the libraries; nothing else is looked for.</summary>
+    /// <summary>Uses functions of something that stands in for the libraries; nothing else is searched for.</summary>
     /// <param name="driver">The driver's symbols.</param>
-    /// <param name="cuDnn">cuDNN's; null for no cuDNN.</param>
-    /// <param name="cuBlas">cuBLAS's; null for no cuBLAS.</param>
+    /// <param name="cuDnn">cuDNN's symbols; null for no cuDNN.</param>
+    /// <param name="cuBlas">cuBLAS's symbols; null for no cuBLAS.</param>
     public static CudaLibraries From(
         INativeSymbols driver,
         INativeSymbols? cuDnn = null,
@@ -86,8 +86,8 @@ public sealed class CudaLibraries
     }
 
     /// <summary>
-    /// Others are <see cref="Shared"/> until the result is disposed: for tests, so that whole programs run on them. One at a
-    /// time.
+    /// Makes <see cref="Shared"/> return other libraries until the result is disposed, so that tests can run whole programs on them. Only
+    /// one such replacement can be active at a time.
     /// </summary>
     internal static IDisposable StandIn(CudaLibraries libraries) =>
         Interlocked.CompareExchange(ref s_standIn, libraries, null) is null
@@ -95,8 +95,8 @@ public sealed class CudaLibraries
             : throw new InvalidOperationException("Other libraries stand in already.");
 
     /// <summary>A device by its number.</summary>
-    /// <param name="index">From 0.</param>
-    /// <exception cref="ArgumentOutOfRangeException">There is no such device; the message lists those there are.</exception>
+    /// <param name="index">The device's number, from 0.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such device; the message lists the existing ones.</exception>
     public CudaDevice Device(int index = 0)
     {
         IReadOnlyList<CudaDevice> devices = Devices;
@@ -113,11 +113,11 @@ public sealed class CudaLibraries
 
     private sealed class StandInScope(CudaLibraries libraries) : IDisposable
     {
-        // A second time others may stand in.
+        // A second Dispose does nothing, as other libraries may stand in by then.
         public void Dispose() => Interlocked.CompareExchange(ref s_standIn, null, libraries);
     }
 
-    /// <summary>A library that the caller has not given.</summary>
+    /// <summary>Stands in for a library that the caller has not given.</summary>
     private sealed class NoSymbols(string name) : INativeSymbols
     {
         public string Name => name;

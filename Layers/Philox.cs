@@ -1,8 +1,8 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// Random numbers by counter: Philox 4x32-10. A seed and a stream name a sequence; any place in it can be had
-/// without those before it, and every backend computes the same numbers.
+/// A counter-based random generator: Philox 4x32-10. A seed and a stream identify a sequence. Any number of it can be computed without
+/// those before it, and every backend computes the same numbers.
 /// </summary>
 /// <remarks>Source: Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3 (SC 2011).</remarks>
 public struct Philox
@@ -13,7 +13,7 @@ public struct Philox
     private int _left;
     private (uint A, uint B, uint C, uint D) _block;
 
-    /// <summary>The sequence of a seed and a stream, from its beginning.</summary>
+    /// <summary>Begins the sequence of a seed and a stream.</summary>
     public Philox(ulong seed, ulong stream)
     {
         _seed = seed;
@@ -23,7 +23,7 @@ public struct Philox
     /// <summary>The key of the sequence.</summary>
     public readonly ulong Seed => _seed;
 
-    /// <summary>The four numbers at a place of a sequence.</summary>
+    /// <summary>The four numbers at an index of a sequence.</summary>
     /// <param name="seed">The key.</param>
     /// <param name="stream">The upper half of the counter.</param>
     /// <param name="index">The lower half of the counter.</param>
@@ -66,20 +66,20 @@ public struct Philox
         };
     }
 
-    /// <summary>Uniform in [0, 1), a multiple of 2^-24.</summary>
+    /// <summary>Draws a number uniformly from [0, 1), a multiple of 2^-24.</summary>
     public float NextFloat() => (NextBits() >> 8) * (1f / (1 << 24));
 
-    /// <summary>Uniform in [from, to).</summary>
+    /// <summary>Draws a number uniformly from [from, to).</summary>
     public float NextFloat(float from, float to) => from + (to - from) * NextFloat();
 
-    /// <summary>A whole number in [0, bound).</summary>
+    /// <summary>Draws a whole number uniformly from [0, bound), up to a bias of bound / 2^32.</summary>
     public int Next(int bound)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(bound, 1);
         return (int)(((ulong)NextBits() * (ulong)bound) >> 32);
     }
 
-    /// <summary>A draw from the standard normal distribution.</summary>
+    /// <summary>Draws a number from the standard normal distribution, by the method of Box and Muller.</summary>
     public float NextNormal()
     {
         double u = (NextBits() + 1.0) / 4294967296.0;

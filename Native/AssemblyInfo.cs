@@ -1,4 +1,4 @@
 using System.Runtime.CompilerServices;
 
-// Every argument goes over as it is.
+// Arguments are passed to native code as they are, without marshalling.
 [assembly: DisableRuntimeMarshalling]

@@ -9,6 +9,8 @@ internal sealed class BackendOptionSet
     private readonly Option<string?> _math = Options.Math();
     private readonly Option<string?> _convolution = Options.Convolution();
     private readonly Option<string?> _graph = Options.Graph();
+    private readonly Option<string?> _selfCheck = Options.SelfCheck();
+    private bool _warned;
 
     public Option<Device?> Device { get; } = Options.Device();
 
@@ -17,7 +19,7 @@ internal sealed class BackendOptionSet
     /// <summary>Those that say what a GPU computes with; a command that has no other device takes them alone.</summary>
     public IEnumerable<Option> Arithmetic => [_math, _convolution];
 
-    public IEnumerable<Option> All => [Device, Threads, .. Arithmetic, _graph];
+    public IEnumerable<Option> All => [Device, Threads, .. Arithmetic, _graph, _selfCheck];
 
     /// <summary>What they say.</summary>
     public CudaOptions Cuda(ParseResult result) =>
@@ -50,8 +52,21 @@ internal sealed class BackendOptionSet
             : Cuda(result) with
             {
                 Graphs = result.GetValue(_graph) != "off",
+                SelfCheck = result.GetValue(_selfCheck) switch
+                {
+                    "always" => SelfCheckMode.Always,
+                    "off" => SelfCheckMode.Never,
+                    _ => SelfCheckMode.WhenNew,
+                },
             };
         var backend = Backend.Create(device, cpu, cuda);
+        if (backend.Info.Warning is { } warning && !_warned)
+        {
+            // A sweep makes one backend after another.
+            _warned = true;
+            Screen.Tell($"sequor: warning: {warning}");
+        }
+        // A check that may find no GPU is no option that a CPU would have to refuse.
         if (backend.Info.Device != "cpu")
             return backend;
         foreach (Option<string?> option in (Option<string?>[])[_math, _convolution, _graph])

@@ -124,6 +124,8 @@ internal static class BenchView
         screen.Line(Summary(results));
         if (results[0].Device.Device != "cpu")
             screen.Line(Graphs(results));
+        foreach (Measured r in results.Where(r => r.Fallbacks.Count > 0))
+            screen.Line(Otherwise(r));
         screen.Line(
             Text(
                 $"Size: width x layers, levels or blocks. Medians of {StepCounts(results)} {(results.Max(r => r.Steps.Count) == 1 ? "step" : "steps")} each, percentiles interpolated between samples; floor: the least bytes that the algorithm needs; allocs: native + managed bytes, a step. {time.TotalSeconds:0.0} s in all."
@@ -168,6 +170,12 @@ internal static class BenchView
             )
         )
         + ".";
+
+    // The first of them with its reason: those of other layers are alike, and all are in the JSON.
+    private static string Otherwise(Measured r) =>
+        Text(
+            $"Not as was asked for, in {r.Workload.Architecture}: {Amount.Of(r.Fallbacks.Count, "operation")}. {r.Fallbacks[0]}"
+        );
 
     private static string Summary(IReadOnlyList<Measured> results)
     {

@@ -162,7 +162,7 @@ internal static class Options
     public static Option<Device?> Device() =>
         Create<Device?>(
             "--device",
-            "where to run; auto is the CPU: a GPU has to be asked for (auto)",
+            "where to run; auto is a GPU that passes its self-check, else the CPU (auto)",
             "auto|cpu|cuda[:N]",
             (text, fail) =>
             {
@@ -188,6 +188,13 @@ internal static class Options
             "--graph",
             "whether a GPU is given a training step as one CUDA graph (on)",
             ["on", "off"]
+        );
+
+    public static Option<string?> SelfCheck() =>
+        Choice(
+            "--self-check",
+            "whether a GPU first shows that it computes what the CPU does: the first time, each time, or not (new)",
+            ["new", "always", "off"]
         );
 
     public static Option<long?> Threads() =>

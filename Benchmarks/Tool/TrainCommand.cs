@@ -118,6 +118,7 @@ internal static class TrainCommand
                 Interrupted = interrupted,
                 GraphNodes = trainer.Graph.Nodes,
                 EagerReason = trainer.Graph.EagerReason,
+                Fallbacks = trainer.Plan.Fallbacks.Count > 0 ? trainer.Plan.Fallbacks : null,
                 Seconds = Math.Round(clock.Elapsed.TotalSeconds, 3),
             };
     }

@@ -5,15 +5,15 @@ namespace Sequor.Interop;
 // The matrix products of a cuBLAS handle, single and in batches of equal strides.
 public sealed unsafe partial class CuBlasHandle
 {
-    /// <summary>C = alpha op(A) op(B) + beta C, row-major, in stream order. Allocates nothing.</summary>
+    /// <summary>C = alpha op(A) op(B) + beta C, row-major, queued in the handle's stream. Allocates nothing.</summary>
     /// <param name="a">[m, k], or [k, m] where it is transposed.</param>
     /// <param name="transposeA">Whether op(A) is A transposed.</param>
     /// <param name="b">[k, n], or [n, k] where it is transposed.</param>
     /// <param name="transposeB">Whether op(B) is B transposed.</param>
-    /// <param name="c">[m, n]; where beta is 0 it is written only. Must not overlap the others.</param>
-    /// <param name="alpha">Factor of the product.</param>
-    /// <param name="beta">Factor of what C holds.</param>
-    /// <exception cref="ArgumentException">Sizes that do not fit, or memory of another context.</exception>
+    /// <param name="c">[m, n]; where beta is 0 it is only written. Must not overlap the others.</param>
+    /// <param name="alpha">The factor of the product.</param>
+    /// <param name="beta">The factor of what C holds before.</param>
+    /// <exception cref="ArgumentException">The sizes do not fit, or memory belongs to another context.</exception>
     public void Multiply(
         in Matrix a,
         bool transposeA,
@@ -51,18 +51,18 @@ public sealed unsafe partial class CuBlasHandle
         Context.Queued(nameof(CuBlas.cublasSgemm), _stream);
     }
 
-    /// <summary>The same as <see cref="Multiply"/> for several products, whose matrices lie at fixed distances from each other.</summary>
+    /// <summary>The same as <see cref="Multiply"/> for several products, whose matrices lie at constant distances.</summary>
     /// <param name="a">The first A.</param>
     /// <param name="transposeA">Whether op(A) is A transposed.</param>
-    /// <param name="distanceA">Elements from one A to the next; 0 for the same one.</param>
+    /// <param name="distanceA">The number of elements from one A to the next; 0 to use one A for all.</param>
     /// <param name="b">The first B.</param>
     /// <param name="transposeB">Whether op(B) is B transposed.</param>
-    /// <param name="distanceB">Elements from one B to the next; 0 for the same one.</param>
+    /// <param name="distanceB">The number of elements from one B to the next; 0 to use one B for all.</param>
     /// <param name="c">The first C.</param>
-    /// <param name="distanceC">Elements from one C to the next; they must not overlap.</param>
-    /// <param name="count">How many, above 0.</param>
-    /// <param name="alpha">Factor of the products.</param>
-    /// <param name="beta">Factor of what C holds.</param>
+    /// <param name="distanceC">The number of elements from one C to the next; they must not overlap.</param>
+    /// <param name="count">The number of products, above 0.</param>
+    /// <param name="alpha">The factor of the products.</param>
+    /// <param name="beta">The factor of what C holds before.</param>
     public void MultiplyBatch(
         in Matrix a,
         bool transposeA,

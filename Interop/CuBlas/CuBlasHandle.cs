@@ -3,12 +3,12 @@ using Sequor.Native;
 namespace Sequor.Interop;
 
 /// <summary>
-/// cuBLAS's library handle: what makes its calls, their stream, scratch and arithmetic. For one thread at a time;
-/// a thread that works beside others takes a handle of its own.
+/// A handle of the cuBLAS library, through which calls are made, with their stream, workspace and arithmetic. It is for one thread at a
+/// time; threads that work at the same time need a handle each.
 /// </summary>
 public sealed unsafe partial class CuBlasHandle : CudaObject
 {
-    /// <summary>What a workspace's address has to be a multiple of, bytes.</summary>
+    /// <summary>The alignment of a workspace's address, in bytes.</summary>
     public const int WorkspaceAlignment = 256;
 
     private readonly cublasHandle_t _handle;
@@ -27,13 +27,13 @@ public sealed unsafe partial class CuBlasHandle : CudaObject
         stream.Hold();
     }
 
-    /// <summary>Makes a handle that works in true float32, and in a stream with its own scratch.</summary>
-    /// <param name="stream">The stream that its work goes into.</param>
+    /// <summary>Makes a handle with full single-precision arithmetic, for a stream with its own workspace.</summary>
+    /// <param name="stream">The stream that the handle's work is queued in.</param>
     /// <param name="workspace">
-    /// Scratch, aligned to 256 bytes, for this stream's calls alone. With none the handle's own is used, which
-    /// cuBLAS allocates: not in a capture.
+    /// Scratch memory, aligned to 256 bytes, for the calls in this stream alone. If it is empty, the handle's own is used, which cuBLAS
+    /// allocates; that is not possible during a capture.
     /// </param>
-    /// <exception cref="LibraryException">There is no cuBLAS of cuDNN's CUDA version.</exception>
+    /// <exception cref="LibraryException">There is no cuBLAS for cuDNN's CUDA version.</exception>
     public static CuBlasHandle Create(CudaStream stream, DeviceSpan<byte> workspace = default)
     {
         ArgumentNullException.ThrowIfNull(stream);
@@ -60,7 +60,7 @@ public sealed unsafe partial class CuBlasHandle : CudaObject
         }
     }
 
-    /// <summary>Its context.</summary>
+    /// <summary>The context that the handle belongs to.</summary>
     public CudaContext Context { get; }
 
     /// <summary>cuBLAS's handle.</summary>
@@ -73,14 +73,14 @@ public sealed unsafe partial class CuBlasHandle : CudaObject
         }
     }
 
-    /// <summary>The stream that its work goes into; it is held as long as it is set.</summary>
+    /// <summary>The stream that the handle's work is queued in. The handle keeps it from being released as long as it is set.</summary>
     public CudaStream Stream => _stream;
 
-    /// <summary>Its scratch; empty for the handle's own. It is held as long as it is set.</summary>
+    /// <summary>The handle's workspace; empty for cuBLAS's own. The handle keeps it from being released as long as it is set.</summary>
     public DeviceSpan<byte> Workspace => _workspace;
 
     /// <summary>
-    /// What arithmetic is allowed: CUBLAS_PEDANTIC_MATH (at first) and CUBLAS_DEFAULT_MATH are true float32,
+    /// The arithmetic that is allowed. CUBLAS_PEDANTIC_MATH (the initial value) and CUBLAS_DEFAULT_MATH are full single precision;
     /// CUBLAS_TF32_TENSOR_OP_MATH rounds the factors of products to TF32.
     /// </summary>
     public cublasMath_t MathMode
@@ -95,11 +95,9 @@ public sealed unsafe partial class CuBlasHandle : CudaObject
         }
     }
 
-    /// <summary>
-    /// Sets stream and scratch together, since cuBLAS forgets the scratch when the stream is set.
-    /// </summary>
+    /// <summary>Sets stream and workspace together, since cuBLAS forgets the workspace when the stream is set.</summary>
     /// <param name="stream">A stream of the handle's context.</param>
-    /// <param name="workspace">Scratch for this stream's calls alone; none for the handle's own.</param>
+    /// <param name="workspace">Scratch memory for the calls in this stream alone; empty for cuBLAS's own.</param>
     public void SetStream(CudaStream stream, DeviceSpan<byte> workspace = default)
     {
         ArgumentNullException.ThrowIfNull(stream);

@@ -1,17 +1,17 @@
 namespace Sequor.Interop;
 
 /// <summary>A row-major matrix in device memory; rows may lie further apart than they are wide.</summary>
-/// <param name="Elements">The memory: (Rows - 1) * Stride + Columns elements at least.</param>
-/// <param name="Rows">Rows, above 0.</param>
-/// <param name="Columns">Columns, above 0.</param>
-/// <param name="Stride">Elements from one row to the next, Columns at least.</param>
+/// <param name="Elements">The memory, of at least (Rows - 1) * Stride + Columns elements.</param>
+/// <param name="Rows">The number of rows, above 0.</param>
+/// <param name="Columns">The number of columns, above 0.</param>
+/// <param name="Stride">The number of elements from one row to the next, at least Columns.</param>
 public readonly record struct Matrix(DeviceSpan<float> Elements, int Rows, int Columns, int Stride)
 {
-    /// <summary>A matrix whose rows follow each other.</summary>
+    /// <summary>Makes a matrix whose rows follow each other without gaps.</summary>
     public Matrix(DeviceSpan<float> elements, int rows, int columns)
         : this(elements, rows, columns, columns) { }
 
-    /// <summary>Elements from the first to the last, both counted.</summary>
+    /// <summary>The number of elements from the first to the last, both included.</summary>
     public long Extent => (Rows - 1L) * Stride + Columns;
 
     internal void Require(string argument, CudaContext context, long more = 0)

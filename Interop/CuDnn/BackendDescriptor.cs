@@ -4,8 +4,8 @@ using Sequor.Native;
 namespace Sequor.Interop;
 
 /// <summary>
-/// A descriptor of cuDNN's graph API, of any kind. Its attributes are set, then it is finalized, and after that attributes may be
-/// read. The caller has to keep the descriptors and memory that it refers to.
+/// A descriptor of cuDNN's graph API, of any kind. Its attributes are set, then it is finalized, and after that attributes may be read. The
+/// caller must keep the descriptors and memory that it refers to.
 /// </summary>
 public sealed unsafe class BackendDescriptor : CuDnnDescriptor
 {
@@ -41,7 +41,7 @@ public sealed unsafe class BackendDescriptor : CuDnnDescriptor
         return new BackendDescriptor(context, kind, handle);
     }
 
-    /// <summary>What it describes.</summary>
+    /// <summary>The kind of thing that it describes.</summary>
     public cudnnBackendDescriptorType_t Kind { get; }
 
     /// <summary>cuDNN's handle.</summary>
@@ -54,25 +54,25 @@ public sealed unsafe class BackendDescriptor : CuDnnDescriptor
         }
     }
 
-    /// <summary>Sets whole numbers.</summary>
+    /// <summary>Sets an attribute of whole numbers.</summary>
     public BackendDescriptor Set(
         cudnnBackendAttributeName_t name,
         params ReadOnlySpan<long> values
     ) => Set(name, cudnnBackendAttributeType_t.CUDNN_TYPE_INT64, values);
 
-    /// <summary>Sets a truth value.</summary>
+    /// <summary>Sets a boolean attribute.</summary>
     public BackendDescriptor Set(cudnnBackendAttributeName_t name, bool value) =>
         Set(name, cudnnBackendAttributeType_t.CUDNN_TYPE_BOOLEAN, [value ? (byte)1 : (byte)0]);
 
-    /// <summary>Sets a factor.</summary>
+    /// <summary>Sets an attribute of type float, such as a factor.</summary>
     public BackendDescriptor Set(cudnnBackendAttributeName_t name, float value) =>
         Set(name, cudnnBackendAttributeType_t.CUDNN_TYPE_FLOAT, [value]);
 
-    /// <summary>Sets a type of elements.</summary>
+    /// <summary>Sets an attribute that is a type of elements.</summary>
     public BackendDescriptor Set(cudnnBackendAttributeName_t name, cudnnDataType_t value) =>
         Set(name, cudnnBackendAttributeType_t.CUDNN_TYPE_DATA_TYPE, [value]);
 
-    /// <summary>Sets whether a filter is turned round.</summary>
+    /// <summary>Sets whether a filter is flipped (convolution) or not (cross-correlation).</summary>
     public BackendDescriptor Set(cudnnBackendAttributeName_t name, cudnnConvolutionMode_t value) =>
         Set(name, cudnnBackendAttributeType_t.CUDNN_TYPE_CONVOLUTION_MODE, [value]);
 
@@ -80,28 +80,28 @@ public sealed unsafe class BackendDescriptor : CuDnnDescriptor
     public BackendDescriptor Set(cudnnBackendAttributeName_t name, cudnnBackendHeurMode_t value) =>
         Set(name, cudnnBackendAttributeType_t.CUDNN_TYPE_HEUR_MODE, [value]);
 
-    /// <summary>Sets the library handle.</summary>
+    /// <summary>Sets an attribute that is the library handle.</summary>
     public BackendDescriptor Set(cudnnBackendAttributeName_t name, CuDnnHandle value)
     {
         ArgumentNullException.ThrowIfNull(value);
         return Set(name, cudnnBackendAttributeType_t.CUDNN_TYPE_HANDLE, [value.Handle]);
     }
 
-    /// <summary>Sets another descriptor, which must have been finalized.</summary>
+    /// <summary>Sets an attribute that is another descriptor, which must have been finalized.</summary>
     public BackendDescriptor Set(cudnnBackendAttributeName_t name, BackendDescriptor value)
     {
         ArgumentNullException.ThrowIfNull(value);
         return Set(name, cudnnBackendAttributeType_t.CUDNN_TYPE_BACKEND_DESCRIPTOR, [value.Handle]);
     }
 
-    /// <summary>Sets addresses on the device.</summary>
+    /// <summary>Sets an attribute of device addresses.</summary>
     internal BackendDescriptor SetAddresses(
         cudnnBackendAttributeName_t name,
         ReadOnlySpan<ulong> values
     ) => Set(name, cudnnBackendAttributeType_t.CUDNN_TYPE_VOID_PTR, values);
 
-    /// <summary>Checks the attributes and makes it ready; for a plan this is where code is loaded or compiled.</summary>
-    /// <exception cref="CudnnException">cuDNN refuses, in its own words.</exception>
+    /// <summary>Finalizes the descriptor, which checks its attributes. For a plan, this is where code is loaded or compiled.</summary>
+    /// <exception cref="CudnnException">cuDNN refuses; the message has its own words.</exception>
     public BackendDescriptor MakeFinal()
     {
         if (TryMakeFinal(out CudnnException? error))
@@ -110,7 +110,7 @@ public sealed unsafe class BackendDescriptor : CuDnnDescriptor
         throw error;
     }
 
-    /// <summary>The same where a refusal is an answer.</summary>
+    /// <summary>Finalizes the descriptor, where a refusal is an expected answer and not an error.</summary>
     public bool TryMakeFinal([NotNullWhen(false)] out CudnnException? error)
     {
         using CudaContextScope scope = Context.Enter();
@@ -127,7 +127,7 @@ public sealed unsafe class BackendDescriptor : CuDnnDescriptor
         return error is null;
     }
 
-    /// <summary>How many elements an attribute has.</summary>
+    /// <summary>The number of elements of an attribute.</summary>
     public int Count(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type)
     {
         using CudaContextScope scope = Context.Enter();
@@ -140,7 +140,7 @@ public sealed unsafe class BackendDescriptor : CuDnnDescriptor
         return checked((int)count);
     }
 
-    /// <summary>A whole number.</summary>
+    /// <summary>Reads an attribute that is one whole number.</summary>
     public long Number(cudnnBackendAttributeName_t name)
     {
         Span<long> value = stackalloc long[1];
@@ -150,11 +150,11 @@ public sealed unsafe class BackendDescriptor : CuDnnDescriptor
             : throw new InvalidOperationException($"{name} of {Kind} has {count} values, not 1.");
     }
 
-    /// <summary>Elements of an attribute.</summary>
-    /// <param name="name">Which.</param>
-    /// <param name="type">Their type.</param>
-    /// <param name="values">Room; for descriptors those to be filled in, made before.</param>
-    /// <returns>How many there are.</returns>
+    /// <summary>Reads the elements of an attribute.</summary>
+    /// <param name="name">The attribute.</param>
+    /// <param name="type">The type of its elements.</param>
+    /// <param name="values">Gets the elements; for descriptors it must hold descriptors made before, which are filled in.</param>
+    /// <returns>The number of elements.</returns>
     internal int Get<T>(
         cudnnBackendAttributeName_t name,
         cudnnBackendAttributeType_t type,

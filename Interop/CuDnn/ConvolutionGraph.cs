@@ -5,17 +5,17 @@ using Descriptor = Sequor.Native.cudnnBackendDescriptorType_t;
 namespace Sequor.Interop;
 
 /// <summary>
-/// The graph of one convolution: no padding after the end, so the output has as many steps as the input and none
-/// of it is surplus.
+/// The cuDNN graph of one convolution. It pads only before the first step and not after the last, so the output has as many steps as the
+/// input and none is superfluous.
 /// </summary>
 internal sealed class ConvolutionGraph : IDisposable
 {
-    /// <summary>The tensors' numbers in a variant pack.</summary>
+    /// <summary>The tensors' ids in a variant pack.</summary>
     public const long X = 'x';
     public const long W = 'w';
     public const long Y = 'y';
 
-    /// <summary>What tensors' addresses are multiples of, bytes.</summary>
+    /// <summary>The alignment of the tensors' addresses, in bytes.</summary>
     public const int Alignment = 16;
 
     private readonly CuDnnHandle _handle;
@@ -40,7 +40,7 @@ internal sealed class ConvolutionGraph : IDisposable
         }
     }
 
-    /// <summary>The graph.</summary>
+    /// <summary>The finalized graph of operations.</summary>
     public BackendDescriptor Operations { get; }
 
     public void Dispose()
@@ -127,7 +127,7 @@ internal sealed class ConvolutionGraph : IDisposable
             ),
         };
 
-    /// <summary>[T, B, C] as N = 1, C, H = T, W = B.</summary>
+    /// <summary>Describes [T, B, C] as N = 1, C, H = T, W = B.</summary>
     private BackendDescriptor Rows(long number, long channels, ConvolutionShape s) =>
         Tensor(
             number,

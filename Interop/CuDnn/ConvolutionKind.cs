@@ -1,14 +1,14 @@
 namespace Sequor.Interop;
 
-/// <summary>What a convolution computes.</summary>
+/// <summary>Whether a convolution or one of its gradients is computed.</summary>
 public enum ConvolutionKind
 {
-    /// <summary>y from x and w.</summary>
+    /// <summary>Computes y from x and w.</summary>
     Forward,
 
-    /// <summary>dx from dy and w.</summary>
+    /// <summary>Computes dx from dy and w.</summary>
     DataGradient,
 
-    /// <summary>dw from x and dy.</summary>
+    /// <summary>Computes dw from x and dy.</summary>
     FilterGradient,
 }

@@ -4,8 +4,8 @@ using Attribute = Sequor.Native.cudnnBackendAttributeName_t;
 namespace Sequor.Interop;
 
 /// <summary>
-/// A causal dilated convolution of one shape by cuDNN's graph API, or one of its gradients: float32, time-major
-/// [T, B, C], which is NHWC with N = 1, H = T, W = B. For one thread at a time, as its handle is.
+/// A causal dilated convolution of one shape by cuDNN's graph API, or one of its gradients. It is in single precision and time-major: [T,
+/// B, C], which is NHWC with N = 1, H = T, W = B. Like its handle, it is for one thread at a time.
 /// </summary>
 public sealed unsafe class ConvolutionPlan : CudaObject
 {
@@ -31,12 +31,12 @@ public sealed unsafe class ConvolutionPlan : CudaObject
         Refusals = choice.Refusals;
     }
 
-    /// <summary>Plans a convolution with the first of the engines that cuDNN proposes that is allowed and works.</summary>
+    /// <summary>Plans a convolution with the first of cuDNN's proposed engines that is allowed and works.</summary>
     /// <param name="handle">The library handle. The plan runs in the stream that the handle has at that time.</param>
     /// <param name="kind">Whether the convolution or one of its gradients is computed.</param>
     /// <param name="shape">The convolution's sizes.</param>
-    /// <param name="options">Which engines may be taken.</param>
-    /// <exception cref="NotSupportedException">No engine can run it; the message has the refusal of each.</exception>
+    /// <param name="options">Which engines are allowed.</param>
+    /// <exception cref="NotSupportedException">No engine can run it; the message has the reason for each.</exception>
     public static ConvolutionPlan Create(
         CuDnnHandle handle,
         ConvolutionKind kind,
@@ -61,27 +61,25 @@ public sealed unsafe class ConvolutionPlan : CudaObject
     /// <summary>The library handle.</summary>
     public CuDnnHandle Handle { get; }
 
-    /// <summary>What is computed.</summary>
+    /// <summary>Whether the convolution or one of its gradients is computed.</summary>
     public ConvolutionKind Kind { get; }
 
-    /// <summary>Sizes.</summary>
+    /// <summary>The convolution's sizes.</summary>
     public ConvolutionShape Shape { get; }
 
-    /// <summary>The engine that was taken, by cuDNN's number for it.</summary>
+    /// <summary>The engine that was chosen, by cuDNN's number for it.</summary>
     public string Engine { get; }
 
-    /// <summary>What the engine does to numbers.</summary>
+    /// <summary>The engine's effects on numbers.</summary>
     public IReadOnlyList<cudnnBackendNumericalNote_t> Notes { get; }
 
-    /// <summary>Bytes of scratch memory that a run needs.</summary>
+    /// <summary>The workspace that a run needs, in bytes.</summary>
     public long WorkspaceBytes { get; }
 
-    /// <summary>Engines that were proposed before it, and why they were not taken.</summary>
+    /// <summary>The engines that were proposed before it, and why they were not chosen.</summary>
     public IReadOnlyList<string> Refusals { get; }
 
-    /// <summary>
-    /// Queues a run in the handle's stream. Allocates nothing as long as it is given the same memory as the last time.
-    /// </summary>
+    /// <summary>Queues a run in the handle's stream. Allocates nothing as long as it is given the same memory as the last time.</summary>
     /// <param name="x">x or dx [T, B, Inputs], at a multiple of 16 bytes.</param>
     /// <param name="w">w or dw [Outputs, Kernel, Inputs], at a multiple of 16 bytes.</param>
     /// <param name="y">y or dy [T, B, Outputs], at a multiple of 16 bytes.</param>

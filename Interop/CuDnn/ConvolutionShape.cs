@@ -4,12 +4,12 @@ namespace Sequor.Interop;
 /// The sizes of a causal dilated convolution over time: y[t] = sum over r of w[:, r, :] x[t - (Kernel - 1 - r) * Dilation], where x
 /// is 0 before the first step.
 /// </summary>
-/// <param name="Steps">Time steps, T.</param>
-/// <param name="BatchSize">Sequences, B.</param>
-/// <param name="Inputs">Channels of x [T, B, Inputs].</param>
-/// <param name="Outputs">Channels of y [T, B, Outputs].</param>
-/// <param name="Kernel">Taps of w [Outputs, Kernel, Inputs]; the last tap is for the present step.</param>
-/// <param name="Dilation">Steps between taps.</param>
+/// <param name="Steps">T, the number of time steps.</param>
+/// <param name="BatchSize">B, the number of sequences.</param>
+/// <param name="Inputs">The number of channels of x [T, B, Inputs].</param>
+/// <param name="Outputs">The number of channels of y [T, B, Outputs].</param>
+/// <param name="Kernel">The number of taps of w [Outputs, Kernel, Inputs]; the last tap is for the current step.</param>
+/// <param name="Dilation">The number of steps between taps.</param>
 public readonly record struct ConvolutionShape(
     int Steps,
     int BatchSize,
@@ -19,13 +19,13 @@ public readonly record struct ConvolutionShape(
     int Dilation
 )
 {
-    /// <summary>Elements of x.</summary>
+    /// <summary>The number of elements of x.</summary>
     public long InputCount => (long)Steps * BatchSize * Inputs;
 
-    /// <summary>Elements of y.</summary>
+    /// <summary>The number of elements of y.</summary>
     public long OutputCount => (long)Steps * BatchSize * Outputs;
 
-    /// <summary>Elements of w.</summary>
+    /// <summary>The number of elements of w.</summary>
     public long FilterCount => (long)Outputs * Kernel * Inputs;
 
     internal void Require()

@@ -3,8 +3,7 @@ using Sequor.Native;
 namespace Sequor.Interop;
 
 /// <summary>
-/// A descriptor: a description of data or of an operation that cuDNN keeps. Several threads may use one at the same time, but none
-/// while it is being set.
+/// A description of data or of an operation that cuDNN keeps. Several threads may use one at the same time, but not while it is being set.
 /// </summary>
 public abstract class CuDnnDescriptor : CudaObject
 {
@@ -12,7 +11,7 @@ public abstract class CuDnnDescriptor : CudaObject
         : base([context, .. held])
     {
         Context = context;
-        // Asked for here, so that a release needs to look for nothing.
+        // The library is looked up here, so that a release needs no lookup.
         Library = context.Libraries.CuDnn;
     }
 
@@ -23,10 +22,10 @@ public abstract class CuDnnDescriptor : CudaObject
 
     private protected sealed override CudaContext Home => Context;
 
-    /// <summary>Raises an error if a call failed.</summary>
-    /// <param name="status">What it returned.</param>
-    /// <param name="call">Its name.</param>
-    /// <param name="about">What it was about; made a text where there is an error only.</param>
+    /// <summary>Throws if a call failed.</summary>
+    /// <param name="status">The status that the call returned.</param>
+    /// <param name="call">The function's name.</param>
+    /// <param name="about">What the call was about; it is turned into text only if there is an error.</param>
     private protected void Check(cudnnStatus_t status, string call, object? about = null)
     {
         if (status != cudnnStatus_t.CUDNN_STATUS_SUCCESS)

@@ -2,11 +2,11 @@ using Sequor.Native;
 
 namespace Sequor.Interop;
 
-/// <summary>cuDNN's types and those of .NET.</summary>
+/// <summary>Relates cuDNN's types of elements to those of .NET.</summary>
 public static class CuDnnElement
 {
-    /// <summary>cuDNN's name of a type.</summary>
-    /// <exception cref="NotSupportedException">It is none of float, double, Half and ushort (bfloat16).</exception>
+    /// <summary>cuDNN's type for a type of .NET.</summary>
+    /// <exception cref="NotSupportedException">The type is none of float, double, Half and ushort (bfloat16).</exception>
     public static cudnnDataType_t Of<T>()
         where T : unmanaged
     {
@@ -24,8 +24,8 @@ public static class CuDnnElement
         );
     }
 
-    /// <summary>Bytes of an element.</summary>
-    /// <exception cref="NotSupportedException">The type is none of floats.</exception>
+    /// <summary>The size of an element in bytes.</summary>
+    /// <exception cref="NotSupportedException">The type is not a floating-point type.</exception>
     public static int Size(cudnnDataType_t type) =>
         type switch
         {

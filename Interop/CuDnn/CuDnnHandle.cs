@@ -3,8 +3,8 @@ using Sequor.Native;
 namespace Sequor.Interop;
 
 /// <summary>
-/// A handle of the cuDNN library, through which calls are made; their work goes into the handle's stream. For one thread at a time:
-/// threads that work at the same time need a handle each.
+/// A handle of the cuDNN library, through which calls are made; their work is queued in the handle's stream. It is for one thread at a
+/// time; threads that work at the same time need a handle each.
 /// </summary>
 public sealed unsafe class CuDnnHandle : CudaObject
 {
@@ -21,8 +21,8 @@ public sealed unsafe class CuDnnHandle : CudaObject
         stream.Hold();
     }
 
-    /// <summary>Makes a handle. Waits for the device.</summary>
-    /// <param name="stream">The stream that its work goes into.</param>
+    /// <summary>Makes a handle, which waits for the device.</summary>
+    /// <param name="stream">The stream that the handle's work is queued in.</param>
     /// <exception cref="LibraryException">There is no cuDNN 9.</exception>
     public static CuDnnHandle Create(CudaStream stream)
     {
@@ -46,7 +46,7 @@ public sealed unsafe class CuDnnHandle : CudaObject
         }
     }
 
-    /// <summary>Its context.</summary>
+    /// <summary>The context that the handle belongs to.</summary>
     public CudaContext Context { get; }
 
     /// <summary>cuDNN's handle.</summary>
@@ -59,7 +59,7 @@ public sealed unsafe class CuDnnHandle : CudaObject
         }
     }
 
-    /// <summary>The stream that its work goes into. The handle keeps the stream from being released as long as it is set.</summary>
+    /// <summary>The stream that the handle's work is queued in. The handle keeps it from being released as long as it is set.</summary>
     public CudaStream Stream
     {
         get => _stream;
@@ -80,8 +80,8 @@ public sealed unsafe class CuDnnHandle : CudaObject
     internal CuDnn Library => Context.Libraries.CuDnn;
 
     /// <summary>
-    /// A dropout descriptor of rate 0, without states, as cuDNN accepts no recurrent network without a dropout descriptor. It is made
-    /// on first use, and released with the handle.
+    /// A dropout descriptor with rate 0 and without states, since cuDNN accepts no recurrent network without a dropout descriptor. It is
+    /// made on first use and released with the handle.
     /// </summary>
     internal cudnnDropoutDescriptor_t NoDropout
     {
@@ -93,7 +93,7 @@ public sealed unsafe class CuDnnHandle : CudaObject
         }
     }
 
-    /// <summary>Raises an error if a call failed.</summary>
+    /// <summary>Throws if a call failed.</summary>
     internal void Check(cudnnStatus_t status, string call, string detail = "")
     {
         if (status != cudnnStatus_t.CUDNN_STATUS_SUCCESS)

@@ -2,14 +2,14 @@ using Sequor.Native;
 
 namespace Sequor.Interop;
 
-// The three calls of a recurrent network: forward, gradients by data, and gradients by weights.
+// The three calls of a recurrent network: forward, backward data and backward weights.
 public sealed unsafe partial class CuDnnRnn<T>
 {
-    /// <summary>Runs the net forward: reads X, Weights, Hx, Cx; writes Y, Hy, Cy, and for training Reserve.</summary>
-    /// <param name="training">Whether backward follows.</param>
-    /// <param name="tensors">The memory.</param>
-    /// <exception cref="ArgumentException">Memory that is missing, too small or of another context.</exception>
-    /// <exception cref="CudnnException">cuDNN refuses, in its own words.</exception>
+    /// <summary>Runs the network forward: reads X, Weights, Hx and Cx; writes Y, Hy, Cy and, for training, Reserve.</summary>
+    /// <param name="training">Whether backward calls follow.</param>
+    /// <param name="tensors">The memory to read and write.</param>
+    /// <exception cref="ArgumentException">Memory is missing, too small or belongs to another context.</exception>
+    /// <exception cref="CudnnException">cuDNN refuses; the message has its own words.</exception>
     public void Forward(bool training, in RnnTensors<T> tensors)
     {
         CudaContext context = Begin(tensors, training);
@@ -51,12 +51,12 @@ public sealed unsafe partial class CuDnnRnn<T>
     }
 
     /// <summary>
-    /// Gradients by input and first states: reads Y, Dy, Weights, Hx, Cx, Dhy, Dcy; writes Dx, Dhx, Dcx; reads and
-    /// writes Reserve.
+    /// Computes the gradients of the input and the first states: reads Y, Dy, Weights, Hx, Cx, Dhy and Dcy; writes Dx, Dhx and Dcx; reads
+    /// and writes Reserve.
     /// </summary>
-    /// <exception cref="InvalidOperationException">No forward call for training came before, with this reserve.</exception>
-    /// <exception cref="ArgumentException">Memory that is missing, too small or of another context.</exception>
-    /// <exception cref="CudnnException">cuDNN refuses, in its own words.</exception>
+    /// <exception cref="InvalidOperationException">No forward call for training with this reserve came before.</exception>
+    /// <exception cref="ArgumentException">Memory is missing, too small or belongs to another context.</exception>
+    /// <exception cref="CudnnException">cuDNN refuses; the message has its own words.</exception>
     public void BackwardData(in RnnTensors<T> tensors)
     {
         CudaContext context = Begin(tensors, training: true);
@@ -100,12 +100,12 @@ public sealed unsafe partial class CuDnnRnn<T>
     }
 
     /// <summary>
-    /// Gradients by weights and biases: reads X, Y, Hx, Reserve; adds to WeightGradients, which have to be zeroed
-    /// for gradients of their own.
+    /// Computes the gradients of weights and biases: reads X, Y, Hx and Reserve; adds to WeightGradients, which must be zeroed first unless
+    /// gradients are to be accumulated.
     /// </summary>
-    /// <exception cref="InvalidOperationException"><see cref="BackwardData"/> did not come before, with this reserve.</exception>
-    /// <exception cref="ArgumentException">Memory that is missing, too small or of another context.</exception>
-    /// <exception cref="CudnnException">cuDNN refuses, in its own words.</exception>
+    /// <exception cref="InvalidOperationException"><see cref="BackwardData"/> with this reserve did not come before.</exception>
+    /// <exception cref="ArgumentException">Memory is missing, too small or belongs to another context.</exception>
+    /// <exception cref="CudnnException">cuDNN refuses; the message has its own words.</exception>
     public void BackwardWeights(in RnnTensors<T> tensors)
     {
         CudaContext context = Begin(tensors, training: true);
@@ -138,11 +138,10 @@ public sealed unsafe partial class CuDnnRnn<T>
     }
 
     /// <summary>
-    /// Lets the backward calls here use a reserve that the forward call of another object with the same sizes wrote. This serves
-    /// forward and backward calls with different algorithms that were found to go together
-    /// (<see cref="AllowsMixedAlgorithms"/>).
+    /// Lets the backward calls of this object use a reserve that the forward call of another object with the same sizes wrote. This serves
+    /// forward and backward calls with different algorithms that have been found to be compatible (<see cref="AllowsMixedAlgorithms"/>).
     /// </summary>
-    /// <param name="forward">The calls that ran forward.</param>
+    /// <param name="forward">The object that ran forward.</param>
     /// <exception cref="InvalidOperationException">It did not run forward, or its shape differs.</exception>
     public void ContinueFrom(CuDnnRnn<T> forward)
     {
@@ -157,7 +156,7 @@ public sealed unsafe partial class CuDnnRnn<T>
         _writtenBy = forward._writtenBy;
     }
 
-    /// <summary>Whether another net differs in its algorithm alone; the answer for the last one is kept.</summary>
+    /// <summary>Whether another network differs only in its algorithm. The answer for the last one is kept.</summary>
     private bool GoesWith(RnnDescriptor other)
     {
         if (

@@ -4,8 +4,8 @@ using Sequor.Native;
 namespace Sequor.Interop;
 
 /// <summary>
-/// Makes the calls of a recurrent network for one shape at a time: forward, gradients by data, gradients by weights. They run in the
-/// handle's stream and allocate nothing. For one thread at a time, like the handle.
+/// Makes the calls of a recurrent network for one shape at a time: forward, backward data and backward weights. They run in the handle's
+/// stream and allocate nothing. Like the handle, it is for one thread at a time.
 /// </summary>
 /// <remarks>
 /// Training calls <see cref="Forward"/>, <see cref="BackwardData"/> and <see cref="BackwardWeights"/> in this order, with the same
@@ -53,21 +53,21 @@ public sealed unsafe partial class CuDnnRnn<T> : CudaObject
         }
     }
 
-    /// <summary>What the reserve holds.</summary>
+    /// <summary>The last call that wrote the reserve.</summary>
     private enum Stage
     {
-        /// <summary>Nothing that backward could read.</summary>
+        /// <summary>No call has; backward has nothing to read.</summary>
         None,
 
-        /// <summary>What a forward call left.</summary>
+        /// <summary>A forward call for training has.</summary>
         Forward,
 
-        /// <summary>What the gradients by weights need.</summary>
+        /// <summary>Backward data has, so backward weights may read the reserve.</summary>
         BackwardData,
     }
 
-    /// <summary>Makes the calls of a net; <see cref="SetShape"/> has to follow.</summary>
-    /// <exception cref="ArgumentException">The net is of another type or context.</exception>
+    /// <summary>Makes the calls of a network; <see cref="SetShape"/> must follow.</summary>
+    /// <exception cref="ArgumentException">The network has another type of data or belongs to another context.</exception>
     public static CuDnnRnn<T> Create(CuDnnHandle handle, RnnDescriptor rnn)
     {
         ArgumentNullException.ThrowIfNull(handle);
@@ -87,7 +87,7 @@ public sealed unsafe partial class CuDnnRnn<T> : CudaObject
     /// <summary>The library handle.</summary>
     public CuDnnHandle Handle { get; }
 
-    /// <summary>The net.</summary>
+    /// <summary>The network.</summary>
     public RnnDescriptor Rnn { get; }
 
     /// <summary>The input's description.</summary>
@@ -96,27 +96,27 @@ public sealed unsafe partial class CuDnnRnn<T> : CudaObject
     /// <summary>The output's description.</summary>
     public RnnDataDescriptor Y { get; }
 
-    /// <summary>Number of elements in the weight space, including the gaps between weights.</summary>
+    /// <summary>The number of elements in the weight space, including the gaps between weights.</summary>
     public long WeightCount => _weightBytes / sizeof(T);
 
-    /// <summary>Bytes of scratch memory that a call needs for the shape.</summary>
+    /// <summary>The workspace in bytes that a call needs for the shape.</summary>
     public long WorkspaceBytes(bool training) =>
         training ? _trainingWorkspace : _inferenceWorkspace;
 
-    /// <summary>Bytes of reserve memory for the shape, which has to be kept from the forward to the backward calls.</summary>
+    /// <summary>The reserve in bytes for the shape, which must be kept from the forward to the backward calls.</summary>
     public long ReserveBytes => _reserve;
 
     /// <summary>
-    /// Whether the backward calls may read a reserve that another algorithm wrote. To be set only for pairs of algorithms that were
+    /// Whether the backward calls may read a reserve that another algorithm wrote. Set it only for pairs of algorithms that have been
     /// tested on the device.
     /// </summary>
     public bool AllowsMixedAlgorithms { get; set; }
 
-    /// <summary>Sets lengths and layout of a batch, and asks for the memory that it needs.</summary>
-    /// <param name="layout">How input and output lie.</param>
-    /// <param name="maxLength">Steps that the memory has for each sequence, T.</param>
-    /// <param name="lengths">Steps of each sequence; see <see cref="RnnDataDescriptor.Set"/>.</param>
-    /// <exception cref="ArgumentException">Lengths that the layout or the net's algorithm does not take.</exception>
+    /// <summary>Sets the lengths and the layout of a batch, and asks cuDNN how much memory it needs.</summary>
+    /// <param name="layout">How input and output lie in memory.</param>
+    /// <param name="maxLength">T, the number of steps that the memory has for each sequence.</param>
+    /// <param name="lengths">The steps of each sequence; see <see cref="RnnDataDescriptor.Set"/>.</param>
+    /// <exception cref="ArgumentException">The layout or the network's algorithm does not allow these lengths.</exception>
     public void SetShape(cudnnRNNDataLayout_t layout, int maxLength, ReadOnlySpan<int> lengths)
     {
         ThrowIfDisposed();
@@ -149,7 +149,7 @@ public sealed unsafe partial class CuDnnRnn<T> : CudaObject
 
     private protected override void LetGo(bool forgotten)
     {
-        // Some are not there where the constructor failed.
+        // Some of them are null if the constructor failed.
         X?.Dispose();
         Y?.Dispose();
         _hidden?.Dispose();
@@ -158,22 +158,22 @@ public sealed unsafe partial class CuDnnRnn<T> : CudaObject
 
     private void RequireTakes(cudnnRNNDataLayout_t layout, int maxLength, ReadOnlySpan<int> lengths)
     {
+        RnnSettings settings = Rnn.Settings;
+        bool packed = layout == cudnnRNNDataLayout_t.CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_PACKED;
+        if (!packed && !settings.PaddedIO)
+            throw new ArgumentException(
+                "Sequences that are not packed need a net with PaddedIO.",
+                nameof(layout)
+            );
         bool full = true;
         foreach (int length in lengths)
             full &= length == maxLength;
         if (full)
             return;
-        RnnSettings settings = Rnn.Settings;
         if (settings.Algorithm != cudnnRNNAlgo_t.CUDNN_RNN_ALGO_STANDARD)
             throw new ArgumentException(
                 $"{settings.Algorithm} takes sequences of one length only ({maxLength});"
                     + " CUDNN_RNN_ALGO_STANDARD takes others.",
-                nameof(lengths)
-            );
-        bool packed = layout == cudnnRNNDataLayout_t.CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_PACKED;
-        if (!packed && !settings.PaddedIO)
-            throw new ArgumentException(
-                "Unpacked sequences of unequal length need a net with PaddedIO.",
                 nameof(lengths)
             );
     }

@@ -3,7 +3,7 @@ using Sequor.Native;
 
 namespace Sequor.Interop;
 
-/// <summary>cuDNN's statuses as errors.</summary>
+/// <summary>Makes exceptions of cuDNN's statuses.</summary>
 internal static unsafe class CuDnnStatus
 {
     private const int TextBytes = 1024;
@@ -14,7 +14,7 @@ internal static unsafe class CuDnnStatus
             throw Error(context, status, call);
     }
 
-    /// <summary>The error of a call of this thread; a capture in progress learns of it.</summary>
+    /// <summary>Makes the exception for a failed call of this thread, and notes it as the cause if a capture is in progress.</summary>
     public static CudnnException Error(
         CudaContext context,
         cudnnStatus_t status,
@@ -40,7 +40,7 @@ internal static unsafe class CuDnnStatus
             context.Park(Error(context, status, call, "in an earlier release"));
     }
 
-    /// <summary>cuDNN's own words on the calling thread's last error.</summary>
+    /// <summary>cuDNN's own words about the calling thread's last error.</summary>
     public static string LastError(CuDnn library)
     {
         if (library.Missing.Contains(nameof(library.cudnnGetLastErrorString)))
@@ -52,7 +52,7 @@ internal static unsafe class CuDnnStatus
         return Encoding.UTF8.GetString(text, length < 0 ? TextBytes : length).Trim();
     }
 
-    /// <summary>The error alone, for where a refusal is an answer.</summary>
+    /// <summary>Makes only the exception, where a refusal is an expected answer.</summary>
     public static CudnnException Made(
         CuDnn library,
         cudnnStatus_t status,

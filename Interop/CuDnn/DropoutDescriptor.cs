@@ -3,8 +3,8 @@ using Sequor.Native;
 namespace Sequor.Interop;
 
 /// <summary>
-/// A dropout rate with cuDNN's states of its random number generator on the device. Every training call draws from the states and so
-/// changes them, which is why a checkpoint has to keep them. For one thread and stream at a time.
+/// A dropout rate together with the states of cuDNN's random number generator on the device. Every training call draws from the states and
+/// so changes them, which is why a checkpoint must store them. It is for one thread and stream at a time.
 /// </summary>
 public sealed unsafe class DropoutDescriptor : CuDnnDescriptor
 {
@@ -27,7 +27,7 @@ public sealed unsafe class DropoutDescriptor : CuDnnDescriptor
         States = states;
     }
 
-    /// <summary>Bytes that states need on a device.</summary>
+    /// <summary>The size in bytes of the states on a device.</summary>
     public static long StatesBytes(CuDnnHandle handle)
     {
         ArgumentNullException.ThrowIfNull(handle);
@@ -88,10 +88,10 @@ public sealed unsafe class DropoutDescriptor : CuDnnDescriptor
         }
     }
 
-    /// <summary>How likely an element is dropped.</summary>
+    /// <summary>The probability that an element is dropped.</summary>
     public float Rate { get; private set; }
 
-    /// <summary>The states.</summary>
+    /// <summary>The memory of the states.</summary>
     public DeviceSpan<byte> States { get; }
 
     /// <summary>cuDNN's handle.</summary>

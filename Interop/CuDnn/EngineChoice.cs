@@ -5,12 +5,12 @@ using Note = Sequor.Native.cudnnBackendNumericalNote_t;
 
 namespace Sequor.Interop;
 
-/// <summary>The engine that was taken for a graph: the first of cuDNN's proposals that is allowed and works.</summary>
-/// <param name="Plan">What runs it.</param>
+/// <summary>The engine that was chosen for a graph: the first of cuDNN's proposals that is allowed and works.</summary>
+/// <param name="Plan">The execution plan that runs it.</param>
 /// <param name="Engine">The engine's name.</param>
-/// <param name="Notes">What it does to numbers.</param>
-/// <param name="WorkspaceBytes">Scratch that it needs, bytes.</param>
-/// <param name="Refusals">The engines that were proposed before it, and why they were not taken.</param>
+/// <param name="Notes">Its effects on numbers.</param>
+/// <param name="WorkspaceBytes">The workspace that it needs, in bytes.</param>
+/// <param name="Refusals">The engines that were proposed before it, and why they were not chosen.</param>
 internal sealed record EngineChoice(
     BackendDescriptor Plan,
     string Engine,
@@ -19,14 +19,14 @@ internal sealed record EngineChoice(
     IReadOnlyList<string> Refusals
 )
 {
-    /// <summary>Asks first for the engines that are thought fastest, then for those that take most.</summary>
+    /// <summary>First the engines that cuDNN's heuristics rank, the fastest first, then those that support the most graphs.</summary>
     private static readonly cudnnBackendHeurMode_t[] Modes =
     [
         cudnnBackendHeurMode_t.CUDNN_HEUR_MODE_A,
         cudnnBackendHeurMode_t.CUDNN_HEUR_MODE_FALLBACK,
     ];
 
-    /// <exception cref="NotSupportedException">There is none.</exception>
+    /// <exception cref="NotSupportedException">No engine is allowed and works.</exception>
     public static EngineChoice Find(
         CuDnnHandle handle,
         BackendDescriptor graph,
@@ -99,7 +99,7 @@ internal sealed record EngineChoice(
     {
         foreach (Note note in notes)
         {
-            // float32 on tensor cores is TF32.
+            // In single precision, using tensor cores means TF32.
             bool rounds =
                 note
                 is Note.CUDNN_NUMERICAL_NOTE_TENSOR_CORE

@@ -37,7 +37,7 @@ internal sealed class EngineProposals : IDisposable
             descriptor.Dispose();
     }
 
-    /// <summary>An engine's name, and what it does to numbers.</summary>
+    /// <summary>An engine's name and its effects on numbers.</summary>
     public static (string Name, Note[] Notes) Describe(BackendDescriptor configuration)
     {
         using var engine = BackendDescriptor.Create(

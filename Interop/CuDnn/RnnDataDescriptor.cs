@@ -43,39 +43,40 @@ public sealed unsafe class RnnDataDescriptor : CuDnnDescriptor
         }
     }
 
-    /// <summary>Type of the elements.</summary>
+    /// <summary>The type of the elements.</summary>
     public cudnnDataType_t DataType { get; private set; }
 
     /// <summary>How the batch lies in memory.</summary>
     public cudnnRNNDataLayout_t Layout { get; private set; }
 
-    /// <summary>Steps of the longest sequence, T.</summary>
+    /// <summary>T, the number of steps of the longest sequence.</summary>
     public int MaxLength { get; private set; }
 
-    /// <summary>Sequences, B; 0 before it is set.</summary>
+    /// <summary>B, the number of sequences; 0 before it is set.</summary>
     public int BatchSize { get; private set; }
 
-    /// <summary>Width of a step, C.</summary>
+    /// <summary>C, the width of a step.</summary>
     public int VectorSize { get; private set; }
 
-    /// <summary>Steps of each sequence.</summary>
+    /// <summary>The steps of each sequence.</summary>
     public ReadOnlySpan<int> Lengths => _lengths.AsSpan(0, BatchSize);
 
     /// <summary>Whether all sequences have MaxLength steps.</summary>
     public bool IsFull { get; private set; }
 
-    /// <summary>Elements that the memory has, padding counted in.</summary>
+    /// <summary>The number of elements in memory, including padding.</summary>
     public long ElementCount { get; private set; }
 
     /// <summary>Describes a batch.</summary>
-    /// <param name="type">Type of the elements.</param>
-    /// <param name="layout">How it lies: [T, B, C], packed or not, or [B, T, C].</param>
-    /// <param name="maxLength">Steps that the memory has for each sequence where it is not packed, T.</param>
-    /// <param name="vectorSize">Width of a step, C.</param>
+    /// <param name="type">The type of the elements.</param>
+    /// <param name="layout">The layout: [T, B, C], packed or not, or [B, T, C].</param>
+    /// <param name="maxLength">T, the number of steps that the memory has for each sequence, where it is not packed.</param>
+    /// <param name="vectorSize">C, the width of a step.</param>
     /// <param name="lengths">
-    /// Steps of each sequence, 1 to T; 0 too where it is not packed. Packed ones must not rise, and the first is T.
+    /// The steps of each sequence, from 1 to T, or from 0 to T where the layout is not packed. In the packed layout lengths must not
+    /// increase, and the first is T.
     /// </param>
-    /// <param name="fillPadding">Whether outputs' padding is set to 0, in place of being left as it is.</param>
+    /// <param name="fillPadding">Whether the padding of outputs is set to 0 instead of being left as it is.</param>
     public void Set(
         cudnnDataType_t type,
         cudnnRNNDataLayout_t layout,
@@ -116,7 +117,7 @@ public sealed unsafe class RnnDataDescriptor : CuDnnDescriptor
         ElementCount = (packed ? steps : (long)maxLength * lengths.Length) * vectorSize;
     }
 
-    /// <summary>Whether another describes the same batch, the width aside.</summary>
+    /// <summary>Whether another one describes the same batch, apart from the width.</summary>
     internal bool SameBatch(RnnDataDescriptor other) =>
         Layout == other.Layout
         && MaxLength == other.MaxLength

@@ -2,15 +2,15 @@ using Sequor.Native;
 
 namespace Sequor.Interop;
 
-// The places of matrices and biases in the weight space, which only cuDNN knows.
+// Finds the matrices and biases in the weight space, whose layout only cuDNN knows.
 public sealed unsafe partial class RnnDescriptor
 {
-    /// <summary>An address without memory, from which offsets are computed: cuDNN only adds to it.</summary>
+    /// <summary>A made-up address from which offsets are computed. cuDNN only adds to it and never reads there.</summary>
     private const long Base = 1L << 20;
 
     /// <summary>
-    /// Every matrix and bias of the weight space, in the order of layers and gates. Only this call tells where they
-    /// lie; there are gaps between them.
+    /// Lists every matrix and bias of the weight space, in the order of layers and gates. Only this call tells where they lie; there are
+    /// gaps between them.
     /// </summary>
     public IReadOnlyList<RnnWeight> Weights(CuDnnHandle handle)
     {
@@ -50,7 +50,7 @@ public sealed unsafe partial class RnnDescriptor
         return weights;
     }
 
-    /// <summary>cuDNN describes them as [1, rows, columns].</summary>
+    /// <summary>Makes the entry for a matrix or bias, which cuDNN describes as [1, rows, columns].</summary>
     private RnnWeight Made(int layer, int kind, bool isBias, long address, int[] sizes)
     {
         int size = CuDnnElement.Size(Settings.DataType);

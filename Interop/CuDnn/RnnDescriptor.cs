@@ -2,7 +2,7 @@ using Sequor.Native;
 
 namespace Sequor.Interop;
 
-/// <summary>A recurrent net as cuDNN knows it: what it computes, and the sizes that this needs.</summary>
+/// <summary>A recurrent network as cuDNN describes it: what it computes, and the memory that it needs.</summary>
 public sealed unsafe partial class RnnDescriptor : CuDnnDescriptor
 {
     private readonly cudnnRNNDescriptor_t _handle;
@@ -21,11 +21,11 @@ public sealed unsafe partial class RnnDescriptor : CuDnnDescriptor
         _handle = handle;
     }
 
-    /// <summary>Describes a net.</summary>
-    /// <param name="handle">The library handle; any one of the context can run the net.</param>
-    /// <param name="settings">What it computes.</param>
+    /// <summary>Describes a network.</summary>
+    /// <param name="handle">The library handle. Any handle of its context can run the network.</param>
+    /// <param name="settings">What the network computes.</param>
     /// <param name="dropout">Dropout between layers; null for none.</param>
-    /// <exception cref="ArgumentException">The settings do not go together; the message says what is allowed.</exception>
+    /// <exception cref="ArgumentException">The settings do not fit each other; the message says what is allowed.</exception>
     /// <exception cref="CudnnException">cuDNN refuses them.</exception>
     public static RnnDescriptor Create(
         CuDnnHandle handle,
@@ -58,7 +58,7 @@ public sealed unsafe partial class RnnDescriptor : CuDnnDescriptor
         }
     }
 
-    /// <summary>What it computes.</summary>
+    /// <summary>What the network computes.</summary>
     public RnnSettings Settings { get; }
 
     /// <summary>Dropout between layers; null for none.</summary>
@@ -74,10 +74,10 @@ public sealed unsafe partial class RnnDescriptor : CuDnnDescriptor
         }
     }
 
-    /// <summary>Compiles the plan of CUDNN_RNN_ALGO_PERSIST_DYNAMIC for a batch size; before any capture.</summary>
+    /// <summary>Compiles the plan of CUDNN_RNN_ALGO_PERSIST_DYNAMIC for a batch size. It must be called before any capture.</summary>
     /// <param name="handle">The library handle.</param>
-    /// <param name="batchSize">Sequences, above 0.</param>
-    /// <exception cref="CudnnException">The device cannot, or there is no NVRTC.</exception>
+    /// <param name="batchSize">The number of sequences, above 0.</param>
+    /// <exception cref="CudnnException">The device does not support it, or there is no NVRTC.</exception>
     public void BuildDynamic(CuDnnHandle handle, int batchSize)
     {
         ArgumentNullException.ThrowIfNull(handle);
@@ -94,11 +94,11 @@ public sealed unsafe partial class RnnDescriptor : CuDnnDescriptor
         );
     }
 
-    /// <summary>How much memory calls need beside weights and data.</summary>
+    /// <summary>The memory that calls need besides weights and data.</summary>
     /// <param name="handle">The library handle.</param>
-    /// <param name="mode">What the forward call is for.</param>
-    /// <param name="x">The input: its longest sequence and batch size count.</param>
-    /// <returns>Bytes of scratch, and bytes kept from forward to backward (0 for inference).</returns>
+    /// <param name="mode">Whether the forward call is for training or inference.</param>
+    /// <param name="x">The input, whose longest sequence and batch size determine the sizes.</param>
+    /// <returns>The bytes of workspace, and the bytes kept from forward to backward (0 for inference).</returns>
     public (long Workspace, long Reserve) TempSpaceSizes(
         CuDnnHandle handle,
         cudnnForwardMode_t mode,
@@ -125,7 +125,7 @@ public sealed unsafe partial class RnnDescriptor : CuDnnDescriptor
         return ((long)workspace, (long)reserve);
     }
 
-    /// <summary>Bytes of all weights and biases, gaps counted in.</summary>
+    /// <summary>The bytes of all weights and biases, including gaps.</summary>
     public long WeightSpaceBytes(CuDnnHandle handle)
     {
         ArgumentNullException.ThrowIfNull(handle);
@@ -163,7 +163,7 @@ public sealed unsafe partial class RnnDescriptor : CuDnnDescriptor
                 s.Math,
                 s.InputSize,
                 s.HiddenSize,
-                // The hidden size means no projection; 0 is refused.
+                // The hidden size means that there is no projection; cuDNN refuses 0.
                 s.StateSize,
                 s.Layers,
                 drops,

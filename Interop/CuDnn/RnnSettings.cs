@@ -2,63 +2,68 @@ using Sequor.Native;
 
 namespace Sequor.Interop;
 
-/// <summary>What a recurrent net computes, and how: the arguments of cudnnSetRNNDescriptor_v8.</summary>
+/// <summary>What a recurrent network computes, and how: the arguments of cudnnSetRNNDescriptor_v8.</summary>
 public sealed record RnnSettings
 {
-    /// <summary>The cell.</summary>
+    /// <summary>The kind of cell.</summary>
     public required cudnnRNNMode_t Mode { get; init; }
 
-    /// <summary>Width of x, above 0.</summary>
+    /// <summary>The width of x, above 0.</summary>
     public required int InputSize { get; init; }
 
-    /// <summary>Width of h, above 0.</summary>
+    /// <summary>The number of hidden units, above 0.</summary>
     public required int HiddenSize { get; init; }
 
-    /// <summary>Layers, above 0.</summary>
+    /// <summary>The number of layers, above 0.</summary>
     public int Layers { get; init; } = 1;
 
-    /// <summary>Width of the LSTM's projection, 1 to the hidden size; null for none.</summary>
+    /// <summary>The width of the LSTM's projection, from 1 to the hidden size; null for none.</summary>
     public int? ProjectionSize { get; init; }
 
-    /// <summary>How it is computed. Only STANDARD takes projections and sequences of unequal length.</summary>
+    /// <summary>The algorithm. Only STANDARD supports projections and sequences of unequal length.</summary>
     public cudnnRNNAlgo_t Algorithm { get; init; } = cudnnRNNAlgo_t.CUDNN_RNN_ALGO_STANDARD;
 
-    /// <summary>Biases a gate.</summary>
+    /// <summary>Which biases each gate has.</summary>
     public cudnnRNNBiasMode_t Bias { get; init; } = cudnnRNNBiasMode_t.CUDNN_RNN_DOUBLE_BIAS;
 
-    /// <summary>Directions through time.</summary>
+    /// <summary>Whether the network runs in one direction through time or in both.</summary>
     public cudnnDirectionMode_t Direction { get; init; } =
         cudnnDirectionMode_t.CUDNN_UNIDIRECTIONAL;
 
     /// <summary>What the first layer does with its input.</summary>
     public cudnnRNNInputMode_t Input { get; init; } = cudnnRNNInputMode_t.CUDNN_LINEAR_INPUT;
 
-    /// <summary>Type of weights and data.</summary>
+    /// <summary>The type of weights and data.</summary>
     public cudnnDataType_t DataType { get; init; } = cudnnDataType_t.CUDNN_DATA_FLOAT;
 
-    /// <summary>Type of sums: double for data in double, else float.</summary>
+    /// <summary>The type of sums: double for data in double, else float.</summary>
     public cudnnDataType_t SumType =>
         DataType == cudnnDataType_t.CUDNN_DATA_DOUBLE ? DataType : cudnnDataType_t.CUDNN_DATA_FLOAT;
 
-    /// <summary>Arithmetic allowed: CUDNN_FMA_MATH is true float32, CUDNN_DEFAULT_MATH lets float use TF32.</summary>
+    /// <summary>
+    /// The arithmetic that is allowed: CUDNN_FMA_MATH is full single precision, CUDNN_DEFAULT_MATH allows TF32 for float.
+    /// </summary>
     public cudnnMathType_t Math { get; init; } = cudnnMathType_t.CUDNN_FMA_MATH;
 
-    /// <summary>Whether sequences of unequal length lie padded; needed for unpacked ones.</summary>
-    public bool PaddedIO { get; init; }
+    /// <summary>
+    /// Whether sequences may lie padded: the manual permits layouts that are not packed with this alone, also where all sequences
+    /// have one length.
+    /// </summary>
+    public bool PaddedIO { get; init; } = true;
 
-    /// <summary>Bounds of LSTM cell states, the lower below the upper; null for none.</summary>
+    /// <summary>Bounds on the cell states of an LSTM, the lower below the upper; null for none.</summary>
     public (double Lower, double Upper)? Clip { get; init; }
 
-    /// <summary>Directions: 1 or 2.</summary>
+    /// <summary>The number of directions, 1 or 2.</summary>
     public int Directions => Direction == cudnnDirectionMode_t.CUDNN_BIDIRECTIONAL ? 2 : 1;
 
-    /// <summary>Width of a direction's output and of hx: the projection's, or the hidden size.</summary>
+    /// <summary>The width of a direction's output and of hx: the projection's width, or else the hidden size.</summary>
     public int StateSize => ProjectionSize ?? HiddenSize;
 
-    /// <summary>Width of y.</summary>
+    /// <summary>The width of y.</summary>
     public int OutputSize => StateSize * Directions;
 
-    /// <summary>Gates of a cell: 1, 4 or 3.</summary>
+    /// <summary>The number of gates of a cell: 4 for LSTM, 3 for GRU, else 1.</summary>
     public int Gates =>
         Mode switch
         {
@@ -69,7 +74,7 @@ public sealed record RnnSettings
 
     internal bool IsLstm => Mode == cudnnRNNMode_t.CUDNN_LSTM;
 
-    /// <summary>Raises an error where cuDNN would refuse, with what is allowed.</summary>
+    /// <summary>Throws where cuDNN would refuse, with a message that says what is allowed.</summary>
     internal void Require()
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(InputSize);

@@ -8,54 +8,54 @@ namespace Sequor.Interop;
 public record struct RnnTensors<T>
     where T : unmanaged
 {
-    /// <summary>Input: as its descriptor says. Backward reads it again.</summary>
+    /// <summary>The input, as its descriptor describes it. Backward reads it again.</summary>
     public DeviceSpan<T> X { get; set; }
 
-    /// <summary>Output: as its descriptor says. Backward reads it again.</summary>
+    /// <summary>The output, as its descriptor describes it. Backward reads it again.</summary>
     public DeviceSpan<T> Y { get; set; }
 
-    /// <summary>First states [L, B, H]; none for zeros.</summary>
+    /// <summary>The first states [L, B, H]; empty for zeros.</summary>
     public DeviceSpan<T> Hx { get; set; }
 
-    /// <summary>Last states [L, B, H]; none for not wanted.</summary>
+    /// <summary>The last states [L, B, H]; empty if they are not wanted.</summary>
     public DeviceSpan<T> Hy { get; set; }
 
-    /// <summary>First cell states [L, B, hidden size] of an LSTM; none for zeros.</summary>
+    /// <summary>The first cell states [L, B, hidden size] of an LSTM; empty for zeros.</summary>
     public DeviceSpan<T> Cx { get; set; }
 
-    /// <summary>Last cell states [L, B, hidden size] of an LSTM, not clipped; none for not wanted.</summary>
+    /// <summary>The last cell states [L, B, hidden size] of an LSTM, not clipped; empty if they are not wanted.</summary>
     public DeviceSpan<T> Cy { get; set; }
 
-    /// <summary>Gradient by the input; written.</summary>
+    /// <summary>The gradient of the input, written.</summary>
     public DeviceSpan<T> Dx { get; set; }
 
-    /// <summary>Gradient by the output; read.</summary>
+    /// <summary>The gradient of the output, read.</summary>
     public DeviceSpan<T> Dy { get; set; }
 
-    /// <summary>Gradient by the first states; none for not wanted.</summary>
+    /// <summary>The gradient of the first states, written; empty if it is not wanted.</summary>
     public DeviceSpan<T> Dhx { get; set; }
 
-    /// <summary>Gradient by the last states; none for zeros.</summary>
+    /// <summary>The gradient of the last states, read; empty for zeros.</summary>
     public DeviceSpan<T> Dhy { get; set; }
 
-    /// <summary>Gradient by the first cell states; none for not wanted.</summary>
+    /// <summary>The gradient of the first cell states, written; empty if it is not wanted.</summary>
     public DeviceSpan<T> Dcx { get; set; }
 
-    /// <summary>Gradient by the last cell states; none for zeros.</summary>
+    /// <summary>The gradient of the last cell states, read; empty for zeros.</summary>
     public DeviceSpan<T> Dcy { get; set; }
 
     /// <summary>The weight space.</summary>
     public DeviceSpan<T> Weights { get; set; }
 
-    /// <summary>Gradients by the weight space, which are added to.</summary>
+    /// <summary>The gradients of the weight space, which are added to.</summary>
     public DeviceSpan<T> WeightGradients { get; set; }
 
-    /// <summary>Scratch; it keeps nothing from call to call.</summary>
+    /// <summary>The workspace, which holds nothing from call to call.</summary>
     public DeviceSpan<byte> Workspace { get; set; }
 
-    /// <summary>The reserve: written by a forward call for training, read and written by backward.</summary>
+    /// <summary>The reserve: written by a forward call for training, read and written by the backward calls.</summary>
     public DeviceSpan<byte> Reserve { get; set; }
 
-    /// <summary>The lengths on the device, for algorithms that read them there; may be none.</summary>
+    /// <summary>The lengths on the device, for algorithms that read them there; may be empty.</summary>
     public DeviceSpan<int> DeviceLengths { get; set; }
 }

@@ -1,14 +1,14 @@
 namespace Sequor.Interop;
 
-/// <summary>One matrix or bias in a recurrent net's weight space.</summary>
-/// <param name="PseudoLayer">The layer; with two directions 2 * layer, + 1 for backwards.</param>
+/// <summary>One matrix or bias in a recurrent network's weight space.</summary>
+/// <param name="PseudoLayer">The layer; with two directions, 2 * layer, plus 1 for the reverse direction.</param>
 /// <param name="LinearLayer">
-/// The gate as cuDNN counts it: those of the input first, then the recurrent ones, then the LSTM's projection.
+/// The gate by cuDNN's numbers: first those of the input, then the recurrent ones, then the LSTM's projection.
 /// </param>
-/// <param name="IsBias">Whether it is the bias, not the matrix.</param>
-/// <param name="Offset">Elements from the weight space's begin.</param>
-/// <param name="Rows">Rows of the matrix, or elements of the bias.</param>
-/// <param name="Columns">Columns of the matrix, row-major; 1 for a bias.</param>
+/// <param name="IsBias">Whether it is a bias and not a matrix.</param>
+/// <param name="Offset">The number of elements from the beginning of the weight space.</param>
+/// <param name="Rows">The rows of the matrix, or the elements of the bias.</param>
+/// <param name="Columns">The columns of the matrix, which is row-major; 1 for a bias.</param>
 public readonly record struct RnnWeight(
     int PseudoLayer,
     int LinearLayer,
@@ -18,6 +18,6 @@ public readonly record struct RnnWeight(
     int Columns
 )
 {
-    /// <summary>Elements.</summary>
+    /// <summary>The number of elements.</summary>
     public long Count => (long)Rows * Columns;
 }

@@ -15,10 +15,10 @@ public sealed unsafe class TensorDescriptor : CuDnnDescriptor
     }
 
     /// <summary>Describes a tensor.</summary>
-    /// <param name="context">Where it is used.</param>
-    /// <param name="type">Type of the elements.</param>
+    /// <param name="context">The context in which it is used.</param>
+    /// <param name="type">The type of the elements.</param>
     /// <param name="sizes">3 to 8 sizes, all above 0.</param>
-    /// <param name="strides">Elements from one to the next along each dimension; row-major by default.</param>
+    /// <param name="strides">The distance in elements between neighbours along each dimension; row-major by default.</param>
     public static TensorDescriptor Create(
         CudaContext context,
         cudnnDataType_t type,
@@ -39,13 +39,13 @@ public sealed unsafe class TensorDescriptor : CuDnnDescriptor
         }
     }
 
-    /// <summary>The type of its elements.</summary>
+    /// <summary>The type of the tensor's elements.</summary>
     public cudnnDataType_t DataType { get; private set; }
 
-    /// <summary>Its sizes.</summary>
+    /// <summary>The tensor's sizes.</summary>
     public IReadOnlyList<int> Sizes => _sizes;
 
-    /// <summary>Its elements, those that strides pass over not counted.</summary>
+    /// <summary>The number of elements, not counting those that strides skip.</summary>
     public long Count => _sizes.Aggregate(1L, (product, size) => product * size);
 
     /// <summary>cuDNN's handle.</summary>
@@ -59,9 +59,9 @@ public sealed unsafe class TensorDescriptor : CuDnnDescriptor
     }
 
     /// <summary>Describes another tensor.</summary>
-    /// <param name="type">Type of the elements.</param>
+    /// <param name="type">The type of the elements.</param>
     /// <param name="sizes">3 to 8 sizes, all above 0.</param>
-    /// <param name="strides">Elements from one to the next along each dimension; row-major by default.</param>
+    /// <param name="strides">The distance in elements between neighbours along each dimension; row-major by default.</param>
     public void Set(
         cudnnDataType_t type,
         ReadOnlySpan<int> sizes,
@@ -110,7 +110,7 @@ public sealed unsafe class TensorDescriptor : CuDnnDescriptor
             _sizes = sizes.ToArray();
     }
 
-    /// <summary>A descriptor that a call of cuDNN is to fill in.</summary>
+    /// <summary>Makes a descriptor that a call of cuDNN is to fill in.</summary>
     internal static TensorDescriptor Create(CudaContext context)
     {
         ArgumentNullException.ThrowIfNull(context);

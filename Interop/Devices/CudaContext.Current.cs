@@ -4,7 +4,7 @@ using Sequor.Native;
 
 namespace Sequor.Interop;
 
-// Making the context current for the calling thread, and the queue of objects that wait to be released.
+// Makes the context current for the calling thread, and keeps the queue of objects that wait to be released.
 public sealed unsafe partial class CudaContext
 {
     [ThreadStatic]
@@ -26,8 +26,8 @@ public sealed unsafe partial class CudaContext
     public Exception? PendingError => Volatile.Read(ref _parked);
 
     /// <summary>
-    /// Makes the context current for a call. Raises the error of an earlier release, and the error that has lost the context if
-    /// one has.
+    /// Makes the context current for a call. Throws the error of an earlier release, or the error by which the context was lost, if there
+    /// is one.
     /// </summary>
     internal CudaContextScope Enter()
     {
@@ -37,8 +37,8 @@ public sealed unsafe partial class CudaContext
     }
 
     /// <summary>
-    /// Makes the context current for a release and raises nothing. If the driver refuses, the release that follows fails, and its
-    /// error is kept.
+    /// Makes the context current for a release and throws nothing. If the driver refuses, the release that follows fails, and its error is
+    /// kept.
     /// </summary>
     internal CudaContextScope EnterForRelease()
     {
@@ -52,7 +52,7 @@ public sealed unsafe partial class CudaContext
         }
     }
 
-    // A scope that was left already must not pop again: it would take off the context of another scope.
+    // A scope that has already been left must not pop again, as that would remove the context of another scope.
     internal void Leave(CudaContext? before, bool pushed, long scope, long outer)
     {
         if (t_scope != scope)
@@ -64,7 +64,7 @@ public sealed unsafe partial class CudaContext
     }
 
     /// <summary>
-    /// Releases an object that nothing refers to any more: now, or with a later call where a capture could be spoilt now.
+    /// Releases an object that nothing refers to any more: now, or with a later call if a release now could spoil a capture.
     /// </summary>
     internal void Retire(CudaObject item, bool forgotten)
     {
@@ -76,7 +76,7 @@ public sealed unsafe partial class CudaContext
         bool capturing;
         lock (_captures)
             capturing = _captures.Count > 0;
-        // The finalizer thread may run while a thread of the caller's captures a stream, and a release would spoil the capture.
+        // The finalizer thread may run while a thread of the caller captures a stream, and a release would spoil that capture.
         if (capturing || (forgotten && !IsDisposed))
         {
             _waiting.Enqueue(item);
@@ -111,7 +111,7 @@ public sealed unsafe partial class CudaContext
         _attention = true;
     }
 
-    /// <summary>Keeps the error of a driver call for the next call, if it failed and the context is still there.</summary>
+    /// <summary>Keeps the error of a failed driver call for the next call, if the context still exists.</summary>
     internal void Park(CUresult result, string call)
     {
         if (
@@ -122,7 +122,7 @@ public sealed unsafe partial class CudaContext
                     or CUresult.CUDA_ERROR_CONTEXT_IS_DESTROYED
                     or CUresult.CUDA_ERROR_INVALID_CONTEXT
                 )
-            // Nothing can be given back to a lost context, and every call on it says already that it is lost.
+            // Nothing can be given back to a lost context, and every call on it already reports that it is lost.
             && Lost is null
         )
             Park(Error(result, call, "in an earlier release"));
@@ -165,9 +165,9 @@ public sealed unsafe partial class CudaContext
             ReleaseNow(item, forgotten: false);
     }
 
-    // Other code may be capturing a stream: on this thread or, in the global mode, on any. The driver would refuse a release then
-    // and invalidate the capture. With this thread in the relaxed mode it allows the release and leaves the capture alone.
-    // Returns the mode before, or null if it could not be changed.
+    // Other code may be capturing a stream, on this thread or, in the global mode, on any thread. The driver would then refuse a release
+    // and invalidate the capture. If this thread is in the relaxed mode, the driver allows the release and leaves the capture alone. This
+    // returns the mode before, or null if it could not be changed.
     private CUstreamCaptureMode? Relax()
     {
         CUstreamCaptureMode mode = CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED;
@@ -222,7 +222,7 @@ public sealed unsafe partial class CudaContext
         }
     }
 
-    /// <summary>Whether the context was destroyed by others; then its objects have gone with it.</summary>
+    /// <summary>Whether the context was destroyed by other code, in which case its objects no longer exist.</summary>
     private bool IsGone()
     {
         if (_primary)

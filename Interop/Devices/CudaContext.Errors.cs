@@ -3,10 +3,10 @@ using Sequor.Native;
 
 namespace Sequor.Interop;
 
-// The exceptions for failed calls in the context, and what their messages say.
+// Makes the exceptions for failed calls in the context, with their messages.
 public sealed unsafe partial class CudaContext
 {
-    /// <summary>Raises an error if a driver call failed.</summary>
+    /// <summary>Throws if a driver call failed.</summary>
     internal void Check(CUresult result, string call)
     {
         if (result != CUresult.CUDA_SUCCESS)
@@ -25,8 +25,8 @@ public sealed unsafe partial class CudaContext
     }
 
     /// <summary>
-    /// Makes the exception for a failed allocation of device memory. Its message says how much was asked for and, where memory
-    /// ran out, how much is free; and what this context has taken, by category.
+    /// Makes the exception for a failed allocation of device memory. Its message says how much was asked for, how much is free if memory
+    /// ran out, and what this context has allocated, by category.
     /// </summary>
     internal CudaException AllocationError(
         CUresult result,
@@ -50,7 +50,7 @@ public sealed unsafe partial class CudaContext
         );
     }
 
-    /// <summary>Notes an error for the captures in progress: each reports the first one as the reason why it failed.</summary>
+    /// <summary>Notes an error for the captures in progress. Each reports its first one as the reason why it failed.</summary>
     internal void Spoilt(Exception error)
     {
         lock (_captures)

@@ -9,19 +9,19 @@ public sealed unsafe partial class CudaContext
     private CudaException? _lost;
 
     /// <summary>
-    /// The first error after which the driver accepts no call in the context any more; null as long as there was none. Every later
-    /// call raises an exception with this one as its inner exception and in its message. Releases still raise nothing.
+    /// The first error after which the driver accepts no call in the context; null as long as there is none. Every later call throws an
+    /// exception with this one as its inner exception and in its message. Releases still throw nothing.
     /// </summary>
     public CudaException? Lost => Volatile.Read(ref _lost);
 
-    /// <summary>Remembers the name of queued work, as a fault that shows in a later call may have happened in it.</summary>
+    /// <summary>Remembers the name of queued work, since a fault that a later call reports may have happened in it.</summary>
     internal void Queued(string work, CudaStream stream) =>
         _recent.Add(work, stream.NativeHandle.Value);
 
     /// <summary>Marks a place in the list of queued work, for <see cref="TakeWork"/>.</summary>
     internal long MarkWork() => _recent.Mark();
 
-    /// <summary>Removes from the list what was queued since a mark, and names it: it was captured and has not run.</summary>
+    /// <summary>Removes the work queued since a mark from the list and names it: it was captured and has not run.</summary>
     internal string TakeWork(long mark) => _recent.Take(mark);
 
     /// <summary>Forgets the queued work of a stream, as a wait for the stream has shown that it succeeded.</summary>
@@ -31,8 +31,8 @@ public sealed unsafe partial class CudaContext
     internal void WentWell() => _recent.Forget();
 
     /// <summary>
-    /// What to add to the message of a cuDNN or cuBLAS error: that the context is lost and why, or nothing if it is not. The driver
-    /// is asked for it, as those libraries only say that they could not do their work.
+    /// What to add to the message of a cuDNN or cuBLAS error: that the context is lost and why, or nothing if it is not. The driver is
+    /// asked, since those libraries only say that they could not do their work.
     /// </summary>
     internal string LossBehind(string call)
     {

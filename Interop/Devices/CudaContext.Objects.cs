@@ -2,12 +2,12 @@ using Sequor.Native;
 
 namespace Sequor.Interop;
 
-// The objects that are made in a context: streams, events, memory, modules and pools.
+// Makes the objects of a context: streams, events, memory, modules and pools.
 public sealed partial class CudaContext
 {
     /// <summary>Makes a stream.</summary>
     /// <param name="blocking">Whether this stream and the legacy default stream wait for each other's work.</param>
-    /// <param name="priority">Lower numbers come first; one of <see cref="StreamPriorities"/>.</param>
+    /// <param name="priority">The priority, one of <see cref="StreamPriorities"/>; lower numbers come first.</param>
     /// <exception cref="ArgumentOutOfRangeException">The device has no such priority.</exception>
     /// <exception cref="ObjectDisposedException">The context was disposed.</exception>
     public CudaStream CreateStream(bool blocking = false, int priority = 0) =>
@@ -15,19 +15,19 @@ public sealed partial class CudaContext
 
     /// <summary>Makes an event.</summary>
     /// <param name="timing">Whether it records the time; an event that does not is cheaper to wait for.</param>
-    /// <param name="blocking">Whether a thread that waits for it sleeps; otherwise the thread asks again and again.</param>
+    /// <param name="blocking">Whether a thread that waits for it sleeps; otherwise the thread polls.</param>
     /// <exception cref="ObjectDisposedException">The context was disposed.</exception>
     public CudaEvent CreateEvent(bool timing = false, bool blocking = false) =>
         CudaEvent.Create(this, timing, blocking);
 
     /// <summary>
-    /// Allocates device memory, aligned to 256 bytes, whose content is undefined. It waits for the device, and it would spoil a
-    /// capture; <see cref="CudaStream.Allocate"/> does not wait.
+    /// Allocates device memory, aligned to 256 bytes, whose content is undefined. It waits for the device, and it would spoil a capture;
+    /// <see cref="CudaStream.Allocate"/> does neither.
     /// </summary>
     /// <typeparam name="T">The elements' type.</typeparam>
-    /// <param name="length">Elements, above 0.</param>
-    /// <param name="category">What it is for: its entry in <see cref="Ledger"/>.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The length is not above 0, or its bytes are more than 64 bits count.</exception>
+    /// <param name="length">The number of elements, above 0.</param>
+    /// <param name="category">What the memory is for, which names its entry in <see cref="Ledger"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The length is not above 0, or the size in bytes exceeds 64 bits.</exception>
     /// <exception cref="CudaException">CUDA_ERROR_OUT_OF_MEMORY: the message says how much there is.</exception>
     /// <exception cref="ObjectDisposedException">The context was disposed.</exception>
     public DeviceBuffer<T> Allocate<T>(
@@ -38,25 +38,25 @@ public sealed partial class CudaContext
 
     /// <summary>Allocates pinned (page-locked) host memory, whose content is undefined.</summary>
     /// <typeparam name="T">The elements' type.</typeparam>
-    /// <param name="length">Elements, above 0.</param>
+    /// <param name="length">The number of elements, above 0.</param>
     /// <param name="writeCombined">Whether the memory is fast for the device to read, and very slow for the host to read.</param>
     /// <exception cref="ArgumentOutOfRangeException">The length is not above 0.</exception>
-    /// <exception cref="CudaException">CUDA_ERROR_OUT_OF_MEMORY: the host has not so much to pin.</exception>
+    /// <exception cref="CudaException">CUDA_ERROR_OUT_OF_MEMORY: the host cannot pin so much memory.</exception>
     /// <exception cref="ObjectDisposedException">The context was disposed.</exception>
     public PinnedBuffer<T> AllocatePinned<T>(int length, bool writeCombined = false)
         where T : unmanaged => PinnedBuffer<T>.Allocate(this, length, writeCombined);
 
     /// <summary>Lets the driver compile PTX for the context's device, and loads the module.</summary>
-    /// <param name="ptx">The text, with or without a zero at its end.</param>
-    /// <exception cref="ArgumentException">There is no PTX.</exception>
-    /// <exception cref="CudaException">It does not compile: the message has the compiler's own.</exception>
+    /// <param name="ptx">The PTX text, with or without a terminating zero.</param>
+    /// <exception cref="ArgumentException">The text is empty.</exception>
+    /// <exception cref="CudaException">The text does not compile; the message has the compiler's log.</exception>
     /// <exception cref="ObjectDisposedException">The context was disposed.</exception>
     public CudaModule LoadModule(ReadOnlySpan<byte> ptx) => CudaModule.Load(this, ptx);
 
-    /// <summary>Makes a pool of the context's device.</summary>
+    /// <summary>Makes a memory pool on the context's device.</summary>
     /// <param name="keepBytes">
-    /// How much unused memory the pool keeps when the device is synchronised, in bytes. By default it keeps all of it, so that a
-    /// second step of the same size takes nothing from the system.
+    /// How much unused memory the pool keeps when the device is synchronized, in bytes. By default it keeps all of it, so that a second
+    /// step of the same size takes nothing from the system.
     /// </param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="keepBytes"/> is below 0.</exception>
     /// <exception cref="NotSupportedException">The device has no pools.</exception>

@@ -28,7 +28,7 @@ public sealed unsafe partial class CudaContext : CudaObject
     }
 
     /// <summary>
-    /// Retains a device's primary context, making it if need be. It is kept until this object and all objects made from it are
+    /// Retains a device's primary context, making it if needed. It is kept until this object and all objects made from it have been
     /// disposed.
     /// </summary>
     /// <exception cref="CudaException">The driver cannot make it.</exception>
@@ -44,11 +44,11 @@ public sealed unsafe partial class CudaContext : CudaObject
     }
 
     /// <summary>
-    /// Uses a context that the caller made. It is never released here, and has to outlast all objects that are made from it.
+    /// Uses a context that the caller made. It is never released here, and must outlive all objects that are made from it.
     /// </summary>
-    /// <param name="handle">CUcontext.</param>
-    /// <param name="libraries">The libraries; those of the process by default.</param>
-    /// <exception cref="ArgumentException">The handle is null, or the driver does not take it for a context.</exception>
+    /// <param name="handle">The context's CUcontext.</param>
+    /// <param name="libraries">The libraries to call; by default those of the process.</param>
+    /// <exception cref="ArgumentException">The handle is null, or the driver does not accept it as a context.</exception>
     public static CudaContext Attach(nint handle, CudaLibraries? libraries = null)
     {
         if (handle == 0)
@@ -76,10 +76,10 @@ public sealed unsafe partial class CudaContext : CudaObject
         );
     }
 
-    /// <summary>The device it is on.</summary>
+    /// <summary>The device that the context is on.</summary>
     public CudaDevice Device { get; }
 
-    /// <summary>The libraries that it calls.</summary>
+    /// <summary>The libraries that the context calls.</summary>
     public CudaLibraries Libraries => Device.Libraries;
 
     /// <summary>The driver's handle.</summary>
@@ -95,10 +95,10 @@ public sealed unsafe partial class CudaContext : CudaObject
     /// <summary>Counts the bytes of device memory that were allocated through this object, by category.</summary>
     public DeviceMemoryLedger Ledger { get; } = new();
 
-    /// <summary>Priorities that streams may have; lower numbers come first.</summary>
+    /// <summary>The range of priorities that streams may have; lower numbers come first.</summary>
     public (int Least, int Greatest) StreamPriorities => _priorities.Value;
 
-    /// <summary>Free and total memory of the device in bytes; memory that other processes use is not free.</summary>
+    /// <summary>The free and total memory of the device in bytes; memory that other processes use is not free.</summary>
     public (long Free, long Total) DeviceMemory
     {
         get
@@ -132,12 +132,12 @@ public sealed unsafe partial class CudaContext : CudaObject
 
     internal CudaDriver Driver { get; }
 
-    /// <summary>The driver's handle, for what outlives Dispose.</summary>
+    /// <summary>The driver's handle, for objects that outlive Dispose.</summary>
     internal CUcontext NativeHandle { get; }
 
     private protected override CudaContext Home => this;
 
-    // Objects that were collected without Dispose wait for the next call, and there may be none after this.
+    // Objects that were collected without Dispose wait for the next call, and there may be none after this one.
     private protected override void Ending() => ReleaseWaiting();
 
     private protected override void Release()

@@ -3,8 +3,8 @@ using System.Diagnostics.CodeAnalysis;
 namespace Sequor.Interop;
 
 /// <summary>
-/// Keeps a context current for the calling thread; disposing the scope makes current again what was so before. Calls inside do
-/// not ask the driver which context is current, so other code on the thread must leave the current context as it finds it.
+/// Keeps a context current for the calling thread. Disposing the scope makes the previous context current again. Calls inside do not ask
+/// the driver which context is current, so other code on the thread must leave the current context as it found it.
 /// </summary>
 [SuppressMessage(
     "Performance",
@@ -35,6 +35,6 @@ public readonly ref struct CudaContextScope
         _outer = outer;
     }
 
-    /// <summary>Makes current again the context that was so before the scope; a second call does nothing.</summary>
+    /// <summary>Makes the context current again that was current before the scope; a second call does nothing.</summary>
     public void Dispose() => _entered?.Leave(_before, _pushed, _number, _outer);
 }

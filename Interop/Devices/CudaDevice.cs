@@ -4,7 +4,7 @@ using Sequor.Native;
 
 namespace Sequor.Interop;
 
-/// <summary>A GPU, or a part of one (MIG). Needs no context; may be used from any thread.</summary>
+/// <summary>A GPU, or a part of one (MIG). It needs no context and may be used from any thread.</summary>
 public sealed unsafe class CudaDevice
 {
     private readonly CudaDriver _driver;
@@ -37,39 +37,39 @@ public sealed unsafe class CudaDevice
         );
     }
 
-    /// <summary>The libraries that found it.</summary>
+    /// <summary>The libraries that found the device.</summary>
     public CudaLibraries Libraries { get; }
 
-    /// <summary>Its number, from 0, in the driver's order.</summary>
+    /// <summary>The device's number, from 0, in the driver's order.</summary>
     public int Index { get; }
 
     /// <summary>The driver's handle.</summary>
     public CUdevice Handle { get; }
 
-    /// <summary>Its name, such as NVIDIA H100 80GB HBM3.</summary>
+    /// <summary>The device's name, such as NVIDIA H100 80GB HBM3.</summary>
     public string Name { get; }
 
-    /// <summary>Its identity, the same in every process; nvidia-smi writes GPU- before it.</summary>
+    /// <summary>The device's identity, which is the same in every process; nvidia-smi writes GPU- before it.</summary>
     public Guid Uuid { get; }
 
-    /// <summary>Its PCI address, domain:bus:device.function in hexadecimal.</summary>
+    /// <summary>The device's PCI address, domain:bus:device.function in hexadecimal.</summary>
     public string PciBusId { get; }
 
-    /// <summary>Its compute capability, such as 8.6.</summary>
+    /// <summary>The device's compute capability, such as 8.6.</summary>
     public Version ComputeCapability { get; }
 
-    /// <summary>Its memory, bytes.</summary>
+    /// <summary>The device's memory in bytes.</summary>
     public long TotalBytes { get; }
 
-    /// <summary>Its multiprocessors.</summary>
+    /// <summary>The number of multiprocessors.</summary>
     public int Multiprocessors =>
         Attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
 
-    /// <summary>Whether memory can be taken in stream order (<see cref="CudaMemoryPool"/>).</summary>
+    /// <summary>Whether memory can be allocated in stream order (<see cref="CudaMemoryPool"/>).</summary>
     public bool HasMemoryPools =>
         Attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED) != 0;
 
-    /// <summary>One property of it; cuDeviceGetAttribute.</summary>
+    /// <summary>Reads one property of the device by cuDeviceGetAttribute.</summary>
     public int Attribute(CUdevice_attribute attribute)
     {
         int value;

@@ -4,9 +4,9 @@ using System.Text;
 namespace Sequor.Interop;
 
 /// <summary>
-/// The names of the kernels and library calls that were queued last, with their streams. A fault on the device shows only in a
-/// later call, and the driver does not say which work failed; error messages therefore list the candidates. May be used from
-/// any thread; allocates only for the text.
+/// The names of the kernels and library calls that were queued last, with their streams. A fault on the device is reported only by a later
+/// call, and the driver does not say which work failed, so error messages list the candidates. May be used from any thread; it allocates
+/// only for the text.
 /// </summary>
 internal sealed class RecentWork
 {
@@ -42,7 +42,7 @@ internal sealed class RecentWork
             Array.Clear(_work);
     }
 
-    /// <summary>Where the next work will stand, for <see cref="Take"/>.</summary>
+    /// <summary>Marks where the next work will stand, for <see cref="Take"/>.</summary>
     public long Mark()
     {
         lock (_gate)
@@ -61,7 +61,7 @@ internal sealed class RecentWork
         }
     }
 
-    /// <summary>The names, the latest last; empty where there are none.</summary>
+    /// <summary>The names, latest last; empty if there are none.</summary>
     public override string ToString() => Text(0);
 
     private string Text(long mark)

@@ -12,12 +12,12 @@ public sealed class CublasException : Exception
         Call = call;
     }
 
-    /// <summary>What cuBLAS returned.</summary>
+    /// <summary>The status that cuBLAS returned.</summary>
     public cublasStatus_t Status { get; }
 
-    /// <summary>The header's name of what it returned, such as CUBLAS_STATUS_INVALID_VALUE.</summary>
+    /// <summary>The status by its name in the header, such as CUBLAS_STATUS_INVALID_VALUE.</summary>
     public string StatusName => Status.ToString();
 
-    /// <summary>cuBLAS's function.</summary>
+    /// <summary>The name of the cuBLAS function.</summary>
     public string Call { get; }
 }

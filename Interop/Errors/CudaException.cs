@@ -2,9 +2,7 @@ using Sequor.Native;
 
 namespace Sequor.Interop;
 
-/// <summary>
-/// A driver call failed. A kernel or a copy that failed earlier is reported by a later call, whichever that is.
-/// </summary>
+/// <summary>A driver call failed. The failure of an earlier kernel or copy is reported by whichever call comes later.</summary>
 public sealed class CudaException : Exception
 {
     internal CudaException(CUresult status, string call, string message, Exception? inner = null)
@@ -14,16 +12,16 @@ public sealed class CudaException : Exception
         Call = call;
     }
 
-    /// <summary>What the driver returned.</summary>
+    /// <summary>The status that the driver returned.</summary>
     public CUresult Status { get; }
 
-    /// <summary>The header's name of what it returned, such as CUDA_ERROR_OUT_OF_MEMORY.</summary>
+    /// <summary>The status by its name in the header, such as CUDA_ERROR_OUT_OF_MEMORY.</summary>
     public string StatusName => Status.ToString();
 
-    /// <summary>The driver's function.</summary>
+    /// <summary>The name of the driver function.</summary>
     public string Call { get; }
 
-    /// <summary>Whether the context is lost: no call in it will work any more, in this process.</summary>
+    /// <summary>Whether the context is lost, so that no call in it will work again in this process.</summary>
     public bool IsContextLost => Loses(Status);
 
     /// <summary>Whether an error stays with the context (cuda.h: "the context cannot be used").</summary>

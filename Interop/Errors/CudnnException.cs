@@ -13,18 +13,18 @@ public sealed class CudnnException : Exception
         Detail = detail;
     }
 
-    /// <summary>What cuDNN returned.</summary>
+    /// <summary>The status that cuDNN returned.</summary>
     public cudnnStatus_t Status { get; }
 
-    /// <summary>The header's name of what it returned, such as CUDNN_STATUS_BAD_PARAM.</summary>
+    /// <summary>The status by its name in the header, such as CUDNN_STATUS_BAD_PARAM.</summary>
     public string StatusName => Status.ToString();
 
-    /// <summary>cuDNN's function.</summary>
+    /// <summary>The name of the cuDNN function.</summary>
     public string Call { get; }
 
     /// <summary>cuDNN's own words (cudnnGetLastErrorString); may be empty.</summary>
     public string Detail { get; }
 
-    /// <summary>Whether the arguments are right, but no implementation takes them (3000 to 3999).</summary>
+    /// <summary>Whether the arguments are valid but no implementation supports them (statuses 3000 to 3999).</summary>
     public bool IsNotSupported => (int)Status / 1000 == 3;
 }

@@ -3,8 +3,8 @@ using Sequor.Native;
 namespace Sequor.Interop;
 
 /// <summary>
-/// A pool from which device memory is allocated, and to which it is returned, in stream order: neither waits for the device. May
-/// be used from any thread.
+/// A pool from which device memory is allocated, and to which it is returned, in stream order; neither waits for the device. May be used
+/// from any thread.
 /// </summary>
 public sealed unsafe class CudaMemoryPool : CudaObject
 {
@@ -60,7 +60,7 @@ public sealed unsafe class CudaMemoryPool : CudaObject
         return new CudaMemoryPool(context, handle, owned: false);
     }
 
-    /// <summary>Its context.</summary>
+    /// <summary>The context that the pool belongs to.</summary>
     public CudaContext Context { get; }
 
     /// <summary>The driver's handle.</summary>
@@ -73,25 +73,25 @@ public sealed unsafe class CudaMemoryPool : CudaObject
         }
     }
 
-    /// <summary>Bytes of device memory that the pool holds, in use or not.</summary>
+    /// <summary>The bytes of device memory that the pool holds, in use or not.</summary>
     public long ReservedBytes => Get(CUmemPool_attribute.CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT);
 
-    /// <summary>The most bytes that the pool held since <see cref="ResetPeak"/>.</summary>
+    /// <summary>The most bytes that the pool has held since <see cref="ResetPeak"/>.</summary>
     public long PeakReservedBytes => Get(CUmemPool_attribute.CU_MEMPOOL_ATTR_RESERVED_MEM_HIGH);
 
-    /// <summary>Bytes in use, as the driver rounds them.</summary>
+    /// <summary>The bytes in use, as the driver rounds them.</summary>
     public long UsedBytes => Get(CUmemPool_attribute.CU_MEMPOOL_ATTR_USED_MEM_CURRENT);
 
     /// <summary>The most bytes in use since <see cref="ResetPeak"/>.</summary>
     public long PeakUsedBytes => Get(CUmemPool_attribute.CU_MEMPOOL_ATTR_USED_MEM_HIGH);
 
-    /// <summary>Takes memory in stream order, aligned to 256 bytes.</summary>
-    /// <param name="length">Elements, above 0.</param>
+    /// <summary>Allocates memory in stream order, aligned to 256 bytes.</summary>
+    /// <param name="length">The number of elements, above 0.</param>
     /// <param name="stream">
-    /// Work that is queued in this stream after the call may use the memory; other streams have to wait for this one first.
-    /// Dispose queues the release in this stream too.
+    /// Work that is queued in this stream after the call may use the memory; other streams must wait for this one first. Dispose also
+    /// queues the release in this stream.
     /// </param>
-    /// <param name="category">What it is for.</param>
+    /// <param name="category">What the memory is for, which names its entry in <see cref="CudaContext.Ledger"/>.</param>
     /// <exception cref="CudaException">CUDA_ERROR_OUT_OF_MEMORY: the message says how much there is.</exception>
     public DeviceBuffer<T> Allocate<T>(
         long length,
@@ -121,8 +121,8 @@ public sealed unsafe class CudaMemoryPool : CudaObject
         return new DeviceBuffer<T>(this, stream, address, length, category);
     }
 
-    /// <summary>Gives memory that is not in use back to the system.</summary>
-    /// <param name="keepBytes">Bytes that the pool keeps nevertheless.</param>
+    /// <summary>Returns memory that is not in use to the system.</summary>
+    /// <param name="keepBytes">The bytes that the pool keeps nevertheless.</param>
     public void Trim(long keepBytes = 0)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(keepBytes);

@@ -52,12 +52,12 @@ public sealed unsafe class DeviceBuffer<T> : DeviceMemory
         return new DeviceBuffer<T>(context, address, length, category, Origin.Allocated);
     }
 
-    /// <summary>Uses device memory that the caller allocated. It is never freed here, and has to outlast the use of this object.</summary>
+    /// <summary>Uses device memory that the caller allocated. It is never freed here, and must outlive the use of this object.</summary>
     /// <param name="context">The context in which it is used.</param>
-    /// <param name="address">Device address, aligned to the element.</param>
-    /// <param name="length">Elements, above 0.</param>
+    /// <param name="address">The device address, aligned to the element's size.</param>
+    /// <param name="length">The number of elements, above 0.</param>
     /// <exception cref="ArgumentException">
-    /// The address is null, not aligned, the host's, another context's or device's, or the allocation is shorter.
+    /// The address is null or not aligned, belongs to the host, another context or another device, or the allocation is shorter.
     /// </exception>
     public static DeviceBuffer<T> Wrap(CudaContext context, nint address, long length)
     {
@@ -74,19 +74,19 @@ public sealed unsafe class DeviceBuffer<T> : DeviceMemory
         );
     }
 
-    /// <summary>How many elements it has.</summary>
+    /// <summary>The number of elements.</summary>
     public long Length { get; }
 
-    /// <summary>All of it.</summary>
+    /// <summary>The whole array.</summary>
     public DeviceSpan<T> Span => new(this, 0, Length);
 
-    /// <summary>A part of it.</summary>
+    /// <summary>A part of the array.</summary>
     /// <param name="start">The first element.</param>
-    /// <param name="length">Elements; all that follow by default.</param>
+    /// <param name="length">The number of elements; by default all that follow.</param>
     public DeviceSpan<T> Slice(long start, long? length = null) =>
         length is { } count ? Span.Slice(start, count) : Span.Slice(start);
 
-    /// <summary>All of it.</summary>
+    /// <summary>The whole array.</summary>
     [SuppressMessage(
         "Usage",
         "CA2225:Operator overloads have named alternates",
@@ -95,7 +95,7 @@ public sealed unsafe class DeviceBuffer<T> : DeviceMemory
     public static implicit operator DeviceSpan<T>(DeviceBuffer<T>? buffer) =>
         buffer is null ? default : buffer.Span;
 
-    /// <summary>Its address, for a kernel.</summary>
+    /// <summary>The array's address, as an argument of a kernel.</summary>
     [SuppressMessage(
         "Usage",
         "CA2225:Operator overloads have named alternates",
@@ -104,6 +104,6 @@ public sealed unsafe class DeviceBuffer<T> : DeviceMemory
     public static implicit operator KernelArgument(DeviceBuffer<T>? buffer) =>
         (DeviceSpan<T>)buffer;
 
-    /// <summary>The largest power of two that the element's size is a multiple of, 16 at most.</summary>
+    /// <summary>The largest power of two that divides the element's size, at most 16.</summary>
     private static int Alignment => Math.Min(16, Unsafe.SizeOf<T>() & -Unsafe.SizeOf<T>());
 }

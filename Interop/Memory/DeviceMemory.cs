@@ -48,23 +48,23 @@ public abstract unsafe class DeviceMemory : CudaObject
         Context.Ledger.Add(category, bytes);
     }
 
-    /// <summary>Where the memory is from, which decides how it is given back.</summary>
+    /// <summary>Where the memory comes from, which decides how it is released.</summary>
     private protected enum Origin
     {
-        /// <summary>cuMemAlloc.</summary>
+        /// <summary>It was allocated by cuMemAlloc.</summary>
         Allocated,
 
-        /// <summary>A pool.</summary>
+        /// <summary>It comes from a pool.</summary>
         Pool,
 
-        /// <summary>A caller's.</summary>
+        /// <summary>The caller owns it.</summary>
         Foreign,
     }
 
-    /// <summary>Its context.</summary>
+    /// <summary>The context that the memory belongs to.</summary>
     public CudaContext Context { get; }
 
-    /// <summary>Its address on the device.</summary>
+    /// <summary>The address on the device.</summary>
     public CUdeviceptr Handle
     {
         get
@@ -74,10 +74,10 @@ public abstract unsafe class DeviceMemory : CudaObject
         }
     }
 
-    /// <summary>Its size, bytes.</summary>
+    /// <summary>The size in bytes.</summary>
     public long ByteCount { get; }
 
-    /// <summary>What it is for: its entry in <see cref="CudaContext.Ledger"/>.</summary>
+    /// <summary>What the memory is for, which names its entry in <see cref="CudaContext.Ledger"/>.</summary>
     public string Category { get; }
 
     /// <summary>Whether the caller owns the memory; it is then never freed here.</summary>

@@ -14,7 +14,7 @@ public sealed class DeviceMemoryLedger
 
     internal DeviceMemoryLedger() { }
 
-    /// <summary>Bytes taken now.</summary>
+    /// <summary>The bytes that are allocated now.</summary>
     public long CurrentBytes
     {
         get
@@ -24,7 +24,7 @@ public sealed class DeviceMemoryLedger
         }
     }
 
-    /// <summary>The most bytes that were taken at one time since the last <see cref="ResetPeak"/>.</summary>
+    /// <summary>The most bytes that were allocated at one time since the last <see cref="ResetPeak"/>.</summary>
     public long PeakBytes
     {
         get
@@ -34,7 +34,7 @@ public sealed class DeviceMemoryLedger
         }
     }
 
-    /// <summary>Allocations made so far; never decreases.</summary>
+    /// <summary>The number of allocations so far, which never decreases.</summary>
     public long Allocations
     {
         get
@@ -44,7 +44,7 @@ public sealed class DeviceMemoryLedger
         }
     }
 
-    /// <summary>The categories that were used so far.</summary>
+    /// <summary>The categories that have been used so far.</summary>
     public IReadOnlyList<string> Categories
     {
         get
@@ -54,28 +54,28 @@ public sealed class DeviceMemoryLedger
         }
     }
 
-    /// <summary>Bytes of a category now.</summary>
+    /// <summary>The bytes of a category now.</summary>
     public long Current(string category)
     {
         lock (_lock)
             return _entries.GetValueOrDefault(category)?.Current ?? 0;
     }
 
-    /// <summary>Bytes of a category at the moment of the peak: they sum to <see cref="PeakBytes"/>.</summary>
+    /// <summary>The bytes of a category at the moment of the peak; all categories together sum to <see cref="PeakBytes"/>.</summary>
     public long AtPeak(string category)
     {
         lock (_lock)
             return _entries.GetValueOrDefault(category)?.AtPeak ?? 0;
     }
 
-    /// <summary>Sets the peak to the bytes that are taken now.</summary>
+    /// <summary>Sets the peak to the bytes that are allocated now.</summary>
     public void ResetPeak()
     {
         lock (_lock)
             SetPeak();
     }
 
-    /// <summary>The bytes that are taken now, by category, in one line.</summary>
+    /// <summary>The bytes that are allocated now, by category, in one line.</summary>
     public override string ToString()
     {
         lock (_lock)

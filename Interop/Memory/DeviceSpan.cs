@@ -4,7 +4,7 @@ using Sequor.Native;
 namespace Sequor.Interop;
 
 /// <summary>
-/// A part of a block of device memory, or no memory if it is the default. It refers to the block; making one allocates nothing.
+/// A part of a block of device memory; the default value is no memory. It refers to the block, so making one allocates nothing.
 /// </summary>
 /// <typeparam name="T">The elements' type.</typeparam>
 public readonly unsafe record struct DeviceSpan<T>
@@ -19,32 +19,32 @@ public readonly unsafe record struct DeviceSpan<T>
         Length = length;
     }
 
-    /// <summary>The block; null for no memory.</summary>
+    /// <summary>The block that this is a part of; null for no memory.</summary>
     public DeviceMemory? Memory { get; }
 
-    /// <summary>How many elements it has.</summary>
+    /// <summary>The number of elements.</summary>
     public long Length { get; }
 
-    /// <summary>Whether it is no memory.</summary>
+    /// <summary>Whether it has no elements.</summary>
     public bool IsEmpty => Length == 0;
 
-    /// <summary>Its address on the device; 0 for no memory.</summary>
-    /// <exception cref="ObjectDisposedException">The block was disposed.</exception>
+    /// <summary>The address on the device; 0 for no memory.</summary>
+    /// <exception cref="ObjectDisposedException">The block has been disposed.</exception>
     public CUdeviceptr Handle =>
         Memory is null ? default : new(Memory.Handle.Value + (ulong)_offset);
 
-    /// <summary>Its size, bytes.</summary>
+    /// <summary>The size in bytes.</summary>
     public long ByteCount => Length * Unsafe.SizeOf<T>();
 
-    /// <summary>The address as a C function takes it.</summary>
+    /// <summary>The address, as a C function takes it.</summary>
     internal T* Pointer => (T*)Handle.Value;
 
     /// <summary>The part from an element to the end.</summary>
     public DeviceSpan<T> Slice(long start) => Slice(start, Length - start);
 
-    /// <summary>A part of it.</summary>
+    /// <summary>A part of the span.</summary>
     /// <param name="start">The first element.</param>
-    /// <param name="length">Elements.</param>
+    /// <param name="length">The number of elements.</param>
     public DeviceSpan<T> Slice(long start, long length)
     {
         if (start < 0 || length < 0 || start > Length - length)
@@ -56,7 +56,9 @@ public readonly unsafe record struct DeviceSpan<T>
     }
 
     /// <summary>The same bytes as elements of another type.</summary>
-    /// <exception cref="ArgumentException">The bytes are no whole number of such elements, or not aligned for them.</exception>
+    /// <exception cref="ArgumentException">
+    /// The size is not a multiple of such an element's, or the address is not aligned for it.
+    /// </exception>
     public DeviceSpan<TOther> Cast<TOther>()
         where TOther : unmanaged
     {
@@ -89,7 +91,7 @@ public readonly unsafe record struct DeviceSpan<T>
     }
 
     /// <summary>Copies to the host in stream order, and waits until the copy is done.</summary>
-    /// <param name="destination">Room for as many elements as the span has.</param>
+    /// <param name="destination">Gets as many elements as the span has.</param>
     /// <param name="stream">The stream, which must not be captured at the time.</param>
     public void CopyTo(Span<T> destination, CudaStream stream)
     {
@@ -116,13 +118,13 @@ public readonly unsafe record struct DeviceSpan<T>
     }
 
     /// <summary>
-    /// Copies all elements to a new array on the host behind the work queued by now, without holding up the calling thread. Work
-    /// that is queued later in the stream may overwrite the elements; the copy is not affected.
+    /// Copies all elements to a new array on the host, after the work queued so far, without blocking the calling thread. Work that is
+    /// queued later in the stream may overwrite the elements; the copy is not affected.
     /// </summary>
     /// <param name="stream">The stream, which must not be captured at the time.</param>
     /// <param name="cancellation">Ends the waiting, not the work.</param>
     /// <exception cref="CudaException">Work failed.</exception>
-    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The waiting was cancelled.</exception>
     public Task<T[]> ToArrayAsync(CudaStream stream, CancellationToken cancellation = default)
     {
         CudaContext context = Require(stream, Length);
@@ -133,7 +135,7 @@ public readonly unsafe record struct DeviceSpan<T>
         try
         {
             EnqueueCopyTo(copy, stream);
-            // The buffer lives until the copy is done, whoever waits for it.
+            // The buffer lives until the copy is done, even if nobody waits for it any more.
             copied = stream.WaitAsync(CancellationToken.None);
         }
         catch
@@ -144,10 +146,8 @@ public readonly unsafe record struct DeviceSpan<T>
         return copy.Take(copied).WaitAsync(cancellation);
     }
 
-    /// <summary>
-    /// Queues a copy from pinned memory and does not wait. The source must not be changed until the copy is done.
-    /// </summary>
-    /// <param name="source">Pinned memory.</param>
+    /// <summary>Queues a copy from pinned memory and does not wait. The source must not be changed until the copy is done.</summary>
+    /// <param name="source">The pinned memory.</param>
     /// <param name="stream">The stream.</param>
     /// <param name="start">The first element of the source to copy.</param>
     public void EnqueueCopyFrom(PinnedBuffer<T> source, CudaStream stream, int start = 0)
@@ -167,7 +167,7 @@ public readonly unsafe record struct DeviceSpan<T>
     /// <summary>
     /// Queues a copy to pinned memory and does not wait. The destination must not be read until the copy is done.
     /// </summary>
-    /// <param name="destination">Pinned memory.</param>
+    /// <param name="destination">The pinned memory.</param>
     /// <param name="stream">The stream.</param>
     /// <param name="start">The first element of the destination to write.</param>
     public void EnqueueCopyTo(PinnedBuffer<T> destination, CudaStream stream, int start = 0)
@@ -221,7 +221,7 @@ public readonly unsafe record struct DeviceSpan<T>
     /// <summary>Queues setting every element to a value, and does not wait.</summary>
     /// <param name="value">The value, of 1, 2 or 4 bytes.</param>
     /// <param name="stream">The stream.</param>
-    /// <exception cref="NotSupportedException">The elements are of another size.</exception>
+    /// <exception cref="NotSupportedException">The elements have another size.</exception>
     public void Fill(T value, CudaStream stream)
     {
         CudaContext context = Require(stream, Length);
@@ -265,14 +265,14 @@ public readonly unsafe record struct DeviceSpan<T>
         context.Check(result, call);
     }
 
-    /// <summary>Its address, for a kernel.</summary>
+    /// <summary>The span's address, as an argument of a kernel.</summary>
     public static implicit operator KernelArgument(DeviceSpan<T> span) => span.ToKernelArgument();
 
-    /// <summary>Its address, for a kernel.</summary>
+    /// <summary>The span's address, as an argument of a kernel.</summary>
     public KernelArgument ToKernelArgument() =>
         KernelArgument.Address(Handle.Value, Memory?.Context);
 
-    /// <summary>Raises an error unless it is memory of a context.</summary>
+    /// <summary>Throws if the memory belongs to another context.</summary>
     internal void Require(CudaContext context, string argument)
     {
         if (Memory is { } memory && memory.Context.NativeHandle != context.NativeHandle)
@@ -296,10 +296,10 @@ public readonly unsafe record struct DeviceSpan<T>
     }
 }
 
-/// <summary>Sizes of device memory.</summary>
+/// <summary>Computes sizes of device memory.</summary>
 internal static class DeviceSpan
 {
-    /// <summary>Bytes of so many elements, above 0.</summary>
+    /// <summary>The size in bytes of a number of elements above 0.</summary>
     public static long Bytes<T>(long length)
         where T : unmanaged
     {

@@ -2,7 +2,7 @@ using Sequor.Native;
 
 namespace Sequor.Interop;
 
-/// <summary>Whether a caller's address can be used in a context.</summary>
+/// <summary>Checks whether a caller's address can be used in a context.</summary>
 internal static unsafe class ForeignPointer
 {
     public static void Check(CudaContext context, nint address, long bytes, int alignment)
@@ -45,7 +45,7 @@ internal static unsafe class ForeignPointer
                 $"The address 0x{address:x} is of host memory; device memory is needed.",
                 nameof(address)
             );
-        // Memory from pools and mapped memory has no context: then the device has to do.
+        // Memory from pools and mapped memory has no context, so only its device is compared.
         if (owner.Value != 0 && owner != context.NativeHandle)
             throw new ArgumentException(
                 $"The memory at 0x{address:x} is of another context (0x{owner.Value:x})"
@@ -58,7 +58,7 @@ internal static unsafe class ForeignPointer
                     + $" the context of device {context.Device.Index}.",
                 nameof(address)
             );
-        // What a mapped range reports is one of its parts, so only cuMemAlloc's ranges can be held against it.
+        // For mapped memory the driver reports only one of its parts, so only ranges of cuMemAlloc can be checked against it.
         if (owner.Value != 0 && (ulong)address + (ulong)bytes > start + size)
             throw new ArgumentException(
                 $"{bytes} bytes from 0x{address:x} are more than the allocation has:"

@@ -5,8 +5,8 @@ using Sequor.Native;
 namespace Sequor.Interop;
 
 /// <summary>
-/// An array in pinned (page-locked) host memory, which asynchronous copies need. Dispose waits for all work of the context, as a
-/// copy may be under way.
+/// An array in pinned (page-locked) host memory, which asynchronous copies need. Dispose waits for all work of the context, since a copy
+/// may be under way.
 /// </summary>
 /// <typeparam name="T">The elements' type.</typeparam>
 public sealed class PinnedBuffer<T> : CudaObject
@@ -48,10 +48,10 @@ public sealed class PinnedBuffer<T> : CudaObject
         return new PinnedBuffer<T>(context, (T*)address, length);
     }
 
-    /// <summary>How many elements it has.</summary>
+    /// <summary>The number of elements.</summary>
     public int Length { get; }
 
-    /// <summary>Its size, bytes.</summary>
+    /// <summary>The size in bytes.</summary>
     public long ByteCount => (long)Length * Unsafe.SizeOf<T>();
 
     /// <summary>The elements. The span must not be used after Dispose, nor while a copy to or from it is under way.</summary>
@@ -64,7 +64,7 @@ public sealed class PinnedBuffer<T> : CudaObject
         }
     }
 
-    /// <summary>Its address on the host.</summary>
+    /// <summary>The address on the host.</summary>
     public unsafe nint Handle
     {
         get
@@ -99,7 +99,7 @@ public sealed class PinnedBuffer<T> : CudaObject
 
     private protected override unsafe void Release()
     {
-        // A copy may be under way, as where an error came before the wait for it.
+        // A copy may still be under way, for example if an error came before the wait for it.
         _context.Park(_context.Driver.cuCtxSynchronize(), nameof(CudaDriver.cuCtxSynchronize));
         _context.Park(_context.Driver.cuMemFreeHost(_address), nameof(CudaDriver.cuMemFreeHost));
     }

@@ -23,10 +23,10 @@ public sealed unsafe class CudaKernel
         );
     }
 
-    /// <summary>Its name in the PTX.</summary>
+    /// <summary>The kernel's name in the PTX.</summary>
     public string Name { get; }
 
-    /// <summary>The module.</summary>
+    /// <summary>The module that contains the kernel.</summary>
     public CudaModule Module => _module;
 
     /// <summary>The driver's handle.</summary>
@@ -52,7 +52,7 @@ public sealed unsafe class CudaKernel
     public int SharedBytes => Attribute(CUfunction_attribute.CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES);
 
     /// <summary>The most dynamic shared memory with which it may be launched, in bytes per block. Setting it changes that limit.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The device has not so much.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The device does not have so much.</exception>
     public int MaxDynamicSharedBytes
     {
         get => _dynamicSharedBytes;
@@ -83,7 +83,7 @@ public sealed unsafe class CudaKernel
         }
     }
 
-    /// <summary>One property of it; cuFuncGetAttribute.</summary>
+    /// <summary>Reads one property of the kernel by cuFuncGetAttribute.</summary>
     public int Attribute(CUfunction_attribute attribute)
     {
         CudaContext context = _module.Context;
@@ -96,8 +96,8 @@ public sealed unsafe class CudaKernel
         return value;
     }
 
-    /// <summary>How many of its blocks fit on a multiprocessor at a time.</summary>
-    /// <param name="threads">Threads a block.</param>
+    /// <summary>How many blocks of the kernel fit on a multiprocessor at a time.</summary>
+    /// <param name="threads">The number of threads per block.</param>
     /// <param name="dynamicSharedBytes">Dynamic shared memory in bytes per block.</param>
     public int BlocksPerMultiprocessor(int threads, int dynamicSharedBytes = 0)
     {
@@ -120,11 +120,11 @@ public sealed unsafe class CudaKernel
 
     /// <summary>Queues a launch of the kernel in a stream. Allocates nothing.</summary>
     /// <param name="stream">A stream of the module's context.</param>
-    /// <param name="grid">Number of blocks.</param>
-    /// <param name="block">Number of threads per block.</param>
+    /// <param name="grid">The number of blocks.</param>
+    /// <param name="block">The number of threads per block.</param>
     /// <param name="dynamicSharedBytes">Dynamic shared memory in bytes per block.</param>
-    /// <param name="arguments">One for each parameter of the kernel, in order and of its type.</param>
-    /// <exception cref="ArgumentException">Sizes that cannot be, or memory of another context.</exception>
+    /// <param name="arguments">One argument for each parameter of the kernel, in order and of its type.</param>
+    /// <exception cref="ArgumentException">The sizes are not possible, or memory belongs to another context.</exception>
     public void Launch(
         CudaStream stream,
         Dim3 grid,
@@ -133,12 +133,14 @@ public sealed unsafe class CudaKernel
         params ReadOnlySpan<KernelArgument> arguments
     ) => Launch(stream, grid, block, dynamicSharedBytes, cooperative: false, arguments);
 
-    /// <summary>Queues a cooperative launch: all blocks run at the same time, and so may wait for each other. Allocates nothing.</summary>
+    /// <summary>
+    /// Queues a cooperative launch, in which all blocks run at the same time and so may wait for each other. Allocates nothing.
+    /// </summary>
     /// <param name="stream">A stream of the module's context.</param>
-    /// <param name="grid">Number of blocks; no more than fit on the device together.</param>
-    /// <param name="block">Number of threads per block.</param>
+    /// <param name="grid">The number of blocks, no more than fit on the device together.</param>
+    /// <param name="block">The number of threads per block.</param>
     /// <param name="dynamicSharedBytes">Dynamic shared memory in bytes per block.</param>
-    /// <param name="arguments">One for each parameter of the kernel, in order and of its type.</param>
+    /// <param name="arguments">One argument for each parameter of the kernel, in order and of its type.</param>
     public void LaunchCooperative(
         CudaStream stream,
         Dim3 grid,

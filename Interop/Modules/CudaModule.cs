@@ -61,10 +61,10 @@ public sealed unsafe class CudaModule : CudaObject
         return new CudaModule(context, handle, Text(messages));
     }
 
-    /// <summary>Its context.</summary>
+    /// <summary>The context that the module belongs to.</summary>
     public CudaContext Context { get; }
 
-    /// <summary>What the compiler said, such as registers a kernel; may be empty.</summary>
+    /// <summary>The compiler's log, such as the registers of each kernel; may be empty.</summary>
     public string Log { get; }
 
     /// <summary>The driver's handle.</summary>
@@ -77,8 +77,8 @@ public sealed unsafe class CudaModule : CudaObject
         }
     }
 
-    /// <summary>A kernel by its name in the PTX.</summary>
-    /// <exception cref="CudaException">There is none of the name.</exception>
+    /// <summary>Finds a kernel by its name in the PTX.</summary>
+    /// <exception cref="CudaException">The module has no kernel of this name.</exception>
     public CudaKernel Kernel(string name)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);

@@ -3,12 +3,12 @@ using System.Runtime.CompilerServices;
 namespace Sequor.Interop;
 
 /// <summary>
-/// One argument of a kernel, as the bytes that the kernel reads. Numbers, spans and buffers convert to it implicitly; their type
-/// has to be that of the parameter (float for float, long for long long).
+/// One argument of a kernel, as the bytes that the kernel reads. Numbers, spans and buffers convert to it implicitly; their type must be
+/// that of the parameter (float for float, long for long long).
 /// </summary>
 public readonly struct KernelArgument
 {
-    /// <summary>Room for the largest value, such as a float4.</summary>
+    /// <summary>The size in bytes of the largest value, such as a float4.</summary>
     internal const int Room = 16;
 
     private readonly ulong _low;
@@ -21,8 +21,8 @@ public readonly struct KernelArgument
         Context = context;
     }
 
-    /// <summary>A value of any type without references, of at most 16 bytes.</summary>
-    /// <exception cref="ArgumentException">It is larger.</exception>
+    /// <summary>Takes a value of any type without references, of at most 16 bytes.</summary>
+    /// <exception cref="ArgumentException">The value is larger.</exception>
     public static KernelArgument Of<T>(T value)
         where T : unmanaged
     {
@@ -39,28 +39,28 @@ public readonly struct KernelArgument
     internal static KernelArgument Address(ulong address, CudaContext? context) =>
         new(address, 0, context);
 
-    /// <summary>An int.</summary>
+    /// <summary>Takes an int.</summary>
     public static implicit operator KernelArgument(int value) => Of(value);
 
-    /// <summary>An unsigned int.</summary>
+    /// <summary>Takes an unsigned int.</summary>
     public static implicit operator KernelArgument(uint value) => Of(value);
 
-    /// <summary>A long long.</summary>
+    /// <summary>Takes a long long.</summary>
     public static implicit operator KernelArgument(long value) => Of(value);
 
-    /// <summary>An unsigned long long.</summary>
+    /// <summary>Takes an unsigned long long.</summary>
     public static implicit operator KernelArgument(ulong value) => Of(value);
 
-    /// <summary>A float.</summary>
+    /// <summary>Takes a float.</summary>
     public static implicit operator KernelArgument(float value) => Of(value);
 
-    /// <summary>A double.</summary>
+    /// <summary>Takes a double.</summary>
     public static implicit operator KernelArgument(double value) => Of(value);
 
-    /// <summary>The context that an address is of; null for a value.</summary>
+    /// <summary>The context that an address belongs to; null for a value.</summary>
     internal CudaContext? Context { get; }
 
-    /// <summary>Writes the bytes.</summary>
+    /// <summary>Writes the bytes of the argument.</summary>
     internal unsafe void Write(ulong* room)
     {
         room[0] = _low;

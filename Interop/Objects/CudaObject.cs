@@ -1,14 +1,14 @@
 namespace Sequor.Interop;
 
 /// <summary>
-/// An object of the CUDA driver, cuDNN or cuBLAS that has to be given back exactly once. It keeps alive the objects it was made
-/// from: they may be disposed first, and are then released after the last object that was made from them.
+/// An object of the CUDA driver, cuDNN or cuBLAS that must be released exactly once. It keeps the objects alive that it was made from:
+/// these may be disposed first, and are then released after the last object that was made from them.
 /// </summary>
 /// <remarks>
-/// Dispose never throws and may be called from any thread, as long as no other thread uses the object. If the library reports
-/// an error for the release, the context keeps it and its next call raises it. An object that is disposed while a stream of
-/// its context is captured is released when the capture has ended. An object that is garbage-collected without Dispose is
-/// released by the next call on its context, or on the finalizer thread if the context was collected or disposed as well.
+/// Dispose never throws and may be called from any thread, as long as no other thread uses the object. If the library reports an error for
+/// the release, the context keeps it and its next call throws it. An object that is disposed while a stream of its context is captured is
+/// released when the capture has ended. An object that is garbage-collected without Dispose is released by the next call on its context, or
+/// on the finalizer thread if the context has also been collected or disposed.
 /// </remarks>
 public abstract class CudaObject : IDisposable
 {
@@ -30,7 +30,7 @@ public abstract class CudaObject : IDisposable
             Drop(forgotten: true);
     }
 
-    /// <summary>Whether Dispose was called.</summary>
+    /// <summary>Whether Dispose has been called.</summary>
     public bool IsDisposed => Volatile.Read(ref _disposed) != 0;
 
     /// <summary>Releases the object as soon as nothing that was made from it is left. A second call does nothing.</summary>
@@ -47,8 +47,8 @@ public abstract class CudaObject : IDisposable
     private protected virtual void Ending() { }
 
     /// <summary>
-    /// Leaves the release to the next call on the context, as for an object that is collected without Dispose. To be called in
-    /// place of Dispose where other code may be capturing a stream, which a release at this moment could spoil.
+    /// Leaves the release to the next call on the context, as for an object that is collected without Dispose. Call it instead of Dispose
+    /// if other code may be capturing a stream, since a release could then spoil the capture.
     /// </summary>
     public void DisposeLater()
     {
@@ -59,10 +59,12 @@ public abstract class CudaObject : IDisposable
     /// <summary>The context in which the object is released, and which keeps an error of the release.</summary>
     private protected abstract CudaContext Home { get; }
 
-    /// <summary>Gives the object back to its library. Runs once; hands an error to the context instead of throwing it.</summary>
+    /// <summary>Gives the object back to its library. It runs once and hands an error to the context instead of throwing it.</summary>
     private protected abstract void Release();
 
-    /// <summary>What ends with the object apart from the library's part, even if the context is gone and nothing is given back.</summary>
+    /// <summary>
+    /// Ends what belongs to the object besides the library's part, even if the context is gone and nothing is given back.
+    /// </summary>
     private protected virtual void LetGo(bool forgotten) { }
 
     /// <summary>Adds a reference: the object is not released before the matching <see cref="Drop"/>.</summary>
@@ -75,7 +77,7 @@ public abstract class CudaObject : IDisposable
             Home.Retire(this, forgotten);
     }
 
-    /// <summary>Gives the object back now, and drops its references to the objects it was made from.</summary>
+    /// <summary>Releases the object now, and drops its references to the objects that it was made from.</summary>
     internal void ReleaseNow(bool forgotten)
     {
         try
@@ -88,7 +90,7 @@ public abstract class CudaObject : IDisposable
         }
     }
 
-    /// <summary>Drops the references without giving anything back, as the context that owned it is gone.</summary>
+    /// <summary>Drops the references without releasing anything, as the context that owned the object is gone.</summary>
     internal void Abandon(bool forgotten)
     {
         LetGo(forgotten);
@@ -96,6 +98,6 @@ public abstract class CudaObject : IDisposable
             other.Drop(forgotten);
     }
 
-    /// <summary>Raises an error if Dispose was called.</summary>
+    /// <summary>Throws if Dispose has been called.</summary>
     internal void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(IsDisposed, this);
 }

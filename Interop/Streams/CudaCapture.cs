@@ -3,13 +3,12 @@ using Sequor.Native;
 namespace Sequor.Interop;
 
 /// <summary>
-/// The recording of a stream's work as a graph. It must always be disposed: that ends a capture on which <see cref="End"/> was
-/// not called, and drops what it recorded.
+/// The recording of a stream's work as a graph. It must always be disposed: that ends a capture on which <see cref="End"/> was not called,
+/// and discards what it recorded.
 /// </summary>
 /// <remarks>
-/// During a capture nothing may wait for the stream or allocate with cuMemAlloc. Objects of the context that are disposed
-/// meanwhile are released when the capture has ended. Except in the mode CU_STREAM_CAPTURE_MODE_RELAXED, the thread that began
-/// the capture has to end it.
+/// During a capture nothing may wait for the stream or allocate with cuMemAlloc. Objects of the context that are disposed meanwhile are
+/// released when the capture has ended. Except in the mode CU_STREAM_CAPTURE_MODE_RELAXED, the thread that began the capture must end it.
 /// </remarks>
 public sealed unsafe class CudaCapture : IDisposable
 {
@@ -26,10 +25,10 @@ public sealed unsafe class CudaCapture : IDisposable
     }
 
     /// <summary>Begins a capture: from here on the stream's work is recorded and does not run.</summary>
-    /// <param name="stream">The stream; not the legacy default one.</param>
+    /// <param name="stream">The stream, which must not be the legacy default stream.</param>
     /// <param name="mode">Which threads' forbidden calls spoil the capture; by default only those of this thread.</param>
-    /// <exception cref="ArgumentException">It is the default stream.</exception>
-    /// <exception cref="CudaException">It is being captured already.</exception>
+    /// <exception cref="ArgumentException">The stream is the legacy default stream.</exception>
+    /// <exception cref="CudaException">The stream is already being captured.</exception>
     public static CudaCapture Begin(
         CudaStream stream,
         CUstreamCaptureMode mode = CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
@@ -55,7 +54,7 @@ public sealed unsafe class CudaCapture : IDisposable
     /// <summary>The stream that is captured.</summary>
     public CudaStream Stream { get; }
 
-    /// <summary>Whether the capture goes on: it is neither spoilt nor ended.</summary>
+    /// <summary>Whether the capture is still in progress: neither spoilt nor ended.</summary>
     public bool IsActive
     {
         get
@@ -74,8 +73,8 @@ public sealed unsafe class CudaCapture : IDisposable
     internal Exception? Cause { get; set; }
 
     /// <summary>Ends the capture.</summary>
-    /// <returns>The graph of what was recorded.</returns>
-    /// <exception cref="CudaException">The capture was spoilt; the message says by what, where that is known.</exception>
+    /// <returns>The graph of the recorded work.</returns>
+    /// <exception cref="CudaException">The capture was spoilt; the message says by what, if that is known.</exception>
     public CudaGraph End()
     {
         if (_ended)
@@ -103,7 +102,7 @@ public sealed unsafe class CudaCapture : IDisposable
         );
     }
 
-    /// <summary>Ends the capture if <see cref="End"/> was not called, and drops what it recorded.</summary>
+    /// <summary>Ends the capture if <see cref="End"/> was not called, and discards what it recorded.</summary>
     public void Dispose()
     {
         if (_ended)
@@ -123,7 +122,7 @@ public sealed unsafe class CudaCapture : IDisposable
         CUresult result;
         using (_context.EnterForRelease())
             result = _context.Driver.cuStreamEndCapture(Stream.NativeHandle, graph);
-        // The capture goes on in this case, and the thread that began it can still end it.
+        // In this case the capture is still in progress, and the thread that began it can still end it.
         if (result == CUresult.CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD)
             return result;
         _ended = true;

@@ -98,7 +98,7 @@ public sealed unsafe class CudaEvent : CudaObject
     }
 
     /// <summary>
-    /// Milliseconds from an earlier event to this one, with a resolution of about half a microsecond. Waits for this event.
+    /// The milliseconds from an earlier event to this one, with a resolution of about half a microsecond. Waits for this event.
     /// </summary>
     /// <exception cref="InvalidOperationException">One of the events does not record the time, or was not recorded.</exception>
     /// <exception cref="CudaException">Work failed.</exception>

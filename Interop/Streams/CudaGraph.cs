@@ -19,10 +19,10 @@ public sealed unsafe class CudaGraph : CudaObject
     }
 
     /// <summary>Captures the work that an action queues in a stream. An exception of the action ends the capture and is passed on.</summary>
-    /// <param name="stream">The stream; not the legacy default one.</param>
+    /// <param name="stream">The stream, which must not be the legacy default stream.</param>
     /// <param name="record">Queues work in the stream; it must not wait or allocate device memory.</param>
     /// <param name="mode">Which threads' forbidden calls spoil the capture; by default only those of this thread.</param>
-    /// <exception cref="CudaException">The capture was spoilt; the message says by what, where that is known.</exception>
+    /// <exception cref="CudaException">The capture was spoilt; the message says by what, if that is known.</exception>
     public static CudaGraph Capture(
         CudaStream stream,
         Action record,
@@ -35,7 +35,7 @@ public sealed unsafe class CudaGraph : CudaObject
         return capture.End();
     }
 
-    /// <summary>Its context.</summary>
+    /// <summary>The context that the graph belongs to.</summary>
     public CudaContext Context { get; }
 
     /// <summary>The driver's handle.</summary>
@@ -48,7 +48,7 @@ public sealed unsafe class CudaGraph : CudaObject
         }
     }
 
-    /// <summary>How many nodes it has.</summary>
+    /// <summary>The number of nodes.</summary>
     public long NodeCount
     {
         get
@@ -64,31 +64,29 @@ public sealed unsafe class CudaGraph : CudaObject
     }
 
     /// <summary>The kinds of its nodes.</summary>
-    public IReadOnlyList<CUgraphNodeType> NodeTypes()
+    public IReadOnlyList<CUgraphNodeType> NodeTypes() => [.. Nodes().Select(node => node.Type)];
+
+    /// <summary>
+    /// How many of its nodes read the host's memory or call the host at each launch: what they find there then is not what the
+    /// capture saw. A copy that the driver tells nothing about counts as well; graphs within the graph are not looked into.
+    /// </summary>
+    public int CountHostReads()
     {
         using CudaContextScope scope = Context.Enter();
-        nuint count = (nuint)NodeCount;
-        var nodes = new CUgraphNode[count];
-        fixed (CUgraphNode* first = nodes)
-            Context.Check(
-                Context.Driver.cuGraphGetNodes(Handle, first, &count),
-                nameof(CudaDriver.cuGraphGetNodes)
-            );
-        var types = new CUgraphNodeType[nodes.Length];
-        for (int i = 0; i < types.Length; i++)
+        int reads = 0;
+        foreach ((CUgraphNode node, CUgraphNodeType type) in Nodes())
         {
-            CUgraphNodeType type;
-            Context.Check(
-                Context.Driver.cuGraphNodeGetType(nodes[i], &type),
-                nameof(CudaDriver.cuGraphNodeGetType)
-            );
-            types[i] = type;
+            if (
+                type == CUgraphNodeType.CU_GRAPH_NODE_TYPE_HOST
+                || (type == CUgraphNodeType.CU_GRAPH_NODE_TYPE_MEMCPY && ReadsHost(node))
+            )
+                reads++;
         }
-        return types;
+        return reads;
     }
 
     /// <summary>Makes a graph that can be launched; this one may be disposed afterwards.</summary>
-    /// <exception cref="CudaException">The driver cannot make it; the message has its reason.</exception>
+    /// <exception cref="CudaException">The driver cannot instantiate the graph; the message has its reason.</exception>
     public CudaGraphExec Instantiate()
     {
         using CudaContextScope scope = Context.Enter();
@@ -102,6 +100,49 @@ public sealed unsafe class CudaGraph : CudaObject
                 parameters.result_out.ToString()
             );
         return new CudaGraphExec(Context, exec, _work);
+    }
+
+    private (CUgraphNode Node, CUgraphNodeType Type)[] Nodes()
+    {
+        using CudaContextScope scope = Context.Enter();
+        nuint count = (nuint)NodeCount;
+        var nodes = new CUgraphNode[count];
+        fixed (CUgraphNode* first = nodes)
+            Context.Check(
+                Context.Driver.cuGraphGetNodes(Handle, first, &count),
+                nameof(CudaDriver.cuGraphGetNodes)
+            );
+        var found = new (CUgraphNode, CUgraphNodeType)[nodes.Length];
+        for (int i = 0; i < found.Length; i++)
+        {
+            CUgraphNodeType type;
+            Context.Check(
+                Context.Driver.cuGraphNodeGetType(nodes[i], &type),
+                nameof(CudaDriver.cuGraphNodeGetType)
+            );
+            found[i] = (nodes[i], type);
+        }
+        return found;
+    }
+
+    private bool ReadsHost(CUgraphNode node)
+    {
+        CUDA_MEMCPY3D copy;
+        if (
+            Context.Driver.cuGraphMemcpyNodeGetParams(node, &copy) != CUresult.CUDA_SUCCESS
+            || copy.srcMemoryType == CUmemorytype.CU_MEMORYTYPE_HOST
+        )
+            return true;
+        if (copy.srcMemoryType != CUmemorytype.CU_MEMORYTYPE_UNIFIED)
+            return false;
+        // An address that the driver does not know is the host's.
+        CUmemorytype type;
+        CUresult known = Context.Driver.cuPointerGetAttribute(
+            &type,
+            CUpointer_attribute.CU_POINTER_ATTRIBUTE_MEMORY_TYPE,
+            copy.srcDevice
+        );
+        return known != CUresult.CUDA_SUCCESS || type == CUmemorytype.CU_MEMORYTYPE_HOST;
     }
 
     private protected override CudaContext Home => Context;

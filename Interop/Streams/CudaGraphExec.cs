@@ -3,8 +3,8 @@ using Sequor.Native;
 namespace Sequor.Interop;
 
 /// <summary>
-/// A graph that can be launched. It never runs twice at the same time: a launch waits for the one before. It keeps nothing alive
-/// that it works on: the caller has to keep the memory, modules and handles that were used in the capture.
+/// A graph that can be launched. It never runs twice at the same time: a launch waits for the one before. It does not keep alive what it
+/// works on, so the caller must keep the memory, modules and handles that were used in the capture.
 /// </summary>
 public sealed unsafe class CudaGraphExec : CudaObject
 {
@@ -55,9 +55,9 @@ public sealed unsafe class CudaGraphExec : CudaObject
         );
     }
 
-    /// <summary>Takes over the arguments of another graph with the same nodes and edges, which costs less than a new instance.</summary>
+    /// <summary>Takes over the arguments of another graph with the same nodes and edges, which costs less than instantiating it.</summary>
     /// <param name="graph">The other graph.</param>
-    /// <param name="reason">The driver's reason if it cannot.</param>
+    /// <param name="reason">The driver's reason if the update is not possible.</param>
     /// <returns>False if the graphs differ in more than arguments; this graph is then unchanged.</returns>
     public bool TryUpdate(CudaGraph graph, out CUgraphExecUpdateResult reason)
     {

@@ -4,8 +4,8 @@ using Sequor.Native;
 namespace Sequor.Interop;
 
 /// <summary>
-/// A queue of device work that runs in the order in which it was queued. Threads may share a stream; their work is then in the
-/// order of their calls.
+/// A queue of device work that runs in the order in which it was queued. Threads may share a stream; their work then runs in the order of
+/// their calls.
 /// </summary>
 [SuppressMessage(
     "Naming",
@@ -49,10 +49,10 @@ public sealed unsafe class CudaStream : CudaObject
         return new CudaStream(context, handle, owned: true);
     }
 
-    /// <summary>Uses a stream that the caller made. It is never destroyed here, and has to outlast the use of this object.</summary>
+    /// <summary>Uses a stream that the caller made. It is never destroyed here, and must outlive the use of this object.</summary>
     /// <param name="context">The stream's context.</param>
-    /// <param name="handle">CUstream or cudaStream_t; 0 is the legacy default stream.</param>
-    /// <exception cref="ArgumentException">It is no stream of the context.</exception>
+    /// <param name="handle">The stream's CUstream or cudaStream_t; 0 is the legacy default stream.</param>
+    /// <exception cref="ArgumentException">The handle is not a stream of the context.</exception>
     public static CudaStream Attach(CudaContext context, nint handle)
     {
         ArgumentNullException.ThrowIfNull(context);
@@ -74,7 +74,7 @@ public sealed unsafe class CudaStream : CudaObject
         return new CudaStream(context, new(handle), owned: false);
     }
 
-    /// <summary>Its context.</summary>
+    /// <summary>The context that the stream belongs to.</summary>
     public CudaContext Context { get; }
 
     /// <summary>The driver's handle.</summary>
@@ -87,7 +87,7 @@ public sealed unsafe class CudaStream : CudaObject
         }
     }
 
-    /// <summary>Its priority; lower numbers come first.</summary>
+    /// <summary>The stream's priority; lower numbers come first.</summary>
     public int Priority
     {
         get
@@ -102,7 +102,7 @@ public sealed unsafe class CudaStream : CudaObject
         }
     }
 
-    /// <summary>The number by which profilers name it; no other stream of the process has it, before or after.</summary>
+    /// <summary>The number by which profilers identify the stream. No other stream of the process ever has the same.</summary>
     public ulong Id
     {
         get
@@ -117,8 +117,8 @@ public sealed unsafe class CudaStream : CudaObject
         }
     }
 
-    /// <summary>Whether all its work is done.</summary>
-    /// <exception cref="CudaException">Work failed, or it is being captured.</exception>
+    /// <summary>Whether all work of the stream is done.</summary>
+    /// <exception cref="CudaException">Work failed, or the stream is being captured.</exception>
     public bool IsIdle
     {
         get
@@ -149,7 +149,7 @@ public sealed unsafe class CudaStream : CudaObject
     }
 
     /// <summary>Blocks the calling thread until all work of the stream is done.</summary>
-    /// <exception cref="CudaException">Work failed, or it is being captured.</exception>
+    /// <exception cref="CudaException">Work failed, or the stream is being captured.</exception>
     public void Synchronize()
     {
         using CudaContextScope scope = Context.Enter();
@@ -161,13 +161,13 @@ public sealed unsafe class CudaStream : CudaObject
     }
 
     /// <summary>
-    /// Returns a task that ends when the work queued by now is done. A thread of the thread pool sleeps until then; the calling
-    /// thread goes on.
+    /// Returns a task that ends when the work queued so far is done. A thread of the thread pool sleeps until then; the calling thread is
+    /// not blocked.
     /// </summary>
     /// <param name="cancellation">Ends the waiting, not the work.</param>
-    /// <returns>A task that fails with a <see cref="CudaException"/> where work failed.</returns>
-    /// <exception cref="InvalidOperationException">It is being captured.</exception>
-    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <returns>A task that fails with a <see cref="CudaException"/> if work failed.</returns>
+    /// <exception cref="InvalidOperationException">The stream is being captured.</exception>
+    /// <exception cref="OperationCanceledException">The waiting was cancelled.</exception>
     public Task WaitAsync(CancellationToken cancellation = default)
     {
         if (cancellation.IsCancellationRequested)
@@ -198,15 +198,15 @@ public sealed unsafe class CudaStream : CudaObject
     }
 
     /// <summary>
-    /// Allocates device memory from the device's default pool in stream order, without waiting. It is aligned to 256 bytes, and
-    /// its content is undefined. Work that is queued in this stream from now on may use it. Dispose queues the release in this
-    /// stream, behind the work that is queued by then.
+    /// Allocates device memory from the device's default pool in stream order, without waiting. It is aligned to 256 bytes, and its content
+    /// is undefined. Work that is queued in this stream from now on may use it. Dispose queues the release in this stream, behind the work
+    /// that has been queued by then.
     /// </summary>
     /// <typeparam name="T">The elements' type.</typeparam>
-    /// <param name="length">Elements, above 0.</param>
-    /// <param name="category">What it is for: its entry in <see cref="CudaContext.Ledger"/>.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The length is not above 0, or its bytes are more than 64 bits count.</exception>
-    /// <exception cref="NotSupportedException">The device has no pools; take it from the context.</exception>
+    /// <param name="length">The number of elements, above 0.</param>
+    /// <param name="category">What the memory is for, which names its entry in <see cref="CudaContext.Ledger"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The length is not above 0, or the size in bytes exceeds 64 bits.</exception>
+    /// <exception cref="NotSupportedException">The device has no pools; allocate from the context instead.</exception>
     /// <exception cref="CudaException">CUDA_ERROR_OUT_OF_MEMORY: the message says how much there is.</exception>
     public DeviceBuffer<T> Allocate<T>(long length, string category = DeviceMemory.OtherCategory)
         where T : unmanaged
@@ -229,7 +229,7 @@ public sealed unsafe class CudaStream : CudaObject
         );
     }
 
-    /// <summary>Raises an error if the stream was disposed or does not belong to the context.</summary>
+    /// <summary>Throws if the stream was disposed or does not belong to the context.</summary>
     internal void Require(CudaContext context, string argument)
     {
         ThrowIfDisposed();
@@ -241,7 +241,7 @@ public sealed unsafe class CudaStream : CudaObject
             );
     }
 
-    /// <summary>The driver's handle, for what outlives Dispose.</summary>
+    /// <summary>The driver's handle, for objects that outlive Dispose.</summary>
     internal CUstream NativeHandle => _handle;
 
     private protected override CudaContext Home => Context;

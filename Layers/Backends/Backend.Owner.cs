@@ -1,6 +1,6 @@
 namespace Sequor.Layers;
 
-// Which thread is inside the backend, and the blocks of memory that were collected without being freed.
+// Keeps track of which thread is inside the backend, and of the blocks of memory that were collected without being freed.
 public abstract partial class Backend
 {
     private readonly OwnerWord _owner;
@@ -18,8 +18,8 @@ public abstract partial class Backend
     }
 
     /// <summary>
-    /// Closes a backend that was collected without Dispose. Blocks that are collected later are freed at once, as no call comes
-    /// any more that would free them.
+    /// Closes a backend that was collected without Dispose. Blocks that are collected later are freed at once, since no further call would
+    /// free them.
     /// </summary>
     ~Backend()
     {
@@ -27,7 +27,7 @@ public abstract partial class Backend
         Dispose(false);
     }
 
-    /// <summary>Bytes allocated by this backend, by category. May be read from any thread.</summary>
+    /// <summary>The bytes allocated by this backend, by category. It may be read from any thread.</summary>
     public MemoryLedger Memory
     {
         get
@@ -39,23 +39,23 @@ public abstract partial class Backend
     }
 
     /// <summary>
-    /// Lets the calling thread into the backend until the scope is disposed. Every public call that uses the backend does this
-    /// first. A call within another call of the same thread is inside already and costs nothing.
+    /// Lets the calling thread into the backend until the scope is disposed. Every public call that uses the backend does this first. A
+    /// call within another call of the same thread is already inside and costs nothing.
     /// </summary>
     /// <param name="entry">The public type and member, for messages, such as Plan.Forward.</param>
     /// <exception cref="InvalidOperationException">Another thread is inside.</exception>
     internal OwnerScope Enter(string entry)
     {
         OwnerScope inside = _owner.Enter(entry);
-        // Not within another call: that one may still work on memory that nothing refers to any more.
+        // Only the outermost call frees them, as an inner one's caller may still work on memory that nothing refers to any more.
         if (inside.IsOutermost && Volatile.Read(ref _forgotten) is not null)
             FreeForgotten();
         return inside;
     }
 
     /// <summary>
-    /// Takes a block that was garbage-collected without Dispose; called on the finalizer thread. The next call frees it, as no
-    /// thread works on it then. A backend that was disposed frees it at once.
+    /// Takes a block that was garbage-collected without Dispose; called on the finalizer thread. The next call frees it, as no thread works
+    /// on it then. A backend that has been disposed frees it at once.
     /// </summary>
     internal void Forgotten(Storage storage)
     {
@@ -69,9 +69,9 @@ public abstract partial class Backend
             _owner.WhileFree(_freeForgotten);
     }
 
-    /// <summary>Gives an owned block back and takes it off the ledger. Throws nothing.</summary>
+    /// <summary>Frees an owned block and removes it from the ledger. It throws nothing.</summary>
     /// <param name="storage">The block.</param>
-    /// <param name="forgotten">Whether it came from <see cref="Forgotten"/>: other code may be capturing a stream at the time.</param>
+    /// <param name="forgotten">Whether the block came from <see cref="Forgotten"/>, when other code may be capturing a stream.</param>
     internal abstract void Free(Storage storage, bool forgotten);
 
     private void FreeForgotten()

@@ -3,9 +3,9 @@ namespace Sequor.Layers;
 /// <summary>How a backend on a CPU is made.</summary>
 public sealed record CpuOptions
 {
-    /// <summary>Number of threads that compute, at most 1024; 0 means one for each core.</summary>
+    /// <summary>The number of threads that compute, at most 1024; 0 means one for each core.</summary>
     public int Threads { get; init; }
 
-    /// <summary>Widest vectors that it may use, in bits: 512, 256 or 128; 0 means the widest that the machine has.</summary>
+    /// <summary>The widest vectors to use, in bits: 512, 256 or 128; 0 means the widest that the machine has.</summary>
     public int VectorBits { get; init; }
 }

@@ -3,32 +3,58 @@ namespace Sequor.Layers;
 /// <summary>How a backend on a GPU is made.</summary>
 public sealed record CudaOptions
 {
-    /// <summary>Arithmetic of products.</summary>
+    /// <summary>The arithmetic of matrix products, convolutions and recurrent networks.</summary>
     public FloatMath Math { get; init; }
 
     /// <summary>How convolutions are computed.</summary>
     public ConvolutionMethod Convolution { get; init; }
 
-    /// <summary>Whether repeated steps are given to the GPU as CUDA graphs; see <see cref="StepGraph"/>.</summary>
+    /// <summary>Whether repeated steps are submitted to the GPU as CUDA graphs; see <see cref="StepGraph"/>.</summary>
     public bool Graphs { get; init; } = true;
+
+    /// <summary>
+    /// When <see cref="Backend.Create"/> checks that the GPU computes what the CPU does. Backends that are made otherwise are not
+    /// checked.
+    /// </summary>
+    public SelfCheckMode SelfCheck { get; init; }
+}
+
+/// <summary>
+/// When a GPU is checked: products of ones, and training steps of each architecture beside the CPU's, in at most ten seconds once
+/// libraries and kernels are loaded. <see cref="Device.Auto"/> takes a GPU only if it passes; a GPU that is asked for by name is
+/// used nevertheless, and <see cref="BackendInfo.Warning"/> says what failed.
+/// </summary>
+public enum SelfCheckMode
+{
+    /// <summary>
+    /// The first time that this GPU is used with this driver, these libraries and this version of Sequor; the verdict is kept in the
+    /// user's cache folder.
+    /// </summary>
+    WhenNew,
+
+    /// <summary>Each time; the verdict is kept as well.</summary>
+    Always,
+
+    /// <summary>Not at all: the GPU is trusted.</summary>
+    Never,
 }
 
 /// <summary>How a GPU computes causal convolutions.</summary>
 public enum ConvolutionMethod
 {
-    /// <summary>As a sum of products on shifted rows, by cuBLAS: nothing is padded.</summary>
+    /// <summary>As a sum of cuBLAS products on shifted rows, without padding.</summary>
     ShiftedProducts,
 
     /// <summary>By the engine that cuDNN proposes for the shape.</summary>
     CuDnn,
 }
 
-/// <summary>How a GPU multiplies float32 numbers.</summary>
+/// <summary>How a GPU multiplies single-precision numbers.</summary>
 public enum FloatMath
 {
-    /// <summary>In full float32 precision: CUDNN_FMA_MATH, CUBLAS_PEDANTIC_MATH.</summary>
+    /// <summary>In full single precision: CUDNN_FMA_MATH, CUBLAS_PEDANTIC_MATH.</summary>
     Fp32,
 
-    /// <summary>On tensor cores: factors are rounded to 10 bits behind the point (TF32), and sums are float32.</summary>
+    /// <summary>On tensor cores: factors are rounded to 10 bits of fraction (TF32), and sums are in single precision.</summary>
     Tf32,
 }

@@ -27,16 +27,16 @@ public readonly record struct Device : IParsable<Device>
     }
 
     /// <summary>
-    /// The device that is taken if none is named. In this version it is the CPU even if there is a GPU, which has to be asked for
-    /// until the CUDA backend has been run on hardware.
+    /// The device that is used if none is named: the first GPU if there is one that passes its self-check
+    /// (<see cref="SelfCheckMode"/>), else the CPU. <see cref="BackendInfo.Reason"/> says which, and why.
     /// </summary>
     public static Device Auto => default;
 
-    /// <summary>The processors.</summary>
+    /// <summary>The CPU.</summary>
     public static Device Cpu => new(Kind.Cpu);
 
-    /// <summary>A GPU.</summary>
-    /// <param name="index">Its number among those that CUDA sees, from 0 on.</param>
+    /// <summary>A GPU by its number.</summary>
+    /// <param name="index">Its number among the GPUs that CUDA sees, from 0.</param>
     /// <exception cref="ArgumentOutOfRangeException">The number is below 0.</exception>
     public static Device Cuda(int index = 0)
     {
@@ -53,12 +53,12 @@ public readonly record struct Device : IParsable<Device>
     /// <summary>Whether it is a GPU.</summary>
     public bool IsCuda => _kind == Kind.Cuda;
 
-    /// <summary>The GPU's number; 0 for all else.</summary>
+    /// <summary>The GPU's number; 0 for any other device.</summary>
     public int Index { get; }
 
-    /// <summary>Reads what users write.</summary>
-    /// <param name="text">"auto", "cpu", "cuda" or "cuda:N", in small letters.</param>
-    /// <exception cref="FormatException">It is none of them.</exception>
+    /// <summary>Parses a device's name.</summary>
+    /// <param name="text">"auto", "cpu", "cuda" or "cuda:N", in lower case.</param>
+    /// <exception cref="FormatException">The text is none of these.</exception>
     public static Device Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -67,10 +67,10 @@ public readonly record struct Device : IParsable<Device>
             : throw new FormatException($"unknown device '{text}'; allowed: {Allowed}");
     }
 
-    /// <summary>Reads what users write.</summary>
-    /// <param name="text">As of <see cref="Parse(string)"/>.</param>
-    /// <param name="device">The device; <see cref="Auto"/> where it is none.</param>
-    /// <returns>Whether it is one.</returns>
+    /// <summary>Parses a device's name.</summary>
+    /// <param name="text">As for <see cref="Parse(string)"/>.</param>
+    /// <param name="device">The device; <see cref="Auto"/> if the text does not name one.</param>
+    /// <returns>Whether the text names a device.</returns>
     public static bool TryParse([NotNullWhen(true)] string? text, out Device device)
     {
         const string Numbered = "cuda:";
@@ -103,7 +103,7 @@ public readonly record struct Device : IParsable<Device>
         out Device result
     ) => TryParse(s, out result);
 
-    /// <summary>As <see cref="Parse(string)"/> reads it: "auto", "cpu" or "cuda:0".</summary>
+    /// <summary>The name that <see cref="Parse(string)"/> accepts: "auto", "cpu" or "cuda:0".</summary>
     public override string ToString() =>
         _kind switch
         {

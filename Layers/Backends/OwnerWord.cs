@@ -3,13 +3,13 @@ using System.Runtime.CompilerServices;
 namespace Sequor.Layers;
 
 /// <summary>
-/// Admits one thread at a time, which may enter again while it is inside. A second thread gets an error, where without this its
-/// results could be wrong. Entering costs one interlocked operation, and next to nothing if the thread is inside already.
+/// Admits one thread at a time, which may enter again while it is inside. A second thread gets an error instead of results that could be
+/// wrong. Entering costs one interlocked operation, and next to nothing if the thread is already inside.
 /// </summary>
 /// <param name="refusal">Makes the message from the refused entry and the entry that the other thread is in.</param>
 internal sealed class OwnerWord(Func<string, string, string> refusal)
 {
-    // Stands in the place of a thread's id, which is above 0, while memory that waited to be freed is being freed. That is short.
+    // Replaces the owner's thread id, which is above 0, while memory that waited to be freed is being freed. That takes little time.
     private const int Freeing = -1;
 
     private int _owner;
@@ -31,7 +31,7 @@ internal sealed class OwnerWord(Func<string, string, string> refusal)
         return new OwnerScope(this);
     }
 
-    /// <summary>Runs a short action if no thread is inside, which keeps threads out meanwhile; does nothing if one is.</summary>
+    /// <summary>Runs a short action if no thread is inside, and keeps threads out meanwhile; does nothing if one is inside.</summary>
     public void WhileFree(Action quick)
     {
         if (Interlocked.CompareExchange(ref _owner, Freeing, 0) != 0)

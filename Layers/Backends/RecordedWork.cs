@@ -3,16 +3,16 @@ namespace Sequor.Layers;
 /// <summary>Work that was recorded once and can be queued again as one piece: the same operations on the same memory.</summary>
 internal abstract class RecordedWork : IDisposable
 {
-    /// <summary>Operations in it.</summary>
+    /// <summary>The number of operations in it.</summary>
     public abstract long Nodes { get; }
 
-    /// <summary>Queues all of it; returns before it is done. Allocates nothing.</summary>
+    /// <summary>Queues all of it and returns before it is done. Allocates nothing.</summary>
     public abstract void Run();
 
     public abstract void Dispose();
 }
 
-/// <summary>Work that cannot be recorded; the message says what in it forbids that.</summary>
+/// <summary>Work cannot be recorded; the message says which part of it prevents that.</summary>
 internal sealed class NotRecordableException : InvalidOperationException
 {
     public NotRecordableException() { }

@@ -1,8 +1,8 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// A point in a backend's queue of work, for timing parts of a step. On a GPU its time is that at which the work before it was
-/// done, not that at which it was queued. Made by <see cref="Backend.CreateMark"/>; for one thread at a time, like its backend.
+/// A point in a backend's queue of work, for timing parts of a step. On a GPU its time is when the work before it was done, not when the
+/// mark was queued. It is made by <see cref="Backend.CreateMark"/> and, like its backend, is for one thread at a time.
 /// </summary>
 public abstract class TimeMark : IDisposable
 {
@@ -12,7 +12,9 @@ public abstract class TimeMark : IDisposable
 
     private protected TimeMark(Backend backend) => _backend = backend;
 
-    /// <summary>Puts the mark behind the work queued so far; within the step of a <see cref="StepGraph"/>, at each run of it.</summary>
+    /// <summary>
+    /// Puts the mark behind the work queued so far. Within the step of a <see cref="StepGraph"/>, that happens at each run of it.
+    /// </summary>
     /// <exception cref="InvalidOperationException">Another thread is in the backend.</exception>
     /// <exception cref="ObjectDisposedException">The mark or its backend was disposed.</exception>
     public void Record()
@@ -23,10 +25,10 @@ public abstract class TimeMark : IDisposable
         _isRecorded = true;
     }
 
-    /// <summary>Milliseconds from an earlier mark to this one. Waits until both are reached.</summary>
+    /// <summary>The milliseconds from an earlier mark to this one. Waits until both have been reached.</summary>
     /// <param name="earlier">A mark of the same backend.</param>
-    /// <exception cref="ArgumentException">The mark is of another backend.</exception>
-    /// <exception cref="InvalidOperationException">One of them was not recorded, or another thread is in the backend.</exception>
+    /// <exception cref="ArgumentException">The mark belongs to another backend.</exception>
+    /// <exception cref="InvalidOperationException">One of them has not been recorded, or another thread is in the backend.</exception>
     /// <exception cref="ObjectDisposedException">A mark or the backend was disposed.</exception>
     public double MillisecondsSince(TimeMark earlier)
     {
@@ -53,7 +55,7 @@ public abstract class TimeMark : IDisposable
         _backend.RequireLive();
     }
 
-    /// <summary>Frees what the mark holds of the device; a second call does nothing.</summary>
+    /// <summary>Frees the mark's resources on the device; a second call does nothing.</summary>
     public void Dispose()
     {
         using OwnerScope inside = _backend.Enter("TimeMark.Dispose");

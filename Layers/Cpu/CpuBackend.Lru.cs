@@ -1,6 +1,7 @@
 namespace Sequor.Layers.Cpu;
 
-// The matrices around an LRU's scan, and their gradients. In double precision: an error in the phase of lambda grows with T.
+// The matrices around an LRU's scan, and their gradients. They are computed in double precision, as an error in the phase of lambda grows
+// with the number of steps.
 internal sealed unsafe partial class CpuBackend
 {
     internal override void LruParametrization(in LruTensors parameters, in LruMatrices matrices)

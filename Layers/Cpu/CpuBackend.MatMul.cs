@@ -1,20 +1,21 @@
 namespace Sequor.Layers.Cpu;
 
-// Matrix products: how the work of one is shared out to the threads.
+// Matrix products, and how the work of one is split between the threads.
 internal sealed unsafe partial class CpuBackend
 {
     internal override void MatMul(in MatrixProduct product) => _matMul.Multiply(product);
 
     /// <summary>
-    /// Matrix products. Without a transposed A, the rows of C are split. With one (gradients of weights: few outputs, long
-    /// sums), the sum is split where C is small, each part with a C of its own; else the rows of C are.
+    /// Matrix products. Without a transposed A, the rows of C are split between threads. With a transposed A, as for gradients of weights,
+    /// outputs are few and sums long: where C is small, the sum is split and each part has a C of its own; otherwise the rows of C are
+    /// split.
     /// </summary>
     private sealed class MatMulJob(CpuBackend backend) : ParallelJob
     {
-        // Rows of a long sum packed at a time: they stay in the second-level cache.
+        // The rows of a long sum that are packed at a time; so many stay in the second-level cache.
         private const int DepthBlock = 256;
 
-        // A larger C is not worth a copy for each part.
+        // The most values of C for which each part gets a copy of its own.
         private const long LargestPartial = 1 << 18;
 
         private enum Phase
@@ -98,7 +99,7 @@ internal sealed unsafe partial class CpuBackend
             {
                 case Phase.Rows:
                 {
-                    // In eights, so that few rows go through the narrower kernels.
+                    // Rows are split in eights, so that few of them go through the kernels for fewer rows.
                     (long from, long to) = Share((_m + 7) / 8, part, _parts);
                     Rows((int)from * 8, (int)Math.Min(to * 8, _m));
                     break;

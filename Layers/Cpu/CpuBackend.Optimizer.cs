@@ -9,8 +9,8 @@ internal sealed unsafe partial class CpuBackend
 
     private sealed class OptimizerJob(CpuBackend backend) : ParallelJob
     {
-        // The norm is summed in blocks whose bounds go by the number of values alone, and joined in their order: it has the
-        // same bits whatever the number of threads.
+        // The norm is summed in blocks whose bounds depend on the number of values alone, and the sums are joined in the order of the
+        // blocks. So the norm has the same bits whatever the number of threads.
         private const int MostBlocks = 256;
         private const int LeastOfBlock = 4096;
 
@@ -56,7 +56,7 @@ internal sealed unsafe partial class CpuBackend
             {
                 double firstCorrection = 1 - Math.Pow(_rule.Beta1, step);
                 _rate = (float)(_rate / firstCorrection);
-                // The decay goes by the rate as it is, without the correction of the mean.
+                // The decay uses the learning rate itself. This undoes the correction of the mean that _rate contains.
                 _decay = (float)(_rule.Decay * firstCorrection);
                 _secondCorrection = (float)(1 / Math.Sqrt(1 - Math.Pow(_rule.Beta2, step)));
             }
@@ -124,7 +124,7 @@ internal sealed unsafe partial class CpuBackend
             }
         }
 
-        // The rules of PyTorch: epsilon is added outside the square root.
+        // The rules are PyTorch's: epsilon is added outside the square root.
         private void Apply<TV, TO>(long from, long to, float learningRate, float weightDecay)
             where TV : struct
             where TO : struct, ILanes<TV>

@@ -2,7 +2,7 @@ using System.Runtime.Intrinsics;
 
 namespace Sequor.Layers.Cpu;
 
-// Operations that work on each value by itself (sums, activations, gates, masks), shared out to threads in runs of values.
+// Elementwise operations (sums, activations, gates, masks). Threads take runs of values.
 internal sealed unsafe partial class CpuBackend
 {
     internal override void Pointwise(PointwiseOp op, in PointwiseArguments arguments)
@@ -38,12 +38,12 @@ internal sealed unsafe partial class CpuBackend
         }
     }
 
-    /// <summary>An operation that convolutions use of this backend, on what lies packed too.</summary>
+    /// <summary>Runs an elementwise operation of this backend's convolutions, also on packed rows.</summary>
     /// <param name="op">The operation.</param>
-    /// <param name="arguments">Its operands.</param>
-    /// <param name="bits">One for each value.</param>
-    /// <param name="scale">What a gradient is multiplied by.</param>
-    /// <param name="layout">Where the rows lie; null where the batch is not packed.</param>
+    /// <param name="arguments">The operands.</param>
+    /// <param name="bits">One bit for each value, where the operation uses bits.</param>
+    /// <param name="scale">The factor of a gradient.</param>
+    /// <param name="layout">Where packed rows lie; null where the batch is not packed.</param>
     internal void Elements(
         ElementOp op,
         in PointwiseArguments arguments,
@@ -54,7 +54,7 @@ internal sealed unsafe partial class CpuBackend
 
     private sealed class PointwiseJob(CpuBackend backend) : ParallelJob
     {
-        // A multiple of 32: parts never share a word of bits.
+        // Parts begin at multiples of this, which is a multiple of 32, so that no two parts share a word of bits.
         private const int Unit = 1024;
 
         private ElementOp _op;
@@ -82,7 +82,7 @@ internal sealed unsafe partial class CpuBackend
                 Scale = scale,
                 Out = Pointer(a.Out),
                 Layout = layout,
-                // A gate's row has twice the columns that count.
+                // A gate's row has twice as many columns as its output.
                 Columns =
                     a.Row.IsEmpty
                     || layout is not null
@@ -133,7 +133,7 @@ internal sealed unsafe partial class CpuBackend
     }
 }
 
-/// <summary>Pointers of an elementwise operation.</summary>
+/// <summary>The pointers and sizes of an elementwise operation.</summary>
 internal unsafe struct PointwiseOperands
 {
     public float* A;
@@ -148,8 +148,8 @@ internal unsafe struct PointwiseOperands
 }
 
 /// <summary>
-/// What is done to values one by one: <see cref="PointwiseOp"/>, and what this backend has for what follows a convolution.
-/// a, b, c, out, row are those of <see cref="PointwiseArguments"/>.
+/// The elementwise operations of this backend: those of <see cref="PointwiseOp"/> and those that follow a convolution. The names a, b, c,
+/// out and row are those of <see cref="PointwiseArguments"/>.
 /// </summary>
 internal enum ElementOp
 {
@@ -168,21 +168,21 @@ internal enum ElementOp
     /// <inheritdoc cref="PointwiseOp.AddGlu"/>
     AddGlu,
 
-    /// <summary>b = gradient of b, in place; out = gelu(c).</summary>
+    /// <summary>b = the gradient of b, in place; out = gelu(c).</summary>
     AddGluGradientAndGelu,
 
     /// <summary>out = a * scale where b &gt; 0, else 0</summary>
     ReluGradient,
 
     /// <summary>
-    /// out = a * row, row repeated over rows: [B, C] seen as one row of B * C over T. Packed, each step takes as much of the row
-    /// as it has sequences.
+    /// out = a * row, where the row is repeated over the steps: [B, C] counts as one row of B * C values for each step. Packed, each step
+    /// uses as much of the row as it has sequences.
     /// </summary>
     TimesRow,
 
-    /// <summary>out = relu(relu(out) + a); bits remember where the inner relu passed.</summary>
+    /// <summary>out = relu(relu(out) + a). The bits record where the inner ReLU passed its value.</summary>
     ResidualRelu,
 
-    /// <summary>a = a where b &gt; 0 (b the output); out = that times scale where the bits are set, else 0.</summary>
+    /// <summary>a = a where b &gt; 0 (b being the output), else 0; out = a * scale where the bits are set, else 0.</summary>
     ResidualReluGradient,
 }

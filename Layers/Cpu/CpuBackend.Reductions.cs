@@ -2,7 +2,7 @@ using System.Runtime.Intrinsics;
 
 namespace Sequor.Layers.Cpu;
 
-// Sums over rows, and the losses, which are sums over everything.
+// Sums over rows, and the losses, which are sums over all values.
 internal sealed unsafe partial class CpuBackend
 {
     internal override void ColumnSum(Tensor a, Tensor b, Tensor sum) =>
@@ -32,7 +32,7 @@ internal sealed unsafe partial class CpuBackend
         Tensor value
     ) => _reduction.BinaryCrossEntropy(logits, targets, mask, gradient, value);
 
-    /// <summary>Sums over rows and over everything. Partial sums are joined in the order of the parts.</summary>
+    /// <summary>Sums over rows and over all values. Partial sums are joined in the order of the parts.</summary>
     private sealed class ReductionJob(CpuBackend backend) : ParallelJob
     {
         private enum Kind
@@ -135,7 +135,7 @@ internal sealed unsafe partial class CpuBackend
                 for (long i = 0; i < _rows; i++)
                     weight += _mask[i];
             }
-            // The squared error is a mean over columns as well, and a square has 2 in its gradient.
+            // The squared error is also a mean over columns, and the gradient of a square has a factor of 2.
             bool squared = kind == Kind.MaskedSquaredError;
             double all = squared ? weight * _columns : weight;
             _scale = weight == 0 ? 0f : (float)((squared ? 2 : 1) / all);
@@ -254,7 +254,7 @@ internal sealed unsafe partial class CpuBackend
             return loss;
         }
 
-        // Rows of weight 0 are not looked at: true for those, whose gradient is zero.
+        // Rows of weight 0 are not read, whatever they hold. Returns true for those, after setting their gradient to zero.
         private bool ClearedWithout(float weight, long row)
         {
             if (weight != 0)
@@ -334,9 +334,9 @@ internal sealed unsafe partial class CpuBackend
                     int left = _columns - c;
                     TV x = Lane<TV, TO>.Get(row + c, left);
                     TV y = Lane<TV, TO>.Get(targets + c, left);
-                    // exp(-|x|), which never overflows.
+                    // exp(-|x|) never overflows.
                     TV e = VectorMath<TV, TO>.Exp(TO.Sub(TO.Zero, TO.Abs(x)));
-                    // NaN survives as the second operand of Max, and then in all that follows.
+                    // As the second operand of Max, NaN is passed on.
                     TV linear = TO.Sub(TO.Max(TO.Zero, x), TO.Mul(x, y));
                     TV term = TO.Add(linear, VectorMath<TV, TO>.Log1P(e));
                     sums = TO.Add(sums, Lane<TV, TO>.Keep(term, left));

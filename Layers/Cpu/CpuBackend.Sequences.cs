@@ -2,7 +2,7 @@ using System.Runtime.Intrinsics;
 
 namespace Sequor.Layers.Cpu;
 
-// Sequences of different lengths: packing and unpacking their rows, their means over time and their last steps.
+// Sequences of different lengths: packs and unpacks their rows, and takes their means over time and their last steps.
 internal sealed unsafe partial class CpuBackend
 {
     internal override void Pack(Tensor x, SequenceLayout layout, Tensor packed) =>
@@ -33,7 +33,7 @@ internal sealed unsafe partial class CpuBackend
     private static Tensor LastRow(Tensor x, SequenceLayout layout, int b) =>
         x.RowRange(layout.Row(layout.Lengths[b] - 1) + b, 1);
 
-    /// <summary>Between packed and padded rows, and over the time of each sequence.</summary>
+    /// <summary>Copies between packed and padded rows, and operations over the steps of each sequence.</summary>
     private sealed class SequenceJob(CpuBackend backend) : ParallelJob
     {
         private enum Kind
@@ -65,7 +65,7 @@ internal sealed unsafe partial class CpuBackend
         public void MeanGradient(Tensor dmean, SequenceLayout? layout, Tensor dx) =>
             Run(Kind.MeanGradient, dmean, dx, layout, dx, dmean.Shape.Rows);
 
-        // Copies are split by steps; averages by sequences, of which each part walks the whole time.
+        // Copies are split by steps. Means are split by sequences, since a part walks all steps of its sequences.
         private void Run(
             Kind kind,
             Tensor from,
@@ -159,7 +159,7 @@ internal sealed unsafe partial class CpuBackend
 
         private int Length(int b) => _layout?.Lengths[b] ?? _steps;
 
-        // Where sequence b's row of a step lies, and where its average.
+        // Where a sequence's row of a step lies, and where its mean lies.
         private float* At(float* rows, int t, int b) =>
             rows + (_layout is null ? (long)t * _batch + b : (long)_layout.Row(t) + b) * _columns;
 

@@ -2,7 +2,7 @@ using System.Runtime.Intrinsics;
 
 namespace Sequor.Layers.Cpu;
 
-// Weight normalization of convolution filters, and its gradient.
+// Weight normalisation of convolution filters, and its gradient.
 internal sealed unsafe partial class CpuBackend
 {
     internal override void WeightNorm(ReadOnlySpan<WeightNormTensors> filters)
@@ -11,7 +11,7 @@ internal sealed unsafe partial class CpuBackend
             _weightNorm.Forward(filter);
     }
 
-    // This backend's convolutions write all taps.
+    // The convolutions of this backend write the gradients of all taps, so the number of taps is not looked at.
     internal override void WeightNormGradient(
         ReadOnlySpan<WeightNormTensors> filters,
         ReadOnlySpan<WeightNormGradients> gradients
@@ -21,7 +21,9 @@ internal sealed unsafe partial class CpuBackend
             _weightNorm.Backward(filters[i], gradients[i]);
     }
 
-    /// <summary>w = g v / |v| for each output's row. Threads take rows: the result does not depend on their number.</summary>
+    /// <summary>
+    /// Computes w = g v / |v| for each output. Threads take outputs, so the result does not depend on the number of threads.
+    /// </summary>
     private sealed class WeightNormJob(CpuBackend backend) : ParallelJob
     {
         private float* _v;
@@ -122,7 +124,7 @@ internal sealed unsafe partial class CpuBackend
             }
         }
 
-        // Four sums side by side: one would wait for each addition.
+        // Four sums run side by side, since a single one would wait for each addition.
         private float Dot<TV, TO>(float* a, float* b)
             where TV : struct
             where TO : struct, ILanes<TV>

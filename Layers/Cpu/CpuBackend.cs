@@ -5,18 +5,18 @@ using System.Runtime.InteropServices;
 namespace Sequor.Layers.Cpu;
 
 /// <summary>
-/// The processor as a backend: vectors of 512, 256 or 128 bits and a pool of threads. Every result depends on the
-/// inputs and the number of threads alone.
+/// The processor as a backend: vectors of 512, 256 or 128 bits and a pool of threads. Every result depends on the inputs and the number of
+/// threads alone.
 /// </summary>
 internal sealed unsafe partial class CpuBackend : Backend
 {
-    // Past the last value of a block, so that no two blocks share a cache line.
+    // Blocks are padded to this many bytes, so that no two blocks share a cache line.
     private const int BlockAlignment = 64;
 
-    // Bytes a core: common to most processors of the last years.
+    // Bytes of second-level cache for each core: a common size among the processors of recent years.
     private const long SecondLevelCache = 1 << 20;
 
-    // What a pointer can tell apart.
+    // More floats than this cannot be addressed.
     private const long MostFloats = long.MaxValue / sizeof(float) - BlockAlignment;
 
     private readonly WorkerPool _pool;
@@ -70,7 +70,7 @@ internal sealed unsafe partial class CpuBackend : Backend
 
     public override BackendInfo Info { get; }
 
-    /// <summary>Floats a vector: 16, 8 or 4.</summary>
+    /// <summary>The floats of a vector: 16, 8 or 4.</summary>
     public int Lanes { get; }
 
     public int Threads => _pool.Threads;
@@ -83,16 +83,18 @@ internal sealed unsafe partial class CpuBackend : Backend
         _pool.Run(job, parts);
     }
 
-    /// <summary>Parts to split work into: no more than threads, and none with less than a few microseconds of work.</summary>
+    /// <summary>
+    /// The number of parts to split work into: at most one for each thread, and none with less than a few microseconds of work.
+    /// </summary>
     public int Parts(long elements, long least = 8192) =>
         (int)Math.Clamp(elements / least, 1, Threads);
 
-    /// <summary>The range of units that a part has when <paramref name="count"/> of them are split evenly.</summary>
+    /// <summary>The range of units that a part takes when <paramref name="count"/> of them are split evenly.</summary>
     public static (long From, long To) Share(long count, int part, int parts) =>
         (count * part / parts, count * (part + 1) / parts);
 
-    // What this process may have at all, by the machine or by its container: systems promise more than they have, so that no
-    // allocation fails, and the process is ended instead once it writes there.
+    // What this process may use at all, by the size of the machine or the limit of its container. Free memory would say less: systems
+    // promise more memory than they have, so an allocation succeeds and the process is killed once it writes there.
     public override long? FreeBytes =>
         GC.GetGCMemoryInfo().TotalAvailableMemoryBytes is > 0 and var all
             ? Math.Max(0, all - Memory.CurrentBytes)
@@ -109,9 +111,9 @@ internal sealed unsafe partial class CpuBackend : Backend
                     $"No memory for {count:N0} floats of {category}."
                 )
             );
-        // Every storage takes whole cache lines; the ledger counts what is really taken.
+        // Every storage takes whole cache lines, and the ledger counts what is really taken.
         nuint bytes = Bytes(count);
-        // More is promised by the system, and ends the process once it is written.
+        // The system would promise more than it has and kill the process once the memory is written, so the room is checked here.
         RequireRoom((long)bytes, category);
         void* memory;
         try
@@ -176,7 +178,7 @@ internal sealed unsafe partial class CpuBackend : Backend
     private static Span<float> Span(Tensor tensor) =>
         new((void*)tensor.Address, checked((int)tensor.Count));
 
-    /// <summary>A tensor's first value, or null for none.</summary>
+    /// <summary>The address of a tensor's first value; null for an empty tensor.</summary>
     public static float* Pointer(Tensor tensor) => tensor.IsEmpty ? null : (float*)tensor.Address;
 
     internal override RandomStream CreateRandom(ulong seed) => new CpuRandom(this, seed);
@@ -230,9 +232,7 @@ internal sealed unsafe partial class CpuBackend : Backend
         private protected override void Free() { }
     }
 
-    /// <summary>
-    /// Memory for what operations that are not planned need within one call: it grows to the largest need and stays.
-    /// </summary>
+    /// <summary>Memory that operations without a plan need within one call. It grows to the largest need and is kept.</summary>
     internal sealed class Scratch(CpuBackend backend) : IDisposable
     {
         private Storage? _storage;
@@ -243,7 +243,7 @@ internal sealed unsafe partial class CpuBackend : Backend
             {
                 _storage?.Dispose();
                 _storage = null;
-                // Not by the public call, which frees what is forgotten: an operation has begun.
+                // The public call would first free forgotten storages, which must not happen once an operation has begun.
                 _storage = backend.AllocateBlock(count, MemoryCategory.Workspace);
             }
             return (float*)_storage.Address;

@@ -3,12 +3,12 @@ using System.Runtime.Intrinsics;
 namespace Sequor.Layers.Cpu;
 
 /// <summary>
-/// Batch normalisation, rows split over threads. Statistics and sums are taken in float of a few rows at a time, while these
-/// are in the cache, and joined in double: block after block, then part after part.
+/// Batch normalisation, with the rows split over threads. Statistics and sums are computed in single precision for a few rows at a time,
+/// while these are in the cache, and joined in double precision: block after block, then part after part.
 /// </summary>
 internal sealed unsafe class CpuBatchNorm : BatchNormOperation
 {
-    // So few that a float sum of them loses next to nothing.
+    // So few rows that a sum of them in single precision loses next to nothing.
     private const int BlockRows = 64;
 
     private readonly CpuBackend _backend;
@@ -22,7 +22,7 @@ internal sealed unsafe class CpuBatchNorm : BatchNormOperation
         _job = new Job(this);
     }
 
-    // For each part two rows of doubles and two of floats.
+    // Each part has two rows of doubles and two of floats.
     public override long WorkspaceCount => PartFloats * _backend.Threads;
 
     private long PartFloats => 6L * _d.Size;
@@ -63,7 +63,7 @@ internal sealed unsafe class CpuBatchNorm : BatchNormOperation
         }
     }
 
-    // The mean and the sum of squares around it, of rows and more rows.
+    // Joins the mean and the sum of squared deviations of some rows with those of more rows (Chan et al. 1979).
     private static void Join(
         ref double mean,
         ref double squares,
@@ -250,7 +250,7 @@ internal sealed unsafe class CpuBatchNorm : BatchNormOperation
             }
         }
 
-        // Around the mean of the block, whose own rounding is taken out again.
+        // Squares are summed around the mean of the block. The mean's own rounding error is then taken out again.
         private void MeasureBlock<TV, TO>(long first, int count, long before, double* totals)
             where TV : struct
             where TO : struct, ILanes<TV>

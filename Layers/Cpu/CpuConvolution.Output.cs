@@ -1,12 +1,12 @@
 namespace Sequor.Layers.Cpu;
 
 /// <summary>
-/// What follows the products, whose bias and relu they have already. No mask is kept for the backward pass: a channel that was
-/// dropped is zero, as behind its relu, and the others have one scale.
+/// What follows the products, which already include bias and ReLU. No mask is kept for the backward pass: dropped channels are zero, which
+/// the gradient treats as behind the ReLU, and all others have the same scale.
 /// </summary>
 internal sealed unsafe partial class CpuConvolution
 {
-    // The mask lies where the products had their scratch.
+    // The mask is drawn into the workspace, which the products no longer need.
     private void DropChannels(in ConvolutionOutput output, SequenceLayout? layout, Tensor workspace)
     {
         if (output.Dropout is not { } dropout)

@@ -1,12 +1,12 @@
 namespace Sequor.Layers.Cpu;
 
 /// <summary>
-/// The same sums over packed rows, where the distance of two steps changes with the sequences that are left: a few rows at
-/// a time gather what their taps see, then one product goes over all taps.
+/// Computes the same sums over packed rows, where the distance between two steps changes with the number of sequences. For a few rows at a
+/// time, the rows that their taps read are gathered, and one product runs over all taps.
 /// </summary>
 internal sealed unsafe partial class CpuConvolution
 {
-    // With the widest layers that papers use, so many gathered rows fit in the second-level cache.
+    // With the widest layers that papers use, this many gathered rows fit in the second-level cache.
     private const int GatheredRows = 32;
 
     private sealed class PackedJob(CpuConvolution owner) : ParallelJob
@@ -46,7 +46,7 @@ internal sealed unsafe partial class CpuConvolution
                 Filter(part, (int)from, (int)to);
                 return;
             }
-            // Rows near one end have fewer taps: in turn, parts have alike.
+            // Rows near one end have fewer taps, so parts take blocks of rows in turn to share the work evenly.
             float* gathered = Workspace + part * owner._gatheredCount;
             for (long row = (long)part * GatheredRows; row < _layout.Rows; )
             {
@@ -64,10 +64,11 @@ internal sealed unsafe partial class CpuConvolution
             int written = forward ? d.OutputSize : d.InputSize;
             int first = _layout.StepOf(row);
             int last = _layout.StepOf(row + count - 1);
-            // Back from the last of these steps, or ahead from the first, as far as anything can be.
+            // How many steps the taps can reach: back from the last of these steps, or ahead from the first.
             int reach = forward ? last : _layout.Steps - 1 - first;
             int taps = Math.Min(d.Kernel, reach / d.Dilation + 1);
-            // Tap after tap: of one step, the sequences' rows follow each other at every other step.
+            // The gathered rows lie tap after tap. The sequences of a step lie in the same order at every step, so they are copied
+            // together.
             nint block = (nint)count * read;
             for (int step = first; step <= last; step++)
             {
@@ -99,7 +100,7 @@ internal sealed unsafe partial class CpuConvolution
             Packed.Multiply(tile, count, gathered, start, result);
         }
 
-        // Sequences first .. first + rows - 1 at a step; zeros for those that do not have it.
+        // Copies the rows of sequences first .. first + rows - 1 at a step, with zeros for those that do not reach it.
         private void CopyRows(int step, int first, int rows, int columns, float* to)
         {
             int there = Math.Clamp(_layout.Active(step) - first, 0, rows);
@@ -135,7 +136,7 @@ internal sealed unsafe partial class CpuConvolution
             }
         }
 
-        // The rows that lie some steps before the given ones: in place where they follow each other, else gathered.
+        // The rows that lie a number of steps before the given ones: in place where they follow each other, else gathered.
         private float* Seen(int row, int count, int before, float* gathered)
         {
             int columns = owner._d.InputSize;

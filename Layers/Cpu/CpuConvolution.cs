@@ -1,13 +1,13 @@
 namespace Sequor.Layers.Cpu;
 
 /// <summary>
-/// Causal convolution as a sum of k products on shifted rows: with time-major activations, tap j of output row r reads
-/// row r - j d B, so one kernel walks all taps with its sums in registers. Rows are cut where the number of taps inside
-/// the sequence changes: nothing is padded, and no tap before time 0 (or after the end, backwards) is computed.
+/// A causal convolution as a sum of k products on shifted rows. With time-major activations, tap j of output row r reads row r - j d B, so
+/// one kernel runs over all taps and keeps its sums in registers. Rows are cut where the number of taps inside the sequence changes:
+/// nothing is padded, and no tap before time 0 (or, backwards, after the end) is computed.
 /// </summary>
 internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
 {
-    // Rows summed at a time for the filter's gradient: with 24 channels they fill the first-level cache.
+    // The rows summed at a time for the filter's gradient; with 24 channels they fill the first-level cache.
     private const int FilterRows = 256;
 
     private readonly CpuBackend _backend;
@@ -50,13 +50,13 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
             );
         }
         _packedJob = _d.VariableLengths ? new PackedJob(this) : null;
-        // A mask, once the products are done.
+        // The workspace also holds the dropout mask, once the products are done.
         WorkspaceCount = Math.Max(WorkspaceCount, (long)_d.MaxBatch * _d.OutputSize);
     }
 
     public override long WorkspaceCount { get; }
 
-    // Of a part: its sums, the rows of dy where they have to be packed, those of x where they do not follow each other.
+    // The floats of a part: its sums, the rows of dy where they must be packed, and those of x where they do not follow each other.
     private long FilterStride => _partialCount + _panelCount + _seenCount;
 
     public override void Forward(
@@ -93,7 +93,7 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
         AddSkip(output);
     }
 
-    // Depth is tap after tap, the current step's first.
+    // The depth of the product runs over the taps, from the current step's back in time, and over the inputs of each.
     private Packed ForwardWeights(Tensor workspace) =>
         new(CpuBackend.Pointer(workspace), _d.Kernel * _d.InputSize, _d.OutputSize, _backend.Lanes);
 
@@ -138,7 +138,7 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
             float* to = CpuBackend.Pointer(output.Y) + (nint)s * batch * _d.OutputSize;
             for (int tap = 0; tap < taps; tap++)
             {
-                // The sum so far is what the next tap begins with.
+                // Each tap starts with the sum of the taps before it.
                 var tile = new Tile
                 {
                     RowStride = _d.InputSize,
@@ -313,7 +313,7 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
             Accumulate = false;
         }
 
-        // Rows near one end have fewer taps: several parts a thread even that out.
+        // Rows near one end have fewer taps; eight parts for each thread even that out.
         public void Start(long multiplications)
         {
             int parts = owner._backend.Parts(_rows * multiplications, 1 << 18);
@@ -426,7 +426,7 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
         }
     }
 
-    /// <summary>One part's share of the filter's gradient, [k I + 1, O], with its scratch.</summary>
+    /// <summary>One part's share of the filter's gradient, [k I + 1, O], with its scratch memory.</summary>
     private readonly struct FilterSums
     {
         private readonly CpuConvolution _owner;
@@ -439,10 +439,10 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
             new Span<float>(_sums, (int)owner._partialCount).Clear();
         }
 
-        /// <summary>Room for rows of x.</summary>
+        /// <summary>Memory for rows of x that must be gathered.</summary>
         public float* Rows => _sums + _owner._partialCount + _owner._panelCount;
 
-        /// <summary>The next rows of dy as the right-hand side of products.</summary>
+        /// <summary>Prepares the next rows of dy as the right-hand side of products.</summary>
         public Packed Begin(float* dy, int count)
         {
             int outputs = _owner._d.OutputSize;
@@ -454,7 +454,9 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
             return all;
         }
 
-        /// <summary>Adds a tap's products with the rows of x, which belong to those of dy after the skipped ones.</summary>
+        /// <summary>
+        /// Adds a tap's product with the rows of x, the first of which belongs to the first row of dy that is not skipped.
+        /// </summary>
         public void Add(in Packed dy, int tap, float* x, int skipped, int count)
         {
             ConvolutionDescriptor d = _owner._d;

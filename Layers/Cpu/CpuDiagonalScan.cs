@@ -3,13 +3,13 @@ using System.Runtime.Intrinsics;
 namespace Sequor.Layers.Cpu;
 
 /// <summary>
-/// x_t = lambda x_{t-1} + u_t, all channels of all sequences of a step side by side: vectors across channels, time
-/// outermost, so each step's row streams through the cache once. Traffic a complex element: forward reads u and writes x,
-/// 16 bytes; backward reads dx and x and writes du, 24. Threads take blocks of channels.
+/// The scan x_t = lambda x_{t-1} + u_t, with all channels of all sequences of a step side by side. Vectors run across channels and time is
+/// the outermost loop, so each step's row goes through the cache once. For each complex element, forward reads u and writes x, 16 bytes;
+/// backward reads dx and x and writes du, 24 bytes. Threads take blocks of channels.
 /// </summary>
 internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
 {
-    // Floats of channels a thread takes: four such rows stay in the first-level cache.
+    // The floats of channels that a thread takes at a time; four such rows stay in the first-level cache.
     private const int Block = 1024;
 
     private readonly CpuBackend _backend;
@@ -25,7 +25,7 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
         _job = new Job(this);
     }
 
-    // lambda spread over the channels of a step (real part twice; imaginary part with both signs), two sums for dlambda,
+    // Five rows: lambda spread over the channels of a step (the real part twice; the imaginary part with both signs), two sums for dlambda,
     // and the gradient of the step after a range.
     public override long WorkspaceCount => checked(5 * _width);
 
@@ -43,7 +43,7 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
     )
     {
         _job.Set(states, layout, range, workspace);
-        // A pass begins at step 0, or at step 1 where step 0 is what a stream carries on; a reverse one at the end.
+        // A pass begins at step 0, or at step 1 where a stream keeps its state in step 0. A reverse pass begins at the end.
         if (range.Reverse ? range.End == _job.Steps : range.First <= 1)
             Spread(lambda, workspace, _job.Batch);
         _job.Forward();
@@ -73,7 +73,7 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
         _job.Backward(gradient);
         if (!ends)
             return;
-        // Channel i of every sequence: s conj(x) summed, of which the lanes hold the products.
+        // The gradient of channel i sums s conj(x) over all sequences. The lanes of the two sums hold the four products it is made of.
         int n = _d.StateSize;
         for (int i = 0; i < n; i++)
         {
@@ -150,7 +150,7 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
         private void Run()
         {
             int parts = owner._backend.Parts(_range.Count * _row);
-            // Even blocks for the threads, in whole vectors, as long as they stay in the cache.
+            // Threads get equal blocks of whole vectors, as long as a block stays in the cache.
             _block = Math.Min(Block, ((_row + parts - 1) / parts + 15) / 16 * 16);
             _block = Math.Max(_block, (_row / WorkerPool.MostParts + 16) / 16 * 16);
             owner._backend.Run(this, (int)((_row + _block - 1) / _block));
@@ -174,7 +174,7 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
             }
         }
 
-        // Of a block of channels, how many there are at both steps; longer sequences come first.
+        // How many values of a block of channels exist at both steps; longer sequences come first.
         private int Both(int step, int other, long from, int count)
         {
             int sequences = Math.Min(Active(step), Active(other));
@@ -188,7 +188,7 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
             return (uint)step < (uint)Steps ? Batch : 0;
         }
 
-        // In floats, from the first step's.
+        // The distance of a step's row from the first step's, in floats.
         private long Offset(int step) =>
             _layout is null ? step * _row : _layout.Row(step) * _channels;
 
@@ -196,7 +196,7 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
             where TV : struct
             where TO : struct, ILanes<TV>
         {
-            // In the direction of the recurrence forwards, against it backwards.
+            // Forward follows the direction of the recurrence, backward runs against it.
             bool ascending = _range.Reverse == (_gradient != null);
             int step = ascending ? _range.First : _range.End - 1;
             int next = ascending ? 1 : -1;
@@ -248,7 +248,7 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
             }
         }
 
-        // s_t = dx_t + conj(lambda) s_after; dlambda += s_t conj(x_before). A range's first step has its s_after in the carry.
+        // s_t = dx_t + conj(lambda) s_after; dlambda += s_t conj(x_before). For a range's first step, s_after comes from the carry.
         private void Backward<TV, TO>(int step, int after, int before, long from, int count)
             where TV : struct
             where TO : struct, ILanes<TV>

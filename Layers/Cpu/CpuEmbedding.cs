@@ -3,12 +3,12 @@ using System.Runtime.Intrinsics;
 namespace Sequor.Layers.Cpu;
 
 /// <summary>
-/// An embedding. Backward positions are sorted by class, by counting, and each thread adds up some of the classes: the
-/// result is that of one thread.
+/// An embedding. Backward sorts the positions by class with a counting sort, and each thread adds up the gradients of some classes. The
+/// result does not depend on the number of threads.
 /// </summary>
 internal sealed unsafe class CpuEmbedding : EmbeddingOperation
 {
-    // The position of what is no class; it stands with those of class 0.
+    // The position of a value that is not a class. It is sorted with those of class 0 and adds nothing.
     private const int Nowhere = -1;
 
     private readonly CpuBackend _backend;
@@ -23,7 +23,7 @@ internal sealed unsafe class CpuEmbedding : EmbeddingOperation
         _job = new Job(this);
     }
 
-    // Where each class begins, and the sorted positions.
+    // The first sorted position of each class and the end of the last, then the sorted positions.
     public override long WorkspaceCount => _d.Count + 1L + _d.Positions;
 
     public override void Forward(Tensor classes, Tensor table, Tensor y) =>
@@ -49,13 +49,13 @@ internal sealed unsafe class CpuEmbedding : EmbeddingOperation
             int c = ClassOf(classes[i]);
             sorted[begins[Math.Max(c, 0)]++] = c < 0 ? Nowhere : i;
         }
-        // Each is now where the next one begins.
+        // Each entry has moved on to where the next class begins.
         for (int c = _d.Count; c > 0; c--)
             begins[c] = begins[c - 1];
         begins[0] = 0;
     }
 
-    // The class, or -1 for what is none.
+    // The class, or -1 for a value that is not one.
     private int ClassOf(float value) =>
         value >= 0 && value < _d.Count && (int)value == value ? (int)value : -1;
 
@@ -130,7 +130,7 @@ internal sealed unsafe class CpuEmbedding : EmbeddingOperation
             }
         }
 
-        // Those classes that begin among these sorted positions.
+        // Sums the classes whose first sorted position lies in this range.
         private void SumClasses<TV, TO>(long first, long last)
             where TV : struct
             where TO : struct, ILanes<TV>
@@ -162,7 +162,7 @@ internal sealed unsafe class CpuEmbedding : EmbeddingOperation
             return low;
         }
 
-        // A piece in floats, pieces in double, as on a GPU.
+        // Adds the rows of a piece in single precision and the pieces in double precision, as the GPU does.
         private void SumClass<TV, TO>(int begin, int end, float* to, int column)
             where TV : struct
             where TO : struct, ILanes<TV>

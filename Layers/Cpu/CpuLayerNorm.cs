@@ -2,7 +2,7 @@ using System.Runtime.Intrinsics;
 
 namespace Sequor.Layers.Cpu;
 
-/// <summary>Layer normalisation, rows split over threads; each part has sums of its own for weight and bias.</summary>
+/// <summary>Layer normalisation, with the rows split over threads. Each part has its own sums for weight and bias.</summary>
 internal sealed unsafe class CpuLayerNorm : LayerNormOperation
 {
     private readonly CpuBackend _backend;

@@ -1,6 +1,6 @@
 namespace Sequor.Layers.Cpu;
 
-/// <summary>Philox with the step as part of the counter.</summary>
+/// <summary>Random numbers by Philox, with the step as part of the counter.</summary>
 internal sealed unsafe class CpuRandom(CpuBackend backend, ulong seed) : RandomStream
 {
     private readonly DropoutJob _job = new(backend);
@@ -52,7 +52,7 @@ internal sealed unsafe class CpuRandom(CpuBackend backend, ulong seed) : RandomS
             _count = output.Count;
             _seed = random.Seed;
             _stream = (random.Step << 16) | (uint)stream;
-            // Kept where the draw is not below this.
+            // A value is kept where its draw is not below the threshold, which is the probability times 2^32.
             _threshold = (uint)(probability * 4294967296.0);
             _scale = 1f / (1f - probability);
             _parts = backend.Parts(_count, 1024);
@@ -67,7 +67,7 @@ internal sealed unsafe class CpuRandom(CpuBackend backend, ulong seed) : RandomS
                 Once(part);
         }
 
-        // A block of the generator gives four draws; the output may begin and end inside one.
+        // A block of the generator gives four draws, and the output may begin and end inside a block.
         private void Once(int part)
         {
             long begin = _first / Unit;
@@ -84,7 +84,7 @@ internal sealed unsafe class CpuRandom(CpuBackend backend, ulong seed) : RandomS
             }
         }
 
-        // So may a period.
+        // Here a period may also begin and end inside a block.
         private void Repeat(int part)
         {
             (long i, long to) = CpuBackend.Share(_count, part, _parts);

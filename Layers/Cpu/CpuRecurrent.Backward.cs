@@ -2,10 +2,10 @@ using System.Runtime.Intrinsics;
 
 namespace Sequor.Layers.Cpu;
 
-// The backward pass of a recurrent network: back over the steps of a slice, and the sums of its weights' gradients.
+// The backward pass of a recurrent network: the walk back over the steps of a slice, and the sums of its weights' gradients.
 internal sealed unsafe partial class CpuRecurrent
 {
-    // Puts the caller's dy of the last steps into packed rows, zero before them.
+    // Copies the caller's dy of the last steps to packed rows, with zeros for the steps before.
     private void PackGradient(int dySteps)
     {
         int width = _d.OutputSize;
@@ -84,7 +84,7 @@ internal sealed unsafe partial class CpuRecurrent
             InitStride = _state,
             OutputStride = _state,
         };
-        // The GRU's carry holds what goes past the gates.
+        // For a GRU the carry holds the part of the gradient that bypasses the gates.
         float* carryInit = _d.Kind == RecurrentKind.Gru ? carry : null;
         Packed hiddenWeights = HiddenWeightsBack(p);
         int filled = 0;
@@ -141,7 +141,7 @@ internal sealed unsafe partial class CpuRecurrent
                 initial,
                 memory + _sliceOutputs + (nint)filled * _state
             );
-            // Rows that begin here need no carry, unless it is asked for.
+            // Rows that begin at this step need no carry, unless the gradient of the initial state is asked for.
             int carried = _call.InitialHiddenGradient == null ? continuing : rows;
             hiddenWeights.Multiply(carryTile, carried, dg + HiddenColumn, carryInit, carry);
             filled += rows;
@@ -178,7 +178,7 @@ internal sealed unsafe partial class CpuRecurrent
             Copy(from, to, width);
     }
 
-    // The states that a step's rows saw, side by side with its gate gradients.
+    // Copies the states that a step's rows started from to the chunk, beside its gate gradients.
     private void CopyPreviousOutputs(in Walk walk, int t, int rows, float* initial, float* to)
     {
         int continuing = walk.Continuing(t);
@@ -194,8 +194,8 @@ internal sealed unsafe partial class CpuRecurrent
         }
     }
 
-    // Sums the weights' gradients from a chunk, dWx += x' dg, dWh += h' dg, and writes the chunk's dx. The chunk holds the
-    // steps that are number last .. first to be computed, the last of them first.
+    // Adds a chunk to the sums of the weights' gradients, dWx += x' dg and dWh += h' dg, and writes the chunk's dx. The chunk holds the
+    // steps that were computed as number last .. first in the forward pass, the last computed first.
     private void Flush(
         in Walk walk,
         int layer,
@@ -260,7 +260,7 @@ internal sealed unsafe partial class CpuRecurrent
         }
     }
 
-    // Adds the slices' sums to the gradients, whose rows are gates where the sums' columns are.
+    // Adds the slices' sums to the gradients. The sums are transposed: their columns are the gradients' rows, which are gates.
     private void Reduce(int layer, int direction, int part)
     {
         ref readonly Place p = ref PlaceOf(layer, direction);
@@ -290,7 +290,7 @@ internal sealed unsafe partial class CpuRecurrent
         }
     }
 
-    // The column of a row of gates that a row of weight_ih belongs to.
+    // The column in a row of gates that belongs to a row of weight_ih.
     private long InputColumn(long gate) =>
         _d.Kind == RecurrentKind.Gru ? (gate + _hidden) % _gateColumns : gate;
 }

@@ -2,15 +2,15 @@ using System.Runtime.Intrinsics;
 
 namespace Sequor.Layers.Cpu;
 
-// The forward pass of a recurrent network: its walk over the steps of a slice of the batch, and the states before and after.
+// The forward pass of a recurrent network: the walk over the steps of a slice of the batch, and the states before and after.
 internal sealed unsafe partial class CpuRecurrent
 {
     private bool InPlace => _d.Kind is RecurrentKind.Tanh or RecurrentKind.Relu;
 
-    // Where the columns of a row of gates that see h begin.
+    // The first column, in a row of gates, that depends on h.
     private int HiddenColumn => _d.Kind == RecurrentKind.Gru ? _hidden : 0;
 
-    /// <summary>One direction of one layer of one slice: addresses by step.</summary>
+    /// <summary>One direction of one layer of one slice, with the addresses of its steps.</summary>
     private readonly struct Walk
     {
         private readonly CpuRecurrent _owner;
@@ -41,25 +41,25 @@ internal sealed unsafe partial class CpuRecurrent
 
         public int Inputs { get; }
 
-        // Between two rows of a step.
+        // The distances of two rows of a step, in floats.
         public int InputStride { get; }
         public int OutputStride { get; }
         public int GateStride { get; }
 
-        /// <summary>Rows [H] of a step's outputs before the projection.</summary>
+        /// <summary>The outputs of a step before the projection, [rows, H].</summary>
         public float* Unprojected { get; }
 
         public int Steps => _owner._grid.StepsOf(_slice);
 
         public int Running(int t) => _owner._grid.Running(_slice, t);
 
-        /// <summary>The step that a state comes from.</summary>
+        /// <summary>The step that a step's initial state comes from.</summary>
         public int Before(int t) => _direction == 0 ? t - 1 : t + 1;
 
-        /// <summary>The step that is the n-th to be computed.</summary>
+        /// <summary>The step that is computed as number n.</summary>
         public int Step(int n) => _direction == 0 ? n : Steps - 1 - n;
 
-        /// <summary>Rows at a step that have one before it; those after them begin.</summary>
+        /// <summary>How many rows of a step have a step before it; the rows after them begin there.</summary>
         public int Continuing(int t) => Math.Min(Running(t), Running(Before(t)));
 
         /// <summary>The first row of a step in x and y.</summary>
@@ -73,7 +73,7 @@ internal sealed unsafe partial class CpuRecurrent
 
         public float* Cells(int t) => _cells + KeptRow(t) * _owner._hidden;
 
-        // In evaluation one step's gates and cells are overwritten by the next one's.
+        // In evaluation the gates and cells of a step are overwritten by those of the next one.
         private long KeptRow(int t) =>
             _owner._d.Training ? _owner._grid.Kept(_slice, t) : _owner._grid.First(_slice);
     }
@@ -180,7 +180,7 @@ internal sealed unsafe partial class CpuRecurrent
         }
     }
 
-    // Rows from .. to - 1 of a step, which all have a step before them or all begin.
+    // The rows from .. to - 1 of a step, all of which have a step before it or all of which begin there.
     private CellRows Cell(in Walk walk, int t, int from, int to, float* initial, float* initialCell)
     {
         bool begins = from == walk.Continuing(t);
@@ -219,7 +219,7 @@ internal sealed unsafe partial class CpuRecurrent
         return cell;
     }
 
-    // A slice's rows of [layers * directions, B, width] in the slice's order; null for none.
+    // Copies a slice's rows of states [layers * directions, B, width] in the slice's order; null where there are no states.
     private float* GatherStates(
         float* states,
         int layer,
@@ -256,7 +256,7 @@ internal sealed unsafe partial class CpuRecurrent
     private float* States(float* states, int layer, int direction, int width) =>
         states + ((nint)layer * _d.Directions + direction) * _grid.Batch * width;
 
-    // The state of each sequence after its last step in the order of the direction.
+    // Copies the state of each sequence after its last step in the direction's order.
     private void FinalStates(in RecurrentOperands o)
     {
         float* hidden = CpuBackend.Pointer(o.FinalHidden);

@@ -1,15 +1,14 @@
 namespace Sequor.Layers.Cpu;
 
-// Where the rows of a recurrent network's batch lie, and which of them run at which step, if lengths are equal and if they
-// differ.
+// Where the rows of a batch lie, and which of them run at which step, with equal and with different lengths.
 internal sealed unsafe partial class CpuRecurrent
 {
     private readonly Grid _grid;
 
     /// <summary>
-    /// Which rows run at which step, for each slice. Where all sequences have T steps, rows lie as in [T, B] and slices are
-    /// runs of the batch. Else rows lie packed, step after step without the sequences that have ended, in the order of
-    /// falling length, and the sequences are dealt to the slices in turn.
+    /// Tells for each slice which rows run at which step. Where all sequences have T steps, rows lie as in [T, B] and slices are runs of
+    /// the batch. Otherwise rows are packed, step after step without the sequences that have ended, longest first, and the sequences are
+    /// dealt to the slices in turn.
     /// </summary>
     private sealed class Grid
     {
@@ -45,44 +44,44 @@ internal sealed unsafe partial class CpuRecurrent
             int places = checked(slices * _maxLength);
             _running = new int[places];
             _kept = new long[places];
-            // Equal lengths keep their order, so that the result is the same each time.
+            // Sequences of equal length keep their order, so that the result is the same each time.
             _byLength = (a, b) =>
                 _lengths[a] != _lengths[b] ? _lengths[b].CompareTo(_lengths[a]) : a.CompareTo(b);
         }
 
-        /// <summary>The caller's rows lie otherwise than those that are worked on.</summary>
+        /// <summary>Whether the caller's rows lie otherwise than the rows that are computed on.</summary>
         public bool Copies => _dealt && _layout == RecurrentDataLayout.SeqMajorUnpacked;
 
         public int Steps { get; private set; }
 
         public int Batch { get; private set; }
 
-        /// <summary>Rows in all: T * B, or the sum of lengths.</summary>
+        /// <summary>The number of rows: T * B, or the sum of the lengths.</summary>
         public long Rows { get; private set; }
 
-        /// <summary>From one row of a slice's step to the next.</summary>
+        /// <summary>The distance between two rows of a slice within a step, in rows.</summary>
         public int RowStep => _dealt ? _slices : 1;
 
-        /// <summary>Steps that a slice runs: its longest sequence.</summary>
+        /// <summary>How many steps a slice runs: the length of its longest sequence.</summary>
         public int StepsOf(int slice) => _steps[slice];
 
-        /// <summary>Sequences that run at a step.</summary>
+        /// <summary>How many sequences run at a step.</summary>
         public int Running(int t) => _stepRunning[t];
 
-        /// <summary>Sequences of a slice that run at a step: its first ones.</summary>
+        /// <summary>How many sequences of a slice run at a step; these are its first ones.</summary>
         public int Running(int slice, int t) =>
             t < 0 || t >= _steps[slice] ? 0 : _running[slice * _maxLength + t];
 
-        /// <summary>The row where a step begins.</summary>
+        /// <summary>The first row of a step.</summary>
         public long Row(int t) => _stepRow[t];
 
-        /// <summary>The row where a slice's step begins.</summary>
+        /// <summary>The first row of a slice at a step.</summary>
         public long Row(int slice, int t) => _stepRow[t] + (_dealt ? slice : _first[slice]);
 
-        /// <summary>The same in what is kept for backward, where a slice's rows follow each other.</summary>
+        /// <summary>The same in what is kept for the backward pass, where the rows of a slice follow each other.</summary>
         public long Kept(int slice, int t) => _kept[slice * _maxLength + t];
 
-        /// <summary>Sequences of the slices before this one.</summary>
+        /// <summary>How many sequences the slices before this one have.</summary>
         public int First(int slice) => _first[slice];
 
         public int Sequences(int slice) => _first[slice + 1] - _first[slice];
@@ -91,13 +90,13 @@ internal sealed unsafe partial class CpuRecurrent
         public int Sequence(int slice, int r) =>
             _dealt ? _states[slice + r * _slices] : _first[slice] + r;
 
-        /// <summary>The sequence at a place of the order of falling length.</summary>
+        /// <summary>The sequence at an index of the order by falling length.</summary>
         public int Ordered(int place) => _order[place];
 
         public int Length(int slice, int r) =>
             _dealt ? _lengths[_order[slice + r * _slices]] : Steps;
 
-        /// <summary>Rows of the largest slice.</summary>
+        /// <summary>The number of sequences of the largest slice.</summary>
         public static int LargestSlice(int batch, int slices)
         {
             int unit = Unit(batch, slices);
@@ -105,7 +104,7 @@ internal sealed unsafe partial class CpuRecurrent
             return (int)Math.Min(batch, (units + slices - 1) / slices * unit);
         }
 
-        // Whole eights or fours where there are enough rows: the kernels like them.
+        // Slices have multiples of eight or four rows where there are enough, which suits the kernels.
         private static int Unit(int batch, int slices) =>
             batch >= 16 * slices ? 8
             : batch >= 4 * slices ? 4
@@ -151,7 +150,7 @@ internal sealed unsafe partial class CpuRecurrent
             Span<int> order = _order.AsSpan(0, Batch);
             for (int i = 0; i < Batch; i++)
                 order[i] = i;
-            // Packed data is in order.
+            // Packed data is already in order.
             if (_layout == RecurrentDataLayout.SeqMajorUnpacked)
                 order.Sort(_byLength);
             int running = Batch;
@@ -178,11 +177,11 @@ internal sealed unsafe partial class CpuRecurrent
             }
         }
 
-        // How many of so many sequences a slice gets.
+        // How many of the sequences a slice gets.
         private int Dealt(int sequences, int slice) => (sequences - slice + _slices - 1) / _slices;
     }
 
-    // What a packed batch must be: a wrong one would be read beyond its end.
+    // Checks what a packed batch must be, since a wrong one would be read beyond its end.
     private void SetPacked(in RecurrentOperands o)
     {
         int[] lengths = o.Lengths!;
@@ -244,7 +243,7 @@ internal sealed unsafe partial class CpuRecurrent
         }
     }
 
-    /// <summary>Gathers [T, B, width] of the caller's into packed rows.</summary>
+    /// <summary>Copies the caller's [T, B, width] to packed rows.</summary>
     private void PackRows(float* from, int width, float* to)
     {
         for (int t = 0; t < _grid.Steps; t++)
@@ -254,7 +253,7 @@ internal sealed unsafe partial class CpuRecurrent
         }
     }
 
-    /// <summary>Puts packed rows into [T, B, width] of the caller's, with zeros beyond each sequence's end.</summary>
+    /// <summary>Copies packed rows to the caller's [T, B, width], with zeros after each sequence's end.</summary>
     private void UnpackRows(float* from, int width, float* to)
     {
         for (int t = 0; t < _grid.Steps; t++, to += (nint)_grid.Batch * width)

@@ -1,7 +1,7 @@
 namespace Sequor.Layers.Cpu;
 
-// Where everything lies: packed weights and each slice's own memory in the workspace; gates, cells and the outputs of lower
-// layers in the reserve.
+// Where everything lies: the workspace holds packed weights and each slice's own memory, the reserve holds gates, cells and the outputs of
+// lower layers.
 internal sealed unsafe partial class CpuRecurrent
 {
     private readonly long[] _flow = new long[2];
@@ -27,7 +27,7 @@ internal sealed unsafe partial class CpuRecurrent
     private int _chunkRows;
     private int _sliceRows;
 
-    /// <summary>Addresses of one call.</summary>
+    /// <summary>The addresses of one call's operands.</summary>
     private struct Call
     {
         public float* UserX;
@@ -50,14 +50,14 @@ internal sealed unsafe partial class CpuRecurrent
     /// <summary>Offsets in the reserve of what both directions of a layer share.</summary>
     private struct LayerPlace
     {
-        // The output [rows, directions * H], but of the top layer where its rows lie as the caller's.
+        // The output [rows, directions * H]. The top layer has none here if its rows lie as the caller's do.
         public long Output;
 
-        // The output after dropout: the next layer's input.
+        // The output after dropout, which is the next layer's input.
         public long Dropped;
     }
 
-    /// <summary>Offsets of one direction of a layer.</summary>
+    /// <summary>The offsets of one direction of a layer.</summary>
     private struct Place
     {
         public int Inputs;
@@ -67,18 +67,18 @@ internal sealed unsafe partial class CpuRecurrent
         public long BiasHh;
         public long WeightHr;
 
-        // Forward: Wx [I, gates], Wh [P, gates], Wr [H, P], bias of a row of gates.
+        // Forward, in the workspace: Wx [I, gates], Wh [P, gates], Wr [H, P] and the bias of a row of gates.
         public long InputWeights;
         public long HiddenWeights;
         public long ProjectionWeights;
         public long Bias;
 
-        // Backward: the same weights with what they give as depth.
+        // Backward, in the workspace: the same weights transposed.
         public long InputWeightsBack;
         public long HiddenWeightsBack;
         public long ProjectionWeightsBack;
 
-        // In the reserve.
+        // Offsets in the reserve.
         public long Gates;
         public long Cells;
     }
@@ -97,7 +97,7 @@ internal sealed unsafe partial class CpuRecurrent
     {
         int lanes = _backend.Lanes;
         long rows = (long)_d.MaxLength * _d.MaxBatch;
-        // What dropout sees as one matrix.
+        // Dropout sees all rows as one matrix, whose row count must fit 32 bits.
         if (_d.DropsOut)
             _ = checked((int)rows);
         long kept = _d.Training ? rows : _d.MaxBatch;
@@ -136,7 +136,7 @@ internal sealed unsafe partial class CpuRecurrent
                 p.ProjectionWeights = Take(ref end, ProjectionElements(_hidden, _state));
                 if (_d.Training)
                 {
-                    // Forward is done with its weights by then.
+                    // The backward weights share the memory of the forward ones, which are no longer needed by then.
                     long back = workspace;
                     p.HiddenWeightsBack = Take(
                         ref back,
@@ -163,8 +163,8 @@ internal sealed unsafe partial class CpuRecurrent
         _workspaceCount = workspace;
     }
 
-    // Gradients between layers: layer l reads place (l + 1) % 2 and writes place l % 2. One place does for both where a
-    // layer may write over what it has read; two directions read it twice.
+    // Gradients between layers: layer l reads place (l + 1) % 2 and writes place l % 2. One place is enough where a layer may overwrite
+    // what it has read; with two directions it is read twice.
     private void LayGradients(ref long workspace, long rows)
     {
         bool between = _d.Layers > 1;
@@ -177,7 +177,7 @@ internal sealed unsafe partial class CpuRecurrent
     private void LaySlices(ref long workspace, int widest)
     {
         _sliceRows = Grid.LargestSlice(_d.MaxBatch, _slices);
-        // Room to read past the end, and no two rows a multiple of 4 KiB apart.
+        // A row can be read past its end, and no two rows lie a multiple of 4 KiB apart, which would collide in the cache.
         _chunkStride = checked(_gateWidth + Tile.MaxWidth(_backend.Lanes));
         if (_chunkStride % 256 < 16)
             _chunkStride += 32;
@@ -205,7 +205,7 @@ internal sealed unsafe partial class CpuRecurrent
         workspace = checked(workspace + slice * _slices);
     }
 
-    // dWx [I, gates], dWh [P, gates], sums of rows of gates, dWr [P, H].
+    // The sums of a slice: dWx [I, gates], dWh [P, gates], the sum of the rows of gates, and dWr [P, H].
     private long PartialCount(int inputs) =>
         _gateColumns * ((long)inputs + _state)
         + _gateWidth
@@ -227,7 +227,7 @@ internal sealed unsafe partial class CpuRecurrent
 
     private void Begin(in RecurrentOperands o)
     {
-        // A whole batch needs no packing: its rows lie the same in both layouts.
+        // A batch of equal lengths needs no packing, as its rows lie the same in both layouts.
         _packedRows = IsPacked && o.Lengths is not null;
         if (_packedRows)
             SetPacked(o);

@@ -1,6 +1,6 @@
 namespace Sequor.Layers.Cpu;
 
-// The LSTM's projection: h = W_hr (o tanh c), P channels of H. What is projected is not kept: backward computes it anew from
+// The LSTM's projection: h = W_hr (o tanh c), with P channels instead of H. Its input is not kept; the backward pass computes it again from
 // gates and cells, which it reads anyway.
 internal sealed unsafe partial class CpuRecurrent
 {
@@ -17,7 +17,7 @@ internal sealed unsafe partial class CpuRecurrent
     {
         if (!Projects)
             return;
-        // Rows of a step forward, of a chunk backward, where they are read beyond the end.
+        // The rows of a step forward, or of a chunk backward, where they are read past the end.
         long rows = _d.Training ? _chunkRows : _sliceRows;
         _sliceUnprojected = Take(
             ref slice,
@@ -35,7 +35,7 @@ internal sealed unsafe partial class CpuRecurrent
     private Packed ProjectionWeightsBack(in Place p) =>
         new(_call.Workspace + p.ProjectionWeightsBack, _state, _hidden, _backend.Lanes);
 
-    // Writes a step's output.
+    // Writes a step's output: the projection of its unprojected rows.
     private void Project(in Walk walk, in Place p, int t, int rows)
     {
         var tile = new Tile
@@ -50,7 +50,7 @@ internal sealed unsafe partial class CpuRecurrent
         ProjectionWeights(p).Multiply(tile, rows, walk.Unprojected, null, walk.Output(t));
     }
 
-    // The gradient by a step's output, which the chunk keeps, and from it that by what is projected.
+    // Computes the gradient of a step's output, which the chunk keeps, and from it the gradient of the projection's input.
     private void Unproject(
         in Walk walk,
         in Place p,
@@ -81,7 +81,7 @@ internal sealed unsafe partial class CpuRecurrent
         ProjectionWeightsBack(p).Multiply(tile, rows, dh, null, memory + _sliceUnprojectedGradient);
     }
 
-    // dWr += dh' m over a chunk.
+    // Adds dWr += dh' m over a chunk, m being the projection's input.
     private void SumProjection(int slice, int rows, float* sums)
     {
         float* memory = Slice(slice);

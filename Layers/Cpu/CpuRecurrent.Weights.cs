@@ -1,6 +1,6 @@
 namespace Sequor.Layers.Cpu;
 
-// Weights packed for the products of forward and backward.
+// Packs weights for the products of the forward and the backward pass.
 internal sealed unsafe partial class CpuRecurrent
 {
     private void PackForward(int layer, int direction)
@@ -42,7 +42,7 @@ internal sealed unsafe partial class CpuRecurrent
             InputWeightsBack(p).Fill(InputRows(p), p.Inputs, 1, 0, _gateColumns);
     }
 
-    // weight_ih with its rows in the order of a row of gates: for the GRU new, reset, update.
+    // The rows of weight_ih in the order of a row of gates, which for a GRU is new, reset, update.
     private float* InputRows(in Place p)
     {
         float* weights = _call.Parameters + p.WeightIh;

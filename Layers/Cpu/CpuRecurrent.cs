@@ -1,22 +1,22 @@
 namespace Sequor.Layers.Cpu;
 
 /// <summary>
-/// Recurrent layers, the batch split into slices: a thread takes a slice through all of time, so threads never meet inside
-/// a sequence. A step is one product of the slice's rows with the packed recurrent weights, then the cell's elementwise
-/// part while the rows are in the first-level cache. Backward works in chunks of time, so that the gate gradients of a chunk
-/// are still in the second-level cache when the weights' gradients are summed from them.
+/// Recurrent layers, with the batch split into slices. A thread takes a slice through all of time, so threads never wait for each other
+/// inside a sequence. A step is one product of the slice's rows with the packed recurrent weights, and then the cell's elementwise part
+/// while the rows are in the first-level cache. The backward pass works in chunks of time, so that the gate gradients of a chunk are still
+/// in the second-level cache when the weights' gradients are summed from them.
 /// </summary>
 /// <remarks>
-/// Rows of gates: tanh and relu [H], in the output itself; LSTM [i | f | g | o]; GRU [n | r | z | W_hn h + b_hn]: there the
-/// parts that see x are the first 3H, those that see h the last 3H. An LSTM may project its output: h = W_hr (o tanh c);
-/// and clip its cell: then what is kept and handed out is not clipped, but every reading of it is.
-/// <para>Sequences of different lengths are worked on in the packed layout, in which they are sorted by falling length: those
-/// that still run at a step are its first rows, and no work is done on padding. The slices take them in turn, so a slice's
-/// rows are a fixed distance apart and it has its share of every step. Unpacked data is packed first.</para>
+/// A row of gates is: for tanh and relu [H], in the output itself; for an LSTM [i | f | g | o]; for a GRU [n | r | z | W_hn h + b_hn],
+/// whose first 3H columns depend on x and whose last 3H depend on h. An LSTM may project its output: h = W_hr (o tanh c). It may also clip
+/// its cell state: what is kept and returned is not clipped, but every use of it is.
+/// <para>Sequences of different lengths are computed in the packed layout, sorted by falling length: the sequences that reach a step are
+/// its first rows, and no work is done on padding. The slices take the sequences in turn, so a slice's rows are a fixed distance apart and
+/// it has its share of every step. Unpacked data is packed first.</para>
 /// </remarks>
 internal sealed unsafe partial class CpuRecurrent : RecurrentOperation
 {
-    // Gate gradients of a chunk: half of a common second-level cache.
+    // The bytes of a chunk's gate gradients: less than half of a common second-level cache.
     private const int ChunkBytes = 384 << 10;
 
     private readonly CpuBackend _backend;
@@ -24,7 +24,7 @@ internal sealed unsafe partial class CpuRecurrent : RecurrentOperation
     private readonly Job _job;
     private readonly int _hidden;
 
-    // Channels of h, which a projection makes fewer than those of c.
+    // The channels of h, which a projection makes fewer than those of c.
     private readonly int _state;
     private readonly int _gateWidth;
     private readonly int _gateColumns;
@@ -107,7 +107,7 @@ internal sealed unsafe partial class CpuRecurrent : RecurrentOperation
             UnpackRows(_call.Workspace + _packedInputGradient, _d.InputSize, _call.UserDx);
     }
 
-    // Rows of a layer's output or of its gradient.
+    // The rows of a layer's output or of its gradient, as a tensor.
     private Tensor RowsOf(Tensor block, long offset) =>
         new(
             block.Storage,

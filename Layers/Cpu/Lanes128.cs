@@ -6,7 +6,7 @@ using X86Fma = System.Runtime.Intrinsics.X86.Fma;
 
 namespace Sequor.Layers.Cpu;
 
-/// <summary>Four lanes: what every machine has (Arm NEON, SSE), or plain code where it has none.</summary>
+/// <summary>Four lanes: Arm NEON or SSE where the machine has them, else plain code.</summary>
 internal readonly unsafe struct Lanes128 : ILanes<Vector128<float>>
 {
     public static int Width => 4;
@@ -18,7 +18,7 @@ internal readonly unsafe struct Lanes128 : ILanes<Vector128<float>>
 
     public static void Store(float* p, Vector128<float> value) => value.Store(p);
 
-    // In halves, and branching: nothing below AVX reads and writes the first lanes alone.
+    // Below AVX no instruction reads or writes only the first lanes, so this branches and goes in halves.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> LoadPartial(float* p, int count)
     {
@@ -78,7 +78,7 @@ internal readonly unsafe struct Lanes128 : ILanes<Vector128<float>>
     {
         if (Sse41.IsSupported || AdvSimd.IsSupported)
             return Vector128.Round(a);
-        // Where floats are whole numbers the sum is rounded to one, to even as Round does.
+        // Where floats are whole numbers, the sum is rounded to a whole number, ties to even as Round does.
         Vector128<float> whole = Set(ILanes<Vector128<float>>.WholeFrom);
         return a + whole - whole;
     }

@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Sequor.Layers.Cpu;
 
 /// <summary>
-/// The right-hand side of a product, [depth, columns], laid out in panels of columns: panel after
-/// panel, each [depth][width], padded with zeros to a vector width. Does not own its memory.
+/// The right-hand side of a product, [depth, columns], laid out in panels of columns. The panels follow each other; each is [depth][width]
+/// and padded with zeros to a vector width. This does not own its memory.
 /// </summary>
 internal readonly unsafe struct Packed(float* data, int depth, int columns, int lanes)
 {
@@ -13,10 +13,10 @@ internal readonly unsafe struct Packed(float* data, int depth, int columns, int 
     public readonly int Columns = columns;
     private readonly int _lanes = lanes;
 
-    // 0 where packed, else the distance of two rows.
+    // 0 where packed, else the distance of two rows in floats.
     private readonly nint _stride;
 
-    // Steps of depth that are passed over.
+    // How many steps of depth are skipped.
     private readonly int _skipped;
 
     private Packed(float* data, int depth, int columns, int lanes, nint stride, int skipped = 0)
@@ -26,26 +26,26 @@ internal readonly unsafe struct Packed(float* data, int depth, int columns, int 
     public Packed From(int skipped) => new(Data, Depth, Columns, _lanes, _stride, skipped);
 
     /// <summary>
-    /// A row-major matrix used as it lies. Its rows must be readable up to <see cref="PaddedColumns"/>; what stands there
-    /// does not matter.
+    /// A row-major matrix that is used where it lies. Its rows must be readable up to <see cref="PaddedColumns"/>; the values there do not
+    /// matter.
     /// </summary>
     public static Packed RowMajor(float* data, nint stride, int depth, int columns, int lanes) =>
         new(data, depth, columns, lanes, stride);
 
-    /// <summary>Columns, with the padding of the last panel.</summary>
+    /// <summary>The number of columns including the padding of the last panel.</summary>
     public static int PaddedColumns(int columns, int lanes)
     {
         int rest = columns % Tile.MaxWidth(lanes);
         return columns - rest + (rest == 0 ? 0 : Tile.PanelWidth(rest, lanes));
     }
 
-    /// <summary>Floats that a matrix of this size takes when packed.</summary>
+    /// <summary>The number of floats that a matrix of this size takes when packed.</summary>
     public static long Elements(int depth, int columns, int lanes) =>
         (long)depth * PaddedColumns(columns, lanes);
 
     /// <summary>
-    /// Fills <paramref name="depthCount"/> steps of depth from <paramref name="depthFrom"/> on; element (k, n) is
-    /// source[k * depthStride + n * columnStride], k counted from the first step filled.
+    /// Fills <paramref name="depthCount"/> steps of depth from <paramref name="depthFrom"/> on. Element (k, n) is source[k * depthStride +
+    /// n * columnStride], with k counted from the first step that is filled.
     /// </summary>
     public void Fill(
         float* source,
@@ -80,8 +80,8 @@ internal readonly unsafe struct Packed(float* data, int depth, int columns, int 
     }
 
     /// <summary>
-    /// Multiplies rows of A by this matrix. Of it, the first tile.Taps * tile.Depth steps of depth take part.
-    /// Pointers are those of the first row and of column 0.
+    /// Multiplies rows of A by the first tile.Taps * tile.Depth steps of depth of this matrix. The pointers are those of the first row and
+    /// of column 0.
     /// </summary>
     public void Multiply(in Tile tile, int rows, float* a, float* init, float* c)
     {

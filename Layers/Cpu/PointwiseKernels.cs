@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace Sequor.Layers.Cpu;
 
-/// <summary>The elementwise operations over a range of elements, or of rows where the operation has rows.</summary>
+/// <summary>The elementwise operations over a range of elements, or of rows for operations that have rows.</summary>
 internal static unsafe class PointwiseKernels<TV, TO>
     where TV : struct
     where TO : struct, ILanes<TV>
@@ -21,7 +21,7 @@ internal static unsafe class PointwiseKernels<TV, TO>
     {
         public static TV Map(TV a, TV b)
         {
-            // gelu(b) = b s(v), s the sigmoid, v = 2 sqrt(2/pi) (b + 0.044715 b^3); gelu' = s + b s (1 - s) v'.
+            // gelu(b) = b s(v), where s is the sigmoid and v = 2 sqrt(2/pi) (b + 0.044715 b^3); gelu' = s + b s (1 - s) v'.
             TV one = TO.Set(1f);
             TV s = Gate(b);
             TV slope = TO.Fma(TO.Mul(b, b), TO.Set(3f * Cubic * Linear), TO.Set(Linear));

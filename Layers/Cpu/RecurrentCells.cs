@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace Sequor.Layers.Cpu;
 
-/// <summary>One step of a slice of rows: pointers to its gates, cells, outputs and their gradients.</summary>
+/// <summary>One step of a slice of rows: pointers to its gates, cells and outputs, and to their gradients.</summary>
 internal unsafe struct CellRows
 {
     public RecurrentKind Kind;
@@ -22,14 +22,14 @@ internal unsafe struct CellRows
     public float* GateGradients;
     public int GateGradientStride;
 
-    /// <summary>Backward: write the output anew, of the LSTM, whose projected output was not kept.</summary>
+    /// <summary>Backward, for an LSTM with a projection: writes the output before the projection again, which was not kept.</summary>
     public bool WritesOutput;
 
-    /// <summary>Bounds within which the cell state is read.</summary>
+    /// <summary>The bounds to which a cell state is clipped where it is read.</summary>
     public CellClip? Clip;
 }
 
-/// <summary>The elementwise part of the recurrences. Gates enter as sums and leave as activations.</summary>
+/// <summary>The elementwise part of the recurrences. It turns the gates' sums into activations in place.</summary>
 internal static unsafe class RecurrentCells<TV, TO>
     where TV : struct
     where TO : struct, ILanes<TV>
@@ -174,7 +174,7 @@ internal static unsafe class RecurrentCells<TV, TO>
             );
     }
 
-    // What is read of a cell state. NaN stays, as with cuDNN's CUDNN_PROPAGATE_NAN.
+    // The cell state as it is read. NaN is passed on, as with cuDNN's CUDNN_PROPAGATE_NAN.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TV Clipped(TV cell, in CellRows c)
     {
@@ -186,7 +186,7 @@ internal static unsafe class RecurrentCells<TV, TO>
         return TO.Select(TO.Greater(cell, most), most, cell);
     }
 
-    // The gradient by a cell state of what was read of it.
+    // The gradient of a cell state, given that of the clipped state that was read.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TV Unclipped(TV gradient, TV cell, in CellRows c)
     {
@@ -196,7 +196,7 @@ internal static unsafe class RecurrentCells<TV, TO>
         return TO.Select(TO.Greater(cell, TO.Set(clip.Max)), TO.Zero, gradient);
     }
 
-    // Gates: n, r, z and W_hn h + b_hn.
+    // The gates are n, r, z and W_hn h + b_hn.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void ForwardGru(in CellRows c, int row, int i, int left)
     {

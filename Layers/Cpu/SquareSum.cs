@@ -3,16 +3,16 @@ using System.Runtime.Intrinsics;
 namespace Sequor.Layers.Cpu;
 
 /// <summary>
-/// The sum of squares of floats, in double. Value i goes to lane i mod 16 and lanes are joined in one order, so that every
-/// vector width gives the same bits: squares of floats are exact in double.
+/// The sum of squares of floats, in double precision, in which those squares are exact. Value i goes to lane i mod 16, and the lanes are
+/// joined in one order, so every vector width gives the same bits.
 /// </summary>
 internal static unsafe class SquareSum
 {
     private const int Lanes = 16;
 
     /// <param name="p">The values.</param>
-    /// <param name="count">How many.</param>
-    /// <param name="bits">Widest vectors to use.</param>
+    /// <param name="count">The number of values.</param>
+    /// <param name="bits">The widest vectors to use, in bits.</param>
     public static double Of(float* p, long count, int bits)
     {
         double* lanes = stackalloc double[Lanes];
@@ -52,7 +52,7 @@ internal static unsafe class SquareSum
         d.Store(lanes + 12);
     }
 
-    // Half of the lanes at a time, so that the sums stay in registers.
+    // Takes half of the lanes at a time, so that the sums stay in registers.
     private static void Narrow(float* p, long count, double* lanes)
     {
         for (int half = 0; half < Lanes; half += 8)

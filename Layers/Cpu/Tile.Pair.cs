@@ -2,8 +2,8 @@ using System.Runtime.CompilerServices;
 
 namespace Sequor.Layers.Cpu;
 
-// The unrolled inner loops: rows by two vectors of columns held in registers, one multiply-add for each
-// row, vector and element of depth. The four differ only in their number of rows.
+// The unrolled inner loops for two vectors of columns. The sums of some rows are held in registers, with one multiply-add for each row,
+// vector and element of depth. The four methods differ only in their number of rows.
 internal unsafe partial struct Tile
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

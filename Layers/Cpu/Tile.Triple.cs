@@ -2,8 +2,8 @@ using System.Runtime.CompilerServices;
 
 namespace Sequor.Layers.Cpu;
 
-// The unrolled inner loops for 24 columns: three vectors of eight, since a vector of sixteen beside one
-// of eight keeps both multipliers of Zen 4 busy only two thirds of the time.
+// The unrolled inner loops for 24 columns: three vectors of eight, since a vector of sixteen beside one of eight keeps both multipliers of
+// Zen 4 busy only two thirds of the time.
 internal unsafe partial struct Tile
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

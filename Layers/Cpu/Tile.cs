@@ -4,41 +4,40 @@ using System.Runtime.Intrinsics;
 namespace Sequor.Layers.Cpu;
 
 /// <summary>
-/// C[m, n] = start + sum over taps and depth of A * B, for a panel of at most <see cref="MaxWidth"/> columns.
-/// <para>A is read in place through strides (row-major, transposed, or several shifted copies of one
-/// matrix: the taps). B is a panel of [taps * depth] rows, padded to its width. The start values are zero, a bias
-/// row (stride 0) or C itself. Each element's sum runs over taps, then depth, in order, whatever the
-/// number of rows: a result does not depend on how rows are split.</para>
+/// C[m, n] = start + the sum over taps and depth of A * B, for a panel of at most <see cref="MaxWidth"/> columns.
+/// <para>A is read in place through strides: row-major, transposed, or several shifted copies of one matrix, which are the taps. B is a
+/// panel of [taps * depth] rows, padded to its width. The start values are zero, a bias row (stride 0) or C itself. Each element's sum runs
+/// over taps, then depth, in order, whatever the number of rows, so a result does not depend on how rows are split.</para>
 /// </summary>
 internal unsafe partial struct Tile
 {
-    /// <summary>Elements of A between two rows of C.</summary>
+    /// <summary>The number of elements of A between two rows of C.</summary>
     public nint RowStride;
 
-    /// <summary>Elements of A between two steps of depth.</summary>
+    /// <summary>The number of elements of A between two steps of depth.</summary>
     public nint DepthStride;
 
-    /// <summary>Elements of A between two taps.</summary>
+    /// <summary>The number of elements of A between two taps.</summary>
     public nint TapStride;
     public int Depth;
     public int Taps;
 
-    /// <summary>Elements of B between two steps of depth: a packed panel's width, or a row of an unpacked matrix.</summary>
+    /// <summary>The number of elements of B between two steps of depth: a packed panel's width, or a row of an unpacked matrix.</summary>
     public nint PanelStride;
 
-    /// <summary>Elements between two rows of start values; 0 repeats one row.</summary>
+    /// <summary>The number of elements between two rows of start values; 0 repeats one row.</summary>
     public nint InitStride;
 
-    /// <summary>Elements between two rows of C.</summary>
+    /// <summary>The number of elements between two rows of C.</summary>
     public nint OutputStride;
 
-    /// <summary>Store max(value, 0).</summary>
+    /// <summary>Whether max(value, 0) is stored.</summary>
     public bool Relu;
 
     /// <summary>The widest panel for vectors of this many lanes.</summary>
     public static int MaxWidth(int lanes) => 2 * Math.Min(Math.Max(lanes, 4), 16);
 
-    /// <summary>Columns of the panel that starts with <paramref name="left"/> columns to go, padding included.</summary>
+    /// <summary>The width of the panel that starts with <paramref name="left"/> columns to go, padding included.</summary>
     public static int PanelWidth(int left, int lanes) =>
         lanes switch
         {
@@ -52,9 +51,7 @@ internal unsafe partial struct Tile
             _ => 8,
         };
 
-    /// <summary>
-    /// Computes <paramref name="rows"/> rows of one panel. <paramref name="init"/> may be null (zero).
-    /// </summary>
+    /// <summary>Computes <paramref name="rows"/> rows of one panel. <paramref name="init"/> may be null, which means zero.</summary>
     public readonly void Run(
         int lanes,
         int width,
@@ -71,7 +68,7 @@ internal unsafe partial struct Tile
             RunNarrow(lanes, width, rows, a, b, init, c, columns);
             return;
         }
-        // Eight rows of two vectors need 18 registers: more than AVX2 and SSE have.
+        // Eight rows of two vectors need 18 registers, more than AVX2 and SSE have.
         bool eight = lanes == 16 || (lanes == 4 && CpuInstructions.ManyRegisters);
         while (rows > 0)
         {
@@ -176,8 +173,8 @@ internal unsafe partial struct Tile
         }
     }
 
-    // The unrolled loops write whole panels and call nothing, or the JIT keeps no sum in a register:
-    // a panel that C does not fill goes through a block of its own.
+    // The unrolled loops write whole panels and call nothing, since otherwise the JIT keeps no sum in a register. So a panel that C does
+    // not fill goes through a block of its own.
     private readonly void RunNarrow(
         int lanes,
         int width,

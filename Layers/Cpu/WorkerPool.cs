@@ -2,18 +2,20 @@ using System.Runtime.ExceptionServices;
 
 namespace Sequor.Layers.Cpu;
 
-/// <summary>Work split into numbered parts. What a part computes depends on its number alone.</summary>
+/// <summary>Work that is split into numbered parts. What a part computes depends on its number alone.</summary>
 internal abstract class ParallelJob
 {
     public abstract void Execute(int part);
 }
 
 /// <summary>
-/// Threads that share the parts of one job at a time and allocate nothing while they do. The caller works too, and takes
-/// whatever no worker has begun: a worker that the system keeps from running delays nothing. Between jobs a worker spins
-/// briefly, then sleeps. For one caller at a time.
+/// Threads that share the parts of one job at a time and allocate nothing while they do. The calling thread works too and takes whatever no
+/// worker has begun, so a worker that the system keeps from running delays nothing. Between jobs a worker spins briefly, then sleeps. The
+/// pool is for one caller at a time.
 /// </summary>
-/// <remarks>The threads hold the crew and not the pool: they end when that is forgotten, too.</remarks>
+/// <remarks>
+/// The threads refer to the crew and not to the pool, so they end even when the pool is forgotten without being disposed.
+/// </remarks>
 internal sealed class WorkerPool : IDisposable
 {
     /// <summary>The most parts that a job may have.</summary>
@@ -41,7 +43,7 @@ internal sealed class WorkerPool : IDisposable
 
     public int Threads => _workers.Length + 1;
 
-    /// <summary>The threads beside the caller's.</summary>
+    /// <summary>The threads besides the caller's.</summary>
     public IReadOnlyList<Thread> Workers => _workers;
 
     /// <summary>Runs parts 0 .. parts - 1 and returns when all are done. An exception in a part is thrown here.</summary>
@@ -65,10 +67,10 @@ internal sealed class WorkerPool : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>What workers and caller share.</summary>
+    /// <summary>The state that the workers and the caller share.</summary>
     private sealed class Crew
     {
-        // Some tens of microseconds: longer than the gap between two operations of a step.
+        // Some tens of microseconds, which is longer than the gap between two operations of a step.
         private const int SpinsBeforeSleep = 2_000;
 
         private readonly object _gate = new();
@@ -78,8 +80,8 @@ internal sealed class WorkerPool : IDisposable
         private volatile bool _closing;
         private Exception? _failure;
 
-        // The job's number (24 bits), its parts and the next part to begin (20 bits each). One word, so that who takes a part
-        // knows of which job it is, and that this job cannot end before the part does.
+        // The job's number (24 bits), its number of parts and the next part to begin (20 bits each). They share one word, so that whoever
+        // takes a part knows which job it belongs to, and that this job cannot end before the part does.
         private long _ticket;
 
         public void Run(ParallelJob job, int parts)
@@ -88,7 +90,7 @@ internal sealed class WorkerPool : IDisposable
             _failure = null;
             _done = 0;
             long number = (JobOf(_ticket) + 1) & 0xFFFFFF;
-            // A full fence: a worker that goes to sleep either sees the new job or is seen sleeping.
+            // This is a full fence: a worker that goes to sleep either sees the new job or is seen sleeping.
             Interlocked.Exchange(ref _ticket, (number << 40) | ((long)parts << 20));
             if (Volatile.Read(ref _sleeping) > 0)
             {

@@ -3,7 +3,7 @@ using Sequor.Native.Kernels;
 
 namespace Sequor.Layers.Cuda;
 
-// Losses with their gradients. Nothing is read back: the value stays on the device.
+// Losses with their gradients. Nothing is read back: a loss's value stays on the device.
 public sealed partial class CudaBackend
 {
     internal override void MeanSquaredError(
@@ -61,7 +61,7 @@ public sealed partial class CudaBackend
         long rows = output.Shape.Rows;
         int columns = output.Shape.Columns;
         DeviceSpan<float> weights = Span(mask);
-        // Every gradient is divided by the mask's sum.
+        // A masked loss is a mean: its value and every gradient are divided by the mask's sum, which is computed first.
         DeviceSpan<double> total = mask.IsEmpty ? default : Scratch.Weight;
         if (!mask.IsEmpty)
             Kernels.Launch(

@@ -2,7 +2,7 @@ using Sequor.Native.Kernels;
 
 namespace Sequor.Layers.Cuda;
 
-// The matrices around an LRU's scan, and their gradients: one launch each.
+// The matrices around an LRU's scan, and their gradients, in one launch each.
 public sealed partial class CudaBackend
 {
     private const int LruThreads = 128;
@@ -61,7 +61,7 @@ public sealed partial class CudaBackend
         );
     }
 
-    // A block for each row of B and of each direction's C.
+    // The grid has one block for each row of B and for each row of each direction's C.
     private static (int Model, int Size, int Directions, KernelGrid Grid) LruSizes(
         in LruMatrices matrices
     )

@@ -4,10 +4,11 @@ using Sequor.Native.Kernels;
 
 namespace Sequor.Layers.Cuda;
 
-// Two launches over all parameters: the norm of the gradients and what goes by it, then the update.
+// An update takes two launches over all parameters: one computes the norm of the gradients and the scales that depend on it, the other
+// updates the parameters.
 public sealed partial class CudaBackend
 {
-    // Parameters of a block of the update, four a thread.
+    // Parameters that a block of the update takes: four for each thread.
     private const int UpdatedEach = 4 * KernelGrid.Block;
 
     internal override Storage PlaceSegments(OptimizerSegment[] segments)
@@ -128,7 +129,7 @@ public sealed partial class CudaBackend
         }
     }
 
-    // As the kernels have it.
+    // The layout of Segment in Native/Kernels/optimizer.cu.
     [StructLayout(LayoutKind.Sequential)]
     private readonly struct DeviceSegment(OptimizerSegment segment)
     {

@@ -1,9 +1,9 @@
 namespace Sequor.Layers.Cuda;
 
-// Planned operations: which class of this backend carries out each of them.
+// Chooses the class that carries out each planned operation.
 public sealed partial class CudaBackend
 {
-    // As cuDNN's does.
+    // cuDNN's backward call reads the gradient of every step of y.
     internal override bool RecurrentBackwardNeedsAllSteps => true;
 
     internal override RecurrentOperation PlanRecurrent(in RecurrentDescriptor descriptor) =>
@@ -14,7 +14,7 @@ public sealed partial class CudaBackend
 
     internal override ConvolutionOperation PlanConvolution(in ConvolutionDescriptor descriptor) =>
         ConvolutionMethod == ConvolutionMethod.CuDnn
-            ? new CudaGraphConvolution(this, descriptor)
+            ? CudaGraphConvolution.OrProducts(this, descriptor)
             : new CudaConvolution(this, descriptor);
 
     internal override DiagonalScanOperation PlanDiagonalScan(

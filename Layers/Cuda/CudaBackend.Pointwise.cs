@@ -2,7 +2,7 @@ using Sequor.Native.Kernels;
 
 namespace Sequor.Layers.Cuda;
 
-// Elementwise operations with their sums, one launch each.
+// Elementwise operations, with the sums that they leave, in one launch each.
 public sealed partial class CudaBackend
 {
     internal override bool AddsBiasInProducts => false;
@@ -49,7 +49,7 @@ public sealed partial class CudaBackend
         }
     }
 
-    // The row is repeated over all of the output, whatever its own columns are.
+    // The row is repeated over the whole output, whose own column count may be a different one.
     private void MultiplyAdd(in PointwiseArguments arguments)
     {
         int columns = checked((int)arguments.Row.Count);

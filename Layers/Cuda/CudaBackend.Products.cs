@@ -3,7 +3,7 @@ using Sequor.Native.Kernels;
 
 namespace Sequor.Layers.Cuda;
 
-// Products by cuBLAS; what is added to their rows, and sums over rows, by kernels.
+// Matrix products by cuBLAS. Kernels of Sequor's own add biases to their rows, sum over rows and copy columns.
 public sealed partial class CudaBackend
 {
     internal override void MatMul(in MatrixProduct product)
@@ -60,18 +60,18 @@ public sealed partial class CudaBackend
         );
     }
 
-    // From the first value of some columns to the last.
+    // The memory from the first value of a range of columns to its last one; the other columns lie in between.
     private static DeviceSpan<float> Part(Tensor matrix, int column, int columns) =>
         Span(matrix).Slice(column, (matrix.Shape.Rows - 1) * matrix.Shape.Columns + columns);
 
-    /// <summary>c += row, in every row, which follow each other without gaps.</summary>
+    /// <summary>Adds a row to every row of c, whose rows must follow each other without gaps.</summary>
     internal void AddToRows(Tensor row, in Matrix c)
     {
         KernelGrid grid = KernelGrid.Rows(c.Rows, c.Columns);
         Kernels.Launch("add_row", grid, Span(row), c.Elements, (long)c.Rows, c.Columns, grid.Lanes);
     }
 
-    /// <summary>A tensor as rows and columns.</summary>
+    /// <summary>Sees a tensor as a matrix: its last dimension is the columns, all others are the rows.</summary>
     internal static Matrix Matrix(Tensor tensor) =>
         new(Span(tensor), checked((int)tensor.Shape.Rows), tensor.Shape.Columns);
 }

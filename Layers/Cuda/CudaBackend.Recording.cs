@@ -2,7 +2,7 @@ using Sequor.Interop;
 
 namespace Sequor.Layers.Cuda;
 
-// Work captured as a CUDA graph.
+// Captures work as a CUDA graph, and counts the nodes of such a graph.
 public sealed partial class CudaBackend
 {
     internal override bool IsRecording => Stream.IsCapturing;
@@ -17,12 +17,23 @@ public sealed partial class CudaBackend
         try
         {
             using CudaGraph graph = CudaGraph.Capture(Stream, work);
+            RequireOfDevice(graph);
             return new Captured(graph, Stream);
         }
         catch (Exception e) when (e is CudaException or CudnnException or CublasException)
         {
             throw new NotRecordableException(e.Message, e);
         }
+    }
+
+    // Values that a library takes from the host would be those that are there when the graph is launched.
+    private static void RequireOfDevice(CudaGraph graph)
+    {
+        int reads = graph.CountHostReads();
+        if (reads > 0)
+            throw new NotRecordableException(
+                $"a library reads the host's memory in the step ({Amount.Of(reads, "node")} of its graph), which may hold something else when the graph is launched"
+            );
     }
 
     internal override long CountRecorded(Action work)

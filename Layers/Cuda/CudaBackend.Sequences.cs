@@ -3,13 +3,13 @@ using Sequor.Native.Kernels;
 
 namespace Sequor.Layers.Cuda;
 
-// Packed rows, and what goes over the time of each sequence.
+// Packed rows, and the operations over the steps of each sequence.
 public sealed partial class CudaBackend
 {
     internal override int LayoutCount(int maxLength, int maxBatch) =>
         SequenceLayout.TableLength(maxLength, maxBatch);
 
-    // Behind the work on the batch before, which reads the same memory.
+    // The copy is queued behind the work on the batch before, which reads the same memory.
     internal override void Upload(SequenceLayout layout) =>
         Upload(
             layout.Table,
@@ -97,17 +97,19 @@ public sealed partial class CudaBackend
         );
     }
 
-    /// <summary>The first row of each step, and behind the last step the number of rows; none where not packed.</summary>
+    /// <summary>
+    /// The first row of each step, and after the last step the number of rows: steps + 1 values. Empty where the batch is not packed.
+    /// </summary>
     internal static DeviceSpan<int> FirstRows(SequenceLayout? layout) =>
         layout is { IsPacked: true }
             ? Table(layout).Slice(layout.RowsAt, layout.Steps + 1)
             : default;
 
-    /// <summary>Which of the caller's sequences each packed one is; none where not packed.</summary>
+    /// <summary>For each packed sequence, its number in the caller's batch. Empty where the batch is not packed.</summary>
     internal static DeviceSpan<int> Order(SequenceLayout? layout) =>
         layout is { IsPacked: true } ? Table(layout).Slice(layout.OrderAt, layout.Batch) : default;
 
-    /// <summary>Steps of each packed sequence; none where not packed.</summary>
+    /// <summary>The steps of each packed sequence. Empty where the batch is not packed.</summary>
     internal static DeviceSpan<int> Lengths(SequenceLayout? layout) =>
         layout is { IsPacked: true } ? Table(layout).Slice(0, layout.Batch) : default;
 

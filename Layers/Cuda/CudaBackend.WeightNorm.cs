@@ -2,12 +2,12 @@ using Sequor.Native.Kernels;
 
 namespace Sequor.Layers.Cuda;
 
-// A block for each row of weights, two filters a launch.
+// Weight normalisation: a launch takes two filters, and has one block for each output of either.
 public sealed partial class CudaBackend
 {
     private const int WeightNormThreads = 128;
 
-    // A tap is rows of the filter's length apart, which cuBLAS takes as it is; cuDNN wants this order.
+    // In [O, k, I] one tap is a matrix whose rows lie k I apart. cuBLAS takes that as a leading dimension, and cuDNN wants this order.
     internal override bool FilterInputsLast => true;
 
     internal override void WeightNorm(ReadOnlySpan<WeightNormTensors> filters)

@@ -5,31 +5,32 @@ using Sequor.Native;
 namespace Sequor.Layers.Cuda;
 
 /// <summary>
-/// An NVIDIA GPU as a backend: recurrent networks by cuDNN, products by cuBLAS, all else by Sequor's own kernels. Work goes
-/// into one stream, in order, and calls return before it is done.
+/// An NVIDIA GPU as a backend: cuDNN computes recurrent networks, cuBLAS computes products, and Sequor's own kernels do the rest. Work is
+/// queued on one stream, in order, and calls return before it is done.
 /// </summary>
 /// <remarks>
-/// For one thread at a time, as every <see cref="Backend"/>. A caller's context and stream are used as they are, and never destroyed; they are waited for only
-/// where values are read back, and when the backend is disposed.
+/// As every <see cref="Backend"/>, it is for one thread at a time. A caller's context and stream are used as they are and never destroyed.
+/// The host waits for the stream only where values are read back, and when the backend is disposed.
 /// </remarks>
 public sealed partial class CudaBackend : Backend
 {
-    // What cuBLAS recommends for the newest devices; smaller ones take less of it.
+    // What cuBLAS recommends for the newest devices; older ones need less of it.
     private const long ProductScratchBytes = 32L << 20;
 
-    // 256 bytes: what cuBLAS wants of its scratch, and what the driver gives.
+    // 256 bytes: the alignment that cuBLAS asks of its workspace and that the driver gives to allocations.
     internal const int AlignmentFloats = 64;
 
     private readonly List<IDisposable> _owned = [];
     private readonly CudaUploads _uploads;
     private readonly bool _graphs;
+    private BackendInfo _info;
 
-    /// <summary>Takes a device of its own, with a new stream.</summary>
+    /// <summary>Makes a backend on a device's primary context, with a new stream; it owns both.</summary>
     /// <param name="device">The device's number, from 0.</param>
-    /// <param name="options">Arithmetic; null for the defaults.</param>
-    /// <param name="libraries">Driver, cuDNN and cuBLAS; null for those that are found.</param>
-    /// <exception cref="DeviceUnavailableException">The device or a library is not there; the message says why.</exception>
-    /// <exception cref="DeviceMemoryException">The device has not the memory that the backend itself needs.</exception>
+    /// <param name="options">Arithmetic, method of convolutions and graphs; null for the defaults.</param>
+    /// <param name="libraries">The driver, cuDNN and cuBLAS; null for <see cref="CudaLibraries.Shared"/>.</param>
+    /// <exception cref="DeviceUnavailableException">The device or a library is missing or does not work; the message says why.</exception>
+    /// <exception cref="DeviceMemoryException">The device has too little free memory for the backend itself.</exception>
     public static CudaBackend Create(
         int device = 0,
         CudaOptions? options = null,
@@ -38,18 +39,38 @@ public sealed partial class CudaBackend : Backend
     {
         CudaContext? context = null;
         CudaStream? stream = null;
+        return WhereAvailable(
+            device,
+            () =>
+            {
+                context = CudaContext.Primary((libraries ?? CudaLibraries.Shared).Device(device));
+                stream = context.CreateStream();
+                var backend = new CudaBackend(context, stream, options, "asked for");
+                backend._owned.AddRange([stream, context]);
+                return backend;
+            },
+            () =>
+            {
+                stream?.Dispose();
+                context?.Dispose();
+            }
+        );
+    }
+
+    /// <summary>Opens a device or something on it; what the libraries refuse becomes one kind of error.</summary>
+    /// <param name="device">The device's number, for messages.</param>
+    /// <param name="open">Opens it.</param>
+    /// <param name="undo">Gives back what was taken before an error.</param>
+    /// <exception cref="DeviceUnavailableException">It cannot be opened; the message says why.</exception>
+    internal static T WhereAvailable<T>(int device, Func<T> open, Action? undo = null)
+    {
         try
         {
-            context = CudaContext.Primary((libraries ?? CudaLibraries.Shared).Device(device));
-            stream = context.CreateStream();
-            var backend = new CudaBackend(context, stream, options, "asked for");
-            backend._owned.AddRange([stream, context]);
-            return backend;
+            return open();
         }
         catch (Exception e)
         {
-            stream?.Dispose();
-            context?.Dispose();
+            undo?.Invoke();
             if (
                 e
                 is not (
@@ -71,13 +92,13 @@ public sealed partial class CudaBackend : Backend
         }
     }
 
-    /// <summary>Works in a caller's context and stream, which have to outlast it.</summary>
-    /// <param name="context">The context.</param>
-    /// <param name="stream">A stream of it.</param>
-    /// <param name="options">Arithmetic; null for the defaults.</param>
-    /// <exception cref="LibraryException">cuDNN or cuBLAS is not there.</exception>
-    /// <exception cref="CudaException">The driver cannot compile the kernels; the message has its log.</exception>
-    /// <exception cref="ArgumentException">The stream is of another context.</exception>
+    /// <summary>Makes a backend in a caller's context and stream, both of which must outlive it.</summary>
+    /// <param name="context">The context that the backend works in.</param>
+    /// <param name="stream">A stream of that context.</param>
+    /// <param name="options">Arithmetic, method of convolutions and graphs; null for the defaults.</param>
+    /// <exception cref="LibraryException">cuDNN or cuBLAS is missing.</exception>
+    /// <exception cref="CudaException">The driver cannot compile the kernels; the message contains its log.</exception>
+    /// <exception cref="ArgumentException">The stream belongs to another context.</exception>
     public CudaBackend(CudaContext context, CudaStream stream, CudaOptions? options = null)
         : this(context, stream, options, "the caller's") { }
 
@@ -106,7 +127,7 @@ public sealed partial class CudaBackend : Backend
         ConvolutionMethod = options.Convolution;
         _graphs = options.Graphs;
         CudaDevice device = context.Device;
-        Info = new BackendInfo(
+        _info = new BackendInfo(
             string.Create(CultureInfo.InvariantCulture, $"cuda:{device.Index}"),
             string.Create(
                 CultureInfo.InvariantCulture,
@@ -150,15 +171,19 @@ public sealed partial class CudaBackend : Backend
     }
 
     /// <inheritdoc/>
-    public override BackendInfo Info { get; }
+    public override BackendInfo Info => _info;
 
-    /// <summary>The context that it works in.</summary>
+    /// <summary>Says why this device was taken, and what users should know of it.</summary>
+    internal void Explain(string reason, string? warning) =>
+        _info = _info with { Reason = reason, Warning = warning };
+
+    /// <summary>The context that the backend works in.</summary>
     public CudaContext Context { get; }
 
-    /// <summary>The stream that its work goes into.</summary>
+    /// <summary>The stream that all work is queued on.</summary>
     public CudaStream Stream { get; }
 
-    /// <summary>The arithmetic of products.</summary>
+    /// <summary>The arithmetic of matrix products, convolutions and recurrent networks.</summary>
     public FloatMath Math { get; }
 
     /// <summary>How convolutions are computed.</summary>
@@ -170,12 +195,12 @@ public sealed partial class CudaBackend : Backend
 
     internal CudaKernels Kernels { get; }
 
-    /// <summary>Memory for the partial sums of kernels, and zeroed counters of their last blocks.</summary>
+    /// <summary>Memory for the kernels' partial sums, and zeroed counters by which a launch finds its last block.</summary>
     internal CudaScratch Scratch { get; }
 
     internal override int Alignment => AlignmentFloats;
 
-    // The libraries count rows in 31 bits.
+    // cuBLAS and cuDNN take row counts as 32-bit signed integers.
     internal override long MostRows => int.MaxValue;
 
     /// <inheritdoc/>
@@ -210,11 +235,12 @@ public sealed partial class CudaBackend : Backend
         return new Storage(this, (nint)buffer.Handle.Value, count, category, owned: true, buffer);
     }
 
-    /// <summary>Sees a caller's device memory as a tensor. It is neither copied nor ever freed.</summary>
-    /// <param name="address">Where the first float lies on the device.</param>
-    /// <param name="shape">The sizes.</param>
+    /// <summary>Sees a caller's device memory as a tensor. The memory is neither copied nor ever freed.</summary>
+    /// <param name="address">The device address of the first float.</param>
+    /// <param name="shape">The tensor's sizes.</param>
     /// <exception cref="ArgumentException">
-    /// The address is null, not a multiple of 4, the host's or another context's, or the allocation is shorter.
+    /// The address is null or not a multiple of 4, the memory is the host's or another context's, or the allocation is shorter than the
+    /// shape.
     /// </exception>
     public override Tensor Wrap(nint address, Shape shape)
     {
@@ -250,7 +276,7 @@ public sealed partial class CudaBackend : Backend
         return Stream.WaitAsync(cancellation);
     }
 
-    /// <summary>The device memory of a tensor; none for none.</summary>
+    /// <summary>The device memory of a tensor; an empty span for an empty tensor.</summary>
     internal static DeviceSpan<float> Span(Tensor tensor) =>
         tensor.IsEmpty || tensor.Count == 0
             ? default
@@ -259,7 +285,7 @@ public sealed partial class CudaBackend : Backend
     internal override void Upload(ReadOnlySpan<float> source, Tensor destination) =>
         Upload(source, Span(destination));
 
-    /// <summary>As <see cref="Upload(ReadOnlySpan{float}, Tensor)"/>, of any type.</summary>
+    /// <summary>As <see cref="Upload(ReadOnlySpan{float}, Tensor)"/>, for any unmanaged type.</summary>
     internal void Upload<T>(
         ReadOnlySpan<T> source,
         DeviceSpan<T> destination,
@@ -301,7 +327,8 @@ public sealed partial class CudaBackend : Backend
             CopyOverlapping(from, to, distance, bytes < 0);
     }
 
-    // The driver copies between ranges that do not overlap: in pieces that do not, each before it is written over.
+    // The driver copies only between ranges that do not overlap, so the copy goes in pieces as long as the distance, in an order in which
+    // each piece is read before it is written over.
     private void CopyOverlapping(
         DeviceSpan<float> from,
         DeviceSpan<float> to,
@@ -339,7 +366,7 @@ public sealed partial class CudaBackend : Backend
 
     private protected override TimeMark MakeMark() => new CudaMark(this);
 
-    // A GPU is busiest with all rows at once.
+    // A GPU is used best with all rows at once.
     internal override long PreferredRows(long floatsPerRow) => long.MaxValue;
 
     /// <inheritdoc/>
@@ -367,13 +394,13 @@ public sealed partial class CudaBackend : Backend
         );
     }
 
-    // Whole blocks, so that the ledger counts what is really taken.
+    // Allocations are rounded up to whole blocks, so that the ledger counts what is really taken.
     private long Taken(long count) =>
         count > long.MaxValue - AlignmentFloats ? count : Align(System.Math.Max(count, 1));
 
     private static DeviceBuffer<float> Block(Storage storage)
     {
-        // Asks for the address too, which a freed block has not.
+        // The address is read only because that throws once the storage has been freed.
         _ = storage.Address;
         return (DeviceBuffer<float>)storage.Block!;
     }
@@ -393,7 +420,7 @@ public sealed partial class CudaBackend : Backend
     {
         private readonly CudaEvent _event = backend.Context.CreateEvent(timing: true);
 
-        // Within a graph it takes the time of each launch.
+        // Within a graph the event is recorded anew by each launch.
         private protected override void Place()
         {
             var call = new StepCall(StepCallKind.Mark, this);

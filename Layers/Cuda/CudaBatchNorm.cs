@@ -3,10 +3,10 @@ using Sequor.Native.Kernels;
 
 namespace Sequor.Layers.Cuda;
 
-/// <summary>A batch normalisation, each part of it in one launch.</summary>
+/// <summary>A batch normalisation, each part of which is one launch.</summary>
 internal sealed class CudaBatchNorm : BatchNormOperation
 {
-    // Doubles of a channel that a part of the rows leaves: count, mean and squares, or two sums.
+    // The most doubles that a part of the rows leaves for each channel: count, mean and sum of squares, or two sums.
     private const int MostSums = 3;
 
     private readonly CudaBackend _backend;
@@ -16,7 +16,7 @@ internal sealed class CudaBatchNorm : BatchNormOperation
     public CudaBatchNorm(CudaBackend backend, in BatchNormDescriptor descriptor)
     {
         (_backend, _d) = (backend, descriptor);
-        // Zeros, which every launch leaves as zeros.
+        // The counters start as zeros, and every launch leaves them as zeros.
         _counters = backend.Allocate(KernelGrid.ColumnSums(1, _d.Size).X, MemoryCategory.Workspace);
         try
         {
@@ -29,7 +29,7 @@ internal sealed class CudaBatchNorm : BatchNormOperation
         }
     }
 
-    // In floats; for the most parts, as the rows are not known.
+    // In floats. The number of rows is not known here, so this is for the largest number of parts.
     public override long WorkspaceCount => 2L * MostSums * _d.Size * KernelGrid.MostParts(_d.Size);
 
     private DeviceSpan<uint> Counters =>

@@ -4,12 +4,12 @@ using Sequor.Native.Kernels;
 namespace Sequor.Layers.Cuda;
 
 /// <summary>
-/// What follows the products, however they are computed. Without a relu there is the bias only, and dropout and a skip path are
-/// not to be had.
+/// What follows a convolution's products, however they were computed. Without a ReLU that is only the bias: dropout and a skip path exist
+/// only with one.
 /// </summary>
 internal sealed partial class CudaConvolution
 {
-    /// <summary>Makes the output of the products that it holds.</summary>
+    /// <summary>Turns the products that Y holds into the output, in place.</summary>
     public void Finish(in ConvolutionOutput output, SequenceLayout? layout)
     {
         Tensor y = output.Y;
@@ -77,7 +77,7 @@ internal sealed partial class CudaConvolution
             );
     }
 
-    /// <summary>From the gradient by the output to that by the products, and the biases'.</summary>
+    /// <summary>From the gradient of the output, computes the gradients of the products and of both biases.</summary>
     public void BackwardOutput(in ConvolutionOutput output, in ConvolutionGradients gradients)
     {
         if (!_descriptor.Relu)

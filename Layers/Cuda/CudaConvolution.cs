@@ -4,23 +4,28 @@ using Sequor.Native.Kernels;
 namespace Sequor.Layers.Cuda;
 
 /// <summary>
-/// A causal convolution as products on shifted rows, by cuBLAS: tap j of step t reads step t - jd, so it is a product of all
-/// rows but the first jd steps with that tap's [O, I]. Nothing is padded. Of packed rows, whose distance changes with the
-/// sequences that are left, what a tap reads is gathered first.
+/// A causal convolution as cuBLAS products on shifted rows: tap j of step t reads step t - jd, so it is a product of all rows but the last
+/// jd steps' with that tap's [O, I] matrix. Nothing is padded. Packed rows have no constant distance between steps, as the number of
+/// sequences changes from step to step; so the rows that a tap reads are gathered first.
 /// </summary>
 /// <remarks>
-/// Of filters [O, k, I] a tap is a matrix whose rows lie k I apart: it is multiplied where it is. What follows the products is
-/// one launch, and so is its gradient.
+/// In filters [O, k, I] a tap is a matrix whose rows lie k I apart, so it is multiplied where it is. What follows the products is one
+/// launch, and so is its gradient.
 /// </remarks>
 internal sealed partial class CudaConvolution : ConvolutionOperation
 {
     private readonly CudaBackend _backend;
     private readonly ConvolutionDescriptor _descriptor;
 
-    public CudaConvolution(CudaBackend backend, in ConvolutionDescriptor descriptor) =>
-        (_backend, _descriptor) = (backend, descriptor);
+    public CudaConvolution(
+        CudaBackend backend,
+        in ConvolutionDescriptor descriptor,
+        string? fallback = null
+    ) => (_backend, _descriptor, Fallback) = (backend, descriptor, fallback);
 
-    // Of packed sequences the rows that one tap reads; the current step's reads them where they are.
+    public override string? Fallback { get; }
+
+    // Packed sequences need room for the rows that one tap reads. The tap of the current step reads its rows where they are.
     public override long WorkspaceCount =>
         _descriptor.VariableLengths && _descriptor.Kernel > 1
             ? checked(
@@ -69,7 +74,7 @@ internal sealed partial class CudaConvolution : ConvolutionOperation
         for (int tap = 0; tap < _descriptor.Kernel; tap++)
         {
             int shift = tap * _descriptor.Dilation;
-            // Steps that this tap sees in this call's input, and before that those which the ring keeps.
+            // Output steps from `shift` on read this call's input; the ones before read steps that the ring keeps.
             if (shift < steps)
                 Product(
                     CudaBackend.Matrix(x.Slice(0, steps - shift)),
@@ -169,7 +174,7 @@ internal sealed partial class CudaConvolution : ConvolutionOperation
         return tap;
     }
 
-    // The last matrix of each output is the current step's: tap 0 here.
+    // The last of the k matrices [O, I] belongs to the current step, which is tap 0 here.
     private Matrix Tap(Tensor filter, int tap)
     {
         int inputs = _descriptor.InputSize;
@@ -186,7 +191,7 @@ internal sealed partial class CudaConvolution : ConvolutionOperation
     private void Product(in Matrix x, Tensor w, int tap, in Matrix y, bool accumulate) =>
         _backend.CuBlas.Multiply(x, false, Tap(w, tap), true, y, beta: accumulate ? 1 : 0);
 
-    // How far a tap reaches back, and the rows that it skips and leaves; null where that is before the first step only.
+    // How far a tap reaches back, and the rows that it skips and that are left; null where every step it reads is before the first.
     private TapShift? Shift(Tensor x, SequenceLayout? layout, int tap)
     {
         bool packed = layout is { IsPacked: true };
@@ -198,13 +203,13 @@ internal sealed partial class CudaConvolution : ConvolutionOperation
         return new TapShift((int)shift, skipped, (int)x.Shape.Rows - skipped);
     }
 
-    // For each row but the skipped ones, the same sequence's so many steps before.
+    // For each row but the skipped ones: the row of the same sequence so many steps before.
     private Matrix Before(Tensor x, SequenceLayout? layout, TapShift shift, Tensor workspace) =>
         layout is { IsPacked: true } && shift.Steps > 0
             ? Gather(x, layout, shift.Steps, 0, shift.Left, workspace)
             : Rows(x, 0, shift.Left);
 
-    // For each row of a step that has one so many steps after it in any sequence, the same sequence's, or zeros.
+    // For each row of a step t such that step t + shift exists: the row of the same sequence at t + shift, or zeros where it has ended.
     private Matrix After(Tensor dy, SequenceLayout? layout, TapShift shift, Tensor workspace) =>
         layout is { IsPacked: true } && shift.Steps > 0
             ? Gather(dy, layout, 0, shift.Steps, layout.Row(layout.Steps - shift.Steps), workspace)
@@ -241,7 +246,7 @@ internal sealed partial class CudaConvolution : ConvolutionOperation
     private static Matrix Rows(Tensor tensor, int first, int count) =>
         CudaBackend.Matrix(tensor.RowRange(first, count));
 
-    // The newest steps, each at its place in the ring.
+    // Stores the newest steps at their places in the ring.
     private void Keep(Tensor x, Tensor history, long position)
     {
         int steps = x.Shape.First;

@@ -4,13 +4,13 @@ using Sequor.Native.Kernels;
 namespace Sequor.Layers.Cuda;
 
 /// <summary>
-/// The scan by Sequor's kernels: a thread walks time where there are many channels, and time is split into tiles where
-/// there are few. One launch a pass and range; what it leaves of dlambda, for each sequence and tile, is summed by whoever
-/// makes gradients of it.
+/// The scan by Sequor's kernels. Where there are many channels, a thread walks a channel's whole time; where there are few, time is split
+/// into tiles. Each pass is one launch for each range. The gradient of lambda is left as partial sums, for each sequence and tile, which
+/// the reader of that gradient adds up.
 /// </summary>
 internal sealed class CudaDiagonalScan : DiagonalScanOperation
 {
-    // Bytes of two channels, which a thread may take at once.
+    // Bytes of two complex channels, which a thread may load at once where they are aligned so.
     private const int PairBytes = 16;
 
     private readonly CudaBackend _backend;
@@ -28,11 +28,11 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
         long channels = checked(2L * _d.MaxBatch * _d.StateSize);
         _carryCount = backend.Align(channels);
         _aggregateCount = backend.Align(ScanKernel.AggregateCountOf(tiles));
-        // Of a channel, one for each tile.
+        // Floats of dlambda: a complex partial sum for each channel and tile.
         LambdaGradientCount = Math.Max(channels, ScanKernel.AggregateCountOf(tiles));
         if (tiles == 0)
             return;
-        // Zeros before the first launch; then each leaves what the next one needs.
+        // The control words are zeros before the first launch; then each launch leaves them as the next one needs them.
         _control = backend.Allocate(ScanKernel.ControlCountOf(tiles), MemoryCategory.Workspace);
         try
         {
@@ -45,7 +45,7 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
         }
     }
 
-    // What one range of a backward pass leaves to the next; what tiles do to a channel.
+    // First what one range of a backward pass carries to the next, then the aggregates of the tiles.
     public override long WorkspaceCount => checked(_carryCount + _aggregateCount);
 
     public override long LambdaGradientCount { get; }
@@ -125,7 +125,7 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
         DeviceSpan<float> carry = CudaBackend.Span(workspace).Slice(0, _carryCount);
         DeviceSpan<float> from = (range.Reverse ? atFirst : atLast) ? default : carry;
         DeviceSpan<float> to = (range.Reverse ? atLast : atFirst) ? default : carry;
-        // Partial sums [tiles, B, N], to which later ranges and passes add theirs.
+        // dlambda holds partial sums [tiles, B, N], to which later ranges and passes add theirs.
         if (from.IsEmpty && !adds)
             _slabs = 0;
         int before = _slabs;

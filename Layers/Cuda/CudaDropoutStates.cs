@@ -3,10 +3,10 @@ using Sequor.Interop;
 
 namespace Sequor.Layers.Cuda;
 
-/// <summary>The states that cuDNN draws the dropout between the layers of a recurrent network from.</summary>
+/// <summary>The random states from which cuDNN draws the dropout between the layers of a recurrent network.</summary>
 internal sealed class CudaDropoutStates : LibraryRandom, IDisposable
 {
-    // Far from the streams of parameters and masks.
+    // Far from the stream numbers of parameters and masks, so that no two draw the same numbers.
     private const ulong Streams = 1UL << 61;
 
     private readonly CudaBackend _backend;
@@ -15,11 +15,11 @@ internal sealed class CudaDropoutStates : LibraryRandom, IDisposable
     private readonly ulong _stream;
     private readonly Storage _storage;
 
-    /// <summary>States that begin with step 0.</summary>
-    /// <param name="backend">Whose cuDNN draws.</param>
-    /// <param name="rate">How likely an element is dropped.</param>
+    /// <summary>Allocates the states and seeds them for step 0.</summary>
+    /// <param name="backend">The backend whose cuDNN draws from them.</param>
+    /// <param name="rate">The probability that an element is dropped, from 0 to 1.</param>
     /// <param name="seed">The plan's seed.</param>
-    /// <param name="stream">Tells the networks of a plan apart, which would drop alike.</param>
+    /// <param name="stream">A number that differs between the networks of a plan, which would otherwise drop the same elements.</param>
     public CudaDropoutStates(CudaBackend backend, float rate, ulong seed, int stream)
     {
         (_backend, _rate, _seed) = (backend, rate, seed);
@@ -40,7 +40,7 @@ internal sealed class CudaDropoutStates : LibraryRandom, IDisposable
         }
     }
 
-    /// <summary>What a recurrent network's descriptor takes.</summary>
+    /// <summary>The descriptor that a recurrent network's descriptor takes.</summary>
     public DropoutDescriptor Descriptor { get; }
 
     public override string Name =>
@@ -62,7 +62,7 @@ internal sealed class CudaDropoutStates : LibraryRandom, IDisposable
     public override void Write(ReadOnlySpan<byte> states) =>
         States.CopyFrom(states, _backend.Stream);
 
-    // Another descriptor fills the memory that the network's own goes on pointing to.
+    // Creating another descriptor refills the states' memory, which the network's own descriptor keeps pointing to.
     public override void Begin(ulong step) => Create(step).Dispose();
 
     public void Dispose()

@@ -4,8 +4,8 @@ using Sequor.Native.Kernels;
 namespace Sequor.Layers.Cuda;
 
 /// <summary>
-/// An embedding: one launch forward. Backward positions are sorted by class, two launches for each 8 bits of a class, and the
-/// gradients of each class added up in two launches.
+/// An embedding. Forward is one launch. Backward sorts the positions by class, in two launches for each 8 bits of a class, and then adds up
+/// the gradients of each class in two launches.
 /// </summary>
 internal sealed class CudaEmbedding : EmbeddingOperation
 {
@@ -125,6 +125,6 @@ internal sealed class CudaEmbedding : EmbeddingOperation
         return to;
     }
 
-    // None before the first pass, which reads the classes.
+    // Both are empty before the first pass, which reads the classes themselves.
     private readonly record struct Sorted(DeviceSpan<uint> Keys, DeviceSpan<uint> Positions);
 }

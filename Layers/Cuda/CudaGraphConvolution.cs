@@ -3,8 +3,8 @@ using Sequor.Interop;
 namespace Sequor.Layers.Cuda;
 
 /// <summary>
-/// A causal convolution by cuDNN's graph API, with engines found once for the largest batch. Batches of other sizes,
-/// packed ones and streams go by products on shifted rows.
+/// A causal convolution by cuDNN's graph API, with engines chosen once for the largest batch. Batches of other sizes, packed batches and
+/// streams are computed by <see cref="CudaConvolution"/>.
 /// </summary>
 /// <remarks>Filters are [O, k, I], which is what cuDNN wants.</remarks>
 internal sealed class CudaGraphConvolution : ConvolutionOperation
@@ -17,7 +17,7 @@ internal sealed class CudaGraphConvolution : ConvolutionOperation
     private readonly ConvolutionPlan? _addingData;
     private readonly ConvolutionPlan? _filter;
 
-    /// <exception cref="NotSupportedException">cuDNN has no engine for it; the message has each one's refusal.</exception>
+    /// <exception cref="NotSupportedException">cuDNN has no engine for it; the message lists why each engine refused.</exception>
     public CudaGraphConvolution(CudaBackend backend, in ConvolutionDescriptor descriptor)
     {
         (_backend, _descriptor) = (backend, descriptor);
@@ -73,6 +73,34 @@ internal sealed class CudaGraphConvolution : ConvolutionOperation
             throw;
         }
     }
+
+    /// <summary>
+    /// The same, or products on shifted rows where cuDNN refuses the graph or has no engine for it, as many of its engines take
+    /// paddings only that are the same before and after.
+    /// </summary>
+    public static ConvolutionOperation OrProducts(
+        CudaBackend backend,
+        in ConvolutionDescriptor descriptor
+    )
+    {
+        try
+        {
+            return new CudaGraphConvolution(backend, descriptor);
+        }
+        catch (Exception e) when (e is NotSupportedException || IsRefusal(e as CudnnException))
+        {
+            string why = e.Message.Replace("\n  ", " ", StringComparison.Ordinal);
+            return new CudaConvolution(
+                backend,
+                descriptor,
+                $"convolution by products on shifted rows instead of cuDNN's engines: {why}"
+            );
+        }
+    }
+
+    // Not supported, or nothing that this version takes for a convolution: 3000 to 3999, and 2000 to 2999.
+    private static bool IsRefusal(CudnnException? error) =>
+        error is not null && (error.IsNotSupported || (int)error.Status / 1000 == 2);
 
     public override long WorkspaceCount
     {

@@ -5,7 +5,7 @@ using Sequor.Native.Kernels;
 namespace Sequor.Layers.Cuda;
 
 /// <summary>
-/// Sequor's kernels on a device. All are loaded when the backend is made: a step, or the capture of one, loads nothing.
+/// Sequor's kernels on a device. All are loaded when the backend is made, so that neither a step nor its capture loads anything.
 /// </summary>
 internal sealed class CudaKernels : IDisposable
 {
@@ -13,7 +13,7 @@ internal sealed class CudaKernels : IDisposable
     private readonly List<CudaModule> _modules = [];
     private readonly FrozenDictionary<string, CudaKernel> _kernels;
 
-    /// <exception cref="CudaException">The driver cannot compile one: the message has its log.</exception>
+    /// <exception cref="CudaException">The driver cannot compile a kernel; the message contains its log.</exception>
     public CudaKernels(CudaContext context, CudaStream stream)
     {
         _stream = stream;
@@ -39,13 +39,12 @@ internal sealed class CudaKernels : IDisposable
         }
     }
 
-    /// <summary>A kernel by its name.</summary>
     public CudaKernel this[string name] => _kernels[name];
 
-    /// <summary>Queues a launch. Allocates nothing.</summary>
-    /// <param name="name">The kernel.</param>
-    /// <param name="grid">Blocks and threads.</param>
-    /// <param name="arguments">One for each parameter, of its type.</param>
+    /// <summary>Queues a launch on the backend's stream. Allocates nothing.</summary>
+    /// <param name="name">The kernel's name.</param>
+    /// <param name="grid">Blocks, and threads for each block.</param>
+    /// <param name="arguments">One argument for each parameter of the kernel, of that parameter's type.</param>
     public void Launch(
         string name,
         in KernelGrid grid,

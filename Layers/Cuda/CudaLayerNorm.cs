@@ -3,7 +3,7 @@ using Sequor.Native.Kernels;
 
 namespace Sequor.Layers.Cuda;
 
-/// <summary>A layer normalisation: one launch forward, and two backward, of which the second joins sums of blocks.</summary>
+/// <summary>A layer normalisation: one launch forward, and two backward, the second of which adds up the sums of the blocks.</summary>
 internal sealed class CudaLayerNorm : LayerNormOperation
 {
     private const int JoinThreads = 128;
@@ -16,7 +16,7 @@ internal sealed class CudaLayerNorm : LayerNormOperation
     public CudaLayerNorm(CudaBackend backend, in LayerNormDescriptor descriptor)
     {
         (_backend, _d) = (backend, descriptor);
-        // Channels that a kernel keeps in registers.
+        // The number of a kernel's name is how many channels it can keep in registers; "any" reads the row again instead.
         (_forward, _backward) = _d.Size switch
         {
             <= 128 => ("layer_norm_128", "layer_norm_gradient_128"),
@@ -25,7 +25,7 @@ internal sealed class CudaLayerNorm : LayerNormOperation
         };
     }
 
-    // Sums of each block.
+    // Each block leaves the sums of dweight and dbias.
     public override long WorkspaceCount =>
         2L * _d.Size * KernelGrid.LayerNorm((long)_d.MaxLength * _d.MaxBatch).X;
 

@@ -4,8 +4,8 @@ using Sequor.Native.Kernels;
 namespace Sequor.Layers.Cuda;
 
 /// <summary>
-/// Philox numbers, the CPU's. Seed and step lie on the device and advance there, so that a step that is replayed draws anew;
-/// reading the step waits for the work before it.
+/// A stream of Philox numbers, the same as the CPU's. Seed and step lie on the device and advance there, so that a replayed step draws new
+/// numbers. Reading the step waits for the work queued before.
 /// </summary>
 internal sealed class CudaRandom : RandomStream
 {
@@ -34,10 +34,10 @@ internal sealed class CudaRandom : RandomStream
 
     public override ulong Seed { get; }
 
-    /// <summary>Seed and step on the device.</summary>
+    /// <summary>Seed and step, on the device: two 64-bit integers.</summary>
     public DeviceSpan<ulong> Place => _place;
 
-    /// <summary>Draws below it drop.</summary>
+    /// <summary>The number of 32 bits below which a draw means that the element is dropped: the probability times 2^32.</summary>
     public static uint Threshold(float probability) => (uint)(probability * 4294967296.0);
 
     public override ulong Step
@@ -65,7 +65,7 @@ internal sealed class CudaRandom : RandomStream
         long first = 0,
         long period = 0
     ) =>
-        // The output may begin and end within a block of four draws.
+        // The output may begin and end within a block of four draws, so up to 3 more elements are counted.
         _backend.Kernels.Launch(
             "dropout",
             KernelGrid.Flat(output.Count + 3),

@@ -3,11 +3,16 @@ using Sequor.Interop;
 
 namespace Sequor.Layers.Cuda;
 
-// Where cuDNN keeps the parameters.
+// Where cuDNN keeps the parameters of a recurrent network.
 internal sealed partial class CudaRecurrent
 {
-    /// <summary>The weight space of cuDNN, whose gates' matrices follow each other as PyTorch's names want it.</summary>
-    /// <exception cref="NotSupportedException">This cuDNN keeps gates apart.</exception>
+    /// <summary>
+    /// Reads the layout of cuDNN's weight space. The matrices of a parameter's gates must follow each other, as PyTorch's parameters stack
+    /// them.
+    /// </summary>
+    /// <exception cref="NotSupportedException">
+    /// This cuDNN keeps the gates of a parameter apart, or has no place for a parameter.
+    /// </exception>
     public static ParameterLayout Layout(CudaBackend backend, in RecurrentDescriptor descriptor)
     {
         using RnnDescriptor rnn = RnnDescriptor.Create(

@@ -4,15 +4,16 @@ using Sequor.Native;
 
 namespace Sequor.Layers.Cuda;
 
-/// <summary>A recurrent network by cuDNN. Its reserve is opaque; x and y are read again by backward.</summary>
+/// <summary>A recurrent network by cuDNN. Its reserve space is opaque, and the backward calls read x and y again.</summary>
 internal sealed partial class CudaRecurrent : RecurrentOperation
 {
     private readonly CudaBackend _backend;
     private readonly RecurrentDescriptor _descriptor;
     private readonly CudaDropoutStates? _dropout;
     private readonly RnnDescriptor _rnn;
-    private readonly CuDnnRnn<float> _calls;
-    private readonly int[] _full;
+    private readonly CudaRecurrentCalls _calls;
+    private readonly CudaRoom _scratch;
+    private readonly CudaRoom _reserve;
     private readonly long _callFloats;
     private readonly long _inputFloats;
     private readonly long _hiddenFloats;
@@ -28,7 +29,8 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
             ),
             MemoryCategory.InputOutput
         );
-        _full = new int[descriptor.MaxBatch];
+        long scratch;
+        long reserve;
         try
         {
             if (descriptor.DropsOut)
@@ -43,17 +45,38 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
                 Settings(descriptor, backend.Math),
                 _dropout?.Descriptor
             );
-            _calls = CuDnnRnn<float>.Create(backend.CuDnn, _rnn);
-            SetShape(descriptor.MaxLength, descriptor.MaxBatch, []);
+            _calls = new CudaRecurrentCalls(
+                backend,
+                _rnn,
+                CudaRecurrentCalls.LayoutOf(descriptor),
+                descriptor.MaxBatch
+            );
+            (scratch, reserve) = _calls.Most(
+                descriptor.MaxLength,
+                descriptor.MaxBatch,
+                descriptor.Training
+            );
         }
         catch
         {
             Dispose();
             throw;
         }
-        _callFloats = backend.Align(Floats(_calls.WorkspaceBytes(descriptor.Training)));
-        ReserveCount = descriptor.Training ? Floats(_calls.ReserveBytes) : 0;
-        // cuDNN always writes dx, wanted or not.
+        _callFloats = backend.Align(Floats(scratch));
+        ReserveCount = descriptor.Training ? Floats(reserve) : 0;
+        _scratch = new CudaRoom(
+            backend,
+            MemoryCategory.Workspace,
+            _callFloats * sizeof(float),
+            "scratch"
+        );
+        _reserve = new CudaRoom(
+            backend,
+            MemoryCategory.Reserve,
+            ReserveCount * sizeof(float),
+            "reserve"
+        );
+        // cuDNN always writes dx, so it needs room even where no one wants it.
         if (descriptor.Training && !descriptor.InputGradient)
             _inputFloats = backend.Align(
                 checked((long)descriptor.MaxLength * descriptor.MaxBatch * descriptor.InputSize)
@@ -69,7 +92,7 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
         }
     }
 
-    // Behind cuDNN's own scratch: dx where it is not wanted, and first and last states in the order of packed sequences.
+    // After cuDNN's own workspace come dx, where no one wants it, and the first and last states in the order of packed sequences.
     public override long WorkspaceCount =>
         checked(_callFloats + _inputFloats + 2 * (_hiddenFloats + _cellFloats));
 
@@ -86,10 +109,10 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
         RecurrentStateOrder order = Ordered(operands, batch);
         tensors.Hx = order.Take(operands.InitialHidden, _descriptor.StateSize, Place(operands, 0));
         tensors.Cx = order.Take(operands.InitialCell, _descriptor.HiddenSize, Place(operands, 1));
-        // A stream's last states take the first ones' place, which cuDNN does not say that it allows.
+        // A stream's last states overwrite its first ones. cuDNN does not promise to allow that, so it writes them elsewhere first.
         tensors.Hy = order.Room(operands.FinalHidden, operands.InitialHidden, Place(operands, 2));
         tensors.Cy = order.Room(operands.FinalCell, operands.InitialCell, Place(operands, 3));
-        _calls.Forward(_descriptor.Training, tensors);
+        _calls.Now.Forward(_descriptor.Training, tensors);
         order.Give(tensors.Hy, _descriptor.StateSize, operands.FinalHidden);
         order.Give(tensors.Cy, _descriptor.HiddenSize, operands.FinalCell);
     }
@@ -110,21 +133,24 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
             ? Workspace(operands).Slice(_callFloats, operands.X.Count)
             : CudaBackend.Span(gradients.X);
         tensors.WeightGradients = CudaBackend.Span(gradients.Parameters);
-        _calls.BackwardData(tensors);
-        _calls.BackwardWeights(tensors);
+        _calls.Now.BackwardData(tensors);
+        _calls.Now.BackwardWeights(tensors);
         order.Reorder(tensors.Dhx, _descriptor.StateSize, Place(operands, 2));
         order.Reorder(tensors.Dcx, _descriptor.HiddenSize, Place(operands, 3));
     }
 
     public override void Dispose()
     {
+        // What the constructor had not made where it failed is null.
+        _scratch?.Dispose();
+        _reserve?.Dispose();
         _calls?.Dispose();
         _rnn?.Dispose();
         _dropout?.Dispose();
         base.Dispose();
     }
 
-    /// <summary>What a descriptor is to cuDNN.</summary>
+    /// <summary>Translates a descriptor into cuDNN's settings.</summary>
     public static RnnSettings Settings(in RecurrentDescriptor d, FloatMath math) =>
         new()
         {
@@ -161,9 +187,18 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
 
     private int SetShape(in RecurrentOperands operands)
     {
+        int batch = SetBatch(operands);
+        _scratch.Need(_calls.Now.WorkspaceBytes(_descriptor.Training));
+        if (_descriptor.Training)
+            _reserve.Need(_calls.Now.ReserveBytes);
+        return batch;
+    }
+
+    private int SetBatch(in RecurrentOperands operands)
+    {
         if (operands.Lengths is not { } lengths)
         {
-            SetShape(operands.X.Shape.First, operands.X.Shape[1], []);
+            _calls.Set(operands.X.Shape.First, operands.X.Shape[1]);
             return operands.X.Shape[1];
         }
         bool packed = _descriptor.DataLayout == RecurrentDataLayout.SeqMajorPacked;
@@ -172,35 +207,12 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
             : packed ? lengths.Length
             : operands.X.Shape[1];
         int steps = packed ? lengths[0] : operands.X.Shape.First;
-        SetShape(steps, batch, lengths.AsSpan(0, batch));
-        if (packed && _calls.X.ElementCount != operands.X.Count)
+        _calls.Set(steps, lengths.AsSpan(0, batch));
+        if (packed && _calls.Now.X.ElementCount != operands.X.Count)
             throw new ArgumentException(
-                $"The packed input has {Amount.Of(operands.X.Shape.First, "row")}, the lengths add up to {_calls.X.ElementCount / _descriptor.InputSize}."
+                $"The packed input has {Amount.Of(operands.X.Shape.First, "row")}, the lengths add up to {_calls.Now.X.ElementCount / _descriptor.InputSize}."
             );
         return batch;
-    }
-
-    // Where nothing has changed, cuDNN need not be told again.
-    private void SetShape(int steps, int batch, ReadOnlySpan<int> lengths)
-    {
-        bool packed =
-            !lengths.IsEmpty && _descriptor.DataLayout == RecurrentDataLayout.SeqMajorPacked;
-        cudnnRNNDataLayout_t layout = packed
-            ? cudnnRNNDataLayout_t.CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_PACKED
-            : cudnnRNNDataLayout_t.CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_UNPACKED;
-        if (lengths.IsEmpty)
-        {
-            _full.AsSpan(0, batch).Fill(steps);
-            lengths = _full.AsSpan(0, batch);
-        }
-        if (
-            _calls.X.BatchSize == batch
-            && _calls.X.MaxLength == steps
-            && _calls.X.Layout == layout
-            && _calls.X.Lengths.SequenceEqual(lengths)
-        )
-            return;
-        _calls.SetShape(layout, steps, lengths);
     }
 
     private RnnTensors<float> Tensors(in RecurrentOperands operands) =>
@@ -209,16 +221,22 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
             X = CudaBackend.Span(operands.X),
             Y = CudaBackend.Span(operands.Y),
             Weights = CudaBackend.Span(operands.Parameters),
-            Workspace = Workspace(operands).Slice(0, _callFloats).Cast<byte>(),
+            Workspace = _scratch.Of(
+                Workspace(operands).Slice(0, _callFloats).Cast<byte>(),
+                _calls.Now.WorkspaceBytes(_descriptor.Training)
+            ),
             Reserve = _descriptor.Training
-                ? CudaBackend.Span(operands.Reserve).Cast<byte>()
+                ? _reserve.Of(
+                    CudaBackend.Span(operands.Reserve).Cast<byte>(),
+                    _calls.Now.ReserveBytes
+                )
                 : default,
         };
 
     private static DeviceSpan<float> Workspace(in RecurrentOperands operands) =>
         CudaBackend.Span(operands.Workspace);
 
-    // Places for hidden, cell, hidden, cell states.
+    // The places in the workspace, by number: hidden and cell states that cuDNN reads (0 and 1), or writes (2 and 3).
     private DeviceSpan<float> Place(in RecurrentOperands operands, int number)
     {
         long first = _callFloats + _inputFloats + number / 2 * (_hiddenFloats + _cellFloats);

@@ -3,15 +3,15 @@ using Sequor.Interop;
 namespace Sequor.Layers.Cuda;
 
 /// <summary>
-/// Memory that kernels leave partial sums in. One for all: launches of a stream follow each other. Its size is the most that
-/// <see cref="Native.Kernels.KernelGrid"/> lets a sum have, whatever the shape.
+/// Memory in which kernels leave partial sums. All share it, since launches of a stream run one after another. It holds the most partial
+/// sums that <see cref="Native.Kernels.KernelGrid"/> allows for any shape.
 /// </summary>
 internal sealed class CudaScratch : IDisposable
 {
-    // 512 parts, or blocks, of 64 columns. More columns have fewer parts.
+    // 512 parts, or blocks, of 64 columns each. Matrices of more columns have fewer parts.
     private const int MostPartials = 512 * 64;
 
-    // One for each 64 columns where there are two parts or more.
+    // One counter for each 64 columns that have two parts or more.
     private const int MostCounters = 512;
 
     private readonly DeviceSpan<float> _all;
@@ -35,17 +35,17 @@ internal sealed class CudaScratch : IDisposable
         }
     }
 
-    /// <summary>Doubles of the blocks of a launch, until its last one has joined them.</summary>
+    /// <summary>Doubles that the blocks of a launch leave until its last block adds them up.</summary>
     public DeviceSpan<double> Partials => _all.Slice(0, 2 * MostPartials).Cast<double>();
 
-    /// <summary>Counters of last blocks: zeros between launches.</summary>
+    /// <summary>Counters of finished blocks, by which a launch finds its last block. They are zero between launches.</summary>
     public DeviceSpan<uint> Counters => _all.Slice(2 * MostPartials, MostCounters).Cast<uint>();
 
-    /// <summary>From one launch to the next: a mask's sum.</summary>
+    /// <summary>A mask's sum, kept from one launch to the next.</summary>
     public DeviceSpan<double> Weight =>
         _all.Slice(2 * MostPartials + MostCounters, 2).Cast<double>();
 
-    /// <summary>From one launch to the next: how an optimizer's step scales.</summary>
+    /// <summary>The scales of an optimizer's step, kept from one launch to the next.</summary>
     public DeviceSpan<float> Step =>
         _all.Slice(2 * MostPartials + MostCounters + CudaBackend.AlignmentFloats, 5);
 

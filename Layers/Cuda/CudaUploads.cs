@@ -4,15 +4,15 @@ using Sequor.Interop;
 namespace Sequor.Layers.Cuda;
 
 /// <summary>
-/// Copies to the device that the host does not wait for: by way of pinned memory, whose two halves are filled in turn. The host
-/// waits only where it comes back to a half whose copies are still under way.
+/// Copies to the device that the host does not wait for. They go through pinned memory, whose two halves are filled in turn. The host waits
+/// only when it returns to a half whose copies are still under way.
 /// </summary>
 internal sealed class CudaUploads : IDisposable
 {
-    /// <summary>Size of a half, bytes. Larger copies go in several pieces.</summary>
+    /// <summary>The size of a half, in bytes. Larger copies go in several pieces.</summary>
     public const int HalfBytes = 4 << 20;
 
-    // What copies run best from.
+    // Pieces start at multiples of it, so that copies start aligned.
     private const int AlignmentBytes = 64;
 
     private readonly CudaStream _stream;
@@ -37,7 +37,7 @@ internal sealed class CudaUploads : IDisposable
         }
     }
 
-    /// <summary>Queues a copy; the source is free when it returns.</summary>
+    /// <summary>Queues a copy. The source may be reused when the call returns.</summary>
     public void Copy<T>(ReadOnlySpan<T> source, DeviceSpan<T> destination)
         where T : unmanaged
     {
@@ -76,7 +76,7 @@ internal sealed class CudaUploads : IDisposable
         _ends[_half].Record(_stream);
         _half = 1 - _half;
         _used = 0;
-        // An event that was never recorded holds nothing up.
+        // Synchronizing with an event that was never recorded returns at once.
         _ends[_half].Synchronize();
     }
 }

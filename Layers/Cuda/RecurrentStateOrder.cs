@@ -4,8 +4,8 @@ using Sequor.Native.Kernels;
 namespace Sequor.Layers.Cuda;
 
 /// <summary>
-/// States [L, B, C] in the caller's order of sequences, and in that of packed ones, which cuDNN wants. One launch moves all; the
-/// order is read on the device, so that it may be another one each time a step is replayed.
+/// Moves states [L, B, C] between the caller's order of sequences and the order of packed ones, which cuDNN wants. One launch moves all of
+/// them. The order is read on the device, so it may be another one each time a step is replayed.
 /// </summary>
 internal readonly ref struct RecurrentStateOrder
 {
@@ -14,7 +14,7 @@ internal readonly ref struct RecurrentStateOrder
     private readonly int _layers;
     private readonly int _batch;
 
-    /// <summary>Of a packed batch; of any other, whose layout is null, nothing is moved.</summary>
+    /// <summary>Takes the order of a packed batch. Of any other batch the layout is null, and nothing is moved.</summary>
     public RecurrentStateOrder(CudaBackend backend, SequenceLayout? layout, int layers, int batch)
     {
         _backend = backend;
@@ -23,7 +23,9 @@ internal readonly ref struct RecurrentStateOrder
         _batch = batch;
     }
 
-    /// <summary>The caller's states in cuDNN's order: themselves, or put into a place.</summary>
+    /// <summary>
+    /// The caller's states in cuDNN's order: the caller's own memory where the order is the same, else a copy at the given place.
+    /// </summary>
     public DeviceSpan<float> Take(Tensor states, int columns, DeviceSpan<float> place)
     {
         DeviceSpan<float> from = CudaBackend.Span(states);
@@ -34,7 +36,10 @@ internal readonly ref struct RecurrentStateOrder
         return to;
     }
 
-    /// <summary>Where cuDNN may write states for the caller.</summary>
+    /// <summary>
+    /// Where cuDNN is to write states for the caller: the caller's own memory where the order is the same and cuDNN does not read it in the
+    /// same call, else the given place.
+    /// </summary>
     public DeviceSpan<float> Room(Tensor states, Tensor read, DeviceSpan<float> place)
     {
         DeviceSpan<float> to = CudaBackend.Span(states);
@@ -44,7 +49,7 @@ internal readonly ref struct RecurrentStateOrder
         return _order.IsEmpty && !same ? to : place.Slice(0, to.Length);
     }
 
-    /// <summary>Gives the caller what was written to <see cref="Room"/>.</summary>
+    /// <summary>Puts what was written to <see cref="Room"/> into the caller's memory, if it is not there already.</summary>
     public void Give(DeviceSpan<float> written, int columns, Tensor states)
     {
         DeviceSpan<float> to = CudaBackend.Span(states);
@@ -56,7 +61,7 @@ internal readonly ref struct RecurrentStateOrder
             Move(written, to, columns, back: true);
     }
 
-    /// <summary>Puts states that cuDNN wrote in its order into the caller's, by way of a place.</summary>
+    /// <summary>Puts states that cuDNN wrote in its own order into the caller's order, through a copy at the given place.</summary>
     public void Reorder(DeviceSpan<float> states, int columns, DeviceSpan<float> place)
     {
         if (_order.IsEmpty || states.IsEmpty)

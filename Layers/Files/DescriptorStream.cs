@@ -4,8 +4,8 @@ using System.Runtime.Versioning;
 namespace Sequor.Layers;
 
 /// <summary>
-/// Writes to an open file of this process where its last writer stopped. A file stream would keep a place of its own, and
-/// overwrite what others append.
+/// Writes to a file that this process has open, at the position where its last writer stopped. A FileStream would keep a position of its
+/// own and overwrite what others append.
 /// </summary>
 [UnsupportedOSPlatform("windows")]
 internal sealed unsafe partial class DescriptorStream(int descriptor) : Stream
@@ -61,7 +61,7 @@ internal sealed unsafe partial class DescriptorStream(int descriptor) : Stream
 
     public override void SetLength(long value) => throw new NotSupportedException();
 
-    // Another program may have set the file it shares with this one not to block.
+    // The descriptor may be non-blocking, since another program that shares the open file may have set that.
     private void Wait()
     {
         var asked = new Asked { File = descriptor, Events = Writable };

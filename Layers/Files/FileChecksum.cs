@@ -4,13 +4,13 @@ using System.Text;
 namespace Sequor.Layers;
 
 /// <summary>
-/// The checksum that a safetensors file of Sequor's carries in its own metadata, under sequor.checksum: 128 bits of XXH3 over
-/// the header, with zeros where they stand themselves, and 128 bits over the values. So no bit of the file is outside of it,
-/// and the file is one that every reader of the format takes.
+/// The checksum in a safetensors file of Sequor's own formats. It stands in the file's metadata under sequor.checksum and is 128 bits of
+/// XXH3 over the header, with zeros in place of its own digits, and 128 bits over the values. So it covers every bit of the file, which
+/// stays readable for every reader of the format.
 /// </summary>
 internal sealed class FileChecksum
 {
-    /// <summary>Its name in the metadata.</summary>
+    /// <summary>The checksum's name in the metadata.</summary>
     public const string Key = "sequor.checksum";
 
     private const string Kind = "xxh128 ";
@@ -19,17 +19,17 @@ internal sealed class FileChecksum
     private const int ValuesAt = HeaderAt + Digits + 1;
     private const int Size = ValuesAt + Digits;
 
-    /// <summary>What stands in the header until the checksum is known: zeros.</summary>
+    /// <summary>What stands in the header until the checksum is known: zeros for digits.</summary>
     public static readonly string Unknown =
         $"{Kind}{new string('0', Digits)} {new string('0', Digits)}";
 
     private readonly XxHash128 _values = new();
 
-    /// <summary>Takes in the next values, as they lie in the file.</summary>
+    /// <summary>Adds the next values to the checksum, as they lie in the file.</summary>
     public void Append(ReadOnlySpan<byte> values) => _values.Append(values);
 
-    /// <summary>Puts the checksum of the header and of the values taken in into the header.</summary>
-    /// <param name="header">With its length before it, and <see cref="Unknown"/> in its metadata.</param>
+    /// <summary>Puts the checksum of the header and of the values that were added into the header.</summary>
+    /// <param name="header">The header with its length before it, and <see cref="Unknown"/> in its metadata.</param>
     /// <returns>The bytes that changed.</returns>
     public Range Seal(Span<byte> header)
     {
@@ -40,13 +40,13 @@ internal sealed class FileChecksum
         return at..(at + Size);
     }
 
-    /// <summary>What is wrong with a header; null where it is as it was written.</summary>
+    /// <summary>Says what is wrong with a header; null where it is as it was written.</summary>
     /// <param name="text">The checksum that was read from it.</param>
-    /// <param name="header">With its length before it; the checksum's own digits become zeros.</param>
+    /// <param name="header">The header with its length before it. The checksum's own digits are set to zero.</param>
     public static string? Differs(string text, Span<byte> header)
     {
         byte[] bytes = Encoding.UTF8.GetBytes(text);
-        // A program that wrote the header anew may have set blanks, or changed anything.
+        // A program that rewrote the header may have added blanks or changed anything else.
         bool whole =
             text.Length == Size
             && bytes.Length == Size
@@ -63,8 +63,8 @@ internal sealed class FileChecksum
             : $"the header's checksum is {Encoding.ASCII.GetString(found)}, not the {text[HeaderAt..(ValuesAt - 1)]} that was written";
     }
 
-    /// <summary>What is wrong with the values taken in; null where they are those that were written.</summary>
-    /// <param name="text">The checksum that was read from a header which is as it was written.</param>
+    /// <summary>Says what is wrong with the values that were added; null where they are as they were written.</summary>
+    /// <param name="text">The checksum that was read from a header which has been found to be as it was written.</param>
     public string? Differs(string text)
     {
         Span<byte> found = stackalloc byte[Digits];
@@ -75,7 +75,7 @@ internal sealed class FileChecksum
             : $"the values' checksum is {there}, not the {text[ValuesAt..]} that was written";
     }
 
-    // A quote within a name or a text has a backslash before it, so what is found is the metadata's entry and nothing else.
+    // Within a name or a text a quote has a backslash before it, so only the metadata's own entry can be found.
     private static int Find(ReadOnlySpan<byte> header, ReadOnlySpan<byte> text)
     {
         byte[] name = Encoding.UTF8.GetBytes($"\"{Key}\":\"");

@@ -3,30 +3,30 @@ namespace Sequor.Layers;
 /// <summary>What a path leads to.</summary>
 internal enum FileKind
 {
-    /// <summary>Nothing yet.</summary>
+    /// <summary>Nothing exists there yet.</summary>
     None,
     Regular,
     Folder,
     Link,
 
-    /// <summary>A FIFO or a socket: written to, never replaced.</summary>
+    /// <summary>A FIFO or a socket, which is written to and never replaced.</summary>
     Stream,
 
-    /// <summary>A character device, such as a terminal or /dev/null: written to as well, by any number of outputs.</summary>
+    /// <summary>A character device, such as a terminal or /dev/null. It is written to as well, by any number of outputs.</summary>
     Device,
 
-    /// <summary>A disk.</summary>
+    /// <summary>A block device, such as a disk.</summary>
     BlockDevice,
 }
 
-/// <summary>What the system says of a file.</summary>
-/// <param name="Kind">What it is.</param>
-/// <param name="Mode">Permissions, as chmod takes them.</param>
-/// <param name="Owner">The user's number.</param>
+/// <summary>What the system says about a file.</summary>
+/// <param name="Kind">The kind of file.</param>
+/// <param name="Mode">The permissions, as chmod takes them.</param>
+/// <param name="Owner">The owner's user number.</param>
 /// <param name="Group">The group's number.</param>
 /// <param name="Identity">Two paths with the same identity lead to the same file.</param>
-/// <param name="Links">Names that the file has.</param>
-/// <param name="Changed">When its content, its names or its permissions changed last.</param>
+/// <param name="Links">The number of names that the file has.</param>
+/// <param name="Changed">When its content, its names or its permissions last changed.</param>
 internal readonly record struct FileFacts(
     FileKind Kind,
     uint Mode,
@@ -37,5 +37,5 @@ internal readonly record struct FileFacts(
     DateTime Changed
 );
 
-/// <summary>A file's device and its number there.</summary>
+/// <summary>The number of a file's device and the file's number on it.</summary>
 internal readonly record struct FileIdentity(ulong Device, ulong Node);

@@ -4,24 +4,24 @@ using Microsoft.Win32.SafeHandles;
 namespace Sequor.Layers;
 
 /// <summary>
-/// Where what is written to a path comes to lie: links are followed, also those that lead nowhere yet, and /dev/stdout is
-/// the descriptor that it stands for.
+/// Where the content written to a path ends up. Links are followed, also those that lead to nothing yet, and /dev/stdout is the descriptor
+/// that it stands for.
 /// </summary>
 internal sealed class FilePlace
 {
     private const int MostLinks = 40;
     private const string Descriptors = "/proc/self/fd";
 
-    // macOS has no other name for them.
+    // This is the only name that macOS has for descriptors.
     private const string DeviceDescriptors = "/dev/fd";
 
     private FilePlace(string path) => Path = path;
 
-    /// <summary>Standard output.</summary>
-    /// <exception cref="IOException">It is closed.</exception>
+    /// <summary>The place of standard output.</summary>
+    /// <exception cref="IOException">Standard output is closed.</exception>
     public static FilePlace StandardOutput() => OfDescriptor("-", 1, FileCalls.System);
 
-    /// <summary>What this process was given open under a number, or null.</summary>
+    /// <summary>What this process was started with open under a number, or null.</summary>
     public static FilePlace? OfOpen(int descriptor)
     {
         try
@@ -34,13 +34,13 @@ internal sealed class FilePlace
         }
     }
 
-    /// <summary>The file itself, by a path without links.</summary>
+    /// <summary>The path of the file itself, without links.</summary>
     public string Path { get; private init; }
 
-    /// <summary>Its folder; null of a descriptor.</summary>
+    /// <summary>The file's folder; null for a descriptor.</summary>
     public string? Folder { get; private init; }
 
-    /// <summary>What is there.</summary>
+    /// <summary>What the system says about the file.</summary>
     public FileFacts Facts { get; private init; }
 
     public FileKind Kind => Facts.Kind;
@@ -48,17 +48,17 @@ internal sealed class FilePlace
     /// <summary>The number of an open file of this process, or null.</summary>
     public int? Descriptor { get; private init; }
 
-    /// <summary>Whether a file is there that can be replaced, or none yet.</summary>
+    /// <summary>Whether there is a file that can be replaced, or none yet.</summary>
     public bool IsFile => Descriptor is null && Kind is FileKind.Regular or FileKind.None;
 
-    // Null of devices, which may be used twice.
+    // Null for devices, which may be used by two outputs.
     private (FileIdentity Identity, string Name)? Key { get; init; }
 
-    /// <summary>Whether what is written to one would be overwritten by, or mixed with, what is written to the other.</summary>
+    /// <summary>Whether output to this place and to the other one would overwrite each other or be mixed.</summary>
     public bool IsSameAs(FilePlace other) => Key is { } key && key == other.Key;
 
     /// <summary>Finds out where a path leads.</summary>
-    /// <exception cref="IOException">Its folder is not there or cannot be read, or its links go round.</exception>
+    /// <exception cref="IOException">The folder does not exist or cannot be read, or the links form a circle.</exception>
     public static FilePlace Find(string path, FileCalls? given = null)
     {
         FileCalls calls = given ?? FileCalls.System;

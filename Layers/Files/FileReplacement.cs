@@ -3,13 +3,13 @@ using Microsoft.Win32.SafeHandles;
 namespace Sequor.Layers;
 
 /// <summary>
-/// Puts new content in a file's place, whole or not at all: it is written to a new file in the same folder, flushed to the
-/// disk, and renamed; then the folder is flushed. Whatever fails before the end, the old file is what it was.
+/// Replaces a file's content as a whole or not at all. The new content is written to a new file in the same folder and flushed to the disk;
+/// the new file is renamed over the old one, and then the folder is flushed. If anything fails before the end, the old file is unchanged.
 /// </summary>
 /// <remarks>
-/// Mode, and owner where the system allows it, are kept. A link stays a link. A file that cannot be renamed over, such as one
-/// mounted into a container, is overwritten, and the new content stays beside it if that fails. FIFOs, devices and open
-/// descriptors are written to.
+/// The mode is kept, and the owner where the system allows it. A link stays a link. A file that cannot be renamed over, such as one mounted
+/// into a container, is overwritten in place, and if that fails the new content remains beside it. FIFOs, devices and open descriptors are
+/// written to.
 /// </remarks>
 internal static class FileReplacement
 {
@@ -17,7 +17,7 @@ internal static class FileReplacement
     private const int GroupShift = 3;
     private const uint OtherBits = 7;
 
-    /// <summary>Fails where writing would, as far as can be told without changing anything.</summary>
+    /// <summary>Fails wherever writing would fail, as far as can be told without changing anything.</summary>
     /// <exception cref="IOException">The file cannot be written; the message says why.</exception>
     public static void Try(FilePlace place, FileCalls? given = null)
     {
@@ -27,7 +27,7 @@ internal static class FileReplacement
             return;
         if (!place.IsFile)
         {
-            // Opening a FIFO would wait for its reader, and end what that reads.
+            // Opening a FIFO would wait for its reader, and closing it again would end the reader's input.
             Require(calls.TryAccess(place.Path), "opening it");
             return;
         }
@@ -41,12 +41,12 @@ internal static class FileReplacement
     }
 
     /// <summary>Writes a file.</summary>
-    /// <param name="path">The file; it may exist, its folder has to.</param>
-    /// <param name="write">Writes the content; may be given a stream that cannot seek.</param>
+    /// <param name="path">The file. It may exist, and its folder must.</param>
+    /// <param name="write">Writes the content. It may be given a stream that cannot seek.</param>
     /// <param name="given">The system's calls, or those of a test.</param>
-    /// <param name="keep">How many files that were replaced are kept: <see cref="KeptFiles"/>.</param>
+    /// <param name="keep">How many of the replaced files are kept: see <see cref="KeptFiles"/>.</param>
     /// <exception cref="IOException">
-    /// The file cannot be written; the message says why, and what became of the old file where it is not what it was.
+    /// The file cannot be written. The message says why, and, where the old file is not unchanged, what became of it.
     /// </exception>
     public static void Write(
         string path,
@@ -55,7 +55,7 @@ internal static class FileReplacement
         int keep = 0
     ) => Write(FilePlace.Find(path, given), write, given, keep);
 
-    /// <summary>The same of a place that is found.</summary>
+    /// <summary>Writes to a place that has already been found.</summary>
     public static void Write(
         FilePlace place,
         Action<Stream> write,
@@ -91,7 +91,7 @@ internal static class FileReplacement
         TemporaryFiles.RemoveAbandoned(folder, calls);
         string temporary = TemporaryFiles.NewIn(folder);
         bool exists = place.Kind == FileKind.Regular;
-        // The new file may be read by those who may read the old one; until that is known, by its owner alone.
+        // The new file will be readable by those who may read the old one. Until its mode is set, only its owner may read it.
         FileStream stream = calls.Create(temporary, ownerOnly: exists);
         try
         {
@@ -105,7 +105,7 @@ internal static class FileReplacement
                     FileCalls.Retry(() => calls.Sync(stream.SafeFileHandle)),
                     "flushing it to the disk"
                 );
-                // Windows renames no file that is open; elsewhere it stays locked until it has its name.
+                // Windows cannot rename an open file. Elsewhere the file stays open, and so locked, until it has its final name.
                 if (!OperatingSystem.IsWindows())
                     Rename(temporary, place, folder, calls, keep);
             }
@@ -114,7 +114,7 @@ internal static class FileReplacement
         }
         catch
         {
-            // Of a file that has its name, or is kept under another one, this finds nothing.
+            // If the file already has its final name, or is kept under another one, there is nothing to delete.
             _ = calls.Delete(temporary);
             throw;
         }
@@ -131,14 +131,14 @@ internal static class FileReplacement
                 error = FileCalls.Retry(() => calls.SetOwner(file, null, old.Group));
             else
                 error = 0;
-            // What the old file's group might do is nothing for another group.
+            // The permissions of the old file's group are not for another group.
             if (error != 0)
                 mode = (mode & ~GroupBits) | ((mode & OtherBits) << GroupShift);
         }
         if (mode == made.Mode)
             return;
         int refused = FileCalls.Retry(() => calls.SetMode(file, mode));
-        // Where the file system keeps no modes, all its files have the same.
+        // A file system that cannot store modes gives all its files the same one, so nothing is lost.
         if (!FileCalls.IsUnsupported(refused))
             Require(refused, "keeping its mode");
     }
@@ -158,7 +158,7 @@ internal static class FileReplacement
         bool mounted = error is FileCalls.Busy or FileCalls.OtherDevice;
         if (renamed)
             error = FileCalls.Retry(() => calls.SyncFolder(folder));
-        // A name that may be lost with the power is no name: the old file gets its own back.
+        // If the folder cannot be flushed, a crash may undo the renaming. Then the old file gets its name back.
         bool undone =
             renamed
             && error != 0
@@ -183,7 +183,7 @@ internal static class FileReplacement
         }
         finally
         {
-            // What is not in its place any more, or may not be, is kept; nothing else takes the place of an older one.
+            // The old file is kept if it has lost its place, or may have. Only then does it push out the oldest kept file.
             if (old is not null && !undone && keep > 0 && (renamed || mounted))
                 unkept = KeptFiles.Add(place.Path, old, keep, calls);
             else if (old is not null && !undone)
@@ -194,7 +194,10 @@ internal static class FileReplacement
         Require(unkept, "keeping the old file", "; the new one is in its place");
     }
 
-    /// <summary>A second name for the old file, or where so asked a copy if the file system gives none; null for neither.</summary>
+    /// <summary>
+    /// Gives the old file a second name, or, if the file system supports no links, copies it where <paramref name="copies"/> is true; null
+    /// for neither.
+    /// </summary>
     private static string? SecondName(FilePlace place, string folder, FileCalls calls, bool copies)
     {
         string old = TemporaryFiles.OldIn(folder);
@@ -229,7 +232,8 @@ internal static class FileReplacement
         }
     }
 
-    // The file is a mount point, which has to stay. A reader may see it half written; what is written lies beside it whole.
+    // The file is a mount point and cannot be renamed over. A reader may see it half written, so the whole content stays beside it until
+    // then.
     private static void Overwrite(string temporary, FilePlace place, string folder, FileCalls calls)
     {
         FileStream target = calls.Open(place.Path);

@@ -4,7 +4,8 @@ using System.Runtime.Versioning;
 namespace Sequor.Layers;
 
 /// <summary>
-/// What stat tells. .NET gives no owner and no identity. Linux has in statx a structure that is the same on all processors.
+/// Calls stat, since .NET tells neither a file's owner nor its identity. On Linux it is statx, whose structure is the same on all
+/// processors.
 /// </summary>
 [UnsupportedOSPlatform("windows")]
 internal static unsafe partial class FileStatus
@@ -87,7 +88,7 @@ internal static unsafe partial class FileStatus
             _ => FileKind.Stream,
         };
 
-    // A file may bear any time, of which DateTime has a part.
+    // A file may have any time, of which DateTime covers only a part.
     private static DateTime Time(long seconds) =>
         DateTime.UnixEpoch.AddSeconds(Math.Clamp(seconds, -60_000_000_000, 250_000_000_000));
 
@@ -147,7 +148,7 @@ internal static unsafe partial class FileStatus
     [LibraryImport(C, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int statx(int folder, string path, int flags, uint mask, Statx* status);
 
-    // On 64-bit ARM, the one processor that macOS will go on with.
+    // The layout of stat on 64-bit ARM, which is the processor that macOS continues with.
     [LibraryImport(C, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int stat(string path, MacStat* status);
 

@@ -1,25 +1,25 @@
 namespace Sequor.Layers;
 
-/// <summary>A model's tensor as a kind of file has it.</summary>
+/// <summary>A model's tensor as a kind of file stores it.</summary>
 /// <param name="Tensor">The tensor.</param>
-/// <param name="Names">The names it stands under, the main one first: all are written, and one is enough to read it.</param>
-/// <param name="Shape">Its sizes in the file; row-major, so sizes of 1 make no difference to the values.</param>
+/// <param name="Names">Its names in the file, the main one first. It is written under all of them, and one is enough to read it.</param>
+/// <param name="Shape">Its sizes in the file, row-major. Sizes of 1 may differ from the model's, as they do not move values.</param>
 internal sealed record FileTensor(
     ModelTensor Tensor,
     IReadOnlyList<string> Names,
     IReadOnlyList<long> Shape
 )
 {
-    /// <summary>Further names that it is read from, but not written under.</summary>
+    /// <summary>Further names under which it is read, but not written.</summary>
     public IReadOnlyList<string> OtherNames { get; init; } = [];
 
-    /// <summary>The layer whose it is, where that matters.</summary>
+    /// <summary>The layer that it belongs to, where that matters.</summary>
     public Layer? Layer { get; init; }
 
-    /// <summary>Where the file may have something else that it can be made of; null for none.</summary>
+    /// <summary>What else in the file the tensor can be computed from; null for nothing.</summary>
     public Substitute? Instead { get; init; }
 
-    /// <summary>A tensor's sizes with some of 1 after them.</summary>
+    /// <summary>A tensor's sizes, followed by a number of sizes of 1.</summary>
     public static long[] Sizes(Shape shape, int ones = 0)
     {
         long[] sizes = new long[shape.Rank + ones];
@@ -32,11 +32,11 @@ internal sealed record FileTensor(
     public override string ToString() => SafetensorsEntry.Describe(SafetensorsType.F32, Shape);
 }
 
-/// <summary>What a tensor is made of in a file that has neither it nor any other that it belongs to.</summary>
-/// <param name="Names">The names that it stands under; one is enough.</param>
-/// <param name="Shape">Its sizes.</param>
-/// <param name="Unless">Names of which none may be in the file, beside those of the tensor itself.</param>
-/// <param name="Make">Makes the tensor's values, given those there and how many rows they are.</param>
+/// <summary>What a tensor is computed from where the file has neither it nor any other tensor that it belongs to.</summary>
+/// <param name="Names">The names of the source; one of them is enough.</param>
+/// <param name="Shape">The sizes of the source.</param>
+/// <param name="Unless">Names that must not be in the file, besides those of the tensor itself.</param>
+/// <param name="Make">Computes the tensor's values from those of the source and its number of rows.</param>
 internal sealed record Substitute(
     IReadOnlyList<string> Names,
     IReadOnlyList<long> Shape,

@@ -1,12 +1,12 @@
 namespace Sequor.Layers;
 
-/// <summary>Tells by its first bytes what else a file of weights may be, and how it becomes a safetensors file.</summary>
+/// <summary>Recognises other formats of weight files by their first bytes, and says how to convert them to safetensors.</summary>
 internal static class ForeignFormat
 {
-    /// <summary>How many bytes of a file are looked at.</summary>
+    /// <summary>The number of bytes at a file's beginning that are examined.</summary>
     public const int Bytes = 4096 + 8;
 
-    // What torch.save wrote before version 1.6 begins with a number of its own, pickled.
+    // A file that torch.save wrote before version 1.6 begins with this magic number, pickled.
     private static readonly byte[] TorchNumber = [0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20];
 
     private static readonly (byte[] Begin, string What)[] Packed =
@@ -22,9 +22,9 @@ internal static class ForeignFormat
         ),
     ];
 
-    /// <summary>The format and what to do, to stand behind "is no safetensors file but"; null where it is not known.</summary>
+    /// <summary>The format, and how to convert it, as the end of "is no safetensors file but"; null where it is not recognised.</summary>
     /// <param name="begin">The file's first bytes.</param>
-    /// <param name="path">Its path, for the command that converts it.</param>
+    /// <param name="path">The file's path, for the command that converts it.</param>
     public static string? Describe(ReadOnlySpan<byte> begin, string path)
     {
         string from = Quotable(path, "the-file");
@@ -57,7 +57,7 @@ internal static class ForeignFormat
             : Text(begin);
     }
 
-    /// <summary>Whether the first bytes are those of a text in JSON.</summary>
+    /// <summary>Whether the first bytes are those of JSON text.</summary>
     public static bool IsJson(ReadOnlySpan<byte> begin) =>
         begin.StartsWith((byte)'{') && begin[1..].IndexOfAnyInRange((byte)0, (byte)8) < 0;
 
@@ -75,7 +75,7 @@ internal static class ForeignFormat
     private static string Torch(string what, string from, string to) =>
         $"{what}. To convert it: {Python($"import torch; from safetensors.torch import save_file; d = torch.load('{from}', map_location='cpu', weights_only=True); d = d.get('state_dict', d); save_file({{k: v.contiguous().clone() for k, v in d.items() if torch.is_tensor(v)}}, '{to}')")} Where it holds a whole module, save the module's state_dict() so.";
 
-    // MATLAB and Keras put a block of their own before it, of 512 bytes or a double of that.
+    // MATLAB and Keras put a block of their own before the signature, of 512 bytes or a multiple of that by a power of two.
     private static bool IsHdf5(ReadOnlySpan<byte> begin)
     {
         ReadOnlySpan<byte> signature = [0x89, .. "HDF\r\n"u8, 0x1A, (byte)'\n'];
@@ -109,7 +109,7 @@ internal static class ForeignFormat
             : null;
     }
 
-    // Within single quotes of Python within double quotes of a shell.
+    // The path must be safe within single quotes of Python that are within double quotes of a shell.
     private static string Quotable(string path, string otherwise) =>
         path.All(c =>
             char.IsLetterOrDigit(c) || "/._- ~+,:=@".Contains(c, StringComparison.Ordinal)

@@ -3,10 +3,10 @@ namespace Sequor.Layers;
 /// <summary>Tensors by name, from one safetensors file or from several.</summary>
 internal interface IWeightSource : IDisposable
 {
-    /// <summary>For messages.</summary>
+    /// <summary>The path of the file, or of the index, for messages.</summary>
     string Path { get; }
 
-    /// <summary>All tensors, names unique.</summary>
+    /// <summary>All tensors. Their names are unique.</summary>
     IReadOnlyList<SafetensorsEntry> Entries { get; }
 
     /// <inheritdoc cref="SafetensorsFile.Find"/>

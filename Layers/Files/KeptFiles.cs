@@ -3,13 +3,12 @@ using System.Globalization;
 namespace Sequor.Layers;
 
 /// <summary>
-/// The files that were replaced and are kept beside their successor: FILE.1 is the newest of them, FILE.2 the one before it, and
-/// so on.
+/// The replaced files that are kept beside their successor FILE: FILE.1 is the newest of them, FILE.2 the one before it, and so on.
 /// </summary>
 internal static class KeptFiles
 {
-    /// <summary>Those that are there of the file that a path leads to, the newest first.</summary>
-    /// <param name="path">The file.</param>
+    /// <summary>The kept files of the file that a path leads to, newest first.</summary>
+    /// <param name="path">The file that replaced them.</param>
     /// <param name="most">The highest number to look for.</param>
     /// <exception cref="IOException">The path leads nowhere.</exception>
     public static string[] Of(string path, int most)
@@ -19,17 +18,17 @@ internal static class KeptFiles
     }
 
     /// <summary>
-    /// Makes a file that has been replaced the newest one, once its successor is safe. At every moment each file that is kept
-    /// has one name or the next one.
+    /// Makes a replaced file the newest of the kept ones, once its successor is safe. At every moment each kept file has either its old
+    /// name or its new one.
     /// </summary>
-    /// <param name="path">The successor.</param>
-    /// <param name="old">The name that the replaced file has meanwhile.</param>
-    /// <param name="keep">The highest number to be, at least 1; what had it is gone.</param>
+    /// <param name="path">The path of the successor.</param>
+    /// <param name="old">The name that the replaced file has in the meantime.</param>
+    /// <param name="keep">The highest number that remains, at least 1. The file that had it is gone.</param>
     /// <param name="calls">The system's calls.</param>
-    /// <returns>0, or what the system said.</returns>
+    /// <returns>0, or the error of the system.</returns>
     public static int Add(string path, string old, int keep, FileCalls calls)
     {
-        // A number that is free, as after a crash, takes the one before it, and none has to go.
+        // Files move up only to the first free number, such as a crash may have left, so that none has to go.
         int last = 1;
         while (last < keep && IsThere(Name(path, last), calls))
             last++;

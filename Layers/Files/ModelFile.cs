@@ -1,12 +1,12 @@
 namespace Sequor.Layers;
 
-/// <summary>Sequor's own files of a model: its tensors under their names here, and a note of what it is made of.</summary>
+/// <summary>Sequor's own model files: a model's tensors under their names in the model, and a description of its layers.</summary>
 internal static class ModelFile
 {
     private const string FormatKey = "format";
     private const string Format = "sequor.model/2";
 
-    // It had no checksum.
+    // Version 1 had no checksum.
     private const string UncheckedFormat = "sequor.model/1";
     private const string ArchitectureKey = "sequor.architecture";
 
@@ -64,7 +64,7 @@ internal static class ModelFile
                 )),
         ];
 
-    /// <summary>The layers with their channels, as in Sequential(0: Lstm 2 -> 24, 1: Linear 24 -> 1).</summary>
+    /// <summary>Describes the layers with their channels, as in Sequential(0: Lstm 2 -> 24, 1: Linear 24 -> 1).</summary>
     private static string Describe(Layer layer)
     {
         string name = layer.GetType().Name;

@@ -1,27 +1,26 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// A tensor that a model is saved with, under its name in the model. Here stands what belongs to a model, for every kind
-/// of file.
+/// A tensor that is saved with a model, under its name in the model. This says which tensors belong to a model, for every kind of file.
 /// </summary>
 internal readonly record struct ModelTensor(string Name, Parameter Parameter)
 {
     public Shape Shape => Parameter.Shape;
 
-    /// <summary>Where the values lie.</summary>
-    /// <exception cref="ObjectDisposedException">The model is on no backend, or no longer.</exception>
+    /// <summary>The tensor's values, where the model has them.</summary>
+    /// <exception cref="ObjectDisposedException">The model is not, or no longer, on a backend.</exception>
     public Tensor Values =>
         Parameter.Owner is { } store
             ? store.View(Parameter)
             : throw new ObjectDisposedException(Name, "The model's parameters are freed.");
 
-    /// <summary>Those of a layer itself, without its children's.</summary>
+    /// <summary>The tensors of a layer itself, without its children's.</summary>
     public static IEnumerable<ModelTensor> Own(Layer layer) =>
         layer
             .Parameters.Concat(layer.Buffers)
             .Select(parameter => new ModelTensor(parameter.Name, parameter));
 
-    /// <summary>Those of a layer and all below it, each layer's parameters before its buffers.</summary>
+    /// <summary>The tensors of a layer and of everything below it, each layer's parameters before its buffers.</summary>
     public static IEnumerable<ModelTensor> All(Layer layer)
     {
         foreach (ModelTensor own in Own(layer))

@@ -3,13 +3,13 @@ using System.Numerics;
 
 namespace Sequor.Layers;
 
-/// <summary>Finds values that are no numbers, or infinite, and says where they are.</summary>
+/// <summary>Finds values that are NaN or infinite, and says where they are.</summary>
 internal static class NonFinite
 {
-    /// <summary>Index of the first such value; -1 where there is none.</summary>
+    /// <summary>The index of the first such value; -1 where there is none.</summary>
     public static int IndexIn(ReadOnlySpan<float> values)
     {
-        // A save looks at all that it writes, so whole vectors go first; a comparison with no number is never true.
+        // Saving examines all values, so whole vectors are tested first. A comparison with NaN is always false.
         int from = 0;
         var largest = new Vector<float>(float.MaxValue);
         while (
@@ -25,10 +25,10 @@ internal static class NonFinite
         return -1;
     }
 
-    /// <summary>The first such value of a tensor, as in NaN at [3, 0]; null where there is none.</summary>
-    /// <param name="values">The tensor's values, or some that follow each other.</param>
+    /// <summary>Describes the first such value of a tensor, as in NaN at [3, 0]; null where there is none.</summary>
+    /// <param name="values">The tensor's values, or a contiguous part of them.</param>
     /// <param name="shape">The tensor's sizes.</param>
-    /// <param name="first">Which value of the tensor the first one is.</param>
+    /// <param name="first">The index within the tensor of the first of the values.</param>
     public static string? Describe(
         ReadOnlySpan<float> values,
         IReadOnlyList<long> shape,

@@ -4,17 +4,17 @@ using System.Text;
 namespace Sequor.Layers;
 
 /// <summary>
-/// Texts that were not written by this project (names and settings in files, paths, what a driver says of itself) as they may
-/// be shown: what would move a terminal's cursor, change its colours or turn the direction of writing is told instead of done.
+/// Makes texts from outside of this project (names and settings in files, paths, what a driver says about itself) safe to print. Characters
+/// that would move a terminal's cursor, change its colours or turn the direction of writing are escaped.
 /// </summary>
 internal static class Printable
 {
     /// <summary>
-    /// The text with \n, \r, \t, or \u and four hexadecimal digits, for control characters, separators of lines, marks of
-    /// direction and halves of characters; the same text where there is none of them.
+    /// Replaces control characters, line separators, marks of direction and lone surrogates by \n, \r, \t, or \u and four hexadecimal
+    /// digits. Returns the same text where there are none.
     /// </summary>
-    /// <param name="text">The text.</param>
-    /// <param name="lines">Whether line ends and tabulators stay, for a text of several lines.</param>
+    /// <param name="text">Any text.</param>
+    /// <param name="lines">Whether line ends and tabs are left as they are, for a text of several lines.</param>
     public static string Of(string text, bool lines = false)
     {
         int first = 0;
@@ -42,12 +42,12 @@ internal static class Printable
         return shown.ToString();
     }
 
-    /// <summary>The same of bearable length, for messages: what is longer ends with dots.</summary>
+    /// <summary>The same, cut to a length that suits messages; a text that was cut ends with three dots.</summary>
     public static string Shortened(string text, int most = 100)
     {
         if (text.Length <= most)
             return Of(text);
-        // Not between the halves of a character.
+        // A surrogate pair is not cut in two.
         int length = most > 0 && char.IsHighSurrogate(text[most - 1]) ? most - 1 : most;
         return Of(text[..length]) + "...";
     }
@@ -64,7 +64,7 @@ internal static class Printable
             return at + 1 < text.Length && char.IsLowSurrogate(text[at + 1]);
         if (char.IsLowSurrogate(c))
             return at > 0 && char.IsHighSurrogate(text[at - 1]);
-        // Controls beyond ASCII, line and paragraph separators, and what turns the direction of what follows.
+        // Not shown: control characters beyond ASCII, line and paragraph separators, and marks that turn the direction of writing.
         return !char.IsControl(c)
             && c
                 is not ('\u2028' or '\u2029' or '\u061c' or '\u200e' or '\u200f')

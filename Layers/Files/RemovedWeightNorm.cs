@@ -1,23 +1,23 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// Direction v and gain g of a weight [O, I, k] whose weight norm was removed, so that g v / |v| is the weight again to
-/// some units in the last place.
+/// Recovers direction v and gain g from a weight [O, I, k] whose weight norm was removed, so that g v / |v| equals the weight up to a few
+/// units in the last place.
 /// </summary>
 /// <remarks>
-/// v is the weight itself, g the norm of each output's row. A row of zeros has no direction: it gets one of ones, and
-/// the gain 0, so that it is zero still and can be trained. A row so small or large that its squares leave the range of
-/// floats has a direction scaled by a power of two, which changes no digit.
+/// v is the weight itself and g the norm of each output's row. A row of zeros has no direction, so its direction is set to ones and its
+/// gain to 0: it stays zero and can be trained. A row whose values are so small or large that their squares leave the range of floats gets
+/// a direction scaled by a power of two, which changes no digits.
 /// </remarks>
 internal static class RemovedWeightNorm
 {
-    // Squares of these, and sums of many, are far from both ends of the range of floats.
+    // Squares of values between these bounds, and sums of many such squares, are far from both ends of the range of floats.
     private const float Smallest = 1e-15f;
     private const float Largest = 1e15f;
 
-    /// <summary>The direction of each row of a weight, of as many values.</summary>
-    /// <param name="weight">Row-major.</param>
-    /// <param name="rows">Outputs.</param>
+    /// <summary>The direction of each row of a weight, with as many values as the weight.</summary>
+    /// <param name="weight">The values [O, I, k], row-major.</param>
+    /// <param name="rows">O, the number of outputs.</param>
     public static float[] Direction(float[] weight, int rows)
     {
         float[] direction = [.. weight];
@@ -40,7 +40,7 @@ internal static class RemovedWeightNorm
         return direction;
     }
 
-    /// <summary>The norm of each row.</summary>
+    /// <summary>The Euclidean norm of each row, [O].</summary>
     /// <inheritdoc cref="Direction"/>
     public static float[] Gain(float[] weight, int rows)
     {

@@ -9,17 +9,17 @@ using System.Text.Json;
 namespace Sequor.Layers;
 
 /// <summary>
-/// Files in the safetensors format: the length of a header (8 bytes, little-endian), the header in JSON with each tensor's
-/// type, shape and place, then the values with nothing between them.
+/// Reads and writes files in the safetensors format: the length of a header (8 bytes, little-endian), the header as JSON with each tensor's
+/// type, shape and place, and then the values without gaps. Source: github.com/huggingface/safetensors.
 /// </summary>
 public static class Safetensors
 {
     internal const int LengthBytes = 8;
 
-    // The limit of the format's reference implementation.
+    // The limit of the format's reference implementation, in bytes.
     internal const long MaxHeader = 100_000_000;
 
-    // More than any array library has; without a limit a broken header could ask for much memory.
+    // No array library has as many dimensions. Without a limit a broken header could demand a lot of memory.
     internal const int MaxRank = 64;
 
     internal const string MetadataName = "__metadata__";
@@ -33,10 +33,10 @@ public static class Safetensors
 
     private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
 
-    /// <summary>Opens a file and checks its header whole; values are read when asked for.</summary>
+    /// <summary>Opens a file and checks its whole header. Values are read when they are asked for.</summary>
     /// <param name="path">The file.</param>
-    /// <exception cref="SafetensorsException">The file is damaged, or no safetensors file.</exception>
-    /// <exception cref="IOException">The file is not there or cannot be read.</exception>
+    /// <exception cref="SafetensorsException">The file is damaged, or is not a safetensors file.</exception>
+    /// <exception cref="IOException">The file does not exist or cannot be read.</exception>
     public static SafetensorsFile Open(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -44,20 +44,20 @@ public static class Safetensors
     }
 
     /// <summary>
-    /// Writes a file whole or not at all: under another name in the same folder first, then to the disk, then over the old
-    /// file. A link stays a link, and a file keeps its mode. The same tensors and metadata give the same bytes.
+    /// Writes a file as a whole or not at all: first under another name in the same folder, then flushed to the disk, then renamed over the
+    /// old file. A link stays a link, and a file keeps its mode. The same tensors and metadata give the same bytes.
     /// </summary>
     /// <remarks>
     /// The header keeps the order given. Values of wider types come first, so that all begin at a multiple of their width.
     /// </remarks>
     /// <param name="path">The file; it may exist.</param>
-    /// <param name="tensors">In the header's order; names differ.</param>
-    /// <param name="metadata">Texts by name.</param>
+    /// <param name="tensors">The tensors in the order of the header. Their names must differ.</param>
+    /// <param name="metadata">Texts by name, stored in the header; null for none.</param>
     /// <exception cref="ArgumentException">
-    /// A name is there twice or reserved, or a text is no valid Unicode, or the header passes 100 MB.
+    /// A name occurs twice or is reserved, a text is not valid Unicode, or the header exceeds 100 MB.
     /// </exception>
     /// <exception cref="IOException">
-    /// The file cannot be written; the message says why. An old file is as it was, and nothing else is left.
+    /// The file cannot be written; the message says why. An old file is unchanged, and nothing else is left behind.
     /// </exception>
     public static void Write(
         string path,
@@ -65,10 +65,10 @@ public static class Safetensors
         IReadOnlyDictionary<string, string>? metadata = null
     ) => Write(path, tensors, metadata, FileCalls.System);
 
-    /// <summary>Writes a file of one of Sequor's own formats, which carry a checksum of all their bits.</summary>
+    /// <summary>Writes a file of one of Sequor's own formats, which contain a checksum of all their bits.</summary>
     /// <param name="path">The file; it may exist.</param>
-    /// <param name="tensors">In the header's order; names differ.</param>
-    /// <param name="metadata">Texts by name.</param>
+    /// <param name="tensors">The tensors in the order of the header. Their names must differ.</param>
+    /// <param name="metadata">Texts by name, stored in the header.</param>
     /// <param name="keep">How many replaced files are kept.</param>
     /// <param name="calls">The system's calls, or those of a test.</param>
     internal static void WriteChecked(
@@ -125,7 +125,7 @@ public static class Safetensors
         FileChecksum? checksum
     )
     {
-        // A stream that cannot go back to the header has the checksum first, though the values are then read twice.
+        // A stream that cannot seek back to the header gets the checksum first, although the values are then read twice.
         if (checksum is not null && !stream.CanSeek)
         {
             foreach (SafetensorsTensor tensor in laid)
@@ -168,7 +168,7 @@ public static class Safetensors
         }
     }
 
-    /// <summary>Swaps the bytes of each value where this machine is big-endian.</summary>
+    /// <summary>Swaps the bytes of each value if this machine is big-endian.</summary>
     internal static void ToOrFromLittleEndian(Span<byte> bytes, int width)
     {
         if (BitConverter.IsLittleEndian || width == 1)
@@ -190,7 +190,7 @@ public static class Safetensors
         }
     }
 
-    // The header with its length before it.
+    // The header, with its length before it.
     private static byte[] Header(
         SafetensorsTensor[] given,
         SafetensorsTensor[] laid,
@@ -267,7 +267,7 @@ public static class Safetensors
         writer.WriteEndObject();
     }
 
-    // JSON would take a lone surrogate and give back another character.
+    // A lone surrogate would be written to JSON as another character without an error.
     private static void RequireUnicode(string text)
     {
         ArgumentNullException.ThrowIfNull(text);

@@ -1,6 +1,6 @@
 namespace Sequor.Layers;
 
-/// <summary>A tensor of a safetensors file: what it is and where its values lie.</summary>
+/// <summary>A tensor in a safetensors file: its type and shape, and where its values lie.</summary>
 public sealed class SafetensorsEntry
 {
     internal SafetensorsEntry(
@@ -28,22 +28,22 @@ public sealed class SafetensorsEntry
     /// <summary>The type of each value.</summary>
     public SafetensorsType Type { get; }
 
-    /// <summary>The type's name in the file, as F32; also of a type that is not known here.</summary>
+    /// <summary>The type's name in the file, such as F32, also for a type that is not known here.</summary>
     public string TypeName { get; }
 
     /// <summary>The sizes, outermost first, row-major; none for a single value.</summary>
     public IReadOnlyList<long> Shape { get; }
 
-    /// <summary>Number of values.</summary>
+    /// <summary>The number of values.</summary>
     public long Count { get; }
 
-    /// <summary>Size of the values in bytes.</summary>
+    /// <summary>The size of the values in bytes.</summary>
     public long ByteCount { get; }
 
-    /// <summary>The first value's byte, from the beginning of the file.</summary>
+    /// <summary>The position of the first value, in bytes from the beginning of the file.</summary>
     public long Offset { get; }
 
-    /// <summary>Type and sizes, as in F32 [24, 16].</summary>
+    /// <summary>The type and the sizes, as in F32 [24, 16].</summary>
     public override string ToString() => Describe(TypeName, Shape);
 
     internal static string Describe(SafetensorsType type, IEnumerable<long> shape) =>

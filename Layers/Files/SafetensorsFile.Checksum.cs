@@ -3,13 +3,13 @@ using System.Buffers.Binary;
 
 namespace Sequor.Layers;
 
-// The checksum that files of Sequor's own formats carry.
+// Verifies the checksum that files of Sequor's own formats contain.
 public sealed partial class SafetensorsFile
 {
     internal bool HasChecksum => Metadata.ContainsKey(FileChecksum.Key);
 
-    /// <summary>Finds out whether the header is the one that was written.</summary>
-    /// <exception cref="SafetensorsException">It is not, or the file carries no checksum.</exception>
+    /// <summary>Verifies that the header is as it was written.</summary>
+    /// <exception cref="SafetensorsException">It is not, or the file contains no checksum.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     internal void VerifyHeader()
     {
@@ -21,7 +21,7 @@ public sealed partial class SafetensorsFile
             throw Damaged("checksum", $"{difference}: the file is damaged");
     }
 
-    /// <summary>Finds out whether the values are those that were written, once the header was found to be; reads all of them.</summary>
+    /// <summary>Verifies that the values are as they were written, once the header has been verified. Reads all of them.</summary>
     /// <exception cref="SafetensorsException">They are not.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     internal void VerifyValues()

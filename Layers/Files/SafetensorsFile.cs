@@ -7,7 +7,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Sequor.Layers;
 
-/// <summary>An open safetensors file whose header was found sound. Values are read straight from the file.</summary>
+/// <summary>An open safetensors file whose header has been checked. Values are read directly from the file.</summary>
 public sealed partial class SafetensorsFile : IWeightSource
 {
     private const int ChunkBytes = 1 << 20;
@@ -33,19 +33,19 @@ public sealed partial class SafetensorsFile : IWeightSource
         }
     }
 
-    /// <summary>The file's path as given.</summary>
+    /// <summary>The file's path as it was given.</summary>
     public string Path { get; }
 
-    /// <summary>Texts by name; none where the file has no metadata.</summary>
+    /// <summary>The texts in the header, by name; empty where the file has no metadata.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; }
 
     /// <summary>The tensors in the header's order.</summary>
     public IReadOnlyList<SafetensorsEntry> Entries { get; }
 
-    /// <summary>A tensor by its name, or null.</summary>
+    /// <summary>Finds a tensor by its name; null where there is none.</summary>
     public SafetensorsEntry? Find(string name) => _byName.GetValueOrDefault(name);
 
-    /// <summary>A tensor's bytes as they are.</summary>
+    /// <summary>Reads a tensor's bytes as they are in the file.</summary>
     /// <param name="name">The tensor's name.</param>
     /// <exception cref="SafetensorsException">No tensor has this name, or it is too large for an array.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
@@ -58,13 +58,13 @@ public sealed partial class SafetensorsFile : IWeightSource
     }
 
     /// <summary>
-    /// A tensor's numbers as floats. F64 and whole numbers of 32 and 64 bits are rounded to the nearest, all else is exact;
-    /// truth values are 0 and 1.
+    /// Reads a tensor's numbers as floats. F64 and integers of 32 and 64 bits are rounded to the nearest float; all other types are exact,
+    /// and booleans are 0 and 1.
     /// </summary>
     /// <param name="name">The tensor's name.</param>
     /// <exception cref="SafetensorsException">
-    /// No tensor has this name, or its type is no number (C64), or none that can be read (F4, F6 and types unknown here), or
-    /// it is too large for an array.
+    /// No tensor has this name; its type is not a real number (C64) or cannot be read (F4, F6 and types unknown here); or it is too large
+    /// for an array.
     /// </exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public float[] ReadFloats(string name)
@@ -75,7 +75,7 @@ public sealed partial class SafetensorsFile : IWeightSource
         return values;
     }
 
-    /// <summary>A tensor's numbers as doubles: only I64 and U64 may be rounded; truth values are 0 and 1.</summary>
+    /// <summary>Reads a tensor's numbers as doubles. Only I64 and U64 may be rounded; booleans are 0 and 1.</summary>
     /// <inheritdoc cref="ReadFloats"/>
     public double[] ReadDoubles(string name)
     {
@@ -85,10 +85,10 @@ public sealed partial class SafetensorsFile : IWeightSource
         return values;
     }
 
-    /// <summary>A tensor's whole numbers (I64 to I8, U64 to U8, BOOL), exactly.</summary>
+    /// <summary>Reads a tensor's whole numbers (I64 to I8, U64 to U8, BOOL), exactly.</summary>
     /// <param name="name">The tensor's name.</param>
     /// <exception cref="SafetensorsException">
-    /// No tensor has this name, or it holds fractions, or a number of 2^63 or above, or it is too large for an array.
+    /// No tensor has this name, its type is not one of whole numbers, a number is 2^63 or above, or it is too large for an array.
     /// </exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public long[] ReadInt64s(string name)
@@ -168,7 +168,7 @@ public sealed partial class SafetensorsFile : IWeightSource
         return RandomAccess.Read(_handle, first, Safetensors.LengthBytes) == 1 && first[0] == '{';
     }
 
-    // Looked at only where this is no safetensors file: a sound one may begin with any bytes.
+    // A valid safetensors file may begin with any bytes, so this is called only for a file that is not one.
     private void RequireNoOtherFormat(long length)
     {
         byte[] begin = new byte[Math.Min(length, ForeignFormat.Bytes)];
@@ -220,7 +220,7 @@ public sealed partial class SafetensorsFile : IWeightSource
     {
         int width = SafetensorsTypes.Width(entry.Type);
         int step = ChunkBytes / width;
-        // Straight into place, every bit kept, where the file has the type asked for.
+        // Where the file has the type asked for, the bytes are read directly into place, so every bit is kept.
         bool same = entry.Type == TypeOf<T>();
         byte[] buffer = same ? [] : ArrayPool<byte>.Shared.Rent(ChunkBytes);
         try

@@ -4,27 +4,27 @@ using System.Text.Unicode;
 
 namespace Sequor.Layers;
 
-/// <summary>The header of a safetensors file, checked against the file's size and against itself.</summary>
+/// <summary>The header of a safetensors file, checked for consistency with the file's size and within itself.</summary>
 internal sealed record SafetensorsHeader(
     IReadOnlyList<SafetensorsEntry> Entries,
     IReadOnlyDictionary<string, string> Metadata
 )
 {
-    /// <summary>Reads a header.</summary>
-    /// <param name="path">For messages.</param>
+    /// <summary>Parses and checks a header.</summary>
+    /// <param name="path">The file's path, for messages.</param>
     /// <param name="json">The header without its length.</param>
-    /// <param name="dataLength">Bytes of the file after the header.</param>
-    /// <exception cref="SafetensorsException">Anything is not as the format wants it.</exception>
+    /// <param name="dataLength">The number of bytes in the file after the header.</param>
+    /// <exception cref="SafetensorsException">The header violates the format.</exception>
     public static SafetensorsHeader Parse(string path, ReadOnlySpan<byte> json, long dataLength) =>
         new Parser(path, json, dataLength).Parse();
 
     public static SafetensorsException Damaged(string path, string place, string problem) =>
         new($"'{path}', {place}: {problem}.");
 
-    /// <summary>A tensor's name for messages, of bearable length.</summary>
+    /// <summary>A tensor's name for messages, cut to a reasonable length.</summary>
     public static string Place(string tensor) => $"tensor '{Shorten(tensor)}'";
 
-    /// <summary>A text from a file as messages have it.</summary>
+    /// <summary>A text from a file for messages: cut to a reasonable length, and safe to print.</summary>
     public static string Shorten(string text, int most = 100) => Printable.Shortened(text, most);
 
     private ref struct Parser
@@ -62,7 +62,7 @@ internal sealed record SafetensorsHeader(
                 else
                     ParseEntry(name);
             }
-            // Fails where anything but blanks follows.
+            // Fails where anything but white space follows.
             Advance();
             RequireCover();
             return new SafetensorsHeader(_entries, _metadata ?? []);
@@ -175,7 +175,7 @@ internal sealed record SafetensorsHeader(
             }
             _ = SafetensorsTypes.TryParse(typeName, out SafetensorsType type);
             string described = SafetensorsEntry.Describe(typeName, shape);
-            // How many bytes the values of an unknown type take only those know who made it.
+            // The size of a value of an unknown type is not known, so the offsets are believed.
             Int128 bits =
                 type == SafetensorsType.Unknown
                     ? 8 * (Int128)(end - begin)
@@ -211,7 +211,7 @@ internal sealed record SafetensorsHeader(
             );
         }
 
-        // Every byte of the data belongs to one tensor.
+        // Every byte of the data must belong to exactly one tensor.
         private readonly void RequireCover()
         {
             long start = Safetensors.LengthBytes + _json.Length;
@@ -267,7 +267,7 @@ internal sealed record SafetensorsHeader(
                 throw Damaged(Byte(_json.Length), "more of the header expected");
         }
 
-        /// <summary>Goes to the next name of an object, or past the object's end.</summary>
+        /// <summary>Advances to the next name of an object, or past the object's end.</summary>
         private bool NextProperty()
         {
             Next();
@@ -289,7 +289,7 @@ internal sealed record SafetensorsHeader(
             }
             catch (InvalidOperationException e)
             {
-                // An escaped half of a surrogate pair.
+                // The text contains an escaped lone surrogate.
                 throw new SafetensorsException(
                     Damaged(Here(), "a text of whole characters expected").Message,
                     e

@@ -3,14 +3,14 @@ using System.Runtime.InteropServices;
 
 namespace Sequor.Layers;
 
-/// <summary>Numbers of a safetensors file's types as numbers of .NET's.</summary>
+/// <summary>Converts the number types of safetensors files to those of .NET.</summary>
 internal static class SafetensorsNumbers
 {
     private static readonly float[] E4M3 = Table(value => Small(value, 3, 7));
     private static readonly float[] E4M3Fnuz = Table(value => Fnuz(value, 3, 8));
     private static readonly float[] E5M2Fnuz = Table(value => Fnuz(value, 2, 16));
 
-    // An exponent alone; all bits set is no number.
+    // The value is an exponent alone; all bits set means NaN.
     private static readonly float[] E8M0 = Table(value =>
         value == 0xFF ? float.NaN : MathF.ScaleB(1, value - 127)
     );
@@ -19,10 +19,10 @@ internal static class SafetensorsNumbers
         (float)BitConverter.UInt16BitsToHalf((ushort)(value << 8))
     );
 
-    /// <summary>Converts values, rounding to the nearest where the type asked for is narrower.</summary>
-    /// <param name="type">Their type, one of numbers.</param>
-    /// <param name="bytes">The values in this machine's byte order; may be overwritten.</param>
-    /// <param name="values">As many.</param>
+    /// <summary>Converts values, rounding to the nearest where the target type is narrower.</summary>
+    /// <param name="type">The type of the values in the file, which must be one of numbers.</param>
+    /// <param name="bytes">The values in this machine's byte order. They may be overwritten.</param>
+    /// <param name="values">As many values as there are in the bytes.</param>
     public static void Convert<T>(SafetensorsType type, Span<byte> bytes, Span<T> values)
         where T : INumberBase<T>
     {
@@ -104,7 +104,8 @@ internal static class SafetensorsNumbers
             values[i] = TTo.CreateTruncating(from[i]);
     }
 
-    // Not every processor rounds these to float but once. The half of a large one, its last bit kept, rounds the same.
+    // Converting unsigned numbers above 2^63 to float rounds twice on some processors. Half of such a number, with its last bit kept,
+    // rounds once and to the same value.
     private static void Round<T>(Span<ulong> from, Span<T> values)
         where T : INumberBase<T>
     {
@@ -131,11 +132,11 @@ internal static class SafetensorsNumbers
     private static float[] Table(Func<int, float> value) =>
         [.. Enumerable.Range(0, 256).Select(value)];
 
-    // All bits but the sign set is no number; there are no infinities.
+    // All bits but the sign set means NaN; there are no infinities.
     private static float Small(int bits, int fraction, int bias) =>
         (bits & 0x7F) == 0x7F ? float.NaN : Value(bits, fraction, bias);
 
-    // A minus before 0 is no number.
+    // Negative zero means NaN.
     private static float Fnuz(int bits, int fraction, int bias) =>
         bits == 0x80 ? float.NaN : Value(bits, fraction, bias);
 
@@ -143,7 +144,7 @@ internal static class SafetensorsNumbers
     {
         int exponent = (bits & 0x7F) >> fraction;
         int digits = bits & ((1 << fraction) - 1);
-        // Without an exponent there is no leading 1.
+        // Subnormal numbers have no leading 1.
         float value =
             exponent == 0
                 ? MathF.ScaleB(digits, 1 - bias - fraction)

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace Sequor.Layers;
 
-/// <summary>A tensor to be written to a safetensors file. Its values are read when they are written, not before.</summary>
+/// <summary>A tensor to be written to a safetensors file. Its values are read only when they are written.</summary>
 public sealed class SafetensorsTensor
 {
     private readonly Action<long, Span<byte>> _copy;
@@ -31,7 +31,7 @@ public sealed class SafetensorsTensor
         {
             ArgumentOutOfRangeException.ThrowIfNegative(size, nameof(shape));
             product *= size;
-            // Beyond any memory, and far from the limits of Int128.
+            // The product is already beyond any memory, and still far from the limits of Int128.
             if (product > long.MaxValue)
                 break;
         }
@@ -48,7 +48,7 @@ public sealed class SafetensorsTensor
         ByteCount = checked(count * SafetensorsTypes.Width(type));
     }
 
-    /// <summary>The name, which must be the only such one in its file.</summary>
+    /// <summary>The name, which must be unique in its file.</summary>
     public string Name { get; }
 
     /// <summary>The type of each value.</summary>
@@ -57,12 +57,12 @@ public sealed class SafetensorsTensor
     /// <summary>The sizes, outermost first, row-major; none for a single value.</summary>
     public IReadOnlyList<long> Shape { get; }
 
-    /// <summary>Size of the values in bytes.</summary>
+    /// <summary>The size of the values in bytes.</summary>
     public long ByteCount { get; }
 
-    /// <summary>The values of a tensor on a backend, as F32.</summary>
-    /// <param name="name">Its name in the file.</param>
-    /// <param name="tensor">Must not be freed before it is written.</param>
+    /// <summary>Takes the values of a tensor on a backend, as F32.</summary>
+    /// <param name="name">The tensor's name in the file.</param>
+    /// <param name="tensor">The tensor, which must not be freed before it is written.</param>
     /// <exception cref="ArgumentException">The tensor is empty.</exception>
     public static SafetensorsTensor Of(string name, Tensor tensor)
     {
@@ -71,10 +71,10 @@ public sealed class SafetensorsTensor
         return Of(name, tensor, FileTensor.Sizes(tensor.Shape));
     }
 
-    /// <summary>The values of a tensor, each part of which is looked at before it is written.</summary>
-    /// <param name="name">Its name in the file.</param>
-    /// <param name="tensor">Must not be freed before it is written.</param>
-    /// <param name="look">Is given the number of a part's first value and the part.</param>
+    /// <summary>Takes the values of a tensor and shows each part to a function before it is written.</summary>
+    /// <param name="name">The tensor's name in the file.</param>
+    /// <param name="tensor">The tensor, which must not be freed before it is written.</param>
+    /// <param name="look">Is given the index of a part's first value, and the part.</param>
     internal static SafetensorsTensor Of(
         string name,
         Tensor tensor,
@@ -95,7 +95,7 @@ public sealed class SafetensorsTensor
         );
     }
 
-    /// <summary>The values of a tensor under other sizes of as many values.</summary>
+    /// <summary>Takes the values of a tensor, with other sizes for the same number of values.</summary>
     internal static SafetensorsTensor Of(string name, Tensor tensor, IReadOnlyList<long> shape) =>
         new(
             name,
@@ -110,18 +110,18 @@ public sealed class SafetensorsTensor
             }
         );
 
-    /// <summary>F32 values.</summary>
-    /// <param name="name">The name in the file.</param>
-    /// <param name="values">Row-major.</param>
+    /// <summary>Takes F32 values.</summary>
+    /// <param name="name">The tensor's name in the file.</param>
+    /// <param name="values">The values, row-major.</param>
     /// <param name="shape">The sizes; none for a single value.</param>
-    /// <exception cref="ArgumentException">The shape takes another number of values.</exception>
+    /// <exception cref="ArgumentException">The shape has another number of values.</exception>
     public static SafetensorsTensor Of(
         string name,
         ReadOnlyMemory<float> values,
         params ReadOnlySpan<long> shape
     ) => Of(name, SafetensorsType.F32, values, shape);
 
-    /// <summary>F64 values.</summary>
+    /// <summary>Takes F64 values.</summary>
     /// <inheritdoc cref="Of(string, ReadOnlyMemory{float}, ReadOnlySpan{long})"/>
     public static SafetensorsTensor Of(
         string name,
@@ -129,7 +129,7 @@ public sealed class SafetensorsTensor
         params ReadOnlySpan<long> shape
     ) => Of(name, SafetensorsType.F64, values, shape);
 
-    /// <summary>I64 values.</summary>
+    /// <summary>Takes I64 values.</summary>
     /// <inheritdoc cref="Of(string, ReadOnlyMemory{float}, ReadOnlySpan{long})"/>
     public static SafetensorsTensor Of(
         string name,
@@ -137,7 +137,7 @@ public sealed class SafetensorsTensor
         params ReadOnlySpan<long> shape
     ) => Of(name, SafetensorsType.I64, values, shape);
 
-    /// <summary>U8 values.</summary>
+    /// <summary>Takes U8 values.</summary>
     /// <inheritdoc cref="Of(string, ReadOnlyMemory{float}, ReadOnlySpan{long})"/>
     public static SafetensorsTensor Of(
         string name,
@@ -164,6 +164,6 @@ public sealed class SafetensorsTensor
             }
         );
 
-    /// <summary>Copies values from number <paramref name="first"/> on, as this machine has them.</summary>
+    /// <summary>Copies values from index <paramref name="first"/> on, in this machine's byte order.</summary>
     internal void CopyTo(long first, Span<byte> bytes) => _copy(first, bytes);
 }

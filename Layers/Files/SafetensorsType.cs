@@ -1,12 +1,12 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// The types that a safetensors file may hold. All are little-endian. Numbers are read as floats; what has no value of one
-/// real number, or whose packing the format leaves open, is read as bytes alone.
+/// The value types that a safetensors file may hold, all little-endian. Numbers can be read as floats. Types whose values are not single
+/// real numbers, or whose packing the format leaves open, can be read as bytes only.
 /// </summary>
 public enum SafetensorsType
 {
-    /// <summary>One byte: 0 is false, all else true.</summary>
+    /// <summary>A boolean in one byte: 0 is false, any other value true.</summary>
     Bool,
 
     /// <summary>Unsigned 8-bit integer.</summary>
@@ -15,7 +15,7 @@ public enum SafetensorsType
     /// <summary>IEEE half precision.</summary>
     F16,
 
-    /// <summary>The upper half of a single-precision float.</summary>
+    /// <summary>bfloat16, the upper half of a single-precision float.</summary>
     BF16,
 
     /// <summary>Signed 32-bit integer.</summary>
@@ -48,40 +48,42 @@ public enum SafetensorsType
     /// <summary>The upper byte of half precision: 5 bits of exponent, 2 of fraction (Micikevicius et al. 2022).</summary>
     F8E5M2,
 
-    /// <summary>4 bits of exponent, 3 of fraction, no infinities (Micikevicius et al. 2022).</summary>
+    /// <summary>8 bits: 4 of exponent, 3 of fraction, no infinities (Micikevicius et al. 2022).</summary>
     F8E4M3,
 
-    /// <summary>A power of two from 2^-127 to 2^127 (OCP Microscaling).</summary>
+    /// <summary>8 bits of exponent: a power of two from 2^-127 to 2^127 (OCP Microscaling).</summary>
     F8E8M0,
 
-    /// <summary>As <see cref="F8E4M3"/> with exponents one less, one zero and one NaN (Noune et al. 2022).</summary>
+    /// <summary>As <see cref="F8E4M3"/>, with exponents one lower, a single zero and a single NaN (Noune et al. 2022).</summary>
     F8E4M3Fnuz,
 
-    /// <summary>As <see cref="F8E5M2"/> with exponents one less, one zero, one NaN, no infinities (Noune et al. 2022).</summary>
+    /// <summary>
+    /// As <see cref="F8E5M2"/>, with exponents one lower, a single zero, a single NaN and no infinities (Noune et al. 2022).
+    /// </summary>
     F8E5M2Fnuz,
 
-    /// <summary>4 bits, several of which share a byte (OCP Microscaling); bytes alone.</summary>
+    /// <summary>4 bits, with two values in a byte (OCP Microscaling); read as bytes only.</summary>
     F4,
 
-    /// <summary>6 bits, packed (OCP Microscaling); bytes alone.</summary>
+    /// <summary>6 bits, packed (OCP Microscaling); read as bytes only.</summary>
     F6E2M3,
 
-    /// <summary>6 bits, packed (OCP Microscaling); bytes alone.</summary>
+    /// <summary>6 bits, packed (OCP Microscaling); read as bytes only.</summary>
     F6E3M2,
 
-    /// <summary>Two floats, real and imaginary; bytes alone.</summary>
+    /// <summary>A complex number of two floats, real and imaginary; read as bytes only.</summary>
     C64,
 
-    /// <summary>A type that this version does not know; bytes alone.</summary>
+    /// <summary>A type that this version does not know; read as bytes only.</summary>
     Unknown,
 }
 
 internal static class SafetensorsTypes
 {
-    // A dtype that no version of the format would write is damage, one that a later version may is a type.
+    // A longer dtype is taken as damage, since no version of the format would use one; a shorter unknown one may be a later type.
     private const int LongestName = 32;
 
-    /// <summary>The types' names in files and their bits a value, by their number.</summary>
+    /// <summary>The types' names in files and their bits for each value, in the order of the enumeration.</summary>
     private static readonly (string Name, int Bits)[] All =
     [
         ("BOOL", 8),
@@ -113,7 +115,7 @@ internal static class SafetensorsTypes
     /// <summary>The name of a known type.</summary>
     public static string NameOf(SafetensorsType type) => All[(int)type].Name;
 
-    /// <summary>The type of a name; false where it is none that a version of the format could have.</summary>
+    /// <summary>Finds the type of a name. False where no version of the format could have that name.</summary>
     public static bool TryParse(string name, out SafetensorsType type)
     {
         int index = Array.FindIndex(All, known => known.Name == name);
@@ -126,16 +128,16 @@ internal static class SafetensorsTypes
             );
     }
 
-    /// <summary>Bits a value of a known type.</summary>
+    /// <summary>The bits of a value of a known type.</summary>
     public static int Bits(SafetensorsType type) => All[(int)type].Bits;
 
-    /// <summary>Bytes a value of a type that fills whole bytes.</summary>
+    /// <summary>The bytes of a value of a type that fills whole bytes.</summary>
     public static int Width(SafetensorsType type) => Bits(type) / 8;
 
-    /// <summary>The values are real numbers, each in bytes of its own.</summary>
+    /// <summary>Whether the values are real numbers, each in bytes of its own.</summary>
     public static bool IsNumber(SafetensorsType type) => type < SafetensorsType.F4;
 
-    /// <summary>The values are whole numbers, or true and false.</summary>
+    /// <summary>Whether the values are whole numbers or booleans.</summary>
     public static bool IsWhole(SafetensorsType type) =>
         type
             is SafetensorsType.Bool

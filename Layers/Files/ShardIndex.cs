@@ -5,16 +5,15 @@ using System.Text.Json;
 namespace Sequor.Layers;
 
 /// <summary>
-/// An index of shards, as Hugging Face's libraries write it beside a model's safetensors files: a text in JSON that says in
-/// its weight_map which file holds which tensor. Its metadata are passed over: what they say of sizes is kept right by no
-/// library, and is checked by none.
+/// An index of shards, as Hugging Face's libraries write it beside a model's safetensors files: JSON text whose weight_map says which file
+/// holds which tensor. Its metadata are ignored, since no library keeps the sizes there right or checks them.
 /// </summary>
 internal sealed class ShardIndex
 {
-    // Each is a file held open; the largest models have some hundreds.
+    // Each shard is a file that is held open; the largest models have some hundreds.
     private const int MostShards = 2000;
 
-    // Longer than any file system's names are, in messages as well.
+    // No file system has longer names, and longer ones would not suit messages.
     private const int LongestName = 255;
 
     private readonly Dictionary<string, HashSet<string>> _shards = new(StringComparer.Ordinal);
@@ -23,11 +22,11 @@ internal sealed class ShardIndex
 
     private ShardIndex(string path) => _path = path;
 
-    /// <summary>The tensors of each shard.</summary>
+    /// <summary>The names of the tensors of each shard.</summary>
     public IReadOnlyDictionary<string, HashSet<string>> Shards => _shards;
 
-    /// <summary>Whether a file is a text in JSON, and so no safetensors file.</summary>
-    /// <exception cref="IOException">The file is not there or cannot be read.</exception>
+    /// <summary>Whether a file is JSON text, and so not a safetensors file.</summary>
+    /// <exception cref="IOException">The file does not exist or cannot be read.</exception>
     public static bool IsIndex(string path)
     {
         using FileStream stream = OpenFile(path);
@@ -36,16 +35,16 @@ internal sealed class ShardIndex
         Span<byte> begin = stackalloc byte[Safetensors.LengthBytes];
         int count = stream.ReadAtLeast(begin, begin.Length, throwOnEndOfStream: false);
         begin = begin[..count];
-        // Taken as a header's length, eight bytes of text are more than the format allows.
+        // Eight bytes of text, taken as a header's length, exceed what the format allows.
         bool text =
             count < Safetensors.LengthBytes
             || BinaryPrimitives.ReadUInt64LittleEndian(begin) > Safetensors.MaxHeader;
         return text && ForeignFormat.IsJson(begin.TrimStart(" \t\r\n"u8));
     }
 
-    /// <summary>Reads an index and checks it; no shard is opened.</summary>
-    /// <exception cref="SafetensorsException">It is damaged, or names a file outside its folder.</exception>
-    /// <exception cref="IOException">The file is not there or cannot be read.</exception>
+    /// <summary>Reads and checks an index. No shard is opened.</summary>
+    /// <exception cref="SafetensorsException">The index is damaged, or names a file outside its folder.</exception>
+    /// <exception cref="IOException">The file does not exist or cannot be read.</exception>
     public static ShardIndex Read(string path)
     {
         byte[] json = ReadBytes(path);
@@ -57,7 +56,7 @@ internal sealed class ShardIndex
         catch (Exception e)
             when (e is JsonException or InvalidOperationException or DecoderFallbackException)
         {
-            // The second is what half a character, escaped, comes to.
+            // An InvalidOperationException comes from an escaped lone surrogate.
             throw new SafetensorsException(
                 index.Damaged($"sound JSON expected ({e.Message})").Message,
                 e
@@ -119,7 +118,7 @@ internal sealed class ShardIndex
                 Add(tensor, reader.GetString()!);
             }
         }
-        // Fails where anything but blanks follows.
+        // Fails where anything but white space follows.
         reader.Read();
         if (!mapped)
             throw Damaged("a weight_map expected, but there is none");
@@ -141,7 +140,7 @@ internal sealed class ShardIndex
         tensors.Add(tensor);
     }
 
-    // Whoever made the index says which files are read, so that only those of its own folder are.
+    // The index may come from anywhere, so it must not make other files readable than those in its own folder.
     private void RequireBeside(string shard)
     {
         bool inside =

@@ -1,6 +1,6 @@
 namespace Sequor.Layers;
 
-/// <summary>The safetensors files of an index, as one: every shard holds what the index says lies there, and nothing else.</summary>
+/// <summary>The safetensors files of an index, seen as one. Every shard holds exactly the tensors that the index assigns to it.</summary>
 internal sealed class ShardedWeights : IWeightSource
 {
     private readonly Dictionary<string, SafetensorsFile> _shards = new(StringComparer.Ordinal);
@@ -15,7 +15,7 @@ internal sealed class ShardedWeights : IWeightSource
 
     /// <summary>Opens all shards of an index, and checks their headers and that index and shards agree.</summary>
     /// <exception cref="SafetensorsException">
-    /// The index or a shard is damaged, or a shard is not there, or lacks a tensor, or has one too many.
+    /// The index or a shard is damaged, a shard is missing, or a shard lacks a tensor or has one that the index does not name.
     /// </exception>
     /// <exception cref="IOException">A file cannot be read.</exception>
     public static ShardedWeights Open(string path)

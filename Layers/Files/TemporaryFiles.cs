@@ -3,9 +3,9 @@ using System.Security.Cryptography;
 namespace Sequor.Layers;
 
 /// <summary>
-/// The names of files that are there while another one is replaced. A name is random: a process's number would tell nothing
-/// apart, as that of every container's first process is 1. What a process leaves when it is killed is removed by the next one
-/// that writes to the folder.
+/// Names the temporary files that exist while a file is replaced. The names are random rather than made of the process's number, since the
+/// first process of every container has the number 1. Files that a killed process leaves are removed by the next process that writes to the
+/// folder.
 /// </summary>
 internal static class TemporaryFiles
 {
@@ -14,19 +14,19 @@ internal static class TemporaryFiles
     private const string New = ".tmp";
     private const string Old = ".old";
 
-    // An old file's second name has no lock; it is needed for no longer than a folder takes to be flushed.
+    // An old file's second name has no lock. It is needed only as long as it takes to flush a folder.
     private static readonly TimeSpan OldNeeded = TimeSpan.FromMinutes(1);
 
     /// <summary>A name for content that is being written.</summary>
     public static string NewIn(string folder) => Random(folder, Prefix, New);
 
-    /// <summary>A name that keeps an old file until its successor is safe.</summary>
+    /// <summary>A second name for an old file, until its successor is safe.</summary>
     public static string OldIn(string folder) => Random(folder, Prefix, Old);
 
-    /// <summary>A name for content that must not be lost; nothing removes it but who is done with it.</summary>
+    /// <summary>A name for content that must not be lost. Only the user removes such a file.</summary>
     public static string KeptIn(string folder) => Random(folder, Prefix[1..], ".kept");
 
-    /// <summary>Removes what dead processes left. What cannot be removed stays.</summary>
+    /// <summary>Removes the files that dead processes left. Those that cannot be removed stay.</summary>
     public static void RemoveAbandoned(string folder, FileCalls calls)
     {
         try

@@ -1,19 +1,18 @@
 namespace Sequor.Layers;
 
-/// <summary>What PyTorch calls the tensors of a model, and what sizes they have there.</summary>
+/// <summary>The names and sizes that the tensors of a model have in PyTorch.</summary>
 /// <remarks>
-/// torch.nn.RNN, LSTM, GRU, Linear, LayerNorm and Embedding: names, sizes and the order of gates (LSTM i, f, g, o; GRU
-/// r, z, n) are the same here and there, and so is any layer that is not named below. A BatchNorm counts its batches there,
-/// which matters to none with a momentum. A Tcn is the TemporalConvNet of Bai,
-/// Kolter and Koltun (github.com/locuslab/TCN, TCN/tcn.py): its levels are in the module network, and each level's
-/// convolutions are registered twice. The order of taps is the same: tap k - 1 meets the newest step.
+/// For torch.nn.RNN, LSTM, GRU, Linear, LayerNorm and Embedding, the names, sizes and order of gates (LSTM i, f, g, o; GRU r, z, n) are the
+/// same as here, and so are those of any layer that is not named below. PyTorch's BatchNorm also counts its batches, which only matters
+/// without a momentum. A Tcn is the TemporalConvNet of Bai, Kolter and Koltun (github.com/locuslab/TCN, TCN/tcn.py): its levels are in the
+/// module network, and each level's convolutions are registered twice. The order of taps is the same: tap k - 1 meets the newest step.
 /// </remarks>
 internal static class TorchNames
 {
     private const string Gain = ".weight_g";
     private const string Direction = ".weight_v";
 
-    // A level of a TCN. The names are the same; what differs is a second name, and sizes of 1 after ours.
+    // The tensors of a TCN level: their names, which are the same here, their second names, and how many sizes of 1 follow ours.
     private static readonly (string Name, string? Again, int Ones)[] Level =
     [
         ("conv1.weight_g", "net.0.weight_g", 2), // here [O], there [O, 1, 1]
@@ -26,16 +25,16 @@ internal static class TorchNames
         ("downsample.bias", null, 0), // [O]
     ];
 
-    /// <summary>Where PyTorch counts the batches of a batch norm; no value of ours.</summary>
+    /// <summary>The name under which PyTorch counts the batches of a batch norm. No value here corresponds to it.</summary>
     public const string Counter = "num_batches_tracked";
 
-    /// <summary>All tensors of a model, and the names of what PyTorch has beside them.</summary>
+    /// <summary>Lists all tensors of a model, and the names of those that only PyTorch has.</summary>
     /// <param name="model">The model.</param>
     /// <param name="modules">
-    /// PyTorch's module for a layer, by the layer's path in the model; layers without an entry are called in their parent's
-    /// module as here.
+    /// The name of PyTorch's module for a layer, by the layer's path in the model. Layers without an entry have the same name within their
+    /// parent's module as here.
     /// </param>
-    /// <exception cref="ArgumentException">There is no layer of a path, or two tensors have one name.</exception>
+    /// <exception cref="ArgumentException">A path is no layer's, or two tensors have the same name.</exception>
     /// <exception cref="NotSupportedException">PyTorch has no such layer.</exception>
     public static (IReadOnlyList<FileTensor> Tensors, IReadOnlyList<string> Counters) Of(
         Layer model,
@@ -78,7 +77,12 @@ internal static class TorchNames
     {
         paths.Add(path);
         module = modules.GetValueOrDefault(path, module);
-        if (layer is Recurrent { Options.Bias: RecurrentBias.SingleInputBias })
+        if (
+            layer is Recurrent
+            {
+                Options.Bias: RecurrentBias.SingleInputBias or RecurrentBias.SingleRecurrentBias
+            }
+        )
         {
             throw new NotSupportedException(
                 $"Layer '{path}' has one bias; PyTorch's recurrent networks have both or none."
@@ -114,7 +118,7 @@ internal static class TorchNames
             return here;
         string convolution = name[..name.LastIndexOf('.')];
         Parameter direction = block.Parameters.Single(p => p.Name == convolution + Direction);
-        // Direction and gain are made of the weight both or not at all.
+        // Direction and gain are computed from a weight only where the file has neither of them.
         string[] partners = Names(convolution + (IsDirection(name) ? Gain : Direction), module);
         return here with
         {
@@ -137,7 +141,7 @@ internal static class TorchNames
         return again is null ? [Join(module, name)] : [Join(module, name), Join(module, again)];
     }
 
-    // As torch.nn.utils.parametrizations.weight_norm, of PyTorch 2, calls a gain or a direction.
+    // The names that torch.nn.utils.parametrizations.weight_norm of PyTorch 2 gives to a gain or a direction.
     private static string Parametrized(string name) =>
         $"{name[..name.LastIndexOf('.')]}.parametrizations.weight.original{(IsDirection(name) ? 1 : 0)}";
 

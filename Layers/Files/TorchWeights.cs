@@ -1,49 +1,47 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// Weights from and to PyTorch: safetensors files of a module's state_dict, as safetensors.torch.save_file writes and
-/// load_file reads them. RNN, LSTM, GRU, Linear, LayerNorm, BatchNorm, Embedding and the TCN of Bai et al. have the same
-/// values there and here.
+/// Loads weights from PyTorch and saves weights for it: safetensors files of a module's state_dict, as safetensors.torch.save_file writes
+/// and load_file reads them. RNN, LSTM, GRU, Linear, LayerNorm, BatchNorm, Embedding and the TCN of Bai et al. have the same values there
+/// and here.
 /// </summary>
 /// <remarks>
 /// <para>
-/// A layer's module is called as here: in a <see cref="Sequential"/> 0, 1, 2 as in torch.nn.Sequential, and the levels of a
-/// <see cref="Tcn"/> network.0, network.1. Where the PyTorch module names its parts otherwise, say so by the layer's path:
+/// A layer's module has the name that the layer has here: 0, 1, 2 in a <see cref="Sequential"/> as in torch.nn.Sequential, and network.0,
+/// network.1 for the levels of a <see cref="Tcn"/>. Where the PyTorch module has other names for its parts, give them by the layer's path:
 /// </para>
 /// <code>
 /// using var model = new Sequential(new Tcn(2, [24, 24], 8), new Last(24), new Linear(24, 1));
 /// var modules = new Dictionary&lt;string, string&gt; { ["0"] = "tcn", ["2"] = "linear" };
 /// TorchWeights.Load(model, "tcn.safetensors", backend, modules);   // tcn.network.0.conv1.weight_g, ..., linear.bias
 /// </code>
-/// <para>The path "" is the model's own: a module that all others lie in.</para>
+/// <para>The path "" is the model's own, for a module that contains all others.</para>
 /// </remarks>
 public static class TorchWeights
 {
-    // transformers refuses files that do not name their framework.
+    // The transformers library refuses files that do not name their framework.
     private static readonly Dictionary<string, string> Metadata = new() { ["format"] = "pt" };
 
-    /// <summary>
-    /// Fills a model, or a layer of one, with PyTorch's weights. All is read and checked before anything changes.
-    /// </summary>
+    /// <summary>Fills a model, or a layer of one, with PyTorch's weights. Everything is read and checked before anything changes.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="path">The file, or the index of several (model.safetensors.index.json) beside them.</param>
-    /// <param name="backend">Where a model goes that is on no backend yet.</param>
-    /// <param name="modules">PyTorch's modules by the paths of layers, where they are called otherwise.</param>
-    /// <param name="ignore">Modules or tensors of the file that the model is to go without.</param>
+    /// <param name="path">The file, or the index of several files (model.safetensors.index.json) beside it.</param>
+    /// <param name="backend">The backend for a model that is not on one yet.</param>
+    /// <param name="modules">The names of PyTorch's modules by the paths of layers, where they differ.</param>
+    /// <param name="ignore">Modules or tensors of the file that are not to be loaded.</param>
     /// <remarks>
-    /// Values in F64 become F32, rounded to the nearest; those in F16, BF16, F8_E5M2 and F8_E4M3 do so exactly. A tensor that
-    /// PyTorch registers twice may be there once or twice, but not with different values. A TCN whose weight norm was
-    /// removed is given one that makes the same weights, to some units in the last place; rows of zeros stay zero. How many
-    /// batches a batch norm has seen is passed over. A stream in progress takes new weights when it is reset.
+    /// F64 values are rounded to the nearest F32; F16, BF16, F8_E5M2 and F8_E4M3 become F32 exactly. A tensor that PyTorch registers twice
+    /// may be in the file once or twice, but not with different values. A TCN whose weight norm was removed gets one that makes the same
+    /// weights, up to a few units in the last place; rows of zeros stay zero. A batch norm's count of batches is ignored. A stream in
+    /// progress uses new weights once it is reset.
     /// </remarks>
-    /// <exception cref="ArgumentException">A path is no layer's, or two tensors would have one name.</exception>
-    /// <exception cref="InvalidOperationException">The model is on another backend, or on none and none is given.</exception>
+    /// <exception cref="ArgumentException">A path is no layer's, or two tensors would have the same name.</exception>
+    /// <exception cref="InvalidOperationException">The model is on another backend, or is on none and none is given.</exception>
     /// <exception cref="NotSupportedException">PyTorch has no such layer.</exception>
     /// <exception cref="SafetensorsException">
-    /// The file is damaged, or of another format, in which case the message says how to convert it; or a shard is not there;
-    /// or it does not fit the model: the message lists every tensor that is missing, not expected, or of another shape or type.
+    /// The file is damaged, or has another format, in which case the message says how to convert it; a shard is missing; or the file does
+    /// not fit the model, in which case the message lists every tensor that is missing, not expected, or of another shape or type.
     /// </exception>
-    /// <exception cref="IOException">The file is not there or cannot be read.</exception>
+    /// <exception cref="IOException">The file does not exist or cannot be read.</exception>
     public static void Load(
         Layer model,
         string path,
@@ -71,7 +69,7 @@ public static class TorchWeights
             ) == true;
     }
 
-    // A linear module made without a bias is the usual reason for one missing.
+    // A missing bias usually means that the linear module was made without one.
     private static IEnumerable<string> Advice(
         IWeightSource file,
         IReadOnlyList<FileTensor> tensors
@@ -87,15 +85,17 @@ public static class TorchWeights
                 $"{tensor.Names[0]}: the file's module has no bias; new Linear(..., bias: false) has none either"
             );
 
-    /// <summary>Saves the weights of a model, or of a layer of one, for PyTorch: over an older file or not at all.</summary>
-    /// <remarks>A batch norm's count of batches, which is kept nowhere here, is written as 0.</remarks>
+    /// <summary>
+    /// Saves the weights of a model, or of a layer of one, for PyTorch. An older file is replaced as a whole or not at all.
+    /// </summary>
+    /// <remarks>A batch norm's count of batches, which is not kept here, is written as 0.</remarks>
     /// <param name="model">The model.</param>
     /// <param name="path">The file.</param>
-    /// <param name="modules">PyTorch's modules by the paths of layers, where they are called otherwise.</param>
-    /// <exception cref="ArgumentException">A path is no layer's, or two tensors would have one name.</exception>
+    /// <param name="modules">The names of PyTorch's modules by the paths of layers, where they differ.</param>
+    /// <exception cref="ArgumentException">A path is no layer's, or two tensors would have the same name.</exception>
     /// <exception cref="InvalidOperationException">The model has no values yet.</exception>
     /// <exception cref="NotSupportedException">PyTorch has no such layer.</exception>
-    /// <exception cref="IOException">The file cannot be written; an old one is as it was.</exception>
+    /// <exception cref="IOException">The file cannot be written; an old one is unchanged.</exception>
     public static void Save(
         Layer model,
         string path,

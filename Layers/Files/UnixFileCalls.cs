@@ -5,7 +5,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Sequor.Layers;
 
 /// <summary>
-/// Linux and macOS. .NET's own flush to the disk takes some failures for success, and its move copies where it cannot rename.
+/// The calls on Linux and macOS. They go to libc, since .NET's own flush to the disk takes some failures for success, and its move copies a
+/// file where it cannot rename it.
 /// </summary>
 [UnsupportedOSPlatform("windows")]
 internal unsafe partial class UnixFileCalls : FileCalls
@@ -19,11 +20,11 @@ internal unsafe partial class UnixFileCalls : FileCalls
     private const int LockWithoutWaiting = 4;
     private const int WriteAccess = 2;
 
-    // O_WRONLY, O_CREAT, O_EXCL and O_CLOEXEC of Linux; no link is followed.
+    // O_WRONLY, O_CREAT, O_EXCL and O_CLOEXEC of Linux. With O_EXCL no link is followed.
     private const int NewFile = 0x1 | 0x40 | 0x80 | 0x80000;
     private const uint OwnerMode = 0x180;
 
-    // What the process's mask leaves of it, as for every new file.
+    // As for every new file, the process's umask takes away some of these permissions.
     private const uint AnyMode = 0x1b6;
     private const int NonBlocking = 0x800;
     private const int NonBlockingOnMac = 4;
@@ -39,7 +40,7 @@ internal unsafe partial class UnixFileCalls : FileCalls
 
     public override bool IsGiven(int descriptor)
     {
-        // What is closed when a program is started was not there when this one was.
+        // A descriptor that is closed when a program is started cannot have been open when this process was started.
         int flags = fcntl(descriptor, DescriptorFlags);
         return flags >= 0 && (flags & ClosedOnStart) == 0;
     }
@@ -62,8 +63,8 @@ internal unsafe partial class UnixFileCalls : FileCalls
             FileStream file = OperatingSystem.IsMacOS()
                 ? CreateOnMac(path, ownerOnly)
                 : CreateOnLinux(path, ownerOnly);
-            // A shared lock is gone with the process, and hinders no reader when the file has its last name. Who removes
-            // abandoned files takes an exclusive one; if that came first, the file has no name any more.
+            // A shared lock ends with the process, and hinders no reader once the file has its final name. Whoever removes abandoned files
+            // takes an exclusive lock first; if that was earlier than this one, the file no longer has a name, and another is made.
             SafeFileHandle handle = file.SafeFileHandle;
             bool locked = Retry(() => Answer(flock(Number(handle), LockShared))) == 0;
             if (!locked || Examine(handle, out FileFacts facts) != 0 || facts.Links > 0)
@@ -72,7 +73,7 @@ internal unsafe partial class UnixFileCalls : FileCalls
         }
     }
 
-    // .NET would lock the file without waiting, and fail where another process is about to remove it.
+    // .NET would try the lock once and fail where another process is about to remove the file.
     private static FileStream CreateOnLinux(string path, bool ownerOnly)
     {
         int descriptor;
@@ -87,7 +88,7 @@ internal unsafe partial class UnixFileCalls : FileCalls
             : throw new IOException($"making '{path}': {Text(error)}") { HResult = error };
     }
 
-    // Where open takes its last argument otherwise than other functions do.
+    // On macOS, open takes its variadic last argument otherwise than LibraryImport passes it, so .NET makes the file.
     private static FileStream CreateOnMac(string path, bool ownerOnly) =>
         new(
             path,
@@ -105,12 +106,12 @@ internal unsafe partial class UnixFileCalls : FileCalls
         Answer(fchown(Number(file), owner ?? uint.MaxValue, group));
 
     public override int SetMode(SafeFileHandle file, uint mode) =>
-        // On Linux the type of the argument is as wide as here; macOS reads its lower half.
+        // On Linux mode_t is as wide as the argument; macOS reads the lower half.
         Answer(fchmod(Number(file), mode));
 
     public override int Sync(SafeFileHandle file) => Sync(Number(file));
 
-    // fsync on macOS leaves the data in the drive's cache; not every file system there has the other call.
+    // On macOS fsync leaves the data in the drive's cache, and F_FULLFSYNC does not exist on every file system.
     private static int Sync(int file) =>
         OperatingSystem.IsMacOS() && fcntl(file, FullSync) == 0 ? 0 : Answer(fsync(file));
 
@@ -127,7 +128,7 @@ internal unsafe partial class UnixFileCalls : FileCalls
             return error;
         error = Retry(() => Sync(descriptor));
         _ = close(descriptor);
-        // There are file systems whose folders are always in order and cannot be flushed.
+        // On some file systems folders need no flush and do not support it.
         return IsUnsupported(error) ? 0 : error;
     }
 
@@ -141,11 +142,11 @@ internal unsafe partial class UnixFileCalls : FileCalls
     {
         if (Examine(path, follow: false, out FileFacts named) != 0 || !MayBeOurs(named))
             return;
-        // Opened without waiting: what lies there may have become a FIFO.
+        // Opened without blocking, as the name may meanwhile belong to a FIFO.
         int descriptor = open(path, OperatingSystem.IsMacOS() ? NonBlockingOnMac : NonBlocking);
         if (descriptor < 0)
             return;
-        // Locked, it keeps the name that it has, or was removed already and its name may be another file's.
+        // Once it is locked, either the file keeps its name, or it had been removed before and its name may be another file's.
         bool abandoned =
             flock(descriptor, LockExclusive | LockWithoutWaiting) == 0
             && FileStatus.Of(descriptor, out FileFacts opened) == 0

@@ -3,12 +3,12 @@ using System.Runtime.InteropServices;
 
 namespace Sequor.Layers;
 
-/// <summary>Moves the tensors of a model to a safetensors file and back, whatever they are called there.</summary>
+/// <summary>Saves the tensors of a model to a safetensors file and loads them from one, under the names given.</summary>
 internal static class WeightFile
 {
-    /// <summary>Writes the tensors under all their names, and further ones behind them.</summary>
+    /// <summary>Writes the tensors under all their names, followed by further ones.</summary>
     /// <exception cref="InvalidOperationException">The model is on no backend yet.</exception>
-    /// <exception cref="IOException">The file cannot be written; an old one is as it was.</exception>
+    /// <exception cref="IOException">The file cannot be written; an old one is unchanged.</exception>
     public static void Save(
         string path,
         Layer model,
@@ -34,15 +34,15 @@ internal static class WeightFile
         );
     }
 
-    /// <summary>Reads the tensors. All is read and checked before anything changes.</summary>
+    /// <summary>Loads the tensors. Everything is read and checked before anything changes.</summary>
     /// <param name="file">The file.</param>
-    /// <param name="model">Whose tensors they are.</param>
-    /// <param name="tensors">What the file must hold.</param>
-    /// <param name="backend">Where a model goes that is on no backend yet.</param>
-    /// <param name="ignored">Whether a tensor of the file is passed over.</param>
-    /// <param name="advice">Lines on what to do about a file that does not fit.</param>
-    /// <exception cref="InvalidOperationException">The model is on another backend, or on none and none is given.</exception>
-    /// <exception cref="SafetensorsException">The file does not fit the model; the message lists all that differs.</exception>
+    /// <param name="model">The model that they belong to.</param>
+    /// <param name="tensors">The tensors that the file must hold.</param>
+    /// <param name="backend">The backend for a model that is not on one yet.</param>
+    /// <param name="ignored">Whether a tensor of the file is ignored.</param>
+    /// <param name="advice">Gives lines that say what to do about a file that does not fit.</param>
+    /// <exception cref="InvalidOperationException">The model is on another backend, or is on none and none is given.</exception>
+    /// <exception cref="SafetensorsException">The file does not fit the model; the message lists all differences.</exception>
     public static void Load(
         IWeightSource file,
         Layer model,
@@ -85,7 +85,7 @@ internal static class WeightFile
             );
         }
 
-        // Whatever such a model computed would be no number either, and nothing would say since when.
+        // A model with such values would compute NaN without telling where it came from.
         for (int i = 0; i < values.Count; i++)
         {
             if (NonFinite.Describe(values[i], tensors[i].Shape) is { } odd)
@@ -100,7 +100,7 @@ internal static class WeightFile
             tensors[i].Tensor.Values.Write(values[i]!);
     }
 
-    // A part of a model is where the model is.
+    // A layer of a model counts as placed where the model is.
     private static bool IsPlaced(Layer model) =>
         model.Store is not null
         || (
@@ -108,7 +108,7 @@ internal static class WeightFile
             && model.NamedParameters().All(named => named.Parameter.Owner is not null)
         );
 
-    // A file of both kinds of names could be meant either way, and is refused.
+    // A file that has both kinds of names is ambiguous, and is refused.
     private static bool IsSubstituted(IWeightSource file, FileTensor tensor) =>
         tensor.Instead is { } instead
         && instead.Names.Any(name => file.Find(name) is not null)
@@ -117,7 +117,7 @@ internal static class WeightFile
             .Concat(instead.Unless)
             .Any(name => file.Find(name) is not null);
 
-    // The values, or null where something differs.
+    // Returns the values, or null where something differs.
     private static float[]? Read(
         IWeightSource file,
         FileTensor tensor,
@@ -152,7 +152,7 @@ internal static class WeightFile
         return instead is null ? values : instead.Make(values, (int)shape[0]);
     }
 
-    // A number of double precision may be too large for a single one, which is no rounding.
+    // A finite double that is too large for a float would become infinite, which is no rounding.
     private static void RequireRange(
         IWeightSource file,
         SafetensorsEntry entry,

@@ -4,7 +4,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Sequor.Layers;
 
 /// <summary>
-/// Windows, by way of .NET, whose flush to the disk is FlushFileBuffers there. Folders need no flush, and have no modes to keep.
+/// The calls on Windows, through .NET, whose flush to the disk is FlushFileBuffers there. Folders need no flush, and files have no mode to
+/// keep.
 /// </summary>
 internal sealed class WindowsFileCalls : FileCalls
 {
@@ -60,10 +61,10 @@ internal sealed class WindowsFileCalls : FileCalls
 
     public override int Delete(string path) => Call(() => File.Delete(path));
 
-    // A file that is open cannot be deleted.
+    // An open file cannot be deleted, so this only removes abandoned ones.
     public override void DeleteAbandoned(string path) => _ = Delete(path);
 
-    // The lower half of the number that .NET keeps is Windows' own.
+    // The lower 16 bits of the HResult that .NET reports are the Windows error.
     private static int Call(Action action)
     {
         try

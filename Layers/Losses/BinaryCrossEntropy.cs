@@ -1,12 +1,12 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// Cross-entropy of independent yes-or-no answers, whose logits are the output's channels: summed over the K channels of a
-/// row, in nats a row, and averaged with the mask's weights over the rows of [T, B, K]. Of a piano roll: nats a frame. Targets
+/// The cross-entropy of independent yes-or-no answers, whose logits are the output's channels: summed over the K channels of a row, in
+/// nats, and averaged over the rows of [T, B, K] with the mask's weights. For a piano roll these are nats for each frame. Targets [T, B, K]
 /// are in [0, 1].
 /// </summary>
-/// <remarks>Computed from logits, so that none is too large: an answer's probability never becomes 0.</remarks>
-/// <param name="plan">The plan whose output are the logits.</param>
+/// <remarks>It is computed from the logits, so none is too large: an answer's probability never becomes 0.</remarks>
+/// <param name="plan">The plan whose output is the logits.</param>
 public sealed class BinaryCrossEntropy(Plan plan) : Loss(plan, ignores: false, checks: true)
 {
     /// <inheritdoc/>

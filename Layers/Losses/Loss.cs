@@ -2,34 +2,32 @@ using System.Globalization;
 
 namespace Sequor.Layers;
 
-/// <summary>
-/// A loss for a plan: holds the targets, the loss and, for a training plan, its gradient by the plan's output.
-/// </summary>
+/// <summary>A loss for a plan. It holds the targets, the loss and, for a training plan, the gradient of the plan's output.</summary>
 public abstract class Loss : IDisposable
 {
     private readonly Storage _targets;
     private readonly Storage? _gradient;
 
-    // And behind it what each row weighs.
+    // One value, followed by the weight of each row.
     private readonly Storage _value;
     private readonly LossWeights _weights;
     private readonly (Storage Storage, long First)? _borrowed;
 
-    // Of each row the first target that is not allowed, else 0, which always is. Where lengths may come after the targets only
-    // Compute can tell whether such a row is one of a step.
+    // For each row the first target that is not allowed, else 0, which always is allowed. If lengths may come after the targets, only
+    // Compute can tell whether such a row belongs to a step of a sequence.
     private readonly float[]? _odd;
     private bool _hasOdd;
     private Shape _loaded;
     private bool _disposed;
 
-    /// <summary>Takes memory for targets, loss and gradient.</summary>
-    /// <param name="plan">The plan whose output is judged.</param>
-    /// <exception cref="DeviceMemoryException">There is not enough memory; nothing stays taken.</exception>
+    /// <summary>Allocates memory for targets, loss and gradient.</summary>
+    /// <param name="plan">The plan whose output is compared with targets.</param>
+    /// <exception cref="DeviceMemoryException">There is not enough memory; nothing remains allocated.</exception>
     protected Loss(Plan plan)
         : this(plan, ignores: false, checks: false) { }
 
-    /// <param name="plan">The plan whose output is judged.</param>
-    /// <param name="ignores">Whether targets may say of a row that it does not count: <see cref="Ignore"/>.</param>
+    /// <param name="plan">The plan whose output is compared with targets.</param>
+    /// <param name="ignores">Whether a target may mean that its row does not count: <see cref="Ignore"/>.</param>
     /// <param name="checks">Whether there are targets that are not allowed: <see cref="FirstOdd"/>.</param>
     private protected Loss(Plan plan, bool ignores, bool checks)
     {
@@ -68,18 +66,18 @@ public abstract class Loss : IDisposable
         }
     }
 
-    /// <summary>The plan whose output is judged.</summary>
+    /// <summary>The plan whose output is compared with targets.</summary>
     public Plan Plan { get; }
 
-    /// <summary>What <see cref="Judge"/> does with tensors.</summary>
+    /// <summary>The operations on tensors that <see cref="Judge"/> can use.</summary>
     protected TensorOperations Operations { get; }
 
-    /// <summary>Where the loss goes, one value.</summary>
+    /// <summary>The place of the loss, one value.</summary>
     protected Tensor Value => new(_value, 0, new Shape(1));
 
     /// <summary>
-    /// Gradient of the loss by the plan's output, after <see cref="Compute()"/> and until the plan runs again, backward or
-    /// forward; empty in evaluation.
+    /// The gradient of the loss with respect to the plan's output, shaped like it. It is valid after <see cref="Compute()"/> until the plan
+    /// runs again, forward or backward; empty in evaluation.
     /// </summary>
     /// <exception cref="ObjectDisposedException">The loss was disposed.</exception>
     public Tensor Gradient
@@ -95,26 +93,26 @@ public abstract class Loss : IDisposable
     }
 
     /// <summary>
-    /// Sum of the weights of the rows that the loss is a mean over; without weights their number. An average of losses of several
-    /// batches has to weigh each by it.
+    /// The sum of the weights of the rows that the loss is a mean over; without weights, the number of rows. To average the losses of
+    /// several batches, weight each by this.
     /// </summary>
     public double Weight => _weights.Sum;
 
     /// <summary>
-    /// Compares the plan's output with targets: the loss, a mean over the rows, and in training its gradient. After a Forward with
-    /// lengths rows beyond a sequence's end do not count, whatever their targets and weights: the mean is over the steps that
-    /// there are. Rows that the model pooled, or that the caller packed, all count.
+    /// Compares the plan's output with targets: computes the loss, which is a mean over the rows, and in training its gradient. After a
+    /// Forward with lengths, rows after a sequence's end do not count, whatever their targets and weights, so the mean is over the steps
+    /// that exist. Rows that the model pooled, or that the caller packed, all count.
     /// </summary>
-    /// <param name="targets">One value an element (squared error, keys) or a row (classes) of the output.</param>
+    /// <param name="targets">One value for each element (squared error, binary) or row (classes) of the output.</param>
     /// <param name="mask">
-    /// A weight for each row, finite and not negative, or nothing where all weigh the same. Rows of weight 0 are not looked at,
-    /// and have no gradient; where all weights are 0 the loss is 0.
+    /// A weight for each row, finite and not negative; empty where all rows weigh the same. Rows of weight 0 are not read and have no
+    /// gradient; if all weights are 0, the loss is 0.
     /// </param>
-    /// <returns>The gradient by the output, for <see cref="Plan.Backward"/>; empty in evaluation.</returns>
+    /// <returns>The gradient of the output, for <see cref="Plan.Backward"/>; empty in evaluation.</returns>
     /// <exception cref="ArgumentException">
-    /// The number of targets or weights does not fit the output, or a weight, or the target of a row that counts, is none.
+    /// The number of targets or weights does not fit the output, or a weight, or the target of a row that counts, is not allowed.
     /// </exception>
-    /// <exception cref="InvalidOperationException">There was no Forward before.</exception>
+    /// <exception cref="InvalidOperationException">There has been no Forward.</exception>
     public Tensor Compute(ReadOnlySpan<float> targets, ReadOnlySpan<float> mask = default)
     {
         using OwnerScope inside = Plan.Backend.Enter("Loss.Compute");
@@ -123,15 +121,15 @@ public abstract class Loss : IDisposable
     }
 
     /// <summary>
-    /// Copies targets in for the input that the plan was last asked for (<see cref="Plan.Input"/>), before or after Forward:
-    /// what a step does outside of the work that a <see cref="StepGraph"/> records.
+    /// Copies targets in for the input that the plan was last asked for (<see cref="Plan.Input"/>), before or after Forward. A step does
+    /// this outside of the work that a <see cref="StepGraph"/> records.
     /// </summary>
-    /// <param name="targets">As of <see cref="Compute(ReadOnlySpan{float}, ReadOnlySpan{float})"/>.</param>
-    /// <param name="mask">As there.</param>
+    /// <param name="targets">As for <see cref="Compute(ReadOnlySpan{float}, ReadOnlySpan{float})"/>.</param>
+    /// <param name="mask">As for that method.</param>
     /// <exception cref="ArgumentException">
-    /// As there; but of a plan with variable lengths only <see cref="Compute()"/> tells of targets, as lengths may come after them.
+    /// As for that method. On a plan with variable lengths only <see cref="Compute()"/> checks the targets, as lengths may come after them.
     /// </exception>
-    /// <exception cref="InvalidOperationException">The plan was asked for no input yet.</exception>
+    /// <exception cref="InvalidOperationException">The plan has not been asked for an input yet.</exception>
     public void SetTargets(ReadOnlySpan<float> targets, ReadOnlySpan<float> mask = default)
     {
         using OwnerScope inside = Plan.Backend.Enter("Loss.SetTargets");
@@ -139,10 +137,10 @@ public abstract class Loss : IDisposable
     }
 
     /// <summary>Compares the plan's output with the targets that were loaded.</summary>
-    /// <returns>The gradient by the output, for <see cref="Plan.Backward"/>; empty in evaluation.</returns>
-    /// <exception cref="ArgumentException">The target of a row that counts is none.</exception>
+    /// <returns>The gradient of the output, for <see cref="Plan.Backward"/>; empty in evaluation.</returns>
+    /// <exception cref="ArgumentException">The target of a row that counts is not allowed.</exception>
     /// <exception cref="InvalidOperationException">
-    /// There was no Forward before, or no targets, or they are those of another shape.
+    /// There has been no Forward, or there are no targets, or they are for another shape.
     /// </exception>
     public Tensor Compute()
     {
@@ -157,7 +155,7 @@ public abstract class Loss : IDisposable
             );
         CheckLoaded();
         Tensor weights = _weights.Chosen(output.Shape);
-        // Whatever Judge goes by beside output, targets and weights has to be part of the call.
+        // Everything that Judge depends on besides the values of output, targets and weights must be part of the call.
         var call = new StepCall(StepCallKind.Compute, this, output, weights);
         if (Plan.Backend.PutsOff(call, out _))
         {
@@ -170,31 +168,31 @@ public abstract class Loss : IDisposable
         return Gradient;
     }
 
-    /// <summary>What shape the targets of an output have.</summary>
+    /// <summary>The shape that the targets for an output must have.</summary>
     /// <param name="output">The shape of the plan's output, [T, B, C].</param>
-    /// <returns>The output's own, or one of a number of targets for each of its rows.</returns>
+    /// <returns>The output's own shape, or one with a number of targets for each of its rows.</returns>
     protected abstract Shape TargetShape(Shape output);
 
-    /// <summary>The first target, from one on, that no row may have; -1 for none.</summary>
+    /// <summary>The index of the first target, from a given one on, that is not allowed in any row; -1 for none.</summary>
     private protected virtual int FirstOdd(ReadOnlySpan<float> targets, int from, Shape output) =>
         -1;
 
-    /// <summary>What a target must be.</summary>
+    /// <summary>Says what a target must be, for messages.</summary>
     private protected virtual string Allowed(Shape output) => "any number";
 
-    /// <summary>Makes weights 0 of rows whose targets say that they do not count.</summary>
+    /// <summary>Sets the weights of rows to 0 whose targets mean that they do not count.</summary>
     private protected virtual void Ignore(ReadOnlySpan<float> targets, Span<float> weights) { }
 
     /// <summary>
-    /// Queues what computes the loss, into <see cref="Value"/>, and in training its gradient by the output, into
-    /// <see cref="Gradient"/>, which is empty otherwise. It goes by what it is given alone: the work may be recorded, and run again
-    /// on other values at the same places.
+    /// Queues the operations that compute the loss, into <see cref="Value"/>, and in training the gradient of the output, into
+    /// <see cref="Gradient"/>, which is empty otherwise. They must depend on the arguments alone, since the work may be recorded and run
+    /// again on other values at the same places.
     /// </summary>
     /// <param name="output">The plan's output, [T, B, C].</param>
-    /// <param name="targets">Of <see cref="TargetShape"/>.</param>
+    /// <param name="targets">The targets, shaped as <see cref="TargetShape"/> says.</param>
     /// <param name="weights">
-    /// [T, B]: what each row weighs, none where they are padding or the caller's mask says so; empty where all weigh the same. A
-    /// loss that knows no weights throws a <see cref="NotSupportedException"/> where there are some.
+    /// The weight of each row, [T, B], which is 0 for padding and where the caller's mask is 0; empty where all rows weigh the same. A loss
+    /// that does not support weights throws a <see cref="NotSupportedException"/> if there are any.
     /// </param>
     protected abstract void Judge(Tensor output, Tensor targets, Tensor weights);
 
@@ -214,7 +212,7 @@ public abstract class Loss : IDisposable
             );
         }
         _weights.RequireValid(mask, output);
-        // What is refused from here on leaves no targets behind.
+        // If anything is refused from here on, no targets are left behind.
         _loaded = default;
         if (_weights.Begin(mask, output) is { IsEmpty: false } weights)
             Ignore(targets, weights);
@@ -245,7 +243,7 @@ public abstract class Loss : IDisposable
         _hasOdd = found;
     }
 
-    // Under the lengths of the last forward pass the targets of all rows that count have to be some.
+    // Under the lengths of the last forward pass, the targets of all rows that count must be allowed.
     private void CheckLoaded()
     {
         if (_loaded.Rank == 0)
@@ -255,17 +253,17 @@ public abstract class Loss : IDisposable
             return;
         for (int row = 0; row < _loaded.Rows; row++)
         {
-            // NaN differs from 0 as well.
+            // NaN also differs from 0.
             if (_odd![row] != 0 && _weights.Chosen(row) != 0)
                 throw Odd(row, _odd[row], _loaded);
         }
     }
 
     /// <summary>
-    /// Tells of targets that were loaded as <see cref="Compute()"/> would, where the mask knows the lengths already: before
-    /// anything has run.
+    /// Checks the targets that were loaded as <see cref="Compute()"/> would, where the mask already has the lengths, before anything has
+    /// run.
     /// </summary>
-    /// <exception cref="ArgumentException">The target of a row that counts is none.</exception>
+    /// <exception cref="ArgumentException">The target of a row that counts is not allowed.</exception>
     internal void RequireTargets()
     {
         for (int row = 0; _hasOdd && row < _loaded.Rows; row++)
@@ -294,7 +292,7 @@ public abstract class Loss : IDisposable
             ? throw new InvalidOperationException("A loss needs a Forward before it.")
             : Plan.Output;
 
-    /// <summary>Reads the last loss back, which waits for the work before it.</summary>
+    /// <summary>Reads the last loss back, after waiting for the work before it.</summary>
     public float ReadValue()
     {
         using OwnerScope inside = Plan.Backend.Enter("Loss.ReadValue");
@@ -304,9 +302,9 @@ public abstract class Loss : IDisposable
         return value[0];
     }
 
-    /// <summary>Reads the last loss back without holding up the calling thread.</summary>
+    /// <summary>Reads the last loss back without blocking the calling thread.</summary>
     /// <param name="cancellation">Ends the waiting, not the work.</param>
-    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The waiting was cancelled.</exception>
     public Task<float> ReadValueAsync(CancellationToken cancellation = default)
     {
         using OwnerScope inside = Plan.Backend.Enter("Loss.ReadValueAsync");
@@ -317,7 +315,7 @@ public abstract class Loss : IDisposable
             (await values.ConfigureAwait(false))[0];
     }
 
-    /// <summary>Puts the last loss into a tensor of one value, without waiting for it.</summary>
+    /// <summary>Copies the last loss to a tensor of one value, without waiting for it.</summary>
     internal void CopyTo(Tensor destination) => Plan.Backend.Copy(Value, destination);
 
     /// <summary>Frees the loss's memory; a second call does nothing.</summary>
@@ -332,8 +330,8 @@ public abstract class Loss : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Frees what a loss took beside what it has of this class; once.</summary>
-    /// <param name="disposing">True: there is no finalizer.</param>
+    /// <summary>Frees what a derived loss has allocated. It is called once.</summary>
+    /// <param name="disposing">Always true, since there is no finalizer.</param>
     protected virtual void Dispose(bool disposing) { }
 
     internal bool IsDisposed => _disposed;
@@ -344,7 +342,7 @@ public abstract class Loss : IDisposable
         Plan.RequireLive();
     }
 
-    // Called as well by a constructor that failed, to free what it had made by then.
+    // Also called by a constructor that failed, to free what it had allocated by then.
     private void Free()
     {
         _targets?.Dispose();

@@ -3,16 +3,16 @@ using System.Globalization;
 namespace Sequor.Layers;
 
 /// <summary>
-/// What the rows of a plan's output weigh in a loss: the caller's mask, or 1; 0 where the row's target says that it does not
-/// count, and beyond the end of its sequence.
+/// The weights of the rows of a plan's output in a loss: the caller's mask, or 1; and 0 where a row's target means that it does not count,
+/// and after the end of its sequence.
 /// </summary>
 /// <remarks>
-/// What was loaded and what it comes to under the lengths of a batch lie apart: a step without lengths may be replayed, and then
-/// reads what was loaded.
+/// The loaded weights and those made of them for the lengths of a batch lie in separate places, since a step without lengths may be
+/// replayed and then reads the loaded ones.
 /// </remarks>
 internal sealed class LossWeights
 {
-    // Quotients of such sums and of any number of columns are ordinary floats. Other weights are scaled, which changes no mean.
+    // Quotients of such sums by any number of columns are normal floats. Weights with other sums are scaled, which changes no mean.
     private const double Least = 1.0 / Most;
     private const double Most = 1L << 62;
 
@@ -21,16 +21,16 @@ internal sealed class LossWeights
     private readonly long _first;
     private readonly bool _ignores;
 
-    // What was loaded, where the host has to know it again; and the same with lengths, or scaled.
+    // The loaded weights, where the host needs them again, and the same under lengths or scaled.
     private float[]? _loaded;
     private float[]? _made;
     private double _loadedSum;
     private bool _isPadded;
 
     /// <param name="plan">The plan.</param>
-    /// <param name="storage">Where they lie on the backend.</param>
-    /// <param name="first">From where on there, for as many floats as <see cref="Places"/> says.</param>
-    /// <param name="ignores">Whether targets may say that their row does not count.</param>
+    /// <param name="storage">The storage on the backend that they lie in.</param>
+    /// <param name="first">The offset of the first one there; they take as many floats as <see cref="Places"/> says.</param>
+    /// <param name="ignores">Whether a target may mean that its row does not count.</param>
     public LossWeights(Plan plan, Storage storage, long first, bool ignores)
     {
         (_plan, _storage, _first, _ignores) = (plan, storage, first, ignores);
@@ -40,16 +40,16 @@ internal sealed class LossWeights
             _made = new float[plan.MaxOutput.Rows];
     }
 
-    /// <summary>Whether what was loaded has weights.</summary>
+    /// <summary>Whether the rows have weights of their own, by a mask or by targets that may be ignored.</summary>
     public bool IsWeighted { get; private set; }
 
-    /// <summary>The sum of those chosen last.</summary>
+    /// <summary>The sum of the weights that were chosen last.</summary>
     public double Sum { get; private set; }
 
-    /// <summary>Floats that they take on the backend.</summary>
+    /// <summary>The number of floats that the weights take on the backend.</summary>
     public static long Places(Plan plan) => plan.MaxOutput.Rows * (plan.MayPad ? 2 : 1);
 
-    /// <summary>Raises an error for a mask with a weight that none may be.</summary>
+    /// <summary>Throws if a mask has a weight that is negative or not finite.</summary>
     public void RequireValid(ReadOnlySpan<float> mask, Shape output)
     {
         for (int row = 0; row < mask.Length; row++)
@@ -65,7 +65,7 @@ internal sealed class LossWeights
         }
     }
 
-    /// <summary>Takes a mask, or none; returns the weights where targets may still change them.</summary>
+    /// <summary>Takes a mask, or none. Returns the weights if targets may still change them.</summary>
     public Span<float> Begin(ReadOnlySpan<float> mask, Shape output)
     {
         IsWeighted = _ignores || !mask.IsEmpty;
@@ -80,7 +80,7 @@ internal sealed class LossWeights
         return weights;
     }
 
-    /// <summary>Copies what was taken to the backend.</summary>
+    /// <summary>Copies the weights that were taken to the backend.</summary>
     public void Place(Shape output)
     {
         _isPadded = false;
@@ -95,7 +95,7 @@ internal sealed class LossWeights
         Sum = _loadedSum;
     }
 
-    /// <summary>Goes by the lengths of the plan's last forward pass.</summary>
+    /// <summary>Chooses the weights under the lengths of the plan's last forward pass.</summary>
     public void Choose(Shape output)
     {
         _isPadded = false;
@@ -112,7 +112,7 @@ internal sealed class LossWeights
             {
                 bool there = t < lengths[b];
                 weights[row] = there ? Loaded(row) : 0f;
-                // A mask that says so already lies where it is read.
+                // If the mask already has these zeros, the loaded weights are used where they lie.
                 _isPadded |= !there && Loaded(row) != 0;
             }
         }
@@ -122,19 +122,19 @@ internal sealed class LossWeights
         Write(weights, Sum, _first + _plan.MaxOutput.Rows, output);
     }
 
-    /// <summary>A row's weight as it was loaded, before it is scaled.</summary>
+    /// <summary>A row's loaded weight, before any scaling.</summary>
     public float Loaded(int row) => IsWeighted ? _loaded![row] : 1f;
 
-    /// <summary>Whether a row counts under the lengths chosen last: its weight then, but for a scale.</summary>
+    /// <summary>A row's weight under the lengths chosen last, before any scaling; 0 if the row does not count.</summary>
     public float Chosen(int row) => _isPadded ? _made![row] : Loaded(row);
 
-    /// <summary>The weights chosen last, [T, B] on the backend; empty where all rows weigh the same.</summary>
+    /// <summary>The weights that were chosen last, [T, B] on the backend; empty where all rows weigh the same.</summary>
     public Tensor Chosen(Shape output) =>
         _isPadded ? At(_first + _plan.MaxOutput.Rows, output)
         : IsWeighted ? At(_first, output)
         : default;
 
-    /// <summary>What errors call a row of an output.</summary>
+    /// <summary>Names a row of an output for error messages.</summary>
     public static string Where(Plan plan, int row, Shape output) =>
         plan.HasPackedRows && output.First > 1
             ? $"packed row {row}"

@@ -1,10 +1,10 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// Squared error of [T, B, C], averaged over the C channels and with the mask's weights over the rows: PyTorch's MSELoss where
-/// all rows weigh the same.
+/// The squared error of [T, B, C], averaged over the C channels, and over the rows with the mask's weights. Where all rows weigh the same,
+/// it is PyTorch's MSELoss. Targets are [T, B, C].
 /// </summary>
-/// <param name="plan">The plan whose output is judged.</param>
+/// <param name="plan">The plan whose output is compared with targets.</param>
 public sealed class MeanSquaredError(Plan plan) : Loss(plan, ignores: false, checks: false)
 {
     /// <inheritdoc/>

@@ -1,14 +1,14 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// Cross-entropy of a softmax over the output's channels, in nats a row, averaged with the mask's weights over the rows of
-/// [T, B, K]: PyTorch's CrossEntropyLoss. Targets are classes, one a row: whole numbers from 0 to K - 1.
+/// The cross-entropy of a softmax over the output's channels, in nats for each row, averaged over the rows of [T, B, K] with the mask's
+/// weights. It is PyTorch's CrossEntropyLoss. Targets [T, B] are classes, one for each row: whole numbers from 0 to K - 1.
 /// </summary>
-/// <remarks>Where no row counts the loss is 0; PyTorch's is NaN where all classes are ignored.</remarks>
-/// <param name="plan">The plan whose output are the logits.</param>
+/// <remarks>If no row counts, the loss is 0. PyTorch's is NaN if all classes are ignored.</remarks>
+/// <param name="plan">The plan whose output is the logits.</param>
 /// <param name="ignoreIndex">
-/// A class that stands for none, any whole number: its rows weigh nothing, whatever their mask, and have no gradient. Null for
-/// no such class; PyTorch's is -100 where none is given.
+/// A whole number that stands for no class: its rows have weight 0, whatever their mask, and no gradient. Null for no such number;
+/// PyTorch's default is -100.
 /// </param>
 public sealed class SoftmaxCrossEntropy(Plan plan, int? ignoreIndex = null)
     : Loss(plan, ignores: ignoreIndex is not null, checks: true)

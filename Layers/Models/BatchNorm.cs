@@ -1,26 +1,27 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// Normalisation of each channel over all positions of all sequences, with a weight and a bias for each channel. Training
-/// uses the mean and variance of the batch and moves running ones towards them: running = running + momentum (batch -
-/// running), the variance's being that of the sample; evaluation and streaming use the running ones. Source: Ioffe and
-/// Szegedy (2015); names and rules are those of torch.nn.BatchNorm1d.
+/// Normalises each channel over all positions of all sequences, with a weight and a bias for each channel: [T, B, C] to [T, B, C]. Training
+/// uses the mean and variance of the batch and moves running ones towards them: running = running + momentum (batch - running), where the
+/// running variance uses the sample variance. Evaluation and streaming use the running statistics. Source: Ioffe and Szegedy (2015); names
+/// and rules are those of torch.nn.BatchNorm1d.
 /// </summary>
 /// <remarks>
-/// Running statistics begin as 0 and 1, and are buffers: running_mean and running_var. Every forward pass of a training plan
-/// moves them, except by what is not finite. Where a batch has but one position, its output is the bias, and the running
-/// variance stays.
+/// The running statistics begin as 0 and 1 and are the buffers running_mean and running_var. Every forward pass of a training plan moves
+/// them, except where the batch's statistics are not finite. If a batch has only one position, its output is the bias, and the running
+/// variance stays as it is.
 /// </remarks>
 public sealed class BatchNorm : Layer
 {
     private readonly BatchNormDescriptor _descriptor;
 
-    /// <summary>A batch normalisation; weight begins as 1, bias as 0.</summary>
-    /// <param name="size">Channels, at least 1.</param>
-    /// <param name="momentum">How far running statistics move to those of a batch: above 0, at most 1.</param>
-    /// <param name="epsilon">Added to the variance; above 0.</param>
+    /// <summary>Makes a batch normalisation. The weight begins as 1 and the bias as 0.</summary>
+    /// <param name="size">The number of channels C, at least 1.</param>
+    /// <param name="momentum">How far each batch moves the running statistics: above 0, at most 1.</param>
+    /// <param name="epsilon">Added to the variance; finite and above 0.</param>
     /// <exception cref="ArgumentOutOfRangeException">
-    /// The size is below 1 or above a quarter of <see cref="Layer.MostValues"/>, or the momentum is not above 0 and at most 1, or epsilon is not a finite number above 0.
+    /// The size is below 1 or above a quarter of <see cref="Layer.MostValues"/>, the momentum is not above 0 and at most 1, or epsilon is
+    /// not a finite number above 0.
     /// </exception>
     public BatchNorm(int size, float momentum = 0.1f, float epsilon = 1e-5f)
     {
@@ -122,7 +123,7 @@ public sealed class BatchNorm : Layer
         }
     }
 
-    /// <summary>The operation with a layer's tensors and its share of a plan's memory.</summary>
+    /// <summary>The operation together with a layer's tensors and its share of a plan's memory.</summary>
     internal sealed class PlannedBatchNorm : IDisposable
     {
         private readonly Backend _backend;
@@ -156,7 +157,7 @@ public sealed class BatchNorm : Layer
                 _sums = builder.Scratch(new Shape(2, layer.InputSize));
         }
 
-        /// <summary>Takes the statistics: those of all rows of x in training, else the running ones.</summary>
+        /// <summary>Computes the statistics: in training of all rows of x, otherwise from the running ones.</summary>
         public void Prepare(Tensor x)
         {
             _rows = x.Shape.Rows;
@@ -172,11 +173,11 @@ public sealed class BatchNorm : Layer
                 _operation.Recall(_runningMean, _runningVariance, _statistics.All);
         }
 
-        /// <summary>y from some rows of x; they may lie in one place.</summary>
+        /// <summary>Computes y from some rows of x; both may be the same tensor.</summary>
         public void Normalise(Tensor x, Tensor y) =>
             _operation.Normalise(x, _statistics.All, _weight, _bias, y);
 
-        /// <summary>Takes the sums over some rows, with those of rows before where they accumulate.</summary>
+        /// <summary>Computes the sums over some rows, or adds them to those of earlier rows.</summary>
         public void Sum(Tensor x, Tensor dy, bool accumulate) =>
             _operation.Sum(x, _statistics.All, dy, _sums!.All, accumulate, _workspace.All);
 
@@ -187,7 +188,7 @@ public sealed class BatchNorm : Layer
             Add(_sums.All.Slice(1, 1), _biasGradient);
         }
 
-        /// <summary>dx = (dx +) gradient by some rows of x, after the sums over all; dx may be dy.</summary>
+        /// <summary>Computes, or adds to, dx for some rows of x, once the sums are over all rows; dx may be dy.</summary>
         public void Backward(Tensor x, Tensor dy, Tensor dx, bool accumulate) =>
             _operation.Backward(x, _statistics.All, _weight, dy, _sums!.All, _rows, dx, accumulate);
 

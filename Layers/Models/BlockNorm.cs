@@ -1,12 +1,10 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// The normalisation of a residual block that runs through time in chunks: x + f(norm(x)), or norm(x + f(x)). The block
-/// calls this at each turn, and what has to be done there is done: a norm that needs all rows waits for the last chunk.
+/// The normalisation of a residual block that runs through time in chunks: x + f(norm(x)), or norm(x + f(x)). The block calls this at each
+/// stage of its passes, and each kind of norm does its work at the stage where it can: one that needs all rows waits for the last chunk.
 /// </summary>
-/// <remarks>
-/// Nothing is kept for the backward pass of norm(x + f(x)) beside statistics: the block computes that sum again.
-/// </remarks>
+/// <remarks>For norm(x + f(x)) only statistics are kept for the backward pass; the block computes the sum again.</remarks>
 internal sealed class BlockNorm : IDisposable
 {
     private readonly ChunkNorm _norm;
@@ -16,10 +14,10 @@ internal sealed class BlockNorm : IDisposable
 
     /// <summary>Plans a block's norm.</summary>
     /// <param name="norm">A layer norm or a batch norm.</param>
-    /// <param name="first">Of the block's input; else of its output.</param>
-    /// <param name="builder">What memory is taken from.</param>
+    /// <param name="first">Whether it normalises the block's input; otherwise its output.</param>
+    /// <param name="builder">The builder that memory is taken from.</param>
     /// <param name="input">The largest input of the block, [T, B, C].</param>
-    /// <param name="chunk">The largest chunk of it, [rows, C].</param>
+    /// <param name="chunk">The largest chunk of the input, [rows, C].</param>
     public BlockNorm(Layer norm, bool first, PlanBuilder builder, Shape input, Shape chunk)
     {
         _norm = ChunkNorm.Plan(norm, builder, input);
@@ -29,20 +27,22 @@ internal sealed class BlockNorm : IDisposable
             _normed = builder.Scratch(chunk);
     }
 
-    // Chunks meet nothing but their own rows.
+    // Whether the rows of a chunk can be normalised without the rows of other chunks.
     private bool ByChunks => !_norm.NeedsAll;
 
-    /// <summary>The backward pass must show all sums x + f(x) to <see cref="See"/> before its first chunk.</summary>
+    /// <summary>Whether the backward pass must show all sums x + f(x) to <see cref="See"/> before its first chunk.</summary>
     public bool SeesOutputs => !_first && !ByChunks;
 
-    /// <summary>Before the first chunk of the forward pass.</summary>
+    /// <summary>Called before the first chunk of the forward pass.</summary>
     public void Begin(Tensor x)
     {
         if (!SeesOutputs)
             _norm.Prepare(x);
     }
 
-    /// <summary>What f reads of a chunk of x, which begins at a row; again: not for the first time.</summary>
+    /// <summary>
+    /// Returns what f reads of a chunk of x that begins at a row. In the backward pass it is computed <paramref name="again"/>.
+    /// </summary>
     public Tensor Input(Tensor x, long row, bool again)
     {
         if (_normed is null)
@@ -52,14 +52,14 @@ internal sealed class BlockNorm : IDisposable
         return normed;
     }
 
-    /// <summary>A chunk of y holds x + f.</summary>
+    /// <summary>Called when a chunk of y holds x + f.</summary>
     public void Output(Tensor y, long row)
     {
         if (!_first && ByChunks)
             _norm.Forward(y, y, row, false);
     }
 
-    /// <summary>All of y holds x + f.</summary>
+    /// <summary>Called when all of y holds x + f.</summary>
     public void End(Tensor y)
     {
         if (!SeesOutputs)
@@ -68,24 +68,24 @@ internal sealed class BlockNorm : IDisposable
         _norm.Forward(y, y, 0, false);
     }
 
-    /// <summary>Shows a chunk of x + f and of the gradient by the output.</summary>
+    /// <summary>Takes a chunk of x + f and of the gradient of the output.</summary>
     public void See(Tensor sum, Tensor dy) => _norm.Sum(sum, dy);
 
-    /// <summary>Before the first chunk of the backward pass.</summary>
+    /// <summary>Called before the first chunk of the backward pass.</summary>
     public void BeginBackward()
     {
         if (SeesOutputs)
             _norm.EndSum();
     }
 
-    /// <summary>It is a norm of the output, whose gradient goes through <see cref="OutputBackward"/> first.</summary>
+    /// <summary>Whether the output is normalised, so that its gradient goes through <see cref="OutputBackward"/> first.</summary>
     public bool OfOutput => !_first;
 
-    /// <summary>The gradient by a chunk of the output becomes that by x + f.</summary>
+    /// <summary>Turns the gradient of a chunk of the output into the gradient of x + f, in place.</summary>
     public void OutputBackward(Tensor sum, Tensor dy, long row) =>
         _norm.Backward(sum, dy, dy, row, false);
 
-    /// <summary>Where the gradient by a chunk of what f reads goes, and whether it is added there: to that by x.</summary>
+    /// <summary>Where the gradient of a chunk of what f reads goes, and whether it is added to the gradient of x there.</summary>
     public (Tensor Place, bool Accumulate) InputGradient(Tensor allDy, long row, long count)
     {
         if (_normed is null)
@@ -95,14 +95,14 @@ internal sealed class BlockNorm : IDisposable
             : (_flow.Other(allDy, allDy.Shape).RowRange(row, count), false);
     }
 
-    /// <summary>Adds to dy, the gradient by a chunk of x, what comes through the norm.</summary>
+    /// <summary>Adds to dy, the gradient of a chunk of x, what comes through the norm.</summary>
     public void InputBackward(Tensor x, Tensor gradient, Tensor dy, long row)
     {
         if (_first && ByChunks)
             _norm.Backward(x, gradient, dy, row, true);
     }
 
-    /// <summary>After the last chunk: adds to dy, the gradient by x, what had to wait for all.</summary>
+    /// <summary>Called after the last chunk: adds to dy, the gradient of x, what comes through a norm that needs all rows.</summary>
     public void EndBackward(Tensor x, Tensor dy)
     {
         if (!_first || ByChunks)

@@ -1,11 +1,11 @@
 namespace Sequor.Layers;
 
-/// <summary>What <see cref="Branches"/> make of their outputs.</summary>
+/// <summary>How <see cref="Branches"/> join their outputs.</summary>
 public enum BranchJoin
 {
-    /// <summary>Their sum: all have as many channels.</summary>
+    /// <summary>The outputs are added; all have the same number of channels.</summary>
     Add,
 
-    /// <summary>The channels of one after those of the other.</summary>
+    /// <summary>The outputs are concatenated along the channels, in the order of the branches.</summary>
     Concatenate,
 }

@@ -1,24 +1,24 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// Layers that all have the same input, and whose outputs are added, y = f1(x) + f2(x) + ..., or concatenated,
-/// y = [f1(x) | f2(x) | ...].
+/// Layers that all read the same input, and whose outputs are added, y = f1(x) + f2(x) + ..., or concatenated along the channels, y =
+/// [f1(x) | f2(x) | ...].
 /// </summary>
 public sealed class Branches : Layer
 {
     private readonly (string Name, Layer Layer)[] _children;
 
-    /// <summary>Layers side by side, whose outputs are added.</summary>
-    /// <param name="layers">Of equal channels in, and of equal channels out.</param>
-    /// <exception cref="ArgumentException">As of the other constructor.</exception>
+    /// <summary>Puts layers side by side and adds their outputs.</summary>
+    /// <param name="layers">Layers with equal numbers of input channels, and of output channels.</param>
+    /// <exception cref="ArgumentException">As for the other constructor.</exception>
     public Branches(params IReadOnlyList<Layer> layers)
         : this(BranchJoin.Add, layers) { }
 
-    /// <summary>Layers side by side.</summary>
-    /// <param name="join">What is made of their outputs.</param>
-    /// <param name="layers">Of equal channels in; to be added, of equal channels out as well.</param>
+    /// <summary>Puts layers side by side and joins their outputs.</summary>
+    /// <param name="join">How the outputs are joined.</param>
+    /// <param name="layers">Layers with equal numbers of input channels and, to be added, of output channels.</param>
     /// <exception cref="ArgumentException">
-    /// There is no such join, or no layer, or their channels differ, or one layer with parameters is at two places, or they have more than
+    /// The join does not exist, there is no layer, the channels differ, a layer with parameters occurs twice, or all have more than
     /// <see cref="Layer.MostValues"/> values.
     /// </exception>
     public Branches(BranchJoin join, params IReadOnlyList<Layer> layers)
@@ -53,7 +53,7 @@ public sealed class Branches : Layer
         OutputSize = join == BranchJoin.Add ? layers[0].OutputSize : (int)channels;
     }
 
-    /// <summary>What is made of the outputs.</summary>
+    /// <summary>How the outputs are joined.</summary>
     public BranchJoin Join { get; }
 
     /// <inheritdoc/>
@@ -62,7 +62,7 @@ public sealed class Branches : Layer
     /// <inheritdoc/>
     public override int OutputSize { get; }
 
-    // What every branch takes.
+    // The input's classes must be valid for every branch.
     internal override int? InputClasses => _children.Min(child => child.Layer.InputClasses);
 
     /// <inheritdoc/>
@@ -95,7 +95,7 @@ public sealed class Branches : Layer
             _flow = builder.Gradients;
             _names = [.. layer._children.Select(child => child.Name)];
             _inputGradient = builder.InputGradient;
-            // What a branch may write over, in evaluation, and backwards.
+            // Branches may overwrite their input in evaluation, and the gradient of their output in the backward pass, so they get copies.
             if (!builder.Training)
                 _input = builder.Scratch(input);
             if (builder.Training && _inputGradient)
@@ -109,7 +109,7 @@ public sealed class Branches : Layer
                 if (builder.Training)
                     _part = builder.Scratch(new Shape(input.First, input[1], _columns.Max()));
             }
-            // It grows from branch to branch, so it has a place of its own.
+            // The output grows from branch to branch, so it must not lie where a branch's own output does.
             _output = builder.Kept(widest, MemoryCategory.Activations);
             SequenceLayout? layout = builder.Layout;
             SequenceLayout? after = null;
@@ -182,7 +182,7 @@ public sealed class Branches : Layer
             int column = 0;
             for (int i = 0; i < _branches.Length; i++)
             {
-                // Each may write over what it is given.
+                // Each branch may overwrite the gradient that it is given, so it gets a copy.
                 if (_columns is not null)
                 {
                     dy = _part!.For(kept.Shape.First, kept.Shape[1], _columns[i]);
@@ -198,7 +198,7 @@ public sealed class Branches : Layer
                     continue;
                 if (i == _branches.Length - 1)
                 {
-                    // A branch that does nothing gives back what was lent.
+                    // A branch that does nothing returns the copy that it was given, which does not outlive this layer.
                     if (_columns is not null && !_flow.Owns(dx))
                         dx = _flow.Whole(dx, dx.Shape.First);
                     return i == 0 ? dx : Joined(dx, sum);
@@ -208,7 +208,7 @@ public sealed class Branches : Layer
             return default;
         }
 
-        // The sum lies at the end of its place, as one of more steps may come to it.
+        // The sum lies at the end of its memory, so that a gradient of more steps can still be added to it.
         private Tensor Begun(Tensor dx)
         {
             Tensor sum = AtTheEnd(dx.Shape);
@@ -229,7 +229,7 @@ public sealed class Branches : Layer
             return sum;
         }
 
-        // Where the last branch has its own, which lasts beyond this layer.
+        // Adds the sum to the gradient of the last branch, which lies in memory that outlives this layer.
         private Tensor Joined(Tensor dx, Tensor sum)
         {
             int steps = sum.Shape.First;

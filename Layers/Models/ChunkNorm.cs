@@ -5,8 +5,8 @@ internal abstract class ChunkNorm : IDisposable
 {
     /// <summary>Plans the operation of a layer norm or a batch norm.</summary>
     /// <param name="norm">The layer.</param>
-    /// <param name="builder">What memory is taken from.</param>
-    /// <param name="input">The largest input, of all chunks.</param>
+    /// <param name="builder">The builder that memory is taken from.</param>
+    /// <param name="input">The largest input, all chunks together.</param>
     public static ChunkNorm Plan(Layer norm, PlanBuilder builder, Shape input) =>
         norm switch
         {
@@ -16,28 +16,28 @@ internal abstract class ChunkNorm : IDisposable
         };
 
     /// <summary>
-    /// All rows must be seen before any is normalised, and the gradients of all before any is passed on: a batch norm in
+    /// Whether all rows must be seen before any is normalised, and all gradients before any is passed on. That is so for a batch norm in
     /// training.
     /// </summary>
     public abstract bool NeedsAll { get; }
 
-    /// <summary>Takes statistics that are not of single rows: of all rows, where it needs all.</summary>
+    /// <summary>Computes the statistics that are not those of single rows. Where it needs all rows, it gets all of them.</summary>
     public abstract void Prepare(Tensor all);
 
-    /// <summary>y from x, a chunk from row <paramref name="row"/> on; they may lie in one place.</summary>
+    /// <summary>Computes y from x for a chunk that begins at row <paramref name="row"/>; both may be the same tensor.</summary>
     /// <param name="x">The chunk.</param>
-    /// <param name="y">Written.</param>
+    /// <param name="y">The output, written.</param>
     /// <param name="row">The chunk's first row.</param>
-    /// <param name="again">The statistics are those of the forward pass.</param>
+    /// <param name="again">Whether the statistics of the forward pass are used instead of new ones.</param>
     public abstract void Forward(Tensor x, Tensor y, long row, bool again);
 
-    /// <summary>Where it needs all: sees a chunk's gradient. Every chunk must come once before <see cref="EndSum"/>.</summary>
+    /// <summary>Takes a chunk's gradient where all rows are needed. Every chunk must come once before <see cref="EndSum"/>.</summary>
     public abstract void Sum(Tensor x, Tensor dy);
 
-    /// <summary>Where it needs all: every chunk was seen.</summary>
+    /// <summary>Called where all rows are needed, once every chunk has been seen.</summary>
     public abstract void EndSum();
 
-    /// <summary>dx = (dx +) gradient by a chunk of x; dx may be dy.</summary>
+    /// <summary>Computes, or adds to, dx for a chunk of x; dx may be dy.</summary>
     public abstract void Backward(Tensor x, Tensor dy, Tensor dx, long row, bool accumulate);
 
     public abstract void Dispose();

@@ -2,11 +2,11 @@ using System.Globalization;
 
 namespace Sequor.Layers;
 
-/// <summary>What holds of every layer that is made of others.</summary>
+/// <summary>Checks that all layers share which are made of other layers.</summary>
 internal static class Containers
 {
-    /// <summary>Refuses layers that are none, or together too large.</summary>
-    /// <exception cref="ArgumentException">There is no layer, or one is null, or they have too many values.</exception>
+    /// <summary>Refuses lists of layers that are empty or together too large.</summary>
+    /// <exception cref="ArgumentException">There is no layer, one is null, or they have too many values.</exception>
     public static void RequireLayers(IReadOnlyList<Layer> layers, string what)
     {
         ArgumentNullException.ThrowIfNull(layers);
@@ -36,14 +36,14 @@ internal static class Containers
         }
     }
 
-    /// <summary>Names of layers by their places.</summary>
+    /// <summary>Names layers by their positions: 0, 1, 2.</summary>
     public static (string Name, Layer Layer)[] Numbered(IReadOnlyList<Layer> layers) =>
         [.. layers.Select((layer, i) => (i.ToString(CultureInfo.InvariantCulture), layer))];
 
-    /// <summary>Refuses a layer with parameters that is at two places.</summary>
-    /// <param name="container">Where it is looked for.</param>
-    /// <param name="name">What the container's constructor calls its layers.</param>
-    /// <exception cref="ArgumentException">There is one.</exception>
+    /// <summary>Refuses a layer with parameters that occurs twice.</summary>
+    /// <param name="container">The layer in which it is looked for, at any depth.</param>
+    /// <param name="name">The name of the container's constructor argument for its layers.</param>
+    /// <exception cref="ArgumentException">A layer with parameters occurs twice.</exception>
     public static void RequireOnce(Layer container, string name)
     {
         if (FirstTwice(container, "", []) is { } twice)
@@ -53,7 +53,7 @@ internal static class Containers
             );
     }
 
-    // Names, states and optimizers tell parameters apart by their places. What has none can be at many.
+    // Names, states and optimizers tell parameters apart by their places. A layer without parameters may occur at several.
     private static string? FirstTwice(
         Layer container,
         string path,

@@ -1,11 +1,11 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// Sets values to zero with a probability while training and scales the others by 1 / (1 - p). The mask is drawn anew
-/// each forward pass, and again in the backward pass, from the plan's seed and step: it takes no memory.
+/// In training, sets each value to zero with probability p and multiplies the others by 1 / (1 - p). The mask is drawn from the plan's seed
+/// and step, anew for each forward pass and again for its backward pass, so it takes no memory. Source: Srivastava et al. (2014).
 /// </summary>
-/// <param name="size">Channels, at least 1.</param>
-/// <param name="probability">At least 0, below 1.</param>
+/// <param name="size">The number of channels, at least 1.</param>
+/// <param name="probability">p: at least 0, below 1.</param>
 public sealed class Dropout(int size, float probability) : Layer
 {
     /// <inheritdoc/>
@@ -14,7 +14,7 @@ public sealed class Dropout(int size, float probability) : Layer
     /// <inheritdoc/>
     public override int OutputSize => InputSize;
 
-    /// <summary>Probability that a value becomes zero.</summary>
+    /// <summary>The probability p that a value becomes zero.</summary>
     public float Probability { get; } = RequireProbability(probability);
 
     /// <inheritdoc/>

@@ -1,34 +1,34 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// A vector for each class: [T, B, 1] of class numbers to [T, B, size]. Its weight [count, size] begins normal with mean 0 and
-/// deviation 1, as torch.nn.Embedding's, whose gradient it has too.
+/// A vector for each class: turns class numbers [T, B, 1] into [T, B, size]. The weight [count, size] begins normal with mean 0 and
+/// deviation 1, and its gradient is dense, both as in torch.nn.Embedding.
 /// </summary>
 /// <remarks>
 /// <para>
-/// A class is a whole number 0 to count - 1 in a float, as for <see cref="SoftmaxCrossEntropy"/>. In values that are given to
-/// Forward or Predict any other is refused. In a tensor that was written on the device it is not looked for: there it gives a
-/// row of NaN, nothing is read or written out of bounds, and training stops at a loss that is not a number.
+/// A class is a whole number from 0 to count - 1 in a float, as for <see cref="SoftmaxCrossEntropy"/>. Forward and Predict refuse any other
+/// value in arrays. They do not check tensors that were written on the device: there such a value gives a row of NaN, nothing is read or
+/// written out of bounds, and training stops at a loss that is not a number.
 /// </para>
 /// <para>
-/// Classes have no gradient: in training it has to be the model's first layer, of a plan without the gradient by the input. The
-/// gradient by the weight is added up in a fixed order: runs repeat bit for bit.
+/// Classes have no gradient, so in training an embedding must be the model's first layer, and the plan cannot compute the gradient of the
+/// input. The gradient of the weight is added up in a fixed order, so results repeat bit for bit.
 /// </para>
 /// </remarks>
 public sealed class Embedding : Layer
 {
-    /// <summary>The most classes: above it floats skip whole numbers.</summary>
+    /// <summary>The most classes. Above it, floats skip whole numbers.</summary>
     public const int MostClasses = 1 << 24;
 
     private readonly Parameter _weight;
 
-    /// <summary>A table of vectors.</summary>
-    /// <param name="count">Classes, 1 to <see cref="MostClasses"/>.</param>
-    /// <param name="size">Channels out, at least 1.</param>
+    /// <summary>Makes a table of vectors.</summary>
+    /// <param name="count">The number of classes, 1 to <see cref="MostClasses"/>.</param>
+    /// <param name="size">The number of output channels, at least 1.</param>
     /// <param name="paddingIndex">A class whose vector begins as 0 and has no gradient; null for none.</param>
-    /// <param name="scale">How the weight begins: the normal distribution's deviation, or the uniform one's bound. Above 0.</param>
+    /// <param name="scale">The standard deviation of the normal distribution, or the bound of the uniform one. Above 0.</param>
     /// <param name="uniform">
-    /// Begins uniform in ±scale: 0.1 for the language models of Bai, Kolter and Koltun 2018 (their code).
+    /// Whether the weight begins uniform in ±scale. The code of Bai, Kolter and Koltun (2018) uses 0.1 for language models.
     /// </param>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of range.</exception>
     public Embedding(
@@ -70,13 +70,13 @@ public sealed class Embedding : Layer
         Parameters = [_weight];
     }
 
-    /// <summary>Classes.</summary>
+    /// <summary>The number of classes.</summary>
     public int Count { get; }
 
     /// <summary>The class whose vector has no gradient; null for none.</summary>
     public int? PaddingIndex { get; }
 
-    /// <summary>1: the number of the class.</summary>
+    /// <summary>1, for the class number.</summary>
     public override int InputSize => 1;
 
     /// <inheritdoc/>
@@ -139,7 +139,7 @@ public sealed class Embedding : Layer
                 )
             );
             _output = builder.Output(output);
-            // Only backward needs it.
+            // Only the backward pass needs scratch memory.
             if (builder.Training)
                 _workspace = builder.Scratch(_operation.WorkspaceCount);
             _weight = builder.Value(layer._weight);
@@ -156,7 +156,7 @@ public sealed class Embedding : Layer
 
         public override Tensor Backward(Tensor dy)
         {
-            // A gradient of the last steps only meets the input's last steps.
+            // A gradient of the last steps belongs to the input's last steps.
             int steps = dy.Shape.First;
             Tensor x = _x.Slice(_x.Shape.First - steps, steps);
             _operation.Backward(x, dy, _weightGradient, _workspace!.All);

@@ -1,7 +1,7 @@
 namespace Sequor.Layers;
 
-/// <summary>The last step of each sequence, by its own length: [T, B, C] to [1, B, C].</summary>
-/// <param name="size">Channels, at least 1.</param>
+/// <summary>Takes the last step of each sequence, by the sequence's own length: [T, B, C] to [1, B, C].</summary>
+/// <param name="size">The number of channels, at least 1.</param>
 public sealed class Last(int size) : Layer
 {
     /// <inheritdoc/>
@@ -21,8 +21,8 @@ public sealed class Last(int size) : Layer
         return new LastPlan(builder, output);
     }
 
-    // Where all have the same length, a view forwards; backwards the gradient passes as it is: shorter than the input, it is
-    // that of the last step.
+    // Where all sequences have the same length, forward is a view, and backward passes the gradient on as it is: having fewer steps than
+    // the input, it counts as that of the last step.
     private sealed class LastPlan : LayerPlan
     {
         private readonly Backend _backend;

@@ -4,13 +4,14 @@ namespace Sequor.Layers;
 public abstract partial class Layer
 {
     /// <summary>
-    /// Saves the values of the model, or of a layer of one, as safetensors: over an older file or not at all. The tensors have
-    /// the names of <see cref="NamedParameters"/>, and the metadata a note of the layers and a checksum of the whole file.
+    /// Saves the values of the model, or of a layer of one, as safetensors. An older file is replaced as a whole or not at all. The tensors
+    /// have the names of <see cref="NamedParameters"/> and <see cref="NamedBuffers"/>; the metadata describe the layers and contain a
+    /// checksum of the whole file.
     /// </summary>
-    /// <param name="path">The file. <see cref="TorchWeights.Save"/> writes one for PyTorch.</param>
+    /// <param name="path">The file to write. <see cref="TorchWeights.Save"/> writes one for PyTorch.</param>
     /// <exception cref="InvalidOperationException">The model has no values yet.</exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
-    /// <exception cref="IOException">The file cannot be written; an old one is as it was.</exception>
+    /// <exception cref="IOException">The file cannot be written; an old one is unchanged.</exception>
     public void Save(string path)
     {
         using OwnerScope model = Enter("Layer.Save");
@@ -19,19 +20,19 @@ public abstract partial class Layer
     }
 
     /// <summary>
-    /// Fills a model of the same structure, or a layer of one, with what <see cref="Save"/> wrote. All is read and checked
-    /// before anything changes.
+    /// Fills a model of the same structure, or a layer of one, with what <see cref="Save"/> wrote. Everything is read and checked before
+    /// anything changes.
     /// </summary>
-    /// <param name="path">The file.</param>
-    /// <param name="backend">Where a model goes that is on no backend yet.</param>
-    /// <remarks>Plans of the model use the new values from their next Forward on, a stream from its next Reset.</remarks>
-    /// <exception cref="InvalidOperationException">The model is on another backend, or on none and none is given.</exception>
+    /// <param name="path">The file to read.</param>
+    /// <param name="backend">The backend for a model that is not on one yet.</param>
+    /// <remarks>Plans of the model use the new values from their next Forward on, and a stream from its next Reset.</remarks>
+    /// <exception cref="InvalidOperationException">The model is on another backend, or is on none and none is given.</exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     /// <exception cref="SafetensorsException">
-    /// The file is damaged or no model of Sequor, or does not fit this one: the message lists every tensor that is missing, not
-    /// expected, of another shape or type, or not of finite values alone.
+    /// The file is damaged or not a model saved by Sequor, or does not fit this one. The message lists every tensor that is missing, not
+    /// expected, of another shape or type, or not finite.
     /// </exception>
-    /// <exception cref="IOException">The file is not there or cannot be read.</exception>
+    /// <exception cref="IOException">The file does not exist or cannot be read.</exception>
     public void Load(string path, Backend? backend = null)
     {
         using OwnerScope model = Enter("Layer.Load");

@@ -1,21 +1,21 @@
 namespace Sequor.Layers;
 
-// Which thread is inside a model. It has an owner's word of its own beside its backend's, as a model may be on no backend yet, and
-// two threads may make its first plan for two different backends.
+// Guards a model against use by two threads at once. A model has an owner of its own besides its backend's, as it may not be on a backend
+// yet, and two threads may make its first plan for two different backends.
 public abstract partial class Layer
 {
     private readonly OwnerWord _owner;
 
-    /// <summary>A layer without values yet.</summary>
+    /// <summary>Makes a layer that has no values yet.</summary>
     protected Layer() => _owner = new OwnerWord(Refusal);
 
     /// <summary>Lets the calling thread into the model until the scope is disposed.</summary>
     internal OwnerScope Enter(string entry) => _owner.Enter(entry);
 
-    /// <summary>The same for the backend that its values are on, or are to be on; of neither, nothing.</summary>
+    /// <summary>Does the same for the backend that the values are on, or are to be on; does nothing if there is none.</summary>
     internal OwnerScope EnterBackend(string entry, Backend? first = null)
     {
-        // Those of a part of a model are where the model is.
+        // A part of a model is on the backend of the model.
         ParameterStore? store = _store ?? NamedParameters().FirstOrDefault().Parameter?.Owner;
         Backend? backend = store?.Backend ?? first;
         return backend is null ? default : backend.Enter(entry);

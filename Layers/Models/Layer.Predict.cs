@@ -1,24 +1,24 @@
 namespace Sequor.Layers;
 
-// Predictions without a plan made by hand: the model keeps a plan of its own for the calls to come.
+// Predictions without a plan made by the caller: the model keeps a plan for them.
 public abstract partial class Layer
 {
     private Predictor? _predictor;
 
-    /// <summary>Runs the model on a batch, without dropout and without a plan made by hand.</summary>
+    /// <summary>Runs the model on a batch, without dropout and without a plan made by the caller.</summary>
     /// <remarks>
-    /// The plan is kept for the calls to come, until the model is disposed: a call that fits in it allocates its result and
-    /// nothing else, a larger one takes another plan. For one thread at a time. <see cref="Plan"/> gives training, streams
-    /// and results that stay in the backend's memory.
+    /// The model keeps the plan for later calls until it is disposed. A call that fits it allocates only its result; a larger one makes a
+    /// larger plan. This is for one thread at a time. <see cref="Plan"/> offers training, streams and results that stay in the backend's
+    /// memory.
     /// </remarks>
-    /// <param name="x">Values [T, B, C], row-major: step by step, in each the sequences one after the other.</param>
-    /// <param name="length">T, at least 1.</param>
-    /// <param name="batch">B, at least 1.</param>
+    /// <param name="x">The values [T, B, C], row-major: all sequences of a step, then those of the next.</param>
+    /// <param name="length">T, the number of steps, at least 1.</param>
+    /// <param name="batch">B, the number of sequences, at least 1.</param>
     /// <param name="lengths">
-    /// Steps of each sequence, 1 to T, where they differ: what x holds beyond a sequence's end does not count.
+    /// The steps of each sequence, from 1 to T, where they differ; values of x after a sequence's end are ignored.
     /// </param>
-    /// <returns>The output [T, B, C], where T is 1 if the model pools over time.</returns>
-    /// <exception cref="ArgumentException">A size or a length is out of range, or x has not T * B * C values.</exception>
+    /// <returns>The output [T, B, C]; T is 1 if the model pools over time.</returns>
+    /// <exception cref="ArgumentException">A size or a length is out of range, or x does not have T * B * C values.</exception>
     /// <exception cref="InvalidOperationException">The model has no values yet, or is a layer of another model.</exception>
     /// <exception cref="DeviceMemoryException">There is not enough memory.</exception>
     /// <exception cref="ObjectDisposedException">The model or its backend was disposed.</exception>

@@ -2,13 +2,13 @@ using System.Globalization;
 
 namespace Sequor.Layers;
 
-// How large a layer may be. What is computed from sizes within these bounds fits in 32 bits, and in 64 with the rows of a plan.
+// Bounds on the sizes of layers. What is computed from sizes within them fits in 32 bits, and in 64 bits with the rows of a plan.
 public abstract partial class Layer
 {
-    /// <summary>The most layers or blocks on top of each other.</summary>
+    /// <summary>The most layers or blocks that can be stacked.</summary>
     public const int MostLayers = 1 << 16;
 
-    /// <summary>The most values that a layer, or a model, can have in its parameters and buffers: what fits in an array.</summary>
+    /// <summary>The most values of the parameters and buffers of a layer or a model, which is what fits in an array.</summary>
     public static int MostValues => Array.MaxLength;
 
     private protected static int RequireLayers(
@@ -26,12 +26,12 @@ public abstract partial class Layer
         return value;
     }
 
-    /// <summary>Refuses sizes before anything is made of them.</summary>
-    /// <param name="count">Values of the parameters and buffers that they come to.</param>
+    /// <summary>Refuses sizes that are too large, before anything is allocated for them.</summary>
+    /// <param name="count">The number of values of the parameters and buffers of that size.</param>
     /// <param name="size">The largest of the sizes.</param>
-    /// <param name="what">The layer with its sizes.</param>
-    /// <param name="name">The size's name.</param>
-    /// <exception cref="ArgumentOutOfRangeException">They are too many.</exception>
+    /// <param name="what">The layer with its sizes, for the message.</param>
+    /// <param name="name">The name of the argument that gave the size.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There are too many values.</exception>
     private protected static void RequireValues(
         Int128 count,
         int size,

@@ -6,22 +6,22 @@ namespace Sequor.Layers;
 /// </summary>
 /// <remarks>
 /// A model's parameters are allocated on the backend of its first plan. A model is for one thread at a time, like everything on that
-/// backend. A call while another thread is in a call there, also to Dispose, changes nothing and throws an
-/// <see cref="InvalidOperationException"/>. Different threads may use a model one after the other; threads that work at the same
-/// time need a model and a backend each.
+/// backend. A call while another thread is in a call there, Dispose included, changes nothing and throws an
+/// <see cref="InvalidOperationException"/>. Threads may use a model one after the other; threads that work at the same time need a model
+/// and a backend each.
 /// </remarks>
 public abstract partial class Layer : IDisposable
 {
     private ParameterStore? _store;
     private bool _disposed;
 
-    /// <summary>Channels of the input.</summary>
+    /// <summary>The number of channels of the input.</summary>
     public abstract int InputSize { get; }
 
-    /// <summary>Channels of the output.</summary>
+    /// <summary>The number of channels of the output.</summary>
     public abstract int OutputSize { get; }
 
-    /// <summary>Values of the input are whole numbers below this; null where any will do.</summary>
+    /// <summary>If the input's values must be class numbers, the number of classes; null where any values will do.</summary>
     internal virtual int? InputClasses => null;
 
     /// <summary>The layers that this one is made of, with their names; none for a basic layer.</summary>
@@ -31,15 +31,15 @@ public abstract partial class Layer : IDisposable
     public virtual IReadOnlyList<Parameter> Parameters => [];
 
     /// <summary>
-    /// What else this layer itself keeps beside its parameters, such as running statistics: no gradient and no optimizer
-    /// changes it, but it is part of the model and of its checkpoints.
+    /// Values that the layer keeps besides its parameters, such as running statistics. They have no gradient and no optimizer changes them,
+    /// but they are part of the model and of its checkpoints.
     /// </summary>
     public virtual IReadOnlyList<Parameter> Buffers => [];
 
-    /// <summary>All parameters, those of children included, in a fixed order.</summary>
+    /// <summary>All parameters, including those of children, in a fixed order.</summary>
     public IEnumerable<NamedParameter> NamedParameters() => Named(layer => layer.Parameters);
 
-    /// <summary>All buffers, those of children included, in a fixed order.</summary>
+    /// <summary>All buffers, including those of children, in a fixed order.</summary>
     public IEnumerable<NamedParameter> NamedBuffers() => Named(layer => layer.Buffers);
 
     private IEnumerable<NamedParameter> Named(Func<Layer, IReadOnlyList<Parameter>> of)
@@ -56,10 +56,10 @@ public abstract partial class Layer : IDisposable
         }
     }
 
-    /// <summary>Number of trained values, those of children included.</summary>
+    /// <summary>The number of trained values, including those of children.</summary>
     public long ParameterCount => NamedParameters().Sum(p => p.Parameter.Shape.Count);
 
-    /// <summary>Where the parameters are, or null before the first plan.</summary>
+    /// <summary>The memory of the parameters; null before the first plan.</summary>
     internal ParameterStore? Store => _store;
 
     /// <summary>Where this layer wants its own parameters; null packs them one after the other.</summary>
@@ -81,10 +81,10 @@ public abstract partial class Layer : IDisposable
     );
 
     /// <summary>Puts the parameters on a backend with values drawn from a seed, and the buffers as they begin.</summary>
-    /// <param name="backend">Where they live from now on.</param>
+    /// <param name="backend">The backend that the model lives on from now on.</param>
     /// <param name="seed">The same seed gives the same values on every backend.</param>
     /// <exception cref="InvalidOperationException">The model lives on another backend already.</exception>
-    /// <exception cref="DeviceMemoryException">There is not enough memory; nothing stays taken.</exception>
+    /// <exception cref="DeviceMemoryException">There is not enough memory; nothing remains allocated.</exception>
     /// <exception cref="ObjectDisposedException">The model, a layer of it or the backend was disposed.</exception>
     public void Initialize(Backend backend, ulong seed = 1)
     {
@@ -114,22 +114,24 @@ public abstract partial class Layer : IDisposable
         }
     }
 
-    /// <summary>Allocates and prepares everything that running this model takes, once.</summary>
-    /// <param name="backend">Where to run.</param>
-    /// <param name="maxLength">Largest T that will be given.</param>
-    /// <param name="maxBatch">Largest B that will be given.</param>
+    /// <summary>Allocates and prepares, once, everything that running this model takes.</summary>
+    /// <param name="backend">The backend to run on.</param>
+    /// <param name="maxLength">The largest number of steps T of an input.</param>
+    /// <param name="maxBatch">The largest number of sequences B of an input.</param>
     /// <param name="mode">Training, evaluation or streaming.</param>
-    /// <param name="options">What it can do besides; null for nothing.</param>
+    /// <param name="options">What else the plan can do; null for nothing.</param>
     /// <exception cref="ArgumentOutOfRangeException">A limit is below 1, or there is no such mode.</exception>
     /// <exception cref="InvalidOperationException">The model lives on another backend, or a layer of it in another model.</exception>
     /// <exception cref="DeviceMemoryException">
-    /// The plan does not fit in memory: it wants more than is free, or an allocation failed. The message has a table of what
-    /// takes how much, and nothing stays taken.
+    /// The plan needs more memory than is free, or an allocation failed. The message has a table of what takes how much; nothing remains
+    /// allocated.
     /// </exception>
     /// <exception cref="NotSupportedException">
-    /// A layer cannot stream, or has no gradient by its input; the message says why.
+    /// A layer cannot stream, or cannot compute the gradient of its input; the message says why.
     /// </exception>
-    /// <exception cref="ArgumentException">States are asked for, but no layer is recurrent; or they or lengths are, of a stream.</exception>
+    /// <exception cref="ArgumentException">
+    /// States are asked for but no layer is recurrent, or a plan for streaming is asked for states or lengths.
+    /// </exception>
     /// <exception cref="ObjectDisposedException">The model, a layer of it or the backend was disposed.</exception>
     public Plan Plan(
         Backend backend,
@@ -168,15 +170,15 @@ public abstract partial class Layer : IDisposable
         }
         catch when (isFirst)
         {
-            // Nothing is left behind, parameters neither.
+            // Nothing is left behind, not even the parameters.
             FreeParameters();
             throw;
         }
     }
 
     /// <summary>
-    /// Frees the parameters; a second call does nothing. Afterwards plans of the model can only be disposed, and its layers can
-    /// become part of another model.
+    /// Frees the parameters; a second call does nothing. Afterwards the model's plans can only be disposed, and its layers can become part
+    /// of another model.
     /// </summary>
     public void Dispose()
     {
@@ -195,7 +197,7 @@ public abstract partial class Layer : IDisposable
         _store = null;
     }
 
-    /// <summary>Raises an error once this layer, or one that it is made of, was disposed.</summary>
+    /// <summary>Throws once this layer, or one that it is made of, has been disposed.</summary>
     internal void RequireLive()
     {
         ObjectDisposedException.ThrowIf(_disposed, this);

@@ -1,14 +1,19 @@
 namespace Sequor.Layers;
 
-/// <summary>Normalisation over the channels of each step, with a weight and a bias for each channel.</summary>
+/// <summary>
+/// Normalises each step over its channels, with a weight and a bias for each channel: [T, B, C] to [T, B, C]. Source: Ba, Kiros and Hinton
+/// (2016); names and rules are those of torch.nn.LayerNorm.
+/// </summary>
 public sealed class LayerNorm : Layer
 {
     private readonly float _epsilon;
 
-    /// <summary>A layer normalisation; weight begins as 1, bias as 0.</summary>
-    /// <param name="size">Channels, at least 1.</param>
-    /// <param name="epsilon">Added to the variance; above 0.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The size is below 1 or above half of <see cref="Layer.MostValues"/>, or epsilon is not a finite number above 0.</exception>
+    /// <summary>Makes a layer normalisation. The weight begins as 1 and the bias as 0.</summary>
+    /// <param name="size">The number of channels C, at least 1.</param>
+    /// <param name="epsilon">Added to the variance; finite and above 0.</param>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// The size is below 1 or above half of <see cref="Layer.MostValues"/>, or epsilon is not a finite number above 0.
+    /// </exception>
     public LayerNorm(int size, float epsilon = 1e-5f)
     {
         InputSize = RequirePositive(size);

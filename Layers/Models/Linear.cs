@@ -1,20 +1,20 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// y = x W' + b at every step. W [out, in], b [out], if there is one; both begin uniform in ±1/sqrt(in), as those of
-/// torch.nn.Linear.
+/// y = x W' + b at every step: [T, B, in] to [T, B, out]. W is [out, in] and b, if there is one, [out]; both begin uniform in ±1/sqrt(in),
+/// as in torch.nn.Linear.
 /// </summary>
 public sealed class Linear : Layer
 {
     private readonly Parameter _weight;
     private readonly Parameter? _bias;
 
-    /// <summary>A linear layer.</summary>
-    /// <param name="inputSize">Channels in, at least 1.</param>
-    /// <param name="outputSize">Channels out, at least 1.</param>
-    /// <param name="bias">Whether there is a b; without, y = x W'.</param>
+    /// <summary>Makes a linear layer.</summary>
+    /// <param name="inputSize">The number of input channels, at least 1.</param>
+    /// <param name="outputSize">The number of output channels, at least 1.</param>
+    /// <param name="bias">Whether there is a b.</param>
     /// <exception cref="ArgumentOutOfRangeException">
-    /// A size is below 1, or they come to more than <see cref="Layer.MostValues"/> values.
+    /// A size is below 1, or the parameters have more than <see cref="Layer.MostValues"/> values.
     /// </exception>
     public Linear(int inputSize, int outputSize, bool bias = true)
     {
@@ -102,7 +102,7 @@ public sealed class Linear : Layer
 
         public override Tensor Backward(Tensor dy)
         {
-            // A gradient of the last steps only meets the input's last steps.
+            // A gradient of the last steps belongs to the input's last steps.
             int steps = dy.Shape.First;
             Tensor x = _x.Slice(_x.Shape.First - steps, steps);
             _backend.MatMul(

@@ -1,18 +1,18 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// Linear recurrent units as Orvieto et al. (2023) stack them: a linear encoder, then blocks. Pooling and a linear
-/// decoder are layers of their own.
+/// Linear recurrent units as Orvieto et al. (2023) stack them: a linear encoder, then blocks. Pooling and the linear decoder are separate
+/// layers.
 /// </summary>
 public sealed class Lru : Sequential
 {
-    /// <summary>An LRU network.</summary>
-    /// <param name="inputSize">Channels in, at least 1.</param>
-    /// <param name="modelSize">Channels between blocks, at least 1.</param>
-    /// <param name="stateSize">Complex states of each block, at least 1.</param>
-    /// <param name="blocks">Blocks, 1 to <see cref="Layer.MostLayers"/>.</param>
-    /// <param name="dropout">At least 0, below 1.</param>
-    /// <param name="ring">Where the eigenvalues begin.</param>
+    /// <summary>Makes an LRU network.</summary>
+    /// <param name="inputSize">The number of input channels, at least 1.</param>
+    /// <param name="modelSize">The number of channels between blocks, at least 1.</param>
+    /// <param name="stateSize">The number of complex states of each block, at least 1.</param>
+    /// <param name="blocks">The number of blocks, 1 to <see cref="Layer.MostLayers"/>.</param>
+    /// <param name="dropout">The probability of dropout: at least 0, below 1.</param>
+    /// <param name="ring">The ring in which the eigenvalues begin.</param>
     /// <exception cref="ArgumentException">A size, the probability or the ring is out of range.</exception>
     public Lru(
         int inputSize,
@@ -30,21 +30,21 @@ public sealed class Lru : Sequential
             new LruOptions { Dropout = dropout, Ring = ring ?? new LruRing() }
         ) { }
 
-    /// <summary>An LRU network with options.</summary>
-    /// <param name="inputSize">Channels in, at least 1.</param>
-    /// <param name="modelSize">Channels between blocks, at least 1.</param>
-    /// <param name="stateSize">Complex states of each block, at least 1.</param>
-    /// <param name="blocks">Blocks, 1 to <see cref="Layer.MostLayers"/>.</param>
-    /// <param name="options">Norm, dropout, ring.</param>
+    /// <summary>Makes an LRU network with options.</summary>
+    /// <param name="inputSize">The number of input channels, at least 1.</param>
+    /// <param name="modelSize">The number of channels between blocks, at least 1.</param>
+    /// <param name="stateSize">The number of complex states of each block, at least 1.</param>
+    /// <param name="blocks">The number of blocks, 1 to <see cref="Layer.MostLayers"/>.</param>
+    /// <param name="options">Norm, directions, dropout and ring.</param>
     /// <exception cref="ArgumentException">A size or an option is out of range.</exception>
     public Lru(int inputSize, int modelSize, int stateSize, int blocks, LruOptions options)
         : base(Layers(inputSize, modelSize, stateSize, blocks, options)) { }
 
     /// <summary>
-    /// The parameters that minimal-LRU, an unofficial implementation, trains at a smaller rate and without weight decay, in all
-    /// LRU blocks of a model: nu_log, theta_log, gamma_log and B. All others decay, biases and norms as well.
+    /// The parameters, in all LRU blocks of a model, that minimal-LRU, an unofficial implementation, trains at a smaller rate and without
+    /// weight decay: nu_log, theta_log, gamma_log and B. All others decay, including biases and norms.
     /// </summary>
-    /// <param name="rateFactor">What the learning rate is multiplied by; the paper has 0.1, 0.25 and 0.5.</param>
+    /// <param name="rateFactor">The factor of the learning rate; the paper uses 0.1, 0.25 and 0.5.</param>
     /// <exception cref="ArgumentOutOfRangeException">The factor is negative or not finite.</exception>
     public static ParameterGroup Recurrence(float rateFactor) =>
         new(

@@ -1,11 +1,11 @@
 namespace Sequor.Layers;
 
-// Which masks the values of a range of steps meet.
+// Applies dropout to a range of steps.
 public sealed partial class LruBlock
 {
     private sealed partial class BlockPlan
     {
-        // A mask's place in its stream is the place of its rows in the sequence.
+        // A value's place in the mask's stream is its place in the whole sequence, so that ranges do not change the mask.
         private void Drop(Tensor input, Tensor output, int which, ScanRange range)
         {
             if (_shared)
@@ -20,8 +20,8 @@ public sealed partial class LruBlock
                 );
         }
 
-        // The mask is that of the first step, and begins anew with each. Packed sequences, longest first, get fewer from step to
-        // step: steps that have as many go together.
+        // The mask of the first step is repeated at each step. Packed batches have fewer sequences from step to step, longest first, so
+        // consecutive steps with as many sequences are done together.
         private void DropShared(Tensor input, Tensor output, int which, ScanRange range)
         {
             for (int first = range.First; first < range.End; )
@@ -43,7 +43,7 @@ public sealed partial class LruBlock
             }
         }
 
-        // Behind the gelu, and its gradient.
+        // The dropout after the GELU, and its gradient.
         private void DropHidden(Tensor hidden, ScanRange range)
         {
             if (_random is not null)

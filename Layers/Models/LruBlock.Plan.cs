@@ -1,6 +1,6 @@
 namespace Sequor.Layers;
 
-// The plan of an LRU block: the memory that it takes for a size of batch, and its forward and backward passes.
+// The plan of an LRU block: its memory for the largest batch, and its forward and backward passes.
 public sealed partial class LruBlock
 {
     private sealed partial class BlockPlan : LayerPlan
@@ -21,7 +21,7 @@ public sealed partial class LruBlock
         private readonly LruTensors _values;
         private readonly LruTensors _gradients;
 
-        // Kept for backward.
+        // What is kept for the backward pass.
         private readonly Slot _states;
         private readonly Slot? _reverseStates;
         private readonly Slot? _carried;
@@ -32,7 +32,7 @@ public sealed partial class LruBlock
         private readonly Slot _b;
         private readonly Slot _c;
 
-        // Scratch.
+        // Scratch memory.
         private readonly Slot _hidden;
         private readonly Slot _scanWorkspace;
         private readonly Slot? _stateGradient;
@@ -60,7 +60,7 @@ public sealed partial class LruBlock
             _d = Both(layer._d);
             _values = Gather(builder.Value);
             _gradients = Gather(builder.Gradient);
-            // In a stream a step more: the one before.
+            // A stream has one step more, which holds the state before the first step of a call.
             int before = builder.Streaming ? 1 : 0;
             _states = builder.Keep(new Shape(checked(steps + before), batch, 2 * n));
             if (builder.Streaming)
@@ -90,7 +90,7 @@ public sealed partial class LruBlock
             _scanWorkspace = builder.Scratch(_scan.WorkspaceCount);
             if (!builder.Training)
                 return;
-            // Else it lies where the gates do, which are used up before.
+            // Otherwise the gradient of the states lies where the gates do, which are no longer needed by then.
             if (n > d)
                 _stateGradient = builder.Scratch(new Shape(chunkRows, 2 * n));
             _lambdaGradient = builder.Scratch(_scan.LambdaGradientCount);
@@ -118,8 +118,8 @@ public sealed partial class LruBlock
                 );
         }
 
-        // All of the block but its sums runs through time in ranges of steps, whose values stay in the cache from one
-        // operation to the next; the scan goes on from range to range.
+        // Everything in the block but its sums over all rows runs through time in ranges of steps, whose values stay in the cache from one
+        // operation to the next. The scan continues from range to range.
         private ScanRange From(int first)
         {
             if (_layout is not { IsPacked: true })
@@ -143,7 +143,7 @@ public sealed partial class LruBlock
             return new ScanRange(first, end - first);
         }
 
-        // Of sequences that all last; a step is never divided.
+        // The steps of a range of sequences of equal length; a step is never divided.
         private int StepsOfChunk => (int)Math.Clamp(_chunkRows / _batch, 1, int.MaxValue);
 
         private long Row(int step) =>
@@ -154,11 +154,11 @@ public sealed partial class LruBlock
 
         private Tensor Rows(Slot all, ScanRange range) => Rows(all.All, range);
 
-        // Scratch for as many rows as a range has.
+        // The part of scratch memory for as many rows as a range has.
         private Tensor Part(Slot scratch, ScanRange range) =>
             scratch.All.RowRange(0, Row(range.End) - Row(range.First));
 
-        // C' and its gradient: one matrix a direction.
+        // C' and its gradient are one matrix for each direction.
         private static Tensor Direction(Slot c, Tensor like, int direction) =>
             c.All.RowRange((long)direction * like.Shape.Columns, like.Shape.Columns);
 
@@ -218,7 +218,7 @@ public sealed partial class LruBlock
             }
         }
 
-        // The states have one step more: the one before.
+        // The states have one step more: the one before the first.
         private void Stream(Tensor x, Tensor y)
         {
             Tensor states = _states.For(_steps + 1, _batch);
@@ -286,10 +286,10 @@ public sealed partial class LruBlock
             _norm.Output(y, Row(range.First));
         }
 
-        // Gates are kept without a bias that their product does not add.
+        // Where a product does not add its bias, the gates are kept without it, and it is added where they are read.
         private Tensor GateBias => _backend.AddsBiasInProducts ? default : _outBias.Value;
 
-        // sum = x + out1 sigmoid(out2), with dropout of the latter.
+        // sum = x + out1 sigmoid(out2), with dropout of the product.
         private void AddGated(Tensor x, Tensor gates, Tensor sum, ScanRange range)
         {
             _backend.Pointwise(
@@ -316,7 +316,7 @@ public sealed partial class LruBlock
             );
         }
 
-        // What the block's output was before a norm of it; in scratch.
+        // Computes the block's output before its norm again, in scratch memory.
         private Tensor SumAgain(ScanRange range)
         {
             Tensor sum = Part(_hidden, range);
@@ -355,7 +355,7 @@ public sealed partial class LruBlock
                         Direction(_cGradient!, hidden, 1),
                         resume
                     );
-                    // For the other direction's turn; neither is read again.
+                    // These are for the pass of the other direction. What they overwrite is not read again.
                     _backend.Copy(hidden, Rows(_mixed, range));
                     _backend.Copy(du, states);
                 }
@@ -391,7 +391,7 @@ public sealed partial class LruBlock
             return dy;
         }
 
-        // From the output to Re(C h) + D z, through the gate, whose gradient takes its place.
+        // From the gradient of the output computes that of Re(C h) + D z, through the gate, whose gradient overwrites the gates.
         private Tensor BackwardToMixed(Tensor allDy, Tensor normed, ScanRange range)
         {
             Tensor mixed = Rows(_mixed, range);

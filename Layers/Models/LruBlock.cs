@@ -1,11 +1,12 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// One block: z = norm(x); states h_t = lambda h_{t-1} + exp(gamma_log) B z_t, complex and diagonal;
-/// y = gelu(Re(C h) + D z); x + out1(y) sigmoid(out2(y)), with dropout after the gelu and after the gate.
-/// Or z = x, and norm(x + out1(y) sigmoid(out2(y))). lambda = exp(-exp(nu_log) + i exp(theta_log)). In both directions, the
-/// same recurrence runs from each sequence's end as well, and C [d, 2N] sees both: forward | reverse. Source: Orvieto et
-/// al. (2023), section 3; the gelu is the tanh form, as in minimal-LRU, an unofficial implementation of the paper.
+/// One block of an LRU, [T, B, d] to [T, B, d]. With z = norm(x), the states are h_t = lambda h_{t-1} + exp(gamma_log) B z_t, complex and
+/// diagonal, lambda = exp(-exp(nu_log) + i exp(theta_log)); then y = gelu(Re(C h) + D z), and the output is x + out1(y) sigmoid(out2(y)),
+/// with dropout after the GELU and after the gate. Without <see cref="LruOptions.Prenorm"/>, z = x and the output is norm(x + out1(y)
+/// sigmoid(out2(y))). In both directions, the same recurrence also runs from each sequence's end, and C [d, 2N] reads both: forward |
+/// reverse. Source: Orvieto et al. (2023), section 3; the GELU is the tanh form, as in minimal-LRU, an unofficial implementation of the
+/// paper.
 /// </summary>
 public sealed partial class LruBlock : Layer
 {
@@ -20,14 +21,13 @@ public sealed partial class LruBlock : Layer
     private readonly Parameter _d;
     private readonly Linear _out;
 
-    /// <summary>A block.</summary>
-    /// <param name="modelSize">Channels in and out, at least 1.</param>
-    /// <param name="stateSize">Complex states, at least 1.</param>
-    /// <param name="dropout">At least 0, below 1.</param>
-    /// <param name="ring">Where the eigenvalues begin.</param>
+    /// <summary>Makes a block.</summary>
+    /// <param name="modelSize">d, the number of input and output channels, at least 1.</param>
+    /// <param name="stateSize">N, the number of complex states, at least 1.</param>
+    /// <param name="dropout">The probability of dropout: at least 0, below 1.</param>
+    /// <param name="ring">The ring in which the eigenvalues begin; null for the default one.</param>
     /// <exception cref="ArgumentException">
-    /// A size, the probability or the ring is out of range, or the sizes come to more than <see cref="Layer.MostValues"/>
-    /// values.
+    /// A size, the probability or the ring is out of range, or the parameters have more than <see cref="Layer.MostValues"/> values.
     /// </exception>
     public LruBlock(int modelSize, int stateSize, float dropout = 0f, LruRing? ring = null)
         : this(
@@ -36,12 +36,12 @@ public sealed partial class LruBlock : Layer
             new LruOptions { Dropout = dropout, Ring = ring ?? new LruRing() }
         ) { }
 
-    /// <summary>A block with options.</summary>
-    /// <param name="modelSize">Channels in and out, at least 1.</param>
-    /// <param name="stateSize">Complex states, at least 1.</param>
-    /// <param name="options">Norm, dropout, ring.</param>
+    /// <summary>Makes a block with options.</summary>
+    /// <param name="modelSize">d, the number of input and output channels, at least 1.</param>
+    /// <param name="stateSize">N, the number of complex states, at least 1.</param>
+    /// <param name="options">Norm, directions, dropout and ring.</param>
     /// <exception cref="ArgumentException">
-    /// A size or an option is out of range, or the sizes come to more than <see cref="Layer.MostValues"/> values.
+    /// A size or an option is out of range, or the parameters have more than <see cref="Layer.MostValues"/> values.
     /// </exception>
     public LruBlock(int modelSize, int stateSize, LruOptions options)
     {
@@ -52,7 +52,7 @@ public sealed partial class LruBlock : Layer
         RequireProbability(options.Dropout, "dropout");
         LruRing start = options.Ring;
         start.Validate();
-        // nu, theta, gamma; B, and C of each direction, complex; D; the gates; the norm.
+        // For each state nu, theta, gamma and the complex rows of B and of each direction's C; for each channel the gates, D and the norm.
         Int128 perState = 3 + 2 * (1L + Directions) * modelSize;
         Int128 perChannel = 2 * (Int128)modelSize + 3 + 4;
         RequireValues(
@@ -73,7 +73,7 @@ public sealed partial class LruBlock : Layer
             {
                 foreach (ref float value in values)
                 {
-                    // Rounded, a draw from a narrow ring up to 1 could come to 1, whose logarithm is 0.
+                    // On a narrow ring up to 1, a draw could be rounded to 1, whose logarithm is 0.
                     double square = Math.Min(Draw(ref random) * (max - min) + min, LargestDraw);
                     value = (float)Math.Log(-0.5 * Math.Log(square));
                 }
@@ -112,7 +112,7 @@ public sealed partial class LruBlock : Layer
 
     private const double LargestDraw = (uint.MaxValue + 0.5) / 4294967296.0;
 
-    // In (0, 1): a logarithm is taken of it.
+    // A number in the open interval (0, 1), since its logarithm is taken.
     private static double Draw(ref Philox random) => (random.NextBits() + 0.5) / 4294967296.0;
 
     /// <inheritdoc/>
@@ -121,15 +121,15 @@ public sealed partial class LruBlock : Layer
     /// <inheritdoc/>
     public override int OutputSize => InputSize;
 
-    /// <summary>Complex states.</summary>
+    /// <summary>N, the number of complex states.</summary>
     public int StateSize { get; }
 
     private int Directions => Options.Bidirectional ? 2 : 1;
 
-    /// <summary>Norm, dropout, ring.</summary>
+    /// <summary>Norm, directions, dropout and ring.</summary>
     public LruOptions Options { get; }
 
-    /// <summary>Probability that a value becomes zero after the gelu and after the gate.</summary>
+    /// <summary>The probability that a value becomes zero after the GELU and after the gate.</summary>
     public float DropoutProbability => Options.Dropout;
 
     /// <inheritdoc/>

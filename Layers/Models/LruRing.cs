@@ -1,16 +1,16 @@
 namespace Sequor.Layers;
 
-/// <summary>Where the eigenvalues of an LRU begin: uniform on a ring, phases uniform up to a largest one.</summary>
-/// <param name="MinRadius">Inner radius, at least 0.</param>
-/// <param name="MaxRadius">Outer radius, above the inner one and at most 1; eigenvalues begin within it.</param>
-/// <param name="MaxPhase">Largest phase in radians, above 0 and at most 2 pi.</param>
+/// <summary>The ring in which the eigenvalues of an LRU begin, uniform in area, with phases uniform from 0 to the largest one.</summary>
+/// <param name="MinRadius">The inner radius, at least 0.</param>
+/// <param name="MaxRadius">The outer radius, above the inner one and at most 1.</param>
+/// <param name="MaxPhase">The largest phase in radians, above 0 and at most 2 pi.</param>
 public readonly record struct LruRing(
     double MinRadius = 0.9,
     double MaxRadius = 0.999,
     double MaxPhase = 6.28
 )
 {
-    /// <summary>Radii 0.9 to 0.999, phases up to 6.28.</summary>
+    /// <summary>Makes a ring with radii from 0.9 to 0.999 and phases up to 6.28.</summary>
     public LruRing()
         : this(0.9, 0.999, 6.28) { }
 

@@ -1,26 +1,27 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// Long short-term memory; gates input, forget, cell, output. Its output may be projected and its cell state clipped.
+/// Long short-term memory with the gates input, forget, cell and output: c = f c + i g, h = o tanh(c). Its output may be projected and its
+/// cell state clipped.
 /// </summary>
 public sealed class Lstm : Recurrent
 {
-    /// <summary>A network of some layers, otherwise plain.</summary>
-    /// <param name="inputSize">Channels in, at least 1.</param>
-    /// <param name="hiddenSize">Hidden units, at least 1.</param>
-    /// <param name="layers">Layers on top of each other, 1 to <see cref="Layer.MostLayers"/>.</param>
+    /// <summary>Makes a network with default options.</summary>
+    /// <param name="inputSize">The number of input channels, at least 1.</param>
+    /// <param name="hiddenSize">The number of hidden units, at least 1.</param>
+    /// <param name="layers">The number of stacked layers, 1 to <see cref="Layer.MostLayers"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">
-    /// A size is below 1, or they come to more than <see cref="Layer.MostValues"/> values.
+    /// A size is out of range, or the parameters have more than <see cref="Layer.MostValues"/> values.
     /// </exception>
     public Lstm(int inputSize, int hiddenSize, int layers = 1)
         : this(inputSize, hiddenSize, new RecurrentOptions { Layers = layers }) { }
 
-    /// <summary>A network with options.</summary>
-    /// <param name="inputSize">Channels in, at least 1.</param>
-    /// <param name="hiddenSize">Hidden units, at least 1.</param>
-    /// <param name="options">Layers, directions, biases, dropout, projection, clipping.</param>
+    /// <summary>Makes a network with options.</summary>
+    /// <param name="inputSize">The number of input channels, at least 1.</param>
+    /// <param name="hiddenSize">The number of hidden units, at least 1.</param>
+    /// <param name="options">Layers, directions, biases, dropout, projection and clipping.</param>
     /// <exception cref="ArgumentOutOfRangeException">
-    /// A size or an option is out of range, or they come to more than <see cref="Layer.MostValues"/> values.
+    /// A size or an option is out of range, or the parameters have more than <see cref="Layer.MostValues"/> values.
     /// </exception>
     public Lstm(int inputSize, int hiddenSize, RecurrentOptions options)
         : base(RecurrentKind.Lstm, inputSize, hiddenSize, options) { }

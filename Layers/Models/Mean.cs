@@ -1,7 +1,7 @@
 namespace Sequor.Layers;
 
-/// <summary>The average over time of each sequence, by its own length: [T, B, C] to [1, B, C].</summary>
-/// <param name="size">Channels, at least 1.</param>
+/// <summary>Averages each sequence over time, by the sequence's own length: [T, B, C] to [1, B, C].</summary>
+/// <param name="size">The number of channels, at least 1.</param>
 public sealed class Mean(int size) : Layer
 {
     /// <inheritdoc/>

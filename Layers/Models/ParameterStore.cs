@@ -1,6 +1,6 @@
 namespace Sequor.Layers;
 
-/// <summary>The parameters of a model in one block of a backend's memory, and behind them its buffers.</summary>
+/// <summary>The parameters of a model in one block of a backend's memory, followed by its buffers.</summary>
 internal sealed class ParameterStore : IDisposable
 {
     private readonly Storage _storage;
@@ -49,34 +49,34 @@ internal sealed class ParameterStore : IDisposable
 
     public Backend Backend { get; }
 
-    /// <summary>The model was disposed.</summary>
+    /// <summary>Whether the model has been disposed.</summary>
     public bool IsDisposed { get; private set; }
 
     /// <summary>The parameters.</summary>
     public IReadOnlyList<NamedParameter> Named { get; }
 
-    /// <summary>What is kept without gradients.</summary>
+    /// <summary>The values that are kept without gradients.</summary>
     public IReadOnlyList<NamedParameter> Buffers { get; }
 
-    /// <summary>Size of the block of parameters in floats, gaps included; gaps stay zero.</summary>
+    /// <summary>The size of the block of parameters in floats, gaps included; gaps stay zero.</summary>
     public long Count { get; }
 
-    /// <summary>Size in floats of parameters and buffers, gaps included.</summary>
+    /// <summary>The size of parameters and buffers in floats, gaps included.</summary>
     public long StateCount { get; }
 
-    /// <summary>All parameters.</summary>
+    /// <summary>All parameters, as one row.</summary>
     public Tensor Parameters => Block(_storage);
 
-    /// <summary>All that the model is: parameters, then buffers.</summary>
+    /// <summary>Everything that makes up the model: parameters, then buffers, as one row.</summary>
     public Tensor State => StateBlock(_storage);
 
-    /// <summary>Parameters, then buffers.</summary>
+    /// <summary>All parameters, then all buffers.</summary>
     public IEnumerable<NamedParameter> All() => Named.Concat(Buffers);
 
-    /// <summary>A block of as many floats as the parameters seen as one row.</summary>
+    /// <summary>Sees a block with as many floats as the parameters as one row.</summary>
     public Tensor Block(Storage storage) => new(storage, 0, new Shape(checked((int)Count)));
 
-    /// <summary>A block of as many floats as parameters and buffers seen as one row.</summary>
+    /// <summary>Sees a block with as many floats as parameters and buffers as one row.</summary>
     public Tensor StateBlock(Storage storage) =>
         new(storage, 0, new Shape(checked((int)StateCount)));
 

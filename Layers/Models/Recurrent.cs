@@ -1,12 +1,12 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// A recurrent network, [T, B, I] to [T, B, directions * H], beginning from zero states unless its plan is given others
-/// (<see cref="Plan.States"/>). Parameters, their order of gates and the equations are cuDNN's and PyTorch's: weight_ih_l0
-/// [gates H, I], weight_hh_l0 [gates H, H], bias_ih_l0 and bias_hh_l0 [gates H]; the reverse direction's names end in
-/// _reverse. With a projection outputs are [T, B, directions * P], weight_hh_l0 is [gates H, P] and weight_hr_l0 [P, H].
+/// A recurrent network, [T, B, I] to [T, B, directions * H]. It begins from zero states unless its plan is given others
+/// (<see cref="Plan.States"/>). Parameters, the order of their gates and the equations are those of cuDNN and PyTorch: weight_ih_l0 [gates
+/// H, I], weight_hh_l0 [gates H, H], bias_ih_l0 and bias_hh_l0 [gates H]; names of the reverse direction end in _reverse. With a
+/// projection, outputs are [T, B, directions * P], weight_hh_l0 is [gates H, P] and weight_hr_l0 is [P, H].
 /// </summary>
-/// <remarks>All begin uniform in ±1/sqrt(H).</remarks>
+/// <remarks>All parameters begin uniform in ±1/sqrt(H).</remarks>
 public abstract class Recurrent : Layer
 {
     private readonly RecurrentDescriptor _descriptor;
@@ -45,22 +45,22 @@ public abstract class Recurrent : Layer
         ];
     }
 
-    /// <summary>The recurrence.</summary>
+    /// <summary>The kind of recurrence.</summary>
     public RecurrentKind Kind => _descriptor.Kind;
 
     /// <inheritdoc/>
     public override int InputSize => _descriptor.InputSize;
 
-    /// <summary>Hidden units of each layer and direction.</summary>
+    /// <summary>H, the number of hidden units of each layer and direction.</summary>
     public int HiddenSize => _descriptor.HiddenSize;
 
-    /// <summary>Layers, directions, biases, dropout, projection, clipping.</summary>
+    /// <summary>Layers, directions, biases, dropout, projection and clipping.</summary>
     public RecurrentOptions Options { get; }
 
     /// <inheritdoc/>
     public override int OutputSize => _descriptor.OutputSize;
 
-    /// <summary>What was held against <see cref="Layer.MostValues"/>.</summary>
+    /// <summary>The number of values that was checked against <see cref="Layer.MostValues"/>.</summary>
     internal Int128 CountedValues => _descriptor.ParameterCount;
 
     /// <inheritdoc/>
@@ -167,7 +167,7 @@ public abstract class Recurrent : Layer
                 _gradients = Block(builder.Gradient(first), first, layout);
         }
 
-        // The block that a parameter has its place in.
+        // The whole block of the layer's parameters, found from the place of one of them.
         private static Tensor Block(Tensor place, Parameter parameter, ParameterLayout layout) =>
             new(
                 place.Storage,
@@ -210,7 +210,7 @@ public abstract class Recurrent : Layer
         private RecurrentOperands Operands(Tensor y)
         {
             SequenceLayout? packed = _layout is { IsPacked: true } ? _layout : null;
-            // A stream's initial states are written over by the final ones.
+            // In a stream the final states overwrite the initial ones.
             var carried = new RecurrentState(_hidden?.All ?? default, _cell?.All ?? default);
             RecurrentState initial = _states?.Begun ?? carried;
             RecurrentState final = _states?.Final ?? carried;

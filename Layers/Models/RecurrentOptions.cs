@@ -1,32 +1,32 @@
 namespace Sequor.Layers;
 
-/// <summary>What recurrent networks have in common beside their sizes.</summary>
+/// <summary>What recurrent networks have in common besides their sizes.</summary>
 public sealed record RecurrentOptions
 {
-    /// <summary>Layers on top of each other, 1 to <see cref="Layer.MostLayers"/>.</summary>
+    /// <summary>The number of stacked layers, 1 to <see cref="Layer.MostLayers"/>.</summary>
     public int Layers { get; init; } = 1;
 
-    /// <summary>A second network of each layer runs from the end; outputs stand side by side, [forward | reverse].</summary>
+    /// <summary>Whether each layer has a second network that runs from the end; outputs lie side by side, [forward | reverse].</summary>
     public bool Bidirectional { get; init; }
 
     /// <summary>Which biases there are.</summary>
     public RecurrentBias Bias { get; init; } = RecurrentBias.DoubleBias;
 
     /// <summary>
-    /// Dropout between layers: at least 0, below 1. Where the network runs both ways, the directions of the next layer read the
-    /// outputs of both through one mask on the CPU, as PyTorch's do there, and each through a mask of its own on CUDA, as
-    /// cuDNN draws them.
+    /// The probability of dropout between layers: at least 0, below 1. Where the network runs in both directions, both directions of the
+    /// next layer read the outputs through one mask on the CPU, as in PyTorch, and each through a mask of its own on CUDA, as cuDNN draws
+    /// them.
     /// </summary>
     public float Dropout { get; init; }
 
     /// <summary>
-    /// LSTM only: P, at least 1 and below H. The output is projected, h = W_hr (o tanh(c)), before it is handed on: outputs
-    /// and hidden states then have P channels, cell states H. Null for none. PyTorch's proj_size, cuDNN's projSize (Sak et al.
+    /// For an LSTM only: P, at least 1 and below H. The output is projected, h = W_hr (o tanh(c)), before it is passed on, so outputs and
+    /// hidden states have P channels and cell states H. Null for no projection. It is PyTorch's proj_size and cuDNN's projSize (Sak et al.
     /// 2014).
     /// </summary>
     public int? ProjectionSize { get; init; }
 
-    /// <summary>LSTM only: bounds that the cell state is read within; null for none. See <see cref="Layers.CellClip"/>.</summary>
+    /// <summary>For an LSTM only: bounds on the cell state where it is read; null for none. See <see cref="Layers.CellClip"/>.</summary>
     public CellClip? CellClip { get; init; }
 
     internal static RecurrentBias KnownBias(RecurrentBias bias) =>
@@ -38,7 +38,7 @@ public sealed record RecurrentOptions
                 $"The bias must be one of {string.Join(", ", Enum.GetNames<RecurrentBias>())}."
             );
 
-    /// <summary>The projection size that such a network may have; 0 for none.</summary>
+    /// <summary>Checks the projection size for a kind of network; returns 0 for none.</summary>
     internal static int Projection(RecurrentKind kind, int hiddenSize, int? projectionSize)
     {
         if (projectionSize is not { } size)
@@ -63,7 +63,7 @@ public sealed record RecurrentOptions
         return size;
     }
 
-    /// <summary>The bounds that such a network's cell state may have.</summary>
+    /// <summary>Checks the bounds of the cell state for a kind of network.</summary>
     internal static CellClip? Clip(RecurrentKind kind, CellClip? cellClip)
     {
         if (cellClip is not { } clip)
@@ -84,11 +84,11 @@ public sealed record RecurrentOptions
 }
 
 /// <summary>
-/// Bounds of an LSTM's cell state wherever it is read, cuDNN's CUDNN_RNN_CLIP_MINMAX: c = f clip(c before) + i g,
-/// h = o tanh(clip(c)), in every layer. Initial states are read through it as well; final ones are handed out as they are,
-/// not clipped. Where it clips, nothing flows back.
+/// Bounds to which an LSTM's cell state is clipped wherever it is read, as by cuDNN's CUDNN_RNN_CLIP_MINMAX: c = f clip(c before) + i g, h
+/// = o tanh(clip(c)), in every layer. Initial states are also clipped where they are read; final states are returned unclipped. No gradient
+/// flows back where it clips.
 /// </summary>
-/// <remarks>NaN stays NaN, as with CUDNN_PROPAGATE_NAN.</remarks>
+/// <remarks>NaN remains NaN, as with CUDNN_PROPAGATE_NAN.</remarks>
 /// <param name="Min">The least value, finite.</param>
 /// <param name="Max">The largest value, finite and not below the least.</param>
 public sealed record CellClip(float Min, float Max);

@@ -1,16 +1,16 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// y = x + f(x), f being a layer that keeps channels and steps. Source: He et al., Deep Residual Learning for Image Recognition
-/// (2015).
+/// y = x + f(x), where the layer f keeps the number of channels and of steps. Source: He et al., Deep Residual Learning for Image
+/// Recognition (2015).
 /// </summary>
 public sealed class Residual : Layer
 {
     private const string Name = "body";
 
-    /// <summary>A path around a layer.</summary>
-    /// <param name="body">f, which has as many channels out as in; a <see cref="Sequential"/> where it is several layers.</param>
-    /// <exception cref="ArgumentException">Its channels in and out differ, or it takes classes.</exception>
+    /// <summary>Adds a path around a layer.</summary>
+    /// <param name="body">f, with as many output as input channels; use a <see cref="Sequential"/> for several layers.</param>
+    /// <exception cref="ArgumentException">Its input and output channels differ, or its input must be classes.</exception>
     public Residual(Layer body)
     {
         ArgumentNullException.ThrowIfNull(body);
@@ -58,10 +58,10 @@ public sealed class Residual : Layer
         private readonly PlannedLayer _body;
         private readonly Slot _output;
 
-        // The input where the body's layers may write over it, which is not in training.
+        // A copy of the input that the body's layers may overwrite; not needed in training, where they do not.
         private readonly Slot? _input;
 
-        // The gradient by the output, over which the body writes.
+        // A copy of the gradient of the output, which the body may overwrite.
         private readonly Slot? _gradient;
 
         public ResidualPlan(Residual layer, PlanBuilder builder, Shape input)
@@ -105,7 +105,7 @@ public sealed class Residual : Layer
             Tensor kept = _gradient.For(steps, dy.Shape[1]);
             _operations.Copy(dy, kept);
             Tensor dx = _body.Backward(dy);
-            // That by the output may be of the last steps alone.
+            // The gradient of the output may be that of the last steps alone.
             Tensor last = dx.Slice(dx.Shape.First - steps, steps);
             _operations.Add(kept, last, last);
             return dx;

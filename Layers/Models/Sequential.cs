@@ -1,14 +1,14 @@
 namespace Sequor.Layers;
 
-/// <summary>Layers one after the other.</summary>
+/// <summary>Layers that run one after the other.</summary>
 public class Sequential : Layer
 {
     private readonly (string Name, Layer Layer)[] _children;
 
     /// <summary>Joins layers; each one's output size must be the next one's input size.</summary>
     /// <exception cref="ArgumentException">
-    /// There is no layer, or the sizes of two neighbours differ, or one layer with parameters is at two places, whether here or in
-    /// layers of layers, or they have more than <see cref="Layer.MostValues"/> values.
+    /// There is no layer, the sizes of two neighbours differ, a layer with parameters occurs twice at any depth, or all have more than
+    /// <see cref="Layer.MostValues"/> values.
     /// </exception>
     public Sequential(params IReadOnlyList<Layer> layers)
     {

@@ -1,19 +1,19 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// The temporal convolutional network of Bai, Kolter and Koltun (2018): blocks of two causal convolutions whose dilation
-/// doubles from level to level.
+/// The temporal convolutional network of Bai, Kolter and Koltun (2018): blocks of two causal convolutions, whose dilation doubles from
+/// level to level.
 /// </summary>
 public sealed class Tcn : Sequential
 {
-    /// <summary>A TCN.</summary>
-    /// <param name="inputSize">Channels in, at least 1.</param>
-    /// <param name="widths">Channels of each level; at least one level, at most 30.</param>
-    /// <param name="kernel">Taps of each convolution, at least 1.</param>
-    /// <param name="dropout">Probability of the spatial dropout after each convolution: at least 0, below 1.</param>
+    /// <summary>Makes a TCN.</summary>
+    /// <param name="inputSize">The number of input channels, at least 1.</param>
+    /// <param name="widths">The number of channels of each level, for 1 to 30 levels.</param>
+    /// <param name="kernel">k, the number of taps of each convolution, at least 1.</param>
+    /// <param name="dropout">The probability of the spatial dropout after each convolution: at least 0, below 1.</param>
     /// <exception cref="ArgumentException">
-    /// A size or the probability is out of range, or the sizes come to more than <see cref="Layer.MostValues"/> values, or the
-    /// taps of a level look back 2^31 - 1 steps or more.
+    /// A size or the probability is out of range, the parameters have more than <see cref="Layer.MostValues"/> values, or the taps of a
+    /// level look back 2^31 - 1 steps or more.
     /// </exception>
     public Tcn(int inputSize, IReadOnlyList<int> widths, int kernel, float dropout = 0f)
         : base(Blocks(inputSize, widths, kernel, dropout))
@@ -22,13 +22,13 @@ public sealed class Tcn : Sequential
         Levels = widths.Count;
     }
 
-    /// <summary>Taps of each convolution.</summary>
+    /// <summary>k, the number of taps of each convolution.</summary>
     public int Kernel { get; }
 
-    /// <summary>Number of blocks.</summary>
+    /// <summary>The number of levels, each of which is a block.</summary>
     public int Levels { get; }
 
-    /// <summary>Steps of input that an output can depend on, its own included: 1 + 2 (k - 1) (2^levels - 1).</summary>
+    /// <summary>How many steps of input an output can depend on, including its own: 1 + 2 (k - 1) (2^levels - 1).</summary>
     public long ReceptiveField => 1 + 2L * (Kernel - 1) * ((1L << Levels) - 1);
 
     private static TcnBlock[] Blocks(

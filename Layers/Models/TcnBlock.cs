@@ -1,13 +1,13 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// A residual block: twice (weight-normed causal convolution, relu, spatial dropout), plus the input, through a 1x1
-/// convolution where widths differ, then relu. Source: Bai et al. (2018), section 3.3.
+/// A residual block, [T, B, in] to [T, B, out]: two times a weight-normed causal convolution, ReLU and spatial dropout; plus the input,
+/// through a 1x1 convolution where the widths differ; then ReLU. Source: Bai et al. (2018), section 3.3.
 /// </summary>
 /// <remarks>
-/// Weights and biases of the convolutions begin uniform in ±1/sqrt(in k), gains as the weights' norms, the 1x1 weights
-/// normal with deviation 0.01. So the authors' code really begins: its weight norm overwrites the normal values that it
-/// draws for the convolutions. Spatial dropout drops whole channels of a sequence.
+/// Weights and biases of the convolutions begin uniform in ±1/sqrt(in k), gains as the norms of the weights, and the 1x1 weights normal
+/// with deviation 0.01. That is how the authors' code really begins, since its weight norm overwrites the normal values that it draws for
+/// the convolutions. Spatial dropout drops whole channels of a sequence.
 /// </remarks>
 public sealed class TcnBlock : Layer
 {
@@ -16,15 +16,15 @@ public sealed class TcnBlock : Layer
     private readonly Parameter? _skipWeight;
     private readonly Parameter? _skipBias;
 
-    /// <summary>A block.</summary>
-    /// <param name="inputSize">Channels in, at least 1.</param>
-    /// <param name="outputSize">Channels out, at least 1.</param>
-    /// <param name="kernel">Taps, at least 1.</param>
-    /// <param name="dilation">Steps between taps, at least 1.</param>
-    /// <param name="dropout">At least 0, below 1.</param>
+    /// <summary>Makes a block.</summary>
+    /// <param name="inputSize">The number of input channels, at least 1.</param>
+    /// <param name="outputSize">The number of output channels, at least 1.</param>
+    /// <param name="kernel">k, the number of taps, at least 1.</param>
+    /// <param name="dilation">The number of steps between taps, at least 1.</param>
+    /// <param name="dropout">The probability of the spatial dropout: at least 0, below 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">
-    /// A size or the probability is out of range, or the sizes come to more than <see cref="Layer.MostValues"/> values, or the
-    /// taps look back 2^31 - 1 steps or more.
+    /// A size or the probability is out of range, the parameters have more than <see cref="Layer.MostValues"/> values, or the taps look
+    /// back 2^31 - 1 steps or more.
     /// </exception>
     public TcnBlock(int inputSize, int outputSize, int kernel, int dilation, float dropout = 0f)
     {
@@ -71,13 +71,13 @@ public sealed class TcnBlock : Layer
     /// <inheritdoc/>
     public override int OutputSize { get; }
 
-    /// <summary>Taps.</summary>
+    /// <summary>k, the number of taps.</summary>
     public int Kernel { get; }
 
-    /// <summary>Steps between taps.</summary>
+    /// <summary>The number of steps between taps.</summary>
     public int Dilation { get; }
 
-    /// <summary>Probability that a channel of a sequence is dropped after each convolution.</summary>
+    /// <summary>The probability that a channel of a sequence is dropped after each convolution.</summary>
     public float DropoutProbability { get; }
 
     /// <inheritdoc/>
@@ -94,7 +94,7 @@ public sealed class TcnBlock : Layer
         return new BlockPlan(this, builder, input, output);
     }
 
-    /// <summary>The parameters of a weight-normed convolution: direction v [O, I, k], gain g [O], bias [O].</summary>
+    /// <summary>The parameters of a weight-normed convolution: direction v [O, I, k], gain g [O] and bias [O].</summary>
     private sealed class Convolution
     {
         public Convolution(string name, int inputs, int outputs, int kernel)
@@ -125,7 +125,7 @@ public sealed class TcnBlock : Layer
         public IEnumerable<Parameter> Parameters => [V, G, Bias];
     }
 
-    /// <summary>A convolution in a plan, with its effective weight, which lives from forward to backward.</summary>
+    /// <summary>A convolution in a plan, with its effective weight, which is kept from the forward to the backward pass.</summary>
     private sealed class ConvolutionPlan : IDisposable
     {
         private readonly ConvolutionOperation _operation;
@@ -181,12 +181,12 @@ public sealed class TcnBlock : Layer
 
         public Tensor Bias { get; }
 
-        /// <summary>The weights have to be made of direction and gain.</summary>
+        /// <summary>Whether the weights must be computed from direction and gain, since these may have changed.</summary>
         public bool NewWeights => _position is null || _position.NewWeights;
 
         public WeightNormTensors WeightNorm => new(_v, _g, _weight.All, _norms.All);
 
-        /// <summary>After <see cref="Backward"/>.</summary>
+        /// <summary>The gradients of the weight norm, valid after <see cref="Backward"/>.</summary>
         public WeightNormGradients WeightNormGradients =>
             new(_weightGradient!.All, _taps, _dv, _dg);
 
@@ -206,7 +206,7 @@ public sealed class TcnBlock : Layer
                 );
         }
 
-        /// <summary>From dy to that by the products, whose place may be its own, and to that by x unless it is empty.</summary>
+        /// <summary>From dy computes the gradient of the products, which may overwrite dy, and that of x unless dx is empty.</summary>
         public void Backward(
             Tensor x,
             in ConvolutionOutput output,
@@ -267,7 +267,7 @@ public sealed class TcnBlock : Layer
             _inner = builder.Keep(output);
             _output = builder.Output(output);
             _bits = builder.Keep(Shape.Block(_backend.BitCount(output)));
-            // The skip path's 1x1 product forwards, the inner gradient backwards.
+            // Holds the skip path's 1x1 product forward, and the gradient inside the block backward.
             _scratch = builder.Scratch(output);
             _first = new ConvolutionPlan(layer._first, builder, Describe(layer.InputSize));
             _second = new ConvolutionPlan(layer._second, builder, Describe(layer.OutputSize));
@@ -382,7 +382,7 @@ public sealed class TcnBlock : Layer
             return _inputGradient ? dx : default;
         }
 
-        // The bias is done already.
+        // The gradient of the skip bias has already been computed.
         private Tensor BackwardSkip(Tensor outer)
         {
             _backend.MatMul(

@@ -1,23 +1,23 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// A range of columns of one matrix becomes one of another of as many rows: what joins outputs of layers side by side, and takes
-/// them apart. The two do not overlap.
+/// Copies a range of columns of one matrix into another with as many rows. Branches use it to join their outputs side by side and to take
+/// the gradient apart again. The two matrices do not overlap.
 /// </summary>
 internal readonly record struct ColumnCopy
 {
-    /// <summary>[rows, C]</summary>
+    /// <summary>The source, [rows, C].</summary>
     public required Tensor From { get; init; }
 
-    /// <summary>The first column of it.</summary>
+    /// <summary>The first column that is copied.</summary>
     public int FromColumn { get; init; }
 
-    /// <summary>[rows, D]; its other columns stay.</summary>
+    /// <summary>The destination, [rows, D], whose other columns stay as they are.</summary>
     public required Tensor To { get; init; }
 
-    /// <summary>The first column of it.</summary>
+    /// <summary>The first column that is written.</summary>
     public int ToColumn { get; init; }
 
-    /// <summary>How many columns.</summary>
+    /// <summary>How many columns are copied.</summary>
     public required int Columns { get; init; }
 }

@@ -1,6 +1,8 @@
 namespace Sequor.Layers;
 
-/// <summary>A causal convolution: output t sees inputs t, t - d, ..., t - (k-1) d; zero before time 0.</summary>
+/// <summary>
+/// The sizes of a causal convolution: output t sees inputs t, t - d, ..., t - (k-1) d, where inputs before time 0 are zero.
+/// </summary>
 internal readonly record struct ConvolutionDescriptor(
     int InputSize,
     int OutputSize,
@@ -12,82 +14,84 @@ internal readonly record struct ConvolutionDescriptor(
     bool VariableLengths = false
 )
 {
-    /// <summary>Steps of input that an output sees, its own included.</summary>
+    /// <summary>The number of steps of input that an output spans, its own step included.</summary>
     public int History => checked((Kernel - 1) * Dilation + 1);
 }
 
-/// <summary>Whole channels of a sequence are dropped, and the others scaled up.</summary>
-/// <param name="Random">Where masks [B, O] are drawn.</param>
-/// <param name="Probability">Of a channel, above 0 and below 1.</param>
+/// <summary>Dropout of whole channels: a dropped channel is 0 at every step of its sequence, the others are scaled up.</summary>
+/// <param name="Random">The random stream that masks [B, O] are drawn from.</param>
+/// <param name="Probability">The probability that a channel is dropped, above 0 and below 1.</param>
 /// <param name="Stream">The number of the random stream.</param>
 internal readonly record struct ChannelDropout(RandomStream Random, float Probability, int Stream)
 {
-    /// <summary>What a channel that stays is multiplied by.</summary>
+    /// <summary>The factor of a channel that is kept.</summary>
     public float Scale => 1f / (1f - Probability);
 }
 
 /// <summary>
-/// What the products of a convolution go through: y = drop(relu(products + bias)), and with a skip path
-/// y = relu(that + skip + skip bias). Dropout and skip path want a relu.
+/// What follows the products of a convolution: y = drop(relu(products + bias)), and with a skip path y = relu(drop(relu(products + bias)) +
+/// skip + skip bias). Dropout and a skip path are possible only with a ReLU.
 /// </summary>
 internal readonly record struct ConvolutionOutput
 {
-    /// <summary>[T, B, O], or packed rows.</summary>
+    /// <summary>The output, [T, B, O] or packed rows.</summary>
     public required Tensor Y { get; init; }
 
     /// <summary>[O]</summary>
     public required Tensor Bias { get; init; }
 
-    /// <summary>None where null. The backward pass of the same step is to be given the same.</summary>
+    /// <summary>Null where nothing is dropped. The backward pass must be given the same as the forward pass of its step.</summary>
     public ChannelDropout? Dropout { get; init; }
 
-    /// <summary>As y; empty where there is no skip path.</summary>
+    /// <summary>What the skip path adds, shaped as y; empty where there is no skip path.</summary>
     public Tensor Skip { get; init; }
 
-    /// <summary>[O]; empty where the skip path has it already.</summary>
+    /// <summary>[O]; empty where the skip path already contains its bias.</summary>
     public Tensor SkipBias { get; init; }
 
     /// <summary>
-    /// With a skip path: where the inner relu passed, for the backward pass, of <see cref="Backend.BitCount"/>; may be empty
-    /// where there is none.
+    /// With a skip path, forward stores here for each value whether the inner ReLU passed it, for the backward pass. It holds
+    /// <see cref="Backend.BitCount"/> floats and may be empty where no backward pass follows.
     /// </summary>
     public Tensor Bits { get; init; }
 }
 
-/// <summary>The gradients of a convolution.</summary>
+/// <summary>The gradients that the backward pass of a convolution reads and writes.</summary>
 internal readonly record struct ConvolutionGradients
 {
-    /// <summary>By y. With a skip path it becomes that by the skip.</summary>
+    /// <summary>The gradient of y, read. With a skip path it is overwritten with the gradient of the skip.</summary>
     public required Tensor Y { get; init; }
 
     /// <summary>
-    /// Written: by the products. It may be that by y where there is no skip path, and has to be where there is no relu.
+    /// The gradient of the products, written. It may be the same tensor as <see cref="Y"/> where there is no skip path, and must be where
+    /// there is no ReLU.
     /// </summary>
     public required Tensor Products { get; init; }
 
-    /// <summary>Written: by w, of as many of the newest taps as Backward says. The others' is zero.</summary>
+    /// <summary>The gradient of w, written for as many of the newest taps as Backward returns. That of the other taps is zero.</summary>
     public required Tensor Weight { get; init; }
 
-    /// <summary>Added to.</summary>
+    /// <summary>The gradient of the bias, [O], added to.</summary>
     public required Tensor Bias { get; init; }
 
-    /// <summary>Added to; empty where the skip path has no bias here.</summary>
+    /// <summary>The gradient of the skip bias, [O], added to; empty where this operation adds no skip bias.</summary>
     public Tensor SkipBias { get; init; }
 
-    /// <summary>By x; empty where it is not wanted.</summary>
+    /// <summary>The gradient of x; empty where it is not wanted.</summary>
     public Tensor X { get; init; }
 
-    /// <summary>That by x is added to.</summary>
+    /// <summary>Whether the gradient of x is added to; otherwise it is overwritten.</summary>
     public bool Accumulate { get; init; }
 }
 
 /// <summary>
-/// y [T, B, O] = w * x and what follows it. w is [O, I, k] with the current step last, as in torch.nn.Conv1d, or [O, k, I]
-/// where the backend's <see cref="Backend.FilterInputsLast"/>; weight norm gives it so. Where the layout is packed, x and y
+/// Computes the products y [T, B, O] = w * x and what follows them. w is [O, I, k] with the current step last, as in torch.nn.Conv1d, or
+/// [O, k, I] where <see cref="Backend.FilterInputsLast"/> holds; weight norm writes it in that order. Where the layout is packed, x and y
 /// are packed rows.
 /// </summary>
 internal abstract class ConvolutionOperation : PlannedOperation
 {
+    /// <summary>Computes the output of whole sequences from x [T, B, I], or of packed rows [N, 1, I].</summary>
     public abstract void Forward(
         Tensor x,
         SequenceLayout? layout,
@@ -97,9 +101,9 @@ internal abstract class ConvolutionOperation : PlannedOperation
     );
 
     /// <summary>
-    /// Goes on with a stream: y [S, B, O] of S more steps after <paramref name="position"/> of them. The history [H, B, I] with
-    /// H of at least <see cref="ConvolutionDescriptor.History"/> keeps the last inputs as a ring; where
-    /// <paramref name="sameWeights"/>, w is that of the last call and the workspace was left alone since. Nothing is dropped.
+    /// Continues a stream: computes y [S, B, O] of S more steps after the first <paramref name="position"/> ones. The history [H, B, I],
+    /// with H of at least <see cref="ConvolutionDescriptor.History"/>, is a ring of the last inputs. <paramref name="sameWeights"/> says
+    /// that w is that of the last call and that no one has written to the workspace since. Nothing is dropped.
     /// </summary>
     public abstract void Stream(
         Tensor x,
@@ -111,8 +115,10 @@ internal abstract class ConvolutionOperation : PlannedOperation
         Tensor workspace
     );
 
-    /// <summary>All gradients of the last forward pass, whose operands these are.</summary>
-    /// <returns>Newest taps of the gradient by w that are written: older ones saw nothing.</returns>
+    /// <summary>Computes all gradients of the last forward pass, given the same operands.</summary>
+    /// <returns>
+    /// For how many of the newest taps the gradient of w is written. Older taps reach back before every sequence's first step.
+    /// </returns>
     public abstract int Backward(
         Tensor x,
         SequenceLayout? layout,

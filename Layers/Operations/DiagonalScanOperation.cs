@@ -1,25 +1,25 @@
 namespace Sequor.Layers;
 
-/// <summary>A scan of N complex channels, for its largest shape.</summary>
-/// <param name="StateSize">N.</param>
-/// <param name="MaxLength">Most steps.</param>
-/// <param name="MaxBatch">Most sequences.</param>
+/// <summary>The sizes of a scan of N complex channels, at most.</summary>
+/// <param name="StateSize">N, the number of complex channels.</param>
+/// <param name="MaxLength">The most steps of a sequence.</param>
+/// <param name="MaxBatch">The most sequences of a batch.</param>
 internal readonly record struct DiagonalScanDescriptor(int StateSize, int MaxLength, int MaxBatch);
 
 /// <summary>
-/// A linear recurrence with a complex diagonal: x_t = lambda x_{t-1} + u_t, or lambda x_{t+1} + u_t in reverse. It is that of
-/// an LRU, an S4D or an S5, whatever their lambda and u are made of. States and inputs are interleaved (re, im) pairs,
-/// [T, B, 2N]; lambda is [N, 2]. What scales u, and what makes real values of x, are matrices around it: see
-/// <see cref="LruMatrices"/>.
+/// A linear recurrence with a complex diagonal: x_t = lambda x_{t-1} + u_t, or x_t = lambda x_{t+1} + u_t in reverse. LRU, S4D and S5 share
+/// it and differ in how lambda and u are computed. States and inputs are interleaved (re, im) pairs, [T, B, 2N]; lambda is [N, 2]. The
+/// matrices that compute u, and that turn x into real outputs, are outside the scan: see <see cref="LruMatrices"/>.
 /// </summary>
 internal abstract class DiagonalScanOperation : PlannedOperation
 {
-    /// <summary>Floats that passes backwards leave for <see cref="LambdaGradient"/>.</summary>
+    /// <summary>The number of floats that backward passes leave for <see cref="LambdaGradient"/>.</summary>
     public abstract long LambdaGradientCount { get; }
 
     /// <summary>
-    /// In place over a range of steps: states [T, B, 2N], or packed rows [N, 1, 2N], hold u and then x. Ranges follow each
-    /// other in the recurrence's direction; the steps before a range hold x, of this pass, or step 0 what a stream carries on.
+    /// Turns u into x, in place, over a range of steps of the states, [T, B, 2N] or packed rows [rows, 1, 2N]. Ranges follow each other in
+    /// the recurrence's direction, so the steps before a range already hold this pass's x. In a stream, step 0 holds the state carried over
+    /// from the call before.
     /// </summary>
     public abstract void Forward(
         Tensor lambda,
@@ -30,9 +30,9 @@ internal abstract class DiagonalScanOperation : PlannedOperation
     );
 
     /// <summary>
-    /// In place: gradient holds dx of the range's steps and then du. Ranges follow each other against the recurrence's
-    /// direction. What the gradient by lambda is made of goes to dlambda, of <see cref="LambdaGradientCount"/>: of this pass
-    /// alone, or <paramref name="adds"/> to that of passes before, which were of the same batch.
+    /// Turns dx into du, in place, over a range of steps of the gradient. Ranges follow each other against the recurrence's direction. The
+    /// parts of the gradient of lambda go to dlambda, which holds <see cref="LambdaGradientCount"/> floats: those of this pass alone, or,
+    /// where <paramref name="adds"/>, in addition to those of earlier passes over the same batch.
     /// </summary>
     public abstract void Backward(
         Tensor lambda,
@@ -46,16 +46,16 @@ internal abstract class DiagonalScanOperation : PlannedOperation
     );
 
     /// <summary>
-    /// What the last passes backwards left in dlambda, as a matrix [rows, 2N]: the gradient by lambda, (re, im) pairs, is the sum
-    /// of its rows, which whoever reads it takes. How many there are goes by the backend and the batch.
+    /// What the last backward passes left in dlambda, as a matrix [rows, 2N]. The gradient of lambda, in (re, im) pairs, is the sum of its
+    /// rows, which the caller computes. The number of rows depends on the backend and the batch.
     /// </summary>
     public abstract Tensor LambdaGradient(Tensor dlambda);
 }
 
-/// <summary>Steps first .. first + count - 1 of a recurrence.</summary>
+/// <summary>The steps First to First + Count - 1 of a recurrence.</summary>
 /// <param name="First">The first step.</param>
-/// <param name="Count">Number of steps.</param>
-/// <param name="Reverse">The recurrence runs from each sequence's end to its beginning.</param>
+/// <param name="Count">The number of steps.</param>
+/// <param name="Reverse">Whether the recurrence runs from each sequence's end to its beginning.</param>
 internal readonly record struct ScanRange(int First, int Count, bool Reverse = false)
 {
     /// <summary>The step after the last one.</summary>

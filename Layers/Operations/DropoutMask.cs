@@ -1,8 +1,8 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// A mask of a dropout: drawn anew at each forward pass of training, the same again in its backward pass, and the same on every
-/// backend. It takes no memory. Of <see cref="PlanBuilder.Dropout"/>.
+/// A mask of a dropout, made by <see cref="PlanBuilder.Dropout"/>. It is drawn anew at each forward pass of training, is the same again in
+/// the backward pass of that step, and is the same on every backend. As it is drawn from a counter, it takes no memory.
 /// </summary>
 public sealed class DropoutMask
 {
@@ -25,11 +25,14 @@ public sealed class DropoutMask
     }
 
     /// <summary>
-    /// result = input, where the mask keeps it times 1 / (1 - p), else 0; the input itself outside of training.
+    /// In training, each value of the result is the input's times 1 / (1 - p) where the mask keeps it, else 0, p being the probability of a
+    /// drop. Outside of training the result is the input.
     /// </summary>
-    /// <param name="input">Any shape.</param>
-    /// <param name="result">As many values; may be the input.</param>
-    /// <exception cref="ArgumentException">The numbers of values differ.</exception>
+    /// <param name="input">Values of any shape.</param>
+    /// <param name="result">As many values as the input; may be the input.</param>
+    /// <exception cref="ArgumentException">
+    /// The numbers of values differ, the tensors overlap in part, or one belongs to another backend or is empty.
+    /// </exception>
     public void Apply(Tensor input, Tensor result)
     {
         if (_random is null)

@@ -2,11 +2,11 @@ using System.Numerics;
 
 namespace Sequor.Layers;
 
-/// <summary>Rows of a table by class numbers.</summary>
-/// <param name="Count">Rows of the table; numbers of classes are below it.</param>
-/// <param name="Size">Columns of the table.</param>
+/// <summary>The sizes of an embedding: a table whose rows are chosen by class numbers.</summary>
+/// <param name="Count">The number of rows of the table; class numbers are below it.</param>
+/// <param name="Size">The number of columns of the table.</param>
 /// <param name="Positions">The most positions of a batch, T * B.</param>
-/// <param name="Padding">The class whose row has no gradient; -1 for none.</param>
+/// <param name="Padding">The class whose row gets no gradient; -1 for none.</param>
 internal readonly record struct EmbeddingDescriptor(
     int Count,
     int Size,
@@ -15,24 +15,25 @@ internal readonly record struct EmbeddingDescriptor(
 )
 {
     /// <summary>
-    /// Sorted positions whose gradients are added up in floats before they go to double. By the plan's size alone, so that
-    /// every backend and number of threads adds in one order: about as many as there are then partial sums.
+    /// How many sorted positions have their gradients added up in single precision before the sum goes to double. It depends on the plan's
+    /// size alone, so that every backend adds in the same order with any number of threads. It grows with the square root of the positions,
+    /// so that there are about as many pieces as positions in a piece.
     /// </summary>
     public int Piece =>
         (int)Math.Clamp(BitOperations.RoundUpToPowerOf2((uint)Math.Sqrt(Positions)) / 2, 16, 1024);
 }
 
 /// <summary>
-/// y [T, B, C] = the rows of a table [count, C] that classes [T, B, 1] name, or packed rows of both. A class is a whole number
-/// below count; what is none gives a row of NaN, and nothing to the table's gradient.
+/// y [T, B, C] holds the rows of a table [count, C] that the classes [T, B, 1] name; both may be packed rows. A class is a whole number
+/// from 0 to count - 1. Any other value gives a row of NaN and adds nothing to the table's gradient.
 /// </summary>
 internal abstract class EmbeddingOperation : PlannedOperation
 {
     public abstract void Forward(Tensor classes, Tensor table, Tensor y);
 
     /// <summary>
-    /// dtable += dy, row by row. The rows of a class are added in the order of its positions, in an order that goes by the plan
-    /// and the batch alone: runs repeat bit for bit.
+    /// Adds the rows of dy to the rows of dtable that the classes name. The rows of a class are added in an order that depends only on the
+    /// plan and the batch, so results repeat bit for bit.
     /// </summary>
     public abstract void Backward(Tensor classes, Tensor dy, Tensor dtable, Tensor workspace);
 }

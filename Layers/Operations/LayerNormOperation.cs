@@ -1,6 +1,6 @@
 namespace Sequor.Layers;
 
-/// <summary>Normalisation over the channels of each row.</summary>
+/// <summary>The sizes of a layer normalisation over the channels of each row (Ba et al. 2016), at most.</summary>
 internal readonly record struct LayerNormDescriptor(
     int Size,
     int MaxLength,
@@ -8,12 +8,15 @@ internal readonly record struct LayerNormDescriptor(
     float Epsilon
 );
 
-/// <summary>y = (x - mean) / sqrt(variance + epsilon) * weight + bias; statistics [rows, 2]: mean, 1 / deviation.</summary>
+/// <summary>
+/// y = (x - mean) / sqrt(variance + epsilon) * weight + bias, for x and y [rows, C] and weight and bias [C]. The statistics [rows, 2] are
+/// each row's mean and 1 / sqrt(variance + epsilon).
+/// </summary>
 internal abstract class LayerNormOperation : PlannedOperation
 {
     /// <summary>
-    /// y from x, which may be one; the others overlap none of them. Where <paramref name="reuse"/>, the statistics are read, not
-    /// computed.
+    /// Computes y from x; both may be the same tensor, and no others overlap. Where <paramref name="reuse"/> is true, the statistics are
+    /// read instead of computed.
     /// </summary>
     public abstract void Forward(
         Tensor x,
@@ -25,7 +28,7 @@ internal abstract class LayerNormOperation : PlannedOperation
     );
 
     /// <summary>
-    /// dx = (dx +) gradient by x; adds to the gradients of weight and bias. dx may be dy where it does not accumulate, and overlaps
+    /// Computes, or adds to, dx, and adds to the gradients of weight and bias. dx may be dy where it does not accumulate, and overlaps
     /// nothing else.
     /// </summary>
     public abstract void Backward(

@@ -1,23 +1,23 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// Random numbers that a backend's library draws by itself, from states in the device's memory that only it understands: they
-/// are kept as they are.
+/// The states of random numbers that a backend's library draws by itself. They lie in the device's memory and only the library understands
+/// them, so they are saved and restored as bytes.
 /// </summary>
 internal abstract class LibraryRandom
 {
-    /// <summary>Whose states they are, in which version and how large: those of the same name can be put back.</summary>
+    /// <summary>Names the library, its version and the states' size. States may be restored only where the names are equal.</summary>
     public abstract string Name { get; }
 
-    /// <summary>Bytes of the states.</summary>
+    /// <summary>The size of the states, in bytes.</summary>
     public abstract long ByteCount { get; }
 
-    /// <summary>The states; waits for earlier work with them.</summary>
+    /// <summary>Reads the states, after waiting for earlier work with them.</summary>
     public abstract byte[] Read();
 
-    /// <summary>Puts states back.</summary>
+    /// <summary>Restores states that <see cref="Read"/> returned.</summary>
     public abstract void Write(ReadOnlySpan<byte> states);
 
-    /// <summary>Begins other numbers, which are the same for the same seed and step.</summary>
+    /// <summary>Seeds the states for a step. The same seed and step give the same numbers.</summary>
     public abstract void Begin(ulong step);
 }

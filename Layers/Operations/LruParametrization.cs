@@ -19,8 +19,8 @@ internal readonly record struct LruTensors(
 );
 
 /// <summary>
-/// What is made of them: lambda for a <see cref="DiagonalScanOperation"/>, and the real matrices around it. As states are
-/// interleaved (re, im) pairs, u = z B' and y = x C' are single real products.
+/// What the scan and the products around it read: lambda for a <see cref="DiagonalScanOperation"/>, and real matrices B' and C'. As
+/// states are interleaved (re, im) pairs, u = z B'^T and y = x C'^T are single real products.
 /// <code>
 /// lambda = exp(-exp(nu_log) + i exp(theta_log))
 /// B'     = exp(gamma_log) B, its rows re and im in turn
@@ -28,7 +28,7 @@ internal readonly record struct LruTensors(
 /// </code>
 /// Source: Orvieto et al. 2023, section 3.
 /// </summary>
-/// <param name="Lambda">[N, 2]; as a gradient [rows, 2N], whose rows are summed.</param>
+/// <param name="Lambda">[N, 2]; as a gradient [rows, 2N], the sum of whose rows is the gradient.</param>
 /// <param name="B">B' [2N, d].</param>
 /// <param name="C">C' [directions * d, 2N].</param>
 internal readonly record struct LruMatrices(Tensor Lambda, Tensor B, Tensor C);

@@ -1,9 +1,9 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// C [M, N] = op(A) op(B), plus C where <see cref="Accumulate"/>, plus a bias row [N] where there is one. Tensors are
-/// seen as matrices [rows, columns]. C overlaps none of the others, which may overlap each other. Transposed A and B together are not needed and not offered; nor is a bias together with
-/// accumulation or a transposed A.
+/// C [M, N] = op(A) op(B), plus C where <see cref="Accumulate"/>, plus a bias row [N] where there is one; op transposes its matrix or
+/// leaves it. Tensors are seen as matrices [rows, columns]. C overlaps none of the others, which may overlap each other. Nothing needs A
+/// and B both transposed, or a bias together with accumulation or a transposed A, so these are not offered.
 /// </summary>
 internal readonly record struct MatrixProduct
 {

@@ -1,19 +1,19 @@
 namespace Sequor.Layers;
 
-/// <summary>A range of the block of parameters that is updated alike.</summary>
-/// <param name="From">First value.</param>
-/// <param name="To">Behind the last one.</param>
-/// <param name="RateFactor">The learning rate is multiplied by it.</param>
-/// <param name="Decays">The rule's weight decay acts here.</param>
+/// <summary>A range of the block of parameters, all of which are updated with the same factors.</summary>
+/// <param name="From">The first value's index.</param>
+/// <param name="To">The index after the last value.</param>
+/// <param name="RateFactor">What the learning rate is multiplied by.</param>
+/// <param name="Decays">Whether the rule's weight decay applies.</param>
 internal readonly record struct OptimizerSegment(long From, long To, float RateFactor, bool Decays);
 
 /// <summary>
-/// One step of an optimizer over all parameters at once. The gradients' norm is taken first, and scales them down to
-/// <see cref="MaxNorm"/> where it is larger; where it is not finite, nothing changes but the count of skipped steps.
+/// One step of an optimizer over all parameters at once. First the norm of all gradients is computed. Where it is larger than
+/// <see cref="MaxNorm"/>, the gradients are scaled down to that norm; where it is not finite, only the count of skipped steps changes.
 /// </summary>
 internal readonly record struct OptimizerUpdate
 {
-    /// <summary>Index of values in <see cref="State"/>.</summary>
+    /// <summary>The indices of the values in <see cref="State"/>, and their number.</summary>
     public const int LearningRate = 0,
         Step = 1,
         Skipped = 2,
@@ -21,28 +21,28 @@ internal readonly record struct OptimizerUpdate
         MaxNorm = 4,
         StateLength = 5;
 
-    /// <summary>The first of them, which a checkpoint has.</summary>
+    /// <summary>How many of the leading values of <see cref="State"/> a checkpoint stores: all but the largest norm.</summary>
     public const int SavedLength = MaxNorm;
 
     public required UpdateRule Rule { get; init; }
     public required Tensor Parameters { get; init; }
     public required Tensor Gradients { get; init; }
 
-    /// <summary>The mean of gradients; empty where the rule has none.</summary>
+    /// <summary>The running mean of gradients; empty where the rule has none.</summary>
     public Tensor First { get; init; }
 
-    /// <summary>The mean square; empty where the rule has none.</summary>
+    /// <summary>The running mean of squared gradients; empty where the rule has none.</summary>
     public Tensor Second { get; init; }
 
     /// <summary>
-    /// Learning rate, steps taken, steps skipped, last norm, largest norm (infinity for no clipping): they live where the step
-    /// runs.
+    /// Five values: learning rate, steps taken, steps skipped, last norm, and largest norm (infinity for no clipping). They lie in the
+    /// backend's memory, so that a recorded step can change them.
     /// </summary>
     public required Tensor State { get; init; }
 
-    /// <summary>Ranges that follow each other and cover all parameters.</summary>
+    /// <summary>Ranges that follow each other without gaps and cover all parameters.</summary>
     public required OptimizerSegment[] Segments { get; init; }
 
-    /// <summary>The same by <see cref="Backend.PlaceSegments"/>.</summary>
+    /// <summary>The segments in the backend's memory, from <see cref="Backend.PlaceSegments"/>; null where it keeps none there.</summary>
     public Storage? PlacedSegments { get; init; }
 }

@@ -1,12 +1,12 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// The elementwise operations, with the sums that go over the same values. a, b, c, out, row, sum are those of
-/// <see cref="PointwiseArguments"/>; a row [C] is repeated over all rows, and a sum [C] is over all rows.
+/// The elementwise operations, some of which also sum the values over rows. The names a, b, c, out, row and sum are those of
+/// <see cref="PointwiseArguments"/>; a row [C] is repeated over all rows, and a sum [C] runs over all rows.
 /// </summary>
 /// <remarks>
-/// gelu is its tanh form (Hendrycks and Gimpel 2016): gelu(x) = x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))). glu is the
-/// gated linear unit (Dauphin et al. 2017): glu([x1 | x2]) = x1 sigmoid(x2), of half the columns.
+/// gelu is its tanh form (Hendrycks and Gimpel 2016): gelu(x) = x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))). glu is the gated linear
+/// unit (Dauphin et al. 2017): glu([x1 | x2]) = x1 sigmoid(x2), which has half the columns of its argument.
 /// </remarks>
 internal enum PointwiseOp
 {
@@ -20,23 +20,23 @@ internal enum PointwiseOp
     MultiplyAddGelu,
 
     /// <summary>
-    /// The gradients of <see cref="MultiplyAddGelu"/>, where a is that by its out, b its b, and c its a: out = a * gelu'(b), which
-    /// is that by b; sum += sum of out * c, which is that by its row. out may be a.
+    /// The gradients of <see cref="MultiplyAddGelu"/>. a is the gradient of its out, b is its b after the call, and c is its a. out = a *
+    /// gelu'(b) is the gradient of b, and sum += the sums over rows of out * c adds to the gradient of its row. out may be a.
     /// </summary>
     MultiplyAddGeluGradient,
 
-    /// <summary>out = a + glu(b + row), b and row of twice the columns. An empty a is zero, and so is an empty row.</summary>
+    /// <summary>out = a + glu(b + row), where b and row have twice the columns of out. An empty a or row counts as zeros.</summary>
     AddGlu,
 
     /// <summary>
-    /// The gradient of <see cref="AddGlu"/>, where a is that by its out, b and row are its own: b = that by b, in place;
-    /// sum [2 C] += sum of that, which is the one by its row. Beside it out = gelu(c), which may be a: what came in by a is
-    /// used up, and in a block whose gate follows a gelu the next product wants that again.
+    /// The gradient of <see cref="AddGlu"/>. a is the gradient of its out, b and row are its own. b is overwritten with its gradient, and
+    /// sum [2 C] += the sums over rows of that, which is the gradient of its row. In the same pass out = gelu(c), where out may be a: this
+    /// recomputes, for the product that follows, the input of the gate in a block whose gate comes after a GELU.
     /// </summary>
     AddGluGradientAndGelu,
 }
 
-/// <summary>Operands of an elementwise operation; those that it does not name are empty.</summary>
+/// <summary>The operands of an elementwise operation; those that it does not use are empty.</summary>
 internal readonly record struct PointwiseArguments
 {
     public Tensor A { get; init; }

@@ -1,23 +1,23 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// A counter-based random generator (Philox) in a backend's memory: a seed and a step, from which any number
-/// can be had again without keeping it.
+/// A counter-based random generator (Philox 4x32-10, Salmon et al. 2011) in a backend's memory. It holds a seed and a step, from which any
+/// of its numbers can be computed again instead of being kept.
 /// </summary>
 internal abstract class RandomStream : IDisposable
 {
     public abstract ulong Seed { get; }
 
-    /// <summary>The step that numbers are drawn for; setting it resumes there.</summary>
+    /// <summary>The step that numbers are drawn for. Setting it continues from that step.</summary>
     public abstract ulong Step { get; set; }
 
     /// <summary>Goes on to the next step.</summary>
     public abstract void Advance();
 
     /// <summary>
-    /// output = input * mask with mask 0 by the given probability, else 1 / (1 - probability). The same stream
-    /// number and step give the same mask, of which <paramref name="first"/> is the element where the output begins; above 0,
-    /// <paramref name="period"/> is the number of elements after which the mask begins anew. An empty input is all ones.
+    /// output = input * mask, where a value of the mask is 0 with the given probability and 1 / (1 - probability) otherwise. The same
+    /// stream number and step give the same mask. <paramref name="first"/> is the mask's element that the output begins with. Where
+    /// <paramref name="period"/> is above 0, the mask repeats after that many elements. An empty input counts as ones.
     /// </summary>
     public abstract void Dropout(
         Tensor input,

@@ -3,18 +3,20 @@ namespace Sequor.Layers;
 /// <summary>Which biases a recurrent network has: cuDNN's bias modes.</summary>
 public enum RecurrentBias
 {
-    /// <summary>None: CUDNN_RNN_NO_BIAS.</summary>
+    /// <summary>No bias: CUDNN_RNN_NO_BIAS.</summary>
     NoBias,
 
-    /// <summary>One, with the input's product: CUDNN_RNN_SINGLE_INP_BIAS.</summary>
+    /// <summary>One bias, added to the input's product: CUDNN_RNN_SINGLE_INP_BIAS.</summary>
     SingleInputBias,
 
-    /// <summary>One with the input's and one with the recurrent product: CUDNN_RNN_DOUBLE_BIAS, and PyTorch's.</summary>
+    /// <summary>
+    /// One bias for the input's product and one for the recurrent product: CUDNN_RNN_DOUBLE_BIAS, which is what PyTorch has.
+    /// </summary>
     DoubleBias,
 
     /// <summary>
-    /// One, with the recurrent product: CUDNN_RNN_SINGLE_REC_BIAS. The GRU's reset acts on it; elsewhere it does what a bias
-    /// with the input's product does.
+    /// One bias, added to the recurrent product: CUDNN_RNN_SINGLE_REC_BIAS. In a GRU the reset gate multiplies it; in other networks it
+    /// acts as a bias of the input's product does.
     /// </summary>
     SingleRecurrentBias,
 }

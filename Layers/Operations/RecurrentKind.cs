@@ -1,6 +1,6 @@
 namespace Sequor.Layers;
 
-/// <summary>The recurrences that cuDNN knows.</summary>
+/// <summary>The recurrences that cuDNN computes.</summary>
 public enum RecurrentKind
 {
     /// <summary>h = tanh(W_ih x + b_ih + W_hh h + b_hh)</summary>
@@ -9,9 +9,11 @@ public enum RecurrentKind
     /// <summary>h = relu(W_ih x + b_ih + W_hh h + b_hh)</summary>
     Relu,
 
-    /// <summary>Gates input, forget, cell, output.</summary>
+    /// <summary>Long short-term memory, with the gates input, forget, cell and output in this order.</summary>
     Lstm,
 
-    /// <summary>Gates reset, update, new; the reset acts after the recurrent product.</summary>
+    /// <summary>
+    /// Gated recurrent unit, with the gates reset, update and new in this order; the reset gate multiplies the recurrent product.
+    /// </summary>
     Gru,
 }

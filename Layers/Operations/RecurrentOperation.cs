@@ -2,20 +2,20 @@ using System.Diagnostics;
 
 namespace Sequor.Layers;
 
-/// <summary>How the sequences of a batch lie in x and y: cuDNN's data layouts.</summary>
+/// <summary>How the sequences of a batch lie in x and y; these are cuDNN's data layouts.</summary>
 internal enum RecurrentDataLayout
 {
-    /// <summary>[T, B, C], sequences in any order: CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_UNPACKED.</summary>
+    /// <summary>[T, B, C], with the sequences in any order: CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_UNPACKED.</summary>
     SeqMajorUnpacked,
 
     /// <summary>
-    /// [N, 1, C] with N the sum of lengths, sequences in the order of falling length: step after step, each with a row for
-    /// every sequence that is longer than the steps before. CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_PACKED.
+    /// [N, 1, C], where N is the sum of the lengths and longer sequences come first. Steps follow each other, and each has one row for
+    /// every sequence that is long enough to reach it. CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_PACKED.
     /// </summary>
     SeqMajorPacked,
 }
 
-/// <summary>A recurrent network, for its largest shape.</summary>
+/// <summary>The kind, options and largest sizes of a recurrent network.</summary>
 internal readonly record struct RecurrentDescriptor(
     RecurrentKind Kind,
     int InputSize,
@@ -26,34 +26,34 @@ internal readonly record struct RecurrentDescriptor(
     public bool Bidirectional { get; init; }
     public RecurrentBias Bias { get; init; } = RecurrentBias.DoubleBias;
 
-    /// <summary>Channels that an LSTM's output is projected to before it is handed on; 0 for no projection.</summary>
+    /// <summary>The channels that an LSTM's output is projected to before it is passed on; 0 for no projection.</summary>
     public int ProjectionSize { get; init; }
 
-    /// <summary>Bounds that an LSTM's cell state is read within; null for none.</summary>
+    /// <summary>Bounds that an LSTM's cell state is clipped to where it is read; null for none.</summary>
     public CellClip? CellClip { get; init; }
 
-    /// <summary>Probability that an output of a layer is dropped on its way to the next one, in training.</summary>
+    /// <summary>The probability that an output of a layer is dropped before the next layer, in training.</summary>
     public float Dropout { get; init; }
 
-    /// <summary>The first of the numbers of random streams that dropout uses, one for each layer but the last.</summary>
+    /// <summary>The first of the random stream numbers that dropout uses: one for each layer but the last.</summary>
     public int DropoutStream { get; init; }
 
-    /// <summary>Seed for a backend whose library has random numbers of its own.</summary>
+    /// <summary>The seed for a backend whose library draws random numbers of its own.</summary>
     public ulong DropoutSeed { get; init; }
 
-    /// <summary>Backward is asked for the gradient by x.</summary>
+    /// <summary>Whether the backward pass is asked for the gradient of x.</summary>
     public bool InputGradient { get; init; } = true;
 
-    /// <summary>States are given or wanted, in either pass.</summary>
+    /// <summary>Whether states are given or wanted in either pass.</summary>
     public bool States { get; init; } = true;
     public int MaxLength { get; init; } = 1;
     public int MaxBatch { get; init; } = 1;
     public bool Training { get; init; }
 
-    /// <summary>Sequences of a batch may differ in length.</summary>
+    /// <summary>Whether the sequences of a batch may differ in length.</summary>
     public bool VariableLengths { get; init; }
 
-    /// <summary>How x, y and their gradients lie.</summary>
+    /// <summary>How x, y and their gradients lie in memory.</summary>
     public RecurrentDataLayout DataLayout { get; init; }
 
     public int Gates =>
@@ -67,17 +67,17 @@ internal readonly record struct RecurrentDescriptor(
 
     public int Directions => Bidirectional ? 2 : 1;
 
-    /// <summary>Channels of the hidden state: h, which is also the output.</summary>
+    /// <summary>The channels of the hidden state h, which is also the output of one direction.</summary>
     public int StateSize => ProjectionSize > 0 ? ProjectionSize : HiddenSize;
 
-    /// <summary>Channels of a layer's output: of both directions side by side.</summary>
+    /// <summary>The channels of a layer's output, both directions side by side.</summary>
     public int OutputSize => Directions * StateSize;
 
     public int LayerInput(int layer) => layer == 0 ? InputSize : OutputSize;
 
     public bool DropsOut => Training && Dropout > 0 && Layers > 1;
 
-    /// <summary>Values of all parameters, for sizes however large.</summary>
+    /// <summary>The number of values of all parameters. It does not overflow, however large the sizes are.</summary>
     public Int128 ParameterCount
     {
         get
@@ -97,7 +97,7 @@ internal readonly record struct RecurrentDescriptor(
         }
     }
 
-    /// <summary>Names and shapes of the parameters, both PyTorch's and in its order.</summary>
+    /// <summary>The names and shapes of the parameters, as in PyTorch and in its order.</summary>
     public IEnumerable<(string Name, Shape Shape)> Parameters()
     {
         int rows = Gates * HiddenSize;
@@ -120,56 +120,61 @@ internal readonly record struct RecurrentDescriptor(
 }
 
 /// <summary>
-/// Operands of a recurrent network. States are [layers * directions, B, H], those of layer l and direction d at
-/// l * directions + d, hidden ones [.., P] with a projection; empty initial states are zero, empty final states are not
-/// wanted. Final cells are as they are before any clipping.
+/// The operands of a recurrent network. States are [layers * directions, B, H], with layer l and direction d at l * directions + d; hidden
+/// states are [layers * directions, B, P] with a projection. Empty initial states count as zeros, and empty final states are not wanted.
+/// Final cell states are stored before any clipping.
 /// </summary>
 internal readonly record struct RecurrentOperands
 {
-    /// <summary>[T, B, I]; packed [N, 1, I].</summary>
+    /// <summary>The input, [T, B, I]; packed [N, 1, I].</summary>
     public required Tensor X { get; init; }
 
-    /// <summary>[T, B, directions * H or P], zero beyond a sequence's end; packed [N, 1, directions * H or P].</summary>
+    /// <summary>The output, [T, B, directions * H or P], zero after a sequence's end; packed [N, 1, directions * H or P].</summary>
     public required Tensor Y { get; init; }
 
-    /// <summary>The block laid out by <see cref="Backend.RecurrentLayout"/>.</summary>
+    /// <summary>The block of parameters, laid out by <see cref="Backend.RecurrentLayout"/>.</summary>
     public required Tensor Parameters { get; init; }
     public Tensor InitialHidden { get; init; }
     public Tensor InitialCell { get; init; }
     public Tensor FinalHidden { get; init; }
     public Tensor FinalCell { get; init; }
 
-    /// <summary>The parameters are those of the last call, and the workspace was left alone since.</summary>
+    /// <summary>Whether the parameters are those of the last call and no one has written to the workspace since.</summary>
     public bool SameWeights { get; init; }
 
     /// <summary>
-    /// Steps of each sequence, 1 to T; null where all have T, and x is then [T, B, C] in either layout. Packed data has none
-    /// above the one before it. In host memory: cuDNN reads them there too.
+    /// The steps of each sequence, from 1 to T; null where all have T steps, and x is then [T, B, C] in either layout. Packed lengths never
+    /// increase. They are in host memory, since cuDNN also reads them there.
     /// </summary>
     public int[]? Lengths { get; init; }
 
-    /// <summary>How many of the lengths count, where the data is packed, which does not say it; 0 for all of them.</summary>
+    /// <summary>
+    /// For packed data, how many of the lengths are the batch's; 0 for all of them. A packed x does not tell its batch size.
+    /// </summary>
     public int PackedBatch { get; init; }
 
     /// <summary>
-    /// Where the state of each packed sequence lies in its batch, each place once; null where it is that of the sequence. So
-    /// states can have an order of their own.
+    /// For each packed sequence, the index of its state within the batch; each index occurs once. Null where it is the sequence's own
+    /// index. It allows the states to be in the caller's order.
     /// </summary>
     public int[]? PackedOrder { get; init; }
 
-    /// <summary>The layout that packed lengths and order are of, for backends that keep it in their own memory.</summary>
+    /// <summary>The layout that the packed lengths and order come from, for backends that keep it in their own memory.</summary>
     public SequenceLayout? PackedLayout { get; init; }
     public RandomStream? Random { get; init; }
     public required Tensor Reserve { get; init; }
     public required Tensor Workspace { get; init; }
 }
 
-/// <summary>Gradients of a recurrent network's operands; empty ones are zero where read and not wanted where written.</summary>
+/// <summary>
+/// The gradients of a recurrent network's operands. An empty one counts as zeros where it is read, and is not wanted where it would be
+/// written.
+/// </summary>
 internal readonly record struct RecurrentGradients
 {
     /// <summary>
-    /// Read. Where it has fewer steps than y, it is the gradient of the last ones, the others' being zero; packed, it has
-    /// all rows.
+    /// Read. Where it has fewer steps than y, it is the gradient of the last steps, and that of the others is zero. Packed, it has all
+    /// rows.
     /// </summary>
     public required Tensor Y { get; init; }
 
@@ -179,7 +184,7 @@ internal readonly record struct RecurrentGradients
     /// <summary>Read.</summary>
     public Tensor FinalCell { get; init; }
 
-    /// <summary>Written; zero beyond a sequence's end.</summary>
+    /// <summary>Written; zero after a sequence's end.</summary>
     public Tensor X { get; init; }
 
     /// <summary>Written.</summary>
@@ -192,19 +197,19 @@ internal readonly record struct RecurrentGradients
     public required Tensor Parameters { get; init; }
 }
 
-/// <summary>A recurrent network. The reserve passes from forward to backward.</summary>
+/// <summary>A recurrent network. The forward pass leaves a reserve that the backward pass reads.</summary>
 internal abstract class RecurrentOperation : PlannedOperation
 {
-    /// <summary>Floats that forward leaves for backward, beside x and y.</summary>
+    /// <summary>The number of floats that forward leaves for backward, besides x and y.</summary>
     public abstract long ReserveCount { get; }
 
-    /// <summary>What the ledger counts that under.</summary>
+    /// <summary>The category under which the ledger counts the reserve.</summary>
     public virtual MemoryCategory ReserveCategory => MemoryCategory.Activations;
 
-    /// <summary>Where dropout draws from, if that is no <see cref="RandomStream"/> but a library's own; else null.</summary>
+    /// <summary>The library's own random states, if dropout draws from those instead of a <see cref="RandomStream"/>; else null.</summary>
     public virtual LibraryRandom? LibraryRandom => null;
 
-    /// <exception cref="ArgumentException">The data is packed, and its rows or lengths are not those of a packed batch.</exception>
+    /// <exception cref="ArgumentException">The data is packed, and its number of rows or its lengths do not fit each other.</exception>
     public abstract void Forward(in RecurrentOperands operands);
 
     public abstract void Backward(in RecurrentOperands operands, in RecurrentGradients gradients);

@@ -1,14 +1,14 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// How the sequences of a batch lie in memory. Where all have the input's steps, activations are [T, B, C]. Otherwise they
-/// are packed, [N, 1, C] with one row a step of a sequence and none for padding: step after step, in each the sequences that
-/// last so long, longest first. It is cuDNN's packed sequence-major layout.
+/// How the sequences of a batch lie in memory. Where all of them have as many steps as the input, activations are [T, B, C]. Otherwise they
+/// are packed as [N, 1, C], with one row for each step of each sequence and none for padding: steps follow each other, and each has the
+/// rows of the sequences that reach it, longest first. This is cuDNN's packed sequence-major layout.
 /// </summary>
-/// <remarks>One belongs to a plan and is set anew for each batch; setting it allocates nothing.</remarks>
+/// <remarks>A layout belongs to a plan and is set anew for each batch. Setting it allocates nothing.</remarks>
 internal sealed class SequenceLayout
 {
-    /// <summary>Why no recorded step has a packed batch: its lengths are in the calls of cuDNN.</summary>
+    /// <summary>Why a packed batch cannot be part of a recorded step: cuDNN takes the lengths as arguments of its calls.</summary>
     public const string NotRecordable =
         "the sequences of a batch differ in length, and lengths cannot be part of a captured step";
 
@@ -17,8 +17,8 @@ internal sealed class SequenceLayout
     private readonly int[] _given;
     private readonly int[] _table;
 
-    /// <param name="maxLength">Most steps of a batch.</param>
-    /// <param name="maxBatch">Most sequences of a batch.</param>
+    /// <param name="maxLength">The most steps of a batch.</param>
+    /// <param name="maxBatch">The most sequences of a batch.</param>
     public SequenceLayout(int maxLength, int maxBatch)
     {
         _lengths = new int[maxBatch];
@@ -27,36 +27,36 @@ internal sealed class SequenceLayout
         _table = new int[TableLength(maxLength, maxBatch)];
     }
 
-    /// <summary>Whether the batch that runs is packed. All else here holds only where it is.</summary>
+    /// <summary>Whether the current batch is packed. All other members describe a packed batch only.</summary>
     public bool IsPacked { get; private set; }
 
-    /// <summary>Sequences.</summary>
+    /// <summary>The number of sequences.</summary>
     public int Batch { get; private set; }
 
-    /// <summary>Steps of the longest sequence.</summary>
+    /// <summary>The number of steps of the longest sequence.</summary>
     public int Steps { get; private set; }
 
-    /// <summary>Rows: steps of all sequences.</summary>
+    /// <summary>The number of rows: the steps of all sequences together.</summary>
     public int Rows => Row(Steps);
 
-    /// <summary>Steps of each sequence, longest first.</summary>
+    /// <summary>The steps of each sequence, longest first.</summary>
     public ReadOnlySpan<int> Lengths => _lengths.AsSpan(0, Batch);
 
-    /// <summary>Steps of each of the caller's sequences, in his order.</summary>
+    /// <summary>The steps of each sequence, in the caller's order.</summary>
     public ReadOnlySpan<int> CallerLengths => _given.AsSpan(0, Batch);
 
-    /// <summary>Steps of each sequence, longest first, where an array is wanted; beyond the batch are zeros.</summary>
+    /// <summary>As <see cref="Lengths"/>, for calls that take an array; it has zeros after the batch.</summary>
     public int[] Values => _lengths;
 
-    /// <summary>Which of the caller's sequences each is.</summary>
+    /// <summary>For each packed sequence, its index in the caller's batch.</summary>
     public ReadOnlySpan<int> Order => _order.AsSpan(0, Batch);
 
-    /// <summary>The same where an array is wanted.</summary>
+    /// <summary>As <see cref="Order"/>, for calls that take an array.</summary>
     public int[] OrderValues => _order;
 
     /// <summary>
-    /// Lengths, from <see cref="OrderAt"/> on the order, from <see cref="RowsAt"/> on the first rows: what is copied to a
-    /// device at once.
+    /// The lengths, from <see cref="OrderAt"/> on the order, and from <see cref="RowsAt"/> on the first rows of the steps. It is copied to
+    /// a device in one piece.
     /// </summary>
     public ReadOnlySpan<int> Table => _table.AsSpan(0, RowsAt + Steps + 1);
 
@@ -64,17 +64,17 @@ internal sealed class SequenceLayout
 
     public int RowsAt => 2 * _lengths.Length;
 
-    /// <summary>Values of the largest table.</summary>
+    /// <summary>The number of values of the largest table.</summary>
     public static int TableLength(int maxLength, int maxBatch) =>
         checked(2 * maxBatch + maxLength + 1);
 
-    /// <summary>The table's place in a backend's memory, of <see cref="Backend.LayoutCount"/>; empty where it has none.</summary>
+    /// <summary>The table in a backend's memory, <see cref="Backend.LayoutCount"/> floats; empty where the backend needs none.</summary>
     public Tensor OnDevice { get; set; }
 
-    /// <summary>The first row of a step; of the step after the last one, the number of rows.</summary>
+    /// <summary>The first row of a step. For the step after the last one, the number of rows.</summary>
     public int Row(int step) => _table[RowsAt + step];
 
-    /// <summary>Sequences that have this step; none before the first step and after the last.</summary>
+    /// <summary>How many sequences reach a step; 0 before the first step and after the last.</summary>
     public int Active(int step) => (uint)step < (uint)Steps ? Row(step + 1) - Row(step) : 0;
 
     /// <summary>The step that a row belongs to.</summary>
@@ -93,18 +93,18 @@ internal sealed class SequenceLayout
         return low;
     }
 
-    /// <summary>The next batch is not packed.</summary>
+    /// <summary>Makes the next batch one that is not packed.</summary>
     public void SetWhole() => IsPacked = false;
 
-    /// <summary>Lays out a batch; equal lengths keep the caller's order.</summary>
-    /// <param name="lengths">Steps of each of the caller's sequences, each at least 1.</param>
+    /// <summary>Lays out a packed batch. Sequences of equal length keep the caller's order.</summary>
+    /// <param name="lengths">The steps of each of the caller's sequences, each at least 1.</param>
     public void Set(ReadOnlySpan<int> lengths)
     {
         IsPacked = true;
         Batch = lengths.Length;
         lengths.CopyTo(_given);
         Array.Clear(_lengths);
-        // By insertion: a batch is short, and often in order already.
+        // An insertion sort allocates nothing and is stable; batches are short and often sorted already.
         for (int i = 0; i < Batch; i++)
         {
             int at = i;

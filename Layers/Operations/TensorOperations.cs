@@ -1,10 +1,10 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// What a layer or a loss can do with tensors: operations of the backend, with checked arguments. They are queued in their order,
-/// allocate nothing, and may return before they are done. Tensors are seen as matrices [<see cref="Shape.Rows"/>,
-/// <see cref="Shape.Columns"/>], so that [T, B, C] has T B rows. A tensor that is written may not overlap one that is read, unless
-/// the operation says so.
+/// The operations on tensors that a layer or a loss can use. They check their arguments and call the backend. They run in the order of the
+/// calls, allocate nothing, and may return before they are done. Tensors are seen as matrices [<see cref="Shape.Rows"/>,
+/// <see cref="Shape.Columns"/>], so that [T, B, C] has T * B rows. A tensor that is written must not overlap one that is read, unless the
+/// operation allows it.
 /// </summary>
 public sealed class TensorOperations
 {
@@ -13,16 +13,16 @@ public sealed class TensorOperations
     internal TensorOperations(Backend backend) => _backend = backend;
 
     /// <summary>
-    /// c = op(a) op(b), plus c where it accumulates, plus a bias row where there is one. op transposes, or not.
+    /// c = op(a) op(b), plus c where it accumulates, plus a bias row where there is one. op transposes its matrix or leaves it.
     /// </summary>
     /// <param name="a">[M, K], or [K, M] where transposed.</param>
     /// <param name="b">[K, N], or [N, K] where transposed.</param>
     /// <param name="c">[M, N]</param>
-    /// <param name="transposeA">a is transposed; not together with b, nor with a bias.</param>
-    /// <param name="transposeB">b is transposed.</param>
-    /// <param name="accumulate">The product is added to c; not together with a bias.</param>
+    /// <param name="transposeA">Whether a is transposed; not together with b, nor with a bias.</param>
+    /// <param name="transposeB">Whether b is transposed.</param>
+    /// <param name="accumulate">Whether the product is added to c; not together with a bias.</param>
     /// <param name="bias">[N], added to each row of c; empty for none.</param>
-    /// <exception cref="ArgumentException">Shapes or options do not fit each other.</exception>
+    /// <exception cref="ArgumentException">The shapes or options do not fit each other, or c overlaps a or b.</exception>
     public void MatMul(
         Tensor a,
         Tensor b,
@@ -67,11 +67,11 @@ public sealed class TensorOperations
         );
     }
 
-    /// <summary>result = a + b, value by value; result may be a or b.</summary>
-    /// <param name="a">Any shape.</param>
-    /// <param name="b">As many values.</param>
-    /// <param name="result">As many values.</param>
-    /// <exception cref="ArgumentException">The numbers of values differ.</exception>
+    /// <summary>result = a + b, element by element; result may be a or b.</summary>
+    /// <param name="a">Values of any shape.</param>
+    /// <param name="b">As many values as a.</param>
+    /// <param name="result">As many values as a.</param>
+    /// <exception cref="ArgumentException">The numbers of values differ, or the result overlaps a or b in part.</exception>
     public void Add(Tensor a, Tensor b, Tensor result)
     {
         Require(a, nameof(a));
@@ -91,13 +91,13 @@ public sealed class TensorOperations
     }
 
     /// <summary>
-    /// result = result + a * row, the row being repeated: [C] over the rows of [T, B, C], or as many values as a for a product
-    /// value by value. result may be a.
+    /// result = result + a * row, element by element. A row [C] is repeated over all rows of a; it may also have as many values as a.
+    /// result may be a.
     /// </summary>
-    /// <param name="a">Any shape.</param>
-    /// <param name="row">As many values as a has columns, or as a has.</param>
+    /// <param name="a">Values of any shape.</param>
+    /// <param name="row">As many values as a has columns, or as many as a has values.</param>
     /// <param name="result">As many values as a; added to.</param>
-    /// <exception cref="ArgumentException">The numbers of values do not fit.</exception>
+    /// <exception cref="ArgumentException">The numbers of values do not fit, or the result overlaps an operand.</exception>
     public void MultiplyAdd(Tensor a, Tensor row, Tensor result)
     {
         Require(a, nameof(a));
@@ -117,13 +117,13 @@ public sealed class TensorOperations
     }
 
     /// <summary>
-    /// sum = sum + a * row with the row repeated, then result = gelu(sum), in its tanh form (Hendrycks and Gimpel 2016).
+    /// sum = sum + a * row, with the row repeated over all rows, then result = gelu(sum) in its tanh form (Hendrycks and Gimpel 2016).
     /// </summary>
     /// <param name="a">[rows, C]</param>
     /// <param name="row">[C]</param>
     /// <param name="sum">As many values as a; added to.</param>
     /// <param name="result">As many values as a; may be sum.</param>
-    /// <exception cref="ArgumentException">The numbers of values do not fit.</exception>
+    /// <exception cref="ArgumentException">The numbers of values do not fit, or tensors overlap that must not.</exception>
     public void MultiplyAddGelu(Tensor a, Tensor row, Tensor sum, Tensor result)
     {
         Require(a, nameof(a));
@@ -146,15 +146,15 @@ public sealed class TensorOperations
     }
 
     /// <summary>
-    /// The gradients of <see cref="MultiplyAddGelu"/>: dsum = dresult * gelu'(sum), which is that by what its sum held before,
-    /// and drow = drow + the sums over rows of dsum * a. That by a is dsum * row: <see cref="MultiplyAdd"/>.
+    /// The gradients of <see cref="MultiplyAddGelu"/>: dsum = dresult * gelu'(sum), which is the gradient of what its sum held before, and
+    /// drow = drow + the sums over rows of dsum * a. The gradient of its a is dsum * row, which <see cref="MultiplyAdd"/> computes.
     /// </summary>
-    /// <param name="dresult">[rows, C]: the gradient by its result.</param>
-    /// <param name="sum">Its sum, as it was left.</param>
+    /// <param name="dresult">The gradient of its result, [rows, C].</param>
+    /// <param name="sum">Its sum, as the call left it.</param>
     /// <param name="a">Its a.</param>
-    /// <param name="dsum">Written; may be dresult.</param>
+    /// <param name="dsum">As many values as dresult, written; may be dresult.</param>
     /// <param name="drow">[C], added to.</param>
-    /// <exception cref="ArgumentException">The numbers of values do not fit.</exception>
+    /// <exception cref="ArgumentException">The numbers of values do not fit, or tensors overlap that must not.</exception>
     public void MultiplyAddGeluGradient(
         Tensor dresult,
         Tensor sum,
@@ -188,7 +188,7 @@ public sealed class TensorOperations
     /// <param name="a">[rows, C]</param>
     /// <param name="sum">[C], added to.</param>
     /// <param name="b">As many values as a, or empty.</param>
-    /// <exception cref="ArgumentException">The numbers of values do not fit.</exception>
+    /// <exception cref="ArgumentException">The numbers of values do not fit, or the sum overlaps an operand.</exception>
     public void ColumnSum(Tensor a, Tensor sum, Tensor b = default)
     {
         Require(a, nameof(a));
@@ -202,10 +202,12 @@ public sealed class TensorOperations
         _backend.ColumnSum(a, b, sum);
     }
 
-    /// <summary>destination = source as it was before; they may overlap.</summary>
-    /// <param name="source">Any shape.</param>
-    /// <param name="destination">As many values.</param>
-    /// <exception cref="ArgumentException">The numbers of values differ.</exception>
+    /// <summary>Copies the source to the destination. They may overlap: the destination gets the values from before the call.</summary>
+    /// <param name="source">Values of any shape.</param>
+    /// <param name="destination">As many values as the source.</param>
+    /// <exception cref="ArgumentException">
+    /// The numbers of values differ; or, on a GPU, the two overlap at so small a distance that more than 4096 copies would be needed.
+    /// </exception>
     public void Copy(Tensor source, Tensor destination)
     {
         Require(source, nameof(source));
@@ -213,13 +215,13 @@ public sealed class TensorOperations
         _backend.Copy(source, destination);
     }
 
-    /// <summary>Some columns of a matrix become columns of another one, whose other columns stay.</summary>
+    /// <summary>Copies a range of columns of a matrix into another matrix, whose other columns stay as they are.</summary>
     /// <param name="source">[rows, C]</param>
-    /// <param name="sourceColumn">The first column of it.</param>
+    /// <param name="sourceColumn">The first column that is copied, from 0.</param>
     /// <param name="destination">[rows, D]</param>
-    /// <param name="destinationColumn">The first column of it.</param>
+    /// <param name="destinationColumn">The first column that is written, from 0.</param>
     /// <param name="columns">How many columns, at least 1.</param>
-    /// <exception cref="ArgumentException">The numbers of rows differ, or there are not so many columns.</exception>
+    /// <exception cref="ArgumentException">The numbers of rows differ, there are not so many columns, or the two overlap.</exception>
     public void CopyColumns(
         Tensor source,
         int sourceColumn,
@@ -258,10 +260,10 @@ public sealed class TensorOperations
             );
     }
 
-    /// <summary>Every value of the destination becomes a value.</summary>
-    /// <param name="destination">Any shape.</param>
+    /// <summary>Sets every value of the destination to a value.</summary>
+    /// <param name="destination">A tensor of any shape.</param>
     /// <param name="value">The value.</param>
-    /// <exception cref="ArgumentException">There is no such tensor on this backend.</exception>
+    /// <exception cref="ArgumentException">The tensor is empty or belongs to another backend.</exception>
     public void Fill(Tensor destination, float value)
     {
         Require(destination, nameof(destination));
@@ -269,16 +271,16 @@ public sealed class TensorOperations
     }
 
     /// <summary>
-    /// Runs code of the caller's own in the order of the operations: it finds tensors by <see cref="Tensor.Address"/>, in host
-    /// memory on a CPU. On a GPU it queues kernels on the backend's stream, which a <see cref="StepGraph"/> records with all else.
+    /// Runs the caller's own code in the order of the operations. It finds tensors by <see cref="Tensor.Address"/>, which is in host memory
+    /// on a CPU. On a GPU the code queues kernels on the backend's stream, and a <see cref="StepGraph"/> records them with everything else.
     /// </summary>
     /// <remarks>
-    /// While a plan is made passes are rehearsed without memory: the code is not called then, and what it would write is taken from
-    /// here. A delegate that is kept in a field takes no memory at each step.
+    /// While a plan is made, its passes are rehearsed without memory. The code is not called then; the rehearsal knows what it would write
+    /// from <paramref name="written"/>. A delegate that is kept in a field avoids an allocation at each step.
     /// </remarks>
-    /// <param name="code">What it does.</param>
+    /// <param name="code">The code to run.</param>
     /// <param name="written">The tensors that it writes or adds to.</param>
-    /// <exception cref="ArgumentException">One of them is no tensor of this backend.</exception>
+    /// <exception cref="ArgumentException">One of the tensors is empty or belongs to another backend.</exception>
     public void Run(Action code, params ReadOnlySpan<Tensor> written)
     {
         ArgumentNullException.ThrowIfNull(code);
@@ -287,7 +289,7 @@ public sealed class TensorOperations
         _backend.RunCode(code, written);
     }
 
-    /// <summary>Of an operation from one tensor to another, or to itself.</summary>
+    /// <summary>Checks the operands of an operation from one tensor to another of as many values, or in place.</summary>
     internal void RequireAlike(Tensor input, Tensor result)
     {
         Require(input, nameof(input));
@@ -356,7 +358,7 @@ public sealed class TensorOperations
     private static ArgumentException Overlaps(string name) =>
         new("The tensor is written, and overlaps one that is read.", name);
 
-    // Within a block: in a rehearsal there are no addresses.
+    // Offsets within a block are compared rather than addresses, since a rehearsal has none.
     private static bool Overlap(Tensor a, Tensor b) =>
         a.Storage == b.Storage && a.Offset < b.Offset + b.Count && b.Offset < a.Offset + a.Count;
 }

@@ -1,12 +1,15 @@
 namespace Sequor.Layers;
 
-/// <summary>Adam with bias correction, as PyTorch: p -= rate m' / (sqrt(v') + epsilon).</summary>
+/// <summary>
+/// Adam with bias correction (Kingma and Ba 2015), as in PyTorch: p -= rate m' / (sqrt(v') + epsilon), where m' and v' are the corrected
+/// means of the gradients and of their squares.
+/// </summary>
 /// <param name="plan">A training plan.</param>
-/// <param name="learningRate">Finite, at least 0.</param>
-/// <param name="beta1">Smoothing of the mean: at least 0, below 1.</param>
-/// <param name="beta2">Smoothing of the mean square: at least 0, below 1.</param>
-/// <param name="epsilon">Above 0.</param>
-/// <param name="groups">Parameters that change at another rate; null for none.</param>
+/// <param name="learningRate">The learning rate, finite and at least 0.</param>
+/// <param name="beta1">The smoothing of the mean: at least 0, below 1.</param>
+/// <param name="beta2">The smoothing of the mean square: at least 0, below 1.</param>
+/// <param name="epsilon">Added to the square root; above 0.</param>
+/// <param name="groups">Parameters that are trained at another rate; null for none.</param>
 public sealed class Adam(
     Plan plan,
     float learningRate,

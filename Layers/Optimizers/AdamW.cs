@@ -1,16 +1,16 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// Adam with decoupled weight decay (Loshchilov and Hutter 2019), as PyTorch and Optax:
-/// p -= rate (m' / (sqrt(v') + epsilon) + decay p). Clipping acts on the gradients alone.
+/// Adam with decoupled weight decay (Loshchilov and Hutter 2019), as in PyTorch and Optax: p -= rate (m' / (sqrt(v') + epsilon) + decay p).
+/// Clipping affects the gradients, not the decay.
 /// </summary>
 /// <param name="plan">A training plan.</param>
-/// <param name="learningRate">Finite, at least 0.</param>
-/// <param name="weightDecay">Finite, at least 0.</param>
-/// <param name="beta1">Smoothing of the mean: at least 0, below 1.</param>
-/// <param name="beta2">Smoothing of the mean square: at least 0, below 1.</param>
-/// <param name="epsilon">Above 0.</param>
-/// <param name="groups">Parameters that change at another rate or do not decay; null for none.</param>
+/// <param name="learningRate">The learning rate, finite and at least 0.</param>
+/// <param name="weightDecay">The weight decay, finite and at least 0.</param>
+/// <param name="beta1">The smoothing of the mean: at least 0, below 1.</param>
+/// <param name="beta2">The smoothing of the mean square: at least 0, below 1.</param>
+/// <param name="epsilon">Added to the square root; above 0.</param>
+/// <param name="groups">Parameters that are trained at another rate or do not decay; null for none.</param>
 public sealed class AdamW(
     Plan plan,
     float learningRate,

@@ -3,18 +3,18 @@ using System.Globalization;
 namespace Sequor.Layers;
 
 /// <summary>
-/// A rule that a backend knows: norm, clipping and update of all parameters are one operation. Learning rate and step count live
-/// where the step runs, and nothing waits for it.
+/// A rule that the backend knows: norm, clipping and update of all parameters are one operation. Learning rate and step count lie in the
+/// backend's memory, and nothing waits for the device.
 /// </summary>
 public abstract class FusedOptimizer : Optimizer
 {
     private readonly Storage? _segments;
 
     /// <param name="plan">A training plan.</param>
-    /// <param name="learningRate">Finite, at least 0.</param>
+    /// <param name="learningRate">The learning rate, finite and at least 0.</param>
     /// <param name="rule">How parameters follow gradients.</param>
-    /// <param name="groups">Parameters that change at another rate; null for none.</param>
-    /// <param name="meanName">What the mean, where the rule has one, is called in checkpoints.</param>
+    /// <param name="groups">Parameters that are trained at another rate; null for none.</param>
+    /// <param name="meanName">The name in checkpoints of the mean, where the rule has one.</param>
     private protected FusedOptimizer(
         Plan plan,
         float learningRate,
@@ -42,16 +42,16 @@ public abstract class FusedOptimizer : Optimizer
     /// <summary>The rule's numbers, and the parameters of each group.</summary>
     public sealed override string Settings => RuleSettings + Groups.Text;
 
-    // Floats in the shortest form that reads back as the same bits.
+    // Floats are written in the shortest form that reads back as the same bits.
     private protected abstract string RuleSettings { get; }
 
-    /// <summary>Which parameters change at another rate, or do not decay.</summary>
+    /// <summary>Which parameters are trained at another rate, or do not decay.</summary>
     internal GroupedParameters Groups { get; }
 
     /// <summary>How parameters follow gradients.</summary>
     internal UpdateRule Rule { get; }
 
-    /// <summary>What the backend is asked for, by the segments as the host has them.</summary>
+    /// <summary>The operation for the backend, with the segments as the host has them.</summary>
     internal OptimizerUpdate Request() =>
         new()
         {

@@ -1,8 +1,8 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// Norm, clipping and count of steps for a rule that the backend does not know. They are those of plain gradient descent on a
-/// block of zeros at a rate of -1, which then holds the clipped gradients.
+/// Computes norm, clipping and count of steps for a rule that the backend does not know. It runs plain gradient descent on a block of zeros
+/// at a rate of -1, after which the block holds the clipped gradients.
 /// </summary>
 internal sealed class GradientClip
 {
@@ -13,7 +13,7 @@ internal sealed class GradientClip
     private readonly OptimizerSegment[] _segments;
 
     /// <param name="plan">The training plan whose gradients are clipped.</param>
-    /// <param name="own">Is given each block that is taken, to free it.</param>
+    /// <param name="own">Is given each block that is allocated, in order to free it.</param>
     public GradientClip(Plan plan, Func<Storage, Storage> own)
     {
         _plan = plan;
@@ -30,7 +30,7 @@ internal sealed class GradientClip
 
     private Tensor Clipped => _plan.Store.Block(_clipped);
 
-    /// <summary>Counts a step in an optimizer's state, or a skipped one, and notes its norm there.</summary>
+    /// <summary>Counts a step, or a skipped one, in an optimizer's state, and stores the norm there.</summary>
     public void Run(Tensor state)
     {
         Backend backend = _plan.Backend;
@@ -43,7 +43,7 @@ internal sealed class GradientClip
         backend.Optimize(
             new OptimizerUpdate
             {
-                // Neither mean nor mean square: plain gradient descent.
+                // A rule with neither mean nor mean square is plain gradient descent.
                 Rule = default,
                 Parameters = Clipped,
                 Gradients = _plan.Gradients,
@@ -58,6 +58,6 @@ internal sealed class GradientClip
         );
     }
 
-    /// <summary>Puts the clipped gradients in the place of the plan's.</summary>
+    /// <summary>Overwrites the plan's gradients with the clipped ones.</summary>
     public void Replace() => _plan.Backend.Copy(Clipped, _plan.Gradients);
 }

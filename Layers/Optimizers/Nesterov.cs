@@ -1,13 +1,13 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// Gradient descent with Nesterov's momentum (Sutskever et al. 2013), as PyTorch's SGD with nesterov=True:
-/// m = momentum m + g, p -= rate (momentum m + g).
+/// Gradient descent with Nesterov's momentum (Sutskever et al. 2013), as PyTorch's SGD with nesterov=True: m = momentum m + g, p -= rate
+/// (momentum m + g).
 /// </summary>
 /// <param name="plan">A training plan.</param>
-/// <param name="learningRate">Finite, at least 0.</param>
-/// <param name="momentum">At least 0, below 1.</param>
-/// <param name="groups">Parameters that change at another rate; null for none.</param>
+/// <param name="learningRate">The learning rate, finite and at least 0.</param>
+/// <param name="momentum">The momentum: at least 0, below 1.</param>
+/// <param name="groups">Parameters that are trained at another rate; null for none.</param>
 public sealed class Nesterov(
     Plan plan,
     float learningRate,

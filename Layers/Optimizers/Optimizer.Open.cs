@@ -1,25 +1,27 @@
 namespace Sequor.Layers;
 
-// The members that an update rule outside of this library is built on.
+// The members that an update rule outside of this library builds on.
 public abstract partial class Optimizer
 {
     private readonly string[] _names;
     private readonly GradientClip? _clip;
 
-    /// <summary>A rule of one's own. The state that it names is zero at first, and is saved in checkpoints.</summary>
+    /// <summary>Makes an optimizer with a custom rule. The state that it names begins as zero and is saved in checkpoints.</summary>
     /// <param name="plan">A training plan.</param>
-    /// <param name="learningRate">Finite, at least 0.</param>
-    /// <param name="state">What it keeps of each parameter, by names of letters, digits and underscores; null for nothing.</param>
-    /// <exception cref="ArgumentException">The plan is not made for training, or a name is none or comes twice.</exception>
+    /// <param name="learningRate">The learning rate, finite and at least 0.</param>
+    /// <param name="state">
+    /// Names of what the rule keeps for each parameter, of letters, digits and underscores; null for nothing.
+    /// </param>
+    /// <exception cref="ArgumentException">The plan is not made for training, or a name is not valid or occurs twice.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The learning rate is negative or not finite.</exception>
     /// <exception cref="DeviceMemoryException">The state does not fit in memory.</exception>
     protected Optimizer(Plan plan, float learningRate, IReadOnlyList<string>? state = null)
         : this(plan, learningRate, state ?? [], clips: true) { }
 
-    /// <summary>What the state of each parameter is called in checkpoints.</summary>
+    /// <summary>The names in checkpoints of the state of each parameter.</summary>
     public IReadOnlyList<string> StateNames => _names;
 
-    /// <summary>The number of the update that is made, from 1; those that were skipped do not count.</summary>
+    /// <summary>The number of the current update, from 1; skipped updates do not count.</summary>
     protected int UpdateNumber { get; private set; }
 
     /// <summary>A state of all parameters in one block, laid out as <see cref="Layers.Plan.Parameters"/>.</summary>
@@ -44,7 +46,7 @@ public abstract partial class Optimizer
     /// </summary>
     protected abstract void Update();
 
-    // Norm, clipping and count, on the device; whether the norm is finite has to be known here.
+    // Norm, clipping and count are computed on the device, but whether the norm is finite must be known here.
     private bool IsToUpdate(GradientClip clip)
     {
         clip.Run(State);

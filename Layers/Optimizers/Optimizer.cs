@@ -1,7 +1,7 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// Changes a plan's parameters by their gradients. A step whose gradients' norm is not finite changes nothing and is counted in
+/// Changes a plan's parameters by their gradients. A step whose gradients have a norm that is not finite changes nothing and is counted in
 /// <see cref="SkippedSteps"/>.
 /// </summary>
 /// <remarks>
@@ -76,7 +76,7 @@ public abstract partial class Optimizer : IDisposable
     /// <summary>The plan whose parameters change.</summary>
     public Plan Plan { get; }
 
-    /// <summary>The rate of the next steps; a finite number of at least 0.</summary>
+    /// <summary>The learning rate of the next steps, finite and at least 0.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The rate is negative or not finite.</exception>
     public float LearningRate
     {
@@ -96,8 +96,8 @@ public abstract partial class Optimizer : IDisposable
     }
 
     /// <summary>
-    /// Largest norm of all gradients together at the next steps, to which they are scaled down; infinity, as at first, for no
-    /// clipping. It lies where the step runs, so that a step which was recorded goes by it.
+    /// The largest norm of all gradients together in the next steps, above 0; larger gradients are scaled down to it. Infinity, the initial
+    /// value, means no clipping. It lies in the backend's memory, so that a recorded step reads the current value.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The norm is not above 0.</exception>
     public float MaxGradientNorm
@@ -119,28 +119,28 @@ public abstract partial class Optimizer : IDisposable
         }
     }
 
-    /// <summary>Steps skipped because of a gradient norm that is not finite; reading it waits for the device.</summary>
+    /// <summary>The number of steps skipped because the norm of the gradients was not finite. Reading it waits for the device.</summary>
     public int SkippedSteps => (int)ReadState(OptimizerUpdate.Skipped);
 
-    /// <summary>Norm of all gradients at the last step, before clipping; reading it waits for the device.</summary>
+    /// <summary>The norm of all gradients at the last step, before clipping. Reading it waits for the device.</summary>
     public float GradientNorm => ReadState(OptimizerUpdate.Norm);
 
-    /// <summary>Puts the norm of the last step's gradients into a tensor of one value, without waiting for it.</summary>
+    /// <summary>Copies the norm of the last step's gradients to a tensor of one value, without waiting for it.</summary>
     internal void CopyNormTo(Tensor destination) =>
         Plan.Backend.Copy(State.Slice(OptimizerUpdate.Norm, 1), destination);
 
     internal Tensor State => new(_state, 0, new Shape(OptimizerUpdate.StateLength));
 
-    /// <summary>What a checkpoint keeps of it: all but the norm to clip at, which is the caller's.</summary>
+    /// <summary>What a checkpoint stores of the state: all but the norm to clip at, which the caller sets.</summary>
     internal Tensor SavedState => State.Slice(0, OptimizerUpdate.SavedLength);
 
     internal bool IsDisposed => _state.IsFreed;
 
-    /// <summary>The rule's name in checkpoints: sgd, rmsprop, adam or adamw, or that of a rule of one's own.</summary>
+    /// <summary>The rule's name in checkpoints, such as sgd, rmsprop, adam or adamw, or the name of a custom rule.</summary>
     public abstract string Name { get; }
 
     /// <summary>
-    /// What beside learning rate and clipping decides the updates, as in "momentum 0.9"; empty for nothing. A checkpoint of other
+    /// What determines the updates besides learning rate and clipping, as in "momentum 0.9"; empty for nothing. A checkpoint with other
     /// settings is refused.
     /// </summary>
     public abstract string Settings { get; }
@@ -151,7 +151,7 @@ public abstract partial class Optimizer : IDisposable
     internal Tensor Moment(int index, Parameter parameter) =>
         ParameterStore.View(_moments[index], parameter);
 
-    /// <summary>Changes the parameters, by gradients that are clipped at <see cref="MaxGradientNorm"/>.</summary>
+    /// <summary>Changes the parameters by the gradients, clipped at <see cref="MaxGradientNorm"/>.</summary>
     /// <exception cref="ObjectDisposedException">The optimizer, its plan, the model or the backend was disposed.</exception>
     public void Step()
     {
@@ -165,8 +165,8 @@ public abstract partial class Optimizer : IDisposable
         Plan.Backend.Queued(call);
     }
 
-    /// <summary>Sets <see cref="MaxGradientNorm"/>, and changes the parameters.</summary>
-    /// <param name="clip">Largest norm of all gradients together, from now on.</param>
+    /// <summary>Sets <see cref="MaxGradientNorm"/> and changes the parameters.</summary>
+    /// <param name="clip">The largest norm of all gradients together, from now on.</param>
     /// <exception cref="ArgumentOutOfRangeException">The norm is not above 0.</exception>
     public void Step(float clip)
     {
@@ -177,7 +177,7 @@ public abstract partial class Optimizer : IDisposable
         Step();
     }
 
-    // In a step that is recorded the norm would be set each time that it is replayed, and not at all by a caller's graph.
+    // A recorded step would set the norm each time it is replayed, and a graph that the caller captured would not set it at all.
     private void SetWithinStep(float norm)
     {
         Backend backend = Plan.Backend;
@@ -189,7 +189,7 @@ public abstract partial class Optimizer : IDisposable
             return;
         if (tracer is { IsPuttingOff: true })
             tracer.Stop(ClipWithin);
-        // Where no call is put off it is as if it had been set before the step.
+        // Where no call is put off, this has the same effect as setting it before the step.
         backend.Tracer = null;
         try
         {
@@ -270,7 +270,7 @@ public abstract partial class Optimizer : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    // Called as well by a constructor that failed, to free what it had made by then.
+    // Also called by a constructor that failed, to free what it had allocated by then.
     private void Free()
     {
         foreach (Storage storage in _owned)

@@ -2,13 +2,13 @@ using System.Globalization;
 
 namespace Sequor.Layers;
 
-/// <summary>Parameters that an optimizer treats otherwise than the rest: at another rate, or without weight decay.</summary>
+/// <summary>Parameters that an optimizer treats differently from the rest: at another rate, or without weight decay.</summary>
 public sealed class ParameterGroup
 {
-    /// <summary>A group.</summary>
-    /// <param name="contains">Whether a parameter, under its full name in the model, belongs to it.</param>
-    /// <param name="rateFactor">What the learning rate is multiplied by: finite, at least 0.</param>
-    /// <param name="decays">Whether weight decay acts on it, where the optimizer has one.</param>
+    /// <summary>Makes a group.</summary>
+    /// <param name="contains">Whether a parameter, given with its full name in the model, belongs to the group.</param>
+    /// <param name="rateFactor">The factor of the learning rate, finite and at least 0.</param>
+    /// <param name="decays">Whether weight decay applies, where the optimizer has one.</param>
     /// <exception cref="ArgumentOutOfRangeException">The factor is negative or not finite.</exception>
     public ParameterGroup(
         Func<NamedParameter, bool> contains,
@@ -28,20 +28,20 @@ public sealed class ParameterGroup
         Decays = decays;
     }
 
-    /// <summary>Whether a parameter belongs to it.</summary>
+    /// <summary>Whether a parameter belongs to the group.</summary>
     public Func<NamedParameter, bool> Contains { get; }
 
-    /// <summary>What the learning rate is multiplied by.</summary>
+    /// <summary>The factor of the learning rate.</summary>
     public float RateFactor { get; }
 
-    /// <summary>Whether weight decay acts on it.</summary>
+    /// <summary>Whether weight decay applies to the group.</summary>
     public bool Decays { get; }
 }
 
-/// <summary>A model's block of parameters cut into ranges by groups. Parameters of no group stand at factor 1 and decay.</summary>
+/// <summary>A model's block of parameters, cut into ranges by groups. Parameters of no group have the factor 1 and decay.</summary>
 internal sealed class GroupedParameters
 {
-    /// <exception cref="ArgumentException">A group is null or empty, or a parameter is in two.</exception>
+    /// <exception cref="ArgumentException">A group is null or empty, or a parameter is in two groups.</exception>
     public GroupedParameters(ParameterStore store, IReadOnlyList<ParameterGroup> groups)
     {
         var members = new List<string>[groups.Count];
@@ -52,7 +52,7 @@ internal sealed class GroupedParameters
             members[i] = [];
         }
         var segments = new List<OptimizerSegment>();
-        // A range reaches to the next parameter: the gap between them is zero, and stays so.
+        // A range extends to the next parameter, as the gap between them is zero and stays so.
         foreach (NamedParameter named in store.Named.OrderBy(p => p.Parameter.Offset))
         {
             int group = GroupOf(named, groups);
@@ -88,10 +88,10 @@ internal sealed class GroupedParameters
         Text = string.Concat(groups.Select((group, i) => Describe(group, members[i])));
     }
 
-    /// <summary>Ranges that follow each other and cover the block.</summary>
+    /// <summary>Ranges that follow each other without gaps and cover the block.</summary>
     public OptimizerSegment[] Segments { get; }
 
-    /// <summary>The groups for checkpoints; empty where there are none.</summary>
+    /// <summary>A description of the groups for checkpoints; empty where there are none.</summary>
     public string Text { get; }
 
     private static int GroupOf(NamedParameter named, IReadOnlyList<ParameterGroup> groups)

@@ -1,11 +1,11 @@
 namespace Sequor.Layers;
 
-/// <summary>RMSProp: v = a v + (1 - a) g^2, p -= rate g / (sqrt(v) + epsilon).</summary>
+/// <summary>RMSProp, as in PyTorch: v = a v + (1 - a) g^2, p -= rate g / (sqrt(v) + epsilon).</summary>
 /// <param name="plan">A training plan.</param>
-/// <param name="learningRate">Finite, at least 0.</param>
-/// <param name="smoothing">a: at least 0, below 1.</param>
-/// <param name="epsilon">Above 0.</param>
-/// <param name="groups">Parameters that change at another rate; null for none.</param>
+/// <param name="learningRate">The learning rate, finite and at least 0.</param>
+/// <param name="smoothing">a, the smoothing of the mean square: at least 0, below 1.</param>
+/// <param name="epsilon">Added to the square root; above 0.</param>
+/// <param name="groups">Parameters that are trained at another rate; null for none.</param>
 public sealed class RmsProp(
     Plan plan,
     float learningRate,

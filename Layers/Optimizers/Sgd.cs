@@ -1,10 +1,10 @@
 namespace Sequor.Layers;
 
-/// <summary>Stochastic gradient descent, with momentum where it is above 0: m = momentum m + g, p -= rate m.</summary>
+/// <summary>Stochastic gradient descent, with momentum if that is above 0: m = momentum m + g, p -= rate m.</summary>
 /// <param name="plan">A training plan.</param>
-/// <param name="learningRate">Finite, at least 0.</param>
-/// <param name="momentum">At least 0, below 1.</param>
-/// <param name="groups">Parameters that change at another rate; null for none.</param>
+/// <param name="learningRate">The learning rate, finite and at least 0.</param>
+/// <param name="momentum">The momentum: at least 0, below 1.</param>
+/// <param name="groups">Parameters that are trained at another rate; null for none.</param>
 public sealed class Sgd(
     Plan plan,
     float learningRate,

@@ -1,15 +1,15 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// The backward pass of a plan: it takes the gradient by the output through all layers, and converts between the caller's layout
-/// and that of packed rows.
+/// The backward pass of a plan. It takes the gradient of the output through all layers, and converts between the caller's layout and that
+/// of packed rows.
 /// </summary>
 /// <param name="backend">The backend that it runs on.</param>
 /// <param name="root">The model's plan.</param>
-/// <param name="flow">The two places between which gradients move.</param>
-/// <param name="layout">How the rows of batches of differing lengths lie; null if all sequences have the input's steps.</param>
+/// <param name="flow">The two places in memory between which gradients alternate.</param>
+/// <param name="layout">How packed batches lie in memory; null if all sequences have as many steps as the input.</param>
 /// <param name="packsOutput">Whether the model's output has packed rows.</param>
-/// <param name="inputGradient">Whether the gradient by the input is wanted.</param>
+/// <param name="inputGradient">Whether the gradient of the input is wanted.</param>
 internal sealed class BackwardPass(
     Backend backend,
     PlannedLayer root,
@@ -19,8 +19,8 @@ internal sealed class BackwardPass(
     bool inputGradient
 )
 {
-    /// <summary>Adds to the parameters' gradients, and returns the gradient by the input, which is empty if it is not wanted.</summary>
-    /// <param name="dy">The gradient by the output. It may be overwritten.</param>
+    /// <summary>Adds to the parameters' gradients and returns the gradient of the input, which is empty if it is not wanted.</summary>
+    /// <param name="dy">The gradient of the output. It may be overwritten.</param>
     /// <param name="input">The caller's input, [T, B, C] or packed rows.</param>
     /// <param name="pads">Whether the caller's input and output have rows of padding.</param>
     public Tensor Run(Tensor dy, Shape input, bool pads)
@@ -39,8 +39,8 @@ internal sealed class BackwardPass(
         return padded;
     }
 
-    // If lengths may differ, the gradient is always copied into the flow first. So it takes the same places as in the rehearsal, by
-    // which the plan was sized.
+    // If lengths may differ, the gradient is always copied into the flow first, so that it takes the same places as in the rehearsal by
+    // which the plan's memory was sized.
     private Tensor TakeIn(Tensor dy, bool pads)
     {
         Tensor taken = flow.Other(

@@ -1,9 +1,9 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// Two places in memory between which the gradients of a plan's layers alternate. A layer's backward pass reads the gradient by its
-/// output from one place and writes the gradient by its input to the other, or over the first. Their sizes are found by a
-/// rehearsal of all passes, so a pass has to use the same places whatever the values are.
+/// Two places in memory between which the gradients of a plan's layers alternate. A layer's backward pass reads the gradient of its output
+/// from one place, and writes the gradient of its input to the other or over the first. Their sizes are found by a rehearsal of all passes,
+/// so a pass must use the same places whatever the values are.
 /// </summary>
 public sealed class GradientFlow
 {
@@ -12,12 +12,13 @@ public sealed class GradientFlow
     private Storage? _first;
     private Storage? _second;
 
-    // The most floats that were put in each place during a rehearsal; null outside of one.
+    // The most floats that a rehearsal has put in each place so far; null outside of a rehearsal.
     private long[]? _needs;
 
     /// <summary>
-    /// Steps of the sequences that are pooled to their last one: a gradient of fewer is put where it lies among theirs, so that
-    /// <see cref="Whole"/> has the zeros before it to write only. 0 where nothing is pooled so, or what lies before differs.
+    /// The steps of sequences that are pooled to their last step, or 0. A gradient of fewer steps is then placed where it belongs within
+    /// the gradient of all steps, so that <see cref="Whole"/> only writes the zeros before it. It is 0 where nothing is pooled so, and for
+    /// packed rows.
     /// </summary>
     internal int PooledSteps { get; set; }
 
@@ -27,8 +28,8 @@ public sealed class GradientFlow
         _second = second;
     }
 
-    /// <summary>Begins a rehearsal: the places have unlimited size, and what is put in them is noted.</summary>
-    /// <returns>The most floats put in each place, which the passes that follow update.</returns>
+    /// <summary>Begins a rehearsal, in which the places have unlimited size and the sizes that are put in them are noted.</summary>
+    /// <returns>The most floats put in each place; the passes that follow update them.</returns>
     internal IReadOnlyList<long> Rehearse(RehearsalBackend backend)
     {
         Place(
@@ -38,11 +39,11 @@ public sealed class GradientFlow
         return _needs = new long[2];
     }
 
-    /// <summary>The place that the given gradient does not lie in, for the gradient by a layer's input.</summary>
-    /// <param name="dy">The gradient by the layer's output.</param>
-    /// <param name="shape">The shape of the gradient by its input: as many steps as dy.</param>
-    /// <returns>Room whose contents are undefined.</returns>
-    /// <exception cref="InvalidOperationException">None of this size came when passes were rehearsed.</exception>
+    /// <summary>The place that the given gradient does not lie in, for the gradient of a layer's input.</summary>
+    /// <param name="dy">The gradient of the layer's output.</param>
+    /// <param name="shape">The shape of the gradient of its input, with as many steps as dy.</param>
+    /// <returns>A tensor whose values are undefined.</returns>
+    /// <exception cref="InvalidOperationException">It is larger than any gradient was when the passes were rehearsed.</exception>
     public Tensor Other(Tensor dy, Shape shape)
     {
         Storage other = ReferenceEquals(dy.Storage, _first) ? _second! : _first!;
@@ -58,17 +59,17 @@ public sealed class GradientFlow
         return new Tensor(other, fits ? before : 0, shape);
     }
 
-    /// <summary>Whether the given gradient lies in one of the two, so that a layer may write dx over it.</summary>
-    /// <param name="dy">The gradient by the layer's output.</param>
+    /// <summary>Whether the given gradient lies in one of the two places, so that a layer may write dx over it.</summary>
+    /// <param name="dy">The gradient of the layer's output.</param>
     public bool Owns(Tensor dy) =>
         ReferenceEquals(dy.Storage, _first) || ReferenceEquals(dy.Storage, _second);
 
     /// <summary>
-    /// A gradient of <paramref name="steps"/> steps in a place of the flow: the given one if it is that already, else a copy
-    /// with zeros before it.
+    /// Makes a gradient of <paramref name="steps"/> steps that lies in a place of the flow: the given one if it already is that, else a
+    /// copy with zeros for the steps before it.
     /// </summary>
-    /// <param name="dy">A gradient by a layer's output, which may be that of the last steps alone.</param>
-    /// <param name="steps">The first size of the layer's output: its steps, or its packed rows.</param>
+    /// <param name="dy">The gradient of a layer's output, which may be that of the last steps alone.</param>
+    /// <param name="steps">The first size of the layer's output: its number of steps, or of packed rows.</param>
     public Tensor Whole(Tensor dy, int steps)
     {
         if (dy.Shape.First == steps && Owns(dy))

@@ -3,7 +3,7 @@ namespace Sequor.Layers;
 /// <summary>The call during which a layer failed.</summary>
 public enum LayerPass
 {
-    /// <summary>It was planned: <see cref="Layer.CreatePlan"/>.</summary>
+    /// <summary>The layer was planned: <see cref="Layer.CreatePlan"/>.</summary>
     Planning,
 
     /// <summary>Its forward pass ran, or was rehearsed while a plan was made.</summary>
@@ -14,12 +14,12 @@ public enum LayerPass
 }
 
 /// <summary>
-/// A layer that is not Sequor's own threw an exception, or did something that layers may not do. <see cref="Exception.InnerException"/>
-/// is the exception that it threw, or one that says what was wrong.
+/// A layer that is not Sequor's own threw an exception, or any layer broke a rule for layers. <see cref="Exception.InnerException"/> is the
+/// exception that the layer threw, or one that says which rule was broken.
 /// </summary>
 /// <remarks>
-/// A plan can be used on after a failed Forward or Backward; but a stream has to be Reset, or be given a state, and gradients that
-/// were added to in part are not added to any more.
+/// A plan remains usable after a failed Forward or Backward. A stream must then be Reset or be given a state, and the next Backward must
+/// replace the gradients, since some of them have been added to already.
 /// </remarks>
 public sealed class LayerException : Exception
 {
@@ -34,7 +34,7 @@ public sealed class LayerException : Exception
         Pass = pass;
     }
 
-    /// <summary>The layer.</summary>
+    /// <summary>The layer that failed.</summary>
     public Layer Layer { get; }
 
     /// <summary>The layer's name in the model, with which its parameters' full names begin; "" for the model itself.</summary>

@@ -1,19 +1,19 @@
 namespace Sequor.Layers;
 
-// Inputs and gradients that a caller hands in and that lie in memory which the plan itself writes: they are copied elsewhere
-// before a pass could overwrite them.
+// A caller's inputs and gradients may lie in memory that the plan itself writes. They are copied elsewhere before a pass could overwrite
+// them.
 public sealed partial class Plan
 {
-    // Where the plan's own memory lies, that of the input apart, and the model's.
+    // The address ranges of the model's memory and of the plan's own, except the input's.
     private readonly (nint From, nint To)[] _own;
 
-    // Where a gradient goes that lies where the backward pass writes; taken when one does for the first time.
+    // Where a gradient is copied to that lies where the backward pass writes. It is allocated when that happens for the first time.
     private Storage? _gradientCopy;
 
     private static (nint From, nint To) RangeOf(Storage storage) =>
         (storage.Address, storage.Address + (nint)(storage.Count * sizeof(float)));
 
-    // By addresses: a caller may have wrapped one of them.
+    // Addresses are compared rather than storages, since a caller may have wrapped some of this memory.
     private bool IsOwn(Tensor tensor)
     {
         (nint from, nint to) = tensor.Range;
@@ -25,7 +25,7 @@ public sealed partial class Plan
         return false;
     }
 
-    // What a copy was put in the place of is no input any more.
+    // An input is gone once a copy of another one has been put in its place.
     private void RequireInput(Tensor x)
     {
         Tensor place = _input.All;
@@ -37,7 +37,7 @@ public sealed partial class Plan
         }
     }
 
-    // Where the input stays until the backward pass is done: one in the plan's own memory goes where inputs do.
+    // Where the input stays until the backward pass is done. One in the plan's own memory is moved to the place of Input.
     private Tensor Placed(Tensor x)
     {
         if (!IsOwn(x))
@@ -48,7 +48,7 @@ public sealed partial class Plan
         return place.View(x.Shape);
     }
 
-    // The input in its place.
+    // Copies the input to that place, if it is not there already.
     private Tensor Apart(Tensor x)
     {
         Tensor placed = Placed(x);
@@ -57,7 +57,7 @@ public sealed partial class Plan
         return placed;
     }
 
-    // A loss may have its gradient in scratch that passes use.
+    // A loss may keep its gradient in scratch memory that the passes use too, so it must be computed after Forward.
     private void RequireComputed(Tensor dy)
     {
         if (_spareIsStale && IsSpare(dy))
@@ -68,7 +68,7 @@ public sealed partial class Plan
         }
     }
 
-    // The gradient where no layer writes before it has read it.
+    // Copies the gradient if a layer could overwrite it before it is read.
     private Tensor GradientApart(Tensor dy)
     {
         if (IsSpare(dy) || (!IsOwn(dy) && !dy.Overlaps(_x) && !dy.Overlaps(_input.All)))
@@ -88,10 +88,10 @@ public sealed partial class Plan
         return from >= first && to <= first + (nint)(_spare.Count * sizeof(float));
     }
 
-    // Backward computes from what Forward read and wrote.
+    // Backward reads what Forward read and wrote, so neither may have changed since.
     private void RequireUnwritten()
     {
-        // Of a caller's own block other parts may be written meanwhile; of packed rows the plan has a copy.
+        // In a caller's own block other tensors may be written meanwhile, and of packed rows the plan has a copy of its own.
         bool copied = _layout is { IsPacked: true } && !_packedByCaller;
         if (!copied && _x.Storage == _input.All.Storage && _x.Storage.Writes != _inputWrites)
             throw Written("input");
@@ -105,10 +105,10 @@ public sealed partial class Plan
             );
     }
 
-    /// <summary>Says that a loss has put its gradient into the scratch that <see cref="Borrow"/> lent.</summary>
+    /// <summary>Notes that a loss has put its gradient into the scratch memory that <see cref="Borrow"/> lent.</summary>
     internal void FillSpare() => _spareIsStale = false;
 
-    /// <summary>Raises an error once the plan, its model or its backend was disposed.</summary>
+    /// <summary>Throws once the plan, its model or its backend has been disposed.</summary>
     internal void RequireLive()
     {
         ObjectDisposedException.ThrowIf(_disposed, this);

@@ -1,6 +1,6 @@
 namespace Sequor.Layers;
 
-// Inputs that are classes, for models that begin with an embedding: finding values that are no class.
+// Checks the inputs of models that begin with an embedding, whose values must be class numbers.
 public sealed partial class Plan
 {
     private void RequireClasses(ReadOnlySpan<float> x, int batch, ReadOnlySpan<int> lengths)
@@ -24,7 +24,7 @@ public sealed partial class Plan
             );
     }
 
-    // Describes the first value of the last input that is no class; null if there is none. Reads the input back.
+    // Describes the first value of the last input that is not a class; null if there is none. It reads the input back.
     private string? OddInput()
     {
         if (_x.IsEmpty || Model.InputClasses is not { } classes)
@@ -37,7 +37,7 @@ public sealed partial class Plan
             : $"input {_x.Shape}, whose value {at} is {x[at]} and has to be {Allowed(classes)}";
     }
 
-    // The first value that is no class, or -1. What stands beyond a sequence's end does not count.
+    // The index of the first value that is not a class, or -1. Values after a sequence's end do not count.
     private static int FirstOdd(
         ReadOnlySpan<float> x,
         int classes,

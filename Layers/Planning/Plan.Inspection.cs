@@ -1,6 +1,6 @@
 namespace Sequor.Layers;
 
-// Parameters, buffers and gradients by name, and what is not finite.
+// Access to parameters, buffers and gradients by name, and a search for values that are not finite.
 public sealed partial class Plan
 {
     /// <summary>A parameter of the model, by its full name.</summary>
@@ -35,10 +35,10 @@ public sealed partial class Plan
     }
 
     /// <summary>
-    /// The first tensor of the last forward pass that holds a value that is not finite: the input, or a value of it that is no
-    /// class where the model begins with an <see cref="Embedding"/>, a layer's output with the
-    /// parameters of that layer before it, or a gradient; null where there is none. Reads everything back: for finding
-    /// out what went wrong, not for a step.
+    /// Describes the first tensor of the last forward pass that holds a value that is not finite, or null if there is none. The input comes
+    /// first (where the model begins with an <see cref="Embedding"/>, any value that is not a class counts), then for each layer its
+    /// parameters and its output, then the gradients. It reads everything back, so it is for finding out what went wrong and not for every
+    /// step.
     /// </summary>
     public string? FirstNonFinite()
     {

@@ -1,32 +1,32 @@
 namespace Sequor.Layers;
 
-// What sizes and lengths a batch may have.
+// Checks which sizes and lengths a batch may have, and keeps the lengths that an input was loaded with.
 public sealed partial class Plan
 {
-    // The lengths that the input was loaded with, and its shape then. Null if the plan was made without variable lengths.
+    // The lengths that the input was loaded with, and the input's shape then. Null if the plan was made without variable lengths.
     private readonly int[]? _loadedLengths;
     private Shape _loadedShape;
 
     /// <summary>
-    /// Steps of each sequence of the input that the plan was last asked for, as they were loaded with it; empty where all have
-    /// its steps. Forward on that input goes by them.
+    /// The steps of each sequence of the input that the plan was last asked for, if it was loaded with lengths; empty where all sequences
+    /// have its number of steps. Forward on that input uses them.
     /// </summary>
     internal ReadOnlySpan<int> LoadedLengths =>
         HasLoadedLengths && CurrentInput == _loadedShape ? Loaded : default;
 
     /// <summary>
-    /// Steps of each sequence of the last Forward's input, in the caller's order: beyond them its output [T, B, C] is padding.
-    /// Empty where all have the input's steps, or its rows were packed by the caller.
+    /// The steps of each sequence of the last Forward's input, in the caller's order. Its output [T, B, C] is padding after them. Empty
+    /// where all sequences have the input's number of steps, or the caller packed its rows.
     /// </summary>
     internal ReadOnlySpan<int> ForwardLengths =>
         _layout is { IsPacked: true } && !_packedByCaller ? _layout.CallerLengths : default;
 
     private ReadOnlySpan<int> Loaded => _loadedLengths.AsSpan(0, _loadedShape[1]);
 
-    // Nothing has been written over what was loaded.
+    // Loaded lengths hold until something is written over the loaded input.
     private bool HasLoadedLengths => _loadedShape.Rank != 0 && _input.All.Storage.LoadedCount != 0;
 
-    // Lengths that differ are part of what was loaded.
+    // Keeps the lengths of a loaded input where they differ from its number of steps.
     private void KeepLengths(ReadOnlySpan<int> lengths, Tensor input)
     {
         ForgetLengths();
@@ -39,7 +39,7 @@ public sealed partial class Plan
 
     private void ForgetLengths() => _loadedShape = default;
 
-    // The lengths that an input has where none are given with it.
+    // The lengths of an input that comes without any.
     private ReadOnlySpan<int> LengthsOf(Tensor x)
     {
         if (!HasLoadedLengths)
@@ -49,7 +49,7 @@ public sealed partial class Plan
             return default;
         if (x.Address == loaded.Address && x.Shape == _loadedShape)
             return Loaded;
-        // Another input was asked for at that place.
+        // The place has been handed out for another input since.
         if (x.Address == loaded.Address && x.Shape == CurrentInput)
             return default;
         throw new ArgumentException(
@@ -58,10 +58,10 @@ public sealed partial class Plan
         );
     }
 
-    /// <summary>Whether the output can have padding: rows beyond the ends of sequences.</summary>
+    /// <summary>Whether the output can have padding, that is, rows after the ends of sequences.</summary>
     internal bool MayPad => _unpackedOutput is not null;
 
-    /// <summary>Whether the last output's rows are packed, so that their numbers tell neither step nor sequence.</summary>
+    /// <summary>Whether the last output's rows are packed, so that a row's index tells neither step nor sequence.</summary>
     internal bool HasPackedRows => MayPad && _packedByCaller;
 
     private void SetLengths(ReadOnlySpan<int> lengths, int steps, int batch)
@@ -106,7 +106,7 @@ public sealed partial class Plan
             );
     }
 
-    // After RequirePackedLengths, so within what the plan has room for.
+    // The lengths have passed RequirePackedLengths, so their sum does not overflow.
     private static int RowsOf(ReadOnlySpan<int> lengths)
     {
         int count = 0;

@@ -1,15 +1,15 @@
 namespace Sequor.Layers;
 
-// The forward and the backward pass: what is checked, what the host notes of a pass, and what is queued.
+// The forward and the backward pass: what they check, what the host notes about a pass, and what is queued.
 public sealed partial class Plan
 {
-    /// <summary>Copies an input in and runs the model on it.</summary>
-    /// <param name="x">Values [T, B, C], row-major.</param>
-    /// <param name="length">T.</param>
-    /// <param name="batch">B.</param>
-    /// <param name="lengths">Steps of each sequence, 1 to T; nothing where all have T.</param>
-    /// <returns>The output [T, B, C], in the plan's memory.</returns>
-    /// <exception cref="ArgumentException">As of <see cref="SetInput"/>.</exception>
+    /// <summary>Copies an input to the plan's memory and runs the model on it.</summary>
+    /// <param name="x">The values [T, B, C], row-major.</param>
+    /// <param name="length">T, the number of steps.</param>
+    /// <param name="batch">B, the number of sequences.</param>
+    /// <param name="lengths">The steps of each sequence, from 1 to T; empty where all have T.</param>
+    /// <returns>The output [T, B, C], in the plan's memory. T is 1 where the model pools over time.</returns>
+    /// <exception cref="ArgumentException">As for <see cref="SetInput"/>.</exception>
     public Tensor Forward(
         ReadOnlySpan<float> x,
         int length,
@@ -19,28 +19,28 @@ public sealed partial class Plan
     {
         using OwnerScope inside = Backend.Enter("Plan.Forward");
         Tensor input = SetInput(x, length, batch, lengths);
-        // They are given here, and for this call.
+        // These lengths are for this call only, so they are not kept as loaded ones.
         ForgetLengths();
         return Forward(input, lengths);
     }
 
-    /// <summary>Runs the model. The input must stay as it is until Backward has run.</summary>
+    /// <summary>Runs the model. The input must stay unchanged until Backward has run.</summary>
     /// <remarks>
-    /// One that lies in the plan's own memory, such as its <see cref="Output"/>, is copied to the place of <see cref="Input"/>
-    /// first, over what was loaded there.
+    /// An input that lies in the plan's own memory, such as its <see cref="Output"/>, is first copied to the place of <see cref="Input"/>,
+    /// over what was loaded there.
     /// </remarks>
-    /// <param name="x">[T, B, C] on this plan's backend.</param>
+    /// <param name="x">The input [T, B, C], on this plan's backend.</param>
     /// <param name="lengths">
-    /// Steps of each sequence, 1 to T; nothing where all have T, or where x was loaded with lengths (<see cref="SetInput"/>), which
-    /// hold then. What x holds beyond a sequence's end is not read, the output there is zero, and no layer does any work for it.
+    /// The steps of each sequence, from 1 to T. Empty where all have T, or where x was loaded with lengths (<see cref="SetInput"/>), which
+    /// are then used. Values after a sequence's end are not read, the output there is zero, and no layer does any work for them.
     /// </param>
-    /// <returns>The output [T, B, C], in the plan's memory, valid until the next call.</returns>
+    /// <returns>The output [T, B, C], in the plan's memory, valid until the next call. T is 1 where the model pools over time.</returns>
     /// <exception cref="ArgumentException">
-    /// The input's shape does not fit the plan, or the lengths do not fit the input, or the plan was made without variable
-    /// lengths, or initial states, or the stream, are those of another number of sequences.
+    /// The input's shape does not fit the plan, the lengths do not fit the input, the plan was made without variable lengths, or the
+    /// initial states or the stream are for another number of sequences.
     /// </exception>
     /// <exception cref="InvalidOperationException">
-    /// It is an input that was loaded, and a copy was put in its place since; or the stream's last Forward failed.
+    /// The input was loaded, and a copy has been put in its place since; or the stream's last Forward failed.
     /// </exception>
     /// <exception cref="LayerException">A layer that is not Sequor's own failed.</exception>
     /// <exception cref="ObjectDisposedException">The plan, its model or its backend was disposed.</exception>
@@ -104,7 +104,7 @@ public sealed partial class Plan
         End();
     }
 
-    /// <summary>Queues the forward pass of an input whose sequences all have its steps.</summary>
+    /// <summary>Queues the forward pass of an input whose sequences all have its number of steps.</summary>
     internal void QueueForward(Tensor x)
     {
         int batch = x.Shape[1];
@@ -124,13 +124,13 @@ public sealed partial class Plan
         End();
     }
 
-    /// <summary>Copies packed rows in and runs the model on them.</summary>
-    /// <param name="rows">Values [N, C], row-major.</param>
-    /// <param name="lengths">Steps of each sequence, longest first; their sum is N.</param>
-    /// <returns>As of <see cref="ForwardPacked(Tensor, ReadOnlySpan{int})"/>.</returns>
+    /// <summary>Copies packed rows to the plan's memory and runs the model on them.</summary>
+    /// <param name="rows">The values [N, C], row-major.</param>
+    /// <param name="lengths">The steps of each sequence, longest first; their sum is N.</param>
+    /// <returns>As <see cref="ForwardPacked(Tensor, ReadOnlySpan{int})"/>.</returns>
     /// <exception cref="ArgumentException">
-    /// The lengths do not fit the plan, or there are not as many rows; or the plan was made without variable lengths; or the
-    /// model begins with an <see cref="Embedding"/>, and a row is no class.
+    /// The lengths do not fit the plan or the number of rows; the plan was made without variable lengths; or the model begins with an
+    /// <see cref="Embedding"/> and a row is not a class.
     /// </exception>
     public Tensor ForwardPacked(ReadOnlySpan<float> rows, ReadOnlySpan<int> lengths)
     {
@@ -145,18 +145,17 @@ public sealed partial class Plan
     }
 
     /// <summary>
-    /// Runs the model on packed rows: step after step, in each the sequences that last so long, longest first. It is the
-    /// layout of PyTorch's PackedSequence and of cuDNN's packed sequence-major data. The input must stay as it is until
-    /// Backward has run.
+    /// Runs the model on packed rows. Steps follow each other, and each has the rows of the sequences that reach it, longest first: the
+    /// layout of PyTorch's PackedSequence and of cuDNN's packed sequence-major data. The input must stay unchanged until Backward has run.
     /// </summary>
-    /// <param name="rows">[N, 1, C] on this plan's backend.</param>
-    /// <param name="lengths">Steps of each sequence, longest first; their sum is N.</param>
+    /// <param name="rows">The rows [N, 1, C], on this plan's backend.</param>
+    /// <param name="lengths">The steps of each sequence, longest first; their sum is N.</param>
     /// <returns>
-    /// The output [N, 1, C], packed alike, or [1, B, C] where the model pools over time. Backward takes the gradient of it
-    /// and gives that of the input in the same layout.
+    /// The output [N, 1, C], packed in the same way, or [1, B, C] where the model pools over time. Backward takes the gradient of it and
+    /// gives that of the input, both in the same layout.
     /// </returns>
     /// <exception cref="ArgumentException">
-    /// The lengths do not fit the plan, or there are not as many rows; or the plan was made without variable lengths.
+    /// The lengths do not fit the plan or the number of rows, or the plan was made without variable lengths.
     /// </exception>
     public Tensor ForwardPacked(Tensor rows, ReadOnlySpan<int> lengths)
     {
@@ -195,7 +194,7 @@ public sealed partial class Plan
         _replayed = null;
     }
 
-    // What a failed call left in the states belongs to no step.
+    // A failed call leaves states that belong to no step.
     private void RequireWholeStream()
     {
         if (_streamIsTorn)
@@ -212,7 +211,7 @@ public sealed partial class Plan
             );
     }
 
-    // What the host knows of a pass from its beginning on, whether it is queued or put off.
+    // What the host notes when a pass begins, whether it is queued or put off.
     private void BeginOnHost(Tensor x, int batch, bool queue)
     {
         _layerStates?.BeginForward(batch, queue);
@@ -230,16 +229,18 @@ public sealed partial class Plan
 
     /// <summary>Computes all gradients of the last forward pass.</summary>
     /// <param name="outputGradient">
-    /// Gradient by the output, of its shape. It may be overwritten, unless it lies in memory that Forward or Backward use, such as
-    /// <see cref="Output"/>: then a copy is taken, whose place is allocated when that is done for the first time.
+    /// The gradient of the output, with the output's shape. It may be overwritten, unless it lies in memory that Forward or Backward use,
+    /// such as <see cref="Output"/>. Then it is copied first, to memory that is allocated when that happens for the first time.
     /// </param>
-    /// <param name="accumulate">Add to the parameters' gradients instead of replacing them.</param>
-    /// <exception cref="ArgumentException">The shape is not the output's, or it lies on another backend.</exception>
+    /// <param name="accumulate">Whether to add to the parameters' gradients instead of replacing them.</param>
+    /// <exception cref="ArgumentException">The shape is not the output's, or the gradient lies on another backend.</exception>
     /// <exception cref="InvalidOperationException">
-    /// The plan is not for training, or no forward pass came before, or its input, output or initial states have been written
-    /// over since, or the gradient is that of a loss computed before it, or it accumulates to those of a Backward that failed.
+    /// The plan is not for training; no forward pass came before; its input, output or initial states have been written over since; the
+    /// gradient belongs to a loss computed before the forward pass; or it would be added to the gradients of a Backward that failed.
     /// </exception>
-    /// <exception cref="DeviceMemoryException">A copy has to be taken for the first time, and there is no memory.</exception>
+    /// <exception cref="DeviceMemoryException">
+    /// The gradient must be copied for the first time, and there is no memory for the copy.
+    /// </exception>
     /// <exception cref="ObjectDisposedException">The plan, its model or its backend was disposed.</exception>
     public void Backward(Tensor outputGradient, bool accumulate = false)
     {

@@ -1,11 +1,11 @@
 namespace Sequor.Layers;
 
-// Streams: beginning one, and saving and restoring the states that it carries from call to call.
+// Begins streams, and saves and restores the states that a stream carries from call to call.
 public sealed partial class Plan
 {
     private readonly StreamLayout? _streamLayout;
 
-    /// <summary>Begins a new stream, with states of zero and the parameters that the model has now.</summary>
+    /// <summary>Begins a new stream, with states of zero and the model's current parameters.</summary>
     /// <exception cref="InvalidOperationException">The plan is not for streaming.</exception>
     public void Reset()
     {
@@ -36,10 +36,10 @@ public sealed partial class Plan
         );
     }
 
-    /// <summary>Goes on from a state of this plan, or of one that was made alike for the same model.</summary>
+    /// <summary>Continues from a state of this plan, or of a plan made alike for the same model.</summary>
     /// <param name="state">What <see cref="GetState"/> returned.</param>
     /// <exception cref="ArgumentException">
-    /// The state is of a plan of other layers, for another largest batch, or on another kind of backend.
+    /// The state belongs to a plan of other layers, of another largest batch, or on another kind of backend.
     /// </exception>
     /// <exception cref="InvalidOperationException">The plan is not for streaming.</exception>
     public void SetState(StreamState state)

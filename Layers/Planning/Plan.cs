@@ -5,9 +5,9 @@ namespace Sequor.Layers;
 /// and scratch, so that running it allocates nothing.
 /// </summary>
 /// <remarks>
-/// A plan is for one thread at a time, like everything on its backend. A call while another thread is in a call there, also to
-/// Dispose, changes nothing and throws an <see cref="InvalidOperationException"/>. Different threads may use it one after the
-/// other; see <see cref="Layers.Backend"/>.
+/// Like everything on its backend, a plan is for one thread at a time. A call while another thread is in a call on that backend, Dispose
+/// included, changes nothing and throws an <see cref="InvalidOperationException"/>. Threads may use it one after the other; see
+/// <see cref="Layers.Backend"/>.
 /// </remarks>
 public sealed partial class Plan : IDisposable
 {
@@ -27,7 +27,7 @@ public sealed partial class Plan : IDisposable
     private readonly bool _inputGradient;
     private bool _forwardDone;
 
-    // A pass began and did not end.
+    // Whether a pass began and did not end.
     private bool _streamIsTorn;
     private bool _gradientsAreTorn;
     private Tensor _x;
@@ -105,12 +105,13 @@ public sealed partial class Plan : IDisposable
             );
             root = PlannedLayer.Of(builder, "", model, input, out Shape output);
             MaxOutput = output;
-            // Where nothing pooled over time, what comes out is packed as well.
+            // Unless the model pools over time, its output is packed as well, and needs room for the padded copy.
             if (builder.Layout is not null)
                 _unpackedOutput = builder.Kept(output, MemoryCategory.InputOutput);
             if (options.States)
                 _layerStates = new PlanStates(model, builder.LayerStates);
             LibraryRandoms = builder.LibraryRandoms;
+            Fallbacks = builder.Fallbacks;
             Gradients = builder.AllGradients;
             _storages = builder.Build(gradients);
             if (builder.Training)
@@ -138,7 +139,7 @@ public sealed partial class Plan : IDisposable
                 _streamLayout = new StreamLayout(model, backend, maxBatch, builder.StateShapes);
             if (!_states.IsEmpty)
                 backend.Fill(_states, 0f);
-            // The gaps between parameters stay zero, and a first Backward may accumulate.
+            // The gaps between parameters stay zero, and the first Backward may accumulate.
             if (!Gradients.IsEmpty)
                 backend.Fill(Gradients, 0f);
             _root = root;
@@ -177,16 +178,24 @@ public sealed partial class Plan : IDisposable
     /// <summary>All parameters in one block.</summary>
     public Tensor Parameters => Store.Parameters;
 
-    /// <summary>The gradients of all parameters in one block, laid out as <see cref="Parameters"/>; empty in evaluation.</summary>
+    /// <summary>The gradients of all parameters in one block, laid out as <see cref="Parameters"/>; empty unless in training.</summary>
     public Tensor Gradients { get; }
 
-    /// <summary>What the last <see cref="Forward(Tensor, ReadOnlySpan{int})"/> returned.</summary>
+    /// <summary>The output of the last Forward or ForwardPacked; empty before it.</summary>
     public Tensor Output { get; private set; }
 
-    /// <summary>Gradient by the input of the last <see cref="Backward"/>; empty unless asked for when planned.</summary>
+    /// <summary>
+    /// What this backend computes in another way than was asked for: the layer, how instead, and why. Results are the same up to
+    /// rounding.
+    /// </summary>
+    public IReadOnlyList<string> Fallbacks { get; }
+
+    /// <summary>
+    /// The gradient of the input from the last <see cref="Backward"/>; empty without <see cref="PlanOptions.InputGradient"/>.
+    /// </summary>
     public Tensor InputGradient { get; private set; }
 
-    /// <summary>Initial and final states of the recurrent layers, and their gradients.</summary>
+    /// <summary>The initial and final states of the recurrent layers, and their gradients.</summary>
     /// <exception cref="InvalidOperationException">The plan was made without states.</exception>
     /// <exception cref="ObjectDisposedException">The plan was disposed.</exception>
     public PlanStates States
@@ -203,21 +212,21 @@ public sealed partial class Plan : IDisposable
 
     internal ParameterStore Store { get; }
 
-    /// <summary>The step that dropout draws for: part of what a checkpoint keeps.</summary>
+    /// <summary>The step that dropout draws numbers for, which checkpoints store.</summary>
     internal ulong RandomStep
     {
         get => _random.Step;
         set => _random.Step = value;
     }
 
-    /// <summary>The states from which the backend's library draws dropout by itself, in the order of layers.</summary>
+    /// <summary>The states from which the backend's library draws dropout by itself, in the order of the layers.</summary>
     internal IReadOnlyList<LibraryRandom> LibraryRandoms { get; }
 
-    /// <summary>The seed that dropout draws by.</summary>
+    /// <summary>The seed of dropout.</summary>
     internal ulong RandomSeed => _random.Seed;
 
-    /// <summary>The plan's own memory for an input of T steps of B sequences, which the caller writes before Forward.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">A size is below 1 or beyond the plan's limit.</exception>
+    /// <summary>The plan's own memory for an input [T, B, C], which the caller writes before Forward.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A size is below 1 or above the plan's limit.</exception>
     public Tensor Input(int length, int batch)
     {
         using OwnerScope inside = Backend.Enter("Plan.Input");
@@ -232,7 +241,7 @@ public sealed partial class Plan : IDisposable
     internal Shape CurrentInput { get; private set; }
 
     /// <summary>The shape of the output for an input of shape <see cref="CurrentInput"/>.</summary>
-    /// <exception cref="InvalidOperationException">The plan was asked for no input yet.</exception>
+    /// <exception cref="InvalidOperationException">The plan has not been asked for an input yet.</exception>
     internal Shape CurrentOutput =>
         CurrentInput.Rank == 0
             ? throw new InvalidOperationException("The plan was asked for no input yet.")
@@ -243,20 +252,20 @@ public sealed partial class Plan : IDisposable
             );
 
     /// <summary>
-    /// Copies an input in without running the model. A step under a <see cref="StepGraph"/> does this first, outside of the work
-    /// that is recorded.
+    /// Copies an input to the plan's memory without running the model. With a <see cref="StepGraph"/> this comes before the step, outside
+    /// the work that is recorded.
     /// </summary>
-    /// <param name="x">Values [T, B, C], row-major.</param>
-    /// <param name="length">T.</param>
-    /// <param name="batch">B.</param>
-    /// <param name="lengths">Steps of each sequence, 1 to T; nothing where all have T.</param>
+    /// <param name="x">The values [T, B, C], row-major.</param>
+    /// <param name="length">T, the number of steps.</param>
+    /// <param name="batch">B, the number of sequences.</param>
+    /// <param name="lengths">The steps of each sequence, from 1 to T; empty where all have T.</param>
     /// <returns>
-    /// The input, for <see cref="Forward(Tensor, ReadOnlySpan{int})"/>, which goes by these lengths where it is given none, until
-    /// the input is loaded or written anew.
+    /// The input, for <see cref="Forward(Tensor, ReadOnlySpan{int})"/>. A Forward that is given no lengths uses these, until the input is
+    /// loaded or written anew.
     /// </returns>
     /// <exception cref="ArgumentException">
-    /// A size or a length is out of range, or x has not T * B * C values, or holds what is no class where the model begins with
-    /// an <see cref="Embedding"/>.
+    /// A size or a length is out of range, x does not have T * B * C values, or the model begins with an <see cref="Embedding"/> and a
+    /// value is not a class.
     /// </exception>
     public Tensor SetInput(
         ReadOnlySpan<float> x,
@@ -275,8 +284,8 @@ public sealed partial class Plan : IDisposable
     }
 
     /// <summary>
-    /// Lends scratch memory that no layer uses from the end of a forward pass until the last layer's backward pass is done; a loss
-    /// puts the gradient by the output there. Null if there is not so much of it, or if it is lent already.
+    /// Lends scratch memory that no layer uses from the end of a forward pass until the last layer's backward pass is done. A loss puts the
+    /// gradient of the output there. Null if there is not enough of it, or if it is already lent.
     /// </summary>
     internal (Storage Storage, long First)? Borrow(long count)
     {
@@ -292,7 +301,7 @@ public sealed partial class Plan : IDisposable
     /// <summary>The outputs of the layers of the last forward pass.</summary>
     internal IReadOnlyList<(string Layer, Tensor Output)> LayerOutputs => [.. _root.Outputs];
 
-    /// <summary>Says that a recorded step ran again, and has left the outputs of its layers where it left them when it was recorded.</summary>
+    /// <summary>Notes that a recorded step ran again. It leaves its layers' outputs where they were when it was recorded.</summary>
     internal void Replayed(IReadOnlyList<(string Layer, Tensor Output)> layers)
     {
         RequireLive();

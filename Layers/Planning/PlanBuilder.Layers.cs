@@ -1,22 +1,21 @@
 namespace Sequor.Layers;
 
-// Which layer is planned, and where its scratch may lie.
+// Keeps track of which layer is planned, and where its scratch memory may lie.
 public sealed partial class PlanBuilder
 {
     /// <summary>
-    /// Where the scratch ends that the layer planned last uses as long as it reads the gradient that it is given: what lies behind
-    /// can hold that gradient. A layer that gives it to several of its own sets it to the end of the one that has most.
+    /// Where the scratch memory ends that the last planned layer uses while it reads the gradient of its output; that gradient can lie
+    /// behind it. A layer that passes the gradient to several inner layers sets it to the largest of their ends.
     /// </summary>
     internal long ScratchEnd { get; set; }
 
-    /// <summary>Names of the layer being planned and of those that it is in, by dots.</summary>
+    /// <summary>The names of the layers that contain the layer being planned, and its own, joined by dots.</summary>
     internal string Path => string.Join('.', _path);
 
     /// <summary>
-    /// Begins a layer, whose scratch may lie where that of its neighbours does, but not where that lies which its container has
-    /// taken so far.
+    /// Begins a layer. Its scratch memory may be shared with its neighbours', but not with what its container has taken so far.
     /// </summary>
-    /// <param name="name">Its name; "" for a model.</param>
+    /// <param name="name">The layer's name in its container; "" for a model.</param>
     internal LayerScope Enter(string name)
     {
         if (name.Length > 0)

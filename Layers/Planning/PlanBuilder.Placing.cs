@@ -1,13 +1,13 @@
 namespace Sequor.Layers;
 
-// What becomes of all that layers asked for: it is placed without memory in a rehearsal, and then allocated.
+// Places everything that the layers asked for: first without memory, in a rehearsal, and then in allocated memory.
 public sealed partial class PlanBuilder
 {
-    /// <summary>Nothing runs but a <see cref="Rehearsal"/>.</summary>
+    /// <summary>Whether this builder serves a <see cref="Rehearsal"/>, in which nothing is computed.</summary>
     internal bool IsRehearsal => _rehearsal is not null;
 
     /// <summary>Places everything without memory.</summary>
-    /// <returns>The most floats that come to lie in each of the gradients' two places, as they grow.</returns>
+    /// <returns>The most floats that lie in each of the two places of gradients, updated as the passes run.</returns>
     internal IReadOnlyList<long> Rehearse(RehearsalBackend on)
     {
         foreach ((Slot slot, MemoryCategory category) in _kept)
@@ -25,15 +25,15 @@ public sealed partial class PlanBuilder
         return Gradients.Rehearse(on);
     }
 
-    /// <summary>In a rehearsal: whether a tensor lies in memory of the plan that lasts until the next layer has read it.</summary>
+    /// <summary>In a rehearsal: whether a tensor lies in memory that lasts until the next layer has read it.</summary>
     internal bool MayBeOutput(Tensor tensor) =>
         tensor.Backend == _stage
         && tensor.Storage.Category != MemoryCategory.Parameters
         && !_brief.Contains(tensor.Storage);
 
     /// <summary>Allocates what was asked for. Returns the storages, which the plan owns from then on.</summary>
-    /// <param name="gradients">The most floats that come to lie in each of the gradients' two places.</param>
-    /// <exception cref="DeviceMemoryException">It is more than the device has free; the message has a table.</exception>
+    /// <param name="gradients">The most floats that lie in each of the two places of gradients.</param>
+    /// <exception cref="DeviceMemoryException">The device has less free memory than that; the message has a table.</exception>
     internal IReadOnlyList<Storage> Build(IReadOnlyList<long> gradients)
     {
         for (int i = 0; i < 2; i++)
@@ -87,15 +87,20 @@ public sealed partial class PlanBuilder
         Gradients.Place(flows[0], flows[1]);
     }
 
-    /// <summary>Notes an operation, which a layer frees unless building fails.</summary>
+    /// <summary>Notes an operation so that it is freed if building fails; otherwise its layer frees it.</summary>
     internal T Own<T>(T operation)
         where T : PlannedOperation
     {
         _operations.Add(operation);
+        if (operation.Fallback is { } fallback)
+            _fallbacks.Add(Path.Length == 0 ? fallback : $"{Path}: {fallback}");
         return operation;
     }
 
-    /// <summary>Frees what was allocated, when building failed.</summary>
+    /// <summary>What is not carried out as was asked for, with the layer, in the order of layers.</summary>
+    internal IReadOnlyList<string> Fallbacks => _fallbacks;
+
+    /// <summary>Frees everything that was allocated, after building has failed.</summary>
     internal void Abandon()
     {
         foreach (IDisposable operation in _operations)
@@ -105,12 +110,12 @@ public sealed partial class PlanBuilder
         Random?.Dispose();
     }
 
-    /// <summary>All that layers carry from call to call, once the plan is built; empty outside of a stream.</summary>
+    /// <summary>Everything that layers carry from call to call, once the plan is built; empty unless the plan is a stream.</summary>
     internal Tensor AllStates { get; private set; }
 
     /// <summary>
-    /// Scratch behind that of the layer planned last, once the plan is built: free between that layer's forward and its backward
-    /// pass, and in them.
+    /// The scratch memory behind that of the last planned layer, once the plan is built. That layer does not use it, so it is free from
+    /// the layer's forward pass until the end of its backward pass.
     /// </summary>
     internal (Storage Storage, long First, long Count) Spare { get; private set; }
 

@@ -1,7 +1,7 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// Handed to a layer in <see cref="Layer.CreatePlan"/>: from it the layer asks for its memory, and learns what the plan is for.
+/// Passed to a layer in <see cref="Layer.CreatePlan"/>. The layer asks it for memory and learns from it what the plan is for.
 /// </summary>
 public sealed partial class PlanBuilder
 {
@@ -18,6 +18,7 @@ public sealed partial class PlanBuilder
     private readonly long[] _flowCounts = new long[2];
     private readonly RehearsalBackend? _rehearsal;
     private readonly List<string> _path = [];
+    private readonly List<string> _fallbacks = [];
     private readonly HashSet<Storage> _brief = [];
     private long _workspaceCount;
     private long _stateCount;
@@ -51,7 +52,7 @@ public sealed partial class PlanBuilder
     /// <summary>The operations on tensors that the layer's passes can use.</summary>
     public TensorOperations Operations { get; }
 
-    /// <summary>The backend on which Sequor's own layers run their operations; in a rehearsal the one that stands for it.</summary>
+    /// <summary>The backend on which Sequor's own layers run their operations; in a rehearsal, the backend that stands in for it.</summary>
     internal Backend Stage => _stage;
 
     /// <summary>The largest number of steps, T, of the model's input.</summary>
@@ -64,35 +65,35 @@ public sealed partial class PlanBuilder
     public bool Training => _mode == Mode.Training;
 
     /// <summary>
-    /// Whether the plan is for streaming: each call goes on where the last one stopped, so a layer that needs earlier steps keeps
-    /// a <see cref="State"/>.
+    /// Whether the plan is for streaming. Each call then continues where the last one stopped, so a layer that needs earlier steps keeps a
+    /// <see cref="State"/>.
     /// </summary>
     public bool Streaming => _mode == Mode.Streaming;
 
     /// <summary>
-    /// Whether batches may come as packed rows [N, 1, C]: step after step, each with the rows of the sequences that have not ended,
-    /// longest first. A layer that works across steps and cannot use this layout throws a <see cref="NotSupportedException"/>.
+    /// Whether batches may come as packed rows [N, 1, C]. Steps follow each other, and each has the rows of the sequences that have not
+    /// ended, longest first. A layer that works across steps and cannot use this layout throws a <see cref="NotSupportedException"/>.
     /// </summary>
     public bool VariableLengths => Layout is not null;
 
-    /// <summary>Where the stream is.</summary>
+    /// <summary>How many steps the stream has taken.</summary>
     internal StreamPosition Position { get; } = new();
 
     /// <summary>
-    /// How batches of differing lengths lie; null where all sequences have the input's steps, as they do after pooling.
+    /// How packed batches lie in memory. Null where all sequences have as many steps as the input, as they do after pooling.
     /// </summary>
     internal SequenceLayout? Layout { get; set; }
 
-    /// <summary>Recurrent layers keep their states where the caller writes and reads them.</summary>
+    /// <summary>Whether the caller can read and write the states of recurrent layers.</summary>
     internal bool States { get; init; }
 
     /// <summary>Those states, in the order of the layers.</summary>
     internal List<RecurrentStates> LayerStates { get; } = [];
 
-    /// <summary>What the backend's library draws from by itself, in the order of layers.</summary>
+    /// <summary>The states from which the backend's library draws random numbers by itself, in the order of the layers.</summary>
     internal List<LibraryRandom> LibraryRandoms { get; } = [];
 
-    /// <summary>Whether the layer being planned must return the gradient by its input.</summary>
+    /// <summary>Whether the layer being planned must return the gradient of its input.</summary>
     public bool InputGradient { get; internal set; }
 
     internal RandomStream? Random { get; private set; }
@@ -105,9 +106,9 @@ public sealed partial class PlanBuilder
     /// <summary>Whether any layer draws random numbers.</summary>
     internal bool Draws => _streams > 0;
 
-    /// <summary>The values of a parameter or a buffer of the layer; they stay in this place as long as the plan lives.</summary>
+    /// <summary>The values of a parameter or a buffer of the layer. They stay in this place as long as the plan lives.</summary>
     /// <param name="parameter">One of the layer's own.</param>
-    /// <exception cref="InvalidOperationException">It is none of the model that is planned.</exception>
+    /// <exception cref="InvalidOperationException">The parameter does not belong to the model that is planned.</exception>
     public Tensor Value(Parameter parameter)
     {
         RequireOwn(parameter);
@@ -145,9 +146,9 @@ public sealed partial class PlanBuilder
         );
     }
 
-    /// <summary>The gradient of a parameter, which backward passes add to; empty outside of training.</summary>
+    /// <summary>The gradient of a parameter, to which backward passes add; empty unless in training.</summary>
     /// <param name="parameter">One of the layer's own.</param>
-    /// <exception cref="InvalidOperationException">It is none of the model that is planned, or a buffer.</exception>
+    /// <exception cref="InvalidOperationException">The parameter does not belong to the model that is planned, or is a buffer.</exception>
     public Tensor Gradient(Parameter parameter)
     {
         RequireOwn(parameter);
@@ -167,11 +168,11 @@ public sealed partial class PlanBuilder
             _rehearsal?.Gradients ?? Take(Math.Max(_parameters.Count, 1), MemoryCategory.Gradients);
 
     /// <summary>
-    /// Memory for a layer's output. In training it is kept until the backward pass. In evaluation the layers' outputs alternate
-    /// between two places, so that an output never lies where the layer's input does.
+    /// Memory for the layer's output. In training it is kept until the backward pass. Otherwise the outputs of the layers alternate between
+    /// two places, so that an output never lies where its layer's input does.
     /// </summary>
-    /// <param name="shape">Its largest shape, [T, B, C].</param>
-    /// <exception cref="InvalidOperationException">The layer has one already.</exception>
+    /// <param name="shape">The output's largest shape, [T, B, C].</param>
+    /// <exception cref="InvalidOperationException">The layer already has an output.</exception>
     public Slot Output(Shape shape)
     {
         if (_hasOutput)
@@ -188,14 +189,14 @@ public sealed partial class PlanBuilder
         return slot;
     }
 
-    /// <summary>Memory for what a forward pass leaves for the backward pass: kept in training, scratch in evaluation.</summary>
-    /// <param name="shape">Its largest shape.</param>
+    /// <summary>Memory for what a forward pass leaves for the backward pass. Outside of training it is scratch memory.</summary>
+    /// <param name="shape">The largest shape.</param>
     public Slot Keep(Shape shape) => Keep(shape, MemoryCategory.Activations);
 
     internal Slot Keep(Shape shape, MemoryCategory category) =>
         Training ? Kept(shape, category) : Scratch(shape);
 
-    /// <summary>A tensor of the plan's own.</summary>
+    /// <summary>Memory that nothing else in the plan shares.</summary>
     internal Slot Kept(Shape shape, MemoryCategory category)
     {
         var slot = new Slot(shape);
@@ -203,11 +204,11 @@ public sealed partial class PlanBuilder
         return slot;
     }
 
-    /// <summary>The shapes of all that is carried, in the order of layers.</summary>
+    /// <summary>The shapes of everything that a stream carries from call to call, in the order of the layers.</summary>
     internal Shape[] StateShapes => [.. _stateShapes];
 
     /// <summary>Memory for what a streaming layer carries from call to call. It is zero when a stream begins.</summary>
-    /// <param name="shape">Its shape. It is saved and restored with the stream's state.</param>
+    /// <param name="shape">The state's shape. The values are saved and restored with the stream's state.</param>
     public Slot State(Shape shape)
     {
         var slot = new Slot(shape);
@@ -217,12 +218,14 @@ public sealed partial class PlanBuilder
         return slot;
     }
 
-    /// <summary>Scratch of a planned operation: in a stream its own, since weights prepared there serve later calls.</summary>
+    /// <summary>
+    /// Scratch memory of a planned operation. A stream does not share it, since weights prepared there serve later calls.
+    /// </summary>
     internal Slot Workspace(long count) =>
         Streaming ? Kept(Shape.Block(count), MemoryCategory.Workspace) : Scratch(count);
 
     /// <summary>Scratch memory, which holds values only within one call of the layer that asked for it.</summary>
-    /// <param name="shape">Its largest shape.</param>
+    /// <param name="shape">The largest shape.</param>
     public Slot Scratch(Shape shape)
     {
         var slot = new Slot(shape);
@@ -234,6 +237,6 @@ public sealed partial class PlanBuilder
 
     internal Slot Scratch(long count) => Scratch(Shape.Block(count));
 
-    /// <summary>The two places in which backward passes put the gradients between layers.</summary>
+    /// <summary>The two places between which the gradients of the layers alternate in backward passes.</summary>
     public GradientFlow Gradients { get; } = new();
 }

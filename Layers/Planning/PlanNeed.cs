@@ -2,20 +2,20 @@ using System.Globalization;
 
 namespace Sequor.Layers;
 
-/// <summary>What a plan is going to allocate, known before it does.</summary>
+/// <summary>Counts what a plan is going to allocate, and checks it against the free memory before anything is allocated.</summary>
 internal sealed class PlanNeed(Backend backend, int maxLength, int maxBatch)
 {
     private readonly Dictionary<MemoryCategory, long> _bytes = [];
     private MemoryTable? _table;
 
-    /// <summary>Adds a block.</summary>
-    /// <param name="count">Size in floats.</param>
-    /// <param name="category">What it is for.</param>
+    /// <summary>Adds a block to be allocated.</summary>
+    /// <param name="count">The size in floats.</param>
+    /// <param name="category">What the block is for.</param>
     public void Add(long count, MemoryCategory category) =>
         _bytes[category] = checked(_bytes.GetValueOrDefault(category) + backend.BytesOf(count));
 
-    /// <summary>To be called before anything of it is allocated.</summary>
-    /// <exception cref="DeviceMemoryException">It is more than the device has free.</exception>
+    /// <summary>Compares the sum with the free memory. Must be called before any of it is allocated.</summary>
+    /// <exception cref="DeviceMemoryException">The device has less free memory than that.</exception>
     public void Require()
     {
         _table = new MemoryTable(backend.Memory, _bytes, backend.FreeBytes);
@@ -23,12 +23,12 @@ internal sealed class PlanNeed(Backend backend, int maxLength, int maxBatch)
             throw Error(null);
     }
 
-    /// <summary>The error of a plan that there is no room for.</summary>
+    /// <summary>The error for a plan that there is no memory for.</summary>
     public DeviceMemoryException Error(Exception? cause)
     {
         MemoryTable table = _table!;
         long rows = (long)maxLength * maxBatch;
-        // Of what is wanted here, nearly all grows with the rows.
+        // Nearly all of the memory that is counted here grows with the rows, so the fraction that fits is taken of them.
         string shrink =
             table.FreeBytes is { } free && free < table.WantedBytes
                 ? string.Create(

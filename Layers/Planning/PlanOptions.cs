@@ -3,10 +3,10 @@ namespace Sequor.Layers;
 /// <summary>What a plan can do besides running the model. Options that are not set take no memory.</summary>
 public sealed record PlanOptions
 {
-    /// <summary>Whether training also computes the gradient by the input, <see cref="Plan.InputGradient"/>.</summary>
+    /// <summary>Whether training also computes the gradient of the input, <see cref="Plan.InputGradient"/>.</summary>
     public bool InputGradient { get; init; }
 
-    /// <summary>Seed of dropout and, if the model has no values yet, of its parameters.</summary>
+    /// <summary>The seed of dropout and, if the model has no values yet, of its parameters.</summary>
     public ulong Seed { get; init; } = 1;
 
     /// <summary>Whether the sequences of a batch may differ in length.</summary>

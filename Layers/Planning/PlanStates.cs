@@ -19,10 +19,10 @@ public sealed class PlanStates
             layer.Name = NameOf(layer.Layer, model, "") ?? "";
     }
 
-    /// <summary>The states of each recurrent layer, in the order computed.</summary>
+    /// <summary>The states of each recurrent layer, in the order of computation.</summary>
     public IReadOnlyList<RecurrentStates> Layers => _layers;
 
-    /// <summary>The states of a recurrent layer by its name, as in its parameters' full names.</summary>
+    /// <summary>The states of a recurrent layer by the layer's name, as in its parameters' full names.</summary>
     /// <param name="layer">The name; "" for a model that is a recurrent layer itself.</param>
     /// <exception cref="ArgumentException">No recurrent layer has this name.</exception>
     public RecurrentStates this[string layer]
@@ -42,8 +42,8 @@ public sealed class PlanStates
     }
 
     /// <summary>
-    /// Makes the final states of the last Forward the initial ones of the next, which then goes on where this one ended. No
-    /// gradient passes from one to the other: truncated backpropagation through time. Backward comes before it.
+    /// Makes the final states of the last Forward the initial states of the next, which then continues where this one ended. No gradient
+    /// passes from one to the other: this is truncated backpropagation through time. In training, Backward must run first.
     /// </summary>
     /// <exception cref="InvalidOperationException">No forward pass came before.</exception>
     /// <exception cref="NotSupportedException">A layer is bidirectional.</exception>
@@ -70,7 +70,7 @@ public sealed class PlanStates
             backend.Queued(call);
     }
 
-    /// <summary>Makes all initial states zero, for a batch of any size.</summary>
+    /// <summary>Sets all initial states to zero, for a batch of any size.</summary>
     public void Reset()
     {
         Backend backend = _layers[0].Backend;
@@ -83,7 +83,7 @@ public sealed class PlanStates
             backend.Queued(call);
     }
 
-    /// <summary>Makes all initial states zero, once they have their place.</summary>
+    /// <summary>Sets all initial states to zero once the plan has allocated them.</summary>
     internal void Clear()
     {
         foreach (RecurrentStates layer in _layers)

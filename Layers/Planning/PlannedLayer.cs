@@ -3,8 +3,9 @@ using Sequor.Interop;
 namespace Sequor.Layers;
 
 /// <summary>
-/// A layer's plan with the layer's name, as a container or the plan itself runs it. Outputs and gradients are checked while a plan is
-/// rehearsed and, for a layer that is not Sequor's own, at every pass. An error says which layer failed, and in which pass.
+/// A layer's plan together with the layer's name, as its container or the plan runs it. The shapes and places of outputs and gradients are
+/// checked while a plan is rehearsed, and at every pass of a layer that is not Sequor's own. An error names the layer that failed and the
+/// pass.
 /// </summary>
 internal sealed class PlannedLayer : IDisposable
 {
@@ -41,13 +42,15 @@ internal sealed class PlannedLayer : IDisposable
         _checks = builder.IsRehearsal || _isForeign;
     }
 
-    /// <summary>Plans a layer, with scratch that may lie where that of its neighbours does.</summary>
-    /// <param name="builder">What it takes its memory from.</param>
+    /// <summary>Plans a layer. Its scratch memory may be shared with that of its neighbours.</summary>
+    /// <param name="builder">The builder that the layer takes its memory from.</param>
     /// <param name="name">Its name in its container; "" for a model.</param>
     /// <param name="layer">The layer.</param>
-    /// <param name="input">Its largest input.</param>
-    /// <param name="output">Its largest output.</param>
-    /// <exception cref="LayerException">A layer that is not Sequor's own failed, or says what cannot be.</exception>
+    /// <param name="input">The shape of its largest input.</param>
+    /// <param name="output">The shape of its largest output.</param>
+    /// <exception cref="LayerException">
+    /// The layer is not Sequor's own and failed, or any layer declares an output that it cannot have.
+    /// </exception>
     public static PlannedLayer Of(
         PlanBuilder builder,
         string name,
@@ -76,7 +79,7 @@ internal sealed class PlannedLayer : IDisposable
                 );
             return new PlannedLayer(plan, layer, builder, layout, pools, inputGradient);
         }
-        // What is too large to be addressed is told by the plan.
+        // Sizes that are too large to be addressed are reported by the plan, not as an error of the layer.
         catch (Exception e)
             when (IsForeign(layer)
                 && IsOfLayer(e)
@@ -88,7 +91,7 @@ internal sealed class PlannedLayer : IDisposable
         }
     }
 
-    /// <summary>The outputs of the layers within it, then its own.</summary>
+    /// <summary>The outputs of the layers inside it, then its own.</summary>
     public IEnumerable<(string Name, Tensor Output)> Outputs => _plan.Outputs;
 
     public Tensor Forward(Tensor x)
@@ -185,11 +188,11 @@ internal sealed class PlannedLayer : IDisposable
             );
     }
 
-    // For wrong outputs and gradients: these name the layer also if it is Sequor's own.
+    // Used for wrong outputs and gradients, which name the layer even if it is Sequor's own.
     private LayerException Wrong(LayerPass pass, Shape input, string what) =>
         new(_layer, _name, pass, input, new InvalidOperationException(what));
 
-    // Exceptions of Sequor's own layers say by themselves what is wrong and are passed on, as callers rely on their types.
+    // Exceptions of Sequor's own layers say by themselves what is wrong. They are passed on, since callers rely on their types.
     private static bool IsForeign(Layer layer) =>
         layer is not Sequential && layer.GetType().Assembly != typeof(Layer).Assembly;
 

@@ -1,6 +1,6 @@
 namespace Sequor.Layers;
 
-/// <summary>What a model gave for a batch: a copy, which later calls leave as it is.</summary>
+/// <summary>A model's output for a batch, as a copy that later calls do not change.</summary>
 public sealed class Prediction
 {
     private readonly float[] _values;
@@ -11,15 +11,15 @@ public sealed class Prediction
         _values = output.ToArray();
     }
 
-    /// <summary>[T, B, C]; T is 1 if the model pools over time.</summary>
+    /// <summary>The output's shape, [T, B, C]; T is 1 if the model pools over time.</summary>
     public Shape Shape { get; }
 
-    /// <summary>All values, row-major.</summary>
+    /// <summary>All values of [T, B, C], row-major.</summary>
     public ReadOnlySpan<float> Values => _values;
 
-    /// <summary>The channels of one sequence at one step.</summary>
-    /// <param name="step">Below T.</param>
-    /// <param name="sequence">Below B.</param>
+    /// <summary>The C values of one sequence at one step.</summary>
+    /// <param name="step">The step, from 0 to T - 1.</param>
+    /// <param name="sequence">The sequence, from 0 to B - 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no such step or sequence.</exception>
     public ReadOnlySpan<float> At(int step, int sequence)
     {

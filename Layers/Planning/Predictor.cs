@@ -1,6 +1,6 @@
 namespace Sequor.Layers;
 
-/// <summary>Runs predictions on batches of any size with one evaluation plan, which it replaces by a larger one if need be.</summary>
+/// <summary>Runs predictions on batches of any size with one evaluation plan, which it replaces by a larger one when needed.</summary>
 internal sealed class Predictor(Layer model, Backend backend) : IDisposable
 {
     private Plan? _plan;
@@ -26,7 +26,7 @@ internal sealed class Predictor(Layer model, Backend backend) : IDisposable
             return plan;
         if (_plan is not null)
             (length, batch) = Room((_plan.MaxLength, _plan.MaxBatch), (length, batch));
-        // Freed first, so that there need not be memory for both plans at the same time.
+        // The old plan is freed first, so that both need not be in memory at the same time.
         _plan?.Dispose();
         _plan = null;
         _variableLengths |= variableLengths;
@@ -41,8 +41,8 @@ internal sealed class Predictor(Layer model, Backend backend) : IDisposable
     }
 
     /// <summary>
-    /// The size of the next plan: enough for both sizes, unless that is more than twice what either takes. A long sequence and then
-    /// a large batch of short ones do not need a plan for a large batch of long sequences.
+    /// The size of the next plan. It fits both sizes unless that takes more than twice the rows of either: a long sequence followed by a
+    /// large batch of short ones does not need a plan for a large batch of long sequences.
     /// </summary>
     internal static (int Length, int Batch) Room(
         (int Length, int Batch) old,

@@ -1,17 +1,18 @@
 namespace Sequor.Layers;
 
-/// <summary>Hidden and cell states, or their gradients, of a recurrent layer.</summary>
-/// <param name="Hidden">[layers * directions, B, H], with a projection [.., P]; layer l and direction d at l * directions + d.</param>
+/// <summary>The hidden and cell states of a recurrent layer, or their gradients.</summary>
+/// <param name="Hidden">
+/// [layers * directions, B, H], or [.., P] with a projection; layer l and direction d lie at l * directions + d.
+/// </param>
 /// <param name="Cell">[layers * directions, B, H] of an LSTM, else empty.</param>
 public readonly record struct RecurrentState(Tensor Hidden, Tensor Cell);
 
 /// <summary>
-/// States of one recurrent layer of a plan, in the caller's order of sequences: those before the first step, which are zero
-/// unless they are written, and those after each sequence's last one. The reverse direction's first step is a sequence's
-/// last.
+/// The states of one recurrent layer of a plan, in the caller's order of sequences. Initial states come before the first step and are zero
+/// unless they are written; final states come after each sequence's last step. The reverse direction begins at a sequence's last step.
 /// </summary>
 /// <remarks>
-/// Initial states are always read, the zeros too: a pass that was recorded goes on from what lies there when it runs again.
+/// Initial states are always read, even where they are zeros, so that a recorded pass uses whatever they hold when it runs again.
 /// </remarks>
 public sealed class RecurrentStates
 {
@@ -22,14 +23,14 @@ public sealed class RecurrentStates
     private readonly Pair? _finalGradient;
     private readonly int _maxBatch;
 
-    // Sequences that initial states were asked for; 0 where those of any number are zero.
+    // The number of sequences that initial states were asked for; 0 where the states are zero and fit any number.
     private int _begunBatch;
 
-    // How often they had been written when the last forward pass began.
+    // How often the initial states had been written when the last forward pass began.
     private int _begunWrites;
 
-    // Sequences that the values of the initial states are laid out for, where they are not zero. A graph that a caller captured
-    // may carry states over, of which nothing is known here but this.
+    // The number of sequences that the values of the initial states are laid out for, where they are not zero. A graph that a caller
+    // captured may carry states over without this class noticing; this number is all that is known then.
     private int _laidOutBatch;
 
     internal RecurrentStates(PlanBuilder builder, Recurrent layer, in RecurrentDescriptor d)
@@ -49,17 +50,17 @@ public sealed class RecurrentStates
     /// <summary>The layer's name, as in its parameters' full names; "" where it is the whole model.</summary>
     public string Name { get; internal set; } = "";
 
-    /// <summary>The layer.</summary>
+    /// <summary>The recurrent layer that the states belong to.</summary>
     public Recurrent Layer { get; }
 
     internal Backend Backend { get; }
 
     /// <summary>
-    /// The states before the first step, to be written before Forward; they must stay as they are until Backward has run.
-    /// They are kept from one Forward to the next. Asking for another number of sequences makes them zero.
+    /// The states before the first step, to be written before Forward. They must stay unchanged until Backward has run, and are kept from
+    /// one Forward to the next. Asking for another number of sequences sets them to zero.
     /// </summary>
-    /// <param name="batch">B of the input to come.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The batch is below 1 or beyond the plan's limit.</exception>
+    /// <param name="batch">B, the number of sequences of the next input.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The batch is below 1 or above the plan's limit.</exception>
     public RecurrentState Initial(int batch)
     {
         using OwnerScope inside = Backend.Enter("RecurrentStates.Initial");
@@ -82,19 +83,19 @@ public sealed class RecurrentStates
         return initial;
     }
 
-    /// <summary>The states after each sequence's last step, of the last Forward; empty before it.</summary>
+    /// <summary>The states after each sequence's last step, from the last Forward; empty before it.</summary>
     public RecurrentState Final { get; private set; }
 
     /// <summary>
-    /// The gradient by the final states of all that is computed from them outside of the plan, to be written between Forward,
-    /// which makes it zero, and Backward; empty in evaluation.
+    /// The gradient of the final states that comes from outside of the plan. Forward sets it to zero, and it may be written between Forward
+    /// and Backward. Empty in evaluation.
     /// </summary>
     public RecurrentState FinalGradient { get; private set; }
 
-    /// <summary>The gradient by the initial states, of the last Backward; empty before it and in evaluation.</summary>
+    /// <summary>The gradient of the initial states, from the last Backward; empty before it and in evaluation.</summary>
     public RecurrentState InitialGradient { get; private set; }
 
-    /// <summary>Initial states are no longer those of the last forward pass.</summary>
+    /// <summary>Whether the initial states have changed since the last forward pass began.</summary>
     internal bool IsChanged => Changed || _initial.Writes != _begunWrites;
 
     private bool Changed { get; set; }
@@ -163,7 +164,7 @@ public sealed class RecurrentStates
         private readonly Slot? _cell =
             d.Kind == RecurrentKind.Lstm ? Take(builder, d, d.HiddenSize) : null;
 
-        /// <summary>How often a caller wrote them.</summary>
+        /// <summary>How often the caller has written the states.</summary>
         public int Writes => _hidden.All.Storage.Writes + (_cell?.All.Storage.Writes ?? 0);
 
         public RecurrentState For(int count, int batch) =>

@@ -1,9 +1,9 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// Runs the passes of a model before its plan allocates memory, on a <see cref="RehearsalBackend"/>, which computes nothing. So the
-/// plan learns in which places gradients are put and how large they are, without the layers' having to declare it; and a layer
-/// that does something wrong fails here, with an error that names it.
+/// Runs the passes of a model before its plan allocates memory, on a <see cref="RehearsalBackend"/>, which computes nothing. In this way
+/// the plan learns in which places gradients are put and how large they are, without any declarations by the layers; and a layer that
+/// breaks a rule fails here, with an error that names it.
 /// </summary>
 internal sealed class Rehearsal
 {
@@ -28,16 +28,16 @@ internal sealed class Rehearsal
         _packsOutput = packsOutput;
     }
 
-    /// <summary>Rehearses all sorts of batches that can take different ways.</summary>
-    /// <param name="model">The model, whose parameters have their places.</param>
+    /// <summary>Rehearses every sort of batch for which layers may run different operations.</summary>
+    /// <param name="model">The model, whose parameters already have their offsets.</param>
     /// <param name="backend">The backend that the plan is for.</param>
     /// <param name="input">The largest input, [T, B, C].</param>
-    /// <param name="mode">Only in training there is a backward pass.</param>
-    /// <param name="inputGradient">The gradient by the input is wanted.</param>
-    /// <param name="seed">Dropout's.</param>
-    /// <param name="layout">Of batches of differing lengths; null where there are none.</param>
-    /// <returns>The most floats that come to lie in each of the gradients' two places.</returns>
-    /// <exception cref="LayerException">A layer does what it may not do.</exception>
+    /// <param name="mode">The plan's mode; only training has a backward pass.</param>
+    /// <param name="inputGradient">Whether the gradient of the input is wanted.</param>
+    /// <param name="seed">The seed of dropout.</param>
+    /// <param name="layout">The layout of packed batches; null where there are none.</param>
+    /// <returns>The most floats that lie in each of the two places of gradients.</returns>
+    /// <exception cref="LayerException">A layer breaks a rule for layers.</exception>
     public static IReadOnlyList<long> Run(
         Layer model,
         Backend backend,
@@ -75,7 +75,7 @@ internal sealed class Rehearsal
         // With a single step a recurrent layer need not write all its gradients, so only longer inputs are checked for that.
         if (builder.Training && length > 1)
             RequireGradients(model, rehearsal);
-        // Layers may take other ways for a single step or a single sequence.
+        // Layers may run other operations for a single step or a single sequence.
         passes.Whole(new Shape(1, batch, input.Columns));
         passes.Whole(new Shape(length, 1, input.Columns));
         if (layout is not null)
@@ -89,7 +89,7 @@ internal sealed class Rehearsal
         _backward?.Run(Pretend(y.Shape), input, pads: false);
     }
 
-    // Rehearses packed rows with as many of them as there can be; the lengths themselves do not matter.
+    // Rehearses packed rows, as many as there can be; the lengths themselves do not matter.
     private void Packed(Shape input)
     {
         int[] lengths = new int[input[1]];

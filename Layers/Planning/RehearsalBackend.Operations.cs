@@ -1,6 +1,6 @@
 namespace Sequor.Layers;
 
-// What layers do with tensors: nothing is read, and of what is written the gradients of parameters are noted.
+// The operations on tensors. They read nothing, and only note which parameters' gradients they write.
 internal sealed partial class RehearsalBackend
 {
     internal override void Upload(ReadOnlySpan<float> source, Tensor destination) =>
@@ -26,6 +26,8 @@ internal sealed partial class RehearsalBackend
     {
         Write(arguments.Out);
         Write(arguments.Sum);
+        if (op is PointwiseOp.MultiplyAddGelu or PointwiseOp.AddGluGradientAndGelu)
+            Write(arguments.B);
     }
 
     internal override void ColumnSum(Tensor a, Tensor b, Tensor sum) => Write(sum);

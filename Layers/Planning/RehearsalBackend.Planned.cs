@@ -1,6 +1,6 @@
 namespace Sequor.Layers;
 
-// Planned operations. They take neither workspace nor reserve.
+// The planned operations. They need neither workspace nor reserve.
 internal sealed partial class RehearsalBackend
 {
     internal override RecurrentOperation PlanRecurrent(in RecurrentDescriptor descriptor) =>

@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace Sequor.Layers;
 
 /// <summary>
-/// Stands in for a backend while a plan is made. Its tensors have no memory, and its operations only note which gradients of
-/// parameters they write. Questions about the backend get the real one's answers.
+/// Stands in for a backend while a plan is made. Its tensors have no memory, and its operations only note which parameters' gradients they
+/// write. Questions about the backend are answered by the real one.
 /// </summary>
 internal sealed partial class RehearsalBackend : Backend
 {
@@ -18,13 +18,13 @@ internal sealed partial class RehearsalBackend : Backend
         Gradients = Pretend(parameters.StateCount, MemoryCategory.Gradients);
     }
 
-    /// <summary>The backend that it stands for.</summary>
+    /// <summary>The backend that it stands in for.</summary>
     public Backend Real => _real;
 
-    /// <summary>Stands for the block of parameters and buffers.</summary>
+    /// <summary>Stands in for the block of parameters and buffers.</summary>
     public Storage Parameters { get; }
 
-    /// <summary>Stands for the block of gradients.</summary>
+    /// <summary>Stands in for the block of gradients.</summary>
     public Storage Gradients { get; }
 
     public override BackendInfo Info => _real.Info;
@@ -46,17 +46,17 @@ internal sealed partial class RehearsalBackend : Backend
     internal override ParameterLayout RecurrentLayout(in RecurrentDescriptor descriptor) =>
         _real.RecurrentLayout(descriptor);
 
-    // There is nothing to keep in a cache.
+    // Without values there is nothing to keep in a cache.
     internal override long PreferredRows(long floatsPerRow) => long.MaxValue;
 
     /// <summary>A block without memory.</summary>
     public Storage Pretend(long count, MemoryCategory category) =>
         new(this, 0, count, category, owned: false);
 
-    /// <summary>Whether an operation wrote to any value of a parameter's gradient since the rehearsal began.</summary>
+    /// <summary>Whether an operation has written any value of a parameter's gradient since the rehearsal began.</summary>
     public Func<Parameter, bool> Written()
     {
-        // Joined, so that each can be looked up: those of a block that is written as a whole lie within it.
+        // The written ranges are joined so that a parameter can be looked up even where its range was written together with others.
         _written.Sort();
         var from = new List<long>();
         var to = new List<long>();

@@ -1,8 +1,7 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// A tensor that a layer asks for while it is planned. It gets its memory only when all layers have said what they need; before
-/// that it is empty.
+/// A tensor that a layer asks for while it is planned. It is empty until all layers have said what they need; then it gets its memory.
 /// </summary>
 public sealed class Slot
 {
@@ -16,17 +15,17 @@ public sealed class Slot
     internal void Place(Storage storage, long offset) =>
         _tensor = new Tensor(storage, offset, _shape);
 
-    /// <summary>All of it.</summary>
+    /// <summary>The whole slot, in the shape that was asked for.</summary>
     public Tensor All => _tensor;
 
-    /// <summary>The part for T steps of B sequences with fewer columns than the slot was asked for with.</summary>
+    /// <summary>The part for T steps of B sequences, with fewer columns than the slot was asked for with.</summary>
     internal Tensor For(int steps, int batch, int columns) =>
         _tensor.View(new Shape(steps, batch, columns));
 
     /// <summary>The part for T steps of B sequences, or for packed rows: [T, B, C].</summary>
     /// <param name="steps">T, or the number of packed rows.</param>
     /// <param name="batch">B, or 1 for packed rows.</param>
-    /// <exception cref="ArgumentException">It is more than was asked for.</exception>
+    /// <exception cref="ArgumentException">It is more than the slot was asked for with.</exception>
     public Tensor For(int steps, int batch) =>
         _tensor.View(new Shape(steps, batch, _shape.Columns));
 }

@@ -1,6 +1,6 @@
 namespace Sequor.Layers;
 
-/// <summary>What a step asks of a plan, a loss or an optimizer.</summary>
+/// <summary>The kind of a call that a step makes on a plan, a loss, an optimizer or a time mark.</summary>
 internal enum StepCallKind
 {
     Forward,
@@ -14,8 +14,8 @@ internal enum StepCallKind
 }
 
 /// <summary>
-/// One call of a step on a plan, loss or optimizer, with everything in it that the host decides. Two equal calls queue the same
-/// operations on the same memory, as everything else that they depend on lies on the device.
+/// One call of a step on a plan, loss or optimizer, with everything that the host decides about it. Two equal calls queue the same
+/// operations on the same memory, since everything else that they depend on lies on the device.
 /// </summary>
 internal readonly struct StepCall
 {
@@ -23,11 +23,11 @@ internal readonly struct StepCall
     private readonly nint _toAddress;
 
     /// <param name="kind">Which method is called.</param>
-    /// <param name="target">The object that it is called on.</param>
-    /// <param name="given">The tensor that is handed in; empty if there is none.</param>
-    /// <param name="to">The tensor that is written to, if the caller chooses it.</param>
-    /// <param name="choice">What else the host decides, as a number.</param>
-    /// <exception cref="ObjectDisposedException">A tensor was freed.</exception>
+    /// <param name="target">The object that the method is called on.</param>
+    /// <param name="given">The tensor that is passed; empty if there is none.</param>
+    /// <param name="to">The tensor that is written, if the caller chooses it.</param>
+    /// <param name="choice">Whatever else the host decides, as a number.</param>
+    /// <exception cref="ObjectDisposedException">A tensor has been freed.</exception>
     public StepCall(
         StepCallKind kind,
         object target,
@@ -37,7 +37,7 @@ internal readonly struct StepCall
     )
     {
         (Kind, Target, Given, To, Choice) = (kind, target, given, to, choice);
-        // Compared later, when the tensor may be freed.
+        // The addresses are taken now, as the tensors may have been freed when calls are compared.
         _givenAddress = given.IsEmpty ? 0 : given.Address;
         _toAddress = to.IsEmpty ? 0 : to.Address;
     }
@@ -52,7 +52,7 @@ internal readonly struct StepCall
 
     public int Choice { get; }
 
-    /// <summary>Whether the other one queues the same.</summary>
+    /// <summary>Whether the other call queues the same work.</summary>
     public bool Equals(in StepCall other) =>
         Kind == other.Kind
         && ReferenceEquals(Target, other.Target)
@@ -62,7 +62,7 @@ internal readonly struct StepCall
         && To.Shape == other.To.Shape
         && Choice == other.Choice;
 
-    /// <summary>Whether its target was disposed, so that the call cannot come again.</summary>
+    /// <summary>Whether its target has been disposed, so that the call cannot come again.</summary>
     public bool IsGone =>
         Target switch
         {

@@ -3,27 +3,26 @@ using System.Globalization;
 namespace Sequor.Layers;
 
 /// <summary>
-/// Runs a training step again and again, and gives it to a GPU as one piece: the step's action runs normally twice, is then recorded
-/// as a CUDA graph, and from then on the graph is replayed by a single call of the driver. On a CPU, and if the step cannot be
-/// recorded, it always runs normally.
+/// Runs a training step repeatedly and submits it to a GPU as one piece of work. The step's action runs normally twice and is then recorded
+/// as a CUDA graph; from then on a single driver call replays the graph. On a CPU, and if the step cannot be recorded, it always runs
+/// normally.
 /// </summary>
 /// <remarks>
 /// <para>
-/// The results are those of steps that are not recorded, whatever the host changes between two steps. The action itself runs each
-/// time, but its calls on plans, losses and optimizers are only compared with those that were recorded; if they are the same, the
-/// graph is replayed at its end. So each shape of input has a graph of its own, with and without weights of the loss, and so has
-/// anything else that an action does differently: another tensor handed over, gradients that accumulate, an update left out.
+/// The results are those of steps that are not recorded, whatever the host changes between two steps. The action itself runs each time, but
+/// its calls on plans, losses and optimizers are only compared with the recorded ones; if they are the same, the graph is replayed at the
+/// end of the action. So each shape of input has a graph of its own, with and without weights of the loss, and so has anything else that an
+/// action does differently: another tensor that is passed, gradients that accumulate, an update that is left out.
 /// </para>
 /// <para>
-/// Copy values in before the step, by <see cref="Plan.SetInput"/> and <see cref="Loss.SetTargets"/>, and read losses after it. A step
-/// whose action does either runs normally, and <see cref="EagerReason"/> says why. The same holds for batches of sequences that
-/// differ in length, as only the host knows the lengths, and for steps that queue work of their own beside the calls on plans,
-/// losses and optimizers.
+/// Copy values in before the step, by <see cref="Plan.SetInput"/> and <see cref="Loss.SetTargets"/>, and read losses after it. A step whose
+/// action does either runs normally, and <see cref="EagerReason"/> says why. The same holds for batches of sequences that differ in length,
+/// whose lengths only the host knows, and for steps that queue work of their own besides the calls on plans, losses and optimizers.
 /// </para>
 /// </remarks>
 public sealed class StepGraph : IDisposable
 {
-    /// <summary>How often a step runs normally before it is recorded, in which time libraries choose and load their kernels.</summary>
+    /// <summary>How often a step runs normally before it is recorded. In these runs libraries choose and load their kernels.</summary>
     public const int EagerSteps = 2;
 
     private readonly Plan _plan;
@@ -32,7 +31,7 @@ public sealed class StepGraph : IDisposable
     private readonly StepTracer _tracer;
     private long _steps;
 
-    // Whether a step was recorded and did nothing beside its calls; from then on its calls can be put off until its end.
+    // Whether a step has been recorded and did nothing besides its calls; from then on its calls can be put off until its end.
     private bool _calledOnly;
 
     // Why no step is recorded; null if steps are.
@@ -40,12 +39,12 @@ public sealed class StepGraph : IDisposable
     private RecordedWork? _unused;
     private bool _disposed;
 
-    /// <summary>Prepares to run a step; nothing runs yet.</summary>
+    /// <summary>Prepares to run a step. Nothing runs yet.</summary>
     /// <param name="plan">The plan that the step runs.</param>
     /// <param name="step">
     /// The step's action: forward on the plan's input, loss, backward and update, without copies from or to the host.
     /// </param>
-    /// <param name="most">The largest number of graphs that are kept, at least 1; further steps run normally.</param>
+    /// <param name="most">The largest number of graphs that are kept, at least 1; steps beyond that run normally.</param>
     public StepGraph(Plan plan, Action step, int most = 32)
     {
         ArgumentNullException.ThrowIfNull(plan);
@@ -68,8 +67,8 @@ public sealed class StepGraph : IDisposable
     public long EagerRuns { get; private set; }
 
     /// <summary>
-    /// Why the last step that was not replayed ran normally, not counting steps that ran before their recording; null if there
-    /// was none.
+    /// Why the last step that was not replayed ran normally, or null if there was none. The normal runs that precede a recording do not
+    /// count.
     /// </summary>
     public string? EagerReason { get; private set; }
 
@@ -138,7 +137,7 @@ public sealed class StepGraph : IDisposable
             : _reason
         );
 
-    // The step that came last after such an input was asked for.
+    // Of the steps with such an input, the one that was seen last.
     private StepTrace? Last(Shape input)
     {
         StepTrace? last = null;
@@ -153,8 +152,8 @@ public sealed class StepGraph : IDisposable
     private static bool IsDue(StepTrace trace) =>
         trace.Work is null && trace.Reason is null && trace.Runs >= EagerSteps;
 
-    // Records the action itself, and beside it its calls alone. Where there is more in the one than in the other, the action
-    // queues work that could not be put off with the calls.
+    // Records the action itself, and separately its calls alone. If the former has more operations than the latter, the action queues work
+    // that could not be put off with the calls.
     private bool RecordFirst(StepTrace expected, Shape input)
     {
         Backend backend = _plan.Backend;
@@ -177,7 +176,7 @@ public sealed class StepGraph : IDisposable
             Replay(trace);
             return true;
         }
-        // It was recorded instead of being run.
+        // The action was recorded instead of being run, so the recording must be run once.
         _unused = work;
         work.Run();
         trace.Ran(input, _steps);
@@ -233,7 +232,7 @@ public sealed class StepGraph : IDisposable
         Replays++;
     }
 
-    // Notes a step that ran as it is. Returns why it always will, or null.
+    // Notes a step that ran normally. Returns the reason why it always will, or null.
     private string? Note(StepTrace? trace, Shape input)
     {
         if (trace?.Reason is { } reason)
@@ -269,7 +268,7 @@ public sealed class StepGraph : IDisposable
         return Graphs >= _most;
     }
 
-    // Of the steps without a graph, as many are known as there may be graphs: those that came last.
+    // Forgets the step without a graph that was seen longest ago, once there are as many of them as there may be graphs.
     private void MakeRoom()
     {
         StepTrace? oldest = null;

@@ -1,6 +1,6 @@
 namespace Sequor.Layers;
 
-/// <summary>A step that is known by its calls, in their order, with the graph that was recorded of them if there is one.</summary>
+/// <summary>A step that is identified by its calls, in their order, with the graph that was recorded of it, if any.</summary>
 internal sealed class StepTrace : IDisposable
 {
     private readonly (StepCall Call, Tensor Result)[] _calls;
@@ -32,13 +32,13 @@ internal sealed class StepTrace : IDisposable
     /// <summary>The number of the last step that had these calls.</summary>
     public long LastSeen { get; private set; }
 
-    /// <summary>The input that the plan was last asked for before it.</summary>
+    /// <summary>The shape of input that the plan was last asked for before the step.</summary>
     public Shape Input { get; private set; }
 
-    /// <summary>Whether the step can never come again, as the target of one of its calls was disposed.</summary>
+    /// <summary>Whether the step can never come again, since the target of one of its calls has been disposed.</summary>
     public bool IsGone => Array.Exists(_calls, noted => noted.Call.IsGone);
 
-    /// <summary>Whether the call at an index is the given one; if so, gives the tensor that it returned.</summary>
+    /// <summary>Whether the call at an index equals the given one; if so, also gives the tensor that it returned.</summary>
     public bool Has(int index, in StepCall call, out Tensor result)
     {
         bool has = index < _calls.Length && _calls[index].Call.Equals(call);
@@ -46,7 +46,7 @@ internal sealed class StepTrace : IDisposable
         return has;
     }
 
-    /// <summary>Whether it begins with these calls.</summary>
+    /// <summary>Whether the step begins with these calls.</summary>
     public bool BeginsWith(List<(StepCall Call, Tensor Result)> calls)
     {
         if (calls.Count > _calls.Length)
@@ -59,11 +59,11 @@ internal sealed class StepTrace : IDisposable
         return true;
     }
 
-    /// <summary>Whether these are its calls.</summary>
+    /// <summary>Whether the step consists of exactly these calls.</summary>
     public bool Is(List<(StepCall Call, Tensor Result)> calls) =>
         calls.Count == _calls.Length && BeginsWith(calls);
 
-    /// <summary>Notes that it ran without being replayed.</summary>
+    /// <summary>Notes that the step ran without being replayed.</summary>
     public void Ran(Shape input, long step)
     {
         Runs++;
@@ -71,14 +71,14 @@ internal sealed class StepTrace : IDisposable
         Input = input;
     }
 
-    /// <summary>Queues all of it, call by call.</summary>
+    /// <summary>Queues the step's work, call by call.</summary>
     public void Queue()
     {
         foreach ((StepCall call, _) in _calls)
             call.Queue();
     }
 
-    /// <summary>Queues what was recorded. The plans are left as they would be after the calls.</summary>
+    /// <summary>Queues the recorded graph, and leaves the plans as they would be after the calls.</summary>
     public void Replay()
     {
         foreach ((Plan plan, IReadOnlyList<(string, Tensor)> layers) in _plans)

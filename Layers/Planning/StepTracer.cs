@@ -1,9 +1,9 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// Notes the calls of a step on plans, losses and optimizers. As long as they are those of a step that it knows, it puts them off; at
-/// the end of the step they can then be replayed as one graph, or be queued after all. As soon as a call differs from all known
-/// steps, the calls that were put off are queued, and the step goes on normally.
+/// Notes the calls of a step on plans, losses and optimizers. As long as they are those of a known step, it puts them off; at the end of
+/// the step they can then be replayed as one graph, or be queued after all. As soon as a call differs from all known steps, the calls that
+/// were put off are queued, and the step goes on normally.
 /// </summary>
 /// <remarks>
 /// <para>
@@ -12,25 +12,25 @@ namespace Sequor.Layers;
 /// (StepGraphHostTests, StepGraphStateTests, StepCaptureTests).
 /// </para>
 /// <para>
-/// Lies on the device, where a replay reads it: values of inputs, targets and weights of a loss; parameters, buffers, gradients,
-/// moments, also those of a checkpoint that was loaded; the learning rate, <see cref="Optimizer.MaxGradientNorm"/> and the
-/// count of steps; the step that dropout draws for, and the states that cuDNN draws from; the initial states of recurrent
-/// layers, be they written, asked for, carried over or reset.
+/// On the device, where a replay reads it: the values of inputs, targets and a loss's weights; parameters, buffers, gradients and moments,
+/// also from a checkpoint that was loaded; the learning rate, <see cref="Optimizer.MaxGradientNorm"/> and the count of steps; the step that
+/// dropout draws for, and the states that cuDNN draws from; and the initial states of recurrent layers, whether they are written, asked
+/// for, carried over or reset.
 /// </para>
 /// <para>
-/// Is part of the recording, so that a change leads to another graph (<see cref="StepCall"/>): which plans, losses and optimizers
-/// are called, how often and in which order; address and shape of each tensor that is handed over; whether a loss has weights;
-/// whether gradients accumulate; states that are carried over or reset within the step; marks of time.
+/// Part of the recording, so that a change leads to another graph (<see cref="StepCall"/>): which plans, losses and optimizers are called,
+/// how often and in which order; the address and shape of each tensor that is passed; whether a loss has weights; whether gradients
+/// accumulate; whether states are carried over or reset within the step; and time marks.
 /// </para>
 /// <para>
-/// Runs as it is, with the reason: sequences of a batch that differ in length, since cuDNN's calls have the lengths; a stream,
-/// whose count of steps is the host's; a norm to clip at that the step changes by <see cref="Optimizer.Step(float)"/>; values
-/// copied in or read back, and memory taken or freed within the step; work that the step queues by itself, of which nothing is
-/// known here.
+/// Not recorded, so that the step runs normally and gives the reason: sequences of a batch that differ in length, since cuDNN takes the
+/// lengths as arguments; a stream, whose steps the host counts; a norm to clip at that the step changes by
+/// <see cref="Optimizer.Step(float)"/>; values copied in or read back, and memory allocated or freed, within the step; and work that the
+/// step queues by itself, about which nothing is known here.
 /// </para>
 /// <para>
-/// Cannot change: seeds, the settings of layers and of optimizers and their groups of parameters, arithmetic and method of
-/// convolutions. They are given when the object is made, and another object is another call.
+/// Never changed: seeds, the settings of layers, optimizers and their groups of parameters, arithmetic, and the method of convolutions.
+/// They are given when the object is made, and a call on another object is another call.
 /// </para>
 /// <para>
 /// A caller may also capture the backend's stream and keep the graph. In it, too, what lies on the device is read at each replay, and
@@ -40,7 +40,7 @@ namespace Sequor.Layers;
 /// </remarks>
 internal sealed class StepTracer(Backend backend)
 {
-    /// <summary>The reason given for a step that allocates memory, frees it, or writes to it outside of its calls.</summary>
+    /// <summary>The reason given for a step that allocates, frees or fills memory outside of its calls.</summary>
     public const string Beside =
         "the step takes, frees or fills memory, which cannot be part of a captured step: put it before the step";
 
@@ -51,16 +51,16 @@ internal sealed class StepTracer(Backend backend)
     private StepTrace? _like;
     private bool _inside;
 
-    /// <summary>Whether calls are being put off, so that none of those noted was queued yet.</summary>
+    /// <summary>Whether calls are being put off, so that none of the noted ones has been queued yet.</summary>
     public bool IsPuttingOff { get; private set; }
 
-    /// <summary>Why the noted calls are not all that the step did; null if they are.</summary>
+    /// <summary>Why the step did more than the noted calls; null if it did not.</summary>
     public string? Reason { get; private set; }
 
-    /// <summary>The steps that it knows.</summary>
+    /// <summary>The known steps.</summary>
     public List<StepTrace> Known => _known;
 
-    /// <summary>Runs a step.</summary>
+    /// <summary>Runs a step and notes its calls.</summary>
     /// <param name="step">The step's action. If it throws, the calls that it made before are still queued.</param>
     /// <param name="putOff">Whether calls are put off as long as they are known.</param>
     public void Trace(Action step, bool putOff)
@@ -88,8 +88,8 @@ internal sealed class StepTracer(Backend backend)
     /// <summary>
     /// Notes a call and returns true if it is put off. If not, the caller has to queue it and then call <see cref="Queued"/>.
     /// </summary>
-    /// <param name="call">The call, whose arguments are valid.</param>
-    /// <param name="result">What it returns.</param>
+    /// <param name="call">The call, whose arguments have been checked.</param>
+    /// <param name="result">What the call returns, if it is put off.</param>
     public bool PutOff(in StepCall call, out Tensor result)
     {
         result = default;
@@ -105,21 +105,23 @@ internal sealed class StepTracer(Backend backend)
         return false;
     }
 
-    /// <summary>Notes a call that was queued.</summary>
+    /// <summary>Notes a call that has been queued.</summary>
     public void Queued(in StepCall call, Tensor result)
     {
         _inside = false;
         _noted.Add((call, result));
     }
 
-    /// <summary>Says that the step is about to do something that a recorded step cannot contain.</summary>
+    /// <summary>Notes that the step is about to do something that a recorded step cannot contain, and queues what was put off.</summary>
     public void Stop(string reason)
     {
         QueueNoted();
         Reason ??= reason;
     }
 
-    /// <summary>Says that memory is allocated, freed or filled. Stops as <see cref="Stop"/> does unless a call does it.</summary>
+    /// <summary>
+    /// Notes that memory is allocated, freed or filled. Unless a call does it, this stops the tracing as <see cref="Stop"/> does.
+    /// </summary>
     public void Memory()
     {
         if (!_inside)

@@ -1,11 +1,11 @@
 namespace Sequor.Layers;
 
-/// <summary>How far a stream has come, which its layers share.</summary>
+/// <summary>How many steps a stream has taken; its layers share it.</summary>
 internal sealed class StreamPosition
 {
-    /// <summary>Number of steps that the stream took before the current call.</summary>
+    /// <summary>The number of steps that the stream took before the current call.</summary>
     public long Steps { get; set; }
 
-    /// <summary>Whether layers have to prepare their weights again, as they may have changed since the last stream.</summary>
+    /// <summary>Whether layers must prepare their weights again, since the parameters may have changed since the last stream.</summary>
     public bool NewWeights { get; set; } = true;
 }

@@ -13,10 +13,10 @@ public sealed class StreamState
         Batch = batch;
     }
 
-    /// <summary>Number of steps that the stream had taken.</summary>
+    /// <summary>The number of steps that the stream had taken.</summary>
     public long Steps { get; }
 
-    /// <summary>Number of sequences; 0 before the first call.</summary>
+    /// <summary>The number of sequences; 0 before the first call.</summary>
     public int Batch { get; }
 
     internal float[] Values { get; }
@@ -28,10 +28,10 @@ public sealed class StreamState
 /// <summary>
 /// Describes what the values of a stream's state belong to. A state can be used on another plan if their layouts are alike.
 /// </summary>
-/// <param name="model">The model that it is of.</param>
-/// <param name="backend">Where it runs.</param>
-/// <param name="maxBatch">The plan's limit, by which values lie.</param>
-/// <param name="slots">The shapes of what is carried, in the order of layers.</param>
+/// <param name="model">The model that the stream runs.</param>
+/// <param name="backend">The backend that it runs on.</param>
+/// <param name="maxBatch">The plan's largest batch, which determines where values lie.</param>
+/// <param name="slots">The shapes of the states, in the order of the layers.</param>
 internal sealed class StreamLayout(Layer model, Backend backend, int maxBatch, Shape[] slots)
 {
     private readonly string _layers = Describe(model);
@@ -46,7 +46,7 @@ internal sealed class StreamLayout(Layer model, Backend backend, int maxBatch, S
         && _maxBatch == other._maxBatch
         && _slots.AsSpan().SequenceEqual(other._slots);
 
-    /// <summary>As in Sequential(0: Gru 3 -> 4, 1: Linear 4 -> 1) for up to 2 sequences on cpu, which carries [1, 2, 4].</summary>
+    /// <summary>For example: Sequential(0: Gru 3 -> 4, 1: Linear 4 -> 1) for up to 2 sequences on cpu, which carries [1, 2, 4].</summary>
     public override string ToString() =>
         string.Create(
             CultureInfo.InvariantCulture,

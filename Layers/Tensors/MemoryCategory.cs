@@ -16,11 +16,11 @@ public enum MemoryCategory
     Activations,
 
     /// <summary>
-    /// What a vendor's library keeps from its forward to its backward pass; it alone knows what that is, and says how much.
+    /// What a vendor's library keeps from its forward to its backward pass. Only the library knows what that is; it says how much.
     /// </summary>
     Reserve,
 
-    /// <summary>Scratch that holds nothing between two operations or two layers.</summary>
+    /// <summary>Scratch memory, which holds nothing between two operations or two layers.</summary>
     Workspace,
 
     /// <summary>Inputs, targets, losses, and the states of recurrent layers that a caller asked for.</summary>

@@ -1,28 +1,28 @@
 namespace Sequor.Layers;
 
-/// <summary>Counts every byte that a backend allocates for tensors, by category. Exact: nothing is sampled.</summary>
+/// <summary>Counts every byte that a backend allocates for tensors, by category. The counts are exact; nothing is sampled.</summary>
 public sealed class MemoryLedger
 {
     private static readonly int Categories = Enum.GetValues<MemoryCategory>().Length;
     private readonly long[] _current = new long[Categories];
     private readonly long[] _atPeak = new long[Categories];
 
-    /// <summary>Bytes allocated now.</summary>
+    /// <summary>The number of bytes that are allocated now.</summary>
     public long CurrentBytes { get; private set; }
 
-    /// <summary>The most bytes that were allocated at one time since the last <see cref="ResetPeak"/>.</summary>
+    /// <summary>The largest number of bytes that were allocated at one time since the last <see cref="ResetPeak"/>.</summary>
     public long PeakBytes { get; private set; }
 
-    /// <summary>Allocations made since the backend was created; never decreases.</summary>
+    /// <summary>The number of allocations since the backend was created, which never decreases.</summary>
     public long Allocations { get; private set; }
 
-    /// <summary>Bytes of a category now.</summary>
+    /// <summary>The bytes of a category now.</summary>
     public long Current(MemoryCategory category) => _current[(int)category];
 
-    /// <summary>Bytes of a category at the moment of the peak: they sum to <see cref="PeakBytes"/>.</summary>
+    /// <summary>The bytes of a category at the moment of the peak; all categories together sum to <see cref="PeakBytes"/>.</summary>
     public long AtPeak(MemoryCategory category) => _atPeak[(int)category];
 
-    /// <summary>Lets the peak begin anew from what is allocated now.</summary>
+    /// <summary>Makes the peak begin anew from what is allocated now.</summary>
     public void ResetPeak()
     {
         lock (_current)

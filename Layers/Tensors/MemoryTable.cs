@@ -3,13 +3,13 @@ using System.Text;
 
 namespace Sequor.Layers;
 
-/// <summary>What a backend's memory was taken for, and what more was wanted, when there was not enough.</summary>
+/// <summary>When memory was insufficient: what a backend's memory was used for, and what more was wanted.</summary>
 public sealed class MemoryTable
 {
-    /// <summary>A table of now.</summary>
-    /// <param name="taken">What the backend has taken.</param>
-    /// <param name="wanted">Bytes that are wanted beside that; categories may be left out.</param>
-    /// <param name="freeBytes">Bytes that the device has free; null where that is not known.</param>
+    /// <summary>Makes a table of the current state.</summary>
+    /// <param name="taken">What the backend has allocated.</param>
+    /// <param name="wanted">The bytes that are wanted besides; categories may be left out.</param>
+    /// <param name="freeBytes">The bytes that the device has free; null where that is not known.</param>
     public MemoryTable(
         MemoryLedger taken,
         IReadOnlyDictionary<MemoryCategory, long> wanted,
@@ -29,16 +29,16 @@ public sealed class MemoryTable
     /// <summary>A row for each category.</summary>
     public IReadOnlyList<MemoryRow> Rows { get; }
 
-    /// <summary>Bytes that the device had free; null where that is not known.</summary>
+    /// <summary>The bytes that the device had free; null where that is not known.</summary>
     public long? FreeBytes { get; }
 
-    /// <summary>Bytes that the backend had taken.</summary>
+    /// <summary>The bytes that the backend had allocated.</summary>
     public long TakenBytes => Rows.Sum(r => r.TakenBytes);
 
-    /// <summary>Bytes that were wanted beside them.</summary>
+    /// <summary>The bytes that were wanted besides.</summary>
     public long WantedBytes => Rows.Sum(r => r.WantedBytes);
 
-    /// <summary>The table as lines of text, with each category's share of what is taken and wanted together.</summary>
+    /// <summary>The table as lines of text, with each category's share of what is allocated and wanted together.</summary>
     public override string ToString()
     {
         double all = Math.Max(1.0, (double)TakenBytes + WantedBytes);
@@ -68,8 +68,8 @@ public sealed class MemoryTable
     private static string Number(long bytes) => bytes.ToString("#,0", CultureInfo.InvariantCulture);
 }
 
-/// <summary>A category's memory.</summary>
-/// <param name="Category">What it is for.</param>
-/// <param name="TakenBytes">What the backend had taken for it.</param>
-/// <param name="WantedBytes">What was wanted beside that.</param>
+/// <summary>The memory of a category.</summary>
+/// <param name="Category">What the memory is for.</param>
+/// <param name="TakenBytes">The bytes that the backend had allocated for it.</param>
+/// <param name="WantedBytes">The bytes that were wanted besides.</param>
 public sealed record MemoryRow(MemoryCategory Category, long TakenBytes, long WantedBytes);

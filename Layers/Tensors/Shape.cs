@@ -9,17 +9,17 @@ public readonly record struct Shape
     private readonly int _second;
     private readonly int _third;
 
-    /// <summary>A shape of one dimension.</summary>
+    /// <summary>Makes a shape of one dimension.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A size is negative.</exception>
     public Shape(int first)
         : this(1, first, 1, 1) { }
 
-    /// <summary>A shape of two dimensions, rows and columns.</summary>
+    /// <summary>Makes a shape of two dimensions, rows and columns.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A size is negative.</exception>
     public Shape(int first, int second)
         : this(2, first, second, 1) { }
 
-    /// <summary>A shape of three dimensions.</summary>
+    /// <summary>Makes a shape of three dimensions.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A size is negative.</exception>
     public Shape(int first, int second, int third)
         : this(3, first, second, third) { }
@@ -35,13 +35,13 @@ public readonly record struct Shape
         _third = third;
     }
 
-    /// <summary>A block of at least so many values, where only their number matters.</summary>
+    /// <summary>The shape of a block with at least so many values, where only their number matters.</summary>
     internal static Shape Block(long count) => checked(new((int)((count + 1023) / 1024), 1024));
 
-    /// <summary>Number of dimensions.</summary>
+    /// <summary>The number of dimensions, 0 to 3; 0 for <c>default(Shape)</c>.</summary>
     public int Rank { get; }
 
-    /// <summary>The outermost size: T of an activation.</summary>
+    /// <summary>The outermost size, which is T for activations.</summary>
     public int First { get; }
 
     /// <summary>The size of dimension <paramref name="index"/>.</summary>
@@ -52,13 +52,13 @@ public readonly record struct Shape
         : index == 1 ? _second
         : _third;
 
-    /// <summary>Product of all sizes.</summary>
+    /// <summary>The product of all sizes.</summary>
     public long Count => Rank == 0 ? 0 : checked((long)First * _second * _third);
 
-    /// <summary>The innermost size: channels of an activation.</summary>
+    /// <summary>The innermost size, which is the number of channels for activations.</summary>
     public int Columns => Rank == 0 ? 0 : this[Rank - 1];
 
-    /// <summary>Product of all sizes but the innermost: T * B of an activation.</summary>
+    /// <summary>The product of all sizes but the innermost, which is T * B for activations.</summary>
     public long Rows =>
         Rank switch
         {

@@ -29,7 +29,7 @@ public sealed class Storage : IDisposable
     }
 
     /// <summary>
-    /// Hands a block that was collected without Dispose to its backend, whose next call frees it: the finalizer thread may not enter
+    /// Hands a block that was collected without Dispose to its backend, whose next call frees it, since the finalizer thread may not enter
     /// the backend.
     /// </summary>
     ~Storage()
@@ -41,13 +41,13 @@ public sealed class Storage : IDisposable
     /// <summary>The backend whose memory this is.</summary>
     public Backend Backend { get; }
 
-    /// <summary>Size in floats.</summary>
+    /// <summary>The size in floats.</summary>
     public long Count { get; }
 
-    /// <summary>What the ledger counts it under.</summary>
+    /// <summary>The category under which the ledger counts it.</summary>
     public MemoryCategory Category { get; }
 
-    /// <summary>Its first values as a tensor, which frees nothing and must not outlive it.</summary>
+    /// <summary>Sees the block's first values as a tensor, which frees nothing and must not outlive the block.</summary>
     /// <param name="shape">The sizes.</param>
     /// <exception cref="ArgumentException">The shape has more elements than the block.</exception>
     public Tensor View(Shape shape) =>
@@ -58,24 +58,24 @@ public sealed class Storage : IDisposable
                 nameof(shape)
             );
 
-    /// <summary>What the backend knows the block by, where the address alone does not do.</summary>
+    /// <summary>What the backend needs to know about the block besides its address.</summary>
     internal object? Block { get; }
 
     internal bool IsFreed => _address == 0;
 
     /// <summary>
-    /// Floats at its beginning that were loaded together with something that a plan keeps about them; 0 once all of them were
-    /// written anew.
+    /// How many floats at its beginning were loaded together with something that a plan keeps about them; 0 once all of them have been
+    /// overwritten.
     /// </summary>
     internal long LoadedCount { get; set; }
 
-    /// <summary>How often a caller wrote a tensor of it: by <see cref="Tensor.Write"/> or <see cref="Tensor.CopyTo"/>.</summary>
+    /// <summary>How often a caller has written to the block by <see cref="Tensor.Write"/> or <see cref="Tensor.CopyTo"/>.</summary>
     internal int Writes { get; private set; }
 
-    /// <summary>A plan's input whose place the plan gave to something else since it was asked for or written.</summary>
+    /// <summary>Whether this is a plan's input in whose place the plan has put something else since it was asked for or written.</summary>
     internal bool IsReplaced { get; set; }
 
-    /// <summary>Says that a caller wrote: what was known about values that are no longer there does not hold for the new ones.</summary>
+    /// <summary>Notes that a caller wrote values, to which what was known about the earlier ones does not apply.</summary>
     internal void NoteWrite(long offset, long count)
     {
         Writes++;
@@ -84,9 +84,9 @@ public sealed class Storage : IDisposable
             LoadedCount = 0;
     }
 
-    /// <summary>Where it lies, in the backend's address space.</summary>
-    /// <exception cref="ObjectDisposedException">The block was freed.</exception>
-    // Small, so that it is inlined where operations take it.
+    /// <summary>The block's address, in the backend's address space.</summary>
+    /// <exception cref="ObjectDisposedException">The block has been freed.</exception>
+    // This is kept small so that it is inlined into the operations that use it.
     internal nint Address => _address != 0 ? _address : throw NoAddress();
 
     private InvalidOperationException NoAddress() =>
@@ -96,7 +96,7 @@ public sealed class Storage : IDisposable
             )
             : new ObjectDisposedException(GetType().FullName);
 
-    /// <summary>The next block in the backend's list of those that were collected without Dispose.</summary>
+    /// <summary>The next block in the backend's list of blocks that were collected without Dispose.</summary>
     internal Storage? Next { get; set; }
 
     /// <summary>Frees an owned block; a second call does nothing.</summary>

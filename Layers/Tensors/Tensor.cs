@@ -1,8 +1,8 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// A contiguous row-major view of float32 values in a backend's memory. A value: making a view allocates
-/// nothing, and its memory, a plan's or a <see cref="Storage"/>, must outlive it.
+/// A contiguous row-major view of float32 values in a backend's memory. It is a value, so making a view allocates nothing. Its memory, a
+/// plan's or a <see cref="Storage"/>, must outlive it.
 /// </summary>
 public readonly struct Tensor
 {
@@ -13,7 +13,7 @@ public readonly struct Tensor
         Shape = shape;
     }
 
-    /// <summary>The block that this is a view of. Whoever took the block frees it, and not who is given a tensor.</summary>
+    /// <summary>The block that this is a view of. Whoever allocated the block frees it, not whoever is given a tensor.</summary>
     internal Storage Storage { get; }
 
     internal long Offset { get; }
@@ -21,25 +21,25 @@ public readonly struct Tensor
     /// <summary>The sizes, outermost first.</summary>
     public Shape Shape { get; }
 
-    /// <summary>True for <c>default(Tensor)</c>, which stands for "none".</summary>
+    /// <summary>True for <c>default(Tensor)</c>, which means that there is no tensor.</summary>
     public bool IsEmpty => Storage is null;
 
     /// <summary>The backend that holds the values.</summary>
-    /// <exception cref="InvalidOperationException">It is no tensor (<see cref="IsEmpty"/>).</exception>
+    /// <exception cref="InvalidOperationException">The tensor is empty (<see cref="IsEmpty"/>).</exception>
     public Backend Backend => (Storage ?? throw None()).Backend;
 
-    /// <summary>Number of values.</summary>
+    /// <summary>The number of values.</summary>
     public long Count => Shape.Count;
 
     /// <summary>
-    /// Where the first value lies, for other code: in host memory, or on the GPU, where the backend's stream has to have done
-    /// what writes it.
+    /// The address of the first value, for other code. It is in host memory, or on a GPU, where the backend's stream must first have
+    /// finished the work that writes it.
     /// </summary>
-    /// <exception cref="ObjectDisposedException">The block was freed.</exception>
-    /// <exception cref="InvalidOperationException">It is no tensor (<see cref="IsEmpty"/>).</exception>
+    /// <exception cref="ObjectDisposedException">The block has been freed.</exception>
+    /// <exception cref="InvalidOperationException">The tensor is empty (<see cref="IsEmpty"/>).</exception>
     public nint Address => (Storage ?? throw None()).Address + (nint)(Offset * sizeof(float));
 
-    /// <summary>The first values under another shape of at most as many elements.</summary>
+    /// <summary>Sees the first values in another shape, which has at most as many elements.</summary>
     /// <exception cref="ArgumentException">The shape has more elements than this tensor.</exception>
     public Tensor View(Shape shape)
     {
@@ -51,8 +51,8 @@ public readonly struct Tensor
         return new Tensor(Storage, Offset, shape);
     }
 
-    /// <summary>Steps <paramref name="first"/> .. first + count - 1 of the outermost dimension.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The steps reach beyond the tensor.</exception>
+    /// <summary>The steps <paramref name="first"/> .. first + count - 1 of the outermost dimension.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The steps are not all within the tensor.</exception>
     public Tensor Slice(int first, int count)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(first);
@@ -72,11 +72,11 @@ public readonly struct Tensor
         return new Tensor(Storage, Offset + first * step, shape);
     }
 
-    /// <summary>Rows of a tensor seen as a matrix [<see cref="Shape.Rows"/>, <see cref="Shape.Columns"/>].</summary>
+    /// <summary>A range of rows of the tensor seen as a matrix [<see cref="Shape.Rows"/>, <see cref="Shape.Columns"/>].</summary>
     internal Tensor RowRange(long first, long count) =>
         new(Storage, Offset + first * Shape.Columns, new Shape(checked((int)count), Shape.Columns));
 
-    /// <summary>Copies values in, waiting for earlier work on the tensor.</summary>
+    /// <summary>Copies values in, after waiting for earlier work on the tensor.</summary>
     /// <param name="values">As many values as the tensor has.</param>
     /// <exception cref="ArgumentException">The number of values differs.</exception>
     /// <exception cref="InvalidOperationException">Another thread is in the backend.</exception>
@@ -89,8 +89,8 @@ public readonly struct Tensor
         Storage.NoteWrite(Offset, Count);
     }
 
-    /// <summary>Copies values out, waiting for earlier work on the tensor.</summary>
-    /// <param name="values">Room for as many values as the tensor has.</param>
+    /// <summary>Copies values out, after waiting for earlier work on the tensor.</summary>
+    /// <param name="values">Gets as many values as the tensor has.</param>
     /// <exception cref="ArgumentException">The number of values differs.</exception>
     /// <exception cref="InvalidOperationException">Another thread is in the backend.</exception>
     public void Read(Span<float> values)
@@ -101,10 +101,12 @@ public readonly struct Tensor
         Backend.Download(this, values);
     }
 
-    /// <summary>Copies the values to another tensor of the backend, in the order of its work; returns before it is done.</summary>
-    /// <param name="destination">As many values; the two may overlap.</param>
+    /// <summary>
+    /// Queues a copy of the values to another tensor of the backend, in the order of its work, and returns before it is done.
+    /// </summary>
+    /// <param name="destination">A tensor of as many values; the two may overlap.</param>
     /// <exception cref="ArgumentException">
-    /// It is of another backend, or the number of values differs, or the two overlap so closely that a GPU cannot copy one to the
+    /// The destination is on another backend, the number of values differs, or the two overlap so closely that a GPU cannot copy one to the
     /// other.
     /// </exception>
     /// <exception cref="InvalidOperationException">Another thread is in the backend.</exception>
@@ -121,7 +123,7 @@ public readonly struct Tensor
         Backend.CopyCalled(this, destination);
     }
 
-    /// <summary>A copy of the values.</summary>
+    /// <summary>Makes a copy of the values, after waiting for earlier work on the tensor.</summary>
     public float[] ToArray()
     {
         float[] values = new float[Count];
@@ -130,12 +132,12 @@ public readonly struct Tensor
     }
 
     /// <summary>
-    /// A copy of the values as they are behind the work queued by now; the calling thread goes on. What is queued later may
-    /// overwrite the tensor.
+    /// Makes a copy of the values as they are once the work queued so far is done, without blocking the calling thread. Work that is queued
+    /// later may overwrite the tensor.
     /// </summary>
     /// <param name="cancellation">Ends the waiting, not the work.</param>
     /// <exception cref="InvalidOperationException">Another thread is in the backend, or a step is being captured.</exception>
-    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The waiting was cancelled.</exception>
     public Task<float[]> ToArrayAsync(CancellationToken cancellation = default)
     {
         RequireLive();
@@ -145,7 +147,7 @@ public readonly struct Tensor
             : Backend.DownloadAsync(this, cancellation);
     }
 
-    /// <summary>Whether any value of the two lies at the same address of one backend, whoever made the storages.</summary>
+    /// <summary>Whether the two have a value at the same address of one backend, even in different storages.</summary>
     internal bool Overlaps(Tensor other)
     {
         if (IsEmpty || other.IsEmpty || Backend != other.Backend)
@@ -155,7 +157,7 @@ public readonly struct Tensor
         return from < end && first < to;
     }
 
-    /// <summary>The addresses from the first value to behind the last one.</summary>
+    /// <summary>The addresses of the first value and of the end of the last one.</summary>
     internal (nint From, nint To) Range
     {
         get
@@ -170,7 +172,7 @@ public readonly struct Tensor
             "There is no such tensor: it is empty, as of a gradient or a state that was not asked for."
         );
 
-    // The block itself says so where it was freed.
+    // If the block has been freed, reading its address throws.
     private void RequireLive() => Backend.RequireLive();
 
     private void RequireCount(long count)

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Sequor.Layers;
 
-// The states from which a backend's library draws dropout by itself: saving them and putting them back.
+// Saves and restores the states from which a backend's library draws dropout by itself.
 public static partial class Checkpoint
 {
     private const string LibraryKey = Reserved + "dropout_states";
@@ -25,7 +25,7 @@ public static partial class Checkpoint
             (random, i) => SafetensorsTensor.Of(NameOf(i), random.Read(), random.ByteCount)
         );
 
-    /// <summary>The states that the plan can go on from; null where it has to begin others, or has no use for any.</summary>
+    /// <summary>The states that the plan can continue with; null where it must begin with others or has no use for any.</summary>
     private static List<byte[]>? ReadLibrary(
         SafetensorsFile file,
         Plan plan,

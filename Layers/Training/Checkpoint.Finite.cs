@@ -1,11 +1,11 @@
 namespace Sequor.Layers;
 
-// The check that values are finite: others are neither saved, as training could not go on from them, nor loaded.
+// Checks that values are finite. Others are not saved, since training could not continue from them, and not loaded either.
 public static partial class Checkpoint
 {
-    /// <summary>A tensor to be written, whose writing ends at the first value that is not finite.</summary>
+    /// <summary>A tensor to be written. Writing it fails at the first value that is not finite.</summary>
     /// <param name="named">The tensor.</param>
-    /// <param name="finiteExtra">Whether further tensors must be finite as well.</param>
+    /// <param name="finiteExtra">Whether the extra tensors must also be finite.</param>
     private static SafetensorsTensor ToWrite(
         (string Name, Tensor Tensor) named,
         bool finiteExtra
@@ -24,7 +24,7 @@ public static partial class Checkpoint
             )
             : SafetensorsTensor.Of(named.Name, named.Tensor);
 
-    /// <summary>What the first value is that is not finite and must be, as in model.0.bias is NaN at [3]; null for none.</summary>
+    /// <summary>Describes the first value that must be finite and is not, as in model.0.bias is NaN at [3]; null for none.</summary>
     private static string? FirstOdd(
         List<(string Name, Tensor Tensor)> tensors,
         List<float[]> values,
@@ -39,7 +39,7 @@ public static partial class Checkpoint
         return null;
     }
 
-    // What a caller adds may be anything.
+    // A caller's extra tensors may hold any values.
     private static bool MustBeFinite(string name, bool finiteExtra) =>
         finiteExtra || !name.StartsWith(ExtraPrefix, StringComparison.Ordinal);
 
@@ -49,7 +49,7 @@ public static partial class Checkpoint
         long first = 0
     )
     {
-        // The norm of the last gradients may be that of a step which was skipped for it.
+        // The last norm may be that of a step which was skipped because of it.
         if (named.Name == StateName)
             values = values[..OptimizerUpdate.Norm];
         return NonFinite.Describe(values, FileTensor.Sizes(named.Tensor.Shape), first);

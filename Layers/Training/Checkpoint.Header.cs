@@ -7,9 +7,11 @@ public static partial class Checkpoint
 {
     private sealed record Header(CheckpointInfo Info, ulong RandomStep, string Settings);
 
-    /// <summary>Opens a checkpoint and checks its header, and where so asked all of it.</summary>
-    /// <exception cref="CheckpointException">It is damaged or none; an older one that is whole is named.</exception>
-    /// <exception cref="IOException">It is not there or cannot be read.</exception>
+    /// <summary>Opens a checkpoint and checks its header or, if <paramref name="whole"/>, all of it.</summary>
+    /// <exception cref="CheckpointException">
+    /// The file is damaged or not a checkpoint; the message names an older one that is undamaged, if there is one.
+    /// </exception>
+    /// <exception cref="IOException">The file does not exist or cannot be read.</exception>
     private static (SafetensorsFile File, Header Header) Open(string path, bool whole)
     {
         try

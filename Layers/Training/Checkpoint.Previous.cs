@@ -2,13 +2,13 @@ using System.Globalization;
 
 namespace Sequor.Layers;
 
-// Older checkpoints that saves have kept: naming one that can be used when the newest is damaged.
+// Names an older checkpoint that a save has kept and that can be used when the newest is damaged.
 public static partial class Checkpoint
 {
-    /// <summary>The most older files that are kept.</summary>
+    /// <summary>The largest number of older files that are kept.</summary>
     public const int MostKept = 100;
 
-    /// <summary>An error that also names the newest file kept before this one which is whole.</summary>
+    /// <summary>An error that also names the newest of the kept files that is undamaged.</summary>
     private static CheckpointException Unsound(
         string path,
         string message,
@@ -18,7 +18,7 @@ public static partial class Checkpoint
             ? new CheckpointException(message + Advice(path))
             : new CheckpointException(message + Advice(path), inner);
 
-    // Empty where nothing was kept.
+    // Empty where no file was kept.
     private static string Advice(string path)
     {
         string[] kept;
@@ -43,7 +43,7 @@ public static partial class Checkpoint
             : $" Those kept from before, '{kept[0]}' to '{kept[^1]}', are damaged as well.";
     }
 
-    /// <summary>The position of a checkpoint that is whole and finite; null of another file.</summary>
+    /// <summary>The position of a checkpoint that is undamaged and finite; null for any other file.</summary>
     private static long? StepOf(string path)
     {
         try

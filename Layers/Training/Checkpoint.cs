@@ -3,23 +3,23 @@ using System.Globalization;
 namespace Sequor.Layers;
 
 /// <summary>
-/// Saves all that is needed to go on with training in one safetensors file, and loads it. Parameters and buffers are named
-/// model.NAME, the optimizer's state optimizer.MOMENT.NAME and optimizer.state, and tensors that a training loop adds extra.NAME.
-/// The metadata has the position in the data and the seed and step of dropout.
-/// Training that resumes from it on the same backend gives the same bits as training that never stopped.
+/// Saves everything that is needed to continue training in one safetensors file, and loads it. Parameters and buffers are named model.NAME,
+/// the optimizer's state optimizer.MOMENT.NAME and optimizer.state, and tensors that a training loop adds extra.NAME. The metadata contain
+/// the position in the data and the seed and step of dropout. Training that resumes from it on the same backend gives the same bits as
+/// training that never stopped.
 /// </summary>
 /// <remarks>
-/// A checksum in the metadata, sequor.checksum, covers every bit of the file. Files of the format's version 1, which had none,
-/// are read without.
+/// A checksum in the metadata, sequor.checksum, covers every bit of the file. Files of version 1 of the format have none and are read
+/// without.
 /// <para>
 /// On request a save keeps the checkpoint that it replaces as FILE.1, the one before as FILE.2, and so on; an error about a damaged
 /// file names the newest of them that is undamaged. Two programs must not save to one file at the same time:
 /// <see cref="CheckpointLock"/> keeps them apart.
 /// </para>
 /// <para>
-/// cuDNN draws the dropout between the layers of a recurrent network from states of its own, which only the same version
-/// reads; they are dropout.I, I counting such networks. Where they cannot be put back, or there are none (after a run on a
-/// CPU), that dropout goes on with other masks, the same for the same seed and step, and all else as it was.
+/// cuDNN draws the dropout between the layers of a recurrent network from states of its own, which only the same version of it can read.
+/// They are named dropout.I, where I counts such networks. If they cannot be restored, or there are none (after a run on a CPU), that
+/// dropout continues with other masks, which are the same for the same seed and step; everything else is unchanged.
 /// </para>
 /// </remarks>
 public static partial class Checkpoint
@@ -41,21 +41,21 @@ public static partial class Checkpoint
     private const int MostListed = 10;
 
     /// <summary>Saves the state of training. An older file is replaced only once the new one is complete.</summary>
-    /// <remarks>Values that are not finite are refused, as training could not go on from them.</remarks>
-    /// <param name="path">The file.</param>
+    /// <remarks>Values that are not finite are refused, since training could not continue from them.</remarks>
+    /// <param name="path">The file to write.</param>
     /// <param name="plan">The training plan.</param>
     /// <param name="optimizer">The optimizer of this plan.</param>
-    /// <param name="position">Index of the next batch, at least 0.</param>
-    /// <param name="metadata">Texts to find again: architecture, task, sizes.</param>
-    /// <param name="extra">Further tensors to go on from, with names that differ; of any values.</param>
+    /// <param name="position">The index of the next batch, at least 0.</param>
+    /// <param name="metadata">Texts to find again, such as architecture, task and sizes.</param>
+    /// <param name="extra">Further tensors to continue from, with different names; they may hold any values.</param>
     /// <param name="keep">How many older files are kept as FILE.1 (the newest), FILE.2 and so on, from 0 to 100.</param>
     /// <exception cref="ArgumentException">
-    /// The optimizer is another plan's, or the position is negative, or a text's name is "format" or begins with "sequor.".
+    /// The optimizer belongs to another plan, the position is negative, or a text's name is "format" or begins with "sequor.".
     /// </exception>
     /// <exception cref="DivergedException">
-    /// A parameter, a buffer or a value of the optimizer is not finite; an old file is as it was.
+    /// A parameter, a buffer or a value of the optimizer is not finite; an old file is unchanged.
     /// </exception>
-    /// <exception cref="IOException">The file cannot be written; an old one is as it was.</exception>
+    /// <exception cref="IOException">The file cannot be written; an old one is unchanged.</exception>
     public static void Save(
         string path,
         Plan plan,
@@ -66,7 +66,7 @@ public static partial class Checkpoint
         int keep = 0
     ) => Save(path, plan, optimizer, position, metadata, extra, finiteExtra: false, keep);
 
-    // The trainer in epochs knows that what it adds must be finite as well.
+    // For the trainer with epochs, whose extra tensors must also be finite.
     internal static void Save(
         string path,
         Plan plan,
@@ -115,12 +115,12 @@ public static partial class Checkpoint
     }
 
     /// <summary>
-    /// Reads a checkpoint's header, so that a model can be made to load it into. Only the header is checked; damage to the tensors is
-    /// found when they are loaded.
+    /// Reads a checkpoint's header, so that a model can be made to load it into. Only the header is checked; damage to the tensors is found
+    /// when they are loaded.
     /// </summary>
-    /// <param name="path">The file.</param>
-    /// <exception cref="CheckpointException">The file is damaged, or no checkpoint.</exception>
-    /// <exception cref="IOException">The file is not there or cannot be read.</exception>
+    /// <param name="path">The file to read.</param>
+    /// <exception cref="CheckpointException">The file is damaged, or is not a checkpoint.</exception>
+    /// <exception cref="IOException">The file does not exist or cannot be read.</exception>
     public static CheckpointInfo ReadInfo(string path)
     {
         (SafetensorsFile file, Header header) = Open(path, whole: false);
@@ -129,23 +129,27 @@ public static partial class Checkpoint
     }
 
     /// <summary>
-    /// Loads a checkpoint. All is read and checked before anything changes: after an error model, plan and optimizer are as
-    /// they were. Every bit of the file must be as it was written, and every value of model and optimizer finite.
+    /// Loads a checkpoint. Everything is read and checked before anything changes, so after an error model, plan and optimizer are
+    /// unchanged. Every bit of the file must be as it was written, and every value of model and optimizer finite.
     /// </summary>
-    /// <param name="path">The file.</param>
-    /// <param name="plan">A plan of a model of the same architecture; of the same seed where training goes on.</param>
+    /// <param name="path">The file to read.</param>
+    /// <param name="plan">A plan of a model of the same architecture; to continue training, with the same seed.</param>
     /// <param name="optimizer">
-    /// The optimizer of this plan, of the same kind and settings; its learning rate is loaded. Null loads the model's
-    /// parameters and buffers alone, into a plan of any seed and mode.
+    /// The optimizer of this plan, of the same kind and settings; its learning rate is loaded. Null loads only the model's parameters and
+    /// buffers, into a plan of any seed and mode.
     /// </param>
     /// <param name="extra">
-    /// The further tensors that it was saved with, to be loaded; where the parameters alone are loaded, none.
+    /// The extra tensors that were saved, to be loaded; none where only the parameters are loaded.
     /// </param>
-    /// <param name="notes">Gets a line for each thing in the file, or missing there, that keeps training from going on bit for bit.</param>
-    /// <returns>Index of the next batch.</returns>
-    /// <exception cref="ArgumentException">The optimizer is another plan's.</exception>
-    /// <exception cref="CheckpointException">The file is damaged, or no checkpoint, or one of another model or optimizer.</exception>
-    /// <exception cref="IOException">The file is not there or cannot be read.</exception>
+    /// <param name="notes">
+    /// Gets a line for each thing, in the file or missing from it, that keeps training from continuing with the same bits.
+    /// </param>
+    /// <returns>The index of the next batch.</returns>
+    /// <exception cref="ArgumentException">The optimizer belongs to another plan.</exception>
+    /// <exception cref="CheckpointException">
+    /// The file is damaged, is not a checkpoint, or belongs to another model or optimizer.
+    /// </exception>
+    /// <exception cref="IOException">The file does not exist or cannot be read.</exception>
     public static long Load(
         string path,
         Plan plan,
@@ -154,7 +158,7 @@ public static partial class Checkpoint
         ICollection<string>? notes = null
     ) => Load(path, plan, optimizer, extra, finiteExtra: false, notes);
 
-    // The trainer in epochs knows that what it adds must be finite as well.
+    // For the trainer with epochs, whose extra tensors must also be finite.
     internal static long Load(
         string path,
         Plan plan,
@@ -216,7 +220,7 @@ public static partial class Checkpoint
         IReadOnlyList<(string Name, Tensor Tensor)>? extra
     ) => (extra ?? []).Select(named => (ExtraPrefix + named.Name, named.Tensor));
 
-    // The state comes last.
+    // The optimizer's tensors, of which its state comes last.
     private static IEnumerable<(string Name, Tensor Tensor)> OptimizerTensors(Optimizer optimizer)
     {
         for (int i = 0; i < optimizer.StateNames.Count; i++)
@@ -265,16 +269,16 @@ public static partial class Checkpoint
         foreach ((string name, Tensor tensor) in tensors)
         {
             expected.Add(name);
-            // Another kind's tensors all differ; that it is another kind says it better.
+            // All tensors of another kind of optimizer would differ; an error that names the kind says it better.
             if (sameKind || !IsOptimizers(name))
                 Compare(file.Find(name), name, tensor.Shape, differences);
         }
         foreach (SafetensorsEntry entry in file.Entries)
         {
-            // The parameters alone are loaded from any checkpoint that has them.
+            // The parameters can be loaded from any checkpoint that has them, whatever extra tensors it has.
             if (optimizer is null && entry.Name.StartsWith(ExtraPrefix, StringComparison.Ordinal))
                 continue;
-            // Another backend may have no use for them.
+            // A checkpoint of another backend may have library states that this one has no use for.
             if (entry.Name.StartsWith(LibraryPrefix, StringComparison.Ordinal))
                 continue;
             if (!expected.Contains(entry.Name) && (sameKind || !IsOptimizers(entry.Name)))

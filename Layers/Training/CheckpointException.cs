@@ -1,19 +1,17 @@
 namespace Sequor.Layers;
 
-/// <summary>
-/// A file is no checkpoint, or not one of the model and optimizer at hand. The message names the file and what differs.
-/// </summary>
+/// <summary>A file is not a checkpoint, or belongs to another model or optimizer. The message names the file and the differences.</summary>
 public sealed class CheckpointException : Exception
 {
-    /// <summary>An error without a reason.</summary>
+    /// <summary>Makes an error without a reason.</summary>
     public CheckpointException()
         : this("The checkpoint does not fit.") { }
 
-    /// <summary>An error with its reason.</summary>
+    /// <summary>Makes an error with its reason.</summary>
     public CheckpointException(string message)
         : base(message) { }
 
-    /// <summary>An error with its reason and what caused it.</summary>
+    /// <summary>Makes an error with its reason and its cause.</summary>
     public CheckpointException(string message, Exception inner)
         : base(message, inner) { }
 }

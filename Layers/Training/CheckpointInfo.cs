@@ -1,10 +1,10 @@
 namespace Sequor.Layers;
 
-/// <summary>What a checkpoint's header says, read without its tensors.</summary>
+/// <summary>The contents of a checkpoint's header, which are read without its tensors.</summary>
 /// <param name="Position">Where training stood in the data: the index of the next batch.</param>
-/// <param name="Seed">The seed of the plan's dropout; resuming needs a plan of the same.</param>
-/// <param name="Optimizer">The name of the optimizer: sgd, rmsprop, adam or adamw, or that of a rule of one's own.</param>
-/// <param name="Metadata">The texts given when it was saved.</param>
+/// <param name="Seed">The seed of the plan's dropout; resuming needs a plan with the same seed.</param>
+/// <param name="Optimizer">The optimizer's name, such as sgd, rmsprop, adam or adamw, or the name of a custom rule.</param>
+/// <param name="Metadata">The texts that it was saved with.</param>
 public sealed record CheckpointInfo(
     long Position,
     ulong Seed,

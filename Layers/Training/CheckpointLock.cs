@@ -10,7 +10,7 @@ public sealed class CheckpointLock : IDisposable
 {
     private const string Suffix = ".lock";
 
-    // What .NET makes of a lock that another one has: errno, and on Windows what opening gave.
+    // The errors by which .NET reports a lock that someone else holds: errno, and on Windows the HResult of opening the file.
     private const int HeldOnLinux = 11;
     private const int HeldOnMac = 35;
     private const int HeldOnWindows = unchecked((int)0x80070020);
@@ -32,10 +32,10 @@ public sealed class CheckpointLock : IDisposable
     /// </summary>
     public bool KeepsOthersOut { get; private init; }
 
-    /// <summary>Takes the lock, without waiting.</summary>
-    /// <param name="path">The checkpoint, which need not be there yet.</param>
-    /// <returns>The lock, or null where another one has it, of this process or another.</returns>
-    /// <exception cref="IOException">FILE.lock cannot be made or opened, or it is another program's.</exception>
+    /// <summary>Takes the lock without waiting.</summary>
+    /// <param name="path">The checkpoint, which need not exist yet.</param>
+    /// <returns>The lock, or null if it is taken, by this process or another.</returns>
+    /// <exception cref="IOException">FILE.lock cannot be made or opened, or is a file of another program.</exception>
     public static CheckpointLock? TryTake(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -48,7 +48,7 @@ public sealed class CheckpointLock : IDisposable
                 FileStream? file = Open(name);
                 if (file is null)
                     return null;
-                // It may be one that its owner removed after it was opened here, and which keeps nobody out.
+                // The file may have been removed by its owner after it was opened here; its lock then keeps nobody out.
                 if (IsAt(file, name))
                     return Take(name, file);
                 file.Dispose();
@@ -78,7 +78,7 @@ public sealed class CheckpointLock : IDisposable
         }
     }
 
-    // Opened for nobody else, a file is locked: on Windows by itself, elsewhere with flock, which the kernel ends with the process.
+    // Opening the file without sharing locks it: on Windows by itself, elsewhere with flock, which ends with the process.
     private static FileStream? Open(string name)
     {
         try
@@ -105,7 +105,7 @@ public sealed class CheckpointLock : IDisposable
 
     private static bool IsAt(FileStream file, string name)
     {
-        // Nobody removes a file there that another one has open.
+        // On Windows nobody can remove a file that someone else has open.
         if (OperatingSystem.IsWindows())
             return true;
         FileFacts named = default;
@@ -117,10 +117,10 @@ public sealed class CheckpointLock : IDisposable
             : throw new IOException($"'{name}': {FileCalls.Text(error)}");
     }
 
-    /// <summary>Removes FILE.lock and gives the lock back.</summary>
+    /// <summary>Removes FILE.lock and releases the lock.</summary>
     public void Dispose()
     {
-        // Removed while it is still locked, as afterwards the file could be another program's lock.
+        // The file is removed while it is still locked, as afterwards it could be another program's lock.
         if (!OperatingSystem.IsWindows() && !_file.SafeFileHandle.IsClosed)
             _ = FileCalls.System.Delete(Path);
         _file.Dispose();

@@ -22,7 +22,7 @@ public abstract class Dataset
     /// <summary>Number of input channels; 1 if the input is a class for an <see cref="Embedding"/>.</summary>
     public abstract int InputSize { get; }
 
-    /// <summary>Classes of the input, which then are whole numbers from 0 to one less; null where inputs are any numbers.</summary>
+    /// <summary>If the inputs are classes, whole numbers from 0 on, the number of classes; null where they are any numbers.</summary>
     public virtual int? InputClasses => null;
 
     /// <summary>Number of output channels that a model needs for the loss.</summary>
@@ -31,16 +31,16 @@ public abstract class Dataset
     /// <summary>How many numbers a target has: 1 for a class, otherwise usually as many as the output has channels.</summary>
     public abstract int TargetSize { get; }
 
-    /// <summary>Classes of the targets, which then are whole numbers from 0 to one less; null where targets are any numbers.</summary>
+    /// <summary>If the targets are classes, whole numbers from 0 on, the number of classes; null where they are any numbers.</summary>
     public virtual int? TargetClasses => null;
 
-    /// <summary>A target that stands for no class, which the loss ignores; null where each target is one.</summary>
+    /// <summary>A target that means that there is no class, which the loss ignores; null if every target is a class.</summary>
     public virtual int? IgnoredClass => null;
 
     /// <summary>Whether a sequence has one target, for one output of the model (true), or one target per step (false).</summary>
     public abstract bool OneOutput { get; }
 
-    /// <summary>Whether steps, or sequences where there is one output, weigh differently: <see cref="SequenceBatch.Weight"/>.</summary>
+    /// <summary>Whether steps, or sequences if there is one output, have different weights: <see cref="SequenceBatch.Weight"/>.</summary>
     public virtual bool IsWeighted => false;
 
     /// <summary>The name of the loss in reports.</summary>
@@ -49,7 +49,7 @@ public abstract class Dataset
     /// <summary>The value of the metric for a model that has learned nothing from the sequences; null if it is not known.</summary>
     public virtual double? Baseline => null;
 
-    /// <summary>Makes the loss that judges a plan's output against the targets.</summary>
+    /// <summary>Makes the loss that compares a plan's output with the targets.</summary>
     public abstract Loss CreateLoss(Plan plan);
 
     /// <summary>Number of steps of a sequence, at least 1.</summary>
@@ -57,12 +57,12 @@ public abstract class Dataset
     public abstract int LengthOf(long sequence);
 
     /// <summary>
-    /// Writes the inputs and targets of a sequence, and its weights if the set has weights. Before the call inputs and targets are
-    /// 0 and weights 1.
+    /// Writes the inputs and targets of a sequence, and its weights if the set has weights. Before the call, inputs and targets are 0 and
+    /// weights are 1.
     /// </summary>
-    /// <param name="batch">The batch to write to, by <see cref="SequenceBatch.Input"/> and <see cref="SequenceBatch.Target"/>.</param>
-    /// <param name="b">Its place in the batch.</param>
-    /// <param name="sequence">Its number, from 0.</param>
+    /// <param name="batch">The batch to write to, through <see cref="SequenceBatch.Input"/> and <see cref="SequenceBatch.Target"/>.</param>
+    /// <param name="b">The sequence's index in the batch.</param>
+    /// <param name="sequence">The sequence's number, from 0.</param>
     public abstract void Fill(SequenceBatch batch, int b, long sequence);
 
     /// <summary>Number of steps of all sequences together.</summary>
@@ -74,11 +74,11 @@ public abstract class Dataset
     public virtual int Shortest => Steps.Shortest;
 
     /// <summary>Number of steps of the longest sequence. An endless set has to override this.</summary>
-    /// <exception cref="InvalidOperationException">As of <see cref="Shortest"/>.</exception>
+    /// <exception cref="InvalidOperationException">As for <see cref="Shortest"/>.</exception>
     public virtual int Longest => Steps.Longest;
 
-    /// <summary>Raises an error for a set that nothing can be learned from, or that does not fit a model.</summary>
-    /// <exception cref="ArgumentException">It is empty, a size is none, or sizes or classes are not the model's.</exception>
+    /// <summary>Throws for a set from which nothing can be learned, or which does not fit a model.</summary>
+    /// <exception cref="ArgumentException">The set is empty, a size is below 1, or sizes or classes differ from the model's.</exception>
     internal void RequireFit(Layer model, string name)
     {
         try

@@ -6,15 +6,15 @@ namespace Sequor.Layers;
 /// </summary>
 public sealed class DatasetException : Exception
 {
-    /// <summary>An error without details.</summary>
+    /// <summary>Makes an error without details.</summary>
     public DatasetException()
         : this("A dataset broke its word.") { }
 
-    /// <summary>An error that names the set, the sequence and what is allowed.</summary>
+    /// <summary>Makes an error that names the set, the sequence and what is allowed.</summary>
     public DatasetException(string message)
         : base(message) { }
 
-    /// <summary>An error with its cause.</summary>
+    /// <summary>Makes an error with its cause.</summary>
     public DatasetException(string message, Exception inner)
         : base(message, inner) { }
 }

@@ -22,7 +22,7 @@ internal readonly record struct DatasetShape(
             data.IsWeighted
         );
 
-    /// <exception cref="DatasetException">The set says something else now.</exception>
+    /// <exception cref="DatasetException">The set reports something else now.</exception>
     public void RequireSame(Dataset data)
     {
         DatasetShape now = Of(data);
@@ -32,7 +32,7 @@ internal readonly record struct DatasetShape(
             );
     }
 
-    /// <summary>Whether a batch made for the one has room for the other's values.</summary>
+    /// <summary>Whether a batch that was made for one has room for the values of the other.</summary>
     public bool HasSameValues(DatasetShape other) => this with { Count = other.Count } == other;
 
     public override string ToString() =>

@@ -1,8 +1,8 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// The losses and gradient norms of the last steps, which stay where the steps run until many are read together. Each place is
-/// that of a step's number within its round; a round is an epoch, or as many steps as are read at once.
+/// The losses and gradient norms of the last steps. They stay in the backend's memory until those of many steps are read together. A step's
+/// place is its number within a round; a round is an epoch, or as many steps as are read at once.
 /// </summary>
 internal sealed class LossLog : IDisposable
 {
@@ -13,9 +13,9 @@ internal sealed class LossLog : IDisposable
     private readonly float[] _normsRead;
     private readonly int _round;
 
-    /// <param name="backend">Where the steps run.</param>
-    /// <param name="round">Steps of a round, at least 1.</param>
-    /// <param name="every">Steps that are read at once; 0 where none are read but at a round's end.</param>
+    /// <param name="backend">The backend that the steps run on.</param>
+    /// <param name="round">The number of steps of a round, at least 1.</param>
+    /// <param name="every">After how many steps they are read; 0 for only at the end of a round.</param>
     public LossLog(Backend backend, int round, int every)
     {
         (_round, _every) = (round, every);
@@ -34,17 +34,17 @@ internal sealed class LossLog : IDisposable
         }
     }
 
-    /// <summary>The losses of this round's steps; what a checkpoint of an epoch keeps.</summary>
+    /// <summary>The losses of this round's steps, which a checkpoint within an epoch stores.</summary>
     public Tensor Losses => new(_losses, 0, new Shape(_round));
 
-    /// <summary>Steps whose losses were read, or that were before a resumption.</summary>
+    /// <summary>The number of steps whose losses have been read, or that preceded a resumption.</summary>
     public long ReadSteps { get; private set; }
 
     private Tensor Norms => new(_norms!, 0, new Shape(_round));
 
-    /// <summary>Keeps a step's loss and gradient norm on the backend, without waiting for the step.</summary>
-    /// <param name="step">Its number, from 0.</param>
-    /// <param name="loss">Its loss.</param>
+    /// <summary>Stores a step's loss and gradient norm on the backend, without waiting for the step.</summary>
+    /// <param name="step">The step's number, from 0.</param>
+    /// <param name="loss">The step's loss.</param>
     /// <param name="optimizer">The optimizer, which has the norm of the step's gradients.</param>
     public void Keep(long step, Loss loss, Optimizer optimizer)
     {
@@ -53,12 +53,12 @@ internal sealed class LossLog : IDisposable
         optimizer.CopyNormTo(Norms.Slice(place, 1));
     }
 
-    /// <summary>Whether losses have to be read after this number of steps.</summary>
+    /// <summary>Whether losses must be read after this number of steps.</summary>
     public bool IsDue(long steps) =>
         steps % _round == 0 || (_every > 0 && steps - ReadSteps >= _every);
 
-    /// <summary>Reads what was not read of so many steps, all of one round.</summary>
-    /// <returns>How many they are.</returns>
+    /// <summary>Reads the losses of the first steps that have not been read yet; all are in one round.</summary>
+    /// <returns>The number of losses read.</returns>
     public int Read(long steps)
     {
         int count = (int)(steps - ReadSteps);
@@ -71,7 +71,7 @@ internal sealed class LossLog : IDisposable
         return count;
     }
 
-    /// <summary>Loss and gradient norm of the i-th step of the last reading.</summary>
+    /// <summary>The loss and the gradient norm of the i-th step of the last reading.</summary>
     public (float Loss, float Norm) At(int i) => (_lossesRead[i], _normsRead[i]);
 
     /// <summary>Counts this number of steps as read, after a resumption.</summary>

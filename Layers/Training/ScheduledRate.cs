@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Sequor.Layers;
 
 /// <summary>
-/// An optimizer's learning rate under a schedule, or without one. What the schedule makes of a step goes by the step's number
-/// and the highest rate alone, so these two are all that a checkpoint has to keep.
+/// An optimizer's learning rate, with or without a schedule. The rate of a step depends only on the step's number and on the highest rate,
+/// so a checkpoint need not store anything else.
 /// </summary>
 internal sealed class ScheduledRate(Optimizer optimizer, WarmupCosine? schedule)
 {
@@ -16,7 +16,7 @@ internal sealed class ScheduledRate(Optimizer optimizer, WarmupCosine? schedule)
 
     private float _highest = optimizer.LearningRate;
 
-    /// <summary>Sets the optimizer's rate for the step that comes next.</summary>
+    /// <summary>Sets the optimizer's rate for the next step.</summary>
     public void Begin(long step)
     {
         if (schedule is not null)
@@ -30,7 +30,7 @@ internal sealed class ScheduledRate(Optimizer optimizer, WarmupCosine? schedule)
         optimizer.LearningRate *= factor;
     }
 
-    /// <summary>A caller's texts with what a checkpoint needs; nothing more where there is no schedule.</summary>
+    /// <summary>Adds what a checkpoint needs to a caller's texts; nothing where there is no schedule.</summary>
     /// <exception cref="ArgumentException">A text's name is reserved.</exception>
     public Dictionary<string, string> AddTo(IReadOnlyDictionary<string, string> metadata)
     {
@@ -51,8 +51,8 @@ internal sealed class ScheduledRate(Optimizer optimizer, WarmupCosine? schedule)
         return texts;
     }
 
-    /// <summary>The highest rate that a checkpoint of this schedule keeps.</summary>
-    /// <exception cref="CheckpointException">It has another schedule, or a rate that is none.</exception>
+    /// <summary>Reads the highest rate from a checkpoint that has the same schedule.</summary>
+    /// <exception cref="CheckpointException">It has another schedule, or its rate is not valid.</exception>
     public float Read(string path, CheckpointInfo info)
     {
         string there = info.Metadata.GetValueOrDefault(ScheduleKey, None);
@@ -78,7 +78,7 @@ internal sealed class ScheduledRate(Optimizer optimizer, WarmupCosine? schedule)
         return highest;
     }
 
-    /// <summary>Goes on with a highest rate that was read.</summary>
+    /// <summary>Continues with a highest rate that was read.</summary>
     public void Resume(float highest) =>
         _highest = schedule is null ? optimizer.LearningRate : highest;
 }

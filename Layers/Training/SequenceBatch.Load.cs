@@ -2,19 +2,25 @@ using System.Globalization;
 
 namespace Sequor.Layers;
 
-// Filling: a set writes one sequence after the other, and what it wrote is checked.
+// Fills a batch: a set writes one sequence after the other, and what it writes is checked.
 public sealed partial class SequenceBatch
 {
-    // The set that fills the batch now, and what it fills; null between.
+    // The set that is filling the batch, and which sequence at which index; null when no set is.
     private Dataset? _filling;
     private long _sequence;
     private int _place;
 
     /// <summary>Fills the batch with sequences.</summary>
-    /// <param name="data">The set that the batch was made for, or another one with the same sizes and no longer sequences.</param>
+    /// <param name="data">
+    /// The set that the batch was made for, or another one with the same sizes and sequences that are not longer.
+    /// </param>
     /// <param name="sequences">The numbers of the sequences.</param>
-    /// <exception cref="ArgumentException">There are more than there is room for, or other ones than the set has, or other sizes.</exception>
-    /// <exception cref="DatasetException">The set broke the rules of <see cref="Dataset"/>; the batch's values mean nothing then.</exception>
+    /// <exception cref="ArgumentException">
+    /// There are more sequences than fit, the set has no sequence of such a number, or its sizes are different.
+    /// </exception>
+    /// <exception cref="DatasetException">
+    /// The set broke the rules of <see cref="Dataset"/>; the batch's values are then undefined.
+    /// </exception>
     public void Load(Dataset data, ReadOnlySpan<int> sequences)
     {
         RequireFit(data, sequences.Length);
@@ -27,11 +33,11 @@ public sealed partial class SequenceBatch
     }
 
     /// <summary>Fills the batch with sequences of consecutive numbers.</summary>
-    /// <param name="data">As of <see cref="Load(Dataset, ReadOnlySpan{int})"/>.</param>
-    /// <param name="first">Number of the first one, from 0.</param>
-    /// <param name="count">How many, at least 1.</param>
-    /// <exception cref="ArgumentException">As there.</exception>
-    /// <exception cref="DatasetException">As there.</exception>
+    /// <param name="data">As for <see cref="Load(Dataset, ReadOnlySpan{int})"/>.</param>
+    /// <param name="first">The number of the first sequence, from 0.</param>
+    /// <param name="count">The number of sequences, at least 1.</param>
+    /// <exception cref="ArgumentException">As for the other overload.</exception>
+    /// <exception cref="DatasetException">As for the other overload.</exception>
     public void Load(Dataset data, long first, int count)
     {
         RequireFit(data, count);

@@ -31,7 +31,7 @@ public sealed partial class SequenceBatch
         int answers = data.OneOutput ? most : rows;
         _x = new float[checked(rows * data.InputSize)];
         _targets = new float[checked(answers * data.TargetSize)];
-        // Another set of these sizes may be one that is padded.
+        // The batch may also be filled by another set of these sizes, whose sequences are padded.
         _weights = new float[data.OneOutput && !data.IsWeighted ? 0 : answers];
         _lengths = new int[most];
         _numbers = new long[most];
@@ -50,20 +50,20 @@ public sealed partial class SequenceBatch
     public ReadOnlySpan<float> Targets => _targets.AsSpan(0, Answers * _shape.TargetSize);
 
     /// <summary>
-    /// What each step [T, B], or each sequence [B] where there is one target, weighs in the loss: 1 unless the set says
-    /// otherwise, and 0 beyond a sequence's end. Empty where all weigh the same.
+    /// The weight in the loss of each step [T, B], or of each sequence [B] if there is one target: 1 unless the set says otherwise, and 0
+    /// after a sequence's end. Empty where all weights are equal.
     /// </summary>
     public ReadOnlySpan<float> Mask =>
         _shape.IsWeighted || (_padded && !_shape.OneOutput) ? _weights.AsSpan(0, Answers) : default;
 
-    /// <summary>Number of steps of each sequence; empty if all have T.</summary>
+    /// <summary>The number of steps of each sequence; empty if all have T.</summary>
     public ReadOnlySpan<int> Lengths => _padded ? _lengths.AsSpan(0, Size) : default;
 
     private int Answers => (_shape.OneOutput ? 1 : Length) * Size;
 
     /// <summary>The input channels of step t of sequence b.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such step or sequence.</exception>
-    /// <exception cref="DatasetException">A set that fills one sequence asks for another one's, or for steps beyond its end.</exception>
+    /// <exception cref="DatasetException">A set that fills one sequence asks for another one, or for steps after its end.</exception>
     public Span<float> Input(int t, int b)
     {
         Require(t, b, Length, "inputs");
@@ -71,8 +71,8 @@ public sealed partial class SequenceBatch
     }
 
     /// <summary>The numbers of the target of step t of sequence b; t is 0 if each sequence has one target.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">As of <see cref="Input"/>.</exception>
-    /// <exception cref="DatasetException">As of <see cref="Input"/>.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">As for <see cref="Input"/>.</exception>
+    /// <exception cref="DatasetException">As for <see cref="Input"/>.</exception>
     public Span<float> Target(int t, int b)
     {
         Require(t, b, _shape.OneOutput ? 1 : Length, "targets");
@@ -83,8 +83,8 @@ public sealed partial class SequenceBatch
     /// The weight of step t of sequence b in the loss, at least 0 and initially 1; t is 0 if each sequence has one target.
     /// </summary>
     /// <exception cref="InvalidOperationException">The set has no weights (<see cref="Dataset.IsWeighted"/>).</exception>
-    /// <exception cref="ArgumentOutOfRangeException">As of <see cref="Input"/>.</exception>
-    /// <exception cref="DatasetException">As of <see cref="Input"/>.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">As for <see cref="Input"/>.</exception>
+    /// <exception cref="DatasetException">As for <see cref="Input"/>.</exception>
     public ref float Weight(int t, int b)
     {
         if (!_shape.IsWeighted)

@@ -1,24 +1,24 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// Decides which sequences a step takes. Of a finite set each epoch takes all sequences, in a random order of its own; of an endless
-/// one each step takes the next. Both depend on the step's number and the seed alone.
+/// Decides which sequences a step takes. For a finite set, each epoch takes all sequences in a random order of its own; for an endless one,
+/// each step takes the next sequences. Both depend only on the step's number and the seed.
 /// </summary>
 internal sealed class SequenceOrder
 {
-    // Far from the streams that parameters are drawn from.
+    // Far from the stream numbers that parameters are drawn from.
     private const ulong OrderStream = 1UL << 62;
 
     private readonly ulong _seed;
     private readonly int _size;
 
-    // Of a finite set: its sequences in the order of the epoch.
+    // For a finite set, its sequences in the order of the epoch.
     private readonly int[]? _order;
     private long _orderOf = -1;
 
-    /// <param name="count">Sequences of the set; null for an endless one.</param>
-    /// <param name="size">Sequences a step.</param>
-    /// <param name="seed">What orders are drawn by.</param>
+    /// <param name="count">The number of sequences of the set; null for an endless one.</param>
+    /// <param name="size">The number of sequences of a step.</param>
+    /// <param name="seed">The seed of the orders.</param>
     public SequenceOrder(int? count, int size, ulong seed)
     {
         (_size, _seed) = (size, seed);
@@ -42,7 +42,7 @@ internal sealed class SequenceOrder
         batch.Load(data, _order.AsSpan(first, Math.Min(_size, _order.Length - first)));
     }
 
-    // Fisher and Yates, from the identity: the order of an epoch depends on no other.
+    // The shuffle of Fisher and Yates begins with the identity, so that the order of an epoch depends on no other epoch.
     private void Shuffle(long epoch)
     {
         if (_orderOf == epoch)

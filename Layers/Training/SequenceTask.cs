@@ -14,7 +14,7 @@ public abstract class SequenceTask : Dataset
     private long _first;
     private int? _count;
 
-    /// <summary>Steps of a sequence, at least 1.</summary>
+    /// <summary>The number of steps of a sequence, at least 1.</summary>
     public abstract int Length { get; }
 
     /// <inheritdoc/>
@@ -39,7 +39,7 @@ public abstract class SequenceTask : Dataset
     /// <inheritdoc/>
     public sealed override int LengthOf(long sequence) => Length;
 
-    /// <summary>Number of targets of one sequence.</summary>
+    /// <summary>The number of targets of one sequence.</summary>
     public int TargetsPerSequence => OneOutput ? 1 : Length;
 
     /// <summary>The same task, endless, on another stream. A task that was made by its constructor is on stream 1.</summary>
@@ -48,8 +48,8 @@ public abstract class SequenceTask : Dataset
 
     /// <summary>Makes a finite set of consecutive sequences of a stream.</summary>
     /// <param name="stream">The training seed, or <see cref="HeldOutStream"/>.</param>
-    /// <param name="first">Number of the first one, at least 0.</param>
-    /// <param name="count">How many, at least 1.</param>
+    /// <param name="first">The number of the first sequence, at least 0.</param>
+    /// <param name="count">The number of sequences, at least 1.</param>
     public SequenceTask Part(ulong stream, long first, int count)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(first);
@@ -58,8 +58,8 @@ public abstract class SequenceTask : Dataset
     }
 
     /// <summary>Makes a finite set of consecutive held-out sequences.</summary>
-    /// <param name="count">How many, at least 1.</param>
-    /// <param name="first">Number of the first one, at least 0.</param>
+    /// <param name="count">The number of sequences, at least 1.</param>
+    /// <param name="first">The number of the first sequence, at least 0.</param>
     public SequenceTask HeldOut(int count, long first = 0) => Part(HeldOutStream, first, count);
 
     /// <inheritdoc/>
@@ -71,9 +71,9 @@ public abstract class SequenceTask : Dataset
     }
 
     /// <summary>Writes one sequence: its inputs and its targets.</summary>
-    /// <param name="batch">Where to.</param>
-    /// <param name="b">Its place in the batch.</param>
-    /// <param name="random">The sequence's own random numbers; nothing else may be drawn from.</param>
+    /// <param name="batch">The batch to write to.</param>
+    /// <param name="b">The sequence's index in the batch.</param>
+    /// <param name="random">The sequence's own random numbers; the task must use no others.</param>
     protected abstract void FillSequence(SequenceBatch batch, int b, ref Philox random);
 
     private SequenceTask Other(ulong stream, long first, int? count)

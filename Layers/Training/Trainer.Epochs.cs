@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Sequor.Layers;
 
-// The end of an epoch, with its record and the best parameters so far, and evaluation on any set.
+// Ends an epoch, with its record and the best parameters so far, and evaluates on any set.
 public sealed partial class Trainer
 {
     private readonly List<EpochRecord> _history = [];
@@ -10,24 +10,24 @@ public sealed partial class Trainer
     // The weight of each batch of an epoch in the average of their losses.
     private readonly double[] _weights;
 
-    // The parameters and buffers of the best epoch, laid out as the model's; none without epochs or a validation set.
+    // The parameters and buffers of the best epoch, laid out as the model's; null without epochs or a validation set.
     private readonly Storage? _best;
     private Evaluator? _validator;
 
     /// <summary>The records of the epochs that are done, in their order.</summary>
     public IReadOnlyList<EpochRecord> History => _history;
 
-    /// <summary>The epoch with the least loss on the validation set; null before the first has ended, or without such a set.</summary>
+    /// <summary>The epoch with the lowest loss on the validation set; null before the first has ended, or without such a set.</summary>
     public EpochRecord? BestEpoch { get; private set; }
 
     private Tensor Best => Plan.Store.StateBlock(_best!);
 
-    // Also after an error in its validation.
+    // True also after an error in the epoch's validation.
     private bool HasEpochToEnd => StepsPerEpoch > 0 && _history.Count < Step / StepsPerEpoch;
 
-    /// <summary>The average loss over the validation set with the parameters as they are, without dropout.</summary>
+    /// <summary>The average loss over the validation set with the current parameters, without dropout.</summary>
     /// <exception cref="InvalidOperationException">There is no validation set.</exception>
-    /// <exception cref="DivergedException">A loss or gradient of a step before is not finite.</exception>
+    /// <exception cref="DivergedException">A loss or gradient of an earlier step is not finite.</exception>
     /// <exception cref="DatasetException">The set broke the rules of <see cref="Dataset"/>.</exception>
     /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
     public double Evaluate()
@@ -41,12 +41,12 @@ public sealed partial class Trainer
         return _validator.Run();
     }
 
-    /// <summary>The average loss over a set with the parameters as they are, without dropout.</summary>
+    /// <summary>The average loss over a set with the current parameters, without dropout.</summary>
     /// <param name="data">A finite set of the model's sizes.</param>
     /// <exception cref="ArgumentException">
-    /// The set's sizes are not the model's, or it is endless or empty, or has a sequence without steps.
+    /// The set's sizes differ from the model's, it is endless or empty, or it has a sequence without steps.
     /// </exception>
-    /// <exception cref="DivergedException">As of <see cref="Evaluate()"/>.</exception>
+    /// <exception cref="DivergedException">As for <see cref="Evaluate()"/>.</exception>
     /// <exception cref="DatasetException">The set broke the rules of <see cref="Dataset"/>.</exception>
     /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
     public double Evaluate(Dataset data)
@@ -60,13 +60,13 @@ public sealed partial class Trainer
     }
 
     /// <summary>
-    /// The average loss over a set with the parameters of the best epoch, or with the current ones if there is none. Training can go
-    /// on afterwards as if this had not been called.
+    /// The average loss over a set with the parameters of the best epoch, or with the current ones if there is none. Training can continue
+    /// afterwards as if this had not been called.
     /// </summary>
-    /// <param name="data">As of <see cref="Evaluate(Dataset)"/>.</param>
-    /// <exception cref="ArgumentException">As there.</exception>
-    /// <exception cref="DivergedException">As there.</exception>
-    /// <exception cref="DatasetException">As there.</exception>
+    /// <param name="data">As for <see cref="Evaluate(Dataset)"/>.</param>
+    /// <exception cref="ArgumentException">As for <see cref="Evaluate(Dataset)"/>.</exception>
+    /// <exception cref="DivergedException">As for <see cref="Evaluate(Dataset)"/>.</exception>
+    /// <exception cref="DatasetException">As for <see cref="Evaluate(Dataset)"/>.</exception>
     /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
     public double EvaluateBest(Dataset data)
     {
@@ -93,8 +93,8 @@ public sealed partial class Trainer
         }
     }
 
-    /// <summary>Gives the model the parameters of the best epoch. Training should not go on from there.</summary>
-    /// <exception cref="InvalidOperationException">There is none: no epoch has been validated yet.</exception>
+    /// <summary>Gives the model the parameters of the best epoch. Training should not continue from there.</summary>
+    /// <exception cref="InvalidOperationException">There is no best epoch: none has been validated yet.</exception>
     /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
     public void RestoreBest()
     {
@@ -134,7 +134,7 @@ public sealed partial class Trainer
         return record;
     }
 
-    // Each batch counts as its steps, or its sequences, do, but for those that the loss ignores.
+    // Each batch is weighted by its steps, or its sequences, except those that the loss ignores.
     private double TrainLoss(int epoch)
     {
         float[] losses = _log!.Losses.ToArray();
@@ -168,7 +168,7 @@ public sealed partial class Trainer
         data.RequireFit(model, name);
     }
 
-    // Of sequences of one step both are the same.
+    // For sequences of one step, one target and one target per step are the same.
     private static void RequireAnswers(Plan plan, Dataset data)
     {
         bool one = plan.MaxOutput.First == 1;

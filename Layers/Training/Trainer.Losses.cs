@@ -1,24 +1,24 @@
 namespace Sequor.Layers;
 
-// Reading losses: they are kept on the backend, and those of many steps are read together, as reading waits for the device.
+// Reads losses. They stay on the backend and those of many steps are read together, since reading waits for the device.
 public sealed partial class Trainer
 {
     private readonly LossLog? _log;
     private (float Loss, float Norm) _last;
 
     /// <summary>
-    /// Called for each step, in their order, when losses are read: every <see cref="TrainingOptions.LogEvery"/> steps, at an epoch's
-    /// end, and when <see cref="ReadLosses"/> is called. It gets the step's number, from 1, and its loss before the update.
+    /// Called for each step, in order, when losses are read: every <see cref="TrainingOptions.LogEvery"/> steps, at an epoch's end, and
+    /// when <see cref="ReadLosses"/> is called. It gets the step's number, from 1, and its loss before the update.
     /// </summary>
     public Action<long, float>? LossRead { get; set; }
 
     /// <summary>
-    /// Reads the losses and gradient norms of all steps that were not read yet, which waits for the device. Evaluate and Save do this
+    /// Reads the losses and gradient norms of all steps that have not been read yet, which waits for the device. Evaluate and Save do this
     /// by themselves, and so does Run at its end.
     /// </summary>
     /// <exception cref="DivergedException">
-    /// One is not finite; <see cref="LossRead"/> was told of the losses before it. The steps count as read: training can go on, as
-    /// no update was made by gradients that are not finite.
+    /// A loss or norm is not finite; <see cref="LossRead"/> has been called for the losses before it. The steps count as read, and training
+    /// can continue, since gradients that are not finite caused no update.
     /// </exception>
     /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
     public void ReadLosses()
@@ -37,9 +37,9 @@ public sealed partial class Trainer
         }
     }
 
-    /// <summary>The loss of the last step's batch before the update; reading it waits for the device.</summary>
-    /// <exception cref="DivergedException">It, or a step's that is read with it, is not a finite number, or gradients are not.</exception>
-    /// <exception cref="InvalidOperationException">There was no step since the trainer was made or resumed.</exception>
+    /// <summary>The loss of the last step's batch before the update. Reading it waits for the device.</summary>
+    /// <exception cref="DivergedException">This loss, another one that is read with it, or a gradient norm is not finite.</exception>
+    /// <exception cref="InvalidOperationException">No step has been taken since the trainer was made or resumed.</exception>
     /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
     public float ReadLoss()
     {
@@ -66,7 +66,7 @@ public sealed partial class Trainer
         };
     }
 
-    // Only the last step's tensors are still there; those of earlier steps have been overwritten.
+    // Only the last step's tensors still exist; those of earlier steps have been overwritten.
     private string Origin(long step, float loss)
     {
         string? found = Plan.FirstNonFinite();

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Sequor.Layers;
 
-// Saving training to a checkpoint and resuming from it, with all that the bits of the next step depend on.
+// Saves training to a checkpoint and resumes it, with everything that the bits of the next step depend on.
 public sealed partial class Trainer
 {
     private const string Reserved = ScheduledRate.Reserved;
@@ -12,23 +12,23 @@ public sealed partial class Trainer
     private const string SecondsKey = Reserved + "seconds";
     private const string None = "none";
 
-    // Thirty years.
+    // About thirty years.
     private const double MostSeconds = 1e9;
     private const string Times = "seconds from 0 to 1e9";
 
     /// <summary>
-    /// Saves all that is needed to go on with training to a file: what <see cref="Checkpoint"/> keeps and, with epochs, their records
+    /// Saves everything that is needed to continue training to a file: what <see cref="Checkpoint"/> stores and, with epochs, their records
     /// and the parameters of the best one. The file is written as a whole or not at all.
     /// </summary>
-    /// <param name="path">The checkpoint; an old one is replaced only once the new one is whole.</param>
-    /// <param name="metadata">Further texts to keep; no name may begin with "training." or "sequor.".</param>
+    /// <param name="path">The checkpoint. An old one is replaced only once the new one is complete.</param>
+    /// <param name="metadata">Further texts to store; no name may begin with "training." or "sequor.".</param>
     /// <param name="keep">How many older files are kept as FILE.1 (the newest), FILE.2 and so on, from 0 to 100.</param>
     /// <exception cref="ArgumentException">A name of the metadata is reserved.</exception>
     /// <exception cref="DivergedException">
-    /// A value of model or optimizer, or a loss or gradient that was not read yet, is not finite; an old file is as it was.
+    /// A value of model or optimizer, or a loss or gradient norm that has not been read yet, is not finite; an old file is unchanged.
     /// </exception>
-    /// <exception cref="IOException">The file cannot be written; an old one is as it was.</exception>
-    /// <exception cref="InvalidOperationException">The validation of the last epoch failed, and was not tried again.</exception>
+    /// <exception cref="IOException">The file cannot be written; an old one is unchanged.</exception>
+    /// <exception cref="InvalidOperationException">The validation of the last epoch failed and has not been tried again.</exception>
     /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
     public void Save(string path, IReadOnlyDictionary<string, string> metadata, int keep = 0)
     {
@@ -50,15 +50,15 @@ public sealed partial class Trainer
     }
 
     /// <summary>
-    /// Goes on where a checkpoint stopped, on the same backend bit for bit. After an error all is as it was.
+    /// Continues where a checkpoint stopped; on the same backend, with the same bits. After an error nothing has changed.
     /// </summary>
-    /// <param name="path">The checkpoint.</param>
-    /// <returns>A line for what could not be carried over from another backend; none where all was.</returns>
+    /// <param name="path">The checkpoint to read.</param>
+    /// <returns>A line for each thing that could not be carried over from another backend; empty if all was.</returns>
     /// <exception cref="CheckpointException">
-    /// The file is damaged, or no checkpoint of such training, or one of another model, optimizer, dataset, seed, batch size or
-    /// schedule, or one of values that are not finite.
+    /// The file is damaged, is not a checkpoint of such training, belongs to another model, optimizer, dataset, seed, batch size or
+    /// schedule, or has values that are not finite.
     /// </exception>
-    /// <exception cref="IOException">The file is not there or cannot be read.</exception>
+    /// <exception cref="IOException">The file does not exist or cannot be read.</exception>
     /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
     public IReadOnlyList<string> Resume(string path)
     {
@@ -120,7 +120,7 @@ public sealed partial class Trainer
         return extra;
     }
 
-    // Worded as the first checkpoints are.
+    // The wording is that of the first checkpoints, so that they can still be resumed.
     private string DataText()
     {
         string train = _train.Count is { } count
@@ -141,7 +141,7 @@ public sealed partial class Trainer
         return $"{train}, {validation}";
     }
 
-    // The options that the bits of the following steps depend on. Epochs and patience are not among them: they may be raised.
+    // The options that the bits of the following steps depend on. Epochs and patience are not among them, so they may be raised.
     private string OptionsText()
     {
         string plateau = _options.Plateau is { } p
@@ -195,7 +195,7 @@ public sealed partial class Trainer
 
     private static bool IsTime(double seconds) => seconds is >= 0 and < MostSeconds;
 
-    // What was validated stays so.
+    // A training that was validated must stay so, and one that was not must not become so.
     private bool TryValid(string text, out double? valid)
     {
         valid = null;

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Sequor.Layers;
 
-// Taking one step, and taking steps until training ends.
+// Takes one step, or steps until training ends.
 public sealed partial class Trainer
 {
     /// <summary>Takes one step. If it is the last step of an epoch, the model is validated as well.</summary>
@@ -35,7 +35,7 @@ public sealed partial class Trainer
         return null;
     }
 
-    // Copies the data of a step in. This is the work of the host, so it comes before the part that a graph records.
+    // Copies the data of a step in. The host does this, so it comes before the part that a graph records.
     private void LoadBatch(long step)
     {
         _shape.RequireSame(_train);
@@ -58,7 +58,7 @@ public sealed partial class Trainer
     {
         _loss.SetTargets(_batch.Targets, _batch.Mask);
         _loss.RequireTargets();
-        // The mask knows the lengths already.
+        // The mask already has the lengths at this point.
         if (StepsPerEpoch > 0)
             _weights[step % StepsPerEpoch] = _loss.Weight;
     }
@@ -71,14 +71,14 @@ public sealed partial class Trainer
     }
 
     /// <summary>
-    /// Takes steps until training is over, the time is up or cancellation is requested. It stops only between two steps, so that
-    /// training can be saved and go on, and then reads all losses.
+    /// Takes steps until training is over, the time is up or cancellation is requested. It stops only between two steps, so that training
+    /// can be saved and continue, and then reads all losses.
     /// </summary>
     /// <param name="budget">
-    /// Time of training and validation in all, that before an interruption included; null for no limit.
+    /// The total time for training and validation, including the time before an interruption; null for no limit.
     /// </param>
     /// <param name="progress">Called after every step.</param>
-    /// <param name="cancellation">Asks the loop to stop after the step that runs.</param>
+    /// <param name="cancellation">Asks the loop to stop after the current step.</param>
     /// <exception cref="DivergedException">A loss or gradient is not finite.</exception>
     /// <exception cref="DatasetException">A dataset broke the rules of <see cref="Dataset"/>.</exception>
     /// <exception cref="InvalidOperationException">
@@ -121,10 +121,12 @@ public sealed partial class Trainer
     /// Does what <see cref="Run"/> does on a thread of the thread pool. Until the task ends, no other thread may use the trainer
     /// or its backend.
     /// </summary>
-    /// <param name="budget">As of <see cref="Run"/>.</param>
-    /// <param name="progress">Is told after every step.</param>
-    /// <param name="cancellation">Asks to stop after the step that runs: the task then ends with <see cref="StopReason.Cancelled"/>.</param>
-    /// <returns>Why it stopped; a task that fails as <see cref="Run"/> does.</returns>
+    /// <param name="budget">As for <see cref="Run"/>.</param>
+    /// <param name="progress">Is notified after every step.</param>
+    /// <param name="cancellation">
+    /// Asks the loop to stop after the current step; the task then ends with <see cref="StopReason.Cancelled"/>.
+    /// </param>
+    /// <returns>A task that ends with the reason for stopping, or fails as <see cref="Run"/> does.</returns>
     public Task<StopReason> RunAsync(
         TimeSpan? budget = null,
         IProgress<TrainingProgress>? progress = null,

@@ -112,16 +112,16 @@ public sealed partial class Trainer : IDisposable
     /// <summary>The optimizer, which updates the parameters.</summary>
     public Optimizer Optimizer { get; }
 
-    /// <summary>The graphs by which steps are given to a GPU, or the reason why there are none.</summary>
+    /// <summary>The graphs by which steps are submitted to a GPU, or the reason why there are none.</summary>
     public StepGraph Graph { get; }
 
-    /// <summary>Number of steps in an epoch; 0 if there are no epochs.</summary>
+    /// <summary>The number of steps in an epoch; 0 if there are no epochs.</summary>
     public int StepsPerEpoch { get; }
 
-    /// <summary>Number of steps done so far.</summary>
+    /// <summary>The number of steps done so far.</summary>
     public long Step { get; private set; }
 
-    /// <summary>Time spent on training and validation; with epochs, also the time before the training was resumed.</summary>
+    /// <summary>The time spent on training and validation; with epochs, also the time before training was resumed.</summary>
     public TimeSpan Elapsed => _elapsed;
 
     /// <summary>Why training is over; null if it can go on.</summary>
@@ -149,7 +149,7 @@ public sealed partial class Trainer : IDisposable
         Free();
     }
 
-    // Called as well by a constructor that failed, to free what it had made by then.
+    // Also called by a constructor that failed, to free what it had allocated by then.
     private void Free()
     {
         for (int i = _owned.Count - 1; i >= 0; i--)

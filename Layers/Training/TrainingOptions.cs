@@ -6,29 +6,31 @@ public sealed record TrainingOptions
     /// <summary>The default of <see cref="LogEvery"/>.</summary>
     public const int DefaultLogEvery = 100;
 
-    /// <summary>Number of sequences per step, at least 1.</summary>
+    /// <summary>The number of sequences per step, at least 1.</summary>
     public int Batch { get; init; } = 32;
 
     /// <summary>
-    /// Number of sequences that are evaluated side by side, at least 1; null for as many as <see cref="Batch"/>. It changes the result
+    /// The number of sequences that are evaluated side by side, at least 1; null for as many as <see cref="Batch"/>. It affects the result
     /// of an evaluation only by rounding.
     /// </summary>
     public int? EvaluationBatch { get; init; }
 
-    /// <summary>Gradients are scaled down to this global norm if theirs is larger; above 0, infinity for no clipping.</summary>
+    /// <summary>
+    /// The largest global norm of the gradients, to which larger ones are scaled down; above 0, infinity for no clipping.
+    /// </summary>
     public float Clip { get; init; } = float.PositiveInfinity;
 
-    /// <summary>Seed of parameters, dropout and the order of a finite set's sequences.</summary>
+    /// <summary>The seed of parameters, dropout and the order of a finite set's sequences.</summary>
     public ulong Seed { get; init; } = 1;
 
-    /// <summary>Number of steps after which training is over, at least 1; null for no such limit.</summary>
+    /// <summary>The number of steps after which training is over, at least 1; null for no such limit.</summary>
     public long? Steps { get; init; }
 
-    /// <summary>Number of epochs after which training is over, at least 1; null for no such limit.</summary>
+    /// <summary>The number of epochs after which training is over, at least 1; null for no such limit.</summary>
     public int? Epochs { get; init; }
 
     /// <summary>
-    /// Number of steps in an epoch of an endless set, at least 1; null for no epochs. Must be null for a finite set, whose epochs go
+    /// The number of steps in an epoch of an endless set, at least 1; null for no epochs. It must be null for a finite set, whose epochs go
     /// through the set once.
     /// </summary>
     public int? StepsPerEpoch { get; init; }
@@ -46,7 +48,7 @@ public sealed record TrainingOptions
     public WarmupCosine? Schedule { get; init; }
 
     /// <summary>
-    /// Number of steps after which their losses and gradient norms are read together from the device, which waits for it. With 0 only
+    /// The number of steps after which their losses and gradient norms are read together from the device, which waits for it. With 0, only
     /// the losses of an epoch are kept, until its end; before that only the last step's loss can be read.
     /// </summary>
     public int LogEvery { get; init; } = DefaultLogEvery;
@@ -109,12 +111,12 @@ public sealed record TrainingOptions
 }
 
 /// <summary>
-/// The learning rate is multiplied by a factor after each epoch whose validation is worse than all of the last few were:
-/// the rule of Bai et al.'s music script, with its numbers.
+/// Multiplies the learning rate by a factor after each epoch whose validation loss is higher than those of all of the last few epochs. It
+/// is the rule of Bai et al.'s music script, with its numbers.
 /// </summary>
-/// <param name="Factor">Above 0, below 1.</param>
-/// <param name="Window">How many epochs before it an epoch is compared with, at least 1.</param>
-/// <param name="After">Epochs at the beginning that the rule leaves alone, at least 0.</param>
+/// <param name="Factor">The factor of the rate: above 0, below 1.</param>
+/// <param name="Window">The number of earlier epochs that an epoch is compared with, at least 1.</param>
+/// <param name="After">The number of epochs at the beginning that the rule ignores, at least 0.</param>
 public sealed record Plateau(float Factor = 0.1f, int Window = 3, int After = 10)
 {
     // The newest validation comes last.

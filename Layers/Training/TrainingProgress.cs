@@ -1,11 +1,11 @@
 namespace Sequor.Layers;
 
 /// <summary>The record of an epoch: its losses, learning rate and time.</summary>
-/// <param name="Epoch">Its number, from 1.</param>
-/// <param name="Train">Average loss of its batches, each before its update and with dropout.</param>
-/// <param name="Valid">Loss over the validation set after it, without dropout; null where there is no such set.</param>
-/// <param name="LearningRate">The rate that it was trained with: that of its last step.</param>
-/// <param name="Seconds">Time of training and validation from the beginning to its end.</param>
+/// <param name="Epoch">The epoch's number, from 1.</param>
+/// <param name="Train">The average loss of its batches, each before its update and with dropout.</param>
+/// <param name="Valid">The loss over the validation set after it, without dropout; null if there is no such set.</param>
+/// <param name="LearningRate">The learning rate of its last step.</param>
+/// <param name="Seconds">The time of training and validation, in seconds, from the beginning to the epoch's end.</param>
 public sealed record EpochRecord(
     int Epoch,
     double Train,
@@ -14,12 +14,12 @@ public sealed record EpochRecord(
     double Seconds
 );
 
-/// <summary>Where training stands, after a step.</summary>
-/// <param name="Steps">Steps done in all.</param>
-/// <param name="Epoch">The epoch that the step belonged to, from 1; 0 where there are no epochs.</param>
-/// <param name="Step">The step's number in its epoch, from 1; in all where there are no epochs.</param>
-/// <param name="StepsPerEpoch">Steps of each epoch; 0 where there are none.</param>
-/// <param name="Elapsed">Time of training and validation so far, that before an interruption included.</param>
+/// <summary>How far training has come, after a step.</summary>
+/// <param name="Steps">The number of steps done in all.</param>
+/// <param name="Epoch">The epoch that the step belonged to, from 1; 0 if there are no epochs.</param>
+/// <param name="Step">The step's number in its epoch, from 1; in all if there are no epochs.</param>
+/// <param name="StepsPerEpoch">The number of steps of each epoch; 0 if there are no epochs.</param>
+/// <param name="Elapsed">The time of training and validation so far, including the time before an interruption.</param>
 /// <param name="Ended">The record of the epoch if this was its last step; otherwise null.</param>
 public readonly record struct TrainingProgress(
     long Steps,

@@ -3,15 +3,15 @@ using System.Globalization;
 namespace Sequor.Layers;
 
 /// <summary>
-/// The learning rate rises in a line for some steps, then falls along half a cosine to a least one, where it stays: the
+/// A learning rate that rises linearly for some steps and then falls along half a cosine to a lowest rate, where it stays. It is the
 /// schedule of Orvieto et al. (2023), who warm up for a tenth of all steps.
 /// </summary>
 public sealed record WarmupCosine
 {
-    /// <summary>A schedule.</summary>
-    /// <param name="steps">Steps until the rate is the least one, those of the warm-up included; at least 1.</param>
-    /// <param name="warmup">Steps of the warm-up, 0 to <paramref name="steps"/>.</param>
-    /// <param name="least">The least rate: finite, at least 0.</param>
+    /// <summary>Makes a schedule.</summary>
+    /// <param name="steps">The number of steps until the rate is the lowest, warm-up included; at least 1.</param>
+    /// <param name="warmup">The number of steps of the warm-up, 0 to <paramref name="steps"/>.</param>
+    /// <param name="least">The lowest rate, finite and at least 0.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of range.</exception>
     public WarmupCosine(long steps, long warmup = 0, float least = 0f)
     {
@@ -31,21 +31,23 @@ public sealed record WarmupCosine
         (Steps, Warmup, Least) = (steps, warmup, least);
     }
 
-    /// <summary>Steps until the rate is the least one, those of the warm-up included.</summary>
+    /// <summary>The number of steps until the rate is the lowest, warm-up included.</summary>
     public long Steps { get; }
 
-    /// <summary>Steps of the warm-up.</summary>
+    /// <summary>The number of steps of the warm-up.</summary>
     public long Warmup { get; }
 
-    /// <summary>The least rate.</summary>
+    /// <summary>The lowest rate.</summary>
     public float Least { get; }
 
     /// <summary>
-    /// The rate of a step: rate (step + 1) / warmup while warming up; then
-    /// least + (rate - least) (1 + cos(pi (step - warmup) / (steps - warmup))) / 2; least from step = steps on.
+    /// The rate of a step: during warm-up rate (step + 1) / warmup; then least + (rate - least) (1 + cos(pi (step - warmup) / (steps -
+    /// warmup))) / 2; and least from step = steps on.
     /// </summary>
     /// <param name="step">The step's number, from 0.</param>
-    /// <param name="rate">The highest rate: at the end of the warm-up. Below <see cref="Least"/>, it is never left.</param>
+    /// <param name="rate">
+    /// The highest rate, reached at the end of the warm-up. If it is below <see cref="Least"/>, the rate stays at it.
+    /// </param>
     /// <exception cref="ArgumentOutOfRangeException">The step's number is negative.</exception>
     public float RateAt(long step, float rate)
     {

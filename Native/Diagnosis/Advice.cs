@@ -1,16 +1,16 @@
 namespace Sequor.Native;
 
-/// <summary>What to do about a library that cannot be used: one or two sentences for people.</summary>
+/// <summary>Says in one or two sentences what to do about a library that cannot be used.</summary>
 internal sealed class Advice(NativeLibraries libraries)
 {
-    // The first drivers for CUDA 12.0 and CUDA 13.0, from the release notes of CUDA.
+    // The first drivers for CUDA 12.0 and CUDA 13.0, from CUDA's release notes.
     private const string FirstLinuxDriver = "525.60.13";
     private const string FirstWindowsDriver = "527.41";
     private const string FirstDriverOf13 = "580";
 
     private readonly INativeHost _host = libraries.Host;
 
-    /// <summary>The advice; null where another library's failure is what has to be mended.</summary>
+    /// <summary>The advice; null if it is another library's failure that must be fixed.</summary>
     public string? For(LibraryFailure failure, IReadOnlyList<SearchAttempt> attempts)
     {
         bool loaded = failure.Kind is not (FailureKind.NotFound or FailureKind.NotTheLibrary);
@@ -31,7 +31,7 @@ internal sealed class Advice(NativeLibraries libraries)
 
     private string OldestDriver => _host.Windows ? FirstWindowsDriver : FirstLinuxDriver;
 
-    /// <summary>The CUDA major version to install for: what is there decides, else the newest.</summary>
+    /// <summary>The CUDA major version to install for: that of the libraries found, else the newest that the driver supports.</summary>
     private int Major =>
         libraries.CudaMajor > 0 ? libraries.CudaMajor : Supported(libraries.DriverCudaVersion);
 
@@ -88,7 +88,7 @@ internal sealed class Advice(NativeLibraries libraries)
 
     private static string Install(string package) => $"pip install {package}";
 
-    // From CUDA 13 on the names have no major version any more.
+    // From CUDA 13 on, the package names contain no major version.
     private static string CuBlas(int major) =>
         major < 13 ? $"nvidia-cublas-cu{major}" : $"nvidia-cublas~={major}.0";
 

@@ -1,7 +1,7 @@
 namespace Sequor.Native;
 
 /// <summary>
-/// Whether Sequor can compute on a GPU of this machine, with which libraries, and if not, why and what to do.
+/// Says whether Sequor can compute on a GPU of this machine and with which libraries; and if it cannot, why not and what to do.
 /// </summary>
 public sealed class CudaDiagnosis
 {
@@ -27,27 +27,27 @@ public sealed class CudaDiagnosis
         Failure = libraries.Failure ?? DeviceFailure();
     }
 
-    /// <summary>Asks the devices, and says what is missing.</summary>
-    /// <param name="libraries">What was found.</param>
+    /// <summary>Asks the devices, and finds out what is missing.</summary>
+    /// <param name="libraries">The libraries that were found.</param>
     public static CudaDiagnosis Of(NativeLibraries libraries)
     {
         ArgumentNullException.ThrowIfNull(libraries);
         return new CudaDiagnosis(libraries);
     }
 
-    /// <summary>There is a device, and all libraries that Sequor needs for it.</summary>
+    /// <summary>Whether there is a device, and all libraries that Sequor needs for it.</summary>
     public bool Available => Failure is null;
 
-    /// <summary>What is in the way first; null where nothing is.</summary>
+    /// <summary>The first reason why no GPU can be used; null if there is none.</summary>
     public LibraryFailure? Failure { get; }
 
-    /// <summary>One line without its stop: why not, or with what.</summary>
+    /// <summary>One line without a full stop: why no GPU can be used, or with what it can.</summary>
     public string Reason => Failure?.Reason ?? With();
 
-    /// <summary>Version of the display driver, such as 550.54.15, as NVML tells it; null without NVML.</summary>
+    /// <summary>The version of the display driver, such as 550.54.15, from NVML; null without NVML.</summary>
     public string? DriverVersion { get; }
 
-    /// <summary>Devices in the driver's order.</summary>
+    /// <summary>The devices in the driver's order.</summary>
     public IReadOnlyList<DeviceSummary> Devices { get; } = [];
 
     /// <summary>Every library, in the order in which they are needed.</summary>

@@ -2,14 +2,14 @@ using System.Runtime.InteropServices;
 
 namespace Sequor.Native;
 
-/// <summary>What the driver tells of a device before any context is made on it.</summary>
-/// <param name="Index">Number, from 0, in the order that CUDA_VISIBLE_DEVICES gives.</param>
-/// <param name="Name">Such as NVIDIA H100 80GB HBM3; empty where a question failed.</param>
-/// <param name="ComputeCapability">Such as 8.6; empty where a question failed.</param>
-/// <param name="MemoryBytes">All of its memory, in use or not.</param>
-/// <param name="Multiprocessors">How many.</param>
-/// <param name="PciBusId">domain:bus:device.function in hexadecimal; empty where the driver does not tell.</param>
-/// <param name="Failure">The call that failed; null where all went well.</param>
+/// <summary>What the driver says about a device before any context is made on it.</summary>
+/// <param name="Index">The device's number, from 0, in the order that CUDA_VISIBLE_DEVICES gives.</param>
+/// <param name="Name">The device's name, such as NVIDIA H100 80GB HBM3; empty if a call failed.</param>
+/// <param name="ComputeCapability">The device's compute capability, such as 8.6; empty if a call failed.</param>
+/// <param name="MemoryBytes">All of its memory in bytes, in use or not.</param>
+/// <param name="Multiprocessors">The number of multiprocessors.</param>
+/// <param name="PciBusId">domain:bus:device.function in hexadecimal; empty if the driver does not say.</param>
+/// <param name="Failure">The call that failed; null if all succeeded.</param>
 public sealed unsafe record DeviceSummary(
     int Index,
     string Name,
@@ -23,9 +23,9 @@ public sealed unsafe record DeviceSummary(
     private const int NameRoom = 256;
     private const int PciRoom = 32;
 
-    /// <summary>Asks for one device. What fails is a value: other devices may well answer.</summary>
-    /// <param name="driver">The driver, started.</param>
-    /// <param name="index">Number, from 0.</param>
+    /// <summary>Asks for one device. A failure is returned as a value, since other devices may well answer.</summary>
+    /// <param name="driver">The driver, already started.</param>
+    /// <param name="index">The device's number, from 0.</param>
     internal static DeviceSummary Read(CudaDriver driver, int index)
     {
         try
@@ -74,7 +74,7 @@ public sealed unsafe record DeviceSummary(
         return value;
     }
 
-    // Only for people, so nothing depends on it.
+    // The address is only shown to people, so a failure here does no harm.
     private static string PciAddress(CudaDriver driver, CUdevice device)
     {
         if (driver.Missing.Contains("cuDeviceGetPCIBusId"))

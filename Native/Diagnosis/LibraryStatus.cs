@@ -1,13 +1,13 @@
 namespace Sequor.Native;
 
-/// <summary>What is known of one library, whichever it is.</summary>
-/// <param name="Kind">Which library.</param>
-/// <param name="Name">What people call it.</param>
-/// <param name="Found">One of a version that Sequor can use was found.</param>
-/// <param name="Path">The file that was loaded, also where it was refused; null where none was.</param>
-/// <param name="Version">Its version; null where it is not known.</param>
-/// <param name="Failure">Why it cannot be used; null where it can. A driver can be found and have no device.</param>
-/// <param name="Advice">What to do about the failure; null where nothing is to be done.</param>
+/// <summary>What is known about one of the libraries.</summary>
+/// <param name="Kind">The library.</param>
+/// <param name="Name">The library's usual name.</param>
+/// <param name="Found">Whether one was found in a version that Sequor can use.</param>
+/// <param name="Path">The file that was loaded, even if it was refused; null if none was.</param>
+/// <param name="Version">The library's version; null where it is not known.</param>
+/// <param name="Failure">Why it cannot be used; null if it can. A driver can be found and have no device.</param>
+/// <param name="Advice">What to do about the failure; null if nothing needs to be done.</param>
 /// <param name="Attempts">What was tried, in order.</param>
 public sealed record LibraryStatus(
     LibraryKind Kind,
@@ -20,7 +20,7 @@ public sealed record LibraryStatus(
     IReadOnlyList<SearchAttempt> Attempts
 )
 {
-    /// <summary>Where it was found, as in the system's loader; null where it was not.</summary>
+    /// <summary>The kind of place where it was found, such as the system's loader; null if it was not found.</summary>
     public string? Place => Attempts.LastOrDefault(a => a.Loaded && a.Path == Path)?.Place;
 
     internal static LibraryStatus Of<T>(string name, LibraryResult<T> result, Advice advice)

@@ -66,6 +66,7 @@ public partial class CudaDriver
         new("cuGraphDestroy", "cuGraphDestroy"),
         new("cuGraphGetNodes", "cuGraphGetNodes"),
         new("cuGraphNodeGetType", "cuGraphNodeGetType"),
+        new("cuGraphMemcpyNodeGetParams", "cuGraphMemcpyNodeGetParams"),
         new("cuGraphDebugDotPrint", "cuGraphDebugDotPrint"),
         new("cuLaunchKernel", "cuLaunchKernel"),
         new("cuLaunchCooperativeKernel", "cuLaunchCooperativeKernel"),

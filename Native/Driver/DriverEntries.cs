@@ -3,8 +3,8 @@ using System.Text;
 namespace Sequor.Native;
 
 /// <summary>
-/// The driver's entries as of one version of CUDA. Later versions give old names new signatures; asked for through
-/// cuGetProcAddress, a name keeps the one of the version asked for.
+/// The driver's entries as of one version of CUDA. Later versions give old names new signatures; cuGetProcAddress returns a name's entry
+/// with the signature of the version that is asked for.
 /// </summary>
 internal sealed unsafe class DriverEntries(INativeSymbols library) : INativeSymbols
 {
@@ -14,7 +14,7 @@ internal sealed unsafe class DriverEntries(INativeSymbols library) : INativeSymb
 
     public nint Find(string symbol)
     {
-        // These say whether the driver is new enough, so they have to be found in one that is not.
+        // These tell whether the driver is new enough, so they must be found even in a driver that is not.
         if (symbol is "cuGetProcAddress_v2" or "cuDriverGetVersion" or "cuInit")
             return library.Find(symbol);
         if (_getProcAddress == 0)
@@ -37,7 +37,9 @@ internal sealed unsafe class DriverEntries(INativeSymbols library) : INativeSymb
         return result == CUresult.CUDA_SUCCESS ? (nint)address : 0;
     }
 
-    /// <summary>cuMemAlloc of cuMemAlloc_v2: cuGetProcAddress takes the version as a number.</summary>
+    /// <summary>
+    /// The name without its version, such as cuMemAlloc for cuMemAlloc_v2: cuGetProcAddress takes the version as a number.
+    /// </summary>
     private static string Unversioned(string symbol)
     {
         int at = symbol.LastIndexOf("_v", StringComparison.Ordinal);

@@ -101,6 +101,87 @@ public unsafe struct CUgraphExecUpdateResultInfo
     public CUgraphNode errorFromNode;
 }
 
+/// <summary>A copy of a box of memory. One of plain memory has a width alone, and 1 for height and depth. (cuda.h)</summary>
+[StructLayout(LayoutKind.Explicit, Size = 200)]
+public unsafe struct CUDA_MEMCPY3D
+{
+    /// <summary>bytes from the begin of a row of the source</summary>
+    [FieldOffset(0)]
+    public nuint srcXInBytes;
+    /// <summary>rows</summary>
+    [FieldOffset(8)]
+    public nuint srcY;
+    /// <summary>slices</summary>
+    [FieldOffset(16)]
+    public nuint srcZ;
+    /// <summary>level of detail</summary>
+    [FieldOffset(24)]
+    public nuint srcLOD;
+    /// <summary>which of the three below holds: unified memory stands in srcDevice</summary>
+    [FieldOffset(32)]
+    public CUmemorytype srcMemoryType;
+    /// <summary>from the host</summary>
+    [FieldOffset(40)]
+    public void* srcHost;
+    /// <summary>from a device</summary>
+    [FieldOffset(48)]
+    public CUdeviceptr srcDevice;
+    /// <summary>from an array</summary>
+    [FieldOffset(56)]
+    public void* srcArray;
+    /// <summary>null</summary>
+    [FieldOffset(64)]
+    public void* reserved0;
+    /// <summary>bytes from a row to the next</summary>
+    [FieldOffset(72)]
+    public nuint srcPitch;
+    /// <summary>rows of a slice</summary>
+    [FieldOffset(80)]
+    public nuint srcHeight;
+    /// <summary>bytes from the begin of a row of the destination</summary>
+    [FieldOffset(88)]
+    public nuint dstXInBytes;
+    /// <summary>rows</summary>
+    [FieldOffset(96)]
+    public nuint dstY;
+    /// <summary>slices</summary>
+    [FieldOffset(104)]
+    public nuint dstZ;
+    /// <summary>level of detail</summary>
+    [FieldOffset(112)]
+    public nuint dstLOD;
+    /// <summary>as srcMemoryType</summary>
+    [FieldOffset(120)]
+    public CUmemorytype dstMemoryType;
+    /// <summary>to the host</summary>
+    [FieldOffset(128)]
+    public void* dstHost;
+    /// <summary>to a device</summary>
+    [FieldOffset(136)]
+    public CUdeviceptr dstDevice;
+    /// <summary>to an array</summary>
+    [FieldOffset(144)]
+    public void* dstArray;
+    /// <summary>null</summary>
+    [FieldOffset(152)]
+    public void* reserved1;
+    /// <summary>bytes from a row to the next</summary>
+    [FieldOffset(160)]
+    public nuint dstPitch;
+    /// <summary>rows of a slice</summary>
+    [FieldOffset(168)]
+    public nuint dstHeight;
+    /// <summary>bytes of a row</summary>
+    [FieldOffset(176)]
+    public nuint WidthInBytes;
+    /// <summary>rows</summary>
+    [FieldOffset(184)]
+    public nuint Height;
+    /// <summary>slices</summary>
+    [FieldOffset(192)]
+    public nuint Depth;
+}
+
 public unsafe partial class CudaDriver
 {
     /// <summary>Makes a graph launchable.</summary>
@@ -168,11 +249,18 @@ public unsafe partial class CudaDriver
     public CUresult cuGraphNodeGetType(CUgraphNode hNode, CUgraphNodeType* type) =>
         ((delegate* unmanaged<CUgraphNode, CUgraphNodeType*, CUresult>)At(54))(hNode, type);
 
+    /// <summary>What a node of kind CU_GRAPH_NODE_TYPE_MEMCPY copies.</summary>
+    /// <remarks>cuda.h, as of CUDA 10.0</remarks>
+    /// <param name="hNode">the node</param>
+    /// <param name="nodeParams">out: the copy</param>
+    public CUresult cuGraphMemcpyNodeGetParams(CUgraphNode hNode, CUDA_MEMCPY3D* nodeParams) =>
+        ((delegate* unmanaged<CUgraphNode, CUDA_MEMCPY3D*, CUresult>)At(55))(hNode, nodeParams);
+
     /// <summary>Writes a graph to a file for Graphviz.</summary>
     /// <remarks>cuda.h, as of CUDA 11.3</remarks>
     /// <param name="hGraph">the graph</param>
     /// <param name="path">the file, zero-terminated</param>
     /// <param name="flags">0, or what more to write</param>
     public CUresult cuGraphDebugDotPrint(CUgraph hGraph, byte* path, uint flags) =>
-        ((delegate* unmanaged<CUgraph, byte*, uint, CUresult>)At(55))(hGraph, path, flags);
+        ((delegate* unmanaged<CUgraph, byte*, uint, CUresult>)At(56))(hGraph, path, flags);
 }

@@ -55,7 +55,7 @@ public unsafe partial class CudaDriver
     /// <param name="attribute">which</param>
     /// <param name="ptr">the address</param>
     public CUresult cuPointerGetAttribute(void* data, CUpointer_attribute attribute, CUdeviceptr ptr) =>
-        ((delegate* unmanaged<void*, CUpointer_attribute, CUdeviceptr, CUresult>)At(77))(data, attribute, ptr);
+        ((delegate* unmanaged<void*, CUpointer_attribute, CUdeviceptr, CUresult>)At(78))(data, attribute, ptr);
 
     /// <summary>Properties of an address; CUDA_SUCCESS and zeros for one that CUDA does not know.</summary>
     /// <remarks>cuda.h, as of CUDA 7.0</remarks>
@@ -64,5 +64,5 @@ public unsafe partial class CudaDriver
     /// <param name="data">out: for each attribute where its value goes</param>
     /// <param name="ptr">the address</param>
     public CUresult cuPointerGetAttributes(uint numAttributes, CUpointer_attribute* attributes, void** data, CUdeviceptr ptr) =>
-        ((delegate* unmanaged<uint, CUpointer_attribute*, void**, CUdeviceptr, CUresult>)At(78))(numAttributes, attributes, data, ptr);
+        ((delegate* unmanaged<uint, CUpointer_attribute*, void**, CUdeviceptr, CUresult>)At(79))(numAttributes, attributes, data, ptr);
 }

@@ -1,6 +1,6 @@
 namespace Sequor.Native.Generator;
 
-/// <summary>C types in C#. Names that C does not have itself are the vendor's own and stay.</summary>
+/// <summary>Translates C types to C#. Names that are not C's own are the vendor's and stay.</summary>
 public static class CSharpTypes
 {
     private static readonly Dictionary<string, string> Plain = new()
@@ -21,7 +21,7 @@ public static class CSharpTypes
         ["size_t"] = "nuint",
         ["float"] = "float",
         ["double"] = "double",
-        // The runtime's names for the driver's types.
+        // The CUDA runtime's names for types of the driver.
         ["cudaStream_t"] = "CUstream",
         ["libraryPropertyType_t"] = "libraryPropertyType",
     };

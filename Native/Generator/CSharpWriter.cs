@@ -6,7 +6,7 @@ namespace Sequor.Native.Generator;
 /// <summary>Writes tables of facts as C#.</summary>
 public static class CSharpWriter
 {
-    /// <summary>Every file to be written, by its path: one beside each table, and one list a class.</summary>
+    /// <summary>Every file to be written, by its path: one beside each table, and one list of functions for each class.</summary>
     public static IReadOnlyDictionary<string, string> Write(IReadOnlyList<FactsFile> files)
     {
         var written = new Dictionary<string, string>();
@@ -172,7 +172,7 @@ public static class CSharpWriter
     private static string Word(HandleFact handle) =>
         handle.Base == "void*" ? "nint" : CSharpTypes.Of(handle.Base);
 
-    // Names of parameters that are keywords of C#.
+    // Some parameters have names that are keywords of C#.
     private static string Safe(string name) =>
         name is "params" or "event" or "ref" ? "@" + name : name;
 

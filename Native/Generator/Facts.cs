@@ -1,16 +1,16 @@
 namespace Sequor.Native.Generator;
 
-/// <summary>What one table of facts (a .facts file) declares.</summary>
-/// <param name="Path">The file.</param>
+/// <summary>The contents of one table of facts, which is a .facts file.</summary>
+/// <param name="Path">The path of the file.</param>
 /// <param name="Class">The C# class that functions and constants go into.</param>
-/// <param name="Header">The vendor's header.</param>
+/// <param name="Header">The vendor's header that declares them.</param>
 public sealed record FactsFile(string Path, string Class, string Header, IReadOnlyList<Fact> Facts);
 
 /// <summary>One declaration of a vendor's header, under the vendor's name.</summary>
-/// <param name="Doc">What it is, in our words.</param>
+/// <param name="Doc">What it is, in our own words.</param>
 public abstract record Fact(string Name, string Doc);
 
-/// <summary>An opaque type: a struct of one member of the C type <paramref name="Base"/>.</summary>
+/// <summary>An opaque type: a struct with one member of the C type <paramref name="Base"/>.</summary>
 public sealed record HandleFact(string Name, string Doc, string Base) : Fact(Name, Doc);
 
 /// <summary>A number that the header defines by a macro.</summary>
@@ -21,10 +21,10 @@ public sealed record ConstantFact(string Name, string Doc, string Type, ulong Va
 public sealed record EnumFact(string Name, string Doc, IReadOnlyList<EnumValue> Values)
     : Fact(Name, Doc);
 
-/// <summary>A value of an enumeration. The doc may be empty where the name says it all.</summary>
+/// <summary>A value of an enumeration. The doc may be empty if the name says enough.</summary>
 public sealed record EnumValue(string Name, int Value, string Doc);
 
-/// <summary>A struct of <paramref name="Size"/> bytes; members that no one needs are left out.</summary>
+/// <summary>A struct of <paramref name="Size"/> bytes; members that are not needed are left out.</summary>
 public sealed record StructFact(
     string Name,
     string Doc,
@@ -32,12 +32,12 @@ public sealed record StructFact(
     IReadOnlyList<StructField> Fields
 ) : Fact(Name, Doc);
 
-/// <summary>A member: its offset in bytes, and how many there are if it is an array, else 0.</summary>
+/// <summary>A member of a struct: its offset in bytes, and its length if it is an array, else 0.</summary>
 public sealed record StructField(string Name, string Doc, string Type, int Offset, int Length);
 
 /// <summary>A function.</summary>
-/// <param name="Symbol">What the header's macros make of the name: the exported symbol.</param>
-/// <param name="Since">CUDA version of this signature, for driver entries; else 0.</param>
+/// <param name="Symbol">The exported symbol, which the header's macros make of the name.</param>
+/// <param name="Since">The CUDA version of this signature, for entries of the driver; else 0.</param>
 public sealed record FunctionFact(
     string Name,
     string Doc,

@@ -4,12 +4,12 @@ using System.Text.RegularExpressions;
 namespace Sequor.Native.Generator;
 
 /// <summary>
-/// Reads tables of facts. A declaration begins at the left edge; its doc ("-- text") and its members follow,
-/// indented. Native/README.md shows one of each kind.
+/// Reads tables of facts. A declaration begins at the left margin; its doc ("-- text") and its members follow, indented. Native/README.md
+/// shows one of each kind.
 /// </summary>
 public static partial class FactsReader
 {
-    /// <summary>All tables below a folder, ordered by path.</summary>
+    /// <summary>Reads all tables below a folder, ordered by path.</summary>
     public static IReadOnlyList<FactsFile> ReadFolder(string folder) =>
         [
             .. Directory
@@ -18,8 +18,8 @@ public static partial class FactsReader
                 .Select(path => Read(path, File.ReadAllLines(path))),
         ];
 
-    /// <summary>One table.</summary>
-    /// <exception cref="FormatException">A line is not of the form; the message says which.</exception>
+    /// <summary>Reads one table.</summary>
+    /// <exception cref="FormatException">A line does not have the required form; the message says which.</exception>
     public static FactsFile Read(string path, IReadOnlyList<string> lines)
     {
         string? @class = null;

@@ -4,8 +4,8 @@ using static Sequor.Native.Generator.SourceText;
 namespace Sequor.Native.Generator;
 
 /// <summary>
-/// Writes a C program that compares the tables with the vendors' headers: signatures when it is compiled, values,
-/// sizes, offsets and symbols when it is run. It links to nothing.
+/// Writes a C program that compares the tables with the vendors' headers: signatures when it is compiled, and values, sizes, offsets and
+/// symbols when it is run. It links to none of the libraries.
 /// </summary>
 public static class ProbeWriter
 {
@@ -13,7 +13,7 @@ public static class ProbeWriter
     public static string Write(IReadOnlyList<FactsFile> files)
     {
         var text = new StringBuilder();
-        // A driver entry's signature is compared with that of its version too.
+        // The signature of a driver entry is also compared with that of its version.
         foreach (string header in files.Select(f => f.Header).Append("cudaTypedefs.h").Distinct())
             text.Append("#include <").Append(header).Append(">\n");
         text.Append(
@@ -98,7 +98,7 @@ public static class ProbeWriter
         text.Line($"    name(\"{f.Name}\", TEXT({f.Name}), \"{f.Symbol}\");");
         if (f.Since > 0)
         {
-            // The name by which cuGetProcAddress knows it.
+            // The name by which cuGetProcAddress finds the function.
             string known = f.Symbol.Split("_v")[0];
             string typedef = Invariant($"PFN_{known}_v{f.Since}");
             text.Line($"    SAME({typedef}, {f.Returns} (*)({types}));");

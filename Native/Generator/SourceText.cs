@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Sequor.Native.Generator;
 
-/// <summary>Text that is the same on every system.</summary>
+/// <summary>Writes text that is the same on every system.</summary>
 internal static class SourceText
 {
     public static void Line(this StringBuilder text, string line) => text.Append(line).Append('\n');

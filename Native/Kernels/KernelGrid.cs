@@ -2,46 +2,48 @@ using System.Numerics;
 
 namespace Sequor.Native.Kernels;
 
-/// <summary>Blocks and threads of a launch. The numbers go by the shape alone, never by the device: so sums repeat.</summary>
-/// <param name="X">Blocks along x.</param>
-/// <param name="Y">Blocks along y, at most 65535.</param>
-/// <param name="Threads">Threads a block.</param>
-/// <param name="Lanes">Columns a block has side by side, where the kernel wants to be told; else 0.</param>
+/// <summary>
+/// The blocks and threads of a launch. They depend on the shape alone and never on the device, so that sums repeat bit for bit.
+/// </summary>
+/// <param name="X">The number of blocks along x.</param>
+/// <param name="Y">The number of blocks along y, at most 65535.</param>
+/// <param name="Threads">The number of threads of a block.</param>
+/// <param name="Lanes">The number of columns that a block has side by side, if the kernel needs to know it; else 0.</param>
 public readonly record struct KernelGrid(int X, int Y, int Threads, int Lanes = 0)
 {
-    /// <summary>Threads of a block of most kernels.</summary>
+    /// <summary>The number of threads of a block in most kernels.</summary>
     public const int Block = 256;
 
-    /// <summary>Most blocks along y.</summary>
+    /// <summary>The most blocks along y.</summary>
     public const int MostY = 65535;
 
-    // Above it threads go on to further values: more blocks would only take longer to start.
+    // Beyond this many blocks, threads go on to further values, since more blocks would only take longer to start.
     private const int MostFlat = 1 << 16;
 
-    // Enough to fill a large device twice; more would leave more partial sums to join.
+    // So many blocks fill a large device twice; more would only leave more partial sums to join.
     private const int MostSumming = 512;
 
-    // 256 bytes of a row: whole sectors, and little of a block idle where columns are few.
+    // 256 bytes of a row: whole sectors, and few idle threads of a block where there are few columns.
     private const int MostLanes = 64;
 
-    // Rows that a thread takes, so that what a column needs is read once for them.
+    // The rows that a thread takes, so that what it needs for a column is read once for all of them.
     private const int RowsEach = 4;
     private const int SummedRowsEach = 32;
     private const int WrittenRowsEach = 8;
     private const int DroppedRowsEach = 16;
 
-    /// <summary>Blocks along x and y.</summary>
+    /// <summary>The number of blocks along x and y together.</summary>
     public int Blocks => checked(X * Y);
 
-    /// <summary>For values in one block of memory: a thread for each 4 of them.</summary>
+    /// <summary>For values in one contiguous block of memory: a thread for each 4 of them.</summary>
     public static KernelGrid Flat(long count) =>
         new((int)Math.Clamp(Ceiling(count, 4 * Block), 1, MostFlat), 1, Block);
 
-    /// <summary>For sums over all values, by blocks that stride: at least 16 values a thread.</summary>
+    /// <summary>For sums over all values, by blocks that stride: at least 16 values for each thread.</summary>
     public static KernelGrid Sum(long count) =>
         new((int)Math.Clamp(Ceiling(count, 16 * Block), 1, MostSumming), 1, Block);
 
-    /// <summary>For a matrix that is walked by rows, or steps: a few of them a thread.</summary>
+    /// <summary>For a matrix that is processed by rows or steps: a few of them for each thread.</summary>
     public static KernelGrid Rows(long rows, int columns)
     {
         int lanes = LanesOf(columns, MostLanes);
@@ -54,14 +56,14 @@ public readonly record struct KernelGrid(int X, int Y, int Threads, int Lanes = 
         );
     }
 
-    /// <summary>For kernels that take a step, or a sequence, for each block along y.</summary>
+    /// <summary>For kernels in which each block along y takes a step or a sequence.</summary>
     public static KernelGrid Steps(long steps, int columns)
     {
         int lanes = LanesOf(columns, MostLanes);
         return new((int)Ceiling(columns, lanes), (int)Math.Clamp(steps, 1, MostY), Block, lanes);
     }
 
-    /// <summary>For items of some columns that each take long: a thread for each item and column.</summary>
+    /// <summary>For items with several columns that each take long: a thread for each item and column.</summary>
     public static KernelGrid Items(long items, int columns)
     {
         int lanes = LanesOf(columns, MostLanes);
@@ -73,7 +75,7 @@ public readonly record struct KernelGrid(int X, int Y, int Threads, int Lanes = 
         );
     }
 
-    /// <summary>For sums over the rows of a matrix: Y parts, which leave partial sums.</summary>
+    /// <summary>For sums over the rows of a matrix, which Y parts compute and leave as partial sums.</summary>
     public static KernelGrid ColumnSums(long rows, int columns)
     {
         int lanes = LanesOf(columns, MostLanes);
@@ -83,7 +85,7 @@ public readonly record struct KernelGrid(int X, int Y, int Threads, int Lanes = 
         return new(across, (int)Math.Max(1, parts), Block, lanes);
     }
 
-    /// <summary>The same for kernels that write each element on the way, and may have several sums.</summary>
+    /// <summary>The same for kernels that also write each element, and may have several sums.</summary>
     public static KernelGrid WritingColumnSums(long rows, int columns, int sums)
     {
         int lanes = LanesOf(columns, MostLanes);
@@ -95,12 +97,12 @@ public readonly record struct KernelGrid(int X, int Y, int Threads, int Lanes = 
     }
 
     /// <summary>
-    /// For what follows a convolution: rows along x, columns along y. Where channels are dropped, a thread has one of them over
-    /// many steps, and no fewer rows are walked at a time than there are sequences.
+    /// For what follows a convolution: rows along x, columns along y. Where channels are dropped, a thread takes one channel over many
+    /// steps, and at least as many rows are processed at a time as there are sequences.
     /// </summary>
-    /// <param name="steps">Steps; without dropout all rows.</param>
-    /// <param name="batch">Sequences; without dropout 1.</param>
-    /// <param name="columns">Channels.</param>
+    /// <param name="steps">The number of steps; without dropout, that of all rows.</param>
+    /// <param name="batch">The number of sequences; without dropout, 1.</param>
+    /// <param name="columns">The number of channels.</param>
     public static KernelGrid ConvolutionOutput(long steps, int batch, int columns)
     {
         int lanes = LanesOf(columns, MostLanes);
@@ -114,7 +116,7 @@ public readonly record struct KernelGrid(int X, int Y, int Threads, int Lanes = 
         return new(checked((int)blocks), (int)Ceiling(columns, lanes), Block, lanes);
     }
 
-    /// <summary>Bytes that hold a bit for each of a row's columns, where a kernel writes them by rows.</summary>
+    /// <summary>The bytes that hold a bit for each column of a row, where a kernel writes them row by row.</summary>
     public static int BitBytes(int columns) =>
         columns <= 8 ? 1
         : columns <= 16 ? 2
@@ -124,7 +126,7 @@ public readonly record struct KernelGrid(int X, int Y, int Threads, int Lanes = 
     public static int MostParts(int columns) =>
         Math.Max(1, MostSumming / (int)Ceiling(columns, LanesOf(columns, MostLanes)));
 
-    /// <summary>For losses of rows: a group of lanes a row.</summary>
+    /// <summary>For losses of rows: a group of lanes for each row.</summary>
     public static KernelGrid LossRows(long rows, int columns)
     {
         int lanes = LanesOf(columns, 32);
@@ -138,7 +140,7 @@ public readonly record struct KernelGrid(int X, int Y, int Threads, int Lanes = 
     public static KernelGrid Threadwise(long items, int threads) =>
         new(checked((int)Ceiling(items, threads)), 1, threads);
 
-    /// <summary>For a layer normalisation: a warp a row and turn; its gradient leaves a partial sum a block.</summary>
+    /// <summary>For a layer normalisation: a warp takes a row at a time, and in the gradient each block leaves partial sums.</summary>
     public static KernelGrid LayerNorm(long rows) =>
         new((int)Math.Clamp(Ceiling(rows, 16), 1, MostSumming), 1, 128);
 

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace Sequor.Native.Kernels;
 
-/// <summary>The PTX of Sequor's kernels, as it is in this assembly.</summary>
+/// <summary>The PTX of Sequor's kernels, which is embedded in this assembly.</summary>
 public static class KernelImages
 {
     private const string Prefix = "kernels/";
@@ -25,7 +25,7 @@ public static class KernelImages
             .ToFrozenDictionary(pair => pair.kernel, pair => pair.Key)
     );
 
-    /// <summary>Names of the modules: those of their sources.</summary>
+    /// <summary>The names of the modules, which are those of their sources.</summary>
     public static IEnumerable<string> Names => Texts.Value.Keys.Order(StringComparer.Ordinal);
 
     /// <summary>A module's PTX.</summary>
@@ -38,18 +38,18 @@ public static class KernelImages
                 nameof(module)
             );
 
-    /// <summary>A module's PTX as the driver takes it.</summary>
+    /// <summary>A module's PTX in the form that the driver takes.</summary>
     /// <exception cref="ArgumentException">There is no such module.</exception>
     public static ReadOnlySpan<byte> Image(string module) => Encoding.UTF8.GetBytes(Ptx(module));
 
-    /// <summary>The module that has a kernel.</summary>
+    /// <summary>The name of the module that contains a kernel.</summary>
     /// <exception cref="ArgumentException">There is no such kernel.</exception>
     public static string ModuleOf(string kernel) =>
         Modules.Value.TryGetValue(kernel, out string? module)
             ? module
             : throw new ArgumentException($"There is no kernel '{kernel}'.", nameof(kernel));
 
-    /// <summary>Names of all kernels.</summary>
+    /// <summary>The names of all kernels.</summary>
     public static IEnumerable<string> AllKernels =>
         Modules.Value.Keys.Order(StringComparer.Ordinal);
 

@@ -1,8 +1,8 @@
 namespace Sequor.Native.Kernels;
 
-/// <summary>Which scan a shape is given to, its launch, and the memory beside the operands.</summary>
+/// <summary>Which scan kernel a shape is computed by, its launch, and the memory that it needs besides the operands.</summary>
 /// <remarks>
-/// Many channels: a thread walks all time for one or two of them. Few: time is split into tiles too. The bounds are argued,
+/// With many channels, a thread walks all time for one or two of them. With few, time is also split into tiles. The bounds are reasoned,
 /// not measured: 65,536 channels are 16 warps on each of 128 multiprocessors, with 16 loads ahead each.
 /// </remarks>
 public readonly record struct ScanKernel
@@ -13,12 +13,12 @@ public readonly record struct ScanKernel
     private const int WideThreads = 128;
     private const long ManyChannels = 65536;
 
-    // Two blocks on each multiprocessor of a large device.
+    // This many blocks are two on each multiprocessor of a large device.
     private const long Enough = 264;
 
     private readonly long _channels;
 
-    // Warps are those of a tile, or 0 where time is not split.
+    // The warps are those of a tile, or 0 if time is not split.
     internal ScanKernel(int batch, int size, int steps, bool packed, bool pair, int warps)
     {
         _channels = (long)batch * size;
@@ -27,7 +27,7 @@ public readonly record struct ScanKernel
         if (!Chunked)
             return;
         long tiles = Ceiling(steps, Length);
-        // Tickets and the grid are of 31 bits.
+        // Tickets and the grid have 31 bits.
         if (Strips * tiles > int.MaxValue)
             throw new ArgumentOutOfRangeException(
                 nameof(steps),
@@ -37,12 +37,12 @@ public readonly record struct ScanKernel
         Tiles = (int)tiles;
     }
 
-    /// <summary>The kernel for a shape.</summary>
-    /// <param name="batch">B, sequences.</param>
-    /// <param name="size">N, complex channels of each.</param>
-    /// <param name="steps">Steps of the range.</param>
-    /// <param name="packed">The rows are packed.</param>
-    /// <param name="aligned">All operands begin at multiples of 16 bytes.</param>
+    /// <summary>Chooses the kernel for a shape.</summary>
+    /// <param name="batch">B, the number of sequences.</param>
+    /// <param name="size">N, the number of complex channels of each.</param>
+    /// <param name="steps">The number of steps of the range.</param>
+    /// <param name="packed">Whether the rows are packed.</param>
+    /// <param name="aligned">Whether all operands begin at multiples of 16 bytes.</param>
     /// <exception cref="ArgumentOutOfRangeException">A size is below 1, or there are more than 2^30 channels.</exception>
     public static ScanKernel Choose(int batch, int size, int steps, bool packed, bool aligned)
     {
@@ -61,7 +61,7 @@ public readonly record struct ScanKernel
             bool pair = aligned && size % 2 == 0 && channels >= 2 * ManyChannels;
             return new ScanKernel(batch, size, steps, packed, pair, 0);
         }
-        // As long tiles as still fill the device: each costs its carries.
+        // Tiles are as long as still fills the device, since each of them has the cost of its carries.
         int warps = MostWarps;
         long strips = Ceiling(channels, Strip);
         while (warps > 4 && strips * Ceiling(steps, StepsOfWarp * warps) < Enough)
@@ -69,61 +69,61 @@ public readonly record struct ScanKernel
         return new ScanKernel(batch, size, steps, packed, false, warps);
     }
 
-    /// <summary>The most tiles, over all strips of 32 channels, of any scan that is not larger; 0 where none is split.</summary>
-    /// <param name="batch">Most sequences.</param>
-    /// <param name="size">N, complex channels of each.</param>
-    /// <param name="steps">Most steps of a range.</param>
+    /// <summary>The most tiles, over all strips of 32 channels, of any scan that is not larger; 0 if none is split.</summary>
+    /// <param name="batch">The most sequences.</param>
+    /// <param name="size">N, the number of complex channels of each.</param>
+    /// <param name="steps">The most steps of a range.</param>
     public static long MostTiles(int batch, int size, int steps)
     {
         if (steps <= 4 * StepsOfWarp || size >= ManyChannels)
             return 0;
-        // Smaller batches may be split where the largest is not.
+        // Smaller batches may be split even if the largest is not.
         long strips = Ceiling(Math.Min((long)batch * size, ManyChannels - 1), Strip);
-        // Longest tiles; or shorter ones, of which twice as long ones were not enough.
+        // Either tiles have the greatest length, or they are shorter, and then tiles twice as long were too few.
         return Math.Max(
             strips * Ceiling(steps, StepsOfWarp * MostWarps),
             Math.Min(2 * (Enough - 1), strips * Ceiling(steps, 4 * StepsOfWarp))
         );
     }
 
-    /// <summary>Words of the control of a scan with so many tiles.</summary>
+    /// <summary>The 32-bit words of control memory of a scan with so many tiles.</summary>
     public static long ControlCountOf(long tiles) => tiles == 0 ? 0 : 3 + tiles;
 
-    /// <summary>Floats of scratch for what so many tiles do to a channel.</summary>
+    /// <summary>The floats of scratch memory for the aggregates of so many tiles: what each does to a channel's state.</summary>
     public static long AggregateCountOf(long tiles) => 2L * Strip * tiles;
 
     /// <summary>The first step and the direction in which a kernel walks a range.</summary>
     /// <param name="first">The range's first step.</param>
-    /// <param name="count">How many steps it has.</param>
-    /// <param name="reverse">The recurrence runs from the end to the beginning.</param>
-    /// <param name="backward">The backward pass, which runs against it.</param>
+    /// <param name="count">The number of steps of the range.</param>
+    /// <param name="reverse">Whether the recurrence runs from the end to the beginning.</param>
+    /// <param name="backward">Whether it is the backward pass, which runs against the recurrence.</param>
     public static (int Start, int Delta) Walk(int first, int count, bool reverse, bool backward) =>
         reverse == backward ? (first, 1) : (first + count - 1, -1);
 
-    /// <summary>Time is split into tiles.</summary>
+    /// <summary>Whether time is split into tiles.</summary>
     public bool Chunked { get; }
 
-    /// <summary>A thread has two channels.</summary>
+    /// <summary>Whether a thread takes two channels.</summary>
     public bool Pair { get; }
 
-    /// <summary>The rows are packed.</summary>
+    /// <summary>Whether the rows are packed.</summary>
     public bool Packed { get; }
 
-    /// <summary>Warps of a tile, 16 steps each.</summary>
+    /// <summary>The number of warps of a tile, each of which takes 16 steps.</summary>
     public int Warps { get; }
 
-    /// <summary>Steps of a tile.</summary>
+    /// <summary>The number of steps of a tile.</summary>
     public int Length => StepsOfWarp * Warps;
 
-    /// <summary>Tiles along time; 0 where it is not split.</summary>
+    /// <summary>The number of tiles along time; 0 if it is not split.</summary>
     public int Tiles { get; }
 
     private long Strips => Ceiling(_channels, Strip);
 
-    /// <summary>The module that has the kernels.</summary>
+    /// <summary>The name of the module that contains the kernels.</summary>
     public string Module => Chunked ? "scan_chunked" : "scan_wide";
 
-    /// <summary>The kernel of the forward pass.</summary>
+    /// <summary>The name of the kernel for the forward pass.</summary>
     public string Forward =>
         (Chunked, Pair, Packed) switch
         {
@@ -135,7 +135,7 @@ public readonly record struct ScanKernel
             (false, true, true) => "scan_wide_forward_pair_packed",
         };
 
-    /// <summary>The kernel of the backward pass.</summary>
+    /// <summary>The name of the kernel for the backward pass.</summary>
     public string Backward =>
         (Chunked, Pair, Packed) switch
         {
@@ -147,19 +147,21 @@ public readonly record struct ScanKernel
             (false, true, true) => "scan_wide_backward_pair_packed",
         };
 
-    /// <summary>The launch of either.</summary>
+    /// <summary>The grid of both passes.</summary>
     public KernelGrid Grid =>
         Chunked
             ? new KernelGrid((int)(Strips * Tiles), 1, 32 * Warps)
             : KernelGrid.Threadwise(Ceiling(_channels, Pair ? 2 : 1), WideThreads);
 
-    /// <summary>32-bit words of tickets and flags: zeros before the first launch, and then left to this scan.</summary>
+    /// <summary>
+    /// The 32-bit words of tickets and flags. They must be zeros before the first launch, and only this scan may write them.
+    /// </summary>
     public long ControlCount => ControlCountOf(Strips * Tiles);
 
-    /// <summary>Floats of scratch for what tiles do to a channel.</summary>
+    /// <summary>The floats of scratch memory for the tiles' aggregates.</summary>
     public long AggregateCount => AggregateCountOf(Strips * Tiles);
 
-    /// <summary>Rows of the partial sums for dlambda, [rows, 2N], which column_sum joins.</summary>
+    /// <summary>The number of rows of the partial sums for dlambda, [rows, 2N], which column_sum adds up.</summary>
     public long PartialRows(int batch) => (long)batch * Math.Max(1, Tiles);
 
     private static long Ceiling(long count, long unit) => (count + unit - 1) / unit;

@@ -3,7 +3,7 @@ namespace Sequor.Native;
 /// <summary>Finds the libraries that Sequor can do without: NVRTC and NVML.</summary>
 internal sealed unsafe class CompanionFinder(SearchContext context)
 {
-    /// <summary>NVRTC, of cuBLAS's CUDA major version.</summary>
+    /// <summary>Finds NVRTC of cuBLAS's CUDA major version.</summary>
     public LibraryResult<Nvrtc> Nvrtc(int major)
     {
         var search = new LibrarySearch(LibraryKind.Nvrtc, context);
@@ -39,7 +39,7 @@ internal sealed unsafe class CompanionFinder(SearchContext context)
             );
     }
 
-    /// <summary>NVML, which is not started.</summary>
+    /// <summary>Finds NVML, without starting it.</summary>
     public LibraryResult<Nvml> Nvml()
     {
         var search = new LibrarySearch(LibraryKind.Nvml, context);

@@ -2,15 +2,15 @@ using System.Globalization;
 
 namespace Sequor.Native;
 
-/// <summary>Finds cuBLAS, of the CUDA major version that cuDNN or the driver asks for.</summary>
+/// <summary>Finds cuBLAS of the CUDA major version that cuDNN or the driver requires.</summary>
 internal sealed unsafe class CuBlasFinder(SearchContext context)
 {
     private const LibraryKind Kind = LibraryKind.CuBlas;
     private readonly LibrarySearch _search = new(Kind, context);
 
-    /// <summary>Finds it.</summary>
-    /// <param name="majors">CUDA major versions that will do, the best first.</param>
-    /// <param name="why">Who says so.</param>
+    /// <summary>Searches for it.</summary>
+    /// <param name="majors">The CUDA major versions that are suitable, best first.</param>
+    /// <param name="why">What requires these versions.</param>
     public LibraryResult<CuBlas> Find(IReadOnlyList<int> majors, string why)
     {
         if (majors.Count == 0)

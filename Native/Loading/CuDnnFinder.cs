@@ -1,14 +1,14 @@
 namespace Sequor.Native;
 
-/// <summary>Finds cuDNN 9, all of it in one folder.</summary>
+/// <summary>Finds cuDNN 9, all libraries of which must be in one folder.</summary>
 internal sealed class CuDnnFinder(SearchContext context)
 {
     private const LibraryKind Kind = LibraryKind.CuDnn;
     private readonly LibrarySearch _search = new(Kind, context);
     private readonly SearchFolders _folders = context.Folders;
 
-    /// <summary>Finds it.</summary>
-    /// <param name="driverVersion">CUDA of the driver, major * 1000 + minor * 10; 0 if not known.</param>
+    /// <summary>Searches for it.</summary>
+    /// <param name="driverVersion">The driver's CUDA version, major * 1000 + minor * 10; 0 if not known.</param>
     public LibraryResult<CuDnn> Find(int driverVersion)
     {
         if (context.Resolved(Kind) is { } resolved)
@@ -22,14 +22,14 @@ internal sealed class CuDnnFinder(SearchContext context)
         if (library is null)
             return _search.Failed<CuDnn>(FailureKind.NotFound, "cuDNN 9 was not found");
         var cudnn = new CuDnn(library);
-        // Calls load the parts, so they have to be there before; parts of another version say so themselves.
+        // Calls load the parts, so they must be there before. Parts of another version report that themselves.
         return (IsNine(library.Name) ? Parts(library.Name) : null) ?? Check(cudnn, driverVersion);
     }
 
     private StringComparison Comparison =>
         context.Windows ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal;
 
-    /// <summary>Whether a file is cuDNN 9 by its name, or by its parts where it has no version in its name.</summary>
+    /// <summary>Whether a file is cuDNN 9, by its name or, if that contains no version, by its parts.</summary>
     private bool IsNine(string path) =>
         _folders
             .FileOf(path)
@@ -43,14 +43,14 @@ internal sealed class CuDnnFinder(SearchContext context)
             )
         );
 
-    /// <summary>cuDNN 8, so that the failure can say that it is there.</summary>
+    /// <summary>Searches for cuDNN 8, so that the failure can say that it is there.</summary>
     private LoadedLibrary? Older(int newest) =>
         _search.Anywhere(
             LibraryNames.CuDnn(context.Windows, LibraryNames.CuDnnMajor - 1),
             _folders.For(Kind, newest)
         );
 
-    /// <summary>Loads cuDNN's parts by full path, so that it will not find others by itself.</summary>
+    /// <summary>Loads cuDNN's parts by full path, so that it does not find others by itself.</summary>
     private LibraryResult<CuDnn>? Parts(string main)
     {
         if (_folders.FolderOf(main) is not { } folder)

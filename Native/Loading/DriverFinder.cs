@@ -5,10 +5,10 @@ internal sealed unsafe class DriverFinder(SearchContext context)
 {
     private readonly LibrarySearch _search = new(LibraryKind.CudaDriver, context);
 
-    /// <summary>The newest CUDA that the driver found supports, major * 1000 + minor * 10; 0 if not known.</summary>
+    /// <summary>The newest CUDA version that the driver supports, major * 1000 + minor * 10; 0 if not known.</summary>
     public int CudaVersion { get; private set; }
 
-    /// <summary>How many devices it has.</summary>
+    /// <summary>The number of devices.</summary>
     public int Devices { get; private set; }
 
     public LibraryResult<CudaDriver> Find()

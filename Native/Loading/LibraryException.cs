@@ -1,6 +1,6 @@
 namespace Sequor.Native;
 
-/// <summary>A library was needed that cannot be used; the message has the reason and all that was tried.</summary>
+/// <summary>A library that cannot be used was needed; the message has the reason and everything that was tried.</summary>
 public sealed class LibraryException : Exception
 {
     internal LibraryException(LibraryFailure failure, IEnumerable<SearchAttempt> attempts)

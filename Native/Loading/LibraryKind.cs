@@ -12,9 +12,9 @@ public enum LibraryKind
     /// <summary>cuBLAS 12 or 13.</summary>
     CuBlas,
 
-    /// <summary>NVRTC, which cuDNN's run-time engines compile with; they alone need it.</summary>
+    /// <summary>NVRTC, with which cuDNN's run-time engines compile; nothing else needs it.</summary>
     Nvrtc,
 
-    /// <summary>NVML, which comes with the driver and tells the state of GPUs; reports alone need it.</summary>
+    /// <summary>NVML, which comes with the driver and tells the state of GPUs; only reports need it.</summary>
     Nvml,
 }

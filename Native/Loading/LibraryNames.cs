@@ -1,19 +1,19 @@
 namespace Sequor.Native;
 
-/// <summary>Names of files, as Linux and Windows have them.</summary>
+/// <summary>The names of the libraries' files on Linux and Windows.</summary>
 internal static class LibraryNames
 {
-    /// <summary>The cuDNN version that Sequor calls.</summary>
+    /// <summary>The major version of cuDNN that Sequor calls.</summary>
     public const int CuDnnMajor = 9;
 
-    /// <summary>The CUDA major versions whose libraries Sequor calls.</summary>
+    /// <summary>The range of CUDA major versions whose libraries Sequor calls.</summary>
     public const int OldestCudaMajor = 12;
     public const int NewestCudaMajor = 13;
 
-    /// <summary>Parts of cuDNN that RNNs and convolutions cannot do without, in the order of their needs.</summary>
+    /// <summary>The parts of cuDNN that recurrent networks and convolutions need, in the order of their dependencies.</summary>
     public static readonly string[] CuDnnParts = ["graph", "ops", "cnn", "adv"];
 
-    /// <summary>Parts of cuDNN that some packages leave out.</summary>
+    /// <summary>The parts of cuDNN that some packages leave out.</summary>
     public static readonly string[] CuDnnEngines =
     [
         "heuristic",
@@ -34,14 +34,14 @@ internal static class LibraryNames
     public static string CuBlas(bool windows, int major) =>
         windows ? $"cublas64_{major}.dll" : $"libcublas.so.{major}";
 
-    /// <summary>What cuBLAS needs, and has to lie beside it.</summary>
+    /// <summary>The library that cuBLAS depends on, which must lie beside it.</summary>
     public static string CuBlasLt(bool windows, int major) =>
         windows ? $"cublasLt64_{major}.dll" : $"libcublasLt.so.{major}";
 
     public static string Nvrtc(bool windows, int major) =>
         windows ? $"nvrtc64_{major}0_0.dll" : $"libnvrtc.so.{major}";
 
-    /// <summary>Every file of cuDNN.</summary>
+    /// <summary>The names of all files of cuDNN.</summary>
     public static IEnumerable<string> AllOfCuDnn(bool windows) =>
         CuDnnParts
             .Concat(CuDnnEngines)

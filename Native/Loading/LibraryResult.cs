@@ -1,6 +1,6 @@
 namespace Sequor.Native;
 
-/// <summary>What became of looking for one library.</summary>
+/// <summary>The result of searching for one library.</summary>
 /// <typeparam name="T">The table of its functions.</typeparam>
 public sealed class LibraryResult<T>
     where T : FunctionTable
@@ -25,25 +25,25 @@ public sealed class LibraryResult<T>
     /// <summary>Which library.</summary>
     public LibraryKind Kind { get; }
 
-    /// <summary>Its functions; null where <see cref="Failure"/> is not.</summary>
+    /// <summary>The library's functions; null if there is a <see cref="Failure"/>.</summary>
     public T? Table { get; }
 
-    /// <summary>Its version, such as 9.6.0; empty where it is not known.</summary>
+    /// <summary>The library's version, such as 9.6.0; empty where it is not known.</summary>
     public string Version { get; }
 
     /// <summary>
-    /// The file, or what else its functions are from; the one that was refused where there is a
-    /// <see cref="Failure"/>. Empty where none was loaded.
+    /// The file, or whatever else its functions come from; if there is a <see cref="Failure"/>, the file that was refused. Empty if none
+    /// was loaded.
     /// </summary>
     public string Path { get; }
 
-    /// <summary>Why it cannot be used; null where it can.</summary>
+    /// <summary>Why it cannot be used; null if it can.</summary>
     public LibraryFailure? Failure { get; }
 
     /// <summary>What was tried, in order.</summary>
     public IReadOnlyList<SearchAttempt> Attempts { get; }
 
-    /// <summary>Its functions.</summary>
+    /// <summary>The library's functions, if it can be used.</summary>
     /// <exception cref="LibraryException">It cannot be used.</exception>
     public T Require() => Table ?? throw new LibraryException(Failure!, Attempts);
 }

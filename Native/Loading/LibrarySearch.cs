@@ -1,6 +1,6 @@
 namespace Sequor.Native;
 
-/// <summary>Tries one place after the other for one library, and keeps what it tried.</summary>
+/// <summary>Tries one place after the other for one library, and records what it tried.</summary>
 internal sealed class LibrarySearch(LibraryKind kind, SearchContext context)
 {
     private readonly INativeHost _host = context.Host;
@@ -10,12 +10,10 @@ internal sealed class LibrarySearch(LibraryKind kind, SearchContext context)
 
     public IReadOnlyList<SearchAttempt> Attempts => _attempts;
 
-    /// <summary>
-    /// Loads a library from a path that was given, which may be its folder; there is no second place then.
-    /// </summary>
-    /// <param name="given">The path, and where it is from.</param>
-    /// <param name="name">The versioned name, for a folder.</param>
-    /// <param name="companion">A file that is loaded first where it lies beside it.</param>
+    /// <summary>Loads a library from a given path, which may also be its folder. No other place is tried then.</summary>
+    /// <param name="given">The path and where it comes from.</param>
+    /// <param name="name">The versioned file name, for a folder.</param>
+    /// <param name="companion">A file that is loaded first if it lies beside the library.</param>
     public LoadedLibrary? At(SearchFolder given, string name, string? companion = null) =>
         Try(
             given.Place,
@@ -23,10 +21,10 @@ internal sealed class LibrarySearch(LibraryKind kind, SearchContext context)
             companion
         );
 
-    /// <summary>Loads a library by its name, or from one of the folders.</summary>
-    /// <param name="name">The versioned name.</param>
-    /// <param name="places">Folders, in order; those that do not exist are passed over.</param>
-    /// <param name="companion">A file that is loaded first where it lies beside it.</param>
+    /// <summary>Loads a library by its name, or from one of several folders.</summary>
+    /// <param name="name">The versioned file name.</param>
+    /// <param name="places">The folders, in order; those that do not exist are skipped.</param>
+    /// <param name="companion">A file that is loaded first if it lies beside the library.</param>
     public LoadedLibrary? Anywhere(
         string name,
         IEnumerable<SearchFolder> places,
@@ -39,7 +37,7 @@ internal sealed class LibrarySearch(LibraryKind kind, SearchContext context)
         {
             bool there = _host.FolderExists(place.Path);
             string path = there ? _folders.Join(place.Path, name) : place.Path;
-            // The Python on PATH may be that of VIRTUAL_ENV.
+            // The same folder may come up twice: the Python on PATH may be that of VIRTUAL_ENV.
             if (!_tried.Add(path))
                 continue;
             if (!there)
@@ -50,15 +48,15 @@ internal sealed class LibrarySearch(LibraryKind kind, SearchContext context)
         return null;
     }
 
-    /// <summary>What became of the search.</summary>
+    /// <summary>The result of a search that succeeded.</summary>
     public LibraryResult<T> Found<T>(T table, string version)
         where T : FunctionTable => new(kind, _attempts, table, version, table.Source, null);
 
-    /// <summary>What became of the search.</summary>
+    /// <summary>The result of a search that failed.</summary>
     /// <param name="failure">The kind of reason.</param>
-    /// <param name="reason">The reason, in a sentence without its stop.</param>
-    /// <param name="path">The file that was refused; empty where none was loaded.</param>
-    /// <param name="version">Its version, where that is known.</param>
+    /// <param name="reason">The reason, as a sentence without a full stop.</param>
+    /// <param name="path">The file that was refused; empty if none was loaded.</param>
+    /// <param name="version">The version of that file, if it is known.</param>
     public LibraryResult<T> Failed<T>(
         FailureKind failure,
         string reason,
@@ -68,7 +66,7 @@ internal sealed class LibrarySearch(LibraryKind kind, SearchContext context)
         where T : FunctionTable =>
         new(kind, _attempts, null, version, path, new LibraryFailure(kind, failure, reason));
 
-    /// <summary>Loads one file or name.</summary>
+    /// <summary>Loads one file, or a library by its name.</summary>
     public LoadedLibrary? Try(string place, string path, string? companion = null)
     {
         if (companion is not null && _folders.FolderOf(path) is { } folder)
@@ -85,8 +83,8 @@ internal sealed class LibrarySearch(LibraryKind kind, SearchContext context)
     }
 
     /// <summary>
-    /// Where the system found a bare name: libcudnn.so.9 is a link to libcudnn.so.9.6.0 as a rule, and libcuda.so.1
-    /// to libcuda.so.535.183.01.
+    /// The path at which the system found a bare name. Usually libcudnn.so.9 is a link to a file such as libcudnn.so.9.6.0, and
+    /// libcuda.so.1 to one such as libcuda.so.535.183.01.
     /// </summary>
     private string Located(string path)
     {

@@ -4,12 +4,11 @@ using System.Text;
 namespace Sequor.Native;
 
 /// <summary>
-/// The vendors' libraries, found and their versions checked once. What cannot be used is a value that says why.
+/// The vendors' libraries, which are searched for and whose versions are checked once. If one cannot be used, a value says why.
 /// </summary>
 /// <remarks>
-/// Order: what the options give; the environment's paths; the system's loader by versioned name; CUDA toolkits;
-/// Python's packages of VIRTUAL_ENV, CONDA_PREFIX and the Python on PATH. Libraries stay loaded until the process
-/// ends.
+/// The order of the search: the paths in the options; the paths in the environment; the system's loader, by versioned name; CUDA toolkits;
+/// Python packages of VIRTUAL_ENV, CONDA_PREFIX and the Python on PATH. Libraries stay loaded until the process ends.
 /// </remarks>
 public sealed class NativeLibraries
 {
@@ -32,8 +31,8 @@ public sealed class NativeLibraries
         _displayDriverVersion = new(() => Nvml.Table is { } nvml ? ReadDriverVersion(nvml) : null);
     }
 
-    /// <summary>Finds the libraries.</summary>
-    /// <param name="options">Where they are; the default searches.</param>
+    /// <summary>Searches for the libraries.</summary>
+    /// <param name="options">Where the libraries are; by default they are searched for.</param>
     public static NativeLibraries Load(NativeLibraryOptions? options = null) =>
         Load(options ?? new(), new SystemHost());
 
@@ -49,31 +48,31 @@ public sealed class NativeLibraries
     /// <summary>cuBLAS, of cuDNN's CUDA major version.</summary>
     public LibraryResult<CuBlas> CuBlas { get; }
 
-    /// <summary>NVRTC; without it cuDNN's run-time engines and CUDNN_RNN_ALGO_PERSIST_DYNAMIC do not work.</summary>
+    /// <summary>NVRTC. Without it cuDNN's run-time engines and CUDNN_RNN_ALGO_PERSIST_DYNAMIC do not work.</summary>
     public LibraryResult<Nvrtc> Nvrtc { get; }
 
-    /// <summary>NVML, not started; without it reports lack clocks and temperatures.</summary>
+    /// <summary>NVML, which is not started. Without it reports lack clocks and temperatures.</summary>
     public LibraryResult<Nvml> Nvml { get; }
 
-    /// <summary>The newest CUDA that the driver supports, major * 1000 + minor * 10; 0 if not known.</summary>
+    /// <summary>The newest CUDA version that the driver supports, major * 1000 + minor * 10; 0 if not known.</summary>
     public int DriverCudaVersion { get; }
 
-    /// <summary>Version of the display driver, such as 550.54.15, as NVML tells it; null without NVML. Asked for once.</summary>
+    /// <summary>The version of the display driver, such as 550.54.15, asked from NVML once; null without NVML.</summary>
     public string? DisplayDriverVersion => _displayDriverVersion.Value;
 
-    /// <summary>The CUDA major version that cuBLAS and NVRTC have to be of; 0 if nothing tells it.</summary>
+    /// <summary>The CUDA major version that cuBLAS and NVRTC must have; 0 if nothing determines it.</summary>
     public int CudaMajor { get; }
 
-    /// <summary>How many CUDA devices there are.</summary>
+    /// <summary>The number of CUDA devices.</summary>
     public int DeviceCount { get; }
 
     /// <summary>The machine that was searched.</summary>
     internal INativeHost Host { get; }
 
-    /// <summary>The first reason why Sequor cannot run on a GPU here; null where it can.</summary>
+    /// <summary>The first reason why Sequor cannot run on a GPU here; null if it can.</summary>
     public LibraryFailure? Failure => Driver.Failure ?? CuDnn.Failure ?? CuBlas.Failure;
 
-    /// <summary>What was found, and every path that was tried with the system's reason.</summary>
+    /// <summary>A text of what was found, and of every path that was tried with the system's reason.</summary>
     public string Report()
     {
         var text = new StringBuilder();
@@ -110,7 +109,7 @@ public sealed class NativeLibraries
         return result == nvmlReturn_t.NVML_SUCCESS ? Marshal.PtrToStringUTF8((nint)version) : null;
     }
 
-    /// <summary>Which cuBLAS will do: cuDNN's own, or else any that the driver can run, the newest first.</summary>
+    /// <summary>Which cuBLAS is suitable: that of cuDNN's CUDA version, or else any that the driver can run, newest first.</summary>
     private (int[] Majors, string Why) CuBlasMajors()
     {
         if (CuDnn.Table is { } cudnn)

@@ -1,6 +1,6 @@
 namespace Sequor.Native;
 
-/// <summary>What all searches share.</summary>
+/// <summary>The state that all searches share.</summary>
 internal sealed class SearchContext(INativeHost host, NativeLibraryOptions options)
 {
     public INativeHost Host => host;
@@ -11,10 +11,10 @@ internal sealed class SearchContext(INativeHost host, NativeLibraryOptions optio
 
     public SearchFolders Folders { get; } = new(host);
 
-    /// <summary>The library as the program's own way to it gives it; null: search.</summary>
+    /// <summary>The library from the program's own way to it; null to search.</summary>
     public INativeSymbols? Resolved(LibraryKind kind) => options.Resolve?.Invoke(kind);
 
-    /// <summary>The path that an option or an environment variable gives; null: search.</summary>
+    /// <summary>The path from an option or an environment variable; null to search.</summary>
     public SearchFolder? Given(string? option, string optionName, string variable)
     {
         if (option is not null)

@@ -2,19 +2,19 @@ using System.Globalization;
 
 namespace Sequor.Native;
 
-/// <summary>A folder that a library may be in, and what messages say of where that is from.</summary>
+/// <summary>A folder that a library may be in, and how messages name its origin.</summary>
 internal readonly record struct SearchFolder(string Place, string Path);
 
-/// <summary>Folders of CUDA toolkits and Python packages, in the order in which they are tried.</summary>
-/// <param name="host">The machine.</param>
+/// <summary>The folders of CUDA toolkits and Python packages, in the order in which they are tried.</summary>
+/// <param name="host">The machine that is searched.</param>
 internal sealed class SearchFolders(INativeHost host)
 {
-    // Asking Python takes a while, so it is done once, and only when nothing before it had the library.
+    // Asking Python takes a while, so that happens once, and only if no earlier folder had the library.
     private IReadOnlyList<string>? _python;
 
-    /// <summary>Folders for a library that comes with CUDA or Python packages.</summary>
+    /// <summary>The folders for a library that comes with CUDA or with Python packages.</summary>
     /// <param name="kind">The library.</param>
-    /// <param name="major">CUDA major version; for cuDNN the newest that will do.</param>
+    /// <param name="major">The CUDA major version; for cuDNN, the newest that is suitable.</param>
     public IEnumerable<SearchFolder> For(LibraryKind kind, int major)
     {
         foreach (string folder in Toolkits(major))
@@ -43,11 +43,11 @@ internal sealed class SearchFolders(INativeHost host)
             yield return new("Python on PATH", folder);
     }
 
-    /// <summary>Where drivers are that the system's loader may not know.</summary>
+    /// <summary>Folders of drivers that the system's loader may not know.</summary>
     public static IEnumerable<SearchFolder> OfDrivers(bool windows) =>
         windows ? [] : [new("WSL", "/usr/lib/wsl/lib")];
 
-    /// <summary>Joins with the separator of the machine that is looked at, which tests choose.</summary>
+    /// <summary>Joins with the separator of the machine that is searched, which tests choose.</summary>
     public string Join(string first, params ReadOnlySpan<string> rest)
     {
         char separator = host.Windows ? '\\' : '/';
@@ -105,7 +105,7 @@ internal sealed class SearchFolders(INativeHost host)
         }
     }
 
-    /// <summary>Folders such as cuda-12.6 up to a major version, the newest first.</summary>
+    /// <summary>Folders such as cuda-12.6 up to a major version, newest first.</summary>
     private IEnumerable<string> Versions(string root, string prefix, int newest) =>
         host.Folders(root)
             .Where(name => name.StartsWith(prefix, StringComparison.Ordinal))
@@ -121,7 +121,7 @@ internal sealed class SearchFolders(INativeHost host)
         return Version.TryParse(text, out Version? version) ? version : null;
     }
 
-    /// <summary>The site-packages below a virtual environment or an installation.</summary>
+    /// <summary>The site-packages folders below a virtual environment or an installation.</summary>
     private IEnumerable<string> Prefix(string prefix)
     {
         if (host.Windows)
@@ -132,7 +132,7 @@ internal sealed class SearchFolders(INativeHost host)
             .Select(name => Join(lib, name, "site-packages"));
     }
 
-    /// <summary>The packages of site-packages that have a library.</summary>
+    /// <summary>The folders in site-packages of the packages that contain a library.</summary>
     private IEnumerable<string> Packages(string site, LibraryKind kind, int major)
     {
         string bin = host.Windows ? "bin" : "lib";
@@ -152,7 +152,7 @@ internal sealed class SearchFolders(INativeHost host)
                 kind == LibraryKind.CuBlas ? "cublas" : "cuda_nvrtc",
                 bin
             );
-        // PyTorch for Windows brings its own.
+        // PyTorch for Windows contains its own copy.
         yield return Join(site, "torch", "lib");
     }
 }

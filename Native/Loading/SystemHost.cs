@@ -7,7 +7,7 @@ namespace Sequor.Native;
 /// <summary>The machine that this process runs on.</summary>
 internal sealed class SystemHost : INativeHost
 {
-    // Starting it takes well under a second; a wrapper that hangs must not hang the caller.
+    // Python starts in well under a second. A wrapper that hangs must not make the caller hang.
     private static readonly TimeSpan PythonPatience = TimeSpan.FromSeconds(10);
 
     private const StringSplitOptions Trimmed =
@@ -40,15 +40,15 @@ internal sealed class SystemHost : INativeHost
         }
     }
 
-    // On Windows python3 is as a rule a placeholder that opens a shop.
+    // On Windows, python3 is usually a placeholder that opens an app store.
     public IReadOnlyList<string> PythonFolders() =>
         OnPath(Windows ? "python.exe" : "python3", Variable("PATH") ?? "") is { } python
             ? Ask(python)
             : [];
 
     /// <summary>
-    /// A program's full path; null if there is none. The system would look into the current folder as well, where
-    /// anything may lie.
+    /// The full path of a program; null if there is none. The system itself would also look into the current folder, where anything may
+    /// lie.
     /// </summary>
     internal static string? OnPath(string program, string path) =>
         path.Split(Path.PathSeparator, Trimmed)
@@ -56,7 +56,7 @@ internal sealed class SystemHost : INativeHost
             .Select(folder => Path.Combine(folder, program))
             .FirstOrDefault(File.Exists);
 
-    /// <summary>The site-packages folders of a Python; none where it does not run.</summary>
+    /// <summary>The site-packages folders of a Python; empty if it does not run.</summary>
     internal static IReadOnlyList<string> Ask(string program)
     {
         var start = new ProcessStartInfo(program)
@@ -118,8 +118,8 @@ internal sealed class SystemHost : INativeHost
     }
 
     /// <summary>
-    /// The system's own words. .NET writes a sentence of advice first; dlerror's text, which begins with the path,
-    /// is the next line. On Windows all is one line.
+    /// The system's own words. .NET puts a sentence of advice before them; dlerror's text, which begins with the path, is the next line. On
+    /// Windows everything is one line.
     /// </summary>
     internal static string Reason(string path, string message)
     {

@@ -2,14 +2,16 @@ using System.Globalization;
 
 namespace Sequor.Native;
 
-/// <summary>Versions as the libraries encode them, in the usual form.</summary>
+/// <summary>Turns the libraries' version numbers into the usual form.</summary>
 internal static class Versions
 {
-    /// <summary>12.4 of 12040.</summary>
+    /// <summary>The CUDA version of a number, such as 12.4 of 12040.</summary>
     public static string Cuda(int version) =>
         string.Create(CultureInfo.InvariantCulture, $"{version / 1000}.{version % 1000 / 10}");
 
-    /// <summary>cuDNN's: 9.6.0 of 90600; before 9 there was one digit less, 8.9.2 of 8902.</summary>
+    /// <summary>
+    /// The cuDNN version of a number, such as 9.6.0 of 90600. Before version 9 it had one digit less, such as 8.9.2 of 8902.
+    /// </summary>
     public static Version CuDnn(nuint version)
     {
         int v = checked((int)version);

@@ -3,8 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 namespace Sequor.Native;
 
 /// <summary>
-/// A vendor's functions, by addresses that were looked up once. A function that the library lacks does no harm
-/// until it is called.
+/// A vendor's functions, by addresses that are looked up once. A function that the library lacks does no harm until it is called.
 /// </summary>
 public abstract unsafe class FunctionTable
 {
@@ -19,13 +18,13 @@ public abstract unsafe class FunctionTable
         Missing = [.. functions.Where((_, i) => _addresses[i] == 0).Select(f => f.Symbol)];
     }
 
-    /// <summary>Where the addresses are from.</summary>
+    /// <summary>Where the addresses come from.</summary>
     public string Source { get; }
 
-    /// <summary>Every function of the table.</summary>
+    /// <summary>All functions of the table.</summary>
     public IReadOnlyList<FunctionName> All => _functions;
 
-    /// <summary>Symbols that the library lacks; calling one throws <see cref="MissingSymbolException"/>.</summary>
+    /// <summary>The symbols that the library lacks; calling one throws <see cref="MissingSymbolException"/>.</summary>
     public IReadOnlyList<string> Missing { get; }
 
     private protected void* At(int index)

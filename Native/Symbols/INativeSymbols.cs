@@ -5,7 +5,7 @@ namespace Sequor.Native;
 /// </summary>
 public interface INativeSymbols
 {
-    /// <summary>What messages call it, such as the library's path.</summary>
+    /// <summary>The name for messages, such as the library's path.</summary>
     string Name { get; }
 
     /// <summary>The address of an exported symbol such as cuMemAlloc_v2; 0 if there is none.</summary>

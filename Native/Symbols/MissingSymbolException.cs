@@ -9,6 +9,6 @@ public sealed class MissingSymbolException : Exception
         Symbol = function.Symbol;
     }
 
-    /// <summary>The symbol that is not there.</summary>
+    /// <summary>The missing symbol.</summary>
     public string Symbol { get; }
 }

@@ -42,6 +42,37 @@ public sealed class GraphTests : InteropFixture
     }
 
     [Test]
+    public void Nodes_that_read_the_host_are_counted()
+    {
+        using var buffer = Upload(1, 2, 3);
+        using var target = Context.Allocate<float>(3);
+        using PinnedBuffer<float> pinned = Context.AllocatePinned<float>(3);
+        using CudaGraph graph = CudaGraph.Capture(
+            Stream,
+            () =>
+            {
+                target.Span.CopyFrom(buffer, Stream);
+                target.Span.EnqueueCopyTo(pinned, Stream);
+                buffer.Span.Clear(Stream);
+            }
+        );
+        Assert.That(graph.CountHostReads(), Is.Zero);
+        using CudaGraph reads = CudaGraph.Capture(
+            Stream,
+            () =>
+            {
+                target.Span.CopyFrom(buffer, Stream);
+                buffer.Span.EnqueueCopyFrom(pinned, Stream);
+            }
+        );
+        Assert.That(reads.CountHostReads(), Is.EqualTo(1));
+
+        // What the driver does not tell counts as well.
+        Gpu.Refuse("cuGraphMemcpyNodeGetParams", (int)CUresult.CUDA_ERROR_INVALID_VALUE, times: 2);
+        Assert.That(reads.CountHostReads(), Is.EqualTo(2));
+    }
+
+    [Test]
     public void A_graph_takes_over_another_of_the_same_form_and_no_other()
     {
         using var buffer = Context.Allocate<int>(3);

@@ -64,4 +64,65 @@ public sealed class RehearsalTests
 
         Assert.That(needs, Is.All.EqualTo(2L * input.First));
     }
+
+    [Test]
+    public void A_sum_that_an_operation_adds_to_in_passing_counts_as_written()
+    {
+        using var model = new Sequential(new AddsInPassing(), new Linear(3, 1));
+
+        using Plan plan = model.Plan(Backend, 2, 2, Mode.Training);
+        plan.Forward(new float[12], 2, 2);
+        plan.Backward(Backend.Allocate(new Shape(2, 2, 1), MemoryCategory.InputOutput));
+
+        Assert.That(plan.Gradient("0.weight").ToArray(), Is.All.EqualTo(6));
+    }
+
+    /// <summary>Writes its gradient as the sum of a product alone, whose other result nobody reads.</summary>
+    private sealed class AddsInPassing : Layer
+    {
+        private readonly Parameter _weight = new("weight", new Shape(3), Parameter.Constant(2));
+
+        public override int InputSize => 3;
+
+        public override int OutputSize => 3;
+
+        public override IReadOnlyList<Parameter> Parameters => [_weight];
+
+        protected internal override LayerPlan CreatePlan(
+            PlanBuilder builder,
+            Shape input,
+            out Shape output
+        )
+        {
+            output = input;
+            return new Passes(builder, input, builder.Value(_weight), builder.Gradient(_weight));
+        }
+
+        private sealed class Passes(
+            PlanBuilder builder,
+            Shape input,
+            Tensor weight,
+            Tensor gradient
+        ) : LayerPlan
+        {
+            private readonly Slot _output = builder.Output(input);
+            private readonly Slot _three = builder.Scratch(new Shape(1, 1, 3));
+            private readonly Slot _unread = builder.Scratch(new Shape(1, 1, 3));
+
+            public override Tensor Forward(Tensor x)
+            {
+                Tensor y = _output.For(x.Shape.First, x.Shape[1]);
+                builder.Operations.Copy(x, y);
+                return y;
+            }
+
+            public override Tensor Backward(Tensor dy)
+            {
+                Tensor three = _three.For(1, 1);
+                builder.Operations.Fill(three, 3);
+                builder.Operations.MultiplyAddGelu(three, weight, gradient, _unread.For(1, 1));
+                return dy;
+            }
+        }
+    }
 }

@@ -3,13 +3,13 @@ using Sequor.Layers;
 
 namespace Sequor.Tests.Support;
 
-/// <summary>Compares values of the CUDA backend with those of the CPU's.</summary>
+/// <summary>Compares values of the CUDA backend with those of the CPU backend.</summary>
 internal static class Against
 {
-    // Of terms around 1, little or nothing may be left: then they are the scale.
+    // Of terms around 1, little or nothing may remain in the result; then the terms are the scale.
     private const double SmallestScale = 0.1;
 
-    /// <summary>The largest difference as a fraction of the largest value.</summary>
+    /// <summary>Fails if the largest difference, as a fraction of the largest value, is above the bound, and reports it.</summary>
     public static void Cpu(string operation, string what, float[] gpu, float[] cpu, double most)
     {
         Assert.That(gpu, Has.Length.EqualTo(cpu.Length), what);
@@ -20,7 +20,7 @@ internal static class Against
         {
             scale = Math.Max(scale, Math.Abs((double)cpu[i]));
             double difference = Math.Abs((double)gpu[i] - cpu[i]);
-            // Once it is NaN it stays so.
+            // Once the worst difference is NaN, it stays NaN.
             if (!double.IsNaN(worst) && !(difference <= worst))
                 (worst, at) = (difference, i);
         }

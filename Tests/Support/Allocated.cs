@@ -3,24 +3,24 @@ using NUnit.Framework.Internal;
 
 namespace Sequor.Tests.Support;
 
-/// <summary>Managed memory that code takes.</summary>
+/// <summary>Measures the managed memory that code allocates.</summary>
 internal static class Allocated
 {
     /// <summary>
-    /// Bytes that all threads allocate while the action runs: the least of several runs, since the runtime and the test
-    /// runner allocate at times of their own. What the action allocates, it allocates at every run. Only for fixtures that
-    /// have the process to themselves.
+    /// The bytes that all threads allocate while the action runs: the least of several runs, since the runtime and the test runner allocate
+    /// at times of their own, whereas the action allocates the same at every run. It is only for fixtures that have the process to
+    /// themselves.
     /// </summary>
     public static long Least(Action action)
     {
         RequireQuiet();
-        // Compiled, and compiled again for speed.
+        // These runs let the JIT compile the code, and compile it again with optimizations.
         for (int i = 0; i < 3; i++)
             action();
         long least = long.MaxValue;
         for (int i = 0; i < 60 && least > 0; i++)
         {
-            // The runner tells of the test before on a thread of its own, which may take longer than many short runs.
+            // The runner reports the test before on a thread of its own, which may take longer than many short runs.
             if (i >= 10)
                 Thread.Sleep(5);
             long before = GC.GetTotalAllocatedBytes(precise: true);

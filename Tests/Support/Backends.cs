@@ -7,9 +7,9 @@ using Sequor.Tests.Charts;
 namespace Sequor.Tests;
 
 /// <summary>
-/// A CPU backend of each vector width and number of threads, made once for each thread of the test program: a backend is for
-/// one thread at a time, and fixtures run side by side. Every test program derives a set-up fixture of its own, as such a fixture
-/// acts in its own assembly alone.
+/// A CPU backend of each vector width and number of threads, made once for each thread of the test program, as a backend is for one thread
+/// at a time and fixtures run side by side. Every test program derives a set-up fixture of its own, since such a fixture only acts in its
+/// own assembly.
 /// </summary>
 [SetUpFixture]
 public class Backends
@@ -42,7 +42,7 @@ public class Backends
                     )
         );
 
-    /// <summary>Ends their threads.</summary>
+    /// <summary>Ends the backends' threads.</summary>
     [OneTimeTearDown]
     public void DisposeAll()
     {

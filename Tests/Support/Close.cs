@@ -2,31 +2,32 @@ using NUnit.Framework;
 
 namespace Sequor.Tests.Support;
 
-/// <summary>Comparison of arrays, and the one place where the tests' tolerances stand.</summary>
+/// <summary>Compares arrays; all tolerances of the tests are defined here.</summary>
 /// <remarks>
-/// A difference is taken relative to the largest expected value of its array: what a sum of many terms loses to rounding
-/// goes by its terms, not by what is left of them.
+/// A difference is taken relative to the largest expected value of its array, since the rounding error of a sum of many terms depends on
+/// the size of its terms and not on what remains of them.
 /// </remarks>
 internal static class Close
 {
-    /// <summary>For outputs in float against double.</summary>
+    /// <summary>For outputs in single precision against double precision.</summary>
     public const double Output = 3e-6;
 
-    /// <summary>For gradients in float against differences in double.</summary>
+    /// <summary>For gradients in single precision against differences in double precision.</summary>
     public const double Gradient = 3e-5;
 
     /// <summary>For a gradient along a direction, relative to its length.</summary>
     public const double Direction = 2e-5;
 
     /// <summary>
-    /// The same with relus: of some hundred thousand, a few lie so close to 0 that float and double see another side of it.
+    /// The same for models with ReLUs: of some hundred thousand, a few lie so close to 0 that single and double precision see different
+    /// sides of it.
     /// </summary>
     public const double KinkedDirection = 5e-3;
 
-    // Below this an array's largest value is no scale: of terms around 1, little or nothing is left.
+    // Below this an array's largest value is no scale, since little or nothing remains of terms around 1.
     private const double SmallestScale = 0.1;
 
-    /// <summary>Fails where a value is further off than the tolerance allows, or is NaN.</summary>
+    /// <summary>Fails if a value is further off than the tolerance allows, or is NaN.</summary>
     public static void Check(
         ReadOnlySpan<float> actual,
         ReadOnlySpan<double> expected,
@@ -42,7 +43,7 @@ internal static class Close
             Check(actual[i], expected[i], scale, tolerance, $"{what}[{i}]");
     }
 
-    /// <summary>Fails where the value is further off than the tolerance allows, or is NaN.</summary>
+    /// <summary>Fails if the value is further off than the tolerance allows, or is NaN.</summary>
     public static void Check(
         double actual,
         double expected,
@@ -52,7 +53,7 @@ internal static class Close
     )
     {
         double difference = Math.Abs(actual - expected);
-        // Negated, so that NaN fails.
+        // The comparison is negated so that NaN fails.
         if (!(difference <= tolerance * scale))
         {
             Assert.Fail(
@@ -62,7 +63,7 @@ internal static class Close
         }
     }
 
-    /// <summary>Fails unless both hold the same bits.</summary>
+    /// <summary>Fails unless both arrays hold the same bits.</summary>
     public static void CheckBits(
         ReadOnlySpan<float> actual,
         ReadOnlySpan<float> expected,

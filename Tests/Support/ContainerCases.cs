@@ -2,7 +2,7 @@ using Sequor.Layers;
 
 namespace Sequor.Tests.Support;
 
-/// <summary>Models with layers beside each other.</summary>
+/// <summary>Models that contain layers side by side.</summary>
 internal static class ContainerCases
 {
     public static readonly Dictionary<string, Func<Layer>> Models = new()
@@ -98,7 +98,7 @@ internal static class ContainerCases
             ),
     };
 
-    /// <summary>Each model at a shape that is all steps, some, and one.</summary>
+    /// <summary>Each model with several steps and sequences, with one step, and with one sequence.</summary>
     public static GradientCase[] Cases(string name) =>
         [
             new(name, Models[name], 6, 3),

@@ -9,8 +9,8 @@ using VirtualDevice = Sequor.VirtualGpu.VirtualDevice;
 namespace Sequor.Tests.Support;
 
 /// <summary>
-/// A CUDA backend for every test, on the machine's GPU or the virtual one; the test fails if a byte, a handle or an error is
-/// left behind.
+/// A CUDA backend for every test, on the machine's GPU or on the virtual one. The test fails if a byte, a handle or an error is left
+/// behind.
 /// </summary>
 [NonParallelizable]
 [Category("Gpu")]
@@ -59,7 +59,7 @@ public abstract class CudaFixture
         }
         finally
         {
-            // Beside a real GPU the virtual one does not count.
+            // If there is a real GPU, tests on the virtual one are not counted.
             if (Virtual is null || TestGpu.Real is null)
                 GpuTestReport.Count(status);
             Virtual?.Dispose();
@@ -74,7 +74,7 @@ public abstract class CudaFixture
             $"A test that needs the virtual GPU has to be [{nameof(VirtualGpuOnlyAttribute)}]."
         );
 
-    /// <summary>Whether the test that runs is marked so, by itself or by its fixture.</summary>
+    /// <summary>Whether the current test is marked so, by itself or by its fixture.</summary>
     internal static bool IsVirtualOnly()
     {
         for (ITest? test = TestExecutionContext.CurrentContext.CurrentTest; test is not null; )

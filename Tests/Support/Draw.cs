@@ -7,7 +7,7 @@ internal sealed class Draw(ulong seed)
 {
     private Philox _random = new(seed, 12345);
 
-    /// <summary>Uniform values.</summary>
+    /// <summary>Draws uniform values.</summary>
     public float[] Uniform(long count, float from = -1f, float to = 1f)
     {
         float[] values = new float[count];
@@ -16,7 +16,7 @@ internal sealed class Draw(ulong seed)
         return values;
     }
 
-    /// <summary>-1 or 1.</summary>
+    /// <summary>Draws values that are -1 or 1.</summary>
     public double[] Signs(int count)
     {
         double[] values = new double[count];
@@ -25,10 +25,10 @@ internal sealed class Draw(ulong seed)
         return values;
     }
 
-    /// <summary>A whole number in [0, bound).</summary>
+    /// <summary>Draws a whole number in [0, bound).</summary>
     public int Next(int bound) => _random.Next(bound);
 
-    /// <summary>Whole numbers in [0, bound), as floats.</summary>
+    /// <summary>Draws whole numbers in [0, bound), as floats.</summary>
     public float[] Classes(int count, int bound)
     {
         float[] values = new float[count];
@@ -37,7 +37,7 @@ internal sealed class Draw(ulong seed)
         return values;
     }
 
-    /// <summary>Values for a model's parameters at which all of its parts matter.</summary>
+    /// <summary>Draws values for a model's parameters at which all parts of the model matter.</summary>
     public Dictionary<string, float[]> Parameters(Layer model)
     {
         var values = new Dictionary<string, float[]>();
@@ -52,11 +52,11 @@ internal sealed class Draw(ulong seed)
         float bound = shape.Rank == 2 ? 1.5f / MathF.Sqrt(shape.Columns) : 0.5f;
         return parameter.Name switch
         {
-            // Moduli of 0.2 to 0.9, phases of 0.1 to 4.5.
+            // These give moduli from 0.2 to 0.9 and phases from 0.1 to 4.5.
             "nu_log" => Uniform(shape.Count, -2.5f, 0.5f),
             "theta_log" => Uniform(shape.Count, -2f, 1.5f),
             "gamma_log" => Uniform(shape.Count, -1f, 0.3f),
-            // Directions, whose length does not matter, with gains.
+            // Directions of weight norms, whose length does not matter.
             var name when name.EndsWith("weight_v", StringComparison.Ordinal) => Uniform(
                 shape.Count
             ),

@@ -3,6 +3,6 @@ using Sequor.Tests.Support;
 
 namespace Sequor.Tests;
 
-/// <summary>Reports on the GPU that this program's tests ran on.</summary>
+/// <summary>Reports at the end on which GPU this program's tests ran.</summary>
 [SetUpFixture]
 public sealed class EndOfGpuTests : GpuTestReport;

@@ -4,18 +4,18 @@ using Sequor.Reference;
 
 namespace Sequor.Tests.Support;
 
-/// <summary>The reference's output of a case, and the gradients of sum(dy * y) by central differences of it.</summary>
+/// <summary>The reference's output for a case, and the gradients of sum(dy * y) from central differences of that output.</summary>
 internal sealed class Expectation
 {
-    /// <summary>The name that the input's gradient has among those of the parameters.</summary>
+    /// <summary>The name under which the input's gradient is found among those of the parameters.</summary>
     public const string Input = "(input)";
 
-    // Larger arrays are looked at along directions, and at some of their elements.
+    // Larger arrays are checked along some directions and at some of their elements.
     private const int LargestWhole = 700;
     private const int Samples = 40;
     private const int Directions = 2;
 
-    // So small that next to no relu changes sides within it.
+    // The step is so small that hardly any ReLU changes sides within it.
     private const double Step = 1e-6;
     private const double SmallStep = 1e-7;
 
@@ -29,7 +29,7 @@ internal sealed class Expectation
         Assert.That(Output, Has.Some.Not.Zero, "where all relus are closed, nothing is compared");
         _outputGradient = ToDouble(GradientCase.OutputGradient(Output.Length));
         IEnumerable<string> names = _case.Parameters.Keys;
-        // Fixtures beside this one wait for the same case, so the processors are free.
+        // Other fixtures wait for the same case, so the processors are free.
         Gradients = (_case.Classes is null ? names.Append(Input) : names)
             .AsParallel()
             .Select(name => (Name: name, Found: Differences(name)))
@@ -70,7 +70,7 @@ internal sealed class Expectation
         return new Gradient(at, values, directions, along);
     }
 
-    // Each thread changes values of its own.
+    // Each thread changes its own copy of the values.
     private void ForEach(int count, Action<int, Values> body) =>
         Parallel.For(
             0,
@@ -87,7 +87,7 @@ internal sealed class Expectation
     private static double[] ToDouble(float[] values) =>
         Array.ConvertAll(values, value => (double)value);
 
-    /// <summary>What is known of an array's gradient: some or all elements, and sums along directions.</summary>
+    /// <summary>The part of an array's gradient that is known: some or all elements, and sums along directions.</summary>
     internal sealed record Gradient(
         int[] At,
         double[] Values,
@@ -95,7 +95,7 @@ internal sealed class Expectation
         double[] Along
     );
 
-    /// <summary>Everything that goes into the reference, to be changed a little and restored.</summary>
+    /// <summary>Everything that the reference reads, to be changed a little and restored.</summary>
     private sealed class Values
     {
         private readonly GradientCase _case;

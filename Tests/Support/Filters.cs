@@ -2,10 +2,10 @@ using Sequor.Layers;
 
 namespace Sequor.Tests.Support;
 
-/// <summary>Filters [O, I, k] as a backend's convolutions read and write them.</summary>
+/// <summary>Converts filters [O, I, k] to the order in which a backend's convolutions read and write them.</summary>
 internal static class Filters
 {
-    /// <summary>As it is read.</summary>
+    /// <summary>A filter in the order in which the backend reads it.</summary>
     public static float[] For(Backend backend, float[] filter, Shape shape)
     {
         float[] values = new float[filter.Length];
@@ -14,7 +14,7 @@ internal static class Filters
         return values;
     }
 
-    /// <summary>[O, I, k] of a gradient of which the newest taps are written.</summary>
+    /// <summary>A gradient as [O, I, k], of which the backend has written the newest taps.</summary>
     public static float[] From(Backend backend, float[] gradient, Shape shape, int taps)
     {
         float[] values = new float[gradient.Length];

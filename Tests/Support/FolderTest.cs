@@ -2,7 +2,7 @@ using NUnit.Framework;
 
 namespace Sequor.Tests.Support;
 
-/// <summary>Tests that have a folder of their own, gone when they end.</summary>
+/// <summary>Tests that have a folder of their own, which is deleted when they end.</summary>
 public abstract class FolderTest
 {
     private DirectoryInfo _folder = null!;
@@ -17,7 +17,7 @@ public abstract class FolderTest
 
     protected string PathOf(string name) => Path.Combine(Folder, name);
 
-    /// <summary>Names of all files in the folder.</summary>
+    /// <summary>The names of all files in the folder.</summary>
     protected string[] Names() =>
         [.. Directory.GetFileSystemEntries(Folder).Select(path => Path.GetFileName(path)).Order()];
 }

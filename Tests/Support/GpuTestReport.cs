@@ -4,8 +4,8 @@ using NUnit.Framework.Interfaces;
 namespace Sequor.Tests.Support;
 
 /// <summary>
-/// Says at the end on which GPU the tests ran, how many of them, and how far from the CPU they were. Every test program has one of
-/// its own, since a program runs the set-up fixtures of its own assembly alone.
+/// Reports at the end on which GPU the tests ran, how many there were, and how far their results were from the CPU's. Every test program
+/// has one of its own, since a program only runs the set-up fixtures of its own assembly.
 /// </summary>
 public abstract class GpuTestReport
 {
@@ -38,7 +38,7 @@ public abstract class GpuTestReport
         }
     }
 
-    /// <summary>Writes it beside the results.</summary>
+    /// <summary>Writes the report beside the results.</summary>
     [OneTimeTearDown]
     public void Report()
     {

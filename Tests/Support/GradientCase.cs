@@ -3,24 +3,26 @@ using Sequor.Layers;
 namespace Sequor.Tests.Support;
 
 /// <summary>
-/// A model at a shape, with values for everything that goes in, and what the reference makes of them. The reference is
-/// asked once, however many backends are compared with it.
+/// A model in a shape, with values for everything that it reads, and what the reference computes from them. The reference runs once,
+/// however many backends are compared with it.
 /// </summary>
 public sealed class GradientCase
 {
-    /// <summary>Seed of the plan's dropout.</summary>
+    /// <summary>The seed of the plan's dropout.</summary>
     internal const ulong PlanSeed = 77;
 
     private readonly Lazy<Expectation> _expected;
     private readonly string _name;
 
-    /// <summary>A case.</summary>
-    /// <param name="name">Its name in reports; the shape is added.</param>
-    /// <param name="model">Makes the model: a plan binds it to a backend.</param>
-    /// <param name="time">T</param>
-    /// <param name="batch">B</param>
-    /// <param name="large">Only gradients along directions: for sizes where single elements would take too long.</param>
-    /// <param name="kinked">The model has relus.</param>
+    /// <summary>Makes a case.</summary>
+    /// <param name="name">The name in reports, to which the shape is added.</param>
+    /// <param name="model">Makes a new model, since a plan binds a model to a backend.</param>
+    /// <param name="time">T, the number of steps.</param>
+    /// <param name="batch">B, the number of sequences.</param>
+    /// <param name="large">
+    /// Whether only gradients along directions are checked, for sizes where single elements would take too long.
+    /// </param>
+    /// <param name="kinked">Whether the model has ReLUs.</param>
     public GradientCase(
         string name,
         Func<Layer> model,
@@ -59,11 +61,11 @@ public sealed class GradientCase
     internal IReadOnlyDictionary<string, float[]> Parameters { get; }
     internal float[] X { get; }
 
-    /// <summary>The input are classes below this, which have no gradient; null where it is numbers.</summary>
+    /// <summary>The number of classes if the input is classes, which have no gradient; null if it is numbers.</summary>
     internal int? Classes { get; }
     internal Expectation Expected => _expected.Value;
 
-    /// <summary>The gradient that comes in at the output.</summary>
+    /// <summary>The gradient of the output that the backward pass begins with.</summary>
     internal static float[] OutputGradient(long count) => new Draw(3).Uniform(count);
 
     /// <inheritdoc/>

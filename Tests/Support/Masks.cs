@@ -8,7 +8,7 @@ internal static class Masks
     private static readonly Lock Gate = new();
     private static readonly Dictionary<(int, float, int), double[]> Drawn = [];
 
-    /// <summary>The mask of a stream at step 1 of <see cref="GradientCase.PlanSeed"/>.</summary>
+    /// <summary>The mask of a stream at step 1, drawn with <see cref="GradientCase.PlanSeed"/>.</summary>
     public static double[] Mask(int stream, float probability, int count)
     {
         lock (Gate)

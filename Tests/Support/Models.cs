@@ -7,7 +7,7 @@ internal static class Models
 {
     public static readonly string[] RecurrentKinds = ["tanh", "relu", "lstm", "gru"];
 
-    /// <summary>Kinds that in training go by the batch's statistics, else by running ones.</summary>
+    /// <summary>The kinds that use the batch's statistics in training, and running ones otherwise.</summary>
     public static readonly string[] BatchNormed =
     [
         "batch norm",
@@ -15,7 +15,7 @@ internal static class Models
         "batch postnormed lru",
     ];
 
-    /// <summary>Kinds of layers with parameters.</summary>
+    /// <summary>The kinds of layers that have parameters.</summary>
     public static readonly string[] Kinds =
     [
         .. RecurrentKinds,
@@ -31,7 +31,7 @@ internal static class Models
         .. BatchNormed,
     ];
 
-    /// <summary>A recurrent network.</summary>
+    /// <summary>Makes a recurrent network.</summary>
     public static Layer Recurrent(string kind, int inputs, int hidden, int layers = 1) =>
         kind switch
         {
@@ -42,7 +42,7 @@ internal static class Models
             _ => throw new ArgumentException(kind, nameof(kind)),
         };
 
-    /// <summary>A small model with four channels out.</summary>
+    /// <summary>Makes a small model with four output channels.</summary>
     public static Layer Small(string kind) =>
         kind switch
         {

@@ -2,7 +2,7 @@ using Sequor.Layers;
 
 namespace Sequor.Tests.Support;
 
-/// <summary>A case's model planned on a backend, and the comparison with what is expected.</summary>
+/// <summary>A case's model planned on a backend, and the comparison of its results with the expected ones.</summary>
 internal sealed class PlannedCase : IDisposable
 {
     private readonly Layer _model;
@@ -35,7 +35,7 @@ internal sealed class PlannedCase : IDisposable
 
     public Plan Plan { get; }
 
-    /// <summary>Runs the case and compares all that comes out.</summary>
+    /// <summary>Runs the case and compares all its results.</summary>
     public static void Check(GradientCase @case, Backend backend)
     {
         using var planned = new PlannedCase(@case, backend);

@@ -3,10 +3,10 @@ using Ref = Sequor.Reference;
 
 namespace Sequor.Tests.Support;
 
-/// <summary>Any model computed by the double-precision reference, as it is in training.</summary>
-/// <param name="model">What to compute; only its structure is read.</param>
-/// <param name="parameters">Values by the parameters' full names.</param>
-/// <param name="mask">Values of the dropout mask of a stream: number, probability, count. None drops nothing.</param>
+/// <summary>Computes any model with the double-precision reference, as in training.</summary>
+/// <param name="model">The model to compute; only its structure is read.</param>
+/// <param name="parameters">The values, by the parameters' full names.</param>
+/// <param name="mask">Gives the dropout mask for a stream's number, a probability and a count. Without it nothing is dropped.</param>
 internal sealed class ReferenceModel(
     Layer model,
     IReadOnlyDictionary<string, double[]> parameters,
@@ -16,7 +16,7 @@ internal sealed class ReferenceModel(
     private int _batch;
     private int _streams;
 
-    /// <summary>The output for x [T, B, C].</summary>
+    /// <summary>Computes the output for x [T, B, C].</summary>
     public double[] Forward(double[] x, int time, int batch)
     {
         _batch = batch;
@@ -154,7 +154,7 @@ internal sealed class ReferenceModel(
             case BatchNorm norm:
                 return Ref.BatchNorm.Forward(x, P("weight"), P("bias"), rows, norm.InputSize);
             case Dropout dropout:
-                // Takes a stream of its own even where it drops nothing.
+                // The layer takes a stream number even where it drops nothing.
                 _streams += dropout.Probability == 0 ? 1 : 0;
                 return Ref.Dropout.Forward(x, Mask(dropout.Probability, x.Length));
             case Last last:
@@ -179,7 +179,7 @@ internal sealed class ReferenceModel(
                 .SelectMany(row => row),
         ];
 
-    // [T, B, d]: where the steps share a mask, as often as there are steps.
+    // The mask [T, B, d]. If the steps share a mask, it is repeated for each step.
     private double[]? LruMask(LruBlock block, int time, int batch)
     {
         int step = batch * block.InputSize;

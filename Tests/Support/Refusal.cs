@@ -5,11 +5,11 @@ namespace Sequor.Tests.Support;
 /// <summary>Something that must be refused, with the exception's type and what its message must name.</summary>
 public sealed class Refusal(string name, Type exception, Action act, params string[] says)
 {
-    /// <summary>A refusal of the type given.</summary>
+    /// <summary>Makes a refusal with an exception of the given type.</summary>
     public static Refusal Of<TException>(string name, Action act, params string[] says)
         where TException : Exception => new(name, typeof(TException), act, says);
 
-    /// <summary>Fails unless it is refused as it should.</summary>
+    /// <summary>Fails unless the action is refused with this exception and message.</summary>
     public void Check()
     {
         Exception? thrown = Assert.Catch(() => act());

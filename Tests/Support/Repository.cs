@@ -2,10 +2,10 @@ using NUnit.Framework;
 
 namespace Sequor.Tests.Support;
 
-/// <summary>The sources that the test program was built from, for tests of what lies there.</summary>
+/// <summary>The sources from which the test program was built, for tests of the repository's files.</summary>
 internal static class Repository
 {
-    /// <summary>The folder above the test program that holds something; where there is none the test is skipped with the reason.</summary>
+    /// <summary>The folder above the test program that contains a mark. If there is none, the test is skipped with the reason.</summary>
     /// <param name="mark">A file or folder, relative to the repository's root.</param>
     /// <param name="missing">Why a test cannot run without it.</param>
     public static string Root(

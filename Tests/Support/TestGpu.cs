@@ -9,8 +9,8 @@ using VirtualOptions = Sequor.VirtualGpu.VirtualOptions;
 namespace Sequor.Tests.Support;
 
 /// <summary>
-/// Which GPU the tests of the CUDA backend run on: the machine's where it has one that can be used, else the virtual one.
-/// With SEQUOR_REQUIRE_GPU=1 the virtual one does not count.
+/// The GPU that the tests of the CUDA backend run on: the machine's, if it has one that can be used, else the virtual one. With
+/// SEQUOR_REQUIRE_GPU=1 the virtual one is not enough.
 /// </summary>
 internal static class TestGpu
 {
@@ -21,14 +21,14 @@ internal static class TestGpu
     public static bool IsRequired =>
         Environment.GetEnvironmentVariable(RequireVariable) is "1" or "true";
 
-    /// <summary>The machine's libraries; null where the virtual GPU stands in.</summary>
+    /// <summary>The machine's libraries; null if the virtual GPU stands in for them.</summary>
     public static CudaLibraries? Real => Found.Value;
 
-    /// <summary>What reports call it.</summary>
+    /// <summary>The GPU's name in reports.</summary>
     public static string Name => Real is null ? "virtual GPU" : Real.Device().Name;
 
     /// <summary>Starts a device for a test.</summary>
-    /// <param name="isVirtual">The virtual one, also where there is a real one.</param>
+    /// <param name="isVirtual">Whether it must be the virtual one, even if there is a real one.</param>
     public static (CudaLibraries Libraries, VirtualDevice? Virtual) Start(bool isVirtual)
     {
         if (!isVirtual && Real is { } real)

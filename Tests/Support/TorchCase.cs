@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Sequor.Tests.Support;
 
-/// <summary>One case of what PyTorch computed in double precision; made by Support/Vectors/make_vectors.py.</summary>
+/// <summary>One case that PyTorch computed in double precision; made by Support/Vectors/make_vectors.py.</summary>
 public sealed class TorchCase
 {
     private static readonly Dictionary<string, TorchCase> All = Load("torch.json");
@@ -27,7 +27,7 @@ public sealed class TorchCase
     internal string Name { get; }
     internal IReadOnlyCollection<string> Arrays => _arrays.Keys;
 
-    /// <summary>The arrays whose gradients are there.</summary>
+    /// <summary>The names of the arrays whose gradients are in the case.</summary>
     internal IEnumerable<string> Differentiated =>
         _arrays
             .Keys.Where(name => name.StartsWith("grad.", StringComparison.Ordinal))
@@ -60,7 +60,7 @@ public sealed class TorchCase
         Func<JsonElement, T> read
     ) => json.GetProperty(name).EnumerateObject().ToDictionary(p => p.Name, p => read(p.Value));
 
-    /// <summary>The cases of a file, by name.</summary>
+    /// <summary>Reads the cases of a file, by name.</summary>
     internal static Dictionary<string, TorchCase> Load(string resource)
     {
         using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(resource)!;

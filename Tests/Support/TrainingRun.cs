@@ -2,7 +2,7 @@ using Sequor.Layers;
 
 namespace Sequor.Tests.Support;
 
-/// <summary>A model of some architecture with all that a training step takes, large enough that threads share the work.</summary>
+/// <summary>A model of some architecture with everything that a training step needs, large enough that threads share the work.</summary>
 internal sealed class TrainingRun : IDisposable
 {
     public static readonly string[] Architectures =
@@ -27,7 +27,7 @@ internal sealed class TrainingRun : IDisposable
     private const int Inputs = 6;
     private const int Outputs = 5;
 
-    // Its positions are added up in several pieces, and some classes in more than one.
+    // With so few classes, the positions are added up in several pieces, and some classes in more than one piece.
     private const int Classes = 7;
 
     private readonly Layer _model;

@@ -2,7 +2,7 @@ using Sequor.Layers;
 
 namespace Sequor.Tests.Support;
 
-/// <summary>All that a rule of updates can be put together from, under names for tests.</summary>
+/// <summary>Every combination of parts that makes an update rule, under names for tests.</summary>
 internal static class UpdateRules
 {
     private static readonly Dictionary<string, UpdateRule> All = Every()

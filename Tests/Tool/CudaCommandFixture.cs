@@ -23,6 +23,8 @@ public abstract class CudaCommandFixture : FolderTest
     {
         (CudaLibraries libraries, Virtual) = TestGpu.Start(CudaFixture.IsVirtualOnly());
         _standIn = CudaLibraries.StandIn(libraries);
+        if (Virtual is not null)
+            TestCache.Trust(libraries.Device());
     }
 
     [TearDown]

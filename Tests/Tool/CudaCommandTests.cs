@@ -66,6 +66,32 @@ public sealed class CudaCommandTests : CudaCommandFixture
     }
 
     [Test]
+    [VirtualGpuOnly]
+    public void Convolutions_that_no_engine_takes_are_measured_as_products_and_told()
+    {
+        Virtual!.Manners.SymmetricPaddingOnly = true;
+        string json = PathOf("bench.json");
+        ProgramResult result = Run(
+            $"bench --device cuda --arch tcn,gru --convolution cudnn {Tiny} --steps 3 --warmup 0 --json",
+            json
+        );
+        result.RequireSuccess();
+        Assert.That(result.Output, Does.Contain("Not as was asked for, in tcn: 4 operations. "));
+        Assert.That(
+            result.Output,
+            Does.Contain("CUDNN_STATUS_NOT_SUPPORTED_PADDING").And.Not.Contain(", in gru")
+        );
+        JsonArray results = Read(json)["results"]!.AsArray();
+        JsonArray fallbacks = results[0]!["fallbacks"]!.AsArray();
+        Assert.That(fallbacks, Has.Count.EqualTo(4));
+        Assert.That(
+            (string?)fallbacks[3],
+            Does.Contain("0.1: convolution by products on shifted rows")
+        );
+        Assert.That(results[1]!["fallbacks"], Is.Null);
+    }
+
+    [Test]
     public void A_sweep_gives_back_the_memory_of_each_length()
     {
         string json = PathOf("bench.json");

@@ -4,6 +4,7 @@ using NUnit.Framework;
 using Sequor.Counts;
 using Sequor.Layers;
 using Sequor.Tests.Charts;
+using Sequor.Tests.Support;
 using Sequor.Tests.Training;
 using Sequor.Tests.Workloads;
 using Sequor.Workloads;
@@ -33,6 +34,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
     }
 
     [Test]
+    [VirtualGpuOnly]
     public void Bench()
     {
         _seen.Add(
@@ -45,19 +47,36 @@ public sealed class JsonDocumentTests : CudaCommandFixture
             "sequor.bench/1",
             Json($"bench --device cuda --arch rnn --graph off --warmup 1 {Tiny}")
         );
+        Virtual!.Manners.SymmetricPaddingOnly = true;
+        string refused = $"--device cuda --convolution cudnn --arch tcn {Tiny}";
+        _seen.Add("sequor.bench/1", Json($"bench --warmup 1 {refused}"));
         BenchReport made = Made.Report(Made.Result("rnn", 4, 1, 1024));
         _seen.Add(
             "sequor.bench/1",
-            ReportWriter.ToUtf8(made with { Status = RunStatus.Failed, Reason = "made up" })
+            ReportWriter.ToUtf8(
+                made with
+                {
+                    Status = RunStatus.Failed,
+                    Reason = "made up",
+                    Gpu = new("GPU", "9.0", 1 << 30, "1", "12.4", "9.6.0", "12.5", "fp32", "cudnn")
+                    {
+                        Warning = "made up",
+                    },
+                }
+            )
         );
         _seen.RequireAll("sequor.bench/1", "result", "machine", "gpu");
     }
 
     [Test]
+    [VirtualGpuOnly]
     public void Train()
     {
         _seen.Add("sequor.train/1", Json($"train --arch gru --clip none --eval-every 2 {Tiny}"));
         _seen.Add("sequor.train/1", Json($"train --device cuda --graph off --arch gru {Tiny}"));
+        Virtual!.Manners.SymmetricPaddingOnly = true;
+        string refused = $"--device cuda --convolution cudnn --arch tcn {Tiny}";
+        _seen.Add("sequor.train/1", Json($"train {refused}"));
         _seen.Add(
             "sequor.train/1",
             Json(1, "train --arch rnn --lr 1e38 --length 5 --hidden 4 --batch 2 --steps 50")

@@ -47,6 +47,9 @@ public sealed record Measured(
     string? EagerReason
 )
 {
+    /// <summary>What its plan computes in another way than was asked for (<see cref="Plan.Fallbacks"/>).</summary>
+    public IReadOnlyList<string> Fallbacks { get; init; } = [];
+
     /// <summary>Median of the whole step in milliseconds.</summary>
     public double Median => Statistics.Median(Steps.Select(s => s.Whole));
 
@@ -227,7 +230,10 @@ public static class Measurement
                 _managed.Take(_count).Sum() / _count,
                 _step.Graph.Nodes,
                 _step.Graph.EagerReason
-            );
+            )
+            {
+                Fallbacks = _step.Fallbacks,
+            };
         }
 
         public void Dispose() => _step.Dispose();

@@ -67,6 +67,9 @@ public sealed class TrainingStep : IDisposable
     /// <summary>Where it runs; counts the memory.</summary>
     public Backend Backend { get; }
 
+    /// <summary>What its plan computes in another way than was asked for, and why.</summary>
+    public IReadOnlyList<string> Fallbacks => _plan.Fallbacks;
+
     /// <summary>How the step reaches the device: as a graph, or why not.</summary>
     public StepGraph Graph { get; }
 

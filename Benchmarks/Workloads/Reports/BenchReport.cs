@@ -126,6 +126,10 @@ public sealed record BenchResult
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? EagerReason { get; init; }
 
+    /// <summary>What was computed in another way than was asked for, and why; only where something was.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Fallbacks { get; init; }
+
     /// <summary>A measurement in the form of the report.</summary>
     /// <param name="measured">The measurement.</param>
     /// <param name="length">T, as the task counts it.</param>
@@ -168,6 +172,7 @@ public sealed record BenchResult
             ManagedBytesPerStep = measured.ManagedBytes,
             GraphNodes = measured.GraphNodes,
             EagerReason = measured.EagerReason,
+            Fallbacks = measured.Fallbacks.Count > 0 ? measured.Fallbacks : null,
         };
     }
 

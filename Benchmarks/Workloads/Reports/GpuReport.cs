@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Sequor.Layers;
 
 namespace Sequor.Workloads;
@@ -24,6 +25,10 @@ public sealed record GpuReport(
     string Convolution
 )
 {
+    /// <summary>What failed in its self-check; only where something did.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Warning { get; init; }
+
     /// <summary>The GPU of a backend; null for a CPU.</summary>
     public static GpuReport? Of(BackendInfo device)
     {
@@ -40,6 +45,9 @@ public sealed record GpuReport(
                 gpu.CuBlas,
                 gpu.Math == FloatMath.Tf32 ? "tf32" : "fp32",
                 gpu.Convolution == ConvolutionMethod.CuDnn ? "cudnn" : "shifted-products"
-            );
+            )
+            {
+                Warning = device.Warning,
+            };
     }
 }

@@ -94,6 +94,10 @@ public sealed record TrainReport
     /// <summary>Why steps ran as they are; null where they did not.</summary>
     public string? EagerReason { get; init; }
 
+    /// <summary>What was computed in another way than was asked for, and why; only where something was.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Fallbacks { get; init; }
+
     /// <summary>Seconds of training and evaluation.</summary>
     public double Seconds { get; init; }
 }

@@ -2,6 +2,7 @@ using NUnit.Framework;
 using Sequor.Interop;
 using Sequor.Layers;
 using Sequor.Layers.Cuda;
+using Sequor.Native;
 using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Cuda;
@@ -79,6 +80,68 @@ public sealed class CudaConvolutionTests : CudaPlannedFixture
             Compare(gpu, form, lengths.Max(), lengths.Length, i, o, k, d, null, 1);
         }
         Free();
+    }
+
+    [TestCaseSource(nameof(Batches))]
+    [VirtualGpuOnly]
+    public void What_no_engine_takes_goes_by_products(int i, int o, int k, int d, int[] lengths)
+    {
+        RequireVirtual().Manners.SymmetricPaddingOnly = true;
+        using var gpu = new CudaBackend(
+            Context,
+            Stream,
+            new CudaOptions { Convolution = ConvolutionMethod.CuDnn }
+        );
+        using (
+            ConvolutionOperation operation = gpu.PlanConvolution(
+                new ConvolutionDescriptor(i, o, k, d, lengths.Max(), lengths.Length, false, false)
+            )
+        )
+            // One tap alone has no padding.
+            Assert.That(
+                operation.Fallback,
+                k == 1
+                    ? Is.Null
+                    : Does.Contain("engine 0: CUDNN_STATUS_NOT_SUPPORTED_PADDING")
+                        .And.Not.Contain("\n")
+            );
+        Compare(gpu, Forms[^1], lengths.Max(), lengths.Length, i, o, k, d, null);
+        Free();
+    }
+
+    [Test]
+    [VirtualGpuOnly]
+    public void A_graph_that_cuDNN_refuses_goes_by_products_and_an_error_does_not()
+    {
+        VirtualGpu.VirtualDevice device = RequireVirtual();
+        using var gpu = new CudaBackend(
+            Context,
+            Stream,
+            new CudaOptions { Convolution = ConvolutionMethod.CuDnn }
+        );
+        foreach (
+            cudnnStatus_t refusal in (cudnnStatus_t[])
+                [
+                    cudnnStatus_t.CUDNN_STATUS_BAD_PARAM_ATTRIBUTE_TYPE,
+                    cudnnStatus_t.CUDNN_STATUS_NOT_SUPPORTED_PADDING,
+                ]
+        )
+        {
+            device.Refuse("cudnnBackendFinalize", (int)refusal, times: 1);
+            using ConvolutionOperation operation = Plan();
+            Assert.That(operation.Fallback, Does.Contain(refusal.ToString()));
+        }
+        device.Refuse(
+            "cudnnBackendFinalize",
+            (int)cudnnStatus_t.CUDNN_STATUS_INTERNAL_ERROR,
+            times: 1
+        );
+        Assert.Throws<CudnnException>(() => Plan());
+        using (ConvolutionOperation operation = Plan())
+            Assert.That(operation.Fallback, Is.Null);
+
+        ConvolutionOperation Plan() =>
+            gpu.PlanConvolution(new ConvolutionDescriptor(3, 4, 3, 2, 9, 2, false, false));
     }
 
     // So many rows that threads of dropped channels walk over several steps.

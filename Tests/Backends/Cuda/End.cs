@@ -10,3 +10,7 @@ public sealed class EndOfBackends : Backends;
 /// <summary>Reports on the GPU that this program's tests ran on.</summary>
 [SetUpFixture]
 public sealed class EndOfGpuTests : GpuTestReport;
+
+/// <summary>What this program's tests find out is kept apart from what the user has.</summary>
+[SetUpFixture]
+public sealed class CudaTestCache : TestCache;

@@ -312,12 +312,11 @@ public sealed class TorchWeightsTests : FolderTest
         );
     }
 
-    [Test]
-    public void What_torch_does_not_have_is_refused()
+    [TestCase(RecurrentBias.SingleInputBias)]
+    [TestCase(RecurrentBias.SingleRecurrentBias)]
+    public void What_torch_does_not_have_is_refused(RecurrentBias bias)
     {
-        using var model = new Sequential(
-            new Gru(2, 3, new RecurrentOptions { Bias = RecurrentBias.SingleInputBias })
-        );
+        using var model = new Sequential(new Gru(2, 3, new RecurrentOptions { Bias = bias }));
         model.Initialize(Backend);
         Assert.That(
             () => TorchWeights.Save(model, PathOf("saved.safetensors")),

@@ -69,6 +69,9 @@ internal sealed class VirtualDevice : IDisposable
 
     public VirtualOptions Options { get; }
 
+    /// <summary>What may be, and need not; to be changed while it runs.</summary>
+    public VirtualManners Manners { get; } = new();
+
     /// <summary>Seeded; to be used within calls only.</summary>
     public Random Random { get; }
 
@@ -212,6 +215,12 @@ internal sealed class VirtualDevice : IDisposable
         _refused[call] = refusal with { Times = refusal.Times - 1 };
         return refusal.Status;
     }
+
+    /// <summary>Makes the results of some work wrong from here on; null makes all right again.</summary>
+    public Distortion? Distorted { get; set; }
+
+    /// <summary>Whether the results of this work are to be wrong.</summary>
+    internal bool Distorts(WorkItem item) => Distorted?.Meets(item) == true;
 
     /// <summary>Makes a context as another library would that does not use the primary one.</summary>
     public VirtualContext CreateContext()

@@ -35,6 +35,12 @@ internal sealed class GraphNode
     /// <summary>The event that the node records or waits for at each launch.</summary>
     public VirtualEvent? Event { get; init; }
 
+    /// <summary>Whether it copies from the host's memory, whose address the node has.</summary>
+    public bool ReadsHost => Name == HostCopy;
+
+    /// <summary>What copies from the host's memory are called.</summary>
+    public const string HostCopy = "copy host to device";
+
     /// <summary>The nodes of a graph within the graph.</summary>
     public IReadOnlyList<GraphNode> Children { get; init; } = [];
 }
@@ -108,7 +114,7 @@ internal sealed class VirtualGraphExec(IReadOnlyList<GraphNode> nodes)
         Dictionary<GraphNode, WorkItem> last = [];
         foreach (GraphNode node in nodes)
         {
-            var item = new WorkItem(node.Name, node.Context, node.Run);
+            var item = new WorkItem(node.Name, node.Context, node.Run) { IsReplayed = true };
             item.Follow(begin);
             foreach (GraphNode earlier in node.After)
                 item.Follow(last[earlier]);

@@ -13,6 +13,9 @@ internal sealed class WorkItem(string name, VirtualContext context, Action? run)
 
     public Action? Run => run;
 
+    /// <summary>It came with the launch of a graph.</summary>
+    public bool IsReplayed { get; init; }
+
     public bool Done { get; private set; }
 
     /// <summary>How many items it still waits for.</summary>
@@ -148,7 +151,10 @@ internal sealed class WorkQueue(VirtualDevice device)
         (_read, _written) = (0, 0);
         try
         {
-            run();
+            if (device.Distorts(item))
+                Distortion.Run(device.Memory, run);
+            else
+                run();
             Log?.Add(item.Name);
             device.Counts.Ran(item.Name, _read, _written);
             // 1 microsecond, and 1 ns for 1000 bytes.

@@ -31,20 +31,60 @@ internal sealed class CuDnnHandle(VirtualContext context) : ICuDnnObject, IConte
     )
     {
         VirtualStream stream = Resolve(device, call);
-        if (!_loaded.Contains(kernels))
+        Load(stream, call, kernels);
+        stream.Enqueue(call, () => Run(device, work, least));
+    }
+
+    /// <summary>Puts a recurrent net's work into the handle's stream.</summary>
+    /// <param name="device">the device</param>
+    /// <param name="call">the call</param>
+    /// <param name="work">what runs later</param>
+    /// <param name="least">what it has to do at least</param>
+    /// <exception cref="CuDnnRefusal">As above.</exception>
+    /// <exception cref="VirtualStatusException">As above.</exception>
+    public void Enqueue(
+        VirtualDevice device,
+        RnnCall call,
+        Action<DeviceMemory> work,
+        LibraryWork least
+    )
+    {
+        VirtualStream stream = Resolve(device, call.Call);
+        Load(stream, call.Call, call.Kernels);
+        if (!stream.IsCapturing)
         {
-            CaptureGuard.Refuse(stream, $"{call} loaded kernels ({kernels}): run it once before");
-            _loaded.Add(kernels);
+            stream.Enqueue(call.Call, () => Run(device, work, least));
+            return;
         }
+        if (device.Manners.RnnCopiesLengths)
+            stream.Submit(
+                CUgraphNodeType.CU_GRAPH_NODE_TYPE_MEMCPY,
+                GraphNode.HostCopy,
+                () => call.CheckDescribed(device)
+            );
         stream.Enqueue(
-            call,
+            call.Call,
             () =>
             {
-                work(device.Memory);
-                if (least is { } done)
-                    device.Counts.Ran(done);
+                call.CheckDescribed(device);
+                Run(device, work, least);
             }
         );
+    }
+
+    private static void Run(VirtualDevice device, Action<DeviceMemory> work, LibraryWork? least)
+    {
+        work(device.Memory);
+        if (least is { } done)
+            device.Counts.Ran(done);
+    }
+
+    private void Load(VirtualStream stream, string call, string kernels)
+    {
+        if (_loaded.Contains(kernels))
+            return;
+        CaptureGuard.Refuse(stream, $"{call} loaded kernels ({kernels}): run it once before");
+        _loaded.Add(kernels);
     }
 
     /// <summary>The handle's stream, fit for work.</summary>

@@ -19,7 +19,7 @@ internal static unsafe class CopyWork
     )
     {
         CheckDevice(device, stream, to, bytes, call, "dstDevice");
-        const string name = "copy host to device";
+        const string name = GraphNode.HostCopy;
         if (Pinned(device, from, bytes, call, "srcHost") is { } pinned)
             return stream.Submit(
                 Memcpy,

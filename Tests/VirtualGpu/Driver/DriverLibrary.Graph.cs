@@ -246,6 +246,33 @@ internal static unsafe partial class DriverLibrary
             }
         );
 
+    // Of a copy's parameters those that say where its source lies, which is all that the virtual driver knows of a node.
+    [UnmanagedCallersOnly(EntryPoint = "cuGraphMemcpyNodeGetParams")]
+    [Since(10000)]
+    private static CUresult cuGraphMemcpyNodeGetParams(
+        CUgraphNode hNode,
+        CUDA_MEMCPY3D* nodeParams
+    ) =>
+        InContext(
+            nameof(cuGraphMemcpyNodeGetParams),
+            (device, _) =>
+            {
+                const string call = nameof(cuGraphMemcpyNodeGetParams);
+                NeedOut(nodeParams, call, nameof(nodeParams));
+                if (device.GraphNodes.Find(hNode.Value, call, nameof(hNode)) is not { } node)
+                    return CUresult.CUDA_ERROR_INVALID_VALUE;
+                if (node.Type != CUgraphNodeType.CU_GRAPH_NODE_TYPE_MEMCPY)
+                    return Bad(device, call, nameof(hNode), $"this node is a {node.Type}");
+                *nodeParams = new CUDA_MEMCPY3D
+                {
+                    srcMemoryType = node.ReadsHost
+                        ? CUmemorytype.CU_MEMORYTYPE_HOST
+                        : CUmemorytype.CU_MEMORYTYPE_DEVICE,
+                };
+                return Success;
+            }
+        );
+
     [UnmanagedCallersOnly(EntryPoint = "cuGraphDebugDotPrint")]
     [Since(11030)]
     private static CUresult cuGraphDebugDotPrint(CUgraph hGraph, byte* path, uint flags) =>

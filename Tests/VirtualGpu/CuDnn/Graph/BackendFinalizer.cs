@@ -163,7 +163,14 @@ internal static class BackendFinalizer
             Name.CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG,
             DescriptorType.CUDNN_BACKEND_ENGINECFG_DESCRIPTOR
         );
-        if (plan.Engine!.Refusal(plan.Graph!, device.Options.ComputeCapability) is { } refusal)
+        if (
+            plan.Engine!.Refusal(
+                plan.Graph!,
+                device.Options.ComputeCapability,
+                device.Manners.SymmetricPaddingOnly
+            ) is
+            { } refusal
+        )
             throw new CuDnnRefusal(
                 refusal.Status,
                 $"engine {plan.Engine.Index} ({plan.Engine.Name}): {refusal.Why}"

@@ -80,7 +80,8 @@ internal sealed record ConvolutionEngine(
     /// <summary>Why it does not take a graph; null if it does.</summary>
     public (cudnnStatus_t Status, string Why)? Refusal(
         ConvolutionGraph graph,
-        int computeCapability
+        int computeCapability,
+        bool symmetricOnly
     )
     {
         ConvolutionShape shape = graph.Shape;
@@ -97,7 +98,7 @@ internal sealed record ConvolutionEngine(
                 cudnnStatus_t.CUDNN_STATUS_NOT_SUPPORTED_SHAPE,
                 $"channels have to be multiples of {TensorCoreChannels}"
             );
-        if (Index == 3 && shape.Padding != graph.PostPadding)
+        if ((Index == 3 || symmetricOnly) && shape.Padding != graph.PostPadding)
             return (
                 cudnnStatus_t.CUDNN_STATUS_NOT_SUPPORTED_PADDING,
                 "paddings before and after have to be the same"

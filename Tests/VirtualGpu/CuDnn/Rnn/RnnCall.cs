@@ -28,6 +28,14 @@ internal sealed record RnnCall(
 )
 {
     public WeightLayout Layout { get; } = new(Net);
+
+    /// <summary>The descriptors of the sequences, and what they said when the call was made.</summary>
+    public required (
+        cudnnRNNDataDescriptor_t Handle,
+        RnnData Said,
+        string Argument
+    )[] Described { get; init; }
+
     public ReserveLayout Kept { get; } = new(Net, X.MaxLength, X.Batch);
 
     /// <summary>Scratch that a net needs: never none, and another size for each algorithm, bytes.</summary>
@@ -75,6 +83,31 @@ internal sealed record RnnCall(
     /// <summary>Fills the workspace with garbage, before and after the work: it keeps nothing.</summary>
     public void SpoilWorkspace(DeviceMemory memory) =>
         memory.Scribble(Workspace, Math.Min(WorkspaceBytes, WorkspaceSize(Net, X)));
+
+    /// <summary>
+    /// Checks that the descriptors still say what they said: nothing documents that a replay does not read them, or their arrays of
+    /// lengths, again. That they may be destroyed is what PyTorch relies on, which does so right after each call.
+    /// </summary>
+    /// <exception cref="VirtualFaultException">One was set anew.</exception>
+    public void CheckDescribed(VirtualDevice device)
+    {
+        foreach ((cudnnRNNDataDescriptor_t handle, RnnData said, string argument) in Described)
+        {
+            HandleTable<RnnDataDescriptor> all = device.Table<RnnDataDescriptor>(
+                RnnDataDescriptor.Kind
+            );
+            if (all.Contains(handle.Value) && all.Find(handle.Value, Call, argument)?.Data != said)
+                throw new VirtualFaultException(
+                    new(
+                        FaultKind.BadArgument,
+                        Call,
+                        argument,
+                        handle.Value,
+                        "this descriptor was set anew since the call was captured; a replay may read it"
+                    )
+                );
+        }
+    }
 
     /// <summary>Checks that the lengths on the device are the descriptor's.</summary>
     /// <exception cref="VirtualFaultException">They are not.</exception>

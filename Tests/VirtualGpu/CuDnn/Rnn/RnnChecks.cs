@@ -117,17 +117,9 @@ internal static class RnnChecks
                     $"packed sequences have to be in the order of falling length, and number {b} has {x.Lengths[b]} steps after {x.Lengths[b - 1]}"
                 );
         }
-        else if (!net.PaddedIo)
-        {
-            CuDnnRefusal.Unless(
-                x.Even,
-                "sequences of unequal length that are not packed need CUDNN_RNN_PADDED_IO_ENABLED"
-            );
-            CuDnnRefusal.Unless(
-                x.Layout != cudnnRNNDataLayout_t.CUDNN_RNN_DATA_LAYOUT_BATCH_MAJOR_UNPACKED,
-                "CUDNN_RNN_DATA_LAYOUT_BATCH_MAJOR_UNPACKED needs CUDNN_RNN_PADDED_IO_ENABLED"
-            );
-        }
+        else
+            // Sequences of one length as well: the manual permits the unpacked layouts with that flag alone.
+            CuDnnRefusal.Unless(net.PaddedIo, $"{x.Layout} needs CUDNN_RNN_PADDED_IO_ENABLED");
         if (net.Persistent && !x.Even)
             throw CuDnnRefusal.NotSupported(
                 $"{net.Algorithm} takes sequences of one length, maxSeqLength, alone"

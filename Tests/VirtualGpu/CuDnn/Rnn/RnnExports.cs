@@ -51,11 +51,12 @@ internal static unsafe class RnnExports
                 CuDnnRefusal.Unless(Enum.IsDefined(mode), $"fwdMode is {(int)mode}");
                 bool training = mode == cudnnForwardMode_t.CUDNN_FWD_MODE_TRAINING;
                 RnnChecks.Algorithm(net, training);
+                long more = device.Manners.MoreRnnSpace(x);
                 if (workspace != null)
-                    *workspace = (nuint)RnnCall.WorkspaceSize(net, x);
+                    *workspace = (nuint)(RnnCall.WorkspaceSize(net, x) + more);
                 if (reserve != null)
                     *reserve = training
-                        ? (nuint)new ReserveLayout(net, x.MaxLength, x.Batch).Bytes
+                        ? (nuint)(new ReserveLayout(net, x.MaxLength, x.Batch).Bytes + more)
                         : 0;
             }
         );
@@ -184,7 +185,7 @@ internal static unsafe class RnnExports
                     dropout?.Rate ?? 0,
                     dropout?.States ?? 0
                 );
-                library.Enqueue(device, common.Call, common.Kernels, work.Run, work.Work);
+                library.Enqueue(device, common, work.Run, work.Work);
             }
         );
 
@@ -252,7 +253,7 @@ internal static unsafe class RnnExports
                     lstm ? (nint)dcy : 0,
                     lstm ? (nint)dcx : 0
                 );
-                library.Enqueue(device, common.Call, common.Kernels, work.Run, work.Work);
+                library.Enqueue(device, common, work.Run, work.Work);
             }
         );
 
@@ -299,7 +300,7 @@ internal static unsafe class RnnExports
                 CheckStates(device, common, hDesc, hx != null, default, false);
                 CuDnnRefusal.Unless(x != null && y != null, "x or y is null");
                 var work = new RnnBackwardWeights(common, (nint)x, (nint)y, (nint)hx);
-                library.Enqueue(device, call, common.Kernels, work.Run, work.Work);
+                library.Enqueue(device, common, work.Run, work.Work);
             }
         );
 
@@ -342,16 +343,25 @@ internal static unsafe class RnnExports
             workspace.At,
             (long)workspace.Bytes,
             training ? reserve.At : 0
-        );
+        )
+        {
+            Described = [(xDesc, x, "xDesc"), (yDesc, y, "yDesc")],
+        };
         RnnChecks.Space(weights.At, (long)weights.Bytes, common.Layout.Bytes, weights.Name);
+        long more = device.Manners.MoreRnnSpace(x);
         RnnChecks.Space(
             workspace.At,
             (long)workspace.Bytes,
-            RnnCall.WorkspaceSize(net, x),
+            RnnCall.WorkspaceSize(net, x) + more,
             "workSpace"
         );
         if (training)
-            RnnChecks.Space(reserve.At, (long)reserve.Bytes, common.Kept.Bytes, "reserveSpace");
+            RnnChecks.Space(
+                reserve.At,
+                (long)reserve.Bytes,
+                common.Kept.Bytes + more,
+                "reserveSpace"
+            );
         return common;
     }
 

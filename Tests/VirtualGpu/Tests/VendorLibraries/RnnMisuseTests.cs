@@ -134,10 +134,11 @@ public sealed unsafe class RnnMisuseTests : RnnProgram
         Refused(Forward(), cudnnStatus_t.CUDNN_STATUS_BAD_PARAM, "falling length");
     }
 
-    [Test]
-    public void Unequal_lengths_that_are_not_packed_need_a_flag()
+    [TestCase(2)]
+    [TestCase(3)]
+    public void Lengths_that_are_not_packed_need_a_flag(int second)
     {
-        PrepareFilled(new() { Lengths = [3, 2], PaddedIo = false });
+        PrepareFilled(new() { Lengths = [3, second], PaddedIo = false });
         Refused(Forward(), cudnnStatus_t.CUDNN_STATUS_BAD_PARAM, "CUDNN_RNN_PADDED_IO_ENABLED");
     }
 
@@ -431,6 +432,46 @@ public sealed unsafe class RnnMisuseTests : RnnProgram
             Is.EqualTo(CUresult.CUDA_ERROR_STREAM_CAPTURE_INVALIDATED)
         );
         Assert.That(Device.TakeFaults().Single().Call, Does.Contain("run it once before"));
+    }
+
+    [Test]
+    public void A_replay_finds_that_a_descriptor_was_set_anew()
+    {
+        var options = new RnnOptions { Lengths = [3, 2] };
+        PrepareFilled(options);
+        Check(Forward());
+        Synchronize();
+        BeginCapture();
+        Check(Forward());
+        CUgraph graph;
+        CUgraphExec exec;
+        Check(Driver.cuStreamEndCapture(Stream, &graph));
+        Check(Driver.cuGraphInstantiate(&exec, graph, 0));
+        Check(Driver.cuGraphLaunch(exec, Stream));
+        Synchronize();
+
+        Check(SetData(YDesc, options, options.Outputs));
+        Check(Driver.cuGraphLaunch(exec, Stream));
+        Assert.That(Driver.cuStreamSynchronize(Stream), Is.Not.EqualTo(CUresult.CUDA_SUCCESS));
+        Assert.That(
+            Device.TakeFaults().Single(),
+            Has.Property(nameof(VirtualFault.Argument))
+                .EqualTo("yDesc")
+                .And.Property(nameof(VirtualFault.Detail))
+                .Contains("set anew")
+        );
+    }
+
+    [Test]
+    public void Sizes_may_be_larger_for_a_shorter_batch()
+    {
+        Device.Manners.UnevenRnnSpaces = true;
+        PrepareFilled(new() { Lengths = [4, 4] });
+        (nuint workspace, nuint reserve) = Sizes();
+        Check(SetData(XDesc, new() { Lengths = [3, 3] }, new RnnOptions().Inputs));
+        (nuint more, nuint kept) = Sizes();
+        Assert.That((ulong)more, Is.GreaterThan((ulong)workspace));
+        Assert.That((ulong)kept, Is.GreaterThan((ulong)reserve));
     }
 
     private void BeginCapture() =>

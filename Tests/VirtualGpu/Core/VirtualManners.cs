@@ -1,0 +1,27 @@
+namespace Sequor.VirtualGpu;
+
+/// <summary>
+/// What a card or a library may do by its documentation, and need not: each can be switched on while the device runs, so that what
+/// a program does then is tested.
+/// </summary>
+internal sealed class VirtualManners
+{
+    /// <summary>
+    /// A recurrent net wants more scratch and reserve for a batch whose steps are no power of two than for larger ones: cuDNN's
+    /// manual says that the sizes are not monotonic.
+    /// </summary>
+    public bool UnevenRnnSpaces { get; set; }
+
+    /// <summary>
+    /// A recurrent net's calls copy the lengths of sequences from the host's memory when their work runs; in a capture that is a
+    /// node of its own.
+    /// </summary>
+    public bool RnnCopiesLengths { get; set; }
+
+    /// <summary>No engine takes a convolution whose paddings before and after differ.</summary>
+    public bool SymmetricPaddingOnly { get; set; }
+
+    /// <summary>Bytes that a recurrent net wants beside those of its own rule.</summary>
+    public long MoreRnnSpace(RnnData data) =>
+        UnevenRnnSpaces && !int.IsPow2(data.MaxLength) ? 1L << 20 : 0;
+}
