@@ -104,7 +104,10 @@ public sealed class LibraryWorkTests
                 [3, 2],
                 null
             );
-        var call = new RnnCall("cudnnRNNForward", net, Data(Inputs), Data(6), true, 0, 0, 0, 0, 0);
+        var call = new RnnCall("cudnnRNNForward", net, Data(Inputs), Data(6), true, 0, 0, 0, 0, 0)
+        {
+            Described = [],
+        };
         int gates = 4 * Hidden;
         int matrices =
             2 * (gates * (Inputs + State) + State * Hidden)
