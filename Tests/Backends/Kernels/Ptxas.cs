@@ -163,7 +163,10 @@ internal sealed partial record PtxasOutput(
     private static int SharedOf(string line) =>
         Shared().Match(line) is { Success: true } shared ? Numbers(shared)[0] : 0;
 
-    [GeneratedRegex("^ptxas info +: (?:[0-9]+ bytes gmem.*|Function properties for .*)$")]
+    // Later versions tell their time as well.
+    [GeneratedRegex(
+        "^ptxas info +: (?:[0-9]+ bytes gmem.*|Function properties for .*|Compile time = .*)$"
+    )]
     private static partial Regex Statistic();
 
     [GeneratedRegex("Unsupported \\.version|is not defined for option 'gpu-name'")]

@@ -156,6 +156,58 @@ public sealed class PtxasTableTests
             Is.EqualTo(new[] { "sub, sm_80: no row" })
         );
 
+    [Test]
+    public void A_module_that_ptxas_is_too_old_for_stays_in_the_table_while_its_ptx_does()
+    {
+        const string ptx = ".version 8.4\n.target sm_80\n";
+        PtxasRow[] rows =
+        [
+            .. new[] { 90, 89, 86, 80 }.Select(a => PtxasRow.Of("add", a, 256, 40, 0, 0, 0, 0)),
+        ];
+        var before = new PtxasTable([new("new", "12.4.131", PtxasTable.DigestOf(ptx), rows)]);
+
+        Assert.That(
+            PtxasTests.Updated("new", ptx, "11.8.89", [], before),
+            Is.SameAs(before.Modules[0])
+        );
+        Assert.That(
+            () => PtxasTests.Updated("new", ptx + "// more", "11.8.89", [], before),
+            Throws.InvalidOperationException.With.Message.StartWith("ptxas 11.8.89 is too old")
+        );
+        PtxasModule now = PtxasTests.Updated("new", ptx, "12.5.1", rows, before);
+        Assert.That(now.Version, Is.EqualTo("12.5.1"));
+        Assert.That(now.Rows.Select(r => r.Architecture), Is.EqualTo(new[] { 80, 86, 89, 90 }));
+    }
+
+    // As versions 11.8 and 12.9 write it.
+    [TestCase("Used 40 registers, 512 bytes smem, 400 bytes cmem[0]", "")]
+    [TestCase("Used 40 registers, used 1 barriers, 512 bytes smem", "Compile time = 3.2 ms")]
+    public void What_ptxas_prints_is_read(string used, string last)
+    {
+        string text = $"""
+            ptxas info    : 0 bytes gmem
+            ptxas info    : Compiling entry function 'add' for 'sm_80'
+            ptxas info    : Function properties for add
+                64 bytes stack frame, 28 bytes spill stores, 36 bytes spill loads
+            ptxas info    : {used}
+            {(last.Length == 0 ? "" : "ptxas info    : " + last)}
+
+            """;
+        const string ptx = ".visible .entry add(\n.param .u64 a\n)\n.maxntid 256, 1, 1\n{ ret; }";
+        var output = PtxasOutput.Parse(text, 0, ptx, 80);
+
+        Assert.That(output.Diagnostics, Is.Empty);
+        Assert.That(
+            output.Rows,
+            Is.EqualTo(new[] { PtxasRow.Of("add", 80, 256, 40, 28, 36, 64, 512) })
+        );
+        Assert.That(
+            PtxasOutput.Parse(text + "ptxas warning : odd\n", 0, ptx, 80).Diagnostics,
+            Is.EqualTo(new[] { "ptxas warning : odd" })
+        );
+        Assert.That(PtxasOutput.Parse("", 255, ptx, 80).Diagnostics, Has.One.Contains("255"));
+    }
+
     // Counted by hand from the guide's table: what limits is named behind each.
     [TestCase(75, 256, 32, 0, 4, 100.0)] // warps
     [TestCase(80, 256, 32, 0, 8, 100.0)] // warps

@@ -112,6 +112,11 @@ public sealed partial class PtxasTests
         );
 
         Assert.That(output.Unread, Does.StartWith("Unsupported .version 99.0"));
+        Assert.That(output.Diagnostics, Is.Empty);
+        Assert.That(
+            Read("made up", Small.Replace("7.8", "99.0", StringComparison.Ordinal)),
+            Is.Empty
+        );
         Assert.That(_ptxas.Assemble(Small, 999).Unread, Does.Contain("sm_999"));
     }
 
@@ -136,10 +141,12 @@ public sealed partial class PtxasTests
         .visible .entry k() { ret; }
         """;
 
+    private IEnumerable<(int Architecture, PtxasOutput Output)> Read(string module) =>
+        Read(module, KernelImages.Ptx(module));
+
     /// <summary>What ptxas says of a module, for its own target and all later ones; what it is too old for is told.</summary>
-    private IEnumerable<(int Architecture, PtxasOutput Output)> Read(string module)
+    private IEnumerable<(int Architecture, PtxasOutput Output)> Read(string module, string ptx)
     {
-        string ptx = KernelImages.Ptx(module);
         foreach (int architecture in Architectures(ptx))
         {
             PtxasOutput output = _outputs.GetOrAdd(
@@ -163,36 +170,44 @@ public sealed partial class PtxasTests
 
     private void Update(string path)
     {
-        List<PtxasModule> modules = [];
-        foreach (string module in Modules())
-        {
-            string ptx = KernelImages.Ptx(module);
-            string digest = PtxasTable.DigestOf(ptx);
-            PtxasRow[] rows =
-            [
-                .. Read(module)
-                    .SelectMany(o => o.Output.Rows)
-                    .OrderBy(r => r.Kernel, StringComparer.Ordinal)
-                    .ThenBy(r => r.Architecture),
-            ];
-            if (rows.Select(r => r.Architecture).Distinct().Count() == Architectures(ptx).Count())
-            {
-                modules.Add(new(module, _ptxas!.Version, digest, rows));
-                continue;
-            }
-            // What this ptxas is too old for stays as it was, if it is still of the same PTX.
-            PtxasModule? before = PtxasTable.Shipped.Modules.FirstOrDefault(m =>
-                m.Digest == digest
-            );
-            Assert.That(
-                before,
-                Is.Not.Null,
-                $"ptxas {_ptxas!.Version} is too old for {module}, and the table does not have it as it is; a newer ptxas is needed"
-            );
-            modules.Add(before!);
-        }
+        PtxasModule[] modules =
+        [
+            .. Modules()
+                .Select(module =>
+                    Updated(
+                        module,
+                        KernelImages.Ptx(module),
+                        _ptxas!.Version,
+                        [.. Read(module).SelectMany(o => o.Output.Rows)],
+                        PtxasTable.Shipped
+                    )
+                ),
+        ];
         File.WriteAllText(path, new PtxasTable(modules).ToString());
         TestContext.Out.WriteLine($"written to {path}");
+    }
+
+    /// <summary>A module as the new table has it: as it was, where ptxas is too old for it and its PTX is still the same.</summary>
+    internal static PtxasModule Updated(
+        string module,
+        string ptx,
+        string version,
+        IReadOnlyList<PtxasRow> rows,
+        PtxasTable before
+    )
+    {
+        string digest = PtxasTable.DigestOf(ptx);
+        if (rows.Select(r => r.Architecture).Distinct().Count() == Architectures(ptx).Count())
+            return new(
+                module,
+                version,
+                digest,
+                [.. rows.OrderBy(r => r.Kernel, StringComparer.Ordinal).ThenBy(r => r.Architecture)]
+            );
+        return before.Modules.FirstOrDefault(m => m.Digest == digest)
+            ?? throw new InvalidOperationException(
+                $"ptxas {version} is too old for {module}, and the table does not have it as it is; a newer ptxas is needed."
+            );
     }
 
     [GeneratedRegex(@"^\.target sm_([0-9]+)", RegexOptions.Multiline)]
