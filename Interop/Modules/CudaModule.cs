@@ -81,8 +81,8 @@ public sealed unsafe class CudaModule : CudaObject
                 result,
                 nameof(CudaDriver.cuModuleLoadDataEx),
                 said.Length > 0 ? said
-                : result == CUresult.CUDA_ERROR_JIT_COMPILER_NOT_FOUND ? NoCompiler
-                : $"{ptx.Length} bytes of PTX for {context.Device}"
+                    : result == CUresult.CUDA_ERROR_JIT_COMPILER_NOT_FOUND ? NoCompiler
+                    : $"{ptx.Length} bytes of PTX for {context.Device}"
             );
         }
         return new CudaModule(context, handle, Text(messages));
@@ -128,10 +128,7 @@ public sealed unsafe class CudaModule : CudaObject
     private protected override void Release()
     {
         if (_owner is null)
-            Context.Park(
-                Context.Driver.cuModuleUnload(_handle),
-                nameof(CudaDriver.cuModuleUnload)
-            );
+            Context.Park(Context.Driver.cuModuleUnload(_handle), nameof(CudaDriver.cuModuleUnload));
     }
 
     private static string Text(byte[] zeroTerminated)

@@ -47,9 +47,7 @@ public sealed partial class CudaBackend
             : new CudaConvolution(this, descriptor);
     }
 
-    internal override DiagonalScanOperation PlanDiagonalScan(
-        in DiagonalScanDescriptor descriptor
-    )
+    internal override DiagonalScanOperation PlanDiagonalScan(in DiagonalScanDescriptor descriptor)
     {
         Kernels.Load("scan_wide", "scan_chunked");
         return new CudaDiagonalScan(this, descriptor);

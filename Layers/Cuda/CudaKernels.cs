@@ -52,8 +52,8 @@ internal sealed class CudaKernels : IDisposable
     public void Load(params ReadOnlySpan<string> modules)
     {
         foreach (string module in modules)
-            foreach (string name in KernelImages.KernelsOf(module))
-                _ = this[name];
+        foreach (string name in KernelImages.KernelsOf(module))
+            _ = this[name];
     }
 
     /// <summary>Queues a launch. Allocates nothing where the kernel was loaded.</summary>

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using NUnit.Framework;
 using Sequor.Layers;
+using Sequor.Native;
 using Sequor.Tests.Charts;
 using Sequor.Tests.Support;
 using Sequor.Tests.Training;
@@ -137,7 +138,10 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                 "made up",
                 new DriverReport(null, null, "libcuda.so.1"),
                 [new DeviceReport(0, null, null, null, null, null, null, "made up")]
-            ),
+            )
+            {
+                Settings = [new CudaSetting("CUDA_CACHE_DISABLE", "1", "made up")],
+            },
             Libraries =
             [
                 new LibraryReport(

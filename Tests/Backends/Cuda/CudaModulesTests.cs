@@ -88,10 +88,14 @@ public sealed class CudaModulesTests : CudaFixture
         using var adam = new AdamW(plan, 1e-3f) { MaxGradientNorm = 1f };
         long planned = Loads;
         float[] x =
-            body == "embedding"
-                ? new float[T * B]
-                : new Draw(1).Uniform(T * B * model.InputSize);
-        foreach (int[] lengths in (int[][])[[], [T, 2]])
+            body == "embedding" ? new float[T * B] : new Draw(1).Uniform(T * B * model.InputSize);
+        foreach (
+            int[] lengths in (int[][])
+                [
+                    [],
+                    [T, 2],
+                ]
+        )
         {
             if (lengths.Length > 0 && body == "embedding")
                 continue;
