@@ -95,7 +95,10 @@ internal static class BenchView
         MemoryCategory[] categories =
         [
             .. Enum.GetValues<MemoryCategory>()
-                .Where(c => c != MemoryCategory.Reserve || results.Any(r => r.BytesAtPeak[c] > 0)),
+                .Where(c =>
+                    c is not (MemoryCategory.Reserve or MemoryCategory.Graphs)
+                    || results.Any(r => r.BytesAtPeak[c] > 0)
+                ),
         ];
         screen.Table(
             "Memory at its peak, MiB",

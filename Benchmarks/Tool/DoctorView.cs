@@ -1,4 +1,5 @@
 using System.Globalization;
+using Sequor.Native;
 using Sequor.Workloads;
 
 namespace Sequor.Tool;
@@ -33,6 +34,8 @@ internal static class DoctorView
                 string.Create(CultureInfo.InvariantCulture, $"cuda:{device.Index}"),
                 Describe(device)
             );
+        foreach (CudaSetting setting in report.Cuda.Settings)
+            Line("set", $"{setting.Name}={setting.Value}: {setting.Effect}");
         Line("uses", $"{report.Use.Device}: {report.Use.Description} ({report.Use.Reason})");
         screen.Line();
         screen.Title("Libraries");

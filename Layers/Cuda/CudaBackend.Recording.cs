@@ -18,7 +18,7 @@ public sealed partial class CudaBackend
         {
             using CudaGraph graph = CudaGraph.Capture(Stream, work);
             RequireOfDevice(graph);
-            return new Captured(graph, Stream);
+            return new Captured(this, graph);
         }
         catch (Exception e) when (e is CudaException or CudnnException or CublasException)
         {
@@ -58,29 +58,39 @@ public sealed partial class CudaBackend
 
     private sealed class Captured : RecordedWork
     {
-        private readonly CudaStream _stream;
+        private readonly CudaBackend _backend;
         private readonly CudaGraphExec _graph;
+        private readonly long _bytes;
 
-        public Captured(CudaGraph graph, CudaStream stream)
+        public Captured(CudaBackend backend, CudaGraph graph)
         {
-            _stream = stream;
+            _backend = backend;
             Nodes = graph.NodeCount;
+            long free = backend.Context.DeviceMemory.Free;
             _graph = graph.Instantiate();
             try
             {
-                _graph.Upload(stream);
+                _graph.Upload(backend.Stream);
+                _bytes = System.Math.Max(0, free - backend.Context.DeviceMemory.Free);
             }
             catch
             {
                 _graph.Dispose();
                 throw;
             }
+            backend.Memory.AddFound(MemoryCategory.Graphs, _bytes);
         }
 
         public override long Nodes { get; }
 
-        public override void Run() => _graph.Launch(_stream);
+        public override void Run() => _graph.Launch(_backend.Stream);
 
-        public override void Dispose() => _graph.Dispose();
+        public override void Dispose()
+        {
+            if (_graph.IsDisposed)
+                return;
+            _graph.Dispose();
+            _backend.Memory.Remove(MemoryCategory.Graphs, _bytes);
+        }
     }
 }

@@ -25,4 +25,10 @@ public enum MemoryCategory
 
     /// <summary>Inputs, targets, losses, and the states of recurrent layers that a caller asked for.</summary>
     InputOutput,
+
+    /// <summary>
+    /// What a GPU's driver took for recorded steps. It tells no graph's size: this is by how much the device's free memory shrank
+    /// while each was made, in the driver's own large pieces, and with what other programs took or gave back meanwhile.
+    /// </summary>
+    Graphs,
 }

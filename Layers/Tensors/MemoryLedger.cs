@@ -56,6 +56,17 @@ public sealed class MemoryLedger
         }
     }
 
+    /// <summary>Adds bytes that the backend did not allocate itself.</summary>
+    internal void AddFound(MemoryCategory category, long bytes)
+    {
+        lock (_current)
+        {
+            _current[(int)category] += bytes;
+            CurrentBytes += bytes;
+            NotePeak();
+        }
+    }
+
     internal void Add(MemoryCategory category, long bytes)
     {
         lock (_current)

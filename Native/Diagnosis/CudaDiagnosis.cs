@@ -24,6 +24,7 @@ public sealed class CudaDiagnosis
                     .Select(index => DeviceSummary.Read(driver, index)),
             ];
         DriverVersion = libraries.DisplayDriverVersion;
+        Settings = CudaSetting.Of(libraries.Host);
         Failure = libraries.Failure ?? DeviceFailure();
     }
 
@@ -46,6 +47,9 @@ public sealed class CudaDiagnosis
 
     /// <summary>The version of the display driver, such as 550.54.15, from NVML; null without NVML.</summary>
     public string? DriverVersion { get; }
+
+    /// <summary>What the environment sets of the vendors' libraries.</summary>
+    public IReadOnlyList<CudaSetting> Settings { get; }
 
     /// <summary>The devices in the driver's order.</summary>
     public IReadOnlyList<DeviceSummary> Devices { get; } = [];

@@ -19,6 +19,31 @@ public sealed class DiagnosisTests
         FakeDevices.Reset();
     }
 
+    [TestCase("CUDA_CACHE_DISABLE", "1", "every process compiles them anew")]
+    [TestCase("CUDA_CACHE_DISABLE", "0", "the driver keeps the kernels")]
+    [TestCase("CUDA_CACHE_MAXSIZE", "0", "every process compiles them anew")]
+    [TestCase("CUDA_CACHE_MAXSIZE", "1073741824", "the most bytes")]
+    [TestCase("CUDA_CACHE_PATH", "/tmp/kernels", "where the driver keeps")]
+    [TestCase("CUDA_DISABLE_PTX_JIT", "1", "remove it")]
+    [TestCase("CUDA_FORCE_PTX_JIT", "1", "takes minutes")]
+    [TestCase("CUDA_LAUNCH_BLOCKING", "1", "times mean nothing")]
+    [TestCase("CUBLAS_WORKSPACE_CONFIG", ":4096:8", "do not depend on this")]
+    [TestCase("NVIDIA_TF32_OVERRIDE", "0", "also where it is asked for")]
+    [TestCase("NVIDIA_TF32_OVERRIDE", "1", "changes nothing")]
+    public void What_the_environment_sets_is_told_with_its_effect(
+        string name,
+        string value,
+        string effect
+    )
+    {
+        FakeMachine machine = FakeDevices.Machine();
+        Assert.That(Diagnose(machine).Settings, Is.Empty);
+        machine.Variables[name] = value;
+        CudaSetting setting = Diagnose(machine).Settings.Single();
+        Assert.That((setting.Name, setting.Value), Is.EqualTo((name, value)));
+        Assert.That(setting.Effect, Does.Contain(effect));
+    }
+
     [Test]
     public void Everything_is_there()
     {

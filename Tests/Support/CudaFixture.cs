@@ -30,10 +30,18 @@ public abstract class CudaFixture
 
     private protected virtual FloatMath Arithmetic => FloatMath.Fp32;
 
+    /// <summary>
+    /// Whether the virtual GPU's libraries sum in float32 and another order, so that bounds hold on a card as well
+    /// (<see cref="Rounding"/>); else they are as near to the CPU as can be.
+    /// </summary>
+    private protected virtual bool FloatSums => false;
+
     [SetUp]
     public void Start()
     {
         (Libraries, Virtual) = TestGpu.Start(IsVirtualOnly());
+        if (Virtual is not null)
+            Virtual.Manners.FloatSums = FloatSums;
         Context = CudaContext.Primary(Libraries.Device());
         Stream = Context.CreateStream();
         Gpu = new CudaBackend(Context, Stream, new CudaOptions { Math = Arithmetic });

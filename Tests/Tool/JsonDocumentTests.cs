@@ -5,6 +5,7 @@ using Sequor.Counts;
 using Sequor.FirstContact;
 using Sequor.Layers;
 using Sequor.Replay;
+using Sequor.Native;
 using Sequor.Tests.Charts;
 using Sequor.Tests.Support;
 using Sequor.Tests.Training;
@@ -166,7 +167,10 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                 "made up",
                 new DriverReport(null, null, "libcuda.so.1"),
                 [new DeviceReport(0, null, null, null, null, null, null, "made up")]
-            ),
+            )
+            {
+                Settings = [new CudaSetting("CUDA_CACHE_DISABLE", "1", "made up")],
+            },
             Libraries =
             [
                 new LibraryReport(
@@ -219,7 +223,11 @@ public sealed class JsonDocumentTests : CudaCommandFixture
     public void Compare()
     {
         string old = Resource("compare.json")
-            .Replace("\"workspace\": ", "\"reserve\": 0, \"workspace\": ", StringComparison.Ordinal)
+            .Replace(
+                "\"workspace\": ",
+                "\"reserve\": 0, \"graphs\": 0, \"workspace\": ",
+                StringComparison.Ordinal
+            )
             .Replace(
                 "\"managed_bytes_per_step\": 0}",
                 "\"managed_bytes_per_step\": 0, \"graph_nodes\": 0}",

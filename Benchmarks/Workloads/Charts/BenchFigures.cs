@@ -171,7 +171,7 @@ internal static class BenchFigures
             r.MemoryBytes.Optimizer,
             // Both are kept from forward to backward.
             r.MemoryBytes.Activations + r.MemoryBytes.Reserve,
-            r.MemoryBytes.Workspace,
+            r.MemoryBytes.Workspace + r.MemoryBytes.Graphs,
             r.MemoryBytes.Io,
         ];
 }

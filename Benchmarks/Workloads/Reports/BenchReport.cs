@@ -170,6 +170,7 @@ public sealed record BenchResult
                 Reserve = measured.BytesAtPeak[MemoryCategory.Reserve],
                 Workspace = measured.BytesAtPeak[MemoryCategory.Workspace],
                 Io = measured.BytesAtPeak[MemoryCategory.InputOutput],
+                Graphs = measured.BytesAtPeak[MemoryCategory.Graphs],
             },
             AllocationsPerStep = measured.NativeAllocations + measured.ManagedBytes,
             NativeAllocationsPerStep = measured.NativeAllocations,
@@ -223,4 +224,7 @@ public sealed record MemoryBytes
 
     /// <summary>Inputs, targets and losses.</summary>
     public required long Io { get; init; }
+
+    /// <summary>What the driver took for recorded steps, as far as the device's free memory tells.</summary>
+    public long Graphs { get; init; }
 }

@@ -68,6 +68,9 @@ public sealed record CudaReport(
     IReadOnlyList<DeviceReport> Devices
 )
 {
+    /// <summary>Variables of the environment that are set and change what the vendors' libraries do.</summary>
+    public IReadOnlyList<CudaSetting> Settings { get; init; } = [];
+
     internal static CudaReport Of(CudaDiagnosis cuda)
     {
         LibraryStatus library = cuda.Libraries.Single(l => l.Kind == LibraryKind.CudaDriver);
@@ -79,7 +82,10 @@ public sealed record CudaReport(
             cuda.Reason,
             driver,
             [.. cuda.Devices.Select(device => DeviceReport.Of(device, cuda.DriverVersion))]
-        );
+        )
+        {
+            Settings = cuda.Settings,
+        };
     }
 }
 

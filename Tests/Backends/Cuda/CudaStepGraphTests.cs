@@ -420,6 +420,36 @@ public sealed class CudaStepGraphTests : CudaFixture
     }
 
     [Test]
+    [VirtualGpuOnly]
+    public void What_the_driver_takes_for_graphs_is_in_the_ledger_while_they_live()
+    {
+        const long bytes = 2 << 20;
+        RequireVirtual().Manners.GraphBytes = bytes;
+        using var model = new Sequential(new Gru(2, 5), new Last(5), new Linear(5, 1));
+        using Plan plan = model.Plan(Gpu, 7, 3, Mode.Training);
+        int steps = 7;
+        var graph = new StepGraph(plan, () => plan.Forward(plan.Input(steps, 3)));
+        for (int i = 0; i < 8; i++)
+        {
+            steps = 7 - i % 2;
+            plan.Input(steps, 3).Write(new Draw(1).Uniform(steps * 6));
+            if (i == 6)
+                Assert.That(graph.Graphs, Is.EqualTo(2));
+            long allocations = Gpu.Memory.Allocations;
+            graph.Run();
+            Assert.That(Gpu.Memory.Allocations, Is.EqualTo(allocations));
+            Assert.That(
+                Gpu.Memory.Current(MemoryCategory.Graphs),
+                Is.EqualTo(graph.Graphs * bytes)
+            );
+        }
+        Assert.That(Gpu.Memory.PeakBytes, Is.EqualTo(Gpu.Memory.CurrentBytes));
+        graph.Dispose();
+        graph.Dispose();
+        Assert.That(Gpu.Memory.Current(MemoryCategory.Graphs), Is.Zero);
+    }
+
+    [Test]
     public void An_error_of_the_step_ends_the_capture_and_comes_out()
     {
         using var model = new Sequential(new Gru(2, 5), new Last(5), new Linear(5, 1));

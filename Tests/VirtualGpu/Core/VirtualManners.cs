@@ -21,6 +21,15 @@ internal sealed class VirtualManners
     /// <summary>No engine takes a convolution whose paddings before and after differ.</summary>
     public bool SymmetricPaddingOnly { get; set; }
 
+    /// <summary>Bytes of the device that each graph that can be launched takes.</summary>
+    public long GraphBytes { get; set; }
+
+    /// <summary>
+    /// Libraries sum in float32 and in another order, as they do on a card, and states of recurrent nets are rounded as sums of so
+    /// many terms are.
+    /// </summary>
+    public bool FloatSums { get; set; }
+
     /// <summary>Bytes that a recurrent net wants beside those of its own rule.</summary>
     public long MoreRnnSpace(RnnData data) =>
         UnevenRnnSpaces && !int.IsPow2(data.MaxLength) ? 1L << 20 : 0;

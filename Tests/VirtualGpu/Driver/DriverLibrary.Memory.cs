@@ -23,7 +23,9 @@ internal static unsafe partial class DriverLibrary
             {
                 NeedOut(free, nameof(cuMemGetInfo), nameof(free));
                 NeedOut(total, nameof(cuMemGetInfo), nameof(total));
-                *free = (nuint)MemoryWork.Free(device);
+                *free = (nuint)(
+                    MemoryWork.Free(device) - device.Manners.GraphBytes * device.GraphExecs.Count
+                );
                 *total = (nuint)device.Options.TotalMemory;
                 return Success;
             }

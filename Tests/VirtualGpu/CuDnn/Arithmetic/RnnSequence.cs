@@ -31,6 +31,8 @@ internal static class RnnSequence
             x.AsSpan(t * layer.Inputs, layer.Inputs).CopyTo(row);
             KeepGates(kind, layer, row, h, trace, t);
             RecurrentCell.Step(kind, layer, row, h, c, 1);
+            for (int i = 0; i < h.Length; i++)
+                h[i] = DoubleRows.Rounded(h[i], layer.Inputs + layer.State, i + t);
             h.CopyTo(trace.States, t * h.Length);
             if (kind == RecurrentKind.Lstm)
                 KeepCells(layer, c, trace, t);
