@@ -22,7 +22,7 @@ internal sealed class CudaKernels : IDisposable
     public CudaKernels(CudaContext context, CudaStream stream)
     {
         (_context, _stream) = (context, stream);
-        _all = CudaModules.Of(context);
+        _all = CudaModules.Of(context, this);
         try
         {
             Load(First);
@@ -70,7 +70,7 @@ internal sealed class CudaKernels : IDisposable
     {
         foreach (CudaModule module in _modules.Values)
             module.Dispose();
-        _all.Dispose();
+        _all.Leave(this);
     }
 
     private CudaModule Module(string name)

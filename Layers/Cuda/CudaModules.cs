@@ -7,20 +7,31 @@ namespace Sequor.Layers.Cuda;
 /// The modules of Sequor's kernels in a context, each loaded when it is first asked for, once for all backends of the context. From
 /// one process to the next the driver keeps what it compiled, in its own cache.
 /// </summary>
-/// <remarks>May be used by several threads. The last backend that disposes of it unloads the modules.</remarks>
-internal sealed class CudaModules : IDisposable
+/// <remarks>
+/// May be used by several threads. The last backend that disposes of it unloads the modules; a backend that was forgotten does not count.
+/// </remarks>
+internal sealed class CudaModules
 {
     // Weak, so that backends that were forgotten take their modules with them.
     private static readonly Dictionary<ulong, WeakReference<CudaModules>> All = [];
 
     private readonly ulong _id;
+
+    // An object of its own: modules that one backend's object had loaded would keep that alive for the others.
+    private readonly CudaContext _context;
     private readonly Dictionary<string, CudaModule> _loaded = new(StringComparer.Ordinal);
-    private int _users;
+    private readonly List<WeakReference<object>> _users = [];
 
-    private CudaModules(ulong id) => _id = id;
+    private CudaModules(ulong id, CudaContext context)
+    {
+        _id = id;
+        _context = CudaContext.Attach(context.Handle.Value, context.Libraries);
+    }
 
-    /// <summary>Those of a context; to be disposed as often as they are asked for.</summary>
-    public static CudaModules Of(CudaContext context)
+    /// <summary>The modules of a context.</summary>
+    /// <param name="context">An object of the context.</param>
+    /// <param name="user">Who asks; calls <see cref="Leave"/> at its end.</param>
+    public static CudaModules Of(CudaContext context, object user)
     {
         ulong id = context.Id;
         lock (All)
@@ -30,10 +41,10 @@ internal sealed class CudaModules : IDisposable
                 || !known.TryGetTarget(out CudaModules? modules)
             )
             {
-                modules = new CudaModules(id);
+                modules = new CudaModules(id, context);
                 All[id] = new(modules);
             }
-            modules._users++;
+            modules._users.Add(new(user));
             return modules;
         }
     }
@@ -48,18 +59,20 @@ internal sealed class CudaModules : IDisposable
         {
             if (!_loaded.TryGetValue(name, out CudaModule? module))
             {
-                module = context.LoadModule(KernelImages.Image(name));
+                module = _context.LoadModule(KernelImages.Image(name));
                 _loaded.Add(name, module);
             }
             return module.Share(context);
         }
     }
 
-    public void Dispose()
+    /// <summary>The modules are not used any more by one who asked for them.</summary>
+    public void Leave(object user)
     {
         lock (All)
         {
-            if (--_users > 0)
+            _users.RemoveAll(u => !u.TryGetTarget(out object? alive) || ReferenceEquals(alive, user));
+            if (_users.Count > 0)
                 return;
             if (
                 All.TryGetValue(_id, out WeakReference<CudaModules>? known)
@@ -73,6 +86,7 @@ internal sealed class CudaModules : IDisposable
             foreach (CudaModule module in _loaded.Values)
                 module.Dispose();
             _loaded.Clear();
+            _context.Dispose();
         }
     }
 }

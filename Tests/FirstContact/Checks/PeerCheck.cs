@@ -1,17 +1,19 @@
+using System.Diagnostics;
 using System.Text.Json;
 
 namespace Sequor.FirstContact;
 
-/// <summary>A training step beside PyTorch's, in turn, where Python has it.</summary>
+/// <summary>A training step beside PyTorch's, eager, as a CUDA graph and compiled, in turn, where Python has it.</summary>
 internal sealed class PeerCheck : Check
 {
-    private const int Rounds = 2;
+    // What is begun later may be ended by the limit.
+    private static readonly TimeSpan LastStart = TimeSpan.FromSeconds(150);
 
     public override string Name => "peers";
 
     public override string Proves => "a training step beside PyTorch's, both in true float32";
 
-    public override TimeSpan Limit => TimeSpan.FromSeconds(150);
+    public override TimeSpan Limit => TimeSpan.FromSeconds(200);
 
     public override CheckOutcome Run(CheckContext context)
     {
@@ -29,44 +31,32 @@ internal sealed class PeerCheck : Check
         if (torch.ExitCode != 0 || !torch.Output.Contains("True", StringComparison.Ordinal))
             return CheckOutcome.Skipped($"PyTorch sees no GPU: {torch.LastWords}");
         string json = Path.Combine(Path.GetTempPath(), $"sequor-{Guid.NewGuid():N}.json");
-        var ours = new Dictionary<string, double>();
-        var theirs = new Dictionary<string, double>();
+        var clock = Stopwatch.StartNew();
         try
         {
-            for (int round = 0; round < Rounds; round++)
-            {
-                FinishedProcess bench = context.Sequor(
-                    BenchArguments.Of(["--graph", "off"], false, json)
-                );
-                if (bench.ExitCode != 0)
-                    return CheckOutcome.Failed(bench.LastWords);
-                foreach (BenchReading reading in BenchReading.Read(json))
+            return new PeerRuns(
+                graph =>
                 {
-                    Keep(ours, reading.Arch, reading.Milliseconds);
-                    if (Peer(python, script, reading) is { } milliseconds)
-                        Keep(theirs, reading.Arch, milliseconds);
-                }
-            }
+                    FinishedProcess bench = context.Sequor(
+                        BenchArguments.Of(
+                            BenchArguments.Variant(tuned: true, graph),
+                            isVirtual: false,
+                            json
+                        )
+                    );
+                    return bench.ExitCode == 0 ? BenchReading.Read(json) : [];
+                },
+                (mode, reading) => Peer(python, script, mode, reading),
+                () => clock.Elapsed < LastStart
+            ).Run();
         }
         finally
         {
             File.Delete(json);
         }
-        return theirs.Count == 0
-            ? CheckOutcome.Failed("no step of PyTorch's ran; the log says why")
-            : CheckOutcome.Held([
-                .. theirs.Keys.SelectMany(arch =>
-                    new[]
-                    {
-                        new Figure($"{arch}, ours without graphs", ours[arch], "ms"),
-                        new Figure($"{arch}, PyTorch eager", theirs[arch], "ms"),
-                        new Figure($"{arch}, ratio", ours[arch] / theirs[arch], ""),
-                    }
-                ),
-            ]);
     }
 
-    private static double? Peer(string python, string script, BenchReading reading)
+    private static PeerStep? Peer(string python, string script, string mode, BenchReading reading)
     {
         FinishedProcess peer = OtherProcess.Run(
             python,
@@ -84,6 +74,8 @@ internal sealed class PeerCheck : Check
                 $"{reading.Batch}",
                 "--device",
                 "cuda",
+                "--mode",
+                mode,
                 "--steps",
                 "30",
                 "--warmup",
@@ -95,9 +87,9 @@ internal sealed class PeerCheck : Check
         if (peer.ExitCode != 0)
             return null;
         using JsonDocument result = JsonDocument.Parse(peer.Output);
-        return result.RootElement.GetProperty("step_ms").GetDouble();
+        return new PeerStep(
+            result.RootElement.GetProperty("step_ms").GetDouble(),
+            result.RootElement.GetProperty("tf32").GetBoolean()
+        );
     }
-
-    private static void Keep(Dictionary<string, double> best, string arch, double value) =>
-        best[arch] = Math.Min(best.GetValueOrDefault(arch, double.PositiveInfinity), value);
 }

@@ -18,6 +18,7 @@ internal sealed class PtxEngine : IKernelEngine
 
     /// <summary>Told of every launch that has ended.</summary>
     public Action<PtxLaunched>? Launched { get; init; }
+
     /// <summary>Remembers launches; null for nobody.</summary>
     public LaunchRecorder? Recorder { get; init; }
 
