@@ -49,7 +49,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
         Virtual!.Manners.SymmetricPaddingOnly = true;
         string refused = $"--device cuda --convolution cudnn --arch tcn {Tiny}";
         _seen.Add("sequor.bench/1", Json($"bench --warmup 1 {refused}"));
-        BenchReport made = Made.Report(Made.Result("rnn", 4, 1, 1024));
+        BenchReport made = Made.Report(Made.Result("rnn", 4, 1, 1024) with { RoundsMs = [1, 2] });
         _seen.Add(
             "sequor.bench/1",
             ReportWriter.ToUtf8(
@@ -167,9 +167,27 @@ public sealed class JsonDocumentTests : CudaCommandFixture
         _seen.RequireAll("sequor.doctor/1");
     }
 
-    // Made with an older version on another day, and so without what was added since.
     [Test]
     public void Compare()
+    {
+        BenchResult result = Made.Result("rnn", 4, 1, 1024);
+        (string before, string after) = (PathOf("before.json"), PathOf("after.json"));
+        Write(before, Made.Report(result));
+        Write(after, Made.Report(result with { RoundsMs = [1, 2, 3, 4, 5, 6, 7] }));
+        _seen.Add("sequor.compare/1", Json("compare", before, after));
+        Write(before, Made.Report(result with { RoundsMs = [1, 2, 3, 4, 5, 6, 7] }));
+        Write(after, Made.Report(result) with { Threads = 1 });
+        _seen.Add("sequor.compare/1", Json(2, "compare", before, after));
+        _seen.Add("sequor.compare/1", Json("compare --force", before, after));
+        _seen.RequireAll("sequor.compare/1");
+
+        static void Write(string path, BenchReport report) =>
+            File.WriteAllBytes(path, ReportWriter.ToUtf8(report));
+    }
+
+    // Made with an older version on another day, and so without what was added since.
+    [Test]
+    public void Peers()
     {
         string old = Resource("compare.json")
             .Replace("\"workspace\": ", "\"reserve\": 0, \"workspace\": ", StringComparison.Ordinal)
@@ -178,8 +196,8 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                 "\"managed_bytes_per_step\": 0, \"graph_nodes\": 0}",
                 StringComparison.Ordinal
             );
-        _seen.Add("sequor.compare/1", System.Text.Encoding.UTF8.GetBytes(old));
-        _seen.RequireAll("sequor.compare/1");
+        _seen.Add("sequor.peers/1", System.Text.Encoding.UTF8.GetBytes(old));
+        _seen.RequireAll("sequor.peers/1");
     }
 
     [Test]
@@ -262,6 +280,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                     "machine",
                     "gpu",
                     "sequor.compare/1",
+                    "sequor.peers/1",
                     "sequor.tests/1",
                     "Metadata of a checkpoint of train",
                     "Metadata of a checkpoint of reproduce",

@@ -30,6 +30,10 @@ public static class ReportWriter
     /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(ReproductionReport report) =>
         JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.ReproductionReport);
+
+    /// <summary>A report as UTF-8.</summary>
+    public static byte[] ToUtf8(ComparisonReport report) =>
+        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.ComparisonReport);
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
@@ -38,4 +42,5 @@ public static class ReportWriter
 [JsonSerializable(typeof(DoctorReport))]
 [JsonSerializable(typeof(CatalogReport))]
 [JsonSerializable(typeof(ReproductionReport))]
+[JsonSerializable(typeof(ComparisonReport))]
 internal sealed partial class ReportJson : JsonSerializerContext;
