@@ -9,6 +9,7 @@ namespace Sequor.Tool;
 internal static class Gate
 {
     public const string BisectOption = "--bisect";
+    public const string PairedOption = "--paired";
 
     /// <summary>Strict, and no verdict.</summary>
     public const int Unclear = 3;
@@ -26,7 +27,12 @@ internal static class Gate
     /// <summary>The exit code of a command line that could not be carried out; others than gates keep theirs.</summary>
     public static int CodeOfFailure(IReadOnlyList<string> words, int code)
     {
-        bool gate = words.FirstOrDefault(word => word != Cli.Separator) == CompareCommand.Name;
+        bool gate =
+            words.FirstOrDefault(word => word != Cli.Separator) == CompareCommand.Name
+            || words.Any(word =>
+                word == PairedOption
+                || word.StartsWith(PairedOption + "=", StringComparison.Ordinal)
+            );
         return !gate ? code
             : words.Contains(BisectOption) ? Skip
             : ExitCode.Usage;

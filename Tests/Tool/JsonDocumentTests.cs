@@ -179,6 +179,18 @@ public sealed class JsonDocumentTests : CudaCommandFixture
         Write(after, Made.Report(result) with { Threads = 1 });
         _seen.Add("sequor.compare/1", Json(2, "compare", before, after));
         _seen.Add("sequor.compare/1", Json("compare --force", before, after));
+        _seen.Add(
+            "sequor.compare/1",
+            ReportWriter.ToUtf8(
+                new ComparisonReport
+                {
+                    Verdict = RowVerdict.Same,
+                    Base = "base",
+                    Head = "head",
+                    Pairs = [new TurnPair("rnn", 1, 1, 2)],
+                }
+            )
+        );
         _seen.RequireAll("sequor.compare/1");
 
         static void Write(string path, BenchReport report) =>

@@ -69,9 +69,19 @@ internal sealed class FigureSet
         return set;
     }
 
-    private void Add(string path, bool inFolder)
+    /// <summary>The same of what a program has answered.</summary>
+    /// <exception cref="UsageException">There is nothing in it that can be compared.</exception>
+    public static FigureSet Of(string side, string program, byte[] answer)
     {
-        byte[] bytes = Bytes(path);
+        var set = new FigureSet(side, program);
+        set.Add(program, answer, inFolder: false);
+        return set;
+    }
+
+    private void Add(string path, bool inFolder) => Add(path, Bytes(path), inFolder);
+
+    private void Add(string path, byte[] bytes, bool inFolder)
+    {
         using JsonDocument document = Parse(path, bytes);
         var json = new FigureJson(document.RootElement);
         try

@@ -33,7 +33,18 @@ public sealed record ComparisonReport
 
     /// <summary>One a subject and metric, the worst first.</summary>
     public IReadOnlyList<ComparisonRow> Rows { get; init; } = [];
+
+    /// <summary>Every turn that two programs took; only where they were measured in pairs.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<TurnPair>? Pairs { get; init; }
 }
+
+/// <summary>Two turns that followed each other, one of each program.</summary>
+/// <param name="Name">What took the turns.</param>
+/// <param name="Workers">Number of the two processes, from 1; 0 for two of the base.</param>
+/// <param name="Base">Median step of the base's turn, ms.</param>
+/// <param name="Head">Median step of the head's turn, ms.</param>
+public sealed record TurnPair(string Name, int Workers, double Base, double Head);
 
 /// <summary>One figure on both sides.</summary>
 /// <param name="Name">What it is of.</param>
