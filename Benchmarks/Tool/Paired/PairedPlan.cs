@@ -7,8 +7,11 @@ namespace Sequor.Tool;
 /// <param name="FirstLook">Pairs of processes before the first look.</param>
 internal sealed record PairedPlan(TimeSpan Budget, int Rounds, TimeSpan Turn, int FirstLook)
 {
-    /// <summary>A first turn of each process, which is left out: its code is compiled again while it runs.</summary>
-    public TimeSpan Warmup { get; init; } = TimeSpan.FromSeconds(1.5);
+    /// <summary>Turns of each process that are left out: its code is compiled again while they run.</summary>
+    public int WarmupTurns { get; init; } = 2;
+
+    /// <summary>The least time of such a turn.</summary>
+    public TimeSpan Warmup { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>The plan of a budget: what is not known beforehand is how many processes it has room for.</summary>
     public static PairedPlan Of(TimeSpan budget) =>

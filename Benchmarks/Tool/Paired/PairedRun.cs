@@ -51,8 +51,11 @@ internal sealed class PairedRun(
         Action<double> progress
     )
     {
-        using var one = new Worker(startBase(), "BASE", patience, stop);
-        using var other = new Worker(second(), number == 0 ? "BASE" : "HEAD", patience, stop);
+        // Whichever begins last has had less time to compile its code again: which it is is drawn as well.
+        bool headLast = _random.Next(2) == 0;
+        using Worker earlier = Start(isBase: headLast);
+        using Worker later = Start(isBase: !headLast);
+        (Worker one, Worker other) = headLast ? (earlier, later) : (later, earlier);
         ComparisonReport counted = Comparer.Compare(
             one.Figures,
             other.Figures,
@@ -66,8 +69,11 @@ internal sealed class PairedRun(
                 .Figures.Figures.Values.Where(f => f.Kind == FigureKind.Timed)
                 .Select(f => f.Name),
         ];
-        one.Turn(plan.Warmup, stop);
-        other.Turn(plan.Warmup, stop);
+        for (int turn = 0; turn < plan.WarmupTurns; turn++)
+        {
+            earlier.Turn(plan.Warmup, stop);
+            later.Turn(plan.Warmup, stop);
+        }
         for (int round = 0; round < plan.Rounds; round++)
         {
             progress(_clock.Elapsed / plan.Budget);
@@ -85,5 +91,13 @@ internal sealed class PairedRun(
                 _pairs.Add(new TurnPair(_names[i], number, before[i], after[i]));
         }
         return counted;
+
+        Worker Start(bool isBase) =>
+            new(
+                isBase ? startBase() : second(),
+                isBase || number == 0 ? "BASE" : "HEAD",
+                patience,
+                stop
+            );
     }
 }

@@ -45,7 +45,7 @@ internal sealed class ChildProcess : IDisposable
     /// <exception cref="FailureException">It failed or took too long.</exception>
     public string ReadToEnd(TimeSpan limit, CancellationToken stop)
     {
-        string text = Within(limit, stop, token => _process.StandardOutput.ReadToEndAsync(token));
+        string text = Within(limit, token => _process.StandardOutput.ReadToEndAsync(token), stop);
         _process.WaitForExit();
         return _process.ExitCode == 0 ? text : throw Failed();
     }
@@ -53,7 +53,7 @@ internal sealed class ChildProcess : IDisposable
     /// <summary>The next line that it prints.</summary>
     /// <exception cref="FailureException">It ended or took too long.</exception>
     public string ReadLine(TimeSpan limit, CancellationToken stop) =>
-        Within(limit, stop, token => _process.StandardOutput.ReadLineAsync(token).AsTask())
+        Within(limit, token => _process.StandardOutput.ReadLineAsync(token).AsTask(), stop)
         ?? throw Failed();
 
     /// <summary>Sends it a line.</summary>
@@ -73,8 +73,8 @@ internal sealed class ChildProcess : IDisposable
 
     private T Within<T>(
         TimeSpan limit,
-        CancellationToken stop,
-        Func<CancellationToken, Task<T>> read
+        Func<CancellationToken, Task<T>> read,
+        CancellationToken stop
     )
     {
         using var source = CancellationTokenSource.CreateLinkedTokenSource(stop);
