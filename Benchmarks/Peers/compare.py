@@ -151,7 +151,7 @@ def main():
         target = Path(options.json)
         temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
         document = {
-            "schema": "sequor.compare/1",
+            "schema": "sequor.peers/1",
             "threads": options.threads,
             "rounds": options.rounds,
             "results": results,

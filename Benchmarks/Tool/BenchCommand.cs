@@ -19,7 +19,11 @@ internal static class BenchCommand
             "Measures a training step of each architecture, all with about as many parameters."
         );
         options.AddTo(command);
-        command.SetAction(result => Run(options, result));
+        command.SetAction(result =>
+            result.GetValue(options.Worker) ? BenchWorker.Run(options, result)
+            : result.GetValue(options.Paired) is not null ? PairedCommand.Run(options, result)
+            : Run(options, result)
+        );
         return command;
     }
 
@@ -55,20 +59,36 @@ internal static class BenchCommand
             measurement
         );
         var measured = new List<Measured>();
+        var reports = new List<BenchReport>();
+        int? rounds = (int?)result.GetValue(options.Rounds);
         bool interrupted = false;
         Exception? failure = null;
         try
         {
             using var progress = new ProgressLine(screen);
             options.Workload.Backend.Tell = line => Checkpoints.Tell("bench", progress, line);
-            Sweep.Run(
-                workloads,
-                () => options.Workload.Backend.Create(result),
-                measurement,
-                (done, next) => progress.Show(done, () => Progress(done, next)),
-                () => interrupted = stop.IsRequested,
-                measured.AddRange
-            );
+            if (rounds is { } several)
+            {
+                BenchRounds.Run(
+                    BenchRounds.Words(result, options.Rounds, options.Json, options.Html),
+                    several,
+                    done => progress.Show((double)done / several, () => $"round {done + 1}"),
+                    reports.Add,
+                    stop.Token
+                );
+                interrupted = stop.IsRequested;
+            }
+            else
+            {
+                Sweep.Run(
+                    workloads,
+                    () => options.Workload.Backend.Create(result),
+                    measurement,
+                    (done, next) => progress.Show(done, () => Progress(done, next)),
+                    () => interrupted = stop.IsRequested,
+                    measured.AddRange
+                );
+            }
         }
         catch (Exception e)
         {
@@ -77,13 +97,18 @@ internal static class BenchCommand
         BenchResult[] results =
         [
             .. measured.Select(m => BenchResult.From(m, LengthOf(m.Workload, workloads, lengths))),
+            .. BenchRounds.Merge(reports),
         ];
         int count = workloads.Sum(w => w.Count);
         var report = new BenchReport
         {
             Status = interrupted ? RunStatus.Interrupted : Failures.StatusOf(failure),
             Reason =
-                interrupted ? BenchView.Interrupted(measured, count, measurement)
+                interrupted && rounds is not null
+                    ? Figures.Text(
+                        $"Interrupted after {Figures.Several(reports.Count, "round")} of {rounds}."
+                    )
+                : interrupted ? BenchView.Interrupted(measured, count, measurement)
                 : failure is null ? null
                 : Failures.Describe(failure),
             Machine = machine,
@@ -92,8 +117,8 @@ internal static class BenchCommand
             Threads = device.Threads,
             Task = workloads[0][0].Task.Name,
             Seed = measurement.Seed,
-            Warmup = measured.Select(m => m.Warmup).DefaultIfEmpty().Min(),
-            Steps = measured.Select(m => m.Steps.Count).DefaultIfEmpty().Min(),
+            Warmup = Fewest(m => m.Warmup, r => r.Warmup),
+            Steps = Fewest(m => m.Steps.Count, r => r.Steps),
             Seconds = Math.Round(clock.Elapsed.TotalSeconds, 3),
             Results = results,
             Exponents =
@@ -101,7 +126,9 @@ internal static class BenchCommand
                     ? GrowthExponents.Fit(results)
                     : null,
         };
-        if (report.Exponents is not null)
+        if (reports.Count > 0)
+            RoundsView.Results(screen, report);
+        else if (report.Exponents is not null)
             SweepView.Results(screen, report);
         else if (measured.Count > 0)
             BenchView.Results(screen, measured, clock.Elapsed);
@@ -113,6 +140,9 @@ internal static class BenchCommand
             (html, () => Encoding.UTF8.GetBytes(BenchPage.Render(report, begin)))
         );
         return interrupted ? stop.Code : ExitCode.Success;
+
+        int Fewest(Func<Measured, int> one, Func<BenchReport, int> round) =>
+            measured.Select(one).Concat(reports.Select(round)).DefaultIfEmpty().Min();
     }
 
     // T as the task counts it; workloads of one length share their task.

@@ -44,6 +44,40 @@ internal sealed class BenchOptions
         1_000_000
     );
 
+    public Option<long?> Rounds { get; } =
+        Options.Whole(
+            "--rounds",
+            "measures so often, each time in a process of its own, for compare",
+            "N",
+            1,
+            1000
+        );
+
+    public Option<string?> Paired { get; } =
+        Options.Text(
+            Gate.PairedOption,
+            "measures this program against another built sequor, a script that starts one, or a bundle's folder, which is the base",
+            "OTHER"
+        );
+
+    public Option<float?> Minutes { get; } =
+        Options.Number("--minutes", "of --paired: no further processes begin after this time (2)");
+
+    public Option<bool> Force { get; } =
+        new("--force") { Description = "of --paired: compares unlike programs all the same" };
+
+    public Option<bool> Strict { get; } =
+        new("--strict") { Description = "of --paired: exits with 3 where it is unclear" };
+
+    public Option<bool> Bisect { get; } =
+        new(Gate.BisectOption) { Description = "of --paired: exits with 125 in place of 2 and 3" };
+
+    public Option<bool> Worker { get; } = new("--worker") { Hidden = true };
+
+    public Option<long?> Steps => _steps;
+
+    public Option<long?> Warmup => _warmup;
+
     public WorkloadOptions Workload { get; } = new();
 
     public Option<string?> Json { get; } = Options.Json();
@@ -54,7 +88,23 @@ internal sealed class BenchOptions
     {
         command.Options.Add(_architectures);
         Workload.AddTo(command);
-        foreach (Option option in (Option[])[_sweep, _steps, _warmup, Json, Html])
+        foreach (
+            Option option in (Option[])
+                [
+                    _sweep,
+                    _steps,
+                    _warmup,
+                    Rounds,
+                    Paired,
+                    Minutes,
+                    Force,
+                    Strict,
+                    Bisect,
+                    Worker,
+                    Json,
+                    Html,
+                ]
+        )
             command.Options.Add(option);
     }
 

@@ -22,7 +22,7 @@ internal static class Cli
             ? Tell(
                 "",
                 new FailureException($"standard output: {failure.Message}"),
-                ExitCode.Failure
+                Gate.CodeOfFailure(args, ExitCode.Failure)
             )
             : code;
     }
@@ -59,11 +59,11 @@ internal static class Cli
         }
         catch (UsageException e)
         {
-            return Tell(verb, e, ExitCode.Usage);
+            return Tell(verb, e, Gate.CodeOfFailure(args, ExitCode.Usage));
         }
         catch (Exception e)
         {
-            return Tell(verb, e, ExitCode.Failure);
+            return Tell(verb, e, Gate.CodeOfFailure(args, ExitCode.Failure));
         }
     }
 
@@ -75,6 +75,7 @@ internal static class Cli
         root.Subcommands.Add(BenchCommand.Create());
         root.Subcommands.Add(TrainCommand.Create());
         root.Subcommands.Add(ReproduceCommand.Create());
+        root.Subcommands.Add(CompareCommand.Create());
         root.Subcommands.Add(ListCommand.Create());
         root.Subcommands.Add(DoctorCommand.Create());
         return root;
@@ -82,11 +83,12 @@ internal static class Cli
 
     /// <summary>
     /// The words of a command line without a "--" before the options, which who is used to `dotnet run --` or npm may write:
-    /// no command takes words that are no options, so that there is nothing else it could mean there.
+    /// where no command takes words that are no options, there is nothing else it could mean. Behind a command that takes files
+    /// it says that they follow.
     /// </summary>
     private static string[] WithoutSeparator(string[] args) =>
         Array.IndexOf(args, Separator) is >= 0 and <= 1 and var at
-        && (at == 0 || !args[0].StartsWith('-'))
+        && (at == 0 || !(args[0].StartsWith('-') || args[0] == CompareCommand.Name))
             ? [.. args[..at], .. args[(at + 1)..]]
             : args;
 

@@ -14,7 +14,12 @@ internal static class ParseErrors
             result.UnmatchedTokens.Count > 0
                 ? Printable.Shortened(result.UnmatchedTokens[0])
                 : null;
-        if (command != root && result.Tokens.Any(t => t.Type == TokenType.DoubleDash))
+        string[] operands = [.. command.Arguments.Select(a => a.Name)];
+        if (
+            command != root
+            && operands.Length == 0
+            && result.Tokens.Any(t => t.Type == TokenType.DoubleDash)
+        )
             return $"unexpected '{Cli.Separator}': options follow {command.Name} without it, and no other words";
         if (command == root)
         {
@@ -30,14 +35,19 @@ internal static class ParseErrors
             string[] options = [.. command.Options.Where(o => !o.Hidden).Select(o => o.Name)];
             return $"unknown option '{unknown}'{Suggest(unknown, options)}; allowed: {string.Join(", ", options)}";
         }
+        if (unknown is not null && operands.Length > 0)
+            return $"unexpected argument '{unknown}'; {command.Name} takes {string.Join(" and ", operands)}";
         if (unknown is not null)
             return $"unexpected argument '{unknown}'; options begin with --, and their values follow them";
         ParseError error = result.Errors[0];
+        if (error.SymbolResult is ArgumentResult)
+            return $"{command.Name} needs {string.Join(" and ", operands)}: files or folders";
         return error.SymbolResult is OptionResult { Option: var option } given
             ? given.Tokens.Count switch
             {
                 0 => $"{option.Name} needs a value: {option.HelpName}",
                 1 => error.Message,
+                _ when option.Arity.MaximumNumberOfValues > 1 => error.Message,
                 _ => $"{option.Name} is given more than once",
             }
             : error.Message;

@@ -71,7 +71,9 @@ internal sealed class CudaModules
     {
         lock (All)
         {
-            _users.RemoveAll(u => !u.TryGetTarget(out object? alive) || ReferenceEquals(alive, user));
+            _users.RemoveAll(u =>
+                !u.TryGetTarget(out object? alive) || ReferenceEquals(alive, user)
+            );
             if (_users.Count > 0)
                 return;
             if (

@@ -117,6 +117,50 @@ public sealed class BenchCommandTests : FolderTest
         Assert.That(document.RootElement.GetProperty("seed").GetInt32(), Is.EqualTo(5));
     }
 
+    [Test]
+    public void Rounds_are_processes_and_each_has_its_median()
+    {
+        string json = PathOf("bench.json");
+        ProgramResult result = Program.Run([
+            "bench",
+            .. "--arch gru,rnn --length 10 --batch 2 --hidden 6 --steps 3 --warmup 1".Split(' '),
+            .. "--threads 1 --rounds 2 --json".Split(' '),
+            json,
+        ]);
+        result.RequireSuccess();
+        Assert.That(result.Output, Does.Contain("by rounds").And.Contain("2 rounds"));
+        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(json));
+        JsonElement[] results = [.. document.RootElement.GetProperty("results").EnumerateArray()];
+        Assert.That(
+            results.Select(r => r.GetProperty("arch").GetString()),
+            Is.EqualTo(new[] { "gru", "rnn" })
+        );
+        foreach (JsonElement r in results)
+        {
+            double[] samples =
+            [
+                .. r.GetProperty("samples_ms").EnumerateArray().Select(s => s.GetDouble()),
+            ];
+            double[] rounds =
+            [
+                .. r.GetProperty("rounds_ms").EnumerateArray().Select(s => s.GetDouble()),
+            ];
+            Assert.That(samples, Has.Length.EqualTo(6));
+            Assert.That(
+                rounds,
+                Is.EqualTo(
+                        new[] { Statistics.Median(samples[..3]), Statistics.Median(samples[3..]) }
+                    )
+                    .Within(1e-4)
+            );
+            Assert.That(
+                r.GetProperty("step_ms").GetProperty("median").GetDouble(),
+                Is.EqualTo(Statistics.Median(rounds)).Within(1e-4)
+            );
+        }
+        Assert.That(document.RootElement.GetProperty("steps").GetInt32(), Is.EqualTo(3));
+    }
+
     // As the first process of a container it would not get a signal that it does not ask for.
     [Test]
     [Platform(Exclude = "Win", Reason = "no signals to send")]

@@ -62,7 +62,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
         );
         foreach (string line in File.ReadLines(choices))
             _seen.Add("sequor.choices/1", System.Text.Encoding.UTF8.GetBytes(line));
-        BenchReport made = Made.Report(Made.Result("rnn", 4, 1, 1024));
+        BenchReport made = Made.Report(Made.Result("rnn", 4, 1, 1024) with { RoundsMs = [1, 2] });
         _seen.Add(
             "sequor.bench/1",
             ReportWriter.ToUtf8(
@@ -218,9 +218,39 @@ public sealed class JsonDocumentTests : CudaCommandFixture
         _seen.RequireAll("sequor.counts/1");
     }
 
-    // Made with an older version on another day, and so without what was added since.
     [Test]
     public void Compare()
+    {
+        BenchResult result = Made.Result("rnn", 4, 1, 1024);
+        (string before, string after) = (PathOf("before.json"), PathOf("after.json"));
+        Write(before, Made.Report(result));
+        Write(after, Made.Report(result with { RoundsMs = [1, 2, 3, 4, 5, 6, 7] }));
+        _seen.Add("sequor.compare/1", Json("compare", before, after));
+        Write(before, Made.Report(result with { RoundsMs = [1, 2, 3, 4, 5, 6, 7] }));
+        Write(after, Made.Report(result) with { Threads = 1 });
+        _seen.Add("sequor.compare/1", Json(2, "compare", before, after));
+        _seen.Add("sequor.compare/1", Json("compare --force", before, after));
+        _seen.Add(
+            "sequor.compare/1",
+            ReportWriter.ToUtf8(
+                new ComparisonReport
+                {
+                    Verdict = RowVerdict.Same,
+                    Base = "base",
+                    Head = "head",
+                    Pairs = [new TurnPair("rnn", 1, 1, 2)],
+                }
+            )
+        );
+        _seen.RequireAll("sequor.compare/1");
+
+        static void Write(string path, BenchReport report) =>
+            File.WriteAllBytes(path, ReportWriter.ToUtf8(report));
+    }
+
+    // Made with an older version on another day, and so without what was added since.
+    [Test]
+    public void Peers()
     {
         string old = Resource("compare.json")
             .Replace(
@@ -238,8 +268,8 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                 "\"mode\": \"eager\", \"tf32\": false, \"torch\": \"1",
                 StringComparison.Ordinal
             );
-        _seen.Add("sequor.compare/1", System.Text.Encoding.UTF8.GetBytes(old));
-        _seen.RequireAll("sequor.compare/1");
+        _seen.Add("sequor.peers/1", System.Text.Encoding.UTF8.GetBytes(old));
+        _seen.RequireAll("sequor.peers/1");
     }
 
     [Test]
@@ -382,6 +412,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                     "choice",
                     "sequor.choices/1",
                     "sequor.compare/1",
+                    "sequor.peers/1",
                     "sequor.tests/1",
                     "sequor.replay/1",
                     "sequor.first-contact/1",

@@ -89,6 +89,10 @@ public sealed record BenchResult
     /// <summary>The whole step, each.</summary>
     public required IReadOnlyList<double> SamplesMs { get; init; }
 
+    /// <summary>The median step of each round, a process of its own; only where rounds were asked for.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<double>? RoundsMs { get; init; }
+
     /// <summary>Median of the forward pass.</summary>
     public required double ForwardMs { get; init; }
 

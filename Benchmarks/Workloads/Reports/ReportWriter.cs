@@ -15,6 +15,11 @@ public static class ReportWriter
     public static byte[] ToUtf8(BenchReport report) =>
         JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.BenchReport);
 
+    /// <summary>A report that <see cref="ToUtf8(BenchReport)"/> wrote, of this version; null for the word null.</summary>
+    /// <exception cref="JsonException">It is none.</exception>
+    public static BenchReport? ReadBench(string json) =>
+        JsonSerializer.Deserialize(json, ReportJson.Default.BenchReport);
+
     /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(TrainReport report) =>
         JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.TrainReport);
@@ -30,6 +35,10 @@ public static class ReportWriter
     /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(ReproductionReport report) =>
         JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.ReproductionReport);
+
+    /// <summary>A report as UTF-8.</summary>
+    public static byte[] ToUtf8(ComparisonReport report) =>
+        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.ComparisonReport);
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
@@ -38,4 +47,5 @@ public static class ReportWriter
 [JsonSerializable(typeof(DoctorReport))]
 [JsonSerializable(typeof(CatalogReport))]
 [JsonSerializable(typeof(ReproductionReport))]
+[JsonSerializable(typeof(ComparisonReport))]
 internal sealed partial class ReportJson : JsonSerializerContext;

@@ -1,0 +1,53 @@
+using System.Globalization;
+
+namespace Sequor.Tool;
+
+/// <summary>Reads sequor.reproduce/1: the losses of a preset, one a seed, its memory, and the time of an epoch.</summary>
+internal sealed class ReproduceReader : FigureReader
+{
+    public override string Format => "sequor.reproduce/1";
+
+    public override FigureFile Read(FigureJson file) =>
+        new(
+            [
+                .. MachineOf(file),
+                .. BackendOf(file),
+                DeviceOf(file["device"].Text()),
+                new Condition(
+                    "budget of minutes",
+                    file.Maybe("budget_minutes")?.Value() ?? "none",
+                    Agreement.Always
+                ),
+            ],
+            [.. file["results"].Items().SelectMany(Of)]
+        )
+        {
+            Partial = PartialOf(file),
+        };
+
+    private static IEnumerable<Figure> Of(FigureJson result)
+    {
+        var subject = new Subject(
+            $"{result["task"].Text()} {result["arch"].Text()} {result["preset"].Text()}",
+            "",
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"parameters {result["parameters"].Count()}, data {result["data"].Text()}"
+            )
+        );
+        IReadOnlyList<FigureJson> runs = result["runs"].Items();
+        foreach (string key in (string[])["valid", "test"])
+        {
+            double[] losses = [.. runs.Select(run => run.Maybe(key)?.Finite()).OfType<double>()];
+            if (losses.Length > 0)
+                yield return new Figure(subject, key, FigureKind.Loss, "", losses);
+        }
+        if (
+            result["epochs"].Count() is > 0 and var epochs
+            && result["seconds"].Count() is > 0 and var s
+        )
+            yield return new Figure(subject, "epoch_s", FigureKind.Timed, "s", [s / epochs]);
+        foreach (Figure figure in CountedOf(result, subject, null, "peak_bytes"))
+            yield return figure;
+    }
+}

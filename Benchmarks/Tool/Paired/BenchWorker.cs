@@ -1,0 +1,103 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using Sequor.Layers;
+using Sequor.Workloads;
+
+namespace Sequor.Tool;
+
+/// <summary>
+/// The process that <c>bench --paired</c> measures in. Its first line is a report of sequor.bench/1; then it answers each line
+/// "turn MS" of its input with the median step of each result in that time, in milliseconds, and ends with its input.
+/// </summary>
+internal static class BenchWorker
+{
+    public const string Turn = "turn ";
+
+    private static readonly MeasurementOptions First = new() { Warmup = 2, Steps = 3 };
+
+    public static int Run(BenchOptions options, ParseResult result)
+    {
+        IReadOnlyList<int> lengths = options.Lengths(result);
+        IReadOnlyList<IReadOnlyList<Workload>> workloads = options.Workloads(result, lengths);
+        if (workloads.Count != 1)
+            throw new UsageException("--paired measures at one length; --sweep has several");
+        ulong seed = options.Measurement(result).Seed;
+        IReadOnlyList<Measured> measured = Measurement.Run(
+            workloads[0],
+            () => options.Workload.Backend.Create(result),
+            First with
+            {
+                Seed = seed,
+            }
+        );
+        var report = new BenchReport
+        {
+            Machine = Machine.Read(),
+            Date = ReportWriter.Date(DateTimeOffset.Now),
+            Gpu = GpuReport.Of(measured[0].Device),
+            Threads = measured[0].Device.Threads,
+            Task = workloads[0][0].Task.Name,
+            Seed = seed,
+            Warmup = First.Warmup,
+            Steps = First.Steps,
+            Seconds = 0,
+            Results = [.. measured.Select(m => BenchResult.From(m, lengths[0]))],
+        };
+        Say(System.Text.Encoding.UTF8.GetString(ReportWriter.ToUtf8(report)));
+        var steps = new List<TrainingStep>();
+        try
+        {
+            foreach (Workload workload in workloads[0])
+                steps.Add(
+                    new TrainingStep(workload, options.Workload.Backend.Create(result), seed)
+                );
+            while (Console.In.ReadLine() is { } line)
+            {
+                if (
+                    !line.StartsWith(Turn, StringComparison.Ordinal)
+                    || !int.TryParse(
+                        line[Turn.Length..],
+                        NumberStyles.None,
+                        CultureInfo.InvariantCulture,
+                        out int milliseconds
+                    )
+                )
+                    throw new FailureException(
+                        $"a worker takes turns, and not '{Printable.Shortened(line)}'"
+                    );
+                Say(
+                    string.Join(
+                        ' ',
+                        Take(steps, milliseconds)
+                            .Select(ms => ms.ToString("R", CultureInfo.InvariantCulture))
+                    )
+                );
+            }
+        }
+        finally
+        {
+            steps.ForEach(step => step.Dispose());
+        }
+        return ExitCode.Success;
+    }
+
+    // A step of each in turn, so that all have their share of what the machine does meanwhile.
+    private static IEnumerable<double> Take(List<TrainingStep> steps, int milliseconds)
+    {
+        var clock = Stopwatch.StartNew();
+        List<double>[] times = [.. steps.Select(_ => new List<double>())];
+        do
+        {
+            for (int i = 0; i < steps.Count; i++)
+                times[i].Add(steps[i].RunTimed().Whole);
+        } while (clock.ElapsedMilliseconds < milliseconds);
+        return times.Select(Statistics.Median);
+    }
+
+    private static void Say(string line)
+    {
+        Console.Out.Write(line + "\n");
+        Console.Out.Flush();
+    }
+}

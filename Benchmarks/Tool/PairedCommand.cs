@@ -1,0 +1,108 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Text;
+using Sequor.Workloads;
+
+namespace Sequor.Tool;
+
+/// <summary>sequor bench --paired: another built sequor against this one, with compare's verdicts and exit codes.</summary>
+internal static class PairedCommand
+{
+    // Models of any size are made, compiled and run for some steps before a process answers.
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+    private const double DefaultMinutes = 2;
+
+    public static int Run(BenchOptions options, ParseResult result)
+    {
+        using var stop = new StopSignal();
+        string other = result.GetValue(options.Paired)!;
+        OutputFile? json = OutputFile.For(options.Json.Name, result.GetValue(options.Json));
+        OutputFile.RequireApart(json);
+        string program = Program(other);
+        IReadOnlyList<string> words =
+        [
+            .. BenchRounds.Words(
+                result,
+                options.Paired,
+                options.Minutes,
+                options.Strict,
+                options.Bisect,
+                options.Force,
+                options.Json,
+                options.Warmup,
+                options.Steps
+            ),
+            options.Worker.Name,
+        ];
+        var screen = new Screen(json);
+        ComparisonReport report;
+        UsageException? refused = null;
+        try
+        {
+            using var progress = new ProgressLine(screen);
+            var run = new PairedRun(
+                () => Start(program, words),
+                () => OwnProgram.Start(words),
+                PairedPlan.Of(
+                    TimeSpan.FromMinutes(result.GetValue(options.Minutes) ?? DefaultMinutes)
+                ),
+                new JudgementOptions(),
+                Patience,
+                stop.Token
+            );
+            report = run.Run(
+                result.GetValue(options.Force),
+                done => progress.Show(done, () => $"{done:P0} of the budget")
+            ) with
+            {
+                Base = program,
+                Head = "this program",
+            };
+        }
+        catch (Exception e)
+            when (e is OperationCanceledException || (e is UsageException && stop.IsRequested))
+        {
+            return stop.Code;
+        }
+        catch (UsageException e)
+        {
+            refused = e;
+            report = new ComparisonReport
+            {
+                Verdict = RowVerdict.Refused,
+                Reason = e.Message,
+                Base = program,
+                Head = "this program",
+            };
+        }
+        if (refused is null)
+            ComparisonView.Show(screen, report);
+        ResultFiles.Write(refused, (json, () => ReportWriter.ToUtf8(report)));
+        return Gate.CodeOf(
+            report.Verdict,
+            result.GetValue(options.Strict),
+            result.GetValue(options.Bisect)
+        );
+    }
+
+    // A program, a script that starts one, or the folder of an unpacked bundle.
+    private static string Program(string other)
+    {
+        string path = Path.GetFullPath(other);
+        if (Directory.Exists(path))
+        {
+            string start = Path.Combine(path, "start.sh");
+            return File.Exists(start)
+                ? start
+                : throw new UsageException(
+                    $"--paired: the folder '{other}' is no bundle: it has no start.sh"
+                );
+        }
+        return File.Exists(path)
+            ? path
+            : throw new UsageException($"--paired: there is no program '{other}'");
+    }
+
+    private static ProcessStartInfo Start(string program, IReadOnlyList<string> words) =>
+        new(program, words);
+}
