@@ -264,8 +264,8 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                 StringComparison.Ordinal
             )
             .Replace(
-                "\"torch\": \"1",
-                "\"mode\": \"eager\", \"tf32\": false, \"torch\": \"1",
+                "\"threads\": 2, \"torch\": \"1",
+                "\"threads\": 2, \"mode\": \"eager\", \"tf32\": false, \"torch\": \"1",
                 StringComparison.Ordinal
             );
         _seen.Add("sequor.peers/1", System.Text.Encoding.UTF8.GetBytes(old));

@@ -55,16 +55,19 @@ internal sealed class SelfCheck
     {
         CudaContext context = CudaContext.Primary(device);
         var own = new List<IDisposable> { context };
+        var opened = new Dictionary<ProductMath, CudaBackend>();
         var check = new SelfCheck(
             CudaIdentity.Of(device),
             [
-                () => new ProductsOfOnes(Open(FloatMath.Fp32)),
-                () => new ProductsOfOnes(Open(FloatMath.Tf32)),
+                .. Enum.GetValues<ProductMath>()
+                    .Select(mode =>
+                        (Func<SelfCheckItem>)(() => new ProductsOfOnes(Open(mode), mode))
+                    ),
                 .. SelfCheckModel.All.SelectMany(model =>
                     (Func<SelfCheckItem>[])
                         [
-                            () => new TrainingCheck(Open(FloatMath.Fp32), model, graph: false),
-                            () => new TrainingCheck(Open(FloatMath.Fp32), model, graph: true),
+                            () => new TrainingCheck(Open(ProductMath.Default), model, graph: false),
+                            () => new TrainingCheck(Open(ProductMath.Default), model, graph: true),
                         ]
                 ),
             ],
@@ -79,13 +82,24 @@ internal sealed class SelfCheck
             Abandoned.Add(own);
         return report;
 
-        CudaBackend Open(FloatMath math)
+        // A backend for each mode of products, the first of which does all else too.
+        CudaBackend Open(ProductMath mode)
         {
-            if (own.OfType<CudaBackend>().FirstOrDefault(b => b.Math == math) is { } open)
+            if (opened.TryGetValue(mode, out CudaBackend? open))
                 return open;
             CudaStream stream = context.CreateStream();
             own.Add(stream);
-            var backend = new CudaBackend(context, stream, new CudaOptions { Math = math });
+            var backend = new CudaBackend(
+                context,
+                stream,
+                new CudaOptions
+                {
+                    Math = mode == ProductMath.Tf32 ? FloatMath.Tf32 : FloatMath.Fp32,
+                    Products = mode,
+                    Autotune = Autotune.Off,
+                }
+            );
+            opened.Add(mode, backend);
             own.Add(backend);
             return backend;
         }

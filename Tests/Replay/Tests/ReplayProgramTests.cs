@@ -33,8 +33,8 @@ public sealed class ReplayProgramTests : FolderTest
     [TestCase("different", "different", "add +1 +20 +1 ")]
     [TestCase("stray", "different", "wrote where nothing was to be written")]
     [TestCase("lost", "failed", "on purpose|CUDA_ERROR")]
-    [TestCase("crash", "failed", "the process ended with exit code 134")]
-    [TestCase("hang", "timed-out", "it did not end within 15 s")]
+    [TestCase("crash", "failed", "the process ended with exit code 134", Category = "Long")]
+    [TestCase("hang", "timed-out", "it did not end within 15 s", Category = "Long")]
     public void A_kernel_that_goes_wrong_is_named_and_the_others_still_run(
         string fault,
         string verdict,

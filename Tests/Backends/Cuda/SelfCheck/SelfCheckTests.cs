@@ -36,7 +36,7 @@ internal sealed class SelfCheckTests : CudaFixture
         SelfCheckReport report = SelfCheck.Run(Libraries.Device());
 
         Assert.That(report.Passed, report.Verdict);
-        Assert.That(report.Checks, Has.Count.EqualTo(2 + 2 * SelfCheckModel.All.Count));
+        Assert.That(report.Checks, Has.Count.EqualTo(3 + 2 * SelfCheckModel.All.Count));
         Assert.That(report.Checks.Select(c => c.Name), Is.Unique);
         Assert.That(report.Checks.Select(c => c.LoadSeconds), Has.All.Positive);
     }
@@ -48,14 +48,21 @@ internal sealed class SelfCheckTests : CudaFixture
             Is.EqualTo(Architecture.Compared.Select(a => a.Name))
         );
 
-    [TestCase(FloatMath.Fp32)]
-    [TestCase(FloatMath.Tf32)]
-    public void Products_that_are_wrong_are_found(FloatMath math)
+    [Test]
+    public void Products_that_are_wrong_are_found([Values] ProductMath mode)
     {
         RequireVirtual().Distorted = new Distortion("cublasSgemm", OnlyReplayed: false);
-        using var gpu = new CudaBackend(Context, Stream, new CudaOptions { Math = math });
+        using var gpu = new CudaBackend(
+            Context,
+            Stream,
+            new CudaOptions
+            {
+                Math = mode == ProductMath.Tf32 ? FloatMath.Tf32 : FloatMath.Fp32,
+                Products = mode,
+            }
+        );
 
-        CheckResult found = Check(() => new ProductsOfOnes(gpu));
+        CheckResult found = Check(() => new ProductsOfOnes(gpu, mode));
 
         Assert.That(found.Passed, Is.False);
         Assert.That(found.Name, Does.StartWith("products of ones"));

@@ -12,12 +12,13 @@ public sealed class ConvolutionTuningTests : TuningFixture
     private static readonly ConvolutionDescriptor Convolution = new(4, 8, 3, 2, 40, Batch, true);
     private static readonly DiagonalScanDescriptor Scan = new(5, 300, Batch);
 
-    [Test]
-    public void The_faster_way_is_found_whatever_the_times_are()
+    [TestCase(20)]
+    [TestCase(100, Category = "Long")]
+    public void The_faster_way_is_found_whatever_the_times_are(int draws)
     {
         int found = 0;
         using CudaBackend backend = Backend(Options with { Products = ProductMath.Default });
-        for (int seed = 0; seed < 100; seed++)
+        for (int seed = 0; seed < draws; seed++)
         {
             var random = new Random(seed);
             // Of 9 products and 3 convolutions.
@@ -41,7 +42,7 @@ public sealed class ConvolutionTuningTests : TuningFixture
             found +=
                 choice.Taken == best && made is CudaGraphConvolution == (best == "cudnn") ? 1 : 0;
         }
-        Assert.That(found, Is.EqualTo(100));
+        Assert.That(found, Is.EqualTo(draws));
     }
 
     [Test]
