@@ -74,7 +74,11 @@ internal static class CountsCommand
                     StepCount.Of(
                         each,
                         on,
-                        workload.Backend.Cuda(result),
+                        // The virtual GPU's times are no one's, and nothing of them is to be kept.
+                        workload.Backend.Cuda(result) with
+                        {
+                            Autotune = Autotune.Off,
+                        },
                         (ulong)(result.GetValue(workload.Seed) ?? 1)
                     )
                 );

@@ -11,7 +11,26 @@ namespace Sequor.FirstContact;
 /// <summary>Runs the checks one after another, each in a process of its own, which is ended at its limit.</summary>
 internal sealed class CheckRuns(FirstContactOptions options, string folder)
 {
+    // What the checks find out about the machine is theirs: the user's own folder is neither read nor written.
+    private readonly string _cache = Path.Combine(
+        Path.GetTempPath(),
+        $"sequor-cache-{Guid.NewGuid():N}"
+    );
+
     public FirstContactReport Run()
+    {
+        try
+        {
+            return RunAll();
+        }
+        finally
+        {
+            if (Directory.Exists(_cache))
+                Directory.Delete(_cache, recursive: true);
+        }
+    }
+
+    private FirstContactReport RunAll()
     {
         var watch = Stopwatch.StartNew();
         DateTimeOffset date = DateTimeOffset.UtcNow;
@@ -72,6 +91,7 @@ internal sealed class CheckRuns(FirstContactOptions options, string folder)
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
+        start.Environment[CacheFolder.Variable] = _cache;
         TimeSpan limit = check.Limit * options.LimitFactor;
         try
         {
