@@ -39,6 +39,7 @@ internal static class BenchCommand
         using (Backend backend = options.Workload.Backend.Create(result))
         {
             device = backend.Info;
+            options.RequireGpuForProfiler(measurement, device);
             Sweep.RequireMemory(workloads, backend);
         }
         OutputFile? json = OutputFile.For(options.Json.Name, result.GetValue(options.Json));
@@ -132,6 +133,8 @@ internal static class BenchCommand
             SweepView.Results(screen, report);
         else if (measured.Count > 0)
             BenchView.Results(screen, measured, clock.Elapsed);
+        foreach (string line in GpuConditionsView.Lines(results))
+            screen.Line(line);
         if (interrupted)
             screen.Line(report.Reason!);
         ResultFiles.Write(

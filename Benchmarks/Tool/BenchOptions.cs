@@ -72,6 +72,12 @@ internal sealed class BenchOptions
     public Option<bool> Bisect { get; } =
         new(Gate.BisectOption) { Description = "of --paired: exits with 125 in place of 2 and 3" };
 
+    private readonly Option<bool> _profilerRange = new("--profiler-range")
+    {
+        Description =
+            "on a GPU, lets nsys --capture-range=cudaProfilerApi or ncu --profile-from-start off record the measured steps alone",
+    };
+
     public Option<bool> Worker { get; } = new("--worker") { Hidden = true };
 
     public Option<long?> Steps => _steps;
@@ -100,6 +106,7 @@ internal sealed class BenchOptions
                     Force,
                     Strict,
                     Bisect,
+                    _profilerRange,
                     Worker,
                     Json,
                     Html,
@@ -161,7 +168,18 @@ internal sealed class BenchOptions
             Limit = steps is null ? Limit : null,
             WarmupLimit = steps is null && warmup is null ? WarmupLimit : null,
             Seed = (ulong)(result.GetValue(Workload.Seed) ?? 1),
+            ProfilerRange = result.GetValue(_profilerRange),
         };
+    }
+
+    /// <summary>Refuses a profiler's range where there is no GPU to record.</summary>
+    /// <exception cref="UsageException">There is none.</exception>
+    public void RequireGpuForProfiler(MeasurementOptions measurement, BackendInfo device)
+    {
+        if (measurement.ProfilerRange && device.Device == "cpu")
+            throw new UsageException(
+                $"{_profilerRange.Name} is for a GPU, and the device is {device.Device} ({device.Reason})"
+            );
     }
 
     /// <summary>The parameters asked for; null where models are sized by width.</summary>

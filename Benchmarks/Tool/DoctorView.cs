@@ -30,10 +30,14 @@ internal static class DoctorView
                 $"{driver.Version ?? "of unknown version"}, CUDA {driver.Cuda ?? "unknown"}"
             );
         foreach (DeviceReport device in report.Cuda.Devices)
+        {
             Line(
                 string.Create(CultureInfo.InvariantCulture, $"cuda:{device.Index}"),
                 Describe(device)
             );
+            if (device.State is { } state)
+                Line("  now", $"{GpuConditionsView.Describe(state)}");
+        }
         foreach (CudaSetting setting in report.Cuda.Settings)
             Line("set", $"{setting.Name}={setting.Value}: {setting.Effect}");
         Line("uses", $"{report.Use.Device}: {report.Use.Description} ({report.Use.Reason})");

@@ -103,6 +103,10 @@ internal static class BenchRounds
             NativeAllocationsPerStep = rounds.Max(r => r.NativeAllocationsPerStep),
             ManagedBytesPerStep = rounds.Max(r => r.ManagedBytesPerStep),
             GraphNodes = rounds.Max(r => r.GraphNodes),
+            GpuConditions = GpuConditionsReport.Merge(
+                [.. rounds.Select(r => r.GpuConditions)],
+                samples.Length
+            ),
         };
 
         double Of(Func<BenchResult, double> time) =>
