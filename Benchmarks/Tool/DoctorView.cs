@@ -40,6 +40,13 @@ internal static class DoctorView
         }
         foreach (CudaSetting setting in report.Cuda.Settings)
             Line("set", $"{setting.Name}={setting.Value}: {setting.Effect}");
+        if (report.Profiler is { } profiler)
+            Line(
+                "profiler",
+                profiler.Reason is { } reason
+                    ? (FormattableString)$"does not listen: {reason}"
+                    : $"listens: {profiler.Library}"
+            );
         Line("uses", $"{report.Use.Device}: {report.Use.Description} ({report.Use.Reason})");
         screen.Line();
         screen.Title("Libraries");

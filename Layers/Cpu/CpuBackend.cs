@@ -66,6 +66,8 @@ internal sealed unsafe partial class CpuBackend : Backend
         {
             Instructions = instructions,
         };
+        if (options.Nvtx && NvtxRanges.Create() is { } ranges)
+            AddProbe(ranges);
     }
 
     public override BackendInfo Info { get; }

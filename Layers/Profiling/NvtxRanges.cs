@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Sequor.Interop;
+using Sequor.Native;
 
 namespace Sequor.Layers;
 
@@ -19,7 +20,9 @@ internal sealed class NvtxRanges : StepProbe
     // Shapes differ without end where lengths do, and a tool keeps a registered text for ever.
     private const int MostTexts = 1 << 12;
 
-    private static readonly Lazy<NvtxDomain?> ForProcess = new(() => NvtxDomain.Create(DomainName));
+    private static readonly Lock Making = new();
+    private static (NvtxInjection Tool, NvtxDomain? Domain)? s_shared;
+    private static string? s_told;
 
     private readonly NvtxDomain _domain;
     private readonly Look[] _looks;
@@ -29,6 +32,7 @@ internal sealed class NvtxRanges : StepProbe
     private readonly Dictionary<int, OperationText> _operations = [];
     private NvtxRange _open;
     private ProfilePass _pass = ProfilePass.Other;
+    private int _depth;
     private int _texts;
     private long _steps;
 
@@ -44,21 +48,43 @@ internal sealed class NvtxRanges : StepProbe
     }
 
     /// <summary>Those of a backend, in the domain that all backends of the process share; null where no profiler listens.</summary>
-    public static NvtxRanges? Create() => Create(ForProcess.Value);
-
-    /// <summary>Those of a backend in a domain; null where there is none.</summary>
-    public static NvtxRanges? Create(NvtxDomain? domain) =>
-        domain is null ? null : new NvtxRanges(domain);
+    /// <param name="tell">Given a line, once in the process, where a profiler was to listen and cannot.</param>
+    public static NvtxRanges? Create(Action<string>? tell = null)
+    {
+        if (NvtxInjection.Shared is not { } tool)
+        {
+            if (
+                tell is not null
+                && NvtxDomain.Failure is { } why
+                && Interlocked.Exchange(ref s_told, why) != why
+            )
+                tell($"no ranges for a profiler: {why}");
+            return null;
+        }
+        lock (Making)
+        {
+            if (s_shared?.Tool != tool)
+                s_shared = (tool, NvtxDomain.Create(DomainName, tool));
+            return s_shared?.Domain is { } domain ? new NvtxRanges(domain) : null;
+        }
+    }
 
     /// <summary>Gives the stream of a backend a name in the tool.</summary>
     public void NameStream(CudaStream stream, string name) => _domain.NameStream(stream, name);
 
     /// <inheritdoc/>
-    public override void BeginStep() => _open = _domain.Start(_step.With(++_steps));
+    public override void BeginStep()
+    {
+        // A caller's step may have one of a StepGraph within it.
+        if (_depth++ == 0)
+            _open = _domain.Start(_step.With(++_steps));
+    }
 
     /// <inheritdoc/>
     public override void EndStep()
     {
+        if (--_depth > 0)
+            return;
         _domain.End(_open);
         _open = default;
     }
@@ -90,10 +116,7 @@ internal sealed class NvtxRanges : StepProbe
         if (!_layers.TryGetValue(layer, out Events? events))
         {
             string name = layer.Name.Length > 0 ? $"{layer.Name} {layer.Kind}" : layer.Kind;
-            events = new Events(
-                Make(name, ProfilePass.Forward),
-                Make(name, ProfilePass.Backward)
-            );
+            events = new Events(Make(name, ProfilePass.Forward), Make(name, ProfilePass.Backward));
             _layers.Add(layer, events);
         }
         _domain.Push(pass == ProfilePass.Backward ? events.Backward : events.Forward);
@@ -186,11 +209,7 @@ internal sealed class NvtxRanges : StepProbe
         public bool IsOf(OperationReport other, ProfilePass otherPass)
         {
             ReadOnlySpan<Operand> operands = other.Operands;
-            if (
-                other.Name != _name
-                || otherPass != pass
-                || operands.Length != _operands.Length
-            )
+            if (other.Name != _name || otherPass != pass || operands.Length != _operands.Length)
                 return false;
             for (int i = 0; i < operands.Length; i++)
             {

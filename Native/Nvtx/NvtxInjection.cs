@@ -25,6 +25,8 @@ public sealed unsafe class NvtxInjection : INativeSymbols
         Load(new SystemHost())
     );
 
+    private static Tuple<NvtxInjection?, string?>? s_standIn;
+
     // The tables that a tool is given; those of the tool that was attached last.
     private static Tables s_tables;
 
@@ -37,13 +39,22 @@ public sealed unsafe class NvtxInjection : INativeSymbols
     }
 
     /// <summary>The tool that listens to this process; null if there is none. It is looked for once.</summary>
-    public static NvtxInjection? Shared => ForProcess.Value.Tool;
+    public static NvtxInjection? Shared =>
+        Volatile.Read(ref s_standIn) is { } other ? other.Item1 : ForProcess.Value.Tool;
 
     /// <summary>Why the tool that the environment names does not listen; null if it does, or none is named.</summary>
-    public static string? Failure => ForProcess.Value.Failure;
+    public static string? Failure =>
+        Volatile.Read(ref s_standIn) is { } other ? other.Item2 : ForProcess.Value.Failure;
 
     /// <inheritdoc/>
     public string Name { get; }
+
+    /// <summary>Makes <see cref="Shared"/> and <see cref="Failure"/> return others, so that tests see whole programs.</summary>
+    internal static void StandIn(NvtxInjection? tool, string? failure = null) =>
+        Volatile.Write(ref s_standIn, new(tool, failure));
+
+    /// <summary>Makes them return the process's own again.</summary>
+    internal static void EndStandIn() => Volatile.Write(ref s_standIn, null);
 
     /// <summary>Attaches a tool.</summary>
     /// <param name="library">What has <see cref="EntryPoint"/>.</param>

@@ -198,6 +198,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                     [new TriedPath("system loader", "libcudnn.so.9", "made up")]
                 ),
             ],
+            Profiler = new ProfilerReport(null, "made up"),
             MatrixProduct = new Throughput(1.5, 2.5, 2),
         };
         _seen.Add("sequor.doctor/1", ReportWriter.ToUtf8(made));

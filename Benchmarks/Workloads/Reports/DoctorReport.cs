@@ -22,6 +22,10 @@ public sealed record DoctorReport
     /// <summary>Native libraries, found or not.</summary>
     public required IReadOnlyList<LibraryReport> Libraries { get; init; }
 
+    /// <summary>The profiler that was to listen to this process; only where one was.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ProfilerReport? Profiler { get; init; }
+
     /// <summary>Matrix products on one thread and on all.</summary>
     public required Throughput MatrixProduct { get; init; }
 
@@ -47,6 +51,7 @@ public sealed record DoctorReport
             Use = new ChosenDevice(use.Device, use.Description, use.Reason),
             Cuda = CudaReport.Of(cuda, state),
             Libraries = [.. cuda.Libraries.Select(LibraryReport.Of)],
+            Profiler = ProfilerReport.Read(),
             MatrixProduct = matrixProduct,
         };
     }
@@ -180,6 +185,21 @@ public sealed record LibraryReport(
                 )),
             ]
         );
+}
+
+/// <summary>The profiler that listens to this process by NVTX, or was to.</summary>
+/// <param name="Library">Its library, as far as it is known.</param>
+/// <param name="Reason">Why it does not listen; null where it does.</param>
+public sealed record ProfilerReport(
+    string? Library,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Reason
+)
+{
+    /// <summary>That of this process; null where the environment names none.</summary>
+    public static ProfilerReport? Read() =>
+        NvtxInjection.Shared is { } tool ? new ProfilerReport(tool.Name, null)
+        : NvtxInjection.Failure is { } why ? new ProfilerReport(null, why)
+        : null;
 }
 
 /// <summary>A place that a library was looked for in.</summary>
