@@ -55,7 +55,7 @@ internal static class BenchCommand
             device,
             workloads[0][0],
             lengths,
-            options.Budget(result),
+            options.Workload.Budget(result),
             measurement
         );
         var measured = new List<Measured>();

@@ -67,6 +67,9 @@ public sealed class TrainingStep : IDisposable
     /// <summary>Where it runs; counts the memory.</summary>
     public Backend Backend { get; }
 
+    /// <summary>The plan that it runs.</summary>
+    public Plan Plan => _plan;
+
     /// <summary>What its plan computes in another way than was asked for, and why.</summary>
     public IReadOnlyList<string> Fallbacks => _plan.Fallbacks;
 
