@@ -55,7 +55,7 @@ internal static class BenchCommand
             device,
             workloads[0][0],
             lengths,
-            options.Workload.Budget(result),
+            options.Workload.BudgetOf(result),
             measurement
         );
         var measured = new List<Measured>();

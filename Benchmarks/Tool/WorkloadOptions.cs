@@ -97,10 +97,8 @@ internal sealed class WorkloadOptions
             .SingleOrDefault();
 
     /// <summary>The parameters asked for; null where models are sized by width.</summary>
-    public long? Budget(ParseResult result) =>
-        result.GetValue(Hidden) is null
-            ? result.GetValue(Parameters) ?? DefaultParameters
-            : null;
+    public long? BudgetOf(ParseResult result) =>
+        result.GetValue(Hidden) is null ? result.GetValue(Parameters) ?? DefaultParameters : null;
 
     private static IReadOnlyList<TaskEntry> Streams => [.. Tasks.StreamNames.Select(Tasks.Get)];
 

@@ -45,7 +45,9 @@ internal static class ProfileTimeline
             $"""
             <div class="timeline" data-ms="{milliseconds}">
             <div class="tools" hidden><button type="button" data-use="in">Zoom in</button><button type="button" data-use="out">Zoom out</button><button type="button" data-use="all">All</button><button type="button" data-use="before">Previous</button><button type="button" data-use="after">Next</button><span class="keys-hint">Drag to move, Ctrl and wheel to zoom, double click to fill; keys: + − 0, arrows, Page Up and Down, Enter.</span></div>
-            {Keys(step)}<div class="view" role="region" tabindex="0" aria-label="Timeline of {name}">
+            {Keys(
+                step
+            )}<div class="view" role="region" tabindex="0" aria-label="Timeline of {name}">
             <div class="track-of-time">
             <div class="time-axis">{StaticTicks(milliseconds)}</div>
             <div class="spans" style="height:{rows * RowHeight}px">
@@ -139,7 +141,12 @@ internal static class ProfileTimeline
         if (points.Count == 0)
             return new HtmlText();
         double most = Math.Max(1, points.Max(p => p.Bytes.Values.Sum()));
-        long[][] parts = [.. points.Select(p => BenchFigures.Bytes(MemoryBytes.Of(c => p.Bytes.GetValueOrDefault(c))))];
+        long[][] parts =
+        [
+            .. points.Select(p =>
+                BenchFigures.Bytes(MemoryBytes.Of(c => p.Bytes.GetValueOrDefault(c)))
+            ),
+        ];
         var svg = new HtmlText();
         svg.Add(
             $"<div class=\"memory\"><div class=\"most\">in use, at most {Mebibytes((long)most)} MiB</div><svg viewBox=\"0 0 {end} {MemoryHeight}\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"Memory in use by category\">"

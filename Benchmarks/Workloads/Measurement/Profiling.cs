@@ -79,7 +79,7 @@ public static class Profiling
             {
                 if (stop())
                     return;
-                RunProfiled(profile);
+                _step.RunProfiled(profile);
             }
             for (int round = 0; round < options.Steps; round++)
             {
@@ -96,17 +96,9 @@ public static class Profiling
                     if ((turn + round) % 2 == 0)
                         _plain.Add(_step.RunTimed().Whole);
                     else
-                        _profiled.Add(RunProfiled(profile));
+                        _profiled.Add(_step.RunProfiled(profile));
                 }
             }
-        }
-
-        private ProfiledStep RunProfiled(Profile profile)
-        {
-            profile.Resume();
-            _step.Run();
-            profile.Pause();
-            return profile.Read();
         }
 
         public Profiled Result()
@@ -131,40 +123,5 @@ public static class Profiling
         }
 
         public void Dispose() => _step.Dispose();
-    }
-
-    /// <summary>The times of all steps, and those steps that may be the median one: however many there are, some are kept.</summary>
-    internal sealed class MiddleSteps
-    {
-        private const int Most = 65;
-
-        private readonly List<double> _times = [];
-        private readonly List<double> _sorted = [];
-        private readonly List<ProfiledStep> _kept = [];
-
-        public IReadOnlyList<double> Times => _times;
-
-        public void Add(ProfiledStep step)
-        {
-            _times.Add(step.Milliseconds);
-            int place = _sorted.BinarySearch(step.Milliseconds);
-            _sorted.Insert(place < 0 ? ~place : place, step.Milliseconds);
-            _kept.Add(step);
-            if (_kept.Count > Most)
-                _kept.Remove(_kept.MaxBy(Distance)!);
-        }
-
-        /// <summary>The step nearest to the median of all; of two alike the faster one.</summary>
-        public ProfiledStep Median() => _kept.OrderBy(s => s.Milliseconds).MinBy(Distance)!;
-
-        private double Distance(ProfiledStep step)
-        {
-            int middle = _sorted.Count / 2;
-            double median =
-                _sorted.Count % 2 == 1
-                    ? _sorted[middle]
-                    : (_sorted[middle - 1] + _sorted[middle]) / 2;
-            return Math.Abs(step.Milliseconds - median);
-        }
     }
 }

@@ -95,6 +95,15 @@ public sealed class TrainingStep : IDisposable
         );
     }
 
+    /// <summary>One step, and what a profile of its plan saw of it.</summary>
+    public ProfiledStep RunProfiled(Profile profile)
+    {
+        ArgumentNullException.ThrowIfNull(profile);
+        using (profile.Step())
+            Enqueue();
+        return profile.Read();
+    }
+
     /// <summary>The loss of the last step's batch.</summary>
     public float ReadLoss() => _loss.ReadValue();
 

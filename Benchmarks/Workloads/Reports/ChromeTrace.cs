@@ -53,7 +53,7 @@ public static class ChromeTrace
             while (memory.TryPeek(out MemoryPoint next) && next.Nanoseconds <= span.Begin)
                 Count(memory.Dequeue());
             Begin(span.Name, "X", span.Begin);
-            json.WriteString("cat", NameOf(span.Kind));
+            json.WriteString("cat", span.Kind.ToString().ToLowerInvariant());
             json.WriteNumber("dur", (span.End - span.Begin) / 1000m);
             json.WriteNumber("tid", Thread);
             if (span.Kind == SpanKind.Operation)
@@ -90,7 +90,7 @@ public static class ChromeTrace
             Begin("memory in use, bytes", "C", point.Nanoseconds);
             json.WriteStartObject("args");
             foreach ((MemoryCategory category, long bytes) in point.Bytes)
-                json.WriteNumber(NameOf(category), bytes);
+                json.WriteNumber(LayerRows.NameOf(category), bytes);
             json.WriteEndObject();
             json.WriteEndObject();
         }
@@ -103,7 +103,7 @@ public static class ChromeTrace
     )
     {
         json.WriteStartObject("args");
-        json.WriteString("layer", operation.Layer);
+        json.WriteString("layer", LayerRows.NameOf(operation.Layer));
         if (operation.Kind.Length > 0)
             json.WriteString("kind", operation.Kind);
         if (operation.Shapes.Length > 0)
@@ -118,6 +118,4 @@ public static class ChromeTrace
             json.WriteNumber("launches", launches);
         json.WriteEndObject();
     }
-
-    private static string NameOf(Enum value) => value.ToString().ToLowerInvariant();
 }

@@ -79,9 +79,12 @@ public static class LayerRows
     /// <summary>The name of a pass in reports.</summary>
     public static string NameOf(ProfilePass pass) => pass.ToString().ToLowerInvariant();
 
+    /// <summary>The name of a category of memory in reports.</summary>
+    public static string NameOf(MemoryCategory category) =>
+        category == MemoryCategory.InputOutput ? "io" : category.ToString().ToLowerInvariant();
+
     /// <summary>The name of a layer in reports; that of the model itself would be nothing.</summary>
-    public static string NameOf(string layer) =>
-        string.IsNullOrEmpty(layer) ? Model : layer;
+    public static string NameOf(string layer) => string.IsNullOrEmpty(layer) ? Model : layer;
 
     /// <summary>Whether an operation is none, but the time between two.</summary>
     public static bool IsBetween(ProfiledOperation operation) =>

@@ -1,3 +1,5 @@
+using Sequor.Layers;
+
 namespace Sequor.Workloads;
 
 /// <summary>
@@ -5,6 +7,14 @@ namespace Sequor.Workloads;
 /// </summary>
 public sealed class LayerTree
 {
+    private static readonly string[] NoLayers =
+    [
+        ProfiledOperation.LossLayer,
+        ProfiledOperation.OptimizerLayer,
+        ProfiledOperation.CopiesLayer,
+        ProfiledOperation.OtherLayer,
+    ];
+
     private readonly List<LayerTree> _inner = [];
     private readonly List<LayerRow> _rows = [];
 
@@ -43,6 +53,10 @@ public sealed class LayerTree
                 at.Kind = row.Kind;
             at._rows.Add(row);
         }
+        // What is no layer's comes behind the layers.
+        LayerTree[] ordered = [.. step._inner.OrderBy(Place)];
+        step._inner.Clear();
+        step._inner.AddRange(ordered);
         return step;
     }
 
@@ -61,6 +75,11 @@ public sealed class LayerTree
     /// <summary>What the rows of one pass, or of all, took together.</summary>
     public LayerSum Sum(string? pass = null) =>
         LayerSum.Of(Rows.Where(row => pass is null || row.Pass == pass));
+
+    private static int Place(LayerTree layer) =>
+        layer.Rows.All(row => row.Operation == LayerRows.MemoryOnly)
+            ? NoLayers.Length
+            : Array.IndexOf(NoLayers, layer.Name);
 
     private LayerTree Get(string name)
     {

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Sequor.Layers;
 
 namespace Sequor.Workloads;
 
@@ -129,8 +130,51 @@ public sealed record ProfileResult
     /// <summary>The rows: their milliseconds add up to <see cref="ProfiledMs"/>, their held bytes to the ledger's.</summary>
     public required IReadOnlyList<LayerRow> Layers { get; init; }
 
-    /// <summary>When the most memory is in use, and whose it is.</summary>
-    public required PeakOwners Peak { get; init; }
+    /// <summary>When the most memory is in use, and whose it is; null where the profile kept no memory.</summary>
+    public required PeakOwners? Peak { get; init; }
+
+    /// <summary>A measurement in the form of the report.</summary>
+    /// <param name="profiled">The measurement.</param>
+    /// <param name="length">T, as the task counts it.</param>
+    /// <param name="peaks">What floors are of.</param>
+    public static ProfileResult From(Profiled profiled, int length, MachinePeaks peaks)
+    {
+        ArgumentNullException.ThrowIfNull(profiled);
+        Workload workload = profiled.Workload;
+        double[] samples = Round(profiled.Plain);
+        return new ProfileResult
+        {
+            Arch = workload.Architecture.Name,
+            Device = profiled.Device.Device,
+            Length = length,
+            SequenceLength = workload.Task.Length,
+            Batch = workload.Batch,
+            Hidden = workload.Width,
+            Depth = workload.Depth,
+            Parameters = workload.Parameters,
+            StepMs = Spread.Of(samples),
+            SamplesMs = samples,
+            ProfiledMs = LayerRows.Milliseconds(profiled.Step.Nanoseconds),
+            ProfiledSamplesMs = Round(profiled.WithProfile),
+            Overhead = Math.Round(profiled.Overhead, 4),
+            TokensPerS = Math.Round(profiled.TokensPerSecond, 1),
+            PeakBytes = profiled.PeakBytes,
+            HeldBytes = profiled.HeldBytes,
+            MemoryBytes = MemoryBytes.Of(category => profiled.BytesAtPeak[category]),
+            GraphNodes = profiled.GraphNodes,
+            ProfiledGraph = profiled.Step.IsReplay,
+            EagerReason = profiled.EagerReason,
+            Fallbacks = profiled.Fallbacks.Count > 0 ? profiled.Fallbacks : null,
+            Choices = ChoiceReport.Of(profiled.Choices),
+            Warnings = profiled.Warnings.Count > 0 ? profiled.Warnings : null,
+            Layers = LayerRows.Of(profiled.Step, peaks),
+            Peak = PeakOwners.Of(profiled.Step),
+        };
+    }
+
+    // To the tenth of a microsecond: clocks are no finer.
+    private static double[] Round(IEnumerable<double> milliseconds) =>
+        [.. milliseconds.Select(ms => Math.Round(ms, 4))];
 }
 
 /// <summary>One operation of a layer in one pass; if it ran several times with the same shapes, all of them.</summary>
@@ -190,6 +234,30 @@ public sealed record PeakOwners
 
     /// <summary>Whose bytes they are, the largest first; they add up to <see cref="Bytes"/>.</summary>
     public required IReadOnlyList<PeakOwner> Owners { get; init; }
+
+    /// <summary>The peak of a step; null where its profile kept no memory.</summary>
+    public static PeakOwners? Of(ProfiledStep step)
+    {
+        ArgumentNullException.ThrowIfNull(step);
+        if (step.Memory.MaxBy(memory => memory.Bytes) is not { } most)
+            return null;
+        ProfiledOperation operation = step.Operations[most.Operation];
+        return new PeakOwners
+        {
+            Bytes = most.Bytes,
+            Name = LayerRows.NameOf(operation.Layer),
+            Operation = operation.Operation,
+            Pass = LayerRows.NameOf(operation.Pass),
+            Owners =
+            [
+                .. step.PeakOwners.Select(owner => new PeakOwner(
+                    LayerRows.NameOf(owner.Layer),
+                    LayerRows.NameOf(owner.Category),
+                    owner.Bytes
+                )),
+            ],
+        };
+    }
 }
 
 /// <summary>A layer's share of the memory at the peak.</summary>

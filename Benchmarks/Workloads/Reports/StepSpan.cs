@@ -81,9 +81,8 @@ public sealed class StepSpan
             }
             foreach (StepSpan span in open.Skip(1))
                 span.End = end;
-            open[^1]._inner.Add(
-                new StepSpan(SpanKind.Operation, operation.Operation, begin, end, i)
-            );
+            open[^1]
+                ._inner.Add(new StepSpan(SpanKind.Operation, operation.Operation, begin, end, i));
         }
         return whole;
     }
