@@ -81,7 +81,7 @@ public static class ProfilePage
                 result.StepMs.P95
             )} ms from the 5th to the 95th percentile); the profiled step below {Milliseconds(
                 result.ProfiledMs
-            )} ms{(result.ProfiledGraph ? ", replayed as a CUDA graph" : "")}; {Mebibytes(
+            )} ms{(result.ProfiledGraph ? ", replayed as a CUDA graph" : "")}; {ProfileFigures.Mebibytes(
                 result.PeakBytes
             )} MiB at the peak.</p>
             {warnings}<noscript><p class="note">The timeline is whole without JavaScript; with it, it can be zoomed. The tables hold the same numbers.</p></noscript>

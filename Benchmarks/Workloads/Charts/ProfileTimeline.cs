@@ -99,8 +99,17 @@ internal static class ProfileTimeline
             : "whole";
         string narrow = span.End - span.Begin < Narrow * end ? " narrow" : "";
         return HtmlText.Of(
-            $"<div class=\"span {kind} of-{tone}{narrow}\" style=\"top:{depth * RowHeight}px;left:{Percent(span.Begin, end)}%;width:{Percent(span.End - span.Begin, end)}%\" title=\"{Told(span, end, step, peaks)}\"><b>{span.Name}</b></div>\n"
+            $"<div class=\"span {kind} of-{tone}{narrow}\" style=\"top:{depth * RowHeight}px;left:{Percent(span.Begin, end)}%;width:{Percent(span.End - span.Begin, end)}%\" title=\"{Told(span, end, step, peaks)}\"><b>{span.Name}{(span.Kind == SpanKind.Layer ? Kind(span, step) : "")}</b></div>\n"
         );
+    }
+
+    // Of a layer whose own operation comes first; others contain layers.
+    private static string Kind(StepSpan span, ProfiledStep step)
+    {
+        ProfiledOperation first = step.Operations[span.Operation];
+        return LayerRows.NameOf(first.Layer) == span.Name && first.Kind.Length > 0
+            ? $" ({first.Kind})"
+            : "";
     }
 
     private static string Told(StepSpan span, long end, ProfiledStep step, MachinePeaks? peaks)
@@ -110,18 +119,21 @@ internal static class ProfileTimeline
             $"{ProfileFigures.Milliseconds(ms)} ms, {(double)(span.End - span.Begin) / Math.Max(end, 1):0.0%}"
         );
         if (span.Kind != SpanKind.Operation)
-            return $"{span.Kind.ToString().ToLowerInvariant()} {span.Name}: {time}";
+            return $"{span.Kind.ToString().ToLowerInvariant()} {span.Name}{Kind(span, step)}: {time}";
         ProfiledOperation o = step.Operations[span.Operation];
         var text = new StringBuilder();
         text.Append(
             CultureInfo.InvariantCulture,
-            $"{o.Layer}{(o.Kind.Length > 0 ? $" ({o.Kind})" : "")}, {LayerRows.NameOf(o.Pass)}: {o.Operation}"
+            $"{LayerRows.NameOf(o.Layer)}{(o.Kind.Length > 0 ? $" ({o.Kind})" : "")}, {LayerRows.NameOf(o.Pass)}: {o.Operation}"
         );
         if (o.Shapes.Length > 0)
             text.Append(CultureInfo.InvariantCulture, $" {o.Shapes}");
         text.Append(CultureInfo.InvariantCulture, $"; {time}");
         if (o.BytesMoved is > 0 and var bytes)
-            text.Append(CultureInfo.InvariantCulture, $"; {Mebibytes(bytes)} MiB moved");
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"; {ProfileFigures.Mebibytes(bytes)} MiB moved"
+            );
         if (o.Flops is > 0 and var flops)
             text.Append(CultureInfo.InvariantCulture, $"; {flops / 1e6:#,0.###} MFLOP");
         if (peaks?.FloorMilliseconds(o.BytesMoved, o.Flops) is > 0 and var floor)
@@ -130,7 +142,10 @@ internal static class ProfileTimeline
                 $"; floor {ProfileFigures.Milliseconds(floor)} ms"
             );
         if (o.Launches is > 0 and var launches)
-            text.Append(CultureInfo.InvariantCulture, $"; {Several(launches, "launch")}");
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"; {launches} {(launches == 1 ? "launch" : "launches")}"
+            );
         return text.ToString();
     }
 
@@ -149,18 +164,26 @@ internal static class ProfileTimeline
         ];
         var svg = new HtmlText();
         svg.Add(
-            $"<div class=\"memory\"><div class=\"most\">in use, at most {Mebibytes((long)most)} MiB</div><svg viewBox=\"0 0 {end} {MemoryHeight}\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"Memory in use by category\">"
+            $"<div class=\"memory\"><div class=\"most\">in use, at most {ProfileFigures.Mebibytes((long)most)} MiB</div><svg viewBox=\"0 0 {end} {MemoryHeight}\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"Memory in use by category\">"
         );
         var below = new double[points.Count];
         for (int c = 0; c < BenchFigures.Categories.Count; c++)
         {
             double[] above = [.. below.Select((b, i) => b + parts[i][c])];
             svg.Add(
-                $"<path class=\"f{c}\" d=\"M{Line(above, reversed: false)}L{Line(below, reversed: true)}Z\"><title>{BenchFigures.Categories[c]}, at most {Mebibytes(parts.Max(p => p[c]))} MiB</title></path>"
+                $"<path class=\"f{c}\" d=\"M{Line(above, reversed: false)}L{Line(below, reversed: true)}Z\"><title>{BenchFigures.Categories[c]}, at most {ProfileFigures.Mebibytes(parts.Max(p => p[c]))} MiB</title></path>"
             );
             below = above;
         }
-        return svg.Add($"</svg></div>\n");
+        svg.Add($"</svg></div>\n<ul class=\"legend\"><li>memory in use:</li>");
+        for (int c = 0; c < BenchFigures.Categories.Count; c++)
+        {
+            if (parts.Any(p => p[c] > 0))
+                svg.Add(
+                    $"<li><span class=\"swatch p{c}\"></span>{BenchFigures.Categories[c]}</li>"
+                );
+        }
+        return svg.Add($"</ul>\n");
 
         string Line(double[] bytes, bool reversed)
         {

@@ -9,6 +9,12 @@ public static class ProfileFigures
     public static string Milliseconds(double value) =>
         value is < 1 and > 0 ? Text($"{value:0.000}") : Figures.Milliseconds(value);
 
+    /// <summary>MiB without the unit; what is small has digits enough.</summary>
+    public static string Mebibytes(long bytes) =>
+        bytes is > 0 and < 100 << 10
+            ? Text($"{bytes / (double)(1 << 20):0.0000}")
+            : Figures.Mebibytes(bytes);
+
     /// <summary>The columns of what rows took together, behind that of its time.</summary>
     public static IReadOnlyList<string> Columns { get; } =
     ["share", "launches", "GFLOP/s", "GB/s", "floor ms", "of floor"];

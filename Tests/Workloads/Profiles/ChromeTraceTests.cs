@@ -122,7 +122,12 @@ public sealed class ChromeTraceTests
     public void Hostile_names_stay_names()
     {
         ProfiledStep step = MadeProfile.Step(
-            MadeProfile.Operation(Made.Hostile + "\u0001\"\\", "x\u001b[31m", ProfilePass.Forward, 5)
+            MadeProfile.Operation(
+                Made.Hostile + "\u0001\"\\",
+                "x\u001b[31m",
+                ProfilePass.Forward,
+                5
+            )
         );
         IReadOnlyList<TraceEvent> events = TraceCheck.Require(Trace(step), 1);
         Assert.That(events.Select(e => e.Name), Does.Contain("x\u001b[31m"));
@@ -143,7 +148,11 @@ public sealed class ChromeTraceTests
         ("an unknown phase", "\"ph\":\"C\"", "\"ph\":\"Z\""),
         ("no name of the thread", "\"thread_name\"", "\"threadname\""),
         ("a counter that is no number", "\"activations\":100}", "\"activations\":-100}"),
-        ("a category that is gone", "{\"parameters\":1024,\"activations\":64}", "{\"activations\":64}"),
+        (
+            "a category that is gone",
+            "{\"parameters\":1024,\"activations\":64}",
+            "{\"activations\":64}"
+        ),
         ("an event that is there twice", "\"name\":\"layer 0.b\"", "\"name\":\"layer 0.b\""),
     ];
 
@@ -153,8 +162,14 @@ public sealed class ChromeTraceTests
         string trace = Encoding.UTF8.GetString(Trace(MadeProfile.Step()));
         foreach ((string what, string from, string to) in Mistakes)
         {
-            string changed = what.StartsWith("an event that is there twice", StringComparison.Ordinal)
-                ? trace[..^1] + "," + trace[1..(trace.IndexOf("},{", StringComparison.Ordinal) + 1)] + "]"
+            string changed = what.StartsWith(
+                "an event that is there twice",
+                StringComparison.Ordinal
+            )
+                ? trace[..^1]
+                    + ","
+                    + trace[1..(trace.IndexOf("},{", StringComparison.Ordinal) + 1)]
+                    + "]"
                 : Once(trace, from, to);
             Assert.That(changed, Is.Not.EqualTo(trace), what);
             using (new NUnit.Framework.Internal.TestExecutionContext.IsolatedContext())

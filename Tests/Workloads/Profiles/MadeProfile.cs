@@ -108,8 +108,7 @@ internal static class MadeProfile
         var all = new List<ProfiledOperation>();
         for (int i = 0; i < operations; i++)
         {
-            ProfilePass pass =
-                i < operations / 2 ? ProfilePass.Forward : ProfilePass.Backward;
+            ProfilePass pass = i < operations / 2 ? ProfilePass.Forward : ProfilePass.Backward;
             all.Add(
                 Operation(
                     $"0.blocks.{i / 3 % 40}.convolution",

@@ -33,10 +33,7 @@ internal static class TraceCheck
     {
         Assert.That(events.Select(e => e.Phase), Is.All.AnyOf("M", "X", "C"));
         TraceEvent[] names = [.. events.Where(e => e.Phase == "M")];
-        Assert.That(
-            names.Select(e => e.Name),
-            Is.EqualTo(new[] { "process_name", "thread_name" })
-        );
+        Assert.That(names.Select(e => e.Name), Is.EqualTo(new[] { "process_name", "thread_name" }));
         foreach (TraceEvent name in names)
             Assert.That(name.Arguments.GetProperty("name").GetString(), Is.Not.Empty);
 
@@ -100,10 +97,7 @@ internal static class TraceCheck
         (outer.Category, inner.Category) switch
         {
             ("step", "pass") or ("pass", "layer") or ("layer", "operation") => true,
-            ("layer", "layer") => inner.Name.StartsWith(
-                outer.Name + ".",
-                StringComparison.Ordinal
-            ),
+            ("layer", "layer") => inner.Name.StartsWith(outer.Name + ".", StringComparison.Ordinal),
             _ => false,
         };
 }
