@@ -39,7 +39,7 @@ internal static class BenchCommand
         using (Backend backend = options.Workload.Backend.Create(result))
         {
             device = backend.Info;
-            options.RequireGpuForProfiler(measurement, device);
+            options.Measured.RequireGpuForProfiler(result, device);
             Sweep.RequireMemory(workloads, backend);
         }
         OutputFile? json = OutputFile.For(options.Json.Name, result.GetValue(options.Json));
@@ -56,7 +56,7 @@ internal static class BenchCommand
             device,
             workloads[0][0],
             lengths,
-            options.Budget(result),
+            options.Workload.BudgetOf(result),
             measurement
         );
         var measured = new List<Measured>();
@@ -133,7 +133,13 @@ internal static class BenchCommand
             SweepView.Results(screen, report);
         else if (measured.Count > 0)
             BenchView.Results(screen, measured, clock.Elapsed);
-        foreach (string line in GpuConditionsView.Lines(results))
+        foreach (
+            string line in GpuConditionsView.Lines(
+                results.Select(r =>
+                    (Figures.Text($"{r.Arch} T={r.Length}"), r.SamplesMs.Count, r.GpuConditions)
+                )
+            )
+        )
             screen.Line(line);
         if (interrupted)
             screen.Line(report.Reason!);

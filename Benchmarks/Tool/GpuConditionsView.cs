@@ -7,13 +7,14 @@ namespace Sequor.Tool;
 internal static class GpuConditionsView
 {
     /// <summary>A line for all results, and a warning where the GPU's own state spoilt some of them; nothing of a CPU.</summary>
-    public static IEnumerable<string> Lines(IReadOnlyList<BenchResult> results)
+    /// <param name="results">Of each its name, how many steps it has, and the GPU's state meanwhile.</param>
+    public static IEnumerable<string> Lines(
+        IEnumerable<(string Name, int Steps, GpuConditionsReport? Conditions)> results
+    )
     {
-        int steps = results.Sum(r => r.SamplesMs.Count);
-        if (
-            GpuConditionsReport.Merge([.. results.Select(r => r.GpuConditions)], steps)
-            is not { } all
-        )
+        (string Name, int Steps, GpuConditionsReport? Conditions)[] several = [.. results];
+        int steps = several.Sum(r => r.Steps);
+        if (GpuConditionsReport.Merge([.. several.Select(r => r.Conditions)], steps) is not { } all)
             yield break;
         if (all.Reason is { } reason)
         {
@@ -38,19 +39,16 @@ internal static class GpuConditionsView
             );
         if (all.Unknown.Count > 0)
             yield return $"GPU: not told by NVML: {string.Join("; ", all.Unknown)}.";
-        BenchResult[] spoilt = [.. results.Where(r => r.GpuConditions?.Spoilt == true)];
+        string[] spoilt =
+        [
+            .. several
+                .Where(r => r.Conditions?.Spoilt == true)
+                .Select(r => Text($"{r.Name} ({r.Conditions!.FlaggedSteps} of {r.Steps})")),
+        ];
         if (spoilt.Length == 0)
             yield break;
-        string names = string.Join(
-            ", ",
-            spoilt.Select(r =>
-                Text(
-                    $"{r.Arch} T={r.Length} ({r.GpuConditions!.FlaggedSteps} of {r.SamplesMs.Count})"
-                )
-            )
-        );
         yield return Text(
-            $"Warning: the GPU slowed itself in more than {GpuConditions.Tolerated:P0} of the steps of {names}; these times are those of a slower GPU."
+            $"Warning: the GPU slowed itself in more than {GpuConditions.Tolerated:P0} of the steps of {string.Join(", ", spoilt)}; these times are those of a slower GPU."
         );
     }
 

@@ -96,6 +96,10 @@ internal sealed class WorkloadOptions
             .Values.Select(path => DataPaths.Load(task, path))
             .SingleOrDefault();
 
+    /// <summary>The parameters asked for; null where models are sized by width.</summary>
+    public long? BudgetOf(ParseResult result) =>
+        result.GetValue(Hidden) is null ? result.GetValue(Parameters) ?? DefaultParameters : null;
+
     private static IReadOnlyList<TaskEntry> Streams => [.. Tasks.StreamNames.Select(Tasks.Get)];
 
     // As in "layers of rnn, lstm, gru (1)".

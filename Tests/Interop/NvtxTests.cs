@@ -1,6 +1,7 @@
 using NUnit.Framework;
 using Sequor.Interop;
 using Sequor.Native;
+using Sequor.Tests.Examples;
 using Sequor.Tests.Native;
 using Sequor.Tests.Support;
 using Sequor.VirtualGpu;
@@ -135,7 +136,7 @@ public sealed class NvtxTests
     }
 
     [Test]
-    public void The_process_of_the_tests_has_none()
+    public void The_process_of_the_tests_has_none_unless_it_runs_under_one()
     {
         if (Environment.GetEnvironmentVariable(NvtxInjection.Variable) is { Length: > 0 } path)
             Assert.Ignore($"the tests themselves run under {path}");
@@ -263,6 +264,36 @@ public sealed class NvtxTests
                 $"/tools/none.so, which {NvtxInjection.Variable} names, cannot be loaded: {FakeMachine.NoFile}"
             )
         );
+    }
+
+    [Test]
+    public void The_example_runs_with_a_profiler_and_without()
+    {
+        int loads = 0;
+        using VirtualProfiler profiler = VirtualProfiler.Start();
+        try
+        {
+            NvtxInjection.StandIn(null);
+            RangesOfAProfiler.Run(() => loads++);
+            NvtxInjection.StandIn(profiler.Attach());
+            RangesOfAProfiler.Run(() => loads++);
+        }
+        finally
+        {
+            NvtxInjection.EndStandIn();
+        }
+        Assert.That(loads, Is.EqualTo(2));
+        Assert.That(
+            profiler.Calls.Select(c => (c.Kind, c.Text, c.Color)),
+            Is.EqualTo(
+                new (ProfilerCallKind, string, uint?)[]
+                {
+                    (Push, "loading", 0xFF3366CC),
+                    (Pop, "loading", null),
+                }
+            )
+        );
+        Assert.That(profiler.LiveDomains, Is.Zero);
     }
 
     private static FakeMachine MachineWith(INativeSymbols library)

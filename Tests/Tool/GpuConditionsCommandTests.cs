@@ -10,7 +10,7 @@ namespace Sequor.Tests.Tool;
 [VirtualGpuOnly]
 public sealed class GpuConditionsCommandTests : CudaCommandFixture
 {
-    private const string Tiny = "bench --device cuda --length 5 --hidden 4 --layers 2 --batch 2";
+    private const string Tiny = "--device cuda --length 5 --hidden 4 --layers 2 --batch 2";
 
     [Test]
     public void A_quiet_gpu_flags_no_step()
@@ -103,10 +103,36 @@ public sealed class GpuConditionsCommandTests : CudaCommandFixture
         Assert.That(Virtual!.Counts.OfAll("cuProfiler"), Is.Zero);
     }
 
+    // Steps with a profile and without take turns; all of them are recorded, and no step before them.
     [Test]
-    public void A_profilers_range_on_a_cpu_is_refused()
+    public void Profile_has_a_profilers_range_and_the_gpus_state_as_well()
     {
-        ProgramResult result = Run("bench --device cpu --steps 1 --warmup 0 --profiler-range");
+        Virtual!.Sensors.Reasons = 0x40;
+        string json = PathOf("profile.json");
+        ProgramResult result = Run(
+            $"profile {Tiny} --arch gru --steps 3 --warmup 4 --profiler-range --json",
+            json
+        );
+        result.RequireSuccess();
+        Assert.That(Virtual.Counts.ProfiledOf("cuGraphLaunch"), Is.EqualTo(6));
+        Assert.That(Virtual.Counts.Of("cuGraphLaunch"), Is.GreaterThan(6));
+        Assert.That(Virtual.Counts.IsProfiled, Is.False);
+        JsonNode conditions = JsonNode.Parse(File.ReadAllText(json))!["results"]![0]![
+            "gpu_conditions"
+        ]!;
+        Assert.That((int)conditions["flagged_steps"]!, Is.EqualTo(6));
+        Assert.That(
+            result.Output,
+            Does.Contain("it slowed itself in 6 of 6 steps (clocks: temperature, by the hardware).")
+                .And.Contain("Warning: the GPU slowed itself in more than 5 % of the steps of gru")
+        );
+    }
+
+    [TestCase("bench")]
+    [TestCase("profile")]
+    public void A_profilers_range_on_a_cpu_is_refused(string command)
+    {
+        ProgramResult result = Run($"{command} --device cpu --steps 1 --warmup 0 --profiler-range");
         Assert.That(result.ExitCode, Is.EqualTo(2));
         Assert.That(
             result.Error,
@@ -139,7 +165,7 @@ public sealed class GpuConditionsCommandTests : CudaCommandFixture
     private (JsonNode Conditions, string Output) Bench(string words)
     {
         string json = PathOf("bench.json");
-        ProgramResult result = Run($"{Tiny} --arch gru {words} --json", json);
+        ProgramResult result = Run($"bench {Tiny} --arch gru {words} --json", json);
         result.RequireSuccess();
         JsonNode report = JsonNode.Parse(File.ReadAllText(json))!;
         return (report["results"]![0]!["gpu_conditions"]!, result.Output);

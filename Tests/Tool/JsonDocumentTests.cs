@@ -8,6 +8,7 @@ using Sequor.Layers;
 using Sequor.Native;
 using Sequor.Replay;
 using Sequor.Tests.Charts;
+using Sequor.Tests.Profiles;
 using Sequor.Tests.Support;
 using Sequor.Tests.Training;
 using Sequor.Tests.Workloads;
@@ -95,6 +96,39 @@ public sealed class JsonDocumentTests : CudaCommandFixture
             "extent",
             "sequor.choices/1"
         );
+    }
+
+    [Test]
+    [VirtualGpuOnly]
+    public void Profile()
+    {
+        _seen.Add("sequor.profile/1", Json($"profile --arch tcn --warmup 1 {Tiny}"));
+        Virtual!.Manners.SymmetricPaddingOnly = true;
+        _seen.Add(
+            "sequor.profile/1",
+            Json(
+                $"profile --device cuda --convolution cudnn --graph off --arch tcn,gru --warmup 1 {Tiny}"
+            )
+        );
+        Profiled made = MadeProfile.Of(MadeProfile.Step(), plain: 1);
+        _seen.Add(
+            "sequor.profile/1",
+            ReportWriter.ToUtf8(
+                MadeProfile.Report(
+                    made,
+                    made with
+                    {
+                        Step = made.Step with { Memory = [], PeakOwners = [] },
+                    }
+                ) with
+                {
+                    Status = RunStatus.Failed,
+                    Reason = "made up",
+                    Peaks = null,
+                }
+            )
+        );
+        _seen.RequireAll("sequor.profile/1");
     }
 
     [Test]
@@ -436,6 +470,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                     "result",
                     "conditions",
                     "extent",
+                    "sequor.profile/1",
                     "sequor.train/1",
                     "sequor.reproduce/1",
                     "sequor.list/1",

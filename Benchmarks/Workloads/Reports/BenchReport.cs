@@ -169,17 +169,7 @@ public sealed record BenchResult
             TokensPerS = Math.Round(measured.TokensPerSecond, 1),
             PeakBytes = measured.PeakBytes,
             FloorBytes = workload.FloorBytes,
-            MemoryBytes = new MemoryBytes
-            {
-                Parameters = measured.BytesAtPeak[MemoryCategory.Parameters],
-                Gradients = measured.BytesAtPeak[MemoryCategory.Gradients],
-                Optimizer = measured.BytesAtPeak[MemoryCategory.Optimizer],
-                Activations = measured.BytesAtPeak[MemoryCategory.Activations],
-                Reserve = measured.BytesAtPeak[MemoryCategory.Reserve],
-                Workspace = measured.BytesAtPeak[MemoryCategory.Workspace],
-                Io = measured.BytesAtPeak[MemoryCategory.InputOutput],
-                Graphs = measured.BytesAtPeak[MemoryCategory.Graphs],
-            },
+            MemoryBytes = MemoryBytes.Of(category => measured.BytesAtPeak[category]),
             AllocationsPerStep = measured.NativeAllocations + measured.ManagedBytes,
             NativeAllocationsPerStep = measured.NativeAllocations,
             ManagedBytesPerStep = measured.ManagedBytes,
@@ -236,4 +226,21 @@ public sealed record MemoryBytes
 
     /// <summary>What the driver took for recorded steps, as far as the device's free memory tells.</summary>
     public long Graphs { get; init; }
+
+    /// <summary>The bytes of each category.</summary>
+    public static MemoryBytes Of(Func<MemoryCategory, long> bytes)
+    {
+        ArgumentNullException.ThrowIfNull(bytes);
+        return new MemoryBytes
+        {
+            Parameters = bytes(MemoryCategory.Parameters),
+            Gradients = bytes(MemoryCategory.Gradients),
+            Optimizer = bytes(MemoryCategory.Optimizer),
+            Activations = bytes(MemoryCategory.Activations),
+            Reserve = bytes(MemoryCategory.Reserve),
+            Workspace = bytes(MemoryCategory.Workspace),
+            Io = bytes(MemoryCategory.InputOutput),
+            Graphs = bytes(MemoryCategory.Graphs),
+        };
+    }
 }

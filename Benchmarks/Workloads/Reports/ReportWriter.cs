@@ -21,6 +21,10 @@ public static class ReportWriter
         JsonSerializer.Deserialize(json, ReportJson.Default.BenchReport);
 
     /// <summary>A report as UTF-8.</summary>
+    public static byte[] ToUtf8(ProfileReport report) =>
+        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.ProfileReport);
+
+    /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(TrainReport report) =>
         JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.TrainReport);
 
@@ -43,6 +47,7 @@ public static class ReportWriter
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(BenchReport))]
+[JsonSerializable(typeof(ProfileReport))]
 [JsonSerializable(typeof(TrainReport))]
 [JsonSerializable(typeof(DoctorReport))]
 [JsonSerializable(typeof(CatalogReport))]
