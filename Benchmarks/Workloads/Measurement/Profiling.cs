@@ -56,7 +56,7 @@ public static class Profiling
     {
         private readonly TrainingStep _step = new(workload, backend, seed);
         private readonly List<double> _plain = [];
-        private readonly MiddleSteps _profiled = new();
+        private readonly ProfiledSteps _profiled = new();
         private int _warmup;
 
         public bool IsMeasured => _plain.Count > 0 && _profiled.Times.Count > 0;
@@ -75,6 +75,7 @@ public static class Profiling
                 _step.Run();
             }
             using Profile profile = Profile.Start(_step.Plan);
+            profile.IsPaused = true;
             for (int i = 0; i < WarmupWithProfile; i++)
             {
                 if (stop())
@@ -110,7 +111,7 @@ public static class Profiling
                 _warmup,
                 _plain,
                 _profiled.Times,
-                _profiled.Median(),
+                _profiled.Nearest(Statistics.Median(_plain)),
                 memory.PeakBytes,
                 Enum.GetValues<MemoryCategory>().ToDictionary(c => c, memory.AtPeak),
                 _step.Graph.Nodes,

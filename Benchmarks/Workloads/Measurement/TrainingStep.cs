@@ -95,12 +95,14 @@ public sealed class TrainingStep : IDisposable
         );
     }
 
-    /// <summary>One step, and what a profile of its plan saw of it.</summary>
+    /// <summary>One step, and what a profile of its plan saw of it, which is paused before and after.</summary>
     public ProfiledStep RunProfiled(Profile profile)
     {
         ArgumentNullException.ThrowIfNull(profile);
+        profile.IsPaused = false;
         using (profile.Step())
             Enqueue();
+        profile.IsPaused = true;
         return profile.Read();
     }
 

@@ -7,13 +7,16 @@ public static class ProfileFigures
 {
     /// <summary>Milliseconds without the unit; what is short has digits enough.</summary>
     public static string Milliseconds(double value) =>
-        value is < 1 and > 0 ? Text($"{value:0.000}") : Figures.Milliseconds(value);
+        value == 0 ? "0"
+        : value is < 0.01 and > 0 ? Text($"{value:0.0000}")
+        : value is < 1 and > 0 ? Text($"{value:0.000}")
+        : Figures.Milliseconds(value);
 
     /// <summary>MiB without the unit; what is small has digits enough.</summary>
     public static string Mebibytes(long bytes) =>
-        bytes is > 0 and < 100 << 10
-            ? Text($"{bytes / (double)(1 << 20):0.0000}")
-            : Figures.Mebibytes(bytes);
+        bytes == 0 ? "0"
+        : bytes is > 0 and < 100 << 10 ? Text($"{bytes / (double)(1 << 20):0.0000}")
+        : Figures.Mebibytes(bytes);
 
     /// <summary>The columns of what rows took together, behind that of its time.</summary>
     public static IReadOnlyList<string> Columns { get; } =
@@ -125,5 +128,7 @@ public static class ProfileFigures
     }
 
     private static string Rate(double? perSecond) =>
-        perSecond is { } rate ? Text($"{rate / 1e9:0.0}") : "-";
+        perSecond is not { } rate ? "-"
+        : rate < 1e9 ? Text($"{rate / 1e9:0.000}")
+        : Text($"{rate / 1e9:#,0.0}");
 }

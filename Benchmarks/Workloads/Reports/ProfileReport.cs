@@ -84,7 +84,7 @@ public sealed record ProfileResult
     /// <summary>The whole step without a profile, each.</summary>
     public required IReadOnlyList<double> SamplesMs { get; init; }
 
-    /// <summary>The profiled step that the rows are of: the median one.</summary>
+    /// <summary>The profiled step that the rows are of: the one nearest to the median step without a profile.</summary>
     public required double ProfiledMs { get; init; }
 
     /// <summary>The profiled steps, each.</summary>
