@@ -32,6 +32,7 @@ internal sealed class PlannedLayer : IDisposable
     {
         _plan = plan;
         _layer = layer;
+        Kind = layer.GetType().Name;
         _rehearsal = builder.IsRehearsal ? builder : null;
         _layout = layout;
         _name = builder.Path;
@@ -90,6 +91,12 @@ internal sealed class PlannedLayer : IDisposable
             throw new LayerException(layer, builder.Path, LayerPass.Planning, input, e);
         }
     }
+
+    /// <summary>Its full name, as in the names of its parameters; "" for the model.</summary>
+    public string Name => _name;
+
+    /// <summary>The layer's type, such as Gru.</summary>
+    public string Kind { get; }
 
     /// <summary>The outputs of the layers inside it, then its own.</summary>
     public IEnumerable<(string Name, Tensor Output)> Outputs => _plan.Outputs;
