@@ -15,8 +15,8 @@ internal static class CopyPeak
     private const long FirstBytes = 4L << 20;
     private const double LongEnough = 1e-3;
 
-    // Four times the last level of caches, and this at least.
-    private const long LeastOfCpu = 128L << 20;
+    // Each array twice the last level of caches, and this at least.
+    private const long LeastOfCpu = 64L << 20;
 
     // An array takes a small part of what is free: others use the device as well.
     private const int ShareOfFree = 8;
@@ -31,7 +31,7 @@ internal static class CopyPeak
         // A length is an int.
         most = Math.Min(most, (long)int.MaxValue * sizeof(float));
         long bytes =
-            backend is CpuBackend ? Math.Max(LeastOfCpu, 4 * CacheSize.LastLevel()) : FirstBytes;
+            backend is CpuBackend ? Math.Max(LeastOfCpu, 2 * CacheSize.LastLevel()) : FirstBytes;
         while (true)
         {
             bytes = Math.Min(bytes, most) / Vector<byte>.Count * Vector<byte>.Count;
