@@ -103,6 +103,7 @@ internal sealed class PlannedLayer : IDisposable
 
     public Tensor Forward(Tensor x)
     {
+        using Backend.LayerPassScope pass = Tell(ProfilePass.Forward);
         if (!_checks)
             return _plan.Forward(x);
         try
@@ -125,6 +126,7 @@ internal sealed class PlannedLayer : IDisposable
 
     public Tensor Backward(Tensor dy)
     {
+        using Backend.LayerPassScope pass = Tell(ProfilePass.Backward);
         if (!_checks)
             return _plan.Backward(dy);
         try
@@ -143,6 +145,10 @@ internal sealed class PlannedLayer : IDisposable
             _backend.IsInPass = false;
         }
     }
+
+    // A rehearsal is no pass.
+    private Backend.LayerPassScope Tell(ProfilePass pass) =>
+        _rehearsal is null ? _backend.BeginLayer(this, pass) : default;
 
     private void RequireOutput(Tensor x, Tensor y)
     {

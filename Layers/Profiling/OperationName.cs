@@ -68,5 +68,9 @@ internal sealed class OperationName
 
     public string Text { get; }
 
+    /// <summary>Whether it copies values from one place to another, or from or to the host.</summary>
+    public bool IsCopy =>
+        this == Upload || this == UploadLengths || this == Download || this == Copy;
+
     public override string ToString() => Text;
 }

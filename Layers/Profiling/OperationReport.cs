@@ -17,6 +17,24 @@ internal enum OperandUse
 internal readonly record struct Operand(Storage Storage, long Offset, Shape Shape, OperandUse Use)
 {
     public long Bytes => Shape.Count * sizeof(float);
+
+    /// <summary>The shapes in words: what is read, then what is written; what is updated is in both.</summary>
+    public static string ShapesOf(ReadOnlySpan<Operand> operands)
+    {
+        var read = new List<string>();
+        var written = new List<string>();
+        foreach (Operand operand in operands)
+        {
+            if (operand.Use is OperandUse.Read or OperandUse.Update)
+                read.Add(operand.Shape.ToString());
+            if (operand.Use is OperandUse.Write or OperandUse.Update)
+                written.Add(operand.Shape.ToString());
+        }
+        string from = string.Join(" x ", read);
+        return written.Count == 0
+            ? from
+            : $"{from}{(from.Length > 0 ? " " : "")}-> {string.Join(", ", written)}";
+    }
 }
 
 /// <summary>

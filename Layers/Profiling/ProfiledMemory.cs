@@ -29,9 +29,19 @@ public sealed record ProfiledMemory
 /// <summary>Bytes of one category that belong to a layer, or to something that is none.</summary>
 /// <param name="Layer">
 /// The layer's full name; "" for the model itself. What belongs to no layer has the names of <see cref="ProfiledOperation"/>, or one of
-/// "input and output", "gradient flow", "scratch", "padding", "graphs", "backend" and "other plans".
+/// "input and output", "gradient flow", "scratch", "random numbers", "padding" (between parameters and in blocks that layers share),
+/// "graphs", "backend" (the backend itself, and what callers allocate) and "other plans".
 /// </param>
 /// <param name="IsLayer">Whether it is a layer of the model; else the name is one of the words above.</param>
 /// <param name="Category">The category under which the ledger counts them.</param>
 /// <param name="Bytes">The bytes.</param>
-public sealed record OwnedMemory(string Layer, bool IsLayer, MemoryCategory Category, long Bytes);
+public sealed record OwnedMemory(string Layer, bool IsLayer, MemoryCategory Category, long Bytes)
+{
+    internal const string InputOutput = "input and output",
+        Flow = "gradient flow",
+        Scratch = "scratch",
+        Padding = "padding",
+        Graphs = "graphs",
+        Backend = "backend",
+        Others = "other plans";
+}

@@ -35,4 +35,15 @@ internal abstract class StepProbe
     /// <summary>The operation has been queued.</summary>
     /// <param name="operation">What it does, with its launches.</param>
     public virtual void EndOperation(OperationReport operation) { }
+
+    /// <summary>
+    /// A step that was recorded is going to be queued as one piece. A probe that wants its marks within records it anew here, by
+    /// <see cref="StepTrace.Queue"/>.
+    /// </summary>
+    public virtual void PrepareReplay(StepTrace trace) { }
+
+    /// <summary>A step that was recorded is queued as one piece. A probe that recorded it anew queues that instead.</summary>
+    /// <param name="trace">The step.</param>
+    /// <returns>Whether the probe queued it.</returns>
+    public virtual bool Replay(StepTrace trace) => false;
 }
