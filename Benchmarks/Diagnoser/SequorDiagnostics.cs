@@ -85,7 +85,7 @@ public static class SequorDiagnostics
             .Where(category => backend.Memory.AtPeak(category) > 0)
             .ToDictionary(category => category, backend.Memory.AtPeak);
         double milliseconds = Time(backend, work, options.Before);
-        WorkCount? count = Count(backend, work, options);
+        WorkCost? count = Count(backend, work, options);
         MachinePeaks? peaks = PeaksOf(backend);
         double operations = options.OperationsPerInvoke;
         return new DiagnosticsRecord
@@ -125,10 +125,10 @@ public static class SequorDiagnostics
         return Statistics.Median(times);
     }
 
-    private static WorkCount? Count(Backend backend, Action work, ReportOptions options)
+    private static WorkCost? Count(Backend backend, Action work, ReportOptions options)
     {
         options.Before?.Invoke();
-        var count = WorkCount.Of(backend, options.Single ?? work);
+        var count = WorkCost.Of(backend, options.Single ?? work);
         backend.Synchronize();
         return count.Operations == 0 ? null : count;
     }

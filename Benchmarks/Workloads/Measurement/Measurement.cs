@@ -54,7 +54,7 @@ public sealed record Measured(
     public IReadOnlyList<CudaChoice> Choices { get; init; } = [];
 
     /// <summary>What a step moves and computes, counted after the measured steps; null where the measurement was stopped.</summary>
-    public WorkCount? Work { get; init; }
+    public WorkCost? Work { get; init; }
 
     /// <summary>Median of the whole step in milliseconds.</summary>
     public double Median => Statistics.Median(Steps.Select(s => s.Whole));
@@ -249,7 +249,7 @@ public static class Measurement
             };
             if (!counted)
                 return measured;
-            var work = WorkCount.Of(_step.Backend, _step.QueueSingle);
+            var work = WorkCost.Of(_step.Backend, _step.QueueSingle);
             _step.Backend.Synchronize();
             return measured with { Work = work };
         }

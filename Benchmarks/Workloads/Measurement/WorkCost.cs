@@ -6,11 +6,11 @@ namespace Sequor.Workloads;
 /// What work on a backend has to move, compute and launch, operation by operation, as the backend says it while the work is queued.
 /// It is counted and not timed, and so the same each time.
 /// </summary>
-public sealed record WorkCount
+public sealed record WorkCost
 {
     private readonly IReadOnlyList<(long? Bytes, long? Flops)> _operations;
 
-    private WorkCount(
+    private WorkCost(
         IReadOnlyList<(long? Bytes, long? Flops)> operations,
         long launches,
         bool knowsLaunches
@@ -54,7 +54,7 @@ public sealed record WorkCount
     /// </summary>
     /// <param name="backend">What the work runs on.</param>
     /// <param name="work">Operations of layers, losses and optimizers on this backend.</param>
-    public static WorkCount Of(Backend backend, Action work)
+    public static WorkCost Of(Backend backend, Action work)
     {
         ArgumentNullException.ThrowIfNull(backend);
         ArgumentNullException.ThrowIfNull(work);
@@ -68,7 +68,7 @@ public sealed record WorkCount
         {
             backend.RemoveProbe(counter);
         }
-        return new WorkCount(counter.Operations, counter.Launches, counter.KnowsLaunches);
+        return new WorkCost(counter.Operations, counter.Launches, counter.KnowsLaunches);
     }
 
     private sealed class Counter : StepProbe
