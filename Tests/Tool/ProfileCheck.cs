@@ -21,8 +21,8 @@ internal static class ProfileCheck
     {
         Assert.That((string)report["schema"]!, Is.EqualTo("sequor.profile/1"));
         Assert.That((string)report["status"]!, Is.EqualTo("finished"));
-        Assert.That((double)report["peaks"]!["bytes_per_second"]!, Is.Positive);
-        Assert.That((double)report["peaks"]!["flops_per_second"]!, Is.Positive);
+        Assert.That((double)report["peaks"]!["copy_bytes_per_s"]!, Is.Positive);
+        Assert.That((double)report["peaks"]!["product_flops_per_s"]!, Is.Positive);
         JsonNode result = report["results"]![0]!;
         Assert.That((string)result["arch"]!, Is.EqualTo(arch));
         Assert.That((string)result["device"]!, Is.EqualTo(device));

@@ -159,7 +159,7 @@ internal static class ProfileTimeline
         long[][] parts =
         [
             .. points.Select(p =>
-                BenchFigures.Bytes(MemoryBytes.Of(c => p.Bytes.GetValueOrDefault(c)))
+                BenchFigures.Bytes(MemoryBytes.Of(p.Bytes))
             ),
         ];
         var svg = new HtmlText();

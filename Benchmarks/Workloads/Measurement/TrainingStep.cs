@@ -106,18 +106,36 @@ public sealed class TrainingStep : IDisposable
         return profile.Read();
     }
 
+    /// <summary>Queues one step and does not wait for it.</summary>
+    public void Queue()
+    {
+        Load();
+        Graph.Run();
+    }
+
+    /// <summary>Queues one step operation by operation, never as a graph.</summary>
+    public void QueueSingle()
+    {
+        Load();
+        Graph.RunEager();
+    }
+
     /// <summary>The loss of the last step's batch.</summary>
     public float ReadLoss() => _loss.ReadValue();
 
     private void Enqueue()
     {
+        _marks[0].Record();
+        Queue();
+        _marks[3].Record();
+    }
+
+    private void Load()
+    {
         SequenceBatch batch = _batches[_next];
         _next = (_next + 1) % Batches;
-        _marks[0].Record();
         _plan.SetInput(batch.X, batch.Length, batch.Size);
         _loss.SetTargets(batch.Targets);
-        Graph.Run();
-        _marks[3].Record();
     }
 
     private void RunStep()

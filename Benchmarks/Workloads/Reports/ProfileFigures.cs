@@ -119,11 +119,11 @@ public static class ProfileFigures
     }
 
     /// <summary>What the device reached, in a line.</summary>
-    public static string Peaks(MachinePeaks peaks)
+    public static string Peaks(PeaksReport peaks)
     {
         ArgumentNullException.ThrowIfNull(peaks);
         return Text(
-            $"copies {peaks.BytesPerSecond / 1e9:0.0} GB/s, products {peaks.FlopsPerSecond / 1e9:#,0} GFLOP/s, measured in this run"
+            $"copies {peaks.CopyBytesPerS / 1e9:0.0} GB/s, products {peaks.ProductFlopsPerS / 1e9:#,0} GFLOP/s, measured in this run"
         );
     }
 
