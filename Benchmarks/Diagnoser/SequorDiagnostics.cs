@@ -100,8 +100,7 @@ public static class SequorDiagnostics
             BytesUnknown = count?.BytesUnknown,
             Flops = count?.Flops / operations,
             Launches = backend.Info.Gpu is null ? null : count?.Launches / operations,
-            FloorMs =
-                peaks is null ? null : count?.FloorMilliseconds(peaks) / operations,
+            FloorMs = peaks is null ? null : count?.FloorMilliseconds(peaks) / operations,
             Peaks = PeaksReport.Of(peaks),
         };
     }

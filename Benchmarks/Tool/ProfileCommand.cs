@@ -106,7 +106,10 @@ internal static class ProfileCommand
         ResultFiles.Write(
             failure,
             (json, () => ReportWriter.ToUtf8(report)),
-            (html, () => Encoding.UTF8.GetBytes(ProfilePage.Render(report, profiles, peaks, begin))),
+            (
+                html,
+                () => Encoding.UTF8.GetBytes(ProfilePage.Render(report, profiles, peaks, begin))
+            ),
             (trace, () => ChromeTrace.ToUtf8(profiles, peaks))
         );
         return interrupted ? stop.Code : ExitCode.Success;

@@ -89,7 +89,7 @@ internal static class ProfileView
         }
         screen.Line(
             Text(
-                $"{result.Arch}: a step takes {Milliseconds(result.StepMs.Median)} ms ({Range(result.StepMs.P05, result.StepMs.P95)}), the profiled one above {Milliseconds(result.ProfiledMs)} ms; the profile adds {result.Overhead:0.0%}. Medians of {Several(result.SamplesMs.Count, "step")} each. {Mebibytes(result.PeakBytes)} MiB at the peak."
+                $"{result.Arch}: a step takes {ProfileFigures.Milliseconds(result.StepMs.Median)} ms ({ProfileFigures.Range(result.StepMs)}), the profiled one above {ProfileFigures.Milliseconds(result.ProfiledMs)} ms; the profile adds {result.Overhead:0.0%}. Medians of {Several(result.SamplesMs.Count, "step")} each. {ProfileFigures.Mebibytes(result.PeakBytes)} MiB at the peak."
             ) + Graph(result)
         );
         foreach (string warning in result.Warnings ?? [])

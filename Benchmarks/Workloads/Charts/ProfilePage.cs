@@ -76,14 +76,7 @@ public static class ProfilePage
             $"""
             <section class="card">
             <h2>{result.Arch}: one training step, {size}</h2>
-            <p class="note">Median step without a profile {Milliseconds(
-                result.StepMs.Median
-            )} ms ({Range(
-                result.StepMs.P05,
-                result.StepMs.P95
-            )} ms from the 5th to the 95th percentile); the profiled step below {Milliseconds(
-                result.ProfiledMs
-            )} ms{(result.ProfiledGraph ? ", replayed as a CUDA graph" : "")}; {ProfileFigures.Mebibytes(
+            <p class="note">Median step without a profile {ProfileFigures.Milliseconds(result.StepMs.Median)} ms ({ProfileFigures.Range(result.StepMs)} ms from the 5th to the 95th percentile); the profiled step below {ProfileFigures.Milliseconds(result.ProfiledMs)} ms{(result.ProfiledGraph ? ", replayed as a CUDA graph" : "")}; {ProfileFigures.Mebibytes(
                 result.PeakBytes
             )} MiB at the peak.</p>
             {warnings}<noscript><p class="note">The timeline is whole without JavaScript; with it, it can be zoomed. The tables hold the same numbers.</p></noscript>

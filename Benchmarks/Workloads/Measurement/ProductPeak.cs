@@ -36,7 +36,11 @@ internal static class ProductPeak
             void Multiply() => backend.MatMul(product);
             Multiply();
             double once = timer.Once(Multiply);
-            if (once >= LongEnough || waited.Elapsed > options.Time || 4 * shape.Count * sizeof(float) > most)
+            if (
+                once >= LongEnough
+                || waited.Elapsed > options.Time
+                || 4 * shape.Count * sizeof(float) > most
+            )
             {
                 double seconds = timer.Median(Multiply, options.Time / 2);
                 return (2.0 * size * size * size / seconds, size);

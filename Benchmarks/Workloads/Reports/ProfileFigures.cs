@@ -12,6 +12,13 @@ public static class ProfileFigures
         : value is < 1 and > 0 ? Text($"{value:0.000}")
         : Figures.Milliseconds(value);
 
+    /// <summary>Most of the samples of a spread, in milliseconds.</summary>
+    public static string Range(Spread spread)
+    {
+        ArgumentNullException.ThrowIfNull(spread);
+        return $"{Milliseconds(spread.P05)}-{Milliseconds(spread.P95)}";
+    }
+
     /// <summary>MiB without the unit; what is small has digits enough.</summary>
     public static string Mebibytes(long bytes) =>
         bytes == 0 ? "0"
