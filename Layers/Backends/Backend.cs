@@ -337,6 +337,7 @@ public abstract partial class Backend : IDisposable
         using OwnerScope inside = Enter("Backend.Dispose");
         if (IsDisposed)
             return;
+        _clock?.Dispose();
         Close();
         Dispose(true);
         GC.SuppressFinalize(this);
