@@ -50,7 +50,7 @@ internal static class BenchView
             $"Sequor {machine.Describe()}, .NET {machine.Dotnet}, {machine.Os}; {machine.Cpu}, {Several(machine.Cores, "core")}, {machine.MemoryBytes / (double)(1L << 30):0.0} GiB"
         );
 
-    public static void Results(Screen screen, IReadOnlyList<Measured> results, TimeSpan time)
+    public static void Results(Screen screen, IReadOnlyList<Measured> results, BenchReport report)
     {
         bool all = screen.Width >= RoomForAll;
         List<string> head =
@@ -125,6 +125,7 @@ internal static class BenchView
                     ]
             )
         );
+        WorkView.Results(screen, report);
         screen.Line(Summary(results));
         if (results[0].Device.Device != "cpu")
         {
@@ -137,7 +138,7 @@ internal static class BenchView
         }
         screen.Line(
             Text(
-                $"Size: width x layers, levels or blocks. Medians of {StepCounts(results)} {(results.Max(r => r.Steps.Count) == 1 ? "step" : "steps")} each, percentiles interpolated between samples; floor: the least bytes that the algorithm needs; allocs: native + managed bytes, a step. {time.TotalSeconds:0.0} s in all."
+                $"Size: width x layers, levels or blocks. Medians of {StepCounts(results)} {(results.Max(r => r.Steps.Count) == 1 ? "step" : "steps")} each, percentiles interpolated between samples; floor: the least bytes that the algorithm needs; allocs: native + managed bytes, a step. {report.Seconds:0.0} s in all."
             )
         );
     }

@@ -59,30 +59,21 @@ internal static class ProfileCommand
                 options.Workload.BudgetOf(result),
                 measurement
             );
-            try
-            {
-                peaks = MachinePeaks.Measure(backend);
-            }
-            catch (Exception e)
-            {
-                failure = e;
-            }
         }
         try
         {
             using var progress = new ProgressLine(screen);
             options.Workload.Backend.Tell = line => Checkpoints.Tell("profile", progress, line);
-            if (failure is null)
-            {
-                Profiling.Run(
-                    workloads,
-                    () => options.Workload.Backend.Create(result),
-                    measurement,
-                    (done, next) => progress.Show(done, () => Progress(done, next)),
-                    () => interrupted = stop.IsRequested,
-                    profiles.Add
-                );
-            }
+            Profiling.Run(
+                workloads,
+                () => options.Workload.Backend.Create(result),
+                measurement,
+                (done, next) => progress.Show(done, () => Progress(done, next)),
+                () => interrupted = stop.IsRequested,
+                profiles.Add
+            );
+            if (!interrupted)
+                peaks = BenchPeaks.Measure(options.Workload.Backend, result, clock.Elapsed);
         }
         catch (Exception e)
         {
@@ -104,10 +95,10 @@ internal static class ProfileCommand
             Warmup = profiles.Select(p => p.Warmup).DefaultIfEmpty().Min(),
             Steps = profiles.Select(p => p.Plain.Count).DefaultIfEmpty().Min(),
             Seconds = Math.Round(clock.Elapsed.TotalSeconds, 3),
-            Peaks = peaks,
+            Peaks = PeaksReport.Of(peaks),
             Results =
             [
-                .. profiles.Select(p => ProfileResult.From(p, options.Length(result), peaks!)),
+                .. profiles.Select(p => ProfileResult.From(p, options.Length(result), peaks)),
             ],
         };
         ProfileView.Results(screen, report);
@@ -124,7 +115,10 @@ internal static class ProfileCommand
         ResultFiles.Write(
             failure,
             (json, () => ReportWriter.ToUtf8(report)),
-            (html, () => Encoding.UTF8.GetBytes(ProfilePage.Render(report, profiles, begin))),
+            (
+                html,
+                () => Encoding.UTF8.GetBytes(ProfilePage.Render(report, profiles, peaks, begin))
+            ),
             (trace, () => ChromeTrace.ToUtf8(profiles, peaks))
         );
         return interrupted ? stop.Code : ExitCode.Success;

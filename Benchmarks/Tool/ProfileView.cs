@@ -11,6 +11,10 @@ internal static class ProfileView
     private const int MostOperations = 12;
     private const int MostOwners = 8;
 
+    // On a terminal with less room than that some columns are left out; the JSON and the page have them.
+    private const int RoomForTree = 112;
+    private const int RoomForShapes = 180;
+
     public static void Header(
         Screen screen,
         Machine machine,
@@ -50,8 +54,8 @@ internal static class ProfileView
             Text(
                 $"{result.Arch}, {result.Hidden} x {result.Depth}, {Several(result.Parameters, "parameter")}: layers in the model's order"
             ),
-            ProfileFigures.TreeColumns,
-            ProfileFigures.TreeRows(result, Indent)
+            Shown(ProfileFigures.TreeColumns),
+            ProfileFigures.TreeRows(result, Indent).Select(row => Shown(row).ToArray())
         );
         LayerRow[] operations =
         [
@@ -60,12 +64,14 @@ internal static class ProfileView
         int shown = Math.Min(MostOperations, operations.Length);
         screen.Table(
             Text(
-                $"{result.Arch}: the {shown} of {Several(operations.Length, "operation")} that take longest, worst first"
+                $"{result.Arch}: {shown} of {Several(operations.Length, "operation")}, worst first"
             ),
-            ProfileFigures.OperationColumns,
+            Kept(ProfileFigures.OperationColumns),
             operations
                 .Take(shown)
-                .Select(row => ProfileFigures.OperationCells(row, result.ProfiledMs))
+                .Select(row =>
+                    Kept(ProfileFigures.OperationCells(row, result.ProfiledMs)).ToArray()
+                )
         );
         if (result.Peak is { } peak)
         {
@@ -83,7 +89,7 @@ internal static class ProfileView
         }
         screen.Line(
             Text(
-                $"{result.Arch}: a step takes {Milliseconds(result.StepMs.Median)} ms ({Range(result.StepMs.P05, result.StepMs.P95)}), the profiled one above {Milliseconds(result.ProfiledMs)} ms; the profile adds {result.Overhead:0.0%}. Medians of {Several(result.SamplesMs.Count, "step")} each. {Mebibytes(result.PeakBytes)} MiB at the peak."
+                $"{result.Arch}: a step takes {ProfileFigures.Milliseconds(result.StepMs.Median)} ms ({ProfileFigures.Range(result.StepMs)}), the profiled one above {ProfileFigures.Milliseconds(result.ProfiledMs)} ms; the profile adds {result.Overhead:0.0%}. Medians of {Several(result.SamplesMs.Count, "step")} each. {ProfileFigures.Mebibytes(result.PeakBytes)} MiB at the peak."
             ) + Graph(result)
         );
         foreach (string warning in result.Warnings ?? [])
@@ -95,6 +101,16 @@ internal static class ProfileView
                 )
             );
         screen.Line();
+
+        // Without the layer's kind and the launches.
+        IReadOnlyList<string> Shown(IReadOnlyList<string> row) =>
+            screen.Width >= RoomForTree ? row : [row[0], .. row.Skip(2).Take(4), .. row.Skip(7)];
+
+        // Without calls, without shapes.
+        IReadOnlyList<string> Kept(IReadOnlyList<string> row) =>
+            screen.Width >= RoomForShapes ? row
+            : screen.Width >= RoomForTree ? [.. row.SkipLast(1)]
+            : [.. row.Take(3), .. row.Skip(4).Take(2), .. row.Skip(7).SkipLast(1)];
     }
 
     // How the device was given the profiled step.

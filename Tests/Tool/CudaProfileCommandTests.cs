@@ -11,7 +11,7 @@ namespace Sequor.Tests.Tool;
 public sealed class CudaProfileCommandTests : CudaCommandFixture
 {
     private const string Tiny =
-        "profile --device cuda --length 7 --hidden 5 --layers 2 --batch 5 --steps 3 --warmup 1";
+        "profile --device cuda --length 7 --hidden 5 --layers 2 --batch 5 --steps 2 --warmup 1";
 
     private JsonNode Profile(string line, params string[] more)
     {
@@ -76,11 +76,11 @@ public sealed class CudaProfileCommandTests : CudaCommandFixture
     {
         string first = PathOf("first.json");
         string second = PathOf("second.json");
-        Run($"{Tiny} --arch gru,lru --json", first).RequireSuccess();
-        Run($"{Tiny} --arch gru,lru --json", second).RequireSuccess();
+        Run($"{Tiny} --arch lru --json", first).RequireSuccess();
+        Run($"{Tiny} --arch lru --json", second).RequireSuccess();
         InProcess.Run("compare", first, second, "--counts").RequireSuccess();
         JsonNode report = JsonNode.Parse(File.ReadAllBytes(second))!;
-        JsonNode row = report["results"]![1]!["layers"]!
+        JsonNode row = report["results"]![0]!["layers"]!
             .AsArray()
             .First(r => (string)r!["operation"]! == "scan")!;
         row["launches"] = (int)row["launches"]! + 1;
@@ -95,7 +95,7 @@ public sealed class CudaProfileCommandTests : CudaCommandFixture
     public void A_kernel_that_fails_ends_it_and_is_named_in_every_file()
     {
         const int launchFailed = (int)CUresult.CUDA_ERROR_LAUNCH_FAILED;
-        Virtual!.Refuse("cuLaunchKernel", launchFailed, after: 400, times: 1);
+        Virtual!.Refuse("cuLaunchKernel", launchFailed, after: 100, times: 1);
         (string json, string html) = (PathOf("p.json"), PathOf("p.html"));
         Run($"{Tiny} --arch lru --graph off --json", json, "--html", html)
             .RequireFailure(1, "cuLaunchKernel", "CUDA_ERROR_LAUNCH_FAILED");

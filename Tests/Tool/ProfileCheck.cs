@@ -21,8 +21,8 @@ internal static class ProfileCheck
     {
         Assert.That((string)report["schema"]!, Is.EqualTo("sequor.profile/1"));
         Assert.That((string)report["status"]!, Is.EqualTo("finished"));
-        Assert.That((double)report["peaks"]!["bytes_per_second"]!, Is.Positive);
-        Assert.That((double)report["peaks"]!["flops_per_second"]!, Is.Positive);
+        Assert.That((double)report["peaks"]!["copy_bytes_per_s"]!, Is.Positive);
+        Assert.That((double)report["peaks"]!["product_flops_per_s"]!, Is.Positive);
         JsonNode result = report["results"]![0]!;
         Assert.That((string)result["arch"]!, Is.EqualTo(arch));
         Assert.That((string)result["device"]!, Is.EqualTo(device));
@@ -75,16 +75,15 @@ internal static class ProfileCheck
         Assert.That(with, Has.Length.EqualTo(plain.Length).And.All.Positive);
         double told = (double)result["profiled_ms"]!;
         Assert.That(with.Select(s => Math.Abs(s - told)).Min(), Is.LessThan(1e-4));
-        Assert.That(with.Count(s => s < told - 1e-4), Is.AtMost(with.Length / 2));
-        Assert.That(with.Count(s => s > told + 1e-4), Is.AtMost(with.Length / 2));
         double median = Sequor.Workloads.Statistics.Median(plain);
         Assert.That((double)result["step_ms"]!["median"]!, Is.EqualTo(median).Within(1e-4));
+        Assert.That(
+            Math.Abs(told - median),
+            Is.AtMost(with.Min(s => Math.Abs(s - median)) + 2e-4),
+            "the nearest of them"
+        );
         double overhead = (Sequor.Workloads.Statistics.Median(with) / median) - 1;
         Assert.That((double)result["overhead"]!, Is.EqualTo(overhead).Within(0.02));
-        bool apart = !(Math.Abs((told / median) - 1) <= 0.031);
-        bool near = Math.Abs((told / median) - 1) <= 0.029;
-        if (apart || near)
-            Assert.That(result["warnings"] is not null, Is.EqualTo(apart));
     }
 
     private static void RequireSane(JsonNode row)

@@ -79,11 +79,11 @@ public sealed class ProfileCommandTests : FolderTest
             result.Output,
             Does.Match(@"(?m)^tcn, 6 x 2, \d+ parameters: layers in the model's order$")
                 .And.Match(@"(?m)^ *layer +kind +forward +backward +ms +share +launches +GFLOP/s")
-                .And.Match(@"(?m)^0 +Tcn? ")
-                .And.Match(@"(?m)^  0\.0 ")
+                .And.Match(@"(?m)^0 +\d")
+                .And.Match(@"(?m)^  0\.0 +TcnBlock ")
                 .And.Match(@"(?m)^optimizer +Adam")
                 .And.Match(@"(?m)^step .* 100\.0% ")
-                .And.Match(@"(?m)^tcn: the 12 of \d+ operations that take longest, worst first$")
+                .And.Match(@"(?m)^tcn: 12 of \d+ operations, worst first$")
                 .And.Match(@"(?m)^Most memory in use: [\d.]+ MiB, at ")
                 .And.Match(@"(?m)^tcn: a step takes .* the profile adds -?\d+\.\d%")
                 .And.Match(
@@ -98,7 +98,7 @@ public sealed class ProfileCommandTests : FolderTest
     {
         string html = PathOf("p.html");
         Profile($"{Small} --arch gru,lru", "--html", html);
-        string page = File.ReadAllText(html);
+        string page = File.ReadAllText(html).TrimEnd();
         Charts.Made.RequireWhole(page);
         ProfileCheck.Require(JsonNode.Parse(Charts.Made.Island(page, "report"))!, "cpu", "gru");
         Assert.That(page, Does.Contain("gru: one training step").And.Contain("lru: one training"));
@@ -166,7 +166,8 @@ public sealed class ProfileCommandTests : FolderTest
     }
 
     // A disk of a few pages: the new file does not fit beside the old one.
-    [TestCase("json")]
+    [TestCase("json", Category = "Long")]
+    [TestCase("html", Category = "Long")]
     [TestCase("trace")]
     [Platform("Linux")]
     public void A_full_disk_leaves_the_older_file(string option)

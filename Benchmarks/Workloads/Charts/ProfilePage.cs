@@ -11,10 +11,12 @@ public static class ProfilePage
     /// <summary>The page: HTML that needs no other file and no network.</summary>
     /// <param name="report">What was measured.</param>
     /// <param name="profiles">The same with the single operations, result by result.</param>
+    /// <param name="peaks">What floors are of; null for no floors.</param>
     /// <param name="date">When.</param>
     public static string Render(
         ProfileReport report,
         IReadOnlyList<Profiled> profiles,
+        MachinePeaks? peaks,
         DateTimeOffset date
     )
     {
@@ -22,7 +24,7 @@ public static class ProfilePage
         ArgumentNullException.ThrowIfNull(profiles);
         HtmlText body = Page.Notice(report.Status, report.Reason);
         for (int i = 0; i < report.Results.Count; i++)
-            body.Add($"{Section(report.Results[i], profiles[i], report.Peaks)}");
+            body.Add($"{Section(report.Results[i], profiles[i], peaks)}");
         return Page.Render(
             Text($"Profile of training steps: {report.Task}"),
             Facts(report, date),
@@ -57,8 +59,8 @@ public static class ProfilePage
                 $"{report.Warmup} of warm-up, {report.Steps} without a profile and as many with one by turns; Adam; seed {report.Seed}"
             )
         );
-        if (report.Peaks is { } peaks)
-            yield return ("Peaks", ProfileFigures.Peaks(peaks));
+        if (report.Peaks is { } reached)
+            yield return ("Peaks", ProfileFigures.Peaks(reached));
         yield return ("Time", Text($"{report.Seconds:0.0} s in all"));
     }
 
@@ -74,14 +76,7 @@ public static class ProfilePage
             $"""
             <section class="card">
             <h2>{result.Arch}: one training step, {size}</h2>
-            <p class="note">Median step without a profile {Milliseconds(
-                result.StepMs.Median
-            )} ms ({Range(
-                result.StepMs.P05,
-                result.StepMs.P95
-            )} ms from the 5th to the 95th percentile); the profiled step below {Milliseconds(
-                result.ProfiledMs
-            )} ms{(result.ProfiledGraph ? ", replayed as a CUDA graph" : "")}; {ProfileFigures.Mebibytes(
+            <p class="note">Median step without a profile {ProfileFigures.Milliseconds(result.StepMs.Median)} ms ({ProfileFigures.Range(result.StepMs)} ms from the 5th to the 95th percentile); the profiled step below {ProfileFigures.Milliseconds(result.ProfiledMs)} ms{(result.ProfiledGraph ? ", replayed as a CUDA graph" : "")}; {ProfileFigures.Mebibytes(
                 result.PeakBytes
             )} MiB at the peak.</p>
             {warnings}<noscript><p class="note">The timeline is whole without JavaScript; with it, it can be zoomed. The tables hold the same numbers.</p></noscript>

@@ -156,12 +156,7 @@ internal static class ProfileTimeline
         if (points.Count == 0)
             return new HtmlText();
         double most = Math.Max(1, points.Max(p => p.Bytes.Values.Sum()));
-        long[][] parts =
-        [
-            .. points.Select(p =>
-                BenchFigures.Bytes(MemoryBytes.Of(c => p.Bytes.GetValueOrDefault(c)))
-            ),
-        ];
+        long[][] parts = [.. points.Select(p => BenchFigures.Bytes(MemoryBytes.Of(p.Bytes)))];
         var svg = new HtmlText();
         svg.Add(
             $"<div class=\"memory\"><div class=\"most\">in use, at most {ProfileFigures.Mebibytes((long)most)} MiB</div><svg viewBox=\"0 0 {end} {MemoryHeight}\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"Memory in use by category\">"

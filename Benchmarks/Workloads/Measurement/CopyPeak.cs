@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using Sequor.Layers;
@@ -15,8 +16,8 @@ internal static class CopyPeak
     private const long FirstBytes = 4L << 20;
     private const double LongEnough = 1e-3;
 
-    // Four times the last level of caches, and this at least.
-    private const long LeastOfCpu = 128L << 20;
+    // Each array twice the last level of caches, and this at least.
+    private const long LeastOfCpu = 64L << 20;
 
     // An array takes a small part of what is free: others use the device as well.
     private const int ShareOfFree = 8;
@@ -31,7 +32,9 @@ internal static class CopyPeak
         // A length is an int.
         most = Math.Min(most, (long)int.MaxValue * sizeof(float));
         long bytes =
-            backend is CpuBackend ? Math.Max(LeastOfCpu, 4 * CacheSize.LastLevel()) : FirstBytes;
+            backend is CpuBackend ? Math.Max(LeastOfCpu, 2 * CacheSize.LastLevel()) : FirstBytes;
+        // See ProductPeak.
+        var waited = Stopwatch.StartNew();
         while (true)
         {
             bytes = Math.Min(bytes, most) / Vector<byte>.Count * Vector<byte>.Count;
@@ -42,7 +45,7 @@ internal static class CopyPeak
             timer.Draw(from.View(shape));
             copy(); // which has the system give the memory of the destination, and code be made
             double once = timer.Once(copy);
-            if (once >= LongEnough || bytes * 4 > most)
+            if (once >= LongEnough || waited.Elapsed > options.Time || bytes * 4 > most)
                 return (2 * bytes / timer.Median(copy, options.Time / 2), bytes);
             bytes *= 4;
         }

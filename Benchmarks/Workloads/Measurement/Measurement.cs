@@ -62,6 +62,9 @@ public sealed record Measured(
     /// <summary>The GPU's state during the measured steps; null on a CPU.</summary>
     public GpuConditions? Conditions { get; init; }
 
+    /// <summary>What a step moves and computes, counted after the measured steps; null where the measurement was stopped.</summary>
+    public WorkCost? Work { get; init; }
+
     /// <summary>Median of the whole step in milliseconds.</summary>
     public double Median => Statistics.Median(Steps.Select(s => s.Whole));
 
@@ -130,7 +133,13 @@ public static class Measurement
                     break;
             }
             watch?.End();
-            return [.. subjects.Where(s => s.IsMeasured).Select(s => s.Result(watch))];
+            // A step more of each, unless someone waits for the end.
+            return
+            [
+                .. subjects
+                    .Where(s => s.IsMeasured)
+                    .Select(s => s.Result(watch, counted: stop?.Invoke() != true)),
+            ];
         }
         finally
         {
@@ -240,10 +249,10 @@ public static class Measurement
             _times[_count++] = time;
         }
 
-        public Measured Result(GpuWatch? watch)
+        public Measured Result(GpuWatch? watch, bool counted)
         {
             MemoryLedger memory = _step.Backend.Memory;
-            return new Measured(
+            var measured = new Measured(
                 Workload,
                 _step.Backend.Info,
                 _warmup,
@@ -260,6 +269,11 @@ public static class Measurement
                 Choices = _step.Backend.Choices,
                 Conditions = watch?.Conditions(_when.AsSpan(0, _count)),
             };
+            if (!counted)
+                return measured;
+            var work = WorkCost.Of(_step.Backend, _step.QueueSingle);
+            _step.Backend.Synchronize();
+            return measured with { Work = work };
         }
 
         public void Dispose() => _step.Dispose();

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Sequor.Layers;
 
 namespace Sequor.Workloads;
@@ -16,6 +17,8 @@ internal static class ProductPeak
     )
     {
         long most = Math.Min(options.MostBytes, (backend.FreeBytes ?? long.MaxValue) / 8);
+        // A device whose clock is not the host's, as one that is made of software, may seem to need no time at all.
+        var waited = Stopwatch.StartNew();
         for (int size = First; ; size *= 2)
         {
             var shape = new Shape(size, size);
@@ -33,7 +36,11 @@ internal static class ProductPeak
             void Multiply() => backend.MatMul(product);
             Multiply();
             double once = timer.Once(Multiply);
-            if (once >= LongEnough || 4 * shape.Count * sizeof(float) > most)
+            if (
+                once >= LongEnough
+                || waited.Elapsed > options.Time
+                || 4 * shape.Count * sizeof(float) > most
+            )
             {
                 double seconds = timer.Median(Multiply, options.Time / 2);
                 return (2.0 * size * size * size / seconds, size);

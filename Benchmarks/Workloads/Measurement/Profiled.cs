@@ -8,7 +8,7 @@ namespace Sequor.Workloads;
 /// <param name="Warmup">Steps before the measured ones.</param>
 /// <param name="Plain">Milliseconds of the steps without a profile.</param>
 /// <param name="WithProfile">Milliseconds of the steps with one.</param>
-/// <param name="Step">Of the profiled steps the one whose time is nearest to their median.</param>
+/// <param name="Step">Of the profiled steps the one whose time is nearest to the median of those without a profile.</param>
 /// <param name="PeakBytes">The most memory that the backend had allocated.</param>
 /// <param name="BytesAtPeak">The same by category.</param>
 /// <param name="GraphNodes">Operations of the CUDA graph that a step without a profile was replayed as; 0 where it was not.</param>
@@ -55,15 +55,30 @@ public sealed record Profiled(
     {
         get
         {
+            const string advice =
+                "Read shares rather than times, or measure again with more --steps on a quiet machine.";
             double ratio = Step.Milliseconds / Median;
-            return Math.Abs(ratio - 1) <= Tolerance
-                ? []
-                :
-                [
-                    Figures.Text(
-                        $"the profiled step takes {Step.Milliseconds:0.###} ms, {ratio:0.000} times the {Median:0.###} ms of a step without a profile: more than {Tolerance:0%} apart. Read shares and not times, or measure again with more --steps on a quiet machine."
-                    ),
-                ];
+            return
+            [
+                .. Apart(ratio - 1)
+                    ? (string[])
+                        [
+                            Figures.Text(
+                                $"the profiled step takes {Step.Milliseconds:0.###} ms, {ratio:0.000} times the {Median:0.###} ms of a step without a profile: more than {Tolerance:0%} apart. "
+                            ) + advice,
+                        ]
+                    : [],
+                .. Apart(Overhead)
+                    ? (string[])
+                        [
+                            Figures.Text(
+                                $"the median of the profiled steps is {1 + Overhead:0.000} times that of the steps without a profile: the profile costs that, or the machine did other work. "
+                            ) + advice,
+                        ]
+                    : [],
+            ];
         }
     }
+
+    private static bool Apart(double difference) => !(Math.Abs(difference) <= Tolerance);
 }

@@ -56,7 +56,7 @@ public static class Profiling
     {
         private readonly TrainingStep _step = new(workload, backend, seed);
         private readonly List<double> _plain = [];
-        private readonly MiddleSteps _profiled = new();
+        private readonly ProfiledSteps _profiled = new();
         private readonly List<(long Begin, long End)> _when = [];
         private GpuWatch? _watch;
         private int _warmup;
@@ -77,6 +77,7 @@ public static class Profiling
                 _step.Run();
             }
             using Profile profile = Profile.Start(_step.Plan);
+            profile.IsPaused = true;
             for (int i = 0; i < WarmupWithProfile; i++)
             {
                 if (stop())
@@ -135,7 +136,7 @@ public static class Profiling
                 _warmup,
                 _plain,
                 _profiled.Times,
-                _profiled.Median(),
+                _profiled.Nearest(Statistics.Median(_plain)),
                 memory.PeakBytes,
                 Enum.GetValues<MemoryCategory>().ToDictionary(c => c, memory.AtPeak),
                 _step.Graph.Nodes,

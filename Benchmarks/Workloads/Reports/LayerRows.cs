@@ -15,11 +15,10 @@ public static class LayerRows
     /// nanoseconds that add up to the step's; their held bytes are the ledger's.
     /// </summary>
     /// <param name="step">The step.</param>
-    /// <param name="peaks">What floors are of.</param>
-    public static IReadOnlyList<LayerRow> Of(ProfiledStep step, MachinePeaks peaks)
+    /// <param name="peaks">What floors are of; null for no floors.</param>
+    public static IReadOnlyList<LayerRow> Of(ProfiledStep step, MachinePeaks? peaks)
     {
         ArgumentNullException.ThrowIfNull(step);
-        ArgumentNullException.ThrowIfNull(peaks);
         Dictionary<string, long> held = step
             .Held.GroupBy(owned => NameOf(owned.Layer))
             .ToDictionary(layer => layer.Key, layer => layer.Sum(owned => owned.Bytes));
@@ -45,7 +44,7 @@ public static class LayerRows
                     BytesMoved = bytes,
                     BytesHeld = held.Remove(name, out long taken) ? taken : 0,
                     Flops = flops,
-                    FloorMs = peaks.FloorMilliseconds(bytes, flops) is { } floor
+                    FloorMs = peaks?.FloorMilliseconds(bytes, flops) is { } floor
                         ? Math.Round(floor, 6)
                         : null,
                     Launches = (int?)Sum(group.Select(o => (long?)o.Launches)),
@@ -66,7 +65,7 @@ public static class LayerRows
                     BytesMoved = 0,
                     BytesHeld = layer.Value,
                     Flops = 0,
-                    FloorMs = 0,
+                    FloorMs = peaks is null ? null : 0,
                     Launches = 0,
                 })
         );

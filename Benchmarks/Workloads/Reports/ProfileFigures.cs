@@ -7,13 +7,23 @@ public static class ProfileFigures
 {
     /// <summary>Milliseconds without the unit; what is short has digits enough.</summary>
     public static string Milliseconds(double value) =>
-        value is < 1 and > 0 ? Text($"{value:0.000}") : Figures.Milliseconds(value);
+        value == 0 ? "0"
+        : value is < 0.01 and > 0 ? Text($"{value:0.0000}")
+        : value is < 1 and > 0 ? Text($"{value:0.000}")
+        : Figures.Milliseconds(value);
+
+    /// <summary>Most of the samples of a spread, in milliseconds.</summary>
+    public static string Range(Spread spread)
+    {
+        ArgumentNullException.ThrowIfNull(spread);
+        return $"{Milliseconds(spread.P05)}-{Milliseconds(spread.P95)}";
+    }
 
     /// <summary>MiB without the unit; what is small has digits enough.</summary>
     public static string Mebibytes(long bytes) =>
-        bytes is > 0 and < 100 << 10
-            ? Text($"{bytes / (double)(1 << 20):0.0000}")
-            : Figures.Mebibytes(bytes);
+        bytes == 0 ? "0"
+        : bytes is > 0 and < 100 << 10 ? Text($"{bytes / (double)(1 << 20):0.0000}")
+        : Figures.Mebibytes(bytes);
 
     /// <summary>The columns of what rows took together, behind that of its time.</summary>
     public static IReadOnlyList<string> Columns { get; } =
@@ -116,14 +126,16 @@ public static class ProfileFigures
     }
 
     /// <summary>What the device reached, in a line.</summary>
-    public static string Peaks(MachinePeaks peaks)
+    public static string Peaks(PeaksReport peaks)
     {
         ArgumentNullException.ThrowIfNull(peaks);
         return Text(
-            $"copies {peaks.BytesPerSecond / 1e9:0.0} GB/s, products {peaks.FlopsPerSecond / 1e9:#,0} GFLOP/s, measured in this run"
+            $"copies {peaks.CopyBytesPerS / 1e9:0.0} GB/s, products {peaks.ProductFlopsPerS / 1e9:#,0} GFLOP/s, measured in this run"
         );
     }
 
     private static string Rate(double? perSecond) =>
-        perSecond is { } rate ? Text($"{rate / 1e9:0.0}") : "-";
+        perSecond is not { } rate ? "-"
+        : rate < 1e9 ? Text($"{rate / 1e9:0.000}")
+        : Text($"{rate / 1e9:#,0.0}");
 }

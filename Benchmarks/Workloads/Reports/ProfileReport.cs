@@ -44,8 +44,8 @@ public sealed record ProfileReport
     /// <summary>Seconds that all of it took.</summary>
     public required double Seconds { get; init; }
 
-    /// <summary>What the device reached in this run, which floors are of; null where it ended before.</summary>
-    public MachinePeaks? Peaks { get; init; }
+    /// <summary>What the device reached in this run, which floors are of; null where it ended before, or had no memory for it.</summary>
+    public PeaksReport? Peaks { get; init; }
 
     /// <summary>One an architecture.</summary>
     public required IReadOnlyList<ProfileResult> Results { get; init; }
@@ -84,7 +84,7 @@ public sealed record ProfileResult
     /// <summary>The whole step without a profile, each.</summary>
     public required IReadOnlyList<double> SamplesMs { get; init; }
 
-    /// <summary>The profiled step that the rows are of: the median one.</summary>
+    /// <summary>The profiled step that the rows are of: the one nearest to the median step without a profile.</summary>
     public required double ProfiledMs { get; init; }
 
     /// <summary>The profiled steps, each.</summary>
@@ -140,8 +140,8 @@ public sealed record ProfileResult
     /// <summary>A measurement in the form of the report.</summary>
     /// <param name="profiled">The measurement.</param>
     /// <param name="length">T, as the task counts it.</param>
-    /// <param name="peaks">What floors are of.</param>
-    public static ProfileResult From(Profiled profiled, int length, MachinePeaks peaks)
+    /// <param name="peaks">What floors are of; null for no floors.</param>
+    public static ProfileResult From(Profiled profiled, int length, MachinePeaks? peaks)
     {
         ArgumentNullException.ThrowIfNull(profiled);
         Workload workload = profiled.Workload;
@@ -164,7 +164,7 @@ public sealed record ProfileResult
             TokensPerS = Math.Round(profiled.TokensPerSecond, 1),
             PeakBytes = profiled.PeakBytes,
             HeldBytes = profiled.HeldBytes,
-            MemoryBytes = MemoryBytes.Of(category => profiled.BytesAtPeak[category]),
+            MemoryBytes = MemoryBytes.Of(profiled.BytesAtPeak),
             GraphNodes = profiled.GraphNodes,
             ProfiledGraph = profiled.Step.IsReplay,
             EagerReason = profiled.EagerReason,
@@ -215,7 +215,7 @@ public sealed record LayerRow
     /// <summary>Operations with floats; null where nothing is known of them.</summary>
     public required long? Flops { get; init; }
 
-    /// <summary>The least time for its bytes and operations at the device's peaks; null where neither is known.</summary>
+    /// <summary>The least time for its bytes and operations at the device's peaks; null where neither is known, or no peak.</summary>
     public required double? FloorMs { get; init; }
 
     /// <summary>Kernels and library calls, 0 on a CPU; null where it is not known.</summary>

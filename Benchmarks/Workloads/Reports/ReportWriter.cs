@@ -41,6 +41,10 @@ public static class ReportWriter
         JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.ReproductionReport);
 
     /// <summary>A report as UTF-8.</summary>
+    public static byte[] ToUtf8(SuitesReport report) =>
+        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.SuitesReport);
+
+    /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(ComparisonReport report) =>
         JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.ComparisonReport);
 }
@@ -53,4 +57,5 @@ public static class ReportWriter
 [JsonSerializable(typeof(CatalogReport))]
 [JsonSerializable(typeof(ReproductionReport))]
 [JsonSerializable(typeof(ComparisonReport))]
+[JsonSerializable(typeof(SuitesReport))]
 internal sealed partial class ReportJson : JsonSerializerContext;

@@ -166,7 +166,7 @@ internal static class MadeProfile
             Warmup = 1,
             Steps = 2,
             Seconds = 1.5,
-            Peaks = Peaks,
+            Peaks = PeaksReport.Of(Peaks),
             Results = [.. profiles.Select(p => ProfileResult.From(p, 4, Peaks))],
         };
 

@@ -15,7 +15,7 @@ public sealed partial class ProfilePageTests
     private static readonly DateTimeOffset Date = new(2026, 3, 4, 5, 6, 0, TimeSpan.Zero);
 
     private static string Render(params IReadOnlyList<Profiled> profiles) =>
-        ProfilePage.Render(MadeProfile.Report(profiles), profiles, Date);
+        ProfilePage.Render(MadeProfile.Report(profiles), profiles, MadeProfile.Peaks, Date);
 
     private static string Render(ProfiledStep step) => Render(MadeProfile.Of(step));
 
@@ -110,6 +110,7 @@ public sealed partial class ProfilePageTests
                 Reason = "made up",
             },
             [],
+            null,
             Date
         );
         Made.RequireWhole(page);

@@ -3,10 +3,10 @@ using Sequor.Layers;
 namespace Sequor.Workloads;
 
 /// <summary>
-/// The times of profiled steps, and the steps themselves, of which the median one is told. Of very many only every second, fourth or
-/// eighth is kept, and so on: a step takes some hundred kilobytes.
+/// The times of profiled steps, and the steps themselves, of which one is told. Of very many only every second, fourth or eighth is kept,
+/// and so on: a step may take some hundred kilobytes.
 /// </summary>
-public sealed class MiddleSteps
+public sealed class ProfiledSteps
 {
     /// <summary>The most steps that are kept.</summary>
     public const int Most = 128;
@@ -35,12 +35,9 @@ public sealed class MiddleSteps
         _stride *= 2;
     }
 
-    /// <summary>Of the kept steps the one nearest to the median of all; of two alike the faster one.</summary>
-    public ProfiledStep Median()
-    {
-        double median = Statistics.Median(_times);
-        return _kept
+    /// <summary>Of the kept steps the one whose time is nearest to a time; of two alike the faster one.</summary>
+    public ProfiledStep Nearest(double milliseconds) =>
+        _kept
             .OrderBy(step => step.Milliseconds)
-            .MinBy(step => Math.Abs(step.Milliseconds - median))!;
-    }
+            .MinBy(step => Math.Abs(step.Milliseconds - milliseconds))!;
 }
