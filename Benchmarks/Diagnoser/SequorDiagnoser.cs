@@ -63,7 +63,8 @@ public sealed class SequorDiagnoser : IDiagnoser
     {
         ArgumentNullException.ThrowIfNull(results);
         BenchmarkCase benchmark = results.BenchmarkCase;
-        string name = $"{benchmark.Descriptor.Type.Name}.{benchmark.Descriptor.WorkloadMethod.Name}";
+        string name =
+            $"{benchmark.Descriptor.Type.Name}.{benchmark.Descriptor.WorkloadMethod.Name}";
         if (!_files.Remove(benchmark, out string? file))
             return [];
         try
@@ -75,7 +76,8 @@ public sealed class SequorDiagnoser : IDiagnoser
             );
             return [];
         }
-        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
+        catch (Exception e)
+            when (e is IOException or InvalidDataException or UnauthorizedAccessException)
         {
             _complaints.Add($"{name}: {e.Message}");
             return [];

@@ -10,6 +10,5 @@ namespace Sequor.BenchmarkDotNet;
 public sealed class SequorDiagnoserAttribute : Attribute, IConfigSource
 {
     /// <inheritdoc/>
-    public IConfig Config { get; } =
-        ManualConfig.CreateEmpty().AddDiagnoser(new SequorDiagnoser());
+    public IConfig Config { get; } = ManualConfig.CreateEmpty().AddDiagnoser(new SequorDiagnoser());
 }

@@ -100,8 +100,7 @@ public static class SequorDiagnostics
             BytesUnknown = count?.BytesUnknown,
             Flops = count?.Flops / operations,
             Launches = backend.Info.Gpu is null ? null : count?.Launches / operations,
-            FloorMs =
-                peaks is null ? null : count?.FloorMilliseconds(peaks) / operations,
+            FloorMs = peaks is null ? null : count?.FloorMilliseconds(peaks) / operations,
             Peaks = PeaksReport.Of(peaks),
         };
     }
@@ -128,7 +127,7 @@ public static class SequorDiagnostics
     private static WorkCost? Count(Backend backend, Action work, ReportOptions options)
     {
         options.Before?.Invoke();
-        var count = WorkCost.Of(backend, options.Single ?? work);
+        var count = WorkCost.Of(backend, options.Eager ?? work);
         backend.Synchronize();
         return count.Operations == 0 ? null : count;
     }

@@ -123,7 +123,11 @@ public sealed class SequorJsonExporter : ExporterBase
     private static Measurement[] Runs(BenchmarkReport report) =>
         [
             .. report.AllMeasurements.Where(run =>
-                run is { IterationMode: IterationMode.Workload, IterationStage: IterationStage.Result }
+                run
+                    is {
+                        IterationMode: IterationMode.Workload,
+                        IterationStage: IterationStage.Result
+                    }
             ),
         ];
 

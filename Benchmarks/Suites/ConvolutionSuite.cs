@@ -22,19 +22,20 @@ public class ConvolutionSuite : Suite
 
     /// <summary>The convolutions.</summary>
     public static IEnumerable<ConvolutionShape> Shapes =>
-        ((IEnumerable<ConvolutionShape>)
-            [
-                new("adding", 600, 32, 24, 8, 1),
-                new("adding", 600, 32, 24, 8, 128),
-                new("copy", 1020, 32, 10, 8, 128),
-                new("mnist", 784, 64, 25, 7, 1),
-                new("mnist", 784, 64, 25, 7, 128),
-                new("jsb", 61, 16, 150, 3, 2),
-                new("nottingham", 254, 16, 150, 6, 8),
-                new("ptb-char", 400, 32, 450, 3, 4),
-                new("ptb-word", 80, 16, 600, 3, 8),
-                new("text8", 400, 16, 520, 2, 16),
-            ]
+        (
+            (IEnumerable<ConvolutionShape>)
+                [
+                    new("adding", 600, 32, 24, 8, 1),
+                    new("adding", 600, 32, 24, 8, 128),
+                    new("copy", 1020, 32, 10, 8, 128),
+                    new("mnist", 784, 64, 25, 7, 1),
+                    new("mnist", 784, 64, 25, 7, 128),
+                    new("jsb", 61, 16, 150, 3, 2),
+                    new("nottingham", 254, 16, 150, 6, 8),
+                    new("ptb-char", 400, 32, 450, 3, 4),
+                    new("ptb-word", 80, 16, 600, 3, 8),
+                    new("text8", 400, 16, 520, 2, 16),
+                ]
         ).Where(shape => SuiteDevice.Takes(shape.Flops));
 
     [GlobalSetup(Target = nameof(Forward))]

@@ -16,16 +16,26 @@ public class PaperStepSuite : PlanSuite
 
     /// <summary>The models.</summary>
     public static IEnumerable<PaperModel> Models =>
-        ((IEnumerable<PaperModel>)
-            [
-                new("tcn copy", 1020, 32, 1, 10, () => Tcn(1, 10, 8, kernel: 8), 10),
-                new("tcn mnist", 784, 64, 1, 10, () => Tcn(1, 25, 8, kernel: 7), 25, Pools: true),
-                new("lstm mnist", 784, 64, 1, 10, () => new Lstm(1, 130), 130, Pools: true),
-                new("tcn ptb-char", 400, 32, 100, 50, () => Tcn(100, 450, 3, kernel: 3), 450),
-                new("lstm ptb-char", 400, 32, 100, 50, () => new Lstm(100, 600, 2), 600),
-                new("lru listops", 2048, 32, 18, 10, () => new Lru(18, 128, 256, 6), 128, true),
-                new("lru scifar", 1024, 50, 3, 10, () => new Lru(3, 512, 384, 6), 512, true),
-            ]
+        (
+            (IEnumerable<PaperModel>)
+                [
+                    new("tcn copy", 1020, 32, 1, 10, () => Tcn(1, 10, 8, kernel: 8), 10),
+                    new(
+                        "tcn mnist",
+                        784,
+                        64,
+                        1,
+                        10,
+                        () => Tcn(1, 25, 8, kernel: 7),
+                        25,
+                        Pools: true
+                    ),
+                    new("lstm mnist", 784, 64, 1, 10, () => new Lstm(1, 130), 130, Pools: true),
+                    new("tcn ptb-char", 400, 32, 100, 50, () => Tcn(100, 450, 3, kernel: 3), 450),
+                    new("lstm ptb-char", 400, 32, 100, 50, () => new Lstm(100, 600, 2), 600),
+                    new("lru listops", 2048, 32, 18, 10, () => new Lru(18, 128, 256, 6), 128, true),
+                    new("lru scifar", 1024, 50, 3, 10, () => new Lru(3, 512, 384, 6), 512, true),
+                ]
         ).Where(model => SuiteDevice.Takes(model.Flops));
 
     [GlobalSetup]
@@ -48,7 +58,7 @@ public class PaperStepSuite : PlanSuite
                 }
             )
         );
-        Measure(graph.Run, new ReportOptions { Single = () => graph.RunEager() });
+        Measure(graph.Run, new ReportOptions { Eager = () => graph.RunEager() });
     }
 
     /// <summary>Forward, loss, backward and update.</summary>

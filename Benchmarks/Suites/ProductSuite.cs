@@ -18,35 +18,36 @@ public class ProductSuite : Suite
 
     /// <summary>The products.</summary>
     public static IEnumerable<ProductShape> Shapes =>
-        ((IEnumerable<ProductShape>)
-            [
-                // A tap of the paper's TCN for the adding problem; gates of its LSTM; the LRU's two projections for sCIFAR.
-                new("tcn-tap", 19200, 24, 24, false, true),
-                new("lstm-gates", 19200, 520, 130, false, true),
-                new("lru-in", 51200, 768, 512, false, true),
-                new("lru-out", 51200, 512, 768, false, true),
-                // The gradient of its weights, over all rows.
-                new("lru-weights", 768, 512, 51200, true, false),
-                DeepBench(1760, 16, 1760, false, false),
-                DeepBench(1760, 128, 1760, true, false),
-                DeepBench(2048, 32, 2048, false, false),
-                DeepBench(2560, 64, 2560, true, false),
-                DeepBench(4096, 16, 4096, false, false),
-                DeepBench(1760, 7000, 1760, false, false),
-                DeepBench(2560, 7133, 2560, false, true),
-                DeepBench(35, 8457, 2560, false, false),
-                DeepBench(5124, 9124, 2560, false, false),
-                DeepBench(7680, 32, 2560, false, false),
-                DeepBench(3072, 128, 1024, true, false),
-                DeepBench(3072, 7435, 1024, false, true),
-                DeepBench(512, 8, 500000, false, false),
-                DeepBench(1024, 16, 500000, true, false),
-                DeepBench(1024, 700, 512, false, false),
-                DeepBench(3072, 24000, 1024, false, false),
-                DeepBench(6144, 48000, 2048, true, false),
-                DeepBench(1024, 24000, 1536, false, false),
-                DeepBench(512, 16, 512, false, true),
-            ]
+        (
+            (IEnumerable<ProductShape>)
+                [
+                    // A tap of the paper's TCN for the adding problem; gates of its LSTM; the LRU's two projections for sCIFAR.
+                    new("tcn-tap", 19200, 24, 24, false, true),
+                    new("lstm-gates", 19200, 520, 130, false, true),
+                    new("lru-in", 51200, 768, 512, false, true),
+                    new("lru-out", 51200, 512, 768, false, true),
+                    // The gradient of its weights, over all rows.
+                    new("lru-weights", 768, 512, 51200, true, false),
+                    DeepBench(1760, 16, 1760, false, false),
+                    DeepBench(1760, 128, 1760, true, false),
+                    DeepBench(2048, 32, 2048, false, false),
+                    DeepBench(2560, 64, 2560, true, false),
+                    DeepBench(4096, 16, 4096, false, false),
+                    DeepBench(1760, 7000, 1760, false, false),
+                    DeepBench(2560, 7133, 2560, false, true),
+                    DeepBench(35, 8457, 2560, false, false),
+                    DeepBench(5124, 9124, 2560, false, false),
+                    DeepBench(7680, 32, 2560, false, false),
+                    DeepBench(3072, 128, 1024, true, false),
+                    DeepBench(3072, 7435, 1024, false, true),
+                    DeepBench(512, 8, 500000, false, false),
+                    DeepBench(1024, 16, 500000, true, false),
+                    DeepBench(1024, 700, 512, false, false),
+                    DeepBench(3072, 24000, 1024, false, false),
+                    DeepBench(6144, 48000, 2048, true, false),
+                    DeepBench(1024, 24000, 1536, false, false),
+                    DeepBench(512, 16, 512, false, true),
+                ]
         ).Where(shape => SuiteDevice.Takes(shape.Flops));
 
     [GlobalSetup]

@@ -134,8 +134,7 @@ internal static class BenchCommand
             Warmup = Fewest(m => m.Warmup, r => r.Warmup),
             Steps = Fewest(m => m.Steps.Count, r => r.Steps),
             Seconds = Math.Round(clock.Elapsed.TotalSeconds, 3),
-            Peaks =
-                PeaksReport.Of(peaks) ?? PeaksReport.Median(reports.Select(one => one.Peaks)),
+            Peaks = PeaksReport.Of(peaks) ?? PeaksReport.Median(reports.Select(one => one.Peaks)),
             Results = results,
             Exponents =
                 results.Select(r => r.Length).Distinct().Count() > 1

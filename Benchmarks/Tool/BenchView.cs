@@ -49,11 +49,7 @@ internal static class BenchView
             $"Sequor {machine.Describe()}, .NET {machine.Dotnet}, {machine.Os}; {machine.Cpu}, {Several(machine.Cores, "core")}, {machine.MemoryBytes / (double)(1L << 30):0.0} GiB"
         );
 
-    public static void Results(
-        Screen screen,
-        IReadOnlyList<Measured> results,
-        BenchReport report
-    )
+    public static void Results(Screen screen, IReadOnlyList<Measured> results, BenchReport report)
     {
         bool all = screen.Width >= RoomForAll;
         List<string> head =

@@ -48,8 +48,7 @@ internal static class WorkView
         screen.Line(Peaks(report.Peaks, counted.Any(r => r.BytesUnknown > 0)));
     }
 
-    private static double? BytesPerSecond(BenchResult r) =>
-        r.BytesMoved / (r.StepMs.Median / 1000);
+    private static double? BytesPerSecond(BenchResult r) => r.BytesMoved / (r.StepMs.Median / 1000);
 
     private static double? FlopsPerSecond(BenchResult r) => r.Flops / (r.StepMs.Median / 1000);
 

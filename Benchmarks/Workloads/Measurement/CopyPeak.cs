@@ -14,6 +14,7 @@ internal static class CopyPeak
     // A GPU's arrays grow from here until a copy takes long enough for its clock and for the launch not to matter.
     private const long FirstBytes = 4L << 20;
     private const double LongEnough = 1e-3;
+    private const int Growth = 4;
 
     // Each array twice the last level of caches, and this at least.
     private const long LeastOfCpu = 64L << 20;
@@ -41,10 +42,9 @@ internal static class CopyPeak
             Action copy = Copy(backend, from.View(shape), to.View(shape));
             timer.Draw(from.View(shape));
             copy(); // which has the system give the memory of the destination, and code be made
-            double once = timer.Once(copy);
-            if (once >= LongEnough || bytes * 4 > most)
+            if (timer.IsEnough(copy, LongEnough, Growth, options.Time / 2) || bytes * Growth > most)
                 return (2 * bytes / timer.Median(copy, options.Time / 2), bytes);
-            bytes *= 4;
+            bytes *= Growth;
         }
     }
 

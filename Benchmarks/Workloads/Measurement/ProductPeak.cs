@@ -32,8 +32,11 @@ internal static class ProductPeak
             timer.Draw(product.B);
             void Multiply() => backend.MatMul(product);
             Multiply();
-            double once = timer.Once(Multiply);
-            if (once >= LongEnough || 4 * shape.Count * sizeof(float) > most)
+            // Twice as many rows are four times the bytes and eight times the operations.
+            if (
+                timer.IsEnough(Multiply, LongEnough, 8, options.Time / 2)
+                || 4 * shape.Count * sizeof(float) > most
+            )
             {
                 double seconds = timer.Median(Multiply, options.Time / 2);
                 return (2.0 * size * size * size / seconds, size);
