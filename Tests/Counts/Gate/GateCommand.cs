@@ -77,21 +77,14 @@ internal static class GateCommand
                 new JudgementOptions(),
                 counts: true,
                 force: false
-            );
+            ) with
+            {
+                // Without the folder, which is another one on each machine.
+                Base = measurement.File,
+            };
             ComparisonView.Show(screen, report);
-            if (RowVerdict.IsWorse(report.Verdict))
-                Screen.Tell(
-                    $"""
-                    gate: a count is more than the baseline has, or is gone. To look closer:
-                      {measurement.Line(names)} --json head.json
-                      ./build.sh compare --counts {measurement.PathIn(folder)} head.json
-                    If the change is meant, ./build.sh gate --update records the baseline anew; its commit says why.
-                    """
-                );
-            else if (report.Rows.Any(row => row.Verdict is not RowVerdict.Same))
-                Screen.Tell(
-                    $"gate: {measurement.PathIn(folder)} is no longer what is counted: ./build.sh gate --update records it anew, or a count may grow back unseen."
-                );
+            foreach (string line in Advice(report, measurement, folder, names))
+                Screen.Tell(line);
             reports.Add(report);
         }
         markdown?.Write(
@@ -102,6 +95,31 @@ internal static class GateCommand
         return reports.Any(report => RowVerdict.IsWorse(report.Verdict))
             ? ExitCode.Failure
             : ExitCode.Success;
+    }
+
+    private static IEnumerable<string> Advice(
+        ComparisonReport report,
+        GateMeasurement measurement,
+        string folder,
+        string[] names
+    )
+    {
+        if (RowVerdict.IsWorse(report.Verdict))
+        {
+            yield return $"gate: a count is more than {measurement.File} has, or is gone.";
+            // The machine's own GPU, if it has one, would be another one.
+            if (!measurement.IsOnGpu)
+            {
+                yield return "To look closer:";
+                yield return $"  {measurement.Line(names)} --json head.json";
+                yield return $"  ./build.sh compare --counts {measurement.PathIn(folder)} head.json";
+            }
+            yield return "If the change is meant, ./build.sh gate --update records the baseline anew; its commit says why.";
+        }
+        else if (report.Rows.Any(row => row.Verdict is not RowVerdict.Same))
+        {
+            yield return $"gate: {measurement.File} is no longer what is counted: ./build.sh gate --update records it anew, or a count may grow back unseen.";
+        }
     }
 
     private static int Update(string folder, string[] names)

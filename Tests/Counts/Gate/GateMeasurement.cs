@@ -47,8 +47,7 @@ internal sealed record GateMeasurement(string File, string Verb, string Options,
 
     /// <summary>The command line for people.</summary>
     public string Line(IReadOnlyList<string> architectures) =>
-        $"./build.sh {string.Join(' ', Words(architectures))}"
-        + (IsOnGpu ? " (with the virtual GPU in place of the machine's)" : "");
+        $"./build.sh {string.Join(' ', Words(architectures))}";
 
     /// <summary>Runs it in this process, and gives what is counted.</summary>
     /// <param name="architectures">Names of the architectures.</param>
