@@ -33,4 +33,26 @@ public sealed class VectorBitsTests : FolderTest
     [TestCase("--device cuda --threads 3", "--threads 3 is for a CPU")]
     public void Another_width_and_a_gpu_are_wrong_usage(string options, string message) =>
         InProcess.Run($"bench --arch rnn {options}".Split(' ')).RequireFailure(2, message);
+
+    // A GPU's memory is laid out alike whatever its host is.
+    [TestCase("\"gpu\":{\"name\":\"A\",\"arithmetic\":\"fp32\"},", "cuda:0", 0)]
+    [TestCase("", "cpu", 2)]
+    public void Counts_depend_on_the_width_where_a_cpu_computes(string gpu, string device, int code)
+    {
+        foreach (int bits in (int[])[256, 512])
+            File.WriteAllText(
+                PathOf($"{bits}.json"),
+                $$"""
+                {"schema":"sequor.bench/1","task":"adding","threads":1,{{gpu}}"machine":{"vector_bits":{{bits}}},
+                 "results":[{"arch":"rnn","device":"{{device}}","length":10,"batch":2,"peak_bytes":64}]}
+                """
+            );
+        ProgramResult result = InProcess.Run(
+            "compare --counts",
+            PathOf("256.json"),
+            PathOf("512.json")
+        );
+        Assert.That(result.ExitCode, Is.EqualTo(code), result.Error);
+        Assert.That(result.Output + result.Error, Does.Contain("vector width (256; 512)"));
+    }
 }
