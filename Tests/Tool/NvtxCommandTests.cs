@@ -45,6 +45,7 @@ public sealed class NvtxCommandTests : FolderTest
     }
 
     [Test]
+    [Category("Long")]
     public void A_profiler_that_refuses_changes_nothing_and_doctor_tells_it()
     {
         Compile("-DREFUSES");
@@ -60,6 +61,7 @@ public sealed class NvtxCommandTests : FolderTest
     }
 
     [Test]
+    [Category("Long")]
     public void What_is_no_profiler_changes_nothing_and_doctor_tells_it()
     {
         File.WriteAllText(PathOf("text.so"), "no library");
