@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
-using System.Text;
+using Sequor.Layers;
 using Sequor.Workloads;
 
 namespace Sequor.Tool;
@@ -11,6 +11,9 @@ internal static class PairedCommand
     // Models of any size are made, compiled and run for some steps before a process answers.
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
     private const double DefaultMinutes = 2;
+
+    // What a context with the vendor's libraries loaded takes of a GPU, on the safe side.
+    private const long GpuProcessBytes = 800L << 20;
 
     public static int Run(BenchOptions options, ParseResult result)
     {
@@ -43,9 +46,7 @@ internal static class PairedCommand
             var run = new PairedRun(
                 () => Start(program, words),
                 () => OwnProgram.Start(words),
-                PairedPlan.Of(
-                    TimeSpan.FromMinutes(result.GetValue(options.Minutes) ?? DefaultMinutes)
-                ),
+                Plan(options, result),
                 new JudgementOptions(),
                 Patience,
                 stop.Token
@@ -83,6 +84,20 @@ internal static class PairedCommand
             result.GetValue(options.Strict),
             result.GetValue(options.Bisect)
         );
+    }
+
+    // Refuses a device that is not there before OTHER is asked.
+    private static PairedPlan Plan(BenchOptions options, ParseResult result)
+    {
+        using Backend backend = options.Workload.Backend.Create(result);
+        var plan = new PairedPlan(
+            TimeSpan.FromMinutes(result.GetValue(options.Minutes) ?? DefaultMinutes)
+        );
+        return plan with
+        {
+            FreeBytes = backend.FreeBytes,
+            ProcessBytes = backend.Info.Gpu is null ? plan.ProcessBytes : GpuProcessBytes,
+        };
     }
 
     // A program, a script that starts one, or the folder of an unpacked bundle.
