@@ -21,6 +21,10 @@ internal static class PairedCommand
         string other = result.GetValue(options.Paired)!;
         OutputFile? json = OutputFile.For(options.Json.Name, result.GetValue(options.Json));
         OutputFile.RequireApart(json);
+        if (result.GetValue(options.History) is not null)
+            throw new UsageException(
+                "--history takes what a run measured; --paired compares two programs, so give one of them"
+            );
         string program = Program(other);
         IReadOnlyList<string> words =
         [

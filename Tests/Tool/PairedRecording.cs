@@ -31,8 +31,7 @@ internal sealed class PairedRecording
             ?? throw new FileNotFoundException(name);
         TurnPair[] all =
         [
-            .. JsonNode
-                .Parse(stream)!["pairs"]!
+            .. JsonNode.Parse(stream)!["pairs"]!
                 .AsArray()
                 .Select(turn => new TurnPair(
                     (string)turn!["name"]!,
@@ -89,7 +88,9 @@ internal sealed class PairedRecording
             {
                 TurnPair[] now =
                 [
-                    .. drawn.SelectMany((d, i) => Turns(d.Pair, d.Swap, number + i + 1, part, slower)),
+                    .. drawn.SelectMany(
+                        (d, i) => Turns(d.Pair, d.Swap, number + i + 1, part, slower)
+                    ),
                 ];
                 verdicts.Look([.. before, .. now], Rows, (wave + part) / waves);
                 if (part == 1)

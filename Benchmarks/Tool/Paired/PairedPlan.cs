@@ -23,8 +23,8 @@ internal sealed record PairedPlan(TimeSpan Budget)
     /// <summary>The part of a wave's time after which no further processes begin.</summary>
     public double StartPart { get; init; } = 0.4;
 
-    /// <summary>The part of the first wave's time, after that, in which the base is set against itself.</summary>
-    public double ControlPart { get; init; } = 0.1;
+    /// <summary>The part of the first wave's time, after that, in which each program is set against itself.</summary>
+    public double ControlPart { get; init; } = 0.15;
 
     /// <summary>Rounds of a wave at least, whatever the time.</summary>
     public int LeastRounds { get; init; } = 5;

@@ -6,7 +6,8 @@ namespace Sequor.Tool;
 /// <summary>
 /// Measures two programs side by side: pairs of processes, one of each, all of which are alive and take short turns. Pairs take
 /// theirs in an order that is drawn anew each round, and so do the two of a pair, one right after the other: what disturbs the
-/// machine for longer than that meets both. Processes of the base take turns with each other first, and must not be told apart.
+/// machine for longer than that meets both. Processes of the same program take turns with each other first, and must not be told
+/// apart.
 /// </summary>
 internal sealed class PairedRun(
     Func<ProcessStartInfo> startBase,
@@ -58,10 +59,7 @@ internal sealed class PairedRun(
         int most = plan.MostPairs;
         while (
             alive.Count == 0
-            || (
-                alive.Count < most
-                && _clock.Elapsed < (alive.Count < plan.LeastPairs ? end : last)
-            )
+            || (alive.Count < most && _clock.Elapsed < (alive.Count < plan.LeastPairs ? end : last))
         )
         {
             progress(Part);
@@ -94,19 +92,35 @@ internal sealed class PairedRun(
     private static double Bytes(FigureSet figures) =>
         figures.Figures.Values.Where(f => f.Metric == "peak_bytes").Sum(f => f.Values.Max());
 
-    // Of equal programs: what they differ by is what the machine makes of nothing.
+    // Of equal programs: what they differ by is what the machine makes of nothing. Both programs do it, since one that had more
+    // turns would be compiled better than the other.
     private void Control(List<Pair> alive, TimeSpan end, Action<double> progress)
     {
-        Worker[] workers = [.. alive.Select(pair => pair.Base)];
+        (Worker One, Worker Other)[] equal =
+        [
+            .. Enumerable
+                .Range(0, alive.Count / 2)
+                .SelectMany(i =>
+                    ((Worker, Worker)[])
+                        [
+                            Drawn(alive[2 * i].Base, alive[(2 * i) + 1].Base),
+                            Drawn(alive[2 * i].Head, alive[(2 * i) + 1].Head),
+                        ]
+                ),
+        ];
         TimeSpan last = _clock.Elapsed + (plan.ControlPart * (end - _clock.Elapsed));
-        int[] order = [.. Enumerable.Range(0, workers.Length / 2)];
+        int[] order = [.. Enumerable.Range(0, equal.Length)];
         for (int round = 0; round < plan.LeastRounds || _clock.Elapsed < last; round++)
         {
             progress(Part);
             _random.Shuffle(order);
             foreach (int i in order)
-                Turns(-i, workers[2 * i], workers[(2 * i) + 1]);
+                Turns(-i, equal[i].One, equal[i].Other);
         }
+
+        // One of them began before the other.
+        (Worker, Worker) Drawn(Worker one, Worker other) =>
+            _random.Next(2) == 0 ? (one, other) : (other, one);
     }
 
     private void Wave(List<Pair> alive, TimeSpan end, bool isLast, Action<double> progress)

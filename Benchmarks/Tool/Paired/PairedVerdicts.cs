@@ -98,12 +98,17 @@ internal sealed class PairedVerdicts(JudgementOptions options)
                 .. counted.Notes.Where(note =>
                     !note.Contains("too few rounds", StringComparison.Ordinal)
                 ),
-                .. names.Where(IsApart).Select(name =>
-                    $"BASE differs from itself in {name} by more than the threshold ({control[name]!.Bounds.Text}), so its time has no verdict"
-                ),
+                .. names
+                    .Where(IsApart)
+                    .Select(name =>
+                        $"processes of one program differ in {name} by more than the threshold ({control[name]!.Bounds.Text}), so its time has no verdict"
+                    ),
             ],
             GeometricMean = Math.Round(
-                Math.Exp(rows.Where(r => names.Contains(r.Name) && r.Unit == "ms").Average(r => Math.Log(r.Ratio!.Value))),
+                Math.Exp(
+                    rows.Where(r => names.Contains(r.Name) && r.Unit == "ms")
+                        .Average(r => Math.Log(r.Ratio!.Value))
+                ),
                 6
             ),
         };
@@ -121,8 +126,12 @@ internal sealed class PairedVerdicts(JudgementOptions options)
         RatioBounds? bounds = found?.Bounds;
         return row with
         {
-            Base = Statistics.Median(turns.Select(t => processor ? t.BaseProcessor!.Value : t.Base)),
-            Head = Statistics.Median(turns.Select(t => processor ? t.HeadProcessor!.Value : t.Head)),
+            Base = Statistics.Median(
+                turns.Select(t => processor ? t.BaseProcessor!.Value : t.Base)
+            ),
+            Head = Statistics.Median(
+                turns.Select(t => processor ? t.HeadProcessor!.Value : t.Head)
+            ),
             Ratio = Math.Round(
                 bounds?.Ratio ?? Statistics.Median(turns.Select(t => t.Head / t.Base)),
                 6

@@ -41,7 +41,7 @@ public sealed record ComparisonReport
 
 /// <summary>Two turns that followed each other, one of each program.</summary>
 /// <param name="Name">What took the turns.</param>
-/// <param name="Workers">Number of the two processes, from 1; 0 and below for two of the base.</param>
+/// <param name="Workers">Number of the two processes, from 1; 0 and below for two of the same program.</param>
 /// <param name="Base">Median step of the base's turn, ms.</param>
 /// <param name="Head">Median step of the head's turn, ms.</param>
 public sealed record TurnPair(string Name, int Workers, double Base, double Head)
