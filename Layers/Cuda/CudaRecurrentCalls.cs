@@ -41,7 +41,16 @@ internal sealed class CudaRecurrentCalls : IDisposable
         _full = new int[mostBatch];
         _largest = new int[mostBatch];
         Array.Fill(_largest, mostSteps);
-        Now = Free();
+        try
+        {
+            Now = Free();
+        }
+        catch
+        {
+            // A network that is refused for the largest batch was made already.
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>The calls for the batch that was set last.</summary>

@@ -1,3 +1,4 @@
+using NUnit.Framework;
 using Sequor.Workloads;
 
 namespace Sequor.Tests.Support;
@@ -8,6 +9,23 @@ internal static class Listed
     public static IEnumerable<string> Architectures => Architecture.Names;
 
     public static IEnumerable<string> Optimizers => Sequor.Workloads.Optimizers.Names;
+
+    /// <summary>
+    /// Every architecture with every task. Each architecture with the first task and each task with the first architecture are run always,
+    /// the others with the long tests: they meet operations that those have met.
+    /// </summary>
+    public static IEnumerable<TestCaseData> WithEachArchitecture(IReadOnlyList<string> tasks)
+    {
+        string first = Architectures.First();
+        foreach (string architecture in Architectures)
+        foreach (string task in tasks)
+        {
+            var pair = new TestCaseData(architecture, task);
+            yield return architecture == first || task == tasks[0]
+                ? pair
+                : pair.SetCategory("Long");
+        }
+    }
 
     /// <summary>The tasks that can be measured and trained without a file.</summary>
     public static IEnumerable<string> DrawnTasks =>

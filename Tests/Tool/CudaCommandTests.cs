@@ -120,11 +120,11 @@ public sealed class CudaCommandTests : CudaCommandFixture
         RequireClose(gpu, Train("cpu", options));
     }
 
-    [Test]
-    public void Training_learns_what_it_learns_on_the_cpu(
-        [ValueSource(typeof(Listed), nameof(Listed.Architectures))] string arch,
-        [ValueSource(typeof(Listed), nameof(Listed.DrawnTasks))] string task
-    )
+    private static IEnumerable<TestCaseData> Pairs =>
+        Listed.WithEachArchitecture([.. Listed.DrawnTasks]);
+
+    [TestCaseSource(nameof(Pairs))]
+    public void Training_learns_what_it_learns_on_the_cpu(string arch, string task)
     {
         string[] options =
         [
@@ -197,6 +197,7 @@ public sealed class CudaCommandTests : CudaCommandFixture
     }
 
     [Test]
+    [Category("Long")]
     public void A_preset_of_pieces_is_reproduced_and_goes_on_on_the_other_device()
     {
         string songs = Songs.Write(Folder);

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using NUnit.Framework;
 using Sequor.Counts;
 using Sequor.FirstContact;
@@ -104,9 +105,25 @@ public sealed class JsonDocumentTests : CudaCommandFixture
     }
 
     [Test]
+    [VirtualGpuOnly]
     public void Reproduce()
     {
         string songs = Songs.Write(Folder);
+        Virtual!.Manners.SymmetricPaddingOnly = true;
+        byte[] cut = Json(
+            "reproduce --task jsb --arch tcn --preset 20k --budget 0.00001 --device cuda --convolution cudnn --data",
+            songs
+        );
+        _seen.Add("sequor.reproduce/1", cut);
+        JsonNode run = JsonNode.Parse(cut)!["results"]![0]!["runs"]![0]!;
+        Assert.That(run["fallbacks"]!.AsArray(), Is.Not.Empty);
+        Assert.That(
+            run["choices"]!
+                .AsArray()
+                .Where(c => (string?)c!["kind"] == "convolution")
+                .Select(c => (string?)c!["how"]),
+            Is.All.EqualTo("forced").And.Not.Empty
+        );
         _seen.Add(
             "sequor.reproduce/1",
             Json(

@@ -188,11 +188,12 @@ public sealed class ReproduceCommandTests : ReproduceFixture
         );
     }
 
-    [Test]
+    // One that is answered, and one that cannot be.
+    [TestCase("INT")]
+    [TestCase("TERM", Category = "Long")]
+    [TestCase("KILL")]
     [Platform(Exclude = "Win", Reason = "no signals to send")]
-    public void Stopped_anyhow_the_same_command_ends_as_if_it_had_not_been(
-        [Values("INT", "TERM", "KILL")] string signal
-    )
+    public void Stopped_anyhow_the_same_command_ends_as_if_it_had_not_been(string signal)
     {
         // Seeds enough that the program still runs when the signal comes.
         string[] run = [.. Gru, "--seeds", "3"];

@@ -100,6 +100,8 @@ public sealed class Reproduction
         {
             Device = device,
             Threads = threads,
+            Fallbacks = trained && trainer.Plan.Fallbacks.Count > 0 ? trainer.Plan.Fallbacks : null,
+            Choices = trained ? ChoiceReport.Of(_backend.Choices) : null,
         };
         return Result(parameters, trainer, run, peak) with
         {

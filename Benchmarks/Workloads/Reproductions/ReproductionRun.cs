@@ -29,6 +29,16 @@ public sealed record ReproductionRun(
     [JsonPropertyName("threads")]
     public required int Threads { get; init; }
 
+    /// <summary>What was computed in another way than was asked for, and why; null for nothing.</summary>
+    [JsonPropertyName("fallbacks")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Fallbacks { get; init; }
+
+    /// <summary>What was chosen for the shapes of the model; null of a CPU, and of a run that was over before.</summary>
+    [JsonPropertyName("choices")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<ChoiceReport>? Choices { get; init; }
+
     /// <summary>The learning curve, as reports have it.</summary>
     [JsonPropertyName("curve")]
     public IReadOnlyList<CurvePoint> Curve => [.. Epochs.Select(CurvePoint.Of)];

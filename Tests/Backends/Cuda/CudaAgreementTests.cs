@@ -27,13 +27,10 @@ public sealed class CudaAgreementTests : CudaFixture
         ["classification"] = () => new Waves(9),
     };
 
-    private static IEnumerable<string> TaskNames => Tasks.Keys;
+    private static IEnumerable<TestCaseData> Pairs => Listed.WithEachArchitecture([.. Tasks.Keys]);
 
-    [Test]
-    public void Losses_are_those_of_the_cpu(
-        [ValueSource(typeof(Listed), nameof(Listed.Architectures))] string architecture,
-        [ValueSource(nameof(TaskNames))] string task
-    )
+    [TestCaseSource(nameof(Pairs))]
+    public void Losses_are_those_of_the_cpu(string architecture, string task)
     {
         using Sequential onGpu = Model(architecture, Tasks[task]());
         using Sequential onCpu = Model(architecture, Tasks[task]());

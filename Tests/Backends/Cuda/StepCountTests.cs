@@ -81,14 +81,22 @@ public sealed class StepCountTests
     }
 
     [Test]
-    public void A_step_does_the_same_in_another_order_of_the_device() => RequireSame(seed: 2);
+    public void A_step_does_the_same_in_another_order_of_the_device()
+    {
+        // Those of several tiles take long.
+        foreach (Workload workload in Workloads().Where(w => w.Task == Short))
+            Assert.That(
+                CountDifferences.Between(
+                    StepCounts.Of(workload, seed: 1).ToString(),
+                    StepCounts.Of(workload, seed: 2).ToString()
+                ),
+                Is.Empty
+            );
+    }
 
     [Test]
     [Category("Long")]
-    public void A_step_does_the_same_in_whatever_order_the_device_works([Range(3, 12)] int seed) =>
-        RequireSame(seed);
-
-    private static void RequireSame(int seed) =>
+    public void A_step_does_the_same_in_whatever_order_the_device_works([Range(2, 12)] int seed) =>
         Assert.That(CountDifferences.Between(First.Value, Counted(seed)), Is.Empty);
 
     private static string Counted(int seed) =>

@@ -130,6 +130,23 @@ public sealed class RecurrentTuningTests : TuningFixture
     }
 
     [Test]
+    public void A_network_that_is_refused_for_its_largest_batch_is_given_back(
+        [Values("persist", "dynamic")] string algorithm
+    )
+    {
+        using CudaBackend backend = Backend();
+        // What the library's handle keeps for all networks is there by then.
+        new CudaRecurrent(backend, Net(150), RecurrentAlgorithms.Standard).Dispose();
+        var before = new Dictionary<string, int>(Device.LiveHandles());
+        Assert.That(
+            () => new CudaRecurrent(backend, Net(150), RecurrentAlgorithms.Of(algorithm)),
+            Throws.InstanceOf<CudnnException>()
+        );
+        // At once: a finalizer would give it back some time.
+        Assert.That(Device.LiveHandles(), Is.EquivalentTo(before));
+    }
+
+    [Test]
     public void A_fast_candidate_with_wrong_results_is_rejected(
         [ValueSource(nameof(Calls))] string call
     )
