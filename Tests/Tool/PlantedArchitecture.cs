@@ -19,11 +19,8 @@ internal enum Planted
     /// <summary>A kernel on a GPU, an operation on a CPU, with memory for its result.</summary>
     Launch,
 
-    /// <summary>An object of the managed heap.</summary>
+    /// <summary>An object of the managed heap: a layer that takes memory of the backend in a step is refused by it.</summary>
     Managed,
-
-    /// <summary>Memory of the device, taken and given back.</summary>
-    Native,
 }
 
 /// <summary>A model of a stranger's layers, with a change in one of them.</summary>
@@ -59,7 +56,11 @@ internal sealed class PlantedLayer(int size, Planted planted, int amount, bool b
 
     public override int OutputSize => size;
 
-    protected override LayerPlan CreatePlan(PlanBuilder builder, Shape input, out Shape output)
+    protected internal override LayerPlan CreatePlan(
+        PlanBuilder builder,
+        Shape input,
+        out Shape output
+    )
     {
         output = input;
         return new Passes(builder, input, planted, amount, backward);
@@ -75,7 +76,6 @@ internal sealed class PlantedLayer(int size, Planted planted, int amount, bool b
     {
         private readonly TensorOperations _operations = builder.Operations;
         private readonly GradientFlow _flow = builder.Gradients;
-        private readonly Backend _backend = builder.Backend;
         private readonly Slot _output = builder.Output(shape);
         private readonly Slot? _spare = planted is Planted.Copy or Planted.Launch
             ? builder.Keep(shape)
@@ -119,9 +119,6 @@ internal sealed class PlantedLayer(int size, Planted planted, int amount, bool b
                     break;
                 case Planted.Managed:
                     _kept = new byte[amount];
-                    break;
-                case Planted.Native:
-                    _backend.Allocate(amount, MemoryCategory.Workspace).Dispose();
                     break;
             }
             GC.KeepAlive(_kept);
