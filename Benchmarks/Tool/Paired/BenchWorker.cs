@@ -104,7 +104,7 @@ internal static class BenchWorker
         );
 
         static string Text(double milliseconds) =>
-            milliseconds.ToString("R", CultureInfo.InvariantCulture);
+            milliseconds.ToString("0.######", CultureInfo.InvariantCulture);
     }
 
     // What the driver of a GPU makes threads of a CPU do is no measure of a step; and Windows counts by ticks of 16 ms.
