@@ -61,7 +61,9 @@ case ${1:-} in
         shift 2
         measured "$@"
         "$sequor" bench "${options[@]}" --paired "$sequor" --minutes 9 \
-            --json "$repository/Benchmarks/Results/paired-$name.json"
+            --json "$work/turns.json"
+        # Where it lay on this machine is nothing to keep.
+        sed 's#"base":"[^"]*"#"base":"sequor"#' "$work/turns.json" >"$repository/Benchmarks/Results/paired-$name.json"
         ;;
     live)
         [ $# -ge 3 ] || { echo "usage: $0 live RUNS FACTOR [--busy] [bench options]" >&2; exit 2; }
@@ -74,8 +76,8 @@ case ${1:-} in
             "$work/copy/artifacts/bin/Sequor.Tool/release/sequor" bench "${options[@]}" --paired "$sequor" \
                 --json "$work/run.json" >"$work/run.txt" 2>&1 || code=$?
             [ "$code" -le 1 ] || { cat "$work/run.txt" >&2; exit "$code"; }
-            sed -n 's/^.*"verdict":"\([a-z]*\)".*"geometric_mean":\([0-9.]*\).*$/\1 \2/p' "$work/run.json" |
-                cut -d ' ' -f 1,2 | tee -a "$work/verdicts"
+            sed -n 's/^{"schema":"[^"]*","verdict":"\([a-z]*\)".*"geometric_mean":\([0-9.]*\),.*$/\1 \2/p' \
+                "$work/run.json" | tee -a "$work/verdicts"
         done
         echo "x $factor: $(sort "$work/verdicts" | cut -d ' ' -f 1 | uniq -c | tr -s ' \n' ' ')of $runs"
         ;;
