@@ -26,6 +26,9 @@ internal sealed record PairedPlan(TimeSpan Budget)
     /// <summary>The part of the first wave's time, after that, in which each program is set against itself.</summary>
     public double ControlPart { get; init; } = 0.15;
 
+    /// <summary>Rounds of that at least, whatever the time.</summary>
+    public int LeastControlRounds { get; init; } = 3;
+
     /// <summary>Rounds of a wave at least, whatever the time.</summary>
     public int LeastRounds { get; init; } = 5;
 

@@ -110,7 +110,7 @@ internal sealed class PairedRun(
         ];
         TimeSpan last = _clock.Elapsed + (plan.ControlPart * (end - _clock.Elapsed));
         int[] order = [.. Enumerable.Range(0, equal.Length)];
-        for (int round = 0; round < plan.LeastRounds || _clock.Elapsed < last; round++)
+        for (int round = 0; round < plan.LeastControlRounds || _clock.Elapsed < last; round++)
         {
             progress(Part);
             _random.Shuffle(order);
