@@ -174,6 +174,12 @@ public abstract partial class Backend : IDisposable
     /// <summary>A plan begins to be made: what is chosen for it may be measured.</summary>
     internal virtual void BeginPlan() { }
 
+    /// <summary>
+    /// Told that there is no memory for the plan: has it take the first guesses in place of what was measured, which may want more. False
+    /// where that would change nothing.
+    /// </summary>
+    internal virtual bool ChoosesByRule() => false;
+
     /// <summary>The plan is made, or is not.</summary>
     internal virtual void EndPlan() { }
 

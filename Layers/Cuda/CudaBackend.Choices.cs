@@ -17,6 +17,8 @@ public sealed partial class CudaBackend
 
     internal override void BeginPlan() => Tuner.BeginPlan();
 
+    internal override bool ChoosesByRule() => Tuner.GuessForPlan();
+
     internal override void EndPlan() => Tuner.EndPlan();
 
     internal override void PlanProduct(in MatrixProduct product)

@@ -167,7 +167,14 @@ public abstract partial class Layer : IDisposable
         try
         {
             backend.BeginPlan();
-            return new Plan(this, backend, maxLength, maxBatch, mode, options);
+            try
+            {
+                return new Plan(this, backend, maxLength, maxBatch, mode, options);
+            }
+            catch (DeviceMemoryException) when (backend.ChoosesByRule())
+            {
+                return new Plan(this, backend, maxLength, maxBatch, mode, options);
+            }
         }
         catch when (isFirst)
         {

@@ -10,6 +10,9 @@ internal readonly record struct ProductShape(bool TransposeA, bool TransposeB, i
 /// <summary>Chooses cuBLAS's mode for a product's shape. The operands are small whole numbers, of which all modes give the same bits.</summary>
 internal sealed class ProductTuning(CudaBackend backend, ProductShape shape) : TuningTask
 {
+    /// <summary>The kind of these choices.</summary>
+    public const string Name = "math";
+
     // Sums of products of up to 4 stay below 2^24.
     private const int MostTerms = 1 << 22;
 
@@ -17,7 +20,7 @@ internal sealed class ProductTuning(CudaBackend backend, ProductShape shape) : T
     private Matrix _b;
     private Matrix _c;
 
-    public override string Kind => "math";
+    public override string Kind => Name;
 
     public override string Shape =>
         string.Create(

@@ -16,6 +16,9 @@ internal sealed class Tuner
     private readonly Lazy<ChoiceStore> _store;
     private readonly Dictionary<(string Kind, string Shape), CudaChoice> _chosen = [];
     private readonly List<(string Kind, string Shape)> _order = [];
+
+    // What the plan that is being made was given, with its first guess.
+    private readonly Dictionary<(string Kind, string Shape), string> _asked = [];
     private bool _isPlanning;
 
     public Tuner(CudaBackend backend, CudaOptions options)
@@ -42,6 +45,7 @@ internal sealed class Tuner
     public void BeginPlan()
     {
         _budget.BeginPlan();
+        _asked.Clear();
         _isPlanning = true;
     }
 
@@ -52,15 +56,47 @@ internal sealed class Tuner
         Save();
     }
 
+    /// <summary>
+    /// Has the plan that is being made take the first guesses where something else was found to be faster, since there is no memory for
+    /// all of that together. What was forced stays, and the file keeps what was measured.
+    /// </summary>
+    /// <returns>Whether that changes anything.</returns>
+    public bool GuessForPlan()
+    {
+        bool changed = false;
+        foreach ((var key, string guess) in _asked)
+        {
+            CudaChoice choice = _chosen[key];
+            if (
+                choice.Taken == guess
+                || choice.How == "forced"
+                || choice.Refused.ContainsKey(guess)
+                // A mode of products takes no memory.
+                || key.Kind == ProductTuning.Name
+            )
+                continue;
+            _chosen[key] = choice with
+            {
+                Taken = guess,
+                How = "guess",
+                Reason = $"there was no memory for the plan with {choice.Taken}",
+            };
+            _tell($"{key.Kind} {key.Shape}: {guess}, as {_chosen[key].Reason}");
+            changed = true;
+        }
+        return changed;
+    }
+
     /// <summary>The candidate to take.</summary>
     /// <param name="task">What for.</param>
     /// <param name="forced">The candidate that a user wants; null for the best one.</param>
     /// <exception cref="DeviceUnavailableException">A candidate lost the context; the message has its name.</exception>
     public string Choose(TuningTask task, string? forced)
     {
+        string guess = task.Candidates[0];
+        _asked[(task.Kind, task.Shape)] = guess;
         if (_chosen.TryGetValue((task.Kind, task.Shape), out CudaChoice? known))
             return known.Taken;
-        string guess = task.Candidates[0];
         if (forced is not null)
         {
             bool taken = task.Candidates.Contains(forced);

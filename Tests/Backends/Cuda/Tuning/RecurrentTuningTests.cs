@@ -308,6 +308,60 @@ public sealed class RecurrentTuningTests : TuningFixture
     }
 
     [Test]
+    public void What_does_not_fit_into_the_memory_together_gives_way_to_the_first_guesses()
+    {
+        // Of nets so wide the first guess is standard, and of one step persist takes more memory.
+        Effects(work => new VirtualEffect
+        {
+            Microseconds = Short(work.Way) == "persist" ? 1 : 100,
+        });
+        long guessed = Plan(Options with { Recurrent = RecurrentMethod.Standard }, 0, out _);
+        long measured = Plan(Options, 0, out IReadOnlyList<CudaChoice> choices);
+        Assert.That(choices.Select(c => c.Taken), Is.EqualTo(new[] { "persist", "persist" }));
+        Assert.That(measured, Is.GreaterThan(guessed));
+
+        long tight = Plan(Options, (guessed + measured) / 2, out choices);
+
+        Assert.That(tight, Is.EqualTo(guessed));
+        Assert.That(choices.Select(c => c.Taken), Is.EqualTo(new[] { "standard", "standard" }));
+        Assert.That(choices.Select(c => c.How), Is.All.EqualTo("guess"));
+        Assert.That(
+            choices.Select(c => c.Reason),
+            Is.All.EqualTo("there was no memory for the plan with persist")
+        );
+        Assert.That(Told, Has.Count.EqualTo(2));
+        // For others there may be.
+        Assert.That(
+            new ChoiceFile(Choices).Read().Entries.Select(e => e.Choice),
+            Is.All.EqualTo("persist")
+        );
+        Assert.That(
+            () => Plan(Options, guessed / 2, out _),
+            Throws.InstanceOf<DeviceMemoryException>()
+        );
+    }
+
+    // The bytes that a plan of two layers takes where so many are left, or enough.
+    private long Plan(CudaOptions options, long left, out IReadOnlyList<CudaChoice> choices)
+    {
+        using CudaBackend backend = Backend(options);
+        using var model = new Sequential(new Lstm(2, 160), new Lstm(160, 160));
+        // Its parameters, which stay.
+        using Plan first = model.Plan(backend, 1, 1, Mode.Evaluation);
+        using Storage? filler =
+            left == 0
+                ? null
+                : backend.Allocate(
+                    (backend.FreeBytes!.Value - left) / sizeof(float),
+                    MemoryCategory.Workspace
+                );
+        long before = backend.Memory.CurrentBytes;
+        using Plan plan = model.Plan(backend, 1, 200, Mode.Training);
+        choices = [.. backend.Choices.Where(c => c.Kind == "recurrent").TakeLast(2)];
+        return backend.Memory.CurrentBytes - before;
+    }
+
+    [Test]
     public void Within_a_capture_nothing_is_measured()
     {
         Takes(algorithm => algorithm == "persist" ? 1 : 100);
