@@ -50,7 +50,7 @@ internal static class BenchCommand
         OutputFile.RequireApartFrom(data.Name, result.GetValue(data), json, html, appended);
 
         var screen = new Screen(json, html);
-        Machine machine = Machine.Read();
+        Machine machine = Machine.Read(device);
         BenchView.Header(
             screen,
             machine,
