@@ -103,6 +103,8 @@ Usage: ./build.ps1 VERB [ARGUMENTS]
                     (SEQUOR_PTXAS, or that of PATH) makes of the kernels
   counts ...        counts what a training step does on the virtual GPU, and the
                     least time that a GPU needs for it; counts --help tells more
+  gate [--update]   counts what training steps do, and fails where a count is more than
+                    Benchmarks/Baselines has; --update records that anew
   suites ...        runs the BenchmarkDotNet suites; arguments go to BenchmarkDotNet
   replay [FILE] ... launches recorded kernels on the GPU, else on the virtual one, and
                     compares what they leave; replay --help has its options
@@ -723,6 +725,12 @@ try {
     elseif ($verb -ceq 'counts') {
         Invoke-Build
         Invoke-Program $counts (@($verb) + $rest)
+        exit $LASTEXITCODE
+    }
+    elseif ($verb -ceq 'gate') {
+        Invoke-Build
+        $baselines = Join-Path (Join-Path $root 'Benchmarks') 'Baselines'
+        Invoke-Program $counts (@($verb, '--baseline', $baselines) + $rest)
         exit $LASTEXITCODE
     }
     elseif ($verb -ceq 'suites') {

@@ -117,6 +117,8 @@ Usage: ./build.sh VERB [ARGUMENTS]
                     (SEQUOR_PTXAS, or that of PATH) makes of the kernels
   counts ...        counts what a training step does on the virtual GPU, and the
                     least time that a GPU needs for it; counts --help tells more
+  gate [--update]   counts what training steps do, and fails where a count is more than
+                    Benchmarks/Baselines has; --update records that anew
   suites ...        runs the BenchmarkDotNet suites; arguments go to BenchmarkDotNet
   replay [FILE] ... launches recorded kernels on the GPU, else on the virtual one, and
                     compares what they leave; replay --help has its options
@@ -519,6 +521,11 @@ case $verb in
     counts)
         build
         exec "$counts" "$@"
+        ;;
+    gate)
+        shift
+        build
+        exec "$counts" gate --baseline "$root/Benchmarks/Baselines" "$@"
         ;;
     suites)
         shift

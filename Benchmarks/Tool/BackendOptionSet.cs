@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Sequor.Layers;
 
 namespace Sequor.Tool;
@@ -35,6 +36,7 @@ internal sealed class BackendOptionSet
         ["tiles-256"] = ScanMethod.Tiles256,
     };
 
+    private readonly Option<string?> _vectorBits = Options.VectorBits();
     private readonly Option<string?> _math = Options.Math();
     private readonly Option<string?> _convolution = Options.Convolution();
     private readonly Option<string?> _graph = Options.Graph();
@@ -61,7 +63,7 @@ internal sealed class BackendOptionSet
     public IEnumerable<Option> Arithmetic => [_math, _convolution, _choice];
 
     public IEnumerable<Option> All =>
-        [Device, Threads, .. Arithmetic, _autotune, _graph, _selfCheck];
+        [Device, Threads, _vectorBits, .. Arithmetic, _autotune, _graph, _selfCheck];
 
     /// <summary>Given a line of what the backends tell; what is set later holds for backends that are there already.</summary>
     public Action<string> Tell { get; set; } = line => Screen.Tell($"note: {line}");
@@ -74,13 +76,17 @@ internal sealed class BackendOptionSet
     public Backend Create(ParseResult result, int? threads = null)
     {
         Device device = result.GetValue(Device) ?? default;
-        if (device.IsCuda && result.GetValue(Threads) is { } count)
-            throw new UsageException(
-                $"{Threads.Name} {count} is for a CPU, and the device is {device}"
-            );
+        if (device.IsCuda)
+            RequireNone(result, device, Threads, _vectorBits);
         CpuOptions? cpu = device.IsCuda
             ? null
-            : new CpuOptions { Threads = (int)(result.GetValue(Threads) ?? threads ?? 0) };
+            : new CpuOptions
+            {
+                Threads = (int)(result.GetValue(Threads) ?? threads ?? 0),
+                VectorBits = result.GetValue(_vectorBits) is { } bits
+                    ? int.Parse(bits, CultureInfo.InvariantCulture)
+                    : 0,
+            };
         CudaOptions? cuda = device.IsCpu
             ? null
             : Cuda(result) with
@@ -144,6 +150,17 @@ internal sealed class BackendOptionSet
             Scan = Of(forced, "scan", Scans),
             Tell = line => Tell(line),
         };
+    }
+
+    private static void RequireNone(ParseResult result, Device device, params Option[] ofCpu)
+    {
+        foreach (Option option in ofCpu)
+        {
+            if (result.GetResult(option) is { Implicit: false } given)
+                throw new UsageException(
+                    $"{option.Name} {given.Tokens[0].Value} is for a CPU, and the device is {device}"
+                );
+        }
     }
 
     private static T? Of<T>(

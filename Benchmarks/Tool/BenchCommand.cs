@@ -48,7 +48,7 @@ internal static class BenchCommand
         OutputFile.RequireApartFrom(data.Name, result.GetValue(data), json, html);
 
         var screen = new Screen(json, html);
-        Machine machine = Machine.Read();
+        Machine machine = Machine.Read(device);
         BenchView.Header(
             screen,
             machine,

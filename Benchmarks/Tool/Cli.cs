@@ -67,7 +67,8 @@ internal static class Cli
         }
     }
 
-    private static RootCommand CreateRoot()
+    /// <summary>All commands of sequor.</summary>
+    public static RootCommand CreateRoot()
     {
         var root = new RootCommand(
             $"Trains and measures sequence models: {string.Join(", ", Architecture.All.SkipLast(1).Select(a => a.Title))} and {Architecture.All[^1].Title}."

@@ -11,6 +11,9 @@ internal static class Gate
     public const string BisectOption = "--bisect";
     public const string PairedOption = "--paired";
 
+    /// <summary>The gate of counts, of another program than sequor.</summary>
+    public const string CountsName = "gate";
+
     /// <summary>Strict, and no verdict.</summary>
     public const int Unclear = 3;
 
@@ -28,7 +31,7 @@ internal static class Gate
     public static int CodeOfFailure(IReadOnlyList<string> words, int code)
     {
         bool gate =
-            words.FirstOrDefault(word => word != Cli.Separator) == CompareCommand.Name
+            words.FirstOrDefault(word => word != Cli.Separator) is CompareCommand.Name or CountsName
             || words.Any(word =>
                 word == PairedOption
                 || word.StartsWith(PairedOption + "=", StringComparison.Ordinal)

@@ -252,6 +252,13 @@ internal static class Options
     public static Option<long?> Threads() =>
         Whole("--threads", "threads of the CPU (all cores)", "N", 1, Limits.Threads);
 
+    public static Option<string?> VectorBits() =>
+        Choice(
+            "--vector-bits",
+            "width of the CPU's vectors, which any processor can compute with (the widest that it has)",
+            ["128", "256", "512"]
+        );
+
     public static Option<long?> Seed() =>
         Whole("--seed", "seed of parameters and data (1)", "N", 0, long.MaxValue);
 

@@ -29,7 +29,7 @@ internal static class ReproduceCommand
     private static int Run(ReproduceJob job, Screen screen, StopSignal stop)
     {
         DateTimeOffset begin = DateTimeOffset.UtcNow;
-        Machine machine = Machine.Read();
+        Machine machine = Machine.Read(job.Device);
         var view = new ReproduceView(screen, job);
         view.Header(machine);
         var results = new List<ReproductionResult>();

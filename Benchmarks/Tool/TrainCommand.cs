@@ -36,7 +36,7 @@ internal static class TrainCommand
         using Trainer trainer = job.Setup.CreateTrainer(workload, model, job.Backend, job.LogEvery);
         if (job.Resume is { } resume)
             Load(trainer, resume);
-        Machine machine = Machine.Read();
+        Machine machine = Machine.Read(job.Backend.Info);
         var view = new TrainView(screen, job, workload);
         view.Header(machine, trainer.Step);
 

@@ -6,6 +6,8 @@ public abstract partial class Backend
 {
     private readonly OperationReport _report = new();
     private bool _inOperation;
+    private bool _inStep;
+    private StepClock? _clock;
     private long _launchesBefore;
 
     /// <summary>Who is told of steps, layers and operations; null for nobody.</summary>
@@ -40,13 +42,33 @@ public abstract partial class Backend
         return new OperationScope(this);
     }
 
-    /// <summary>Tells that a step begins, and at the scope's end that it has been queued.</summary>
-    internal StepScope BeginStep()
+    /// <summary>
+    /// Tells that a step begins, and at the scope's end that it has been queued; one within another is part of it. Also tells those who
+    /// listen to the <see cref="StepMeter"/>.
+    /// </summary>
+    /// <param name="plan">The plan that the step runs.</param>
+    internal StepScope BeginStep(Plan plan)
     {
-        if (Probe is not { } probe)
+        bool metered = StepMeter.IsOn && !_inStep && !IsRecording;
+        if (Probe is null && !metered)
             return default;
-        probe.BeginStep();
-        return new StepScope(this);
+        Probe?.BeginStep();
+        if (metered)
+        {
+            _inStep = true;
+            (_clock ??= new StepClock(this)).Begin();
+        }
+        return new StepScope(this, plan, metered ? plan.Tokens : -1);
+    }
+
+    private void EndStep(Plan plan, long tokensBefore)
+    {
+        Probe?.EndStep();
+        if (tokensBefore < 0)
+            return;
+        _inStep = false;
+        _clock!.End();
+        StepMeter.Count(this, plan.Tokens - tokensBefore);
     }
 
     /// <summary>Tells that a pass of a plan, a loss or an optimizer begins, and at the scope's end that it has been queued.</summary>
@@ -82,9 +104,9 @@ public abstract partial class Backend
     }
 
     /// <summary>Ends a step.</summary>
-    internal readonly ref struct StepScope(Backend? backend)
+    internal readonly ref struct StepScope(Backend? backend, Plan plan, long tokensBefore)
     {
-        public void Dispose() => backend?.Probe?.EndStep();
+        public void Dispose() => backend?.EndStep(plan, tokensBefore);
     }
 
     /// <summary>Ends a pass.</summary>

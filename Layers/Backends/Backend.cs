@@ -343,6 +343,7 @@ public abstract partial class Backend : IDisposable
         using OwnerScope inside = Enter("Backend.Dispose");
         if (IsDisposed)
             return;
+        _clock?.Dispose();
         Close();
         Dispose(true);
         GC.SuppressFinalize(this);

@@ -66,6 +66,7 @@ internal sealed unsafe partial class CpuBackend : Backend
         {
             Instructions = instructions,
         };
+        StepMeter.Add(this);
     }
 
     public override BackendInfo Info { get; }

@@ -177,6 +177,7 @@ public sealed partial class CudaBackend : Backend
         CuDnn = cuDnn;
         Kernels = kernels;
         _owned.AddRange([CuBlas, scratch, cuDnn, Scratch, kernels, _uploads]);
+        StepMeter.Add(this);
     }
 
     /// <inheritdoc/>

@@ -221,6 +221,7 @@ public sealed partial class Plan
         _forwardDone = false;
         _spareIsStale = true;
         _x = x;
+        Tokens += _layout is { IsPacked: true } ? _layout.Rows : x.Shape.Rows;
     }
 
     private void End()

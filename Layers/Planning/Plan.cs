@@ -217,6 +217,9 @@ public sealed partial class Plan : IDisposable
 
     internal ParameterStore Store { get; }
 
+    /// <summary>How many steps of sequences forward passes have taken so far, padding not counted.</summary>
+    internal long Tokens { get; private set; }
+
     /// <summary>Stands for this plan, its losses and optimizers among owners of memory.</summary>
     internal object MemoryGroup { get; }
 

@@ -78,7 +78,7 @@ public sealed class StepGraph : IDisposable
     {
         using OwnerScope inside = _plan.Backend.Enter("StepGraph.Run");
         RequireLive();
-        using Backend.StepScope told = _plan.Backend.BeginStep();
+        using Backend.StepScope told = _plan.Backend.BeginStep(_plan);
         if (WhyUntraced() is { } reason)
         {
             RunEager(reason);
@@ -107,7 +107,7 @@ public sealed class StepGraph : IDisposable
     {
         using OwnerScope inside = _plan.Backend.Enter("StepGraph.RunEager");
         RequireLive();
-        using Backend.StepScope told = _plan.Backend.BeginStep();
+        using Backend.StepScope told = _plan.Backend.BeginStep(_plan);
         _step();
         EagerRuns++;
         EagerReason = reason ?? EagerReason;

@@ -16,6 +16,7 @@ internal static class CountsCommand
             "Counts what a training step does on a GPU made of C#, for any shape."
         );
         root.Subcommands.Add(Create());
+        root.Subcommands.Add(GateCommand.Create());
         return root;
     }
 

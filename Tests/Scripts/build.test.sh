@@ -344,6 +344,11 @@ expect 'and says so' says 'every test was skipped'
 
 run counts --arch lru --json -
 expect 'counts hands its arguments on, and its name' prints '[Sequor.Counts][counts][--arch][lru][--json][-]'
+run gate --update
+expect 'gate counts, against the baseline that is checked in' \
+    prints "[Sequor.Counts][gate][--baseline][$tree/Benchmarks/Baselines][--update]"
+STATUS=1 run gate
+expect 'and fails where a count grew' exits 1
 run suites --filter '*Gru*'
 expect 'suites hands its arguments on' prints '[Sequor.Suites][--filter][*Gru*]'
 run replay a.recording --json -

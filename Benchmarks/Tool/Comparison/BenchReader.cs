@@ -29,13 +29,17 @@ internal sealed class BenchReader : FigureReader
     private static IEnumerable<Figure> Of(FigureJson result)
     {
         Subject subject = SubjectOf(result, "hidden", "layers", "parameters");
-        double median = result["step_ms"]["median"].Time();
-        double[] rounds = result.Maybe("rounds_ms") is { } given
-            ? [.. given.Items().Select(round => round.Time())]
-            : [median];
-        if (rounds.Length == 0)
-            throw new FigureException($"rounds_ms of {subject} is empty");
-        yield return new Figure(subject, "step_ms", FigureKind.Timed, "ms", rounds);
+        // A baseline of counts has no times.
+        if (result.Maybe("step_ms") is { } step)
+        {
+            double median = step["median"].Time();
+            double[] rounds = result.Maybe("rounds_ms") is { } given
+                ? [.. given.Items().Select(round => round.Time())]
+                : [median];
+            if (rounds.Length == 0)
+                throw new FigureException($"rounds_ms of {subject} is empty");
+            yield return new Figure(subject, "step_ms", FigureKind.Timed, "ms", rounds);
+        }
         foreach (
             Figure figure in CountedOf(
                 result,

@@ -54,12 +54,13 @@ internal abstract class FigureReader
             if (machine.Maybe(key)?.Value() is { } value)
                 yield return new Condition(key, value, Agreement.Times);
         }
-        // Which width it is decides how kernels lay out their scratch, so bytes depend on it.
-        yield return new Condition(
-            "vector width",
-            machine["vector_bits"].Value(),
-            Agreement.Always
-        );
+        // Which width it is decides how kernels lay out their scratch, so bytes depend on it; but not those on a GPU.
+        if (machine.Maybe("vector_bits")?.Value() is { } bits)
+            yield return new Condition(
+                "vector width",
+                bits,
+                file.Maybe("gpu") is null ? Agreement.Always : Agreement.Times
+            );
         foreach (string key in (string[])["dotnet", "os", "commit"])
         {
             if (machine.Maybe(key)?.Value() is { } value)

@@ -78,6 +78,17 @@ internal sealed class FigureSet
         return set;
     }
 
+    /// <summary>Leaves out the figures of other subjects, and gives the rest.</summary>
+    public FigureSet Only(IReadOnlyCollection<string> subjects)
+    {
+        foreach ((FigureKey key, Figure figure) in _figures)
+        {
+            if (!subjects.Contains(figure.Subject.Name))
+                _figures.Remove(key);
+        }
+        return this;
+    }
+
     private void Add(string path, bool inFolder) => Add(path, Bytes(path), inFolder);
 
     private void Add(string path, byte[] bytes, bool inFolder)

@@ -33,7 +33,7 @@ internal static class BenchWorker
         );
         var report = new BenchReport
         {
-            Machine = Machine.Read(),
+            Machine = Machine.Read(measured[0].Device),
             Date = ReportWriter.Date(DateTimeOffset.Now),
             Gpu = GpuReport.Of(measured[0].Device),
             Threads = measured[0].Device.Threads,

@@ -11,7 +11,7 @@ namespace Sequor.Workloads;
 /// <summary>What a measurement ran on.</summary>
 /// <param name="Cpu">The processor's name.</param>
 /// <param name="Cores">Cores that this process may use.</param>
-/// <param name="VectorBits">Widest vectors that the runtime uses.</param>
+/// <param name="VectorBits">Widest vectors that are used.</param>
 /// <param name="Instructions">The instructions behind these vectors, as <see cref="CpuInstructions.Describe"/> names them.</param>
 /// <param name="MemoryBytes">Memory that this process may use.</param>
 /// <param name="Os">Operating system.</param>
@@ -49,12 +49,15 @@ public sealed record Machine(
         ?? "0.0.0";
 
     /// <summary>This machine.</summary>
-    public static Machine Read() =>
-        new(
+    /// <param name="device">What computes; a CPU may use narrower vectors than the processor has, or wider ones.</param>
+    public static Machine Read(BackendInfo? device = null)
+    {
+        int bits = device is { VectorBits: > 0 } ? device.VectorBits : CpuInstructions.VectorBits;
+        return new(
             CpuName(),
             Environment.ProcessorCount,
-            CpuInstructions.VectorBits,
-            CpuInstructions.Describe(CpuInstructions.VectorBits),
+            bits,
+            CpuInstructions.Describe(bits),
             GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
             RuntimeInformation.OSDescription,
             RuntimeInformation.ProcessArchitecture.ToString(),
@@ -65,6 +68,7 @@ public sealed record Machine(
         {
             RuntimeSettings = Workloads.RuntimeSettings.Read(),
         };
+    }
 
     /// <summary>Version and commit as programs read them: 0.1.0+COMMIT, or 0.1.0+unknown.</summary>
     public static string VersionAndCommit => $"{Version}+{BuiltFrom.Commit ?? "unknown"}";

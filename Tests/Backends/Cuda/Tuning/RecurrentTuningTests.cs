@@ -311,7 +311,10 @@ public sealed class RecurrentTuningTests : TuningFixture
     public void What_does_not_fit_into_the_memory_together_gives_way_to_the_first_guesses()
     {
         // Of nets so wide the first guess is standard, and of one step persist takes more memory.
-        Effects(work => new VirtualEffect { Microseconds = Short(work.Way) == "persist" ? 1 : 100 });
+        Effects(work => new VirtualEffect
+        {
+            Microseconds = Short(work.Way) == "persist" ? 1 : 100,
+        });
         long guessed = Plan(Options with { Recurrent = RecurrentMethod.Standard }, 0, out _);
         long measured = Plan(Options, 0, out IReadOnlyList<CudaChoice> choices);
         Assert.That(choices.Select(c => c.Taken), Is.EqualTo(new[] { "persist", "persist" }));
