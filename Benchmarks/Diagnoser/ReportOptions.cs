@@ -14,7 +14,7 @@ public sealed record ReportOptions
     /// The same work, operation by operation, where the benchmark replays it as a recorded graph, in which nothing can be counted
     /// (<see cref="StepGraph.RunEager"/>); null where it is the work itself.
     /// </summary>
-    public Action? Single { get; init; }
+    public Action? Eager { get; init; }
 
     /// <summary>How many operations the work is, as the benchmark's attribute says; 1 or more.</summary>
     public int OperationsPerInvoke { get; init; } = 1;

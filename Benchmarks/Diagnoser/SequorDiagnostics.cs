@@ -127,7 +127,7 @@ public static class SequorDiagnostics
     private static WorkCost? Count(Backend backend, Action work, ReportOptions options)
     {
         options.Before?.Invoke();
-        var count = WorkCost.Of(backend, options.Single ?? work);
+        var count = WorkCost.Of(backend, options.Eager ?? work);
         backend.Synchronize();
         return count.Operations == 0 ? null : count;
     }

@@ -58,7 +58,7 @@ public class PaperStepSuite : PlanSuite
                 }
             )
         );
-        Measure(graph.Run, new ReportOptions { Single = () => graph.RunEager() });
+        Measure(graph.Run, new ReportOptions { Eager = () => graph.RunEager() });
     }
 
     /// <summary>Forward, loss, backward and update.</summary>

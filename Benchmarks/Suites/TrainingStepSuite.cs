@@ -40,7 +40,7 @@ public class TrainingStepSuite : Suite
             architecture.DefaultDepth
         );
         TrainingStep step = Own(new TrainingStep(workload, Backend, seed: 1));
-        Measure(step.Queue, new ReportOptions { Single = step.QueueSingle });
+        Measure(step.Queue, new ReportOptions { Eager = step.QueueEager });
     }
 
     /// <summary>One step.</summary>

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Jobs;
@@ -66,7 +65,10 @@ public sealed class DiagnoserTests : FolderTest
         foreach (BenchmarkReport report in summary.Reports)
         {
             var batch = (int)report.BenchmarkCase.Parameters["Batch"];
-            if (report.BenchmarkCase.Descriptor.WorkloadMethod.Name == nameof(TinyBenchmark.Forgetful))
+            if (
+                report.BenchmarkCase.Descriptor.WorkloadMethod.Name
+                == nameof(TinyBenchmark.Forgetful)
+            )
             {
                 Assert.That(report.Metrics.Keys, Has.None.StartsWith("Sequor."));
                 continue;
@@ -78,7 +80,10 @@ public sealed class DiagnoserTests : FolderTest
                 report.Metrics["Sequor.MovedMiB"].Value * (1 << 20),
                 Is.EqualTo(work.BytesMoved)
             );
-            Assert.That(report.Metrics["Sequor.MFLOP"].Value * 1e6, Is.EqualTo((double)work.Flops).Within(1e-6));
+            Assert.That(
+                report.Metrics["Sequor.MFLOP"].Value * 1e6,
+                Is.EqualTo((double)work.Flops).Within(1e-6)
+            );
             Assert.That(
                 report.Metrics["Sequor.PeakMiB"].Value * (1 << 20),
                 Is.EqualTo(peak.Values.Sum())
@@ -92,14 +97,18 @@ public sealed class DiagnoserTests : FolderTest
             Assert.That(report.Metrics.Keys, Has.None.EqualTo("Sequor.GraphsMiB"));
         }
         string[] titles = summary.Table.FullHeader;
-        foreach (string title in (string[])["Device Time", "Of Floor", "Moved MiB", "Peak MiB", "IO MiB"])
+        foreach (
+            string title in (string[])["Device Time", "Of Floor", "Moved MiB", "Peak MiB", "IO MiB"]
+        )
             Assert.That(titles, Does.Contain(title));
         Assert.That(titles, Does.Not.Contain("Launches"));
         Assert.That(_log.GetLog(), Does.Contain("TinyBenchmark.Forgetful reported nothing"));
         Assert.That(_log.GetLog(), Does.Not.Contain("TinyBenchmark.Forward reported nothing"));
     }
 
-    private static (WorkCost Work, IReadOnlyDictionary<MemoryCategory, long> Peak) Expected(int batch)
+    private static (WorkCost Work, IReadOnlyDictionary<MemoryCategory, long> Peak) Expected(
+        int batch
+    )
     {
         using var backend = Backend.Create(Device.Cpu, new CpuOptions { Threads = 1 });
         using var model = new Gru(2, 4);
@@ -109,20 +118,12 @@ public sealed class DiagnoserTests : FolderTest
         plan.Forward(input);
         var work = WorkCost.Of(backend, () => plan.Forward(input));
         Assert.That(work.Operations, Is.GreaterThan(0));
-        return (
-            work,
-            Enum.GetValues<MemoryCategory>().ToDictionary(c => c, backend.Memory.AtPeak)
-        );
+        return (work, Enum.GetValues<MemoryCategory>().ToDictionary(c => c, backend.Memory.AtPeak));
     }
 
-    private SuitesReport Report() =>
-        JsonSerializer.Deserialize<SuitesReport>(
-            File.ReadAllBytes(Json()),
-            new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower }
-        )!;
+    private SuitesReport Report() => ReportWriter.ReadSuites(File.ReadAllText(Json()))!;
 
-    private string Json() =>
-        Directory.GetFiles(PathOf("results"), "*-sequor.json").Single();
+    private string Json() => Directory.GetFiles(PathOf("results"), "*-sequor.json").Single();
 
     // What the run wrote is read by the command, and a planted change in it is found.
     private void CheckCompared(SuitesReport report)
@@ -130,19 +131,23 @@ public sealed class DiagnoserTests : FolderTest
         SuiteResult forward = report.Results.First(result => result.OnDevice is not null);
         Assert.That(report.Results.Count(result => result.OnDevice is null), Is.EqualTo(2));
         Assert.That(forward.OnDevice!.Device, Is.EqualTo("cpu"));
-        Assert.That(
-            forward.OnDevice.PeakBytes,
-            Is.EqualTo(Expected(2).Peak.Values.Sum())
-        );
+        Assert.That(forward.OnDevice.PeakBytes, Is.EqualTo(Expected(2).Peak.Values.Sum()));
         Assert.That(InProcess.Run("compare", Json(), Json(), "--counts").ExitCode, Is.Zero);
         string text = File.ReadAllText(Json());
         string planted = PathOf("planted.json");
         foreach (string key in (string[])["bytes_moved", "peak_bytes"])
         {
-            double value = key == "bytes_moved" ? forward.OnDevice.BytesMoved!.Value : forward.OnDevice.PeakBytes;
+            double value =
+                key == "bytes_moved"
+                    ? forward.OnDevice.BytesMoved!.Value
+                    : forward.OnDevice.PeakBytes;
             File.WriteAllText(
                 planted,
-                text.Replace($"\"{key}\":{value}", $"\"{key}\":{value + 4}", StringComparison.Ordinal)
+                text.Replace(
+                    $"\"{key}\":{value}",
+                    $"\"{key}\":{value + 4}",
+                    StringComparison.Ordinal
+                )
             );
             ProgramResult result = InProcess.Run("compare", Json(), planted, "--counts");
             Assert.That(result.ExitCode, Is.EqualTo(1), result.Output + result.Error);

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using Sequor.Layers;
@@ -15,6 +14,7 @@ internal static class CopyPeak
     // A GPU's arrays grow from here until a copy takes long enough for its clock and for the launch not to matter.
     private const long FirstBytes = 4L << 20;
     private const double LongEnough = 1e-3;
+    private const int Growth = 4;
 
     // Each array twice the last level of caches, and this at least.
     private const long LeastOfCpu = 64L << 20;
@@ -33,8 +33,6 @@ internal static class CopyPeak
         most = Math.Min(most, (long)int.MaxValue * sizeof(float));
         long bytes =
             backend is CpuBackend ? Math.Max(LeastOfCpu, 2 * CacheSize.LastLevel()) : FirstBytes;
-        // See ProductPeak.
-        var waited = Stopwatch.StartNew();
         while (true)
         {
             bytes = Math.Min(bytes, most) / Vector<byte>.Count * Vector<byte>.Count;
@@ -44,10 +42,9 @@ internal static class CopyPeak
             Action copy = Copy(backend, from.View(shape), to.View(shape));
             timer.Draw(from.View(shape));
             copy(); // which has the system give the memory of the destination, and code be made
-            double once = timer.Once(copy);
-            if (once >= LongEnough || waited.Elapsed > options.Time || bytes * 4 > most)
+            if (timer.IsEnough(copy, LongEnough, Growth, options.Time / 2) || bytes * Growth > most)
                 return (2 * bytes / timer.Median(copy, options.Time / 2), bytes);
-            bytes *= 4;
+            bytes *= Growth;
         }
     }
 

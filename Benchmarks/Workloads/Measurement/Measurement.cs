@@ -249,7 +249,7 @@ public static class Measurement
             };
             if (!counted)
                 return measured;
-            var work = WorkCost.Of(_step.Backend, _step.QueueSingle);
+            var work = WorkCost.Of(_step.Backend, _step.QueueEager);
             _step.Backend.Synchronize();
             return measured with { Work = work };
         }

@@ -21,6 +21,21 @@ internal sealed class PeakTimer(Backend backend) : IDisposable
         return _end.MillisecondsSince(_begin) / 1000;
     }
 
+    /// <summary>
+    /// Whether work is large enough to be measured: it takes some time by the device's clock, or more of it would take too long by the
+    /// host's, as where a device's clock is none.
+    /// </summary>
+    /// <param name="work">The work.</param>
+    /// <param name="seconds">What it should take on the device.</param>
+    /// <param name="growth">How many times longer the next larger work takes.</param>
+    /// <param name="limit">What that may take on the host.</param>
+    public bool IsEnough(Action work, double seconds, int growth, TimeSpan limit)
+    {
+        var clock = Stopwatch.StartNew();
+        double once = Once(work);
+        return once >= seconds || clock.Elapsed * growth > limit;
+    }
+
     /// <summary>The median of seconds, of as many repetitions as a time has room for.</summary>
     public double Median(Action work, TimeSpan time)
     {

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Sequor.Layers;
 
 namespace Sequor.Workloads;
@@ -17,8 +16,6 @@ internal static class ProductPeak
     )
     {
         long most = Math.Min(options.MostBytes, (backend.FreeBytes ?? long.MaxValue) / 8);
-        // A device whose clock is not the host's, as one that is made of software, may seem to need no time at all.
-        var waited = Stopwatch.StartNew();
         for (int size = First; ; size *= 2)
         {
             var shape = new Shape(size, size);
@@ -35,10 +32,9 @@ internal static class ProductPeak
             timer.Draw(product.B);
             void Multiply() => backend.MatMul(product);
             Multiply();
-            double once = timer.Once(Multiply);
+            // Twice as many rows are four times the bytes and eight times the operations.
             if (
-                once >= LongEnough
-                || waited.Elapsed > options.Time
+                timer.IsEnough(Multiply, LongEnough, 8, options.Time / 2)
                 || 4 * shape.Count * sizeof(float) > most
             )
             {

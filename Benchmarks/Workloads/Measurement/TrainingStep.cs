@@ -114,7 +114,7 @@ public sealed class TrainingStep : IDisposable
     }
 
     /// <summary>Queues one step operation by operation, never as a graph.</summary>
-    public void QueueSingle()
+    public void QueueEager()
     {
         Load();
         Graph.RunEager();

@@ -40,6 +40,11 @@ public static class ReportWriter
     public static byte[] ToUtf8(ReproductionReport report) =>
         JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.ReproductionReport);
 
+    /// <summary>A report that <see cref="ToUtf8(SuitesReport)"/> wrote, of this version; null for the word null.</summary>
+    /// <exception cref="JsonException">It is none.</exception>
+    public static SuitesReport? ReadSuites(string json) =>
+        JsonSerializer.Deserialize(json, ReportJson.Default.SuitesReport);
+
     /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(SuitesReport report) =>
         JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.SuitesReport);

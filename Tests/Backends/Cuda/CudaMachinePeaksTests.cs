@@ -23,4 +23,26 @@ public sealed class CudaMachinePeaksTests : CudaFixture
         Assert.That(peaks.MatrixSize, Is.InRange(128, 512));
         Assert.That(Gpu.Memory.CurrentBytes, Is.EqualTo(before));
     }
+
+    [Test]
+    public void Work_on_a_GPU_is_counted_with_its_launches()
+    {
+        using Storage a = Gpu.Allocate(12, MemoryCategory.Workspace);
+        using Storage b = Gpu.Allocate(20, MemoryCategory.Workspace);
+        using Storage c = Gpu.Allocate(15, MemoryCategory.Workspace);
+        var product = new MatrixProduct
+        {
+            A = a.View(new Shape(3, 4)),
+            B = b.View(new Shape(4, 5)),
+            C = c.View(new Shape(3, 5)),
+        };
+        Gpu.Fill(product.A, 1f);
+        Gpu.Fill(product.B, 1f);
+        var work = WorkCost.Of(Gpu, () => Gpu.MatMul(product));
+        Assert.That(work.Operations, Is.EqualTo(1));
+        Assert.That(work.Launches, Is.EqualTo(1));
+        Assert.That(work.Flops, Is.EqualTo(2 * 3 * 4 * 5));
+        Assert.That(work.BytesMoved, Is.EqualTo((12 + 20 + 15) * sizeof(float)));
+        Assert.That(work.BytesUnknown, Is.Zero);
+    }
 }
