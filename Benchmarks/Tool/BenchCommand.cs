@@ -57,7 +57,7 @@ internal static class BenchCommand
             device,
             workloads[0][0],
             lengths,
-            options.Budget(result),
+            options.Workload.BudgetOf(result),
             measurement
         );
         var measured = new List<Measured>();
@@ -102,9 +102,23 @@ internal static class BenchCommand
         {
             failure = e;
         }
+        MachinePeaks? peaks = null;
+        if (failure is null && !interrupted && measured.Count > 0)
+        {
+            try
+            {
+                peaks = BenchPeaks.Measure(options.Workload.Backend, result, clock.Elapsed);
+            }
+            catch (Exception e)
+            {
+                failure = e;
+            }
+        }
         BenchResult[] results =
         [
-            .. measured.Select(m => BenchResult.From(m, LengthOf(m.Workload, workloads, lengths))),
+            .. measured.Select(m =>
+                BenchResult.From(m, LengthOf(m.Workload, workloads, lengths), peaks)
+            ),
             .. BenchRounds.Merge(reports),
         ];
         int count = workloads.Sum(w => w.Count);
@@ -128,6 +142,7 @@ internal static class BenchCommand
             Warmup = Fewest(m => m.Warmup, r => r.Warmup),
             Steps = Fewest(m => m.Steps.Count, r => r.Steps),
             Seconds = Math.Round(clock.Elapsed.TotalSeconds, 3),
+            Peaks = PeaksReport.Of(peaks) ?? PeaksReport.Median(reports.Select(one => one.Peaks)),
             Results = results,
             Exponents =
                 results.Select(r => r.Length).Distinct().Count() > 1
@@ -139,7 +154,7 @@ internal static class BenchCommand
         else if (report.Exponents is not null)
             SweepView.Results(screen, report);
         else if (measured.Count > 0)
-            BenchView.Results(screen, measured, clock.Elapsed);
+            BenchView.Results(screen, measured, report);
         if (interrupted)
             screen.Line(report.Reason!);
         ResultFiles.Write(

@@ -53,6 +53,9 @@ public sealed record Measured(
     /// <summary>What a GPU's backend chose for the shapes of the model; empty of a CPU's.</summary>
     public IReadOnlyList<CudaChoice> Choices { get; init; } = [];
 
+    /// <summary>What a step moves and computes, counted after the measured steps; null where the measurement was stopped.</summary>
+    public WorkCost? Work { get; init; }
+
     /// <summary>Median of the whole step in milliseconds.</summary>
     public double Median => Statistics.Median(Steps.Select(s => s.Whole));
 
@@ -116,7 +119,13 @@ public static class Measurement
                 if (!Round(options.Warmup + round, timed: true))
                     break;
             }
-            return [.. subjects.Where(s => s.IsMeasured).Select(s => s.Result())];
+            // A step more of each, unless someone waits for the end.
+            return
+            [
+                .. subjects
+                    .Where(s => s.IsMeasured)
+                    .Select(s => s.Result(counted: stop?.Invoke() != true)),
+            ];
         }
         finally
         {
@@ -219,10 +228,10 @@ public static class Measurement
             _times[_count++] = time;
         }
 
-        public Measured Result()
+        public Measured Result(bool counted)
         {
             MemoryLedger memory = _step.Backend.Memory;
-            return new Measured(
+            var measured = new Measured(
                 Workload,
                 _step.Backend.Info,
                 _warmup,
@@ -238,6 +247,11 @@ public static class Measurement
                 Fallbacks = _step.Fallbacks,
                 Choices = _step.Backend.Choices,
             };
+            if (!counted)
+                return measured;
+            var work = WorkCost.Of(_step.Backend, _step.QueueEager);
+            _step.Backend.Synchronize();
+            return measured with { Work = work };
         }
 
         public void Dispose() => _step.Dispose();
