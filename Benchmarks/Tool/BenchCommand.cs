@@ -39,6 +39,7 @@ internal static class BenchCommand
         using (Backend backend = options.Workload.Backend.Create(result))
         {
             device = backend.Info;
+            options.Measured.RequireGpuForProfiler(result, device);
             Sweep.RequireMemory(workloads, backend);
         }
         OutputFile? json = OutputFile.For(options.Json.Name, result.GetValue(options.Json));
@@ -155,6 +156,14 @@ internal static class BenchCommand
             SweepView.Results(screen, report);
         else if (measured.Count > 0)
             BenchView.Results(screen, measured, report);
+        foreach (
+            string line in GpuConditionsView.Lines(
+                results.Select(r =>
+                    (Figures.Text($"{r.Arch} T={r.Length}"), r.SamplesMs.Count, r.GpuConditions)
+                )
+            )
+        )
+            screen.Line(line);
         if (interrupted)
             screen.Line(report.Reason!);
         ResultFiles.Write(

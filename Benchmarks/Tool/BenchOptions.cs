@@ -80,6 +80,7 @@ internal sealed class BenchOptions
                     Force,
                     Strict,
                     Bisect,
+                    Measured.ProfilerRange,
                     Worker,
                     Json,
                     Html,

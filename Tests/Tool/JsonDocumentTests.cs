@@ -64,7 +64,14 @@ public sealed class JsonDocumentTests : CudaCommandFixture
         );
         foreach (string line in File.ReadLines(choices))
             _seen.Add("sequor.choices/1", System.Text.Encoding.UTF8.GetBytes(line));
-        BenchReport made = Made.Report(Made.Result("rnn", 4, 1, 1024) with { RoundsMs = [1, 2] });
+        var missing = new GpuConditions { Missing = "made up" };
+        BenchReport made = Made.Report(
+            Made.Result("rnn", 4, 1, 1024) with
+            {
+                RoundsMs = [1, 2],
+                GpuConditions = GpuConditionsReport.Of(missing),
+            }
+        );
         _seen.Add(
             "sequor.bench/1",
             ReportWriter.ToUtf8(
@@ -86,6 +93,8 @@ public sealed class JsonDocumentTests : CudaCommandFixture
             "machine",
             "gpu",
             "choice",
+            "conditions",
+            "extent",
             "sequor.choices/1"
         );
     }
@@ -283,7 +292,12 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                 false,
                 "made up",
                 new DriverReport(null, null, "libcuda.so.1"),
-                [new DeviceReport(0, null, null, null, null, null, null, "made up")]
+                [
+                    new DeviceReport(0, null, null, null, null, null, null, "made up")
+                    {
+                        State = new GpuStateReport { Reason = "made up" },
+                    },
+                ]
             )
             {
                 Settings = [new CudaSetting("CUDA_CACHE_DISABLE", "1", "made up")],
@@ -301,10 +315,11 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                     [new TriedPath("system loader", "libcudnn.so.9", "made up")]
                 ),
             ],
+            Profiler = new ProfilerReport(null, "made up"),
             MatrixProduct = new Throughput(1.5, 2.5, 2),
         };
         _seen.Add("sequor.doctor/1", ReportWriter.ToUtf8(made));
-        _seen.RequireAll("sequor.doctor/1");
+        _seen.RequireAll("sequor.doctor/1", "state");
     }
 
     // What the command itself writes is compared in CountsCommandTests, which have the virtual GPU to themselves.
@@ -554,6 +569,8 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                 {
                     "sequor.bench/1",
                     "result",
+                    "conditions",
+                    "extent",
                     "sequor.profile/1",
                     "peaks",
                     "sequor.suites/1",
@@ -563,6 +580,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                     "sequor.doctor/1",
                     "machine",
                     "gpu",
+                    "state",
                     "sequor.counts/1",
                     "choice",
                     "sequor.choices/1",
