@@ -88,7 +88,7 @@ stamp=$artifacts/.built-$pivot
 tool=$artifacts/bin/Sequor.Tool/$pivot/sequor
 # Programs of tests; each is a process of its own, as the virtual GPU is one a process.
 tests=()
-for name in Sequor.Tests Sequor.Cuda.Tests Sequor.VirtualGpu.Tests; do
+for name in Sequor.Tests Sequor.Cuda.Tests Sequor.Suites.Tests Sequor.VirtualGpu.Tests; do
     tests+=("$artifacts/bin/$name/$pivot/$name")
 done
 suites=$artifacts/bin/Sequor.Suites/$pivot/Sequor.Suites
@@ -343,7 +343,7 @@ run_tests() {
         case $1 in
             --all) all=1 ;;
             --update-counts | --update-ptxas) update=$1 ;;
-            --no-virtual-gpu) unset 'programs[2]' ;;
+            --no-virtual-gpu) unset 'programs[3]' ;;
             --help | -h | -\?)
                 build
                 exec "${tests[0]}" --help

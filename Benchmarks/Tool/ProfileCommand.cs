@@ -38,7 +38,6 @@ internal static class ProfileCommand
         OutputFile.RequireApartFrom(data.Name, result.GetValue(data), json, html, trace);
 
         var screen = new Screen(json, html, trace);
-        Machine machine = Machine.Read();
         BackendInfo device;
         MachinePeaks? peaks = null;
         var profiles = new List<Profiled>();
@@ -51,15 +50,16 @@ internal static class ProfileCommand
             // One after another, each has the device's memory to itself.
             foreach (Workload workload in workloads)
                 Measurement.RequireMemory([workload], backend);
-            ProfileView.Header(
-                screen,
-                machine,
-                device,
-                workloads[0],
-                options.Workload.BudgetOf(result),
-                measurement
-            );
         }
+        Machine machine = Machine.Read(device);
+        ProfileView.Header(
+            screen,
+            machine,
+            device,
+            workloads[0],
+            options.Workload.BudgetOf(result),
+            measurement
+        );
         try
         {
             using var progress = new ProgressLine(screen);

@@ -4,7 +4,7 @@ using Sequor.Workloads;
 
 namespace Sequor.Tool;
 
-/// <summary>The options that say what model runs on what task, shared by bench and train.</summary>
+/// <summary>The options that say what model runs on what task, shared by bench, profile and train.</summary>
 internal sealed class WorkloadOptions
 {
     public const int DefaultLength = 600;

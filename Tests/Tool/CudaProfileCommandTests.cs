@@ -21,10 +21,16 @@ public sealed class CudaProfileCommandTests : CudaCommandFixture
         return JsonNode.Parse(File.ReadAllBytes(json))!;
     }
 
-    [Test]
-    public void Rows_add_up_and_steps_are_graphs(
-        [ValueSource(typeof(Listed), nameof(Listed.Architectures))] string arch
-    )
+    // Kernels are compiled for each test: of all architectures those with most of them are run with the long tests.
+    private static IEnumerable<TestCaseData> Architectures() =>
+        Listed.Architectures.Select(arch =>
+            arch is "tcn" or "lru"
+                ? new TestCaseData(arch).SetCategory("Long")
+                : new TestCaseData(arch)
+        );
+
+    [TestCaseSource(nameof(Architectures))]
+    public void Rows_add_up_and_steps_are_graphs(string arch)
     {
         string trace = PathOf("trace.json");
         JsonNode report = Profile($"{Tiny} --arch {arch} --trace", trace);
@@ -37,6 +43,18 @@ public sealed class CudaProfileCommandTests : CudaCommandFixture
         JsonArray rows = result["layers"]!.AsArray();
         Assert.That(rows.Sum(r => (int)r!["launches"]!), Is.GreaterThan(10));
         TraceCheck.Require(File.ReadAllBytes(trace), 1);
+    }
+
+    [Test]
+    public void One_step_is_a_graph_as_well()
+    {
+        JsonNode report = Profile(
+            "profile --device cuda --arch gru --length 7 --hidden 5 --batch 5 --steps 1 --warmup 0"
+        );
+        ProfileCheck.Require(report, "cuda:0", "gru");
+        JsonNode result = report["results"]![0]!;
+        Assert.That((bool)result["profiled_graph"]!, Is.True);
+        Assert.That((long)result["graph_nodes"]!, Is.GreaterThan(10));
     }
 
     [Test]

@@ -38,6 +38,35 @@ public sealed class ProfileCommandTests : FolderTest
         Assert.That(rows.Select(r => r!["flops"]), Is.All.Not.Null);
     }
 
+    // So many rows that an LRU's block takes them in several pieces, each an operation.
+    [Test]
+    public void Pieces_of_a_layer_are_counted_once()
+    {
+        JsonNode report = Profile(
+            "profile --arch lru --length 200 --batch 32 --hidden 20 --layers 1 --steps 1 --warmup 0 --threads 2"
+        );
+        ProfileCheck.Require(report, "cpu", "lru");
+        JsonNode[] rows = [.. report["results"]![0]!["layers"]!.AsArray().Select(r => r!)];
+        JsonNode[] scans =
+        [
+            .. rows.Where(r =>
+                ((string)r["operation"]!).StartsWith("scan", StringComparison.Ordinal)
+            ),
+        ];
+        Assert.That(scans.Max(r => (int)r["calls"]!), Is.GreaterThan(1));
+        foreach (string operation in (string[])["scan", "scan gradient"])
+        {
+            // Read and written once in each direction, besides lambda and its gradient; backward reads the states too.
+            const long states = 200 * 32 * 40 * sizeof(float);
+            Assert.That(
+                scans
+                    .Where(r => (string)r["operation"]! == operation)
+                    .Sum(r => (long)r["bytes_moved"]!),
+                Is.EqualTo(states * (operation == "scan" ? 2 : 3)).Within(2).Percent
+            );
+        }
+    }
+
     [Test]
     public void All_that_are_compared_are_profiled_where_none_is_named()
     {

@@ -40,6 +40,7 @@ internal static class ProfileTimeline
         (StepSpan Span, int Depth)[] spans = [.. whole.All()];
         double milliseconds = LayerRows.Milliseconds(whole.End);
         int rows = spans.Max(s => s.Depth) + 1;
+        IReadOnlyList<MemoryPoint> points = MemoryPoint.Of(step);
         string name = profiled.Workload.Architecture.Name;
         return HtmlText.Of(
             $"""
@@ -52,9 +53,9 @@ internal static class ProfileTimeline
             <div class="time-axis">{StaticTicks(milliseconds)}</div>
             <div class="spans" style="height:{rows * RowHeight}px">
             {spans.Select(s => Span(s.Span, s.Depth, whole.End, step, peaks))}</div>
-            {Memory(step, whole.End)}</div>
+            {Memory(points, whole.End)}</div>
             </div>
-            <p class="said" aria-live="polite"></p>
+            {MemoryKeys(points)}            <p class="said" aria-live="polite"></p>
             </div>
 
             """
@@ -150,13 +151,12 @@ internal static class ProfileTimeline
     }
 
     // Areas that lie on each other, each a path of steps.
-    private static HtmlText Memory(ProfiledStep step, long end)
+    private static HtmlText Memory(IReadOnlyList<MemoryPoint> points, long end)
     {
-        IReadOnlyList<MemoryPoint> points = MemoryPoint.Of(step);
         if (points.Count == 0)
             return new HtmlText();
         double most = Math.Max(1, points.Max(p => p.Bytes.Values.Sum()));
-        long[][] parts = [.. points.Select(p => BenchFigures.Bytes(MemoryBytes.Of(p.Bytes)))];
+        long[][] parts = Parts(points);
         var svg = new HtmlText();
         svg.Add(
             $"<div class=\"memory\"><div class=\"most\">in use, at most {ProfileFigures.Mebibytes((long)most)} MiB</div><svg viewBox=\"0 0 {end} {MemoryHeight}\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"Memory in use by category\">"
@@ -170,15 +170,7 @@ internal static class ProfileTimeline
             );
             below = above;
         }
-        svg.Add($"</svg></div>\n<ul class=\"legend\"><li>memory in use:</li>");
-        for (int c = 0; c < BenchFigures.Categories.Count; c++)
-        {
-            if (parts.Any(p => p[c] > 0))
-                svg.Add(
-                    $"<li><span class=\"swatch p{c}\"></span>{BenchFigures.Categories[c]}</li>"
-                );
-        }
-        return svg.Add($"</ul>\n");
+        return svg.Add($"</svg></div>\n");
 
         string Line(double[] bytes, bool reversed)
         {
@@ -194,6 +186,26 @@ internal static class ProfileTimeline
                 places.Reverse();
             return string.Join('L', places);
         }
+    }
+
+    // Bytes of each category at each moment.
+    private static long[][] Parts(IReadOnlyList<MemoryPoint> points) =>
+        [.. points.Select(p => BenchFigures.Bytes(MemoryBytes.Of(p.Bytes)))];
+
+    private static HtmlText MemoryKeys(IReadOnlyList<MemoryPoint> points)
+    {
+        var legend = new HtmlText();
+        if (points.Count == 0)
+            return legend;
+        legend.Add($"<ul class=\"legend\"><li>memory in use:</li>");
+        for (int c = 0; c < BenchFigures.Categories.Count; c++)
+        {
+            if (Parts(points).Any(p => p[c] > 0))
+                legend.Add(
+                    $"<li><span class=\"swatch p{c}\"></span>{BenchFigures.Categories[c]}</li>"
+                );
+        }
+        return legend.Add($"</ul>\n");
     }
 
     private static double Percent(long part, long whole) =>

@@ -9,8 +9,8 @@ namespace Sequor.Workloads;
 /// </summary>
 public static class Profiling
 {
-    // Those before the measured ones with a profile: its memory is made then, and on a GPU its graphs.
-    private const int WarmupWithProfile = 3;
+    // Those before the measured ones with a profile, which make its memory, and on a GPU the step's graph and then the one with marks.
+    private const int WarmupWithProfile = StepGraph.EagerSteps + 2;
 
     /// <summary>Measures.</summary>
     /// <param name="workloads">What to measure. The limits of the options are shared among them.</param>

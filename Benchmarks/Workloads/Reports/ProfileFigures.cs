@@ -8,6 +8,7 @@ public static class ProfileFigures
     /// <summary>Milliseconds without the unit; what is short has digits enough.</summary>
     public static string Milliseconds(double value) =>
         value == 0 ? "0"
+        : value is < 0.00005 and > 0 ? "<0.0001"
         : value is < 0.01 and > 0 ? Text($"{value:0.0000}")
         : value is < 1 and > 0 ? Text($"{value:0.000}")
         : Figures.Milliseconds(value);
