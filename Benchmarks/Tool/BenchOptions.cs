@@ -57,6 +57,13 @@ internal sealed class BenchOptions
 
     public Option<string?> Html { get; } = Options.Html();
 
+    public Option<string?> History { get; } =
+        Options.Text(
+            "--history",
+            "appends the results to a file, a line a run, for history",
+            "FILE"
+        );
+
     public void AddTo(Command command)
     {
         command.Options.Add(Measured.Architectures);
@@ -73,9 +80,11 @@ internal sealed class BenchOptions
                     Force,
                     Strict,
                     Bisect,
+                    Measured.ProfilerRange,
                     Worker,
                     Json,
                     Html,
+                    History,
                 ]
         )
             command.Options.Add(option);

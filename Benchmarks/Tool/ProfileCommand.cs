@@ -46,6 +46,7 @@ internal static class ProfileCommand
         using (Backend backend = options.Workload.Backend.Create(result))
         {
             device = backend.Info;
+            options.Measured.RequireGpuForProfiler(result, device);
             // One after another, each has the device's memory to itself.
             foreach (Workload workload in workloads)
                 Measurement.RequireMemory([workload], backend);
@@ -101,6 +102,14 @@ internal static class ProfileCommand
             ],
         };
         ProfileView.Results(screen, report);
+        foreach (
+            string line in GpuConditionsView.Lines(
+                report.Results.Select(r =>
+                    (r.Arch, r.SamplesMs.Count + r.ProfiledSamplesMs.Count, r.GpuConditions)
+                )
+            )
+        )
+            screen.Line(line);
         if (interrupted)
             screen.Line(report.Reason!);
         ResultFiles.Write(

@@ -31,7 +31,10 @@ internal sealed class ProfileOptions
     {
         command.Options.Add(Measured.Architectures);
         Workload.AddTo(command);
-        foreach (Option option in (Option[])[Measured.Steps, Measured.Warmup, Json, Html, Trace])
+        foreach (
+            Option option in (Option[])
+                [Measured.Steps, Measured.Warmup, Measured.ProfilerRange, Json, Html, Trace]
+        )
             command.Options.Add(option);
     }
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Sequor.Layers;
 using Sequor.Workloads;
 
 namespace Sequor.Tool;
@@ -38,6 +39,13 @@ internal sealed class StepOptions
             1_000_000
         );
 
+    public Option<bool> ProfilerRange { get; } =
+        new("--profiler-range")
+        {
+            Description =
+                "on a GPU, lets nsys --capture-range=cudaProfilerApi or ncu --profile-from-start off record the measured steps alone",
+        };
+
     /// <summary>The architectures asked for, else all that are compared.</summary>
     public IEnumerable<Architecture> Of(ParseResult result) =>
         result.GetValue(Architectures) is { Length: > 0 } given
@@ -56,6 +64,17 @@ internal sealed class StepOptions
             Limit = steps is null ? Limit : null,
             WarmupLimit = steps is null && warmup is null ? WarmupLimit : null,
             Seed = (ulong)(result.GetValue(seed) ?? 1),
+            ProfilerRange = result.GetValue(ProfilerRange),
         };
+    }
+
+    /// <summary>Refuses a profiler's range where there is no GPU to record.</summary>
+    /// <exception cref="UsageException">There is none.</exception>
+    public void RequireGpuForProfiler(ParseResult result, BackendInfo device)
+    {
+        if (result.GetValue(ProfilerRange) && device.Device == "cpu")
+            throw new UsageException(
+                $"{ProfilerRange.Name} is for a GPU, and the device is {device.Device} ({device.Reason})"
+            );
     }
 }

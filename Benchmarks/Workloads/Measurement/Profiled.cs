@@ -35,6 +35,9 @@ public sealed record Profiled(
     /// <summary>What a GPU's backend chose for the shapes of the model; empty of a CPU's.</summary>
     public IReadOnlyList<CudaChoice> Choices { get; init; } = [];
 
+    /// <summary>The GPU's state during the steps of both kinds; null on a CPU.</summary>
+    public GpuConditions? Conditions { get; init; }
+
     /// <summary>Median of the steps without a profile, milliseconds.</summary>
     public double Median => Statistics.Median(Plain);
 

@@ -57,6 +57,8 @@ public static class Profiling
         private readonly TrainingStep _step = new(workload, backend, seed);
         private readonly List<double> _plain = [];
         private readonly ProfiledSteps _profiled = new();
+        private readonly List<(long Begin, long End)> _when = [];
+        private GpuWatch? _watch;
         private int _warmup;
 
         public bool IsMeasured => _plain.Count > 0 && _profiled.Times.Count > 0;
@@ -82,6 +84,27 @@ public static class Profiling
                     return;
                 _step.RunProfiled(profile);
             }
+            _watch = GpuWatch.Of(_step.Backend, options);
+            _watch?.Begin();
+            try
+            {
+                Measure(profile, options, clock, progress, stop);
+            }
+            finally
+            {
+                _watch?.End();
+            }
+        }
+
+        private void Measure(
+            Profile profile,
+            MeasurementOptions options,
+            Stopwatch clock,
+            Action<double> progress,
+            Func<bool> stop
+        )
+        {
+            int all = options.Warmup + options.Steps;
             for (int round = 0; round < options.Steps; round++)
             {
                 if (round > 0 && clock.Elapsed > options.Limit)
@@ -94,10 +117,12 @@ public static class Profiling
                 {
                     if (stop())
                         return;
+                    long begin = Stopwatch.GetTimestamp();
                     if ((turn + round) % 2 == 0)
                         _plain.Add(_step.RunTimed().Whole);
                     else
                         _profiled.Add(_step.RunProfiled(profile));
+                    _when.Add((begin, Stopwatch.GetTimestamp()));
                 }
             }
         }
@@ -120,9 +145,14 @@ public static class Profiling
             {
                 Fallbacks = _step.Fallbacks,
                 Choices = _step.Backend.Choices,
+                Conditions = _watch?.Conditions([.. _when]),
             };
         }
 
-        public void Dispose() => _step.Dispose();
+        public void Dispose()
+        {
+            _watch?.Dispose();
+            _step.Dispose();
+        }
     }
 }

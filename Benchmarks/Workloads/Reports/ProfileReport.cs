@@ -123,6 +123,10 @@ public sealed record ProfileResult
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<ChoiceReport>? Choices { get; init; }
 
+    /// <summary>The GPU's state during the steps with and without a profile; only on a GPU.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public GpuConditionsReport? GpuConditions { get; init; }
+
     /// <summary>What is not as it should be of these figures; only where something is not.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<string>? Warnings { get; init; }
@@ -166,6 +170,7 @@ public sealed record ProfileResult
             EagerReason = profiled.EagerReason,
             Fallbacks = profiled.Fallbacks.Count > 0 ? profiled.Fallbacks : null,
             Choices = ChoiceReport.Of(profiled.Choices),
+            GpuConditions = GpuConditionsReport.Of(profiled.Conditions),
             Warnings = profiled.Warnings.Count > 0 ? profiled.Warnings : null,
             Layers = LayerRows.Of(profiled.Step, peaks),
             Peak = PeakOwners.Of(profiled.Step),

@@ -62,7 +62,9 @@ public sealed class StartScriptTests : FolderTest
         Assert.That(output, Does.EndWith($"the results are in {Results}\n"));
         string[] expected =
         [
-            .. "bench.json bench.txt doctor.json doctor.txt profile.json profile.txt tests.json tests.txt".Split(' '),
+            .. "bench.json bench.txt doctor.json doctor.txt profile.json profile.txt tests.json tests.txt".Split(
+                ' '
+            ),
             .. "rnn lstm gru tcn lru"
                 .Split(' ')
                 .SelectMany(arch => (string[])[$"train-{arch}.json", $"train-{arch}.txt"]),
