@@ -43,9 +43,11 @@ internal static class BenchCommand
         }
         OutputFile? json = OutputFile.For(options.Json.Name, result.GetValue(options.Json));
         OutputFile? html = OutputFile.For(options.Html.Name, result.GetValue(options.Html));
-        OutputFile.RequireApart(json, html);
+        string? history = result.GetValue(options.History);
+        OutputFile? appended = OutputFile.ForCheckpoint(options.History.Name, history);
+        OutputFile.RequireApart(json, html, appended);
         Option<string?> data = options.Workload.Data;
-        OutputFile.RequireApartFrom(data.Name, result.GetValue(data), json, html);
+        OutputFile.RequireApartFrom(data.Name, result.GetValue(data), json, html, appended);
 
         var screen = new Screen(json, html);
         Machine machine = Machine.Read(device);
@@ -70,7 +72,13 @@ internal static class BenchCommand
             if (rounds is { } several)
             {
                 BenchRounds.Run(
-                    BenchRounds.Words(result, options.Rounds, options.Json, options.Html),
+                    BenchRounds.Words(
+                        result,
+                        options.Rounds,
+                        options.Json,
+                        options.Html,
+                        options.History
+                    ),
                     several,
                     done => progress.Show((double)done / several, () => $"round {done + 1}"),
                     reports.Add,
@@ -139,6 +147,13 @@ internal static class BenchCommand
             (json, () => ReportWriter.ToUtf8(report)),
             (html, () => Encoding.UTF8.GetBytes(BenchPage.Render(report, begin)))
         );
+        // What did not finish is no point of a trend.
+        if (history is not null && !interrupted)
+            HistoryFile.Append(
+                options.History.Name,
+                history,
+                ReportWriter.ToUtf8(HistoryLine.Of(report))
+            );
         return interrupted ? stop.Code : ExitCode.Success;
 
         int Fewest(Func<Measured, int> one, Func<BenchReport, int> round) =>

@@ -84,6 +84,13 @@ internal sealed class BenchOptions
 
     public Option<string?> Html { get; } = Options.Html();
 
+    public Option<string?> History { get; } =
+        Options.Text(
+            "--history",
+            "appends the results to a file, a line a run, for history",
+            "FILE"
+        );
+
     public void AddTo(Command command)
     {
         command.Options.Add(_architectures);
@@ -103,6 +110,7 @@ internal sealed class BenchOptions
                     Worker,
                     Json,
                     Html,
+                    History,
                 ]
         )
             command.Options.Add(option);

@@ -255,7 +255,14 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                     Verdict = RowVerdict.Same,
                     Base = "base",
                     Head = "head",
-                    Pairs = [new TurnPair("rnn", 1, 1, 2)],
+                    Rows =
+                    [
+                        new("rnn", "step_ms", "ms", 1, 2, 2, 1.5, 2.5, RowVerdict.Slower)
+                        {
+                            Clock = TurnClock.Processor,
+                        },
+                    ],
+                    Pairs = [new TurnPair("rnn", 1, 1, 2) { BaseProcessor = 1, HeadProcessor = 2 }],
                 }
             )
         );
@@ -263,6 +270,34 @@ public sealed class JsonDocumentTests : CudaCommandFixture
 
         static void Write(string path, BenchReport report) =>
             File.WriteAllBytes(path, ReportWriter.ToUtf8(report));
+    }
+
+    [Test]
+    public void History()
+    {
+        string history = PathOf("history.jsonl");
+        BenchResult result = Made.Result("rnn", 4, 1, 1024);
+        foreach (string commit in (string[])["one", "two"])
+        {
+            BenchReport made = Made.Report(result with { RoundsMs = [1, 2] });
+            HistoryLine line = HistoryLine.Of(
+                made with
+                {
+                    Machine = made.Machine with { Commit = commit },
+                    Results = [result with { RoundsMs = [1, 2], PeakBytes = commit[0] }],
+                    Gpu = new("GPU", "9.0", 1, "1", "12.4", "9.6.0", "12.5", "fp32", "cudnn"),
+                }
+            );
+            File.AppendAllText(
+                history,
+                System.Text.Encoding.UTF8.GetString(ReportWriter.ToUtf8(line)) + "\n"
+            );
+        }
+        foreach (string line in File.ReadLines(history))
+            _seen.Add("sequor.history/1", System.Text.Encoding.UTF8.GetBytes(line));
+        File.AppendAllText(history, "{");
+        _seen.Add("sequor.trends/1", Json("history", history));
+        _seen.RequireAll("sequor.history/1", "sequor.trends/1");
     }
 
     // Made with an older version on another day, and so without what was added since.
@@ -429,6 +464,8 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                     "choice",
                     "sequor.choices/1",
                     "sequor.compare/1",
+                    "sequor.history/1",
+                    "sequor.trends/1",
                     "sequor.peers/1",
                     "sequor.tests/1",
                     "sequor.replay/1",

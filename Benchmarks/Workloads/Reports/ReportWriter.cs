@@ -39,6 +39,14 @@ public static class ReportWriter
     /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(ComparisonReport report) =>
         JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.ComparisonReport);
+
+    /// <summary>A report as UTF-8.</summary>
+    public static byte[] ToUtf8(TrendReport report) =>
+        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.TrendReport);
+
+    /// <summary>A line of a history as UTF-8, without its end.</summary>
+    public static byte[] ToUtf8(HistoryLine line) =>
+        JsonSerializer.SerializeToUtf8Bytes(line, ReportJson.Default.HistoryLine);
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
@@ -48,4 +56,6 @@ public static class ReportWriter
 [JsonSerializable(typeof(CatalogReport))]
 [JsonSerializable(typeof(ReproductionReport))]
 [JsonSerializable(typeof(ComparisonReport))]
+[JsonSerializable(typeof(TrendReport))]
+[JsonSerializable(typeof(HistoryLine))]
 internal sealed partial class ReportJson : JsonSerializerContext;
