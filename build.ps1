@@ -120,8 +120,8 @@ Usage: ./build.ps1 VERB [ARGUMENTS]
   clean             removes what builds made
   help              prints this text
 
-Every other verb, such as bench, train, reproduce, doctor or --version, goes
-with its arguments to the sequor command; ./build.ps1 --help lists what that
+Every other verb, such as bench, profile, train, reproduce, doctor or --version,
+goes with its arguments to the sequor command; ./build.ps1 --help lists what that
 can do. All of them build first if a source has changed.
 
 SEQUOR_CONFIGURATION sets the configuration to build and run (Release).
@@ -423,7 +423,7 @@ function Remove-Output {
 function Get-TestArgument([string[]] $given) {
     $script:handed = $false
     $script:least = '1'
-    $script:programs = 3
+    $script:programs = 4
     $all = $false
     $update = ''
     $filter = ''
@@ -436,7 +436,7 @@ function Get-TestArgument([string[]] $given) {
             $update = $argument
         }
         elseif ($argument -ceq '--no-virtual-gpu') {
-            $script:programs = 2
+            $script:programs = 3
         }
         elseif ($argument -cmatch '^--filter[=:]') {
             $filter = $argument.Substring(9)
@@ -614,7 +614,7 @@ try {
     # Programs of tests; each is a process of its own, as the virtual GPU is one a process.
     $tests = @()
     $testsLibraries = @()
-    foreach ($name in 'Sequor.Tests', 'Sequor.Cuda.Tests', 'Sequor.VirtualGpu.Tests') {
+    foreach ($name in 'Sequor.Tests', 'Sequor.Cuda.Tests', 'Sequor.Suites.Tests', 'Sequor.VirtualGpu.Tests') {
         $folder = Join-Path (Join-Path $bin $name) $pivot
         $tests += Join-Path $folder "$name$suffix"
         $testsLibraries += Join-Path $folder "$name.dll"

@@ -88,7 +88,7 @@ stamp=$artifacts/.built-$pivot
 tool=$artifacts/bin/Sequor.Tool/$pivot/sequor
 # Programs of tests; each is a process of its own, as the virtual GPU is one a process.
 tests=()
-for name in Sequor.Tests Sequor.Cuda.Tests Sequor.VirtualGpu.Tests; do
+for name in Sequor.Tests Sequor.Cuda.Tests Sequor.Suites.Tests Sequor.VirtualGpu.Tests; do
     tests+=("$artifacts/bin/$name/$pivot/$name")
 done
 suites=$artifacts/bin/Sequor.Suites/$pivot/Sequor.Suites
@@ -134,8 +134,8 @@ Usage: ./build.sh VERB [ARGUMENTS]
   clean             removes what builds made
   help              prints this text
 
-Every other verb, such as bench, train, reproduce, doctor or --version, goes
-with its arguments to the sequor command; ./build.sh --help lists what that
+Every other verb, such as bench, profile, train, reproduce, doctor or --version,
+goes with its arguments to the sequor command; ./build.sh --help lists what that
 can do. All of them build first if a source has changed.
 
 SEQUOR_CONFIGURATION sets the configuration to build and run (Release).
@@ -343,7 +343,7 @@ run_tests() {
         case $1 in
             --all) all=1 ;;
             --update-counts | --update-ptxas) update=$1 ;;
-            --no-virtual-gpu) unset 'programs[2]' ;;
+            --no-virtual-gpu) unset 'programs[3]' ;;
             --help | -h | -\?)
                 build
                 exec "${tests[0]}" --help

@@ -13,6 +13,9 @@ List<string> arguments = [.. args.Where(a => !Is(a, OutOfProcess))];
 if (!args.Any(a => Is(a, OutOfProcess)))
     arguments.Add("--inProcess");
 
+// Shapes are told in full: what BenchmarkDotNet shortens would be equal.
+const int WidestShape = 64;
+
 // Without a filter the switcher would ask, and wait for an answer.
 string[] selecting = ["-f", "--filter", "--list", "--help", "--version", "--info"];
 if (!args.Any(a => selecting.Any(s => Is(a, s))))
@@ -21,10 +24,11 @@ if (!args.Any(a => selecting.Any(s => Is(a, s))))
 IConfig config = DefaultConfig
     .Instance.AddDiagnoser(MemoryDiagnoser.Default)
     .AddExporter(JsonExporter.Full)
-    .AddColumn(StatisticColumn.Median, StatisticColumn.P95);
+    .AddColumn(StatisticColumn.Median, StatisticColumn.P95)
+    .WithSummaryStyle(SummaryStyle.Default.WithMaxParameterColumnWidth(WidestShape));
 
 IEnumerable<Summary> summaries = BenchmarkSwitcher
-    .FromAssembly(typeof(TrainingStepSuite).Assembly)
+    .FromAssembly(typeof(Suite).Assembly)
     .Run([.. arguments], config);
 bool failed = summaries.Any(s =>
     s.HasCriticalValidationErrors || s.Reports.Any(report => !report.Success)

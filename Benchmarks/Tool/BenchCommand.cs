@@ -39,6 +39,7 @@ internal static class BenchCommand
         using (Backend backend = options.Workload.Backend.Create(result))
         {
             device = backend.Info;
+            options.Measured.RequireGpuForProfiler(result, device);
             Sweep.RequireMemory(workloads, backend);
         }
         OutputFile? json = OutputFile.For(options.Json.Name, result.GetValue(options.Json));
@@ -57,7 +58,7 @@ internal static class BenchCommand
             device,
             workloads[0][0],
             lengths,
-            options.Budget(result),
+            options.Workload.BudgetOf(result),
             measurement
         );
         var measured = new List<Measured>();
@@ -102,9 +103,23 @@ internal static class BenchCommand
         {
             failure = e;
         }
+        MachinePeaks? peaks = null;
+        if (failure is null && !interrupted && measured.Count > 0)
+        {
+            try
+            {
+                peaks = BenchPeaks.Measure(options.Workload.Backend, result, clock.Elapsed);
+            }
+            catch (Exception e)
+            {
+                failure = e;
+            }
+        }
         BenchResult[] results =
         [
-            .. measured.Select(m => BenchResult.From(m, LengthOf(m.Workload, workloads, lengths))),
+            .. measured.Select(m =>
+                BenchResult.From(m, LengthOf(m.Workload, workloads, lengths), peaks)
+            ),
             .. BenchRounds.Merge(reports),
         ];
         int count = workloads.Sum(w => w.Count);
@@ -128,6 +143,7 @@ internal static class BenchCommand
             Warmup = Fewest(m => m.Warmup, r => r.Warmup),
             Steps = Fewest(m => m.Steps.Count, r => r.Steps),
             Seconds = Math.Round(clock.Elapsed.TotalSeconds, 3),
+            Peaks = PeaksReport.Of(peaks) ?? PeaksReport.Median(reports.Select(one => one.Peaks)),
             Results = results,
             Exponents =
                 results.Select(r => r.Length).Distinct().Count() > 1
@@ -139,7 +155,15 @@ internal static class BenchCommand
         else if (report.Exponents is not null)
             SweepView.Results(screen, report);
         else if (measured.Count > 0)
-            BenchView.Results(screen, measured, clock.Elapsed);
+            BenchView.Results(screen, measured, report);
+        foreach (
+            string line in GpuConditionsView.Lines(
+                results.Select(r =>
+                    (Figures.Text($"{r.Arch} T={r.Length}"), r.SamplesMs.Count, r.GpuConditions)
+                )
+            )
+        )
+            screen.Line(line);
         if (interrupted)
             screen.Line(report.Reason!);
         ResultFiles.Write(

@@ -17,7 +17,8 @@ internal static class BenchView
         Workload workload,
         IReadOnlyList<int> lengths,
         long? budget,
-        MeasurementOptions options
+        MeasurementOptions options,
+        string measured = "measured"
     )
     {
         screen.Line(MachineLine(machine));
@@ -32,7 +33,7 @@ internal static class BenchView
                 $"{workload.Task}{others}, B={workload.Batch}, {size}, Adam, seed {options.Seed}; "
             )
                 + Text(
-                    $"{Several(options.Warmup, "step")} of warm-up, then {options.Steps} measured"
+                    $"{Several(options.Warmup, "step")} of warm-up, then {options.Steps} {measured}"
                 )
                 + (
                     options.Limit is { } limit
@@ -49,7 +50,7 @@ internal static class BenchView
             $"Sequor {machine.Describe()}, .NET {machine.Dotnet}, {machine.Os}; {machine.Cpu}, {Several(machine.Cores, "core")}, {machine.MemoryBytes / (double)(1L << 30):0.0} GiB"
         );
 
-    public static void Results(Screen screen, IReadOnlyList<Measured> results, TimeSpan time)
+    public static void Results(Screen screen, IReadOnlyList<Measured> results, BenchReport report)
     {
         bool all = screen.Width >= RoomForAll;
         List<string> head =
@@ -124,6 +125,7 @@ internal static class BenchView
                     ]
             )
         );
+        WorkView.Results(screen, report);
         screen.Line(Summary(results));
         if (results[0].Device.Device != "cpu")
         {
@@ -136,7 +138,7 @@ internal static class BenchView
         }
         screen.Line(
             Text(
-                $"Size: width x layers, levels or blocks. Medians of {StepCounts(results)} {(results.Max(r => r.Steps.Count) == 1 ? "step" : "steps")} each, percentiles interpolated between samples; floor: the least bytes that the algorithm needs; allocs: native + managed bytes, a step. {time.TotalSeconds:0.0} s in all."
+                $"Size: width x layers, levels or blocks. Medians of {StepCounts(results)} {(results.Max(r => r.Steps.Count) == 1 ? "step" : "steps")} each, percentiles interpolated between samples; floor: the least bytes that the algorithm needs; allocs: native + managed bytes, a step. {report.Seconds:0.0} s in all."
             )
         );
     }

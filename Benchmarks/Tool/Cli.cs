@@ -74,6 +74,7 @@ internal static class Cli
             $"Trains and measures sequence models: {string.Join(", ", Architecture.All.SkipLast(1).Select(a => a.Title))} and {Architecture.All[^1].Title}."
         );
         root.Subcommands.Add(BenchCommand.Create());
+        root.Subcommands.Add(ProfileCommand.Create());
         root.Subcommands.Add(TrainCommand.Create());
         root.Subcommands.Add(ReproduceCommand.Create());
         root.Subcommands.Add(CompareCommand.Create());

@@ -17,6 +17,9 @@ public abstract partial class Backend
         _freeForgotten = FreeForgotten;
     }
 
+    /// <summary>The ledger as it is, to be read from any thread; what was forgotten is still in it.</summary>
+    internal MemoryLedger Ledger => _memory;
+
     /// <summary>
     /// Closes a backend that was collected without Dispose. Blocks that are collected later are freed at once, since no further call would
     /// free them.

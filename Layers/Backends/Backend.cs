@@ -82,6 +82,23 @@ public abstract partial class Backend : IDisposable
     /// <inheritdoc cref="Allocate(long, MemoryCategory)"/>
     private protected abstract Storage AllocateBlock(long count, MemoryCategory category);
 
+    /// <summary>Whom memory is allocated for now; null for the backend itself, or a caller.</summary>
+    internal MemoryOwner? AllocatesFor { get; private set; }
+
+    /// <summary>Has memory be allocated for an owner until the scope's end.</summary>
+    internal OwnedScope AllocateFor(MemoryOwner? owner)
+    {
+        var scope = new OwnedScope(this, AllocatesFor);
+        AllocatesFor = owner;
+        return scope;
+    }
+
+    /// <summary>Ends the allocation for an owner.</summary>
+    internal readonly struct OwnedScope(Backend backend, MemoryOwner? before) : IDisposable
+    {
+        public void Dispose() => backend.AllocatesFor = before;
+    }
+
     /// <summary>Whether a pass of a layer that is not Sequor's own runs or is rehearsed; allocations are then refused.</summary>
     internal bool IsInPass { get; set; }
 
@@ -143,31 +160,6 @@ public abstract partial class Backend : IDisposable
             cause
         );
 
-    /// <summary>Copies from host memory, after earlier work on the destination. The source may be reused when the call returns.</summary>
-    /// <exception cref="NotRecordableException">
-    /// Work is being recorded, and a recorded copy would give the same values at each run.
-    /// </exception>
-    internal abstract void Upload(ReadOnlySpan<float> source, Tensor destination);
-
-    /// <summary>Copies to host memory, after waiting for earlier work on the source.</summary>
-    internal abstract void Download(Tensor source, Span<float> destination);
-
-    /// <summary>
-    /// Copies all values of the source to the beginning of the destination, which may be larger. They may overlap: the destination gets the
-    /// values from before the call.
-    /// </summary>
-    /// <exception cref="ArgumentException">They overlap so closely that the device cannot copy one to the other.</exception>
-    internal abstract void Copy(Tensor source, Tensor destination);
-
-    /// <summary>Copies columns of a matrix to columns of another, see <see cref="ColumnCopy"/>.</summary>
-    internal abstract void CopyColumns(in ColumnCopy copy);
-
-    /// <summary>Sets every value of the destination to a value.</summary>
-    internal abstract void Fill(Tensor destination, float value);
-
-    /// <summary>Runs a caller's code, which queues work that writes these tensors.</summary>
-    internal virtual void RunCode(Action code, ReadOnlySpan<Tensor> written) => code();
-
     /// <summary>What was chosen for the shapes of the plans so far where there are several ways of computing; empty of a CPU.</summary>
     public virtual IReadOnlyList<CudaChoice> Choices => [];
 
@@ -186,107 +178,14 @@ public abstract partial class Backend : IDisposable
     /// <summary>Told of a product that a plan will run at its largest; the tensors have shapes, and no memory.</summary>
     internal virtual void PlanProduct(in MatrixProduct product) { }
 
-    /// <summary>C = op(A) op(B), see <see cref="MatrixProduct"/>.</summary>
-    internal abstract void MatMul(in MatrixProduct product);
-
-    /// <summary>Runs one of the closed list of elementwise operations.</summary>
-    internal abstract void Pointwise(PointwiseOp op, in PointwiseArguments arguments);
-
-    /// <summary>sum[c] += sum over rows of a[r, c] * b[r, c], or of a[r, c] where b is empty.</summary>
-    internal abstract void ColumnSum(Tensor a, Tensor b, Tensor sum);
-
     /// <summary>The floats of this backend's memory that a packed batch's layout takes; 0 if it is read in host memory.</summary>
     internal virtual int LayoutCount(int maxLength, int maxBatch) => 0;
-
-    /// <summary>Makes a layout that has been set known to the operations that are queued from now on.</summary>
-    internal virtual void Upload(SequenceLayout layout) { }
-
-    /// <summary>packed [N, 1, C] = those rows of x [T, B, C] that are within their sequences.</summary>
-    internal abstract void Pack(Tensor x, SequenceLayout layout, Tensor packed);
-
-    /// <summary>x [T, B, C] = the packed rows [N, 1, C], and 0 after the sequences' ends.</summary>
-    internal abstract void Unpack(Tensor packed, SequenceLayout layout, Tensor x);
-
-    /// <summary>
-    /// mean[b, c] = the average over the steps of sequence b in x, which is [T, B, C] or packed; b is in the caller's order.
-    /// </summary>
-    internal abstract void MeanOverTime(Tensor x, SequenceLayout? layout, Tensor mean);
-
-    /// <summary>Every step of sequence b in dx = dmean[b, c] / the number of its steps.</summary>
-    internal abstract void MeanOverTimeGradient(Tensor dmean, SequenceLayout? layout, Tensor dx);
-
-    /// <summary>y[b, c] = the last step of sequence b in x, which is packed; b is in the caller's order.</summary>
-    internal abstract void LastSteps(Tensor x, SequenceLayout layout, Tensor y);
-
-    /// <summary>dx, packed, = dy[b, c] at the last step of each sequence, and 0 elsewhere.</summary>
-    internal abstract void LastStepsGradient(Tensor dy, SequenceLayout layout, Tensor dx);
-
-    /// <summary>
-    /// value[0] = sum(mask * sum over a row's K columns of squared errors) / (sum(mask) * K), and the gradient of the prediction [rows, K].
-    /// An empty mask counts as ones; a mask of only zeros gives 0. Rows of weight 0 are not read.
-    /// </summary>
-    internal abstract void MeanSquaredError(
-        Tensor prediction,
-        Tensor target,
-        Tensor mask,
-        Tensor gradient,
-        Tensor value
-    );
-
-    /// <summary>
-    /// value[0] = sum(mask * nll) / sum(mask) over rows, and the gradient of the logits [rows, K]. Classes are whole numbers stored as
-    /// floats. An empty mask counts as ones; a mask of only zeros gives 0. Rows of weight 0 are not read.
-    /// </summary>
-    internal abstract void SoftmaxCrossEntropy(
-        Tensor logits,
-        Tensor classes,
-        Tensor mask,
-        Tensor gradient,
-        Tensor value
-    );
-
-    /// <summary>
-    /// value[0] = sum(mask * bce) / sum(mask) over rows, and the gradient of the logits. bce is a row's sum of max(x, 0) - x y + log(1 +
-    /// exp(-|x|)), with a logit x and its target y in [0, 1]. Logits, targets and gradient are [rows, K], the mask [rows]. An empty mask
-    /// counts as ones; a mask of only zeros gives 0. Rows of weight 0 are not read.
-    /// </summary>
-    internal abstract void BinaryCrossEntropy(
-        Tensor logits,
-        Tensor targets,
-        Tensor mask,
-        Tensor gradient,
-        Tensor value
-    );
 
     /// <summary>Copies an update's segments to this backend's memory; null if they are read in host memory.</summary>
     internal virtual Storage? PlaceSegments(OptimizerSegment[] segments) => null;
 
-    /// <summary>Computes the global norm of the gradients and the update that it scales; see <see cref="OptimizerUpdate"/>.</summary>
-    internal abstract void Optimize(in OptimizerUpdate update);
-
     /// <summary>Whether convolutions read filters as [O, k, I] instead of [O, I, k], which is how parameters are stored.</summary>
     internal virtual bool FilterInputsLast => false;
-
-    /// <summary>
-    /// w[o] = g[o] v[o] / |v[o]| for each output o of each filter, in the order that this backend's convolutions read; norms stores |v[o]|.
-    /// </summary>
-    internal abstract void WeightNorm(ReadOnlySpan<WeightNormTensors> filters);
-
-    /// <summary>Adds to the gradients of v and g, given that of w, by the chain rule of <see cref="WeightNorm"/>.</summary>
-    internal abstract void WeightNormGradient(
-        ReadOnlySpan<WeightNormTensors> filters,
-        ReadOnlySpan<WeightNormGradients> gradients
-    );
-
-    /// <summary>Computes the matrices of an LRU from its parameters; see <see cref="LruMatrices"/>.</summary>
-    internal abstract void LruParametrization(in LruTensors parameters, in LruMatrices matrices);
-
-    /// <summary>Adds to the gradients of the parameters, given those of the matrices, by the chain rule.</summary>
-    internal abstract void LruParametrizationGradient(
-        in LruTensors parameters,
-        in LruMatrices matrices,
-        in LruTensors gradients
-    );
 
     /// <summary>The floats that hold a bit for each value of [T, B, C], and for any smaller T and B.</summary>
     internal virtual long BitCount(Shape shape) => checked(shape.Count + 31) / 32;
@@ -429,16 +328,6 @@ public abstract partial class Backend : IDisposable
         return Task.CompletedTask;
     }
 
-    /// <summary>
-    /// Copies to host memory the values as they are once the work queued so far is done, without blocking the calling thread.
-    /// </summary>
-    internal virtual Task<float[]> DownloadAsync(Tensor source, CancellationToken cancellation)
-    {
-        float[] values = new float[source.Count];
-        Download(source, values);
-        return Task.FromResult(values);
-    }
-
     /// <summary>Whether <see cref="Dispose()"/> has been called.</summary>
     internal bool IsDisposed => _closed;
 
@@ -454,6 +343,7 @@ public abstract partial class Backend : IDisposable
         using OwnerScope inside = Enter("Backend.Dispose");
         if (IsDisposed)
             return;
+        _clock?.Dispose();
         Close();
         Dispose(true);
         GC.SuppressFinalize(this);

@@ -47,6 +47,15 @@ public abstract class TimeMark : IDisposable
 
     private protected abstract void Place();
 
+    /// <summary>Puts the mark behind the work queued so far, whatever a step's tracer notes of it; in recorded work it is a part of that.</summary>
+    internal abstract void PlaceNow();
+
+    /// <summary>The nanoseconds from an earlier mark to this one, both of which were placed. Waits until both have been reached.</summary>
+    internal abstract long NanosecondsSince(TimeMark earlier);
+
+    /// <summary>Whether the work before the mark is done, without waiting for it.</summary>
+    internal abstract bool IsReached { get; }
+
     private protected abstract double Elapsed(TimeMark earlier);
 
     private void RequireLive()

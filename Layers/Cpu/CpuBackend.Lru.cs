@@ -4,7 +4,10 @@ namespace Sequor.Layers.Cpu;
 // with the number of steps.
 internal sealed unsafe partial class CpuBackend
 {
-    internal override void LruParametrization(in LruTensors parameters, in LruMatrices matrices)
+    private protected override void LruParametrizationCore(
+        in LruTensors parameters,
+        in LruMatrices matrices
+    )
     {
         float* nu = Pointer(parameters.NuLog);
         float* theta = Pointer(parameters.ThetaLog);
@@ -46,7 +49,7 @@ internal sealed unsafe partial class CpuBackend
         }
     }
 
-    internal override void LruParametrizationGradient(
+    private protected override void LruParametrizationGradientCore(
         in LruTensors parameters,
         in LruMatrices matrices,
         in LruTensors gradients

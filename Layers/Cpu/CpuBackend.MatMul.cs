@@ -3,7 +3,8 @@ namespace Sequor.Layers.Cpu;
 // Matrix products, and how the work of one is split between the threads.
 internal sealed unsafe partial class CpuBackend
 {
-    internal override void MatMul(in MatrixProduct product) => _matMul.Multiply(product);
+    private protected override void MatMulCore(in MatrixProduct product) =>
+        _matMul.Multiply(product);
 
     /// <summary>
     /// Matrix products. Without a transposed A, the rows of C are split between threads. With a transposed A, as for gradients of weights,

@@ -5,7 +5,8 @@ namespace Sequor.Layers.Cpu;
 // The optimizer's step: the norm of the gradients, clipping, and the update of every parameter.
 internal sealed unsafe partial class CpuBackend
 {
-    internal override void Optimize(in OptimizerUpdate update) => _optimizer.Update(update);
+    private protected override void OptimizeCore(in OptimizerUpdate update) =>
+        _optimizer.Update(update);
 
     private sealed class OptimizerJob(CpuBackend backend) : ParallelJob
     {

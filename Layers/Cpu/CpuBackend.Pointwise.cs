@@ -5,7 +5,7 @@ namespace Sequor.Layers.Cpu;
 // Elementwise operations (sums, activations, gates, masks). Threads take runs of values.
 internal sealed unsafe partial class CpuBackend
 {
-    internal override void Pointwise(PointwiseOp op, in PointwiseArguments arguments)
+    private protected override void PointwiseCore(PointwiseOp op, in PointwiseArguments arguments)
     {
         switch (op)
         {

@@ -5,10 +5,10 @@ namespace Sequor.Layers.Cpu;
 // Sums over rows, and the losses, which are sums over all values.
 internal sealed unsafe partial class CpuBackend
 {
-    internal override void ColumnSum(Tensor a, Tensor b, Tensor sum) =>
+    private protected override void ColumnSumCore(Tensor a, Tensor b, Tensor sum) =>
         _reduction.ColumnSum(a, b, sum);
 
-    internal override void MeanSquaredError(
+    private protected override void MeanSquaredErrorCore(
         Tensor prediction,
         Tensor target,
         Tensor mask,
@@ -16,7 +16,7 @@ internal sealed unsafe partial class CpuBackend
         Tensor value
     ) => _reduction.MeanSquaredError(prediction, target, mask, gradient, value);
 
-    internal override void SoftmaxCrossEntropy(
+    private protected override void SoftmaxCrossEntropyCore(
         Tensor logits,
         Tensor classes,
         Tensor mask,
@@ -24,7 +24,7 @@ internal sealed unsafe partial class CpuBackend
         Tensor value
     ) => _reduction.SoftmaxCrossEntropy(logits, classes, mask, gradient, value);
 
-    internal override void BinaryCrossEntropy(
+    private protected override void BinaryCrossEntropyCore(
         Tensor logits,
         Tensor targets,
         Tensor mask,

@@ -5,25 +5,35 @@ namespace Sequor.Layers.Cpu;
 // Sequences of different lengths: packs and unpacks their rows, and takes their means over time and their last steps.
 internal sealed unsafe partial class CpuBackend
 {
-    internal override void Pack(Tensor x, SequenceLayout layout, Tensor packed) =>
+    private protected override void PackCore(Tensor x, SequenceLayout layout, Tensor packed) =>
         _sequences.Pack(x, layout, packed);
 
-    internal override void Unpack(Tensor packed, SequenceLayout layout, Tensor x) =>
+    private protected override void UnpackCore(Tensor packed, SequenceLayout layout, Tensor x) =>
         _sequences.Unpack(packed, layout, x);
 
-    internal override void MeanOverTime(Tensor x, SequenceLayout? layout, Tensor mean) =>
-        _sequences.Mean(x, layout, mean);
+    private protected override void MeanOverTimeCore(
+        Tensor x,
+        SequenceLayout? layout,
+        Tensor mean
+    ) => _sequences.Mean(x, layout, mean);
 
-    internal override void MeanOverTimeGradient(Tensor dmean, SequenceLayout? layout, Tensor dx) =>
-        _sequences.MeanGradient(dmean, layout, dx);
+    private protected override void MeanOverTimeGradientCore(
+        Tensor dmean,
+        SequenceLayout? layout,
+        Tensor dx
+    ) => _sequences.MeanGradient(dmean, layout, dx);
 
-    internal override void LastSteps(Tensor x, SequenceLayout layout, Tensor y)
+    private protected override void LastStepsCore(Tensor x, SequenceLayout layout, Tensor y)
     {
         for (int b = 0; b < layout.Batch; b++)
             Copy(LastRow(x, layout, b), y.RowRange(layout.Order[b], 1));
     }
 
-    internal override void LastStepsGradient(Tensor dy, SequenceLayout layout, Tensor dx)
+    private protected override void LastStepsGradientCore(
+        Tensor dy,
+        SequenceLayout layout,
+        Tensor dx
+    )
     {
         Fill(dx, 0f);
         for (int b = 0; b < layout.Batch; b++)

@@ -5,14 +5,14 @@ namespace Sequor.Layers.Cpu;
 // Weight normalisation of convolution filters, and its gradient.
 internal sealed unsafe partial class CpuBackend
 {
-    internal override void WeightNorm(ReadOnlySpan<WeightNormTensors> filters)
+    private protected override void WeightNormCore(ReadOnlySpan<WeightNormTensors> filters)
     {
         foreach (WeightNormTensors filter in filters)
             _weightNorm.Forward(filter);
     }
 
     // The convolutions of this backend write the gradients of all taps, so the number of taps is not looked at.
-    internal override void WeightNormGradient(
+    private protected override void WeightNormGradientCore(
         ReadOnlySpan<WeightNormTensors> filters,
         ReadOnlySpan<WeightNormGradients> gradients
     )

@@ -66,6 +66,9 @@ internal sealed unsafe partial class CpuBackend : Backend
         {
             Instructions = instructions,
         };
+        StepMeter.Add(this);
+        if (options.Nvtx && NvtxRanges.Create() is { } ranges)
+            AddProbe(ranges);
     }
 
     public override BackendInfo Info { get; }
@@ -124,7 +127,7 @@ internal sealed unsafe partial class CpuBackend : Backend
         {
             throw NoMemory((long)bytes, category, e);
         }
-        Memory.Add(category, (long)bytes);
+        Memory.Add(category, (long)bytes, AllocatesFor);
         return new Storage(this, (nint)memory, count, category, owned: true);
     }
 
@@ -135,24 +138,24 @@ internal sealed unsafe partial class CpuBackend : Backend
 
     internal override void Free(Storage storage, bool forgotten)
     {
-        Memory.Remove(storage.Category, (long)Bytes(storage.Count));
+        Memory.Remove(storage.Category, (long)Bytes(storage.Count), storage.Owner);
         NativeMemory.AlignedFree((void*)storage.Address);
     }
 
-    internal override void Upload(ReadOnlySpan<float> source, Tensor destination) =>
+    private protected override void UploadCore(ReadOnlySpan<float> source, Tensor destination) =>
         source.CopyTo(Span(destination));
 
-    internal override void Download(Tensor source, Span<float> destination) =>
+    private protected override void DownloadCore(Tensor source, Span<float> destination) =>
         Span(source).CopyTo(destination);
 
-    internal override void Copy(Tensor source, Tensor destination) =>
+    private protected override void CopyCore(Tensor source, Tensor destination) =>
         NativeMemory.Copy(
             (void*)source.Address,
             (void*)destination.Address,
             (nuint)source.Count * sizeof(float)
         );
 
-    internal override void CopyColumns(in ColumnCopy copy)
+    private protected override void CopyColumnsCore(in ColumnCopy copy)
     {
         float* from = Pointer(copy.From) + copy.FromColumn;
         float* to = Pointer(copy.To) + copy.ToColumn;
@@ -164,7 +167,7 @@ internal sealed unsafe partial class CpuBackend : Backend
         }
     }
 
-    internal override void Fill(Tensor destination, float value)
+    private protected override void FillCore(Tensor destination, float value)
     {
         const int Most = 1 << 30;
         float* to = Pointer(destination);
@@ -224,7 +227,16 @@ internal sealed unsafe partial class CpuBackend : Backend
     {
         private long _ticks;
 
-        private protected override void Place() => _ticks = Stopwatch.GetTimestamp();
+        private protected override void Place() => PlaceNow();
+
+        internal override void PlaceNow() => _ticks = Stopwatch.GetTimestamp();
+
+        internal override long NanosecondsSince(TimeMark earlier) =>
+            (long)(
+                (Int128)(_ticks - ((CpuMark)earlier)._ticks) * 1_000_000_000 / Stopwatch.Frequency
+            );
+
+        internal override bool IsReached => true;
 
         private protected override double Elapsed(TimeMark earlier) =>
             Stopwatch.GetElapsedTime(((CpuMark)earlier)._ticks, _ticks).TotalMilliseconds;

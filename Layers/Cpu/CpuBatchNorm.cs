@@ -16,6 +16,7 @@ internal sealed unsafe class CpuBatchNorm : BatchNormOperation
     private readonly Job _job;
 
     public CpuBatchNorm(CpuBackend backend, in BatchNormDescriptor descriptor)
+        : base(backend)
     {
         _backend = backend;
         _d = descriptor;
@@ -27,7 +28,7 @@ internal sealed unsafe class CpuBatchNorm : BatchNormOperation
 
     private long PartFloats => 6L * _d.Size;
 
-    public override void Measure(
+    protected override void MeasureCore(
         Tensor x,
         Tensor statistics,
         Tensor runningMean,
@@ -97,7 +98,11 @@ internal sealed unsafe class CpuBatchNorm : BatchNormOperation
 
     private float Scale(double variance) => (float)(1 / Math.Sqrt(variance + _d.Epsilon));
 
-    public override void Recall(Tensor runningMean, Tensor runningVariance, Tensor statistics)
+    protected override void RecallCore(
+        Tensor runningMean,
+        Tensor runningVariance,
+        Tensor statistics
+    )
     {
         float* to = CpuBackend.Pointer(statistics);
         for (int c = 0; c < _d.Size; c++)
@@ -107,7 +112,7 @@ internal sealed unsafe class CpuBatchNorm : BatchNormOperation
         }
     }
 
-    public override void Normalise(
+    protected override void NormaliseCore(
         Tensor x,
         Tensor statistics,
         Tensor weight,
@@ -123,7 +128,7 @@ internal sealed unsafe class CpuBatchNorm : BatchNormOperation
         _job.Start(Kind.Normalise, x.Shape.Rows);
     }
 
-    public override void Sum(
+    protected override void SumCore(
         Tensor x,
         Tensor statistics,
         Tensor dy,
@@ -147,7 +152,7 @@ internal sealed unsafe class CpuBatchNorm : BatchNormOperation
         }
     }
 
-    public override void Backward(
+    protected override void BackwardCore(
         Tensor x,
         Tensor statistics,
         Tensor weight,

@@ -21,6 +21,7 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
     private readonly long _seenCount;
 
     public CpuConvolution(CpuBackend backend, in ConvolutionDescriptor descriptor)
+        : base(backend, descriptor)
     {
         _backend = backend;
         _d = descriptor;
@@ -59,7 +60,7 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
     // The floats of a part: its sums, the rows of dy where they must be packed, and those of x where they do not follow each other.
     private long FilterStride => _partialCount + _panelCount + _seenCount;
 
-    public override void Forward(
+    protected override void ForwardCore(
         Tensor x,
         SequenceLayout? layout,
         Tensor w,
@@ -111,7 +112,7 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
         }
     }
 
-    public override void Stream(
+    protected override void StreamCore(
         Tensor x,
         Tensor w,
         in ConvolutionOutput output,
@@ -164,7 +165,7 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
         AddSkip(output);
     }
 
-    public override int Backward(
+    protected override int BackwardCore(
         Tensor x,
         SequenceLayout? layout,
         Tensor w,

@@ -18,6 +18,7 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
     private readonly long _width;
 
     public CpuDiagonalScan(CpuBackend backend, in DiagonalScanDescriptor descriptor)
+        : base(backend)
     {
         _backend = backend;
         _d = descriptor;
@@ -34,7 +35,7 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
     public override Tensor LambdaGradient(Tensor dlambda) =>
         dlambda.View(new Shape(1, 2 * _d.StateSize));
 
-    public override void Forward(
+    protected override void ForwardCore(
         Tensor lambda,
         Tensor states,
         SequenceLayout? layout,
@@ -49,7 +50,7 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
         _job.Forward();
     }
 
-    public override void Backward(
+    protected override void BackwardCore(
         Tensor lambda,
         Tensor states,
         SequenceLayout? layout,

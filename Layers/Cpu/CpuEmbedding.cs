@@ -17,6 +17,7 @@ internal sealed unsafe class CpuEmbedding : EmbeddingOperation
     private readonly Job _job;
 
     public CpuEmbedding(CpuBackend backend, in EmbeddingDescriptor descriptor)
+        : base(backend)
     {
         (_backend, _d) = (backend, descriptor);
         _piece = _d.Piece;
@@ -26,10 +27,10 @@ internal sealed unsafe class CpuEmbedding : EmbeddingOperation
     // The first sorted position of each class and the end of the last, then the sorted positions.
     public override long WorkspaceCount => _d.Count + 1L + _d.Positions;
 
-    public override void Forward(Tensor classes, Tensor table, Tensor y) =>
+    protected override void ForwardCore(Tensor classes, Tensor table, Tensor y) =>
         _job.Embed(classes, table, y);
 
-    public override void Backward(Tensor classes, Tensor dy, Tensor dtable, Tensor workspace)
+    protected override void BackwardCore(Tensor classes, Tensor dy, Tensor dtable, Tensor workspace)
     {
         int* begins = (int*)CpuBackend.Pointer(workspace);
         int* sorted = begins + _d.Count + 1;

@@ -10,6 +10,7 @@ internal sealed unsafe class CpuLayerNorm : LayerNormOperation
     private readonly Job _job;
 
     public CpuLayerNorm(CpuBackend backend, in LayerNormDescriptor descriptor)
+        : base(backend)
     {
         _backend = backend;
         _d = descriptor;
@@ -18,7 +19,7 @@ internal sealed unsafe class CpuLayerNorm : LayerNormOperation
 
     public override long WorkspaceCount => 2L * _d.Size * _backend.Threads;
 
-    public override void Forward(
+    protected override void ForwardCore(
         Tensor x,
         Tensor weight,
         Tensor bias,
@@ -34,7 +35,7 @@ internal sealed unsafe class CpuLayerNorm : LayerNormOperation
         _job.Start(false);
     }
 
-    public override void Backward(
+    protected override void BackwardCore(
         Tensor x,
         Tensor weight,
         Tensor statistics,

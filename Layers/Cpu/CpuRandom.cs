@@ -1,7 +1,7 @@
 namespace Sequor.Layers.Cpu;
 
 /// <summary>Random numbers by Philox, with the step as part of the counter.</summary>
-internal sealed unsafe class CpuRandom(CpuBackend backend, ulong seed) : RandomStream
+internal sealed unsafe class CpuRandom(CpuBackend backend, ulong seed) : RandomStream(backend)
 {
     private readonly DropoutJob _job = new(backend);
 
@@ -9,15 +9,15 @@ internal sealed unsafe class CpuRandom(CpuBackend backend, ulong seed) : RandomS
 
     public override ulong Step { get; set; }
 
-    public override void Advance() => Step++;
+    protected override void AdvanceCore() => Step++;
 
-    public override void Dropout(
+    protected override void DropoutCore(
         Tensor input,
         Tensor output,
         float probability,
         int stream,
-        long first = 0,
-        long period = 0
+        long first,
+        long period
     ) => _job.Apply(this, input, output, probability, stream, first, period);
 
     public override void Dispose() { }

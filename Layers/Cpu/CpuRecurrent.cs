@@ -31,6 +31,7 @@ internal sealed unsafe partial class CpuRecurrent : RecurrentOperation
     private readonly int _slices;
 
     public CpuRecurrent(CpuBackend backend, in RecurrentDescriptor descriptor)
+        : base(backend, descriptor)
     {
         _backend = backend;
         _d = descriptor;
@@ -60,7 +61,7 @@ internal sealed unsafe partial class CpuRecurrent : RecurrentOperation
 
     public override long ReserveCount => _reserveCount;
 
-    public override void Forward(in RecurrentOperands operands)
+    protected override void ForwardCore(in RecurrentOperands operands)
     {
         Begin(operands);
         if (_grid.Copies)
@@ -85,7 +86,10 @@ internal sealed unsafe partial class CpuRecurrent : RecurrentOperation
         FinalStates(operands);
     }
 
-    public override void Backward(in RecurrentOperands operands, in RecurrentGradients gradients)
+    protected override void BackwardCore(
+        in RecurrentOperands operands,
+        in RecurrentGradients gradients
+    )
     {
         Begin(operands);
         BeginBackward(gradients);

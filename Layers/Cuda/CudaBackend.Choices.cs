@@ -76,6 +76,7 @@ public sealed partial class CudaBackend
         // cuBLAS is told only where it is another mode than before.
         CuBlas.MathMode = ModeOf(shape);
         CuBlas.Multiply(a, transposeA, b, transposeB, c, beta: beta);
+        CountCalls(1);
     }
 
     /// <summary>The mode that a product of a shape is run in; the first guess where it was not planned.</summary>

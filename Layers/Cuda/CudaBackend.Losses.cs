@@ -6,7 +6,7 @@ namespace Sequor.Layers.Cuda;
 // Losses with their gradients. Nothing is read back: a loss's value stays on the device.
 public sealed partial class CudaBackend
 {
-    internal override void MeanSquaredError(
+    private protected override void MeanSquaredErrorCore(
         Tensor prediction,
         Tensor target,
         Tensor mask,
@@ -33,7 +33,7 @@ public sealed partial class CudaBackend
         );
     }
 
-    internal override void SoftmaxCrossEntropy(
+    private protected override void SoftmaxCrossEntropyCore(
         Tensor logits,
         Tensor classes,
         Tensor mask,
@@ -41,7 +41,7 @@ public sealed partial class CudaBackend
         Tensor value
     ) => RowLoss("softmax_cross_entropy", logits, classes, mask, gradient, value);
 
-    internal override void BinaryCrossEntropy(
+    private protected override void BinaryCrossEntropyCore(
         Tensor logits,
         Tensor targets,
         Tensor mask,

@@ -7,7 +7,10 @@ public sealed partial class CudaBackend
 {
     private const int LruThreads = 128;
 
-    internal override void LruParametrization(in LruTensors parameters, in LruMatrices matrices)
+    private protected override void LruParametrizationCore(
+        in LruTensors parameters,
+        in LruMatrices matrices
+    )
     {
         (int model, int size, int directions, KernelGrid grid) = LruSizes(matrices);
         Kernels.Launch(
@@ -29,7 +32,7 @@ public sealed partial class CudaBackend
         );
     }
 
-    internal override void LruParametrizationGradient(
+    private protected override void LruParametrizationGradientCore(
         in LruTensors parameters,
         in LruMatrices matrices,
         in LruTensors gradients

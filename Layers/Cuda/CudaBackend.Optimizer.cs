@@ -28,7 +28,7 @@ public sealed partial class CudaBackend
         return storage;
     }
 
-    internal override void Optimize(in OptimizerUpdate update)
+    private protected override void OptimizeCore(in OptimizerUpdate update)
     {
         long count = update.Parameters.Count;
         UpdateRule rule = update.Rule;

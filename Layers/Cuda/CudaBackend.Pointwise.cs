@@ -11,7 +11,7 @@ public sealed partial class CudaBackend
         checked(shape.Rows * KernelGrid.BitBytes(shape.Columns) + sizeof(float) - 1)
         / sizeof(float);
 
-    internal override void Pointwise(PointwiseOp op, in PointwiseArguments arguments)
+    private protected override void PointwiseCore(PointwiseOp op, in PointwiseArguments arguments)
     {
         switch (op)
         {

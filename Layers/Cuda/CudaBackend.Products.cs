@@ -6,7 +6,7 @@ namespace Sequor.Layers.Cuda;
 // Matrix products by cuBLAS. Kernels of Sequor's own add biases to their rows, sum over rows and copy columns.
 public sealed partial class CudaBackend
 {
-    internal override void MatMul(in MatrixProduct product)
+    private protected override void MatMulCore(in MatrixProduct product)
     {
         Matrix a = Matrix(product.A);
         Matrix b = Matrix(product.B);
@@ -16,7 +16,7 @@ public sealed partial class CudaBackend
             AddToRows(product.Bias, c);
     }
 
-    internal override void ColumnSum(Tensor a, Tensor b, Tensor sum)
+    private protected override void ColumnSumCore(Tensor a, Tensor b, Tensor sum)
     {
         long rows = a.Shape.Rows;
         int columns = a.Shape.Columns;
@@ -35,7 +35,7 @@ public sealed partial class CudaBackend
         );
     }
 
-    internal override void CopyColumns(in ColumnCopy copy)
+    private protected override void CopyColumnsCore(in ColumnCopy copy)
     {
         int columns = copy.Columns;
         long rows = copy.From.Shape.Rows;

@@ -10,14 +10,14 @@ public sealed partial class CudaBackend
         SequenceLayout.TableLength(maxLength, maxBatch);
 
     // The copy is queued behind the work on the batch before, which reads the same memory.
-    internal override void Upload(SequenceLayout layout) =>
+    private protected override void UploadCore(SequenceLayout layout) =>
         Upload(
             layout.Table,
             Table(layout).Slice(0, layout.Table.Length),
             SequenceLayout.NotRecordable
         );
 
-    internal override void Pack(Tensor x, SequenceLayout layout, Tensor packed)
+    private protected override void PackCore(Tensor x, SequenceLayout layout, Tensor packed)
     {
         int columns = x.Shape.Columns;
         KernelGrid grid = KernelGrid.Steps(layout.Steps, columns);
@@ -35,7 +35,7 @@ public sealed partial class CudaBackend
         );
     }
 
-    internal override void Unpack(Tensor packed, SequenceLayout layout, Tensor x)
+    private protected override void UnpackCore(Tensor packed, SequenceLayout layout, Tensor x)
     {
         int steps = x.Shape.First;
         int columns = x.Shape.Columns;
@@ -55,13 +55,19 @@ public sealed partial class CudaBackend
         );
     }
 
-    internal override void MeanOverTime(Tensor x, SequenceLayout? layout, Tensor mean) =>
-        OverTime("mean_over_time", x, mean, layout, x);
+    private protected override void MeanOverTimeCore(
+        Tensor x,
+        SequenceLayout? layout,
+        Tensor mean
+    ) => OverTime("mean_over_time", x, mean, layout, x);
 
-    internal override void MeanOverTimeGradient(Tensor dmean, SequenceLayout? layout, Tensor dx) =>
-        OverTime("mean_over_time_gradient", dmean, dx, layout, dx);
+    private protected override void MeanOverTimeGradientCore(
+        Tensor dmean,
+        SequenceLayout? layout,
+        Tensor dx
+    ) => OverTime("mean_over_time_gradient", dmean, dx, layout, dx);
 
-    internal override void LastSteps(Tensor x, SequenceLayout layout, Tensor y)
+    private protected override void LastStepsCore(Tensor x, SequenceLayout layout, Tensor y)
     {
         int columns = x.Shape.Columns;
         KernelGrid grid = KernelGrid.Rows(layout.Batch, columns);
@@ -79,7 +85,11 @@ public sealed partial class CudaBackend
         );
     }
 
-    internal override void LastStepsGradient(Tensor dy, SequenceLayout layout, Tensor dx)
+    private protected override void LastStepsGradientCore(
+        Tensor dy,
+        SequenceLayout layout,
+        Tensor dx
+    )
     {
         int columns = dx.Shape.Columns;
         KernelGrid grid = KernelGrid.Steps(layout.Steps, columns);

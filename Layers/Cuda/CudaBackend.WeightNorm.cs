@@ -10,7 +10,7 @@ public sealed partial class CudaBackend
     // In [O, k, I] one tap is a matrix whose rows lie k I apart. cuBLAS takes that as a leading dimension, and cuDNN wants this order.
     internal override bool FilterInputsLast => true;
 
-    internal override void WeightNorm(ReadOnlySpan<WeightNormTensors> filters)
+    private protected override void WeightNormCore(ReadOnlySpan<WeightNormTensors> filters)
     {
         for (int i = 0; i < filters.Length; i += 2)
         {
@@ -36,7 +36,7 @@ public sealed partial class CudaBackend
         }
     }
 
-    internal override void WeightNormGradient(
+    private protected override void WeightNormGradientCore(
         ReadOnlySpan<WeightNormTensors> filters,
         ReadOnlySpan<WeightNormGradients> gradients
     )

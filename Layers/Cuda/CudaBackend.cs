@@ -24,6 +24,7 @@ public sealed partial class CudaBackend : Backend
     private readonly CudaUploads _uploads;
     private readonly bool _graphs;
     private BackendInfo _info;
+    private long _libraryCalls;
     private readonly CudaOptions _options;
 
     /// <summary>Makes a backend on a device's primary context, with a new stream; it owns both.</summary>
@@ -176,6 +177,12 @@ public sealed partial class CudaBackend : Backend
         CuDnn = cuDnn;
         Kernels = kernels;
         _owned.AddRange([CuBlas, scratch, cuDnn, Scratch, kernels, _uploads]);
+        StepMeter.Add(this);
+        if (options.Nvtx && NvtxRanges.Create(options.Tell) is { } ranges)
+        {
+            ranges.NameStream(stream, "Sequor");
+            AddProbe(ranges);
+        }
     }
 
     /// <inheritdoc/>
@@ -202,6 +209,11 @@ public sealed partial class CudaBackend : Backend
     internal CuBlasHandle CuBlas { get; }
 
     internal CudaKernels Kernels { get; }
+
+    internal override long LaunchCount => Kernels.Launches + _libraryCalls;
+
+    /// <summary>Counts calls of cuDNN or cuBLAS that queue work.</summary>
+    internal void CountCalls(int calls) => _libraryCalls += calls;
 
     /// <summary>Memory for the kernels' partial sums, and zeroed counters by which a launch finds its last block.</summary>
     internal CudaScratch Scratch { get; }
@@ -239,7 +251,7 @@ public sealed partial class CudaBackend : Backend
                 e
             );
         }
-        Memory.Add(category, buffer.ByteCount);
+        Memory.Add(category, buffer.ByteCount, AllocatesFor);
         return new Storage(this, (nint)buffer.Handle.Value, count, category, owned: true, buffer);
     }
 
@@ -290,10 +302,10 @@ public sealed partial class CudaBackend : Backend
             ? default
             : Block(tensor.Storage).Slice(tensor.Offset, tensor.Count);
 
-    internal override void Upload(ReadOnlySpan<float> source, Tensor destination) =>
+    private protected override void UploadCore(ReadOnlySpan<float> source, Tensor destination) =>
         Upload(source, Span(destination));
 
-    /// <summary>As <see cref="Upload(ReadOnlySpan{float}, Tensor)"/>, for any unmanaged type.</summary>
+    /// <summary>Copies values of any unmanaged type from host memory, after earlier work on the destination.</summary>
     internal void Upload<T>(
         ReadOnlySpan<T> source,
         DeviceSpan<T> destination,
@@ -306,7 +318,7 @@ public sealed partial class CudaBackend : Backend
         _uploads.Copy(source, destination);
     }
 
-    internal override void Download(Tensor source, Span<float> destination)
+    private protected override void DownloadCore(Tensor source, Span<float> destination)
     {
         RequireNotRecording(
             "reading a value back cannot be part of a captured step: put it before the step"
@@ -314,7 +326,10 @@ public sealed partial class CudaBackend : Backend
         Span(source).CopyTo(destination, Stream);
     }
 
-    internal override Task<float[]> DownloadAsync(Tensor source, CancellationToken cancellation)
+    private protected override Task<float[]> DownloadAsyncCore(
+        Tensor source,
+        CancellationToken cancellation
+    )
     {
         RequireNotRecording(
             "reading a value back cannot be part of a captured step: put it before the step"
@@ -322,7 +337,7 @@ public sealed partial class CudaBackend : Backend
         return Span(source).ToArrayAsync(Stream, cancellation);
     }
 
-    internal override void Copy(Tensor source, Tensor destination)
+    private protected override void CopyCore(Tensor source, Tensor destination)
     {
         Tracer?.Memory();
         DeviceSpan<float> from = Span(source);
@@ -364,7 +379,7 @@ public sealed partial class CudaBackend : Backend
         }
     }
 
-    internal override void Fill(Tensor destination, float value)
+    private protected override void FillCore(Tensor destination, float value)
     {
         Tracer?.Memory();
         Span(destination).Fill(value, Stream);
@@ -417,7 +432,7 @@ public sealed partial class CudaBackend : Backend
     {
         Tracer?.Memory();
         var buffer = (DeviceBuffer<float>)storage.Block!;
-        Memory.Remove(storage.Category, buffer.ByteCount);
+        Memory.Remove(storage.Category, buffer.ByteCount, storage.Owner);
         if (forgotten)
             buffer.DisposeLater();
         else
@@ -434,9 +449,16 @@ public sealed partial class CudaBackend : Backend
             var call = new StepCall(StepCallKind.Mark, this);
             if (backend.PutsOff(call, out _))
                 return;
-            _event.Record(backend.Stream, backend.IsRecording);
+            PlaceNow();
             backend.Queued(call);
         }
+
+        internal override void PlaceNow() => _event.Record(backend.Stream, backend.IsRecording);
+
+        internal override long NanosecondsSince(TimeMark earlier) =>
+            (long)System.Math.Round(_event.MillisecondsSince(((CudaMark)earlier)._event) * 1e6);
+
+        internal override bool IsReached => _event.IsDone;
 
         private protected override double Elapsed(TimeMark earlier) =>
             _event.MillisecondsSince(((CudaMark)earlier)._event);

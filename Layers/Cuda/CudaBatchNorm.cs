@@ -14,6 +14,7 @@ internal sealed class CudaBatchNorm : BatchNormOperation
     private readonly Storage _counters;
 
     public CudaBatchNorm(CudaBackend backend, in BatchNormDescriptor descriptor)
+        : base(backend)
     {
         (_backend, _d) = (backend, descriptor);
         // The counters start as zeros, and every launch leaves them as zeros.
@@ -37,7 +38,7 @@ internal sealed class CudaBatchNorm : BatchNormOperation
             .Span(new Tensor(_counters, 0, new Shape(checked((int)_counters.Count))))
             .Cast<uint>();
 
-    public override void Measure(
+    protected override void MeasureCore(
         Tensor x,
         Tensor statistics,
         Tensor runningMean,
@@ -63,7 +64,11 @@ internal sealed class CudaBatchNorm : BatchNormOperation
         );
     }
 
-    public override void Recall(Tensor runningMean, Tensor runningVariance, Tensor statistics) =>
+    protected override void RecallCore(
+        Tensor runningMean,
+        Tensor runningVariance,
+        Tensor statistics
+    ) =>
         _backend.Kernels.Launch(
             "batch_norm_recall",
             KernelGrid.Threadwise(_d.Size, KernelGrid.Block),
@@ -74,7 +79,7 @@ internal sealed class CudaBatchNorm : BatchNormOperation
             _d.Epsilon
         );
 
-    public override void Normalise(
+    protected override void NormaliseCore(
         Tensor x,
         Tensor statistics,
         Tensor weight,
@@ -97,7 +102,7 @@ internal sealed class CudaBatchNorm : BatchNormOperation
         );
     }
 
-    public override void Sum(
+    protected override void SumCore(
         Tensor x,
         Tensor statistics,
         Tensor dy,
@@ -123,7 +128,7 @@ internal sealed class CudaBatchNorm : BatchNormOperation
         );
     }
 
-    public override void Backward(
+    protected override void BackwardCore(
         Tensor x,
         Tensor statistics,
         Tensor weight,

@@ -21,7 +21,9 @@ internal sealed partial class CudaConvolution : ConvolutionOperation
         CudaBackend backend,
         in ConvolutionDescriptor descriptor,
         string? fallback = null
-    ) => (_backend, _descriptor, Fallback) = (backend, descriptor, fallback);
+    )
+        : base(backend, descriptor) =>
+        (_backend, _descriptor, Fallback) = (backend, descriptor, fallback);
 
     public override string? Fallback { get; }
 
@@ -35,7 +37,7 @@ internal sealed partial class CudaConvolution : ConvolutionOperation
             )
             : 0;
 
-    public override void Forward(
+    protected override void ForwardCore(
         Tensor x,
         SequenceLayout? layout,
         Tensor w,
@@ -58,7 +60,7 @@ internal sealed partial class CudaConvolution : ConvolutionOperation
         Finish(output, layout);
     }
 
-    public override void Stream(
+    protected override void StreamCore(
         Tensor x,
         Tensor w,
         in ConvolutionOutput output,
@@ -102,7 +104,7 @@ internal sealed partial class CudaConvolution : ConvolutionOperation
         Keep(x, history, position);
     }
 
-    public override int Backward(
+    protected override int BackwardCore(
         Tensor x,
         SequenceLayout? layout,
         Tensor w,

@@ -26,6 +26,7 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
     /// <param name="descriptor">The largest shape.</param>
     /// <param name="warps">Warps of a tile, 0 for none; null for what each shape has by the rule.</param>
     public CudaDiagonalScan(CudaBackend backend, in DiagonalScanDescriptor descriptor, int? warps)
+        : base(backend)
     {
         (_backend, _d, _warps) = (backend, descriptor, warps);
         long tiles = warps is { } each
@@ -69,7 +70,7 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
         return new Tensor(dlambda.Storage, dlambda.Offset, rows);
     }
 
-    public override void Forward(
+    protected override void ForwardCore(
         Tensor lambda,
         Tensor states,
         SequenceLayout? layout,
@@ -112,7 +113,7 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
             );
     }
 
-    public override void Backward(
+    protected override void BackwardCore(
         Tensor lambda,
         Tensor states,
         SequenceLayout? layout,

@@ -14,6 +14,7 @@ internal sealed class CudaEmbedding : EmbeddingOperation
     private readonly EmbeddingKernel _kernel;
 
     public CudaEmbedding(CudaBackend backend, in EmbeddingDescriptor descriptor)
+        : base(backend)
     {
         (_backend, _d) = (backend, descriptor);
         _kernel = new EmbeddingKernel(_d.Count, _d.Positions, _d.Piece);
@@ -21,7 +22,7 @@ internal sealed class CudaEmbedding : EmbeddingOperation
 
     public override long WorkspaceCount => _kernel.WorkspaceCount(_d.Size);
 
-    public override void Forward(Tensor classes, Tensor table, Tensor y)
+    protected override void ForwardCore(Tensor classes, Tensor table, Tensor y)
     {
         KernelGrid grid = KernelGrid.Rows(classes.Count, _d.Size);
         _backend.Kernels.Launch(
@@ -37,7 +38,7 @@ internal sealed class CudaEmbedding : EmbeddingOperation
         );
     }
 
-    public override void Backward(Tensor classes, Tensor dy, Tensor dtable, Tensor workspace)
+    protected override void BackwardCore(Tensor classes, Tensor dy, Tensor dtable, Tensor workspace)
     {
         int positions = checked((int)classes.Count);
         DeviceSpan<float> memory = CudaBackend.Span(workspace);

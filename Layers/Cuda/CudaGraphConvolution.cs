@@ -19,6 +19,7 @@ internal sealed class CudaGraphConvolution : ConvolutionOperation
 
     /// <exception cref="NotSupportedException">cuDNN has no engine for it; the message lists why each engine refused.</exception>
     public CudaGraphConvolution(CudaBackend backend, in ConvolutionDescriptor descriptor)
+        : base(backend, descriptor)
     {
         (_backend, _descriptor) = (backend, descriptor);
         backend.RequireRoom(
@@ -131,7 +132,7 @@ internal sealed class CudaGraphConvolution : ConvolutionOperation
         }
     }
 
-    public override void Forward(
+    protected override void ForwardCore(
         Tensor x,
         SequenceLayout? layout,
         Tensor w,
@@ -148,7 +149,7 @@ internal sealed class CudaGraphConvolution : ConvolutionOperation
         _products.Finish(output, layout);
     }
 
-    public override void Stream(
+    protected override void StreamCore(
         Tensor x,
         Tensor w,
         in ConvolutionOutput output,
@@ -158,7 +159,7 @@ internal sealed class CudaGraphConvolution : ConvolutionOperation
         Tensor workspace
     ) => _products.Stream(x, w, output, history, position, sameWeights, workspace);
 
-    public override int Backward(
+    protected override int BackwardCore(
         Tensor x,
         SequenceLayout? layout,
         Tensor w,
@@ -187,16 +188,22 @@ internal sealed class CudaGraphConvolution : ConvolutionOperation
         base.Dispose();
     }
 
+    private protected override bool IsInLibrary(Tensor x, SequenceLayout? layout) =>
+        Fits(x, layout);
+
     private bool Fits(Tensor rows, SequenceLayout? layout) =>
         layout is not { IsPacked: true }
         && rows.Shape.First == _descriptor.MaxLength
         && rows.Shape[1] == _descriptor.MaxBatch;
 
-    private static void Run(ConvolutionPlan plan, Tensor x, Tensor w, Tensor y, Tensor workspace) =>
+    private void Run(ConvolutionPlan plan, Tensor x, Tensor w, Tensor y, Tensor workspace)
+    {
         plan.Execute(
             CudaBackend.Span(x),
             CudaBackend.Span(w),
             CudaBackend.Span(y),
             CudaBackend.Span(workspace).Cast<byte>()
         );
+        _backend.CountCalls(1);
+    }
 }

@@ -56,6 +56,9 @@ internal sealed class CudaKernels : IDisposable
             _ = this[name];
     }
 
+    /// <summary>How many launches were queued.</summary>
+    public long Launches { get; private set; }
+
     /// <summary>Queues a launch on the backend's stream. Allocates nothing if the kernel was loaded before.</summary>
     /// <param name="name">The kernel's name.</param>
     /// <param name="grid">Blocks, and threads for each block.</param>
@@ -64,7 +67,11 @@ internal sealed class CudaKernels : IDisposable
         string name,
         in KernelGrid grid,
         params ReadOnlySpan<KernelArgument> arguments
-    ) => this[name].Launch(_stream, new Dim3(grid.X, grid.Y), grid.Threads, 0, arguments);
+    )
+    {
+        this[name].Launch(_stream, new Dim3(grid.X, grid.Y), grid.Threads, 0, arguments);
+        Launches++;
+    }
 
     public void Dispose()
     {

@@ -14,6 +14,7 @@ internal sealed class CudaLayerNorm : LayerNormOperation
     private readonly string _backward;
 
     public CudaLayerNorm(CudaBackend backend, in LayerNormDescriptor descriptor)
+        : base(backend)
     {
         (_backend, _d) = (backend, descriptor);
         // The number of a kernel's name is how many channels it can keep in registers; "any" reads the row again instead.
@@ -29,7 +30,7 @@ internal sealed class CudaLayerNorm : LayerNormOperation
     public override long WorkspaceCount =>
         2L * _d.Size * KernelGrid.LayerNorm((long)_d.MaxLength * _d.MaxBatch).X;
 
-    public override void Forward(
+    protected override void ForwardCore(
         Tensor x,
         Tensor weight,
         Tensor bias,
@@ -51,7 +52,7 @@ internal sealed class CudaLayerNorm : LayerNormOperation
             reuse ? 1 : 0
         );
 
-    public override void Backward(
+    protected override void BackwardCore(
         Tensor x,
         Tensor weight,
         Tensor statistics,

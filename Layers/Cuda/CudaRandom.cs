@@ -14,6 +14,7 @@ internal sealed class CudaRandom : RandomStream
     private readonly DeviceSpan<ulong> _place;
 
     public CudaRandom(CudaBackend backend, ulong seed)
+        : base(backend)
     {
         _backend = backend;
         Seed = seed;
@@ -54,16 +55,16 @@ internal sealed class CudaRandom : RandomStream
         set => _backend.Upload<ulong>([Seed, value], _place);
     }
 
-    public override void Advance() =>
+    protected override void AdvanceCore() =>
         _backend.Kernels.Launch("random_advance", new KernelGrid(1, 1, 1), _place);
 
-    public override void Dropout(
+    protected override void DropoutCore(
         Tensor input,
         Tensor output,
         float probability,
         int stream,
-        long first = 0,
-        long period = 0
+        long first,
+        long period
     ) =>
         // The output may begin and end within a block of four draws, so up to 3 more elements are counted.
         _backend.Kernels.Launch(

@@ -37,6 +37,7 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
         RecurrentAlgorithms algorithms,
         bool only
     )
+        : base(backend, descriptor)
     {
         _backend = backend;
         _descriptor = descriptor;
@@ -129,7 +130,9 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
 
     public override LibraryRandom? LibraryRandom => _dropout;
 
-    public override void Forward(in RecurrentOperands operands)
+    private protected override bool IsInLibrary => true;
+
+    protected override void ForwardCore(in RecurrentOperands operands)
     {
         int batch = SetShape(operands);
         RnnTensors<float> tensors = Tensors(operands);
@@ -140,12 +143,16 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
         tensors.Hy = order.Room(operands.FinalHidden, operands.InitialHidden, Place(operands, 2));
         tensors.Cy = order.Room(operands.FinalCell, operands.InitialCell, Place(operands, 3));
         _calls.Now.Forward(_descriptor.Training, tensors);
+        _backend.CountCalls(1);
         _calls.Queued();
         order.Give(tensors.Hy, _descriptor.StateSize, operands.FinalHidden);
         order.Give(tensors.Cy, _descriptor.HiddenSize, operands.FinalCell);
     }
 
-    public override void Backward(in RecurrentOperands operands, in RecurrentGradients gradients)
+    protected override void BackwardCore(
+        in RecurrentOperands operands,
+        in RecurrentGradients gradients
+    )
     {
         int batch = SetShape(operands);
         RnnTensors<float> tensors = Tensors(operands);
@@ -161,7 +168,9 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
             ? Workspace(operands).Slice(_callFloats, operands.X.Count)
             : CudaBackend.Span(gradients.X);
         tensors.WeightGradients = CudaBackend.Span(gradients.Parameters);
+        // One for the data, one for the weights.
         _calls.Now.Backward(tensors);
+        _backend.CountCalls(2);
         _calls.Queued();
         order.Reorder(tensors.Dhx, _descriptor.StateSize, Place(operands, 2));
         order.Reorder(tensors.Dcx, _descriptor.HiddenSize, Place(operands, 3));

@@ -19,6 +19,7 @@ internal sealed class CudaRoom(
 ) : IDisposable
 {
     private readonly List<Tensor> _more = [];
+    private readonly MemoryOwner? _owner = backend.AllocatesFor;
 
     /// <summary>Makes sure that there is a block of so many bytes.</summary>
     /// <exception cref="NotRecordableException">There is none, and work is being recorded.</exception>
@@ -36,6 +37,7 @@ internal sealed class CudaRoom(
                 )
             );
         long count = (Math.Max(bytes, 2 * largest) + sizeof(float) - 1) / sizeof(float);
+        using Backend.OwnedScope owned = backend.AllocateFor(_owner);
         _more.Add(backend.Allocate(Shape.Block(count), category));
     }
 

@@ -43,6 +43,9 @@ public abstract class Loss : IDisposable
                 nameof(plan)
             );
         using OwnerScope inside = backend.Enter("new Loss");
+        using Backend.OwnedScope owned = backend.AllocateFor(
+            new MemoryOwner(plan.MemoryGroup, ProfiledOperation.LossLayer)
+        );
         try
         {
             backend.Prepare(OperationKind.Loss);
@@ -163,7 +166,8 @@ public abstract class Loss : IDisposable
             NoteGradient();
             return Gradient;
         }
-        Judge(output, new Tensor(_targets, 0, TargetShape(output.Shape)), weights);
+        using (Plan.Backend.BeginPass(ProfilePass.Loss, this))
+            Judge(output, new Tensor(_targets, 0, TargetShape(output.Shape)), weights);
         NoteGradient();
         Plan.Backend.Queued(call);
         return Gradient;

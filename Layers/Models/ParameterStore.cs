@@ -33,7 +33,10 @@ internal sealed class ParameterStore : IDisposable
             throw new DeviceMemoryException(
                 $"The model's parameters take a block of {StateCount} values, gaps included; it can have {int.MaxValue}."
             );
-        _storage = backend.Allocate(Math.Max(StateCount, 1), MemoryCategory.Parameters);
+        Shares = [.. SharesOf(backend, model, "", buffers: false)];
+        (string, long)[] all = [.. Shares, .. SharesOf(backend, model, "", buffers: true)];
+        using (backend.AllocateFor(new MemoryOwner(Group, "parameters", shares: all)))
+            _storage = backend.Allocate(Math.Max(StateCount, 1), MemoryCategory.Parameters);
         try
         {
             backend.Fill(State, 0f);
@@ -63,6 +66,12 @@ internal sealed class ParameterStore : IDisposable
 
     /// <summary>The size of parameters and buffers in floats, gaps included.</summary>
     public long StateCount { get; }
+
+    /// <summary>Stands for the model among owners of memory.</summary>
+    public object Group { get; } = new();
+
+    /// <summary>The layers, by full name, and the bytes that their parameters take of the block, gaps behind them included.</summary>
+    public IReadOnlyList<(string Layer, long Bytes)> Shares { get; }
 
     /// <summary>All parameters, as one row.</summary>
     public Tensor Parameters => Block(_storage);
@@ -98,6 +107,28 @@ internal sealed class ParameterStore : IDisposable
     /// <summary>A parameter's place in a block that is laid out like this one.</summary>
     public static Tensor View(Storage storage, Parameter parameter) =>
         new(storage, parameter.Offset, parameter.Shape);
+
+    // As Lay places them, and the buffers as the constructor does.
+    private static IEnumerable<(string Layer, long Bytes)> SharesOf(
+        Backend backend,
+        Layer layer,
+        string name,
+        bool buffers
+    )
+    {
+        long count =
+            buffers ? layer.Buffers.Sum(p => backend.Align(p.Shape.Count))
+            : layer.LayoutOn(backend) is { } layout ? backend.Align(layout.Count)
+            : layer.Parameters.Sum(p => backend.Align(p.Shape.Count));
+        if (count > 0)
+            yield return (name, count * sizeof(float));
+        foreach ((string child, Layer inner) in layer.Children)
+        {
+            string full = name.Length == 0 ? child : $"{name}.{child}";
+            foreach ((string, long) share in SharesOf(backend, inner, full, buffers))
+                yield return share;
+        }
+    }
 
     private static long Lay(Backend backend, Layer layer, long offset)
     {

@@ -20,4 +20,14 @@ internal readonly record struct ColumnCopy
 
     /// <summary>How many columns are copied.</summary>
     public required int Columns { get; init; }
+
+    /// <summary>Fills a report. Of both matrices only the copied columns are moved.</summary>
+    public OperationReport Describe(OperationReport report)
+    {
+        long moved = From.Shape.Rows * Columns;
+        return report
+            .Reads(From)
+            .Updates(To)
+            .Moves((2 * moved - From.Count - 2 * To.Count) * sizeof(float));
+    }
 }

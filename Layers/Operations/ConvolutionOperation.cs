@@ -22,6 +22,20 @@ internal readonly record struct ConvolutionDescriptor(
 
     /// <summary>The number of steps of input that an output spans, its own step included.</summary>
     public int History => checked((Kernel - 1) * Dilation + 1);
+
+    /// <summary>2 operations for each tap that meets an input, and each pair of channels.</summary>
+    public long Flops(Tensor x, SequenceLayout? layout)
+    {
+        bool packed = layout is { IsPacked: true };
+        int steps = packed ? layout!.Steps : x.Shape.First;
+        long met = 0;
+        for (int tap = 0; tap < Kernel && (long)tap * Dilation < steps; tap++)
+        {
+            int shift = tap * Dilation;
+            met += x.Shape.Rows - (packed ? layout!.Row(shift) : (long)shift * x.Shape[1]);
+        }
+        return 2 * met * InputSize * OutputSize;
+    }
 }
 
 /// <summary>Dropout of whole channels: a dropped channel is 0 at every step of its sequence, the others are scaled up.</summary>
@@ -60,6 +74,10 @@ internal readonly record struct ConvolutionOutput
     /// <see cref="Backend.BitCount"/> floats and may be empty where no backward pass follows.
     /// </summary>
     public Tensor Bits { get; init; }
+
+    /// <summary>Adds to a report what forward writes, or backward reads, of it.</summary>
+    public OperationReport Describe(OperationReport report, bool writes) =>
+        writes ? report.Reads(Bias, Skip, SkipBias).Writes(Y, Bits) : report.Reads(Y, Bits);
 }
 
 /// <summary>The gradients that the backward pass of a convolution reads and writes.</summary>
@@ -88,6 +106,20 @@ internal readonly record struct ConvolutionGradients
 
     /// <summary>Whether the gradient of x is added to; otherwise it is overwritten.</summary>
     public bool Accumulate { get; init; }
+
+    /// <summary>Adds these to a report.</summary>
+    /// <param name="report">The report.</param>
+    /// <param name="skips">Whether there is a skip path.</param>
+    public OperationReport Describe(OperationReport report, bool skips)
+    {
+        // With a skip path the gradient of y becomes that of the skip; without one it may be where the products' gradient is written.
+        bool own = Products.Storage != Y.Storage || Products.Offset != Y.Offset;
+        return (
+            !own ? report.Updates(Y)
+            : skips ? report.Updates(Y).Writes(Products)
+            : report.Reads(Y).Writes(Products)
+        ).Writes(Weight).Updates(Bias, SkipBias).Results(X, Accumulate);
+    }
 }
 
 /// <summary>
@@ -95,10 +127,39 @@ internal readonly record struct ConvolutionGradients
 /// [O, k, I] where <see cref="Backend.FilterInputsLast"/> holds; weight norm writes it in that order. Where the layout is packed, x and y
 /// are packed rows.
 /// </summary>
-internal abstract class ConvolutionOperation : PlannedOperation
+/// <param name="backend">The backend.</param>
+/// <param name="descriptor">The convolution.</param>
+internal abstract class ConvolutionOperation(Backend backend, in ConvolutionDescriptor descriptor)
+    : PlannedOperation(backend)
 {
+    private readonly ConvolutionDescriptor _sizes = descriptor;
+
+    /// <summary>Whether a vendor's library computes the products of a batch, whose traffic is its own.</summary>
+    private protected virtual bool IsInLibrary(Tensor x, SequenceLayout? layout) => false;
+
     /// <summary>Computes the output of whole sequences from x [T, B, I], or of packed rows [N, 1, I].</summary>
-    public abstract void Forward(
+    public void Forward(
+        Tensor x,
+        SequenceLayout? layout,
+        Tensor w,
+        in ConvolutionOutput output,
+        Tensor workspace
+    )
+    {
+        using Backend.OperationScope scope = Begin(
+            Report(OperationName.Convolution) is { } report
+                ? output
+                    .Describe(report.Reads(x, w), writes: true)
+                    .Scratch(workspace)
+                    .Costs(_sizes.Flops(x, layout))
+                    .InLibrary(IsInLibrary(x, layout))
+                : null
+        );
+        ForwardCore(x, layout, w, output, workspace);
+    }
+
+    /// <inheritdoc cref="Forward"/>
+    protected abstract void ForwardCore(
         Tensor x,
         SequenceLayout? layout,
         Tensor w,
@@ -111,7 +172,32 @@ internal abstract class ConvolutionOperation : PlannedOperation
     /// with H of at least <see cref="ConvolutionDescriptor.History"/>, is a ring of the last inputs. <paramref name="sameWeights"/> says
     /// that w is that of the last call and that no one has written to the workspace since. Nothing is dropped.
     /// </summary>
-    public abstract void Stream(
+    public void Stream(
+        Tensor x,
+        Tensor w,
+        in ConvolutionOutput output,
+        Tensor history,
+        long position,
+        bool sameWeights,
+        Tensor workspace
+    )
+    {
+        using Backend.OperationScope scope = Begin(
+            Report(OperationName.ConvolutionStream) is { } report
+                ? output
+                    .Describe(report.Reads(x, w), writes: true)
+                    .Updates(history)
+                    .Scratch(workspace)
+                    // Of the ring a step is read for each tap, and each step of x is written there.
+                    .Moves((x.Count * _sizes.Kernel - 2 * history.Count) * sizeof(float))
+                    .Costs(2L * _sizes.Kernel * x.Count * _sizes.OutputSize)
+                : null
+        );
+        StreamCore(x, w, output, history, position, sameWeights, workspace);
+    }
+
+    /// <inheritdoc cref="Stream"/>
+    protected abstract void StreamCore(
         Tensor x,
         Tensor w,
         in ConvolutionOutput output,
@@ -125,7 +211,32 @@ internal abstract class ConvolutionOperation : PlannedOperation
     /// <returns>
     /// For how many of the newest taps the gradient of w is written. Older taps reach back before every sequence's first step.
     /// </returns>
-    public abstract int Backward(
+    public int Backward(
+        Tensor x,
+        SequenceLayout? layout,
+        Tensor w,
+        in ConvolutionOutput output,
+        in ConvolutionGradients gradients,
+        Tensor workspace
+    )
+    {
+        using Backend.OperationScope scope = Begin(
+            Report(OperationName.ConvolutionGradient) is { } report
+                ? gradients
+                    .Describe(
+                        output.Describe(report.Reads(x, w), writes: false),
+                        !output.Skip.IsEmpty
+                    )
+                    .Scratch(workspace)
+                    .Costs((gradients.X.IsEmpty ? 1 : 2) * _sizes.Flops(x, layout))
+                    .InLibrary(IsInLibrary(x, layout))
+                : null
+        );
+        return BackwardCore(x, layout, w, output, gradients, workspace);
+    }
+
+    /// <inheritdoc cref="Backward"/>
+    protected abstract int BackwardCore(
         Tensor x,
         SequenceLayout? layout,
         Tensor w,

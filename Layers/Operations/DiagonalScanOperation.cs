@@ -18,7 +18,7 @@ internal readonly record struct DiagonalScanDescriptor(int StateSize, int MaxLen
 /// it and differ in how lambda and u are computed. States and inputs are interleaved (re, im) pairs, [T, B, 2N]; lambda is [N, 2]. The
 /// matrices that compute u, and that turn x into real outputs, are outside the scan: see <see cref="LruMatrices"/>.
 /// </summary>
-internal abstract class DiagonalScanOperation : PlannedOperation
+internal abstract class DiagonalScanOperation(Backend backend) : PlannedOperation(backend)
 {
     /// <summary>The number of floats that backward passes leave for <see cref="LambdaGradient"/>.</summary>
     public abstract long LambdaGradientCount { get; }
@@ -28,7 +28,27 @@ internal abstract class DiagonalScanOperation : PlannedOperation
     /// the recurrence's direction, so the steps before a range already hold this pass's x. In a stream, step 0 holds the state carried over
     /// from the call before.
     /// </summary>
-    public abstract void Forward(
+    public void Forward(
+        Tensor lambda,
+        Tensor states,
+        SequenceLayout? layout,
+        in ScanRange range,
+        Tensor workspace
+    )
+    {
+        using Backend.OperationScope scope = Begin(
+            Report(OperationName.Scan)
+                ?.Reads(lambda)
+                .Updates(range.Of(states, layout))
+                .Scratch(workspace)
+                // A complex product and sum.
+                .Costs(4 * range.Of(states, layout).Count)
+        );
+        ForwardCore(lambda, states, layout, range, workspace);
+    }
+
+    /// <inheritdoc cref="Forward"/>
+    protected abstract void ForwardCore(
         Tensor lambda,
         Tensor states,
         SequenceLayout? layout,
@@ -41,7 +61,32 @@ internal abstract class DiagonalScanOperation : PlannedOperation
     /// parts of the gradient of lambda go to dlambda, which holds <see cref="LambdaGradientCount"/> floats: those of this pass alone, or,
     /// where <paramref name="adds"/>, in addition to those of earlier passes over the same batch.
     /// </summary>
-    public abstract void Backward(
+    public void Backward(
+        Tensor lambda,
+        Tensor states,
+        SequenceLayout? layout,
+        Tensor gradient,
+        in ScanRange range,
+        Tensor dlambda,
+        bool adds,
+        Tensor workspace
+    )
+    {
+        using Backend.OperationScope scope = Begin(
+            Report(OperationName.ScanGradient)
+                ?.Reads(lambda, range.Of(states, layout))
+                // Which is that of these steps alone.
+                .Updates(gradient)
+                .Results(dlambda, adds)
+                .Scratch(workspace)
+                // The same in reverse, and one for the gradient of lambda.
+                .Costs(8 * range.Of(states, layout).Count)
+        );
+        BackwardCore(lambda, states, layout, gradient, range, dlambda, adds, workspace);
+    }
+
+    /// <inheritdoc cref="Backward"/>
+    protected abstract void BackwardCore(
         Tensor lambda,
         Tensor states,
         SequenceLayout? layout,
@@ -67,4 +112,13 @@ internal readonly record struct ScanRange(int First, int Count, bool Reverse = f
 {
     /// <summary>The step after the last one.</summary>
     public int End => First + Count;
+
+    /// <summary>The rows of these steps in [T, B, C], or in packed rows [rows, 1, C].</summary>
+    public Tensor Of(Tensor all, SequenceLayout? layout)
+    {
+        bool packed = layout is { IsPacked: true };
+        long first = packed ? layout!.Row(First) : (long)First * all.Shape[1];
+        long end = packed ? layout!.Row(End) : (long)End * all.Shape[1];
+        return all.RowRange(first, end - first);
+    }
 }

@@ -16,7 +16,15 @@ internal readonly record struct LruTensors(
     Tensor BImaginary,
     Tensor CReal,
     Tensor CImaginary
-);
+)
+{
+    /// <summary>Operations with floats: a product for each value of the matrices, and ten for each eigenvalue.</summary>
+    public long Flops => BReal.Count * 2 + CReal.Count + 10 * NuLog.Count;
+
+    /// <summary>Adds all tensors to a report.</summary>
+    public OperationReport ReadBy(OperationReport report) =>
+        report.Reads(NuLog, ThetaLog, GammaLog, BReal, BImaginary, CReal, CImaginary);
+}
 
 /// <summary>
 /// What the scan and the products around it read: lambda for a <see cref="DiagonalScanOperation"/>, and real matrices B' and C'. As
@@ -31,4 +39,29 @@ internal readonly record struct LruTensors(
 /// <param name="Lambda">[N, 2]; as a gradient [rows, 2N], the sum of whose rows is the gradient.</param>
 /// <param name="B">B' [2N, d].</param>
 /// <param name="C">C' [directions * d, 2N].</param>
-internal readonly record struct LruMatrices(Tensor Lambda, Tensor B, Tensor C);
+internal readonly record struct LruMatrices(Tensor Lambda, Tensor B, Tensor C)
+{
+    /// <summary>Fills a report of the matrices being computed.</summary>
+    public OperationReport Describe(OperationReport report, in LruTensors parameters) =>
+        parameters.ReadBy(report).Writes(Lambda, B, C).Costs(parameters.Flops);
+
+    /// <summary>Fills a report of the chain rule back to the parameters, which takes about twice as much.</summary>
+    public OperationReport DescribeGradient(
+        OperationReport report,
+        in LruTensors parameters,
+        in LruTensors gradients
+    ) =>
+        parameters
+            .ReadBy(report)
+            .Reads(Lambda, B, C)
+            .Updates(
+                gradients.NuLog,
+                gradients.ThetaLog,
+                gradients.GammaLog,
+                gradients.BReal,
+                gradients.BImaginary,
+                gradients.CReal,
+                gradients.CImaginary
+            )
+            .Costs(2 * parameters.Flops + Lambda.Count);
+}

@@ -17,4 +17,14 @@ internal readonly record struct MatrixProduct
     public bool TransposeA { get; init; }
     public bool TransposeB { get; init; }
     public bool Accumulate { get; init; }
+
+    /// <summary>Fills a report: a product of M, N and K takes 2 M N K operations, and a sum for each value with a bias.</summary>
+    public OperationReport Describe(OperationReport report)
+    {
+        long inner = TransposeA ? A.Shape.Rows : A.Shape.Columns;
+        return report
+            .Reads(A, B, Bias)
+            .Results(C, Accumulate)
+            .Costs(2 * C.Count * inner + (Bias.IsEmpty ? 0 : C.Count));
+    }
 }

@@ -45,4 +45,18 @@ internal readonly record struct OptimizerUpdate
 
     /// <summary>The segments in the backend's memory, from <see cref="Backend.PlaceSegments"/>; null where it keeps none there.</summary>
     public Storage? PlacedSegments { get; init; }
+
+    /// <summary>
+    /// Fills a report. The gradients are read twice: for their norm, and for the update. For each parameter the norm takes 2 operations, a
+    /// mean 3, a mean of squares with its quotient 6, and scale and update 3.
+    /// </summary>
+    public OperationReport Describe(OperationReport report)
+    {
+        int each = 5 + (First.IsEmpty ? 0 : 3) + (Second.IsEmpty ? 0 : 6);
+        return report
+            .Reads(Gradients)
+            .Updates(Parameters, First, Second, State)
+            .Moves(Gradients.Count * sizeof(float))
+            .Costs(each * Parameters.Count);
+    }
 }

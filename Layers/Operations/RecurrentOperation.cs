@@ -97,6 +97,18 @@ internal readonly record struct RecurrentDescriptor(
         }
     }
 
+    /// <summary>The values of all matrices, each of which meets every step of every sequence.</summary>
+    public long MatrixValues
+    {
+        get
+        {
+            long values = 0;
+            foreach ((_, Shape shape) in Parameters())
+                values += shape.Rank == 2 ? shape.Count : 0;
+            return values;
+        }
+    }
+
     /// <summary>The names and shapes of the parameters, as in PyTorch and in its order.</summary>
     public IEnumerable<(string Name, Shape Shape)> Parameters()
     {
@@ -164,6 +176,10 @@ internal readonly record struct RecurrentOperands
     public RandomStream? Random { get; init; }
     public required Tensor Reserve { get; init; }
     public required Tensor Workspace { get; init; }
+
+    /// <summary>Adds to a report what both passes read.</summary>
+    public OperationReport Describe(OperationReport report) =>
+        report.Reads(X, Parameters, InitialHidden, InitialCell).Scratch(Workspace);
 }
 
 /// <summary>
@@ -198,8 +214,17 @@ internal readonly record struct RecurrentGradients
 }
 
 /// <summary>A recurrent network. The forward pass leaves a reserve that the backward pass reads.</summary>
-internal abstract class RecurrentOperation : PlannedOperation
+/// <param name="backend">The backend.</param>
+/// <param name="descriptor">The network.</param>
+internal abstract class RecurrentOperation(Backend backend, in RecurrentDescriptor descriptor)
+    : PlannedOperation(backend)
 {
+    private readonly bool _training = descriptor.Training;
+    private readonly long _matrixValues = descriptor.MatrixValues;
+
+    /// <summary>Whether a vendor's library does the work, whose traffic is its own.</summary>
+    private protected virtual bool IsInLibrary => false;
+
     /// <summary>The number of floats that forward leaves for backward, besides x and y.</summary>
     public abstract long ReserveCount { get; }
 
@@ -210,7 +235,46 @@ internal abstract class RecurrentOperation : PlannedOperation
     public virtual LibraryRandom? LibraryRandom => null;
 
     /// <exception cref="ArgumentException">The data is packed, and its number of rows or its lengths do not fit each other.</exception>
-    public abstract void Forward(in RecurrentOperands operands);
+    public void Forward(in RecurrentOperands operands)
+    {
+        OperationReport? report = Report(OperationName.Recurrent);
+        using Backend.OperationScope scope = Begin(
+            report is null
+                ? null
+                : operands
+                    .Describe(report)
+                    .Writes(operands.Y, operands.FinalHidden, operands.FinalCell)
+                    .Writes(_training ? operands.Reserve : default)
+                    .Costs(2 * _matrixValues * operands.X.Shape.Rows)
+                    .InLibrary(IsInLibrary)
+        );
+        ForwardCore(operands);
+    }
 
-    public abstract void Backward(in RecurrentOperands operands, in RecurrentGradients gradients);
+    /// <inheritdoc cref="Forward"/>
+    protected abstract void ForwardCore(in RecurrentOperands operands);
+
+    public void Backward(in RecurrentOperands operands, in RecurrentGradients gradients)
+    {
+        OperationReport? report = Report(OperationName.RecurrentGradient);
+        // The gradients of the data and of the weights take as many operations each as forward does.
+        using Backend.OperationScope scope = Begin(
+            report is null
+                ? null
+                : operands
+                    .Describe(report)
+                    .Reads(operands.Y, gradients.Y, gradients.FinalHidden, gradients.FinalCell)
+                    .Updates(operands.Reserve, gradients.Parameters)
+                    .Writes(gradients.X, gradients.InitialHidden, gradients.InitialCell)
+                    .Costs(4 * _matrixValues * operands.X.Shape.Rows)
+                    .InLibrary(IsInLibrary)
+        );
+        BackwardCore(operands, gradients);
+    }
+
+    /// <inheritdoc cref="Backward"/>
+    protected abstract void BackwardCore(
+        in RecurrentOperands operands,
+        in RecurrentGradients gradients
+    );
 }

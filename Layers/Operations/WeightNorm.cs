@@ -5,11 +5,46 @@ namespace Sequor.Layers;
 /// <param name="G">[O]</param>
 /// <param name="W">As many values as v, in the order that the backend's convolutions read.</param>
 /// <param name="Norms">[O]: |v| of each output.</param>
-internal readonly record struct WeightNormTensors(Tensor V, Tensor G, Tensor W, Tensor Norms);
+internal readonly record struct WeightNormTensors(Tensor V, Tensor G, Tensor W, Tensor Norms)
+{
+    /// <summary>Fills a report: a square, a sum and a product for each value of v.</summary>
+    public static OperationReport Describe(
+        OperationReport report,
+        ReadOnlySpan<WeightNormTensors> filters
+    )
+    {
+        long values = 0;
+        foreach (WeightNormTensors filter in filters)
+        {
+            report.Reads(filter.V, filter.G).Writes(filter.W, filter.Norms);
+            values += filter.V.Count;
+        }
+        return report.Costs(3 * values);
+    }
+}
 
 /// <summary>The gradients of a weight norm, no two of which overlap.</summary>
 /// <param name="W">The gradient of w, read.</param>
 /// <param name="Taps">How many of the newest taps of it are read; the others count as zeros.</param>
 /// <param name="V">The gradient of v, added to.</param>
 /// <param name="G">The gradient of g, added to.</param>
-internal readonly record struct WeightNormGradients(Tensor W, int Taps, Tensor V, Tensor G);
+internal readonly record struct WeightNormGradients(Tensor W, int Taps, Tensor V, Tensor G)
+{
+    /// <summary>Fills a report: a product and a sum for the gradient of g, and four operations for that of v.</summary>
+    public static OperationReport Describe(
+        OperationReport report,
+        ReadOnlySpan<WeightNormTensors> filters,
+        ReadOnlySpan<WeightNormGradients> gradients
+    )
+    {
+        long values = 0;
+        for (int i = 0; i < filters.Length; i++)
+        {
+            report
+                .Reads(filters[i].V, filters[i].G, filters[i].Norms, gradients[i].W)
+                .Updates(gradients[i].V, gradients[i].G);
+            values += filters[i].V.Count;
+        }
+        return report.Costs(6 * values);
+    }
+}

@@ -26,6 +26,9 @@ public abstract class FusedOptimizer : Optimizer
     {
         Rule = rule;
         using OwnerScope inside = plan.Backend.Enter("new Optimizer");
+        using Backend.OwnedScope owned = plan.Backend.AllocateFor(
+            new MemoryOwner(plan.MemoryGroup, ProfiledOperation.OptimizerLayer)
+        );
         try
         {
             Groups = new GroupedParameters(plan.Store, groups ?? []);

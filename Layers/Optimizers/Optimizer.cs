@@ -46,6 +46,9 @@ public abstract partial class Optimizer : IDisposable
         RequireRate(learningRate, nameof(learningRate));
         RequireNames(state);
         using OwnerScope inside = plan.Backend.Enter("new Optimizer");
+        using Backend.OwnedScope owned = plan.Backend.AllocateFor(
+            new MemoryOwner(plan.MemoryGroup, ProfiledOperation.OptimizerLayer)
+        );
         Plan = plan;
         Backend backend = plan.Backend;
         _names = [.. state];
@@ -57,6 +60,10 @@ public abstract partial class Optimizer : IDisposable
             backend.Fill(State, 0f);
             for (int i = 0; i < _moments.Length; i++)
             {
+                // Laid out as the parameters are.
+                using Backend.OwnedScope moment = backend.AllocateFor(
+                    new MemoryOwner(plan.MemoryGroup, StateNames[i], shares: plan.Store.Shares)
+                );
                 _moments[i] = Own(
                     backend.Allocate(plan.Parameters.Count, MemoryCategory.Optimizer)
                 );
@@ -161,8 +168,11 @@ public abstract partial class Optimizer : IDisposable
         var call = new StepCall(StepCallKind.Update, this);
         if (Plan.Backend.PutsOff(call, out _))
             return;
-        if (_clip is null || IsToUpdate(_clip))
-            Update();
+        using (Plan.Backend.BeginPass(ProfilePass.Update, this))
+        {
+            if (_clip is null || IsToUpdate(_clip))
+                Update();
+        }
         Plan.Backend.Queued(call);
     }
 

@@ -73,7 +73,13 @@ public sealed partial class Plan
     {
         if (IsSpare(dy) || (!IsOwn(dy) && !dy.Overlaps(_x) && !dy.Overlaps(_input.All)))
             return dy;
-        _gradientCopy ??= Backend.Allocate(MaxOutput.Count, MemoryCategory.Workspace);
+        if (_gradientCopy is null)
+        {
+            using Backend.OwnedScope owned = Backend.AllocateFor(
+                new MemoryOwner(MemoryGroup, OwnedMemory.Flow)
+            );
+            _gradientCopy = Backend.Allocate(MaxOutput.Count, MemoryCategory.Workspace);
+        }
         var copy = new Tensor(_gradientCopy, 0, dy.Shape);
         Backend.Copy(dy, copy);
         return copy;

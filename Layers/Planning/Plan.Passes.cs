@@ -89,6 +89,7 @@ public sealed partial class Plan
 
     private void QueuePacked(Tensor x)
     {
+        using Backend.PassScope pass = Backend.BeginPass(ProfilePass.Forward, this);
         _packedByCaller = false;
         x = Apart(x);
         Begin(x, x.Shape[1]);
@@ -107,6 +108,7 @@ public sealed partial class Plan
     /// <summary>Queues the forward pass of an input whose sequences all have its number of steps.</summary>
     internal void QueueForward(Tensor x)
     {
+        using Backend.PassScope pass = Backend.BeginPass(ProfilePass.Forward, this);
         int batch = x.Shape[1];
         _layout?.SetWhole();
         _packedByCaller = false;
@@ -177,6 +179,7 @@ public sealed partial class Plan
         Backend.Tracer?.Stop(SequenceLayout.NotRecordable);
         _layout!.Set(lengths);
         _packedByCaller = true;
+        using Backend.PassScope pass = Backend.BeginPass(ProfilePass.Forward, this);
         rows = Apart(rows);
         Begin(rows, lengths.Length);
         Output = _root.Forward(rows);
@@ -218,6 +221,7 @@ public sealed partial class Plan
         _forwardDone = false;
         _spareIsStale = true;
         _x = x;
+        Tokens += _layout is { IsPacked: true } ? _layout.Rows : x.Shape.Rows;
     }
 
     private void End()
@@ -279,6 +283,7 @@ public sealed partial class Plan
             _spareIsStale = true;
             return;
         }
+        using Backend.PassScope pass = Backend.BeginPass(ProfilePass.Backward, this);
         outputGradient = GradientApart(outputGradient);
         if (!accumulate)
             Backend.Fill(Gradients, 0f);

@@ -61,6 +61,7 @@ public sealed partial class Plan : IDisposable
             States = options.States,
         };
         _position = builder.Position;
+        (MemoryGroup, LayerNames) = (builder.Group, builder.LayerNames);
         if (mode == Mode.Streaming && options.VariableLengths)
         {
             throw new ArgumentException(
@@ -215,6 +216,15 @@ public sealed partial class Plan : IDisposable
     }
 
     internal ParameterStore Store { get; }
+
+    /// <summary>How many steps of sequences forward passes have taken so far, padding not counted.</summary>
+    internal long Tokens { get; private set; }
+
+    /// <summary>Stands for this plan, its losses and optimizers among owners of memory.</summary>
+    internal object MemoryGroup { get; }
+
+    /// <summary>The full names of all layers that have passes.</summary>
+    internal IReadOnlyCollection<string> LayerNames { get; }
 
     /// <summary>The step that dropout draws numbers for, which checkpoints store.</summary>
     internal ulong RandomStep

@@ -12,6 +12,15 @@ public sealed partial class PlanBuilder
     /// <summary>The names of the layers that contain the layer being planned, and its own, joined by dots.</summary>
     internal string Path => string.Join('.', _path);
 
+    /// <summary>Stands for the plan among owners of memory.</summary>
+    internal object Group { get; } = new();
+
+    /// <summary>The full names of the layers that were planned.</summary>
+    internal HashSet<string> LayerNames { get; } = [];
+
+    // Whom memory that is asked for now belongs to.
+    private MemoryOwner Owner { get; set; } = null!;
+
     /// <summary>
     /// Begins a layer. Its scratch memory may be shared with its neighbours', but not with what its container has taken so far.
     /// </summary>
@@ -20,7 +29,16 @@ public sealed partial class PlanBuilder
     {
         if (name.Length > 0)
             _path.Add(name);
-        var scope = new LayerScope(this, name, _scratchBegin, _hasOutput);
+        var scope = new LayerScope(
+            this,
+            name,
+            _scratchBegin,
+            _hasOutput,
+            Owner,
+            _stage.AllocateFor(new MemoryOwner(Group, Path, isLayer: true))
+        );
+        Owner = _stage.AllocatesFor!;
+        LayerNames.Add(Path);
         _scratchBegin = _layerOffset;
         _hasOutput = false;
         ScratchEnd = 0;
@@ -32,11 +50,15 @@ public sealed partial class PlanBuilder
         PlanBuilder builder,
         string name,
         long begin,
-        bool hasOutput
+        bool hasOutput,
+        MemoryOwner before,
+        Backend.OwnedScope owned
     ) : IDisposable
     {
         public void Dispose()
         {
+            owned.Dispose();
+            builder.Owner = before;
             if (name.Length > 0)
                 builder._path.RemoveAt(builder._path.Count - 1);
             builder.ScratchEnd = Math.Max(builder.ScratchEnd, builder._layerOffset);

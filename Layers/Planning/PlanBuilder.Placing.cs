@@ -10,9 +10,9 @@ public sealed partial class PlanBuilder
     /// <returns>The most floats that lie in each of the two places of gradients, updated as the passes run.</returns>
     internal IReadOnlyList<long> Rehearse(RehearsalBackend on)
     {
-        foreach ((Slot slot, MemoryCategory category) in _kept)
+        foreach ((Slot slot, MemoryCategory category, _) in _kept)
             slot.Place(on.Pretend(slot.Count, category), 0);
-        foreach ((Slot slot, _) in _states)
+        foreach ((Slot slot, _, _) in _states)
             slot.Place(on.Pretend(slot.Count, MemoryCategory.Activations), 0);
         foreach ((Slot slot, _) in _flows)
             slot.Place(on.Pretend(slot.Count, MemoryCategory.Workspace), 0);
@@ -54,7 +54,7 @@ public sealed partial class PlanBuilder
     private PlanNeed Need()
     {
         var need = new PlanNeed(_stage, MaxLength, MaxBatch);
-        foreach ((Slot slot, MemoryCategory category) in _kept)
+        foreach ((Slot slot, MemoryCategory category, _) in _kept)
             need.Add(slot.Count, category);
         if (_stateCount > 0)
             need.Add(_stateCount, MemoryCategory.Activations);
@@ -66,22 +66,32 @@ public sealed partial class PlanBuilder
 
     private void Allocate()
     {
-        foreach ((Slot slot, MemoryCategory category) in _kept)
-            slot.Place(Take(slot.Count, category), 0);
+        foreach ((Slot slot, MemoryCategory category, MemoryOwner owner) in _kept)
+            slot.Place(Take(slot.Count, category, owner), 0);
         if (_stateCount > 0)
         {
-            Storage states = Take(_stateCount, MemoryCategory.Activations);
-            foreach ((Slot slot, long offset) in _states)
+            (string, long)[] shares =
+            [
+                .. _states.Select(s => (s.Layer, _stage.Align(s.Slot.Count) * sizeof(float))),
+            ];
+            var owner = new MemoryOwner(Group, "states", shares: shares);
+            Storage states = Take(_stateCount, MemoryCategory.Activations, owner);
+            foreach ((Slot slot, long offset, _) in _states)
                 slot.Place(states, offset);
             AllStates = new Tensor(states, 0, new Shape(checked((int)_stateCount)));
         }
-        Storage workspace = Take(Math.Max(_workspaceCount, 1), MemoryCategory.Workspace);
+        Storage workspace = Take(
+            Math.Max(_workspaceCount, 1),
+            MemoryCategory.Workspace,
+            new MemoryOwner(Group, OwnedMemory.Scratch)
+        );
         foreach ((Slot slot, long offset) in _scratches)
             slot.Place(workspace, offset);
         Spare = (workspace, ScratchEnd, _workspaceCount - ScratchEnd);
         var flows = new Storage[2];
+        var between = new MemoryOwner(Group, OwnedMemory.Flow);
         for (int i = 0; i < 2; i++)
-            flows[i] = Take(Math.Max(_flowCounts[i], 1), MemoryCategory.Workspace);
+            flows[i] = Take(Math.Max(_flowCounts[i], 1), MemoryCategory.Workspace, between);
         foreach ((Slot slot, int place) in _flows)
             slot.Place(flows[place], 0);
         Gradients.Place(flows[0], flows[1]);
@@ -119,8 +129,9 @@ public sealed partial class PlanBuilder
     /// </summary>
     internal (Storage Storage, long First, long Count) Spare { get; private set; }
 
-    private Storage Take(long count, MemoryCategory category)
+    private Storage Take(long count, MemoryCategory category, MemoryOwner owner)
     {
+        using Backend.OwnedScope owned = _stage.AllocateFor(owner);
         Storage storage = _stage.Allocate(count, category);
         _storages.Add(storage);
         return storage;

@@ -10,8 +10,8 @@ public sealed partial class PlanBuilder
     private readonly Mode _mode;
     private readonly List<(Slot Slot, int Place)> _flows = [];
     private readonly List<(Slot Slot, long Offset)> _scratches = [];
-    private readonly List<(Slot Slot, MemoryCategory Category)> _kept = [];
-    private readonly List<(Slot Slot, long Offset)> _states = [];
+    private readonly List<(Slot Slot, MemoryCategory Category, MemoryOwner Owner)> _kept = [];
+    private readonly List<(Slot Slot, long Offset, string Layer)> _states = [];
     private readonly List<Shape> _stateShapes = [];
     private readonly List<Storage> _storages = [];
     private readonly List<IDisposable> _operations = [];
@@ -44,6 +44,7 @@ public sealed partial class PlanBuilder
         MaxLength = maxLength;
         MaxBatch = maxBatch;
         Operations = new TensorOperations(stage);
+        Owner = new MemoryOwner(Group, OwnedMemory.InputOutput);
     }
 
     /// <summary>The backend of the plan.</summary>
@@ -98,7 +99,13 @@ public sealed partial class PlanBuilder
 
     internal RandomStream? Random { get; private set; }
 
-    internal void UseRandom(ulong seed) => Random = _stage.CreateRandom(seed);
+    internal void UseRandom(ulong seed)
+    {
+        using Backend.OwnedScope owned = _stage.AllocateFor(
+            new MemoryOwner(Group, "random numbers")
+        );
+        Random = _stage.CreateRandom(seed);
+    }
 
     /// <summary>Returns a new number of a random stream, one for each place that draws random numbers.</summary>
     internal int NextStream() => _streams++;
@@ -165,7 +172,12 @@ public sealed partial class PlanBuilder
 
     private Storage GradientStorage() =>
         _gradients ??=
-            _rehearsal?.Gradients ?? Take(Math.Max(_parameters.Count, 1), MemoryCategory.Gradients);
+            _rehearsal?.Gradients
+            ?? Take(
+                Math.Max(_parameters.Count, 1),
+                MemoryCategory.Gradients,
+                new MemoryOwner(Group, "gradients", shares: _parameters.Shares)
+            );
 
     /// <summary>
     /// Memory for the layer's output. In training it is kept until the backward pass. Otherwise the outputs of the layers alternate between
@@ -200,7 +212,7 @@ public sealed partial class PlanBuilder
     internal Slot Kept(Shape shape, MemoryCategory category)
     {
         var slot = new Slot(shape);
-        _kept.Add((slot, category));
+        _kept.Add((slot, category, Owner));
         return slot;
     }
 
@@ -212,7 +224,7 @@ public sealed partial class PlanBuilder
     public Slot State(Shape shape)
     {
         var slot = new Slot(shape);
-        _states.Add((slot, _stateCount));
+        _states.Add((slot, _stateCount, Path));
         _stateShapes.Add(shape);
         _stateCount = checked(_stateCount + _stage.Align(shape.Count));
         return slot;

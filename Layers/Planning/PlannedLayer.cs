@@ -32,6 +32,7 @@ internal sealed class PlannedLayer : IDisposable
     {
         _plan = plan;
         _layer = layer;
+        Kind = layer.GetType().Name;
         _rehearsal = builder.IsRehearsal ? builder : null;
         _layout = layout;
         _name = builder.Path;
@@ -91,11 +92,18 @@ internal sealed class PlannedLayer : IDisposable
         }
     }
 
+    /// <summary>Its full name, as in the names of its parameters; "" for the model.</summary>
+    public string Name => _name;
+
+    /// <summary>The layer's type, such as Gru.</summary>
+    public string Kind { get; }
+
     /// <summary>The outputs of the layers inside it, then its own.</summary>
     public IEnumerable<(string Name, Tensor Output)> Outputs => _plan.Outputs;
 
     public Tensor Forward(Tensor x)
     {
+        using Backend.LayerPassScope pass = Tell(ProfilePass.Forward);
         if (!_checks)
             return _plan.Forward(x);
         try
@@ -118,6 +126,7 @@ internal sealed class PlannedLayer : IDisposable
 
     public Tensor Backward(Tensor dy)
     {
+        using Backend.LayerPassScope pass = Tell(ProfilePass.Backward);
         if (!_checks)
             return _plan.Backward(dy);
         try
@@ -136,6 +145,10 @@ internal sealed class PlannedLayer : IDisposable
             _backend.IsInPass = false;
         }
     }
+
+    // A rehearsal is no pass.
+    private Backend.LayerPassScope Tell(ProfilePass pass) =>
+        _rehearsal is null ? _backend.BeginLayer(this, pass) : default;
 
     private void RequireOutput(Tensor x, Tensor y)
     {

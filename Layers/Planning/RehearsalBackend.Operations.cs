@@ -3,28 +3,30 @@ namespace Sequor.Layers;
 // The operations on tensors. They read nothing, and only note which parameters' gradients they write.
 internal sealed partial class RehearsalBackend
 {
-    internal override void Upload(ReadOnlySpan<float> source, Tensor destination) =>
+    private protected override void UploadCore(ReadOnlySpan<float> source, Tensor destination) =>
         Write(destination);
 
-    internal override void Download(Tensor source, Span<float> destination) => destination.Clear();
+    private protected override void DownloadCore(Tensor source, Span<float> destination) =>
+        destination.Clear();
 
-    internal override void Copy(Tensor source, Tensor destination) => Write(destination);
+    private protected override void CopyCore(Tensor source, Tensor destination) =>
+        Write(destination);
 
-    internal override void CopyColumns(in ColumnCopy copy)
+    private protected override void CopyColumnsCore(in ColumnCopy copy)
     {
         Prepare(OperationKind.Columns);
         Write(copy.To);
     }
 
-    internal override void Fill(Tensor destination, float value) => Write(destination);
+    private protected override void FillCore(Tensor destination, float value) => Write(destination);
 
-    internal override void RunCode(Action code, ReadOnlySpan<Tensor> written)
+    private protected override void RunCodeCore(Action code, ReadOnlySpan<Tensor> written)
     {
         foreach (Tensor tensor in written)
             Write(tensor);
     }
 
-    internal override void MatMul(in MatrixProduct product)
+    private protected override void MatMulCore(in MatrixProduct product)
     {
         Prepare(OperationKind.Products);
         if (IsLargest)
@@ -32,7 +34,7 @@ internal sealed partial class RehearsalBackend
         Write(product.C);
     }
 
-    internal override void Pointwise(PointwiseOp op, in PointwiseArguments arguments)
+    private protected override void PointwiseCore(PointwiseOp op, in PointwiseArguments arguments)
     {
         Prepare(OperationKind.Pointwise);
         Write(arguments.Out);
@@ -41,49 +43,57 @@ internal sealed partial class RehearsalBackend
             Write(arguments.B);
     }
 
-    internal override void ColumnSum(Tensor a, Tensor b, Tensor sum)
+    private protected override void ColumnSumCore(Tensor a, Tensor b, Tensor sum)
     {
         Prepare(OperationKind.Sums);
         Write(sum);
     }
 
-    internal override void Pack(Tensor x, SequenceLayout layout, Tensor packed)
+    private protected override void PackCore(Tensor x, SequenceLayout layout, Tensor packed)
     {
         Prepare(OperationKind.Sequences);
         Write(packed);
     }
 
-    internal override void Unpack(Tensor packed, SequenceLayout layout, Tensor x)
+    private protected override void UnpackCore(Tensor packed, SequenceLayout layout, Tensor x)
     {
         Prepare(OperationKind.Sequences);
         Write(x);
     }
 
-    internal override void MeanOverTime(Tensor x, SequenceLayout? layout, Tensor mean)
+    private protected override void MeanOverTimeCore(Tensor x, SequenceLayout? layout, Tensor mean)
     {
         Prepare(OperationKind.Sequences);
         Write(mean);
     }
 
-    internal override void MeanOverTimeGradient(Tensor dmean, SequenceLayout? layout, Tensor dx)
+    private protected override void MeanOverTimeGradientCore(
+        Tensor dmean,
+        SequenceLayout? layout,
+        Tensor dx
+    )
     {
         Prepare(OperationKind.Sequences);
         Write(dx);
     }
 
-    internal override void LastSteps(Tensor x, SequenceLayout layout, Tensor y)
+    private protected override void LastStepsCore(Tensor x, SequenceLayout layout, Tensor y)
     {
         Prepare(OperationKind.Sequences);
         Write(y);
     }
 
-    internal override void LastStepsGradient(Tensor dy, SequenceLayout layout, Tensor dx)
+    private protected override void LastStepsGradientCore(
+        Tensor dy,
+        SequenceLayout layout,
+        Tensor dx
+    )
     {
         Prepare(OperationKind.Sequences);
         Write(dx);
     }
 
-    internal override void MeanSquaredError(
+    private protected override void MeanSquaredErrorCore(
         Tensor prediction,
         Tensor target,
         Tensor mask,
@@ -91,7 +101,7 @@ internal sealed partial class RehearsalBackend
         Tensor value
     ) => throw NotOfLayers();
 
-    internal override void SoftmaxCrossEntropy(
+    private protected override void SoftmaxCrossEntropyCore(
         Tensor logits,
         Tensor classes,
         Tensor mask,
@@ -99,7 +109,7 @@ internal sealed partial class RehearsalBackend
         Tensor value
     ) => throw NotOfLayers();
 
-    internal override void BinaryCrossEntropy(
+    private protected override void BinaryCrossEntropyCore(
         Tensor logits,
         Tensor targets,
         Tensor mask,
@@ -107,12 +117,12 @@ internal sealed partial class RehearsalBackend
         Tensor value
     ) => throw NotOfLayers();
 
-    internal override void Optimize(in OptimizerUpdate update) => throw NotOfLayers();
+    private protected override void OptimizeCore(in OptimizerUpdate update) => throw NotOfLayers();
 
     private static InvalidOperationException NotOfLayers() =>
         new("Losses and updates are no operations of a layer.");
 
-    internal override void WeightNorm(ReadOnlySpan<WeightNormTensors> filters)
+    private protected override void WeightNormCore(ReadOnlySpan<WeightNormTensors> filters)
     {
         Prepare(OperationKind.WeightNorm);
         foreach (WeightNormTensors filter in filters)
@@ -122,7 +132,7 @@ internal sealed partial class RehearsalBackend
         }
     }
 
-    internal override void WeightNormGradient(
+    private protected override void WeightNormGradientCore(
         ReadOnlySpan<WeightNormTensors> filters,
         ReadOnlySpan<WeightNormGradients> gradients
     )
@@ -135,7 +145,10 @@ internal sealed partial class RehearsalBackend
         }
     }
 
-    internal override void LruParametrization(in LruTensors parameters, in LruMatrices matrices)
+    private protected override void LruParametrizationCore(
+        in LruTensors parameters,
+        in LruMatrices matrices
+    )
     {
         Prepare(OperationKind.LruParametrization);
         Write(matrices.Lambda);
@@ -143,7 +156,7 @@ internal sealed partial class RehearsalBackend
         Write(matrices.C);
     }
 
-    internal override void LruParametrizationGradient(
+    private protected override void LruParametrizationGradientCore(
         in LruTensors parameters,
         in LruMatrices matrices,
         in LruTensors gradients
@@ -161,21 +174,21 @@ internal sealed partial class RehearsalBackend
 
     internal override RandomStream CreateRandom(ulong seed) => new Random(this, seed);
 
-    private sealed class Random(RehearsalBackend backend, ulong seed) : RandomStream
+    private sealed class Random(RehearsalBackend backend, ulong seed) : RandomStream(backend)
     {
         public override ulong Seed => seed;
 
         public override ulong Step { get; set; }
 
-        public override void Advance() => Step++;
+        protected override void AdvanceCore() => Step++;
 
-        public override void Dropout(
+        protected override void DropoutCore(
             Tensor input,
             Tensor output,
             float probability,
             int stream,
-            long first = 0,
-            long period = 0
+            long first,
+            long period
         )
         {
             backend.Prepare(OperationKind.Random);

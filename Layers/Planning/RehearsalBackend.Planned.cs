@@ -4,10 +4,10 @@ namespace Sequor.Layers;
 internal sealed partial class RehearsalBackend
 {
     internal override RecurrentOperation PlanRecurrent(in RecurrentDescriptor descriptor) =>
-        new Recurrent(this);
+        new Recurrent(this, descriptor);
 
     internal override ConvolutionOperation PlanConvolution(in ConvolutionDescriptor descriptor) =>
-        new Convolution(this);
+        new Convolution(this, descriptor);
 
     internal override DiagonalScanOperation PlanDiagonalScan(
         in DiagonalScanDescriptor descriptor
@@ -22,25 +22,28 @@ internal sealed partial class RehearsalBackend
     internal override EmbeddingOperation PlanEmbedding(in EmbeddingDescriptor descriptor) =>
         new Embedding(this);
 
-    private sealed class Recurrent(RehearsalBackend backend) : RecurrentOperation
+    private sealed class Recurrent(RehearsalBackend backend, in RecurrentDescriptor descriptor)
+        : RecurrentOperation(backend, descriptor)
     {
         public override long WorkspaceCount => 0;
 
         public override long ReserveCount => 0;
 
-        public override void Forward(in RecurrentOperands operands) => backend.Write(operands.Y);
+        protected override void ForwardCore(in RecurrentOperands operands) =>
+            backend.Write(operands.Y);
 
-        public override void Backward(
+        protected override void BackwardCore(
             in RecurrentOperands operands,
             in RecurrentGradients gradients
         ) => backend.Write(gradients.Parameters);
     }
 
-    private sealed class Convolution(RehearsalBackend backend) : ConvolutionOperation
+    private sealed class Convolution(RehearsalBackend backend, in ConvolutionDescriptor descriptor)
+        : ConvolutionOperation(backend, descriptor)
     {
         public override long WorkspaceCount => 0;
 
-        public override void Forward(
+        protected override void ForwardCore(
             Tensor x,
             SequenceLayout? layout,
             Tensor w,
@@ -48,7 +51,7 @@ internal sealed partial class RehearsalBackend
             Tensor workspace
         ) => backend.Write(output.Y);
 
-        public override void Stream(
+        protected override void StreamCore(
             Tensor x,
             Tensor w,
             in ConvolutionOutput output,
@@ -58,7 +61,7 @@ internal sealed partial class RehearsalBackend
             Tensor workspace
         ) => backend.Write(output.Y);
 
-        public override int Backward(
+        protected override int BackwardCore(
             Tensor x,
             SequenceLayout? layout,
             Tensor w,
@@ -74,13 +77,14 @@ internal sealed partial class RehearsalBackend
         }
     }
 
-    private sealed class DiagonalScan(RehearsalBackend backend, int size) : DiagonalScanOperation
+    private sealed class DiagonalScan(RehearsalBackend backend, int size)
+        : DiagonalScanOperation(backend)
     {
         public override long WorkspaceCount => 0;
 
         public override long LambdaGradientCount => 2L * size;
 
-        public override void Forward(
+        protected override void ForwardCore(
             Tensor lambda,
             Tensor states,
             SequenceLayout? layout,
@@ -88,7 +92,7 @@ internal sealed partial class RehearsalBackend
             Tensor workspace
         ) => backend.Write(states);
 
-        public override void Backward(
+        protected override void BackwardCore(
             Tensor lambda,
             Tensor states,
             SequenceLayout? layout,
@@ -103,11 +107,11 @@ internal sealed partial class RehearsalBackend
             dlambda.View(new Shape(1, 2 * size));
     }
 
-    private sealed class LayerNorm(RehearsalBackend backend) : LayerNormOperation
+    private sealed class LayerNorm(RehearsalBackend backend) : LayerNormOperation(backend)
     {
         public override long WorkspaceCount => 0;
 
-        public override void Forward(
+        protected override void ForwardCore(
             Tensor x,
             Tensor weight,
             Tensor bias,
@@ -116,7 +120,7 @@ internal sealed partial class RehearsalBackend
             bool reuse
         ) => backend.Write(y);
 
-        public override void Backward(
+        protected override void BackwardCore(
             Tensor x,
             Tensor weight,
             Tensor statistics,
@@ -133,11 +137,11 @@ internal sealed partial class RehearsalBackend
         }
     }
 
-    private sealed class BatchNorm(RehearsalBackend backend) : BatchNormOperation
+    private sealed class BatchNorm(RehearsalBackend backend) : BatchNormOperation(backend)
     {
         public override long WorkspaceCount => 0;
 
-        public override void Measure(
+        protected override void MeasureCore(
             Tensor x,
             Tensor statistics,
             Tensor runningMean,
@@ -145,13 +149,13 @@ internal sealed partial class RehearsalBackend
             Tensor workspace
         ) => backend.Write(statistics);
 
-        public override void Recall(
+        protected override void RecallCore(
             Tensor runningMean,
             Tensor runningVariance,
             Tensor statistics
         ) => backend.Write(statistics);
 
-        public override void Normalise(
+        protected override void NormaliseCore(
             Tensor x,
             Tensor statistics,
             Tensor weight,
@@ -159,7 +163,7 @@ internal sealed partial class RehearsalBackend
             Tensor y
         ) => backend.Write(y);
 
-        public override void Sum(
+        protected override void SumCore(
             Tensor x,
             Tensor statistics,
             Tensor dy,
@@ -168,7 +172,7 @@ internal sealed partial class RehearsalBackend
             Tensor workspace
         ) => backend.Write(sums);
 
-        public override void Backward(
+        protected override void BackwardCore(
             Tensor x,
             Tensor statistics,
             Tensor weight,
@@ -180,13 +184,18 @@ internal sealed partial class RehearsalBackend
         ) => backend.Write(dx);
     }
 
-    private sealed class Embedding(RehearsalBackend backend) : EmbeddingOperation
+    private sealed class Embedding(RehearsalBackend backend) : EmbeddingOperation(backend)
     {
         public override long WorkspaceCount => 0;
 
-        public override void Forward(Tensor classes, Tensor table, Tensor y) => backend.Write(y);
+        protected override void ForwardCore(Tensor classes, Tensor table, Tensor y) =>
+            backend.Write(y);
 
-        public override void Backward(Tensor classes, Tensor dy, Tensor dtable, Tensor workspace) =>
-            backend.Write(dtable);
+        protected override void BackwardCore(
+            Tensor classes,
+            Tensor dy,
+            Tensor dtable,
+            Tensor workspace
+        ) => backend.Write(dtable);
     }
 }

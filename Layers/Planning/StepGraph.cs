@@ -78,6 +78,7 @@ public sealed class StepGraph : IDisposable
     {
         using OwnerScope inside = _plan.Backend.Enter("StepGraph.Run");
         RequireLive();
+        using Backend.StepScope told = _plan.Backend.BeginStep(_plan);
         if (WhyUntraced() is { } reason)
         {
             RunEager(reason);
@@ -106,6 +107,7 @@ public sealed class StepGraph : IDisposable
     {
         using OwnerScope inside = _plan.Backend.Enter("StepGraph.RunEager");
         RequireLive();
+        using Backend.StepScope told = _plan.Backend.BeginStep(_plan);
         _step();
         EagerRuns++;
         EagerReason = reason ?? EagerReason;
@@ -228,7 +230,7 @@ public sealed class StepGraph : IDisposable
 
     private void Replay(StepTrace trace)
     {
-        trace.Replay();
+        trace.Replay(_plan.Backend.Probe);
         Replays++;
     }
 

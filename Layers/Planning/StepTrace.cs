@@ -79,11 +79,14 @@ internal sealed class StepTrace : IDisposable
     }
 
     /// <summary>Queues the recorded graph, and leaves the plans as they would be after the calls.</summary>
-    public void Replay()
+    /// <param name="probe">Who is told, and may queue the step with marks of its own; null for nobody.</param>
+    public void Replay(StepProbe? probe)
     {
+        probe?.PrepareReplay(this);
         foreach ((Plan plan, IReadOnlyList<(string, Tensor)> layers) in _plans)
             plan.Replayed(layers);
-        Work!.Run();
+        if (probe?.Replay(this) != true)
+            Work!.Run();
     }
 
     public void Dispose() => Work?.Dispose();

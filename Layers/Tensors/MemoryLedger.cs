@@ -6,6 +6,7 @@ public sealed class MemoryLedger
     private static readonly int Categories = Enum.GetValues<MemoryCategory>().Length;
     private readonly long[] _current = new long[Categories];
     private readonly long[] _atPeak = new long[Categories];
+    private readonly Dictionary<(MemoryCategory Category, MemoryOwner Owner), long> _owned = [];
 
     /// <summary>The number of bytes that are allocated now.</summary>
     public long CurrentBytes { get; private set; }
@@ -67,23 +68,55 @@ public sealed class MemoryLedger
         }
     }
 
-    internal void Add(MemoryCategory category, long bytes)
+    /// <summary>Adds an allocation.</summary>
+    /// <param name="category">Its category.</param>
+    /// <param name="bytes">Its size.</param>
+    /// <param name="owner">Whom it is for; null for the backend itself, or a caller.</param>
+    internal void Add(MemoryCategory category, long bytes, MemoryOwner? owner)
     {
         lock (_current)
         {
             Allocations++;
+            if (owner is not null)
+                _owned[(category, owner)] = _owned.GetValueOrDefault((category, owner)) + bytes;
             _current[(int)category] += bytes;
             CurrentBytes += bytes;
             NotePeak();
         }
     }
 
-    internal void Remove(MemoryCategory category, long bytes)
+    internal void Remove(MemoryCategory category, long bytes, MemoryOwner? owner = null)
     {
         lock (_current)
         {
+            if (owner is not null && (_owned[(category, owner)] -= bytes) == 0)
+                _owned.Remove((category, owner));
             _current[(int)category] -= bytes;
             CurrentBytes -= bytes;
+        }
+    }
+
+    /// <summary>
+    /// What is allocated now, by category and owner. All of a category add up to <see cref="Current"/>; the owner is null for what
+    /// nobody is known to own.
+    /// </summary>
+    internal IReadOnlyList<(MemoryCategory Category, MemoryOwner? Owner, long Bytes)> Owned()
+    {
+        lock (_current)
+        {
+            var all = new List<(MemoryCategory, MemoryOwner?, long)>();
+            long[] rest = [.. _current];
+            foreach (((MemoryCategory category, MemoryOwner owner), long bytes) in _owned)
+            {
+                all.Add((category, owner, bytes));
+                rest[(int)category] -= bytes;
+            }
+            for (int i = 0; i < rest.Length; i++)
+            {
+                if (rest[i] != 0)
+                    all.Add(((MemoryCategory)i, null, rest[i]));
+            }
+            return all;
         }
     }
 

@@ -24,7 +24,9 @@ public sealed class Storage : IDisposable
         Category = category;
         _owned = owned;
         Block = block;
-        if (!owned)
+        if (owned)
+            Owner = backend.AllocatesFor;
+        else
             GC.SuppressFinalize(this);
     }
 
@@ -57,6 +59,9 @@ public sealed class Storage : IDisposable
                 $"A view of {shape} does not fit in a block of {Amount.Of(Count, "float")}.",
                 nameof(shape)
             );
+
+    /// <summary>Whom the block was allocated for, where that is known.</summary>
+    internal MemoryOwner? Owner { get; }
 
     /// <summary>What the backend needs to know about the block besides its address.</summary>
     internal object? Block { get; }

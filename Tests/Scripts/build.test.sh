@@ -72,6 +72,7 @@ echo built >>"$root/builds"
 [ -z "${BROKEN:-}" ] || { echo 'A.cs(1,1): error CS1002: ; expected'; exit 1; }
 for name in Tool/release/sequor Tests/release/Sequor.Tests Cuda.Tests/release/Sequor.Cuda.Tests \
     VirtualGpu.Tests/release/Sequor.VirtualGpu.Tests Suites/release/Sequor.Suites \
+    Suites.Tests/release/Sequor.Suites.Tests \
     Counts/release/Sequor.Counts Replay/release/Sequor.Replay FirstContact/release/Sequor.FirstContact; do
     path=$root/artifacts/bin/Sequor.$name
     mkdir -p "${path%/*}"
@@ -296,6 +297,7 @@ Test run summary: Failed! - Sequor.Tests.dll (net10.0|x64)
 END
 bin=artifacts/bin
 programs="$bin/Sequor.Tests/release/Sequor.Tests.dll;$bin/Sequor.Cuda.Tests/release/Sequor.Cuda.Tests.dll"
+programs+=";$bin/Sequor.Suites.Tests/release/Sequor.Suites.Tests.dll"
 virtual=";$bin/Sequor.VirtualGpu.Tests/release/Sequor.VirtualGpu.Tests.dll"
 long=' --filter TestCategory!=Long'
 none=' --ignore-exit-code 8'

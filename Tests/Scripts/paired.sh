@@ -41,15 +41,17 @@ measured() {
     [ $# -gt 0 ] || options=(--arch gru --length 100 --batch 8 --threads 1)
 }
 
-# HEAD with a step that takes longer by a loop behind it.
+# HEAD with a step that takes longer by a loop behind it: so much of the processor time that the step had, since that is the same
+# whatever else the machine does.
 slower() {
     local factor=$1 step=$work/copy/Benchmarks/Workloads/Measurement/TrainingStep.cs
+    local used=Environment.CpuUsage.TotalTime.TotalMilliseconds
     mkdir "$work/copy"
     git -C "$repository" archive HEAD | tar -x -C "$work/copy"
-    sed -i -e 's/^        _marks\[0\]\.Record();$/        long begin = System.Diagnostics.Stopwatch.GetTimestamp();\n&/' \
-        -e "s/^        _marks\\[3\\]\\.Record();\$/        long end = begin + (long)((System.Diagnostics.Stopwatch.GetTimestamp() - begin) * $factor);\n        while (System.Diagnostics.Stopwatch.GetTimestamp() < end) { }\n&/" \
+    sed -i -e "s/^        _marks\\[0\\]\\.Record();\$/        double begin = $used;\n&/" \
+        -e "s/^        _marks\\[3\\]\\.Record();\$/        double end = $used;\n        end += (end - begin) * ($factor - 1) \/ Backend.Info.Threads;\n        while ($used < end) { }\n&/" \
         "$step"
-    [ "$(grep -c 'Stopwatch.GetTimestamp' "$step")" = 3 ] || { echo "paired.sh: $step is not as it was" >&2; exit 1; }
+    [ "$(grep -c "$used" "$step")" = 3 ] || { echo "paired.sh: $step is not as it was" >&2; exit 1; }
     (cd "$work/copy" && dotnet build Benchmarks/Tool/Sequor.Tool.csproj -c Release -v quiet -tl:off \
         -p:RunAnalyzers=false >&2)
 }

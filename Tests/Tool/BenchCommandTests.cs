@@ -35,11 +35,16 @@ public sealed class BenchCommandTests : FolderTest
         Assert.That(Names(), Is.EqualTo(new[] { "bench.json" }));
         Assert.That(result.Output, Does.Contain("One training step").And.Contain("Memory"));
         Assert.That(result.Output, Does.Contain("The TCN can look back 3571 steps"));
+        Assert.That(result.Output, Does.Contain("What a step moves and computes"));
+        Assert.That(result.Output, Does.Contain("At most, measured in this run: copy "));
 
         using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(json));
         JsonElement report = document.RootElement;
         Assert.That(report.GetProperty("schema").GetString(), Is.EqualTo("sequor.bench/1"));
         Assert.That(report.GetProperty("threads").GetInt32(), Is.EqualTo(2));
+        JsonElement peaks = report.GetProperty("peaks");
+        Assert.That(peaks.GetProperty("copy_bytes_per_s").GetDouble(), Is.Positive);
+        Assert.That(peaks.GetProperty("product_flops_per_s").GetDouble(), Is.Positive);
         Assert.That(report.GetProperty("machine").GetProperty("cores").GetInt32(), Is.Positive);
         JsonElement[] results = [.. report.GetProperty("results").EnumerateArray()];
         Assert.That(
@@ -58,6 +63,11 @@ public sealed class BenchCommandTests : FolderTest
         Assert.That(r.GetProperty("device").GetString(), Is.EqualTo("cpu"));
         Assert.That(r.GetProperty("length").GetInt32(), Is.EqualTo(40));
         Assert.That(r.GetProperty("batch").GetInt32(), Is.EqualTo(4));
+        Assert.That(r.GetProperty("bytes_moved").GetInt64(), Is.Positive);
+        Assert.That(r.GetProperty("bytes_unknown").GetInt32(), Is.Zero);
+        Assert.That(r.GetProperty("flops").GetInt64(), Is.Positive);
+        Assert.That(r.GetProperty("floor_ms").GetDouble(), Is.Positive);
+        Assert.That(r.TryGetProperty("launches", out _), Is.False, "a CPU launches nothing");
         Assert.That(r.GetProperty("hidden").GetInt32(), Is.Positive);
         Assert.That(r.GetProperty("layers").GetInt32(), Is.Positive);
         Assert.That(r.GetProperty("parameters").GetInt64(), Is.InRange(19_000, 21_000));

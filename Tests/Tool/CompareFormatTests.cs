@@ -169,6 +169,49 @@ public sealed class CompareFormatTests : FolderTest
     }
 
     [Test]
+    public void Counts_of_a_suite_on_the_device_are_compared_and_its_launches_are_rounds()
+    {
+        const string suites = """
+            {"schema":"sequor.suites/1","status":"finished","title":"Suite-1",
+             "machine":{"cpu":"Processor 1","cores":2,"vector_bits":256,"architecture":"X64"},
+             "results":[{"name":"Suite.Step","ms":{"median":2,"p05":1,"p95":3},"rounds_ms":[2,2,2,2,2,2,2],"managed_bytes":24,
+              "on_device":{"device":"cuda:0","threads":1,"vector_bits":0,"gpu":{"name":"H200","arithmetic":"fp32"},"ms":1.5,"launches":7,
+               "bytes_moved":800,"bytes_unknown":0,"flops":900,"floor_ms":0.5,"peak_bytes":4096}}]}
+            """;
+        JsonNode same = Compare(
+            0,
+            suites,
+            suites.Replace("Suite-1", "Suite-2", StringComparison.Ordinal)
+        );
+        Assert.That(Changed(same), Is.Empty);
+        foreach (
+            (string from, string to, string what) in ((string, string, string)[])
+                [
+                    ("\"launches\":7", "\"launches\":8", "launches"),
+                    ("\"bytes_moved\":800", "\"bytes_moved\":804", "bytes_moved"),
+                    ("\"flops\":900", "\"flops\":901", "flops"),
+                    ("\"peak_bytes\":4096", "\"peak_bytes\":4100", "peak_bytes"),
+                    ("\"managed_bytes\":24", "\"managed_bytes\":32", "managed_bytes"),
+                ]
+        )
+            Assert.That(
+                Changed(Compare(1, suites, suites.Replace(from, to, StringComparison.Ordinal))),
+                Is.EqualTo(new[] { $"Suite.Step: {what} more" })
+            );
+        Compare(2, suites, suites.Replace("H200", "H100", StringComparison.Ordinal));
+        Compare(2, suites, suites.Replace("cuda:0", "cpu", StringComparison.Ordinal));
+        Compare(2, suites, suites.Replace("[2,2,2,2,2,2,2]", "[]", StringComparison.Ordinal));
+        // Bytes of another part than before are another figure: what cuDNN moves is not known.
+        Compare(
+            1,
+            suites,
+            suites
+                .Replace("\"bytes_unknown\":0", "\"bytes_unknown\":2", StringComparison.Ordinal)
+                .Replace("\"bytes_moved\":800", "\"bytes_moved\":8", StringComparison.Ordinal)
+        );
+    }
+
+    [Test]
     public void A_run_of_BenchmarkDotNet_counts_once_in_a_folder()
     {
         Directory.CreateDirectory(PathOf("folder"));
@@ -265,6 +308,7 @@ public sealed class CompareFormatTests : FolderTest
                     "sequor.counts/1",
                     "sequor.profile/1",
                     "sequor.reproduce/1",
+                    "sequor.suites/1",
                 }
             )
         );

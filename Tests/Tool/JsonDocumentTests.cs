@@ -8,6 +8,7 @@ using Sequor.Layers;
 using Sequor.Native;
 using Sequor.Replay;
 using Sequor.Tests.Charts;
+using Sequor.Tests.Profiles;
 using Sequor.Tests.Support;
 using Sequor.Tests.Training;
 using Sequor.Tests.Workloads;
@@ -63,7 +64,14 @@ public sealed class JsonDocumentTests : CudaCommandFixture
         );
         foreach (string line in File.ReadLines(choices))
             _seen.Add("sequor.choices/1", System.Text.Encoding.UTF8.GetBytes(line));
-        BenchReport made = Made.Report(Made.Result("rnn", 4, 1, 1024) with { RoundsMs = [1, 2] });
+        var missing = new GpuConditions { Missing = "made up" };
+        BenchReport made = Made.Report(
+            Made.Result("rnn", 4, 1, 1024) with
+            {
+                RoundsMs = [1, 2],
+                GpuConditions = GpuConditionsReport.Of(missing),
+            }
+        );
         _seen.Add(
             "sequor.bench/1",
             ReportWriter.ToUtf8(
@@ -81,11 +89,112 @@ public sealed class JsonDocumentTests : CudaCommandFixture
         _seen.RequireAll(
             "sequor.bench/1",
             "result",
+            "peaks",
             "machine",
             "gpu",
             "choice",
+            "conditions",
+            "extent",
             "sequor.choices/1"
         );
+    }
+
+    // What the diagnoser itself writes is read in its own tests.
+    [Test]
+    public void Suites()
+    {
+        GpuReport gpu = new("GPU", "9.0", 1 << 30, "1", "12.4", "9.6.0", "12.5", "fp32", "cudnn");
+        var least = new DeviceResult
+        {
+            Device = "cpu",
+            Threads = 2,
+            VectorBits = 256,
+            Ms = 1.5,
+            PeakBytes = 0,
+            MemoryBytes = MemoryBytes.Of(new Dictionary<MemoryCategory, long>()),
+        };
+        DeviceResult all = least with
+        {
+            Device = "cuda:0",
+            Gpu = gpu,
+            Launches = 2.5,
+            BytesMoved = 3.5,
+            BytesUnknown = 1,
+            Flops = 4.5,
+            FloorMs = 0.5,
+            Peaks = new PeaksReport(1.5, 2.5, 3, 4),
+        };
+        var result = new SuiteResult
+        {
+            Name = "Suite.Step(Arch: \"gru\")",
+            Ms = new Spread(2.5, 1.5, 3.5),
+            RoundsMs = [2.5],
+        };
+        var report = new SuitesReport
+        {
+            Title = "Suite-20261129-183518",
+            Machine = Made.Machine(),
+            Date = "2026-11-29T18:35:18Z",
+            Results =
+            [
+                result,
+                result with
+                {
+                    ManagedBytes = 24,
+                    OnDevice = all,
+                },
+                result with
+                {
+                    OnDevice = least,
+                },
+            ],
+        };
+        _seen.Add("sequor.suites/1", ReportWriter.ToUtf8(report));
+        _seen.Add(
+            "sequor.suites/1",
+            ReportWriter.ToUtf8(
+                report with
+                {
+                    Status = RunStatus.Failed,
+                    Reason = "made up",
+                    Results = [],
+                }
+            )
+        );
+        _seen.RequireAll("sequor.suites/1");
+    }
+
+    [Test]
+    [VirtualGpuOnly]
+    public void Profile()
+    {
+        _seen.Add("sequor.profile/1", Json($"profile --arch tcn --warmup 1 {Tiny}"));
+        Virtual!.Manners.SymmetricPaddingOnly = true;
+        _seen.Add(
+            "sequor.profile/1",
+            Json(
+                $"profile --device cuda --convolution cudnn --graph off --arch tcn,gru --warmup 1 {Tiny}"
+            )
+        );
+        Profiled made = MadeProfile.Of(MadeProfile.Step(), plain: 1);
+        _seen.Add(
+            "sequor.profile/1",
+            ReportWriter.ToUtf8(
+                MadeProfile.Report(
+                    made,
+                    made with
+                    {
+                        Step = made.Step with { Memory = [], PeakOwners = [] },
+                    }
+                ) with
+                {
+                    Status = RunStatus.Failed,
+                    Reason = "made up",
+                    Peaks = null,
+                }
+            )
+        );
+        _seen.RequireAll("sequor.profile/1");
     }
 
     [Test]
@@ -183,7 +292,12 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                 false,
                 "made up",
                 new DriverReport(null, null, "libcuda.so.1"),
-                [new DeviceReport(0, null, null, null, null, null, null, "made up")]
+                [
+                    new DeviceReport(0, null, null, null, null, null, null, "made up")
+                    {
+                        State = new GpuStateReport { Reason = "made up" },
+                    },
+                ]
             )
             {
                 Settings = [new CudaSetting("CUDA_CACHE_DISABLE", "1", "made up")],
@@ -201,10 +315,11 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                     [new TriedPath("system loader", "libcudnn.so.9", "made up")]
                 ),
             ],
+            Profiler = new ProfilerReport(null, "made up"),
             MatrixProduct = new Throughput(1.5, 2.5, 2),
         };
         _seen.Add("sequor.doctor/1", ReportWriter.ToUtf8(made));
-        _seen.RequireAll("sequor.doctor/1");
+        _seen.RequireAll("sequor.doctor/1", "state");
     }
 
     // What the command itself writes is compared in CountsCommandTests, which have the virtual GPU to themselves.
@@ -454,12 +569,18 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                 {
                     "sequor.bench/1",
                     "result",
+                    "conditions",
+                    "extent",
+                    "sequor.profile/1",
+                    "peaks",
+                    "sequor.suites/1",
                     "sequor.train/1",
                     "sequor.reproduce/1",
                     "sequor.list/1",
                     "sequor.doctor/1",
                     "machine",
                     "gpu",
+                    "state",
                     "sequor.counts/1",
                     "choice",
                     "sequor.choices/1",

@@ -85,12 +85,7 @@ public sealed class PlantedChangeTests : FolderTest
         );
     }
 
-    private void Every(
-        IReadOnlyList<Planted> kinds,
-        int draws,
-        string allowed,
-        Func<Workload, byte[]> report
-    )
+    private void Every(Planted[] kinds, int draws, string allowed, Func<Workload, byte[]> report)
     {
         (string before, string again, string after) = (
             PathOf("base.json"),
@@ -101,7 +96,7 @@ public sealed class PlantedChangeTests : FolderTest
         for (int i = 0; i < draws; i++)
         {
             var random = new Random(i);
-            Planted planted = kinds[i % kinds.Count];
+            Planted planted = kinds[i % kinds.Length];
             var task = new AddingProblem(random.Next(2, 9));
             (int batch, int width) = (random.Next(1, 5), random.Next(1, 9));
             (int amount, bool backward) = (random.Next(1, 5000), random.Next(2) == 0);

@@ -47,9 +47,13 @@ internal sealed class BenchReader : FigureReader
                 null,
                 "peak_bytes",
                 "native_allocations_per_step",
-                "managed_bytes_per_step"
+                "managed_bytes_per_step",
+                "flops",
+                "launches"
             )
         )
+            yield return figure;
+        foreach (Figure figure in MovedOf(result, subject))
             yield return figure;
         // 0 says that steps ran as they are: a graph that is gone was not measured, and is not a smaller one.
         if (result.Maybe("graph_nodes")?.Count() is > 0)

@@ -141,6 +141,18 @@ internal abstract class FigureReader
         }
     }
 
+    /// <summary>
+    /// The bytes that an item moved. Where a vendor's library computes a part of it, they are of the rest alone, and another algorithm
+    /// leaves another rest: then they are those of a part.
+    /// </summary>
+    protected static IEnumerable<Figure> MovedOf(FigureJson item, Subject subject) =>
+        CountedOf(
+            item,
+            subject,
+            item.Maybe("bytes_unknown")?.Count() is > 0 ? "outside libraries" : null,
+            "bytes_moved"
+        );
+
     // Keys of the reports end with their units, or are numbers of something.
     private static string UnitOf(string key) =>
         key.Contains("bytes", StringComparison.Ordinal) ? "bytes"

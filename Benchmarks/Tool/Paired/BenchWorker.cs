@@ -23,7 +23,12 @@ internal static class BenchWorker
         IReadOnlyList<IReadOnlyList<Workload>> workloads = options.Workloads(result, lengths);
         if (workloads.Count != 1)
             throw new UsageException("--paired measures at one length; --sweep has several");
-        ulong seed = options.Measurement(result).Seed;
+        MeasurementOptions asked = options.Measurement(result);
+        if (asked.ProfilerRange)
+            throw new UsageException(
+                "--paired measures in turns, of which a profiler gets no range; leave --profiler-range out"
+            );
+        ulong seed = asked.Seed;
         IReadOnlyList<Measured> measured = Measurement.Run(
             workloads[0],
             () => options.Workload.Backend.Create(result),

@@ -27,10 +27,10 @@ internal sealed record PairedPlan(TimeSpan Budget)
     public double ControlPart { get; init; } = 0.15;
 
     /// <summary>Rounds of that at least, whatever the time.</summary>
-    public int LeastControlRounds { get; init; } = 3;
+    public int LeastControlRounds { get; init; } = 2;
 
     /// <summary>Rounds of a wave at least, whatever the time.</summary>
-    public int LeastRounds { get; init; } = 5;
+    public int LeastRounds { get; init; } = 3;
 
     /// <summary>The least time of a turn.</summary>
     public TimeSpan Turn { get; init; } = TimeSpan.FromMilliseconds(25);

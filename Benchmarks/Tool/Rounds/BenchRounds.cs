@@ -103,6 +103,14 @@ internal static class BenchRounds
             NativeAllocationsPerStep = rounds.Max(r => r.NativeAllocationsPerStep),
             ManagedBytesPerStep = rounds.Max(r => r.ManagedBytesPerStep),
             GraphNodes = rounds.Max(r => r.GraphNodes),
+            BytesMoved = rounds.Max(r => r.BytesMoved),
+            Flops = rounds.Max(r => r.Flops),
+            Launches = rounds.Max(r => r.Launches),
+            FloorMs = rounds.All(r => r.FloorMs is not null) ? Of(r => r.FloorMs!.Value) : null,
+            GpuConditions = GpuConditionsReport.Merge(
+                [.. rounds.Select(r => r.GpuConditions)],
+                samples.Length
+            ),
         };
 
         double Of(Func<BenchResult, double> time) =>

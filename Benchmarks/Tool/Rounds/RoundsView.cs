@@ -25,6 +25,7 @@ internal static class RoundsView
                     ]
             )
         );
+        WorkView.Results(screen, report);
         int rounds = report.Results.Count == 0 ? 0 : report.Results[0].RoundsMs!.Count;
         screen.Line(
             Text(

@@ -47,7 +47,7 @@ public static class TrendPage
                 ("History", report.File),
                 ("Runs", Text($"{report.Lines - report.Damaged.Count}")),
                 ("Machines", Text($"{report.Machines.Count}")),
-                ("Last commit", $"{last.Commit}, {last.Date}"),
+                ("Last commit measured", last.Date),
             ],
             body,
             charts

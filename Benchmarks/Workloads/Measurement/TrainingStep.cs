@@ -67,6 +67,9 @@ public sealed class TrainingStep : IDisposable
     /// <summary>Where it runs; counts the memory.</summary>
     public Backend Backend { get; }
 
+    /// <summary>The plan that it runs.</summary>
+    public Plan Plan => _plan;
+
     /// <summary>What its plan computes in another way than was asked for, and why.</summary>
     public IReadOnlyList<string> Fallbacks => _plan.Fallbacks;
 
@@ -92,18 +95,47 @@ public sealed class TrainingStep : IDisposable
         );
     }
 
+    /// <summary>One step, and what a profile of its plan saw of it, which is paused before and after.</summary>
+    public ProfiledStep RunProfiled(Profile profile)
+    {
+        ArgumentNullException.ThrowIfNull(profile);
+        profile.IsPaused = false;
+        using (profile.Step())
+            Enqueue();
+        profile.IsPaused = true;
+        return profile.Read();
+    }
+
+    /// <summary>Queues one step and does not wait for it.</summary>
+    public void Queue()
+    {
+        Load();
+        Graph.Run();
+    }
+
+    /// <summary>Queues one step operation by operation, never as a graph.</summary>
+    public void QueueEager()
+    {
+        Load();
+        Graph.RunEager();
+    }
+
     /// <summary>The loss of the last step's batch.</summary>
     public float ReadLoss() => _loss.ReadValue();
 
     private void Enqueue()
     {
+        _marks[0].Record();
+        Queue();
+        _marks[3].Record();
+    }
+
+    private void Load()
+    {
         SequenceBatch batch = _batches[_next];
         _next = (_next + 1) % Batches;
-        _marks[0].Record();
         _plan.SetInput(batch.X, batch.Length, batch.Size);
         _loss.SetTargets(batch.Targets);
-        Graph.Run();
-        _marks[3].Record();
     }
 
     private void RunStep()

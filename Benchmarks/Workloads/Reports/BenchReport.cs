@@ -44,6 +44,10 @@ public sealed record BenchReport
     /// <summary>Seconds that all of it took.</summary>
     public required double Seconds { get; init; }
 
+    /// <summary>What the machine does at most, measured behind the steps; only of a run that finished.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public PeaksReport? Peaks { get; init; }
+
     /// <summary>One an architecture; of a sweep one a length and architecture, length by length.</summary>
     public required IReadOnlyList<BenchResult> Results { get; init; }
 
@@ -123,6 +127,26 @@ public sealed record BenchResult
     /// <summary>Bytes of the managed heap, a step.</summary>
     public required double ManagedBytesPerStep { get; init; }
 
+    /// <summary>Bytes that the operations of a step must move, of those that tell them; only where a step was counted.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? BytesMoved { get; init; }
+
+    /// <summary>Operations within vendors' libraries, whose bytes are not known; only where a step was counted.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? BytesUnknown { get; init; }
+
+    /// <summary>Operations with floats of a step, by formula; only where a step was counted.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? Flops { get; init; }
+
+    /// <summary>Launches of kernels and calls of vendors' libraries a step; only where a step was counted, on a GPU.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? Launches { get; init; }
+
+    /// <summary>The least time of a step's operations at the machine's peaks; only where both were measured.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? FloorMs { get; init; }
+
     /// <summary>Operations of the CUDA graph that a step was replayed as; 0 where steps ran as they are.</summary>
     public required long GraphNodes { get; init; }
 
@@ -138,10 +162,15 @@ public sealed record BenchResult
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<ChoiceReport>? Choices { get; init; }
 
+    /// <summary>The GPU's state during the measured steps; only on a GPU.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public GpuConditionsReport? GpuConditions { get; init; }
+
     /// <summary>A measurement in the form of the report.</summary>
     /// <param name="measured">The measurement.</param>
     /// <param name="length">T, as the task counts it.</param>
-    public static BenchResult From(Measured measured, int length)
+    /// <param name="peaks">What the machine does at most; null where it was not measured.</param>
+    public static BenchResult From(Measured measured, int length, MachinePeaks? peaks = null)
     {
         ArgumentNullException.ThrowIfNull(measured);
         Workload workload = measured.Workload;
@@ -165,24 +194,23 @@ public sealed record BenchResult
             TokensPerS = Math.Round(measured.TokensPerSecond, 1),
             PeakBytes = measured.PeakBytes,
             FloorBytes = workload.FloorBytes,
-            MemoryBytes = new MemoryBytes
-            {
-                Parameters = measured.BytesAtPeak[MemoryCategory.Parameters],
-                Gradients = measured.BytesAtPeak[MemoryCategory.Gradients],
-                Optimizer = measured.BytesAtPeak[MemoryCategory.Optimizer],
-                Activations = measured.BytesAtPeak[MemoryCategory.Activations],
-                Reserve = measured.BytesAtPeak[MemoryCategory.Reserve],
-                Workspace = measured.BytesAtPeak[MemoryCategory.Workspace],
-                Io = measured.BytesAtPeak[MemoryCategory.InputOutput],
-                Graphs = measured.BytesAtPeak[MemoryCategory.Graphs],
-            },
+            MemoryBytes = MemoryBytes.Of(measured.BytesAtPeak),
             AllocationsPerStep = measured.NativeAllocations + measured.ManagedBytes,
             NativeAllocationsPerStep = measured.NativeAllocations,
             ManagedBytesPerStep = measured.ManagedBytes,
+            BytesMoved = measured.Work?.BytesMoved,
+            BytesUnknown = measured.Work?.BytesUnknown,
+            Flops = measured.Work?.Flops,
+            Launches = measured.Device.Gpu is null ? null : measured.Work?.Launches,
+            FloorMs =
+                peaks is not null && measured.Work is { } work
+                    ? Round(work.FloorMilliseconds(peaks))
+                    : null,
             GraphNodes = measured.GraphNodes,
             EagerReason = measured.EagerReason,
             Fallbacks = measured.Fallbacks.Count > 0 ? measured.Fallbacks : null,
             Choices = ChoiceReport.Of(measured.Choices),
+            GpuConditions = GpuConditionsReport.Of(measured.Conditions),
         };
     }
 
@@ -231,4 +259,23 @@ public sealed record MemoryBytes
 
     /// <summary>What the driver took for recorded steps, as far as the device's free memory tells.</summary>
     public long Graphs { get; init; }
+
+    /// <summary>Bytes of categories; those that are left out are 0.</summary>
+    public static MemoryBytes Of(IReadOnlyDictionary<MemoryCategory, long> bytes)
+    {
+        ArgumentNullException.ThrowIfNull(bytes);
+        return new MemoryBytes
+        {
+            Parameters = In(MemoryCategory.Parameters),
+            Gradients = In(MemoryCategory.Gradients),
+            Optimizer = In(MemoryCategory.Optimizer),
+            Activations = In(MemoryCategory.Activations),
+            Reserve = In(MemoryCategory.Reserve),
+            Workspace = In(MemoryCategory.Workspace),
+            Io = In(MemoryCategory.InputOutput),
+            Graphs = In(MemoryCategory.Graphs),
+        };
+
+        long In(MemoryCategory category) => bytes.GetValueOrDefault(category);
+    }
 }

@@ -21,6 +21,10 @@ public static class ReportWriter
         JsonSerializer.Deserialize(json, ReportJson.Default.BenchReport);
 
     /// <summary>A report as UTF-8.</summary>
+    public static byte[] ToUtf8(ProfileReport report) =>
+        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.ProfileReport);
+
+    /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(TrainReport report) =>
         JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.TrainReport);
 
@@ -35,6 +39,15 @@ public static class ReportWriter
     /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(ReproductionReport report) =>
         JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.ReproductionReport);
+
+    /// <summary>A report that <see cref="ToUtf8(SuitesReport)"/> wrote, of this version; null for the word null.</summary>
+    /// <exception cref="JsonException">It is none.</exception>
+    public static SuitesReport? ReadSuites(string json) =>
+        JsonSerializer.Deserialize(json, ReportJson.Default.SuitesReport);
+
+    /// <summary>A report as UTF-8.</summary>
+    public static byte[] ToUtf8(SuitesReport report) =>
+        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.SuitesReport);
 
     /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(ComparisonReport report) =>
@@ -51,6 +64,7 @@ public static class ReportWriter
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(BenchReport))]
+[JsonSerializable(typeof(ProfileReport))]
 [JsonSerializable(typeof(TrainReport))]
 [JsonSerializable(typeof(DoctorReport))]
 [JsonSerializable(typeof(CatalogReport))]
@@ -58,4 +72,5 @@ public static class ReportWriter
 [JsonSerializable(typeof(ComparisonReport))]
 [JsonSerializable(typeof(TrendReport))]
 [JsonSerializable(typeof(HistoryLine))]
+[JsonSerializable(typeof(SuitesReport))]
 internal sealed partial class ReportJson : JsonSerializerContext;
