@@ -120,8 +120,8 @@ Usage: ./build.ps1 VERB [ARGUMENTS]
   clean             removes what builds made
   help              prints this text
 
-Every other verb, such as bench, train, reproduce, doctor or --version, goes
-with its arguments to the sequor command; ./build.ps1 --help lists what that
+Every other verb, such as bench, profile, train, reproduce, doctor or --version,
+goes with its arguments to the sequor command; ./build.ps1 --help lists what that
 can do. All of them build first if a source has changed.
 
 SEQUOR_CONFIGURATION sets the configuration to build and run (Release).

@@ -63,10 +63,12 @@ public sealed class CudaLibraries
     /// <param name="driver">The driver's symbols.</param>
     /// <param name="cuDnn">cuDNN's symbols; null for no cuDNN.</param>
     /// <param name="cuBlas">cuBLAS's symbols; null for no cuBLAS.</param>
+    /// <param name="nvml">NVML's symbols; null for no NVML.</param>
     public static CudaLibraries From(
         INativeSymbols driver,
         INativeSymbols? cuDnn = null,
-        INativeSymbols? cuBlas = null
+        INativeSymbols? cuBlas = null,
+        INativeSymbols? nvml = null
     )
     {
         ArgumentNullException.ThrowIfNull(driver);
@@ -79,6 +81,7 @@ public sealed class CudaLibraries
                         LibraryKind.CudaDriver => driver,
                         LibraryKind.CuDnn => cuDnn ?? new NoSymbols("no cuDNN"),
                         LibraryKind.CuBlas => cuBlas ?? new NoSymbols("no cuBLAS"),
+                        LibraryKind.Nvml => nvml ?? new NoSymbols("no NVML"),
                         _ => new NoSymbols($"no {kind}"),
                     },
             }

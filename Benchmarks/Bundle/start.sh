@@ -38,9 +38,9 @@ usage() {
 Usage: ./start.sh VERB [ARGUMENTS]
 
   smoke             tells what the machine has, and tries each program; a minute
-  measure FOLDER    for a machine with a GPU: runs the tests of the GPU, bench and
-                    train of each architecture on it, and leaves what came out in
-                    the folder, as JSON and logs
+  measure FOLDER    for a machine with a GPU: runs the tests of the GPU, bench,
+                    profile and train of each architecture on it, and leaves what
+                    came out in the folder, as JSON, pages, traces and logs
   first-contact FOLDER
                     for a machine with a GPU: tries there whatever was only tried on a
                     virtual one, in some minutes; a page of text and a JSON are left in
@@ -53,8 +53,8 @@ Usage: ./start.sh VERB [ARGUMENTS]
   sequor ...        runs the sequor command
   help              prints this text
 
-Every other verb, such as bench, train, reproduce, doctor or --version, goes
-with its arguments to the sequor command; ./start.sh --help lists what that
+Every other verb, such as bench, profile, train, reproduce, doctor or --version,
+goes with its arguments to the sequor command; ./start.sh --help lists what that
 can do.
 END
 }
@@ -173,6 +173,8 @@ measure() {
     [ "$code" -eq 0 ] || failed="$failed tests"
     logged "$folder/bench.txt" "$sequor" bench --device cuda --json "$folder/bench.json" \
         --html "$folder/bench.html" || failed="$failed bench"
+    logged "$folder/profile.txt" "$sequor" profile --device cuda --json "$folder/profile.json" \
+        --html "$folder/profile.html" --trace "$folder/profile.trace.json" || failed="$failed profile"
     for arch in rnn lstm gru tcn lru; do
         logged "$folder/train-$arch.txt" "$sequor" train --device cuda --arch "$arch" --length 200 \
             --steps 500 --json "$folder/train-$arch.json" || failed="$failed train-$arch"

@@ -39,13 +39,16 @@ internal static class BenchCommand
         using (Backend backend = options.Workload.Backend.Create(result))
         {
             device = backend.Info;
+            options.Measured.RequireGpuForProfiler(result, device);
             Sweep.RequireMemory(workloads, backend);
         }
         OutputFile? json = OutputFile.For(options.Json.Name, result.GetValue(options.Json));
         OutputFile? html = OutputFile.For(options.Html.Name, result.GetValue(options.Html));
-        OutputFile.RequireApart(json, html);
+        string? history = result.GetValue(options.History);
+        OutputFile? appended = OutputFile.ForCheckpoint(options.History.Name, history);
+        OutputFile.RequireApart(json, html, appended);
         Option<string?> data = options.Workload.Data;
-        OutputFile.RequireApartFrom(data.Name, result.GetValue(data), json, html);
+        OutputFile.RequireApartFrom(data.Name, result.GetValue(data), json, html, appended);
 
         var screen = new Screen(json, html);
         Machine machine = Machine.Read(device);
@@ -55,7 +58,7 @@ internal static class BenchCommand
             device,
             workloads[0][0],
             lengths,
-            options.Budget(result),
+            options.Workload.BudgetOf(result),
             measurement
         );
         var measured = new List<Measured>();
@@ -70,7 +73,13 @@ internal static class BenchCommand
             if (rounds is { } several)
             {
                 BenchRounds.Run(
-                    BenchRounds.Words(result, options.Rounds, options.Json, options.Html),
+                    BenchRounds.Words(
+                        result,
+                        options.Rounds,
+                        options.Json,
+                        options.Html,
+                        options.History
+                    ),
                     several,
                     done => progress.Show((double)done / several, () => $"round {done + 1}"),
                     reports.Add,
@@ -147,6 +156,14 @@ internal static class BenchCommand
             SweepView.Results(screen, report);
         else if (measured.Count > 0)
             BenchView.Results(screen, measured, report);
+        foreach (
+            string line in GpuConditionsView.Lines(
+                results.Select(r =>
+                    (Figures.Text($"{r.Arch} T={r.Length}"), r.SamplesMs.Count, r.GpuConditions)
+                )
+            )
+        )
+            screen.Line(line);
         if (interrupted)
             screen.Line(report.Reason!);
         ResultFiles.Write(
@@ -154,6 +171,13 @@ internal static class BenchCommand
             (json, () => ReportWriter.ToUtf8(report)),
             (html, () => Encoding.UTF8.GetBytes(BenchPage.Render(report, begin)))
         );
+        // What did not finish is no point of a trend.
+        if (history is not null && !interrupted)
+            HistoryFile.Append(
+                options.History.Name,
+                history,
+                ReportWriter.ToUtf8(HistoryLine.Of(report))
+            );
         return interrupted ? stop.Code : ExitCode.Success;
 
         int Fewest(Func<Measured, int> one, Func<BenchReport, int> round) =>

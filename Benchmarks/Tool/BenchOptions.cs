@@ -7,41 +7,12 @@ namespace Sequor.Tool;
 /// <summary>The options of sequor bench.</summary>
 internal sealed class BenchOptions
 {
-    private const int DefaultSteps = 30;
-    private const int DefaultWarmup = 20;
-
-    // With what comes before and after it, a measurement at one length ends within a minute.
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(45);
-    private static readonly TimeSpan WarmupLimit = TimeSpan.FromSeconds(15);
-
-    private readonly Option<string[]?> _architectures = Options.Choices(
-        "--arch",
-        $"architectures to compare, of {string.Join(", ", Architecture.Names)} ({string.Join(", ", Architecture.Compared)})",
-        Architecture.Names
-    );
-
     private readonly Option<int[]?> _sweep = Options.Ascending(
         "--sweep",
         "instead of --length, lengths to measure one after another, with the same models; each has 45 seconds of its own",
         "T,T,...",
         1,
         Limits.Length
-    );
-
-    private readonly Option<long?> _steps = Options.Whole(
-        "--steps",
-        "measured steps of each (30, fewer if 45 seconds are over)",
-        "N",
-        1,
-        1_000_000
-    );
-
-    private readonly Option<long?> _warmup = Options.Whole(
-        "--warmup",
-        "steps of each before the measured ones (20, fewer if 15 seconds are over)",
-        "N",
-        0,
-        1_000_000
     );
 
     public Option<long?> Rounds { get; } =
@@ -74,9 +45,11 @@ internal sealed class BenchOptions
 
     public Option<bool> Worker { get; } = new("--worker") { Hidden = true };
 
-    public Option<long?> Steps => _steps;
+    public StepOptions Measured { get; } = new();
 
-    public Option<long?> Warmup => _warmup;
+    public Option<long?> Steps => Measured.Steps;
+
+    public Option<long?> Warmup => Measured.Warmup;
 
     public WorkloadOptions Workload { get; } = new();
 
@@ -84,25 +57,34 @@ internal sealed class BenchOptions
 
     public Option<string?> Html { get; } = Options.Html();
 
+    public Option<string?> History { get; } =
+        Options.Text(
+            "--history",
+            "appends the results to a file, a line a run, for history",
+            "FILE"
+        );
+
     public void AddTo(Command command)
     {
-        command.Options.Add(_architectures);
+        command.Options.Add(Measured.Architectures);
         Workload.AddTo(command);
         foreach (
             Option option in (Option[])
                 [
                     _sweep,
-                    _steps,
-                    _warmup,
+                    Measured.Steps,
+                    Measured.Warmup,
                     Rounds,
                     Paired,
                     Minutes,
                     Force,
                     Strict,
                     Bisect,
+                    Measured.ProfilerRange,
                     Worker,
                     Json,
                     Html,
+                    History,
                 ]
         )
             command.Options.Add(option);
@@ -136,12 +118,9 @@ internal sealed class BenchOptions
         [
             .. lengths.Select(length => WorkloadOptions.CreateTask(task, data, length, option)),
         ];
-        string[] names = result.GetValue(_architectures) is { Length: > 0 } given
-            ? given
-            : [.. Architecture.Compared.Select(a => a.Name)];
         Workload[] first =
         [
-            .. names.Select(arch => Workload.Size(result, Architecture.Get(arch), tasks[0], batch)),
+            .. Measured.Of(result).Select(arch => Workload.Size(result, arch, tasks[0], batch)),
         ];
         return
         [
@@ -150,23 +129,6 @@ internal sealed class BenchOptions
     }
 
     /// <summary>How much is measured: what is asked for whole, else within the limits.</summary>
-    public MeasurementOptions Measurement(ParseResult result)
-    {
-        long? steps = result.GetValue(_steps);
-        long? warmup = result.GetValue(_warmup);
-        return new MeasurementOptions
-        {
-            Warmup = (int)(warmup ?? DefaultWarmup),
-            Steps = (int)(steps ?? DefaultSteps),
-            Limit = steps is null ? Limit : null,
-            WarmupLimit = steps is null && warmup is null ? WarmupLimit : null,
-            Seed = (ulong)(result.GetValue(Workload.Seed) ?? 1),
-        };
-    }
-
-    /// <summary>The parameters asked for; null where models are sized by width.</summary>
-    public long? Budget(ParseResult result) =>
-        result.GetValue(Workload.Hidden) is null
-            ? result.GetValue(Workload.Parameters) ?? WorkloadOptions.DefaultParameters
-            : null;
+    public MeasurementOptions Measurement(ParseResult result) =>
+        Measured.Read(result, Workload.Seed);
 }

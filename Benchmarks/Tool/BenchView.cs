@@ -17,7 +17,8 @@ internal static class BenchView
         Workload workload,
         IReadOnlyList<int> lengths,
         long? budget,
-        MeasurementOptions options
+        MeasurementOptions options,
+        string measured = "measured"
     )
     {
         screen.Line(MachineLine(machine));
@@ -32,7 +33,7 @@ internal static class BenchView
                 $"{workload.Task}{others}, B={workload.Batch}, {size}, Adam, seed {options.Seed}; "
             )
                 + Text(
-                    $"{Several(options.Warmup, "step")} of warm-up, then {options.Steps} measured"
+                    $"{Several(options.Warmup, "step")} of warm-up, then {options.Steps} {measured}"
                 )
                 + (
                     options.Limit is { } limit

@@ -74,9 +74,11 @@ internal static class Cli
             $"Trains and measures sequence models: {string.Join(", ", Architecture.All.SkipLast(1).Select(a => a.Title))} and {Architecture.All[^1].Title}."
         );
         root.Subcommands.Add(BenchCommand.Create());
+        root.Subcommands.Add(ProfileCommand.Create());
         root.Subcommands.Add(TrainCommand.Create());
         root.Subcommands.Add(ReproduceCommand.Create());
         root.Subcommands.Add(CompareCommand.Create());
+        root.Subcommands.Add(HistoryCommand.Create());
         root.Subcommands.Add(ListCommand.Create());
         root.Subcommands.Add(DoctorCommand.Create());
         return root;
@@ -89,7 +91,10 @@ internal static class Cli
     /// </summary>
     private static string[] WithoutSeparator(string[] args) =>
         Array.IndexOf(args, Separator) is >= 0 and <= 1 and var at
-        && (at == 0 || !(args[0].StartsWith('-') || args[0] == CompareCommand.Name))
+        && (
+            at == 0
+            || !(args[0].StartsWith('-') || args[0] is CompareCommand.Name or HistoryCommand.Name)
+        )
             ? [.. args[..at], .. args[(at + 1)..]]
             : args;
 

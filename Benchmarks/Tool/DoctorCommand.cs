@@ -43,11 +43,13 @@ internal static class DoctorCommand
     private static DoctorReport Examine()
     {
         using Backend backend = Backend.Create();
+        NativeLibraries libraries = CudaLibraries.Shared.Native;
         return DoctorReport.Of(
             Machine.Read(),
             backend.Info,
-            CudaDiagnosis.Of(CudaLibraries.Shared.Native),
-            MatrixProductCheck.Run(CheckTime)
+            CudaDiagnosis.Of(libraries),
+            MatrixProductCheck.Run(CheckTime),
+            address => GpuStateReport.Read(libraries, address)
         );
     }
 }

@@ -30,12 +30,23 @@ internal static class DoctorView
                 $"{driver.Version ?? "of unknown version"}, CUDA {driver.Cuda ?? "unknown"}"
             );
         foreach (DeviceReport device in report.Cuda.Devices)
+        {
             Line(
                 string.Create(CultureInfo.InvariantCulture, $"cuda:{device.Index}"),
                 Describe(device)
             );
+            if (device.State is { } state)
+                Line("  now", $"{GpuConditionsView.Describe(state)}");
+        }
         foreach (CudaSetting setting in report.Cuda.Settings)
             Line("set", $"{setting.Name}={setting.Value}: {setting.Effect}");
+        if (report.Profiler is { } profiler)
+            Line(
+                "profiler",
+                profiler.Reason is { } reason
+                    ? (FormattableString)$"does not listen: {reason}"
+                    : $"listens: {profiler.Library}"
+            );
         Line("uses", $"{report.Use.Device}: {report.Use.Description} ({report.Use.Reason})");
         screen.Line();
         screen.Title("Libraries");

@@ -61,7 +61,7 @@ internal static class ListCommand
                     [
                         t.Name,
                         t.Metric,
-                        t.AnyLength ? "bench, train, reproduce" : "reproduce",
+                        t.AnyLength ? "bench, profile, train, reproduce" : "reproduce",
                         t.Data ?? "drawn",
                     ]
             )

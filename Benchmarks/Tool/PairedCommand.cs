@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
-using System.Text;
+using Sequor.Layers;
 using Sequor.Workloads;
 
 namespace Sequor.Tool;
@@ -12,12 +12,19 @@ internal static class PairedCommand
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
     private const double DefaultMinutes = 2;
 
+    // What a context with the vendor's libraries loaded takes of a GPU, on the safe side.
+    private const long GpuProcessBytes = 800L << 20;
+
     public static int Run(BenchOptions options, ParseResult result)
     {
         using var stop = new StopSignal();
         string other = result.GetValue(options.Paired)!;
         OutputFile? json = OutputFile.For(options.Json.Name, result.GetValue(options.Json));
         OutputFile.RequireApart(json);
+        if (result.GetValue(options.History) is not null)
+            throw new UsageException(
+                "--history takes what a run measured; --paired compares two programs, so give one of them"
+            );
         string program = Program(other);
         IReadOnlyList<string> words =
         [
@@ -43,9 +50,7 @@ internal static class PairedCommand
             var run = new PairedRun(
                 () => Start(program, words),
                 () => OwnProgram.Start(words),
-                PairedPlan.Of(
-                    TimeSpan.FromMinutes(result.GetValue(options.Minutes) ?? DefaultMinutes)
-                ),
+                Plan(options, result),
                 new JudgementOptions(),
                 Patience,
                 stop.Token
@@ -83,6 +88,20 @@ internal static class PairedCommand
             result.GetValue(options.Strict),
             result.GetValue(options.Bisect)
         );
+    }
+
+    // Refuses a device that is not there before OTHER is asked.
+    private static PairedPlan Plan(BenchOptions options, ParseResult result)
+    {
+        using Backend backend = options.Workload.Backend.Create(result);
+        var plan = new PairedPlan(
+            TimeSpan.FromMinutes(result.GetValue(options.Minutes) ?? DefaultMinutes)
+        );
+        return plan with
+        {
+            FreeBytes = backend.FreeBytes,
+            ProcessBytes = backend.Info.Gpu is null ? plan.ProcessBytes : GpuProcessBytes,
+        };
     }
 
     // A program, a script that starts one, or the folder of an unpacked bundle.

@@ -4,7 +4,7 @@ using Sequor.Workloads;
 
 namespace Sequor.Tool;
 
-/// <summary>The options that say what model runs on what task, shared by bench and train.</summary>
+/// <summary>The options that say what model runs on what task, shared by bench, profile and train.</summary>
 internal sealed class WorkloadOptions
 {
     public const int DefaultLength = 600;
@@ -95,6 +95,10 @@ internal sealed class WorkloadOptions
             .Resolve(task.File is null ? [] : [task], result.GetValue(Data), Streams)
             .Values.Select(path => DataPaths.Load(task, path))
             .SingleOrDefault();
+
+    /// <summary>The parameters asked for; null where models are sized by width.</summary>
+    public long? BudgetOf(ParseResult result) =>
+        result.GetValue(Hidden) is null ? result.GetValue(Parameters) ?? DefaultParameters : null;
 
     private static IReadOnlyList<TaskEntry> Streams => [.. Tasks.StreamNames.Select(Tasks.Get)];
 

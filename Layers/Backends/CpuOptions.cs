@@ -8,4 +8,10 @@ public sealed record CpuOptions
 
     /// <summary>The widest vectors to use, in bits: 512, 256 or 128; 0 means the widest that the machine has.</summary>
     public int VectorBits { get; init; }
+
+    /// <summary>
+    /// Whether a profiler of NVIDIA's that listens to this process is told of steps, layers and operations (NVTX); costs nothing where
+    /// there is none.
+    /// </summary>
+    public bool Nvtx { get; init; } = true;
 }

@@ -35,6 +35,12 @@ public sealed record CudaOptions
     public bool Graphs { get; init; } = true;
 
     /// <summary>
+    /// Whether a profiler of NVIDIA's that listens to this process is told of steps, layers and operations (NVTX); costs nothing where
+    /// there is none. Within a captured step there are ranges at its capture, and not at its replays.
+    /// </summary>
+    public bool Nvtx { get; init; } = true;
+
+    /// <summary>
     /// When <see cref="Backend.Create"/> checks that the GPU computes what the CPU does. Backends that are made otherwise are not
     /// checked.
     /// </summary>

@@ -67,6 +67,8 @@ internal sealed unsafe partial class CpuBackend : Backend
             Instructions = instructions,
         };
         StepMeter.Add(this);
+        if (options.Nvtx && NvtxRanges.Create() is { } ranges)
+            AddProbe(ranges);
     }
 
     public override BackendInfo Info { get; }

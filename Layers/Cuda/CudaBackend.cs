@@ -178,6 +178,11 @@ public sealed partial class CudaBackend : Backend
         Kernels = kernels;
         _owned.AddRange([CuBlas, scratch, cuDnn, Scratch, kernels, _uploads]);
         StepMeter.Add(this);
+        if (options.Nvtx && NvtxRanges.Create(options.Tell) is { } ranges)
+        {
+            ranges.NameStream(stream, "Sequor");
+            AddProbe(ranges);
+        }
     }
 
     /// <inheritdoc/>

@@ -75,7 +75,8 @@ internal abstract class DiagonalScanOperation(Backend backend) : PlannedOperatio
         using Backend.OperationScope scope = Begin(
             Report(OperationName.ScanGradient)
                 ?.Reads(lambda, range.Of(states, layout))
-                .Updates(range.Of(gradient, layout))
+                // Which is that of these steps alone.
+                .Updates(gradient)
                 .Results(dlambda, adds)
                 .Scratch(workspace)
                 // The same in reverse, and one for the gradient of lambda.

@@ -141,6 +141,11 @@ internal sealed class OperationReport
         {
             if (tensor.IsEmpty || tensor.Count == 0)
                 continue;
+            // It would be counted as memory that there is not.
+            if (tensor.Offset + tensor.Count > tensor.Storage.Count)
+                throw new InvalidOperationException(
+                    $"The operation {Name} reports {tensor.Shape} at {tensor.Offset} of a block of {tensor.Storage.Count} floats."
+                );
             if (_count == _operands.Length)
                 Array.Resize(ref _operands, 2 * _count);
             _operands[_count++] = new Operand(tensor.Storage, tensor.Offset, tensor.Shape, use);

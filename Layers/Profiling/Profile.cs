@@ -16,6 +16,7 @@ public sealed class Profile : IDisposable
 {
     private readonly ProfileRecorder _recorder;
     private readonly List<ProfiledRow> _rows = [];
+    private bool _isPaused;
     private bool _disposed;
 
     private Profile(Plan plan, ProfileOptions options)
@@ -29,6 +30,34 @@ public sealed class Profile : IDisposable
 
     /// <summary>The steps that have ended since the start.</summary>
     public long Steps => _recorder.Steps;
+
+    /// <summary>
+    /// Whether steps run as they do without a profile, on a GPU by the graphs without marks, until this is false again. What the last
+    /// profiled step did can be read meanwhile, and the graphs with marks stay, so steps of both kinds can take turns.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">It is set within a step, or another thread is in the backend.</exception>
+    /// <exception cref="ObjectDisposedException">It is set, and the profile or its plan was disposed.</exception>
+    public bool IsPaused
+    {
+        get => _isPaused;
+        set
+        {
+            using OwnerScope inside = Plan.Backend.Enter("Profile.IsPaused");
+            RequireLive();
+            if (_recorder.IsWithin)
+                throw new InvalidOperationException(
+                    "A profile is paused between steps, not within one."
+                );
+            if (value == _isPaused)
+                return;
+            _recorder.EndCycle();
+            if (value)
+                Plan.Backend.RemoveProbe(_recorder);
+            else
+                Plan.Backend.AddProbe(_recorder);
+            _isPaused = value;
+        }
+    }
 
     /// <summary>Starts a profile. It ends when it is disposed.</summary>
     /// <param name="plan">The plan whose steps are timed. Work of other plans on its backend is told as a layer "other".</param>
@@ -58,12 +87,14 @@ public sealed class Profile : IDisposable
     }
 
     /// <summary>Says where a step begins, and by the disposal of what it returns, where it ends.</summary>
-    /// <exception cref="InvalidOperationException">Another thread is in the backend.</exception>
+    /// <exception cref="InvalidOperationException">The profile is paused, or another thread is in the backend.</exception>
     /// <exception cref="ObjectDisposedException">The profile or its plan was disposed.</exception>
     public ProfileScope Step()
     {
         using OwnerScope inside = Plan.Backend.Enter("Profile.Step");
         RequireLive();
+        if (_isPaused)
+            throw new InvalidOperationException("The profile is paused.");
         Plan.Backend.Probe!.BeginStep();
         return new ProfileScope(this);
     }

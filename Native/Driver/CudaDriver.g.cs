@@ -103,6 +103,8 @@ public partial class CudaDriver
         new("cuDeviceGetDefaultMemPool", "cuDeviceGetDefaultMemPool"),
         new("cuDeviceGetMemPool", "cuDeviceGetMemPool"),
         new("cuDeviceSetMemPool", "cuDeviceSetMemPool"),
+        new("cuProfilerStart", "cuProfilerStart"),
+        new("cuProfilerStop", "cuProfilerStop"),
         new("cuInit", "cuInit"),
         new("cuDriverGetVersion", "cuDriverGetVersion"),
         new("cuGetProcAddress", "cuGetProcAddress_v2"),

@@ -9,6 +9,7 @@ public static class CSharpTypes
         ["char"] = "byte",
         ["unsigned char"] = "byte",
         ["unsigned short"] = "ushort",
+        ["uint16_t"] = "ushort",
         ["int"] = "int",
         ["int32_t"] = "int",
         ["unsigned int"] = "uint",

@@ -103,8 +103,8 @@ public static class CSharpWriter
             text.Line(Invariant($"    [FieldOffset({field.Offset})]"));
             text.Line(
                 field.Length > 0
-                    ? Invariant($"    public fixed {type} {Safe(field.Name)}[{field.Length}];")
-                    : $"    public {type} {Safe(field.Name)};"
+                    ? Invariant($"    public fixed {type} {Safe(field.Member)}[{field.Length}];")
+                    : $"    public {type} {Safe(field.Member)};"
             );
         }
         text.Line("}");
@@ -174,7 +174,7 @@ public static class CSharpWriter
 
     // Some parameters have names that are keywords of C#.
     private static string Safe(string name) =>
-        name is "params" or "event" or "ref" ? "@" + name : name;
+        name is "params" or "event" or "ref" or "string" ? "@" + name : name;
 
     private static string Escaped(string doc) =>
         doc.Replace("&", "&amp;", StringComparison.Ordinal)

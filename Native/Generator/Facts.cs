@@ -32,8 +32,15 @@ public sealed record StructFact(
     IReadOnlyList<StructField> Fields
 ) : Fact(Name, Doc);
 
-/// <summary>A member of a struct: its offset in bytes, and its length if it is an array, else 0.</summary>
-public sealed record StructField(string Name, string Doc, string Type, int Offset, int Length);
+/// <summary>
+/// A member of a struct: its offset in bytes, and its length if it is an array, else 0. A member of a union within has the name
+/// union.member.
+/// </summary>
+public sealed record StructField(string Name, string Doc, string Type, int Offset, int Length)
+{
+    /// <summary>The name without that of the union.</summary>
+    public string Member => Name[(Name.LastIndexOf('.') + 1)..];
+}
 
 /// <summary>A function.</summary>
 /// <param name="Symbol">The exported symbol, which the header's macros make of the name.</param>

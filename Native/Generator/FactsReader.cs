@@ -160,7 +160,7 @@ public static partial class FactsReader
     [GeneratedRegex(@"^(\w+) = (-?\d+)$")]
     private static partial Regex ValuePattern();
 
-    [GeneratedRegex(@"^(\d+) (.+) (\w+)(?:\[(\d+)\])?$")]
+    [GeneratedRegex(@"^(\d+) (.+) ([\w.]+)(?:\[(\d+)\])?$")]
     private static partial Regex FieldPattern();
 
     [GeneratedRegex(@"^(.+) (\w+)$")]

@@ -14,7 +14,8 @@ public static class ProbeWriter
     {
         var text = new StringBuilder();
         // The signature of a driver entry is also compared with that of its version.
-        foreach (string header in files.Select(f => f.Header).Append("cudaTypedefs.h").Distinct())
+        string[] versions = ["cudaTypedefs.h", "cudaProfilerTypedefs.h"];
+        foreach (string header in files.Select(f => f.Header).Concat(versions).Distinct())
             text.Append("#include <").Append(header).Append(">\n");
         text.Append(
             """

@@ -183,11 +183,18 @@ public unsafe partial class Nvml
     public nvmlReturn_t nvmlDeviceGetCurrentClocksThrottleReasons(nvmlDevice_t device, ulong* clocksThrottleReasons) =>
         ((delegate* unmanaged<nvmlDevice_t, ulong*, nvmlReturn_t>)At(9))(device, clocksThrottleReasons);
 
+    /// <summary>The same by its newer name, since R535.</summary>
+    /// <remarks>nvml.h</remarks>
+    /// <param name="device">the device</param>
+    /// <param name="clocksEventReasons">out: bits, nvmlClocks...Reason...</param>
+    public nvmlReturn_t nvmlDeviceGetCurrentClocksEventReasons(nvmlDevice_t device, ulong* clocksEventReasons) =>
+        ((delegate* unmanaged<nvmlDevice_t, ulong*, nvmlReturn_t>)At(10))(device, clocksEventReasons);
+
     /// <summary>Whether a GPU is divided.</summary>
     /// <remarks>nvml.h</remarks>
     /// <param name="device">the device</param>
     /// <param name="currentMode">out: 1 if it is</param>
     /// <param name="pendingMode">out: 1 if it will be after a reset</param>
     public nvmlReturn_t nvmlDeviceGetMigMode(nvmlDevice_t device, uint* currentMode, uint* pendingMode) =>
-        ((delegate* unmanaged<nvmlDevice_t, uint*, uint*, nvmlReturn_t>)At(10))(device, currentMode, pendingMode);
+        ((delegate* unmanaged<nvmlDevice_t, uint*, uint*, nvmlReturn_t>)At(11))(device, currentMode, pendingMode);
 }

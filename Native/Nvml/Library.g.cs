@@ -63,65 +63,65 @@ public unsafe partial class Nvml
     /// <summary>Starts NVML; counted.</summary>
     /// <remarks>nvml.h, symbol nvmlInit_v2</remarks>
     public nvmlReturn_t nvmlInit() =>
-        ((delegate* unmanaged<nvmlReturn_t>)At(11))();
+        ((delegate* unmanaged<nvmlReturn_t>)At(12))();
 
     /// <summary>Undoes one nvmlInit.</summary>
     /// <remarks>nvml.h</remarks>
     public nvmlReturn_t nvmlShutdown() =>
-        ((delegate* unmanaged<nvmlReturn_t>)At(12))();
+        ((delegate* unmanaged<nvmlReturn_t>)At(13))();
 
     /// <summary>What a status means.</summary>
     /// <remarks>nvml.h</remarks>
     /// <param name="result">the status</param>
     public byte* nvmlErrorString(nvmlReturn_t result) =>
-        ((delegate* unmanaged<nvmlReturn_t, byte*>)At(13))(result);
+        ((delegate* unmanaged<nvmlReturn_t, byte*>)At(14))(result);
 
     /// <summary>The driver's version, such as 550.54.15.</summary>
     /// <remarks>nvml.h</remarks>
     /// <param name="version">out: zero-terminated</param>
     /// <param name="length">room, bytes</param>
     public nvmlReturn_t nvmlSystemGetDriverVersion(byte* version, uint length) =>
-        ((delegate* unmanaged<byte*, uint, nvmlReturn_t>)At(14))(version, length);
+        ((delegate* unmanaged<byte*, uint, nvmlReturn_t>)At(15))(version, length);
 
     /// <summary>NVML's version.</summary>
     /// <remarks>nvml.h</remarks>
     /// <param name="version">out: zero-terminated</param>
     /// <param name="length">room, bytes</param>
     public nvmlReturn_t nvmlSystemGetNVMLVersion(byte* version, uint length) =>
-        ((delegate* unmanaged<byte*, uint, nvmlReturn_t>)At(15))(version, length);
+        ((delegate* unmanaged<byte*, uint, nvmlReturn_t>)At(16))(version, length);
 
     /// <summary>The newest CUDA that the driver supports.</summary>
     /// <remarks>nvml.h</remarks>
     /// <param name="cudaDriverVersion">out: major * 1000 + minor * 10</param>
     public nvmlReturn_t nvmlSystemGetCudaDriverVersion(int* cudaDriverVersion) =>
-        ((delegate* unmanaged<int*, nvmlReturn_t>)At(16))(cudaDriverVersion);
+        ((delegate* unmanaged<int*, nvmlReturn_t>)At(17))(cudaDriverVersion);
 
     /// <summary>How many devices there are.</summary>
     /// <remarks>nvml.h, symbol nvmlDeviceGetCount_v2</remarks>
     /// <param name="deviceCount">out: devices</param>
     public nvmlReturn_t nvmlDeviceGetCount(uint* deviceCount) =>
-        ((delegate* unmanaged<uint*, nvmlReturn_t>)At(17))(deviceCount);
+        ((delegate* unmanaged<uint*, nvmlReturn_t>)At(18))(deviceCount);
 
     /// <summary>The device of a number.</summary>
     /// <remarks>nvml.h, symbol nvmlDeviceGetHandleByIndex_v2</remarks>
     /// <param name="index">number, from 0</param>
     /// <param name="device">out: the device</param>
     public nvmlReturn_t nvmlDeviceGetHandleByIndex(uint index, nvmlDevice_t* device) =>
-        ((delegate* unmanaged<uint, nvmlDevice_t*, nvmlReturn_t>)At(18))(index, device);
+        ((delegate* unmanaged<uint, nvmlDevice_t*, nvmlReturn_t>)At(19))(index, device);
 
     /// <summary>The device of a UUID.</summary>
     /// <remarks>nvml.h</remarks>
     /// <param name="uuid">GPU-... or MIG-..., zero-terminated</param>
     /// <param name="device">out: the device</param>
     public nvmlReturn_t nvmlDeviceGetHandleByUUID(byte* uuid, nvmlDevice_t* device) =>
-        ((delegate* unmanaged<byte*, nvmlDevice_t*, nvmlReturn_t>)At(19))(uuid, device);
+        ((delegate* unmanaged<byte*, nvmlDevice_t*, nvmlReturn_t>)At(20))(uuid, device);
 
     /// <summary>The device at a PCI address, as from cuDeviceGetPCIBusId.</summary>
     /// <remarks>nvml.h, symbol nvmlDeviceGetHandleByPciBusId_v2</remarks>
     /// <param name="pciBusId">zero-terminated</param>
     /// <param name="device">out: the device</param>
     public nvmlReturn_t nvmlDeviceGetHandleByPciBusId(byte* pciBusId, nvmlDevice_t* device) =>
-        ((delegate* unmanaged<byte*, nvmlDevice_t*, nvmlReturn_t>)At(20))(pciBusId, device);
+        ((delegate* unmanaged<byte*, nvmlDevice_t*, nvmlReturn_t>)At(21))(pciBusId, device);
 
     /// <summary>A device's name.</summary>
     /// <remarks>nvml.h</remarks>
@@ -129,7 +129,7 @@ public unsafe partial class Nvml
     /// <param name="name">out: zero-terminated</param>
     /// <param name="length">room, bytes</param>
     public nvmlReturn_t nvmlDeviceGetName(nvmlDevice_t device, byte* name, uint length) =>
-        ((delegate* unmanaged<nvmlDevice_t, byte*, uint, nvmlReturn_t>)At(21))(device, name, length);
+        ((delegate* unmanaged<nvmlDevice_t, byte*, uint, nvmlReturn_t>)At(22))(device, name, length);
 
     /// <summary>A device's UUID.</summary>
     /// <remarks>nvml.h</remarks>
@@ -137,5 +137,5 @@ public unsafe partial class Nvml
     /// <param name="uuid">out: zero-terminated</param>
     /// <param name="length">room, bytes</param>
     public nvmlReturn_t nvmlDeviceGetUUID(nvmlDevice_t device, byte* uuid, uint length) =>
-        ((delegate* unmanaged<nvmlDevice_t, byte*, uint, nvmlReturn_t>)At(22))(device, uuid, length);
+        ((delegate* unmanaged<nvmlDevice_t, byte*, uint, nvmlReturn_t>)At(23))(device, uuid, length);
 }

@@ -21,6 +21,7 @@ public partial class Nvml
         new("nvmlDeviceGetPerformanceState", "nvmlDeviceGetPerformanceState"),
         new("nvmlDeviceGetPersistenceMode", "nvmlDeviceGetPersistenceMode"),
         new("nvmlDeviceGetCurrentClocksThrottleReasons", "nvmlDeviceGetCurrentClocksThrottleReasons"),
+        new("nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksEventReasons"),
         new("nvmlDeviceGetMigMode", "nvmlDeviceGetMigMode"),
         new("nvmlInit", "nvmlInit_v2"),
         new("nvmlShutdown", "nvmlShutdown"),

@@ -55,6 +55,20 @@ public sealed class ExampleTests : CudaFixture
         );
     }
 
+    [TestCase("cpu")]
+    [TestCase("cuda")]
+    public void A_profile_tells_what_a_step_s_time_was(string device)
+    {
+        Backend backend = device == "cpu" ? Cpu : Gpu;
+        using var model = new Sequential(new Gru(2, 3), new Linear(3, 1));
+        using Plan plan = model.Plan(backend, 4, 2, Mode.Evaluation);
+        float[] x = new Draw(5).Uniform(4 * 2 * 2);
+        (long step, long rows, int heard) = ProfilingSteps.Run(plan, () => plan.Forward(x, 4, 2));
+        Assert.That(rows, Is.EqualTo(step).And.Positive);
+        // The model and its two layers, five times.
+        Assert.That(heard, Is.EqualTo(15));
+    }
+
     [TestCase("cpu", 100)]
     [TestCase("cuda", 4)]
     public void The_training_loop_learns_and_a_gpu_replays_its_steps(string device, int steps)

@@ -38,7 +38,8 @@ public abstract class InteropFixture
         Libraries = CudaLibraries.From(
             Gpu.Symbols(LibraryKind.CudaDriver),
             NativeExport.Library("virtual cuDNN", CuDnnLibrary.Exports),
-            NativeExport.Library("virtual cuBLAS", CuBlasLibrary.Exports)
+            NativeExport.Library("virtual cuBLAS", CuBlasLibrary.Exports),
+            Gpu.Symbols(LibraryKind.Nvml)
         );
         Context = CudaContext.Primary(Libraries.Device());
         Stream = Context.CreateStream();

@@ -19,6 +19,7 @@ public sealed class DeclarationTests
         ["void"] = typeof(void),
         ["char"] = typeof(byte),
         ["unsigned short"] = typeof(ushort),
+        ["uint16_t"] = typeof(ushort),
         ["unsigned char"] = typeof(byte),
         ["int"] = typeof(int),
         ["int32_t"] = typeof(int),
@@ -27,6 +28,7 @@ public sealed class DeclarationTests
         ["long long"] = typeof(long),
         ["int64_t"] = typeof(long),
         ["unsigned long long"] = typeof(ulong),
+        ["uint64_t"] = typeof(ulong),
         ["cuuint64_t"] = typeof(ulong),
         ["size_t"] = typeof(nuint),
         ["float"] = typeof(float),
@@ -113,7 +115,7 @@ public sealed class DeclarationTests
             FieldInfo[] fields = type.GetFields(BindingFlags.Public | BindingFlags.Instance);
             Assert.That(
                 fields.Select(f => f.Name),
-                Is.EqualTo(fact.Fields.Select(f => f.Name)),
+                Is.EqualTo(fact.Fields.Select(f => f.Member)),
                 fact.Name
             );
             foreach ((FieldInfo field, StructField wanted) in fields.Zip(fact.Fields))

@@ -8,6 +8,7 @@ using Sequor.Layers;
 using Sequor.Native;
 using Sequor.Replay;
 using Sequor.Tests.Charts;
+using Sequor.Tests.Profiles;
 using Sequor.Tests.Support;
 using Sequor.Tests.Training;
 using Sequor.Tests.Workloads;
@@ -63,7 +64,14 @@ public sealed class JsonDocumentTests : CudaCommandFixture
         );
         foreach (string line in File.ReadLines(choices))
             _seen.Add("sequor.choices/1", System.Text.Encoding.UTF8.GetBytes(line));
-        BenchReport made = Made.Report(Made.Result("rnn", 4, 1, 1024) with { RoundsMs = [1, 2] });
+        var missing = new GpuConditions { Missing = "made up" };
+        BenchReport made = Made.Report(
+            Made.Result("rnn", 4, 1, 1024) with
+            {
+                RoundsMs = [1, 2],
+                GpuConditions = GpuConditionsReport.Of(missing),
+            }
+        );
         _seen.Add(
             "sequor.bench/1",
             ReportWriter.ToUtf8(
@@ -85,6 +93,8 @@ public sealed class JsonDocumentTests : CudaCommandFixture
             "machine",
             "gpu",
             "choice",
+            "conditions",
+            "extent",
             "sequor.choices/1"
         );
     }
@@ -152,6 +162,39 @@ public sealed class JsonDocumentTests : CudaCommandFixture
             )
         );
         _seen.RequireAll("sequor.suites/1");
+    }
+
+    [Test]
+    [VirtualGpuOnly]
+    public void Profile()
+    {
+        _seen.Add("sequor.profile/1", Json($"profile --arch tcn --warmup 1 {Tiny}"));
+        Virtual!.Manners.SymmetricPaddingOnly = true;
+        _seen.Add(
+            "sequor.profile/1",
+            Json(
+                $"profile --device cuda --convolution cudnn --graph off --arch tcn,gru --warmup 1 {Tiny}"
+            )
+        );
+        Profiled made = MadeProfile.Of(MadeProfile.Step(), plain: 1);
+        _seen.Add(
+            "sequor.profile/1",
+            ReportWriter.ToUtf8(
+                MadeProfile.Report(
+                    made,
+                    made with
+                    {
+                        Step = made.Step with { Memory = [], PeakOwners = [] },
+                    }
+                ) with
+                {
+                    Status = RunStatus.Failed,
+                    Reason = "made up",
+                    Peaks = null,
+                }
+            )
+        );
+        _seen.RequireAll("sequor.profile/1");
     }
 
     [Test]
@@ -249,7 +292,12 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                 false,
                 "made up",
                 new DriverReport(null, null, "libcuda.so.1"),
-                [new DeviceReport(0, null, null, null, null, null, null, "made up")]
+                [
+                    new DeviceReport(0, null, null, null, null, null, null, "made up")
+                    {
+                        State = new GpuStateReport { Reason = "made up" },
+                    },
+                ]
             )
             {
                 Settings = [new CudaSetting("CUDA_CACHE_DISABLE", "1", "made up")],
@@ -267,10 +315,11 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                     [new TriedPath("system loader", "libcudnn.so.9", "made up")]
                 ),
             ],
+            Profiler = new ProfilerReport(null, "made up"),
             MatrixProduct = new Throughput(1.5, 2.5, 2),
         };
         _seen.Add("sequor.doctor/1", ReportWriter.ToUtf8(made));
-        _seen.RequireAll("sequor.doctor/1");
+        _seen.RequireAll("sequor.doctor/1", "state");
     }
 
     // What the command itself writes is compared in CountsCommandTests, which have the virtual GPU to themselves.
@@ -321,7 +370,14 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                     Verdict = RowVerdict.Same,
                     Base = "base",
                     Head = "head",
-                    Pairs = [new TurnPair("rnn", 1, 1, 2)],
+                    Rows =
+                    [
+                        new("rnn", "step_ms", "ms", 1, 2, 2, 1.5, 2.5, RowVerdict.Slower)
+                        {
+                            Clock = TurnClock.Processor,
+                        },
+                    ],
+                    Pairs = [new TurnPair("rnn", 1, 1, 2) { BaseProcessor = 1, HeadProcessor = 2 }],
                 }
             )
         );
@@ -329,6 +385,34 @@ public sealed class JsonDocumentTests : CudaCommandFixture
 
         static void Write(string path, BenchReport report) =>
             File.WriteAllBytes(path, ReportWriter.ToUtf8(report));
+    }
+
+    [Test]
+    public void History()
+    {
+        string history = PathOf("history.jsonl");
+        BenchResult result = Made.Result("rnn", 4, 1, 1024);
+        foreach (string commit in (string[])["one", "two"])
+        {
+            BenchReport made = Made.Report(result with { RoundsMs = [1, 2] });
+            HistoryLine line = HistoryLine.Of(
+                made with
+                {
+                    Machine = made.Machine with { Commit = commit },
+                    Results = [result with { RoundsMs = [1, 2], PeakBytes = commit[0] }],
+                    Gpu = new("GPU", "9.0", 1, "1", "12.4", "9.6.0", "12.5", "fp32", "cudnn"),
+                }
+            );
+            File.AppendAllText(
+                history,
+                System.Text.Encoding.UTF8.GetString(ReportWriter.ToUtf8(line)) + "\n"
+            );
+        }
+        foreach (string line in File.ReadLines(history))
+            _seen.Add("sequor.history/1", System.Text.Encoding.UTF8.GetBytes(line));
+        File.AppendAllText(history, "{");
+        _seen.Add("sequor.trends/1", Json("history", history));
+        _seen.RequireAll("sequor.history/1", "sequor.trends/1");
     }
 
     // Made with an older version on another day, and so without what was added since.
@@ -485,6 +569,9 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                 {
                     "sequor.bench/1",
                     "result",
+                    "conditions",
+                    "extent",
+                    "sequor.profile/1",
                     "peaks",
                     "sequor.suites/1",
                     "sequor.train/1",
@@ -493,10 +580,13 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                     "sequor.doctor/1",
                     "machine",
                     "gpu",
+                    "state",
                     "sequor.counts/1",
                     "choice",
                     "sequor.choices/1",
                     "sequor.compare/1",
+                    "sequor.history/1",
+                    "sequor.trends/1",
                     "sequor.peers/1",
                     "sequor.tests/1",
                     "sequor.replay/1",

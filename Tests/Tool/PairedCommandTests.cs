@@ -31,15 +31,24 @@ public sealed class PairedCommandTests : FolderTest
         return path;
     }
 
-    // Answers every turn with a time.
+    // Answers every turn with a time; $w in it is 1 in every second process, and else 5.
     private string Answering(string name, string ms, BenchResult? result = null) =>
-        Script(name, $"cat <<'END'\n{Hello(result)}\nEND\nwhile read turn; do echo {ms}; done\n");
+        Script(
+            name,
+            "echo >>\"$0.begun\"; w=$(($(wc -l <\"$0.begun\") % 2 * 4 + 1))\n"
+                + $"cat <<'END'\n{Hello(result)}\nEND\nwhile read turn; do echo {ms}; done\n"
+        );
 
-    private static ComparisonReport Run(string before, string after, TimeSpan? patience = null) =>
+    private static ComparisonReport Run(
+        string before,
+        string after,
+        TimeSpan? patience = null,
+        long? freeBytes = null
+    ) =>
         new PairedRun(
             () => new(before),
             () => new(after),
-            PairedPlan.Of(TimeSpan.FromSeconds(60)),
+            new PairedPlan(TimeSpan.FromSeconds(0.3)) { FreeBytes = freeBytes },
             new JudgementOptions(),
             patience ?? Patience,
             CancellationToken.None
@@ -55,25 +64,94 @@ public sealed class PairedCommandTests : FolderTest
         Assert.That(e.Message, Does.Not.Contain("\n"));
     }
 
-    [TestCase("1", "1.1", "slower")]
-    [TestCase("1", "0.9", "faster")]
-    [TestCase("1", "1.005", "same")]
+    // An older program tells no processor time; where both do, it decides what wall time does not.
+    [TestCase("1", "1.1", "slower", "wall", 1.1)]
+    [TestCase("1", "0.9/1", "faster", "wall", 0.9)]
+    [TestCase("1/1", "1.005/2", "same", "wall", 1.005)]
+    [TestCase("2/2", "$w/3", "slower", "processor", 1.5)]
     [Platform(Exclude = "Win", Reason = "a shell's script")]
-    public void Turns_are_compared(string before, string after, string verdict)
+    public void Turns_are_compared(
+        string before,
+        string after,
+        string verdict,
+        string clock,
+        double ratio
+    )
     {
         ComparisonReport report = Run(Answering("base", before), Answering("head", after));
         ComparisonRow row = report.Rows.Single(r => r.Metric == "step_ms");
-        Assert.That((report.Verdict, row.Verdict), Is.EqualTo((verdict, verdict)));
         Assert.That(
-            row.Ratio,
-            Is.EqualTo(double.Parse(after, CultureInfo.InvariantCulture)).Within(1e-6)
+            (report.Verdict, row.Verdict, row.Clock),
+            Is.EqualTo((verdict, verdict, clock))
         );
+        Assert.That(row.Ratio, Is.EqualTo(ratio).Within(1e-6));
         Assert.That(
             report.Pairs!.Count(pair => pair.Workers > 0),
             Is.GreaterThanOrEqualTo(10),
             "pairs of turns"
         );
-        Assert.That(report.Pairs![0].Workers, Is.Zero, "two of the base come first");
+        Assert.That(report.Pairs![0].Workers, Is.Not.Positive, "equal ones come first");
+    }
+
+    [Test]
+    public void Processes_of_one_program_that_differ_leave_no_verdict()
+    {
+        var verdicts = new PairedVerdicts(new JudgementOptions());
+        TurnPair[] turns =
+        [
+            .. Enumerable
+                .Range(0, 60)
+                .Select(i => new TurnPair("row", -(i % 4), 1, 1.2 + (0.001 * (i % 4)))),
+            .. Enumerable.Range(0, 60).Select(i => new TurnPair("row", 1 + (i % 4), 1, 2)),
+        ];
+        verdicts.Look(turns, ["row"], 1);
+        var counted = new ComparisonReport
+        {
+            Verdict = RowVerdict.Unclear,
+            Base = "base",
+            Head = "head",
+            Rows = [new("row", "step_ms", "ms", 1, 2, 2, null, null, RowVerdict.Unclear)],
+        };
+        ComparisonReport report = verdicts.Report(counted, turns, ["row"]);
+        Assert.That(verdicts.Of("row"), Is.EqualTo("slower"), "of the turns alone");
+        Assert.That(report.Rows[0].Verdict, Is.EqualTo("unclear"));
+        Assert.That(
+            report.Notes,
+            Has.Exactly(1).Contains("processes of one program differ in row")
+        );
+    }
+
+    // Memory for one pair at a time makes no bounds, and is no reason to fail.
+    [Test]
+    [Platform(Exclude = "Win", Reason = "a shell's script")]
+    public void Processes_are_as_many_as_the_memory_has_room_for()
+    {
+        ComparisonReport report = Run(
+            Answering("base", "1"),
+            Answering("head", "2"),
+            freeBytes: 1000
+        );
+        Assert.That(report.Pairs!.Select(pair => pair.Workers), Is.All.EqualTo(1));
+        Assert.That(report.Verdict, Is.EqualTo("unclear"));
+        PairedPlan plan = new(TimeSpan.FromMinutes(2)) { FreeBytes = 10_000, ProcessBytes = 100 };
+        Assert.That(
+            ((double[])[1, 800, 4_000, 1e6]).Select(plan.PairsFor),
+            Is.EqualTo(new[] { 16, 7, 1, 1 })
+        );
+    }
+
+    // A clock that is set on while a step is timed gives a turn of years: one of many rounds.
+    [Test]
+    [Platform(Exclude = "Win", Reason = "a shell's script")]
+    public void A_clock_that_jumps_is_one_round()
+    {
+        string jumping = Script(
+            "jumping",
+            $"cat <<'END'\n{Hello()}\nEND\nn=0; while read turn; do n=$((n + 1)); if [ $n = 4 ]; then echo 1e9; else echo 1; fi; done\n"
+        );
+        ComparisonReport report = Run(Answering("base", "1"), jumping);
+        Assert.That(report.Pairs!.Max(pair => pair.Head), Is.EqualTo(1e9));
+        Assert.That(report.Verdict, Is.Not.EqualTo("slower"));
     }
 
     [Test]
@@ -143,7 +221,7 @@ public sealed class PairedCommandTests : FolderTest
                 good,
                 Script("many", hello + "while read turn; do echo 1 2; done"),
                 "no verdict",
-                "1 and 2 times"
+                "2 and 2 times, and not 1"
             );
         });
     }
@@ -183,21 +261,58 @@ public sealed class PairedCommandTests : FolderTest
             Is.All.EqualTo("same").And.Exactly(3).Items
         );
         JsonArray pairs = report["pairs"]!.AsArray();
-        Assert.That(
-            pairs.Select(pair => (int)pair!["workers"]!).Distinct(),
-            Is.EqualTo(new[] { 0, 1 })
-        );
+        Assert.That(pairs.Select(pair => (int)pair!["workers"]!), Has.Member(1));
         Assert.That(pairs.Select(pair => (double)pair!["base"]!), Is.All.Positive);
     }
 
     [Test]
     public void Looks_share_the_error()
     {
-        Assert.That(Enumerable.Range(1, 60).Sum(PairedPlan.Share), Is.EqualTo(1).Within(1e-12));
-        PairedPlan plan = PairedPlan.Of(TimeSpan.FromMinutes(2));
+        double[] spent = [.. Enumerable.Range(0, 11).Select(i => PairedPlan.Spent(0.01, i / 10.0))];
+        Assert.That(spent, Is.Ordered.Ascending);
+        Assert.That((spent[0], spent[^1]), Is.EqualTo((0.0, 0.01)));
+        // 2 (1 - F(2.5758 / sqrt(1/2))), by a table of the normal distribution.
+        Assert.That(spent[5], Is.EqualTo(2.70e-4).Within(0.02e-4));
+        Assert.That(PairedPlan.Spent(0.01, 7), Is.EqualTo(0.01));
+    }
+
+    // Drawn means and variances of the two-level bootstrap, against the exact ones.
+    [Test]
+    public void The_bounds_are_those_of_resampling()
+    {
+        var random = new Random(5);
+        double[][] ratios =
+        [
+            .. Enumerable
+                .Range(0, 6)
+                .Select(_ =>
+                    Enumerable.Range(0, 7).Select(_ => Math.Exp(0.1 * Normal(random))).ToArray()
+                ),
+        ];
+        const int Times = 40_000;
+        double[] drawn = new double[Times];
+        for (int i = 0; i < Times; i++)
+        {
+            for (int w = 0; w < 6; w++)
+            {
+                double[] rounds = ratios[random.Next(6)];
+                drawn[i] +=
+                    Statistics.Median(
+                        Enumerable.Range(0, 7).Select(_ => Math.Log(rounds[random.Next(7)]))
+                    ) / 6;
+            }
+        }
+        double mean = drawn.Average();
+        double deviation = Math.Sqrt(drawn.Average(d => (d - mean) * (d - mean)) * 6 / 5);
+        RatioBounds bounds = PairedBounds.Of(ratios, 0.05)!.Value;
+        // 2.5706: Student's 97.5% of 5 degrees of freedom, by a table.
+        double width = 2.5706 * deviation;
+        Assert.That(Math.Log(bounds.High / bounds.Low) / 2, Is.EqualTo(width).Within(0.02 * width));
+        Assert.That(PairedBounds.Of(ratios, 0), Is.Null);
         Assert.That(
-            Enumerable.Range(1, 30).Where(plan.IsLook),
-            Is.EqualTo(new[] { 4, 6, 9, 13, 19, 28 })
+            PairedBounds.Of([.. ratios.Select(r => (double[])[1e9, .. r])], 0.05)!.Value.Ratio,
+            Is.EqualTo(bounds.Ratio),
+            "the oldest of eight rounds"
         );
     }
 
@@ -224,18 +339,17 @@ public sealed class PairedCommandTests : FolderTest
                             .ToArray();
                     }),
             ];
-            RatioBounds bounds = PairedBounds.Of(ratios, 0.05, random)!.Value;
+            RatioBounds bounds = PairedBounds.Of(ratios, 0.05)!.Value;
             outside += bounds.Low > 1.1 || bounds.High < 1.1 ? 1 : 0;
         }
-        Assert.That(outside, Is.InRange(0.02 * Times, 0.07 * Times));
+        Assert.That(outside, Is.InRange(0.01 * Times, 0.06 * Times));
         Assert.That(
             PairedBounds.Of(
                 [
                     [1],
                     [1],
                 ],
-                0.05,
-                random
+                0.05
             ),
             Is.Null,
             "two processes tell nothing"

@@ -1,4 +1,4 @@
-using System.Text.Json.Nodes;
+using System.Collections.Concurrent;
 using NUnit.Framework;
 using Sequor.Tool;
 using Sequor.Workloads;
@@ -6,8 +6,8 @@ using Sequor.Workloads;
 namespace Sequor.Tests.Tool;
 
 /// <summary>
-/// How often <c>bench --paired</c> would accuse unchanged code, and find slower code, by replays of rounds that were recorded of
-/// two processes of the same program.
+/// How often <c>bench --paired</c> would accuse unchanged code, and find slower code, by replays of turns that were recorded of
+/// a program against itself: <c>Tests/Scripts/paired.sh record</c> makes such a recording.
 /// </summary>
 [TestFixture]
 [Parallelizable(ParallelScope.Self)]
@@ -15,80 +15,74 @@ namespace Sequor.Tests.Tool;
 public sealed class PairedSimulationTests
 {
     private const int Replays = 10_000;
-    private const string Row = "row";
 
-    // Rounds of pairs of processes, as they were recorded, and how many pairs two minutes had room for.
-    private static (double[][] Base, double[][] Head) Recorded(string name)
+    // Of ten minutes each, which take as long as ten of two.
+    private const int LongReplays = 2_000;
+
+    /// <summary>All recordings that there are, by name.</summary>
+    private static readonly string[] Names =
+    [
+        .. typeof(PairedSimulationTests)
+            .Assembly.GetManifestResourceNames()
+            .Where(name => name.StartsWith(PairedRecording.Folder, StringComparison.Ordinal))
+            .Order(),
+    ];
+
+    [TestCaseSource(nameof(Names))]
+    public void Unchanged_code_is_accused_in_one_run_of_a_hundred_at_most(string name)
     {
-        using Stream stream = typeof(PairedSimulationTests).Assembly.GetManifestResourceStream(
-            $"rounds/{name}"
-        )!;
-        JsonNode report = JsonNode.Parse(stream)!;
-        IGrouping<int, JsonNode?>[] workers =
-        [
-            .. report["pairs"]!.AsArray().GroupBy(pair => (int)pair!["workers"]!),
-        ];
-        return (Times("base"), Times("head"));
-
-        double[][] Times(string side) =>
-            [.. workers.Select(w => w.Select(pair => (double)pair![side]!).ToArray())];
+        PairedRecording recording = PairedRecording.Read(name);
+        Assert.That(Replay(recording, 1, waves: 1).Accused, Is.LessThanOrEqualTo(Replays / 100));
+        Assert.That(
+            Replay(recording, 1, waves: 5).Accused,
+            Is.LessThanOrEqualTo(LongReplays / 100)
+        );
     }
 
-    // The verdict of a run whose processes are drawn from the recorded ones.
-    private static string Replay(
-        (double[][] Base, double[][] Head) recorded,
-        double slower,
-        int most,
-        Random random
-    )
+    // Of a machine that others load as they like this is told, and nothing is promised.
+    [TestCaseSource(nameof(Names))]
+    public void Slower_code_is_found(string name)
     {
-        PairedPlan plan = PairedPlan.Of(TimeSpan.FromMinutes(2));
-        var verdicts = new PairedVerdicts(new JudgementOptions());
-        var pairs = new List<TurnPair>();
-        int look = 0;
-        for (int w = 1; w <= most && !verdicts.AreAll([Row]); w++)
-        {
-            int drawn = random.Next(recorded.Base.Length);
-            bool swap = random.Next(2) == 0;
-            (double[] before, double[] after) = swap
-                ? (recorded.Head[drawn], recorded.Base[drawn])
-                : (recorded.Base[drawn], recorded.Head[drawn]);
-            for (int round = 0; round < before.Length; round++)
-                pairs.Add(new TurnPair(Row, w, before[round], after[round] * slower));
-            if (plan.IsLook(w) || w == most)
-                verdicts.Look(pairs, [Row], PairedPlan.Share(++look));
-        }
-        return verdicts.Of(Row);
+        PairedRecording recording = PairedRecording.Read(name);
+        Outcome tenth = Replay(recording, 1.1, waves: 1);
+        Outcome third = Replay(recording, 1.03, waves: 5);
+        Assert.That(tenth.Praised, Is.LessThanOrEqualTo(Replays / 100));
+        Assert.That(third.Praised, Is.LessThanOrEqualTo(LongReplays / 100));
+        if (!name.Contains("loaded", StringComparison.Ordinal))
+            Assert.That(tenth.Found, Is.GreaterThanOrEqualTo(0.95 * Replays));
+        if (name.Contains("quiet", StringComparison.Ordinal))
+            Assert.That(third.Found, Is.GreaterThanOrEqualTo(0.8 * LongReplays));
     }
 
-    [TestCase("paired-loaded.json", 8)]
-    [TestCase("paired-loaded-2.json", 8)]
-    public void Unchanged_code_is_accused_in_one_run_of_a_hundred_at_most(string name, int workers)
+    // Code of the first row is slower, and that of the others is not.
+    private static Outcome Replay(PairedRecording recording, double slower, int waves)
     {
-        (double[][] Base, double[][] Head) recorded = Recorded(name);
-        foreach (double slower in (double[])[1, 1.03, 1.1])
-        {
-            int[] verdicts = new int[Replays];
-            Parallel.For(
-                0,
-                Replays,
-                i =>
-                    verdicts[i] = RowVerdict
-                        .All.ToList()
-                        .IndexOf(Replay(recorded, slower, workers, new Random(i)))
-            );
-            string counts = string.Join(
-                ", ",
-                verdicts.CountBy(v => v).Select(v => $"{v.Value} {RowVerdict.All[v.Key]}")
-            );
-            TestContext.Out.WriteLine(
-                $"{name}, {workers} pairs of processes at most, x {slower}: {counts}"
-            );
-            int accused = verdicts.Count(v => RowVerdict.All[v] is RowVerdict.Slower);
-            int praised = verdicts.Count(v => RowVerdict.All[v] is RowVerdict.Faster);
-            if (slower == 1)
-                Assert.That(accused, Is.LessThanOrEqualTo(Replays / 100), counts);
-            Assert.That(praised, Is.LessThanOrEqualTo(Replays / 100), counts);
-        }
+        int replays = waves > 1 ? LongReplays : Replays;
+        int accused = 0;
+        int found = 0;
+        int praised = 0;
+        Parallel.ForEach(
+            Partitioner.Create(0, replays),
+            range =>
+            {
+                for (int i = range.Item1; i < range.Item2; i++)
+                {
+                    PairedVerdicts verdicts = recording.Replay(slower, waves, new Random(i));
+                    string[] of = [.. recording.Rows.Select(verdicts.Of)];
+                    if (of.Skip(slower > 1 ? 1 : 0).Contains(RowVerdict.Slower))
+                        Interlocked.Increment(ref accused);
+                    if (of[0] == RowVerdict.Slower)
+                        Interlocked.Increment(ref found);
+                    if (of[0] == RowVerdict.Faster)
+                        Interlocked.Increment(ref praised);
+                }
+            }
+        );
+        TestContext.Out.WriteLine(
+            $"{recording.Name}, {recording.PairsOfAWave} pairs of processes a wave, waves {waves}, x {slower}: found {found}, others accused {accused}, praised {praised} of {replays}"
+        );
+        return new Outcome(slower > 1 ? accused : Math.Max(accused, found), found, praised);
     }
+
+    private readonly record struct Outcome(int Accused, int Found, int Praised);
 }

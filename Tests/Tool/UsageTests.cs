@@ -80,6 +80,12 @@ public sealed class UsageTests
         yield return Case("bench --sweep 64,99999999999", "--sweep", "to 100000000");
         yield return Case("bench --sweep 1,64", "--sweep", "at least 2", "adding");
         yield return Case("bench --sweep 8,16 --length 9", "--sweep", "--length", "one of them");
+        yield return Case("profile --steps 0", "--steps", "from 1 to");
+        yield return Case("profile --arch lsmt", "'lsmt'", string.Join(", ", Architecture.Names));
+        yield return Case("profile --sweep 4,8", "unknown option '--sweep'", "--trace");
+        yield return Case("profile --trace", "--trace needs a value");
+        yield return Case("profile --trace o --html o", "--html", "must be different files");
+        yield return Case("profile --graph off --device cpu", "--graph off", "for a GPU");
         yield return Case("train", "--arch is needed", string.Join(", ", Architecture.Names));
         yield return Case("train --arch rnn,lstm", "'rnn,lstm'", "one of");
         yield return Case("train --arch rnn --lr nan", "--lr", "finite", "'nan'");
@@ -131,6 +137,9 @@ public sealed class UsageTests
         yield return Case("bench --json .", "--json", "it is a folder");
         yield return Case("bench --html no/such/folder/x.html", "--html", "no folder");
         yield return Case("bench --sweep 8,16 --html .", "--html", "it is a folder");
+        yield return Case("profile --trace no/such/folder/x", "--trace", "no folder");
+        yield return Case("profile --html .", "--html", "it is a folder");
+        yield return Case("profile --device cuda", "cuda", "not available");
         yield return Case("doctor --json .", "--json", "it is a folder");
         yield return Case("train --arch rnn --checkpoint no/such/folder/x", "--checkpoint");
         yield return Case("train --resume no-such-file", "--resume", "no-such-file");

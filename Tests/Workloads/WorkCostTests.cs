@@ -67,7 +67,13 @@ public sealed class WorkCostTests
     )
     {
         Architecture architecture = Architecture.Get(arch);
-        var workload = new Workload(architecture, new AddingProblem(12), 3, 6, architecture.DefaultDepth);
+        var workload = new Workload(
+            architecture,
+            new AddingProblem(12),
+            3,
+            6,
+            architecture.DefaultDepth
+        );
         using var step = new TrainingStep(
             workload,
             Backend.Create(Device.Cpu, new CpuOptions { Threads = 1 }),

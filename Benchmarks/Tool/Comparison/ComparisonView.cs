@@ -89,7 +89,7 @@ internal static class ComparisonView
             Value(row.Head, row.Unit),
             row.Ratio is { } ratio ? Text($"{ratio:0.000}") : "",
             row.Low is { } low && row.High is { } high ? Text($"{low:0.000}-{high:0.000}") : "",
-            row.Verdict,
+            row.Clock == TurnClock.Processor ? $"{row.Verdict} (processor time)" : row.Verdict,
         ];
 
     private static string Value(double? value, string unit) =>

@@ -12,6 +12,12 @@ namespace Sequor.Tool;
 /// <param name="High">Upper bound.</param>
 internal readonly record struct RatioBounds(double Ratio, double Low, double High)
 {
+    /// <summary>How far apart they are, as a quotient.</summary>
+    public double Width => High / Low;
+
+    /// <summary>Both bounds, for messages.</summary>
+    public string Text => FormattableString.Invariant($"{Low:0.000}-{High:0.000}");
+
     /// <summary>The bounds of the ratio of head to base.</summary>
     /// <param name="before">Rounds of the base, numbers above 0.</param>
     /// <param name="after">Rounds of the head, numbers above 0.</param>

@@ -8,13 +8,14 @@ namespace Sequor.Tool;
 
 /// <summary>
 /// The process that <c>bench --paired</c> measures in. Its first line is a report of sequor.bench/1; then it answers each line
-/// "turn MS" of its input with the median step of each result in that time, in milliseconds, and ends with its input.
+/// "turn MS" of its input with the median step of each result in that time, in milliseconds, and ends with its input. Of a
+/// CPU a slash and the processor time of a step follow, that of all threads.
 /// </summary>
 internal static class BenchWorker
 {
     public const string Turn = "turn ";
 
-    private static readonly MeasurementOptions First = new() { Warmup = 2, Steps = 3 };
+    private static readonly MeasurementOptions First = new() { Warmup = 2, Steps = 1 };
 
     public static int Run(BenchOptions options, ParseResult result)
     {
@@ -22,7 +23,12 @@ internal static class BenchWorker
         IReadOnlyList<IReadOnlyList<Workload>> workloads = options.Workloads(result, lengths);
         if (workloads.Count != 1)
             throw new UsageException("--paired measures at one length; --sweep has several");
-        ulong seed = options.Measurement(result).Seed;
+        MeasurementOptions asked = options.Measurement(result);
+        if (asked.ProfilerRange)
+            throw new UsageException(
+                "--paired measures in turns, of which a profiler gets no range; leave --profiler-range out"
+            );
+        ulong seed = asked.Seed;
         IReadOnlyList<Measured> measured = Measurement.Run(
             workloads[0],
             () => options.Workload.Backend.Create(result),
@@ -66,13 +72,7 @@ internal static class BenchWorker
                     throw new FailureException(
                         $"a worker takes turns, and not '{Printable.Shortened(line)}'"
                     );
-                Say(
-                    string.Join(
-                        ' ',
-                        Take(steps, milliseconds)
-                            .Select(ms => ms.ToString("R", CultureInfo.InvariantCulture))
-                    )
-                );
+                Say(string.Join(' ', Take(steps, milliseconds)));
             }
         }
         finally
@@ -83,17 +83,41 @@ internal static class BenchWorker
     }
 
     // A step of each in turn, so that all have their share of what the machine does meanwhile.
-    private static IEnumerable<double> Take(List<TrainingStep> steps, int milliseconds)
+    private static IEnumerable<string> Take(List<TrainingStep> steps, int milliseconds)
     {
         var clock = Stopwatch.StartNew();
         List<double>[] times = [.. steps.Select(_ => new List<double>())];
+        double[] processor = new double[steps.Count];
         do
         {
             for (int i = 0; i < steps.Count; i++)
+            {
+                double before = ProcessorMilliseconds();
                 times[i].Add(steps[i].RunTimed().Whole);
+                processor[i] += ProcessorMilliseconds() - before;
+            }
         } while (clock.ElapsedMilliseconds < milliseconds);
-        return times.Select(Statistics.Median);
+        return steps.Select(
+            (step, i) =>
+            {
+                string wall = Text(Statistics.Median(times[i]));
+                // A system that counts by ticks may have counted none.
+                return HasProcessorTime(step) && processor[i] > 0
+                    ? $"{wall}/{Text(processor[i] / times[i].Count)}"
+                    : wall;
+            }
+        );
+
+        static string Text(double milliseconds) =>
+            milliseconds.ToString("0.######", CultureInfo.InvariantCulture);
     }
+
+    // What the driver of a GPU makes threads of a CPU do is no measure of a step; and Windows counts by ticks of 16 ms.
+    private static bool HasProcessorTime(TrainingStep step) =>
+        !OperatingSystem.IsWindows() && step.Backend.Info.Gpu is null;
+
+    private static double ProcessorMilliseconds() =>
+        OperatingSystem.IsWindows() ? 0 : Environment.CpuUsage.TotalTime.TotalMilliseconds;
 
     private static void Say(string line)
     {

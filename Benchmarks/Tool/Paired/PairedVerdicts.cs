@@ -2,63 +2,88 @@ using Sequor.Workloads;
 
 namespace Sequor.Tool;
 
-/// <summary>The verdicts of turns that two programs took: a row that has one keeps it, and others wait for the next look.</summary>
+/// <summary>
+/// The verdicts of turns that two programs took: a row that has one keeps it, and others wait for the next look. A row has wall
+/// time and, where that is a measure of its step, processor time, which tells nothing of waiting but is not longer where another
+/// program had the processor. It decides where wall time does not.
+/// </summary>
 internal sealed class PairedVerdicts(JudgementOptions options)
 {
-    private readonly Dictionary<string, string> _verdicts = [];
-    private readonly Dictionary<string, RatioBounds> _bounds = [];
-    private readonly Random _random = new(2);
+    private readonly Dictionary<string, Found> _found = [];
+    private double _spent;
 
     /// <summary>Whether there is nothing left to decide.</summary>
-    public bool AreAll(IReadOnlyList<string> names) => names.All(_verdicts.ContainsKey);
+    public bool AreAll(IReadOnlyList<string> names) =>
+        names.All(name => Of(name) != RowVerdict.Unclear);
 
     /// <summary>The verdict of a row; unclear while it has none.</summary>
-    public string Of(string name) => _verdicts.GetValueOrDefault(name, RowVerdict.Unclear);
+    public string Of(string name) =>
+        _found.TryGetValue(name, out Found? found) ? found.Verdict : RowVerdict.Unclear;
 
     /// <summary>Looks at the rows that have no verdict.</summary>
-    /// <param name="pairs">All turns until now.</param>
+    /// <param name="turns">All turns until now.</param>
     /// <param name="names">The rows.</param>
-    /// <param name="share">The part of the error that this look may use, for all rows together.</param>
-    public void Look(IReadOnlyList<TurnPair> pairs, IReadOnlyList<string> names, double share)
+    /// <param name="part">The part of the budget that is spent; 1 for the last look.</param>
+    public void Look(IReadOnlyList<TurnPair> turns, IReadOnlyList<string> names, double part)
     {
-        double error = options.Error * share / names.Count;
-        double most = 1 + options.Threshold;
-        foreach (string name in names.Where(name => !_verdicts.ContainsKey(name)))
+        double spent = PairedPlan.Spent(options.Error, part);
+        double error = (spent - _spent) / names.Count;
+        _spent = spent;
+        foreach (string name in names.Where(name => Of(name) == RowVerdict.Unclear))
         {
-            double[][] workers =
-            [
-                .. pairs
-                    .Where(pair => pair.Name == name && pair.Workers > 0)
-                    .GroupBy(pair => pair.Workers)
-                    .Select(group => group.Select(pair => pair.Head / pair.Base).ToArray()),
-            ];
-            if (PairedBounds.Of(workers, error, _random) is not { } bounds)
-                continue;
-            _bounds[name] = bounds;
-            string? verdict =
-                bounds.Low > most ? RowVerdict.Slower
-                : bounds.High < 1 / most ? RowVerdict.Faster
-                : bounds.Low >= 1 / most && bounds.High <= most ? RowVerdict.Same
-                : null;
-            if (verdict is not null)
-                _verdicts[name] = verdict;
+            Found? found = Judge([.. turns.Where(t => t.Name == name && t.Workers > 0)], error);
+            if (found is not null)
+                _found[name] = found;
         }
+    }
+
+    // Each of two clocks has half of the error.
+    private Found? Judge(TurnPair[] turns, double error)
+    {
+        bool both = HasProcessorTime(turns);
+        Found? wall = Judge(turns, both ? error / 2 : error, processor: false);
+        if (!both || wall is { Verdict: not RowVerdict.Unclear })
+            return wall;
+        Found? processor = Judge(turns, error / 2, processor: true);
+        return processor is { Verdict: not RowVerdict.Unclear } || wall is null ? processor
+            : processor is not null && processor.Bounds.Width < wall.Bounds.Width ? processor
+            : wall;
+    }
+
+    private Found? Judge(TurnPair[] turns, double error, bool processor)
+    {
+        if (PairedBounds.Of(Ratios(turns, processor), error) is not { } bounds)
+            return null;
+        double most = 1 + options.Threshold;
+        string verdict =
+            bounds.Low > most ? RowVerdict.Slower
+            : bounds.High < 1 / most ? RowVerdict.Faster
+            : bounds.Low >= 1 / most && bounds.High <= most ? RowVerdict.Same
+            : RowVerdict.Unclear;
+        return new Found(verdict, bounds, processor);
     }
 
     /// <summary>The report: times by their turns, all else as the programs counted it.</summary>
     public ComparisonReport Report(
         ComparisonReport counted,
-        IReadOnlyList<TurnPair> pairs,
+        IReadOnlyList<TurnPair> turns,
         IReadOnlyList<string> names
     )
     {
-        string[] apart = [.. names.Where(name => !Agrees(pairs, name))];
+        Dictionary<string, Found?> control = names.ToDictionary(
+            name => name,
+            name =>
+                Judge(
+                    [.. turns.Where(t => t.Name == name && t.Workers <= 0)],
+                    options.Error / names.Count
+                )
+        );
         ComparisonRow[] rows =
         [
             .. counted
                 .Rows.Select(row =>
                     row.Unit == "ms" && names.Contains(row.Name)
-                        ? Timed(row, pairs, apart.Contains(row.Name))
+                        ? Timed(row, turns, IsApart(row.Name))
                         : row
                 )
                 .OrderBy(row => RowVerdict.All.ToList().IndexOf(row.Verdict)),
@@ -67,52 +92,75 @@ internal sealed class PairedVerdicts(JudgementOptions options)
         {
             Verdict = rows[0].Verdict,
             Rows = rows,
-            Pairs = pairs,
+            Pairs = turns,
             Notes =
             [
                 .. counted.Notes.Where(note =>
                     !note.Contains("too few rounds", StringComparison.Ordinal)
                 ),
-                .. apart.Select(name =>
-                    $"two processes of BASE differ in {name} in every round, so its time has no verdict"
-                ),
+                .. names
+                    .Where(IsApart)
+                    .Select(name =>
+                        $"processes of one program differ in {name} by more than the threshold ({control[name]!.Bounds.Text}), so its time has no verdict"
+                    ),
             ],
             GeometricMean = Math.Round(
-                Math.Exp(names.Average(name => Math.Log(Middle(pairs, name)))),
+                Math.Exp(
+                    rows.Where(r => names.Contains(r.Name) && r.Unit == "ms")
+                        .Average(r => Math.Log(r.Ratio!.Value))
+                ),
                 6
             ),
         };
+
+        // What tells a program from itself tells nothing of two.
+        bool IsApart(string name) =>
+            control[name]?.Verdict is RowVerdict.Slower or RowVerdict.Faster;
     }
 
-    // Where one process of a program is slower than another in every round by more than twice the threshold, processes differ
-    // by more than programs may: the few that there are cannot tell which it is.
-    private bool Agrees(IReadOnlyList<TurnPair> pairs, string name)
+    private ComparisonRow Timed(ComparisonRow row, IReadOnlyList<TurnPair> all, bool apart)
     {
-        double[] ratios =
-        [
-            .. pairs.Where(p => p.Name == name && p.Workers == 0).Select(p => p.Head / p.Base),
-        ];
-        double most = 1 + (2 * options.Threshold);
-        return ratios.Length == 0 || !(ratios.Min() > most || ratios.Max() < 1 / most);
-    }
-
-    private ComparisonRow Timed(ComparisonRow row, IReadOnlyList<TurnPair> pairs, bool apart)
-    {
-        TurnPair[] turns = [.. pairs.Where(p => p.Name == row.Name && p.Workers > 0)];
-        RatioBounds? bounds = _bounds.TryGetValue(row.Name, out RatioBounds found) ? found : null;
+        TurnPair[] turns = [.. all.Where(p => p.Name == row.Name && p.Workers > 0)];
+        Found? found = _found.GetValueOrDefault(row.Name);
+        bool processor = found?.Processor == true;
+        RatioBounds? bounds = found?.Bounds;
         return row with
         {
-            Base = Statistics.Median(turns.Select(p => p.Base)),
-            Head = Statistics.Median(turns.Select(p => p.Head)),
-            Ratio = Math.Round(bounds?.Ratio ?? Middle(pairs, row.Name), 6),
+            Base = Statistics.Median(
+                turns.Select(t => processor ? t.BaseProcessor!.Value : t.Base)
+            ),
+            Head = Statistics.Median(
+                turns.Select(t => processor ? t.HeadProcessor!.Value : t.Head)
+            ),
+            Ratio = Math.Round(
+                bounds?.Ratio ?? Statistics.Median(turns.Select(t => t.Head / t.Base)),
+                6
+            ),
             Low = bounds is { } low ? Math.Round(low.Low, 6) : null,
             High = bounds is { } high ? Math.Round(high.High, 6) : null,
             Verdict = apart ? RowVerdict.Unclear : Of(row.Name),
+            Clock = processor ? TurnClock.Processor : TurnClock.Wall,
         };
     }
 
-    private static double Middle(IReadOnlyList<TurnPair> pairs, string name) =>
-        Statistics.Median(
-            pairs.Where(p => p.Name == name && p.Workers > 0).Select(p => p.Head / p.Base)
-        );
+    private static bool HasProcessorTime(TurnPair[] turns) =>
+        turns.Length > 0
+        && turns.All(t => t is { BaseProcessor: not null, HeadProcessor: not null });
+
+    private static double[][] Ratios(TurnPair[] turns, bool processor) =>
+        [
+            .. turns
+                .GroupBy(t => t.Workers)
+                .Select(group =>
+                    group
+                        .Select(t =>
+                            processor
+                                ? t.HeadProcessor!.Value / t.BaseProcessor!.Value
+                                : t.Head / t.Base
+                        )
+                        .ToArray()
+                ),
+        ];
+
+    private sealed record Found(string Verdict, RatioBounds Bounds, bool Processor);
 }

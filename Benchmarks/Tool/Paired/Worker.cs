@@ -8,19 +8,20 @@ namespace Sequor.Tool;
 internal sealed class Worker : IDisposable
 {
     private readonly ChildProcess _process;
+    private readonly string _side;
+    private readonly string _program;
     private readonly string _what;
     private readonly TimeSpan _patience;
 
-    /// <summary>Starts it and waits for its first line.</summary>
+    /// <summary>Starts it.</summary>
     /// <param name="start">The program.</param>
     /// <param name="side">BASE or HEAD.</param>
     /// <param name="patience">How long it may take to answer.</param>
-    /// <param name="stop">Ends the waiting.</param>
-    /// <exception cref="UsageException">It is no sequor that can take turns.</exception>
-    public Worker(ProcessStartInfo start, string side, TimeSpan patience, CancellationToken stop)
+    /// <exception cref="UsageException">It cannot be started.</exception>
+    public Worker(ProcessStartInfo start, string side, TimeSpan patience)
     {
+        (_side, _program, _patience) = (side, start.FileName, patience);
         _what = $"{side} ('{start.FileName}')";
-        _patience = patience;
         try
         {
             _process = new ChildProcess(start, _what);
@@ -29,34 +30,38 @@ internal sealed class Worker : IDisposable
         {
             throw new UsageException(e.Message);
         }
+    }
+
+    /// <summary>Waits for its first line, which tells what it is.</summary>
+    /// <exception cref="UsageException">It is no sequor that can take turns.</exception>
+    public FigureSet Greet(CancellationToken stop)
+    {
         try
         {
-            string hello = _process.ReadLine(patience, stop);
-            Figures = FigureSet.Of(side, start.FileName, Encoding.UTF8.GetBytes(hello));
+            string hello = _process.ReadLine(_patience, stop);
+            return FigureSet.Of(_side, _program, Encoding.UTF8.GetBytes(hello));
         }
         catch (Exception e) when (e is FailureException or UsageException)
         {
-            _process.Dispose();
             throw new UsageException(
                 $"{_what} is no sequor that --paired can measure, or an older one: {e.Message}"
             );
         }
-        catch
-        {
-            _process.Dispose();
-            throw;
-        }
     }
 
-    /// <summary>What it told of itself.</summary>
-    public FigureSet Figures { get; }
+    /// <summary>Gives it a turn and waits for its end.</summary>
+    /// <returns>The step of each result.</returns>
+    /// <exception cref="UsageException">It crashed, hung or answered with no times.</exception>
+    public TurnTime[] Turn(TimeSpan time, CancellationToken stop)
+    {
+        BeginTurn(time);
+        return EndTurn(stop);
+    }
 
     /// <summary>Gives it a turn.</summary>
-    /// <returns>The median step of each result, ms.</returns>
-    /// <exception cref="UsageException">It crashed, hung or answered with no times.</exception>
-    public double[] Turn(TimeSpan time, CancellationToken stop)
+    /// <exception cref="UsageException">It has ended.</exception>
+    public void BeginTurn(TimeSpan time)
     {
-        string answer;
         try
         {
             _process.WriteLine(
@@ -65,31 +70,64 @@ internal sealed class Worker : IDisposable
                     $"{BenchWorker.Turn}{(int)time.TotalMilliseconds}"
                 )
             );
+        }
+        catch (FailureException e)
+        {
+            throw new UsageException($"no verdict: {e.Message}");
+        }
+    }
+
+    /// <summary>What the turn gave that it has.</summary>
+    /// <exception cref="UsageException">It crashed, hung or answered with no times.</exception>
+    public TurnTime[] EndTurn(CancellationToken stop)
+    {
+        string answer;
+        try
+        {
             answer = _process.ReadLine(_patience, stop);
         }
         catch (FailureException e)
         {
             throw new UsageException($"no verdict: {e.Message}");
         }
-        string[] words = answer.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        double[] times = new double[words.Length];
-        for (int i = 0; i < times.Length; i++)
-        {
-            // A clock that stood still or went back has measured nothing.
-            if (
-                !double.TryParse(
-                    words[i],
-                    NumberStyles.Float,
-                    CultureInfo.InvariantCulture,
-                    out times[i]
-                ) || !(times[i] > 0 && double.IsFinite(times[i]))
-            )
-                throw new UsageException(
-                    $"no verdict: {_what} answered '{Layers.Printable.Shortened(answer)}', which are no times"
-                );
-        }
-        return times;
+        return
+        [
+            .. answer
+                .Split(' ', StringSplitOptions.RemoveEmptyEntries)
+                .Select(word => TurnTime.Parse(word))
+                .Select(time =>
+                    time
+                    ?? throw new UsageException(
+                        $"no verdict: {_what} answered '{Layers.Printable.Shortened(answer)}', which are no times"
+                    )
+                ),
+        ];
     }
 
     public void Dispose() => _process.Dispose();
+}
+
+/// <summary>What a step of a turn took.</summary>
+/// <param name="Wall">Its median, ms.</param>
+/// <param name="Processor">The mean of its processor time, ms; null where that is no measure of it.</param>
+internal readonly record struct TurnTime(double Wall, double? Processor)
+{
+    /// <summary>Reads a worker's word; an older one tells no processor time.</summary>
+    /// <returns>Null for what is no time: of a clock that stood still or went back, too.</returns>
+    public static TurnTime? Parse(string word)
+    {
+        string[] parts = word.Split('/');
+        double? wall = Time(parts[0]);
+        double? processor = parts.Length == 2 ? Time(parts[1]) : null;
+        return wall is null || parts.Length > 2 || (parts.Length == 2 && processor is null)
+            ? null
+            : new TurnTime(wall.Value, processor);
+    }
+
+    private static double? Time(string text) =>
+        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double time)
+        && time > 0
+        && double.IsFinite(time)
+            ? time
+            : null;
 }

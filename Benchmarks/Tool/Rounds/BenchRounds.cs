@@ -107,6 +107,10 @@ internal static class BenchRounds
             Flops = rounds.Max(r => r.Flops),
             Launches = rounds.Max(r => r.Launches),
             FloorMs = rounds.All(r => r.FloorMs is not null) ? Of(r => r.FloorMs!.Value) : null,
+            GpuConditions = GpuConditionsReport.Merge(
+                [.. rounds.Select(r => r.GpuConditions)],
+                samples.Length
+            ),
         };
 
         double Of(Func<BenchResult, double> time) =>

@@ -7,6 +7,10 @@ internal static class Assets
 
     public static string Charts { get; } = Read("charts.js");
 
+    public static string ProfileCss { get; } = Read("profile.css");
+
+    public static string Profile { get; } = Read("profile.js");
+
     public static string UPlotCss { get; } = Read("uPlot/uPlot.min.css");
 
     public static string UPlotLicense { get; } = Read("uPlot/LICENSE");

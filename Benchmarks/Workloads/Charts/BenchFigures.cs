@@ -164,14 +164,17 @@ internal static class BenchFigures
     }
 
     /// <summary>Bytes by category at the peak.</summary>
-    public static long[] Bytes(BenchResult r) =>
+    public static long[] Bytes(BenchResult r) => Bytes(r.MemoryBytes);
+
+    /// <summary>The same of any bytes.</summary>
+    public static long[] Bytes(MemoryBytes bytes) =>
         [
-            r.MemoryBytes.Parameters,
-            r.MemoryBytes.Gradients,
-            r.MemoryBytes.Optimizer,
+            bytes.Parameters,
+            bytes.Gradients,
+            bytes.Optimizer,
             // Both are kept from forward to backward.
-            r.MemoryBytes.Activations + r.MemoryBytes.Reserve,
-            r.MemoryBytes.Workspace + r.MemoryBytes.Graphs,
-            r.MemoryBytes.Io,
+            bytes.Activations + bytes.Reserve,
+            bytes.Workspace + bytes.Graphs,
+            bytes.Io,
         ];
 }

@@ -11,12 +11,16 @@ internal static class Page
     /// <param name="body">What follows.</param>
     /// <param name="charts">The charts that the body has figures for.</param>
     /// <param name="data">What was measured, as JSON; nothing for none.</param>
+    /// <param name="css">Styles of this kind of page alone; nothing for none.</param>
+    /// <param name="script">Its own script; nothing for none.</param>
     public static string Render(
         string title,
         IEnumerable<(string Name, string Value)> facts,
         HtmlText body,
         IReadOnlyList<LineChart> charts,
-        string? data = null
+        string? data = null,
+        string? css = null,
+        string? script = null
     )
     {
         HtmlText page = HtmlText.Of(
@@ -36,7 +40,7 @@ internal static class Page
         );
         if (charts.Count > 0)
             page.AddTrusted(Assets.UPlotCss).Add($"\n");
-        page.AddTrusted(Assets.Css);
+        page.AddTrusted(Assets.Css).AddTrusted(css ?? "");
         page.Add(
             $"""
             </style>
@@ -69,6 +73,8 @@ internal static class Page
                 .AddTrusted(Assets.Charts)
                 .Add($"</script>\n");
         }
+        if (script is not null)
+            page.Add($"<script>\n").AddTrusted(script).Add($"</script>\n");
         return page.Add($"</body>\n</html>").ToString();
     }
 

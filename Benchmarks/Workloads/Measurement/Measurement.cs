@@ -21,6 +21,12 @@ public sealed record MeasurementOptions
 
     /// <summary>Seed of parameters and data.</summary>
     public ulong Seed { get; init; } = 1;
+
+    /// <summary>Whether a profiler is told where the measured steps begin and end (<see cref="Interop.CudaContext.StartProfiler"/>).</summary>
+    public bool ProfilerRange { get; init; }
+
+    /// <summary>The time between two samples of a GPU's state.</summary>
+    public TimeSpan SamplePeriod { get; init; } = GpuSampler.DefaultPeriod;
 }
 
 /// <summary>What the measured steps of a workload gave.</summary>
@@ -52,6 +58,9 @@ public sealed record Measured(
 
     /// <summary>What a GPU's backend chose for the shapes of the model; empty of a CPU's.</summary>
     public IReadOnlyList<CudaChoice> Choices { get; init; } = [];
+
+    /// <summary>The GPU's state during the measured steps; null on a CPU.</summary>
+    public GpuConditions? Conditions { get; init; }
 
     /// <summary>What a step moves and computes, counted after the measured steps; null where the measurement was stopped.</summary>
     public WorkCost? Work { get; init; }
@@ -93,6 +102,7 @@ public static class Measurement
         ArgumentNullException.ThrowIfNull(options);
         var clock = Stopwatch.StartNew();
         var subjects = new List<Subject>(workloads.Count);
+        GpuWatch? watch = null;
         try
         {
             foreach (Workload workload in workloads)
@@ -112,6 +122,9 @@ public static class Measurement
                 if (!Round(round, timed: false))
                     return [];
             }
+            if (subjects.Count > 0)
+                watch = GpuWatch.Of(subjects[0].Backend, options);
+            watch?.Begin();
             for (int round = 0; round < options.Steps; round++)
             {
                 if (round > 0 && clock.Elapsed > options.Limit)
@@ -119,16 +132,18 @@ public static class Measurement
                 if (!Round(options.Warmup + round, timed: true))
                     break;
             }
+            watch?.End();
             // A step more of each, unless someone waits for the end.
             return
             [
                 .. subjects
                     .Where(s => s.IsMeasured)
-                    .Select(s => s.Result(counted: stop?.Invoke() != true)),
+                    .Select(s => s.Result(watch, counted: stop?.Invoke() != true)),
             ];
         }
         finally
         {
+            watch?.Dispose();
             subjects.ForEach(s => s.Dispose());
         }
 
@@ -197,6 +212,7 @@ public static class Measurement
         private readonly TrainingStep _step;
         private readonly StepTime[] _times;
         private readonly double[] _managed;
+        private readonly (long Begin, long End)[] _when;
         private long _native;
         private int _warmup;
         private int _count;
@@ -206,9 +222,12 @@ public static class Measurement
             _step = new TrainingStep(workload, backend, options.Seed);
             _times = new StepTime[options.Steps];
             _managed = new double[options.Steps];
+            _when = new (long, long)[options.Steps];
         }
 
         public Workload Workload => _step.Workload;
+
+        public Backend Backend => _step.Backend;
 
         public bool IsMeasured => _count > 0;
 
@@ -222,13 +241,15 @@ public static class Measurement
             }
             long native = _step.Backend.Memory.Allocations;
             long managed = GC.GetTotalAllocatedBytes(precise: true);
+            long begin = Stopwatch.GetTimestamp();
             StepTime time = _step.RunTimed();
+            _when[_count] = (begin, Stopwatch.GetTimestamp());
             _managed[_count] = GC.GetTotalAllocatedBytes(precise: true) - managed;
             _native += _step.Backend.Memory.Allocations - native;
             _times[_count++] = time;
         }
 
-        public Measured Result(bool counted)
+        public Measured Result(GpuWatch? watch, bool counted)
         {
             MemoryLedger memory = _step.Backend.Memory;
             var measured = new Measured(
@@ -246,6 +267,7 @@ public static class Measurement
             {
                 Fallbacks = _step.Fallbacks,
                 Choices = _step.Backend.Choices,
+                Conditions = watch?.Conditions(_when.AsSpan(0, _count)),
             };
             if (!counted)
                 return measured;

@@ -67,6 +67,9 @@ public sealed class TrainingStep : IDisposable
     /// <summary>Where it runs; counts the memory.</summary>
     public Backend Backend { get; }
 
+    /// <summary>The plan that it runs.</summary>
+    public Plan Plan => _plan;
+
     /// <summary>What its plan computes in another way than was asked for, and why.</summary>
     public IReadOnlyList<string> Fallbacks => _plan.Fallbacks;
 
@@ -90,6 +93,17 @@ public sealed class TrainingStep : IDisposable
             _marks[3].MillisecondsSince(_marks[2]),
             _marks[3].MillisecondsSince(_marks[0])
         );
+    }
+
+    /// <summary>One step, and what a profile of its plan saw of it, which is paused before and after.</summary>
+    public ProfiledStep RunProfiled(Profile profile)
+    {
+        ArgumentNullException.ThrowIfNull(profile);
+        profile.IsPaused = false;
+        using (profile.Step())
+            Enqueue();
+        profile.IsPaused = true;
+        return profile.Read();
     }
 
     /// <summary>Queues one step and does not wait for it.</summary>

@@ -162,6 +162,10 @@ public sealed record BenchResult
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<ChoiceReport>? Choices { get; init; }
 
+    /// <summary>The GPU's state during the measured steps; only on a GPU.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public GpuConditionsReport? GpuConditions { get; init; }
+
     /// <summary>A measurement in the form of the report.</summary>
     /// <param name="measured">The measurement.</param>
     /// <param name="length">T, as the task counts it.</param>
@@ -206,6 +210,7 @@ public sealed record BenchResult
             EagerReason = measured.EagerReason,
             Fallbacks = measured.Fallbacks.Count > 0 ? measured.Fallbacks : null,
             Choices = ChoiceReport.Of(measured.Choices),
+            GpuConditions = GpuConditionsReport.Of(measured.Conditions),
         };
     }
 

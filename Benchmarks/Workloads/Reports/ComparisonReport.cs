@@ -41,10 +41,29 @@ public sealed record ComparisonReport
 
 /// <summary>Two turns that followed each other, one of each program.</summary>
 /// <param name="Name">What took the turns.</param>
-/// <param name="Workers">Number of the two processes, from 1; 0 for two of the base.</param>
+/// <param name="Workers">Number of the two processes, from 1; 0 and below for two of the same program.</param>
 /// <param name="Base">Median step of the base's turn, ms.</param>
 /// <param name="Head">Median step of the head's turn, ms.</param>
-public sealed record TurnPair(string Name, int Workers, double Base, double Head);
+public sealed record TurnPair(string Name, int Workers, double Base, double Head)
+{
+    /// <summary>Mean processor time of a step of the base's turn, ms; null where that is no measure of it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? BaseProcessor { get; init; }
+
+    /// <summary>The head's.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? HeadProcessor { get; init; }
+}
+
+/// <summary>What a time of turns was taken by.</summary>
+public static class TurnClock
+{
+    /// <summary>The time that went by.</summary>
+    public const string Wall = "wall";
+
+    /// <summary>The time that the process had the processor.</summary>
+    public const string Processor = "processor";
+}
 
 /// <summary>One figure on both sides.</summary>
 /// <param name="Name">What it is of.</param>
@@ -66,7 +85,12 @@ public sealed record ComparisonRow(
     double? Low,
     double? High,
     string Verdict
-);
+)
+{
+    /// <summary>What the times were taken by that the row is judged by, see <see cref="TurnClock"/>; only of turns.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Clock { get; init; }
+}
 
 /// <summary>What is said of a row, the worst first.</summary>
 public static class RowVerdict

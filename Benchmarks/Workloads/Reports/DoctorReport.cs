@@ -22,6 +22,10 @@ public sealed record DoctorReport
     /// <summary>Native libraries, found or not.</summary>
     public required IReadOnlyList<LibraryReport> Libraries { get; init; }
 
+    /// <summary>The profiler that was to listen to this process; only where one was.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ProfilerReport? Profiler { get; init; }
+
     /// <summary>Matrix products on one thread and on all.</summary>
     public required Throughput MatrixProduct { get; init; }
 
@@ -30,11 +34,13 @@ public sealed record DoctorReport
     /// <param name="use">The backend that "auto" gives.</param>
     /// <param name="cuda">GPUs and libraries.</param>
     /// <param name="matrixProduct">Speed of the CPU backend.</param>
+    /// <param name="state">The state of the GPU of a PCI address; null where it is not asked for.</param>
     public static DoctorReport Of(
         Machine machine,
         BackendInfo use,
         CudaDiagnosis cuda,
-        Throughput matrixProduct
+        Throughput matrixProduct,
+        Func<string, GpuStateReport>? state = null
     )
     {
         ArgumentNullException.ThrowIfNull(use);
@@ -43,8 +49,9 @@ public sealed record DoctorReport
         {
             Machine = machine,
             Use = new ChosenDevice(use.Device, use.Description, use.Reason),
-            Cuda = CudaReport.Of(cuda),
+            Cuda = CudaReport.Of(cuda, state),
             Libraries = [.. cuda.Libraries.Select(LibraryReport.Of)],
+            Profiler = ProfilerReport.Read(),
             MatrixProduct = matrixProduct,
         };
     }
@@ -71,7 +78,7 @@ public sealed record CudaReport(
     /// <summary>Variables of the environment that are set and change what the vendors' libraries do.</summary>
     public IReadOnlyList<CudaSetting> Settings { get; init; } = [];
 
-    internal static CudaReport Of(CudaDiagnosis cuda)
+    internal static CudaReport Of(CudaDiagnosis cuda, Func<string, GpuStateReport>? state)
     {
         LibraryStatus library = cuda.Libraries.Single(l => l.Kind == LibraryKind.CudaDriver);
         DriverReport? driver = library.Path is null
@@ -81,7 +88,7 @@ public sealed record CudaReport(
             cuda.Available,
             cuda.Reason,
             driver,
-            [.. cuda.Devices.Select(device => DeviceReport.Of(device, cuda.DriverVersion))]
+            [.. cuda.Devices.Select(device => DeviceReport.Of(device, cuda.DriverVersion, state))]
         )
         {
             Settings = cuda.Settings,
@@ -115,7 +122,15 @@ public sealed record DeviceReport(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Failure
 )
 {
-    internal static DeviceReport Of(DeviceSummary device, string? driver) =>
+    /// <summary>Its state now; only where NVML was asked for it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public GpuStateReport? State { get; init; }
+
+    internal static DeviceReport Of(
+        DeviceSummary device,
+        string? driver,
+        Func<string, GpuStateReport>? state
+    ) =>
         device.Failure is null
             ? new DeviceReport(
                 device.Index,
@@ -127,6 +142,9 @@ public sealed record DeviceReport(
                 driver,
                 null
             )
+            {
+                State = device.PciBusId.Length > 0 ? state?.Invoke(device.PciBusId) : null,
+            }
             : new DeviceReport(device.Index, null, null, null, null, null, driver, device.Failure);
 }
 
@@ -167,6 +185,21 @@ public sealed record LibraryReport(
                 )),
             ]
         );
+}
+
+/// <summary>The profiler that listens to this process by NVTX, or was to.</summary>
+/// <param name="Library">Its library, as far as it is known.</param>
+/// <param name="Reason">Why it does not listen; null where it does.</param>
+public sealed record ProfilerReport(
+    string? Library,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Reason
+)
+{
+    /// <summary>That of this process; null where the environment names none.</summary>
+    public static ProfilerReport? Read() =>
+        NvtxInjection.Shared is { } tool ? new ProfilerReport(tool.Name, null)
+        : NvtxInjection.Failure is { } why ? new ProfilerReport(null, why)
+        : null;
 }
 
 /// <summary>A place that a library was looked for in.</summary>

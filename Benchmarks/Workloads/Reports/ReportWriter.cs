@@ -21,6 +21,10 @@ public static class ReportWriter
         JsonSerializer.Deserialize(json, ReportJson.Default.BenchReport);
 
     /// <summary>A report as UTF-8.</summary>
+    public static byte[] ToUtf8(ProfileReport report) =>
+        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.ProfileReport);
+
+    /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(TrainReport report) =>
         JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.TrainReport);
 
@@ -48,14 +52,25 @@ public static class ReportWriter
     /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(ComparisonReport report) =>
         JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.ComparisonReport);
+
+    /// <summary>A report as UTF-8.</summary>
+    public static byte[] ToUtf8(TrendReport report) =>
+        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.TrendReport);
+
+    /// <summary>A line of a history as UTF-8, without its end.</summary>
+    public static byte[] ToUtf8(HistoryLine line) =>
+        JsonSerializer.SerializeToUtf8Bytes(line, ReportJson.Default.HistoryLine);
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(BenchReport))]
+[JsonSerializable(typeof(ProfileReport))]
 [JsonSerializable(typeof(TrainReport))]
 [JsonSerializable(typeof(DoctorReport))]
 [JsonSerializable(typeof(CatalogReport))]
 [JsonSerializable(typeof(ReproductionReport))]
 [JsonSerializable(typeof(ComparisonReport))]
+[JsonSerializable(typeof(TrendReport))]
+[JsonSerializable(typeof(HistoryLine))]
 [JsonSerializable(typeof(SuitesReport))]
 internal sealed partial class ReportJson : JsonSerializerContext;

@@ -62,7 +62,9 @@ public sealed class StartScriptTests : FolderTest
         Assert.That(output, Does.EndWith($"the results are in {Results}\n"));
         string[] expected =
         [
-            .. "bench.json bench.txt doctor.json doctor.txt tests.json tests.txt".Split(' '),
+            .. "bench.json bench.txt doctor.json doctor.txt profile.json profile.txt tests.json tests.txt".Split(
+                ' '
+            ),
             .. "rnn lstm gru tcn lru"
                 .Split(' ')
                 .SelectMany(arch => (string[])[$"train-{arch}.json", $"train-{arch}.txt"]),
@@ -81,6 +83,7 @@ public sealed class StartScriptTests : FolderTest
         string calls = File.ReadAllText(PathOf("calls"));
         Assert.That(calls, Does.Match("Sequor.Tests .*TestCategory=Gpu.* 1\n"));
         Assert.That(calls, Does.Match("sequor bench --device cuda --json .*bench.json"));
+        Assert.That(calls, Does.Match("sequor profile --device cuda --json .*profile.trace.json"));
         Assert.That(calls, Does.Match("sequor train --device cuda --arch lru .*train-lru.json"));
     }
 
@@ -99,14 +102,15 @@ public sealed class StartScriptTests : FolderTest
 
     [Test]
     public void What_fails_is_told_and_the_rest_runs(
-        [Values("TestCategory=Gpu", "--html", "--arch gru")] string wrong
+        [Values("TestCategory=Gpu", "bench.html", "--trace", "--arch gru")] string wrong
     )
     {
         (int code, _, string error) = Run(wrong);
         Assert.That(code, Is.EqualTo(1));
         string name = wrong switch
         {
-            "--html" => "bench",
+            "bench.html" => "bench",
+            "--trace" => "profile",
             "--arch gru" => "train-gru",
             _ => "tests",
         };

@@ -7,6 +7,7 @@ internal readonly record struct WorkCount(long Runs, long BytesRead, long BytesW
 internal sealed class VirtualCounts
 {
     private readonly SortedDictionary<string, long> _calls = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long> _profiled = [];
     private readonly SortedDictionary<string, WorkCount> _work = new(StringComparer.Ordinal);
     private readonly Dictionary<LibraryWork, long> _library = [];
 
@@ -53,6 +54,7 @@ internal sealed class VirtualCounts
     public void Reset()
     {
         _calls.Clear();
+        _profiled.Clear();
         _work.Clear();
         _library.Clear();
         BytesHostToDevice = BytesDeviceToHost = BytesDeviceToDevice = BytesFilled = 0;
@@ -60,7 +62,20 @@ internal sealed class VirtualCounts
         PeakBytes = LiveBytes;
     }
 
-    internal void Call(string name) => _calls[name] = _calls.GetValueOrDefault(name) + 1;
+    /// <summary>How often a call was made while a profiler was to record (cuProfilerStart).</summary>
+    public long ProfiledOf(string call) => _profiled.GetValueOrDefault(call);
+
+    /// <summary>Whether a profiler is to record now.</summary>
+    public bool IsProfiled { get; private set; }
+
+    internal void Profile(bool on) => IsProfiled = on;
+
+    internal void Call(string name)
+    {
+        _calls[name] = _calls.GetValueOrDefault(name) + 1;
+        if (IsProfiled)
+            _profiled[name] = _profiled.GetValueOrDefault(name) + 1;
+    }
 
     internal void Ran(string name, long read, long written)
     {

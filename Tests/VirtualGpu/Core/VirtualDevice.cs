@@ -128,6 +128,9 @@ internal sealed class VirtualDevice : IDisposable
     /// <summary>How often nvmlInit was called and not undone.</summary>
     public int NvmlStarts { get; set; }
 
+    /// <summary>What NVML tells of clocks, power and temperature.</summary>
+    public VirtualSensors Sensors { get; } = new();
+
     /// <summary>NVML's handle of the device.</summary>
     public nint NvmlHandle { get; } = HandleNumbers.Next();
 

@@ -5,7 +5,7 @@ using Sequor.Native;
 
 namespace Sequor.VirtualGpu;
 
-/// <summary>The virtual NVML: one device, whose state is that of a card that does nothing.</summary>
+/// <summary>The virtual NVML: one device, whose state is that of its <see cref="VirtualSensors"/>.</summary>
 internal static unsafe class NvmlLibrary
 {
     // Static strings of the library: they are never freed.
@@ -45,16 +45,21 @@ internal static unsafe class NvmlLibrary
         );
 
     /// <summary>One number.</summary>
-    private static nvmlReturn_t Number<T>(string call, nvmlDevice_t handle, T* to, T value)
+    private static nvmlReturn_t Number<T>(
+        string call,
+        nvmlDevice_t handle,
+        T* to,
+        Func<VirtualSensors, T> value
+    )
         where T : unmanaged =>
         Of(
             call,
             handle,
-            _ =>
+            device =>
             {
                 if (to == null)
                     return nvmlReturn_t.NVML_ERROR_INVALID_ARGUMENT;
-                *to = value;
+                *to = value(device.Sensors);
                 return nvmlReturn_t.NVML_SUCCESS;
             }
         );
@@ -217,21 +222,39 @@ internal static unsafe class NvmlLibrary
     private static nvmlReturn_t nvmlDeviceGetUtilizationRates(
         nvmlDevice_t device,
         nvmlUtilization_t* utilization
-    ) => Number(nameof(nvmlDeviceGetUtilizationRates), device, utilization, default);
+    ) =>
+        Number(
+            nameof(nvmlDeviceGetUtilizationRates),
+            device,
+            utilization,
+            s => new nvmlUtilization_t { gpu = s.Utilization }
+        );
 
     [UnmanagedCallersOnly(EntryPoint = "nvmlDeviceGetClockInfo")]
     private static nvmlReturn_t nvmlDeviceGetClockInfo(
         nvmlDevice_t device,
         nvmlClockType_t type,
         uint* clock
-    ) => Number(nameof(nvmlDeviceGetClockInfo), device, clock, Clock(type));
+    ) =>
+        Number(
+            nameof(nvmlDeviceGetClockInfo),
+            device,
+            clock,
+            s => type == nvmlClockType_t.NVML_CLOCK_MEM ? s.MemoryClock : s.SmClock
+        );
 
     [UnmanagedCallersOnly(EntryPoint = "nvmlDeviceGetMaxClockInfo")]
     private static nvmlReturn_t nvmlDeviceGetMaxClockInfo(
         nvmlDevice_t device,
         nvmlClockType_t type,
         uint* clock
-    ) => Number(nameof(nvmlDeviceGetMaxClockInfo), device, clock, Clock(type));
+    ) =>
+        Number(
+            nameof(nvmlDeviceGetMaxClockInfo),
+            device,
+            clock,
+            s => type == nvmlClockType_t.NVML_CLOCK_MEM ? s.MaxMemoryClock : s.MaxSmClock
+        );
 
     [UnmanagedCallersOnly(EntryPoint = "nvmlDeviceGetTemperature")]
     private static nvmlReturn_t nvmlDeviceGetTemperature(
@@ -240,34 +263,34 @@ internal static unsafe class NvmlLibrary
         uint* temp
     ) =>
         sensorType == nvmlTemperatureSensors_t.NVML_TEMPERATURE_GPU
-            ? Number(nameof(nvmlDeviceGetTemperature), device, temp, 40u)
+            ? Number(nameof(nvmlDeviceGetTemperature), device, temp, s => s.Temperature)
             : nvmlReturn_t.NVML_ERROR_INVALID_ARGUMENT;
 
     [UnmanagedCallersOnly(EntryPoint = "nvmlDeviceGetPowerUsage")]
     private static nvmlReturn_t nvmlDeviceGetPowerUsage(nvmlDevice_t device, uint* power) =>
-        Number(nameof(nvmlDeviceGetPowerUsage), device, power, 20_000u);
+        Number(nameof(nvmlDeviceGetPowerUsage), device, power, s => s.Power);
 
     [UnmanagedCallersOnly(EntryPoint = "nvmlDeviceGetEnforcedPowerLimit")]
     private static nvmlReturn_t nvmlDeviceGetEnforcedPowerLimit(nvmlDevice_t device, uint* limit) =>
-        Number(nameof(nvmlDeviceGetEnforcedPowerLimit), device, limit, 170_000u);
+        Number(nameof(nvmlDeviceGetEnforcedPowerLimit), device, limit, s => s.PowerLimit);
 
     [UnmanagedCallersOnly(EntryPoint = "nvmlDeviceGetPerformanceState")]
     private static nvmlReturn_t nvmlDeviceGetPerformanceState(
         nvmlDevice_t device,
         nvmlPstates_t* pState
-    ) => Number(nameof(nvmlDeviceGetPerformanceState), device, pState, nvmlPstates_t.NVML_PSTATE_8);
+    ) =>
+        Number(
+            nameof(nvmlDeviceGetPerformanceState),
+            device,
+            pState,
+            _ => nvmlPstates_t.NVML_PSTATE_8
+        );
 
     [UnmanagedCallersOnly(EntryPoint = "nvmlDeviceGetPersistenceMode")]
     private static nvmlReturn_t nvmlDeviceGetPersistenceMode(
         nvmlDevice_t device,
         nvmlEnableState_t* mode
-    ) =>
-        Number(
-            nameof(nvmlDeviceGetPersistenceMode),
-            device,
-            mode,
-            nvmlEnableState_t.NVML_FEATURE_DISABLED
-        );
+    ) => Number(nameof(nvmlDeviceGetPersistenceMode), device, mode, s => s.Persistence);
 
     [UnmanagedCallersOnly(EntryPoint = "nvmlDeviceGetCurrentClocksThrottleReasons")]
     private static nvmlReturn_t nvmlDeviceGetCurrentClocksThrottleReasons(
@@ -278,7 +301,19 @@ internal static unsafe class NvmlLibrary
             nameof(nvmlDeviceGetCurrentClocksThrottleReasons),
             device,
             clocksThrottleReasons,
-            (ulong)Sequor.Native.Nvml.nvmlClocksEventReasonGpuIdle
+            s => s.Reasons
+        );
+
+    [UnmanagedCallersOnly(EntryPoint = "nvmlDeviceGetCurrentClocksEventReasons")]
+    private static nvmlReturn_t nvmlDeviceGetCurrentClocksEventReasons(
+        nvmlDevice_t device,
+        ulong* clocksEventReasons
+    ) =>
+        Number(
+            nameof(nvmlDeviceGetCurrentClocksEventReasons),
+            device,
+            clocksEventReasons,
+            s => s.Reasons
         );
 
     [UnmanagedCallersOnly(EntryPoint = "nvmlDeviceGetMigMode")]
@@ -289,8 +324,4 @@ internal static unsafe class NvmlLibrary
     ) =>
         // As on every card that cannot be divided.
         Of(nameof(nvmlDeviceGetMigMode), device, _ => nvmlReturn_t.NVML_ERROR_NOT_SUPPORTED);
-
-    /// <summary>MHz, those of <see cref="DeviceAttributes"/>.</summary>
-    private static uint Clock(nvmlClockType_t type) =>
-        type == nvmlClockType_t.NVML_CLOCK_MEM ? 7501u : 1777u;
 }

@@ -1,0 +1,121 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Sequor.Layers;
+
+namespace Sequor.Workloads;
+
+/// <summary>
+/// Profiled steps as a Chrome trace, which Perfetto and chrome://tracing open: the JSON array of the Trace Event Format, times in
+/// microseconds. A workload is a process with one thread, on which complete events ("X") lie in each other as step, pass, layers and
+/// operation; its memory in use is a counter ("C") with a value a category.
+/// </summary>
+public static class ChromeTrace
+{
+    private const int Thread = 1;
+
+    private static readonly JsonWriterOptions Plain = new()
+    {
+        // Names stay readable; what has to be escaped in JSON is.
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
+
+    /// <summary>The trace as UTF-8.</summary>
+    /// <param name="profiles">What was measured; each is a process, numbered from 1.</param>
+    /// <param name="peaks">What floors are of; null for no floors.</param>
+    public static byte[] ToUtf8(IReadOnlyList<Profiled> profiles, MachinePeaks? peaks)
+    {
+        ArgumentNullException.ThrowIfNull(profiles);
+        using var stream = new MemoryStream();
+        using (var json = new Utf8JsonWriter(stream, Plain))
+        {
+            json.WriteStartArray();
+            for (int i = 0; i < profiles.Count; i++)
+                Write(json, i + 1, profiles[i], peaks);
+            json.WriteEndArray();
+        }
+        return stream.ToArray();
+    }
+
+    private static void Write(
+        Utf8JsonWriter json,
+        int process,
+        Profiled profiled,
+        MachinePeaks? peaks
+    )
+    {
+        Workload workload = profiled.Workload;
+        Name("process_name", 0, $"{workload.Architecture} {workload.Task} B={workload.Batch}");
+        Name("thread_name", Thread, $"training step on {profiled.Device.Device}");
+        StepSpan step = StepSpan.Of(profiled.Step);
+        var memory = new Queue<MemoryPoint>(MemoryPoint.Of(profiled.Step));
+        foreach ((StepSpan span, _) in step.All())
+        {
+            while (memory.TryPeek(out MemoryPoint next) && next.Nanoseconds <= span.Begin)
+                Count(memory.Dequeue());
+            Begin(span.Name, "X", span.Begin);
+            json.WriteString("cat", span.Kind.ToString().ToLowerInvariant());
+            json.WriteNumber("dur", (span.End - span.Begin) / 1000m);
+            json.WriteNumber("tid", Thread);
+            if (span.Kind == SpanKind.Operation)
+                Arguments(json, profiled.Step.Operations[span.Operation], peaks);
+            json.WriteEndObject();
+        }
+        foreach (MemoryPoint point in memory)
+            Count(point);
+
+        void Name(string what, int thread, FormattableString name)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", what);
+            json.WriteString("ph", "M");
+            json.WriteNumber("pid", process);
+            json.WriteNumber("tid", thread);
+            json.WriteStartObject("args");
+            json.WriteString("name", Figures.Text(name));
+            json.WriteEndObject();
+            json.WriteEndObject();
+        }
+
+        void Begin(string name, string phase, long nanoseconds)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", name);
+            json.WriteString("ph", phase);
+            json.WriteNumber("ts", nanoseconds / 1000m);
+            json.WriteNumber("pid", process);
+        }
+
+        void Count(MemoryPoint point)
+        {
+            Begin("memory in use, bytes", "C", point.Nanoseconds);
+            json.WriteStartObject("args");
+            foreach ((MemoryCategory category, long bytes) in point.Bytes)
+                json.WriteNumber(LayerRows.NameOf(category), bytes);
+            json.WriteEndObject();
+            json.WriteEndObject();
+        }
+    }
+
+    private static void Arguments(
+        Utf8JsonWriter json,
+        ProfiledOperation operation,
+        MachinePeaks? peaks
+    )
+    {
+        json.WriteStartObject("args");
+        json.WriteString("layer", LayerRows.NameOf(operation.Layer));
+        if (operation.Kind.Length > 0)
+            json.WriteString("kind", operation.Kind);
+        if (operation.Shapes.Length > 0)
+            json.WriteString("shapes", operation.Shapes);
+        if (operation.BytesMoved is { } bytes)
+            json.WriteNumber("bytes_moved", bytes);
+        if (operation.Flops is { } flops)
+            json.WriteNumber("flops", flops);
+        if (peaks?.FloorMilliseconds(operation.BytesMoved, operation.Flops) is { } floor)
+            json.WriteNumber("floor_us", Math.Round(floor * 1000, 3));
+        if (operation.Launches is { } launches)
+            json.WriteNumber("launches", launches);
+        json.WriteEndObject();
+    }
+}
