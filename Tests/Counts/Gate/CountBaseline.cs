@@ -36,6 +36,8 @@ internal static class CountBaseline
         "copies",
         "bytes",
         "flops",
+        "bytes_moved",
+        "bytes_unknown",
         "floor_us",
         "sectors",
         "bank_conflicts",
