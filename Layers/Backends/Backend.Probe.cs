@@ -37,8 +37,17 @@ public abstract partial class Backend
         if (report is null)
             return default;
         _inOperation = true;
+        try
+        {
+            Probe!.BeginOperation(report);
+        }
+        catch
+        {
+            // A listener's error ends the step; the next one is told again.
+            _inOperation = false;
+            throw;
+        }
         _launchesBefore = LaunchCount;
-        Probe!.BeginOperation(report);
         return new OperationScope(this);
     }
 

@@ -61,8 +61,16 @@ internal sealed partial class ProfileRecorder : StepProbe, IDisposable
     {
         if (_depth++ > 0)
             return;
-        EndCycle();
-        Start();
+        try
+        {
+            EndCycle();
+            Start();
+        }
+        catch
+        {
+            (_depth, _isOpen) = (0, false);
+            throw;
+        }
     }
 
     public override void EndStep()
@@ -97,16 +105,20 @@ internal sealed partial class ProfileRecorder : StepProbe, IDisposable
 
     public override void BeginLayer(PlannedLayer layer, ProfilePass pass)
     {
-        _layers.Add(layer);
+        // A listener that throws ends the step before the layer has begun.
         if (_listener is not null && IsNoted)
             _listener.LayerBegan(layer.Name, layer.Kind, pass);
+        _layers.Add(layer);
     }
 
     public override void EndLayer()
     {
-        if (_listener is not null && IsNoted && _layers.Count > 0)
-            _listener.LayerEnded(_layers[^1].Name, _layers[^1].Kind);
+        if (_layers.Count == 0)
+            return;
+        PlannedLayer layer = _layers[^1];
         RemoveLast(_layers);
+        if (_listener is not null && IsNoted)
+            _listener.LayerEnded(layer.Name, layer.Kind);
     }
 
     public override void BeginOperation(OperationReport operation)
@@ -115,6 +127,8 @@ internal sealed partial class ProfileRecorder : StepProbe, IDisposable
         if (!_isNoting)
             return;
         (string layer, string kind, ProfilePass pass, bool isLayer) = Place(operation);
+        // A listener that throws ends the step before the operation is noted.
+        _listener?.OperationBegan(layer, operation.Name.Text, pass, operation.Operands);
         TimeMark begin = _target.NextMark();
         TimeMark end = _target.NextMark();
         _target.Add(
@@ -134,7 +148,6 @@ internal sealed partial class ProfileRecorder : StepProbe, IDisposable
             },
             operation.Operands
         );
-        _listener?.OperationBegan(layer, operation.Name.Text, pass, operation.Operands);
         begin.PlaceNow();
     }
 

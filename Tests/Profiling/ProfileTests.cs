@@ -283,4 +283,74 @@ public sealed class ProfileTests
         Assert.That(read.Number, Is.EqualTo(2));
         Assert.That(read.Operations.Count(r => r.Operation == "matmul"), Is.EqualTo(2));
     }
+
+    [Test]
+    public void A_listener_that_throws_ends_its_step_and_no_other([Values] Moment moment)
+    {
+        using var model = new Sequential(new Linear(2, 3), new Linear(3, 1));
+        using Plan plan = model.Plan(Cpu, 4, 2, Mode.Evaluation);
+        var throwing = new Throwing();
+        using Profile profile = Profile.Start(plan, new ProfileOptions { Listener = throwing });
+        Step();
+        throwing.At = moment;
+        Assert.That(Step, Throws.InstanceOf<FormatException>());
+        throwing.At = null;
+        Step();
+        ProfiledStep read = profile.Read();
+        Assert.That(
+            read.Operations.Where(r => r.Operation == "matmul").Select(r => r.Layer),
+            Is.EqualTo(new[] { "0", "1" })
+        );
+        Assert.That(read.Operations.Sum(r => r.Nanoseconds), Is.EqualTo(read.Nanoseconds));
+
+        void Step()
+        {
+            using (profile.Step())
+                plan.Forward(new float[16], 4, 2);
+        }
+    }
+
+    /// <summary>What a listener is told.</summary>
+    public enum Moment
+    {
+        StepBegan,
+        StepEnded,
+        LayerBegan,
+        LayerEnded,
+        OperationBegan,
+        OperationEnded,
+    }
+
+    private sealed class Throwing : ProfileListener
+    {
+        public Moment? At { get; set; }
+
+        protected internal override void StepBegan(long number) => Throw(Moment.StepBegan);
+
+        protected internal override void StepEnded(long number) => Throw(Moment.StepEnded);
+
+        protected internal override void LayerBegan(string layer, string kind, ProfilePass pass) =>
+            Throw(Moment.LayerBegan);
+
+        protected internal override void LayerEnded(string layer, string kind) =>
+            Throw(Moment.LayerEnded);
+
+        protected override void OperationBegan(
+            string layer,
+            string operation,
+            ProfilePass pass,
+            ReadOnlySpan<Shape> shapes
+        ) => Throw(Moment.OperationBegan);
+
+        protected internal override void OperationEnded(string layer, string operation) =>
+            Throw(Moment.OperationEnded);
+
+        private void Throw(Moment moment)
+        {
+            if (At != moment)
+                return;
+            At = null;
+            throw new FormatException();
+        }
+    }
 }

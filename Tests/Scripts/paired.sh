@@ -33,7 +33,8 @@ half_busy() {
 measured() {
     if [ "${1:-}" = --busy ]; then
         shift
-        half_busy &
+        # What it says as it is ended in the middle of a line is of no interest.
+        half_busy 2>/dev/null &
         load=$!
         ! type -P taskset >/dev/null || taskset -cp 0 "$load" >/dev/null
     fi

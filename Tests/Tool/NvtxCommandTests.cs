@@ -25,26 +25,27 @@ public sealed class NvtxCommandTests : FolderTest
         string[] told = File.ReadAllLines(PathOf("told"));
         Assert.That(told[0], Is.EqualTo("domain Sequor"));
         Assert.That(told, Has.Member("category 2 forward").And.None.Contains("bad event"));
-        // Three steps, each with ranges that end before it does.
-        Assert.That(told.Count(line => line == "start step"), Is.EqualTo(3));
-        Assert.That(told.Count(line => line == "end 7"), Is.EqualTo(3));
+        // Warm-up, measured steps, and the one that is counted; each with ranges that end before it does.
+        int steps = told.Count(line => line == "start step");
+        Assert.That(steps, Is.GreaterThanOrEqualTo(3));
+        Assert.That(told.Count(line => line == "end 7"), Is.EqualTo(steps));
         string text = string.Join('\n', told);
-        Assert.That(
-            Regex.Count(
-                text,
-                @"^start step\n(?:.*\n)*?push forward\n  push Sequential\n    push 0 Gru\n      push recurrent \[5, 2, 2\]",
-                RegexOptions.Multiline
-            ),
-            Is.EqualTo(3),
-            text
-        );
-        Assert.That(Regex.Count(text, @"(?m)^push backward$"), Is.EqualTo(3));
-        Assert.That(Regex.Count(text, @"(?m)^push update Adam$"), Is.EqualTo(3));
+        foreach (
+            string range in (string[])
+                [
+                    @"^start step\n(?:.*\n)*?push forward\n  push Sequential\n    push 0 Gru\n      push recurrent \[5, 2, 2\]",
+                    @"^push loss MeanSquaredError$",
+                    @"^push backward$",
+                    @"^push update Adam$",
+                ]
+        )
+            Assert.That(Regex.Count(text, range, RegexOptions.Multiline), Is.EqualTo(steps), text);
         ProgramResult doctor = Run("$PWD/tool.so", "doctor");
         Assert.That(doctor.Output, Does.Match(@"(?m)^profiler +listens: .*/tool\.so$"));
     }
 
     [Test]
+    [Category("Long")]
     public void A_profiler_that_refuses_changes_nothing_and_doctor_tells_it()
     {
         Compile("-DREFUSES");
@@ -60,6 +61,7 @@ public sealed class NvtxCommandTests : FolderTest
     }
 
     [Test]
+    [Category("Long")]
     public void What_is_no_profiler_changes_nothing_and_doctor_tells_it()
     {
         File.WriteAllText(PathOf("text.so"), "no library");

@@ -123,6 +123,27 @@ public sealed class ProfileCommandTests : FolderTest
     }
 
     [Test]
+    public void A_terminal_of_80_columns_has_fewer_of_them()
+    {
+        using IDisposable terminals = Sequor.Tool.StandardStreams.StandIn(true, false);
+        ProgramResult result = InProcess.Run($"{Small} --arch gru");
+        Assert.That(result.ExitCode, Is.Zero, result.Error);
+        string[] heads =
+        [
+            .. result
+                .Output.Split('\n')
+                .Where(line => line.Contains("share") && line.Contains("floor ms")),
+        ];
+        Assert.That(heads, Has.Length.EqualTo(2));
+        Assert.That(
+            heads[0],
+            Does.Match("layer +forward +backward +ms +share +GFLOP/s +GB/s .*MiB")
+        );
+        Assert.That(heads[1], Does.Match("operation +layer +pass +ms +share +GFLOP/s .*of floor"));
+        Assert.That(heads, Has.None.Contains("launches").And.None.Contains("shapes"));
+    }
+
+    [Test]
     public void The_page_is_whole_and_has_the_report()
     {
         string html = PathOf("p.html");

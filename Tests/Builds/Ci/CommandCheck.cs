@@ -21,6 +21,7 @@ internal sealed partial class CommandCheck(string root)
         "dotnet",
         "echo",
         "exit",
+        "export",
         "gh",
         "git",
         "mkdir",

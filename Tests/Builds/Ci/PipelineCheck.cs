@@ -13,6 +13,7 @@ internal sealed class PipelineCheck(string root)
         "stage",
         "interruptible",
         "rules",
+        "variables",
         "resource_group",
         "cache",
         "script",

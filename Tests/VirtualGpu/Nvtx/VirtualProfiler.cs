@@ -50,9 +50,12 @@ internal sealed unsafe partial class VirtualProfiler : IDisposable
 
     /// <summary>Attached to this process.</summary>
     /// <exception cref="InvalidOperationException">It cannot be attached.</exception>
-    public NvtxInjection Attach() =>
-        NvtxInjection.Attach(Library, out string? failure)
-        ?? throw new InvalidOperationException(failure);
+    public NvtxInjection Attach()
+    {
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref s_current) != this, this);
+        return NvtxInjection.Attach(Library, out string? failure)
+            ?? throw new InvalidOperationException(failure);
+    }
 
     /// <summary>The client's version of NVTX, as it told.</summary>
     public uint ClientVersion { get; private set; }
