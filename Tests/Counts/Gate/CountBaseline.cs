@@ -38,6 +38,8 @@ internal static class CountBaseline
         "bytes_moved",
         "bytes_unknown",
         "flops",
+        "bytes_moved",
+        "bytes_unknown",
         "floor_us",
         "sectors",
         "bank_conflicts",
