@@ -42,7 +42,12 @@ public sealed partial class DocumentTests
     };
 
     // Names of others, and words that only look like names of code.
-    private static readonly HashSet<string> Foreign = ["COMPlus_"];
+    private static readonly HashSet<string> Foreign =
+    [
+        "COMPlus_",
+        // An assembly that has tests of its own, which this program does not know.
+        "Sequor.BenchmarkDotNet",
+    ];
 
     private static readonly Assembly[] Assemblies =
     [
