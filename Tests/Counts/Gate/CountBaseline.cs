@@ -35,6 +35,8 @@ internal static class CountBaseline
         "cublas_calls",
         "copies",
         "bytes",
+        "bytes_moved",
+        "bytes_unknown",
         "flops",
         "bytes_moved",
         "bytes_unknown",
