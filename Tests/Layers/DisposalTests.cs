@@ -151,6 +151,18 @@ public sealed class DisposalTests
             CheckpointLock next = CheckpointLock.TryTake(path)!;
             return new(old, null, () => File.Exists(next.Path), next);
         },
+        [typeof(Profile)] = () =>
+        {
+            Parts parts = new();
+            var profile = Profile.Start(parts.Plan);
+            parts.Step(parts.Loss);
+            return new(
+                profile,
+                () => profile.Read(),
+                () => parts.Backend.Memory.CurrentBytes,
+                parts
+            );
+        },
         [typeof(TrainingStep)] = () =>
         {
             Architecture architecture = Architecture.Get("gru");
@@ -165,8 +177,15 @@ public sealed class DisposalTests
         },
     };
 
-    // On a GPU, and tested beside what they are of.
-    private static readonly Type[] OnGpu = [typeof(CudaObject), typeof(CudaCapture)];
+    // On a GPU or with a profiler, and tested beside what they are of.
+    private static readonly Type[] OnGpu =
+    [
+        typeof(CudaObject),
+        typeof(CudaCapture),
+        typeof(NvmlDevice),
+        typeof(NvtxDomain),
+        typeof(GpuSampler),
+    ];
 
     // Disposed by their plan, once.
     private static readonly Type[] OfPlans = [typeof(LayerPlan)];

@@ -28,6 +28,9 @@ public sealed class GpuSamplerTests
         sampler.Stop();
         Assert.That(sampler.Samples.Length, Is.EqualTo(1));
         Assert.That(sampler.Start, Throws.InvalidOperationException);
+        sampler.Dispose();
+        sampler.Dispose();
+        Assert.That(sampler.Samples.Length, Is.EqualTo(1));
     }
 
     [Test]

@@ -156,17 +156,20 @@ public sealed class SweepTests
         }
     }
 
-    // Asked before each of two models, two steps of warm-up and four measured ones, at each of two lengths.
-    [TestCase(0, new int[0])]
-    [TestCase(3, new int[0])]
-    [TestCase(4, new int[0])]
-    [TestCase(5, new[] { 1 })]
-    [TestCase(7, new[] { 2, 1 })]
-    [TestCase(8, new[] { 2, 2 })]
-    [TestCase(13, new[] { 2, 2 })]
-    [TestCase(14, new[] { 2, 2, 1, 1 })]
-    [TestCase(16, new[] { 2, 2, 2, 2 })]
-    public void What_is_stopped_has_the_steps_before(int asked, int[] steps)
+    // Asked before each of two models, two steps of warm-up, four measured ones and two that are counted, at each of two lengths.
+    [TestCase(0, new int[0], 0)]
+    [TestCase(3, new int[0], 0)]
+    [TestCase(4, new int[0], 0)]
+    [TestCase(5, new[] { 1 }, 0)]
+    [TestCase(7, new[] { 2, 1 }, 0)]
+    [TestCase(8, new[] { 2, 2 }, 0)]
+    [TestCase(9, new[] { 2, 2 }, 1)]
+    [TestCase(10, new[] { 2, 2 }, 2)]
+    [TestCase(15, new[] { 2, 2 }, 2)]
+    [TestCase(16, new[] { 2, 2, 1, 1 }, 2)]
+    [TestCase(18, new[] { 2, 2, 2, 2 }, 2)]
+    [TestCase(20, new[] { 2, 2, 2, 2 }, 4)]
+    public void What_is_stopped_has_the_steps_before(int asked, int[] steps, int counted)
     {
         int times = 0;
         var told = new List<Measured>();
@@ -178,7 +181,8 @@ public sealed class SweepTests
             measured: told.AddRange
         );
         Assert.That(results.Select(r => r.Steps.Count), Is.EqualTo(steps));
+        Assert.That(results.Count(r => r.Work is not null), Is.EqualTo(counted));
         Assert.That(told, Is.EqualTo(results));
-        Assert.That(times, Is.EqualTo(Math.Min(asked + 1, 16)));
+        Assert.That(times, Is.EqualTo(Math.Min(asked + 1, 20)));
     }
 }

@@ -17,6 +17,7 @@ public sealed class GpuSampler : IDisposable
     private readonly NvmlState[] _samples;
     private readonly ManualResetEvent _end = new(initialState: false);
     private TimeSpan _period;
+    private bool _disposed;
     private Thread? _thread;
     private int _count;
 
@@ -58,14 +59,17 @@ public sealed class GpuSampler : IDisposable
     /// <summary>Ends it; what was sampled stays. A second call does nothing.</summary>
     public void Stop()
     {
+        if (_disposed)
+            return;
         _end.Set();
         _thread?.Join();
     }
 
-    /// <summary>Ends it.</summary>
+    /// <summary>Ends it; a second call does nothing.</summary>
     public void Dispose()
     {
         Stop();
+        _disposed = true;
         _end.Dispose();
     }
 

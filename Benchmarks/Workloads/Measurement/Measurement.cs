@@ -86,7 +86,7 @@ public static class Measurement
     /// <param name="createBackend">A new backend on the device.</param>
     /// <param name="options">How many steps.</param>
     /// <param name="progress">Called between steps with the fraction done and the workload that comes next.</param>
-    /// <param name="stop">Asked before a step whether to leave it and all others out; null for never.</param>
+    /// <param name="stop">Asked before a step whether to leave it and all others out, until it is true; null for never.</param>
     /// <returns>One a workload, in their order; of a stopped measurement those that have a measured step.</returns>
     /// <exception cref="DeviceMemoryException">The workloads do not fit in memory together.</exception>
     public static IReadOnlyList<Measured> Run(
@@ -103,11 +103,12 @@ public static class Measurement
         var clock = Stopwatch.StartNew();
         var subjects = new List<Subject>(workloads.Count);
         GpuWatch? watch = null;
+        bool stopped = false;
         try
         {
             foreach (Workload workload in workloads)
             {
-                if (stop?.Invoke() == true)
+                if (Stops())
                     return [];
                 progress?.Invoke(0, workload);
                 Backend backend = createBackend();
@@ -138,7 +139,7 @@ public static class Measurement
             [
                 .. subjects
                     .Where(s => s.IsMeasured)
-                    .Select(s => s.Result(watch, counted: stop?.Invoke() != true)),
+                    .Select(s => s.Result(watch, counted: !Stops())),
             ];
         }
         finally
@@ -146,6 +147,8 @@ public static class Measurement
             watch?.Dispose();
             subjects.ForEach(s => s.Dispose());
         }
+
+        bool Stops() => stopped = stopped || stop?.Invoke() == true;
 
         void RequireMemoryOrDispose(Backend backend)
         {
@@ -164,7 +167,7 @@ public static class Measurement
         {
             for (int i = 0; i < subjects.Count; i++)
             {
-                if (stop?.Invoke() == true)
+                if (Stops())
                     return false;
                 double done =
                     (round + ((double)i / subjects.Count)) / (options.Warmup + options.Steps);

@@ -13,7 +13,7 @@ public static class Sweep
     /// <param name="createBackend">A new backend on the device.</param>
     /// <param name="options">How many steps; the limit is that of each length.</param>
     /// <param name="progress">Called between steps with the fraction done and the workload that comes next.</param>
-    /// <param name="stop">Asked before a step whether to leave it and all others out; null for never.</param>
+    /// <param name="stop">Asked before a step whether to leave it and all others out, until it is true; null for never.</param>
     /// <param name="measured">Given the results of each length when it is over, should a later one fail.</param>
     /// <returns>
     /// The results in the order of the workloads. A stopped measurement has those that have a measured step; after its first
