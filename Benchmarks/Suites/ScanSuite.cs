@@ -24,8 +24,8 @@ public class ScanSuite : Suite
     public ScanShape Shape { get; set; } = null!;
 
     /// <summary>How a GPU splits it; null for what is chosen.</summary>
-    [ParamsSource(nameof(Methods))]
-    public ScanMethod? Method { get; set; }
+    [ParamsSource(nameof(Splits))]
+    public ScanMethod? Split { get; set; }
 
     /// <summary>The scans.</summary>
     public static IEnumerable<ScanShape> Shapes =>
@@ -40,7 +40,7 @@ public class ScanSuite : Suite
         ];
 
     /// <summary>The splits of a GPU, and null; a CPU has one way.</summary>
-    public static IEnumerable<ScanMethod?> Methods =>
+    public static IEnumerable<ScanMethod?> Splits =>
         SuiteDevice.IsCpu ? [null] : [null, .. Enum.GetValues<ScanMethod>().Cast<ScanMethod?>()];
 
     [GlobalSetup(Target = nameof(Forward))]
@@ -73,8 +73,8 @@ public class ScanSuite : Suite
 
     private void Make()
     {
-        if (Method is { } method)
-            Use(SuiteDevice.Create(new CudaOptions { Scan = method }));
+        if (Split is { } split)
+            Use(SuiteDevice.Create(new CudaOptions { Scan = split }));
         var states = new Shape(Shape.Length, Shape.Batch, 2 * Shape.States);
         Backend.BeginPlan();
         _scan = Own(

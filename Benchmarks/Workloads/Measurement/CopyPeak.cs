@@ -43,7 +43,7 @@ internal static class CopyPeak
             timer.Draw(from.View(shape));
             copy(); // which has the system give the memory of the destination, and code be made
             if (timer.IsEnough(copy, LongEnough, Growth, options.Time / 2) || bytes * Growth > most)
-                return (2 * bytes / timer.Median(copy, options.Time / 2), bytes);
+                return (2 * bytes / timer.Best(copy, options.Time / 2), bytes);
             bytes *= Growth;
         }
     }

@@ -7,10 +7,10 @@ namespace Sequor.Workloads;
 /// square product. With them, bytes and operations of a step say how near the step is to what the machine can do (Williams,
 /// Waterman and Patterson 2009, Roofline).
 /// </summary>
-/// <param name="BytesPerSecond">Bytes that a copy reads and writes in a second, both counted; the median of several copies.</param>
+/// <param name="BytesPerSecond">Bytes that a copy reads and writes in a second, both counted; the fastest of several copies.</param>
 /// <param name="FlopsPerSecond">
 /// Operations of a product in a second, two for each multiplication with its addition, in the backend's arithmetic: float32, or TF32
-/// where it was asked for. The median of several products.
+/// where it was asked for. The fastest of several products.
 /// </param>
 /// <param name="CopiedBytes">Bytes of each of the two arrays.</param>
 /// <param name="MatrixSize">Rows and columns of the three matrices.</param>

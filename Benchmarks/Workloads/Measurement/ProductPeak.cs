@@ -38,7 +38,7 @@ internal static class ProductPeak
                 || 4 * shape.Count * sizeof(float) > most
             )
             {
-                double seconds = timer.Median(Multiply, options.Time / 2);
+                double seconds = timer.Best(Multiply, options.Time / 2);
                 return (2.0 * size * size * size / seconds, size);
             }
         }
