@@ -34,7 +34,12 @@ internal static class Cli
         // The common question, answered before anything else is set up.
         if (args is ["--version"])
         {
-            Console.Out.WriteLine(Machine.VersionAndCommit);
+            // The form that people have to ask for is told.
+            Console.Out.WriteLine(
+                Machine.OwnCompiler == Machine.Jit
+                    ? Machine.VersionAndCommit
+                    : $"{Machine.VersionAndCommit} {Machine.OwnCompiler}"
+            );
             return ExitCode.Success;
         }
         string verb = "";

@@ -53,6 +53,12 @@ internal abstract class FigureReader
             if (machine.Maybe(key)?.Value() is { } value)
                 yield return new Condition(key, value, Agreement.Times);
         }
+        // What tells none is older than the choice.
+        yield return new Condition(
+            "compiler",
+            machine.Maybe("compiler")?.Value() ?? Workloads.Machine.Jit,
+            Agreement.Times
+        );
         // Which width it is decides how kernels lay out their scratch, so bytes depend on it; but not those on a GPU.
         if (machine.Maybe("vector_bits")?.Value() is { } bits)
             yield return new Condition(
