@@ -589,7 +589,8 @@ function Confirm-Linker([string] $folder) {
     if ($suffix) {
         return
     }
-    if ([System.Runtime.InteropServices.RuntimeInformation]::IsOSPlatform('OSX')) {
+    if ([System.Runtime.InteropServices.RuntimeInformation]::IsOSPlatform(
+            [System.Runtime.InteropServices.OSPlatform]::OSX)) {
         Get-Output 'xcrun' '--find', 'clang' | Out-Null
         if ($LASTEXITCODE -ne 0) {
             Stop-Script ("publish needs Apple's command line tools to link with;" +
