@@ -45,7 +45,8 @@ internal static partial class PublishedProgram
             return (null, "neither clang nor gcc is on PATH, which the AOT compiler links with", null);
         string outputs = Path.Combine(root, "artifacts", "obj", "publish-tests");
         string folder = Path.Combine(outputs, "out");
-        bool isX64 = RuntimeInformation.OSArchitecture == Architecture.X64;
+        bool isX64 =
+            RuntimeInformation.OSArchitecture == System.Runtime.InteropServices.Architecture.X64;
         var start = new ProcessStartInfo(
             "dotnet",
             [

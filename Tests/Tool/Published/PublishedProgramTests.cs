@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using NUnit.Framework;
@@ -72,6 +73,25 @@ public sealed class PublishedProgramTests : FolderTest
         (ProgramResult usual, ProgramResult published) = RunBoth("--version");
         published.RequireSuccess();
         Assert.That(published.Output, Is.EqualTo($"{usual.Output.TrimEnd()} NativeAOT\n"));
+    }
+
+    [Test]
+    public void A_processor_without_its_instructions_is_told_in_words()
+    {
+        const string emulator = "/usr/bin/qemu-x86_64";
+        if (RuntimeInformation.OSArchitecture != System.Runtime.InteropServices.Architecture.X64)
+            Assert.Ignore("it is made for all processors here");
+        if (!File.Exists(emulator))
+            Assert.Ignore($"{emulator} is not there (package qemu-user), which stands for an older one");
+        string program = PublishedProgram.Executable;
+        ProgramResult newer = Program.RunForm(emulator, "-cpu", "max", program, "--version");
+        Assert.That(newer.Output, Is.EqualTo(PublishedProgram.Run("--version").Output));
+        ProgramResult older = Program.RunForm(emulator, "-cpu", "Nehalem", program, "--version");
+        Assert.That(older.ExitCode, Is.Not.Zero);
+        Assert.That(
+            older.Error,
+            Does.Contain("The required instruction sets are not supported by the current CPU.")
+        );
     }
 
     [TestCase("list")]
