@@ -339,6 +339,32 @@ sequor_status sequor_tensor_copy(sequor_tensor source, sequor_tensor destination
 
 sequor_status sequor_tensor_free(sequor_tensor tensor);
 
+/* ---- DLPack (dlpack.h) ---- */
+
+/* The DLDeviceType of the backend's memory (1: host, 2: CUDA), which may be null, and what a producer's __dlpack__ is given for a stream. */
+sequor_status sequor_backend_dlpack_stream(sequor_backend backend, int32_t *device_type, int64_t *stream);
+
+/* The DLDevice of a tensor; either may be null. */
+sequor_status sequor_tensor_device(sequor_tensor tensor, int32_t *type, int32_t *id);
+
+/*
+ * Takes a DLManagedTensor (versioned 0) or DLManagedTensorVersioned (1) and uses its memory in place: float32, row-major, of one to three
+ * dimensions. managed is taken over whatever the answer is; its deleter is called once, when the handle is freed or at once where it is
+ * refused. write 1 asks for memory that may be written. stream is null where the producer was given that of sequor_backend_dlpack_stream;
+ * else on a GPU *stream is the producer's (1: legacy default, 2: per-thread default, -1: nothing to wait for), and work here waits for it.
+ */
+sequor_status sequor_tensor_from_dlpack(sequor_backend backend, void *managed, int32_t versioned, int32_t write, const int64_t *stream,
+                                        sequor_tensor *tensor);
+
+/*
+ * Makes a struct that a consumer takes over; the memory stays until its deleter is called, whatever is freed here. On a GPU the stream *stream
+ * is made to wait for the work queued here; null: the legacy default stream. Of a wrapped pointer there is none.
+ */
+sequor_status sequor_tensor_to_dlpack(sequor_tensor tensor, int32_t versioned, const int64_t *stream, void **managed);
+
+/* Calls the deleter of a struct that no consumer took. */
+sequor_status sequor_dlpack_delete(void *managed, int32_t versioned);
+
 #ifdef __cplusplus
 }
 #endif

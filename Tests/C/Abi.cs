@@ -31,6 +31,21 @@ internal static unsafe class Abi
     public static int sequor_backend_free(ulong backend) =>
         ((delegate* unmanaged<ulong, int>)&Exports.sequor_backend_free)(backend);
 
+    public static int sequor_backend_dlpack_stream(ulong backend, int* device_type, long* stream) =>
+        ((delegate* unmanaged<ulong, int*, long*, int>)&Exports.sequor_backend_dlpack_stream)(backend, device_type, stream);
+
+    public static int sequor_tensor_device(ulong tensor, int* type, int* id) =>
+        ((delegate* unmanaged<ulong, int*, int*, int>)&Exports.sequor_tensor_device)(tensor, type, id);
+
+    public static int sequor_tensor_from_dlpack(ulong backend, void* managed, int versioned, int write, long* stream, ulong* tensor) =>
+        ((delegate* unmanaged<ulong, void*, int, int, long*, ulong*, int>)&Exports.sequor_tensor_from_dlpack)(backend, managed, versioned, write, stream, tensor);
+
+    public static int sequor_tensor_to_dlpack(ulong tensor, int versioned, long* stream, void** managed) =>
+        ((delegate* unmanaged<ulong, int, long*, void**, int>)&Exports.sequor_tensor_to_dlpack)(tensor, versioned, stream, managed);
+
+    public static int sequor_dlpack_delete(void* managed, int versioned) =>
+        ((delegate* unmanaged<void*, int, int>)&Exports.sequor_dlpack_delete)(managed, versioned);
+
     public static int sequor_loss_create(ulong plan, byte* description, ulong* loss) =>
         ((delegate* unmanaged<ulong, byte*, ulong*, int>)&Exports.sequor_loss_create)(plan, description, loss);
 

@@ -273,7 +273,7 @@ internal static unsafe partial class Exports
             HeldTensor values = Handles.Get<HeldTensor>(gradient, HandleKind.Tensor);
             bool adds = Input.Flag(accumulate, nameof(accumulate));
             using OwnerScope inside = Entry.Into(held.Plan.Backend);
-            held.Plan.Backward(values.Writable(), adds);
+            held.Plan.Backward(values.Tensor, adds);
             return 0;
         }
         catch (Exception e)

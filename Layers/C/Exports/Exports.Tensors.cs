@@ -156,7 +156,7 @@ internal static unsafe partial class Exports
             HeldTensor held = Handles.Get<HeldTensor>(tensor, HandleKind.Tensor);
             ReadOnlySpan<float> given = Input.Values(values, count, nameof(values));
             using OwnerScope inside = Entry.Into(held.Tensor.Backend);
-            held.Writable().Write(given);
+            held.Tensor.Write(given);
             return 0;
         }
         catch (Exception e)
@@ -179,7 +179,7 @@ internal static unsafe partial class Exports
             HeldTensor from = Handles.Get<HeldTensor>(source, HandleKind.Tensor);
             HeldTensor to = Handles.Get<HeldTensor>(destination, HandleKind.Tensor);
             using OwnerScope inside = Entry.Into(from.Tensor.Backend);
-            from.Tensor.CopyTo(to.Writable());
+            from.Tensor.CopyTo(to.Tensor);
             return 0;
         }
         catch (Exception e)
@@ -207,7 +207,7 @@ internal static unsafe partial class Exports
                         held.Tensor.Backend,
                         nameof(sequor_tensor_free)
                     );
-                    held.Close();
+                    held.Dispose();
                 }
             );
             return 0;
