@@ -7,6 +7,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "sequor.h"
 
@@ -74,7 +75,8 @@ int main(int count, char **arguments)
                               &model));
     check(sequor_model_parameter_count(model, &parameters));
 
-    sequor_plan_options options = {0};
+    sequor_plan_options options;
+    memset(&options, 0, sizeof options);
     options.struct_size = sizeof options;
     options.mode = SEQUOR_TRAINING;
     options.max_length = LENGTH;
