@@ -240,7 +240,10 @@ sequor_status sequor_plan_output_shape(sequor_plan plan, int32_t *rank, int32_t 
 sequor_status sequor_plan_read_output(sequor_plan plan, float *values, int64_t count);
 sequor_status sequor_plan_output(sequor_plan plan, sequor_tensor *tensor);
 
-/* Computes the parameters' gradients from that of the output, of the host or a tensor; accumulate 1 adds to those that there are. */
+/*
+ * Computes the parameters' gradients from that of the output, of the host or a tensor, which may be written over; accumulate 1 adds to the
+ * gradients that there are. Each needs a forward pass of its own.
+ */
 sequor_status sequor_plan_backward(sequor_plan plan, const float *gradient, int64_t count, int32_t accumulate);
 sequor_status sequor_plan_backward_tensor(sequor_plan plan, sequor_tensor gradient, int32_t accumulate);
 

@@ -138,6 +138,13 @@ internal abstract unsafe class AbiFixture
         return values;
     }
 
+    protected static ulong OutputTensor(ulong plan)
+    {
+        ulong tensor;
+        Right(Abi.sequor_plan_output(plan, &tensor));
+        return tensor;
+    }
+
     protected static float[] Read(ulong tensor)
     {
         int* sizes = stackalloc int[3];

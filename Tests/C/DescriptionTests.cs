@@ -10,6 +10,17 @@ namespace Sequor.Tests.C;
 [Parallelizable(ParallelScope.All)]
 internal sealed unsafe class DescriptionTests
 {
+    private static readonly LruOptions Ringed = new()
+    {
+        Norm = LruNorm.Batch,
+        Prenorm = false,
+        Momentum = 0.1f,
+        Bidirectional = true,
+        Dropout = 0.1f,
+        SharedDropout = true,
+        Ring = new LruRing(0.5, 0.9, 3),
+    };
+
     // Each kind with all its keys.
     private static readonly (string Description, Func<Layer> Expected)[] Kinds =
     [
@@ -93,17 +104,6 @@ internal sealed unsafe class DescriptionTests
             () => new Branches(BranchJoin.Concatenate, new Linear(3, 4), new Lstm(3, 2))
         ),
     ];
-
-    private static readonly LruOptions Ringed = new()
-    {
-        Norm = LruNorm.Batch,
-        Prenorm = false,
-        Momentum = 0.1f,
-        Bidirectional = true,
-        Dropout = 0.1f,
-        SharedDropout = true,
-        Ring = new LruRing(0.5, 0.9, 3),
-    };
 
     private static IEnumerable<string> Descriptions => Kinds.Select(k => k.Description);
 

@@ -173,25 +173,18 @@ internal sealed unsafe class PublishedTests : AbiFixture
         );
     }
 
-    // Reported, not asserted: it is a matter of the machine.
-    [Test]
-    public void What_a_call_and_a_step_cost_beside_the_same_code_by_the_JIT()
+    // Reported, not asserted: it is a matter of the machine. The library has vectors of 256 bits unless it is compiled for more.
+    [TestCase(0)]
+    [TestCase(256)]
+    public void What_a_call_and_a_step_cost_beside_the_same_code_by_the_JIT(int vectorBits)
     {
         const int Threads = 1;
         const int Steps = 10;
-        const int Rounds = 5;
+        const int Rounds = 7;
         Compile("cc -std=c99", Source("measure.c"), "measure");
-        ulong backend = Cpu(Threads);
-        ulong model = Model("""{"layers":[{"type":"lstm","input":2,"hidden":130},{"type":"last"},{"type":"linear","outputs":1}]}""");
-        ulong plan = Plan(model, backend, 600, 32);
-        ulong loss = Loss(plan);
-        ulong adam = Optimizer(plan, """{"type":"adam","learning_rate":1e-3}""");
-        ulong step;
-        Right(Abi.sequor_step_create(loss, adam, &step));
-        SetInput(plan, [.. Enumerable.Range(0, 600 * 32 * 2).Select(i => i % 17 / 17f)], 600, 32);
-        SetTargets(loss, new float[32]);
-        for (int i = 0; i < 4 * Steps; i++)
-            Right(Abi.sequor_step_run(step));
+        using var jit = new JitStep(Threads, vectorBits);
+        for (int i = 0; i < 5 * Steps; i++)
+            jit.Run();
         var ratios = new List<double>();
         for (int round = 0; round < Rounds; round++)
         {
@@ -203,26 +196,23 @@ internal sealed unsafe class PublishedTests : AbiFixture
             ];
             TimeSpan before = Environment.CpuUsage.TotalTime;
             for (int i = 0; i < Steps; i++)
-                Right(Abi.sequor_step_run(step));
-            double jit = (Environment.CpuUsage.TotalTime - before).TotalMilliseconds / Steps;
-            ratios.Add(aot[2] / jit);
+                jit.Run();
+            double theirs = (Environment.CpuUsage.TotalTime - before).TotalMilliseconds / Steps;
+            ratios.Add(aot[2] / theirs);
             TestContext.Out.WriteLine(
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"call {aot[0]:F0} ns, to the first result {aot[1]:F1} ms, LSTM step {aot[2]:F1} ms, by the JIT {jit:F1} ms: {aot[2] / jit:F3}"
+                    $"call {aot[0]:F0} ns, to the first result {aot[1]:F1} ms, LSTM step {aot[2]:F1} ms, by the JIT {theirs:F1} ms: {ratios[^1]:F3}"
                 )
             );
         }
         ratios.Sort();
         TestContext.Out.WriteLine(
-            string.Create(CultureInfo.InvariantCulture, $"median ratio {ratios[Rounds / 2]:F3}, processor time, {Threads} thread")
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"median ratio {ratios[Rounds / 2]:F3}: processor time, {Threads} thread, JIT with {(vectorBits == 0 ? "the widest vectors" : $"vectors of {vectorBits} bits")}"
+            )
         );
-        Right(Abi.sequor_step_free(step));
-        Right(Abi.sequor_optimizer_free(adam));
-        Right(Abi.sequor_loss_free(loss));
-        Right(Abi.sequor_plan_free(plan));
-        Right(Abi.sequor_model_free(model));
-        Right(Abi.sequor_backend_free(backend));
     }
 
     private string Source(string name) => Path.Join(_root, "Tests", "C", name);

@@ -99,20 +99,21 @@ internal sealed unsafe class StructTests : AbiFixture
     {
         ulong model = Model(Small);
         byte* buffer = stackalloc byte[32];
+        int* sizes = stackalloc int[3];
         nuint size;
-        Right(Abi.sequor_model_value(model, 0, null, 0, &size, null, stackalloc int[3], null));
+        Right(Abi.sequor_model_value(model, 0, null, 0, &size, null, sizes, null));
         Assert.That((int)size, Is.EqualTo("0.weight_ih_l0".Length + 1));
         buffer[0] = 77;
         Refused(
-            Abi.sequor_model_value(model, 0, buffer, size - 1, &size, null, stackalloc int[3], null),
+            Abi.sequor_model_value(model, 0, buffer, size - 1, &size, null, sizes, null),
             Status.Buffer,
             "'buffer' has 14 bytes, and the text takes 15"
         );
         Assert.That((buffer[0], (int)size), Is.EqualTo((77, 15)));
-        Refused(Abi.sequor_model_value(model, 0, null, 4, &size, null, stackalloc int[3], null), Status.Argument);
-        Refused(Abi.sequor_model_value(model, 0, null, 0, null, null, stackalloc int[3], null), Status.Argument);
-        Refused(Abi.sequor_model_value(model, 7, buffer, 32, null, null, stackalloc int[3], null), Status.Argument, "'index' is 7");
-        Refused(Abi.sequor_model_value(model, -1, buffer, 32, null, null, stackalloc int[3], null), Status.Argument, "'index' is -1");
+        Refused(Abi.sequor_model_value(model, 0, null, 4, &size, null, sizes, null), Status.Argument);
+        Refused(Abi.sequor_model_value(model, 0, null, 0, null, null, sizes, null), Status.Argument);
+        Refused(Abi.sequor_model_value(model, 7, buffer, 32, null, null, sizes, null), Status.Argument, "'index' is 7");
+        Refused(Abi.sequor_model_value(model, -1, buffer, 32, null, null, sizes, null), Status.Argument, "'index' is -1");
         Right(Abi.sequor_model_free(model));
     }
 
@@ -127,7 +128,7 @@ internal sealed unsafe class StructTests : AbiFixture
         Refused(Abi.sequor_tensor_create(backend, 3, sizes, &made), Status.Argument, "'sizes' has -1");
         sizes[0] = sizes[1] = sizes[2] = int.MaxValue;
         Refused(Abi.sequor_tensor_create(backend, 3, sizes, &made), Status.Argument, "more values");
-        sizes[2] = 1;
+        (sizes[1], sizes[2]) = (1 << 20, 1);
         Refused(Abi.sequor_tensor_create(backend, 3, sizes, &made), Status.Memory);
         float* host = stackalloc float[8];
         sizes[0] = 8;

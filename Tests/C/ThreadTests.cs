@@ -18,8 +18,7 @@ internal sealed unsafe class ThreadTests : AbiFixture
         ulong sgd = Optimizer(plan, """{"type":"sgd","learning_rate":0.1}""");
         float[] x = Draw(1, 16);
         Forward(plan, x, 4, 2);
-        ulong output;
-        Right(Abi.sequor_plan_output(plan, &output));
+        ulong output = OutputTensor(plan);
         Backend inside = Handles.Get<HeldBackend>(backend, HandleKind.Backend).Backend;
         Layer owned = Handles.Get<HeldModel>(model, HandleKind.Model).Model;
         using (inside.Enter("sequor_plan_forward"))

@@ -47,7 +47,7 @@ internal sealed unsafe class CudaAbiTests : CudaFixture
             new PlanOptions { InputGradient = true }
         );
         expected.Forward(x, T, B);
-        fixed (float* at = dy)
+        fixed (float* at = (float[])dy.Clone())
             expected.Backward(Cpu.Wrap((nint)at, new Shape(T, B, 4)));
 
         ulong backend;
