@@ -56,8 +56,7 @@ internal sealed unsafe class DescriptionTests
         ),
         (
             """{"type":"gru","input":3,"hidden":4,"bias":"recurrent"}""",
-            () =>
-                new Gru(3, 4, new RecurrentOptions { Bias = RecurrentBias.SingleRecurrentBias })
+            () => new Gru(3, 4, new RecurrentOptions { Bias = RecurrentBias.SingleRecurrentBias })
         ),
         (
             """{"type":"tcn","input":3,"widths":[4,5],"kernel":2,"dropout":0.25}""",
@@ -176,37 +175,107 @@ internal sealed unsafe class DescriptionTests
     [TestCase("{}", "$: the key \"layers\" of a model is missing")]
     [TestCase("{\"layers\":{}}", "$.layers: an object was given; allowed: an array of layers")]
     [TestCase("{\"layers\":[]}", "$.layers: A sequence needs at least one layer")]
-    [TestCase("{\"layers\":[],\"name\":1}", "$: there is no key \"name\" in a model; there are layers")]
+    [TestCase(
+        "{\"layers\":[],\"name\":1}",
+        "$: there is no key \"name\" in a model; there are layers"
+    )]
     [TestCase("{\"layers\":[],\"layers\":[]}", "$: the key \"layers\" stands there twice")]
     [TestCase("{\"layers\":[7]}", "$.layers[0]: 7 was given; allowed: a layer")]
-    [TestCase("{\"layers\":[{}]}", "$.layers[0]: an object was given; allowed: a layer: an object with the key \"type\"")]
+    [TestCase(
+        "{\"layers\":[{}]}",
+        "$.layers[0]: an object was given; allowed: a layer: an object with the key \"type\""
+    )]
     [TestCase("{\"type\":\"lsmt\"}", "$.type: \"lsmt\" was given; allowed: \"rnn\", \"lstm\"")]
     [TestCase("{\"type\":5}", "$.type: 5 was given; allowed: a text")]
     [TestCase("{\"type\":\"\\ud800\"}", "$.type: ", "valid Unicode")]
-    [TestCase("{\"type\":\"lstm\",\"hidden\":4}", "$: the key \"input\" of a layer of type \"lstm\" is missing; there are type, input, hidden")]
+    [TestCase(
+        "{\"type\":\"lstm\",\"hidden\":4}",
+        "$: the key \"input\" of a layer of type \"lstm\" is missing; there are type, input, hidden"
+    )]
     [TestCase("{\"type\":\"lstm\",\"input\":4}", "$: the key \"hidden\"")]
-    [TestCase("{\"type\":\"lstm\",\"input\":4,\"hidden\":4,\"hiden\":4}", "$: there is no key \"hiden\" in a layer of type \"lstm\"")]
-    [TestCase("{\"type\":\"lstm\",\"input\":\"x\",\"hidden\":4}", "$.input: \"x\" was given; allowed: a whole number")]
-    [TestCase("{\"type\":\"lstm\",\"input\":4.5,\"hidden\":4}", "$.input: 4.5 was given; allowed: a whole number")]
-    [TestCase("{\"type\":\"lstm\",\"input\":99999999999,\"hidden\":4}", "$.input: 99999999999 was given")]
+    [TestCase(
+        "{\"type\":\"lstm\",\"input\":4,\"hidden\":4,\"hiden\":4}",
+        "$: there is no key \"hiden\" in a layer of type \"lstm\""
+    )]
+    [TestCase(
+        "{\"type\":\"lstm\",\"input\":\"x\",\"hidden\":4}",
+        "$.input: \"x\" was given; allowed: a whole number"
+    )]
+    [TestCase(
+        "{\"type\":\"lstm\",\"input\":4.5,\"hidden\":4}",
+        "$.input: 4.5 was given; allowed: a whole number"
+    )]
+    [TestCase(
+        "{\"type\":\"lstm\",\"input\":99999999999,\"hidden\":4}",
+        "$.input: 99999999999 was given"
+    )]
     [TestCase("{\"type\":\"lstm\",\"input\":0,\"hidden\":4}", "$: ", "inputSize")]
     [TestCase("{\"type\":\"lstm\",\"input\":4,\"hidden\":2000000000}", "$: ", "values")]
-    [TestCase("{\"type\":\"lstm\",\"input\":4,\"hidden\":4,\"bidirectional\":1}", "$.bidirectional: 1 was given; allowed: true or false")]
-    [TestCase("{\"type\":\"lstm\",\"input\":4,\"hidden\":4,\"bias\":true}", "$.bias: true was given; allowed: \"none\", \"input\", \"both\", \"recurrent\"")]
-    [TestCase("{\"type\":\"lstm\",\"input\":4,\"hidden\":4,\"dropout\":1}", "$: A dropout probability must be at least 0 and below 1.")]
-    [TestCase("{\"type\":\"lstm\",\"input\":4,\"hidden\":4,\"dropout\":1e999}", "$.dropout: 1e999 was given")]
-    [TestCase("{\"type\":\"lstm\",\"input\":4,\"hidden\":4,\"projection\":4}", "$: The projection size must be 1 to 3")]
-    [TestCase("{\"type\":\"lstm\",\"input\":4,\"hidden\":4,\"cell_clip\":[1]}", "$.cell_clip: 1 numbers were given")]
-    [TestCase("{\"type\":\"lstm\",\"input\":4,\"hidden\":4,\"cell_clip\":[2,1]}", "$: The bounds of a cell state")]
-    [TestCase("{\"type\":\"gru\",\"input\":4,\"hidden\":4,\"projection\":2}", "$: there is no key \"projection\" in a layer of type \"gru\"")]
-    [TestCase("{\"type\":\"tcn\",\"input\":4,\"widths\":[2,\"3\"],\"kernel\":2}", "$.widths[1]: \"3\" was given")]
-    [TestCase("{\"type\":\"tcn\",\"input\":4,\"widths\":[],\"kernel\":2}", "$: A TCN has 1 to 30 levels")]
-    [TestCase("{\"type\":\"lru\",\"input\":4,\"model\":4,\"state\":4,\"ring\":{\"radius\":1}}", "$.ring: there is no key \"radius\" in a ring")]
-    [TestCase("{\"type\":\"lru\",\"input\":4,\"model\":4,\"state\":4,\"ring\":{\"min_radius\":2}}", "$: The ring's radii")]
-    [TestCase("{\"layers\":[{\"type\":\"lstm\",\"input\":2,\"hidden\":3},{\"type\":\"linear\",\"inputs\":4,\"outputs\":1}]}", "$.layers: Layer 1 takes 4 channels, but layer 0 gives 3.")]
-    [TestCase("{\"layers\":[{\"type\":\"residual\",\"body\":{\"type\":\"linear\",\"inputs\":2,\"outputs\":3}}]}", "$.layers[0]: The layer takes 2 channels and gives 3")]
-    [TestCase("{\"layers\":[{\"type\":\"residual\",\"body\":{\"type\":\"linear\",\"inputs\":2,\"outputs\":-3}}]}", "$.layers[0].body: ", "outputSize")]
-    [TestCase("{\"type\":\"branches\",\"join\":\"mul\",\"layers\":[]}", "$.join: \"mul\" was given; allowed: \"add\", \"concatenate\"")]
+    [TestCase(
+        "{\"type\":\"lstm\",\"input\":4,\"hidden\":4,\"bidirectional\":1}",
+        "$.bidirectional: 1 was given; allowed: true or false"
+    )]
+    [TestCase(
+        "{\"type\":\"lstm\",\"input\":4,\"hidden\":4,\"bias\":true}",
+        "$.bias: true was given; allowed: \"none\", \"input\", \"both\", \"recurrent\""
+    )]
+    [TestCase(
+        "{\"type\":\"lstm\",\"input\":4,\"hidden\":4,\"dropout\":1}",
+        "$: A dropout probability must be at least 0 and below 1."
+    )]
+    [TestCase(
+        "{\"type\":\"lstm\",\"input\":4,\"hidden\":4,\"dropout\":1e999}",
+        "$.dropout: 1e999 was given"
+    )]
+    [TestCase(
+        "{\"type\":\"lstm\",\"input\":4,\"hidden\":4,\"projection\":4}",
+        "$: The projection size must be 1 to 3"
+    )]
+    [TestCase(
+        "{\"type\":\"lstm\",\"input\":4,\"hidden\":4,\"cell_clip\":[1]}",
+        "$.cell_clip: 1 numbers were given"
+    )]
+    [TestCase(
+        "{\"type\":\"lstm\",\"input\":4,\"hidden\":4,\"cell_clip\":[2,1]}",
+        "$: The bounds of a cell state"
+    )]
+    [TestCase(
+        "{\"type\":\"gru\",\"input\":4,\"hidden\":4,\"projection\":2}",
+        "$: there is no key \"projection\" in a layer of type \"gru\""
+    )]
+    [TestCase(
+        "{\"type\":\"tcn\",\"input\":4,\"widths\":[2,\"3\"],\"kernel\":2}",
+        "$.widths[1]: \"3\" was given"
+    )]
+    [TestCase(
+        "{\"type\":\"tcn\",\"input\":4,\"widths\":[],\"kernel\":2}",
+        "$: A TCN has 1 to 30 levels"
+    )]
+    [TestCase(
+        "{\"type\":\"lru\",\"input\":4,\"model\":4,\"state\":4,\"ring\":{\"radius\":1}}",
+        "$.ring: there is no key \"radius\" in a ring"
+    )]
+    [TestCase(
+        "{\"type\":\"lru\",\"input\":4,\"model\":4,\"state\":4,\"ring\":{\"min_radius\":2}}",
+        "$: The ring's radii"
+    )]
+    [TestCase(
+        "{\"layers\":[{\"type\":\"lstm\",\"input\":2,\"hidden\":3},{\"type\":\"linear\",\"inputs\":4,\"outputs\":1}]}",
+        "$.layers: Layer 1 takes 4 channels, but layer 0 gives 3."
+    )]
+    [TestCase(
+        "{\"layers\":[{\"type\":\"residual\",\"body\":{\"type\":\"linear\",\"inputs\":2,\"outputs\":3}}]}",
+        "$.layers[0]: The layer takes 2 channels and gives 3"
+    )]
+    [TestCase(
+        "{\"layers\":[{\"type\":\"residual\",\"body\":{\"type\":\"linear\",\"inputs\":2,\"outputs\":-3}}]}",
+        "$.layers[0].body: ",
+        "outputSize"
+    )]
+    [TestCase(
+        "{\"type\":\"branches\",\"join\":\"mul\",\"layers\":[]}",
+        "$.join: \"mul\" was given; allowed: \"add\", \"concatenate\""
+    )]
     public void What_is_not_allowed_is_told_with_its_place(string description, params string[] says)
     {
         RefusedException refused = Assert.Throws<RefusedException>(() => Read(description))!;

@@ -69,13 +69,28 @@ internal sealed unsafe class DlPackTests : AbiFixture
         ulong backend = Cpu();
         ulong taken;
         float* values = stackalloc float[4];
-        Refused(Abi.sequor_tensor_from_dlpack(backend, Make(values, bits: 64), 0, 0, null, &taken), Status.Argument, "float");
+        Refused(
+            Abi.sequor_tensor_from_dlpack(backend, Make(values, bits: 64), 0, 0, null, &taken),
+            Status.Argument,
+            "float"
+        );
         Assert.That((s_deleted, taken), Is.EqualTo((1, 0UL)));
-        Refused(Abi.sequor_tensor_from_dlpack(backend ^ 1, Make(values), 0, 0, null, &taken), Status.Handle);
+        Refused(
+            Abi.sequor_tensor_from_dlpack(backend ^ 1, Make(values), 0, 0, null, &taken),
+            Status.Handle
+        );
         Assert.That(s_deleted, Is.EqualTo(2));
-        Refused(Abi.sequor_tensor_from_dlpack(backend, Make(values), 0, 2, null, &taken), Status.Argument, "'write' is 2");
+        Refused(
+            Abi.sequor_tensor_from_dlpack(backend, Make(values), 0, 2, null, &taken),
+            Status.Argument,
+            "'write' is 2"
+        );
         Assert.That(s_deleted, Is.EqualTo(3));
-        Refused(Abi.sequor_tensor_from_dlpack(backend, Make(values), 0, 0, null, null), Status.Argument, "'tensor' is null");
+        Refused(
+            Abi.sequor_tensor_from_dlpack(backend, Make(values), 0, 0, null, null),
+            Status.Argument,
+            "'tensor' is null"
+        );
         Assert.That(s_deleted, Is.EqualTo(4));
         Right(Abi.sequor_tensor_from_dlpack(backend, Make(values), 0, 1, null, &taken));
         Assert.That(s_deleted, Is.EqualTo(4));
@@ -102,7 +117,8 @@ internal sealed unsafe class DlPackTests : AbiFixture
     // A producer's struct over four values.
     private static DLManagedTensor* Make(float* values, byte bits = 32)
     {
-        var managed = (DLManagedTensor*)NativeMemory.AllocZeroed((nuint)sizeof(DLManagedTensor) + 8);
+        var managed = (DLManagedTensor*)
+            NativeMemory.AllocZeroed((nuint)sizeof(DLManagedTensor) + 8);
         long* shape = (long*)(managed + 1);
         *shape = 4;
         managed->dl_tensor.data = values;

@@ -109,7 +109,11 @@ internal sealed unsafe class FuzzTests : AbiFixture
                 ulong made = 0;
                 ulong a = Pick(random, handles);
                 ulong b = Pick(random, handles);
-                PlanOptionsStruct options = Options(random.Next(-1, 5), random.Next(-1, 4), random.Next(-1, 4));
+                PlanOptionsStruct options = Options(
+                    random.Next(-1, 5),
+                    random.Next(-1, 4),
+                    random.Next(-1, 4)
+                );
                 options.InputGradient = random.Next(2);
                 sizes[0] = random.Next(-1, 5);
                 sizes[1] = random.Next(0, 4);
@@ -152,8 +156,16 @@ internal sealed unsafe class FuzzTests : AbiFixture
                 };
                 seen[(Status)status] = seen.GetValueOrDefault((Status)status) + 1;
                 Assert.That(Enum.IsDefined((Status)status), $"call {i}: {status}");
-                Assert.That((Status)status, Is.Not.EqualTo(Status.Internal), $"call {i}: {LastWords}");
-                Assert.That(status == 0, Is.EqualTo(LastWords.Length == 0), $"call {i}: {LastWords}");
+                Assert.That(
+                    (Status)status,
+                    Is.Not.EqualTo(Status.Internal),
+                    $"call {i}: {LastWords}"
+                );
+                Assert.That(
+                    status == 0,
+                    Is.EqualTo(LastWords.Length == 0),
+                    $"call {i}: {LastWords}"
+                );
                 if (made != 0)
                 {
                     Assert.That(status, Is.Zero);
@@ -190,7 +202,9 @@ internal sealed unsafe class FuzzTests : AbiFixture
     private static int Free(Random random, ulong handle) =>
         random.Next(8) switch
         {
-            0 => random.Next(20) == 0 ? Abi.sequor_backend_free(handle) : Abi.sequor_backend_synchronize(handle),
+            0 => random.Next(20) == 0
+                ? Abi.sequor_backend_free(handle)
+                : Abi.sequor_backend_synchronize(handle),
             1 => Abi.sequor_model_free(handle),
             2 => Abi.sequor_plan_free(handle),
             3 => Abi.sequor_loss_free(handle),

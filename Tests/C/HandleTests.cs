@@ -43,7 +43,10 @@ internal sealed unsafe class HandleTests : AbiFixture
             All.Single(m => m.Name == function).GetParameters().First(IsHandle).Name == "backend";
         ulong other = ofBackend ? Model(Small) : backend;
         bool frees = function.EndsWith("_free", StringComparison.Ordinal);
-        foreach (ulong bad in (ulong[])[0, 1, model, other, other + (1UL << 32), ulong.MaxValue, 0x1234_5678_0300_0000])
+        foreach (
+            ulong bad in (ulong[])
+                [0, 1, model, other, other + (1UL << 32), ulong.MaxValue, 0x1234_5678_0300_0000]
+        )
         {
             int status = Call(function, bad);
             if (bad == 0 && frees)
@@ -53,7 +56,14 @@ internal sealed unsafe class HandleTests : AbiFixture
             }
             Refused(status, Status.Handle, bad == 0 ? "is 0" : $"0x{bad:x16}");
             if (bad == other)
-                Assert.That(LastWords, Does.Contain(ofBackend ? "is that of a model, not of a backend" : "is that of a backend, not of"));
+                Assert.That(
+                    LastWords,
+                    Does.Contain(
+                        ofBackend
+                            ? "is that of a model, not of a backend"
+                            : "is that of a backend, not of"
+                    )
+                );
             else if (bad == model && function.StartsWith("sequor_model_", StringComparison.Ordinal))
                 Assert.That(LastWords, Does.Contain("was freed already"));
         }
@@ -71,13 +81,19 @@ internal sealed unsafe class HandleTests : AbiFixture
                 continue;
             object?[] nothing =
             [
-                .. function.GetParameters().Select(p => p.ParameterType.IsPointer ? Null(p) : Zero(p)),
+                .. function
+                    .GetParameters()
+                    .Select(p => p.ParameterType.IsPointer ? Null(p) : Zero(p)),
             ];
             int status = (int)function.Invoke(null, nothing)!;
             if (function.Name.EndsWith("_free", StringComparison.Ordinal))
                 Assert.That(status, Is.Zero, function.Name);
             else
-                Assert.That((Status)status, Is.AnyOf(Status.Argument, Status.Handle), function.Name);
+                Assert.That(
+                    (Status)status,
+                    Is.AnyOf(Status.Argument, Status.Handle),
+                    function.Name
+                );
         }
     }
 
@@ -92,20 +108,52 @@ internal sealed unsafe class HandleTests : AbiFixture
         {
             Refused(Abi.sequor_backend_cpu(null, null), Status.Argument, "'backend' is null");
             Refused(Abi.sequor_model_create(text, null), Status.Argument, "'model' is null");
-            Refused(Abi.sequor_plan_create(model, backend, &options, null), Status.Argument, "'plan' is null");
+            Refused(
+                Abi.sequor_plan_create(model, backend, &options, null),
+                Status.Argument,
+                "'plan' is null"
+            );
             ulong made = 7;
             Refused(Abi.sequor_model_create(null, &made), Status.Argument, "'description' is null");
             Assert.That(made, Is.Zero);
-            Refused(Abi.sequor_plan_create(model, backend, null, &made), Status.Argument, "'options' is null");
+            Refused(
+                Abi.sequor_plan_create(model, backend, null, &made),
+                Status.Argument,
+                "'options' is null"
+            );
             Refused(Abi.sequor_model_read(model, null, null, 0), Status.Argument, "'name' is null");
-            Refused(Abi.sequor_model_read(model, text, null, 4), Status.Argument, "'values' is null");
+            Refused(
+                Abi.sequor_model_read(model, text, null, 4),
+                Status.Argument,
+                "'values' is null"
+            );
             Refused(Abi.sequor_model_save(model, null), Status.Argument, "'path' is null");
-            Refused(Abi.sequor_plan_forward(plan, null, 12, 3, 2, null, 0), Status.Argument, "'x' is null");
+            Refused(
+                Abi.sequor_plan_forward(plan, null, 12, 3, 2, null, 0),
+                Status.Argument,
+                "'x' is null"
+            );
             float* x = stackalloc float[12];
-            Refused(Abi.sequor_plan_forward(plan, x, 12, 3, 2, null, 2), Status.Argument, "'lengths' is null");
-            Refused(Abi.sequor_plan_forward(plan, x, -1, 3, 2, null, 0), Status.Argument, "'x' is said to have -1 values");
-            Refused(Abi.sequor_plan_forward(plan, (float*)((byte*)x + 1), 12, 3, 2, null, 0), Status.Argument, "no multiple of 4");
-            Refused(Abi.sequor_plan_output_shape(plan, null, null), Status.State, "no forward pass");
+            Refused(
+                Abi.sequor_plan_forward(plan, x, 12, 3, 2, null, 2),
+                Status.Argument,
+                "'lengths' is null"
+            );
+            Refused(
+                Abi.sequor_plan_forward(plan, x, -1, 3, 2, null, 0),
+                Status.Argument,
+                "'x' is said to have -1 values"
+            );
+            Refused(
+                Abi.sequor_plan_forward(plan, (float*)((byte*)x + 1), 12, 3, 2, null, 0),
+                Status.Argument,
+                "no multiple of 4"
+            );
+            Refused(
+                Abi.sequor_plan_output_shape(plan, null, null),
+                Status.State,
+                "no forward pass"
+            );
             Refused(Abi.sequor_tensor_wrap(backend, null, 1, (int*)x, &made), Status.Argument);
         }
         Right(Abi.sequor_plan_free(plan));
@@ -145,7 +193,11 @@ internal sealed unsafe class HandleTests : AbiFixture
 
         float* values = stackalloc float[12];
         ulong made;
-        Refused(Abi.sequor_plan_forward(plan, values, 12, 3, 2, null, 0), Status.Closed, "freed already");
+        Refused(
+            Abi.sequor_plan_forward(plan, values, 12, 3, 2, null, 0),
+            Status.Closed,
+            "freed already"
+        );
         Refused(Abi.sequor_plan_output(plan, &made), Status.Closed);
         Refused(Abi.sequor_loss_backward(loss, 0), Status.Closed);
         Refused(Abi.sequor_optimizer_step(adam, 0), Status.Closed);
@@ -155,7 +207,11 @@ internal sealed unsafe class HandleTests : AbiFixture
         fixed (byte* name = Text("0.weight_ih_l0"))
             Refused(Abi.sequor_model_read(model, name, values, 12), Status.Closed);
         PlanOptionsStruct options = Options(3, 2);
-        Refused(Abi.sequor_plan_create(model, backend, &options, &made), Status.Handle, "freed already");
+        Refused(
+            Abi.sequor_plan_create(model, backend, &options, &made),
+            Status.Handle,
+            "freed already"
+        );
 
         Right(Abi.sequor_model_free(model));
         Right(Abi.sequor_tensor_free(own));

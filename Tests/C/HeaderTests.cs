@@ -127,8 +127,12 @@ internal sealed partial class HeaderTests
                 .Matches(Regex.Match(Python, @"STATUS = \(([^)]*)\)").Groups[1].Value, "\"(\\w+)\"")
                 .Select(m => m.Groups[1].Value),
         ];
-        Assert.That(python.Select((name, i) => (name, i)),
-            Is.EqualTo(Enum.GetValues<Status>().Select(s => (s.ToString().ToUpperInvariant(), (int)s))));
+        Assert.That(
+            python.Select((name, i) => (name, i)),
+            Is.EqualTo(
+                Enum.GetValues<Status>().Select(s => (s.ToString().ToUpperInvariant(), (int)s))
+            )
+        );
     }
 
     [Test]
@@ -154,10 +158,7 @@ internal sealed partial class HeaderTests
                 .Matches(Comment().Replace(body, ""))
                 .Select(m => $"{TypeOf(m.Groups[1].Value.Trim())} {m.Groups[2].Value}"),
         ];
-        string[] fields =
-        [
-            .. ours.GetFields().Select(f => $"{f.FieldType.Name} {Snake(f.Name)}"),
-        ];
+        string[] fields = [.. ours.GetFields().Select(f => $"{f.FieldType.Name} {Snake(f.Name)}")];
         Assert.That(declared, Is.EqualTo(fields));
         string text = Regex
             .Match(Python, $@"class {python}\(.*?_fields_ = \[(.*?)\]\n", RegexOptions.Singleline)
@@ -191,8 +192,9 @@ internal sealed partial class HeaderTests
             ("const char *", _) => "s",
             ("char *", _) => "b",
             ("uint64_t", _) => "u",
-            ({ } type, _) when Handles.Contains(type["sequor_".Length..].TrimEnd(' ', '*'))
-                && type.StartsWith("sequor_", StringComparison.Ordinal) => type.EndsWith('*')
+            ({ } type, _)
+                when Handles.Contains(type["sequor_".Length..].TrimEnd(' ', '*'))
+                    && type.StartsWith("sequor_", StringComparison.Ordinal) => type.EndsWith('*')
                 ? "H"
                 : "h",
             ({ } type, _) => Letters[TypeOf(type)],

@@ -30,14 +30,23 @@ internal sealed unsafe class PublishedTests : AbiFixture
         _root = Repository.Root();
         Require("dotnet", "there is no .NET SDK here to publish with");
         Require("cc", "there is no C compiler, which also links what the AOT compiler makes");
-        string rid = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? "linux-arm64" : "linux-x64";
+        string rid =
+            RuntimeInformation.ProcessArchitecture == Architecture.Arm64
+                ? "linux-arm64"
+                : "linux-x64";
         _folder = Directory.CreateTempSubdirectory("sequor-published-").FullName;
         _library = Path.Join(_folder, "published");
         (int code, string text) = Run(
             _root,
             $"dotnet publish Layers/C/Sequor.C.csproj -c Release -r {rid} -o '{_library}' -v q -tl:off"
         );
-        if (code != 0 && (text.Contains("NU1", StringComparison.Ordinal) || text.Contains("NETSDK", StringComparison.Ordinal)))
+        if (
+            code != 0
+            && (
+                text.Contains("NU1", StringComparison.Ordinal)
+                || text.Contains("NETSDK", StringComparison.Ordinal)
+            )
+        )
             Assert.Ignore($"the AOT compiler's package is not to be had: {text.Split('\n')[0]}");
         Assert.That(code, Is.Zero, text);
     }
@@ -63,7 +72,10 @@ internal sealed unsafe class PublishedTests : AbiFixture
                 .Select(line => Path.GetFileName(line.Trim().Split(' ')[0])),
         ];
         Assert.That(
-            needed.Where(name => !name.StartsWith("linux-vdso", StringComparison.Ordinal) && !name.StartsWith("ld-linux", StringComparison.Ordinal)),
+            needed.Where(name =>
+                !name.StartsWith("linux-vdso", StringComparison.Ordinal)
+                && !name.StartsWith("ld-linux", StringComparison.Ordinal)
+            ),
             Is.EquivalentTo(new[] { "libm.so.6", "libc.so.6" })
         );
         Require("nm", "there is no nm");
@@ -74,7 +86,15 @@ internal sealed unsafe class PublishedTests : AbiFixture
                 .Select(line => line.Split(' ')[^1].Split('@')[0])
                 .Where(name => name.StartsWith("sequor_", StringComparison.Ordinal)),
         ];
-        Assert.That(exported, Is.EquivalentTo(typeof(Abi).GetMethods().Where(m => m.DeclaringType == typeof(Abi)).Select(m => m.Name)));
+        Assert.That(
+            exported,
+            Is.EquivalentTo(
+                typeof(Abi)
+                    .GetMethods()
+                    .Where(m => m.DeclaringType == typeof(Abi))
+                    .Select(m => m.Name)
+            )
+        );
         long bytes = new FileInfo(Path.Join(_library, "libsequor.so")).Length;
         TestContext.Out.WriteLine($"libsequor.so: {bytes / 1e6:F1} MB");
     }
@@ -106,10 +126,16 @@ internal sealed unsafe class PublishedTests : AbiFixture
             $"OPENBLAS_NUM_THREADS=1 PYTHONPATH=published PYTHONDONTWRITEBYTECODE=1 {python} '{_root}/docs/examples/11-from-python.py' 200"
         );
         TestContext.Out.WriteLine(said);
-        Assert.That(said, Does.Contain("DESCRIPTION: sequor_model_create: $: there is no key \"hiden\""));
+        Assert.That(
+            said,
+            Does.Contain("DESCRIPTION: sequor_model_create: $: there is no key \"hiden\"")
+        );
         if (said.Contains("PyTorch is not here", StringComparison.Ordinal))
             Assert.Ignore($"{python} has no PyTorch: the LSTM beside nn.LSTM did not run");
-        Assert.That(said, Does.Match("beside nn.LSTM: outputs and gradients differ by [0-9.e-]+\n"));
+        Assert.That(
+            said,
+            Does.Match("beside nn.LSTM: outputs and gradients differ by [0-9.e-]+\n")
+        );
     }
 
     [Test]
@@ -229,7 +255,8 @@ internal sealed unsafe class PublishedTests : AbiFixture
         string[] there = [.. all.Where(p => Run(_folder, $"command -v {p}").Code == 0)];
         if (there.Length == 0)
             Assert.Ignore("there is no python3");
-        return there.FirstOrDefault(p => Run(_folder, $"{p} -c 'import torch'").Code == 0) ?? there[0];
+        return there.FirstOrDefault(p => Run(_folder, $"{p} -c 'import torch'").Code == 0)
+            ?? there[0];
     }
 
     private static void Require(string program, string reason)

@@ -12,7 +12,10 @@ internal sealed class PythonTests : FolderTest
     [Test]
     public void A_processor_that_lacks_instructions_is_told_in_words()
     {
-        File.WriteAllText(PathOf("new"), "processor\t: 0\nflags\t\t: fpu avx avx2 fma f16c bmi1 bmi2 movbe abm\n");
+        File.WriteAllText(
+            PathOf("new"),
+            "processor\t: 0\nflags\t\t: fpu avx avx2 fma f16c bmi1 bmi2 movbe abm\n"
+        );
         File.WriteAllText(PathOf("old"), "processor\t: 0\nflags\t\t: fpu avx f16c movbe\n");
         string said = Run(
             """
@@ -56,7 +59,11 @@ internal sealed class PythonTests : FolderTest
                     print(error.status, error)
             """
         );
-        Assert.That(said, Does.Contain("LIBRARY libsequor cannot be loaded from '").And.Contain("which is beside sequor.py: "));
+        Assert.That(
+            said,
+            Does.Contain("LIBRARY libsequor cannot be loaded from '")
+                .And.Contain("which is beside sequor.py: ")
+        );
         Assert.That(said, Does.Contain("from 'none/libsequor.so', which SEQUOR_LIBRARY names: "));
     }
 

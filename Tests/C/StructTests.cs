@@ -68,7 +68,11 @@ internal sealed unsafe class StructTests : AbiFixture
         cpu = new CpuOptionsStruct { StructSize = 16, VectorBits = 100 };
         Refused(Abi.sequor_backend_cpu(&cpu, &made), Status.Argument);
         cpu = new CpuOptionsStruct { StructSize = 16, NoNvtx = 2 };
-        Refused(Abi.sequor_backend_cpu(&cpu, &made), Status.Argument, "'no_nvtx' is 2; it must be 0 or 1");
+        Refused(
+            Abi.sequor_backend_cpu(&cpu, &made),
+            Status.Argument,
+            "'no_nvtx' is 2; it must be 0 or 1"
+        );
         var cuda = new CudaOptionsStruct { StructSize = (uint)sizeof(CudaOptionsStruct), Math = 2 };
         Refused(Abi.sequor_backend_cuda(0, &cuda, &made), Status.Argument, "0 (fp32), 1 (tf32)");
         Refused(Abi.sequor_backend_cuda(-1, null, &made), Status.Argument);
@@ -110,10 +114,24 @@ internal sealed unsafe class StructTests : AbiFixture
             "'buffer' has 14 bytes, and the text takes 15"
         );
         Assert.That((buffer[0], (int)size), Is.EqualTo((77, 15)));
-        Refused(Abi.sequor_model_value(model, 0, null, 4, &size, null, sizes, null), Status.Argument);
-        Refused(Abi.sequor_model_value(model, 0, null, 0, null, null, sizes, null), Status.Argument);
-        Refused(Abi.sequor_model_value(model, 7, buffer, 32, null, null, sizes, null), Status.Argument, "'index' is 7");
-        Refused(Abi.sequor_model_value(model, -1, buffer, 32, null, null, sizes, null), Status.Argument, "'index' is -1");
+        Refused(
+            Abi.sequor_model_value(model, 0, null, 4, &size, null, sizes, null),
+            Status.Argument
+        );
+        Refused(
+            Abi.sequor_model_value(model, 0, null, 0, null, null, sizes, null),
+            Status.Argument
+        );
+        Refused(
+            Abi.sequor_model_value(model, 7, buffer, 32, null, null, sizes, null),
+            Status.Argument,
+            "'index' is 7"
+        );
+        Refused(
+            Abi.sequor_model_value(model, -1, buffer, 32, null, null, sizes, null),
+            Status.Argument,
+            "'index' is -1"
+        );
         Right(Abi.sequor_model_free(model));
     }
 
@@ -123,16 +141,32 @@ internal sealed unsafe class StructTests : AbiFixture
         ulong backend = Cpu();
         ulong made;
         int* sizes = stackalloc int[3] { 2, -1, 3 };
-        Refused(Abi.sequor_tensor_create(backend, 0, sizes, &made), Status.Argument, "1 to 3 dimensions, not 0");
-        Refused(Abi.sequor_tensor_create(backend, 4, sizes, &made), Status.Argument, "1 to 3 dimensions, not 4");
-        Refused(Abi.sequor_tensor_create(backend, 3, sizes, &made), Status.Argument, "'sizes' has -1");
+        Refused(
+            Abi.sequor_tensor_create(backend, 0, sizes, &made),
+            Status.Argument,
+            "1 to 3 dimensions, not 0"
+        );
+        Refused(
+            Abi.sequor_tensor_create(backend, 4, sizes, &made),
+            Status.Argument,
+            "1 to 3 dimensions, not 4"
+        );
+        Refused(
+            Abi.sequor_tensor_create(backend, 3, sizes, &made),
+            Status.Argument,
+            "'sizes' has -1"
+        );
         sizes[0] = sizes[1] = sizes[2] = int.MaxValue;
         Refused(Abi.sequor_tensor_create(backend, 3, sizes, &made), Status.Argument, "more values");
         (sizes[1], sizes[2]) = (1 << 20, 1);
         Refused(Abi.sequor_tensor_create(backend, 3, sizes, &made), Status.Memory);
         float* host = stackalloc float[8];
         sizes[0] = 8;
-        Refused(Abi.sequor_tensor_wrap(backend, (byte*)host + 2, 1, sizes, &made), Status.Argument, "multiple of 4");
+        Refused(
+            Abi.sequor_tensor_wrap(backend, (byte*)host + 2, 1, sizes, &made),
+            Status.Argument,
+            "multiple of 4"
+        );
         Right(Abi.sequor_tensor_wrap(backend, host, 1, sizes, &made));
         Refused(Abi.sequor_tensor_read(made, host, 7), Status.Argument, "8 values, not 7");
         Right(Abi.sequor_tensor_free(made));

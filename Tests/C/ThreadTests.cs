@@ -31,8 +31,17 @@ internal sealed unsafe class ThreadTests : AbiFixture
                 float* values = stackalloc float[16];
                 byte* name = stackalloc byte[] { (byte)'n', 0 };
                 string both = "while another thread is in sequor_plan_forward";
-                Refused(Abi.sequor_plan_forward(plan, values, 16, 4, 2, null, 0), Status.Thread, "sequor_plan_forward was called", both);
-                Refused(Abi.sequor_plan_set_input(plan, values, 16, 4, 2, null, 0), Status.Thread, both);
+                Refused(
+                    Abi.sequor_plan_forward(plan, values, 16, 4, 2, null, 0),
+                    Status.Thread,
+                    "sequor_plan_forward was called",
+                    both
+                );
+                Refused(
+                    Abi.sequor_plan_set_input(plan, values, 16, 4, 2, null, 0),
+                    Status.Thread,
+                    both
+                );
                 Refused(Abi.sequor_plan_read_output(plan, values, 2), Status.Thread, both);
                 Refused(Abi.sequor_loss_backward(loss, 0), Status.Thread, both);
                 Refused(Abi.sequor_loss_value(loss, values), Status.Thread, both);
@@ -40,8 +49,16 @@ internal sealed unsafe class ThreadTests : AbiFixture
                 Refused(Abi.sequor_optimizer_set_learning_rate(sgd, 1), Status.Thread, both);
                 Refused(Abi.sequor_tensor_read(output, values, 2), Status.Thread, both);
                 Refused(Abi.sequor_backend_synchronize(backend), Status.Thread, both);
-                Refused(Abi.sequor_plan_create(model, backend, &options, &made), Status.Thread, "sequor_model_save");
-                Refused(Abi.sequor_model_write(model, name, values, 2), Status.Thread, "sequor_model_save");
+                Refused(
+                    Abi.sequor_plan_create(model, backend, &options, &made),
+                    Status.Thread,
+                    "sequor_model_save"
+                );
+                Refused(
+                    Abi.sequor_model_write(model, name, values, 2),
+                    Status.Thread,
+                    "sequor_model_save"
+                );
                 // What is not freed keeps its handle.
                 Refused(Abi.sequor_plan_free(plan), Status.Thread, both);
                 Refused(Abi.sequor_loss_free(loss), Status.Thread, both);

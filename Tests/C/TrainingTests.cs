@@ -64,7 +64,15 @@ internal sealed unsafe class TrainingTests : AbiFixture
         Right(Abi.sequor_optimizer_set_learning_rate(adam, 0.5f));
         Right(Abi.sequor_optimizer_learning_rate(adam, &rate));
         Assert.That(rate, Is.EqualTo(0.5f));
-        Free(tensor: gradient, step: step, optimizer: adam, loss: loss, plan: plan, model: model, backend: backend);
+        Free(
+            tensor: gradient,
+            step: step,
+            optimizer: adam,
+            loss: loss,
+            plan: plan,
+            model: model,
+            backend: backend
+        );
     }
 
     private (float Loss, float[] Parameters) Expected()
@@ -135,7 +143,11 @@ internal sealed unsafe class TrainingTests : AbiFixture
                 Status.Argument,
                 "[7, 3, 4] has 84 values, and its gradient 83"
             );
-            Refused(Abi.sequor_plan_backward(plan, gradient, dy.Length, 2), Status.Argument, "'accumulate' is 2");
+            Refused(
+                Abi.sequor_plan_backward(plan, gradient, dy.Length, 2),
+                Status.Argument,
+                "'accumulate' is 2"
+            );
         }
         Right(Abi.sequor_tensor_free(x));
         Right(Abi.sequor_tensor_free(dx));
@@ -157,7 +169,10 @@ internal sealed unsafe class TrainingTests : AbiFixture
             for (int t = 0; t < T; t++)
             {
                 Forward(stream, _x[(t * B * 2)..((t + 1) * B * 2)], 1, B);
-                Assert.That(Output(stream), Is.EqualTo(all[(t * B * 3)..((t + 1) * B * 3)]).Within(1e-6f));
+                Assert.That(
+                    Output(stream),
+                    Is.EqualTo(all[(t * B * 3)..((t + 1) * B * 3)]).Within(1e-6f)
+                );
             }
             Right(Abi.sequor_plan_reset(stream));
         }
@@ -209,7 +224,11 @@ internal sealed unsafe class TrainingTests : AbiFixture
             {
                 Right(Abi.sequor_checkpoint_load(file, resumed, 0, null));
                 Assert.That(Values(other), Is.EqualTo(saved));
-                Refused(Abi.sequor_checkpoint_save(file, plan, update, 0, 0), Status.Argument, "another plan");
+                Refused(
+                    Abi.sequor_checkpoint_save(file, plan, update, 0, 0),
+                    Status.Argument,
+                    "another plan"
+                );
                 Refused(Abi.sequor_checkpoint_save(file, plan, adam, -1, 0), Status.Argument);
                 Refused(Abi.sequor_model_load(model, file, 0), Status.File);
             }
@@ -277,14 +296,32 @@ internal sealed unsafe class TrainingTests : AbiFixture
     }
 
     [TestCase("""{"type":"adam"}""", "$: the key \"learning_rate\"")]
-    [TestCase("""{"type":"lion","learning_rate":1}""", "$.type: \"lion\" was given; allowed: \"sgd\", \"nesterov\", \"rmsprop\", \"adam\", \"adamw\"")]
-    [TestCase("""{"type":"sgd","learning_rate":1,"beta1":0.5}""", "$: there is no key \"beta1\" in an optimizer of type \"sgd\"; there are type, learning_rate, clip, groups, momentum")]
+    [TestCase(
+        """{"type":"lion","learning_rate":1}""",
+        "$.type: \"lion\" was given; allowed: \"sgd\", \"nesterov\", \"rmsprop\", \"adam\", \"adamw\""
+    )]
+    [TestCase(
+        """{"type":"sgd","learning_rate":1,"beta1":0.5}""",
+        "$: there is no key \"beta1\" in an optimizer of type \"sgd\"; there are type, learning_rate, clip, groups, momentum"
+    )]
     [TestCase("""{"type":"sgd","learning_rate":-1}""", "$: ")]
-    [TestCase("""{"type":"sgd","learning_rate":"1"}""", "$.learning_rate: \"1\" was given; allowed: a number")]
+    [TestCase(
+        """{"type":"sgd","learning_rate":"1"}""",
+        "$.learning_rate: \"1\" was given; allowed: a number"
+    )]
     [TestCase("""{"type":"sgd","learning_rate":1,"clip":0}""", "$.clip: ")]
-    [TestCase("""{"type":"sgd","learning_rate":1,"groups":[{"parameters":["w"]}]}""", "$.groups[0].parameters[0]: \"w\" was given; allowed: a parameter of the model: 0.weight_ih_l0")]
-    [TestCase("""{"type":"sgd","learning_rate":1,"groups":[{"parameters":[]}]}""", "$: Group 0 contains no parameter")]
-    [TestCase("""{"type":"sgd","learning_rate":1,"groups":[{"parameters":["0.bias_ih_l0"],"rate_factor":-1}]}""", "$.groups[0]: ")]
+    [TestCase(
+        """{"type":"sgd","learning_rate":1,"groups":[{"parameters":["w"]}]}""",
+        "$.groups[0].parameters[0]: \"w\" was given; allowed: a parameter of the model: 0.weight_ih_l0"
+    )]
+    [TestCase(
+        """{"type":"sgd","learning_rate":1,"groups":[{"parameters":[]}]}""",
+        "$: Group 0 contains no parameter"
+    )]
+    [TestCase(
+        """{"type":"sgd","learning_rate":1,"groups":[{"parameters":["0.bias_ih_l0"],"rate_factor":-1}]}""",
+        "$.groups[0]: "
+    )]
     public void An_optimizer_that_is_none_is_refused(string description, string says)
     {
         ulong backend = Cpu();
@@ -304,8 +341,14 @@ internal sealed unsafe class TrainingTests : AbiFixture
     }
 
     [TestCase("""{"type":"mae"}""", "$.type: \"mae\" was given; allowed: \"mse\"")]
-    [TestCase("""{"type":"mse","ignore_index":3}""", "$: there is no key \"ignore_index\" in a loss of type \"mse\"")]
-    [TestCase("""{"type":"softmax_cross_entropy","ignore_index":0.5}""", "$.ignore_index: 0.5 was given")]
+    [TestCase(
+        """{"type":"mse","ignore_index":3}""",
+        "$: there is no key \"ignore_index\" in a loss of type \"mse\""
+    )]
+    [TestCase(
+        """{"type":"softmax_cross_entropy","ignore_index":0.5}""",
+        "$.ignore_index: 0.5 was given"
+    )]
     [TestCase("""["mse"]""", "$: an array was given; allowed: an object: a loss")]
     public void A_loss_that_is_none_is_refused(string description, string says)
     {
@@ -340,33 +383,62 @@ internal sealed unsafe class TrainingTests : AbiFixture
         Refused(Abi.sequor_plan_input_gradient(training, &made), Status.State, "input_gradient");
         Refused(Abi.sequor_plan_backward(training, &value, 1, 0), Status.State);
         fixed (byte* text = Text("""{"type":"sgd","learning_rate":0.1}"""))
-            Refused(Abi.sequor_optimizer_create(evaluation, text, &made), Status.Description, "$: ");
+            Refused(
+                Abi.sequor_optimizer_create(evaluation, text, &made),
+                Status.Description,
+                "$: "
+            );
         fixed (float* x = _x)
         {
-            Refused(Abi.sequor_plan_forward(training, x, _x.Length, T + 1, B, null, 0), Status.Argument);
-            Refused(Abi.sequor_plan_forward(training, x, _x.Length - 1, T, B, null, 0), Status.Argument);
+            Refused(
+                Abi.sequor_plan_forward(training, x, _x.Length, T + 1, B, null, 0),
+                Status.Argument
+            );
+            Refused(
+                Abi.sequor_plan_forward(training, x, _x.Length - 1, T, B, null, 0),
+                Status.Argument
+            );
             int* lengths = stackalloc int[B] { 1, 2, 3 };
-            Refused(Abi.sequor_plan_forward(training, x, _x.Length, T, B, lengths, B), Status.Argument, "length");
+            Refused(
+                Abi.sequor_plan_forward(training, x, _x.Length, T, B, lengths, B),
+                Status.Argument,
+                "length"
+            );
         }
         Forward(evaluation, _x, T, B);
         Refused(Abi.sequor_plan_backward(evaluation, &value, 1, 0), Status.Argument);
         fixed (byte* name = Text("0.weight"))
         {
-            Refused(Abi.sequor_plan_gradient(training, name, &made), Status.Argument, "0.weight_ih_l0");
+            Refused(
+                Abi.sequor_plan_gradient(training, name, &made),
+                Status.Argument,
+                "0.weight_ih_l0"
+            );
             Refused(Abi.sequor_model_tensor(model, name, &made), Status.Argument, "0.weight_ih_l0");
         }
         Refused(Abi.sequor_optimizer_step(sgd, -1), Status.Argument);
         Refused(Abi.sequor_optimizer_set_learning_rate(sgd, float.NaN), Status.Argument);
         ulong fresh = Model(Small);
         fixed (byte* name = Text("0.weight_ih_l0"))
-            Refused(Abi.sequor_model_read(fresh, name, &value, 1), Status.State, "on no backend yet");
+            Refused(
+                Abi.sequor_model_read(fresh, name, &value, 1),
+                Status.State,
+                "on no backend yet"
+            );
         ulong other = Cpu();
         Refused(Abi.sequor_model_initialize(model, other, 1), Status.State, "another backend");
         Right(Abi.sequor_backend_free(other));
         Right(Abi.sequor_model_free(fresh));
         Right(Abi.sequor_loss_free(judge));
         Right(Abi.sequor_plan_free(evaluation));
-        Free(step: step, optimizer: sgd, loss: loss, plan: training, model: model, backend: backend);
+        Free(
+            step: step,
+            optimizer: sgd,
+            loss: loss,
+            plan: training,
+            model: model,
+            backend: backend
+        );
     }
 
     [Test]
@@ -404,7 +476,11 @@ internal sealed unsafe class TrainingTests : AbiFixture
         fixed (byte* weight = Text("0.weight"))
         {
             Right(Abi.sequor_model_write(model, weight, values, 6));
-            Refused(Abi.sequor_model_write(model, weight, values, 5), Status.Argument, "6 values, not 5");
+            Refused(
+                Abi.sequor_model_write(model, weight, values, 5),
+                Status.Argument,
+                "6 values, not 5"
+            );
             ulong tensor;
             Right(Abi.sequor_model_tensor(model, weight, &tensor));
             Assert.That(Read(tensor), Is.EqualTo(new float[] { 1, 2, 3, 4, 5, 6 }));
@@ -454,9 +530,18 @@ internal sealed unsafe class TrainingTests : AbiFixture
         Assert.That(info.RootElement.GetProperty("gpu").ValueKind, Is.EqualTo(JsonValueKind.Null));
         Free(backend: backend);
         Assert.That(Abi.sequor_abi_version(), Is.EqualTo(Exports.AbiVersion));
-        Assert.That(Marshal.PtrToStringUTF8((nint)Abi.sequor_version()), Does.Match(@"^\d+\.\d+\.\d+"));
-        Assert.That(Marshal.PtrToStringUTF8((nint)Abi.sequor_status_name(2)), Is.EqualTo("SEQUOR_ERROR_HANDLE"));
-        Assert.That(Marshal.PtrToStringUTF8((nint)Abi.sequor_status_name(-5)), Is.EqualTo("SEQUOR_ERROR_INTERNAL"));
+        Assert.That(
+            Marshal.PtrToStringUTF8((nint)Abi.sequor_version()),
+            Does.Match(@"^\d+\.\d+\.\d+")
+        );
+        Assert.That(
+            Marshal.PtrToStringUTF8((nint)Abi.sequor_status_name(2)),
+            Is.EqualTo("SEQUOR_ERROR_HANDLE")
+        );
+        Assert.That(
+            Marshal.PtrToStringUTF8((nint)Abi.sequor_status_name(-5)),
+            Is.EqualTo("SEQUOR_ERROR_INTERNAL")
+        );
     }
 
     private void Train(ulong plan, ulong loss, ulong optimizer, int steps)

@@ -87,7 +87,8 @@ internal static unsafe class Input
             2 => new Shape(all[0], all[1]),
             _ => new Shape(all[0], all[1], all[2]),
         };
-        return (Int128)all[0] * (rank > 1 ? all[1] : 1) * (rank > 2 ? all[2] : 1) <= long.MaxValue / 4
+        return
+            (Int128)all[0] * (rank > 1 ? all[1] : 1) * (rank > 2 ? all[2] : 1) <= long.MaxValue / 4
             ? shape
             : throw new RefusedException(
                 Status.Argument,
@@ -110,12 +111,8 @@ internal static unsafe class Input
         if ((uint)value < (uint)names.Length)
             return value;
         string allowed = string.Join(", ", names.ToArray().Select((n, i) => $"{i} ({n})"));
-        throw new RefusedException(
-            Status.Argument,
-            $"'{name}' is {value}; allowed are {allowed}."
-        );
+        throw new RefusedException(Status.Argument, $"'{name}' is {value}; allowed are {allowed}.");
     }
 
-    private static RefusedException Null(string name) =>
-        new(Status.Argument, $"'{name}' is null.");
+    private static RefusedException Null(string name) => new(Status.Argument, $"'{name}' is null.");
 }

@@ -39,6 +39,5 @@ internal static unsafe class LastError
     public static void Set(byte* literal) => _text = literal;
 
     /// <summary>A text that is never freed.</summary>
-    public static byte* Literal(string text) =>
-        (byte*)Marshal.StringToCoTaskMemUTF8(text);
+    public static byte* Literal(string text) => (byte*)Marshal.StringToCoTaskMemUTF8(text);
 }

@@ -20,7 +20,10 @@ internal static unsafe class Output
         if (buffer is null)
         {
             if (capacity > 0)
-                throw new RefusedException(Status.Argument, "'buffer' is null and 'capacity' is not 0.");
+                throw new RefusedException(
+                    Status.Argument,
+                    "'buffer' is null and 'capacity' is not 0."
+                );
             if (size is null)
                 throw new RefusedException(Status.Argument, "'buffer' and 'size' are null.");
             return;

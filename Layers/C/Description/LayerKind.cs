@@ -12,5 +12,5 @@ internal sealed record LayerKind(string Name, string Keys, Func<Fields, int?, La
 {
     /// <summary>The names of all keys, "type" first.</summary>
     public string[] Names { get; } =
-        ["type", .. Keys.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(k => k.TrimEnd('?'))];
+    ["type", .. Keys.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(k => k.TrimEnd('?'))];
 }

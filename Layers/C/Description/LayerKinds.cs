@@ -5,8 +5,7 @@ namespace Sequor.C;
 /// <summary>All kinds of layers that descriptions can name, with their keys as docs/c.md lists them.</summary>
 internal static class LayerKinds
 {
-    private const string RecurrentKeys =
-        "input? hidden layers? bidirectional? bias? dropout?";
+    private const string RecurrentKeys = "input? hidden layers? bidirectional? bias? dropout?";
 
     /// <summary>The kinds, in the order in which they are listed.</summary>
     public static IReadOnlyList<LayerKind> All { get; } =
@@ -160,7 +159,8 @@ internal static class LayerKinds
                         ("input", RecurrentBias.SingleInputBias),
                         ("both", RecurrentBias.DoubleBias),
                         ("recurrent", RecurrentBias.SingleRecurrentBias)
-                    ) ?? RecurrentBias.DoubleBias,
+                    )
+                ?? RecurrentBias.DoubleBias,
             Dropout = f.Float("dropout", 0f),
         };
 
@@ -177,7 +177,8 @@ internal static class LayerKinds
     private static LruOptions LruOptions(Fields f) =>
         new()
         {
-            Norm = f.Find("norm")?.Word(("layer", LruNorm.Layer), ("batch", LruNorm.Batch))
+            Norm =
+                f.Find("norm")?.Word(("layer", LruNorm.Layer), ("batch", LruNorm.Batch))
                 ?? LruNorm.Layer,
             Prenorm = f.Bool("prenorm", true),
             Momentum = f.Float("momentum", 0.01f),

@@ -19,7 +19,7 @@ internal static class OptimizerDescription
 
     /// <summary>The keys that all have.</summary>
     public static IReadOnlyList<string> Common { get; } =
-        ["type", "learning_rate", "clip", "groups"];
+    ["type", "learning_rate", "clip", "groups"];
 
     /// <summary>Makes an optimizer of a training plan.</summary>
     public static Optimizer Make(Place place, Plan plan)

@@ -7,10 +7,7 @@ namespace Sequor.C;
 internal static unsafe partial class Exports
 {
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_backend_cpu))]
-    public static int sequor_backend_cpu(
-        CpuOptionsStruct* options,
-        ulong* backend
-    )
+    public static int sequor_backend_cpu(CpuOptionsStruct* options, ulong* backend)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -29,11 +26,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_backend_cuda))]
-    public static int sequor_backend_cuda(
-        int device,
-        CudaOptionsStruct* options,
-        ulong* backend
-    )
+    public static int sequor_backend_cuda(int device, CudaOptionsStruct* options, ulong* backend)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -42,7 +35,9 @@ internal static unsafe partial class Exports
             LastError.Clear();
             Input.RequirePlace(backend, nameof(backend));
             *backend = 0;
-            *backend = Hold(Backend.Create(Device.Cuda(device), cuda: BackendOptions.Cuda(options)));
+            *backend = Hold(
+                Backend.Create(Device.Cuda(device), cuda: BackendOptions.Cuda(options))
+            );
             return 0;
         }
         catch (Exception e)
@@ -102,12 +97,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_backend_info))]
-    public static int sequor_backend_info(
-        ulong backend,
-        byte* buffer,
-        nuint capacity,
-        nuint* size
-    )
+    public static int sequor_backend_info(ulong backend, byte* buffer, nuint capacity, nuint* size)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -125,18 +115,16 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_backend_memory))]
-    public static int sequor_backend_memory(
-        ulong backend,
-        long* current,
-        long* peak
-    )
+    public static int sequor_backend_memory(ulong backend, long* current, long* peak)
     {
         if (Fork.Happened)
             return Fork.Refuse();
         try
         {
             LastError.Clear();
-            MemoryLedger memory = Handles.Get<HeldBackend>(backend, HandleKind.Backend).Backend.Memory;
+            MemoryLedger memory = Handles
+                .Get<HeldBackend>(backend, HandleKind.Backend)
+                .Backend.Memory;
             if (current is not null)
                 *current = memory.CurrentBytes;
             if (peak is not null)
@@ -150,9 +138,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_backend_synchronize))]
-    public static int sequor_backend_synchronize(
-        ulong backend
-    )
+    public static int sequor_backend_synchronize(ulong backend)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -171,9 +157,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_backend_free))]
-    public static int sequor_backend_free(
-        ulong backend
-    )
+    public static int sequor_backend_free(ulong backend)
     {
         if (Fork.Happened)
             return Fork.Refuse();

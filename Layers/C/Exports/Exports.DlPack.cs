@@ -8,11 +8,7 @@ namespace Sequor.C;
 internal static unsafe partial class Exports
 {
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_backend_dlpack_stream))]
-    public static int sequor_backend_dlpack_stream(
-        ulong backend,
-        int* device_type,
-        long* stream
-    )
+    public static int sequor_backend_dlpack_stream(ulong backend, int* device_type, long* stream)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -33,11 +29,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_tensor_device))]
-    public static int sequor_tensor_device(
-        ulong tensor,
-        int* type,
-        int* id
-    )
+    public static int sequor_tensor_device(ulong tensor, int* type, int* id)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -138,10 +130,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_dlpack_delete))]
-    public static int sequor_dlpack_delete(
-        void* managed,
-        int versioned
-    )
+    public static int sequor_dlpack_delete(void* managed, int versioned)
     {
         if (Fork.Happened)
             return Fork.Refuse();

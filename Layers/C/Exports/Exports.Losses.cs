@@ -7,11 +7,7 @@ namespace Sequor.C;
 internal static unsafe partial class Exports
 {
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_loss_create))]
-    public static int sequor_loss_create(
-        ulong plan,
-        byte* description,
-        ulong* loss
-    )
+    public static int sequor_loss_create(ulong plan, byte* description, ulong* loss)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -60,9 +56,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_loss_compute))]
-    public static int sequor_loss_compute(
-        ulong loss
-    )
+    public static int sequor_loss_compute(ulong loss)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -81,10 +75,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_loss_backward))]
-    public static int sequor_loss_backward(
-        ulong loss,
-        int accumulate
-    )
+    public static int sequor_loss_backward(ulong loss, int accumulate)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -104,10 +95,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_loss_value))]
-    public static int sequor_loss_value(
-        ulong loss,
-        float* value
-    )
+    public static int sequor_loss_value(ulong loss, float* value)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -127,10 +115,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_loss_gradient))]
-    public static int sequor_loss_gradient(
-        ulong loss,
-        ulong* tensor
-    )
+    public static int sequor_loss_gradient(ulong loss, ulong* tensor)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -155,9 +140,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_loss_free))]
-    public static int sequor_loss_free(
-        ulong loss
-    )
+    public static int sequor_loss_free(ulong loss)
     {
         if (Fork.Happened)
             return Fork.Refuse();

@@ -7,10 +7,7 @@ namespace Sequor.C;
 internal static unsafe partial class Exports
 {
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_model_create))]
-    public static int sequor_model_create(
-        byte* description,
-        ulong* model
-    )
+    public static int sequor_model_create(byte* description, ulong* model)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -30,11 +27,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_model_channels))]
-    public static int sequor_model_channels(
-        ulong model,
-        int* input,
-        int* output
-    )
+    public static int sequor_model_channels(ulong model, int* input, int* output)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -55,10 +48,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_model_parameter_count))]
-    public static int sequor_model_parameter_count(
-        ulong model,
-        long* count
-    )
+    public static int sequor_model_parameter_count(ulong model, long* count)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -76,10 +66,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_model_value_count))]
-    public static int sequor_model_value_count(
-        ulong model,
-        int* count
-    )
+    public static int sequor_model_value_count(ulong model, int* count)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -133,11 +120,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_model_initialize))]
-    public static int sequor_model_initialize(
-        ulong model,
-        ulong backend,
-        ulong seed
-    )
+    public static int sequor_model_initialize(ulong model, ulong backend, ulong seed)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -158,12 +141,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_model_read))]
-    public static int sequor_model_read(
-        ulong model,
-        byte* name,
-        float* values,
-        long count
-    )
+    public static int sequor_model_read(ulong model, byte* name, float* values, long count)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -185,12 +163,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_model_write))]
-    public static int sequor_model_write(
-        ulong model,
-        byte* name,
-        float* values,
-        long count
-    )
+    public static int sequor_model_write(ulong model, byte* name, float* values, long count)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -212,11 +185,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_model_tensor))]
-    public static int sequor_model_tensor(
-        ulong model,
-        byte* name,
-        ulong* tensor
-    )
+    public static int sequor_model_tensor(ulong model, byte* name, ulong* tensor)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -236,10 +205,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_model_save))]
-    public static int sequor_model_save(
-        ulong model,
-        byte* path
-    )
+    public static int sequor_model_save(ulong model, byte* path)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -260,11 +226,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_model_load))]
-    public static int sequor_model_load(
-        ulong model,
-        byte* path,
-        ulong backend
-    )
+    public static int sequor_model_load(ulong model, byte* path, ulong backend)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -276,9 +238,7 @@ internal static unsafe partial class Exports
             Backend? on =
                 backend == 0 ? null : Handles.Get<HeldBackend>(backend, HandleKind.Backend).Backend;
             using OwnerScope owner = Entry.Into(held.Model);
-            using OwnerScope inside = on is null
-                ? Entry.IntoBackendOf(held.Model)
-                : Entry.Into(on);
+            using OwnerScope inside = on is null ? Entry.IntoBackendOf(held.Model) : Entry.Into(on);
             held.Model.Load(file, on);
             return 0;
         }
@@ -289,9 +249,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_model_free))]
-    public static int sequor_model_free(
-        ulong model
-    )
+    public static int sequor_model_free(ulong model)
     {
         if (Fork.Happened)
             return Fork.Refuse();

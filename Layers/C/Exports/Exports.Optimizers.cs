@@ -7,11 +7,7 @@ namespace Sequor.C;
 internal static unsafe partial class Exports
 {
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_optimizer_create))]
-    public static int sequor_optimizer_create(
-        ulong plan,
-        byte* description,
-        ulong* optimizer
-    )
+    public static int sequor_optimizer_create(ulong plan, byte* description, ulong* optimizer)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -36,10 +32,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_optimizer_step))]
-    public static int sequor_optimizer_step(
-        ulong optimizer,
-        float clip
-    )
+    public static int sequor_optimizer_step(ulong optimizer, float clip)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -61,10 +54,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_optimizer_learning_rate))]
-    public static int sequor_optimizer_learning_rate(
-        ulong optimizer,
-        float* rate
-    )
+    public static int sequor_optimizer_learning_rate(ulong optimizer, float* rate)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -83,10 +73,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_optimizer_set_learning_rate))]
-    public static int sequor_optimizer_set_learning_rate(
-        ulong optimizer,
-        float rate
-    )
+    public static int sequor_optimizer_set_learning_rate(ulong optimizer, float rate)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -105,10 +92,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_optimizer_step_count))]
-    public static int sequor_optimizer_step_count(
-        ulong optimizer,
-        long* count
-    )
+    public static int sequor_optimizer_step_count(ulong optimizer, long* count)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -128,10 +112,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_optimizer_skipped_steps))]
-    public static int sequor_optimizer_skipped_steps(
-        ulong optimizer,
-        long* count
-    )
+    public static int sequor_optimizer_skipped_steps(ulong optimizer, long* count)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -151,10 +132,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_optimizer_gradient_norm))]
-    public static int sequor_optimizer_gradient_norm(
-        ulong optimizer,
-        float* norm
-    )
+    public static int sequor_optimizer_gradient_norm(ulong optimizer, float* norm)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -174,9 +152,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_optimizer_free))]
-    public static int sequor_optimizer_free(
-        ulong optimizer
-    )
+    public static int sequor_optimizer_free(ulong optimizer)
     {
         if (Fork.Happened)
             return Fork.Refuse();

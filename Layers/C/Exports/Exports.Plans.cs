@@ -82,12 +82,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_plan_input))]
-    public static int sequor_plan_input(
-        ulong plan,
-        int length,
-        int batch,
-        ulong* tensor
-    )
+    public static int sequor_plan_input(ulong plan, int length, int batch, ulong* tensor)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -163,11 +158,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_plan_output_shape))]
-    public static int sequor_plan_output_shape(
-        ulong plan,
-        int* rank,
-        int* sizes
-    )
+    public static int sequor_plan_output_shape(ulong plan, int* rank, int* sizes)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -185,11 +176,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_plan_read_output))]
-    public static int sequor_plan_read_output(
-        ulong plan,
-        float* values,
-        long count
-    )
+    public static int sequor_plan_read_output(ulong plan, float* values, long count)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -209,10 +196,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_plan_output))]
-    public static int sequor_plan_output(
-        ulong plan,
-        ulong* tensor
-    )
+    public static int sequor_plan_output(ulong plan, ulong* tensor)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -232,12 +216,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_plan_backward))]
-    public static int sequor_plan_backward(
-        ulong plan,
-        float* gradient,
-        long count,
-        int accumulate
-    )
+    public static int sequor_plan_backward(ulong plan, float* gradient, long count, int accumulate)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -258,11 +237,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_plan_backward_tensor))]
-    public static int sequor_plan_backward_tensor(
-        ulong plan,
-        ulong gradient,
-        int accumulate
-    )
+    public static int sequor_plan_backward_tensor(ulong plan, ulong gradient, int accumulate)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -283,10 +258,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_plan_input_gradient))]
-    public static int sequor_plan_input_gradient(
-        ulong plan,
-        ulong* tensor
-    )
+    public static int sequor_plan_input_gradient(ulong plan, ulong* tensor)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -312,11 +284,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_plan_gradient))]
-    public static int sequor_plan_gradient(
-        ulong plan,
-        byte* name,
-        ulong* tensor
-    )
+    public static int sequor_plan_gradient(ulong plan, byte* name, ulong* tensor)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -336,9 +304,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_plan_reset))]
-    public static int sequor_plan_reset(
-        ulong plan
-    )
+    public static int sequor_plan_reset(ulong plan)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -357,9 +323,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_plan_free))]
-    public static int sequor_plan_free(
-        ulong plan
-    )
+    public static int sequor_plan_free(ulong plan)
     {
         if (Fork.Happened)
             return Fork.Refuse();

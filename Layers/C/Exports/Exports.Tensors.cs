@@ -7,12 +7,7 @@ namespace Sequor.C;
 internal static unsafe partial class Exports
 {
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_tensor_create))]
-    public static int sequor_tensor_create(
-        ulong backend,
-        int rank,
-        int* sizes,
-        ulong* tensor
-    )
+    public static int sequor_tensor_create(ulong backend, int rank, int* sizes, ulong* tensor)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -73,11 +68,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_tensor_shape))]
-    public static int sequor_tensor_shape(
-        ulong tensor,
-        int* rank,
-        int* sizes
-    )
+    public static int sequor_tensor_shape(ulong tensor, int* rank, int* sizes)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -95,10 +86,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_tensor_address))]
-    public static int sequor_tensor_address(
-        ulong tensor,
-        void** address
-    )
+    public static int sequor_tensor_address(ulong tensor, void** address)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -118,11 +106,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_tensor_read))]
-    public static int sequor_tensor_read(
-        ulong tensor,
-        float* values,
-        long count
-    )
+    public static int sequor_tensor_read(ulong tensor, float* values, long count)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -142,11 +126,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_tensor_write))]
-    public static int sequor_tensor_write(
-        ulong tensor,
-        float* values,
-        long count
-    )
+    public static int sequor_tensor_write(ulong tensor, float* values, long count)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -166,10 +146,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_tensor_copy))]
-    public static int sequor_tensor_copy(
-        ulong source,
-        ulong destination
-    )
+    public static int sequor_tensor_copy(ulong source, ulong destination)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -189,9 +166,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_tensor_free))]
-    public static int sequor_tensor_free(
-        ulong tensor
-    )
+    public static int sequor_tensor_free(ulong tensor)
     {
         if (Fork.Happened)
             return Fork.Refuse();

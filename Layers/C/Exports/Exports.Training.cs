@@ -7,11 +7,7 @@ namespace Sequor.C;
 internal static unsafe partial class Exports
 {
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_step_create))]
-    public static int sequor_step_create(
-        ulong loss,
-        ulong optimizer,
-        ulong* step
-    )
+    public static int sequor_step_create(ulong loss, ulong optimizer, ulong* step)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -32,9 +28,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_step_run))]
-    public static int sequor_step_run(
-        ulong step
-    )
+    public static int sequor_step_run(ulong step)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -54,11 +48,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_step_runs))]
-    public static int sequor_step_runs(
-        ulong step,
-        long* replayed,
-        long* plain
-    )
+    public static int sequor_step_runs(ulong step, long* replayed, long* plain)
     {
         if (Fork.Happened)
             return Fork.Refuse();
@@ -79,9 +69,7 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_step_free))]
-    public static int sequor_step_free(
-        ulong step
-    )
+    public static int sequor_step_free(ulong step)
     {
         if (Fork.Happened)
             return Fork.Refuse();

@@ -15,7 +15,8 @@ internal static unsafe partial class Exports
     private static readonly byte* Version = LastError.Literal(
         typeof(Exports)
             .Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()
-            ?.InformationalVersion ?? "unknown"
+            ?.InformationalVersion
+            ?? "unknown"
     );
 
     private static readonly nint[] Names =

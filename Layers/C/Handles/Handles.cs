@@ -118,9 +118,9 @@ internal static class Handles
         string shown = string.Create(CultureInfo.InvariantCulture, $"0x{handle:x16}");
         return new(
             Status.Handle,
-            isLive && given != kind ? $"The handle {shown} is that of {Name(given)}, not of {wanted}."
-                : wasLive && given == kind
-                    ? $"The handle {shown} of {wanted} was freed already."
+            isLive && given != kind
+                    ? $"The handle {shown} is that of {Name(given)}, not of {wanted}."
+                : wasLive && given == kind ? $"The handle {shown} of {wanted} was freed already."
                 : $"{shown} is no handle of {wanted} that this library gave."
         );
     }

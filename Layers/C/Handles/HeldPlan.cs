@@ -32,7 +32,10 @@ internal sealed class HeldPlan(Plan plan)
     {
         Plan.RequireLive();
         return Plan.Output.IsEmpty
-            ? throw new RefusedException(Status.State, "The plan has no output: no forward pass came before.")
+            ? throw new RefusedException(
+                Status.State,
+                "The plan has no output: no forward pass came before."
+            )
             : Plan.Output;
     }
 

@@ -192,7 +192,10 @@ internal sealed unsafe class CudaAbiTests : CudaFixture
         );
         Assert.That(backend, Is.Zero);
         Assert.That((Status)Abi.sequor_backend_cuda(7, null, &backend), Is.EqualTo(Status.Device));
-        Assert.That(LastWords, Does.StartWith("sequor_backend_cuda: device cuda:7 is not available"));
+        Assert.That(
+            LastWords,
+            Does.StartWith("sequor_backend_cuda: device cuda:7 is not available")
+        );
     }
 
     private DeviceBuffer<float> Upload(float[] values)
