@@ -107,8 +107,6 @@ internal sealed unsafe class FuzzTests : AbiFixture
             for (int i = 0; i < count; i++)
             {
                 ulong made = 0;
-                ulong a = Pick(random, handles);
-                ulong b = Pick(random, handles);
                 PlanOptionsStruct options = Options(
                     random.Next(-1, 5),
                     random.Next(-1, 4),
@@ -121,38 +119,107 @@ internal sealed unsafe class FuzzTests : AbiFixture
                 int length = random.Next(0, 5);
                 int batch = random.Next(0, 4);
                 long n = random.Next(4) == 0 ? random.Next(-2, 64) : (long)length * batch * 2;
-                int status = random.Next(36) switch
+                int status = random.Next(38) switch
                 {
                     0 => Abi.sequor_model_create(modelText, &made),
-                    1 or 2 or 3 => Abi.sequor_plan_create(a, b, &options, &made),
-                    4 or 5 => Abi.sequor_loss_create(a, lossText, &made),
-                    6 or 7 => Abi.sequor_optimizer_create(a, optimizerText, &made),
-                    8 => Abi.sequor_step_create(a, b, &made),
-                    9 => Abi.sequor_tensor_create(a, random.Next(-1, 5), sizes, &made),
-                    10 => Abi.sequor_tensor_wrap(a, values, random.Next(1, 3), sizes, &made),
-                    11 => Abi.sequor_plan_output(a, &made),
-                    12 => Abi.sequor_plan_input(a, length, batch, &made),
-                    13 => Abi.sequor_plan_input_gradient(a, &made),
-                    14 => Abi.sequor_plan_gradient(a, nameText, &made),
-                    15 => Abi.sequor_loss_gradient(a, &made),
-                    16 => Abi.sequor_model_tensor(a, nameText, &made),
-                    17 or 18 => Abi.sequor_plan_forward(a, values, n, length, batch, null, 0),
-                    19 => Abi.sequor_plan_set_input(a, values, n, length, batch, null, 0),
-                    20 => Abi.sequor_plan_forward_tensor(a, b, null, 0),
-                    21 => Abi.sequor_plan_backward(a, values, batch, random.Next(2)),
-                    22 => Abi.sequor_plan_backward_tensor(a, b, random.Next(2)),
-                    23 => Abi.sequor_loss_set_targets(a, values, batch, null, 0),
-                    24 => Abi.sequor_loss_backward(a, 0),
-                    25 => Abi.sequor_optimizer_step(a, random.Next(-1, 2)),
-                    26 => Abi.sequor_step_run(a),
-                    27 => Abi.sequor_tensor_read(a, values, random.Next(0, 9)),
-                    28 => Abi.sequor_tensor_write(a, values, random.Next(0, 9)),
-                    29 => Abi.sequor_tensor_copy(a, b),
-                    30 => Abi.sequor_backend_info(a, buffer, (nuint)random.Next(512), null),
-                    31 => Abi.sequor_model_read(a, nameText, values, 32),
-                    32 => Abi.sequor_plan_reset(a),
-                    33 => Abi.sequor_loss_value(a, values),
-                    _ => Free(random, a),
+                    1 or 2 or 3 => Abi.sequor_plan_create(
+                        Pick(HandleKind.Model),
+                        Pick(HandleKind.Backend),
+                        &options,
+                        &made
+                    ),
+                    4 or 5 => Abi.sequor_loss_create(Pick(HandleKind.Plan), lossText, &made),
+                    6 or 7 => Abi.sequor_optimizer_create(
+                        Pick(HandleKind.Plan),
+                        optimizerText,
+                        &made
+                    ),
+                    8 or 9 => Abi.sequor_step_create(
+                        Pick(HandleKind.Loss),
+                        Pick(HandleKind.Optimizer),
+                        &made
+                    ),
+                    10 => Abi.sequor_tensor_create(
+                        Pick(HandleKind.Backend),
+                        random.Next(-1, 5),
+                        sizes,
+                        &made
+                    ),
+                    11 => Abi.sequor_tensor_wrap(
+                        Pick(HandleKind.Backend),
+                        values,
+                        random.Next(1, 3),
+                        sizes,
+                        &made
+                    ),
+                    12 => Abi.sequor_plan_output(Pick(HandleKind.Plan), &made),
+                    13 => Abi.sequor_plan_input(Pick(HandleKind.Plan), length, batch, &made),
+                    14 => Abi.sequor_plan_input_gradient(Pick(HandleKind.Plan), &made),
+                    15 => Abi.sequor_plan_gradient(Pick(HandleKind.Plan), nameText, &made),
+                    16 => Abi.sequor_loss_gradient(Pick(HandleKind.Loss), &made),
+                    17 => Abi.sequor_model_tensor(Pick(HandleKind.Model), nameText, &made),
+                    18 or 19 => Abi.sequor_plan_forward(
+                        Pick(HandleKind.Plan),
+                        values,
+                        n,
+                        length,
+                        batch,
+                        null,
+                        0
+                    ),
+                    20 => Abi.sequor_plan_set_input(
+                        Pick(HandleKind.Plan),
+                        values,
+                        n,
+                        length,
+                        batch,
+                        null,
+                        0
+                    ),
+                    21 => Abi.sequor_plan_forward_tensor(
+                        Pick(HandleKind.Plan),
+                        Pick(HandleKind.Tensor),
+                        null,
+                        0
+                    ),
+                    22 => Abi.sequor_plan_backward(
+                        Pick(HandleKind.Plan),
+                        values,
+                        batch,
+                        random.Next(2)
+                    ),
+                    23 => Abi.sequor_plan_backward_tensor(
+                        Pick(HandleKind.Plan),
+                        Pick(HandleKind.Tensor),
+                        random.Next(2)
+                    ),
+                    24 => Abi.sequor_loss_set_targets(
+                        Pick(HandleKind.Loss),
+                        values,
+                        batch,
+                        null,
+                        0
+                    ),
+                    25 => Abi.sequor_loss_backward(Pick(HandleKind.Loss), 0),
+                    26 => Abi.sequor_optimizer_step(
+                        Pick(HandleKind.Optimizer),
+                        random.Next(-1, 2)
+                    ),
+                    27 => Abi.sequor_step_run(Pick(HandleKind.Step)),
+                    28 => Abi.sequor_tensor_read(Pick(HandleKind.Tensor), values, random.Next(9)),
+                    29 => Abi.sequor_tensor_write(Pick(HandleKind.Tensor), values, random.Next(9)),
+                    30 => Abi.sequor_tensor_copy(Pick(HandleKind.Tensor), Pick(HandleKind.Tensor)),
+                    31 => Abi.sequor_backend_info(
+                        Pick(HandleKind.Backend),
+                        buffer,
+                        (nuint)random.Next(512),
+                        null
+                    ),
+                    32 => Abi.sequor_model_read(Pick(HandleKind.Model), nameText, values, 32),
+                    33 => Abi.sequor_plan_reset(Pick(HandleKind.Plan)),
+                    34 => Abi.sequor_loss_value(Pick(HandleKind.Loss), values),
+                    35 => Abi.sequor_optimizer_gradient_norm(Pick(HandleKind.Optimizer), values),
+                    _ => Free(random, Pick((HandleKind)random.Next(1, 8))),
                 };
                 seen[(Status)status] = seen.GetValueOrDefault((Status)status) + 1;
                 Assert.That(Enum.IsDefined((Status)status), $"call {i}: {status}");
@@ -181,22 +248,29 @@ internal sealed unsafe class FuzzTests : AbiFixture
                     handles.AddRange(backends = [Cpu(), Cpu()]);
             }
         }
+        // Enough of them are right, or nothing but handles would be looked at.
+        Assert.That(seen[Status.Ok], Is.GreaterThan(count / 4));
         Assert.That(
             seen.Keys,
             Is.SupersetOf(new[] { Status.Ok, Status.Argument, Status.Handle, Status.State })
         );
         foreach (ulong handle in handles)
             FreeAny(handle);
-    }
 
-    private static ulong Pick(Random random, List<ulong> handles) =>
-        random.Next(12) switch
+        // Mostly one of the kind that is wanted; else any, one with a bit changed, 0, or a number.
+        ulong Pick(HandleKind kind)
         {
-            0 => (ulong)random.NextInt64(),
-            1 => handles[random.Next(handles.Count)] ^ (1UL << random.Next(64)),
-            2 => 0,
-            _ => handles[random.Next(handles.Count)],
-        };
+            ulong[] right = [.. handles.Where(h => (HandleKind)(byte)(h >> 24) == kind)];
+            return random.Next(24) switch
+            {
+                0 => (ulong)random.NextInt64(),
+                1 => handles[random.Next(handles.Count)] ^ (1UL << random.Next(64)),
+                2 => 0,
+                3 => handles[random.Next(handles.Count)],
+                _ => right.Length == 0 ? 0 : right[random.Next(right.Length)],
+            };
+        }
+    }
 
     // Frees it as what it may not be: only the right function does.
     private static int Free(Random random, ulong handle) =>

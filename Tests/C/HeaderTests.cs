@@ -187,18 +187,17 @@ internal sealed partial class HeaderTests
     }
 
     private static string Letter((string Type, string Name) parameter) =>
-        (parameter.Type, parameter.Name) switch
+        parameter.Type switch
         {
-            ("const char *", _) => "s",
-            ("char *", _) => "b",
-            ("uint64_t", _) => "u",
-            ({ } type, _)
-                when Handles.Contains(type["sequor_".Length..].TrimEnd(' ', '*'))
-                    && type.StartsWith("sequor_", StringComparison.Ordinal) => type.EndsWith('*')
-                ? "H"
-                : "h",
-            ({ } type, _) => Letters[TypeOf(type)],
+            "const char *" => "s",
+            "char *" => "b",
+            "uint64_t" => "u",
+            { } type when IsHandle(type) => type.EndsWith('*') ? "H" : "h",
+            { } type => Letters[TypeOf(type)],
         };
+
+    private static bool IsHandle(string type) =>
+        Handles.Any(handle => type.TrimEnd(' ', '*') == $"sequor_{handle}");
 
     private static IEnumerable<(
         string Result,
@@ -230,12 +229,7 @@ internal sealed partial class HeaderTests
     {
         if (Types.TryGetValue(type, out string? known))
             return known;
-        string bare = type.TrimEnd(' ', '*');
-        Assert.That(
-            Handles.Select(h => $"sequor_{h}"),
-            Does.Contain(bare),
-            $"a type that is not known: {type}"
-        );
+        Assert.That(IsHandle(type), $"a type that is not known: {type}");
         return type.EndsWith('*') ? "UInt64*" : "UInt64";
     }
 

@@ -402,7 +402,7 @@ internal sealed unsafe class TrainingTests : AbiFixture
             Refused(
                 Abi.sequor_plan_forward(training, x, _x.Length, T, B, lengths, B),
                 Status.Argument,
-                "length"
+                "Lengths need"
             );
         }
         Forward(evaluation, _x, T, B);

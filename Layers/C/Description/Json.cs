@@ -1,4 +1,6 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
+using System.Text.Unicode;
 using Sequor.Layers;
 
 namespace Sequor.C;
@@ -17,7 +19,7 @@ internal static unsafe class Json
         if (text is null)
             throw new RefusedException(Status.Argument, "'description' is null.");
         ReadOnlySpan<byte> bytes =
-            System.Runtime.InteropServices.MemoryMarshal.CreateReadOnlySpanFromNullTerminated(text);
+            MemoryMarshal.CreateReadOnlySpanFromNullTerminated(text);
         using JsonDocument document = Parse(bytes.ToArray());
         return make(new Place("$", document.RootElement));
     }
@@ -37,6 +39,11 @@ internal static unsafe class Json
 
     private static JsonDocument Parse(ReadOnlyMemory<byte> bytes)
     {
+        if (!Utf8.IsValid(bytes.Span))
+            throw new RefusedException(
+                Status.Description,
+                "The description is no JSON: it is no valid UTF-8."
+            );
         try
         {
             return JsonDocument.Parse(bytes, new JsonDocumentOptions { MaxDepth = MostDepth });

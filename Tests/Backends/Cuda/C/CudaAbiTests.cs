@@ -161,7 +161,7 @@ internal sealed unsafe class CudaAbiTests : CudaFixture
         int id;
         long stream;
         Right(Abi.sequor_backend_dlpack_stream(backend, &type, &stream));
-        Assert.That((type, stream), Is.EqualTo((2, Stream.Handle.Value)));
+        Assert.That((type, stream), Is.EqualTo((2, (long)Stream.Handle.Value)));
         int size = 3;
         ulong tensor;
         ulong taken;
