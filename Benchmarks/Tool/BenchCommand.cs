@@ -116,7 +116,7 @@ internal static class BenchCommand
             HistoryFile.Append(
                 options.History.Name,
                 history,
-                ReportWriter.ToUtf8(HistoryLine.Of(report))
+                HistoryLine.ToUtf8(report)
             );
         return code;
 

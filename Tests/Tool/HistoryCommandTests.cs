@@ -29,13 +29,11 @@ public sealed class HistoryCommandTests : FolderTest
         BenchResult result = Made.Result("rnn", 4, 1, peak);
         BenchReport report = Made.Report(result with { StepMs = new Spread(ms, ms, ms) });
         return Encoding.UTF8.GetString(
-            ReportWriter.ToUtf8(
-                HistoryLine.Of(
-                    report with
-                    {
-                        Machine = report.Machine with { Commit = commit, Cpu = cpu },
-                    }
-                )
+            HistoryLine.ToUtf8(
+                report with
+                {
+                    Machine = report.Machine with { Commit = commit, Cpu = cpu },
+                }
             )
         );
     }

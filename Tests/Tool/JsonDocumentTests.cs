@@ -395,7 +395,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
         foreach (string commit in (string[])["one", "two"])
         {
             BenchReport made = Made.Report(result with { RoundsMs = [1, 2] });
-            HistoryLine line = HistoryLine.Of(
+            byte[] line = HistoryLine.ToUtf8(
                 made with
                 {
                     Machine = made.Machine with { Commit = commit },
@@ -405,7 +405,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
             );
             File.AppendAllText(
                 history,
-                System.Text.Encoding.UTF8.GetString(ReportWriter.ToUtf8(line)) + "\n"
+                System.Text.Encoding.UTF8.GetString(line) + "\n"
             );
         }
         foreach (string line in File.ReadLines(history))

@@ -56,10 +56,6 @@ public static class ReportWriter
     /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(TrendReport report) =>
         JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.TrendReport);
-
-    /// <summary>A line of a history as UTF-8, without its end.</summary>
-    public static byte[] ToUtf8(HistoryLine line) =>
-        JsonSerializer.SerializeToUtf8Bytes(line, ReportJson.Default.HistoryLine);
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
@@ -71,6 +67,5 @@ public static class ReportWriter
 [JsonSerializable(typeof(ReproductionReport))]
 [JsonSerializable(typeof(ComparisonReport))]
 [JsonSerializable(typeof(TrendReport))]
-[JsonSerializable(typeof(HistoryLine))]
 [JsonSerializable(typeof(SuitesReport))]
 internal sealed partial class ReportJson : JsonSerializerContext;
