@@ -86,7 +86,7 @@ public sealed record BenchResult
     /// <summary>Allocations of the device's memory, a step.</summary>
     public required double NativeAllocationsPerStep { get; init; }
 
-    /// <summary>Bytes of the managed heap, a step.</summary>
+    /// <summary>Bytes of the managed heap that the median step takes.</summary>
     public required double ManagedBytesPerStep { get; init; }
 
     /// <summary>Bytes that the operations of a step must move, of those that tell them; only where a step was counted.</summary>

@@ -80,6 +80,10 @@ public sealed record TrainReport() : DeviceRunReport("sequor.train/1")
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<ChoiceReport>? Choices { get; init; }
 
+    /// <summary>The GPU's state during the steps; only on a GPU.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public GpuConditionsReport? GpuConditions { get; init; }
+
     /// <summary>Seconds of training and evaluation.</summary>
     public double Seconds { get; init; }
 }
