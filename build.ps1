@@ -660,19 +660,17 @@ function Publish-Program([string] $instructions) {
     if ($LASTEXITCODE -ne 0 -or $rid -cnotmatch '^[a-z0-9.-]+$') {
         Stop-Script "publish: $dotnet does not say which system it is for."
     }
-    # All of 2015 and later but small ones; what these have not is told when the program starts.
-    if (-not $instructions -and $rid -cmatch '-x64$') {
-        $instructions = 'x86-64-v3'
-    }
     $made = Join-Path $artifacts 'publish.new'
     $place = Join-Path $artifacts 'publish'
-    $named = $instructions
-    $for = "$rid, $instructions"
-    if (-not $instructions) {
-        $named = 'plain'
-        $for = $rid
+    $named = 'publish'
+    $for = $rid
+    $more = @()
+    if ($instructions) {
+        $named = "publish-$instructions"
+        $for = "$rid, $instructions"
+        $more = @("-p:IlcInstructionSet=$instructions")
     }
-    $outputs = Join-Path (Join-Path $artifacts 'obj') "publish-$named"
+    $outputs = Join-Path (Join-Path $artifacts 'obj') $named
     $folder = Join-Path $outputs 'out'
     foreach ($path in $made, $folder) {
         if (Test-Path -LiteralPath $path) {
@@ -684,10 +682,10 @@ function Publish-Program([string] $instructions) {
     try {
         Confirm-Linker $made
         Write-Side "Publishing for $for ..."
-        Publish-Project 'Benchmarks/Tool/Sequor.Tool.csproj' $rid $outputs $folder "-p:SequorInstructions=$instructions"
+        Publish-Project 'Benchmarks/Tool/Sequor.Tool.csproj' $rid $outputs $folder $more
         $names = @("sequor$suffix")
         if (Test-Path -LiteralPath ([IO.Path]::Combine($root, 'Layers', 'C', 'Sequor.C.csproj'))) {
-            Publish-Project 'Layers/C/Sequor.C.csproj' $rid $outputs $folder @()
+            Publish-Project 'Layers/C/Sequor.C.csproj' $rid $outputs $folder $more
             $names += 'libsequor.so', 'libsequor.dylib', 'libsequor.dll', 'libsequor.lib', 'sequor.h', 'sequor.py'
         }
         foreach ($name in $names) {

@@ -545,10 +545,6 @@ publish() {
     rid=$(cd "$root" && "$dotnet" msbuild Benchmarks/Tool/Sequor.Tool.csproj -nologo \
         -getProperty:NETCoreSdkPortableRuntimeIdentifier 2>/dev/null </dev/null 9>&-) || rid=
     [[ $rid =~ ^[a-z0-9.-]+$ ]] || fail "publish: $dotnet does not say which system it is for."
-    case $instructions:$rid in
-        # All of 2015 and later but small ones; what these have not is told when the program starts.
-        :*-x64) instructions=x86-64-v3 ;;
-    esac
     rm -rf "$made"
     mkdir -p "$made"
     (publish_to "$made" "$rid" "$instructions") || status=$?
@@ -560,18 +556,18 @@ publish() {
 }
 
 publish_to() {
-    local made=$1 rid=$2 instructions=$3 outputs=$artifacts/obj/publish-${3:-plain} folder name
+    local made=$1 rid=$2 instructions=$3 outputs=$artifacts/obj/publish${3:+-$3} folder name
     require_linker "$made"
     echo "Publishing for $rid${instructions:+, $instructions} ..." >&2
     mkdir -p "$made/symbols"
     folder=$outputs/out
     rm -rf "$folder"
-    publish_project Benchmarks/Tool/Sequor.Tool.csproj "$outputs" "$folder" \
-        "-p:SequorInstructions=$instructions" || exit
+    set -- ${instructions:+"-p:IlcInstructionSet=$instructions"}
+    publish_project Benchmarks/Tool/Sequor.Tool.csproj "$outputs" "$folder" "$@" || exit
     # Nothing ends by itself where a failure is asked for, so each step that may fail says so.
     mv "$folder/sequor" "$made/" || exit
     if [ -f "$root/Layers/C/Sequor.C.csproj" ]; then
-        publish_project Layers/C/Sequor.C.csproj "$outputs" "$folder" || exit
+        publish_project Layers/C/Sequor.C.csproj "$outputs" "$folder" "$@" || exit
         for name in libsequor.so libsequor.dylib sequor.h sequor.py; do
             [ ! -f "$folder/$name" ] || mv "$folder/$name" "$made/" || exit
         done

@@ -45,8 +45,6 @@ internal static partial class PublishedProgram
             return (null, "neither clang nor gcc is on PATH, which the AOT compiler links with", null);
         string outputs = Path.Combine(root, "artifacts", "obj", "publish-tests");
         string folder = Path.Combine(outputs, "out");
-        bool isX64 =
-            RuntimeInformation.OSArchitecture == System.Runtime.InteropServices.Architecture.X64;
         var start = new ProcessStartInfo(
             "dotnet",
             [
@@ -61,7 +59,6 @@ internal static partial class PublishedProgram
                 "--output",
                 folder,
                 "-p:PublishAot=true",
-                $"-p:SequorInstructions={(isX64 ? "x86-64-v3" : "")}",
                 "-nologo",
                 "-verbosity:quiet",
                 "-tl:off",
