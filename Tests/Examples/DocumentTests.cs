@@ -45,6 +45,7 @@ public sealed partial class DocumentTests
     private static readonly HashSet<string> Foreign =
     [
         "COMPlus_",
+        "NativeAOT",
         // An assembly that has tests of its own, which this program does not know.
         "Sequor.BenchmarkDotNet",
     ];

@@ -54,7 +54,17 @@ root=$(cd "$(dirname "$0")/.." && pwd -P)
 case $1 in
     --version) echo "${SDK_VERSION:-10.0.100}"; exit "${SDK_STATUS:-0}" ;;
     --list-sdks) [ -z "${SDKS-9.0.300}" ] || echo "${SDKS-9.0.300} [$root/sdk/sdk]"; exit ;;
-    msbuild) ;;
+    msbuild) case $* in *-getProperty:*) echo "${RID-linux-x64}"; exit "${STATUS:-0}" ;; esac ;;
+    publish)
+        [ "${BROKEN:-}" != "$2" ] || { echo "error NU1101: Unable to find package runtime.$6.Microsoft.DotNet.ILCompiler."; exit 1; }
+        echo "$*" >>"$root/published"
+        mkdir -p "${10}" "$8/bin" "$8/obj"
+        case $2 in
+            *Tool*) touch "${10}"/{sequor,sequor.dbg,Sequor.Layers.xml} ;;
+            *) touch "${10}"/{libsequor.so,libsequor.so.dbg,sequor.h,sequor.py} ;;
+        esac
+        exit
+        ;;
     *)
         echo "dotnet $*"
         [ -z "${SEQUOR_UPDATE_COUNTS:-}" ] || echo "counts to $SEQUOR_UPDATE_COUNTS"
@@ -72,7 +82,7 @@ echo built >>"$root/builds"
 [ -z "${BROKEN:-}" ] || { echo 'A.cs(1,1): error CS1002: ; expected'; exit 1; }
 for name in Tool/release/sequor Tests/release/Sequor.Tests Cuda.Tests/release/Sequor.Cuda.Tests \
     VirtualGpu.Tests/release/Sequor.VirtualGpu.Tests Suites/release/Sequor.Suites \
-    Suites.Tests/release/Sequor.Suites.Tests \
+    Suites.Tests/release/Sequor.Suites.Tests Notices/release/Sequor.Notices \
     Counts/release/Sequor.Counts Replay/release/Sequor.Replay FirstContact/release/Sequor.FirstContact; do
     path=$root/artifacts/bin/Sequor.$name
     mkdir -p "${path%/*}"
@@ -364,6 +374,80 @@ STATUS=1 run bundle
 expect 'a bundle that fails fails' exits 1
 run bundle now
 expect 'bundle takes no arguments' exits 2
+touch "$tree/LICENSE"
+# Stand-ins for the C compiler that it links with; one that makes no program fails.
+cc=$tree/cc
+mkdir "$cc"
+printf '#!/usr/bin/env bash\n%s\nexit "${LINK:-0}"\n' '[ "${LINK:-0}" = 0 ] || echo "cannot find crt1.o"' >"$cc/gcc"
+printf '#!/usr/bin/env bash\n' >"$cc/objcopy"
+chmod +x "$cc/gcc" "$cc/objcopy"
+# The programs that have nothing to do with it, which hide the machine's own compiler.
+links=$tree/links-without
+mkdir "$links"
+for name in bash basename cat cksum cp cut dirname env find flock grep head ln mkdir mv readlink rm rmdir \
+    sed sleep sort tail touch tr uname wc ps dotnet; do
+    path=$(type -P "$name" || true)
+    [ -z "$path" ] || ln -s "$path" "$links/$name"
+done
+publish() { PATH=${COMPILERS-$cc:}$links run publish "$@"; }
+published=$tree/artifacts/publish
+publish
+expect 'publish publishes' exits 0
+expect 'sequor alone where there is no project of the C library' test "$(wc -l <"$tree/published")" -eq 1
+expect 'of machine code, for this system' test "$(cat "$tree/published")" = \
+    "publish Benchmarks/Tool/Sequor.Tool.csproj --configuration Release --runtime linux-x64 --artifacts-path\
+ $tree/artifacts/obj/publish --output $tree/artifacts/obj/publish/out -p:PublishAot=true -nologo -verbosity:quiet -tl:off -nodeReuse:false -p:UseSharedCompilation=false"
+expect 'and says where it is' prints_last "$published/sequor, 0 KiB"
+expect 'with what else belongs to it' test "$(cd "$published" && find . | LC_ALL=C sort | tr '\n' ' ')" = \
+    '. ./LICENSE ./sequor ./symbols ./symbols/sequor.dbg '
+expect 'and with the notices of all that is in it' grep -qxF \
+    "[Sequor.Notices][$tree/artifacts/publish.new/THIRD-PARTY-NOTICES.txt][$tree/sdk][$tree/artifacts/obj/publish/bin]\
+[$tree/artifacts/obj/publish/obj][uPlot=$tree/Benchmarks/Workloads/Charts/uPlot/LICENSE]" "$tree/out"
+mkdir -p "$tree/Layers/C"
+touch "$tree/Layers/C/Sequor.C.csproj"
+publish --instructions x86-64-v4
+expect 'other processors can be asked for, of both' test \
+    "$(grep -cF 'obj/publish-x86-64-v4/out -p:PublishAot=true -p:IlcInstructionSet=x86-64-v4 ' "$tree/published")" = 2
+expect 'and the C library is made too' test "$(cd "$published" && find . -type f | LC_ALL=C sort | tr '\n' ' ')" = \
+    './LICENSE ./libsequor.so ./sequor ./sequor.h ./sequor.py ./symbols/libsequor.so.dbg ./symbols/sequor.dbg '
+RID=linux-arm64 publish
+expect 'it is for the system that dotnet is of' grep -qF -- '--runtime linux-arm64 ' "$tree/published"
+touch "$published/whole"
+whole() { [ -f "$published/whole" ] && [ ! -e "$tree/artifacts/publish.new" ]; }
+COMPILERS='' publish
+expect 'without a compiler to link with it fails' exits 1
+expect 'and names those that would do' says 'clang or gcc'
+expect 'and how to get them' says 'apt-get install gcc'
+expect 'and leaves what was there' whole
+LINK=1 publish
+expect 'a compiler that makes no program fails' exits 1
+expect 'with what it says' says 'cannot find crt1.o'
+expect 'and what to install' says 'apt-get install libc6-dev'
+expect 'and leaves what was there' whole
+mv "$cc/objcopy" "$cc/none"
+publish
+expect 'without objcopy it fails' exits 1
+expect 'and names its package' says 'apt-get install binutils'
+mv "$cc/none" "$cc/objcopy"
+for project in Benchmarks/Tool/Sequor.Tool.csproj Layers/C/Sequor.C.csproj; do
+    BROKEN=$project publish
+    expect 'without the AOT compiler it fails' exits 1
+    expect 'and names its packages' says 'runtime.linux-x64.Microsoft.DotNet.ILCompiler, which a source'
+    expect 'and what was not made' says "${project##*/} was not made"
+    expect 'and leaves what was there, and nothing half made' whole
+done
+RID='' publish
+expect 'a dotnet that does not know its system fails' exits 1
+expect 'and is named' says "$tree/sdk/dotnet does not say"
+STATUS=1 publish
+expect 'so does one that fails' exits 1
+rm -r "$tree/Layers/C"
+publish now
+expect 'publish takes no other argument' exits 2
+publish --instructions 'a b'
+expect 'and no instructions that are no word' exits 2
+publish --instructions
+expect 'nor none' exits 2
 run format
 expect 'format formats' prints 'dotnet csharpier format .'
 run format --check
@@ -415,6 +499,7 @@ SEQUOR_CONFIGURATION=../x run build
 expect 'a configuration is a plain word' exits 2
 run clean
 expect 'clean removes the outputs' test ! -e "$tree/artifacts/bin"
+expect 'and what was published' test ! -e "$tree/artifacts/publish"
 expect 'and the stamp' test ! -e "$tree/artifacts/.built-release"
 
 echo "$script: all $passed checks passed."
