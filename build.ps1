@@ -584,7 +584,7 @@ function Update-Api {
                 }
                 $seen = New-Object 'System.Collections.Generic.HashSet[string]' ([StringComparer]::Ordinal)
                 foreach ($line in [IO.File]::ReadAllLines($log)) {
-                    if ($line -cmatch '^ *"PublicApiName": "(.*)",?$') {
+                    if ($line -cmatch '^ *"APIName": "(.*)",?$') {
                         [void] $seen.Add($Matches[1].Replace('\"', '"').Replace('\\', '\'))
                     }
                 }

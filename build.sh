@@ -476,7 +476,7 @@ write_api() {
             log=${project##*/}
             log=$artifacts/api/${log%.csproj}.sarif
             [ -f "$log" ] || fail "$project has no PublicApiAnalyzers that write $log."
-            made=$(sed -n 's/^ *"PublicApiName": "\(.*\)",\{0,1\}$/\1/p' "$log" |
+            made=$(sed -n 's/^ *"APIName": "\(.*\)",\{0,1\}$/\1/p' "$log" |
                 sed 's/\\"/"/g; s/\\\\/\\/g' | LC_ALL=C sort -u)
             printf '%s\n' '#nullable enable' ${made:+"$made"} >"$list"
             printf '%s: %s\n' "${list#"$root/"}" "$(($(wc -l <"$list") - 1))"

@@ -8,7 +8,8 @@ internal static class MeanOfASequence
     public static float Run()
     {
         // Shown
-        const int Length = 20, Batch = 16;
+        const int Length = 20;
+        const int Batch = 16;
         using var backend = Backend.Create(Device.Cpu); // Device.Cuda() is a GPU
         using var model = new Sequential(new Gru(1, 16), new Last(16), new Linear(16, 1));
         using Plan plan = model.Plan(backend, Length, Batch, Mode.Training);

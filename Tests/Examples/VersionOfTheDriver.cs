@@ -9,7 +9,9 @@ internal static class VersionOfTheDriver
     {
         // Shown
         NativeLibraries found = NativeLibraries.Load(options);
-        Console.WriteLine(found.Failure is { } failure ? $"{failure.Kind}: {failure.Reason}" : "ready");
+        Console.WriteLine(
+            found.Failure is { } failure ? $"{failure.Kind}: {failure.Reason}" : "ready"
+        );
         if (found.Driver.Table is { } driver)
         {
             unsafe

@@ -64,7 +64,7 @@ case $1 in
     build)
         [ -z "${BROKEN:-}" ] || { echo 'A.cs(1,1): error CS1002: ; expected'; exit 1; }
         mkdir -p "$root/artifacts/api"
-        printf '    "PublicApiName": "%s"%s\n' 'b.B(string! s = \"\\\") -> void' , 'A.A<T>' '' 'A.A<T>' , \
+        printf '    "APIName": "%s"%s\n' 'b.B(string! s = \"\\\") -> void' , 'A.A<T>' '' 'A.A<T>' , \
             >"$root/artifacts/api/A.sarif"
         exit
         ;;

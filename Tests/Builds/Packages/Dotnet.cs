@@ -10,7 +10,8 @@ internal sealed class Dotnet(string packages)
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(20);
 
     /// <summary>Runs dotnet in a folder.</summary>
-    public Ended Run(string folder, params string[] arguments) => Start("dotnet", folder, arguments);
+    public Ended Run(string folder, params string[] arguments) =>
+        Start("dotnet", folder, arguments);
 
     /// <summary>Runs dotnet, which has to end well.</summary>
     public string Succeed(string folder, params string[] arguments)

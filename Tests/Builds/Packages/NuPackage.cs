@@ -21,7 +21,10 @@ internal sealed class NuPackage
         using var nuspec = new MemoryStream(
             Files.Single(f => f.Key.EndsWith(".nuspec", StringComparison.Ordinal)).Value
         );
-        _metadata = XDocument.Load(nuspec).Root!.Elements().Single(e => e.Name.LocalName == "metadata");
+        _metadata = XDocument
+            .Load(nuspec)
+            .Root!.Elements()
+            .Single(e => e.Name.LocalName == "metadata");
     }
 
     /// <summary>What is inside, by path.</summary>

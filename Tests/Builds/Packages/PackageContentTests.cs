@@ -36,7 +36,12 @@ public sealed unsafe class PackageContentTests
         PackageProject
             .All(Feed.Clone)
             .Select(project =>
-                (project, new NuPackage(Directory.GetFiles(Feed.First, $"{project.Id}.[0-9]*.nupkg").Single()))
+                (
+                    project,
+                    new NuPackage(
+                        Directory.GetFiles(Feed.First, $"{project.Id}.[0-9]*.nupkg").Single()
+                    )
+                )
             );
 
     [Test]
@@ -105,7 +110,9 @@ public sealed unsafe class PackageContentTests
                 Does.StartWith($"# {project.Id}\n")
             );
             // Managed code alone.
-            foreach ((string name, byte[] bytes) in package.Files.Where(f => f.Key.EndsWith(".dll")))
+            foreach (
+                (string name, byte[] bytes) in package.Files.Where(f => f.Key.EndsWith(".dll"))
+            )
             {
                 using var assembly = new PEReader(new MemoryStream(bytes));
                 Assert.That(assembly.HasMetadata, $"{project.Id}: {name}");
@@ -175,7 +182,11 @@ public sealed unsafe class PackageContentTests
         ];
         byte[][] forbidden =
         [
-            .. secrets.Where(s => s.Length > 3).SelectMany(s => (byte[][])[Encoding.UTF8.GetBytes(s), Encoding.Unicode.GetBytes(s)]),
+            .. secrets
+                .Where(s => s.Length > 3)
+                .SelectMany(s =>
+                    (byte[][])[Encoding.UTF8.GetBytes(s), Encoding.Unicode.GetBytes(s)]
+                ),
         ];
         foreach ((PackageProject project, NuPackage package) in Packages())
         {
@@ -185,7 +196,11 @@ public sealed unsafe class PackageContentTests
                 if (!IsOurs(name))
                     continue;
                 foreach (byte[] inflated in DebuggingBytes(bytes))
-                    RequireNone(inflated, forbidden, $"{project.Id}: debugging information in {name}");
+                    RequireNone(
+                        inflated,
+                        forbidden,
+                        $"{project.Id}: debugging information in {name}"
+                    );
             }
         }
         // It is what this test would find.
@@ -205,8 +220,12 @@ public sealed unsafe class PackageContentTests
                 assemblies++;
                 using MetadataReaderProvider provider = Debugging(bytes);
                 MetadataReader reader = provider.GetMetadataReader();
-                string map = Encoding.UTF8.GetString(Information(reader, EntityHandle.ModuleDefinition, SourceLink)!);
-                JsonElement documents = JsonDocument.Parse(map).RootElement.GetProperty("documents");
+                string map = Encoding.UTF8.GetString(
+                    Information(reader, EntityHandle.ModuleDefinition, SourceLink)!
+                );
+                JsonElement documents = JsonDocument
+                    .Parse(map)
+                    .RootElement.GetProperty("documents");
                 Assert.That(
                     documents.EnumerateObject().Select(p => $"{p.Name} {p.Value}"),
                     Is.EqualTo(new[] { $"/_/* {address}" }),
@@ -250,7 +269,8 @@ public sealed unsafe class PackageContentTests
     {
         foreach ((PackageProject project, NuPackage package) in Packages())
         {
-            byte[] main = package.Files.Single(f =>
+            byte[] main = package
+                .Files.Single(f =>
                     f.Key.EndsWith($"/{project.Assembly}.dll", StringComparison.Ordinal)
                 )
                 .Value;

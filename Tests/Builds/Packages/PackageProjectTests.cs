@@ -73,7 +73,10 @@ public sealed partial class PackageProjectTests
             Assert.That(page, Does.Contain($"```\n{install}"));
             Assert.That(page, Does.Contain(".NET 10").And.Contain("MIT licence"));
             // DocumentTests, or the package's own tests, compile it.
-            Assert.That(page.Contains("```csharp", StringComparison.Ordinal), Is.Not.EqualTo(project.IsTool));
+            Assert.That(
+                page.Contains("```csharp", StringComparison.Ordinal),
+                Is.Not.EqualTo(project.IsTool)
+            );
             // Beside a package there are no other files.
             Assert.That(
                 Link().Matches(page).Select(match => match.Groups[1].Value),
@@ -120,7 +123,10 @@ public sealed partial class PackageProjectTests
             "uPlot 1.6.32",
             [Path.Combine(Repository.Root(), "Benchmarks/Workloads/Charts/uPlot/LICENSE")]
         );
-        Assert.That(Read("Benchmarks/Workloads/Charts/uPlot/uPlot.txt"), Does.StartWith("uPlot 1.6.32\n"));
+        Assert.That(
+            Read("Benchmarks/Workloads/Charts/uPlot/uPlot.txt"),
+            Does.StartWith("uPlot 1.6.32\n")
+        );
         RequireNotices("Benchmarks/Workloads/THIRD-PARTY-NOTICES.txt", text);
     }
 

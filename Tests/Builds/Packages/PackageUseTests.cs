@@ -23,7 +23,10 @@ public sealed partial class PackageUseTests : FolderTest
         string[] blocks = Blocks(File.ReadAllText(Path.Combine(Feed.Clone, "README.md")));
         string program = blocks.First(block => block.Contains("new StepGraph"));
         // As shown, but smaller.
-        Assert.That(program, Does.Contain("600").And.Contain("i < 1000").And.Contain("% 100 == 99"));
+        Assert.That(
+            program,
+            Does.Contain("600").And.Contain("i < 1000").And.Contain("% 100 == 99")
+        );
         NewProject(Feed.First);
         Feed.Dotnet.Succeed(Folder, "add", "package", "Sequor.Layers", "--prerelease");
         Feed.Dotnet.Succeed(Folder, "add", "package", "Sequor.Workloads", "--prerelease");
@@ -68,7 +71,15 @@ public sealed partial class PackageUseTests : FolderTest
     {
         WriteConfiguration(Feed.First);
         string tools = PathOf("tools");
-        Feed.Dotnet.Succeed(Folder, "tool", "install", "sequor", "--tool-path", tools, "--prerelease");
+        Feed.Dotnet.Succeed(
+            Folder,
+            "tool",
+            "install",
+            "sequor",
+            "--tool-path",
+            tools,
+            "--prerelease"
+        );
         string sequor = Path.Combine(tools, "sequor");
         Assert.That(
             Succeed(sequor, "--version").Trim(),
@@ -93,7 +104,9 @@ public sealed partial class PackageUseTests : FolderTest
         Assert.That(ended.ExitCode, Is.Not.Zero);
         Assert.That(
             ended.Text,
-            Does.Match("error NU1202: Package Sequor.Layers .* is not compatible with net8.0 .*supports: net10.0")
+            Does.Match(
+                "error NU1202: Package Sequor.Layers .* is not compatible with net8.0 .*supports: net10.0"
+            )
         );
     }
 
@@ -101,7 +114,12 @@ public sealed partial class PackageUseTests : FolderTest
     public void Packages_of_different_versions_are_told_at_once()
     {
         // A later one than the other package was made with: NuGet only warns.
-        NewProject(Feed.First, "net10.0", ("Sequor.Layers", Version), ("Sequor.Interop", NextVersion));
+        NewProject(
+            Feed.First,
+            "net10.0",
+            ("Sequor.Layers", Version),
+            ("Sequor.Interop", NextVersion)
+        );
         WriteConfiguration(Feed.First, Feed.Next);
         Ended ended = Feed.Dotnet.Run(Folder, "build");
         Assert.That(ended.ExitCode, Is.Not.Zero);
@@ -115,7 +133,12 @@ public sealed partial class PackageUseTests : FolderTest
         );
 
         // An earlier one, and two that each want another.
-        NewProject(Feed.First, "net10.0", ("Sequor.Layers", NextVersion), ("Sequor.Interop", Version));
+        NewProject(
+            Feed.First,
+            "net10.0",
+            ("Sequor.Layers", NextVersion),
+            ("Sequor.Interop", Version)
+        );
         WriteConfiguration(Feed.First, Feed.Next);
         ended = Feed.Dotnet.Run(Folder, "build");
         Assert.That(ended.ExitCode, Is.Not.Zero);
@@ -208,7 +231,9 @@ public sealed partial class PackageUseTests : FolderTest
             $"""
             <configuration>
               <packageSources>
-                {string.Concat(feeds.Select((feed, i) => $"<add key='sequor{i}' value='{feed}' />"))}
+                {string.Concat(
+                feeds.Select((feed, i) => $"<add key='sequor{i}' value='{feed}' />")
+            )}
               </packageSources>
               <packageSourceMapping><clear /></packageSourceMapping>
             </configuration>

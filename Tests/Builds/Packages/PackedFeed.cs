@@ -95,7 +95,11 @@ internal sealed class PackedFeed
     private string Git(string folder, params string[] arguments)
     {
         string[] settings = ["-c", "user.name=A", "-c", "user.email=a@example.org"];
-        Ended ended = Dotnet.Start("git", folder, [.. settings, "-c", "commit.gpgsign=false", .. arguments]);
+        Ended ended = Dotnet.Start(
+            "git",
+            folder,
+            [.. settings, "-c", "commit.gpgsign=false", .. arguments]
+        );
         Assert.That(ended.ExitCode, Is.Zero, $"git {string.Join(' ', arguments)}\n{ended.Text}");
         return ended.Text;
     }
