@@ -113,6 +113,8 @@ Usage: ./build.ps1 VERB [ARGUMENTS]
                     dry run on that; a page of text and a JSON are left in the folder
   bundle            packs the tests, the benchmarks and the .NET runtime into one
                     archive, for Linux machines without an SDK; made on Linux only
+  docs              makes the site of the documents and of the API, in artifacts/docs;
+                    it is read without a network
   format            formats all sources
   format --check    fails if a source is not formatted
   kernels           makes the PTX in Native/Kernels/Ptx from the sources;
@@ -320,7 +322,7 @@ function Get-Commit {
 }
 
 function Test-UpToDate {
-    foreach ($path in @($stamp, $tool, $suites, $counts, $replay, $contact, $toolLibrary, $suitesLibrary, $countsLibrary, $replayLibrary, $contactLibrary) + $tests + $testsLibraries) {
+    foreach ($path in @($stamp, $tool, $suites, $counts, $replay, $contact, $site, $toolLibrary, $suitesLibrary, $countsLibrary, $replayLibrary, $contactLibrary, $siteLibrary) + $tests + $testsLibraries) {
         if (-not (Test-Path -LiteralPath $path -PathType Leaf)) {
             return $false
         }
@@ -404,7 +406,7 @@ function Invoke-Build {
 function Remove-Output {
     $lock = Enter-Lock
     try {
-        foreach ($name in 'bin', 'obj', 'package', 'publish', 'bundle', '.built-*', '.build-*.log',
+        foreach ($name in 'bin', 'obj', 'package', 'publish', 'bundle', 'docs', '.built-*', '.build-*.log',
             '.test-output.*') {
             # Names with a dot are hidden on Linux, and not found without force.
             Get-ChildItem -Force -LiteralPath $artifacts -Filter $name |
@@ -629,10 +631,13 @@ try {
     $contactFolder = Join-Path (Join-Path $bin 'Sequor.FirstContact') $pivot
     $contact = Join-Path $contactFolder "Sequor.FirstContact$suffix"
     $contactLibrary = Join-Path $contactFolder 'Sequor.FirstContact.dll'
+    $siteFolder = Join-Path (Join-Path $bin 'Sequor.Site') $pivot
+    $site = Join-Path $siteFolder "Sequor.Site$suffix"
+    $siteLibrary = Join-Path $siteFolder 'Sequor.Site.dll'
     $toolLibrary = Join-Path $toolFolder 'sequor.dll'
     $suitesLibrary = Join-Path $suitesFolder 'Sequor.Suites.dll'
 
-    if ('build', 'bundle', 'clean', 'kernels' -ccontains $verb -and $rest.Count -gt 0) {
+    if ('build', 'bundle', 'clean', 'docs', 'kernels' -ccontains $verb -and $rest.Count -gt 0) {
         Stop-Script "$verb takes no arguments." 2
     }
     if ($verb -ceq 'help') {
@@ -649,6 +654,11 @@ try {
             Stop-Script 'bundle: the archive is for Linux; make it there, as in WSL, with ./build.sh bundle'
         }
         & (Join-Path $root 'build.sh') bundle
+        exit $LASTEXITCODE
+    }
+    elseif ($verb -ceq 'docs') {
+        Invoke-Build
+        Invoke-Program $site @($root, $bin, $pivot, (Join-Path $artifacts 'docs'))
         exit $LASTEXITCODE
     }
     elseif ($verb -ceq 'clean') {

@@ -95,6 +95,7 @@ suites=$artifacts/bin/Sequor.Suites/$pivot/Sequor.Suites
 counts=$artifacts/bin/Sequor.Counts/$pivot/Sequor.Counts
 replay=$artifacts/bin/Sequor.Replay/$pivot/Sequor.Replay
 contact=$artifacts/bin/Sequor.FirstContact/$pivot/Sequor.FirstContact
+site=$artifacts/bin/Sequor.Site/$pivot/Sequor.Site
 
 export DOTNET_CLI_TELEMETRY_OPTOUT=1
 export DOTNET_NOLOGO=1
@@ -127,6 +128,8 @@ Usage: ./build.sh VERB [ARGUMENTS]
                     dry run on that; a page of text and a JSON are left in the folder
   bundle            packs the tests, the benchmarks and the .NET runtime into one
                     archive, for Linux machines without an SDK
+  docs              makes the site of the documents and of the API, in artifacts/docs;
+                    it is read without a network
   format            formats all sources
   format --check    fails if a source is not formatted
   kernels           makes the PTX in Native/Kernels/Ptx from the sources;
@@ -242,7 +245,7 @@ commit() {
 up_to_date() {
     local recorded program
     [ -f "$stamp" ] || return 1
-    for program in "$tool" "${tests[@]}" "$suites" "$counts" "$replay" "$contact"; do
+    for program in "$tool" "${tests[@]}" "$suites" "$counts" "$replay" "$contact" "$site"; do
         [ -x "$program" ] && [ -f "$program.dll" ] || return 1
     done
     [ -z "$(sources -newer "$stamp")" ] || return 1
@@ -314,7 +317,7 @@ build() {
 
 remove_outputs() {
     local name
-    for name in bin obj package publish bundle '.built-*' '.build-*.log' '.test-output.*'; do
+    for name in bin obj package publish bundle docs '.built-*' '.build-*.log' '.test-output.*'; do
         # shellcheck disable=SC2086 # a pattern
         rm -rf "${artifacts:?}"/$name
     done
@@ -496,7 +499,7 @@ if [ "${2:-}" = -- ]; then
     set -- "$verb" "$@"
 fi
 case $verb in
-    build | bundle | clean | kernels)
+    build | bundle | clean | docs | kernels)
         [ $# -eq 1 ] || fail "$verb takes no arguments." 2
         ;;
 esac
@@ -507,6 +510,10 @@ case $verb in
         build
         exec "$root/Benchmarks/Bundle/bundle.sh" "${DOTNET_ROOT:-${dotnet%/*}}" \
             "$artifacts/bin" "$pivot" "$artifacts/bundle"
+        ;;
+    docs)
+        build
+        exec "$site" "$root" "$artifacts/bin" "$pivot" "$artifacts/docs"
         ;;
     clean) (locked remove_outputs) || exit ;;
     kernels) kernels ;;

@@ -12,6 +12,17 @@ namespace Sequor.Layers.Cuda;
 /// As every <see cref="Backend"/>, it is for one thread at a time. A caller's context and stream are used as they are and never destroyed.
 /// The host waits for the stream only where values are read back, and when the backend is disposed.
 /// </remarks>
+/// <example>
+/// <code>
+/// using CudaBackend gpu = CudaBackend.Create(device: 0, new CudaOptions { Math = FloatMath.Fp32 });
+/// using var lstm = new Lstm(inputSize: 4, hiddenSize: 8);
+/// using Plan plan = lstm.Plan(gpu, maxLength: 5, maxBatch: 2, Mode.Training);
+/// using var x = gpu.Context.Allocate&lt;float>(5 * 2 * 4); // or memory of other GPU code
+/// x.Span.Clear(gpu.Stream);
+/// Tensor y = plan.Forward(gpu.Wrap((nint)x.Handle.Value, new Shape(5, 2, 4))); // no copy
+/// float[] values = y.ToArray(); // waits for the stream
+/// </code>
+/// </example>
 public sealed partial class CudaBackend : Backend
 {
     // What cuBLAS recommends for the newest devices; older ones need less of it.

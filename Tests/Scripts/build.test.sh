@@ -73,7 +73,8 @@ echo built >>"$root/builds"
 for name in Tool/release/sequor Tests/release/Sequor.Tests Cuda.Tests/release/Sequor.Cuda.Tests \
     VirtualGpu.Tests/release/Sequor.VirtualGpu.Tests Suites/release/Sequor.Suites \
     Suites.Tests/release/Sequor.Suites.Tests \
-    Counts/release/Sequor.Counts Replay/release/Sequor.Replay FirstContact/release/Sequor.FirstContact; do
+    Counts/release/Sequor.Counts Replay/release/Sequor.Replay FirstContact/release/Sequor.FirstContact \
+    Site/release/Sequor.Site; do
     path=$root/artifacts/bin/Sequor.$name
     mkdir -p "${path%/*}"
     cp "$root/program" "$path"
@@ -364,6 +365,14 @@ STATUS=1 run bundle
 expect 'a bundle that fails fails' exits 1
 run bundle now
 expect 'bundle takes no arguments' exits 2
+run docs
+expect 'docs makes the site of what was built' \
+    prints "[Sequor.Site][$tree][$tree/artifacts/bin][release][$tree/artifacts/docs]"
+STATUS=3 run docs
+expect 'and fails where the site cannot be made' exits 3
+run docs now
+expect 'docs takes no arguments' exits 2
+mkdir -p "$tree/artifacts/docs"
 run format
 expect 'format formats' prints 'dotnet csharpier format .'
 run format --check
@@ -415,6 +424,7 @@ SEQUOR_CONFIGURATION=../x run build
 expect 'a configuration is a plain word' exits 2
 run clean
 expect 'clean removes the outputs' test ! -e "$tree/artifacts/bin"
+expect 'the site too' test ! -e "$tree/artifacts/docs"
 expect 'and the stamp' test ! -e "$tree/artifacts/.built-release"
 
 echo "$script: all $passed checks passed."
