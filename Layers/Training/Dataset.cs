@@ -11,7 +11,6 @@ namespace Sequor.Layers;
 /// </remarks>
 /// <example>
 /// <code>
-/// /// &lt;summary>Sine waves of differing lengths; the target of a step is the next one's value.&lt;/summary>
 /// private sealed class Waves : Dataset
 /// {
 ///     public override string Name => "waves";

@@ -29,7 +29,7 @@ internal static class GettingStarted
             train: task.Part(stream: 1, first: 0, count: sequences),
             validation: task.HeldOut(count: held),
             backend,
-            plan => new AdamW(plan, learningRate: 4e-3f),
+            plan => new Adam(plan, learningRate: 4e-3f),
             new TrainingOptions
             {
                 Batch = 32,
@@ -40,9 +40,7 @@ internal static class GettingStarted
         trainer.Run(progress: now =>
         {
             if (now.Ended is { } epoch)
-                Console.WriteLine(
-                    $"epoch {epoch.Epoch}: {epoch.Train:F4}, held out {epoch.Valid:F4}"
-                );
+                Console.WriteLine($"epoch {epoch.Epoch}: held out {epoch.Valid:F4}");
         });
         trainer.RestoreBest();
         model.Save(path);

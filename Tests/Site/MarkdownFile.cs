@@ -11,6 +11,7 @@ internal sealed class MarkdownFile
 {
     // Anchors as forges and docfx make them.
     private static readonly MarkdownPipeline Pipeline = new MarkdownPipelineBuilder()
+        .UseYamlFrontMatter()
         .UsePipeTables()
         .UseAutoIdentifiers(AutoIdentifierOptions.GitHub)
         .Build();

@@ -19,8 +19,10 @@ internal sealed class SiteBuilder(string root, string bin, string configuration,
         "Sequor.Interop",
         "Sequor.Layers",
         "Sequor.Workloads",
-        "Sequor.BenchmarkDotNet",
     ];
+
+    // It has what their signatures name beside it.
+    private const string Program = "Sequor.Tool";
 
     // Files that documents link to, beside those in docs.
     private static readonly string[] Others = ["LICENSE"];
@@ -108,15 +110,11 @@ internal sealed class SiteBuilder(string root, string bin, string configuration,
                     File.Copy(file, Path.Combine(stage, Path.GetFileName(file)));
             }
         }
-        // What their signatures name is beside the program that uses all of them.
-        foreach (string name in Assemblies)
+        foreach (string file in Directory.EnumerateFiles(Path.Combine(bin, Program, configuration), "*.dll"))
         {
-            foreach (string file in Directory.EnumerateFiles(Path.Combine(bin, name, configuration), "*.dll"))
-            {
-                string copy = Path.Combine(stage, Path.GetFileName(file));
-                if (!File.Exists(copy))
-                    File.Copy(file, copy);
-            }
+            string copy = Path.Combine(stage, Path.GetFileName(file));
+            if (!File.Exists(copy))
+                File.Copy(file, copy);
         }
     }
 

@@ -192,8 +192,8 @@ public sealed class TrainingTypeExamples
         Assert.That(trainer.Run(), Is.EqualTo(StopReason.Steps));
     }
 
-    // Shown: Dataset
     /// <summary>Sine waves of differing lengths; the target of a step is the next one's value.</summary>
+    // Shown: Dataset
     private sealed class Waves : Dataset
     {
         public override string Name => "waves";

@@ -5,6 +5,7 @@ using NUnit.Framework;
 using Sequor.Interop;
 using Sequor.Layers;
 using Sequor.Layers.Cuda;
+using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Examples.Api;
 
@@ -93,11 +94,31 @@ public sealed partial class TypeExampleTests
         string[] unknown =
         [
             .. Documented
-                .Where(member => member.Value.Descendants("code").Any())
-                .Where(member => !FirstMet.Any(type => member.Key == $"T:{type.FullName}"))
+                .Where(member => member.Value.Elements("example").Any())
+                // A constructor beside the name has the type's documentation.
+                .Where(member =>
+                    !FirstMet.Any(type =>
+                        member.Key == $"T:{type.FullName}"
+                        || member.Key.StartsWith(
+                            $"M:{type.FullName}.#ctor(",
+                            StringComparison.Ordinal
+                        )
+                    )
+                )
                 .Select(member => member.Key),
         ];
         Assert.That(unknown, Is.Empty, "they belong on the list here, with an example that runs");
+    }
+
+    [Test]
+    public void The_page_of_the_api_lists_them()
+    {
+        string page = File.ReadAllText(Path.Combine(Repository.Root(), "docs", "site", "api.md"));
+        string list = page[page.IndexOf("\n| |", StringComparison.Ordinal)..];
+        Assert.That(
+            Uid().Matches(list).Select(match => match.Groups[1].Value),
+            Is.EquivalentTo(FirstMet.Select(type => type.FullName))
+        );
     }
 
     [Test]
@@ -150,6 +171,9 @@ public sealed partial class TypeExampleTests
         }
         return examples;
     }
+
+    [GeneratedRegex(@"\(xref:([^)]+)\)")]
+    private static partial Regex Uid();
 
     [GeneratedRegex(@"^( *)// Shown: (\w+)\n(.*?)^\1// Shown$", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Marks();
