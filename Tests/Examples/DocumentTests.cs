@@ -43,7 +43,7 @@ public sealed partial class DocumentTests
             ("Backend.Create(device)", "Backend.Create()"),
             ("count: sequences)", "count: 5000)"),
             ("count: held)", "count: 500)"),
-            ("Epochs = epochs", "Epochs = 6"),
+            ("Epochs = epochs", "Epochs = 4"),
             ("Save(path)", "Save(\"adding.safetensors\")"),
         ],
         ["FoundLibraries.cs"] = [("NativeLibraries.Load(options)", "NativeLibraries.Load()")],

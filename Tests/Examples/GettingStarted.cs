@@ -21,7 +21,7 @@ internal static class GettingStarted
         var task = new AddingProblem(100); // sequences of 100 steps
         using var model = new Sequential(
             new Lru(inputSize: 2, modelSize: 32, stateSize: 32, blocks: 2),
-            new Last(32), // the last step's 32 channels
+            new Mean(32), // over the steps
             new Linear(32, 1)
         );
         using var trainer = new Trainer(

@@ -19,7 +19,7 @@ public sealed partial class GuideTests
     [Category("Long")]
     public void The_first_program_learns()
     {
-        (double?[] losses, float answer) = First(5000, 500, 6);
+        (double?[] losses, float answer) = First(5000, 500, 4);
         Assert.That(losses[^1], Is.LessThan(0.01));
         Assert.That(answer, Is.EqualTo(0.75f).Within(0.1));
     }

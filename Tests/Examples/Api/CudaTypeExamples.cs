@@ -25,12 +25,12 @@ public sealed class CudaTypeExamples : CudaFixture
         using CudaBackend gpu = CudaBackend.Create(device: 0, new CudaOptions { Math = FloatMath.Fp32 });
         using var lstm = new Lstm(inputSize: 4, hiddenSize: 8);
         using Plan plan = lstm.Plan(gpu, maxLength: 5, maxBatch: 2, Mode.Training);
-        using var x = gpu.Context.Allocate<float>(5 * 2 * 4); // or memory of other GPU code
-        x.Span.Clear(gpu.Stream);
-        Tensor y = plan.Forward(gpu.Wrap((nint)x.Handle.Value, new Shape(5, 2, 4))); // no copy
-        float[] values = y.ToArray(); // waits for the stream
+        float[] y = plan.Forward(new float[5 * 2 * 4], length: 5, batch: 2).ToArray();
+        nint address = plan.Output.Address; // of device memory, for other work on gpu.Stream
+        Console.WriteLine(gpu.Info.Gpu); // the GPU, the driver's version, cuDNN's and cuBLAS's
         // Shown
-        Assert.That(values, Has.Length.EqualTo(5 * 2 * 8).And.All.Matches<float>(float.IsFinite));
+        Assert.That(y, Has.Length.EqualTo(5 * 2 * 8).And.All.Matches<float>(float.IsFinite));
+        Assert.That(address, Is.Not.Zero);
     }
 
     [Test]
