@@ -279,7 +279,7 @@ function Get-Source {
     }
     $skipped = 'bin', 'obj', 'artifacts', 'TestResults', 'BenchmarkDotNet.Artifacts', '__pycache__'
     $pending = New-Object 'System.Collections.Generic.Stack[System.IO.DirectoryInfo]'
-    foreach ($name in 'Benchmarks', 'Layers', 'Tests', 'Native', 'Interop') {
+    foreach ($name in 'Benchmarks', 'Layers', 'Tests', 'Native', 'Interop', 'docs/examples') {
         $path = Join-Path $root $name
         if (Test-Path -LiteralPath $path -PathType Container) {
             $pending.Push((New-Object System.IO.DirectoryInfo $path))

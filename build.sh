@@ -222,7 +222,7 @@ find_dotnet() {
 sources() {
     local path paths=()
     for path in "$root"/{*.slnx,*.props,*.targets,*.rsp,.editorconfig,.globalconfig} \
-        "$root"/{global.json,[Nn]u[Gg]et.[Cc]onfig,Benchmarks,Layers,Tests,Native,Interop}; do
+        "$root"/{global.json,[Nn]u[Gg]et.[Cc]onfig,Benchmarks,Layers,Tests,Native,Interop,docs/examples}; do
         [ ! -e "$path" ] || paths+=("$path")
     done
     # Data files can be embedded under any name, so all count but documents and hidden files.

@@ -39,7 +39,28 @@ internal sealed class Evaluator : IDisposable
         }
     }
 
-    public double Run()
+    /// <summary>The average loss.</summary>
+    public double Run() =>
+        Average(() =>
+        {
+            _loss.Compute(_batch.Targets, _batch.Mask);
+            return (_loss.ReadValue() * _loss.Weight, _loss.Weight);
+        });
+
+    /// <summary>The share of the classes that are the model's largest output.</summary>
+    public double Accuracy()
+    {
+        float[] output = [];
+        return Average(() =>
+        {
+            Array.Resize(ref output, (int)_plan.Output.Count);
+            _plan.Output.Read(output);
+            return Hits(output, _plan.Output.Shape.Columns);
+        });
+    }
+
+    // Each batch has a sum, and the weight of what is in it.
+    private double Average(Func<(double Sum, double Weight)> judge)
     {
         _shape.RequireSame(_data);
         double sum = 0;
@@ -49,11 +70,40 @@ internal sealed class Evaluator : IDisposable
             int count = Math.Min(_size, _order.Length - first);
             _batch.Load(_data, _order.AsSpan(first, count));
             _plan.Forward(_batch.X, _batch.Length, _batch.Size, _batch.Lengths);
-            _loss.Compute(_batch.Targets, _batch.Mask);
-            sum += _loss.ReadValue() * _loss.Weight;
-            weights += _loss.Weight;
+            (double batchSum, double weight) = judge();
+            sum += batchSum;
+            weights += weight;
         }
         return weights == 0 ? 0 : sum / weights;
+    }
+
+    private (double Sum, double Weight) Hits(ReadOnlySpan<float> output, int classes)
+    {
+        ReadOnlySpan<float> targets = _batch.Targets;
+        ReadOnlySpan<float> mask = _batch.Mask;
+        double sum = 0;
+        double weights = 0;
+        for (int row = 0; row < targets.Length; row++)
+        {
+            float weight = mask.IsEmpty ? 1f : mask[row];
+            if (weight == 0 || targets[row] == _data.IgnoredClass)
+                continue;
+            weights += weight;
+            if (IsLargest(output.Slice(row * classes, classes), (int)targets[row]))
+                sum += weight;
+        }
+        return (sum, weights);
+    }
+
+    // Of equal outputs the first one counts as the largest; beside a NaN none does.
+    private static bool IsLargest(ReadOnlySpan<float> outputs, int at)
+    {
+        for (int i = 0; i < outputs.Length; i++)
+        {
+            if (!(i < at ? outputs[i] < outputs[at] : outputs[i] <= outputs[at]))
+                return false;
+        }
+        return true;
     }
 
     public void Dispose()

@@ -60,6 +60,37 @@ public sealed partial class Trainer
     }
 
     /// <summary>
+    /// The accuracy on a set of classes with the current parameters, without dropout: the share of targets whose output is the largest, of
+    /// equal ones the first. Steps and sequences have the set's weights; ignored classes do not count.
+    /// </summary>
+    /// <param name="data">A finite set of the model's sizes, whose targets are classes.</param>
+    /// <returns>From 0 to 1; 0 if nothing counts. An output that is NaN is never right.</returns>
+    /// <exception cref="ArgumentException">As for <see cref="Evaluate(Dataset)"/>, or the targets are no classes.</exception>
+    /// <exception cref="DivergedException">As for <see cref="Evaluate()"/>.</exception>
+    /// <exception cref="DatasetException">As for <see cref="Evaluate()"/>.</exception>
+    /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
+    public double Accuracy(Dataset data)
+    {
+        using OwnerScope inside = Plan.Backend.Enter("Trainer.Accuracy");
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ArgumentNullException.ThrowIfNull(data);
+        RequireFinite(data, Plan.Model);
+        if (data.TargetClasses is not { } classes || data.TargetSize != 1)
+            throw new ArgumentException(
+                $"The dataset '{data.Name}' has numbers as targets; an accuracy is of classes (TargetClasses), one a target.",
+                nameof(data)
+            );
+        if (classes > data.OutputSize)
+            throw new ArgumentException(
+                $"The dataset '{data.Name}' has {classes} classes, and {data.OutputSize} channels of output, one a class.",
+                nameof(data)
+            );
+        ReadLosses();
+        using Evaluator evaluator = Evaluator(data);
+        return evaluator.Accuracy();
+    }
+
+    /// <summary>
     /// The average loss over a set with the parameters of the best epoch, or with the current ones if there is none. Training can continue
     /// afterwards as if this had not been called.
     /// </summary>

@@ -25,12 +25,41 @@ public static class ChromeTrace
     public static byte[] ToUtf8(IReadOnlyList<Profiled> profiles, MachinePeaks? peaks)
     {
         ArgumentNullException.ThrowIfNull(profiles);
+        return Written(json =>
+        {
+            for (int i = 0; i < profiles.Count; i++)
+            {
+                Workload workload = profiles[i].Workload;
+                Write(
+                    json,
+                    i + 1,
+                    Figures.Text($"{workload.Architecture} {workload.Task} B={workload.Batch}"),
+                    $"training step on {profiles[i].Device.Device}",
+                    profiles[i].Step,
+                    peaks
+                );
+            }
+        });
+    }
+
+    /// <summary>The trace of one step, of any model, as UTF-8.</summary>
+    /// <param name="step">What <see cref="Profile.Read"/> told.</param>
+    /// <param name="name">What the trace calls the model.</param>
+    /// <param name="peaks">What floors are of; null for no floors.</param>
+    public static byte[] ToUtf8(ProfiledStep step, string name, MachinePeaks? peaks = null)
+    {
+        ArgumentNullException.ThrowIfNull(step);
+        ArgumentNullException.ThrowIfNull(name);
+        return Written(json => Write(json, 1, name, "step", step, peaks));
+    }
+
+    private static byte[] Written(Action<Utf8JsonWriter> write)
+    {
         using var stream = new MemoryStream();
         using (var json = new Utf8JsonWriter(stream, Plain))
         {
             json.WriteStartArray();
-            for (int i = 0; i < profiles.Count; i++)
-                Write(json, i + 1, profiles[i], peaks);
+            write(json);
             json.WriteEndArray();
         }
         return stream.ToArray();
@@ -39,16 +68,16 @@ public static class ChromeTrace
     private static void Write(
         Utf8JsonWriter json,
         int process,
-        Profiled profiled,
+        string name,
+        string thread,
+        ProfiledStep step,
         MachinePeaks? peaks
     )
     {
-        Workload workload = profiled.Workload;
-        Name("process_name", 0, $"{workload.Architecture} {workload.Task} B={workload.Batch}");
-        Name("thread_name", Thread, $"training step on {profiled.Device.Device}");
-        StepSpan step = StepSpan.Of(profiled.Step);
-        var memory = new Queue<MemoryPoint>(MemoryPoint.Of(profiled.Step));
-        foreach ((StepSpan span, _) in step.All())
+        Name("process_name", 0, name);
+        Name("thread_name", Thread, thread);
+        var memory = new Queue<MemoryPoint>(MemoryPoint.Of(step));
+        foreach ((StepSpan span, _) in StepSpan.Of(step).All())
         {
             while (memory.TryPeek(out MemoryPoint next) && next.Nanoseconds <= span.Begin)
                 Count(memory.Dequeue());
@@ -57,13 +86,13 @@ public static class ChromeTrace
             json.WriteNumber("dur", (span.End - span.Begin) / 1000m);
             json.WriteNumber("tid", Thread);
             if (span.Kind == SpanKind.Operation)
-                Arguments(json, profiled.Step.Operations[span.Operation], peaks);
+                Arguments(json, step.Operations[span.Operation], peaks);
             json.WriteEndObject();
         }
         foreach (MemoryPoint point in memory)
             Count(point);
 
-        void Name(string what, int thread, FormattableString name)
+        void Name(string what, int thread, string name)
         {
             json.WriteStartObject();
             json.WriteString("name", what);
@@ -71,7 +100,7 @@ public static class ChromeTrace
             json.WriteNumber("pid", process);
             json.WriteNumber("tid", thread);
             json.WriteStartObject("args");
-            json.WriteString("name", Figures.Text(name));
+            json.WriteString("name", name);
             json.WriteEndObject();
             json.WriteEndObject();
         }

@@ -15,10 +15,11 @@ public sealed partial class CiTests
     private const string Ci = ".github/workflows/ci.yml";
     private const string OwnGpu = ".github/workflows/gpu.yml";
     private const string GitHub = "docs/ci/github.yml";
+    private const string OwnModel = "docs/ci/own-model.yml";
     private const string GitLab = "docs/ci/gitlab.yml";
     private const string Jenkins = "docs/ci/Jenkinsfile";
 
-    private static readonly string[] Files = [Ci, OwnGpu, GitHub, GitLab, Jenkins];
+    private static readonly string[] Files = [Ci, OwnGpu, GitHub, OwnModel, GitLab, Jenkins];
 
     private static string Text(string file) =>
         File.ReadAllText(Path.Combine(Repository.Root(), file));
@@ -345,6 +346,7 @@ public sealed partial class CiTests
             "  pull_request:\n",
             "must be started by workflow_run"
         );
+        yield return Case(OwnModel, "run: dotnet run", "run: dotnett run", "there is no program 'dotnett'");
         // GitLab.
         yield return Case(GitLab, "stage: gates", "stage: gate", "its stage 'gate' is none");
         yield return Case(

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Text.RegularExpressions;
 using Sequor.Counts;
+using Sequor.FirstContact;
+using Sequor.Replay;
 using Sequor.Tool;
 
 namespace Sequor.Tests.Builds;
@@ -62,7 +64,8 @@ internal sealed partial class CommandCheck(string root)
     public static string InTree(string path) =>
         Unpacked().Replace(Beside().Replace(path, ""), "Benchmarks/Bundle/");
 
-    private IEnumerable<string> Of(string[] words)
+    /// <summary>What is wrong with a command that is given by its words.</summary>
+    public IEnumerable<string> Of(string[] words)
     {
         string name = words[0];
         string[] rest = words[1..];
@@ -120,6 +123,15 @@ internal sealed partial class CommandCheck(string root)
                 return Parse(CountsCommand.CreateRoot(), [verb, "--baseline", "folder", .. rest]);
             case "sequor":
                 return Parse(Cli.CreateRoot(), rest);
+            case "replay":
+                return Refusal(() => ReplayOptions.Parse(rest));
+            case "first-contact":
+                return Refusal(() => FirstContactOptions.Parse(rest));
+            // BenchmarkDotNet knows its own.
+            case "suites":
+                return [];
+            case "measure":
+                return rest.Length == 1 ? [] : ["measure takes the folder for its results"];
             case "test":
                 return rest.Where(word => word.StartsWith('-') && !Takes(word))
                     .Select(word => $"test has no option {word}");
@@ -130,6 +142,19 @@ internal sealed partial class CommandCheck(string root)
         }
 
         bool Takes(string option) => Regex.IsMatch(script, $@"(\s|'){option}(\)|'|=)");
+    }
+
+    private static string[] Refusal(Action parse)
+    {
+        try
+        {
+            parse();
+            return [];
+        }
+        catch (Exception e) when (e is Replay.UsageException)
+        {
+            return [e.Message];
+        }
     }
 
     private static IEnumerable<string> Parse(RootCommand commands, string[] words) =>

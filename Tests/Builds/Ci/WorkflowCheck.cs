@@ -74,7 +74,7 @@ internal sealed partial class WorkflowCheck(string root, IReadOnlyCollection<str
             "sparse-checkout",
             "persist-credentials",
         ],
-        ["actions/setup-dotnet"] = ["global-json-file"],
+        ["actions/setup-dotnet"] = ["global-json-file", "dotnet-version"],
         ["actions/cache"] = ["path", "key", "restore-keys"],
         ["actions/upload-artifact"] =
         [

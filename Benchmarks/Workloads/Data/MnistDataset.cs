@@ -1,0 +1,132 @@
+using System.Security.Cryptography;
+using Sequor.Layers;
+
+namespace Sequor.Workloads;
+
+/// <summary>
+/// The digits of MNIST, or another set in its form: images of 28 x 28 pixels with classes from 0 to 9, as sequences of rows, of pixels
+/// or of whatever a step is to have. Read from its four IDX files, compressed by gzip or not.
+/// </summary>
+public sealed class MnistDataset : TaskData
+{
+    /// <summary>Pixels of a row, and rows of an image.</summary>
+    public const int Side = 28;
+
+    /// <summary>Classes that there are.</summary>
+    public const int Digits = 10;
+
+    /// <summary>The names of the four files, which may end in .gz.</summary>
+    public static IReadOnlyList<string> FileNames { get; } =
+        [
+            "train-images-idx3-ubyte",
+            "train-labels-idx1-ubyte",
+            "t10k-images-idx3-ubyte",
+            "t10k-labels-idx1-ubyte",
+        ];
+
+    private readonly string _fingerprint;
+
+    private MnistDataset(string path, LabelledImages train, LabelledImages test, string fingerprint)
+        : base(path)
+    {
+        Train = train;
+        Test = test;
+        _fingerprint = fingerprint;
+    }
+
+    /// <summary>Images to train on, and to choose the best epoch by: 60000 of MNIST.</summary>
+    public LabelledImages Train { get; }
+
+    /// <summary>Images that the result is measured on: 10000 of MNIST.</summary>
+    public LabelledImages Test { get; }
+
+    /// <summary>16 hexadecimal digits that images and classes decide, and not whether the files are compressed.</summary>
+    public override string Fingerprint() => _fingerprint;
+
+    /// <summary>Reads the set.</summary>
+    /// <param name="folder">Where its four files are.</param>
+    /// <param name="channels">
+    /// The pixels of a step, a divisor of 784: 28 for rows, which makes 28 steps, 1 for pixel after pixel, which makes 784.
+    /// </param>
+    /// <exception cref="ArgumentOutOfRangeException">An image cannot be cut into such steps.</exception>
+    /// <exception cref="TaskDataException">
+    /// Files are missing, damaged or of other shapes; the message says which, and where MNIST is to be had.
+    /// </exception>
+    /// <exception cref="IOException">A file cannot be read.</exception>
+    public static MnistDataset Load(string folder, int channels = Side)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        if (channels < 1 || Side * Side % channels != 0)
+            throw new ArgumentOutOfRangeException(
+                nameof(channels),
+                channels,
+                $"The pixels of a step must divide the {Side * Side} of an image."
+            );
+        string[] paths = Find(folder);
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        LabelledImages train = Read("train", paths[0], paths[1], channels, hash);
+        LabelledImages test = Read("test", paths[2], paths[3], channels, hash);
+        return new MnistDataset(
+            folder,
+            train,
+            test,
+            Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 8))
+        );
+    }
+
+    private static string[] Find(string folder)
+    {
+        string?[] found =
+        [
+            .. FileNames.Select(name =>
+                new[]
+                {
+                    name,
+                    $"{name}.gz",
+                    // As some programs unpack them.
+                    name.Replace("-idx", ".idx", StringComparison.Ordinal),
+                }
+                    .Select(file => System.IO.Path.Combine(folder, file))
+                    .FirstOrDefault(File.Exists)
+            ),
+        ];
+        string[] missing = [.. FileNames.Where((_, i) => found[i] is null)];
+        return missing.Length == 0
+            ? [.. found.OfType<string>()]
+            : throw new TaskDataException(
+                $"'{folder}' {(Directory.Exists(folder) ? "lacks" : "is no folder, and should have")} {string.Join(", ", missing)} (or the same with .gz), which are of the MNIST database of handwritten digits by LeCun, Cortes and Burges, yann.lecun.com/exdb/mnist."
+            );
+    }
+
+    private static LabelledImages Read(
+        string name,
+        string imagePath,
+        string classPath,
+        int channels,
+        IncrementalHash hash
+    )
+    {
+        IdxFile images = IdxFile.Read(imagePath);
+        if (images is not { Type: IdxType.UInt8, Dimensions: [_, Side, Side] })
+            throw new TaskDataException(
+                $"'{imagePath}' must have images, UInt8 [N, {Side}, {Side}], not {images}."
+            );
+        IdxFile classes = IdxFile.Read(classPath);
+        if (classes is not { Type: IdxType.UInt8, Dimensions: [_] })
+            throw new TaskDataException(
+                $"'{classPath}' must have a class for each image, UInt8 [N], not {classes}."
+            );
+        if (classes.Count != images.Dimensions[0])
+            throw new TaskDataException(
+                $"'{imagePath}' has {Amount.Of(images.Dimensions[0], "image")}, and '{classPath}' classes of {classes.Count}."
+            );
+        int wrong = classes.Bytes.Span.IndexOfAnyExceptInRange((byte)0, (byte)(Digits - 1));
+        if (wrong >= 0)
+            throw new TaskDataException(
+                $"'{classPath}', image {wrong}: the class must be 0 to {Digits - 1}, not {classes.Bytes.Span[wrong]}."
+            );
+        hash.AppendData(images.Bytes.Span);
+        hash.AppendData(classes.Bytes.Span);
+        return new LabelledImages(name, images.Bytes, classes.Bytes, Digits, channels);
+    }
+}
