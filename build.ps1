@@ -125,6 +125,8 @@ Usage: ./build.ps1 VERB [ARGUMENTS]
   pack              makes the NuGet packages and the tool package in artifacts/package;
                     their version is that of the commit, and tells changed sources
   api               lists anew what is public, in the PublicAPI.Unshipped.txt of projects
+  docs              makes the site of the documents and of the API, in artifacts/docs;
+                    it is read without a network
   format            formats all sources
   format --check    fails if a source is not formatted
   kernels           makes the PTX in Native/Kernels/Ptx from the sources;
@@ -332,7 +334,7 @@ function Get-Commit {
 }
 
 function Test-UpToDate {
-    foreach ($path in @($stamp, $tool, $suites, $counts, $replay, $contact, $toolLibrary, $suitesLibrary, $countsLibrary, $replayLibrary, $contactLibrary) + $tests + $testsLibraries) {
+    foreach ($path in @($stamp, $tool, $suites, $counts, $replay, $contact, $site, $toolLibrary, $suitesLibrary, $countsLibrary, $replayLibrary, $contactLibrary, $siteLibrary) + $tests + $testsLibraries) {
         if (-not (Test-Path -LiteralPath $path -PathType Leaf)) {
             return $false
         }
@@ -416,7 +418,7 @@ function Invoke-Build {
 function Remove-Output {
     $lock = Enter-Lock
     try {
-        foreach ($name in 'bin', 'obj', 'pack', 'api', 'package', 'publish*', 'bundle', '.built-*', '.build-*.log',
+        foreach ($name in 'bin', 'obj', 'pack', 'api', 'package', 'publish*', 'bundle', 'docs', '.built-*', '.build-*.log',
             '.test-output.*') {
             # Names with a dot are hidden on Linux, and not found without force.
             Get-ChildItem -Force -LiteralPath $artifacts -Filter $name |
@@ -857,12 +859,15 @@ try {
     $contactFolder = Join-Path (Join-Path $bin 'Sequor.FirstContact') $pivot
     $contact = Join-Path $contactFolder "Sequor.FirstContact$suffix"
     $contactLibrary = Join-Path $contactFolder 'Sequor.FirstContact.dll'
+    $siteFolder = Join-Path (Join-Path $bin 'Sequor.Site') $pivot
+    $site = Join-Path $siteFolder "Sequor.Site$suffix"
+    $siteLibrary = Join-Path $siteFolder 'Sequor.Site.dll'
     $noticesFolder = Join-Path (Join-Path $bin 'Sequor.Notices') $pivot
     $notices = Join-Path $noticesFolder "Sequor.Notices$suffix"
     $toolLibrary = Join-Path $toolFolder 'sequor.dll'
     $suitesLibrary = Join-Path $suitesFolder 'Sequor.Suites.dll'
 
-    if ('build', 'bundle', 'clean', 'kernels', 'pack', 'api' -ccontains $verb -and $rest.Count -gt 0) {
+    if ('build', 'bundle', 'clean', 'docs', 'kernels', 'pack', 'api' -ccontains $verb -and $rest.Count -gt 0) {
         Stop-Script "$verb takes no arguments." 2
     }
     if ($verb -ceq 'help') {
@@ -906,6 +911,11 @@ try {
             '{0}, {1} KiB' -f $file.FullName, [Math]::Ceiling($file.Length / 1024)
         }
         exit 0
+    }
+    elseif ($verb -ceq 'docs') {
+        Invoke-Build
+        Invoke-Program $site @($root, $bin, $pivot, (Join-Path $artifacts 'docs'))
+        exit $LASTEXITCODE
     }
     elseif ($verb -ceq 'clean') {
         Remove-Output

@@ -101,6 +101,7 @@ counts=$artifacts/bin/Sequor.Counts/$pivot/Sequor.Counts
 replay=$artifacts/bin/Sequor.Replay/$pivot/Sequor.Replay
 contact=$artifacts/bin/Sequor.FirstContact/$pivot/Sequor.FirstContact
 notices=$artifacts/bin/Sequor.Notices/$pivot/Sequor.Notices
+site=$artifacts/bin/Sequor.Site/$pivot/Sequor.Site
 
 export DOTNET_CLI_TELEMETRY_OPTOUT=1
 export DOTNET_NOLOGO=1
@@ -140,6 +141,8 @@ Usage: ./build.sh VERB [ARGUMENTS]
   pack              makes the NuGet packages and the tool package in artifacts/package;
                     their version is that of the commit, and tells changed sources
   api               lists anew what is public, in the PublicAPI.Unshipped.txt of projects
+  docs              makes the site of the documents and of the API, in artifacts/docs;
+                    it is read without a network
   format            formats all sources
   format --check    fails if a source is not formatted
   kernels           makes the PTX in Native/Kernels/Ptx from the sources;
@@ -255,7 +258,7 @@ commit() {
 up_to_date() {
     local recorded program
     [ -f "$stamp" ] || return 1
-    for program in "$tool" "${tests[@]}" "$suites" "$counts" "$replay" "$contact"; do
+    for program in "$tool" "${tests[@]}" "$suites" "$counts" "$replay" "$contact" "$site"; do
         [ -x "$program" ] && [ -f "$program.dll" ] || return 1
     done
     [ -z "$(sources -newer "$stamp")" ] || return 1
@@ -327,7 +330,7 @@ build() {
 
 remove_outputs() {
     local name
-    for name in bin obj pack api package 'publish*' bundle '.built-*' '.build-*.log' '.test-output.*'; do
+    for name in bin obj pack api package 'publish*' bundle docs '.built-*' '.build-*.log' '.test-output.*'; do
         # shellcheck disable=SC2086 # a pattern
         rm -rf "${artifacts:?}"/$name
     done
@@ -635,7 +638,7 @@ if [ "${2:-}" = -- ]; then
     set -- "$verb" "$@"
 fi
 case $verb in
-    build | bundle | clean | kernels | pack | api)
+    build | bundle | clean | docs | kernels | pack | api)
         [ $# -eq 1 ] || fail "$verb takes no arguments." 2
         ;;
 esac
@@ -662,6 +665,10 @@ case $verb in
         for file in "$artifacts"/publish/{sequor,libsequor.*}; do
             [ ! -f "$file" ] || printf '%s, %s KiB\n' "$file" "$((($(wc -c <"$file") + 1023) / 1024))"
         done
+        ;;
+    docs)
+        build
+        exec "$site" "$root" "$artifacts/bin" "$pivot" "$artifacts/docs"
         ;;
     clean) (locked remove_outputs) || exit ;;
     kernels) kernels ;;

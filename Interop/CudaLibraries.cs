@@ -6,6 +6,16 @@ namespace Sequor.Interop;
 /// The driver, cuDNN and cuBLAS that everything here calls. They are found once and the driver is started once. May be used from any
 /// thread.
 /// </summary>
+/// <example>
+/// <code>
+/// CudaLibraries libraries = CudaLibraries.Shared; // the driver, cuDNN and cuBLAS of this machine
+/// if (libraries.Failure is { } failure)
+///     Console.WriteLine($"no GPU can be used: {failure.Reason}");
+/// else
+///     foreach (CudaDevice device in libraries.Devices)
+///         Console.WriteLine(device); // 0: its name (its compute capability)
+/// </code>
+/// </example>
 public sealed class CudaLibraries
 {
     private static readonly Lazy<CudaLibraries> ForProcess = new(() => Load());

@@ -11,6 +11,16 @@ namespace Sequor.Interop;
 /// current for its thread. A cuDNN or cuBLAS handle and the objects bound to it are for one thread at a time. No object may be
 /// disposed while another thread is in a call that uses it.
 /// </remarks>
+/// <example>
+/// <code>
+/// CudaDevice device = CudaLibraries.Shared.Device(0);
+/// using CudaContext context = CudaContext.Primary(device); // or CudaContext.Attach(theirContext)
+/// (long free, long total) = context.DeviceMemory;
+/// Console.WriteLine($"{device.Name}: {free >> 20} of {total >> 20} MiB free");
+/// using CudaStream stream = context.CreateStream();
+/// using DeviceBuffer&lt;float> buffer = context.Allocate&lt;float>(1000, "weights");
+/// </code>
+/// </example>
 public sealed unsafe partial class CudaContext : CudaObject
 {
     private readonly bool _owned;

@@ -7,6 +7,15 @@ namespace Sequor.Interop;
 /// <summary>An array in device memory. Its initial content is undefined.</summary>
 /// <typeparam name="T">The elements' type.</typeparam>
 /// <remarks>Keep a reference until the work that uses it is done: queued work does not keep the buffer from being freed.</remarks>
+/// <example>
+/// <code>
+/// using DeviceBuffer&lt;float> buffer = context.Allocate&lt;float>(6, "weights");
+/// buffer.Span.CopyFrom([1, 2, 3, 4, 5, 6], stream);
+/// DeviceSpan&lt;float> tail = buffer.Slice(4); // the last two; no copy
+/// tail.Fill(0f, stream);
+/// float[] values = buffer.Span.ToArray(stream); // 1, 2, 3, 4, 0, 0
+/// </code>
+/// </example>
 [SuppressMessage(
     "Design",
     "CA1000:Do not declare static members on generic types",

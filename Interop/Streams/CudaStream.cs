@@ -7,6 +7,18 @@ namespace Sequor.Interop;
 /// A queue of device work that runs in the order in which it was queued. Threads may share a stream; their work then runs in the order of
 /// their calls.
 /// </summary>
+/// <example>
+/// <code>
+/// using CudaStream copies = context.CreateStream();
+/// using CudaStream work = context.CreateStream();
+/// using CudaEvent copied = context.CreateEvent();
+/// buffer.Span.CopyFrom([1, 2, 3, 4], copies);
+/// copied.Record(copies);
+/// work.Wait(copied); // what is queued on work from here on comes after the copy
+/// buffer.Span.Slice(2).Clear(work);
+/// float[] values = buffer.Span.ToArray(work); // 1, 2, 0, 0
+/// </code>
+/// </example>
 [SuppressMessage(
     "Naming",
     "CA1711:Identifiers should not have incorrect suffix",

@@ -15,6 +15,15 @@ namespace Sequor.Layers;
 /// nothing and throws an <see cref="InvalidOperationException"/>. Threads that work at the same time need a backend and a model each.
 /// </para>
 /// </remarks>
+/// <example>
+/// <code>
+/// using var backend = Backend.Create(Device.Cpu, new CpuOptions { Threads = 2 });
+/// Console.WriteLine(backend.Info.Description); // processor, threads, instructions
+/// using var model = new Lstm(16, 32);
+/// using Plan plan = model.Plan(backend, maxLength: 50, maxBatch: 8, Mode.Training);
+/// long bytes = backend.Memory.CurrentBytes; // all that the plan took, exactly
+/// </code>
+/// </example>
 public abstract partial class Backend : IDisposable
 {
     /// <summary>What this backend runs on.</summary>

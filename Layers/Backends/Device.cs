@@ -7,6 +7,15 @@ namespace Sequor.Layers;
 /// Where a backend works: a CPU, a GPU by its number, or whichever is best (the default). <see cref="Parse(string)"/> takes what users
 /// write: "auto", "cpu", "cuda" or "cuda:N".
 /// </summary>
+/// <example>
+/// <code>
+/// Device device = Device.Parse("cpu"); // or "auto", "cuda", "cuda:1"
+/// if (!Device.TryParse("gpu", out _))
+///     Console.WriteLine("there is no device of that name");
+/// using var backend = Backend.Create(device); // Device.Auto: a GPU that passes its self-check, else the CPU
+/// Console.WriteLine(backend.Info.Reason); // why it was chosen
+/// </code>
+/// </example>
 public readonly record struct Device : IParsable<Device>
 {
     private const string Allowed = "auto, cpu, cuda, cuda:N";

@@ -12,6 +12,16 @@ namespace Sequor.Layers.Cuda;
 /// As every <see cref="Backend"/>, it is for one thread at a time. A caller's context and stream are used as they are and never destroyed.
 /// The host waits for the stream only where values are read back, and when the backend is disposed.
 /// </remarks>
+/// <example>
+/// <code>
+/// using CudaBackend gpu = CudaBackend.Create(device: 0, new CudaOptions { Math = FloatMath.Fp32 });
+/// using var lstm = new Lstm(inputSize: 4, hiddenSize: 8);
+/// using Plan plan = lstm.Plan(gpu, maxLength: 5, maxBatch: 2, Mode.Training);
+/// float[] y = plan.Forward(new float[5 * 2 * 4], length: 5, batch: 2).ToArray();
+/// nint address = plan.Output.Address; // of device memory, for other work on gpu.Stream
+/// Console.WriteLine(gpu.Info.Gpu); // the GPU, the driver's version, cuDNN's and cuBLAS's
+/// </code>
+/// </example>
 public sealed partial class CudaBackend : Backend
 {
     // What cuBLAS recommends for the newest devices; older ones need less of it.

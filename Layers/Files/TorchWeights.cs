@@ -17,6 +17,17 @@ namespace Sequor.Layers;
 /// </code>
 /// <para>The path "" is the model's own, for a module that contains all others.</para>
 /// </remarks>
+/// <example>
+/// <code>
+/// using var backend = Backend.Create(Device.Cpu);
+/// using var model = new Sequential(new Gru(2, 16), new Linear(16, 1));
+/// model.Initialize(backend);
+/// // PyTorch's module has the attributes rnn and head.
+/// var modules = new Dictionary&lt;string, string> { ["0"] = "rnn", ["1"] = "head" };
+/// TorchWeights.Save(model, path, modules); // torch: load_state_dict(load_file(path))
+/// TorchWeights.Load(model, path, backend, modules); // what save_file(state_dict, path) wrote
+/// </code>
+/// </example>
 public static class TorchWeights
 {
     // The transformers library refuses files that do not name their framework.

@@ -5,6 +5,17 @@ namespace Sequor.Layers;
 /// weights. It is PyTorch's CrossEntropyLoss. Targets [T, B] are classes, one for each row: whole numbers from 0 to K - 1.
 /// </summary>
 /// <remarks>If no row counts, the loss is 0. PyTorch's is NaN if all classes are ignored.</remarks>
+/// <example>
+/// <code>
+/// using var backend = Backend.Create(Device.Cpu);
+/// using var model = new Sequential(new Lstm(28, 64), new Last(64), new Linear(64, 10));
+/// using Plan plan = model.Plan(backend, maxLength: 28, maxBatch: 2, Mode.Training);
+/// using var loss = new SoftmaxCrossEntropy(plan);
+/// plan.Forward(new float[28 * 2 * 28], length: 28, batch: 2);
+/// plan.Backward(loss.Compute([3, 9])); // a class each, as whole numbers
+/// float nats = loss.ReadValue(); // near ln 10 before training
+/// </code>
+/// </example>
 /// <param name="plan">The plan whose output is the logits.</param>
 /// <param name="ignoreIndex">
 /// A whole number that stands for no class: its rows have weight 0, whatever their mask, and no gradient. Null for no such number;

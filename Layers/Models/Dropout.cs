@@ -4,6 +4,16 @@ namespace Sequor.Layers;
 /// In training, sets each value to zero with probability p and multiplies the others by 1 / (1 - p). The mask is drawn from the plan's seed
 /// and step, anew for each forward pass and again for its backward pass, so it takes no memory. Source: Srivastava et al. (2014).
 /// </summary>
+/// <example>
+/// <code>
+/// using var backend = Backend.Create(Device.Cpu);
+/// using var dropout = new Dropout(size: 4, probability: 0.5f);
+/// using Plan training = dropout.Plan(backend, 1, 1, Mode.Training);
+/// using Plan evaluation = dropout.Plan(backend, 1, 1, Mode.Evaluation);
+/// float[] some = training.Forward([1, 1, 1, 1], 1, 1).ToArray(); // each is 0 or 2
+/// float[] all = evaluation.Forward([1, 1, 1, 1], 1, 1).ToArray(); // 1, 1, 1, 1
+/// </code>
+/// </example>
 /// <param name="size">The number of channels, at least 1.</param>
 /// <param name="probability">p: at least 0, below 1.</param>
 public sealed class Dropout(int size, float probability) : Layer

@@ -15,6 +15,19 @@ namespace Sequor.Layers;
 /// input. The gradient of the weight is added up in a fixed order, so results repeat bit for bit.
 /// </para>
 /// </remarks>
+/// <example>
+/// <code>
+/// using var backend = Backend.Create(Device.Cpu);
+/// using var model = new Sequential(
+///     new Embedding(count: 65, size: 24),
+///     new Gru(24, 48),
+///     new Linear(48, 65)
+/// );
+/// model.Initialize(backend);
+/// float[] classes = [7, 0, 64]; // whole numbers in floats, below count
+/// Prediction next = model.Predict(classes, length: 3); // [3, 1, 65]
+/// </code>
+/// </example>
 public sealed class Embedding : Layer
 {
     /// <summary>The most classes. Above it, floats skip whole numbers.</summary>

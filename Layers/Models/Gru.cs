@@ -4,6 +4,18 @@ namespace Sequor.Layers;
 /// The gated recurrent unit with the gates reset, update and new. The reset gate acts after the recurrent product: n = tanh(W_in x + b_in +
 /// r (W_hn h + b_hn)), h = (1 - z) n + z h.
 /// </summary>
+/// <example>
+/// <code>
+/// using var backend = Backend.Create(Device.Cpu);
+/// using var gru = new Gru(inputSize: 1, hiddenSize: 16);
+/// using Plan stream = gru.Plan(backend, maxLength: 1, maxBatch: 1, Mode.Streaming);
+/// for (int t = 0; t &lt; 100; t++)
+/// {
+///     Tensor h = stream.Forward([MathF.Sin(t)], length: 1, batch: 1); // goes on from step to step
+///     float first = h.ToArray()[0];
+/// }
+/// </code>
+/// </example>
 public sealed class Gru : Recurrent
 {
     /// <summary>Makes a network with default options.</summary>

@@ -1,6 +1,14 @@
 namespace Sequor.Layers;
 
 /// <summary>Takes the last step of each sequence, by the sequence's own length: [T, B, C] to [1, B, C].</summary>
+/// <example>
+/// <code>
+/// using var backend = Backend.Create(Device.Cpu);
+/// using var last = new Last(size: 2);
+/// last.Initialize(backend);
+/// Prediction y = last.Predict([1, 2, 3, 4, 5, 6], length: 3); // [1, 1, 2]: 5 and 6
+/// </code>
+/// </example>
 /// <param name="size">The number of channels, at least 1.</param>
 public sealed class Last(int size) : Layer
 {

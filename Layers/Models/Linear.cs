@@ -4,6 +4,16 @@ namespace Sequor.Layers;
 /// y = x W' + b at every step: [T, B, in] to [T, B, out]. W is [out, in] and b, if there is one, [out]; both begin uniform in ±1/sqrt(in),
 /// as in torch.nn.Linear.
 /// </summary>
+/// <example>
+/// <code>
+/// using var backend = Backend.Create(Device.Cpu);
+/// using var linear = new Linear(inputSize: 3, outputSize: 2);
+/// using Plan plan = linear.Plan(backend, maxLength: 1, maxBatch: 1, Mode.Evaluation);
+/// plan.Parameter("weight").Write([1, 0, 0, 0, 1, 1]); // [2, 3]
+/// plan.Parameter("bias").Write([10, 20]);
+/// float[] y = plan.Forward([1, 2, 3], length: 1, batch: 1).ToArray(); // 11, 25
+/// </code>
+/// </example>
 public sealed class Linear : Layer
 {
     private readonly Parameter _weight;

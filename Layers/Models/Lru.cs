@@ -4,6 +4,21 @@ namespace Sequor.Layers;
 /// Linear recurrent units as Orvieto et al. (2023) stack them: a linear encoder, then blocks. Pooling and the linear decoder are separate
 /// layers.
 /// </summary>
+/// <example>
+/// <code>
+/// using var backend = Backend.Create(Device.Cpu);
+/// using var lru = new Lru(inputSize: 2, modelSize: 32, stateSize: 32, blocks: 2);
+/// using var model = new Sequential(lru, new Last(32), new Linear(32, 1));
+/// using Plan plan = model.Plan(backend, maxLength: 100, maxBatch: 8, Mode.Training);
+/// // The recurrence at a quarter of the rate, and without decay, as the paper trains it.
+/// using var adam = new AdamW(
+///     plan,
+///     learningRate: 2e-3f,
+///     weightDecay: 0.05f,
+///     groups: [Lru.Recurrence(rateFactor: 0.25f)]
+/// );
+/// </code>
+/// </example>
 public sealed class Lru : Sequential
 {
     /// <summary>Makes an LRU network.</summary>

@@ -4,6 +4,16 @@ namespace Sequor.Layers;
 /// Long short-term memory with the gates input, forget, cell and output: c = f c + i g, h = o tanh(c). Its output may be projected and its
 /// cell state clipped.
 /// </summary>
+/// <example>
+/// <code>
+/// using var lstm = new Lstm(inputSize: 8, hiddenSize: 16, layers: 2);
+/// foreach (NamedParameter named in lstm.NamedParameters()) // weight_ih_l0 [64, 8], as in PyTorch
+///     Console.WriteLine($"{named.Name} {named.Parameter.Shape}");
+///
+/// var options = new RecurrentOptions { Bidirectional = true, ProjectionSize = 4 };
+/// using var both = new Lstm(8, 16, options); // gives [T, B, 2 * 4]
+/// </code>
+/// </example>
 public sealed class Lstm : Recurrent
 {
     /// <summary>Makes a network with default options.</summary>

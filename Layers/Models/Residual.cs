@@ -4,6 +4,16 @@ namespace Sequor.Layers;
 /// y = x + f(x), where the layer f keeps the number of channels and of steps. Source: He et al., Deep Residual Learning for Image
 /// Recognition (2015).
 /// </summary>
+/// <example>
+/// <code>
+/// using var model = new Sequential(
+///     new Linear(8, 32),
+///     new Residual(new Sequential(new LayerNorm(32), new Lstm(32, 32))), // x + lstm(norm(x))
+///     new Residual(new Sequential(new LayerNorm(32), new Lstm(32, 32))),
+///     new Linear(32, 4)
+/// );
+/// </code>
+/// </example>
 public sealed class Residual : Layer
 {
     private const string Name = "body";

@@ -1,6 +1,14 @@
 namespace Sequor.Layers;
 
 /// <summary>The simple recurrent network: h = tanh or relu of W_ih x + b_ih + W_hh h + b_hh.</summary>
+/// <example>
+/// <code>
+/// using var backend = Backend.Create(Device.Cpu);
+/// using var rnn = new Rnn(inputSize: 8, hiddenSize: 16, layers: 2); // tanh; relu: true for relu
+/// rnn.Initialize(backend);
+/// Prediction h = rnn.Predict(new float[10 * 3 * 8], length: 10, batch: 3); // [10, 3, 16]
+/// </code>
+/// </example>
 public sealed class Rnn : Recurrent
 {
     /// <summary>Makes a network with default options.</summary>

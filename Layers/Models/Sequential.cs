@@ -1,6 +1,15 @@
 namespace Sequor.Layers;
 
 /// <summary>Layers that run one after the other.</summary>
+/// <example>
+/// <code>
+/// using var backend = Backend.Create(Device.Cpu);
+/// using var model = new Sequential(new Gru(2, 32), new Last(32), new Linear(32, 1));
+/// model.Initialize(backend, seed: 1);
+/// Prediction answers = model.Predict(new float[50 * 4 * 2], length: 50, batch: 4);
+/// float second = answers.At(step: 0, sequence: 1)[0]; // answers.Shape is [1, 4, 1]
+/// </code>
+/// </example>
 public class Sequential : Layer
 {
     private readonly (string Name, Layer Layer)[] _children;

@@ -4,6 +4,13 @@ namespace Sequor.Layers;
 /// The temporal convolutional network of Bai, Kolter and Koltun (2018): blocks of two causal convolutions, whose dilation doubles from
 /// level to level.
 /// </summary>
+/// <example>
+/// <code>
+/// using var tcn = new Tcn(inputSize: 2, widths: [24, 24, 24], kernel: 8, dropout: 0.1f);
+/// long steps = tcn.ReceptiveField; // 99 steps back: 1 + 2 * 7 * (1 + 2 + 4)
+/// using var model = new Sequential(tcn, new Last(24), new Linear(24, 1));
+/// </code>
+/// </example>
 public sealed class Tcn : Sequential
 {
     /// <summary>Makes a TCN.</summary>

@@ -4,6 +4,23 @@ namespace Sequor.Layers;
 /// Adam with bias correction (Kingma and Ba 2015), as in PyTorch: p -= rate m' / (sqrt(v') + epsilon), where m' and v' are the corrected
 /// means of the gradients and of their squares.
 /// </summary>
+/// <example>
+/// <code>
+/// using var backend = Backend.Create(Device.Cpu);
+/// using var linear = new Linear(1, 1);
+/// using Plan plan = linear.Plan(backend, maxLength: 1, maxBatch: 1, Mode.Training);
+/// using var loss = new MeanSquaredError(plan);
+/// using var adam = new Adam(plan, learningRate: 0.1f) { MaxGradientNorm = 1f };
+/// for (int i = 0; i &lt; 200; i++)
+/// {
+///     adam.LearningRate = 0.1f / (1 + i / 50); // a schedule of your own
+///     plan.Forward([1], length: 1, batch: 1);
+///     plan.Backward(loss.Compute([5]));
+///     adam.Step();
+/// }
+/// float error = loss.ReadValue();
+/// </code>
+/// </example>
 /// <param name="plan">A training plan.</param>
 /// <param name="learningRate">The learning rate, finite and at least 0.</param>
 /// <param name="beta1">The smoothing of the mean: at least 0, below 1.</param>

@@ -4,6 +4,19 @@ namespace Sequor.Layers;
 /// Adam with decoupled weight decay (Loshchilov and Hutter 2019), as in PyTorch and Optax: p -= rate (m' / (sqrt(v') + epsilon) + decay p).
 /// Clipping affects the gradients, not the decay.
 /// </summary>
+/// <example>
+/// <code>
+/// using var backend = Backend.Create(Device.Cpu);
+/// using var model = new Sequential(new Gru(2, 16), new Linear(16, 1));
+/// using Plan plan = model.Plan(backend, maxLength: 10, maxBatch: 2, Mode.Training);
+/// var biases = new ParameterGroup(
+///     named => named.Parameter.Name.StartsWith("bias"),
+///     rateFactor: 1f,
+///     decays: false
+/// );
+/// using var adam = new AdamW(plan, learningRate: 1e-3f, weightDecay: 0.01f, groups: [biases]);
+/// </code>
+/// </example>
 /// <param name="plan">A training plan.</param>
 /// <param name="learningRate">The learning rate, finite and at least 0.</param>
 /// <param name="weightDecay">The weight decay, finite and at least 0.</param>

@@ -9,6 +9,22 @@ namespace Sequor.Layers;
 /// included, changes nothing and throws an <see cref="InvalidOperationException"/>. Threads may use it one after the other; see
 /// <see cref="Layers.Backend"/>.
 /// </remarks>
+/// <example>
+/// <code>
+/// using var backend = Backend.Create(Device.Cpu);
+/// using var model = new Sequential(new Gru(2, 32), new Linear(32, 1));
+/// using Plan plan = model.Plan(backend, maxLength: 100, maxBatch: 8, Mode.Training);
+/// using var loss = new MeanSquaredError(plan);
+/// using var adam = new Adam(plan, learningRate: 1e-3f);
+///
+/// float[] x = new float[50 * 4 * 2]; // [T, B, C]: any T and B up to the plan's
+/// float[] targets = new float[50 * 4 * 1];
+/// plan.Forward(x, length: 50, batch: 4);
+/// plan.Backward(loss.Compute(targets)); // gradients: plan.Gradient("0.weight_ih_l0")
+/// adam.Step();
+/// float[] y = plan.Output.ToArray(); // [50, 4, 1]
+/// </code>
+/// </example>
 public sealed partial class Plan : IDisposable
 {
     private readonly PlannedLayer _root;

@@ -1,6 +1,23 @@
 namespace Sequor.Layers;
 
 /// <summary>What a plan can do besides running the model. Options that are not set take no memory.</summary>
+/// <example>
+/// <code>
+/// using var backend = Backend.Create(Device.Cpu);
+/// using var gru = new Gru(inputSize: 2, hiddenSize: 8);
+/// using Plan plan = gru.Plan(
+///     backend,
+///     maxLength: 10,
+///     maxBatch: 3,
+///     Mode.Training,
+///     new PlanOptions { VariableLengths = true, InputGradient = true }
+/// );
+/// int[] lengths = [10, 7, 1]; // what lies beyond a sequence's end is not looked at
+/// Tensor y = plan.Forward(new float[10 * 3 * 2], length: 10, batch: 3, lengths);
+/// plan.Backward(y); // the gradient of |y|^2 / 2
+/// float[] dx = plan.InputGradient.ToArray(); // [10, 3, 2]
+/// </code>
+/// </example>
 public sealed record PlanOptions
 {
     /// <summary>Whether training also computes the gradient of the input, <see cref="Plan.InputGradient"/>.</summary>

@@ -20,6 +20,31 @@ namespace Sequor.Layers;
 /// whose lengths only the host knows, and for steps that queue work of their own besides the calls on plans, losses and optimizers.
 /// </para>
 /// </remarks>
+/// <example>
+/// <code>
+/// using var backend = Backend.Create(Device.Cpu); // on a GPU steps are replayed from the third on
+/// using var model = new Sequential(new Gru(2, 16), new Last(16), new Linear(16, 1));
+/// using Plan plan = model.Plan(backend, maxLength: 20, maxBatch: 4, Mode.Training);
+/// using var loss = new MeanSquaredError(plan);
+/// using var adam = new Adam(plan, learningRate: 1e-3f);
+/// using var step = new StepGraph(
+///     plan,
+///     () =>
+///     {
+///         plan.Forward(plan.Input(length: 20, batch: 4));
+///         plan.Backward(loss.Compute());
+///         adam.Step();
+///     }
+/// );
+/// for (int i = 0; i &lt; 10; i++)
+/// {
+///     plan.SetInput(new float[20 * 4 * 2], length: 20, batch: 4); // copies in before the step
+///     loss.SetTargets(new float[4]);
+///     step.Run();
+/// }
+/// Console.WriteLine($"{step.Replays} replays; {step.EagerReason}");
+/// </code>
+/// </example>
 public sealed class StepGraph : IDisposable
 {
     /// <summary>How often a step runs normally before it is recorded. In these runs libraries choose and load their kernels.</summary>

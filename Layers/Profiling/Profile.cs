@@ -12,6 +12,18 @@ namespace Sequor.Layers;
 /// plan to the next, copies of the next batch included. Each profiled operation has two marks more in the queue, so a profiled step takes a
 /// little longer. After the first steps a profiled step allocates nothing. Like its backend, a profile is for one thread at a time.
 /// </remarks>
+/// <example>
+/// <code>
+/// using var backend = Backend.Create(Device.Cpu);
+/// using var model = new Sequential(new Gru(2, 16), new Linear(16, 1));
+/// using Plan plan = model.Plan(backend, maxLength: 20, maxBatch: 4, Mode.Evaluation);
+/// using Profile profile = Profile.Start(plan);
+/// for (int i = 0; i &lt; 5; i++)
+///     plan.Forward(new float[20 * 4 * 2], length: 20, batch: 4);
+/// foreach (ProfiledOperation row in profile.Read().Operations)
+///     Console.WriteLine($"{row.Layer} {row.Operation} {row.Milliseconds:F3} ms");
+/// </code>
+/// </example>
 public sealed class Profile : IDisposable
 {
     private readonly ProfileRecorder _recorder;

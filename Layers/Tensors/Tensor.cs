@@ -4,6 +4,17 @@ namespace Sequor.Layers;
 /// A contiguous row-major view of float32 values in a backend's memory. It is a value, so making a view allocates nothing. Its memory, a
 /// plan's or a <see cref="Storage"/>, must outlive it.
 /// </summary>
+/// <example>
+/// <code>
+/// using var backend = Backend.Create(Device.Cpu);
+/// using Storage storage = backend.Allocate(count: 2 * 3, MemoryCategory.InputOutput);
+/// Tensor tensor = storage.View(new Shape(2, 3));
+/// tensor.Write([1, 2, 3, 4, 5, 6]);
+/// Tensor row = tensor.Slice(first: 1, count: 1); // the same memory
+/// row.Write([7, 8, 9]);
+/// float[] values = tensor.ToArray(); // 1, 2, 3, 7, 8, 9
+/// </code>
+/// </example>
 public readonly struct Tensor
 {
     internal Tensor(Storage storage, long offset, Shape shape)

@@ -9,6 +9,33 @@ namespace Sequor.Layers;
 /// asked for, as training that resumes asks again. If a set changes its sizes, fills a sequence beyond its end or gives a class
 /// that does not exist, the caller gets a <see cref="DatasetException"/>, and the trainer stays as it was before the step.
 /// </remarks>
+/// <example>
+/// <code>
+/// private sealed class Waves : Dataset
+/// {
+///     public override string Name => "waves";
+///     public override int? Count => 100;
+///     public override int InputSize => 1;
+///     public override int OutputSize => 1;
+///     public override int TargetSize => 1;
+///     public override bool OneOutput => false; // a target for each step
+///     public override string Metric => "mean squared error";
+///
+///     public override Loss CreateLoss(Plan plan) => new MeanSquaredError(plan);
+///
+///     public override int LengthOf(long sequence) => 20 + (int)(sequence % 10);
+///
+///     public override void Fill(SequenceBatch batch, int b, long sequence)
+///     {
+///         for (int t = 0; t &lt; LengthOf(sequence); t++)
+///         {
+///             batch.Input(t, b)[0] = MathF.Sin(0.1f * (t + sequence));
+///             batch.Target(t, b)[0] = MathF.Sin(0.1f * (t + 1 + sequence));
+///         }
+///     }
+/// }
+/// </code>
+/// </example>
 public abstract class Dataset
 {
     private (long Total, int Shortest, int Longest)? _steps;

@@ -11,6 +11,28 @@ namespace Sequor.Layers;
 /// epoch the loss on the validation set decides whether its parameters are the best so far. Training can be saved and resumed
 /// between any two steps, and then ends with the same bits, on the same backend and with the same number of threads.
 /// </remarks>
+/// <example>
+/// <code>
+/// using var backend = Backend.Create(Device.Cpu);
+/// using var model = new Sequential(new Gru(2, 16), new Last(16), new Linear(16, 1));
+/// var task = new AddingProblem(20); // from Sequor.Workloads; or a Dataset of your own
+/// using var trainer = new Trainer(
+///     model,
+///     train: task.Part(stream: 1, first: 0, count: 256),
+///     validation: task.HeldOut(count: 64),
+///     backend,
+///     plan => new Adam(plan, learningRate: 5e-3f),
+///     new TrainingOptions
+///     {
+///         Batch = 32,
+///         Clip = 1f,
+///         Epochs = 2,
+///     }
+/// );
+/// trainer.Run();
+/// double held = trainer.EvaluateBest(task.HeldOut(count: 64, first: 64));
+/// </code>
+/// </example>
 public sealed partial class Trainer : IDisposable
 {
     private readonly TrainingOptions _options;

@@ -96,7 +96,8 @@ echo built >>"$root/builds"
 for name in Tool/release/sequor Tests/release/Sequor.Tests Cuda.Tests/release/Sequor.Cuda.Tests \
     VirtualGpu.Tests/release/Sequor.VirtualGpu.Tests Suites/release/Sequor.Suites \
     Suites.Tests/release/Sequor.Suites.Tests Notices/release/Sequor.Notices \
-    Counts/release/Sequor.Counts Replay/release/Sequor.Replay FirstContact/release/Sequor.FirstContact; do
+    Counts/release/Sequor.Counts Replay/release/Sequor.Replay FirstContact/release/Sequor.FirstContact \
+    Site/release/Sequor.Site; do
     path=$root/artifacts/bin/Sequor.$name
     mkdir -p "${path%/*}"
     cp "$root/program" "$path"
@@ -489,6 +490,14 @@ expect 'and leave the list as it was' cmp -s "$tree/wanted" "$tree/Layers/Public
 run api now
 expect 'api takes no arguments' exits 2
 rm "$tree/Layers/A.csproj" "$tree/Layers/PublicAPI.Unshipped.txt"
+run docs
+expect 'docs makes the site of what was built' \
+    prints "[Sequor.Site][$tree][$tree/artifacts/bin][release][$tree/artifacts/docs]"
+STATUS=3 run docs
+expect 'and fails where the site cannot be made' exits 3
+run docs now
+expect 'docs takes no arguments' exits 2
+mkdir -p "$tree/artifacts/docs"
 run format
 expect 'format formats' prints 'dotnet csharpier format .'
 run format --check
@@ -541,6 +550,7 @@ expect 'a configuration is a plain word' exits 2
 run clean
 expect 'clean removes the outputs' test ! -e "$tree/artifacts/bin"
 expect 'and what was published' test ! -e "$tree/artifacts/publish"
+expect 'the site too' test ! -e "$tree/artifacts/docs"
 expect 'and the stamp' test ! -e "$tree/artifacts/.built-release"
 
 echo "$script: all $passed checks passed."

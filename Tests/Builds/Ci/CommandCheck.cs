@@ -40,6 +40,7 @@ internal sealed partial class CommandCheck(string root)
         "build",
         "bundle",
         "clean",
+        "docs",
         "help",
         "kernels",
         "pack",
