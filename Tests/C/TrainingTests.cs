@@ -427,6 +427,19 @@ internal sealed unsafe class TrainingTests : AbiFixture
             );
         ulong other = Cpu();
         Refused(Abi.sequor_model_initialize(model, other, 1), Status.State, "another backend");
+        int* shape = stackalloc int[3] { T, B, 2 };
+        ulong elsewhere;
+        Right(Abi.sequor_tensor_create(other, 3, shape, &elsewhere));
+        Refused(
+            Abi.sequor_plan_forward_tensor(training, elsewhere, null, 0),
+            Status.Argument,
+            "backend"
+        );
+        ulong here;
+        Right(Abi.sequor_tensor_create(backend, 3, shape, &here));
+        Refused(Abi.sequor_tensor_copy(here, elsewhere), Status.Argument, "another backend");
+        Right(Abi.sequor_tensor_free(here));
+        Right(Abi.sequor_tensor_free(elsewhere));
         Right(Abi.sequor_backend_free(other));
         Right(Abi.sequor_model_free(fresh));
         Right(Abi.sequor_loss_free(judge));
