@@ -38,6 +38,8 @@ public sealed partial class DocumentTests
             ("Save(path,", "Save(\"gru.safetensors\","),
         ],
         ["ProductOnBuffers.cs"] = [("libraries.Device()", "CudaLibraries.Shared.Device()")],
+        ["PlanOnManagedCuda.cs"] = [("ToSequor(libraries)", "ToSequor()")],
+        ["KernelForManagedCuda.cs"] = [("ToSequor(libraries)", "ToSequor()")],
         ["FoundLibraries.cs"] = [("NativeLibraries.Load(options)", "NativeLibraries.Load()")],
     };
 
@@ -47,6 +49,9 @@ public sealed partial class DocumentTests
         "COMPlus_",
         // An assembly that has tests of its own, which this program does not know.
         "Sequor.BenchmarkDotNet",
+        // A package that is built only where ManagedCuda can be had.
+        "Sequor.ManagedCuda",
+        "Theirs.CudaStream",
     ];
 
     private static readonly Assembly[] Assemblies =
@@ -58,6 +63,8 @@ public sealed partial class DocumentTests
         typeof(Sequor.Tool.Cli).Assembly,
         typeof(DocumentTests).Assembly,
         typeof(Sequor.Outside.LeakySum).Assembly,
+        typeof(FromManagedCuda).Assembly,
+        typeof(ManagedCuda.PrimaryContext).Assembly,
         typeof(Sequor.VirtualGpu.VirtualDevice).Assembly,
     ];
 
