@@ -24,7 +24,11 @@ internal sealed class Dotnet(string packages)
     /// <summary>Runs any program in a folder.</summary>
     public Ended Start(string program, string folder, params string[] arguments)
     {
-        var start = new ProcessStartInfo(program, arguments)
+        // A program of the folder, where it is one; else the one on the path.
+        string file = program.StartsWith("./", StringComparison.Ordinal)
+            ? Path.Combine(folder, program[2..])
+            : program;
+        var start = new ProcessStartInfo(file, arguments)
         {
             WorkingDirectory = folder,
             RedirectStandardOutput = true,

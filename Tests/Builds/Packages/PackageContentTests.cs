@@ -32,17 +32,15 @@ public sealed unsafe class PackageContentTests
 
     private static PackedFeed Feed => PackedFeed.Shared;
 
-    private static IEnumerable<(PackageProject Project, NuPackage Package)> Packages() =>
-        PackageProject
+    private static IEnumerable<(PackageProject Project, NuPackage Package)> Packages()
+    {
+        string version = PackedFeed.VersionOf(Feed.First);
+        return PackageProject
             .All(Feed.Clone)
             .Select(project =>
-                (
-                    project,
-                    new NuPackage(
-                        Directory.GetFiles(Feed.First, $"{project.Id}.[0-9]*.nupkg").Single()
-                    )
-                )
+                (project, new NuPackage(Path.Combine(Feed.First, $"{project.Id}.{version}.nupkg")))
             );
+    }
 
     [Test]
     public void There_is_one_of_each_project_and_all_have_the_version_of_the_commit()

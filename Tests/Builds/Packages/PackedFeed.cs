@@ -5,8 +5,9 @@ using Sequor.Tests.Support;
 namespace Sequor.Tests.Builds.Packages;
 
 /// <summary>
-/// The packages of the commit that the sources are at, made twice in clones that know other origins, and those of another
-/// commit; made once for all tests. What is not committed is left out.
+/// The packages of the commit that the sources are at, made by build.sh in one clone and by dotnet alone in another, and those
+/// of another commit; made once for all tests, in minutes. What is not committed is left out. SEQUOR_TEST_PACKAGES names a
+/// folder in which they stay, so that further runs at the commit need not make them.
 /// </summary>
 internal sealed class PackedFeed
 {
@@ -25,22 +26,34 @@ internal sealed class PackedFeed
         );
         if (RuntimeInformation.IsOSPlatform(OSPlatform.Windows))
             Assert.Ignore("the packages are made by build.sh");
-        _folder = Directory.CreateTempSubdirectory("sequor-packages-");
-        AppDomain.CurrentDomain.ProcessExit += (_, _) => _folder.Delete(recursive: true);
+        if (Environment.GetEnvironmentVariable("SEQUOR_TEST_PACKAGES") is { Length: > 0 } kept)
+        {
+            _folder = Directory.CreateDirectory(kept);
+        }
+        else
+        {
+            _folder = Directory.CreateTempSubdirectory("sequor-packages-");
+            AppDomain.CurrentDomain.ProcessExit += (_, _) => _folder.Delete(recursive: true);
+        }
         Dotnet = new Dotnet(Path.Combine(_folder.FullName, "packages"));
+        Commit = Git(root, "rev-parse", "HEAD").Trim();
+        string commit = Path.Combine(_folder.FullName, Commit[..10]);
         // Of different length and depth, and with a blank.
-        Clone = Path.Combine(_folder.FullName, "a");
-        OtherClone = Path.Combine(_folder.FullName, "some other", "place for it");
+        Clone = Path.Combine(commit, "a");
+        OtherClone = Path.Combine(commit, "some other", "place for it");
         foreach (string clone in (string[])[Clone, OtherClone])
         {
+            if (Directory.Exists(clone))
+                continue;
             Git(_folder.FullName, "clone", "-q", root, clone);
             Git(clone, "remote", "set-url", "origin", Origin);
         }
-        First = Pack(Clone, "first");
-        Again = Pack(OtherClone, "again");
-        Commit = Git(Clone, "rev-parse", "HEAD").Trim();
-        Git(OtherClone, "commit", "-q", "--allow-empty", "-m", "Nothing.");
-        Next = Pack(OtherClone, "next");
+        First = Feed("first", Clone, "./build.sh", "pack");
+        string[] pack = ["pack", "Sequor.slnx", "-c", "Release", "-v", "quiet", "-tl:off"];
+        Again = Feed("again", OtherClone, "dotnet", pack);
+        if (Git(OtherClone, "rev-parse", "HEAD").Trim() == Commit)
+            Git(OtherClone, "commit", "-q", "--allow-empty", "-m", "Nothing.");
+        Next = Feed("next", OtherClone, "dotnet", pack);
     }
 
     /// <summary>The packages; made by the first test that asks.</summary>
@@ -81,12 +94,14 @@ internal sealed class PackedFeed
         return versions[0];
     }
 
-    private string Pack(string clone, string name)
+    private string Feed(string name, string clone, string program, params string[] arguments)
     {
-        Ended ended = Dotnet.Start(Path.Combine(clone, "build.sh"), clone, "pack");
+        string feed = Path.Combine(_folder.FullName, Commit[..10], "feeds", name);
+        if (Directory.Exists(feed))
+            return feed;
+        Ended ended = Dotnet.Start(program, clone, arguments);
         Assert.That(ended.ExitCode, Is.Zero, ended.Text);
         // Another pack in the clone would remove them.
-        string feed = Path.Combine(_folder.FullName, "feeds", name);
         Directory.CreateDirectory(Path.GetDirectoryName(feed)!);
         Directory.Move(Path.Combine(clone, "artifacts", "package"), feed);
         return feed;
