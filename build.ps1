@@ -82,6 +82,10 @@ $redirecting = @(
     'DisableImplicit*', 'CscToolPath', 'CscToolExe', 'UseSharedCompilation', 'Deterministic',
     'DeterministicSourcePaths', 'ContinuousIntegrationBuild', 'EmbedAllSources', 'SourceRevisionId',
     'RepositoryUrl', 'SourcesFolder', 'GitHere', 'GitSources'
+    # What is packed, and how.
+    'IsPackable', 'Package*', 'PackAs*', 'Packing', '_IsPacking', 'ToolCommandName', 'LastRelease',
+    'EnablePackageValidation', 'IncludeSymbols', 'IncludeSource', 'IncludeBuildOutput', 'Nuspec*',
+    'Repository*', 'Authors', 'Copyright', 'DeterministicTimestamp', 'WriteApi'
     # What is written into runtimeconfig.json.
     'TieredCompilation*', 'TieredPGO', 'ServerGarbageCollection', 'ConcurrentGarbageCollection',
     'RetainVMGarbageCollection', 'InvariantGlobalization', 'RollForward', 'SatelliteResourceLanguages'
@@ -113,6 +117,9 @@ Usage: ./build.ps1 VERB [ARGUMENTS]
                     dry run on that; a page of text and a JSON are left in the folder
   bundle            packs the tests, the benchmarks and the .NET runtime into one
                     archive, for Linux machines without an SDK; made on Linux only
+  pack              makes the NuGet packages and the tool package in artifacts/package;
+                    their version is that of the commit, and tells changed sources
+  api               lists anew what is public, in the PublicAPI.Unshipped.txt of projects
   format            formats all sources
   format --check    fails if a source is not formatted
   kernels           makes the PTX in Native/Kernels/Ptx from the sources;
@@ -404,7 +411,7 @@ function Invoke-Build {
 function Remove-Output {
     $lock = Enter-Lock
     try {
-        foreach ($name in 'bin', 'obj', 'package', 'publish', 'bundle', '.built-*', '.build-*.log',
+        foreach ($name in 'bin', 'obj', 'pack', 'api', 'package', 'publish', 'bundle', '.built-*', '.build-*.log',
             '.test-output.*') {
             # Names with a dot are hidden on Linux, and not found without force.
             Get-ChildItem -Force -LiteralPath $artifacts -Filter $name |
@@ -508,6 +515,89 @@ function Get-TestCount([string[]] $lines) {
         $numbers['total'] -eq $numbers['succeeded'] + $numbers['failed'] + $numbers['skipped']) {
         'Tests: {0} passed, {1} failed, {2} skipped' -f `
             $numbers['succeeded'], $numbers['failed'], $numbers['skipped']
+    }
+}
+
+# Runs dotnet without servers, which would go on running; messages only where something is wrong. Sets $LASTEXITCODE.
+function Invoke-Quietly([string[]] $options) {
+    $output = @(Get-AllOutput $script:dotnet ($options + @('-nologo', '-verbosity:quiet', '-tl:off',
+        '-nodeReuse:false', '-p:UseSharedCompilation=false')))
+    if ($LASTEXITCODE -ne 0) {
+        foreach ($line in $output) {
+            Write-Side $line
+        }
+    }
+}
+
+# Packs, as build.sh does, which says why each step is as it is.
+function Invoke-Pack {
+    Use-Dotnet (Find-Dotnet '')
+    $lock = Enter-Lock
+    try {
+        $folder = Join-Path $artifacts 'package'
+        if (Test-Path -LiteralPath $folder) {
+            Remove-Item -LiteralPath $folder -Recurse -Force
+        }
+        Write-Side 'Packing Sequor ...'
+        Invoke-Quietly 'pack', 'Sequor.slnx', "-p:Configuration=$configuration"
+        if ($LASTEXITCODE -ne 0) {
+            Stop-Script 'The packages were not made.'
+        }
+        $packages = @()
+        if (Test-Path -LiteralPath $folder) {
+            $packages = @(Get-ChildItem -LiteralPath $folder -Filter '*.nupkg' | ForEach-Object { $_.FullName })
+        }
+        if ($packages.Count -eq 0) {
+            Stop-Script 'There was nothing to pack.'
+        }
+        $packages
+    }
+    finally {
+        $lock.Dispose()
+    }
+}
+
+# Lists what is public, as build.sh does.
+function Update-Api {
+    Use-Dotnet (Find-Dotnet '')
+    $lock = Enter-Lock
+    try {
+        $folder = Join-Path $artifacts 'api'
+        if (Test-Path -LiteralPath $folder) {
+            Remove-Item -LiteralPath $folder -Recurse -Force
+        }
+        $lists = @(Get-ChildItem -LiteralPath $root -Directory | ForEach-Object {
+            Join-Path $_.FullName 'PublicAPI.Unshipped.txt'
+        } | Where-Object { Test-Path -LiteralPath $_ })
+        if ($lists.Count -eq 0) {
+            Stop-Script 'No project has a PublicAPI.Unshipped.txt.'
+        }
+        foreach ($list in $lists) {
+            foreach ($project in @(Get-ChildItem -LiteralPath (Split-Path -Parent $list) -Filter '*.csproj')) {
+                Invoke-Quietly 'build', $project.FullName, '-p:WriteApi=true', "-p:Configuration=$configuration"
+                if ($LASTEXITCODE -ne 0) {
+                    Stop-Script "$($project.FullName) was not built, and $list is as it was."
+                }
+                $log = Join-Path $folder "$($project.BaseName).sarif"
+                if (-not (Test-Path -LiteralPath $log)) {
+                    Stop-Script "$($project.FullName) has no PublicApiAnalyzers that write $log."
+                }
+                $seen = New-Object 'System.Collections.Generic.HashSet[string]' ([StringComparer]::Ordinal)
+                foreach ($line in [IO.File]::ReadAllLines($log)) {
+                    if ($line -cmatch '^ *"APIName": "(.*)",?$') {
+                        [void] $seen.Add($Matches[1].Replace('\"', '"').Replace('\\', '\'))
+                    }
+                }
+                $names = [string[]] @($seen)
+                [Array]::Sort($names, [StringComparer]::Ordinal)
+                $text = (@('#nullable enable') + $names) -join "`n"
+                [IO.File]::WriteAllText($list, "$text`n")
+                "$($list.Substring($root.Length + 1).Replace('\', '/')): $($names.Count)"
+            }
+        }
+    }
+    finally {
+        $lock.Dispose()
     }
 }
 
@@ -632,7 +722,7 @@ try {
     $toolLibrary = Join-Path $toolFolder 'sequor.dll'
     $suitesLibrary = Join-Path $suitesFolder 'Sequor.Suites.dll'
 
-    if ('build', 'bundle', 'clean', 'kernels' -ccontains $verb -and $rest.Count -gt 0) {
+    if ('build', 'bundle', 'clean', 'kernels', 'pack', 'api' -ccontains $verb -and $rest.Count -gt 0) {
         Stop-Script "$verb takes no arguments." 2
     }
     if ($verb -ceq 'help') {
@@ -657,6 +747,14 @@ try {
     }
     elseif ($verb -ceq 'kernels') {
         Update-Kernel
+        exit 0
+    }
+    elseif ($verb -ceq 'pack') {
+        Invoke-Pack
+        exit 0
+    }
+    elseif ($verb -ceq 'api') {
+        Update-Api
         exit 0
     }
     elseif ($verb -ceq 'format') {

@@ -41,6 +41,10 @@ for name in $(compgen -e); do
             DisableImplicit* | CscToolPath | CscToolExe | UseSharedCompilation | Deterministic | \
             DeterministicSourcePaths | ContinuousIntegrationBuild | EmbedAllSources | SourceRevisionId | \
             RepositoryUrl | SourcesFolder | GitHere | GitSources) ;;
+        # What is packed, and how.
+        IsPackable | Package* | PackAs* | Packing | _IsPacking | ToolCommandName | LastRelease | \
+            EnablePackageValidation | IncludeSymbols | IncludeSource | IncludeBuildOutput | Nuspec* | \
+            Repository* | Authors | Copyright | DeterministicTimestamp | WriteApi) ;;
         # What is written into runtimeconfig.json.
         TieredCompilation* | TieredPGO | ServerGarbageCollection | ConcurrentGarbageCollection | \
             RetainVMGarbageCollection | InvariantGlobalization | RollForward | SatelliteResourceLanguages) ;;
@@ -127,6 +131,9 @@ Usage: ./build.sh VERB [ARGUMENTS]
                     dry run on that; a page of text and a JSON are left in the folder
   bundle            packs the tests, the benchmarks and the .NET runtime into one
                     archive, for Linux machines without an SDK
+  pack              makes the NuGet packages and the tool package in artifacts/package;
+                    their version is that of the commit, and tells changed sources
+  api               lists anew what is public, in the PublicAPI.Unshipped.txt of projects
   format            formats all sources
   format --check    fails if a source is not formatted
   kernels           makes the PTX in Native/Kernels/Ptx from the sources;
@@ -314,7 +321,7 @@ build() {
 
 remove_outputs() {
     local name
-    for name in bin obj package publish bundle '.built-*' '.build-*.log' '.test-output.*'; do
+    for name in bin obj pack api package publish bundle '.built-*' '.build-*.log' '.test-output.*'; do
         # shellcheck disable=SC2086 # a pattern
         rm -rf "${artifacts:?}"/$name
     done
@@ -436,6 +443,47 @@ The formatter (csharpier, see .config/dotnet-tools.json) could not be restored."
     exec "$dotnet" csharpier "$action" .
 }
 
+# No servers, which would go on running; messages only where something is wrong.
+quietly() {
+    local output status=0
+    output=$(cd "$root" && "$dotnet" "$@" -nologo -verbosity:quiet -tl:off -nodeReuse:false \
+        -p:UseSharedCompilation=false 2>&1 </dev/null 9>&-) || status=$?
+    [ "$status" -eq 0 ] || printf '%s\n' "$output" >&2
+    return "$status"
+}
+
+pack() {
+    local package
+    # Of two versions of one commit's changed files none is the later one: what was packed before goes.
+    rm -rf "${artifacts:?}/package"
+    echo 'Packing Sequor ...' >&2
+    quietly pack Sequor.slnx "-p:Configuration=$configuration" || fail 'The packages were not made.'
+    for package in "$artifacts"/package/*.nupkg; do
+        [ -f "$package" ] || fail 'There was nothing to pack.'
+        printf '%s\n' "$package"
+    done
+}
+
+# The compiler says what is missing from an empty list; the analyzer has the lines as they are to be.
+write_api() {
+    local list project log made
+    rm -rf "${artifacts:?}/api"
+    for list in "$root"/*/PublicAPI.Unshipped.txt; do
+        [ -f "$list" ] || fail 'No project has a PublicAPI.Unshipped.txt.'
+        for project in "${list%/*}"/*.csproj; do
+            quietly build "$project" -p:WriteApi=true "-p:Configuration=$configuration" ||
+                fail "$project was not built, and $list is as it was."
+            log=${project##*/}
+            log=$artifacts/api/${log%.csproj}.sarif
+            [ -f "$log" ] || fail "$project has no PublicApiAnalyzers that write $log."
+            made=$(sed -n 's/^ *"APIName": "\(.*\)",\{0,1\}$/\1/p' "$log" |
+                sed 's/\\"/"/g; s/\\\\/\\/g' | LC_ALL=C sort -u)
+            printf '%s\n' '#nullable enable' ${made:+"$made"} >"$list"
+            printf '%s: %s\n' "${list#"$root/"}" "$(($(wc -l <"$list") - 1))"
+        done
+    done
+}
+
 digest() {
     if type -P sha256sum >/dev/null; then
         sha256sum
@@ -496,7 +544,7 @@ if [ "${2:-}" = -- ]; then
     set -- "$verb" "$@"
 fi
 case $verb in
-    build | bundle | clean | kernels)
+    build | bundle | clean | kernels | pack | api)
         [ $# -eq 1 ] || fail "$verb takes no arguments." 2
         ;;
 esac
@@ -510,6 +558,14 @@ case $verb in
         ;;
     clean) (locked remove_outputs) || exit ;;
     kernels) kernels ;;
+    pack)
+        find_dotnet
+        (locked pack) || exit
+        ;;
+    api)
+        find_dotnet
+        (locked write_api) || exit
+        ;;
     format)
         shift
         format "$@"

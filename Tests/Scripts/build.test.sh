@@ -55,6 +55,19 @@ case $1 in
     --version) echo "${SDK_VERSION:-10.0.100}"; exit "${SDK_STATUS:-0}" ;;
     --list-sdks) [ -z "${SDKS-9.0.300}" ] || echo "${SDKS-9.0.300} [$root/sdk/sdk]"; exit ;;
     msbuild) ;;
+    pack)
+        echo "$*" >"$root/packed"
+        [ -z "${BROKEN:-}" ] || { echo 'error NU5000: not packed'; exit 1; }
+        [ -n "${EMPTY:-}" ] || { mkdir -p "$root/artifacts/package" && touch "$root/artifacts/package/A.1.0.0.nupkg"; }
+        exit
+        ;;
+    build)
+        [ -z "${BROKEN:-}" ] || { echo 'A.cs(1,1): error CS1002: ; expected'; exit 1; }
+        mkdir -p "$root/artifacts/api"
+        printf '    "APIName": "%s"%s\n' 'b.B(string! s = \"\\\") -> void' , 'A.A<T>' '' 'A.A<T>' , \
+            >"$root/artifacts/api/A.sarif"
+        exit
+        ;;
     *)
         echo "dotnet $*"
         [ -z "${SEQUOR_UPDATE_COUNTS:-}" ] || echo "counts to $SEQUOR_UPDATE_COUNTS"
@@ -364,6 +377,34 @@ STATUS=1 run bundle
 expect 'a bundle that fails fails' exits 1
 run bundle now
 expect 'bundle takes no arguments' exits 2
+mkdir -p "$tree/artifacts/package"
+touch "$tree/artifacts/package/Old.1.0.0.nupkg"
+run pack
+expect 'pack tells what it made, and what was there before is gone' prints "$tree/artifacts/package/A.1.0.0.nupkg"
+expect 'of all projects' grep -q '^pack Sequor.slnx -p:Configuration=Release ' "$tree/packed"
+BROKEN=1 run pack
+expect 'a package that fails fails' exits 1
+expect 'and says why' says 'error NU5000'
+EMPTY=1 run pack
+expect 'nothing to pack fails' exits 1
+expect 'and is said' says 'There was nothing to pack.'
+run pack now
+expect 'pack takes no arguments' exits 2
+run api
+expect 'api needs a list' exits 1
+expect 'which is said' says 'No project has a PublicAPI.Unshipped.txt.'
+touch "$tree/Layers/A.csproj" "$tree/Layers/PublicAPI.Unshipped.txt"
+run api
+expect 'api tells what it listed' prints 'Layers/PublicAPI.Unshipped.txt: 2'
+printf '%s\n' '#nullable enable' 'A.A<T>' 'b.B(string! s = "\") -> void' >"$tree/wanted"
+expect 'each line once, in the order of their bytes' cmp -s "$tree/wanted" "$tree/Layers/PublicAPI.Unshipped.txt"
+BROKEN=1 run api
+expect 'sources that do not compile fail' exits 1
+expect 'which is said' says 'error CS1002'
+expect 'and leave the list as it was' cmp -s "$tree/wanted" "$tree/Layers/PublicAPI.Unshipped.txt"
+run api now
+expect 'api takes no arguments' exits 2
+rm "$tree/Layers/A.csproj" "$tree/Layers/PublicAPI.Unshipped.txt"
 run format
 expect 'format formats' prints 'dotnet csharpier format .'
 run format --check

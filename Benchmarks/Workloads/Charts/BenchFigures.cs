@@ -7,7 +7,7 @@ internal static class BenchFigures
 {
     private static readonly string[] StepParts = ["forward", "loss and backward", "update"];
 
-    /// <summary>The categories of memory, as <see cref="Bytes"/> has them.</summary>
+    /// <summary>The categories of memory, as <see cref="Bytes(MemoryBytes)"/> has them.</summary>
     public static IReadOnlyList<string> Categories { get; } =
     ["parameters", "gradients", "optimizer", "activations", "workspace", "inputs and outputs"];
 
