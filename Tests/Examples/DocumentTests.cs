@@ -39,6 +39,8 @@ public sealed partial class DocumentTests
         ],
         ["ProductOnBuffers.cs"] = [("libraries.Device()", "CudaLibraries.Shared.Device()")],
         ["FoundLibraries.cs"] = [("NativeLibraries.Load(options)", "NativeLibraries.Load()")],
+        ["VersionOfTheDriver.cs"] = [("NativeLibraries.Load(options)", "NativeLibraries.Load()")],
+        ["ProductOrReason.cs"] = [("libraries = shared", "libraries = CudaLibraries.Shared")],
     };
 
     // Names of others, and words that only look like names of code.

@@ -163,6 +163,49 @@ public sealed class ExampleTests : CudaFixture
         Assert.That(count, Is.Positive);
     }
 
+    [Test]
+    public void What_packages_show_runs()
+    {
+        TextWriter output = Console.Out;
+        using var printed = new StringWriter();
+        Console.SetOut(printed);
+        try
+        {
+            ProductOrReason.Run(Libraries);
+            Assert.That(MeanOfASequence.Run(), Is.Positive.And.LessThan(0.003));
+            Assert.That(AddingInEpochs.Run(), Is.Positive.And.LessThan(0.3));
+        }
+        finally
+        {
+            Console.SetOut(output);
+        }
+        Assert.That(
+            printed.ToString(),
+            Does.StartWith("14 32 32 77").And.Contain("step 300: ").And.Contain("error 0.")
+        );
+    }
+
+    [Test]
+    [VirtualGpuOnly]
+    public void The_version_of_the_driver_is_told()
+    {
+        VirtualDevice device = RequireVirtual();
+        TextWriter output = Console.Out;
+        using var printed = new StringWriter();
+        Console.SetOut(printed);
+        try
+        {
+            VersionOfTheDriver.Run(
+                new NativeLibraryOptions { Resolve = kind => device.Symbols(kind) }
+            );
+        }
+        finally
+        {
+            Console.SetOut(output);
+        }
+        Assert.That(printed.ToString(), Does.Match(@"^ready\s+CUDA_SUCCESS: CUDA \d+\.\d\s+$"));
+    }
+
     private DeviceBuffer<float> Upload(float[] values, CudaStream stream)
     {
         var buffer = Context.Allocate<float>(values.Length);
