@@ -68,7 +68,7 @@ public sealed class CourseRunTests : FolderTest
             File.WriteAllText(PathOf(example.File), example.Text);
         string[][] runs =
         [
-            ["01-mnist", Folder, "1"],
+            ["01-mnist", Folder],
             ["02-tcn-music", PathOf("songs.mat"), "1"],
             ["03-lru-filter", "5", "100"],
             ["04-text", PathOf("book.txt"), "5"],

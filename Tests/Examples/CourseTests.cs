@@ -54,9 +54,8 @@ public sealed class CourseTests : FolderTest
         Assert.That(CourseExample.Of("01-mnist").Text.TrimEnd('\n').Split('\n'), Has.Length.AtMost(40));
 
     [TestCase("01-mnist")]
-    [TestCase("01-mnist", "folder", "0")]
-    [TestCase("01-mnist", "folder", "many")]
-    [TestCase("01-mnist", "folder", "1", "2")]
+    [TestCase("01-mnist", "")]
+    [TestCase("01-mnist", "folder", "1")]
     [TestCase("02-tcn-music")]
     [TestCase("02-tcn-music", "file", "-1")]
     [TestCase("03-lru-filter", "0")]
@@ -88,8 +87,8 @@ public sealed class CourseTests : FolderTest
     public void The_lstm_reads_digits()
     {
         MnistFiles.Write(Folder, train: 256, test: 50, gzip: true);
-        string output = RunAlike("01-mnist", Folder, "2");
-        Assert.That(output, Does.Contain("epoch 2:").And.Contain("% of 50 test images"));
+        string output = RunAlike("01-mnist", Folder);
+        Assert.That(output, Does.Contain("epoch 4:").And.Contain("% of 50 test images"));
         // Lines at different places, so that an LSTM learns them at once.
         Assert.That(
             double.Parse(output.Split('\n')[^2].Split('%')[0], System.Globalization.CultureInfo.InvariantCulture),
@@ -125,7 +124,7 @@ public sealed class CourseTests : FolderTest
         // Less than the signal itself after a few steps.
         Assert.That(numbers, Has.Length.EqualTo(2));
         Assert.That(numbers[0], Is.EqualTo(500));
-        Assert.That(numbers[1], Is.LessThan(-1));
+        Assert.That(numbers[1], Is.GreaterThan(1));
     }
 
     [Test]

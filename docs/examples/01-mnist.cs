@@ -1,16 +1,16 @@
-// An LSTM reads MNIST's digits row by row, 28 steps of 28 pixels: dotnet run 01-mnist.cs FOLDER [EPOCHS]
+// An LSTM reads MNIST's digits row by row, 28 steps of 28 pixels: dotnet run 01-mnist.cs FOLDER
 #:package Sequor.Workloads@*-*
 using Sequor.Layers;
 using Sequor.Workloads;
 
-if (args.Length is < 1 or > 2 || !int.TryParse(args.ElementAtOrDefault(1) ?? "4", out int epochs) || epochs < 1)
+if (args is not [{ Length: > 0 } folder])
 {
-    Console.Error.WriteLine("usage: dotnet run 01-mnist.cs FOLDER [EPOCHS], 1 or more");
+    Console.Error.WriteLine("usage: dotnet run 01-mnist.cs FOLDER, which has MNIST's four files");
     return 2;
 }
 try
 {
-    MnistDataset mnist = MnistDataset.Load(args[0]); // its four files, gzipped or not
+    MnistDataset mnist = MnistDataset.Load(folder); // gzipped or not
     using var backend = Backend.Create(Device.Auto);
     using var model = new Sequential(new Lstm(28, 128), new Last(128), new Linear(128, 10));
     using var trainer = new Trainer(
@@ -19,7 +19,7 @@ try
         validation: null,
         backend,
         plan => new Adam(plan, learningRate: 2e-3f),
-        new TrainingOptions { Batch = 64, Epochs = epochs, Clip = 1f }
+        new TrainingOptions { Batch = 64, Epochs = 4 }
     );
     trainer.Run(progress: now =>
     {

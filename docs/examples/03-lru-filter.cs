@@ -64,7 +64,7 @@ for (int t = 0; t < samples; t++)
     power += expected * (double)expected;
 }
 stream.Reset(); // the next signal would begin with silence
-Console.WriteLine($"streamed {samples} samples: error {10 * Math.Log10(error / power):F1} dB below the signal");
+Console.WriteLine($"streamed {samples} samples: error {10 * Math.Log10(power / error):F1} dB below the signal");
 Console.WriteLine($"{busy * 1e6 / Stopwatch.Frequency / samples:F2} us a sample, of {1e6 / Rate:F1} us that there are");
 return 0;
 

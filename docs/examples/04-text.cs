@@ -87,7 +87,7 @@ for (int i = 0; written.Count < Characters; i++)
 }
 // Bytes that are no whole character of UTF-8 become marks.
 foreach (string line in Encoding.UTF8.GetString([.. beginning, .. written]).Trim('\n').Split('\n'))
-    Console.WriteLine($"> {line}");
+    Console.WriteLine($"> {line}".TrimEnd());
 return 0;
 
 // The likelihoods are exp(logit / temperature): a low temperature takes what is likely even more often.
