@@ -79,9 +79,14 @@ $redirecting = @(
     'EnableSourceControlManagerQueries', 'GenerateAssemblyInfo', 'GenerateDocumentationFile',
     'GenerateDependencyFile', 'GenerateRuntimeConfigurationFiles', 'GenerateTargetFrameworkAttribute',
     'ProduceReferenceAssembly', 'PublishAot', 'PublishTrimmed', 'PublishSingleFile', 'PublishReadyToRun',
+    'Ilc*', 'OptimizationPreference', 'StripSymbols', 'NativeDebugSymbols',
     'DisableImplicit*', 'CscToolPath', 'CscToolExe', 'UseSharedCompilation', 'Deterministic',
     'DeterministicSourcePaths', 'ContinuousIntegrationBuild', 'EmbedAllSources', 'SourceRevisionId',
     'RepositoryUrl', 'SourcesFolder', 'GitHere', 'GitSources'
+    # What is packed, and how.
+    'IsPackable', 'Package*', 'PackAs*', 'Packing', '_IsPacking', 'ToolCommandName', 'LastRelease',
+    'EnablePackageValidation', 'IncludeSymbols', 'IncludeSource', 'IncludeBuildOutput', 'Nuspec*',
+    'Repository*', 'Authors', 'Copyright', 'DeterministicTimestamp', 'WriteApi'
     # What is written into runtimeconfig.json.
     'TieredCompilation*', 'TieredPGO', 'ServerGarbageCollection', 'ConcurrentGarbageCollection',
     'RetainVMGarbageCollection', 'InvariantGlobalization', 'RollForward', 'SatelliteResourceLanguages'
@@ -113,6 +118,13 @@ Usage: ./build.ps1 VERB [ARGUMENTS]
                     dry run on that; a page of text and a JSON are left in the folder
   bundle            packs the tests, the benchmarks and the .NET runtime into one
                     archive, for Linux machines without an SDK; made on Linux only
+  publish           makes sequor and the C library of machine code, which need no .NET,
+                    in artifacts/publish; needs a C compiler to link with
+  publish --instructions SET
+                    for processors that have SET (x86-64-v4, native), not x86-64-v3
+  pack              makes the NuGet packages and the tool package in artifacts/package;
+                    their version is that of the commit, and tells changed sources
+  api               lists anew what is public, in the PublicAPI.Unshipped.txt of projects
   docs              makes the site of the documents and of the API, in artifacts/docs;
                     it is read without a network
   format            formats all sources
@@ -406,7 +418,7 @@ function Invoke-Build {
 function Remove-Output {
     $lock = Enter-Lock
     try {
-        foreach ($name in 'bin', 'obj', 'package', 'publish', 'bundle', 'docs', '.built-*', '.build-*.log',
+        foreach ($name in 'bin', 'obj', 'pack', 'api', 'package', 'publish*', 'bundle', 'docs', '.built-*', '.build-*.log',
             '.test-output.*') {
             # Names with a dot are hidden on Linux, and not found without force.
             Get-ChildItem -Force -LiteralPath $artifacts -Filter $name |
@@ -513,6 +525,89 @@ function Get-TestCount([string[]] $lines) {
     }
 }
 
+# Runs dotnet without servers, which would go on running; messages only where something is wrong. Sets $LASTEXITCODE.
+function Invoke-Quietly([string[]] $options) {
+    $output = @(Get-AllOutput $script:dotnet ($options + @('-nologo', '-verbosity:quiet', '-tl:off',
+        '-nodeReuse:false', '-p:UseSharedCompilation=false')))
+    if ($LASTEXITCODE -ne 0) {
+        foreach ($line in $output) {
+            Write-Side $line
+        }
+    }
+}
+
+# Packs, as build.sh does, which says why each step is as it is.
+function Invoke-Pack {
+    Use-Dotnet (Find-Dotnet '')
+    $lock = Enter-Lock
+    try {
+        $folder = Join-Path $artifacts 'package'
+        if (Test-Path -LiteralPath $folder) {
+            Remove-Item -LiteralPath $folder -Recurse -Force
+        }
+        Write-Side 'Packing Sequor ...'
+        Invoke-Quietly 'pack', 'Sequor.slnx', "-p:Configuration=$configuration"
+        if ($LASTEXITCODE -ne 0) {
+            Stop-Script 'The packages were not made.'
+        }
+        $packages = @()
+        if (Test-Path -LiteralPath $folder) {
+            $packages = @(Get-ChildItem -LiteralPath $folder -Filter '*.nupkg' | ForEach-Object { $_.FullName })
+        }
+        if ($packages.Count -eq 0) {
+            Stop-Script 'There was nothing to pack.'
+        }
+        $packages
+    }
+    finally {
+        $lock.Dispose()
+    }
+}
+
+# Lists what is public, as build.sh does.
+function Update-Api {
+    Use-Dotnet (Find-Dotnet '')
+    $lock = Enter-Lock
+    try {
+        $folder = Join-Path $artifacts 'api'
+        if (Test-Path -LiteralPath $folder) {
+            Remove-Item -LiteralPath $folder -Recurse -Force
+        }
+        $lists = @(Get-ChildItem -LiteralPath $root -Directory | ForEach-Object {
+            Join-Path $_.FullName 'PublicAPI.Unshipped.txt'
+        } | Where-Object { Test-Path -LiteralPath $_ })
+        if ($lists.Count -eq 0) {
+            Stop-Script 'No project has a PublicAPI.Unshipped.txt.'
+        }
+        foreach ($list in $lists) {
+            foreach ($project in @(Get-ChildItem -LiteralPath (Split-Path -Parent $list) -Filter '*.csproj')) {
+                Invoke-Quietly 'build', $project.FullName, '-p:WriteApi=true', "-p:Configuration=$configuration"
+                if ($LASTEXITCODE -ne 0) {
+                    Stop-Script "$($project.FullName) was not built, and $list is as it was."
+                }
+                $log = Join-Path $folder "$($project.BaseName).sarif"
+                if (-not (Test-Path -LiteralPath $log)) {
+                    Stop-Script "$($project.FullName) has no PublicApiAnalyzers that write $log."
+                }
+                $seen = New-Object 'System.Collections.Generic.HashSet[string]' ([StringComparer]::Ordinal)
+                foreach ($line in [IO.File]::ReadAllLines($log)) {
+                    if ($line -cmatch '^ *"APIName": "(.*)",?$') {
+                        [void] $seen.Add($Matches[1].Replace('\"', '"').Replace('\\', '\'))
+                    }
+                }
+                $names = [string[]] @($seen)
+                [Array]::Sort($names, [StringComparer]::Ordinal)
+                $text = (@('#nullable enable') + $names) -join "`n"
+                [IO.File]::WriteAllText($list, "$text`n")
+                "$($list.Substring($root.Length + 1).Replace('\', '/')): $($names.Count)"
+            }
+        }
+    }
+    finally {
+        $lock.Dispose()
+    }
+}
+
 # Makes the PTX, as build.sh does, which says why each step is as it is.
 function Update-Kernel {
     $compiler = 'clang-19'
@@ -581,6 +676,139 @@ function Update-Kernel {
     }
 }
 
+# What the AOT compiler links with; a folder for what is tried. On Windows the compiler finds Visual Studio's itself.
+function Confirm-Linker([string] $folder) {
+    if ($suffix) {
+        return
+    }
+    if ([System.Runtime.InteropServices.RuntimeInformation]::IsOSPlatform(
+            [System.Runtime.InteropServices.OSPlatform]::OSX)) {
+        Get-Output 'xcrun' '--find', 'clang' | Out-Null
+        if ($LASTEXITCODE -ne 0) {
+            Stop-Script ("publish needs Apple's command line tools to link with;" +
+                ' xcode-select --install gets them.')
+        }
+        return
+    }
+    # In the order in which the compiler's own targets look for them.
+    $found = @(Get-Command 'clang', 'gcc' -CommandType Application -ErrorAction SilentlyContinue)
+    if ($found.Count -eq 0) {
+        Stop-Script ('publish needs clang or gcc to link with, and found neither on PATH;' +
+            ' on Debian and Ubuntu: apt-get install gcc libc6-dev')
+    }
+    $linker = $found[0].Path
+    $probe = Join-Path $folder 'probe'
+    [System.IO.File]::WriteAllText("$probe.c", "int main(void) { return 0; }`n")
+    $output = @(Get-AllOutput $linker "$probe.c", '-o', $probe)
+    if ($LASTEXITCODE -ne 0) {
+        Write-Side "publish: $linker makes no program:"
+        foreach ($line in $output) {
+            Write-Side $line
+        }
+        Stop-Script ("It may be without the C library's headers and objects;" +
+            ' on Debian and Ubuntu: apt-get install libc6-dev')
+    }
+    Get-ChildItem -LiteralPath $folder -Filter 'probe*' | Remove-Item
+    # With clang its own is looked for first.
+    $copiers = @('objcopy')
+    if ((Split-Path -Leaf $linker) -ceq 'clang') {
+        $copiers = 'llvm-objcopy', 'objcopy'
+    }
+    if (@(Get-Command $copiers -CommandType Application -ErrorAction SilentlyContinue).Count -eq 0) {
+        Stop-Script ('publish needs objcopy to take debugging symbols apart, and found none on PATH;' +
+            ' on Debian and Ubuntu: apt-get install binutils')
+    }
+}
+
+# Publishes a project for a system to a folder, with further properties.
+function Publish-Project([string] $project, [string] $rid, [string] $outputs, [string] $folder, [string[]] $more) {
+    # Outputs of its own: what the other verbs run stays as it is.
+    $options = @('publish', $project, '--configuration', 'Release', '--runtime', $rid,
+        '--artifacts-path', $outputs, '--output', $folder, '-p:PublishAot=true') + $more + @('-nologo',
+        '-verbosity:quiet', '-tl:off', '-nodeReuse:false', '-p:UseSharedCompilation=false')
+    $output = @(Get-AllOutput $dotnet $options)
+    if ($LASTEXITCODE -eq 0) {
+        return
+    }
+    foreach ($line in $output) {
+        Write-Side $line
+    }
+    if (@($output -cmatch 'NU1(101|102|103|301).*ILCompiler').Count -gt 0) {
+        Write-Side ('The AOT compiler is not there: it is the packages Microsoft.DotNet.ILCompiler and' +
+            " runtime.$rid.Microsoft.DotNet.ILCompiler, which a source of packages (dotnet nuget list source) must have.")
+    }
+    if ($suffix) {
+        Write-Side ('It links with the tools of Visual Studio: of its installer the workload' +
+            ' "Desktop development with C++".')
+    }
+    $name = ($project -split '/')[-1]
+    Stop-Script "publish: $name was not made, and $(Join-Path $artifacts 'publish') is as it was."
+}
+
+# The folder takes the place of the one before when all is in it.
+function Publish-Program([string] $instructions) {
+    $rid = "$(@(Get-Output $dotnet 'msbuild', 'Benchmarks/Tool/Sequor.Tool.csproj', '-nologo',
+        '-getProperty:NETCoreSdkPortableRuntimeIdentifier')[-1])".Trim()
+    if ($LASTEXITCODE -ne 0 -or $rid -cnotmatch '^[a-z0-9.-]+$') {
+        Stop-Script "publish: $dotnet does not say which system it is for."
+    }
+    $made = Join-Path $artifacts 'publish.new'
+    $place = Join-Path $artifacts 'publish'
+    $named = 'publish'
+    $for = $rid
+    $more = @()
+    if ($instructions) {
+        $named = "publish-$instructions"
+        $for = "$rid, $instructions"
+        $more = @("-p:IlcInstructionSet=$instructions")
+    }
+    $outputs = Join-Path (Join-Path $artifacts 'obj') $named
+    $folder = Join-Path $outputs 'out'
+    foreach ($path in $made, $folder) {
+        if (Test-Path -LiteralPath $path) {
+            Remove-Item -LiteralPath $path -Recurse -Force
+        }
+    }
+    $symbols = Join-Path $made 'symbols'
+    New-Item -ItemType Directory -Path $symbols | Out-Null
+    try {
+        Confirm-Linker $made
+        Write-Side "Publishing for $for ..."
+        Publish-Project 'Benchmarks/Tool/Sequor.Tool.csproj' $rid $outputs $folder $more
+        $names = @("sequor$suffix")
+        if (Test-Path -LiteralPath ([IO.Path]::Combine($root, 'Layers', 'C', 'Sequor.C.csproj'))) {
+            Publish-Project 'Layers/C/Sequor.C.csproj' $rid $outputs $folder $more
+            $names += 'libsequor.so', 'libsequor.dylib', 'libsequor.dll', 'libsequor.lib', 'sequor.h', 'sequor.py'
+        }
+        foreach ($name in $names) {
+            $path = Join-Path $folder $name
+            if (Test-Path -LiteralPath $path) {
+                Move-Item -LiteralPath $path -Destination $made
+            }
+        }
+        foreach ($item in @(Get-ChildItem -LiteralPath $folder |
+            Where-Object { $_.Name -cmatch '(\.dbg|\.dSYM|equor\.pdb)$' })) {
+            Move-Item -LiteralPath $item.FullName -Destination $symbols
+        }
+        Copy-Item -LiteralPath (Join-Path $root 'LICENSE') -Destination $made
+        $licence = [IO.Path]::Combine($root, 'Benchmarks', 'Workloads', 'Charts', 'uPlot', 'LICENSE')
+        Invoke-Program $notices (Join-Path $made 'THIRD-PARTY-NOTICES.txt'), $env:DOTNET_ROOT,
+            (Join-Path $outputs 'bin'), (Join-Path $outputs 'obj'), "uPlot=$licence"
+        if ($LASTEXITCODE -ne 0) {
+            Stop-Script 'publish: the notices could not be written.'
+        }
+        if (Test-Path -LiteralPath $place) {
+            Remove-Item -LiteralPath $place -Recurse -Force
+        }
+        Move-Item -LiteralPath $made -Destination $place
+    }
+    finally {
+        if (Test-Path -LiteralPath $made) {
+            Remove-Item -LiteralPath $made -Recurse -Force
+        }
+    }
+}
+
 # A script shares its session's directory and variables; both are put back at the end.
 $where = Get-Location
 $variables = @('DOTNET_CLI_TELEMETRY_OPTOUT', 'DOTNET_NOLOGO', 'TESTINGPLATFORM_TELEMETRY_OPTOUT',
@@ -634,10 +862,12 @@ try {
     $siteFolder = Join-Path (Join-Path $bin 'Sequor.Site') $pivot
     $site = Join-Path $siteFolder "Sequor.Site$suffix"
     $siteLibrary = Join-Path $siteFolder 'Sequor.Site.dll'
+    $noticesFolder = Join-Path (Join-Path $bin 'Sequor.Notices') $pivot
+    $notices = Join-Path $noticesFolder "Sequor.Notices$suffix"
     $toolLibrary = Join-Path $toolFolder 'sequor.dll'
     $suitesLibrary = Join-Path $suitesFolder 'Sequor.Suites.dll'
 
-    if ('build', 'bundle', 'clean', 'docs', 'kernels' -ccontains $verb -and $rest.Count -gt 0) {
+    if ('build', 'bundle', 'clean', 'docs', 'kernels', 'pack', 'api' -ccontains $verb -and $rest.Count -gt 0) {
         Stop-Script "$verb takes no arguments." 2
     }
     if ($verb -ceq 'help') {
@@ -656,6 +886,32 @@ try {
         & (Join-Path $root 'build.sh') bundle
         exit $LASTEXITCODE
     }
+    elseif ($verb -ceq 'publish') {
+        $instructions = ''
+        if ($rest.Count -eq 2 -and $rest[0] -ceq '--instructions') {
+            $instructions = $rest[1]
+            if ($instructions -cnotmatch '^[A-Za-z0-9_.,+-]+$') {
+                Stop-Script ("publish: '$instructions' is no set of instructions," +
+                    ' as x86-64-v4 or native is one.') 2
+            }
+        }
+        elseif ($rest.Count -gt 0) {
+            Stop-Script 'publish takes no argument but --instructions SET.' 2
+        }
+        Invoke-Build
+        $lock = Enter-Lock
+        try {
+            Publish-Program $instructions
+        }
+        finally {
+            $lock.Dispose()
+        }
+        foreach ($file in @(Get-ChildItem -LiteralPath (Join-Path $artifacts 'publish') -File |
+            Where-Object { $_.Name -cmatch '^(sequor(\.exe)?|libsequor\..*)$' })) {
+            '{0}, {1} KiB' -f $file.FullName, [Math]::Ceiling($file.Length / 1024)
+        }
+        exit 0
+    }
     elseif ($verb -ceq 'docs') {
         Invoke-Build
         Invoke-Program $site @($root, $bin, $pivot, (Join-Path $artifacts 'docs'))
@@ -667,6 +923,14 @@ try {
     }
     elseif ($verb -ceq 'kernels') {
         Update-Kernel
+        exit 0
+    }
+    elseif ($verb -ceq 'pack') {
+        Invoke-Pack
+        exit 0
+    }
+    elseif ($verb -ceq 'api') {
+        Update-Api
         exit 0
     }
     elseif ($verb -ceq 'format') {

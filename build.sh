@@ -38,9 +38,14 @@ for name in $(compgen -e); do
             EnableSourceControlManagerQueries | GenerateAssemblyInfo | GenerateDocumentationFile | \
             GenerateDependencyFile | GenerateRuntimeConfigurationFiles | GenerateTargetFrameworkAttribute | \
             ProduceReferenceAssembly | PublishAot | PublishTrimmed | PublishSingleFile | PublishReadyToRun | \
+            Ilc* | OptimizationPreference | StripSymbols | NativeDebugSymbols | \
             DisableImplicit* | CscToolPath | CscToolExe | UseSharedCompilation | Deterministic | \
             DeterministicSourcePaths | ContinuousIntegrationBuild | EmbedAllSources | SourceRevisionId | \
             RepositoryUrl | SourcesFolder | GitHere | GitSources) ;;
+        # What is packed, and how.
+        IsPackable | Package* | PackAs* | Packing | _IsPacking | ToolCommandName | LastRelease | \
+            EnablePackageValidation | IncludeSymbols | IncludeSource | IncludeBuildOutput | Nuspec* | \
+            Repository* | Authors | Copyright | DeterministicTimestamp | WriteApi) ;;
         # What is written into runtimeconfig.json.
         TieredCompilation* | TieredPGO | ServerGarbageCollection | ConcurrentGarbageCollection | \
             RetainVMGarbageCollection | InvariantGlobalization | RollForward | SatelliteResourceLanguages) ;;
@@ -95,6 +100,7 @@ suites=$artifacts/bin/Sequor.Suites/$pivot/Sequor.Suites
 counts=$artifacts/bin/Sequor.Counts/$pivot/Sequor.Counts
 replay=$artifacts/bin/Sequor.Replay/$pivot/Sequor.Replay
 contact=$artifacts/bin/Sequor.FirstContact/$pivot/Sequor.FirstContact
+notices=$artifacts/bin/Sequor.Notices/$pivot/Sequor.Notices
 site=$artifacts/bin/Sequor.Site/$pivot/Sequor.Site
 
 export DOTNET_CLI_TELEMETRY_OPTOUT=1
@@ -128,6 +134,13 @@ Usage: ./build.sh VERB [ARGUMENTS]
                     dry run on that; a page of text and a JSON are left in the folder
   bundle            packs the tests, the benchmarks and the .NET runtime into one
                     archive, for Linux machines without an SDK
+  publish           makes sequor and the C library of machine code, which need no .NET,
+                    in artifacts/publish; needs a C compiler to link with
+  publish --instructions SET
+                    for processors that have SET (x86-64-v4, native), not x86-64-v3
+  pack              makes the NuGet packages and the tool package in artifacts/package;
+                    their version is that of the commit, and tells changed sources
+  api               lists anew what is public, in the PublicAPI.Unshipped.txt of projects
   docs              makes the site of the documents and of the API, in artifacts/docs;
                     it is read without a network
   format            formats all sources
@@ -317,7 +330,7 @@ build() {
 
 remove_outputs() {
     local name
-    for name in bin obj package publish bundle docs '.built-*' '.build-*.log' '.test-output.*'; do
+    for name in bin obj pack api package 'publish*' bundle docs '.built-*' '.build-*.log' '.test-output.*'; do
         # shellcheck disable=SC2086 # a pattern
         rm -rf "${artifacts:?}"/$name
     done
@@ -439,6 +452,47 @@ The formatter (csharpier, see .config/dotnet-tools.json) could not be restored."
     exec "$dotnet" csharpier "$action" .
 }
 
+# No servers, which would go on running; messages only where something is wrong.
+quietly() {
+    local output status=0
+    output=$(cd "$root" && "$dotnet" "$@" -nologo -verbosity:quiet -tl:off -nodeReuse:false \
+        -p:UseSharedCompilation=false 2>&1 </dev/null 9>&-) || status=$?
+    [ "$status" -eq 0 ] || printf '%s\n' "$output" >&2
+    return "$status"
+}
+
+pack() {
+    local package
+    # Of two versions of one commit's changed files none is the later one: what was packed before goes.
+    rm -rf "${artifacts:?}/package"
+    echo 'Packing Sequor ...' >&2
+    quietly pack Sequor.slnx "-p:Configuration=$configuration" || fail 'The packages were not made.'
+    for package in "$artifacts"/package/*.nupkg; do
+        [ -f "$package" ] || fail 'There was nothing to pack.'
+        printf '%s\n' "$package"
+    done
+}
+
+# The compiler says what is missing from an empty list; the analyzer has the lines as they are to be.
+write_api() {
+    local list project log made
+    rm -rf "${artifacts:?}/api"
+    for list in "$root"/*/PublicAPI.Unshipped.txt; do
+        [ -f "$list" ] || fail 'No project has a PublicAPI.Unshipped.txt.'
+        for project in "${list%/*}"/*.csproj; do
+            quietly build "$project" -p:WriteApi=true "-p:Configuration=$configuration" ||
+                fail "$project was not built, and $list is as it was."
+            log=${project##*/}
+            log=$artifacts/api/${log%.csproj}.sarif
+            [ -f "$log" ] || fail "$project has no PublicApiAnalyzers that write $log."
+            made=$(sed -n 's/^ *"APIName": "\(.*\)",\{0,1\}$/\1/p' "$log" |
+                sed 's/\\"/"/g; s/\\\\/\\/g' | LC_ALL=C sort -u)
+            printf '%s\n' '#nullable enable' ${made:+"$made"} >"$list"
+            printf '%s: %s\n' "${list#"$root/"}" "$(($(wc -l <"$list") - 1))"
+        done
+    done
+}
+
 digest() {
     if type -P sha256sum >/dev/null; then
         sha256sum
@@ -492,6 +546,91 @@ kernels() {
     done
 }
 
+# What the AOT compiler links with; a folder for what is tried.
+require_linker() {
+    local linker copier
+    if [ "$(uname -s)" = Darwin ]; then
+        xcrun --find clang >/dev/null 2>&1 ||
+            fail "publish needs Apple's command line tools to link with; xcode-select --install gets them."
+        return
+    fi
+    # In the order in which the compiler's own targets look for them.
+    linker=$(type -P clang || type -P gcc || true)
+    [ -n "$linker" ] || fail "publish needs clang or gcc to link with, and found neither on PATH;\
+ on Debian and Ubuntu: apt-get install gcc libc6-dev"
+    printf 'int main(void) { return 0; }\n' >"$1/probe.c"
+    "$linker" "$1/probe.c" -o "$1/probe" >"$1/probe.log" 2>&1 || fail "publish: $linker makes no program:
+$(cat "$1/probe.log")
+It may be without the C library's headers and objects; on Debian and Ubuntu: apt-get install libc6-dev"
+    rm -f "$1"/probe*
+    # With clang its own is looked for first.
+    case ${linker##*/} in
+        clang) copier=$(type -P llvm-objcopy || type -P objcopy || true) ;;
+        *) copier=$(type -P objcopy || true) ;;
+    esac
+    [ -n "$copier" ] || fail "publish needs objcopy to take debugging symbols apart, and found none on PATH;\
+ on Debian and Ubuntu: apt-get install binutils"
+}
+
+# Publishes project $1 of those below the folder of outputs $2 to folder $3, with further properties.
+publish_project() {
+    local project=$1 outputs=$2 folder=$3 log=$artifacts/.build-publish.log status=0
+    shift 3
+    # Outputs of its own: what the other verbs run stays as it is.
+    (cd "$root" && exec "$dotnet" publish "$project" --configuration Release --runtime "$rid" \
+        --artifacts-path "$outputs" --output "$folder" -p:PublishAot=true "$@" \
+        -nologo -verbosity:quiet -tl:off -nodeReuse:false -p:UseSharedCompilation=false) \
+        >"$log" 2>&1 </dev/null 9>&- || status=$?
+    [ "$status" -ne 0 ] || return 0
+    cat "$log" >&2
+    ! grep -qE 'NU1(101|102|103|301).*ILCompiler' "$log" ||
+        echo "The AOT compiler is not there: it is the packages Microsoft.DotNet.ILCompiler and \
+runtime.$rid.Microsoft.DotNet.ILCompiler, which a source of packages (dotnet nuget list source) must have." >&2
+    echo "publish: ${project##*/} was not made, and $artifacts/publish is as it was." >&2
+    return 1
+}
+
+# The folder takes the place of the one before when all is in it.
+publish() {
+    local instructions=$1 rid made=$artifacts/publish.new status=0
+    rid=$(cd "$root" && "$dotnet" msbuild Benchmarks/Tool/Sequor.Tool.csproj -nologo \
+        -getProperty:NETCoreSdkPortableRuntimeIdentifier 2>/dev/null </dev/null 9>&-) || rid=
+    [[ $rid =~ ^[a-z0-9.-]+$ ]] || fail "publish: $dotnet does not say which system it is for."
+    rm -rf "$made"
+    mkdir -p "$made"
+    (publish_to "$made" "$rid" "$instructions") || status=$?
+    if [ "$status" -eq 0 ]; then
+        { rm -rf "$artifacts/publish" && mv "$made" "$artifacts/publish"; } || status=$?
+    fi
+    rm -rf "$made"
+    return "$status"
+}
+
+publish_to() {
+    local made=$1 rid=$2 instructions=$3 outputs=$artifacts/obj/publish${3:+-$3} folder name
+    require_linker "$made"
+    echo "Publishing for $rid${instructions:+, $instructions} ..." >&2
+    mkdir -p "$made/symbols"
+    folder=$outputs/out
+    rm -rf "$folder"
+    set -- ${instructions:+"-p:IlcInstructionSet=$instructions"}
+    publish_project Benchmarks/Tool/Sequor.Tool.csproj "$outputs" "$folder" "$@" || exit
+    # Nothing ends by itself where a failure is asked for, so each step that may fail says so.
+    mv "$folder/sequor" "$made/" || exit
+    if [ -f "$root/Layers/C/Sequor.C.csproj" ]; then
+        publish_project Layers/C/Sequor.C.csproj "$outputs" "$folder" "$@" || exit
+        for name in libsequor.so libsequor.dylib sequor.h sequor.py; do
+            [ ! -f "$folder/$name" ] || mv "$folder/$name" "$made/" || exit
+        done
+    fi
+    for name in "$folder"/*.dbg "$folder"/*.dSYM; do
+        [ ! -e "$name" ] || mv "$name" "$made/symbols/" || exit
+    done
+    cp "$root/LICENSE" "$made/" || exit
+    "$notices" "$made/THIRD-PARTY-NOTICES.txt" "${DOTNET_ROOT:-${dotnet%/*}}" "$outputs/bin" "$outputs/obj" \
+        "uPlot=$root/Benchmarks/Workloads/Charts/uPlot/LICENSE" 9>&- || fail 'publish: the notices could not be written.'
+}
+
 verb=${1:-help}
 # A -- between verb and arguments, as after `dotnet run`, is none of them.
 if [ "${2:-}" = -- ]; then
@@ -499,7 +638,7 @@ if [ "${2:-}" = -- ]; then
     set -- "$verb" "$@"
 fi
 case $verb in
-    build | bundle | clean | docs | kernels)
+    build | bundle | clean | docs | kernels | pack | api)
         [ $# -eq 1 ] || fail "$verb takes no arguments." 2
         ;;
 esac
@@ -511,12 +650,36 @@ case $verb in
         exec "$root/Benchmarks/Bundle/bundle.sh" "${DOTNET_ROOT:-${dotnet%/*}}" \
             "$artifacts/bin" "$pivot" "$artifacts/bundle"
         ;;
+    publish)
+        shift
+        instructions=
+        case $#:${1:-} in
+            0:) ;;
+            2:--instructions) instructions=$2 ;;
+            *) fail 'publish takes no argument but --instructions SET.' 2 ;;
+        esac
+        [[ $# -eq 0 || $instructions =~ ^[A-Za-z0-9_.,+-]+$ ]] ||
+            fail "publish: '$instructions' is no set of instructions, as x86-64-v4 or native is one." 2
+        build
+        (locked publish "$instructions") || exit
+        for file in "$artifacts"/publish/{sequor,libsequor.*}; do
+            [ ! -f "$file" ] || printf '%s, %s KiB\n' "$file" "$((($(wc -c <"$file") + 1023) / 1024))"
+        done
+        ;;
     docs)
         build
         exec "$site" "$root" "$artifacts/bin" "$pivot" "$artifacts/docs"
         ;;
     clean) (locked remove_outputs) || exit ;;
     kernels) kernels ;;
+    pack)
+        find_dotnet
+        (locked pack) || exit
+        ;;
+    api)
+        find_dotnet
+        (locked write_api) || exit
+        ;;
     format)
         shift
         format "$@"

@@ -1,8 +1,5 @@
 using System.CommandLine;
-using System.Diagnostics;
-using System.Globalization;
 using System.Text;
-using Sequor.Layers;
 using Sequor.Workloads;
 using Sequor.Workloads.Charts;
 
@@ -29,121 +26,71 @@ internal static class BenchCommand
 
     private static int Run(BenchOptions options, ParseResult result)
     {
-        using var stop = new StopSignal();
-        DateTimeOffset begin = DateTimeOffset.Now;
-        var clock = Stopwatch.StartNew();
+        using var run = new StepsRun("bench", result, options.Measured, options.Workload);
         IReadOnlyList<int> lengths = options.Lengths(result);
         IReadOnlyList<IReadOnlyList<Workload>> workloads = options.Workloads(result, lengths);
-        MeasurementOptions measurement = options.Measurement(result);
-        BackendInfo device;
-        using (Backend backend = options.Workload.Backend.Create(result))
-        {
-            device = backend.Info;
-            options.Measured.RequireGpuForProfiler(result, device);
-            Sweep.RequireMemory(workloads, backend);
-        }
+        run.RequireDevice(backend => Sweep.RequireMemory(workloads, backend));
         OutputFile? json = OutputFile.For(options.Json.Name, result.GetValue(options.Json));
         OutputFile? html = OutputFile.For(options.Html.Name, result.GetValue(options.Html));
         string? history = result.GetValue(options.History);
-        OutputFile? appended = OutputFile.ForCheckpoint(options.History.Name, history);
-        OutputFile.RequireApart(json, html, appended);
-        Option<string?> data = options.Workload.Data;
-        OutputFile.RequireApartFrom(data.Name, result.GetValue(data), json, html, appended);
-
-        var screen = new Screen(json, html);
-        Machine machine = Machine.Read(device);
+        run.RequireOutputs(json, html, OutputFile.ForCheckpoint(options.History.Name, history));
         BenchView.Header(
-            screen,
-            machine,
-            device,
+            run.Screen,
+            run.Machine,
+            run.Device,
             workloads[0][0],
             lengths,
             options.Workload.BudgetOf(result),
-            measurement
+            run.Options
         );
         var measured = new List<Measured>();
         var reports = new List<BenchReport>();
         int? rounds = (int?)result.GetValue(options.Rounds);
-        bool interrupted = false;
-        Exception? failure = null;
-        try
-        {
-            using var progress = new ProgressLine(screen);
-            options.Workload.Backend.Tell = line => Checkpoints.Tell("bench", progress, line);
-            if (rounds is { } several)
+        run.Measure(
+            progress =>
             {
-                BenchRounds.Run(
-                    BenchRounds.Words(
-                        result,
-                        options.Rounds,
-                        options.Json,
-                        options.Html,
-                        options.History
-                    ),
-                    several,
-                    done => progress.Show((double)done / several, () => $"round {done + 1}"),
-                    reports.Add,
-                    stop.Token
-                );
-                interrupted = stop.IsRequested;
-            }
-            else
-            {
-                Sweep.Run(
-                    workloads,
-                    () => options.Workload.Backend.Create(result),
-                    measurement,
-                    (done, next) => progress.Show(done, () => Progress(done, next)),
-                    () => interrupted = stop.IsRequested,
-                    measured.AddRange
-                );
-            }
-        }
-        catch (Exception e)
-        {
-            failure = e;
-        }
-        MachinePeaks? peaks = null;
-        if (failure is null && !interrupted && measured.Count > 0)
-        {
-            try
-            {
-                peaks = BenchPeaks.Measure(options.Workload.Backend, result, clock.Elapsed);
-            }
-            catch (Exception e)
-            {
-                failure = e;
-            }
-        }
+                if (rounds is { } several)
+                    Rounds(options, result, several, run, progress, reports);
+                else
+                    Sweep.Run(
+                        workloads,
+                        run.CreateBackend,
+                        run.Options,
+                        (done, next) => StepsRun.Show(progress, done, next),
+                        run.Stops,
+                        measured.AddRange
+                    );
+            },
+            () => measured.Count > 0
+        );
         BenchResult[] results =
         [
             .. measured.Select(m =>
-                BenchResult.From(m, LengthOf(m.Workload, workloads, lengths), peaks)
+                BenchResult.From(m, LengthOf(m.Workload, workloads, lengths), run.Peaks)
             ),
             .. BenchRounds.Merge(reports),
         ];
-        int count = workloads.Sum(w => w.Count);
         var report = new BenchReport
         {
-            Status = interrupted ? RunStatus.Interrupted : Failures.StatusOf(failure),
-            Reason =
-                interrupted && rounds is not null
-                    ? Figures.Text(
+            Status = run.Status,
+            Reason = run.Reason(() =>
+                rounds is null
+                    ? BenchView.Interrupted(measured, workloads.Sum(w => w.Count), run.Options)
+                    : Figures.Text(
                         $"Interrupted after {Figures.Several(reports.Count, "round")} of {rounds}."
                     )
-                : interrupted ? BenchView.Interrupted(measured, count, measurement)
-                : failure is null ? null
-                : Failures.Describe(failure),
-            Machine = machine,
-            Date = ReportWriter.Date(begin),
-            Gpu = GpuReport.Of(device),
-            Threads = device.Threads,
+            ),
+            Machine = run.Machine,
+            Date = ReportWriter.Date(run.Begin),
+            Gpu = GpuReport.Of(run.Device),
+            Threads = run.Device.Threads,
             Task = workloads[0][0].Task.Name,
-            Seed = measurement.Seed,
+            Seed = run.Options.Seed,
             Warmup = Fewest(m => m.Warmup, r => r.Warmup),
             Steps = Fewest(m => m.Steps.Count, r => r.Steps),
-            Seconds = Math.Round(clock.Elapsed.TotalSeconds, 3),
-            Peaks = PeaksReport.Of(peaks) ?? PeaksReport.Median(reports.Select(one => one.Peaks)),
+            Seconds = run.Seconds,
+            Peaks =
+                PeaksReport.Of(run.Peaks) ?? PeaksReport.Median(reports.Select(one => one.Peaks)),
             Results = results,
             Exponents =
                 results.Select(r => r.Length).Distinct().Count() > 1
@@ -151,37 +98,55 @@ internal static class BenchCommand
                     : null,
         };
         if (reports.Count > 0)
-            RoundsView.Results(screen, report);
+            RoundsView.Results(run.Screen, report);
         else if (report.Exponents is not null)
-            SweepView.Results(screen, report);
+            SweepView.Results(run.Screen, report);
         else if (measured.Count > 0)
-            BenchView.Results(screen, measured, report);
-        foreach (
-            string line in GpuConditionsView.Lines(
-                results.Select(r =>
-                    (Figures.Text($"{r.Arch} T={r.Length}"), r.SamplesMs.Count, r.GpuConditions)
-                )
-            )
-        )
-            screen.Line(line);
-        if (interrupted)
-            screen.Line(report.Reason!);
-        ResultFiles.Write(
-            failure,
+            BenchView.Results(run.Screen, measured, report);
+        int code = run.End(
+            report,
+            results.Select(r =>
+                (Figures.Text($"{r.Arch} T={r.Length}"), r.SamplesMs.Count, r.GpuConditions)
+            ),
             (json, () => ReportWriter.ToUtf8(report)),
-            (html, () => Encoding.UTF8.GetBytes(BenchPage.Render(report, begin)))
+            (html, () => Encoding.UTF8.GetBytes(BenchPage.Render(report, run.Begin)))
         );
         // What did not finish is no point of a trend.
-        if (history is not null && !interrupted)
+        if (history is not null && !run.IsInterrupted)
             HistoryFile.Append(
                 options.History.Name,
                 history,
-                ReportWriter.ToUtf8(HistoryLine.Of(report))
+                HistoryLine.ToUtf8(report)
             );
-        return interrupted ? stop.Code : ExitCode.Success;
+        return code;
 
         int Fewest(Func<Measured, int> one, Func<BenchReport, int> round) =>
             measured.Select(one).Concat(reports.Select(round)).DefaultIfEmpty().Min();
+    }
+
+    private static void Rounds(
+        BenchOptions options,
+        ParseResult result,
+        int rounds,
+        StepsRun run,
+        ProgressLine progress,
+        List<BenchReport> reports
+    )
+    {
+        BenchRounds.Run(
+            BenchRounds.Words(
+                result,
+                options.Rounds,
+                options.Json,
+                options.Html,
+                options.History
+            ),
+            rounds,
+            done => progress.Show((double)done / rounds, () => $"round {done + 1}"),
+            reports.Add,
+            run.StopToken
+        );
+        run.Stops();
     }
 
     // T as the task counts it; workloads of one length share their task.
@@ -196,10 +161,4 @@ internal static class BenchCommand
             i++;
         return lengths[i];
     }
-
-    private static string Progress(double done, Workload next) =>
-        string.Create(
-            CultureInfo.InvariantCulture,
-            $"{done:P0} {next.Architecture}, {Figures.Several(next.Task.Length, "step")}"
-        );
 }

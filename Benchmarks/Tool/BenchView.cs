@@ -47,7 +47,7 @@ internal static class BenchView
 
     public static string MachineLine(Machine machine) =>
         Text(
-            $"Sequor {machine.Describe()}, .NET {machine.Dotnet}, {machine.Os}; {machine.Cpu}, {Several(machine.Cores, "core")}, {machine.MemoryBytes / (double)(1L << 30):0.0} GiB"
+            $"Sequor {machine.Describe()}, {machine.DescribeRuntime()}, {machine.Os}; {machine.Cpu}, {Several(machine.Cores, "core")}, {machine.MemoryBytes / (double)(1L << 30):0.0} GiB"
         );
 
     public static void Results(Screen screen, IReadOnlyList<Measured> results, BenchReport report)

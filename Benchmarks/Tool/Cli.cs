@@ -34,7 +34,12 @@ internal static class Cli
         // The common question, answered before anything else is set up.
         if (args is ["--version"])
         {
-            Console.Out.WriteLine(Machine.VersionAndCommit);
+            // The form that people have to ask for is told.
+            Console.Out.WriteLine(
+                Machine.OwnCompiler == Machine.Jit
+                    ? Machine.VersionAndCommit
+                    : $"{Machine.VersionAndCommit} {Machine.OwnCompiler}"
+            );
             return ExitCode.Success;
         }
         string verb = "";
@@ -79,6 +84,7 @@ internal static class Cli
         root.Subcommands.Add(ReproduceCommand.Create());
         root.Subcommands.Add(CompareCommand.Create());
         root.Subcommands.Add(HistoryCommand.Create());
+        root.Subcommands.Add(PageCommand.Create());
         root.Subcommands.Add(ListCommand.Create());
         root.Subcommands.Add(DoctorCommand.Create());
         return root;
@@ -93,7 +99,7 @@ internal static class Cli
         Array.IndexOf(args, Separator) is >= 0 and <= 1 and var at
         && (
             at == 0
-            || !(args[0].StartsWith('-') || args[0] is CompareCommand.Name or HistoryCommand.Name)
+            || !(args[0].StartsWith('-') || args[0] is CompareCommand.Name or HistoryCommand.Name or PageCommand.Name)
         )
             ? [.. args[..at], .. args[(at + 1)..]]
             : args;

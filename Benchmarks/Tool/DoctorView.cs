@@ -12,7 +12,7 @@ internal static class DoctorView
         Machine m = report.Machine;
         Throughput speed = report.MatrixProduct;
         Line("sequor", $"{Machine.VersionAndCommit}");
-        Line("runtime", $".NET {m.Dotnet}, {m.Architecture}");
+        Line("runtime", $"{m.DescribeRuntime()}, {m.Architecture}");
         Line("system", $"{m.Os}");
         Line("processor", $"{m.Cpu}");
         Line("cores", $"{m.Cores}");

@@ -8,8 +8,10 @@ internal static class GpuConditionsView
 {
     /// <summary>A line for all results, and a warning where the GPU's own state spoilt some of them; nothing of a CPU.</summary>
     /// <param name="results">Of each its name, how many steps it has, and the GPU's state meanwhile.</param>
+    /// <param name="what">What is flagged, such as step.</param>
     public static IEnumerable<string> Lines(
-        IEnumerable<(string Name, int Steps, GpuConditionsReport? Conditions)> results
+        IEnumerable<(string Name, int Steps, GpuConditionsReport? Conditions)> results,
+        string what = "step"
     )
     {
         (string Name, int Steps, GpuConditionsReport? Conditions)[] several = [.. results];
@@ -34,7 +36,7 @@ internal static class GpuConditionsView
             + Text($"; {Several(all.Samples, "sample")}, {all.PeriodMs:0} ms apart")
             + (
                 all.FlaggedSteps is { } flagged
-                    ? Text($"; {Slowed(flagged, steps)}{Why(all)}.")
+                    ? Text($"; {Slowed(flagged, steps, what)}{Why(all)}.")
                     : "; whether it slowed itself is not known."
             );
         if (all.Unknown.Count > 0)
@@ -48,7 +50,7 @@ internal static class GpuConditionsView
         if (spoilt.Length == 0)
             yield break;
         yield return Text(
-            $"Warning: the GPU slowed itself in more than {GpuConditions.Tolerated:P0} of the steps of {string.Join(", ", spoilt)}; these times are those of a slower GPU."
+            $"Warning: the GPU slowed itself in more than {GpuConditions.Tolerated:P0} of the {what}s of {string.Join(", ", spoilt)}; these times are those of a slower GPU."
         );
     }
 
@@ -87,10 +89,10 @@ internal static class GpuConditionsView
         yield return Text($"{value.Median:0} {unit}{range}{limit}");
     }
 
-    private static string Slowed(int flagged, int steps) =>
+    private static string Slowed(int flagged, int steps, string what) =>
         flagged == 0
-            ? "it slowed itself in no step"
-            : Text($"it slowed itself in {flagged} of {Several(steps, "step")}");
+            ? $"it slowed itself in no {what}"
+            : Text($"it slowed itself in {flagged} of {Several(steps, what)}");
 
     private static string Why(GpuConditionsReport all) =>
         all.Reasons is { Count: > 0 } reasons ? $" (clocks: {string.Join(", ", reasons)})" : "";

@@ -15,6 +15,13 @@ internal static class PairedCommand
     // What a context with the vendor's libraries loaded takes of a GPU, on the safe side.
     private const long GpuProcessBytes = 800L << 20;
 
+    /// <summary>What OTHER may be, for messages.</summary>
+    public const string Others =
+        "OTHER is another built sequor, a script that starts one (#!/bin/sh in its first line), or the folder of an unpacked bundle";
+
+    private const UnixFileMode Executable =
+        UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+
     public static int Run(BenchOptions options, ParseResult result)
     {
         using var stop = new StopSignal();
@@ -47,13 +54,16 @@ internal static class PairedCommand
         try
         {
             using var progress = new ProgressLine(screen);
+            PairedPlan plan = Plan(options, result, out GpuWatch? watch);
+            using GpuWatch? watching = watch;
             var run = new PairedRun(
                 () => Start(program, words),
                 () => OwnProgram.Start(words),
-                Plan(options, result),
+                plan,
                 new JudgementOptions(),
                 Patience,
-                stop.Token
+                stop.Token,
+                watch
             );
             report = run.Run(
                 result.GetValue(options.Force),
@@ -81,7 +91,17 @@ internal static class PairedCommand
             };
         }
         if (refused is null)
+        {
             ComparisonView.Show(screen, report);
+            int turns = 2 * report.Pairs!.Count / Math.Max(1, report.Pairs.DistinctBy(p => p.Name).Count());
+            foreach (
+                string line in GpuConditionsView.Lines(
+                    [("both programs", turns, report.GpuConditions)],
+                    "turn"
+                )
+            )
+                screen.Line(line);
+        }
         ResultFiles.Write(refused, (json, () => ReportWriter.ToUtf8(report)));
         return Gate.CodeOf(
             report.Verdict,
@@ -91,9 +111,14 @@ internal static class PairedCommand
     }
 
     // Refuses a device that is not there before OTHER is asked.
-    private static PairedPlan Plan(BenchOptions options, ParseResult result)
+    private static PairedPlan Plan(
+        BenchOptions options,
+        ParseResult result,
+        out GpuWatch? watch
+    )
     {
         using Backend backend = options.Workload.Backend.Create(result);
+        watch = GpuWatch.Of(backend, new MeasurementOptions());
         var plan = new PairedPlan(
             TimeSpan.FromMinutes(result.GetValue(options.Minutes) ?? DefaultMinutes)
         );
@@ -114,12 +139,16 @@ internal static class PairedCommand
             return File.Exists(start)
                 ? start
                 : throw new UsageException(
-                    $"--paired: the folder '{other}' is no bundle: it has no start.sh"
+                    $"--paired: the folder '{other}' is no bundle: it has no start.sh; {Others}"
                 );
         }
-        return File.Exists(path)
-            ? path
-            : throw new UsageException($"--paired: there is no program '{other}'");
+        if (!File.Exists(path))
+            throw new UsageException($"--paired: there is no program '{other}'; {Others}");
+        if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(path) & Executable) == 0)
+            throw new UsageException(
+                $"--paired: '{other}' cannot be executed: nobody has the right to (chmod +x gives it); {Others}"
+            );
+        return path;
     }
 
     private static ProcessStartInfo Start(string program, IReadOnlyList<string> words) =>

@@ -1,8 +1,5 @@
 using System.CommandLine;
-using System.Diagnostics;
-using System.Globalization;
 using System.Text;
-using Sequor.Layers;
 using Sequor.Workloads;
 using Sequor.Workloads.Charts;
 
@@ -25,108 +22,77 @@ internal static class ProfileCommand
 
     private static int Run(ProfileOptions options, ParseResult result)
     {
-        using var stop = new StopSignal();
-        DateTimeOffset begin = DateTimeOffset.Now;
-        var clock = Stopwatch.StartNew();
+        using var run = new StepsRun("profile", result, options.Measured, options.Workload);
         IReadOnlyList<Workload> workloads = options.Workloads(result);
-        MeasurementOptions measurement = options.Measured.Read(result, options.Workload.Seed);
-        OutputFile? json = OutputFile.For(options.Json.Name, result.GetValue(options.Json));
-        OutputFile? html = OutputFile.For(options.Html.Name, result.GetValue(options.Html));
-        OutputFile? trace = OutputFile.For(options.Trace.Name, result.GetValue(options.Trace));
-        OutputFile.RequireApart(json, html, trace);
-        Option<string?> data = options.Workload.Data;
-        OutputFile.RequireApartFrom(data.Name, result.GetValue(data), json, html, trace);
-
-        var screen = new Screen(json, html, trace);
-        BackendInfo device;
-        MachinePeaks? peaks = null;
-        var profiles = new List<Profiled>();
-        bool interrupted = false;
-        Exception? failure = null;
-        using (Backend backend = options.Workload.Backend.Create(result))
+        run.RequireDevice(backend =>
         {
-            device = backend.Info;
-            options.Measured.RequireGpuForProfiler(result, device);
             // One after another, each has the device's memory to itself.
             foreach (Workload workload in workloads)
                 Measurement.RequireMemory([workload], backend);
-        }
-        Machine machine = Machine.Read(device);
-        ProfileView.Header(
-            screen,
-            machine,
-            device,
+        });
+        OutputFile? json = OutputFile.For(options.Json.Name, result.GetValue(options.Json));
+        OutputFile? html = OutputFile.For(options.Html.Name, result.GetValue(options.Html));
+        OutputFile? trace = OutputFile.For(options.Trace.Name, result.GetValue(options.Trace));
+        run.RequireOutputs(json, html, trace);
+        BenchView.Header(
+            run.Screen,
+            run.Machine,
+            run.Device,
             workloads[0],
+            [options.Length(result)],
             options.Workload.BudgetOf(result),
-            measurement
+            run.Options,
+            "without and as many with a profile by turns"
         );
-        try
-        {
-            using var progress = new ProgressLine(screen);
-            options.Workload.Backend.Tell = line => Checkpoints.Tell("profile", progress, line);
-            Profiling.Run(
-                workloads,
-                () => options.Workload.Backend.Create(result),
-                measurement,
-                (done, next) => progress.Show(done, () => Progress(done, next)),
-                () => interrupted = stop.IsRequested,
-                profiles.Add
-            );
-            if (!interrupted)
-                peaks = BenchPeaks.Measure(options.Workload.Backend, result, clock.Elapsed);
-        }
-        catch (Exception e)
-        {
-            failure = e;
-        }
+        var profiles = new List<Profiled>();
+        run.Measure(
+            progress =>
+                Profiling.Run(
+                    workloads,
+                    run.CreateBackend,
+                    run.Options,
+                    (done, next) => StepsRun.Show(progress, done, next),
+                    run.Stops,
+                    profiles.Add
+                ),
+            () => profiles.Count > 0
+        );
         var report = new ProfileReport
         {
-            Status = interrupted ? RunStatus.Interrupted : Failures.StatusOf(failure),
-            Reason =
-                interrupted ? ProfileView.Interrupted(profiles, workloads.Count, measurement)
-                : failure is null ? null
-                : Failures.Describe(failure),
-            Machine = machine,
-            Date = ReportWriter.Date(begin),
-            Gpu = GpuReport.Of(device),
-            Threads = device.Threads,
+            Status = run.Status,
+            Reason = run.Reason(() =>
+                ProfileView.Interrupted(profiles, workloads.Count, run.Options)
+            ),
+            Machine = run.Machine,
+            Date = ReportWriter.Date(run.Begin),
+            Gpu = GpuReport.Of(run.Device),
+            Threads = run.Device.Threads,
             Task = workloads[0].Task.Name,
-            Seed = measurement.Seed,
+            Seed = run.Options.Seed,
             Warmup = profiles.Select(p => p.Warmup).DefaultIfEmpty().Min(),
             Steps = profiles.Select(p => p.Plain.Count).DefaultIfEmpty().Min(),
-            Seconds = Math.Round(clock.Elapsed.TotalSeconds, 3),
-            Peaks = PeaksReport.Of(peaks),
+            Seconds = run.Seconds,
+            Peaks = PeaksReport.Of(run.Peaks),
             Results =
             [
-                .. profiles.Select(p => ProfileResult.From(p, options.Length(result), peaks)),
+                .. profiles.Select(p => ProfileResult.From(p, options.Length(result), run.Peaks)),
             ],
         };
-        ProfileView.Results(screen, report);
-        foreach (
-            string line in GpuConditionsView.Lines(
-                report.Results.Select(r =>
-                    (r.Arch, r.SamplesMs.Count + r.ProfiledSamplesMs.Count, r.GpuConditions)
-                )
-            )
-        )
-            screen.Line(line);
-        if (interrupted)
-            screen.Line(report.Reason!);
-        ResultFiles.Write(
-            failure,
+        ProfileView.Results(run.Screen, report);
+        return run.End(
+            report,
+            report.Results.Select(r =>
+                (r.Arch, r.SamplesMs.Count + r.ProfiledSamplesMs.Count, r.GpuConditions)
+            ),
             (json, () => ReportWriter.ToUtf8(report)),
             (
                 html,
-                () => Encoding.UTF8.GetBytes(ProfilePage.Render(report, profiles, peaks, begin))
+                () =>
+                    Encoding.UTF8.GetBytes(
+                        ProfilePage.Render(report, profiles, run.Peaks, run.Begin)
+                    )
             ),
-            (trace, () => ChromeTrace.ToUtf8(profiles, peaks))
+            (trace, () => ChromeTrace.ToUtf8(profiles, run.Peaks))
         );
-        return interrupted ? stop.Code : ExitCode.Success;
     }
-
-    private static string Progress(double done, Workload next) =>
-        string.Create(
-            CultureInfo.InvariantCulture,
-            $"{done:P0} {next.Architecture}, {Figures.Several(next.Task.Length, "step")}"
-        );
 }

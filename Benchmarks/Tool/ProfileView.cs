@@ -15,25 +15,6 @@ internal static class ProfileView
     private const int RoomForTree = 112;
     private const int RoomForShapes = 180;
 
-    public static void Header(
-        Screen screen,
-        Machine machine,
-        BackendInfo device,
-        Workload workload,
-        long? budget,
-        MeasurementOptions options
-    ) =>
-        BenchView.Header(
-            screen,
-            machine,
-            device,
-            workload,
-            [workload.Task.Length],
-            budget,
-            options,
-            "without and as many with a profile by turns"
-        );
-
     public static void Results(Screen screen, ProfileReport report)
     {
         foreach (ProfileResult result in report.Results)

@@ -48,15 +48,23 @@ internal static class TrainCommand
         Exception? failure = null;
         using var progress = new ProgressLine(screen);
         CheckpointSaver? saver = Saver(trainer, job, progress);
+        using GpuWatch? watch = GpuWatch.Of(job.Backend, new MeasurementOptions());
+        var steps = new QueuedSteps();
+        watch?.Begin();
         // Reading waits for the device: many steps at once, but as often as people look.
         var unread = Stopwatch.StartNew();
         trainer.LossRead = (step, loss) =>
         {
+            steps.End();
             losses.Add(step, loss);
             view.Step(progress, step, loss, trainer.Step);
             unread.Restart();
         };
-        Action train = () => trainer.TrainStep();
+        Action train = () =>
+        {
+            steps.Begin();
+            trainer.TrainStep();
+        };
         Action read = trainer.ReadLosses;
         try
         {
@@ -97,6 +105,13 @@ internal static class TrainCommand
         {
             failure = e;
         }
+        watch?.End();
+        var conditions = GpuConditionsReport.Of(watch?.Conditions(steps.Windows));
+        progress.Clear();
+        foreach (
+            string line in GpuConditionsView.Lines([(job.Setup.Arch, (int)steps.Count, conditions)])
+        )
+            screen.Line(line);
         bool interrupted = stop.IsRequested && trainer.Step < job.Steps;
         ResultFiles.Write(failure, (job.Json, () => ReportWriter.ToUtf8(Report())));
         return interrupted ? stop.Code : ExitCode.Success;
@@ -120,6 +135,7 @@ internal static class TrainCommand
                 EagerReason = trainer.Graph.EagerReason,
                 Fallbacks = trainer.Plan.Fallbacks.Count > 0 ? trainer.Plan.Fallbacks : null,
                 Choices = ChoiceReport.Of(job.Backend.Choices),
+                GpuConditions = conditions,
                 Seconds = Math.Round(clock.Elapsed.TotalSeconds, 3),
             };
     }

@@ -16,9 +16,15 @@ public sealed partial class CudaContext
     /// <summary>Makes an event.</summary>
     /// <param name="timing">Whether it records the time; an event that does not is cheaper to wait for.</param>
     /// <param name="blocking">Whether a thread that waits for it sleeps; otherwise the thread polls.</param>
+    /// <param name="interprocess">Whether other processes can open it (<see cref="CudaEvent.Export"/>); it then records no time.</param>
+    /// <exception cref="ArgumentException">It is to be for other processes, and to record the time.</exception>
+    /// <exception cref="NotSupportedException">The device shares nothing with other processes.</exception>
     /// <exception cref="ObjectDisposedException">The context was disposed.</exception>
-    public CudaEvent CreateEvent(bool timing = false, bool blocking = false) =>
-        CudaEvent.Create(this, timing, blocking);
+    public CudaEvent CreateEvent(
+        bool timing = false,
+        bool blocking = false,
+        bool interprocess = false
+    ) => CudaEvent.Create(this, timing, blocking, interprocess);
 
     /// <summary>
     /// Allocates device memory, aligned to 256 bytes, whose content is undefined. It waits for the device, and it would spoil a capture;

@@ -5,7 +5,7 @@ using Sequor.Native;
 namespace Sequor.Interop;
 
 /// <summary>A GPU, or a part of one (MIG). It needs no context and may be used from any thread.</summary>
-public sealed unsafe class CudaDevice
+public sealed unsafe partial class CudaDevice
 {
     private readonly CudaDriver _driver;
 

@@ -48,6 +48,33 @@ public sealed unsafe class DeviceBuffer<T> : DeviceMemory
         Length = length;
     }
 
+    private DeviceBuffer(
+        CudaContext context,
+        ReadOnlySpan<CudaObject> owners,
+        CUdeviceptr address,
+        long length,
+        Origin origin
+    )
+        : base(context, owners, address, length * Unsafe.SizeOf<T>(), origin)
+    {
+        Length = length;
+    }
+
+    /// <summary>Memory that other objects have, which are held as long as the buffer lasts.</summary>
+    internal static DeviceBuffer<T> Of(
+        CudaContext context,
+        CUdeviceptr address,
+        long length,
+        params ReadOnlySpan<CudaObject> owners
+    ) => new(context, owners, address, length, Origin.Held);
+
+    /// <summary>A part of another API's memory: its address is given back, its bytes stay.</summary>
+    internal static DeviceBuffer<T> Part(
+        CudaExternalMemory memory,
+        CUdeviceptr address,
+        long length
+    ) => new(memory.Context, [memory], address, length, Origin.Mapped);
+
     /// <inheritdoc cref="CudaContext.Allocate"/>
     internal static DeviceBuffer<T> Allocate(CudaContext context, long length, string category)
     {
@@ -114,5 +141,5 @@ public sealed unsafe class DeviceBuffer<T> : DeviceMemory
         (DeviceSpan<T>)buffer;
 
     /// <summary>The largest power of two that divides the element's size, at most 16.</summary>
-    private static int Alignment => Math.Min(16, Unsafe.SizeOf<T>() & -Unsafe.SizeOf<T>());
+    internal static int Alignment => Math.Min(16, Unsafe.SizeOf<T>() & -Unsafe.SizeOf<T>());
 }

@@ -2,8 +2,11 @@ using Sequor.Native;
 
 namespace Sequor.Interop;
 
-/// <summary>A block of device memory: allocated from the driver or from a pool, or memory that the caller owns.</summary>
-public abstract unsafe class DeviceMemory : CudaObject
+/// <summary>
+/// A block of device memory: allocated from the driver or from a pool, memory that the caller owns, or memory of another context, process
+/// or API that is used in place.
+/// </summary>
+public abstract unsafe partial class DeviceMemory : CudaObject
 {
     /// <summary>The category of memory for which none is given.</summary>
     public const string OtherCategory = "other";
@@ -26,8 +29,25 @@ public abstract unsafe class DeviceMemory : CudaObject
         ByteCount = bytes;
         Category = category;
         _origin = origin;
-        if (origin != Origin.Foreign)
+        if (IsCounted)
             context.Ledger.Add(category, bytes);
+    }
+
+    /// <summary>Memory that another object has, which is held as long as this one lasts.</summary>
+    private protected DeviceMemory(
+        CudaContext context,
+        ReadOnlySpan<CudaObject> owners,
+        CUdeviceptr address,
+        long bytes,
+        Origin origin
+    )
+        : base(owners)
+    {
+        Context = context;
+        _address = address;
+        ByteCount = bytes;
+        Category = OtherCategory;
+        _origin = origin;
     }
 
     private protected DeviceMemory(
@@ -59,6 +79,12 @@ public abstract unsafe class DeviceMemory : CudaObject
 
         /// <summary>The caller owns it.</summary>
         Foreign,
+
+        /// <summary>Another object here has it, and gives it back.</summary>
+        Held,
+
+        /// <summary>It is a part of another API's memory, whose address cuMemFree gives back.</summary>
+        Mapped,
     }
 
     /// <summary>The context that the memory belongs to.</summary>
@@ -83,11 +109,20 @@ public abstract unsafe class DeviceMemory : CudaObject
     /// <summary>Whether the caller owns the memory; it is then never freed here.</summary>
     public bool IsForeign => _origin == Origin.Foreign;
 
+    /// <summary>
+    /// Whether the bytes are memory of another context, process or API. They are used in place, are not in
+    /// <see cref="CudaContext.Ledger"/>, and stay when this object goes.
+    /// </summary>
+    public bool IsShared => _origin is Origin.Held or Origin.Mapped;
+
+    // What was allocated here.
+    private bool IsCounted => _origin is Origin.Allocated or Origin.Pool;
+
     private protected override CudaContext Home => Context;
 
     private protected override void Release()
     {
-        if (_origin == Origin.Foreign)
+        if (_origin is Origin.Foreign or Origin.Held)
             return;
         if (_origin == Origin.Pool)
             Context.Park(
@@ -100,7 +135,7 @@ public abstract unsafe class DeviceMemory : CudaObject
 
     private protected override void LetGo(bool forgotten)
     {
-        if (_origin != Origin.Foreign)
+        if (IsCounted)
             Context.Ledger.Remove(Category, ByteCount);
     }
 }

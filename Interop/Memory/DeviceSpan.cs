@@ -7,7 +7,7 @@ namespace Sequor.Interop;
 /// A part of a block of device memory; the default value is no memory. It refers to the block, so making one allocates nothing.
 /// </summary>
 /// <typeparam name="T">The elements' type.</typeparam>
-public readonly unsafe record struct DeviceSpan<T>
+public readonly unsafe partial record struct DeviceSpan<T>
     where T : unmanaged
 {
     private readonly long _offset;

@@ -3,34 +3,55 @@ using Sequor.Native;
 namespace Sequor.Interop;
 
 /// <summary>A mark in a stream. Another stream or the host can wait for it, and the time between two of them can be read.</summary>
-public sealed unsafe class CudaEvent : CudaObject
+public sealed unsafe partial class CudaEvent : CudaObject
 {
     private readonly CudaContext _context;
     private readonly CUevent _handle;
     private bool _recorded;
 
-    private CudaEvent(CudaContext context, CUevent handle, bool timing)
+    private CudaEvent(
+        CudaContext context,
+        CUevent handle,
+        bool timing,
+        bool interprocess = false
+    )
         : base(context)
     {
+        IsInterprocess = interprocess;
         _context = context;
         _handle = handle;
         TakesTime = timing;
     }
 
     /// <inheritdoc cref="CudaContext.CreateEvent"/>
-    internal static CudaEvent Create(CudaContext context, bool timing, bool blocking)
+    internal static CudaEvent Create(
+        CudaContext context,
+        bool timing,
+        bool blocking,
+        bool interprocess = false
+    )
     {
         context.ThrowIfDisposed();
+        if (interprocess)
+        {
+            if (timing)
+                throw new ArgumentException(
+                    "An event for other processes records no time; make it without timing.",
+                    nameof(timing)
+                );
+            context.Device.RequireInterprocess();
+        }
         CUevent_flags flags =
             (timing ? CUevent_flags.CU_EVENT_DEFAULT : CUevent_flags.CU_EVENT_DISABLE_TIMING)
-            | (blocking ? CUevent_flags.CU_EVENT_BLOCKING_SYNC : CUevent_flags.CU_EVENT_DEFAULT);
+            | (blocking ? CUevent_flags.CU_EVENT_BLOCKING_SYNC : CUevent_flags.CU_EVENT_DEFAULT)
+            | (interprocess ? CUevent_flags.CU_EVENT_INTERPROCESS : CUevent_flags.CU_EVENT_DEFAULT);
         using CudaContextScope scope = context.Enter();
         CUevent handle;
         context.Check(
             context.Driver.cuEventCreate(&handle, (uint)flags),
             nameof(CudaDriver.cuEventCreate)
         );
-        return new CudaEvent(context, handle, timing);
+        return new CudaEvent(context, handle, timing, interprocess);
     }
 
     /// <summary>Whether the event records the time at which it is reached.</summary>

@@ -24,7 +24,7 @@ namespace Sequor.Interop;
     "CA1711:Identifiers should not have incorrect suffix",
     Justification = "It is what CUDA calls a stream."
 )]
-public sealed unsafe class CudaStream : CudaObject
+public sealed unsafe partial class CudaStream : CudaObject
 {
     private readonly CUstream _handle;
     private readonly bool _owned;

@@ -14,7 +14,7 @@ public abstract partial class Backend
     private protected Backend()
     {
         _owner = new OwnerWord(Refusal);
-        _freeForgotten = FreeForgotten;
+        _freeForgotten = () => FreeForgotten(lent: false);
     }
 
     /// <summary>The ledger as it is, to be read from any thread; what was forgotten is still in it.</summary>
@@ -35,8 +35,7 @@ public abstract partial class Backend
     {
         get
         {
-            if (Volatile.Read(ref _forgotten) is not null)
-                _owner.WhileFree(_freeForgotten);
+            FreeIfNobodyIsInside();
             return _memory;
         }
     }
@@ -52,15 +51,38 @@ public abstract partial class Backend
         OwnerScope inside = _owner.Enter(entry);
         // Only the outermost call frees them, as an inner one's caller may still work on memory that nothing refers to any more.
         if (inside.IsOutermost && Volatile.Read(ref _forgotten) is not null)
-            FreeForgotten();
+            FreeForgotten(lent: true);
         return inside;
     }
 
     /// <summary>
-    /// Takes a block that was garbage-collected without Dispose; called on the finalizer thread. The next call frees it, as no thread works
-    /// on it then. A backend that has been disposed frees it at once.
+    /// Takes a block that was garbage-collected without Dispose, or that other code gave back after its owner; called on any thread. The
+    /// next call frees it, as no thread works on it then. A backend that has been disposed frees it at once.
     /// </summary>
     internal void Forgotten(Storage storage)
+    {
+        if (_closed && storage.Lease is not null)
+        {
+            GiveBack(storage);
+            return;
+        }
+        Push(storage);
+        if (_closed)
+            FreeIfNobodyIsInside();
+    }
+
+    /// <summary>Frees a block that nobody holds any more, or gives it back to whoever lent it.</summary>
+    internal void Return(Storage storage, bool forgotten)
+    {
+        if (storage.Lease is null)
+            Free(storage, forgotten);
+        else if (EndsUse(storage.Lease))
+            GiveBack(storage);
+        else
+            Push(storage);
+    }
+
+    private void Push(Storage storage)
     {
         do
         {
@@ -68,8 +90,19 @@ public abstract partial class Backend
         } while (
             Interlocked.CompareExchange(ref _forgotten, storage, storage.Next) != storage.Next
         );
-        if (_closed)
+    }
+
+    private void FreeIfNobodyIsInside()
+    {
+        if (Volatile.Read(ref _forgotten) is not null)
             _owner.WhileFree(_freeForgotten);
+    }
+
+    private void GiveBack(Storage storage)
+    {
+        (storage.Block as IDisposable)?.Dispose();
+        storage.Lease!.End();
+        Interlocked.Decrement(ref _lent);
     }
 
     /// <summary>Frees an owned block and removes it from the ledger. It throws nothing.</summary>
@@ -77,17 +110,27 @@ public abstract partial class Backend
     /// <param name="forgotten">Whether the block came from <see cref="Forgotten"/>, when other code may be capturing a stream.</param>
     internal abstract void Free(Storage storage, bool forgotten);
 
-    private void FreeForgotten()
+    // Whoever lent memory runs code of its own when it gets it back, which may wait for another thread. So that is not done while other
+    // threads wait for this one, as they do within WhileFree.
+    private void FreeForgotten(bool lent)
     {
         Storage? next = Interlocked.Exchange(ref _forgotten, null);
-        for (; next is not null; next = next.Next)
-            Free(next, forgotten: true);
+        while (next is not null)
+        {
+            Storage? after = next.Next;
+            if (lent || next.Lease is null)
+                Return(next, forgotten: true);
+            else
+                Push(next);
+            next = after;
+        }
     }
 
     private void Close()
     {
+        EndAllUse();
         _closed = true;
-        FreeForgotten();
+        FreeForgotten(lent: true);
     }
 
     private string Refusal(string entry, string other) =>

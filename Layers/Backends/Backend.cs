@@ -349,13 +349,17 @@ public abstract partial class Backend : IDisposable
     /// <exception cref="InvalidOperationException">Another thread is in this backend; nothing was freed.</exception>
     public void Dispose()
     {
-        using OwnerScope inside = Enter("Backend.Dispose");
-        if (IsDisposed)
-            return;
-        _clock?.Dispose();
-        Close();
-        Dispose(true);
-        GC.SuppressFinalize(this);
+        using (Enter("Backend.Dispose"))
+        {
+            if (IsDisposed)
+                return;
+            _clock?.Dispose();
+            Close();
+            Dispose(true);
+            GC.SuppressFinalize(this);
+        }
+        // What another thread gave back meanwhile found this one inside.
+        FreeIfNobodyIsInside();
     }
 
     /// <summary>Frees what the backend holds.</summary>

@@ -139,7 +139,7 @@ internal sealed unsafe partial class CpuBackend : Backend
     internal override void Free(Storage storage, bool forgotten)
     {
         Memory.Remove(storage.Category, (long)Bytes(storage.Count), storage.Owner);
-        NativeMemory.AlignedFree((void*)storage.Address);
+        NativeMemory.AlignedFree((void*)storage.BlockAddress);
     }
 
     private protected override void UploadCore(ReadOnlySpan<float> source, Tensor destination) =>

@@ -22,7 +22,7 @@ internal sealed partial class CudaConvolution
         DeviceSpan<int> first = default;
         (uint stream, uint threshold, float scale) = (0, 0, 1);
         (int steps, int batch) = (checked((int)y.Shape.Rows), 1);
-        string how = "";
+        bool drops = output.Dropout is not null;
         if (output.Dropout is { } dropout)
         {
             random = ((CudaRandom)dropout.Random).Place;
@@ -32,13 +32,12 @@ internal sealed partial class CudaConvolution
             (steps, batch) = first.IsEmpty
                 ? (y.Shape.First, y.Shape[1])
                 : (layout!.Steps, layout.Batch);
-            how = first.IsEmpty ? "_drop" : "_drop_packed";
         }
         int columns = _descriptor.OutputSize;
         KernelGrid grid = KernelGrid.ConvolutionOutput(steps, batch, columns);
         if (output.Skip.IsEmpty)
             _backend.Kernels.Launch(
-                how.Length == 0 ? "convolution_output"
+                !drops ? "convolution_output"
                     : first.IsEmpty ? "convolution_output_drop"
                     : "convolution_output_drop_packed",
                 grid,
@@ -56,7 +55,7 @@ internal sealed partial class CudaConvolution
             );
         else
             _backend.Kernels.Launch(
-                how.Length == 0 ? "convolution_output_skip"
+                !drops ? "convolution_output_skip"
                     : first.IsEmpty ? "convolution_output_skip_drop"
                     : "convolution_output_skip_drop_packed",
                 grid,

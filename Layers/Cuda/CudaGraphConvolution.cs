@@ -9,6 +9,9 @@ namespace Sequor.Layers.Cuda;
 /// <remarks>Filters are [O, k, I], which is what cuDNN wants.</remarks>
 internal sealed class CudaGraphConvolution : ConvolutionOperation
 {
+    // Bytes, which the plans of the graph API promise of all addresses.
+    private const int EngineAlignment = 16;
+
     private readonly CudaBackend _backend;
     private readonly ConvolutionDescriptor _descriptor;
     private readonly CudaConvolution _products;
@@ -168,7 +171,7 @@ internal sealed class CudaGraphConvolution : ConvolutionOperation
         Tensor workspace
     )
     {
-        if (!Fits(x, layout))
+        if (!Fits(x, layout) || !IsAligned(gradients.Products) || !IsAligned(gradients.X))
             return _products.Backward(x, layout, w, output, gradients, workspace);
         _products.BackwardOutput(output, gradients);
         Tensor dy = gradients.Products;
@@ -194,7 +197,12 @@ internal sealed class CudaGraphConvolution : ConvolutionOperation
     private bool Fits(Tensor rows, SequenceLayout? layout) =>
         layout is not { IsPacked: true }
         && rows.Shape.First == _descriptor.MaxLength
-        && rows.Shape[1] == _descriptor.MaxBatch;
+        && rows.Shape[1] == _descriptor.MaxBatch
+        && IsAligned(rows);
+
+    // The engines were chosen for such addresses; a caller's tensor may begin at any float.
+    private static bool IsAligned(Tensor tensor) =>
+        tensor.IsEmpty || tensor.Address % EngineAlignment == 0;
 
     private void Run(ConvolutionPlan plan, Tensor x, Tensor w, Tensor y, Tensor workspace)
     {

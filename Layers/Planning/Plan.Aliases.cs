@@ -68,10 +68,18 @@ public sealed partial class Plan
         }
     }
 
-    // Copies the gradient if a layer could overwrite it before it is read.
+    // Copies the gradient if a layer could overwrite it before it is read, or may not overwrite it at all.
     private Tensor GradientApart(Tensor dy)
     {
-        if (IsSpare(dy) || (!IsOwn(dy) && !dy.Overlaps(_x) && !dy.Overlaps(_input.All)))
+        if (
+            IsSpare(dy)
+            || (
+                !dy.Storage.IsReadOnly
+                && !IsOwn(dy)
+                && !dy.Overlaps(_x)
+                && !dy.Overlaps(_input.All)
+            )
+        )
             return dy;
         if (_gradientCopy is null)
         {

@@ -2,12 +2,22 @@ namespace Sequor.Layers;
 
 /// <summary>
 /// A block of floats in a backend's memory. A block that the backend allocated is freed by Dispose or, if it is garbage-collected
-/// without that, by the backend's next call. Memory that was wrapped belongs to the caller and is not freed.
+/// without that, by the backend's next call. Memory that was wrapped belongs to the caller and is not freed; memory that other code
+/// lent (<see cref="DlPack.Import"/>) is given back in the same way as memory is freed.
 /// </summary>
+/// <remarks>
+/// What was handed to other code (<see cref="DlPack.Export"/>) stays until that code has given it back as well: Dispose ends the use here,
+/// and the memory goes with the last of them.
+/// </remarks>
 public sealed class Storage : IDisposable
 {
     private readonly bool _owned;
+
+    // Zero once the owner has disposed the block.
     private nint _address;
+
+    // The owner, and everybody whom the memory was handed to.
+    private int _holds = 1;
 
     internal Storage(
         Backend backend,
@@ -15,18 +25,20 @@ public sealed class Storage : IDisposable
         long count,
         MemoryCategory category,
         bool owned,
-        object? block = null
+        object? block = null,
+        DlPackLease? lease = null
     )
     {
         Backend = backend;
-        _address = address;
+        BlockAddress = _address = address;
+        Lease = lease;
         Count = count;
         Category = category;
         _owned = owned;
         Block = block;
         if (owned)
             Owner = backend.AllocatesFor;
-        else
+        else if (lease is null)
             GC.SuppressFinalize(this);
     }
 
@@ -65,6 +77,18 @@ public sealed class Storage : IDisposable
 
     /// <summary>What the backend needs to know about the block besides its address.</summary>
     internal object? Block { get; }
+
+    /// <summary>The use of other code's memory, which ends with the block; null for memory of the backend, and for what was wrapped.</summary>
+    internal DlPackLease? Lease { get; }
+
+    /// <summary>Whether whoever frees the memory waits for its holders: not where it was wrapped.</summary>
+    internal bool CanBeHeld => _owned || Lease is not null;
+
+    /// <summary>Whether a caller may not write to it, as other code lent it to be read.</summary>
+    internal bool IsReadOnly { get; init; }
+
+    /// <summary>The memory's address, also after Dispose, for whoever frees it.</summary>
+    internal nint BlockAddress { get; }
 
     internal bool IsFreed => _address == 0;
 
@@ -113,9 +137,35 @@ public sealed class Storage : IDisposable
         using OwnerScope inside = Backend.Enter("Storage.Dispose");
         if (_address == 0)
             return;
-        if (_owned)
-            Backend.Free(this, forgotten: false);
         _address = 0;
         GC.SuppressFinalize(this);
+        if (CanBeHeld && Interlocked.Decrement(ref _holds) == 0)
+            Backend.Return(this, forgotten: false);
+    }
+
+    /// <summary>Keeps the memory until the matching <see cref="Drop"/>, whatever its owner does.</summary>
+    internal void Hold()
+    {
+        _ = Address;
+        Interlocked.Increment(ref _holds);
+    }
+
+    /// <summary>
+    /// Ends a <see cref="Hold"/>, on any thread. If the owner's use has ended already, the backend's next call frees the memory.
+    /// </summary>
+    internal void Drop()
+    {
+        if (Interlocked.Decrement(ref _holds) == 0)
+            Backend.Forgotten(this);
+    }
+
+    /// <summary>Refuses a caller's write to memory that was lent to be read.</summary>
+    /// <exception cref="InvalidOperationException">It was.</exception>
+    internal void RequireWritable()
+    {
+        if (IsReadOnly)
+            throw new InvalidOperationException(
+                "The tensor is read-only: its producer said so, or it was taken with DlPackAccess.Read. Take it with DlPackAccess.Write, or copy it first."
+            );
     }
 }

@@ -90,11 +90,14 @@ public readonly struct Tensor
     /// <summary>Copies values in, after waiting for earlier work on the tensor.</summary>
     /// <param name="values">As many values as the tensor has.</param>
     /// <exception cref="ArgumentException">The number of values differs.</exception>
-    /// <exception cref="InvalidOperationException">Another thread is in the backend.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// Another thread is in the backend, or the tensor is other code's and may only be read.
+    /// </exception>
     public void Write(ReadOnlySpan<float> values)
     {
         RequireLive();
         RequireCount(values.Length);
+        Storage.RequireWritable();
         using OwnerScope inside = Backend.Enter("Tensor.Write");
         Backend.Upload(values, this);
         Storage.NoteWrite(Offset, Count);
@@ -120,7 +123,9 @@ public readonly struct Tensor
     /// The destination is on another backend, the number of values differs, or the two overlap so closely that a GPU cannot copy one to the
     /// other.
     /// </exception>
-    /// <exception cref="InvalidOperationException">Another thread is in the backend.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// Another thread is in the backend, or the destination is other code's and may only be read.
+    /// </exception>
     public void CopyTo(Tensor destination)
     {
         RequireLive();
@@ -130,6 +135,7 @@ public readonly struct Tensor
                 nameof(destination)
             );
         destination.RequireCount(Count);
+        destination.Storage.RequireWritable();
         using OwnerScope inside = Backend.Enter("Tensor.CopyTo");
         Backend.CopyCalled(this, destination);
     }

@@ -95,10 +95,14 @@ public enum CUdevice_attribute
     CU_DEVICE_ATTRIBUTE_MAX_PERSISTING_L2_CACHE_SIZE = 108,
     /// <summary>bytes that the driver takes of each block's</summary>
     CU_DEVICE_ATTRIBUTE_RESERVED_SHARED_MEMORY_PER_BLOCK = 111,
+    /// <summary>1 if timeline semaphores of other APIs are taken in</summary>
+    CU_DEVICE_ATTRIBUTE_TIMELINE_SEMAPHORE_INTEROP_SUPPORTED = 114,
     /// <summary>1 if cuMemAllocAsync works</summary>
     CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED = 115,
     /// <summary>1 or 0</summary>
     CU_DEVICE_ATTRIBUTE_CLUSTER_LAUNCH = 120,
+    /// <summary>1 if memory and events can be shared with other processes</summary>
+    CU_DEVICE_ATTRIBUTE_IPC_EVENT_SUPPORTED = 125,
     /// <summary>1 if contexts run under the multi-process service</summary>
     CU_DEVICE_ATTRIBUTE_MPS_ENABLED = 133,
 }

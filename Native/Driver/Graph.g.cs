@@ -190,7 +190,7 @@ public unsafe partial class CudaDriver
     /// <param name="hGraph">the graph</param>
     /// <param name="flags">CUgraphInstantiate_flags</param>
     public CUresult cuGraphInstantiate(CUgraphExec* phGraphExec, CUgraph hGraph, ulong flags) =>
-        ((delegate* unmanaged<CUgraphExec*, CUgraph, ulong, CUresult>)At(47))(phGraphExec, hGraph, flags);
+        ((delegate* unmanaged<CUgraphExec*, CUgraph, ulong, CUresult>)At(54))(phGraphExec, hGraph, flags);
 
     /// <summary>Makes a graph launchable, and says which node failed.</summary>
     /// <remarks>cuda.h, as of CUDA 12.0</remarks>
@@ -198,21 +198,21 @@ public unsafe partial class CudaDriver
     /// <param name="hGraph">the graph</param>
     /// <param name="instantiateParams">in and out: options and result</param>
     public CUresult cuGraphInstantiateWithParams(CUgraphExec* phGraphExec, CUgraph hGraph, CUDA_GRAPH_INSTANTIATE_PARAMS* instantiateParams) =>
-        ((delegate* unmanaged<CUgraphExec*, CUgraph, CUDA_GRAPH_INSTANTIATE_PARAMS*, CUresult>)At(48))(phGraphExec, hGraph, instantiateParams);
+        ((delegate* unmanaged<CUgraphExec*, CUgraph, CUDA_GRAPH_INSTANTIATE_PARAMS*, CUresult>)At(55))(phGraphExec, hGraph, instantiateParams);
 
     /// <summary>Does what the first launch would have to do beforehand.</summary>
     /// <remarks>cuda.h, as of CUDA 11.1</remarks>
     /// <param name="hGraphExec">the launchable graph</param>
     /// <param name="hStream">the stream that the upload is ordered in</param>
     public CUresult cuGraphUpload(CUgraphExec hGraphExec, CUstream hStream) =>
-        ((delegate* unmanaged<CUgraphExec, CUstream, CUresult>)At(49))(hGraphExec, hStream);
+        ((delegate* unmanaged<CUgraphExec, CUstream, CUresult>)At(56))(hGraphExec, hStream);
 
     /// <summary>Runs a graph in stream order. It does not run twice at a time.</summary>
     /// <remarks>cuda.h, as of CUDA 10.0</remarks>
     /// <param name="hGraphExec">the launchable graph</param>
     /// <param name="hStream">the stream</param>
     public CUresult cuGraphLaunch(CUgraphExec hGraphExec, CUstream hStream) =>
-        ((delegate* unmanaged<CUgraphExec, CUstream, CUresult>)At(50))(hGraphExec, hStream);
+        ((delegate* unmanaged<CUgraphExec, CUstream, CUresult>)At(57))(hGraphExec, hStream);
 
     /// <summary>Takes the arguments of another graph of the same form over.</summary>
     /// <remarks>cuda.h, symbol cuGraphExecUpdate_v2, as of CUDA 12.0</remarks>
@@ -220,19 +220,19 @@ public unsafe partial class CudaDriver
     /// <param name="hGraph">the other graph</param>
     /// <param name="resultInfo">out: the result</param>
     public CUresult cuGraphExecUpdate(CUgraphExec hGraphExec, CUgraph hGraph, CUgraphExecUpdateResultInfo* resultInfo) =>
-        ((delegate* unmanaged<CUgraphExec, CUgraph, CUgraphExecUpdateResultInfo*, CUresult>)At(51))(hGraphExec, hGraph, resultInfo);
+        ((delegate* unmanaged<CUgraphExec, CUgraph, CUgraphExecUpdateResultInfo*, CUresult>)At(58))(hGraphExec, hGraph, resultInfo);
 
     /// <summary>Destroys a launchable graph.</summary>
     /// <remarks>cuda.h, as of CUDA 10.0</remarks>
     /// <param name="hGraphExec">the launchable graph</param>
     public CUresult cuGraphExecDestroy(CUgraphExec hGraphExec) =>
-        ((delegate* unmanaged<CUgraphExec, CUresult>)At(52))(hGraphExec);
+        ((delegate* unmanaged<CUgraphExec, CUresult>)At(59))(hGraphExec);
 
     /// <summary>Destroys a graph; what was instantiated from it stays.</summary>
     /// <remarks>cuda.h, as of CUDA 10.0</remarks>
     /// <param name="hGraph">the graph</param>
     public CUresult cuGraphDestroy(CUgraph hGraph) =>
-        ((delegate* unmanaged<CUgraph, CUresult>)At(53))(hGraph);
+        ((delegate* unmanaged<CUgraph, CUresult>)At(60))(hGraph);
 
     /// <summary>A graph's nodes.</summary>
     /// <remarks>cuda.h, as of CUDA 10.0</remarks>
@@ -240,21 +240,21 @@ public unsafe partial class CudaDriver
     /// <param name="nodes">out: the nodes; null to ask how many</param>
     /// <param name="numNodes">in: room in nodes; out: how many there are</param>
     public CUresult cuGraphGetNodes(CUgraph hGraph, CUgraphNode* nodes, nuint* numNodes) =>
-        ((delegate* unmanaged<CUgraph, CUgraphNode*, nuint*, CUresult>)At(54))(hGraph, nodes, numNodes);
+        ((delegate* unmanaged<CUgraph, CUgraphNode*, nuint*, CUresult>)At(61))(hGraph, nodes, numNodes);
 
     /// <summary>What kind a node is of.</summary>
     /// <remarks>cuda.h, as of CUDA 10.0</remarks>
     /// <param name="hNode">the node</param>
     /// <param name="type">out: the kind</param>
     public CUresult cuGraphNodeGetType(CUgraphNode hNode, CUgraphNodeType* type) =>
-        ((delegate* unmanaged<CUgraphNode, CUgraphNodeType*, CUresult>)At(55))(hNode, type);
+        ((delegate* unmanaged<CUgraphNode, CUgraphNodeType*, CUresult>)At(62))(hNode, type);
 
     /// <summary>What a node of kind CU_GRAPH_NODE_TYPE_MEMCPY copies.</summary>
     /// <remarks>cuda.h, as of CUDA 10.0</remarks>
     /// <param name="hNode">the node</param>
     /// <param name="nodeParams">out: the copy</param>
     public CUresult cuGraphMemcpyNodeGetParams(CUgraphNode hNode, CUDA_MEMCPY3D* nodeParams) =>
-        ((delegate* unmanaged<CUgraphNode, CUDA_MEMCPY3D*, CUresult>)At(56))(hNode, nodeParams);
+        ((delegate* unmanaged<CUgraphNode, CUDA_MEMCPY3D*, CUresult>)At(63))(hNode, nodeParams);
 
     /// <summary>Writes a graph to a file for Graphviz.</summary>
     /// <remarks>cuda.h, as of CUDA 11.3</remarks>
@@ -262,5 +262,5 @@ public unsafe partial class CudaDriver
     /// <param name="path">the file, zero-terminated</param>
     /// <param name="flags">0, or what more to write</param>
     public CUresult cuGraphDebugDotPrint(CUgraph hGraph, byte* path, uint flags) =>
-        ((delegate* unmanaged<CUgraph, byte*, uint, CUresult>)At(57))(hGraph, path, flags);
+        ((delegate* unmanaged<CUgraph, byte*, uint, CUresult>)At(64))(hGraph, path, flags);
 }

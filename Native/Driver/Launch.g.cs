@@ -32,7 +32,7 @@ public unsafe partial class CudaDriver
     /// <param name="kernelParams">for each parameter of the kernel the address of its value, which is read before the call returns; null if extra is given</param>
     /// <param name="extra">null, or the parameters in one buffer</param>
     public CUresult cuLaunchKernel(CUfunction f, uint gridDimX, uint gridDimY, uint gridDimZ, uint blockDimX, uint blockDimY, uint blockDimZ, uint sharedMemBytes, CUstream hStream, void** kernelParams, void** extra) =>
-        ((delegate* unmanaged<CUfunction, uint, uint, uint, uint, uint, uint, uint, CUstream, void**, void**, CUresult>)At(58))(f, gridDimX, gridDimY, gridDimZ, blockDimX, blockDimY, blockDimZ, sharedMemBytes, hStream, kernelParams, extra);
+        ((delegate* unmanaged<CUfunction, uint, uint, uint, uint, uint, uint, uint, CUstream, void**, void**, CUresult>)At(70))(f, gridDimX, gridDimY, gridDimZ, blockDimX, blockDimY, blockDimZ, sharedMemBytes, hStream, kernelParams, extra);
 
     /// <summary>Launches a kernel whose blocks all run at once and may wait for each other.</summary>
     /// <remarks>cuda.h, as of CUDA 9.0</remarks>
@@ -47,7 +47,7 @@ public unsafe partial class CudaDriver
     /// <param name="hStream">the stream</param>
     /// <param name="kernelParams">for each parameter of the kernel the address of its value</param>
     public CUresult cuLaunchCooperativeKernel(CUfunction f, uint gridDimX, uint gridDimY, uint gridDimZ, uint blockDimX, uint blockDimY, uint blockDimZ, uint sharedMemBytes, CUstream hStream, void** kernelParams) =>
-        ((delegate* unmanaged<CUfunction, uint, uint, uint, uint, uint, uint, uint, CUstream, void**, CUresult>)At(59))(f, gridDimX, gridDimY, gridDimZ, blockDimX, blockDimY, blockDimZ, sharedMemBytes, hStream, kernelParams);
+        ((delegate* unmanaged<CUfunction, uint, uint, uint, uint, uint, uint, uint, CUstream, void**, CUresult>)At(71))(f, gridDimX, gridDimY, gridDimZ, blockDimX, blockDimY, blockDimZ, sharedMemBytes, hStream, kernelParams);
 
     /// <summary>How many blocks of a kernel fit on a multiprocessor.</summary>
     /// <remarks>cuda.h, as of CUDA 6.5</remarks>
@@ -56,7 +56,7 @@ public unsafe partial class CudaDriver
     /// <param name="blockSize">threads a block</param>
     /// <param name="dynamicSMemSize">dynamic shared memory, bytes a block</param>
     public CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int* numBlocks, CUfunction func, int blockSize, nuint dynamicSMemSize) =>
-        ((delegate* unmanaged<int*, CUfunction, int, nuint, CUresult>)At(60))(numBlocks, func, blockSize, dynamicSMemSize);
+        ((delegate* unmanaged<int*, CUfunction, int, nuint, CUresult>)At(72))(numBlocks, func, blockSize, dynamicSMemSize);
 
     /// <summary>How much dynamic shared memory a block may have if so many fit on a multiprocessor.</summary>
     /// <remarks>cuda.h, as of CUDA 10.2</remarks>
@@ -65,5 +65,5 @@ public unsafe partial class CudaDriver
     /// <param name="numBlocks">blocks a multiprocessor</param>
     /// <param name="blockSize">threads a block</param>
     public CUresult cuOccupancyAvailableDynamicSMemPerBlock(nuint* dynamicSmemSize, CUfunction func, int numBlocks, int blockSize) =>
-        ((delegate* unmanaged<nuint*, CUfunction, int, int, CUresult>)At(61))(dynamicSmemSize, func, numBlocks, blockSize);
+        ((delegate* unmanaged<nuint*, CUfunction, int, int, CUresult>)At(73))(dynamicSmemSize, func, numBlocks, blockSize);
 }

@@ -35,20 +35,20 @@ public unsafe partial class CudaDriver
     /// <param name="free">out: bytes</param>
     /// <param name="total">out: bytes</param>
     public CUresult cuMemGetInfo(nuint* free, nuint* total) =>
-        ((delegate* unmanaged<nuint*, nuint*, CUresult>)At(62))(free, total);
+        ((delegate* unmanaged<nuint*, nuint*, CUresult>)At(74))(free, total);
 
     /// <summary>Takes device memory, aligned to 256 bytes at least, its content undefined. Waits for the device.</summary>
     /// <remarks>cuda.h, symbol cuMemAlloc_v2, as of CUDA 3.2</remarks>
     /// <param name="dptr">out: its address</param>
     /// <param name="bytesize">bytes, above 0</param>
     public CUresult cuMemAlloc(CUdeviceptr* dptr, nuint bytesize) =>
-        ((delegate* unmanaged<CUdeviceptr*, nuint, CUresult>)At(63))(dptr, bytesize);
+        ((delegate* unmanaged<CUdeviceptr*, nuint, CUresult>)At(75))(dptr, bytesize);
 
     /// <summary>Gives device memory back. May wait for the device.</summary>
     /// <remarks>cuda.h, symbol cuMemFree_v2, as of CUDA 3.2</remarks>
     /// <param name="dptr">an address from cuMemAlloc; 0 does nothing</param>
     public CUresult cuMemFree(CUdeviceptr dptr) =>
-        ((delegate* unmanaged<CUdeviceptr, CUresult>)At(64))(dptr);
+        ((delegate* unmanaged<CUdeviceptr, CUresult>)At(76))(dptr);
 
     /// <summary>The allocation that an address lies in.</summary>
     /// <remarks>cuda.h, symbol cuMemGetAddressRange_v2, as of CUDA 3.2</remarks>
@@ -56,7 +56,7 @@ public unsafe partial class CudaDriver
     /// <param name="psize">out: its bytes; may be null</param>
     /// <param name="dptr">any address in it</param>
     public CUresult cuMemGetAddressRange(CUdeviceptr* pbase, nuint* psize, CUdeviceptr dptr) =>
-        ((delegate* unmanaged<CUdeviceptr*, nuint*, CUdeviceptr, CUresult>)At(65))(pbase, psize, dptr);
+        ((delegate* unmanaged<CUdeviceptr*, nuint*, CUdeviceptr, CUresult>)At(77))(pbase, psize, dptr);
 
     /// <summary>Takes pinned host memory, which asynchronous copies need.</summary>
     /// <remarks>cuda.h, as of CUDA 2.2</remarks>
@@ -64,13 +64,13 @@ public unsafe partial class CudaDriver
     /// <param name="bytesize">bytes</param>
     /// <param name="Flags">CU_MEMHOSTALLOC_...</param>
     public CUresult cuMemHostAlloc(void** pp, nuint bytesize, uint Flags) =>
-        ((delegate* unmanaged<void**, nuint, uint, CUresult>)At(66))(pp, bytesize, Flags);
+        ((delegate* unmanaged<void**, nuint, uint, CUresult>)At(78))(pp, bytesize, Flags);
 
     /// <summary>Gives back what cuMemHostAlloc gave.</summary>
     /// <remarks>cuda.h, as of CUDA 2.0</remarks>
     /// <param name="p">its address</param>
     public CUresult cuMemFreeHost(void* p) =>
-        ((delegate* unmanaged<void*, CUresult>)At(67))(p);
+        ((delegate* unmanaged<void*, CUresult>)At(79))(p);
 
     /// <summary>Pins host memory that the caller has.</summary>
     /// <remarks>cuda.h, symbol cuMemHostRegister_v2, as of CUDA 6.5</remarks>
@@ -78,13 +78,13 @@ public unsafe partial class CudaDriver
     /// <param name="bytesize">bytes</param>
     /// <param name="Flags">CU_MEMHOSTREGISTER_...</param>
     public CUresult cuMemHostRegister(void* p, nuint bytesize, uint Flags) =>
-        ((delegate* unmanaged<void*, nuint, uint, CUresult>)At(68))(p, bytesize, Flags);
+        ((delegate* unmanaged<void*, nuint, uint, CUresult>)At(80))(p, bytesize, Flags);
 
     /// <summary>Undoes cuMemHostRegister.</summary>
     /// <remarks>cuda.h, as of CUDA 4.0</remarks>
     /// <param name="p">its address</param>
     public CUresult cuMemHostUnregister(void* p) =>
-        ((delegate* unmanaged<void*, CUresult>)At(69))(p);
+        ((delegate* unmanaged<void*, CUresult>)At(81))(p);
 
     /// <summary>The device address of pinned host memory.</summary>
     /// <remarks>cuda.h, symbol cuMemHostGetDevicePointer_v2, as of CUDA 3.2</remarks>
@@ -92,12 +92,12 @@ public unsafe partial class CudaDriver
     /// <param name="p">host address</param>
     /// <param name="Flags">0</param>
     public CUresult cuMemHostGetDevicePointer(CUdeviceptr* pdptr, void* p, uint Flags) =>
-        ((delegate* unmanaged<CUdeviceptr*, void*, uint, CUresult>)At(70))(pdptr, p, Flags);
+        ((delegate* unmanaged<CUdeviceptr*, void*, uint, CUresult>)At(82))(pdptr, p, Flags);
 
     /// <summary>How host memory was pinned.</summary>
     /// <remarks>cuda.h, as of CUDA 2.3</remarks>
     /// <param name="pFlags">out: CU_MEMHOSTALLOC_...</param>
     /// <param name="p">host address</param>
     public CUresult cuMemHostGetFlags(uint* pFlags, void* p) =>
-        ((delegate* unmanaged<uint*, void*, CUresult>)At(71))(pFlags, p);
+        ((delegate* unmanaged<uint*, void*, CUresult>)At(83))(pFlags, p);
 }

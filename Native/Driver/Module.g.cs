@@ -89,7 +89,7 @@ public unsafe partial class CudaDriver
     /// <param name="module">out: the module</param>
     /// <param name="image">PTX, zero-terminated, or binary code</param>
     public CUresult cuModuleLoadData(CUmodule* module, void* image) =>
-        ((delegate* unmanaged<CUmodule*, void*, CUresult>)At(72))(module, image);
+        ((delegate* unmanaged<CUmodule*, void*, CUresult>)At(84))(module, image);
 
     /// <summary>Loads code from memory, with options for the compiler.</summary>
     /// <remarks>cuda.h, as of CUDA 2.1</remarks>
@@ -99,13 +99,13 @@ public unsafe partial class CudaDriver
     /// <param name="options">which</param>
     /// <param name="optionValues">in and out: their values</param>
     public CUresult cuModuleLoadDataEx(CUmodule* module, void* image, uint numOptions, CUjit_option* options, void** optionValues) =>
-        ((delegate* unmanaged<CUmodule*, void*, uint, CUjit_option*, void**, CUresult>)At(73))(module, image, numOptions, options, optionValues);
+        ((delegate* unmanaged<CUmodule*, void*, uint, CUjit_option*, void**, CUresult>)At(85))(module, image, numOptions, options, optionValues);
 
     /// <summary>Unloads a module.</summary>
     /// <remarks>cuda.h, as of CUDA 2.0</remarks>
     /// <param name="hmod">the module</param>
     public CUresult cuModuleUnload(CUmodule hmod) =>
-        ((delegate* unmanaged<CUmodule, CUresult>)At(74))(hmod);
+        ((delegate* unmanaged<CUmodule, CUresult>)At(86))(hmod);
 
     /// <summary>A kernel of a module.</summary>
     /// <remarks>cuda.h, as of CUDA 2.0</remarks>
@@ -113,7 +113,7 @@ public unsafe partial class CudaDriver
     /// <param name="hmod">the module</param>
     /// <param name="name">its name in the PTX, zero-terminated</param>
     public CUresult cuModuleGetFunction(CUfunction* hfunc, CUmodule hmod, byte* name) =>
-        ((delegate* unmanaged<CUfunction*, CUmodule, byte*, CUresult>)At(75))(hfunc, hmod, name);
+        ((delegate* unmanaged<CUfunction*, CUmodule, byte*, CUresult>)At(87))(hfunc, hmod, name);
 
     /// <summary>A global variable of a module.</summary>
     /// <remarks>cuda.h, symbol cuModuleGetGlobal_v2, as of CUDA 3.2</remarks>
@@ -122,7 +122,7 @@ public unsafe partial class CudaDriver
     /// <param name="hmod">the module</param>
     /// <param name="name">its name in the PTX, zero-terminated</param>
     public CUresult cuModuleGetGlobal(CUdeviceptr* dptr, nuint* bytes, CUmodule hmod, byte* name) =>
-        ((delegate* unmanaged<CUdeviceptr*, nuint*, CUmodule, byte*, CUresult>)At(76))(dptr, bytes, hmod, name);
+        ((delegate* unmanaged<CUdeviceptr*, nuint*, CUmodule, byte*, CUresult>)At(88))(dptr, bytes, hmod, name);
 
     /// <summary>One property of a kernel.</summary>
     /// <remarks>cuda.h, as of CUDA 2.2</remarks>
@@ -130,7 +130,7 @@ public unsafe partial class CudaDriver
     /// <param name="attrib">which</param>
     /// <param name="hfunc">the kernel</param>
     public CUresult cuFuncGetAttribute(int* pi, CUfunction_attribute attrib, CUfunction hfunc) =>
-        ((delegate* unmanaged<int*, CUfunction_attribute, CUfunction, CUresult>)At(77))(pi, attrib, hfunc);
+        ((delegate* unmanaged<int*, CUfunction_attribute, CUfunction, CUresult>)At(89))(pi, attrib, hfunc);
 
     /// <summary>Sets one property of a kernel.</summary>
     /// <remarks>cuda.h, as of CUDA 9.0</remarks>
@@ -138,5 +138,5 @@ public unsafe partial class CudaDriver
     /// <param name="attrib">which</param>
     /// <param name="value">the value</param>
     public CUresult cuFuncSetAttribute(CUfunction hfunc, CUfunction_attribute attrib, int value) =>
-        ((delegate* unmanaged<CUfunction, CUfunction_attribute, int, CUresult>)At(78))(hfunc, attrib, value);
+        ((delegate* unmanaged<CUfunction, CUfunction_attribute, int, CUresult>)At(90))(hfunc, attrib, value);
 }

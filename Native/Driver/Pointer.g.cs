@@ -37,6 +37,8 @@ public enum CUpointer_attribute
     CU_POINTER_ATTRIBUTE_IS_MANAGED = 8,
     /// <summary>int: the device's number</summary>
     CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL = 9,
+    /// <summary>1 or 0: whether cuIpcGetMemHandle takes it</summary>
+    CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE = 10,
     /// <summary>CUdeviceptr: begin of the allocation</summary>
     CU_POINTER_ATTRIBUTE_RANGE_START_ADDR = 11,
     /// <summary>size_t: bytes of the allocation</summary>
@@ -55,7 +57,7 @@ public unsafe partial class CudaDriver
     /// <param name="attribute">which</param>
     /// <param name="ptr">the address</param>
     public CUresult cuPointerGetAttribute(void* data, CUpointer_attribute attribute, CUdeviceptr ptr) =>
-        ((delegate* unmanaged<void*, CUpointer_attribute, CUdeviceptr, CUresult>)At(79))(data, attribute, ptr);
+        ((delegate* unmanaged<void*, CUpointer_attribute, CUdeviceptr, CUresult>)At(96))(data, attribute, ptr);
 
     /// <summary>Properties of an address; CUDA_SUCCESS and zeros for one that CUDA does not know.</summary>
     /// <remarks>cuda.h, as of CUDA 7.0</remarks>
@@ -64,5 +66,5 @@ public unsafe partial class CudaDriver
     /// <param name="data">out: for each attribute where its value goes</param>
     /// <param name="ptr">the address</param>
     public CUresult cuPointerGetAttributes(uint numAttributes, CUpointer_attribute* attributes, void** data, CUdeviceptr ptr) =>
-        ((delegate* unmanaged<uint, CUpointer_attribute*, void**, CUdeviceptr, CUresult>)At(80))(numAttributes, attributes, data, ptr);
+        ((delegate* unmanaged<uint, CUpointer_attribute*, void**, CUdeviceptr, CUresult>)At(97))(numAttributes, attributes, data, ptr);
 }

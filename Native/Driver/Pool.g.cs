@@ -108,7 +108,7 @@ public unsafe partial class CudaDriver
     /// <param name="bytesize">bytes</param>
     /// <param name="hStream">the stream</param>
     public CUresult cuMemAllocAsync(CUdeviceptr* dptr, nuint bytesize, CUstream hStream) =>
-        ((delegate* unmanaged<CUdeviceptr*, nuint, CUstream, CUresult>)At(81))(dptr, bytesize, hStream);
+        ((delegate* unmanaged<CUdeviceptr*, nuint, CUstream, CUresult>)At(98))(dptr, bytesize, hStream);
 
     /// <summary>Takes device memory in stream order.</summary>
     /// <remarks>cuda.h, as of CUDA 11.2</remarks>
@@ -117,34 +117,34 @@ public unsafe partial class CudaDriver
     /// <param name="pool">the pool</param>
     /// <param name="hStream">the stream</param>
     public CUresult cuMemAllocFromPoolAsync(CUdeviceptr* dptr, nuint bytesize, CUmemoryPool pool, CUstream hStream) =>
-        ((delegate* unmanaged<CUdeviceptr*, nuint, CUmemoryPool, CUstream, CUresult>)At(82))(dptr, bytesize, pool, hStream);
+        ((delegate* unmanaged<CUdeviceptr*, nuint, CUmemoryPool, CUstream, CUresult>)At(99))(dptr, bytesize, pool, hStream);
 
     /// <summary>Gives device memory back in stream order.</summary>
     /// <remarks>cuda.h, as of CUDA 11.2</remarks>
     /// <param name="dptr">its address</param>
     /// <param name="hStream">the stream</param>
     public CUresult cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream) =>
-        ((delegate* unmanaged<CUdeviceptr, CUstream, CUresult>)At(83))(dptr, hStream);
+        ((delegate* unmanaged<CUdeviceptr, CUstream, CUresult>)At(100))(dptr, hStream);
 
     /// <summary>Makes a pool.</summary>
     /// <remarks>cuda.h, as of CUDA 11.2</remarks>
     /// <param name="pool">out: the pool</param>
     /// <param name="poolProps">what it is like</param>
     public CUresult cuMemPoolCreate(CUmemoryPool* pool, CUmemPoolProps* poolProps) =>
-        ((delegate* unmanaged<CUmemoryPool*, CUmemPoolProps*, CUresult>)At(84))(pool, poolProps);
+        ((delegate* unmanaged<CUmemoryPool*, CUmemPoolProps*, CUresult>)At(101))(pool, poolProps);
 
     /// <summary>Destroys a pool; what is taken from it stays until it is freed.</summary>
     /// <remarks>cuda.h, as of CUDA 11.2</remarks>
     /// <param name="pool">the pool</param>
     public CUresult cuMemPoolDestroy(CUmemoryPool pool) =>
-        ((delegate* unmanaged<CUmemoryPool, CUresult>)At(85))(pool);
+        ((delegate* unmanaged<CUmemoryPool, CUresult>)At(102))(pool);
 
     /// <summary>Gives memory that is not in use back to the system.</summary>
     /// <remarks>cuda.h, as of CUDA 11.2</remarks>
     /// <param name="pool">the pool</param>
     /// <param name="minBytesToKeep">bytes to keep</param>
     public CUresult cuMemPoolTrimTo(CUmemoryPool pool, nuint minBytesToKeep) =>
-        ((delegate* unmanaged<CUmemoryPool, nuint, CUresult>)At(86))(pool, minBytesToKeep);
+        ((delegate* unmanaged<CUmemoryPool, nuint, CUresult>)At(103))(pool, minBytesToKeep);
 
     /// <summary>One property of a pool.</summary>
     /// <remarks>cuda.h, as of CUDA 11.2</remarks>
@@ -152,7 +152,7 @@ public unsafe partial class CudaDriver
     /// <param name="attr">which</param>
     /// <param name="value">out: int or cuuint64_t, as the attribute says</param>
     public CUresult cuMemPoolGetAttribute(CUmemoryPool pool, CUmemPool_attribute attr, void* value) =>
-        ((delegate* unmanaged<CUmemoryPool, CUmemPool_attribute, void*, CUresult>)At(87))(pool, attr, value);
+        ((delegate* unmanaged<CUmemoryPool, CUmemPool_attribute, void*, CUresult>)At(104))(pool, attr, value);
 
     /// <summary>Sets one property of a pool.</summary>
     /// <remarks>cuda.h, as of CUDA 11.2</remarks>
@@ -160,26 +160,26 @@ public unsafe partial class CudaDriver
     /// <param name="attr">which</param>
     /// <param name="value">int or cuuint64_t, as the attribute says</param>
     public CUresult cuMemPoolSetAttribute(CUmemoryPool pool, CUmemPool_attribute attr, void* value) =>
-        ((delegate* unmanaged<CUmemoryPool, CUmemPool_attribute, void*, CUresult>)At(88))(pool, attr, value);
+        ((delegate* unmanaged<CUmemoryPool, CUmemPool_attribute, void*, CUresult>)At(105))(pool, attr, value);
 
     /// <summary>The pool that a device has by itself.</summary>
     /// <remarks>cuda.h, as of CUDA 11.2</remarks>
     /// <param name="pool_out">out: the pool</param>
     /// <param name="dev">the device</param>
     public CUresult cuDeviceGetDefaultMemPool(CUmemoryPool* pool_out, CUdevice dev) =>
-        ((delegate* unmanaged<CUmemoryPool*, CUdevice, CUresult>)At(89))(pool_out, dev);
+        ((delegate* unmanaged<CUmemoryPool*, CUdevice, CUresult>)At(106))(pool_out, dev);
 
     /// <summary>The pool that a device's allocations come from.</summary>
     /// <remarks>cuda.h, as of CUDA 11.2</remarks>
     /// <param name="pool">out: the pool</param>
     /// <param name="dev">the device</param>
     public CUresult cuDeviceGetMemPool(CUmemoryPool* pool, CUdevice dev) =>
-        ((delegate* unmanaged<CUmemoryPool*, CUdevice, CUresult>)At(90))(pool, dev);
+        ((delegate* unmanaged<CUmemoryPool*, CUdevice, CUresult>)At(107))(pool, dev);
 
     /// <summary>Sets the pool that a device's allocations come from.</summary>
     /// <remarks>cuda.h, as of CUDA 11.2</remarks>
     /// <param name="dev">the device</param>
     /// <param name="pool">the pool</param>
     public CUresult cuDeviceSetMemPool(CUdevice dev, CUmemoryPool pool) =>
-        ((delegate* unmanaged<CUdevice, CUmemoryPool, CUresult>)At(91))(dev, pool);
+        ((delegate* unmanaged<CUdevice, CUmemoryPool, CUresult>)At(108))(dev, pool);
 }

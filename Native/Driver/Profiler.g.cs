@@ -12,10 +12,10 @@ public unsafe partial class CudaDriver
     /// <summary>Lets a profiler that waits for it begin to record. It needs a context, and does nothing where no profiler is there.</summary>
     /// <remarks>cudaProfiler.h, as of CUDA 4.0</remarks>
     public CUresult cuProfilerStart() =>
-        ((delegate* unmanaged<CUresult>)At(92))();
+        ((delegate* unmanaged<CUresult>)At(109))();
 
     /// <summary>Lets it end. Calls are not counted: one stop undoes all starts.</summary>
     /// <remarks>cudaProfiler.h, as of CUDA 4.0</remarks>
     public CUresult cuProfilerStop() =>
-        ((delegate* unmanaged<CUresult>)At(93))();
+        ((delegate* unmanaged<CUresult>)At(110))();
 }

@@ -35,13 +35,13 @@ public unsafe partial class CudaDriver
     /// <remarks>cuda.h, as of CUDA 2.0</remarks>
     /// <param name="Flags">0</param>
     public CUresult cuInit(uint Flags) =>
-        ((delegate* unmanaged<uint, CUresult>)At(94))(Flags);
+        ((delegate* unmanaged<uint, CUresult>)At(111))(Flags);
 
     /// <summary>The newest CUDA that this driver supports.</summary>
     /// <remarks>cuda.h, as of CUDA 2.2</remarks>
     /// <param name="driverVersion">out: major * 1000 + minor * 10</param>
     public CUresult cuDriverGetVersion(int* driverVersion) =>
-        ((delegate* unmanaged<int*, CUresult>)At(95))(driverVersion);
+        ((delegate* unmanaged<int*, CUresult>)At(112))(driverVersion);
 
     /// <summary>Finds a driver entry as it was in a version of CUDA.</summary>
     /// <remarks>cuda.h, symbol cuGetProcAddress_v2, as of CUDA 12.0</remarks>
@@ -51,5 +51,5 @@ public unsafe partial class CudaDriver
     /// <param name="flags">CUdriverProcAddress_flags</param>
     /// <param name="symbolStatus">out: why there is none; may be null</param>
     public CUresult cuGetProcAddress(byte* symbol, void** pfn, int cudaVersion, ulong flags, CUdriverProcAddressQueryResult* symbolStatus) =>
-        ((delegate* unmanaged<byte*, void**, int, ulong, CUdriverProcAddressQueryResult*, CUresult>)At(96))(symbol, pfn, cudaVersion, flags, symbolStatus);
+        ((delegate* unmanaged<byte*, void**, int, ulong, CUdriverProcAddressQueryResult*, CUresult>)At(113))(symbol, pfn, cudaVersion, flags, symbolStatus);
 }

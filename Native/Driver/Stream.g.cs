@@ -26,7 +26,7 @@ public unsafe partial class CudaDriver
     /// <param name="phStream">out: the stream</param>
     /// <param name="Flags">CUstream_flags</param>
     public CUresult cuStreamCreate(CUstream* phStream, uint Flags) =>
-        ((delegate* unmanaged<CUstream*, uint, CUresult>)At(97))(phStream, Flags);
+        ((delegate* unmanaged<CUstream*, uint, CUresult>)At(114))(phStream, Flags);
 
     /// <summary>Makes a stream in the current context.</summary>
     /// <remarks>cuda.h, as of CUDA 5.5</remarks>
@@ -34,25 +34,25 @@ public unsafe partial class CudaDriver
     /// <param name="flags">CUstream_flags</param>
     /// <param name="priority">lower numbers come first; brought into the range of cuCtxGetStreamPriorityRange</param>
     public CUresult cuStreamCreateWithPriority(CUstream* phStream, uint flags, int priority) =>
-        ((delegate* unmanaged<CUstream*, uint, int, CUresult>)At(98))(phStream, flags, priority);
+        ((delegate* unmanaged<CUstream*, uint, int, CUresult>)At(115))(phStream, flags, priority);
 
     /// <summary>Destroys a stream; the work that it still has goes on.</summary>
     /// <remarks>cuda.h, symbol cuStreamDestroy_v2, as of CUDA 4.0</remarks>
     /// <param name="hStream">the stream</param>
     public CUresult cuStreamDestroy(CUstream hStream) =>
-        ((delegate* unmanaged<CUstream, CUresult>)At(99))(hStream);
+        ((delegate* unmanaged<CUstream, CUresult>)At(116))(hStream);
 
     /// <summary>Waits until a stream's work is done.</summary>
     /// <remarks>cuda.h, as of CUDA 2.0</remarks>
     /// <param name="hStream">the stream</param>
     public CUresult cuStreamSynchronize(CUstream hStream) =>
-        ((delegate* unmanaged<CUstream, CUresult>)At(100))(hStream);
+        ((delegate* unmanaged<CUstream, CUresult>)At(117))(hStream);
 
     /// <summary>Whether a stream's work is done: CUDA_SUCCESS or CUDA_ERROR_NOT_READY.</summary>
     /// <remarks>cuda.h, as of CUDA 2.0</remarks>
     /// <param name="hStream">the stream</param>
     public CUresult cuStreamQuery(CUstream hStream) =>
-        ((delegate* unmanaged<CUstream, CUresult>)At(101))(hStream);
+        ((delegate* unmanaged<CUstream, CUresult>)At(118))(hStream);
 
     /// <summary>Lets later work of a stream wait for an event.</summary>
     /// <remarks>cuda.h, as of CUDA 3.2</remarks>
@@ -60,26 +60,26 @@ public unsafe partial class CudaDriver
     /// <param name="hEvent">the event</param>
     /// <param name="Flags">CUevent_wait_flags</param>
     public CUresult cuStreamWaitEvent(CUstream hStream, CUevent hEvent, uint Flags) =>
-        ((delegate* unmanaged<CUstream, CUevent, uint, CUresult>)At(102))(hStream, hEvent, Flags);
+        ((delegate* unmanaged<CUstream, CUevent, uint, CUresult>)At(119))(hStream, hEvent, Flags);
 
     /// <summary>A stream's context.</summary>
     /// <remarks>cuda.h, as of CUDA 9.2</remarks>
     /// <param name="hStream">the stream</param>
     /// <param name="pctx">out: the context</param>
     public CUresult cuStreamGetCtx(CUstream hStream, CUcontext* pctx) =>
-        ((delegate* unmanaged<CUstream, CUcontext*, CUresult>)At(103))(hStream, pctx);
+        ((delegate* unmanaged<CUstream, CUcontext*, CUresult>)At(120))(hStream, pctx);
 
     /// <summary>A stream's priority.</summary>
     /// <remarks>cuda.h, as of CUDA 5.5</remarks>
     /// <param name="hStream">the stream</param>
     /// <param name="priority">out: lower numbers come first</param>
     public CUresult cuStreamGetPriority(CUstream hStream, int* priority) =>
-        ((delegate* unmanaged<CUstream, int*, CUresult>)At(104))(hStream, priority);
+        ((delegate* unmanaged<CUstream, int*, CUresult>)At(121))(hStream, priority);
 
     /// <summary>A number that a stream alone has for the life of the program: by it profilers name the stream.</summary>
     /// <remarks>cuda.h, as of CUDA 12.0</remarks>
     /// <param name="hStream">the stream</param>
     /// <param name="streamId">out: the number</param>
     public CUresult cuStreamGetId(CUstream hStream, ulong* streamId) =>
-        ((delegate* unmanaged<CUstream, ulong*, CUresult>)At(105))(hStream, streamId);
+        ((delegate* unmanaged<CUstream, ulong*, CUresult>)At(122))(hStream, streamId);
 }

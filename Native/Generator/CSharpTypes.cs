@@ -8,6 +8,7 @@ public static class CSharpTypes
         ["void"] = "void",
         ["char"] = "byte",
         ["unsigned char"] = "byte",
+        ["uint8_t"] = "byte",
         ["unsigned short"] = "ushort",
         ["uint16_t"] = "ushort",
         ["int"] = "int",
@@ -27,11 +28,19 @@ public static class CSharpTypes
         ["libraryPropertyType_t"] = "libraryPropertyType",
     };
 
-    /// <summary>The C# type of a C type such as "const void*".</summary>
+    /// <summary>The C# type of a C type such as "const void*", or of the address of a function, "void(*)(int)".</summary>
     public static string Of(string type)
     {
+        int function = type.IndexOf("(*)(", StringComparison.Ordinal);
+        if (function > 0)
+        {
+            IEnumerable<string> types = type[(function + 4)..^1].Split(',').Append(type[..function]);
+            return $"delegate* unmanaged[Cdecl]<{string.Join(", ", types.Select(Of))}>";
+        }
         string bare = type.TrimEnd('*');
-        string name = bare.Replace("const ", "", StringComparison.Ordinal).Trim();
+        string name = bare.Replace("const ", "", StringComparison.Ordinal)
+            .Replace("struct ", "", StringComparison.Ordinal)
+            .Trim();
         return Plain.GetValueOrDefault(name, name) + new string('*', type.Length - bare.Length);
     }
 }

@@ -6,7 +6,9 @@ namespace Sequor.Native.Generator;
 /// <summary>Writes tables of facts as C#.</summary>
 public static class CSharpWriter
 {
-    /// <summary>Every file to be written, by its path: one beside each table, and one list of functions for each class.</summary>
+    /// <summary>
+    /// Every file to be written, by its path: one beside each table, and one list of functions for each class that has any.
+    /// </summary>
     public static IReadOnlyDictionary<string, string> Write(IReadOnlyList<FactsFile> files)
     {
         var written = new Dictionary<string, string>();
@@ -17,6 +19,9 @@ public static class CSharpWriter
             {
                 written.Add(Path.ChangeExtension(file.Path, ".g.cs"), Table(file, functions));
             }
+            // A header of types alone needs no list.
+            if (functions.Count == 0)
+                continue;
             string folder = Path.GetDirectoryName(group.First().Path)!;
             written.Add(Path.Combine(folder, group.Key + ".g.cs"), List(group.Key, functions));
         }

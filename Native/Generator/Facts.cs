@@ -25,12 +25,18 @@ public sealed record EnumFact(string Name, string Doc, IReadOnlyList<EnumValue> 
 public sealed record EnumValue(string Name, int Value, string Doc);
 
 /// <summary>A struct of <paramref name="Size"/> bytes; members that are not needed are left out.</summary>
+/// <param name="IsTag">Whether C knows it as "struct Name" alone, as the header has no typedef of it.</param>
 public sealed record StructFact(
     string Name,
     string Doc,
     int Size,
-    IReadOnlyList<StructField> Fields
-) : Fact(Name, Doc);
+    IReadOnlyList<StructField> Fields,
+    bool IsTag = false
+) : Fact(Name, Doc)
+{
+    /// <summary>Its type in C.</summary>
+    public string CType => IsTag ? $"struct {Name}" : Name;
+}
 
 /// <summary>
 /// A member of a struct: its offset in bytes, and its length if it is an array, else 0. A member of a union within has the name

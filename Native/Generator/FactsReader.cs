@@ -74,10 +74,11 @@ public static partial class FactsReader
         m = StructPattern().Match(line);
         if (m.Success)
             return new StructFact(
-                m.Groups[1].Value,
+                m.Groups[2].Value,
                 doc,
-                Number(m.Groups[2]),
-                [.. members.Select(Field)]
+                Number(m.Groups[3]),
+                [.. members.Select(Field)],
+                IsTag: m.Groups[1].Success
             );
         m = FunctionPattern().Match(line);
         if (m.Success)
@@ -151,7 +152,7 @@ public static partial class FactsReader
     [GeneratedRegex(@"^enum (\w+)$")]
     private static partial Regex EnumPattern();
 
-    [GeneratedRegex(@"^struct (\w+) (\d+)$")]
+    [GeneratedRegex(@"^struct (tag )?(\w+) (\d+)$")]
     private static partial Regex StructPattern();
 
     [GeneratedRegex(@"^function (.+?) (\w+)(?: = (\w+))?(?: @(\d+))?$")]

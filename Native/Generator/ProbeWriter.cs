@@ -14,7 +14,8 @@ public static class ProbeWriter
     {
         var text = new StringBuilder();
         // The signature of a driver entry is also compared with that of its version.
-        string[] versions = ["cudaTypedefs.h", "cudaProfilerTypedefs.h"];
+        bool versioned = files.SelectMany(f => f.Facts).Any(f => f is FunctionFact { Since: > 0 });
+        string[] versions = versioned ? ["cudaTypedefs.h", "cudaProfilerTypedefs.h"] : [];
         foreach (string header in files.Select(f => f.Header).Concat(versions).Distinct())
             text.Append("#include <").Append(header).Append(">\n");
         text.Append(
@@ -64,7 +65,7 @@ public static class ProbeWriter
                         Number(text, v.Name, Invariant($"{v.Value}"));
                     break;
                 case StructFact layout:
-                    Number(text, $"sizeof({layout.Name})", Invariant($"{layout.Size}"));
+                    Number(text, $"sizeof({layout.CType})", Invariant($"{layout.Size}"));
                     foreach (StructField f in layout.Fields)
                         Field(text, layout, f);
                     break;
@@ -86,9 +87,9 @@ public static class ProbeWriter
 
     private static void Field(StringBuilder text, StructFact layout, StructField f)
     {
-        Number(text, $"offsetof({layout.Name}, {f.Name})", Invariant($"{f.Offset}"));
+        Number(text, $"offsetof({layout.CType}, {f.Name})", Invariant($"{f.Offset}"));
         string length = f.Length > 0 ? Invariant($"[{f.Length}]") : "";
-        text.Line($"    SAME((({layout.Name} *)0)->{f.Name}, {f.Type}{length});");
+        text.Line($"    SAME((({layout.CType} *)0)->{f.Name}, {f.Type}{length});");
     }
 
     private static void Function(StringBuilder text, FunctionFact f)

@@ -11,7 +11,7 @@
 // Bytes a parameter: norm 4; SGD reads p and g and writes p, 12, with momentum 20; RMSProp 20; Adam and AdamW 28. Each block
 // reads the segments and the step.
 // Order: a thread adds squares in double, which are exact; then warps, blocks in their order: the norm repeats bit for bit.
-// Launch: norm in blocks of 256 that stride, at most 1024 of them; updates a block of 256 for each 1024 parameters.
+// Launch: norm in blocks of 256 that stride, at most 512 of them; updates a block of 256 for each 1024 parameters.
 // Source: PyTorch's rules, epsilon outside the square root; clipping of Pascanu et al. 2013.
 #include "functions.cuh"
 

@@ -142,9 +142,12 @@ public sealed unsafe class NvtxInjection : INativeSymbols
     private static void SetInjectionNvtxVersion(uint version) { }
 
     /// <summary>A module's table: for each place the address of a word that the tool writes a function's address to.</summary>
-    private readonly record struct Table(uint Places, nint Address)
+    /// <remarks>No record: its ToString would print a pointer, which the compiler of native programs does not take.</remarks>
+    private readonly struct Table(uint places, nint address)
     {
-        public void** Slots => (void**)Address;
+        public uint Places { get; } = places;
+
+        public void** Slots => (void**)address;
 
         // Place 0 is not used. After the last one is a null, so that a tool that goes too far does not write anywhere.
         public static Table Create(int places)

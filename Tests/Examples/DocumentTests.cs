@@ -47,12 +47,15 @@ public sealed partial class DocumentTests
             ("Save(path)", "Save(\"adding.safetensors\")"),
         ],
         ["FoundLibraries.cs"] = [("NativeLibraries.Load(options)", "NativeLibraries.Load()")],
+        ["VersionOfTheDriver.cs"] = [("NativeLibraries.Load(options)", "NativeLibraries.Load()")],
+        ["ProductOrReason.cs"] = [("libraries = shared", "libraries = CudaLibraries.Shared")],
     };
 
     // Names of others, and words that only look like names of code.
     private static readonly HashSet<string> Foreign =
     [
         "COMPlus_",
+        "NativeAOT",
         // An assembly that has tests of its own, which this program does not know.
         "Sequor.BenchmarkDotNet",
         "Jenkinsfile",

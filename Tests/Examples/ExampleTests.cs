@@ -57,6 +57,51 @@ public sealed class ExampleTests : CudaFixture
 
     [TestCase("cpu")]
     [TestCase("cuda")]
+    public void An_lstm_runs_on_another_library_s_tensor_and_hands_its_output_back(string device)
+    {
+        Backend backend = device == "cpu" ? Cpu : Gpu;
+        float[] input = new Draw(1).Uniform(20 * 4 * 16);
+        using var lent = new Interchange.Lent(backend, input, first: 1);
+        using Interchange.Producer producer = lent.Producer(backend, 20, 4, 16);
+        nint given = TensorsInPlace.Run(backend, producer.Make(DlPackForm.Versioned));
+        Assert.That(producer.Deleted, Is.EqualTo(1));
+        using (
+            DlPackTensor y = DlPack.Import(
+                backend,
+                given,
+                DlPackForm.Versioned,
+                DlPackAccess.Read
+            )
+        )
+        {
+            using var lstm = new Lstm(16, 32);
+            using Plan plan = lstm.Plan(Cpu, 20, 4, Mode.Evaluation);
+            plan.Forward(input, 20, 4);
+            Against.Cpu("lstm", "y", y.Tensor.ToArray(), plan.Output.ToArray(), 2e-5);
+        }
+        backend.Synchronize();
+    }
+
+    [Test]
+    public void An_array_of_python_is_copied_and_its_copy_described()
+    {
+        float[] values = new Draw(1).Uniform(6);
+        using var lent = new Interchange.Lent(Gpu, values);
+        using Storage y = Gpu.Allocate(6, MemoryCategory.InputOutput);
+        string described = ArrayOfPython.Run(
+            Gpu,
+            $$"""{"shape": [2, 3], "typestr": "<f4", "data": [{{lent.Address}}, true], "version": 3, "stream": 1}""",
+            y.View(new Shape(2, 3))
+        );
+        Assert.That(
+            described,
+            Does.StartWith("{\"shape\":[2,3],\"typestr\":\"<f4\",\"data\":[")
+        );
+        Assert.That(y.View(new Shape(6)).ToArray(), Is.EqualTo(values));
+    }
+
+    [TestCase("cpu")]
+    [TestCase("cuda")]
     public void A_profile_tells_what_a_step_s_time_was(string device)
     {
         Backend backend = device == "cpu" ? Cpu : Gpu;
@@ -161,6 +206,49 @@ public sealed class ExampleTests : CudaFixture
         );
         Assert.That(result, Is.EqualTo(CUresult.CUDA_SUCCESS));
         Assert.That(count, Is.Positive);
+    }
+
+    [Test]
+    public void What_packages_show_runs()
+    {
+        TextWriter output = Console.Out;
+        using var printed = new StringWriter();
+        Console.SetOut(printed);
+        try
+        {
+            ProductOrReason.Run(Libraries);
+            Assert.That(MeanOfASequence.Run(), Is.Positive.And.LessThan(0.003));
+            Assert.That(AddingInEpochs.Run(), Is.Positive.And.LessThan(0.3));
+        }
+        finally
+        {
+            Console.SetOut(output);
+        }
+        Assert.That(
+            printed.ToString(),
+            Does.StartWith("14 32 32 77").And.Contain("step 300: ").And.Contain("error 0.")
+        );
+    }
+
+    [Test]
+    [VirtualGpuOnly]
+    public void The_version_of_the_driver_is_told()
+    {
+        VirtualDevice device = RequireVirtual();
+        TextWriter output = Console.Out;
+        using var printed = new StringWriter();
+        Console.SetOut(printed);
+        try
+        {
+            VersionOfTheDriver.Run(
+                new NativeLibraryOptions { Resolve = kind => device.Symbols(kind) }
+            );
+        }
+        finally
+        {
+            Console.SetOut(output);
+        }
+        Assert.That(printed.ToString(), Does.Match(@"^ready\s+CUDA_SUCCESS: CUDA \d+\.\d\s+$"));
     }
 
     private DeviceBuffer<float> Upload(float[] values, CudaStream stream)

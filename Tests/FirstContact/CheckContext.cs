@@ -5,7 +5,7 @@ using Sequor.Replay;
 namespace Sequor.FirstContact;
 
 /// <summary>What a check works with: the GPU, found when it is first asked for, and programs of the same build.</summary>
-internal sealed class CheckContext(bool isVirtual, string folder) : IDisposable
+internal class CheckContext(bool isVirtual, string folder) : IDisposable
 {
     private ReplayDevice? _device;
     private IDisposable? _standIn;
@@ -51,13 +51,21 @@ internal sealed class CheckContext(bool isVirtual, string folder) : IDisposable
         );
 
     /// <summary>Runs the sequor command: the program, or in a dry run this one, where the virtual GPU is.</summary>
-    public FinishedProcess Sequor(params string[] arguments) =>
+    public virtual FinishedProcess Sequor(params string[] arguments) =>
         isVirtual
             ? Probe(["sequor", .. arguments])
             : OtherProcess.Run(SisterProgram.Path("Sequor.Tool", "sequor"), arguments);
 
+    /// <summary>Where a program of PATH is; null where it is not.</summary>
+    public virtual string? Find(string name) =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "")
+            .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)
+            .Select(folder => Path.Combine(folder, name))
+            .FirstOrDefault(File.Exists);
+
     public void Dispose()
     {
+        GC.SuppressFinalize(this);
         _standIn?.Dispose();
         _device?.Dispose();
     }

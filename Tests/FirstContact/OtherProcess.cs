@@ -50,11 +50,4 @@ internal static class OtherProcess
         Console.Out.WriteLine(error.Result);
         return new(process.ExitCode, output, error.Result);
     }
-
-    /// <summary>Where a program of PATH is; null where it is not.</summary>
-    public static string? Find(string name) =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "")
-            .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)
-            .Select(folder => Path.Combine(folder, name))
-            .FirstOrDefault(File.Exists);
 }

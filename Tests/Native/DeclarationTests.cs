@@ -21,6 +21,7 @@ public sealed class DeclarationTests
         ["unsigned short"] = typeof(ushort),
         ["uint16_t"] = typeof(ushort),
         ["unsigned char"] = typeof(byte),
+        ["uint8_t"] = typeof(byte),
         ["int"] = typeof(int),
         ["int32_t"] = typeof(int),
         ["unsigned int"] = typeof(uint),
@@ -125,7 +126,23 @@ public sealed class DeclarationTests
                 var array = field.GetCustomAttribute<FixedBufferAttribute>();
                 Assert.That(array?.Length ?? 0, Is.EqualTo(wanted.Length), wanted.Name);
                 Type element = array?.ElementType ?? field.FieldType;
-                Assert.That(element, Is.EqualTo(Of(wanted.Type)), wanted.Name);
+                int function = wanted.Type.IndexOf("(*)(", StringComparison.Ordinal);
+                if (function < 0)
+                {
+                    Assert.That(element, Is.EqualTo(Of(wanted.Type)), wanted.Name);
+                    continue;
+                }
+                Assert.That(element.IsUnmanagedFunctionPointer, wanted.Name);
+                Assert.That(
+                    element.GetFunctionPointerReturnType(),
+                    Is.EqualTo(Of(wanted.Type[..function])),
+                    wanted.Name
+                );
+                Assert.That(
+                    element.GetFunctionPointerParameterTypes(),
+                    Is.EqualTo(wanted.Type[(function + 4)..^1].Split(',').Select(Of)),
+                    wanted.Name
+                );
             }
             count++;
         }
@@ -186,7 +203,7 @@ public sealed class DeclarationTests
     private static Type Of(string cType)
     {
         string bare = cType.TrimEnd('*');
-        string name = bare.Replace("const ", "").Trim();
+        string name = bare.Replace("const ", "").Replace("struct ", "").Trim();
         Type type = CTypes.GetValueOrDefault(name) ?? TypeOf(name);
         for (int i = bare.Length; i < cType.Length; i++)
             type = type.MakePointerType();

@@ -54,7 +54,30 @@ root=$(cd "$(dirname "$0")/.." && pwd -P)
 case $1 in
     --version) echo "${SDK_VERSION:-10.0.100}"; exit "${SDK_STATUS:-0}" ;;
     --list-sdks) [ -z "${SDKS-9.0.300}" ] || echo "${SDKS-9.0.300} [$root/sdk/sdk]"; exit ;;
-    msbuild) ;;
+    msbuild) case $* in *-getProperty:*) echo "${RID-linux-x64}"; exit "${STATUS:-0}" ;; esac ;;
+    publish)
+        [ "${BROKEN:-}" != "$2" ] || { echo "error NU1101: Unable to find package runtime.$6.Microsoft.DotNet.ILCompiler."; exit 1; }
+        echo "$*" >>"$root/published"
+        mkdir -p "${10}" "$8/bin" "$8/obj"
+        case $2 in
+            *Tool*) touch "${10}"/{sequor,sequor.dbg,Sequor.Layers.xml} ;;
+            *) touch "${10}"/{libsequor.so,libsequor.so.dbg,sequor.h,sequor.py} ;;
+        esac
+        exit
+        ;;
+    pack)
+        echo "$*" >"$root/packed"
+        [ -z "${BROKEN:-}" ] || { echo 'error NU5000: not packed'; exit 1; }
+        [ -n "${EMPTY:-}" ] || { mkdir -p "$root/artifacts/package" && touch "$root/artifacts/package/A.1.0.0.nupkg"; }
+        exit
+        ;;
+    build)
+        [ -z "${BROKEN:-}" ] || { echo 'A.cs(1,1): error CS1002: ; expected'; exit 1; }
+        mkdir -p "$root/artifacts/api"
+        printf '    "APIName": "%s"%s\n' 'b.B(string! s = \"\\\") -> void' , 'A.A<T>' '' 'A.A<T>' , \
+            >"$root/artifacts/api/A.sarif"
+        exit
+        ;;
     *)
         echo "dotnet $*"
         [ -z "${SEQUOR_UPDATE_COUNTS:-}" ] || echo "counts to $SEQUOR_UPDATE_COUNTS"
@@ -72,7 +95,7 @@ echo built >>"$root/builds"
 [ -z "${BROKEN:-}" ] || { echo 'A.cs(1,1): error CS1002: ; expected'; exit 1; }
 for name in Tool/release/sequor Tests/release/Sequor.Tests Cuda.Tests/release/Sequor.Cuda.Tests \
     VirtualGpu.Tests/release/Sequor.VirtualGpu.Tests Suites/release/Sequor.Suites \
-    Suites.Tests/release/Sequor.Suites.Tests \
+    Suites.Tests/release/Sequor.Suites.Tests Notices/release/Sequor.Notices \
     Counts/release/Sequor.Counts Replay/release/Sequor.Replay FirstContact/release/Sequor.FirstContact \
     Site/release/Sequor.Site; do
     path=$root/artifacts/bin/Sequor.$name
@@ -365,6 +388,108 @@ STATUS=1 run bundle
 expect 'a bundle that fails fails' exits 1
 run bundle now
 expect 'bundle takes no arguments' exits 2
+touch "$tree/LICENSE"
+# Stand-ins for the C compiler that it links with; one that makes no program fails.
+cc=$tree/cc
+mkdir "$cc"
+printf '#!/usr/bin/env bash\n%s\nexit "${LINK:-0}"\n' '[ "${LINK:-0}" = 0 ] || echo "cannot find crt1.o"' >"$cc/gcc"
+printf '#!/usr/bin/env bash\n' >"$cc/objcopy"
+chmod +x "$cc/gcc" "$cc/objcopy"
+# The programs that have nothing to do with it, which hide the machine's own compiler.
+links=$tree/links-without
+mkdir "$links"
+for name in bash basename cat cksum cp cut dirname env find flock grep head ln mkdir mv readlink rm rmdir \
+    sed sleep sort tail touch tr uname wc ps dotnet; do
+    path=$(type -P "$name" || true)
+    [ -z "$path" ] || ln -s "$path" "$links/$name"
+done
+publish() { PATH=${COMPILERS-$cc:}$links run publish "$@"; }
+published=$tree/artifacts/publish
+publish
+expect 'publish publishes' exits 0
+expect 'sequor alone where there is no project of the C library' test "$(wc -l <"$tree/published")" -eq 1
+expect 'of machine code, for this system' test "$(cat "$tree/published")" = \
+    "publish Benchmarks/Tool/Sequor.Tool.csproj --configuration Release --runtime linux-x64 --artifacts-path\
+ $tree/artifacts/obj/publish --output $tree/artifacts/obj/publish/out -p:PublishAot=true -nologo -verbosity:quiet -tl:off -nodeReuse:false -p:UseSharedCompilation=false"
+expect 'and says where it is' prints_last "$published/sequor, 0 KiB"
+expect 'with what else belongs to it' test "$(cd "$published" && find . | LC_ALL=C sort | tr '\n' ' ')" = \
+    '. ./LICENSE ./sequor ./symbols ./symbols/sequor.dbg '
+expect 'and with the notices of all that is in it' grep -qxF \
+    "[Sequor.Notices][$tree/artifacts/publish.new/THIRD-PARTY-NOTICES.txt][$tree/sdk][$tree/artifacts/obj/publish/bin]\
+[$tree/artifacts/obj/publish/obj][uPlot=$tree/Benchmarks/Workloads/Charts/uPlot/LICENSE]" "$tree/out"
+mkdir -p "$tree/Layers/C"
+touch "$tree/Layers/C/Sequor.C.csproj"
+publish --instructions x86-64-v4
+expect 'other processors can be asked for, of both' test \
+    "$(grep -cF 'obj/publish-x86-64-v4/out -p:PublishAot=true -p:IlcInstructionSet=x86-64-v4 ' "$tree/published")" = 2
+expect 'and the C library is made too' test "$(cd "$published" && find . -type f | LC_ALL=C sort | tr '\n' ' ')" = \
+    './LICENSE ./libsequor.so ./sequor ./sequor.h ./sequor.py ./symbols/libsequor.so.dbg ./symbols/sequor.dbg '
+RID=linux-arm64 publish
+expect 'it is for the system that dotnet is of' grep -qF -- '--runtime linux-arm64 ' "$tree/published"
+touch "$published/whole"
+whole() { [ -f "$published/whole" ] && [ ! -e "$tree/artifacts/publish.new" ]; }
+COMPILERS='' publish
+expect 'without a compiler to link with it fails' exits 1
+expect 'and names those that would do' says 'clang or gcc'
+expect 'and how to get them' says 'apt-get install gcc'
+expect 'and leaves what was there' whole
+LINK=1 publish
+expect 'a compiler that makes no program fails' exits 1
+expect 'with what it says' says 'cannot find crt1.o'
+expect 'and what to install' says 'apt-get install libc6-dev'
+expect 'and leaves what was there' whole
+mv "$cc/objcopy" "$cc/none"
+publish
+expect 'without objcopy it fails' exits 1
+expect 'and names its package' says 'apt-get install binutils'
+mv "$cc/none" "$cc/objcopy"
+for project in Benchmarks/Tool/Sequor.Tool.csproj Layers/C/Sequor.C.csproj; do
+    BROKEN=$project publish
+    expect 'without the AOT compiler it fails' exits 1
+    expect 'and names its packages' says 'runtime.linux-x64.Microsoft.DotNet.ILCompiler, which a source'
+    expect 'and what was not made' says "${project##*/} was not made"
+    expect 'and leaves what was there, and nothing half made' whole
+done
+RID='' publish
+expect 'a dotnet that does not know its system fails' exits 1
+expect 'and is named' says "$tree/sdk/dotnet does not say"
+STATUS=1 publish
+expect 'so does one that fails' exits 1
+rm -r "$tree/Layers/C"
+publish now
+expect 'publish takes no other argument' exits 2
+publish --instructions 'a b'
+expect 'and no instructions that are no word' exits 2
+publish --instructions
+expect 'nor none' exits 2
+mkdir -p "$tree/artifacts/package"
+touch "$tree/artifacts/package/Old.1.0.0.nupkg"
+run pack
+expect 'pack tells what it made, and what was there before is gone' prints "$tree/artifacts/package/A.1.0.0.nupkg"
+expect 'of all projects' grep -q '^pack Sequor.slnx -p:Configuration=Release ' "$tree/packed"
+BROKEN=1 run pack
+expect 'a package that fails fails' exits 1
+expect 'and says why' says 'error NU5000'
+EMPTY=1 run pack
+expect 'nothing to pack fails' exits 1
+expect 'and is said' says 'There was nothing to pack.'
+run pack now
+expect 'pack takes no arguments' exits 2
+run api
+expect 'api needs a list' exits 1
+expect 'which is said' says 'No project has a PublicAPI.Unshipped.txt.'
+touch "$tree/Layers/A.csproj" "$tree/Layers/PublicAPI.Unshipped.txt"
+run api
+expect 'api tells what it listed' prints 'Layers/PublicAPI.Unshipped.txt: 2'
+printf '%s\n' '#nullable enable' 'A.A<T>' 'b.B(string! s = "\") -> void' >"$tree/wanted"
+expect 'each line once, in the order of their bytes' cmp -s "$tree/wanted" "$tree/Layers/PublicAPI.Unshipped.txt"
+BROKEN=1 run api
+expect 'sources that do not compile fail' exits 1
+expect 'which is said' says 'error CS1002'
+expect 'and leave the list as it was' cmp -s "$tree/wanted" "$tree/Layers/PublicAPI.Unshipped.txt"
+run api now
+expect 'api takes no arguments' exits 2
+rm "$tree/Layers/A.csproj" "$tree/Layers/PublicAPI.Unshipped.txt"
 run docs
 expect 'docs makes the site of what was built' \
     prints "[Sequor.Site][$tree][$tree/artifacts/bin][release][$tree/artifacts/docs]"
@@ -424,6 +549,7 @@ SEQUOR_CONFIGURATION=../x run build
 expect 'a configuration is a plain word' exits 2
 run clean
 expect 'clean removes the outputs' test ! -e "$tree/artifacts/bin"
+expect 'and what was published' test ! -e "$tree/artifacts/publish"
 expect 'the site too' test ! -e "$tree/artifacts/docs"
 expect 'and the stamp' test ! -e "$tree/artifacts/.built-release"
 

@@ -85,6 +85,37 @@ public sealed class CompareCommandTests : FolderTest
     }
 
     [Test]
+    public void Times_of_a_published_program_are_no_times_of_the_usual_one()
+    {
+        BenchReport usual = Made.Report(Result());
+        string before = Write("before.json", usual);
+        string after = Write(
+            "after.json",
+            usual with
+            {
+                Machine = usual.Machine with { Compiler = Machine.NativeAot },
+            }
+        );
+        Refused(before, after, "compiler (JIT; NativeAOT)");
+        JsonNode forced = Compare(0, before, after, "--force");
+        Assert.That(Verdict(forced, "step_ms"), Is.EqualTo("same"));
+        JsonNode counted = Compare(0, before, after, "--counts");
+        Assert.That(counted["notes"]!.ToJsonString(), Does.Contain("compiler (JIT; NativeAOT)"));
+        // Files of before it was told are of the usual one.
+        string older = Write(
+            "older.json",
+            File.ReadAllText(before).Replace(",\"compiler\":\"JIT\"", "", StringComparison.Ordinal)
+        );
+        Assert.That(File.ReadAllText(older), Does.Not.Contain("compiler"));
+        Compare(0, before, older);
+        Refused(older, after, "compiler (JIT; NativeAOT)");
+        Assert.That(
+            ReportWriter.ReadBench(File.ReadAllText(older))!.Machine.Compiler,
+            Is.EqualTo(Machine.Jit)
+        );
+    }
+
+    [Test]
     public void One_round_is_no_verdict_whatever_its_samples()
     {
         BenchResult once = Result() with

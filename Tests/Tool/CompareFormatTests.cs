@@ -314,6 +314,17 @@ public sealed class CompareFormatTests : FolderTest
         );
 
     [Test]
+    public void Every_reader_of_the_assembly_is_in_the_list_that_the_build_makes() =>
+        Assert.That(
+            FigureReader.All.Select(reader => reader.GetType()),
+            Is.EquivalentTo(
+                typeof(FigureReader)
+                    .Assembly.GetTypes()
+                    .Where(type => type.IsSubclassOf(typeof(FigureReader)) && !type.IsAbstract)
+            )
+        );
+
+    [Test]
     public void A_folder_of_several_formats_is_compared_as_a_whole()
     {
         foreach (string side in (string[])["one", "two"])

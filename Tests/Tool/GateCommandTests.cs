@@ -141,6 +141,34 @@ public sealed class GateCommandTests : FolderTest
         Assert.That(result.Output, Does.Match("(?m)^rnn T=40 B=6: graph_nodes .* missing$"));
     }
 
+    // Whatever it is by now, it could be any number later.
+    [TestCase("cpu.json", "flops", "flops of rnn T=40 B=6")]
+    [TestCase("counts.json", "kernels", "launches of rnn T=40 B=6, add_row and ")]
+    public void A_count_that_the_baseline_lacks_shuts_it(string file, string key, string lacking)
+    {
+        string folder = Copy();
+        Edit(
+            folder,
+            file,
+            all =>
+            {
+                JsonObject result = all["results"]![0]!.AsObject();
+                if (key == "kernels")
+                    result[key]!.AsArray().RemoveAt(0);
+                else
+                    Assert.That(result.Remove(key));
+            }
+        );
+        ProgramResult result = Run(folder, "--arch", "rnn");
+
+        Assert.That(result.ExitCode, Is.EqualTo(1), result.Error);
+        Assert.That(result.Output, Does.Match("(?m)^rnn T=40 B=6.* new$"));
+        Assert.That(
+            result.Error,
+            Does.Contain($"gate: {file} lacks {lacking}").And.Contain("./build.sh gate --update")
+        );
+    }
+
     [TestCase("vector_bits\":256", "vector_bits\":512", "vector width (512; 256)")]
     [TestCase("\"threads\": 2", "\"threads\": 3", "threads (3; 2)")]
     [TestCase("sequor.bench/1", "sequor.bench/9", "sequor.bench/9")]

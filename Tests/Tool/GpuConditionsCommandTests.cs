@@ -1,7 +1,11 @@
 using System.Text.Json.Nodes;
 using NUnit.Framework;
+using Sequor.Layers;
 using Sequor.Native;
+using Sequor.Tests.Charts;
 using Sequor.Tests.Support;
+using Sequor.Tool;
+using Sequor.Workloads;
 
 namespace Sequor.Tests.Tool;
 
@@ -125,6 +129,89 @@ public sealed class GpuConditionsCommandTests : CudaCommandFixture
             result.Output,
             Does.Contain("it slowed itself in 6 of 6 steps (clocks: temperature, by the hardware).")
                 .And.Contain("Warning: the GPU slowed itself in more than 5 % of the steps of gru")
+        );
+    }
+
+    [Test]
+    public void Train_tells_the_gpus_state_and_a_warning_too()
+    {
+        (JsonNode quiet, string told) = Train();
+        Assert.That((int)quiet["flagged_steps"]!, Is.Zero);
+        Assert.That((int)quiet["samples"]!, Is.Positive);
+        Assert.That((double)quiet["power_w"]!["median"]!, Is.EqualTo(20));
+        Assert.That(
+            told,
+            Does.Match(@"(?m)^GPU: 1777 MHz of 1777, .* it slowed itself in no step \(clocks: idle\)\.$")
+                .And.Not.Contain("Warning")
+        );
+        Virtual!.Sensors.Reasons = 0x20;
+        (JsonNode hot, told) = Train();
+        Assert.That((int)hot["flagged_steps"]!, Is.EqualTo(5), "all that were trained");
+        Assert.That((bool)hot["spoilt"]!, Is.True);
+        Assert.That(
+            told,
+            Does.Contain(
+                "Warning: the GPU slowed itself in more than 5 % of the steps of gru (5 of 5)"
+            )
+        );
+    }
+
+    [Test]
+    public void Train_without_nvml_trains_all_the_same()
+    {
+        Virtual!.Refuse("nvmlInit", (int)nvmlReturn_t.NVML_ERROR_DRIVER_NOT_LOADED);
+        (JsonNode conditions, string told) = Train();
+        Assert.That((string?)conditions["reason"], Does.Contain("DRIVER_NOT_LOADED"));
+        Assert.That(told, Does.Contain("GPU: clocks, temperature and power are not known"));
+    }
+
+    private (JsonNode Conditions, string Output) Train()
+    {
+        string json = PathOf("train.json");
+        ProgramResult result = Run(
+            $"train {Tiny} --arch gru --steps 5 --eval-every 2 --json",
+            json
+        );
+        result.RequireSuccess();
+        return (JsonNode.Parse(File.ReadAllText(json))!["gpu_conditions"]!, result.Output);
+    }
+
+    // The programs are scripts, and the GPU is sampled where turns are given.
+    [Test]
+    [Platform(Exclude = "Win", Reason = "a shell's script")]
+    public void Turns_of_two_programs_are_flagged_as_steps_are()
+    {
+        string script = PathOf("script");
+        string hello = System.Text.Encoding.UTF8.GetString(
+            ReportWriter.ToUtf8(Made.Report(Made.Result("rnn", 4, 1, 1024)))
+        );
+        File.WriteAllText(
+            script,
+            $"#!/bin/sh\ncat <<'END'\n{hello}\nEND\nwhile read turn; do echo 1; done\n"
+        );
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        Virtual!.Sensors.Reasons = 0x04;
+        GpuWatch? watch;
+        using (Backend backend = Backend.Create(Device.Cuda()))
+            watch = GpuWatch.Of(backend, new MeasurementOptions());
+        ComparisonReport report;
+        using (watch)
+            report = new PairedRun(
+                () => new(script),
+                () => new(script),
+                new PairedPlan(TimeSpan.FromSeconds(0.2)),
+                new JudgementOptions(),
+                TimeSpan.FromSeconds(20),
+                CancellationToken.None,
+                watch
+            ).Run(force: false, _ => { });
+        int turns = 2 * report.Pairs!.Count;
+        Assert.That(report.GpuConditions!.FlaggedSteps, Is.EqualTo(turns));
+        Assert.That(
+            GpuConditionsView.Lines([("both programs", turns, report.GpuConditions)], "turn"),
+            Has.Some.Contains($"it slowed itself in {turns} of {turns} turns (clocks: power limit)")
+                .And.Some.Contains("5 % of the turns of both programs")
         );
     }
 

@@ -29,13 +29,11 @@ public sealed class HistoryCommandTests : FolderTest
         BenchResult result = Made.Result("rnn", 4, 1, peak);
         BenchReport report = Made.Report(result with { StepMs = new Spread(ms, ms, ms) });
         return Encoding.UTF8.GetString(
-            ReportWriter.ToUtf8(
-                HistoryLine.Of(
-                    report with
-                    {
-                        Machine = report.Machine with { Commit = commit, Cpu = cpu },
-                    }
-                )
+            HistoryLine.ToUtf8(
+                report with
+                {
+                    Machine = report.Machine with { Commit = commit, Cpu = cpu },
+                }
             )
         );
     }
@@ -281,6 +279,77 @@ public sealed class HistoryCommandTests : FolderTest
                     .AsArray()
                     .Select(c => (int)c!["index"]!),
             ];
+    }
+
+    // Lines of before they had them are no points of theirs, and no change.
+    [Test]
+    public void Counts_of_a_step_have_trends_too_and_change_exactly()
+    {
+        string[] counts = ["bytes_moved", "flops", "launches"];
+        BenchResult result = Made.Result("rnn", 4, 1, 1024);
+        Write([
+            Line("old"),
+            .. Enumerable
+                .Range(0, 4)
+                .Select(i => Counted($"c{i}", 1_000_000_007 + (i < 2 ? 0 : 1))),
+        ]);
+        JsonArray series = Trends()["machines"]!.AsArray().Single()!["series"]!.AsArray();
+        foreach (string metric in counts)
+        {
+            JsonNode one = series.Single(s => (string)s!["metric"]! == metric)!;
+            Assert.That(
+                one["values"]!.AsArray().Select(v => (long?)v),
+                Is.EqualTo(
+                    new long?[]
+                    {
+                        null,
+                        1_000_000_007,
+                        1_000_000_007,
+                        1_000_000_008,
+                        1_000_000_008,
+                    }
+                ),
+                metric
+            );
+            JsonNode change = one["changes"]!.AsArray().Single()!;
+            Assert.That((string)change["commit"]!, Is.EqualTo("c2"), metric);
+            Assert.That(
+                ((long)change["before"]!, (long)change["after"]!),
+                Is.EqualTo((1_000_000_007L, 1_000_000_008L)),
+                metric
+            );
+        }
+        Assert.That(
+            InProcess.Run("history", History).Output,
+            Does.Contain("rnn T=4 B=4, hidden 33, layers 2, parameters 54321: flops")
+        );
+
+        string Line(string commit) => Text(commit, result);
+
+        string Counted(string commit, long count) =>
+            Text(
+                commit,
+                result with
+                {
+                    BytesMoved = count,
+                    BytesUnknown = 0,
+                    Flops = count,
+                    Launches = count,
+                }
+            );
+
+        static string Text(string commit, BenchResult of)
+        {
+            BenchReport report = Made.Report(of);
+            return Encoding.UTF8.GetString(
+                HistoryLine.ToUtf8(
+                    report with
+                    {
+                        Machine = report.Machine with { Commit = commit },
+                    }
+                )
+            );
+        }
     }
 
     [Test]

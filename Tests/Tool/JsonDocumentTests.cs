@@ -79,10 +79,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                 {
                     Status = RunStatus.Failed,
                     Reason = "made up",
-                    Gpu = new("GPU", "9.0", 1 << 30, "1", "12.4", "9.6.0", "12.5", "fp32", "cudnn")
-                    {
-                        Warning = "made up",
-                    },
+                    Gpu = MadeReports.Gpu with { Warning = "made up" },
                 }
             )
         );
@@ -103,52 +100,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
     [Test]
     public void Suites()
     {
-        GpuReport gpu = new("GPU", "9.0", 1 << 30, "1", "12.4", "9.6.0", "12.5", "fp32", "cudnn");
-        var least = new DeviceResult
-        {
-            Device = "cpu",
-            Threads = 2,
-            VectorBits = 256,
-            Ms = 1.5,
-            PeakBytes = 0,
-            MemoryBytes = MemoryBytes.Of(new Dictionary<MemoryCategory, long>()),
-        };
-        DeviceResult all = least with
-        {
-            Device = "cuda:0",
-            Gpu = gpu,
-            Launches = 2.5,
-            BytesMoved = 3.5,
-            BytesUnknown = 1,
-            Flops = 4.5,
-            FloorMs = 0.5,
-            Peaks = new PeaksReport(1.5, 2.5, 3, 4),
-        };
-        var result = new SuiteResult
-        {
-            Name = "Suite.Step(Arch: \"gru\")",
-            Ms = new Spread(2.5, 1.5, 3.5),
-            RoundsMs = [2.5],
-        };
-        var report = new SuitesReport
-        {
-            Title = "Suite-20261129-183518",
-            Machine = Made.Machine(),
-            Date = "2026-11-29T18:35:18Z",
-            Results =
-            [
-                result,
-                result with
-                {
-                    ManagedBytes = 24,
-                    OnDevice = all,
-                },
-                result with
-                {
-                    OnDevice = least,
-                },
-            ],
-        };
+        SuitesReport report = MadeReports.Suites();
         _seen.Add("sequor.suites/1", ReportWriter.ToUtf8(report));
         _seen.Add(
             "sequor.suites/1",
@@ -240,35 +192,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                 songs
             )
         );
-        var epoch = new EpochRecord(1, 2, 3, 1e-3f, 4);
-        _seen.Add(
-            "sequor.reproduce/1",
-            ReportWriter.ToUtf8(
-                new ReproductionReport
-                {
-                    Machine = Made.Machine(),
-                    Date = "2026-11-21T12:00:00Z",
-                    Device = "cpu",
-                    Threads = 2,
-                    Gpu = new("GPU", "9.0", 1 << 30, "1", "12.4", "9.6.0", "12.5", "fp32", "cudnn"),
-                    Status = RunStatus.Diverged,
-                    Reason = "made up",
-                    Results = [Made.Reproduced("gru", 8.5, 9, [epoch])],
-                    Failed =
-                    [
-                        new FailedRun(
-                            "jsb",
-                            "gru",
-                            "20k",
-                            2,
-                            RunStatus.Diverged,
-                            "made up",
-                            [CurvePoint.Of(epoch)]
-                        ),
-                    ],
-                }
-            )
-        );
+        _seen.Add("sequor.reproduce/1", ReportWriter.ToUtf8(MadeReports.Reproduction()));
         _seen.RequireAll("sequor.reproduce/1");
     }
 
@@ -284,41 +208,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
     {
         byte[] found = Json("doctor");
         _seen.Add("sequor.doctor/1", found);
-        DoctorReport made = new()
-        {
-            Machine = Made.Machine(),
-            Use = new ChosenDevice("cpu", "CPU", "made up"),
-            Cuda = new CudaReport(
-                false,
-                "made up",
-                new DriverReport(null, null, "libcuda.so.1"),
-                [
-                    new DeviceReport(0, null, null, null, null, null, null, "made up")
-                    {
-                        State = new GpuStateReport { Reason = "made up" },
-                    },
-                ]
-            )
-            {
-                Settings = [new CudaSetting("CUDA_CACHE_DISABLE", "1", "made up")],
-            },
-            Libraries =
-            [
-                new LibraryReport(
-                    "cuDNN",
-                    false,
-                    null,
-                    null,
-                    null,
-                    "made up",
-                    "made up",
-                    [new TriedPath("system loader", "libcudnn.so.9", "made up")]
-                ),
-            ],
-            Profiler = new ProfilerReport(null, "made up"),
-            MatrixProduct = new Throughput(1.5, 2.5, 2),
-        };
-        _seen.Add("sequor.doctor/1", ReportWriter.ToUtf8(made));
+        _seen.Add("sequor.doctor/1", ReportWriter.ToUtf8(MadeReports.Doctor()));
         _seen.RequireAll("sequor.doctor/1", "state");
     }
 
@@ -362,25 +252,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
         Write(after, Made.Report(result) with { Threads = 1 });
         _seen.Add("sequor.compare/1", Json(2, "compare", before, after));
         _seen.Add("sequor.compare/1", Json("compare --force", before, after));
-        _seen.Add(
-            "sequor.compare/1",
-            ReportWriter.ToUtf8(
-                new ComparisonReport
-                {
-                    Verdict = RowVerdict.Same,
-                    Base = "base",
-                    Head = "head",
-                    Rows =
-                    [
-                        new("rnn", "step_ms", "ms", 1, 2, 2, 1.5, 2.5, RowVerdict.Slower)
-                        {
-                            Clock = TurnClock.Processor,
-                        },
-                    ],
-                    Pairs = [new TurnPair("rnn", 1, 1, 2) { BaseProcessor = 1, HeadProcessor = 2 }],
-                }
-            )
-        );
+        _seen.Add("sequor.compare/1", ReportWriter.ToUtf8(MadeReports.Paired()));
         _seen.RequireAll("sequor.compare/1");
 
         static void Write(string path, BenchReport report) =>
@@ -395,17 +267,28 @@ public sealed class JsonDocumentTests : CudaCommandFixture
         foreach (string commit in (string[])["one", "two"])
         {
             BenchReport made = Made.Report(result with { RoundsMs = [1, 2] });
-            HistoryLine line = HistoryLine.Of(
+            byte[] line = HistoryLine.ToUtf8(
                 made with
                 {
                     Machine = made.Machine with { Commit = commit },
-                    Results = [result with { RoundsMs = [1, 2], PeakBytes = commit[0] }],
-                    Gpu = new("GPU", "9.0", 1, "1", "12.4", "9.6.0", "12.5", "fp32", "cudnn"),
+                    Results =
+                    [
+                        result with
+                        {
+                            RoundsMs = [1, 2],
+                            PeakBytes = commit[0],
+                            BytesMoved = 1,
+                            BytesUnknown = 2,
+                            Flops = 3,
+                            Launches = 4,
+                        },
+                    ],
+                    Gpu = MadeReports.Gpu,
                 }
             );
             File.AppendAllText(
                 history,
-                System.Text.Encoding.UTF8.GetString(ReportWriter.ToUtf8(line)) + "\n"
+                System.Text.Encoding.UTF8.GetString(line) + "\n"
             );
         }
         foreach (string line in File.ReadLines(history))

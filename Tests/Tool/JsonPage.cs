@@ -80,6 +80,8 @@ internal sealed class JsonCoverage(JsonPage page)
     private void Compare(string section, string at, JsonElement value)
     {
         IReadOnlyDictionary<string, JsonKey> keys = page[section];
+        if (at.Length == 0 && value.TryGetProperty("schema", out _))
+            RequireOrder(section, value);
         foreach (JsonProperty property in value.EnumerateObject())
         {
             string path = at + property.Name;
@@ -101,6 +103,22 @@ internal sealed class JsonCoverage(JsonPage page)
                 && !IsBelow(keys, path, at);
             if (here && !value.TryGetProperty(path[at.Length..], out _))
                 throw Wrong(section, path, "is always there, and is not");
+        }
+    }
+
+    // Whoever reads a report as a stream or in an editor finds what it is before its results.
+    private void RequireOrder(string section, JsonElement value)
+    {
+        List<string> rows = [.. page[section].Keys];
+        int last = -1;
+        foreach (JsonProperty property in value.EnumerateObject())
+        {
+            int row = rows.IndexOf(property.Name);
+            if (row < 0)
+                continue;
+            if (row < last)
+                throw Wrong(section, rows[row], $"comes behind '{rows[last]}', and not before it");
+            last = row;
         }
     }
 

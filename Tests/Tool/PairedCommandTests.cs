@@ -232,10 +232,28 @@ public sealed class PairedCommandTests : FolderTest
         string none = PathOf("none");
         InProcess.Run($"{Tiny} --paired", none).RequireFailure(2, "--paired", "no program");
         InProcess.Run($"{Tiny} --bisect --paired", none).RequireFailure(125, "no program");
-        InProcess.Run($"{Tiny} --paired", Folder).RequireFailure(2, "no bundle", "start.sh");
+        InProcess
+            .Run($"{Tiny} --paired", Folder)
+            .RequireFailure(2, "no bundle", "start.sh", PairedCommand.Others);
         InProcess
             .Run($"{Tiny} --bisect --nonsense --paired", none)
             .RequireFailure(125, "--nonsense");
+    }
+
+    // Nobody may execute it, and root neither; or the system does not know how.
+    [Test]
+    [Platform(Exclude = "Win", Reason = "a file there has no such right")]
+    public void What_cannot_be_executed_is_told_with_what_could_be()
+    {
+        string plain = PathOf("sequor.dll");
+        File.WriteAllText(plain, "no program");
+        InProcess
+            .Run($"{Tiny} --paired", plain)
+            .RequireFailure(2, "--paired", plain, "cannot be executed", "chmod +x", PairedCommand.Others);
+        File.SetUnixFileMode(plain, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        InProcess
+            .Run($"{Tiny} --paired", plain)
+            .RequireFailure(2, "--paired", plain, "cannot be started", PairedCommand.Others);
     }
 
     // Two processes of the same program, with all that lies between: the time has any verdict but a sure one is rare.

@@ -16,9 +16,6 @@ public sealed class PairedSimulationTests
 {
     private const int Replays = 10_000;
 
-    // Of ten minutes each, which take as long as ten of two.
-    private const int LongReplays = 2_000;
-
     /// <summary>All recordings that there are, by name.</summary>
     private static readonly string[] Names =
     [
@@ -35,7 +32,7 @@ public sealed class PairedSimulationTests
         Assert.That(Replay(recording, 1, waves: 1).Accused, Is.LessThanOrEqualTo(Replays / 100));
         Assert.That(
             Replay(recording, 1, waves: 5).Accused,
-            Is.LessThanOrEqualTo(LongReplays / 100)
+            Is.LessThanOrEqualTo(Replays / 100)
         );
     }
 
@@ -47,22 +44,21 @@ public sealed class PairedSimulationTests
         Outcome tenth = Replay(recording, 1.1, waves: 1);
         Outcome third = Replay(recording, 1.03, waves: 5);
         Assert.That(tenth.Praised, Is.LessThanOrEqualTo(Replays / 100));
-        Assert.That(third.Praised, Is.LessThanOrEqualTo(LongReplays / 100));
+        Assert.That(third.Praised, Is.LessThanOrEqualTo(Replays / 100));
         if (!name.Contains("loaded", StringComparison.Ordinal))
             Assert.That(tenth.Found, Is.GreaterThanOrEqualTo(0.95 * Replays));
         if (name.Contains("quiet", StringComparison.Ordinal))
-            Assert.That(third.Found, Is.GreaterThanOrEqualTo(0.8 * LongReplays));
+            Assert.That(third.Found, Is.GreaterThanOrEqualTo(0.8 * Replays));
     }
 
     // Code of the first row is slower, and that of the others is not.
     private static Outcome Replay(PairedRecording recording, double slower, int waves)
     {
-        int replays = waves > 1 ? LongReplays : Replays;
         int accused = 0;
         int found = 0;
         int praised = 0;
         Parallel.ForEach(
-            Partitioner.Create(0, replays),
+            Partitioner.Create(0, Replays),
             range =>
             {
                 for (int i = range.Item1; i < range.Item2; i++)
@@ -79,7 +75,7 @@ public sealed class PairedSimulationTests
             }
         );
         TestContext.Out.WriteLine(
-            $"{recording.Name}, {recording.PairsOfAWave} pairs of processes a wave, waves {waves}, x {slower}: found {found}, others accused {accused}, praised {praised} of {replays}"
+            $"{recording.Name}, {recording.PairsOfAWave} pairs of processes a wave, waves {waves}, x {slower}: found {found}, others accused {accused}, praised {praised} of {Replays}"
         );
         return new Outcome(slower > 1 ? accused : Math.Max(accused, found), found, praised);
     }

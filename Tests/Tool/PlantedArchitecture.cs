@@ -21,6 +21,9 @@ internal enum Planted
 
     /// <summary>An object of the managed heap: a layer that takes memory of the backend in a step is refused by it.</summary>
     Managed,
+
+    /// <summary>The same in every third step, as the runtime takes memory at times of its own.</summary>
+    ManagedAtTimes,
 }
 
 /// <summary>A model of a stranger's layers, with a change in one of them.</summary>
@@ -83,6 +86,7 @@ internal sealed class PlantedLayer(int size, Planted planted, int amount, bool b
 
         private Tensor _x;
         private byte[] _kept = [];
+        private int _times;
 
         public override Tensor Forward(Tensor x)
         {
@@ -119,6 +123,10 @@ internal sealed class PlantedLayer(int size, Planted planted, int amount, bool b
                     break;
                 case Planted.Managed:
                     _kept = new byte[amount];
+                    break;
+                case Planted.ManagedAtTimes:
+                    if (_times++ % 3 == 0)
+                        _kept = new byte[amount];
                     break;
             }
             GC.KeepAlive(_kept);

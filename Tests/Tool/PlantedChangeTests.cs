@@ -37,6 +37,31 @@ public sealed class PlantedChangeTests : FolderTest
                 Bench(workload, () => Backend.Create(Device.Cpu, new CpuOptions { Threads = 1 }))
         );
 
+    [Test]
+    public void Managed_bytes_are_those_of_the_median_step()
+    {
+        Assert.That(Of(Planted.Managed), Is.EqualTo(1000 + (3 * nint.Size)), "and its head");
+        Assert.That(Of(Planted.ManagedAtTimes), Is.Zero, "three of nine");
+
+        static double Of(Planted planted) =>
+            Measurement
+                .Run(
+                    [
+                        new(
+                            new PlantedArchitecture(planted, 1000, backward: false),
+                            new AddingProblem(4),
+                            2,
+                            3,
+                            1
+                        ),
+                    ],
+                    () => Backend.Create(Device.Cpu, new CpuOptions { Threads = 1 }),
+                    new MeasurementOptions { Warmup = 4, Steps = 9 }
+                )
+                .Single()
+                .ManagedBytes;
+    }
+
     // As steps are measured, replayed as a graph.
     [TestCase(3)]
     [TestCase(100, Category = "Long")]

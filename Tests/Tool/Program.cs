@@ -10,7 +10,8 @@ internal static class Program
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
-    private static string Executable
+    /// <summary>Where it is.</summary>
+    public static string Executable
     {
         get
         {
@@ -30,6 +31,15 @@ internal static class Program
     {
         using RunningProgram program = Start(arguments);
         return program.WaitForEnd();
+    }
+
+    /// <summary>Runs another form of it to its end.</summary>
+    /// <param name="program">The program.</param>
+    /// <param name="arguments">Its command line.</param>
+    public static ProgramResult RunForm(string program, params string[] arguments)
+    {
+        using RunningProgram running = Start(program, arguments, Path.GetTempPath(), null);
+        return running.WaitForEnd();
     }
 
     /// <summary>Runs it to its end on a machine that has little memory, or so .NET is made to believe.</summary>

@@ -41,7 +41,7 @@ public sealed class ReproduceCommandTests : ReproduceFixture
         Assert.That(
             Keys(report["machine"]!),
             Is.EqualTo(
-                "cpu cores vector_bits instructions memory_bytes os architecture dotnet sequor commit runtime_settings".Split(
+                "cpu cores vector_bits instructions memory_bytes os architecture dotnet sequor commit runtime_settings compiler".Split(
                     ' '
                 )
             )

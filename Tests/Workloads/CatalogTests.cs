@@ -26,6 +26,18 @@ public sealed class CatalogTests
         }
     }
 
+    // The build makes the list from the files, as a program that is trimmed has no other way to find them.
+    [Test]
+    public void Every_entry_of_the_assembly_is_in_the_list_that_the_build_makes() =>
+        Assert.That(
+            CatalogEntries.Found().Select(entry => entry.GetType()),
+            Is.EquivalentTo(
+                typeof(IEntry)
+                    .Assembly.GetTypes()
+                    .Where(type => type.IsAssignableTo(typeof(IEntry)) && !type.IsAbstract)
+            )
+        );
+
     [Test]
     public void Lists_are_in_the_order_of_reports()
     {

@@ -97,6 +97,35 @@ public sealed class GpuConditionsTests
         Assert.That(GpuConditions.Of([At(0, 1)], []).Samples, Is.Zero);
     }
 
+    [Test]
+    public void Steps_that_nobody_waits_for_share_the_time_until_their_losses_are_read()
+    {
+        var steps = new QueuedSteps();
+        steps.End();
+        Assert.That(steps.Count, Is.Zero, "none was queued");
+        foreach (int count in (int[])[3, 1])
+        {
+            for (int i = 0; i < count; i++)
+                steps.Begin();
+            Thread.Sleep(2);
+            for (int i = 0; i < count; i++)
+                steps.End();
+            Thread.Sleep(2);
+        }
+        steps.Begin();
+        (long Begin, long End)[] windows = [.. steps.Windows];
+        Assert.That(steps.Count, Is.EqualTo(4), "the last was not read");
+        Assert.That(windows, Has.Length.EqualTo(4));
+        Assert.That(windows.Select(w => w.End - w.Begin), Has.All.Positive);
+        Assert.That(windows[1].Begin, Is.EqualTo(windows[0].End));
+        Assert.That(windows[2].Begin, Is.EqualTo(windows[1].End));
+        Assert.That(windows[3].Begin, Is.GreaterThan(windows[2].End), "what lies between is no step");
+        Assert.That(
+            windows[1].End - windows[1].Begin,
+            Is.EqualTo(windows[0].End - windows[0].Begin).Within(1)
+        );
+    }
+
     [TestCase(0, false)]
     [TestCase(1, false)]
     [TestCase(2, true)]

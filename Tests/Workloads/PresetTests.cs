@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using NUnit.Framework;
 using Sequor.Layers;
 using Sequor.Workloads;
@@ -10,6 +12,51 @@ namespace Sequor.Tests.Workloads;
 [TestFixture]
 public sealed class PresetTests
 {
+    // Its generated serializer against the one that looks at the types while it runs, which wrote the checkpoints that there are.
+    [Test]
+    public void Settings_in_checkpoints_are_what_they_were()
+    {
+        foreach (Preset preset in Presets.All)
+            Assert.That(
+                preset.Settings(),
+                Does.Contain($", model {JsonSerializer.Serialize(preset.Model)}, optimizer ")
+            );
+    }
+
+    [Test]
+    public void Files_are_read_as_by_reflection()
+    {
+        var options = new JsonSerializerOptions
+        {
+            PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+            UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+            ReadCommentHandling = JsonCommentHandling.Skip,
+            RespectNullableAnnotations = true,
+            AllowDuplicateProperties = false,
+        };
+        var read = new List<PresetEntry>();
+        foreach (
+            string name in typeof(Presets)
+                .Assembly.GetManifestResourceNames()
+                .Where(name => name.StartsWith("Presets/", StringComparison.Ordinal))
+        )
+        {
+            using var reader = new StreamReader(
+                typeof(Presets).Assembly.GetManifestResourceStream(name)!
+            );
+            string json = reader.ReadToEnd();
+            PresetFile expected = JsonSerializer.Deserialize<PresetFile>(json, options)!;
+            PresetFile actual = JsonSerializer.Deserialize(json, PresetJson.Default.PresetFile)!;
+            Assert.That(actual.Presets, Is.EqualTo(expected.Presets).And.Not.Empty);
+            Assert.That(actual.Training, Is.EqualTo(expected.Training).And.Not.Empty);
+            read.AddRange(actual.Presets!);
+        }
+        Assert.That(
+            Presets.All.Select(p => (p.Task, p.Arch, p.Name, p.Model)),
+            Is.EquivalentTo(read.Select(e => (e.Task, e.Arch, e.Preset, e.Model)))
+        );
+    }
+
     [Test]
     public void Every_model_is_within_5_percent_of_its_budget()
     {

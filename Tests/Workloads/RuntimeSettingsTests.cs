@@ -37,6 +37,24 @@ public sealed class RuntimeSettingsTests
             kept ? Is.EquivalentTo(new Dictionary<string, string> { [name] = "0" }) : Is.Empty
         );
 
+    // A published program reads those of the collector and of threads alone.
+    [TestCase("DOTNET_TieredPGO", false)]
+    [TestCase("DOTNET_EnableAVX512F", false)]
+    [TestCase("DOTNET_gcServer", true)]
+    [TestCase("DOTNET_PROCESSOR_COUNT", true)]
+    public void Those_of_the_compiler_are_not_kept_where_there_is_none(string name, bool kept)
+    {
+        IReadOnlyDictionary<string, string> settings = RuntimeSettings.Read(
+            [(name, "1")],
+            configured => configured is "System.GC.Server" or "System.Runtime.TieredPGO" ? 1 : null,
+            jit: false
+        );
+        Assert.That(
+            settings.Keys,
+            Is.EquivalentTo(kept ? [name, "System.GC.Server"] : new[] { "System.GC.Server" })
+        );
+    }
+
     [Test]
     public void Those_that_are_empty_are_not_set() =>
         Assert.That(RuntimeSettings.Read([("DOTNET_TieredPGO", "")], _ => null), Is.Empty);

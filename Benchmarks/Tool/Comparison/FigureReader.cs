@@ -18,17 +18,16 @@ internal sealed record FigureFile(
 }
 
 /// <summary>
-/// Reads the figures of one format. A reader is found by being there: a new format is a class that derives from this, in a file.
+/// Reads the figures of one format. A reader is found by being there: a new format is a class that derives from this, in a file of
+/// this folder; the build makes the list of them, see Found.targets.
 /// </summary>
 internal abstract class FigureReader
 {
     /// <summary>All of them, by name.</summary>
     public static IReadOnlyList<FigureReader> All { get; } =
     [
-        .. typeof(FigureReader)
-            .Assembly.GetTypes()
-            .Where(type => type.IsSubclassOf(typeof(FigureReader)) && !type.IsAbstract)
-            .Select(type => (FigureReader)Activator.CreateInstance(type)!)
+        .. FigureReaders
+            .Found()
             .OrderBy(reader => reader.Format, StringComparer.Ordinal),
     ];
 
@@ -54,6 +53,12 @@ internal abstract class FigureReader
             if (machine.Maybe(key)?.Value() is { } value)
                 yield return new Condition(key, value, Agreement.Times);
         }
+        // What tells none is older than the choice.
+        yield return new Condition(
+            "compiler",
+            machine.Maybe("compiler")?.Value() ?? Workloads.Machine.Jit,
+            Agreement.Times
+        );
         // Which width it is decides how kernels lay out their scratch, so bytes depend on it; but not those on a GPU.
         if (machine.Maybe("vector_bits")?.Value() is { } bits)
             yield return new Condition(

@@ -8,8 +8,6 @@ namespace Sequor.Tool;
 /// <summary>Reads the lines of a history and sorts them: by machine, by commit, by figure.</summary>
 internal static class Trends
 {
-    public const string Format = "sequor.history/1";
-
     private const string Unknown = "unknown";
 
     private static readonly BenchReader Reader = new();
@@ -51,7 +49,7 @@ internal static class Trends
             throw new UsageException(
                 damaged.Count == 0
                     ? $"'{path}' has no line; bench --history writes them"
-                    : $"'{path}' has no line of {Format}; line {damaged[0].Line} {damaged[0].Reason}"
+                    : $"'{path}' has no line of {HistoryLine.Schema}; line {damaged[0].Line} {damaged[0].Reason}"
             );
         IGrouping<string, Run>[] machines = [.. runs.GroupBy(run => run.Key)];
         string[] names = Names([.. machines.Select(m => m.First().Conditions)]);
@@ -69,11 +67,11 @@ internal static class Trends
         using JsonDocument document = JsonDocument.Parse(line);
         var json = new FigureJson(document.RootElement);
         string? schema = FigureReader.Schema(json);
-        if (schema != Format)
+        if (schema != HistoryLine.Schema)
             throw new FigureException(
                 schema is null
-                    ? $"names no schema, where {Format} belongs"
-                    : $"is {Printable.Shortened(schema, 60)}, and not {Format}"
+                    ? $"names no schema, where {HistoryLine.Schema} belongs"
+                    : $"is {Printable.Shortened(schema, 60)}, and not {HistoryLine.Schema}"
             );
         FigureFile file = Reader.Read(json);
         return new Run(

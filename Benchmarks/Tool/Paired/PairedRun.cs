@@ -7,7 +7,7 @@ namespace Sequor.Tool;
 /// Measures two programs side by side: pairs of processes, one of each, all of which are alive and take short turns. Pairs take
 /// theirs in an order that is drawn anew each round, and so do the two of a pair, one right after the other: what disturbs the
 /// machine for longer than that meets both. Processes of the same program take turns with each other first, and must not be told
-/// apart.
+/// apart. Where all of them run on a GPU, its state is sampled here meanwhile, and each turn is flagged as a step would be.
 /// </summary>
 internal sealed class PairedRun(
     Func<ProcessStartInfo> startBase,
@@ -15,11 +15,13 @@ internal sealed class PairedRun(
     PairedPlan plan,
     JudgementOptions options,
     TimeSpan patience,
-    CancellationToken stop
+    CancellationToken stop,
+    GpuWatch? watch = null
 )
 {
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private readonly List<TurnPair> _turns = [];
+    private readonly List<(long Begin, long End)> _when = [];
     private readonly Random _random = new(1);
     private readonly PairedVerdicts _verdicts = new(options);
     private ComparisonReport? _counted;
@@ -32,6 +34,7 @@ internal sealed class PairedRun(
     /// <exception cref="UsageException">The two cannot be compared, or one of them failed.</exception>
     public ComparisonReport Run(bool force, Action<double> progress)
     {
+        watch?.Begin();
         for (int wave = 1; wave <= plan.Waves && !(wave > 1 && _verdicts.AreAll(_names)); wave++)
         {
             TimeSpan end = plan.Budget * wave / plan.Waves;
@@ -48,7 +51,11 @@ internal sealed class PairedRun(
                 alive.ForEach(pair => pair.Dispose());
             }
         }
-        return _verdicts.Report(_counted!, _turns, _names);
+        watch?.End();
+        return _verdicts.Report(_counted!, _turns, _names) with
+        {
+            GpuConditions = GpuConditionsReport.Of(watch?.Conditions(_when)),
+        };
     }
 
     private double Part => _clock.Elapsed / plan.Budget;
@@ -70,9 +77,9 @@ internal sealed class PairedRun(
             for (int i = 0; i < 2; i++)
             {
                 if (baseFirst == (i == 0))
-                    pair.Base = new Worker(startBase(), "BASE", patience);
+                    pair.Base = new Worker(startBase(), Worker.Base, patience);
                 else
-                    pair.Head = new Worker(startHead(), "HEAD", patience);
+                    pair.Head = new Worker(startHead(), Worker.Head, patience);
             }
             FigureSet before = pair.Base.Greet(stop);
             FigureSet after = pair.Head.Greet(stop);
@@ -148,8 +155,8 @@ internal sealed class PairedRun(
     private void Turns(int number, Worker one, Worker other)
     {
         bool baseFirst = _random.Next(2) == 0;
-        TurnTime[] first = (baseFirst ? one : other).Turn(plan.Turn, stop);
-        TurnTime[] last = (baseFirst ? other : one).Turn(plan.Turn, stop);
+        TurnTime[] first = Turn(baseFirst ? one : other);
+        TurnTime[] last = Turn(baseFirst ? other : one);
         (TurnTime[] before, TurnTime[] after) = baseFirst ? (first, last) : (last, first);
         if (before.Length != _names.Length || after.Length != _names.Length)
             throw new UsageException(
@@ -165,6 +172,14 @@ internal sealed class PairedRun(
                     HeadProcessor = after[i].Processor,
                 }
             );
+    }
+
+    private TurnTime[] Turn(Worker worker)
+    {
+        long begin = Stopwatch.GetTimestamp();
+        TurnTime[] times = worker.Turn(plan.Turn, stop);
+        _when.Add((begin, Stopwatch.GetTimestamp()));
+        return times;
     }
 
     private sealed class Pair(int number) : IDisposable

@@ -7,6 +7,12 @@ namespace Sequor.Tool;
 /// <summary>One of the processes that take turns, seen from the program that gives them.</summary>
 internal sealed class Worker : IDisposable
 {
+    /// <summary>The side of the program that is measured against.</summary>
+    public const string Base = "BASE";
+
+    /// <summary>The side of this program.</summary>
+    public const string Head = "HEAD";
+
     private readonly ChildProcess _process;
     private readonly string _side;
     private readonly string _program;
@@ -15,7 +21,7 @@ internal sealed class Worker : IDisposable
 
     /// <summary>Starts it.</summary>
     /// <param name="start">The program.</param>
-    /// <param name="side">BASE or HEAD.</param>
+    /// <param name="side"><see cref="Base"/> or <see cref="Head"/>.</param>
     /// <param name="patience">How long it may take to answer.</param>
     /// <exception cref="UsageException">It cannot be started.</exception>
     public Worker(ProcessStartInfo start, string side, TimeSpan patience)
@@ -28,7 +34,9 @@ internal sealed class Worker : IDisposable
         }
         catch (FailureException e)
         {
-            throw new UsageException(e.Message);
+            throw new UsageException(
+                side == Base ? $"--paired: {e.Message}; {PairedCommand.Others}" : e.Message
+            );
         }
     }
 

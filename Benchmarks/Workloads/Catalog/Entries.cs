@@ -13,9 +13,9 @@ public interface IEntry
 }
 
 /// <summary>
-/// The entries of one kind. An entry is there when its class is in this assembly: adding one is adding a file.
+/// The entries of one kind. An entry is there when its file is in this folder: the build makes the list of them, see Found.targets.
 /// </summary>
-/// <typeparam name="T">The base class of the entries, which have constructors without parameters.</typeparam>
+/// <typeparam name="T">The base class of the entries.</typeparam>
 /// <param name="kind">What messages call one.</param>
 internal sealed class Entries<T>(string kind)
     where T : class, IEntry
@@ -38,10 +38,9 @@ internal sealed class Entries<T>(string kind)
 
     private static T[] Find() =>
         [
-            .. typeof(T)
-                .Assembly.GetTypes()
-                .Where(type => type.IsSubclassOf(typeof(T)) && !type.IsAbstract)
-                .Select(type => (T)Activator.CreateInstance(type, nonPublic: true)!)
+            .. CatalogEntries
+                .Found()
+                .OfType<T>()
                 .OrderBy(entry => entry.Order)
                 .ThenBy(entry => entry.Name, StringComparer.Ordinal),
         ];

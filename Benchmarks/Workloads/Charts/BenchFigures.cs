@@ -7,7 +7,7 @@ internal static class BenchFigures
 {
     private static readonly string[] StepParts = ["forward", "loss and backward", "update"];
 
-    /// <summary>The categories of memory, as <see cref="Bytes"/> has them.</summary>
+    /// <summary>The categories of memory, as <see cref="Bytes(MemoryBytes)"/> has them.</summary>
     public static IReadOnlyList<string> Categories { get; } =
     ["parameters", "gradients", "optimizer", "activations", "workspace", "inputs and outputs"];
 
@@ -94,6 +94,7 @@ internal static class BenchFigures
     /// <summary>The parts of a step, an architecture a bar.</summary>
     public static HtmlText StepBars(IReadOnlyList<BenchResult> results)
     {
+        bool marked = results.Any(r => r.FloorMs is not null);
         var bars = new StackedBars
         {
             Unit = "ms",
@@ -104,15 +105,20 @@ internal static class BenchFigures
                 .. results.Select(r => new Bar(
                     r.Arch,
                     [r.ForwardMs, r.BackwardMs, r.OptimizerMs],
-                    Milliseconds(r.StepMs.Median)
+                    Milliseconds(r.StepMs.Median),
+                    r.FloorMs
                 )),
             ],
+            Mark = marked ? "least at the machine's peaks" : null,
         };
+        string mark = marked
+            ? " The mark: the least time of the step's operations at the rates that the machine reached in this run."
+            : "";
         return HtmlText.Of(
             $"""
             <figure class="card">
             <h2>Time of a training step</h2>
-            {bars.Legend()}{bars.Render()}<figcaption>Medians in milliseconds; at the right that of the whole step.</figcaption>
+            {bars.Legend()}{bars.Render()}<figcaption>Medians in milliseconds; at the right that of the whole step.{mark}</figcaption>
             </figure>
 
             """

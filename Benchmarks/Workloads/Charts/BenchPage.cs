@@ -37,7 +37,7 @@ public static class BenchPage
             BenchFigures.AddGrowth(body, charts, report, exponents);
         else
             body.Add($"{BenchFigures.StepBars(report.Results)}");
-        body.Add($"{BenchFigures.MemoryBars(lengths)}{Tables(lengths)}");
+        body.Add($"{BenchFigures.MemoryBars(lengths)}{Tables(lengths, report.Peaks)}");
         return Page.Render(
             Text($"Training steps: {report.Task}, {Lengths(report)}"),
             Facts(report, date),
@@ -94,7 +94,10 @@ public static class BenchPage
         ];
     }
 
-    private static HtmlText Tables((string Title, IReadOnlyList<BenchResult> Results)[] lengths)
+    private static HtmlText Tables(
+        (string Title, IReadOnlyList<BenchResult> Results)[] lengths,
+        PeaksReport? peaks
+    )
     {
         HtmlText time = Page.Table(
             "One training step",
@@ -148,7 +151,7 @@ public static class BenchPage
             <h2>One training step</h2>
             {time}<p class="note">Medians; the 5th and 95th percentiles are of whole steps. Depth: layers, levels of the TCN or blocks of the LRU. × floor: peak of memory over the least bytes that the algorithm needs. Allocations: native ones and managed bytes, a step.</p>
             <h2>Memory at its peak, MiB</h2>
-            {memory}</section>
+            {memory}{Work(lengths, peaks)}</section>
 
             """
         );
@@ -157,5 +160,43 @@ public static class BenchPage
             lengths.Select(length =>
                 (lengths.Length > 1 ? length.Title : "", length.Results.Select(row))
             );
+    }
+
+    // Nothing of a report of before steps were counted.
+    private static HtmlText Work(
+        (string Title, IReadOnlyList<BenchResult> Results)[] lengths,
+        PeaksReport? peaks
+    )
+    {
+        BenchResult[] counted =
+        [
+            .. lengths.SelectMany(length => length.Results).Where(WorkFigures.IsCounted),
+        ];
+        if (counted.Length == 0)
+            return new HtmlText();
+        bool launches = counted.Any(r => r.Launches is not null);
+        HtmlText table = Page.Table(
+            "What a step moves and computes",
+            ["arch", .. WorkFigures.Columns(launches)],
+            lengths.Select(length =>
+                (
+                    lengths.Length > 1 ? length.Title : "",
+                    length
+                        .Results.Where(WorkFigures.IsCounted)
+                        .Select(r =>
+                            (string[])[r.Arch, .. WorkFigures.Cells(r, peaks, launches)]
+                        )
+                )
+            )
+        );
+        string most = peaks is null ? "" : WorkFigures.Peaks(peaks) + " ";
+        return HtmlText.Of(
+            $"""
+            <h2>What a step moves and computes</h2>
+            {table}<p class="note">{most}{WorkFigures.Legend(
+                counted.Any(r => r.BytesUnknown > 0)
+            )}</p>
+            """
+        );
     }
 }

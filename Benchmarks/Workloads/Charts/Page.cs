@@ -91,7 +91,7 @@ internal static class Page
                     $"{machine.Cpu}, {Figures.Several(machine.Cores, "core")}, {machine.VectorBits}-bit vectors, {machine.Instructions}, {machine.MemoryBytes / (double)(1L << 30):0.0} GiB"
                 )
             ),
-            ("System", $"{machine.Os}, {machine.Architecture}, .NET {machine.Dotnet}"),
+            ("System", $"{machine.Os}, {machine.Architecture}, {machine.DescribeRuntime()}"),
             ("Sequor", machine.Describe()),
         ];
 

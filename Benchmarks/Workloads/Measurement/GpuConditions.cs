@@ -71,19 +71,22 @@ public sealed record GpuConditions
     /// <param name="steps">When each began and ended, in order, as samples tell time.</param>
     public static GpuConditions Of(
         ReadOnlySpan<NvmlState> samples,
-        ReadOnlySpan<(long Begin, long End)> steps
+        IEnumerable<(long Begin, long End)> steps
     )
     {
+        ArgumentNullException.ThrowIfNull(steps);
         int fastest = 0;
         foreach (NvmlState sample in samples)
             fastest = Math.Max(fastest, sample.SmClock ?? 0);
         var used = new List<NvmlState>(samples.Length);
+        int count = 0;
         int flagged = 0;
         bool isKnown = false;
         int at = 0;
         int next = 0;
         foreach ((long begin, long end) in steps)
         {
+            count++;
             while (at + 1 < samples.Length && samples[at + 1].Timestamp <= begin)
                 at++;
             bool isSlow = false;
@@ -114,7 +117,7 @@ public sealed record GpuConditions
             Power = Extent.Of(used.Select(s => s.Power)),
             Utilization = Extent.Of(used.Select(s => (double?)s.Utilization)),
             Reasons = reasons,
-            Steps = steps.Length,
+            Steps = count,
             FlaggedSteps = isKnown ? flagged : null,
         };
     }

@@ -5,7 +5,7 @@ using Sequor.Layers.Cuda;
 namespace Sequor.Workloads;
 
 /// <summary>What goes on beside the measured steps on a GPU: its state is sampled, and a profiler is told where they begin and end.</summary>
-internal sealed class GpuWatch : IDisposable
+public sealed class GpuWatch : IDisposable
 {
     private readonly CudaContext _context;
     private readonly NvmlDevice? _device;
@@ -22,9 +22,16 @@ internal sealed class GpuWatch : IDisposable
         _sampler = _device is null ? null : new GpuSampler(_device, options.SamplePeriod);
     }
 
-    /// <summary>That of a backend, which must outlive it; null on a CPU.</summary>
+    /// <summary>That of a backend; null on a CPU.</summary>
+    /// <param name="backend">Where steps run. Where a profiler is told, it must outlive this.</param>
+    /// <param name="options">How often to sample, and whether a profiler is told.</param>
     public static GpuWatch? Of(Backend backend, MeasurementOptions options) =>
-        backend is CudaBackend gpu ? new GpuWatch(gpu.Context, options) : null;
+        backend is CudaBackend gpu
+            ? new GpuWatch(
+                gpu.Context,
+                options ?? throw new ArgumentNullException(nameof(options))
+            )
+            : null;
 
     /// <summary>Begins, once all work before is done.</summary>
     public void Begin()
@@ -50,9 +57,9 @@ internal sealed class GpuWatch : IDisposable
 
     /// <summary>What it saw during some steps.</summary>
     /// <param name="steps">When each began and ended.</param>
-    public GpuConditions Conditions(ReadOnlySpan<(long Begin, long End)> steps) =>
+    public GpuConditions Conditions(IEnumerable<(long Begin, long End)> steps) =>
         _device is null || _sampler is null
-            ? new GpuConditions { Missing = _missing, Steps = steps.Length }
+            ? new GpuConditions { Missing = _missing, Steps = steps.Count() }
             : GpuConditions.Of(_sampler.Samples, steps) with
             {
                 Period = _sampler.Period,
@@ -62,6 +69,7 @@ internal sealed class GpuWatch : IDisposable
                 Unknown = _device.Unknown,
             };
 
+    /// <summary>Ends the sampling. A second call does nothing.</summary>
     public void Dispose()
     {
         _sampler?.Dispose();

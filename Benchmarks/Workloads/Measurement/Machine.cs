@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Reflection;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 using System.Text;
@@ -39,6 +40,25 @@ public sealed record Machine(
     public IReadOnlyDictionary<string, string> RuntimeSettings { get; init; } =
         new Dictionary<string, string>();
 
+    /// <summary>
+    /// What made the machine code of the program: <see cref="Jit"/> while it ran, which a report that does not tell it was written
+    /// under as well, or <see cref="NativeAot"/> when it was published. The same step takes another time.
+    /// </summary>
+    public string Compiler
+    {
+        get => field ?? Jit;
+        init;
+    }
+
+    /// <summary>The name of .NET's compiler that works while a program runs.</summary>
+    public const string Jit = "JIT";
+
+    /// <summary>The name of .NET's compiler that makes a program of machine code.</summary>
+    public const string NativeAot = "NativeAOT";
+
+    /// <summary>The one of this program.</summary>
+    public static string OwnCompiler => RuntimeFeature.IsDynamicCodeCompiled ? Jit : NativeAot;
+
     /// <summary>Version of Sequor, without the commit.</summary>
     public static string Version => InformationalVersion.Split('+')[0];
 
@@ -67,6 +87,7 @@ public sealed record Machine(
         )
         {
             RuntimeSettings = Workloads.RuntimeSettings.Read(),
+            Compiler = OwnCompiler,
         };
     }
 
@@ -82,6 +103,10 @@ public sealed record Machine(
         string begin = parts[0][..Math.Min(7, parts[0].Length)];
         return $"{Sequor} ({begin}{(parts.Length > 1 ? ", changed since" : "")})";
     }
+
+    /// <summary>The runtime, for people: .NET 10.0.12, with the compiler where it is not the usual one.</summary>
+    public string DescribeRuntime() =>
+        $".NET {Dotnet}{(Compiler == Jit ? "" : $" {Compiler}")}";
 
     private static string CpuName()
     {

@@ -37,7 +37,9 @@ public sealed record MeasurementOptions
 /// <param name="PeakBytes">The most memory that the backend had allocated.</param>
 /// <param name="BytesAtPeak">The same by category.</param>
 /// <param name="NativeAllocations">Allocations of the backend a step.</param>
-/// <param name="ManagedBytes">Bytes taken from the managed heap a step.</param>
+/// <param name="ManagedBytes">
+/// Bytes taken from the managed heap in the median step, so that what the runtime takes of its own in some of them is no part of it.
+/// </param>
 /// <param name="GraphNodes">Operations of the CUDA graph that a step was replayed as; 0 where it was not.</param>
 /// <param name="EagerReason">Why a step was not replayed; null where it was.</param>
 public sealed record Measured(
@@ -263,14 +265,14 @@ public static class Measurement
                 memory.PeakBytes,
                 Enum.GetValues<MemoryCategory>().ToDictionary(c => c, memory.AtPeak),
                 (double)_native / _count,
-                _managed.Take(_count).Sum() / _count,
+                Statistics.Median(_managed.Take(_count)),
                 _step.Graph.Nodes,
                 _step.Graph.EagerReason
             )
             {
                 Fallbacks = _step.Fallbacks,
                 Choices = _step.Backend.Choices,
-                Conditions = watch?.Conditions(_when.AsSpan(0, _count)),
+                Conditions = watch?.Conditions(_when.Take(_count)),
             };
             if (!counted)
                 return measured;

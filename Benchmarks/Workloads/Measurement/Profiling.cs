@@ -145,7 +145,7 @@ public static class Profiling
             {
                 Fallbacks = _step.Fallbacks,
                 Choices = _step.Backend.Choices,
-                Conditions = _watch?.Conditions([.. _when]),
+                Conditions = _watch?.Conditions(_when),
             };
         }
 

@@ -14,6 +14,15 @@ public static class RuntimeSettings
     // What .NET's own names of such settings begin with.
     private static readonly string[] Beginnings =
     [
+        "GC",
+        "Thread_",
+        "ThreadPool_",
+        "PROCESSOR_COUNT",
+    ];
+
+    // Of the compiler that works while a program runs: others do not read them.
+    private static readonly string[] OfJit =
+    [
         "Tiered",
         "TC_",
         "OSR_",
@@ -23,10 +32,6 @@ public static class RuntimeSettings
         "AltJit",
         "PreferredVectorBitWidth",
         "MaxVectorTBitWidth",
-        "GC",
-        "Thread_",
-        "ThreadPool_",
-        "PROCESSOR_COUNT",
     ];
 
     // What begins as well so, and is about logs.
@@ -41,6 +46,10 @@ public static class RuntimeSettings
         "System.GC.HeapHardLimit",
         "System.GC.RetainVM",
         "System.GC.Server",
+    ];
+
+    private static readonly string[] ConfiguredOfJit =
+    [
         "System.Runtime.TieredCompilation",
         "System.Runtime.TieredCompilation.QuickJit",
         "System.Runtime.TieredCompilation.QuickJitForLoops",
@@ -54,24 +63,27 @@ public static class RuntimeSettings
                 .GetEnvironmentVariables()
                 .Cast<DictionaryEntry>()
                 .Select(pair => ((string)pair.Key, (string?)pair.Value ?? "")),
-            AppContext.GetData
+            AppContext.GetData,
+            Machine.OwnCompiler == Machine.Jit
         );
 
     /// <summary>The same of an environment and a configuration.</summary>
     /// <param name="variables">Environment variables, names and values.</param>
     /// <param name="configured">What a name is set to, or null.</param>
+    /// <param name="jit">Whether code is made while the program runs; those settings change nothing otherwise.</param>
     public static IReadOnlyDictionary<string, string> Read(
         IEnumerable<(string Name, string Value)> variables,
-        Func<string, object?> configured
+        Func<string, object?> configured,
+        bool jit = true
     )
     {
         var settings = new SortedDictionary<string, string>(StringComparer.Ordinal);
         foreach ((string name, string value) in variables)
         {
-            if (value.Length > 0 && Matters(name))
+            if (value.Length > 0 && Matters(name, jit))
                 settings[name] = value;
         }
-        foreach (string name in Configured)
+        foreach (string name in jit ? [.. Configured, .. ConfiguredOfJit] : Configured)
         {
             if (
                 Convert.ToString(configured(name), CultureInfo.InvariantCulture) is
@@ -82,9 +94,11 @@ public static class RuntimeSettings
         return settings;
     }
 
-    private static bool Matters(string variable) =>
+    private static bool Matters(string variable, bool jit) =>
         Prefixes.FirstOrDefault(prefix => Begins(variable, prefix)) is { } prefix
-        && Beginnings.Any(text => Begins(variable[prefix.Length..], text))
+        && (jit ? [.. Beginnings, .. OfJit] : Beginnings).Any(text =>
+            Begins(variable[prefix.Length..], text)
+        )
         && !Others.Any(text => Begins(variable[prefix.Length..], text));
 
     // .NET finds its variables in any case of letters on Windows, and most of them elsewhere.

@@ -82,7 +82,7 @@ public sealed record Preset
     public string Settings() =>
         string.Create(
             CultureInfo.InvariantCulture,
-            $"length {Length}, model {JsonSerializer.Serialize(Model)}, optimizer {Training.Optimizer} {Training.Rate}, sequences {Training.Sequences}{More()}"
+            $"length {Length}, model {JsonSerializer.Serialize(Model, PresetSettingsJson.Default.PresetModel)}, optimizer {Training.Optimizer} {Training.Rate}, sequences {Training.Sequences}{More()}"
         );
 
     /// <inheritdoc/>

@@ -1,6 +1,5 @@
 using System.Reflection;
 using System.Text.Json;
-using System.Text.Json.Serialization;
 
 namespace Sequor.Workloads;
 
@@ -13,15 +12,6 @@ public static class Presets
     private const string Folder = "Presets/";
     private const string Schema = "sequor.presets/1";
     private const double Tolerance = 0.05;
-
-    private static readonly JsonSerializerOptions Json = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-        ReadCommentHandling = JsonCommentHandling.Skip,
-        RespectNullableAnnotations = true,
-        AllowDuplicateProperties = false,
-    };
 
     private static readonly Lazy<IReadOnlyList<Preset>> Embedded = new(ReadEmbedded);
 
@@ -67,7 +57,7 @@ public static class Presets
         PresetFile? file;
         try
         {
-            file = JsonSerializer.Deserialize<PresetFile>(json, Json);
+            file = JsonSerializer.Deserialize(json, PresetJson.Default.PresetFile);
         }
         catch (JsonException e)
         {
@@ -159,23 +149,4 @@ public static class Presets
                 $"unknown {what} '{name}'; allowed: {string.Join(", ", allowed)}"
             );
     }
-
-    private sealed record PresetFile(
-        [property: JsonRequired] string Schema,
-        [property: JsonRequired] Dictionary<string, PresetTraining?> Training,
-        [property: JsonRequired] List<PresetEntry?> Presets,
-        string[]? Sources = null
-    );
-
-    private sealed record PresetEntry(
-        [property: JsonRequired] string Task,
-        [property: JsonRequired] string Arch,
-        [property: JsonRequired] string Preset,
-        [property: JsonRequired] string Training,
-        [property: JsonRequired] long Budget,
-        [property: JsonRequired] PresetModel Model,
-        double? Paper = null,
-        int Length = 0,
-        string? Note = null
-    );
 }

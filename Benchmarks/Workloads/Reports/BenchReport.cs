@@ -4,46 +4,8 @@ using Sequor.Layers;
 namespace Sequor.Workloads;
 
 /// <summary>A measurement as a file: schema sequor.bench/1.</summary>
-public sealed record BenchReport
+public sealed record BenchReport() : StepsReport("sequor.bench/1")
 {
-    /// <summary>Names the format.</summary>
-    public string Schema { get; init; } = "sequor.bench/1";
-
-    /// <summary>How it ended; where it is not <see cref="RunStatus.Finished"/> the report is a partial one.</summary>
-    public string Status { get; init; } = RunStatus.Finished;
-
-    /// <summary>Why it did not end as it should; only where it did not.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public string? Reason { get; init; }
-
-    /// <summary>What it ran on.</summary>
-    public required Machine Machine { get; init; }
-
-    /// <summary>When it began, UTC.</summary>
-    public required string Date { get; init; }
-
-    /// <summary>The GPU that it ran on; only where it did.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public GpuReport? Gpu { get; init; }
-
-    /// <summary>Host threads that computed.</summary>
-    public required int Threads { get; init; }
-
-    /// <summary>The task's name.</summary>
-    public required string Task { get; init; }
-
-    /// <summary>Seed of parameters and data.</summary>
-    public required ulong Seed { get; init; }
-
-    /// <summary>Steps of each before the measured ones; of a sweep the fewest, as for <see cref="Steps"/>.</summary>
-    public required int Warmup { get; init; }
-
-    /// <summary>Measured steps of each; of a sweep the fewest, since every length has a time limit of its own.</summary>
-    public required int Steps { get; init; }
-
-    /// <summary>Seconds that all of it took.</summary>
-    public required double Seconds { get; init; }
-
     /// <summary>What the machine does at most, measured behind the steps; only of a run that finished.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public PeaksReport? Peaks { get; init; }
@@ -124,7 +86,7 @@ public sealed record BenchResult
     /// <summary>Allocations of the device's memory, a step.</summary>
     public required double NativeAllocationsPerStep { get; init; }
 
-    /// <summary>Bytes of the managed heap, a step.</summary>
+    /// <summary>Bytes of the managed heap that the median step takes.</summary>
     public required double ManagedBytesPerStep { get; init; }
 
     /// <summary>Bytes that the operations of a step must move, of those that tell them; only where a step was counted.</summary>

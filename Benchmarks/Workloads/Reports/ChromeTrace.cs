@@ -76,14 +76,25 @@ public static class ChromeTrace
     {
         Name("process_name", 0, name);
         Name("thread_name", Thread, thread);
+        // Of the spans that the next one may lie in, from the outermost.
+        var ends = new List<double>();
         var memory = new Queue<MemoryPoint>(MemoryPoint.Of(step));
-        foreach ((StepSpan span, _) in StepSpan.Of(step).All())
+        foreach ((StepSpan span, int depth) in StepSpan.Of(step).All())
         {
             while (memory.TryPeek(out MemoryPoint next) && next.Nanoseconds <= span.Begin)
                 Count(memory.Dequeue());
             Begin(span.Name, "X", span.Begin);
             json.WriteString("cat", span.Kind.ToString().ToLowerInvariant());
-            json.WriteNumber("dur", (span.End - span.Begin) / 1000m);
+            double begin = span.Begin / 1000.0;
+            double last = span.End / 1000.0;
+            double duration = Duration(
+                begin,
+                depth == 0 ? last : Math.Min(last, ends[depth - 1]),
+                (span.End - span.Begin) / 1000.0
+            );
+            ends.RemoveRange(depth, ends.Count - depth);
+            ends.Add(begin + duration);
+            json.WriteNumber("dur", duration);
             json.WriteNumber("tid", Thread);
             if (span.Kind == SpanKind.Operation)
                 Arguments(json, step.Operations[span.Operation], peaks);
@@ -123,6 +134,16 @@ public static class ChromeTrace
             json.WriteEndObject();
             json.WriteEndObject();
         }
+    }
+
+    // Readers add begin and duration as doubles, and leave an inner span out whose end is one place behind that of the outer one, as
+    // DevTools does. So the sum is no more than that, and no more than the end, where the next one may begin.
+    private static double Duration(double begin, double end, double plain)
+    {
+        double duration = begin + plain <= end ? plain : end - begin;
+        while (begin + duration > end)
+            duration = double.BitDecrement(duration);
+        return duration;
     }
 
     private static void Arguments(

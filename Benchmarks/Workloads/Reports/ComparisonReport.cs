@@ -37,6 +37,10 @@ public sealed record ComparisonReport
     /// <summary>Every turn that two programs took; only where they were measured in pairs.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<TurnPair>? Pairs { get; init; }
+
+    /// <summary>The GPU's state during the turns; only where they were taken on one.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public GpuConditionsReport? GpuConditions { get; init; }
 }
 
 /// <summary>Two turns that followed each other, one of each program.</summary>

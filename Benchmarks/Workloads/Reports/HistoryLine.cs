@@ -1,108 +1,73 @@
-using System.Text.Json.Serialization;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 
 namespace Sequor.Workloads;
 
 /// <summary>
-/// A measurement as a line of a history: schema sequor.history/1, the keys of sequor.bench/1 that a trend is drawn from.
+/// A line of a history, schema sequor.history/1: a report of sequor.bench/1 with no other keys than those that trends are drawn from,
+/// so that a file of thousands of lines stays small.
 /// </summary>
-public sealed record HistoryLine
+public static class HistoryLine
 {
-    /// <summary>Names the format.</summary>
-    public string Schema { get; init; } = "sequor.history/1";
+    /// <summary>The format's name.</summary>
+    public const string Schema = "sequor.history/1";
 
-    /// <summary>What it ran on, and the commit that it was built from.</summary>
-    public required Machine Machine { get; init; }
+    private static readonly string[] OfRun =
+    [
+        "schema",
+        "machine",
+        "date",
+        "gpu",
+        "threads",
+        "task",
+        "results",
+    ];
 
-    /// <summary>When it began, UTC.</summary>
-    public required string Date { get; init; }
+    private static readonly string[] OfResult =
+    [
+        "arch",
+        "device",
+        "length",
+        "batch",
+        "hidden",
+        "layers",
+        "parameters",
+        "step_ms",
+        "rounds_ms",
+        "peak_bytes",
+        "native_allocations_per_step",
+        "managed_bytes_per_step",
+        "bytes_moved",
+        "bytes_unknown",
+        "flops",
+        "launches",
+        "graph_nodes",
+    ];
 
-    /// <summary>The GPU that it ran on; only where it did.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public GpuReport? Gpu { get; init; }
+    private static readonly JsonTypeInfo<BenchReport> Kept =
+        (JsonTypeInfo<BenchReport>)
+            new JsonSerializerOptions(ReportJson.Default.Options)
+            {
+                TypeInfoResolver = ReportJson.Default.WithAddedModifier(Keep),
+            }.GetTypeInfo(typeof(BenchReport));
 
-    /// <summary>Host threads that computed.</summary>
-    public required int Threads { get; init; }
-
-    /// <summary>The task's name.</summary>
-    public required string Task { get; init; }
-
-    /// <summary>One an architecture and length.</summary>
-    public required IReadOnlyList<HistoryResult> Results { get; init; }
-
-    /// <summary>The line of a report.</summary>
-    public static HistoryLine Of(BenchReport report)
+    /// <summary>The line of a report as UTF-8, without its end.</summary>
+    public static byte[] ToUtf8(BenchReport report)
     {
         ArgumentNullException.ThrowIfNull(report);
-        return new HistoryLine
-        {
-            Machine = report.Machine,
-            Date = report.Date,
-            Gpu = report.Gpu,
-            Threads = report.Threads,
-            Task = report.Task,
-            Results =
-            [
-                .. report.Results.Select(r => new HistoryResult
-                {
-                    Arch = r.Arch,
-                    Device = r.Device,
-                    Length = r.Length,
-                    Batch = r.Batch,
-                    Hidden = r.Hidden,
-                    Layers = r.Layers,
-                    Parameters = r.Parameters,
-                    StepMs = r.StepMs,
-                    RoundsMs = r.RoundsMs,
-                    PeakBytes = r.PeakBytes,
-                    NativeAllocationsPerStep = r.NativeAllocationsPerStep,
-                    ManagedBytesPerStep = r.ManagedBytesPerStep,
-                    GraphNodes = r.GraphNodes,
-                }),
-            ],
-        };
+        return JsonSerializer.SerializeToUtf8Bytes(report with { Schema = Schema }, Kept);
     }
-}
 
-/// <summary>What one architecture took, in a line of a history; each key is that of <see cref="BenchResult"/>.</summary>
-public sealed record HistoryResult
-{
-    /// <summary>The architecture's name.</summary>
-    public required string Arch { get; init; }
-
-    /// <summary>The device's name.</summary>
-    public required string Device { get; init; }
-
-    /// <summary>T, as the task counts it.</summary>
-    public required int Length { get; init; }
-
-    /// <summary>Sequences a step.</summary>
-    public required int Batch { get; init; }
-
-    /// <summary>Hidden units or channels.</summary>
-    public required int Hidden { get; init; }
-
-    /// <summary>Layers, levels or blocks.</summary>
-    public required int Layers { get; init; }
-
-    /// <summary>Trained values.</summary>
-    public required long Parameters { get; init; }
-
-    /// <summary>The whole step.</summary>
-    public required Spread StepMs { get; init; }
-
-    /// <summary>The median step of each round; only where rounds were asked for.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public IReadOnlyList<double>? RoundsMs { get; init; }
-
-    /// <summary>The most memory at one time.</summary>
-    public required long PeakBytes { get; init; }
-
-    /// <summary>Allocations of the device's memory, a step.</summary>
-    public required double NativeAllocationsPerStep { get; init; }
-
-    /// <summary>Bytes of the managed heap, a step.</summary>
-    public required double ManagedBytesPerStep { get; init; }
-
-    /// <summary>Operations of the CUDA graph that a step was replayed as; 0 where steps ran as they are.</summary>
-    public required long GraphNodes { get; init; }
+    private static void Keep(JsonTypeInfo type)
+    {
+        string[]? keys =
+            type.Type == typeof(BenchReport) ? OfRun
+            : type.Type == typeof(BenchResult) ? OfResult
+            : null;
+        foreach (JsonPropertyInfo property in keys is null ? [] : type.Properties)
+        {
+            if (!keys!.Contains(property.Name))
+                property.ShouldSerialize = static (_, _) => false;
+        }
+    }
 }

@@ -4,46 +4,8 @@ using Sequor.Layers;
 namespace Sequor.Workloads;
 
 /// <summary>Profiled training steps as a file: schema sequor.profile/1.</summary>
-public sealed record ProfileReport
+public sealed record ProfileReport() : StepsReport("sequor.profile/1")
 {
-    /// <summary>Names the format.</summary>
-    public string Schema { get; init; } = "sequor.profile/1";
-
-    /// <summary>How it ended; where it is not <see cref="RunStatus.Finished"/> the report is a partial one.</summary>
-    public string Status { get; init; } = RunStatus.Finished;
-
-    /// <summary>Why it did not end as it should; only where it did not.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public string? Reason { get; init; }
-
-    /// <summary>What it ran on.</summary>
-    public required Machine Machine { get; init; }
-
-    /// <summary>When it began, UTC.</summary>
-    public required string Date { get; init; }
-
-    /// <summary>The GPU that it ran on; only where it did.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public GpuReport? Gpu { get; init; }
-
-    /// <summary>Host threads that computed.</summary>
-    public required int Threads { get; init; }
-
-    /// <summary>The task's name.</summary>
-    public required string Task { get; init; }
-
-    /// <summary>Seed of parameters and data.</summary>
-    public required ulong Seed { get; init; }
-
-    /// <summary>Steps of each before the measured ones.</summary>
-    public required int Warmup { get; init; }
-
-    /// <summary>Measured steps of each without a profile, the fewest; as many again have one.</summary>
-    public required int Steps { get; init; }
-
-    /// <summary>Seconds that all of it took.</summary>
-    public required double Seconds { get; init; }
-
     /// <summary>What the device reached in this run, which floors are of; null where it ended before, or had no memory for it.</summary>
     public PeaksReport? Peaks { get; init; }
 

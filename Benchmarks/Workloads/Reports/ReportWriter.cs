@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 
 namespace Sequor.Workloads;
 
@@ -11,6 +12,16 @@ public static class ReportWriter
     public static string Date(DateTimeOffset time) =>
         time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
+    // What a report always has is no null, whoever wrote it.
+    private static readonly JsonSerializerOptions Reading = new(ReportJson.Default.Options)
+    {
+        RespectNullableAnnotations = true,
+        TypeInfoResolver = ReportJson.Default,
+    };
+
+    private static T? Read<T>(string json) =>
+        JsonSerializer.Deserialize(json, (JsonTypeInfo<T>)Reading.GetTypeInfo(typeof(T)));
+
     /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(BenchReport report) =>
         JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.BenchReport);
@@ -18,7 +29,7 @@ public static class ReportWriter
     /// <summary>A report that <see cref="ToUtf8(BenchReport)"/> wrote, of this version; null for the word null.</summary>
     /// <exception cref="JsonException">It is none.</exception>
     public static BenchReport? ReadBench(string json) =>
-        JsonSerializer.Deserialize(json, ReportJson.Default.BenchReport);
+        Read<BenchReport>(json);
 
     /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(ProfileReport report) =>
@@ -43,7 +54,7 @@ public static class ReportWriter
     /// <summary>A report that <see cref="ToUtf8(SuitesReport)"/> wrote, of this version; null for the word null.</summary>
     /// <exception cref="JsonException">It is none.</exception>
     public static SuitesReport? ReadSuites(string json) =>
-        JsonSerializer.Deserialize(json, ReportJson.Default.SuitesReport);
+        Read<SuitesReport>(json);
 
     /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(SuitesReport report) =>
@@ -56,10 +67,6 @@ public static class ReportWriter
     /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(TrendReport report) =>
         JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.TrendReport);
-
-    /// <summary>A line of a history as UTF-8, without its end.</summary>
-    public static byte[] ToUtf8(HistoryLine line) =>
-        JsonSerializer.SerializeToUtf8Bytes(line, ReportJson.Default.HistoryLine);
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
@@ -71,6 +78,5 @@ public static class ReportWriter
 [JsonSerializable(typeof(ReproductionReport))]
 [JsonSerializable(typeof(ComparisonReport))]
 [JsonSerializable(typeof(TrendReport))]
-[JsonSerializable(typeof(HistoryLine))]
 [JsonSerializable(typeof(SuitesReport))]
 internal sealed partial class ReportJson : JsonSerializerContext;

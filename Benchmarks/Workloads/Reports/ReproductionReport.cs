@@ -3,33 +3,11 @@ using System.Text.Json.Serialization;
 namespace Sequor.Workloads;
 
 /// <summary>Reproduced experiments as a file: schema sequor.reproduce/1.</summary>
-public sealed record ReproductionReport
+public sealed record ReproductionReport() : DeviceRunReport("sequor.reproduce/1")
 {
-    /// <summary>Names the format.</summary>
-    public string Schema { get; init; } = "sequor.reproduce/1";
-
-    /// <summary>How it ended; where it is not <see cref="RunStatus.Finished"/> the report is a partial one.</summary>
-    public string Status { get; init; } = RunStatus.Finished;
-
-    /// <summary>Why it did not end as it should; only where it did not.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public string? Reason { get; init; }
-
-    /// <summary>What it ran on.</summary>
-    public required Machine Machine { get; init; }
-
-    /// <summary>When it began, UTC.</summary>
-    public required string Date { get; init; }
-
-    /// <summary>The GPU that it ran on; only where it did.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public GpuReport? Gpu { get; init; }
-
     /// <summary>The device's name.</summary>
+    [JsonPropertyOrder(KeyOrder.Device)]
     public required string Device { get; init; }
-
-    /// <summary>Host threads that runs begin with; those that are resumed go on with theirs, see <see cref="ReproductionRun.Threads"/>.</summary>
-    public required int Threads { get; init; }
 
     /// <summary>Minutes of training and validation that each run had at most; null for no limit.</summary>
     public double? BudgetMinutes { get; init; }

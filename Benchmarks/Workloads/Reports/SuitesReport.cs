@@ -3,26 +3,11 @@ using System.Text.Json.Serialization;
 namespace Sequor.Workloads;
 
 /// <summary>Benchmarks of BenchmarkDotNet's with what they take on the device, as a file: schema sequor.suites/1.</summary>
-public sealed record SuitesReport
+public sealed record SuitesReport() : RunReport("sequor.suites/1")
 {
-    /// <summary>Names the format.</summary>
-    public string Schema { get; init; } = "sequor.suites/1";
-
-    /// <summary>How it ended; failed where a benchmark gave no result.</summary>
-    public string Status { get; init; } = RunStatus.Finished;
-
-    /// <summary>Which benchmarks gave none; only where some did.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public string? Reason { get; init; }
-
     /// <summary>The run's name, with its time, as BenchmarkDotNet has it.</summary>
+    [JsonPropertyOrder(KeyOrder.Title)]
     public required string Title { get; init; }
-
-    /// <summary>What it ran on.</summary>
-    public required Machine Machine { get; init; }
-
-    /// <summary>When it ended, UTC.</summary>
-    public required string Date { get; init; }
 
     /// <summary>One a benchmark, with its parameters and job.</summary>
     public required IReadOnlyList<SuiteResult> Results { get; init; }

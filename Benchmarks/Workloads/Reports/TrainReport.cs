@@ -3,33 +3,11 @@ using System.Text.Json.Serialization;
 namespace Sequor.Workloads;
 
 /// <summary>A training run as a file: schema sequor.train/1.</summary>
-public sealed record TrainReport
+public sealed record TrainReport() : DeviceRunReport("sequor.train/1")
 {
-    /// <summary>Names the format.</summary>
-    public string Schema { get; init; } = "sequor.train/1";
-
-    /// <summary>How it ended; where it is not <see cref="RunStatus.Finished"/> the report is a partial one.</summary>
-    public string Status { get; init; } = RunStatus.Finished;
-
-    /// <summary>Why it did not end as it should; only where it did not.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public string? Reason { get; init; }
-
-    /// <summary>What it ran on.</summary>
-    public required Machine Machine { get; init; }
-
-    /// <summary>When it began, UTC.</summary>
-    public required string Date { get; init; }
-
-    /// <summary>The GPU that it ran on; only where it did.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public GpuReport? Gpu { get; init; }
-
     /// <summary>The device's name.</summary>
+    [JsonPropertyOrder(KeyOrder.Device)]
     public required string Device { get; init; }
-
-    /// <summary>Host threads that computed.</summary>
-    public required int Threads { get; init; }
 
     /// <summary>The task's name.</summary>
     public required string Task { get; init; }
@@ -101,6 +79,10 @@ public sealed record TrainReport
     /// <summary>What was chosen for the shapes of the model; only on a GPU.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<ChoiceReport>? Choices { get; init; }
+
+    /// <summary>The GPU's state during the steps; only on a GPU.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public GpuConditionsReport? GpuConditions { get; init; }
 
     /// <summary>Seconds of training and evaluation.</summary>
     public double Seconds { get; init; }

@@ -34,7 +34,17 @@ internal sealed partial class CommandCheck(string root)
         "tee",
     ];
 
-    private static readonly HashSet<string> Bare = ["build", "bundle", "clean", "docs", "help", "kernels"];
+    private static readonly HashSet<string> Bare =
+    [
+        "api",
+        "build",
+        "bundle",
+        "clean",
+        "docs",
+        "help",
+        "kernels",
+        "pack",
+    ];
 
     private readonly string _build = File.ReadAllText(Path.Combine(root, "build.sh"));
     private readonly string _windows = File.ReadAllText(Path.Combine(root, "build.ps1"));

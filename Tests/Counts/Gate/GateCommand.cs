@@ -92,10 +92,18 @@ internal static class GateCommand
                 string.Join("\n\n", reports.Select(ComparisonView.Markdown)) + "\n"
             )
         );
-        return reports.Any(report => RowVerdict.IsWorse(report.Verdict))
+        return reports.Any(report => RowVerdict.IsWorse(report.Verdict) || Lacking(report).Length > 0)
             ? ExitCode.Failure
             : ExitCode.Success;
     }
+
+    // What is counted and not in the baseline could be any number, now and later.
+    private static string[] Lacking(ComparisonReport report) =>
+        [
+            .. report
+                .Rows.Where(row => row.Verdict == RowVerdict.New)
+                .Select(row => $"{row.Metric} of {row.Name}"),
+        ];
 
     private static IEnumerable<string> Advice(
         ComparisonReport report,
@@ -116,7 +124,16 @@ internal static class GateCommand
             }
             yield return "If the change is meant, ./build.sh gate --update records the baseline anew; its commit says why.";
         }
-        else if (report.Rows.Any(row => row.Verdict is not RowVerdict.Same))
+        if (Lacking(report) is { Length: > 0 } lacking)
+        {
+            string more =
+                lacking.Length > 1 ? FormattableString.Invariant($" and {lacking.Length - 1} more") : "";
+            yield return $"gate: {measurement.File} lacks {lacking[0]}{more}: ./build.sh gate --update records it anew, in the commit that adds what is counted.";
+        }
+        else if (
+            !RowVerdict.IsWorse(report.Verdict)
+            && report.Rows.Any(row => row.Verdict is not RowVerdict.Same)
+        )
         {
             yield return $"gate: {measurement.File} is no longer what is counted: ./build.sh gate --update records it anew, or a count may grow back unseen.";
         }

@@ -6,7 +6,7 @@ namespace Sequor.FirstContact;
 
 /// <summary>Tests of the CUDA backend, which run on a GPU as they do on the virtual one.</summary>
 /// <param name="fixtures">What the names of fixtures hold, separated by bars.</param>
-/// <param name="dry">The one fixture of a dry run: `test` runs all of them on the virtual GPU.</param>
+/// <param name="dry">Those of a dry run, which are few: `test` runs all of them on the virtual GPU.</param>
 internal sealed partial class FixtureCheck(string name, string proves, string fixtures, string dry)
     : Check
 {
@@ -16,13 +16,15 @@ internal sealed partial class FixtureCheck(string name, string proves, string fi
 
     public override TimeSpan Limit => TimeSpan.FromSeconds(180);
 
+    /// <summary>What names of tests hold, one of each.</summary>
+    /// <param name="isVirtual">A dry run's.</param>
+    public string[] Parts(bool isVirtual) => (isVirtual ? dry : fixtures).Split('|');
+
     public override CheckOutcome Run(CheckContext context)
     {
         string names = string.Join(
             '|',
-            (context.IsVirtual ? dry : fixtures)
-                .Split('|')
-                .Select(part => $"FullyQualifiedName~{part}")
+            Parts(context.IsVirtual).Select(part => $"FullyQualifiedName~{part}")
         );
         FinishedProcess tests = OtherProcess.Run(
             SisterProgram.Path("Sequor.Cuda.Tests"),

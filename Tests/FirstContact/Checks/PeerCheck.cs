@@ -19,7 +19,7 @@ internal sealed class PeerCheck : Check
     {
         if (context.IsVirtual)
             return CheckOutcome.Skipped("PyTorch does not run on the virtual GPU");
-        if (OtherProcess.Find("python3") is not { } python)
+        if (context.Find("python3") is not { } python)
             return CheckOutcome.Skipped("there is no python3 on PATH");
         string script = Path.Combine(AppContext.BaseDirectory, "torch_peer.py");
         if (!File.Exists(script))

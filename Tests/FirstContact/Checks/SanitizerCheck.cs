@@ -19,7 +19,7 @@ internal sealed class SanitizerCheck : Check
                 $"{Tool} does not see the virtual GPU, which checks the same"
             );
         string? tool =
-            OtherProcess.Find(Tool)
+            context.Find(Tool)
             ?? new[] { "/usr/local/cuda/bin/" + Tool, "/opt/cuda/bin/" + Tool }.FirstOrDefault(
                 File.Exists
             );

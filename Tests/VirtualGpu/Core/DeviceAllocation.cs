@@ -9,6 +9,8 @@ namespace Sequor.VirtualGpu;
 internal sealed unsafe class DeviceAllocation(nint address, long bytes, VirtualContext context)
 {
     private byte* _data;
+    private InitialisedWords _words = null!;
+    private bool _mapped;
 
     public nint Address => address;
 
@@ -18,6 +20,9 @@ internal sealed unsafe class DeviceAllocation(nint address, long bytes, VirtualC
 
     /// <summary>The pool that it came from; null for memory that is not stream-ordered.</summary>
     public VirtualPool? Pool { get; init; }
+
+    /// <summary>Where its bytes are from if they are not its own; null for memory that the device allocated.</summary>
+    public ForeignBytes? Foreign { get; init; }
 
     /// <summary>Its number in the process.</summary>
     public ulong Id { get; init; }
@@ -29,21 +34,32 @@ internal sealed unsafe class DeviceAllocation(nint address, long bytes, VirtualC
     public WorkItem? Begun { get; set; }
 
     /// <summary>Work can use it now.</summary>
-    public bool Live => _data != null;
+    public bool Live => Foreign is null ? _data != null : _mapped && Foreign.IsAlive;
 
     /// <summary>It was live once.</summary>
     public bool Lived { get; private set; }
 
-    public InitialisedWords Words { get; private set; } = null!;
+    public InitialisedWords Words => Foreign is null ? _words : Foreign.Words;
 
     /// <summary>Where its bytes are; the device's addresses are none of the host's.</summary>
-    public byte* Data => _data;
+    public byte* Data => Foreign is null ? _data : Foreign.Data;
+
+    /// <summary>What to say of it when it is not live.</summary>
+    public string WhyNotLive =>
+        Foreign is { IsAlive: false } && _mapped ? Foreign.Gone
+        : Lived ? "this memory is freed"
+        : "this memory is not allocated yet in stream order";
 
     public void Begin()
     {
-        _data = (byte*)NativeMemory.Alloc((nuint)bytes);
-        Words = new InitialisedWords(bytes);
         Lived = true;
+        if (Foreign is not null)
+        {
+            _mapped = true;
+            return;
+        }
+        _data = (byte*)NativeMemory.Alloc((nuint)bytes);
+        _words = new InitialisedWords(bytes);
         // What it holds is no one's business. Of large ones the system had better not give every page.
         if (bytes <= 64 << 20)
             NativeMemory.Fill(_data, (nuint)bytes, 0xFF);
@@ -51,9 +67,16 @@ internal sealed unsafe class DeviceAllocation(nint address, long bytes, VirtualC
 
     public void End()
     {
+        if (Foreign is not null)
+        {
+            if (_mapped)
+                Foreign.Release();
+            _mapped = false;
+            return;
+        }
         NativeMemory.Free(_data);
         _data = null;
         if (Lived)
-            Words.Dispose();
+            _words.Dispose();
     }
 }

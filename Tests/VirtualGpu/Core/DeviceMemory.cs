@@ -32,11 +32,7 @@ internal sealed unsafe class DeviceMemory(VirtualDevice device) : IDisposable
     /// <summary>Makes an allocation that work cannot use before <see cref="DeviceAllocation.Begin"/>.</summary>
     public DeviceAllocation Reserve(long bytes, VirtualContext context, VirtualPool? pool)
     {
-        long rounded = (bytes + Alignment - 1) / Alignment * Alignment;
-        // An odd multiple of 256: nothing may hope for more.
-        long address =
-            (Interlocked.Add(ref s_next, 2 * (rounded + Gap)) - rounded - Gap) | Alignment;
-        var allocation = new DeviceAllocation((nint)address, bytes, context)
+        var allocation = new DeviceAllocation(NextAddress(bytes), bytes, context)
         {
             Pool = pool,
             Id = Interlocked.Increment(ref s_lastId),
@@ -47,11 +43,44 @@ internal sealed unsafe class DeviceMemory(VirtualDevice device) : IDisposable
         return allocation;
     }
 
+    /// <summary>Gives bytes from elsewhere an address in a context, which takes no memory of the device.</summary>
+    /// <param name="offset">Where they begin within what they are a part of, which its alignment comes from.</param>
+    public DeviceAllocation Map(
+        long bytes,
+        VirtualContext context,
+        ForeignBytes foreign,
+        long offset = 0
+    )
+    {
+        var allocation = new DeviceAllocation(
+            NextAddress(bytes) + (nint)(offset % Alignment),
+            bytes,
+            context
+        )
+        {
+            Foreign = foreign,
+            Id = Interlocked.Increment(ref s_lastId),
+        };
+        _allocations.Add(allocation);
+        allocation.Begin();
+        return allocation;
+    }
+
+    // An odd multiple of 256: nothing may hope for more.
+    private static nint NextAddress(long bytes)
+    {
+        long rounded = (bytes + Alignment - 1) / Alignment * Alignment;
+        return (nint)(
+            (Interlocked.Add(ref s_next, 2 * (rounded + Gap)) - rounded - Gap) | Alignment
+        );
+    }
+
     /// <summary>Ends an allocation's time with the host; with work it ends by <see cref="DeviceAllocation.End"/>.</summary>
     public void Release(DeviceAllocation allocation)
     {
         allocation.Released = true;
-        device.Counts.Live(-allocation.Bytes);
+        if (allocation.Foreign is null)
+            device.Counts.Live(-allocation.Bytes);
     }
 
     /// <summary>Whether an address lies in device memory that is allocated.</summary>
@@ -114,10 +143,19 @@ internal sealed unsafe class DeviceMemory(VirtualDevice device) : IDisposable
     }
 
     /// <summary>Copies between device allocations; what was not written is no more written there.</summary>
-    internal void Copy(nint to, nint from, long bytes, string call)
+    /// <param name="toOwner">The context that is said to have the destination.</param>
+    /// <param name="fromOwner">The context that is said to have the source.</param>
+    internal void Copy(
+        nint to,
+        nint from,
+        long bytes,
+        string call,
+        VirtualContext? toOwner = null,
+        VirtualContext? fromOwner = null
+    )
     {
-        byte* source = Locate(from, bytes, call, "source", out DeviceAllocation? a);
-        byte* target = Locate(to, bytes, call, "destination", out DeviceAllocation? b);
+        byte* source = Locate(from, bytes, call, "source", out DeviceAllocation? a, fromOwner);
+        byte* target = Locate(to, bytes, call, "destination", out DeviceAllocation? b, toOwner);
         Buffer.MemoryCopy(source, target, bytes, bytes);
         device.Work.Touched(bytes, bytes);
         if (b is null)
@@ -135,12 +173,14 @@ internal sealed unsafe class DeviceMemory(VirtualDevice device) : IDisposable
     /// Where bytes lie, in device memory or in pinned host memory, which the device reaches as well: then there is
     /// no allocation.
     /// </summary>
+    /// <param name="owner">The context that is said to have them; that of the work that runs if none is said.</param>
     internal byte* Locate(
         nint address,
         long bytes,
         string call,
         string argument,
-        out DeviceAllocation? allocation
+        out DeviceAllocation? allocation,
+        VirtualContext? owner = null
     )
     {
         allocation = At(address);
@@ -172,11 +212,10 @@ internal sealed unsafe class DeviceMemory(VirtualDevice device) : IDisposable
         if (!allocation.Live)
             Throw(
                 FaultKind.UseAfterFree,
-                allocation.Lived
-                    ? "this memory is freed"
-                    : "this memory is not allocated yet in stream order"
+                allocation.WhyNotLive
             );
-        if (device.Work.RunningContext is { } running && running != allocation.Context)
+        VirtualContext? user = owner ?? device.Work.RunningContext;
+        if (user is not null && !user.Reaches(allocation.Context))
             Throw(FaultKind.OtherContext, "this memory is another context's");
         return allocation.Data + at;
 

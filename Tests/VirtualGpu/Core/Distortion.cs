@@ -4,7 +4,7 @@ namespace Sequor.VirtualGpu;
 
 /// <summary>
 /// Wrong results on purpose: of work with some name every number that it changed becomes another one, as a defect of a card or of a
-/// library would make it.
+/// library would make it. Of a single value and a single algorithm: <see cref="VirtualEffect.IsWrong"/>.
 /// </summary>
 /// <param name="Work">The work's name: a kernel's, or the header's name of a call.</param>
 /// <param name="OnlyReplayed">Work of graphs alone; the same work beside graphs is right.</param>

@@ -9,9 +9,17 @@ internal sealed class VirtualContext
     private readonly Dictionary<int, VirtualStream> _perThread = [];
     private readonly VirtualDevice _device;
 
-    public VirtualContext(VirtualDevice device, bool primary, uint flags)
+    public VirtualContext(
+        VirtualDevice device,
+        bool primary,
+        uint flags,
+        int ordinal = 0,
+        int process = 0
+    )
     {
         _device = device;
+        Ordinal = ordinal;
+        Process = process;
         IsPrimary = primary;
         Flags = flags;
         Legacy = new VirtualStream(device, this, StreamKind.Legacy, 0, 0);
@@ -22,6 +30,21 @@ internal sealed class VirtualContext
     public nint Handle { get; }
 
     public bool IsPrimary { get; }
+
+    /// <summary>The number of its device.</summary>
+    public int Ordinal { get; }
+
+    /// <summary>
+    /// The process that made it: 0 is this one. A context of another number stands for another process, as far as the driver can tell:
+    /// what it shares with this one it has by handles alone.
+    /// </summary>
+    public int Process { get; }
+
+    /// <summary>The contexts whose memory this one may use.</summary>
+    public HashSet<VirtualContext> Peers { get; } = [];
+
+    /// <summary>Whether work in this context may use another one's memory.</summary>
+    public bool Reaches(VirtualContext other) => other == this || Peers.Contains(other);
 
     public uint Flags { get; set; }
 
@@ -70,7 +93,7 @@ internal sealed class VirtualContext
                 $"{allocation.Bytes} bytes at 0x{allocation.Address:x} when their context was destroyed"
             );
             _device.Memory.Release(allocation);
-            if (allocation.Live)
+            if (allocation.Live || allocation.Foreign is not null)
                 allocation.End();
         }
         foreach (IHandleTable table in _device.Tables)
@@ -79,6 +102,8 @@ internal sealed class VirtualContext
             if (dropped > 0 && table.Owned)
                 _device.Leak($"{dropped} x {table.Kind} when their context was destroyed");
         }
+        foreach (VirtualContext other in _device.Contexts.Objects)
+            other.Peers.Remove(this);
         IsDestroyed = true;
         _device.Contexts.Remove(Handle, "context", "context");
     }

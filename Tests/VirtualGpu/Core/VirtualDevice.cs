@@ -3,7 +3,7 @@ using Sequor.Native;
 namespace Sequor.VirtualGpu;
 
 /// <summary>
-/// A GPU made of C#. One at a time in a process, since the functions that native code calls are static: fixtures
+/// A machine with GPUs made of C#, one of them unless more are asked for. One at a time in a process, since the functions that native code calls are static: fixtures
 /// that start one do not run in parallel.
 /// </summary>
 internal sealed class VirtualDevice : IDisposable
@@ -35,8 +35,9 @@ internal sealed class VirtualDevice : IDisposable
         Pools = Table<VirtualPool>("memory pool");
         Modules = Table<VirtualModule>("module");
         Functions = Table<VirtualFunction>("kernel", owned: false);
-        DefaultPool = Pool = new VirtualPool(isDefault: true, maximum: 0);
-        DefaultPool.Handle = Pools.AddExempt(DefaultPool);
+        ExternalMemories = Table<ExternalMemory>("external memory");
+        ExternalSemaphores = Table<ExternalSemaphore>("external semaphore");
+        Cards = [.. Enumerable.Range(0, options.DeviceCount).Select(i => new VirtualCard(this, i))];
         FailAllocation(options.FailAllocation);
         Effects = options.Effects;
         foreach ((string call, int status) in options.RefuseCall)
@@ -102,14 +103,18 @@ internal sealed class VirtualDevice : IDisposable
 
     public HandleTable<VirtualFunction> Functions { get; }
 
+    public HandleTable<ExternalMemory> ExternalMemories { get; }
+
+    public HandleTable<ExternalSemaphore> ExternalSemaphores { get; }
+
+    /// <summary>What other processes may open, and what they opened.</summary>
+    public SharedHandles Shared { get; } = new();
+
     /// <summary>What the last question after a capture's dependencies gave.</summary>
     public NativeList<CUgraphNode> Frontier { get; } = new();
 
-    /// <summary>The pool that the device has by itself.</summary>
-    public VirtualPool DefaultPool { get; }
-
-    /// <summary>The pool that allocations come from.</summary>
-    public VirtualPool Pool { get; set; }
+    /// <summary>What each device of the machine has for itself.</summary>
+    public IReadOnlyList<VirtualCard> Cards { get; }
 
     /// <summary>Captures that are not ended.</summary>
     public List<VirtualCapture> Captures { get; } = [];
@@ -134,13 +139,8 @@ internal sealed class VirtualDevice : IDisposable
     /// <summary>NVML's handle of the device.</summary>
     public nint NvmlHandle { get; } = HandleNumbers.Next();
 
-    /// <summary>The primary context; null while no one holds it.</summary>
-    public VirtualContext? Primary { get; set; }
-
-    /// <summary>How often the primary context is held.</summary>
-    public int PrimaryHolds { get; set; }
-
-    public uint PrimaryFlags { get; set; }
+    /// <summary>How often primary contexts are held.</summary>
+    public int PrimaryHolds => Cards.Sum(c => c.PrimaryHolds);
 
     /// <summary>The calling thread's contexts, the current one last.</summary>
     public List<VirtualContext> ContextStack => _stack.Value!;
@@ -233,10 +233,12 @@ internal sealed class VirtualDevice : IDisposable
     internal bool Distorts(WorkItem item) => Distorted?.Meets(item) == true;
 
     /// <summary>Makes a context as another library would that does not use the primary one.</summary>
-    public VirtualContext CreateContext()
+    /// <param name="ordinal">The number of its device.</param>
+    /// <param name="process">0 for this process; another number for one that stands for another process.</param>
+    public VirtualContext CreateContext(int ordinal = 0, int process = 0)
     {
         lock (Gate)
-            return new VirtualContext(this, primary: false, flags: 0);
+            return new VirtualContext(this, primary: false, flags: 0, ordinal, process);
     }
 
     /// <summary>Records a misuse.</summary>
@@ -310,6 +312,10 @@ internal sealed class VirtualDevice : IDisposable
                 return;
             Disposed = true;
             Memory.Dispose();
+            foreach (ExternalMemory memory in ExternalMemories.Objects)
+                memory.Dispose();
+            foreach (ExternalSemaphore semaphore in ExternalSemaphores.Objects)
+                semaphore.Dispose();
             Host.Dispose();
             Frontier.Dispose();
             Interlocked.CompareExchange(ref s_current, null, this);

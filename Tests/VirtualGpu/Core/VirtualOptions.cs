@@ -17,8 +17,19 @@ internal sealed record VirtualOptions
     /// <summary>The newest CUDA that the driver supports, major * 1000 + minor * 10.</summary>
     public int DriverVersion { get; init; } = 12060;
 
-    /// <summary>How many devices there are: 1, or 0 for a machine that has the driver alone.</summary>
+    /// <summary>
+    /// How many devices there are, all alike, 9 at most; 0 for a machine that has the driver alone.
+    /// </summary>
     public int DeviceCount { get; init; } = 1;
+
+    /// <summary>Whether one device can use another's memory directly: by their numbers, the one that uses it first.</summary>
+    public Func<int, int, bool> CanAccessPeer { get; init; } = (_, _) => true;
+
+    /// <summary>Whether memory and events can be shared with other processes.</summary>
+    public bool Interprocess { get; init; } = true;
+
+    /// <summary>Whether timeline semaphores of other APIs are taken in.</summary>
+    public bool TimelineSemaphores { get; init; } = true;
 
     /// <summary>What runs kernels; null for nothing.</summary>
     public IKernelEngine? Kernels { get; init; }

@@ -3,8 +3,11 @@ using Sequor.Native;
 namespace Sequor.VirtualGpu;
 
 /// <summary>A pool that stream-ordered allocations come from.</summary>
-internal sealed class VirtualPool(bool isDefault, long maximum)
+internal sealed class VirtualPool(bool isDefault, long maximum, int ordinal)
 {
+    /// <summary>The number of its device.</summary>
+    public int Ordinal => ordinal;
+
     public bool IsDefault => isDefault;
 
     /// <summary>The most that it may hold, bytes; 0 for no limit of its own.</summary>

@@ -111,10 +111,10 @@ internal sealed class VirtualStream : IContextObject
     }
 
     /// <summary>An item that stands behind all that is in the stream; more can be put before it.</summary>
-    public WorkItem Next(string name, Action? work)
+    public WorkItem Next(string name, Action? work, Func<bool>? until = null)
     {
         RefuseImplicitCapture(name);
-        var item = new WorkItem(name, Context, work);
+        var item = new WorkItem(name, Context, work) { Until = until };
         item.Follow(Tail);
         Context.Streams.RemoveAll(s =>
             s is { Kind: StreamKind.Created, IsIdle: true, IsGone: true }

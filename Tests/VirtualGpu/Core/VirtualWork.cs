@@ -19,7 +19,10 @@ internal sealed record VirtualEffect
     /// <summary>How long it takes; null for 1 microsecond, and 1 ns for 1000 bytes.</summary>
     public double? Microseconds { get; init; }
 
-    /// <summary>A value of its result is wrong. Kernels do not know this.</summary>
+    /// <summary>
+    /// One value of its result is off by 1, the least that a comparison has to see. It picks a library's calls by their algorithm, when
+    /// they are made; <see cref="Distortion"/> picks any work by its name, when it runs, and changes all that it wrote.
+    /// </summary>
     public bool IsWrong { get; init; }
 
     /// <summary>The call answers NOT_SUPPORTED. Only calls of cuDNN do.</summary>

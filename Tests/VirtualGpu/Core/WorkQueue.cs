@@ -13,6 +13,9 @@ internal sealed class WorkItem(string name, VirtualContext context, Action? run)
 
     public Action? Run => run;
 
+    /// <summary>Whether it may begin, where that hangs on something outside the device; null for at once.</summary>
+    public Func<bool>? Until { get; init; }
+
     /// <summary>It came with the launch of a graph.</summary>
     public bool IsReplayed { get; init; }
 
@@ -59,6 +62,9 @@ internal sealed class WorkItem(string name, VirtualContext context, Action? run)
 /// </summary>
 internal sealed class WorkQueue(VirtualDevice device)
 {
+    // How long a wait for what is outside the device may last, milliseconds.
+    private const int Patience = 10_000;
+
     private readonly List<WorkItem> _ready = [];
     private WorkItem? _running;
     private long _read;
@@ -92,7 +98,7 @@ internal sealed class WorkQueue(VirtualDevice device)
         if (device.Random.Next(4) != 0)
             return;
         for (int steps = device.Random.Next(4); steps > 0 && _ready.Count > 0; steps--)
-            RunOne(_ready);
+            _ = TryRunOne(_ready);
     }
 
     /// <summary>Runs until an item is done. Other work is left as late as can be, or not, as the seed draws.</summary>
@@ -110,14 +116,17 @@ internal sealed class WorkQueue(VirtualDevice device)
     {
         bool lazy = device.Random.Next(2) == 0;
         while (!target.Done && _ready.Count > 0)
-            RunOne(lazy ? Before(target) : _ready);
+        {
+            if (!TryRunOne(lazy ? Before(target) : _ready) && !TryRunOne(_ready))
+                AwaitOutside();
+        }
     }
 
     /// <summary>Runs one item that stands before another.</summary>
     public void Step(WorkItem target)
     {
         if (!target.Done)
-            RunOne(Before(target));
+            _ = TryRunOne(Before(target));
     }
 
     /// <summary>Runs everything.</summary>
@@ -125,7 +134,10 @@ internal sealed class WorkQueue(VirtualDevice device)
     {
         device.Counts.Waits++;
         while (_ready.Count > 0)
-            RunOne(_ready);
+        {
+            if (!TryRunOne(_ready))
+                AwaitOutside();
+        }
     }
 
     /// <summary>Counts bytes that the running work touched.</summary>
@@ -138,8 +150,38 @@ internal sealed class WorkQueue(VirtualDevice device)
     /// <summary>Says how long the running work takes, microseconds.</summary>
     public void Takes(double time) => _takes = time;
 
-    private void RunOne(List<WorkItem> from)
+    /// <summary>Lets other threads and processes go on, one of which has to do what all work waits for.</summary>
+    private void AwaitOutside()
     {
+        long begun = Environment.TickCount64;
+        while (!device.IsPoisoned && !_ready.Exists(MayBegin))
+        {
+            if (Environment.TickCount64 - begun > Patience)
+            {
+                device.Record(
+                    FaultKind.BadArgument,
+                    _ready[0].Name,
+                    "semaphore",
+                    0,
+                    $"nothing outside the device has ended this wait in {Patience} ms"
+                );
+                device.Poison(CUresult.CUDA_ERROR_LAUNCH_TIMEOUT);
+                return;
+            }
+            // Gives the gate away meanwhile.
+            Monitor.Wait(device.Gate, 1);
+        }
+    }
+
+    private bool MayBegin(WorkItem item) => item.Until is null || device.IsPoisoned || item.Until();
+
+    /// <summary>Runs one item; false if each waits for something outside the device.</summary>
+    private bool TryRunOne(List<WorkItem> from)
+    {
+        if (from.Exists(i => i.Until is not null))
+            from = from.FindAll(MayBegin);
+        if (from.Count == 0)
+            return false;
         WorkItem item = from[device.Random.Next(from.Count)];
         _ready.Remove(item);
         Pending--;
@@ -147,6 +189,7 @@ internal sealed class WorkQueue(VirtualDevice device)
         if (item.Run is { } run && !device.IsPoisoned)
             Run(item, run);
         _ready.AddRange(item.Finish());
+        return true;
     }
 
     private void Run(WorkItem item, Action run)

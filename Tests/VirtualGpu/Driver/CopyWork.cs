@@ -107,6 +107,37 @@ internal static unsafe class CopyWork
         );
     }
 
+    /// <summary>Copies between memory of two contexts, which need not reach each other.</summary>
+    public static WorkItem? PeerToPeer(
+        VirtualDevice device,
+        VirtualStream stream,
+        string call,
+        (nint Address, VirtualContext Context) to,
+        (nint Address, VirtualContext Context) from,
+        long bytes
+    )
+    {
+        CheckDevice(device, stream, to.Address, bytes, call, "dstDevice", to.Context);
+        CheckDevice(device, stream, from.Address, bytes, call, "srcDevice", from.Context);
+        const string name = "copy peer to peer";
+        return stream.Submit(
+            Memcpy,
+            name,
+            () =>
+            {
+                device.Memory.Copy(
+                    to.Address,
+                    from.Address,
+                    bytes,
+                    name,
+                    to.Context,
+                    from.Context
+                );
+                device.Counts.BytesDeviceToDevice += bytes;
+            }
+        );
+    }
+
     public static WorkItem? Fill<T>(
         VirtualDevice device,
         VirtualStream stream,
@@ -137,7 +168,7 @@ internal static unsafe class CopyWork
         );
     }
 
-    /// <summary>Checks what a call can see of device memory: that it is allocated, and this context's.</summary>
+    /// <summary>Checks what a call can see of device memory: that it is allocated, and the stream's context's or that which is said.</summary>
     /// <exception cref="VirtualFaultException">It is not.</exception>
     private static void CheckDevice(
         VirtualDevice device,
@@ -145,7 +176,8 @@ internal static unsafe class CopyWork
         nint address,
         long bytes,
         string call,
-        string argument
+        string argument,
+        VirtualContext? owner = null
     )
     {
         DeviceAllocation? allocation = device.Memory.At(address);
@@ -174,7 +206,7 @@ internal static unsafe class CopyWork
                 address,
                 $"{bytes} bytes end {over} behind the end of 0x{allocation.Address:x} ({allocation.Bytes} bytes)"
             );
-        if (allocation.Context != stream.Context)
+        if (!(owner ?? stream.Context).Reaches(allocation.Context))
             throw Wrong(
                 FaultKind.OtherContext,
                 call,

@@ -23,7 +23,7 @@ internal static class DeviceAttributes
     public static int SharedPerBlockOptIn => SharedPerMultiprocessor - ReservedSharedPerBlock;
 
     /// <summary>The value of an attribute; null for one that this device does not know.</summary>
-    public static int? Of(VirtualOptions options, CUdevice_attribute attribute) =>
+    public static int? Of(VirtualOptions options, CUdevice_attribute attribute, int ordinal = 0) =>
         attribute switch
         {
             CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK => 1024,
@@ -43,7 +43,7 @@ internal static class DeviceAttributes
             CU_DEVICE_ATTRIBUTE_COMPUTE_MODE => 0,
             CU_DEVICE_ATTRIBUTE_CONCURRENT_KERNELS => 1,
             CU_DEVICE_ATTRIBUTE_ECC_ENABLED => 0,
-            CU_DEVICE_ATTRIBUTE_PCI_BUS_ID => 10,
+            CU_DEVICE_ATTRIBUTE_PCI_BUS_ID => 10 + ordinal,
             CU_DEVICE_ATTRIBUTE_PCI_DEVICE_ID or CU_DEVICE_ATTRIBUTE_PCI_DOMAIN_ID => 0,
             CU_DEVICE_ATTRIBUTE_TCC_DRIVER => 0,
             CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE => 7_501_000,
@@ -64,7 +64,11 @@ internal static class DeviceAttributes
             CU_DEVICE_ATTRIBUTE_MAX_BLOCKS_PER_MULTIPROCESSOR => Each.Blocks,
             CU_DEVICE_ATTRIBUTE_MAX_PERSISTING_L2_CACHE_SIZE => 1728 << 10,
             CU_DEVICE_ATTRIBUTE_RESERVED_SHARED_MEMORY_PER_BLOCK => ReservedSharedPerBlock,
+            CU_DEVICE_ATTRIBUTE_TIMELINE_SEMAPHORE_INTEROP_SUPPORTED => options.TimelineSemaphores
+                ? 1
+                : 0,
             CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED => 1,
+            CU_DEVICE_ATTRIBUTE_IPC_EVENT_SUPPORTED => options.Interprocess ? 1 : 0,
             CU_DEVICE_ATTRIBUTE_CLUSTER_LAUNCH => 0,
             CU_DEVICE_ATTRIBUTE_MPS_ENABLED => 0,
             _ => null,

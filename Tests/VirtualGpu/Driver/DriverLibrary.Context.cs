@@ -32,13 +32,15 @@ internal static unsafe partial class DriverLibrary
                 NeedOut(pctx, nameof(cuDevicePrimaryCtxRetain), nameof(pctx));
                 if (device.IsPoisoned)
                     return device.Sticky;
-                device.Primary ??= new VirtualContext(
+                VirtualCard card = device.Cards[dev.Value];
+                card.Primary ??= new VirtualContext(
                     device,
                     primary: true,
-                    PrimaryContextFlags(device.PrimaryFlags)
+                    PrimaryContextFlags(card.PrimaryFlags),
+                    card.Ordinal
                 );
-                device.PrimaryHolds++;
-                *pctx = new CUcontext(device.Primary.Handle);
+                card.PrimaryHolds++;
+                *pctx = new CUcontext(card.Primary.Handle);
                 return Success;
             }
         );
@@ -51,7 +53,8 @@ internal static unsafe partial class DriverLibrary
             dev,
             device =>
             {
-                if (device.Primary is not { } primary)
+                VirtualCard card = device.Cards[dev.Value];
+                if (card.Primary is not { } primary)
                 {
                     device.Record(
                         FaultKind.DoubleFree,
@@ -62,9 +65,9 @@ internal static unsafe partial class DriverLibrary
                     );
                     return CUresult.CUDA_ERROR_INVALID_CONTEXT;
                 }
-                if (--device.PrimaryHolds == 0)
+                if (--card.PrimaryHolds == 0)
                 {
-                    device.Primary = null;
+                    card.Primary = null;
                     primary.Destroy();
                 }
                 return Success;
@@ -81,8 +84,9 @@ internal static unsafe partial class DriverLibrary
             {
                 NeedOut(flags, nameof(cuDevicePrimaryCtxGetState), nameof(flags));
                 NeedOut(active, nameof(cuDevicePrimaryCtxGetState), nameof(active));
-                *flags = device.PrimaryFlags;
-                *active = device.Primary is null ? 0 : 1;
+                VirtualCard card = device.Cards[dev.Value];
+                *flags = card.PrimaryFlags;
+                *active = card.Primary is null ? 0 : 1;
                 return Success;
             }
         );
@@ -108,8 +112,9 @@ internal static unsafe partial class DriverLibrary
                         nameof(flags),
                         $"{flags}; one way to schedule at most, and no CU_CTX_MAP_HOST"
                     );
-                device.PrimaryFlags = flags;
-                if (device.Primary is { } primary)
+                VirtualCard card = device.Cards[dev.Value];
+                card.PrimaryFlags = flags;
+                if (card.Primary is { } primary)
                     primary.Flags = PrimaryContextFlags(flags);
                 return Success;
             }
@@ -208,10 +213,10 @@ internal static unsafe partial class DriverLibrary
     private static CUresult cuCtxGetDevice(CUdevice* device) =>
         InContext(
             nameof(cuCtxGetDevice),
-            (_, _) =>
+            (_, context) =>
             {
                 NeedOut(device, nameof(cuCtxGetDevice), nameof(device));
-                *device = new CUdevice(0);
+                *device = new CUdevice(context.Ordinal);
                 return Success;
             }
         );

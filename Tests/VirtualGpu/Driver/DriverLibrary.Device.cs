@@ -7,12 +7,6 @@ namespace Sequor.VirtualGpu;
 // The driver's device functions: the number of devices, their names, identifiers, memory and attributes.
 internal static unsafe partial class DriverLibrary
 {
-    /// <summary>Its PCI address, as far as one can say so.</summary>
-    public const string PciBusId = "0000:0A:00.0";
-
-    /// <summary>Its identity: the letters of its name.</summary>
-    public static ReadOnlySpan<byte> Uuid => "Sequor virtual 0"u8;
-
     [UnmanagedCallersOnly(EntryPoint = "cuDeviceGetCount")]
     [Since(2000)]
     private static CUresult cuDeviceGetCount(int* count) =>
@@ -58,7 +52,7 @@ internal static unsafe partial class DriverLibrary
             _ =>
             {
                 NeedOut(uuid, nameof(cuDeviceGetUuid), nameof(uuid));
-                Uuid.CopyTo(new Span<byte>(uuid, 16));
+                VirtualCard.Uuid(dev.Value).CopyTo(new Span<byte>(uuid, 16));
                 return Success;
             }
         );
@@ -69,7 +63,7 @@ internal static unsafe partial class DriverLibrary
         OfDevice(
             nameof(cuDeviceGetPCIBusId),
             dev,
-            _ => Text(PciBusId, pciBusId, len, nameof(cuDeviceGetPCIBusId))
+            _ => Text(VirtualCard.PciBusId(dev.Value), pciBusId, len, nameof(cuDeviceGetPCIBusId))
         );
 
     [UnmanagedCallersOnly(EntryPoint = "cuDeviceTotalMem_v2")]
@@ -99,7 +93,7 @@ internal static unsafe partial class DriverLibrary
             device =>
             {
                 NeedOut(pi, nameof(cuDeviceGetAttribute), nameof(pi));
-                if (DeviceAttributes.Of(device.Options, attrib) is not { } value)
+                if (DeviceAttributes.Of(device.Options, attrib, dev.Value) is not { } value)
                     return CUresult.CUDA_ERROR_INVALID_VALUE;
                 *pi = value;
                 return Success;

@@ -119,14 +119,23 @@ internal static unsafe partial class DriverLibrary
         InContext(
             nameof(cuEventDestroy),
             (device, _) =>
-                device.Events.Remove(hEvent.Value, nameof(cuEventDestroy), nameof(hEvent)) is null
-                    ? CUresult.CUDA_ERROR_INVALID_HANDLE
-                    : Success
+            {
+                VirtualEvent? gone = device.Events.Remove(
+                    hEvent.Value,
+                    nameof(cuEventDestroy),
+                    nameof(hEvent)
+                );
+                if (gone is null)
+                    return CUresult.CUDA_ERROR_INVALID_HANDLE;
+                gone.IsDestroyed = true;
+                return Success;
+            }
         );
 
     /// <summary>An event that was recorded in a capture is in no stream, so that no one can wait for it.</summary>
     private static void RefuseCaptured(VirtualDevice device, VirtualEvent mark, string call)
     {
+        EventWork.RequireMaker(mark, call);
         if (mark.Capture is { } capture)
         {
             if (device.Captures.Contains(capture))

@@ -19,12 +19,13 @@ internal static unsafe partial class DriverLibrary
     private static CUresult cuMemGetInfo(nuint* free, nuint* total) =>
         InContext(
             nameof(cuMemGetInfo),
-            (device, _) =>
+            (device, context) =>
             {
                 NeedOut(free, nameof(cuMemGetInfo), nameof(free));
                 NeedOut(total, nameof(cuMemGetInfo), nameof(total));
                 *free = (nuint)(
-                    MemoryWork.Free(device) - device.Manners.GraphBytes * device.GraphExecs.Count
+                    MemoryWork.Free(device, context.Ordinal)
+                    - device.Manners.GraphBytes * device.GraphExecs.Count
                 );
                 *total = (nuint)device.Options.TotalMemory;
                 return Success;

@@ -80,7 +80,11 @@ internal static unsafe partial class DriverLibrary
                 CU_POINTER_ATTRIBUTE_DEVICE_POINTER => ptr.Value,
                 CU_POINTER_ATTRIBUTE_BUFFER_ID => memory.Id,
                 CU_POINTER_ATTRIBUTE_IS_MANAGED => 0,
-                CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL => 0,
+                CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL => (ulong)memory.Context.Ordinal,
+                CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE => memory
+                    is { Pool: null, Foreign: null }
+                    ? 1UL
+                    : 0,
                 CU_POINTER_ATTRIBUTE_RANGE_START_ADDR => (ulong)memory.Address,
                 CU_POINTER_ATTRIBUTE_RANGE_SIZE => (ulong)memory.Bytes,
                 CU_POINTER_ATTRIBUTE_MAPPED => 1,
@@ -96,7 +100,8 @@ internal static unsafe partial class DriverLibrary
             CU_POINTER_ATTRIBUTE_DEVICE_POINTER => ptr.Value,
             CU_POINTER_ATTRIBUTE_HOST_POINTER => ptr.Value,
             CU_POINTER_ATTRIBUTE_IS_MANAGED => 0,
-            CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL => 0,
+            CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL => (ulong)(device.CurrentContext?.Ordinal ?? 0),
+            CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE => 0,
             CU_POINTER_ATTRIBUTE_RANGE_START_ADDR => (ulong)pinned.Address,
             CU_POINTER_ATTRIBUTE_RANGE_SIZE => (ulong)pinned.Bytes,
             CU_POINTER_ATTRIBUTE_MAPPED => 1,
@@ -112,6 +117,7 @@ internal static unsafe partial class DriverLibrary
             is CU_POINTER_ATTRIBUTE_MEMORY_TYPE
                 or CU_POINTER_ATTRIBUTE_IS_MANAGED
                 or CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
+                or CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE
                 or CU_POINTER_ATTRIBUTE_MAPPED
         )
             *(int*)to = unchecked((int)value);

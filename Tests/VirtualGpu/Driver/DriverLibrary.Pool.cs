@@ -13,7 +13,7 @@ internal static unsafe partial class DriverLibrary
             nameof(cuMemAllocAsync),
             hStream,
             (device, stream) =>
-                TakeFrom(device, nameof(cuMemAllocAsync), dptr, bytesize, device.Pool, stream)
+                TakeFrom(device, nameof(cuMemAllocAsync), dptr, bytesize, device.Cards[stream.Context.Ordinal].Pool, stream)
         );
 
     [UnmanagedCallersOnly(EntryPoint = "cuMemAllocFromPoolAsync")]
@@ -125,16 +125,21 @@ internal static unsafe partial class DriverLibrary
                 if (
                     poolProps->allocType != CUmemAllocationType.CU_MEM_ALLOCATION_TYPE_PINNED
                     || poolProps->location.type != CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE
-                    || poolProps->location.id != 0
+                    || poolProps->location.id < 0
+                    || poolProps->location.id >= device.Cards.Count
                 )
-                    return Bad(device, call, nameof(poolProps), "not pinned on device 0");
+                    return Bad(device, call, nameof(poolProps), "not pinned on a device");
                 if (poolProps->handleTypes != CUmemAllocationHandleType.CU_MEM_HANDLE_TYPE_NONE)
                     return CUresult.CUDA_ERROR_NOT_SUPPORTED;
                 // 64 bytes after the named ones are reserved; usage is at 32.
                 var reserved = new ReadOnlySpan<byte>((byte*)poolProps + 34, 88 - 34);
                 if (reserved.ContainsAnyExcept((byte)0))
                     return Bad(device, call, nameof(poolProps), "reserved bytes are not 0");
-                var made = new VirtualPool(isDefault: false, (long)poolProps->maxSize);
+                var made = new VirtualPool(
+                    isDefault: false,
+                    (long)poolProps->maxSize,
+                    poolProps->location.id
+                );
                 made.Handle = device.Pools.Add(made);
                 *pool = new CUmemoryPool(made.Handle);
                 return Success;
@@ -159,8 +164,9 @@ internal static unsafe partial class DriverLibrary
                     );
                 device.Pools.Remove(pool.Value, nameof(cuMemPoolDestroy), nameof(pool));
                 // What was set for the device falls back to the default one.
-                if (device.Pool == gone)
-                    device.Pool = device.DefaultPool;
+                VirtualCard card = device.Cards[gone.Ordinal];
+                if (card.Pool == gone)
+                    card.Pool = card.DefaultPool;
                 return Success;
             }
         );
@@ -231,7 +237,7 @@ internal static unsafe partial class DriverLibrary
             device =>
             {
                 NeedOut(pool_out, nameof(cuDeviceGetDefaultMemPool), nameof(pool_out));
-                *pool_out = new CUmemoryPool(device.DefaultPool.Handle);
+                *pool_out = new CUmemoryPool(device.Cards[dev.Value].DefaultPool.Handle);
                 return Success;
             }
         );
@@ -245,7 +251,7 @@ internal static unsafe partial class DriverLibrary
             device =>
             {
                 NeedOut(pool, nameof(cuDeviceGetMemPool), nameof(pool));
-                *pool = new CUmemoryPool(device.Pool.Handle);
+                *pool = new CUmemoryPool(device.Cards[dev.Value].Pool.Handle);
                 return Success;
             }
         );
@@ -261,7 +267,9 @@ internal static unsafe partial class DriverLibrary
                 const string call = nameof(cuDeviceSetMemPool);
                 if (device.Pools.Find(pool.Value, call, nameof(pool)) is not { } set)
                     return CUresult.CUDA_ERROR_INVALID_VALUE;
-                device.Pool = set;
+                if (set.Ordinal != dev.Value)
+                    return Bad(device, call, nameof(pool), "this pool is another device's", pool.Value);
+                device.Cards[dev.Value].Pool = set;
                 return Success;
             }
         );

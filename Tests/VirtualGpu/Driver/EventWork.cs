@@ -12,6 +12,7 @@ internal static class EventWork
         bool external
     )
     {
+        RequireMaker(mark, "cuEventRecord");
         if (mark.Context != stream.Context)
         {
             device.Record(
@@ -65,6 +66,18 @@ internal static class EventWork
         bool external
     )
     {
+        RequireMaker(mark, "cuStreamWaitEvent");
+        if (mark.Context.Process != stream.Context.Process)
+        {
+            device.Record(
+                FaultKind.BadHandle,
+                "cuStreamWaitEvent",
+                "hEvent",
+                0,
+                "the event is another process's; cuIpcOpenEventHandle opens one"
+            );
+            return CUresult.CUDA_ERROR_INVALID_HANDLE;
+        }
         if (external && stream.Capture is { } captured)
         {
             captured.Add(
@@ -99,6 +112,22 @@ internal static class EventWork
         item.Follow(mark.Item);
         stream.Append(item);
         return CUresult.CUDA_SUCCESS;
+    }
+
+    /// <summary>An event that was opened is of use only as long as its maker has it.</summary>
+    /// <exception cref="VirtualFaultException">Its maker destroyed it.</exception>
+    public static void RequireMaker(VirtualEvent mark, string call)
+    {
+        if (mark.Shared is { IsDestroyed: true })
+            throw new VirtualFaultException(
+                new(
+                    FaultKind.DestroyedHandle,
+                    call,
+                    "hEvent",
+                    0,
+                    "the process that made this event has destroyed it"
+                )
+            );
     }
 
     private static CUresult Join(

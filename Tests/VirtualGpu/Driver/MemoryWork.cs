@@ -6,10 +6,14 @@ namespace Sequor.VirtualGpu;
 internal static class MemoryWork
 {
     /// <summary>Bytes that no one holds; pools hold what they have not given back.</summary>
-    public static long Free(VirtualDevice device) =>
+    public static long Free(VirtualDevice device, int ordinal = 0) =>
         device.Options.TotalMemory
-        - device.Memory.Live.Where(a => a.Pool is null).Sum(a => a.Bytes)
-        - device.Pools.Objects.Sum(p => p.Reserved);
+        - device
+            .Memory.Live.Where(a =>
+                a is { Pool: null, Foreign: null } && a.Context.Ordinal == ordinal
+            )
+            .Sum(a => a.Bytes)
+        - device.Pools.Objects.Where(p => p.Ordinal == ordinal).Sum(p => p.Reserved);
 
     /// <summary>Takes memory; the stream is null for memory that is there at once.</summary>
     public static CUresult Take(
@@ -22,7 +26,7 @@ internal static class MemoryWork
     )
     {
         address = 0;
-        if (device.AllocationFails() || !Fits(device, bytes, pool))
+        if (device.AllocationFails() || !Fits(device, context.Ordinal, bytes, pool))
             return CUresult.CUDA_ERROR_OUT_OF_MEMORY;
         DeviceAllocation allocation = device.Memory.Reserve(bytes, context, pool);
         pool?.Take(bytes);
@@ -52,6 +56,8 @@ internal static class MemoryWork
             : allocation.Address != address
                 ? (FaultKind.OutOfBounds, $"0x{allocation.Address:x} is where this memory begins")
             : allocation.Released ? (FaultKind.DoubleFree, "this memory is freed already")
+            : allocation.Foreign is SharedMemory
+                ? (FaultKind.BadArgument, "this memory was opened; cuIpcCloseMemHandle closes it")
             : allocation.Context != context
                 ? (FaultKind.OtherContext, "this memory is another context's")
             : null;
@@ -105,12 +111,17 @@ internal static class MemoryWork
 
     private static void End(DeviceAllocation allocation)
     {
-        if (allocation.Live)
+        if (allocation.Live || allocation.Foreign is not null)
             allocation.End();
         allocation.Pool?.Give(allocation.Bytes);
     }
 
-    private static bool Fits(VirtualDevice device, long bytes, VirtualPool? pool)
+    private static bool Fits(
+        VirtualDevice device,
+        int ordinal,
+        long bytes,
+        VirtualPool? pool
+    )
     {
         if (Room())
             return true;
@@ -122,6 +133,6 @@ internal static class MemoryWork
 
         bool Room() =>
             (pool is null or { Maximum: 0 } || pool.Used + bytes <= pool.Maximum)
-            && (pool?.Growth(bytes) ?? bytes) <= Free(device);
+            && (pool?.Growth(bytes) ?? bytes) <= Free(device, ordinal);
     }
 }

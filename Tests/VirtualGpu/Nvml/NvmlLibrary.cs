@@ -5,7 +5,7 @@ using Sequor.Native;
 
 namespace Sequor.VirtualGpu;
 
-/// <summary>The virtual NVML: one device, whose state is that of its <see cref="VirtualSensors"/>.</summary>
+/// <summary>The virtual NVML: the first device, whose state is that of its <see cref="VirtualSensors"/>.</summary>
 internal static unsafe class NvmlLibrary
 {
     // Static strings of the library: they are never freed.
@@ -15,7 +15,7 @@ internal static unsafe class NvmlLibrary
         NativeExport.Of(typeof(NvmlLibrary));
 
     private static readonly string s_uuid =
-        "GPU-" + new Guid(DriverLibrary.Uuid, bigEndian: true).ToString("D");
+        "GPU-" + new Guid(VirtualCard.Uuid(0), bigEndian: true).ToString("D");
 
     private static nvmlReturn_t Call(string call, Func<VirtualDevice, nvmlReturn_t> body) =>
         VirtualCall.Run(
@@ -135,7 +135,7 @@ internal static unsafe class NvmlLibrary
             {
                 if (deviceCount == null)
                     return nvmlReturn_t.NVML_ERROR_INVALID_ARGUMENT;
-                *deviceCount = (uint)device.Options.DeviceCount;
+                *deviceCount = Math.Min(1, (uint)device.Options.DeviceCount);
                 return nvmlReturn_t.NVML_SUCCESS;
             }
         );
@@ -145,7 +145,7 @@ internal static unsafe class NvmlLibrary
         Find(
             nameof(nvmlDeviceGetHandleByIndex),
             device,
-            d => index < (uint)d.Options.DeviceCount,
+            d => index < Math.Min(1, (uint)d.Options.DeviceCount),
             nvmlReturn_t.NVML_ERROR_INVALID_ARGUMENT
         );
 
@@ -168,7 +168,7 @@ internal static unsafe class NvmlLibrary
             device,
             d =>
                 d.Options.DeviceCount > 0
-                && Marshal.PtrToStringUTF8((nint)pciBusId) == DriverLibrary.PciBusId,
+                && Marshal.PtrToStringUTF8((nint)pciBusId) == VirtualCard.PciBusId(0),
             nvmlReturn_t.NVML_ERROR_NOT_FOUND
         );
 

@@ -53,7 +53,7 @@ internal static class TraceCheck
             Assert.That(values.Select(v => v.Name), Is.EqualTo(keys), "all categories each time");
             foreach (JsonProperty value in values)
                 Assert.That(value.Value.GetInt64(), Is.Not.Negative, value.Name);
-            Assert.That(counter.Begin, Is.LessThanOrEqualTo(spans[0].End));
+            Assert.That(counter.Start, Is.LessThanOrEqualTo(spans[0].End));
         }
     }
 
@@ -63,7 +63,7 @@ internal static class TraceCheck
         Assert.That(spans[0].Category, Is.EqualTo("step"));
         Assert.That(spans[0].Begin, Is.Zero);
         var open = new Stack<TraceEvent>();
-        var last = new Stack<decimal>();
+        var last = new Stack<double>();
         foreach (TraceEvent span in spans)
         {
             Assert.That(span.Duration, Is.AtLeast(0), span.Text);
@@ -73,7 +73,7 @@ internal static class TraceCheck
             while (
                 open.Count > 0
                 && !(
-                    span.Begin >= open.Peek().Begin
+                    span.Start >= open.Peek().Start
                     && span.End <= open.Peek().End
                     && Holds(open.Peek(), span)
                 )
@@ -85,11 +85,11 @@ internal static class TraceCheck
             Assert.That(open.Count > 0, Is.EqualTo(kind > 0), $"what it lies in: {span.Text}");
             if (open.Count > 0)
             {
-                Assert.That(span.Begin, Is.AtLeast(last.Pop()), $"overlaps: {span.Text}");
+                Assert.That(span.Start, Is.AtLeast(last.Pop()), $"overlaps: {span.Text}");
                 last.Push(span.End);
             }
             open.Push(span);
-            last.Push(span.Begin);
+            last.Push(span.Start);
         }
     }
 
@@ -102,7 +102,7 @@ internal static class TraceCheck
         };
 }
 
-/// <summary>An event, times in microseconds.</summary>
+/// <summary>An event, times in microseconds: as they are meant, to the nanosecond, and as those who read them as doubles add them up.</summary>
 internal sealed record TraceEvent(
     string Text,
     string Name,
@@ -115,11 +115,15 @@ internal sealed record TraceEvent(
     JsonElement Arguments
 )
 {
-    public decimal End => Begin + Duration;
+    public double Start => (double)Begin;
+
+    public required double End { get; init; }
 
     public static TraceEvent Of(JsonElement json)
     {
         string phase = json.GetProperty("ph").GetString()!;
+        double length = phase == "X" ? json.GetProperty("dur").GetDouble() : 0;
+        double start = phase == "M" ? 0 : json.GetProperty("ts").GetDouble();
         return new TraceEvent(
             json.GetRawText(),
             json.GetProperty("name").GetString()!,
@@ -127,9 +131,12 @@ internal sealed record TraceEvent(
             json.GetProperty("pid").GetInt32(),
             json.TryGetProperty("tid", out JsonElement thread) ? thread.GetInt32() : null,
             phase == "M" ? 0 : json.GetProperty("ts").GetDecimal(),
-            phase == "X" ? json.GetProperty("dur").GetDecimal() : 0,
+            Math.Round((decimal)length, 3),
             phase == "X" ? json.GetProperty("cat").GetString() : null,
             json.TryGetProperty("args", out JsonElement arguments) ? arguments.Clone() : default
-        );
+        )
+        {
+            End = start + length,
+        };
     }
 }

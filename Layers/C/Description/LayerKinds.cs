@@ -1,0 +1,201 @@
+using Sequor.Layers;
+
+namespace Sequor.C;
+
+/// <summary>All kinds of layers that descriptions can name, with their keys as docs/c.md lists them.</summary>
+internal static class LayerKinds
+{
+    private const string RecurrentKeys = "input? hidden layers? bidirectional? bias? dropout?";
+
+    /// <summary>The kinds, in the order in which they are listed.</summary>
+    public static IReadOnlyList<LayerKind> All { get; } =
+    [
+        new(
+            "rnn",
+            RecurrentKeys + " activation?",
+            (f, before) =>
+                new Rnn(
+                    Size(f, "input", before),
+                    f.Int("hidden"),
+                    Options(f),
+                    f.Find("activation")?.Word(("tanh", false), ("relu", true)) ?? false
+                )
+        ),
+        new(
+            "lstm",
+            RecurrentKeys + " projection? cell_clip?",
+            (f, before) =>
+                new Lstm(
+                    Size(f, "input", before),
+                    f.Int("hidden"),
+                    Options(f) with
+                    {
+                        ProjectionSize = f.Find("projection")?.Int(),
+                        CellClip = f.Find("cell_clip") is { } clip ? Clip(clip) : null,
+                    }
+                )
+        ),
+        new(
+            "gru",
+            RecurrentKeys,
+            (f, before) => new Gru(Size(f, "input", before), f.Int("hidden"), Options(f))
+        ),
+        new(
+            "tcn",
+            "input? widths kernel dropout?",
+            (f, before) =>
+                new Tcn(
+                    Size(f, "input", before),
+                    [.. f.Require("widths").Elements("whole numbers").Select(e => e.Int())],
+                    f.Int("kernel"),
+                    f.Float("dropout", 0f)
+                )
+        ),
+        new(
+            "tcn_block",
+            "input? output kernel dilation? dropout?",
+            (f, before) =>
+                new TcnBlock(
+                    Size(f, "input", before),
+                    f.Int("output"),
+                    f.Int("kernel"),
+                    f.Int("dilation", 1),
+                    f.Float("dropout", 0f)
+                )
+        ),
+        new(
+            "lru",
+            "input? model state blocks? norm? prenorm? momentum? bidirectional? dropout? shared_dropout? ring?",
+            (f, before) =>
+                new Lru(
+                    Size(f, "input", before),
+                    f.Int("model"),
+                    f.Int("state"),
+                    f.Int("blocks", 1),
+                    LruOptions(f)
+                )
+        ),
+        new(
+            "lru_block",
+            "model? state norm? prenorm? momentum? bidirectional? dropout? shared_dropout? ring?",
+            (f, before) => new LruBlock(Size(f, "model", before), f.Int("state"), LruOptions(f))
+        ),
+        new(
+            "embedding",
+            "count size padding_index? scale? uniform?",
+            (f, _) =>
+                new Embedding(
+                    f.Int("count"),
+                    f.Int("size"),
+                    f.Find("padding_index")?.Int(),
+                    f.Float("scale", 1f),
+                    f.Bool("uniform", false)
+                )
+        ),
+        new(
+            "linear",
+            "inputs? outputs bias?",
+            (f, before) =>
+                new Linear(Size(f, "inputs", before), f.Int("outputs"), f.Bool("bias", true))
+        ),
+        new(
+            "layer_norm",
+            "size? epsilon?",
+            (f, before) => new LayerNorm(Size(f, "size", before), f.Float("epsilon", 1e-5f))
+        ),
+        new(
+            "batch_norm",
+            "size? momentum? epsilon?",
+            (f, before) =>
+                new BatchNorm(
+                    Size(f, "size", before),
+                    f.Float("momentum", 0.1f),
+                    f.Float("epsilon", 1e-5f)
+                )
+        ),
+        new(
+            "dropout",
+            "size? probability",
+            (f, before) => new Dropout(Size(f, "size", before), f.Require("probability").Float())
+        ),
+        new("last", "size?", (f, before) => new Last(Size(f, "size", before))),
+        new("mean", "size?", (f, before) => new Mean(Size(f, "size", before))),
+        new("sequential", "layers", (f, before) => LayerDescription.Sequence(f, before)),
+        new(
+            "residual",
+            "body",
+            (f, before) => new Residual(LayerDescription.Layer(f.Require("body"), before))
+        ),
+        new(
+            "branches",
+            "layers join?",
+            (f, before) =>
+                new Branches(
+                    f.Find("join")
+                        ?.Word(("add", BranchJoin.Add), ("concatenate", BranchJoin.Concatenate))
+                        ?? BranchJoin.Add,
+                    [
+                        .. f.Require("layers")
+                            .Elements("layers")
+                            .Select(e => LayerDescription.Layer(e, before)),
+                    ]
+                )
+        ),
+    ];
+
+    // What is left out is what the layer before gives.
+    private static int Size(Fields fields, string key, int? before) =>
+        fields.Find(key)?.Int() ?? before ?? fields.Int(key);
+
+    private static RecurrentOptions Options(Fields f) =>
+        new()
+        {
+            Layers = f.Int("layers", 1),
+            Bidirectional = f.Bool("bidirectional", false),
+            Bias =
+                f.Find("bias")
+                    ?.Word(
+                        ("none", RecurrentBias.NoBias),
+                        ("input", RecurrentBias.SingleInputBias),
+                        ("both", RecurrentBias.DoubleBias),
+                        ("recurrent", RecurrentBias.SingleRecurrentBias)
+                    )
+                ?? RecurrentBias.DoubleBias,
+            Dropout = f.Float("dropout", 0f),
+        };
+
+    private static CellClip Clip(Place place)
+    {
+        Place[] bounds = place.Elements("two numbers, the least and the largest value");
+        return bounds.Length == 2
+            ? new CellClip(bounds[0].Float(), bounds[1].Float())
+            : throw place.Refusal(
+                $"{bounds.Length} numbers were given; allowed: two, the least and the largest value"
+            );
+    }
+
+    private static LruOptions LruOptions(Fields f) =>
+        new()
+        {
+            Norm =
+                f.Find("norm")?.Word(("layer", LruNorm.Layer), ("batch", LruNorm.Batch))
+                ?? LruNorm.Layer,
+            Prenorm = f.Bool("prenorm", true),
+            Momentum = f.Float("momentum", 0.01f),
+            Bidirectional = f.Bool("bidirectional", false),
+            Dropout = f.Float("dropout", 0f),
+            SharedDropout = f.Bool("shared_dropout", false),
+            Ring = f.Find("ring") is { } ring ? Ring(ring) : new LruRing(),
+        };
+
+    private static LruRing Ring(Place place)
+    {
+        var fields = new Fields(place, "a ring", "min_radius", "max_radius", "max_phase");
+        var usual = new LruRing();
+        return new LruRing(
+            fields.Find("min_radius")?.Double() ?? usual.MinRadius,
+            fields.Find("max_radius")?.Double() ?? usual.MaxRadius,
+            fields.Find("max_phase")?.Double() ?? usual.MaxPhase
+        );
+    }
+}
