@@ -13,7 +13,8 @@ public sealed partial class GuideTests
     private static Backend Cpu => Backends.Get(256, 2);
 
     [Test]
-    public void The_first_program_runs() => Assert.That(First(64, 32, 1).Losses, Has.Length.EqualTo(1));
+    public void The_first_program_runs() =>
+        Assert.That(First(64, 32, 1).Losses, Has.Length.EqualTo(1));
 
     [Test]
     [Category("Long")]
@@ -43,14 +44,15 @@ public sealed partial class GuideTests
         using Plan plan = model.Plan(Cpu, 1, 1, Mode.Training);
         string[] expected =
         [
-            .. Layers().Select(layer =>
-            {
-                using Layer made = layer.Make();
-                made.Initialize(Cpu);
-                Prediction y = made.Predict(new float[3 * 2 * made.InputSize], 3, 2);
-                Assert.That(y.Shape.Columns, Is.EqualTo(made.OutputSize), layer.Code);
-                return layer.Code;
-            }),
+            .. Layers()
+                .Select(layer =>
+                {
+                    using Layer made = layer.Make();
+                    made.Initialize(Cpu);
+                    Prediction y = made.Predict(new float[3 * 2 * made.InputSize], 3, 2);
+                    Assert.That(y.Shape.Columns, Is.EqualTo(made.OutputSize), layer.Code);
+                    return layer.Code;
+                }),
             .. Parts(plan)
                 .Select(part =>
                 {
@@ -73,7 +75,9 @@ public sealed partial class GuideTests
         string path = Path.Combine(Path.GetTempPath(), $"sequor-{Guid.NewGuid():N}.safetensors");
         try
         {
-            foreach ((string code, Func<Layer> make) in Layers().Where(row => !row.Code.Contains("Lru")))
+            foreach (
+                (string code, Func<Layer> make) in Layers().Where(row => !row.Code.Contains("Lru"))
+            )
             {
                 using Layer made = make();
                 made.Initialize(Cpu);
@@ -152,7 +156,9 @@ public sealed partial class GuideTests
             Row(() => new Rnn(16, 32)),
             Row(() => new Rnn(16, 32, relu: true)),
             Row(() => new Lstm(16, 32, layers: 2)),
-            Row(() => new Lstm(16, 32, new RecurrentOptions { Bidirectional = true, ProjectionSize = 8 })),
+            Row(() =>
+                new Lstm(16, 32, new RecurrentOptions { Bidirectional = true, ProjectionSize = 8 })
+            ),
             Row(() => new Gru(16, 32, new RecurrentOptions { Layers = 2, Dropout = 0.1f })),
             Row(() => new Linear(32, 10)),
             Row(() => new Linear(32, 10, bias: false)),

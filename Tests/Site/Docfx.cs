@@ -66,7 +66,10 @@ internal sealed class Docfx(string folder)
         }
         catch (Win32Exception e)
         {
-            throw new SiteException($"dotnet cannot be started: {e.Message}", SiteException.NoDocfx);
+            throw new SiteException(
+                $"dotnet cannot be started: {e.Message}",
+                SiteException.NoDocfx
+            );
         }
     }
 }

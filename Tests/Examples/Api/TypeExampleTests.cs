@@ -73,7 +73,8 @@ public sealed partial class TypeExampleTests
         FirstMet.Select(type => new TestCaseData(type).SetArgDisplayNames(NameOf(type)));
 
     [Test]
-    public void Thirty_types_have_an_example() => Assert.That(FirstMet.Distinct().ToArray(), Has.Length.EqualTo(30));
+    public void Thirty_types_have_an_example() =>
+        Assert.That(FirstMet.Distinct().ToArray(), Has.Length.EqualTo(30));
 
     [TestCaseSource(nameof(Types))]
     public void The_documented_example_is_one_that_runs(Type type)
@@ -137,7 +138,9 @@ public sealed partial class TypeExampleTests
     private static string Code(XElement code)
     {
         string[] lines = code.Value.ReplaceLineEndings("\n").Trim('\n').TrimEnd().Split('\n');
-        int indent = lines.Where(line => line.Trim().Length > 0).Min(line => line.Length - line.TrimStart().Length);
+        int indent = lines
+            .Where(line => line.Trim().Length > 0)
+            .Min(line => line.Length - line.TrimStart().Length);
         return string.Join('\n', lines.Select(line => line.Length > indent ? line[indent..] : ""));
     }
 
@@ -175,6 +178,9 @@ public sealed partial class TypeExampleTests
     [GeneratedRegex(@"\(xref:([^)]+)\)")]
     private static partial Regex Uid();
 
-    [GeneratedRegex(@"^( *)// Shown: (\w+)\n(.*?)^\1// Shown$", RegexOptions.Multiline | RegexOptions.Singleline)]
+    [GeneratedRegex(
+        @"^( *)// Shown: (\w+)\n(.*?)^\1// Shown$",
+        RegexOptions.Multiline | RegexOptions.Singleline
+    )]
     private static partial Regex Marks();
 }
