@@ -20,9 +20,20 @@ public sealed partial class GuideTests
     [Category("Long")]
     public void The_first_program_learns()
     {
-        (double?[] losses, float answer) = First(5000, 500, 4);
+        (double?[] losses, float answer, string printed) = First(5000, 500, 4);
         Assert.That(losses[^1], Is.LessThan(0.01));
         Assert.That(answer, Is.EqualTo(0.75f).Within(0.1));
+        TestContext.Out.WriteLine(printed);
+        // The guide shows a run of another machine: the same lines with other figures.
+        string guide = File.ReadAllText(
+            Path.Combine(Repository.Root(), "docs", "getting-started.md")
+        );
+        string shown = guide[guide.IndexOf("CPU, ", StringComparison.Ordinal)..];
+        shown = shown[..shown.IndexOf("\n```", StringComparison.Ordinal)];
+        Assert.That(Lines(printed), Is.EqualTo(Lines(shown)));
+
+        static string[] Lines(string text) =>
+            [.. text.Trim().Split('\n').Skip(1).Select(line => Figures().Replace(line.Trim(), "0"))];
     }
 
     [Test]
@@ -125,7 +136,11 @@ public sealed partial class GuideTests
         return line.Value;
     }
 
-    private static (double?[] Losses, float Answer) First(int sequences, int held, int epochs)
+    private static (double?[] Losses, float Answer, string Printed) First(
+        int sequences,
+        int held,
+        int epochs
+    )
     {
         string path = Path.Combine(Path.GetTempPath(), $"sequor-{Guid.NewGuid():N}.safetensors");
         TextWriter output = Console.Out;
@@ -142,7 +157,7 @@ public sealed partial class GuideTests
             );
             Assert.That(printed.ToString(), Does.Match(@"epoch 1: held out \d\.\d{4}\s"));
             Assert.That(File.Exists(path));
-            return (losses, answer);
+            return (losses, answer, printed.ToString());
         }
         finally
         {
@@ -204,6 +219,9 @@ public sealed partial class GuideTests
         return line.Replace("( ", "(", StringComparison.Ordinal)
             .Replace(" )", ")", StringComparison.Ordinal);
     }
+
+    [GeneratedRegex(@"\d+(\.\d+)?")]
+    private static partial Regex Figures();
 
     [GeneratedRegex(@"\s+")]
     private static partial Regex Blanks();
