@@ -113,11 +113,7 @@ internal static class BenchCommand
         );
         // What did not finish is no point of a trend.
         if (history is not null && !run.IsInterrupted)
-            HistoryFile.Append(
-                options.History.Name,
-                history,
-                HistoryLine.ToUtf8(report)
-            );
+            HistoryFile.Append(options.History.Name, history, HistoryLine.ToUtf8(report));
         return code;
 
         int Fewest(Func<Measured, int> one, Func<BenchReport, int> round) =>
@@ -134,13 +130,7 @@ internal static class BenchCommand
     )
     {
         BenchRounds.Run(
-            BenchRounds.Words(
-                result,
-                options.Rounds,
-                options.Json,
-                options.Html,
-                options.History
-            ),
+            BenchRounds.Words(result, options.Rounds, options.Json, options.Html, options.History),
             rounds,
             done => progress.Show((double)done / rounds, () => $"round {done + 1}"),
             reports.Add,

@@ -99,7 +99,10 @@ internal static class Cli
         Array.IndexOf(args, Separator) is >= 0 and <= 1 and var at
         && (
             at == 0
-            || !(args[0].StartsWith('-') || args[0] is CompareCommand.Name or HistoryCommand.Name or PageCommand.Name)
+            || !(
+                args[0].StartsWith('-')
+                || args[0] is CompareCommand.Name or HistoryCommand.Name or PageCommand.Name
+            )
         )
             ? [.. args[..at], .. args[(at + 1)..]]
             : args;

@@ -80,7 +80,9 @@ internal static class PageCommand
             return Page(read[0].Path, read[0].Json);
         }
         return SuitesPage.Render([
-            .. read.Select(file => Whole(file.Path, () => ReportWriter.ReadSuites(Text(file.Json)))),
+            .. read.Select(file =>
+                Whole(file.Path, () => ReportWriter.ReadSuites(Text(file.Json)))
+            ),
         ]);
     }
 

@@ -93,7 +93,8 @@ internal static class PairedCommand
         if (refused is null)
         {
             ComparisonView.Show(screen, report);
-            int turns = 2 * report.Pairs!.Count / Math.Max(1, report.Pairs.DistinctBy(p => p.Name).Count());
+            int turns =
+                2 * report.Pairs!.Count / Math.Max(1, report.Pairs.DistinctBy(p => p.Name).Count());
             foreach (
                 string line in GpuConditionsView.Lines(
                     [("both programs", turns, report.GpuConditions)],
@@ -111,11 +112,7 @@ internal static class PairedCommand
     }
 
     // Refuses a device that is not there before OTHER is asked.
-    private static PairedPlan Plan(
-        BenchOptions options,
-        ParseResult result,
-        out GpuWatch? watch
-    )
+    private static PairedPlan Plan(BenchOptions options, ParseResult result, out GpuWatch? watch)
     {
         using Backend backend = options.Workload.Backend.Create(result);
         watch = GpuWatch.Of(backend, new MeasurementOptions());

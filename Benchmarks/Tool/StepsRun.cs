@@ -26,12 +26,7 @@ internal sealed class StepsRun : IDisposable
     /// <param name="result">The command line.</param>
     /// <param name="measured">How many steps.</param>
     /// <param name="workload">Of what, and where.</param>
-    public StepsRun(
-        string verb,
-        ParseResult result,
-        StepOptions measured,
-        WorkloadOptions workload
-    )
+    public StepsRun(string verb, ParseResult result, StepOptions measured, WorkloadOptions workload)
     {
         (_verb, _result, _measured, _workload) = (verb, result, measured, workload);
         Options = measured.Read(result, workload.Seed);

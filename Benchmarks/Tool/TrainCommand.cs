@@ -109,7 +109,9 @@ internal static class TrainCommand
         var conditions = GpuConditionsReport.Of(watch?.Conditions(steps.Windows));
         progress.Clear();
         foreach (
-            string line in GpuConditionsView.Lines([(job.Setup.Arch, (int)steps.Count, conditions)])
+            string line in GpuConditionsView.Lines([
+                (job.Setup.Arch, (int)Math.Min(steps.Count, int.MaxValue), conditions),
+            ])
         )
             screen.Line(line);
         bool interrupted = stop.IsRequested && trainer.Step < job.Steps;

@@ -15,9 +15,7 @@ internal static class WorkView
         screen.Table(
             "What a step moves and computes",
             ["arch", .. WorkFigures.Columns(launches)],
-            counted.Select(r =>
-                (string[])[r.Arch, .. WorkFigures.Cells(r, report.Peaks, launches)]
-            )
+            counted.Select(r => (string[])[r.Arch, .. WorkFigures.Cells(r, report.Peaks, launches)])
         );
         string peaks = report.Peaks is { } measured
             ? WorkFigures.Peaks(measured)

@@ -87,11 +87,7 @@ public sealed unsafe class CudaExternalMemory : CudaObject
         said.size = (ulong)bytes;
         using CudaContextScope scope = Context.Enter();
         CUdeviceptr address;
-        CUresult result = Context.Driver.cuExternalMemoryGetMappedBuffer(
-            &address,
-            Handle,
-            &said
-        );
+        CUresult result = Context.Driver.cuExternalMemoryGetMappedBuffer(&address, Handle, &said);
         if (result != CUresult.CUDA_SUCCESS)
             throw Context.Error(
                 result,

@@ -34,7 +34,8 @@ public readonly unsafe struct CudaIpcEventHandle : IEquatable<CudaIpcEventHandle
     }
 
     /// <inheritdoc/>
-    public bool Equals(CudaIpcEventHandle other) => ToArray().AsSpan().SequenceEqual(other.ToArray());
+    public bool Equals(CudaIpcEventHandle other) =>
+        ToArray().AsSpan().SequenceEqual(other.ToArray());
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => obj is CudaIpcEventHandle other && Equals(other);

@@ -34,7 +34,8 @@ public readonly unsafe struct CudaIpcMemoryHandle : IEquatable<CudaIpcMemoryHand
     }
 
     /// <inheritdoc/>
-    public bool Equals(CudaIpcMemoryHandle other) => ToArray().AsSpan().SequenceEqual(other.ToArray());
+    public bool Equals(CudaIpcMemoryHandle other) =>
+        ToArray().AsSpan().SequenceEqual(other.ToArray());
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => obj is CudaIpcMemoryHandle other && Equals(other);

@@ -9,15 +9,19 @@ public sealed unsafe partial class CudaEvent : CudaObject
     private readonly CUevent _handle;
     private bool _recorded;
 
+    private readonly bool _owned;
+
     private CudaEvent(
         CudaContext context,
         CUevent handle,
         bool timing,
-        bool interprocess = false
+        bool interprocess = false,
+        bool owned = true
     )
         : base(context)
     {
         IsInterprocess = interprocess;
+        _owned = owned;
         _context = context;
         _handle = handle;
         TakesTime = timing;
@@ -52,6 +56,21 @@ public sealed unsafe partial class CudaEvent : CudaObject
             nameof(CudaDriver.cuEventCreate)
         );
         return new CudaEvent(context, handle, timing, interprocess);
+    }
+
+    /// <summary>Uses an event that the caller made. It is never destroyed here, and must outlive the use of this object.</summary>
+    /// <param name="context">The event's context.</param>
+    /// <param name="handle">The event's CUevent or cudaEvent_t.</param>
+    /// <param name="timing">Whether it was made to record the time. It then counts as recorded.</param>
+    /// <exception cref="ArgumentException">The handle is null.</exception>
+    /// <exception cref="ObjectDisposedException">The context was disposed.</exception>
+    public static CudaEvent Attach(CudaContext context, nint handle, bool timing = false)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        context.ThrowIfDisposed();
+        if (handle == 0)
+            throw new ArgumentException("The event is null.", nameof(handle));
+        return new CudaEvent(context, new(handle), timing, owned: false) { _recorded = timing };
     }
 
     /// <summary>Whether the event records the time at which it is reached.</summary>
@@ -146,6 +165,12 @@ public sealed unsafe partial class CudaEvent : CudaObject
 
     private protected override CudaContext Home => _context;
 
-    private protected override void Release() =>
-        _context.Park(_context.Driver.cuEventDestroy(_handle), nameof(CudaDriver.cuEventDestroy));
+    private protected override void Release()
+    {
+        if (_owned)
+            _context.Park(
+                _context.Driver.cuEventDestroy(_handle),
+                nameof(CudaDriver.cuEventDestroy)
+            );
+    }
 }

@@ -293,6 +293,49 @@ public sealed partial class CudaBackend : Backend
         );
     }
 
+    /// <summary>
+    /// Sees device memory of Interop as a tensor: a buffer, a part of one, or memory of another device, process or API that it uses. The
+    /// memory is neither copied nor freed, and must outlive the use of the tensor.
+    /// </summary>
+    /// <param name="span">Memory of the backend's context; a <see cref="DeviceBuffer{T}"/> converts by itself.</param>
+    /// <param name="shape">The tensor's sizes, of at most as many floats as the span has.</param>
+    /// <exception cref="ArgumentException">The span is no memory, of another context, or shorter than the shape.</exception>
+    /// <exception cref="ObjectDisposedException">The memory or the backend was disposed.</exception>
+    public Tensor Wrap(DeviceSpan<float> span, Shape shape)
+    {
+        RequireLive();
+        if (span.Memory is not { } memory)
+            throw new ArgumentException("The span is no memory.", nameof(span));
+        nint address = (nint)span.Handle.Value;
+        if (memory.Context.Handle != Context.Handle)
+            throw new ArgumentException(
+                $"The memory is of another context, on {memory.Context.Device}, than the backend's, on"
+                    + $" {Context.Device}; CudaContext.EnablePeerAccess lets one use another's.",
+                nameof(span)
+            );
+        if (shape.Count > span.Length)
+            throw new ArgumentException(
+                $"A tensor of {shape} has {shape.Count} floats, the span {span.Length}.",
+                nameof(shape)
+            );
+        // Of bytes that are seen as floats there is no buffer of floats.
+        if (memory is not DeviceBuffer<float> buffer)
+            return Wrap(address, shape);
+        nint begin = (nint)buffer.Handle.Value;
+        return new Tensor(
+            new Storage(
+                this,
+                begin,
+                buffer.Length,
+                MemoryCategory.InputOutput,
+                owned: false,
+                buffer
+            ),
+            (address - begin) / sizeof(float),
+            shape
+        );
+    }
+
     private protected override void Wait()
     {
         RequireNotRecording(

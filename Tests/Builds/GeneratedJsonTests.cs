@@ -2,6 +2,8 @@ using System.Reflection;
 using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
 using NUnit.Framework;
+using Sequor.Interop;
+using Sequor.Layers;
 using Sequor.Tests.Support;
 using Sequor.Workloads;
 
@@ -44,6 +46,27 @@ public sealed partial class GeneratedJsonTests
             foreach (Type type in seen)
                 Assert.That(ReportJson.Default.GetTypeInfo(type), Is.Not.Null, $"{type}");
         });
+    }
+
+    // Whoever publishes a program of their own with these packages is told by it that they may.
+    [Test]
+    public void Packages_say_that_they_can_be_trimmed_and_compiled_ahead_of_time()
+    {
+        foreach (
+            Type type in (Type[])
+                [
+                    typeof(Sequor.Native.NativeLibraries),
+                    typeof(CudaContext),
+                    typeof(Layer),
+                    typeof(ReportWriter),
+                ]
+        )
+            Assert.That(
+                type.Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+                    .Select(data => (data.Key, data.Value)),
+                Is.SupersetOf(new[] { ("IsTrimmable", "True"), ("IsAotCompatible", "True") }),
+                type.Assembly.GetName().Name
+            );
     }
 
     [Test]

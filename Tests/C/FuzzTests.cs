@@ -201,10 +201,7 @@ internal sealed unsafe class FuzzTests : AbiFixture
                         0
                     ),
                     25 => Abi.sequor_loss_backward(Pick(HandleKind.Loss), 0),
-                    26 => Abi.sequor_optimizer_step(
-                        Pick(HandleKind.Optimizer),
-                        random.Next(-1, 2)
-                    ),
+                    26 => Abi.sequor_optimizer_step(Pick(HandleKind.Optimizer), random.Next(-1, 2)),
                     27 => Abi.sequor_step_run(Pick(HandleKind.Step)),
                     28 => Abi.sequor_tensor_read(Pick(HandleKind.Tensor), values, random.Next(9)),
                     29 => Abi.sequor_tensor_write(Pick(HandleKind.Tensor), values, random.Next(9)),

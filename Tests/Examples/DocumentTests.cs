@@ -38,6 +38,7 @@ public sealed partial class DocumentTests
             ("Save(path,", "Save(\"gru.safetensors\","),
         ],
         ["ProductOnBuffers.cs"] = [("libraries.Device()", "CudaLibraries.Shared.Device()")],
+<<<<<<< HEAD
         ["GettingStarted.cs"] =
         [
             ("Backend.Create(device)", "Backend.Create()"),
@@ -46,6 +47,10 @@ public sealed partial class DocumentTests
             ("Epochs = epochs", "Epochs = 4"),
             ("Save(path)", "Save(\"adding.safetensors\")"),
         ],
+=======
+        ["PlanOnManagedCuda.cs"] = [("ToSequor(libraries)", "ToSequor()")],
+        ["KernelForManagedCuda.cs"] = [("ToSequor(libraries)", "ToSequor()")],
+>>>>>>> w/interop
         ["FoundLibraries.cs"] = [("NativeLibraries.Load(options)", "NativeLibraries.Load()")],
         ["VersionOfTheDriver.cs"] = [("NativeLibraries.Load(options)", "NativeLibraries.Load()")],
         ["ProductOrReason.cs"] = [("libraries = shared", "libraries = CudaLibraries.Shared")],
@@ -58,7 +63,13 @@ public sealed partial class DocumentTests
         "NativeAOT",
         // An assembly that has tests of its own, which this program does not know.
         "Sequor.BenchmarkDotNet",
+<<<<<<< HEAD
         "Jenkinsfile",
+=======
+        // A package that is built only where ManagedCuda can be had.
+        "Sequor.ManagedCuda",
+        "Theirs.CudaStream",
+>>>>>>> w/interop
     ];
 
     private static readonly Assembly[] Assemblies =
@@ -70,6 +81,8 @@ public sealed partial class DocumentTests
         typeof(Sequor.Tool.Cli).Assembly,
         typeof(DocumentTests).Assembly,
         typeof(Sequor.Outside.LeakySum).Assembly,
+        typeof(FromManagedCuda).Assembly,
+        typeof(ManagedCuda.PrimaryContext).Assembly,
         typeof(Sequor.VirtualGpu.VirtualDevice).Assembly,
     ];
 

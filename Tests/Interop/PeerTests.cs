@@ -293,9 +293,7 @@ public sealed class PeerTests : InteropFixture
             theirs.Span.CopyFromPeer(mine.Slice(1), elsewhere)
         );
         Assert.That(error.Message, Does.Contain("neither"));
-        Assert.Throws<ArgumentNullException>(() =>
-            theirs.Span.CopyFromPeer(mine.Slice(1), null!)
-        );
+        Assert.Throws<ArgumentNullException>(() => theirs.Span.CopyFromPeer(mine.Slice(1), null!));
         default(DeviceSpan<float>).CopyFromPeer(default, Stream);
         using CudaPeerLink link = Stream.LinkTo(_there);
         Assert.Throws<ArgumentException>(() => link.Copy(theirs.Span, mine.Slice(1)));
@@ -353,8 +351,12 @@ public sealed class PeerTests : InteropFixture
     {
         lock (Gpu.Gate)
         {
-            VirtualContext here = Gpu.Contexts.Objects.Single(c => c.Handle == Context.Handle.Value);
-            VirtualContext there = Gpu.Contexts.Objects.Single(c => c.Handle == _other.Handle.Value);
+            VirtualContext here = Gpu.Contexts.Objects.Single(c =>
+                c.Handle == Context.Handle.Value
+            );
+            VirtualContext there = Gpu.Contexts.Objects.Single(c =>
+                c.Handle == _other.Handle.Value
+            );
             return here.Reaches(there);
         }
     }

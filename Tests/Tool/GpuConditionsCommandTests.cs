@@ -141,7 +141,9 @@ public sealed class GpuConditionsCommandTests : CudaCommandFixture
         Assert.That((double)quiet["power_w"]!["median"]!, Is.EqualTo(20));
         Assert.That(
             told,
-            Does.Match(@"(?m)^GPU: 1777 MHz of 1777, .* it slowed itself in no step \(clocks: idle\)\.$")
+            Does.Match(
+                    @"(?m)^GPU: 1777 MHz of 1777, .* it slowed itself in no step \(clocks: idle\)\.$"
+                )
                 .And.Not.Contain("Warning")
         );
         Virtual!.Sensors.Reasons = 0x20;

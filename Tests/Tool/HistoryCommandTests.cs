@@ -300,14 +300,7 @@ public sealed class HistoryCommandTests : FolderTest
             Assert.That(
                 one["values"]!.AsArray().Select(v => (long?)v),
                 Is.EqualTo(
-                    new long?[]
-                    {
-                        null,
-                        1_000_000_007,
-                        1_000_000_007,
-                        1_000_000_008,
-                        1_000_000_008,
-                    }
+                    new long?[] { null, 1_000_000_007, 1_000_000_007, 1_000_000_008, 1_000_000_008 }
                 ),
                 metric
             );

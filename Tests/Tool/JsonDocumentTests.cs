@@ -286,10 +286,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                     Gpu = MadeReports.Gpu,
                 }
             );
-            File.AppendAllText(
-                history,
-                System.Text.Encoding.UTF8.GetString(line) + "\n"
-            );
+            File.AppendAllText(history, System.Text.Encoding.UTF8.GetString(line) + "\n");
         }
         foreach (string line in File.ReadLines(history))
             _seen.Add("sequor.history/1", System.Text.Encoding.UTF8.GetBytes(line));

@@ -49,14 +49,25 @@ public sealed class PageCommandTests : FolderTest
 
         // bench has the zone of here.
         static string[] WithoutDate(string page) =>
-            [.. File.ReadLines(page).Where(line => !line.Contains("<dt>Date", StringComparison.Ordinal))];
+            [
+                .. File.ReadLines(page)
+                    .Where(line => !line.Contains("<dt>Date", StringComparison.Ordinal)),
+            ];
     }
 
     [Test]
     public void Suites_are_a_page_of_one_file_or_of_a_folder()
     {
         string one = Suites("One-report-sequor.json");
-        Suites("Two-report-sequor.json", MadeReports.Suites() with { Results = [], Reason = "no luck", Status = RunStatus.Failed });
+        Suites(
+            "Two-report-sequor.json",
+            MadeReports.Suites() with
+            {
+                Results = [],
+                Reason = "no luck",
+                Status = RunStatus.Failed,
+            }
+        );
         Write("One-report-full.json", "{}"u8.ToArray());
         Run(one, "--html", Html).RequireSuccess();
         string page = File.ReadAllText(Html).TrimEnd();
@@ -65,7 +76,9 @@ public sealed class PageCommandTests : FolderTest
         // 1.5 ms, 3.5 MiB and 4.5 MFLOP, at peaks of 10 GB/s and 100 GFLOP/s.
         Assert.That(
             cells,
-            Is.SupersetOf(new[] { ">= 3.50", ">= 2.4", ">= 24%", "3.0", "3%", "0.00450", "0.50", "33%" })
+            Is.SupersetOf(
+                new[] { ">= 3.50", ">= 2.4", ">= 24%", "3.0", "3%", "0.00450", "0.50", "33%" }
+            )
         );
         Assert.That(page, Does.Contain("Arch: &quot;gru&quot;, share of the least time: 33.3 %"));
         Assert.That(page, Does.Not.Contain("Not finished"));
@@ -108,7 +121,8 @@ public sealed class PageCommandTests : FolderTest
         {
             Run(bench).RequireFailure(2, "--html");
             Run("--html", Html).RequireFailure(2, "FILE");
-            Run(PathOf("nowhere"), "--html", Html).RequireFailure(2, "no file or folder", "nowhere");
+            Run(PathOf("nowhere"), "--html", Html)
+                .RequireFailure(2, "no file or folder", "nowhere");
             Run(empty, "--html", Html).RequireFailure(2, "empty", "*-report-sequor.json");
             Run(bench, suites, "--html", Html).RequireFailure(2, "of one file", "here are 2");
             Run(suites, "--html", suites).RequireFailure(2, "would overwrite");

@@ -249,8 +249,16 @@ public sealed class PairedCommandTests : FolderTest
         File.WriteAllText(plain, "no program");
         InProcess
             .Run($"{Tiny} --paired", plain)
-            .RequireFailure(2, "--paired", plain, "cannot be executed", "chmod +x", PairedCommand.Others);
-        File.SetUnixFileMode(plain, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+            .RequireFailure(
+                2,
+                "--paired",
+                plain,
+                "cannot be executed",
+                "chmod +x",
+                PairedCommand.Others
+            );
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(plain, UnixFileMode.UserRead | UnixFileMode.UserExecute);
         InProcess
             .Run($"{Tiny} --paired", plain)
             .RequireFailure(2, "--paired", plain, "cannot be started", PairedCommand.Others);

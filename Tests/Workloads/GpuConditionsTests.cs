@@ -119,7 +119,11 @@ public sealed class GpuConditionsTests
         Assert.That(windows.Select(w => w.End - w.Begin), Has.All.Positive);
         Assert.That(windows[1].Begin, Is.EqualTo(windows[0].End));
         Assert.That(windows[2].Begin, Is.EqualTo(windows[1].End));
-        Assert.That(windows[3].Begin, Is.GreaterThan(windows[2].End), "what lies between is no step");
+        Assert.That(
+            windows[3].Begin,
+            Is.GreaterThan(windows[2].End),
+            "what lies between is no step"
+        );
         Assert.That(
             windows[1].End - windows[1].Begin,
             Is.EqualTo(windows[0].End - windows[0].Begin).Within(1)

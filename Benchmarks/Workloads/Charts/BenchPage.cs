@@ -183,9 +183,7 @@ public static class BenchPage
                     lengths.Length > 1 ? length.Title : "",
                     length
                         .Results.Where(WorkFigures.IsCounted)
-                        .Select(r =>
-                            (string[])[r.Arch, .. WorkFigures.Cells(r, peaks, launches)]
-                        )
+                        .Select(r => (string[])[r.Arch, .. WorkFigures.Cells(r, peaks, launches)])
                 )
             )
         );

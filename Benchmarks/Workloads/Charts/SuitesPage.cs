@@ -89,9 +89,10 @@ public static class SuitesPage
                     ]
             )
         );
-        string note = measured.Length == 0
-            ? "No benchmark here reported what its work takes on the device."
-            : WorkFigures.Legend(measured.Any(r => r.OnDevice!.BytesUnknown > 0));
+        string note =
+            measured.Length == 0
+                ? "No benchmark here reported what its work takes on the device."
+                : WorkFigures.Legend(measured.Any(r => r.OnDevice!.BytesUnknown > 0));
         string most = measured.Select(r => r.OnDevice!.Peaks).OfType<PeaksReport>().LastOrDefault()
             is { } peaks
             ? WorkFigures.Peaks(peaks) + " "
@@ -148,7 +149,9 @@ public static class SuitesPage
     private static string Parameters(string name)
     {
         string rest = name[Method(name).Length..];
-        return rest is ['(', .. var inner, ')'] ? inner : rest.Length > 0 ? rest : "none";
+        return rest is ['(', .. var inner, ')'] ? inner
+            : rest.Length > 0 ? rest
+            : "none";
     }
 
     private static string Device(DeviceResult device) =>
@@ -157,6 +160,5 @@ public static class SuitesPage
             : $"{device.Device}, {Several(device.Threads, "thread")}";
 
     // Microseconds are common here.
-    private static string Fine(double ms) =>
-        ms >= 1 ? Milliseconds(ms) : Text($"{ms:0.0000}");
+    private static string Fine(double ms) => ms >= 1 ? Milliseconds(ms) : Text($"{ms:0.0000}");
 }

@@ -27,10 +27,7 @@ public sealed class GpuWatch : IDisposable
     /// <param name="options">How often to sample, and whether a profiler is told.</param>
     public static GpuWatch? Of(Backend backend, MeasurementOptions options) =>
         backend is CudaBackend gpu
-            ? new GpuWatch(
-                gpu.Context,
-                options ?? throw new ArgumentNullException(nameof(options))
-            )
+            ? new GpuWatch(gpu.Context, options ?? throw new ArgumentNullException(nameof(options)))
             : null;
 
     /// <summary>Begins, once all work before is done.</summary>

@@ -140,8 +140,11 @@ public static class ChromeTrace
     // DevTools does. So the sum is no more than that, and no more than the end, where the next one may begin.
     private static double Duration(double begin, double end, double plain)
     {
-        double duration = begin + plain <= end ? plain : end - begin;
-        while (begin + duration > end)
+        double duration =
+            begin >= end ? 0
+            : begin + plain <= end ? plain
+            : end - begin;
+        while (duration > 0 && begin + duration > end)
             duration = double.BitDecrement(duration);
         return duration;
     }

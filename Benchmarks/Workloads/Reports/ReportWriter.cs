@@ -28,8 +28,7 @@ public static class ReportWriter
 
     /// <summary>A report that <see cref="ToUtf8(BenchReport)"/> wrote, of this version; null for the word null.</summary>
     /// <exception cref="JsonException">It is none.</exception>
-    public static BenchReport? ReadBench(string json) =>
-        Read<BenchReport>(json);
+    public static BenchReport? ReadBench(string json) => Read<BenchReport>(json);
 
     /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(ProfileReport report) =>
@@ -53,8 +52,7 @@ public static class ReportWriter
 
     /// <summary>A report that <see cref="ToUtf8(SuitesReport)"/> wrote, of this version; null for the word null.</summary>
     /// <exception cref="JsonException">It is none.</exception>
-    public static SuitesReport? ReadSuites(string json) =>
-        Read<SuitesReport>(json);
+    public static SuitesReport? ReadSuites(string json) => Read<SuitesReport>(json);
 
     /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(SuitesReport report) =>

@@ -34,11 +34,7 @@ public static class WorkFigures
     /// <param name="result">A result.</param>
     /// <param name="peaks">What the machine does at most; null where it was not measured.</param>
     /// <param name="launches">As for <see cref="Columns"/>.</param>
-    public static IReadOnlyList<string> Cells(
-        BenchResult result,
-        PeaksReport? peaks,
-        bool launches
-    )
+    public static IReadOnlyList<string> Cells(BenchResult result, PeaksReport? peaks, bool launches)
     {
         ArgumentNullException.ThrowIfNull(result);
         return Cells(

@@ -18,8 +18,7 @@ internal static unsafe class Json
     {
         if (text is null)
             throw new RefusedException(Status.Argument, "'description' is null.");
-        ReadOnlySpan<byte> bytes =
-            MemoryMarshal.CreateReadOnlySpanFromNullTerminated(text);
+        ReadOnlySpan<byte> bytes = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(text);
         using JsonDocument document = Parse(bytes.ToArray());
         return make(new Place("$", document.RootElement));
     }

@@ -92,7 +92,9 @@ internal static class GateCommand
                 string.Join("\n\n", reports.Select(ComparisonView.Markdown)) + "\n"
             )
         );
-        return reports.Any(report => RowVerdict.IsWorse(report.Verdict) || Lacking(report).Length > 0)
+        return reports.Any(report =>
+            RowVerdict.IsWorse(report.Verdict) || Lacking(report).Length > 0
+        )
             ? ExitCode.Failure
             : ExitCode.Success;
     }
@@ -127,7 +129,9 @@ internal static class GateCommand
         if (Lacking(report) is { Length: > 0 } lacking)
         {
             string more =
-                lacking.Length > 1 ? FormattableString.Invariant($" and {lacking.Length - 1} more") : "";
+                lacking.Length > 1
+                    ? FormattableString.Invariant($" and {lacking.Length - 1} more")
+                    : "";
             yield return $"gate: {measurement.File} lacks {lacking[0]}{more}: ./build.sh gate --update records it anew, in the commit that adds what is counted.";
         }
         else if (

@@ -43,8 +43,9 @@ internal static partial class PublishedProgram
             )
         )
             return (null, "neither clang nor gcc is on PATH, which the AOT compiler links with", null);
-        string outputs = Path.Combine(root, "artifacts", "obj", "publish-tests");
-        string folder = Path.Combine(outputs, "out");
+        // The outputs of ./build.sh publish: what has not changed is not compiled again.
+        string outputs = Path.Combine(root, "artifacts", "obj", "publish");
+        string folder = Path.Combine(outputs, "tests");
         var start = new ProcessStartInfo(
             "dotnet",
             [

@@ -9,7 +9,6 @@ namespace Sequor.VirtualGpu;
 internal sealed unsafe class DeviceAllocation(nint address, long bytes, VirtualContext context)
 {
     private byte* _data;
-    private InitialisedWords _words = null!;
     private bool _mapped;
 
     public nint Address => address;
@@ -39,7 +38,9 @@ internal sealed unsafe class DeviceAllocation(nint address, long bytes, VirtualC
     /// <summary>It was live once.</summary>
     public bool Lived { get; private set; }
 
-    public InitialisedWords Words => Foreign is null ? _words : Foreign.Words;
+    public InitialisedWords Words => Foreign is null ? OwnWords : Foreign.Words;
+
+    private InitialisedWords OwnWords { get; set; } = null!;
 
     /// <summary>Where its bytes are; the device's addresses are none of the host's.</summary>
     public byte* Data => Foreign is null ? _data : Foreign.Data;
@@ -59,7 +60,7 @@ internal sealed unsafe class DeviceAllocation(nint address, long bytes, VirtualC
             return;
         }
         _data = (byte*)NativeMemory.Alloc((nuint)bytes);
-        _words = new InitialisedWords(bytes);
+        OwnWords = new InitialisedWords(bytes);
         // What it holds is no one's business. Of large ones the system had better not give every page.
         if (bytes <= 64 << 20)
             NativeMemory.Fill(_data, (nuint)bytes, 0xFF);
@@ -77,6 +78,6 @@ internal sealed unsafe class DeviceAllocation(nint address, long bytes, VirtualC
         NativeMemory.Free(_data);
         _data = null;
         if (Lived)
-            _words.Dispose();
+            OwnWords.Dispose();
     }
 }

@@ -210,10 +210,7 @@ internal sealed unsafe class DeviceMemory(VirtualDevice device) : IDisposable
                 $"{bytes} bytes end {at + bytes - allocation.Bytes} behind the end of 0x{allocation.Address:x} ({allocation.Bytes} bytes)"
             );
         if (!allocation.Live)
-            Throw(
-                FaultKind.UseAfterFree,
-                allocation.WhyNotLive
-            );
+            Throw(FaultKind.UseAfterFree, allocation.WhyNotLive);
         VirtualContext? user = owner ?? device.Work.RunningContext;
         if (user is not null && !user.Reaches(allocation.Context))
             Throw(FaultKind.OtherContext, "this memory is another context's");

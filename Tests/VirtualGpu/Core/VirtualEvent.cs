@@ -3,11 +3,8 @@ using Sequor.Native;
 namespace Sequor.VirtualGpu;
 
 /// <summary>An event: a mark in a stream, or in a capture.</summary>
-internal sealed class VirtualEvent(
-    VirtualContext context,
-    uint flags,
-    VirtualEvent? shared = null
-) : IContextObject
+internal sealed class VirtualEvent(VirtualContext context, uint flags, VirtualEvent? shared = null)
+    : IContextObject
 {
     private WorkItem? _item;
     private long _time;

@@ -62,9 +62,6 @@ internal sealed class WorkItem(string name, VirtualContext context, Action? run)
 /// </summary>
 internal sealed class WorkQueue(VirtualDevice device)
 {
-    // How long a wait for what is outside the device may last, milliseconds.
-    private const int Patience = 10_000;
-
     private readonly List<WorkItem> _ready = [];
     private WorkItem? _running;
     private long _read;
@@ -76,6 +73,9 @@ internal sealed class WorkQueue(VirtualDevice device)
 
     /// <summary>The device's time, in nanoseconds.</summary>
     public long Time { get; private set; }
+
+    /// <summary>How long a wait for what is outside the device may last, milliseconds.</summary>
+    public int Patience { get; set; } = 10_000;
 
     /// <summary>Items that are put off.</summary>
     public int Pending { get; private set; }

@@ -125,14 +125,7 @@ internal static unsafe class CopyWork
             name,
             () =>
             {
-                device.Memory.Copy(
-                    to.Address,
-                    from.Address,
-                    bytes,
-                    name,
-                    to.Context,
-                    from.Context
-                );
+                device.Memory.Copy(to.Address, from.Address, bytes, name, to.Context, from.Context);
                 device.Counts.BytesDeviceToDevice += bytes;
             }
         );

@@ -34,8 +34,7 @@ internal static unsafe partial class DriverLibrary
                         $"{said.size} bytes, flags {said.flags}, or reserved bytes that are not 0"
                     );
                 if (
-                    said.type
-                    != CUexternalMemoryHandleType.CU_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD
+                    said.type != CUexternalMemoryHandleType.CU_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD
                 )
                     return OtherKind(device, call, $"{said.type}");
                 return Opened(

@@ -25,8 +25,7 @@ internal static unsafe partial class DriverLibrary
                     : memory.Foreign is not null ? "this memory is not the device's own"
                     : memory.Address != address
                         ? $"0x{memory.Address:x} is where this memory begins"
-                    : memory.Context.Process != context.Process
-                        ? "this memory is another process's"
+                    : memory.Context.Process != context.Process ? "this memory is another process's"
                     : null;
                 if (wrong is not null)
                     return Bad(device, call, nameof(dptr), wrong, address);

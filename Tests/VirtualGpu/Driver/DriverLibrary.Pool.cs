@@ -13,7 +13,14 @@ internal static unsafe partial class DriverLibrary
             nameof(cuMemAllocAsync),
             hStream,
             (device, stream) =>
-                TakeFrom(device, nameof(cuMemAllocAsync), dptr, bytesize, device.Cards[stream.Context.Ordinal].Pool, stream)
+                TakeFrom(
+                    device,
+                    nameof(cuMemAllocAsync),
+                    dptr,
+                    bytesize,
+                    device.Cards[stream.Context.Ordinal].Pool,
+                    stream
+                )
         );
 
     [UnmanagedCallersOnly(EntryPoint = "cuMemAllocFromPoolAsync")]
@@ -268,7 +275,13 @@ internal static unsafe partial class DriverLibrary
                 if (device.Pools.Find(pool.Value, call, nameof(pool)) is not { } set)
                     return CUresult.CUDA_ERROR_INVALID_VALUE;
                 if (set.Ordinal != dev.Value)
-                    return Bad(device, call, nameof(pool), "this pool is another device's", pool.Value);
+                    return Bad(
+                        device,
+                        call,
+                        nameof(pool),
+                        "this pool is another device's",
+                        pool.Value
+                    );
                 device.Cards[dev.Value].Pool = set;
                 return Success;
             }

@@ -116,12 +116,7 @@ internal static class MemoryWork
         allocation.Pool?.Give(allocation.Bytes);
     }
 
-    private static bool Fits(
-        VirtualDevice device,
-        int ordinal,
-        long bytes,
-        VirtualPool? pool
-    )
+    private static bool Fits(VirtualDevice device, int ordinal, long bytes, VirtualPool? pool)
     {
         if (Room())
             return true;

@@ -124,6 +124,44 @@ public sealed class BenchPageTests
     }
 
     [Test]
+    public void What_a_step_moves_and_computes_stands_beside_the_peaks()
+    {
+        BenchResult gru = Made.Result("gru", 16, 2.0, 1 << 20) with
+        {
+            BytesMoved = 8_000_000,
+            BytesUnknown = 0,
+            Flops = 100_000_000,
+            FloorMs = 1.2,
+        };
+        BenchReport one = Made.Report(gru, Made.Result("rnn", 16, 4.0, 1 << 20)) with
+        {
+            Peaks = new PeaksReport(20e9, 100e9, 64 << 20, 1024),
+        };
+        string page = BenchPage.Render(one, Date);
+        Made.RequireWhole(page);
+        // 8 MB in 2 ms are 4 GB/s of 20; 0.1 GFLOP are 50 GFLOP/s of 100.
+        Assert.That(
+            string.Join(" ", Made.Cells(page)),
+            Does.Contain("gru 7.63 4.0 20% 0.10 50.0 50% 1.20 60%")
+        );
+        Assert.That(page, Does.Contain("copy 20.0 GB/s").And.Contain("product 100 GFLOP/s"));
+        // An axis that ends at 4.
+        Assert.That(
+            page,
+            Does.Contain("left:30%\" title=\"gru, least at the machine&#39;s peaks: 1.20 ms\"")
+        );
+        Assert.That(page, Does.Not.Contain("title=\"rnn, least"), "nothing was counted of it");
+
+        page = BenchPage.Render(one with { Peaks = null }, Date);
+        Assert.That(
+            string.Join(" ", Made.Cells(page)),
+            Does.Contain("gru 7.63 4.0 - 0.10 50.0 - 1.20 60%")
+        );
+        page = BenchPage.Render(Swept, Date);
+        Assert.That(page, Does.Not.Contain("moves and computes"));
+    }
+
+    [Test]
     public void The_top_says_what_when_and_where()
     {
         string page = BenchPage.Render(Swept, Date);

@@ -146,9 +146,7 @@ public sealed class ChromeTraceTests
         Assert.That(spans.Count(e => e.Category == "operation"), Is.EqualTo(2000));
         Assert.That(
             spans.Where(e => e.Category == "operation").Select(e => (long)(e.Duration * 1000)),
-            Is.EqualTo(
-                operations.Where(o => o.Operation == "matmul").Select(o => o.Nanoseconds)
-            ),
+            Is.EqualTo(operations.Where(o => o.Operation == "matmul").Select(o => o.Nanoseconds)),
             "to the nanosecond"
         );
     }
