@@ -13,15 +13,27 @@ public sealed partial class GuideTests
     private static Backend Cpu => Backends.Get(256, 2);
 
     [Test]
-    public void The_first_program_runs() => Assert.That(First(64, 32, 1).Losses, Has.Length.EqualTo(1));
+    public void The_first_program_runs() =>
+        Assert.That(First(64, 32, 1).Losses, Has.Length.EqualTo(1));
 
     [Test]
     [Category("Long")]
     public void The_first_program_learns()
     {
-        (double?[] losses, float answer) = First(5000, 500, 4);
+        (double?[] losses, float answer, string printed) = First(5000, 500, 4);
         Assert.That(losses[^1], Is.LessThan(0.01));
         Assert.That(answer, Is.EqualTo(0.75f).Within(0.1));
+        TestContext.Out.WriteLine(printed);
+        // The guide shows a run of another machine: the same lines with other figures.
+        string guide = File.ReadAllText(
+            Path.Combine(Repository.Root(), "docs", "getting-started.md")
+        );
+        string shown = guide[guide.IndexOf("CPU, ", StringComparison.Ordinal)..];
+        shown = shown[..shown.IndexOf("\n```", StringComparison.Ordinal)];
+        Assert.That(Lines(printed), Is.EqualTo(Lines(shown)));
+
+        static string[] Lines(string text) =>
+            [.. text.Trim().Split('\n').Skip(1).Select(line => Figures().Replace(line.Trim(), "0"))];
     }
 
     [Test]
@@ -43,14 +55,15 @@ public sealed partial class GuideTests
         using Plan plan = model.Plan(Cpu, 1, 1, Mode.Training);
         string[] expected =
         [
-            .. Layers().Select(layer =>
-            {
-                using Layer made = layer.Make();
-                made.Initialize(Cpu);
-                Prediction y = made.Predict(new float[3 * 2 * made.InputSize], 3, 2);
-                Assert.That(y.Shape.Columns, Is.EqualTo(made.OutputSize), layer.Code);
-                return layer.Code;
-            }),
+            .. Layers()
+                .Select(layer =>
+                {
+                    using Layer made = layer.Make();
+                    made.Initialize(Cpu);
+                    Prediction y = made.Predict(new float[3 * 2 * made.InputSize], 3, 2);
+                    Assert.That(y.Shape.Columns, Is.EqualTo(made.OutputSize), layer.Code);
+                    return layer.Code;
+                }),
             .. Parts(plan)
                 .Select(part =>
                 {
@@ -73,7 +86,9 @@ public sealed partial class GuideTests
         string path = Path.Combine(Path.GetTempPath(), $"sequor-{Guid.NewGuid():N}.safetensors");
         try
         {
-            foreach ((string code, Func<Layer> make) in Layers().Where(row => !row.Code.Contains("Lru")))
+            foreach (
+                (string code, Func<Layer> make) in Layers().Where(row => !row.Code.Contains("Lru"))
+            )
             {
                 using Layer made = make();
                 made.Initialize(Cpu);
@@ -121,7 +136,11 @@ public sealed partial class GuideTests
         return line.Value;
     }
 
-    private static (double?[] Losses, float Answer) First(int sequences, int held, int epochs)
+    private static (double?[] Losses, float Answer, string Printed) First(
+        int sequences,
+        int held,
+        int epochs
+    )
     {
         string path = Path.Combine(Path.GetTempPath(), $"sequor-{Guid.NewGuid():N}.safetensors");
         TextWriter output = Console.Out;
@@ -138,7 +157,7 @@ public sealed partial class GuideTests
             );
             Assert.That(printed.ToString(), Does.Match(@"epoch 1: held out \d\.\d{4}\s"));
             Assert.That(File.Exists(path));
-            return (losses, answer);
+            return (losses, answer, printed.ToString());
         }
         finally
         {
@@ -152,7 +171,9 @@ public sealed partial class GuideTests
             Row(() => new Rnn(16, 32)),
             Row(() => new Rnn(16, 32, relu: true)),
             Row(() => new Lstm(16, 32, layers: 2)),
-            Row(() => new Lstm(16, 32, new RecurrentOptions { Bidirectional = true, ProjectionSize = 8 })),
+            Row(() =>
+                new Lstm(16, 32, new RecurrentOptions { Bidirectional = true, ProjectionSize = 8 })
+            ),
             Row(() => new Gru(16, 32, new RecurrentOptions { Layers = 2, Dropout = 0.1f })),
             Row(() => new Linear(32, 10)),
             Row(() => new Linear(32, 10, bias: false)),
@@ -198,6 +219,9 @@ public sealed partial class GuideTests
         return line.Replace("( ", "(", StringComparison.Ordinal)
             .Replace(" )", ")", StringComparison.Ordinal);
     }
+
+    [GeneratedRegex(@"\d+(\.\d+)?")]
+    private static partial Regex Figures();
 
     [GeneratedRegex(@"\s+")]
     private static partial Regex Blanks();

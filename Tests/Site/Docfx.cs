@@ -13,7 +13,10 @@ internal sealed class Docfx(string folder)
     /// <exception cref="SiteException">It cannot be restored, or it has an error or a warning to tell.</exception>
     public void Run(string configuration, string output)
     {
-        (int code, string text) = Dotnet("tool", "restore");
+        // Where it is there already, no source of packages is asked.
+        (int code, string text) = Dotnet("docfx", "--version");
+        if (code != 0)
+            (code, text) = Dotnet("tool", "restore");
         if (code != 0)
             throw new SiteException(
                 $"{text}\ndocs needs docfx ({Path.Combine(folder, ".config", "dotnet-tools.json")}), which could not be restored.",
@@ -63,7 +66,10 @@ internal sealed class Docfx(string folder)
         }
         catch (Win32Exception e)
         {
-            throw new SiteException($"dotnet cannot be started: {e.Message}", SiteException.NoDocfx);
+            throw new SiteException(
+                $"dotnet cannot be started: {e.Message}",
+                SiteException.NoDocfx
+            );
         }
     }
 }

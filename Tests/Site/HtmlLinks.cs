@@ -14,7 +14,11 @@ internal sealed class HtmlLinks(string folder)
 
     private readonly Dictionary<string, IReadOnlySet<string>> _anchors = [];
 
-    private sealed record Page(string File, IReadOnlyList<string> Links, IReadOnlyList<string> Loads);
+    private sealed record Page(
+        string File,
+        IReadOnlyList<string> Links,
+        IReadOnlyList<string> Loads
+    );
 
     /// <summary>What is wrong: a line for each link.</summary>
     public IEnumerable<string> Problems()
@@ -59,7 +63,8 @@ internal sealed class HtmlLinks(string folder)
             return "there is no such file";
         if (parts.Length == 1 || parts[1].Length == 0)
             return null;
-        return _anchors.TryGetValue(target, out IReadOnlySet<string>? anchors)
+        return
+            _anchors.TryGetValue(target, out IReadOnlySet<string>? anchors)
             && anchors.Contains(Uri.UnescapeDataString(parts[1]))
             ? null
             : "there is no such anchor";

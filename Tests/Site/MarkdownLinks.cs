@@ -31,8 +31,7 @@ internal sealed class MarkdownLinks(string root)
         string path = Uri.UnescapeDataString(parts[0]);
         if (path.StartsWith('/'))
             return "a link has to be relative";
-        string target =
-            path.Length == 0 ? file : Path.GetFullPath(path, folder).TrimEnd('/', '\\');
+        string target = path.Length == 0 ? file : Path.GetFullPath(path, folder).TrimEnd('/', '\\');
         if (!target.StartsWith(Path.GetFullPath(root), StringComparison.Ordinal))
             return "it leads out of the repository";
         if (!Path.Exists(target))
@@ -55,7 +54,11 @@ internal sealed class MarkdownLinks(string root)
         string folder = root;
         foreach (string name in rest.Split('/', '\\'))
         {
-            if (!Directory.EnumerateFileSystemEntries(folder, name).Any(found => Path.GetFileName(found) == name))
+            if (
+                !Directory
+                    .EnumerateFileSystemEntries(folder, name)
+                    .Any(found => Path.GetFileName(found) == name)
+            )
                 return false;
             folder = Path.Combine(folder, name);
         }

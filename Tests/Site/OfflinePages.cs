@@ -12,10 +12,18 @@ internal sealed class OfflinePages(string folder)
     /// <summary>Writes them.</summary>
     public void Write()
     {
-        foreach (string table in Directory.EnumerateFiles(folder, "toc.json", SearchOption.AllDirectories))
+        foreach (
+            string table in Directory.EnumerateFiles(
+                folder,
+                "toc.json",
+                SearchOption.AllDirectories
+            )
+        )
             AsScript(table, "sequorTable");
         AsScript(Path.Combine(folder, "index.json"), "sequorIndex");
-        foreach (string page in Directory.EnumerateFiles(folder, "*.html", SearchOption.AllDirectories))
+        foreach (
+            string page in Directory.EnumerateFiles(folder, "*.html", SearchOption.AllDirectories)
+        )
             AddScript(page);
         // What helps to debug docfx's own scripts: two thirds of the site's bytes.
         foreach (string map in Directory.EnumerateFiles(Path.Combine(folder, "public"), "*.map"))

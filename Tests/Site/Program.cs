@@ -17,7 +17,13 @@ if (args.Length != 4)
 }
 try
 {
-    int pages = new SiteBuilder(args[0], args[1], args[2], args[3]).Build(Console.Error);
+    var builder = new SiteBuilder(
+        Path.GetFullPath(args[0]),
+        Path.GetFullPath(args[1]),
+        args[2],
+        Path.GetFullPath(args[3])
+    );
+    int pages = builder.Build(Console.Error);
     Console.WriteLine($"{pages} pages; {Path.Combine(args[3], "index.html")} opens in a browser");
     return 0;
 }

@@ -68,7 +68,9 @@ internal sealed class SiteBuilder(string root, string bin, string configuration,
             .EnumerateFiles(Path.Combine(root, "docs"), "*", SearchOption.AllDirectories)
             .Select(file => Path.GetRelativePath(root, file).Replace('\\', '/'))
             .Where(file => !file.Contains("/.", StringComparison.Ordinal));
-        foreach (string file in MarkdownLinks.Files(root).Concat(documents).Concat(Others).Distinct())
+        foreach (
+            string file in MarkdownLinks.Files(root).Concat(documents).Concat(Others).Distinct()
+        )
         {
             string copy = Path.Combine(stage, file);
             Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
@@ -110,7 +112,12 @@ internal sealed class SiteBuilder(string root, string bin, string configuration,
                     File.Copy(file, Path.Combine(stage, Path.GetFileName(file)));
             }
         }
-        foreach (string file in Directory.EnumerateFiles(Path.Combine(bin, Program, configuration), "*.dll"))
+        foreach (
+            string file in Directory.EnumerateFiles(
+                Path.Combine(bin, Program, configuration),
+                "*.dll"
+            )
+        )
         {
             string copy = Path.Combine(stage, Path.GetFileName(file));
             if (!File.Exists(copy))
@@ -133,7 +140,9 @@ internal sealed class SiteBuilder(string root, string bin, string configuration,
         }
         catch (IOException)
         {
-            throw new SiteException($"The site is being made by another process, which holds {path}.");
+            throw new SiteException(
+                $"The site is being made by another process, which holds {path}."
+            );
         }
     }
 }

@@ -21,7 +21,10 @@ public sealed class HtmlLinkTests : FolderTest
     [TestCase("<a href='/sub/b.html'>x</a>", "it leads out of the site")]
     [TestCase("<a href='../x.html'>x</a>", "it leads out of the site")]
     [TestCase("<script src='gone.js'></script>", "there is no such file")]
-    [TestCase("<link rel=stylesheet href='https://example.org/a.css'>", "loads nothing from elsewhere")]
+    [TestCase(
+        "<link rel=stylesheet href='https://example.org/a.css'>",
+        "loads nothing from elsewhere"
+    )]
     [TestCase("<script src='//example.org/a.js'></script>", "loads nothing from elsewhere")]
     [TestCase("<img src='http://example.org/a.png'>", "loads nothing from elsewhere")]
     public void A_link_that_leads_nowhere_is_told(string html, string? problem)

@@ -39,7 +39,10 @@ public sealed class MarkdownLinkTests : FolderTest
     {
         Directory.CreateDirectory(Path.Combine(Folder, "folder"));
         File.WriteAllText(Path.Combine(Folder, "folder", "c.txt"), "");
-        File.WriteAllText(Path.Combine(Folder, "b.md"), "# B\n\n## The second, part\n\n## The second & part\n");
+        File.WriteAllText(
+            Path.Combine(Folder, "b.md"),
+            "# B\n\n## The second, part\n\n## The second & part\n"
+        );
         File.WriteAllText(Path.Combine(Folder, "a.md"), $"# A\n\n## Of this one\n\n{text}\n");
         Assert.That(
             new MarkdownLinks(Folder).Problems("a.md"),

@@ -67,9 +67,18 @@ public sealed class SiteTests : FolderTest
         string page = Path.Combine(Folder, "a.html");
         File.WriteAllText(page, "<meta name=\"docfx:rel\" content=\"../\">\n<body>\n</body>");
         new OfflinePages(Folder).Write();
-        Assert.That(File.ReadAllText(Path.Combine(Folder, "toc.js")), Is.EqualTo("sequorTable({\"items\":[]})\n"));
-        Assert.That(File.ReadAllText(Path.Combine(Folder, "index.js")), Is.EqualTo("sequorIndex({})\n"));
-        Assert.That(File.ReadAllText(page), Does.Contain("<script src=\"../public/offline.js\"></script>\n</body>"));
+        Assert.That(
+            File.ReadAllText(Path.Combine(Folder, "toc.js")),
+            Is.EqualTo("sequorTable({\"items\":[]})\n")
+        );
+        Assert.That(
+            File.ReadAllText(Path.Combine(Folder, "index.js")),
+            Is.EqualTo("sequorIndex({})\n")
+        );
+        Assert.That(
+            File.ReadAllText(page),
+            Does.Contain("<script src=\"../public/offline.js\"></script>\n</body>")
+        );
         Assert.That(Directory.GetFiles(Path.Combine(Folder, "public")), Is.Empty);
     }
 
@@ -109,7 +118,14 @@ public sealed class SiteTests : FolderTest
         {
             Assert.Ignore(e.Message);
         }
-        foreach (string page in new[] { "index.html", "docs/getting-started.html", "api/Sequor.Layers.Gru.html" })
+        foreach (
+            string page in new[]
+            {
+                "index.html",
+                "docs/getting-started.html",
+                "api/Sequor.Layers.Gru.html",
+            }
+        )
             Assert.That(File.Exists(Path.Combine(Folder, "docs", page)), page);
     }
 

@@ -22,7 +22,10 @@ public sealed class CudaTypeExamples : CudaFixture
     public void An_example_of_CudaBackend()
     {
         // Shown: CudaBackend
-        using CudaBackend gpu = CudaBackend.Create(device: 0, new CudaOptions { Math = FloatMath.Fp32 });
+        using CudaBackend gpu = CudaBackend.Create(
+            device: 0,
+            new CudaOptions { Math = FloatMath.Fp32 }
+        );
         using var lstm = new Lstm(inputSize: 4, hiddenSize: 8);
         using Plan plan = lstm.Plan(gpu, maxLength: 5, maxBatch: 2, Mode.Training);
         float[] y = plan.Forward(new float[5 * 2 * 4], length: 5, batch: 2).ToArray();

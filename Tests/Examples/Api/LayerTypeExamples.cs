@@ -45,10 +45,7 @@ public sealed class LayerTypeExamples
         using var both = new Lstm(8, 16, options); // gives [T, B, 2 * 4]
         // Shown
         Assert.That(lstm.NamedParameters().First().Name, Is.EqualTo("weight_ih_l0"));
-        Assert.That(
-            lstm.NamedParameters().First().Parameter.Shape,
-            Is.EqualTo(new Shape(64, 8))
-        );
+        Assert.That(lstm.NamedParameters().First().Parameter.Shape, Is.EqualTo(new Shape(64, 8)));
         Assert.That(both.OutputSize, Is.EqualTo(8));
     }
 

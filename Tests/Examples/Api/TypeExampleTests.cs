@@ -73,7 +73,8 @@ public sealed partial class TypeExampleTests
         FirstMet.Select(type => new TestCaseData(type).SetArgDisplayNames(NameOf(type)));
 
     [Test]
-    public void Thirty_types_have_an_example() => Assert.That(FirstMet.Distinct().ToArray(), Has.Length.EqualTo(30));
+    public void Thirty_types_have_an_example() =>
+        Assert.That(FirstMet.Distinct().ToArray(), Has.Length.EqualTo(30));
 
     [TestCaseSource(nameof(Types))]
     public void The_documented_example_is_one_that_runs(Type type)
@@ -114,7 +115,7 @@ public sealed partial class TypeExampleTests
     public void The_page_of_the_api_lists_them()
     {
         string page = File.ReadAllText(Path.Combine(Repository.Root(), "docs", "site", "api.md"));
-        string list = page[page.IndexOf("\n| |", StringComparison.Ordinal)..];
+        string list = page[page.IndexOf("\n| for |", StringComparison.Ordinal)..];
         Assert.That(
             Uid().Matches(list).Select(match => match.Groups[1].Value),
             Is.EquivalentTo(FirstMet.Select(type => type.FullName))
@@ -137,7 +138,9 @@ public sealed partial class TypeExampleTests
     private static string Code(XElement code)
     {
         string[] lines = code.Value.ReplaceLineEndings("\n").Trim('\n').TrimEnd().Split('\n');
-        int indent = lines.Where(line => line.Trim().Length > 0).Min(line => line.Length - line.TrimStart().Length);
+        int indent = lines
+            .Where(line => line.Trim().Length > 0)
+            .Min(line => line.Length - line.TrimStart().Length);
         return string.Join('\n', lines.Select(line => line.Length > indent ? line[indent..] : ""));
     }
 
@@ -175,6 +178,9 @@ public sealed partial class TypeExampleTests
     [GeneratedRegex(@"\(xref:([^)]+)\)")]
     private static partial Regex Uid();
 
-    [GeneratedRegex(@"^( *)// Shown: (\w+)\n(.*?)^\1// Shown$", RegexOptions.Multiline | RegexOptions.Singleline)]
+    [GeneratedRegex(
+        @"^( *)// Shown: (\w+)\n(.*?)^\1// Shown$",
+        RegexOptions.Multiline | RegexOptions.Singleline
+    )]
     private static partial Regex Marks();
 }
