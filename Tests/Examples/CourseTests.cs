@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using NUnit.Framework;
 using Sequor.Layers;
 using Sequor.Tests.Profiles;
@@ -12,7 +13,7 @@ namespace Sequor.Tests.Examples;
 /// </summary>
 [TestFixture]
 [NonParallelizable]
-public sealed class CourseTests : FolderTest
+public sealed partial class CourseTests : FolderTest
 {
     private static IReadOnlyList<CourseExample> Examples => CourseExample.All;
 
@@ -27,6 +28,26 @@ public sealed class CourseTests : FolderTest
             ),
             "10 and 11 are in C and Python"
         );
+    }
+
+    [Test]
+    public void The_index_has_every_example_and_no_other()
+    {
+        string folder = Path.Combine(Repository.Root(), "docs", "examples");
+        string[] files =
+        [
+            .. Directory
+                .GetFiles(folder, "??-*")
+                .Select(file => Path.GetFileName(file))
+                .Order(StringComparer.Ordinal),
+        ];
+        string[] listed =
+        [
+            .. Listed()
+                .Matches(File.ReadAllText(Path.Combine(folder, "README.md")))
+                .Select(match => match.Groups[1].Value),
+        ];
+        Assert.That(listed, Is.EqualTo(files));
     }
 
     [TestCaseSource(nameof(Examples))]
@@ -346,4 +367,7 @@ public sealed class CourseTests : FolderTest
         foreach (string message in messages)
             Assert.That(error, Does.Contain(message));
     }
+
+    [GeneratedRegex(@"(?m)^\| \d\d \| \[(\S+)\]\(\1\) \|")]
+    private static partial Regex Listed();
 }
