@@ -69,6 +69,7 @@ public sealed partial class DocumentCommandTests
         "--bisct"
     )]
     [TestCase("It is `./build.sh kernel`.", "kernel")]
+    [TestCase("It is `./build.sh publish --instruction v4`.", "--instruction")]
     [TestCase("It is `./build.sh replay --virtaul`.", "--virtaul")]
     [TestCase("It is `./start.sh measure`.\n`./start.sh measure A B`.", "takes the folder")]
     [TestCase("It is `./build.ps1 profile --arch gru --htlm FILE`.", "--htlm")]
