@@ -168,11 +168,7 @@ public sealed partial class DocumentCommandTests
         {
             int at = Array.FindIndex(words, word => Script().IsMatch(word) || word == "sequor");
             // What follows tells the command from a sentence.
-            if (
-                at >= 0
-                && at < words.Length - 1
-                && (words[at] != "sequor" || IsCommand(words, at))
-            )
+            if (at >= 0 && at < words.Length - 1 && (words[at] != "sequor" || IsCommand(words, at)))
                 yield return
                 [
                     InTree(words[at]),
