@@ -257,12 +257,11 @@ public sealed partial class CourseTests : FolderTest
             Does.EndWith($"the trace is in {PathOf("trace.json")}; ui.perfetto.dev opens it\n")
         );
         TraceCheck.Require(File.ReadAllBytes(PathOf("trace.json")), 1);
-        Fails(
-            "09-profile",
-            ["The trace cannot be written: "],
-            Path.Combine(Folder, "none", "trace.json"),
-            "cpu"
-        );
+        (int code, _, string error) = CourseExample
+            .Of("09-profile")
+            .Run(Path.Combine(Folder, "none", "trace.json"), "cpu");
+        Assert.That(code, Is.EqualTo(1));
+        Assert.That(error, Does.StartWith("The trace cannot be written: "));
     }
 
     [Test]
