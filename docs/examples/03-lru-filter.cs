@@ -10,7 +10,9 @@ const int Signals = 16;
 int[] given = [.. args.Select(text => int.TryParse(text, out int number) ? number : 0)];
 if (given.Length > 2 || given.Any(number => number < 1))
 {
-    Console.Error.WriteLine("usage: dotnet run 03-lru-filter.cs [STEPS] [SAMPLES], whole numbers from 1 on");
+    Console.Error.WriteLine(
+        "usage: dotnet run 03-lru-filter.cs [STEPS] [SAMPLES], whole numbers from 1 on"
+    );
     return 2;
 }
 int steps = given.Length > 0 ? given[0] : 1500;
@@ -18,7 +20,13 @@ int samples = given.Length > 1 ? given[1] : Rate;
 
 using var backend = Backend.Create(Device.Cpu); // a sample at a time is no work for a GPU
 using var model = new Sequential(
-    new Lru(inputSize: 1, modelSize: 16, stateSize: 16, blocks: 1, new LruOptions { Norm = LruNorm.Batch }),
+    new Lru(
+        inputSize: 1,
+        modelSize: 16,
+        stateSize: 16,
+        blocks: 1,
+        new LruOptions { Norm = LruNorm.Batch }
+    ),
     new Linear(16, 1)
 );
 var random = new Random(1);
@@ -64,8 +72,12 @@ for (int t = 0; t < samples; t++)
     power += expected * (double)expected;
 }
 stream.Reset(); // the next signal would begin with silence
-Console.WriteLine($"streamed {samples} samples: error {10 * Math.Log10(power / error):F1} dB below the signal");
-Console.WriteLine($"{busy * 1e6 / Stopwatch.Frequency / samples:F2} us a sample, of {1e6 / Rate:F1} us that there are");
+Console.WriteLine(
+    $"streamed {samples} samples: error {10 * Math.Log10(power / error):F1} dB below the signal"
+);
+Console.WriteLine(
+    $"{busy * 1e6 / Stopwatch.Frequency / samples:F2} us a sample, of {1e6 / Rate:F1} us that there are"
+);
 return 0;
 
 static float Noise(Random random) => random.NextSingle() * 2 - 1;
@@ -73,8 +85,14 @@ static float Noise(Random random) => random.NextSingle() * 2 - 1;
 /// <summary>The low-pass filter of R. Bristow-Johnson's Audio EQ Cookbook, in direct form I.</summary>
 internal sealed class LowPass
 {
-    private readonly double _b0, _b1, _a1, _a2;
-    private double _x1, _x2, _y1, _y2;
+    private readonly double _b0,
+        _b1,
+        _a1,
+        _a2;
+    private double _x1,
+        _x2,
+        _y1,
+        _y2;
 
     public LowPass(double rate, double cutoff, double resonance)
     {

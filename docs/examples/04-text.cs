@@ -16,8 +16,12 @@ if (
     || (
         args.Length > 2
         && !(
-            float.TryParse(args[2], NumberStyles.Float, CultureInfo.InvariantCulture, out temperature)
-            && temperature is >= 0 and <= 10
+            float.TryParse(
+                args[2],
+                NumberStyles.Float,
+                CultureInfo.InvariantCulture,
+                out temperature
+            ) && temperature is >= 0 and <= 10
         )
     )
     || args is [_, _, _, ""]
@@ -85,6 +89,7 @@ for (int i = 0; written.Count < Characters; i++)
     if (i >= beginning.Length - 1)
         written.Add(Sample(logits, temperature, random));
 }
+
 // Bytes that are no whole character of UTF-8 become marks.
 foreach (string line in Encoding.UTF8.GetString([.. beginning, .. written]).Trim('\n').Split('\n'))
     Console.WriteLine($"> {line}".TrimEnd());

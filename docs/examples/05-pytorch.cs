@@ -35,7 +35,9 @@ catch (Exception e) when (e is SafetensorsException or IOException or Unauthoriz
 // Five steps of one sequence: [T, B, C], as nn.LSTM has it without batch_first.
 float[] x = [.. Enumerable.Range(0, 15).Select(i => (i % 7 - 3) / 4f)];
 Prediction answer = model.Predict(x, length: 5, batch: 1);
-Console.WriteLine($"{model.ParameterCount} values; answer {answer.At(0, 0)[0]:F5} {answer.At(0, 0)[1]:F5}");
+Console.WriteLine(
+    $"{model.ParameterCount} values; answer {answer.At(0, 0)[0]:F5} {answer.At(0, 0)[1]:F5}"
+);
 return 0;
 
 // model.py, with torch and safetensors:

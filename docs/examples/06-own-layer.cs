@@ -12,7 +12,9 @@ if (
     || (args.Length > 1 && !Device.TryParse(args[1], out device))
 )
 {
-    Console.Error.WriteLine("usage: dotnet run 06-own-layer.cs [STEPS] [DEVICE]; steps from 1 on, a device of auto, cpu, cuda, cuda:N");
+    Console.Error.WriteLine(
+        "usage: dotnet run 06-own-layer.cs [STEPS] [DEVICE]; steps from 1 on, a device of auto, cpu, cuda, cuda:N"
+    );
     return 2;
 }
 Backend backend;
@@ -40,7 +42,9 @@ plan.Backward(loss.Compute(y));
 float[] gradients = plan.Gradients.ToArray();
 float[] values = plan.Parameters.ToArray();
 for (int i = 0; i < model.ParameterCount; i++)
-    Console.WriteLine($"gradient {i}: {gradients[i]:F5}, by differences {(LossAt(i, 0.01f) - LossAt(i, -0.01f)) / 0.02f:F5}");
+    Console.WriteLine(
+        $"gradient {i}: {gradients[i]:F5}, by differences {(LossAt(i, 0.01f) - LossAt(i, -0.01f)) / 0.02f:F5}"
+    );
 
 using var adam = new Adam(plan, learningRate: 0.03f);
 for (int step = 0; step < steps; step++)

@@ -60,14 +60,24 @@ Check(driver.cuDevicePrimaryCtxRelease(device));
 // The same on the CPU, whose weights are the same for the same seed.
 using var cpu = Backend.Create(Device.Cpu);
 using var reference = new Lstm(Inputs, Hidden);
-using Plan expected = reference.Plan(cpu, T, B, Mode.Training, new PlanOptions { InputGradient = true });
+using Plan expected = reference.Plan(
+    cpu,
+    T,
+    B,
+    Mode.Training,
+    new PlanOptions { InputGradient = true }
+);
 using Storage memory = cpu.Allocate(T * B * Hidden, MemoryCategory.InputOutput);
 Tensor cpuGradient = memory.View(new Shape(T, B, Hidden));
 cpuGradient.Write(gradient);
 expected.Forward(input, T, B);
 expected.Backward(cpuGradient);
-Console.WriteLine($"outputs differ from the CPU's by {Largest(output, expected.Output.ToArray()):E1} at most");
-Console.WriteLine($"gradients by the input by {Largest(inputGradient, expected.InputGradient.ToArray()):E1}");
+Console.WriteLine(
+    $"outputs differ from the CPU's by {Largest(output, expected.Output.ToArray()):E1} at most"
+);
+Console.WriteLine(
+    $"gradients by the input by {Largest(inputGradient, expected.InputGradient.ToArray()):E1}"
+);
 return 0;
 
 unsafe (CUdevice, CUcontext, CUstream) Open()
@@ -92,7 +102,14 @@ unsafe nint Allocate(int floats)
 unsafe void Write(nint place, float[] values)
 {
     fixed (float* first = values)
-        Check(driver.cuMemcpyHtoDAsync(new CUdeviceptr((ulong)place), first, (nuint)values.Length * sizeof(float), theirStream));
+        Check(
+            driver.cuMemcpyHtoDAsync(
+                new CUdeviceptr((ulong)place),
+                first,
+                (nuint)values.Length * sizeof(float),
+                theirStream
+            )
+        );
     Check(driver.cuStreamSynchronize(theirStream));
 }
 
@@ -100,7 +117,14 @@ unsafe float[] Read(nint place, int count)
 {
     float[] values = new float[count];
     fixed (float* first = values)
-        Check(driver.cuMemcpyDtoHAsync(first, new CUdeviceptr((ulong)place), (nuint)count * sizeof(float), theirStream));
+        Check(
+            driver.cuMemcpyDtoHAsync(
+                first,
+                new CUdeviceptr((ulong)place),
+                (nuint)count * sizeof(float),
+                theirStream
+            )
+        );
     Check(driver.cuStreamSynchronize(theirStream));
     return values;
 }
@@ -111,4 +135,5 @@ static void Check(CUresult result)
         throw new InvalidOperationException($"The driver gave {result}.");
 }
 
-static float Largest(float[] a, float[] b) => a.Zip(b, (p, q) => float.IsNaN(p - q) ? float.PositiveInfinity : Math.Abs(p - q)).Max();
+static float Largest(float[] a, float[] b) =>
+    a.Zip(b, (p, q) => float.IsNaN(p - q) ? float.PositiveInfinity : Math.Abs(p - q)).Max();

@@ -7,7 +7,9 @@ using Sequor.Workloads;
 Device device = Device.Auto;
 if (args.Length > 2 || (args.Length == 2 && !Device.TryParse(args[1], out device)))
 {
-    Console.Error.WriteLine("usage: dotnet run 09-profile.cs [TRACE.json] [DEVICE]; a device of auto, cpu, cuda, cuda:N");
+    Console.Error.WriteLine(
+        "usage: dotnet run 09-profile.cs [TRACE.json] [DEVICE]; a device of auto, cpu, cuda, cuda:N"
+    );
     return 2;
 }
 Backend backend;
@@ -46,14 +48,22 @@ for (int i = 0; i < 20; i++) // the first ones compile code
 }
 ProfiledStep step = profile.Read(); // of the last one; waits for the device
 
-Console.WriteLine($"one step: {step.Milliseconds:F3} ms on {backend.Info.Device}, in {step.Operations.Count} rows");
+Console.WriteLine(
+    $"one step: {step.Milliseconds:F3} ms on {backend.Info.Device}, in {step.Operations.Count} rows"
+);
 Console.WriteLine("by layer");
-foreach (var layer in step.Operations.GroupBy(row => row.Layer).OrderByDescending(rows => rows.Sum(row => row.Nanoseconds)))
-    Console.WriteLine($"  {layer.Key, -12} {layer.Sum(row => row.Milliseconds):F3} ms, {layer.Sum(row => row.Flops ?? 0)} operations");
+foreach (var layer in step.Operations.GroupBy(row => row.Layer))
+    Console.WriteLine(
+        $"  {layer.Key, -12} {layer.Sum(row => row.Milliseconds):F3} ms, {layer.Sum(row => row.Flops ?? 0)} operations"
+    );
 Console.WriteLine("by operation, the slowest three");
 foreach (ProfiledOperation row in step.Operations.OrderByDescending(row => row.Nanoseconds).Take(3))
-    Console.WriteLine($"  {row.Milliseconds:F3} ms {row.Operation} of '{row.Layer}', {row.Pass} {row.Shapes}");
-Console.WriteLine($"in use at the peak: {step.PeakBytes} bytes, of {step.Held.Sum(held => held.Bytes)} that are allocated");
+    Console.WriteLine(
+        $"  {row.Milliseconds:F3} ms {row.Operation} of '{row.Layer}', {row.Pass} {row.Shapes}"
+    );
+Console.WriteLine(
+    $"in use at the peak: {step.PeakBytes} bytes, of {step.Held.Sum(held => held.Bytes)} that are allocated"
+);
 foreach (OwnedMemory held in step.PeakOwners.Take(3))
     Console.WriteLine($"  {held.Bytes} bytes of '{held.Layer}': {held.Category}");
 

@@ -37,8 +37,15 @@ catch (Exception e) when (e is IOException or UnauthorizedAccessException or For
 // Your model, in a step as you train it. Threads and the width of vectors are set, or machines would count differently.
 static SortedDictionary<string, long> Count()
 {
-    using var backend = Backend.Create(Device.Cpu, new CpuOptions { Threads = 2, VectorBits = 256 });
-    using var model = new Sequential(new Lru(2, 32, 32, blocks: 2), new Mean(32), new Linear(32, 1));
+    using var backend = Backend.Create(
+        Device.Cpu,
+        new CpuOptions { Threads = 2, VectorBits = 256 }
+    );
+    using var model = new Sequential(
+        new Lru(2, 32, 32, blocks: 2),
+        new Mean(32),
+        new Linear(32, 1)
+    );
     var task = new AddingProblem(100);
     using Plan plan = model.Plan(backend, task.Length, maxBatch: 8, Mode.Training);
     using var loss = new MeanSquaredError(plan);
@@ -87,15 +94,26 @@ static int Compare(string[] lines, SortedDictionary<string, long> now)
     for (int i = 0; i < lines.Length; i++)
     {
         string[] words = lines[i].Split(' ');
-        if (words.Length != 2 || !long.TryParse(words[1], NumberStyles.None, CultureInfo.InvariantCulture, out long count))
-            throw new FormatException($"Line {i + 1} of the baseline must be a name and a count, not '{lines[i]}'.");
+        if (
+            words.Length != 2
+            || !long.TryParse(
+                words[1],
+                NumberStyles.None,
+                CultureInfo.InvariantCulture,
+                out long count
+            )
+        )
+            throw new FormatException(
+                $"Line {i + 1} of the baseline must be a name and a count, not '{lines[i]}'."
+            );
         baseline[words[0]] = count;
     }
     int worse = 0;
     foreach ((string name, long count) in now)
     {
         string verdict =
-            !baseline.TryGetValue(name, out long before) ? "is not in the baseline; --update adds it"
+            !baseline.TryGetValue(name, out long before)
+                ? "is not in the baseline; --update adds it"
             : count > before ? $"was {before}: it has grown"
             : count < before ? $"was {before}: it is less; --update keeps it so"
             : "as before";

@@ -17,12 +17,12 @@ public sealed class MnistDataset : TaskData
 
     /// <summary>The names of the four files, which may end in .gz.</summary>
     public static IReadOnlyList<string> FileNames { get; } =
-        [
-            "train-images-idx3-ubyte",
-            "train-labels-idx1-ubyte",
-            "t10k-images-idx3-ubyte",
-            "t10k-labels-idx1-ubyte",
-        ];
+    [
+        "train-images-idx3-ubyte",
+        "train-labels-idx1-ubyte",
+        "t10k-images-idx3-ubyte",
+        "t10k-labels-idx1-ubyte",
+    ];
 
     private readonly string _fingerprint;
 
@@ -76,20 +76,13 @@ public sealed class MnistDataset : TaskData
 
     private static string[] Find(string folder)
     {
-        string?[] found =
-        [
-            .. FileNames.Select(name =>
-                new[]
+        string?[] found = [.. FileNames.Select(name => new[]
                 {
                     name,
                     $"{name}.gz",
                     // As some programs unpack them.
                     name.Replace("-idx", ".idx", StringComparison.Ordinal),
-                }
-                    .Select(file => System.IO.Path.Combine(folder, file))
-                    .FirstOrDefault(File.Exists)
-            ),
-        ];
+                }.Select(file => System.IO.Path.Combine(folder, file)).FirstOrDefault(File.Exists))];
         string[] missing = [.. FileNames.Where((_, i) => found[i] is null)];
         return missing.Length == 0
             ? [.. found.OfType<string>()]

@@ -346,7 +346,12 @@ public sealed partial class CiTests
             "  pull_request:\n",
             "must be started by workflow_run"
         );
-        yield return Case(OwnModel, "run: dotnet run", "run: dotnett run", "there is no program 'dotnett'");
+        yield return Case(
+            OwnModel,
+            "run: dotnet run",
+            "run: dotnett run",
+            "there is no program 'dotnett'"
+        );
         // GitLab.
         yield return Case(GitLab, "stage: gates", "stage: gate", "its stage 'gate' is none");
         yield return Case(

@@ -140,6 +140,10 @@ internal sealed partial class CommandCheck(string root)
             // BenchmarkDotNet knows its own.
             case "suites":
                 return [];
+            case "publish":
+                return rest is [] or ["--instructions", _]
+                    ? []
+                    : [$"publish takes no {string.Join(' ', rest)}"];
             case "measure":
                 return rest.Length == 1 ? [] : ["measure takes the folder for its results"];
             case "test":

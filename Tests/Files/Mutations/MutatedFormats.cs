@@ -224,9 +224,22 @@ internal static class MutatedFormats
                     [
                         MnistFiles.Idx(0x08, [2, 3, 4], new byte[24]),
                         MnistFiles.Idx(0x0E, [3], new byte[24]),
-                        MnistFiles.Gzip(MnistFiles.Idx(0x0B, [5, 2], [.. Enumerable.Range(0, 20).Select(i => (byte)i)])),
+                        MnistFiles.Gzip(
+                            MnistFiles.Idx(
+                                0x0B,
+                                [5, 2],
+                                [.. Enumerable.Range(0, 20).Select(i => (byte)i)]
+                            )
+                        ),
                     ],
-                Words = ["\0\0\u0008\u0003", "\0\0\u000d\u0001", "\0\0\0\u0001", "\u001f\u008b", "\u007f"],
+                Words =
+                [
+                    "\0\0\u0008\u0003",
+                    "\0\0\u000d\u0001",
+                    "\0\0\0\u0001",
+                    "\u001f\u008b",
+                    "\u007f",
+                ],
                 Read = (path, bytes) => IdxFile.Parse(bytes, path),
                 Refusals = [typeof(TaskDataException)],
                 Tries = 2000,
