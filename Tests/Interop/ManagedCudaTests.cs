@@ -61,6 +61,8 @@ public sealed class ManagedCudaTests : CudaFixture
         using var context = _theirs.ToSequor(Libraries);
         using var theirs = new CudaDeviceVariable<float>(6);
         theirs.CopyToDevice([1, 2, 3, 4, 5, 6]);
+        // Its copies are in the default stream, for which our stream does not wait.
+        _theirs.Synchronize();
         using (DeviceBuffer<float> buffer = theirs.ToSequor(context))
         {
             Assert.That(buffer.IsForeign, Is.True);
@@ -92,6 +94,7 @@ public sealed class ManagedCudaTests : CudaFixture
         }
         using (CudaDeviceVariable<int> part = buffer.Slice(1, 2).ToManagedCuda())
             part.CopyToDevice([8, 9]);
+        _theirs.Synchronize();
         Assert.That(buffer.Span.ToArray(Stream), Is.EqualTo(new[] { 5, 8, 9, 5 }));
         Assert.That((ulong)buffer.Slice(2).ToDevicePointer(), Is.EqualTo(buffer.Handle.Value + 8));
     }

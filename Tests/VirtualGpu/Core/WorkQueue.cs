@@ -154,7 +154,8 @@ internal sealed class WorkQueue(VirtualDevice device)
     private void AwaitOutside()
     {
         long begun = Environment.TickCount64;
-        while (!device.IsPoisoned && !_ready.Exists(MayBegin))
+        // Another thread may have run all that was ready.
+        while (!device.IsPoisoned && _ready.Count > 0 && !_ready.Exists(MayBegin))
         {
             if (Environment.TickCount64 - begun > Patience)
             {
