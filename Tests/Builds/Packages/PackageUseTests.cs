@@ -145,6 +145,21 @@ public sealed partial class PackageUseTests : FolderTest
         Assert.That(ended.Text, Does.Contain("error NU1605"));
     }
 
+    // As by a button of an editor: what it would pack was not built for it.
+    [Test]
+    public void Packing_in_another_way_is_refused()
+    {
+        Ended ended = Feed.Dotnet.Run(
+            Feed.Clone,
+            "msbuild",
+            Path.Combine("Native", "Sequor.Native.csproj"),
+            "-t:Pack",
+            "-tl:off"
+        );
+        Assert.That(ended.ExitCode, Is.Not.Zero);
+        Assert.That(ended.Text, Does.Contain("error : Packages are made by dotnet pack"));
+    }
+
     [Test]
     public void A_release_keeps_what_was_public()
     {
