@@ -121,12 +121,7 @@ public sealed partial record CudaArrayInterface
             return;
         if (
             TypeStr is not [var order, var kind, .. var size]
-            || !int.TryParse(
-                size,
-                NumberStyles.None,
-                CultureInfo.InvariantCulture,
-                out int bytes
-            )
+            || !int.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out int bytes)
             || bytes > 1024
         )
             throw new ArgumentException(
