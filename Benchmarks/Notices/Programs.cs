@@ -51,7 +51,7 @@ public static class Programs
 
     private static bool IsOurs(string name) =>
         name.StartsWith("Sequor.", StringComparison.Ordinal)
-        || name is "sequor.dll" or "sequor.exe";
+        || name is "sequor.dll" or "sequor.exe" or "libsequor.dll";
 
     private static List<Package> Restored(string assets)
     {

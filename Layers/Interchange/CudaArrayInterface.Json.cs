@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace Sequor.Layers;
@@ -8,6 +9,12 @@ namespace Sequor.Layers;
 // The interface's dictionary as JSON, which Python's json.dumps makes of it.
 public sealed partial record CudaArrayInterface
 {
+    // A type string begins with <, which is no markup here.
+    private static readonly JsonWriterOptions Plain = new()
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
+
     /// <summary>Reads the dictionary as JSON; keys that are not of the interface's version 3 are passed over.</summary>
     /// <param name="json">
     /// An object with "shape", "typestr", "data" (address and whether it is read-only) and "version"; "strides", "mask" and "stream" may be
@@ -33,7 +40,7 @@ public sealed partial record CudaArrayInterface
     public string ToJson()
     {
         var buffer = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(buffer))
+        using (var writer = new Utf8JsonWriter(buffer, Plain))
         {
             writer.WriteStartObject();
             Write(writer, "shape", Shape);

@@ -25,7 +25,7 @@ public static unsafe class DlPack
     /// <param name="producerStream">
     /// On a GPU, the producer's stream: 1 for the legacy default stream, 2 for the calling thread's, else its address. Work here then waits
     /// for what is queued there, and that stream for the work here before the memory is given back. Null where the producer has been given
-    /// <see cref="StreamOf"/>, and so saw to the first; giving back then waits on the host. -1 where nothing has to wait.
+    /// <see cref="StreamOf"/>, and so saw to the first, or where nothing is queued there; giving back then waits on the host. -1 is as null.
     /// </param>
     /// <exception cref="ArgumentException">
     /// The tensor is no tensor here: not float32, of more than three dimensions, with other strides, in memory that the backend cannot use,

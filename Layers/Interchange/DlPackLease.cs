@@ -5,13 +5,15 @@ namespace Sequor.Layers;
 /// <summary>A producer's struct of DLPack, whose deleter is called once.</summary>
 /// <param name="managed">Its address.</param>
 /// <param name="form">Which struct it is.</param>
-/// <param name="stream">The producer's stream, which waits for the work here before the memory goes back; null where none was said.</param>
+/// <param name="stream">
+/// The producer's stream, which waits for the work here before the memory goes back; null or -1 where none was said.
+/// </param>
 internal sealed unsafe class DlPackLease(nint managed, DlPackForm form, long? stream)
 {
     private nint _managed = managed;
 
     /// <summary>The producer's stream; null where none was said.</summary>
-    public long? Stream { get; } = stream;
+    public long? Stream { get; } = stream == StreamNumber.None ? null : stream;
 
     /// <summary>Reads the struct, without what a later major version may have moved.</summary>
     /// <param name="flags">Its flags; 0 for the form that has none.</param>

@@ -139,7 +139,9 @@ public sealed class Storage : IDisposable
             return;
         _address = 0;
         GC.SuppressFinalize(this);
-        if (CanBeHeld && Interlocked.Decrement(ref _holds) == 0)
+        if (!CanBeHeld)
+            (Block as IDisposable)?.Dispose();
+        else if (Interlocked.Decrement(ref _holds) == 0)
             Backend.Return(this, forgotten: false);
     }
 

@@ -18,7 +18,8 @@ public sealed class AssemblyTests
                 .Where(file =>
                     Path.GetFileName(file) is string name
                     && (
-                        name.StartsWith("Sequor.", StringComparison.Ordinal) || name == "sequor.dll"
+                        name.StartsWith("Sequor.", StringComparison.Ordinal)
+                        || name is "sequor.dll" or "libsequor.dll"
                     )
                 ),
         ];

@@ -174,6 +174,26 @@ internal abstract unsafe class AbiFixture
         return all;
     }
 
+    /// <summary>Frees what rests on something before that; 0 is nothing.</summary>
+    protected static void Free(
+        ulong tensor = 0,
+        ulong step = 0,
+        ulong optimizer = 0,
+        ulong loss = 0,
+        ulong plan = 0,
+        ulong model = 0,
+        ulong backend = 0
+    )
+    {
+        Right(Abi.sequor_tensor_free(tensor));
+        Right(Abi.sequor_step_free(step));
+        Right(Abi.sequor_optimizer_free(optimizer));
+        Right(Abi.sequor_loss_free(loss));
+        Right(Abi.sequor_plan_free(plan));
+        Right(Abi.sequor_model_free(model));
+        Right(Abi.sequor_backend_free(backend));
+    }
+
     protected static float[] Draw(int seed, int count)
     {
         var random = new Random(seed);

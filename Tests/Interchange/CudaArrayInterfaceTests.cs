@@ -33,6 +33,8 @@ public sealed class CudaArrayInterfaceTests : CudaFixture
                 Strides = [48, 5, 4],
             }
         ).Import(Gpu, DlPackAccess.Read);
+        // Else the context would be held until the collector finds it.
+        using Storage block = tensor.Storage;
         Assert.That(tensor.Shape, Is.EqualTo(new Shape(2, 1, 12)));
         Assert.That(tensor.Address, Is.EqualTo(lent.Address));
         Assert.That(tensor.ToArray(), Is.EqualTo(Values));
@@ -41,6 +43,7 @@ public sealed class CudaArrayInterfaceTests : CudaFixture
             Gpu,
             DlPackAccess.Write
         );
+        using Storage one = written.Storage;
         Assert.That(written.Shape, Is.EqualTo(new Shape(1)));
         written.Write([5]);
         Assert.That(lent.Read()[0], Is.EqualTo(5));
@@ -61,9 +64,16 @@ public sealed class CudaArrayInterfaceTests : CudaFixture
             using Storage copy = Gpu.Allocate(64, MemoryCategory.InputOutput);
             long stream = (nint)theirs.Handle.Value;
             theirView.Span.Fill(round, theirs);
-            (Described with { Shape = [64], Data = lent.Address, Stream = stream })
-                .Import(Gpu, DlPackAccess.Read)
-                .CopyTo(copy.View(new Shape(64)));
+            Tensor tensor = (
+                Described with
+                {
+                    Shape = [64],
+                    Data = lent.Address,
+                    Stream = stream,
+                }
+            ).Import(Gpu, DlPackAccess.Read);
+            using Storage block = tensor.Storage;
+            tensor.CopyTo(copy.View(new Shape(64)));
             DlPack.LetWait(Gpu, stream);
             theirView.Span.Fill(-1, theirs);
             Assert.That(copy.View(new Shape(64)).ToArray(), Has.All.EqualTo((float)round));
@@ -91,6 +101,7 @@ public sealed class CudaArrayInterfaceTests : CudaFixture
         Tensor again = CudaArrayInterface
             .Parse(CudaArrayInterface.Export(tensor, readOnly: true).ToJson())
             .Import(Gpu, DlPackAccess.Read);
+        using Storage block = again.Storage;
         Assert.That(again.ToArray(), Is.EqualTo(Values[6..18]));
         // What may only be read is said to be so.
         Assert.That(CudaArrayInterface.Export(again).IsReadOnly);
