@@ -30,7 +30,7 @@ public sealed unsafe class DlPackExportTests(string device) : ThreadFixture(devi
         {
             Assert.That((nint)said.data, Is.EqualTo(tensor.Address));
             Assert.That(said.byte_offset, Is.Zero);
-            Assert.That(said.dtype, Is.EqualTo(Producer.Float32));
+            Assert.That(said.dtype, Is.EqualTo(Producer.Floats));
             Assert.That(
                 said.device.device_type,
                 Is.EqualTo(IsCuda ? DLDeviceType.kDLCUDA : DLDeviceType.kDLCPU)
