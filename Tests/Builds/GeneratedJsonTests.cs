@@ -146,7 +146,10 @@ public sealed partial class GeneratedJsonTests
 
     private static void Add(Type type, HashSet<Type> seen)
     {
-        if (!seen.Add(type) || type.Namespace?.StartsWith("Sequor", StringComparison.Ordinal) != true)
+        if (
+            !seen.Add(type)
+            || type.Namespace?.StartsWith("Sequor", StringComparison.Ordinal) != true
+        )
         {
             foreach (Type argument in type.GetGenericArguments())
                 Add(argument, seen);
@@ -156,7 +159,10 @@ public sealed partial class GeneratedJsonTests
             PropertyInfo property in type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
         )
         {
-            if (property.GetCustomAttribute<JsonIgnoreAttribute>()?.Condition is not JsonIgnoreCondition.Always)
+            if (
+                property.GetCustomAttribute<JsonIgnoreAttribute>()?.Condition
+                is not JsonIgnoreCondition.Always
+            )
                 Add(property.PropertyType, seen);
         }
     }

@@ -25,11 +25,7 @@ internal abstract class FigureReader
 {
     /// <summary>All of them, by name.</summary>
     public static IReadOnlyList<FigureReader> All { get; } =
-    [
-        .. FigureReaders
-            .Found()
-            .OrderBy(reader => reader.Format, StringComparer.Ordinal),
-    ];
+    [.. FigureReaders.Found().OrderBy(reader => reader.Format, StringComparer.Ordinal)];
 
     /// <summary>The format's name with its version, as in sequor.bench/1.</summary>
     public abstract string Format { get; }

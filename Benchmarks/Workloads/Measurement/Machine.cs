@@ -105,8 +105,7 @@ public sealed record Machine(
     }
 
     /// <summary>The runtime, for people: .NET 10.0.12, with the compiler where it is not the usual one.</summary>
-    public string DescribeRuntime() =>
-        $".NET {Dotnet}{(Compiler == Jit ? "" : $" {Compiler}")}";
+    public string DescribeRuntime() => $".NET {Dotnet}{(Compiler == Jit ? "" : $" {Compiler}")}";
 
     private static string CpuName()
     {

@@ -36,13 +36,19 @@ internal static partial class PublishedProgram
     private static (string?, string?, string?) Make()
     {
         string root = Repository.Root();
-        string[] path = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator);
+        string[] path = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(
+            Path.PathSeparator
+        );
         if (
             !((string[])["clang", "gcc"]).Any(name =>
                 path.Any(folder => File.Exists(Path.Combine(folder, name)))
             )
         )
-            return (null, "neither clang nor gcc is on PATH, which the AOT compiler links with", null);
+            return (
+                null,
+                "neither clang nor gcc is on PATH, which the AOT compiler links with",
+                null
+            );
         // The outputs of ./build.sh publish: what has not changed is not compiled again.
         string outputs = Path.Combine(root, "artifacts", "obj", "publish");
         string folder = Path.Combine(outputs, "tests");

@@ -82,7 +82,9 @@ public sealed class PublishedProgramTests : FolderTest
         if (RuntimeInformation.OSArchitecture != System.Runtime.InteropServices.Architecture.X64)
             Assert.Ignore("it is made for all processors here");
         if (!File.Exists(emulator))
-            Assert.Ignore($"{emulator} is not there (package qemu-user), which stands for an older one");
+            Assert.Ignore(
+                $"{emulator} is not there (package qemu-user), which stands for an older one"
+            );
         string program = PublishedProgram.Executable;
         ProgramResult newer = Program.RunForm(emulator, "-cpu", "max", program, "--version");
         Assert.That(newer.Output, Is.EqualTo(PublishedProgram.Run("--version").Output));
@@ -215,9 +217,7 @@ public sealed class PublishedProgramTests : FolderTest
             $"reproduce --task jsb --arch gru,tcn --preset 20k --budget 0.01 {Alike} --data {data}"
         );
         new JsonCoverage(_page).Add("sequor.reproduce/1", json.Published);
-        json = WriteBoth(
-            $"reproduce --task jsb --arch gru --preset 20k {Alike} --data {data}"
-        );
+        json = WriteBoth($"reproduce --task jsb --arch gru --preset 20k {Alike} --data {data}");
         RequireAlike("sequor.reproduce/1", json);
         JsonNode usual = JsonNode.Parse(json.Usual)!["results"]![0]!;
         JsonNode published = JsonNode.Parse(json.Published)!["results"]![0]!;
