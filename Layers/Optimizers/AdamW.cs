@@ -10,7 +10,7 @@ namespace Sequor.Layers;
 /// using var model = new Sequential(new Gru(2, 16), new Linear(16, 1));
 /// using Plan plan = model.Plan(backend, maxLength: 10, maxBatch: 2, Mode.Training);
 /// var biases = new ParameterGroup(
-///     named => named.Parameter.Name.StartsWith("bias"),
+///     named => named.Parameter.Name.StartsWith("bias", StringComparison.Ordinal),
 ///     rateFactor: 1f,
 ///     decays: false
 /// );

@@ -86,9 +86,8 @@ public sealed partial class GuideTests
         string path = Path.Combine(Path.GetTempPath(), $"sequor-{Guid.NewGuid():N}.safetensors");
         try
         {
-            foreach (
-                (string code, Func<Layer> make) in Layers().Where(row => !row.Code.Contains("Lru"))
-            )
+            var rows = Layers().Where(row => !row.Code.Contains("Lru", StringComparison.Ordinal));
+            foreach ((string code, Func<Layer> make) in rows)
             {
                 using Layer made = make();
                 made.Initialize(Cpu);

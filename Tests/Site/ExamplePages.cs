@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace Sequor.Site;
 
 /// <summary>
@@ -26,7 +24,7 @@ internal sealed class ExamplePages(string folder)
         string index = Path.Combine(folder, Index);
         if (!File.Exists(index))
             return;
-        var table = new StringBuilder("- name: The course\n  href: ../../examples/README.md\n");
+        string table = "- name: The course\n  href: ../../examples/README.md\n";
         string text = File.ReadAllText(index);
         foreach (string file in Files(folder))
         {
@@ -40,11 +38,11 @@ internal sealed class ExamplePages(string folder)
                     + $"{fence}{Languages[Path.GetExtension(name)]}\n{code}\n{fence}\n"
             );
             text = text.Replace($"]({name})", $"]({page})", StringComparison.Ordinal);
-            table.Append($"- name: {name}\n  href: ../../examples/{page}\n");
+            table += $"- name: {name}\n  href: ../../examples/{page}\n";
         }
         File.WriteAllText(index, text);
         Directory.CreateDirectory(contents);
-        File.WriteAllText(Path.Combine(contents, "toc.yml"), table.ToString());
+        File.WriteAllText(Path.Combine(contents, "toc.yml"), table);
     }
 
     /// <summary>The files that are examples, in their order: those whose names begin with two digits.</summary>
