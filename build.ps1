@@ -595,6 +595,9 @@ function Update-Api {
                         [void] $seen.Add($Matches[1].Replace('\"', '"').Replace('\\', '\'))
                     }
                 }
+                if ($seen.Count -eq 0) {
+                    Stop-Script "Nothing public was found in $($project.FullName), and $list is as it was."
+                }
                 $names = [string[]] @($seen)
                 [Array]::Sort($names, [StringComparer]::Ordinal)
                 $text = (@('#nullable enable') + $names) -join "`n"

@@ -487,7 +487,8 @@ write_api() {
             [ -f "$log" ] || fail "$project has no PublicApiAnalyzers that write $log."
             made=$(sed -n 's/^ *"APIName": "\(.*\)",\{0,1\}$/\1/p' "$log" |
                 sed 's/\\"/"/g; s/\\\\/\\/g' | LC_ALL=C sort -u)
-            printf '%s\n' '#nullable enable' ${made:+"$made"} >"$list"
+            [ -n "$made" ] || fail "Nothing public was found in $project, and $list is as it was."
+            printf '%s\n' '#nullable enable' "$made" >"$list"
             printf '%s: %s\n' "${list#"$root/"}" "$(($(wc -l <"$list") - 1))"
         done
     done

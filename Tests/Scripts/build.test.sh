@@ -74,6 +74,7 @@ case $1 in
     build)
         [ -z "${BROKEN:-}" ] || { echo 'A.cs(1,1): error CS1002: ; expected'; exit 1; }
         mkdir -p "$root/artifacts/api"
+        [ -z "${EMPTY:-}" ] || { touch "$root/artifacts/api/A.sarif"; exit; }
         printf '    "APIName": "%s"%s\n' 'b.B(string! s = \"\\\") -> void' , 'A.A<T>' '' 'A.A<T>' , \
             >"$root/artifacts/api/A.sarif"
         exit
@@ -487,6 +488,9 @@ BROKEN=1 run api
 expect 'sources that do not compile fail' exits 1
 expect 'which is said' says 'error CS1002'
 expect 'and leave the list as it was' cmp -s "$tree/wanted" "$tree/Layers/PublicAPI.Unshipped.txt"
+EMPTY=1 run api
+expect 'so do sources in which nothing is public' exits 1
+expect 'as well' cmp -s "$tree/wanted" "$tree/Layers/PublicAPI.Unshipped.txt"
 run api now
 expect 'api takes no arguments' exits 2
 rm "$tree/Layers/A.csproj" "$tree/Layers/PublicAPI.Unshipped.txt"
