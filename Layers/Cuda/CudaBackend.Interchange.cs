@@ -12,10 +12,7 @@ public sealed partial class CudaBackend
 
     internal override bool Reaches(DLDevice device) =>
         device.device_type == DLDeviceType.kDLCUDAManaged
-        || (
-            device.device_type == DLDeviceType.kDLCUDA
-            && device.device_id == Context.Device.Index
-        );
+        || (device.device_type == DLDeviceType.kDLCUDA && device.device_id == Context.Device.Index);
 
     internal override long? StreamNumber => NumberOf((nint)Stream.Handle.Value);
 

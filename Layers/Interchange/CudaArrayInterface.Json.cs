@@ -97,7 +97,9 @@ public sealed partial record CudaArrayInterface
             Data = (nint)address,
             IsReadOnly = data[1].GetBoolean(),
             Strides = Optional(root, "strides") is { } strides ? Numbers("strides", strides) : null,
-            Version = checked((int)Number("version", Needed(root, "version", JsonValueKind.Number), int.MaxValue)),
+            Version = checked(
+                (int)Number("version", Needed(root, "version", JsonValueKind.Number), int.MaxValue)
+            ),
             Stream = Optional(root, "stream") is { } stream
                 ? Number("stream", stream, long.MaxValue)
                 : null,

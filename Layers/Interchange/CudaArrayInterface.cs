@@ -16,7 +16,7 @@ public sealed partial record CudaArrayInterface
     public const int LatestVersion = 3;
 
     /// <summary>The type string of float32 values in this machine's byte order.</summary>
-    public static readonly string Float32 = BitConverter.IsLittleEndian ? "<f4" : ">f4";
+    public static readonly string FloatType = BitConverter.IsLittleEndian ? "<f4" : ">f4";
 
     /// <summary>The sizes, outermost first.</summary>
     public required IReadOnlyList<long> Shape { get; init; }
@@ -64,7 +64,7 @@ public sealed partial record CudaArrayInterface
         return new()
         {
             Shape = sizes,
-            TypeStr = Float32,
+            TypeStr = FloatType,
             Data = tensor.Count == 0 ? 0 : address,
             IsReadOnly = readOnly || tensor.Storage.IsReadOnly,
             Stream = backend.StreamNumber,
@@ -117,20 +117,15 @@ public sealed partial record CudaArrayInterface
 
     private void RequireFloat32()
     {
-        if (TypeStr == Float32)
+        if (TypeStr == FloatType)
             return;
         if (
             TypeStr is not [var order, var kind, .. var size]
-            || !int.TryParse(
-                size,
-                NumberStyles.None,
-                CultureInfo.InvariantCulture,
-                out int bytes
-            )
+            || !int.TryParse(size, NumberStyles.None, CultureInfo.InvariantCulture, out int bytes)
             || bytes > 1024
         )
             throw new ArgumentException(
-                $"The array's type is \"{Printable.Shortened(TypeStr, 100)}\", which is no type string of numpy; here values are float32, \"{Float32}\"."
+                $"The array's type is \"{Printable.Shortened(TypeStr, 100)}\", which is no type string of numpy; here values are float32, \"{FloatType}\"."
             );
         string name = kind switch
         {
@@ -141,7 +136,7 @@ public sealed partial record CudaArrayInterface
             'b' => "bool",
             _ => $"of the kind '{kind}'",
         };
-        bool swapped = order is '<' or '>' && order != Float32[0] && bytes > 1;
+        bool swapped = order is '<' or '>' && order != FloatType[0] && bytes > 1;
         throw ForeignType.NotFloat32(
             $"{name} (\"{Printable.Shortened(TypeStr, 100)}\"){(swapped ? " in another byte order than this machine's" : "")}",
             kind is 'i' or 'u'

@@ -15,7 +15,8 @@ internal static unsafe class DlPackExport
     public static nint Make(Tensor tensor, DlPackForm form, bool readOnly)
     {
         Storage storage = tensor.Storage;
-        int head = form == DlPackForm.Plain ? sizeof(DLManagedTensor) : sizeof(DLManagedTensorVersioned);
+        int head =
+            form == DlPackForm.Plain ? sizeof(DLManagedTensor) : sizeof(DLManagedTensorVersioned);
         int rank = tensor.Shape.Rank;
         byte* block = (byte*)NativeMemory.AllocZeroed((nuint)(head + 2 * rank * sizeof(long)));
         var sizes = (long*)(block + head);

@@ -100,8 +100,5 @@ internal static class ForeignType
         };
 
     private static bool IsHost(DLDeviceType type) =>
-        type
-            is DLDeviceType.kDLCPU
-                or DLDeviceType.kDLCUDAHost
-                or DLDeviceType.kDLROCMHost;
+        type is DLDeviceType.kDLCPU or DLDeviceType.kDLCUDAHost or DLDeviceType.kDLROCMHost;
 }

@@ -74,10 +74,7 @@ public sealed partial class Plan
         if (
             IsSpare(dy)
             || (
-                !dy.Storage.IsReadOnly
-                && !IsOwn(dy)
-                && !dy.Overlaps(_x)
-                && !dy.Overlaps(_input.All)
+                !dy.Storage.IsReadOnly && !IsOwn(dy) && !dy.Overlaps(_x) && !dy.Overlaps(_input.All)
             )
         )
             return dy;

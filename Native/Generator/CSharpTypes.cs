@@ -34,7 +34,9 @@ public static class CSharpTypes
         int function = type.IndexOf("(*)(", StringComparison.Ordinal);
         if (function > 0)
         {
-            IEnumerable<string> types = type[(function + 4)..^1].Split(',').Append(type[..function]);
+            IEnumerable<string> types = type[(function + 4)..^1]
+                .Split(',')
+                .Append(type[..function]);
             return $"delegate* unmanaged[Cdecl]<{string.Join(", ", types.Select(Of))}>";
         }
         string bare = type.TrimEnd('*');

@@ -66,12 +66,7 @@ public sealed class ExampleTests : CudaFixture
         nint given = TensorsInPlace.Run(backend, producer.Make(DlPackForm.Versioned));
         Assert.That(producer.Deleted, Is.EqualTo(1));
         using (
-            DlPackTensor y = DlPack.Import(
-                backend,
-                given,
-                DlPackForm.Versioned,
-                DlPackAccess.Read
-            )
+            DlPackTensor y = DlPack.Import(backend, given, DlPackForm.Versioned, DlPackAccess.Read)
         )
         {
             using var lstm = new Lstm(16, 32);
@@ -93,10 +88,7 @@ public sealed class ExampleTests : CudaFixture
             $$"""{"shape": [2, 3], "typestr": "<f4", "data": [{{lent.Address}}, true], "version": 3, "stream": 1}""",
             y.View(new Shape(2, 3))
         );
-        Assert.That(
-            described,
-            Does.StartWith("{\"shape\":[2,3],\"typestr\":\"<f4\",\"data\":[")
-        );
+        Assert.That(described, Does.StartWith("{\"shape\":[2,3],\"typestr\":\"<f4\",\"data\":["));
         Assert.That(y.View(new Shape(6)).ToArray(), Is.EqualTo(values));
         // What was imported holds the context until the collector finds it.
         Threads.ForgottenTests.Collect();

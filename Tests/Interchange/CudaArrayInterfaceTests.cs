@@ -48,9 +48,7 @@ public sealed class CudaArrayInterfaceTests : CudaFixture
         written.Write([5]);
         Assert.That(lent.Read()[0], Is.EqualTo(5));
         Assert.That(
-            (Described with { Shape = [4, 0], Data = 0 })
-                .Import(Gpu, DlPackAccess.Read)
-                .ToArray(),
+            (Described with { Shape = [4, 0], Data = 0 }).Import(Gpu, DlPackAccess.Read).ToArray(),
             Is.Empty
         );
     }
@@ -160,9 +158,10 @@ public sealed class CudaArrayInterfaceTests : CudaFixture
     public void Json_that_is_no_array_is_refused(string change, params string[] says)
     {
         string[] parts = change.Split('|');
-        string json = parts.Length == 2 ? Json.Replace(parts[0], parts[1], StringComparison.Ordinal) : change;
-        FormatException refused = Assert.Throws<FormatException>(
-            () => CudaArrayInterface.Parse(json)
+        string json =
+            parts.Length == 2 ? Json.Replace(parts[0], parts[1], StringComparison.Ordinal) : change;
+        FormatException refused = Assert.Throws<FormatException>(() =>
+            CudaArrayInterface.Parse(json)
         )!;
         foreach (string part in says)
             Assert.That(refused.Message, Does.Contain(part));
@@ -175,7 +174,11 @@ public sealed class CudaArrayInterfaceTests : CudaFixture
             () => CudaArrayInterface.Parse(new string('[', 100_000)),
             Throws.TypeOf<FormatException>()
         );
-        string json = Json.Replace("\"<f4\"", $"[\"{new string('x', 100_000)}\"]", StringComparison.Ordinal);
+        string json = Json.Replace(
+            "\"<f4\"",
+            $"[\"{new string('x', 100_000)}\"]",
+            StringComparison.Ordinal
+        );
         Assert.That(
             Assert.Throws<FormatException>(() => CudaArrayInterface.Parse(json))!.Message,
             Has.Length.LessThan(300)
@@ -185,7 +188,10 @@ public sealed class CudaArrayInterfaceTests : CudaFixture
     [Test]
     public void A_mask_is_refused() =>
         Assert.That(
-            () => CudaArrayInterface.Parse(Json.Replace("\"version\"", "\"mask\":{},\"version\"", StringComparison.Ordinal)),
+            () =>
+                CudaArrayInterface.Parse(
+                    Json.Replace("\"version\"", "\"mask\":{},\"version\"", StringComparison.Ordinal)
+                ),
             Throws.ArgumentException.With.Message.Contains("mask")
         );
 
@@ -205,8 +211,24 @@ public sealed class CudaArrayInterfaceTests : CudaFixture
             Of("a version below 0", Described with { Version = -1 }, "version -1"),
             Of("four dimensions", Described with { Shape = [1, 2, 3, 4] }, "1 to 3"),
             Of("too few strides", Described with { Strides = [12] }, "2 dimensions and 1 stride"),
-            Of("strides of elements", Described with { Strides = [3, 1] }, "[3, 1] in bytes", "[12, 4]"),
-            Of("transposed", Described with { Strides = [4, 8] }, "[4, 8] in bytes", "cupy.ascontiguousarray"),
+            Of(
+                "strides of elements",
+                Described with
+                {
+                    Strides = [3, 1],
+                },
+                "[3, 1] in bytes",
+                "[12, 4]"
+            ),
+            Of(
+                "transposed",
+                Described with
+                {
+                    Strides = [4, 8],
+                },
+                "[4, 8] in bytes",
+                "cupy.ascontiguousarray"
+            ),
             Of("no address", Described with { Data = 0 }, "null"),
             Of("an odd address", Described with { Data = 4098 }, "multiple of 4"),
             Of("an address above all", Described with { Data = -64 }, "wrongly"),
@@ -221,8 +243,8 @@ public sealed class CudaArrayInterfaceTests : CudaFixture
     [TestCaseSource(nameof(Bad))]
     public void An_array_that_is_no_tensor_is_refused(CudaArrayInterface array, string[] says)
     {
-        ArgumentException refused = Assert.Throws<ArgumentException>(
-            () => array.Import(Gpu, DlPackAccess.Read)
+        ArgumentException refused = Assert.Throws<ArgumentException>(() =>
+            array.Import(Gpu, DlPackAccess.Read)
         )!;
         foreach (string part in says)
             Assert.That(refused.Message, Does.Contain(part));
@@ -243,10 +265,7 @@ public sealed class CudaArrayInterfaceTests : CudaFixture
             () => Described.Import(Gpu, (DlPackAccess)3),
             Throws.TypeOf<ArgumentOutOfRangeException>()
         );
-        Assert.That(
-            () => Described.Import(null!, DlPackAccess.Read),
-            Throws.ArgumentNullException
-        );
+        Assert.That(() => Described.Import(null!, DlPackAccess.Read), Throws.ArgumentNullException);
         Assert.That(() => CudaArrayInterface.Parse(null!), Throws.ArgumentNullException);
     }
 }

@@ -202,8 +202,19 @@ public sealed class DlPackCudaTests : CudaFixture
 
     private static IEnumerable<TestCaseData> Elsewhere() =>
         [
-            Of("the host's", p => p.Device = new() { device_type = kDLCPU }, "host memory", "cuda:0", "Device.Cpu"),
-            Of("pinned", p => p.Device = new() { device_type = kDLCUDAHost }, "pinned", "cupy.asarray(x)"),
+            Of(
+                "the host's",
+                p => p.Device = new() { device_type = kDLCPU },
+                "host memory",
+                "cuda:0",
+                "Device.Cpu"
+            ),
+            Of(
+                "pinned",
+                p => p.Device = new() { device_type = kDLCUDAHost },
+                "pinned",
+                "cupy.asarray(x)"
+            ),
             Of(
                 "another GPU's",
                 p => p.Device = new() { device_type = kDLCUDA, device_id = 1 },

@@ -30,7 +30,7 @@ public sealed unsafe class DlPackExportTests(string device) : ThreadFixture(devi
         {
             Assert.That((nint)said.data, Is.EqualTo(tensor.Address));
             Assert.That(said.byte_offset, Is.Zero);
-            Assert.That(said.dtype, Is.EqualTo(Producer.Float32));
+            Assert.That(said.dtype, Is.EqualTo(Producer.Floats));
             Assert.That(
                 said.device.device_type,
                 Is.EqualTo(IsCuda ? DLDeviceType.kDLCUDA : DLDeviceType.kDLCPU)
@@ -62,7 +62,10 @@ public sealed unsafe class DlPackExportTests(string device) : ThreadFixture(devi
 
         storage.Dispose();
         storage.Dispose();
-        Assert.That(() => storage.View(new Shape(1)).Address, Throws.TypeOf<ObjectDisposedException>());
+        Assert.That(
+            () => storage.View(new Shape(1)).Address,
+            Throws.TypeOf<ObjectDisposedException>()
+        );
         Assert.That(Read(managed, form), Is.EqualTo(Values));
         Assert.That(Backend.Memory.CurrentBytes, Is.GreaterThan(bytes), "it is still taken");
         Assert.That(
@@ -197,20 +200,16 @@ public sealed unsafe class DlPackExportTests(string device) : ThreadFixture(devi
     {
         using Storage storage = Filled();
         nint managed = DlPack.Export(storage.View(new Shape(4, 6)), form);
-        using (
-            DlPackTensor taken = DlPack.Import(
-                Backend,
-                managed,
-                form,
-                DlPackAccess.Write
-            )
-        )
+        using (DlPackTensor taken = DlPack.Import(Backend, managed, form, DlPackAccess.Write))
         {
             Assert.That(taken.Tensor.Shape, Is.EqualTo(new Shape(4, 6)));
             Assert.That(taken.Tensor.Address, Is.EqualTo(storage.View(new Shape(1)).Address));
             taken.Tensor.Slice(0, 1).Write([9, 9, 9, 9, 9, 9]);
         }
-        Assert.That(storage.View(new Shape(7)).ToArray(), Is.EqualTo((float[])[9, 9, 9, 9, 9, 9, Values[6]]));
+        Assert.That(
+            storage.View(new Shape(7)).ToArray(),
+            Is.EqualTo((float[])[9, 9, 9, 9, 9, 9, Values[6]])
+        );
     }
 
     [Test]

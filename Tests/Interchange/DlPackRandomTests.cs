@@ -34,7 +34,8 @@ public sealed class DlPackRandomTests(string device, int cases) : ThreadFixture(
             bool fits =
                 sizes.Length <= 3
                 && naive.Select((at, index) => at == first + index).All(same => same);
-            string name = $"[{string.Join(", ", sizes)}] strides {(strides is null ? "null" : string.Join(", ", strides))} from {first}";
+            string name =
+                $"[{string.Join(", ", sizes)}] strides {(strides is null ? "null" : string.Join(", ", strides))} from {first}";
             try
             {
                 using DlPackTensor tensor = producer.Lend(Backend, form);

@@ -80,8 +80,8 @@ public sealed class DlPackRefusalTests
         {
             using Producer producer = lent.Producer(Cpu, 2, 3, 4);
             spoil(producer);
-            ArgumentException refused = Assert.Throws<ArgumentException>(
-                () => producer.Lend(Cpu, form)
+            ArgumentException refused = Assert.Throws<ArgumentException>(() =>
+                producer.Lend(Cpu, form)
             )!;
             foreach (string part in says)
                 Assert.That(refused.Message, Does.Contain(part));
@@ -93,7 +93,10 @@ public sealed class DlPackRefusalTests
     [Test]
     public void Another_major_version_is_given_back_and_not_looked_at([Values(0u, 2u)] uint major)
     {
-        using var producer = new Producer { Version = new() { major = major, minor = 7 } };
+        using var producer = new Producer
+        {
+            Version = new() { major = major, minor = 7 },
+        };
         Assert.That(
             () => producer.Lend(Cpu),
             Throws

@@ -72,11 +72,7 @@ internal sealed unsafe class Lent : IDisposable
     }
 
     public static DLDevice DeviceOf(Backend backend) =>
-        new()
-        {
-            device_type = backend is CudaBackend ? DLDeviceType.kDLCUDA : DLDeviceType.kDLCPU,
-        };
+        new() { device_type = backend is CudaBackend ? DLDeviceType.kDLCUDA : DLDeviceType.kDLCPU };
 
-    private float[] Block(float[] values) =>
-        [.. Enumerable.Repeat(-77f, _first), .. values, -78f];
+    private float[] Block(float[] values) => [.. Enumerable.Repeat(-77f, _first), .. values, -78f];
 }

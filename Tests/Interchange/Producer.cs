@@ -11,7 +11,7 @@ namespace Sequor.Tests.Interchange;
 /// </summary>
 public sealed unsafe class Producer : IDisposable
 {
-    public static readonly DLDataType Float32 = TypeOf(DLDataTypeCode.kDLFloat, 32);
+    public static readonly DLDataType Floats = TypeOf(DLDataTypeCode.kDLFloat, 32);
 
     private readonly GCHandle _self;
     private readonly List<nint> _blocks = [];
@@ -30,7 +30,7 @@ public sealed unsafe class Producer : IDisposable
     /// <summary>What is said beside the sizes; null for as many as there are.</summary>
     public int? Dimensions { get; set; }
 
-    public DLDataType Type { get; set; } = Float32;
+    public DLDataType Type { get; set; } = Floats;
 
     public DLDevice Device { get; set; } = new() { device_type = DLDeviceType.kDLCPU };
 
