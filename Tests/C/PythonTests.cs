@@ -6,7 +6,7 @@ namespace Sequor.Tests.C;
 
 /// <summary>What sequor.py says where the library cannot be loaded, before it is.</summary>
 [TestFixture]
-[Parallelizable(ParallelScope.All)]
+[Parallelizable]
 internal sealed class PythonTests : FolderTest
 {
     [Test]
