@@ -33,7 +33,12 @@ public sealed partial class GuideTests
         Assert.That(Lines(printed), Is.EqualTo(Lines(shown)));
 
         static string[] Lines(string text) =>
-            [.. text.Trim().Split('\n').Skip(1).Select(line => Figures().Replace(line.Trim(), "0"))];
+            [
+                .. text.Trim()
+                    .Split('\n')
+                    .Skip(1)
+                    .Select(line => Figures().Replace(line.Trim(), "0")),
+            ];
     }
 
     [Test]

@@ -30,10 +30,7 @@ public sealed class PairedSimulationTests
     {
         PairedRecording recording = PairedRecording.Read(name);
         Assert.That(Replay(recording, 1, waves: 1).Accused, Is.LessThanOrEqualTo(Replays / 100));
-        Assert.That(
-            Replay(recording, 1, waves: 5).Accused,
-            Is.LessThanOrEqualTo(Replays / 100)
-        );
+        Assert.That(Replay(recording, 1, waves: 5).Accused, Is.LessThanOrEqualTo(Replays / 100));
     }
 
     // Of a machine that others load as they like this is told, and nothing is promised.

@@ -11,7 +11,10 @@ internal sealed partial class FixtureCheckTests
     [Test]
     public void Every_part_of_a_name_is_of_a_test([Values] bool dry)
     {
-        string[] parts = [.. AllChecks.InOrder.OfType<FixtureCheck>().SelectMany(c => c.Parts(dry))];
+        string[] parts =
+        [
+            .. AllChecks.InOrder.OfType<FixtureCheck>().SelectMany(c => c.Parts(dry)),
+        ];
         Assert.That(parts, Is.Not.Empty);
         // By the sources, as the program that has these tests references this one.
         string[] names =

@@ -35,10 +35,7 @@ internal sealed class OtherToolsTests : FolderTest
             $"*tcn*) echo 'Invalid __global__ read' >&2; exit {code} ;;"
         );
         Assert.That(outcome.Verdict, Is.EqualTo(verdict));
-        Assert.That(
-            outcome.Reason,
-            Is.EqualTo($"tcn: exit code {code}: Invalid __global__ read")
-        );
+        Assert.That(outcome.Reason, Is.EqualTo($"tcn: exit code {code}: Invalid __global__ read"));
     }
 
     [Test]
@@ -47,7 +44,8 @@ internal sealed class OtherToolsTests : FolderTest
         CheckOutcome outcome = Run(
             new PeerCheck(),
             "python3",
-            SeesGpu + """*"--hidden 4 --layers 1 --length 6"*) echo '{"step_ms":3,"tf32":false}' ;;"""
+            SeesGpu
+                + """*"--hidden 4 --layers 1 --length 6"*) echo '{"step_ms":3,"tf32":false}' ;;"""
         );
         Assert.That(outcome.Verdict, Is.EqualTo(CheckOutcome.IsHeld), outcome.Reason);
         Dictionary<string, double> found = outcome.Figures.ToDictionary(f => f.Name, f => f.Value);
