@@ -51,7 +51,8 @@ public static class Programs
 
     private static bool IsOurs(string name) =>
         name.StartsWith("Sequor.", StringComparison.Ordinal)
-        || name is "sequor.dll" or "sequor.exe" or "libsequor.dll";
+        // The last one stands for ManagedCuda in the tests.
+        || name is "sequor.dll" or "sequor.exe" or "libsequor.dll" or "ManagedCuda.Double.dll";
 
     private static List<Package> Restored(string assets)
     {

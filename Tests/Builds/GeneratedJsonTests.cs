@@ -108,6 +108,8 @@ public sealed partial class GeneratedJsonTests
     [TestCase("JsonSerializer.Serialize(a, B.Default.C)", 0)]
     [TestCase("JsonSerializer.SerializeToUtf8Bytes(\n    a.B(c),\n    B.Default.C\n)", 0)]
     [TestCase("JsonSerializer.Deserialize(a, B.Default.C)", 0)]
+    [TestCase("JsonSerializer.Serialize(a, KeptTypeInfo)", 0)]
+    [TestCase("JsonSerializer.Deserialize(a, (JsonTypeInfo<T>)b.GetTypeInfo(typeof(T)))", 0)]
     [TestCase("JsonSerializer.Serialize(a)", 1)]
     [TestCase("JsonSerializer.Serialize(a.B(c)), D.Default.E", 1)]
     [TestCase("JsonSerializer.Deserialize<A>(b, Options)", 1)]
@@ -170,7 +172,8 @@ public sealed partial class GeneratedJsonTests
     [GeneratedRegex(@"JsonSerializer\s*\.\s*(Des|S)erialize\w*\s*(<[^(]*>)?\s*\(")]
     private static partial Regex Call();
 
-    [GeneratedRegex(@"\.Default\.\w+\s*\)$")]
+    // A property of a generated context, or a type's information that options with one gave.
+    [GeneratedRegex(@"(\.Default\.\w+|TypeInfo(\(typeof\(\w+\)\))?)\s*\)$")]
     private static partial Regex Generated();
 
     [GeneratedRegex(

@@ -47,6 +47,26 @@ public sealed class DisposalTests
                 backend
             );
         },
+        [typeof(DlPackTensor)] = () =>
+        {
+            Backend backend = Cpu();
+            Storage storage = backend.Allocate(10, MemoryCategory.Workspace);
+            var tensor = new Tensor(storage, 0, new Shape(10));
+            nint exported = DlPack.Export(tensor, DlPackForm.Versioned);
+            DlPackTensor taken = DlPack.Import(
+                backend,
+                exported,
+                DlPackForm.Versioned,
+                DlPackAccess.Write
+            );
+            storage.Dispose();
+            return new(
+                taken,
+                () => taken.Tensor.ToArray(),
+                () => backend.Memory.CurrentBytes,
+                backend
+            );
+        },
         [typeof(Layer)] = () =>
         {
             Parts parts = new();
@@ -185,6 +205,8 @@ public sealed class DisposalTests
         typeof(NvmlDevice),
         typeof(NvtxDomain),
         typeof(GpuSampler),
+        typeof(GpuWatch),
+        typeof(CudaPeerLink),
     ];
 
     // Disposed by their plan, once.

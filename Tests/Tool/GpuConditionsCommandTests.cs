@@ -208,6 +208,7 @@ public sealed class GpuConditionsCommandTests : CudaCommandFixture
                 CancellationToken.None,
                 watch
             ).Run(force: false, _ => { });
+        watch!.Dispose();
         int turns = 2 * report.Pairs!.Count;
         Assert.That(report.GpuConditions!.FlaggedSteps, Is.EqualTo(turns));
         Assert.That(

@@ -44,7 +44,7 @@ public static class HistoryLine
         "graph_nodes",
     ];
 
-    private static readonly JsonTypeInfo<BenchReport> Kept =
+    private static readonly JsonTypeInfo<BenchReport> KeptTypeInfo =
         (JsonTypeInfo<BenchReport>)
             new JsonSerializerOptions(ReportJson.Default.Options)
             {
@@ -55,7 +55,7 @@ public static class HistoryLine
     public static byte[] ToUtf8(BenchReport report)
     {
         ArgumentNullException.ThrowIfNull(report);
-        return JsonSerializer.SerializeToUtf8Bytes(report with { Schema = Schema }, Kept);
+        return JsonSerializer.SerializeToUtf8Bytes(report with { Schema = Schema }, KeptTypeInfo);
     }
 
     private static void Keep(JsonTypeInfo type)
