@@ -51,8 +51,9 @@ public static class Programs
 
     private static bool IsOurs(string name) =>
         name.StartsWith("Sequor.", StringComparison.Ordinal)
+        || name.StartsWith("libsequor.", StringComparison.Ordinal)
         // The last one stands for ManagedCuda in the tests.
-        || name is "sequor.dll" or "sequor.exe" or "libsequor.dll" or "ManagedCuda.Double.dll";
+        || name is "sequor.dll" or "sequor.exe" or "ManagedCuda.Double.dll";
 
     private static List<Package> Restored(string assets)
     {
