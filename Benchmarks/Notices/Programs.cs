@@ -77,6 +77,37 @@ public static class Programs
             string[] name = library.Name.Split('/', 2);
             packages.Add(new Package(name[0], name[1], folder));
         }
+        packages.AddRange(Downloaded(root, caches));
         return packages;
+    }
+
+    // The runtime's own packages, which a program that brings the runtime is made from; an SDK may have some elsewhere.
+    private static IEnumerable<Package> Downloaded(JsonElement root, string[] caches)
+    {
+        if (
+            !root.TryGetProperty("project", out JsonElement project)
+            || !project.TryGetProperty("frameworks", out JsonElement frameworks)
+        )
+            yield break;
+        foreach (JsonProperty framework in frameworks.EnumerateObject())
+        {
+            if (!framework.Value.TryGetProperty("downloadDependencies", out JsonElement list))
+                continue;
+            foreach (JsonElement package in list.EnumerateArray())
+            {
+                string name = package.GetProperty("name").GetString()!;
+                // As in [10.0.0, 10.0.0].
+                string version = package
+                    .GetProperty("version")
+                    .GetString()!
+                    .Trim('[', ']')
+                    .Split(',')[0];
+                string? folder = caches
+                    .Select(cache => Path.Combine(cache, name.ToLowerInvariant(), version))
+                    .FirstOrDefault(Directory.Exists);
+                if (folder is not null)
+                    yield return new Package(name, version, folder);
+            }
+        }
     }
 }
