@@ -1,6 +1,7 @@
 using NUnit.Framework;
 using Sequor.Interop;
 using Sequor.Native;
+using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Interop;
 
@@ -40,15 +41,7 @@ public sealed unsafe class AllocationTests : InteropFixture
         int[] lengths = [4, 2];
 
         using (Stub.Begin(Libraries))
-        {
-            long before = 0;
-            for (int i = 0; i < 3; i++)
-            {
-                before = GC.GetAllocatedBytesForCurrentThread();
-                Step();
-            }
-            Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
-        }
+            Assert.That(Allocated.LeastHere(Step), Is.Zero);
 
         void Step()
         {
