@@ -50,43 +50,52 @@ public sealed partial class CudaBackend
     [SuppressMessage(
         "Design",
         "CA1031:Do not catch general exception types",
-        Justification = "The memory goes back whatever happened to the device, which later calls tell."
+        Justification = "The memory goes back whatever happened to the other stream."
     )]
     private protected override bool EndsUse(DlPackLease lease)
     {
+        // A backend that is disposed has waited for its work.
+        if (IsDisposed)
+            return true;
         try
         {
-            // A backend that is disposed has waited for its work.
-            if (IsDisposed)
-                return true;
             if (Stream.IsCapturing)
                 return false;
             if (lease.Stream is { } stream)
+            {
                 LetStreamWait(stream);
-            else
-                Stream.Synchronize();
+                return true;
+            }
         }
         catch (Exception)
         {
-            // Nothing runs in a context that is lost, nor on a stream that is gone.
+            // The other stream may be gone, and cannot wait any more: the host does.
         }
+        WaitForWork();
         return true;
+    }
+
+    private protected override void EndAllUse()
+    {
+        if (HasLentMemory)
+            WaitForWork();
     }
 
     [SuppressMessage(
         "Design",
         "CA1031:Do not catch general exception types",
-        Justification = "As above."
+        Justification = "The memory goes back whatever happened to the device, which later calls tell."
     )]
-    private protected override void EndAllUse()
+    private void WaitForWork()
     {
-        if (!HasLentMemory)
-            return;
         try
         {
             Stream.Synchronize();
         }
-        catch (Exception) { }
+        catch (Exception)
+        {
+            // Nothing runs in a context that is lost.
+        }
     }
 
     // Work on one stream is in order as it is.

@@ -111,6 +111,9 @@ internal static unsafe class DlPackExport
             NativeMemory.Free(self);
             storage.Drop();
         }
-        catch (Exception) { }
+        catch (Exception)
+        {
+            // There is nobody to tell: the consumer's call has no result.
+        }
     }
 }
