@@ -80,6 +80,39 @@ public sealed class DlPackCudaTests : CudaFixture
         Assert.That(counts.OfAll("cuEvent"), Is.Zero);
     }
 
+    // It ought to live until the memory is back. A driver that still knows that it is gone answers with an error, as the virtual one
+    // does, which keeps it as a fault too.
+    [Test]
+    [VirtualGpuOnly]
+    public void Where_the_stream_that_was_told_is_gone_the_host_waits_before_it_gives_back()
+    {
+        VirtualGpu.VirtualCounts counts = RequireVirtual().Counts;
+        for (int round = 1; round <= Rounds; round++)
+        {
+            using var lent = new Lent(Gpu, [1, 2, 3]);
+            using Producer producer = lent.Producer(Gpu, 3);
+            using Storage copy = Gpu.Allocate(3, MemoryCategory.InputOutput);
+            Gpu.Synchronize();
+            bool idle = false;
+            producer.Deleting = () => idle = Stream.IsIdle;
+            CudaStream theirs = Context.CreateStream();
+            using (DlPackTensor taken = producer.Lend(Gpu, stream: Number(theirs)))
+            {
+                taken.Tensor.CopyTo(copy.View(new Shape(3)));
+                theirs.Dispose();
+                counts.Reset();
+            }
+            Assert.That(idle, "work on the memory was done when it went back");
+            Assert.That(producer.Deleted, Is.EqualTo(1));
+            Assert.That(counts.Waits, Is.EqualTo(1));
+            Assert.That(
+                RequireVirtual().TakeFaults().Select(fault => fault.Kind),
+                Is.EqualTo(new[] { VirtualGpu.FaultKind.DestroyedHandle })
+            );
+            Assert.That(copy.View(new Shape(3)).ToArray(), Is.EqualTo(new float[] { 1, 2, 3 }));
+        }
+    }
+
     [Test]
     public void The_consumer_s_stream_waits_for_the_work_here([Values] DlPackForm form)
     {
