@@ -98,28 +98,8 @@ public sealed class IdxFile
     /// <param name="path">The file, compressed by gzip or not, which its first bytes tell.</param>
     /// <exception cref="TaskDataException">It is damaged, or no IDX file, or too large.</exception>
     /// <exception cref="IOException">It is not there or cannot be read.</exception>
-    public static IdxFile Read(string path)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        byte[] bytes;
-        try
-        {
-            using FileStream stream = File.OpenRead(path);
-            if (!stream.CanSeek)
-                throw new IOException($"Cannot read '{path}': it is no file.");
-            if (stream.Length > LargestBytes)
-                throw new TaskDataException(
-                    $"'{path}' has {Amount.Of(stream.Length, "byte")}; at most {LargestBytes} are read."
-                );
-            bytes = new byte[stream.Length];
-            stream.ReadExactly(bytes);
-        }
-        catch (UnauthorizedAccessException e)
-        {
-            throw new IOException($"Cannot read '{path}': {e.Message}", e);
-        }
-        return Parse(bytes, path);
-    }
+    public static IdxFile Read(string path) =>
+        Parse(WholeFile.Read(path, LargestBytes, message => new TaskDataException(message)), path);
 
     /// <summary>Reads what a file holds.</summary>
     /// <param name="bytes">All of the file.</param>

@@ -33,28 +33,8 @@ public sealed class MatFile
     /// <param name="path">The file.</param>
     /// <exception cref="MatFileException">It is damaged, or no level-5 file, or too large.</exception>
     /// <exception cref="IOException">It is not there or cannot be read.</exception>
-    public static MatFile Read(string path)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        byte[] bytes;
-        try
-        {
-            using FileStream stream = File.OpenRead(path);
-            if (!stream.CanSeek)
-                throw new IOException($"Cannot read '{path}': it is no file.");
-            if (stream.Length > LargestBytes)
-                throw new MatFileException(
-                    $"'{path}' has {Amount.Of(stream.Length, "byte")}; at most {LargestBytes} are read."
-                );
-            bytes = new byte[stream.Length];
-            stream.ReadExactly(bytes);
-        }
-        catch (UnauthorizedAccessException e)
-        {
-            throw new IOException($"Cannot read '{path}': {e.Message}", e);
-        }
-        return Parse(bytes, path);
-    }
+    public static MatFile Read(string path) =>
+        Parse(WholeFile.Read(path, LargestBytes, message => new MatFileException(message)), path);
 
     /// <summary>Reads what a file holds.</summary>
     /// <param name="bytes">All of the file; not to be changed afterwards.</param>
