@@ -25,6 +25,8 @@ public sealed class CudaStepGraphTests : CudaFixture
         ["lru"] = () => new Lru(2, 5, 6, 2, new LruOptions { Dropout = 0.2f }),
         ["batch normed lru"] = () =>
             new Lru(2, 5, 6, 1, new LruOptions { Norm = NormKind.Batch, Dropout = 0.2f }),
+        ["diagonal lru"] = () => new Lru(2, 5, 6, 1, new LruOptions { Rung = LruRung.Diagonal }),
+        ["s5"] = () => new S5(2, 5, 6, 2, new S5Options { Dropout = 0.2f }),
         ["gru in a block"] = () =>
             new Sequential(
                 new Linear(2, 5),
