@@ -27,6 +27,9 @@ internal enum OperationKind
     /// <summary>An LRU's eigenvalues and matrices.</summary>
     LruParametrization,
 
+    /// <summary>A state space's eigenvalues and outputs.</summary>
+    StateSpaceParametrization,
+
     /// <summary>Losses, and weights of their rows.</summary>
     Loss,
 
