@@ -39,7 +39,12 @@ internal sealed partial class RehearsalBackend
         Prepare(OperationKind.Pointwise);
         Write(arguments.Out);
         Write(arguments.Sum);
-        if (op is PointwiseOp.MultiplyAddGelu or PointwiseOp.AddGluGradientAndGelu)
+        bool writesB =
+            op
+                is PointwiseOp.MultiplyAddGelu
+                    or PointwiseOp.AddGluGradientAndGelu
+                    or PointwiseOp.AddGatedGradient;
+        if (writesB)
             Write(arguments.B);
     }
 

@@ -12,7 +12,7 @@ internal sealed unsafe class DescriptionTests
 {
     private static readonly LruOptions Ringed = new()
     {
-        Norm = LruNorm.Batch,
+        Norm = NormKind.Batch,
         Prenorm = false,
         Momentum = 0.1f,
         Bidirectional = true,
@@ -73,6 +73,22 @@ internal sealed unsafe class DescriptionTests
         (
             """{"type":"lru_block","model":4,"state":5,"norm":"batch","prenorm":false,"momentum":0.1,"bidirectional":true,"dropout":0.1,"shared_dropout":true,"ring":{"min_radius":0.5,"max_radius":0.9,"max_phase":3}}""",
             () => new LruBlock(4, 5, Ringed)
+        ),
+        (
+            """{"type":"sequence_block","core":{"type":"linear","inputs":3,"outputs":3},"norm":"batch","prenorm":false,"momentum":0.1,"dropout":0.1,"shared_dropout":true,"mixing":"half_glu"}""",
+            () =>
+                new SequenceBlock(
+                    new Linear(3, 3),
+                    new SequenceBlockOptions
+                    {
+                        Norm = NormKind.Batch,
+                        Prenorm = false,
+                        Momentum = 0.1f,
+                        Dropout = 0.1f,
+                        SharedDropout = true,
+                        Mixing = BlockMixing.HalfGlu,
+                    }
+                )
         ),
         (
             """{"type":"embedding","count":7,"size":3,"padding_index":2,"scale":0.1,"uniform":true}""",
@@ -159,7 +175,8 @@ internal sealed unsafe class DescriptionTests
                 {"type": "branches", "layers": [{"type": "linear", "outputs": 6}, {"type": "gru", "hidden": 6}]},
                 {"type": "residual", "body": {"type": "sequential", "layers": [{"type": "layer_norm"}, {"type": "rnn", "hidden": 6}]}},
                 {"type": "batch_norm"}, {"type": "tcn", "widths": [7], "kernel": 2}, {"type": "tcn_block", "output": 8, "kernel": 3},
-                {"type": "lru", "model": 4, "state": 3}, {"type": "lru_block", "state": 3}, {"type": "dropout", "probability": 0},
+                {"type": "lru", "model": 4, "state": 3}, {"type": "lru_block", "state": 3},
+                {"type": "sequence_block", "core": {"type": "gru", "hidden": 4}}, {"type": "dropout", "probability": 0},
                 {"type": "mean"}, {"type": "linear", "outputs": 2}
             ]}
             """

@@ -21,16 +21,39 @@ public sealed class LargeGradientTests(int bits, int threads)
         .. new LruOptions[]
         {
             new() { Prenorm = false },
-            new() { Norm = LruNorm.Batch, Dropout = 0.2f },
+            new() { Norm = NormKind.Batch, Dropout = 0.2f },
             new()
             {
-                Norm = LruNorm.Batch,
+                Norm = NormKind.Batch,
                 Prenorm = false,
                 Dropout = 0.2f,
             },
         }.Select(options => new GradientCase(
             $"lru 50 of 65 states, {options.Norm} {(options.Prenorm ? "pre" : "post")}",
             () => new LruBlock(50, 65, options),
+            300,
+            9,
+            large: true
+        )),
+        .. new SequenceBlockOptions[]
+        {
+            new() { Dropout = 0.2f, SharedDropout = true },
+            new() { Mixing = BlockMixing.HalfGlu, Prenorm = false },
+            new()
+            {
+                Mixing = BlockMixing.Linear,
+                Norm = NormKind.Batch,
+                Dropout = 0.2f,
+            },
+            new()
+            {
+                Mixing = BlockMixing.None,
+                Norm = NormKind.Batch,
+                Prenorm = false,
+            },
+        }.Select(options => new GradientCase(
+            $"block 50 around tanh, {options.Mixing} {options.Norm} {(options.Prenorm ? "pre" : "post")}",
+            () => new SequenceBlock(new Rnn(50, 50), options),
             300,
             9,
             large: true

@@ -39,6 +39,20 @@ internal sealed class StreamingTests(int bits, int threads)
         ("lru", () => new Lru(Inputs, 6, 5, 3)),
         ("postnorm lru", () => new Lru(Inputs, 6, 5, 3, new LruOptions { Prenorm = false })),
         (
+            "blocks",
+            () =>
+                new Sequential(
+                    new SequenceBlock(
+                        new Sequential(new Gru(Inputs, 6), new Tcn(6, [5, Inputs], 2)),
+                        new SequenceBlockOptions { Mixing = BlockMixing.HalfGlu, Dropout = 0.5f }
+                    ),
+                    new SequenceBlock(
+                        new Rnn(Inputs, Inputs),
+                        new SequenceBlockOptions { Prenorm = false, Mixing = BlockMixing.None }
+                    )
+                )
+        ),
+        (
             "all",
             () =>
                 new Sequential(

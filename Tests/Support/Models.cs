@@ -13,6 +13,7 @@ internal static class Models
         "batch norm",
         "batch normed lru",
         "batch postnormed lru",
+        "batch normed block",
     ];
 
     /// <summary>The kinds of layers that have parameters.</summary>
@@ -25,6 +26,8 @@ internal static class Models
         "lru block",
         "lru",
         "postnorm lru",
+        "block",
+        "postnorm block",
         "layer norm",
         "linear",
         "linear without bias",
@@ -52,13 +55,22 @@ internal static class Models
             "lru block" => new LruBlock(4, 3),
             "lru" => new Lru(3, 4, 5, 2),
             "postnorm lru" => new Lru(3, 4, 5, 2, new LruOptions { Prenorm = false }),
-            "batch normed lru" => new Lru(3, 4, 5, 2, new LruOptions { Norm = LruNorm.Batch }),
+            "batch normed lru" => new Lru(3, 4, 5, 2, new LruOptions { Norm = NormKind.Batch }),
             "batch postnormed lru" => new Lru(
                 3,
                 4,
                 5,
                 2,
-                new LruOptions { Norm = LruNorm.Batch, Prenorm = false }
+                new LruOptions { Norm = NormKind.Batch, Prenorm = false }
+            ),
+            "block" => new SequenceBlock(new Gru(4, 4), new SequenceBlockOptions()),
+            "postnorm block" => new SequenceBlock(
+                new Sequential(new Tcn(4, [5], 2), new Linear(5, 4)),
+                new SequenceBlockOptions { Prenorm = false, Mixing = BlockMixing.HalfGlu }
+            ),
+            "batch normed block" => new SequenceBlock(
+                new Rnn(4, 4),
+                new SequenceBlockOptions { Norm = NormKind.Batch, Mixing = BlockMixing.Linear }
             ),
             "batch norm" => new BatchNorm(4),
             "layer norm" => new LayerNorm(4),

@@ -20,6 +20,7 @@ internal sealed class TrainingRun : IDisposable
         "averaged tcn",
         "embedded gru",
         "residual lstm",
+        "gru in blocks",
     ];
 
     private const int Length = 40;
@@ -91,7 +92,7 @@ internal sealed class TrainingRun : IDisposable
             "lru" => new Sequential(new Lru(Inputs, 40, 33, 2, 0.1f), new Linear(40, Outputs)),
             "batch normed lru" => new Sequential(
                 new BatchNorm(Inputs),
-                new Lru(Inputs, 40, 33, 2, new LruOptions { Norm = LruNorm.Batch, Dropout = 0.1f }),
+                new Lru(Inputs, 40, 33, 2, new LruOptions { Norm = NormKind.Batch, Dropout = 0.1f }),
                 new Linear(40, Outputs)
             ),
             "batch postnormed lru" => new Sequential(
@@ -100,7 +101,7 @@ internal sealed class TrainingRun : IDisposable
                     40,
                     33,
                     2,
-                    new LruOptions { Norm = LruNorm.Batch, Prenorm = false }
+                    new LruOptions { Norm = NormKind.Batch, Prenorm = false }
                 ),
                 new Linear(40, Outputs)
             ),
@@ -119,6 +120,18 @@ internal sealed class TrainingRun : IDisposable
                 new Residual(new Lstm(24, 24)),
                 new Residual(new Sequential(new LayerNorm(24), new Linear(24, 24))),
                 new Linear(24, Outputs)
+            ),
+            "gru in blocks" => new Sequential(
+                new Linear(Inputs, 40),
+                new SequenceBlock(
+                    new Gru(40, 40),
+                    new SequenceBlockOptions { Dropout = 0.1f, Mixing = BlockMixing.HalfGlu }
+                ),
+                new SequenceBlock(
+                    new Gru(40, 40),
+                    new SequenceBlockOptions { Dropout = 0.1f, SharedDropout = true }
+                ),
+                new Linear(40, Outputs)
             ),
             "embedded gru" => new Sequential(
                 new Embedding(Classes, 17, paddingIndex: 2),

@@ -81,6 +81,31 @@ internal static class LayerKinds
             (f, before) => new LruBlock(Size(f, "model", before), f.Int("state"), LruOptions(f))
         ),
         new(
+            "sequence_block",
+            "core norm? prenorm? momentum? dropout? shared_dropout? mixing?",
+            (f, before) =>
+                new SequenceBlock(
+                    LayerDescription.Layer(f.Require("core"), before),
+                    new SequenceBlockOptions
+                    {
+                        Norm = Norm(f),
+                        Prenorm = f.Bool("prenorm", true),
+                        Momentum = f.Float("momentum", 0.01f),
+                        Dropout = f.Float("dropout", 0f),
+                        SharedDropout = f.Bool("shared_dropout", false),
+                        Mixing =
+                            f.Find("mixing")
+                                ?.Word(
+                                    ("glu", BlockMixing.Glu),
+                                    ("half_glu", BlockMixing.HalfGlu),
+                                    ("linear", BlockMixing.Linear),
+                                    ("none", BlockMixing.None)
+                                )
+                            ?? BlockMixing.Glu,
+                    }
+                )
+        ),
+        new(
             "embedding",
             "count size padding_index? scale? uniform?",
             (f, _) =>
@@ -174,12 +199,14 @@ internal static class LayerKinds
             );
     }
 
+    private static NormKind Norm(Fields f) =>
+        f.Find("norm")?.Word(("layer", NormKind.Layer), ("batch", NormKind.Batch))
+        ?? NormKind.Layer;
+
     private static LruOptions LruOptions(Fields f) =>
         new()
         {
-            Norm =
-                f.Find("norm")?.Word(("layer", LruNorm.Layer), ("batch", LruNorm.Batch))
-                ?? LruNorm.Layer,
+            Norm = Norm(f),
             Prenorm = f.Bool("prenorm", true),
             Momentum = f.Float("momentum", 0.01f),
             Bidirectional = f.Bool("bidirectional", false),

@@ -22,7 +22,7 @@ public sealed class CudaModelTests : CudaFixture
         ["lru both ways"] = () =>
             new Lru(Inputs, 6, 9, 2, new LruOptions { Bidirectional = true, Prenorm = false }),
         ["batch normed lru"] = () =>
-            new Lru(Inputs, 6, 9, 2, new LruOptions { Norm = LruNorm.Batch, Dropout = 0.1f }),
+            new Lru(Inputs, 6, 9, 2, new LruOptions { Norm = NormKind.Batch, Dropout = 0.1f }),
         ["batch postnormed lru both ways"] = () =>
             new Lru(
                 Inputs,
@@ -31,10 +31,40 @@ public sealed class CudaModelTests : CudaFixture
                 1,
                 new LruOptions
                 {
-                    Norm = LruNorm.Batch,
+                    Norm = NormKind.Batch,
                     Prenorm = false,
                     Bidirectional = true,
                 }
+            ),
+        ["blocks of a gru"] = () =>
+            new Sequential(
+                new Linear(Inputs, 7),
+                new SequenceBlock(
+                    new Gru(7, 7),
+                    new SequenceBlockOptions { Mixing = BlockMixing.HalfGlu, Dropout = 0.1f }
+                ),
+                new SequenceBlock(
+                    new Sequential(new Gru(7, 3), new Linear(3, 7)),
+                    new SequenceBlockOptions { Prenorm = false, Norm = NormKind.Batch }
+                )
+            ),
+        ["blocks of a tcn"] = () =>
+            new Sequential(
+                new Linear(Inputs, 6),
+                new SequenceBlock(
+                    new Tcn(6, [6], 3),
+                    new SequenceBlockOptions
+                    {
+                        Mixing = BlockMixing.Linear,
+                        Norm = NormKind.Batch,
+                        Dropout = 0.1f,
+                        SharedDropout = true,
+                    }
+                ),
+                new SequenceBlock(
+                    new Tcn(6, [6], 3),
+                    new SequenceBlockOptions { Prenorm = false, Mixing = BlockMixing.None }
+                )
             ),
     };
 

@@ -50,6 +50,21 @@ internal sealed class LengthTests(int bits, int threads)
                 )
         ),
         (
+            "blocks",
+            () =>
+                new Sequential(
+                    new SequenceBlock(
+                        new Sequential(new Gru(Inputs, 6), new Tcn(6, [5, Inputs], 2)),
+                        new SequenceBlockOptions { Mixing = BlockMixing.HalfGlu }
+                    ),
+                    new SequenceBlock(
+                        new Rnn(Inputs, Inputs),
+                        new SequenceBlockOptions { Prenorm = false, Mixing = BlockMixing.Linear }
+                    ),
+                    new Mean(Inputs)
+                )
+        ),
+        (
             "all, then one step",
             () =>
                 new Sequential(
