@@ -58,6 +58,7 @@ public sealed partial class LruBlock
                     {
                         Training = builder.Training,
                         VariableLengths = builder.Layout is not null,
+                        Carries = builder.Carries,
                     }
                 )
             );
@@ -66,10 +67,10 @@ public sealed partial class LruBlock
             _d = Both(layer._d);
             _values = Gather(builder.Value);
             _gradients = Gather(builder.Gradient);
-            // A stream has one step more, which holds the state before the first step of a call.
-            int before = builder.Streaming ? 1 : 0;
+            // Where states are carried there is one step more, which holds the state before the first step of a call.
+            int before = builder.Carries ? 1 : 0;
             _states = builder.Keep(new Shape(checked(steps + before), batch, 2 * n));
-            if (builder.Streaming)
+            if (builder.Carries)
                 _carried = builder.State(new Shape(1, batch, 2 * n));
             if (layer.Options.Bidirectional)
                 _reverseStates = builder.Keep(new Shape(steps, batch, 2 * n));
@@ -186,7 +187,7 @@ public sealed partial class LruBlock
             if (_carried is null)
                 ForwardAll(x, y);
             else
-                Stream(x, y);
+                GoOn(x, y);
             _norm.End(y);
             return y;
         }
@@ -225,7 +226,7 @@ public sealed partial class LruBlock
         }
 
         // The states have one step more: the one before the first.
-        private void Stream(Tensor x, Tensor y)
+        private void GoOn(Tensor x, Tensor y)
         {
             Tensor states = _states.For(_steps + 1, _batch);
             Tensor carried = _carried!.For(1, _batch);
@@ -233,7 +234,7 @@ public sealed partial class LruBlock
             for (int first = 0; first < _steps; )
             {
                 ScanRange range = From(first);
-                var after = new ScanRange(first + 1, range.Count);
+                ScanRange after = OfStates(range);
                 Tensor u = Rows(_states, after);
                 Tensor normed = Project(x, u, range);
                 _scan.Forward(_lambda.All, states, null, after, _scanWorkspace.All);
@@ -242,6 +243,10 @@ public sealed partial class LruBlock
             }
             _backend.Copy(states.Slice(_steps, 1), carried);
         }
+
+        // Where the states of a range lie.
+        private ScanRange OfStates(ScanRange range) =>
+            _carried is null ? range : range with { First = range.First + 1 };
 
         private Tensor Normed(Tensor x, ScanRange range, bool again) =>
             _norm.Input(Rows(x, range), Row(range.First), again);
@@ -346,7 +351,7 @@ public sealed partial class LruBlock
                 Tensor normed = Normed(_x, range, true);
                 Tensor hidden = BackwardToMixed(dy, normed, range);
                 bool resume = end < _steps;
-                Tensor states = Rows(_states, range);
+                Tensor states = Rows(_states, OfStates(range));
                 SumProducts(hidden, states, Direction(_cGradient!, hidden, 0), resume);
                 Tensor du = BackwardScan(hidden, _states, 0, range);
                 if (_reverseStates is null)
@@ -443,17 +448,17 @@ public sealed partial class LruBlock
 
         private Tensor BackwardScan(Tensor hidden, Slot states, int direction, ScanRange range)
         {
-            Tensor like = Rows(states, range);
+            Tensor like = Rows(states, OfStates(range));
             Tensor gradient = _stateGradient is null
                 ? Rows(_gates, range).View(like.Shape)
                 : Part(_stateGradient, range);
             Multiply(hidden, Direction(_c, hidden, direction), false, gradient);
             _scan.Backward(
                 _lambda.All,
-                All(states),
+                _carried is null ? All(states) : states.For(_steps + 1, _batch),
                 _layout,
                 gradient,
-                range,
+                OfStates(range),
                 _lambdaGradient!.All,
                 direction > 0,
                 _scanWorkspace.All

@@ -146,10 +146,10 @@ public sealed partial class LruBlock : Layer
     )
     {
         output = input;
-        if (Options.Bidirectional && builder.Streaming)
+        if (Options.Bidirectional && builder.Carries)
         {
             throw new NotSupportedException(
-                "A bidirectional LRU cannot stream: its reverse direction begins at the end of the sequence."
+                $"A bidirectional LRU cannot {(builder.Streaming ? "stream" : "carry its states")}: its reverse direction begins at the end of the sequence."
             );
         }
         return new BlockPlan(this, builder, input);

@@ -70,6 +70,12 @@ public abstract class Dataset
     /// <summary>Whether steps, or sequences if there is one output, have different weights: <see cref="SequenceBatch.Weight"/>.</summary>
     public virtual bool IsWeighted => false;
 
+    /// <summary>
+    /// Whether a finite set is one sequence in windows: each begins where the one before it ends, and only the last may be shorter than the
+    /// others. With <see cref="TrainingOptions.Carry"/> the windows are taken in their order and states are carried from one to the next.
+    /// </summary>
+    public virtual bool IsContinuous => false;
+
     /// <summary>The name of the loss in reports.</summary>
     public abstract string Metric { get; }
 

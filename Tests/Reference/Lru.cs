@@ -13,8 +13,17 @@ public static class Lru
     /// <param name="u">[T, B, d]</param>
     /// <param name="time">T</param>
     /// <param name="batch">B</param>
+    /// <param name="state">
+    /// [B, N], of one direction: h before the first step, which is overwritten by that after the last; null for zeros
+    /// </param>
     /// <returns>[T, B, d]</returns>
-    public static double[] Forward(LruParameters p, double[] u, int time, int batch)
+    public static double[] Forward(
+        LruParameters p,
+        double[] u,
+        int time,
+        int batch,
+        Complex[]? state = null
+    )
     {
         var (channels, states) = (p.Channels, p.States);
         Require.Length(u, time * batch * channels);
@@ -30,7 +39,7 @@ public static class Lru
         var y = new double[u.Length];
         for (var direction = 0; direction < p.Directions; direction++)
         {
-            var h = new Complex[batch * states];
+            var h = state ?? new Complex[batch * states];
             for (var step = 0; step < time; step++)
             {
                 var t = direction == 0 ? step : time - 1 - step;
