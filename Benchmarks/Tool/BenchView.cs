@@ -75,7 +75,7 @@ internal static class BenchView
                 List<string> row =
                 [
                     r.Workload.Architecture.Name,
-                    Text($"{r.Workload.Width} x {r.Workload.Depth}"),
+                    Size(r.Workload.Width, r.Workload.Depth, r.Workload.Variant.InWords),
                     Text($"{r.Workload.Parameters}"),
                     Milliseconds(r.Median),
                     Range(r),

@@ -33,7 +33,7 @@ internal static class ProfileView
     {
         screen.Table(
             Text(
-                $"{result.Arch}, {result.Hidden} x {result.Depth}, {Several(result.Parameters, "parameter")}: layers in the model's order"
+                $"{result.Arch}, {Size(result.Hidden, result.Depth, result.Variant)}, {Several(result.Parameters, "parameter")}: layers in the model's order"
             ),
             Shown(ProfileFigures.TreeColumns),
             ProfileFigures.TreeRows(result, Indent).Select(row => Shown(row).ToArray())

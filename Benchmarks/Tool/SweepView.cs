@@ -41,7 +41,7 @@ internal static class SweepView
                         (string[])
                             [
                                 group[0].Arch,
-                                Text($"{group[0].Hidden} x {group[0].Layers}"),
+                                Size(group[0].Hidden, group[0].Layers, group[0].Variant),
                                 Text($"{group[0].Parameters}"),
                                 .. group.Select(cell),
                                 Ratio(exponent(growth[i])),

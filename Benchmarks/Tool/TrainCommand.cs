@@ -162,6 +162,7 @@ internal static class TrainCommand
             Batch = job.Setup.Batch,
             Hidden = job.Setup.Hidden,
             Layers = job.Setup.Layers,
+            Variant = job.Setup.Variant.InWords,
             Parameters = workload.Parameters,
             Optimizer = job.Setup.Optimizer,
             Lr = job.Setup.Lr,

@@ -214,6 +214,7 @@ internal sealed class TrainOptions
             Batch = batch,
             Hidden = workload.Width,
             Layers = workload.Depth,
+            Variant = workload.Variant,
             Optimizer = result.GetValue(_optimizer) ?? Optimizers.Default.Name,
             Lr = result.GetValue(_rate) ?? DefaultRate,
             Clip = result.GetValue(_clip) ?? DefaultClip,
@@ -256,12 +257,19 @@ internal sealed class TrainOptions
     private void RequireSame(ParseResult result, TrainingSetup setup)
     {
         Dictionary<string, string> saved = setup.ToMetadata();
+        PresetModel sizes = setup.Workload.Sizes;
+        saved.TryAdd("form", Architecture.Get(setup.Arch).Forms.FirstOrDefault() ?? "none");
+        saved.TryAdd("bidirectional", "false");
+        saved.TryAdd("states", sizes.States.ToString(CultureInfo.InvariantCulture));
         Check(_architecture, result.GetValue(_architecture));
         Check(_workload.Task, result.GetValue(_workload.Task));
         Check(_workload.Length, result.GetValue(_workload.Length));
         Check(_workload.Batch, result.GetValue(_workload.Batch));
         Check(_workload.Hidden, result.GetValue(_workload.Hidden));
         Check(_workload.Layers, result.GetValue(_workload.Layers));
+        Check(_workload.Form, result.GetValue(_workload.Form));
+        Check(_workload.Bidirectional, result.GetValue(_workload.Bidirectional) ? "true" : null);
+        Check(_workload.States, result.GetValue(_workload.States));
         Check(_optimizer, result.GetValue(_optimizer));
         Check(_rate, result.GetValue(_rate));
         float? clip = result.GetValue(_clip);
@@ -275,7 +283,7 @@ internal sealed class TrainOptions
             setup.Workload.Task,
             setup.Batch
         );
-        if (asked.Width != setup.Hidden)
+        if (asked.Sizes != sizes)
         {
             throw new UsageException(
                 Differs(

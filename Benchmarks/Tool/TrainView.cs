@@ -18,6 +18,9 @@ internal sealed class TrainView(Screen screen, TrainJob job, Workload workload)
     private double _weight;
     private long _first = -1;
 
+    private static string Variant(TrainingSetup setup) =>
+        setup.Variant.InWords is { } words ? $", {words}" : "";
+
     public void Header(Machine machine, long step)
     {
         TrainingSetup s = job.Setup;
@@ -27,7 +30,7 @@ internal sealed class TrainView(Screen screen, TrainJob job, Workload workload)
         string clip = float.IsFinite(s.Clip) ? Text($"clip {s.Clip}") : "no clipping";
         screen.Line(
             Text(
-                $"{workload.Task}; {s.Arch}, width {s.Hidden}, {Figures.Several(s.Layers, workload.Architecture.DepthName)}, {Figures.Several(workload.Parameters, "parameter")}; {s.Optimizer} {s.Lr}, {clip}, B={s.Batch}, seed {s.Seed}; {Figures.Several(job.Steps, "step")}"
+                $"{workload.Task}; {s.Arch}, width {s.Hidden}, {Figures.Several(s.Layers, workload.Architecture.DepthName)}{Variant(s)}, {Figures.Several(workload.Parameters, "parameter")}; {s.Optimizer} {s.Lr}, {clip}, B={s.Batch}, seed {s.Seed}; {Figures.Several(job.Steps, "step")}"
             )
         );
         foreach (string line in ChoiceReport.Lines(job.Backend.Choices))

@@ -56,12 +56,42 @@ internal sealed class WorkloadOptions
             Limits.Width
         );
 
+    public Option<string?> Form { get; } =
+        Options.Text("--form", $"the variant of a model: {FormNote} (its first)", "NAME");
+
+    public Option<bool> Bidirectional { get; } =
+        new("--bidirectional")
+        {
+            Description = $"also runs from each sequence's end: {With(ModelDetails.Bidirectional)}",
+        };
+
+    public Option<long?> States { get; } =
+        Options.Whole(
+            "--states",
+            $"states of {With(ModelDetails.States)} (as is usual for the width)",
+            "N",
+            1,
+            Limits.Width
+        );
+
     public BackendOptionSet Backend { get; } = new();
 
     public Option<long?> Seed { get; } = Options.Seed();
 
     /// <summary>Those that say what model runs on what, and nothing of where.</summary>
-    public IEnumerable<Option> Model => [Task, Data, Length, Batch, Parameters, Layers, Hidden];
+    public IEnumerable<Option> Model =>
+        [
+            Task,
+            Data,
+            Length,
+            Batch,
+            Parameters,
+            Layers,
+            Hidden,
+            Form,
+            Bidirectional,
+            States,
+        ];
 
     public void AddTo(Command command)
     {
@@ -102,11 +132,41 @@ internal sealed class WorkloadOptions
 
     private static IReadOnlyList<TaskEntry> Streams => [.. Tasks.StreamNames.Select(Tasks.Get)];
 
+    // As in "s4d: inv, lin; dss: softmax, exp".
+    private static string FormNote =>
+        string.Join(
+            "; ",
+            Architecture
+                .All.Where(a => a.Forms.Count > 0)
+                .Select(a => $"{a.Name}: {string.Join(", ", a.Forms)}")
+        );
+
+    private static string With(ModelDetails detail) =>
+        string.Join(", ", Architecture.All.Where(a => a.Details.HasFlag(detail)));
+
     // As in "layers of rnn, lstm, gru (1)".
     private static IEnumerable<string> Depths() =>
         Architecture
             .All.GroupBy(a => (a.DepthName, a.DefaultDepth))
             .Select(g => $"{g.Key.DepthName}s of {string.Join(", ", g)} ({g.Key.DefaultDepth})");
+
+    /// <summary>What is asked for of a model beside width and depth.</summary>
+    /// <exception cref="UsageException">The architecture has it not.</exception>
+    public ModelVariant VariantOf(ParseResult result, Architecture architecture)
+    {
+        var variant = new ModelVariant(
+            result.GetValue(Form),
+            result.GetValue(Bidirectional),
+            (int?)result.GetValue(States)
+        );
+        if (architecture.WhyNot(variant) is not { } reason)
+            return variant;
+        string option =
+            architecture.WhyNot(variant with { Form = null }) is null ? Form.Name
+            : architecture.WhyNot(variant with { Bidirectional = false }) is null ? Bidirectional.Name
+            : States.Name;
+        throw new UsageException($"{option}: {reason}");
+    }
 
     /// <summary>A model of the size asked for: by width, or else by budget.</summary>
     public Workload Size(
@@ -116,25 +176,27 @@ internal sealed class WorkloadOptions
         int batch
     )
     {
-        int depth = (int)(result.GetValue(Layers) ?? architecture.DefaultDepth);
+        int? layers = (int?)result.GetValue(Layers);
+        int depth = layers ?? architecture.DefaultDepth;
         if (depth > architecture.MaxDepth)
         {
             throw new UsageException(
                 $"--layers must be 1 to {architecture.MaxDepth} for {architecture.Name}, not {depth}"
             );
         }
+        ModelVariant variant = VariantOf(result, architecture);
         if (result.GetValue(Hidden) is { } hidden)
         {
             if (result.GetValue(Parameters) is not null)
                 throw new UsageException(
                     "--hidden and --params exclude each other; give one of them"
                 );
-            return Make((int)hidden, "--hidden");
+            return Make(architecture.Sized((int)hidden, depth, variant), "--hidden");
         }
         try
         {
             long budget = result.GetValue(Parameters) ?? DefaultParameters;
-            return Make(Budget.FindWidth(architecture, task, budget, depth), "--params");
+            return Make(Budget.Find(architecture, task, budget, layers, variant), "--params");
         }
         catch (BudgetException e)
         {
@@ -145,11 +207,11 @@ internal sealed class WorkloadOptions
             throw TooLarge("--layers", e);
         }
 
-        Workload Make(int width, string option)
+        Workload Make(PresetModel sizes, string option)
         {
             try
             {
-                return new Workload(architecture, task, batch, width, depth);
+                return new Workload(architecture, task, batch, sizes);
             }
             catch (ArgumentException e)
             {

@@ -6,5 +6,5 @@ namespace Sequor.FirstContact;
 internal static class TinyWorkload
 {
     public static Workload Of(Architecture architecture, int length = 20) =>
-        new(architecture, new AddingProblem(length), Batch: 3, Width: 8, Depth: 2);
+        new(architecture, new AddingProblem(length), batch: 3, width: 8, depth: 2);
 }

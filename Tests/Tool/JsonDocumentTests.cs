@@ -50,6 +50,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                 "bench --sweep 4,8 --arch gru,tcn --hidden 4 --batch 2 --steps 2 --warmup 1 --threads 1"
             )
         );
+        _seen.Add("sequor.bench/1", Json($"bench --arch lru --states 3 --warmup 1 {Tiny}"));
         _seen.Add(
             "sequor.bench/1",
             Json($"bench --device cuda --arch rnn --graph off --warmup 1 {Tiny}")
@@ -121,6 +122,10 @@ public sealed class JsonDocumentTests : CudaCommandFixture
     public void Profile()
     {
         _seen.Add("sequor.profile/1", Json($"profile --arch tcn --warmup 1 {Tiny}"));
+        _seen.Add(
+            "sequor.profile/1",
+            Json($"profile --arch lru --bidirectional --warmup 1 {Tiny}")
+        );
         Virtual!.Manners.SymmetricPaddingOnly = true;
         _seen.Add(
             "sequor.profile/1",
@@ -154,6 +159,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
     public void Train()
     {
         _seen.Add("sequor.train/1", Json($"train --arch gru --clip none --eval-every 2 {Tiny}"));
+        _seen.Add("sequor.train/1", Json($"train --arch lru --bidirectional {Tiny}"));
         _seen.Add("sequor.train/1", Json($"train --device cuda --graph off --arch gru {Tiny}"));
         Virtual!.Manners.SymmetricPaddingOnly = true;
         string refused = $"--device cuda --convolution cudnn --arch tcn {Tiny}";
@@ -276,6 +282,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                         result with
                         {
                             RoundsMs = [1, 2],
+                            Variant = "made up",
                             PeakBytes = commit[0],
                             BytesMoved = 1,
                             BytesUnknown = 2,
@@ -413,6 +420,15 @@ public sealed class JsonDocumentTests : CudaCommandFixture
         string saved = PathOf("saved");
         Run($"train --arch gru {Tiny} --checkpoint", saved).RequireSuccess();
         _seen.Add("Metadata of a checkpoint of train", Texts(saved));
+        Run($"train --arch lru --bidirectional --states 3 {Tiny} --checkpoint", saved)
+            .RequireSuccess();
+        _seen.Add("Metadata of a checkpoint of train", Texts(saved));
+        JsonNode formed = JsonNode.Parse(Texts(saved))!;
+        formed["form"] = "made up";
+        _seen.Add(
+            "Metadata of a checkpoint of train",
+            System.Text.Encoding.UTF8.GetBytes(formed.ToJsonString())
+        );
         string text = PathOf("text");
         File.WriteAllText(text, new string('a', 2000));
         Run($"train --arch gru --task text {Tiny} --checkpoint", [saved, "--data", text])

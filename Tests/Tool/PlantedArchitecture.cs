@@ -42,7 +42,7 @@ internal sealed class PlantedArchitecture(Planted planted, int amount, bool back
 
     public override int DefaultDepth => 1;
 
-    public override long KeptBytes(long rows, int width, int depth) => 0;
+    public override long KeptBytes(long rows, PresetModel sizes) => 0;
 
     private protected override Layer Body(int inputs, PresetModel sizes) =>
         new Sequential(

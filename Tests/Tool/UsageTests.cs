@@ -104,6 +104,10 @@ public sealed class UsageTests
         yield return Case("train --arch rnn --keep 2", "--keep", "--checkpoint FILE");
         yield return Case("train --arch rnn --checkpoint x --keep 101", "--keep", "from 0 to 100");
         yield return Case("train --arch rnn --checkpoint /dev/null", "/dev/null", "--checkpoint");
+        yield return Case("bench --arch gru --form x", "--form: gru has no forms");
+        yield return Case("bench --arch gru,lru --bidirectional", "--bidirectional: gru", "lru");
+        yield return Case("profile --arch tcn --states 3", "--states: tcn has no states", "lru");
+        yield return Case("train --arch lru --states 0", "--states", "from 1 to");
     }
 
     private static TestCaseData Case(string arguments, params string[] words) =>

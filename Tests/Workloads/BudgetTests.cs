@@ -66,6 +66,138 @@ public sealed class BudgetTests
     }
 
     [Test]
+    public void A_budget_that_no_width_meets_is_met_by_another_number_of_states()
+    {
+        Architecture lru = Architecture.Get("lru");
+        long[] budgets =
+        [
+            .. Enumerable
+                .Range(1, 40)
+                .Select(n => lru.Sized(3, 4, new ModelVariant(States: n)))
+                .Select(sizes => new Workload(lru, Adding, 1, sizes).Parameters)
+                .Where(n => !IsMet(() => Budget.FindWidth(lru, Adding, n, 4))),
+        ];
+        Assert.That(budgets, Is.Not.Empty);
+        foreach (long budget in budgets)
+        {
+            PresetModel sizes = Budget.Find(lru, Adding, budget);
+            Assert.That(sizes.States, Is.Not.EqualTo(sizes.Hidden));
+            Assert.That(
+                new Workload(lru, Adding, 1, sizes).Parameters,
+                Is.EqualTo(budget).Within(5).Percent
+            );
+        }
+        int width = Budget.FindWidth(lru, Adding, 70_000, 4);
+        Assert.That(
+            Budget.Find(lru, Adding, 70_000),
+            Is.EqualTo(lru.Sized(width, 4)),
+            "the usual sizes, where they will do"
+        );
+    }
+
+    [Test]
+    public void A_depth_that_was_asked_for_stays_and_one_that_was_not_may_change()
+    {
+        Architecture deep = Architecture.Get("reslstm");
+        long budget = new Workload(deep, Adding, 1, 1, 3).Parameters;
+        PresetModel sizes = Budget.Find(deep, Adding, budget);
+        Assert.That(sizes.Depth, Is.Not.EqualTo(deep.DefaultDepth));
+        Assert.That(
+            new Workload(deep, Adding, 1, sizes).Parameters,
+            Is.EqualTo(budget).Within(5).Percent
+        );
+        Assert.That(
+            () => Budget.Find(deep, Adding, budget, deep.DefaultDepth),
+            Throws.TypeOf<BudgetException>().With.Message.Contains("width 1 gives ")
+        );
+    }
+
+    [Test]
+    public void What_was_asked_for_stays()
+    {
+        Architecture lru = Architecture.Get("lru");
+        var variant = new ModelVariant(Bidirectional: true, States: 10);
+        PresetModel sizes = Budget.Find(lru, Adding, 70_000, 3, variant);
+        Assert.That((sizes.Bidirectional, sizes.States, sizes.Depth), Is.EqualTo((true, 10, 3)));
+        Assert.That(
+            new Workload(lru, Adding, 1, sizes).Parameters,
+            Is.EqualTo(70_000).Within(5).Percent
+        );
+        Assert.That(
+            () => Budget.Find(lru, Adding, 100, 3, variant),
+            Throws
+                .TypeOf<BudgetException>()
+                .With.Message.StartsWith("lru: no width comes within 5% of 100 parameters; width 1 ")
+        );
+    }
+
+    [Test]
+    public void A_budget_that_neither_width_nor_states_meet_is_refused_with_the_nearest_two() =>
+        Assert.That(
+            () => Budget.Find(Architecture.Get("lru"), Adding, 2),
+            Throws
+                .TypeOf<BudgetException>()
+                .With.Message.Match(
+                    "^lru: no width with any states comes within 5% of 2 parameters; width 1 with states 1 gives [0-9]+$"
+                )
+        );
+
+    [Test]
+    public void Widths_are_multiples_where_an_architecture_says_so()
+    {
+        var paired = new WideSteps();
+        int width = Budget.Find(paired, Adding, 70_000).Hidden;
+        Assert.That(width % paired.WidthStep, Is.Zero);
+        Assert.That(
+            new Workload(paired, Adding, 1, width, 1).Parameters,
+            Is.EqualTo(70_000).Within(5).Percent
+        );
+        Assert.That(
+            () => Budget.Find(paired, Adding, 100),
+            Throws
+                .TypeOf<BudgetException>()
+                .With.Message.Match(
+                    "^wide: no width that is a multiple of 6 comes within 5% of 100 parameters; width 6 gives [0-9]+$"
+                )
+        );
+        Assert.That(
+            () => new Workload(paired, Adding, 1, 7, 1),
+            Throws.ArgumentException.With.Message.StartsWith(
+                "the width of wide is a multiple of 6, not 7"
+            )
+        );
+    }
+
+    private static bool IsMet(Action find)
+    {
+        try
+        {
+            find();
+            return true;
+        }
+        catch (BudgetException)
+        {
+            return false;
+        }
+    }
+
+    private sealed class WideSteps : RecurrentArchitecture
+    {
+        public override string Name => "wide";
+
+        public override int Order => 99;
+
+        public override string Title => "Wide";
+
+        public override int WidthStep => 6;
+
+        private protected override int Kept => 5;
+
+        private protected override Sequor.Layers.Layer Body(int inputs, PresetModel sizes) =>
+            new Sequor.Layers.Gru(inputs, sizes.Hidden);
+    }
+
+    [Test]
     public void The_default_sizes_are_those_of_70000_parameters()
     {
         int[] widths =

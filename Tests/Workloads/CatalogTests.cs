@@ -141,9 +141,9 @@ public sealed class CatalogTests
         Assert.That(model.InputSize, Is.EqualTo(ends.Inputs));
         Assert.That(plan.MaxOutput, Is.EqualTo(new Shape(ends.OneOutput ? 1 : 3, 2, ends.Outputs)));
         Assert.That(
-            architecture.KeptBytes(200, 8, 2),
-            Is.GreaterThan(architecture.KeptBytes(100, 8, 2))
-                .And.GreaterThan(architecture.KeptBytes(200, 4, 2))
+            architecture.KeptBytes(200, architecture.Sized(8, 2)),
+            Is.GreaterThan(architecture.KeptBytes(100, architecture.Sized(8, 2)))
+                .And.GreaterThan(architecture.KeptBytes(200, architecture.Sized(4, 2)))
         );
         Assert.That(
             () => architecture.Create(ends, architecture.Sized(4, architecture.MaxDepth + 1)),

@@ -108,6 +108,8 @@ internal abstract class FigureReader
             if (result.Maybe(key)?.Count() is { } value)
                 size.Add(string.Create(CultureInfo.InvariantCulture, $"{key} {value}"));
         }
+        if (result.Maybe("variant")?.Text() is { } variant)
+            size.Add(variant);
         return new Subject(
             result["arch"].Text(),
             string.Create(

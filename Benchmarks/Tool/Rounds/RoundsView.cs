@@ -16,7 +16,7 @@ internal static class RoundsView
                     [
                         r.Arch,
                         Text($"{r.Length}"),
-                        Text($"{r.Hidden} x {r.Layers}"),
+                        Size(r.Hidden, r.Layers, r.Variant),
                         Text($"{r.Parameters}"),
                         Milliseconds(r.StepMs.Median),
                         Range(r.RoundsMs!.Min(), r.RoundsMs!.Max()),

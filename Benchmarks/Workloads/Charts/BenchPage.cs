@@ -118,7 +118,7 @@ public static class BenchPage
             Rows(r =>
                 [
                     r.Arch,
-                    Text($"{r.Hidden} × {r.Layers}"),
+                    Size(r.Hidden, r.Layers, r.Variant).Replace('x', '×'),
                     Count(r.Parameters),
                     Milliseconds(r.StepMs.Median),
                     $"{Milliseconds(r.StepMs.P05)}–{Milliseconds(r.StepMs.P95)}",

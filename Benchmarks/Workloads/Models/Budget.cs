@@ -29,49 +29,44 @@ public static class Budget
         int depth
     )
     {
-        ArgumentNullException.ThrowIfNull(architecture);
-        ArgumentOutOfRangeException.ThrowIfLessThan(parameters, 1);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(parameters, Largest);
-        int above = LeastWidthReaching(Count, parameters);
-        long countAbove = Count(above);
-        int below = Math.Max(above - 1, 1);
-        long countBelow = Count(below);
-        bool takeAbove = countAbove - parameters < parameters - countBelow;
-        (int width, long count) = takeAbove ? (above, countAbove) : (below, countBelow);
-        if (Math.Abs(count - parameters) <= Tolerance * parameters)
-            return width;
-        string nearest =
-            above == below
-                ? $"width {above} gives {countAbove}"
-                : $"width {below} gives {countBelow}, width {above} gives {countAbove}";
-        throw new BudgetException(
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"{architecture.Name}: no width comes within 5% of {Amount.Of(parameters, "parameter")}; {nearest}"
-            )
-        );
-
-        long Count(int width)
-        {
-            try
-            {
-                using Sequential model = architecture.Create(task, width, depth);
-                return model.ParameterCount;
-            }
-            catch (ArgumentException) when (width > 1)
-            {
-                // More than a model can have; that it can have none of this depth shows at the least width.
-                return long.MaxValue;
-            }
-        }
+        var search = new Search(architecture, ModelEnds.Of(task), parameters);
+        return search.ByWidth(width => architecture.Sized(width, depth)).Hidden;
     }
 
-    // Counts grow with the width.
-    private static int LeastWidthReaching(Func<int, long> count, long parameters)
+    /// <summary>
+    /// The sizes with which a model's parameter count comes nearest to a budget: the usual ones of some width; where none of these
+    /// meets it, those of one of the two nearest widths, with another value of the architecture's <see cref="Architecture.Knob"/>.
+    /// </summary>
+    /// <param name="architecture">The architecture.</param>
+    /// <param name="task">Gives channels in and out.</param>
+    /// <param name="parameters">The budget, 1 to <see cref="Largest"/>.</param>
+    /// <param name="depth">Layers, levels or blocks; null for the usual number, or what the budget asks for.</param>
+    /// <param name="variant">What else is asked for, and stays as it is.</param>
+    /// <exception cref="BudgetException">Nothing comes within 5% of the budget; the message tells the nearest two.</exception>
+    /// <exception cref="ArgumentException">There is no model of this depth or variant.</exception>
+    public static PresetModel Find(
+        Architecture architecture,
+        SequenceTask task,
+        long parameters,
+        int? depth = null,
+        ModelVariant? variant = null
+    )
+    {
+        var search = new Search(architecture, ModelEnds.Of(task), parameters);
+        variant ??= ModelVariant.Usual;
+        SizeKnob? knob = architecture.Knob;
+        return search.ByWidth(
+            width => architecture.Sized(width, depth ?? architecture.DefaultDepth, variant),
+            knob?.IsGiven(variant, depth) == true ? null : knob
+        );
+    }
+
+    // The least number from 1 on whose count reaches the parameters, or the most; counts grow with the number.
+    private static int LeastReaching(Func<int, long> count, long parameters, int most)
     {
         int high = 1;
-        while (high < WidestWidth && count(high) < parameters)
-            high *= 2;
+        while (high < most && count(high) < parameters)
+            high = (int)Math.Min(most, 2L * high);
         int low = high / 2;
         while (high - low > 1)
         {
@@ -82,6 +77,101 @@ public static class Budget
                 high = middle;
         }
         return high;
+    }
+
+    /// <summary>Sizes that were counted.</summary>
+    private readonly record struct Candidate(PresetModel Sizes, long Count)
+    {
+        public long Miss(long parameters) =>
+            Count == long.MaxValue ? long.MaxValue : Math.Abs(Count - parameters);
+    }
+
+    /// <summary>The search for one budget.</summary>
+    private sealed class Search
+    {
+        private readonly Architecture _architecture;
+        private readonly ModelEnds _ends;
+        private readonly long _parameters;
+
+        public Search(Architecture architecture, ModelEnds ends, long parameters)
+        {
+            ArgumentNullException.ThrowIfNull(architecture);
+            ArgumentOutOfRangeException.ThrowIfLessThan(parameters, 1);
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(parameters, Largest);
+            (_architecture, _ends, _parameters) = (architecture, ends, parameters);
+        }
+
+        public PresetModel ByWidth(Func<int, PresetModel> sized, SizeKnob? knob = null)
+        {
+            int step = _architecture.WidthStep;
+            int most = WidestWidth / step;
+            // That there is no model at all of this depth or variant shows at the least width.
+            Candidate[] widths = Around(n => Counted(sized(n * step), catches: n > 1), most);
+            // The narrower one where both miss by as much.
+            Candidate nearest = widths.MinBy(c => c.Miss(_parameters));
+            if (Meets(nearest))
+                return nearest.Sizes;
+            string every = step == 1 ? "" : Text($" that is a multiple of {step}");
+            if (knob is null)
+                throw Missed($"no width{every}", widths, c => Text($"width {c.Sizes.Hidden}"));
+            Candidate[] turned =
+            [
+                .. widths
+                    .SelectMany(c =>
+                        Around(
+                            n => Counted(knob.With(c.Sizes, n * knob.Step), catches: true),
+                            knob.Most / knob.Step
+                        )
+                    )
+                    .OrderBy(c => c.Miss(_parameters)),
+            ];
+            if (Meets(turned[0]))
+                return turned[0].Sizes;
+            throw Missed(
+                $"no width{every} with any {knob.Name}",
+                turned.Take(2).OrderBy(c => c.Count),
+                c => Text($"width {c.Sizes.Hidden} with {knob.Name} {knob.Of(c.Sizes)}")
+            );
+        }
+
+        // The two numbers next to the budget, or the least or the most alone.
+        private Candidate[] Around(Func<int, Candidate> at, int most)
+        {
+            int above = LeastReaching(n => at(n).Count, _parameters, most);
+            return above == 1 ? [at(1)] : [at(above - 1), at(above)];
+        }
+
+        private bool Meets(Candidate candidate) =>
+            candidate.Miss(_parameters) <= Tolerance * _parameters;
+
+        private Candidate Counted(PresetModel sizes, bool catches)
+        {
+            try
+            {
+                using Sequential model = _architecture.Create(_ends, sizes);
+                return new Candidate(sizes, model.ParameterCount);
+            }
+            catch (ArgumentException) when (catches)
+            {
+                // More than a model can have.
+                return new Candidate(sizes, long.MaxValue);
+            }
+        }
+
+        private BudgetException Missed(
+            string what,
+            IEnumerable<Candidate> nearest,
+            Func<Candidate, string> name
+        ) =>
+            new(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{_architecture.Name}: {what} comes within 5% of {Amount.Of(_parameters, "parameter")}; {string.Join(", ", nearest.Select(c => Text($"{name(c)} gives {c.Count}")))}"
+                )
+            );
+
+        private static string Text(FormattableString text) =>
+            text.ToString(CultureInfo.InvariantCulture);
     }
 }
 

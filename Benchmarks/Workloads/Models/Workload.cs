@@ -6,18 +6,40 @@ namespace Sequor.Workloads;
 /// <param name="Architecture">The architecture.</param>
 /// <param name="Task">The task.</param>
 /// <param name="Batch">Sequences a step.</param>
-/// <param name="Width">Hidden units or channels.</param>
-/// <param name="Depth">Layers, levels or blocks.</param>
+/// <param name="Sizes">The model's sizes.</param>
 public sealed record Workload(
     Architecture Architecture,
     SequenceTask Task,
     int Batch,
-    int Width,
-    int Depth
+    PresetModel Sizes
 )
 {
+    /// <summary>A model of the usual sizes for a width and a depth.</summary>
+    /// <param name="architecture">The architecture.</param>
+    /// <param name="task">The task.</param>
+    /// <param name="batch">Sequences a step.</param>
+    /// <param name="width">Hidden units or channels.</param>
+    /// <param name="depth">Layers, levels or blocks.</param>
+    public Workload(
+        Architecture architecture,
+        SequenceTask task,
+        int batch,
+        int width,
+        int depth
+    )
+        : this(architecture, task, batch, SizesOf(architecture, width, depth)) { }
+
+    /// <summary>Hidden units or channels.</summary>
+    public int Width => Sizes.Hidden;
+
+    /// <summary>Layers, levels or blocks.</summary>
+    public int Depth => Sizes.Depth;
+
+    /// <summary>What of the sizes is not as usual for the width and the depth.</summary>
+    public ModelVariant Variant => ModelVariant.Of(Architecture, Sizes);
+
     /// <summary>Trained values of the model.</summary>
-    public long Parameters { get; } = Count(Architecture, Task, Width, Depth);
+    public long Parameters { get; } = Count(Architecture, Task, Sizes);
 
     /// <summary>Steps of all sequences of a batch.</summary>
     public long Tokens => (long)Task.Length * Batch;
@@ -58,7 +80,7 @@ public sealed record Workload(
                 [MemoryCategory.Gradients] = parameters,
                 [MemoryCategory.Optimizer] = 2 * parameters,
                 [MemoryCategory.Activations] = checked(
-                    Architecture.KeptBytes(Tokens, Width, Depth)
+                    Architecture.KeptBytes(Tokens, Sizes)
                     + ((outputs + embedded) * sizeof(float))
                 ),
                 [MemoryCategory.InputOutput] = checked(data * sizeof(float)),
@@ -67,12 +89,18 @@ public sealed record Workload(
     }
 
     /// <summary>A new model; it has no values before its first plan.</summary>
-    public Sequential CreateModel() => Architecture.Create(Task, Width, Depth);
+    public Sequential CreateModel() => Architecture.Create(ModelEnds.Of(Task), Sizes);
 
-    private static long Count(Architecture architecture, SequenceTask task, int width, int depth)
+    private static PresetModel SizesOf(Architecture architecture, int width, int depth)
     {
         ArgumentNullException.ThrowIfNull(architecture);
-        using Sequential model = architecture.Create(task, width, depth);
+        return architecture.Sized(width, depth);
+    }
+
+    private static long Count(Architecture architecture, SequenceTask task, PresetModel sizes)
+    {
+        ArgumentNullException.ThrowIfNull(architecture);
+        using Sequential model = architecture.Create(ModelEnds.Of(task), sizes);
         return model.ParameterCount;
     }
 }

@@ -123,10 +123,28 @@ public sealed record PresetModel
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool SharedDropout { get; init; }
 
+    /// <summary>
+    /// The architecture's variant, one of its <see cref="Architecture.Forms"/>; null for the usual one. Where it is null, the settings
+    /// are silent on it, as those of older checkpoints are; so they are on what comes next.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public string? Form { get; init; }
+
+    /// <summary>Whether the recurrence also runs from each sequence's end.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool Bidirectional { get; init; }
+
+    /// <summary>Copies of a smaller system that the states of an S5 begin as.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int Blocks { get; init; }
+
     /// <summary>Taps of a TCN.</summary>
     public int Kernel { get; init; }
 
-    /// <summary>Complex states of each block of an LRU.</summary>
+    /// <summary>
+    /// Complex states of each block: of an LRU, DSS or S5 (of whose conjugate pairs one of each is kept), and of each channel of an
+    /// S4D.
+    /// </summary>
     public int States { get; init; }
 
     /// <summary>Inner radius of the ring in which an LRU's eigenvalues begin; null for the layer's own.</summary>

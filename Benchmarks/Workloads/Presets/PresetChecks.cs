@@ -135,8 +135,23 @@ internal static class PresetChecks
         );
         RequireSize(ModelDetails.Kernel, "kernel", model.Kernel);
         RequireSize(ModelDetails.States, "states", model.States);
+        RequireSize(ModelDetails.Blocks, "blocks", model.Blocks);
+        Require(
+            model.Form is null || architecture.Forms.Contains(model.Form),
+            place,
+            "form",
+            model.Form,
+            architecture.Forms.Count > 0
+                ? string.Join(", ", architecture.Forms)
+                : LeftOut(Architecture.All.Where(a => a.Forms.Count > 0))
+        );
         RequireOnly(
-            ModelDetails.States,
+            ModelDetails.Bidirectional,
+            "bidirectional",
+            model.Bidirectional ? true : null
+        );
+        RequireOnly(
+            ModelDetails.Ring,
             "min_radius and max_radius",
             model.MinRadius ?? model.MaxRadius
         );
@@ -189,8 +204,11 @@ internal static class PresetChecks
     private static IEnumerable<Architecture> Having(ModelDetails detail) =>
         Architecture.All.Where(a => a.Details.HasFlag(detail));
 
-    private static string LeftOut(IEnumerable<IEntry> but) =>
-        $"left out but for {string.Join(", ", but.Select(entry => entry.Name))}";
+    private static string LeftOut(IEnumerable<IEntry> but)
+    {
+        string[] names = [.. but.Select(entry => entry.Name)];
+        return names.Length > 0 ? $"left out but for {string.Join(", ", names)}" : "left out";
+    }
 
     private static void Require(
         bool right,

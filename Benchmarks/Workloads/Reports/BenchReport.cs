@@ -42,6 +42,10 @@ public sealed record BenchResult
     /// <summary>Layers, levels or blocks.</summary>
     public required int Layers { get; init; }
 
+    /// <summary>What of the model is not as usual for the width and the depth; null for nothing.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Variant { get; init; }
+
     /// <summary>Trained values.</summary>
     public required long Parameters { get; init; }
 
@@ -146,6 +150,7 @@ public sealed record BenchResult
             Batch = workload.Batch,
             Hidden = workload.Width,
             Layers = workload.Depth,
+            Variant = workload.Variant.InWords,
             Parameters = workload.Parameters,
             ReceptiveField = workload.ReceptiveField,
             StepMs = Spread.Of(samples),

@@ -29,7 +29,8 @@ public sealed record CatalogReport
                     a.Title,
                     a.DepthName,
                     a.DefaultDepth,
-                    a.IsCompared
+                    a.IsCompared,
+                    a.Forms
                 )),
             ],
             Tasks =
@@ -64,12 +65,14 @@ public sealed record CatalogReport
 /// <param name="DepthName">What its depth counts.</param>
 /// <param name="DefaultDepth">The depth where none is asked for.</param>
 /// <param name="Compared">It is measured where none is asked for.</param>
+/// <param name="Forms">What --form takes, the usual one first; empty where it has none.</param>
 public sealed record ListedArchitecture(
     string Name,
     string Title,
     string DepthName,
     int DefaultDepth,
-    bool Compared
+    bool Compared,
+    IReadOnlyList<string> Forms
 );
 
 /// <summary>A task.</summary>

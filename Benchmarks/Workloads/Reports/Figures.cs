@@ -33,6 +33,13 @@ public static class Figures
     /// <param name="noun">One of them; several have an s more.</param>
     public static string Several(long count, string noun) => Amount.Of(count, noun);
 
+    /// <summary>The size of a model: "24 x 8", and what of it is not as usual.</summary>
+    /// <param name="width">Hidden units or channels.</param>
+    /// <param name="depth">Layers, levels or blocks.</param>
+    /// <param name="variant">What is not as usual, see <see cref="ModelVariant.InWords"/>; null for nothing.</param>
+    public static string Size(int width, int depth, string? variant) =>
+        Text($"{width} x {depth}") + (variant is null ? "" : $", {variant}");
+
     /// <summary>Allocations of a step: native ones and managed bytes, or 0.</summary>
     public static string Allocations(double native, double managedBytes) =>
         native + managedBytes == 0 ? "0" : Text($"{native:0.#} + {managedBytes:#,0} B");

@@ -31,6 +31,7 @@ public static class HistoryLine
         "batch",
         "hidden",
         "layers",
+        "variant",
         "parameters",
         "step_ms",
         "rounds_ms",

@@ -37,6 +37,10 @@ public sealed record ProfileResult
     /// <summary>Layers, levels or blocks.</summary>
     public required int Depth { get; init; }
 
+    /// <summary>What of the model is not as usual for the width and the depth; null for nothing.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Variant { get; init; }
+
     /// <summary>Trained values.</summary>
     public required long Parameters { get; init; }
 
@@ -117,6 +121,7 @@ public sealed record ProfileResult
             Batch = workload.Batch,
             Hidden = workload.Width,
             Depth = workload.Depth,
+            Variant = workload.Variant.InWords,
             Parameters = workload.Parameters,
             StepMs = Spread.Of(samples),
             SamplesMs = samples,

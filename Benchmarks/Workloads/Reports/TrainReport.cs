@@ -27,6 +27,10 @@ public sealed record TrainReport() : DeviceRunReport("sequor.train/1")
     /// <summary>Layers, levels or blocks.</summary>
     public required int Layers { get; init; }
 
+    /// <summary>What of the model is not as usual for the width and the depth; null for nothing.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Variant { get; init; }
+
     /// <summary>Trained values.</summary>
     public required long Parameters { get; init; }
 

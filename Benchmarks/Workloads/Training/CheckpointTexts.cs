@@ -45,6 +45,9 @@ public sealed class CheckpointTexts(string path, IReadOnlyDictionary<string, str
         }
     }
 
+    /// <summary>Whether there is a text of a name.</summary>
+    public bool Has(string key) => texts.ContainsKey(key);
+
     /// <summary>One of some words.</summary>
     /// <exception cref="CheckpointException">There is no such text, or it is another word.</exception>
     public string Word(string key, IReadOnlyList<string> allowed)

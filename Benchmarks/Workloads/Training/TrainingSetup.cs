@@ -8,6 +8,7 @@ public sealed record TrainingSetup
 {
     // Sequences that a model is judged by on the way and at the end.
     private const int HeldOut = 1000;
+    private const string True = "true";
 
     /// <summary>The architecture's name.</summary>
     public required string Arch { get; init; }
@@ -26,6 +27,9 @@ public sealed record TrainingSetup
 
     /// <summary>Layers, levels or blocks.</summary>
     public required int Layers { get; init; }
+
+    /// <summary>What else was asked for of the model.</summary>
+    public ModelVariant Variant { get; init; } = ModelVariant.Usual;
 
     /// <summary>The optimizer's name.</summary>
     public required string Optimizer { get; init; }
@@ -48,8 +52,7 @@ public sealed record TrainingSetup
             Architecture.Get(Arch),
             Tasks.Get(Task).CreateStream(Length, Data),
             Batch,
-            Hidden,
-            Layers
+            Architecture.Get(Arch).Sized(Hidden, Layers, Variant)
         );
 
     /// <summary>A trainer that begins at the first step.</summary>
@@ -97,6 +100,13 @@ public sealed record TrainingSetup
             ["clip"] = float.IsPositiveInfinity(Clip) ? "none" : Text(Clip),
             ["seed"] = Text(Seed),
         };
+        // Only what is not as usual, so that checkpoints of usual models stay what they were.
+        if (Variant.Form is { } form)
+            texts["form"] = form;
+        if (Variant.Bidirectional)
+            texts["bidirectional"] = True;
+        if (Variant.States is { } states)
+            texts["states"] = Text(states);
         if (Data is not null)
             texts["data"] = Data.Fingerprint();
         return texts;
@@ -128,6 +138,7 @@ public sealed record TrainingSetup
             Batch = (int)texts.Whole("batch", 1, Limits.Batch),
             Hidden = (int)texts.Whole("hidden", 1, Limits.Width),
             Layers = (int)texts.Whole("layers", 1, Architecture.Get(arch).MaxDepth),
+            Variant = VariantOf(texts, Architecture.Get(arch)),
             Optimizer = texts.Word("optimizer", Optimizers.Names),
             Lr = texts.Positive("lr"),
             Clip = texts.Positive("clip", none: true),
@@ -136,6 +147,8 @@ public sealed record TrainingSetup
         };
         if (setup.Data is { } data)
             texts.Same("data", data.Fingerprint(), $"that of '{data.Path}'");
+        if (Architecture.Get(arch).WhyNot(setup.Variant) is { } reason)
+            throw texts.Wrong(texts.Has("states") ? "states" : "bidirectional", reason);
         try
         {
             _ = setup.Workload;
@@ -149,6 +162,14 @@ public sealed record TrainingSetup
         }
         return setup;
     }
+
+    // A text that is not there says that it is as usual.
+    private static ModelVariant VariantOf(CheckpointTexts texts, Architecture architecture) =>
+        new(
+            texts.Has("form") ? texts.Word("form", architecture.Forms) : null,
+            texts.Has("bidirectional") && texts.Word("bidirectional", [True]) == True,
+            texts.Has("states") ? (int)texts.Whole("states", 1, Limits.Width) : null
+        );
 
     private static string Text(IFormattable value) =>
         value.ToString(null, CultureInfo.InvariantCulture);

@@ -60,11 +60,7 @@ public sealed class CudaMemoryTests
     {
         if (!hasReserve)
             return workload.FloorBytes;
-        long kept = workload.Architecture.KeptBytes(
-            workload.Tokens,
-            workload.Width,
-            workload.Depth
-        );
+        long kept = workload.Architecture.KeptBytes(workload.Tokens, workload.Sizes);
         long outputs = workload.Tokens * workload.Width * sizeof(float);
         return workload.FloorBytes - kept + 2 * outputs;
     }

@@ -25,6 +25,7 @@ internal static class CountBaseline
         "batch",
         "hidden",
         "layers",
+        "variant",
         "parameters",
         "peak_bytes",
         "native_allocations_per_step",

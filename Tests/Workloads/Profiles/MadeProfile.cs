@@ -135,9 +135,9 @@ internal static class MadeProfile
         Workload workload = new(
             Architecture.Get("gru"),
             new AddingProblem(4),
-            Batch: 2,
-            Width: 3,
-            Depth: 1
+            batch: 2,
+            width: 3,
+            depth: 1
         );
         return new Profiled(
             workload,

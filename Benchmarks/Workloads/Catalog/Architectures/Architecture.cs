@@ -1,3 +1,4 @@
+using System.Globalization;
 using Sequor.Layers;
 
 namespace Sequor.Workloads;
@@ -13,13 +14,22 @@ public enum ModelDetails
     Kernel = 1,
 
     /// <summary>
-    /// States beside the width, with eigenvalues that begin in a ring and may have a rate of their own:
-    /// <see cref="PresetModel.States"/>, <see cref="PresetModel.MinRadius"/>, <see cref="PresetTraining.RecurrenceRate"/>.
+    /// States beside the width, whose recurrence may have a rate of its own: <see cref="PresetModel.States"/>,
+    /// <see cref="PresetTraining.RecurrenceRate"/>.
     /// </summary>
     States = 2,
 
     /// <summary>Dropout within blocks that the steps of a sequence may share: <see cref="PresetModel.SharedDropout"/>.</summary>
     SharedDropout = 4,
+
+    /// <summary>Eigenvalues that begin in a ring: <see cref="PresetModel.MinRadius"/>, <see cref="PresetModel.MaxRadius"/>.</summary>
+    Ring = 8,
+
+    /// <summary>Whether it also runs from each sequence's end is a choice: <see cref="PresetModel.Bidirectional"/>.</summary>
+    Bidirectional = 16,
+
+    /// <summary>States that begin as copies of a smaller system: <see cref="PresetModel.Blocks"/>.</summary>
+    Blocks = 32,
 }
 
 /// <summary>An architecture that can be measured and trained: how its model is made, and what it must keep in memory.</summary>
@@ -62,6 +72,23 @@ public abstract class Architecture : IEntry
     /// <summary>What its models have beside width, depth and dropout.</summary>
     public virtual ModelDetails Details => ModelDetails.None;
 
+    /// <summary>The names of its variants, the usual one first; empty where it has none.</summary>
+    public virtual IReadOnlyList<string> Forms => [];
+
+    /// <summary>What a width is a multiple of.</summary>
+    public virtual int WidthStep => 1;
+
+    /// <summary>What else may be changed to meet a budget that no width meets; null for nothing.</summary>
+    public virtual SizeKnob? Knob => null;
+
+    /// <summary>Whether no output depends on a later input.</summary>
+    /// <param name="sizes">The model's sizes, which may say that it runs in both directions.</param>
+    public virtual bool IsCausal(PresetModel sizes)
+    {
+        ArgumentNullException.ThrowIfNull(sizes);
+        return !sizes.Bidirectional;
+    }
+
     /// <summary>The architecture of a name, or null.</summary>
     public static Architecture? Find(string name) => Entries.Find(name);
 
@@ -80,6 +107,22 @@ public abstract class Architecture : IEntry
             Dropout = 0,
         };
 
+    /// <summary>The sizes of a model that options give, with what they choose of a variant.</summary>
+    /// <param name="width">Hidden units or channels, at least 1.</param>
+    /// <param name="depth">Layers, levels or blocks, 1 to <see cref="MaxDepth"/>.</param>
+    /// <param name="variant">What is not as usual.</param>
+    public PresetModel Sized(int width, int depth, ModelVariant variant)
+    {
+        ArgumentNullException.ThrowIfNull(variant);
+        PresetModel sizes = Sized(width, depth);
+        return sizes with
+        {
+            Form = variant.Form,
+            Bidirectional = variant.Bidirectional,
+            States = variant.States ?? sizes.States,
+        };
+    }
+
     /// <summary>The model for a task, of the usual sizes but for width and depth.</summary>
     /// <param name="task">Gives channels in and out, and whether there is one output.</param>
     /// <param name="width">Hidden units or channels, at least 1.</param>
@@ -93,17 +136,21 @@ public abstract class Architecture : IEntry
     /// </summary>
     /// <param name="ends">Channels in and out, and whether there is one output.</param>
     /// <param name="sizes">Width, depth, dropout and the <see cref="Details"/>.</param>
-    /// <exception cref="ArgumentException">A size is out of range, or there would be more values than a model can have.</exception>
+    /// <exception cref="ArgumentException">
+    /// A size is out of range, or of what the architecture has not, or there would be more values than a model can have.
+    /// </exception>
     public Sequential Create(ModelEnds ends, PresetModel sizes)
     {
         ArgumentNullException.ThrowIfNull(sizes);
         ArgumentOutOfRangeException.ThrowIfLessThan(sizes.Hidden, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(sizes.Depth, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(sizes.Depth, MaxDepth);
-        int width = sizes.Hidden;
+        if (WhyNot(sizes) is { } reason)
+            throw new ArgumentException(reason, nameof(sizes));
         List<Layer> layers = ends.Classes is { } classes
-            ? [new Embedding(classes, width), Body(width, sizes)]
+            ? [new Embedding(classes, sizes.Hidden), Body(sizes.Hidden, sizes)]
             : [Body(ends.Inputs, sizes)];
+        int width = layers[^1].OutputSize;
         if (ends.OneOutput)
             layers.Add(Pool(width));
         if (!DropsWithin && sizes.Dropout > 0)
@@ -112,8 +159,44 @@ public abstract class Architecture : IEntry
         return new Sequential(layers);
     }
 
-    /// <summary>Bytes of activations that backward cannot do without, for T * B rows.</summary>
-    public abstract long KeptBytes(long rows, int width, int depth);
+    /// <summary>Bytes of activations that backward cannot do without.</summary>
+    /// <param name="rows">Steps of all sequences of a batch, T * B.</param>
+    /// <param name="sizes">The model's sizes.</param>
+    public abstract long KeptBytes(long rows, PresetModel sizes);
+
+    /// <summary>What is asked for that the architecture has not, in words; null where it has all of it.</summary>
+    public string? WhyNot(ModelVariant variant)
+    {
+        ArgumentNullException.ThrowIfNull(variant);
+        if (variant.Form is { } form && !Forms.Contains(form))
+        {
+            return Forms.Count > 0
+                ? $"{Name} has no form '{Printable.Shortened(form)}'; allowed: {string.Join(", ", Forms)}"
+                : $"{Name} has no forms; there are some {Having(a => a.Forms.Count > 0)}";
+        }
+        if (variant.Bidirectional && !Details.HasFlag(ModelDetails.Bidirectional))
+            return $"{Name} cannot be asked to run in both directions; that is a choice {Having(a => a.Details.HasFlag(ModelDetails.Bidirectional))}";
+        if (variant.States is not null && !Details.HasFlag(ModelDetails.States))
+            return $"{Name} has no states beside its width; there are some {Having(a => a.Details.HasFlag(ModelDetails.States))}";
+        return null;
+    }
+
+    private string? WhyNot(PresetModel sizes) =>
+        WhyNot(new ModelVariant(sizes.Form, sizes.Bidirectional))
+        ?? (
+            sizes.Hidden % WidthStep == 0
+                ? null
+                : string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"the width of {Name} is a multiple of {WidthStep}, not {sizes.Hidden}"
+                )
+        );
+
+    private static string Having(Func<Architecture, bool> has)
+    {
+        string[] names = [.. All.Where(has).Select(a => a.Name)];
+        return names.Length > 0 ? $"of {string.Join(", ", names)} alone" : "of none yet";
+    }
 
     /// <summary>The parameters of the recurrence, at a rate of their own.</summary>
     /// <param name="rateFactor">What the learning rate is multiplied by.</param>

@@ -15,7 +15,13 @@ internal sealed class LruArchitecture : Architecture
 
     public override int DefaultDepth => 4;
 
-    public override ModelDetails Details => ModelDetails.States | ModelDetails.SharedDropout;
+    public override ModelDetails Details => 
+        ModelDetails.States
+        | ModelDetails.Ring
+        | ModelDetails.SharedDropout
+        | ModelDetails.Bidirectional;
+
+    public override SizeKnob Knob { get; } = SizeKnob.States();
 
     private protected override bool DropsWithin => true;
 
@@ -25,9 +31,13 @@ internal sealed class LruArchitecture : Architecture
             States = width,
         };
 
-    // The encoder's output; a block's complex states, mixed output, two gates, output and two statistics.
-    public override long KeptBytes(long rows, int width, int depth) =>
-        checked(rows * (width + (depth * ((6L * width) + 2))) * sizeof(float));
+    // The encoder's output; a block's complex states of each direction, mixed output, two gates, output and two statistics.
+    public override long KeptBytes(long rows, PresetModel sizes)
+    {
+        long states = (sizes.Bidirectional ? 4L : 2L) * sizes.States;
+        long block = states + (4L * sizes.Hidden) + 2;
+        return checked(rows * (sizes.Hidden + (sizes.Depth * block)) * sizeof(float));
+    }
 
     public override ParameterGroup Recurrence(float rateFactor) => Lru.Recurrence(rateFactor);
 
@@ -43,6 +53,7 @@ internal sealed class LruArchitecture : Architecture
             {
                 Dropout = sizes.Dropout,
                 SharedDropout = sizes.SharedDropout,
+                Bidirectional = sizes.Bidirectional,
                 Ring = usual with
                 {
                     MinRadius = sizes.MinRadius ?? usual.MinRadius,

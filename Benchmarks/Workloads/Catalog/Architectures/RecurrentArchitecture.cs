@@ -15,6 +15,6 @@ public abstract class RecurrentArchitecture : Architecture
     private protected abstract int Kept { get; }
 
     /// <inheritdoc/>
-    public override long KeptBytes(long rows, int width, int depth) =>
-        checked(rows * depth * Kept * width * sizeof(float));
+    public override long KeptBytes(long rows, PresetModel sizes) =>
+        checked(rows * sizes.Depth * Kept * sizes.Hidden * sizeof(float));
 }

@@ -20,9 +20,13 @@ internal sealed class ResLstmArchitecture : Architecture
 
     public override int DefaultDepth => 4;
 
+    public override SizeKnob Knob => SizeKnob.Depth(MaxDepth);
+
     // Of a layer four gates, the cell and the output; of all but the first the sum as well. A gradient waits beside the layer.
-    public override long KeptBytes(long rows, int width, int depth) =>
-        checked(rows * width * ((7L * depth) - (depth > 1 ? 0 : 1)) * sizeof(float));
+    public override long KeptBytes(long rows, PresetModel sizes) =>
+        checked(
+            rows * sizes.Hidden * ((7L * sizes.Depth) - (sizes.Depth > 1 ? 0 : 1)) * sizeof(float)
+        );
 
     private protected override Layer Body(int inputs, PresetModel sizes) =>
         new Sequential([

@@ -31,8 +31,11 @@ internal sealed class TcnArchitecture : Architecture
         };
 
     // What the two convolutions gave, and a bit an output for the relu on the sum.
-    public override long KeptBytes(long rows, int width, int depth) =>
-        checked(depth * ((rows * 2 * width * sizeof(float)) + (rows * width / 8)));
+    public override long KeptBytes(long rows, PresetModel sizes) =>
+        checked(
+            sizes.Depth
+            * ((rows * 2 * sizes.Hidden * sizeof(float)) + (rows * sizes.Hidden / 8))
+        );
 
     private protected override Layer Body(int inputs, PresetModel sizes) =>
         new Tcn(
