@@ -116,6 +116,7 @@ internal sealed class TiedLinearTests(int bits, int threads)
         using Plan plan = model.Plan(Backend, 4, 2, Mode.Training);
         using var loss = new SoftmaxCrossEntropy(plan);
         float[] x = new Draw(1).Classes(8, 11);
+        plan.SetInput(x, 4, 2);
         loss.SetTargets(new Draw(2).Classes(8, 11));
         for (int i = 0; i < 50; i++)
             Step();
