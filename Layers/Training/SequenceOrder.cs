@@ -30,9 +30,6 @@ internal sealed class SequenceOrder
     /// <param name="streams">The streams of a continuous set, which every epoch goes through in the same order.</param>
     public SequenceOrder(WindowStreams streams) => _streams = streams;
 
-    /// <summary>Whether a step begins from states of zero; always, where none are carried.</summary>
-    public bool IsFirst(long step) => _streams is null || step % _streams.Steps == 0;
-
     /// <summary>Fills a batch with the sequences of a step.</summary>
     /// <exception cref="DatasetException">The set broke the rules of <see cref="Dataset"/>.</exception>
     public void Load(SequenceBatch batch, Dataset data, long step)

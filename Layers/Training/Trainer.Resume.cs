@@ -79,7 +79,7 @@ public sealed partial class Trainer
         float highest = _rate.Read(path, info);
         Step = Checkpoint.Load(path, Plan, Optimizer, Extra(), finiteExtra: true, notes);
         if (_options.Carry)
-            Plan.ContinueStream(_order.IsFirst(Step) ? 0 : _batch.Capacity);
+            Plan.ContinueStream(Step % StepsPerEpoch == 0 ? 0 : Batch.Capacity);
         _rate.Resume(highest);
         _log?.Resume(Step);
         WeighStepsBefore();
@@ -102,8 +102,8 @@ public sealed partial class Trainer
             return;
         for (long step = Step - (Step % StepsPerEpoch); step < Step; step++)
         {
-            _order.Load(_batch, _train, step);
-            Plan.Input(_batch.Length, _batch.Size);
+            _batches.Take(step, more: true);
+            Plan.Input(Batch.Length, Batch.Size);
             LoadTargets(step);
         }
     }
