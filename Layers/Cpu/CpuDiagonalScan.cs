@@ -44,8 +44,8 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
     )
     {
         _job.Set(states, layout, range, workspace);
-        // A pass begins at step 0, or at step 1 where a stream keeps its state in step 0. A reverse pass begins at the end.
-        if (range.Reverse ? range.End == _job.Steps : range.First <= 1)
+        // A reverse pass begins at the end.
+        if (range.Reverse ? range.End == _job.Steps : range.First == _d.FirstStep)
             Spread(lambda, workspace, _job.Batch);
         _job.Forward();
     }
@@ -65,7 +65,7 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
         float* same = CpuBackend.Pointer(workspace) + 2 * _width;
         float* crossed = same + _width;
         bool begins = range.Reverse ? range.First == 0 : range.End == _job.Steps;
-        bool ends = range.Reverse ? range.End == _job.Steps : range.First == 0;
+        bool ends = range.Reverse ? range.End == _job.Steps : range.First == _d.FirstStep;
         if (begins)
         {
             Spread(lambda, workspace, _job.Batch);

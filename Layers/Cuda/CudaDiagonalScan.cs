@@ -127,7 +127,7 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
         Batch batch = BatchOf(states, layout);
         ScanKernel kernel = Choose(batch, range, AreAligned(states) && AreAligned(gradient));
         (int start, int delta) = ScanKernel.Walk(range.First, range.Count, range.Reverse, true);
-        bool atFirst = range.First == 0;
+        bool atFirst = range.First == _d.FirstStep;
         bool atLast = range.End == batch.Steps;
         DeviceSpan<float> carry = CudaBackend.Span(workspace).Slice(0, _carryCount);
         DeviceSpan<float> from = (range.Reverse ? atFirst : atLast) ? default : carry;

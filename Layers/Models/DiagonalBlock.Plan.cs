@@ -48,16 +48,17 @@ public abstract partial class DiagonalBlock
                     {
                         Training = builder.Training,
                         VariableLengths = builder.Layout is not null,
+                        Carries = builder.Carries,
                     }
                 )
             );
             _d = (builder.Value(layer._recurrence.D), builder.Gradient(layer._recurrence.D));
             _values = layer._recurrence.Gather(builder.Value);
             _gradients = layer._recurrence.Gather(builder.Gradient);
-            // A stream has one step more, which holds the state before the first step of a call.
-            int before = builder.Streaming ? 1 : 0;
+            // Where states are carried there is one step more, which holds the state before the first step of a call.
+            int before = builder.Carries ? 1 : 0;
             _states = builder.Keep(new Shape(checked(steps + before), batch, 2 * n));
-            if (builder.Streaming)
+            if (builder.Carries)
                 _carried = builder.State(new Shape(1, batch, 2 * n));
             if (layer._settings.Bidirectional)
                 _reverseStates = builder.Keep(new Shape(steps, batch, 2 * n));
@@ -105,7 +106,7 @@ public abstract partial class DiagonalBlock
         private Tensor All(Slot states) =>
             _layout is { IsPacked: true }
                 ? states.For(_layout.Rows, 1)
-                : states.For(_ranges.Steps, _ranges.Batch);
+                : states.For(_ranges.Steps + (_carried is null ? 0 : 1), _ranges.Batch);
 
         private Tensor Rows(Slot all, ScanRange range) => _ranges.Of(all, range);
 
@@ -118,7 +119,7 @@ public abstract partial class DiagonalBlock
             if (_carried is null)
                 ForwardAll(y);
             else
-                Stream(y);
+                GoOn(y);
             _frame.End(y);
             return y;
         }
@@ -157,16 +158,16 @@ public abstract partial class DiagonalBlock
         }
 
         // The states have one step more: the one before the first.
-        private void Stream(Tensor y)
+        private void GoOn(Tensor y)
         {
-            (int steps, int batch) = (_ranges.Steps, _ranges.Batch);
-            Tensor states = _states.For(steps + 1, batch);
-            Tensor carried = _carried!.For(1, batch);
+            int steps = _ranges.Steps;
+            Tensor states = All(_states);
+            Tensor carried = _carried!.For(1, _ranges.Batch);
             _backend.Copy(carried, states.Slice(0, 1));
             for (int first = 0; first < steps; )
             {
                 ScanRange range = _ranges.From(first);
-                var after = new ScanRange(first + 1, range.Count);
+                ScanRange after = OfStates(range);
                 Tensor u = Rows(_states, after);
                 Tensor normed = Project(u, range);
                 _scan.Forward(_lambda.All, states, null, after, _scanWorkspace.All);
@@ -175,6 +176,10 @@ public abstract partial class DiagonalBlock
             }
             _backend.Copy(states.Slice(steps, 1), carried);
         }
+
+        // Where the states of a range lie.
+        private ScanRange OfStates(ScanRange range) =>
+            _carried is null ? range : range with { First = range.First + 1 };
 
         private Tensor Project(Tensor u, ScanRange range)
         {
@@ -218,7 +223,7 @@ public abstract partial class DiagonalBlock
                 Tensor normed = _frame.CoreInput(range, true);
                 Tensor hidden = BackwardToMixed(dy, normed, range);
                 bool resume = end < _ranges.Steps;
-                Tensor states = Rows(_states, range);
+                Tensor states = Rows(_states, OfStates(range));
                 SumProducts(hidden, states, Direction(_cGradient!, hidden, 0), resume);
                 Tensor du = BackwardScan(hidden, _states, 0, range);
                 if (_reverseStates is null)
@@ -298,7 +303,7 @@ public abstract partial class DiagonalBlock
 
         private Tensor BackwardScan(Tensor hidden, Slot states, int direction, ScanRange range)
         {
-            Tensor like = Rows(states, range);
+            Tensor like = Rows(states, OfStates(range));
             Tensor gradient = _stateGradient is null
                 ? _frame.Mixed(range).View(like.Shape)
                 : _ranges.Part(_stateGradient, range);
@@ -308,7 +313,7 @@ public abstract partial class DiagonalBlock
                 All(states),
                 _layout,
                 gradient,
-                range,
+                OfStates(range),
                 _lambdaGradient!.All,
                 direction > 0,
                 _scanWorkspace.All

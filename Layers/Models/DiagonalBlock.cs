@@ -81,10 +81,10 @@ public abstract partial class DiagonalBlock : Layer
     )
     {
         output = input;
-        if (_settings.Bidirectional && builder.Streaming)
+        if (_settings.Bidirectional && builder.Carries)
         {
             throw new NotSupportedException(
-                $"A bidirectional {_settings.Title} cannot stream: its reverse direction begins at the end of the sequence."
+                $"A bidirectional {_settings.Title} cannot {(builder.Streaming ? "stream" : "carry its states")}: its reverse direction begins at the end of the sequence."
             );
         }
         return new BlockPlan(this, builder, input);

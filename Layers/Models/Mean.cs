@@ -18,10 +18,10 @@ public sealed class Mean(int size) : Layer
     )
     {
         output = new Shape(1, input[1], input[2]);
-        if (builder.Streaming)
+        if (builder.Carries)
         {
             throw new NotSupportedException(
-                "Mean pooling cannot stream: its output needs the whole sequence."
+                $"Mean pooling cannot {(builder.Streaming ? "stream" : "go on from window to window")}: its output needs the whole sequence."
             );
         }
         return new MeanPlan(builder, output);

@@ -2,7 +2,7 @@ namespace Sequor.Layers;
 
 /// <summary>
 /// A recurrent network, [T, B, I] to [T, B, directions * H]. It begins from zero states unless its plan is given others
-/// (<see cref="Plan.States"/>). Parameters, the order of their gates and the equations are those of cuDNN and PyTorch: weight_ih_l0 [gates
+/// (<see cref="Plan.States"/>) or carries them (<see cref="PlanOptions.Carry"/>). Parameters, the order of their gates and the equations are those of cuDNN and PyTorch: weight_ih_l0 [gates
 /// H, I], weight_hh_l0 [gates H, H], bias_ih_l0 and bias_hh_l0 [gates H]; names of the reverse direction end in _reverse. With a
 /// projection, outputs are [T, B, directions * P], weight_hh_l0 is [gates H, P] and weight_hr_l0 is [P, H].
 /// </summary>
@@ -82,6 +82,7 @@ public abstract class Recurrent : Layer
 
     private sealed class RecurrentPlan : LayerPlan
     {
+        private readonly Backend _backend;
         private readonly RecurrentOperation _operation;
         private readonly GradientFlow _flow;
         private readonly Slot _output;
@@ -95,20 +96,23 @@ public abstract class Recurrent : Layer
         private readonly StreamPosition _position;
         private readonly Slot? _hidden;
         private readonly Slot? _cell;
+        private readonly Slot? _begunHidden;
+        private readonly Slot? _begunCell;
+        private readonly bool _sameWeights;
         private readonly RecurrentStates? _states;
         private readonly RandomStream? _random;
         private Tensor _x;
 
         public RecurrentPlan(Recurrent layer, PlanBuilder builder, Shape input, Shape output)
         {
-            Backend backend = builder.Stage;
+            Backend backend = _backend = builder.Stage;
             RecurrentDescriptor descriptor = layer._descriptor with
             {
                 MaxLength = input.First,
                 MaxBatch = input[1],
                 Training = builder.Training,
                 InputGradient = builder.InputGradient,
-                States = builder.States || builder.Streaming,
+                States = builder.States || builder.Carries,
                 VariableLengths = builder.Layout is not null,
                 DataLayout = builder.Layout is null
                     ? RecurrentDataLayout.SeqMajorUnpacked
@@ -127,21 +131,18 @@ public abstract class Recurrent : Layer
             }
             _layout = builder.Layout;
             _position = builder.Position;
-            if (builder.Streaming)
+            _sameWeights = builder.Streaming;
+            if (builder.Carries)
             {
                 if (descriptor.Bidirectional)
                 {
                     throw new NotSupportedException(
-                        "A bidirectional network cannot stream: its reverse direction begins at the end of the sequence."
+                        $"A bidirectional network cannot {(builder.Streaming ? "stream" : "carry its states")}: its reverse direction begins at the end of the sequence."
                     );
                 }
-                _hidden = builder.State(
-                    new Shape(descriptor.Layers, input[1], descriptor.StateSize)
-                );
+                (_hidden, _begunHidden) = Carried(descriptor.StateSize);
                 if (descriptor.Kind == RecurrentKind.Lstm)
-                    _cell = builder.State(
-                        new Shape(descriptor.Layers, input[1], descriptor.HiddenSize)
-                    );
+                    (_cell, _begunCell) = Carried(descriptor.HiddenSize);
             }
             if (builder.States)
             {
@@ -165,6 +166,13 @@ public abstract class Recurrent : Layer
             _parameters = Block(builder.Value(first), first, layout);
             if (builder.Training)
                 _gradients = Block(builder.Gradient(first), first, layout);
+
+            // The backward pass needs the states that the forward pass began from, which is over the ones that it ended in.
+            (Slot, Slot?) Carried(int width)
+            {
+                var shape = new Shape(descriptor.Layers, input[1], width);
+                return (builder.State(shape), builder.Training ? builder.Keep(shape) : null);
+            }
         }
 
         // The whole block of the layer's parameters, found from the place of one of them.
@@ -179,8 +187,16 @@ public abstract class Recurrent : Layer
         {
             _x = x;
             Tensor y = _output.For(x.Shape.First, x.Shape[1]);
+            Begin(_hidden, _begunHidden);
+            Begin(_cell, _begunCell);
             _operation.Forward(Operands(y));
             return y;
+        }
+
+        private void Begin(Slot? carried, Slot? begun)
+        {
+            if (begun is not null)
+                _backend.Copy(carried!.All, begun.All);
         }
 
         public override Tensor Backward(Tensor dy)
@@ -210,9 +226,12 @@ public abstract class Recurrent : Layer
         private RecurrentOperands Operands(Tensor y)
         {
             SequenceLayout? packed = _layout is { IsPacked: true } ? _layout : null;
-            // In a stream the final states overwrite the initial ones.
+            // Without a backward pass the final states overwrite the initial ones.
             var carried = new RecurrentState(_hidden?.All ?? default, _cell?.All ?? default);
-            RecurrentState initial = _states?.Begun ?? carried;
+            RecurrentState begun = _begunHidden is null
+                ? carried
+                : new RecurrentState(_begunHidden.All, _begunCell?.All ?? default);
+            RecurrentState initial = _states?.Begun ?? begun;
             RecurrentState final = _states?.Final ?? carried;
             return new()
             {
@@ -223,7 +242,7 @@ public abstract class Recurrent : Layer
                 InitialCell = initial.Cell,
                 FinalHidden = final.Hidden,
                 FinalCell = final.Cell,
-                SameWeights = _hidden is not null && !_position.NewWeights,
+                SameWeights = _sameWeights && !_position.NewWeights,
                 Lengths = packed?.Values,
                 PackedBatch = packed?.Batch ?? 0,
                 PackedOrder = packed?.OrderValues,

@@ -90,6 +90,12 @@ public sealed class TcnBlock : Layer
         out Shape output
     )
     {
+        if (builder.Carries && !builder.Streaming)
+        {
+            throw new NotSupportedException(
+                "A TCN block carries nothing from window to window but in a stream: give each window the steps before it as context, whose outputs do not count."
+            );
+        }
         output = new Shape(input.First, input[1], OutputSize);
         return new BlockPlan(this, builder, input, output);
     }

@@ -11,6 +11,12 @@ internal readonly record struct DiagonalScanDescriptor(int StateSize, int MaxLen
 
     /// <summary>Whether the rows may be packed.</summary>
     public bool VariableLengths { get; init; }
+
+    /// <summary>Whether step 0 of the states is the one carried over from the call before, so that passes begin at step 1 and end there.</summary>
+    public bool Carries { get; init; }
+
+    /// <summary>The first step that passes compute.</summary>
+    public int FirstStep => Carries ? 1 : 0;
 }
 
 /// <summary>
@@ -25,8 +31,8 @@ internal abstract class DiagonalScanOperation(Backend backend) : PlannedOperatio
 
     /// <summary>
     /// Turns u into x, in place, over a range of steps of the states, [T, B, 2N] or packed rows [rows, 1, 2N]. Ranges follow each other in
-    /// the recurrence's direction, so the steps before a range already hold this pass's x. In a stream, step 0 holds the state carried over
-    /// from the call before.
+    /// the recurrence's direction, so the steps before a range already hold this pass's x. With
+    /// <see cref="DiagonalScanDescriptor.Carries"/>, step 0 holds the state carried over from the call before.
     /// </summary>
     public void Forward(
         Tensor lambda,

@@ -73,6 +73,12 @@ public sealed partial class Plan
             QueuePacked(x);
             return Output;
         }
+        if (_carriesWindows)
+        {
+            // Here and not where the pass is queued, which a replay does not come to.
+            _streamBatch = batch;
+            _position.Steps += x.Shape.First;
+        }
         var call = new StepCall(StepCallKind.Forward, this, x);
         if (Backend.PutsOff(call, out Tensor output))
         {
@@ -114,11 +120,11 @@ public sealed partial class Plan
         _packedByCaller = false;
         x = Apart(x);
         Begin(x, batch);
-        _streamIsTorn = Mode == Mode.Streaming;
+        _streamIsTorn = _streamLayout is not null;
         Output = _root.Forward(x);
+        _streamIsTorn = false;
         if (Mode == Mode.Streaming)
         {
-            _streamIsTorn = false;
             _streamBatch = batch;
             _position.Steps += x.Shape.First;
             _position.NewWeights = false;

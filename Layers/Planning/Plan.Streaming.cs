@@ -1,12 +1,15 @@
 namespace Sequor.Layers;
 
-// Begins streams, and saves and restores the states that a stream carries from call to call.
+// Begins streams, and saves and restores the states that a stream, or a plan with PlanOptions.Carry, carries from call to call.
 public sealed partial class Plan
 {
     private readonly StreamLayout? _streamLayout;
 
-    /// <summary>Begins a new stream, with states of zero and the model's current parameters.</summary>
-    /// <exception cref="InvalidOperationException">The plan is not for streaming.</exception>
+    /// <summary>
+    /// Begins a new stream, with states of zero and the model's current parameters. With <see cref="PlanOptions.Carry"/>, the next window
+    /// is the first one, of any number of sequences.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The plan neither streams nor carries.</exception>
     public void Reset()
     {
         using OwnerScope inside = Backend.Enter("Plan.Reset");
@@ -21,7 +24,7 @@ public sealed partial class Plan
     }
 
     /// <summary>Copies all states that the stream carries from call to call.</summary>
-    /// <exception cref="InvalidOperationException">The plan is not for streaming, or its last Forward failed.</exception>
+    /// <exception cref="InvalidOperationException">The plan neither streams nor carries, or its last Forward failed.</exception>
     public StreamState GetState()
     {
         using OwnerScope inside = Backend.Enter("Plan.GetState");
@@ -41,7 +44,7 @@ public sealed partial class Plan
     /// <exception cref="ArgumentException">
     /// The state belongs to a plan of other layers, of another largest batch, or on another kind of backend.
     /// </exception>
-    /// <exception cref="InvalidOperationException">The plan is not for streaming.</exception>
+    /// <exception cref="InvalidOperationException">The plan neither streams nor carries.</exception>
     public void SetState(StreamState state)
     {
         using OwnerScope inside = Backend.Enter("Plan.SetState");
@@ -62,9 +65,14 @@ public sealed partial class Plan
         _streamBatch = state.Batch;
     }
 
+    /// <summary>Notes that the carried states were written, for so many sequences; 0 where they are those before the first call.</summary>
+    internal void ContinueStream(int batch) => (_streamBatch, _streamIsTorn) = (batch, false);
+
     private void RequireStreaming()
     {
-        if (Mode != Mode.Streaming)
-            throw new InvalidOperationException("A state needs a plan made for Mode.Streaming.");
+        if (_streamLayout is null)
+            throw new InvalidOperationException(
+                "A state needs a plan made for Mode.Streaming, or with PlanOptions.Carry."
+            );
     }
 }

@@ -39,6 +39,7 @@ public sealed partial class Plan : IDisposable
     private readonly StreamPosition _position;
     private readonly Tensor _states;
     private readonly PlanStates? _layerStates;
+    private readonly bool _carriesWindows;
     private int _streamBatch;
     private readonly bool _inputGradient;
     private bool _forwardDone;
@@ -75,7 +76,9 @@ public sealed partial class Plan : IDisposable
         {
             InputGradient = options.InputGradient,
             States = options.States,
+            CarriesWindows = options.Carry && mode != Mode.Streaming,
         };
+        _carriesWindows = builder.CarriesWindows;
         _position = builder.Position;
         (MemoryGroup, LayerNames) = (builder.Group, builder.LayerNames);
         if (mode == Mode.Streaming && options.VariableLengths)
@@ -89,6 +92,15 @@ public sealed partial class Plan : IDisposable
         {
             throw new ArgumentException(
                 "A stream carries its states by itself; GetState and SetState copy them.",
+                nameof(options)
+            );
+        }
+        if (options.Carry && (options.VariableLengths || options.States))
+        {
+            throw new ArgumentException(
+                options.VariableLengths
+                    ? "A plan with Carry has no lengths: all sequences of a window have as many steps, so that the next window goes on from each of them."
+                    : "A plan with Carry carries its states by itself; GetState and SetState copy them.",
                 nameof(options)
             );
         }
@@ -118,7 +130,8 @@ public sealed partial class Plan : IDisposable
                 mode,
                 _inputGradient,
                 options.Seed,
-                _layout
+                _layout,
+                _carriesWindows
             );
             root = PlannedLayer.Of(builder, "", model, input, out Shape output);
             MaxOutput = output;
@@ -156,7 +169,8 @@ public sealed partial class Plan : IDisposable
                 _layout!.OnDevice = layoutTable.All;
             _layerStates?.Clear();
             _states = builder.AllStates;
-            if (mode == Mode.Streaming)
+            CarriedStates = [.. builder.NamedStates()];
+            if (builder.Carries)
                 _streamLayout = new StreamLayout(model, backend, maxBatch, builder.StateShapes);
             if (!_states.IsEmpty)
                 backend.Fill(_states, 0f);
@@ -241,6 +255,12 @@ public sealed partial class Plan : IDisposable
 
     /// <summary>The full names of all layers that have passes.</summary>
     internal IReadOnlyCollection<string> LayerNames { get; }
+
+    /// <summary>
+    /// What the layers carry from call to call, under their names, in the order of the layers; empty where they carry nothing. Whoever
+    /// writes it says with <see cref="ContinueStream"/> whose it is.
+    /// </summary>
+    internal IReadOnlyList<(string Name, Tensor State)> CarriedStates { get; } = [];
 
     /// <summary>The step that dropout draws numbers for, which checkpoints store.</summary>
     internal ulong RandomStep

@@ -120,7 +120,7 @@ public sealed partial class PlanBuilder
         Random?.Dispose();
     }
 
-    /// <summary>Everything that layers carry from call to call, once the plan is built; empty unless the plan is a stream.</summary>
+    /// <summary>Everything that layers carry from call to call, once the plan is built; empty where they carry nothing.</summary>
     internal Tensor AllStates { get; private set; }
 
     /// <summary>

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Sequor.Layers;
 
 /// <summary>
@@ -72,6 +74,16 @@ public sealed partial class PlanBuilder
     public bool Streaming => _mode == Mode.Streaming;
 
     /// <summary>
+    /// Whether each call continues where the last one stopped: in a stream, and in training and evaluation with
+    /// <see cref="PlanOptions.Carry"/>. A layer that needs earlier steps then keeps a <see cref="State"/>. In training it begins from the
+    /// state as if that were an input, without a gradient, and its backward pass may need a copy of it: the forward pass has written over
+    /// the state by then.
+    /// </summary>
+    public bool Carries => Streaming || CarriesWindows;
+
+    internal bool CarriesWindows { get; init; }
+
+    /// <summary>
     /// Whether batches may come as packed rows [N, 1, C]. Steps follow each other, and each has the rows of the sequences that have not
     /// ended, longest first. A layer that works across steps and cannot use this layout throws a <see cref="NotSupportedException"/>.
     /// </summary>
@@ -124,10 +136,13 @@ public sealed partial class PlanBuilder
             : ParameterStore.View(_rehearsal.Parameters, parameter);
     }
 
+    /// <summary>Whether a parameter belongs to the model that is planned.</summary>
+    internal bool Has(Parameter parameter) => parameter.Owner == _parameters;
+
     private void RequireOwn(Parameter parameter)
     {
         ArgumentNullException.ThrowIfNull(parameter);
-        if (parameter.Owner != _parameters)
+        if (!Has(parameter))
             throw new InvalidOperationException(
                 $"{parameter.Name} is among neither the Parameters nor the Buffers of a layer of the model that is planned."
             );
@@ -219,7 +234,20 @@ public sealed partial class PlanBuilder
     /// <summary>The shapes of everything that a stream carries from call to call, in the order of the layers.</summary>
     internal Shape[] StateShapes => [.. _stateShapes];
 
-    /// <summary>Memory for what a streaming layer carries from call to call. It is zero when a stream begins.</summary>
+    /// <summary>The states under the names of their layers, once the plan is built: 1.0 is the first of layer 1.</summary>
+    internal IEnumerable<(string Name, Tensor State)> NamedStates()
+    {
+        var counts = new Dictionary<string, int>();
+        foreach ((Slot slot, _, string layer) in _states)
+        {
+            int number = counts.GetValueOrDefault(layer);
+            counts[layer] = number + 1;
+            string at = number.ToString(CultureInfo.InvariantCulture);
+            yield return (layer.Length == 0 ? at : $"{layer}.{at}", slot.All);
+        }
+    }
+
+    /// <summary>Memory for what a layer carries from call to call (<see cref="Carries"/>). It is zero when a stream begins.</summary>
     /// <param name="shape">The state's shape. The values are saved and restored with the stream's state.</param>
     public Slot State(Shape shape)
     {

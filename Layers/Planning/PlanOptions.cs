@@ -34,4 +34,11 @@ public sealed record PlanOptions
     /// <see cref="Plan.States"/>.
     /// </summary>
     public bool States { get; init; }
+
+    /// <summary>
+    /// Whether each Forward goes on from the states in which the one before it ended, as a stream does, so that sequences can be given
+    /// window by window. No gradient passes from a window to the one before it: in training this is truncated backpropagation through
+    /// time. <see cref="Plan.Reset"/> begins with states of zero. A plan for streaming carries its states in any case.
+    /// </summary>
+    public bool Carry { get; init; }
 }

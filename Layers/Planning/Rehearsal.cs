@@ -36,6 +36,7 @@ internal sealed class Rehearsal
     /// <param name="inputGradient">Whether the gradient of the input is wanted.</param>
     /// <param name="seed">The seed of dropout.</param>
     /// <param name="layout">The layout of packed batches; null where there are none.</param>
+    /// <param name="carries">Whether each window goes on from the states of the one before it.</param>
     /// <returns>The most floats that lie in each of the two places of gradients.</returns>
     /// <exception cref="LayerException">A layer breaks a rule for layers.</exception>
     public static IReadOnlyList<long> Run(
@@ -45,7 +46,8 @@ internal sealed class Rehearsal
         Mode mode,
         bool inputGradient,
         ulong seed,
-        SequenceLayout? layout
+        SequenceLayout? layout,
+        bool carries = false
     )
     {
         using var rehearsal = new RehearsalBackend(backend, model.Store!);
@@ -54,6 +56,7 @@ internal sealed class Rehearsal
         {
             InputGradient = inputGradient,
             Layout = layout,
+            CarriesWindows = carries,
         };
         builder.UseRandom(seed);
         using PlannedLayer root = PlannedLayer.Of(builder, "", model, input, out _);

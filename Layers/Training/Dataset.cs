@@ -71,6 +71,12 @@ public abstract class Dataset
     public virtual bool IsWeighted => false;
 
     /// <summary>
+    /// Whether a finite set is one sequence in windows: each begins where the one before it ends, and only the last may be shorter than the
+    /// others. With <see cref="TrainingOptions.Carry"/> the windows are taken in their order and states are carried from one to the next.
+    /// </summary>
+    public virtual bool IsContinuous => false;
+
+    /// <summary>
     /// Whether sequences may be filled ahead, on another thread: while a step runs, the batch of the next one is filled, and meanwhile all
     /// members of the set may be called on the trainer's thread. Sets that only read what they have, and draw from numbers of their own for
     /// each sequence, can say so.

@@ -1,13 +1,15 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// Computes the average loss over a finite set, in evaluation mode. Batches are made of sequences of about the same length.
+/// Computes the average loss over a finite set, in evaluation mode. Batches are made of sequences of about the same length, or of the
+/// windows of streams, which begin where the ones before them ended.
 /// </summary>
 internal sealed class Evaluator : IDisposable
 {
     private readonly Dataset _data;
     private readonly DatasetShape _shape;
     private readonly int[] _order;
+    private readonly WindowStreams? _streams;
     private readonly int _size;
     private readonly SequenceBatch _batch;
     private readonly Plan _plan;
@@ -16,12 +18,14 @@ internal sealed class Evaluator : IDisposable
     // The outputs of a batch on the host, where answers are counted.
     private float[]? _output;
 
-    public Evaluator(Layer model, Backend backend, Dataset data, int batch)
+    public Evaluator(Layer model, Backend backend, Dataset data, int batch, bool carries)
     {
         _data = data;
         _shape = DatasetShape.Of(data);
         int count = data.Count!.Value;
         _size = Math.Min(batch, count);
+        if (carries)
+            _streams = new WindowStreams(data, _size);
         _order = [.. Enumerable.Range(0, count).OrderBy(i => data.LengthOf(i))];
         _batch = new SequenceBatch(data, _size);
         _plan = model.Plan(
@@ -29,7 +33,11 @@ internal sealed class Evaluator : IDisposable
             data.Longest,
             _size,
             Mode.Evaluation,
-            new PlanOptions { VariableLengths = data.Shortest < data.Longest }
+            new PlanOptions
+            {
+                VariableLengths = !carries && data.Shortest < data.Longest,
+                Carry = carries,
+            }
         );
         try
         {
@@ -51,10 +59,12 @@ internal sealed class Evaluator : IDisposable
         _shape.RequireSame(_data);
         var loss = new Mean();
         var right = new Mean();
-        for (int first = 0; first < _order.Length; first += _size)
+        int batches = _streams?.Batches ?? (_order.Length + _size - 1) / _size;
+        for (int i = 0; i < batches; i++)
         {
-            int count = Math.Min(_size, _order.Length - first);
-            _batch.Load(_data, _order.AsSpan(first, count));
+            _batch.Load(_data, SequencesOf(i));
+            if (_streams?.IsFirst(i) == true)
+                _plan.Reset();
             _plan.Forward(_batch.X, _batch.Length, _batch.Size, _batch.Lengths);
             _loss.Compute(_batch.Targets, _batch.Mask);
             loss.Add(_loss.ReadValue() * _loss.Weight, _loss.Weight);
@@ -72,6 +82,14 @@ internal sealed class Evaluator : IDisposable
         output.Read(values);
         (double sum, double weight) = Hits(values, output.Shape.Columns);
         right.Add(sum, weight);
+    }
+
+    private ReadOnlySpan<int> SequencesOf(int batch)
+    {
+        if (_streams is not null)
+            return _streams.Of(batch);
+        int first = batch * _size;
+        return _order.AsSpan(first, Math.Min(_size, _order.Length - first));
     }
 
     private (double Sum, double Weight) Hits(ReadOnlySpan<float> output, int classes)

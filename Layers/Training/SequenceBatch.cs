@@ -43,6 +43,9 @@ public sealed partial class SequenceBatch
     /// <summary>B: the number of sequences in the batch.</summary>
     public int Size { get; private set; }
 
+    /// <summary>The largest number of sequences.</summary>
+    internal int Capacity => _lengths.Length;
+
     /// <summary>Inputs [T, B, C].</summary>
     public ReadOnlySpan<float> X => _x.AsSpan(0, Length * Size * _shape.InputSize);
 

@@ -1,8 +1,8 @@
 namespace Sequor.Layers;
 
 /// <summary>
-/// Decides which sequences a step takes. For a finite set, each epoch takes all sequences in a random order of its own; for an endless one,
-/// each step takes the next sequences. Both depend only on the step's number and the seed.
+/// Decides which sequences a step takes. For a finite set, each epoch takes all sequences in a random order of its own, or the windows of
+/// streams in their order; for an endless one, each step takes the next sequences. All depend only on the step's number and the seed.
 /// </summary>
 internal sealed class SequenceOrder
 {
@@ -15,6 +15,7 @@ internal sealed class SequenceOrder
     // For a finite set, its sequences in the order of the epoch.
     private readonly int[]? _order;
     private long _orderOf = -1;
+    private readonly WindowStreams? _streams;
 
     /// <param name="count">The number of sequences of the set; null for an endless one.</param>
     /// <param name="size">The number of sequences of a step.</param>
@@ -26,10 +27,18 @@ internal sealed class SequenceOrder
             _order = new int[finite];
     }
 
+    /// <param name="streams">The streams of a continuous set, which every epoch goes through in the same order.</param>
+    public SequenceOrder(WindowStreams streams) => _streams = streams;
+
     /// <summary>Fills a batch with the sequences of a step.</summary>
     /// <exception cref="DatasetException">The set broke the rules of <see cref="Dataset"/>.</exception>
     public void Load(SequenceBatch batch, Dataset data, long step)
     {
+        if (_streams is not null)
+        {
+            batch.Load(data, _streams.Of((int)(step % _streams.Steps)));
+            return;
+        }
         if (_order is null)
         {
             batch.Load(data, step * _size, _size);

@@ -207,7 +207,13 @@ public sealed partial class Trainer
     }
 
     private Evaluator Evaluator(Dataset data) =>
-        new(Plan.Model, Plan.Backend, data, _options.EvaluationBatch ?? _options.Batch);
+        new(
+            Plan.Model,
+            Plan.Backend,
+            data,
+            _options.EvaluationBatch ?? _options.Batch,
+            _options.Carry && data.IsContinuous
+        );
 
     private static void RequireFinite(
         Dataset? data,

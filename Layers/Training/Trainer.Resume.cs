@@ -78,6 +78,8 @@ public sealed partial class Trainer
         }
         float highest = _rate.Read(path, info);
         Step = Checkpoint.Load(path, Plan, Optimizer, Extra(), finiteExtra: true, notes);
+        if (_options.Carry)
+            Plan.ContinueStream(Step % StepsPerEpoch == 0 ? 0 : Batch.Capacity);
         _rate.Resume(highest);
         _log?.Resume(Step);
         WeighStepsBefore();
@@ -106,7 +108,7 @@ public sealed partial class Trainer
         }
     }
 
-    // The losses of this epoch's steps so far, and the best parameters and buffers under their names.
+    // The losses of this epoch's steps so far, the best parameters and buffers under their names, and the states that are carried.
     private List<(string Name, Tensor Tensor)> Extra()
     {
         List<(string, Tensor)> extra = [];
@@ -117,6 +119,8 @@ public sealed partial class Trainer
                 Plan.Store.All()
                     .Select(p => ($"best.{p.Name}", ParameterStore.View(_best, p.Parameter)))
             );
+        // With these the next window goes on where the last one ended.
+        extra.AddRange(Plan.CarriedStates.Select(s => ($"carried.{s.Name}", s.State)));
         return extra;
     }
 
@@ -153,7 +157,7 @@ public sealed partial class Trainer
         return string.Create(
             CultureInfo.InvariantCulture,
             $"seed {_options.Seed}, batch {_options.Batch}, evaluation batch {_options.EvaluationBatch ?? _options.Batch}, "
-                + $"clip {_options.Clip}, plateau {plateau}"
+                + $"clip {_options.Clip}, plateau {plateau}{(_options.Carry ? ", carried states" : "")}"
         );
     }
 

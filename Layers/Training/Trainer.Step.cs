@@ -23,6 +23,8 @@ public sealed partial class Trainer
         if (HasEpochToEnd)
             return EndEpoch(began);
         LoadBatch(Step);
+        if (_options.Carry && Step % StepsPerEpoch == 0)
+            Plan.Reset();
         _rate.Begin(Step);
         Graph.Run();
         _log?.Keep(Step, _loss, Optimizer);

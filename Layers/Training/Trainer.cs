@@ -8,7 +8,8 @@ namespace Sequor.Layers;
 /// <remarks>
 /// An epoch goes through a finite set once, in a random order of its own, in batches padded to their longest sequence. Of an endless
 /// set each step takes the next sequences; it has epochs only if <see cref="TrainingOptions.StepsPerEpoch"/> is set. After each
-/// epoch the loss on the validation set decides whether its parameters are the best so far. Training can be saved and resumed
+/// epoch the loss on the validation set decides whether its parameters are the best so far. With <see cref="TrainingOptions.Carry"/> an
+/// epoch takes the windows of a continuous set in their order, and states go on from window to window. Training can be saved and resumed
 /// between any two steps, and then ends with the same bits, on the same backend and with the same number of threads.
 /// </remarks>
 /// <example>
@@ -80,16 +81,27 @@ public sealed partial class Trainer : IDisposable
                 $"The dataset '{train.Name}' is finite: its epochs go through it, and StepsPerEpoch must be null.",
                 nameof(options)
             );
+        if (options.Carry)
+            WindowStreams.Require(train, nameof(train));
+        if (options.Carry && validation is not null)
+            WindowStreams.Require(validation, nameof(validation));
         (_options, _train, _validation) = (options, train, validation);
         _shape = DatasetShape.Of(train);
-        int size = Math.Min(options.Batch, train.Count ?? int.MaxValue);
-        StepsPerEpoch = train.Count is { } count
-            ? (count + size - 1) / size
-            : options.StepsPerEpoch ?? 0;
+        WindowStreams? streams = options.Carry ? new WindowStreams(train, options.Batch) : null;
+        int size = streams?.Streams ?? Math.Min(options.Batch, train.Count ?? int.MaxValue);
+        StepsPerEpoch =
+            streams?.Steps
+            ?? (
+                train.Count is { } count
+                    ? (count + size - 1) / size
+                    : options.StepsPerEpoch ?? 0
+            );
         _batches = Own(
             new BatchSource(
                 train,
-                new SequenceOrder(train.Count, size, options.Seed),
+                streams is null
+                    ? new SequenceOrder(train.Count, size, options.Seed)
+                    : new SequenceOrder(streams),
                 size,
                 ahead: options.PrepareAhead && train.CanPrepareAhead
             )
@@ -105,7 +117,9 @@ public sealed partial class Trainer : IDisposable
                     new PlanOptions
                     {
                         Seed = options.Seed,
-                        VariableLengths = size > 1 && train.Shortest < train.Longest,
+                        VariableLengths =
+                            !options.Carry && size > 1 && train.Shortest < train.Longest,
+                        Carry = options.Carry,
                     }
                 )
             );

@@ -48,6 +48,15 @@ public sealed record TrainingOptions
     public WarmupCosine? Schedule { get; init; }
 
     /// <summary>
+    /// Whether states are carried from window to window, without gradient: truncated backpropagation through time. It needs sets that are
+    /// continuous (<see cref="Dataset.IsContinuous"/>) and layers that can carry (<see cref="PlanOptions.Carry"/>). Each epoch cuts the
+    /// training set into <see cref="Batch"/> streams of equally many windows, which lie side by side, and begins from states of zero; the
+    /// windows that are left over, fewer than streams, and a last one that is shorter are not trained on. An evaluation carries as well,
+    /// and sees all windows; the left ones follow one by one, from states of zero.
+    /// </summary>
+    public bool Carry { get; init; }
+
+    /// <summary>
     /// The number of steps after which their losses and gradient norms are read together from the device, which waits for it. With 0, only
     /// the losses of an epoch are kept, until its end; before that only the last step's loss can be read.
     /// </summary>

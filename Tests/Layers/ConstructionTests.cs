@@ -133,6 +133,8 @@ public sealed class ConstructionTests
                 return _plan.Backend;
             if (type == typeof(Layer))
                 return new Linear(2, 2);
+            if (type == typeof(Embedding))
+                return new Embedding(2, 3);
             if (type == typeof(Dataset))
                 return new AddingProblem(3);
             if (type == typeof(Func<Plan, Optimizer>))

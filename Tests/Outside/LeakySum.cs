@@ -4,7 +4,7 @@ namespace Sequor.Outside;
 
 /// <summary>
 /// A leaky integrator: h_t = a h_{t-1} + W x_t + b, each channel with a factor a of its own, then dropout. It has parameters, looks
-/// back, and streams.
+/// back, streams, and carries its sums from window to window.
 /// </summary>
 public sealed class LeakySum : Layer
 {
@@ -49,9 +49,15 @@ public sealed class LeakySum : Layer
         private readonly GradientFlow _flow = builder.Gradients;
         private readonly Slot _sums = builder.Keep(output);
         private readonly Slot _output = builder.Output(output);
-        private readonly Slot? _carried = builder.Streaming
+        private readonly Slot? _carried = builder.Carries
             ? builder.State(new Shape(1, output[1], output[2]))
             : null;
+
+        // What the sums began from; the state is written over by those that they end in.
+        private readonly Slot? _begun =
+            builder.Carries && builder.Training
+                ? builder.Keep(new Shape(1, output[1], output[2]))
+                : null;
         private readonly DropoutMask _mask = builder.Dropout(layer._dropout);
         private readonly Tensor _weight = builder.Value(layer._weight);
         private readonly Tensor _bias = builder.Value(layer._bias);
@@ -70,6 +76,8 @@ public sealed class LeakySum : Layer
             _operations.MatMul(x, _weight, h, transposeB: true, bias: _bias);
             if (_carried is not null)
                 _operations.MultiplyAdd(_carried.For(1, batch), _decay, h.Slice(0, 1));
+            if (_begun is not null)
+                _operations.Copy(_carried!.For(1, batch), _begun.For(1, batch));
             for (int t = 1; t < steps; t++)
                 _operations.MultiplyAdd(h.Slice(t - 1, 1), _decay, h.Slice(t, 1));
             if (_carried is not null)
@@ -93,6 +101,12 @@ public sealed class LeakySum : Layer
                     dh.Slice(1, steps - 1),
                     _decayGradient,
                     h.Slice(0, steps - 1)
+                );
+            if (_begun is not null)
+                _operations.ColumnSum(
+                    dh.Slice(0, 1),
+                    _decayGradient,
+                    _begun.For(1, _x.Shape[1])
                 );
             _operations.MatMul(dh, _x, _weightGradient, transposeA: true, accumulate: true);
             _operations.ColumnSum(dh, _biasGradient);

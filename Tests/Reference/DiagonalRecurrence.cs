@@ -25,14 +25,17 @@ public sealed record DiagonalRecurrence(
 )
 {
     /// <summary>
-    /// h[t] = lambda h[t-1] + f (B u[t]), y[t] = factor Re(C h[t]) + D u[t], with h zero before time 0. In two directions a second h runs
+    /// h[t] = lambda h[t-1] + f (B u[t]), y[t] = factor Re(C h[t]) + D u[t], with h zero before time 0 unless a state is given. In two directions a second h runs
     /// from the end, and C sees [forward | reverse].
     /// </summary>
     /// <param name="u">[T, B, d]</param>
     /// <param name="time">T</param>
     /// <param name="batch">B</param>
+    /// <param name="state">
+    /// [B, N], of one direction: h before the first step, which is overwritten by that after the last; null for zeros
+    /// </param>
     /// <returns>[T, B, d]</returns>
-    public double[] Forward(double[] u, int time, int batch)
+    public double[] Forward(double[] u, int time, int batch, Complex[]? state = null)
     {
         var (channels, states) = (D.Length, Lambda.Length);
         Require.Length(u, time * batch * channels);
@@ -44,7 +47,7 @@ public sealed record DiagonalRecurrence(
         var y = new double[u.Length];
         for (var direction = 0; direction < Directions; direction++)
         {
-            var h = new Complex[batch * states];
+            var h = state ?? new Complex[batch * states];
             for (var step = 0; step < time; step++)
             {
                 var t = direction == 0 ? step : time - 1 - step;

@@ -13,8 +13,17 @@ public static class Lru
     /// <param name="u">[T, B, d]</param>
     /// <param name="time">T</param>
     /// <param name="batch">B</param>
+    /// <param name="state">
+    /// [B, N], of one direction: h before the first step, which is overwritten by that after the last; null for zeros
+    /// </param>
     /// <returns>[T, B, d]</returns>
-    public static double[] Forward(LruParameters p, double[] u, int time, int batch)
+    public static double[] Forward(
+        LruParameters p,
+        double[] u,
+        int time,
+        int batch,
+        Complex[]? state = null
+    )
     {
         Require.Length(p.Nu, p.States);
         Require.Length(p.Theta, p.States);
@@ -30,7 +39,7 @@ public static class Lru
             p.CIm,
             p.D,
             p.Directions
-        ).Forward(u, time, batch);
+        ).Forward(u, time, batch, state);
     }
 
     /// <summary>lambda = exp(-exp(nu) + i exp(theta)).</summary>

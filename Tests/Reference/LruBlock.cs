@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Sequor.Reference;
 
 /// <summary>The residual block of Orvieto et al. 2023: norm, LRU, GELU, gated linear unit, skip; or the norm at the end.</summary>
@@ -15,6 +17,7 @@ public static class LruBlock
     /// <param name="mask2">[T, B, d], dropout after the gated linear unit; null to drop nothing</param>
     /// <param name="batchNorm">Batch norm as in training instead of layer norm.</param>
     /// <param name="postnorm">The norm stands at the end.</param>
+    /// <param name="state">As for <see cref="Lru.Forward"/>.</param>
     /// <returns>[T, B, d]</returns>
     public static double[] Forward(
         LruBlockParameters p,
@@ -24,7 +27,8 @@ public static class LruBlock
         double[]? mask1 = null,
         double[]? mask2 = null,
         bool batchNorm = false,
-        bool postnorm = false
+        bool postnorm = false,
+        Complex[]? state = null
     )
     {
         var channels = p.Unit.Channels;
@@ -34,7 +38,7 @@ public static class LruBlock
                 ? BatchNorm.Forward(values, p.NormWeight, p.NormBias, rows, channels)
                 : LayerNorm.Forward(values, p.NormWeight, p.NormBias, rows, channels);
         var z = postnorm ? x : Norm(x);
-        var y = Lru.Forward(p.Unit, z, time, batch);
+        var y = Lru.Forward(p.Unit, z, time, batch, state);
         var g = Dropout.Forward(Array.ConvertAll(y, Activation.Gelu), mask1);
         var gated = Dropout.Forward(Glu(g, p.OutWeight, p.OutBias, rows, channels), mask2);
         var result = new double[x.Length];

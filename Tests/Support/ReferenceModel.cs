@@ -1,3 +1,4 @@
+using System.Numerics;
 using Sequor.Layers;
 using Ref = Sequor.Reference;
 
@@ -15,6 +16,13 @@ internal sealed class ReferenceModel(
 {
     private int _batch;
     private int _streams;
+
+    /// <summary>The state that each layer with one ended in, by its path; an LRU's is (re, im) pairs.</summary>
+    public Dictionary<string, double[][]> Ended { get; } = [];
+
+    /// <summary>The states that layers begin from, by their paths; those of others are zero.</summary>
+    public IReadOnlyDictionary<string, double[][]> Begun { get; init; } =
+        new Dictionary<string, double[][]>();
 
     /// <summary>Computes the output for x [T, B, C].</summary>
     public double[] Forward(double[] x, int time, int batch)
@@ -52,7 +60,9 @@ internal sealed class ReferenceModel(
                 return sum!;
             }
             case Recurrent recurrent:
-                return Ref
+            {
+                double[][]? begun = Begun.GetValueOrDefault(path);
+                Ref.RecurrentResult result = Ref
                     .Recurrent.Forward(
                         Enum.Parse<Ref.RecurrentKind>(recurrent.Kind.ToString()),
                         [
@@ -69,9 +79,13 @@ internal sealed class ReferenceModel(
                         ],
                         x,
                         time,
-                        _batch
-                    )
-                    .Y;
+                        _batch,
+                        begun?[0],
+                        recurrent.Kind == RecurrentKind.Lstm ? begun?[1] : null
+                    );
+                Ended[path] = [result.FinalHidden, result.FinalCell];
+                return result.Y;
+            }
             case TcnBlock block:
             {
                 bool skips = block.InputSize != block.OutputSize;
@@ -127,18 +141,24 @@ internal sealed class ReferenceModel(
                     time
                 );
                 int steps = time;
-                return Ref.SequenceBlock.Forward(
+                Ref.DiagonalRecurrence recurrence = ReferenceRecurrence.Of(block, P);
+                Complex[]? state =
+                    recurrence.Directions == 2 ? null : StateOf(path, _batch * block.StateSize);
+                double[] result = Ref.SequenceBlock.Forward(
                     x,
                     rows,
                     values => Norm(norm, P, values, rows),
                     !prenorm,
-                    z => ReferenceRecurrence.Of(block, P).Forward(z, steps, _batch),
+                    z => recurrence.Forward(z, steps, _batch, state),
                     Enum.Parse<Ref.Mixing>(mixing.ToString()),
                     parameters.GetValueOrDefault($"{path}out.weight"),
                     parameters.GetValueOrDefault($"{path}out.bias"),
                     first,
                     second
                 );
+                if (state is not null)
+                    Ended[path] = [[.. state.SelectMany(z => new[] { z.Real, z.Imaginary })]];
+                return result;
             }
             case SequenceBlock block:
             {
@@ -170,6 +190,15 @@ internal sealed class ReferenceModel(
                     rows,
                     linear.InputSize,
                     linear.OutputSize
+                );
+            case TiedLinear tied:
+                return Ref.Linear.Forward(
+                    x,
+                    parameters[$"{PathOf(tied.Embedding, model, "")}weight"],
+                    parameters.GetValueOrDefault($"{path}bias"),
+                    rows,
+                    tied.InputSize,
+                    tied.OutputSize
                 );
             case Embedding embedding:
                 return Ref.Embedding.Forward(
@@ -212,6 +241,24 @@ internal sealed class ReferenceModel(
             ? Ref.BatchNorm.Forward(values, weight, bias, rows, values.Length / rows)
             : Ref.LayerNorm.Forward(values, weight, bias, rows, values.Length / rows);
     }
+
+    private Complex[] StateOf(string path, int count)
+    {
+        double[]? begun = Begun.GetValueOrDefault(path)?[0];
+        return
+        [
+            .. Enumerable
+                .Range(0, count)
+                .Select(i => begun is null ? 0 : new Complex(begun[2 * i], begun[2 * i + 1])),
+        ];
+    }
+
+    private static string? PathOf(Layer wanted, Layer layer, string path) =>
+        ReferenceEquals(wanted, layer)
+            ? path
+            : layer
+                .Children.Select(child => PathOf(wanted, child.Layer, $"{path}{child.Name}."))
+                .FirstOrDefault(found => found is not null);
 
     private static double[] Sum(double[] a, double[] b) => [.. a.Zip(b, (x, y) => x + y)];
 

@@ -137,6 +137,14 @@ public sealed record PresetModel
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool Bidirectional { get; init; }
 
+    /// <summary>The width of the embedding, where inputs are classes; 0 for that of the body.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int Embedding { get; init; }
+
+    /// <summary>Probability of dropout behind the embedding.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public float EmbeddingDropout { get; init; }
+
     /// <summary>Copies of a smaller system that the states of an S5 begin as.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int Blocks { get; init; }

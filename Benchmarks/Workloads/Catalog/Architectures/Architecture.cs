@@ -131,8 +131,9 @@ public abstract class Architecture : IEntry
         Create(ModelEnds.Of(task), Sized(width, depth));
 
     /// <summary>
-    /// The model of some sizes: an embedding as wide as the body where the input are classes, the body, pooling where the task has
-    /// one output, dropout where the body has none, and a linear layer.
+    /// The model of some sizes: an embedding where the input are classes, as wide as the body if no other width is asked for, and its
+    /// dropout; the body; pooling where the task has one output; dropout where the body has none; and a linear layer, which may have the
+    /// weights of the embedding, and then stands on one of the embedding's width.
     /// </summary>
     /// <param name="ends">Channels in and out, and whether there is one output.</param>
     /// <param name="sizes">Width, depth, dropout and the <see cref="Details"/>.</param>
@@ -147,16 +148,38 @@ public abstract class Architecture : IEntry
         ArgumentOutOfRangeException.ThrowIfGreaterThan(sizes.Depth, MaxDepth);
         if (WhyNot(sizes) is { } reason)
             throw new ArgumentException(reason, nameof(sizes));
-        List<Layer> layers = ends.Classes is { } classes
-            ? [new Embedding(classes, sizes.Hidden), Body(sizes.Hidden, sizes)]
-            : [Body(ends.Inputs, sizes)];
+        var layers = new List<Layer>();
+        Embedding? embedding = null;
+        if (ends.Classes is { } classes)
+        {
+            layers.Add(embedding = EmbeddingOf(classes, sizes, ends.Tied));
+            if (sizes.EmbeddingDropout > 0)
+                layers.Add(new Dropout(embedding.OutputSize, sizes.EmbeddingDropout));
+        }
+        layers.Add(Body(embedding?.OutputSize ?? ends.Inputs, sizes));
         int width = layers[^1].OutputSize;
         if (ends.OneOutput)
             layers.Add(Pool(width));
         if (!DropsWithin && sizes.Dropout > 0)
             layers.Add(new Dropout(width, sizes.Dropout));
-        layers.Add(new Linear(width, ends.Outputs));
+        if (!ends.Tied || embedding is null)
+        {
+            layers.Add(new Linear(width, ends.Outputs));
+            return new Sequential(layers);
+        }
+        if (width != embedding.OutputSize)
+            layers.Add(new Linear(width, embedding.OutputSize));
+        layers.Add(new TiedLinear(embedding));
         return new Sequential(layers);
+    }
+
+    // A table that is the head's weight as well begins as in the code of Bai et al. (2018), where values around 1 would make large outputs.
+    private static Embedding EmbeddingOf(int classes, PresetModel sizes, bool tied)
+    {
+        int width = sizes.Embedding > 0 ? sizes.Embedding : sizes.Hidden;
+        return tied
+            ? new Embedding(classes, width, scale: 0.1f, uniform: true)
+            : new Embedding(classes, width);
     }
 
     /// <summary>Bytes of activations that backward cannot do without.</summary>
@@ -220,11 +243,13 @@ public abstract class Architecture : IEntry
 /// <param name="Outputs">Channels out.</param>
 /// <param name="OneOutput">One output a sequence, or one a step.</param>
 /// <param name="Classes">Classes of the input, whose numbers are its one channel; null where inputs are any numbers.</param>
+/// <param name="Tied">Whether the output layer has the weights of the embedding, so that outputs are the classes of the input.</param>
 public readonly record struct ModelEnds(
     int Inputs,
     int Outputs,
     bool OneOutput,
-    int? Classes = null
+    int? Classes = null,
+    bool Tied = false
 )
 {
     /// <summary>Those of a task.</summary>
