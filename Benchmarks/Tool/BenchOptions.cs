@@ -34,6 +34,15 @@ internal sealed class BenchOptions
     public Option<float?> Minutes { get; } =
         Options.Number("--minutes", "of --paired: no further processes begin after this time (2)");
 
+    public Option<long?> OrderSeed { get; } =
+        Options.Whole(
+            "--order-seed",
+            "of --paired: draws the order of turns as another run did, which told it (the clock)",
+            "N",
+            0,
+            int.MaxValue
+        );
+
     public Option<bool> Force { get; } =
         new("--force") { Description = "of --paired: compares unlike programs all the same" };
 
@@ -77,6 +86,7 @@ internal sealed class BenchOptions
                     Rounds,
                     Paired,
                     Minutes,
+                    OrderSeed,
                     Force,
                     Strict,
                     Bisect,

@@ -39,6 +39,7 @@ internal static class PairedCommand
                 result,
                 options.Paired,
                 options.Minutes,
+                options.OrderSeed,
                 options.Strict,
                 options.Bisect,
                 options.Force,
@@ -93,6 +94,11 @@ internal static class PairedCommand
         if (refused is null)
         {
             ComparisonView.Show(screen, report);
+            screen.Line(
+                FormattableString.Invariant(
+                    $"The order of turns was drawn by --order-seed {report.OrderSeed}."
+                )
+            );
             int turns =
                 2 * report.Pairs!.Count / Math.Max(1, report.Pairs.DistinctBy(p => p.Name).Count());
             foreach (
@@ -121,6 +127,7 @@ internal static class PairedCommand
         );
         return plan with
         {
+            OrderSeed = (int)(result.GetValue(options.OrderSeed) ?? plan.OrderSeed),
             FreeBytes = backend.FreeBytes,
             ProcessBytes = backend.Info.Gpu is null ? plan.ProcessBytes : GpuProcessBytes,
         };

@@ -8,7 +8,9 @@
 #
 #   paired.sh live RUNS FACTOR [--busy] [bench options]
 #       RUNS runs of bench --paired of a build of HEAD whose step takes FACTOR times as long (1.1; 1 for no change), against
-#       this build, and how many of them said slower. The build is of a copy that has the change in its sources.
+#       this build, and how many of them said slower. The build is of a copy that has the change in its sources; of 1 the sources
+#       are the same. Each run tells verdict, ratio and the load average as it began. SEQUOR_KEEP names a folder that keeps the
+#       JSON of each run.
 #
 # Without bench options it is the GRU at T=100, B=8 on one thread.
 set -euo pipefail
@@ -49,10 +51,10 @@ slower() {
     local used=Environment.CpuUsage.TotalTime.TotalMilliseconds
     mkdir "$work/copy"
     git -C "$repository" archive HEAD | tar -x -C "$work/copy"
-    sed -i -e "s/^        _marks\\[0\\]\\.Record();\$/        double begin = $used;\n&/" \
+    [ "$factor" = 1 ] || sed -i -e "s/^        _marks\\[0\\]\\.Record();\$/        double begin = $used;\n&/" \
         -e "s/^        _marks\\[3\\]\\.Record();\$/        double end = $used;\n        end += (end - begin) * ($factor - 1) \/ Backend.Info.Threads;\n        while ($used < end) { }\n&/" \
         "$step"
-    [ "$(grep -c "$used" "$step")" = 3 ] || { echo "paired.sh: $step is not as it was" >&2; exit 1; }
+    [ "$factor" = 1 ] || [ "$(grep -c "$used" "$step")" = 3 ] || { echo "paired.sh: $step is not as it was" >&2; exit 1; }
     (cd "$work/copy" && dotnet build Benchmarks/Tool/Sequor.Tool.csproj -c Release -v quiet -tl:off \
         -p:RunAnalyzers=false >&2)
 }
@@ -76,10 +78,12 @@ case ${1:-} in
         measured "$@"
         for ((i = 1; i <= runs; i++)); do
             code=0
+            read -r one five fifteen _ </proc/loadavg || one=unknown
             "$work/copy/artifacts/bin/Sequor.Tool/release/sequor" bench "${options[@]}" --paired "$sequor" \
                 --json "$work/run.json" >"$work/run.txt" 2>&1 || code=$?
             [ "$code" -le 1 ] || { cat "$work/run.txt" >&2; exit "$code"; }
-            sed -n 's/^{"schema":"[^"]*","verdict":"\([a-z]*\)".*"geometric_mean":\([0-9.]*\),.*$/\1 \2/p' \
+            [ -z "${SEQUOR_KEEP:-}" ] || cp "$work/run.json" "$SEQUOR_KEEP/paired-x$factor-$i.json"
+            sed -n "s/^{\"schema\":\"[^\"]*\",\"verdict\":\"\([a-z]*\)\".*\"geometric_mean\":\([0-9.]*\),.*\$/\1 \2 load $one/p" \
                 "$work/run.json" | tee -a "$work/verdicts"
         done
         echo "x $factor: $(sort "$work/verdicts" | cut -d ' ' -f 1 | uniq -c | tr -s ' \n' ' ')of $runs"

@@ -142,7 +142,8 @@ internal static class MadeReports
                     Clock = TurnClock.Processor,
                 },
             ],
-            Pairs = [new TurnPair("rnn", 1, 1, 2) { BaseProcessor = 1, HeadProcessor = 2 }],
+            Pairs = [new TurnPair("rnn", 1, 1, 2) { BaseProcessor = 1, HeadProcessor = 2, Settled = true }],
+            OrderSeed = 7,
             GpuConditions = GpuConditionsReport.Of(new GpuConditions()),
         };
 }

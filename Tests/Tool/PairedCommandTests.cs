@@ -43,12 +43,20 @@ public sealed class PairedCommandTests : FolderTest
         string before,
         string after,
         TimeSpan? patience = null,
-        long? freeBytes = null
+        long? freeBytes = null,
+        double seconds = 3,
+        int orderSeed = 1,
+        int mostPairs = 16
     ) =>
         new PairedRun(
             () => new(before),
             () => new(after),
-            new PairedPlan(TimeSpan.FromSeconds(0.3)) { FreeBytes = freeBytes },
+            new PairedPlan(TimeSpan.FromSeconds(seconds))
+            {
+                FreeBytes = freeBytes,
+                OrderSeed = orderSeed,
+                MostPairs = mostPairs,
+            },
             new JudgementOptions(),
             patience ?? Patience,
             CancellationToken.None
@@ -87,8 +95,13 @@ public sealed class PairedCommandTests : FolderTest
         Assert.That(row.Ratio, Is.EqualTo(ratio).Within(1e-6));
         Assert.That(
             report.Pairs!.Count(pair => pair.Workers > 0),
+            Is.GreaterThanOrEqualTo(30),
+            "three rounds of ten pairs"
+        );
+        Assert.That(
+            report.Pairs!.Where(pair => pair.Workers > 0).DistinctBy(pair => pair.Workers).Count(),
             Is.GreaterThanOrEqualTo(10),
-            "pairs of turns"
+            "pairs of processes"
         );
         Assert.That(report.Pairs![0].Workers, Is.Not.Positive, "equal ones come first");
     }
@@ -102,7 +115,7 @@ public sealed class PairedCommandTests : FolderTest
             .. Enumerable
                 .Range(0, 60)
                 .Select(i => new TurnPair("row", -(i % 4), 1, 1.2 + (0.001 * (i % 4)))),
-            .. Enumerable.Range(0, 60).Select(i => new TurnPair("row", 1 + (i % 4), 1, 2)),
+            .. Enumerable.Range(0, 60).Select(i => new TurnPair("row", 1 + (i % 10), 1, 2)),
         ];
         verdicts.Look(turns, ["row"], 1);
         var counted = new ComparisonReport
@@ -129,15 +142,80 @@ public sealed class PairedCommandTests : FolderTest
         ComparisonReport report = Run(
             Answering("base", "1"),
             Answering("head", "2"),
-            freeBytes: 1000
+            freeBytes: 1000,
+            seconds: 0.3
         );
         Assert.That(report.Pairs!.Select(pair => pair.Workers), Is.All.EqualTo(1));
         Assert.That(report.Verdict, Is.EqualTo("unclear"));
+        Assert.That(
+            report.Notes,
+            Has.Exactly(1).Contains("memory for 1 pairs of processes, and a verdict needs 10")
+        );
+        // Two at a time are ten in five waves, each with processes of one program against each other.
+        report = Run(Answering("base2", "1"), Answering("head2", "2"), freeBytes: 600_000_000);
+        Assert.That(report.Verdict, Is.EqualTo("slower"));
+        Assert.That(
+            report.Pairs!.Select(pair => pair.Workers).Distinct().Order(),
+            Is.EqualTo(Enumerable.Range(-9, 20))
+        );
         PairedPlan plan = new(TimeSpan.FromMinutes(2)) { FreeBytes = 10_000, ProcessBytes = 100 };
         Assert.That(
             ((double[])[1, 800, 4_000, 1e6]).Select(plan.PairsFor),
             Is.EqualTo(new[] { 16, 7, 1, 1 })
         );
+    }
+
+    // Code that is still compiled anew has no verdict, however clear its times are; where it settles, turns before do not count.
+    [Test]
+    [Platform(Exclude = "Win", Reason = "a shell's script")]
+    public void Turns_of_code_that_has_not_settled_do_not_count()
+    {
+        string settled = Answering("base", "1 settled");
+        ComparisonReport report = Run(settled, Answering("never", "$([ ${turn%% *} = settle ] || echo 2) unsettled"), seconds: 1);
+        Assert.That(report.Verdict, Is.EqualTo("unclear"));
+        Assert.That(report.Pairs!.Select(pair => pair.Settled), Has.Member(false));
+        Assert.That(report.Notes, Has.Exactly(1).Contains("had not settled for 3 rounds"));
+        string late = Script(
+            "late",
+            $"cat <<'END'\n{Hello()}\nEND\nn=0; while read what ms; do n=$((n + 1)); w=unsettled; [ $n -le 9 ] || w=settled; if [ $what = settle ]; then echo $w; else echo 2 $w; fi; done\n"
+        );
+        report = Run(settled, late);
+        Assert.That(report.Verdict, Is.EqualTo("slower"));
+        Assert.That(report.Pairs!.Select(pair => pair.Settled), Is.All.True);
+        Assert.That(report.Rows.Single(r => r.Metric == "step_ms").Ratio, Is.EqualTo(2));
+    }
+
+    [Test]
+    [Platform(Exclude = "Win", Reason = "a shell's script")]
+    public void The_order_of_turns_is_another_each_time_and_can_be_repeated()
+    {
+        int[] first = Order(7);
+        Assert.That(Order(7), Is.EqualTo(first));
+        Assert.That(Order(8), Is.Not.EqualTo(first));
+        Assert.That(
+            new PairedPlan(TimeSpan.FromMinutes(2)) { OrderSeed = 5 }.OrderSeed,
+            Is.EqualTo(5)
+        );
+        int one = new PairedPlan(TimeSpan.FromMinutes(2)).OrderSeed;
+        Thread.Sleep(5);
+        Assert.That(new PairedPlan(TimeSpan.FromMinutes(2)).OrderSeed, Is.Not.EqualTo(one));
+
+        int[] Order(int seed)
+        {
+            ComparisonReport report = Run(
+                Answering("base", "1"),
+                Answering("head", "1"),
+                seconds: 2,
+                orderSeed: seed,
+                mostPairs: 10
+            );
+            Assert.That(report.OrderSeed, Is.EqualTo(seed));
+            // Three rounds of ten pairs there are on any machine, where all of them began in time.
+            return
+            [
+                .. report.Pairs!.Select(pair => pair.Workers).Where(workers => workers > 0).Take(30),
+            ];
+        }
     }
 
     // A clock that is set on while a step is timed gives a turn of years: one of many rounds.
@@ -274,7 +352,7 @@ public sealed class PairedCommandTests : FolderTest
             Folder,
             $"""
             printf '#!/bin/sh\nexec "%s" "$@"\n' "$sequor" >other && chmod +x other
-            "$sequor" {Tiny} --paired other --minutes 0.01 --json {json}
+            "$sequor" {Tiny} --paired other --minutes 0.01 --order-seed 12 --json {json}
             """
         );
         Assert.That(result.ExitCode, Is.Zero.Or.EqualTo(1), result.Error);
@@ -286,7 +364,10 @@ public sealed class PairedCommandTests : FolderTest
                 .Select(row => (string)row!["verdict"]!),
             Is.All.EqualTo("same").And.Not.Empty
         );
+        Assert.That((int)report["order_seed"]!, Is.EqualTo(12));
+        Assert.That(result.Output, Does.Contain("--order-seed 12"));
         JsonArray pairs = report["pairs"]!.AsArray();
+        Assert.That(pairs.Select(pair => pair!["settled"]), Has.None.Null);
         Assert.That(pairs.Select(pair => (int)pair!["workers"]!), Has.Member(1));
         Assert.That(pairs.Select(pair => (double)pair!["base"]!), Is.All.Positive);
     }

@@ -71,58 +71,89 @@ internal sealed class PairedRecording
     /// A run: its pairs of processes are drawn from the recorded ones, and which of the two is the base; the head's turns of the
     /// first row take longer.
     /// </summary>
-    public PairedVerdicts Replay(double slower, int waves, Random random)
+    public PairedVerdicts Replay(double slower, int waves, Random random, PairedReplay? how = null)
     {
+        int pairs = how?.Pairs ?? Math.Max(PairsOfAWave, PairedPlan.LeastPairs);
         var verdicts = new PairedVerdicts(new JudgementOptions());
         var before = new List<TurnPair>();
         int number = 0;
         for (int wave = 0; wave < waves && !verdicts.AreAll(Rows); wave++)
         {
-            (int Pair, bool Swap)[] drawn =
-            [
-                .. Enumerable
-                    .Range(0, PairsOfAWave)
-                    .Select(_ => (random.Next(_turns[0].Length), random.Next(2) == 0)),
-            ];
+            Drawn[] drawn = [.. Enumerable.Range(0, pairs).Select(_ => Draw(random, how))];
             foreach (double part in (double[])[Middle, 1])
             {
                 TurnPair[] now =
                 [
-                    .. drawn.SelectMany(
-                        (d, i) => Turns(d.Pair, d.Swap, number + i + 1, part, slower)
-                    ),
+                    .. drawn.SelectMany((d, i) => Turns(d, number + i + 1, part, slower)),
                 ];
                 verdicts.Look([.. before, .. now], Rows, (wave + part) / waves);
                 if (part == 1)
                     before.AddRange(now);
             }
-            number += PairsOfAWave;
+            number += pairs;
         }
         return verdicts;
     }
 
-    private IEnumerable<TurnPair> Turns(int pair, bool swap, int number, double part, double slower)
+    private Drawn Draw(Random random, PairedReplay? how)
+    {
+        int pair = random.Next(_turns[0].Length);
+        int all = _turns[0][pair].Length;
+        int rounds = Math.Min(how?.Rounds ?? all, all);
+        return new Drawn(
+            pair,
+            random.Next(2) == 0,
+            random.Next(all - rounds + 1),
+            rounds,
+            how?.Effect?.Invoke(random) ?? 1,
+            how?.Effect?.Invoke(random) ?? 1
+        );
+    }
+
+    private IEnumerable<TurnPair> Turns(Drawn drawn, int number, double part, double slower)
     {
         for (int row = 0; row < Rows.Length; row++)
         {
-            double factor = row == 0 ? slower : 1;
-            TurnPair[] turns = _turns[row][pair];
-            int count = part < 1 ? turns.Length / 2 : turns.Length;
+            double before = drawn.Base;
+            double after = drawn.Head * (row == 0 ? slower : 1);
+            TurnPair[] turns = _turns[row][drawn.Pair];
+            int count = part < 1 ? drawn.Rounds / 2 : drawn.Rounds;
             for (int i = 0; i < count; i++)
             {
-                TurnPair t = turns[i];
-                yield return swap
-                    ? new TurnPair(Rows[row], number, t.Head, t.Base * factor)
-                    {
-                        BaseProcessor = t.HeadProcessor,
-                        HeadProcessor = t.BaseProcessor * factor,
-                    }
-                    : new TurnPair(Rows[row], number, t.Base, t.Head * factor)
-                    {
-                        BaseProcessor = t.BaseProcessor,
-                        HeadProcessor = t.HeadProcessor * factor,
-                    };
+                TurnPair t = turns[drawn.First + i];
+                (double one, double other) = drawn.Swap ? (t.Head, t.Base) : (t.Base, t.Head);
+                (double? first, double? last) = drawn.Swap
+                    ? (t.HeadProcessor, t.BaseProcessor)
+                    : (t.BaseProcessor, t.HeadProcessor);
+                yield return new TurnPair(Rows[row], number, one * before, other * after)
+                {
+                    BaseProcessor = first * before,
+                    HeadProcessor = last * after,
+                };
             }
         }
     }
+
+    // Of a pair of processes: its recorded one, which of them is the base, its rounds, and what the whole of each takes longer by.
+    private readonly record struct Drawn(
+        int Pair,
+        bool Swap,
+        int First,
+        int Rounds,
+        double Base,
+        double Head
+    );
+}
+
+/// <summary>How a run differs from those that were recorded.</summary>
+internal sealed record PairedReplay
+{
+    /// <summary>Pairs of processes of a wave; null for as many as were recorded, and ten at least.</summary>
+    public int? Pairs { get; init; }
+
+    /// <summary>Rounds that follow each other, from anywhere of what was recorded; null for all.</summary>
+    public int? Rounds { get; init; }
+
+    /// <summary>Draws what all turns of a process take longer by.</summary>
+    public Func<Random, double>? Effect { get; init; }
 }

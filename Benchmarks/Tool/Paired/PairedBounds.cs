@@ -13,7 +13,7 @@ namespace Sequor.Tool;
 /// </summary>
 internal static class PairedBounds
 {
-    /// <summary>Pairs of processes that bounds need.</summary>
+    /// <summary>Pairs of processes that bounds need; a verdict needs more, see <see cref="PairedPlan.PairsOfVerdict"/>.</summary>
     public const int LeastPairs = 3;
 
     // Below it nothing is told apart from the sure.
@@ -36,11 +36,7 @@ internal static class PairedBounds
         double[] means = new double[n];
         for (int i = 0; i < n; i++)
         {
-            // The oldest round is left out where they are even, so that a median is one of them.
-            double[] sorted =
-            [
-                .. pairs[i].Skip((pairs[i].Count + 1) % 2).Select(r => Math.Log(r)).Order(),
-            ];
+            double[] sorted = Sorted(pairs[i]);
             double[] weights = Weights.GetOrAdd(sorted.Length, WeightsOf);
             double square = 0;
             for (int r = 0; r < sorted.Length; r++)
@@ -65,6 +61,17 @@ internal static class PairedBounds
             Math.Exp(estimate + width)
         );
     }
+
+    /// <summary>The median of the logarithms of a pair's ratios: what it has for the test by signed ranks.</summary>
+    public static double Estimate(IReadOnlyList<double> ratios)
+    {
+        double[] sorted = Sorted(ratios);
+        return sorted[sorted.Length / 2];
+    }
+
+    // The oldest round is left out where they are even, so that a median is one of them.
+    private static double[] Sorted(IReadOnlyList<double> ratios) =>
+        [.. ratios.Skip((ratios.Count + 1) % 2).Select(r => Math.Log(r)).Order()];
 
     // How probably the median of as many draws from n values, an odd number, is the r-th smallest of them.
     private static double[] WeightsOf(int n)

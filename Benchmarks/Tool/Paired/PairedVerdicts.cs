@@ -5,10 +5,15 @@ namespace Sequor.Tool;
 /// <summary>
 /// The verdicts of turns that two programs took: a row that has one keeps it, and others wait for the next look. A row has wall
 /// time and, where that is a measure of its step, processor time, which tells nothing of waiting but is not longer where another
-/// program had the processor. It decides where wall time does not.
+/// program had the processor. It decides where wall time does not. A verdict is one that the bounds and the exact test of signed
+/// ranks over the pairs of processes both give, each with the look's whole error, and of ten pairs at least. Turns of processes
+/// whose code had not settled do not count.
 /// </summary>
 internal sealed class PairedVerdicts(JudgementOptions options)
 {
+    // A pair that had fewer was hardly measured.
+    private const int LeastRounds = 3;
+
     private readonly Dictionary<string, Found> _found = [];
     private double _spent;
 
@@ -26,16 +31,37 @@ internal sealed class PairedVerdicts(JudgementOptions options)
     /// <param name="part">The part of the budget that is spent; 1 for the last look.</param>
     public void Look(IReadOnlyList<TurnPair> turns, IReadOnlyList<string> names, double part)
     {
+        // Whether there are enough depends on no time, and what a look does not use is left to the next.
+        if (
+            names.All(name =>
+                Settled(turns, name).Length
+                < PairedPlan.PairsOfVerdict(options.Error, names.Count)
+            )
+        )
+            return;
         double spent = PairedPlan.Spent(options.Error, part);
         double error = (spent - _spent) / names.Count;
         _spent = spent;
         foreach (string name in names.Where(name => Of(name) == RowVerdict.Unclear))
         {
-            Found? found = Judge([.. turns.Where(t => t.Name == name && t.Workers > 0)], error);
+            TurnPair[][] settled = Settled(turns, name);
+            if (settled.Length < PairedPlan.PairsOfVerdict(options.Error, names.Count))
+                continue;
+            Found? found = Judge([.. settled.SelectMany(pair => pair)], error);
             if (found is not null)
                 _found[name] = found;
         }
     }
+
+    // The turns that count of each pair of processes that counts.
+    private static TurnPair[][] Settled(IReadOnlyList<TurnPair> turns, string name) =>
+        [
+            .. turns
+                .Where(t => t.Name == name && t.Workers > 0 && t.Settled != false)
+                .GroupBy(t => t.Workers)
+                .Select(pair => pair.ToArray())
+                .Where(pair => pair.Length >= LeastRounds),
+        ];
 
     // Each of two clocks has half of the error.
     private Found? Judge(TurnPair[] turns, double error)
@@ -52,15 +78,24 @@ internal sealed class PairedVerdicts(JudgementOptions options)
 
     private Found? Judge(TurnPair[] turns, double error, bool processor)
     {
-        if (PairedBounds.Of(Ratios(turns, processor), error) is not { } bounds)
+        double[][] ratios = Ratios(turns, processor);
+        if (PairedBounds.Of(ratios, error) is not { } bounds)
             return null;
         double most = 1 + options.Threshold;
+        double[] logs = [.. ratios.Select(PairedBounds.Estimate)];
         string verdict =
-            bounds.Low > most ? RowVerdict.Slower
-            : bounds.High < 1 / most ? RowVerdict.Faster
-            : bounds.Low >= 1 / most && bounds.High <= most ? RowVerdict.Same
+            bounds.Low > most && IsAbove(most) ? RowVerdict.Slower
+            : bounds.High < 1 / most && IsBelow(1 / most) ? RowVerdict.Faster
+            : bounds.Low >= 1 / most && bounds.High <= most && IsAbove(1 / most) && IsBelow(most)
+                ? RowVerdict.Same
             : RowVerdict.Unclear;
         return new Found(verdict, bounds, processor);
+
+        bool IsAbove(double ratio) =>
+            SignedRanks.Above([.. logs.Select(log => log - Math.Log(ratio))]) <= error / 2;
+
+        bool IsBelow(double ratio) =>
+            SignedRanks.Above([.. logs.Select(log => Math.Log(ratio) - log)]) <= error / 2;
     }
 
     /// <summary>The report: times by their turns, all else as the programs counted it.</summary>
@@ -70,11 +105,15 @@ internal sealed class PairedVerdicts(JudgementOptions options)
         IReadOnlyList<string> names
     )
     {
-        Dictionary<string, Found?> control = names.ToDictionary(
+        Dictionary<string, RatioBounds?> control = names.ToDictionary(
             name => name,
             name =>
-                Judge(
-                    [.. turns.Where(t => t.Name == name && t.Workers <= 0)],
+                Apart(
+                    [
+                        .. turns.Where(t =>
+                            t.Name == name && t.Workers <= 0 && t.Settled != false
+                        ),
+                    ],
                     options.Error / names.Count
                 )
         );
@@ -101,8 +140,9 @@ internal sealed class PairedVerdicts(JudgementOptions options)
                 .. names
                     .Where(IsApart)
                     .Select(name =>
-                        $"processes of one program differ in {name} by more than the threshold ({control[name]!.Bounds.Text}), so its time has no verdict"
+                        $"processes of one program differ in {name} by more than the threshold ({control[name]!.Value.Text}), so its time has no verdict"
                     ),
+                .. names.Select(name => TooFew(turns, name, names.Count)).OfType<string>(),
             ],
             GeometricMean = Math.Round(
                 Math.Exp(
@@ -114,13 +154,48 @@ internal sealed class PairedVerdicts(JudgementOptions options)
         };
 
         // What tells a program from itself tells nothing of two.
-        bool IsApart(string name) =>
-            control[name]?.Verdict is RowVerdict.Slower or RowVerdict.Faster;
+        bool IsApart(string name) => control[name] is not null;
+    }
+
+    // The bounds of processes of one program if these are told apart by either clock: by fewer pairs than a verdict needs, since
+    // this only takes one away.
+    private RatioBounds? Apart(TurnPair[] turns, double error)
+    {
+        double most = 1 + options.Threshold;
+        bool both = HasProcessorTime(turns);
+        foreach (bool processor in both ? (bool[])[false, true] : [false])
+        {
+            if (
+                PairedBounds.Of(Ratios(turns, processor), both ? error / 2 : error) is { } bounds
+                && (bounds.Low > most || bounds.High < 1 / most)
+            )
+                return bounds;
+        }
+        return null;
+    }
+
+    // Why there can be no verdict, if that is so.
+    private string? TooFew(IReadOnlyList<TurnPair> turns, string name, int rows)
+    {
+        int pairs = turns.Where(t => t.Name == name && t.Workers > 0).DistinctBy(t => t.Workers).Count();
+        int settled = Settled(turns, name).Length;
+        int needed = PairedPlan.PairsOfVerdict(options.Error, rows);
+        return settled >= needed ? null
+            : pairs >= needed || settled < pairs
+                ? FormattableString.Invariant(
+                    $"{name} has no verdict: the code of {pairs - settled} of {pairs} pairs of processes had not settled for {LeastRounds} rounds, and a verdict needs {needed} pairs that have; --minutes gives them more time"
+                )
+            : FormattableString.Invariant(
+                $"{name} has no verdict: there was time or memory for {pairs} pairs of processes, and a verdict needs {needed}; --minutes gives more time"
+            );
     }
 
     private ComparisonRow Timed(ComparisonRow row, IReadOnlyList<TurnPair> all, bool apart)
     {
-        TurnPair[] turns = [.. all.Where(p => p.Name == row.Name && p.Workers > 0)];
+        TurnPair[] turns = [.. Settled(all, row.Name).SelectMany(pair => pair)];
+        // Without any that counts they are shown all the same.
+        if (turns.Length == 0)
+            turns = [.. all.Where(p => p.Name == row.Name && p.Workers > 0)];
         Found? found = _found.GetValueOrDefault(row.Name);
         bool processor = found?.Processor == true;
         RatioBounds? bounds = found?.Bounds;

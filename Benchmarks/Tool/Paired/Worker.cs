@@ -60,7 +60,7 @@ internal sealed class Worker : IDisposable
     /// <summary>Gives it a turn and waits for its end.</summary>
     /// <returns>The step of each result.</returns>
     /// <exception cref="UsageException">It crashed, hung or answered with no times.</exception>
-    public TurnTime[] Turn(TimeSpan time, CancellationToken stop)
+    public WorkerTurn Turn(TimeSpan time, CancellationToken stop)
     {
         BeginTurn(time);
         return EndTurn(stop);
@@ -68,14 +68,20 @@ internal sealed class Worker : IDisposable
 
     /// <summary>Gives it a turn.</summary>
     /// <exception cref="UsageException">It has ended.</exception>
-    public void BeginTurn(TimeSpan time)
+    public void BeginTurn(TimeSpan time) => Begin(BenchWorker.Turn, time);
+
+    /// <summary>Has it take steps until its code has settled. Only of one that has told in a turn whether it has.</summary>
+    /// <exception cref="UsageException">It has ended.</exception>
+    public void BeginSettling(TimeSpan most) => Begin(BenchWorker.Settle, most);
+
+    private void Begin(string command, TimeSpan time)
     {
         try
         {
             _process.WriteLine(
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{BenchWorker.Turn}{(int)time.TotalMilliseconds}"
+                    $"{command}{(int)time.TotalMilliseconds}"
                 )
             );
         }
@@ -87,7 +93,7 @@ internal sealed class Worker : IDisposable
 
     /// <summary>What the turn gave that it has.</summary>
     /// <exception cref="UsageException">It crashed, hung or answered with no times.</exception>
-    public TurnTime[] EndTurn(CancellationToken stop)
+    public WorkerTurn EndTurn(CancellationToken stop)
     {
         string answer;
         try
@@ -98,10 +104,19 @@ internal sealed class Worker : IDisposable
         {
             throw new UsageException($"no verdict: {e.Message}");
         }
-        return
-        [
-            .. answer
-                .Split(' ', StringSplitOptions.RemoveEmptyEntries)
+        List<string> words = [.. answer.Split(' ', StringSplitOptions.RemoveEmptyEntries)];
+        // An older one says nothing of it.
+        bool? settled = words.LastOrDefault() switch
+        {
+            BenchWorker.Settled => true,
+            BenchWorker.Unsettled => false,
+            _ => null,
+        };
+        if (settled is not null)
+            words.RemoveAt(words.Count - 1);
+        return new WorkerTurn(
+            [
+                .. words
                 .Select(word => TurnTime.Parse(word))
                 .Select(time =>
                     time
@@ -109,11 +124,18 @@ internal sealed class Worker : IDisposable
                         $"no verdict: {_what} answered '{Layers.Printable.Shortened(answer)}', which are no times"
                     )
                 ),
-        ];
+            ],
+            settled
+        );
     }
 
     public void Dispose() => _process.Dispose();
 }
+
+/// <summary>What a worker tells of a turn.</summary>
+/// <param name="Times">The step of each result.</param>
+/// <param name="Settled">Whether its code is what it will stay, see <see cref="SettledCode"/>; null if it does not tell.</param>
+internal readonly record struct WorkerTurn(IReadOnlyList<TurnTime> Times, bool? Settled);
 
 /// <summary>What a step of a turn took.</summary>
 /// <param name="Wall">Its median, ms.</param>

@@ -38,6 +38,10 @@ public sealed record ComparisonReport
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<TurnPair>? Pairs { get; init; }
 
+    /// <summary>What the order of the turns was drawn by; only where two programs were measured in pairs.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? OrderSeed { get; init; }
+
     /// <summary>The GPU's state during the turns; only where they were taken on one.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public GpuConditionsReport? GpuConditions { get; init; }
@@ -57,6 +61,12 @@ public sealed record TurnPair(string Name, int Workers, double Base, double Head
     /// <summary>The head's.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public double? HeadProcessor { get; init; }
+
+    /// <summary>
+    /// Whether the code of both processes was what it will stay, and the turns count; null where a program does not tell.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public bool? Settled { get; init; }
 }
 
 /// <summary>What a time of turns was taken by.</summary>
