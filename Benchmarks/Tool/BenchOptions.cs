@@ -94,13 +94,14 @@ internal sealed class BenchOptions
     /// <exception cref="UsageException">Both options are given.</exception>
     public IReadOnlyList<int> Lengths(ParseResult result)
     {
-        long? length = result.GetValue(Workload.Length);
         // Without the option this is an empty array.
         if (result.GetValue(_sweep) is not { Length: > 0 } sweep)
-            return [(int)(length ?? WorkloadOptions.DefaultLength)];
-        if (length is not null)
+            return [Workload.LengthOf(result)];
+        if (result.GetValue(Workload.Length) is not null)
             throw new UsageException("--sweep and --length exclude each other; give one of them");
-        return sweep;
+        return Workload.TaskOf(result) is { IsStream: false } task
+            ? throw WorkloadOptions.NoLength(task, _sweep.Name)
+            : sweep;
     }
 
     /// <summary>The workloads of every length: the same models, sized once.</summary>

@@ -55,13 +55,14 @@ internal static class ListCommand
         );
         screen.Table(
             "Tasks",
-            ["task", "metric", "commands", "data"],
+            ["task", "loss", "score", "length", "data"],
             report.Tasks.Select(t =>
                 (string[])
                     [
                         t.Name,
                         t.Metric,
-                        t.AnyLength ? "bench, profile, train, reproduce" : "reproduce",
+                        t.Score,
+                        t.AnyLength ? "any" : "the data's",
                         t.Data ?? "drawn",
                     ]
             )

@@ -40,7 +40,7 @@ internal sealed class ProfileOptions
 
     /// <summary>T, as the task counts it.</summary>
     public int Length(ParseResult result) =>
-        (int)(result.GetValue(Workload.Length) ?? WorkloadOptions.DefaultLength);
+        Workload.LengthOf(result);
 
     /// <summary>The workloads, one an architecture.</summary>
     /// <exception cref="UsageException">There are no such models.</exception>

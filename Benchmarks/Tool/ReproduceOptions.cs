@@ -126,7 +126,7 @@ internal sealed class ReproduceOptions
         int seeds = (int)(result.GetValue(_seeds) ?? 1);
         ulong first = (ulong)(result.GetValue(_seed) ?? 1);
         Dictionary<string, string> files = DataPaths.Resolve(
-            [.. presets.Select(p => p.TaskEntry).Where(t => t.File is not null).Distinct()],
+            [.. presets.Select(p => p.TaskEntry).Distinct()],
             result.GetValue(_data),
             [.. Presets.TaskNames.Select(Tasks.Get)]
         );
@@ -137,8 +137,11 @@ internal sealed class ReproduceOptions
         OutputFile? jsonFile = OutputFile.For("--json", result.GetValue(_json));
         OutputFile? htmlFile = OutputFile.For("--html", result.GetValue(_html));
         OutputFile.RequireApart(jsonFile, htmlFile);
-        foreach (string file in files.Values)
-            OutputFile.RequireApartFrom(_data.Name, file, jsonFile, htmlFile);
+        foreach ((string task, string path) in files)
+        {
+            foreach (string file in DataPaths.FilesOf(Tasks.Get(task), path))
+                OutputFile.RequireApartFrom(_data.Name, file, jsonFile, htmlFile);
+        }
         Dictionary<string, TaskData> data = files.ToDictionary(
             pair => pair.Key,
             pair => DataPaths.Load(Tasks.Get(pair.Key), pair.Value)

@@ -30,7 +30,7 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
         Preset preset = run.Preset;
         using Sequential model = preset.CreateModel();
         string paper = preset.Paper is { } figure
-            ? $"the paper has {preset.Metric} {Number(figure)}"
+            ? $"the paper has {preset.Score} {Number(figure)}"
             : "no paper has a figure";
         screen.Line();
         screen.Line(
@@ -162,7 +162,7 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
             job.Seeds > 1
                 ? Text($" Means over {job.Seeds} seeds; epochs and seconds are their sums.")
                 : "";
-        screen.Line($"nll: nats a frame. x paper: test divided by the paper's figure.{seeds}");
+        screen.Line($"nll: nats a frame. accuracy: percent of right answers, more is better. x paper: test divided by the paper's figure.{seeds}");
 
         string Ended(ReproductionResult r) =>
             r.Finished ? "finished"

@@ -92,8 +92,8 @@ internal sealed class StepsRun : IDisposable
     public void RequireOutputs(params OutputFile?[] outputs)
     {
         OutputFile.RequireApart(outputs);
-        Option<string?> data = _workload.Data;
-        OutputFile.RequireApartFrom(data.Name, _result.GetValue(data), outputs);
+        foreach (string file in _workload.DataFilesOf(_result, _workload.TaskOf(_result)))
+            OutputFile.RequireApartFrom(_workload.Data.Name, file, outputs);
         _screen = new Screen(outputs);
     }
 

@@ -16,7 +16,7 @@ internal static class TrainCommand
         var options = new TrainOptions();
         var command = new Command(
             "train",
-            "Trains one architecture on a task and evaluates it on 1,000 held-out sequences."
+            "Trains one architecture on a task and evaluates it on held-out sequences."
         );
         options.AddTo(command);
         command.SetAction(result =>
@@ -33,7 +33,9 @@ internal static class TrainCommand
         DateTimeOffset begin = DateTimeOffset.UtcNow;
         Workload workload = job.Setup.Workload;
         using Sequential model = workload.CreateModel();
-        using Trainer trainer = job.Setup.CreateTrainer(workload, model, job.Backend, job.LogEvery);
+        TrainingSets sets = job.Setup.CreateSets();
+        TaskScore score = job.Setup.TaskEntry.Score;
+        using Trainer trainer = job.Setup.CreateTrainer(model, sets, job.Backend, job.LogEvery);
         if (job.Resume is { } resume)
             Load(trainer, resume);
         Machine machine = Machine.Read(job.Backend.Info);
@@ -44,7 +46,7 @@ internal static class TrainCommand
         long resumedAt = trainer.Step;
         var losses = new LossHistory();
         var heldOut = new List<double[]>();
-        double? final = null;
+        Evaluation? final = null;
         Exception? failure = null;
         using var progress = new ProgressLine(screen);
         CheckpointSaver? saver = Saver(trainer, job, progress);
@@ -63,7 +65,8 @@ internal static class TrainCommand
         Action train = () =>
         {
             steps.Begin();
-            trainer.TrainStep();
+            if (trainer.TrainStep() is { Valid: { } valid })
+                Evaluated(valid);
         };
         Action read = trainer.ReadLosses;
         try
@@ -75,21 +78,20 @@ internal static class TrainCommand
                     Diverging(read, job, saver);
                 if (trainer.Step % job.CheckpointEvery == 0 || saver?.IsDueAgain == true)
                     Save(trainer, job, saver);
-                if (trainer.Step % job.EvaluateEvery == 0 && trainer.Step < job.Steps)
-                {
-                    double value = Evaluate(trainer, job, saver);
-                    heldOut.Add([trainer.Step, value]);
-                    progress.Clear();
-                    view.Evaluated(trainer.Step, value);
-                }
+                if (
+                    trainer.Step % job.EvaluateEvery == 0
+                    && trainer.Step < job.Steps
+                    && !IsEvaluated()
+                )
+                    Evaluated(Evaluate(trainer, sets, false, job, saver).Loss);
             }
             Diverging(read, job, saver);
             progress.Clear();
             Save(trainer, job, saver);
             if (trainer.Step == job.Steps)
-                final = Evaluate(trainer, job, saver);
-            if (final is { } last)
-                heldOut.Add([trainer.Step, last]);
+                final = Evaluate(trainer, sets, score.CountsAnswers, job, saver);
+            if (final is { } last && !IsEvaluated())
+                heldOut.Add([trainer.Step, last.Loss]);
             // Where it failed before, the evaluation has given it some time.
             bool saved = Save(trainer, job, saver);
             view.End(trainer.Step, final, saved, clock.Elapsed);
@@ -118,6 +120,16 @@ internal static class TrainCommand
         ResultFiles.Write(failure, (job.Json, () => ReportWriter.ToUtf8(Report())));
         return interrupted ? stop.Code : ExitCode.Success;
 
+        // At the end of an epoch the trainer evaluates by itself.
+        void Evaluated(double value)
+        {
+            heldOut.Add([trainer.Step, value]);
+            progress.Clear();
+            view.Evaluated(trainer.Step, value);
+        }
+
+        bool IsEvaluated() => heldOut.Count > 0 && heldOut[^1][0] == trainer.Step;
+
         TrainReport Report() =>
             Describe(job, workload, machine, begin) with
             {
@@ -131,7 +143,8 @@ internal static class TrainCommand
                 ResumedAt = resumedAt,
                 TrainLoss = losses.ToArrays(),
                 HeldOut = heldOut,
-                Final = final,
+                Final = final?.Loss,
+                FinalScore = final is { } end ? score.Of(end) : null,
                 Interrupted = interrupted,
                 GraphNodes = trainer.Graph.Nodes,
                 EagerReason = trainer.Graph.EagerReason,
@@ -170,16 +183,23 @@ internal static class TrainCommand
             StepsAsked = job.Steps,
             Seed = job.Setup.Seed,
             Metric = workload.Task.Metric,
+            Score = job.Setup.TaskEntry.Score.Name,
         };
 
-    private static double Evaluate(Trainer trainer, TrainJob job, CheckpointSaver? saver)
+    private static Evaluation Evaluate(
+        Trainer trainer,
+        TrainingSets sets,
+        bool answers,
+        TrainJob job,
+        CheckpointSaver? saver
+    )
     {
-        double value = 0;
-        Diverging(() => value = trainer.Evaluate(), job, saver);
-        return double.IsFinite(value)
+        Evaluation value = default;
+        Diverging(() => value = trainer.Assess(sets.HeldOut, answers), job, saver);
+        return double.IsFinite(value.Loss)
             ? value
             : throw Diverged(
-                $"after step {trainer.Step} the loss on the held-out set is {value}",
+                $"after step {trainer.Step} the loss on the held-out set is {value.Loss}",
                 job,
                 saver
             );

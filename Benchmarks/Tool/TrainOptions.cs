@@ -161,7 +161,11 @@ internal sealed class TrainOptions
         OutputFile? json = OutputFile.For(_json.Name, result.GetValue(_json));
         OutputFile.RequireApart(json, checkpointFile);
         OutputFile.RequireApartFrom(_resume.Name, resume, json);
-        OutputFile.RequireApartFrom(_workload.Data.Name, setup.Data?.Path, json, checkpointFile);
+        if (setup.Data is not null)
+        {
+            foreach (string data in DataPaths.FilesOf(Tasks.Get(setup.Task), setup.Data.Path))
+                OutputFile.RequireApartFrom(_workload.Data.Name, data, json, checkpointFile);
+        }
         // The bits depend on the threads: a run goes on with as many.
         Backend backend = _workload.Backend.Create(result, threads);
         try
@@ -201,7 +205,7 @@ internal sealed class TrainOptions
             );
         TaskEntry entry = _workload.TaskOf(result);
         TaskData? data = _workload.DataOf(result, entry);
-        int length = (int)(result.GetValue(_workload.Length) ?? WorkloadOptions.DefaultLength);
+        int length = _workload.LengthOf(result);
         int batch = (int)(result.GetValue(_workload.Batch) ?? WorkloadOptions.DefaultBatch);
         SequenceTask task = WorkloadOptions.CreateTask(entry, data, length);
         Workload workload = _workload.Size(result, Architecture.Get(arch), task, batch);

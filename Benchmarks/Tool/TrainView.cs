@@ -78,17 +78,20 @@ internal sealed class TrainView(Screen screen, TrainJob job, Workload workload)
     public void Evaluated(long step, double value) =>
         screen.Line(Text($"step {step}  held-out {workload.Task.Metric} {Number(value)}"));
 
-    public void End(long step, double? final, bool saved, TimeSpan time)
+    public void End(long step, Evaluation? final, bool saved, TimeSpan time)
     {
         string metric = workload.Task.Metric;
-        if (final is { } value)
+        if (final is { } found)
         {
+            double value = found.Loss;
+            TaskScore score = job.Setup.TaskEntry.Score;
+            string told = score.Name == metric ? "" : $", {score} {Number(score.Of(found))}";
             string without = workload.Task.Baseline is { } baseline
                 ? $" (without learning: {Number(baseline)})"
                 : "";
             screen.Line(
                 Text(
-                    $"held-out {metric} {Number(value)} after {Figures.Several(step, "step")}{without}; {Duration(time)}"
+                    $"held-out {metric} {Number(value)}{told} after {Figures.Several(step, "step")}{without}; {Duration(time)}"
                 )
             );
         }

@@ -12,19 +12,22 @@ internal sealed class WorkloadOptions
     public const long DefaultParameters = 70_000;
 
     public Option<string?> Task { get; } =
-        Options.Choice("--task", $"what to learn ({Tasks.Default})", Tasks.StreamNames);
+        Options.Choice("--task", $"what to learn ({Tasks.Default})", Tasks.Names);
 
     public Option<long?> Length { get; } =
         Options.Whole(
             "--length",
-            $"T: {string.Join(", ", Tasks.All.Select(t => t.LengthNote).OfType<string>().Prepend("steps of a sequence"))} (600)",
+            $"T: {string.Join(", ", Tasks.All.Select(t => t.LengthNote).OfType<string>().Prepend("steps of a sequence"))} (600); not for {string.Join(", ", Tasks.Names.Except(Tasks.StreamNames))}",
             "T",
             1,
             Limits.Length
         );
 
     public Option<string?> Data { get; } =
-        Options.Text("--data", DataPaths.Describe(Streams, folders: false), "FILE");
+        Options.Text("--data", DataPaths.Describe(Tasks.All, folders: true), "PATH");
+
+    // Lengths may be those of the data, which are read once.
+    private (string Path, TaskData Data)? _loaded;
 
     public Option<long?> Batch { get; } =
         Options.Whole("--batch", "sequences a step (32)", "B", 1, Limits.Batch);
@@ -99,7 +102,26 @@ internal sealed class WorkloadOptions
             command.Options.Add(option);
     }
 
-    /// <summary>The task of a length.</summary>
+    /// <summary>T, as the task counts it: what is asked for, or that of the longest sequence of the data.</summary>
+    /// <exception cref="UsageException">One is asked for where the data decide it.</exception>
+    public int LengthOf(ParseResult result)
+    {
+        TaskEntry task = TaskOf(result);
+        long? length = result.GetValue(Length);
+        if (task.IsStream)
+            return (int)(length ?? DefaultLength);
+        if (length is not null)
+            throw NoLength(task, Length.Name);
+        return task.CreateStream(0, DataOf(result, task)).Length;
+    }
+
+    /// <summary>What is said of a length where the data decide it.</summary>
+    public static UsageException NoLength(TaskEntry task, string option) =>
+        new(
+            $"{option} is not for the task {task}, whose data decide how long sequences are; leave it out"
+        );
+
+    /// <summary>The task of a length; see <see cref="LengthOf"/>.</summary>
     public static SequenceTask CreateTask(
         TaskEntry task,
         TaskData? data,
@@ -107,6 +129,8 @@ internal sealed class WorkloadOptions
         string option = "--length"
     )
     {
+        if (!task.IsStream)
+            return task.CreateStream(0, data);
         if (length < task.LeastLength)
             throw new UsageException(
                 $"{option} must be at least {task.LeastLength} for the task {task}, not {length}"
@@ -121,16 +145,25 @@ internal sealed class WorkloadOptions
 
     /// <summary>The data of a task; null where they are drawn.</summary>
     public TaskData? DataOf(ParseResult result, TaskEntry task) =>
-        DataPaths
-            .Resolve(task.File is null ? [] : [task], result.GetValue(Data), Streams)
-            .Values.Select(path => DataPaths.Load(task, path))
-            .SingleOrDefault();
+        PathOf(result, task) is { } path ? Load(task, path) : null;
+
+    /// <summary>The files of these data, which no result may overwrite.</summary>
+    public IEnumerable<string> DataFilesOf(ParseResult result, TaskEntry task) =>
+        PathOf(result, task) is { } path ? DataPaths.FilesOf(task, path) : [];
 
     /// <summary>The parameters asked for; null where models are sized by width.</summary>
     public long? BudgetOf(ParseResult result) =>
         result.GetValue(Hidden) is null ? result.GetValue(Parameters) ?? DefaultParameters : null;
 
-    private static IReadOnlyList<TaskEntry> Streams => [.. Tasks.StreamNames.Select(Tasks.Get)];
+    private string? PathOf(ParseResult result, TaskEntry task) =>
+        DataPaths.Resolve([task], result.GetValue(Data), Tasks.All).Values.SingleOrDefault();
+
+    private TaskData Load(TaskEntry task, string path)
+    {
+        if (_loaded is not { } loaded || loaded.Path != path)
+            _loaded = loaded = (path, DataPaths.Load(task, path));
+        return loaded.Data;
+    }
 
     // As in "s4d: inv, lin; dss: softmax, exp".
     private static string FormNote =>

@@ -70,6 +70,13 @@ public abstract class Dataset
     /// <summary>Whether steps, or sequences if there is one output, have different weights: <see cref="SequenceBatch.Weight"/>.</summary>
     public virtual bool IsWeighted => false;
 
+    /// <summary>
+    /// Whether sequences may be filled ahead, on another thread: while a step runs, the batch of the next one is filled, and meanwhile all
+    /// members of the set may be called on the trainer's thread. Sets that only read what they have, and draw from numbers of their own for
+    /// each sequence, can say so.
+    /// </summary>
+    public virtual bool CanPrepareAhead => false;
+
     /// <summary>The name of the loss in reports.</summary>
     public abstract string Metric { get; }
 

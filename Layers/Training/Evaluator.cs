@@ -13,6 +13,9 @@ internal sealed class Evaluator : IDisposable
     private readonly Plan _plan;
     private readonly Loss _loss;
 
+    // The outputs of a batch on the host, where answers are counted.
+    private float[]? _output;
+
     public Evaluator(Layer model, Backend backend, Dataset data, int batch)
     {
         _data = data;
@@ -40,41 +43,35 @@ internal sealed class Evaluator : IDisposable
     }
 
     /// <summary>The average loss.</summary>
-    public double Run() =>
-        Average(() =>
-        {
-            _loss.Compute(_batch.Targets, _batch.Mask);
-            return (_loss.ReadValue() * _loss.Weight, _loss.Weight);
-        });
+    public double Run() => Run(answers: false).Loss;
 
-    /// <summary>The share of the classes that are the model's largest output.</summary>
-    public double Accuracy()
-    {
-        float[] output = [];
-        return Average(() =>
-        {
-            Array.Resize(ref output, (int)_plan.Output.Count);
-            _plan.Output.Read(output);
-            return Hits(output, _plan.Output.Shape.Columns);
-        });
-    }
-
-    // Each batch has a sum, and the weight of what is in it.
-    private double Average(Func<(double Sum, double Weight)> judge)
+    /// <summary>The average loss and, if asked for, the share of the classes that are the model's largest output.</summary>
+    public Evaluation Run(bool answers)
     {
         _shape.RequireSame(_data);
-        double sum = 0;
-        double weights = 0;
+        var loss = new Mean();
+        var right = new Mean();
         for (int first = 0; first < _order.Length; first += _size)
         {
             int count = Math.Min(_size, _order.Length - first);
             _batch.Load(_data, _order.AsSpan(first, count));
             _plan.Forward(_batch.X, _batch.Length, _batch.Size, _batch.Lengths);
-            (double batchSum, double weight) = judge();
-            sum += batchSum;
-            weights += weight;
+            _loss.Compute(_batch.Targets, _batch.Mask);
+            loss.Add(_loss.ReadValue() * _loss.Weight, _loss.Weight);
+            if (answers)
+                CountHits(ref right);
         }
-        return weights == 0 ? 0 : sum / weights;
+        return new Evaluation(loss.Value, answers ? right.Value : null);
+    }
+
+    private void CountHits(ref Mean right)
+    {
+        Tensor output = _plan.Output;
+        _output ??= new float[_plan.MaxOutput.Count];
+        Span<float> values = _output.AsSpan(0, (int)output.Count);
+        output.Read(values);
+        (double sum, double weight) = Hits(values, output.Shape.Columns);
+        right.Add(sum, weight);
     }
 
     private (double Sum, double Weight) Hits(ReadOnlySpan<float> output, int classes)
@@ -110,5 +107,17 @@ internal sealed class Evaluator : IDisposable
     {
         _loss.Dispose();
         _plan.Dispose();
+    }
+
+    // Each batch has a sum, and the weight of what is in it.
+    private struct Mean
+    {
+        private double _sum;
+        private double _weight;
+
+        public readonly double Value => _weight == 0 ? 0 : _sum / _weight;
+
+        public void Add(double sum, double weight) =>
+            (_sum, _weight) = (_sum + sum, _weight + weight);
     }
 }

@@ -22,6 +22,8 @@ public sealed partial class Trainer
 
     private Tensor Best => Plan.Store.StateBlock(_best!);
 
+    private Evaluator Validator => _validator ??= Own(Evaluator(_validation!));
+
     // True also after an error in the epoch's validation.
     private bool HasEpochToEnd => StepsPerEpoch > 0 && _history.Count < Step / StepsPerEpoch;
 
@@ -37,8 +39,7 @@ public sealed partial class Trainer
         if (_validation is null)
             throw new InvalidOperationException("The trainer was made without a validation set.");
         ReadLosses();
-        _validator ??= Own(Evaluator(_validation));
-        return _validator.Run();
+        return Validator.Run();
     }
 
     /// <summary>The average loss over a set with the current parameters, without dropout.</summary>
@@ -52,11 +53,7 @@ public sealed partial class Trainer
     public double Evaluate(Dataset data)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        ArgumentNullException.ThrowIfNull(data);
-        RequireFinite(data, Plan.Model);
-        ReadLosses();
-        using Evaluator evaluator = Evaluator(data);
-        return evaluator.Run();
+        return Assess(data).Loss;
     }
 
     /// <summary>
@@ -72,9 +69,39 @@ public sealed partial class Trainer
     public double Accuracy(Dataset data)
     {
         using OwnerScope inside = Plan.Backend.Enter("Trainer.Accuracy");
+        return Assess(data, answers: true).Accuracy!.Value;
+    }
+
+    /// <summary>
+    /// The average loss over a set and, if asked for, the share of right answers, both from the same forward passes, without dropout.
+    /// Training can continue afterwards as if this had not been called.
+    /// </summary>
+    /// <param name="data">A finite set of the model's sizes.</param>
+    /// <param name="answers">Whether right answers are counted, which needs the outputs on the host: see <see cref="Accuracy"/>.</param>
+    /// <param name="best">Whether the parameters are those of the best epoch, if there is one, and not the current ones.</param>
+    /// <exception cref="ArgumentException">As for <see cref="Evaluate(Dataset)"/>, or answers are asked for, and targets are no classes.</exception>
+    /// <exception cref="DivergedException">As for <see cref="Evaluate(Dataset)"/>.</exception>
+    /// <exception cref="DatasetException">As for <see cref="Evaluate(Dataset)"/>.</exception>
+    /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
+    public Evaluation Assess(Dataset data, bool answers = false, bool best = false)
+    {
+        using OwnerScope inside = Plan.Backend.Enter("Trainer.Assess");
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(data);
         RequireFinite(data, Plan.Model);
+        if (answers)
+            RequireClasses(data);
+        ReadLosses();
+        if (best && BestEpoch is not null)
+            return AssessBest(data, answers);
+        if (ReferenceEquals(data, _validation))
+            return Validator.Run(answers);
+        using Evaluator evaluator = Evaluator(data);
+        return evaluator.Run(answers);
+    }
+
+    private static void RequireClasses(Dataset data)
+    {
         if (data.TargetClasses is not { } classes || data.TargetSize != 1)
             throw new ArgumentException(
                 $"The dataset '{data.Name}' has numbers as targets; an accuracy is of classes (TargetClasses), one a target.",
@@ -85,9 +112,6 @@ public sealed partial class Trainer
                 $"The dataset '{data.Name}' has {classes} classes, and {data.OutputSize} channels of output, one a class.",
                 nameof(data)
             );
-        ReadLosses();
-        using Evaluator evaluator = Evaluator(data);
-        return evaluator.Accuracy();
     }
 
     /// <summary>
@@ -102,10 +126,11 @@ public sealed partial class Trainer
     public double EvaluateBest(Dataset data)
     {
         using OwnerScope inside = Plan.Backend.Enter("Trainer.EvaluateBest");
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        if (BestEpoch is null)
-            return Evaluate(data);
-        ReadLosses();
+        return Assess(data, best: true).Loss;
+    }
+
+    private Evaluation AssessBest(Dataset data, bool answers)
+    {
         // Between steps the gradients are not needed, so the parameters can be kept in their memory. Buffers have no gradients.
         Backend backend = Plan.Backend;
         backend.Copy(Plan.Parameters, Plan.Gradients);
@@ -114,7 +139,8 @@ public sealed partial class Trainer
         try
         {
             backend.Copy(Best, Plan.Store.State);
-            return Evaluate(data);
+            using Evaluator evaluator = Evaluator(data);
+            return evaluator.Run(answers);
         }
         finally
         {

@@ -100,8 +100,8 @@ public sealed partial class Trainer
             return;
         for (long step = Step - (Step % StepsPerEpoch); step < Step; step++)
         {
-            _order.Load(_batch, _train, step);
-            Plan.Input(_batch.Length, _batch.Size);
+            _batches.Take(step, more: true);
+            Plan.Input(Batch.Length, Batch.Size);
             LoadTargets(step);
         }
     }

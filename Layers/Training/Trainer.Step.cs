@@ -39,24 +39,33 @@ public sealed partial class Trainer
     private void LoadBatch(long step)
     {
         _shape.RequireSame(_train);
-        _order.Load(_batch, _train, step);
+        _batches.Take(step, more: step + 1 < LastStep);
         try
         {
-            Plan.SetInput(_batch.X, _batch.Length, _batch.Size, _batch.Lengths);
+            Plan.SetInput(Batch.X, Batch.Length, Batch.Size, Batch.Lengths);
             LoadTargets(step);
         }
         catch (ArgumentException e)
         {
             throw new DatasetException(
-                $"The dataset '{_train.Name}', whose sequences {_batch.Numbers} lie side by side: {e.Message}",
+                $"The dataset '{_train.Name}', whose sequences {Batch.Numbers} lie side by side: {e.Message}",
                 e
             );
         }
     }
 
+    // The number of steps after which training is over at the latest.
+    private long LastStep =>
+        Math.Min(
+            _options.Steps ?? long.MaxValue,
+            StepsPerEpoch > 0 && _options.Epochs is { } epochs
+                ? (long)epochs * StepsPerEpoch
+                : long.MaxValue
+        );
+
     private void LoadTargets(long step)
     {
-        _loss.SetTargets(_batch.Targets, _batch.Mask);
+        _loss.SetTargets(Batch.Targets, Batch.Mask);
         _loss.RequireTargets();
         // The mask already has the lengths at this point.
         if (StepsPerEpoch > 0)
@@ -65,7 +74,7 @@ public sealed partial class Trainer
 
     private void RunStep()
     {
-        Plan.Forward(Plan.Input(_batch.Length, _batch.Size), _batch.Lengths);
+        Plan.Forward(Plan.Input(Batch.Length, Batch.Size), Batch.Lengths);
         Plan.Backward(_loss.Compute());
         Optimizer.Step();
     }

@@ -39,8 +39,7 @@ public sealed partial class Trainer : IDisposable
     private readonly Dataset _train;
     private readonly Dataset? _validation;
     private readonly DatasetShape _shape;
-    private readonly SequenceBatch _batch;
-    private readonly SequenceOrder _order;
+    private readonly BatchSource _batches;
     private readonly List<IDisposable> _owned = [];
     private readonly Loss _loss;
     private readonly ScheduledRate _rate;
@@ -87,8 +86,14 @@ public sealed partial class Trainer : IDisposable
         StepsPerEpoch = train.Count is { } count
             ? (count + size - 1) / size
             : options.StepsPerEpoch ?? 0;
-        _batch = new SequenceBatch(train, size);
-        _order = new SequenceOrder(train.Count, size, options.Seed);
+        _batches = Own(
+            new BatchSource(
+                train,
+                new SequenceOrder(train.Count, size, options.Seed),
+                size,
+                ahead: options.PrepareAhead && train.CanPrepareAhead
+            )
+        );
         try
         {
             Plan = Own(
@@ -155,6 +160,9 @@ public sealed partial class Trainer : IDisposable
         : _history.Count >= (_options.Epochs ?? int.MaxValue) ? StopReason.Epochs
         : Step >= (_options.Steps ?? long.MaxValue) ? StopReason.Steps
         : null;
+
+    // The batch of the step that runs.
+    private SequenceBatch Batch => _batches.Current;
 
     private T Own<T>(T owned)
         where T : IDisposable

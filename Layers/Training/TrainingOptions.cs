@@ -53,6 +53,12 @@ public sealed record TrainingOptions
     /// </summary>
     public int LogEvery { get; init; } = DefaultLogEvery;
 
+    /// <summary>
+    /// Whether the next step's batch is filled on another thread while a step runs, if the training set allows that
+    /// (<see cref="Dataset.CanPrepareAhead"/>). The bits are the same either way; the batch's host memory is taken twice.
+    /// </summary>
+    public bool PrepareAhead { get; init; } = true;
+
     internal void Validate(bool epochs, bool validation)
     {
         Require(Batch >= 1, nameof(Batch), Batch, "at least 1");

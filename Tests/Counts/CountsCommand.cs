@@ -55,7 +55,7 @@ internal static class CountsCommand
             using var stop = new StopSignal();
             StopSignal.EndAtOnce(stop);
             var on = Gpu.Get(gpu.Name, result.GetValue(gpu) ?? DefaultGpu);
-            int length = (int)(result.GetValue(workload.Length) ?? WorkloadOptions.DefaultLength);
+            int length = workload.LengthOf(result);
             Workload[] workloads = Workloads(
                 workload,
                 result,

@@ -29,5 +29,5 @@ internal static class Listed
 
     /// <summary>The tasks that can be measured and trained without a file.</summary>
     public static IEnumerable<string> DrawnTasks =>
-        Sequor.Workloads.Tasks.All.Where(task => task.File is null).Select(task => task.Name);
+        Sequor.Workloads.Tasks.All.Where(task => task.IsDrawn).Select(task => task.Name);
 }

@@ -47,7 +47,7 @@ public sealed class CheckpointTextTests : FolderTest
 
     private static IEnumerable<object[]> OtherNames =>
         [
-            ["task", "sorting", string.Join(", ", Sequor.Workloads.Tasks.StreamNames)],
+            ["task", "sorting", string.Join(", ", Sequor.Workloads.Tasks.Names)],
             ["arch", "GRU", string.Join(", ", Listed.Architectures)],
             ["optimizer", "adan", string.Join(", ", Listed.Optimizers)],
         ];

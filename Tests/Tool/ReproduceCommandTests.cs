@@ -75,7 +75,11 @@ public sealed class ReproduceCommandTests : ReproduceFixture
             Assert.That(results[1]!["paper"], Is.Null);
             Assert.That(
                 Keys(run),
-                Is.EqualTo("seed valid test best_epoch stopped device threads curve".Split(' '))
+                Is.EqualTo(
+                    "seed valid test best_epoch stopped valid_loss test_loss device threads curve".Split(
+                        ' '
+                    )
+                )
             );
             Assert.That((string?)run["stopped"], Is.EqualTo("patience").Or.EqualTo("epochs"));
             Assert.That((int)run["best_epoch"]!, Is.EqualTo(expected.Runs[0].BestEpoch));

@@ -28,7 +28,7 @@ public sealed class ReproduceUsageTests : FolderTest
             "--task nottingham,copy,musedata",
             "--data FOLDER",
             "nottingham, musedata",
-            "Nottingham.mat, MuseData.mat"
+            "Nottingham.mat (371,688 bytes), MuseData.mat (947,219 bytes), from the repository"
         );
         yield return Case("--task all", "--data FOLDER", "JSB_Chorales.mat", "Piano_midi.mat");
         yield return Case("--task copy --data x.mat", "--data", "drawn");

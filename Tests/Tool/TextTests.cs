@@ -193,7 +193,7 @@ public sealed class TextTests : FolderTest
             .RequireFailure(2, "--data FILE is needed for text");
         InProcess
             .Run("train --arch rnn --data", empty)
-            .RequireFailure(2, "--data is for the tasks text", "drawn");
+            .RequireFailure(2, "--data is for the tasks", "text", "drawn");
         InProcess
             .Run("reproduce --task text,jsb --data", Text())
             .RequireFailure(2, "--data is one file for text", "not with jsb");

@@ -27,7 +27,7 @@ public sealed class UsageTests
         yield return Case(
             "bench --task sorting",
             "'sorting'",
-            string.Join(", ", Sequor.Workloads.Tasks.StreamNames)
+            string.Join(", ", Sequor.Workloads.Tasks.Names)
         );
         yield return Case("bench --length 0", "--length", "from 1 to", "'0'");
         yield return Case("bench --length -5", "--length", "'-5'");

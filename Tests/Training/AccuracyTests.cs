@@ -23,7 +23,14 @@ public sealed class AccuracyTests
         );
         trainer.Plan.Parameter("weight").Write([1, 0, 0, 0, 1, 0, 0, 0, 1]);
         trainer.Plan.Parameter("bias").Write([0, 0, 0]);
-        return trainer.Accuracy(rows);
+        double accuracy = trainer.Accuracy(rows);
+        // The loss of the same passes is that of passes of its own.
+        Assert.That(
+            trainer.Assess(rows, answers: true),
+            Is.EqualTo(new Evaluation(trainer.Evaluate(rows), accuracy))
+        );
+        Assert.That(trainer.Assess(rows).Accuracy, Is.Null);
+        return accuracy;
     }
 
     [Test]

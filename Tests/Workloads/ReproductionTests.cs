@@ -23,6 +23,8 @@ public sealed class ReproductionTests : FolderTest
         "parameter_budget",
         "data",
         "metric",
+        "higher_is_better",
+        "loss",
         "paper",
         "valid",
         "test",

@@ -38,7 +38,12 @@ internal sealed class ReproduceReader : FigureReader
         IReadOnlyList<FigureJson> runs = result["runs"].Items();
         foreach (string key in (string[])["valid", "test"])
         {
-            double[] losses = [.. runs.Select(run => run.Maybe(key)?.Finite()).OfType<double>()];
+            // Older files have no other figures than losses.
+            double[] losses =
+            [
+                .. runs.Select(run => (run.Maybe($"{key}_loss") ?? run.Maybe(key))?.Finite())
+                    .OfType<double>(),
+            ];
             if (losses.Length > 0)
                 yield return new Figure(subject, key, FigureKind.Loss, "", losses);
         }

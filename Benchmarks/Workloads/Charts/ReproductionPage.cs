@@ -101,7 +101,7 @@ public static class ReproductionPage
             $"""
             <section class="card">
             <h2>Results</h2>
-            {table}<p class="note">Means over the seeds; test: the loss over the test set with the parameters of the epoch that is best on the validation set. Budget: the parameters that the preset was to have. Less is better in every metric; nll is in nats a frame. Finished: all seeds came to the end that the preset sets, not to that of the time.</p>
+            {table}<p class="note">Means over the seeds; test: on the test set with the parameters of the epoch whose loss on the validation set is the least. Budget: the parameters that the preset was to have. Less is better, but of accuracy, in percent of right answers, more is; nll is in nats a frame. Finished: all seeds came to the end that the preset sets, not to that of the time.</p>
             </section>
 
             """
@@ -137,7 +137,7 @@ public static class ReproductionPage
             Id = $"curves-{charts.Count}",
             X = new Axis("epoch", Log: false),
             Y = new Axis(
-                first.Metric == "nll" ? "loss, nats a frame" : $"loss ({first.Metric})",
+                first.Loss == "nll" ? "loss, nats a frame" : $"loss ({first.Loss})",
                 Log: least > 0 && values.Max() / least > WideRange
             ),
             Places = [.. epochs.Select(e => (double)e)],
@@ -235,6 +235,8 @@ public static class ReproductionPage
     {
         if (result is not { Paper: > 0 and { } paper, Test: { } test })
             return Missing;
+        if (result.HigherIsBetter)
+            return Text($"{test - paper:+0.0;\u22120.0;0.0} points");
         double ratio = test / paper;
         return ratio is > 0.5 and < 2
             ? Text($"{ratio - 1:+0.0%;\u22120.0%;0.0%}")

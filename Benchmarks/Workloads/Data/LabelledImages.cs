@@ -4,13 +4,17 @@ namespace Sequor.Workloads;
 
 /// <summary>
 /// Images as sequences, each with its class: a step has so many pixels, from left to right and from the top row down, as numbers from 0
-/// to 1.
+/// to 1 or otherwise scaled, or in another order.
 /// </summary>
 public sealed class LabelledImages : Dataset
 {
     private readonly ReadOnlyMemory<byte> _pixels;
     private readonly ReadOnlyMemory<byte> _classes;
     private readonly int _size;
+
+    // The number of each of the 256 values that a pixel can have, and which pixel comes at which place.
+    private readonly float[] _numbers;
+    private readonly int[] _order;
 
     internal LabelledImages(
         string name,
@@ -19,7 +23,27 @@ public sealed class LabelledImages : Dataset
         int classCount,
         int channels
     )
+        : this(
+            name,
+            pixels,
+            classes,
+            classCount,
+            channels,
+            Numbers(0, 1),
+            [.. Enumerable.Range(0, pixels.Length / classes.Length)]
+        ) { }
+
+    private LabelledImages(
+        string name,
+        ReadOnlyMemory<byte> pixels,
+        ReadOnlyMemory<byte> classes,
+        int classCount,
+        int channels,
+        float[] numbers,
+        int[] order
+    )
     {
+        (_numbers, _order) = (numbers, order);
         Name = name;
         _pixels = pixels;
         _classes = classes;
@@ -78,9 +102,52 @@ public sealed class LabelledImages : Dataset
             _pixels.Slice(first * _size, count * _size),
             _classes.Slice(first, count),
             OutputSize,
-            InputSize
+            InputSize,
+            _numbers,
+            _order
         );
     }
+
+    /// <summary>The same images, with other numbers for their pixels.</summary>
+    /// <param name="mean">What is taken from each pixel, which is from 0 to 1.</param>
+    /// <param name="deviation">What the rest is divided by, above 0.</param>
+    /// <param name="order">Which pixel comes at which place, as many as there are; null for that of the rows.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The deviation is not above 0, or not a finite number.</exception>
+    /// <exception cref="ArgumentException">The order does not have each pixel once.</exception>
+    public LabelledImages Scaled(float mean, float deviation, IReadOnlyList<int>? order = null)
+    {
+        if (!(deviation > 0 && float.IsFinite(deviation)))
+            throw new ArgumentOutOfRangeException(
+                nameof(deviation),
+                deviation,
+                "The deviation must be a finite number above 0."
+            );
+        int[] all = [.. order ?? Enumerable.Range(0, _size)];
+        if (!all.Order().SequenceEqual(Enumerable.Range(0, _size)))
+            throw new ArgumentException(
+                $"The order must have each of the {_size} pixels once.",
+                nameof(order)
+            );
+        return new LabelledImages(
+            Name,
+            _pixels,
+            _classes,
+            OutputSize,
+            InputSize,
+            Numbers(mean, deviation),
+            all
+        );
+    }
+
+    /// <summary>The same images under another name.</summary>
+    internal LabelledImages Named(string name) =>
+        new(name, _pixels, _classes, OutputSize, InputSize, _numbers, _order);
+
+    private static float[] Numbers(float mean, float deviation) =>
+        [.. Enumerable.Range(0, 256).Select(value => ((value / 255f) - mean) / deviation)];
+
+    /// <inheritdoc/>
+    public override bool CanPrepareAhead => true;
 
     /// <inheritdoc/>
     public override Loss CreateLoss(Plan plan) => new SoftmaxCrossEntropy(plan);
@@ -97,7 +164,7 @@ public sealed class LabelledImages : Dataset
         {
             Span<float> step = batch.Input(t, b);
             for (int c = 0; c < step.Length; c++)
-                step[c] = image[(t * step.Length) + c] / 255f;
+                step[c] = _numbers[image[_order[(t * step.Length) + c]]];
         }
         batch.Target(0, b)[0] = _classes.Span[(int)sequence];
     }

@@ -15,14 +15,17 @@ public sealed class MnistDataset : TaskData
     /// <summary>Classes that there are.</summary>
     public const int Digits = 10;
 
-    /// <summary>The names of the four files, which may end in .gz.</summary>
-    public static IReadOnlyList<string> FileNames { get; } =
+    /// <summary>The four files, which may be compressed by gzip; the sizes are those of MNIST's own.</summary>
+    public static IReadOnlyList<DataFile> Files { get; } =
     [
-        "train-images-idx3-ubyte",
-        "train-labels-idx1-ubyte",
-        "t10k-images-idx3-ubyte",
-        "t10k-labels-idx1-ubyte",
+        FileOf("train-images-idx3-ubyte", 47_040_016),
+        FileOf("train-labels-idx1-ubyte", 60_008),
+        FileOf("t10k-images-idx3-ubyte", 7_840_016),
+        FileOf("t10k-labels-idx1-ubyte", 10_008),
     ];
+
+    /// <summary>The names of the four files, which may end in .gz.</summary>
+    public static IReadOnlyList<string> FileNames { get; } = [.. Files.Select(f => f.Name!)];
 
     private readonly string _fingerprint;
 
@@ -62,7 +65,7 @@ public sealed class MnistDataset : TaskData
                 channels,
                 $"The pixels of a step must divide the {Side * Side} of an image."
             );
-        string[] paths = Find(folder);
+        IReadOnlyList<string> paths = DataFile.FindAll(Files, folder);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         LabelledImages train = Read("train", paths[0], paths[1], channels, hash);
         LabelledImages test = Read("test", paths[2], paths[3], channels, hash);
@@ -74,22 +77,16 @@ public sealed class MnistDataset : TaskData
         );
     }
 
-    private static string[] Find(string folder)
-    {
-        string?[] found = [.. FileNames.Select(name => new[]
-                {
-                    name,
-                    $"{name}.gz",
-                    // As some programs unpack them.
-                    name.Replace("-idx", ".idx", StringComparison.Ordinal),
-                }.Select(file => System.IO.Path.Combine(folder, file)).FirstOrDefault(File.Exists))];
-        string[] missing = [.. FileNames.Where((_, i) => found[i] is null)];
-        return missing.Length == 0
-            ? [.. found.OfType<string>()]
-            : throw new TaskDataException(
-                $"'{folder}' {(Directory.Exists(folder) ? "lacks" : "is no folder, and should have")} {string.Join(", ", missing)} (or the same with .gz), which are of the MNIST database of handwritten digits by LeCun, Cortes and Burges, yann.lecun.com/exdb/mnist."
-            );
-    }
+    private static DataFile FileOf(string name, long bytes) =>
+        new(
+            name,
+            "the MNIST database of handwritten digits by LeCun, Cortes and Burges, yann.lecun.com/exdb/mnist",
+            bytes
+        )
+        {
+            // The last one is what some programs unpack.
+            OtherNames = [$"{name}.gz", name.Replace("-idx", ".idx", StringComparison.Ordinal)],
+        };
 
     private static LabelledImages Read(
         string name,

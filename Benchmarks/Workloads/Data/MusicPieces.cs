@@ -44,6 +44,9 @@ public sealed class MusicPieces : Dataset
     public override string Metric => "nll";
 
     /// <inheritdoc/>
+    public override bool CanPrepareAhead => true;
+
+    /// <inheritdoc/>
     public override Loss CreateLoss(Plan plan) => new BinaryCrossEntropy(plan);
 
     /// <inheritdoc/>

@@ -96,6 +96,8 @@ public sealed class TextData : TaskData
 
         public override string Metric => "cross-entropy";
 
+        public override bool CanPrepareAhead => true;
+
         public override Loss CreateLoss(Plan plan) => new SoftmaxCrossEntropy(plan);
 
         public override int LengthOf(long sequence) => length;

@@ -20,10 +20,10 @@ public sealed record Preset
     /// <summary>About how many parameters the model has: within 5%.</summary>
     public required long Budget { get; init; }
 
-    /// <summary>The paper's figure in the task's metric, or null where no paper has one.</summary>
+    /// <summary>The paper's figure in the task's score, or null where no paper has one.</summary>
     public double? Paper { get; init; }
 
-    /// <summary>T; 0 for a task whose pieces have lengths of their own.</summary>
+    /// <summary>T; 0 for a task whose data decide the lengths.</summary>
     public int Length { get; init; }
 
     /// <summary>What differs from the paper, or where it comes from.</summary>
@@ -38,8 +38,11 @@ public sealed record Preset
     /// <summary>The task.</summary>
     public TaskEntry TaskEntry => Tasks.Get(Task);
 
-    /// <summary>What results are measured in: nats a frame (nll), mse or cross-entropy.</summary>
-    public string Metric => TaskEntry.Metric;
+    /// <summary>What results, and the paper's figure, are told in.</summary>
+    public TaskScore Score => TaskEntry.Score;
+
+    /// <summary>What training goes down on: nats a frame (nll), mse or cross-entropy.</summary>
+    public string Loss => TaskEntry.Metric;
 
     /// <summary>A new model; it has no values before its first plan.</summary>
     public Sequential CreateModel() => Architecture.Get(Arch).Create(TaskEntry.Ends, Model);

@@ -109,11 +109,11 @@ internal static class PresetChecks
         );
         int sequences = preset.Training.Sequences;
         Require(
-            task.File is null ? sequences >= 1 : sequences == 0,
+            task.IsDrawn ? sequences >= 1 : sequences == 0,
             place,
             "sequences",
             sequences,
-            task.File is null
+            task.IsDrawn
                 ? "at least 1 for a task that is drawn"
                 : "left out for a task whose data come from a file"
         );

@@ -39,8 +39,22 @@ public sealed record CatalogReport
                     t.Name,
                     t.Metric,
                     t.IsStream,
-                    t.File?.ToString()
-                )),
+                    t.Files.Count == 0 ? null
+                        : (t.IsDrawn ? "drawn, or " : "") + DataFile.Describe(t.Files)
+                )
+                {
+                    Score = t.Score.Name,
+                    HigherIsBetter = t.Score.HigherIsBetter,
+                    Causal = t.NeedsCausal,
+                    Files =
+                    [
+                        .. t.Files.Select(file => new ListedFile(
+                            file.Name,
+                            file.Bytes,
+                            file.Source
+                        )),
+                    ],
+                }),
             ],
             Optimizers =
             [
@@ -78,9 +92,28 @@ public sealed record ListedArchitecture(
 /// <summary>A task.</summary>
 /// <param name="Name">Its name in options.</param>
 /// <param name="Metric">What its loss is called.</param>
-/// <param name="AnyLength">bench and train take it, at any length.</param>
-/// <param name="Data">The file that its data come from, and where that is to be had; null where they are drawn.</param>
-public sealed record ListedTask(string Name, string Metric, bool AnyLength, string? Data);
+/// <param name="AnyLength">bench, profile and train take it at any length, and not at that of its data alone.</param>
+/// <param name="Data">The files that its data come from, and where these are to be had; null where they are drawn.</param>
+public sealed record ListedTask(string Name, string Metric, bool AnyLength, string? Data)
+{
+    /// <summary>What results are told in.</summary>
+    public required string Score { get; init; }
+
+    /// <summary>Whether the larger one of two scores is the better one.</summary>
+    public required bool HigherIsBetter { get; init; }
+
+    /// <summary>Whether it refuses models that look ahead.</summary>
+    public required bool Causal { get; init; }
+
+    /// <summary>The files of its data one by one.</summary>
+    public required IReadOnlyList<ListedFile> Files { get; init; }
+}
+
+/// <summary>A file of a task's data.</summary>
+/// <param name="Name">Its name; null where it is called as its owner likes.</param>
+/// <param name="Bytes">Its size; null where that is not known.</param>
+/// <param name="Source">Where it is to be had.</param>
+public sealed record ListedFile(string? Name, long? Bytes, string Source);
 
 /// <summary>An optimizer.</summary>
 /// <param name="Name">Its name in options.</param>

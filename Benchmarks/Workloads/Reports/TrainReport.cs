@@ -58,6 +58,9 @@ public sealed record TrainReport() : DeviceRunReport("sequor.train/1")
     /// <summary>What is measured: mse or cross-entropy.</summary>
     public required string Metric { get; init; }
 
+    /// <summary>What the task's results are told in.</summary>
+    public required string Score { get; init; }
+
     /// <summary>[step, loss of its batch], thinned to at most about 2,000.</summary>
     public IReadOnlyList<double[]> TrainLoss { get; init; } = [];
 
@@ -66,6 +69,9 @@ public sealed record TrainReport() : DeviceRunReport("sequor.train/1")
 
     /// <summary>The value on the held-out set; null where the run ended before.</summary>
     public double? Final { get; init; }
+
+    /// <summary>The same as the task's results are told; null where the run ended before.</summary>
+    public double? FinalScore { get; init; }
 
     /// <summary>Whether the run was ended from outside.</summary>
     public bool Interrupted { get; init; }

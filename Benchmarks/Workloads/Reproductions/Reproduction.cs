@@ -77,13 +77,20 @@ public sealed class Reproduction
         StopReason reason = trainer.Run(options.Budget, Report, cancellation);
         saver.TrySave(trainer.Step);
         long peak = Peak();
+        TaskScore score = Preset.Score;
         double? found = trainer.BestEpoch?.Valid;
-        double? tested = null;
+        Evaluation? validated = null;
+        Evaluation? tested = null;
         if (reason != StopReason.Cancelled)
         {
-            found ??= trainer.Evaluate(valid);
-            tested = trainer.EvaluateBest(test);
+            // The best epoch is known by its loss alone.
+            if (score.CountsAnswers || found is null)
+                validated = trainer.Assess(valid, score.CountsAnswers, best: true);
+            found ??= validated!.Value.Loss;
+            tested = trainer.Assess(test, score.CountsAnswers, best: true);
         }
+        if (found is { } loss && !score.CountsAnswers)
+            validated = new Evaluation(loss, null);
         // Where it failed before, the evaluation has given it some time.
         bool whole = saver.TrySave(trainer.Step);
         // Of a run that was over before, what it ran on is what the checkpoint says.
@@ -91,13 +98,15 @@ public sealed class Reproduction
             (device, threads) = (_backend.Info.Device, _backend.Info.Threads);
         var run = new ReproductionRun(
             options.Seed,
-            found,
-            tested,
+            validated is { } atBest ? score.Of(atBest) : null,
+            tested is { } result ? score.Of(result) : null,
             trainer.BestEpoch?.Epoch ?? 0,
             [.. trainer.History],
             reason
         )
         {
+            ValidLoss = found,
+            TestLoss = tested?.Loss,
             Device = device,
             Threads = threads,
             Fallbacks = trained && trainer.Plan.Fallbacks.Count > 0 ? trainer.Plan.Fallbacks : null,
@@ -183,7 +192,9 @@ public sealed class Reproduction
             Parameters = parameters,
             Budget = Preset.Budget,
             Data = DataOf(_data),
-            Metric = Preset.Metric,
+            Metric = Preset.Score.Name,
+            HigherIsBetter = Preset.Score.HigherIsBetter,
+            Loss = Preset.Loss,
             Paper = Preset.Paper,
             Valid = run.Valid,
             Test = run.Test,

@@ -33,15 +33,23 @@ public sealed record ReproductionResult
     [JsonPropertyName("metric")]
     public required string Metric { get; init; }
 
+    /// <summary>Whether the larger one of two such figures is the better one.</summary>
+    [JsonPropertyName("higher_is_better")]
+    public bool HigherIsBetter { get; init; }
+
+    /// <summary>What is trained on, learning curves are in, and the best epoch is chosen by: less is better.</summary>
+    [JsonPropertyName("loss")]
+    public required string Loss { get; init; }
+
     /// <summary>The paper's figure, or null.</summary>
     [JsonPropertyName("paper")]
     public double? Paper { get; init; }
 
-    /// <summary>Mean over the seeds of the best validations; null where a seed has none.</summary>
+    /// <summary>Mean over the seeds of the validations at the best epoch; null where a seed has none.</summary>
     [JsonPropertyName("valid")]
     public double? Valid { get; init; }
 
-    /// <summary>Mean over the seeds of the test losses at the best validation; null where a seed has none.</summary>
+    /// <summary>Mean over the seeds of the tests at the best validation; null where a seed has none.</summary>
     [JsonPropertyName("test")]
     public double? Test { get; init; }
 

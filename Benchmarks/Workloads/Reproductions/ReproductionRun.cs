@@ -6,8 +6,8 @@ namespace Sequor.Workloads;
 
 /// <summary>One seed's run of a preset.</summary>
 /// <param name="Seed">The seed.</param>
-/// <param name="Valid">The best epoch's loss over the validation set; null where there was no time for one.</param>
-/// <param name="Test">The loss over the test set with that epoch's parameters; null where it was cancelled.</param>
+/// <param name="Valid">The best epoch's score on the validation set; null where there was no time for one.</param>
+/// <param name="Test">The score on the test set with that epoch's parameters; null where it was cancelled.</param>
 /// <param name="BestEpoch">The best epoch's number, or 0.</param>
 /// <param name="Epochs">The epochs that were trained.</param>
 /// <param name="Stopped">Why it ended.</param>
@@ -21,6 +21,14 @@ public sealed record ReproductionRun(
         StopReason Stopped
 )
 {
+    /// <summary>The best epoch's loss over the validation set, by which it is the best; null where there was no time for one.</summary>
+    [JsonPropertyName("valid_loss")]
+    public double? ValidLoss { get; init; }
+
+    /// <summary>The loss over the test set with that epoch's parameters; null where it was cancelled.</summary>
+    [JsonPropertyName("test_loss")]
+    public double? TestLoss { get; init; }
+
     /// <summary>The device's name; of a run that was resumed that of its last part.</summary>
     [JsonPropertyName("device")]
     public required string Device { get; init; }

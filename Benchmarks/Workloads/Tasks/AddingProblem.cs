@@ -50,6 +50,9 @@ public sealed class AddingProblem : SequenceTask
     public override double? Baseline => 1.0 / 6;
 
     /// <inheritdoc/>
+    public override bool CanPrepareAhead => true;
+
+    /// <inheritdoc/>
     public override Loss CreateLoss(Plan plan) => new MeanSquaredError(plan);
 
     /// <inheritdoc/>

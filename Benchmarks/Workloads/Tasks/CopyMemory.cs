@@ -47,6 +47,9 @@ public sealed class CopyMemory : SequenceTask
     public override double? Baseline => Digits * Math.Log(8) / Length;
 
     /// <inheritdoc/>
+    public override bool CanPrepareAhead => true;
+
+    /// <inheritdoc/>
     public override Loss CreateLoss(Plan plan) => new SoftmaxCrossEntropy(plan);
 
     /// <inheritdoc/>

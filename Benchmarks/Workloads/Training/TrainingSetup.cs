@@ -6,8 +6,6 @@ namespace Sequor.Workloads;
 /// <summary>All that decides what a training run computes, but for the number of its steps and threads.</summary>
 public sealed record TrainingSetup
 {
-    // Sequences that a model is judged by on the way and at the end.
-    private const int HeldOut = 1000;
     private const string True = "true";
 
     /// <summary>The architecture's name.</summary>
@@ -16,7 +14,7 @@ public sealed record TrainingSetup
     /// <summary>The task's name.</summary>
     public required string Task { get; init; }
 
-    /// <summary>T, as the task counts it.</summary>
+    /// <summary>T, as the task counts it; where the data decide it, that of the longest sequence.</summary>
     public required int Length { get; init; }
 
     /// <summary>Sequences a step.</summary>
@@ -50,28 +48,36 @@ public sealed record TrainingSetup
     public Workload Workload =>
         new(
             Architecture.Get(Arch),
-            Tasks.Get(Task).CreateStream(Length, Data),
+            TaskEntry.CreateStream(Asked, Data),
             Batch,
             Architecture.Get(Arch).Sized(Hidden, Layers, Variant)
         );
 
+    /// <summary>The task.</summary>
+    public TaskEntry TaskEntry => Tasks.Get(Task);
+
+    private int Asked => TaskEntry.IsStream ? Length : 0;
+
+    /// <summary>What is trained on, and what the model is judged by on the way and at the end.</summary>
+    public TrainingSets CreateSets() => TaskEntry.CreateTraining(Asked, Seed, Data);
+
     /// <summary>A trainer that begins at the first step.</summary>
-    /// <param name="workload">This setup's <see cref="Workload"/>.</param>
-    /// <param name="model">Its model.</param>
+    /// <param name="model">The model of the <see cref="Workload"/>.</param>
+    /// <param name="sets">What <see cref="CreateSets"/> gave.</param>
     /// <param name="backend">Where to run.</param>
     /// <param name="logEvery">Steps whose losses are read together, at least 1.</param>
     public Trainer CreateTrainer(
-        Workload workload,
         Layer model,
+        TrainingSets sets,
         Backend backend,
         int logEvery = TrainingOptions.DefaultLogEvery
     )
     {
-        ArgumentNullException.ThrowIfNull(workload);
+        ArgumentNullException.ThrowIfNull(sets);
         return new Trainer(
             model,
-            workload.Task.Stream(Seed),
-            workload.Task.HeldOut(HeldOut),
+            sets.Train,
+            sets.HeldOut,
             backend,
             plan => Optimizers.Get(Optimizer).Create(plan, Lr),
             new TrainingOptions
@@ -123,9 +129,9 @@ public sealed record TrainingSetup
         ArgumentNullException.ThrowIfNull(texts);
         ArgumentNullException.ThrowIfNull(load);
         string arch = texts.Word("arch", Architecture.Names);
-        TaskEntry task = Tasks.Get(texts.Word("task", Tasks.StreamNames));
+        TaskEntry task = Tasks.Get(texts.Word("task", Tasks.Names));
         int length = (int)texts.Whole("length", 1, Limits.Length);
-        if (length < task.LeastLength)
+        if (task.IsStream && length < task.LeastLength)
             throw texts.Wrong(
                 "length",
                 FormattableString.Invariant($"at least {task.LeastLength} for the task {task}")
@@ -149,6 +155,11 @@ public sealed record TrainingSetup
             texts.Same("data", data.Fingerprint(), $"that of '{data.Path}'");
         if (Architecture.Get(arch).WhyNot(setup.Variant) is { } reason)
             throw texts.Wrong(texts.Has("states") ? "states" : "bidirectional", reason);
+        if (!task.IsStream && task.CreateStream(0, setup.Data).Length is var longest && longest != length)
+            throw texts.Wrong(
+                "length",
+                FormattableString.Invariant($"{longest}, the steps of the longest sequence")
+            );
         try
         {
             _ = setup.Workload;

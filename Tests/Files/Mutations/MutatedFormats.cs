@@ -247,6 +247,16 @@ internal static class MutatedFormats
                 RoomPerByte = 3000,
                 FromFile = false,
             },
+            ["ListOps"] = new()
+            {
+                Corpus = _ =>
+                    [.. Enumerable.Range(0, 3).Select(i => Encoding.UTF8.GetBytes(ListOpsFiles.Text(8, (ulong)i)))],
+                Words = ["[MAX", "[SM", " ]", "( ", " )", "\t", "\n", "\r\n", "7", "Source\tTarget"],
+                Read = (path, bytes) => ReadListOps(path, bytes),
+                Refusals = [typeof(TaskDataException)],
+                Tries = 800,
+                Room = 8 << 20,
+            },
             ["presets"] = new()
             {
                 Corpus = _ => [Encoding.UTF8.GetBytes(PresetText)],
@@ -324,6 +334,16 @@ internal static class MutatedFormats
           ]
         }
         """;
+
+    // The other two of the three files are sound.
+    private static void ReadListOps(string path, byte[] bytes)
+    {
+        string folder = Path.Combine(Path.GetDirectoryName(path)!, "listops");
+        if (Directory.CreateDirectory(folder).GetFiles().Length == 0)
+            ListOpsFiles.Write(folder);
+        File.WriteAllBytes(Path.Combine(folder, ListOpsFiles.FileNames[0]), bytes);
+        ListOpsData.Load(folder);
+    }
 
     private static byte[][] Tensors(string folder)
     {

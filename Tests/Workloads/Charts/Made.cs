@@ -98,6 +98,7 @@ internal static partial class Made
             Budget = 55_000,
             Data = "0123456789abcdef",
             Metric = "nll",
+            Loss = "nll",
             Paper = paper,
             Valid = test is null ? null : test + 0.5,
             Test = test,

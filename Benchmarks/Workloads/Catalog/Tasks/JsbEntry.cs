@@ -8,4 +8,6 @@ internal sealed class JsbEntry : MusicEntry
     public override int Order => 1;
 
     private protected override string FileName => "JSB_Chorales.mat";
+
+    private protected override long FileBytes => 96_095;
 }

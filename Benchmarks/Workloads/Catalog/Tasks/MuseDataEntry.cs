@@ -8,4 +8,6 @@ internal sealed class MuseDataEntry : MusicEntry
     public override int Order => 3;
 
     private protected override string FileName => "MuseData.mat";
+
+    private protected override long FileBytes => 947_219;
 }

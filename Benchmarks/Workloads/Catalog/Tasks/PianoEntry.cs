@@ -8,4 +8,6 @@ internal sealed class PianoEntry : MusicEntry
     public override int Order => 4;
 
     private protected override string FileName => "Piano_midi.mat";
+
+    private protected override long FileBytes => 223_732;
 }

@@ -19,10 +19,21 @@ public abstract class TaskEntry : IEntry
     /// <summary>What it asks of a model's two ends.</summary>
     public abstract ModelEnds Ends { get; }
 
-    /// <summary>The file that the data come from; null where they are drawn.</summary>
-    public virtual DataFile? File => null;
+    /// <summary>
+    /// What results are told in, and compared with papers in; the loss stays what is trained on, and what decides which epoch is the best.
+    /// </summary>
+    public virtual TaskScore Score => TaskScore.OfLoss(Metric);
 
-    /// <summary>Whether it has endless sequences of any length, to be measured and trained on step by step.</summary>
+    /// <summary>The files that data are read from; none where they are always drawn.</summary>
+    public virtual IReadOnlyList<DataFile> Files => [];
+
+    /// <summary>Whether data are drawn where no files are given.</summary>
+    public virtual bool IsDrawn => Files.Count == 0;
+
+    /// <summary>Whether a step may be answered by what comes before it alone, as where what comes next is to be foretold.</summary>
+    public virtual bool NeedsCausal => false;
+
+    /// <summary>Whether its sequences can have any length; else the data decide their lengths.</summary>
     public virtual bool IsStream => true;
 
     /// <summary>The least T, where <see cref="IsStream"/>.</summary>
@@ -32,19 +43,29 @@ public abstract class TaskEntry : IEntry
     public virtual string? LengthNote => null;
 
     /// <summary>Reads the data.</summary>
-    /// <param name="path">A <see cref="File"/>.</param>
-    /// <exception cref="TaskDataException">The file has not these data.</exception>
-    /// <exception cref="IOException">The file is not there or cannot be read.</exception>
-    /// <exception cref="InvalidOperationException">The data are drawn.</exception>
+    /// <param name="path">Where there is one of <see cref="Files"/>, that file; else, or as well, a folder that has them all.</param>
+    /// <exception cref="TaskDataException">Files are missing, or have not these data.</exception>
+    /// <exception cref="IOException">A file is not there or cannot be read.</exception>
+    /// <exception cref="InvalidOperationException">The data are always drawn.</exception>
     public virtual TaskData Load(string path) =>
         throw new InvalidOperationException($"The task {Name} takes no data: they are drawn.");
 
-    /// <summary>Endless sequences of one length.</summary>
-    /// <param name="length">T as the papers count it, at least <see cref="LeastLength"/>.</param>
+    /// <summary>Endless sequences of one length, to be measured step by step.</summary>
+    /// <param name="length">T as the papers count it, at least <see cref="LeastLength"/>; 0 without <see cref="IsStream"/>.</param>
     /// <param name="data">What <see cref="Load"/> gave; null where the data are drawn.</param>
     /// <exception cref="ArgumentException">It does not come in this length, or data are missing or too few.</exception>
-    /// <exception cref="InvalidOperationException">The task has none: see <see cref="IsStream"/>.</exception>
     public abstract SequenceTask CreateStream(int length, TaskData? data = null);
+
+    /// <summary>What is trained on step by step, in epochs or without end, and what the model is judged by meanwhile.</summary>
+    /// <param name="length">As for <see cref="CreateStream"/>.</param>
+    /// <param name="seed">Decides what is drawn to train on.</param>
+    /// <param name="data">What <see cref="Load"/> gave; null where the data are drawn.</param>
+    /// <exception cref="ArgumentException">As for <see cref="CreateStream"/>.</exception>
+    public virtual TrainingSets CreateTraining(int length, ulong seed, TaskData? data = null)
+    {
+        SequenceTask task = CreateStream(length, data);
+        return new TrainingSets(task.Stream(seed), task.HeldOut(TrainingSets.HeldOutCount));
+    }
 
     /// <summary>Finite sets to train on epoch by epoch.</summary>
     /// <param name="length">T, where <see cref="IsStream"/>.</param>
@@ -54,7 +75,7 @@ public abstract class TaskEntry : IEntry
     public abstract TaskSets CreateSets(int length, int sequences, ulong seed, TaskData? data);
 
     /// <summary>
-    /// Whether data of a file are given where the task needs them, and none where they are drawn; and whether they have sequences
+    /// Whether data of files are given where the task needs them, and none where they are always drawn; and whether they have sequences
     /// of a length.
     /// </summary>
     /// <param name="length">T, where <see cref="IsStream"/>.</param>
@@ -63,26 +84,42 @@ public abstract class TaskEntry : IEntry
     /// <exception cref="TaskDataException">They are too few.</exception>
     public virtual void RequireFit(int length, TaskData? data)
     {
-        if (File is not null != data is not null)
+        if (data is null ? !IsDrawn : Files.Count == 0)
             throw new ArgumentException(
-                File is not null
+                data is null
                     ? $"The task {Name} needs data."
                     : $"The task {Name} takes no data: they are drawn.",
                 nameof(data)
             );
     }
 
+    /// <summary>Refuses a length where the data decide it.</summary>
+    /// <exception cref="ArgumentException">It is not 0.</exception>
+    private protected void RequireNoLength(int length)
+    {
+        if (length != 0)
+            throw new ArgumentException(
+                $"The data of the task {Name} decide how long its sequences are, and T is 0, not {length}.",
+                nameof(length)
+            );
+    }
+
+    /// <summary>The only one of <see cref="Files"/>, which a path names or has in it.</summary>
+    /// <exception cref="TaskDataException">It is a folder without the file.</exception>
+    private protected string OnlyFile(string path)
+    {
+        DataFile file = Files.Single();
+        if (!Directory.Exists(path))
+            return path;
+        return file.Name is null
+            ? throw new TaskDataException(
+                $"'{path}' is a folder, and the task {Name} needs a file: {file}"
+            )
+            : DataFile.FindAll(Files, path)[0];
+    }
+
     /// <inheritdoc/>
     public override string ToString() => Name;
-}
-
-/// <summary>A file that the data of a task come from. Sequor has none of them.</summary>
-/// <param name="Name">Its name, by which it is found in a folder; null where it is called as its owner likes.</param>
-/// <param name="Source">Where it is to be had.</param>
-public sealed record DataFile(string? Name, string Source)
-{
-    /// <summary>Name and source, for messages.</summary>
-    public override string ToString() => Name is null ? Source : $"{Name}, from {Source}";
 }
 
 /// <summary>Finite sets of a task.</summary>
@@ -90,3 +127,12 @@ public sealed record DataFile(string? Name, string Source)
 /// <param name="Valid">By which the best epoch is chosen.</param>
 /// <param name="Test">That the result is measured on.</param>
 public sealed record TaskSets(Dataset Train, Dataset Valid, Dataset Test);
+
+/// <summary>What is trained on step by step.</summary>
+/// <param name="Train">To train on: finite, which makes epochs, or endless.</param>
+/// <param name="HeldOut">A finite set that the model is judged by.</param>
+public sealed record TrainingSets(Dataset Train, Dataset HeldOut)
+{
+    /// <summary>Sequences that are held out of an endless stream.</summary>
+    internal const int HeldOutCount = 1000;
+}

@@ -10,13 +10,16 @@ public static class Tasks
     /// <summary>All of them, in the order of reports.</summary>
     public static IReadOnlyList<TaskEntry> All => Entries.All;
 
-    /// <summary>The names of those that can be measured and trained at any length.</summary>
+    /// <summary>The names of all.</summary>
+    public static IReadOnlyList<string> Names => Entries.Names;
+
+    /// <summary>The names of those whose sequences can have any length.</summary>
     public static IReadOnlyList<string> StreamNames { get; } =
     [.. All.Where(t => t.IsStream).Select(t => t.Name)];
 
     /// <summary>Those that are meant where all are asked for: whose data are found, or drawn, without naming a file.</summary>
     public static IReadOnlyList<TaskEntry> Unnamed { get; } =
-    [.. All.Where(t => t.File is not { Name: null })];
+    [.. All.Where(t => t.Files.All(file => file.Name is not null))];
 
     /// <summary>The one that is taken where none is asked for.</summary>
     public static TaskEntry Default => Get("adding");

@@ -25,9 +25,15 @@ internal sealed class TextEntry : TaskEntry
     public override ModelEnds Ends =>
         new(1, TextData.Characters, OneOutput: false, Classes: TextData.Characters);
 
-    public override DataFile File => new(null, "a text of your own; each byte is a character");
+    public override IReadOnlyList<DataFile> Files { get; } =
+    [
+        new(null, "a text of your own; each byte is a character"),
+    ];
 
-    public override TaskData Load(string path) => TextData.Load(path);
+    /// <summary>Yes: a character is foretold.</summary>
+    public override bool NeedsCausal => true;
+
+    public override TaskData Load(string path) => TextData.Load(OnlyFile(path));
 
     public override void RequireFit(int length, TaskData? data)
     {
@@ -82,6 +88,8 @@ internal sealed class TextEntry : TaskEntry
 
         /// <summary>Of who knows how often each character comes, and nothing of those before it.</summary>
         public override double? Baseline => _baseline.Value;
+
+        public override bool CanPrepareAhead => true;
 
         public override Loss CreateLoss(Plan plan) => new SoftmaxCrossEntropy(plan);
 
