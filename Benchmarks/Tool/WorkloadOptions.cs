@@ -218,6 +218,11 @@ internal sealed class WorkloadOptions
             );
         }
         ModelVariant variant = VariantOf(result, architecture);
+        PresetModel least = architecture.Sized(architecture.WidthStep, depth, variant);
+        if (architecture.WhyNot(TaskOf(result), least) is { } reason)
+            throw new UsageException(
+                $"{(variant.Bidirectional ? Bidirectional.Name : "--arch")}: {reason}"
+            );
         if (result.GetValue(Hidden) is { } hidden)
         {
             if (result.GetValue(Parameters) is not null)

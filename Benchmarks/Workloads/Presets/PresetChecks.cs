@@ -53,6 +53,18 @@ internal static class PresetChecks
             training.Warmup,
             "0 to 1, a fraction of all steps, or left out"
         );
+        if (training.Drop is { } drop)
+        {
+            Require(training.Warmup is null, place, "warmup", training.Warmup, "left out with drop");
+            Require(drop.Every >= 1, place, "drop.every", drop.Every, "at least 1");
+            Require(
+                drop.Factor is > 0 and < 1,
+                place,
+                "drop.factor",
+                drop.Factor,
+                "above 0 and below 1"
+            );
+        }
         if (training.Plateau is not { } plateau)
             return;
         Require(
@@ -161,6 +173,8 @@ internal static class PresetChecks
             model.SharedDropout ? true : null
         );
         RequireOnly(ModelDetails.States, "recurrence_rate", preset.Training.RecurrenceRate);
+        if (architecture.WhyNot(preset.TaskEntry, model) is { } reason)
+            throw new PresetException($"{place}: {reason}");
         long count;
         try
         {

@@ -23,6 +23,8 @@ internal sealed class LruArchitecture : Architecture
 
     public override SizeKnob Knob { get; } = SizeKnob.States();
 
+    public override Rung OnLadder { get; } = new(8, "normalised by gamma: the LRU");
+
     private protected override bool DropsWithin => true;
 
     public override PresetModel Sized(int width, int depth) =>
