@@ -86,6 +86,21 @@ public sealed class LayerErrorTests
             () => new Lru(1, 1, 1, 1, null!),
             "options"
         ),
+        Size("both ends of an odd number", () => new BothEnds(3), "size", "3", "even"),
+        Size("both ends of nothing", () => new BothEnds(0), "size", "0"),
+        Size(
+            "tcn of an unknown activation",
+            () => new Tcn(1, [1], 1, activation: (TcnActivation)7),
+            "activation",
+            "7",
+            "Relu or Gated"
+        ),
+        Size(
+            "network that begins in an unknown way",
+            () => new Gru(1, 1, new RecurrentOptions { Initial = (RecurrentInitial)7 }),
+            "7",
+            "Uniform or Normal"
+        ),
         Size(
             "block with dropout of all",
             () => new SequenceBlock(new Rnn(1, 1), new SequenceBlockOptions { Dropout = 1f }),

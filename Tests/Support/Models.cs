@@ -5,7 +5,7 @@ namespace Sequor.Tests.Support;
 /// <summary>Models of every kind, by name.</summary>
 internal static class Models
 {
-    public static readonly string[] RecurrentKinds = ["tanh", "relu", "lstm", "gru"];
+    public static readonly string[] RecurrentKinds = ["tanh", "relu", "linear rnn", "lstm", "gru"];
 
     /// <summary>The kinds that use the batch's statistics in training, and running ones otherwise.</summary>
     public static readonly string[] BatchNormed =
@@ -23,11 +23,14 @@ internal static class Models
         "lstm x2",
         "tcn",
         "tcn with skip",
+        "gated tcn",
+        "gated tcn with skip",
         "lru block",
         "lru",
         "postnorm lru",
         "block",
         "postnorm block",
+        "feed through",
         "layer norm",
         "linear",
         "linear without bias",
@@ -40,6 +43,12 @@ internal static class Models
         {
             "tanh" => new Rnn(inputs, hidden, layers),
             "relu" => new Rnn(inputs, hidden, layers, relu: true),
+            "linear rnn" => new Rnn(
+                inputs,
+                hidden,
+                new RecurrentOptions { Layers = layers },
+                RnnActivation.Linear
+            ),
             "lstm" => new Lstm(inputs, hidden, layers),
             "gru" => new Gru(inputs, hidden, layers),
             _ => throw new ArgumentException(kind, nameof(kind)),
@@ -52,6 +61,9 @@ internal static class Models
             "lstm x2" => new Lstm(3, 4, 2),
             "tcn" => new Tcn(4, [4, 4], 3),
             "tcn with skip" => new Tcn(3, [5, 4], 2),
+            "gated tcn" => new Tcn(4, [4, 4], 3, activation: TcnActivation.Gated),
+            "gated tcn with skip" => new Tcn(3, [5, 4], 2, activation: TcnActivation.Gated),
+            "feed through" => new FeedThrough(new Sequential(new Gru(4, 3), new Linear(3, 4))),
             "lru block" => new LruBlock(4, 3),
             "lru" => new Lru(3, 4, 5, 2),
             "postnorm lru" => new Lru(3, 4, 5, 2, new LruOptions { Prenorm = false }),

@@ -36,6 +36,12 @@ internal sealed class ReferenceModel(
                 return x;
             case Residual residual:
                 return Sum(x, Run(residual.Body, $"{path}body.", x, ref time));
+            case FeedThrough direct:
+            {
+                double[] y = Run(direct.Body, $"{path}body.", x, ref time);
+                double[] d = P("D");
+                return Sum(y, [.. x.Select((value, i) => value * d[i % d.Length])]);
+            }
             case Branches branches:
             {
                 int steps = time;
@@ -96,7 +102,8 @@ internal sealed class ReferenceModel(
                     _batch,
                     block.Dilation,
                     first,
-                    second
+                    second,
+                    block.Activation == TcnActivation.Gated
                 );
             }
             case LruBlock block:
@@ -192,6 +199,10 @@ internal sealed class ReferenceModel(
                 return Ref.Dropout.Forward(x, Mask(dropout.Probability, x.Length));
             case Last last:
                 x = Ref.Pooling.Last(x, time, _batch, last.InputSize);
+                time = 1;
+                return x;
+            case BothEnds ends:
+                x = Ref.Pooling.BothEnds(x, time, _batch, ends.InputSize);
                 time = 1;
                 return x;
             case Mean mean:

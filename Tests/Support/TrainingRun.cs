@@ -9,10 +9,13 @@ internal sealed class TrainingRun : IDisposable
     [
         "tanh",
         "relu",
+        "linear rnn",
         "lstm",
         "gru",
         "lstm of two layers",
         "tcn",
+        "gated tcn",
+        "lstm of both directions",
         "lru",
         "batch normed lru",
         "batch postnormed lru",
@@ -77,6 +80,15 @@ internal sealed class TrainingRun : IDisposable
         {
             "tanh" => new Sequential(new Rnn(Inputs, 40), new Linear(40, Outputs)),
             "relu" => new Sequential(new Rnn(Inputs, 40, relu: true), new Linear(40, Outputs)),
+            "linear rnn" => new Sequential(
+                new Rnn(
+                    Inputs,
+                    40,
+                    new RecurrentOptions { Bidirectional = true },
+                    RnnActivation.Linear
+                ),
+                new Linear(80, Outputs)
+            ),
             "lstm" => new Sequential(new Lstm(Inputs, 40), new Linear(40, Outputs)),
             "gru" => new Sequential(
                 new Gru(Inputs, 40),
@@ -89,10 +101,25 @@ internal sealed class TrainingRun : IDisposable
                 new Linear(24, Outputs)
             ),
             "tcn" => new Sequential(new Tcn(Inputs, [40, 40], 3, 0.1f), new Linear(40, Outputs)),
+            "gated tcn" => new Sequential(
+                new Tcn(Inputs, [40, 40], 3, 0.1f, TcnActivation.Gated),
+                new Linear(40, Outputs)
+            ),
+            "lstm of both directions" => new Sequential(
+                new Lstm(Inputs, 20, new RecurrentOptions { Bidirectional = true }),
+                new BothEnds(40),
+                new Linear(40, Outputs)
+            ),
             "lru" => new Sequential(new Lru(Inputs, 40, 33, 2, 0.1f), new Linear(40, Outputs)),
             "batch normed lru" => new Sequential(
                 new BatchNorm(Inputs),
-                new Lru(Inputs, 40, 33, 2, new LruOptions { Norm = NormKind.Batch, Dropout = 0.1f }),
+                new Lru(
+                    Inputs,
+                    40,
+                    33,
+                    2,
+                    new LruOptions { Norm = NormKind.Batch, Dropout = 0.1f }
+                ),
                 new Linear(40, Outputs)
             ),
             "batch postnormed lru" => new Sequential(

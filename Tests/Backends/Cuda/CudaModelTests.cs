@@ -16,6 +16,12 @@ public sealed class CudaModelTests : CudaFixture
     private static readonly Dictionary<string, Func<Layer>> Architectures = new()
     {
         ["tcn"] = () => new Tcn(Inputs, [7, 6], 3, 0.2f),
+        ["gated tcn"] = () => new Tcn(Inputs, [7, 6], 3, 0.2f, TcnActivation.Gated),
+        ["both ends of an lstm in a direct term"] = () =>
+            new Sequential(
+                new FeedThrough(new Sequential(new Gru(Inputs, 4), new Linear(4, Inputs))),
+                new Lstm(Inputs, 4, new RecurrentOptions { Bidirectional = true })
+            ),
         ["lru"] = () => new Lru(Inputs, 6, 9, 2, new LruOptions { Dropout = 0.1f }),
         ["lru whose steps share their dropout"] = () =>
             new Lru(Inputs, 6, 9, 2, new LruOptions { Dropout = 0.3f, SharedDropout = true }),
