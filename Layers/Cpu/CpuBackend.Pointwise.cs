@@ -22,11 +22,34 @@ internal sealed unsafe partial class CpuBackend
             case PointwiseOp.MultiplyAdd:
                 _pointwise.Apply(ElementOp.MultiplyAdd, arguments);
                 break;
+            case PointwiseOp.AddRelu:
+                _pointwise.Apply(ElementOp.AddRelu, arguments);
+                break;
+            case PointwiseOp.ReluGradient:
+                _pointwise.Apply(ElementOp.ReluGradient, arguments);
+                break;
+            case PointwiseOp.GluGradient:
+                // Rows and columns are those of what is gated.
+                _pointwise.Apply(ElementOp.GluGradient, arguments with { Out = arguments.A });
+                break;
+            case PointwiseOp.Gelu:
+                _pointwise.Apply(ElementOp.Gelu, arguments);
+                break;
+            case PointwiseOp.GeluGradient:
+                _pointwise.Apply(ElementOp.GeluGradient, arguments);
+                break;
             case PointwiseOp.AddGlu:
                 _pointwise.Apply(ElementOp.AddGlu, arguments);
                 break;
             case PointwiseOp.AddGluGradientAndGelu:
                 _pointwise.Apply(ElementOp.AddGluGradientAndGelu, arguments);
+                ColumnSum(arguments.B, default, arguments.Sum);
+                break;
+            case PointwiseOp.AddGated:
+                _pointwise.Apply(ElementOp.AddGated, arguments);
+                break;
+            case PointwiseOp.AddGatedGradient:
+                _pointwise.Apply(ElementOp.AddGatedGradient, arguments);
                 ColumnSum(arguments.B, default, arguments.Sum);
                 break;
             default:
@@ -97,7 +120,10 @@ internal sealed unsafe partial class CpuBackend
                         or ElementOp.MultiplyAddGelu
                         or ElementOp.TimesRow
                         or ElementOp.AddGlu
-                        or ElementOp.AddGluGradientAndGelu;
+                        or ElementOp.AddGluGradientAndGelu
+                        or ElementOp.GluGradient
+                        or ElementOp.AddGated
+                        or ElementOp.AddGatedGradient;
             _count = _byRows ? elements / _operands.Columns : elements;
             _parts = backend.Parts(elements);
             backend.Run(this, _parts);
@@ -159,6 +185,9 @@ internal enum ElementOp
     /// <inheritdoc cref="PointwiseOp.MultiplyAddGelu"/>
     MultiplyAddGelu,
 
+    /// <inheritdoc cref="PointwiseOp.Gelu"/>
+    Gelu,
+
     /// <summary>out = a * gelu'(b)</summary>
     GeluGradient,
 
@@ -170,6 +199,18 @@ internal enum ElementOp
 
     /// <summary>b = the gradient of b, in place; out = gelu(c).</summary>
     AddGluGradientAndGelu,
+
+    /// <inheritdoc cref="PointwiseOp.AddRelu"/>
+    AddRelu,
+
+    /// <inheritdoc cref="PointwiseOp.GluGradient"/>
+    GluGradient,
+
+    /// <inheritdoc cref="PointwiseOp.AddGated"/>
+    AddGated,
+
+    /// <summary>b = the gradient of b, in place; out = a * sigmoid(b + row).</summary>
+    AddGatedGradient,
 
     /// <summary>out = a * scale where b &gt; 0, else 0</summary>
     ReluGradient,

@@ -17,6 +17,11 @@ internal static unsafe class PointwiseKernels<TV, TO>
         public static TV Map(TV a, TV b) => TO.Add(a, b);
     }
 
+    private readonly struct AddRelu : IMap
+    {
+        public static TV Map(TV a, TV b) => TO.Max(TO.Zero, TO.Add(a, b));
+    }
+
     private readonly struct GeluGradient : IMap
     {
         public static TV Map(TV a, TV b)
@@ -46,6 +51,12 @@ internal static unsafe class PointwiseKernels<TV, TO>
         {
             case ElementOp.Add:
                 Map<Add>(o, from, to);
+                break;
+            case ElementOp.AddRelu:
+                Map<AddRelu>(o, from, to);
+                break;
+            case ElementOp.Gelu:
+                Gelu(o, from, to);
                 break;
             case ElementOp.GeluGradient:
                 Map<GeluGradient>(o, from, to);
@@ -110,6 +121,16 @@ internal static unsafe class PointwiseKernels<TV, TO>
         }
     }
 
+    private static void Gelu(in PointwiseOperands o, long from, long to)
+    {
+        for (long i = from; i < to; i += TO.Width)
+        {
+            int left = (int)Math.Min(TO.Width, to - i);
+            TV value = Lane<TV, TO>.Get(o.A + i, left);
+            Lane<TV, TO>.Put(o.Out + i, TO.Mul(value, Gate(value)), left);
+        }
+    }
+
     private static void Row(ElementOp op, in PointwiseOperands o, long row)
     {
         int columns = o.Columns;
@@ -117,6 +138,7 @@ internal static unsafe class PointwiseKernels<TV, TO>
         float* result = o.Out + row * columns;
         float* b = o.B == null ? null : o.B + row * columns;
         float* gates = o.B == null ? null : o.B + row * 2 * columns;
+        float* c = o.C == null ? null : o.C + row * columns;
         for (int i = 0; i < columns; i += TO.Width)
         {
             int left = Math.Min(columns - i, TO.Width);
@@ -162,6 +184,41 @@ internal static unsafe class PointwiseKernels<TV, TO>
                     );
                     break;
                 }
+                case ElementOp.GluGradient:
+                {
+                    TV gate = VectorMath<TV, TO>.Sigmoid(Gates(o, gates, columns + i, left));
+                    TV open = TO.Mul(Lane<TV, TO>.Get(a + i, left), gate);
+                    TV slope = TO.Mul(
+                        TO.Mul(open, Gates(o, gates, i, left)),
+                        TO.Sub(TO.Set(1f), gate)
+                    );
+                    Lane<TV, TO>.Put(gates + i, open, left);
+                    Lane<TV, TO>.Put(gates + columns + i, slope, left);
+                    break;
+                }
+                case ElementOp.AddGated:
+                {
+                    TV gate = VectorMath<TV, TO>.Sigmoid(Gates(o, b, i, left));
+                    TV start = a == null ? TO.Zero : Lane<TV, TO>.Get(a + i, left);
+                    Lane<TV, TO>.Put(
+                        result + i,
+                        TO.Fma(Lane<TV, TO>.Get(c + i, left), gate, start),
+                        left
+                    );
+                    break;
+                }
+                case ElementOp.AddGatedGradient:
+                {
+                    TV gate = VectorMath<TV, TO>.Sigmoid(Gates(o, b, i, left));
+                    TV open = TO.Mul(Lane<TV, TO>.Get(a + i, left), gate);
+                    TV slope = TO.Mul(
+                        TO.Mul(open, Lane<TV, TO>.Get(c + i, left)),
+                        TO.Sub(TO.Set(1f), gate)
+                    );
+                    Lane<TV, TO>.Put(b + i, slope, left);
+                    Lane<TV, TO>.Put(result + i, open, left);
+                    break;
+                }
                 default:
                 {
                     TV dy = Lane<TV, TO>.Get(a + i, left);
@@ -173,7 +230,7 @@ internal static unsafe class PointwiseKernels<TV, TO>
                     );
                     Lane<TV, TO>.Put(gates + i, open, left);
                     Lane<TV, TO>.Put(gates + columns + i, slope, left);
-                    TV before = Lane<TV, TO>.Get(o.C + row * columns + i, left);
+                    TV before = Lane<TV, TO>.Get(c + i, left);
                     Lane<TV, TO>.Put(result + i, TO.Mul(before, Gate(before)), left);
                     break;
                 }

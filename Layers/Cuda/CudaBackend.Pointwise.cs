@@ -34,6 +34,54 @@ public sealed partial class CudaBackend
             case PointwiseOp.MultiplyAdd:
                 MultiplyAdd(arguments);
                 break;
+            case PointwiseOp.AddRelu:
+                Kernels.Launch(
+                    "add_relu",
+                    KernelGrid.Flat(arguments.Out.Count),
+                    Span(arguments.A),
+                    Span(arguments.B),
+                    Span(arguments.Out),
+                    arguments.Out.Count
+                );
+                break;
+            case PointwiseOp.ReluGradient:
+                Kernels.Launch(
+                    "relu_slope",
+                    KernelGrid.Flat(arguments.Out.Count),
+                    Span(arguments.A),
+                    Span(arguments.B),
+                    Span(arguments.Out),
+                    arguments.Out.Count
+                );
+                break;
+            case PointwiseOp.GluGradient:
+                GluGradient(arguments);
+                break;
+            case PointwiseOp.Gelu:
+                Kernels.Launch(
+                    "gelu",
+                    KernelGrid.Flat(arguments.Out.Count),
+                    Span(arguments.A),
+                    Span(arguments.Out),
+                    arguments.Out.Count
+                );
+                break;
+            case PointwiseOp.GeluGradient:
+                Kernels.Launch(
+                    "gelu_slope",
+                    KernelGrid.Flat(arguments.Out.Count),
+                    Span(arguments.A),
+                    Span(arguments.B),
+                    Span(arguments.Out),
+                    arguments.Out.Count
+                );
+                break;
+            case PointwiseOp.AddGated:
+                AddGated(arguments);
+                break;
+            case PointwiseOp.AddGatedGradient:
+                AddGatedGradient(arguments);
+                break;
             case PointwiseOp.AddGlu:
                 AddGlu(arguments);
                 break;
@@ -121,6 +169,63 @@ public sealed partial class CudaBackend
             rows,
             columns,
             grid.Lanes
+        );
+    }
+
+    private void GluGradient(in PointwiseArguments arguments)
+    {
+        long rows = arguments.A.Shape.Rows;
+        int columns = arguments.A.Shape.Columns;
+        KernelGrid grid = KernelGrid.Rows(rows, columns);
+        Kernels.Launch(
+            "glu_slope",
+            grid,
+            Span(arguments.A),
+            Span(arguments.B),
+            rows,
+            columns,
+            grid.Lanes
+        );
+    }
+
+    private void AddGated(in PointwiseArguments arguments)
+    {
+        long rows = arguments.Out.Shape.Rows;
+        int columns = arguments.Out.Shape.Columns;
+        KernelGrid grid = KernelGrid.Rows(rows, columns);
+        Kernels.Launch(
+            "gated",
+            grid,
+            Span(arguments.A),
+            Span(arguments.B),
+            Span(arguments.Row),
+            Span(arguments.C),
+            Span(arguments.Out),
+            rows,
+            columns,
+            grid.Lanes
+        );
+    }
+
+    private void AddGatedGradient(in PointwiseArguments arguments)
+    {
+        long rows = arguments.Out.Shape.Rows;
+        int columns = arguments.Out.Shape.Columns;
+        KernelGrid grid = KernelGrid.WritingColumnSums(rows, columns, 1);
+        Kernels.Launch(
+            "gated_gradient",
+            grid,
+            Span(arguments.A),
+            Span(arguments.B),
+            Span(arguments.Row),
+            Span(arguments.C),
+            Span(arguments.Out),
+            Span(arguments.Sum),
+            rows,
+            columns,
+            grid.Lanes,
+            Scratch.Partials,
+            Scratch.Counters
         );
     }
 

@@ -12,6 +12,24 @@ internal sealed class BlockNorm : IDisposable
     private readonly GradientFlow _flow;
     private readonly Slot? _normed;
 
+    /// <summary>Makes the layer of a block's norm.</summary>
+    /// <param name="kind">Which norm.</param>
+    /// <param name="size">The number of channels.</param>
+    /// <param name="momentum">That of a batch norm.</param>
+    /// <param name="name">The argument of the block's constructor that the kind is from.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such norm, or a value is out of range.</exception>
+    public static Layer Create(NormKind kind, int size, float momentum, string name) =>
+        kind switch
+        {
+            NormKind.Layer => new LayerNorm(size),
+            NormKind.Batch => new BatchNorm(size, momentum),
+            _ => throw new ArgumentOutOfRangeException(
+                name,
+                kind,
+                "The norm must be Layer or Batch."
+            ),
+        };
+
     /// <summary>Plans a block's norm.</summary>
     /// <param name="norm">A layer norm or a batch norm.</param>
     /// <param name="first">Whether it normalises the block's input; otherwise its output.</param>
@@ -100,6 +118,24 @@ internal sealed class BlockNorm : IDisposable
     {
         if (_first && ByChunks)
             _norm.Backward(x, gradient, dy, row, true);
+    }
+
+    /// <summary>
+    /// Called before <see cref="InputGradientOf"/>, where the gradient of all that f reads is there at once.
+    /// </summary>
+    public void BeginInputGradient(Tensor x, Tensor gradient)
+    {
+        if (!_first || ByChunks)
+            return;
+        _norm.Sum(x, gradient);
+        _norm.EndSum();
+    }
+
+    /// <summary>Turns the gradient of a chunk of what f reads into what comes through the norm to x, in place.</summary>
+    public void InputGradientOf(Tensor x, Tensor gradient, long row)
+    {
+        if (_first)
+            _norm.Backward(x, gradient, gradient, row, false);
     }
 
     /// <summary>Called after the last chunk: adds to dy, the gradient of x, what comes through a norm that needs all rows.</summary>

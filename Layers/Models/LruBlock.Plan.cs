@@ -3,20 +3,15 @@ namespace Sequor.Layers;
 // The plan of an LRU block: its memory for the largest batch, and its forward and backward passes.
 public sealed partial class LruBlock
 {
-    private sealed partial class BlockPlan : LayerPlan
+    private sealed class BlockPlan : LayerPlan
     {
         private readonly Backend _backend;
         private readonly GradientFlow _flow;
-        private readonly RandomStream? _random;
-        private readonly float _probability;
-        private readonly int _stream;
-        private readonly bool _shared;
         private readonly SequenceLayout? _layout;
-        private readonly BlockNorm _norm;
+        private readonly BlockFrame _frame;
+        private readonly StepRanges _ranges;
         private readonly DiagonalScanOperation _scan;
 
-        private readonly (Tensor Value, Tensor Gradient) _outWeight;
-        private readonly (Tensor Value, Tensor Gradient) _outBias;
         private readonly (Tensor Value, Tensor Gradient) _d;
         private readonly LruTensors _values;
         private readonly LruTensors _gradients;
@@ -26,23 +21,18 @@ public sealed partial class LruBlock
         private readonly Slot? _reverseStates;
         private readonly Slot? _carried;
         private readonly Slot _mixed;
-        private readonly Slot _gates;
         private readonly Slot _output;
         private readonly Slot _lambda;
         private readonly Slot _b;
         private readonly Slot _c;
 
         // Scratch memory.
-        private readonly Slot _hidden;
         private readonly Slot _scanWorkspace;
         private readonly Slot? _stateGradient;
         private readonly Slot? _lambdaGradient;
         private readonly Slot? _bGradient;
         private readonly Slot? _cGradient;
-        private readonly long _chunkRows;
         private Tensor _x;
-        private int _steps;
-        private int _batch;
 
         public BlockPlan(LruBlock layer, PlanBuilder builder, Shape input)
         {
@@ -61,9 +51,7 @@ public sealed partial class LruBlock
                     }
                 )
             );
-            _outWeight = Both(layer._out.Parameters[0]);
-            _outBias = Both(layer._out.Parameters[1]);
-            _d = Both(layer._d);
+            _d = (builder.Value(layer._d), builder.Gradient(layer._d));
             _values = Gather(builder.Value);
             _gradients = Gather(builder.Gradient);
             // A stream has one step more, which holds the state before the first step of a call.
@@ -74,43 +62,34 @@ public sealed partial class LruBlock
             if (layer.Options.Bidirectional)
                 _reverseStates = builder.Keep(new Shape(steps, batch, 2 * n));
             _mixed = builder.Keep(input);
-            _gates = builder.Keep(new Shape(steps, batch, 2 * d));
             _lambda = builder.Keep(new Shape(n, 2));
             _b = builder.Keep(new Shape(2 * n, d));
             _c = builder.Keep(new Shape(layer.Directions * d, 2 * n));
             _output = builder.Output(input);
-            _chunkRows = Math.Clamp(
-                _backend.PreferredRows(7L * d + 2L * n),
-                batch,
-                (long)steps * batch
-            );
-            int chunkRows = checked((int)_chunkRows);
-            _norm = new BlockNorm(
-                layer._norm,
-                layer.Options.Prenorm,
+            _frame = new BlockFrame(
+                new BlockParts(
+                    layer._norm,
+                    layer.Options.Prenorm,
+                    BlockMixing.Glu,
+                    layer._out,
+                    layer.DropoutProbability,
+                    layer.Options.SharedDropout
+                ),
                 builder,
                 input,
-                new Shape(chunkRows, d)
+                7L * d + 2L * n,
+                whole: false
             );
-            _hidden = builder.Scratch(new Shape(chunkRows, d));
+            _ranges = _frame.Ranges;
             _scanWorkspace = builder.Scratch(_scan.WorkspaceCount);
             if (!builder.Training)
                 return;
             // Otherwise the gradient of the states lies where the gates do, which are no longer needed by then.
             if (n > d)
-                _stateGradient = builder.Scratch(new Shape(chunkRows, 2 * n));
+                _stateGradient = builder.Scratch(new Shape(_ranges.MostRows, 2 * n));
             _lambdaGradient = builder.Scratch(_scan.LambdaGradientCount);
             _bGradient = builder.Scratch(new Shape(2 * n, d));
             _cGradient = builder.Scratch(new Shape(layer.Directions * d, 2 * n));
-            if (layer.DropoutProbability == 0)
-                return;
-            _random = builder.Random;
-            _probability = layer.DropoutProbability;
-            _shared = layer.Options.SharedDropout;
-            _stream = builder.NextStream();
-            builder.NextStream();
-
-            (Tensor, Tensor) Both(Parameter p) => (builder.Value(p), builder.Gradient(p));
 
             LruTensors Gather(Func<Parameter, Tensor> of) =>
                 new(
@@ -124,46 +103,6 @@ public sealed partial class LruBlock
                 );
         }
 
-        // Everything in the block but its sums over all rows runs through time in ranges of steps, whose values stay in the cache from one
-        // operation to the next. The scan continues from range to range.
-        private ScanRange From(int first)
-        {
-            if (_layout is not { IsPacked: true })
-                return new ScanRange(first, Math.Min(_steps - first, StepsOfChunk));
-            int end = first + 1;
-            while (end < _steps && Row(end + 1) - Row(first) <= _chunkRows)
-                end++;
-            return new ScanRange(first, end - first);
-        }
-
-        private ScanRange Until(int end)
-        {
-            if (_layout is not { IsPacked: true })
-            {
-                int count = Math.Min(end, StepsOfChunk);
-                return new ScanRange(end - count, count);
-            }
-            int first = end - 1;
-            while (first > 0 && Row(end) - Row(first - 1) <= _chunkRows)
-                first--;
-            return new ScanRange(first, end - first);
-        }
-
-        // The steps of a range of sequences of equal length; a step is never divided.
-        private int StepsOfChunk => (int)Math.Clamp(_chunkRows / _batch, 1, int.MaxValue);
-
-        private long Row(int step) =>
-            _layout is { IsPacked: true } ? _layout.Row(step) : (long)step * _batch;
-
-        private Tensor Rows(Tensor all, ScanRange range) =>
-            all.RowRange(Row(range.First), Row(range.End) - Row(range.First));
-
-        private Tensor Rows(Slot all, ScanRange range) => Rows(all.All, range);
-
-        // The part of scratch memory for as many rows as a range has.
-        private Tensor Part(Slot scratch, ScanRange range) =>
-            scratch.All.RowRange(0, Row(range.End) - Row(range.First));
-
         // C' and its gradient are one matrix for each direction.
         private static Tensor Direction(Slot c, Tensor like, int direction) =>
             c.All.RowRange((long)direction * like.Shape.Columns, like.Shape.Columns);
@@ -171,44 +110,42 @@ public sealed partial class LruBlock
         private Tensor All(Slot states) =>
             _layout is { IsPacked: true }
                 ? states.For(_layout.Rows, 1)
-                : states.For(_steps, _batch);
+                : states.For(_ranges.Steps, _ranges.Batch);
+
+        private Tensor Rows(Slot all, ScanRange range) => _ranges.Of(all, range);
 
         public override Tensor Forward(Tensor x)
         {
-            bool packed = _layout is { IsPacked: true };
-            (_steps, _batch) = packed
-                ? (_layout!.Steps, _layout.Batch)
-                : (x.Shape.First, x.Shape[1]);
             _x = x;
             Tensor y = _output.For(x.Shape.First, x.Shape[1]);
             _backend.LruParametrization(_values, new LruMatrices(_lambda.All, _b.All, _c.All));
-            _norm.Begin(x);
+            _frame.Begin(x);
             if (_carried is null)
-                ForwardAll(x, y);
+                ForwardAll(y);
             else
-                Stream(x, y);
-            _norm.End(y);
+                Stream(y);
+            _frame.End(y);
             return y;
         }
 
-        private void ForwardAll(Tensor x, Tensor y)
+        private void ForwardAll(Tensor y)
         {
             Tensor states = All(_states);
-            for (int first = 0; first < _steps; )
+            for (int first = 0; first < _ranges.Steps; )
             {
-                ScanRange range = From(first);
+                ScanRange range = _ranges.From(first);
                 Tensor u = Rows(_states, range);
-                Tensor normed = Project(x, u, range);
+                Tensor normed = Project(u, range);
                 if (_reverseStates is not null)
                     _backend.Copy(u, Rows(_reverseStates, range));
                 _scan.Forward(_lambda.All, states, _layout, range, _scanWorkspace.All);
                 if (_reverseStates is null)
-                    Finish(x, y, normed, u, range);
+                    Finish(y, normed, u, range);
                 first = range.End;
             }
-            for (int end = _steps; _reverseStates is not null && end > 0; )
+            for (int end = _ranges.Steps; _reverseStates is not null && end > 0; )
             {
-                ScanRange range = Until(end);
+                ScanRange range = _ranges.Until(end);
                 _scan.Forward(
                     _lambda.All,
                     All(_reverseStates),
@@ -219,56 +156,49 @@ public sealed partial class LruBlock
                     },
                     _scanWorkspace.All
                 );
-                Finish(x, y, Normed(x, range, true), Rows(_states, range), range);
+                Finish(y, _frame.CoreInput(range, true), Rows(_states, range), range);
                 end = range.First;
             }
         }
 
         // The states have one step more: the one before the first.
-        private void Stream(Tensor x, Tensor y)
+        private void Stream(Tensor y)
         {
-            Tensor states = _states.For(_steps + 1, _batch);
-            Tensor carried = _carried!.For(1, _batch);
+            (int steps, int batch) = (_ranges.Steps, _ranges.Batch);
+            Tensor states = _states.For(steps + 1, batch);
+            Tensor carried = _carried!.For(1, batch);
             _backend.Copy(carried, states.Slice(0, 1));
-            for (int first = 0; first < _steps; )
+            for (int first = 0; first < steps; )
             {
-                ScanRange range = From(first);
+                ScanRange range = _ranges.From(first);
                 var after = new ScanRange(first + 1, range.Count);
                 Tensor u = Rows(_states, after);
-                Tensor normed = Project(x, u, range);
+                Tensor normed = Project(u, range);
                 _scan.Forward(_lambda.All, states, null, after, _scanWorkspace.All);
-                Finish(x, y, normed, u, range);
+                Finish(y, normed, u, range);
                 first = range.End;
             }
-            _backend.Copy(states.Slice(_steps, 1), carried);
+            _backend.Copy(states.Slice(steps, 1), carried);
         }
 
-        private Tensor Normed(Tensor x, ScanRange range, bool again) =>
-            _norm.Input(Rows(x, range), Row(range.First), again);
-
-        private Tensor Project(Tensor x, Tensor u, ScanRange range)
+        private Tensor Project(Tensor u, ScanRange range)
         {
-            Tensor normed = Normed(x, range, false);
+            Tensor normed = _frame.CoreInput(range, false);
             Multiply(normed, _b.All, true, u);
             return normed;
         }
 
-        private void Finish(Tensor allX, Tensor allY, Tensor normed, Tensor states, ScanRange range)
+        private void Finish(Tensor y, Tensor normed, Tensor states, ScanRange range)
         {
-            Tensor x = Rows(allX, range);
-            Tensor y = Rows(allY, range);
             Tensor mixed = Rows(_mixed, range);
-            Tensor gates = Rows(_gates, range);
-            Tensor hidden = Part(_hidden, range);
-            Multiply(states, Direction(_c, x, 0), true, mixed);
+            Multiply(states, Direction(_c, mixed, 0), true, mixed);
             if (_reverseStates is not null)
                 Multiply(
                     Rows(_reverseStates, range),
-                    Direction(_c, x, 1),
+                    Direction(_c, mixed, 1),
                     true,
                     mixed,
-                    default,
-                    true
+                    accumulate: true
                 );
             _backend.Pointwise(
                 PointwiseOp.MultiplyAddGelu,
@@ -277,75 +207,22 @@ public sealed partial class LruBlock
                     A = normed,
                     B = mixed,
                     Row = _d.Value,
-                    Out = hidden,
+                    Out = _frame.Hidden(range),
                 }
             );
-            DropHidden(hidden, range);
-            Multiply(
-                hidden,
-                _outWeight.Value,
-                true,
-                gates,
-                _backend.AddsBiasInProducts ? _outBias.Value : default
-            );
-            AddGated(x, gates, y, range);
-            _norm.Output(y, Row(range.First));
-        }
-
-        // Where a product does not add its bias, the gates are kept without it, and it is added where they are read.
-        private Tensor GateBias => _backend.AddsBiasInProducts ? default : _outBias.Value;
-
-        // sum = x + out1 sigmoid(out2), with dropout of the product.
-        private void AddGated(Tensor x, Tensor gates, Tensor sum, ScanRange range)
-        {
-            _backend.Pointwise(
-                PointwiseOp.AddGlu,
-                new PointwiseArguments
-                {
-                    A = _random is null ? x : default,
-                    B = gates,
-                    Row = GateBias,
-                    Out = sum,
-                }
-            );
-            if (_random is null)
-                return;
-            Drop(sum, sum, 1, range);
-            _backend.Pointwise(
-                PointwiseOp.Add,
-                new PointwiseArguments
-                {
-                    A = x,
-                    B = sum,
-                    Out = sum,
-                }
-            );
-        }
-
-        // Computes the block's output before its norm again, in scratch memory.
-        private Tensor SumAgain(ScanRange range)
-        {
-            Tensor sum = Part(_hidden, range);
-            AddGated(Rows(_x, range), Rows(_gates, range), sum, range);
-            return sum;
+            _frame.Finish(y, range);
         }
 
         public override Tensor Backward(Tensor dy)
         {
             dy = _flow.Whole(dy, _x.Shape.First);
-            for (int first = 0; _norm.SeesOutputs && first < _steps; )
+            _frame.BeginBackward(dy, _mixed.All);
+            for (int end = _ranges.Steps; end > 0; )
             {
-                ScanRange range = From(first);
-                _norm.See(SumAgain(range), Rows(dy, range));
-                first = range.End;
-            }
-            _norm.BeginBackward();
-            for (int end = _steps; end > 0; )
-            {
-                ScanRange range = Until(end);
-                Tensor normed = Normed(_x, range, true);
+                ScanRange range = _ranges.Until(end);
+                Tensor normed = _frame.CoreInput(range, true);
                 Tensor hidden = BackwardToMixed(dy, normed, range);
-                bool resume = end < _steps;
+                bool resume = end < _ranges.Steps;
                 Tensor states = Rows(_states, range);
                 SumProducts(hidden, states, Direction(_cGradient!, hidden, 0), resume);
                 Tensor du = BackwardScan(hidden, _states, 0, range);
@@ -367,9 +244,9 @@ public sealed partial class LruBlock
                 }
                 end = range.First;
             }
-            for (int first = 0; _reverseStates is not null && first < _steps; )
+            for (int first = 0; _reverseStates is not null && first < _ranges.Steps; )
             {
-                ScanRange range = From(first);
+                ScanRange range = _ranges.From(first);
                 Tensor hidden = Rows(_mixed, range);
                 Tensor du = BackwardScan(hidden, _reverseStates, 1, range with { Reverse = true });
                 _backend.Pointwise(
@@ -381,10 +258,10 @@ public sealed partial class LruBlock
                         Out = du,
                     }
                 );
-                BackwardToInput(dy, hidden, Normed(_x, range, true), du, range, first > 0);
+                BackwardToInput(dy, hidden, _frame.CoreInput(range, true), du, range, first > 0);
                 first = range.End;
             }
-            _norm.EndBackward(_x, dy);
+            _frame.EndBackward(dy);
             _backend.LruParametrizationGradient(
                 _values,
                 new LruMatrices(
@@ -397,42 +274,16 @@ public sealed partial class LruBlock
             return dy;
         }
 
-        // From the gradient of the output computes that of Re(C h) + D z, through the gate, whose gradient overwrites the gates.
-        private Tensor BackwardToMixed(Tensor allDy, Tensor normed, ScanRange range)
+        // From the gradient of the output computes that of Re(C h) + D z.
+        private Tensor BackwardToMixed(Tensor dy, Tensor normed, ScanRange range)
         {
-            Tensor mixed = Rows(_mixed, range);
-            Tensor gates = Rows(_gates, range);
-            Tensor hidden = Part(_hidden, range);
-            Tensor gated = Rows(allDy, range);
-            if (_norm.OfOutput)
-                _norm.OutputBackward(SumAgain(range), gated, Row(range.First));
-            if (_random is not null)
-            {
-                Drop(gated, hidden, 1, range);
-                gated = hidden;
-            }
-            _backend.Pointwise(
-                PointwiseOp.AddGluGradientAndGelu,
-                new PointwiseArguments
-                {
-                    A = gated,
-                    B = gates,
-                    C = mixed,
-                    Row = GateBias,
-                    Sum = _outBias.Gradient,
-                    Out = hidden,
-                }
-            );
-            DropHidden(hidden, range);
-            SumProducts(gates, hidden, _outWeight.Gradient, true);
-            Multiply(gates, _outWeight.Value, false, hidden);
-            DropHidden(hidden, range);
+            Tensor hidden = _frame.BackwardToHidden(dy, _mixed.All, range);
             _backend.Pointwise(
                 PointwiseOp.MultiplyAddGeluGradient,
                 new PointwiseArguments
                 {
                     A = hidden,
-                    B = mixed,
+                    B = Rows(_mixed, range),
                     C = normed,
                     Sum = _d.Gradient,
                     Out = hidden,
@@ -445,8 +296,8 @@ public sealed partial class LruBlock
         {
             Tensor like = Rows(states, range);
             Tensor gradient = _stateGradient is null
-                ? Rows(_gates, range).View(like.Shape)
-                : Part(_stateGradient, range);
+                ? _frame.Mixed(range).View(like.Shape)
+                : _ranges.Part(_stateGradient, range);
             Multiply(hidden, Direction(_c, hidden, direction), false, gradient);
             _scan.Backward(
                 _lambda.All,
@@ -462,7 +313,7 @@ public sealed partial class LruBlock
         }
 
         private void BackwardToInput(
-            Tensor allDy,
+            Tensor dy,
             Tensor hidden,
             Tensor normed,
             Tensor du,
@@ -471,11 +322,18 @@ public sealed partial class LruBlock
         )
         {
             SumProducts(du, normed, _bGradient!.All, resume);
-            long row = Row(range.First);
-            (Tensor dz, bool accumulate) = _norm.InputGradient(allDy, row, normed.Shape.Rows);
-            Multiply(du, _b.All, false, dz, accumulate: accumulate);
-            MultiplyAdd(hidden, _d.Value, dz);
-            _norm.InputBackward(Rows(_x, range), dz, Rows(allDy, range), row);
+            (Tensor dz, bool accumulate) = _frame.CoreInputGradient(dy, range);
+            Multiply(du, _b.All, false, dz, accumulate);
+            _backend.Pointwise(
+                PointwiseOp.MultiplyAdd,
+                new PointwiseArguments
+                {
+                    A = hidden,
+                    Row = _d.Value,
+                    Out = dz,
+                }
+            );
+            _frame.InputBackward(dy, dz, range);
         }
 
         private void Multiply(
@@ -483,7 +341,6 @@ public sealed partial class LruBlock
             Tensor b,
             bool transposeB,
             Tensor c,
-            Tensor bias = default,
             bool accumulate = false
         ) =>
             _backend.MatMul(
@@ -493,7 +350,6 @@ public sealed partial class LruBlock
                     B = b,
                     TransposeB = transposeB,
                     C = c,
-                    Bias = bias,
                     Accumulate = accumulate,
                 }
             );
@@ -510,20 +366,9 @@ public sealed partial class LruBlock
                 }
             );
 
-        private void MultiplyAdd(Tensor a, Tensor row, Tensor result) =>
-            _backend.Pointwise(
-                PointwiseOp.MultiplyAdd,
-                new PointwiseArguments
-                {
-                    A = a,
-                    Row = row,
-                    Out = result,
-                }
-            );
-
         public override void Dispose()
         {
-            _norm.Dispose();
+            _frame.Dispose();
             _scan.Dispose();
             base.Dispose();
         }

@@ -105,7 +105,7 @@ public sealed partial class LruBlock : Layer
         _cImaginary = new("C_im", c, Parameter.Normal(1 / Math.Sqrt(stateSize)));
         _d = new("D", new Shape(modelSize), Parameter.Normal(1));
         Parameters = [_nu, _theta, _gamma, _bReal, _bImaginary, _cReal, _cImaginary, _d];
-        _norm = LruOptions.CreateNorm(options, modelSize);
+        _norm = BlockNorm.Create(options.Norm, modelSize, options.Momentum, nameof(options));
         _out = new Linear(modelSize, 2 * modelSize);
         Children = [("norm", _norm), ("out", _out)];
     }

@@ -1,15 +1,5 @@
 namespace Sequor.Layers;
 
-/// <summary>Which normalisation the blocks of an LRU have.</summary>
-public enum LruNorm
-{
-    /// <summary>Over the channels of each step: <see cref="LayerNorm"/>.</summary>
-    Layer,
-
-    /// <summary>Of each channel over all steps and sequences: <see cref="BatchNorm"/>.</summary>
-    Batch,
-}
-
 /// <summary>What the blocks of an LRU have in common besides their sizes.</summary>
 public sealed record LruOptions
 {
@@ -17,7 +7,7 @@ public sealed record LruOptions
     /// The kind of normalisation. Both are in minimal-LRU (NicolasZucchet/minimal-LRU), which calls itself an unofficial implementation of
     /// the paper.
     /// </summary>
-    public LruNorm Norm { get; init; } = LruNorm.Layer;
+    public NormKind Norm { get; init; } = NormKind.Layer;
 
     /// <summary>
     /// Whether the norm comes before the recurrence, x + block(norm(x)); otherwise it comes after the sum, norm(x + block(x)).
@@ -46,16 +36,4 @@ public sealed record LruOptions
 
     /// <summary>The ring in which the eigenvalues begin.</summary>
     public LruRing Ring { get; init; } = new();
-
-    internal static Layer CreateNorm(LruOptions options, int size) =>
-        options.Norm switch
-        {
-            LruNorm.Layer => new LayerNorm(size),
-            LruNorm.Batch => new BatchNorm(size, options.Momentum),
-            _ => throw new ArgumentOutOfRangeException(
-                nameof(options),
-                options.Norm,
-                "The norm must be Layer or Batch."
-            ),
-        };
 }

@@ -13,6 +13,12 @@ internal enum PointwiseOp
     /// <summary>out = a + b</summary>
     Add,
 
+    /// <summary>out = max(a + b, 0); out may be a or b.</summary>
+    AddRelu,
+
+    /// <summary>The gradient of <see cref="AddRelu"/>: out = a where b > 0, else 0, b being its out. out may be a.</summary>
+    ReluGradient,
+
     /// <summary>out += a * row</summary>
     MultiplyAdd,
 
@@ -25,8 +31,19 @@ internal enum PointwiseOp
     /// </summary>
     MultiplyAddGeluGradient,
 
+    /// <summary>out = gelu(a); out may be a.</summary>
+    Gelu,
+
+    /// <summary>The gradient of <see cref="Gelu"/>: out = a * gelu'(b), where a is the gradient of its out and b its a. out may be a.</summary>
+    GeluGradient,
+
     /// <summary>out = a + glu(b + row), where b and row have twice the columns of out. An empty a or row counts as zeros.</summary>
     AddGlu,
+
+    /// <summary>
+    /// The gradient of <see cref="AddGlu"/> without a row: a is the gradient of its out, and b is overwritten with its gradient; out is b.
+    /// </summary>
+    GluGradient,
 
     /// <summary>
     /// The gradient of <see cref="AddGlu"/>. a is the gradient of its out, b and row are its own. b is overwritten with its gradient, and
@@ -34,6 +51,16 @@ internal enum PointwiseOp
     /// recomputes, for the product that follows, the input of the gate in a block whose gate comes after a GELU.
     /// </summary>
     AddGluGradientAndGelu,
+
+    /// <summary>out = a + c * sigmoid(b + row). An empty a or row counts as zeros. out may be a or c.</summary>
+    AddGated,
+
+    /// <summary>
+    /// The gradients of <see cref="AddGated"/>. a is the gradient of its out; b, c and row are its own. b is overwritten with its gradient,
+    /// and sum += the sums over rows of that, which is the gradient of its row. out = a * sigmoid(b + row) is the gradient of c; it may be
+    /// a.
+    /// </summary>
+    AddGatedGradient,
 }
 
 /// <summary>The operands of an elementwise operation; those that it does not use are empty.</summary>
@@ -51,11 +78,18 @@ internal readonly record struct PointwiseArguments
         op switch
         {
             PointwiseOp.Add => OperationName.Add,
+            PointwiseOp.AddRelu => OperationName.AddRelu,
+            PointwiseOp.ReluGradient => OperationName.ReluGradient,
             PointwiseOp.MultiplyAdd => OperationName.MultiplyAdd,
             PointwiseOp.MultiplyAddGelu => OperationName.MultiplyAddGelu,
             PointwiseOp.MultiplyAddGeluGradient => OperationName.MultiplyAddGeluGradient,
+            PointwiseOp.Gelu => OperationName.Gelu,
+            PointwiseOp.GeluGradient => OperationName.GeluGradient,
             PointwiseOp.AddGlu => OperationName.AddGlu,
+            PointwiseOp.GluGradient => OperationName.GluGradient,
             PointwiseOp.AddGluGradientAndGelu => OperationName.AddGluGradientAndGelu,
+            PointwiseOp.AddGated => OperationName.AddGated,
+            PointwiseOp.AddGatedGradient => OperationName.AddGatedGradient,
             _ => throw new ArgumentOutOfRangeException(
                 nameof(op),
                 op,
@@ -76,6 +110,8 @@ internal readonly record struct PointwiseArguments
         return op switch
         {
             PointwiseOp.Add => report.Reads(A, B).Writes(Out).Costs(Out.Count),
+            PointwiseOp.AddRelu => report.Reads(A, B).Writes(Out).Costs(2 * Out.Count),
+            PointwiseOp.ReluGradient => report.Reads(A, B).Writes(Out).Costs(Out.Count),
             PointwiseOp.MultiplyAdd => report.Reads(A, Row).Updates(Out).Costs(2 * Out.Count),
             PointwiseOp.MultiplyAddGelu => report
                 .Reads(A, Row)
@@ -87,15 +123,33 @@ internal readonly record struct PointwiseArguments
                 .Writes(Out)
                 .Updates(Sum)
                 .Costs((GeluDerivative + 3) * Out.Count),
+            PointwiseOp.Gelu => report.Reads(A).Writes(Out).Costs(Gelu * Out.Count),
+            PointwiseOp.GeluGradient => report
+                .Reads(A, B)
+                .Writes(Out)
+                .Costs((GeluDerivative + 1) * Out.Count),
             PointwiseOp.AddGlu => report
                 .Reads(A, B, Row)
                 .Writes(Out)
                 .Costs((Sigmoid + 1 + (Row.IsEmpty ? 0 : 2) + (A.IsEmpty ? 0 : 1)) * Out.Count),
+            PointwiseOp.GluGradient => report
+                .Reads(A)
+                .Updates(B)
+                .Costs((Sigmoid + GateDerivative) * A.Count),
             PointwiseOp.AddGluGradientAndGelu => report
                 .Reads(A, C, Row)
                 .Updates(B, Sum)
                 .Writes(Out)
                 .Costs((Sigmoid + GateDerivative + 2 + Gelu) * Out.Count),
+            PointwiseOp.AddGated => report
+                .Reads(A, B, C, Row)
+                .Writes(Out)
+                .Costs((Sigmoid + 1 + (Row.IsEmpty ? 0 : 1) + (A.IsEmpty ? 0 : 1)) * Out.Count),
+            PointwiseOp.AddGatedGradient => report
+                .Reads(A, C, Row)
+                .Updates(B, Sum)
+                .Writes(Out)
+                .Costs((Sigmoid + GateDerivative + 1) * Out.Count),
             _ => throw new ArgumentOutOfRangeException(
                 nameof(op),
                 op,

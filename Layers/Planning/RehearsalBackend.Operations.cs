@@ -39,7 +39,13 @@ internal sealed partial class RehearsalBackend
         Prepare(OperationKind.Pointwise);
         Write(arguments.Out);
         Write(arguments.Sum);
-        if (op is PointwiseOp.MultiplyAddGelu or PointwiseOp.AddGluGradientAndGelu)
+        bool writesB =
+            op
+            is PointwiseOp.MultiplyAddGelu
+                or PointwiseOp.GluGradient
+                or PointwiseOp.AddGluGradientAndGelu
+                or PointwiseOp.AddGatedGradient;
+        if (writesB)
             Write(arguments.B);
     }
 
@@ -84,6 +90,22 @@ internal sealed partial class RehearsalBackend
     }
 
     private protected override void LastStepsGradientCore(
+        Tensor dy,
+        SequenceLayout layout,
+        Tensor dx
+    )
+    {
+        Prepare(OperationKind.Sequences);
+        Write(dx);
+    }
+
+    private protected override void FirstStepsCore(Tensor x, SequenceLayout layout, Tensor y)
+    {
+        Prepare(OperationKind.Sequences);
+        Write(y);
+    }
+
+    private protected override void FirstStepsGradientCore(
         Tensor dy,
         SequenceLayout layout,
         Tensor dx

@@ -4,8 +4,10 @@
 // Shapes: a, c, out and gelu's b [rows, C], its row [C]; glu's gates b [rows, 2 C], their row [2 C]. Operands of a kernel may
 // be one where their shapes are.
 // Bytes an element: gelu_of_sum reads a and b and writes b and out, 16; gelu_gradient reads a, b and c and writes out, 16;
+// gelu 8 and gelu_slope, which reads a and b and writes out, 12, as one block of values whatever their shape;
 // glu reads a, both gates and writes out, 16 (12 without a); glu_gradient reads a, c and both gates and writes these and out,
-// 28. A thread reads its shared row once. Partial sums: 16 a column, part and sum.
+// 28; glu_slope reads a and both gates and writes these, 20; gated reads a, c and the gate b [rows, C] and writes out, 16 (12 without a); gated_gradient reads a, b and c and writes b
+// and out, 20. A thread reads its shared row once. Partial sums: 16 a column, part and sum.
 // Launch: blocks of 256 as in columns.cuh; gradients, whose sums go over rows, as column_sums.cuh.
 // Source: gelu as its tanh form, Hendrycks and Gimpel 2016, with (1 + tanh(u)) / 2 = sigmoid(2u); gated linear units,
 // Dauphin et al. 2016.
@@ -78,7 +80,135 @@ struct GluSlopes {
         out[i] = read.c * gate(read.c);
     }
 };
+
+DEVICE float gelu_of(float x) { return x * gate(x); }
+
+DEVICE float gelu_slope_of(float x) {
+    float open = gate(x);
+    float slope = fma(x * x, 3.0f * Cubic * Linear, Linear);
+    return fma(x * open * (1.0f - open), slope, open);
+}
+
+// c sigmoid(b + row): its gradients by b, which overwrites it, and by c.
+struct GatedSlopes {
+    struct Read {
+        float a;
+        float gate;
+        float c;
+    };
+    const float *a;
+    float *b;
+    const float *c;
+    float *out;
+    float row;
+
+    MEMBER Read load(i64, i64 i) const {
+        Read read = {a[i], b[i] + row, c[i]};
+        return read;
+    }
+
+    MEMBER void add(i64, i64 i, const Read &read, float (&s)[1]) const {
+        float passed = sigmoid(read.gate);
+        float open = read.a * passed;
+        float slope = open * read.c * (1.0f - passed);
+        b[i] = slope;
+        out[i] = open;
+        s[0] += slope;
+    }
+};
 } // namespace
+
+// out = gelu(a)
+KERNEL LAUNCH(WalkThreads) gelu(const float *a, float *out, i64 count) {
+    i64 first = (i64)block_x() * WalkThreads + thread();
+    i64 stride = (i64)blocks_x() * WalkThreads;
+    i64 whole = (((u64)a | (u64)out) & 15) == 0 ? count / 4 : 0;
+    for (i64 i = first; i < whole; i += stride) {
+        float4 values = ((const float4 *)a)[i];
+        float4 bent;
+        UNROLL for (int k = 0; k < 4; k++)
+            bent[k] = gelu_of(values[k]);
+        ((float4 *)out)[i] = bent;
+    }
+    for (i64 i = 4 * whole + first; i < count; i += stride)
+        out[i] = gelu_of(a[i]);
+}
+
+// out = a gelu'(b)
+KERNEL LAUNCH(WalkThreads) gelu_slope(const float *a, const float *b, float *out, i64 count) {
+    i64 first = (i64)block_x() * WalkThreads + thread();
+    i64 stride = (i64)blocks_x() * WalkThreads;
+    i64 whole = (((u64)a | (u64)b | (u64)out) & 15) == 0 ? count / 4 : 0;
+    for (i64 i = first; i < whole; i += stride) {
+        float4 gradient = ((const float4 *)a)[i];
+        float4 values = ((const float4 *)b)[i];
+        float4 slope;
+        UNROLL for (int k = 0; k < 4; k++)
+            slope[k] = gradient[k] * gelu_slope_of(values[k]);
+        ((float4 *)out)[i] = slope;
+    }
+    for (i64 i = 4 * whole + first; i < count; i += stride)
+        out[i] = a[i] * gelu_slope_of(b[i]);
+}
+
+// b = the gradient of glu by b, in place; a is that of its out.
+KERNEL LAUNCH(WalkThreads) glu_slope(const float *a, float *b, i64 rows, int columns, int lanes) {
+    Walk w = walk(lanes);
+    if (w.column >= columns)
+        return;
+    for (i64 r = w.row; r < rows; r += w.stride) {
+        i64 i = r * columns + w.column;
+        float *gates = b + i + r * columns;
+        float passed = sigmoid(gates[columns]);
+        float open = a[i] * passed;
+        float slope = open * gates[0] * (1.0f - passed);
+        gates[0] = open;
+        gates[columns] = slope;
+    }
+}
+
+// out = a + c sigmoid(b + row); a and row may be null, which is 0.
+KERNEL LAUNCH(WalkThreads) gated(
+    const float *a,
+    const float *b,
+    const float *row,
+    const float *c,
+    float *out,
+    i64 rows,
+    int columns,
+    int lanes
+) {
+    Walk w = walk(lanes);
+    if (w.column >= columns)
+        return;
+    float shift = row ? row[w.column] : 0.0f;
+    for (i64 r = w.row; r < rows; r += w.stride) {
+        i64 i = r * columns + w.column;
+        float start = a ? a[i] : 0.0f;
+        out[i] = fma(c[i], sigmoid(b[i] + shift), start);
+    }
+}
+
+// b = the gradient of b, in place; a is that of gated's out. sum += its sums over rows; out = a sigmoid(b + row).
+KERNEL LAUNCH(WalkThreads) gated_gradient(
+    const float *a,
+    float *b,
+    const float *row,
+    const float *c,
+    float *out,
+    float *sum,
+    i64 rows,
+    int columns,
+    int lanes,
+    double *partials,
+    u32 *counters
+) {
+    Walk w = walk(lanes);
+    float shift = row && w.column < columns ? row[w.column] : 0.0f;
+    float *const sums[1] = {sum};
+    GatedSlopes body = {a, b, c, out, shift};
+    sum_columns<1>(w, rows, columns, sums, partials, counters, body);
+}
 
 // b += a * row; out = gelu(b)
 KERNEL LAUNCH(WalkThreads) gelu_of_sum(

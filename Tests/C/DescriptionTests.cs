@@ -12,7 +12,7 @@ internal sealed unsafe class DescriptionTests
 {
     private static readonly LruOptions Ringed = new()
     {
-        Norm = LruNorm.Batch,
+        Norm = NormKind.Batch,
         Prenorm = false,
         Momentum = 0.1f,
         Bidirectional = true,
@@ -41,6 +41,10 @@ internal sealed unsafe class DescriptionTests
                 )
         ),
         (
+            """{"type":"rnn","input":3,"hidden":4,"activation":"linear"}""",
+            () => new Rnn(3, 4, RnnActivation.Linear)
+        ),
+        (
             """{"type":"lstm","input":3,"hidden":4,"bias":"input","projection":2,"cell_clip":[-1,2.5]}""",
             () =>
                 new Lstm(
@@ -59,11 +63,11 @@ internal sealed unsafe class DescriptionTests
             () => new Gru(3, 4, new RecurrentOptions { Bias = RecurrentBias.SingleRecurrentBias })
         ),
         (
-            """{"type":"tcn","input":3,"widths":[4,5],"kernel":2,"dropout":0.25}""",
-            () => new Tcn(3, [4, 5], 2, 0.25f)
+            """{"type":"tcn","input":3,"widths":[4,5],"kernel":2,"dropout":0.25,"activation":"gated"}""",
+            () => new Tcn(3, [4, 5], 2, 0.25f, TcnActivation.Gated)
         ),
         (
-            """{"type":"tcn_block","input":3,"output":5,"kernel":2,"dilation":4,"dropout":0.25}""",
+            """{"type":"tcn_block","input":3,"output":5,"kernel":2,"dilation":4,"dropout":0.25,"activation":"relu"}""",
             () => new TcnBlock(3, 5, 2, 4, 0.25f)
         ),
         (
@@ -73,6 +77,22 @@ internal sealed unsafe class DescriptionTests
         (
             """{"type":"lru_block","model":4,"state":5,"norm":"batch","prenorm":false,"momentum":0.1,"bidirectional":true,"dropout":0.1,"shared_dropout":true,"ring":{"min_radius":0.5,"max_radius":0.9,"max_phase":3}}""",
             () => new LruBlock(4, 5, Ringed)
+        ),
+        (
+            """{"type":"sequence_block","core":{"type":"linear","inputs":3,"outputs":3},"norm":"batch","prenorm":false,"momentum":0.1,"dropout":0.1,"shared_dropout":true,"mixing":"half_glu"}""",
+            () =>
+                new SequenceBlock(
+                    new Linear(3, 3),
+                    new SequenceBlockOptions
+                    {
+                        Norm = NormKind.Batch,
+                        Prenorm = false,
+                        Momentum = 0.1f,
+                        Dropout = 0.1f,
+                        SharedDropout = true,
+                        Mixing = BlockMixing.HalfGlu,
+                    }
+                )
         ),
         (
             """{"type":"embedding","count":7,"size":3,"padding_index":2,"scale":0.1,"uniform":true}""",
@@ -88,6 +108,11 @@ internal sealed unsafe class DescriptionTests
             () => new BatchNorm(3, 0.5f, 0.001f)
         ),
         ("""{"type":"dropout","size":3,"probability":0.5}""", () => new Dropout(3, 0.5f)),
+        (
+            """{"type":"feed_through","body":{"type":"linear","inputs":3,"outputs":3}}""",
+            () => new FeedThrough(new Linear(3, 3))
+        ),
+        ("""{"type":"both_ends","size":4}""", () => new BothEnds(4)),
         ("""{"type":"last","size":3}""", () => new Last(3)),
         ("""{"type":"mean","size":3}""", () => new Mean(3)),
         (
@@ -159,7 +184,8 @@ internal sealed unsafe class DescriptionTests
                 {"type": "branches", "layers": [{"type": "linear", "outputs": 6}, {"type": "gru", "hidden": 6}]},
                 {"type": "residual", "body": {"type": "sequential", "layers": [{"type": "layer_norm"}, {"type": "rnn", "hidden": 6}]}},
                 {"type": "batch_norm"}, {"type": "tcn", "widths": [7], "kernel": 2}, {"type": "tcn_block", "output": 8, "kernel": 3},
-                {"type": "lru", "model": 4, "state": 3}, {"type": "lru_block", "state": 3}, {"type": "dropout", "probability": 0},
+                {"type": "lru", "model": 4, "state": 3}, {"type": "lru_block", "state": 3},
+                {"type": "sequence_block", "core": {"type": "gru", "hidden": 4}}, {"type": "dropout", "probability": 0},
                 {"type": "mean"}, {"type": "linear", "outputs": 2}
             ]}
             """

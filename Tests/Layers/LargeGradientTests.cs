@@ -12,6 +12,7 @@ public sealed class LargeGradientTests(int bits, int threads)
     [
         new("tanh 20-130", () => new Rnn(20, 130), 300, 9, large: true),
         new("relu 20-130", () => new Rnn(20, 130, relu: true), 300, 9, large: true, kinked: true),
+        new("linear 20-130", () => new Rnn(20, 130, RnnActivation.Linear), 300, 9, large: true),
         new("lstm 20-130", () => new Lstm(20, 130), 300, 9, large: true),
         new("gru 20-130", () => new Gru(20, 130), 300, 9, large: true),
         new("lstm 5-40 x2", () => new Lstm(5, 40, 2), 150, 17, large: true),
@@ -21,16 +22,39 @@ public sealed class LargeGradientTests(int bits, int threads)
         .. new LruOptions[]
         {
             new() { Prenorm = false },
-            new() { Norm = LruNorm.Batch, Dropout = 0.2f },
+            new() { Norm = NormKind.Batch, Dropout = 0.2f },
             new()
             {
-                Norm = LruNorm.Batch,
+                Norm = NormKind.Batch,
                 Prenorm = false,
                 Dropout = 0.2f,
             },
         }.Select(options => new GradientCase(
             $"lru 50 of 65 states, {options.Norm} {(options.Prenorm ? "pre" : "post")}",
             () => new LruBlock(50, 65, options),
+            300,
+            9,
+            large: true
+        )),
+        .. new SequenceBlockOptions[]
+        {
+            new() { Dropout = 0.2f, SharedDropout = true },
+            new() { Mixing = BlockMixing.HalfGlu, Prenorm = false },
+            new()
+            {
+                Mixing = BlockMixing.Linear,
+                Norm = NormKind.Batch,
+                Dropout = 0.2f,
+            },
+            new()
+            {
+                Mixing = BlockMixing.None,
+                Norm = NormKind.Batch,
+                Prenorm = false,
+            },
+        }.Select(options => new GradientCase(
+            $"block 50 around tanh, {options.Mixing} {options.Norm} {(options.Prenorm ? "pre" : "post")}",
+            () => new SequenceBlock(new Rnn(50, 50), options),
             300,
             9,
             large: true

@@ -66,13 +66,13 @@ public sealed class LayerErrorTests
         ),
         Size(
             "lru with an unknown norm",
-            () => new LruBlock(1, 1, new LruOptions { Norm = (LruNorm)7 }),
+            () => new LruBlock(1, 1, new LruOptions { Norm = (NormKind)7 }),
             "7",
             "Layer or Batch"
         ),
         Size(
             "lru with momentum 0",
-            () => new Lru(1, 1, 1, 1, new LruOptions { Norm = LruNorm.Batch, Momentum = 0f }),
+            () => new Lru(1, 1, 1, 1, new LruOptions { Norm = NormKind.Batch, Momentum = 0f }),
             "momentum",
             "above 0"
         ),
@@ -84,6 +84,53 @@ public sealed class LayerErrorTests
         Refusal.Of<ArgumentNullException>(
             "lru without options",
             () => new Lru(1, 1, 1, 1, null!),
+            "options"
+        ),
+        Size("both ends of an odd number", () => new BothEnds(3), "size", "3", "even"),
+        Size("both ends of nothing", () => new BothEnds(0), "size", "0"),
+        Size(
+            "tcn of an unknown activation",
+            () => new Tcn(1, [1], 1, activation: (TcnActivation)7),
+            "activation",
+            "7",
+            "Relu or Gated"
+        ),
+        Size(
+            "network that begins in an unknown way",
+            () => new Gru(1, 1, new RecurrentOptions { Initial = (RecurrentInitial)7 }),
+            "7",
+            "Uniform or Normal"
+        ),
+        Size(
+            "block with dropout of all",
+            () => new SequenceBlock(new Rnn(1, 1), new SequenceBlockOptions { Dropout = 1f }),
+            "dropout",
+            "below 1"
+        ),
+        Size(
+            "block with an unknown norm",
+            () => new SequenceBlock(new Rnn(1, 1), new SequenceBlockOptions { Norm = (NormKind)7 }),
+            "7",
+            "Layer or Batch"
+        ),
+        Size(
+            "block with an unknown mixing",
+            () =>
+                new SequenceBlock(
+                    new Rnn(1, 1),
+                    new SequenceBlockOptions { Mixing = (BlockMixing)7 }
+                ),
+            "7",
+            "Glu, HalfGlu, Linear or None"
+        ),
+        Refusal.Of<ArgumentNullException>(
+            "block without a core",
+            () => new SequenceBlock(null!, new SequenceBlockOptions()),
+            "core"
+        ),
+        Refusal.Of<ArgumentNullException>(
+            "block without options",
+            () => new SequenceBlock(new Rnn(1, 1), null!),
             "options"
         ),
         Size("lru without blocks", () => new Lru(1, 1, 1, 0), "blocks", "0", "1"),

@@ -92,7 +92,11 @@ internal sealed class SeamCalls : IDisposable
         );
         foreach (PointwiseOp op in Enum.GetValues<PointwiseOp>())
         {
-            bool gates = op is PointwiseOp.AddGlu or PointwiseOp.AddGluGradientAndGelu;
+            bool gates =
+                op
+                is PointwiseOp.AddGlu
+                    or PointwiseOp.GluGradient
+                    or PointwiseOp.AddGluGradientAndGelu;
             var arguments = new PointwiseArguments
             {
                 A = New(T, B, C),
@@ -146,6 +150,8 @@ internal sealed class SeamCalls : IDisposable
         Add("Backend.MeanOverTimeGradient", () => _backend.MeanOverTimeGradient(one, null, x));
         Add("Backend.LastSteps", () => _backend.LastSteps(packed, layout, one));
         Add("Backend.LastStepsGradient", () => _backend.LastStepsGradient(one, layout, packed));
+        Add("Backend.FirstSteps", () => _backend.FirstSteps(packed, layout, one));
+        Add("Backend.FirstStepsGradient", () => _backend.FirstStepsGradient(one, layout, packed));
     }
 
     private void AddWeights()

@@ -5,7 +5,7 @@ namespace Sequor.Tests.Support;
 /// <summary>Models of every kind, by name.</summary>
 internal static class Models
 {
-    public static readonly string[] RecurrentKinds = ["tanh", "relu", "lstm", "gru"];
+    public static readonly string[] RecurrentKinds = ["tanh", "relu", "linear rnn", "lstm", "gru"];
 
     /// <summary>The kinds that use the batch's statistics in training, and running ones otherwise.</summary>
     public static readonly string[] BatchNormed =
@@ -13,6 +13,7 @@ internal static class Models
         "batch norm",
         "batch normed lru",
         "batch postnormed lru",
+        "batch normed block",
     ];
 
     /// <summary>The kinds of layers that have parameters.</summary>
@@ -22,9 +23,14 @@ internal static class Models
         "lstm x2",
         "tcn",
         "tcn with skip",
+        "gated tcn",
+        "gated tcn with skip",
         "lru block",
         "lru",
         "postnorm lru",
+        "block",
+        "postnorm block",
+        "feed through",
         "layer norm",
         "linear",
         "linear without bias",
@@ -37,6 +43,12 @@ internal static class Models
         {
             "tanh" => new Rnn(inputs, hidden, layers),
             "relu" => new Rnn(inputs, hidden, layers, relu: true),
+            "linear rnn" => new Rnn(
+                inputs,
+                hidden,
+                new RecurrentOptions { Layers = layers },
+                RnnActivation.Linear
+            ),
             "lstm" => new Lstm(inputs, hidden, layers),
             "gru" => new Gru(inputs, hidden, layers),
             _ => throw new ArgumentException(kind, nameof(kind)),
@@ -49,16 +61,28 @@ internal static class Models
             "lstm x2" => new Lstm(3, 4, 2),
             "tcn" => new Tcn(4, [4, 4], 3),
             "tcn with skip" => new Tcn(3, [5, 4], 2),
+            "gated tcn" => new Tcn(4, [4, 4], 3, activation: TcnActivation.Gated),
+            "gated tcn with skip" => new Tcn(3, [5, 4], 2, activation: TcnActivation.Gated),
+            "feed through" => new FeedThrough(new Sequential(new Gru(4, 3), new Linear(3, 4))),
             "lru block" => new LruBlock(4, 3),
             "lru" => new Lru(3, 4, 5, 2),
             "postnorm lru" => new Lru(3, 4, 5, 2, new LruOptions { Prenorm = false }),
-            "batch normed lru" => new Lru(3, 4, 5, 2, new LruOptions { Norm = LruNorm.Batch }),
+            "batch normed lru" => new Lru(3, 4, 5, 2, new LruOptions { Norm = NormKind.Batch }),
             "batch postnormed lru" => new Lru(
                 3,
                 4,
                 5,
                 2,
-                new LruOptions { Norm = LruNorm.Batch, Prenorm = false }
+                new LruOptions { Norm = NormKind.Batch, Prenorm = false }
+            ),
+            "block" => new SequenceBlock(new Gru(4, 4), new SequenceBlockOptions()),
+            "postnorm block" => new SequenceBlock(
+                new Sequential(new Tcn(4, [5], 2), new Linear(5, 4)),
+                new SequenceBlockOptions { Prenorm = false, Mixing = BlockMixing.HalfGlu }
+            ),
+            "batch normed block" => new SequenceBlock(
+                new Rnn(4, 4),
+                new SequenceBlockOptions { Norm = NormKind.Batch, Mixing = BlockMixing.Linear }
             ),
             "batch norm" => new BatchNorm(4),
             "layer norm" => new LayerNorm(4),

@@ -36,6 +36,12 @@ internal sealed class ReferenceModel(
                 return x;
             case Residual residual:
                 return Sum(x, Run(residual.Body, $"{path}body.", x, ref time));
+            case FeedThrough direct:
+            {
+                double[] y = Run(direct.Body, $"{path}body.", x, ref time);
+                double[] d = P("D");
+                return Sum(y, [.. x.Select((value, i) => value * d[i % d.Length])]);
+            }
             case Branches branches:
             {
                 int steps = time;
@@ -96,13 +102,18 @@ internal sealed class ReferenceModel(
                     _batch,
                     block.Dilation,
                     first,
-                    second
+                    second,
+                    block.Activation == TcnActivation.Gated
                 );
             }
             case LruBlock block:
             {
-                double[]? first = LruMask(block, time, _batch);
-                double[]? second = LruMask(block, time, _batch);
+                (double[]? first, double[]? second) = BlockMasks(
+                    block.Options.Dropout,
+                    block.Options.SharedDropout,
+                    block.InputSize,
+                    time
+                );
                 return Ref.LruBlock.Forward(
                     new Ref.LruBlockParameters(
                         P("norm.weight"),
@@ -128,8 +139,37 @@ internal sealed class ReferenceModel(
                     _batch,
                     first,
                     second,
-                    block.Options.Norm == LruNorm.Batch,
+                    block.Options.Norm == NormKind.Batch,
                     !block.Options.Prenorm
+                );
+            }
+            case SequenceBlock block:
+            {
+                int steps = time;
+                (double[]? first, double[]? second) = BlockMasks(
+                    block.Options.Dropout,
+                    block.Options.SharedDropout,
+                    block.InputSize,
+                    time
+                );
+                double[] Norm(double[] values)
+                {
+                    (double[] weight, double[] bias) = (P("norm.weight"), P("norm.bias"));
+                    return block.Options.Norm == NormKind.Batch
+                        ? Ref.BatchNorm.Forward(values, weight, bias, rows, block.InputSize)
+                        : Ref.LayerNorm.Forward(values, weight, bias, rows, block.InputSize);
+                }
+                return Ref.SequenceBlock.Forward(
+                    x,
+                    rows,
+                    Norm,
+                    !block.Options.Prenorm,
+                    z => Run(block.Core, $"{path}core.", z, ref steps),
+                    Enum.Parse<Ref.Mixing>(block.Options.Mixing.ToString()),
+                    parameters.GetValueOrDefault($"{path}out.weight"),
+                    parameters.GetValueOrDefault($"{path}out.bias"),
+                    first,
+                    second
                 );
             }
             case Linear linear:
@@ -161,6 +201,10 @@ internal sealed class ReferenceModel(
                 x = Ref.Pooling.Last(x, time, _batch, last.InputSize);
                 time = 1;
                 return x;
+            case BothEnds ends:
+                x = Ref.Pooling.BothEnds(x, time, _batch, ends.InputSize);
+                time = 1;
+                return x;
             case Mean mean:
                 x = Ref.Pooling.Mean(x, time, _batch, mean.InputSize);
                 time = 1;
@@ -179,16 +223,20 @@ internal sealed class ReferenceModel(
                 .SelectMany(row => row),
         ];
 
-    // The mask [T, B, d]. If the steps share a mask, it is repeated for each step.
-    private double[]? LruMask(LruBlock block, int time, int batch)
+    // The two masks [T, B, d] of a block. If the steps share a mask, it is repeated for each step.
+    private (double[]? First, double[]? Second) BlockMasks(
+        float probability,
+        bool shared,
+        int size,
+        int time
+    )
     {
-        int step = batch * block.InputSize;
-        if (!block.Options.SharedDropout)
-            return Mask(block.DropoutProbability, time * step);
-        double[]? shared = Mask(block.DropoutProbability, step);
-        return shared is null
-            ? null
-            : [.. Enumerable.Repeat(shared, time).SelectMany(values => values)];
+        return (One(), One());
+
+        double[]? One() =>
+            shared && Mask(probability, _batch * size) is { } step
+                ? [.. Enumerable.Repeat(step, time).SelectMany(values => values)]
+                : Mask(shared ? 0 : probability, time * _batch * size);
     }
 
     private double[]? Mask(float probability, int count) =>

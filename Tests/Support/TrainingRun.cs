@@ -9,10 +9,13 @@ internal sealed class TrainingRun : IDisposable
     [
         "tanh",
         "relu",
+        "linear rnn",
         "lstm",
         "gru",
         "lstm of two layers",
         "tcn",
+        "gated tcn",
+        "lstm of both directions",
         "lru",
         "batch normed lru",
         "batch postnormed lru",
@@ -20,6 +23,7 @@ internal sealed class TrainingRun : IDisposable
         "averaged tcn",
         "embedded gru",
         "residual lstm",
+        "gru in blocks",
     ];
 
     private const int Length = 40;
@@ -76,6 +80,15 @@ internal sealed class TrainingRun : IDisposable
         {
             "tanh" => new Sequential(new Rnn(Inputs, 40), new Linear(40, Outputs)),
             "relu" => new Sequential(new Rnn(Inputs, 40, relu: true), new Linear(40, Outputs)),
+            "linear rnn" => new Sequential(
+                new Rnn(
+                    Inputs,
+                    40,
+                    new RecurrentOptions { Bidirectional = true },
+                    RnnActivation.Linear
+                ),
+                new Linear(80, Outputs)
+            ),
             "lstm" => new Sequential(new Lstm(Inputs, 40), new Linear(40, Outputs)),
             "gru" => new Sequential(
                 new Gru(Inputs, 40),
@@ -88,10 +101,25 @@ internal sealed class TrainingRun : IDisposable
                 new Linear(24, Outputs)
             ),
             "tcn" => new Sequential(new Tcn(Inputs, [40, 40], 3, 0.1f), new Linear(40, Outputs)),
+            "gated tcn" => new Sequential(
+                new Tcn(Inputs, [40, 40], 3, 0.1f, TcnActivation.Gated),
+                new Linear(40, Outputs)
+            ),
+            "lstm of both directions" => new Sequential(
+                new Lstm(Inputs, 20, new RecurrentOptions { Bidirectional = true }),
+                new BothEnds(40),
+                new Linear(40, Outputs)
+            ),
             "lru" => new Sequential(new Lru(Inputs, 40, 33, 2, 0.1f), new Linear(40, Outputs)),
             "batch normed lru" => new Sequential(
                 new BatchNorm(Inputs),
-                new Lru(Inputs, 40, 33, 2, new LruOptions { Norm = LruNorm.Batch, Dropout = 0.1f }),
+                new Lru(
+                    Inputs,
+                    40,
+                    33,
+                    2,
+                    new LruOptions { Norm = NormKind.Batch, Dropout = 0.1f }
+                ),
                 new Linear(40, Outputs)
             ),
             "batch postnormed lru" => new Sequential(
@@ -100,7 +128,7 @@ internal sealed class TrainingRun : IDisposable
                     40,
                     33,
                     2,
-                    new LruOptions { Norm = LruNorm.Batch, Prenorm = false }
+                    new LruOptions { Norm = NormKind.Batch, Prenorm = false }
                 ),
                 new Linear(40, Outputs)
             ),
@@ -119,6 +147,18 @@ internal sealed class TrainingRun : IDisposable
                 new Residual(new Lstm(24, 24)),
                 new Residual(new Sequential(new LayerNorm(24), new Linear(24, 24))),
                 new Linear(24, Outputs)
+            ),
+            "gru in blocks" => new Sequential(
+                new Linear(Inputs, 40),
+                new SequenceBlock(
+                    new Gru(40, 40),
+                    new SequenceBlockOptions { Dropout = 0.1f, Mixing = BlockMixing.HalfGlu }
+                ),
+                new SequenceBlock(
+                    new Gru(40, 40),
+                    new SequenceBlockOptions { Dropout = 0.1f, SharedDropout = true }
+                ),
+                new Linear(40, Outputs)
             ),
             "embedded gru" => new Sequential(
                 new Embedding(Classes, 17, paddingIndex: 2),

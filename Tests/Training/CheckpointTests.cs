@@ -41,7 +41,7 @@ public sealed class CheckpointTests : FolderTest
                 2,
                 new LruOptions
                 {
-                    Norm = LruNorm.Batch,
+                    Norm = NormKind.Batch,
                     Prenorm = prenorm,
                     Dropout = 0.2f,
                 }

@@ -257,7 +257,7 @@ public sealed class ScheduleTests : FolderTest
 
     private static Sequential Model() =>
         new(
-            new Lru(2, 6, 5, 1, new LruOptions { Norm = LruNorm.Batch, Dropout = 0.2f }),
+            new Lru(2, 6, 5, 1, new LruOptions { Norm = NormKind.Batch, Dropout = 0.2f }),
             new Mean(6),
             new Linear(6, 1)
         );

@@ -33,7 +33,7 @@ internal sealed class Soak : IDisposable
         (() => new Gru(2, 7), plan => new RmsProp(plan, 0.003f)),
         (() => new Tcn(2, [7, 7], 2, 0.2f), plan => new Adam(plan, 0.01f)),
         (
-            () => new Lru(2, 7, 5, 2, new LruOptions { Norm = LruNorm.Batch, Dropout = 0.2f }),
+            () => new Lru(2, 7, 5, 2, new LruOptions { Norm = NormKind.Batch, Dropout = 0.2f }),
             plan => new AdamW(plan, 0.01f, 0.05f, groups: [Lru.Recurrence(0.25f)])
         ),
     ];

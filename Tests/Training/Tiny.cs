@@ -16,7 +16,7 @@ internal static class Tiny
             "rnn" => new(new Rnn(88, 8), new Dropout(8, dropout), new Linear(8, 88)),
             "lru" => new(new Lru(88, 8, 6, 1, dropout), new Linear(8, 88)),
             "batch lru" => new(
-                new Lru(88, 8, 6, 1, new LruOptions { Norm = LruNorm.Batch, Dropout = dropout }),
+                new Lru(88, 8, 6, 1, new LruOptions { Norm = NormKind.Batch, Dropout = dropout }),
                 new Linear(8, 88)
             ),
             _ => throw new ArgumentException(arch, nameof(arch)),

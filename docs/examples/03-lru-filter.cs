@@ -25,7 +25,7 @@ using var model = new Sequential(
         modelSize: 16,
         stateSize: 16,
         blocks: 1,
-        new LruOptions { Norm = LruNorm.Batch }
+        new LruOptions { Norm = NormKind.Batch }
     ),
     new Linear(16, 1)
 );

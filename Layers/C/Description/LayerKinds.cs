@@ -18,7 +18,13 @@ internal static class LayerKinds
                     Size(f, "input", before),
                     f.Int("hidden"),
                     Options(f),
-                    f.Find("activation")?.Word(("tanh", false), ("relu", true)) ?? false
+                    f.Find("activation")
+                        ?.Word(
+                            ("tanh", RnnActivation.Tanh),
+                            ("relu", RnnActivation.Relu),
+                            ("linear", RnnActivation.Linear)
+                        )
+                        ?? RnnActivation.Tanh
                 )
         ),
         new(
@@ -42,25 +48,27 @@ internal static class LayerKinds
         ),
         new(
             "tcn",
-            "input? widths kernel dropout?",
+            "input? widths kernel dropout? activation?",
             (f, before) =>
                 new Tcn(
                     Size(f, "input", before),
                     [.. f.Require("widths").Elements("whole numbers").Select(e => e.Int())],
                     f.Int("kernel"),
-                    f.Float("dropout", 0f)
+                    f.Float("dropout", 0f),
+                    Activation(f)
                 )
         ),
         new(
             "tcn_block",
-            "input? output kernel dilation? dropout?",
+            "input? output kernel dilation? dropout? activation?",
             (f, before) =>
                 new TcnBlock(
                     Size(f, "input", before),
                     f.Int("output"),
                     f.Int("kernel"),
                     f.Int("dilation", 1),
-                    f.Float("dropout", 0f)
+                    f.Float("dropout", 0f),
+                    Activation(f)
                 )
         ),
         new(
@@ -79,6 +87,31 @@ internal static class LayerKinds
             "lru_block",
             "model? state norm? prenorm? momentum? bidirectional? dropout? shared_dropout? ring?",
             (f, before) => new LruBlock(Size(f, "model", before), f.Int("state"), LruOptions(f))
+        ),
+        new(
+            "sequence_block",
+            "core norm? prenorm? momentum? dropout? shared_dropout? mixing?",
+            (f, before) =>
+                new SequenceBlock(
+                    LayerDescription.Layer(f.Require("core"), before),
+                    new SequenceBlockOptions
+                    {
+                        Norm = Norm(f),
+                        Prenorm = f.Bool("prenorm", true),
+                        Momentum = f.Float("momentum", 0.01f),
+                        Dropout = f.Float("dropout", 0f),
+                        SharedDropout = f.Bool("shared_dropout", false),
+                        Mixing =
+                            f.Find("mixing")
+                                ?.Word(
+                                    ("glu", BlockMixing.Glu),
+                                    ("half_glu", BlockMixing.HalfGlu),
+                                    ("linear", BlockMixing.Linear),
+                                    ("none", BlockMixing.None)
+                                )
+                            ?? BlockMixing.Glu,
+                    }
+                )
         ),
         new(
             "embedding",
@@ -118,6 +151,12 @@ internal static class LayerKinds
             "size? probability",
             (f, before) => new Dropout(Size(f, "size", before), f.Require("probability").Float())
         ),
+        new(
+            "feed_through",
+            "body",
+            (f, before) => new FeedThrough(LayerDescription.Layer(f.Require("body"), before))
+        ),
+        new("both_ends", "size?", (f, before) => new BothEnds(Size(f, "size", before))),
         new("last", "size?", (f, before) => new Last(Size(f, "size", before))),
         new("mean", "size?", (f, before) => new Mean(Size(f, "size", before))),
         new("sequential", "layers", (f, before) => LayerDescription.Sequence(f, before)),
@@ -174,12 +213,18 @@ internal static class LayerKinds
             );
     }
 
+    private static TcnActivation Activation(Fields f) =>
+        f.Find("activation")?.Word(("relu", TcnActivation.Relu), ("gated", TcnActivation.Gated))
+        ?? TcnActivation.Relu;
+
+    private static NormKind Norm(Fields f) =>
+        f.Find("norm")?.Word(("layer", NormKind.Layer), ("batch", NormKind.Batch))
+        ?? NormKind.Layer;
+
     private static LruOptions LruOptions(Fields f) =>
         new()
         {
-            Norm =
-                f.Find("norm")?.Word(("layer", LruNorm.Layer), ("batch", LruNorm.Batch))
-                ?? LruNorm.Layer,
+            Norm = Norm(f),
             Prenorm = f.Bool("prenorm", true),
             Momentum = f.Float("momentum", 0.01f),
             Bidirectional = f.Bool("bidirectional", false),

@@ -36,7 +36,7 @@ public sealed class CudaFailedAllocationTests : CudaFixture
                 new Dropout(4, 0.5f)
             ),
             "both ways" => new Sequential(
-                new Lru(3, 4, 5, 1, new LruOptions { Bidirectional = true, Norm = LruNorm.Batch }),
+                new Lru(3, 4, 5, 1, new LruOptions { Bidirectional = true, Norm = NormKind.Batch }),
                 new Mean(4)
             ),
             _ => Models.Small(kind),

@@ -16,13 +16,19 @@ public sealed class CudaModelTests : CudaFixture
     private static readonly Dictionary<string, Func<Layer>> Architectures = new()
     {
         ["tcn"] = () => new Tcn(Inputs, [7, 6], 3, 0.2f),
+        ["gated tcn"] = () => new Tcn(Inputs, [7, 6], 3, 0.2f, TcnActivation.Gated),
+        ["both ends of an lstm in a direct term"] = () =>
+            new Sequential(
+                new FeedThrough(new Sequential(new Gru(Inputs, 4), new Linear(4, Inputs))),
+                new Lstm(Inputs, 4, new RecurrentOptions { Bidirectional = true })
+            ),
         ["lru"] = () => new Lru(Inputs, 6, 9, 2, new LruOptions { Dropout = 0.1f }),
         ["lru whose steps share their dropout"] = () =>
             new Lru(Inputs, 6, 9, 2, new LruOptions { Dropout = 0.3f, SharedDropout = true }),
         ["lru both ways"] = () =>
             new Lru(Inputs, 6, 9, 2, new LruOptions { Bidirectional = true, Prenorm = false }),
         ["batch normed lru"] = () =>
-            new Lru(Inputs, 6, 9, 2, new LruOptions { Norm = LruNorm.Batch, Dropout = 0.1f }),
+            new Lru(Inputs, 6, 9, 2, new LruOptions { Norm = NormKind.Batch, Dropout = 0.1f }),
         ["batch postnormed lru both ways"] = () =>
             new Lru(
                 Inputs,
@@ -31,10 +37,40 @@ public sealed class CudaModelTests : CudaFixture
                 1,
                 new LruOptions
                 {
-                    Norm = LruNorm.Batch,
+                    Norm = NormKind.Batch,
                     Prenorm = false,
                     Bidirectional = true,
                 }
+            ),
+        ["blocks of a gru"] = () =>
+            new Sequential(
+                new Linear(Inputs, 7),
+                new SequenceBlock(
+                    new Gru(7, 7),
+                    new SequenceBlockOptions { Mixing = BlockMixing.HalfGlu, Dropout = 0.1f }
+                ),
+                new SequenceBlock(
+                    new Sequential(new Gru(7, 3), new Linear(3, 7)),
+                    new SequenceBlockOptions { Prenorm = false, Norm = NormKind.Batch }
+                )
+            ),
+        ["blocks of a tcn"] = () =>
+            new Sequential(
+                new Linear(Inputs, 6),
+                new SequenceBlock(
+                    new Tcn(6, [6], 3),
+                    new SequenceBlockOptions
+                    {
+                        Mixing = BlockMixing.Linear,
+                        Norm = NormKind.Batch,
+                        Dropout = 0.1f,
+                        SharedDropout = true,
+                    }
+                ),
+                new SequenceBlock(
+                    new Tcn(6, [6], 3),
+                    new SequenceBlockOptions { Prenorm = false, Mixing = BlockMixing.None }
+                )
             ),
     };
 

@@ -139,7 +139,7 @@ public sealed class CudaModulesTests : CudaFixture
             "tcn" => new(new Tcn(3, [4, 5], 3, dropout: 0.1f), new Last(5), new Linear(5, 2)),
             "lru" => new(new Lru(3, 4, 6, 2, dropout: 0.1f), new Mean(4), new Linear(4, 2)),
             "lru of chunks" => new(
-                new Lru(3, 4, 6, 1, new LruOptions { Norm = LruNorm.Batch }),
+                new Lru(3, 4, 6, 1, new LruOptions { Norm = NormKind.Batch }),
                 new Linear(4, 2)
             ),
             "batch norm" => new(new Linear(3, 4), new BatchNorm(4), new Linear(4, 2)),

@@ -67,6 +67,161 @@ public sealed class CudaPointwiseTests : CudaOperationFixture
     }
 
     [Test]
+    public void A_gelu_of_its_own_gives_the_bits_of_the_cpu([Values(1, 3, 130, 257)] int columns)
+    {
+        foreach ((int steps, int batch) in Rows)
+        {
+            var shape = new Shape(steps, batch, columns);
+            Pair a = Both(shape, 1, -6, 6);
+            Pair bent = Both(shape, 2);
+            Pair gradient = Both(shape, 3);
+
+            OnBoth(
+                (backend, of) =>
+                {
+                    backend.Pointwise(
+                        PointwiseOp.Gelu,
+                        new PointwiseArguments { A = of(a), Out = of(bent) }
+                    );
+                    backend.Pointwise(
+                        PointwiseOp.GeluGradient,
+                        new PointwiseArguments
+                        {
+                            A = of(gradient),
+                            B = of(a),
+                            Out = of(gradient),
+                        }
+                    );
+                    backend.Pointwise(
+                        PointwiseOp.Gelu,
+                        new PointwiseArguments { A = of(a), Out = of(a) }
+                    );
+                }
+            );
+
+            CheckBits(bent, $"gelu of {shape}");
+            CheckBits(gradient, $"gradient of {shape}");
+            CheckBits(a, $"gelu in place of {shape}");
+        }
+    }
+
+    [Test]
+    public void Relus_and_gradients_of_gates_give_the_bits_of_the_cpu(
+        [Values(1, 3, 130, 257)] int columns
+    )
+    {
+        foreach ((int steps, int batch) in Rows)
+        {
+            var shape = new Shape(steps, batch, columns);
+            Pair a = Both(shape, 1);
+            Pair b = Both(shape, 2);
+            Pair sum = Both(shape, 3);
+            Pair gradient = Both(shape, 4);
+            Pair gates = Both(new Shape(steps, batch, 2 * columns), 5, -5, 5);
+
+            OnBoth(
+                (backend, of) =>
+                {
+                    backend.Pointwise(
+                        PointwiseOp.AddRelu,
+                        new PointwiseArguments
+                        {
+                            A = of(a),
+                            B = of(b),
+                            Out = of(sum),
+                        }
+                    );
+                    backend.Pointwise(
+                        PointwiseOp.ReluGradient,
+                        new PointwiseArguments
+                        {
+                            A = of(gradient),
+                            B = of(sum),
+                            Out = of(gradient),
+                        }
+                    );
+                    backend.Pointwise(
+                        PointwiseOp.GluGradient,
+                        new PointwiseArguments
+                        {
+                            A = of(a),
+                            B = of(gates),
+                            Out = of(gates),
+                        }
+                    );
+                    backend.Pointwise(
+                        PointwiseOp.AddRelu,
+                        new PointwiseArguments
+                        {
+                            A = of(a),
+                            B = of(b),
+                            Out = of(b),
+                        }
+                    );
+                }
+            );
+
+            CheckBits(sum, $"relu of {shape}");
+            CheckBits(gradient, $"its gradient of {shape}");
+            CheckBits(gates, $"gradient of gates of {shape}");
+            CheckBits(b, $"relu in place of {shape}");
+        }
+    }
+
+    [Test]
+    public void A_gated_value_and_its_gradients_are_those_of_the_cpu(
+        [Values] bool start,
+        [Values] bool biased,
+        [Values(1, 3, 130, 257)] int columns
+    )
+    {
+        foreach ((int steps, int batch) in (ReadOnlySpan<(int, int)>)[.. Rows, (700, 4)])
+        {
+            var shape = new Shape(steps, batch, columns);
+            Pair a = Both(shape, 1);
+            Pair gates = Both(shape, 2, -5, 5);
+            Pair row = Both(new Shape(columns), 3);
+            Pair c = Both(shape, 4, -5, 5);
+            Pair result = Both(shape, 5);
+            Pair sum = Both(new Shape(columns), 6);
+
+            OnBoth(
+                (backend, of) =>
+                {
+                    backend.Pointwise(
+                        PointwiseOp.AddGated,
+                        new PointwiseArguments
+                        {
+                            A = start ? of(a) : default,
+                            B = of(gates),
+                            C = of(c),
+                            Row = biased ? of(row) : default,
+                            Out = of(result),
+                        }
+                    );
+                    backend.Pointwise(
+                        PointwiseOp.AddGatedGradient,
+                        new PointwiseArguments
+                        {
+                            A = of(a),
+                            B = of(gates),
+                            C = of(c),
+                            Row = biased ? of(row) : default,
+                            Sum = of(sum),
+                            Out = of(a),
+                        }
+                    );
+                }
+            );
+
+            CheckBits(result, $"gated {shape}");
+            CheckBits(gates, $"gradient of the gates of {shape}");
+            CheckBits(a, $"gradient of {shape}");
+            Against.Cpu("gated", "sum", sum.Gpu, sum.Cpu, 1e-5);
+        }
+    }
+
+    [Test]
     public void A_gelu_s_gradient_is_that_of_the_cpu([Values(1, 3, 130, 257)] int columns)
     {
         foreach ((int steps, int batch) in (ReadOnlySpan<(int, int)>)[.. Rows, (700, 4)])

@@ -24,7 +24,23 @@ public sealed class CudaStepGraphTests : CudaFixture
         ["tcn"] = () => new Tcn(2, [5, 5], 3, 0.2f),
         ["lru"] = () => new Lru(2, 5, 6, 2, new LruOptions { Dropout = 0.2f }),
         ["batch normed lru"] = () =>
-            new Lru(2, 5, 6, 1, new LruOptions { Norm = LruNorm.Batch, Dropout = 0.2f }),
+            new Lru(2, 5, 6, 1, new LruOptions { Norm = NormKind.Batch, Dropout = 0.2f }),
+        ["linear rnn"] = () =>
+            new Rnn(
+                2,
+                5,
+                new RecurrentOptions { Layers = 2, Dropout = 0.2f },
+                RnnActivation.Linear
+            ),
+        ["gated tcn"] = () => new Tcn(2, [5, 5], 3, 0.2f, TcnActivation.Gated),
+        ["gru in a block"] = () =>
+            new Sequential(
+                new Linear(2, 5),
+                new SequenceBlock(
+                    new Gru(5, 5),
+                    new SequenceBlockOptions { Dropout = 0.2f, Mixing = BlockMixing.HalfGlu }
+                )
+            ),
     };
 
     private static IEnumerable<string> Names => Bodies.Keys;

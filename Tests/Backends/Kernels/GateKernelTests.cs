@@ -176,6 +176,163 @@ public sealed class GateKernelTests
         }
     }
 
+    [TestCaseSource(nameof(Sizes))]
+    public void A_gelu_of_its_own_and_its_slope_give_the_bits_of_the_cpu(int rows, int columns)
+    {
+        int count = rows * columns;
+        var draw = new Draw((ulong)(rows * 100 + columns));
+        // One value more, so that the addresses are no multiples of 16 as well.
+        float[] a = draw.Uniform(count + 1, -6f, 6f);
+        float[] gradient = draw.Uniform(count + 1);
+        foreach (int skip in new[] { 0, 1 })
+        {
+            using var host = new HostTensors();
+            using var machine = new KernelMachine();
+            Tensor x = host.Put(a[skip..(skip + count)], rows, columns);
+            Tensor bent = host.New(rows, columns);
+            Tensor slope = host.Put(gradient[skip..(skip + count)], rows, columns);
+            host.Backend.Pointwise(PointwiseOp.Gelu, new PointwiseArguments { A = x, Out = bent });
+            host.Backend.Pointwise(
+                PointwiseOp.GeluGradient,
+                new PointwiseArguments
+                {
+                    A = slope,
+                    B = x,
+                    Out = slope,
+                }
+            );
+
+            DeviceArray values = machine.Put(a).From(skip);
+            DeviceArray result = machine.Zeros(count + 1).From(skip);
+            DeviceArray slopes = machine.Put(gradient).From(skip);
+            KernelGrid grid = KernelGrid.Flat(count);
+            machine.Launch("gelu", grid, values, result, (long)count);
+            Assert.That(Bytes(machine), Is.EqualTo(8L * count));
+            machine.Launch("gelu_slope", grid, slopes, values, slopes, (long)count);
+            Assert.That(Bytes(machine), Is.EqualTo(20L * count));
+
+            Close.CheckBits(machine.Get(result).AsSpan(0, count), host.Get(bent), "gelu");
+            Close.CheckBits(machine.Get(slopes).AsSpan(0, count), host.Get(slope), "gradient");
+        }
+    }
+
+    [TestCaseSource(nameof(Sizes))]
+    public void The_gradient_of_gates_alone_gives_the_bits_of_the_cpu(int rows, int columns)
+    {
+        using var host = new HostTensors();
+        using var machine = new KernelMachine();
+        var draw = new Draw((ulong)(rows * 100 + columns));
+        float[] a = draw.Uniform(rows * columns);
+        float[] b = draw.Uniform(2 * rows * columns, -5f, 5f);
+        Tensor gates = host.Put(b, rows, 2 * columns);
+        host.Backend.Pointwise(
+            PointwiseOp.GluGradient,
+            new PointwiseArguments
+            {
+                A = host.Put(a, rows, columns),
+                B = gates,
+                Out = gates,
+            }
+        );
+
+        DeviceArray halves = machine.Put(b);
+        KernelGrid grid = KernelGrid.Rows(rows, columns);
+        machine.Launch("glu_slope", grid, machine.Put(a), halves, (long)rows, columns, grid.Lanes);
+
+        Assert.That(Bytes(machine), Is.EqualTo(20L * rows * columns));
+        Close.CheckBits(machine.Get(halves), host.Get(gates), "gradient of the gates");
+    }
+
+    [TestCaseSource(nameof(Sizes))]
+    public void A_gated_value_and_its_gradients_give_the_bits_of_the_cpu(int rows, int columns)
+    {
+        foreach ((bool adds, bool biased) in new[] { (true, true), (false, true), (true, false) })
+        {
+            using var host = new HostTensors();
+            using var machine = new KernelMachine();
+            var draw = new Draw((ulong)(rows * 100 + columns));
+            int count = rows * columns;
+            float[] a = draw.Uniform(count);
+            float[] b = draw.Uniform(count, -5f, 5f);
+            float[] c = draw.Uniform(count, -5f, 5f);
+            float[] row = draw.Uniform(columns);
+            float[] start = draw.Uniform(columns);
+            Tensor expected = host.New(rows, columns);
+            Tensor gates = host.Put(b, rows, columns);
+            Tensor bias = biased ? host.Put(row, columns) : default;
+            host.Backend.Pointwise(
+                PointwiseOp.AddGated,
+                new PointwiseArguments
+                {
+                    A = adds ? host.Put(a, rows, columns) : default,
+                    B = gates,
+                    C = host.Put(c, rows, columns),
+                    Row = bias,
+                    Out = expected,
+                }
+            );
+            Tensor slope = host.New(rows, columns);
+            Tensor total = host.Put(start, columns);
+            host.Backend.Pointwise(
+                PointwiseOp.AddGatedGradient,
+                new PointwiseArguments
+                {
+                    A = host.Put(a, rows, columns),
+                    B = gates,
+                    C = host.Put(c, rows, columns),
+                    Row = bias,
+                    Sum = total,
+                    Out = slope,
+                }
+            );
+
+            DeviceArray left = machine.Put(a);
+            DeviceArray gate = machine.Put(b);
+            DeviceArray right = machine.Put(c);
+            DeviceArray shared = biased ? machine.Put(row) : DeviceArray.Null;
+            DeviceArray result = machine.New(count);
+            KernelGrid grid = KernelGrid.Rows(rows, columns);
+            object[] shape = [(long)rows, columns];
+            DeviceArray first = adds ? left : DeviceArray.Null;
+            machine.Launch(
+                "gated",
+                grid,
+                [first, gate, shared, right, result, .. shape, grid.Lanes]
+            );
+            if (!biased)
+                Assert.That(Bytes(machine), Is.EqualTo(16L * count));
+            grid = KernelGrid.WritingColumnSums(rows, columns, 1);
+            DeviceArray sums = machine.Put(start);
+            long before = Bytes(machine);
+            machine.Launch(
+                "gated_gradient",
+                grid,
+                [
+                    left,
+                    gate,
+                    shared,
+                    right,
+                    left,
+                    sums,
+                    .. shape,
+                    grid.Lanes,
+                    machine.New(2L * grid.Y * columns),
+                    machine.Zeros(grid.X),
+                ]
+            );
+            if (!biased)
+                Assert.That(
+                    Bytes(machine) - before,
+                    Is.EqualTo(20L * count + Joined(grid, columns, 1))
+                );
+
+            Close.CheckBits(machine.Get(result), host.Get(expected), "gated");
+            Close.CheckBits(machine.Get(gate), host.Get(gates), "gradient of the gate");
+            Close.CheckBits(machine.Get(left), host.Get(slope), "gradient of what is gated");
+            Close.Check(machine.Get(sums), Doubles(host.Get(total)), 1e-5, "sums");
+        }
+    }
+
     [Test]
     public void A_nan_stays_one()
     {

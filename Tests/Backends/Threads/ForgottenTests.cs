@@ -36,7 +36,7 @@ public sealed unsafe class ForgottenTests(string device) : ThreadFixture(device)
     {
         var model = new Sequential(
             new Lstm(2, 8, new RecurrentOptions { Layers = 2, Dropout = 0.5f }),
-            new Lru(8, 4, 4, 1, new LruOptions { Norm = LruNorm.Batch }),
+            new Lru(8, 4, 4, 1, new LruOptions { Norm = NormKind.Batch }),
             new Tcn(4, [4], 2)
         );
         Plan plan = model.Plan(

@@ -60,11 +60,11 @@ public sealed class LruGradientTests(int bits, int threads)
             new() { Bidirectional = true },
             new() { Bidirectional = true, Dropout = 0.3f },
             new() { Bidirectional = true, Prenorm = false },
-            new() { Bidirectional = true, Norm = LruNorm.Batch },
+            new() { Bidirectional = true, Norm = NormKind.Batch },
             new()
             {
                 Bidirectional = true,
-                Norm = LruNorm.Batch,
+                Norm = NormKind.Batch,
                 Prenorm = false,
                 Dropout = 0.3f,
             },
@@ -72,19 +72,19 @@ public sealed class LruGradientTests(int bits, int threads)
             new()
             {
                 Bidirectional = true,
-                Norm = LruNorm.Batch,
+                Norm = NormKind.Batch,
                 Prenorm = false,
                 Dropout = 0.3f,
                 SharedDropout = true,
             },
             new() { Prenorm = false },
             new() { Prenorm = false, Dropout = 0.3f },
-            new() { Norm = LruNorm.Batch },
-            new() { Norm = LruNorm.Batch, Dropout = 0.3f },
-            new() { Norm = LruNorm.Batch, Prenorm = false },
+            new() { Norm = NormKind.Batch },
+            new() { Norm = NormKind.Batch, Dropout = 0.3f },
+            new() { Norm = NormKind.Batch, Prenorm = false },
             new()
             {
-                Norm = LruNorm.Batch,
+                Norm = NormKind.Batch,
                 Prenorm = false,
                 Dropout = 0.3f,
             },

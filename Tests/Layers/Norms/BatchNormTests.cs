@@ -127,7 +127,7 @@ public sealed class BatchNormTests(int bits, int threads)
     {
         var options = new LruOptions
         {
-            Norm = LruNorm.Batch,
+            Norm = NormKind.Batch,
             Prenorm = prenorm,
             Momentum = 1f,
         };
@@ -150,7 +150,7 @@ public sealed class BatchNormTests(int bits, int threads)
     [Test]
     public void A_stream_in_steps_gives_the_whole_sequence([Values] bool prenorm)
     {
-        var options = new LruOptions { Norm = LruNorm.Batch, Prenorm = prenorm };
+        var options = new LruOptions { Norm = NormKind.Batch, Prenorm = prenorm };
         using var model = new Sequential(new BatchNorm(3), new Lru(3, 7, 5, 2, options));
         using (Plan training = model.Plan(Backend, 20, 2, Mode.Training))
             training.Forward(new Draw(1).Uniform(20 * 2 * 3), 20, 2);
@@ -198,7 +198,7 @@ public sealed class BatchNormTests(int bits, int threads)
     [Test]
     public void Buffers_have_torchs_names_and_are_no_parameters()
     {
-        var options = new LruOptions { Norm = LruNorm.Batch };
+        var options = new LruOptions { Norm = NormKind.Batch };
         using var model = new Sequential(new BatchNorm(3), new Lru(3, 4, 2, 1, options));
         using Plan plan = model.Plan(Backend, 2, 2, Mode.Training);
 

@@ -31,6 +31,40 @@ internal sealed class LengthTests(int bits, int threads)
             "tcn last",
             () => new Sequential(new Tcn(Inputs, [4, 4], 3), new Last(4), new Linear(4, 2))
         ),
+        (
+            "both ends",
+            () =>
+                new Sequential(
+                    new Lstm(Inputs, 5, new RecurrentOptions { Bidirectional = true }),
+                    new BothEnds(10),
+                    new Linear(10, 2)
+                )
+        ),
+        (
+            "linear both ends",
+            () =>
+                new Sequential(
+                    new Rnn(
+                        Inputs,
+                        5,
+                        new RecurrentOptions { Bidirectional = true, Layers = 2 },
+                        RnnActivation.Linear
+                    ),
+                    new BothEnds(10)
+                )
+        ),
+        (
+            "gated tcn",
+            () =>
+                new Sequential(
+                    new Tcn(Inputs, [4, 4], 3, activation: TcnActivation.Gated),
+                    new Linear(4, 2)
+                )
+        ),
+        (
+            "direct term",
+            () => new FeedThrough(new Sequential(new Gru(Inputs, 5), new Linear(5, Inputs)))
+        ),
         // Reaches beyond the longest sequence, with widths that no vector divides.
         ("tcn wide", () => new Sequential(new Tcn(Inputs, [33, 17, 2], 4))),
         ("tcn kernel 1", () => new Sequential(new Tcn(Inputs, [5], 1), new Linear(5, 2))),
@@ -47,6 +81,21 @@ internal sealed class LengthTests(int bits, int threads)
                 new Sequential(
                     new LruBlock(Inputs, 4, new LruOptions { Prenorm = false }),
                     new Linear(Inputs, 2)
+                )
+        ),
+        (
+            "blocks",
+            () =>
+                new Sequential(
+                    new SequenceBlock(
+                        new Sequential(new Gru(Inputs, 6), new Tcn(6, [5, Inputs], 2)),
+                        new SequenceBlockOptions { Mixing = BlockMixing.HalfGlu }
+                    ),
+                    new SequenceBlock(
+                        new Rnn(Inputs, Inputs),
+                        new SequenceBlockOptions { Prenorm = false, Mixing = BlockMixing.Linear }
+                    ),
+                    new Mean(Inputs)
                 )
         ),
         (

@@ -15,7 +15,7 @@ internal sealed class LruArchitecture : Architecture
 
     public override int DefaultDepth => 4;
 
-    public override ModelDetails Details => 
+    public override ModelDetails Details =>
         ModelDetails.States
         | ModelDetails.Ring
         | ModelDetails.SharedDropout
