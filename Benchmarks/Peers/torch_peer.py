@@ -122,6 +122,55 @@ class Lru(nn.Module):
         return self.head(self.body(self.encoder(x)).mean(0))
 
 
+class S5Block(nn.Module):
+    """A simplified state space layer with batch norm, half GLU and skip. Smith, Warrington and Linderman (2023).
+
+    As in their JAX code: Lambda, B and C complex, zero-order hold with a step for each state, an associative scan over
+    time, one state of each conjugate pair, and half_glu1 after the GELU.
+    """
+
+    def __init__(self, size, states, least=1e-3, most=1e-1):
+        super().__init__()
+        rows = torch.sqrt(2 * torch.arange(2 * states, dtype=torch.float64) + 1)
+        skew = torch.outer(rows, rows) / 2
+        skew = torch.triu(skew, 1) - torch.tril(skew, -1)
+        frequencies, vectors = torch.linalg.eigh(-1j * skew)
+        vectors = vectors[:, :states]
+        b = torch.randn(2 * states, size, dtype=torch.float64) / math.sqrt(2 * states)
+        c = torch.randn(size, 2 * states, 2, dtype=torch.float64) / math.sqrt(2 * states)
+        self.real = nn.Parameter(torch.full((states,), -0.5))
+        self.imaginary = nn.Parameter(frequencies[:states].float())
+        self.b = nn.Parameter(torch.view_as_real((vectors.conj().t() @ b.to(vectors.dtype)).to(torch.cfloat)))
+        self.c = nn.Parameter(torch.view_as_real((torch.view_as_complex(c) @ vectors).to(torch.cfloat)))
+        self.d = nn.Parameter(torch.randn(size))
+        self.log_step = nn.Parameter(
+            torch.rand(states) * (math.log(most) - math.log(least)) + math.log(least)
+        )
+        self.norm = nn.BatchNorm1d(size, momentum=0.05)
+        self.gate = nn.Linear(size, size)
+
+    def forward(self, x):
+        z = self.norm(x.reshape(-1, x.shape[-1])).reshape(x.shape)
+        eigenvalues = torch.complex(self.real, self.imaginary)
+        decay = torch.exp(eigenvalues * torch.exp(self.log_step))
+        b = ((decay - 1) / eigenvalues)[:, None] * torch.view_as_complex(self.b)
+        h = scan(decay, z.to(torch.cfloat) @ b.t())
+        y = 2 * (h @ torch.view_as_complex(self.c).t()).real
+        y = F.gelu(y + self.d * z, approximate="tanh")
+        return x + y * torch.sigmoid(self.gate(y))
+
+
+class S5(nn.Module):
+    def __init__(self, width, blocks):
+        super().__init__()
+        self.encoder = nn.Linear(INPUTS, width)
+        self.body = nn.Sequential(*(S5Block(width, width) for _ in range(blocks)))
+        self.head = nn.Linear(width, OUTPUTS)
+
+    def forward(self, x):
+        return self.head(self.body(self.encoder(x)).mean(0))
+
+
 # What PyTorch is measured on, by the names of Sequor's catalogue; sizes are those that Sequor tells.
 MODELS = {
     "rnn": lambda width, depth: Recurrent(nn.RNN, width, depth),
@@ -129,6 +178,7 @@ MODELS = {
     "gru": lambda width, depth: Recurrent(nn.GRU, width, depth),
     "tcn": Tcn,
     "lru": Lru,
+    "s5": S5,
 }
 
 

@@ -175,40 +175,48 @@ public abstract partial class Backend
         ReadOnlySpan<WeightNormGradients> gradients
     );
 
-    /// <summary>Computes the matrices of an LRU from its parameters; see <see cref="LruMatrices"/>.</summary>
-    internal void LruParametrization(in LruTensors parameters, in LruMatrices matrices)
+    /// <summary>Computes the matrices around a diagonal scan from their parameters; see <see cref="DiagonalMatrices"/>.</summary>
+    internal void DiagonalParametrization(in DiagonalTensors parameters, in DiagonalMatrices matrices)
     {
-        OperationReport? report = Report(OperationName.LruParametrization);
+        OperationReport? report = Report(
+            parameters.Form == DiagonalForm.LogPolar
+                ? OperationName.LruParametrization
+                : OperationName.DiagonalParametrization
+        );
         using OperationScope scope = Begin(
             report is null ? null : matrices.Describe(report, parameters)
         );
-        LruParametrizationCore(parameters, matrices);
+        DiagonalParametrizationCore(parameters, matrices);
     }
 
-    /// <inheritdoc cref="LruParametrization"/>
-    private protected abstract void LruParametrizationCore(
-        in LruTensors parameters,
-        in LruMatrices matrices
+    /// <inheritdoc cref="DiagonalParametrization"/>
+    private protected abstract void DiagonalParametrizationCore(
+        in DiagonalTensors parameters,
+        in DiagonalMatrices matrices
     );
 
     /// <summary>Adds to the gradients of the parameters, given those of the matrices, by the chain rule.</summary>
-    internal void LruParametrizationGradient(
-        in LruTensors parameters,
-        in LruMatrices matrices,
-        in LruTensors gradients
+    internal void DiagonalParametrizationGradient(
+        in DiagonalTensors parameters,
+        in DiagonalMatrices matrices,
+        in DiagonalTensors gradients
     )
     {
-        OperationReport? report = Report(OperationName.LruParametrizationGradient);
+        OperationReport? report = Report(
+            parameters.Form == DiagonalForm.LogPolar
+                ? OperationName.LruParametrizationGradient
+                : OperationName.DiagonalParametrizationGradient
+        );
         using OperationScope scope = Begin(
             report is null ? null : matrices.DescribeGradient(report, parameters, gradients)
         );
-        LruParametrizationGradientCore(parameters, matrices, gradients);
+        DiagonalParametrizationGradientCore(parameters, matrices, gradients);
     }
 
-    /// <inheritdoc cref="LruParametrizationGradient"/>
-    private protected abstract void LruParametrizationGradientCore(
-        in LruTensors parameters,
-        in LruMatrices matrices,
-        in LruTensors gradients
+    /// <inheritdoc cref="DiagonalParametrizationGradient"/>
+    private protected abstract void DiagonalParametrizationGradientCore(
+        in DiagonalTensors parameters,
+        in DiagonalMatrices matrices,
+        in DiagonalTensors gradients
     );
 }

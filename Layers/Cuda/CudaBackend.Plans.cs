@@ -17,6 +17,7 @@ public sealed partial class CudaBackend
             OperationKind.Random => ["dropout"],
             OperationKind.WeightNorm => ["weight_norm"],
             OperationKind.LruParametrization => ["lru"],
+            OperationKind.DiagonalParametrization => ["diagonal"],
             OperationKind.Loss => ["losses"],
             OperationKind.Update => ["optimizer"],
             _ => throw new UnreachableException($"no modules for {kind}"),

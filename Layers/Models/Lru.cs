@@ -50,23 +50,21 @@ public sealed class Lru : Sequential
     /// <param name="modelSize">The number of channels between blocks, at least 1.</param>
     /// <param name="stateSize">The number of complex states of each block, at least 1.</param>
     /// <param name="blocks">The number of blocks, 1 to <see cref="Layer.MostLayers"/>.</param>
-    /// <param name="options">Norm, directions, dropout and ring.</param>
+    /// <param name="options">Norm, directions, dropout, ring and rung.</param>
     /// <exception cref="ArgumentException">A size or an option is out of range.</exception>
     public Lru(int inputSize, int modelSize, int stateSize, int blocks, LruOptions options)
         : base(Layers(inputSize, modelSize, stateSize, blocks, options)) { }
 
     /// <summary>
     /// The parameters, in all LRU blocks of a model, that minimal-LRU, an unofficial implementation, trains at a smaller rate and without
-    /// weight decay: nu_log, theta_log, gamma_log and B. All others decay, including biases and norms.
+    /// weight decay: nu_log, theta_log, gamma_log and B, or what stands for the first three on other rungs. All others decay, including biases and norms.
     /// </summary>
     /// <param name="rateFactor">The factor of the learning rate; the paper uses 0.1, 0.25 and 0.5.</param>
     /// <exception cref="ArgumentOutOfRangeException">The factor is negative or not finite.</exception>
     public static ParameterGroup Recurrence(float rateFactor) =>
         new(
             named =>
-                RecurrenceNames.Any(name =>
-                    named.Parameter.Name.StartsWith(name, StringComparison.Ordinal)
-                ),
+                RecurrenceNames.Contains(named.Parameter.Name),
             rateFactor,
             decays: false
         );
@@ -76,6 +74,11 @@ public sealed class Lru : Sequential
         "nu_log",
         "theta_log",
         "gamma_log",
+        // Those of other rungs.
+        "nu",
+        "theta",
+        "Lambda_re",
+        "Lambda_im",
         "B_re",
         "B_im",
     ];

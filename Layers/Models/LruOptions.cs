@@ -34,6 +34,9 @@ public sealed record LruOptions
     /// </summary>
     public bool SharedDropout { get; init; }
 
-    /// <summary>The ring in which the eigenvalues begin.</summary>
+    /// <summary>The ring in which the eigenvalues begin, for the rungs <see cref="LruRung.Lru"/> and <see cref="LruRung.Ring"/>.</summary>
     public LruRing Ring { get; init; } = new();
+
+    /// <summary>What the eigenvalues are made of, and whether inputs are scaled.</summary>
+    public LruRung Rung { get; init; }
 }

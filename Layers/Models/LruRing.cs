@@ -14,6 +14,9 @@ public readonly record struct LruRing(
     public LruRing()
         : this(0.9, 0.999, 6.28) { }
 
+    /// <summary>The whole unit disk.</summary>
+    internal static LruRing Disk => new(0, 1, 2 * Math.PI);
+
     internal void Validate()
     {
         if (!(MinRadius >= 0 && MinRadius < MaxRadius && MaxRadius <= 1))

@@ -16,7 +16,7 @@ internal readonly record struct DiagonalScanDescriptor(int StateSize, int MaxLen
 /// <summary>
 /// A linear recurrence with a complex diagonal: x_t = lambda x_{t-1} + u_t, or x_t = lambda x_{t+1} + u_t in reverse. LRU, S4D and S5 share
 /// it and differ in how lambda and u are computed. States and inputs are interleaved (re, im) pairs, [T, B, 2N]; lambda is [N, 2]. The
-/// matrices that compute u, and that turn x into real outputs, are outside the scan: see <see cref="LruMatrices"/>.
+/// matrices that compute u, and that turn x into real outputs, are outside the scan: see <see cref="DiagonalMatrices"/>.
 /// </summary>
 internal abstract class DiagonalScanOperation(Backend backend) : PlannedOperation(backend)
 {

@@ -27,6 +27,9 @@ internal enum OperationKind
     /// <summary>An LRU's eigenvalues and matrices.</summary>
     LruParametrization,
 
+    /// <summary>The eigenvalues and matrices of other diagonal recurrences.</summary>
+    DiagonalParametrization,
+
     /// <summary>Losses, and weights of their rows.</summary>
     Loss,
 

@@ -167,32 +167,38 @@ internal sealed partial class RehearsalBackend
         }
     }
 
-    private protected override void LruParametrizationCore(
-        in LruTensors parameters,
-        in LruMatrices matrices
+    private protected override void DiagonalParametrizationCore(
+        in DiagonalTensors parameters,
+        in DiagonalMatrices matrices
     )
     {
-        Prepare(OperationKind.LruParametrization);
+        Prepare(KindOf(parameters.Form));
         Write(matrices.Lambda);
         Write(matrices.B);
         Write(matrices.C);
     }
 
-    private protected override void LruParametrizationGradientCore(
-        in LruTensors parameters,
-        in LruMatrices matrices,
-        in LruTensors gradients
+    private protected override void DiagonalParametrizationGradientCore(
+        in DiagonalTensors parameters,
+        in DiagonalMatrices matrices,
+        in DiagonalTensors gradients
     )
     {
-        Prepare(OperationKind.LruParametrization);
-        Write(gradients.NuLog);
-        Write(gradients.ThetaLog);
-        Write(gradients.GammaLog);
+        Prepare(KindOf(parameters.Form));
+        Write(gradients.Decay);
+        Write(gradients.Frequency);
+        if (gradients.Form.HasScale())
+            Write(gradients.Scale);
         Write(gradients.BReal);
         Write(gradients.BImaginary);
         Write(gradients.CReal);
         Write(gradients.CImaginary);
     }
+
+    private static OperationKind KindOf(DiagonalForm form) =>
+        form == DiagonalForm.LogPolar
+            ? OperationKind.LruParametrization
+            : OperationKind.DiagonalParametrization;
 
     internal override RandomStream CreateRandom(ulong seed) => new Random(this, seed);
 

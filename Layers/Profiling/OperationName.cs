@@ -53,6 +53,8 @@ internal sealed class OperationName
         WeightNormGradient = new("weight norm gradient"),
         LruParametrization = new("lru parametrization"),
         LruParametrizationGradient = new("lru parametrization gradient"),
+        DiagonalParametrization = new("diagonal parametrization"),
+        DiagonalParametrizationGradient = new("diagonal parametrization gradient"),
         Recurrent = new("recurrent"),
         RecurrentGradient = new("recurrent gradient"),
         Convolution = new("convolution"),

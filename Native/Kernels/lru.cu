@@ -1,5 +1,5 @@
 // The matrices around the scan, made from the LRU's parameters, and the gradients of these;
-// Layers/Operations/LruParametrization.cs.
+// Layers/Operations/DiagonalParametrization.cs.
 //
 //   lambda = exp(-exp(nu) + i exp(theta)), B' = exp(gamma) B interleaved [2N, d], C' = (C_re, -C_im) interleaved [dir d, 2N]
 //

@@ -12,7 +12,8 @@
 //   the states is needed for it.
 // - control [3 + strips * tiles]: ticket, blocks done, epoch, flags. A flag of an earlier launch is of an earlier epoch, so
 //   nothing is cleared; the last block ends the epoch. control is zeros before the first launch, and belongs to this alone.
-// - lambda^16 and lambda^L are made in double from the float lambda that the steps use.
+// - lambda^16 and lambda^L are made in double from the float lambda that the steps use; where they are no floats, the steps
+//   are walked instead.
 //
 // Bytes a complex element: forward 16, backward 24, as in scan_wide.cu. More, a channel and tile: lambda 8, last state read
 // 8, backward its sum for dlambda 8; and where the tile before is not done yet, A written 8, flags 4 a look that tells
@@ -55,6 +56,15 @@ DEVICE float2 rounded(Complex z) {
     f.x = (float)z.re;
     f.y = (float)z.im;
     return f;
+}
+
+DEVICE bool finite(float x) { return x - x == 0.0f; }
+
+// lambda^steps s + u, step by step.
+DEVICE float2 walk(float2 lambda, int steps, float2 s, float2 u) {
+    for (int k = 0; k < steps; k++)
+        s = advance(lambda, s, float2(0.0f));
+    return s + u;
 }
 
 struct Control {
@@ -196,6 +206,15 @@ DEVICE void scan(
     barrier();
 
     float2 lambda = lambda_of[lane];
+    // Of an eigenvalue beyond the unit circle a power may be more than a float holds, and nothing times infinity would be NaN
+    // where the steps stay finite.
+    bool grows = !finite(lambda_tile[lane].x) || !finite(lambda_tile[lane].y);
+    auto over_warp = [&](float2 s, float2 a) {
+        return grows ? walk(lambda, Steps, s, a) : advance(lambda_warp[lane], s, a);
+    };
+    auto over_tile = [&](float2 s, float2 a) {
+        return grows ? walk(lambda, length, s, a) : advance(lambda_tile[lane], s, a);
+    };
     float2 total = float2(0.0f);
     UNROLL for (int k = 0; k < Steps; k++)
         total = advance(lambda, total, u[k]);
@@ -205,7 +224,7 @@ DEVICE void scan(
     if (warp == 0) {
         float2 a = float2(0.0f);
         for (int w = 0; w < warps; w++)
-            a = advance(lambda_warp[lane], a, totals[w * Strip + lane]);
+            a = over_warp(a, totals[w * Strip + lane]);
         whole[lane] = a;
         u32 *flags = control.flags + (i64)strip * tiles;
         float2 carry = float2(0.0f);
@@ -237,7 +256,7 @@ DEVICE void scan(
                 float2 other = load_shared(
                     aggregates + (i64)between * strips * Strip + strip * Strip + lane
                 );
-                carry = advance(lambda_tile[lane], carry, other);
+                carry = over_tile(carry, other);
             }
         } else if (!Backward) {
             ScanStep before = at(-1);
@@ -250,7 +269,7 @@ DEVICE void scan(
         if (!ends) {
             ScanStep last = at(length - 1);
             if (sequence < last.active)
-                own[last.row * shape.size] = advance(lambda_tile[lane], carry, a);
+                own[last.row * shape.size] = over_tile(carry, a);
             fence();
             warp_barrier();
             if (lane == 0)
@@ -261,14 +280,14 @@ DEVICE void scan(
 
     float2 s = carries[lane];
     for (int w = 0; w < warp; w++)
-        s = advance(lambda_warp[lane], s, totals[w * Strip + lane]);
+        s = over_warp(s, totals[w * Strip + lane]);
     Slope slope = {};
     UNROLL for (int k = 0; k < Steps; k++) {
         int i = warp * Steps + k;
         s = advance(lambda, s, u[k]);
         bool told = !ends && i == length - 1;
         if (told)
-            s = advance(lambda_tile[lane], carries[lane], whole[lane]);
+            s = over_tile(carries[lane], whole[lane]);
         else if (has[k])
             own[at(i).row * shape.size] = s;
         if (Backward) {

@@ -21,6 +21,21 @@ internal sealed unsafe class DescriptionTests
         Ring = new LruRing(0.5, 0.9, 3),
     };
 
+    private static readonly S5Options Sampled = new()
+    {
+        Discretization = S5Discretization.Bilinear,
+        Blocks = 3,
+        MinStep = 0.01f,
+        MaxStep = 0.2f,
+        Norm = NormKind.Layer,
+        Prenorm = false,
+        Momentum = 0.1f,
+        Bidirectional = true,
+        Dropout = 0.1f,
+        SharedDropout = false,
+        Mixing = BlockMixing.Glu,
+    };
+
     // Each kind with all its keys.
     private static readonly (string Description, Func<Layer> Expected)[] Kinds =
     [
@@ -94,6 +109,19 @@ internal sealed unsafe class DescriptionTests
                     }
                 )
         ),
+        (
+            """{"type":"lru_block","model":4,"state":5,"rung":"polar"}""",
+            () => new LruBlock(4, 5, new LruOptions { Rung = LruRung.Polar })
+        ),
+        (
+            """{"type":"s5","input":3,"model":4,"state":6,"blocks":2,"discretization":"bilinear","hippo_blocks":3,"min_step":0.01,"max_step":0.2,"norm":"layer","prenorm":false,"momentum":0.1,"bidirectional":true,"dropout":0.1,"shared_dropout":false,"mixing":"glu"}""",
+            () => new S5(3, 4, 6, 2, Sampled)
+        ),
+        (
+            """{"type":"s5_block","model":4,"state":6,"discretization":"bilinear","hippo_blocks":3,"min_step":0.01,"max_step":0.2,"norm":"layer","prenorm":false,"momentum":0.1,"bidirectional":true,"dropout":0.1,"shared_dropout":false,"mixing":"glu"}""",
+            () => new S5Block(4, 6, Sampled)
+        ),
+        ("""{"type":"s5_block","model":4,"state":6}""", () => new S5Block(4, 6)),
         (
             """{"type":"embedding","count":7,"size":3,"padding_index":2,"scale":0.1,"uniform":true}""",
             () => new Embedding(7, 3, 2, 0.1f, true)

@@ -133,6 +133,62 @@ public sealed class LayerErrorTests
             () => new SequenceBlock(new Rnn(1, 1), null!),
             "options"
         ),
+        Size(
+            "lru of an unknown rung",
+            () => new LruBlock(1, 1, new LruOptions { Rung = (LruRung)9 }),
+            "9",
+            "Lru, Diagonal, Polar, Stable or Ring"
+        ),
+        Size("s5 block of nothing", () => new S5Block(0, 1), "modelSize", "0", "1"),
+        Size("s5 block without states", () => new S5Block(1, 0), "stateSize", "0", "1"),
+        Size("s5 without blocks", () => new S5(1, 1, 1, 0), "blocks", "0", "1"),
+        Size(
+            "s5 without hippo blocks",
+            () => new S5Block(1, 1, new S5Options { Blocks = 0 }),
+            "0",
+            "at least 1"
+        ),
+        Size(
+            "s5 of an unknown discretization",
+            () => new S5Block(1, 1, new S5Options { Discretization = (S5Discretization)7 }),
+            "7",
+            "ZeroOrderHold or Bilinear"
+        ),
+        Size(
+            "s5 of an unknown mixing",
+            () => new S5Block(1, 1, new S5Options { Mixing = (BlockMixing)7 }),
+            "7",
+            "Glu, HalfGlu, Linear or None"
+        ),
+        Size(
+            "s5 with dropout of all",
+            () => new S5Block(1, 1, new S5Options { Dropout = 1f }),
+            "dropout",
+            "below 1"
+        ),
+        Refusal.Of<ArgumentException>(
+            "s5 whose hippo blocks do not fit",
+            () => new S5Block(1, 5, new S5Options { Blocks = 2 }),
+            "5 states",
+            "2 HiPPO blocks",
+            "divide"
+        ),
+        Refusal.Of<ArgumentException>(
+            "s5 of steps turned around",
+            () => new S5Block(1, 1, new S5Options { MinStep = 0.2f }),
+            "0 < min <= max",
+            "0.2"
+        ),
+        Refusal.Of<ArgumentException>(
+            "s5 of endless steps",
+            () => new S5Block(1, 1, new S5Options { MaxStep = float.PositiveInfinity }),
+            "0 < min <= max"
+        ),
+        Refusal.Of<ArgumentNullException>(
+            "s5 without options",
+            () => new S5Block(1, 1, null!),
+            "options"
+        ),
         Size("lru without blocks", () => new Lru(1, 1, 1, 0), "blocks", "0", "1"),
         Refusal.Of<ArgumentException>(
             "ring turned inside out",

@@ -76,6 +76,9 @@ public sealed class SizeErrorTests
             () => new LruBlock(2, Quarter, new LruOptions { Bidirectional = true }),
             "stateSize"
         ),
+        Size("s5 block of too many channels", () => new S5Block(Most, 1), "modelSize"),
+        Size("s5 block of too many states", () => new S5Block(1, Most), "stateSize"),
+        Size("s5 of too many blocks", () => new S5(1, 1, 1, Most), "1 to 65536"),
         Size("lru of too many blocks", () => new Lru(1, 1, 1, Most), "1 to 65536"),
         Refusal.Of<ArgumentException>(
             "layers that are too many together",

@@ -62,6 +62,28 @@ internal sealed class StreamingTests(int bits, int threads)
                 )
         ),
         (
+            "diagonal lru",
+            () => new Lru(Inputs, 6, 5, 2, new LruOptions { Rung = LruRung.Diagonal })
+        ),
+        ("stable lru", () => new Lru(Inputs, 6, 5, 2, new LruOptions { Rung = LruRung.Stable })),
+        ("s5", () => new S5(Inputs, 6, 5, 3)),
+        (
+            "bilinear s5",
+            () =>
+                new S5(
+                    Inputs,
+                    6,
+                    4,
+                    2,
+                    new S5Options
+                    {
+                        Discretization = S5Discretization.Bilinear,
+                        Norm = NormKind.Layer,
+                        Blocks = 2,
+                    }
+                )
+        ),
+        (
             "all",
             () =>
                 new Sequential(

@@ -160,18 +160,33 @@ internal sealed class SeamCalls : IDisposable
         var slopes = new WeightNormGradients(New(C, 2, 3), 3, New(C, 2, 3), New(C));
         Add("Backend.WeightNorm", () => _backend.WeightNorm([filter]));
         Add("Backend.WeightNormGradient", () => _backend.WeightNormGradient([filter], [slopes]));
-        var matrices = new LruMatrices(New(3, 2), New(6, C), New(C, 6));
-        LruTensors values = Parameters();
-        LruTensors gradients = Parameters();
-        var given = new LruMatrices(New(1, 6), New(6, C), New(C, 6));
-        Add("Backend.LruParametrization", () => _backend.LruParametrization(values, matrices));
-        Add(
-            "Backend.LruParametrizationGradient",
-            () => _backend.LruParametrizationGradient(values, given, gradients)
-        );
+        var matrices = new DiagonalMatrices(New(3, 2), New(6, C), New(C, 6));
+        var given = new DiagonalMatrices(New(1, 6), New(6, C), New(C, 6));
+        foreach (DiagonalForm form in Enum.GetValues<DiagonalForm>())
+        {
+            DiagonalTensors values = Parameters(form);
+            DiagonalTensors gradients = Parameters(form);
+            Add(
+                "Backend.DiagonalParametrization",
+                () => _backend.DiagonalParametrization(values, matrices)
+            );
+            Add(
+                "Backend.DiagonalParametrizationGradient",
+                () => _backend.DiagonalParametrizationGradient(values, given, gradients)
+            );
+        }
 
-        LruTensors Parameters() =>
-            new(New(3), New(3), New(3), New(3, C), New(3, C), New(C, 3), New(C, 3));
+        DiagonalTensors Parameters(DiagonalForm form) =>
+            new(
+                form,
+                New(3),
+                New(3),
+                form.HasScale() ? New(3) : default,
+                New(3, C),
+                New(3, C),
+                New(C, 3),
+                New(C, 3)
+            );
     }
 
     private void AddRecurrent()

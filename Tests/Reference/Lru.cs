@@ -16,60 +16,21 @@ public static class Lru
     /// <returns>[T, B, d]</returns>
     public static double[] Forward(LruParameters p, double[] u, int time, int batch)
     {
-        var (channels, states) = (p.Channels, p.States);
-        Require.Length(u, time * batch * channels);
-        Require.Length(p.Nu, states);
-        Require.Length(p.Theta, states);
-        Require.Length(p.GammaLog, states);
-        Require.Length(p.BRe, states * channels);
-        Require.Length(p.BIm, states * channels);
-        Require.Length(p.CRe, channels * p.Directions * states);
-        Require.Length(p.CIm, channels * p.Directions * states);
-        Require.Length(p.D, channels);
-
-        var y = new double[u.Length];
-        for (var direction = 0; direction < p.Directions; direction++)
-        {
-            var h = new Complex[batch * states];
-            for (var step = 0; step < time; step++)
-            {
-                var t = direction == 0 ? step : time - 1 - step;
-                for (var b = 0; b < batch; b++)
-                    Step(p, direction, u, y, h, (t * batch + b) * channels, b * states);
-            }
-        }
-        return y;
-    }
-
-    private static void Step(
-        LruParameters p,
-        int direction,
-        double[] u,
-        double[] y,
-        Complex[] h,
-        int row,
-        int first
-    )
-    {
-        var (channels, states) = (p.Channels, p.States);
-        for (var n = 0; n < states; n++)
-        {
-            var input = Complex.Zero;
-            for (var c = 0; c < channels; c++)
-                input += new Complex(p.BRe[n * channels + c], p.BIm[n * channels + c]) * u[row + c];
-            h[first + n] =
-                Lambda(p.Nu[n], p.Theta[n]) * h[first + n] + Math.Exp(p.GammaLog[n]) * input;
-        }
-        for (var c = 0; c < channels; c++)
-        {
-            var sum = Complex.Zero;
-            for (var n = 0; n < states; n++)
-            {
-                var at = (c * p.Directions + direction) * states + n;
-                sum += new Complex(p.CRe[at], p.CIm[at]) * h[first + n];
-            }
-            y[row + c] += sum.Real + (direction == 0 ? p.D[c] * u[row + c] : 0);
-        }
+        Require.Length(p.Nu, p.States);
+        Require.Length(p.Theta, p.States);
+        Require.Length(p.GammaLog, p.States);
+        Require.Length(p.D, p.Channels);
+        return new DiagonalRecurrence(
+            [.. p.Nu.Zip(p.Theta, Lambda)],
+            [.. p.GammaLog.Select(gamma => new Complex(Math.Exp(gamma), 0))],
+            1,
+            p.BRe,
+            p.BIm,
+            p.CRe,
+            p.CIm,
+            p.D,
+            p.Directions
+        ).Forward(u, time, batch);
     }
 
     /// <summary>lambda = exp(-exp(nu) + i exp(theta)).</summary>

@@ -56,6 +56,13 @@ internal sealed class Draw(ulong seed)
             "nu_log" => Uniform(shape.Count, -2.5f, 0.5f),
             "theta_log" => Uniform(shape.Count, -2f, 1.5f),
             "gamma_log" => Uniform(shape.Count, -1f, 0.3f),
+            // Moduli from 0.3 to a little above 1, on any side of the circle.
+            "nu" => Uniform(shape.Count, -0.02f, 1.2f),
+            "theta" => Uniform(shape.Count, -4f, 4f),
+            // In an LRU's block these are the eigenvalue itself, in an S5's they are for a step of 1/3 to 2.
+            "Lambda_re" => Uniform(shape.Count, -0.7f, 0.02f),
+            "Lambda_im" => Uniform(shape.Count, -0.7f, 0.7f),
+            "log_step" => Uniform(shape.Count, -1f, 0.7f),
             // Directions of weight norms, whose length does not matter.
             var name when name.EndsWith("weight_v", StringComparison.Ordinal) => Uniform(
                 shape.Count

@@ -14,6 +14,7 @@ internal static class Models
         "batch normed lru",
         "batch postnormed lru",
         "batch normed block",
+        "batch normed s5",
     ];
 
     /// <summary>The kinds of layers that have parameters.</summary>
@@ -31,6 +32,11 @@ internal static class Models
         "block",
         "postnorm block",
         "feed through",
+        "diagonal lru",
+        "polar lru",
+        "stable lru",
+        "s5 block",
+        "layer normed s5",
         "layer norm",
         "linear",
         "linear without bias",
@@ -67,6 +73,23 @@ internal static class Models
             "lru block" => new LruBlock(4, 3),
             "lru" => new Lru(3, 4, 5, 2),
             "postnorm lru" => new Lru(3, 4, 5, 2, new LruOptions { Prenorm = false }),
+            "diagonal lru" => new Lru(3, 4, 5, 2, new LruOptions { Rung = LruRung.Diagonal }),
+            "polar lru" => new Lru(3, 4, 5, 2, new LruOptions { Rung = LruRung.Polar }),
+            "stable lru" => new LruBlock(4, 3, new LruOptions { Rung = LruRung.Stable }),
+            "s5 block" => new S5Block(4, 3, new S5Options { Norm = NormKind.Layer }),
+            "layer normed s5" => new S5(
+                3,
+                4,
+                6,
+                2,
+                new S5Options
+                {
+                    Norm = NormKind.Layer,
+                    Blocks = 2,
+                    Discretization = S5Discretization.Bilinear,
+                }
+            ),
+            "batch normed s5" => new S5(3, 4, 5, 2),
             "batch normed lru" => new Lru(3, 4, 5, 2, new LruOptions { Norm = NormKind.Batch }),
             "batch postnormed lru" => new Lru(
                 3,

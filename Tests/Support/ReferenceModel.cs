@@ -106,41 +106,45 @@ internal sealed class ReferenceModel(
                     block.Activation == TcnActivation.Gated
                 );
             }
-            case LruBlock block:
+            case DiagonalBlock block:
             {
+                (NormKind norm, bool prenorm, float dropout, bool shared, BlockMixing mixing) =
+                    block switch
+                    {
+                        LruBlock { Options: var o } => (
+                            o.Norm,
+                            o.Prenorm,
+                            o.Dropout,
+                            o.SharedDropout,
+                            BlockMixing.Glu
+                        ),
+                        S5Block { Options: var o } => (
+                            o.Norm,
+                            o.Prenorm,
+                            o.Dropout,
+                            o.SharedDropout,
+                            o.Mixing
+                        ),
+                        _ => throw new NotSupportedException($"The reference has no {block}."),
+                    };
                 (double[]? first, double[]? second) = BlockMasks(
-                    block.Options.Dropout,
-                    block.Options.SharedDropout,
+                    dropout,
+                    shared,
                     block.InputSize,
                     time
                 );
-                return Ref.LruBlock.Forward(
-                    new Ref.LruBlockParameters(
-                        P("norm.weight"),
-                        P("norm.bias"),
-                        new Ref.LruParameters(
-                            block.InputSize,
-                            block.StateSize,
-                            P("nu_log"),
-                            P("theta_log"),
-                            P("gamma_log"),
-                            P("B_re"),
-                            P("B_im"),
-                            P("C_re"),
-                            P("C_im"),
-                            P("D"),
-                            block.Options.Bidirectional ? 2 : 1
-                        ),
-                        P("out.weight"),
-                        P("out.bias")
-                    ),
+                int steps = time;
+                return Ref.SequenceBlock.Forward(
                     x,
-                    time,
-                    _batch,
+                    rows,
+                    values => Norm(norm, P, values, rows),
+                    !prenorm,
+                    z => ReferenceRecurrence.Of(block, P).Forward(z, steps, _batch),
+                    Enum.Parse<Ref.Mixing>(mixing.ToString()),
+                    parameters.GetValueOrDefault($"{path}out.weight"),
+                    parameters.GetValueOrDefault($"{path}out.bias"),
                     first,
-                    second,
-                    block.Options.Norm == NormKind.Batch,
-                    !block.Options.Prenorm
+                    second
                 );
             }
             case SequenceBlock block:
@@ -152,17 +156,10 @@ internal sealed class ReferenceModel(
                     block.InputSize,
                     time
                 );
-                double[] Norm(double[] values)
-                {
-                    (double[] weight, double[] bias) = (P("norm.weight"), P("norm.bias"));
-                    return block.Options.Norm == NormKind.Batch
-                        ? Ref.BatchNorm.Forward(values, weight, bias, rows, block.InputSize)
-                        : Ref.LayerNorm.Forward(values, weight, bias, rows, block.InputSize);
-                }
                 return Ref.SequenceBlock.Forward(
                     x,
                     rows,
-                    Norm,
+                    values => Norm(block.Options.Norm, P, values, rows),
                     !block.Options.Prenorm,
                     z => Run(block.Core, $"{path}core.", z, ref steps),
                     Enum.Parse<Ref.Mixing>(block.Options.Mixing.ToString()),
@@ -212,6 +209,19 @@ internal sealed class ReferenceModel(
             default:
                 throw new NotSupportedException($"The reference has no {layer.GetType().Name}.");
         }
+    }
+
+    private static double[] Norm(
+        NormKind kind,
+        Func<string, double[]> p,
+        double[] values,
+        int rows
+    )
+    {
+        (double[] weight, double[] bias) = (p("norm.weight"), p("norm.bias"));
+        return kind == NormKind.Batch
+            ? Ref.BatchNorm.Forward(values, weight, bias, rows, values.Length / rows)
+            : Ref.LayerNorm.Forward(values, weight, bias, rows, values.Length / rows);
     }
 
     private static double[] Sum(double[] a, double[] b) => [.. a.Zip(b, (x, y) => x + y)];

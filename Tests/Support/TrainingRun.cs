@@ -19,6 +19,8 @@ internal sealed class TrainingRun : IDisposable
         "lru",
         "batch normed lru",
         "batch postnormed lru",
+        "diagonal lru",
+        "s5",
         "pooled gru",
         "averaged tcn",
         "embedded gru",
@@ -130,6 +132,20 @@ internal sealed class TrainingRun : IDisposable
                     2,
                     new LruOptions { Norm = NormKind.Batch, Prenorm = false }
                 ),
+                new Linear(40, Outputs)
+            ),
+            "diagonal lru" => new Sequential(
+                new Lru(
+                    Inputs,
+                    40,
+                    33,
+                    2,
+                    new LruOptions { Rung = LruRung.Diagonal, Dropout = 0.1f }
+                ),
+                new Linear(40, Outputs)
+            ),
+            "s5" => new Sequential(
+                new S5(Inputs, 40, 33, 2, new S5Options { Bidirectional = true, Dropout = 0.1f }),
                 new Linear(40, Outputs)
             ),
             "pooled gru" => new Sequential(

@@ -5,6 +5,8 @@ namespace Sequor.C;
 /// <summary>All kinds of layers that descriptions can name, with their keys as docs/c.md lists them.</summary>
 internal static class LayerKinds
 {
+    private const string S5Keys =
+        " discretization? hippo_blocks? min_step? max_step? norm? prenorm? momentum? bidirectional? dropout? shared_dropout? mixing?";
     private const string RecurrentKeys = "input? hidden layers? bidirectional? bias? dropout?";
 
     /// <summary>The kinds, in the order in which they are listed.</summary>
@@ -73,7 +75,7 @@ internal static class LayerKinds
         ),
         new(
             "lru",
-            "input? model state blocks? norm? prenorm? momentum? bidirectional? dropout? shared_dropout? ring?",
+            "input? model state blocks? norm? prenorm? momentum? bidirectional? dropout? shared_dropout? ring? rung?",
             (f, before) =>
                 new Lru(
                     Size(f, "input", before),
@@ -85,7 +87,7 @@ internal static class LayerKinds
         ),
         new(
             "lru_block",
-            "model? state norm? prenorm? momentum? bidirectional? dropout? shared_dropout? ring?",
+            "model? state norm? prenorm? momentum? bidirectional? dropout? shared_dropout? ring? rung?",
             (f, before) => new LruBlock(Size(f, "model", before), f.Int("state"), LruOptions(f))
         ),
         new(
@@ -112,6 +114,23 @@ internal static class LayerKinds
                             ?? BlockMixing.Glu,
                     }
                 )
+        ),
+        new(
+            "s5",
+            "input? model state blocks?" + S5Keys,
+            (f, before) =>
+                new S5(
+                    Size(f, "input", before),
+                    f.Int("model"),
+                    f.Int("state"),
+                    f.Int("blocks", 1),
+                    S5Options(f)
+                )
+        ),
+        new(
+            "s5_block",
+            "model? state" + S5Keys,
+            (f, before) => new S5Block(Size(f, "model", before), f.Int("state"), S5Options(f))
         ),
         new(
             "embedding",
@@ -231,7 +250,52 @@ internal static class LayerKinds
             Dropout = f.Float("dropout", 0f),
             SharedDropout = f.Bool("shared_dropout", false),
             Ring = f.Find("ring") is { } ring ? Ring(ring) : new LruRing(),
+            Rung =
+                f.Find("rung")
+                    ?.Word(
+                        ("lru", LruRung.Lru),
+                        ("diagonal", LruRung.Diagonal),
+                        ("polar", LruRung.Polar),
+                        ("stable", LruRung.Stable),
+                        ("ring", LruRung.Ring)
+                    )
+                ?? LruRung.Lru,
         };
+
+    private static S5Options S5Options(Fields f)
+    {
+        var usual = new S5Options();
+        return new S5Options
+        {
+            Discretization =
+                f.Find("discretization")
+                    ?.Word(
+                        ("zoh", S5Discretization.ZeroOrderHold),
+                        ("bilinear", S5Discretization.Bilinear)
+                    )
+                ?? usual.Discretization,
+            Blocks = f.Int("hippo_blocks", usual.Blocks),
+            MinStep = f.Float("min_step", usual.MinStep),
+            MaxStep = f.Float("max_step", usual.MaxStep),
+            Norm =
+                f.Find("norm")?.Word(("layer", NormKind.Layer), ("batch", NormKind.Batch))
+                ?? usual.Norm,
+            Prenorm = f.Bool("prenorm", usual.Prenorm),
+            Momentum = f.Float("momentum", usual.Momentum),
+            Bidirectional = f.Bool("bidirectional", false),
+            Dropout = f.Float("dropout", 0f),
+            SharedDropout = f.Bool("shared_dropout", usual.SharedDropout),
+            Mixing =
+                f.Find("mixing")
+                    ?.Word(
+                        ("glu", BlockMixing.Glu),
+                        ("half_glu", BlockMixing.HalfGlu),
+                        ("linear", BlockMixing.Linear),
+                        ("none", BlockMixing.None)
+                    )
+                ?? usual.Mixing,
+        };
+    }
 
     private static LruRing Ring(Place place)
     {

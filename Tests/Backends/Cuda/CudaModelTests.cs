@@ -29,6 +29,27 @@ public sealed class CudaModelTests : CudaFixture
             new Lru(Inputs, 6, 9, 2, new LruOptions { Bidirectional = true, Prenorm = false }),
         ["batch normed lru"] = () =>
             new Lru(Inputs, 6, 9, 2, new LruOptions { Norm = NormKind.Batch, Dropout = 0.1f }),
+        ["diagonal lru"] = () =>
+            new Lru(Inputs, 6, 9, 2, new LruOptions { Rung = LruRung.Diagonal, Dropout = 0.1f }),
+        ["polar lru"] = () =>
+            new Lru(Inputs, 6, 9, 2, new LruOptions { Rung = LruRung.Polar, Bidirectional = true }),
+        ["stable lru"] = () => new Lru(Inputs, 6, 9, 2, new LruOptions { Rung = LruRung.Stable }),
+        ["ring lru"] = () => new Lru(Inputs, 6, 9, 2, new LruOptions { Rung = LruRung.Ring }),
+        ["s5"] = () => new S5(Inputs, 6, 9, 2, new S5Options { Dropout = 0.1f }),
+        ["bilinear s5 both ways"] = () =>
+            new S5(
+                Inputs,
+                6,
+                9,
+                2,
+                new S5Options
+                {
+                    Discretization = S5Discretization.Bilinear,
+                    Norm = NormKind.Layer,
+                    Blocks = 3,
+                    Bidirectional = true,
+                }
+            ),
         ["batch postnormed lru both ways"] = () =>
             new Lru(
                 Inputs,

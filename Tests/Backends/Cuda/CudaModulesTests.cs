@@ -22,6 +22,7 @@ public sealed class CudaModulesTests : CudaFixture
         "tcn",
         "lru",
         "lru of chunks",
+        "s5",
         "batch norm",
         "layer norm",
         "embedding",
@@ -142,6 +143,7 @@ public sealed class CudaModulesTests : CudaFixture
                 new Lru(3, 4, 6, 1, new LruOptions { Norm = NormKind.Batch }),
                 new Linear(4, 2)
             ),
+            "s5" => new(new S5(3, 4, 6, 1), new Linear(4, 2)),
             "batch norm" => new(new Linear(3, 4), new BatchNorm(4), new Linear(4, 2)),
             "layer norm" => new(new Residual(new LayerNorm(3)), new Linear(3, 2)),
             _ => new(new Embedding(7, 3), new Gru(3, 4), new Linear(4, 2)),

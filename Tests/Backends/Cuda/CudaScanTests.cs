@@ -79,7 +79,7 @@ public sealed class CudaScanTests : CudaPlannedFixture
             Shape shape = layout is null ? new Shape(t, b, 2 * n) : new(layout.Rows, 1, 2 * n);
             Tensor lambda = Put(on, new Shape(n, 2), new Draw(1).Uniform(2L * n, -0.7f, 0.7f));
             Tensor dlambda = Take(on, Shape.Block(scan.LambdaGradientCount));
-            LruTensors parameters = Gather([
+            DiagonalTensors parameters = Gather([
                 .. ParameterShapes(n).Select((s, i) => Put(on, s, (ulong)i + 30)),
             ]);
             Tensor[] slopes = [.. ParameterShapes(n).Select((s, i) => Put(on, s, (ulong)i + 40))];
@@ -110,9 +110,9 @@ public sealed class CudaScanTests : CudaPlannedFixture
                 }
             }
             // What the first pass left is forgotten, what the second left is not.
-            on.LruParametrizationGradient(
+            on.DiagonalParametrizationGradient(
                 parameters,
-                new LruMatrices(
+                new DiagonalMatrices(
                     scan.LambdaGradient(dlambda),
                     Put(on, new Shape(2 * n, 1), 50),
                     Put(on, new Shape(1, 2 * n), 51)
@@ -148,7 +148,7 @@ public sealed class CudaScanTests : CudaPlannedFixture
     private static Shape[] ParameterShapes(int n) =>
         [new(n), new(n), new(n), new(n, 1), new(n, 1), new(1, n), new(1, n)];
 
-    private static LruTensors Gather(Tensor[] t) => new(t[0], t[1], t[2], t[3], t[4], t[5], t[6]);
+    private static DiagonalTensors Gather(Tensor[] t) => new(DiagonalForm.LogPolar, t[0], t[1], t[2], t[3], t[4], t[5], t[6]);
 
     // In the recurrence's direction.
     private static ScanRange[] Ranges(int steps, int parts, bool reverse)
@@ -189,7 +189,7 @@ public sealed class CudaScanTests : CudaPlannedFixture
             Tensor lambda = Take(on, new Shape(n, 2));
             Tensor b = Take(on, new Shape(2 * n, model));
             Tensor c = Take(on, new Shape(directions * model, 2 * n));
-            on.LruParametrization(Gather(values), new LruMatrices(lambda, b, c));
+            on.DiagonalParametrization(Gather(values), new DiagonalMatrices(lambda, b, c));
             Tensor dlambda = Take(on, Shape.Block(scan.LambdaGradientCount));
             var whole = new Shape(3, 2, 2 * n);
             for (int direction = 0; direction < directions; direction++)
@@ -203,9 +203,9 @@ public sealed class CudaScanTests : CudaPlannedFixture
                     direction > 0,
                     Workspace(on, scan)
                 );
-            on.LruParametrizationGradient(
+            on.DiagonalParametrizationGradient(
                 Gather(values),
-                new LruMatrices(
+                new DiagonalMatrices(
                     scan.LambdaGradient(dlambda),
                     Put(on, b.Shape, 22),
                     Put(on, c.Shape, 23)

@@ -33,6 +33,8 @@ public sealed class CudaStepGraphTests : CudaFixture
                 RnnActivation.Linear
             ),
         ["gated tcn"] = () => new Tcn(2, [5, 5], 3, 0.2f, TcnActivation.Gated),
+        ["diagonal lru"] = () => new Lru(2, 5, 6, 1, new LruOptions { Rung = LruRung.Diagonal }),
+        ["s5"] = () => new S5(2, 5, 6, 2, new S5Options { Dropout = 0.2f }),
         ["gru in a block"] = () =>
             new Sequential(
                 new Linear(2, 5),

@@ -43,20 +43,20 @@ public sealed class LruKernelTests
             [model, cells],
             [model, cells],
         ];
-        LruTensors parameters = Gather([.. values.Select((v, i) => host.Put(v, shapes[i]))]);
+        DiagonalTensors parameters = Gather([.. values.Select((v, i) => host.Put(v, shapes[i]))]);
         Tensor[] slopes = [.. starts.Select((v, i) => host.Put(v, shapes[i]))];
         Tensor lambda = host.New(size, 2);
         Tensor b = host.New(2 * size, model);
         Tensor c = host.New(directions * model, 2 * size);
-        host.Backend.LruParametrization(parameters, new LruMatrices(lambda, b, c));
+        host.Backend.DiagonalParametrization(parameters, new DiagonalMatrices(lambda, b, c));
         // Of several passes, sequences or tiles.
         const int Parts = 3;
         float[] parts = draw.Uniform(Parts * 2 * size);
         float[] db = draw.Uniform(2 * size * model);
         float[] dc = draw.Uniform(2 * size * directions * model);
-        host.Backend.LruParametrizationGradient(
+        host.Backend.DiagonalParametrizationGradient(
             parameters,
-            new LruMatrices(
+            new DiagonalMatrices(
                 host.Put(parts, Parts, 2 * size),
                 host.Put(db, 2 * size, model),
                 host.Put(dc, directions * model, 2 * size)
@@ -135,7 +135,7 @@ public sealed class LruKernelTests
         }
     }
 
-    private static LruTensors Gather(Tensor[] t) => new(t[0], t[1], t[2], t[3], t[4], t[5], t[6]);
+    private static DiagonalTensors Gather(Tensor[] t) => new(DiagonalForm.LogPolar, t[0], t[1], t[2], t[3], t[4], t[5], t[6]);
 
     private static double[] Doubles(float[] values) => [.. values.Select(v => (double)v)];
 }

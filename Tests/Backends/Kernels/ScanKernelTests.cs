@@ -150,6 +150,42 @@ public sealed class ScanKernelTests
         }
     }
 
+    // Beyond the unit circle the power of a tile is no float, and of a long tile no double: what the plain recurrence keeps finite
+    // stays so, whether there is nothing before it, or so little that it has to grow.
+    [TestCase(1, false)]
+    [TestCase(16, false)]
+    [TestCase(16, true)]
+    [TestCase(2, true)]
+    public void Powers_that_are_no_floats_make_no_nan(int warps, bool reverse)
+    {
+        const int Steps = 600;
+        const int Size = 5;
+        float[] lambda = [1.45f, 0f, -1.5f, 0.7f, 30f, 1f, 3e8f, 0f, 0.9f, 1.2f];
+        float[] u = new float[2 * Steps * Size];
+        // Where the recurrence is nearly done, and very little long before.
+        foreach (int back in (int[])[3, 2, 1])
+            for (int i = 0; i < 2 * Size; i++)
+                u[2 * Size * (reverse ? back : Steps - 1 - back) + i] = 1e-30f * (i + 1);
+        u[2 * Size * (reverse ? 300 : Steps - 301)] = 1e-37f;
+        using var host = new HostTensors();
+        using DiagonalScanOperation scan = host.Backend.PlanDiagonalScan(
+            new DiagonalScanDescriptor(Size, Steps, 1)
+        );
+        Tensor states = host.Put(u, Steps, 1, 2 * Size);
+        var whole = new ScanRange(0, Steps, reverse);
+        Tensor workspace = host.New(checked((int)scan.WorkspaceCount));
+        scan.Forward(host.Put(lambda, Size, 2), states, null, whole, workspace);
+        float[] expected = host.Get(states);
+        Assert.That(expected, Is.All.Matches<float>(float.IsFinite), "the plain recurrence");
+        Assert.That(expected.Max(), Is.GreaterThan(1e6f));
+
+        using var machine = new KernelMachine();
+        var device = new ScanOnDevice(machine, Steps, 1, Size, null, warps, false, reverse);
+        float[] x = device.Forward(lambda, u, [whole]);
+        for (int i = 0; i < x.Length; i++)
+            Close.Check(x[i], expected[i], Math.Abs(expected[i]) + 1e-38, 1e-4, $"x[{i}]");
+    }
+
     [Test]
     public void A_shape_is_given_to_the_kernel_that_has_enough_to_do()
     {

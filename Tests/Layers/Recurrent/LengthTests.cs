@@ -99,6 +99,26 @@ internal sealed class LengthTests(int bits, int threads)
                 )
         ),
         (
+            "polar lru",
+            () =>
+                new Sequential(
+                    new Lru(Inputs, 5, 9, 2, new LruOptions { Rung = LruRung.Polar }),
+                    new Linear(5, 2)
+                )
+        ),
+        (
+            "s5 both directions",
+            () =>
+                new Sequential(
+                    new S5Block(
+                        Inputs,
+                        7,
+                        new S5Options { Norm = NormKind.Layer, Bidirectional = true }
+                    ),
+                    new Linear(Inputs, 2)
+                )
+        ),
+        (
             "all, then one step",
             () =>
                 new Sequential(

@@ -79,7 +79,7 @@ public sealed class OperationTorchTests(int bits, int threads)
         string[] names = ["nu", "theta", "gamma_log", "B_re", "B_im", "C_re", "C_im"];
         Tensor[] values = [.. names.Select(name => New(new Shape(c[name].Length), c.Floats(name)))];
         Tensor[] gradients = [.. names.Select(name => New(new Shape(c[name].Length)))];
-        (LruTensors p, LruTensors dp) = (Gather(values), Gather(gradients));
+        (DiagonalTensors p, DiagonalTensors dp) = (Gather(values), Gather(gradients));
         Tensor lambda = New(new Shape(n, 2));
         Tensor dlambda = New(Shape.Block(scan.LambdaGradientCount));
         (Tensor b, Tensor db) = (New(new Shape(2 * n, d)), New(new Shape(2 * n, d)));
@@ -93,7 +93,7 @@ public sealed class OperationTorchTests(int bits, int threads)
         Tensor skip = New(new Shape(d), c.Floats("D"));
         (Tensor y, Tensor dx, Tensor dskip) = (New(x.Shape), New(x.Shape), New(skip.Shape));
 
-        Backend.LruParametrization(p, new LruMatrices(lambda, b, cc));
+        Backend.DiagonalParametrization(p, new DiagonalMatrices(lambda, b, cc));
         Multiply(x, b, states, transposeB: true);
         scan.Forward(lambda, states, null, new ScanRange(0, time), workspace);
         Multiply(states, cc, y, transposeB: true);
@@ -106,9 +106,9 @@ public sealed class OperationTorchTests(int bits, int threads)
         Multiply(du, b, dx);
         AddTimes(dy, skip, dx);
         Backend.ColumnSum(dy, x, dskip);
-        Backend.LruParametrizationGradient(
+        Backend.DiagonalParametrizationGradient(
             p,
-            new LruMatrices(scan.LambdaGradient(dlambda), db, dc),
+            new DiagonalMatrices(scan.LambdaGradient(dlambda), db, dc),
             dp
         );
 
@@ -122,7 +122,7 @@ public sealed class OperationTorchTests(int bits, int threads)
         }
     }
 
-    private static LruTensors Gather(Tensor[] t) => new(t[0], t[1], t[2], t[3], t[4], t[5], t[6]);
+    private static DiagonalTensors Gather(Tensor[] t) => new(DiagonalForm.LogPolar, t[0], t[1], t[2], t[3], t[4], t[5], t[6]);
 
     private void Multiply(
         Tensor a,

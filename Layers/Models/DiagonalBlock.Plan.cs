@@ -1,7 +1,7 @@
 namespace Sequor.Layers;
 
-// The plan of an LRU block: its memory for the largest batch, and its forward and backward passes.
-public sealed partial class LruBlock
+// The plan of a block: its memory for the largest batch, and its forward and backward passes.
+public abstract partial class DiagonalBlock
 {
     private sealed class BlockPlan : LayerPlan
     {
@@ -13,8 +13,8 @@ public sealed partial class LruBlock
         private readonly DiagonalScanOperation _scan;
 
         private readonly (Tensor Value, Tensor Gradient) _d;
-        private readonly LruTensors _values;
-        private readonly LruTensors _gradients;
+        private readonly DiagonalTensors _values;
+        private readonly DiagonalTensors _gradients;
 
         // What is kept for the backward pass.
         private readonly Slot _states;
@@ -34,7 +34,7 @@ public sealed partial class LruBlock
         private readonly Slot? _cGradient;
         private Tensor _x;
 
-        public BlockPlan(LruBlock layer, PlanBuilder builder, Shape input)
+        public BlockPlan(DiagonalBlock layer, PlanBuilder builder, Shape input)
         {
             _backend = builder.Stage;
             _flow = builder.Gradients;
@@ -51,15 +51,15 @@ public sealed partial class LruBlock
                     }
                 )
             );
-            _d = (builder.Value(layer._d), builder.Gradient(layer._d));
-            _values = Gather(builder.Value);
-            _gradients = Gather(builder.Gradient);
+            _d = (builder.Value(layer._recurrence.D), builder.Gradient(layer._recurrence.D));
+            _values = layer._recurrence.Gather(builder.Value);
+            _gradients = layer._recurrence.Gather(builder.Gradient);
             // A stream has one step more, which holds the state before the first step of a call.
             int before = builder.Streaming ? 1 : 0;
             _states = builder.Keep(new Shape(checked(steps + before), batch, 2 * n));
             if (builder.Streaming)
                 _carried = builder.State(new Shape(1, batch, 2 * n));
-            if (layer.Options.Bidirectional)
+            if (layer._settings.Bidirectional)
                 _reverseStates = builder.Keep(new Shape(steps, batch, 2 * n));
             _mixed = builder.Keep(input);
             _lambda = builder.Keep(new Shape(n, 2));
@@ -69,11 +69,11 @@ public sealed partial class LruBlock
             _frame = new BlockFrame(
                 new BlockParts(
                     layer._norm,
-                    layer.Options.Prenorm,
-                    BlockMixing.Glu,
+                    layer._settings.Prenorm,
+                    layer._settings.Mixing,
                     layer._out,
                     layer.DropoutProbability,
-                    layer.Options.SharedDropout
+                    layer._settings.SharedDropout
                 ),
                 builder,
                 input,
@@ -85,22 +85,17 @@ public sealed partial class LruBlock
             if (!builder.Training)
                 return;
             // Otherwise the gradient of the states lies where the gates do, which are no longer needed by then.
-            if (n > d)
+            int gates = layer._settings.Mixing switch
+            {
+                BlockMixing.Glu => 2 * d,
+                BlockMixing.HalfGlu => d,
+                _ => 0,
+            };
+            if (2 * n > gates)
                 _stateGradient = builder.Scratch(new Shape(_ranges.MostRows, 2 * n));
             _lambdaGradient = builder.Scratch(_scan.LambdaGradientCount);
             _bGradient = builder.Scratch(new Shape(2 * n, d));
             _cGradient = builder.Scratch(new Shape(layer.Directions * d, 2 * n));
-
-            LruTensors Gather(Func<Parameter, Tensor> of) =>
-                new(
-                    of(layer._nu),
-                    of(layer._theta),
-                    of(layer._gamma),
-                    of(layer._bReal),
-                    of(layer._bImaginary),
-                    of(layer._cReal),
-                    of(layer._cImaginary)
-                );
         }
 
         // C' and its gradient are one matrix for each direction.
@@ -118,7 +113,7 @@ public sealed partial class LruBlock
         {
             _x = x;
             Tensor y = _output.For(x.Shape.First, x.Shape[1]);
-            _backend.LruParametrization(_values, new LruMatrices(_lambda.All, _b.All, _c.All));
+            _backend.DiagonalParametrization(_values, new DiagonalMatrices(_lambda.All, _b.All, _c.All));
             _frame.Begin(x);
             if (_carried is null)
                 ForwardAll(y);
@@ -262,9 +257,9 @@ public sealed partial class LruBlock
                 first = range.End;
             }
             _frame.EndBackward(dy);
-            _backend.LruParametrizationGradient(
+            _backend.DiagonalParametrizationGradient(
                 _values,
-                new LruMatrices(
+                new DiagonalMatrices(
                     _scan.LambdaGradient(_lambdaGradient!.All),
                     _bGradient!.All,
                     _cGradient!.All
@@ -277,7 +272,9 @@ public sealed partial class LruBlock
         // From the gradient of the output computes that of Re(C h) + D z.
         private Tensor BackwardToMixed(Tensor dy, Tensor normed, ScanRange range)
         {
+            // It may lie in the rows of dy, which are the gradient of the skip as well.
             Tensor hidden = _frame.BackwardToHidden(dy, _mixed.All, range);
+            Tensor place = _frame.Hidden(range);
             _backend.Pointwise(
                 PointwiseOp.MultiplyAddGeluGradient,
                 new PointwiseArguments
@@ -286,10 +283,10 @@ public sealed partial class LruBlock
                     B = Rows(_mixed, range),
                     C = normed,
                     Sum = _d.Gradient,
-                    Out = hidden,
+                    Out = place,
                 }
             );
-            return hidden;
+            return place;
         }
 
         private Tensor BackwardScan(Tensor hidden, Slot states, int direction, ScanRange range)

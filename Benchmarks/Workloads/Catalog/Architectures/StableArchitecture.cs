@@ -1,0 +1,17 @@
+using Sequor.Layers;
+
+namespace Sequor.Workloads;
+
+/// <summary>The rung of eigenvalues exp(-exp(nu) + i theta), which begin anywhere on the unit disk and stay in it.</summary>
+internal sealed class StableArchitecture : RungArchitecture
+{
+    public override string Name => "stable";
+
+    public override int Order => 15;
+
+    public override bool IsCompared => false;
+
+    public override string Title => "stable LRU";
+
+    private protected override LruRung Rung => LruRung.Stable;
+}

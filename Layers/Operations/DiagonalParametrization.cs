@@ -1,0 +1,75 @@
+namespace Sequor.Layers;
+
+/// <summary>The parameters of a diagonal recurrence, or their gradients.</summary>
+/// <param name="Form">What the eigenvalues and the factors of the inputs are made of.</param>
+/// <param name="Decay">[N]</param>
+/// <param name="Frequency">[N]</param>
+/// <param name="Scale">[N]; empty where the form has none.</param>
+/// <param name="BReal">[N, d]</param>
+/// <param name="BImaginary">[N, d]</param>
+/// <param name="CReal">[d, directions * N]</param>
+/// <param name="CImaginary">[d, directions * N]</param>
+internal readonly record struct DiagonalTensors(
+    DiagonalForm Form,
+    Tensor Decay,
+    Tensor Frequency,
+    Tensor Scale,
+    Tensor BReal,
+    Tensor BImaginary,
+    Tensor CReal,
+    Tensor CImaginary
+)
+{
+    /// <summary>
+    /// Operations with floats: a product for each value of the matrices, or six for a complex one, and ten for each eigenvalue, or forty
+    /// where it is sampled.
+    /// </summary>
+    public long Flops =>
+        BReal.Count * (Form.IsSampled() ? 6 : 2)
+        + CReal.Count * (Form.IsSampled() ? 2 : 1)
+        + (Form.IsSampled() ? 40 : 10) * Decay.Count;
+
+    /// <summary>Adds all tensors to a report.</summary>
+    public OperationReport ReadBy(OperationReport report) =>
+        report.Reads(Decay, Frequency, Scale, BReal, BImaginary, CReal, CImaginary);
+}
+
+/// <summary>
+/// What the scan and the products around it read: lambda for a <see cref="DiagonalScanOperation"/>, and real matrices B' and C'. As
+/// states are interleaved (re, im) pairs, u = z B'^T and y = x C'^T are single real products. With lambda, f and the output's factor of the
+/// <see cref="DiagonalForm"/>:
+/// <code>
+/// B' = f B, its rows re and im in turn
+/// C' = factor (C_re, -C_im), its columns in turn, one below the other for two directions
+/// </code>
+/// Source: Orvieto et al. 2023, section 3; Smith et al. 2022, section 3.
+/// </summary>
+/// <param name="Lambda">[N, 2]; as a gradient [rows, 2N], the sum of whose rows is the gradient.</param>
+/// <param name="B">B' [2N, d].</param>
+/// <param name="C">C' [directions * d, 2N].</param>
+internal readonly record struct DiagonalMatrices(Tensor Lambda, Tensor B, Tensor C)
+{
+    /// <summary>Fills a report of the matrices being computed.</summary>
+    public OperationReport Describe(OperationReport report, in DiagonalTensors parameters) =>
+        parameters.ReadBy(report).Writes(Lambda, B, C).Costs(parameters.Flops);
+
+    /// <summary>Fills a report of the chain rule back to the parameters, which takes about twice as much.</summary>
+    public OperationReport DescribeGradient(
+        OperationReport report,
+        in DiagonalTensors parameters,
+        in DiagonalTensors gradients
+    ) =>
+        parameters
+            .ReadBy(report)
+            .Reads(Lambda, B, C)
+            .Updates(
+                gradients.Decay,
+                gradients.Frequency,
+                gradients.Scale,
+                gradients.BReal,
+                gradients.BImaginary,
+                gradients.CReal,
+                gradients.CImaginary
+            )
+            .Costs(2 * parameters.Flops + Lambda.Count);
+}
