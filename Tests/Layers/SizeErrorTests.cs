@@ -76,6 +76,10 @@ public sealed class SizeErrorTests
             () => new LruBlock(2, Quarter, new LruOptions { Bidirectional = true }),
             "stateSize"
         ),
+        Size("s4d of too many channels", () => new S4D(Most, 1), "modelSize"),
+        Size("s4d of too many states", () => new S4D(1, Most), "stateSize"),
+        Size("dss of too many channels", () => new Dss(Most, 1), "modelSize"),
+        Size("dss of too many states", () => new Dss(1, Most), "stateSize"),
         Size("lru of too many blocks", () => new Lru(1, 1, 1, Most), "1 to 65536"),
         Refusal.Of<ArgumentException>(
             "layers that are too many together",

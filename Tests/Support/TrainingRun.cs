@@ -16,6 +16,8 @@ internal sealed class TrainingRun : IDisposable
         "lru",
         "batch normed lru",
         "batch postnormed lru",
+        "s4d",
+        "dss",
         "pooled gru",
         "averaged tcn",
         "embedded gru",
@@ -102,6 +104,22 @@ internal sealed class TrainingRun : IDisposable
                     33,
                     2,
                     new LruOptions { Norm = NormKind.Batch, Prenorm = false }
+                ),
+                new Linear(40, Outputs)
+            ),
+            "s4d" => new Sequential(
+                new Linear(Inputs, 40),
+                new SequenceBlock(
+                    new S4D(40, 9, new S4DOptions { Bidirectional = true }),
+                    new SequenceBlockOptions { Norm = NormKind.Batch, Dropout = 0.1f }
+                ),
+                new Linear(40, Outputs)
+            ),
+            "dss" => new Sequential(
+                new Linear(Inputs, 40),
+                new SequenceBlock(
+                    new Dss(40, 9),
+                    new SequenceBlockOptions { Mixing = BlockMixing.Linear }
                 ),
                 new Linear(40, Outputs)
             ),
