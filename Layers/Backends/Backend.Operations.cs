@@ -219,4 +219,51 @@ public abstract partial class Backend
         in DiagonalMatrices matrices,
         in DiagonalTensors gradients
     );
+
+    /// <summary>Computes what a state space's scan reads from its parameters; see <see cref="StateSpaceRule"/>.</summary>
+    internal void StateSpaceParametrization(
+        in StateSpaceForm form,
+        in StateSpaceTensors parameters,
+        in StateSpaceMatrices matrices
+    )
+    {
+        OperationReport? report = Report(OperationName.StateSpaceParametrization);
+        using OperationScope scope = Begin(
+            report is null ? null : matrices.Describe(report, parameters)
+        );
+        StateSpaceParametrizationCore(form, parameters, matrices);
+    }
+
+    /// <inheritdoc cref="StateSpaceParametrization"/>
+    private protected abstract void StateSpaceParametrizationCore(
+        in StateSpaceForm form,
+        in StateSpaceTensors parameters,
+        in StateSpaceMatrices matrices
+    );
+
+    /// <summary>
+    /// Adds to the gradients of the parameters, given those of the matrices, by the chain rule. The gradients of L have a row for each
+    /// channel, whether or not the channels share it.
+    /// </summary>
+    internal void StateSpaceParametrizationGradient(
+        in StateSpaceForm form,
+        in StateSpaceTensors parameters,
+        in StateSpaceMatrices matrices,
+        in StateSpaceTensors gradients
+    )
+    {
+        OperationReport? report = Report(OperationName.StateSpaceParametrizationGradient);
+        using OperationScope scope = Begin(
+            report is null ? null : matrices.DescribeGradient(report, parameters, gradients)
+        );
+        StateSpaceParametrizationGradientCore(form, parameters, matrices, gradients);
+    }
+
+    /// <inheritdoc cref="StateSpaceParametrizationGradient"/>
+    private protected abstract void StateSpaceParametrizationGradientCore(
+        in StateSpaceForm form,
+        in StateSpaceTensors parameters,
+        in StateSpaceMatrices matrices,
+        in StateSpaceTensors gradients
+    );
 }

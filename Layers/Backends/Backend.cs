@@ -222,6 +222,11 @@ public abstract partial class Backend : IDisposable
     /// <summary>Prepares a complex diagonal scan for its largest shape.</summary>
     internal abstract DiagonalScanOperation PlanDiagonalScan(in DiagonalScanDescriptor descriptor);
 
+    /// <summary>Prepares a scan of systems with one input and one output each for its largest shape.</summary>
+    internal abstract StateSpaceScanOperation PlanStateSpaceScan(
+        in StateSpaceScanDescriptor descriptor
+    );
+
     /// <summary>Prepares a layer normalisation for its largest shape.</summary>
     internal abstract LayerNormOperation PlanLayerNorm(in LayerNormDescriptor descriptor);
 

@@ -27,6 +27,7 @@ internal sealed unsafe partial class CpuBackend : Backend
     private readonly SequenceJob _sequences;
     private readonly WeightNormJob _weightNorm;
     private readonly OptimizerJob _optimizer;
+    private readonly StateSpaceJob _stateSpace;
 
     public CpuBackend(CpuOptions options, string reason)
     {
@@ -53,6 +54,7 @@ internal sealed unsafe partial class CpuBackend : Backend
         _sequences = new SequenceJob(this);
         _weightNorm = new WeightNormJob(this);
         _optimizer = new OptimizerJob(this);
+        _stateSpace = new StateSpaceJob(this);
         Info = new BackendInfo(
             "cpu",
             string.Create(
@@ -198,6 +200,10 @@ internal sealed unsafe partial class CpuBackend : Backend
     internal override DiagonalScanOperation PlanDiagonalScan(
         in DiagonalScanDescriptor descriptor
     ) => new CpuDiagonalScan(this, descriptor);
+
+    internal override StateSpaceScanOperation PlanStateSpaceScan(
+        in StateSpaceScanDescriptor descriptor
+    ) => new CpuStateSpaceScan(this, descriptor);
 
     internal override LayerNormOperation PlanLayerNorm(in LayerNormDescriptor descriptor) =>
         new CpuLayerNorm(this, descriptor);

@@ -33,6 +33,9 @@ internal unsafe interface ILanes<TV>
     /// their processors have the instruction and asking makes methods longer than the JIT inlines.
     /// </summary>
     static abstract TV Fma(TV a, TV b, TV c);
+
+    /// <summary>c - a * b, rounded as in <see cref="Fma"/>.</summary>
+    static abstract TV NegatedFma(TV a, TV b, TV c);
     static abstract TV Max(TV a, TV b);
     static abstract TV Min(TV a, TV b);
     static abstract TV Abs(TV a);

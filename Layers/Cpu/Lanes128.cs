@@ -63,6 +63,16 @@ internal readonly unsafe struct Lanes128 : ILanes<Vector128<float>>
     ) =>
         X86Fma.IsSupported || AdvSimd.IsSupported ? Vector128.FusedMultiplyAdd(a, b, c) : a * b + c;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> NegatedFma(
+        Vector128<float> a,
+        Vector128<float> b,
+        Vector128<float> c
+    ) =>
+        X86Fma.IsSupported || AdvSimd.IsSupported
+            ? Vector128.FusedMultiplyAdd(-a, b, c)
+            : c - a * b;
+
     public static Vector128<float> Max(Vector128<float> a, Vector128<float> b) =>
         Vector128.MaxNative(a, b);
 

@@ -61,6 +61,12 @@ internal readonly unsafe struct Lanes256 : ILanes<Vector256<float>>
         Vector256<float> c
     ) => Vector256.FusedMultiplyAdd(a, b, c);
 
+    public static Vector256<float> NegatedFma(
+        Vector256<float> a,
+        Vector256<float> b,
+        Vector256<float> c
+    ) => Vector256.FusedMultiplyAdd(-a, b, c);
+
     public static Vector256<float> Max(Vector256<float> a, Vector256<float> b) =>
         Vector256.MaxNative(a, b);
 

@@ -63,6 +63,12 @@ internal readonly unsafe struct Lanes512 : ILanes<Vector512<float>>
         Vector512<float> c
     ) => Vector512.FusedMultiplyAdd(a, b, c);
 
+    public static Vector512<float> NegatedFma(
+        Vector512<float> a,
+        Vector512<float> b,
+        Vector512<float> c
+    ) => Vector512.FusedMultiplyAdd(-a, b, c);
+
     public static Vector512<float> Max(Vector512<float> a, Vector512<float> b) =>
         Vector512.MaxNative(a, b);
 

@@ -18,6 +18,7 @@ public sealed partial class CudaBackend
             OperationKind.WeightNorm => ["weight_norm"],
             OperationKind.LruParametrization => ["lru"],
             OperationKind.DiagonalParametrization => ["diagonal"],
+            OperationKind.StateSpaceParametrization => ["state_space"],
             OperationKind.Loss => ["losses"],
             OperationKind.Update => ["optimizer"],
             _ => throw new UnreachableException($"no modules for {kind}"),
@@ -60,6 +61,14 @@ public sealed partial class CudaBackend
     {
         Kernels.Load("scan_wide", "scan_chunked");
         return new CudaDiagonalScan(this, descriptor, Choose(descriptor));
+    }
+
+    internal override StateSpaceScanOperation PlanStateSpaceScan(
+        in StateSpaceScanDescriptor descriptor
+    )
+    {
+        Kernels.Load("state_scan");
+        return new CudaStateSpaceScan(this, descriptor);
     }
 
     internal override LayerNormOperation PlanLayerNorm(in LayerNormDescriptor descriptor)

@@ -29,6 +29,8 @@ internal enum OperationKind
 
     /// <summary>The eigenvalues and matrices of other diagonal recurrences.</summary>
     DiagonalParametrization,
+    /// <summary>A state space's eigenvalues and outputs.</summary>
+    StateSpaceParametrization,
 
     /// <summary>Losses, and weights of their rows.</summary>
     Loss,

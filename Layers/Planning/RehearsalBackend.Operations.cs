@@ -200,6 +200,31 @@ internal sealed partial class RehearsalBackend
             ? OperationKind.LruParametrization
             : OperationKind.DiagonalParametrization;
 
+    private protected override void StateSpaceParametrizationCore(
+        in StateSpaceForm form,
+        in StateSpaceTensors parameters,
+        in StateSpaceMatrices matrices
+    )
+    {
+        Prepare(OperationKind.StateSpaceParametrization);
+        Write(matrices.A);
+        Write(matrices.C);
+    }
+
+    private protected override void StateSpaceParametrizationGradientCore(
+        in StateSpaceForm form,
+        in StateSpaceTensors parameters,
+        in StateSpaceMatrices matrices,
+        in StateSpaceTensors gradients
+    )
+    {
+        Prepare(OperationKind.StateSpaceParametrization);
+        Write(gradients.LogStep);
+        Write(gradients.Real);
+        Write(gradients.Imaginary);
+        Write(gradients.C);
+    }
+
     internal override RandomStream CreateRandom(ulong seed) => new Random(this, seed);
 
     private sealed class Random(RehearsalBackend backend, ulong seed) : RandomStream(backend)

@@ -13,6 +13,10 @@ internal sealed partial class RehearsalBackend
         in DiagonalScanDescriptor descriptor
     ) => new DiagonalScan(this, descriptor.StateSize);
 
+    internal override StateSpaceScanOperation PlanStateSpaceScan(
+        in StateSpaceScanDescriptor descriptor
+    ) => new StateSpaceScan(this, descriptor);
+
     internal override LayerNormOperation PlanLayerNorm(in LayerNormDescriptor descriptor) =>
         new LayerNorm(this);
 
@@ -105,6 +109,27 @@ internal sealed partial class RehearsalBackend
 
         public override Tensor LambdaGradient(Tensor dlambda) =>
             dlambda.View(new Shape(1, 2 * size));
+    }
+
+    private sealed class StateSpaceScan(
+        RehearsalBackend backend,
+        StateSpaceScanDescriptor descriptor
+    ) : StateSpaceScanOperation(backend, descriptor)
+    {
+        public override long WorkspaceCount => 0;
+
+        protected override void ForwardCore(in StateSpaceScanOperands operands) =>
+            backend.Write(operands.Y);
+
+        protected override void BackwardCore(
+            in StateSpaceScanOperands operands,
+            in StateSpaceScanGradients gradients
+        )
+        {
+            backend.Write(gradients.A);
+            backend.Write(gradients.C);
+            backend.Write(gradients.D);
+        }
     }
 
     private sealed class LayerNorm(RehearsalBackend backend) : LayerNormOperation(backend)

@@ -189,6 +189,10 @@ public sealed class LayerErrorTests
             () => new S5Block(1, 1, null!),
             "options"
         ),
+        Size("s4d of nothing", () => new S4D(0), "modelSize", "0", "1"),
+        Size("s4d without states", () => new S4D(1, 0), "stateSize", "0", "1"),
+        Size("dss of nothing", () => new Dss(0), "modelSize", "0", "1"),
+        Size("dss without states", () => new Dss(1, 0), "stateSize", "0", "1"),
         Size("lru without blocks", () => new Lru(1, 1, 1, 0), "blocks", "0", "1"),
         Refusal.Of<ArgumentException>(
             "ring turned inside out",

@@ -61,6 +61,15 @@ internal sealed class StreamingTests(int bits, int threads)
                     )
                 )
         ),
+        ("s4d", () => new Sequential(new S4D(Inputs, 5), new S4D(Inputs, 1))),
+        (
+            "dss",
+            () =>
+                new Sequential(
+                    new Dss(Inputs, 5, new DssOptions { Kernel = DssKernel.Exp }),
+                    new Dss(Inputs, 3, new DssOptions { Length = Steps })
+                )
+        ),
         (
             "diagonal lru",
             () => new Lru(Inputs, 6, 5, 2, new LruOptions { Rung = LruRung.Diagonal })

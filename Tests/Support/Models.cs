@@ -37,6 +37,9 @@ internal static class Models
         "stable lru",
         "s5 block",
         "layer normed s5",
+        "s4d",
+        "s4d both ways",
+        "dss",
         "layer norm",
         "linear",
         "linear without bias",
@@ -106,6 +109,24 @@ internal static class Models
             "batch normed block" => new SequenceBlock(
                 new Rnn(4, 4),
                 new SequenceBlockOptions { Norm = NormKind.Batch, Mixing = BlockMixing.Linear }
+            ),
+            "s4d" => new Sequential(new Linear(3, 4), new S4D(4, 3)),
+            "s4d both ways" => new SequenceBlock(
+                new S4D(
+                    4,
+                    2,
+                    new S4DOptions
+                    {
+                        Bidirectional = true,
+                        Discretization = S4DDiscretization.Bilinear,
+                        Initialization = S4DInitialization.LegS,
+                    }
+                ),
+                new SequenceBlockOptions()
+            ),
+            "dss" => new SequenceBlock(
+                new Dss(4, 3),
+                new SequenceBlockOptions { Mixing = BlockMixing.Linear }
             ),
             "batch norm" => new BatchNorm(4),
             "layer norm" => new LayerNorm(4),

@@ -169,6 +169,16 @@ internal sealed class ReferenceModel(
                     second
                 );
             }
+            case S4D s4d:
+                return Ref.StateSpace.Forward(StateSpaces.Of(s4d, P), x, time, _batch);
+            case Dss dss:
+                return Ref.StateSpace.Forward(
+                    StateSpaces.Of(dss, P),
+                    x,
+                    time,
+                    _batch,
+                    dss.Options.Length ?? 0
+                );
             case Linear linear:
                 return Ref.Linear.Forward(
                     x,

@@ -21,6 +21,8 @@ internal sealed class TrainingRun : IDisposable
         "batch postnormed lru",
         "diagonal lru",
         "s5",
+        "s4d",
+        "dss",
         "pooled gru",
         "averaged tcn",
         "embedded gru",
@@ -146,6 +148,22 @@ internal sealed class TrainingRun : IDisposable
             ),
             "s5" => new Sequential(
                 new S5(Inputs, 40, 33, 2, new S5Options { Bidirectional = true, Dropout = 0.1f }),
+                new Linear(40, Outputs)
+            ),
+            "s4d" => new Sequential(
+                new Linear(Inputs, 40),
+                new SequenceBlock(
+                    new S4D(40, 9, new S4DOptions { Bidirectional = true }),
+                    new SequenceBlockOptions { Norm = NormKind.Batch, Dropout = 0.1f }
+                ),
+                new Linear(40, Outputs)
+            ),
+            "dss" => new Sequential(
+                new Linear(Inputs, 40),
+                new SequenceBlock(
+                    new Dss(40, 9),
+                    new SequenceBlockOptions { Mixing = BlockMixing.Linear }
+                ),
                 new Linear(40, Outputs)
             ),
             "pooled gru" => new Sequential(

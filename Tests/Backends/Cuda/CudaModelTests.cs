@@ -75,6 +75,34 @@ public sealed class CudaModelTests : CudaFixture
                     new SequenceBlockOptions { Prenorm = false, Norm = NormKind.Batch }
                 )
             ),
+        ["blocks of state spaces"] = () =>
+            new Sequential(
+                new Linear(Inputs, 7),
+                new SequenceBlock(
+                    new S4D(7, 9),
+                    new SequenceBlockOptions { Norm = NormKind.Batch, Dropout = 0.1f }
+                ),
+                new SequenceBlock(
+                    new S4D(
+                        7,
+                        3,
+                        new S4DOptions
+                        {
+                            Bidirectional = true,
+                            Discretization = S4DDiscretization.Bilinear,
+                        }
+                    ),
+                    new SequenceBlockOptions { Prenorm = false }
+                ),
+                new SequenceBlock(
+                    new Dss(7, 5),
+                    new SequenceBlockOptions { Mixing = BlockMixing.Linear }
+                ),
+                new SequenceBlock(
+                    new Dss(7, 4, new DssOptions { Kernel = DssKernel.Exp, Bidirectional = true }),
+                    new SequenceBlockOptions { Mixing = BlockMixing.Linear }
+                )
+            ),
         ["blocks of a tcn"] = () =>
             new Sequential(
                 new Linear(Inputs, 6),

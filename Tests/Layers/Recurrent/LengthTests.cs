@@ -98,6 +98,16 @@ internal sealed class LengthTests(int bits, int threads)
                     new Mean(Inputs)
                 )
         ),
+        ("s4d", () => new Sequential(new Linear(Inputs, 11), new S4D(11, 5), new Linear(11, 2))),
+        (
+            "state spaces both ways",
+            () =>
+                new Sequential(
+                    new S4D(Inputs, 3, new S4DOptions { Bidirectional = true }),
+                    new Linear(Inputs, 17),
+                    new Dss(17, 2, new DssOptions { Length = 12, Bidirectional = true })
+                )
+        ),
         (
             "polar lru",
             () =>

@@ -11,5 +11,7 @@ internal sealed class LinearArchitecture : DenseBlockArchitecture
 
     public override string Title => "linear RNN in blocks";
 
+    public override Rung OnLadder { get; } = new(3, "no nonlinearity within the recurrence");
+
     private protected override RnnActivation Activation => RnnActivation.Linear;
 }

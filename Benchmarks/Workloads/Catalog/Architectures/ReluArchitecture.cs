@@ -11,5 +11,7 @@ internal sealed class ReluArchitecture : DenseBlockArchitecture
 
     public override string Title => "ReLU RNN in blocks";
 
+    public override Rung OnLadder { get; } = new(2, "a rectifier in the place of tanh");
+
     private protected override RnnActivation Activation => RnnActivation.Relu;
 }

@@ -11,5 +11,7 @@ internal sealed class TanhArchitecture : DenseBlockArchitecture
 
     public override string Title => "tanh RNN in blocks";
 
+    public override Rung OnLadder { get; } = new(1, "a dense recurrence with tanh");
+
     private protected override RnnActivation Activation => RnnActivation.Tanh;
 }
