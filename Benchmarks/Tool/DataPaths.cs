@@ -40,6 +40,32 @@ internal static class DataPaths
             );
     }
 
+    /// <summary>The tasks whose data are not here, each with what <see cref="Resolve"/> would say of it.</summary>
+    /// <param name="tasks">Those that are asked for.</param>
+    /// <param name="data">The option's value.</param>
+    public static IReadOnlyDictionary<TaskEntry, string> Missing(
+        IReadOnlyList<TaskEntry> tasks,
+        string? data
+    )
+    {
+        var missing = new Dictionary<TaskEntry, string>();
+        // A place that is none is wrong for all of them.
+        if (data is not null && !Path.Exists(data))
+            return missing;
+        foreach (TaskEntry task in tasks.Where(task => !task.IsDrawn))
+        {
+            try
+            {
+                Resolve([task], data, tasks);
+            }
+            catch (Exception e) when (e is UsageException or FailureException)
+            {
+                missing[task] = e.Message;
+            }
+        }
+        return missing;
+    }
+
     /// <summary>Reads the data of a task.</summary>
     public static TaskData Load(TaskEntry task, string path)
     {

@@ -8,13 +8,17 @@ using Sequor.Workloads.Charts;
 
 namespace Sequor.Tool;
 
-/// <summary>sequor page: a page from JSON that was written before, of bench or of suites under BenchmarkDotNet.</summary>
+/// <summary>
+/// sequor page: a page from JSON that was written before, of bench, of suites under BenchmarkDotNet, or of reproduce with sweeps of bench
+/// beside it; of the latter a document as well.
+/// </summary>
 internal static class PageCommand
 {
     public const string Name = "page";
 
     private const string Bench = "sequor.bench/1";
     private const string Suites = "sequor.suites/1";
+    private const string Reproduce = "sequor.reproduce/1";
 
     // As BenchmarkDotNet names what the diagnoser exports.
     private const string SuiteFiles = "*-report-sequor.json";
@@ -24,31 +28,51 @@ internal static class PageCommand
         Argument<string[]> files = new("FILE")
         {
             Description =
-                $"what bench --json wrote, or one or more of suites ({SuiteFiles}), or their folder",
+                $"what bench --json wrote, or one or more of suites ({SuiteFiles}), or their folder, or one or more of reproduce --json with those of bench --sweep",
             Arity = ArgumentArity.OneOrMore,
         };
         Option<string?> html = Options.Html();
-        html.Required = true;
+        Option<string?> markdown = Options.Text(
+            "--markdown",
+            "writes the tables of reproduce as Markdown to a file, in place of those that it has, or to -",
+            "FILE|-"
+        );
         var command = new Command(
             Name,
-            "Makes a page with charts from results that were written as JSON before."
+            "Makes a page with charts, or a document, from results that were written as JSON before."
         );
         command.Arguments.Add(files);
         command.Options.Add(html);
+        command.Options.Add(markdown);
         command.SetAction(result =>
         {
             using var stop = new StopSignal();
             StopSignal.EndAtOnce(stop);
-            OutputFile page = OutputFile.For(html.Name, result.GetValue(html))!;
-            OutputFile.RequireApart(page);
+            OutputFile? page = OutputFile.For(html.Name, result.GetValue(html));
+            OutputFile? document = OutputFile.For(markdown.Name, result.GetValue(markdown));
+            if (page is null && document is null)
+                throw new UsageException($"{html.Name} or {markdown.Name} is needed: FILE or -");
+            OutputFile.RequireApart(page, document);
             string[] given = [.. result.GetValue(files)!.SelectMany(Expand)];
             foreach (string file in given)
-                OutputFile.RequireApartFrom(files.Name, file, page);
-            page.Write(Encoding.UTF8.GetBytes(Render(given)));
+                OutputFile.RequireApartFrom(files.Name, file, page, document);
+            Made made = Make(given);
+            if (document is not null && made.Document is null)
+                throw new UsageException(
+                    $"{markdown.Name} is for results of {Reproduce}; {html.Name} makes a page of these"
+                );
+            // Both are made before either is written.
+            string? text = document is null
+                ? null
+                : ResultsPart.Of(result.GetValue(markdown)!, made.Document!());
+            page?.Write(Encoding.UTF8.GetBytes(made.Page()));
+            document?.Write(Encoding.UTF8.GetBytes(text!));
             return ExitCode.Success;
         });
         return command;
     }
+
+    private sealed record Made(Func<string> Page, Func<string>? Document = null);
 
     private static IEnumerable<string> Expand(string path)
     {
@@ -68,22 +92,66 @@ internal static class PageCommand
             : throw new UsageException($"the folder '{path}' has no {SuiteFiles}");
     }
 
-    private static string Render(string[] files)
+    private static Made Make(string[] files)
     {
         (string Path, string Schema, byte[] Json)[] read = [.. files.Select(Read)];
+        if (read.Any(file => file.Schema == Reproduce))
+        {
+            ReproductionBook book = ReproductionBook.Join([.. read.Select(Book)]);
+            if (book.Results.Count + book.Left.Count + book.Sweeps.Count == 0)
+                throw new UsageException($"'{read[0].Path}' has no results");
+            return new Made(
+                () => ReproductionPage.Render(book),
+                () => ResultsDocument.Render(book)
+            );
+        }
         if (read.Any(file => file.Schema == Bench))
         {
             if (read.Length > 1)
                 throw new UsageException(
-                    $"a page of {Bench} is of one file, and here are {read.Length}; several may be of {Suites}"
+                    $"a page of {Bench} is of one file, and here are {read.Length}; several may be of {Suites}, or of {Reproduce} with sweeps of {Bench}"
                 );
-            return Page(read[0].Path, read[0].Json);
+            return new Made(() => Page(read[0].Path, read[0].Json));
         }
-        return SuitesPage.Render([
-            .. read.Select(file =>
-                Whole(file.Path, () => ReportWriter.ReadSuites(Text(file.Json)))
-            ),
-        ]);
+        return new Made(() =>
+            SuitesPage.Render([
+                .. read.Select(file =>
+                    Whole(file.Path, () => ReportWriter.ReadSuites(Text(file.Json)))
+                ),
+            ])
+        );
+    }
+
+    // Of a page of reproductions.
+    private static ReproductionBook Book((string Path, string Schema, byte[] Json) file)
+    {
+        if (file.Schema == Suites)
+            throw new UsageException(
+                $"'{file.Path}' is of {Suites}, which has no place beside {Reproduce}"
+            );
+        if (file.Schema == Bench)
+        {
+            BenchReport sweep = Whole(file.Path, () => ReportWriter.ReadBench(Text(file.Json)));
+            return sweep.Exponents is { Count: > 0 } && sweep.Results.Count > 0
+                ? new ReproductionBook
+                {
+                    Results = [],
+                    Sources = [],
+                    Sweeps = [sweep],
+                }
+                : throw new UsageException(
+                    $"'{file.Path}' is of one length; beside {Reproduce} stands what bench --sweep measured"
+                );
+        }
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(file.Json);
+            return ReproductionFile.Read(new FigureJson(document.RootElement));
+        }
+        catch (FigureException e)
+        {
+            throw new UsageException($"'{file.Path}': {e.Message}");
+        }
     }
 
     private static string Page(string path, byte[] json)
@@ -126,11 +194,13 @@ internal static class PageCommand
                 document.RootElement.ValueKind == JsonValueKind.Object
                     ? FigureReader.Schema(json)
                     : null;
-            if (schema is not (Bench or Suites))
+            if (schema is not (Bench or Suites or Reproduce))
                 throw new UsageException(
-                    $"'{path}' is {(schema is null ? "of no schema" : Printable.Shortened(schema, 60))}; {Name} makes pages of {Bench} and {Suites}"
+                    $"'{path}' is {(schema is null ? "of no schema" : Printable.Shortened(schema, 60))}; {Name} makes pages of {Bench}, {Suites} and {Reproduce}"
                 );
-            FigureReader.All.Single(reader => reader.Format == schema).Read(json);
+            // Older results of reproduce say too little to be compared, and enough for a page.
+            if (schema != Reproduce)
+                FigureReader.All.Single(reader => reader.Format == schema).Read(json);
             return (path, schema, bytes);
         }
         catch (JsonException)

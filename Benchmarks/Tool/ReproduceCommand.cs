@@ -37,16 +37,28 @@ internal static class ReproduceCommand
         var unsaved = new List<string>();
         bool interrupted = false;
         Exception? failure = null;
-        foreach (ReproduceRun run in job.Runs)
+        ReproduceTurns? turns = null;
+        while (true)
         {
-            interrupted = stop.IsRequested;
-            if (interrupted)
+            ReproduceTurn? turn = null;
+            try
+            {
+                turns ??= new ReproduceTurns(job, stop.Token);
+                turn = turns.Next();
+            }
+            catch (Exception e)
+            {
+                failure = e;
+            }
+            interrupted |= stop.IsRequested && (turn is not null || turns?.Left.Count > 0);
+            if (turn is null || interrupted)
                 break;
-            view.Begin(run);
+            ReproduceRun run = turn.Run;
+            view.Begin(turn);
             var curve = new List<CurvePoint>();
             try
             {
-                ReproductionResult result = Train(job, run, view, screen, curve, stop.Token);
+                ReproductionResult result = Train(job, turn, view, screen, curve, stop.Token);
                 results.Add(result);
                 view.End(result);
                 if (result.Unsaved is { } reason)
@@ -105,10 +117,12 @@ internal static class ReproduceCommand
             Device = job.Device.Device,
             Threads = job.Device.Threads,
             BudgetMinutes = job.Budget?.TotalMinutes,
+            TotalBudgetSeconds = job.TotalBudget?.TotalSeconds,
             Results = Join(results, job),
             Failed = failed.Count > 0 ? failed : null,
+            Left = turns?.Left is { Count: > 0 } left ? left : null,
         };
-        view.Results(report.Results, interrupted);
+        view.Results(report, interrupted);
         ResultFiles.Write(
             failure,
             (job.Json, () => ReportWriter.ToUtf8(report)),
@@ -130,13 +144,14 @@ internal static class ReproduceCommand
 
     private static ReproductionResult Train(
         ReproduceJob job,
-        ReproduceRun run,
+        ReproduceTurn turn,
         ReproduceView view,
         Screen screen,
         List<CurvePoint> curve,
         CancellationToken cancellation
     )
     {
+        ReproduceRun run = turn.Run;
         // The ledger of a backend of its own tells what this model needs.
         using Backend backend = job.CreateBackend(run);
         var reproduction = new Reproduction(run.Preset, run.Data, backend);
@@ -145,6 +160,7 @@ internal static class ReproduceCommand
         {
             Seed = run.Seed,
             Budget = job.Budget,
+            TimeLeft = turn.TimeLeft,
             Checkpoint = run.Checkpoint,
             SaveEvery = job.SaveEvery,
             Keep = job.Keep,

@@ -14,6 +14,12 @@ internal sealed class ReproduceJob : IDisposable
     /// <summary>Time of training and validation of each run; null for no limit.</summary>
     public required TimeSpan? Budget { get; init; }
 
+    /// <summary>Time of all runs together, which then come in the order of what they take; null for no limit.</summary>
+    public required TimeSpan? TotalBudget { get; init; }
+
+    /// <summary>Runs that cannot be begun for want of data.</summary>
+    public IReadOnlyList<LeftRun> Left { get; init; } = [];
+
     /// <summary>The folder of checkpoints, or null.</summary>
     public required string? Checkpoint { get; init; }
 

@@ -18,6 +18,8 @@ internal sealed class ReproduceOptions
     private static IReadOnlyList<string> AllTasks =>
         [.. Tasks.Unnamed.Select(t => t.Name).Intersect(Presets.TaskNames)];
 
+    private static IEnumerable<string> PresetNames => Presets.All.Select(p => p.Name).Distinct();
+
     private static string Choice
     {
         get
@@ -40,10 +42,10 @@ internal sealed class ReproduceOptions
         [.. Presets.ArchNames, All]
     );
 
-    private readonly Option<string?> _preset = Options.Text(
+    private readonly Option<string[]?> _presets = Options.Choices(
         "--preset",
-        $"the models' size: {string.Join(", ", Presets.All.Select(p => p.Name).Distinct())} (each task's first)",
-        "NAME"
+        $"the models' size: {string.Join(", ", PresetNames)}, or all (each task's and model's first; with --total-budget all)",
+        [.. PresetNames, All]
     );
 
     private readonly Option<string?> _data = Options.Text(
@@ -55,6 +57,12 @@ internal sealed class ReproduceOptions
     private readonly Option<float?> _budget = Options.Number(
         "--budget",
         "minutes of training and validation for each run, of one model with one seed; time before an interruption counts (no limit)"
+    );
+
+    private readonly Option<string?> _totalBudget = Options.Text(
+        "--total-budget",
+        "time of all runs together, as 8h, 90m or 30s: the shortest come first, what is over in --checkpoint FOLDER is not run again, and what there was no time for is told",
+        "TIME"
     );
 
     private readonly Option<long?> _seeds = Options.Whole(
@@ -97,9 +105,10 @@ internal sealed class ReproduceOptions
                 [
                     _tasks,
                     _architectures,
-                    _preset,
+                    _presets,
                     _data,
                     _budget,
+                    _totalBudget,
                     _seeds,
                     _seed,
                     _checkpoint,
@@ -116,7 +125,8 @@ internal sealed class ReproduceOptions
     /// <summary>What a command line asks for. Wrong usage is told before anything is read or made.</summary>
     public ReproduceJob Read(ParseResult result)
     {
-        IReadOnlyList<Preset> presets = ReadPresets(result);
+        TimeSpan? total = TimeOption.Read(result, _totalBudget);
+        IReadOnlyList<Preset> presets = ReadPresets(result, total is not null);
         TimeSpan? budget = ReadBudget(result);
         string? checkpoint = result.GetValue(_checkpoint);
         if (checkpoint is null && result.GetValue(_checkpointEvery) is not null)
@@ -125,8 +135,35 @@ internal sealed class ReproduceOptions
             throw new UsageException("--keep needs --checkpoint FOLDER");
         int seeds = (int)(result.GetValue(_seeds) ?? 1);
         ulong first = (ulong)(result.GetValue(_seed) ?? 1);
+        TaskEntry[] tasks = [.. presets.Select(p => p.TaskEntry).Distinct()];
+        // Where all tasks share some time, those whose data are not here are told with what there was no time for.
+        IReadOnlyDictionary<TaskEntry, string> missing =
+            total is not null && Words(result, _tasks).Contains(All)
+                ? DataPaths.Missing(tasks, result.GetValue(_data))
+                : new Dictionary<TaskEntry, string>();
+        if (missing.Count < tasks.Length)
+            tasks = [.. tasks.Except(missing.Keys)];
+        LeftRun[] left =
+        [
+            .. presets
+                .Where(p => !tasks.Contains(p.TaskEntry))
+                .SelectMany(p =>
+                    Enumerable
+                        .Range(0, seeds)
+                        .Select(i => new LeftRun(
+                            p.Task,
+                            p.Arch,
+                            p.Name,
+                            first + (ulong)i,
+                            missing[p.TaskEntry],
+                            Seconds: null,
+                            Measured: false
+                        ))
+                ),
+        ];
+        presets = [.. presets.Where(p => tasks.Contains(p.TaskEntry))];
         Dictionary<string, string> files = DataPaths.Resolve(
-            [.. presets.Select(p => p.TaskEntry).Distinct()],
+            tasks,
             result.GetValue(_data),
             [.. Presets.TaskNames.Select(Tasks.Get)]
         );
@@ -177,6 +214,8 @@ internal sealed class ReproduceOptions
             Runs = runs,
             Seeds = seeds,
             Budget = budget,
+            TotalBudget = total,
+            Left = left,
             Checkpoint = checkpoint,
             SaveEvery = TimeSpan.FromSeconds(result.GetValue(_checkpointEvery) ?? DefaultSaveEvery),
             Keep = (int)(result.GetValue(_keep) ?? Checkpoints.DefaultKept),
@@ -189,33 +228,34 @@ internal sealed class ReproduceOptions
         };
     }
 
-    private IReadOnlyList<Preset> ReadPresets(ParseResult result)
+    private IReadOnlyList<Preset> ReadPresets(ParseResult result, bool every)
     {
-        string[] tasks = Words(_tasks, AllTasks);
+        string[] tasks = Words(result, _tasks);
         if (tasks.Length == 0)
             throw new UsageException($"--task is needed: {Choice}");
-        string[] archs = Words(_architectures, Presets.ArchNames);
-        if (archs.Length == 0)
-            archs = [.. Presets.ArchNames];
-        string? name = result.GetValue(_preset);
+        string[] archs = Words(result, _architectures);
+        string[] names = Words(result, _presets);
+        bool allTasks = tasks.Contains(All);
+        var choice = new PresetChoice(
+            allTasks ? AllTasks : tasks,
+            allTasks,
+            archs.Contains(All) ? [] : archs,
+            names.Contains(All) ? [] : names,
+            names.Contains(All) || (every && names.Length == 0)
+        );
         try
         {
-            return
-            [
-                .. tasks.SelectMany(task => archs.Select(arch => Presets.Get(task, arch, name))),
-            ];
+            return choice.Find();
         }
         catch (PresetException e)
         {
             throw new UsageException($"--preset: {e.Message}");
         }
-
-        // Without the option this is an empty array.
-        string[] Words(Option<string[]?> option, IReadOnlyList<string> all) =>
-            result.GetValue(option) is not { } given ? []
-            : given.Contains(All) ? [.. all]
-            : given;
     }
+
+    // Without the option this is an empty array.
+    private static string[] Words(ParseResult result, Option<string[]?> option) =>
+        result.GetValue(option) ?? [];
 
     private TimeSpan? ReadBudget(ParseResult result)
     {

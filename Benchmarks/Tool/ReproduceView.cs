@@ -9,8 +9,12 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
 {
     private const int PlainLines = 20;
 
+    private const int LeftLines = 12;
+
     private ReproduceRun _run = null!;
-    private int _begun;
+    private ReproduceTurn _turn = null!;
+    private TimeSpan? _begun;
+    private int _turns;
     private bool _trained;
 
     public void Header(Machine machine)
@@ -20,13 +24,17 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
         string limit = job.Budget is { } budget
             ? Text($", at most {budget.TotalMinutes:0.####} min of training each")
             : "";
-        screen.Line(Figures.Several(job.Runs.Count, "run") + limit);
+        string total = job.TotalBudget is { } time
+            ? $", {TrainView.Duration(time)} for all of them; the shortest come first"
+            : "";
+        screen.Line(Figures.Several(job.Runs.Count, "run") + limit + total);
     }
 
-    public void Begin(ReproduceRun run)
+    public void Begin(ReproduceTurn turn)
     {
-        (_run, _trained) = (run, false);
-        _begun++;
+        ReproduceRun run = turn.Run;
+        (_run, _turn, _trained, _begun) = (run, turn, false, null);
+        _turns++;
         Preset preset = run.Preset;
         using Sequential model = preset.CreateModel();
         string paper = preset.Paper is { } figure
@@ -35,9 +43,15 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
         screen.Line();
         screen.Line(
             Text(
-                $"{run} ({_begun} of {job.Runs.Count}): {Figures.Several(model.ParameterCount, "parameter")}; "
+                $"{run} ({_turns} of {job.Runs.Count}): {Figures.Several(model.ParameterCount, "parameter")}; "
             ) + paper
         );
+        if (turn is { Expected: { } expected, TimeLeft: { } left })
+        {
+            screen.Line(
+                $"{(turn.IsMeasured ? "about" : "at least")} {TrainView.Duration(expected)} with all of its epochs; {TrainView.Duration(left)} left"
+            );
+        }
         if (run.Saved is not { } saved)
             return;
         screen.Line(Text($"goes on after step {saved.Position} of {run.Checkpoint}"));
@@ -54,6 +68,7 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
     public void Step(ProgressLine progress, ReproductionProgress p)
     {
         _trained = true;
+        _begun ??= p.Now.Elapsed;
         if (screen.ShowsProgress)
         {
             (double done, TimeSpan left) = Remaining(p);
@@ -111,21 +126,51 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
 
     public void Diverged() => screen.Line("diverged: no result");
 
-    public void Results(IReadOnlyList<ReproductionResult> results, bool interrupted)
+    public void Results(ReproductionReport report, bool interrupted)
     {
+        IReadOnlyList<ReproductionResult> results = report.Results;
         screen.Line();
         if (results.Count > 0)
             Table(results, interrupted);
         if (results.Any(r => r.Runs.Any(run => run.Stopped == StopReason.Budget)))
         {
+            string when =
+                job.TotalBudget is not null ? "when the time was over"
+                : Text($"after {job.Budget?.TotalMinutes:0.####} min");
             screen.Line(
-                Text(
-                    $"Cut by the budget: training was not over after {job.Budget?.TotalMinutes:0.####} min; the figures are of the best epoch until then, or of the last step where none had ended."
-                )
+                $"Cut by the budget: training was not over {when}; the figures are of the best epoch until then, or of the last step where none had ended."
             );
         }
+        Left(report.Left ?? []);
         if (interrupted)
             screen.Line("Interrupted: not all runs came to their end.");
+    }
+
+    private void Left(IReadOnlyList<LeftRun> left)
+    {
+        if (left.Count == 0)
+            return;
+        screen.Line(
+            $"Not begun: {Figures.Several(left.Count, "run")}."
+                + (
+                    job.Checkpoint is not null
+                        ? " The same command goes on with them."
+                        : " With --checkpoint FOLDER the same command would go on with them."
+                )
+        );
+        foreach (LeftRun run in left.Take(LeftLines))
+        {
+            string time = run.Seconds is { } seconds
+                ? $"; {(run.Measured ? "about" : "at least")} {TrainView.Duration(TimeSpan.FromSeconds(seconds))}"
+                : "";
+            screen.Line(
+                Text($"  {run.Task} {run.Arch} {run.Preset}, seed {run.Seed}: ")
+                    + run.Reason
+                    + time
+            );
+        }
+        if (left.Count > LeftLines)
+            screen.Line(Text($"  and {left.Count - LeftLines} more"));
     }
 
     private void Table(IReadOnlyList<ReproductionResult> results, bool interrupted)
@@ -176,12 +221,21 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
     {
         double done = (double)p.Now.Steps / ((long)p.Epochs * p.Now.StepsPerEpoch);
         TimeSpan left = p.Now.Elapsed * ((1 - done) / done);
-        if (job.Budget is { } budget && budget - p.Now.Elapsed < left)
+        if (Limit() is { } budget && budget - p.Now.Elapsed < left)
         {
             left = budget > p.Now.Elapsed ? budget - p.Now.Elapsed : TimeSpan.Zero;
             done = p.Now.Elapsed / budget;
         }
         return (done, left);
+    }
+
+    // The time of the run, that before an interruption included.
+    private TimeSpan? Limit()
+    {
+        if (_turn.TimeLeft is not { } left)
+            return job.Budget;
+        TimeSpan all = (_begun ?? TimeSpan.Zero) + left;
+        return job.Budget < all ? job.Budget : all;
     }
 
     private static string Where(ReproductionProgress p) => Text($"epoch {p.Now.Epoch}/{p.Epochs}");

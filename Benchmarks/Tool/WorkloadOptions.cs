@@ -83,18 +83,7 @@ internal sealed class WorkloadOptions
 
     /// <summary>Those that say what model runs on what, and nothing of where.</summary>
     public IEnumerable<Option> Model =>
-        [
-            Task,
-            Data,
-            Length,
-            Batch,
-            Parameters,
-            Layers,
-            Hidden,
-            Form,
-            Bidirectional,
-            States,
-        ];
+        [Task, Data, Length, Batch, Parameters, Layers, Hidden, Form, Bidirectional, States];
 
     public void AddTo(Command command)
     {
@@ -196,7 +185,8 @@ internal sealed class WorkloadOptions
             return variant;
         string option =
             architecture.WhyNot(variant with { Form = null }) is null ? Form.Name
-            : architecture.WhyNot(variant with { Bidirectional = false }) is null ? Bidirectional.Name
+            : architecture.WhyNot(variant with { Bidirectional = false }) is null
+                ? Bidirectional.Name
             : States.Name;
         throw new UsageException($"{option}: {reason}");
     }
@@ -218,6 +208,11 @@ internal sealed class WorkloadOptions
             );
         }
         ModelVariant variant = VariantOf(result, architecture);
+        PresetModel least = architecture.Sized(architecture.WidthStep, depth, variant);
+        if (architecture.WhyNot(TaskOf(result), least) is { } reason)
+            throw new UsageException(
+                $"{(variant.Bidirectional ? Bidirectional.Name : "--arch")}: {reason}"
+            );
         if (result.GetValue(Hidden) is { } hidden)
         {
             if (result.GetValue(Parameters) is not null)

@@ -110,6 +110,38 @@ public abstract partial class Backend
         Tensor dx
     );
 
+    /// <summary>y[b, c] = the first step of sequence b in x, which is packed; b is in the caller's order.</summary>
+    internal void FirstSteps(Tensor x, SequenceLayout layout, Tensor y)
+    {
+        // Only the rows that are taken are read.
+        using OperationScope scope = Begin(
+            Report(OperationName.FirstSteps)
+                ?.Reads(x)
+                .Writes(y)
+                .Moves((y.Count - x.Count) * sizeof(float))
+        );
+        FirstStepsCore(x, layout, y);
+    }
+
+    /// <inheritdoc cref="FirstSteps"/>
+    private protected abstract void FirstStepsCore(Tensor x, SequenceLayout layout, Tensor y);
+
+    /// <summary>dx [B, C], the rows of the first step of packed rows, = dy[b, c] of the sequence that each is.</summary>
+    internal void FirstStepsGradient(Tensor dy, SequenceLayout layout, Tensor dx)
+    {
+        using OperationScope scope = Begin(
+            Report(OperationName.FirstStepsGradient)?.Reads(dy).Writes(dx)
+        );
+        FirstStepsGradientCore(dy, layout, dx);
+    }
+
+    /// <inheritdoc cref="FirstStepsGradient"/>
+    private protected abstract void FirstStepsGradientCore(
+        Tensor dy,
+        SequenceLayout layout,
+        Tensor dx
+    );
+
     /// <summary>
     /// value[0] = sum(mask * sum over a row's K columns of squared errors) / (sum(mask) * K), and the gradient of the prediction [rows, K].
     /// An empty mask counts as ones; a mask of only zeros gives 0. Rows of weight 0 are not read.

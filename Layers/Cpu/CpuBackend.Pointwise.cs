@@ -22,6 +22,16 @@ internal sealed unsafe partial class CpuBackend
             case PointwiseOp.MultiplyAdd:
                 _pointwise.Apply(ElementOp.MultiplyAdd, arguments);
                 break;
+            case PointwiseOp.AddRelu:
+                _pointwise.Apply(ElementOp.AddRelu, arguments);
+                break;
+            case PointwiseOp.ReluGradient:
+                _pointwise.Apply(ElementOp.ReluGradient, arguments);
+                break;
+            case PointwiseOp.GluGradient:
+                // Rows and columns are those of what is gated.
+                _pointwise.Apply(ElementOp.GluGradient, arguments with { Out = arguments.A });
+                break;
             case PointwiseOp.Gelu:
                 _pointwise.Apply(ElementOp.Gelu, arguments);
                 break;
@@ -111,6 +121,7 @@ internal sealed unsafe partial class CpuBackend
                         or ElementOp.TimesRow
                         or ElementOp.AddGlu
                         or ElementOp.AddGluGradientAndGelu
+                        or ElementOp.GluGradient
                         or ElementOp.AddGated
                         or ElementOp.AddGatedGradient;
             _count = _byRows ? elements / _operands.Columns : elements;
@@ -188,6 +199,12 @@ internal enum ElementOp
 
     /// <summary>b = the gradient of b, in place; out = gelu(c).</summary>
     AddGluGradientAndGelu,
+
+    /// <inheritdoc cref="PointwiseOp.AddRelu"/>
+    AddRelu,
+
+    /// <inheritdoc cref="PointwiseOp.GluGradient"/>
+    GluGradient,
 
     /// <inheritdoc cref="PointwiseOp.AddGated"/>
     AddGated,

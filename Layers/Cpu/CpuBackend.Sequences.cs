@@ -40,6 +40,22 @@ internal sealed unsafe partial class CpuBackend
             Copy(dy.RowRange(layout.Order[b], 1), LastRow(dx, layout, b));
     }
 
+    private protected override void FirstStepsCore(Tensor x, SequenceLayout layout, Tensor y)
+    {
+        for (int b = 0; b < layout.Batch; b++)
+            Copy(x.RowRange(b, 1), y.RowRange(layout.Order[b], 1));
+    }
+
+    private protected override void FirstStepsGradientCore(
+        Tensor dy,
+        SequenceLayout layout,
+        Tensor dx
+    )
+    {
+        for (int b = 0; b < layout.Batch; b++)
+            Copy(dy.RowRange(layout.Order[b], 1), dx.RowRange(b, 1));
+    }
+
     private static Tensor LastRow(Tensor x, SequenceLayout layout, int b) =>
         x.RowRange(layout.Row(layout.Lengths[b] - 1) + b, 1);
 

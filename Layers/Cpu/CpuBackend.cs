@@ -192,7 +192,7 @@ internal sealed unsafe partial class CpuBackend : Backend
         new CpuRecurrent(this, descriptor);
 
     internal override ParameterLayout RecurrentLayout(in RecurrentDescriptor descriptor) =>
-        CpuRecurrent.Layout(descriptor);
+        descriptor.PlainLayout();
 
     internal override ConvolutionOperation PlanConvolution(in ConvolutionDescriptor descriptor) =>
         new CpuConvolution(this, descriptor);

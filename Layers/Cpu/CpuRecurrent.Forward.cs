@@ -5,7 +5,8 @@ namespace Sequor.Layers.Cpu;
 // The forward pass of a recurrent network: the walk over the steps of a slice of the batch, and the states before and after.
 internal sealed unsafe partial class CpuRecurrent
 {
-    private bool InPlace => _d.Kind is RecurrentKind.Tanh or RecurrentKind.Relu;
+    private bool InPlace =>
+        _d.Kind is RecurrentKind.Tanh or RecurrentKind.Relu or RecurrentKind.Linear;
 
     // The first column, in a row of gates, that depends on h.
     private int HiddenColumn => _d.Kind == RecurrentKind.Gru ? _hidden : 0;

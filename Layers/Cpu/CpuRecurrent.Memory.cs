@@ -101,8 +101,7 @@ internal sealed unsafe partial class CpuRecurrent
         if (_d.DropsOut)
             _ = checked((int)rows);
         long kept = _d.Training ? rows : _d.MaxBatch;
-        bool simple = _d.Kind is RecurrentKind.Tanh or RecurrentKind.Relu;
-        ParameterLayout parameters = Layout(_d);
+        ParameterLayout parameters = _d.PlainLayout();
         _places = new Place[_d.Layers * _d.Directions];
         _layers = new LayerPlace[_d.Layers];
         long workspace = 0;
@@ -122,7 +121,7 @@ internal sealed unsafe partial class CpuRecurrent
             for (int direction = 0; direction < _d.Directions; direction++)
             {
                 ref Place p = ref _places[layer * _d.Directions + direction];
-                string name = direction == 0 ? $"l{layer}" : $"l{layer}_reverse";
+                string name = RecurrentDescriptor.PlaceName(layer, direction);
                 p.Inputs = inputs;
                 p.WeightIh = parameters.Offsets[$"weight_ih_{name}"];
                 p.WeightHh = parameters.Offsets[$"weight_hh_{name}"];
@@ -150,7 +149,7 @@ internal sealed unsafe partial class CpuRecurrent
                     end = Math.Max(end, back);
                 }
                 workspace = end;
-                p.Gates = simple ? 0 : Take(ref reserve, kept, _gateWidth);
+                p.Gates = InPlace ? 0 : Take(ref reserve, kept, _gateWidth);
                 p.Cells = _d.Kind == RecurrentKind.Lstm ? Take(ref reserve, kept, _hidden) : 0;
             }
         }

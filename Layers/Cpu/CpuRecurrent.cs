@@ -7,7 +7,7 @@ namespace Sequor.Layers.Cpu;
 /// in the second-level cache when the weights' gradients are summed from them.
 /// </summary>
 /// <remarks>
-/// A row of gates is: for tanh and relu [H], in the output itself; for an LSTM [i | f | g | o]; for a GRU [n | r | z | W_hn h + b_hn],
+/// A row of gates is: for tanh, relu and the linear recurrence [H], in the output itself; for an LSTM [i | f | g | o]; for a GRU [n | r | z | W_hn h + b_hn],
 /// whose first 3H columns depend on x and whose last 3H depend on h. An LSTM may project its output: h = W_hr (o tanh c). It may also clip
 /// its cell state: what is kept and returned is not clipped, but every use of it is.
 /// <para>Sequences of different lengths are computed in the packed layout, sorted by falling length: the sequences that reach a step are
@@ -43,18 +43,6 @@ internal sealed unsafe partial class CpuRecurrent : RecurrentOperation
         _slices = Math.Min(backend.Threads, _d.MaxBatch);
         Lay();
         _grid = new Grid(backend, _d, _slices);
-    }
-
-    public static ParameterLayout Layout(in RecurrentDescriptor d)
-    {
-        var offsets = new Dictionary<string, long>();
-        long offset = 0;
-        foreach ((string name, Shape shape) in d.Parameters())
-        {
-            offsets[name] = offset;
-            offset += shape.Count;
-        }
-        return new ParameterLayout(offset, offsets);
     }
 
     public override long WorkspaceCount => _workspaceCount;

@@ -17,6 +17,11 @@ internal static unsafe class PointwiseKernels<TV, TO>
         public static TV Map(TV a, TV b) => TO.Add(a, b);
     }
 
+    private readonly struct AddRelu : IMap
+    {
+        public static TV Map(TV a, TV b) => TO.Max(TO.Zero, TO.Add(a, b));
+    }
+
     private readonly struct GeluGradient : IMap
     {
         public static TV Map(TV a, TV b)
@@ -46,6 +51,9 @@ internal static unsafe class PointwiseKernels<TV, TO>
         {
             case ElementOp.Add:
                 Map<Add>(o, from, to);
+                break;
+            case ElementOp.AddRelu:
+                Map<AddRelu>(o, from, to);
                 break;
             case ElementOp.Gelu:
                 Gelu(o, from, to);
@@ -174,6 +182,18 @@ internal static unsafe class PointwiseKernels<TV, TO>
                         TO.Fma(Gates(o, gates, i, left), gate, start),
                         left
                     );
+                    break;
+                }
+                case ElementOp.GluGradient:
+                {
+                    TV gate = VectorMath<TV, TO>.Sigmoid(Gates(o, gates, columns + i, left));
+                    TV open = TO.Mul(Lane<TV, TO>.Get(a + i, left), gate);
+                    TV slope = TO.Mul(
+                        TO.Mul(open, Gates(o, gates, i, left)),
+                        TO.Sub(TO.Set(1f), gate)
+                    );
+                    Lane<TV, TO>.Put(gates + i, open, left);
+                    Lane<TV, TO>.Put(gates + columns + i, slope, left);
                     break;
                 }
                 case ElementOp.AddGated:

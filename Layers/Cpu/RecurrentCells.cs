@@ -38,6 +38,9 @@ internal static unsafe class RecurrentCells<TV, TO>
 
     public static void Forward(in CellRows c)
     {
+        // The sum is the output.
+        if (c.Kind == RecurrentKind.Linear)
+            return;
         for (int row = 0; row < c.Rows; row++)
         {
             for (int i = 0; i < c.Hidden; i += TO.Width)
@@ -91,6 +94,9 @@ internal static unsafe class RecurrentCells<TV, TO>
                         break;
                     case RecurrentKind.Gru:
                         BackwardGru(c, row, i, left, dh, dg);
+                        break;
+                    case RecurrentKind.Linear:
+                        Lane<TV, TO>.Put(dg, dh, left);
                         break;
                     case RecurrentKind.Tanh:
                     {

@@ -33,11 +33,21 @@ public sealed partial class CudaBackend
     {
         if (descriptor.VariableLengths)
             Kernels.Load("sequences");
-        return new CudaRecurrent(this, descriptor);
+        if (descriptor.Kind != RecurrentKind.Linear)
+            return new CudaRecurrent(this, descriptor);
+        Kernels.Load("linear_recurrence");
+        Prepare(OperationKind.Pointwise);
+        Prepare(OperationKind.Sums);
+        if (descriptor.DropsOut)
+            Prepare(OperationKind.Random);
+        return new CudaLinearRecurrence(this, descriptor);
     }
 
+    // cuDNN has its own order of what it computes.
     internal override ParameterLayout RecurrentLayout(in RecurrentDescriptor descriptor) =>
-        CudaRecurrent.Layout(this, descriptor);
+        descriptor.Kind == RecurrentKind.Linear
+            ? descriptor.PlainLayout()
+            : CudaRecurrent.Layout(this, descriptor);
 
     internal override ConvolutionOperation PlanConvolution(in ConvolutionDescriptor descriptor)
     {

@@ -34,6 +34,29 @@ public sealed partial class CudaBackend
             case PointwiseOp.MultiplyAdd:
                 MultiplyAdd(arguments);
                 break;
+            case PointwiseOp.AddRelu:
+                Kernels.Launch(
+                    "add_relu",
+                    KernelGrid.Flat(arguments.Out.Count),
+                    Span(arguments.A),
+                    Span(arguments.B),
+                    Span(arguments.Out),
+                    arguments.Out.Count
+                );
+                break;
+            case PointwiseOp.ReluGradient:
+                Kernels.Launch(
+                    "relu_slope",
+                    KernelGrid.Flat(arguments.Out.Count),
+                    Span(arguments.A),
+                    Span(arguments.B),
+                    Span(arguments.Out),
+                    arguments.Out.Count
+                );
+                break;
+            case PointwiseOp.GluGradient:
+                GluGradient(arguments);
+                break;
             case PointwiseOp.Gelu:
                 Kernels.Launch(
                     "gelu",
@@ -143,6 +166,22 @@ public sealed partial class CudaBackend
             Span(arguments.B),
             Span(arguments.Row),
             Span(arguments.Out),
+            rows,
+            columns,
+            grid.Lanes
+        );
+    }
+
+    private void GluGradient(in PointwiseArguments arguments)
+    {
+        long rows = arguments.A.Shape.Rows;
+        int columns = arguments.A.Shape.Columns;
+        KernelGrid grid = KernelGrid.Rows(rows, columns);
+        Kernels.Launch(
+            "glu_slope",
+            grid,
+            Span(arguments.A),
+            Span(arguments.B),
             rows,
             columns,
             grid.Lanes

@@ -107,6 +107,34 @@ public sealed partial class CudaBackend
         );
     }
 
+    private protected override void FirstStepsCore(Tensor x, SequenceLayout layout, Tensor y) =>
+        Order(x.RowRange(0, layout.Batch), y, layout, back: true);
+
+    private protected override void FirstStepsGradientCore(
+        Tensor dy,
+        SequenceLayout layout,
+        Tensor dx
+    ) => Order(dy, dx, layout, back: false);
+
+    // Rows of all sequences, into the order of packed ones or back.
+    private void Order(Tensor from, Tensor to, SequenceLayout layout, bool back)
+    {
+        int columns = from.Shape.Columns;
+        KernelGrid grid = KernelGrid.Rows(layout.Batch, columns);
+        Kernels.Launch(
+            "order_states",
+            grid,
+            Span(from),
+            Span(to),
+            Order(layout),
+            1,
+            layout.Batch,
+            columns,
+            back ? 1 : 0,
+            grid.Lanes
+        );
+    }
+
     /// <summary>
     /// The first row of each step, and after the last step the number of rows: steps + 1 values. Empty where the batch is not packed.
     /// </summary>

@@ -127,9 +127,7 @@ internal sealed partial class BlockFrame : IDisposable
                 _weight.Value,
                 true,
                 _mixed is null ? y : Mixed(range),
-                _mixing == BlockMixing.Linear || _backend.AddsBiasInProducts
-                    ? _bias.Value
-                    : default
+                _mixing == BlockMixing.Linear || _backend.AddsBiasInProducts ? _bias.Value : default
             );
         AddMixed(hidden, y, range);
         _norm.Output(y, Ranges.Row(range.First));

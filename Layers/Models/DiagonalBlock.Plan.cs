@@ -258,14 +258,7 @@ public abstract partial class DiagonalBlock
                         Out = du,
                     }
                 );
-                BackwardToInput(
-                    dy,
-                    hidden,
-                    _frame.CoreInput(range, true),
-                    du,
-                    range,
-                    first > 0
-                );
+                BackwardToInput(dy, hidden, _frame.CoreInput(range, true), du, range, first > 0);
                 first = range.End;
             }
             _frame.EndBackward(dy);

@@ -17,22 +17,22 @@ public abstract partial class DiagonalBlock : Layer
     private protected DiagonalBlock(
         int modelSize,
         int stateSize,
-        BlockSettings settings,
+        BlockSettings options,
         Func<DiagonalSizes, DiagonalParameters> recurrence
     )
     {
-        _settings = settings;
+        _settings = options;
         InputSize = RequirePositive(modelSize);
         StateSize = RequirePositive(stateSize);
-        RequireProbability(settings.Dropout, "dropout");
-        int mixed = settings.Mixing switch
+        RequireProbability(options.Dropout, "dropout");
+        int mixed = options.Mixing switch
         {
             BlockMixing.Glu => 2,
             BlockMixing.HalfGlu or BlockMixing.Linear => 1,
             BlockMixing.None => 0,
             _ => throw new ArgumentOutOfRangeException(
-                "options",
-                settings.Mixing,
+                nameof(options),
+                options.Mixing,
                 "The mixing must be Glu, HalfGlu, Linear or None."
             ),
         };
@@ -47,7 +47,7 @@ public abstract partial class DiagonalBlock : Layer
         );
         _recurrence = recurrence(new DiagonalSizes(modelSize, stateSize, Directions));
         Parameters = _recurrence.All;
-        _norm = BlockNorm.Create(settings.Norm, modelSize, settings.Momentum, "options");
+        _norm = BlockNorm.Create(options.Norm, modelSize, options.Momentum, nameof(options));
         if (mixed > 0)
             _out = new Linear(modelSize, mixed * modelSize);
         Children = _out is null ? [("norm", _norm)] : [("norm", _norm), ("out", _out)];

@@ -6,7 +6,7 @@ namespace Sequor.Layers;
 /// H, I], weight_hh_l0 [gates H, H], bias_ih_l0 and bias_hh_l0 [gates H]; names of the reverse direction end in _reverse. With a
 /// projection, outputs are [T, B, directions * P], weight_hh_l0 is [gates H, P] and weight_hr_l0 is [P, H].
 /// </summary>
-/// <remarks>All parameters begin uniform in ±1/sqrt(H).</remarks>
+/// <remarks>All parameters begin uniform in ±1/sqrt(H), unless <see cref="RecurrentOptions.Initial"/> says otherwise.</remarks>
 public abstract class Recurrent : Layer
 {
     private readonly RecurrentDescriptor _descriptor;
@@ -38,10 +38,15 @@ public abstract class Recurrent : Layer
             hiddenSize,
             $"{kind} of {Amount.Of(options.Layers, "layer")} with {Amount.Of(inputSize, "channel")} and {hiddenSize} hidden units"
         );
-        Parameter.Initializer initializer = Parameter.Uniform(1 / Math.Sqrt(hiddenSize));
         Parameters =
         [
-            .. _descriptor.Parameters().Select(p => new Parameter(p.Name, p.Shape, initializer)),
+            .. _descriptor
+                .Parameters()
+                .Select(p => new Parameter(
+                    p.Name,
+                    p.Shape,
+                    RecurrentOptions.Initializer(options.Initial, hiddenSize, p.Shape)
+                )),
         ];
     }
 

@@ -12,10 +12,13 @@ public sealed record RecurrentOptions
     /// <summary>Which biases there are.</summary>
     public RecurrentBias Bias { get; init; } = RecurrentBias.DoubleBias;
 
+    /// <summary>How the parameters begin.</summary>
+    public RecurrentInitial Initial { get; init; } = RecurrentInitial.Uniform;
+
     /// <summary>
     /// The probability of dropout between layers: at least 0, below 1. Where the network runs in both directions, both directions of the
     /// next layer read the outputs through one mask on the CPU, as in PyTorch, and each through a mask of its own on CUDA, as cuDNN draws
-    /// them.
+    /// them; a linear recurrence has the CPU's masks there.
     /// </summary>
     public float Dropout { get; init; }
 
@@ -37,6 +40,25 @@ public sealed record RecurrentOptions
                 bias,
                 $"The bias must be one of {string.Join(", ", Enum.GetNames<RecurrentBias>())}."
             );
+
+    /// <summary>What draws the first values of a parameter of a shape.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such initialisation.</exception>
+    internal static Parameter.Initializer Initializer(
+        RecurrentInitial initial,
+        int hiddenSize,
+        Shape shape
+    ) =>
+        initial switch
+        {
+            RecurrentInitial.Uniform => Parameter.Uniform(1 / Math.Sqrt(hiddenSize)),
+            RecurrentInitial.Normal when shape.Rank == 1 => Parameter.Constant(0f),
+            RecurrentInitial.Normal => Parameter.Normal(1 / Math.Sqrt(shape.Columns)),
+            _ => throw new ArgumentOutOfRangeException(
+                nameof(initial),
+                initial,
+                "Parameters begin Uniform or Normal."
+            ),
+        };
 
     /// <summary>Checks the projection size for a kind of network; returns 0 for none.</summary>
     internal static int Projection(RecurrentKind kind, int hiddenSize, int? projectionSize)

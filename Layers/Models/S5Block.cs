@@ -49,7 +49,7 @@ public sealed class S5Block : DiagonalBlock
     private static BlockSettings Settings(int states, S5Options options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        options.Validate(states);
+        S5Options.Validate(options, states);
         return new BlockSettings("S5")
         {
             Norm = options.Norm,

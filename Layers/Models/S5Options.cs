@@ -57,29 +57,29 @@ public sealed record S5Options
     /// <summary>How a block mixes the channels after the GELU.</summary>
     public BlockMixing Mixing { get; init; } = BlockMixing.HalfGlu;
 
-    internal void Validate(int states)
+    internal static void Validate(S5Options options, int states)
     {
-        if (!Enum.IsDefined(Discretization))
+        if (!Enum.IsDefined(options.Discretization))
             throw new ArgumentOutOfRangeException(
-                "options",
-                Discretization,
+                nameof(options),
+                options.Discretization,
                 "The discretization must be ZeroOrderHold or Bilinear."
             );
-        if (Blocks < 1)
+        if (options.Blocks < 1)
             throw new ArgumentOutOfRangeException(
-                "options",
-                Blocks,
+                nameof(options),
+                options.Blocks,
                 "There must be at least 1 HiPPO block."
             );
-        if (states > 0 && states % Blocks != 0)
+        if (states > 0 && states % options.Blocks != 0)
             throw new ArgumentException(
-                $"{Amount.Of(states, "state")} cannot be shared among {Amount.Of(Blocks, "HiPPO block")}; the number of blocks must divide that of states.",
-                "options"
+                $"{Amount.Of(states, "state")} cannot be shared among {Amount.Of(options.Blocks, "HiPPO block")}; the number of blocks must divide that of states.",
+                nameof(options)
             );
-        if (!(MinStep > 0 && MinStep <= MaxStep && float.IsFinite(MaxStep)))
+        if (!(options.MinStep > 0 && options.MinStep <= options.MaxStep && float.IsFinite(options.MaxStep)))
             throw new ArgumentException(
-                $"The time steps must satisfy 0 < min <= max, and be finite; they are {MinStep} and {MaxStep}.",
-                "options"
+                $"The time steps must satisfy 0 < min <= max, and be finite; they are {options.MinStep} and {options.MaxStep}.",
+                nameof(options)
             );
     }
 }

@@ -7,17 +7,6 @@ namespace Sequor.Layers;
 /// layer of the mixing. Source: Orvieto et al. (2023), section 3 and figure 1, whose block an LRU or another recurrence goes into; the GELU
 /// is the tanh form.
 /// </summary>
-/// <example>
-/// <code>
-/// using var model = new Sequential(
-///     new Linear(8, 32),
-///     new SequenceBlock(new Gru(32, 32), new SequenceBlockOptions { Dropout = 0.1f }),
-///     new SequenceBlock(new Gru(32, 32), new SequenceBlockOptions { Dropout = 0.1f }),
-///     new Mean(32),
-///     new Linear(32, 4)
-/// );
-/// </code>
-/// </example>
 public sealed class SequenceBlock : Layer
 {
     private const string CoreName = "core";

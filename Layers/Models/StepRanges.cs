@@ -23,9 +23,7 @@ internal sealed class StepRanges(SequenceLayout? layout, int rows)
 
     /// <summary>Begins a batch [T, B, C], or of packed rows [N, 1, C].</summary>
     public void Begin(Tensor x) =>
-        (Steps, _batch) = IsPacked
-            ? (layout!.Steps, layout.Batch)
-            : (x.Shape.First, x.Shape[1]);
+        (Steps, _batch) = IsPacked ? (layout!.Steps, layout.Batch) : (x.Shape.First, x.Shape[1]);
 
     /// <summary>The range that begins at a step.</summary>
     public ScanRange From(int first)

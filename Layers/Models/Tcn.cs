@@ -18,12 +18,19 @@ public sealed class Tcn : Sequential
     /// <param name="widths">The number of channels of each level, for 1 to 30 levels.</param>
     /// <param name="kernel">k, the number of taps of each convolution, at least 1.</param>
     /// <param name="dropout">The probability of the spatial dropout after each convolution: at least 0, below 1.</param>
+    /// <param name="activation">What follows each convolution: ReLU, or gates in its place.</param>
     /// <exception cref="ArgumentException">
     /// A size or the probability is out of range, the parameters have more than <see cref="Layer.MostValues"/> values, or the taps of a
     /// level look back 2^31 - 1 steps or more.
     /// </exception>
-    public Tcn(int inputSize, IReadOnlyList<int> widths, int kernel, float dropout = 0f)
-        : base(Blocks(inputSize, widths, kernel, dropout))
+    public Tcn(
+        int inputSize,
+        IReadOnlyList<int> widths,
+        int kernel,
+        float dropout = 0f,
+        TcnActivation activation = TcnActivation.Relu
+    )
+        : base(Blocks(inputSize, widths, kernel, dropout, activation))
     {
         Kernel = kernel;
         Levels = widths.Count;
@@ -42,7 +49,8 @@ public sealed class Tcn : Sequential
         int inputSize,
         IReadOnlyList<int> widths,
         int kernel,
-        float dropout
+        float dropout,
+        TcnActivation activation
     )
     {
         ArgumentNullException.ThrowIfNull(widths);
@@ -55,7 +63,14 @@ public sealed class Tcn : Sequential
         for (int level = 0; level < blocks.Length; level++)
         {
             int inputs = level == 0 ? inputSize : widths[level - 1];
-            blocks[level] = new TcnBlock(inputs, widths[level], kernel, 1 << level, dropout);
+            blocks[level] = new TcnBlock(
+                inputs,
+                widths[level],
+                kernel,
+                1 << level,
+                dropout,
+                activation
+            );
         }
         return blocks;
     }

@@ -13,6 +13,12 @@ internal enum PointwiseOp
     /// <summary>out = a + b</summary>
     Add,
 
+    /// <summary>out = max(a + b, 0); out may be a or b.</summary>
+    AddRelu,
+
+    /// <summary>The gradient of <see cref="AddRelu"/>: out = a where b > 0, else 0, b being its out. out may be a.</summary>
+    ReluGradient,
+
     /// <summary>out += a * row</summary>
     MultiplyAdd,
 
@@ -33,6 +39,11 @@ internal enum PointwiseOp
 
     /// <summary>out = a + glu(b + row), where b and row have twice the columns of out. An empty a or row counts as zeros.</summary>
     AddGlu,
+
+    /// <summary>
+    /// The gradient of <see cref="AddGlu"/> without a row: a is the gradient of its out, and b is overwritten with its gradient; out is b.
+    /// </summary>
+    GluGradient,
 
     /// <summary>
     /// The gradient of <see cref="AddGlu"/>. a is the gradient of its out, b and row are its own. b is overwritten with its gradient, and
@@ -67,12 +78,15 @@ internal readonly record struct PointwiseArguments
         op switch
         {
             PointwiseOp.Add => OperationName.Add,
+            PointwiseOp.AddRelu => OperationName.AddRelu,
+            PointwiseOp.ReluGradient => OperationName.ReluGradient,
             PointwiseOp.MultiplyAdd => OperationName.MultiplyAdd,
             PointwiseOp.MultiplyAddGelu => OperationName.MultiplyAddGelu,
             PointwiseOp.MultiplyAddGeluGradient => OperationName.MultiplyAddGeluGradient,
             PointwiseOp.Gelu => OperationName.Gelu,
             PointwiseOp.GeluGradient => OperationName.GeluGradient,
             PointwiseOp.AddGlu => OperationName.AddGlu,
+            PointwiseOp.GluGradient => OperationName.GluGradient,
             PointwiseOp.AddGluGradientAndGelu => OperationName.AddGluGradientAndGelu,
             PointwiseOp.AddGated => OperationName.AddGated,
             PointwiseOp.AddGatedGradient => OperationName.AddGatedGradient,
@@ -96,6 +110,8 @@ internal readonly record struct PointwiseArguments
         return op switch
         {
             PointwiseOp.Add => report.Reads(A, B).Writes(Out).Costs(Out.Count),
+            PointwiseOp.AddRelu => report.Reads(A, B).Writes(Out).Costs(2 * Out.Count),
+            PointwiseOp.ReluGradient => report.Reads(A, B).Writes(Out).Costs(Out.Count),
             PointwiseOp.MultiplyAdd => report.Reads(A, Row).Updates(Out).Costs(2 * Out.Count),
             PointwiseOp.MultiplyAddGelu => report
                 .Reads(A, Row)
@@ -116,6 +132,10 @@ internal readonly record struct PointwiseArguments
                 .Reads(A, B, Row)
                 .Writes(Out)
                 .Costs((Sigmoid + 1 + (Row.IsEmpty ? 0 : 2) + (A.IsEmpty ? 0 : 1)) * Out.Count),
+            PointwiseOp.GluGradient => report
+                .Reads(A)
+                .Updates(B)
+                .Costs((Sigmoid + GateDerivative) * A.Count),
             PointwiseOp.AddGluGradientAndGelu => report
                 .Reads(A, C, Row)
                 .Updates(B, Sum)

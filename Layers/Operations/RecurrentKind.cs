@@ -1,6 +1,6 @@
 namespace Sequor.Layers;
 
-/// <summary>The recurrences that cuDNN computes.</summary>
+/// <summary>The recurrences: those that cuDNN computes, and the linear one.</summary>
 public enum RecurrentKind
 {
     /// <summary>h = tanh(W_ih x + b_ih + W_hh h + b_hh)</summary>
@@ -16,4 +16,7 @@ public enum RecurrentKind
     /// Gated recurrent unit, with the gates reset, update and new in this order; the reset gate multiplies the recurrent product.
     /// </summary>
     Gru,
+
+    /// <summary>h = W_ih x + b_ih + W_hh h + b_hh; cuDNN has no such mode.</summary>
+    Linear,
 }

@@ -61,7 +61,7 @@ internal readonly record struct RecurrentDescriptor(
         {
             RecurrentKind.Lstm => 4,
             RecurrentKind.Gru => 3,
-            RecurrentKind.Tanh or RecurrentKind.Relu => 1,
+            RecurrentKind.Tanh or RecurrentKind.Relu or RecurrentKind.Linear => 1,
             _ => throw new UnreachableException($"no gates of {Kind}"),
         };
 
@@ -109,6 +109,23 @@ internal readonly record struct RecurrentDescriptor(
         }
     }
 
+    /// <summary>What the names of a layer's parameters end in, such as l0_reverse.</summary>
+    public static string PlaceName(int layer, int direction) =>
+        direction == 0 ? $"l{layer}" : $"l{layer}_reverse";
+
+    /// <summary>The parameters one after the other, for a backend that lays them out itself.</summary>
+    public ParameterLayout PlainLayout()
+    {
+        var offsets = new Dictionary<string, long>();
+        long offset = 0;
+        foreach ((string name, Shape shape) in Parameters())
+        {
+            offsets[name] = offset;
+            offset += shape.Count;
+        }
+        return new ParameterLayout(offset, offsets);
+    }
+
     /// <summary>The names and shapes of the parameters, as in PyTorch and in its order.</summary>
     public IEnumerable<(string Name, Shape Shape)> Parameters()
     {
@@ -117,7 +134,7 @@ internal readonly record struct RecurrentDescriptor(
         {
             for (int direction = 0; direction < Directions; direction++)
             {
-                string place = direction == 0 ? $"l{layer}" : $"l{layer}_reverse";
+                string place = PlaceName(layer, direction);
                 yield return ($"weight_ih_{place}", new Shape(rows, LayerInput(layer)));
                 yield return ($"weight_hh_{place}", new Shape(rows, StateSize));
                 if (Bias is RecurrentBias.SingleInputBias or RecurrentBias.DoubleBias)

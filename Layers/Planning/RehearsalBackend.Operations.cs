@@ -41,9 +41,10 @@ internal sealed partial class RehearsalBackend
         Write(arguments.Sum);
         bool writesB =
             op
-                is PointwiseOp.MultiplyAddGelu
-                    or PointwiseOp.AddGluGradientAndGelu
-                    or PointwiseOp.AddGatedGradient;
+            is PointwiseOp.MultiplyAddGelu
+                or PointwiseOp.GluGradient
+                or PointwiseOp.AddGluGradientAndGelu
+                or PointwiseOp.AddGatedGradient;
         if (writesB)
             Write(arguments.B);
     }
@@ -89,6 +90,22 @@ internal sealed partial class RehearsalBackend
     }
 
     private protected override void LastStepsGradientCore(
+        Tensor dy,
+        SequenceLayout layout,
+        Tensor dx
+    )
+    {
+        Prepare(OperationKind.Sequences);
+        Write(dx);
+    }
+
+    private protected override void FirstStepsCore(Tensor x, SequenceLayout layout, Tensor y)
+    {
+        Prepare(OperationKind.Sequences);
+        Write(y);
+    }
+
+    private protected override void FirstStepsGradientCore(
         Tensor dy,
         SequenceLayout layout,
         Tensor dx

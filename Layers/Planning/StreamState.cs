@@ -59,7 +59,9 @@ internal sealed class StreamLayout(Layer model, Backend backend, int maxBatch, S
         string kind = layer switch
         {
             Recurrent { Kind: RecurrentKind.Relu } => " relu",
-            TcnBlock block => $" k={block.Kernel} d={block.Dilation}",
+            Recurrent { Kind: RecurrentKind.Linear } => " linear",
+            TcnBlock block =>
+                $" k={block.Kernel} d={block.Dilation}{(block.Activation == TcnActivation.Gated ? " gated" : "")}",
             _ => "",
         };
         return layer.Children.Count == 0

@@ -133,6 +133,16 @@ public readonly record struct KernelGrid(int X, int Y, int Threads, int Lanes = 
         return new((int)Math.Clamp(Ceiling(rows, Block / lanes), 1, MostSumming), 1, Block, lanes);
     }
 
+    /// <summary>
+    /// For a linear recurrence: a thread for each value of a state of up to 256 values, and as many sequences in a block as have room. Warps
+    /// are whole, so that its threads read the same state.
+    /// </summary>
+    public static KernelGrid Recurrence(int batch, int size)
+    {
+        int lanes = Math.Max(32, LanesOf(size, Block));
+        return new((int)Ceiling(batch, Block / lanes), 1, Block, lanes);
+    }
+
     /// <summary>A block of so many threads for each item, such as a row.</summary>
     public static KernelGrid Each(long items, int threads) => new(checked((int)items), 1, threads);
 

@@ -6,7 +6,7 @@
 // Bytes an element: gelu_of_sum reads a and b and writes b and out, 16; gelu_gradient reads a, b and c and writes out, 16;
 // gelu 8 and gelu_slope, which reads a and b and writes out, 12, as one block of values whatever their shape;
 // glu reads a, both gates and writes out, 16 (12 without a); glu_gradient reads a, c and both gates and writes these and out,
-// 28; gated reads a, c and the gate b [rows, C] and writes out, 16 (12 without a); gated_gradient reads a, b and c and writes b
+// 28; glu_slope reads a and both gates and writes these, 20; gated reads a, c and the gate b [rows, C] and writes out, 16 (12 without a); gated_gradient reads a, b and c and writes b
 // and out, 20. A thread reads its shared row once. Partial sums: 16 a column, part and sum.
 // Launch: blocks of 256 as in columns.cuh; gradients, whose sums go over rows, as column_sums.cuh.
 // Source: gelu as its tanh form, Hendrycks and Gimpel 2016, with (1 + tanh(u)) / 2 = sigmoid(2u); gated linear units,
@@ -149,6 +149,22 @@ KERNEL LAUNCH(WalkThreads) gelu_slope(const float *a, const float *b, float *out
     }
     for (i64 i = 4 * whole + first; i < count; i += stride)
         out[i] = a[i] * gelu_slope_of(b[i]);
+}
+
+// b = the gradient of glu by b, in place; a is that of its out.
+KERNEL LAUNCH(WalkThreads) glu_slope(const float *a, float *b, i64 rows, int columns, int lanes) {
+    Walk w = walk(lanes);
+    if (w.column >= columns)
+        return;
+    for (i64 r = w.row; r < rows; r += w.stride) {
+        i64 i = r * columns + w.column;
+        float *gates = b + i + r * columns;
+        float passed = sigmoid(gates[columns]);
+        float open = a[i] * passed;
+        float slope = open * gates[0] * (1.0f - passed);
+        gates[0] = open;
+        gates[columns] = slope;
+    }
 }
 
 // out = a + c sigmoid(b + row); a and row may be null, which is 0.

@@ -60,11 +60,8 @@ DEVICE float2 rounded(Complex z) {
 
 DEVICE bool finite(float x) { return x - x == 0.0f; }
 
-// lambda^steps s + u, given that power. Of an eigenvalue beyond the unit circle it may be more than a float holds, and
-// nothing times infinity would be NaN where the steps stay finite; then the steps are walked.
-DEVICE float2 advance_far(float2 lambda, float2 power, int steps, float2 s, float2 u) {
-    if (finite(power.x) && finite(power.y))
-        return advance(power, s, u);
+// lambda^steps s + u, step by step.
+DEVICE float2 walk(float2 lambda, int steps, float2 s, float2 u) {
     for (int k = 0; k < steps; k++)
         s = advance(lambda, s, float2(0.0f));
     return s + u;
@@ -209,11 +206,14 @@ DEVICE void scan(
     barrier();
 
     float2 lambda = lambda_of[lane];
+    // Of an eigenvalue beyond the unit circle a power may be more than a float holds, and nothing times infinity would be NaN
+    // where the steps stay finite.
+    bool grows = !finite(lambda_tile[lane].x) || !finite(lambda_tile[lane].y);
     auto over_warp = [&](float2 s, float2 a) {
-        return advance_far(lambda, lambda_warp[lane], Steps, s, a);
+        return grows ? walk(lambda, Steps, s, a) : advance(lambda_warp[lane], s, a);
     };
     auto over_tile = [&](float2 s, float2 a) {
-        return advance_far(lambda, lambda_tile[lane], length, s, a);
+        return grows ? walk(lambda, length, s, a) : advance(lambda_tile[lane], s, a);
     };
     float2 total = float2(0.0f);
     UNROLL for (int k = 0; k < Steps; k++)

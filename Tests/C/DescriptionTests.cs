@@ -56,6 +56,10 @@ internal sealed unsafe class DescriptionTests
                 )
         ),
         (
+            """{"type":"rnn","input":3,"hidden":4,"activation":"linear"}""",
+            () => new Rnn(3, 4, RnnActivation.Linear)
+        ),
+        (
             """{"type":"lstm","input":3,"hidden":4,"bias":"input","projection":2,"cell_clip":[-1,2.5]}""",
             () =>
                 new Lstm(
@@ -74,11 +78,11 @@ internal sealed unsafe class DescriptionTests
             () => new Gru(3, 4, new RecurrentOptions { Bias = RecurrentBias.SingleRecurrentBias })
         ),
         (
-            """{"type":"tcn","input":3,"widths":[4,5],"kernel":2,"dropout":0.25}""",
-            () => new Tcn(3, [4, 5], 2, 0.25f)
+            """{"type":"tcn","input":3,"widths":[4,5],"kernel":2,"dropout":0.25,"activation":"gated"}""",
+            () => new Tcn(3, [4, 5], 2, 0.25f, TcnActivation.Gated)
         ),
         (
-            """{"type":"tcn_block","input":3,"output":5,"kernel":2,"dilation":4,"dropout":0.25}""",
+            """{"type":"tcn_block","input":3,"output":5,"kernel":2,"dilation":4,"dropout":0.25,"activation":"relu"}""",
             () => new TcnBlock(3, 5, 2, 4, 0.25f)
         ),
         (
@@ -132,6 +136,11 @@ internal sealed unsafe class DescriptionTests
             () => new BatchNorm(3, 0.5f, 0.001f)
         ),
         ("""{"type":"dropout","size":3,"probability":0.5}""", () => new Dropout(3, 0.5f)),
+        (
+            """{"type":"feed_through","body":{"type":"linear","inputs":3,"outputs":3}}""",
+            () => new FeedThrough(new Linear(3, 3))
+        ),
+        ("""{"type":"both_ends","size":4}""", () => new BothEnds(4)),
         ("""{"type":"last","size":3}""", () => new Last(3)),
         ("""{"type":"mean","size":3}""", () => new Mean(3)),
         (

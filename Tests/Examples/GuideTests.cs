@@ -174,6 +174,7 @@ public sealed partial class GuideTests
         [
             Row(() => new Rnn(16, 32)),
             Row(() => new Rnn(16, 32, relu: true)),
+            Row(() => new Rnn(16, 32, RnnActivation.Linear)),
             Row(() => new Lstm(16, 32, layers: 2)),
             Row(() =>
                 new Lstm(16, 32, new RecurrentOptions { Bidirectional = true, ProjectionSize = 8 })
@@ -187,11 +188,17 @@ public sealed partial class GuideTests
             Row(() => new Dropout(32, 0.1f)),
             Row(() => new Sequential(new Linear(16, 32), new Linear(32, 10))),
             Row(() => new Last(32)),
+            Row(() => new BothEnds(64)),
             Row(() => new Mean(32)),
             Row(() => new Residual(new Lstm(32, 32))),
+            Row(() => new FeedThrough(new Linear(32, 32))),
             Row(() => new Branches(BranchJoin.Concatenate, new Gru(16, 32), new Linear(16, 8))),
             Row(() => new Tcn(2, [24, 24, 24], kernel: 8, dropout: 0.1f)),
+            Row(() => new Tcn(2, [24, 24, 24], 8, 0.1f, TcnActivation.Gated)),
             Row(() => new Lru(2, 32, 32, blocks: 2)),
+            Row(() =>
+                new SequenceBlock(new Gru(32, 32), new SequenceBlockOptions { Dropout = 0.1f })
+            ),
         ];
 
     private static (string Code, Func<IDisposable> Make)[] Parts(Plan plan) =>

@@ -12,6 +12,7 @@ public sealed class LargeGradientTests(int bits, int threads)
     [
         new("tanh 20-130", () => new Rnn(20, 130), 300, 9, large: true),
         new("relu 20-130", () => new Rnn(20, 130, relu: true), 300, 9, large: true, kinked: true),
+        new("linear 20-130", () => new Rnn(20, 130, RnnActivation.Linear), 300, 9, large: true),
         new("lstm 20-130", () => new Lstm(20, 130), 300, 9, large: true),
         new("gru 20-130", () => new Gru(20, 130), 300, 9, large: true),
         new("lstm 5-40 x2", () => new Lstm(5, 40, 2), 150, 17, large: true),

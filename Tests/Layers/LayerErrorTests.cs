@@ -86,6 +86,21 @@ public sealed class LayerErrorTests
             () => new Lru(1, 1, 1, 1, null!),
             "options"
         ),
+        Size("both ends of an odd number", () => new BothEnds(3), "size", "3", "even"),
+        Size("both ends of nothing", () => new BothEnds(0), "size", "0"),
+        Size(
+            "tcn of an unknown activation",
+            () => new Tcn(1, [1], 1, activation: (TcnActivation)7),
+            "activation",
+            "7",
+            "Relu or Gated"
+        ),
+        Size(
+            "network that begins in an unknown way",
+            () => new Gru(1, 1, new RecurrentOptions { Initial = (RecurrentInitial)7 }),
+            "7",
+            "Uniform or Normal"
+        ),
         Size(
             "block with dropout of all",
             () => new SequenceBlock(new Rnn(1, 1), new SequenceBlockOptions { Dropout = 1f }),
@@ -174,6 +189,10 @@ public sealed class LayerErrorTests
             () => new S5Block(1, 1, null!),
             "options"
         ),
+        Size("s4d of nothing", () => new S4D(0), "modelSize", "0", "1"),
+        Size("s4d without states", () => new S4D(1, 0), "stateSize", "0", "1"),
+        Size("dss of nothing", () => new Dss(0), "modelSize", "0", "1"),
+        Size("dss without states", () => new Dss(1, 0), "stateSize", "0", "1"),
         Size("lru without blocks", () => new Lru(1, 1, 1, 0), "blocks", "0", "1"),
         Refusal.Of<ArgumentException>(
             "ring turned inside out",

@@ -79,6 +79,10 @@ public sealed class SizeErrorTests
         Size("s5 block of too many channels", () => new S5Block(Most, 1), "modelSize"),
         Size("s5 block of too many states", () => new S5Block(1, Most), "stateSize"),
         Size("s5 of too many blocks", () => new S5(1, 1, 1, Most), "1 to 65536"),
+        Size("s4d of too many channels", () => new S4D(Most, 1), "modelSize"),
+        Size("s4d of too many states", () => new S4D(1, Most), "stateSize"),
+        Size("dss of too many channels", () => new Dss(Most, 1), "modelSize"),
+        Size("dss of too many states", () => new Dss(1, Most), "stateSize"),
         Size("lru of too many blocks", () => new Lru(1, 1, 1, Most), "1 to 65536"),
         Refusal.Of<ArgumentException>(
             "layers that are too many together",

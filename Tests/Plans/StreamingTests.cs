@@ -18,6 +18,10 @@ internal sealed class StreamingTests(int bits, int threads)
     [
         ("rnn", () => new Rnn(Inputs, 7, 2)),
         ("relu", () => new Rnn(Inputs, 5, 1, relu: true)),
+        (
+            "linear",
+            () => new Rnn(Inputs, 5, new RecurrentOptions { Layers = 2 }, RnnActivation.Linear)
+        ),
         ("lstm", () => new Lstm(Inputs, 9, 3)),
         ("gru", () => new Gru(Inputs, 17, 2)),
         (
@@ -36,6 +40,11 @@ internal sealed class StreamingTests(int bits, int threads)
         ),
         ("tcn", () => new Tcn(Inputs, [5, 5, 8], 3)),
         ("tcn kernel 1", () => new Tcn(Inputs, [4], 1)),
+        ("gated tcn", () => new Tcn(Inputs, [5, 5, 8], 3, 0.3f, TcnActivation.Gated)),
+        (
+            "direct term",
+            () => new FeedThrough(new Sequential(new Gru(Inputs, 5), new Linear(5, Inputs)))
+        ),
         ("lru", () => new Lru(Inputs, 6, 5, 3)),
         ("postnorm lru", () => new Lru(Inputs, 6, 5, 3, new LruOptions { Prenorm = false })),
         (
@@ -50,6 +59,15 @@ internal sealed class StreamingTests(int bits, int threads)
                         new Rnn(Inputs, Inputs),
                         new SequenceBlockOptions { Prenorm = false, Mixing = BlockMixing.None }
                     )
+                )
+        ),
+        ("s4d", () => new Sequential(new S4D(Inputs, 5), new S4D(Inputs, 1))),
+        (
+            "dss",
+            () =>
+                new Sequential(
+                    new Dss(Inputs, 5, new DssOptions { Kernel = DssKernel.Exp }),
+                    new Dss(Inputs, 3, new DssOptions { Length = Steps })
                 )
         ),
         (
@@ -222,12 +240,14 @@ internal sealed class StreamingTests(int bits, int threads)
     [
         ("another kind", () => new Rnn(2, 4), 3),
         ("relu", () => new Rnn(2, 4, relu: true), 3),
+        ("linear", () => new Rnn(2, 4, RnnActivation.Linear), 3),
         ("other inputs", () => new Gru(5, 4), 3),
         ("within a model", () => new Sequential(new Gru(2, 4)), 3),
         ("more layers of half the size", () => new Gru(2, 2, 2), 3),
         ("another batch", () => new Gru(2, 4), 2),
         ("no recurrence", () => new Linear(2, 4), 3),
         ("a convolution", () => new Tcn(2, [4], 2), 3),
+        ("a gated one", () => new Tcn(2, [4], 2, activation: TcnActivation.Gated), 3),
     ];
 
     private static IEnumerable<TestCaseData> Pairs() =>

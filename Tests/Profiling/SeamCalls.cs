@@ -22,6 +22,7 @@ internal sealed class SeamCalls : IDisposable
         AddRecurrent();
         AddConvolution();
         AddScan();
+        AddStateSpace();
         AddNorms();
     }
 
@@ -92,7 +93,11 @@ internal sealed class SeamCalls : IDisposable
         );
         foreach (PointwiseOp op in Enum.GetValues<PointwiseOp>())
         {
-            bool gates = op is PointwiseOp.AddGlu or PointwiseOp.AddGluGradientAndGelu;
+            bool gates =
+                op
+                is PointwiseOp.AddGlu
+                    or PointwiseOp.GluGradient
+                    or PointwiseOp.AddGluGradientAndGelu;
             var arguments = new PointwiseArguments
             {
                 A = New(T, B, C),
@@ -146,6 +151,8 @@ internal sealed class SeamCalls : IDisposable
         Add("Backend.MeanOverTimeGradient", () => _backend.MeanOverTimeGradient(one, null, x));
         Add("Backend.LastSteps", () => _backend.LastSteps(packed, layout, one));
         Add("Backend.LastStepsGradient", () => _backend.LastStepsGradient(one, layout, packed));
+        Add("Backend.FirstSteps", () => _backend.FirstSteps(packed, layout, one));
+        Add("Backend.FirstStepsGradient", () => _backend.FirstStepsGradient(one, layout, packed));
     }
 
     private void AddWeights()
@@ -263,6 +270,44 @@ internal sealed class SeamCalls : IDisposable
             "DiagonalScanOperation.Backward",
             () =>
                 operation.Backward(lambda, states, null, gradient, range, slopes, false, workspace)
+        );
+    }
+
+    private void AddStateSpace()
+    {
+        StateSpaceScanOperation operation = Own(
+            _backend.PlanStateSpaceScan(new StateSpaceScanDescriptor(C, 3, T, B))
+        );
+        var operands = new StateSpaceScanOperands
+        {
+            U = New(T, B, C),
+            Y = New(T, B, C),
+            A = New(C, 6),
+            C = New(C, 6),
+            D = New(C),
+            Workspace = New((int)operation.WorkspaceCount + 1),
+        };
+        var gradients = new StateSpaceScanGradients
+        {
+            Y = New(T, B, C),
+            U = New(T, B, C),
+            A = New(C, 6),
+            C = New(C, 6),
+            D = New(C),
+        };
+        Add("StateSpaceScanOperation.Forward", () => operation.Forward(operands));
+        Add("StateSpaceScanOperation.Backward", () => operation.Backward(operands, gradients));
+        var form = new StateSpaceForm(StateSpaceRule.Softmax, 1, T);
+        var parameters = new StateSpaceTensors(New(C, 2), New(3), New(3), New(C, 6));
+        var matrices = new StateSpaceMatrices(New(C, 6), New(C, 6));
+        var slopes = new StateSpaceTensors(New(C, 2), New(C, 3), New(C, 3), New(C, 6));
+        Add(
+            "Backend.StateSpaceParametrization",
+            () => _backend.StateSpaceParametrization(form, parameters, matrices)
+        );
+        Add(
+            "Backend.StateSpaceParametrizationGradient",
+            () => _backend.StateSpaceParametrizationGradient(form, parameters, matrices, slopes)
         );
     }
 

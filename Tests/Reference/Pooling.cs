@@ -15,6 +15,24 @@ public static class Pooling
         return x[((time - 1) * batch * channels)..];
     }
 
+    /// <summary>Of the first half of the channels the last time step, of the second half the first.</summary>
+    /// <param name="x">[T, B, C]</param>
+    /// <param name="time">T</param>
+    /// <param name="batch">B</param>
+    /// <param name="channels">C, even</param>
+    /// <returns>[B, C]</returns>
+    public static double[] BothEnds(double[] x, int time, int batch, int channels)
+    {
+        Require.Length(x, time * batch * channels);
+        var y = new double[batch * channels];
+        for (var i = 0; i < y.Length; i++)
+        {
+            var t = i % channels < channels / 2 ? time - 1 : 0;
+            y[i] = x[t * y.Length + i];
+        }
+        return y;
+    }
+
     /// <summary>The mean over time.</summary>
     /// <param name="x">[T, B, C]</param>
     /// <param name="time">T</param>

@@ -51,6 +51,9 @@ public static class RecurrentCell
                     case RecurrentKind.Relu:
                         h[at] = Activation.Relu(Sum(0));
                         break;
+                    case RecurrentKind.Linear:
+                        h[at] = Sum(0);
+                        break;
                     case RecurrentKind.Lstm:
                         var i = Activation.Sigmoid(Sum(0));
                         var f = Activation.Sigmoid(Sum(1));

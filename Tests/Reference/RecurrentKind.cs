@@ -14,4 +14,7 @@ public enum RecurrentKind
 
     /// <summary>Cho et al. 2014, with the reset after the recurrent product; gates reset, update, new.</summary>
     Gru,
+
+    /// <summary>h' = W_ih x + b_ih + W_hh h + b_hh.</summary>
+    Linear,
 }

@@ -34,7 +34,10 @@ public static class Tcn
         return y;
     }
 
-    /// <summary>One block: (weight-normed convolution, ReLU, spatial dropout) twice, plus the skip, ReLU.</summary>
+    /// <summary>
+    /// One block: (weight-normed convolution, ReLU, spatial dropout) twice, plus the skip, ReLU. Gated, convolutions have twice the
+    /// outputs, and out1 * sigmoid(out2) is in the place of their ReLU.
+    /// </summary>
     /// <param name="level">Parameters.</param>
     /// <param name="x">[T, B, inputs]</param>
     /// <param name="time">T</param>
@@ -42,6 +45,7 @@ public static class Tcn
     /// <param name="dilation">Of both convolutions.</param>
     /// <param name="mask1">[B, outputs], after the first ReLU; null to drop nothing</param>
     /// <param name="mask2">[B, outputs], after the second ReLU; null to drop nothing</param>
+    /// <param name="gated">V1 and V2 are [2 Outputs, ..], and so are gains and biases.</param>
     /// <returns>[T, B, outputs]</returns>
     public static double[] Block(
         TcnLevel level,
@@ -50,7 +54,8 @@ public static class Tcn
         int batch,
         int dilation,
         double[]? mask1 = null,
-        double[]? mask2 = null
+        double[]? mask2 = null,
+        bool gated = false
     )
     {
         var (inputs, outputs) = (level.Inputs, level.Outputs);
@@ -63,7 +68,8 @@ public static class Tcn
             double[]? mask
         )
         {
-            var w = WeightNorm.Forward(v, g, outputs);
+            var channels = gated ? 2 * outputs : outputs;
+            var w = WeightNorm.Forward(v, g, channels);
             var y = CausalConv.Forward(
                 input,
                 w,
@@ -71,17 +77,23 @@ public static class Tcn
                 time,
                 batch,
                 width,
-                outputs,
+                channels,
                 level.Kernel,
                 dilation
             );
-            return Dropout.Spatial(
-                Array.ConvertAll(y, Activation.Relu),
-                mask,
-                time,
-                batch,
-                outputs
-            );
+            var passed = gated ? Gated(y) : Array.ConvertAll(y, Activation.Relu);
+            return Dropout.Spatial(passed, mask, time, batch, outputs);
+        }
+
+        double[] Gated(double[] both)
+        {
+            var passed = new double[both.Length / 2];
+            for (var i = 0; i < passed.Length; i++)
+            {
+                var at = i / outputs * 2 * outputs + i % outputs;
+                passed[i] = both[at] * Activation.Sigmoid(both[at + outputs]);
+            }
+            return passed;
         }
 
         var h = Half(x, inputs, level.V1, level.G1, level.Bias1, mask1);

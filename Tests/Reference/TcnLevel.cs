@@ -1,6 +1,6 @@
 namespace Sequor.Reference;
 
-/// <summary>Parameters of one residual block of a TCN.</summary>
+/// <summary>Parameters of one residual block of a TCN. Gated, each convolution has twice as many outputs as it says here.</summary>
 /// <param name="Inputs">Channels of its input.</param>
 /// <param name="Outputs">Channels of its output.</param>
 /// <param name="Kernel">k, of both convolutions</param>

@@ -55,6 +55,11 @@ internal sealed class Draw(ulong seed)
             // These give moduli from 0.2 to 0.9 and phases from 0.1 to 4.5.
             "nu_log" => Uniform(shape.Count, -2.5f, 0.5f),
             "theta_log" => Uniform(shape.Count, -2f, 1.5f),
+            // Steps of 0.05 to 0.6, and eigenvalues that turn and decay within a few of them. A softmax's may grow.
+            "log_dt" => Uniform(shape.Count, -3f, -0.5f),
+            "log_A_real" or "Lambda_log_neg_re" => Uniform(shape.Count, -1.5f, 0.5f),
+            "Lambda_re" => Uniform(shape.Count, -1f, 0.4f),
+            "A_imag" or "Lambda_im" => Uniform(shape.Count, -6f, 6f),
             "gamma_log" => Uniform(shape.Count, -1f, 0.3f),
             // Moduli from 0.3 to a little above 1, on any side of the circle.
             "nu" => Uniform(shape.Count, -0.02f, 1.2f),

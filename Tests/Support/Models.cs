@@ -5,7 +5,7 @@ namespace Sequor.Tests.Support;
 /// <summary>Models of every kind, by name.</summary>
 internal static class Models
 {
-    public static readonly string[] RecurrentKinds = ["tanh", "relu", "lstm", "gru"];
+    public static readonly string[] RecurrentKinds = ["tanh", "relu", "linear rnn", "lstm", "gru"];
 
     /// <summary>The kinds that use the batch's statistics in training, and running ones otherwise.</summary>
     public static readonly string[] BatchNormed =
@@ -24,16 +24,22 @@ internal static class Models
         "lstm x2",
         "tcn",
         "tcn with skip",
+        "gated tcn",
+        "gated tcn with skip",
         "lru block",
         "lru",
         "postnorm lru",
         "block",
         "postnorm block",
+        "feed through",
         "diagonal lru",
         "polar lru",
         "stable lru",
         "s5 block",
         "layer normed s5",
+        "s4d",
+        "s4d both ways",
+        "dss",
         "layer norm",
         "linear",
         "linear without bias",
@@ -46,6 +52,12 @@ internal static class Models
         {
             "tanh" => new Rnn(inputs, hidden, layers),
             "relu" => new Rnn(inputs, hidden, layers, relu: true),
+            "linear rnn" => new Rnn(
+                inputs,
+                hidden,
+                new RecurrentOptions { Layers = layers },
+                RnnActivation.Linear
+            ),
             "lstm" => new Lstm(inputs, hidden, layers),
             "gru" => new Gru(inputs, hidden, layers),
             _ => throw new ArgumentException(kind, nameof(kind)),
@@ -58,6 +70,9 @@ internal static class Models
             "lstm x2" => new Lstm(3, 4, 2),
             "tcn" => new Tcn(4, [4, 4], 3),
             "tcn with skip" => new Tcn(3, [5, 4], 2),
+            "gated tcn" => new Tcn(4, [4, 4], 3, activation: TcnActivation.Gated),
+            "gated tcn with skip" => new Tcn(3, [5, 4], 2, activation: TcnActivation.Gated),
+            "feed through" => new FeedThrough(new Sequential(new Gru(4, 3), new Linear(3, 4))),
             "lru block" => new LruBlock(4, 3),
             "lru" => new Lru(3, 4, 5, 2),
             "postnorm lru" => new Lru(3, 4, 5, 2, new LruOptions { Prenorm = false }),
@@ -94,6 +109,24 @@ internal static class Models
             "batch normed block" => new SequenceBlock(
                 new Rnn(4, 4),
                 new SequenceBlockOptions { Norm = NormKind.Batch, Mixing = BlockMixing.Linear }
+            ),
+            "s4d" => new Sequential(new Linear(3, 4), new S4D(4, 3)),
+            "s4d both ways" => new SequenceBlock(
+                new S4D(
+                    4,
+                    2,
+                    new S4DOptions
+                    {
+                        Bidirectional = true,
+                        Discretization = S4DDiscretization.Bilinear,
+                        Initialization = S4DInitialization.LegS,
+                    }
+                ),
+                new SequenceBlockOptions()
+            ),
+            "dss" => new SequenceBlock(
+                new Dss(4, 3),
+                new SequenceBlockOptions { Mixing = BlockMixing.Linear }
             ),
             "batch norm" => new BatchNorm(4),
             "layer norm" => new LayerNorm(4),

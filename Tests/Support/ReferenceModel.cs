@@ -44,6 +44,12 @@ internal sealed class ReferenceModel(
                 return x;
             case Residual residual:
                 return Sum(x, Run(residual.Body, $"{path}body.", x, ref time));
+            case FeedThrough direct:
+            {
+                double[] y = Run(direct.Body, $"{path}body.", x, ref time);
+                double[] d = P("D");
+                return Sum(y, [.. x.Select((value, i) => value * d[i % d.Length])]);
+            }
             case Branches branches:
             {
                 int steps = time;
@@ -110,7 +116,8 @@ internal sealed class ReferenceModel(
                     _batch,
                     block.Dilation,
                     first,
-                    second
+                    second,
+                    block.Activation == TcnActivation.Gated
                 );
             }
             case DiagonalBlock block:
@@ -182,6 +189,16 @@ internal sealed class ReferenceModel(
                     second
                 );
             }
+            case S4D s4d:
+                return Ref.StateSpace.Forward(StateSpaces.Of(s4d, P), x, time, _batch);
+            case Dss dss:
+                return Ref.StateSpace.Forward(
+                    StateSpaces.Of(dss, P),
+                    x,
+                    time,
+                    _batch,
+                    dss.Options.Length ?? 0
+                );
             case Linear linear:
                 return Ref.Linear.Forward(
                     x,
@@ -218,6 +235,10 @@ internal sealed class ReferenceModel(
                 return Ref.Dropout.Forward(x, Mask(dropout.Probability, x.Length));
             case Last last:
                 x = Ref.Pooling.Last(x, time, _batch, last.InputSize);
+                time = 1;
+                return x;
+            case BothEnds ends:
+                x = Ref.Pooling.BothEnds(x, time, _batch, ends.InputSize);
                 time = 1;
                 return x;
             case Mean mean:

@@ -9,15 +9,20 @@ internal sealed class TrainingRun : IDisposable
     [
         "tanh",
         "relu",
+        "linear rnn",
         "lstm",
         "gru",
         "lstm of two layers",
         "tcn",
+        "gated tcn",
+        "lstm of both directions",
         "lru",
         "batch normed lru",
         "batch postnormed lru",
         "diagonal lru",
         "s5",
+        "s4d",
+        "dss",
         "pooled gru",
         "averaged tcn",
         "embedded gru",
@@ -79,6 +84,15 @@ internal sealed class TrainingRun : IDisposable
         {
             "tanh" => new Sequential(new Rnn(Inputs, 40), new Linear(40, Outputs)),
             "relu" => new Sequential(new Rnn(Inputs, 40, relu: true), new Linear(40, Outputs)),
+            "linear rnn" => new Sequential(
+                new Rnn(
+                    Inputs,
+                    40,
+                    new RecurrentOptions { Bidirectional = true },
+                    RnnActivation.Linear
+                ),
+                new Linear(80, Outputs)
+            ),
             "lstm" => new Sequential(new Lstm(Inputs, 40), new Linear(40, Outputs)),
             "gru" => new Sequential(
                 new Gru(Inputs, 40),
@@ -91,10 +105,25 @@ internal sealed class TrainingRun : IDisposable
                 new Linear(24, Outputs)
             ),
             "tcn" => new Sequential(new Tcn(Inputs, [40, 40], 3, 0.1f), new Linear(40, Outputs)),
+            "gated tcn" => new Sequential(
+                new Tcn(Inputs, [40, 40], 3, 0.1f, TcnActivation.Gated),
+                new Linear(40, Outputs)
+            ),
+            "lstm of both directions" => new Sequential(
+                new Lstm(Inputs, 20, new RecurrentOptions { Bidirectional = true }),
+                new BothEnds(40),
+                new Linear(40, Outputs)
+            ),
             "lru" => new Sequential(new Lru(Inputs, 40, 33, 2, 0.1f), new Linear(40, Outputs)),
             "batch normed lru" => new Sequential(
                 new BatchNorm(Inputs),
-                new Lru(Inputs, 40, 33, 2, new LruOptions { Norm = NormKind.Batch, Dropout = 0.1f }),
+                new Lru(
+                    Inputs,
+                    40,
+                    33,
+                    2,
+                    new LruOptions { Norm = NormKind.Batch, Dropout = 0.1f }
+                ),
                 new Linear(40, Outputs)
             ),
             "batch postnormed lru" => new Sequential(
@@ -119,6 +148,22 @@ internal sealed class TrainingRun : IDisposable
             ),
             "s5" => new Sequential(
                 new S5(Inputs, 40, 33, 2, new S5Options { Bidirectional = true, Dropout = 0.1f }),
+                new Linear(40, Outputs)
+            ),
+            "s4d" => new Sequential(
+                new Linear(Inputs, 40),
+                new SequenceBlock(
+                    new S4D(40, 9, new S4DOptions { Bidirectional = true }),
+                    new SequenceBlockOptions { Norm = NormKind.Batch, Dropout = 0.1f }
+                ),
+                new Linear(40, Outputs)
+            ),
+            "dss" => new Sequential(
+                new Linear(Inputs, 40),
+                new SequenceBlock(
+                    new Dss(40, 9),
+                    new SequenceBlockOptions { Mixing = BlockMixing.Linear }
+                ),
                 new Linear(40, Outputs)
             ),
             "pooled gru" => new Sequential(

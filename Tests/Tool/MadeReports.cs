@@ -103,6 +103,7 @@ internal static class MadeReports
     public static ReproductionReport Reproduction()
     {
         var epoch = new EpochRecord(1, 2, 3, 1e-3f, 4);
+        ReproductionResult made = Made.Reproduced("gru", 8.5, 9, [epoch]);
         return new ReproductionReport
         {
             Machine = Made.Machine(),
@@ -112,7 +113,17 @@ internal static class MadeReports
             Gpu = Gpu,
             Status = RunStatus.Diverged,
             Reason = "made up",
-            Results = [Made.Reproduced("gru", 8.5, 9, [epoch])],
+            TotalBudgetSeconds = 5,
+            Results =
+            [
+                made with
+                {
+                    Note = "made up",
+                    Recalled = 12.5,
+                    Runs = [made.Runs[0] with { Recalled = 12.5 }],
+                },
+            ],
+            Left = [new LeftRun("jsb", "tcn", "300k", 1, "made up", 2.5, Measured: true)],
             Failed =
             [
                 new FailedRun(

@@ -92,6 +92,108 @@ public sealed class PageCommandTests : FolderTest
             .RequireSuccess();
     }
 
+    private string Reproduced(string name = "reproduced.json") =>
+        Write(name, ReportWriter.ToUtf8(MadeReports.Reproduction()));
+
+    private string Sweep()
+    {
+        BenchResult short_ = Made.Result("rnn", 4, 1, 1024);
+        BenchResult[] results = [short_, Made.Result("rnn", 8, 2, 4096)];
+        return Write(
+            "sweep.json",
+            ReportWriter.ToUtf8(
+                Made.Report(results) with
+                {
+                    Exponents = GrowthExponents.Fit(results),
+                }
+            )
+        );
+    }
+
+    [Test]
+    public void A_page_of_reproductions_has_sweeps_beside_them_and_a_document_has_the_same_tables()
+    {
+        string document = PathOf("results.md");
+        Run(Reproduced(), Reproduced("again.json"), Sweep(), "--html", Html, "--markdown", document)
+            .RequireSuccess();
+        string page = File.ReadAllText(Html).TrimEnd();
+        Made.RequireWhole(page);
+        Assert.That(
+            page,
+            Does.Contain("jsb, 300k")
+                .And.Contain("Time of a training step against length")
+                .And.Contain("Not finished: diverged")
+                .And.Contain("Without a result")
+                .And.Contain("Not begun")
+        );
+        string text = File.ReadAllText(document);
+        Assert.That(
+            text,
+            Does.StartWith("<!-- results:")
+                .And.Contain("## jsb, 300k")
+                .And.Contain("| gru | 54,321 |")
+                .And.Contain("Cost of a training step against length: ")
+                .And.EndsWith("<!-- end of results -->\n")
+        );
+        // What others wrote around it stays.
+        File.WriteAllText(document, $"before\n{text}behind\n");
+        Run(Sweep(), Reproduced(), "--markdown", document).RequireSuccess();
+        Assert.That(
+            File.ReadAllText(document),
+            Does.StartWith("before\n<!-- results:").And.EndsWith("<!-- end of results -->\nbehind\n")
+        );
+        File.WriteAllText(document, "mine");
+        Run(Reproduced(), "--markdown", document)
+            .RequireFailure(2, "results.md", "no part for results", "stays as it is");
+        Assert.That(File.ReadAllText(document), Is.EqualTo("mine"));
+    }
+
+    [Test]
+    public void What_no_page_of_reproductions_can_be_made_of_is_told()
+    {
+        string reproduced = Reproduced();
+        string suites = Suites("suites.json");
+        Assert.Multiple(() =>
+        {
+            Run(reproduced, suites, "--html", Html).RequireFailure(2, "suites.json", "no place");
+            Run(reproduced, Bench(), "--html", Html)
+                .RequireFailure(2, "bench.json", "of one length", "--sweep");
+            Run(suites, "--markdown", PathOf("x.md")).RequireFailure(2, "--markdown", "reproduce");
+            Run(reproduced, "--markdown", reproduced).RequireFailure(2, "would overwrite");
+            Run(reproduced, "--html", Html, "--markdown", Html).RequireFailure(2, "different files");
+            Edited(all => all["results"]![0]!["parameters"] = "many", "results[0].parameters");
+            Edited(all => all["results"]![0]!["runs"]![0]!["stopped"] = "rain", "stopped", "patience");
+            Edited(all => all["results"]![0]!["runs"]![0]!["curve"]![0]!["train"] = null, "train");
+            Edited(all => all["results"]![0]!["finished"] = 1, "finished", "true or false");
+            Edited(all => all["results"]![0]!["paper"] = -1, "paper");
+            Edited(all => all["machine"]!.AsObject().Remove("cpu"), "machine.cpu");
+            Edited(all => all["left"]![0]!.AsObject().Remove("seed"), "left[0].seed");
+            Edited(
+                all =>
+                {
+                    all["results"] = new JsonArray();
+                    all["left"] = new JsonArray();
+                },
+                "has no results"
+            );
+            Run(Write("cut.json", File.ReadAllBytes(reproduced)[..^40]), "--html", Html)
+                .RequireFailure(2, "cut.json", "no JSON");
+        });
+        Assert.That(File.Exists(Html), Is.False);
+
+        void Edited(Action<JsonNode> edit, params string[] words)
+        {
+            JsonNode all = JsonNode.Parse(File.ReadAllBytes(reproduced))!;
+            edit(all);
+            Run(
+                    Write("edited.json", System.Text.Encoding.UTF8.GetBytes(all.ToJsonString())),
+                    "--html",
+                    Html
+                )
+                .RequireFailure(2, ["edited.json", .. words]);
+        }
+    }
+
     [Test]
     public void Hostile_names_stay_text()
     {

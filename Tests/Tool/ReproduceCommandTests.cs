@@ -34,7 +34,7 @@ public sealed class ReproduceCommandTests : ReproduceFixture
         Assert.That(
             Keys(report),
             Is.EqualTo(
-                "schema status machine date device threads budget_minutes results".Split(' ')
+                "schema status machine date device threads budget_minutes total_budget_seconds results".Split(' ')
             )
         );
         Assert.That((string?)report["schema"], Is.EqualTo("sequor.reproduce/1"));
@@ -87,7 +87,7 @@ public sealed class ReproduceCommandTests : ReproduceFixture
             Assert.That(curve, Has.Count.EqualTo(expected.Epochs));
             Assert.That(
                 Keys(curve[0]!),
-                Is.EqualTo(new[] { "epoch", "train", "valid", "seconds" })
+                Is.EqualTo(new[] { "epoch", "train", "valid", "seconds", "rate" })
             );
             Assert.That(
                 curve.Select(e => ((int)e!["epoch"]!, (double)e["train"]!, (double)e["valid"]!)),

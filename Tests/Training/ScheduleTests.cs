@@ -45,6 +45,51 @@ public sealed class ScheduleTests : FolderTest
         Assert.That(new WarmupCosine(9, 0, 0.5f).RateAt(4, 0.4f), Is.EqualTo(0.4f));
     }
 
+    [TestCase(0, 1)]
+    [TestCase(9, 1)]
+    [TestCase(10, 0.25)]
+    [TestCase(19, 0.25)]
+    [TestCase(20, 0.0625)]
+    public void A_rate_falls_by_steps(long step, double rate) =>
+        Assert.That(new StepDecay(10, 0.25f).RateAt(step, 1f), Is.EqualTo((float)rate));
+
+    [Test]
+    public void By_steps_as_well_it_goes_on_with_the_same_bits_and_with_no_other_schedule()
+    {
+        string path = PathOf("c.safetensors");
+        var decay = new StepDecay(3, 0.5f);
+        using Sequential model = Model();
+        using Trainer straight = Make(model, decay);
+        using (Sequential half = Model())
+        using (Trainer first = Make(half, decay))
+        {
+            for (int i = 0; i < 4; i++)
+                first.TrainStep();
+            first.Save(path, Texts);
+        }
+        using Sequential rest = Model();
+        using Trainer second = Make(rest, decay, 0.7f);
+        second.Resume(path);
+        while (straight.Step < 8)
+            straight.TrainStep();
+        while (second.Step < 8)
+            second.TrainStep();
+        Assert.That(second.Optimizer.LearningRate, Is.EqualTo(0.0025f).Within(1e-9f));
+        Close.CheckBits(
+            second.Plan.Store.State.ToArray(),
+            straight.Plan.Store.State.ToArray(),
+            "parameters and buffers"
+        );
+        using Sequential other = Model();
+        using Trainer another = Make(other, new StepDecay(4, 0.5f));
+        Assert.That(
+            () => another.Resume(path),
+            Throws
+                .TypeOf<CheckpointException>()
+                .With.Message.Contains("times 0.5 every 3 steps in the file, times 0.5 every 4 steps here")
+        );
+    }
+
     [Test]
     public void A_schedule_that_is_none_is_refused()
     {
@@ -54,6 +99,11 @@ public sealed class ScheduleTests : FolderTest
         Refuse(() => new WarmupCosine(5, 1, -1f), "least", "-1", "at least 0");
         Refuse(() => new WarmupCosine(5, 1, float.NaN), "least", "NaN", "finite");
         Refuse(() => new WarmupCosine(5).RateAt(-1, 1f), "step", "-1", "non-negative");
+        Refuse(() => new StepDecay(0), "every", "0", "1");
+        Refuse(() => new StepDecay(5, 1f), "factor", "1", "below 1");
+        Refuse(() => new StepDecay(5, 0f), "factor", "0", "above 0");
+        Refuse(() => new StepDecay(5, float.NaN), "factor", "NaN", "above 0");
+        Refuse(() => new StepDecay(5).RateAt(-1, 1f), "step", "-1", "non-negative");
     }
 
     private static void Refuse(Func<object> act, params string[] says) =>
@@ -212,7 +262,7 @@ public sealed class ScheduleTests : FolderTest
             new Linear(6, 1)
         );
 
-    private static Trainer Make(Layer model, WarmupCosine? schedule, float rate = 0.01f) =>
+    private static Trainer Make(Layer model, RateSchedule? schedule, float rate = 0.01f) =>
         new(
             model,
             new AddingProblem(9),

@@ -127,7 +127,9 @@ public sealed class BudgetTests
             () => Budget.Find(lru, Adding, 100, 3, variant),
             Throws
                 .TypeOf<BudgetException>()
-                .With.Message.StartsWith("lru: no width comes within 5% of 100 parameters; width 1 ")
+                .With.Message.StartsWith(
+                    "lru: no width comes within 5% of 100 parameters; width 1 "
+                )
         );
     }
 

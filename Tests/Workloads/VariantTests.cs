@@ -31,10 +31,7 @@ public sealed class VariantTests
         );
         using Sequential model = architecture.Create(Ends, sizes);
         model.Initialize(Backends.Get(256, 1), seed: 3);
-        float[] x =
-        [
-            .. Enumerable.Range(0, Steps * Ends.Inputs).Select(i => MathF.Sin(1.5f * i)),
-        ];
+        float[] x = [.. Enumerable.Range(0, Steps * Ends.Inputs).Select(i => MathF.Sin(1.5f * i))];
         float[] before = [.. model.Predict(x, Steps).Values];
         x[^1] += 1;
         float[] after = [.. model.Predict(x, Steps).Values];

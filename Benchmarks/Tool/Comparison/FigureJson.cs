@@ -66,6 +66,14 @@ internal readonly struct FigureJson(JsonElement element, string place = "")
             _ => throw Wrong("a text or a number"),
         };
 
+    public bool Truth() =>
+        element.ValueKind switch
+        {
+            JsonValueKind.True => true,
+            JsonValueKind.False => false,
+            _ => throw Wrong("true or false"),
+        };
+
     /// <summary>A finite number, 0 or above.</summary>
     public double Count() =>
         Finite() is >= 0 and var number ? number : throw Wrong("a number of at least 0");
@@ -81,7 +89,8 @@ internal readonly struct FigureJson(JsonElement element, string place = "")
             ? number
             : throw Wrong("a finite number");
 
-    private FigureException Wrong(string allowed) =>
+    /// <summary>What is said of a value that is not as it must be.</summary>
+    public FigureException Wrong(string allowed) =>
         new(
             $"{(place.Length == 0 ? "the whole" : place)} must be {allowed}, not {Printable.Shortened(element.GetRawText(), 40)}"
         );

@@ -16,7 +16,8 @@ internal static class BenchFigures
         HtmlText body,
         List<LineChart> charts,
         BenchReport report,
-        IReadOnlyList<GrowthExponents> exponents
+        IReadOnlyList<GrowthExponents> exponents,
+        string prefix = ""
     )
     {
         BenchResult[][] groups = [.. report.Results.GroupBy(r => r.Arch).Select(g => g.ToArray())];
@@ -55,7 +56,7 @@ internal static class BenchFigures
         {
             var chart = new LineChart
             {
-                Id = id,
+                Id = prefix + id,
                 X = new Axis(steps, Log: true, Ticks: true),
                 Y = new Axis(unit, Log: true),
                 Places = [.. first.Select(r => (double)r.SequenceLength)],

@@ -35,7 +35,13 @@ internal sealed record LineChart
 /// <param name="Label">Its name and unit.</param>
 /// <param name="Log">Logarithmic.</param>
 /// <param name="Ticks">At the places, not at round numbers.</param>
-internal sealed record Axis(string Label, bool Log, bool Ticks = false);
+/// <param name="Ends">Its two ends, whatever the values are; null for those of the values. It is for the axis of values.</param>
+internal sealed record Axis(
+    string Label,
+    bool Log,
+    bool Ticks = false,
+    IReadOnlyList<double>? Ends = null
+);
 
 /// <summary>A line of the legend.</summary>
 /// <param name="Name">What it is.</param>
@@ -63,11 +69,13 @@ internal static class Styles
     /// <summary>How many colours page.css and shapes charts.js has.</summary>
     public const int Count = 6;
 
-    /// <summary>The style of an architecture.</summary>
+    /// <summary>
+    /// The style of an architecture: a colour with a shape. After as many as there are colours, these begin again with other shapes.
+    /// </summary>
     public static int Of(string architecture)
     {
         int index = Architecture.Names.ToList().IndexOf(architecture);
-        return index >= 0 ? index % Count : Count - 1;
+        return index >= 0 ? index % (Count * Count) : Count - 1;
     }
 }
 

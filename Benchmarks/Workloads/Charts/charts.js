@@ -59,7 +59,10 @@
     return ticks;
   }
 
-  // --- Marks: a shape for every colour, so that neither is needed to tell lines apart -----
+  // --- Marks: a shape for every colour, so that neither is needed to tell lines apart; when
+  // colours begin again, each has another shape -----
+
+  const styles = 6;
 
   function mark(context, shape, x, y, r) {
     const points = [
@@ -69,7 +72,7 @@
       [[0, -1.4], [1.4, 0], [0, 1.4], [-1.4, 0]],
       [[0, 1.3], [1.2, -0.9], [-1.2, -0.9]],
       [[-1.3, -0.5], [1.3, -0.5], [1.3, 0.5], [-1.3, 0.5]],
-    ][shape];
+    ][(shape + Math.floor(shape / styles)) % styles];
     context.beginPath();
     if (points.length === 0) {
       context.arc(x, y, 1.1 * r, 0, 2 * Math.PI);
@@ -128,7 +131,7 @@
     draw() {
       this.plot?.destroy();
       this.area.textContent = "";
-      this.colours = this.chart.entries.map((entry) => colour("c" + entry.style));
+      this.colours = this.chart.entries.map((entry) => colour("c" + (entry.style % styles)));
       this.drawKeys();
       this.width = this.place.clientWidth;
       this.plot = new uPlot(
@@ -207,7 +210,7 @@
         cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
         scales: {
           x: { time: false, distr: x.log ? 3 : 1, range: (_, least, most) => widen(x.log, least, most, 0.03) },
-          y: { distr: y.log ? 3 : 1, range: (_, least, most) => widen(y.log, least, most, 0.06) },
+          y: { distr: y.log ? 3 : 1, range: (_, least, most) => widen(y.log, ...(y.ends ?? [least, most]), 0.06) },
         },
         axes: [this.axis(x, true), this.axis(y, false)],
         series: [

@@ -15,6 +15,9 @@ public static class Budget
     // Above it the sizes of weights do not fit an int; a budget that large is met long before.
     private const int WidestWidth = 1 << 24;
 
+    // Widths at either side of the budget whose other size is looked for.
+    private const int MostTurned = 8;
+
     /// <summary>The width with which a model's parameter count comes nearest to a budget.</summary>
     /// <param name="architecture">The architecture.</param>
     /// <param name="task">Gives channels in and out.</param>
@@ -114,25 +117,34 @@ public static class Budget
             string every = step == 1 ? "" : Text($" that is a multiple of {step}");
             if (knob is null)
                 throw Missed($"no width{every}", widths, c => Text($"width {c.Sizes.Hidden}"));
-            Candidate[] turned =
-            [
-                .. widths
-                    .SelectMany(c =>
-                        Around(
-                            n => Counted(knob.With(c.Sizes, n * knob.Step), catches: true),
-                            knob.Most / knob.Step
-                        )
-                    )
-                    .OrderBy(c => c.Miss(_parameters)),
-            ];
-            if (Meets(turned[0]))
-                return turned[0].Sizes;
+            var turned = new List<Candidate>();
+            int first = widths[0].Sizes.Hidden;
+            int last = widths[^1].Sizes.Hidden;
+            for (int i = 0; i < MostTurned; i++)
+            {
+                // The widths next to the budget first, as these keep the usual proportions best.
+                int[] next = i == 0 ? [first, last] : [first - (i * step), last + (i * step)];
+                turned.AddRange(
+                    next.Where(width => width >= step)
+                        .Distinct()
+                        .SelectMany(width => Turned(sized(width), knob))
+                );
+                Candidate best = turned.MinBy(c => c.Miss(_parameters));
+                if (Meets(best))
+                    return best.Sizes;
+            }
             throw Missed(
                 $"no width{every} with any {knob.Name}",
-                turned.Take(2).OrderBy(c => c.Count),
+                turned.OrderBy(c => c.Miss(_parameters)).Take(2).OrderBy(c => c.Count),
                 c => Text($"width {c.Sizes.Hidden} with {knob.Name} {knob.Of(c.Sizes)}")
             );
         }
+
+        private Candidate[] Turned(PresetModel sizes, SizeKnob knob) =>
+            Around(
+                n => Counted(knob.With(sizes, n * knob.Step), catches: true),
+                knob.Most / knob.Step
+            );
 
         // The two numbers next to the budget, or the least or the most alone.
         private Candidate[] Around(Func<int, Candidate> at, int most)

@@ -37,13 +37,15 @@ public sealed record ModelVariant(
     public override string ToString() =>
         string.Join(
             ", ",
-            ((string?[])
-                [
-                    Form,
-                    Bidirectional ? "bidirectional" : null,
-                    States is { } n
-                        ? string.Create(CultureInfo.InvariantCulture, $"{n} states")
-                        : null,
-                ]).OfType<string>()
+            (
+                (string?[])
+                    [
+                        Form,
+                        Bidirectional ? "bidirectional" : null,
+                        States is { } n
+                            ? string.Create(CultureInfo.InvariantCulture, $"{n} states")
+                            : null,
+                    ]
+            ).OfType<string>()
         );
 }

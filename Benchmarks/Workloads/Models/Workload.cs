@@ -20,13 +20,7 @@ public sealed record Workload(
     /// <param name="batch">Sequences a step.</param>
     /// <param name="width">Hidden units or channels.</param>
     /// <param name="depth">Layers, levels or blocks.</param>
-    public Workload(
-        Architecture architecture,
-        SequenceTask task,
-        int batch,
-        int width,
-        int depth
-    )
+    public Workload(Architecture architecture, SequenceTask task, int batch, int width, int depth)
         : this(architecture, task, batch, SizesOf(architecture, width, depth)) { }
 
     /// <summary>Hidden units or channels.</summary>
@@ -80,8 +74,7 @@ public sealed record Workload(
                 [MemoryCategory.Gradients] = parameters,
                 [MemoryCategory.Optimizer] = 2 * parameters,
                 [MemoryCategory.Activations] = checked(
-                    Architecture.KeptBytes(Tokens, Sizes)
-                    + ((outputs + embedded) * sizeof(float))
+                    Architecture.KeptBytes(Tokens, Sizes) + ((outputs + embedded) * sizeof(float))
                 ),
                 [MemoryCategory.InputOutput] = checked(data * sizeof(float)),
             };

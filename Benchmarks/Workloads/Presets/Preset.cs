@@ -77,7 +77,7 @@ public sealed record Preset
             Epochs = Training.Epochs,
             Patience = Training.Patience,
             Plateau = Training.Plateau,
-            Schedule = Training.Warmup is { } warmup ? ScheduleFor(warmup, pieces) : null,
+            Schedule = ScheduleFor(pieces),
             Seed = seed,
         };
 
@@ -94,9 +94,14 @@ public sealed record Preset
     private ParameterGroup[]? Groups() =>
         Training.RecurrenceRate is { } factor ? [Architecture.Get(Arch).Recurrence(factor)] : null;
 
-    private WarmupCosine ScheduleFor(double warmup, int pieces)
+    private RateSchedule? ScheduleFor(int pieces)
     {
-        long steps = (long)Training.Epochs * ((pieces + Training.Batch - 1) / Training.Batch);
+        long epoch = (pieces + Training.Batch - 1) / Training.Batch;
+        if (Training.Drop is { } drop)
+            return new StepDecay(drop.Every * epoch, drop.Factor);
+        if (Training.Warmup is not { } warmup)
+            return null;
+        long steps = Training.Epochs * epoch;
         return new WarmupCosine(steps, (long)(warmup * steps));
     }
 
@@ -165,6 +170,11 @@ public sealed record PresetModel
     public double? MaxRadius { get; init; }
 }
 
+/// <summary>A rate that falls after every so many epochs.</summary>
+/// <param name="Every">Epochs of one rate.</param>
+/// <param name="Factor">What it is multiplied by then.</param>
+public sealed record RateDrop(int Every, float Factor = 0.1f);
+
 /// <summary>How a preset's model is trained.</summary>
 public sealed record PresetTraining
 {
@@ -203,6 +213,9 @@ public sealed record PresetTraining
     /// such schedule.
     /// </summary>
     public double? Warmup { get; init; }
+
+    /// <summary>When the rate falls by steps; null for never. It is for a training without <see cref="Warmup"/>.</summary>
+    public RateDrop? Drop { get; init; }
 
     /// <summary>Sequences of an epoch of a task that is drawn; 0 for others.</summary>
     public int Sequences { get; init; }

@@ -53,6 +53,18 @@ internal static class PresetChecks
             training.Warmup,
             "0 to 1, a fraction of all steps, or left out"
         );
+        if (training.Drop is { } drop)
+        {
+            Require(training.Warmup is null, place, "warmup", training.Warmup, "left out with drop");
+            Require(drop.Every >= 1, place, "drop.every", drop.Every, "at least 1");
+            Require(
+                drop.Factor is > 0 and < 1,
+                place,
+                "drop.factor",
+                drop.Factor,
+                "above 0 and below 1"
+            );
+        }
         if (training.Plateau is not { } plateau)
             return;
         Require(
@@ -145,11 +157,7 @@ internal static class PresetChecks
                 ? string.Join(", ", architecture.Forms)
                 : LeftOut(Architecture.All.Where(a => a.Forms.Count > 0))
         );
-        RequireOnly(
-            ModelDetails.Bidirectional,
-            "bidirectional",
-            model.Bidirectional ? true : null
-        );
+        RequireOnly(ModelDetails.Bidirectional, "bidirectional", model.Bidirectional ? true : null);
         RequireOnly(
             ModelDetails.Ring,
             "min_radius and max_radius",
@@ -161,6 +169,8 @@ internal static class PresetChecks
             model.SharedDropout ? true : null
         );
         RequireOnly(ModelDetails.States, "recurrence_rate", preset.Training.RecurrenceRate);
+        if (architecture.WhyNot(preset.TaskEntry, model) is { } reason)
+            throw new PresetException($"{place}: {reason}");
         long count;
         try
         {

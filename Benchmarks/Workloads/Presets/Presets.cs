@@ -40,8 +40,19 @@ public static class Presets
             return found;
         Require("task", task, TaskNames);
         Require("architecture", arch, ArchNames);
-        IEnumerable<string> names = All.Where(p => p.Task == task && p.Arch == arch)
-            .Select(p => p.Name);
+        string[] names =
+        [
+            .. All.Where(p => p.Task == task && p.Arch == arch).Select(p => p.Name),
+        ];
+        if (names.Length == 0)
+        {
+            IEnumerable<string> others = ArchNames.Where(a =>
+                All.Any(p => p.Task == task && p.Arch == a)
+            );
+            throw new PresetException(
+                $"there is no preset of {arch} for {task}; there are some of {string.Join(", ", others)}"
+            );
+        }
         throw new PresetException(
             $"unknown preset '{name}' of {arch} for {task}; allowed: {string.Join(", ", names)}"
         );

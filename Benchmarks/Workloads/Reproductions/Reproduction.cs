@@ -4,7 +4,7 @@ using Sequor.Layers;
 namespace Sequor.Workloads;
 
 /// <summary>Trains a preset's model as its paper did, and measures it on the test set at the best validation.</summary>
-public sealed class Reproduction
+public sealed partial class Reproduction
 {
     private const string DeviceKey = "device";
     private const string ThreadsKey = "threads";
@@ -51,14 +51,7 @@ public sealed class Reproduction
         (Dataset train, Dataset valid, Dataset test) = Preset.CreateSets(options.Seed, _data);
         using Sequential model = Preset.CreateModel();
         long parameters = model.ParameterCount;
-        using var trainer = new Trainer(
-            model,
-            train,
-            valid,
-            _backend,
-            Preset.CreateOptimizer,
-            Preset.OptionsFor(options.Seed, train.Count!.Value)
-        );
+        using Trainer trainer = CreateTrainer(model, train, valid, options.Seed);
         Dictionary<string, string> metadata = Metadata(options.Seed);
         long peakBefore = 0;
         (string device, int threads) = (_backend.Info.Device, _backend.Info.Threads);
@@ -74,7 +67,11 @@ public sealed class Reproduction
             (device, threads) = (texts.Device ?? device, texts.Threads ?? threads);
         }
         TimeSpan saved = trainer.Elapsed;
-        StopReason reason = trainer.Run(options.Budget, Report, cancellation);
+        StopReason reason = trainer.Run(
+            options.BudgetFrom(trainer.Elapsed),
+            Report,
+            cancellation
+        );
         saver.TrySave(trainer.Step);
         long peak = Peak();
         TaskScore score = Preset.Score;
@@ -89,6 +86,10 @@ public sealed class Reproduction
             found ??= validated!.Value.Loss;
             tested = trainer.Assess(test, score.CountsAnswers, best: true);
         }
+        Dataset? recall = tested is null ? null : Preset.TaskEntry.CreateRecall(Preset.Length);
+        double? recalled = recall is null
+            ? null
+            : 100 * trainer.Assess(recall, answers: true, best: true).Accuracy;
         if (found is { } loss && !score.CountsAnswers)
             validated = new Evaluation(loss, null);
         // Where it failed before, the evaluation has given it some time.
@@ -107,6 +108,7 @@ public sealed class Reproduction
         {
             ValidLoss = found,
             TestLoss = tested?.Loss,
+            Recalled = recalled,
             Device = device,
             Threads = threads,
             Fallbacks = trained && trainer.Plan.Fallbacks.Count > 0 ? trainer.Plan.Fallbacks : null,
@@ -178,6 +180,16 @@ public sealed class Reproduction
             );
     }
 
+    private Trainer CreateTrainer(Sequential model, Dataset train, Dataset valid, ulong seed) =>
+        new(
+            model,
+            train,
+            valid,
+            _backend,
+            Preset.CreateOptimizer,
+            Preset.OptionsFor(seed, train.Count!.Value)
+        );
+
     private ReproductionResult Result(
         long parameters,
         Trainer trainer,
@@ -189,6 +201,7 @@ public sealed class Reproduction
             Task = Preset.Task,
             Arch = Preset.Arch,
             Preset = Preset.Name,
+            Length = Preset.Length > 0 ? Preset.Length : null,
             Parameters = parameters,
             Budget = Preset.Budget,
             Data = DataOf(_data),
@@ -196,10 +209,13 @@ public sealed class Reproduction
             HigherIsBetter = Preset.Score.HigherIsBetter,
             Loss = Preset.Loss,
             Paper = Preset.Paper,
+            Note = Preset.Note,
             Valid = run.Valid,
             Test = run.Test,
+            Recalled = run.Recalled,
             Seeds = 1,
             Epochs = trainer.History.Count,
+            EpochsAsked = Preset.Training.Epochs,
             Seconds = trainer.Elapsed.TotalSeconds,
             PeakBytes = peak,
             Finished = run.Stopped is StopReason.Epochs or StopReason.Patience,

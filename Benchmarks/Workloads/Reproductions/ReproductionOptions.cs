@@ -11,6 +11,9 @@ public sealed record ReproductionOptions
     /// <summary>Time of training and validation in all, that before an interruption included; null for no limit.</summary>
     public TimeSpan? Budget { get; init; }
 
+    /// <summary>Time of training and validation from now on, that before an interruption not included; null for no limit.</summary>
+    public TimeSpan? TimeLeft { get; init; }
+
     /// <summary>
     /// A file that training is saved to, and resumed from where it is there already; null for none. It is kept at the end.
     /// </summary>
@@ -26,6 +29,12 @@ public sealed record ReproductionOptions
     /// Is given a line where a checkpoint was not saved, and one where it is again; training goes on meanwhile.
     /// </summary>
     public Action<string>? Tell { get; init; }
+
+    /// <summary>The time of training and validation in all, of a run that has some behind it; null for no limit.</summary>
+    internal TimeSpan? BudgetFrom(TimeSpan elapsed) =>
+        TimeLeft is not { } left ? Budget
+        : Budget < elapsed + left ? Budget
+        : elapsed + left;
 }
 
 /// <summary>Where a run stands.</summary>

@@ -17,6 +17,10 @@ public sealed record ReproductionResult
     [JsonPropertyName("preset")]
     public required string Preset { get; init; }
 
+    /// <summary>T, of a task whose sequences may have any length; else null.</summary>
+    [JsonPropertyName("length")]
+    public int? Length { get; init; }
+
     /// <summary>Trained values of the model.</summary>
     [JsonPropertyName("parameters")]
     public required long Parameters { get; init; }
@@ -45,6 +49,11 @@ public sealed record ReproductionResult
     [JsonPropertyName("paper")]
     public double? Paper { get; init; }
 
+    /// <summary>What differs from the paper, or where the preset comes from; null for nothing.</summary>
+    [JsonPropertyName("note")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Note { get; init; }
+
     /// <summary>Mean over the seeds of the validations at the best epoch; null where a seed has none.</summary>
     [JsonPropertyName("valid")]
     public double? Valid { get; init; }
@@ -53,6 +62,14 @@ public sealed record ReproductionResult
     [JsonPropertyName("test")]
     public double? Test { get; init; }
 
+    /// <summary>
+    /// Mean over the seeds of the share of answers that had to be remembered and are right, in percent, on the test set; null where the
+    /// task has no such answers, or a seed has no test.
+    /// </summary>
+    [JsonPropertyName("recalled")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? Recalled { get; init; }
+
     /// <summary>Number of seeds.</summary>
     [JsonPropertyName("seeds")]
     public required int Seeds { get; init; }
@@ -60,6 +77,10 @@ public sealed record ReproductionResult
     /// <summary>Epochs that were trained, of all seeds.</summary>
     [JsonPropertyName("epochs")]
     public required int Epochs { get; init; }
+
+    /// <summary>Epochs that each seed was to have at most.</summary>
+    [JsonPropertyName("epochs_asked")]
+    public required int EpochsAsked { get; init; }
 
     /// <summary>Time of training and validation, of all seeds.</summary>
     [JsonPropertyName("seconds")]
@@ -97,6 +118,7 @@ public sealed record ReproductionResult
         {
             Valid = Mean(runs.Select(r => r.Valid)),
             Test = Mean(runs.Select(r => r.Test)),
+            Recalled = Mean(runs.Select(r => r.Recalled)),
             Seeds = runs.Length,
             Epochs = results.Sum(r => r.Epochs),
             Seconds = results.Sum(r => r.Seconds),

@@ -29,6 +29,11 @@ public sealed record ReproductionRun(
     [JsonPropertyName("test_loss")]
     public double? TestLoss { get; init; }
 
+    /// <summary>The share of answers that had to be remembered and are right, in percent; null where the task has none.</summary>
+    [JsonPropertyName("recalled")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? Recalled { get; init; }
+
     /// <summary>The device's name; of a run that was resumed that of its last part.</summary>
     [JsonPropertyName("device")]
     public required string Device { get; init; }
@@ -57,11 +62,13 @@ public sealed record ReproductionRun(
 /// <param name="Train">Average loss of its batches, each before its update and with dropout.</param>
 /// <param name="Valid">Loss over the validation set after it.</param>
 /// <param name="Seconds">Time of training and validation from the beginning to its end.</param>
+/// <param name="Rate">Learning rate of its last step.</param>
 public sealed record CurvePoint(
     [property: JsonPropertyName("epoch")] int Epoch,
     [property: JsonPropertyName("train")] double Train,
     [property: JsonPropertyName("valid")] double Valid,
-    [property: JsonPropertyName("seconds")] double Seconds
+    [property: JsonPropertyName("seconds")] double Seconds,
+    [property: JsonPropertyName("rate")] float Rate
 )
 {
     /// <summary>An epoch in the form of the report.</summary>
@@ -71,7 +78,7 @@ public sealed record CurvePoint(
         double valid =
             epoch.Valid
             ?? throw new ArgumentException("A point needs a validated epoch.", nameof(epoch));
-        return new CurvePoint(epoch.Epoch, epoch.Train, valid, Math.Round(epoch.Seconds, 3));
+        return new CurvePoint(epoch.Epoch, epoch.Train, valid, Math.Round(epoch.Seconds, 3), epoch.LearningRate);
     }
 }
 

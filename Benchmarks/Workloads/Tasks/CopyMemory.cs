@@ -13,13 +13,15 @@ public sealed class CopyMemory : SequenceTask
 {
     private const int Digits = 10;
     private readonly int _delay;
+    private readonly bool _digitsAlone;
 
     /// <summary>The task with a delay.</summary>
     /// <param name="delay">T, at least 1; sequences have T + 20 steps.</param>
-    public CopyMemory(int delay)
+    /// <param name="digitsAlone">Whether the last ten steps alone count, whose answers had to be remembered.</param>
+    public CopyMemory(int delay, bool digitsAlone = false)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(delay, 1);
-        _delay = delay;
+        (_delay, _digitsAlone) = (delay, digitsAlone);
     }
 
     /// <inheritdoc/>
@@ -43,8 +45,12 @@ public sealed class CopyMemory : SequenceTask
     /// <inheritdoc/>
     public override bool OneOutput => false;
 
-    /// <summary>Ten digits out of eight, spread over all steps.</summary>
-    public override double? Baseline => Digits * Math.Log(8) / Length;
+    /// <inheritdoc/>
+    public override bool IsWeighted => _digitsAlone;
+
+    /// <summary>Ten digits out of eight, spread over the steps that count.</summary>
+    public override double? Baseline =>
+        _digitsAlone ? Math.Log(8) : Digits * Math.Log(8) / Length;
 
     /// <inheritdoc/>
     public override bool CanPrepareAhead => true;
@@ -59,6 +65,8 @@ public sealed class CopyMemory : SequenceTask
         {
             batch.Input(t, b)[0] = t >= _delay + Digits - 1 ? 9f : 0f;
             batch.Target(t, b)[0] = 0f;
+            if (_digitsAlone)
+                batch.Weight(t, b) = t >= _delay + Digits ? 1f : 0f;
         }
         for (int i = 0; i < Digits; i++)
         {

@@ -153,7 +153,17 @@ public sealed record TrainingSetup
         };
         if (setup.Data is { } data)
             texts.Same("data", data.Fingerprint(), $"that of '{data.Path}'");
-        if (Architecture.Get(arch).WhyNot(setup.Variant) is { } reason)
+        Architecture architecture = Architecture.Get(arch);
+        if (
+            (
+                architecture.WhyNot(setup.Variant)
+                ?? architecture.WhyNot(
+                    task,
+                    architecture.Sized(setup.Hidden, setup.Layers, setup.Variant)
+                )
+            ) is
+            { } reason
+        )
             throw texts.Wrong(texts.Has("states") ? "states" : "bidirectional", reason);
         if (!task.IsStream && task.CreateStream(0, setup.Data).Length is var longest && longest != length)
             throw texts.Wrong(

@@ -20,7 +20,13 @@ internal static class LayerKinds
                     Size(f, "input", before),
                     f.Int("hidden"),
                     Options(f),
-                    f.Find("activation")?.Word(("tanh", false), ("relu", true)) ?? false
+                    f.Find("activation")
+                        ?.Word(
+                            ("tanh", RnnActivation.Tanh),
+                            ("relu", RnnActivation.Relu),
+                            ("linear", RnnActivation.Linear)
+                        )
+                        ?? RnnActivation.Tanh
                 )
         ),
         new(
@@ -44,25 +50,27 @@ internal static class LayerKinds
         ),
         new(
             "tcn",
-            "input? widths kernel dropout?",
+            "input? widths kernel dropout? activation?",
             (f, before) =>
                 new Tcn(
                     Size(f, "input", before),
                     [.. f.Require("widths").Elements("whole numbers").Select(e => e.Int())],
                     f.Int("kernel"),
-                    f.Float("dropout", 0f)
+                    f.Float("dropout", 0f),
+                    Activation(f)
                 )
         ),
         new(
             "tcn_block",
-            "input? output kernel dilation? dropout?",
+            "input? output kernel dilation? dropout? activation?",
             (f, before) =>
                 new TcnBlock(
                     Size(f, "input", before),
                     f.Int("output"),
                     f.Int("kernel"),
                     f.Int("dilation", 1),
-                    f.Float("dropout", 0f)
+                    f.Float("dropout", 0f),
+                    Activation(f)
                 )
         ),
         new(
@@ -162,6 +170,12 @@ internal static class LayerKinds
             "size? probability",
             (f, before) => new Dropout(Size(f, "size", before), f.Require("probability").Float())
         ),
+        new(
+            "feed_through",
+            "body",
+            (f, before) => new FeedThrough(LayerDescription.Layer(f.Require("body"), before))
+        ),
+        new("both_ends", "size?", (f, before) => new BothEnds(Size(f, "size", before))),
         new("last", "size?", (f, before) => new Last(Size(f, "size", before))),
         new("mean", "size?", (f, before) => new Mean(Size(f, "size", before))),
         new("sequential", "layers", (f, before) => LayerDescription.Sequence(f, before)),
@@ -217,6 +231,10 @@ internal static class LayerKinds
                 $"{bounds.Length} numbers were given; allowed: two, the least and the largest value"
             );
     }
+
+    private static TcnActivation Activation(Fields f) =>
+        f.Find("activation")?.Word(("relu", TcnActivation.Relu), ("gated", TcnActivation.Gated))
+        ?? TcnActivation.Relu;
 
     private static NormKind Norm(Fields f) =>
         f.Find("norm")?.Word(("layer", NormKind.Layer), ("batch", NormKind.Batch))

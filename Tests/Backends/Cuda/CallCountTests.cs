@@ -32,6 +32,32 @@ public sealed class CallCountTests : CudaFixture
         Assert.That(Calls(layer), Is.EqualTo(Recurrent));
     }
 
+    // Of 6 steps. Beyond 256 values a step after the first is a product each way, instead of a launch for all of them.
+    [TestCase(8, 4, 7)]
+    [TestCase(300, 4 + 2 * 5, 5)]
+    public void A_step_of_a_linear_recurrence_is_one_launch_along_time(
+        int hidden,
+        int products,
+        int launches
+    )
+    {
+        using Layer layer = Models.Recurrent("linear rnn", 3, hidden);
+        Assert.That(
+            Calls(layer),
+            Is.EqualTo(
+                new Dictionary<string, long>
+                {
+                    ["cublasSgemm"] = products,
+                    ["cuLaunchKernel"] = launches,
+                    // What the last step left in the gradients, and the sums for the biases.
+                    ["cuMemsetD32Async"] = 2,
+                    // The gradient of the output, which becomes that of the sums.
+                    ["cuMemcpyDtoDAsync"] = 1,
+                }
+            )
+        );
+    }
+
     [Test]
     public void A_step_of_a_linear_layer_calls_cuBLAS_three_times()
     {

@@ -16,6 +16,12 @@ public sealed class CudaModelTests : CudaFixture
     private static readonly Dictionary<string, Func<Layer>> Architectures = new()
     {
         ["tcn"] = () => new Tcn(Inputs, [7, 6], 3, 0.2f),
+        ["gated tcn"] = () => new Tcn(Inputs, [7, 6], 3, 0.2f, TcnActivation.Gated),
+        ["both ends of an lstm in a direct term"] = () =>
+            new Sequential(
+                new FeedThrough(new Sequential(new Gru(Inputs, 4), new Linear(4, Inputs))),
+                new Lstm(Inputs, 4, new RecurrentOptions { Bidirectional = true })
+            ),
         ["lru"] = () => new Lru(Inputs, 6, 9, 2, new LruOptions { Dropout = 0.1f }),
         ["lru whose steps share their dropout"] = () =>
             new Lru(Inputs, 6, 9, 2, new LruOptions { Dropout = 0.3f, SharedDropout = true }),
@@ -67,6 +73,34 @@ public sealed class CudaModelTests : CudaFixture
                 new SequenceBlock(
                     new Sequential(new Gru(7, 3), new Linear(3, 7)),
                     new SequenceBlockOptions { Prenorm = false, Norm = NormKind.Batch }
+                )
+            ),
+        ["blocks of state spaces"] = () =>
+            new Sequential(
+                new Linear(Inputs, 7),
+                new SequenceBlock(
+                    new S4D(7, 9),
+                    new SequenceBlockOptions { Norm = NormKind.Batch, Dropout = 0.1f }
+                ),
+                new SequenceBlock(
+                    new S4D(
+                        7,
+                        3,
+                        new S4DOptions
+                        {
+                            Bidirectional = true,
+                            Discretization = S4DDiscretization.Bilinear,
+                        }
+                    ),
+                    new SequenceBlockOptions { Prenorm = false }
+                ),
+                new SequenceBlock(
+                    new Dss(7, 5),
+                    new SequenceBlockOptions { Mixing = BlockMixing.Linear }
+                ),
+                new SequenceBlock(
+                    new Dss(7, 4, new DssOptions { Kernel = DssKernel.Exp, Bidirectional = true }),
+                    new SequenceBlockOptions { Mixing = BlockMixing.Linear }
                 )
             ),
         ["blocks of a tcn"] = () =>

@@ -106,6 +106,69 @@ public sealed class CudaPointwiseTests : CudaOperationFixture
     }
 
     [Test]
+    public void Relus_and_gradients_of_gates_give_the_bits_of_the_cpu(
+        [Values(1, 3, 130, 257)] int columns
+    )
+    {
+        foreach ((int steps, int batch) in Rows)
+        {
+            var shape = new Shape(steps, batch, columns);
+            Pair a = Both(shape, 1);
+            Pair b = Both(shape, 2);
+            Pair sum = Both(shape, 3);
+            Pair gradient = Both(shape, 4);
+            Pair gates = Both(new Shape(steps, batch, 2 * columns), 5, -5, 5);
+
+            OnBoth(
+                (backend, of) =>
+                {
+                    backend.Pointwise(
+                        PointwiseOp.AddRelu,
+                        new PointwiseArguments
+                        {
+                            A = of(a),
+                            B = of(b),
+                            Out = of(sum),
+                        }
+                    );
+                    backend.Pointwise(
+                        PointwiseOp.ReluGradient,
+                        new PointwiseArguments
+                        {
+                            A = of(gradient),
+                            B = of(sum),
+                            Out = of(gradient),
+                        }
+                    );
+                    backend.Pointwise(
+                        PointwiseOp.GluGradient,
+                        new PointwiseArguments
+                        {
+                            A = of(a),
+                            B = of(gates),
+                            Out = of(gates),
+                        }
+                    );
+                    backend.Pointwise(
+                        PointwiseOp.AddRelu,
+                        new PointwiseArguments
+                        {
+                            A = of(a),
+                            B = of(b),
+                            Out = of(b),
+                        }
+                    );
+                }
+            );
+
+            CheckBits(sum, $"relu of {shape}");
+            CheckBits(gradient, $"its gradient of {shape}");
+            CheckBits(gates, $"gradient of gates of {shape}");
+            CheckBits(b, $"relu in place of {shape}");
+        }
+    }
+
+    [Test]
     public void A_gated_value_and_its_gradients_are_those_of_the_cpu(
         [Values] bool start,
         [Values] bool biased,

@@ -82,6 +82,69 @@ public sealed class CudaRecurrentTests : CudaFixture
     public void Packed_sequences_are_those_of_the_cpu(string kind, RecurrentOptions options) =>
         Compare(kind, 4, 6, options, 8, 4, [8, 5, 5, 1]);
 
+    // The kernels hold up to 64 or 128 weights a thread, or none; beyond 256 values a step is a product.
+    [Test]
+    public void A_linear_recurrence_of_any_size_is_that_of_the_cpu(
+        [Values(31, 64, 65, 128, 129, 256, 257)] int hidden,
+        [Values] bool packed
+    ) =>
+        Compare(
+            "linear rnn",
+            3,
+            hidden,
+            new RecurrentOptions { Bidirectional = true },
+            6,
+            5,
+            packed ? [6, 6, 3, 1, 1] : null
+        );
+
+    // Its dropout draws the CPU's masks.
+    [Test]
+    public void A_dropping_linear_recurrence_is_that_of_the_cpu([Values] bool packed) =>
+        Compare(
+            "linear rnn",
+            3,
+            6,
+            new RecurrentOptions
+            {
+                Layers = 3,
+                Bidirectional = true,
+                Dropout = 0.4f,
+            },
+            6,
+            3,
+            packed ? [6, 4, 1] : null
+        );
+
+    [Test]
+    public void A_linear_recurrence_takes_lengths_of_packed_sequences_alone()
+    {
+        var descriptor = new RecurrentDescriptor(RecurrentKind.Linear, 2, 3)
+        {
+            MaxLength = 4,
+            MaxBatch = 2,
+            VariableLengths = true,
+        };
+        using RecurrentOperation operation = Gpu.PlanRecurrent(descriptor);
+        using Storage memory = Gpu.Allocate(1000, MemoryCategory.InputOutput);
+        Tensor Of(params int[] sizes) => new(memory, 0, new Shape(sizes[0], sizes[1], sizes[2]));
+        Assert.That(
+            () =>
+                operation.Forward(
+                    new RecurrentOperands
+                    {
+                        X = Of(4, 2, 2),
+                        Y = Of(4, 2, 3),
+                        Parameters = Of(1, 1, 21),
+                        Lengths = [4, 2],
+                        Reserve = default,
+                        Workspace = new Tensor(memory, 0, Shape.Block(operation.WorkspaceCount)),
+                    }
+                ),
+            Throws.TypeOf<NotSupportedException>().With.Message.Contains("packed")
+        );
+    }
+
     [Test]
     public void Padded_sequences_in_any_order_are_those_of_the_cpu(
         [Values("tanh", "lstm", "gru")] string kind,
@@ -166,7 +229,9 @@ public sealed class CudaRecurrentTests : CudaFixture
     }
 
     [Test]
-    public void A_stream_goes_on_where_it_stopped([Values("tanh", "lstm", "gru")] string kind)
+    public void A_stream_goes_on_where_it_stopped(
+        [Values("tanh", "linear rnn", "lstm", "gru")] string kind
+    )
     {
         using Layer onGpu = Models.Recurrent(kind, 3, 5, 2);
         using Layer onCpu = Models.Recurrent(kind, 3, 5, 2);
@@ -298,6 +363,7 @@ public sealed class CudaRecurrentTests : CudaFixture
                 "lstm" => new Lstm(inputs, hidden, options),
                 "gru" => new Gru(inputs, hidden, options),
                 "tanh" or "relu" => new Rnn(inputs, hidden, options, relu: kind == "relu"),
+                "linear rnn" => new Rnn(inputs, hidden, options, RnnActivation.Linear),
                 _ => throw new ArgumentException(kind, nameof(kind)),
             };
 

@@ -60,6 +60,8 @@ public sealed class CudaSequenceTests : CudaOperationFixture
                 Pair dmean = Both(new Shape(1, batch, columns), 4);
                 Pair dx = Both(shape, 5);
                 Pair dlast = Both(shape, 6);
+                Pair first = Both(new Shape(1, batch, columns), 7);
+                Pair dfirst = Both(new Shape(1, batch, columns), 8);
 
                 OnBoth(
                     (backend, of) =>
@@ -70,6 +72,8 @@ public sealed class CudaSequenceTests : CudaOperationFixture
                             return;
                         backend.LastSteps(of(x), layout, of(last));
                         backend.LastStepsGradient(of(dmean), layout, of(dlast));
+                        backend.FirstSteps(of(x), layout, of(first));
+                        backend.FirstStepsGradient(of(dmean), layout, of(dfirst));
                     }
                 );
 
@@ -77,6 +81,8 @@ public sealed class CudaSequenceTests : CudaOperationFixture
                 CheckBits(dx, "gradient of the mean");
                 CheckBits(last, "last steps");
                 CheckBits(dlast, "gradient of the last steps");
+                CheckBits(first, "first steps");
+                CheckBits(dfirst, "gradient of the first steps");
             }
         }
     }

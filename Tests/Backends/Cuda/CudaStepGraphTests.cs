@@ -25,6 +25,14 @@ public sealed class CudaStepGraphTests : CudaFixture
         ["lru"] = () => new Lru(2, 5, 6, 2, new LruOptions { Dropout = 0.2f }),
         ["batch normed lru"] = () =>
             new Lru(2, 5, 6, 1, new LruOptions { Norm = NormKind.Batch, Dropout = 0.2f }),
+        ["linear rnn"] = () =>
+            new Rnn(
+                2,
+                5,
+                new RecurrentOptions { Layers = 2, Dropout = 0.2f },
+                RnnActivation.Linear
+            ),
+        ["gated tcn"] = () => new Tcn(2, [5, 5], 3, 0.2f, TcnActivation.Gated),
         ["diagonal lru"] = () => new Lru(2, 5, 6, 1, new LruOptions { Rung = LruRung.Diagonal }),
         ["s5"] = () => new S5(2, 5, 6, 2, new S5Options { Dropout = 0.2f }),
         ["gru in a block"] = () =>

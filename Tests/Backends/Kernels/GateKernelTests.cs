@@ -191,10 +191,7 @@ public sealed class GateKernelTests
             Tensor x = host.Put(a[skip..(skip + count)], rows, columns);
             Tensor bent = host.New(rows, columns);
             Tensor slope = host.Put(gradient[skip..(skip + count)], rows, columns);
-            host.Backend.Pointwise(
-                PointwiseOp.Gelu,
-                new PointwiseArguments { A = x, Out = bent }
-            );
+            host.Backend.Pointwise(PointwiseOp.Gelu, new PointwiseArguments { A = x, Out = bent });
             host.Backend.Pointwise(
                 PointwiseOp.GeluGradient,
                 new PointwiseArguments
@@ -217,6 +214,33 @@ public sealed class GateKernelTests
             Close.CheckBits(machine.Get(result).AsSpan(0, count), host.Get(bent), "gelu");
             Close.CheckBits(machine.Get(slopes).AsSpan(0, count), host.Get(slope), "gradient");
         }
+    }
+
+    [TestCaseSource(nameof(Sizes))]
+    public void The_gradient_of_gates_alone_gives_the_bits_of_the_cpu(int rows, int columns)
+    {
+        using var host = new HostTensors();
+        using var machine = new KernelMachine();
+        var draw = new Draw((ulong)(rows * 100 + columns));
+        float[] a = draw.Uniform(rows * columns);
+        float[] b = draw.Uniform(2 * rows * columns, -5f, 5f);
+        Tensor gates = host.Put(b, rows, 2 * columns);
+        host.Backend.Pointwise(
+            PointwiseOp.GluGradient,
+            new PointwiseArguments
+            {
+                A = host.Put(a, rows, columns),
+                B = gates,
+                Out = gates,
+            }
+        );
+
+        DeviceArray halves = machine.Put(b);
+        KernelGrid grid = KernelGrid.Rows(rows, columns);
+        machine.Launch("glu_slope", grid, machine.Put(a), halves, (long)rows, columns, grid.Lanes);
+
+        Assert.That(Bytes(machine), Is.EqualTo(20L * rows * columns));
+        Close.CheckBits(machine.Get(halves), host.Get(gates), "gradient of the gates");
     }
 
     [TestCaseSource(nameof(Sizes))]

@@ -79,9 +79,9 @@ public sealed class PtxasTableTests
                 {
                     ("scan_chunked_backward", 75, 64, 64),
                     ("scan_chunked_backward", 80, 64, 64),
-                    ("scan_chunked_backward", 86, 48, 64),
-                    ("scan_chunked_backward", 89, 48, 64),
-                    ("scan_chunked_backward", 90, 24, 28),
+                    ("scan_chunked_backward", 86, 52, 68),
+                    ("scan_chunked_backward", 89, 52, 68),
+                    ("scan_chunked_backward", 90, 32, 44),
                 }
             )
         );

@@ -54,8 +54,8 @@ public sealed class RungBeginningTests
         Assert.That(model.Parameters.Select(p => p.Name), Has.None.EqualTo("gamma_log"));
     }
 
-    [TestCase(LruRung.Diagonal, "Lambda_re", 30f)]
-    [TestCase(LruRung.Polar, "nu", -3.4f)]
+    [TestCase(LruRung.Diagonal, "Lambda_re", 1e20f)]
+    [TestCase(LruRung.Polar, "nu", -46f)]
     public void A_training_whose_states_overflow_ends_as_diverged(
         LruRung rung,
         string decay,

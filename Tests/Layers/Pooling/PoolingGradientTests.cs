@@ -14,7 +14,7 @@ public sealed class PoolingGradientTests(int bits, int threads)
     private static readonly GradientCase[] Cases =
     [
         .. Models.Kinds.SelectMany(
-            _ => new[] { "last", "mean" },
+            _ => new[] { "last", "mean", "both ends" },
             (kind, pool) =>
                 new GradientCase(
                     $"{kind} {pool}",
@@ -42,6 +42,19 @@ public sealed class PoolingGradientTests(int bits, int threads)
         ),
         new("last alone", () => new Last(3), 4, 2),
         new("mean alone", () => new Mean(3), 4, 2),
+        new("both ends alone", () => new BothEnds(6), 4, 2),
+        new(
+            "both ends of one step",
+            () => new Sequential(new Linear(3, 18), new BothEnds(18)),
+            1,
+            3
+        ),
+        new(
+            "both ends below linear",
+            () => new Sequential(new BothEnds(2), new Linear(2, 2)),
+            4,
+            2
+        ),
         new("last of one step", () => new Sequential(new Linear(3, 17), new Last(17)), 1, 3),
         new("mean of one step", () => new Sequential(new Linear(3, 17), new Mean(17)), 1, 3),
         new("last below linear", () => new Sequential(new Last(3), new Linear(3, 2)), 4, 2),
@@ -64,7 +77,12 @@ public sealed class PoolingGradientTests(int bits, int threads)
     ];
 
     private static Layer Pool(string name, int size) =>
-        name == "last" ? new Last(size) : new Mean(size);
+        name switch
+        {
+            "last" => new Last(size),
+            "mean" => new Mean(size),
+            _ => new BothEnds(size),
+        };
 
     [TestCaseSource(nameof(Cases))]
     public void A_pooled_model_has_the_outputs_and_gradients_of_the_reference(GradientCase @case) =>

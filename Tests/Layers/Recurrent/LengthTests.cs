@@ -31,6 +31,40 @@ internal sealed class LengthTests(int bits, int threads)
             "tcn last",
             () => new Sequential(new Tcn(Inputs, [4, 4], 3), new Last(4), new Linear(4, 2))
         ),
+        (
+            "both ends",
+            () =>
+                new Sequential(
+                    new Lstm(Inputs, 5, new RecurrentOptions { Bidirectional = true }),
+                    new BothEnds(10),
+                    new Linear(10, 2)
+                )
+        ),
+        (
+            "linear both ends",
+            () =>
+                new Sequential(
+                    new Rnn(
+                        Inputs,
+                        5,
+                        new RecurrentOptions { Bidirectional = true, Layers = 2 },
+                        RnnActivation.Linear
+                    ),
+                    new BothEnds(10)
+                )
+        ),
+        (
+            "gated tcn",
+            () =>
+                new Sequential(
+                    new Tcn(Inputs, [4, 4], 3, activation: TcnActivation.Gated),
+                    new Linear(4, 2)
+                )
+        ),
+        (
+            "direct term",
+            () => new FeedThrough(new Sequential(new Gru(Inputs, 5), new Linear(5, Inputs)))
+        ),
         // Reaches beyond the longest sequence, with widths that no vector divides.
         ("tcn wide", () => new Sequential(new Tcn(Inputs, [33, 17, 2], 4))),
         ("tcn kernel 1", () => new Sequential(new Tcn(Inputs, [5], 1), new Linear(5, 2))),
@@ -62,6 +96,16 @@ internal sealed class LengthTests(int bits, int threads)
                         new SequenceBlockOptions { Prenorm = false, Mixing = BlockMixing.Linear }
                     ),
                     new Mean(Inputs)
+                )
+        ),
+        ("s4d", () => new Sequential(new Linear(Inputs, 11), new S4D(11, 5), new Linear(11, 2))),
+        (
+            "state spaces both ways",
+            () =>
+                new Sequential(
+                    new S4D(Inputs, 3, new S4DOptions { Bidirectional = true }),
+                    new Linear(Inputs, 17),
+                    new Dss(17, 2, new DssOptions { Length = 12, Bidirectional = true })
                 )
         ),
         (

@@ -27,6 +27,7 @@ internal sealed class PackedTests(int bits, int threads)
             [3, 3, 3, 3, 3],
             true
         ),
+        new(RecurrentKind.Linear, 6, 9, 2, 3, 2, true, RecurrentBias.DoubleBias, Falling(9), true),
         new(RecurrentKind.Lstm, 5, 1, 3, 4, 2, true, RecurrentBias.DoubleBias, [5], true),
         new(RecurrentKind.Lstm, 6, 9, 2, 3, 2, true, RecurrentBias.DoubleBias, Falling(9), true),
         new(RecurrentKind.Lstm, 1, 4, 2, 5, 1, false, RecurrentBias.NoBias, [1, 1, 1, 1], false),

@@ -13,6 +13,7 @@ public sealed class RecurrentErrorTests
         {
             ("Tanh", o => new Rnn(3, 4, o)),
             ("Relu", o => new Rnn(3, 4, o, relu: true)),
+            ("Linear", o => new Rnn(3, 4, o, RnnActivation.Linear)),
             ("Gru", o => new Gru(3, 4, o)),
         }.SelectMany(kind =>
             new[]
@@ -30,6 +31,12 @@ public sealed class RecurrentErrorTests
                     kind.Name
                 ),
             }
+        ),
+        Refusal.Of<ArgumentOutOfRangeException>(
+            "an activation that there is not",
+            () => new Rnn(3, 4, (RnnActivation)7),
+            "7",
+            "Tanh, Relu or Linear"
         ),
         .. new[] { -1, 0, 4, 5 }.Select(size =>
             Refusal.Of<ArgumentOutOfRangeException>(

@@ -18,6 +18,20 @@ internal sealed class RecurrentOptionTests(int bits, int threads)
     [
         new(RecurrentKind.Tanh, 3, 4, 2, 3, 1, true, RecurrentBias.DoubleBias, null, true),
         new(RecurrentKind.Relu, 4, 3, 3, 5, 2, true, RecurrentBias.SingleInputBias, null, false),
+        new(RecurrentKind.Linear, 4, 3, 3, 5, 2, true, RecurrentBias.DoubleBias, [4, 1, 3], true),
+        new(RecurrentKind.Linear, 3, 4, 2, 17, 1, true, RecurrentBias.NoBias, null, true),
+        new(
+            RecurrentKind.Linear,
+            3,
+            2,
+            2,
+            3,
+            2,
+            false,
+            RecurrentBias.SingleRecurrentBias,
+            null,
+            false
+        ),
         new(RecurrentKind.Lstm, 5, 3, 2, 3, 1, false, RecurrentBias.DoubleBias, [2, 5, 1], true),
         new(
             RecurrentKind.Lstm,

@@ -16,6 +16,10 @@ internal sealed class StateTests(int bits, int threads)
     private static readonly (string Name, Func<Layer> Make)[] Models =
     [
         ("rnn", () => new Rnn(Inputs, 5, 2)),
+        (
+            "linear",
+            () => new Rnn(Inputs, 5, new RecurrentOptions { Layers = 2 }, RnnActivation.Linear)
+        ),
         ("lstm", () => new Lstm(Inputs, 7)),
         ("gru", () => new Gru(Inputs, 4, 2)),
         (

@@ -104,6 +104,7 @@ internal static partial class Made
             Test = test,
             Seeds = runs.Length,
             Epochs = runs.Sum(r => r.Length),
+            EpochsAsked = 50,
             Seconds = 12.25,
             PeakBytes = 3 << 20,
             Finished = test is not null,

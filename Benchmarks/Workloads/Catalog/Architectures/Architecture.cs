@@ -81,6 +81,9 @@ public abstract class Architecture : IEntry
     /// <summary>What else may be changed to meet a budget that no width meets; null for nothing.</summary>
     public virtual SizeKnob? Knob => null;
 
+    /// <summary>Its place on the ladder from a tanh network to the LRU; null where it has none.</summary>
+    public virtual Rung? OnLadder => null;
+
     /// <summary>Whether no output depends on a later input.</summary>
     /// <param name="sizes">The model's sizes, which may say that it runs in both directions.</param>
     public virtual bool IsCausal(PresetModel sizes)
@@ -202,6 +205,15 @@ public abstract class Architecture : IEntry
         if (variant.States is not null && !Details.HasFlag(ModelDetails.States))
             return $"{Name} has no states beside its width; there are some {Having(a => a.Details.HasFlag(ModelDetails.States))}";
         return null;
+    }
+
+    /// <summary>Why a task cannot have a model of some sizes: it looks ahead where it may not. Null where it can.</summary>
+    public string? WhyNot(TaskEntry task, PresetModel sizes)
+    {
+        ArgumentNullException.ThrowIfNull(task);
+        return task.NeedsCausal && !IsCausal(sizes)
+            ? $"{Name}{(sizes.Bidirectional ? " in both directions" : "")} reads each sequence from its end as well, and {task} asks what comes next: the answer would be in the input"
+            : null;
     }
 
     private string? WhyNot(PresetModel sizes) =>

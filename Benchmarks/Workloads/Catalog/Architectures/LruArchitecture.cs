@@ -11,5 +11,7 @@ internal sealed class LruArchitecture : RungArchitecture
 
     public override string Title => "LRU";
 
+    public override Rung OnLadder { get; } = new(8, "normalised by gamma: the LRU");
+
     private protected override LruRung Rung => LruRung.Lru;
 }

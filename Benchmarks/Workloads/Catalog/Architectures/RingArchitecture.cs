@@ -13,5 +13,7 @@ internal sealed class RingArchitecture : RungArchitecture
 
     public override string Title => "ring LRU";
 
+    public override Rung OnLadder { get; } = new(7, "eigenvalues that begin in a ring");
+
     private protected override LruRung Rung => LruRung.Ring;
 }

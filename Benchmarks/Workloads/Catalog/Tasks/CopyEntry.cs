@@ -13,5 +13,8 @@ internal sealed class CopyEntry : DrawnEntry
 
     public override string LengthNote => "the delay for copy";
 
+    public override Dataset CreateRecall(int length) =>
+        Test(new CopyMemory(length, digitsAlone: true));
+
     private protected override SequenceTask Create(int length) => new CopyMemory(length);
 }

@@ -33,9 +33,13 @@ public abstract class DrawnEntry : TaskEntry
         return new TaskSets(
             task.Part(seed, 0, sequences),
             task.HeldOut(HeldOut),
-            task.HeldOut(HeldOut, first: HeldOut)
+            Test(task)
         );
     }
+
+    /// <summary>The part of a task that results are measured on.</summary>
+    private protected static SequenceTask Test(SequenceTask task) =>
+        task.HeldOut(HeldOut, first: HeldOut);
 
     private protected abstract SequenceTask Create(int length);
 }

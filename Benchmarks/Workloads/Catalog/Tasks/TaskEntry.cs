@@ -75,6 +75,13 @@ public abstract class TaskEntry : IEntry
     public abstract TaskSets CreateSets(int length, int sequences, ulong seed, TaskData? data);
 
     /// <summary>
+    /// The test sequences, of which those answers alone count that had to be remembered: the share of right ones is told beside the
+    /// score. Null where all answers count alike.
+    /// </summary>
+    /// <param name="length">As for <see cref="CreateStream"/>.</param>
+    public virtual Dataset? CreateRecall(int length) => null;
+
+    /// <summary>
     /// Whether data of files are given where the task needs them, and none where they are always drawn; and whether they have sequences
     /// of a length.
     /// </summary>
