@@ -19,6 +19,7 @@ internal sealed class TrainingRun : IDisposable
         "pooled gru",
         "averaged tcn",
         "embedded gru",
+        "tied gru",
         "residual lstm",
     ];
 
@@ -125,8 +126,15 @@ internal sealed class TrainingRun : IDisposable
                 new Gru(17, 40),
                 new Linear(40, Outputs)
             ),
+            "tied gru" => Tied(),
             _ => throw new ArgumentException(architecture, nameof(architecture)),
         };
+
+    private static Sequential Tied()
+    {
+        var embedding = new Embedding(Classes, 17, scale: 0.1f, uniform: true);
+        return new(embedding, new Gru(17, 40), new Linear(40, 17), new TiedLinear(embedding));
+    }
 
     public void Dispose()
     {
