@@ -88,7 +88,8 @@ public sealed class PresetTests
                 Assert.That(Presets.Get(task, arch, "20k").Budget, Is.EqualTo(20_000));
             }
         }
-        int each = Presets.TaskNames.Count + music.Length;
+        // Characters have those of Penn Treebank and of text8 as well.
+        int each = Presets.TaskNames.Count + music.Length + 2;
         Assert.That(Presets.All, Has.Count.EqualTo(each * Presets.ArchNames.Count));
     }
 
@@ -109,6 +110,11 @@ public sealed class PresetTests
     [TestCase("copy", "rnn", null, 15970, 0.0202)]
     [TestCase("piano", "gru", "20k", 19809, 8.82)]
     [TestCase("musedata", "lstm", "20k", 19944, 6.23)]
+    [TestCase("charlm", "tcn", "ptb-3m", 3250900, 1.31)]
+    [TestCase("charlm", "gru", "ptb-3m", 2978185, 1.37)]
+    [TestCase("charlm", "lstm", "text8-5m", 4972311, 1.50)]
+    [TestCase("wordlm", "tcn", "ptb-13m", 14659600, 88.68)]
+    [TestCase("wordlm", "lstm", "ptb-13m", 12932030, 78.93)]
     public void Sizes_and_figures_are_the_papers(
         string task,
         string arch,

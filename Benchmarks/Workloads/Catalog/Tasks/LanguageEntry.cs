@@ -91,6 +91,7 @@ public abstract class LanguageEntry : TaskEntry
     /// <inheritdoc/>
     public sealed override TrainingSets CreateCarried(int length, TaskData? data)
     {
+        RequireFit(length, data);
         TaskSets sets = CreateSets(
             length,
             0,
@@ -110,8 +111,8 @@ public abstract class LanguageEntry : TaskEntry
         WindowOptions? windows
     )
     {
-        windows ??= new WindowOptions(Of(data).Vocabulary.Count);
         RequireFit(length, data, windows);
+        windows ??= new WindowOptions(Of(data).Vocabulary.Count);
         LanguageData text = Of(data).Limited(windows.Vocabulary);
         int classes = text.Vocabulary.Count;
         return new TaskSets(
