@@ -83,15 +83,33 @@ internal static class DataPaths
     /// <summary>The files that <see cref="Load"/> reads, as far as they are there.</summary>
     public static IEnumerable<string> FilesOf(TaskEntry task, string path) =>
         Directory.Exists(path)
-            ? task.Files.Select(file => file.FindIn(path)).OfType<string>()
+            ? task.FilesIn(path) ?? task.Files.Select(file => file.FindIn(path)).OfType<string>()
             : [path];
 
-    /// <summary>Whether data have sequences of a length.</summary>
-    public static void RequireFit(TaskEntry task, int length, TaskData? data)
+    /// <summary>The data with at most so many words; all of them where there is no limit.</summary>
+    public static TaskData Limit(TaskEntry task, TaskData data, int? vocabulary)
     {
         try
         {
-            task.RequireFit(length, data);
+            return vocabulary is { } most ? task.Limit(data, most) : data;
+        }
+        catch (TaskDataException e)
+        {
+            throw new FailureException($"--data: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Whether data have sequences of a length, and a model knows as many characters.</summary>
+    public static void RequireFit(
+        TaskEntry task,
+        int length,
+        TaskData? data,
+        WindowOptions? windows = null
+    )
+    {
+        try
+        {
+            task.RequireFit(length, data, windows);
         }
         catch (TaskDataException e)
         {
@@ -126,6 +144,11 @@ internal static class DataPaths
         {
             if (HasNoName(task))
             {
+                if (FilesIn(task, data) is not null)
+                {
+                    paths[task.Name] = data;
+                    continue;
+                }
                 throw new FailureException(
                     $"--data: '{data}' is a folder, and the task {task} needs a file: {DataFile.Describe(task.Files)}"
                 );
@@ -142,6 +165,18 @@ internal static class DataPaths
                     );
         }
         return paths;
+    }
+
+    private static IReadOnlyList<string>? FilesIn(TaskEntry task, string folder)
+    {
+        try
+        {
+            return task.FilesIn(folder);
+        }
+        catch (TaskDataException e)
+        {
+            throw new FailureException($"--data: {e.Message}", e);
+        }
     }
 
     private static int Found(TaskEntry task, string folder) =>

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using Sequor.Layers;
+using Sequor.Workloads;
 
 namespace Sequor.Tool;
 
@@ -53,9 +54,11 @@ internal static class ParseErrors
             : error.Message;
     }
 
-    /// <summary>" (did you mean 'x'?)" where a known word is near, else nothing.</summary>
+    /// <summary>" (did you mean 'x'?)" where a known word is near, or what the word is called now; else nothing.</summary>
     public static string Suggest(string word, IEnumerable<string> known)
     {
+        if (Tasks.Renamed.TryGetValue(word, out string? now) && known.Contains(now))
+            return $"; '{word}' is called {now} now";
         (string? best, int distance) = (null, int.MaxValue);
         foreach (string candidate in known)
         {

@@ -187,7 +187,8 @@ internal sealed class ReproduceOptions
             DataPaths.RequireFit(
                 preset.TaskEntry,
                 preset.Length,
-                data.GetValueOrDefault(preset.Task)
+                data.GetValueOrDefault(preset.Task),
+                preset.Windows
             );
         MakeFolder(checkpoint);
         var runs = new List<ReproduceRun>();

@@ -35,7 +35,7 @@ internal static class TrainCommand
         using Sequential model = workload.CreateModel();
         TrainingSets sets = job.Setup.CreateSets();
         TaskScore score = job.Setup.TaskEntry.Score;
-        using Trainer trainer = job.Setup.CreateTrainer(model, sets, job.Backend, job.LogEvery);
+        using Trainer trainer = CreateTrainer(job, model, sets);
         if (job.Resume is { } resume)
             Load(trainer, resume);
         Machine machine = Machine.Read(job.Backend.Info);
@@ -153,6 +153,18 @@ internal static class TrainCommand
                 GpuConditions = conditions,
                 Seconds = Math.Round(clock.Elapsed.TotalSeconds, 3),
             };
+    }
+
+    private static Trainer CreateTrainer(TrainJob job, Layer model, TrainingSets sets)
+    {
+        try
+        {
+            return job.Setup.CreateTrainer(model, sets, job.Backend, job.LogEvery);
+        }
+        catch (NotSupportedException e) when (job.Setup.Carry)
+        {
+            throw new UsageException($"--carry: {job.Setup.Arch}: {e.Message}");
+        }
     }
 
     // What is known before the first step.

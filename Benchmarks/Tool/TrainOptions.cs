@@ -44,6 +44,12 @@ internal sealed class TrainOptions
         none: true
     );
 
+    private readonly Option<bool> _carry = new("--carry")
+    {
+        Description =
+            $"goes through the text in its order and carries states from window to window: {WorkloadOptions.WithWindows}",
+    };
+
     private readonly Option<string?> _checkpoint = Options.Text(
         "--checkpoint",
         "saves here at the end, on Ctrl-C and on the way",
@@ -95,6 +101,7 @@ internal sealed class TrainOptions
                     _optimizer,
                     _rate,
                     _clip,
+                    _carry,
                     _checkpoint,
                     _checkpointEvery,
                     _keep,
@@ -205,6 +212,8 @@ internal sealed class TrainOptions
             );
         TaskEntry entry = _workload.TaskOf(result);
         TaskData? data = _workload.DataOf(result, entry);
+        if (result.GetValue(_carry))
+            WorkloadOptions.RequireWindows(entry, _carry.Name);
         int length = _workload.LengthOf(result);
         int batch = (int)(result.GetValue(_workload.Batch) ?? WorkloadOptions.DefaultBatch);
         SequenceTask task = WorkloadOptions.CreateTask(entry, data, length);
@@ -214,6 +223,8 @@ internal sealed class TrainOptions
             Arch = arch,
             Task = entry.Name,
             Data = data,
+            Vocabulary = (int?)result.GetValue(_workload.Vocabulary),
+            Carry = result.GetValue(_carry),
             Length = length,
             Batch = batch,
             Hidden = workload.Width,
@@ -267,6 +278,10 @@ internal sealed class TrainOptions
         saved.TryAdd("states", sizes.States.ToString(CultureInfo.InvariantCulture));
         Check(_architecture, result.GetValue(_architecture));
         Check(_workload.Task, result.GetValue(_workload.Task));
+        saved.TryAdd("vocabulary", "all");
+        Check(_workload.Vocabulary, result.GetValue(_workload.Vocabulary));
+        saved.TryAdd("carry", "false");
+        Check(_carry, result.GetValue(_carry) ? "true" : null);
         Check(_workload.Length, result.GetValue(_workload.Length));
         Check(_workload.Batch, result.GetValue(_workload.Batch));
         Check(_workload.Hidden, result.GetValue(_workload.Hidden));

@@ -26,6 +26,15 @@ internal sealed class WorkloadOptions
     public Option<string?> Data { get; } =
         Options.Text("--data", DataPaths.Describe(Tasks.All, folders: true), "PATH");
 
+    public Option<long?> Vocabulary { get; } =
+        Options.Whole(
+            "--vocabulary",
+            $"the most characters or words of {WithWindows}, of which rarer words are one (all)",
+            "N",
+            2,
+            Embedding.MostClasses
+        );
+
     // Lengths may be those of the data, which are read once.
     private (string Path, TaskData Data)? _loaded;
 
@@ -83,7 +92,19 @@ internal sealed class WorkloadOptions
 
     /// <summary>Those that say what model runs on what, and nothing of where.</summary>
     public IEnumerable<Option> Model =>
-        [Task, Data, Length, Batch, Parameters, Layers, Hidden, Form, Bidirectional, States];
+        [
+            Task,
+            Data,
+            Vocabulary,
+            Length,
+            Batch,
+            Parameters,
+            Layers,
+            Hidden,
+            Form,
+            Bidirectional,
+            States,
+        ];
 
     public void AddTo(Command command)
     {
@@ -133,8 +154,29 @@ internal sealed class WorkloadOptions
         Tasks.Get(result.GetValue(Task) ?? Tasks.Default.Name);
 
     /// <summary>The data of a task; null where they are drawn.</summary>
-    public TaskData? DataOf(ParseResult result, TaskEntry task) =>
-        PathOf(result, task) is { } path ? Load(task, path) : null;
+    public TaskData? DataOf(ParseResult result, TaskEntry task)
+    {
+        int? vocabulary = (int?)result.GetValue(Vocabulary);
+        if (vocabulary is not null)
+            RequireWindows(task, Vocabulary.Name);
+        return PathOf(result, task) is { } path
+            ? DataPaths.Limit(task, Load(task, path), vocabulary)
+            : null;
+    }
+
+    /// <summary>Whether a task has windows of a text.</summary>
+    /// <exception cref="UsageException">It has none.</exception>
+    public static void RequireWindows(TaskEntry task, string option)
+    {
+        if (!task.HasWindows)
+            throw new UsageException(
+                $"{option} is for texts, the tasks {WithWindows}, and not for {task}"
+            );
+    }
+
+    /// <summary>The tasks that have windows of a text.</summary>
+    public static string WithWindows =>
+        string.Join(", ", Sequor.Workloads.Tasks.All.Where(task => task.HasWindows));
 
     /// <summary>The files of these data, which no result may overwrite.</summary>
     public IEnumerable<string> DataFilesOf(ParseResult result, TaskEntry task) =>

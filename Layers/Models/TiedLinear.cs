@@ -10,15 +10,6 @@ namespace Sequor.Layers;
 /// The embedding has to be in the same model. Values drawn with a deviation of 1, its default, make large outputs; the code of Bai, Kolter
 /// and Koltun (2018) begins uniform in ±0.1.
 /// </remarks>
-/// <example>
-/// <code>
-/// using var backend = Backend.Create(Device.Cpu);
-/// var words = new Embedding(count: 1000, size: 32, scale: 0.1f, uniform: true);
-/// using var model = new Sequential(words, new Gru(32, 48), new Linear(48, 32), new TiedLinear(words));
-/// model.Initialize(backend);
-/// Prediction next = model.Predict([7, 0, 999], length: 3); // [3, 1, 1000]
-/// </code>
-/// </example>
 public sealed class TiedLinear : Layer
 {
     private readonly Parameter? _bias;

@@ -26,6 +26,7 @@ internal sealed class TrainingRun : IDisposable
         "pooled gru",
         "averaged tcn",
         "embedded gru",
+        "tied gru",
         "residual lstm",
         "gru in blocks",
     ];
@@ -199,8 +200,15 @@ internal sealed class TrainingRun : IDisposable
                 new Gru(17, 40),
                 new Linear(40, Outputs)
             ),
+            "tied gru" => Tied(),
             _ => throw new ArgumentException(architecture, nameof(architecture)),
         };
+
+    private static Sequential Tied()
+    {
+        var embedding = new Embedding(Classes, 17, scale: 0.1f, uniform: true);
+        return new(embedding, new Gru(17, 40), new Linear(40, 17), new TiedLinear(embedding));
+    }
 
     public void Dispose()
     {

@@ -110,7 +110,7 @@ public sealed class CudaCommandTests : CudaCommandFixture
         File.WriteAllText(text, string.Concat(Enumerable.Range(0, 900).Select(i => $"{i} ")));
         string[] options =
         [
-            .. $"train --arch gru --task text {Tiny} --steps 4 --lr 0.005 --data".Split(' '),
+            .. $"train --arch gru --task charlm {Tiny} --steps 4 --lr 0.005 --data".Split(' '),
             text,
         ];
 

@@ -430,8 +430,11 @@ public sealed class JsonDocumentTests : CudaCommandFixture
             System.Text.Encoding.UTF8.GetBytes(formed.ToJsonString())
         );
         string text = PathOf("text");
-        File.WriteAllText(text, new string('a', 2000));
-        Run($"train --arch gru --task text {Tiny} --checkpoint", [saved, "--data", text])
+        File.WriteAllText(text, string.Concat(Enumerable.Repeat("a b c d\n", 400)));
+        Run(
+                $"train --arch gru --task wordlm --vocabulary 3 --carry {Tiny} --checkpoint",
+                [saved, "--data", text]
+            )
             .RequireSuccess();
         _seen.Add("Metadata of a checkpoint of train", Texts(saved));
         string songs = Songs.Write(Folder);

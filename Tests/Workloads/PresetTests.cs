@@ -134,6 +134,11 @@ public sealed class PresetTests
     [TestCase("listops", "lru", "1m", 1011338, 60.2)]
     [TestCase("piano", "gru", "20k", 19809, 8.82)]
     [TestCase("musedata", "lstm", "20k", 19944, 6.23)]
+    [TestCase("charlm", "tcn", "ptb-3m", 3250900, 1.31)]
+    [TestCase("charlm", "gru", "ptb-3m", 2978185, 1.37)]
+    [TestCase("charlm", "lstm", "text8-5m", 4972311, 1.50)]
+    [TestCase("wordlm", "tcn", "ptb-13m", 14659600, 88.68)]
+    [TestCase("wordlm", "lstm", "ptb-13m", 12932030, 78.93)]
     public void Sizes_and_figures_are_the_papers(
         string task,
         string arch,

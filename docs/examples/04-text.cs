@@ -32,11 +32,13 @@ if (
     );
     return 2;
 }
-TextData text;
+LanguageData text;
+int[] beginning;
 try
 {
-    text = TextData.Load(args[0]); // each byte is a character
+    text = LanguageData.LoadCharacters(args[0]); // its vocabulary are the characters that it has
     text.RequireSequences(Length);
+    beginning = [.. Numbers(args.ElementAtOrDefault(3) ?? text.Vocabulary[0])];
 }
 catch (Exception e) when (e is TaskDataException or IOException or UnauthorizedAccessException)
 {
@@ -46,15 +48,15 @@ catch (Exception e) when (e is TaskDataException or IOException or UnauthorizedA
 
 using var backend = Backend.Create(Device.Auto);
 using var model = new Sequential(
-    new Embedding(TextData.Characters, 64), // the input is the number of a character
+    new Embedding(text.Vocabulary.Count, 64), // the input is the number of a character
     new Gru(64, 256),
-    new Linear(256, TextData.Characters)
+    new Linear(256, text.Vocabulary.Count)
 );
 using (
     var trainer = new Trainer(
         model,
-        TextData.Cut("train", text.Train, Length),
-        TextData.Cut("valid", text.Valid, Length),
+        text.Continuous("train", text.Train, Length),
+        text.Continuous("valid", text.Valid, Length),
         backend,
         plan => new Adam(plan, learningRate: 4e-3f),
         new TrainingOptions
@@ -63,6 +65,7 @@ using (
             Steps = steps,
             Clip = 1f,
             Schedule = new WarmupCosine(steps),
+            Carry = true, // the GRU's state goes on from window to window
         }
     )
 )
@@ -79,30 +82,41 @@ using (
 // A streaming plan keeps the GRU's state from call to call, so each character costs one step.
 using Plan stream = model.Plan(backend, maxLength: 1, maxBatch: 1, Mode.Streaming);
 var random = new Random(1);
-float[] logits = new float[TextData.Characters];
-byte[] beginning = Encoding.UTF8.GetBytes(args.ElementAtOrDefault(3) ?? "\n");
-var written = new List<byte>();
+float[] logits = new float[text.Vocabulary.Count];
+var written = new List<int>();
 for (int i = 0; written.Count < Characters; i++)
 {
-    byte character = i < beginning.Length ? beginning[i] : written[^1];
+    int character = i < beginning.Length ? beginning[i] : written[^1];
     stream.Forward([character], length: 1, batch: 1).Read(logits);
     if (i >= beginning.Length - 1)
         written.Add(Sample(logits, temperature, random));
 }
 
-// Bytes that are no whole character of UTF-8 become marks.
-foreach (string line in Encoding.UTF8.GetString([.. beginning, .. written]).Trim('\n').Split('\n'))
+string said = string.Concat(beginning.Concat(written).Select(number => text.Vocabulary[number]));
+foreach (string line in said.Trim('\n').Split('\n'))
     Console.WriteLine($"> {line}".TrimEnd());
 return 0;
 
+// The numbers of characters, which have to be those of the text.
+IEnumerable<int> Numbers(string characters)
+{
+    foreach (Rune character in characters.EnumerateRunes())
+    {
+        int number = text.Vocabulary.ToList().IndexOf(character.ToString());
+        yield return number >= 0
+            ? number
+            : throw new TaskDataException($"'{args[0]}' has no '{character}', with which to begin.");
+    }
+}
+
 // The likelihoods are exp(logit / temperature): a low temperature takes what is likely even more often.
-static byte Sample(ReadOnlySpan<float> logits, float temperature, Random random)
+static int Sample(ReadOnlySpan<float> logits, float temperature, Random random)
 {
     int best = 0;
     for (int i = 1; i < logits.Length; i++)
         best = logits[i] > logits[best] ? i : best;
     if (temperature == 0)
-        return (byte)best;
+        return best;
     Span<double> weights = stackalloc double[logits.Length];
     double sum = 0;
     for (int i = 0; i < logits.Length; i++)
@@ -112,7 +126,7 @@ static byte Sample(ReadOnlySpan<float> logits, float temperature, Random random)
     {
         drawn -= weights[i];
         if (drawn < 0)
-            return (byte)i;
+            return i;
     }
-    return (byte)best;
+    return best;
 }

@@ -26,6 +26,9 @@ public sealed record Preset
     /// <summary>T; 0 for a task whose data decide the lengths.</summary>
     public int Length { get; init; }
 
+    /// <summary>How a text is cut, and how many characters or words the model knows; null for a task without windows.</summary>
+    public WindowOptions? Windows { get; init; }
+
     /// <summary>What differs from the paper, or where it comes from.</summary>
     public string? Note { get; init; }
 
@@ -45,7 +48,7 @@ public sealed record Preset
     public string Loss => TaskEntry.Metric;
 
     /// <summary>A new model; it has no values before its first plan.</summary>
-    public Sequential CreateModel() => Architecture.Get(Arch).Create(TaskEntry.Ends, Model);
+    public Sequential CreateModel() => Architecture.Get(Arch).Create(TaskEntry.EndsFor(Windows), Model);
 
     /// <summary>What makes the optimizer for a plan.</summary>
     public Optimizer CreateOptimizer(Plan plan)
@@ -63,7 +66,13 @@ public sealed record Preset
     /// <param name="seed">Decides what is drawn to train on.</param>
     /// <param name="data">The data of the task; null where they are drawn.</param>
     public TaskSets CreateSets(ulong seed, TaskData? data) =>
-        TaskEntry.CreateSets(Length, Training.Sequences, seed, data);
+        TaskEntry.CreateSets(Length, Training.Sequences, seed, data, Windows);
+
+    /// <summary>Whether data are those that it is trained on.</summary>
+    /// <param name="data">The data of the task; null where they are drawn.</param>
+    /// <exception cref="ArgumentException">Data are missing, or there are some too many.</exception>
+    /// <exception cref="TaskDataException">They have no sequences of its length, or more characters than its model.</exception>
+    public void RequireFit(TaskData? data) => TaskEntry.RequireFit(Length, data, Windows);
 
     /// <summary>The training loop's options.</summary>
     /// <param name="seed">Seed of parameters, dropout and the order of pieces.</param>
@@ -78,6 +87,7 @@ public sealed record Preset
             Patience = Training.Patience,
             Plateau = Training.Plateau,
             Schedule = ScheduleFor(pieces),
+            Carry = Windows?.Carry == true,
             Seed = seed,
         };
 
@@ -106,10 +116,18 @@ public sealed record Preset
     }
 
     // Groups and schedule speak for themselves in a checkpoint; decay is what the optimizer's name does not tell.
-    private string More() =>
-        Optimizers.Get(Training.Optimizer).Decay is not null
+    private string More()
+    {
+        string decay = Optimizers.Get(Training.Optimizer).Decay is not null
             ? string.Create(CultureInfo.InvariantCulture, $", decay {Training.Decay}")
             : "";
+        return Windows is { } windows
+            ? string.Create(
+                CultureInfo.InvariantCulture,
+                $"{decay}, vocabulary {windows.Vocabulary}, context {windows.Context}"
+            )
+            : decay;
+    }
 }
 
 /// <summary>The sizes of a preset's model.</summary>

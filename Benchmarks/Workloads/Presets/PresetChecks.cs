@@ -119,6 +119,7 @@ internal static class PresetChecks
                 ? FormattableString.Invariant($"at least {task.LeastLength}")
                 : LeftOut(Tasks.All.Where(t => t.IsStream))
         );
+        CheckWindows(preset, place);
         int sequences = preset.Training.Sequences;
         Require(
             task.IsDrawn ? sequences >= 1 : sequences == 0,
@@ -128,6 +129,57 @@ internal static class PresetChecks
             task.IsDrawn
                 ? "at least 1 for a task that is drawn"
                 : "left out for a task whose data come from a file"
+        );
+    }
+
+    private static void CheckWindows(Preset preset, string place)
+    {
+        bool has = preset.TaskEntry.HasWindows;
+        Require(
+            has == preset.Windows is not null,
+            place,
+            "windows",
+            preset.Windows,
+            has ? "vocabulary, context, carry" : LeftOut(Tasks.All.Where(t => t.HasWindows))
+        );
+        Require(
+            preset.Model is null or { Embedding: >= 0 },
+            place,
+            "embedding",
+            preset.Model?.Embedding,
+            "at least 1, or left out"
+        );
+        if (preset.Windows is not { } windows)
+        {
+            Require(
+                preset.Model is null or { Embedding: 0, EmbeddingDropout: 0 },
+                place,
+                "embedding and embedding_dropout",
+                preset.Model?.Embedding,
+                LeftOut(Tasks.All.Where(t => t.HasWindows))
+            );
+            return;
+        }
+        Require(
+            windows.Vocabulary is >= 2 and <= Embedding.MostClasses,
+            place,
+            "windows.vocabulary",
+            windows.Vocabulary,
+            FormattableString.Invariant($"2 to {Embedding.MostClasses}")
+        );
+        Require(
+            windows.Context >= 0 && windows.Context < preset.Length,
+            place,
+            "windows.context",
+            windows.Context,
+            "at least 0, below the length"
+        );
+        Require(
+            !windows.Carry || windows.Context == 0,
+            place,
+            "windows.context",
+            windows.Context,
+            "0 where states are carried"
         );
     }
 

@@ -21,6 +21,7 @@ internal sealed record PresetEntry(
     [property: JsonRequired] PresetModel Model,
     double? Paper = null,
     int Length = 0,
+    WindowOptions? Windows = null,
     string? Note = null
 );
 

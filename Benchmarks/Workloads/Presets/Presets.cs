@@ -101,6 +101,7 @@ public static class Presets
                 Budget = entry.Budget,
                 Paper = entry.Paper,
                 Length = entry.Length,
+                Windows = entry.Windows,
                 Note = entry.Note,
                 Model = entry.Model,
                 Training = training!,

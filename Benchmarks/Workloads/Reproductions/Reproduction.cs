@@ -24,7 +24,7 @@ public sealed partial class Reproduction
     {
         ArgumentNullException.ThrowIfNull(preset);
         ArgumentNullException.ThrowIfNull(backend);
-        preset.TaskEntry.RequireFit(preset.Length, data);
+        preset.RequireFit(data);
         (Preset, _data, _backend) = (preset, data, backend);
     }
 

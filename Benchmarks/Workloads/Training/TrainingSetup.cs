@@ -44,6 +44,12 @@ public sealed record TrainingSetup
     /// <summary>The data of the task; null where they are drawn.</summary>
     public TaskData? Data { get; init; }
 
+    /// <summary>The most words that the data were limited to; null for all.</summary>
+    public int? Vocabulary { get; init; }
+
+    /// <summary>Whether windows follow each other and states are carried from one to the next.</summary>
+    public bool Carry { get; init; }
+
     /// <summary>The model and its task.</summary>
     public Workload Workload =>
         new(
@@ -59,13 +65,17 @@ public sealed record TrainingSetup
     private int Asked => TaskEntry.IsStream ? Length : 0;
 
     /// <summary>What is trained on, and what the model is judged by on the way and at the end.</summary>
-    public TrainingSets CreateSets() => TaskEntry.CreateTraining(Asked, Seed, Data);
+    public TrainingSets CreateSets() =>
+        Carry
+            ? TaskEntry.CreateCarried(Asked, Data)
+            : TaskEntry.CreateTraining(Asked, Seed, Data);
 
     /// <summary>A trainer that begins at the first step.</summary>
     /// <param name="model">The model of the <see cref="Workload"/>.</param>
     /// <param name="sets">What <see cref="CreateSets"/> gave.</param>
     /// <param name="backend">Where to run.</param>
     /// <param name="logEvery">Steps whose losses are read together, at least 1.</param>
+    /// <exception cref="NotSupportedException">The model has a layer that cannot carry.</exception>
     public Trainer CreateTrainer(
         Layer model,
         TrainingSets sets,
@@ -85,6 +95,7 @@ public sealed record TrainingSetup
                 Batch = Batch,
                 Clip = Clip,
                 Seed = Seed,
+                Carry = Carry,
                 LogEvery = logEvery,
             }
         );
@@ -113,6 +124,10 @@ public sealed record TrainingSetup
             texts["bidirectional"] = True;
         if (Variant.States is { } states)
             texts["states"] = Text(states);
+        if (Vocabulary is { } vocabulary)
+            texts["vocabulary"] = Text(vocabulary);
+        if (Carry)
+            texts["carry"] = True;
         if (Data is not null)
             texts["data"] = Data.Fingerprint();
         return texts;
@@ -149,8 +164,17 @@ public sealed record TrainingSetup
             Lr = texts.Positive("lr"),
             Clip = texts.Positive("clip", none: true),
             Seed = texts.Seed("seed"),
-            Data = load(task),
+            Vocabulary = texts.Has("vocabulary")
+                ? (int)texts.Whole("vocabulary", 2, Embedding.MostClasses)
+                : null,
+            Carry = texts.Has("carry") && texts.Word("carry", [True]) == True,
         };
+        if ((setup.Carry || setup.Vocabulary is not null) && !task.HasWindows)
+            throw texts.Wrong(
+                setup.Carry ? "carry" : "vocabulary",
+                $"left out for the task {task}"
+            );
+        setup = setup with { Data = Limited(texts, task, load(task), setup.Vocabulary) };
         if (setup.Data is { } data)
             texts.Same("data", data.Fingerprint(), $"that of '{data.Path}'");
         Architecture architecture = Architecture.Get(arch);
@@ -191,6 +215,25 @@ public sealed record TrainingSetup
             texts.Has("bidirectional") && texts.Word("bidirectional", [True]) == True,
             texts.Has("states") ? (int)texts.Whole("states", 1, Limits.Width) : null
         );
+
+    private static TaskData? Limited(
+        CheckpointTexts texts,
+        TaskEntry task,
+        TaskData? data,
+        int? vocabulary
+    )
+    {
+        if (data is null || vocabulary is not { } most)
+            return data;
+        try
+        {
+            return task.Limit(data, most);
+        }
+        catch (TaskDataException e)
+        {
+            throw texts.Wrong("vocabulary", $"as many as the text has ({e.Message})");
+        }
+    }
 
     private static string Text(IFormattable value) =>
         value.ToString(null, CultureInfo.InvariantCulture);

@@ -268,6 +268,12 @@ public readonly record struct ModelEnds(
     public static ModelEnds Of(SequenceTask task)
     {
         ArgumentNullException.ThrowIfNull(task);
-        return new ModelEnds(task.InputSize, task.OutputSize, task.OneOutput, task.InputClasses);
+        return new ModelEnds(
+            task.InputSize,
+            task.OutputSize,
+            task.OneOutput,
+            task.InputClasses,
+            task is TokenTask { IsTied: true }
+        );
     }
 }

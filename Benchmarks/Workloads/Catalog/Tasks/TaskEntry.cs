@@ -33,6 +33,11 @@ public abstract class TaskEntry : IEntry
     /// <summary>Whether a step may be answered by what comes before it alone, as where what comes next is to be foretold.</summary>
     public virtual bool NeedsCausal => false;
 
+    /// <summary>
+    /// Whether its sequences are windows of a text, whose characters or words are the classes of a model: <see cref="WindowOptions"/>.
+    /// </summary>
+    public virtual bool HasWindows => false;
+
     /// <summary>Whether its sequences can have any length; else the data decide their lengths.</summary>
     public virtual bool IsStream => true;
 
@@ -67,12 +72,57 @@ public abstract class TaskEntry : IEntry
         return new TrainingSets(task.Stream(seed), task.HeldOut(TrainingSets.HeldOutCount));
     }
 
+    /// <summary>What is trained on window after window, in the order of the text, for states that are carried.</summary>
+    /// <param name="length">As for <see cref="CreateStream"/>.</param>
+    /// <param name="data">What <see cref="Load"/> gave.</param>
+    /// <exception cref="ArgumentException">As for <see cref="CreateStream"/>.</exception>
+    /// <exception cref="InvalidOperationException">The task has no windows.</exception>
+    public virtual TrainingSets CreateCarried(int length, TaskData? data) =>
+        throw NoWindows();
+
     /// <summary>Finite sets to train on epoch by epoch.</summary>
     /// <param name="length">T, where <see cref="IsStream"/>.</param>
     /// <param name="sequences">Sequences of an epoch, where the data are drawn.</param>
     /// <param name="seed">Decides what is drawn.</param>
     /// <param name="data">What <see cref="Load"/> gave; null where the data are drawn.</param>
     public abstract TaskSets CreateSets(int length, int sequences, ulong seed, TaskData? data);
+
+    /// <summary>The same of a task that may have windows.</summary>
+    /// <param name="length">As for the other overload.</param>
+    /// <param name="sequences">As for the other overload.</param>
+    /// <param name="seed">As for the other overload.</param>
+    /// <param name="data">As for the other overload.</param>
+    /// <param name="windows">How a text is cut; null for a task that <see cref="HasWindows">has none</see>.</param>
+    /// <exception cref="TaskDataException">The text has more characters than the model.</exception>
+    public virtual TaskSets CreateSets(
+        int length,
+        int sequences,
+        ulong seed,
+        TaskData? data,
+        WindowOptions? windows
+    ) => windows is null ? CreateSets(length, sequences, seed, data) : throw NoWindows();
+
+    /// <summary>What it asks of the two ends of a model that knows so many characters or words.</summary>
+    /// <param name="windows">As for <see cref="CreateSets(int, int, ulong, TaskData?, WindowOptions?)"/>.</param>
+    public virtual ModelEnds EndsFor(WindowOptions? windows) =>
+        windows is null ? Ends : throw NoWindows();
+
+    /// <summary>The same text with at most so many words.</summary>
+    /// <param name="data">What <see cref="Load"/> gave.</param>
+    /// <param name="vocabulary">The largest number, at least 2.</param>
+    /// <exception cref="TaskDataException">There are more characters.</exception>
+    /// <exception cref="InvalidOperationException">The task has no windows.</exception>
+    public virtual TaskData Limit(TaskData data, int vocabulary) => throw NoWindows();
+
+    /// <summary>
+    /// The files that <see cref="Load"/> reads of a folder, where <see cref="Files"/> are called as their owner likes; null where it takes
+    /// no folder then.
+    /// </summary>
+    /// <exception cref="TaskDataException">The folder lacks some.</exception>
+    public virtual IReadOnlyList<string>? FilesIn(string folder) => null;
+
+    private InvalidOperationException NoWindows() =>
+        new($"The task {Name} has no windows of a text.");
 
     /// <summary>
     /// The test sequences, of which those answers alone count that had to be remembered: the share of right ones is told beside the
@@ -99,6 +149,15 @@ public abstract class TaskEntry : IEntry
                 nameof(data)
             );
     }
+
+    /// <summary>The same, and whether a model knows as many characters.</summary>
+    /// <param name="length">As for the other overload.</param>
+    /// <param name="data">As for the other overload.</param>
+    /// <param name="windows">As for <see cref="CreateSets(int, int, ulong, TaskData?, WindowOptions?)"/>.</param>
+    /// <exception cref="ArgumentException">As for the other overload.</exception>
+    /// <exception cref="TaskDataException">As for the other overload, or there are too many characters.</exception>
+    public virtual void RequireFit(int length, TaskData? data, WindowOptions? windows) =>
+        RequireFit(length, data);
 
     /// <summary>Refuses a length where the data decide it.</summary>
     /// <exception cref="ArgumentException">It is not 0.</exception>

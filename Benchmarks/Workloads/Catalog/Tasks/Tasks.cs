@@ -21,6 +21,10 @@ public static class Tasks
     public static IReadOnlyList<TaskEntry> Unnamed { get; } =
     [.. All.Where(t => t.Files.All(file => file.Name is not null))];
 
+    /// <summary>Tasks that had another name, by that name.</summary>
+    public static IReadOnlyDictionary<string, string> Renamed { get; } =
+        new Dictionary<string, string> { ["text"] = CharLmEntry.Key };
+
     /// <summary>The one that is taken where none is asked for.</summary>
     public static TaskEntry Default => Get("adding");
 

@@ -1,0 +1,44 @@
+using System.Globalization;
+using System.Text;
+
+namespace Sequor.Workloads;
+
+/// <summary>Reads texts in UTF-8. Of a text in another encoding it says where its first wrong byte is.</summary>
+internal static class Utf8Text
+{
+    private static ReadOnlySpan<byte> Mark => [0xEF, 0xBB, 0xBF];
+
+    /// <summary>The bytes of a text, which are whole characters; a mark of byte order at the beginning is left out.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="TaskDataException">It is empty, or no UTF-8.</exception>
+    /// <exception cref="IOException">The file is not there or cannot be read, or has 2 GiB or more.</exception>
+    public static ReadOnlyMemory<byte> Read(string path)
+    {
+        byte[] bytes = File.ReadAllBytes(path);
+        int begin = bytes.AsSpan().StartsWith(Mark) ? Mark.Length : 0;
+        if (bytes.Length == begin)
+            throw new TaskDataException($"'{path}' is empty: there is no text to learn.");
+        for (int at = begin; at < bytes.Length; )
+        {
+            if (
+                Rune.DecodeFromUtf8(bytes.AsSpan(at), out _, out int length)
+                != System.Buffers.OperationStatus.Done
+            )
+                throw Wrong(path, bytes, at);
+            at += length;
+        }
+        return bytes.AsMemory(begin);
+    }
+
+    private static TaskDataException Wrong(string path, byte[] bytes, int at)
+    {
+        int line = 1 + bytes.AsSpan(0, at).Count((byte)'\n');
+        string guess = bytes is [0xFF, 0xFE, ..] or [0xFE, 0xFF, ..] ? " It looks like UTF-16." : "";
+        return new TaskDataException(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"'{path}' is no text in UTF-8: the byte 0x{bytes[at]:X2} at {at}, in line {line}, is part of no character. Convert it to UTF-8.{guess}"
+            )
+        );
+    }
+}
