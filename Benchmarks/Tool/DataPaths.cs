@@ -121,8 +121,12 @@ internal static class DataPaths
     /// <param name="among">Tasks that can be asked for.</param>
     /// <param name="folders">Whether there are tasks whose files are found in a folder.</param>
     public static string Describe(IReadOnlyList<TaskEntry> among, bool folders) =>
-        $"the files of {OfFiles(among)}"
-        + (folders ? ": a folder that has them under their authors' names, itself or in its folders" : "");
+        $"the file of {OfFiles(among)}"
+        + (
+            folders
+                ? ", or a folder that has theirs under the authors' names, itself or in its folders"
+                : ""
+        );
 
     private static void Require(TaskEntry[] needing)
     {

@@ -1,8 +1,10 @@
+using System.Diagnostics;
+
 namespace Sequor.Layers;
 
 /// <summary>
-/// The batches of a training set, step after step. Where the set allows it, that of the next step is filled on a thread of the pool while
-/// the step before it runs. What a step gets depends on its number alone, and not on who filled it.
+/// The batches of a training set, step after step. Where the set allows it and it takes long enough, that of the next step is filled on a
+/// thread of the pool while the step before it runs. What a step gets depends on its number alone, and not on who filled it.
 /// </summary>
 /// <remarks>
 /// Filling that no thread has begun when its batch is wanted is done by who wants it, so nothing waits for a thread that does not run. What
@@ -10,6 +12,9 @@ namespace Sequor.Layers;
 /// </remarks>
 internal sealed class BatchSource : IThreadPoolWorkItem, IDisposable
 {
+    // Where filling takes a smaller part of a step nothing is won that one would notice, and waking a thread costs a little.
+    private const int LeastShare = 50;
+
     private readonly Lock _gate = new();
     private readonly ManualResetEventSlim _idle = new(initialState: true, spinCount: 100);
     private readonly Dataset _data;
@@ -19,6 +24,10 @@ internal sealed class BatchSource : IThreadPoolWorkItem, IDisposable
     private SequenceBatch? _next;
     private Ahead _state;
     private long _step;
+
+    // How long the last filling took, and when the last batch was taken.
+    private long _filling;
+    private long _taken;
 
     /// <param name="data">The training set.</param>
     /// <param name="order">Which sequences a step takes; used by nobody else.</param>
@@ -56,11 +65,21 @@ internal sealed class BatchSource : IThreadPoolWorkItem, IDisposable
             _order.Load(Current, _data, step);
             return;
         }
+        long now = Stopwatch.GetTimestamp();
         if (!Settle(step))
-            _order.Load(_next, _data, step);
+            Fill(_next, step);
         (Current, _next) = (_next, Current);
-        if (more)
+        bool pays = _taken == 0 || _filling >= (now - _taken) / LeastShare;
+        _taken = now;
+        if (more && pays)
             Want(step + 1);
+    }
+
+    private void Fill(SequenceBatch batch, long step)
+    {
+        long began = Stopwatch.GetTimestamp();
+        _order.Load(batch, _data, step);
+        _filling = Stopwatch.GetTimestamp() - began;
     }
 
     // Whether a step's batch is filled. Afterwards nobody else is at the batch or the order, or will be.
@@ -104,7 +123,7 @@ internal sealed class BatchSource : IThreadPoolWorkItem, IDisposable
         bool filled = false;
         try
         {
-            _order.Load(batch, _data, step);
+            Fill(batch, step);
             filled = true;
         }
 #pragma warning disable CA1031 // Whatever it is, it belongs to the step, which tries again.

@@ -77,8 +77,8 @@ public abstract class Dataset
     public virtual bool IsContinuous => false;
 
     /// <summary>
-    /// Whether sequences may be filled ahead, on another thread: while a step runs, the batch of the next one is filled, and meanwhile all
-    /// members of the set may be called on the trainer's thread. Sets that only read what they have, and draw from numbers of their own for
+    /// Whether sequences may be filled ahead, on another thread: while a step runs, the batch of the next one is filled where that takes more
+    /// than a fiftieth of a step, and meanwhile all members of the set may be called on the trainer's thread. Sets that only read what they have, and draw from numbers of their own for
     /// each sequence, can say so.
     /// </summary>
     public virtual bool CanPrepareAhead => false;

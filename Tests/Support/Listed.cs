@@ -1,4 +1,5 @@
 using NUnit.Framework;
+using Sequor.Layers;
 using Sequor.Workloads;
 
 namespace Sequor.Tests.Support;
@@ -30,4 +31,12 @@ internal static class Listed
     /// <summary>The tasks that can be measured and trained without a file.</summary>
     public static IEnumerable<string> DrawnTasks =>
         Sequor.Workloads.Tasks.All.Where(task => task.IsDrawn).Select(task => task.Name);
+
+    /// <summary>Those of them that are trained on sequences of one length, whose steps a GPU can record.</summary>
+    public static IEnumerable<string> EqualTasks =>
+        DrawnTasks.Where(name =>
+        {
+            (Dataset train, _) = Sequor.Workloads.Tasks.Get(name).CreateTraining(12, 1);
+            return train.Shortest == train.Longest;
+        });
 }

@@ -68,7 +68,7 @@ public sealed class PrepareAheadTests : FolderTest
         foreach ((bool allowed, bool asked) in ((bool, bool)[])
             [(true, true), (true, false), (false, true)])
         {
-            var data = new Slow(false, null) { Allows = allowed };
+            var data = new Slow(false, () => Thread.Sleep(1)) { Allows = allowed };
             using Trainer trainer = Create(data, asked);
             for (int i = 0; i < 10; i++)
             {
@@ -82,6 +82,23 @@ public sealed class PrepareAheadTests : FolderTest
                 Is.EqualTo(allowed && asked)
             );
         }
+    }
+
+    [Test]
+    public void What_takes_hardly_any_time_of_a_step_is_not_given_to_another_thread()
+    {
+        var data = new Slow(false, null);
+        using Trainer trainer = Create(data, ahead: true);
+        for (int i = 0; i < 20; i++)
+        {
+            trainer.TrainStep();
+            // A step that takes a hundred times as long as its filling, and more.
+            Thread.Sleep(20);
+        }
+        Assert.That(
+            data.Threads.Count(thread => thread != Environment.CurrentManagedThreadId),
+            Is.LessThan(20)
+        );
     }
 
     [Test]
@@ -176,7 +193,7 @@ public sealed class PrepareAheadTests : FolderTest
     [Test]
     public void A_step_allocates_nothing_on_its_thread_nor_where_it_is_filled()
     {
-        using Trainer trainer = Create(new Slow(false, null) { Counts = false }, ahead: true);
+        using Trainer trainer = Create(new Slow(false, () => Thread.SpinWait(3000)) { Counts = false }, ahead: true);
         Train(trainer, 20);
         long least = long.MaxValue;
         // The runtime compiles meanwhile, on this thread as well.
