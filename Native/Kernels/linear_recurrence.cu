@@ -10,9 +10,9 @@
 // number of a name is how many of its weights stay in registers, and so the largest size; "any" reads them from the cache at
 // each step, up to size 256. States are in shared memory, two of them in turn, with a barrier a step.
 //
-// Bytes an element: 8, and once a block the matrix (size x size x 4), for "any" once a step from the cache; bias and initial
-// state 4 each. Packed, 4 bytes a step and thread for its rows. linear_transpose 8 an element of W; linear_bias 8; linear_ends 8 an element
-// of the states that it moves, 12 where it adds.
+// Bytes an element: 8, and once a state of a block the matrix (size x size x 4), for "any" once a step, from the cache; bias and
+// initial state 4 each. Packed, 4 bytes a step and thread for its rows. linear_transpose 8 an element of W; linear_bias 8;
+// linear_ends 8 an element of the states that it moves, 12 where it adds.
 // Launch: (B / lines) blocks of 256, `lanes` threads, a power of 2 of 32 or more, for a state, and lines = 256 / lanes states;
 // linear_transpose blocks of 256 over all values; linear_ends and linear_bias as in columns.cuh.
 // Order of sums: four sums over k side by side, k = 0, 4, .. in the first, joined as (0 + 1) + (2 + 3), and then u.

@@ -3,7 +3,7 @@
 // Shapes: all operands have `count` values in any shape. Where the addresses are multiples of 16, 4 values a thread and
 // turn; the rest, and all where they are not, one by one. Operands may be one.
 //
-// Bytes an element: add, add_relu and relu_slope 12.
+// Bytes an element: add and add_relu 12; relu_slope 12, of values that go one by one 8 where none passes.
 // Launch: blocks of 256 that stride over all values.
 // Source: as it stands.
 #include "device.cuh"

@@ -50,7 +50,8 @@ internal sealed class LengthTests(int bits, int threads)
                         new RecurrentOptions { Bidirectional = true, Layers = 2 },
                         RnnActivation.Linear
                     ),
-                    new BothEnds(10)
+                    new BothEnds(10),
+                    new Linear(10, 2)
                 )
         ),
         (
@@ -63,7 +64,11 @@ internal sealed class LengthTests(int bits, int threads)
         ),
         (
             "direct term",
-            () => new FeedThrough(new Sequential(new Gru(Inputs, 5), new Linear(5, Inputs)))
+            () =>
+                new Sequential(
+                    new FeedThrough(new Sequential(new Gru(Inputs, 5), new Linear(5, Inputs))),
+                    new Linear(Inputs, 2)
+                )
         ),
         // Reaches beyond the longest sequence, with widths that no vector divides.
         ("tcn wide", () => new Sequential(new Tcn(Inputs, [33, 17, 2], 4))),
@@ -95,7 +100,8 @@ internal sealed class LengthTests(int bits, int threads)
                         new Rnn(Inputs, Inputs),
                         new SequenceBlockOptions { Prenorm = false, Mixing = BlockMixing.Linear }
                     ),
-                    new Mean(Inputs)
+                    new Mean(Inputs),
+                    new Linear(Inputs, 2)
                 )
         ),
         ("s4d", () => new Sequential(new Linear(Inputs, 11), new S4D(11, 5), new Linear(11, 2))),
