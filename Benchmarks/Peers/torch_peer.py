@@ -171,6 +171,93 @@ class S5(nn.Module):
         return self.head(self.body(self.encoder(x)).mean(0))
 
 
+def convolve(u, kernel):
+    """Causal convolution of u [B, H, T] with kernel [H, T] by an FFT of twice the length."""
+    length = u.shape[-1]
+    product = torch.fft.rfft(u, n=2 * length) * torch.fft.rfft(kernel, n=2 * length)
+    return torch.fft.irfft(product, n=2 * length)[..., :length]
+
+
+def log_steps(size):
+    return math.log(1e-3) + torch.rand(size) * (math.log(1e-1) - math.log(1e-3))
+
+
+class S4D(nn.Module):
+    """The kernel as a Vandermonde product. Gu et al. (2022), 2206.11893, listing 1 and section 3."""
+
+    def __init__(self, size, states=32):
+        super().__init__()
+        n = torch.arange(states)
+        inverse = 2 * states / math.pi * (2 * states / (2 * n + 1) - 1)
+        self.log_dt = nn.Parameter(log_steps(size))
+        self.c = nn.Parameter(torch.view_as_real(torch.randn(size, states, dtype=torch.cfloat)))
+        self.log_a_real = nn.Parameter(torch.log(0.5 * torch.ones(size, states)))
+        self.a_imag = nn.Parameter(inverse.repeat(size, 1))
+        self.d = nn.Parameter(torch.randn(size))
+
+    def kernel(self, length):
+        a = torch.complex(-torch.exp(self.log_a_real), self.a_imag)
+        step = a * torch.exp(self.log_dt)[:, None]
+        c = torch.view_as_complex(self.c) * (torch.exp(step) - 1) / a
+        powers = torch.exp(step[..., None] * torch.arange(length, device=a.device))
+        return 2 * torch.einsum("hn,hnl->hl", c, powers).real
+
+    def forward(self, u):
+        return convolve(u, self.kernel(u.shape[-1])) + self.d[:, None] * u
+
+
+class Dss(nn.Module):
+    """The softmax kernel. Gupta, Gu and Berant (2022), 2203.14343, section 3; no real part grows here."""
+
+    def __init__(self, size, states=64):
+        super().__init__()
+        self.log_dt = nn.Parameter(log_steps(size)[:, None].repeat(1, 2))
+        # Phases as a line through those of HiPPO: what they are makes no difference to the time.
+        values = torch.stack([-0.5 * torch.ones(states), math.pi * torch.arange(states).flip(0)], -1)
+        self.eigenvalues = nn.Parameter(values)
+        self.w = nn.Parameter(torch.randn(size, states, 2))
+        self.d = nn.Parameter(torch.randn(size))
+
+    def kernel(self, length):
+        a = torch.view_as_complex(self.eigenvalues)
+        step = torch.view_as_complex(torch.exp(self.log_dt)[:, None] * self.eigenvalues)
+        powers = torch.exp(step[..., None] * torch.arange(length, device=a.device))
+        below = (torch.exp(length * step) - 1) * a
+        inverse = below.conj() / (below * below.conj() + 1e-7)
+        w = torch.view_as_complex(self.w) * (torch.exp(step) - 1) * inverse
+        return torch.einsum("hn,hnl->hl", w, powers).real
+
+    def forward(self, u):
+        return convolve(u, self.kernel(u.shape[-1])) + self.d[:, None] * u
+
+
+class StateSpaceBlock(nn.Module):
+    """Norm, state space, GELU, GLU or linear layer, and skip, on [B, H, T] as in the authors' code."""
+
+    def __init__(self, core, size, gated):
+        super().__init__()
+        self.norm = nn.LayerNorm(size)
+        self.core = core(size)
+        self.out = nn.Conv1d(size, (1 + gated) * size, 1)
+        self.gated = gated
+
+    def forward(self, x):
+        z = self.norm(x.transpose(1, 2)).transpose(1, 2)
+        y = self.out(F.gelu(self.core(z)))
+        return x + (F.glu(y, dim=1) if self.gated else y)
+
+
+class StateSpace(nn.Module):
+    def __init__(self, core, width, blocks, gated):
+        super().__init__()
+        self.encoder = nn.Linear(INPUTS, width)
+        self.body = nn.Sequential(*(StateSpaceBlock(core, width, gated) for _ in range(blocks)))
+        self.head = nn.Linear(width, OUTPUTS)
+
+    def forward(self, x):
+        return self.head(self.body(self.encoder(x).permute(1, 2, 0)).mean(-1))
+
+
 # What PyTorch is measured on, by the names of Sequor's catalogue; sizes are those that Sequor tells.
 MODELS = {
     "rnn": lambda width, depth: Recurrent(nn.RNN, width, depth),
@@ -179,6 +266,8 @@ MODELS = {
     "tcn": Tcn,
     "lru": Lru,
     "s5": S5,
+    "s4d": lambda width, depth: StateSpace(S4D, width, depth, gated=True),
+    "dss": lambda width, depth: StateSpace(Dss, width, depth, gated=False),
 }
 
 

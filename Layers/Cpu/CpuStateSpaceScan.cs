@@ -35,7 +35,7 @@ internal sealed unsafe partial class CpuStateSpaceScan : StateSpaceScanOperation
         _states = checked(descriptor.StateSize + StatesEach - 1) / StatesEach * StatesEach;
         long blocks = Blocks(checked((long)descriptor.MaxBatch * descriptor.Channels));
         // More parts than threads, so that a thread that is kept waiting leaves less to the others.
-        _mostParts = (int)Math.Min(blocks, 4L * backend.Threads);
+        _mostParts = (int)Math.Min(blocks, 2L * backend.Threads);
         long perChannel = checked((long)Numbers * _states);
         // The factors, the states, and D; then three gathered tensors.
         _partCount = checked((2 * perChannel + 1) * Width + 3L * Chunk * Width);

@@ -5,7 +5,8 @@ namespace Sequor.Layers;
 /// For torch.nn.RNN, LSTM, GRU, Linear, LayerNorm and Embedding, the names, sizes and order of gates (LSTM i, f, g, o; GRU r, z, n) are the
 /// same as here, and so are those of any layer that is not named below. PyTorch's BatchNorm also counts its batches, which only matters
 /// without a momentum. A Tcn is the TemporalConvNet of Bai, Kolter and Koltun (github.com/locuslab/TCN, TCN/tcn.py): its levels are in the
-/// module network, and each level's convolutions are registered twice. The order of taps is the same: tap k - 1 meets the newest step.
+/// module network, and each level's convolutions are registered twice. The order of taps is the same: tap k - 1 meets the newest step. An
+/// S4D is that of github.com/state-spaces/s4, models/s4/s4d.py, whose eigenvalues are in the module kernel and which has one direction.
 /// </remarks>
 internal static class TorchNames
 {
@@ -94,7 +95,11 @@ internal static class TorchNames
             tensors.Add(
                 layer is TcnBlock
                     ? OfLevel(tensor, layer, own.Name, module)
-                    : new FileTensor(tensor, [Join(module, own.Name)], FileTensor.Sizes(own.Shape))
+                    : new FileTensor(
+                        tensor,
+                        [Join(module, layer is S4D ? OfKernel(own.Name) : own.Name)],
+                        FileTensor.Sizes(own.Shape)
+                    )
                     {
                         Layer = layer,
                     }
@@ -108,6 +113,9 @@ internal static class TorchNames
             Add(child, Join(path, name), Join(module, there), modules, tensors, counters, paths);
         }
     }
+
+    // All of an S4D but D is in a module of its own.
+    private static string OfKernel(string name) => name == "D" ? name : $"kernel.{name}";
 
     private static FileTensor OfLevel(ModelTensor tensor, Layer block, string name, string module)
     {

@@ -55,8 +55,8 @@ public sealed class Dss : Layer
             $"A DSS of {Amount.Of(modelSize, "channel")} and {Amount.Of(stateSize, "state")}",
             modelSize > stateSize ? nameof(modelSize) : nameof(stateSize)
         );
-        var modes = new Lazy<(double Frequency, double)[]>(() =>
-            [.. HippoLegS.Modes(checked(2 * stateSize)).Reverse()]
+        var frequencies = new Lazy<double[]>(() =>
+            [.. HippoSpectrum.Frequencies(stateSize).Reverse()]
         );
         bool stable = rule != StateSpaceRule.Softmax;
         var states = new Shape(stateSize);
@@ -94,7 +94,7 @@ public sealed class Dss : Layer
             Imaginary = new Parameter(
                 "Lambda_im",
                 states,
-                StateSpaceStart.Repeat(n => modes.Value[n].Frequency, stateSize)
+                StateSpaceStart.Repeat(n => frequencies.Value[n], stateSize)
             ),
             C = new Parameter(
                 "W",

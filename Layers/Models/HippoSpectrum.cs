@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Sequor.Layers;
 
 /// <summary>
@@ -22,6 +24,28 @@ internal static class HippoSpectrum
         for (int k = 0; k < count; k++)
             all[k] = w = Next(w, 2L * count, (k + 0.5) * Math.PI);
         return all;
+    }
+
+    /// <summary>
+    /// |v* B|, how much of B_n = sqrt(2n + 1) is along the unit eigenvector of an eigenvalue. The phase of v is free, so that of v* B says
+    /// nothing.
+    /// </summary>
+    /// <param name="w">One of <see cref="Frequencies"/>.</param>
+    /// <param name="count">How many there are.</param>
+    public static double Input(double w, int count)
+    {
+        Complex y = 1;
+        Complex sum = 1;
+        double squares = 1;
+        for (long n = 1; n < 2L * count; n++)
+        {
+            double odd = 2 * n - 1;
+            y *= -new Complex(1, -2 * w / odd) / new Complex(1, 2 * w / (odd + 2));
+            sum += y;
+            double size = y.Magnitude;
+            squares += size * size / (odd + 2);
+        }
+        return sum.Magnitude / Math.Sqrt(squares);
     }
 
     private static double Next(double w, long size, double phase)

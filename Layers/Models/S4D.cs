@@ -32,8 +32,8 @@ public sealed class S4D : Layer
         StateSpaceStart.RequireSteps(Options.MinStep, Options.MaxStep, nameof(options));
         StateSpaceRule rule = Options.Discretization switch
         {
-            S4DDiscretization.ZeroOrderHold => StateSpaceRule.ZeroOrderHold,
-            S4DDiscretization.Bilinear => StateSpaceRule.Bilinear,
+            Discretization.ZeroOrderHold => StateSpaceRule.ZeroOrderHold,
+            Discretization.Bilinear => StateSpaceRule.Bilinear,
             _ => throw new ArgumentOutOfRangeException(
                 nameof(options),
                 Options.Discretization,

@@ -22,16 +22,6 @@ public enum S4DInitialization
     Real,
 }
 
-/// <summary>How an <see cref="S4D"/> of continuous time becomes one of steps.</summary>
-public enum S4DDiscretization
-{
-    /// <summary>The input is held for a step: exp(dt A).</summary>
-    ZeroOrderHold,
-
-    /// <summary>By the trapezoid: (1 + dt A / 2) / (1 - dt A / 2).</summary>
-    Bilinear,
-}
-
 /// <summary>What an <see cref="S4D"/> has besides its sizes.</summary>
 public sealed record S4DOptions
 {
@@ -39,7 +29,7 @@ public sealed record S4DOptions
     public S4DInitialization Initialization { get; init; } = S4DInitialization.Inv;
 
     /// <summary>How time becomes steps.</summary>
-    public S4DDiscretization Discretization { get; init; } = S4DDiscretization.ZeroOrderHold;
+    public Discretization Discretization { get; init; } = Discretization.ZeroOrderHold;
 
     /// <summary>Whether a second C reads the same recurrence from each sequence's end; both outputs are added.</summary>
     public bool Bidirectional { get; init; }

@@ -69,7 +69,7 @@ public sealed class S5Block : DiagonalBlock
         double least = Math.Log(options.MinStep);
         double range = Math.Log(options.MaxStep) - least;
         return Matrices(
-            options.Discretization == S5Discretization.Bilinear
+            options.Discretization == Discretization.Bilinear
                 ? DiagonalForm.Bilinear
                 : DiagonalForm.ZeroOrderHold,
             sizes,

@@ -1,15 +1,5 @@
 namespace Sequor.Layers;
 
-/// <summary>How S5 samples its continuous system.</summary>
-public enum S5Discretization
-{
-    /// <summary>The input is held from step to step: lambda = exp(dt Lambda), factor (lambda - 1) / Lambda.</summary>
-    ZeroOrderHold,
-
-    /// <summary>lambda = (1 + dt Lambda / 2) / (1 - dt Lambda / 2), factor dt / (1 - dt Lambda / 2).</summary>
-    Bilinear,
-}
-
 /// <summary>
 /// What the blocks of an S5 have in common besides their sizes. The defaults are those of its code (lindermanlab/S5), but for dropout and
 /// directions, which its experiments choose.
@@ -17,7 +7,7 @@ public enum S5Discretization
 public sealed record S5Options
 {
     /// <summary>How the continuous system is sampled.</summary>
-    public S5Discretization Discretization { get; init; }
+    public Discretization Discretization { get; init; }
 
     /// <summary>
     /// J, the number of HiPPO-LegS matrices whose eigenvalues the states begin with, at least 1; each has as many of the states, which J

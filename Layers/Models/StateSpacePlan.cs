@@ -53,6 +53,12 @@ internal sealed class StateSpacePlan : LayerPlan
 
     public StateSpacePlan(StateSpaceParts parts, PlanBuilder builder, Shape input)
     {
+        if (builder.Carries && !builder.Streaming)
+        {
+            throw new NotSupportedException(
+                "A state space of single inputs carries nothing from window to window but in a stream: give each window the steps before it as context, whose outputs do not count."
+            );
+        }
         _parts = parts;
         _backend = builder.Stage;
         _flow = builder.Gradients;

@@ -50,9 +50,9 @@ internal static class StateSpaceStart
             ],
             S4DInitialization.LegS =>
             [
-                .. HippoLegS
-                    .Modes(checked(2 * states))
-                    .Select(mode => (0.5, mode.Frequency, mode.Input)),
+                .. HippoSpectrum
+                    .Frequencies(states)
+                    .Select(w => (0.5, w, HippoSpectrum.Input(w, states))),
             ],
             _ => [.. Each(states).Select(n => (n + 1.0, 0.0, 1.0))],
         };

@@ -91,16 +91,23 @@ DEVICE void store(const float *tile, float *to, const Systems &at, int position,
     }
 }
 
+// Each lane gives half of its values for the other half of the lane with which it exchanges.
+template <int With> DEVICE void halve(float (&values)[Lanes], int lane) {
+    bool upper = (lane & With) != 0;
+    UNROLL for (int k = 0; k < With; k++) {
+        // By value: of two elements, the choice would be one of addresses, and the values would lie in memory for it.
+        float low = values[k], high = values[k + With];
+        float sent = upper ? low : high;
+        float kept = upper ? high : low;
+        values[k] = kept + exchange(sent, With);
+    }
+}
+
 // Of eight values in each of eight lanes, the sum over the lanes of the value with this lane's number.
 DEVICE float sum_of_lane(float (&values)[Lanes], int lane) {
-    UNROLL for (int with = Lanes / 2; with > 0; with /= 2) {
-        bool upper = (lane & with) != 0;
-        UNROLL for (int k = 0; k < with; k++) {
-            float sent = upper ? values[k] : values[k + with];
-            float kept = upper ? values[k + with] : values[k];
-            values[k] = kept + exchange(sent, with);
-        }
-    }
+    halve<4>(values, lane);
+    halve<2>(values, lane);
+    halve<1>(values, lane);
     return values[0];
 }
 

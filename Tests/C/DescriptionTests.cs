@@ -23,7 +23,7 @@ internal sealed unsafe class DescriptionTests
 
     private static readonly S5Options Sampled = new()
     {
-        Discretization = S5Discretization.Bilinear,
+        Discretization = Discretization.Bilinear,
         Blocks = 3,
         MinStep = 0.01f,
         MaxStep = 0.2f,
@@ -123,6 +123,38 @@ internal sealed unsafe class DescriptionTests
         ),
         ("""{"type":"s5_block","model":4,"state":6}""", () => new S5Block(4, 6)),
         (
+            """{"type":"s4d","model":3,"state":4,"initialization":"lin","discretization":"bilinear","bidirectional":true,"min_step":0.01,"max_step":0.02}""",
+            () =>
+                new S4D(
+                    3,
+                    4,
+                    new S4DOptions
+                    {
+                        Initialization = S4DInitialization.Lin,
+                        Discretization = Discretization.Bilinear,
+                        Bidirectional = true,
+                        MinStep = 0.01,
+                        MaxStep = 0.02,
+                    }
+                )
+        ),
+        (
+            """{"type":"dss","model":3,"state":4,"kernel":"exp","bidirectional":true,"min_step":0.01,"max_step":0.02,"length":9}""",
+            () =>
+                new Dss(
+                    3,
+                    4,
+                    new DssOptions
+                    {
+                        Kernel = DssKernel.Exp,
+                        Bidirectional = true,
+                        MinStep = 0.01,
+                        MaxStep = 0.02,
+                        Length = 9,
+                    }
+                )
+        ),
+        (
             """{"type":"embedding","count":7,"size":3,"padding_index":2,"scale":0.1,"uniform":true}""",
             () => new Embedding(7, 3, 2, 0.1f, true)
         ),
@@ -214,6 +246,7 @@ internal sealed unsafe class DescriptionTests
                 {"type": "batch_norm"}, {"type": "tcn", "widths": [7], "kernel": 2}, {"type": "tcn_block", "output": 8, "kernel": 3},
                 {"type": "lru", "model": 4, "state": 3}, {"type": "lru_block", "state": 3},
                 {"type": "sequence_block", "core": {"type": "gru", "hidden": 4}}, {"type": "dropout", "probability": 0},
+                {"type": "s4d"}, {"type": "dss"},
                 {"type": "mean"}, {"type": "linear", "outputs": 2}
             ]}
             """

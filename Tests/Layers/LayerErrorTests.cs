@@ -150,7 +150,7 @@ public sealed class LayerErrorTests
         ),
         Size(
             "s5 of an unknown discretization",
-            () => new S5Block(1, 1, new S5Options { Discretization = (S5Discretization)7 }),
+            () => new S5Block(1, 1, new S5Options { Discretization = (Discretization)7 }),
             "7",
             "ZeroOrderHold or Bilinear"
         ),

@@ -86,7 +86,7 @@ internal sealed class StreamingTests(int bits, int threads)
                     2,
                     new S5Options
                     {
-                        Discretization = S5Discretization.Bilinear,
+                        Discretization = Discretization.Bilinear,
                         Norm = NormKind.Layer,
                         Blocks = 2,
                     }

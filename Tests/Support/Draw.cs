@@ -41,12 +41,17 @@ internal sealed class Draw(ulong seed)
     public Dictionary<string, float[]> Parameters(Layer model)
     {
         var values = new Dictionary<string, float[]>();
-        foreach ((string name, Parameter parameter) in model.NamedParameters())
-            values[name] = Parameter(parameter);
+        (string Name, Parameter Parameter)[] named = [.. model.NamedParameters()];
+        foreach ((string name, Parameter parameter) in named)
+        {
+            string layer = name[..^parameter.Name.Length];
+            values[name] = Parameter(parameter, named.Any(p => p.Name == $"{layer}log_dt"));
+        }
         return values;
     }
 
-    private float[] Parameter(Parameter parameter)
+    // What a state space samples with steps of its own has eigenvalues of continuous time.
+    private float[] Parameter(Parameter parameter, bool isSampled)
     {
         Shape shape = parameter.Shape;
         float bound = shape.Rank == 2 ? 1.5f / MathF.Sqrt(shape.Columns) : 0.5f;
@@ -58,8 +63,9 @@ internal sealed class Draw(ulong seed)
             // Steps of 0.05 to 0.6, and eigenvalues that turn and decay within a few of them. A softmax's may grow.
             "log_dt" => Uniform(shape.Count, -3f, -0.5f),
             "log_A_real" or "Lambda_log_neg_re" => Uniform(shape.Count, -1.5f, 0.5f),
-            "Lambda_re" => Uniform(shape.Count, -1f, 0.4f),
-            "A_imag" or "Lambda_im" => Uniform(shape.Count, -6f, 6f),
+            "Lambda_re" when isSampled => Uniform(shape.Count, -1f, 0.4f),
+            "A_imag" => Uniform(shape.Count, -6f, 6f),
+            "Lambda_im" when isSampled => Uniform(shape.Count, -6f, 6f),
             "gamma_log" => Uniform(shape.Count, -1f, 0.3f),
             // Moduli from 0.3 to a little above 1, on any side of the circle.
             "nu" => Uniform(shape.Count, -0.02f, 1.2f),

@@ -89,7 +89,7 @@ internal static class Models
                 {
                     Norm = NormKind.Layer,
                     Blocks = 2,
-                    Discretization = S5Discretization.Bilinear,
+                    Discretization = Discretization.Bilinear,
                 }
             ),
             "batch normed s5" => new S5(3, 4, 5, 2),
@@ -118,7 +118,7 @@ internal static class Models
                     new S4DOptions
                     {
                         Bidirectional = true,
-                        Discretization = S4DDiscretization.Bilinear,
+                        Discretization = Discretization.Bilinear,
                         Initialization = S4DInitialization.LegS,
                     }
                 ),

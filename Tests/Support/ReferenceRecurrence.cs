@@ -75,7 +75,7 @@ internal static class ReferenceRecurrence
                 .Zip(
                     p("log_step").Select(Math.Exp),
                     (eigenvalue, dt) =>
-                        options.Discretization == S5Discretization.Bilinear
+                        options.Discretization == Discretization.Bilinear
                             ? Ref.S5.Bilinear(eigenvalue, dt)
                             : Ref.S5.Held(eigenvalue, dt)
                 ),

@@ -11,7 +11,7 @@ internal static class StateSpaces
     /// <param name="of">Gives the values of a parameter.</param>
     public static StateSpaceParameters Of(S4D layer, Func<string, double[]> of) =>
         new(
-            layer.Options.Discretization == S4DDiscretization.Bilinear
+            layer.Options.Discretization == Discretization.Bilinear
                 ? StateSpaceKind.Bilinear
                 : StateSpaceKind.ZeroOrderHold,
             layer.InputSize,

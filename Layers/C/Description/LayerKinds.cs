@@ -133,6 +133,57 @@ internal static class LayerKinds
             (f, before) => new S5Block(Size(f, "model", before), f.Int("state"), S5Options(f))
         ),
         new(
+            "s4d",
+            "model? state? initialization? discretization? bidirectional? min_step? max_step?",
+            (f, before) =>
+                new S4D(
+                    Size(f, "model", before),
+                    f.Int("state", 32),
+                    new S4DOptions
+                    {
+                        Initialization =
+                            f.Find("initialization")
+                                ?.Word(
+                                    ("inv", S4DInitialization.Inv),
+                                    ("lin", S4DInitialization.Lin),
+                                    ("legs", S4DInitialization.LegS),
+                                    ("real", S4DInitialization.Real)
+                                )
+                            ?? S4DInitialization.Inv,
+                        Discretization =
+                            f.Find("discretization")
+                                ?.Word(
+                                    ("zoh", Discretization.ZeroOrderHold),
+                                    ("bilinear", Discretization.Bilinear)
+                                )
+                            ?? Discretization.ZeroOrderHold,
+                        Bidirectional = f.Bool("bidirectional", false),
+                        MinStep = f.Find("min_step")?.Double() ?? 1e-3,
+                        MaxStep = f.Find("max_step")?.Double() ?? 1e-1,
+                    }
+                )
+        ),
+        new(
+            "dss",
+            "model? state? kernel? bidirectional? min_step? max_step? length?",
+            (f, before) =>
+                new Dss(
+                    Size(f, "model", before),
+                    f.Int("state", 64),
+                    new DssOptions
+                    {
+                        Kernel =
+                            f.Find("kernel")
+                                ?.Word(("softmax", DssKernel.Softmax), ("exp", DssKernel.Exp))
+                            ?? DssKernel.Softmax,
+                        Bidirectional = f.Bool("bidirectional", false),
+                        MinStep = f.Find("min_step")?.Double() ?? 1e-3,
+                        MaxStep = f.Find("max_step")?.Double() ?? 1e-1,
+                        Length = f.Find("length")?.Int(),
+                    }
+                )
+        ),
+        new(
             "embedding",
             "count size padding_index? scale? uniform?",
             (f, _) =>
@@ -270,8 +321,8 @@ internal static class LayerKinds
             Discretization =
                 f.Find("discretization")
                     ?.Word(
-                        ("zoh", S5Discretization.ZeroOrderHold),
-                        ("bilinear", S5Discretization.Bilinear)
+                        ("zoh", Discretization.ZeroOrderHold),
+                        ("bilinear", Discretization.Bilinear)
                     )
                 ?? usual.Discretization,
             Blocks = f.Int("hippo_blocks", usual.Blocks),

@@ -44,7 +44,7 @@ public sealed class CudaModelTests : CudaFixture
                 2,
                 new S5Options
                 {
-                    Discretization = S5Discretization.Bilinear,
+                    Discretization = Discretization.Bilinear,
                     Norm = NormKind.Layer,
                     Blocks = 3,
                     Bidirectional = true,
@@ -89,7 +89,7 @@ public sealed class CudaModelTests : CudaFixture
                         new S4DOptions
                         {
                             Bidirectional = true,
-                            Discretization = S4DDiscretization.Bilinear,
+                            Discretization = Discretization.Bilinear,
                         }
                     ),
                     new SequenceBlockOptions { Prenorm = false }

@@ -81,6 +81,59 @@ public sealed class KernelCountTests
         return (forward / elements, (both - forward) / elements);
     }
 
+    // N, segments: the whole time at once, and split.
+    [TestCase(32, 1)]
+    [TestCase(8, 1)]
+    [TestCase(8, 4)]
+    public void A_state_scan_moves_its_operands_and_no_states(int size, int segments)
+    {
+        const int Long = 2048;
+        const int Channels = 32;
+        var draw = new Draw(1);
+        float[] a = draw.Uniform(2 * Channels * size, -0.65f, 0.65f);
+        float[] u = draw.Uniform(Long * Channels);
+        using var machine = new KernelMachine();
+        var scan = new StateScanOnDevice(machine, Long, 1, Channels, size, null, segments)
+        {
+            A = machine.Put(a),
+            C = machine.Put(a),
+            D = machine.Put(a[..Channels]),
+            U = machine.Put(u),
+        };
+        DeviceArray y = machine.New(Long * Channels);
+        scan.Forward(y, DeviceArray.Null, false, adds: false);
+        double forward = Bytes();
+        DeviceArray dd = machine.Zeros(Channels);
+        scan.Backward(
+            machine.Put(u),
+            y,
+            machine.New(2 * Channels * size),
+            machine.New(2 * Channels * size),
+            dd,
+            false,
+            adds: false
+        );
+        double backward = Bytes() - forward;
+
+        // Of a column and segment a and c, d by each lane, and in backward the partial sums, written and read.
+        double each = 16 * size + 32;
+        if (segments == 1)
+        {
+            Assert.That(forward, Is.EqualTo(8 + each / Long));
+            Assert.That(forward, Is.AtMost(1.1 * 8));
+            Assert.That(backward, Is.AtMost(12 + (each + 56 * size + 24) / Long));
+            Assert.That(backward, Is.AtMost(1.1 * 12));
+            return;
+        }
+        // Another read of what the recurrence sums, and the starts of segments.
+        double more = segments * (each + 80.0 * size + 48) / Long;
+        Assert.That(forward, Is.InRange(12 - 4.0 / segments, 12 + more));
+        Assert.That(backward, Is.InRange(16 - 4.0 / segments, 16 + more + 56.0 * size / Long));
+
+        double Bytes() =>
+            (machine.Counts.BytesRead + machine.Counts.BytesWritten) / (double)(Long * Channels);
+    }
+
     [Test]
     public void An_elementwise_kernel_reads_and_writes_each_value_once()
     {

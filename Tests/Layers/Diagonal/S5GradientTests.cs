@@ -10,7 +10,7 @@ public sealed class S5GradientTests(int bits, int threads)
 {
     private static readonly GradientCase[] Cases =
     [
-        .. Enum.GetValues<S5Discretization>()
+        .. Enum.GetValues<Discretization>()
             .SelectMany(sampling =>
             {
                 var usual = new S5Options { Discretization = sampling };

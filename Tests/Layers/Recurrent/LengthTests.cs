@@ -111,7 +111,8 @@ internal sealed class LengthTests(int bits, int threads)
                 new Sequential(
                     new S4D(Inputs, 3, new S4DOptions { Bidirectional = true }),
                     new Linear(Inputs, 17),
-                    new Dss(17, 2, new DssOptions { Length = 12, Bidirectional = true })
+                    new Dss(17, 2, new DssOptions { Length = 12, Bidirectional = true }),
+                    new Linear(17, 2)
                 )
         ),
         (

@@ -73,7 +73,7 @@ public sealed class StateSpaceGradientTests(int bits, int threads)
     private static S4DOptions[] S4DForms =>
         [
             new(),
-            new() { Discretization = S4DDiscretization.Bilinear },
+            new() { Discretization = Discretization.Bilinear },
             new() { Bidirectional = true },
         ];
 

@@ -21,21 +21,21 @@ public sealed class StateSpaceKernelNumberTests
         double[] inv = [3.819718634, 0.424413182];
         yield return new(
             S4DInitialization.Lin,
-            S4DDiscretization.ZeroOrderHold,
+            Discretization.ZeroOrderHold,
             lin,
             new[] { 0.387011209, 0.350341188, 0.300984953 },
             4.098818092
         );
         yield return new(
             S4DInitialization.Lin,
-            S4DDiscretization.Bilinear,
+            Discretization.Bilinear,
             lin,
             new[] { 0.385766598, 0.349877232, 0.301444902 },
             4.098818092
         );
         yield return new(
             S4DInitialization.Inv,
-            S4DDiscretization.ZeroOrderHold,
+            Discretization.ZeroOrderHold,
             inv,
             new[] { 0.385456052, 0.340326540, 0.277093223 },
             2.392281488
@@ -45,7 +45,7 @@ public sealed class StateSpaceKernelNumberTests
     [TestCaseSource(nameof(S4DKernels))]
     public void An_s4d_has_the_kernel_that_it_should(
         S4DInitialization initialization,
-        S4DDiscretization discretization,
+        Discretization discretization,
         double[] frequencies,
         double[] kernel,
         double sum
@@ -60,7 +60,7 @@ public sealed class StateSpaceKernelNumberTests
         };
         double[] ones = [1, 0, 1, 0];
         var p = new StateSpaceParameters(
-            discretization == S4DDiscretization.Bilinear
+            discretization == Discretization.Bilinear
                 ? StateSpaceKind.Bilinear
                 : StateSpaceKind.ZeroOrderHold,
             1,
@@ -162,7 +162,7 @@ public sealed class StateSpaceKernelNumberTests
     [TestCase(8, new[] { 0.427488712, 1.957794151, 5.354208515, 19.857410371 })]
     public void LegS_has_the_eigenvalues_that_it_should(int size, double[] frequencies)
     {
-        IReadOnlyList<(double Frequency, double Input)> modes = HippoLegS.Modes(size);
+        (double Frequency, double Input)[] modes = Modes(size);
         Assert.That(modes.Select(m => m.Frequency), Is.EqualTo(frequencies).Within(1e-9));
         if (size == 4)
             Assert.That(
@@ -174,8 +174,8 @@ public sealed class StateSpaceKernelNumberTests
     [Test]
     public void LegS_of_many_states_keeps_small_eigenvalues_and_all_of_B()
     {
-        IReadOnlyList<(double Frequency, double Input)> modes = HippoLegS.Modes(64);
-        Assert.That(modes, Has.Count.EqualTo(32));
+        (double Frequency, double Input)[] modes = Modes(64);
+        Assert.That(modes, Has.Length.EqualTo(32));
         Assert.That(modes[^1].Frequency, Is.EqualTo(1303.27384).Within(1e-5));
         // The eigenvectors are a unitary basis: both of each pair hold as much of B.
         double whole = Enumerable.Range(0, 64).Sum(n => 2.0 * n + 1);
@@ -190,6 +190,13 @@ public sealed class StateSpaceKernelNumberTests
             Is.EqualTo(squares).Within(1e-6)
         );
     }
+
+    private static (double Frequency, double Input)[] Modes(int size) =>
+        [
+            .. HippoSpectrum
+                .Frequencies(size / 2)
+                .Select(w => (w, HippoSpectrum.Input(w, size / 2))),
+        ];
 
     [TestCase(S4DInitialization.Inv, new[] { 17.825353626, 4.244131816, 1.527887454, 0.363782727 })]
     [TestCase(S4DInitialization.Lin, new[] { 0, Math.PI, 2 * Math.PI, 3 * Math.PI })]

@@ -19,7 +19,7 @@ public sealed class StateSpaceOptionTests
             "Inv, Lin, LegS or Real"
         );
         Refused(
-            () => new S4D(2, 2, new S4DOptions { Discretization = (S4DDiscretization)9 }),
+            () => new S4D(2, 2, new S4DOptions { Discretization = (Discretization)9 }),
             "ZeroOrderHold or Bilinear"
         );
         Refused(() => new Dss(2, 2, new DssOptions { Kernel = (DssKernel)9 }), "Softmax or Exp");
@@ -71,28 +71,54 @@ public sealed class StateSpaceOptionTests
         }
     }
 
-    [Test]
-    public void The_recurrences_rate_is_that_of_their_own_parameters()
+    [TestCase(true)]
+    [TestCase(false)]
+    public void The_recurrences_rate_is_that_of_its_own_parameters(bool s4d)
     {
-        using var model = new Sequential(new S4D(2, 3), new Dss(2, 3), new Linear(2, 2));
+        using Layer model = s4d ? new S4D(2, 3) : new Dss(2, 3);
+        string[] slow = s4d
+            ? ["log_dt", "log_A_real", "A_imag"]
+            : ["log_dt", "Lambda_re", "Lambda_im", "W"];
         using Plan plan = model.Plan(Backends.Get(256, 1), 2, 1, Mode.Training);
-        float[] before = plan.Parameter("0.C").ToArray();
-        float[] still = plan.Parameter("0.A_imag").ToArray();
-        float[] weights = plan.Parameter("1.W").ToArray();
+        string[] names = [.. model.NamedParameters().Select(named => named.Name)];
+        float[][] before = [.. names.Select(name => plan.Parameter(name).ToArray())];
         using var adam = new AdamW(
             plan,
             0.1f,
             0.5f,
-            groups: [S4D.Recurrence(0), Dss.Recurrence(0)]
+            groups: [s4d ? S4D.Recurrence(0) : Dss.Recurrence(0)]
         );
-        plan.Forward(new float[] { 1, 2, 3, 4 }, 2, 1);
+        plan.Forward([1, 2, 3, 4], 2, 1);
         using Storage ones = plan.Backend.Allocate(4, MemoryCategory.InputOutput);
         Tensor gradient = ones.View(plan.Output.Shape);
         gradient.Write([1, 1, 1, 1]);
         plan.Backward(gradient);
         adam.Step(1f);
-        Assert.That(plan.Parameter("0.A_imag").ToArray(), Is.EqualTo(still));
-        Assert.That(plan.Parameter("1.W").ToArray(), Is.EqualTo(weights));
-        Assert.That(plan.Parameter("0.C").ToArray(), Is.Not.EqualTo(before));
+        for (int i = 0; i < names.Length; i++)
+            Assert.That(
+                plan.Parameter(names[i]).ToArray().SequenceEqual(before[i]),
+                Is.EqualTo(slow.Contains(names[i])),
+                names[i]
+            );
+    }
+
+    [Test]
+    public void An_s4d_has_the_names_that_it_has_in_its_authors_code()
+    {
+        using var model = new Sequential(new S4D(2, 3));
+        (IReadOnlyList<FileTensor> tensors, _) = TorchNames.Of(model, null);
+        Assert.That(
+            tensors.Select(tensor => tensor.Names.Single()),
+            Is.EqualTo(
+                new[]
+                {
+                    "0.kernel.log_dt",
+                    "0.kernel.C",
+                    "0.kernel.log_A_real",
+                    "0.kernel.A_imag",
+                    "0.D",
+                }
+            )
+        );
     }
 }

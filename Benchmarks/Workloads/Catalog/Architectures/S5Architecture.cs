@@ -59,8 +59,8 @@ internal sealed class S5Architecture : Architecture
             {
                 Discretization =
                     sizes.Form == "bilinear"
-                        ? S5Discretization.Bilinear
-                        : S5Discretization.ZeroOrderHold,
+                        ? Discretization.Bilinear
+                        : Discretization.ZeroOrderHold,
                 Blocks = Math.Max(sizes.Blocks, 1),
                 Dropout = sizes.Dropout,
                 SharedDropout = sizes.SharedDropout,

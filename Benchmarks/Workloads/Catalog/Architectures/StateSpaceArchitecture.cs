@@ -7,7 +7,8 @@ internal abstract class StateSpaceArchitecture : Architecture
 {
     public override string DepthName => "block";
 
-    public override int DefaultDepth => 4;
+    // As in both papers' runs of the Long Range Arena.
+    public override int DefaultDepth => 6;
 
     public override ModelDetails Details =>
         ModelDetails.States | ModelDetails.SharedDropout | ModelDetails.Bidirectional;
@@ -29,11 +30,11 @@ internal abstract class StateSpaceArchitecture : Architecture
             States = UsualStates,
         };
 
-    // The encoder's output; a block's output of its core, what the mixing gives, its output and two statistics. States are not kept.
+    // The encoder's output; a block's output of its core, the two gates of a GLU, its output and two statistics. States are not kept.
     public override long KeptBytes(long rows, PresetModel sizes)
     {
         ArgumentNullException.ThrowIfNull(sizes);
-        long block = ((Mixing == BlockMixing.Glu ? 4L : 3L) * sizes.Hidden) + 2;
+        long block = ((Mixing == BlockMixing.Glu ? 4L : 2L) * sizes.Hidden) + 2;
         return checked(rows * (sizes.Hidden + (sizes.Depth * block)) * sizeof(float));
     }
 
