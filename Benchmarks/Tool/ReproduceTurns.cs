@@ -165,6 +165,11 @@ internal sealed class ReproduceTurns
             _impossible[run] = e.Message;
             return double.PositiveInfinity;
         }
+        catch (Exception e)
+            when (e is CheckpointException or IOException or UnauthorizedAccessException)
+        {
+            throw new FailureException($"--checkpoint: {e.Message}", e);
+        }
         catch (DivergedException)
         {
             // The run itself tells it, with what it came to until then.

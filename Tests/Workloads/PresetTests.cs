@@ -91,6 +91,23 @@ public sealed class PresetTests
         Assert.That(Presets.All.Select(p => p.ToString()), Is.Unique);
     }
 
+    [Test]
+    public void The_ladder_is_whole_in_both_of_its_sizes()
+    {
+        Architecture[] rungs = [.. Architecture.All.Where(a => a.OnLadder is not null)];
+        Assert.That(
+            rungs.Select(a => a.OnLadder!.Number).Order(),
+            Is.EqualTo(Enumerable.Range(1, rungs.Length))
+        );
+        foreach (string size in (string[])["70k", "1m"])
+        {
+            Preset[] ladder = [.. rungs.Select(a => Presets.Get("listops", a.Name, size))];
+            Assert.That(ladder.Select(p => p.Budget).Distinct().ToArray(), Has.Length.EqualTo(1));
+            Assert.That(ladder.Select(p => p.Training).Distinct().ToArray(), Has.Length.EqualTo(1));
+            Assert.That(ladder.Select(p => p.Length).Distinct().ToArray(), Has.Length.EqualTo(1));
+        }
+    }
+
     // What stands in one chart is of one size, and a model that looks ahead has no place where the next step is asked for.
     [Test]
     public void Models_of_a_series_of_lengths_are_of_one_size()
@@ -132,6 +149,12 @@ public sealed class PresetTests
     [TestCase("pmnist", "gru", null, 70360, 87.3)]
     [TestCase("pmnist", "rnn", null, 70990, 25.3)]
     [TestCase("listops", "lru", "1m", 1011338, 60.2)]
+    [TestCase("listops", "ring", "1m", 1009802, 59.4)]
+    [TestCase("listops", "tanh", "1m", 1006730, 43.9)]
+    [TestCase("listops", "s5", "paper", 204362, 62.15)]
+    [TestCase("listops", "s4d", "paper", 886538, 60.18)]
+    [TestCase("pmnist", "gtcn", null, 69670, 96.9)]
+    [TestCase("copy", "gtcn", "16k", 16106, 0.0051)]
     [TestCase("piano", "gru", "20k", 19809, 8.82)]
     [TestCase("musedata", "lstm", "20k", 19944, 6.23)]
     [TestCase("charlm", "tcn", "ptb-3m", 3250900, 1.31)]

@@ -46,9 +46,10 @@ public static class ReproductionPage
         return Render(
             book,
             [
-                .. book.Sources.Select(
-                    (source, i) => (i == 0 ? "Measured on" : "and", source.ToString())
-                ),
+                .. book
+                    .Sources.Select(source => source.ToString())
+                    .Distinct()
+                    .Select((source, i) => (i == 0 ? "Measured on" : "and", source)),
                 .. FactsOf(book.Results),
             ]
         );
@@ -95,7 +96,10 @@ public static class ReproductionPage
         };
 
     private static (string Name, string Value)[] FactsOf(IReadOnlyList<ReproductionResult> results) =>
-        [
+        results.Count == 0
+            ? []
+            :
+            [
             ("Tasks", string.Join(", ", results.Select(r => r.Task).Distinct())),
             ("Data", string.Join(", ", results.Select(r => $"{r.Task} {r.Data}").Distinct())),
             ("Time", ReproductionTables.Duration(results.Sum(r => r.Seconds)) + " in all"),
