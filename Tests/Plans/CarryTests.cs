@@ -30,6 +30,9 @@ internal sealed class CarryTests(int bits, int threads)
         ("gru", () => new Gru(Inputs, 17)),
         ("lru", () => new Lru(Inputs, 6, 5, 2)),
         ("lru of many states", () => new Lru(Inputs, 3, 9, 1)),
+        ("linear", () => new Rnn(Inputs, 6, new RecurrentOptions { Layers = 2 }, RnnActivation.Linear)),
+        ("polar", () => new Lru(Inputs, 6, 5, 2, new LruOptions { Rung = LruRung.Polar })),
+        ("s5", () => new S5(Inputs, 6, 5, 2, new S5Options { Norm = NormKind.Layer })),
         ("postnorm lru", () => new Lru(Inputs, 6, 5, 2, new LruOptions { Prenorm = false })),
         (
             "all",
@@ -324,6 +327,8 @@ internal sealed class CarryTests(int bits, int threads)
                 "reverse direction"
             );
             Refused(new Tcn(2, [3], 2), "context");
+            Refused(new S4D(2, 3), "context");
+            Refused(new Dss(2, 3), "context");
             Refused(new Sequential(new Rnn(2, 3), new Mean(3)), "whole sequence");
         });
         using var model = new Gru(2, 3);
