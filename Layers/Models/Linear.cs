@@ -93,6 +93,8 @@ public sealed class Linear : Layer
             _inputGradient = builder.InputGradient;
         }
 
+        internal override bool NeedsOutput => false;
+
         public override Tensor Forward(Tensor x)
         {
             _x = x;
