@@ -69,7 +69,9 @@ public sealed class FeedThrough : Layer
         private readonly PlannedLayer _body;
         private readonly Tensor _d;
         private readonly Tensor _dGradient;
-        private readonly Slot _output;
+
+        // Not needed where the body's output can be written over.
+        private readonly Slot? _output;
 
         // A copy of the input that the body's layers may overwrite; not needed in training, where they do not.
         private readonly Slot? _input;
@@ -98,8 +100,11 @@ public sealed class FeedThrough : Layer
                     "The layer in a FeedThrough pools over time: it has to keep the steps, to have its input added."
                 );
             }
-            _output = builder.Output(input);
+            if (_body.NeedsOutput)
+                _output = builder.Output(input);
         }
+
+        internal override bool NeedsOutput => false;
 
         public override Tensor Forward(Tensor x)
         {
@@ -111,8 +116,12 @@ public sealed class FeedThrough : Layer
                 _backend.Copy(x, _x);
             }
             _z = _body.Forward(x);
-            Tensor y = _output.For(steps, batch);
-            _backend.Copy(_z, y);
+            Tensor y = _z;
+            if (_output is not null)
+            {
+                y = _output.For(steps, batch);
+                _backend.Copy(_z, y);
+            }
             AddTimesD(_x, y);
             return y;
         }

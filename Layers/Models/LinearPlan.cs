@@ -31,6 +31,8 @@ internal sealed class LinearPlan : LayerPlan
         _inputGradient = builder.InputGradient;
     }
 
+    internal override bool NeedsOutput => false;
+
     public override Tensor Forward(Tensor x)
     {
         _x = x;

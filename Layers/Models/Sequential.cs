@@ -76,6 +76,8 @@ public class Sequential : Layer
     {
         private readonly Tensor[] _outputs = new Tensor[plans.Length];
 
+        internal override bool NeedsOutput => plans[^1].NeedsOutput;
+
         public override Tensor Forward(Tensor x)
         {
             for (int i = 0; i < plans.Length; i++)

@@ -24,6 +24,11 @@ public abstract class LayerPlan : IDisposable
     /// </param>
     public abstract Tensor Backward(Tensor dy);
 
+    /// <summary>
+    /// Whether the backward pass reads the output, or the output is a view of the input. Otherwise the layer's container may write over it.
+    /// </summary>
+    internal virtual bool NeedsOutput => true;
+
     /// <summary>The outputs of the last forward pass with the names of their layers, in the order of computation.</summary>
     internal virtual IEnumerable<(string Name, Tensor Output)> Outputs => [];
 

@@ -98,6 +98,9 @@ internal sealed class PlannedLayer : IDisposable
     /// <summary>The layer's type, such as Gru.</summary>
     public string Kind { get; }
 
+    /// <inheritdoc cref="LayerPlan.NeedsOutput"/>
+    public bool NeedsOutput => _plan.NeedsOutput;
+
     /// <summary>The outputs of the layers inside it, then its own.</summary>
     public IEnumerable<(string Name, Tensor Output)> Outputs => _plan.Outputs;
 

@@ -41,7 +41,7 @@ internal sealed class Draw(ulong seed)
     public Dictionary<string, float[]> Parameters(Layer model)
     {
         var values = new Dictionary<string, float[]>();
-        (string Name, Parameter Parameter)[] named = [.. model.NamedParameters()];
+        NamedParameter[] named = [.. model.NamedParameters()];
         foreach ((string name, Parameter parameter) in named)
         {
             string layer = name[..^parameter.Name.Length];

@@ -55,13 +55,13 @@ public sealed class CudaMemoryTests
     }
 
     // Where cuDNN keeps what backward needs, all but its inputs and outputs is in its reserve; and it reads a gradient of every
-    // step, also where only the last one's is not zero.
+    // step, also where only the last one's is not zero. One for an embedding before it lies beside that.
     private static long LeastWithoutReserve(Workload workload, bool hasReserve)
     {
         if (!hasReserve)
             return workload.FloorBytes;
         long kept = workload.Architecture.KeptBytes(workload.Tokens, workload.Sizes);
         long outputs = workload.Tokens * workload.Width * sizeof(float);
-        return workload.FloorBytes - kept + 2 * outputs;
+        return workload.FloorBytes - kept + (workload.Task.InputClasses is null ? 2 : 3) * outputs;
     }
 }

@@ -51,12 +51,9 @@ public sealed class StepCountTests
     private static readonly AddingProblem Short = new(12);
     private static readonly AddingProblem Long = new(200);
 
-    // Not compared where none is asked for, but with kernels that no other architecture has.
-    private static readonly Architecture[] OfOwnKernels = [Architecture.Get("linear")];
-
     private static IEnumerable<Workload> Workloads() =>
         from shape in new[] { (Task: Short, Batch: 4, Width: 6), (Task: Long, Batch: 4, Width: 16) }
-        from architecture in Architecture.Compared.Concat(OfOwnKernels)
+        from architecture in Architecture.Compared
         select new Workload(
             architecture,
             shape.Task,

@@ -146,6 +146,16 @@ internal sealed record PtxReference(string Result, string[] Operands, Func<ulong
             "xor" => Whole(2, n => n[0] ^ n[1]),
             "shl" => Shifted(n => n.By >= bits ? 0 : n.Number << n.By),
             "shr" => Shifted(n => n.Number >> n.By),
+            // Place and number of the digits are in the last byte of each, and what lies beyond the last digit is 0.
+            "bfe" when type[0] == 'u' => new(
+                type,
+                [type, "u32", "u32"],
+                o =>
+                    (ulong)(
+                        (new BigInteger(o[0]) >> (int)(o[1] & 0xff))
+                        & ((BigInteger.One << (int)(o[2] & 0xff)) - 1)
+                    )
+            ),
             "popc" => Counted(n => Digits(n).Count(d => d == '1')),
             "clz" => Counted(n => Digits(n).TakeWhile(d => d == '0').Count()),
             "brev" => Same(
