@@ -28,6 +28,7 @@ internal sealed class BatchSource : IThreadPoolWorkItem, IDisposable
     // How long the last filling took, and when the last batch was taken.
     private long _filling;
     private long _taken;
+    private bool _disposed;
 
     /// <param name="data">The training set.</param>
     /// <param name="order">Which sequences a step takes; used by nobody else.</param>
@@ -132,15 +133,21 @@ internal sealed class BatchSource : IThreadPoolWorkItem, IDisposable
         finally
         {
             lock (_gate)
+            {
                 _state = filled ? Ahead.Filled : Ahead.Nothing;
-            _idle.Set();
+                _idle.Set();
+            }
         }
     }
 
     /// <summary>Ends what is filled ahead: afterwards the set is not asked any more.</summary>
     public void Dispose()
     {
+        if (_disposed)
+            return;
+        _disposed = true;
         if (_next is not null)
             Settle(_step);
+        _idle.Dispose();
     }
 }

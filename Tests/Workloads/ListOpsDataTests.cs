@@ -96,7 +96,7 @@ public sealed class ListOpsDataTests : FolderTest
             "control characters",
             "Source\tTarget\n\u001b[2J\t1\n",
             "line 2, byte 1",
-            "\\u001B"
+            "\\u001b[2J"
         );
 
         static TestCaseData Case(string name, string text, params string[] words) =>
