@@ -2,7 +2,6 @@ using NUnit.Framework;
 using Sequor.Layers;
 using Sequor.Layers.Cpu;
 using Sequor.Outside;
-
 using Sequor.Tests.Support;
 using CentralDifference = Sequor.Reference.CentralDifference;
 

@@ -1,5 +1,3 @@
-using Sequor.Layers;
-
 namespace Sequor.Workloads;
 
 /// <summary>
