@@ -44,13 +44,15 @@ public sealed class KernelCountTests
     public void A_scan_of_many_tiles_moves_no_more_either(int steps, int batch, int size, int warps)
     {
         int length = 16 * warps;
+        // A look at a flag more, a tile: the channels of a strip share its 4 bytes, so that few of them see it.
+        double look = 4.0 / (length * Math.Min(32, batch * size));
         // The looks at other tiles depend on the order of blocks.
         for (ulong seed = 1; seed <= 5; seed++)
         {
             (double forward, double backward) = ScanBytes(batch, size, warps, false, steps, seed);
 
-            Assert.That(forward, Is.AtMost(Most(16, length, steps)), $"seed {seed}");
-            Assert.That(backward, Is.AtMost(Most(24, length, steps)), $"seed {seed}");
+            Assert.That(forward, Is.AtMost(Most(16, length, steps) + look), $"seed {seed}");
+            Assert.That(backward, Is.AtMost(Most(24, length, steps) + look), $"seed {seed}");
         }
     }
 
