@@ -45,7 +45,7 @@ public sealed record TrainingOptions
     /// How the learning rate changes from step to step, with the optimizer's rate as the highest; null for a constant rate. If there
     /// is a <see cref="Plateau"/> as well, it lowers the highest rate.
     /// </summary>
-    public RateSchedule? Schedule { get; init; }
+    public IRateSchedule? Schedule { get; init; }
 
     /// <summary>
     /// The number of steps after which their losses and gradient norms are read together from the device, which waits for it. With 0, only
