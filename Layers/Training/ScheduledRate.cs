@@ -6,7 +6,7 @@ namespace Sequor.Layers;
 /// An optimizer's learning rate, with or without a schedule. The rate of a step depends only on the step's number and on the highest rate,
 /// so a checkpoint need not store anything else.
 /// </summary>
-internal sealed class ScheduledRate(Optimizer optimizer, RateSchedule? schedule)
+internal sealed class ScheduledRate(Optimizer optimizer, IRateSchedule? schedule)
 {
     /// <summary>The prefix of its entries in a checkpoint's metadata.</summary>
     public const string Reserved = "training.";

@@ -6,7 +6,7 @@ namespace Sequor.Layers;
 /// A learning rate that is multiplied by a factor after every so many steps. Bai et al. (2018) divide theirs by 10 every 10 epochs for
 /// the images of MNIST.
 /// </summary>
-public sealed record StepDecay : RateSchedule
+public sealed record StepDecay : IRateSchedule
 {
     /// <summary>Makes a schedule.</summary>
     /// <param name="every">The number of steps of one rate, at least 1.</param>
@@ -34,7 +34,7 @@ public sealed record StepDecay : RateSchedule
     /// <param name="step">The step's number, from 0.</param>
     /// <param name="rate">The first rate, which is the highest.</param>
     /// <exception cref="ArgumentOutOfRangeException">The step's number is negative.</exception>
-    public override float RateAt(long step, float rate)
+    public float RateAt(long step, float rate)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(step);
         return (float)(rate * Math.Pow(Factor, step / Every));

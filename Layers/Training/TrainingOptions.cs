@@ -45,7 +45,7 @@ public sealed record TrainingOptions
     /// How the learning rate changes from step to step, with the optimizer's rate as the highest; null for a constant rate. If there
     /// is a <see cref="Plateau"/> as well, it lowers the highest rate.
     /// </summary>
-    public RateSchedule? Schedule { get; init; }
+    public IRateSchedule? Schedule { get; init; }
 
     /// <summary>
     /// Whether states are carried from window to window, without gradient: truncated backpropagation through time. It needs sets that are

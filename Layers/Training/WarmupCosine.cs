@@ -6,7 +6,7 @@ namespace Sequor.Layers;
 /// A learning rate that rises linearly for some steps and then falls along half a cosine to a lowest rate, where it stays. It is the
 /// schedule of Orvieto et al. (2023), who warm up for a tenth of all steps.
 /// </summary>
-public sealed record WarmupCosine : RateSchedule
+public sealed record WarmupCosine : IRateSchedule
 {
     /// <summary>Makes a schedule.</summary>
     /// <param name="steps">The number of steps until the rate is the lowest, warm-up included; at least 1.</param>
@@ -49,7 +49,7 @@ public sealed record WarmupCosine : RateSchedule
     /// The highest rate, reached at the end of the warm-up. If it is below <see cref="Least"/>, the rate stays at it.
     /// </param>
     /// <exception cref="ArgumentOutOfRangeException">The step's number is negative.</exception>
-    public override float RateAt(long step, float rate)
+    public float RateAt(long step, float rate)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(step);
         if (step < Warmup)

@@ -262,7 +262,7 @@ public sealed class ScheduleTests : FolderTest
             new Linear(6, 1)
         );
 
-    private static Trainer Make(Layer model, RateSchedule? schedule, float rate = 0.01f) =>
+    private static Trainer Make(Layer model, IRateSchedule? schedule, float rate = 0.01f) =>
         new(
             model,
             new AddingProblem(9),

@@ -250,7 +250,7 @@ public sealed class PresetTests
             )
             .Single();
         // 7 pieces, one a step.
-        RateSchedule schedule = preset.OptionsFor(1, 7).Schedule!;
+        IRateSchedule schedule = preset.OptionsFor(1, 7).Schedule!;
         Assert.That(schedule, Is.EqualTo(new StepDecay(70, 0.1f)));
         Assert.That(
             ((long[])[0, 69, 70, 139, 140]).Select(step => schedule.RateAt(step, 0.5f)),

@@ -104,7 +104,7 @@ public sealed record Preset
     private ParameterGroup[]? Groups() =>
         Training.RecurrenceRate is { } factor ? [Architecture.Get(Arch).Recurrence(factor)] : null;
 
-    private RateSchedule? ScheduleFor(int pieces)
+    private IRateSchedule? ScheduleFor(int pieces)
     {
         long epoch = (pieces + Training.Batch - 1) / Training.Batch;
         if (Training.Drop is { } drop)
