@@ -122,6 +122,8 @@ Usage: ./build.ps1 VERB [ARGUMENTS]
                     in artifacts/publish; needs a C compiler to link with
   publish --instructions SET
                     for processors that have SET (x86-64-v4, native), not x86-64-v3
+  publish --no-v4   without the second C library, for x86-64-v4, which the system's loader
+                    takes on processors that have AVX-512; half of the C library's time
   pack              makes the NuGet packages and the tool package in artifacts/package;
                     their version is that of the commit, and tells changed sources
   api               lists anew what is public, in the PublicAPI.Unshipped.txt of projects
@@ -749,7 +751,7 @@ function Publish-Project([string] $project, [string] $rid, [string] $outputs, [s
 }
 
 # The folder takes the place of the one before when all is in it.
-function Publish-Program([string] $instructions) {
+function Publish-Program([string] $instructions, [bool] $single) {
     $rid = "$(@(Get-Output $dotnet 'msbuild', 'Benchmarks/Tool/Sequor.Tool.csproj', '-nologo',
         '-getProperty:NETCoreSdkPortableRuntimeIdentifier')[-1])".Trim()
     if ($LASTEXITCODE -ne 0 -or $rid -cnotmatch '^[a-z0-9.-]+$') {
@@ -772,6 +774,7 @@ function Publish-Program([string] $instructions) {
             Remove-Item -LiteralPath $path -Recurse -Force
         }
     }
+    $more4 = [IO.Path]::Combine('glibc-hwcaps', 'x86-64-v4')
     $symbols = Join-Path $made 'symbols'
     New-Item -ItemType Directory -Path $symbols | Out-Null
     try {
@@ -792,6 +795,20 @@ function Publish-Program([string] $instructions) {
         foreach ($item in @(Get-ChildItem -LiteralPath $folder |
             Where-Object { $_.Name -cmatch '(\.dbg|\.dSYM|equor\.pdb)$' })) {
             Move-Item -LiteralPath $item.FullName -Destination $symbols
+        }
+        # glibc's loader looks there on processors with AVX-512, in each folder that it finds libraries in by name.
+        if ($names.Count -gt 1 -and $rid -ceq 'linux-x64' -and -not $instructions -and -not $single) {
+            $second = Join-Path $folder 'v4'
+            Publish-Project 'Layers/C/Sequor.C.csproj' $rid $outputs $second @('-p:IlcInstructionSet=x86-64-v4')
+            $place4 = Join-Path $made $more4
+            $symbols4 = Join-Path $symbols $more4
+            foreach ($path in $place4, $symbols4) {
+                New-Item -ItemType Directory -Path $path | Out-Null
+            }
+            Move-Item -LiteralPath (Join-Path $second 'libsequor.so') -Destination $place4
+            foreach ($item in @(Get-ChildItem -LiteralPath $second | Where-Object { $_.Name -clike '*.dbg' })) {
+                Move-Item -LiteralPath $item.FullName -Destination $symbols4
+            }
         }
         Copy-Item -LiteralPath (Join-Path $root 'LICENSE') -Destination $made
         $licence = [IO.Path]::Combine($root, 'Benchmarks', 'Workloads', 'Charts', 'uPlot', 'LICENSE')
@@ -891,6 +908,7 @@ try {
     }
     elseif ($verb -ceq 'publish') {
         $instructions = ''
+        $single = $rest.Count -eq 1 -and $rest[0] -ceq '--no-v4'
         if ($rest.Count -eq 2 -and $rest[0] -ceq '--instructions') {
             $instructions = $rest[1]
             if ($instructions -cnotmatch '^[A-Za-z0-9_.,+-]+$') {
@@ -898,19 +916,19 @@ try {
                     ' as x86-64-v4 or native is one.') 2
             }
         }
-        elseif ($rest.Count -gt 0) {
-            Stop-Script 'publish takes no argument but --instructions SET.' 2
+        elseif ($rest.Count -gt 0 -and -not $single) {
+            Stop-Script 'publish takes no argument but --instructions SET or --no-v4.' 2
         }
         Invoke-Build
         $lock = Enter-Lock
         try {
-            Publish-Program $instructions
+            Publish-Program $instructions $single
         }
         finally {
             $lock.Dispose()
         }
-        foreach ($file in @(Get-ChildItem -LiteralPath (Join-Path $artifacts 'publish') -File |
-            Where-Object { $_.Name -cmatch '^(sequor(\.exe)?|libsequor\..*)$' })) {
+        foreach ($file in @(Get-ChildItem -LiteralPath (Join-Path $artifacts 'publish') -File -Recurse |
+            Where-Object { $_.Name -cmatch '^(sequor(\.exe)?|libsequor\.(so|dylib|dll|lib))$' })) {
             '{0}, {1} KiB' -f $file.FullName, [Math]::Ceiling($file.Length / 1024)
         }
         exit 0

@@ -138,6 +138,8 @@ Usage: ./build.sh VERB [ARGUMENTS]
                     in artifacts/publish; needs a C compiler to link with
   publish --instructions SET
                     for processors that have SET (x86-64-v4, native), not x86-64-v3
+  publish --no-v4   without the second C library, for x86-64-v4, which the system's loader
+                    takes on processors that have AVX-512; half of the C library's time
   pack              makes the NuGet packages and the tool package in artifacts/package;
                     their version is that of the commit, and tells changed sources
   api               lists anew what is public, in the PublicAPI.Unshipped.txt of projects
@@ -593,13 +595,13 @@ runtime.$rid.Microsoft.DotNet.ILCompiler, which a source of packages (dotnet nug
 
 # The folder takes the place of the one before when all is in it.
 publish() {
-    local instructions=$1 rid made=$artifacts/publish.new status=0
+    local instructions=$1 single=$2 rid made=$artifacts/publish.new status=0
     rid=$(cd "$root" && "$dotnet" msbuild Benchmarks/Tool/Sequor.Tool.csproj -nologo \
         -getProperty:NETCoreSdkPortableRuntimeIdentifier 2>/dev/null </dev/null 9>&-) || rid=
     [[ $rid =~ ^[a-z0-9.-]+$ ]] || fail "publish: $dotnet does not say which system it is for."
     rm -rf "$made"
     mkdir -p "$made"
-    (publish_to "$made" "$rid" "$instructions") || status=$?
+    (publish_to "$made" "$rid" "$instructions" "$single") || status=$?
     if [ "$status" -eq 0 ]; then
         { rm -rf "$artifacts/publish" && mv "$made" "$artifacts/publish"; } || status=$?
     fi
@@ -608,7 +610,7 @@ publish() {
 }
 
 publish_to() {
-    local made=$1 rid=$2 instructions=$3 outputs=$artifacts/obj/publish${3:+-$3} folder name
+    local made=$1 rid=$2 instructions=$3 single=$4 outputs=$artifacts/obj/publish${3:+-$3} folder name more
     require_linker "$made"
     echo "Publishing for $rid${instructions:+, $instructions} ..." >&2
     mkdir -p "$made/symbols"
@@ -623,6 +625,16 @@ publish_to() {
         for name in libsequor.so libsequor.dylib sequor.h sequor.py; do
             [ ! -f "$folder/$name" ] || mv "$folder/$name" "$made/" || exit
         done
+        # glibc's loader looks there on processors with AVX-512, in each folder that it finds libraries in by name.
+        if [ "$rid" = linux-x64 ] && [ -z "$instructions$single" ]; then
+            more=glibc-hwcaps/x86-64-v4
+            publish_project Layers/C/Sequor.C.csproj "$outputs" "$folder/v4" -p:IlcInstructionSet=x86-64-v4 || exit
+            mkdir -p "$made/$more" "$made/symbols/$more" || exit
+            mv "$folder/v4/libsequor.so" "$made/$more/" || exit
+            for name in "$folder"/v4/*.dbg; do
+                [ ! -e "$name" ] || mv "$name" "$made/symbols/$more/" || exit
+            done
+        fi
     fi
     for name in "$folder"/*.dbg "$folder"/*.dSYM; do
         [ ! -e "$name" ] || mv "$name" "$made/symbols/" || exit
@@ -654,16 +666,18 @@ case $verb in
     publish)
         shift
         instructions=
+        single=
         case $#:${1:-} in
             0:) ;;
+            1:--no-v4) single=1 ;;
             2:--instructions) instructions=$2 ;;
-            *) fail 'publish takes no argument but --instructions SET.' 2 ;;
+            *) fail 'publish takes no argument but --instructions SET or --no-v4.' 2 ;;
         esac
-        [[ $# -eq 0 || $instructions =~ ^[A-Za-z0-9_.,+-]+$ ]] ||
+        [[ $# -lt 2 || $instructions =~ ^[A-Za-z0-9_.,+-]+$ ]] ||
             fail "publish: '$instructions' is no set of instructions, as x86-64-v4 or native is one." 2
         build
-        (locked publish "$instructions") || exit
-        for file in "$artifacts"/publish/{sequor,libsequor.*}; do
+        (locked publish "$instructions" "$single") || exit
+        for file in "$artifacts"/publish/{sequor,libsequor.*,glibc-hwcaps/*/libsequor.*}; do
             [ ! -f "$file" ] || printf '%s, %s KiB\n' "$file" "$((($(wc -c <"$file") + 1023) / 1024))"
         done
         ;;

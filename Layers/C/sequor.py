@@ -14,7 +14,8 @@
     step.run()
     print(loss.value())
 
-The library is the file that SEQUOR_LIBRARY names, else the one beside this module. It needs no package: values are
+The library is the file that SEQUOR_LIBRARY names, else the one beside this module, of two the one for AVX-512 where the
+processor has it. It needs no package: values are
 numpy arrays where numpy is there and lists where it is not. Tensors of PyTorch, numpy, CuPy and others are taken and
 given in place by DLPack. docs/c.md has the descriptions of models, losses and optimizers, and the rules for threads.
 """
@@ -102,6 +103,16 @@ _library = None
 _forgotten = []
 
 
+def _flags(cpuinfo):
+    """What /proc/cpuinfo says that this processor has; None where it says nothing."""
+    try:
+        with open(cpuinfo, encoding="ascii", errors="replace") as file:
+            line = next((line for line in file if line.startswith("flags")), None)
+    except OSError:
+        return None
+    return None if line is None else set(line.partition(":")[2].split())
+
+
 def missing_instructions(cpuinfo="/proc/cpuinfo"):
     """What this processor lacks of what libsequor is compiled for (x86-64-v3); empty where nothing is known to be missing."""
     if platform.machine().lower() not in ("x86_64", "amd64"):
@@ -109,25 +120,26 @@ def missing_instructions(cpuinfo="/proc/cpuinfo"):
     if sys.platform == "win32":
         # PF_AVX2_INSTRUCTIONS_AVAILABLE; what has AVX2 has the rest.
         return [] if ctypes.windll.kernel32.IsProcessorFeaturePresent(40) else ["avx2"]
-    try:
-        with open(cpuinfo, encoding="ascii", errors="replace") as file:
-            line = next((line for line in file if line.startswith("flags")), None)
-    except OSError:
+    flags = _flags(cpuinfo)
+    if flags is None:
         return []
-    if line is None:
-        return []
-    flags = set(line.partition(":")[2].split())
     needed = {"avx": "avx", "avx2": "avx2", "fma": "fma", "f16c": "f16c", "bmi1": "bmi1", "bmi2": "bmi2",
               "movbe": "movbe", "abm": "lzcnt"}
     return [name for flag, name in needed.items() if flag not in flags]
 
 
-def _path():
+def _path(cpuinfo="/proc/cpuinfo"):
     named = os.environ.get("SEQUOR_LIBRARY")
     if named:
         return named
     name = {"win32": "libsequor.dll", "darwin": "libsequor.dylib"}.get(sys.platform, "libsequor.so")
-    return os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
+    folder = os.path.dirname(os.path.abspath(__file__))
+    # The system's loader would choose by itself, but not of a path.
+    wide = os.path.join(folder, "glibc-hwcaps", "x86-64-v4", name)
+    flags = _flags(cpuinfo) if platform.machine().lower() == "x86_64" and os.path.exists(wide) else None
+    if flags is not None and flags >= {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}:
+        return wide
+    return os.path.join(folder, name)
 
 
 def _load():

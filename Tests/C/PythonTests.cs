@@ -67,6 +67,42 @@ internal sealed class PythonTests : FolderTest
         Assert.That(said, Does.Contain("from 'none/libsequor.so', which SEQUOR_LIBRARY names: "));
     }
 
+    // A path is no business of the loader's, which would choose by itself.
+    [Test]
+    public void The_library_for_AVX512_is_taken_where_it_is_there_and_the_processor_has_it()
+    {
+        const string All = "fpu avx2 avx512f avx512dq avx512cd avx512bw avx512vl";
+        File.WriteAllText(PathOf("wide"), $"flags\t\t: {All}\n");
+        File.WriteAllText(PathOf("partly"), $"flags\t\t: {All.Replace(" avx512vl", "")}\n");
+        string said = Run(
+            """
+            import os, platform, sequor
+            platform.machine = lambda: "x86_64"
+            here = os.path.dirname(os.path.abspath("sequor.py"))
+            def show():
+                print(*(os.path.relpath(sequor._path(cpu), here) for cpu in ("wide", "partly", "none")))
+            show()
+            os.makedirs("glibc-hwcaps/x86-64-v4")
+            open("glibc-hwcaps/x86-64-v4/libsequor.so", "w").close()
+            show()
+            platform.machine = lambda: "aarch64"
+            show()
+            platform.machine = lambda: "x86_64"
+            os.environ["SEQUOR_LIBRARY"] = "mine.so"
+            show()
+            """
+        );
+        Assert.That(
+            said.ReplaceLineEndings("\n"),
+            Is.EqualTo(
+                "libsequor.so libsequor.so libsequor.so\n"
+                    + "glibc-hwcaps/x86-64-v4/libsequor.so libsequor.so libsequor.so\n"
+                    + "libsequor.so libsequor.so libsequor.so\n"
+                    + "mine.so mine.so mine.so\n"
+            )
+        );
+    }
+
     private string Run(string script)
     {
         using (Stream module = typeof(PythonTests).Assembly.GetManifestResourceStream("sequor.py")!)

@@ -1,6 +1,6 @@
 /*
  * What the C ABI costs: nanoseconds of a call, milliseconds from the start to the first result, and the processor's milliseconds of LSTM
- * steps at T=600, B=32 with 70,000 parameters. Arguments: threads, steps of warm-up, steps.
+ * steps at T=600, B=32 with 70,000 parameters. Arguments: threads, steps of warm-up, steps, width of vectors in bits.
  */
 #define _POSIX_C_SOURCE 199309L
 #include <stdio.h>
@@ -40,6 +40,7 @@ int main(int count, char **arguments)
     memset(&cpu, 0, sizeof cpu);
     cpu.struct_size = sizeof cpu;
     cpu.threads = threads;
+    cpu.vector_bits = count > 4 ? atoi(arguments[4]) : 0;
     sequor_backend backend;
     check(sequor_backend_cpu(&cpu, &backend));
     sequor_model model;

@@ -425,7 +425,19 @@ expect 'other processors can be asked for, of both' test \
     "$(grep -cF 'obj/publish-x86-64-v4/out -p:PublishAot=true -p:IlcInstructionSet=x86-64-v4 ' "$tree/published")" = 2
 expect 'and the C library is made too' test "$(cd "$published" && find . -type f | LC_ALL=C sort | tr '\n' ' ')" = \
     './LICENSE ./libsequor.so ./sequor ./sequor.h ./sequor.py ./symbols/libsequor.so.dbg ./symbols/sequor.dbg '
+rm "$tree/published"
+publish
+expect 'a second one for AVX-512 where the loader looks for it' test \
+    "$(cd "$published" && find . -type f | LC_ALL=C sort | tr '\n' ' ')" = \
+    "./LICENSE ./glibc-hwcaps/x86-64-v4/libsequor.so ./libsequor.so ./sequor ./sequor.h ./sequor.py\
+ ./symbols/glibc-hwcaps/x86-64-v4/libsequor.so.dbg ./symbols/libsequor.so.dbg ./symbols/sequor.dbg "
+expect 'of the library alone' test "$(grep -cF "publish Layers/C/Sequor.C.csproj " "$tree/published") $(grep -c 'Sequor.C.csproj.* --output .*/out/v4 .*-p:IlcInstructionSet=x86-64-v4 ' "$tree/published") $(wc -l <"$tree/published" | tr -d ' ')" = '2 1 3'
+expect 'and tells its size' grep -qxF "$published/glibc-hwcaps/x86-64-v4/libsequor.so, 0 KiB" "$tree/out"
+publish --no-v4
+expect 'which can be left out' test ! -e "$published/glibc-hwcaps"
+expect 'with nothing else' test -f "$published/libsequor.so"
 RID=linux-arm64 publish
+expect 'and which only x64 has' test ! -e "$published/glibc-hwcaps"
 expect 'it is for the system that dotnet is of' grep -qF -- '--runtime linux-arm64 ' "$tree/published"
 touch "$published/whole"
 whole() { [ -f "$published/whole" ] && [ ! -e "$tree/artifacts/publish.new" ]; }

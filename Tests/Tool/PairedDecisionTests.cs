@@ -24,12 +24,12 @@ public sealed class PairedDecisionTests
             ),
         ];
         double sum = values.Zip(ranks, (value, rank) => value > 0 ? rank : 0).Sum();
-        int as_large = Enumerable
+        int asLarge = Enumerable
             .Range(0, 1 << values.Length)
             .Count(signs => ranks.Where((_, i) => (signs >> i & 1) == 1).Sum() >= sum);
         Assert.That(
             SignedRanks.Above(values),
-            Is.EqualTo((double)as_large / (1 << values.Length)).Within(1e-12)
+            Is.EqualTo((double)asLarge / (1 << values.Length)).Within(1e-12)
         );
     }
 
@@ -102,7 +102,7 @@ public sealed class PairedDecisionTests
     {
         TurnPair[] turns =
         [
-            .. Turns(10, 1.1).Select((t, i) => t.Workers > 1 ? t : t with { Settled = settled }),
+            .. Turns(10, 1.1).Select(t => t.Workers > 1 ? t : t with { Settled = settled }),
         ];
         var verdicts = new PairedVerdicts(new JudgementOptions());
         verdicts.Look(turns, ["row"], 1);

@@ -128,7 +128,7 @@ internal sealed class PairedRun(
     }
 
     // All at once, so that each has the more of a loaded machine; turns of those that do not settle in time will not count.
-    private void Settle(IReadOnlyList<Worker> workers)
+    private void Settle(List<Worker> workers)
     {
         foreach (Worker worker in workers)
             worker.BeginTurn(plan.Warmup);
@@ -142,7 +142,7 @@ internal sealed class PairedRun(
     }
 
     // Each has to answer, since what was not read now would be taken for its next turn.
-    private List<Worker> Unsettled(IReadOnlyList<Worker> workers)
+    private List<Worker> Unsettled(List<Worker> workers)
     {
         var left = new List<Worker>();
         foreach (Worker worker in workers)

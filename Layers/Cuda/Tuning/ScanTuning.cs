@@ -3,7 +3,11 @@ using Sequor.Native.Kernels;
 
 namespace Sequor.Layers.Cuda;
 
-/// <summary>Chooses how the scan of a diagonal recurrence is split: a thread for all time, or tiles of so many steps.</summary>
+/// <summary>
+/// Chooses how the scan of a diagonal recurrence is split: a thread for all time, or tiles of so many steps. Where a plan takes sequences
+/// of different lengths it is measured on packed rows, by the kernels for these, of a batch whose lengths fall evenly from the largest to
+/// half of it: which a batch will have is not known, and the longest alone has steps in the last tiles.
+/// </summary>
 internal sealed class ScanTuning(CudaBackend backend, DiagonalScanDescriptor descriptor)
     : TuningTask
 {
@@ -24,6 +28,7 @@ internal sealed class ScanTuning(CudaBackend backend, DiagonalScanDescriptor des
     private Tensor _gradients;
     private Tensor _states;
     private Tensor _flow;
+    private SequenceLayout? _layout;
 
     public override string Kind => "scan";
 
@@ -32,7 +37,7 @@ internal sealed class ScanTuning(CudaBackend backend, DiagonalScanDescriptor des
             CultureInfo.InvariantCulture,
             $"channels {_d.StateSize}, length {_d.MaxLength}, batch {_d.MaxBatch}"
         )
-        + (_d.VariableLengths ? ", variable lengths" : "")
+        + (_d.VariableLengths ? ", packed" : "")
         + (_d.Training ? ", training" : "");
 
     public override string? OnlyBecause =>
@@ -48,7 +53,7 @@ internal sealed class ScanTuning(CudaBackend backend, DiagonalScanDescriptor des
     private string Guess =>
         NameOf(
             ScanKernel
-                .Choose(_d.MaxBatch, _d.StateSize, _d.MaxLength, packed: false, aligned: true)
+                .Choose(_d.MaxBatch, _d.StateSize, _d.MaxLength, _d.VariableLengths, aligned: true)
                 .Warps
         );
 
@@ -67,6 +72,11 @@ internal sealed class ScanTuning(CudaBackend backend, DiagonalScanDescriptor des
     public override void Prepare(TuningMemory memory)
     {
         var rows = new Shape(_d.MaxLength, _d.MaxBatch, 2 * _d.StateSize);
+        if (_d.VariableLengths)
+        {
+            _layout = Packed(memory);
+            rows = new Shape(_layout.Rows, 1, 2 * _d.StateSize);
+        }
         // Each part below 0.7, so that none is above 1.
         _lambda = memory.Random(new Shape(_d.StateSize, 2), 0.7);
         _inputs = memory.Random(rows, 1);
@@ -80,6 +90,23 @@ internal sealed class ScanTuning(CudaBackend backend, DiagonalScanDescriptor des
             outputs.Add(new("the gradient by the inputs", _flow, bound));
         }
         Outputs = outputs;
+    }
+
+    private SequenceLayout Packed(TuningMemory memory)
+    {
+        var layout = new SequenceLayout(_d.MaxLength, _d.MaxBatch)
+        {
+            OnDevice = memory.Room(new Shape(backend.LayoutCount(_d.MaxLength, _d.MaxBatch))),
+        };
+        layout.Set(
+            [
+                .. Enumerable
+                    .Range(0, _d.MaxBatch)
+                    .Select(i => _d.MaxLength - (int)((long)_d.MaxLength * i / (2L * _d.MaxBatch))),
+            ]
+        );
+        backend.Upload(layout);
+        return layout;
     }
 
     public override TuningTrial Open(string candidate) =>
@@ -106,12 +133,12 @@ internal sealed class ScanTuning(CudaBackend backend, DiagonalScanDescriptor des
         {
             task.Restore();
             var range = new ScanRange(0, task._d.MaxLength);
-            scan.Forward(task._lambda, task._states, null, range, workspace);
+            scan.Forward(task._lambda, task._states, task._layout, range, workspace);
             if (task._d.Training)
                 scan.Backward(
                     task._lambda,
                     task._states,
-                    null,
+                    task._layout,
                     task._flow,
                     range,
                     reserve,

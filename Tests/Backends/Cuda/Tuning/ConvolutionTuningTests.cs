@@ -177,6 +177,76 @@ public sealed class ConvolutionTuningTests : TuningFixture
         }
     }
 
+    // By the kernels that a plan with variable lengths runs: others are as fast as they like here.
+    [Test]
+    public void A_scan_of_different_lengths_is_measured_packed([Values(1, 2, 3)] int batch)
+    {
+        var ran = new HashSet<string>();
+        Device.Effects = work =>
+        {
+            if (!work.Way.StartsWith("scan_", StringComparison.Ordinal))
+                return null;
+            ran.Add(work.Way);
+            bool packed = work.Way.EndsWith("_packed", StringComparison.Ordinal);
+            bool fast = packed
+                ? work.Way.StartsWith("scan_chunked", StringComparison.Ordinal)
+                    && work.Shape.EndsWith("(256, 1, 1)", StringComparison.Ordinal)
+                : work.Way.StartsWith("scan_wide", StringComparison.Ordinal);
+            return new VirtualEffect { Microseconds = fast ? 100 : 800 };
+        };
+        using CudaBackend backend = Backend();
+        using (
+            DiagonalScanOperation made = backend.PlanDiagonalScan(
+                Scan with
+                {
+                    MaxBatch = batch,
+                    VariableLengths = true,
+                }
+            )
+        )
+            Assert.That(
+                ran,
+                Is.EquivalentTo(
+                    new[]
+                    {
+                        "scan_wide_forward_packed",
+                        "scan_wide_backward_packed",
+                        "scan_chunked_forward_packed",
+                        "scan_chunked_backward_packed",
+                    }
+                )
+            );
+        CudaChoice choice = Of(backend, "scan");
+        Assert.That((choice.Taken, choice.How), Is.EqualTo(("tiles-128", "measured")));
+        Assert.That(choice.Microseconds, Has.Count.EqualTo(4));
+        Assert.That(choice.Refused, Is.Empty, "all of them agree");
+        Assert.That(choice.Shape, Does.Contain(", packed"));
+        // Which is another question than that of batches of one length.
+        using DiagonalScanOperation whole = backend.PlanDiagonalScan(Scan with { MaxBatch = batch });
+        Assert.That(backend.Choices.Last(c => c.Kind == "scan").Taken, Is.EqualTo("wide"));
+    }
+
+    // A wrong kernel for packed rows is found out on packed rows alone.
+    [Test]
+    public void A_split_that_is_wrong_of_packed_rows_is_left_out()
+    {
+        Device.Effects = work =>
+            work.Way.StartsWith("scan_chunked", StringComparison.Ordinal)
+                ? new VirtualEffect { Microseconds = 1 }
+                : null;
+        Device.Distorted = new Distortion("scan_chunked_forward_packed", OnlyReplayed: false);
+        using CudaBackend backend = Backend();
+        using DiagonalScanOperation made = backend.PlanDiagonalScan(
+            Scan with
+            {
+                VariableLengths = true,
+            }
+        );
+        CudaChoice choice = Of(backend, "scan");
+        Assert.That(choice.Taken, Is.EqualTo("wide"));
+        Assert.That(choice.Refused.Keys, Is.EquivalentTo(new[] { "tiles-64", "tiles-128", "tiles-256" }));
+    }
+
     [Test]
     public void Few_steps_are_not_split()
     {

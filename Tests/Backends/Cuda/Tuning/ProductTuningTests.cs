@@ -105,6 +105,47 @@ public sealed class ProductTuningTests : TuningFixture
         Assert.That(mode, Is.EqualTo(cublasMath_t.CUBLAS_PEDANTIC_MATH));
     }
 
+    // Pedantic is faster for the rows of one step alone: calls of one step take it, and those of all steps do not.
+    [Test]
+    public void Products_of_a_stream_are_chosen_for_one_step_and_for_all()
+    {
+        Device.Effects = work =>
+            work.Call != Product
+                ? null
+                : new VirtualEffect
+                {
+                    Microseconds =
+                        work.Way
+                        == "CUBLAS_PEDANTIC_MATH"
+                        == work.Shape.Contains($" {Batch} ", StringComparison.Ordinal)
+                            ? 1
+                            : 50,
+                };
+        using CudaBackend backend = Backend();
+        using var model = new Sequential(new Tcn(3, [5], 3));
+        using Plan plan = model.Plan(backend, 7, Batch, Mode.Streaming);
+        Assert.That(
+            backend
+                .Choices.Where(c => c.Kind == ProductTuning.Name && c.Shape.EndsWith(" x 5 x 3", StringComparison.Ordinal))
+                .Select(c => $"{c.Shape} {c.Taken} {c.How}"),
+            Is.SupersetOf(
+                new[] { "nt 14 x 5 x 3 default measured", "nt 2 x 5 x 3 pedantic measured" }
+            )
+        );
+        foreach ((int steps, string mode) in ((int, string)[])[(7, "default"), (1, "pedantic")])
+        {
+            var ran = new HashSet<string>();
+            Device.Effects = work =>
+            {
+                if (work.Call == Product && work.Shape.EndsWith(" 3", StringComparison.Ordinal))
+                    ran.Add($"{Modes[work.Way]} {work.Shape}");
+                return null;
+            };
+            plan.Forward(new Draw(1).Uniform(steps * Batch * 3), steps, Batch);
+            Assert.That(ran, Has.Some.EqualTo($"{mode} TN 5 {steps * Batch} 3"));
+        }
+    }
+
     [Test]
     public void A_mode_that_drops_a_term_is_rejected_exactly()
     {
