@@ -96,7 +96,11 @@ internal static class DataPaths
     /// <param name="folders">Whether there are tasks whose files are found in a folder.</param>
     public static string Describe(IReadOnlyList<TaskEntry> among, bool folders) =>
         $"the files of {OfFiles(among)}"
-        + (folders ? ": a folder that has them under their authors' names, itself or in its folders" : "");
+        + (
+            folders
+                ? ": a folder that has them under their authors' names, itself or in its folders"
+                : ""
+        );
 
     private static void Require(TaskEntry[] needing)
     {
@@ -169,7 +173,10 @@ internal static class DataPaths
     }
 
     private static string Names(IEnumerable<TaskEntry> tasks) =>
-        string.Join(", ", tasks.SelectMany(task => task.Files).Select(file => file.Name).Distinct());
+        string.Join(
+            ", ",
+            tasks.SelectMany(task => task.Files).Select(file => file.Name).Distinct()
+        );
 
     private static bool TakesFiles(TaskEntry task) => task.Files.Count > 0;
 

@@ -227,7 +227,8 @@ internal sealed class WorkloadOptions
             return variant;
         string option =
             architecture.WhyNot(variant with { Form = null }) is null ? Form.Name
-            : architecture.WhyNot(variant with { Bidirectional = false }) is null ? Bidirectional.Name
+            : architecture.WhyNot(variant with { Bidirectional = false }) is null
+                ? Bidirectional.Name
             : States.Name;
         throw new UsageException($"{option}: {reason}");
     }

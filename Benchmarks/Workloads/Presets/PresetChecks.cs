@@ -197,11 +197,7 @@ internal static class PresetChecks
                 ? string.Join(", ", architecture.Forms)
                 : LeftOut(Architecture.All.Where(a => a.Forms.Count > 0))
         );
-        RequireOnly(
-            ModelDetails.Bidirectional,
-            "bidirectional",
-            model.Bidirectional ? true : null
-        );
+        RequireOnly(ModelDetails.Bidirectional, "bidirectional", model.Bidirectional ? true : null);
         RequireOnly(
             ModelDetails.Ring,
             "min_radius and max_radius",
