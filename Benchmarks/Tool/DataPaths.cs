@@ -121,10 +121,10 @@ internal static class DataPaths
     /// <param name="among">Tasks that can be asked for.</param>
     /// <param name="folders">Whether there are tasks whose files are found in a folder.</param>
     public static string Describe(IReadOnlyList<TaskEntry> among, bool folders) =>
-        $"the file of {OfFiles(among)}"
+        $"the files of {OfFiles(among)}"
         + (
             folders
-                ? ", or a folder that has theirs under the authors' names, itself or in its folders"
+                ? ": a folder that has them under their authors' names, itself or in its folders"
                 : ""
         );
 
@@ -199,7 +199,10 @@ internal static class DataPaths
     }
 
     private static string Names(IEnumerable<TaskEntry> tasks) =>
-        string.Join(", ", tasks.SelectMany(task => task.Files).Select(file => file.Name).Distinct());
+        string.Join(
+            ", ",
+            tasks.SelectMany(task => task.Files).Select(file => file.Name).Distinct()
+        );
 
     private static bool TakesFiles(TaskEntry task) => task.Files.Count > 0;
 

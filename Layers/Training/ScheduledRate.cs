@@ -30,6 +30,9 @@ internal sealed class ScheduledRate(Optimizer optimizer, IRateSchedule? schedule
         optimizer.LearningRate *= factor;
     }
 
+    // What the schedule says of itself, by which checkpoints are compared.
+    private string Words => schedule?.ToString() ?? None;
+
     /// <summary>Adds what a checkpoint needs to a caller's texts; nothing where there is no schedule.</summary>
     /// <exception cref="ArgumentException">A text's name is reserved.</exception>
     public Dictionary<string, string> AddTo(IReadOnlyDictionary<string, string> metadata)
@@ -46,7 +49,7 @@ internal sealed class ScheduledRate(Optimizer optimizer, IRateSchedule? schedule
         var texts = new Dictionary<string, string>(metadata);
         if (schedule is null)
             return texts;
-        texts[ScheduleKey] = schedule.ToString();
+        texts[ScheduleKey] = Words;
         texts[RateKey] = _highest.ToString(CultureInfo.InvariantCulture);
         return texts;
     }
@@ -56,7 +59,7 @@ internal sealed class ScheduledRate(Optimizer optimizer, IRateSchedule? schedule
     public float Read(string path, CheckpointInfo info)
     {
         string there = info.Metadata.GetValueOrDefault(ScheduleKey, None);
-        string here = schedule?.ToString() ?? None;
+        string here = Words;
         if (there != here)
             throw new CheckpointException(
                 $"The checkpoint '{path}' does not fit:\n  {ScheduleKey}: {Printable.Shortened(there)} in the file, {here} here"

@@ -91,11 +91,7 @@ public sealed partial class Trainer : IDisposable
         int size = streams?.Streams ?? Math.Min(options.Batch, train.Count ?? int.MaxValue);
         StepsPerEpoch =
             streams?.Steps
-            ?? (
-                train.Count is { } count
-                    ? (count + size - 1) / size
-                    : options.StepsPerEpoch ?? 0
-            );
+            ?? (train.Count is { } count ? (count + size - 1) / size : options.StepsPerEpoch ?? 0);
         _batches = Own(
             new BatchSource(
                 train,

@@ -103,11 +103,7 @@ public sealed class LeakySum : Layer
                     h.Slice(0, steps - 1)
                 );
             if (_begun is not null)
-                _operations.ColumnSum(
-                    dh.Slice(0, 1),
-                    _decayGradient,
-                    _begun.For(1, _x.Shape[1])
-                );
+                _operations.ColumnSum(dh.Slice(0, 1), _decayGradient, _begun.For(1, _x.Shape[1]));
             _operations.MatMul(dh, _x, _weightGradient, transposeA: true, accumulate: true);
             _operations.ColumnSum(dh, _biasGradient);
             if (!_inputGradient)

@@ -149,10 +149,7 @@ internal sealed class CarryTests(int bits, int threads)
                 {
                     for (int i = 0; i < start[name].Length; i++)
                         Values[name][i] = start[name][i] + _moved[0] * directions[name][i];
-                    return reference
-                        .Forward(second, Window, batch)
-                        .Zip(dy, (a, b) => a * b)
-                        .Sum();
+                    return reference.Forward(second, Window, batch).Zip(dy, (a, b) => a * b).Sum();
                 },
                 _moved,
                 1e-6
@@ -218,10 +215,7 @@ internal sealed class CarryTests(int bits, int threads)
         Dictionary<string, float[]> parameters = new Draw(1).Parameters(model);
         foreach ((string name, float[] values) in parameters)
             plan.Parameter(name).Write(values);
-        Dictionary<string, double[]> p = parameters.ToDictionary(
-            x => x.Key,
-            x => Doubles(x.Value)
-        );
+        Dictionary<string, double[]> p = parameters.ToDictionary(x => x.Key, x => Doubles(x.Value));
         float[] x = new Draw(2).Uniform(2 * T * B * Inputs);
         float[] dy = new Draw(3).Uniform(T * B * 2);
         plan.Forward(x.AsSpan(0, x.Length / 2), T, B);
@@ -371,10 +365,7 @@ internal sealed class CarryTests(int bits, int threads)
         for (int first = 0; first < Steps; first += window)
         {
             int count = Math.Min(window, Steps - first);
-            ReadOnlySpan<float> part = x.AsSpan(
-                first * batch * Inputs,
-                count * batch * Inputs
-            );
+            ReadOnlySpan<float> part = x.AsSpan(first * batch * Inputs, count * batch * Inputs);
             y.AddRange(plan.Forward(part, count, batch).ToArray());
         }
         return [.. y];

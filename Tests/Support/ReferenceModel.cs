@@ -68,27 +68,26 @@ internal sealed class ReferenceModel(
             case Recurrent recurrent:
             {
                 double[][]? begun = Begun.GetValueOrDefault(path);
-                Ref.RecurrentResult result = Ref
-                    .Recurrent.Forward(
-                        Enum.Parse<Ref.RecurrentKind>(recurrent.Kind.ToString()),
-                        [
-                            .. Enumerable
-                                .Range(0, recurrent.Options.Layers)
-                                .Select(k => new Ref.RecurrentLayer(
-                                    k == 0 ? recurrent.InputSize : recurrent.HiddenSize,
-                                    recurrent.HiddenSize,
-                                    P($"weight_ih_l{k}"),
-                                    P($"weight_hh_l{k}"),
-                                    P($"bias_ih_l{k}"),
-                                    P($"bias_hh_l{k}")
-                                )),
-                        ],
-                        x,
-                        time,
-                        _batch,
-                        begun?[0],
-                        recurrent.Kind == RecurrentKind.Lstm ? begun?[1] : null
-                    );
+                Ref.RecurrentResult result = Ref.Recurrent.Forward(
+                    Enum.Parse<Ref.RecurrentKind>(recurrent.Kind.ToString()),
+                    [
+                        .. Enumerable
+                            .Range(0, recurrent.Options.Layers)
+                            .Select(k => new Ref.RecurrentLayer(
+                                k == 0 ? recurrent.InputSize : recurrent.HiddenSize,
+                                recurrent.HiddenSize,
+                                P($"weight_ih_l{k}"),
+                                P($"weight_hh_l{k}"),
+                                P($"bias_ih_l{k}"),
+                                P($"bias_hh_l{k}")
+                            )),
+                    ],
+                    x,
+                    time,
+                    _batch,
+                    begun?[0],
+                    recurrent.Kind == RecurrentKind.Lstm ? begun?[1] : null
+                );
                 Ended[path] = [result.FinalHidden, result.FinalCell];
                 return result.Y;
             }
@@ -164,7 +163,10 @@ internal sealed class ReferenceModel(
                     second
                 );
                 if (state is not null)
-                    Ended[path] = [[.. state.SelectMany(z => new[] { z.Real, z.Imaginary })]];
+                    Ended[path] =
+                    [
+                        [.. state.SelectMany(z => new[] { z.Real, z.Imaginary })],
+                    ];
                 return result;
             }
             case SequenceBlock block:

@@ -35,8 +35,7 @@ public sealed class LanguageTests : FolderTest
         return PathOf(name);
     }
 
-    private string TextOf(string task) =>
-        Write($"{task}.txt", task == "charlm" ? Letters : Words);
+    private string TextOf(string task) => Write($"{task}.txt", task == "charlm" ? Letters : Words);
 
     [Test]
     public void Each_step_asks_for_what_comes_next_at_a_place_in_its_part()
@@ -119,7 +118,8 @@ public sealed class LanguageTests : FolderTest
                 }
             )
         );
-        SequenceTask stream = Entry("wordlm").CreateStream(8, Entry("wordlm").Load(TextOf("wordlm")));
+        SequenceTask stream = Entry("wordlm")
+            .CreateStream(8, Entry("wordlm").Load(TextOf("wordlm")));
         using Sequential of = Architecture.Get("gru").Create(stream, 24, 1);
         // Five words and the end of a line.
         Assert.That(of.ParameterCount, Is.EqualTo((6 * 24) + (3 * 24 * 50) + 6));
@@ -132,7 +132,10 @@ public sealed class LanguageTests : FolderTest
     }
 
     [Test]
-    public void Train_learns_what_follows([ValueSource(nameof(Tasks))] string task, [Values] bool carry)
+    public void Train_learns_what_follows(
+        [ValueSource(nameof(Tasks))] string task,
+        [Values] bool carry
+    )
     {
         string json = PathOf("train.json");
         ProgramResult result = InProcess.Run(
@@ -279,7 +282,10 @@ public sealed class LanguageTests : FolderTest
     public void What_cannot_carry_is_told()
     {
         InProcess
-            .Run($"train --arch tcn --task charlm --carry {Small} --steps 1 --data", TextOf("charlm"))
+            .Run(
+                $"train --arch tcn --task charlm --carry {Small} --steps 1 --data",
+                TextOf("charlm")
+            )
             .RequireFailure(2, "--carry", "tcn", "context");
         InProcess
             .Run("train --arch gru --task adding --carry --length 20 --steps 1")
@@ -322,7 +328,10 @@ public sealed class LanguageTests : FolderTest
         {
             foreach (string task in Tasks)
                 InProcess
-                    .Run($"{command} --arch lstm --layers 2 --task {task} {Small} --data", TextOf(task))
+                    .Run(
+                        $"{command} --arch lstm --layers 2 --task {task} {Small} --data",
+                        TextOf(task)
+                    )
                     .RequireSuccess();
         }
         ProgramResult trained = InProcess.Run(

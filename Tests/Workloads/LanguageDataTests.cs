@@ -21,7 +21,14 @@ public sealed class LanguageDataTests : FolderTest
 
     private string Parts(string folder, string name, string train, string valid, string test)
     {
-        foreach ((string part, string text) in new[] { ("train", train), ("valid", valid), ("test", test) })
+        foreach (
+            (string part, string text) in new[]
+            {
+                ("train", train),
+                ("valid", valid),
+                ("test", test),
+            }
+        )
             Write(Path.Combine(folder, name.Replace("{0}", part, StringComparison.Ordinal)), text);
         return PathOf(folder);
     }
@@ -37,7 +44,10 @@ public sealed class LanguageDataTests : FolderTest
             Write("x", string.Concat(Enumerable.Repeat("zä€\U0001F600\n", 4)))
         );
         Assert.That(data.Vocabulary, Is.EqualTo(new[] { "\n", "z", "ä", "€", "\U0001F600" }));
-        Assert.That((data.Train.Length, data.Valid.Length, data.Test.Length), Is.EqualTo((18, 1, 1)));
+        Assert.That(
+            (data.Train.Length, data.Valid.Length, data.Test.Length),
+            Is.EqualTo((18, 1, 1))
+        );
         Assert.That(
             Read(data, data.Train) + Read(data, data.Valid) + Read(data, data.Test),
             Is.EqualTo(string.Concat(Enumerable.Repeat("zä€\U0001F600\n", 4)))
@@ -95,10 +105,7 @@ public sealed class LanguageDataTests : FolderTest
             data.Vocabulary,
             Is.EqualTo(new[] { "a", "<eos>", "b", "c", LanguageData.Unknown })
         );
-        Assert.That(
-            Read(data, data.Train, " "),
-            Is.EqualTo("b a c a <eos> <eos> a b <eos>")
-        );
+        Assert.That(Read(data, data.Train, " "), Is.EqualTo("b a c a <eos> <eos> a b <eos>"));
         Assert.That(Read(data, data.Valid, " "), Is.EqualTo("a <unk> <eos>"));
         Assert.That(Read(data, data.Test, " "), Is.EqualTo("c <eos>"));
     }
@@ -159,7 +166,9 @@ public sealed class LanguageDataTests : FolderTest
     [TestCase(2, 1, 0)]
     public void Each_target_counts_in_one_window(int count, int length, int context)
     {
-        string text = string.Concat(Enumerable.Range(0, 20 * count).Select(i => (char)('0' + i % 53)));
+        string text = string.Concat(
+            Enumerable.Range(0, 20 * count).Select(i => (char)('0' + i % 53))
+        );
         LanguageData data = LanguageData.LoadCharacters(Write("x", text));
         ReadOnlyMemory<int> part = data.Train[..count];
         Dataset set = data.Windows("train", part, length, context);
@@ -246,7 +255,14 @@ public sealed class LanguageDataTests : FolderTest
     {
         string[] prints =
         [
-            .. new[] { ("ab", "b", "a"), ("ba", "b", "a"), ("ab", "a", "b"), ("ac", "c", "a"), ("abb", "a", "b") }.Select(
+            .. new[]
+            {
+                ("ab", "b", "a"),
+                ("ba", "b", "a"),
+                ("ab", "a", "b"),
+                ("ac", "c", "a"),
+                ("abb", "a", "b"),
+            }.Select(
                 (t, i) =>
                     LanguageData
                         .LoadCharacters(Parts($"f{i}", "{0}.txt", t.Item1, t.Item2, t.Item3))

@@ -105,7 +105,9 @@ IEnumerable<int> Numbers(string characters)
         int number = text.Vocabulary.ToList().IndexOf(character.ToString());
         yield return number >= 0
             ? number
-            : throw new TaskDataException($"'{args[0]}' has no '{character}', with which to begin.");
+            : throw new TaskDataException(
+                $"'{args[0]}' has no '{character}', with which to begin."
+            );
     }
 }
 

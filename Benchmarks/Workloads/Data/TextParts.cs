@@ -43,7 +43,8 @@ internal sealed class TextParts(string path, IReadOnlyList<string> names)
         return (train, train + ((count - train) / 2));
     }
 
-    private string File(string name, string part) => System.IO.Path.Combine(path, Named(name, part));
+    private string File(string name, string part) =>
+        System.IO.Path.Combine(path, Named(name, part));
 
     private static string Named(string name, string part) =>
         name.Replace("{0}", part, StringComparison.Ordinal);

@@ -33,7 +33,9 @@ internal static class Utf8Text
     private static TaskDataException Wrong(string path, byte[] bytes, int at)
     {
         int line = 1 + bytes.AsSpan(0, at).Count((byte)'\n');
-        string guess = bytes is [0xFF, 0xFE, ..] or [0xFE, 0xFF, ..] ? " It looks like UTF-16." : "";
+        string guess = bytes is [0xFF, 0xFE, ..] or [0xFE, 0xFF, ..]
+            ? " It looks like UTF-16."
+            : "";
         return new TaskDataException(
             string.Create(
                 CultureInfo.InvariantCulture,

@@ -48,7 +48,8 @@ public sealed record Preset
     public string Loss => TaskEntry.Metric;
 
     /// <summary>A new model; it has no values before its first plan.</summary>
-    public Sequential CreateModel() => Architecture.Get(Arch).Create(TaskEntry.EndsFor(Windows), Model);
+    public Sequential CreateModel() =>
+        Architecture.Get(Arch).Create(TaskEntry.EndsFor(Windows), Model);
 
     /// <summary>What makes the optimizer for a plan.</summary>
     public Optimizer CreateOptimizer(Plan plan)

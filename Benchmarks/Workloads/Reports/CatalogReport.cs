@@ -39,7 +39,8 @@ public sealed record CatalogReport
                     t.Name,
                     t.Metric,
                     t.IsStream,
-                    t.Files.Count == 0 ? null
+                    t.Files.Count == 0
+                        ? null
                         : (t.IsDrawn ? "drawn, or " : "") + DataFile.Describe(t.Files)
                 )
                 {

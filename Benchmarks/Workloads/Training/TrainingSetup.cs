@@ -66,9 +66,7 @@ public sealed record TrainingSetup
 
     /// <summary>What is trained on, and what the model is judged by on the way and at the end.</summary>
     public TrainingSets CreateSets() =>
-        Carry
-            ? TaskEntry.CreateCarried(Asked, Data)
-            : TaskEntry.CreateTraining(Asked, Seed, Data);
+        Carry ? TaskEntry.CreateCarried(Asked, Data) : TaskEntry.CreateTraining(Asked, Seed, Data);
 
     /// <summary>A trainer that begins at the first step.</summary>
     /// <param name="model">The model of the <see cref="Workload"/>.</param>
@@ -189,7 +187,11 @@ public sealed record TrainingSetup
             { } reason
         )
             throw texts.Wrong(texts.Has("states") ? "states" : "bidirectional", reason);
-        if (!task.IsStream && task.CreateStream(0, setup.Data).Length is var longest && longest != length)
+        if (
+            !task.IsStream
+            && task.CreateStream(0, setup.Data).Length is var longest
+            && longest != length
+        )
             throw texts.Wrong(
                 "length",
                 FormattableString.Invariant($"{longest}, the steps of the longest sequence")

@@ -79,14 +79,7 @@ public abstract class LanguageEntry : TaskEntry
         int sequences,
         ulong seed,
         TaskData? data
-    ) =>
-        CreateSets(
-            length,
-            sequences,
-            seed,
-            data,
-            null
-        );
+    ) => CreateSets(length, sequences, seed, data, null);
 
     /// <inheritdoc/>
     public sealed override TrainingSets CreateCarried(int length, TaskData? data)

@@ -77,8 +77,7 @@ public abstract class TaskEntry : IEntry
     /// <param name="data">What <see cref="Load"/> gave.</param>
     /// <exception cref="ArgumentException">As for <see cref="CreateStream"/>.</exception>
     /// <exception cref="InvalidOperationException">The task has no windows.</exception>
-    public virtual TrainingSets CreateCarried(int length, TaskData? data) =>
-        throw NoWindows();
+    public virtual TrainingSets CreateCarried(int length, TaskData? data) => throw NoWindows();
 
     /// <summary>Finite sets to train on epoch by epoch.</summary>
     /// <param name="length">T, where <see cref="IsStream"/>.</param>
