@@ -46,7 +46,7 @@ internal sealed class ScheduledRate(Optimizer optimizer, IRateSchedule? schedule
         var texts = new Dictionary<string, string>(metadata);
         if (schedule is null)
             return texts;
-        texts[ScheduleKey] = schedule.ToString();
+        texts[ScheduleKey] = schedule.ToString() ?? "";
         texts[RateKey] = _highest.ToString(CultureInfo.InvariantCulture);
         return texts;
     }
