@@ -34,7 +34,7 @@ extern "C" {
 #endif
 
 /* Major version in the upper 16 bits, minor in the lower: functions and fields are added with a minor version. */
-#define SEQUOR_ABI_VERSION 0x00010000u
+#define SEQUOR_ABI_VERSION 0x00010001u
 
 typedef enum sequor_status {
     SEQUOR_OK = 0,
@@ -63,6 +63,7 @@ typedef uint64_t sequor_loss;
 typedef uint64_t sequor_optimizer;
 typedef uint64_t sequor_step;
 typedef uint64_t sequor_tensor;
+typedef uint64_t sequor_stream_state;
 
 typedef struct sequor_cpu_options {
     uint32_t struct_size;
@@ -89,6 +90,8 @@ typedef struct sequor_plan_options {
     int32_t variable_lengths; /* 1: sequences of a batch may differ in length. */
     int32_t input_gradient;   /* 1: a backward pass also computes the gradient of the input. */
     uint64_t seed;            /* Of dropout and, where the model has no values yet, of its parameters; 0: 1. */
+    int32_t states;           /* 1: recurrent layers have initial and final states (sequor_plan_state); not of SEQUOR_STREAMING. */
+    int32_t reserved;         /* 0. */
 } sequor_plan_options;
 
 #define SEQUOR_TRAINING 0
@@ -251,8 +254,33 @@ sequor_status sequor_plan_backward_tensor(sequor_plan plan, sequor_tensor gradie
 sequor_status sequor_plan_input_gradient(sequor_plan plan, sequor_tensor *tensor);
 sequor_status sequor_plan_gradient(sequor_plan plan, const char *name, sequor_tensor *tensor);
 
-/* Begins a stream anew (a plan of SEQUOR_STREAMING). */
+/* Begins a stream anew (a plan of SEQUOR_STREAMING), or sets all initial states to zero (a plan with states). */
 sequor_status sequor_plan_reset(sequor_plan plan);
+
+#define SEQUOR_INITIAL_HIDDEN 0
+#define SEQUOR_INITIAL_CELL 1
+#define SEQUOR_FINAL_HIDDEN 2
+#define SEQUOR_FINAL_CELL 3
+#define SEQUOR_FINAL_HIDDEN_GRADIENT 4
+#define SEQUOR_FINAL_CELL_GRADIENT 5
+#define SEQUOR_INITIAL_HIDDEN_GRADIENT 6
+#define SEQUOR_INITIAL_CELL_GRADIENT 7
+
+/*
+ * The states of a recurrent layer, rnn, lstm or gru, in place: [layers and directions, B, hidden], of a plan with states. layer is its
+ * name, as in those of its values before the last dot ("" where it is the whole model). Initial ones are written before a forward pass of
+ * as many sequences as batch says, final ones are what it leaves. The gradient of final ones is written before a backward pass, which
+ * leaves that of initial ones; batch is 0 but for initial states.
+ */
+sequor_status sequor_plan_state(sequor_plan plan, const char *layer, int32_t which, int32_t batch, sequor_tensor *tensor);
+
+/* Has the next forward pass begin with the final states of the last one. No gradient flows between the two. */
+sequor_status sequor_plan_carry_over(sequor_plan plan);
+
+/* A copy of all that a stream carries from call to call; set, it goes on from there, also with a plan made alike for the same model. */
+sequor_status sequor_plan_stream_state(sequor_plan plan, sequor_stream_state *state);
+sequor_status sequor_plan_set_stream_state(sequor_plan plan, sequor_stream_state state);
+sequor_status sequor_stream_state_free(sequor_stream_state state);
 
 sequor_status sequor_plan_free(sequor_plan plan);
 

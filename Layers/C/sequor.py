@@ -28,9 +28,9 @@ import platform
 import sys
 from ctypes import POINTER, byref, c_char_p, c_float, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
 
-__all__ = ["Backend", "Error", "Loss", "Model", "Optimizer", "Plan", "Step", "Tensor", "load_checkpoint", "version"]
+__all__ = ["Backend", "Error", "Loss", "Model", "Optimizer", "Plan", "Step", "StreamState", "Tensor", "load_checkpoint", "version"]
 
-ABI_VERSION = 0x00010000
+ABI_VERSION = 0x00010001
 
 STATUS = (
     "OK", "ARGUMENT", "HANDLE", "DESCRIPTION", "STATE", "THREAD", "CLOSED", "DEVICE", "MEMORY", "FILE", "UNSUPPORTED",
@@ -38,6 +38,8 @@ STATUS = (
 )
 
 _MODES = {"training": 0, "evaluation": 1, "streaming": 2}
+_STATES = ("initial_hidden", "initial_cell", "final_hidden", "final_cell", "final_hidden_gradient", "final_cell_gradient",
+           "initial_hidden_gradient", "initial_cell_gradient")
 _CPU, _CUDA = 1, 2
 
 
@@ -60,7 +62,8 @@ class _CudaOptions(ctypes.Structure):
 
 class _PlanOptions(ctypes.Structure):
     _fields_ = [("struct_size", c_uint32), ("mode", c_int32), ("max_length", c_int32), ("max_batch", c_int32),
-                ("variable_lengths", c_int32), ("input_gradient", c_int32), ("seed", c_uint64)]
+                ("variable_lengths", c_int32), ("input_gradient", c_int32), ("seed", c_uint64),
+                ("states", c_int32), ("reserved", c_int32)]
 
 
 # sequor.h's functions that return a status, with their parameters: h handle, H place of one, i int32, I place of one,
@@ -79,6 +82,8 @@ _FUNCTIONS = {
     "sequor_plan_read_output": "hFl", "sequor_plan_output": "hH", "sequor_plan_backward": "hFli",
     "sequor_plan_backward_tensor": "hhi", "sequor_plan_input_gradient": "hH", "sequor_plan_gradient": "hsH",
     "sequor_plan_reset": "h", "sequor_plan_free": "h",
+    "sequor_plan_state": "hsiiH", "sequor_plan_carry_over": "h", "sequor_plan_stream_state": "hH",
+    "sequor_plan_set_stream_state": "hh", "sequor_stream_state_free": "h",
     "sequor_loss_create": "hsH", "sequor_loss_set_targets": "hFlFl", "sequor_loss_compute": "h",
     "sequor_loss_backward": "hi", "sequor_loss_value": "hF", "sequor_loss_gradient": "hH", "sequor_loss_free": "h",
     "sequor_optimizer_create": "hsH", "sequor_optimizer_step": "hf", "sequor_optimizer_learning_rate": "hF",
@@ -379,12 +384,13 @@ class Plan(_Object):
 
     _free = "sequor_plan_free"
 
-    def __init__(self, model, backend, max_length, max_batch, mode="training", variable_lengths=False, input_gradient=False, seed=0):
+    def __init__(self, model, backend, max_length, max_batch, mode="training", variable_lengths=False, input_gradient=False, seed=0,
+                 states=False):
         super().__init__()
         if mode not in _MODES:
             raise Error("ARGUMENT", f"unknown mode {mode!r}; allowed: {', '.join(_MODES)}")
         options = _PlanOptions(ctypes.sizeof(_PlanOptions), _MODES[mode], max_length, max_batch, int(variable_lengths),
-                               int(input_gradient), seed)
+                               int(input_gradient), seed, int(states), 0)
         self._make("sequor_plan_create", model.handle, backend.handle, byref(options))
         self._model, self._backend = model, backend
         self._inputs = ()
@@ -438,8 +444,30 @@ class Plan(_Object):
         return Tensor._of("sequor_plan_gradient", self, self._handle, _text(name))
 
     def reset(self):
-        """Begins a stream anew."""
+        """Begins a stream anew, or sets all initial states to zero (a plan with states)."""
         _call("sequor_plan_reset", self._handle)
+
+    def state(self, layer, which, batch=0):
+        """States of a recurrent layer in place, [layers and directions, B, hidden], of a plan with states.
+
+        which is "initial_hidden", "initial_cell" (of so many sequences as batch says), "final_hidden", "final_cell", or one of
+        these with "_gradient" behind it; layer is the name before the last dot of its values' names.
+        """
+        if which not in _STATES:
+            raise Error("ARGUMENT", f"unknown states {which!r}; allowed: {', '.join(_STATES)}")
+        return Tensor._of("sequor_plan_state", self, self._handle, _text(layer), _STATES.index(which), batch)
+
+    def carry_over(self):
+        """Has the next forward pass begin with the final states of the last one."""
+        _call("sequor_plan_carry_over", self._handle)
+
+    def stream_state(self):
+        """A copy of all that a stream carries from call to call, for set_stream_state."""
+        return StreamState(self)
+
+    def set_stream_state(self, state):
+        """Goes on from a copy, of this plan or of one made alike for the same model."""
+        _call("sequor_plan_set_stream_state", self._handle, state.handle)
 
     def _in_place(self, values):
         if isinstance(values, Tensor):
@@ -448,6 +476,16 @@ class Plan(_Object):
         if hasattr(values, "__dlpack__") and not hasattr(values, "__array_interface__"):
             return Tensor.from_dlpack(self._backend, values)
         return None
+
+
+class StreamState(_Object):
+    """A copy of what a stream carries: Plan.stream_state() makes it."""
+
+    _free = "sequor_stream_state_free"
+
+    def __init__(self, plan):
+        super().__init__()
+        self._make("sequor_plan_stream_state", plan.handle)
 
 
 class Loss(_Object):

@@ -377,6 +377,36 @@ internal static unsafe class Abi
     public static int sequor_plan_reset(ulong plan) =>
         ((delegate* unmanaged<ulong, int>)&Exports.sequor_plan_reset)(plan);
 
+    public static int sequor_plan_state(
+        ulong plan,
+        byte* layer,
+        int which,
+        int batch,
+        ulong* tensor
+    ) =>
+        ((delegate* unmanaged<ulong, byte*, int, int, ulong*, int>)&Exports.sequor_plan_state)(
+            plan,
+            layer,
+            which,
+            batch,
+            tensor
+        );
+
+    public static int sequor_plan_carry_over(ulong plan) =>
+        ((delegate* unmanaged<ulong, int>)&Exports.sequor_plan_carry_over)(plan);
+
+    public static int sequor_plan_stream_state(ulong plan, ulong* state) =>
+        ((delegate* unmanaged<ulong, ulong*, int>)&Exports.sequor_plan_stream_state)(plan, state);
+
+    public static int sequor_plan_set_stream_state(ulong plan, ulong state) =>
+        ((delegate* unmanaged<ulong, ulong, int>)&Exports.sequor_plan_set_stream_state)(
+            plan,
+            state
+        );
+
+    public static int sequor_stream_state_free(ulong state) =>
+        ((delegate* unmanaged<ulong, int>)&Exports.sequor_stream_state_free)(state);
+
     public static int sequor_plan_free(ulong plan) =>
         ((delegate* unmanaged<ulong, int>)&Exports.sequor_plan_free)(plan);
 

@@ -66,6 +66,7 @@ internal sealed partial class HeaderTests
         "backend",
         "model",
         "plan",
+        "stream_state",
         "loss",
         "optimizer",
         "step",

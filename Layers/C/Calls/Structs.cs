@@ -80,4 +80,6 @@ internal struct PlanOptionsStruct
     public int VariableLengths;
     public int InputGradient;
     public ulong Seed;
+    public int States;
+    public int Reserved;
 }

@@ -30,6 +30,7 @@ internal static unsafe partial class Exports
             {
                 VariableLengths = Input.Flag(read.VariableLengths, "variable_lengths"),
                 InputGradient = Input.Flag(read.InputGradient, "input_gradient"),
+                States = Input.Flag(read.States, "states"),
                 Seed = read.Seed == 0 ? 1 : read.Seed,
             };
             using OwnerScope owner = Entry.Into(held.Model);
@@ -37,7 +38,7 @@ internal static unsafe partial class Exports
             Plan made = held.Model.Plan(on, read.MaxLength, read.MaxBatch, (Mode)mode, more);
             try
             {
-                *plan = Handles.Add(HandleKind.Plan, new HeldPlan(made));
+                *plan = Handles.Add(HandleKind.Plan, new HeldPlan(made, more.States));
             }
             catch
             {
@@ -313,7 +314,7 @@ internal static unsafe partial class Exports
             LastError.Clear();
             HeldPlan held = Handles.Get<HeldPlan>(plan, HandleKind.Plan);
             using OwnerScope inside = Entry.Into(held.Plan.Backend);
-            held.Plan.Reset();
+            held.Reset();
             return 0;
         }
         catch (Exception e)

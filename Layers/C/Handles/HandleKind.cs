@@ -23,4 +23,7 @@ internal enum HandleKind : byte
 
     /// <summary>A tensor.</summary>
     Tensor,
+
+    /// <summary>A copy of what a stream carries.</summary>
+    StreamState,
 }

@@ -3,7 +3,7 @@ using Sequor.Layers;
 namespace Sequor.C;
 
 /// <summary>A plan that a caller holds, and the place of gradients that come from the host.</summary>
-internal sealed class HeldPlan(Plan plan)
+internal sealed class HeldPlan(Plan plan, bool states)
 {
     private Storage? _gradient;
 
@@ -37,6 +37,77 @@ internal sealed class HeldPlan(Plan plan)
                 "The plan has no output: no forward pass came before."
             )
             : Plan.Output;
+    }
+
+    /// <summary>The states of all recurrent layers.</summary>
+    /// <exception cref="RefusedException">The plan was made without.</exception>
+    public PlanStates RequireStates()
+    {
+        Plan.RequireLive();
+        return states
+            ? Plan.States
+            : throw new RefusedException(
+                Status.State,
+                "The plan has no states: it needs states when it is made."
+            );
+    }
+
+    /// <summary>States of a layer, in the numbers of sequor.h.</summary>
+    /// <param name="layer">Its name.</param>
+    /// <param name="which">Which of them.</param>
+    /// <param name="batch">B of initial states; 0 of others, which have that of the last pass.</param>
+    /// <exception cref="RefusedException">There are none such, or not yet.</exception>
+    public Tensor State(string layer, int which, int batch)
+    {
+        RecurrentStates all = RequireStates()[layer];
+        int kind = Input.Choice(
+            which,
+            nameof(which),
+            [
+                "initial hidden",
+                "initial cell",
+                "final hidden",
+                "final cell",
+                "gradient of final hidden",
+                "gradient of final cell",
+                "gradient of initial hidden",
+                "gradient of initial cell",
+            ]
+        );
+        if (kind > 1 && batch != 0)
+            throw new RefusedException(
+                Status.Argument,
+                $"'batch' is {batch}; it must be 0 for what a pass leaves, which has the batch of that pass."
+            );
+        bool cell = kind % 2 == 1;
+        if (cell && all.Layer is not Lstm)
+            throw new RefusedException(
+                Status.State,
+                $"The layer '{layer}' has no cells: only an LSTM has."
+            );
+        RecurrentState state = (kind / 2) switch
+        {
+            0 => all.Initial(batch),
+            1 => all.Final,
+            2 => all.FinalGradient,
+            _ => all.InitialGradient,
+        };
+        Tensor tensor = cell ? state.Cell : state.Hidden;
+        return tensor.IsEmpty
+            ? throw new RefusedException(
+                Status.State,
+                "There are no such states: no pass came before that leaves them."
+            )
+            : tensor;
+    }
+
+    /// <summary>Begins a stream anew, or sets all initial states to zero.</summary>
+    public void Reset()
+    {
+        if (states)
+            Plan.States.Reset();
+        else
+            Plan.Reset();
     }
 
     /// <summary>Frees the plan; a second call does nothing.</summary>
