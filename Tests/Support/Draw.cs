@@ -70,7 +70,7 @@ internal sealed class Draw(ulong seed)
             // Moduli from 0.3 to a little above 1, on any side of the circle.
             "nu" => Uniform(shape.Count, -0.02f, 1.2f),
             "theta" => Uniform(shape.Count, -4f, 4f),
-            // In an LRU's block these are the eigenvalue itself, in an S5's they are for a step of 1/3 to 2.
+            // In an LRU's block these are the eigenvalue itself, in an S5's and a DSS's they are for a step of 1/20 to 2.
             "Lambda_re" => Uniform(shape.Count, -0.7f, 0.02f),
             "Lambda_im" => Uniform(shape.Count, -0.7f, 0.7f),
             "log_step" => Uniform(shape.Count, -1f, 0.7f),
