@@ -39,8 +39,7 @@ internal sealed class ProfileOptions
     }
 
     /// <summary>T, as the task counts it.</summary>
-    public int Length(ParseResult result) =>
-        Workload.LengthOf(result);
+    public int Length(ParseResult result) => Workload.LengthOf(result);
 
     /// <summary>The workloads, one an architecture.</summary>
     /// <exception cref="UsageException">There are no such models.</exception>

@@ -25,10 +25,7 @@ internal sealed class ReproduceTurns
     private readonly RunOrder<ReproduceRun>? _order;
     private readonly Queue<ReproduceRun> _waiting = new();
     private readonly Dictionary<ReproduceRun, string> _impossible = [];
-    private readonly Dictionary<
-        (string Task, int Length, int Sequences),
-        TrainingSize
-    > _sizes = [];
+    private readonly Dictionary<(string Task, int Length, int Sequences), TrainingSize> _sizes = [];
     private readonly List<LeftRun> _left = [];
     private bool _over;
 
@@ -44,11 +41,7 @@ internal sealed class ReproduceTurns
             return;
         }
         double rate = Margin * FlopsPerSecond();
-        _order = new RunOrder<ReproduceRun>(
-            job.Runs,
-            run => LeastFlops(run) / rate,
-            Measure
-        );
+        _order = new RunOrder<ReproduceRun>(job.Runs, run => LeastFlops(run) / rate, Measure);
     }
 
     /// <summary>What was not begun and will not be, but where all runs have the time that they take.</summary>
@@ -121,11 +114,7 @@ internal sealed class ReproduceTurns
         }
     }
 
-    private static LeftRun LeftOf(
-        ExpectedRun<ReproduceRun> left,
-        string reason,
-        double? seconds
-    ) =>
+    private static LeftRun LeftOf(ExpectedRun<ReproduceRun> left, string reason, double? seconds) =>
         new(
             left.Run.Preset.Task,
             left.Run.Preset.Arch,

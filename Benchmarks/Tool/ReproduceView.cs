@@ -134,8 +134,8 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
             Table(results, interrupted);
         if (results.Any(r => r.Runs.Any(run => run.Stopped == StopReason.Budget)))
         {
-            string when =
-                job.TotalBudget is not null ? "when the time was over"
+            string when = job.TotalBudget is not null
+                ? "when the time was over"
                 : Text($"after {job.Budget?.TotalMinutes:0.####} min");
             screen.Line(
                 $"Cut by the budget: training was not over {when}; the figures are of the best epoch until then, or of the last step where none had ended."
@@ -164,9 +164,7 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
                 ? $"; {(run.Measured ? "about" : "at least")} {TrainView.Duration(TimeSpan.FromSeconds(seconds))}"
                 : "";
             screen.Line(
-                Text($"  {run.Task} {run.Arch} {run.Preset}, seed {run.Seed}: ")
-                    + run.Reason
-                    + time
+                Text($"  {run.Task} {run.Arch} {run.Preset}, seed {run.Seed}: ") + run.Reason + time
             );
         }
         if (left.Count > LeftLines)
@@ -207,7 +205,9 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
             job.Seeds > 1
                 ? Text($" Means over {job.Seeds} seeds; epochs and seconds are their sums.")
                 : "";
-        screen.Line($"nll: nats a frame. accuracy: percent of right answers, more is better. x paper: test divided by the paper's figure.{seeds}");
+        screen.Line(
+            $"nll: nats a frame. accuracy: percent of right answers, more is better. x paper: test divided by the paper's figure.{seeds}"
+        );
 
         string Ended(ReproductionResult r) =>
             r.Finished ? "finished"

@@ -86,7 +86,8 @@ internal static class ReproductionFile
         };
     }
 
-    private static int? LengthOf(Preset? preset) => preset is { Length: > 0 } ? preset.Length : null;
+    private static int? LengthOf(Preset? preset) =>
+        preset is { Length: > 0 } ? preset.Length : null;
 
     private static ReproductionRun Run(FigureJson json) =>
         new(

@@ -273,7 +273,10 @@ internal sealed class TrainOptions
     {
         Dictionary<string, string> saved = setup.ToMetadata();
         PresetModel sizes = setup.Workload.Sizes;
-        saved.TryAdd("form", Architecture.Get(setup.Arch).Forms.FirstOrDefault() ?? "none");
+        saved.TryAdd(
+            "form",
+            Architecture.Get(setup.Arch).Forms is [var usual, ..] ? usual : "none"
+        );
         saved.TryAdd("bidirectional", "false");
         saved.TryAdd("states", sizes.States.ToString(CultureInfo.InvariantCulture));
         Check(_architecture, result.GetValue(_architecture));

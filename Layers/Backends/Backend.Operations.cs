@@ -176,7 +176,10 @@ public abstract partial class Backend
     );
 
     /// <summary>Computes the matrices around a diagonal scan from their parameters; see <see cref="DiagonalMatrices"/>.</summary>
-    internal void DiagonalParametrization(in DiagonalTensors parameters, in DiagonalMatrices matrices)
+    internal void DiagonalParametrization(
+        in DiagonalTensors parameters,
+        in DiagonalMatrices matrices
+    )
     {
         OperationReport? report = Report(
             parameters.Form == DiagonalForm.LogPolar

@@ -91,15 +91,8 @@ internal sealed unsafe partial class CpuBackend
         {
             long at = _shared ? n : h * _size + n;
             double realStep = Math.Exp(_steps[h * _columns]);
-            double imaginaryStep =
-                _columns == 1 ? realStep : Math.Exp(_steps[h * _columns + 1]);
-            return new StateSpacePoint(
-                _form,
-                _real[at],
-                _imaginary[at],
-                realStep,
-                imaginaryStep
-            );
+            double imaginaryStep = _columns == 1 ? realStep : Math.Exp(_steps[h * _columns + 1]);
+            return new StateSpacePoint(_form, _real[at], _imaginary[at], realStep, imaginaryStep);
         }
 
         private void Compute(long h)

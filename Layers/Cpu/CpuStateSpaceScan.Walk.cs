@@ -42,8 +42,7 @@ internal sealed unsafe partial class CpuStateSpaceScan
                     int width = (int)Math.Min(CpuStateSpaceScan.Width, _job._columns - from);
                     Begin(from, width);
                     // Longer sequences come first, so a block's first channel has the most steps.
-                    int steps =
-                        _job._layout?.Lengths[(int)(from / _job._channels)] ?? _job._steps;
+                    int steps = _job._layout?.Lengths[(int)(from / _job._channels)] ?? _job._steps;
                     if (_job._pass == Pass.Forward)
                         Forward(from, width, steps);
                     else
@@ -56,7 +55,10 @@ internal sealed unsafe partial class CpuStateSpaceScan
             {
                 int size = _job._size;
                 long block = (long)Numbers * _job._states * CpuStateSpaceScan.Width;
-                new Span<float>(_factors, checked((int)(2 * block + CpuStateSpaceScan.Width))).Clear();
+                new Span<float>(
+                    _factors,
+                    checked((int)(2 * block + CpuStateSpaceScan.Width))
+                ).Clear();
                 for (int i = 0; i < width; i++)
                 {
                     long h = (from + i) % _job._channels;

@@ -54,11 +54,7 @@ internal readonly record struct DiagonalState(Complex Lambda, Complex Factor)
             case DiagonalForm.Stable:
             {
                 double rate = Math.Exp(decay);
-                return OnCircle(-rate, frequency, 1) with
-                {
-                    DecayRate = -rate,
-                    FrequencyRate = 1,
-                };
+                return OnCircle(-rate, frequency, 1) with { DecayRate = -rate, FrequencyRate = 1 };
             }
             case DiagonalForm.ZeroOrderHold:
                 return Held(new Complex(decay, frequency), Math.Exp(scale));

@@ -136,10 +136,7 @@ internal readonly struct StateSpacePoint
             Complex x = _below * _l;
             // r(x) = conj(x) / (|x|^2 + e) depends on both parts of x by itself.
             Complex byX =
-                (
-                    Complex.Conjugate(byInverse)
-                    - 2 * (byInverse * x).Real / _square * x
-                ) / _square;
+                (Complex.Conjugate(byInverse) - 2 * (byInverse * x).Real / _square * x) / _square;
             Complex byZ =
                 _sign * Times(_above + 1, Times(_inverse * _shift, g))
                 + _sign * _length * Times(_below + 1, Times(_l, byX));

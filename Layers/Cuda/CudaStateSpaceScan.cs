@@ -16,7 +16,12 @@ internal sealed class CudaStateSpaceScan : StateSpaceScanOperation
     private readonly long _skipCount;
 
     // The names of the kernels, made once: a launch allocates nothing.
-    private static readonly Dictionary<string, Names> Kernels = new string[] { "1", "4", "8" }.ToDictionary(
+    private static readonly Dictionary<string, Names> Kernels = new string[]
+    {
+        "1",
+        "4",
+        "8",
+    }.ToDictionary(
         suffix => suffix,
         suffix => new Names(
             "state_scan_forward_" + suffix,

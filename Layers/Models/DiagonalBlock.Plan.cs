@@ -114,7 +114,10 @@ public abstract partial class DiagonalBlock
         {
             _x = x;
             Tensor y = _output.For(x.Shape.First, x.Shape[1]);
-            _backend.DiagonalParametrization(_values, new DiagonalMatrices(_lambda.All, _b.All, _c.All));
+            _backend.DiagonalParametrization(
+                _values,
+                new DiagonalMatrices(_lambda.All, _b.All, _c.All)
+            );
             _frame.Begin(x);
             if (_carried is null)
                 ForwardAll(y);

@@ -62,12 +62,7 @@ public sealed class Lru : Sequential
     /// <param name="rateFactor">The factor of the learning rate; the paper uses 0.1, 0.25 and 0.5.</param>
     /// <exception cref="ArgumentOutOfRangeException">The factor is negative or not finite.</exception>
     public static ParameterGroup Recurrence(float rateFactor) =>
-        new(
-            named =>
-                RecurrenceNames.Contains(named.Parameter.Name),
-            rateFactor,
-            decays: false
-        );
+        new(named => RecurrenceNames.Contains(named.Parameter.Name), rateFactor, decays: false);
 
     private static readonly string[] RecurrenceNames =
     [

@@ -125,8 +125,7 @@ public sealed class LruBlock : DiagonalBlock
     private static (DiagonalForm, Parameter, Parameter, Parameter?) Stable(
         Shape states,
         LruRing ring
-    ) =>
-        (DiagonalForm.Stable, LogarithmOfRate(states, ring), Phase("theta", states, ring), null);
+    ) => (DiagonalForm.Stable, LogarithmOfRate(states, ring), Phase("theta", states, ring), null);
 
     // Uniform on the unit disk: the real part is that of a point, and given it, the imaginary part is anywhere on the chord through it.
     private static (DiagonalForm, Parameter, Parameter, Parameter?) OfDisk(Shape states)
@@ -142,7 +141,11 @@ public sealed class LruBlock : DiagonalBlock
         Parameter imaginary = new(
             "Lambda_im",
             states,
-            (ref Philox random, Span<float> values, IReadOnlyDictionary<Parameter, float[]> drawn) =>
+            (
+                ref Philox random,
+                Span<float> values,
+                IReadOnlyDictionary<Parameter, float[]> drawn
+            ) =>
             {
                 for (int i = 0; i < values.Length; i++)
                 {

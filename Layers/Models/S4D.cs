@@ -73,7 +73,11 @@ public sealed class S4D : Layer
             C = new Parameter(
                 "C",
                 new Shape(directions * modelSize, stateSize, 2),
-                (ref Philox random, Span<float> values, IReadOnlyDictionary<Parameter, float[]> _) =>
+                (
+                    ref Philox random,
+                    Span<float> values,
+                    IReadOnlyDictionary<Parameter, float[]> _
+                ) =>
                 {
                     for (int i = 0; i < values.Length; i++)
                         values[i] = (float)(

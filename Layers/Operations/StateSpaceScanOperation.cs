@@ -120,10 +120,7 @@ internal abstract class StateSpaceScanOperation(
     protected abstract void ForwardCore(in StateSpaceScanOperands operands);
 
     /// <summary>Computes the gradients of what began with states of zero.</summary>
-    public void Backward(
-        in StateSpaceScanOperands operands,
-        in StateSpaceScanGradients gradients
-    )
+    public void Backward(in StateSpaceScanOperands operands, in StateSpaceScanGradients gradients)
     {
         using Backend.OperationScope scope = Begin(
             Describe(Report(OperationName.StateSpaceScanGradient), operands, gradients)

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Sequor.Layers;
 
 /// <summary>
@@ -10,5 +12,10 @@ public interface IRateSchedule
     /// <param name="step">The step's number, from 0.</param>
     /// <param name="rate">The highest rate.</param>
     /// <exception cref="ArgumentOutOfRangeException">The step's number is negative.</exception>
+    [SuppressMessage(
+        "Naming",
+        "CA1716:Identifiers should not match keywords",
+        Justification = "Visual Basic's keyword is what a step of training is called everywhere else."
+    )]
     float RateAt(long step, float rate);
 }

@@ -149,14 +149,10 @@ internal sealed unsafe class PublishedTests : AbiFixture
     public void Python_gets_the_library_for_the_processor()
     {
         RequireWide();
-        const string Ask =
-            "import sequor; print(sequor.Backend('cpu').info['vector_bits'])";
+        const string Ask = "import sequor; print(sequor.Backend('cpu').info['vector_bits'])";
         string python = $"PYTHONPATH=published PYTHONDONTWRITEBYTECODE=1 {Python()} -c \"{Ask}\"";
         Assert.That(Right(python), Is.EqualTo("512\n"));
-        Assert.That(
-            Right($"SEQUOR_LIBRARY=published/libsequor.so {python}"),
-            Is.EqualTo("256\n")
-        );
+        Assert.That(Right($"SEQUOR_LIBRARY=published/libsequor.so {python}"), Is.EqualTo("256\n"));
     }
 
     private string Real() => Right("cd published && pwd -P").TrimEnd('\n');

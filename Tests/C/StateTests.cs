@@ -55,7 +55,11 @@ internal sealed unsafe class StateTests : AbiFixture
     private (float[][], float[] Carried, float[] Reset) Expected()
     {
         using Backend backend = Backend.Create(Device.Cpu, new CpuOptions { Threads = 1 });
-        using var model = new Sequential(new Lstm(2, Hidden), new Last(Hidden), new Linear(Hidden, 1));
+        using var model = new Sequential(
+            new Lstm(2, Hidden),
+            new Last(Hidden),
+            new Linear(Hidden, 1)
+        );
         using Plan plan = model.Plan(
             backend,
             T,
@@ -90,7 +94,9 @@ internal sealed unsafe class StateTests : AbiFixture
     public void States_that_are_not_there_are_refused()
     {
         ulong backend = Cpu();
-        ulong model = Model("""{"layers":[{"type":"gru","input":2,"hidden":4},{"type":"linear","outputs":1}]}""");
+        ulong model = Model(
+            """{"layers":[{"type":"gru","input":2,"hidden":4},{"type":"linear","outputs":1}]}"""
+        );
         ulong without = Plan(model, backend, T, B);
         ulong made = 9;
         fixed (byte* layer = Text("0"))
@@ -106,7 +112,11 @@ internal sealed unsafe class StateTests : AbiFixture
             PlanOptionsStruct options = Options(T, B);
             options.States = 2;
             ulong plan;
-            Refused(Abi.sequor_plan_create(model, backend, &options, &plan), Status.Argument, "'states' is 2");
+            Refused(
+                Abi.sequor_plan_create(model, backend, &options, &plan),
+                Status.Argument,
+                "'states' is 2"
+            );
             options.States = 1;
             Right(Abi.sequor_plan_create(model, backend, &options, &plan));
             Refused(Abi.sequor_plan_state(plan, other, 0, B, &made), Status.Argument);
@@ -127,7 +137,9 @@ internal sealed unsafe class StateTests : AbiFixture
     public void A_stream_goes_on_from_a_copy_of_its_state()
     {
         ulong backend = Cpu();
-        ulong model = Model("""{"layers":[{"type":"gru","input":2,"hidden":4},{"type":"linear","outputs":1}]}""");
+        ulong model = Model(
+            """{"layers":[{"type":"gru","input":2,"hidden":4},{"type":"linear","outputs":1}]}"""
+        );
         ulong plan = Plan(model, backend, T, B, mode: 2);
         ulong again = Plan(model, backend, T, B, mode: 2);
         Forward(plan, _x, T, B);

@@ -29,7 +29,10 @@ internal sealed class CarryTests(int bits, int threads)
         ("gru", () => new Gru(Inputs, 17)),
         ("lru", () => new Lru(Inputs, 6, 5, 2)),
         ("lru of many states", () => new Lru(Inputs, 3, 9, 1)),
-        ("linear", () => new Rnn(Inputs, 6, new RecurrentOptions { Layers = 2 }, RnnActivation.Linear)),
+        (
+            "linear",
+            () => new Rnn(Inputs, 6, new RecurrentOptions { Layers = 2 }, RnnActivation.Linear)
+        ),
         ("polar", () => new Lru(Inputs, 6, 5, 2, new LruOptions { Rung = LruRung.Polar })),
         ("s5", () => new S5(Inputs, 6, 5, 2, new S5Options { Norm = NormKind.Layer })),
         ("postnorm lru", () => new Lru(Inputs, 6, 5, 2, new LruOptions { Prenorm = false })),

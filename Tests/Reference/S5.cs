@@ -29,7 +29,10 @@ public static class S5
             {
                 var product = Math.Sqrt((2.0 * n + 1) * (2.0 * k + 1));
                 // A has -product below the diagonal and -(n + 1) on it; P P^T is half of product everywhere.
-                var entry = n > k ? -product : n == k ? -(n + 1.0) : 0;
+                var entry =
+                    n > k ? -product
+                    : n == k ? -(n + 1.0)
+                    : 0;
                 a[n, k] = entry + product / 2;
             }
         }

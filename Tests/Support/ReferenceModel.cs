@@ -252,12 +252,7 @@ internal sealed class ReferenceModel(
         }
     }
 
-    private static double[] Norm(
-        NormKind kind,
-        Func<string, double[]> p,
-        double[] values,
-        int rows
-    )
+    private static double[] Norm(NormKind kind, Func<string, double[]> p, double[] values, int rows)
     {
         (double[] weight, double[] bias) = (p("norm.weight"), p("norm.bias"));
         return kind == NormKind.Batch

@@ -48,19 +48,12 @@ internal static class ReferenceRecurrence
             LruRung.Diagonal => Pairs(p),
             LruRung.Polar =>
             [
-                .. p("nu")
-                    .Zip(
-                        p("theta"),
-                        (nu, theta) => Complex.Exp(new Complex(-nu, theta))
-                    ),
+                .. p("nu").Zip(p("theta"), (nu, theta) => Complex.Exp(new Complex(-nu, theta))),
             ],
             _ =>
             [
                 .. p("nu_log")
-                    .Zip(
-                        p("theta"),
-                        (nu, theta) => Complex.Exp(new Complex(-Math.Exp(nu), theta))
-                    ),
+                    .Zip(p("theta"), (nu, theta) => Complex.Exp(new Complex(-Math.Exp(nu), theta))),
             ],
         };
 

@@ -153,7 +153,15 @@ internal static class MadeReports
                     Clock = TurnClock.Processor,
                 },
             ],
-            Pairs = [new TurnPair("rnn", 1, 1, 2) { BaseProcessor = 1, HeadProcessor = 2, Settled = true }],
+            Pairs =
+            [
+                new TurnPair("rnn", 1, 1, 2)
+                {
+                    BaseProcessor = 1,
+                    HeadProcessor = 2,
+                    Settled = true,
+                },
+            ],
             OrderSeed = 7,
             GpuConditions = GpuConditionsReport.Of(new GpuConditions()),
         };

@@ -140,7 +140,8 @@ public sealed class PageCommandTests : FolderTest
         Run(Sweep(), Reproduced(), "--markdown", document).RequireSuccess();
         Assert.That(
             File.ReadAllText(document),
-            Does.StartWith("before\n<!-- results:").And.EndsWith("<!-- end of results -->\nbehind\n")
+            Does.StartWith("before\n<!-- results:")
+                .And.EndsWith("<!-- end of results -->\nbehind\n")
         );
         File.WriteAllText(document, "mine");
         Run(Reproduced(), "--markdown", document)
@@ -160,9 +161,14 @@ public sealed class PageCommandTests : FolderTest
                 .RequireFailure(2, "bench.json", "of one length", "--sweep");
             Run(suites, "--markdown", PathOf("x.md")).RequireFailure(2, "--markdown", "reproduce");
             Run(reproduced, "--markdown", reproduced).RequireFailure(2, "would overwrite");
-            Run(reproduced, "--html", Html, "--markdown", Html).RequireFailure(2, "different files");
+            Run(reproduced, "--html", Html, "--markdown", Html)
+                .RequireFailure(2, "different files");
             Edited(all => all["results"]![0]!["parameters"] = "many", "results[0].parameters");
-            Edited(all => all["results"]![0]!["runs"]![0]!["stopped"] = "rain", "stopped", "patience");
+            Edited(
+                all => all["results"]![0]!["runs"]![0]!["stopped"] = "rain",
+                "stopped",
+                "patience"
+            );
             Edited(all => all["results"]![0]!["runs"]![0]!["curve"]![0]!["train"] = null, "train");
             Edited(all => all["results"]![0]!["finished"] = 1, "finished", "true or false");
             Edited(all => all["results"]![0]!["paper"] = -1, "paper");

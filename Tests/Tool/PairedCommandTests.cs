@@ -171,7 +171,11 @@ public sealed class PairedCommandTests : FolderTest
     public void Turns_of_code_that_has_not_settled_do_not_count()
     {
         string settled = Answering("base", "1 settled");
-        ComparisonReport report = Run(settled, Answering("never", "$([ ${turn%% *} = settle ] || echo 2) unsettled"), seconds: 1);
+        ComparisonReport report = Run(
+            settled,
+            Answering("never", "$([ ${turn%% *} = settle ] || echo 2) unsettled"),
+            seconds: 1
+        );
         Assert.That(report.Verdict, Is.EqualTo("unclear"));
         Assert.That(report.Pairs!.Select(pair => pair.Settled), Has.Member(false));
         Assert.That(report.Notes, Has.Exactly(1).Contains("had not settled for 3 rounds"));
@@ -213,7 +217,10 @@ public sealed class PairedCommandTests : FolderTest
             // Three rounds of ten pairs there are on any machine, where all of them began in time.
             return
             [
-                .. report.Pairs!.Select(pair => pair.Workers).Where(workers => workers > 0).Take(30),
+                .. report
+                    .Pairs!.Select(pair => pair.Workers)
+                    .Where(workers => workers > 0)
+                    .Take(30),
             ];
         }
     }

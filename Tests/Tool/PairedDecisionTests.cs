@@ -41,7 +41,10 @@ public sealed class PairedDecisionTests
                 SignedRanks.Above([.. Enumerable.Range(1, n).Select(i => (double)i * i)]),
                 Is.EqualTo(Math.Pow(2, -n)).Within(1e-9).Percent
             );
-        Assert.That(SignedRanks.Above([double.NaN, 1, 2]), Is.EqualTo(SignedRanks.Above([-0.5, 1, 2])));
+        Assert.That(
+            SignedRanks.Above([double.NaN, 1, 2]),
+            Is.EqualTo(SignedRanks.Above([-0.5, 1, 2]))
+        );
         Assert.That(SignedRanks.Above([]), Is.EqualTo(1));
         Assert.That(
             ((double[])[1, 0.5, 0.25, 0.2, 1e-3]).Select(SignedRanks.Least),
@@ -85,7 +88,11 @@ public sealed class PairedDecisionTests
         Assert.That(
             PairedBounds
                 .Of(
-                    [.. turns.GroupBy(t => t.Workers).Select(g => g.Select(t => t.Head / t.Base).ToArray())],
+                    [
+                        .. turns
+                            .GroupBy(t => t.Workers)
+                            .Select(g => g.Select(t => t.Head / t.Base).ToArray()),
+                    ],
                     0.01
                 )!
                 .Value.Low,

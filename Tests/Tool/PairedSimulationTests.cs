@@ -56,7 +56,8 @@ public sealed class PairedSimulationTests
         ("one of ten takes 15% longer", random => random.Next(10) == 0 ? 1.15 : 1),
         (
             "Cauchy's",
-            random => Math.Exp(Math.Clamp(0.05 * Math.Tan(Math.PI * (random.NextDouble() - 0.5)), -5, 5))
+            random =>
+                Math.Exp(Math.Clamp(0.05 * Math.Tan(Math.PI * (random.NextDouble() - 0.5)), -5, 5))
         ),
     ];
 
@@ -70,7 +71,12 @@ public sealed class PairedSimulationTests
             {
                 foreach (int pairs in (int[])[10, 16])
                 {
-                    var how = new PairedReplay { Pairs = pairs, Rounds = rounds, Effect = effect };
+                    var how = new PairedReplay
+                    {
+                        Pairs = pairs,
+                        Rounds = rounds,
+                        Effect = effect,
+                    };
                     Assert.That(
                         Replay(recording, 1, waves: 1, how).Accused,
                         Is.LessThanOrEqualTo(Replays / 100),

@@ -34,7 +34,9 @@ public sealed class ReproduceCommandTests : ReproduceFixture
         Assert.That(
             Keys(report),
             Is.EqualTo(
-                "schema status machine date device threads budget_minutes total_budget_seconds results".Split(' ')
+                "schema status machine date device threads budget_minutes total_budget_seconds results".Split(
+                    ' '
+                )
             )
         );
         Assert.That((string?)report["schema"], Is.EqualTo("sequor.reproduce/1"));

@@ -16,7 +16,9 @@ public sealed class ReproduceTotalTests : ReproduceFixture
 {
     private string[] Words(string total, params string[] more) =>
         [
-            .. "reproduce --task jsb --preset 20k --threads 1 --arch rnn,tcn --total-budget".Split(' '),
+            .. "reproduce --task jsb --preset 20k --threads 1 --arch rnn,tcn --total-budget".Split(
+                ' '
+            ),
             total,
             "--data",
             Data,
@@ -50,9 +52,14 @@ public sealed class ReproduceTotalTests : ReproduceFixture
         (ProgramResult second, JsonNode again) = Run(Words("10m", "--checkpoint", Checkpoints));
         Assert.That(second.Output, Does.Contain("about 0.0 s with all of its epochs"));
         Assert.That(
-            again["results"]!.AsArray().Select(r => ((string)r!["arch"]!, (double)r["test"]!, (int)r["epochs"]!)).Order(),
+            again["results"]!
+                .AsArray()
+                .Select(r => ((string)r!["arch"]!, (double)r["test"]!, (int)r["epochs"]!))
+                .Order(),
             Is.EqualTo(
-                results.Select(r => ((string)r!["arch"]!, (double)r["test"]!, (int)r["epochs"]!)).Order()
+                results
+                    .Select(r => ((string)r!["arch"]!, (double)r["test"]!, (int)r["epochs"]!))
+                    .Order()
             )
         );
     }
@@ -63,7 +70,9 @@ public sealed class ReproduceTotalTests : ReproduceFixture
         // One of the two, a little.
         Program
             .Run([
-                .. "reproduce --task jsb --preset 20k --threads 1 --arch rnn --budget 0.0001 --data".Split(' '),
+                .. "reproduce --task jsb --preset 20k --threads 1 --arch rnn --budget 0.0001 --data".Split(
+                    ' '
+                ),
                 Data,
                 "--checkpoint",
                 Checkpoints,
@@ -92,13 +101,18 @@ public sealed class ReproduceTotalTests : ReproduceFixture
     public void Each_preset_of_a_task_is_meant_where_none_is_named()
     {
         (_, JsonNode report) = Run([
-            .. "reproduce --task jsb --arch tcn --threads 1 --total-budget 0.0001s --data".Split(' '),
+            .. "reproduce --task jsb --arch tcn --threads 1 --total-budget 0.0001s --data".Split(
+                ' '
+            ),
             Data,
         ]);
         Assert.That(
             report["left"]!.AsArray().Select(l => (string)l!["preset"]!).Order(),
             Is.EqualTo(
-                Presets.All.Where(p => p.Task == "jsb" && p.Arch == "tcn").Select(p => p.Name).Order()
+                Presets
+                    .All.Where(p => p.Task == "jsb" && p.Arch == "tcn")
+                    .Select(p => p.Name)
+                    .Order()
             )
         );
         Assert.That(report["results"]!.AsArray(), Is.Empty);
@@ -109,7 +123,9 @@ public sealed class ReproduceTotalTests : ReproduceFixture
     {
         File.WriteAllBytes(PathOf("JSB_Chorales.mat"), Songs.File());
         (_, JsonNode report) = Run([
-            .. "reproduce --task all --arch tcn --threads 1 --total-budget 0.0001s --data".Split(' '),
+            .. "reproduce --task all --arch tcn --threads 1 --total-budget 0.0001s --data".Split(
+                ' '
+            ),
             Folder,
         ]);
         Dictionary<string, string> reasons = report["left"]!
@@ -122,9 +138,9 @@ public sealed class ReproduceTotalTests : ReproduceFixture
         Assert.That(
             reasons.Keys,
             Is.EquivalentTo(
-                Sequor.Workloads.Tasks.Unnamed.Select(t => t.Name).Intersect(
-                    Presets.All.Where(p => p.Arch == "tcn").Select(p => p.Task)
-                )
+                Sequor
+                    .Workloads.Tasks.Unnamed.Select(t => t.Name)
+                    .Intersect(Presets.All.Where(p => p.Arch == "tcn").Select(p => p.Task))
             )
         );
     }

@@ -29,7 +29,12 @@ public sealed class TaskDataCommandTests : FolderTest
         return folder;
     }
 
-    private static ProgramResult Run(string command, string task, string data, params string[] more) =>
+    private static ProgramResult Run(
+        string command,
+        string task,
+        string data,
+        params string[] more
+    ) =>
         InProcess.Run(
             $"{command} --task {task} --arch gru --batch 4 --hidden 3 --threads 1 --data",
             [data, .. more]
@@ -72,12 +77,23 @@ public sealed class TaskDataCommandTests : FolderTest
             Does.Contain(score == "accuracy" ? "held-out cross-entropy" : "held-out nll")
         );
 
-        ProgramResult measured = Run("bench", task, data, "--steps", "1", "--warmup", "1", "--json", Json);
+        ProgramResult measured = Run(
+            "bench",
+            task,
+            data,
+            "--steps",
+            "1",
+            "--warmup",
+            "1",
+            "--json",
+            Json
+        );
 
         measured.RequireSuccess();
         Assert.That((int)Report["results"]![0]!["length"]!, Is.EqualTo(longest));
         Assert.That((int)Report["results"]![0]!["sequence_length"]!, Is.EqualTo(longest));
-        Run("bench", task, data, "--length", "10").RequireFailure(2, "--length", task, "leave it out");
+        Run("bench", task, data, "--length", "10")
+            .RequireFailure(2, "--length", task, "leave it out");
         Run("bench", task, data, "--sweep", "10,20").RequireFailure(2, "--sweep", task);
         Run("train", task, data, "--length", "10").RequireFailure(2, "--length", task);
     }
@@ -94,10 +110,7 @@ public sealed class TaskDataCommandTests : FolderTest
         byte[] half = File.ReadAllBytes(Saved);
 
         Resume(data).RequireSuccess();
-        Assert.That(
-            Values(Saved),
-            Is.EqualTo(Values(PathOf("whole")))
-        );
+        Assert.That(Values(Saved), Is.EqualTo(Values(PathOf("whole"))));
         File.WriteAllBytes(Saved, half);
         string other = Directory.CreateDirectory(PathOf("other")).FullName;
         if (task == "listops")
@@ -147,7 +160,12 @@ public sealed class TaskDataCommandTests : FolderTest
             Run("train", "smnist", folder, "--steps", "1").RequireSuccess();
         Run("train", "jsb", Folder, "--steps", "1").RequireSuccess();
         Run("train", "listops", Folder, "--steps", "1")
-            .RequireFailure(1, "--data", "basic_train.tsv, basic_val.tsv, basic_test.tsv", "listops");
+            .RequireFailure(
+                1,
+                "--data",
+                "basic_train.tsv, basic_val.tsv, basic_test.tsv",
+                "listops"
+            );
     }
 
     [Test]
@@ -195,13 +213,15 @@ public sealed class TaskDataCommandTests : FolderTest
         string images = Path.Combine(data, "train-images-idx3-ubyte.gz");
         byte[] good = File.ReadAllBytes(images);
         File.WriteAllText(Json, "old");
-        foreach ((byte[] bytes, string word) in ((byte[], string)[])
-            [
-                (good[..^9], "gzip"),
-                (good[..(good.Length / 2)], "must have 15680 bytes"),
-                ([], "is empty"),
-                ("hello, world"u8.ToArray(), "no IDX file"),
-            ])
+        foreach (
+            (byte[] bytes, string word) in ((byte[], string)[])
+                [
+                    (good[..^9], "gzip"),
+                    (good[..(good.Length / 2)], "must have 15680 bytes"),
+                    ([], "is empty"),
+                    ("hello, world"u8.ToArray(), "no IDX file"),
+                ]
+        )
         {
             File.WriteAllBytes(images, bytes);
             Run("train", "smnist", data, "--json", Json, "--checkpoint", Saved)
@@ -212,6 +232,7 @@ public sealed class TaskDataCommandTests : FolderTest
         File.WriteAllBytes(images, good);
         string labels = Path.Combine(data, "train-labels-idx1-ubyte.gz");
         File.WriteAllBytes(labels, MnistFiles.Gzip(MnistFiles.Idx(8, [20], [.. new byte[19], 10])));
-        Run("train", "smnist", data).RequireFailure(1, "--data", labels, "image 19", "0 to 9, not 10");
+        Run("train", "smnist", data)
+            .RequireFailure(1, "--data", labels, "image 19", "0 to 9, not 10");
     }
 }

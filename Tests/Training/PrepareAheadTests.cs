@@ -65,8 +65,10 @@ public sealed class PrepareAheadTests : FolderTest
     [Test]
     public void It_happens_on_another_thread_where_set_and_options_allow_it()
     {
-        foreach ((bool allowed, bool asked) in ((bool, bool)[])
-            [(true, true), (true, false), (false, true)])
+        foreach (
+            (bool allowed, bool asked) in ((bool, bool)[])
+                [(true, true), (true, false), (false, true)]
+        )
         {
             var data = new Slow(false, () => Thread.Sleep(1)) { Allows = allowed };
             using Trainer trainer = Create(data, asked);
@@ -104,8 +106,10 @@ public sealed class PrepareAheadTests : FolderTest
     [Test]
     public void Nothing_is_filled_for_steps_that_do_not_come()
     {
-        foreach ((int? epochs, long? steps, int taken) in ((int?, long?, int)[])
-            [(2, null, 8), (null, 5, 5)])
+        foreach (
+            (int? epochs, long? steps, int taken) in ((int?, long?, int)[])
+                [(2, null, 8), (null, 5, 5)]
+        )
         {
             var data = new Slow(true, null);
             using Trainer trainer = Create(data, true, epochs, steps);
@@ -193,7 +197,10 @@ public sealed class PrepareAheadTests : FolderTest
     [Test]
     public void A_step_allocates_nothing_on_its_thread_nor_where_it_is_filled()
     {
-        using Trainer trainer = Create(new Slow(false, () => Thread.SpinWait(3000)) { Counts = false }, ahead: true);
+        using Trainer trainer = Create(
+            new Slow(false, () => Thread.SpinWait(3000)) { Counts = false },
+            ahead: true
+        );
         Train(trainer, 20);
         long least = long.MaxValue;
         // The runtime compiles meanwhile, on this thread as well.

@@ -86,7 +86,9 @@ public sealed class ScheduleTests : FolderTest
             () => another.Resume(path),
             Throws
                 .TypeOf<CheckpointException>()
-                .With.Message.Contains("times 0.5 every 3 steps in the file, times 0.5 every 4 steps here")
+                .With.Message.Contains(
+                    "times 0.5 every 3 steps in the file, times 0.5 every 4 steps here"
+                )
         );
     }
 

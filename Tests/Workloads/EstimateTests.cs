@@ -21,7 +21,9 @@ public sealed class EstimateTests : FolderTest
         double all = Reproduction.LeastFlops(Gru, size, steps: 0);
         Assert.That(
             all,
-            Is.EqualTo(4.0 * 19_809 * Songs.Frames[0].Sum() * Gru.Training.Epochs).Within(1e-9).Percent
+            Is.EqualTo(4.0 * 19_809 * Songs.Frames[0].Sum() * Gru.Training.Epochs)
+                .Within(1e-9)
+                .Percent
         );
         // Five steps, of one piece each, are an epoch.
         Assert.That(
@@ -40,7 +42,9 @@ public sealed class EstimateTests : FolderTest
         // 151 units and one output.
         Assert.That(
             Reproduction.LeastFlops(adding, size, 0),
-            Is.EqualTo(4.0 * (70_367 - 152) * size.Steps * adding.Training.Epochs).Within(1e-9).Percent
+            Is.EqualTo(4.0 * (70_367 - 152) * size.Steps * adding.Training.Epochs)
+                .Within(1e-9)
+                .Percent
         );
     }
 
@@ -97,7 +101,11 @@ public sealed class EstimateTests : FolderTest
         }
         ReproductionResult none = reproduction.Run(options with { TimeLeft = TimeSpan.Zero });
         Assert.That(Checkpoint.ReadInfo(path).Position, Is.EqualTo(before));
-        Assert.That(none.Test, Is.Not.Null, "what there is is measured on the test set all the same");
+        Assert.That(
+            none.Test,
+            Is.Not.Null,
+            "what there is is measured on the test set all the same"
+        );
         // The shorter one of both limits counts.
         ReproductionResult cut = reproduction.Run(
             options with

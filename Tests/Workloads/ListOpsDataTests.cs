@@ -47,7 +47,8 @@ public sealed class ListOpsDataTests : FolderTest
                     Known.Replace("\n", "\r\n", StringComparison.Ordinal),
                     Known.TrimEnd('\n'),
                     "\uFEFF" + Known,
-                    Known.Replace("( ", "", StringComparison.Ordinal)
+                    Known
+                        .Replace("( ", "", StringComparison.Ordinal)
                         .Replace(") ", "", StringComparison.Ordinal)
                         .Replace(" )", "", StringComparison.Ordinal),
                 ]
@@ -90,7 +91,12 @@ public sealed class ListOpsDataTests : FolderTest
             "[MIN [MAX [MED [SM ]",
             "not '[FIRST'"
         );
-        yield return Case("cut off", "Source\tTarget\n( ( [MIN 1 ) 2\t1\n", "line 2", "no expression");
+        yield return Case(
+            "cut off",
+            "Source\tTarget\n( ( [MIN 1 ) 2\t1\n",
+            "line 2",
+            "no expression"
+        );
         yield return Case("no expression", "Source\tTarget\n\t1\n", "line 2", "no expression");
         yield return Case(
             "control characters",
@@ -156,7 +162,10 @@ public sealed class ListOpsDataTests : FolderTest
         entry.RequireFit(24, data);
         Assert.That(
             () => entry.RequireFit(8, data),
-            Throws.TypeOf<TaskDataException>().With.Message.Contains("set valid").And.Message.Contains("T = 8")
+            Throws
+                .TypeOf<TaskDataException>()
+                .With.Message.Contains("set valid")
+                .And.Message.Contains("T = 8")
         );
     }
 }

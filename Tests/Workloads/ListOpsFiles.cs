@@ -7,7 +7,12 @@ namespace Sequor.Tests.Workloads;
 /// <summary>Small files in the form in which ListOps is published.</summary>
 internal static class ListOpsFiles
 {
-    public static readonly string[] FileNames = ["basic_train.tsv", "basic_val.tsv", "basic_test.tsv"];
+    public static readonly string[] FileNames =
+    [
+        "basic_train.tsv",
+        "basic_val.tsv",
+        "basic_test.tsv",
+    ];
 
     /// <summary>The text of a file: parentheses stand as the generator's do, around each argument and all before it.</summary>
     public static string Text(int count, ulong seed, int most = 24)
@@ -18,7 +23,10 @@ internal static class ListOpsFiles
         for (int i = 0; i < count; i++)
         {
             int length = ListOps.DrawLong(ref random, tokens, out int value);
-            text.Append(Published(tokens.AsSpan(0, length))).Append('\t').Append(value).Append('\n');
+            text.Append(Published(tokens.AsSpan(0, length)))
+                .Append('\t')
+                .Append(value)
+                .Append('\n');
         }
         return text.ToString();
     }

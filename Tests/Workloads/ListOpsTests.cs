@@ -123,7 +123,10 @@ public sealed class ListOpsTests
                 bool opens = token is >= 11 and < 15;
                 if (depth == 0 && token != ListOps.End)
                     arguments++;
-                depth += opens ? 1 : token == ListOps.End ? -1 : 0;
+                depth +=
+                    opens ? 1
+                    : token == ListOps.End ? -1
+                    : 0;
             }
             operators[tokens[0] - 11]++;
             counts[arguments]++;

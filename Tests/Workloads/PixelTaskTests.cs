@@ -33,12 +33,11 @@ public sealed class PixelTaskTests : FolderTest
         TaskSets sets = Sets("smnist");
         byte[] bytes = new byte[Train * 784];
         IdxFile.Read(PathOf("train-images-idx3-ubyte.gz")).Bytes.CopyTo(bytes);
-        Assert.That(
-            (sets.Train.Count, sets.Valid.Count, sets.Test.Count),
-            Is.EqualTo((23, 2, 4))
-        );
-        foreach ((Dataset set, int image, int whole) in ((Dataset, int, int)[])
-            [(sets.Train, 0, 0), (sets.Train, 22, 22), (sets.Valid, 0, 23), (sets.Valid, 1, 24)])
+        Assert.That((sets.Train.Count, sets.Valid.Count, sets.Test.Count), Is.EqualTo((23, 2, 4)));
+        foreach (
+            (Dataset set, int image, int whole) in ((Dataset, int, int)[])
+                [(sets.Train, 0, 0), (sets.Train, 22, 22), (sets.Valid, 0, 23), (sets.Valid, 1, 24)]
+        )
         {
             float[] expected =
             [
@@ -61,8 +60,10 @@ public sealed class PixelTaskTests : FolderTest
         int[] order = Permutation.Of(784, 1);
         Assert.That(order, Is.Not.Ordered);
         Assert.That(order.Order(), Is.EqualTo(Enumerable.Range(0, 784)));
-        foreach ((Dataset a, Dataset b) in ((Dataset, Dataset)[])
-            [(rows.Train, mixed.Train), (rows.Valid, mixed.Valid), (rows.Test, mixed.Test)])
+        foreach (
+            (Dataset a, Dataset b) in ((Dataset, Dataset)[])
+                [(rows.Train, mixed.Train), (rows.Valid, mixed.Valid), (rows.Test, mixed.Test)]
+        )
         {
             float[] there = Pixels(a, 1);
             Assert.That(Pixels(b, 1), Is.EqualTo(order.Select(place => there[place])));
@@ -86,7 +87,10 @@ public sealed class PixelTaskTests : FolderTest
         foreach (ulong stream in (ulong[])[5, SequenceTask.HeldOutStream])
         {
             Dataset set = stream == 5 ? sets.Train : sets.Valid;
-            float[][] images = [.. Enumerable.Range(0, set.Count!.Value).Select(i => Pixels(set, i))];
+            float[][] images =
+            [
+                .. Enumerable.Range(0, set.Count!.Value).Select(i => Pixels(set, i)),
+            ];
             batch.Load(task.Stream(stream), 0, 40);
             for (int b = 0; b < 40; b++)
             {

@@ -182,17 +182,8 @@ public sealed class ReproductionBookTests : FolderTest
         string made = PathOf("results.md");
         File.WriteAllText(made, document);
         InProcess
-            .Run([
-                "page",
-                .. words.Select(word => Path.Combine(root, word)),
-                "--markdown",
-                made,
-            ])
+            .Run(["page", .. words.Select(word => Path.Combine(root, word)), "--markdown", made])
             .RequireSuccess();
-        Assert.That(
-            File.ReadAllText(made),
-            Is.EqualTo(document),
-            $"made anew by: {command}"
-        );
+        Assert.That(File.ReadAllText(made), Is.EqualTo(document), $"made anew by: {command}");
     }
 }

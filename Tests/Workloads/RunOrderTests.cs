@@ -13,7 +13,9 @@ public sealed class RunOrderTests
     private RunOrder<string> Order(params (string Name, double Least, double Takes)[] runs)
     {
         _measured.Clear();
-        Dictionary<string, (string, double Least, double Takes)> all = runs.ToDictionary(r => r.Name);
+        Dictionary<string, (string, double Least, double Takes)> all = runs.ToDictionary(r =>
+            r.Name
+        );
         return new RunOrder<string>(
             runs.Select(r => r.Name),
             name => all[name].Least,
@@ -52,9 +54,15 @@ public sealed class RunOrderTests
     public void What_does_not_fit_is_begun_without_a_measurement()
     {
         RunOrder<string> order = Order(("longest", 200, 300), ("long", 100, 110));
-        Assert.That(order.Take(seconds: 50), Is.EqualTo(new ExpectedRun<string>("long", 100, false)));
+        Assert.That(
+            order.Take(seconds: 50),
+            Is.EqualTo(new ExpectedRun<string>("long", 100, false))
+        );
         Assert.That(_measured, Is.Empty);
-        Assert.That(order.Take(seconds: 250), Is.EqualTo(new ExpectedRun<string>("longest", 300, true)));
+        Assert.That(
+            order.Take(seconds: 250),
+            Is.EqualTo(new ExpectedRun<string>("longest", 300, true))
+        );
         Assert.That(order.Take(), Is.Null);
     }
 

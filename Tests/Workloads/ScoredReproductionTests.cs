@@ -1,8 +1,8 @@
 using NUnit.Framework;
 using Sequor.Layers;
+using Sequor.Tests.Charts;
 using Sequor.Tests.Support;
 using Sequor.Workloads;
-using Sequor.Tests.Charts;
 using Sequor.Workloads.Charts;
 
 namespace Sequor.Tests.Workloads;
@@ -36,7 +36,11 @@ public sealed class ScoredReproductionTests : FolderTest
 
     private static Backend Cpu => Backends.Get(256, 1);
 
-    private ReproductionResult Run(Preset preset, ReproductionOptions options, CancellationToken stop = default)
+    private ReproductionResult Run(
+        Preset preset,
+        ReproductionOptions options,
+        CancellationToken stop = default
+    )
     {
         TaskData? data = null;
         if (preset.Task == "smnist")
@@ -48,7 +52,9 @@ public sealed class ScoredReproductionTests : FolderTest
     }
 
     [Test]
-    public void Results_are_told_as_accuracy_and_the_best_epoch_goes_by_the_loss([Values(0, 1)] int which)
+    public void Results_are_told_as_accuracy_and_the_best_epoch_goes_by_the_loss(
+        [Values(0, 1)] int which
+    )
     {
         Preset preset = All[which];
         ReproductionResult result = Run(preset, new ReproductionOptions());

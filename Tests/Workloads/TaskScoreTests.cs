@@ -39,6 +39,9 @@ public sealed class TaskScoreTests
             all.Select(score => score.HigherIsBetter),
             Is.EqualTo(new[] { true, false, false, false })
         );
-        Assert.That(all.Select(score => score.CountsAnswers), Is.EqualTo(all.Select(s => s.HigherIsBetter)));
+        Assert.That(
+            all.Select(score => score.CountsAnswers),
+            Is.EqualTo(all.Select(s => s.HigherIsBetter))
+        );
     }
 }

@@ -80,8 +80,7 @@ internal static class BenchWorker
         {
             // What a turn does beside its steps is compiled anew as well, so these are turns, of a step each and with no reader.
             var clock = Stopwatch.StartNew();
-            do
-                Say(TextWriter.Null, Answer(Turn + "0", steps, code));
+            do Say(TextWriter.Null, Answer(Turn + "0", steps, code));
             while (!code.Is && clock.ElapsedMilliseconds < most);
             return code.Is ? Settled : Unsettled;
         }

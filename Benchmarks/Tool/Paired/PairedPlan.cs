@@ -76,7 +76,9 @@ internal sealed record PairedPlan(TimeSpan Budget)
         Math.Max(
             Math.Max(1, (int)Math.Round(Budget / Wave)),
             // Those of one program against itself, which each verdict needs, are of two pairs.
-            pairs < 2 ? 1 : (needed + pairs - 1) / pairs
+            pairs < 2
+                ? 1
+                : (needed + pairs - 1) / pairs
         );
 
     /// <summary>How many pairs of processes begin together.</summary>
@@ -84,7 +86,9 @@ internal sealed record PairedPlan(TimeSpan Budget)
     /// <param name="least">Those that there should be.</param>
     public static int Together(int alive, int least) =>
         // What the first one tells decides whether there are others.
-        alive == 0 ? 1 : Math.Clamp(least - alive, 1, PairsTogether);
+        alive == 0
+            ? 1
+            : Math.Clamp(least - alive, 1, PairsTogether);
 
     /// <summary>The pairs of processes that there is room for at a time.</summary>
     /// <param name="bytes">What the models of both processes of a pair take.</param>

@@ -34,8 +34,7 @@ internal sealed class PairedVerdicts(JudgementOptions options)
         // Whether there are enough depends on no time, and what a look does not use is left to the next.
         if (
             names.All(name =>
-                Settled(turns, name).Length
-                < PairedPlan.PairsOfVerdict(options.Error, names.Count)
+                Settled(turns, name).Length < PairedPlan.PairsOfVerdict(options.Error, names.Count)
             )
         )
             return;
@@ -109,11 +108,7 @@ internal sealed class PairedVerdicts(JudgementOptions options)
             name => name,
             name =>
                 Apart(
-                    [
-                        .. turns.Where(t =>
-                            t.Name == name && t.Workers <= 0 && t.Settled != false
-                        ),
-                    ],
+                    [.. turns.Where(t => t.Name == name && t.Workers <= 0 && t.Settled != false)],
                     options.Error / names.Count
                 )
         );
@@ -177,7 +172,10 @@ internal sealed class PairedVerdicts(JudgementOptions options)
     // Why there can be no verdict, if that is so.
     private string? TooFew(IReadOnlyList<TurnPair> turns, string name, int rows)
     {
-        int pairs = turns.Where(t => t.Name == name && t.Workers > 0).DistinctBy(t => t.Workers).Count();
+        int pairs = turns
+            .Where(t => t.Name == name && t.Workers > 0)
+            .DistinctBy(t => t.Workers)
+            .Count();
         int settled = Settled(turns, name).Length;
         int needed = PairedPlan.PairsOfVerdict(options.Error, rows);
         return settled >= needed ? null

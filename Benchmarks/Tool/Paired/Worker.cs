@@ -117,13 +117,13 @@ internal sealed class Worker : IDisposable
         return new WorkerTurn(
             [
                 .. words
-                .Select(word => TurnTime.Parse(word))
-                .Select(time =>
-                    time
-                    ?? throw new UsageException(
-                        $"no verdict: {_what} answered '{Layers.Printable.Shortened(answer)}', which are no times"
-                    )
-                ),
+                    .Select(word => TurnTime.Parse(word))
+                    .Select(time =>
+                        time
+                        ?? throw new UsageException(
+                            $"no verdict: {_what} answered '{Layers.Printable.Shortened(answer)}', which are no times"
+                        )
+                    ),
             ],
             settled
         );

@@ -100,7 +100,9 @@ internal static class ReproductionCurves
             .. group
                 .Results.GroupBy(r => r.Arch)
                 .OrderBy(g => Architecture.Find(g.Key)?.Order ?? int.MaxValue)
-                .Select(g => (g.Key, lengths.Select(l => g.LastOrDefault(r => r.Length == l)).ToArray())),
+                .Select(g =>
+                    (g.Key, lengths.Select(l => g.LastOrDefault(r => r.Length == l)).ToArray())
+                ),
         ];
         var chart = new LineChart
         {
@@ -111,7 +113,9 @@ internal static class ReproductionCurves
             Entries = [.. models.Select(m => new LegendEntry(m.Arch, "", Styles.Of(m.Arch)))],
             Lines =
             [
-                .. models.Select((m, i) => new Line(m.Arch, i, 0, [.. m.Results.Select(r => r?.Recalled)])),
+                .. models.Select(
+                    (m, i) => new Line(m.Arch, i, 0, [.. m.Results.Select(r => r?.Recalled)])
+                ),
             ],
         };
         charts.Add(chart);
@@ -129,7 +133,9 @@ internal static class ReproductionCurves
                         [
                             m.Arch,
                             .. m.Results.Select(r =>
-                                r?.Recalled is { } share ? Text($"{share:0.0}") : ResultTexts.Missing
+                                r?.Recalled is { } share
+                                    ? Text($"{share:0.0}")
+                                    : ResultTexts.Missing
                             ),
                         ]
                 )

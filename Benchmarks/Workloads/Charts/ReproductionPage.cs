@@ -95,13 +95,15 @@ public static class ReproductionPage
             ),
         };
 
-    private static (string Name, string Value)[] FactsOf(IReadOnlyList<ReproductionResult> results) =>
+    private static (string Name, string Value)[] FactsOf(
+        IReadOnlyList<ReproductionResult> results
+    ) =>
         results.Count == 0
             ? []
             :
             [
-            ("Tasks", string.Join(", ", results.Select(r => r.Task).Distinct())),
-            ("Data", string.Join(", ", results.Select(r => $"{r.Task} {r.Data}").Distinct())),
-            ("Time", ReproductionTables.Duration(results.Sum(r => r.Seconds)) + " in all"),
-        ];
+                ("Tasks", string.Join(", ", results.Select(r => r.Task).Distinct())),
+                ("Data", string.Join(", ", results.Select(r => $"{r.Task} {r.Data}").Distinct())),
+                ("Time", ReproductionTables.Duration(results.Sum(r => r.Seconds)) + " in all"),
+            ];
 }

@@ -35,7 +35,11 @@ internal static class ReproductionTables
                 $"""
                 <section class="card">
                 <h2>{title}</h2>
-                {Page.Table(title, Head, group.Results.Select(Row))}<p class="note">{ResultTexts.Meaning(group)}</p>
+                {Page.Table(
+                    title,
+                    Head,
+                    group.Results.Select(Row)
+                )}<p class="note">{ResultTexts.Meaning(group)}</p>
 
                 """
             );

@@ -46,11 +46,7 @@ public sealed class ListOpsData : TaskData
 
     /// <summary>The three files; as published they have 96,000, 2,000 and 2,000 expressions.</summary>
     public static IReadOnlyList<DataFile> Files { get; } =
-    [
-        new("basic_train.tsv", Source),
-        new("basic_val.tsv", Source),
-        new("basic_test.tsv", Source),
-    ];
+    [new("basic_train.tsv", Source), new("basic_val.tsv", Source), new("basic_test.tsv", Source)];
 
     /// <summary>Expressions to train on.</summary>
     public ListOpsSet Train { get; }
@@ -102,11 +98,17 @@ public sealed class ListOpsData : TaskData
     {
         using var lines = new LineReader(path, LongestLine);
         if (!lines.Next(out ReadOnlySpan<byte> header))
-            throw new TaskDataException($"'{path}' is empty; its first line must be '{Text(Header)}'.");
+            throw new TaskDataException(
+                $"'{path}' is empty; its first line must be '{Text(Header)}'."
+            );
         if (header.StartsWith(Mark))
             header = header[Mark.Length..];
         if (!header.SequenceEqual(Header))
-            throw Wrong(path, lines, $"the first line must be '{Text(Header)}', not '{Text(header)}'");
+            throw Wrong(
+                path,
+                lines,
+                $"the first line must be '{Text(Header)}', not '{Text(header)}'"
+            );
         int before = store.Count;
         byte[] tokens = new byte[LongestLine];
         while (lines.Next(out ReadOnlySpan<byte> line))
@@ -196,5 +198,8 @@ public sealed class ListOpsData : TaskData
 
     // Of bytes that are none, UTF-8 shows marks.
     private static string Text(ReadOnlySpan<byte> bytes) =>
-        Printable.Shortened(Encoding.UTF8.GetString(bytes[..Math.Min(bytes.Length, 4 * LongestWord)]), LongestWord);
+        Printable.Shortened(
+            Encoding.UTF8.GetString(bytes[..Math.Min(bytes.Length, 4 * LongestWord)]),
+            LongestWord
+        );
 }

@@ -24,7 +24,7 @@ public sealed record ModelVariant(
         ArgumentNullException.ThrowIfNull(sizes);
         PresetModel usual = architecture.Sized(sizes.Hidden, sizes.Depth);
         return new ModelVariant(
-            sizes.Form == architecture.Forms.FirstOrDefault() ? null : sizes.Form,
+            architecture.Forms is [var form, ..] && sizes.Form == form ? null : sizes.Form,
             sizes.Bidirectional,
             sizes.States == usual.States ? null : sizes.States
         );

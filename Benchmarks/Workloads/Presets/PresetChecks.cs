@@ -55,7 +55,13 @@ internal static class PresetChecks
         );
         if (training.Drop is { } drop)
         {
-            Require(training.Warmup is null, place, "warmup", training.Warmup, "left out with drop");
+            Require(
+                training.Warmup is null,
+                place,
+                "warmup",
+                training.Warmup,
+                "left out with drop"
+            );
             Require(drop.Every >= 1, place, "drop.every", drop.Every, "at least 1");
             Require(
                 drop.Factor is > 0 and < 1,

@@ -40,10 +40,7 @@ public static class Presets
             return found;
         Require("task", task, TaskNames);
         Require("architecture", arch, ArchNames);
-        string[] names =
-        [
-            .. All.Where(p => p.Task == task && p.Arch == arch).Select(p => p.Name),
-        ];
+        string[] names = [.. All.Where(p => p.Task == task && p.Arch == arch).Select(p => p.Name)];
         if (names.Length == 0)
         {
             IEnumerable<string> others = ArchNames.Where(a =>

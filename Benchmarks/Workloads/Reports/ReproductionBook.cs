@@ -191,14 +191,16 @@ public sealed record BookSource(string? Date, string Version, string Cpu)
     public override string ToString() =>
         string.Join(
             ", ",
-            ((string?[])
-                [
-                    Cpu,
-                    Cores is { } cores ? Figures.Several(cores, "core") : null,
-                    Device,
-                    Threads is { } threads ? Figures.Several(threads, "thread") : null,
-                    $"Sequor {Version}",
-                    Date,
-                ]).OfType<string>()
+            (
+                (string?[])
+                    [
+                        Cpu,
+                        Cores is { } cores ? Figures.Several(cores, "core") : null,
+                        Device,
+                        Threads is { } threads ? Figures.Several(threads, "thread") : null,
+                        $"Sequor {Version}",
+                        Date,
+                    ]
+            ).OfType<string>()
         );
 }

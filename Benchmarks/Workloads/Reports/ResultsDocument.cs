@@ -106,11 +106,11 @@ public static class ResultsDocument
         int[] lengths = [.. sweep.Results.Select(r => r.Length).Distinct()];
         Head(text, $"Cost of a training step against length: {sweep.Task}");
         foreach (
-            (string unit, Func<BenchResult, string> cell, Func<GrowthExponents, double> exponent) in ((
-                string,
-                Func<BenchResult, string>,
-                Func<GrowthExponents, double>
-            )[])
+            (
+                string unit,
+                Func<BenchResult, string> cell,
+                Func<GrowthExponents, double> exponent
+            ) in ((string, Func<BenchResult, string>, Func<GrowthExponents, double>)[])
                 [
                     ("ms a step", r => Milliseconds(r.StepMs.Median), g => g.StepTime),
                     ("peak, MiB", r => Mebibytes(r.PeakBytes), g => g.PeakMemory),

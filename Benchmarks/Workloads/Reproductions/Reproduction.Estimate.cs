@@ -49,10 +49,7 @@ public sealed partial class Reproduction
     /// <returns>0 for a run that is over.</returns>
     /// <exception cref="CheckpointException">As of <see cref="Run"/>.</exception>
     /// <exception cref="DeviceMemoryException">There is not enough memory for it.</exception>
-    public TimeSpan Estimate(
-        ReproductionOptions options,
-        CancellationToken cancellation = default
-    )
+    public TimeSpan Estimate(ReproductionOptions options, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(options);
         (Dataset train, Dataset valid, _) = Preset.CreateSets(options.Seed, _data);
@@ -81,7 +78,10 @@ public sealed partial class Reproduction
             if (i == FirstSteps)
                 steps.Clear();
             steps.Add(Stopwatch.GetElapsedTime(began).TotalSeconds);
-            if (Stopwatch.GetElapsedTime(all) > MeasuringTime && (i > FirstSteps || steps[^1] > LongStep))
+            if (
+                Stopwatch.GetElapsedTime(all) > MeasuringTime
+                && (i > FirstSteps || steps[^1] > LongStep)
+            )
                 break;
         }
         // What else the machine does disturbs some steps; pieces of different lengths take different times.

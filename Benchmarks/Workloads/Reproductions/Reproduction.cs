@@ -67,11 +67,7 @@ public sealed partial class Reproduction
             (device, threads) = (texts.Device ?? device, texts.Threads ?? threads);
         }
         TimeSpan saved = trainer.Elapsed;
-        StopReason reason = trainer.Run(
-            options.BudgetFrom(trainer.Elapsed),
-            Report,
-            cancellation
-        );
+        StopReason reason = trainer.Run(options.BudgetFrom(trainer.Elapsed), Report, cancellation);
         saver.TrySave(trainer.Step);
         long peak = Peak();
         TaskScore score = Preset.Score;

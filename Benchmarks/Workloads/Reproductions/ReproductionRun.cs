@@ -78,7 +78,13 @@ public sealed record CurvePoint(
         double valid =
             epoch.Valid
             ?? throw new ArgumentException("A point needs a validated epoch.", nameof(epoch));
-        return new CurvePoint(epoch.Epoch, epoch.Train, valid, Math.Round(epoch.Seconds, 3), epoch.LearningRate);
+        return new CurvePoint(
+            epoch.Epoch,
+            epoch.Train,
+            valid,
+            Math.Round(epoch.Seconds, 3),
+            epoch.LearningRate
+        );
     }
 }
 

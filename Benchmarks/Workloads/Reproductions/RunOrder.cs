@@ -26,7 +26,11 @@ public sealed class RunOrder<T>
 
     /// <summary>Those that were not taken, the shortest first.</summary>
     public IReadOnlyList<ExpectedRun<T>> Left =>
-        [.. _waiting.OrderBy(w => w.Seconds).Select(w => new ExpectedRun<T>(w.Run, w.Seconds, w.IsMeasured))];
+        [
+            .. _waiting
+                .OrderBy(w => w.Seconds)
+                .Select(w => new ExpectedRun<T>(w.Run, w.Seconds, w.IsMeasured)),
+        ];
 
     /// <summary>Takes the run that takes the least; null where none is left.</summary>
     /// <param name="seconds">

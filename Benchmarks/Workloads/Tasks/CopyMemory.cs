@@ -49,8 +49,7 @@ public sealed class CopyMemory : SequenceTask
     public override bool IsWeighted => _digitsAlone;
 
     /// <summary>Ten digits out of eight, spread over the steps that count.</summary>
-    public override double? Baseline =>
-        _digitsAlone ? Math.Log(8) : Digits * Math.Log(8) / Length;
+    public override double? Baseline => _digitsAlone ? Math.Log(8) : Digits * Math.Log(8) / Length;
 
     /// <inheritdoc/>
     public override bool CanPrepareAhead => true;

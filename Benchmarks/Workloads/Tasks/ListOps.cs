@@ -158,7 +158,8 @@ public static class ListOps
             case 2:
                 // Of an even number of values the mean of the middle two, without what is after its point.
                 arguments.Sort();
-                return (arguments[(arguments.Length - 1) / 2] + arguments[arguments.Length / 2]) / 2;
+                return (arguments[(arguments.Length - 1) / 2] + arguments[arguments.Length / 2])
+                    / 2;
             default:
             {
                 int sum = 0;

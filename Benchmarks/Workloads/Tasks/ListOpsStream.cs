@@ -44,7 +44,10 @@ internal sealed class ListOpsStream(string name, int length, ListOpsData? data) 
             int value;
             if (room is not null)
             {
-                tokens = room.AsSpan(0, ListOps.DrawLong(ref random, room.AsSpan(0, length), out value));
+                tokens = room.AsSpan(
+                    0,
+                    ListOps.DrawLong(ref random, room.AsSpan(0, length), out value)
+                );
             }
             else
             {

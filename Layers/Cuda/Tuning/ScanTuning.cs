@@ -98,13 +98,11 @@ internal sealed class ScanTuning(CudaBackend backend, DiagonalScanDescriptor des
         {
             OnDevice = memory.Room(new Shape(backend.LayoutCount(_d.MaxLength, _d.MaxBatch))),
         };
-        layout.Set(
-            [
-                .. Enumerable
-                    .Range(0, _d.MaxBatch)
-                    .Select(i => _d.MaxLength - (int)((long)_d.MaxLength * i / (2L * _d.MaxBatch))),
-            ]
-        );
+        layout.Set([
+            .. Enumerable
+                .Range(0, _d.MaxBatch)
+                .Select(i => _d.MaxLength - (int)((long)_d.MaxLength * i / (2L * _d.MaxBatch))),
+        ]);
         backend.Upload(layout);
         return layout;
     }

@@ -148,7 +148,8 @@ public sealed class CudaScanTests : CudaPlannedFixture
     private static Shape[] ParameterShapes(int n) =>
         [new(n), new(n), new(n), new(n, 1), new(n, 1), new(1, n), new(1, n)];
 
-    private static DiagonalTensors Gather(Tensor[] t) => new(DiagonalForm.LogPolar, t[0], t[1], t[2], t[3], t[4], t[5], t[6]);
+    private static DiagonalTensors Gather(Tensor[] t) =>
+        new(DiagonalForm.LogPolar, t[0], t[1], t[2], t[3], t[4], t[5], t[6]);
 
     // In the recurrence's direction.
     private static ScanRange[] Ranges(int steps, int parts, bool reverse)

@@ -87,7 +87,10 @@ public sealed class DiagonalKernelTests
             [model, cells],
             [model, cells],
         ];
-        DiagonalTensors parameters = Gather(form, [.. values.Select((v, i) => host.Put(v, shapes[i]))]);
+        DiagonalTensors parameters = Gather(
+            form,
+            [.. values.Select((v, i) => host.Put(v, shapes[i]))]
+        );
         Tensor[] slopes = [.. starts.Select((v, i) => host.Put(v, shapes[i]))];
         Tensor lambda = host.New(size, 2);
         Tensor b = host.New(2 * size, model);
@@ -121,7 +124,17 @@ public sealed class DiagonalKernelTests
         machine.Launch(
             "diagonal_prepare",
             grid,
-            [(int)form, p[0], p[1], scaleOrNone, .. p[3..].Cast<object>(), factors, into, outOf, .. sizes]
+            [
+                (int)form,
+                p[0],
+                p[1],
+                scaleOrNone,
+                .. p[3..].Cast<object>(),
+                factors,
+                into,
+                outOf,
+                .. sizes,
+            ]
         );
         machine.Launch(
             "diagonal_prepare_gradient",

@@ -135,7 +135,8 @@ public sealed class LruKernelTests
         }
     }
 
-    private static DiagonalTensors Gather(Tensor[] t) => new(DiagonalForm.LogPolar, t[0], t[1], t[2], t[3], t[4], t[5], t[6]);
+    private static DiagonalTensors Gather(Tensor[] t) =>
+        new(DiagonalForm.LogPolar, t[0], t[1], t[2], t[3], t[4], t[5], t[6]);
 
     private static double[] Doubles(float[] values) => [.. values.Select(v => (double)v)];
 }

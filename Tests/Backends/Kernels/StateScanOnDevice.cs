@@ -107,8 +107,7 @@ internal sealed class StateScanOnDevice(
             );
         }
         DeviceArray partials = machine.New(4 * _kernel.Segments * Columns * size);
-        DeviceArray skips =
-            dd == DeviceArray.Null ? dd : machine.New(_kernel.Segments * Columns);
+        DeviceArray skips = dd == DeviceArray.Null ? dd : machine.New(_kernel.Segments * Columns);
         Each(first =>
             machine.Launch(
                 "state_scan_gradient_" + _kernel.Suffix(first),
@@ -148,8 +147,7 @@ internal sealed class StateScanOnDevice(
         );
     }
 
-    private object[] Shape(int first) =>
-        [steps, batch, channels, size, first, _kernel.Length];
+    private object[] Shape(int first) => [steps, batch, channels, size, first, _kernel.Length];
 
     private void Each(Action<int> launch)
     {

@@ -250,8 +250,24 @@ internal static class MutatedFormats
             ["ListOps"] = new()
             {
                 Corpus = _ =>
-                    [.. Enumerable.Range(0, 3).Select(i => Encoding.UTF8.GetBytes(ListOpsFiles.Text(8, (ulong)i)))],
-                Words = ["[MAX", "[SM", " ]", "( ", " )", "\t", "\n", "\r\n", "7", "Source\tTarget"],
+                    [
+                        .. Enumerable
+                            .Range(0, 3)
+                            .Select(i => Encoding.UTF8.GetBytes(ListOpsFiles.Text(8, (ulong)i))),
+                    ],
+                Words =
+                [
+                    "[MAX",
+                    "[SM",
+                    " ]",
+                    "( ",
+                    " )",
+                    "\t",
+                    "\n",
+                    "\r\n",
+                    "7",
+                    "Source\tTarget",
+                ],
                 Read = (path, bytes) => ReadListOps(path, bytes),
                 Refusals = [typeof(TaskDataException)],
                 Tries = 800,

@@ -160,10 +160,7 @@ public sealed class DiagonalParametrizationTests
         {
             DiagonalForm.LogPolar => (Ref.Lru.Lambda(decay, frequency), Math.Exp(scale)),
             DiagonalForm.Cartesian => (pair, 1),
-            DiagonalForm.Polar => (
-                Complex.FromPolarCoordinates(Math.Exp(-decay), frequency),
-                1
-            ),
+            DiagonalForm.Polar => (Complex.FromPolarCoordinates(Math.Exp(-decay), frequency), 1),
             DiagonalForm.Stable => (
                 Complex.FromPolarCoordinates(Math.Exp(-Math.Exp(decay)), frequency),
                 1

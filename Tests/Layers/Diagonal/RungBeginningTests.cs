@@ -67,10 +67,7 @@ public sealed class RungBeginningTests
             new Linear(8, 88)
         );
         using Trainer trainer = Tiny.Trainer(model, Tiny.Options);
-        string name = model
-            .NamedParameters()
-            .Single(named => named.Parameter.Name == decay)
-            .Name;
+        string name = model.NamedParameters().Single(named => named.Parameter.Name == decay).Name;
         trainer.Plan.Parameter(name).Write([value, value]);
 
         Assert.That(

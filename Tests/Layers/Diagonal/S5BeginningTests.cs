@@ -26,8 +26,20 @@ public sealed class S5BeginningTests
     public void Two_of_four_rows_have_a_closed_form()
     {
         double[] frequencies = HippoSpectrum.Frequencies(2);
-        Close.Check(frequencies[0], Math.Sqrt(21.5 / 2 - Math.Sqrt(109)), 1, 1e-14, "the lower one");
-        Close.Check(frequencies[1], Math.Sqrt(21.5 / 2 + Math.Sqrt(109)), 1, 1e-14, "the upper one");
+        Close.Check(
+            frequencies[0],
+            Math.Sqrt(21.5 / 2 - Math.Sqrt(109)),
+            1,
+            1e-14,
+            "the lower one"
+        );
+        Close.Check(
+            frequencies[1],
+            Math.Sqrt(21.5 / 2 + Math.Sqrt(109)),
+            1,
+            1e-14,
+            "the upper one"
+        );
     }
 
     [Test]
@@ -147,7 +159,8 @@ public sealed class S5BeginningTests
             {
                 if (n > 0)
                     y *=
-                        -(1 - 2 * i * frequency / (2 * n - 1)) / (1 + 2 * i * frequency / (2 * n + 1));
+                        -(1 - 2 * i * frequency / (2 * n - 1))
+                        / (1 + 2 * i * frequency / (2 * n + 1));
                 vector[n] = y / Math.Sqrt(2 * n + 1);
                 norm += vector[n].Magnitude * vector[n].Magnitude;
             }

@@ -24,21 +24,21 @@ public sealed class StateSpaceGradientTests(int bits, int threads)
     private static readonly GradientCase[] Cases =
     [
         .. from options in S4DForms
-           from s in Shapes
-           select new GradientCase(
-               $"s4d {s.Size} of {s.States} {options.Discretization}{(options.Bidirectional ? " both ways" : "")}",
-               () => new S4D(s.Size, s.States, options),
-               s.Time,
-               s.Batch
-           ),
+        from s in Shapes
+        select new GradientCase(
+            $"s4d {s.Size} of {s.States} {options.Discretization}{(options.Bidirectional ? " both ways" : "")}",
+            () => new S4D(s.Size, s.States, options),
+            s.Time,
+            s.Batch
+        ),
         .. from options in DssForms
-           from s in Shapes
-           select new GradientCase(
-               $"dss {s.Size} of {s.States} {options.Kernel} {options.Length}{(options.Bidirectional ? " both ways" : "")}",
-               () => new Dss(s.Size, s.States, options),
-               s.Time,
-               s.Batch
-           ),
+        from s in Shapes
+        select new GradientCase(
+            $"dss {s.Size} of {s.States} {options.Kernel} {options.Length}{(options.Bidirectional ? " both ways" : "")}",
+            () => new Dss(s.Size, s.States, options),
+            s.Time,
+            s.Batch
+        ),
         new(
             "s4d in blocks",
             () =>
@@ -71,11 +71,7 @@ public sealed class StateSpaceGradientTests(int bits, int threads)
     ];
 
     private static S4DOptions[] S4DForms =>
-        [
-            new(),
-            new() { Discretization = Discretization.Bilinear },
-            new() { Bidirectional = true },
-        ];
+        [new(), new() { Discretization = Discretization.Bilinear }, new() { Bidirectional = true }];
 
     private static DssOptions[] DssForms =>
         [

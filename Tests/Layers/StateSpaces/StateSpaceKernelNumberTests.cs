@@ -192,15 +192,14 @@ public sealed class StateSpaceKernelNumberTests
     }
 
     private static (double Frequency, double Input)[] Modes(int size) =>
-        [
-            .. HippoSpectrum
-                .Frequencies(size / 2)
-                .Select(w => (w, HippoSpectrum.Input(w, size / 2))),
-        ];
+        [.. HippoSpectrum.Frequencies(size / 2).Select(w => (w, HippoSpectrum.Input(w, size / 2)))];
 
     [TestCase(S4DInitialization.Inv, new[] { 17.825353626, 4.244131816, 1.527887454, 0.363782727 })]
     [TestCase(S4DInitialization.Lin, new[] { 0, Math.PI, 2 * Math.PI, 3 * Math.PI })]
-    [TestCase(S4DInitialization.LegS, new[] { 0.427488712, 1.957794151, 5.354208515, 19.857410371 })]
+    [TestCase(
+        S4DInitialization.LegS,
+        new[] { 0.427488712, 1.957794151, 5.354208515, 19.857410371 }
+    )]
     [TestCase(S4DInitialization.Real, new[] { 0.0, 0, 0, 0 })]
     public void An_s4d_begins_as_the_paper_says(S4DInitialization initialization, double[] at)
     {

@@ -47,7 +47,8 @@ public sealed class StateSpaceOptionTests
             using (layer)
                 Assert.That(
                     () => layer.Plan(Backends.Get(256, 1), 1, 1, Mode.Streaming),
-                    Throws.Exception.With.Message.Contain(says)
+                    Throws
+                        .Exception.With.Message.Contain(says)
                         .Or.InnerException.Message.Contain(says)
                 );
         }

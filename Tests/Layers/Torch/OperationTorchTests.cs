@@ -122,7 +122,8 @@ public sealed class OperationTorchTests(int bits, int threads)
         }
     }
 
-    private static DiagonalTensors Gather(Tensor[] t) => new(DiagonalForm.LogPolar, t[0], t[1], t[2], t[3], t[4], t[5], t[6]);
+    private static DiagonalTensors Gather(Tensor[] t) =>
+        new(DiagonalForm.LogPolar, t[0], t[1], t[2], t[3], t[4], t[5], t[6]);
 
     private void Multiply(
         Tensor a,

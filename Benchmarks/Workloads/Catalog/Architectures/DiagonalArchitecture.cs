@@ -13,7 +13,8 @@ internal sealed class DiagonalArchitecture : RungArchitecture
 
     public override string Title => "diagonal LRU";
 
-    public override Rung OnLadder { get; } = new(4, "complex diagonal, each eigenvalue by its parts");
+    public override Rung OnLadder { get; } =
+        new(4, "complex diagonal, each eigenvalue by its parts");
 
     private protected override LruRung Rung => LruRung.Diagonal;
 }

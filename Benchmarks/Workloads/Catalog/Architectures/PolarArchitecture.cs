@@ -13,7 +13,8 @@ internal sealed class PolarArchitecture : RungArchitecture
 
     public override string Title => "polar LRU";
 
-    public override Rung OnLadder { get; } = new(5, "eigenvalues by decay and phase, exp(-nu + i theta)");
+    public override Rung OnLadder { get; } =
+        new(5, "eigenvalues by decay and phase, exp(-nu + i theta)");
 
     private protected override LruRung Rung => LruRung.Polar;
 }

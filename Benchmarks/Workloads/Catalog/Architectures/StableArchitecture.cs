@@ -13,7 +13,8 @@ internal sealed class StableArchitecture : RungArchitecture
 
     public override string Title => "stable LRU";
 
-    public override Rung OnLadder { get; } = new(6, "never beyond the unit circle, exp(-exp(nu) + i theta)");
+    public override Rung OnLadder { get; } =
+        new(6, "never beyond the unit circle, exp(-exp(nu) + i theta)");
 
     private protected override LruRung Rung => LruRung.Stable;
 }

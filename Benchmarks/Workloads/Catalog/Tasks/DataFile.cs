@@ -47,7 +47,10 @@ public sealed record DataFile(string? Name, string Source, long? Bytes = null)
                 .GroupBy(file => file.Source)
                 .Select(group =>
                 {
-                    string names = string.Join(", ", group.Select(file => file.Sized).OfType<string>());
+                    string names = string.Join(
+                        ", ",
+                        group.Select(file => file.Sized).OfType<string>()
+                    );
                     return names.Length == 0 ? group.Key : $"{names}, from {group.Key}";
                 })
         );

@@ -30,11 +30,7 @@ public abstract class DrawnEntry : TaskEntry
     public override TaskSets CreateSets(int length, int sequences, ulong seed, TaskData? data)
     {
         SequenceTask task = CreateStream(length, data);
-        return new TaskSets(
-            task.Part(seed, 0, sequences),
-            task.HeldOut(HeldOut),
-            Test(task)
-        );
+        return new TaskSets(task.Part(seed, 0, sequences), task.HeldOut(HeldOut), Test(task));
     }
 
     /// <summary>The part of a task that results are measured on.</summary>

@@ -38,8 +38,7 @@ public abstract class MusicEntry : TaskEntry
     private protected abstract long FileBytes { get; }
 
     /// <inheritdoc/>
-    public sealed override TaskData Load(string path) => 
-        MusicDataset.Load(OnlyFile(path));
+    public sealed override TaskData Load(string path) => MusicDataset.Load(OnlyFile(path));
 
     /// <inheritdoc/>
     public sealed override SequenceTask CreateStream(int length, TaskData? data = null)

@@ -222,7 +222,12 @@ public sealed class ConvolutionTuningTests : TuningFixture
         Assert.That(choice.Refused, Is.Empty, "all of them agree");
         Assert.That(choice.Shape, Does.Contain(", packed"));
         // Which is another question than that of batches of one length.
-        using DiagonalScanOperation whole = backend.PlanDiagonalScan(Scan with { MaxBatch = batch });
+        using DiagonalScanOperation whole = backend.PlanDiagonalScan(
+            Scan with
+            {
+                MaxBatch = batch,
+            }
+        );
         Assert.That(backend.Choices.Last(c => c.Kind == "scan").Taken, Is.EqualTo("wide"));
     }
 
@@ -244,7 +249,10 @@ public sealed class ConvolutionTuningTests : TuningFixture
         );
         CudaChoice choice = Of(backend, "scan");
         Assert.That(choice.Taken, Is.EqualTo("wide"));
-        Assert.That(choice.Refused.Keys, Is.EquivalentTo(new[] { "tiles-64", "tiles-128", "tiles-256" }));
+        Assert.That(
+            choice.Refused.Keys,
+            Is.EquivalentTo(new[] { "tiles-64", "tiles-128", "tiles-256" })
+        );
     }
 
     [Test]

@@ -126,7 +126,10 @@ public sealed class ProductTuningTests : TuningFixture
         using Plan plan = model.Plan(backend, 7, Batch, Mode.Streaming);
         Assert.That(
             backend
-                .Choices.Where(c => c.Kind == ProductTuning.Name && c.Shape.EndsWith(" x 5 x 3", StringComparison.Ordinal))
+                .Choices.Where(c =>
+                    c.Kind == ProductTuning.Name
+                    && c.Shape.EndsWith(" x 5 x 3", StringComparison.Ordinal)
+                )
                 .Select(c => $"{c.Shape} {c.Taken} {c.How}"),
             Is.SupersetOf(
                 new[] { "nt 14 x 5 x 3 default measured", "nt 2 x 5 x 3 pedantic measured" }
