@@ -98,9 +98,10 @@ public sealed class CudaAgreementTests : CudaFixture
         );
     }
 
-    // A softmax over the steps divides by sums of powers that go round the circle and cancel: what both sides round differently is
-    // larger beside them by so much.
-    private static double Conditioning(string architecture) => architecture == "dss" ? 4 : 1;
+    // A DSS's eigenvalues turn by up to 130 radians a step at first, so that the last bit of log_dt is a phase of 6e-5 a step, and the
+    // softmax divides by e^(T z) - 1, which is near 0 for some of them: training multiplies what is rounded by more than elsewhere. The
+    // operations themselves, and a step's gradients, are held to the same bounds as all others (CudaStateSpaceTests, CudaModelTests).
+    private static double Conditioning(string architecture) => architecture == "dss" ? 16 : 1;
 
     // Where nothing is learned, agreement says little.
     private static void RequireLearned(float[] losses)
