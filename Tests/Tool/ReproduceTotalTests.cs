@@ -64,10 +64,8 @@ public sealed class ReproduceTotalTests : ReproduceFixture
         );
     }
 
-    [Test]
-    public void Without_time_nothing_is_begun_and_what_was_begun_before_still_tells_its_results()
-    {
-        // One of the two, a little.
+    // One of the two, a little.
+    private void BeginRnn() =>
         Program
             .Run([
                 .. "reproduce --task jsb --preset 20k --threads 1 --arch rnn --budget 0.0001 --data".Split(
@@ -78,6 +76,11 @@ public sealed class ReproduceTotalTests : ReproduceFixture
                 Checkpoints,
             ])
             .RequireSuccess();
+
+    [Test]
+    public void Without_time_nothing_is_begun_and_what_was_begun_before_still_tells_its_results()
+    {
+        BeginRnn();
         (ProgramResult program, JsonNode report) = Run(
             Words("0.0001s", "--checkpoint", Checkpoints)
         );
@@ -169,7 +172,7 @@ public sealed class ReproduceTotalTests : ReproduceFixture
     [Test]
     public void A_checkpoint_of_another_preset_is_refused_before_anything_runs()
     {
-        Program.Run(Words("5s", "--checkpoint", Checkpoints)).RequireSuccess();
+        BeginRnn();
         string tcn = Path.Combine(Checkpoints, "jsb-tcn-20k-seed1.safetensors");
         string rnn = Path.Combine(Checkpoints, "jsb-rnn-20k-seed1.safetensors");
         byte[] before = File.ReadAllBytes(rnn);

@@ -11,19 +11,20 @@ public sealed class EstimateTests : FolderTest
 {
     private static readonly Preset Gru = Presets.Get("jsb", "gru", "20k");
 
+    // The last frame of a piece is foretold, and not read.
+    private static readonly long Steps = Songs.Frames[0].Sum(frames => frames - 1);
+
     private static Backend Cpu() => Backend.Create(Device.Cpu, new CpuOptions { Threads = 1 });
 
     [Test]
     public void The_bound_counts_two_operations_a_parameter_step_and_pass()
     {
         TrainingSize size = TrainingSize.Of(Gru, Songs.Load());
-        Assert.That(size, Is.EqualTo(new TrainingSize(5, Songs.Frames[0].Sum(), OneOutput: false)));
+        Assert.That(size, Is.EqualTo(new TrainingSize(5, Steps, OneOutput: false)));
         double all = Reproduction.LeastFlops(Gru, size, steps: 0);
         Assert.That(
             all,
-            Is.EqualTo(4.0 * 19_809 * Songs.Frames[0].Sum() * Gru.Training.Epochs)
-                .Within(1e-9)
-                .Percent
+            Is.EqualTo(4.0 * 19_809 * Steps * Gru.Training.Epochs).Within(1e-9).Percent
         );
         // Five steps, of one piece each, are an epoch.
         Assert.That(

@@ -39,10 +39,10 @@ public sealed class RecallTests
         Assert.That(recall.Count, Is.EqualTo(test.Count));
         var weighted = new SequenceBatch(recall, 3);
         var plain = new SequenceBatch(test, 3);
+        weighted.Load(recall, 5, 3);
+        plain.Load(test, 5, 3);
         for (int b = 0; b < 3; b++)
         {
-            recall.Fill(weighted, b, b + 5);
-            test.Fill(plain, b, b + 5);
             for (int t = 0; t < Delay + 20; t++)
             {
                 Assert.That(weighted.Input(t, b)[0], Is.EqualTo(plain.Input(t, b)[0]));
@@ -80,10 +80,10 @@ public sealed class RecallTests
         trainer.RestoreBest();
         const int Steps = Delay + 20;
         var batch = new SequenceBatch(test, test.Count!.Value);
+        batch.Load(test, 0, test.Count.Value);
         int right = 0;
         for (int b = 0; b < test.Count; b++)
         {
-            test.Fill(batch, b, b);
             float[] x = [.. Enumerable.Range(0, Steps).Select(t => batch.Input(t, b)[0])];
             Prediction answer = model.Predict(x, Steps);
             for (int t = Steps - 10; t < Steps; t++)

@@ -13,6 +13,9 @@ internal sealed class GtcnArchitecture : ConvolutionalArchitecture
 
     public override string Title => "gated TCN";
 
+    // Two filters of each make widths lie far apart.
+    public override SizeKnob Knob => SizeKnob.Depth(MaxDepth);
+
     private protected override TcnActivation Activation => TcnActivation.Gated;
 
     // Both halves that each of the two convolutions gave, what came through the first gates, and the output.
