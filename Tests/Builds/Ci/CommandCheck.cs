@@ -141,7 +141,7 @@ internal sealed partial class CommandCheck(string root)
             case "suites":
                 return [];
             case "publish":
-                return rest is [] or ["--instructions", _]
+                return rest is [] or ["--no-v4"] or ["--instructions", _]
                     ? []
                     : [$"publish takes no {string.Join(' ', rest)}"];
             case "measure":
