@@ -128,9 +128,9 @@ def missing_instructions(cpuinfo="/proc/cpuinfo"):
     flags = _flags(cpuinfo)
     if flags is None:
         return []
-    needed = {"avx": "avx", "avx2": "avx2", "fma": "fma", "f16c": "f16c", "bmi1": "bmi1", "bmi2": "bmi2",
-              "movbe": "movbe", "abm": "lzcnt"}
-    return [name for flag, name in needed.items() if flag not in flags]
+    # lzcnt, which Linux calls abm, came with AVX2 and BMI2, and virtual machines' kernels may not tell of it.
+    needed = ("avx", "avx2", "fma", "f16c", "bmi1", "bmi2", "movbe")
+    return [flag for flag in needed if flag not in flags]
 
 
 def _path(cpuinfo="/proc/cpuinfo"):
