@@ -4,21 +4,6 @@ namespace Sequor.Layers;
 /// An S5 as its authors stack it (Smith, Warrington and Linderman 2023): a linear encoder, then blocks. Pooling and the linear decoder are
 /// separate layers.
 /// </summary>
-/// <example>
-/// <code>
-/// using var backend = Backend.Create(Device.Cpu);
-/// using var s5 = new S5(inputSize: 2, modelSize: 32, stateSize: 16, blocks: 2);
-/// using var model = new Sequential(s5, new Mean(32), new Linear(32, 1));
-/// using Plan plan = model.Plan(backend, maxLength: 100, maxBatch: 8, Mode.Training);
-/// // The state space model at a quarter of the rate, and without decay.
-/// using var adam = new AdamW(
-///     plan,
-///     learningRate: 4e-3f,
-///     weightDecay: 0.05f,
-///     groups: [S5.Recurrence(rateFactor: 0.25f)]
-/// );
-/// </code>
-/// </example>
 public sealed class S5 : Sequential
 {
     /// <summary>Makes an S5 with the usual options.</summary>
