@@ -141,12 +141,12 @@ public sealed partial class CourseTests : FolderTest
         File.Delete(PathOf("t10k-labels-idx1-ubyte"));
         Fails(
             "01-mnist",
-            ["lacks t10k-labels-idx1-ubyte (or", "yann.lecun.com/exdb/mnist"],
+            ["lacks t10k-labels-idx1-ubyte (10,008 bytes", "yann.lecun.com/exdb/mnist"],
             Folder
         );
         Fails(
             "01-mnist",
-            ["is no folder", "train-images-idx3-ubyte, train-labels"],
+            ["is no folder", "train-images-idx3-ubyte", "train-labels-idx1-ubyte"],
             PathOf("none")
         );
         File.WriteAllBytes(PathOf("t10k-labels-idx1-ubyte"), [0, 0, 8, 1, 0, 0, 0, 1, 0]);
