@@ -65,7 +65,7 @@ public sealed class PtxasTableTests
 
     // What is spilled is known; another kernel would have to be looked at.
     [Test]
-    public void One_kernel_spills()
+    public void Two_kernels_spill()
     {
         PtxasRow[] spilling =
         [
@@ -82,6 +82,11 @@ public sealed class PtxasTableTests
                     ("scan_chunked_backward", 86, 52, 68),
                     ("scan_chunked_backward", 89, 52, 68),
                     ("scan_chunked_backward", 90, 32, 44),
+                    ("state_scan_gradient_ends_8", 75, 8, 8),
+                    ("state_scan_gradient_ends_8", 80, 8, 8),
+                    ("state_scan_gradient_ends_8", 86, 8, 8),
+                    ("state_scan_gradient_ends_8", 89, 8, 8),
+                    ("state_scan_gradient_ends_8", 90, 12, 16),
                 }
             )
         );
