@@ -86,7 +86,7 @@ public sealed class PtxasTableTests
                     ("state_scan_gradient_ends_8", 80, 8, 8),
                     ("state_scan_gradient_ends_8", 86, 8, 8),
                     ("state_scan_gradient_ends_8", 89, 8, 8),
-                    ("state_scan_gradient_ends_8", 90, 12, 16),
+                    ("state_scan_gradient_ends_8", 90, 12, 12),
                 }
             )
         );
