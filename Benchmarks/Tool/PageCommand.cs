@@ -28,7 +28,7 @@ internal static class PageCommand
         Argument<string[]> files = new("FILE")
         {
             Description =
-                $"what bench --json wrote, or one or more of suites ({SuiteFiles}), or their folder, or one or more of reproduce --json with those of bench --sweep",
+                $"what bench --json wrote, or one or more of suites ({SuiteFiles}), or their folder, or one or more of reproduce --json with those of bench: of --sweep, or of the rungs of a ladder",
             Arity = ArgumentArity.OneOrMore,
         };
         Option<string?> html = Options.Html();
@@ -97,9 +97,22 @@ internal static class PageCommand
         (string Path, string Schema, byte[] Json)[] read = [.. files.Select(Read)];
         if (read.Any(file => file.Schema == Reproduce))
         {
-            ReproductionBook book = ReproductionBook.Join([.. read.Select(Book)]);
+            (string Path, ReproductionBook Book)[] books =
+            [
+                .. read.Select(file => (file.Path, Book(file))),
+            ];
+            ReproductionBook book = ReproductionBook.Join([.. books.Select(b => b.Book)]);
             if (book.Results.Count + book.Left.Count + book.Sweeps.Count == 0)
                 throw new UsageException($"'{read[0].Path}' has no results");
+            foreach (var (path, alone) in books.Where(b => b.Book.Steps.Count > 0))
+            {
+                ReproductionBook beside = book with { Steps = alone.Steps };
+                if (!book.Ladders.SelectMany(l => l.Results).Any(r => beside.StepOf(r) is not null))
+                    throw new UsageException(
+                        $"'{path}' is of one length, and none of its models is a rung of a ladder in the results; beside {Reproduce} stand those, and what bench --sweep measured"
+                    );
+            }
+            book = book with { Differences = AnswerIntervals.Of(book) };
             return new Made(
                 () => ReproductionPage.Render(book),
                 () => ResultsDocument.Render(book)
@@ -132,16 +145,16 @@ internal static class PageCommand
         if (file.Schema == Bench)
         {
             BenchReport sweep = Whole(file.Path, () => ReportWriter.ReadBench(Text(file.Json)));
-            return sweep.Exponents is { Count: > 0 } && sweep.Results.Count > 0
-                ? new ReproductionBook
-                {
-                    Results = [],
-                    Sources = [],
-                    Sweeps = [sweep],
-                }
-                : throw new UsageException(
-                    $"'{file.Path}' is of one length; beside {Reproduce} stands what bench --sweep measured"
-                );
+            if (sweep.Results.Count == 0)
+                throw new UsageException($"'{file.Path}' has no results");
+            bool grows = sweep.Exponents is { Count: > 0 };
+            return new ReproductionBook
+            {
+                Results = [],
+                Sources = [],
+                Sweeps = grows ? [sweep] : [],
+                Steps = grows ? [] : [sweep],
+            };
         }
         try
         {

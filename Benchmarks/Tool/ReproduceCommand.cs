@@ -126,7 +126,16 @@ internal static class ReproduceCommand
         ResultFiles.Write(
             failure,
             (job.Json, () => ReportWriter.ToUtf8(report)),
-            (job.Html, () => Encoding.UTF8.GetBytes(ReproductionPage.Render(report)))
+            (
+                job.Html,
+                () =>
+                    Encoding.UTF8.GetBytes(
+                        ReproductionPage.Render(
+                            report,
+                            differences: AnswerIntervals.Of(ReproductionBook.Of(report))
+                        )
+                    )
+            )
         );
         return interrupted ? stop.Code : ExitCode.Success;
     }

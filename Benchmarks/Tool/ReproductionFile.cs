@@ -100,9 +100,28 @@ internal static class ReproductionFile
         )
         {
             Recalled = json.Maybe("recalled")?.Count(),
+            Answers = json.Maybe("answers") is { } answers ? Answers(answers) : null,
             Device = json.Maybe("device")?.Text() ?? "unknown",
             Threads = (int)(json.Maybe("threads")?.Count() ?? 0),
         };
+
+    private static RightAnswers Answers(FigureJson json)
+    {
+        int count = (int)json["count"].Count();
+        FigureJson bits = json["bits"];
+        byte[] bytes;
+        try
+        {
+            bytes = Convert.FromBase64String(bits.Text());
+        }
+        catch (FormatException)
+        {
+            throw bits.Wrong("base64");
+        }
+        return bytes.Length == RightAnswers.BytesOf(count)
+            ? new RightAnswers(count, bytes)
+            : throw bits.Wrong($"{RightAnswers.BytesOf(count)} bytes in base64");
+    }
 
     private static EpochRecord Epoch(FigureJson json) =>
         new(

@@ -59,41 +59,31 @@ internal sealed class Evaluator : IDisposable
         _shape.RequireSame(_data);
         var loss = new Mean();
         var right = new Mean();
+        bool[]? each = answers && _shape.OneOutput ? new bool[_order.Length] : null;
         int batches = _streams?.Batches ?? (_order.Length + _size - 1) / _size;
         for (int i = 0; i < batches; i++)
         {
-            _batch.Load(_data, SequencesOf(i));
+            ReadOnlySpan<int> sequences = SequencesOf(i);
+            _batch.Load(_data, sequences);
             if (_streams?.IsFirst(i) == true)
                 _plan.Reset();
             _plan.Forward(_batch.X, _batch.Length, _batch.Size, _batch.Lengths);
             _loss.Compute(_batch.Targets, _batch.Mask);
             loss.Add(_loss.ReadValue() * _loss.Weight, _loss.Weight);
             if (answers)
-                CountHits(ref right);
+                CountHits(ref right, sequences, each);
         }
-        return new Evaluation(loss.Value, answers ? right.Value : null);
+        return new Evaluation(loss.Value, answers ? right.Value : null) { Right = each };
     }
 
-    private void CountHits(ref Mean right)
+    // Of sequences with one target each a row is a sequence.
+    private void CountHits(ref Mean right, ReadOnlySpan<int> sequences, bool[]? each)
     {
         Tensor output = _plan.Output;
         _output ??= new float[_plan.MaxOutput.Count];
         Span<float> values = _output.AsSpan(0, (int)output.Count);
         output.Read(values);
-        (double sum, double weight) = Hits(values, output.Shape.Columns);
-        right.Add(sum, weight);
-    }
-
-    private ReadOnlySpan<int> SequencesOf(int batch)
-    {
-        if (_streams is not null)
-            return _streams.Of(batch);
-        int first = batch * _size;
-        return _order.AsSpan(first, Math.Min(_size, _order.Length - first));
-    }
-
-    private (double Sum, double Weight) Hits(ReadOnlySpan<float> output, int classes)
-    {
+        int classes = output.Shape.Columns;
         ReadOnlySpan<float> targets = _batch.Targets;
         ReadOnlySpan<float> mask = _batch.Mask;
         double sum = 0;
@@ -104,10 +94,20 @@ internal sealed class Evaluator : IDisposable
             if (weight == 0 || targets[row] == _data.IgnoredClass)
                 continue;
             weights += weight;
-            if (IsLargest(output.Slice(row * classes, classes), (int)targets[row]))
-                sum += weight;
+            if (!IsLargest(values.Slice(row * classes, classes), (int)targets[row]))
+                continue;
+            sum += weight;
+            each?[sequences[row]] = true;
         }
-        return (sum, weights);
+        right.Add(sum, weights);
+    }
+
+    private ReadOnlySpan<int> SequencesOf(int batch)
+    {
+        if (_streams is not null)
+            return _streams.Of(batch);
+        int first = batch * _size;
+        return _order.AsSpan(first, Math.Min(_size, _order.Length - first));
     }
 
     // Of equal outputs the first one counts as the largest; beside a NaN none does.

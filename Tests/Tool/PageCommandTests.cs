@@ -171,6 +171,9 @@ public sealed class PageCommandTests : FolderTest
             );
             Edited(all => all["results"]![0]!["runs"]![0]!["curve"]![0]!["train"] = null, "train");
             Edited(all => all["results"]![0]!["finished"] = 1, "finished", "true or false");
+            Edited(Answers(9, "AAA"), "answers.bits", "base64");
+            Edited(Answers(9, "AA=="), "answers.bits", "2 bytes in base64");
+            Edited(Answers(-1, "AA=="), "answers.count");
             Edited(all => all["results"]![0]!["paper"] = -1, "paper");
             Edited(all => all["machine"]!.AsObject().Remove("cpu"), "machine.cpu");
             Edited(all => all["left"]![0]!.AsObject().Remove("seed"), "left[0].seed");
@@ -186,6 +189,14 @@ public sealed class PageCommandTests : FolderTest
                 .RequireFailure(2, "cut.json", "no JSON");
         });
         Assert.That(File.Exists(Html), Is.False);
+
+        static Action<JsonNode> Answers(int count, string bits) =>
+            all =>
+                all["results"]![0]!["runs"]![0]!["answers"] = new JsonObject
+                {
+                    ["count"] = count,
+                    ["bits"] = bits,
+                };
 
         void Edited(Action<JsonNode> edit, params string[] words)
         {

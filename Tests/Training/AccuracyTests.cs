@@ -89,6 +89,37 @@ public sealed class AccuracyTests
         );
     }
 
+    // They are evaluated by length, in batches of two.
+    [Test]
+    public void Right_answers_are_told_one_by_one_in_the_order_of_the_set()
+    {
+        var rows = new Rows([
+            [(0, 0), (1, 1), (2, 2)],
+            [(1, 0)],
+            [(0, 0), (1, 1)],
+            [(-2, 1)],
+            [(0, 0), (0, -1)],
+        ])
+        {
+            OnlyLast = true,
+        };
+        using var model = new Sequential(new Linear(3, 3), new Last(3));
+        using var trainer = new Trainer(
+            model,
+            rows,
+            null,
+            Backend,
+            plan => new Sgd(plan, 0.1f),
+            new TrainingOptions { Batch = 2 }
+        );
+        trainer.Plan.Parameter("0.weight").Write([1, 0, 0, 0, 1, 0, 0, 0, 1]);
+        trainer.Plan.Parameter("0.bias").Write([0, 0, 0]);
+        Evaluation found = trainer.Assess(rows, answers: true);
+        Assert.That(found.Right, Is.EqualTo(new[] { true, false, true, false, false }));
+        Assert.That(found.Accuracy, Is.EqualTo(0.5).Within(1e-12), "one of five does not count");
+        Assert.That(trainer.Assess(rows).Right, Is.Null);
+    }
+
     [Test]
     public void A_set_without_classes_is_refused()
     {
@@ -142,7 +173,9 @@ public sealed class AccuracyTests
 
         public override int? IgnoredClass => -1;
 
-        public override bool OneOutput => false;
+        public bool OnlyLast { get; init; }
+
+        public override bool OneOutput => OnlyLast;
 
         public override bool IsWeighted => Weights.Length > 0;
 
@@ -161,7 +194,8 @@ public sealed class AccuracyTests
                     batch.Input(t, b)[place] = 1;
                 else
                     batch.Input(t, b).Fill(place == -1 ? 1 : float.NaN);
-                batch.Target(t, b)[0] = wanted;
+                if (!OnlyLast || t == sequences[sequence].Length - 1)
+                    batch.Target(OnlyLast ? 0 : t, b)[0] = wanted;
                 if (IsWeighted)
                     batch.Weight(t, b) = Weights[(2 * sequence) + t];
             }

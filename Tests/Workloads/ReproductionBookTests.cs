@@ -108,6 +108,47 @@ public sealed class ReproductionBookTests : FolderTest
     }
 
     [Test]
+    public void Measured_steps_stand_beside_the_rungs_of_a_ladder()
+    {
+        ReproductionResult[] rungs =
+        [
+            .. new[] { "tanh", "linear", "lru" }.Select(arch => Of("listops", arch, "70k", 50)),
+        ];
+        BenchResult step = Made.Result("lru", 512, 12.5, 1 << 20);
+        ReproductionBook book = Book(rungs) with
+        {
+            Steps =
+            [
+                Made.Report() with
+                {
+                    Task = "listops",
+                    Results =
+                    [
+                        step with
+                        {
+                            Parameters = rungs[0].Parameters * 109 / 100,
+                            StepMs = step.StepMs with { Median = 12.5 },
+                        },
+                        // Of another size.
+                        step with
+                        {
+                            Arch = "tanh",
+                            Parameters = 2 * rungs[0].Parameters,
+                        },
+                    ],
+                },
+            ],
+        };
+        Assert.That(rungs.Select(book.StepOf), Is.EqualTo(new double?[] { null, null, 12.5 }));
+        string text = ResultsDocument.Render(book);
+        Assert.That(text, Does.Contain("| paper | ms a step |\n"));
+        Assert.That(text, Does.Match(@"\| lru \| [^|]+ \| 50.00 \| 8.00 \| 12.5 \|"));
+        string page = Sequor.Workloads.Charts.ReproductionPage.Render(book);
+        Made.RequireWhole(page);
+        Assert.That(page, Does.Contain("lru, a training step: 12.5 ms"));
+    }
+
+    [Test]
     public void What_is_recalled_stands_against_length()
     {
         ReproductionResult Recalled(string arch, int length, double share) =>

@@ -74,6 +74,11 @@ public sealed class ScoredReproductionTests : FolderTest
             Assert.That(Right(run.Valid, valid), Is.True, $"{run.Valid}");
             Assert.That(Right(run.Test, test), Is.True, $"{run.Test}");
             Assert.That(result.Test, Is.EqualTo(run.Test));
+            Assert.That(run.Answers!.Count, Is.EqualTo(test));
+            Assert.That(
+                Enumerable.Range(0, test).Count(i => run.Answers[i]) * 100.0 / test,
+                Is.EqualTo(run.Test).Within(1e-9)
+            );
         });
         string page = ReproductionPage.Render(
             new ReproductionReport

@@ -13,8 +13,13 @@ public static class ReproductionPage
     /// <summary>The page: HTML that needs no other file and no network.</summary>
     /// <param name="report">What presets came to, with their runs.</param>
     /// <param name="date">When; null for now.</param>
+    /// <param name="differences">How sure the order of models is, where it is known.</param>
     /// <exception cref="ArgumentException">The report of a finished run has no results.</exception>
-    public static string Render(ReproductionReport report, DateTimeOffset? date = null)
+    public static string Render(
+        ReproductionReport report,
+        DateTimeOffset? date = null,
+        IReadOnlyList<AnswerDifferences>? differences = null
+    )
     {
         ArgumentNullException.ThrowIfNull(report);
         IReadOnlyList<ReproductionResult> results = report.Results;
@@ -25,7 +30,10 @@ public static class ReproductionPage
         )
             throw new ArgumentException("The report has no results.", nameof(report));
         return Render(
-            ReproductionBook.Of(report),
+            ReproductionBook.Of(report) with
+            {
+                Differences = differences ?? [],
+            },
             [
                 .. Page.Facts(report.Machine, date ?? DateTimeOffset.Now),
                 ("Device", $"{report.Device}, {Several(report.Threads, "thread")}"),

@@ -43,6 +43,18 @@ internal static class ReproductionTables
 
                 """
             );
+            if (book.DifferencesOf(group) is { } differences)
+            {
+                (string[] head, IEnumerable<string[]> rows) = ResultTexts.Differences(differences);
+                html.Add(
+                    $"""
+                    {Page.Table($"{title}: differences", head, rows)}<p class="note">{ResultTexts.Meaning(
+                        differences
+                    )}</p>
+
+                    """
+                );
+            }
             if (notes.Length > 0)
             {
                 html.Add(
@@ -61,13 +73,14 @@ internal static class ReproductionTables
         foreach (ResultGroup ladder in book.Ladders)
         {
             string title = $"From a tanh network to the LRU: {ResultTexts.Title(ladder)}";
+            bool timed = ladder.Results.Any(r => book.StepOf(r) is not null);
             html.Add(
                 $"""
                 <section class="card">
                 <h2>{title}</h2>
-                {Bars(ladder)}{Page.Table(
+                {Scores(ladder)}{(timed ? Steps(book, ladder) : new HtmlText())}{Page.Table(
                     title,
-                    ["rung", "what changes", "parameters", "test", "paper", "against paper", "how far", "time"],
+                    ["rung", "what changes", "parameters", "test", "paper", "against paper", "how far", "time", "ms a step"],
                     ladder.Results.Select(r =>
                         (string[])
                             [
@@ -79,6 +92,7 @@ internal static class ReproductionTables
                                 ResultTexts.AgainstPaper(r),
                                 ResultTexts.HowFar(r),
                                 Duration(r.Seconds),
+                                ResultTexts.Step(book.StepOf(r)),
                             ]
                     ),
                     texts: 2
@@ -177,13 +191,14 @@ internal static class ReproductionTables
         ];
 
     // Losses over decades are no bars.
-    private static HtmlText Bars(ResultGroup ladder)
+    private static HtmlText Scores(ResultGroup ladder)
     {
-        if (!ladder.Results.All(r => r.HigherIsBetter))
+        double[] scores = [.. ladder.Results.Select(r => r.Test).OfType<double>()];
+        if (scores.Length == 0 || !(scores.Max() <= 10 * scores.Min()))
             return new HtmlText();
         var bars = new StackedBars
         {
-            Unit = "%",
+            Unit = ResultTexts.Unit(ladder.Results[0]),
             Parts = [ladder.Metric],
             Format = value => Text($"{value:0.0}"),
             Mark = ladder.Results.Any(r => r.Paper is not null) ? "the paper's" : null,
@@ -195,6 +210,27 @@ internal static class ReproductionTables
                     ResultTexts.Score(r.Test),
                     r.Paper
                 )),
+            ],
+        };
+        return HtmlText.Of($"{bars.Legend()}{bars.Render()}");
+    }
+
+    private static HtmlText Steps(ReproductionBook book, ResultGroup ladder)
+    {
+        var bars = new StackedBars
+        {
+            Unit = "ms",
+            Parts = ["a training step"],
+            Format = Milliseconds,
+            Bars =
+            [
+                .. ladder
+                    .Results.Where(r => book.StepOf(r) is not null)
+                    .Select(r => new Bar(
+                        r.Arch,
+                        [book.StepOf(r)!.Value],
+                        ResultTexts.Step(book.StepOf(r))
+                    )),
             ],
         };
         return HtmlText.Of($"{bars.Legend()}{bars.Render()}");

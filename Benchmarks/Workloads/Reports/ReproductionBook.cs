@@ -15,6 +15,12 @@ public sealed record ReproductionBook
     /// <summary>Steps measured at several lengths, by bench --sweep.</summary>
     public IReadOnlyList<BenchReport> Sweeps { get; init; } = [];
 
+    /// <summary>Steps measured at one length, by bench, whose times stand beside the rungs of a ladder.</summary>
+    public IReadOnlyList<BenchReport> Steps { get; init; } = [];
+
+    /// <summary>How sure the order of models is, of those tables whose answers are known one by one.</summary>
+    public IReadOnlyList<AnswerDifferences> Differences { get; init; } = [];
+
     /// <summary>Where the results are from, one a report.</summary>
     public required IReadOnlyList<BookSource> Sources { get; init; }
 
@@ -135,11 +141,27 @@ public sealed record ReproductionBook
                     .Select(same => same.Last()),
             ],
             Sweeps = [.. books.SelectMany(b => b.Sweeps)],
+            Steps = [.. books.SelectMany(b => b.Steps)],
             Sources = [.. books.SelectMany(b => b.Sources)],
             Status = ended?.Status ?? RunStatus.Finished,
             Reason = ended?.Reason,
         };
     }
+
+    /// <summary>Those of a table; null where the answers are not known.</summary>
+    internal AnswerDifferences? DifferencesOf(ResultGroup group) =>
+        Differences.FirstOrDefault(d => (d.Task, d.Preset) == (group.Task, group.Preset));
+
+    /// <summary>The median time of a training step of a result's model, of about as many parameters, in ms; null where it was not measured.</summary>
+    public double? StepOf(ReproductionResult result) =>
+        Steps
+            .Where(report => report.Task == result.Task)
+            .SelectMany(report => report.Results)
+            .LastOrDefault(step =>
+                step.Arch == result.Arch
+                && Math.Abs(step.Parameters - result.Parameters) <= 0.1 * result.Parameters
+            )
+            ?.StepMs.Median;
 
     private static int PlaceOf(ResultGroup group)
     {

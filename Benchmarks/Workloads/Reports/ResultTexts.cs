@@ -43,6 +43,10 @@ internal static class ResultTexts
         : Math.Abs(value) >= 0.01 ? Text($"{value:0.0000}")
         : Text($"{value:0.00e+0}");
 
+    /// <summary>Milliseconds of a training step.</summary>
+    public static string Step(double? milliseconds) =>
+        milliseconds is { } value ? Milliseconds(value) : Missing;
+
     /// <summary>A paper's figure, with no more digits than the paper has.</summary>
     public static string Published(double? score) =>
         score is not { } value ? Missing
@@ -56,12 +60,48 @@ internal static class ResultTexts
         if (result is not { Paper: > 0 and { } paper, Test: { } test })
             return Missing;
         if (result.HigherIsBetter)
-            return Text($"{test - paper:+0.0;\u22120.0;0.0} points");
+            return $"{Points(test - paper)} points";
         double ratio = test / paper;
         return ratio is > 0.5 and < 2
             ? Text($"{ratio - 1:+0.0%;\u22120.0%;0.0%}")
             : Text($"\u00d7 {ratio:0.###}");
     }
+
+    /// <summary>What <see cref="Differences"/> has.</summary>
+    public static string Meaning(AnswerDifferences differences) =>
+        Text(
+            $"Right answers of the row's model less those of the column's, in points, to the same {Count(differences.Answers)} questions{(differences.Seeds > 1 ? Text($", over {differences.Seeds} seeds") : "")}; in brackets intervals that hold together with 95% for all {Several(differences.Pairs.Count, "pair")}. Open: the interval has 0, and the order is not settled. How far another seed would come is not in them."
+        );
+
+    /// <summary>A table of each two models of differences: the models of the columns, and the rows.</summary>
+    public static (string[] Head, IEnumerable<string[]> Rows) Differences(
+        AnswerDifferences differences
+    )
+    {
+        string[] columns = [.. differences.Pairs.Select(p => p.Second).Distinct()];
+        return (
+            ["model", .. columns],
+            differences
+                .Pairs.GroupBy(p => p.First)
+                .Select(row =>
+                    (string[])
+                        [
+                            row.Key,
+                            .. columns.Select(column =>
+                                row.FirstOrDefault(p => p.Second == column) is { } pair
+                                    ? Difference(pair)
+                                    : ""
+                            ),
+                        ]
+                )
+        );
+    }
+
+    private static string Difference(AnswerDifference pair) =>
+        (pair.IsResolved ? Points(pair.Points) : "open")
+        + $" ({Points(pair.Low)} to {Points(pair.High)})";
+
+    private static string Points(double points) => Text($"{points:+0.0;\u22120.0;0.0}");
 
     /// <summary>Epochs of those asked for, and what ended them: "64 of 200, patience".</summary>
     public static string HowFar(ReproductionResult result)

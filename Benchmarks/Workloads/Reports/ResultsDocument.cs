@@ -55,13 +55,19 @@ public static class ResultsDocument
                         ]
                 )
             );
+            if (book.DifferencesOf(group) is not { } differences)
+                continue;
+            text.Append('\n').Append(ResultTexts.Meaning(differences)).Append("\n\n");
+            (string[] head, IEnumerable<string[]> rows) = ResultTexts.Differences(differences);
+            Table(text, head, rows, blank: false);
         }
         foreach (ResultGroup ladder in book.Ladders)
         {
+            bool timed = ladder.Results.Any(r => book.StepOf(r) is not null);
             Head(text, $"From a tanh network to the LRU: {ResultTexts.Title(ladder)}");
             Table(
                 text,
-                ["rung", "what changes", "test", "paper"],
+                ["rung", "what changes", "test", "paper", .. timed ? ["ms a step"] : (string[])[]],
                 ladder.Results.Select(r =>
                     (string[])
                         [
@@ -69,6 +75,7 @@ public static class ResultsDocument
                             Architecture.Get(r.Arch).OnLadder!.Change,
                             ResultTexts.Score(r.Test),
                             ResultTexts.Published(r.Paper),
+                            .. timed ? [ResultTexts.Step(book.StepOf(r))] : (string[])[],
                         ]
                 )
             );

@@ -105,6 +105,7 @@ public sealed partial class Reproduction
             ValidLoss = found,
             TestLoss = tested?.Loss,
             Recalled = recalled,
+            Answers = RightAnswers.Of(tested),
             Device = device,
             Threads = threads,
             Fallbacks = trained && trainer.Plan.Fallbacks.Count > 0 ? trainer.Plan.Fallbacks : null,
@@ -218,7 +219,7 @@ public sealed partial class Reproduction
             Runs = [run],
         };
 
-    private static string DataOf(TaskData? data) => data?.Fingerprint() ?? "drawn";
+    private static string DataOf(TaskData? data) => data?.Fingerprint() ?? ReproductionResult.Drawn;
 
     // All that a run must have in common with the one that it goes on from.
     private static Dictionary<string, string> Identity(Preset preset, TaskData? data, ulong seed) =>

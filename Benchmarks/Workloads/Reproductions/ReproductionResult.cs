@@ -5,6 +5,9 @@ namespace Sequor.Workloads;
 /// <summary>What a preset came to, over one seed or several. Written as JSON it is a result of sequor.reproduce/1.</summary>
 public sealed record ReproductionResult
 {
+    /// <summary>What <see cref="Data"/> is where task and seed decide the data.</summary>
+    public const string Drawn = "drawn";
+
     /// <summary>The task's name.</summary>
     [JsonPropertyName("task")]
     public required string Task { get; init; }
@@ -29,7 +32,7 @@ public sealed record ReproductionResult
     [JsonPropertyName("parameter_budget")]
     public required long Budget { get; init; }
 
-    /// <summary>Fingerprint of the data set, see <see cref="TaskData.Fingerprint"/>; drawn where task and seed decide the data.</summary>
+    /// <summary>Fingerprint of the data set, see <see cref="TaskData.Fingerprint"/>; or <see cref="Drawn"/>.</summary>
     [JsonPropertyName("data")]
     public required string Data { get; init; }
 

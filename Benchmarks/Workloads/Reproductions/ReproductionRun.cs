@@ -34,6 +34,11 @@ public sealed record ReproductionRun(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public double? Recalled { get; init; }
 
+    /// <summary>Which answers of the test set are right; null where sequences have more than one, or were not tested.</summary>
+    [JsonPropertyName("answers")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public RightAnswers? Answers { get; init; }
+
     /// <summary>The device's name; of a run that was resumed that of its last part.</summary>
     [JsonPropertyName("device")]
     public required string Device { get; init; }
