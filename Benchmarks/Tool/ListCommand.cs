@@ -55,7 +55,7 @@ internal static class ListCommand
         );
         screen.Table(
             "Tasks",
-            ["task", "loss", "score", "length", "data"],
+            ["task", "loss", "score", "length"],
             report.Tasks.Select(t =>
                 (string[])
                     [
@@ -63,10 +63,14 @@ internal static class ListCommand
                         t.Metric,
                         t.Score,
                         t.AnyLength ? "any" : "the data's",
-                        t.Data ?? "drawn",
                     ]
             )
         );
+        // A list of files is as long as several tables are wide.
+        screen.Title("Data");
+        foreach (IGrouping<string?, ListedTask> same in report.Tasks.GroupBy(t => t.Data))
+            screen.Line($"{string.Join(", ", same.Select(t => t.Name))}: {same.Key ?? "drawn"}");
+        screen.Line();
         screen.Table(
             "Optimizers",
             ["optimizer", "weight decay"],
