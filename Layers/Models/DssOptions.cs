@@ -16,7 +16,10 @@ public sealed record DssOptions
     /// <summary>How states are weighed.</summary>
     public DssKernel Kernel { get; init; } = DssKernel.Softmax;
 
-    /// <summary>Whether a second W reads the same recurrence from each sequence's end; both outputs are added.</summary>
+    /// <summary>
+    /// Whether a second W reads the same recurrence from each sequence's end; both outputs are added. Both include the step itself, as the
+    /// two directions of an S5 do; in the authors' code the second one begins with the step after it, and the rest is D's.
+    /// </summary>
     public bool Bidirectional { get; init; }
 
     /// <summary>The least dt at first: above 0. Its logarithm is drawn uniformly.</summary>

@@ -31,7 +31,10 @@ public sealed record S4DOptions
     /// <summary>How time becomes steps.</summary>
     public Discretization Discretization { get; init; } = Discretization.ZeroOrderHold;
 
-    /// <summary>Whether a second C reads the same recurrence from each sequence's end; both outputs are added.</summary>
+    /// <summary>
+    /// Whether a second C reads the same recurrence from each sequence's end; both outputs are added. Both include the step itself, as the
+    /// two directions of an S5 do; in the authors' code the second one begins with the step after it, and the rest is D's.
+    /// </summary>
     public bool Bidirectional { get; init; }
 
     /// <summary>The least dt at first: above 0. Its logarithm is drawn uniformly.</summary>

@@ -1,3 +1,4 @@
+using System.Numerics;
 using NUnit.Framework;
 using Sequor.Reference;
 using Sequor.Tests.Support;
@@ -174,6 +175,16 @@ public sealed class ReferenceTorchTests
                     a.GetValueOrDefault("mask1"),
                     a.GetValueOrDefault("mask2")
                 );
+            case "s4d_zoh" or "s4d_both":
+                return StateSpaces(c, a, StateSpaceKind.ZeroOrderHold, "log_A_real", "A_imag", "C");
+            case "s4d_bilinear":
+                return StateSpaces(c, a, StateSpaceKind.Bilinear, "log_A_real", "A_imag", "C");
+            case "dss_softmax" or "dss_softmax_longer":
+                return StateSpaces(c, a, StateSpaceKind.Softmax, "Lambda_re", "Lambda_im", "W");
+            case "dss_exp" or "dss_both":
+                return StateSpaces(c, a, StateSpaceKind.Exp, "Lambda_log_neg_re", "Lambda_im", "W");
+            case "s5_block_zoh" or "s5_block_bilinear" or "s5_block_both":
+                return S5Block(c, a);
             case "linear":
                 return Linear.Forward(
                     a["x"],
@@ -208,6 +219,77 @@ public sealed class ReferenceTorchTests
             default:
                 throw new NotSupportedException(c.Name);
         }
+    }
+
+    private static double[] StateSpaces(
+        TorchCase c,
+        Dictionary<string, double[]> a,
+        StateSpaceKind kind,
+        string real,
+        string imaginary,
+        string weights
+    ) =>
+        StateSpace.Forward(
+            new StateSpaceParameters(
+                kind,
+                c.Size("d"),
+                c.Size("N"),
+                a["log_dt"],
+                a[real],
+                a[imaginary],
+                a[weights],
+                a["D"],
+                a[weights].Length / (2 * c.Size("d") * c.Size("N"))
+            ),
+            a["x"],
+            c.Size("T"),
+            c.Size("B"),
+            (int)c.Option("length")
+        );
+
+    private static double[] S5Block(TorchCase c, Dictionary<string, double[]> a)
+    {
+        (int time, int batch, int d, int states) = (
+            c.Size("T"),
+            c.Size("B"),
+            c.Size("d"),
+            c.Size("N")
+        );
+        (Complex Lambda, Complex Factor)[] sampled =
+        [
+            .. Enumerable
+                .Range(0, states)
+                .Select(n =>
+                {
+                    var eigenvalue = new Complex(a["Lambda_re"][n], a["Lambda_im"][n]);
+                    double dt = Math.Exp(a["log_step"][n]);
+                    return c.Name == "s5_block_bilinear"
+                        ? S5.Bilinear(eigenvalue, dt)
+                        : S5.Held(eigenvalue, dt);
+                }),
+        ];
+        var recurrence = new DiagonalRecurrence(
+            [.. sampled.Select(s => s.Lambda)],
+            [.. sampled.Select(s => s.Factor)],
+            2,
+            a["B_re"],
+            a["B_im"],
+            a["C_re"],
+            a["C_im"],
+            a["D"],
+            c.Name == "s5_block_both" ? 2 : 1
+        );
+        double[] z = LayerNorm.Forward(
+            a["x"],
+            a["norm.weight"],
+            a["norm.bias"],
+            time * batch,
+            d,
+            1e-5
+        );
+        double[] g = [.. recurrence.Forward(z, time, batch).Select(Activation.Gelu)];
+        double[] gate = Linear.Forward(g, a["out.weight"], a["out.bias"], time * batch, d, d);
+        return [.. a["x"].Select((x, i) => x + (g[i] * Activation.Sigmoid(gate[i])))];
     }
 
     private static TcnLevel Level(TorchCase c, Dictionary<string, double[]> a, int k) =>

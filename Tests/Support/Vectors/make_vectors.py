@@ -201,6 +201,110 @@ def lru_block(name, T, B, d, N, dropout):
     return case(name, {"T": T, "B": B, "d": d, "N": N}, arrays, {"eps": 1e-5})
 
 
+def convolve(u, kernel):
+    """Causal convolution of each channel, as state spaces are published: u [T, B, d], kernel [d, T]."""
+    n = 2 * u.shape[0]
+    product = torch.fft.rfft(u, n, dim=0) * torch.fft.rfft(kernel.t(), n, dim=0)[:, None]
+    return torch.fft.irfft(product, n, dim=0)[: u.shape[0]]
+
+
+def from_both_ends(u, kernels):
+    """Sum of the causal convolution by the first kernel and, if there is another, of that of the reversed sequence."""
+    y = convolve(u, kernels[0])
+    return y if len(kernels) == 1 else y + convolve(u.flip(0), kernels[1]).flip(0)
+
+
+def complex_of(pairs):
+    return torch.complex(pairs[..., 0], pairs[..., 1])
+
+
+def s4d(name, T, B, d, N, rule, directions=1):
+    leaves = require_grad(
+        x=draw(T, B, d),
+        log_dt=draw_between(-2.5, -0.5, d),
+        C=draw(directions * d, N, 2),
+        log_A_real=draw_between(-1.0, 0.5, d, N),
+        A_imag=draw_between(-4.0, 4.0, d, N),
+        D=draw(d),
+    )
+    A = torch.complex(-torch.exp(leaves["log_A_real"]), leaves["A_imag"])
+    dt = torch.exp(leaves["log_dt"])[:, None]
+    if rule == "zoh":
+        step, scale = torch.exp(dt * A), (torch.exp(dt * A) - 1) / A
+    else:
+        step, scale = (1 + dt * A / 2) / (1 - dt * A / 2), dt / (1 - dt * A / 2)
+    powers = step[..., None] ** torch.arange(T)
+    C = complex_of(leaves["C"]).reshape(directions, d, N)
+    kernels = [2 * ((c * scale)[..., None] * powers).sum(1).real for c in C]
+    y = from_both_ends(leaves["x"], kernels) + leaves["D"] * leaves["x"]
+    return case(name, {"T": T, "B": B, "d": d, "N": N}, differentiate(leaves, {"y": y}))
+
+
+def dss(name, T, B, d, N, kernel, length=None, directions=1):
+    real = "Lambda_re" if kernel == "softmax" else "Lambda_log_neg_re"
+    leaves = require_grad(
+        x=draw(T, B, d),
+        log_dt=draw_between(-2.5, -1.0, d, 2),
+        W=draw(directions * d, N, 2),
+        D=draw(d),
+        # phases below a turn: a softmax over a whole turn divides by almost nothing, and differences do not find its slope
+        **{real: draw_between(-0.7, 0.3, N), "Lambda_im": draw_between(-1.5, 1.5, N)},
+    )
+    re = leaves[real] if kernel == "softmax" else -torch.exp(leaves[real])
+    Lambda = torch.complex(re, leaves["Lambda_im"])
+    dt = torch.exp(leaves["log_dt"])
+    z = torch.complex(dt[:, :1] * Lambda.real, dt[:, 1:] * Lambda.imag)
+    if kernel == "exp":
+        exponents, scale = z[..., None] * torch.arange(T), (torch.exp(z) - 1) / Lambda
+    else:
+        # what grows is shifted by its largest exponent; the sum over the steps is geometric, and 1 / x is conj(x) / (|x|^2 + 1e-7)
+        R = length or T
+        grows = z.real > 0
+        shift = torch.where(grows, z * (R - 1), torch.zeros_like(z))[..., None]
+        turn = torch.where(grows, -z, z)
+        below = (torch.exp(turn * R) - 1) * Lambda
+        scale = (torch.exp(turn) - 1) * below.conj() / (below.abs() ** 2 + 1e-7)
+        exponents = z[..., None] * torch.arange(T) - shift
+    W = complex_of(leaves["W"]).reshape(directions, d, N)
+    kernels = [((w * scale)[..., None] * torch.exp(exponents)).sum(1).real for w in W]
+    y = from_both_ends(leaves["x"], kernels) + leaves["D"] * leaves["x"]
+    return case(name, {"T": T, "B": B, "d": d, "N": N}, differentiate(leaves, {"y": y}), {"length": length or 0})
+
+
+def s5_block(name, T, B, d, N, rule, directions=1):
+    """The block of S5 with a layer norm; the state space as one kernel of [d, d] for each lag."""
+    leaves = require_grad(
+        x=draw(T, B, d),
+        Lambda_re=draw_between(-1.0, -0.1, N),
+        Lambda_im=draw_between(-6.0, 6.0, N),
+        log_step=draw_between(-2.5, -0.5, N),
+        B_re=draw(N, d, scale=0.5),
+        B_im=draw(N, d, scale=0.5),
+        C_re=draw(d, directions * N, scale=0.5),
+        C_im=draw(d, directions * N, scale=0.5),
+        D=draw(d),
+        **{"norm.weight": draw_between(0.5, 1.5, d), "norm.bias": draw(d)},
+        **{"out.weight": draw(d, d), "out.bias": draw(d)},
+    )
+    Lambda, dt = torch.complex(leaves["Lambda_re"], leaves["Lambda_im"]), torch.exp(leaves["log_step"])
+    if rule == "zoh":
+        step, scale = torch.exp(dt * Lambda), (torch.exp(dt * Lambda) - 1) / Lambda
+    else:
+        step, scale = (1 + dt * Lambda / 2) / (1 - dt * Lambda / 2), dt / (1 - dt * Lambda / 2)
+    Bm = torch.complex(leaves["B_re"], leaves["B_im"]) * scale[:, None]
+    Cs = torch.complex(leaves["C_re"], leaves["C_im"]).split(N, 1)
+    z = F.layer_norm(leaves["x"], (d,), leaves["norm.weight"], leaves["norm.bias"], 1e-5)
+    y = leaves["D"] * z
+    for C, turn in zip(Cs, (False, True)):
+        kernel = torch.stack([2 * ((C * step**lag) @ Bm).real for lag in range(T)])
+        u = z.flip(0) if turn else z
+        part = torch.stack([sum(u[t - lag] @ kernel[lag].t() for lag in range(t + 1)) for t in range(T)])
+        y = y + (part.flip(0) if turn else part)
+    g = F.gelu(y, approximate="tanh")
+    y = leaves["x"] + g * torch.sigmoid(F.linear(g, leaves["out.weight"], leaves["out.bias"]))
+    return case(name, {"T": T, "B": B, "d": d, "N": N}, differentiate(leaves, {"y": y}))
+
+
 def linear(name, T, B, inputs, outputs):
     leaves = require_grad(x=draw(T, B, inputs), weight=draw(outputs, inputs), bias=draw(outputs))
     y = F.linear(leaves["x"], leaves["weight"], leaves["bias"])
@@ -271,6 +375,16 @@ def make_cases():
     plan(lru, "lru", 6, 2, 3, 4)
     plan(lru_block, "lru_block", 6, 2, 3, 4, 0)
     plan(lru_block, "lru_block_masks", 5, 3, 4, 2, 0.2)
+    plan(s4d, "s4d_zoh", 7, 2, 3, 4, "zoh")
+    plan(s4d, "s4d_bilinear", 7, 2, 3, 4, "bilinear")
+    plan(s4d, "s4d_both", 6, 3, 2, 3, "zoh", directions=2)
+    plan(dss, "dss_softmax", 7, 2, 3, 4, "softmax")
+    plan(dss, "dss_softmax_longer", 6, 2, 2, 5, "softmax", length=11)
+    plan(dss, "dss_exp", 7, 2, 3, 4, "exp")
+    plan(dss, "dss_both", 6, 3, 2, 3, "exp", directions=2)
+    plan(s5_block, "s5_block_zoh", 6, 2, 3, 4, "zoh")
+    plan(s5_block, "s5_block_bilinear", 6, 2, 3, 4, "bilinear")
+    plan(s5_block, "s5_block_both", 5, 3, 4, 3, "zoh", directions=2)
     plan(linear, "linear", 3, 2, 5, 3)
     plan(layer_norm, "layer_norm", 3, 2, 5)
     plan(mse, "mse", 4, 2, 3)
