@@ -11,6 +11,7 @@ public sealed class LayerTorchTests(int bits, int threads)
     private static readonly string[] Names =
     [
         "tcn",
+        "tcn_gated",
         "lru_block",
         "linear",
         "layer_norm",
@@ -30,6 +31,12 @@ public sealed class LayerTorchTests(int bits, int threads)
         c.Name switch
         {
             "tcn" => new Tcn(c.Size("in"), [c.Size("out"), c.Size("out")], c.Size("kernel")),
+            "tcn_gated" => new Tcn(
+                c.Size("in"),
+                [c.Size("out"), c.Size("out")],
+                c.Size("kernel"),
+                activation: TcnActivation.Gated
+            ),
             "lru_block" => new LruBlock(c.Size("d"), c.Size("N")),
             "s4d_zoh" or "s4d_bilinear" or "s4d_both" => new S4D(
                 c.Size("d"),

@@ -158,6 +158,21 @@ public sealed class ReferenceTorchTests
                             a["level1.mask2"],
                         ]
                 );
+            case "tcn_gated":
+                return Enumerable
+                    .Range(0, c.Size("levels"))
+                    .Aggregate(
+                        a["x"],
+                        (x, k) =>
+                            Tcn.Block(
+                                Level(c, a, k),
+                                x,
+                                c.Size("T"),
+                                c.Size("B"),
+                                1 << k,
+                                gated: true
+                            )
+                    );
             case "lru":
                 return Lru.Forward(Unit(c, a), a["x"], c.Size("T"), c.Size("B"));
             case "lru_block" or "lru_block_masks":

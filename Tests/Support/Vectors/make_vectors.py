@@ -121,23 +121,28 @@ def causal_conv(name, T, B, inputs, outputs, kernel, dilation):
 
 
 class Block(nn.Module):
-    """The residual block of Bai et al. 2018, on [B, C, T]; pads both sides and cuts the surplus off."""
+    """
+    The residual block of Bai et al. 2018, on [B, C, T]; pads both sides and cuts the surplus off. Gated, gated linear units are in the
+    place of its inner ReLUs.
+    """
 
-    def __init__(self, inputs, outputs, kernel, dilation):
+    def __init__(self, inputs, outputs, kernel, dilation, gated):
         super().__init__()
+        self.inner = (lambda h: F.glu(h, 1)) if gated else relu
+        halves = 2 if gated else 1
         self.surplus = (kernel - 1) * dilation
-        self.conv1 = weight_norm(nn.Conv1d(inputs, outputs, kernel, padding=self.surplus, dilation=dilation))
-        self.conv2 = weight_norm(nn.Conv1d(outputs, outputs, kernel, padding=self.surplus, dilation=dilation))
+        self.conv1 = weight_norm(nn.Conv1d(inputs, halves * outputs, kernel, padding=self.surplus, dilation=dilation))
+        self.conv2 = weight_norm(nn.Conv1d(outputs, halves * outputs, kernel, padding=self.surplus, dilation=dilation))
         self.downsample = nn.Conv1d(inputs, outputs, 1) if inputs != outputs else None
 
     def forward(self, x, mask1, mask2):
-        h = relu(self.conv1(x)[..., : -self.surplus]) * mask1[..., None]
-        h = relu(self.conv2(h)[..., : -self.surplus]) * mask2[..., None]
+        h = self.inner(self.conv1(x)[..., : -self.surplus]) * mask1[..., None]
+        h = self.inner(self.conv2(h)[..., : -self.surplus]) * mask2[..., None]
         return relu(h + (x if self.downsample is None else self.downsample(x)))
 
 
-def tcn(name, T, B, inputs, outputs, kernel, levels, dropout):
-    blocks = nn.ModuleList(Block(inputs if i == 0 else outputs, outputs, kernel, 2**i) for i in range(levels))
+def tcn(name, T, B, inputs, outputs, kernel, levels, dropout, gated=False):
+    blocks = nn.ModuleList(Block(inputs if i == 0 else outputs, outputs, kernel, 2**i, gated) for i in range(levels))
     for key, parameter in blocks.named_parameters():
         is_length = key.endswith("weight_g")
         parameter.data = draw_between(0.5, 1.5, *parameter.shape) if is_length else draw(*parameter.shape, scale=0.5)
@@ -372,6 +377,7 @@ def make_cases():
     plan(causal_conv, "causal_conv_short", 5, 3, 3, 2, 4, 2)
     plan(tcn, "tcn", 9, 2, 2, 3, 3, 2, 0)
     plan(tcn, "tcn_masks", 9, 2, 2, 3, 3, 2, 0.2)
+    plan(tcn, "tcn_gated", 9, 2, 2, 3, 3, 2, 0, gated=True)
     plan(lru, "lru", 6, 2, 3, 4)
     plan(lru_block, "lru_block", 6, 2, 3, 4, 0)
     plan(lru_block, "lru_block_masks", 5, 3, 4, 2, 0.2)
