@@ -271,22 +271,40 @@ internal sealed unsafe partial class CpuRecurrent
             float* sums = Partials(slice, layer, direction);
             float* hidden = sums + (nint)_gateColumns * p.Inputs;
             float* rows = hidden + (nint)_gateColumns * h;
-            for (long gate = from; gate < to; gate++)
+            for (long gate = from; gate < to; )
             {
+                // Gates that follow each other in both orders, of one line of the cache.
                 long inputColumn = InputColumn(gate);
-                float* wih = _call.DParameters + p.WeightIh + gate * p.Inputs;
-                for (int i = 0; i < p.Inputs; i++)
-                    wih[i] += sums[(long)i * _gateColumns + inputColumn];
-                float* whh = _call.DParameters + p.WeightHh + gate * h;
-                for (int i = 0; i < h; i++)
-                    whh[i] += hidden[(long)i * _gateColumns + gate];
-                if (p.BiasIh >= 0)
-                    _call.DParameters[p.BiasIh + gate] += rows[inputColumn];
-                if (p.BiasHh >= 0)
-                    _call.DParameters[p.BiasHh + gate] += rows[HiddenColumn + gate];
+                int count = (int)Math.Min(Math.Min(16, to - gate), _gateColumns - inputColumn);
+                AddTransposed(
+                    sums + inputColumn,
+                    p.Inputs,
+                    _call.DParameters + p.WeightIh + gate * p.Inputs,
+                    count
+                );
+                AddTransposed(hidden + gate, h, _call.DParameters + p.WeightHh + gate * h, count);
+                for (int i = 0; i < count; i++)
+                {
+                    if (p.BiasIh >= 0)
+                        _call.DParameters[p.BiasIh + gate + i] += rows[inputColumn + i];
+                    if (p.BiasHh >= 0)
+                        _call.DParameters[p.BiasHh + gate + i] += rows[HiddenColumn + gate + i];
+                }
+                gate += count;
             }
             if (Projects)
                 ReduceProjection(p, part, rows + _gateWidth);
+        }
+    }
+
+    // Adds columns of sums, whose rows are a row of gates apart, to rows of a gradient. Rows so far apart collide in a cache, so what a
+    // line holds is used at once.
+    private void AddTransposed(float* sums, int rows, float* to, int columns)
+    {
+        for (int i = 0; i < rows; i++, sums += _gateColumns)
+        {
+            for (int column = 0; column < columns; column++)
+                to[(nint)column * rows + i] += sums[column];
         }
     }
 

@@ -181,8 +181,8 @@ internal sealed unsafe partial class CpuRecurrent
         if (_chunkStride % 256 < 16)
             _chunkStride += 32;
         long most = (long)_sliceRows * _d.MaxLength;
-        _chunkRows = (int)
-            Math.Clamp(ChunkBytes / ((long)_chunkStride * sizeof(float)), _sliceRows, most);
+        long fitting = ChunkBytes / ((long)_chunkStride * sizeof(float));
+        _chunkRows = (int)Math.Clamp(Math.Max(fitting, LeastChunkRows), _sliceRows, most);
         _slice = workspace;
         long slice = 0;
         _sliceInitial = Take(ref slice, _sliceRows, _state);

@@ -19,6 +19,10 @@ internal sealed unsafe partial class CpuRecurrent : RecurrentOperation
     // The bytes of a chunk's gate gradients: less than half of a common second-level cache.
     private const int ChunkBytes = 384 << 10;
 
+    // The rows of a chunk that wide gates have all the same. The sums of the weights' gradients, which no cache holds then, are read and
+    // written once a chunk: with so many rows this takes less time than the products that are summed.
+    private const int LeastChunkRows = 128;
+
     private readonly CpuBackend _backend;
     private readonly RecurrentDescriptor _d;
     private readonly Job _job;
