@@ -80,6 +80,12 @@ internal sealed unsafe partial class CpuBackend : Backend
 
     public int Threads => _pool.Threads;
 
+    /// <summary>
+    /// The largest recurrent weights of a layer, in bytes, that each thread reads for its share of the batch; where they are larger, threads
+    /// share the units. Tests of either way set it.
+    /// </summary>
+    public long LargestSharedWeights { get; init; } = SecondLevelCache;
+
     public IReadOnlyList<Thread> Workers => _pool.Workers;
 
     public void Run(ParallelJob job, int parts)

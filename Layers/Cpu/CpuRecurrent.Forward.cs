@@ -190,6 +190,7 @@ internal sealed unsafe partial class CpuRecurrent
         {
             Kind = _d.Kind,
             Hidden = _hidden,
+            To = _hidden,
             Clip = _d.CellClip,
             Rows = to - from,
             GateStride = walk.GateStride,

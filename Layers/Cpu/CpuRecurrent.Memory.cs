@@ -130,8 +130,8 @@ internal sealed unsafe partial class CpuRecurrent
                 p.WeightHr = parameters.Offsets.GetValueOrDefault($"weight_hr_{name}", -1);
                 p.Bias = Take(ref workspace, _gateWidth);
                 long end = workspace;
-                p.InputWeights = Take(ref end, Packed.Elements(inputs, _gateColumns, lanes));
-                p.HiddenWeights = Take(ref end, Packed.Elements(_state, _gateColumns, lanes));
+                p.InputWeights = Take(ref end, WeightElements(inputs));
+                p.HiddenWeights = Take(ref end, WeightElements(_state));
                 p.ProjectionWeights = Take(ref end, ProjectionElements(_hidden, _state));
                 if (_d.Training)
                 {
@@ -155,7 +155,7 @@ internal sealed unsafe partial class CpuRecurrent
         }
         _packedInput = Take(ref reserve, Copies ? rows : 0, _d.InputSize);
         _reserveCount = reserve;
-        _permuted = Take(ref workspace, _gateColumns, widest);
+        _permuted = Take(ref workspace, _wide ? 0 : _gateColumns, widest);
         if (_d.Training)
             LayGradients(ref workspace, rows);
         LaySlices(ref workspace, widest);
@@ -197,12 +197,18 @@ internal sealed unsafe partial class CpuRecurrent
             _sliceOutputs = Take(ref slice, _chunkRows, _state);
             _sliceCarry = Take(ref slice, _sliceRows, _state);
             _sliceCellCarry = Take(ref slice, _sliceRows, _hidden);
-            _slicePartials = Take(ref slice, _d.Directions, PartialCount(widest));
+            _slicePartials = Take(ref slice, _wide ? 0 : _d.Directions, PartialCount(widest));
         }
         LayProjection(ref slice);
         _sliceCount = slice;
         workspace = checked(workspace + slice * _slices);
     }
+
+    // Those of units that are split between threads are packed gate by gate.
+    private long WeightElements(int depth) =>
+        _wide
+            ? _d.Gates * Packed.Elements(depth, _hidden, _backend.Lanes)
+            : Packed.Elements(depth, _gateColumns, _backend.Lanes);
 
     // The sums of a slice: dWx [I, gates], dWh [P, gates], the sum of the rows of gates, and dWr [P, H].
     private long PartialCount(int inputs) =>

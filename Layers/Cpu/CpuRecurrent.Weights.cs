@@ -11,6 +11,12 @@ internal sealed unsafe partial class CpuRecurrent
         HiddenWeights(p).Fill(_call.Parameters + p.WeightHh, 1, _state, 0, _state);
         if (Projects)
             ProjectionWeights(p).Fill(_call.Parameters + p.WeightHr, 1, h, 0, h);
+        PackBias(p);
+    }
+
+    private void PackBias(in Place p)
+    {
+        int h = _hidden;
         float* bias = _call.Workspace + p.Bias;
         for (int i = 0; i < _gateColumns; i++)
         {

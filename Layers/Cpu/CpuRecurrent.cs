@@ -40,11 +40,14 @@ internal sealed unsafe partial class CpuRecurrent : RecurrentOperation
         _backend = backend;
         _d = descriptor;
         _job = new Job(this);
+        _wideJob = new WideJob(this);
         _hidden = _d.HiddenSize;
         _state = _d.StateSize;
         _gateColumns = _d.Gates * _hidden;
         _gateWidth = _d.Kind == RecurrentKind.Gru ? 4 * _hidden : _gateColumns;
-        _slices = Math.Min(backend.Threads, _d.MaxBatch);
+        _wide = IsWide(_d, backend.LargestSharedWeights);
+        _slices = _wide ? 1 : Math.Min(backend.Threads, _d.MaxBatch);
+        _barrier = new StepBarrier(_wide ? UnitParts(backend) : 1);
         Lay();
         _grid = new Grid(backend, _d, _slices);
     }
@@ -60,9 +63,20 @@ internal sealed unsafe partial class CpuRecurrent : RecurrentOperation
             PackRows(_call.UserX, _d.InputSize, _call.Reserve + _packedInput);
         for (int layer = 0; layer < _d.Layers; layer++)
         {
-            for (int direction = 0; direction < _d.Directions && !operands.SameWeights; direction++)
-                PackForward(layer, direction);
-            _job.Start(Phase.Forward, layer);
+            if (_wide)
+            {
+                ForwardWide(layer, !operands.SameWeights);
+            }
+            else
+            {
+                for (
+                    int direction = 0;
+                    direction < _d.Directions && !operands.SameWeights;
+                    direction++
+                )
+                    PackForward(layer, direction);
+                _job.Start(Phase.Forward, layer);
+            }
             if (_d.DropsOut && layer < _d.Layers - 1)
             {
                 operands.Random!.Dropout(
@@ -89,10 +103,17 @@ internal sealed unsafe partial class CpuRecurrent : RecurrentOperation
             PackGradient(gradients.Y.Shape.First);
         for (int layer = _d.Layers - 1; layer >= 0; layer--)
         {
-            for (int direction = 0; direction < _d.Directions; direction++)
-                PackBackward(layer, direction);
-            _job.Start(Phase.Backward, layer);
-            _job.Start(Phase.Reduce, layer);
+            if (_wide)
+            {
+                BackwardWide(layer);
+            }
+            else
+            {
+                for (int direction = 0; direction < _d.Directions; direction++)
+                    PackBackward(layer, direction);
+                _job.Start(Phase.Backward, layer);
+                _job.Start(Phase.Reduce, layer);
+            }
             if (_d.DropsOut && layer > 0)
             {
                 Tensor dx = RowsOf(operands.Workspace, _flow[layer % 2]);

@@ -53,10 +53,21 @@ internal readonly unsafe struct Packed(float* data, int depth, int columns, int 
         nint columnStride,
         int depthFrom,
         int depthCount
+    ) => Fill(source, depthStride, columnStride, depthFrom, depthCount, 0, Columns);
+
+    /// <summary>Fills a range of columns, which begins with a panel: see <see cref="Tile.MaxWidth"/>.</summary>
+    public void Fill(
+        float* source,
+        nint depthStride,
+        nint columnStride,
+        int depthFrom,
+        int depthCount,
+        int columnFrom,
+        int columnTo
     )
     {
         int full = Tile.MaxWidth(_lanes);
-        for (int first = 0; first < Columns; first += full)
+        for (int first = columnFrom; first < columnTo; first += full)
         {
             int width = Tile.PanelWidth(Columns - first, _lanes);
             int used = Math.Min(width, Columns - first);
@@ -83,7 +94,19 @@ internal readonly unsafe struct Packed(float* data, int depth, int columns, int 
     /// Multiplies rows of A by the first tile.Taps * tile.Depth steps of depth of this matrix. The pointers are those of the first row and
     /// of column 0.
     /// </summary>
-    public void Multiply(in Tile tile, int rows, float* a, float* init, float* c)
+    public void Multiply(in Tile tile, int rows, float* a, float* init, float* c) =>
+        Multiply(tile, rows, a, init, c, 0, Columns);
+
+    /// <summary>The same for a range of columns, which begins with a panel: see <see cref="Tile.MaxWidth"/>.</summary>
+    public void Multiply(
+        in Tile tile,
+        int rows,
+        float* a,
+        float* init,
+        float* c,
+        int columnFrom,
+        int columnTo
+    )
     {
         // A block of rows stays in the second-level cache while every panel passes over it.
         const int Block = 128;
@@ -91,7 +114,7 @@ internal readonly unsafe struct Packed(float* data, int depth, int columns, int 
         for (int row = 0; row < rows; row += Block)
         {
             int count = Math.Min(Block, rows - row);
-            for (int first = 0; first < Columns; first += full)
+            for (int first = columnFrom; first < columnTo; first += full)
             {
                 int width = Tile.PanelWidth(Columns - first, _lanes);
                 Tile panel = tile;

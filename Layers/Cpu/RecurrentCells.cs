@@ -7,6 +7,10 @@ internal unsafe struct CellRows
 {
     public RecurrentKind Kind;
     public int Hidden;
+
+    /// <summary>The first unit that is computed, and the one behind the last.</summary>
+    public int From;
+    public int To;
     public int Rows;
     public int GateStride;
     public int OutputStride;
@@ -43,9 +47,9 @@ internal static unsafe class RecurrentCells<TV, TO>
             return;
         for (int row = 0; row < c.Rows; row++)
         {
-            for (int i = 0; i < c.Hidden; i += TO.Width)
+            for (int i = c.From; i < c.To; i += TO.Width)
             {
-                int left = Math.Min(TO.Width, c.Hidden - i);
+                int left = Math.Min(TO.Width, c.To - i);
                 switch (c.Kind)
                 {
                     case RecurrentKind.Lstm:
@@ -76,9 +80,9 @@ internal static unsafe class RecurrentCells<TV, TO>
     {
         for (int row = 0; row < c.Rows; row++)
         {
-            for (int i = 0; i < c.Hidden; i += TO.Width)
+            for (int i = c.From; i < c.To; i += TO.Width)
             {
-                int left = Math.Min(TO.Width, c.Hidden - i);
+                int left = Math.Min(TO.Width, c.To - i);
                 nint at = (nint)row * c.Hidden + i;
                 TV dh = Lane<TV, TO>.Get(c.Carry + at, left);
                 if (c.OutputGradient != null)

@@ -15,7 +15,7 @@ namespace Sequor.Tests;
 public class Backends
 {
     private static readonly ConcurrentDictionary<
-        (int Bits, int Threads, int Caller),
+        (int Bits, int Threads, bool SharesUnits, int Caller),
         CpuBackend
     > Made = new();
 
@@ -31,15 +31,25 @@ public class Backends
         ),
     ];
 
-    internal static CpuBackend Get(int bits, int threads) =>
+    /// <summary>The same, and recurrent layers whose units are shared by threads, whatever their size, with some of these.</summary>
+    internal static readonly object[][] Recurrent =
+    [
+        .. Each.Select(each => (object[])[.. each, false]),
+        [512, 2, true],
+        [256, 1, true],
+        [128, 3, true],
+    ];
+
+    internal static CpuBackend Get(int bits, int threads, bool sharesUnits = false) =>
         Made.GetOrAdd(
-            (bits, threads, Environment.CurrentManagedThreadId),
+            (bits, threads, sharesUnits, Environment.CurrentManagedThreadId),
             key =>
-                (CpuBackend)
-                    Backend.Create(
-                        Device.Cpu,
-                        new CpuOptions { VectorBits = key.Bits, Threads = key.Threads }
-                    )
+            {
+                var options = new CpuOptions { VectorBits = key.Bits, Threads = key.Threads };
+                return key.SharesUnits
+                    ? new CpuBackend(options, "asked for") { LargestSharedWeights = 0 }
+                    : (CpuBackend)Backend.Create(Device.Cpu, options);
+            }
         );
 
     /// <summary>Ends the backends' threads.</summary>

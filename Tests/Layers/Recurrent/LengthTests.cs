@@ -6,14 +6,14 @@ using Sequor.Tests.Support;
 namespace Sequor.Tests.Layers;
 
 /// <summary>A batch of different lengths gives what each sequence gives by itself.</summary>
-[TestFixtureSource(typeof(Backends), nameof(Backends.Each))]
-internal sealed class LengthTests(int bits, int threads)
+[TestFixtureSource(typeof(Backends), nameof(Backends.Recurrent))]
+internal sealed class LengthTests(int bits, int threads, bool sharesUnits)
 {
     private static readonly int[] Lengths = [9, 2, 1, 6, 9];
     private const int Steps = 9;
     private const int Inputs = 3;
 
-    private CpuBackend Backend => Backends.Get(bits, threads);
+    private CpuBackend Backend => Backends.Get(bits, threads, sharesUnits);
 
     private static readonly (string Name, Func<Layer> Make)[] Models =
     [

@@ -6,10 +6,10 @@ using Sequor.Tests.Support;
 namespace Sequor.Tests.Layers;
 
 /// <summary>What only an LSTM has: the projection of its output and bounds of its cell state.</summary>
-[TestFixtureSource(typeof(Backends), nameof(Backends.Each))]
-internal sealed class LstmOptionTests(int bits, int threads)
+[TestFixtureSource(typeof(Backends), nameof(Backends.Recurrent))]
+internal sealed class LstmOptionTests(int bits, int threads, bool sharesUnits)
 {
-    private CpuBackend Backend => Backends.Get(bits, threads);
+    private CpuBackend Backend => Backends.Get(bits, threads, sharesUnits);
 
     // A tight clip that acts on many cells of the random operands, one that acts on none, one that lies above zero.
     private static readonly CellClip Tight = new(-0.2f, 0.3f);

@@ -6,10 +6,10 @@ using Sequor.Tests.Support;
 namespace Sequor.Tests.Layers;
 
 /// <summary>Rows of sequences of falling length, without padding, as cuDNN's packed layout has them.</summary>
-[TestFixtureSource(typeof(Backends), nameof(Backends.Each))]
-internal sealed class PackedTests(int bits, int threads)
+[TestFixtureSource(typeof(Backends), nameof(Backends.Recurrent))]
+internal sealed class PackedTests(int bits, int threads, bool sharesUnits)
 {
-    private CpuBackend Backend => Backends.Get(bits, threads);
+    private CpuBackend Backend => Backends.Get(bits, threads, sharesUnits);
 
     private static readonly RecurrentCase[] Cases =
     [

@@ -5,8 +5,8 @@ using Sequor.Tests.Support;
 namespace Sequor.Tests.Layers;
 
 /// <summary>Outputs and gradients of every kind of recurrent network against the double-precision reference.</summary>
-[TestFixtureSource(typeof(Backends), nameof(Backends.Each))]
-public sealed class RecurrentGradientTests(int bits, int threads)
+[TestFixtureSource(typeof(Backends), nameof(Backends.Recurrent))]
+public sealed class RecurrentGradientTests(int bits, int threads, bool sharesUnits)
 {
     private static readonly GradientCase[] Cases =
     [
@@ -24,6 +24,8 @@ public sealed class RecurrentGradientTests(int bits, int threads)
                     (3, 17, 2, 2, 17),
                     // Several of the pieces of time that backward works in.
                     (1, 3, 1, 150, 70),
+                    // Several panels of units.
+                    (5, 75, 2, 6, 9),
                 },
             (kind, s) =>
                 new GradientCase(
@@ -38,5 +40,5 @@ public sealed class RecurrentGradientTests(int bits, int threads)
     [TestCaseSource(nameof(Cases))]
     public void A_recurrent_network_has_the_outputs_and_gradients_of_the_reference(
         GradientCase @case
-    ) => PlannedCase.Check(@case, Backends.Get(bits, threads));
+    ) => PlannedCase.Check(@case, Backends.Get(bits, threads, sharesUnits));
 }

@@ -9,10 +9,10 @@ namespace Sequor.Tests.Layers;
 /// Directions, lengths, states and bias modes of the recurrent operation, against the reference run on one sequence at a
 /// time, each direction by itself.
 /// </summary>
-[TestFixtureSource(typeof(Backends), nameof(Backends.Each))]
-internal sealed class RecurrentOptionTests(int bits, int threads)
+[TestFixtureSource(typeof(Backends), nameof(Backends.Recurrent))]
+internal sealed class RecurrentOptionTests(int bits, int threads, bool sharesUnits)
 {
-    private CpuBackend Backend => Backends.Get(bits, threads);
+    private CpuBackend Backend => Backends.Get(bits, threads, sharesUnits);
 
     private static readonly RecurrentCase[] Cases =
     [

@@ -6,12 +6,12 @@ using Sequor.Tests.Support;
 namespace Sequor.Tests.Layers;
 
 /// <summary>Initial and final states of a plan's recurrent layers, and their gradients.</summary>
-[TestFixtureSource(typeof(Backends), nameof(Backends.Each))]
-internal sealed class StateTests(int bits, int threads)
+[TestFixtureSource(typeof(Backends), nameof(Backends.Recurrent))]
+internal sealed class StateTests(int bits, int threads, bool sharesUnits)
 {
     private const int Inputs = 3;
 
-    private CpuBackend Backend => Backends.Get(bits, threads);
+    private CpuBackend Backend => Backends.Get(bits, threads, sharesUnits);
 
     private static readonly (string Name, Func<Layer> Make)[] Models =
     [

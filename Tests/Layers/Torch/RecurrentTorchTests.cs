@@ -5,8 +5,8 @@ using Sequor.Tests.Support;
 namespace Sequor.Tests.Torch;
 
 /// <summary>Outputs, states and gradients of recurrent networks against values recorded from PyTorch.</summary>
-[TestFixtureSource(typeof(Backends), nameof(Backends.Each))]
-public sealed class RecurrentTorchTests(int bits, int threads)
+[TestFixtureSource(typeof(Backends), nameof(Backends.Recurrent))]
+public sealed class RecurrentTorchTests(int bits, int threads, bool sharesUnits)
 {
     private static readonly string[] States = ["h0", "c0"];
 
@@ -20,7 +20,7 @@ public sealed class RecurrentTorchTests(int bits, int threads)
     [TestCaseSource(nameof(Cases))]
     public void A_recurrent_network_gives_what_torch_gives(TorchCase c)
     {
-        Backend backend = Backends.Get(bits, threads);
+        Backend backend = Backends.Get(bits, threads, sharesUnits);
         (int time, int batch) = (c.Size("T"), c.Size("B"));
         using Layer model = Model(c);
         using Plan plan = model.Plan(
