@@ -82,9 +82,10 @@ internal sealed unsafe partial class CpuBackend : Backend
 
     /// <summary>
     /// The largest recurrent weights of a layer, in bytes, that each thread reads for its share of the batch; where they are larger, threads
-    /// share the units. Tests of either way set it.
+    /// share the units. Up to three caches full, reading them again takes less time than threads that wait for each other after each step,
+    /// and have unequal shares of few panels. Tests of either way set it.
     /// </summary>
-    public long LargestSharedWeights { get; init; } = SecondLevelCache;
+    public long LargestSharedWeights { get; init; } = 3 * SecondLevelCache;
 
     public IReadOnlyList<Thread> Workers => _pool.Workers;
 
