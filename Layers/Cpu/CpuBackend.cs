@@ -46,7 +46,10 @@ internal sealed unsafe partial class CpuBackend : Backend
             );
         Lanes = bits / 32;
         string instructions = CpuInstructions.Describe(bits);
-        _pool = new WorkerPool(options.Threads == 0 ? Environment.ProcessorCount : options.Threads);
+        int cores = Environment.ProcessorCount;
+        Threads = options.Threads == 0 ? cores : options.Threads;
+        // More threads than cores would take the cores from each other, and spin where others compute.
+        _pool = new WorkerPool(Math.Min(Threads, cores));
         _scratch = new Scratch(this);
         _pointwise = new PointwiseJob(this);
         _matMul = new MatMulJob(this);
@@ -59,9 +62,9 @@ internal sealed unsafe partial class CpuBackend : Backend
             "cpu",
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"CPU, {_pool.Threads} thread{(_pool.Threads == 1 ? "" : "s")}, {bits}-bit vectors, {instructions}"
+                $"CPU, {Amount.Of(Threads, "thread")}{(Threads > cores ? $" on {Amount.Of(cores, "core")}" : "")}, {bits}-bit vectors, {instructions}"
             ),
-            _pool.Threads,
+            Threads,
             bits,
             reason
         )
@@ -78,7 +81,11 @@ internal sealed unsafe partial class CpuBackend : Backend
     /// <summary>The floats of a vector: 16, 8 or 4.</summary>
     public int Lanes { get; }
 
-    public int Threads => _pool.Threads;
+    /// <summary>How many parts work is split into at most, which decides the order of sums.</summary>
+    public int Threads { get; }
+
+    /// <summary>How many parts run at a time: no more than there are cores.</summary>
+    public int Concurrency => _pool.Threads;
 
     /// <summary>
     /// The largest recurrent weights of a layer, in bytes, that each thread reads for its share of the batch; where they are larger, threads

@@ -22,7 +22,7 @@ internal sealed unsafe partial class CpuRecurrent
     // Threads that wait for each other at every step need a core each.
     private int UnitParts(CpuBackend backend) =>
         Math.Min(
-            Math.Min(backend.Threads, Environment.ProcessorCount),
+            backend.Concurrency,
             (_hidden + Tile.MaxWidth(backend.Lanes) - 1) / Tile.MaxWidth(backend.Lanes)
         );
 
