@@ -521,6 +521,10 @@ internal sealed unsafe partial class CpuRecurrent
                 else
                     owner.BackwardUnits(_layer, _direction, part, _initial);
             }
+            catch (StepBarrier.BrokenException)
+            {
+                // What is told is what the other part failed of.
+            }
             catch
             {
                 owner._barrier.Break();

@@ -22,7 +22,7 @@ internal sealed class StepBarrier(int parts)
     public void Break() => Volatile.Write(ref _broken, true);
 
     /// <summary>Returns when all parts have come here. What each wrote before, all others see.</summary>
-    /// <exception cref="InvalidOperationException">Another part has failed.</exception>
+    /// <exception cref="BrokenException">Another part has failed, and tells why itself.</exception>
     public void Wait()
     {
         if (parts == 1)
@@ -37,11 +37,14 @@ internal sealed class StepBarrier(int parts)
         for (int spins = 0; Volatile.Read(ref _round) == round; spins++)
         {
             if (Volatile.Read(ref _broken))
-                throw new InvalidOperationException("Another part of the job has failed.");
+                throw new BrokenException();
             if (spins < Spins)
                 Thread.SpinWait(4);
             else
                 Thread.Yield();
         }
     }
+
+    /// <summary>Ends a part of a job in which another part has failed.</summary>
+    public sealed class BrokenException() : Exception("Another part of the job has failed.");
 }

@@ -47,7 +47,7 @@ public sealed class StepBarrierTests
                     barrier.Break();
                     return;
                 }
-                Assert.That(barrier.Wait, Throws.InvalidOperationException);
+                Assert.That(barrier.Wait, Throws.TypeOf<StepBarrier.BrokenException>());
                 Interlocked.Increment(ref ended);
             }
         );
