@@ -213,8 +213,13 @@ public sealed class ReproductionBookTests : FolderTest
         Assert.That(
             words,
             Is.EqualTo(
-                Directory
-                    .GetFiles(Path.Combine(root, "Benchmarks", "Results"), "reproduce-*.json")
+                new[] { "reproduce", "steps", "sweep" }
+                    .SelectMany(kind =>
+                        Directory.GetFiles(
+                            Path.Combine(root, "Benchmarks", "Results"),
+                            $"{kind}-*.json"
+                        )
+                    )
                     .Select(path => $"Benchmarks/Results/{Path.GetFileName(path)}")
                     .Order(StringComparer.Ordinal)
             ),
