@@ -47,7 +47,6 @@ internal static class PageCommand
         command.SetAction(result =>
         {
             using var stop = new StopSignal();
-            StopSignal.EndAtOnce(stop);
             OutputFile? page = OutputFile.For(html.Name, result.GetValue(html));
             OutputFile? document = OutputFile.For(markdown.Name, result.GetValue(markdown));
             if (page is null && document is null)

@@ -40,6 +40,7 @@ internal static class TrainCommand
             Load(trainer, resume);
         Machine machine = Machine.Read(job.Backend.Info);
         var view = new TrainView(screen, job, workload);
+        stop.Hold();
         view.Header(machine, trainer.Step);
 
         var clock = Stopwatch.StartNew();
