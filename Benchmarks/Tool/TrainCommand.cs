@@ -164,7 +164,9 @@ internal static class TrainCommand
         }
         catch (NotSupportedException e) when (job.Setup.Carry)
         {
-            throw new UsageException($"--carry: {job.Setup.Arch}: {e.Message}");
+            throw new UsageException(
+                $"--carry: {job.Setup.Arch}: {e.Message.TrimEnd('.')}; --context N is for models that carry nothing"
+            );
         }
     }
 
@@ -185,6 +187,8 @@ internal static class TrainCommand
             Task = job.Setup.Task,
             Arch = job.Setup.Arch,
             Length = job.Setup.Length,
+            Carry = job.Setup.Carry ? true : null,
+            Context = job.Setup.Context > 0 ? job.Setup.Context : null,
             Batch = job.Setup.Batch,
             Hidden = job.Setup.Hidden,
             Layers = job.Setup.Layers,
