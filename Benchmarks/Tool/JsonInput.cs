@@ -15,9 +15,7 @@ internal static class JsonInput
         try
         {
             byte[] bytes = File.ReadAllBytes(path);
-            return bytes.AsSpan().StartsWith(ByteOrderMark)
-                ? bytes[ByteOrderMark.Length..]
-                : bytes;
+            return bytes.AsSpan().StartsWith(ByteOrderMark) ? bytes[ByteOrderMark.Length..] : bytes;
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {

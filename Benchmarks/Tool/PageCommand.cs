@@ -63,11 +63,7 @@ internal static class PageCommand
             // Both are made before either is written.
             string? text = document is null
                 ? null
-                : ResultsPart.Of(
-                    result.GetValue(markdown)!,
-                    document.ReadText(),
-                    made.Document!()
-                );
+                : ResultsPart.Of(result.GetValue(markdown)!, document.ReadText(), made.Document!());
             page?.Write(Encoding.UTF8.GetBytes(made.Page()));
             document?.Write(Encoding.UTF8.GetBytes(text!));
             return ExitCode.Success;

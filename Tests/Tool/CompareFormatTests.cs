@@ -302,15 +302,9 @@ public sealed class CompareFormatTests : FolderTest
         Assert.That(Changed(Compare(0, Json(false, 60), Json(false, 3600))), Is.Empty);
         Assert.That(Changed(Compare(0, Json(true, 60), Json(true, 60))), Is.Empty);
         JsonNode refused = Compare(2, Json(true, 60), Json(true, 3600));
-        Assert.That(
-            (string)refused["reason"]!,
-            Does.Contain("total budget of seconds (60; 3600)")
-        );
+        Assert.That((string)refused["reason"]!, Does.Contain("total budget of seconds (60; 3600)"));
         refused = Compare(2, Json(true, 60), Json(false, 60));
-        Assert.That(
-            (string)refused["reason"]!,
-            Does.Contain("total budget of seconds (60; none)")
-        );
+        Assert.That((string)refused["reason"]!, Does.Contain("total budget of seconds (60; none)"));
 
         static string Json(bool cut, double seconds)
         {

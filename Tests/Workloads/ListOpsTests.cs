@@ -95,16 +95,17 @@ public sealed class ListOpsTests
     [TestCase(10_001)]
     public void Lengths_that_drawing_would_hardly_ever_give_are_refused(int length)
     {
-        foreach (Func<object> create in (Func<object>[])[
-            () => Entry.CreateStream(length),
-            () => Entry.CreateTraining(length, 1),
-            () => Entry.CreateSets(length, 10, 1, null),
-        ])
+        foreach (
+            Func<object> create in (Func<object>[])
+                [
+                    () => Entry.CreateStream(length),
+                    () => Entry.CreateTraining(length, 1),
+                    () => Entry.CreateSets(length, 10, 1, null),
+                ]
+        )
             Assert.That(
                 () => create(),
-                Throws
-                    .TypeOf<ArgumentOutOfRangeException>()
-                    .With.Message.Contains("8 to 10000")
+                Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("8 to 10000")
             );
     }
 
