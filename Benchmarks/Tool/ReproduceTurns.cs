@@ -44,7 +44,8 @@ internal sealed class ReproduceTurns
         _order = new RunOrder<ReproduceRun>(
             job.Runs,
             // What is asked to end needs no order any more, and data take their time to draw.
-            run => _stop.IsCancellationRequested ? double.PositiveInfinity : LeastFlops(run) / rate,
+            run =>
+                _stop.IsCancellationRequested ? double.PositiveInfinity : LeastFlops(run) / rate,
             Measure
         );
     }

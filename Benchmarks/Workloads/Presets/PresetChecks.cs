@@ -121,9 +121,7 @@ internal static class PresetChecks
             place,
             "length",
             preset.Length,
-            task.IsStream
-                ? task.Lengths(task.IsDrawn)
-                : LeftOut(Tasks.All.Where(t => t.IsStream))
+            task.IsStream ? task.Lengths(task.IsDrawn) : LeftOut(Tasks.All.Where(t => t.IsStream))
         );
         CheckWindows(preset, place);
         int sequences = preset.Training.Sequences;

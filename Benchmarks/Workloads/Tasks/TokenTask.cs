@@ -8,12 +8,8 @@ namespace Sequor.Workloads;
 /// <param name="data">The text.</param>
 /// <param name="length">T.</param>
 /// <param name="context">Steps at the beginning of a piece that do not count, 0 to T - 1.</param>
-internal sealed class TokenTask(
-    LanguageEntry entry,
-    LanguageData data,
-    int length,
-    int context = 0
-) : SequenceTask
+internal sealed class TokenTask(LanguageEntry entry, LanguageData data, int length, int context = 0)
+    : SequenceTask
 {
     private readonly Lazy<double> _baseline = new(() => Unigrams(data));
     private readonly int _context =
