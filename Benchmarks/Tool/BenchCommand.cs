@@ -26,6 +26,7 @@ internal static class BenchCommand
 
     private static int Run(BenchOptions options, ParseResult result)
     {
+        options.RequireNoneOfPaired(result);
         using var run = new StepsRun("bench", result, options.Measured, options.Workload);
         IReadOnlyList<int> lengths = options.Lengths(result);
         IReadOnlyList<IReadOnlyList<Workload>> workloads = options.Workloads(result, lengths);

@@ -100,6 +100,17 @@ internal sealed class BenchOptions
             command.Options.Add(option);
     }
 
+    /// <summary>Refuses what is of <see cref="Paired"/> alone where that is not asked for.</summary>
+    /// <exception cref="UsageException">Some of it is given.</exception>
+    public void RequireNoneOfPaired(ParseResult result)
+    {
+        foreach (Option option in (Option[])[Minutes, OrderSeed, Force, Strict, Bisect])
+        {
+            if (result.GetResult(option) is { Implicit: false })
+                throw new UsageException($"{option.Name} needs {Paired.Name} OTHER");
+        }
+    }
+
     /// <summary>T, once or, in a sweep, several times.</summary>
     /// <exception cref="UsageException">Both options are given.</exception>
     public IReadOnlyList<int> Lengths(ParseResult result)

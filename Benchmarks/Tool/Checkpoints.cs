@@ -19,6 +19,8 @@ internal static class Checkpoints
                 ?? throw new UsageException(
                     $"--checkpoint: another run saves to '{path}' and has its lock '{path}.lock'; wait until it ends, or name another file"
                 );
+            // A signal may end the program while it still reads data, and FILE.lock would stay.
+            AppDomain.CurrentDomain.ProcessExit += (_, _) => held.Dispose();
             if (!held.KeepsOthersOut)
                 Screen.Tell(
                     $"note: the file system of '{held.Path}' knows no locks; see to it that no other run saves to '{path}'"

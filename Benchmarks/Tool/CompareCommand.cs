@@ -24,7 +24,6 @@ internal static class CompareCommand
     private static int Run(CompareOptions options, ParseResult result)
     {
         using var stop = new StopSignal();
-        StopSignal.EndAtOnce(stop);
         string before = result.GetValue(options.Base)!;
         string after = result.GetValue(options.Head)!;
         OutputFile? json = OutputFile.For(options.Json.Name, result.GetValue(options.Json));

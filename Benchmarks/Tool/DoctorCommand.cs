@@ -30,7 +30,6 @@ internal static class DoctorCommand
     private static int Run(string? json)
     {
         using var stop = new StopSignal();
-        StopSignal.EndAtOnce(stop);
         OutputFile? file = OutputFile.For("--json", json);
         OutputFile.RequireApart(file);
         DoctorReport report = Examine();

@@ -52,6 +52,7 @@ internal static class Failures
             or DivergedException
             or CheckpointException
             or SafetensorsException
+            or TaskDataException
             or IOException
             or UnauthorizedAccessException => e.Message,
             OutOfMemoryException =>

@@ -29,7 +29,6 @@ internal static class HistoryCommand
         command.SetAction(result =>
         {
             using var stop = new StopSignal();
-            StopSignal.EndAtOnce(stop);
             string path = result.GetValue(file)!;
             OutputFile? toJson = OutputFile.For(json.Name, result.GetValue(json));
             OutputFile? toHtml = OutputFile.For(html.Name, result.GetValue(html));

@@ -26,7 +26,6 @@ internal static class ListCommand
     private static int Run(string? json)
     {
         using var stop = new StopSignal();
-        StopSignal.EndAtOnce(stop);
         OutputFile? file = OutputFile.For("--json", json);
         OutputFile.RequireApart(file);
         CatalogReport report = CatalogReport.Make();

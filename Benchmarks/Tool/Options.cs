@@ -145,7 +145,13 @@ internal static class Options
             }
         );
 
-    public static Option<string?> Text(string name, string description, string value) =>
+    /// <param name="allowed">What must stand there, for messages.</param>
+    public static Option<string?> Text(
+        string name,
+        string description,
+        string value,
+        string allowed = "the name of a file"
+    ) =>
         Create<string?>(
             name,
             description,
@@ -154,8 +160,23 @@ internal static class Options
             {
                 if (!string.IsNullOrWhiteSpace(text))
                     return text;
-                fail("the name of a file", "");
+                fail(allowed, "");
                 return null;
+            }
+        );
+
+    /// <summary>A time with its unit; see <see cref="TimeOption"/>.</summary>
+    public static Option<TimeSpan?> Time(string name, string description) =>
+        Create<TimeSpan?>(
+            name,
+            description,
+            "TIME",
+            (text, fail) =>
+            {
+                TimeSpan? time = TimeOption.Parse(text);
+                if (time is null)
+                    fail(TimeOption.Allowed, "");
+                return time;
             }
         );
 
@@ -232,7 +253,8 @@ internal static class Options
         Text(
             "--autotune",
             "whether a GPU's ways of computing are measured, once for a shape: off, on (choices are kept in the user's cache folder) or a file to keep them in (on)",
-            "on|off|FILE"
+            "on|off|FILE",
+            "on, off or the name of a file"
         );
 
     public static Option<string?> Graph() =>

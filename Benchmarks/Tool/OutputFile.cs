@@ -117,6 +117,22 @@ internal sealed class OutputFile
         }
     }
 
+    /// <summary>The text that is there; null where there is none that could be read again, as in a device.</summary>
+    /// <exception cref="FailureException">It cannot be read.</exception>
+    public string? ReadText()
+    {
+        if (!_place.IsFile || _place.Kind == FileKind.None)
+            return null;
+        try
+        {
+            return File.ReadAllText(_path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new FailureException($"{_option}: '{_path}' cannot be read: {e.Message}", e);
+        }
+    }
+
     /// <summary>Puts a text and a line's end in place of what was there.</summary>
     /// <exception cref="FailureException">It cannot be written.</exception>
     public void Write(ReadOnlySpan<byte> text)

@@ -47,7 +47,6 @@ internal static class PageCommand
         command.SetAction(result =>
         {
             using var stop = new StopSignal();
-            StopSignal.EndAtOnce(stop);
             OutputFile? page = OutputFile.For(html.Name, result.GetValue(html));
             OutputFile? document = OutputFile.For(markdown.Name, result.GetValue(markdown));
             if (page is null && document is null)
@@ -64,7 +63,7 @@ internal static class PageCommand
             // Both are made before either is written.
             string? text = document is null
                 ? null
-                : ResultsPart.Of(result.GetValue(markdown)!, made.Document!());
+                : ResultsPart.Of(result.GetValue(markdown)!, document.ReadText(), made.Document!());
             page?.Write(Encoding.UTF8.GetBytes(made.Page()));
             document?.Write(Encoding.UTF8.GetBytes(text!));
             return ExitCode.Success;
@@ -186,19 +185,7 @@ internal static class PageCommand
     // What compare would refuse has no page either: numbers that are none, times of 0.
     private static (string Path, string Schema, byte[] Json) Read(string path)
     {
-        byte[] bytes;
-        try
-        {
-            bytes = File.ReadAllBytes(path);
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw new UsageException($"there is no file or folder '{path}'");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new UsageException($"'{path}' cannot be read: {e.Message}");
-        }
+        byte[] bytes = JsonInput.Read(path);
         try
         {
             using JsonDocument document = JsonDocument.Parse(bytes);

@@ -25,6 +25,7 @@ internal static class PairedCommand
     public static int Run(BenchOptions options, ParseResult result)
     {
         using var stop = new StopSignal();
+        stop.Hold();
         string other = result.GetValue(options.Paired)!;
         OutputFile? json = OutputFile.For(options.Json.Name, result.GetValue(options.Json));
         OutputFile.RequireApart(json);

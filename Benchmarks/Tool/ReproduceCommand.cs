@@ -21,6 +21,7 @@ internal static class ReproduceCommand
         {
             using var stop = new StopSignal();
             using ReproduceJob job = options.Read(result);
+            stop.Hold();
             return Run(job, new Screen(job.Json, job.Html), stop);
         });
         return command;

@@ -59,10 +59,9 @@ internal sealed class ReproduceOptions
         "minutes of training and validation for each run, of one model with one seed; time before an interruption counts (no limit)"
     );
 
-    private readonly Option<string?> _totalBudget = Options.Text(
+    private readonly Option<TimeSpan?> _totalBudget = Options.Time(
         "--total-budget",
-        "time of all runs together, as 8h, 90m or 30s: the shortest come first, what is over in --checkpoint FOLDER is not run again, and what there was no time for is told",
-        "TIME"
+        "time of all runs together, as 8h, 90m or 30s: the shortest come first, what is over in --checkpoint FOLDER is not run again, and what there was no time for is told"
     );
 
     private readonly Option<long?> _seeds = Options.Whole(
@@ -125,7 +124,7 @@ internal sealed class ReproduceOptions
     /// <summary>What a command line asks for. Wrong usage is told before anything is read or made.</summary>
     public ReproduceJob Read(ParseResult result)
     {
-        TimeSpan? total = TimeOption.Read(result, _totalBudget);
+        TimeSpan? total = result.GetValue(_totalBudget);
         IReadOnlyList<Preset> presets = ReadPresets(result, total is not null);
         TimeSpan? budget = ReadBudget(result);
         string? checkpoint = result.GetValue(_checkpoint);

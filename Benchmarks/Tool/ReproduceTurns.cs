@@ -41,7 +41,13 @@ internal sealed class ReproduceTurns
             return;
         }
         double rate = Margin * FlopsPerSecond();
-        _order = new RunOrder<ReproduceRun>(job.Runs, run => LeastFlops(run) / rate, Measure);
+        _order = new RunOrder<ReproduceRun>(
+            job.Runs,
+            // What is asked to end needs no order any more, and data take their time to draw.
+            run =>
+                _stop.IsCancellationRequested ? double.PositiveInfinity : LeastFlops(run) / rate,
+            Measure
+        );
     }
 
     /// <summary>What was not begun and will not be, but where all runs have the time that they take.</summary>

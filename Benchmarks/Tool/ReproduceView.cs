@@ -1,6 +1,6 @@
-using System.Globalization;
 using Sequor.Layers;
 using Sequor.Workloads;
+using static Sequor.Workloads.Figures;
 
 namespace Sequor.Tool;
 
@@ -27,7 +27,7 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
         string total = job.TotalBudget is { } time
             ? $", {TrainView.Duration(time)} for all of them; the shortest come first"
             : "";
-        screen.Line(Figures.Several(job.Runs.Count, "run") + limit + total);
+        screen.Line(Several(job.Runs.Count, "run") + limit + total);
     }
 
     public void Begin(ReproduceTurn turn)
@@ -43,7 +43,7 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
         screen.Line();
         screen.Line(
             Text(
-                $"{run} ({_turns} of {job.Runs.Count}): {Figures.Several(model.ParameterCount, "parameter")}; "
+                $"{run} ({_turns} of {job.Runs.Count}): {Several(model.ParameterCount, "parameter")}; "
             ) + paper
         );
         if (turn is { Expected: { } expected, TimeLeft: { } left })
@@ -59,7 +59,7 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
         {
             screen.Line(
                 Text(
-                    $"note: the checkpoint is of a run on {Figures.Several(was, "thread")}; on {threads} the results agree but for rounding"
+                    $"note: the checkpoint is of a run on {Several(was, "thread")}; on {threads} the results agree but for rounding"
                 )
             );
         }
@@ -98,7 +98,7 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
         if (run.Stopped == StopReason.Cancelled)
         {
             screen.Line(
-                $"interrupted after {Figures.Several(result.Epochs, "epoch")}, {time}; "
+                $"interrupted after {Several(result.Epochs, "epoch")}, {time}; "
                     + (
                         _run.Checkpoint is { } path
                             ? $"saved to {path}; the same command goes on from there"
@@ -111,7 +111,7 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
         {
             StopReason.Budget => "cut by the budget",
             StopReason.Patience =>
-                $"no better for {Figures.Several(_run.Preset.Training.Patience, "epoch")}",
+                $"no better for {Several(_run.Preset.Training.Patience, "epoch")}",
             _ => "all epochs done",
         };
         string best =
@@ -151,7 +151,7 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
         if (left.Count == 0)
             return;
         screen.Line(
-            $"Not begun: {Figures.Several(left.Count, "run")}."
+            $"Not begun: {Several(left.Count, "run")}."
                 + (
                     job.Checkpoint is not null
                         ? " The same command goes on with them."
@@ -213,7 +213,7 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
             r.Finished ? "finished"
             : r.Runs.Any(run => run.Stopped == StopReason.Budget) ? "cut by the budget"
             : interrupted && ReferenceEquals(r, results[^1]) ? "interrupted"
-            : Text($"{r.Seeds} of {Figures.Several(job.Seeds, "seed")}");
+            : Text($"{r.Seeds} of {Several(job.Seeds, "seed")}");
     }
 
     // Training ends with its epochs or its time, whichever is first.
@@ -245,10 +245,8 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
 
     private static string Number(double? value) =>
         value is not { } v ? "-"
+        : v == 0 ? "0"
         : Math.Abs(v) >= 1 ? Text($"{v:0.000}")
         : Math.Abs(v) >= 1e-3 ? Text($"{v:0.0000}")
         : Text($"{v:0.00e+0}");
-
-    private static string Text(FormattableString text) =>
-        text.ToString(CultureInfo.InvariantCulture);
 }

@@ -13,25 +13,14 @@ internal static class ResultsPart
     public const string End = "<!-- end of results -->";
 
     /// <summary>The document with results.</summary>
-    /// <param name="path">Where it is, or will be; a dash for standard output.</param>
+    /// <param name="path">Where it is, or will be, for messages.</param>
+    /// <param name="before">What is there; null or empty for nothing.</param>
     /// <param name="results">The results.</param>
-    /// <exception cref="UsageException">There is another file, without such a part.</exception>
-    /// <exception cref="FailureException">It cannot be read.</exception>
-    public static string Of(string path, string results)
+    /// <exception cref="UsageException">There is another text, without such a part.</exception>
+    public static string Of(string path, string? before, string results)
     {
         string part = $"{Begin}\n\n{results.Trim('\n')}\n\n{End}";
-        if (!File.Exists(path))
-            return part;
-        string text;
-        try
-        {
-            text = File.ReadAllText(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new FailureException($"--markdown: '{path}' cannot be read: {e.Message}", e);
-        }
-        if (text.Length == 0)
+        if (before is not { Length: > 0 } text)
             return part;
         int begin = text.IndexOf(Begin, StringComparison.Ordinal);
         int end = begin < 0 ? -1 : text.IndexOf(End, begin, StringComparison.Ordinal);

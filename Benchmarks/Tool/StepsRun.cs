@@ -88,13 +88,14 @@ internal sealed class StepsRun : IDisposable
         requireMemory(backend);
     }
 
-    /// <summary>Refuses outputs that would overwrite each other or what is read.</summary>
+    /// <summary>Refuses outputs that would overwrite each other or what is read; all is ready then.</summary>
     public void RequireOutputs(params OutputFile?[] outputs)
     {
         OutputFile.RequireApart(outputs);
         foreach (string file in _workload.DataFilesOf(_result, _workload.TaskOf(_result)))
             OutputFile.RequireApartFrom(_workload.Data.Name, file, outputs);
         _screen = new Screen(outputs);
+        _stop.Hold();
     }
 
     /// <summary>Measures, and then the peaks; a failure is kept, for the report.</summary>
@@ -109,7 +110,8 @@ internal sealed class StepsRun : IDisposable
                 _workload.Backend.Tell = line => Checkpoints.Tell(_verb, progress, line);
                 measure(progress);
             }
-            if (!IsInterrupted && areSteps())
+            // A signal may have come with the last step.
+            if (!Stops() && areSteps())
                 Peaks = BenchPeaks.Measure(_workload.Backend, _result, _clock.Elapsed);
         }
         catch (Exception e)

@@ -4,8 +4,9 @@ using System.Runtime.InteropServices;
 namespace Sequor.Tool;
 
 /// <summary>
-/// Notes the first Ctrl-C, termination request or end of the terminal; a later one ends the program at once. The first
-/// process of a container gets only those signals that it asks for.
+/// What Ctrl-C, a termination request or the end of the terminal does. While a command prepares its work it has nothing to save, and is
+/// ended at once; once it <see cref="Hold">holds</see> them the first is noted, and a later one ends the program. The first process of a
+/// container gets only those signals that it asks for.
 /// </summary>
 internal sealed class StopSignal : IDisposable
 {
@@ -16,6 +17,7 @@ internal sealed class StopSignal : IDisposable
     private readonly CancellationTokenSource _source = new();
     private readonly Stopwatch _since = new();
     private volatile int _exitCode;
+    private bool _held;
 
     public StopSignal()
     {
@@ -35,9 +37,12 @@ internal sealed class StopSignal : IDisposable
     /// <summary>The same for loops that take a token.</summary>
     public CancellationToken Token => _source.Token;
 
-    /// <summary>Ends a program that has nothing to save at the first signal.</summary>
-    public static void EndAtOnce(StopSignal signal) =>
-        signal.Token.Register(() => Environment.Exit(signal.Code));
+    /// <summary>From now on the first signal is noted alone, for work that has something to save or to tell.</summary>
+    public void Hold()
+    {
+        lock (_since)
+            _held = true;
+    }
 
     private PosixSignalRegistration On(PosixSignal signal, int code) =>
         PosixSignalRegistration.Create(signal, context => Note(context, code));
@@ -46,8 +51,10 @@ internal sealed class StopSignal : IDisposable
     {
         context.Cancel = true;
         bool first;
+        bool held;
         lock (_since)
         {
+            held = _held;
             first = _exitCode == 0;
             if (first)
             {
@@ -55,9 +62,9 @@ internal sealed class StopSignal : IDisposable
                 _exitCode = code;
             }
         }
-        if (first)
+        if (first && held)
             _source.Cancel();
-        else if (_since.Elapsed > OneRequest)
+        else if (!held || _since.Elapsed > OneRequest)
             // The system's own way to end a program does nothing to the first process of a container.
             Environment.Exit(code);
     }

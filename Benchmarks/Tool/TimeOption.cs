@@ -1,4 +1,3 @@
-using System.CommandLine;
 using System.Globalization;
 using System.Text.RegularExpressions;
 
@@ -8,6 +7,10 @@ namespace Sequor.Tool;
 internal static partial class TimeOption
 {
     private static readonly TimeSpan Longest = TimeSpan.FromDays(1000);
+
+    /// <summary>What must stand there, for messages.</summary>
+    public static string Allowed { get; } =
+        $"a time such as 8h, 90m, 30s or 1h30m, above 0 and at most {Longest.TotalDays:0}d";
 
     /// <summary>The time that a text says; null where it says none.</summary>
     public static TimeSpan? Parse(string text)
@@ -31,18 +34,6 @@ internal static partial class TimeOption
         return seconds > 0 && seconds <= Longest.TotalSeconds
             ? TimeSpan.FromSeconds(seconds)
             : null;
-    }
-
-    /// <summary>The time that an option was given; null where it was not.</summary>
-    /// <exception cref="UsageException">It is none, and the message says what is allowed.</exception>
-    public static TimeSpan? Read(ParseResult result, Option<string?> option)
-    {
-        if (result.GetValue(option) is not { } text)
-            return null;
-        return Parse(text)
-            ?? throw new UsageException(
-                $"{option.Name} must be a time such as 8h, 90m, 30s or 1h30m, above 0 and at most {Longest.TotalDays:0}d, not '{Layers.Printable.Shortened(text)}'"
-            );
     }
 
     [GeneratedRegex(@"^([0-9]{1,9}(\.[0-9]{1,9})?[dhms])+$", RegexOptions.CultureInvariant)]

@@ -40,6 +40,7 @@ internal static class TrainCommand
             Load(trainer, resume);
         Machine machine = Machine.Read(job.Backend.Info);
         var view = new TrainView(screen, job, workload);
+        stop.Hold();
         view.Header(machine, trainer.Step);
 
         var clock = Stopwatch.StartNew();
@@ -163,7 +164,9 @@ internal static class TrainCommand
         }
         catch (NotSupportedException e) when (job.Setup.Carry)
         {
-            throw new UsageException($"--carry: {job.Setup.Arch}: {e.Message}");
+            throw new UsageException(
+                $"--carry: {job.Setup.Arch}: {e.Message.TrimEnd('.')}; --context N is for models that carry nothing"
+            );
         }
     }
 
@@ -184,6 +187,8 @@ internal static class TrainCommand
             Task = job.Setup.Task,
             Arch = job.Setup.Arch,
             Length = job.Setup.Length,
+            Carry = job.Setup.Carry ? true : null,
+            Context = job.Setup.Context > 0 ? job.Setup.Context : null,
             Batch = job.Setup.Batch,
             Hidden = job.Setup.Hidden,
             Layers = job.Setup.Layers,

@@ -1,12 +1,11 @@
 using System.CommandLine;
-using System.Globalization;
 using Sequor.Layers;
 using Sequor.Workloads;
 
 namespace Sequor.Tool;
 
 /// <summary>The options of train, and the setup that they and a checkpoint to resume make together.</summary>
-internal sealed class TrainOptions
+internal sealed partial class TrainOptions
 {
     public const int DefaultSteps = 2000;
     private const int DefaultCheckpointEvery = 500;
@@ -49,6 +48,14 @@ internal sealed class TrainOptions
         Description =
             $"goes through the text in its order and carries states from window to window: {WorkloadOptions.WithWindows}",
     };
+
+    private readonly Option<long?> _context = Options.Whole(
+        "--context",
+        $"outputs at the beginning of each window that do not count, since the model saw little before them: {WorkloadOptions.WithWindows} (0)",
+        "N",
+        0,
+        Limits.Length
+    );
 
     private readonly Option<string?> _checkpoint = Options.Text(
         "--checkpoint",
@@ -102,6 +109,7 @@ internal sealed class TrainOptions
                     _rate,
                     _clip,
                     _carry,
+                    _context,
                     _checkpoint,
                     _checkpointEvery,
                     _keep,
@@ -215,6 +223,7 @@ internal sealed class TrainOptions
         if (result.GetValue(_carry))
             WorkloadOptions.RequireWindows(entry, _carry.Name);
         int length = _workload.LengthOf(result);
+        int context = ContextOf(result, entry, length);
         int batch = (int)(result.GetValue(_workload.Batch) ?? WorkloadOptions.DefaultBatch);
         SequenceTask task = WorkloadOptions.CreateTask(entry, data, length);
         Workload workload = _workload.Size(result, Architecture.Get(arch), task, batch);
@@ -225,6 +234,7 @@ internal sealed class TrainOptions
             Data = data,
             Vocabulary = (int?)result.GetValue(_workload.Vocabulary),
             Carry = result.GetValue(_carry),
+            Context = context,
             Length = length,
             Batch = batch,
             Hidden = workload.Width,
@@ -237,94 +247,19 @@ internal sealed class TrainOptions
         };
     }
 
-    // All that its texts say is checked before any of it is obeyed or shown.
-    private static (CheckpointInfo, TrainingSetup, int? Threads, string? Device) ReadCheckpoint(
-        string path,
-        Func<TaskEntry, TaskData?> load
-    )
+    private int ContextOf(ParseResult result, TaskEntry task, int length)
     {
-        try
-        {
-            CheckpointInfo info = Checkpoint.ReadInfo(path);
-            CheckpointTexts texts = CheckpointTexts.Of(path, info);
-            var setup = TrainingSetup.FromMetadata(texts, load);
-            return info.Position <= Limits.Steps
-                ? (info, setup, texts.Threads, texts.Device)
-                : throw new CheckpointException(
-                    FormattableString.Invariant(
-                        $"'{path}' has {Amount.Of(info.Position, "step")} behind it; allowed: at most {Limits.Steps}"
-                    )
-                );
-        }
-        catch (Exception e)
-            when (e
-                    is CheckpointException
-                        or SafetensorsException
-                        or IOException
-                        or UnauthorizedAccessException
-            )
-        {
-            throw new FailureException($"--resume: {e.Message}", e);
-        }
-    }
-
-    // Options may repeat what the checkpoint says, and no more.
-    private void RequireSame(ParseResult result, TrainingSetup setup)
-    {
-        Dictionary<string, string> saved = setup.ToMetadata();
-        PresetModel sizes = setup.Workload.Sizes;
-        saved.TryAdd(
-            "form",
-            Architecture.Get(setup.Arch).Forms is [var usual, ..] ? usual : "none"
-        );
-        saved.TryAdd("bidirectional", "false");
-        saved.TryAdd("states", sizes.States.ToString(CultureInfo.InvariantCulture));
-        Check(_architecture, result.GetValue(_architecture));
-        Check(_workload.Task, result.GetValue(_workload.Task));
-        saved.TryAdd("vocabulary", "all");
-        Check(_workload.Vocabulary, result.GetValue(_workload.Vocabulary));
-        saved.TryAdd("carry", "false");
-        Check(_carry, result.GetValue(_carry) ? "true" : null);
-        Check(_workload.Length, result.GetValue(_workload.Length));
-        Check(_workload.Batch, result.GetValue(_workload.Batch));
-        Check(_workload.Hidden, result.GetValue(_workload.Hidden));
-        Check(_workload.Layers, result.GetValue(_workload.Layers));
-        Check(_workload.Form, result.GetValue(_workload.Form));
-        Check(_workload.Bidirectional, result.GetValue(_workload.Bidirectional) ? "true" : null);
-        Check(_workload.States, result.GetValue(_workload.States));
-        Check(_optimizer, result.GetValue(_optimizer));
-        Check(_rate, result.GetValue(_rate));
-        float? clip = result.GetValue(_clip);
-        Check(_clip, clip is float.PositiveInfinity ? "none" : clip);
-        Check(_workload.Seed, result.GetValue(_workload.Seed));
-        if (result.GetValue(_workload.Parameters) is null)
-            return;
-        Workload asked = _workload.Size(
-            result,
-            Architecture.Get(setup.Arch),
-            setup.Workload.Task,
-            setup.Batch
-        );
-        if (asked.Sizes != sizes)
-        {
+        if (result.GetValue(_context) is not { } context)
+            return 0;
+        WorkloadOptions.RequireWindows(task, _context.Name);
+        if (context >= length)
             throw new UsageException(
-                Differs(
-                    "--params",
-                    $"{asked.Parameters} (width {asked.Width})",
-                    $"{setup.Workload.Parameters} (width {setup.Hidden})"
-                )
+                $"{_context.Name} must be below the {Amount.Of(length, "step")} of a window, not {context}"
             );
-        }
-
-        void Check(Option option, object? given)
-        {
-            string text = Convert.ToString(given, CultureInfo.InvariantCulture) ?? "";
-            string was = saved[option.Name.TrimStart('-')];
-            if (text.Length > 0 && text != was)
-                throw new UsageException(Differs(option.Name, text, was));
-        }
+        return context > 0 && result.GetValue(_carry)
+            ? throw new UsageException(
+                $"{_context.Name} and {_carry.Name} exclude each other: states that are carried have seen what was before; give one of them"
+            )
+            : (int)context;
     }
-
-    private static string Differs(string option, string given, string saved) =>
-        $"{option} is {given}, but the checkpoint to resume was made with {saved}; leave the option out or begin anew";
 }

@@ -1,7 +1,7 @@
 using System.Diagnostics;
-using System.Globalization;
 using Sequor.Layers;
 using Sequor.Workloads;
+using static Sequor.Workloads.Figures;
 
 namespace Sequor.Tool;
 
@@ -21,6 +21,11 @@ internal sealed class TrainView(Screen screen, TrainJob job, Workload workload)
     private static string Variant(TrainingSetup setup) =>
         setup.Variant.InWords is { } words ? $", {words}" : "";
 
+    private static string Windows(TrainingSetup setup) =>
+        setup.Carry ? ", states carried"
+        : setup.Context > 0 ? Text($", context {setup.Context}")
+        : "";
+
     public void Header(Machine machine, long step)
     {
         TrainingSetup s = job.Setup;
@@ -30,7 +35,7 @@ internal sealed class TrainView(Screen screen, TrainJob job, Workload workload)
         string clip = float.IsFinite(s.Clip) ? Text($"clip {s.Clip}") : "no clipping";
         screen.Line(
             Text(
-                $"{workload.Task}; {s.Arch}, width {s.Hidden}, {Figures.Several(s.Layers, workload.Architecture.DepthName)}{Variant(s)}, {Figures.Several(workload.Parameters, "parameter")}; {s.Optimizer} {s.Lr}, {clip}, B={s.Batch}, seed {s.Seed}; {Figures.Several(job.Steps, "step")}"
+                $"{workload.Task}; {s.Arch}, width {s.Hidden}, {Several(s.Layers, workload.Architecture.DepthName)}{Variant(s)}{Windows(s)}, {Several(workload.Parameters, "parameter")}; {s.Optimizer} {s.Lr}, {clip}, B={s.Batch}, seed {s.Seed}; {Several(job.Steps, "step")}"
             )
         );
         foreach (string line in ChoiceReport.Lines(job.Backend.Choices))
@@ -47,7 +52,7 @@ internal sealed class TrainView(Screen screen, TrainJob job, Workload workload)
         {
             screen.Line(
                 Text(
-                    $"note: the checkpoint is of a run on {Figures.Several(threads, "thread")}; on {here.Threads} the results agree but for rounding"
+                    $"note: the checkpoint is of a run on {Several(threads, "thread")}; on {here.Threads} the results agree but for rounding"
                 )
             );
         }
@@ -91,7 +96,7 @@ internal sealed class TrainView(Screen screen, TrainJob job, Workload workload)
                 : "";
             screen.Line(
                 Text(
-                    $"held-out {metric} {Number(value)}{told} after {Figures.Several(step, "step")}{without}; {Duration(time)}"
+                    $"held-out {metric} {Number(value)}{told} after {Several(step, "step")}{without}; {Duration(time)}"
                 )
             );
         }
@@ -129,14 +134,13 @@ internal sealed class TrainView(Screen screen, TrainJob job, Workload workload)
     }
 
     private static string Number(double value) =>
-        Math.Abs(value) is >= 1e-3 and < 1e4 ? Text($"{value:0.0000}") : Text($"{value:0.00e+0}");
+        value == 0 ? "0"
+        : Math.Abs(value) is >= 1e-3 and < 1e4 ? Text($"{value:0.0000}")
+        : Text($"{value:0.00e+0}");
 
     /// <summary>"1:02:03", "2:03" or "3.4 s".</summary>
     public static string Duration(TimeSpan time) =>
         time.TotalHours >= 1 ? Text($"{(int)time.TotalHours}:{time.Minutes:00}:{time.Seconds:00}")
         : time.TotalMinutes >= 1 ? Text($"{time.Minutes}:{time.Seconds:00}")
         : Text($"{time.TotalSeconds:0.0} s");
-
-    private static string Text(FormattableString text) =>
-        text.ToString(CultureInfo.InvariantCulture);
 }

@@ -69,7 +69,12 @@ internal sealed class WorkloadOptions
         );
 
     public Option<string?> Form { get; } =
-        Options.Text("--form", $"the variant of a model: {FormNote} (its first)", "NAME");
+        Options.Text(
+            "--form",
+            $"the variant of a model: {FormNote} (its first)",
+            "NAME",
+            $"one of {FormNote}"
+        );
 
     public Option<bool> Bidirectional { get; } =
         new("--bidirectional")
@@ -122,7 +127,7 @@ internal sealed class WorkloadOptions
             return (int)(length ?? DefaultLength);
         if (length is not null)
             throw NoLength(task, Length.Name);
-        return task.CreateStream(0, DataOf(result, task)).Length;
+        return CreateTask(task, DataOf(result, task), 0).Length;
     }
 
     /// <summary>What is said of a length where the data decide it.</summary>
@@ -139,14 +144,13 @@ internal sealed class WorkloadOptions
         string option = "--length"
     )
     {
-        if (!task.IsStream)
-            return task.CreateStream(0, data);
-        if (length < task.LeastLength)
+        int asked = task.IsStream ? length : 0;
+        if (task.IsStream && !task.Allows(length, data is null))
             throw new UsageException(
-                $"{option} must be at least {task.LeastLength} for the task {task}, not {length}"
+                $"{option} must be {task.Lengths(data is null)} for the task {task}, not {length}"
             );
-        DataPaths.RequireFit(task, length, data);
-        return task.CreateStream(length, data);
+        DataPaths.RequireFit(task, asked, data);
+        return task.CreateStream(asked, data);
     }
 
     /// <summary>The task that is asked for.</summary>
@@ -223,14 +227,9 @@ internal sealed class WorkloadOptions
             result.GetValue(Bidirectional),
             (int?)result.GetValue(States)
         );
-        if (architecture.WhyNot(variant) is not { } reason)
-            return variant;
-        string option =
-            architecture.WhyNot(variant with { Form = null }) is null ? Form.Name
-            : architecture.WhyNot(variant with { Bidirectional = false }) is null
-                ? Bidirectional.Name
-            : States.Name;
-        throw new UsageException($"{option}: {reason}");
+        return architecture.WhyNot(variant) is { } reason
+            ? throw new UsageException($"--{architecture.Lacks(variant)}: {reason}")
+            : variant;
     }
 
     /// <summary>A model of the size asked for: by width, or else by budget.</summary>

@@ -53,7 +53,6 @@ internal static class CountsCommand
         command.SetAction(result =>
         {
             using var stop = new StopSignal();
-            StopSignal.EndAtOnce(stop);
             var on = Gpu.Get(gpu.Name, result.GetValue(gpu) ?? DefaultGpu);
             int length = workload.LengthOf(result);
             Workload[] workloads = Workloads(

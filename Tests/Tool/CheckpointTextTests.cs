@@ -67,6 +67,8 @@ public sealed class CheckpointTextTests : FolderTest
     [TestCase("batch", "1099511627776", "from 1 to 1000000")]
     [TestCase("batch", "-2", "from 1 to 1000000")]
     [TestCase("hidden", "1000001", "from 1 to 1000000")]
+    [TestCase("states", "5", "gru has no states", "lru")]
+    [TestCase("context", "2", "left out", "adding")]
     [TestCase("hidden", "1000000", "gru")]
     [TestCase("layers", "0", "from 1 to")]
     [TestCase("layers", "1000000", "from 1 to")]
@@ -88,6 +90,20 @@ public sealed class CheckpointTextTests : FolderTest
             ["--resume", Saved, $"'{text}' for '{key}'", "allowed:", .. allowed]
         );
         Assert.That(result.Output, Is.Empty);
+    }
+
+    [TestCase("states", "5", "bidirectional", "true", "gru cannot be asked")]
+    [TestCase("task", "listops", "length", "20000", "8 to 10000 for the task listops")]
+    public void Of_two_texts_the_one_that_is_wrong_is_told(
+        string other,
+        string otherText,
+        string key,
+        string text,
+        string allowed
+    )
+    {
+        SafetensorsEdit.Change(Saved, texts: texts => texts[other] = otherText);
+        Resume(key, text).RequireFailure(1, "--resume", $"'{text}' for '{key}'", allowed);
     }
 
     [Test]

@@ -297,6 +297,44 @@ public sealed class CompareFormatTests : FolderTest
     }
 
     [Test]
+    public void A_total_budget_is_a_difference_where_it_cut_a_run()
+    {
+        Assert.That(Changed(Compare(0, Json(false, 60), Json(false, 3600))), Is.Empty);
+        Assert.That(Changed(Compare(0, Json(true, 60), Json(true, 60))), Is.Empty);
+        JsonNode refused = Compare(2, Json(true, 60), Json(true, 3600));
+        Assert.That((string)refused["reason"]!, Does.Contain("total budget of seconds (60; 3600)"));
+        refused = Compare(2, Json(true, 60), Json(false, 60));
+        Assert.That((string)refused["reason"]!, Does.Contain("total budget of seconds (60; none)"));
+
+        static string Json(bool cut, double seconds)
+        {
+            ReproductionResult made = Made.Reproduced(
+                "gru",
+                8.5,
+                8.5,
+                [new EpochRecord(1, 2, 3, 1e-3f, 4)]
+            );
+            ReproductionRun run = made.Runs[0] with
+            {
+                Stopped = cut ? StopReason.Budget : StopReason.Epochs,
+            };
+            return System.Text.Encoding.UTF8.GetString(
+                ReportWriter.ToUtf8(
+                    new ReproductionReport
+                    {
+                        Machine = Made.Machine(),
+                        Date = "2026-11-01T12:00:00Z",
+                        Device = "cpu",
+                        Threads = 2,
+                        TotalBudgetSeconds = seconds,
+                        Results = [made with { Runs = [run] }],
+                    }
+                )
+            );
+        }
+    }
+
+    [Test]
     public void Every_reader_has_a_test_here() =>
         Assert.That(
             FigureReader.All.Select(reader => reader.Format),

@@ -160,6 +160,13 @@ public sealed class JsonDocumentTests : CudaCommandFixture
     {
         _seen.Add("sequor.train/1", Json($"train --arch gru --clip none --eval-every 2 {Tiny}"));
         _seen.Add("sequor.train/1", Json($"train --arch lru --bidirectional {Tiny}"));
+        string text = PathOf("text");
+        File.WriteAllText(text, string.Concat(Enumerable.Repeat("a b c d\n", 400)));
+        foreach (string windows in (string[])["--carry", "--context 2"])
+            _seen.Add(
+                "sequor.train/1",
+                Json($"train --arch gru --task charlm {windows} {Tiny} --data {text}")
+            );
         _seen.Add("sequor.train/1", Json($"train --device cuda --graph off --arch gru {Tiny}"));
         Virtual!.Manners.SymmetricPaddingOnly = true;
         string refused = $"--device cuda --convolution cudnn --arch tcn {Tiny}";
@@ -441,6 +448,12 @@ public sealed class JsonDocumentTests : CudaCommandFixture
         File.WriteAllText(text, string.Concat(Enumerable.Repeat("a b c d\n", 400)));
         Run(
                 $"train --arch gru --task wordlm --vocabulary 3 --carry {Tiny} --checkpoint",
+                [saved, "--data", text]
+            )
+            .RequireSuccess();
+        _seen.Add("Metadata of a checkpoint of train", Texts(saved));
+        Run(
+                $"train --arch tcn --task charlm --context 2 {Tiny} --checkpoint",
                 [saved, "--data", text]
             )
             .RequireSuccess();

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using NUnit.Framework;
 using Sequor.Layers;
+using Sequor.Tests.Files;
 using Sequor.Tests.Support;
 using Sequor.Workloads;
 
@@ -161,11 +162,11 @@ public sealed class LanguageTests : FolderTest
     [Test]
     public void A_run_goes_on_bit_for_bit_with_the_same_text_and_no_other(
         [ValueSource(nameof(Tasks))] string task,
-        [Values] bool carry
+        [Values("", "--carry ", "--context 3 ")] string windows
     )
     {
         string text = TextOf(task);
-        string carried = carry ? "--carry " : "";
+        bool carry = windows == "--carry ";
         string whole = PathOf("whole");
         Train("8", "--checkpoint", whole).RequireSuccess();
         Train("3", "--checkpoint", Saved).RequireSuccess();
@@ -185,7 +186,7 @@ public sealed class LanguageTests : FolderTest
 
         ProgramResult Train(string steps, params string[] more) =>
             InProcess.Run(
-                $"train --arch lru --task {task} {carried}{Small} --data",
+                $"train --arch lru --task {task} {windows}{Small} --data",
                 [text, "--steps", steps, .. more]
             );
 
@@ -286,10 +287,125 @@ public sealed class LanguageTests : FolderTest
                 $"train --arch tcn --task charlm --carry {Small} --steps 1 --data",
                 TextOf("charlm")
             )
-            .RequireFailure(2, "--carry", "tcn", "context");
+            .RequireFailure(2, "--carry", "tcn", "--context N");
         InProcess
             .Run("train --arch gru --task adding --carry --length 20 --steps 1")
             .RequireFailure(2, "--carry", "charlm, wordlm");
+    }
+
+    [Test]
+    public void Outputs_in_the_context_of_a_window_do_not_count()
+    {
+        const int T = 8;
+        const int Size = 4;
+        TaskEntry entry = Entry("charlm");
+        TaskData data = entry.Load(TextOf("charlm"));
+        for (int context = 0; context < T; context++)
+        {
+            TrainingSets sets = entry.CreateWindows(T, 5, data, carry: false, context);
+            TrainingSets whole = entry.CreateTraining(T, 5, data);
+            Assert.That(sets.HeldOut.Count, Is.EqualTo(whole.HeldOut.Count));
+            foreach (
+                (Dataset set, Dataset other) in new[]
+                {
+                    (sets.Train, whole.Train),
+                    (sets.HeldOut, whole.HeldOut),
+                }
+            )
+            {
+                var batch = new SequenceBatch(set, Size);
+                batch.Load(set, [0, 1, 2, 3]);
+                var same = new SequenceBatch(other, Size);
+                same.Load(other, [0, 1, 2, 3]);
+                Assert.That(batch.X.ToArray(), Is.EqualTo(same.X.ToArray()));
+                Assert.That(set.IsWeighted, Is.EqualTo(context > 0));
+                if (context == 0)
+                    continue;
+                for (int t = 0; t < T; t++)
+                    Assert.That(batch.Weight(t, Size - 1), Is.EqualTo(t < context ? 0f : 1f));
+            }
+        }
+        foreach (int wrong in (int[])[-1, T])
+            Assert.That(
+                () => entry.CreateWindows(T, 5, data, carry: false, wrong),
+                Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("8 steps")
+            );
+        Assert.That(
+            () => entry.CreateWindows(T, 5, data, carry: true, 1),
+            Throws.TypeOf<ArgumentOutOfRangeException>()
+        );
+    }
+
+    // Which letter comes next is known by the last three, and by no fewer; two of the outputs of a window have seen fewer.
+    [Test]
+    public void A_TCN_is_judged_where_it_has_seen_enough()
+    {
+        string text = Write("x", string.Concat(Enumerable.Repeat("aaababbb", 700)));
+        double without = Final("");
+        double with = Final("--context 4 ");
+        Assert.That(with, Is.LessThan(without / 2));
+
+        double Final(string context)
+        {
+            string json = PathOf("c.json");
+            ProgramResult result = InProcess.Run(
+                $"train --arch tcn --layers 3 --hidden 8 --task charlm {context}--length 16 --batch 8 --lr 0.01 --steps 150 --threads 1 --json",
+                [json, "--data", text]
+            );
+            result.RequireSuccess();
+            Assert.That(result.Output.Contains("context 4"), Is.EqualTo(context.Length > 0));
+            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(json));
+            Assert.That(
+                document.RootElement.TryGetProperty("context", out JsonElement told)
+                    ? told.GetInt32()
+                    : 0,
+                Is.EqualTo(context.Length > 0 ? 4 : 0)
+            );
+            return document.RootElement.GetProperty("final").GetDouble();
+        }
+    }
+
+    [Test]
+    public void A_context_fits_its_windows_and_goes_on_as_it_was()
+    {
+        string text = TextOf("charlm");
+        Train("--context", "8").RequireFailure(2, "--context must be below the 8 steps", "not 8");
+        Train("--context", "2", "--carry").RequireFailure(2, "--context and --carry exclude");
+        Train("--context", "2").RequireSuccess();
+        Resume("--context", "3").RequireFailure(2, "--context is 3", "made with 2");
+        Resume("--context", "2").RequireSuccess();
+        Resume().RequireSuccess();
+        SafetensorsEdit.Change(Saved, texts: texts => texts["context"] = "8");
+        Resume().RequireFailure(1, "'8' for 'context'", "from 1 to 7");
+        SafetensorsEdit.Change(
+            Saved,
+            texts: texts => (texts["context"], texts["carry"]) = ("2", "true")
+        );
+        Resume().RequireFailure(1, "'2' for 'context'", "left out where states are carried");
+
+        ProgramResult Train(params string[] more) =>
+            InProcess.Run(
+                $"train --arch gru --task charlm {Small} --steps 1 --data",
+                [text, "--checkpoint", Saved, .. more]
+            );
+
+        ProgramResult Resume(params string[] more) =>
+            InProcess.Run("train --resume", [Saved, "--steps", "2", "--data", text, .. more]);
+    }
+
+    [Test]
+    public void A_loss_of_nothing_is_told_as_0()
+    {
+        string text = Write("x", new string('a', 1000));
+        ProgramResult result = InProcess.Run(
+            $"train --arch gru --task charlm {Small} --steps 1 --data",
+            text
+        );
+        result.RequireSuccess();
+        Assert.That(
+            result.Output,
+            Does.Contain("held-out cross-entropy 0, bits a character 0 after 1 step")
+        );
     }
 
     [Test]

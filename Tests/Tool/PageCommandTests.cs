@@ -150,6 +150,23 @@ public sealed class PageCommandTests : FolderTest
     }
 
     [Test]
+    public void A_mark_of_byte_order_is_left_out()
+    {
+        byte[] json = File.ReadAllBytes(Reproduced());
+        Run(Write("marked.json", [0xEF, 0xBB, 0xBF, .. json]), "--html", Html).RequireSuccess();
+        Made.RequireWhole(File.ReadAllText(Html).TrimEnd());
+    }
+
+    [Test]
+    [Platform("Linux", Reason = "it has these devices")]
+    public void What_a_device_holds_is_no_document_to_be_kept()
+    {
+        Run(Reproduced(), "--markdown", "/dev/full").RequireFailure(1, "--markdown", "/dev/full");
+        // It would be read for ever.
+        Run(Reproduced(), "--markdown", "/dev/zero").RequireSuccess();
+    }
+
+    [Test]
     public void What_no_page_of_reproductions_can_be_made_of_is_told()
     {
         string reproduced = Reproduced();

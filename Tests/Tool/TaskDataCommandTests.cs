@@ -168,6 +168,42 @@ public sealed class TaskDataCommandTests : FolderTest
             );
     }
 
+    [TestCase("train --arch gru --steps 1")]
+    [TestCase("bench --arch gru --steps 1")]
+    [TestCase("profile --arch gru --steps 1")]
+    [TestCase("reproduce --arch gru")]
+    public void One_image_is_too_few_as_one_is_held_out(string command)
+    {
+        MnistFiles.Write(Folder, 1, 1, gzip: false);
+        ProgramResult result = InProcess.Run($"{command} --task smnist --threads 1 --data", Folder);
+        result.RequireFailure(1, $": --data: '{Folder}' has one image to train on", "at least 2");
+        Assert.That(result.Output, Is.Empty);
+    }
+
+    // The data never come: a program that only noted the signal would wait for them for ever.
+    [TestCase("train --arch rnn --checkpoint saved", "INT", 130)]
+    [TestCase("bench", "TERM", 143)]
+    [TestCase("profile", "HUP", 129)]
+    [TestCase("reproduce", "TERM", 143)]
+    [Platform(Exclude = "Win", Reason = "no signals to send")]
+    public void A_signal_while_data_are_read_ends_it_at_once(
+        string command,
+        string signal,
+        int code
+    )
+    {
+        ProgramResult result = Program.RunScript(
+            Folder,
+            $"""
+            set -m
+            mkfifo text; echo old >json
+            "$sequor" {command} --task charlm --data text --threads 1 --json json >out 2>err &
+            exec 3>text; kill -s {signal} $!; wait $!; echo $?; cat json out err; ls saved* 2>/dev/null
+            """
+        );
+        Assert.That(result.Output, Is.EqualTo($"{code}\nold\n"), "nor is a lock left");
+    }
+
     [Test]
     public void Missing_files_are_told_with_their_source_and_sizes()
     {

@@ -108,6 +108,25 @@ public sealed class UsageTests
         yield return Case("bench --arch gru,lru --bidirectional", "--bidirectional: gru", "lru");
         yield return Case("profile --arch tcn --states 3", "--states: tcn has no states", "lru");
         yield return Case("train --arch lru --states 0", "--states", "from 1 to");
+        // Of several things that a model has not, the first is told by its own name.
+        yield return Case(
+            "bench --arch rnn --form x --bidirectional --states 3",
+            "--form: rnn has no forms"
+        );
+        yield return Case(
+            "bench --arch rnn --bidirectional --states 3",
+            "--bidirectional: rnn cannot"
+        );
+        foreach (string of in (string[])["minutes 1", "order-seed 1", "force", "strict", "bisect"])
+            yield return Case($"bench --{of}", $"--{of.Split(' ')[0]} needs --paired OTHER");
+        yield return Case("bench --task listops --length 7", "--length", "8 to 10000", "not 7");
+        yield return Case(
+            "train --arch gru --task listops --length 1000000",
+            "--length must be 8 to 10000 for the task listops, not 1000000"
+        );
+        yield return Case("bench --task listops --sweep 100,20000", "--sweep", "8 to 10000");
+        yield return Case("train --arch tcn --context 3", "--context", "charlm, wordlm");
+        yield return Case("train --arch tcn --context -3", "--context", "from 0 to", "'-3'");
     }
 
     private static TestCaseData Case(string arguments, params string[] words) =>
@@ -122,6 +141,18 @@ public sealed class UsageTests
         result.RequireFailure(2, words);
         Assert.That(result.Output, Is.Empty);
     }
+
+    [TestCase("--form must be one of s5: zoh", "bench", "--arch", "s4d", "--form", "")]
+    [TestCase("--autotune must be on, off or", "bench", "--autotune", " ")]
+    [TestCase("--data must be the name of a file", "bench", "--data", "")]
+    [TestCase("--total-budget must be a time such as", "reproduce", "--total-budget", "")]
+    [TestCase("the name of a file must not be empty", "page", "", "--html", "-")]
+    [TestCase("the name of a file must not be empty", "history", "")]
+    [TestCase("BASE: the name of a file must not be empty", "compare", "", "x")]
+    public void An_empty_word_is_told_with_what_must_stand_there(
+        string message,
+        params string[] words
+    ) => InProcess.Run(words).RequireFailure(2, message);
 
     [TestCase("")]
     [TestCase("benhc")]

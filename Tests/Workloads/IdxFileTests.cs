@@ -150,6 +150,15 @@ public sealed class IdxFileTests : FolderTest
                 $"{length}"
             );
         }
+        byte[] unlike = [.. file];
+        unlike[^6] ^= 1;
+        Assert.That(
+            () => IdxFile.Parse(unlike, Name),
+            Throws
+                .TypeOf<TaskDataException>()
+                .With.Message.Contain("check sum")
+                .And.Message.Not.Contain("method")
+        );
         // Beyond the header of gzip and its flags a changed bit is found by the check sum at the latest.
         for (int at = 10; at < file.Length; at += 97)
         {

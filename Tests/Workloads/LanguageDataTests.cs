@@ -43,6 +43,9 @@ public sealed class LanguageDataTests : FolderTest
         LanguageData data = LanguageData.LoadCharacters(
             Write("x", string.Concat(Enumerable.Repeat("zä€\U0001F600\n", 4)))
         );
+        // A save asks for it each time, and texts may have gigabytes.
+        string first = data.Fingerprint();
+        Assert.That(data.Fingerprint(), Is.SameAs(first));
         Assert.That(data.Vocabulary, Is.EqualTo(new[] { "\n", "z", "ä", "€", "\U0001F600" }));
         Assert.That(
             (data.Train.Length, data.Valid.Length, data.Test.Length),
@@ -229,6 +232,8 @@ public sealed class LanguageDataTests : FolderTest
         );
         Refused(Write("cut", [.. "abc"u8, 0xE2, 0x82]), "0xE2 at 3");
         Refused(Write("utf16", [0xFF, 0xFE, 0x61, 0]), "0xFF at 0", "UTF-16");
+        Refused(Write("utf16 without a mark", [0x61, 0, 0x62, 0]), "0x00 at 1", "UTF-16");
+        Refused(Write("binary", [.. "ab\nc"u8, 0]), "0x00 at 4, in line 2");
         Refused(Write("surrogate", [0xED, 0xA0, 0x80]), "0xED at 0");
         Refused(Write("overlong", [0x61, 0xC0, 0xAF]), "0xC0 at 1");
         Refused(Write("empty"), "'" + PathOf("empty") + "' is empty");

@@ -97,6 +97,12 @@ public sealed class ListOpsDataTests : FolderTest
             "line 2",
             "no expression"
         );
+        yield return Case(
+            "too deep",
+            $"Source\tTarget\n{string.Concat(Enumerable.Repeat("[MAX 1 ", 10))}1{string.Concat(Enumerable.Repeat(" ]", 10))}\t1\n",
+            "line 2",
+            "at most 10 deep"
+        );
         yield return Case("no expression", "Source\tTarget\n\t1\n", "line 2", "no expression");
         yield return Case(
             "control characters",

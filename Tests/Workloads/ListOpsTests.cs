@@ -91,6 +91,39 @@ public sealed class ListOpsTests
         Assert.That(ListOps.Evaluate(open), Is.Null);
     }
 
+    [TestCase(7)]
+    [TestCase(10_001)]
+    public void Lengths_that_drawing_would_hardly_ever_give_are_refused(int length)
+    {
+        foreach (
+            Func<object> create in (Func<object>[])
+                [
+                    () => Entry.CreateStream(length),
+                    () => Entry.CreateTraining(length, 1),
+                    () => Entry.CreateSets(length, 10, 1, null),
+                ]
+        )
+            Assert.That(
+                () => create(),
+                Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("8 to 10000")
+            );
+    }
+
+    [Test]
+    public void The_longest_that_are_drawn_come_in_time()
+    {
+        SequenceTask task = Entry.CreateStream(Entry.MostDrawnLength);
+        var batch = new SequenceBatch(task, 4);
+        batch.Load(task, 0, 4);
+        for (int b = 0; b < 4; b++)
+        {
+            int padding = 0;
+            while (batch.Input(padding, b)[0] == ListOps.Padding)
+                padding++;
+            Assert.That(task.Length - padding, Is.GreaterThan(2500));
+        }
+    }
+
     // Of the published generator, 8.5% of the draws are kept, and what is kept has 1045 tokens on average.
     [Test]
     public void The_grammar_draws_what_the_published_one_does()

@@ -9,8 +9,6 @@ namespace Sequor.Tool;
 /// </summary>
 internal sealed class FigureSet
 {
-    private static readonly byte[] ByteOrderMark = [0xEF, 0xBB, 0xBF];
-
     private readonly Dictionary<FigureKey, Figure> _figures = [];
     private readonly Dictionary<string, Dictionary<string, Condition>> _conditions = [];
     private readonly List<string> _notes = [];
@@ -89,7 +87,8 @@ internal sealed class FigureSet
         return this;
     }
 
-    private void Add(string path, bool inFolder) => Add(path, Bytes(path), inFolder);
+    private void Add(string path, bool inFolder) =>
+        Add(path, JsonInput.Read(path, $"{_side}: "), inFolder);
 
     private void Add(string path, byte[] bytes, bool inFolder)
     {
@@ -165,24 +164,6 @@ internal sealed class FigureSet
             : throw new UsageException(
                 $"{_side}: '{path}': {figure.Name} has {figure.Subject.Size}, and {before.Subject.Size} in a file before it"
             );
-
-    private byte[] Bytes(string path)
-    {
-        try
-        {
-            byte[] bytes = File.ReadAllBytes(path);
-            return bytes.AsSpan().StartsWith(ByteOrderMark) ? bytes[3..] : bytes;
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw new UsageException($"{_side}: there is no file or folder '{path}'");
-        }
-        catch (Exception e)
-            when (e is IOException or UnauthorizedAccessException or ArgumentException)
-        {
-            throw new UsageException($"{_side}: '{path}' cannot be read: {e.Message}");
-        }
-    }
 
     private JsonDocument Parse(string path, byte[] bytes)
     {

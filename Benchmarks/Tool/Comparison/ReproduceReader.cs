@@ -18,12 +18,23 @@ internal sealed class ReproduceReader : FigureReader
                     file.Maybe("budget_minutes")?.Value() ?? "none",
                     Agreement.Always
                 ),
+                // Which runs it cut, and where, depends on all of them: of those that it did not cut it changes nothing.
+                new Condition(
+                    "total budget of seconds",
+                    file["results"].Items().Any(IsCut)
+                        ? file.Maybe("total_budget_seconds")?.Value() ?? "none"
+                        : "none",
+                    Agreement.Always
+                ),
             ],
             [.. file["results"].Items().SelectMany(Of)]
         )
         {
             Partial = PartialOf(file),
         };
+
+    private static bool IsCut(FigureJson result) =>
+        result["runs"].Items().Any(run => run.Maybe("stopped")?.Text() == "budget");
 
     private static IEnumerable<Figure> Of(FigureJson result)
     {

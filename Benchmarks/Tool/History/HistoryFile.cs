@@ -55,6 +55,7 @@ internal static class HistoryFile
     /// <exception cref="UsageException">It cannot be read.</exception>
     public static byte[] Read(string path)
     {
+        JsonInput.RequireName(path);
         try
         {
             using FileStream file = Open(path, FileMode.Open, FileAccess.Read);

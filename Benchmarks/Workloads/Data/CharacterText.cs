@@ -7,6 +7,8 @@ internal static class CharacterText
 {
     public const string Unit = "character";
 
+    private const int CodePoints = 0x110000;
+
     // What divides nothing, or stands for something else, in files of certain names.
     private const string PennCharacters = "ptb.char.{0}.txt";
     private const string PennWords = "ptb.{0}.txt";
@@ -17,10 +19,21 @@ internal static class CharacterText
     public static LanguageData Load(string path)
     {
         int[][] parts = Read(new TextParts(path, Names));
-        int[] known = [.. new SortedSet<int>(parts[0])];
+        // By code point, as texts have hundreds of millions of them: 1 and more are known ones.
+        int[] numbers = new int[CodePoints];
+        foreach (int point in parts[0])
+            numbers[point] = 1;
+        var known = new List<int>();
+        for (int point = 0; point < CodePoints; point++)
+        {
+            if (numbers[point] == 0)
+                continue;
+            known.Add(point);
+            numbers[point] = known.Count;
+        }
         bool more = false;
         foreach (int[] part in parts)
-            more |= Number(part, known);
+            more |= Number(part, numbers, known.Count);
         IEnumerable<string> characters = known.Select(point => new Rune(point).ToString());
         return new LanguageData(
             path,
@@ -42,7 +55,10 @@ internal static class CharacterText
     private static int[] Points(string file, string name)
     {
         ReadOnlySpan<byte> text = Utf8Text.Read(file).Span;
-        var points = new List<int>(text.Length);
+        int more =
+            name == PennWords ? text.Count((byte)'\n') * (LanguageData.EndOfLine.Length - 1) : 0;
+        int[] points = new int[text.Length + more];
+        int count = 0;
         while (!text.IsEmpty)
         {
             Rune.DecodeFromUtf8(text, out Rune point, out int length);
@@ -50,25 +66,26 @@ internal static class CharacterText
             if (name == PennCharacters && point.Value == ' ')
                 continue;
             if (name == PennWords && point.Value == '\n')
-                points.AddRange(LanguageData.EndOfLine.Select(c => (int)c));
+            {
+                foreach (char c in LanguageData.EndOfLine)
+                    points[count++] = c;
+            }
             else
-                points.Add(point.Value);
+                points[count++] = point.Value;
         }
-        return [.. points];
+        Array.Resize(ref points, count);
+        return points;
     }
 
     // Whether there are some that are not known, whose number is the one after the known ones.
-    private static bool Number(int[] text, int[] known)
+    private static bool Number(int[] text, int[] numbers, int known)
     {
-        var numbers = new Dictionary<int, int>(known.Length);
-        for (int i = 0; i < known.Length; i++)
-            numbers[known[i]] = i;
         bool more = false;
         foreach (ref int point in text.AsSpan())
         {
-            bool isKnown = numbers.TryGetValue(point, out int number);
-            more |= !isKnown;
-            point = isKnown ? number : known.Length;
+            int number = numbers[point];
+            more |= number == 0;
+            point = number == 0 ? known : number - 1;
         }
         return more;
     }

@@ -123,8 +123,9 @@ public sealed class IdxFile
         }
         catch (Exception e) when (e is InvalidDataException or IOException)
         {
+            // Of a wrong check sum the runtime says that the way of compressing is unknown.
             throw new TaskDataException(
-                $"'{path}' is compressed by gzip, and damaged: {e.Message}",
+                $"'{path}' is compressed by gzip, and damaged: its bytes cannot be unpacked, or do not fit the check sum at its end.",
                 e
             );
         }

@@ -147,7 +147,7 @@ public sealed class LanguageData : TaskData
         new TokenSequence(name, part, Vocabulary.Count, length);
 
     /// <summary>16 hexadecimal digits that the parts and the vocabulary decide.</summary>
-    public override string Fingerprint()
+    private protected override string ComputeFingerprint()
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Append([Vocabulary.Count]);

@@ -20,28 +20,12 @@ public sealed class ListOpsData : TaskData
     private static readonly byte[] Header = "Source\tTarget"u8.ToArray();
     private static readonly byte[] Mark = [0xEF, 0xBB, 0xBF];
 
-    private readonly ListOpsStore _store;
-    private readonly Lazy<string> _fingerprint;
-
     private ListOpsData(string path, ListOpsStore store, int[] ends)
         : base(path)
     {
-        _store = store;
         Train = new ListOpsSet("train", store, 0, ends[0]);
         Valid = new ListOpsSet("valid", store, ends[0], ends[1] - ends[0]);
         Test = new ListOpsSet("test", store, ends[1], ends[2] - ends[1]);
-        _fingerprint = new Lazy<string>(() =>
-        {
-            using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-            int first = 0;
-            foreach (int end in ends)
-            {
-                _store.AppendTo(hash, first, end - first);
-                hash.AppendData([ListOps.Padding, ListOps.Padding]);
-                first = end;
-            }
-            return Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 8));
-        });
     }
 
     /// <summary>The three files; as published they have 96,000, 2,000 and 2,000 expressions.</summary>
@@ -60,7 +44,16 @@ public sealed class ListOpsData : TaskData
     internal TaskSets Sets => new(Train, Valid, Test);
 
     /// <summary>16 hexadecimal digits that expressions and values decide, and not how they are written.</summary>
-    public override string Fingerprint() => _fingerprint.Value;
+    private protected override string ComputeFingerprint()
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (ListOpsSet set in (ListOpsSet[])[Train, Valid, Test])
+        {
+            set.AppendTo(hash);
+            hash.AppendData([ListOps.Padding, ListOps.Padding]);
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 8));
+    }
 
     /// <summary>Reads the files.</summary>
     /// <param name="folder">Where they are.</param>
@@ -131,7 +124,7 @@ public sealed class ListOpsData : TaskData
                     path,
                     lines,
                     found is null
-                        ? $"'{Text(line[..tab])}' is no expression: an operator with 2 to 10 arguments and ], or a digit"
+                        ? $"'{Text(line[..tab])}' is no expression: an operator with 2 to 10 arguments and ], or a digit, at most {ListOps.Deepest} deep"
                         : $"the expression's value is {found}, and the file says {value}"
                 );
             store.Add(tokens.AsSpan(0, count), value);

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Sequor.Layers;
 
 namespace Sequor.Workloads;
@@ -45,6 +46,9 @@ public sealed class ListOpsSet : Dataset
 
     /// <summary>The value of an expression.</summary>
     public int ValueOf(int expression) => _store.ValueOf(_first + expression);
+
+    /// <summary>Puts all of them into a hash.</summary>
+    internal void AppendTo(IncrementalHash hash) => _store.AppendTo(hash, _first, Count!.Value);
 
     /// <inheritdoc/>
     public override bool CanPrepareAhead => true;

@@ -126,8 +126,12 @@ internal sealed class MatReader
         }
         catch (Exception e) when (e is InvalidDataException or IOException)
         {
+            // Of a wrong check sum the runtime says that the way of compressing is unknown.
             throw new MatFileException(
-                Message(element.At, $"the compressed data are damaged ({e.Message})"),
+                Message(
+                    element.At,
+                    "the compressed data are damaged: they cannot be unpacked, or do not fit the check sum at their end"
+                ),
                 e
             );
         }

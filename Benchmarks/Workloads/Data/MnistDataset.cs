@@ -44,7 +44,7 @@ public sealed class MnistDataset : TaskData
     public LabelledImages Test { get; }
 
     /// <summary>16 hexadecimal digits that images and classes decide, and not whether the files are compressed.</summary>
-    public override string Fingerprint() => _fingerprint;
+    private protected override string ComputeFingerprint() => _fingerprint;
 
     /// <summary>Reads the set.</summary>
     /// <param name="folder">Where its four files are.</param>

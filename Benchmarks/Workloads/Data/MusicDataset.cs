@@ -33,7 +33,7 @@ public sealed class MusicDataset : TaskData
     /// 16 hexadecimal digits that the pieces decide, and the file's form does not: the same music saved otherwise has the
     /// same.
     /// </summary>
-    public override string Fingerprint()
+    private protected override string ComputeFingerprint()
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Span<byte> number = stackalloc byte[sizeof(int)];

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Sequor.Layers;
+using static Sequor.Workloads.Figures;
 
 namespace Sequor.Workloads;
 
@@ -181,9 +182,6 @@ public static class Budget
                     $"{_architecture.Name}: {what} comes within 5% of {Amount.Of(_parameters, "parameter")}; {string.Join(", ", nearest.Select(c => Text($"{name(c)} gives {c.Count}")))}"
                 )
             );
-
-        private static string Text(FormattableString text) =>
-            text.ToString(CultureInfo.InvariantCulture);
     }
 }
 

@@ -117,13 +117,11 @@ internal static class PresetChecks
     {
         TaskEntry task = preset.TaskEntry;
         Require(
-            task.IsStream ? preset.Length >= task.LeastLength : preset.Length == 0,
+            task.IsStream ? task.Allows(preset.Length, task.IsDrawn) : preset.Length == 0,
             place,
             "length",
             preset.Length,
-            task.IsStream
-                ? FormattableString.Invariant($"at least {task.LeastLength}")
-                : LeftOut(Tasks.All.Where(t => t.IsStream))
+            task.IsStream ? task.Lengths(task.IsDrawn) : LeftOut(Tasks.All.Where(t => t.IsStream))
         );
         CheckWindows(preset, place);
         int sequences = preset.Training.Sequences;

@@ -18,6 +18,14 @@ public sealed record TrainReport() : DeviceRunReport("sequor.train/1")
     /// <summary>T, as the task counts it.</summary>
     public required int Length { get; init; }
 
+    /// <summary>Whether states were carried from window to window; null where they were not.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public bool? Carry { get; init; }
+
+    /// <summary>Outputs at the beginning of a window that did not count; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Context { get; init; }
+
     /// <summary>Sequences a step.</summary>
     public required int Batch { get; init; }
 

@@ -25,6 +25,9 @@ public static class ListOps
     /// <summary>Values that an expression can have.</summary>
     public const int Values = 10;
 
+    /// <summary>The most expressions within each other, the whole and a digit included.</summary>
+    public const int Deepest = 10;
+
     /// <summary>The tokens' words, in the order of their numbers; the padding's is empty.</summary>
     public static IReadOnlyList<string> Words { get; } =
     ["", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "[MIN", "[MAX", "[MED", "[SM", "]"];
@@ -32,7 +35,6 @@ public static class ListOps
     private const int Operators = 4;
     private const int FewestArguments = 2;
     private const int MostArguments = 10;
-    private const int Deepest = 10;
     private const float OperatorChance = 0.25f;
     private const byte FirstDigit = 1;
     private const byte FirstOperator = FirstDigit + Values;

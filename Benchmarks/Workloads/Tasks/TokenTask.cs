@@ -7,9 +7,19 @@ namespace Sequor.Workloads;
 /// <param name="entry">The task.</param>
 /// <param name="data">The text.</param>
 /// <param name="length">T.</param>
-internal sealed class TokenTask(LanguageEntry entry, LanguageData data, int length) : SequenceTask
+/// <param name="context">Steps at the beginning of a piece that do not count, 0 to T - 1.</param>
+internal sealed class TokenTask(LanguageEntry entry, LanguageData data, int length, int context = 0)
+    : SequenceTask
 {
     private readonly Lazy<double> _baseline = new(() => Unigrams(data));
+    private readonly int _context =
+        context >= 0 && context < length
+            ? context
+            : throw new ArgumentOutOfRangeException(
+                nameof(context),
+                context,
+                $"The context must be at least 0 and below the {Amount.Of(length, "step")} of a window."
+            );
 
     /// <summary>Whether the output layer has the weights of the embedding.</summary>
     public bool IsTied => entry.IsTied;
@@ -30,6 +40,8 @@ internal sealed class TokenTask(LanguageEntry entry, LanguageData data, int leng
 
     public override bool OneOutput => false;
 
+    public override bool IsWeighted => _context > 0;
+
     public override bool CanPrepareAhead => true;
 
     /// <summary>Of who knows how often each comes, and nothing of those before it.</summary>
@@ -41,6 +53,8 @@ internal sealed class TokenTask(LanguageEntry entry, LanguageData data, int leng
     {
         ReadOnlySpan<int> part = (random.Seed == HeldOutStream ? data.Valid : data.Train).Span;
         TokenSet.Fill(batch, b, part.Slice(random.Next(part.Length - length), length + 1));
+        for (int t = 0; t < _context; t++)
+            batch.Weight(t, b) = 0f;
     }
 
     public override string ToString() =>

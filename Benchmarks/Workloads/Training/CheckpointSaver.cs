@@ -1,5 +1,5 @@
-using System.Globalization;
 using Sequor.Layers;
+using static Sequor.Workloads.Figures;
 
 namespace Sequor.Workloads;
 
@@ -82,7 +82,4 @@ public sealed class CheckpointSaver(Action save, Action<string> tell, TimeProvid
         ArgumentNullException.ThrowIfNull(e);
         return e.Message.TrimEnd('.');
     }
-
-    private static string Text(FormattableString text) =>
-        text.ToString(CultureInfo.InvariantCulture);
 }

@@ -50,6 +50,9 @@ public sealed record TrainingSetup
     /// <summary>Whether windows follow each other and states are carried from one to the next.</summary>
     public bool Carry { get; init; }
 
+    /// <summary>Steps at the beginning of a window that do not count.</summary>
+    public int Context { get; init; }
+
     /// <summary>The model and its task.</summary>
     public Workload Workload =>
         new(
@@ -66,7 +69,9 @@ public sealed record TrainingSetup
 
     /// <summary>What is trained on, and what the model is judged by on the way and at the end.</summary>
     public TrainingSets CreateSets() =>
-        Carry ? TaskEntry.CreateCarried(Asked, Data) : TaskEntry.CreateTraining(Asked, Seed, Data);
+        Carry || Context > 0
+            ? TaskEntry.CreateWindows(Asked, Seed, Data, Carry, Context)
+            : TaskEntry.CreateTraining(Asked, Seed, Data);
 
     /// <summary>A trainer that begins at the first step.</summary>
     /// <param name="model">The model of the <see cref="Workload"/>.</param>
@@ -126,6 +131,8 @@ public sealed record TrainingSetup
             texts["vocabulary"] = Text(vocabulary);
         if (Carry)
             texts["carry"] = True;
+        if (Context > 0)
+            texts["context"] = Text(Context);
         if (Data is not null)
             texts["data"] = Data.Fingerprint();
         return texts;
@@ -144,11 +151,6 @@ public sealed record TrainingSetup
         string arch = texts.Word("arch", Architecture.Names);
         TaskEntry task = Tasks.Get(texts.Word("task", Tasks.Names));
         int length = (int)texts.Whole("length", 1, Limits.Length);
-        if (task.IsStream && length < task.LeastLength)
-            throw texts.Wrong(
-                "length",
-                FormattableString.Invariant($"at least {task.LeastLength} for the task {task}")
-            );
         var setup = new TrainingSetup
         {
             Arch = arch,
@@ -166,27 +168,27 @@ public sealed record TrainingSetup
                 ? (int)texts.Whole("vocabulary", 2, Embedding.MostClasses)
                 : null,
             Carry = texts.Has("carry") && texts.Word("carry", [True]) == True,
+            Context = texts.Has("context") ? (int)texts.Whole("context", 1, length - 1) : 0,
         };
-        if ((setup.Carry || setup.Vocabulary is not null) && !task.HasWindows)
-            throw texts.Wrong(
-                setup.Carry ? "carry" : "vocabulary",
-                $"left out for the task {task}"
-            );
+        foreach (string key in (string[])["carry", "vocabulary", "context"])
+        {
+            if (texts.Has(key) && !task.HasWindows)
+                throw texts.Wrong(key, $"left out for the task {task}");
+        }
+        if (setup.Carry && setup.Context > 0)
+            throw texts.Wrong("context", "left out where states are carried");
         setup = setup with { Data = Limited(texts, task, load(task), setup.Vocabulary) };
+        bool drawn = setup.Data is null;
+        if (task.IsStream && !task.Allows(length, drawn))
+            throw texts.Wrong("length", $"{task.Lengths(drawn)} for the task {task}");
         if (setup.Data is { } data)
             texts.Same("data", data.Fingerprint(), $"that of '{data.Path}'");
         Architecture architecture = Architecture.Get(arch);
-        if (
-            (
-                architecture.WhyNot(setup.Variant)
-                ?? architecture.WhyNot(
-                    task,
-                    architecture.Sized(setup.Hidden, setup.Layers, setup.Variant)
-                )
-            ) is
-            { } reason
-        )
-            throw texts.Wrong(texts.Has("states") ? "states" : "bidirectional", reason);
+        if (architecture.WhyNot(setup.Variant) is { } lacking)
+            throw texts.Wrong(architecture.Lacks(setup.Variant)!, lacking);
+        PresetModel sizes = architecture.Sized(setup.Hidden, setup.Layers, setup.Variant);
+        if (architecture.WhyNot(task, sizes) is { } ahead)
+            throw texts.Wrong(setup.Variant.Bidirectional ? "bidirectional" : "arch", ahead);
         if (
             !task.IsStream
             && task.CreateStream(0, setup.Data).Length is var longest

@@ -35,7 +35,6 @@ internal static class GateCommand
         command.SetAction(result =>
         {
             using var stop = new StopSignal();
-            StopSignal.EndAtOnce(stop);
             string folder = result.GetValue(baseline)!;
             string[] names = result.GetValue(architectures) is { Length: > 0 } given
                 ? given

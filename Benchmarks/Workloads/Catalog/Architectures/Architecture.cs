@@ -35,6 +35,10 @@ public enum ModelDetails
 /// <summary>An architecture that can be measured and trained: how its model is made, and what it must keep in memory.</summary>
 public abstract class Architecture : IEntry
 {
+    private const string FormWord = "form";
+    private const string BidirectionalWord = "bidirectional";
+    private const string StatesWord = "states";
+
     private static readonly Entries<Architecture> Entries = new("architecture");
 
     private protected Architecture() { }
@@ -194,17 +198,28 @@ public abstract class Architecture : IEntry
     public string? WhyNot(ModelVariant variant)
     {
         ArgumentNullException.ThrowIfNull(variant);
-        if (variant.Form is { } form && !Forms.Contains(form))
+        return Lacks(variant) switch
         {
-            return Forms.Count > 0
-                ? $"{Name} has no form '{Printable.Shortened(form)}'; allowed: {string.Join(", ", Forms)}"
-                : $"{Name} has no forms; there are some {Having(a => a.Forms.Count > 0)}";
-        }
-        if (variant.Bidirectional && !Details.HasFlag(ModelDetails.Bidirectional))
-            return $"{Name} cannot be asked to run in both directions; that is a choice {Having(a => a.Details.HasFlag(ModelDetails.Bidirectional))}";
-        if (variant.States is not null && !Details.HasFlag(ModelDetails.States))
-            return $"{Name} has no states beside its width; there are some {Having(a => a.Details.HasFlag(ModelDetails.States))}";
-        return null;
+            FormWord => Forms.Count > 0
+                ? $"{Name} has no form '{Printable.Shortened(variant.Form!)}'; allowed: {string.Join(", ", Forms)}"
+                : $"{Name} has no forms; there are some {Having(a => a.Forms.Count > 0)}",
+            BidirectionalWord =>
+                $"{Name} cannot be asked to run in both directions; that is a choice {Having(a => a.Details.HasFlag(ModelDetails.Bidirectional))}",
+            StatesWord =>
+                $"{Name} has no states beside its width; there are some {Having(a => a.Details.HasFlag(ModelDetails.States))}",
+            _ => null,
+        };
+    }
+
+    /// <summary>The first thing that a variant asks for and the architecture has not, by its word in options and checkpoints; else null.</summary>
+    public string? Lacks(ModelVariant variant)
+    {
+        ArgumentNullException.ThrowIfNull(variant);
+        return variant.Form is { } form && !Forms.Contains(form) ? FormWord
+            : variant.Bidirectional && !Details.HasFlag(ModelDetails.Bidirectional)
+                ? BidirectionalWord
+            : variant.States is not null && !Details.HasFlag(ModelDetails.States) ? StatesWord
+            : null;
     }
 
     /// <summary>Why a task cannot have a model of some sizes: it looks ahead where it may not. Null where it can.</summary>

@@ -82,16 +82,20 @@ public abstract class LanguageEntry : TaskEntry
     ) => CreateSets(length, sequences, seed, data, null);
 
     /// <inheritdoc/>
-    public sealed override TrainingSets CreateCarried(int length, TaskData? data)
+    public sealed override TrainingSets CreateWindows(
+        int length,
+        ulong seed,
+        TaskData? data,
+        bool carry,
+        int context
+    )
     {
         RequireFit(length, data);
-        TaskSets sets = CreateSets(
-            length,
-            0,
-            0,
-            data,
-            new WindowOptions(Of(data).Vocabulary.Count, Carry: true)
-        );
+        if (!carry)
+            return TrainingSets.Of(new TokenTask(this, Of(data), length, context), seed);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(context, 0);
+        var windows = new WindowOptions(Of(data).Vocabulary.Count, Carry: true);
+        TaskSets sets = CreateSets(length, 0, seed, data, windows);
         return new TrainingSets(sets.Train, sets.Valid);
     }
 

@@ -37,6 +37,12 @@ internal sealed class ListOpsEntry : TaskEntry
     /// <summary>Below it there are too few expressions for sets without repeats.</summary>
     public override int LeastLength => 8;
 
+    /// <summary>
+    /// Of expressions with more than a quarter of so many tokens about one of 200 draws is one; with twice as many it is one of
+    /// 18,000, and with more the drawing would soon take years.
+    /// </summary>
+    public override int MostDrawnLength => 10_000;
+
     public override string LengthNote =>
         "the most tokens for listops, whose expressions have more than a quarter as many";
 
@@ -45,6 +51,12 @@ internal sealed class ListOpsEntry : TaskEntry
     public override void RequireFit(int length, TaskData? data)
     {
         base.RequireFit(length, data);
+        if (!Allows(length, data is null))
+            throw new ArgumentOutOfRangeException(
+                nameof(length),
+                length,
+                $"T must be {Lengths(data is null)} for the task {Key}."
+            );
         if (data is not null)
             Of(data).RequireAtMost(length);
     }
@@ -66,7 +78,6 @@ internal sealed class ListOpsEntry : TaskEntry
     public override TaskSets CreateSets(int length, int sequences, ulong seed, TaskData? data)
     {
         RequireFit(length, data);
-        ArgumentOutOfRangeException.ThrowIfLessThan(length, LeastLength);
         if (data is not null)
             return Of(data).Sets;
         ArgumentOutOfRangeException.ThrowIfLessThan(sequences, 1);

@@ -37,6 +37,19 @@ public abstract class MnistEntry : TaskEntry
     public sealed override TaskData Load(string path) => MnistDataset.Load(path, channels: 1);
 
     /// <inheritdoc/>
+    public sealed override void RequireFit(int length, TaskData? data)
+    {
+        base.RequireFit(length, data);
+        RequireNoLength(length);
+        if (data is not MnistDataset digits)
+            throw new ArgumentException($"The task {Name} needs MNIST.", nameof(data));
+        if (digits.Train.Images < 2)
+            throw new TaskDataException(
+                $"'{digits.Path}' has one image to train on, where at least 2 are needed: one is held out to validate."
+            );
+    }
+
+    /// <inheritdoc/>
     public sealed override SequenceTask CreateStream(int length, TaskData? data = null)
     {
         (Dataset train, Dataset valid, _) = CreateSets(length, 0, 0, data);
@@ -63,15 +76,9 @@ public abstract class MnistEntry : TaskEntry
     )
     {
         RequireFit(length, data);
-        RequireNoLength(length);
-        if (data is not MnistDataset digits)
-            throw new ArgumentException($"The task {Name} needs MNIST.", nameof(data));
+        var digits = (MnistDataset)data!;
         LabelledImages all = digits.Train.Scaled(Mean, Deviation, Pixels);
         int valid = Math.Max(1, all.Images / ValidShare);
-        if (valid == all.Images)
-            throw new TaskDataException(
-                $"'{digits.Path}' has one image to train on, where at least 2 are needed: one is held out to validate."
-            );
         return new TaskSets(
             all.Part(0, all.Images - valid),
             all.Part(all.Images - valid, valid).Named("valid"),

@@ -44,6 +44,21 @@ public abstract class TaskEntry : IEntry
     /// <summary>The least T, where <see cref="IsStream"/>.</summary>
     public virtual int LeastLength => 1;
 
+    /// <summary>The largest T of sequences that are drawn.</summary>
+    public virtual int MostDrawnLength => Limits.Length;
+
+    /// <summary>Whether there are sequences of a T, where <see cref="IsStream"/>.</summary>
+    /// <param name="length">T.</param>
+    /// <param name="drawn">Whether they are drawn.</param>
+    public bool Allows(int length, bool drawn) =>
+        length >= LeastLength && (!drawn || length <= MostDrawnLength);
+
+    /// <summary>What <see cref="Allows"/> allows, in words.</summary>
+    public string Lengths(bool drawn) =>
+        drawn && MostDrawnLength < Limits.Length
+            ? FormattableString.Invariant($"{LeastLength} to {MostDrawnLength}")
+            : FormattableString.Invariant($"at least {LeastLength}");
+
     /// <summary>What T is where it is not the steps of a sequence; null where it is.</summary>
     public virtual string? LengthNote => null;
 
@@ -66,18 +81,27 @@ public abstract class TaskEntry : IEntry
     /// <param name="seed">Decides what is drawn to train on.</param>
     /// <param name="data">What <see cref="Load"/> gave; null where the data are drawn.</param>
     /// <exception cref="ArgumentException">As for <see cref="CreateStream"/>.</exception>
-    public virtual TrainingSets CreateTraining(int length, ulong seed, TaskData? data = null)
-    {
-        SequenceTask task = CreateStream(length, data);
-        return new TrainingSets(task.Stream(seed), task.HeldOut(TrainingSets.HeldOutCount));
-    }
+    public virtual TrainingSets CreateTraining(int length, ulong seed, TaskData? data = null) =>
+        TrainingSets.Of(CreateStream(length, data), seed);
 
-    /// <summary>What is trained on window after window, in the order of the text, for states that are carried.</summary>
+    /// <summary>
+    /// The same of a text: window after window in its order, for states that are carried, or windows that begin anywhere, whose first
+    /// steps are context for the others and do not count.
+    /// </summary>
     /// <param name="length">As for <see cref="CreateStream"/>.</param>
+    /// <param name="seed">As for <see cref="CreateTraining"/>.</param>
     /// <param name="data">What <see cref="Load"/> gave.</param>
-    /// <exception cref="ArgumentException">As for <see cref="CreateStream"/>.</exception>
+    /// <param name="carry">Whether states are carried.</param>
+    /// <param name="context">Steps that do not count, 0 to T - 1; 0 where states are carried.</param>
+    /// <exception cref="ArgumentException">As for <see cref="CreateStream"/>, or the context is out of range.</exception>
     /// <exception cref="InvalidOperationException">The task has no windows.</exception>
-    public virtual TrainingSets CreateCarried(int length, TaskData? data) => throw NoWindows();
+    public virtual TrainingSets CreateWindows(
+        int length,
+        ulong seed,
+        TaskData? data,
+        bool carry,
+        int context
+    ) => throw NoWindows();
 
     /// <summary>Finite sets to train on epoch by epoch.</summary>
     /// <param name="length">T, where <see cref="IsStream"/>.</param>
@@ -198,6 +222,9 @@ public sealed record TaskSets(Dataset Train, Dataset Valid, Dataset Test);
 /// <param name="HeldOut">A finite set that the model is judged by.</param>
 public sealed record TrainingSets(Dataset Train, Dataset HeldOut)
 {
-    /// <summary>Sequences that are held out of an endless stream.</summary>
-    internal const int HeldOutCount = 1000;
+    private const int HeldOutCount = 1000;
+
+    /// <summary>An endless stream, and sequences that are held out of it.</summary>
+    internal static TrainingSets Of(SequenceTask task, ulong seed) =>
+        new(task.Stream(seed), task.HeldOut(HeldOutCount));
 }
