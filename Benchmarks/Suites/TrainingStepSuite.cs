@@ -31,14 +31,8 @@ public class TrainingStepSuite : Suite
     {
         Architecture architecture = Architecture.Get(Arch);
         var task = new AddingProblem(Shape.Length);
-        int width = Budget.FindWidth(architecture, task, Parameters, architecture.DefaultDepth);
-        var workload = new Workload(
-            architecture,
-            task,
-            Shape.Batch,
-            width,
-            architecture.DefaultDepth
-        );
+        PresetModel sizes = Budget.Find(architecture, task, Parameters);
+        var workload = new Workload(architecture, task, Shape.Batch, sizes);
         TrainingStep step = Own(new TrainingStep(workload, Backend, seed: 1));
         Measure(step.Queue, new ReportOptions { Eager = step.QueueEager });
     }

@@ -7,9 +7,9 @@ namespace Sequor.Layers.Cpu;
 /// in the second-level cache when the weights' gradients are summed from them.
 /// </summary>
 /// <remarks>
-/// A row of gates is: for tanh, relu and the linear recurrence [H], in the output itself; for an LSTM [i | f | g | o]; for a GRU [n | r | z | W_hn h + b_hn],
-/// whose first 3H columns depend on x and whose last 3H depend on h. An LSTM may project its output: h = W_hr (o tanh c). It may also clip
-/// its cell state: what is kept and returned is not clipped, but every use of it is.
+/// A row of gates is: for tanh, relu and the linear recurrence [H], in the output itself; for an LSTM [i | f | g | o]; for a GRU [n | r | z
+/// | W_hn h + b_hn], whose first 3H columns depend on x and whose last 3H depend on h. An LSTM may project its output: h = W_hr (o tanh c).
+/// It may also clip its cell state: what is kept and returned is not clipped, but every use of it is.
 /// <para>Sequences of different lengths are computed in the packed layout, sorted by falling length: the sequences that reach a step are
 /// its first rows, and no work is done on padding. The slices take the sequences in turn, so a slice's rows are a fixed distance apart and
 /// it has its share of every step. Unpacked data is packed first.</para>

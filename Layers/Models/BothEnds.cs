@@ -36,10 +36,10 @@ public sealed class BothEnds : Layer
     )
     {
         output = new Shape(1, input[1], input[2]);
-        if (builder.Streaming)
+        if (builder.Carries)
         {
             throw new NotSupportedException(
-                "Pooling of both ends cannot stream: its output needs the whole sequence."
+                $"Pooling of both ends cannot {(builder.Streaming ? "stream" : "go on from window to window")}: its output needs the whole sequence."
             );
         }
         return new EndsPlan(builder, input, output);

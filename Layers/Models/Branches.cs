@@ -80,7 +80,6 @@ public sealed class Branches : Layer
         private readonly TensorOperations _operations;
         private readonly GradientFlow _flow;
         private readonly PlannedLayer[] _branches;
-        private readonly string[] _names;
         private readonly Slot _output;
         private readonly Slot? _input;
         private readonly Slot? _sum;
@@ -93,7 +92,6 @@ public sealed class Branches : Layer
         {
             _operations = builder.Operations;
             _flow = builder.Gradients;
-            _names = [.. layer._children.Select(child => child.Name)];
             _inputGradient = builder.InputGradient;
             // Branches may overwrite their input in evaluation, and the gradient of their output in the backward pass, so they get copies.
             if (!builder.Training)
@@ -113,7 +111,7 @@ public sealed class Branches : Layer
             _output = builder.Kept(widest, MemoryCategory.Activations);
             SequenceLayout? layout = builder.Layout;
             SequenceLayout? after = null;
-            var branches = new List<PlannedLayer>(_names.Length);
+            var branches = new List<PlannedLayer>(layer._children.Length);
             output = widest;
             long scratch = 0;
             try
@@ -243,17 +241,8 @@ public sealed class Branches : Layer
         private Tensor AtTheEnd(Shape shape) =>
             _sum!.All.RowRange(_sum.All.Shape.Rows - shape.Rows, shape.Rows).View(shape);
 
-        internal override IEnumerable<(string Name, Tensor Output)> Outputs
-        {
-            get
-            {
-                for (int i = 0; i < _branches.Length; i++)
-                {
-                    foreach ((string name, Tensor output) in _branches[i].Outputs)
-                        yield return ($"{_names[i]}.{name}", output);
-                }
-            }
-        }
+        internal override IEnumerable<(string Name, Tensor Output)> Outputs =>
+            _branches.SelectMany(branch => branch.NamedOutputs);
 
         public override void Dispose()
         {

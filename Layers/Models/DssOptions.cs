@@ -23,10 +23,10 @@ public sealed record DssOptions
     public bool Bidirectional { get; init; }
 
     /// <summary>The least dt at first: above 0. Its logarithm is drawn uniformly.</summary>
-    public double MinStep { get; init; } = 1e-3;
+    public float MinStep { get; init; } = 1e-3f;
 
     /// <summary>The largest dt at first: at least <see cref="MinStep"/>, finite.</summary>
-    public double MaxStep { get; init; } = 1e-1;
+    public float MaxStep { get; init; } = 0.1f;
 
     /// <summary>
     /// The steps that the softmax is over. Without it, it is over the steps of each batch, those of its longest sequence, as in the

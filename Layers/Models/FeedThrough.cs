@@ -163,16 +163,13 @@ public sealed class FeedThrough : Layer
                 }
             );
 
-        internal override IEnumerable<(string Name, Tensor Output)> Outputs
-        {
-            get
-            {
-                foreach ((string name, Tensor output) in _body.Outputs)
-                    yield return ($"{Name}.{name}", output);
-                if (!_z.IsEmpty)
-                    yield return (Name, _z);
-            }
-        }
+        // What the sum was written over is no output of the body's any more.
+        internal override IEnumerable<(string Name, Tensor Output)> Outputs =>
+            _body.NamedOutputs.Where(each =>
+                _output is not null
+                || each.Output.Storage != _z.Storage
+                || each.Output.Offset != _z.Offset
+            );
 
         public override void Dispose()
         {

@@ -57,7 +57,8 @@ public sealed class Lru : Sequential
 
     /// <summary>
     /// The parameters, in all LRU blocks of a model, that minimal-LRU, an unofficial implementation, trains at a smaller rate and without
-    /// weight decay: nu_log, theta_log, gamma_log and B, or what stands for the first three on other rungs. All others decay, including biases and norms.
+    /// weight decay: nu_log, theta_log, gamma_log and B, or what stands for the first three on other rungs. All others decay, including
+    /// biases and norms.
     /// </summary>
     /// <param name="rateFactor">The factor of the learning rate; the paper uses 0.1, 0.25 and 0.5.</param>
     /// <exception cref="ArgumentOutOfRangeException">The factor is negative or not finite.</exception>

@@ -2,11 +2,12 @@ namespace Sequor.Layers;
 
 /// <summary>
 /// A recurrent network, [T, B, I] to [T, B, directions * H]. It begins from zero states unless its plan is given others
-/// (<see cref="Plan.States"/>) or carries them (<see cref="PlanOptions.Carry"/>). Parameters, the order of their gates and the equations are those of cuDNN and PyTorch: weight_ih_l0 [gates
-/// H, I], weight_hh_l0 [gates H, H], bias_ih_l0 and bias_hh_l0 [gates H]; names of the reverse direction end in _reverse. With a
-/// projection, outputs are [T, B, directions * P], weight_hh_l0 is [gates H, P] and weight_hr_l0 is [P, H].
+/// (<see cref="Plan.States"/>) or carries them (<see cref="PlanOptions.Carry"/>). Parameters, the order of their gates and the equations are
+/// those of cuDNN and PyTorch: weight_ih_l0 [gates H, I], weight_hh_l0 [gates H, H], bias_ih_l0 and bias_hh_l0 [gates H]; names of the
+/// reverse direction end in _reverse. With a projection, outputs are [T, B, directions * P], weight_hh_l0 is [gates H, P] and weight_hr_l0
+/// is [P, H].
 /// </summary>
-/// <remarks>All parameters begin uniform in ±1/sqrt(H), unless <see cref="RecurrentOptions.Initial"/> says otherwise.</remarks>
+/// <remarks>All parameters begin uniform in ±1/sqrt(H), unless <see cref="RecurrentOptions.Initialization"/> says otherwise.</remarks>
 public abstract class Recurrent : Layer
 {
     private readonly RecurrentDescriptor _descriptor;
@@ -45,7 +46,7 @@ public abstract class Recurrent : Layer
                 .Select(p => new Parameter(
                     p.Name,
                     p.Shape,
-                    RecurrentOptions.Initializer(options.Initial, hiddenSize, p.Shape)
+                    RecurrentOptions.Initializer(options.Initialization, hiddenSize, p.Shape)
                 )),
         ];
     }

@@ -13,7 +13,7 @@ public sealed record RecurrentOptions
     public RecurrentBias Bias { get; init; } = RecurrentBias.DoubleBias;
 
     /// <summary>How the parameters begin.</summary>
-    public RecurrentInitial Initial { get; init; } = RecurrentInitial.Uniform;
+    public RecurrentInitialization Initialization { get; init; } = RecurrentInitialization.Uniform;
 
     /// <summary>
     /// The probability of dropout between layers: at least 0, below 1. Where the network runs in both directions, both directions of the
@@ -44,18 +44,18 @@ public sealed record RecurrentOptions
     /// <summary>What draws the first values of a parameter of a shape.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such initialisation.</exception>
     internal static Parameter.Initializer Initializer(
-        RecurrentInitial initial,
+        RecurrentInitialization initialization,
         int hiddenSize,
         Shape shape
     ) =>
-        initial switch
+        initialization switch
         {
-            RecurrentInitial.Uniform => Parameter.Uniform(1 / Math.Sqrt(hiddenSize)),
-            RecurrentInitial.Normal when shape.Rank == 1 => Parameter.Constant(0f),
-            RecurrentInitial.Normal => Parameter.Normal(1 / Math.Sqrt(shape.Columns)),
+            RecurrentInitialization.Uniform => Parameter.Uniform(1 / Math.Sqrt(hiddenSize)),
+            RecurrentInitialization.Normal when shape.Rank == 1 => Parameter.Constant(0f),
+            RecurrentInitialization.Normal => Parameter.Normal(1 / Math.Sqrt(shape.Columns)),
             _ => throw new ArgumentOutOfRangeException(
-                nameof(initial),
-                initial,
+                nameof(initialization),
+                initialization,
                 "Parameters begin Uniform or Normal."
             ),
         };

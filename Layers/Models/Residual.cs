@@ -121,7 +121,7 @@ public sealed class Residual : Layer
             return dx;
         }
 
-        internal override IEnumerable<(string Name, Tensor Output)> Outputs => _body.Outputs;
+        internal override IEnumerable<(string Name, Tensor Output)> Outputs => _body.NamedOutputs;
 
         public override void Dispose()
         {

@@ -38,8 +38,8 @@ public sealed record S4DOptions
     public bool Bidirectional { get; init; }
 
     /// <summary>The least dt at first: above 0. Its logarithm is drawn uniformly.</summary>
-    public double MinStep { get; init; } = 1e-3;
+    public float MinStep { get; init; } = 1e-3f;
 
     /// <summary>The largest dt at first: at least <see cref="MinStep"/>, finite.</summary>
-    public double MaxStep { get; init; } = 1e-1;
+    public float MaxStep { get; init; } = 0.1f;
 }

@@ -66,16 +66,6 @@ public sealed record S5Options
                 $"{Amount.Of(states, "state")} cannot be shared among {Amount.Of(options.Blocks, "HiPPO block")}; the number of blocks must divide that of states.",
                 nameof(options)
             );
-        if (
-            !(
-                options.MinStep > 0
-                && options.MinStep <= options.MaxStep
-                && float.IsFinite(options.MaxStep)
-            )
-        )
-            throw new ArgumentException(
-                $"The time steps must satisfy 0 < min <= max, and be finite; they are {options.MinStep} and {options.MaxStep}.",
-                nameof(options)
-            );
+        StateSpaceStart.RequireSteps(options.MinStep, options.MaxStep, nameof(options));
     }
 }

@@ -212,16 +212,7 @@ public sealed class SequenceBlock : Layer
             return _inputGradient ? dx : default;
         }
 
-        internal override IEnumerable<(string Name, Tensor Output)> Outputs
-        {
-            get
-            {
-                foreach ((string name, Tensor output) in _core.Outputs)
-                    yield return ($"{CoreName}.{name}", output);
-                if (!_z.IsEmpty)
-                    yield return (CoreName, _z);
-            }
-        }
+        internal override IEnumerable<(string Name, Tensor Output)> Outputs => _core.NamedOutputs;
 
         public override void Dispose()
         {

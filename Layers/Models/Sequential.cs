@@ -69,35 +69,22 @@ public class Sequential : Layer
             plans.ForEach(plan => plan.Dispose());
             throw;
         }
-        return new SequentialPlan([.. plans], [.. _children.Select(c => c.Name)]);
+        return new SequentialPlan([.. plans]);
     }
 
-    private sealed class SequentialPlan(PlannedLayer[] plans, string[] names) : LayerPlan
+    private sealed class SequentialPlan(PlannedLayer[] plans) : LayerPlan
     {
-        private readonly Tensor[] _outputs = new Tensor[plans.Length];
-
         internal override bool NeedsOutput => plans[^1].NeedsOutput;
 
         public override Tensor Forward(Tensor x)
         {
-            for (int i = 0; i < plans.Length; i++)
-                x = _outputs[i] = plans[i].Forward(x);
+            foreach (PlannedLayer plan in plans)
+                x = plan.Forward(x);
             return x;
         }
 
-        internal override IEnumerable<(string Name, Tensor Output)> Outputs
-        {
-            get
-            {
-                for (int i = 0; i < plans.Length; i++)
-                {
-                    foreach ((string name, Tensor output) in plans[i].Outputs)
-                        yield return ($"{names[i]}.{name}", output);
-                    if (!_outputs[i].IsEmpty)
-                        yield return (names[i], _outputs[i]);
-                }
-            }
-        }
+        internal override IEnumerable<(string Name, Tensor Output)> Outputs =>
+            plans.SelectMany(plan => plan.NamedOutputs);
 
         public override Tensor Backward(Tensor dy)
         {

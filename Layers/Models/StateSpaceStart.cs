@@ -6,7 +6,7 @@ namespace Sequor.Layers;
 internal static class StateSpaceStart
 {
     /// <summary>log dt, drawn uniformly.</summary>
-    public static Parameter.Initializer Steps(double min, double max) =>
+    public static Parameter.Initializer Steps(float min, float max) =>
         (ref Philox random, Span<float> values, IReadOnlyDictionary<Parameter, float[]> _) =>
         {
             foreach (ref float value in values)
@@ -21,14 +21,14 @@ internal static class StateSpaceStart
                 values[i] = (float)of(i % states);
         };
 
-    /// <exception cref="ArgumentException">The steps are not 0 &lt; min &lt;= max.</exception>
-    public static void RequireSteps(double min, double max, string name)
+    /// <exception cref="ArgumentException">The steps are not 0 &lt; min &lt;= max, or not finite.</exception>
+    public static void RequireSteps(float min, float max, string name)
     {
-        if (!(min > 0 && min <= max && double.IsFinite(max)))
+        if (!(min > 0 && min <= max && float.IsFinite(max)))
             throw new ArgumentException(
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"The steps must satisfy 0 < min <= max; they are {min} and {max}."
+                    $"The time steps must satisfy 0 < min <= max, and be finite; they are {min} and {max}."
                 ),
                 name
             );

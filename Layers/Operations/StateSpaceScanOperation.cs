@@ -56,7 +56,10 @@ internal readonly record struct StateSpaceScanGradients
     /// <summary>dy, as y.</summary>
     public required Tensor Y { get; init; }
 
-    /// <summary>du, as u: written or added to. It may be dy where <see cref="StateSpaceScanOperation.CanOverwrite"/> says so; empty where nobody asks for it.</summary>
+    /// <summary>
+    /// du, as u: written or added to. It may be dy where <see cref="StateSpaceScanOperation.CanOverwrite"/> says so; empty where nobody asks
+    /// for it.
+    /// </summary>
     public Tensor U { get; init; }
 
     /// <summary>da [H, 2N]: written or added to.</summary>

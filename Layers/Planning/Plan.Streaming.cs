@@ -65,8 +65,14 @@ public sealed partial class Plan
         _streamBatch = state.Batch;
     }
 
-    /// <summary>Notes that the carried states were written, for so many sequences; 0 where they are those before the first call.</summary>
-    internal void ContinueStream(int batch) => (_streamBatch, _streamIsTorn) = (batch, false);
+    /// <summary>Notes that the carried states were written.</summary>
+    /// <param name="batch">The sequences that they are of; 0 where they are those before the first call.</param>
+    /// <param name="steps">The steps that each of these has taken.</param>
+    internal void ContinueStream(int batch, long steps)
+    {
+        (_streamBatch, _streamIsTorn) = (batch, false);
+        _position.Steps = steps;
+    }
 
     private void RequireStreaming()
     {

@@ -20,6 +20,7 @@ internal sealed class PlannedLayer : IDisposable
     private readonly bool _isForeign;
     private readonly bool _checks;
     private Shape _input;
+    private Tensor _output;
 
     private PlannedLayer(
         LayerPlan plan,
@@ -101,21 +102,34 @@ internal sealed class PlannedLayer : IDisposable
     /// <inheritdoc cref="LayerPlan.NeedsOutput"/>
     public bool NeedsOutput => _plan.NeedsOutput;
 
-    /// <summary>The outputs of the layers inside it, then its own.</summary>
+    /// <inheritdoc cref="LayerPlan.Outputs"/>
     public IEnumerable<(string Name, Tensor Output)> Outputs => _plan.Outputs;
+
+    /// <summary>The same under its name in its container, then its own output.</summary>
+    public IEnumerable<(string Name, Tensor Output)> NamedOutputs
+    {
+        get
+        {
+            string within = _name[(_name.LastIndexOf('.') + 1)..];
+            foreach ((string name, Tensor output) in Outputs)
+                yield return ($"{within}.{name}", output);
+            if (!_output.IsEmpty)
+                yield return (within, _output);
+        }
+    }
 
     public Tensor Forward(Tensor x)
     {
         using Backend.LayerPassScope pass = Tell(ProfilePass.Forward);
         if (!_checks)
-            return _plan.Forward(x);
+            return _output = _plan.Forward(x);
         try
         {
             _backend.IsInPass = _isForeign;
             Tensor y = _plan.Forward(x);
             RequireOutput(x, y);
             _input = x.Shape;
-            return y;
+            return _output = y;
         }
         catch (Exception e) when (Explains(e))
         {

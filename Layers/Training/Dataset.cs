@@ -78,8 +78,8 @@ public abstract class Dataset
 
     /// <summary>
     /// Whether sequences may be filled ahead, on another thread: while a step runs, the batch of the next one is filled where that takes more
-    /// than a fiftieth of a step, and meanwhile all members of the set may be called on the trainer's thread. Sets that only read what they have, and draw from numbers of their own for
-    /// each sequence, can say so.
+    /// than a fiftieth of a step, and meanwhile all members of the set may be called on the trainer's thread. Sets that only read what they
+    /// have, and draw from numbers of their own for each sequence, can say so.
     /// </summary>
     public virtual bool CanPrepareAhead => false;
 

@@ -25,7 +25,10 @@ internal sealed class Evaluator : IDisposable
         int count = data.Count!.Value;
         _size = Math.Min(batch, count);
         if (carries)
+        {
+            WindowStreams.Require(data, nameof(data));
             _streams = new WindowStreams(data, _size);
+        }
         _order = [.. Enumerable.Range(0, count).OrderBy(i => data.LengthOf(i))];
         _batch = new SequenceBatch(data, _size);
         _plan = model.Plan(

@@ -17,10 +17,20 @@ internal sealed class ScheduledRate(Optimizer optimizer, IRateSchedule? schedule
     private float _highest = optimizer.LearningRate;
 
     /// <summary>Sets the optimizer's rate for the next step.</summary>
+    /// <exception cref="InvalidOperationException">The schedule gives no rate for it.</exception>
     public void Begin(long step)
     {
-        if (schedule is not null)
-            optimizer.LearningRate = schedule.RateAt(step, _highest);
+        if (schedule is null)
+            return;
+        float rate = schedule.RateAt(step, _highest);
+        if (!(rate >= 0 && float.IsFinite(rate)))
+            throw new InvalidOperationException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"The schedule '{Words}' gives the rate {rate} for step {step}; a rate is finite and at least 0."
+                )
+            );
+        optimizer.LearningRate = rate;
     }
 
     /// <summary>Multiplies the rate or, with a schedule, its highest rate by a factor.</summary>

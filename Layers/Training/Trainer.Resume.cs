@@ -79,7 +79,11 @@ public sealed partial class Trainer
         float highest = _rate.Read(path, info);
         Step = Checkpoint.Load(path, Plan, Optimizer, Extra(), finiteExtra: true, notes);
         if (_options.Carry)
-            Plan.ContinueStream(Step % StepsPerEpoch == 0 ? 0 : Batch.Capacity);
+        {
+            // Windows that are trained on are as long as the longest.
+            long done = Step % StepsPerEpoch;
+            Plan.ContinueStream(done == 0 ? 0 : Batch.Capacity, done * _train.Longest);
+        }
         _rate.Resume(highest);
         _log?.Resume(Step);
         WeighStepsBefore();

@@ -14,6 +14,9 @@ public sealed partial class Trainer
     /// A dataset broke the rules of <see cref="Dataset"/>. If it was the training set, nothing changed and the step can be tried
     /// again. If it was the validation set, the step is done, and the next call tries the validation again.
     /// </exception>
+    /// <exception cref="InvalidOperationException">
+    /// A schedule of the caller's own gives a rate that is negative or not finite; nothing changed.
+    /// </exception>
     /// <exception cref="ObjectDisposedException">The trainer was disposed.</exception>
     public EpochRecord? TrainStep()
     {

@@ -47,7 +47,9 @@ internal sealed class WindowStreams
     }
 
     /// <summary>Whether a set can be taken so.</summary>
-    /// <exception cref="ArgumentException">It is endless, or its sequences do not continue each other.</exception>
+    /// <exception cref="ArgumentException">
+    /// It is endless, its sequences do not continue each other, or one before the last is shorter than others.
+    /// </exception>
     public static void Require(Dataset data, string name)
     {
         if (data.Count is null || !data.IsContinuous)
@@ -55,5 +57,15 @@ internal sealed class WindowStreams
                 $"The dataset '{data.Name}' is {(data.Count is null ? "endless" : "no windows of one sequence")}: states are carried (TrainingOptions.Carry) through finite sets that are continuous (IsContinuous).",
                 name
             );
+        int whole = data.Longest;
+        for (int i = 0; i < data.Count - 1; i++)
+        {
+            int steps = data.LengthOf(i);
+            if (steps != whole)
+                throw new ArgumentException(
+                    $"The dataset '{data.Name}' is continuous, and its sequence {i} has {Amount.Of(steps, "step")} where the longest has {whole}: only the last may be shorter.",
+                    name
+                );
+        }
     }
 }

@@ -74,8 +74,17 @@ internal sealed unsafe class DescriptionTests
                 )
         ),
         (
-            """{"type":"gru","input":3,"hidden":4,"bias":"recurrent"}""",
-            () => new Gru(3, 4, new RecurrentOptions { Bias = RecurrentBias.SingleRecurrentBias })
+            """{"type":"gru","input":3,"hidden":4,"bias":"recurrent","initialization":"normal"}""",
+            () =>
+                new Gru(
+                    3,
+                    4,
+                    new RecurrentOptions
+                    {
+                        Bias = RecurrentBias.SingleRecurrentBias,
+                        Initialization = RecurrentInitialization.Normal,
+                    }
+                )
         ),
         (
             """{"type":"tcn","input":3,"widths":[4,5],"kernel":2,"dropout":0.25,"activation":"gated"}""",
@@ -133,8 +142,8 @@ internal sealed unsafe class DescriptionTests
                         Initialization = S4DInitialization.Lin,
                         Discretization = Discretization.Bilinear,
                         Bidirectional = true,
-                        MinStep = 0.01,
-                        MaxStep = 0.02,
+                        MinStep = 0.01f,
+                        MaxStep = 0.02f,
                     }
                 )
         ),
@@ -148,8 +157,8 @@ internal sealed unsafe class DescriptionTests
                     {
                         Kernel = DssKernel.Exp,
                         Bidirectional = true,
-                        MinStep = 0.01,
-                        MaxStep = 0.02,
+                        MinStep = 0.01f,
+                        MaxStep = 0.02f,
                         Length = 9,
                     }
                 )
@@ -161,6 +170,18 @@ internal sealed unsafe class DescriptionTests
         (
             """{"type":"linear","inputs":3,"outputs":4,"bias":false}""",
             () => new Linear(3, 4, bias: false)
+        ),
+        (
+            """{"layers":[{"type":"embedding","count":7,"size":3},{"type":"residual","body":{"type":"linear","outputs":3}},{"type":"tied_linear","bias":false}]}""",
+            () =>
+            {
+                var embedding = new Embedding(7, 3);
+                return new Sequential(
+                    embedding,
+                    new Residual(new Linear(3, 3)),
+                    new TiedLinear(embedding, bias: false)
+                );
+            }
         ),
         ("""{"type":"layer_norm","size":3,"epsilon":0.001}""", () => new LayerNorm(3, 0.001f)),
         (
@@ -207,7 +228,7 @@ internal sealed unsafe class DescriptionTests
         foreach (LayerKind kind in LayerKinds.All)
         {
             string description = Descriptions.First(d =>
-                d.StartsWith($"{{\"type\":\"{kind.Name}\"", StringComparison.Ordinal)
+                d.Contains($"{{\"type\":\"{kind.Name}\"", StringComparison.Ordinal)
             );
             string row = document
                 .Split('\n')
@@ -358,6 +379,22 @@ internal sealed unsafe class DescriptionTests
         "{\"layers\":[{\"type\":\"residual\",\"body\":{\"type\":\"linear\",\"inputs\":2,\"outputs\":-3}}]}",
         "$.layers[0].body: ",
         "outputSize"
+    )]
+    [TestCase(
+        "{\"type\":\"tied_linear\"}",
+        "$: 0 embeddings stand before the tied layer; there must be one"
+    )]
+    [TestCase(
+        "{\"layers\":[{\"type\":\"branches\",\"layers\":[{\"type\":\"embedding\",\"count\":7,\"size\":3},{\"type\":\"embedding\",\"count\":7,\"size\":3}]},{\"type\":\"tied_linear\"}]}",
+        "$.layers[1]: 2 embeddings stand before the tied layer"
+    )]
+    [TestCase(
+        "{\"layers\":[{\"type\":\"embedding\",\"count\":7,\"size\":3,\"padding_index\":1},{\"type\":\"tied_linear\"}]}",
+        "$.layers[1]: The embedding has the padding index 1"
+    )]
+    [TestCase(
+        "{\"type\":\"s4d\",\"model\":2,\"max_step\":1e39}",
+        "$.max_step: 1e39 was given; allowed: a number of single precision"
     )]
     [TestCase(
         "{\"type\":\"branches\",\"join\":\"mul\",\"layers\":[]}",

@@ -75,6 +75,12 @@ internal sealed unsafe class StructTests : AbiFixture
         );
         var cuda = new CudaOptionsStruct { StructSize = (uint)sizeof(CudaOptionsStruct), Math = 2 };
         Refused(Abi.sequor_backend_cuda(0, &cuda, &made), Status.Argument, "0 (fp32), 1 (tf32)");
+        cuda = new CudaOptionsStruct { StructSize = (uint)sizeof(CudaOptionsStruct), Reserved = 5 };
+        Refused(
+            Abi.sequor_backend_cuda(0, &cuda, &made),
+            Status.Version,
+            "'reserved' is 5; it must be 0"
+        );
         Refused(Abi.sequor_backend_cuda(-1, null, &made), Status.Argument);
         ulong backend = Cpu();
         ulong model = Model(Small);
@@ -92,6 +98,12 @@ internal sealed unsafe class StructTests : AbiFixture
             PlanOptionsStruct options = wrong;
             Refused(Abi.sequor_plan_create(model, backend, &options, &made), Status.Argument, says);
         }
+        PlanOptionsStruct newer = Options(3, 2) with { Reserved = -1 };
+        Refused(
+            Abi.sequor_plan_create(model, backend, &newer, &made),
+            Status.Version,
+            "'reserved' is -1; it must be 0"
+        );
         PlanOptionsStruct large = Options(int.MaxValue, int.MaxValue);
         Refused(Abi.sequor_plan_create(model, backend, &large, &made), Status.Memory);
         Right(Abi.sequor_model_free(model));

@@ -97,7 +97,8 @@ public sealed class LayerErrorTests
         ),
         Size(
             "network that begins in an unknown way",
-            () => new Gru(1, 1, new RecurrentOptions { Initial = (RecurrentInitial)7 }),
+            () =>
+                new Gru(1, 1, new RecurrentOptions { Initialization = (RecurrentInitialization)7 }),
             "7",
             "Uniform or Normal"
         ),

@@ -326,6 +326,7 @@ internal sealed class CarryTests(int bits, int threads)
             Refused(new S4D(2, 3), "context");
             Refused(new Dss(2, 3), "context");
             Refused(new Sequential(new Rnn(2, 3), new Mean(3)), "whole sequence");
+            Refused(new Sequential(new Rnn(2, 4), new BothEnds(4)), "whole sequence");
         });
         using var model = new Gru(2, 3);
         foreach (

@@ -180,6 +180,11 @@ public sealed class CarryTrainingTests : FolderTest
                 second.History.Select(e => (e.Train, e.Valid)),
                 Is.EqualTo(straight.History.Select(e => (e.Train, e.Valid)))
             );
+            Assert.That(
+                second.Plan.GetState().Steps,
+                Is.EqualTo(straight.Plan.GetState().Steps),
+                $"steps of the last epoch's streams, interrupted at {at}"
+            );
         }
     }
 
@@ -277,6 +282,23 @@ public sealed class CarryTrainingTests : FolderTest
         );
     }
 
+    [Test]
+    public void Only_the_last_window_may_be_shorter([Values] bool evaluated)
+    {
+        using Sequential model = Model("gru");
+        var uneven = new Uneven(Valid);
+        Assert.That(
+            () =>
+            {
+                using Trainer trainer = Trainer(model, train: evaluated ? null : uneven);
+                trainer.Evaluate(uneven);
+            },
+            Throws.ArgumentException.With.Message.Contains(
+                "The dataset 'cut' is continuous, and its sequence 2 has 3 steps where the longest has 4"
+            )
+        );
+    }
+
     private static float[] States(Plan plan) =>
         [.. plan.CarriedStates.SelectMany(s => s.State.ToArray())];
 
@@ -284,6 +306,14 @@ public sealed class CarryTrainingTests : FolderTest
     private sealed class Quiet(int[] text) : Cut(text)
     {
         public override bool IsContinuous => true;
+    }
+
+    /// <summary>Continuous, but for a window that is shorter than the ones behind it.</summary>
+    private sealed class Uneven(int[] text) : Cut(text)
+    {
+        public override bool IsContinuous => true;
+
+        public override int LengthOf(long sequence) => sequence == 2 ? Length - 1 : Length;
     }
 
     private class Cut(int[] text) : Dataset
@@ -302,7 +332,7 @@ public sealed class CarryTrainingTests : FolderTest
 
         public override void Fill(SequenceBatch batch, int b, long sequence)
         {
-            for (int t = 0; t < Length; t++)
+            for (int t = 0; t < LengthOf(sequence); t++)
             {
                 batch.Input(t, b)[0] = text[(sequence * Length) + t];
                 batch.Target(t, b)[0] = text[(sequence * Length) + t + 1];

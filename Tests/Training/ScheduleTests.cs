@@ -108,6 +108,33 @@ public sealed class ScheduleTests : FolderTest
         Refuse(() => new StepDecay(5).RateAt(-1, 1f), "step", "-1", "non-negative");
     }
 
+    [TestCase(-1f)]
+    [TestCase(float.NaN)]
+    [TestCase(float.PositiveInfinity)]
+    public void A_rate_of_one_s_own_that_is_none_is_told_with_its_schedule_and_step(float rate)
+    {
+        using Sequential model = Model();
+        using Trainer trainer = Make(model, new Own(rate));
+        trainer.TrainStep();
+        trainer.TrainStep();
+        float[] before = trainer.Plan.Parameters.ToArray();
+        Assert.That(
+            () => trainer.TrainStep(),
+            Throws
+                .InvalidOperationException.With.Message.Contains("'my own'")
+                .And.Message.Contains(FormattableString.Invariant($"the rate {rate} for step 2"))
+        );
+        Assert.That(trainer.Step, Is.EqualTo(2));
+        Close.CheckBits(trainer.Plan.Parameters.ToArray(), before, "parameters");
+    }
+
+    private sealed class Own(float rate) : IRateSchedule
+    {
+        public float RateAt(long step, float highest) => step < 2 ? highest : rate;
+
+        public override string ToString() => "my own";
+    }
+
     private static void Refuse(Func<object> act, params string[] says) =>
         Refusal.Of<ArgumentOutOfRangeException>("", () => act(), says).Check();
 

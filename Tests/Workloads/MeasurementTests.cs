@@ -71,10 +71,9 @@ public sealed class MeasurementTests
     {
         Architecture architecture = Architecture.Get(name);
         var task = new AddingProblem(600);
-        int depth = architecture.DefaultDepth;
-        int width = Budget.FindWidth(architecture, task, 70_000, depth);
+        PresetModel sizes = Budget.Find(architecture, task, 70_000);
         using var step = new TrainingStep(
-            new Workload(architecture, task, 32, width, depth),
+            new Workload(architecture, task, 32, sizes),
             Backend.Create(Device.Cpu, new CpuOptions { Threads = 2 }),
             seed: 1
         );

@@ -19,24 +19,6 @@ public static class Budget
     // Widths at either side of the budget whose other size is looked for.
     private const int MostTurned = 8;
 
-    /// <summary>The width with which a model's parameter count comes nearest to a budget.</summary>
-    /// <param name="architecture">The architecture.</param>
-    /// <param name="task">Gives channels in and out.</param>
-    /// <param name="parameters">The budget, 1 to <see cref="Largest"/>.</param>
-    /// <param name="depth">Layers, levels or blocks.</param>
-    /// <exception cref="BudgetException">No width comes within 5% of the budget.</exception>
-    /// <exception cref="ArgumentException">There is no model of this depth.</exception>
-    public static int FindWidth(
-        Architecture architecture,
-        SequenceTask task,
-        long parameters,
-        int depth
-    )
-    {
-        var search = new Search(architecture, ModelEnds.Of(task), parameters);
-        return search.ByWidth(width => architecture.Sized(width, depth)).Hidden;
-    }
-
     /// <summary>
     /// The sizes with which a model's parameter count comes nearest to a budget: the usual ones of some width; where none of these
     /// meets it, those of one of the two nearest widths, with another value of the architecture's <see cref="Architecture.Knob"/>.
@@ -105,7 +87,7 @@ public static class Budget
             (_architecture, _ends, _parameters) = (architecture, ends, parameters);
         }
 
-        public PresetModel ByWidth(Func<int, PresetModel> sized, SizeKnob? knob = null)
+        public PresetModel ByWidth(Func<int, PresetModel> sized, SizeKnob? knob)
         {
             int step = _architecture.WidthStep;
             int most = WidestWidth / step;

@@ -23,6 +23,7 @@ internal static unsafe class BackendOptions
     public static CudaOptions Cuda(CudaOptionsStruct* options)
     {
         CudaOptionsStruct read = Structs.Read(options, "sequor_cuda_options");
+        Input.RequireReserved(read.Reserved);
         var made = new CudaOptions
         {
             Math = (FloatMath)Input.Choice(read.Math, "math", ["fp32", "tf32"]),

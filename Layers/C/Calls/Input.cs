@@ -16,6 +16,19 @@ internal static unsafe class Input
             throw Null(name);
     }
 
+    /// <summary>Refuses a field that means nothing yet and is not 0: what a later version means by it would be lost.</summary>
+    public static void RequireReserved(int value)
+    {
+        if (value != 0)
+            throw new RefusedException(
+                Status.Version,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"'reserved' is {value}; it must be 0 in the version of this library."
+                )
+            );
+    }
+
     /// <summary>Values that the caller owns, to be read.</summary>
     /// <param name="values">The first; null only where there are none.</param>
     /// <param name="count">How many.</param>

@@ -18,14 +18,14 @@ internal static class LayerDescription
             root.Value.ValueKind == JsonValueKind.Object
             && !root.Value.TryGetProperty("type"u8, out _)
         )
-            return Sequence(new Fields(root, "a model", "layers"), null);
-        return Layer(root, null);
+            return Sequence(new Fields(root, "a model", "layers"), Before.Nothing);
+        return Layer(root, Before.Nothing);
     }
 
     /// <summary>Makes a layer.</summary>
     /// <param name="place">Where it is described.</param>
-    /// <param name="before">The channels that the layer before it gives; null where there is none.</param>
-    public static Layer Layer(Place place, int? before)
+    /// <param name="before">What stands before it.</param>
+    public static Layer Layer(Place place, Before before)
     {
         if (
             place.Value.ValueKind != JsonValueKind.Object
@@ -41,14 +41,14 @@ internal static class LayerDescription
     }
 
     /// <summary>Makes layers one after the other.</summary>
-    public static Sequential Sequence(Fields fields, int? before)
+    public static Sequential Sequence(Fields fields, Before before)
     {
         Place place = fields.Require("layers");
         var layers = new List<Layer>();
         foreach (Place element in place.Elements("layers"))
         {
             layers.Add(Layer(element, before));
-            before = layers[^1].OutputSize;
+            before = before with { Channels = layers[^1].OutputSize };
         }
         return Json.Made(place, () => new Sequential(layers));
     }

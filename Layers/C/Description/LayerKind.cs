@@ -6,9 +6,9 @@ namespace Sequor.C;
 /// <param name="Name">The value of the key "type".</param>
 /// <param name="Keys">The keys beside "type", those that can be left out with a question mark behind them.</param>
 /// <param name="Make">
-/// Makes the layer of its keys, and of the number of channels that the layer before it gives, or null where there is none before it.
+/// Makes the layer of its keys, and of what stands before it.
 /// </param>
-internal sealed record LayerKind(string Name, string Keys, Func<Fields, int?, Layer> Make)
+internal sealed record LayerKind(string Name, string Keys, Func<Fields, Before, Layer> Make)
 {
     /// <summary>The names of all keys, "type" first.</summary>
     public string[] Names { get; } =

@@ -7,7 +7,8 @@ internal static class LayerKinds
 {
     private const string S5Keys =
         " discretization? hippo_blocks? min_step? max_step? norm? prenorm? momentum? bidirectional? dropout? shared_dropout? mixing?";
-    private const string RecurrentKeys = "input? hidden layers? bidirectional? bias? dropout?";
+    private const string RecurrentKeys =
+        "input? hidden layers? bidirectional? bias? dropout? initialization?";
 
     /// <summary>The kinds, in the order in which they are listed.</summary>
     public static IReadOnlyList<LayerKind> All { get; } =
@@ -98,20 +99,12 @@ internal static class LayerKinds
                     LayerDescription.Layer(f.Require("core"), before),
                     new SequenceBlockOptions
                     {
-                        Norm = Norm(f),
+                        Norm = Norm(f, NormKind.Layer),
                         Prenorm = f.Bool("prenorm", true),
                         Momentum = f.Float("momentum", 0.01f),
                         Dropout = f.Float("dropout", 0f),
                         SharedDropout = f.Bool("shared_dropout", false),
-                        Mixing =
-                            f.Find("mixing")
-                                ?.Word(
-                                    ("glu", BlockMixing.Glu),
-                                    ("half_glu", BlockMixing.HalfGlu),
-                                    ("linear", BlockMixing.Linear),
-                                    ("none", BlockMixing.None)
-                                )
-                            ?? BlockMixing.Glu,
+                        Mixing = Mixing(f, BlockMixing.Glu),
                     }
                 )
         ),
@@ -150,16 +143,10 @@ internal static class LayerKinds
                                     ("real", S4DInitialization.Real)
                                 )
                             ?? S4DInitialization.Inv,
-                        Discretization =
-                            f.Find("discretization")
-                                ?.Word(
-                                    ("zoh", Discretization.ZeroOrderHold),
-                                    ("bilinear", Discretization.Bilinear)
-                                )
-                            ?? Discretization.ZeroOrderHold,
+                        Discretization = Rule(f),
                         Bidirectional = f.Bool("bidirectional", false),
-                        MinStep = f.Find("min_step")?.Double() ?? 1e-3,
-                        MaxStep = f.Find("max_step")?.Double() ?? 1e-1,
+                        MinStep = f.Float("min_step", 1e-3f),
+                        MaxStep = f.Float("max_step", 0.1f),
                     }
                 )
         ),
@@ -177,8 +164,8 @@ internal static class LayerKinds
                                 ?.Word(("softmax", DssKernel.Softmax), ("exp", DssKernel.Exp))
                             ?? DssKernel.Softmax,
                         Bidirectional = f.Bool("bidirectional", false),
-                        MinStep = f.Find("min_step")?.Double() ?? 1e-3,
-                        MaxStep = f.Find("max_step")?.Double() ?? 1e-1,
+                        MinStep = f.Float("min_step", 1e-3f),
+                        MaxStep = f.Float("max_step", 0.1f),
                         Length = f.Find("length")?.Int(),
                     }
                 )
@@ -186,13 +173,15 @@ internal static class LayerKinds
         new(
             "embedding",
             "count size padding_index? scale? uniform?",
-            (f, _) =>
-                new Embedding(
-                    f.Int("count"),
-                    f.Int("size"),
-                    f.Find("padding_index")?.Int(),
-                    f.Float("scale", 1f),
-                    f.Bool("uniform", false)
+            (f, before) =>
+                before.Add(
+                    new Embedding(
+                        f.Int("count"),
+                        f.Int("size"),
+                        f.Find("padding_index")?.Int(),
+                        f.Float("scale", 1f),
+                        f.Bool("uniform", false)
+                    )
                 )
         ),
         new(
@@ -200,6 +189,11 @@ internal static class LayerKinds
             "inputs? outputs bias?",
             (f, before) =>
                 new Linear(Size(f, "inputs", before), f.Int("outputs"), f.Bool("bias", true))
+        ),
+        new(
+            "tied_linear",
+            "bias?",
+            (f, before) => new TiedLinear(before.OnlyEmbedding(f.Place), f.Bool("bias", true))
         ),
         new(
             "layer_norm",
@@ -253,8 +247,8 @@ internal static class LayerKinds
     ];
 
     // What is left out is what the layer before gives.
-    private static int Size(Fields fields, string key, int? before) =>
-        fields.Find(key)?.Int() ?? before ?? fields.Int(key);
+    private static int Size(Fields fields, string key, Before before) =>
+        fields.Find(key)?.Int() ?? before.Channels ?? fields.Int(key);
 
     private static RecurrentOptions Options(Fields f) =>
         new()
@@ -271,6 +265,13 @@ internal static class LayerKinds
                     )
                 ?? RecurrentBias.DoubleBias,
             Dropout = f.Float("dropout", 0f),
+            Initialization =
+                f.Find("initialization")
+                    ?.Word(
+                        ("uniform", RecurrentInitialization.Uniform),
+                        ("normal", RecurrentInitialization.Normal)
+                    )
+                ?? RecurrentInitialization.Uniform,
         };
 
     private static CellClip Clip(Place place)
@@ -287,14 +288,28 @@ internal static class LayerKinds
         f.Find("activation")?.Word(("relu", TcnActivation.Relu), ("gated", TcnActivation.Gated))
         ?? TcnActivation.Relu;
 
-    private static NormKind Norm(Fields f) =>
-        f.Find("norm")?.Word(("layer", NormKind.Layer), ("batch", NormKind.Batch))
-        ?? NormKind.Layer;
+    private static NormKind Norm(Fields f, NormKind usual) =>
+        f.Find("norm")?.Word(("layer", NormKind.Layer), ("batch", NormKind.Batch)) ?? usual;
+
+    private static BlockMixing Mixing(Fields f, BlockMixing usual) =>
+        f.Find("mixing")
+            ?.Word(
+                ("glu", BlockMixing.Glu),
+                ("half_glu", BlockMixing.HalfGlu),
+                ("linear", BlockMixing.Linear),
+                ("none", BlockMixing.None)
+            )
+        ?? usual;
+
+    private static Discretization Rule(Fields f) =>
+        f.Find("discretization")
+            ?.Word(("zoh", Discretization.ZeroOrderHold), ("bilinear", Discretization.Bilinear))
+        ?? Discretization.ZeroOrderHold;
 
     private static LruOptions LruOptions(Fields f) =>
         new()
         {
-            Norm = Norm(f),
+            Norm = Norm(f, NormKind.Layer),
             Prenorm = f.Bool("prenorm", true),
             Momentum = f.Float("momentum", 0.01f),
             Bidirectional = f.Bool("bidirectional", false),
@@ -318,33 +333,17 @@ internal static class LayerKinds
         var usual = new S5Options();
         return new S5Options
         {
-            Discretization =
-                f.Find("discretization")
-                    ?.Word(
-                        ("zoh", Discretization.ZeroOrderHold),
-                        ("bilinear", Discretization.Bilinear)
-                    )
-                ?? usual.Discretization,
+            Discretization = Rule(f),
             Blocks = f.Int("hippo_blocks", usual.Blocks),
             MinStep = f.Float("min_step", usual.MinStep),
             MaxStep = f.Float("max_step", usual.MaxStep),
-            Norm =
-                f.Find("norm")?.Word(("layer", NormKind.Layer), ("batch", NormKind.Batch))
-                ?? usual.Norm,
+            Norm = Norm(f, usual.Norm),
             Prenorm = f.Bool("prenorm", usual.Prenorm),
             Momentum = f.Float("momentum", usual.Momentum),
             Bidirectional = f.Bool("bidirectional", false),
             Dropout = f.Float("dropout", 0f),
             SharedDropout = f.Bool("shared_dropout", usual.SharedDropout),
-            Mixing =
-                f.Find("mixing")
-                    ?.Word(
-                        ("glu", BlockMixing.Glu),
-                        ("half_glu", BlockMixing.HalfGlu),
-                        ("linear", BlockMixing.Linear),
-                        ("none", BlockMixing.None)
-                    )
-                ?? usual.Mixing,
+            Mixing = Mixing(f, usual.Mixing),
         };
     }
 

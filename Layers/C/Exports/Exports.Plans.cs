@@ -25,6 +25,7 @@ internal static unsafe partial class Exports
             Backend on = Handles.Get<HeldBackend>(backend, HandleKind.Backend).Backend;
             Input.RequirePlace(options, nameof(options));
             PlanOptionsStruct read = Structs.Read(options, "sequor_plan_options");
+            Input.RequireReserved(read.Reserved);
             int mode = Input.Choice(read.Mode, "mode", ["training", "evaluation", "streaming"]);
             var more = new PlanOptions
             {

@@ -33,9 +33,8 @@ public sealed class CudaMemoryTests
     {
         Architecture architecture = Architecture.Get(name);
         SequenceTask task = Sequor.Workloads.Tasks.Create(taskName, length);
-        int depth = architecture.DefaultDepth;
-        int width = Budget.FindWidth(architecture, task, 70_000, depth);
-        var workload = new Workload(architecture, task, batch, width, depth);
+        PresetModel sizes = Budget.Find(architecture, task, 70_000);
+        var workload = new Workload(architecture, task, batch, sizes);
         using var device = VirtualDevice.Start(new VirtualOptions { Kernels = new PtxEngine() });
         CudaBackend gpu = CudaBackend.Create(0, null, StepCounts.Libraries(device));
         long own = gpu.Memory.CurrentBytes;

@@ -190,4 +190,23 @@ public sealed class ContainerGradientTests(int bits, int threads)
         );
         Assert.That(backend.Memory.CurrentBytes, Is.EqualTo(before));
     }
+
+    [Test]
+    public void What_is_not_finite_is_found_in_its_branch([Values] BranchJoin join)
+    {
+        using var model = new Sequential(
+            new Linear(2, 2),
+            new Branches(join, new Linear(2, 3), new Linear(2, 3)),
+            new Linear(join == BranchJoin.Add ? 3 : 6, 1)
+        );
+        using Plan plan = model.Plan(Backends.Get(bits, threads), 4, 2, Mode.Training);
+        float[] large = new float[3 * 2];
+        Array.Fill(large, 3e38f);
+        plan.Parameter("1.1.weight").Write(large);
+        plan.Parameter("0.bias").Write([9, 9]);
+
+        plan.Forward(new Draw(1).Uniform(4 * 2 * 2), 4, 2);
+
+        Assert.That(plan.FirstNonFinite(), Is.EqualTo("output of layer 1.1 [4, 2, 3]"));
+    }
 }

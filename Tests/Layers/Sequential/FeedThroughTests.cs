@@ -64,6 +64,31 @@ public sealed class FeedThroughTests(int bits, int threads)
         Close.CheckBits(found, expected, "output");
     }
 
+    // The sum is written over the output of a linear layer, which is not blamed for the factors.
+    [Test]
+    public void What_is_not_finite_is_found_in_the_factors_and_in_the_body()
+    {
+        using var model = new Sequential(
+            new FeedThrough(new Sequential(new Linear(3, 4), new Linear(4, 3))),
+            new FeedThrough(new Gru(3, 3))
+        );
+        using Plan plan = model.Plan(Backend, 4, 2, Mode.Training);
+        float[] x = new Draw(1).Uniform(4 * 2 * 3);
+        plan.Parameter("0.D").Write([1, float.NaN, 1]);
+        plan.Forward(x, 4, 2);
+        Assert.That(plan.FirstNonFinite(), Is.EqualTo("parameter 0.D [3]"));
+
+        plan.Parameter("0.D").Write([1, 1, 1]);
+        plan.Parameter("0.body.1.bias").Write([float.NaN, 1, 1]);
+        plan.Forward(x, 4, 2);
+        Assert.That(plan.FirstNonFinite(), Is.EqualTo("parameter 0.body.1.bias [3]"));
+
+        plan.Parameter("0.body.1.bias").Write([1, 1, 1]);
+        plan.Parameter("1.D").Write([1, float.NaN, 1]);
+        plan.Forward(x, 4, 2);
+        Assert.That(plan.FirstNonFinite(), Is.EqualTo("parameter 1.D [3]"));
+    }
+
     [Test]
     public void A_body_that_nothing_can_be_added_to_is_refused()
     {

@@ -150,6 +150,29 @@ public sealed class ResidualGradientTests(int bits, int threads)
     }
 
     [Test]
+    public void What_is_not_finite_is_found_in_the_body()
+    {
+        using var model = new Sequential(
+            new Linear(3, 3),
+            new Residual(new Sequential(new Linear(3, 4), new Linear(4, 3))),
+            new Residual(new Linear(3, 3))
+        );
+        using Plan plan = model.Plan(Backend, 4, 2, Mode.Training);
+        float[] x = new Draw(1).Uniform(4 * 2 * 3);
+        plan.Parameter("1.body.1.bias").Write([0, float.NaN, 0]);
+        plan.Forward(x, 4, 2);
+        Assert.That(plan.FirstNonFinite(), Is.EqualTo("parameter 1.body.1.bias [3]"));
+
+        // Finite values whose products are not.
+        float[] large = new float[3 * 3];
+        Array.Fill(large, 3e38f);
+        plan.Parameter("2.body.weight").Write(large);
+        plan.Parameter("1.body.1.bias").Write([9, 9, 9]);
+        plan.Forward(x, 4, 2);
+        Assert.That(plan.FirstNonFinite(), Is.EqualTo("output of layer 2.body [4, 2, 3]"));
+    }
+
+    [Test]
     public void A_body_that_nothing_can_be_added_to_is_refused()
     {
         Assert.That(

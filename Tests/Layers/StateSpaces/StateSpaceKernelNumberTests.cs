@@ -55,8 +55,8 @@ public sealed class StateSpaceKernelNumberTests
         {
             Initialization = initialization,
             Discretization = discretization,
-            MinStep = 0.1,
-            MaxStep = 0.1,
+            MinStep = 0.1f,
+            MaxStep = 0.1f,
         };
         double[] ones = [1, 0, 1, 0];
         var p = new StateSpaceParameters(
@@ -106,8 +106,8 @@ public sealed class StateSpaceKernelNumberTests
             {
                 Kernel = kind,
                 Length = 8,
-                MinStep = 0.1,
-                MaxStep = 0.1,
+                MinStep = 0.1f,
+                MaxStep = 0.1f,
             }
         );
         float[] answer = Answer(model, 2, "W", [1, 0, 0.5f, 0], ("Lambda_im", [2, 5]));

@@ -12,8 +12,8 @@ public sealed class StateSpaceOptionTests
     public void Options_that_are_none_are_told()
     {
         Refused(() => new S4D(2, 2, new S4DOptions { MinStep = 0 }), "0 < min <= max");
-        Refused(() => new S4D(2, 2, new S4DOptions { MinStep = 0.5 }), "0.5 and 0.1");
-        Refused(() => new Dss(2, 2, new DssOptions { MaxStep = double.NaN }), "NaN");
+        Refused(() => new S4D(2, 2, new S4DOptions { MinStep = 0.5f }), "0.5 and 0.1");
+        Refused(() => new Dss(2, 2, new DssOptions { MaxStep = float.NaN }), "NaN");
         Refused(
             () => new S4D(2, 2, new S4DOptions { Initialization = (S4DInitialization)9 }),
             "Inv, Lin, LegS or Real"
@@ -23,6 +23,10 @@ public sealed class StateSpaceOptionTests
             "ZeroOrderHold or Bilinear"
         );
         Refused(() => new Dss(2, 2, new DssOptions { Kernel = (DssKernel)9 }), "Softmax or Exp");
+        Refused(
+            () => new S4D(2, 2, new S4DOptions { MaxStep = float.PositiveInfinity }),
+            "and be finite"
+        );
         Refused(() => new Dss(2, 2, new DssOptions { Length = 0 }), "at least 1");
 
         static void Refused(Func<Layer> make, string says) =>

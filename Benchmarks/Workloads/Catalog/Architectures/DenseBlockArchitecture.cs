@@ -79,7 +79,7 @@ public abstract class DenseBlockArchitecture : Architecture
                     new RecurrentOptions
                     {
                         Bias = RecurrentBias.NoBias,
-                        Initial = RecurrentInitial.Normal,
+                        Initialization = RecurrentInitialization.Normal,
                     },
                     Activation
                 ),

@@ -1,7 +1,7 @@
 namespace Sequor.Layers;
 
 /// <summary>How the parameters of a recurrent network begin.</summary>
-public enum RecurrentInitial
+public enum RecurrentInitialization
 {
     /// <summary>All uniform in ±1/sqrt(H), biases too, as in PyTorch.</summary>
     Uniform,
