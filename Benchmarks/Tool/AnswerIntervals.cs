@@ -54,12 +54,7 @@ internal static class AnswerIntervals
             {
                 double[] differences = Differences(sheets[i].Runs, sheets[j].Runs, seeds, drawn);
                 found.Add(
-                    Interval(
-                        sheets[i].Result.Arch,
-                        sheets[j].Result.Arch,
-                        differences,
-                        width
-                    )
+                    Interval(sheets[i].Result.Arch, sheets[j].Result.Arch, differences, width)
                 );
             }
         }

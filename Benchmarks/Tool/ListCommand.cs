@@ -56,13 +56,7 @@ internal static class ListCommand
             "Tasks",
             ["task", "loss", "score", "length"],
             report.Tasks.Select(t =>
-                (string[])
-                    [
-                        t.Name,
-                        t.Metric,
-                        t.Score,
-                        t.AnyLength ? "any" : "the data's",
-                    ]
+                (string[])[t.Name, t.Metric, t.Score, t.AnyLength ? "any" : "the data's"]
             )
         );
         // A list of files is as long as several tables are wide.

@@ -32,7 +32,10 @@ internal sealed unsafe partial class CpuRecurrent
         {
             if (pack)
                 PackBias(PlaceOf(layer, direction));
-            var states = new StepStates(GatherHidden(layer, direction), GatherCell(layer, direction));
+            var states = new StepStates(
+                GatherHidden(layer, direction),
+                GatherCell(layer, direction)
+            );
             _wideJob.Forward(layer, direction, pack, states);
         }
     }
@@ -42,9 +45,18 @@ internal sealed unsafe partial class CpuRecurrent
         float* memory = Slice(0);
         for (int direction = 0; direction < _d.Directions; direction++)
         {
-            var states = new StepStates(GatherHidden(layer, direction), GatherCell(layer, direction));
+            var states = new StepStates(
+                GatherHidden(layer, direction),
+                GatherCell(layer, direction)
+            );
             GatherCarry(_call.FinalHiddenGradient, layer, direction, _state, memory + _sliceCarry);
-            GatherCarry(_call.FinalCellGradient, layer, direction, _hidden, memory + _sliceCellCarry);
+            GatherCarry(
+                _call.FinalCellGradient,
+                layer,
+                direction,
+                _hidden,
+                memory + _sliceCellCarry
+            );
             _wideJob.Backward(layer, direction, states);
             ScatterStates(
                 memory + _sliceCarry,
@@ -66,24 +78,10 @@ internal sealed unsafe partial class CpuRecurrent
     }
 
     private float* GatherHidden(int layer, int direction) =>
-        GatherStates(
-            _call.InitialHidden,
-            layer,
-            direction,
-            0,
-            _state,
-            Slice(0) + _sliceInitial
-        );
+        GatherStates(_call.InitialHidden, layer, direction, 0, _state, Slice(0) + _sliceInitial);
 
     private float* GatherCell(int layer, int direction) =>
-        GatherStates(
-            _call.InitialCell,
-            layer,
-            direction,
-            0,
-            _hidden,
-            Slice(0) + _sliceInitialCell
-        );
+        GatherStates(_call.InitialCell, layer, direction, 0, _hidden, Slice(0) + _sliceInitialCell);
 
     private void GatherCarry(float* gradient, int layer, int direction, int width, float* carry)
     {
@@ -101,8 +99,7 @@ internal sealed unsafe partial class CpuRecurrent
         );
 
     // Which gate of weight_ih is at a place in a row of gates, which for a GRU is new, reset, update.
-    private int InputGate(int place) =>
-        _d.Kind == RecurrentKind.Gru ? (place + 2) % 3 : place;
+    private int InputGate(int place) => _d.Kind == RecurrentKind.Gru ? (place + 2) % 3 : place;
 
     private (int From, int To) Columns(int count, int part)
     {
@@ -380,8 +377,22 @@ internal sealed unsafe partial class CpuRecurrent
             long unit = (long)gate * _hidden + from;
             long inputUnit = (long)InputGate(gate) * _hidden + from;
             float* hidden = dg + HiddenColumn + unit;
-            AddProducts(dg + unit, to - from, memory + _sliceInputs, p.Inputs, rows, p.WeightIh + inputUnit * p.Inputs);
-            AddProducts(hidden, to - from, memory + _sliceOutputs, _state, rows, p.WeightHh + unit * _state);
+            AddProducts(
+                dg + unit,
+                to - from,
+                memory + _sliceInputs,
+                p.Inputs,
+                rows,
+                p.WeightIh + inputUnit * p.Inputs
+            );
+            AddProducts(
+                hidden,
+                to - from,
+                memory + _sliceOutputs,
+                _state,
+                rows,
+                p.WeightHh + unit * _state
+            );
             if (p.BiasIh >= 0)
                 AddRows(dg + unit, rows, _call.DParameters + p.BiasIh + inputUnit, to - from);
             if (p.BiasHh >= 0)
@@ -391,7 +402,14 @@ internal sealed unsafe partial class CpuRecurrent
     }
 
     // Adds gates' x inputs to rows of a matrix's gradient.
-    private void AddProducts(float* gates, int units, float* inputs, int width, int rows, long gradient)
+    private void AddProducts(
+        float* gates,
+        int units,
+        float* inputs,
+        int width,
+        int rows,
+        long gradient
+    )
     {
         var tile = new Tile
         {
@@ -403,7 +421,9 @@ internal sealed unsafe partial class CpuRecurrent
             OutputStride = width,
         };
         float* to = _call.DParameters + gradient;
-        Packed.RowMajor(inputs, width, rows, width, _backend.Lanes).Multiply(tile, units, gates, to, to);
+        Packed
+            .RowMajor(inputs, width, rows, width, _backend.Lanes)
+            .Multiply(tile, units, gates, to, to);
     }
 
     private void AddRows(float* gates, int rows, float* to, int units)

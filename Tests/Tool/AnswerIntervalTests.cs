@@ -55,10 +55,7 @@ public sealed class AnswerIntervalTests
             .. Repeat(true, 86),
             .. Repeat(false, 570),
         ];
-        AnswerDifferences found = Between(
-                Answered("lru", "x", second),
-                Answered("s5", "x", first)
-            )
+        AnswerDifferences found = Between(Answered("lru", "x", second), Answered("s5", "x", first))
             .Single();
         Assert.That((found.Answers, found.Seeds), Is.EqualTo((1600, 1)));
         AnswerDifference pair = found.Pairs.Single();
@@ -68,8 +65,7 @@ public sealed class AnswerIntervalTests
         Assert.That(pair.High, Is.EqualTo(5.87).Within(0.005));
         Assert.That(pair.IsResolved);
 
-        static IEnumerable<bool> Repeat(bool value, int times) =>
-            Enumerable.Repeat(value, times);
+        static IEnumerable<bool> Repeat(bool value, int times) => Enumerable.Repeat(value, times);
     }
 
     // Four models that know as much as each other: in about one of twenty sets of questions some pair's interval must miss the truth, and in
@@ -98,7 +94,10 @@ public sealed class AnswerIntervalTests
     public void Models_that_answer_alike_are_not_resolved_and_their_interval_has_a_width()
     {
         bool[] answers = [.. Enumerable.Range(0, 100).Select(i => i % 3 == 0)];
-        AnswerDifference pair = Between(Answered("gru", "x", answers), Answered("tcn", "x", answers))
+        AnswerDifference pair = Between(
+                Answered("gru", "x", answers),
+                Answered("tcn", "x", answers)
+            )
             .Single()
             .Pairs.Single();
         Assert.That(pair.Points, Is.Zero);

@@ -208,10 +208,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
         MnistFiles.Write(Folder, 30, 7, gzip: false);
         _seen.Add(
             "sequor.reproduce/1",
-            Json(
-                "reproduce --task smnist --arch rnn --budget 0.00001 --threads 1 --data",
-                Folder
-            )
+            Json("reproduce --task smnist --arch rnn --budget 0.00001 --threads 1 --data", Folder)
         );
         _seen.Add("sequor.reproduce/1", ReportWriter.ToUtf8(MadeReports.Reproduction()));
         _seen.RequireAll("sequor.reproduce/1");
