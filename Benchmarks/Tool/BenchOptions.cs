@@ -7,13 +7,20 @@ namespace Sequor.Tool;
 /// <summary>The options of sequor bench.</summary>
 internal sealed class BenchOptions
 {
-    private readonly Option<int[]?> _sweep = Options.Ascending(
+    public Option<int[]?> Sweep { get; } = Options.Ascending(
         "--sweep",
         "instead of --length, lengths to measure one after another, with the same models; each has 45 seconds of its own",
         "T,T,...",
         1,
         Limits.Length
     );
+
+    public Option<bool> Stream { get; } =
+        new("--stream")
+        {
+            Description =
+                "instead of training steps, measures steps of a stream on the CPU: one sequence, step by step, with its states carried on (20000 steps after 2000)",
+        };
 
     public Option<long?> Rounds { get; } =
         Options.Whole(
@@ -80,7 +87,8 @@ internal sealed class BenchOptions
         foreach (
             Option option in (Option[])
                 [
-                    _sweep,
+                    Sweep,
+                    Stream,
                     Measured.Steps,
                     Measured.Warmup,
                     Rounds,
@@ -116,12 +124,12 @@ internal sealed class BenchOptions
     public IReadOnlyList<int> Lengths(ParseResult result)
     {
         // Without the option this is an empty array.
-        if (result.GetValue(_sweep) is not { Length: > 0 } sweep)
+        if (result.GetValue(Sweep) is not { Length: > 0 } sweep)
             return [Workload.LengthOf(result)];
         if (result.GetValue(Workload.Length) is not null)
             throw new UsageException("--sweep and --length exclude each other; give one of them");
         return Workload.TaskOf(result) is { IsStream: false } task
-            ? throw WorkloadOptions.NoLength(task, _sweep.Name)
+            ? throw WorkloadOptions.NoLength(task, Sweep.Name)
             : sweep;
     }
 
@@ -129,20 +137,22 @@ internal sealed class BenchOptions
     /// <exception cref="UsageException">There are no such models.</exception>
     public IReadOnlyList<IReadOnlyList<Workload>> Workloads(
         ParseResult result,
-        IReadOnlyList<int> lengths
+        IReadOnlyList<int> lengths,
+        int? batch = null
     )
     {
         TaskEntry task = Workload.TaskOf(result);
         TaskData? data = Workload.DataOf(result, task);
-        int batch = (int)(result.GetValue(Workload.Batch) ?? WorkloadOptions.DefaultBatch);
-        string option = lengths.Count > 1 ? _sweep.Name : Workload.Length.Name;
+        int sequences =
+            batch ?? (int)(result.GetValue(Workload.Batch) ?? WorkloadOptions.DefaultBatch);
+        string option = lengths.Count > 1 ? Sweep.Name : Workload.Length.Name;
         SequenceTask[] tasks =
         [
             .. lengths.Select(length => WorkloadOptions.CreateTask(task, data, length, option)),
         ];
         Workload[] first =
         [
-            .. Measured.Of(result).Select(arch => Workload.Size(result, arch, tasks[0], batch)),
+            .. Measured.Of(result).Select(arch => Workload.Size(result, arch, tasks[0], sequences)),
         ];
         return
         [

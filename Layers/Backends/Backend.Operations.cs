@@ -3,6 +3,9 @@ namespace Sequor.Layers;
 // The operations that are not planned. Each says to a probe what it does and costs, and calls what a backend makes of it.
 public abstract partial class Backend
 {
+    // Layers and callers may use these operations on parameters too, of which streams keep what they made.
+    private static void Changes(Tensor written) => written.Storage?.NoteChange();
+
     /// <summary>Copies from host memory, after earlier work on the destination. The source may be reused when the call returns.</summary>
     /// <exception cref="NotRecordableException">
     /// Work is being recorded, and a recorded copy would give the same values at each run.
@@ -10,6 +13,7 @@ public abstract partial class Backend
     internal void Upload(ReadOnlySpan<float> source, Tensor destination)
     {
         using OperationScope scope = Begin(Report(OperationName.Upload)?.Writes(destination));
+        Changes(destination);
         UploadCore(source, destination);
     }
 
@@ -56,6 +60,7 @@ public abstract partial class Backend
         using OperationScope scope = Begin(
             Report(OperationName.Copy)?.Reads(source).Writes(destination.View(source.Shape))
         );
+        Changes(destination);
         CopyCore(source, destination);
     }
 
@@ -67,6 +72,7 @@ public abstract partial class Backend
     {
         OperationReport? report = Report(OperationName.CopyColumns);
         using OperationScope scope = Begin(report is null ? null : copy.Describe(report));
+        Changes(copy.To);
         CopyColumnsCore(copy);
     }
 
@@ -77,6 +83,7 @@ public abstract partial class Backend
     internal void Fill(Tensor destination, float value)
     {
         using OperationScope scope = Begin(Report(OperationName.Fill)?.Writes(destination));
+        Changes(destination);
         FillCore(destination, value);
     }
 
@@ -87,6 +94,8 @@ public abstract partial class Backend
     internal void RunCode(Action code, ReadOnlySpan<Tensor> written)
     {
         using OperationScope scope = Begin(Report(OperationName.Code)?.Updates(written).Unknown());
+        foreach (Tensor tensor in written)
+            Changes(tensor);
         RunCodeCore(code, written);
     }
 
@@ -98,6 +107,7 @@ public abstract partial class Backend
     {
         OperationReport? report = Report(OperationName.MatMul);
         using OperationScope scope = Begin(report is null ? null : product.Describe(report));
+        Changes(product.C);
         MatMulCore(product);
     }
 
@@ -109,6 +119,10 @@ public abstract partial class Backend
     {
         OperationReport? report = Report(PointwiseArguments.NameOf(op));
         using OperationScope scope = Begin(report is null ? null : arguments.Describe(report, op));
+        Changes(arguments.Out);
+        Changes(arguments.Sum);
+        if (PointwiseArguments.WritesB(op))
+            Changes(arguments.B);
         PointwiseCore(op, arguments);
     }
 
@@ -124,6 +138,7 @@ public abstract partial class Backend
                 .Updates(sum)
                 .Costs(b.IsEmpty ? a.Count : 2 * a.Count)
         );
+        Changes(sum);
         ColumnSumCore(a, b, sum);
     }
 
@@ -135,6 +150,7 @@ public abstract partial class Backend
     {
         OperationReport? report = Report(OperationName.Update);
         using OperationScope scope = Begin(report is null ? null : update.Describe(report));
+        Changes(update.Parameters);
         OptimizeCore(update);
     }
 

@@ -32,10 +32,11 @@ public abstract partial class Backend
         Probe is null || _inOperation ? null : _report.Begin(name);
 
     /// <summary>Tells that the reported operation begins; the scope's end tells that it ended. Does nothing without a report.</summary>
-    internal OperationScope Begin(OperationReport? report)
+    internal OperationScope Begin(OperationReport? report) =>
+        report is null ? default : BeginReported(report);
+
+    private OperationScope BeginReported(OperationReport report)
     {
-        if (report is null)
-            return default;
         _inOperation = true;
         try
         {

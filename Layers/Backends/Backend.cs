@@ -193,6 +193,11 @@ public abstract partial class Backend : IDisposable
     /// <summary>Copies an update's segments to this backend's memory; null if they are read in host memory.</summary>
     internal virtual Storage? PlaceSegments(OptimizerSegment[] segments) => null;
 
+    /// <summary>
+    /// The floats of a product's B [depth, columns] as its kernels read it, where it pays to keep that for further products; else 0.
+    /// </summary>
+    internal virtual long FactorCount(int depth, int columns) => 0;
+
     /// <summary>Whether convolutions read filters as [O, k, I] instead of [O, I, k], which is how parameters are stored.</summary>
     internal virtual bool FilterInputsLast => false;
 

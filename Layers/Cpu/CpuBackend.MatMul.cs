@@ -3,6 +3,9 @@ namespace Sequor.Layers.Cpu;
 // Matrix products, and how the work of one is split between the threads.
 internal sealed unsafe partial class CpuBackend
 {
+    internal override long FactorCount(int depth, int columns) =>
+        Packed.Elements(depth, columns, Lanes);
+
     private protected override void MatMulCore(in MatrixProduct product) =>
         _matMul.Multiply(product);
 
@@ -61,15 +64,29 @@ internal sealed unsafe partial class CpuBackend
             _n = p.C.Shape.Columns;
             _k = k;
             _m = checked((int)p.A.Shape.Rows);
-            float* packed = backend._scratch.Take(Packed.Elements(k, _n, backend.Lanes));
+            float* packed = p.Factor.IsEmpty
+                ? backend._scratch.Take(Packed.Elements(k, _n, backend.Lanes))
+                : Pointer(p.Factor);
             _packed = new Packed(packed, k, _n, backend.Lanes);
-            if (p.TransposeB)
-                _packed.Fill(_b, 1, k, 0, k);
-            else
-                _packed.Fill(_b, _n, 1, 0, k);
+            if (!p.HasFactor)
+                Pack(p.TransposeB, k);
+            if (_m == 1)
+            {
+                Rows(0, 1);
+                return;
+            }
             _parts = backend.Parts((long)_m * k * _n, 1 << 18);
             _phase = Phase.Rows;
             backend.Run(this, _parts);
+        }
+
+        private void Pack(bool transposed, int k)
+        {
+            backend.Preparations++;
+            if (transposed)
+                _packed.Fill(_b, 1, k, 0, k);
+            else
+                _packed.Fill(_b, _n, 1, 0, k);
         }
 
         private void MultiplyTransposed(in MatrixProduct p)

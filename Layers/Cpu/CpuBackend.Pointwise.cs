@@ -124,7 +124,10 @@ internal sealed unsafe partial class CpuBackend
                         or ElementOp.GluGradient
                         or ElementOp.AddGated
                         or ElementOp.AddGatedGradient;
-            _count = _byRows ? elements / _operands.Columns : elements;
+            _count =
+                !_byRows ? elements
+                : elements == _operands.Columns ? 1
+                : elements / _operands.Columns;
             _parts = backend.Parts(elements);
             backend.Run(this, _parts);
         }

@@ -94,6 +94,12 @@ internal sealed unsafe partial class CpuBackend : Backend
     /// </summary>
     public long LargestSharedWeights { get; init; } = 3 * SecondLevelCache;
 
+    /// <summary>
+    /// How often something that depends on parameters alone was prepared for kernels: a matrix or filter laid out in panels, or a scan's
+    /// factors spread over lanes. A step of a stream with the parameters of the one before it adds nothing.
+    /// </summary>
+    public long Preparations { get; set; }
+
     public IReadOnlyList<Thread> Workers => _pool.Workers;
 
     public void Run(ParallelJob job, int parts)
@@ -106,11 +112,14 @@ internal sealed unsafe partial class CpuBackend : Backend
     /// The number of parts to split work into: at most one for each thread, and none with less than a few microseconds of work.
     /// </summary>
     public int Parts(long elements, long least = 8192) =>
-        (int)Math.Clamp(elements / least, 1, Threads);
+        // A step of a stream has some ten operations of so few elements, and a division takes as long as a vector of them.
+        elements < 2 * least || Threads == 1 ? 1 : (int)Math.Min(elements / least, Threads);
 
     /// <summary>The range of units that a part takes when <paramref name="count"/> of them are split evenly.</summary>
     public static (long From, long To) Share(long count, int part, int parts) =>
-        (count * part / parts, count * (part + 1) / parts);
+        parts == 1
+            ? (count * part, count * (part + 1))
+            : (count * part / parts, count * (part + 1) / parts);
 
     // What this process may use at all, by the size of the machine or the limit of its container. Free memory would say less: systems
     // promise more memory than they have, so an allocation succeeds and the process is killed once it writes there.

@@ -100,6 +100,7 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
 
     private void PackForward(Tensor w, Packed packed)
     {
+        _backend.Preparations++;
         for (int tap = 0; tap < _d.Kernel; tap++)
         {
             packed.Fill(
@@ -128,41 +129,75 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
         int batch = x.Shape[1];
         nint step = (nint)batch * _d.InputSize;
         float* ring = CpuBackend.Pointer(history);
+        float* bias = CpuBackend.Pointer(output.Bias);
+        int now = (int)(position % _d.History);
         for (int s = 0; s < x.Shape.First; s++)
         {
-            long t = position + s;
-            float* now = CpuBackend.Pointer(x) + s * step;
-            new ReadOnlySpan<float>(now, (int)step).CopyTo(
-                new Span<float>(ring + (nint)(t % _d.History) * step, (int)step)
+            float* input = CpuBackend.Pointer(x) + s * step;
+            new ReadOnlySpan<float>(input, (int)step).CopyTo(
+                new Span<float>(ring + now * step, (int)step)
             );
-            int taps = (int)Math.Min(_d.Kernel, t / _d.Dilation + 1);
             float* to = CpuBackend.Pointer(output.Y) + (nint)s * batch * _d.OutputSize;
-            for (int tap = 0; tap < taps; tap++)
-            {
-                // Each tap starts with the sum of the taps before it.
-                var tile = new Tile
-                {
-                    RowStride = _d.InputSize,
-                    DepthStride = 1,
-                    Depth = _d.InputSize,
-                    Taps = 1,
-                    InitStride = tap == 0 ? 0 : _d.OutputSize,
-                    OutputStride = _d.OutputSize,
-                    Relu = _d.Relu && tap == taps - 1,
-                };
-                long seen = t - (long)tap * _d.Dilation;
-                packed
-                    .From(tap * _d.InputSize)
-                    .Multiply(
-                        tile,
-                        batch,
-                        ring + (nint)(seen % _d.History) * step,
-                        tap == 0 ? CpuBackend.Pointer(output.Bias) : to,
-                        to
-                    );
-            }
+            int taps = _d.Kernel;
+            if (position + s < _d.History - 1)
+                taps = (int)((position + s) / _d.Dilation) + 1;
+            if (batch == 1)
+                StreamTaps(packed, 0, taps, taps, ring + now * step, step, 1, ring, bias, to);
+            else
+                StreamBatch(packed, now, taps, step, batch, ring, bias, to);
+            now = now + 1 == _d.History ? 0 : now + 1;
         }
         AddSkip(output);
+    }
+
+    // Taps go back in time, and where the ring begins they go on at its end, with the sum of those before it.
+    private void StreamBatch(
+        in Packed packed,
+        int now,
+        int taps,
+        nint step,
+        int batch,
+        float* ring,
+        float* bias,
+        float* to
+    )
+    {
+        int before = Math.Min(taps, now / _d.Dilation + 1);
+        StreamTaps(packed, 0, before, taps, ring + now * step, step, batch, null, bias, to);
+        if (before == taps)
+            return;
+        nint place = now + _d.History - (nint)before * _d.Dilation;
+        StreamTaps(packed, before, taps, taps, ring + place * step, step, batch, null, to, to);
+    }
+
+    // Adds the taps first to end - 1 of one step, the first of which reads the given rows. One row alone goes around the ring by itself.
+    private void StreamTaps(
+        in Packed packed,
+        int first,
+        int end,
+        int taps,
+        float* rows,
+        nint step,
+        int batch,
+        float* ring,
+        float* start,
+        float* to
+    )
+    {
+        var tile = new Tile
+        {
+            RowStride = _d.InputSize,
+            DepthStride = 1,
+            TapStride = -_d.Dilation * step,
+            Depth = _d.InputSize,
+            Taps = end - first,
+            Ring = ring,
+            RingSize = _d.History * step,
+            InitStride = first == 0 ? 0 : _d.OutputSize,
+            OutputStride = _d.OutputSize,
+            Relu = _d.Relu && end == taps,
+        };
+        packed.From(first * _d.InputSize).Multiply(tile, batch, rows, start, to);
     }
 
     protected override int BackwardCore(

@@ -40,13 +40,16 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
         Tensor states,
         SequenceLayout? layout,
         in ScanRange range,
-        Tensor workspace
+        Tensor workspace,
+        bool sameLambda
     )
     {
         _job.Set(states, layout, range, workspace);
         // A reverse pass begins at the end.
-        if (range.Reverse ? range.End == _job.Steps : range.First == _d.FirstStep)
-            Spread(lambda, workspace, _job.Batch);
+        bool begins = range.Reverse ? range.End == _job.Steps : range.First == _d.FirstStep;
+        // What later calls rely on is there for any batch: that of a stream may change with its state.
+        if (begins && !sameLambda)
+            Spread(lambda, workspace, _d.Carries ? _d.MaxBatch : _job.Batch);
         _job.Forward();
     }
 
@@ -94,6 +97,7 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
 
     private void Spread(Tensor lambda, Tensor workspace, int batch)
     {
+        _backend.Preparations++;
         float* real = CpuBackend.Pointer(workspace);
         float* imaginary = real + _width;
         float* from = CpuBackend.Pointer(lambda);
@@ -151,6 +155,12 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
         private void Run()
         {
             int parts = owner._backend.Parts(_range.Count * _row);
+            if (parts == 1 && _row <= Block)
+            {
+                _block = _row;
+                owner._backend.Run(this, 1);
+                return;
+            }
             // Threads get equal blocks of whole vectors, as long as a block stays in the cache.
             _block = Math.Min(Block, ((_row + parts - 1) / parts + 15) / 16 * 16);
             _block = Math.Max(_block, (_row / WorkerPool.MostParts + 16) / 16 * 16);

@@ -46,7 +46,7 @@ internal sealed unsafe partial class CpuRecurrent
         float* memory = Slice(slice);
         float* carry = memory + _sliceCarry;
         float* cellCarry = memory + _sliceCellCarry;
-        float* initial = GatherStates(
+        float* initial = BegunStates(
             _call.InitialHidden,
             layer,
             direction,
@@ -54,7 +54,7 @@ internal sealed unsafe partial class CpuRecurrent
             _state,
             memory + _sliceInitial
         );
-        float* initialCell = GatherStates(
+        float* initialCell = BegunStates(
             _call.InitialCell,
             layer,
             direction,

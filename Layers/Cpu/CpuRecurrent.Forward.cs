@@ -88,7 +88,7 @@ internal sealed unsafe partial class CpuRecurrent
         Packed inputWeights = InputWeights(p);
         Packed hiddenWeights = HiddenWeights(p);
         float* bias = _call.Workspace + p.Bias;
-        float* initial = GatherStates(
+        float* initial = BegunStates(
             _call.InitialHidden,
             layer,
             direction,
@@ -96,7 +96,7 @@ internal sealed unsafe partial class CpuRecurrent
             _state,
             Slice(slice) + _sliceInitial
         );
-        float* initialCell = GatherStates(
+        float* initialCell = BegunStates(
             _call.InitialCell,
             layer,
             direction,
@@ -220,6 +220,19 @@ internal sealed unsafe partial class CpuRecurrent
         }
         return cell;
     }
+
+    // A slice's rows of the states that a pass begins from: where they lie, if they follow each other there, else a copy.
+    private float* BegunStates(
+        float* states,
+        int layer,
+        int direction,
+        int slice,
+        int width,
+        float* copy
+    ) =>
+        states == null || _grid.IsDealt
+            ? GatherStates(states, layer, direction, slice, width, copy)
+            : States(states, layer, direction, width) + (nint)_grid.First(slice) * width;
 
     // Copies a slice's rows of states [layers * directions, B, width] in the slice's order; null where there are no states.
     private float* GatherStates(

@@ -23,7 +23,6 @@ internal sealed unsafe partial class CpuRecurrent
         private readonly int[] _running;
         private readonly long[] _kept;
         private readonly Comparison<int> _byLength;
-        private bool _dealt;
         private int[] _lengths = [];
         private int[] _states = [];
 
@@ -49,8 +48,11 @@ internal sealed unsafe partial class CpuRecurrent
                 _lengths[a] != _lengths[b] ? _lengths[b].CompareTo(_lengths[a]) : a.CompareTo(b);
         }
 
+        /// <summary>Whether the sequences differ in length, and slices take them in turn.</summary>
+        public bool IsDealt { get; private set; }
+
         /// <summary>Whether the caller's rows lie otherwise than the rows that are computed on.</summary>
-        public bool Copies => _dealt && _layout == RecurrentDataLayout.SeqMajorUnpacked;
+        public bool Copies => IsDealt && _layout == RecurrentDataLayout.SeqMajorUnpacked;
 
         public int Steps { get; private set; }
 
@@ -60,7 +62,7 @@ internal sealed unsafe partial class CpuRecurrent
         public long Rows { get; private set; }
 
         /// <summary>The distance between two rows of a slice within a step, in rows.</summary>
-        public int RowStep => _dealt ? _slices : 1;
+        public int RowStep => IsDealt ? _slices : 1;
 
         /// <summary>How many steps a slice runs: the length of its longest sequence.</summary>
         public int StepsOf(int slice) => _steps[slice];
@@ -76,7 +78,7 @@ internal sealed unsafe partial class CpuRecurrent
         public long Row(int t) => _stepRow[t];
 
         /// <summary>The first row of a slice at a step.</summary>
-        public long Row(int slice, int t) => _stepRow[t] + (_dealt ? slice : _first[slice]);
+        public long Row(int slice, int t) => _stepRow[t] + (IsDealt ? slice : _first[slice]);
 
         /// <summary>The same in what is kept for the backward pass, where the rows of a slice follow each other.</summary>
         public long Kept(int slice, int t) => _kept[slice * _maxLength + t];
@@ -88,13 +90,13 @@ internal sealed unsafe partial class CpuRecurrent
 
         /// <summary>Where the state of a slice's sequence lies in the batch.</summary>
         public int Sequence(int slice, int r) =>
-            _dealt ? _states[slice + r * _slices] : _first[slice] + r;
+            IsDealt ? _states[slice + r * _slices] : _first[slice] + r;
 
         /// <summary>The sequence at an index of the order by falling length.</summary>
         public int Ordered(int place) => _order[place];
 
         public int Length(int slice, int r) =>
-            _dealt ? _lengths[_order[slice + r * _slices]] : Steps;
+            IsDealt ? _lengths[_order[slice + r * _slices]] : Steps;
 
         /// <summary>The number of sequences of the largest slice.</summary>
         public static int LargestSlice(int batch, int slices)
@@ -112,13 +114,14 @@ internal sealed unsafe partial class CpuRecurrent
 
         public void Set(int steps, int batch, int[]? lengths, int[]? states = null)
         {
+            bool same = !IsDealt && lengths is null && Steps == steps && Batch == batch;
             (Steps, Batch) = (steps, batch);
             _states = states ?? _order;
-            _dealt = lengths is not null;
-            if (lengths is null)
-                SetFull();
-            else
+            IsDealt = lengths is not null;
+            if (lengths is not null)
                 SetLengths(lengths);
+            else if (!same)
+                SetFull();
         }
 
         private void SetFull()

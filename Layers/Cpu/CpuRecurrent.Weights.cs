@@ -5,6 +5,7 @@ internal sealed unsafe partial class CpuRecurrent
 {
     private void PackForward(int layer, int direction)
     {
+        _backend.Preparations++;
         ref readonly Place p = ref PlaceOf(layer, direction);
         int h = _hidden;
         InputWeights(p).Fill(InputRows(p), 1, p.Inputs, 0, p.Inputs);

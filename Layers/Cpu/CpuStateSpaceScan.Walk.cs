@@ -5,15 +5,14 @@ internal sealed unsafe partial class CpuStateSpaceScan
 {
     private sealed partial class Job
     {
-        // A part's memory: factors [groups, states, 4, lanes], states likewise, D, and gathered rows [steps, width].
+        // A part's memory: a table of factors [groups, states, 4, lanes] and D, states as the factors, and gathered rows [steps, width].
         private readonly struct Walk<TV, TO>
             where TV : struct
             where TO : struct, ILanes<TV>
         {
             private readonly Job _job;
-            private readonly float* _factors;
+            private readonly float* _table;
             private readonly float* _states;
-            private readonly float* _skip;
             private readonly float* _first;
             private readonly float* _second;
             private readonly float* _third;
@@ -21,48 +20,57 @@ internal sealed unsafe partial class CpuStateSpaceScan
             // Floats of a group of as many channels as a vector has lanes.
             private readonly long _group;
 
+            // And those of a whole block; in a table D follows them.
+            private readonly long _block;
+
             public Walk(Job job, int part)
             {
                 _job = job;
                 _group = (long)Numbers * job._states * TO.Width;
-                long block = (long)Numbers * job._states * CpuStateSpaceScan.Width;
-                _factors = job._parts + part * job._owner._partCount;
-                _states = _factors + block;
-                _skip = _states + block;
-                _first = _skip + CpuStateSpaceScan.Width;
+                _block = _group * (CpuStateSpaceScan.Width / TO.Width);
+                _table = job._parts + part * job._owner._partCount;
+                _states = _table + job._owner._tableCount;
+                _first = _states + _block;
                 _second = _first + Chunk * CpuStateSpaceScan.Width;
                 _third = _second + Chunk * CpuStateSpaceScan.Width;
             }
 
             public void Run(long first, long end)
             {
+                long columns = _job._columns;
+                if (_job._pass == Pass.Prepare)
+                    columns = (long)_job._owner.Descriptor.MaxBatch * _job._channels;
                 for (long block = first; block < end; block++)
                 {
                     long from = block * CpuStateSpaceScan.Width;
-                    int width = (int)Math.Min(CpuStateSpaceScan.Width, _job._columns - from);
-                    Begin(from, width);
+                    int width = (int)Math.Min(CpuStateSpaceScan.Width, columns - from);
+                    bool kept = _job._tables != null;
+                    float* table = kept ? _job._tables + block * _job._owner._tableCount : _table;
+                    if (!kept || _job._pass == Pass.Prepare)
+                        Spread(from, width, table);
+                    if (_job._pass == Pass.Prepare)
+                        continue;
+                    float* states = kept ? _job._carried + block * _block : _states;
+                    if (!kept)
+                        new Span<float>(states, (int)_block).Clear();
                     // Longer sequences come first, so a block's first channel has the most steps.
                     int steps = _job._layout?.Lengths[(int)(from / _job._channels)] ?? _job._steps;
                     if (_job._pass == Pass.Forward)
-                        Forward(from, width, steps);
+                        Forward(from, width, steps, table, states);
                     else
-                        Backward(from, width, steps);
+                        Backward(from, width, steps, table);
                 }
             }
 
             // Spreads a, C' and D over the lanes of a block. Lanes and states that are not there are zeros, and stay so.
-            private void Begin(long from, int width)
+            private void Spread(long from, int width, float* table)
             {
                 int size = _job._size;
-                long block = (long)Numbers * _job._states * CpuStateSpaceScan.Width;
-                new Span<float>(
-                    _factors,
-                    checked((int)(2 * block + CpuStateSpaceScan.Width))
-                ).Clear();
+                new Span<float>(table, (int)_job._owner._tableCount).Clear();
                 for (int i = 0; i < width; i++)
                 {
                     long h = (from + i) % _job._channels;
-                    float* to = _factors + i / TO.Width * _group + i % TO.Width;
+                    float* to = table + i / TO.Width * _group + i % TO.Width;
                     float* a = _job._a + 2 * h * size;
                     float* c = _job._c + 2 * h * size;
                     for (int n = 0; n < size; n++, to += Numbers * TO.Width)
@@ -73,13 +81,14 @@ internal sealed unsafe partial class CpuStateSpaceScan
                         to[3 * TO.Width] = c[2 * n + 1];
                     }
                     if (_job._d != null)
-                        _skip[i] = _job._d[h];
+                        table[_block + i] = _job._d[h];
                 }
             }
 
-            private void Forward(long from, int width, int steps)
+            private void Forward(long from, int width, int steps, float* table, float* states)
             {
-                if (_job._carried != null)
+                bool carries = _job._carried != null && states == _states;
+                if (carries)
                     Carry(from, width, into: true);
                 for (int done = 0; done < steps; done += Chunk)
                 {
@@ -89,29 +98,28 @@ internal sealed unsafe partial class CpuStateSpaceScan
                     Gather(_job._u, _first, from, width, start, delta, count);
                     if (_job._adds)
                         Gather(_job._y, _second, from, width, start, delta, count);
-                    Skip(_first, count, width);
+                    Skip(table, _first, count, width, _job._adds);
                     for (int at = 0; at < width; at += TO.Width)
                         StateSpaceKernels<TV, TO>.Forward(
                             _first + at,
                             _second + at,
                             count,
-                            _factors + at / TO.Width * _group,
-                            _states + at / TO.Width * _group,
+                            table + at / TO.Width * _group,
+                            states + at / TO.Width * _group,
                             _job._states
                         );
                     Scatter(_second, _job._y, from, width, start, delta, count);
                 }
-                if (_job._carried != null)
+                if (carries)
                     Carry(from, width, into: false);
             }
 
-            private void Backward(long from, int width, int steps)
+            private void Backward(long from, int width, int steps, float* table)
             {
                 long sumsOfAll = _job._blocks * CpuStateSpaceScan.Width * Numbers * _job._states;
                 float* sums = _job._sums + from / TO.Width * _group;
                 float* skips = _job._sums + sumsOfAll + from;
-                int block = checked(Numbers * _job._states * CpuStateSpaceScan.Width);
-                new Span<float>(sums, block).Clear();
+                new Span<float>(sums, (int)_block).Clear();
                 new Span<float>(skips, CpuStateSpaceScan.Width).Clear();
                 for (int done = 0; done < steps; done += Chunk)
                 {
@@ -123,7 +131,7 @@ internal sealed unsafe partial class CpuStateSpaceScan
                     bool adds = _job._adds && _job._du != null;
                     if (adds)
                         Gather(_job._du, _second, from, width, start, delta, count);
-                    Skip(_first, count, width, adds);
+                    Skip(table, _first, count, width, adds);
                     for (int at = 0; at < width; at += TO.Width)
                     {
                         StateSpaceKernels<TV, TO>.Backward(
@@ -131,7 +139,7 @@ internal sealed unsafe partial class CpuStateSpaceScan
                             _third + at,
                             _second + at,
                             count,
-                            _factors + at / TO.Width * _group,
+                            table + at / TO.Width * _group,
                             _states + at / TO.Width * _group,
                             sums + at / TO.Width * _group,
                             _job._states
@@ -148,11 +156,8 @@ internal sealed unsafe partial class CpuStateSpaceScan
                 }
             }
 
-            private void Skip(float* input, int count, int width) =>
-                Skip(input, count, width, _job._adds);
-
             // What the states are added to: D times the input, and what is there already.
-            private void Skip(float* input, int count, int width, bool adds)
+            private void Skip(float* table, float* input, int count, int width, bool adds)
             {
                 for (int j = 0; j < count; j++)
                 {
@@ -162,7 +167,11 @@ internal sealed unsafe partial class CpuStateSpaceScan
                         float* to = _second + row + at;
                         TV sum = adds ? TO.Load(to) : TO.Zero;
                         if (_job._d != null)
-                            sum = TO.Fma(TO.Load(_skip + at), TO.Load(input + row + at), sum);
+                            sum = TO.Fma(
+                                TO.Load(table + _block + at),
+                                TO.Load(input + row + at),
+                                sum
+                            );
                         TO.Store(to, sum);
                     }
                 }

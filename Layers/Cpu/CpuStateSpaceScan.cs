@@ -24,8 +24,12 @@ internal sealed unsafe partial class CpuStateSpaceScan : StateSpaceScanOperation
     private readonly CpuBackend _backend;
     private readonly int _states;
     private readonly int _mostParts;
+    private readonly long _tableCount;
     private readonly long _partCount;
     private readonly long _sumCount;
+
+    // Tables of a stream, one a block of its largest batch, which serve all calls with the same weights.
+    private readonly long _streamTables;
     private readonly Job _job;
 
     public CpuStateSpaceScan(CpuBackend backend, in StateSpaceScanDescriptor descriptor)
@@ -37,18 +41,39 @@ internal sealed unsafe partial class CpuStateSpaceScan : StateSpaceScanOperation
         // More parts than threads, so that a thread that is kept waiting leaves less to the others.
         _mostParts = (int)Math.Min(blocks, 2L * backend.Threads);
         long perChannel = checked((long)Numbers * _states);
-        // The factors, the states, and D; then three gathered tensors.
-        _partCount = checked((2 * perChannel + 1) * Width + 3L * Chunk * Width);
+        // Lengths of spans are ints.
+        _ = checked((int)(perChannel * Width + Width));
+        // A table of the factors and D; the states; then three gathered tensors.
+        _tableCount = checked((perChannel + 1) * Width);
+        _partCount = checked(_tableCount + perChannel * Width + 3L * Chunk * Width);
+        _streamTables = descriptor.Streaming ? blocks : 0;
         _sumCount = descriptor.Training ? checked(blocks * Width * (perChannel + 1)) : 0;
         _job = new Job(this);
     }
 
     // What each part works on, and for each channel of each sequence the sums that gradients are made of.
-    public override long WorkspaceCount => checked(_mostParts * _partCount + _sumCount);
+    public override long WorkspaceCount =>
+        checked(_mostParts * _partCount + _sumCount + _streamTables * _tableCount);
+
+    // Of a stream as they are computed with, [groups of channels, states, four numbers of a vector's lanes]: to and from pairs would take
+    // longer than a step.
+    public override Shape CarriedShape =>
+        _streamTables == 0
+            ? base.CarriedShape
+            : new Shape(
+                checked((int)(_streamTables * (Width / _backend.Lanes))),
+                _states,
+                Numbers * _backend.Lanes
+            );
 
     protected override void ForwardCore(in StateSpaceScanOperands operands)
     {
         _job.Set(operands);
+        if (_streamTables > 0 && !operands.SameWeights)
+        {
+            _backend.Preparations++;
+            _job.Run(Pass.Prepare);
+        }
         _job.Run(Pass.Forward);
     }
 
@@ -67,6 +92,7 @@ internal sealed unsafe partial class CpuStateSpaceScan : StateSpaceScanOperation
 
     private enum Pass
     {
+        Prepare,
         Forward,
         Backward,
         Sum,
@@ -88,6 +114,7 @@ internal sealed unsafe partial class CpuStateSpaceScan : StateSpaceScanOperation
         private float* _carried;
         private float* _parts;
         private float* _sums;
+        private float* _tables;
         private float* _dy;
         private float* _du;
         private float* _da;
@@ -122,6 +149,7 @@ internal sealed unsafe partial class CpuStateSpaceScan : StateSpaceScanOperation
             _carried = CpuBackend.Pointer(operands.Carried);
             _parts = CpuBackend.Pointer(operands.Workspace);
             _sums = _parts + _owner._mostParts * _owner._partCount;
+            _tables = _owner._streamTables == 0 ? null : _sums + _owner._sumCount;
             (_reverse, _adds) = (operands.Reverse, operands.Adds);
             _columns = (long)_batch * _channels;
             _blocks = Blocks(_columns);
@@ -140,20 +168,24 @@ internal sealed unsafe partial class CpuStateSpaceScan : StateSpaceScanOperation
         {
             _pass = pass;
             CpuBackend backend = _owner._backend;
-            long units = pass == Pass.Sum ? _channels : _blocks;
+            long units = Units;
             long work = pass == Pass.Sum ? _columns * _states : _columns * _steps * _states;
             int least = backend.Parts(work);
             _count = (int)Math.Min(least > 1 ? _owner._mostParts : 1, units);
             backend.Run(this, _count);
         }
 
+        private long Units =>
+            _pass switch
+            {
+                Pass.Prepare => _owner._streamTables,
+                Pass.Sum => _channels,
+                _ => _blocks,
+            };
+
         public override void Execute(int part)
         {
-            (long first, long end) = CpuBackend.Share(
-                _pass == Pass.Sum ? _channels : _blocks,
-                part,
-                _count
-            );
+            (long first, long end) = CpuBackend.Share(Units, part, _count);
             if (_pass == Pass.Sum)
             {
                 Sum((int)first, (int)end);

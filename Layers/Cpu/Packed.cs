@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 
 namespace Sequor.Layers.Cpu;
@@ -108,6 +109,24 @@ internal readonly unsafe struct Packed(float* data, int depth, int columns, int 
         int columnTo
     )
     {
+        if (rows == 1 && _stride == 0)
+        {
+            var part = new Packed(
+                Data + (nint)columnFrom * Depth,
+                Depth,
+                columnTo - columnFrom,
+                _lanes,
+                0,
+                _skipped
+            );
+            part.MultiplyRow(
+                tile,
+                a,
+                init == null ? null : init + columnFrom,
+                c + columnFrom
+            );
+            return;
+        }
         // A block of rows stays in the second-level cache while every panel passes over it.
         const int Block = 128;
         int full = Tile.MaxWidth(_lanes);
@@ -132,5 +151,67 @@ internal readonly unsafe struct Packed(float* data, int depth, int columns, int 
                 );
             }
         }
+    }
+
+    // The narrower last panel runs beside the last of the others.
+    private void MultiplyRow(in Tile tile, float* a, float* init, float* c)
+    {
+        // A power of two.
+        int full = Tile.MaxWidth(_lanes);
+        int rest = Columns & (full - 1);
+        int whole = Columns - rest;
+        int panels = whole >> BitOperations.TrailingZeroCount(full);
+        // The last of them, four at most, run beside the narrower one.
+        int groups = Math.Max(0, panels - 1) / Tile.MostPanels;
+        var place = new Tile.RowPlace
+        {
+            B = Data + (nint)_skipped * full,
+            Init = init,
+            C = c,
+            Panels = Tile.MostPanels,
+            Groups = groups,
+            PanelStride = (nint)full * Depth,
+        };
+        if (groups > 0)
+        {
+            tile.RunRow(_lanes, a, place);
+            int done = groups * Tile.MostPanels;
+            place.B += done * place.PanelStride;
+            place.C += done * full;
+            if (init != null)
+                place.Init += done * full;
+            panels -= done;
+        }
+        place.Panels = panels;
+        place.Groups = 1;
+        if (rest == 0)
+        {
+            tile.RunRow(_lanes, a, place);
+            return;
+        }
+        int width = place.RestWidth = Tile.PanelWidth(rest, _lanes);
+        place.Rest = Data + (nint)(Columns - rest) * Depth + (nint)_skipped * width;
+        place.RestC = c + Columns - rest;
+        place.RestInit = init == null ? null : init + Columns - rest;
+        if (width == rest)
+            tile.RunRow(_lanes, a, place);
+        else
+            RunPart(tile, a, place, rest);
+    }
+
+    // What the last panel's width has beyond the columns belongs to others in C, so it is read from and written to a block of its own.
+    private void RunPart(in Tile tile, float* a, Tile.RowPlace place, int rest)
+    {
+        const int Widest = 32;
+        float* block = stackalloc float[Widest];
+        float* result = place.RestC;
+        if (place.RestInit != null)
+        {
+            Unsafe.CopyBlockUnaligned(block, place.RestInit, (uint)rest * sizeof(float));
+            place.RestInit = block;
+        }
+        place.RestC = block;
+        tile.RunRow(_lanes, a, place);
+        Unsafe.CopyBlockUnaligned(result, block, (uint)rest * sizeof(float));
     }
 }

@@ -40,40 +40,76 @@ internal static unsafe class RecurrentCells<TV, TO>
 {
     private static TV One => TO.Set(1f);
 
+    private interface IActivation
+    {
+        static abstract TV Of(TV a);
+    }
+
+    private readonly struct Sigmoid : IActivation
+    {
+        public static TV Of(TV a) => VectorMath<TV, TO>.Sigmoid(a);
+    }
+
+    private readonly struct Tanh : IActivation
+    {
+        public static TV Of(TV a) => VectorMath<TV, TO>.Tanh(a);
+    }
+
+    private readonly struct Relu : IActivation
+    {
+        public static TV Of(TV a) => TO.Max(TO.Zero, a);
+    }
+
     public static void Forward(in CellRows c)
     {
-        // The sum is the output.
-        if (c.Kind == RecurrentKind.Linear)
-            return;
         for (int row = 0; row < c.Rows; row++)
         {
-            for (int i = c.From; i < c.To; i += TO.Width)
+            float* y = c.Output + (nint)row * c.OutputStride + c.From;
+            switch (c.Kind)
             {
-                int left = Math.Min(TO.Width, c.To - i);
-                switch (c.Kind)
-                {
-                    case RecurrentKind.Lstm:
-                        ForwardLstm(c, row, i, left);
-                        break;
-                    case RecurrentKind.Gru:
-                        ForwardGru(c, row, i, left);
-                        break;
-                    default:
-                    {
-                        float* y = c.Output + (nint)row * c.OutputStride + i;
-                        TV a = Lane<TV, TO>.Get(y, left);
-                        Lane<TV, TO>.Put(
-                            y,
-                            c.Kind == RecurrentKind.Tanh
-                                ? VectorMath<TV, TO>.Tanh(a)
-                                : TO.Max(TO.Zero, a),
-                            left
-                        );
-                        break;
-                    }
-                }
+                case RecurrentKind.Lstm:
+                    ForwardLstm(c, row);
+                    break;
+                case RecurrentKind.Gru:
+                    ForwardGru(c, row);
+                    break;
+                case RecurrentKind.Tanh:
+                    Activate<Tanh>(y, c.To - c.From);
+                    break;
+                case RecurrentKind.Relu:
+                    Activate<Relu>(y, c.To - c.From);
+                    break;
+                // Of the linear recurrence the sum is the output.
             }
         }
+    }
+
+    // One activation a loop: with all those of a cell in one, the JIT calls functions instead of inlining them.
+    private static void Activate<TActivation>(float* values, int count)
+        where TActivation : struct, IActivation
+    {
+        int i = 0;
+        for (; i + TO.Width <= count; i += TO.Width)
+            TO.Store(values + i, TActivation.Of(TO.Load(values + i)));
+        if (i < count)
+            TO.StorePartial(
+                values + i,
+                TActivation.Of(TO.LoadPartial(values + i, count - i)),
+                count - i
+            );
+    }
+
+    // The same units of two gates, h values apart; all units of both lie side by side.
+    private static void ActivatePair<TActivation>(float* values, int h, int units)
+        where TActivation : struct, IActivation
+    {
+        if (units == h)
+        {
+            Activate<TActivation>(values, 2 * h);
+            return;
+        }
+        Activate<TActivation>(values, units);
+        Activate<TActivation>(values + h, units);
     }
 
     public static void Backward(in CellRows c)
@@ -119,29 +155,34 @@ internal static unsafe class RecurrentCells<TV, TO>
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void ForwardLstm(in CellRows c, int row, int i, int left)
+    private static void ForwardLstm(in CellRows c, int row)
     {
         int h = c.Hidden;
-        float* g = c.Gates + (nint)row * c.GateStride + i;
-        nint at = (nint)row * h + i;
-        TV input = VectorMath<TV, TO>.Sigmoid(Lane<TV, TO>.Get(g, left));
-        TV forget = VectorMath<TV, TO>.Sigmoid(Lane<TV, TO>.Get(g + h, left));
-        TV candidate = VectorMath<TV, TO>.Tanh(Lane<TV, TO>.Get(g + 2 * h, left));
-        TV output = VectorMath<TV, TO>.Sigmoid(Lane<TV, TO>.Get(g + 3 * h, left));
-        TV previous =
-            c.PreviousCell == null ? TO.Zero : Lane<TV, TO>.Get(c.PreviousCell + at, left);
-        TV cell = TO.Fma(forget, Clipped(previous, c), TO.Mul(input, candidate));
-        Lane<TV, TO>.Put(g, input, left);
-        Lane<TV, TO>.Put(g + h, forget, left);
-        Lane<TV, TO>.Put(g + 2 * h, candidate, left);
-        Lane<TV, TO>.Put(g + 3 * h, output, left);
-        Lane<TV, TO>.Put(c.Cell + at, cell, left);
-        Lane<TV, TO>.Put(
-            c.Output + (nint)row * c.OutputStride + i,
-            TO.Mul(output, VectorMath<TV, TO>.Tanh(Clipped(cell, c))),
-            left
-        );
+        int units = c.To - c.From;
+        float* g = c.Gates + (nint)row * c.GateStride + c.From;
+        ActivatePair<Sigmoid>(g, h, units);
+        Activate<Tanh>(g + 2 * h, units);
+        Activate<Sigmoid>(g + 3 * h, units);
+        float* cells = c.Cell + (nint)row * h + c.From;
+        float* before = c.PreviousCell == null ? null : c.PreviousCell + (nint)row * h + c.From;
+        float* y = c.Output + (nint)row * c.OutputStride + c.From;
+        for (int i = 0; i < units; i += TO.Width)
+        {
+            int left = units - i;
+            TV previous = before == null ? TO.Zero : Lane<TV, TO>.Get(before + i, left);
+            TV cell = TO.Fma(
+                Lane<TV, TO>.Get(g + h + i, left),
+                Clipped(previous, c),
+                TO.Mul(Lane<TV, TO>.Get(g + i, left), Lane<TV, TO>.Get(g + 2 * h + i, left))
+            );
+            Lane<TV, TO>.Put(cells + i, cell, left);
+            TV squashed = VectorMath<TV, TO>.Tanh(Clipped(cell, c));
+            Lane<TV, TO>.Put(
+                y + i,
+                TO.Mul(Lane<TV, TO>.Get(g + 3 * h + i, left), squashed),
+                left
+            );
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -207,29 +248,39 @@ internal static unsafe class RecurrentCells<TV, TO>
     }
 
     // The gates are n, r, z and W_hn h + b_hn.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void ForwardGru(in CellRows c, int row, int i, int left)
+    private static void ForwardGru(in CellRows c, int row)
     {
         int h = c.Hidden;
-        float* g = c.Gates + (nint)row * c.GateStride + i;
-        nint at = (nint)row * h + i;
-        TV reset = VectorMath<TV, TO>.Sigmoid(Lane<TV, TO>.Get(g + h, left));
-        TV update = VectorMath<TV, TO>.Sigmoid(Lane<TV, TO>.Get(g + 2 * h, left));
-        TV candidate = VectorMath<TV, TO>.Tanh(
-            TO.Fma(reset, Lane<TV, TO>.Get(g + 3 * h, left), Lane<TV, TO>.Get(g, left))
-        );
-        TV previous =
+        int units = c.To - c.From;
+        float* g = c.Gates + (nint)row * c.GateStride + c.From;
+        ActivatePair<Sigmoid>(g + h, h, units);
+        float* before =
             c.PreviousOutput == null
-                ? TO.Zero
-                : Lane<TV, TO>.Get(c.PreviousOutput + (nint)row * c.PreviousOutputStride + i, left);
-        Lane<TV, TO>.Put(g, candidate, left);
-        Lane<TV, TO>.Put(g + h, reset, left);
-        Lane<TV, TO>.Put(g + 2 * h, update, left);
-        Lane<TV, TO>.Put(
-            c.Output + (nint)row * c.OutputStride + i,
-            TO.Fma(update, TO.Sub(previous, candidate), candidate),
-            left
-        );
+                ? null
+                : c.PreviousOutput + (nint)row * c.PreviousOutputStride + c.From;
+        float* y = c.Output + (nint)row * c.OutputStride + c.From;
+        for (int i = 0; i < units; i += TO.Width)
+        {
+            int left = units - i;
+            TV candidate = VectorMath<TV, TO>.Tanh(
+                TO.Fma(
+                    Lane<TV, TO>.Get(g + h + i, left),
+                    Lane<TV, TO>.Get(g + 3 * h + i, left),
+                    Lane<TV, TO>.Get(g + i, left)
+                )
+            );
+            Lane<TV, TO>.Put(g + i, candidate, left);
+            TV previous = before == null ? TO.Zero : Lane<TV, TO>.Get(before + i, left);
+            Lane<TV, TO>.Put(
+                y + i,
+                TO.Fma(
+                    Lane<TV, TO>.Get(g + 2 * h + i, left),
+                    TO.Sub(previous, candidate),
+                    candidate
+                ),
+                left
+            );
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

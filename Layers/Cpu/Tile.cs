@@ -31,6 +31,15 @@ internal unsafe partial struct Tile
     /// <summary>The number of elements between two rows of C.</summary>
     public nint OutputStride;
 
+    /// <summary>
+    /// Of one row alone: where A's taps go back in a ring of steps, its beginning and its size in elements; a tap before the beginning lies
+    /// as far from the end. Null where they do not.
+    /// </summary>
+    public float* Ring;
+
+    /// <summary>See <see cref="Ring"/>.</summary>
+    public nint RingSize;
+
     /// <summary>Whether max(value, 0) is stored.</summary>
     public bool Relu;
 

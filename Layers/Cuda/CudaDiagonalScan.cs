@@ -75,7 +75,8 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
         Tensor states,
         SequenceLayout? layout,
         in ScanRange range,
-        Tensor workspace
+        Tensor workspace,
+        bool sameLambda
     )
     {
         Batch batch = BatchOf(states, layout);

@@ -129,6 +129,7 @@ public sealed class BatchNorm : Layer
         private readonly Backend _backend;
         private readonly BatchNormOperation _operation;
         private readonly bool _training;
+        private readonly StreamPosition? _position;
         private readonly Slot _statistics;
         private readonly Slot _workspace;
         private readonly Slot? _sums;
@@ -145,7 +146,8 @@ public sealed class BatchNorm : Layer
             _backend = builder.Stage;
             _operation = builder.Own(_backend.PlanBatchNorm(layer._descriptor));
             _training = builder.Training;
-            _statistics = builder.Keep(new Shape(2, layer.InputSize));
+            _statistics = builder.KeepPrepared(new Shape(2, layer.InputSize));
+            _position = builder.Prepares;
             _workspace = builder.Scratch(_operation.WorkspaceCount);
             _weight = builder.Value(layer.Weight);
             _bias = builder.Value(layer.Bias);
@@ -169,7 +171,7 @@ public sealed class BatchNorm : Layer
                     _runningVariance,
                     _workspace.All
                 );
-            else
+            else if (_position is null || _position.NewWeights)
                 _operation.Recall(_runningMean, _runningVariance, _statistics.All);
         }
 

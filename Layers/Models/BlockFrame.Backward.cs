@@ -89,7 +89,7 @@ internal sealed partial class BlockFrame
         );
         _dropout.Apply(hidden, hidden, 0, range);
         SumProducts(gates, hidden);
-        Multiply(gates, _weight.Value, false, hidden);
+        Multiply(gates, hidden);
         return hidden;
     }
 
@@ -111,7 +111,7 @@ internal sealed partial class BlockFrame
             }
         );
         SumProducts(gates, Hidden(range));
-        Multiply(gates, _weight.Value, false, gradient, accumulate: true);
+        Multiply(gates, gradient, accumulate: true);
         return gradient;
     }
 
@@ -122,7 +122,7 @@ internal sealed partial class BlockFrame
         HiddenAgain(allBefore, range);
         SumProducts(mixed, hidden);
         _backend.ColumnSum(mixed, default, _bias.Gradient);
-        Multiply(mixed, _weight.Value, false, hidden);
+        Multiply(mixed, hidden);
         return hidden;
     }
 
@@ -134,6 +134,18 @@ internal sealed partial class BlockFrame
         _dropout.Apply(dy, place, 1, range);
         return place;
     }
+
+    // The gradient of the linear layer's input.
+    private void Multiply(Tensor gradient, Tensor result, bool accumulate = false) =>
+        _backend.MatMul(
+            new MatrixProduct
+            {
+                A = gradient,
+                B = _weight.Value,
+                C = result,
+                Accumulate = accumulate,
+            }
+        );
 
     private void SumProducts(Tensor a, Tensor b) =>
         _backend.MatMul(

@@ -27,6 +27,7 @@ internal sealed partial class BlockFrame : IDisposable
     private readonly BlockMixing _mixing;
     private readonly BlockNorm _norm;
     private readonly BlockDropout _dropout;
+    private readonly PreparedFactor? _factor;
     private readonly (Tensor Value, Tensor Gradient) _weight;
     private readonly (Tensor Value, Tensor Gradient) _bias;
 
@@ -70,6 +71,7 @@ internal sealed partial class BlockFrame : IDisposable
         _hidden = builder.Scratch(new Shape(chunk, d));
         if (parts.Out is null)
             return;
+        _factor = new PreparedFactor(builder, d, parts.Out.OutputSize);
         _weight = Both(parts.Out.Parameters[0]);
         _bias = Both(parts.Out.Parameters[1]);
         // A linear layer's output is only read again for the norm of the sum.
@@ -122,10 +124,9 @@ internal sealed partial class BlockFrame : IDisposable
         Tensor y = Ranges.Of(allY, range);
         _dropout.Apply(hidden, hidden, 0, range);
         if (_mixing != BlockMixing.None)
-            Multiply(
+            _factor!.Multiply(
                 hidden,
                 _weight.Value,
-                true,
                 _mixed is null ? y : Mixed(range),
                 _mixing == BlockMixing.Linear || _backend.AddsBiasInProducts ? _bias.Value : default
             );
@@ -184,26 +185,6 @@ internal sealed partial class BlockFrame : IDisposable
             }
         );
     }
-
-    private void Multiply(
-        Tensor a,
-        Tensor b,
-        bool transposeB,
-        Tensor c,
-        Tensor bias = default,
-        bool accumulate = false
-    ) =>
-        _backend.MatMul(
-            new MatrixProduct
-            {
-                A = a,
-                B = b,
-                TransposeB = transposeB,
-                C = c,
-                Bias = bias,
-                Accumulate = accumulate,
-            }
-        );
 
     public void Dispose() => _norm.Dispose();
 }

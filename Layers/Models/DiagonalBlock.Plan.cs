@@ -26,6 +26,11 @@ public abstract partial class DiagonalBlock
         private readonly Slot _b;
         private readonly Slot _c;
 
+        // In a stream these serve all calls, and so do the products' factors and the scan's workspace.
+        private readonly StreamPosition? _position;
+        private readonly PreparedFactor _bFactor;
+        private readonly PreparedFactor _cFactor;
+
         // Scratch memory.
         private readonly Slot _scanWorkspace;
         private readonly Slot? _stateGradient;
@@ -63,9 +68,12 @@ public abstract partial class DiagonalBlock
             if (layer._settings.Bidirectional)
                 _reverseStates = builder.Keep(new Shape(steps, batch, 2 * n));
             _mixed = builder.Keep(input);
-            _lambda = builder.Keep(new Shape(n, 2));
-            _b = builder.Keep(new Shape(2 * n, d));
-            _c = builder.Keep(new Shape(layer.Directions * d, 2 * n));
+            _position = builder.Prepares;
+            _lambda = builder.KeepPrepared(new Shape(n, 2));
+            _b = builder.KeepPrepared(new Shape(2 * n, d));
+            _c = builder.KeepPrepared(new Shape(layer.Directions * d, 2 * n));
+            _bFactor = new PreparedFactor(builder, d, 2 * n);
+            _cFactor = new PreparedFactor(builder, 2 * n, d);
             _output = builder.Output(input);
             _frame = new BlockFrame(
                 new BlockParts(
@@ -82,7 +90,7 @@ public abstract partial class DiagonalBlock
                 whole: false
             );
             _ranges = _frame.Ranges;
-            _scanWorkspace = builder.Scratch(_scan.WorkspaceCount);
+            _scanWorkspace = builder.Workspace(_scan.WorkspaceCount);
             if (!builder.Training)
                 return;
             // Otherwise the gradient of the states lies where the gates do, which are no longer needed by then.
@@ -114,10 +122,11 @@ public abstract partial class DiagonalBlock
         {
             _x = x;
             Tensor y = _output.For(x.Shape.First, x.Shape[1]);
-            _backend.DiagonalParametrization(
-                _values,
-                new DiagonalMatrices(_lambda.All, _b.All, _c.All)
-            );
+            if (!IsPrepared)
+                _backend.DiagonalParametrization(
+                    _values,
+                    new DiagonalMatrices(_lambda.All, _b.All, _c.All)
+                );
             _frame.Begin(x);
             if (_carried is null)
                 ForwardAll(y);
@@ -126,6 +135,8 @@ public abstract partial class DiagonalBlock
             _frame.End(y);
             return y;
         }
+
+        private bool IsPrepared => _position is { NewWeights: false };
 
         private void ForwardAll(Tensor y)
         {
@@ -173,7 +184,7 @@ public abstract partial class DiagonalBlock
                 ScanRange after = OfStates(range);
                 Tensor u = Rows(_states, after);
                 Tensor normed = Project(u, range);
-                _scan.Forward(_lambda.All, states, null, after, _scanWorkspace.All);
+                _scan.Forward(_lambda.All, states, null, after, _scanWorkspace.All, IsPrepared);
                 Finish(y, normed, u, range);
                 first = range.End;
             }
@@ -187,19 +198,18 @@ public abstract partial class DiagonalBlock
         private Tensor Project(Tensor u, ScanRange range)
         {
             Tensor normed = _frame.CoreInput(range, false);
-            Multiply(normed, _b.All, true, u);
+            _bFactor.Multiply(normed, _b.All, u);
             return normed;
         }
 
         private void Finish(Tensor y, Tensor normed, Tensor states, ScanRange range)
         {
             Tensor mixed = Rows(_mixed, range);
-            Multiply(states, Direction(_c, mixed, 0), true, mixed);
+            _cFactor.Multiply(states, Direction(_c, mixed, 0), mixed);
             if (_reverseStates is not null)
-                Multiply(
+                _cFactor.Multiply(
                     Rows(_reverseStates, range),
                     Direction(_c, mixed, 1),
-                    true,
                     mixed,
                     accumulate: true
                 );
@@ -303,7 +313,7 @@ public abstract partial class DiagonalBlock
             Tensor gradient = _stateGradient is null
                 ? _frame.Mixed(range).View(like.Shape)
                 : _ranges.Part(_stateGradient, range);
-            Multiply(hidden, Direction(_c, hidden, direction), false, gradient);
+            MultiplyBack(hidden, Direction(_c, hidden, direction), gradient, accumulate: false);
             _scan.Backward(
                 _lambda.All,
                 All(states),
@@ -328,7 +338,7 @@ public abstract partial class DiagonalBlock
         {
             SumProducts(du, normed, _bGradient!.All, resume);
             (Tensor dz, bool accumulate) = _frame.CoreInputGradient(dy, range);
-            Multiply(du, _b.All, false, dz, accumulate);
+            MultiplyBack(du, _b.All, dz, accumulate);
             _backend.Pointwise(
                 PointwiseOp.MultiplyAdd,
                 new PointwiseArguments
@@ -341,19 +351,12 @@ public abstract partial class DiagonalBlock
             _frame.InputBackward(dy, dz, range);
         }
 
-        private void Multiply(
-            Tensor a,
-            Tensor b,
-            bool transposeB,
-            Tensor c,
-            bool accumulate = false
-        ) =>
+        private void MultiplyBack(Tensor a, Tensor b, Tensor c, bool accumulate) =>
             _backend.MatMul(
                 new MatrixProduct
                 {
                     A = a,
                     B = b,
-                    TransposeB = transposeB,
                     C = c,
                     Accumulate = accumulate,
                 }

@@ -13,6 +13,7 @@ internal sealed class LinearPlan : LayerPlan
     private readonly Tensor _bias;
     private readonly Tensor _weightGradient;
     private readonly Tensor _biasGradient;
+    private readonly PreparedFactor _factor;
     private readonly bool _inputGradient;
     private Tensor _x;
 
@@ -28,6 +29,7 @@ internal sealed class LinearPlan : LayerPlan
             _bias = builder.Value(bias);
             _biasGradient = builder.Gradient(bias);
         }
+        _factor = new PreparedFactor(builder, weight.Shape.Columns, weight.Shape.First);
         _inputGradient = builder.InputGradient;
     }
 
@@ -37,16 +39,7 @@ internal sealed class LinearPlan : LayerPlan
     {
         _x = x;
         Tensor y = _output.For(x.Shape.First, x.Shape[1]);
-        _backend.MatMul(
-            new MatrixProduct
-            {
-                A = x,
-                B = _weight,
-                TransposeB = true,
-                C = y,
-                Bias = _bias,
-            }
-        );
+        _factor.Multiply(x, _weight, y, _bias);
         return y;
     }
 

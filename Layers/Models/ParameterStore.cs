@@ -104,6 +104,12 @@ internal sealed class ParameterStore : IDisposable
 
     public Tensor View(Parameter parameter) => View(_storage, parameter);
 
+    /// <summary>How often a parameter or a buffer has changed; what is made of them holds as long as this stays.</summary>
+    public long Changes => _storage.Changes;
+
+    /// <summary>Notes that they change, by work that is queued elsewhere, such as a step that is replayed.</summary>
+    public void NoteChange() => _storage.NoteChange();
+
     /// <summary>A parameter's place in a block that is laid out like this one.</summary>
     public static Tensor View(Storage storage, Parameter parameter) =>
         new(storage, parameter.Offset, parameter.Shape);

@@ -70,6 +70,7 @@ internal sealed class StateSpacePlan : LayerPlan
                 new StateSpaceScanDescriptor(channels, states, input.First, input[1])
                 {
                     Training = builder.Training,
+                    Streaming = builder.Streaming,
                 }
             )
         );
@@ -80,18 +81,15 @@ internal sealed class StateSpacePlan : LayerPlan
         _output = builder.Output(input);
         var a = new Shape(channels, 2 * states);
         var c = new Shape(checked(parts.Directions * channels), 2 * states);
-        _workspace = builder.Scratch(_scan.WorkspaceCount);
+        _workspace = builder.Workspace(_scan.WorkspaceCount);
+        _position = builder.Prepares;
+        _a = builder.KeepPrepared(a);
+        _c = builder.KeepPrepared(c);
         if (builder.Streaming)
         {
-            // Made once for all calls with the same weights.
-            _position = builder.Position;
-            _a = builder.Kept(a, MemoryCategory.Workspace);
-            _c = builder.Kept(c, MemoryCategory.Workspace);
-            _carried = builder.State(new Shape(1, input[1], checked(2 * states * channels)));
+            _carried = builder.State(_scan.CarriedShape);
             return;
         }
-        _a = builder.Keep(a);
-        _c = builder.Keep(c);
         if (!builder.Training)
             return;
         _aGradient = builder.Scratch(a);
@@ -114,7 +112,7 @@ internal sealed class StateSpacePlan : LayerPlan
         if (form.Length == 0)
             form = form with { Length = packed ? _layout!.Steps : x.Shape.First };
         _form = form;
-        if (_position is null || _position.NewWeights)
+        if (!IsPrepared)
             _backend.StateSpaceParametrization(
                 form,
                 _values,
@@ -125,7 +123,7 @@ internal sealed class StateSpacePlan : LayerPlan
                 Operands(direction) with
                 {
                     Y = y,
-                    Carried = _carried is null ? default : _carried.For(1, x.Shape[1]),
+                    Carried = _carried?.All ?? default,
                 }
             );
         return y;
@@ -172,6 +170,8 @@ internal sealed class StateSpacePlan : LayerPlan
         return dx;
     }
 
+    private bool IsPrepared => _position is { NewWeights: false };
+
     private StateSpaceScanOperands Operands(int direction) =>
         new()
         {
@@ -182,6 +182,7 @@ internal sealed class StateSpacePlan : LayerPlan
             Layout = _layout,
             Reverse = direction > 0,
             Adds = direction > 0,
+            SameWeights = IsPrepared,
             Workspace = _workspace.All,
         };
 

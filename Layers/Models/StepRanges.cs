@@ -29,7 +29,10 @@ internal sealed class StepRanges(SequenceLayout? layout, int rows)
     public ScanRange From(int first)
     {
         if (!IsPacked)
-            return new ScanRange(first, Math.Min(Steps - first, StepsOfRange));
+            return new ScanRange(
+                first,
+                first + 1 == Steps ? 1 : Math.Min(Steps - first, StepsOfRange)
+            );
         int end = first + 1;
         while (end < Steps && Row(end + 1) - Row(first) <= rows)
             end++;

@@ -16,6 +16,7 @@ public sealed partial class TcnBlock
         private readonly Slot _inner;
         private readonly Slot _output;
         private readonly Slot _scratch;
+        private readonly PreparedFactor? _skipFactor;
         private readonly (Tensor Value, Tensor Gradient) _skipWeight;
         private readonly (Tensor Value, Tensor Gradient) _skipBias;
         private readonly bool _inputGradient;
@@ -49,6 +50,7 @@ public sealed partial class TcnBlock
             );
             if (layer._skipWeight is null)
                 return;
+            _skipFactor = new PreparedFactor(builder, layer.InputSize, layer.OutputSize);
             _skipWeight = Both(layer._skipWeight);
             _skipBias = Both(layer._skipBias!);
 
@@ -72,16 +74,7 @@ public sealed partial class TcnBlock
             if (Projects)
             {
                 skip = _scratch.For(steps, batch);
-                _backend.MatMul(
-                    new MatrixProduct
-                    {
-                        A = x,
-                        B = _skipWeight.Value,
-                        TransposeB = true,
-                        C = skip,
-                        Bias = _skipBias.Value,
-                    }
-                );
+                _skipFactor!.Multiply(x, _skipWeight.Value, skip, _skipBias.Value);
             }
             Gate(_second, inner, _secondGates.For(steps, batch), y, 1);
             _backend.Pointwise(

@@ -15,6 +15,7 @@ public sealed partial class TcnBlock
         private readonly Slot _output;
         private readonly Slot _bits;
         private readonly Slot _scratch;
+        private readonly PreparedFactor? _skipFactor;
         private readonly Tensor _skipWeight;
         private readonly Tensor _skipBias;
         private readonly Tensor _skipWeightGradient;
@@ -47,6 +48,7 @@ public sealed partial class TcnBlock
             );
             if (layer._skipWeight is not null)
             {
+                _skipFactor = new PreparedFactor(builder, layer.InputSize, layer.OutputSize);
                 _skipWeight = builder.Value(layer._skipWeight);
                 _skipBias = builder.Value(layer._skipBias!);
                 _skipWeightGradient = builder.Gradient(layer._skipWeight);
@@ -95,15 +97,11 @@ public sealed partial class TcnBlock
             if (!_skipWeight.IsEmpty)
             {
                 skip = _scratch.For(steps, batch);
-                _backend.MatMul(
-                    new MatrixProduct
-                    {
-                        A = x,
-                        B = _skipWeight,
-                        TransposeB = true,
-                        C = skip,
-                        Bias = _backend.AddsBiasInProducts ? _skipBias : default,
-                    }
+                _skipFactor!.Multiply(
+                    x,
+                    _skipWeight,
+                    skip,
+                    _backend.AddsBiasInProducts ? _skipBias : default
                 );
             }
             _second.Forward(inner, Outer(y, skip));

@@ -34,6 +34,8 @@ internal abstract class BatchNormOperation(Backend backend) : PlannedOperation(b
                 .Scratch(workspace)
                 .Costs(3 * x.Count)
         );
+        runningMean.Storage.NoteChange();
+        runningVariance.Storage.NoteChange();
         MeasureCore(x, statistics, runningMean, runningVariance, workspace);
     }
 

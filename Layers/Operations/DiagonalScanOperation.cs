@@ -32,14 +32,16 @@ internal abstract class DiagonalScanOperation(Backend backend) : PlannedOperatio
     /// <summary>
     /// Turns u into x, in place, over a range of steps of the states, [T, B, 2N] or packed rows [rows, 1, 2N]. Ranges follow each other in
     /// the recurrence's direction, so the steps before a range already hold this pass's x. With
-    /// <see cref="DiagonalScanDescriptor.Carries"/>, step 0 holds the state carried over from the call before.
+    /// <see cref="DiagonalScanDescriptor.Carries"/>, step 0 holds the state carried over from the call before, and
+    /// <paramref name="sameLambda"/> says that lambda is that of the last call and that no one has written to the workspace since.
     /// </summary>
     public void Forward(
         Tensor lambda,
         Tensor states,
         SequenceLayout? layout,
         in ScanRange range,
-        Tensor workspace
+        Tensor workspace,
+        bool sameLambda = false
     )
     {
         using Backend.OperationScope scope = Begin(
@@ -50,7 +52,7 @@ internal abstract class DiagonalScanOperation(Backend backend) : PlannedOperatio
                 // A complex product and sum.
                 .Costs(4 * range.Of(states, layout).Count)
         );
-        ForwardCore(lambda, states, layout, range, workspace);
+        ForwardCore(lambda, states, layout, range, workspace, sameLambda);
     }
 
     /// <inheritdoc cref="Forward"/>
@@ -59,7 +61,8 @@ internal abstract class DiagonalScanOperation(Backend backend) : PlannedOperatio
         Tensor states,
         SequenceLayout? layout,
         in ScanRange range,
-        Tensor workspace
+        Tensor workspace,
+        bool sameLambda
     );
 
     /// <summary>

@@ -18,6 +18,15 @@ internal readonly record struct MatrixProduct
     public bool TransposeB { get; init; }
     public bool Accumulate { get; init; }
 
+    /// <summary>
+    /// Where a backend lays out B as its kernels read it, of <see cref="Backend.FactorCount"/> floats; empty where it does so in scratch
+    /// memory, at each product. Only where A is not transposed.
+    /// </summary>
+    public Tensor Factor { get; init; }
+
+    /// <summary>Whether B, unchanged since, is laid out there already.</summary>
+    public bool HasFactor { get; init; }
+
     /// <summary>Fills a report: a product of M, N and K takes 2 M N K operations, and a sum for each value with a bias.</summary>
     public OperationReport Describe(OperationReport report)
     {

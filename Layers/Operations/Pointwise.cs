@@ -73,6 +73,14 @@ internal readonly record struct PointwiseArguments
     public Tensor Sum { get; init; }
     public required Tensor Out { get; init; }
 
+    /// <summary>Whether an operation writes b.</summary>
+    public static bool WritesB(PointwiseOp op) =>
+        op
+            is PointwiseOp.MultiplyAddGelu
+                or PointwiseOp.GluGradient
+                or PointwiseOp.AddGluGradientAndGelu
+                or PointwiseOp.AddGatedGradient;
+
     /// <summary>What an operation is called in a profile.</summary>
     public static OperationName NameOf(PointwiseOp op) =>
         op switch

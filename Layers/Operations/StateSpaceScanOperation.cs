@@ -14,6 +14,9 @@ internal readonly record struct StateSpaceScanDescriptor(
 {
     /// <summary>Whether there is a backward pass.</summary>
     public bool Training { get; init; } = true;
+
+    /// <summary>Whether calls go on from one another, with a workspace that is kept from call to call.</summary>
+    public bool Streaming { get; init; }
 }
 
 /// <summary>What both passes of a <see cref="StateSpaceScanOperation"/> read, and y.</summary>
@@ -43,10 +46,16 @@ internal readonly record struct StateSpaceScanOperands
     /// <summary>Whether this adds to y, and backward to du and da, what another direction has left there.</summary>
     public bool Adds { get; init; }
 
-    /// <summary>Of a stream: the states before the first step, and after the call those of the last, [1, B, 2 H N]; else empty.</summary>
+    /// <summary>
+    /// Of a stream: the states before the first step, and after the call those of the last, as
+    /// <see cref="StateSpaceScanOperation.CarriedShape"/> says; else empty.
+    /// </summary>
     public Tensor Carried { get; init; }
 
-    /// <summary>Scratch memory.</summary>
+    /// <summary>Of a stream: whether A, C and D are those of the last call and no one has written to the workspace since.</summary>
+    public bool SameWeights { get; init; }
+
+    /// <summary>Scratch memory; of a stream it is kept from call to call.</summary>
     public required Tensor Workspace { get; init; }
 }
 
@@ -104,6 +113,10 @@ internal abstract class StateSpaceScanOperation(
 
     /// <summary>Whether du may be written over dy. A pass for each 64 states would read dy after another has written du.</summary>
     public bool CanOverwrite => descriptor.StateSize <= MostAtOnce;
+
+    /// <summary>How the states of a stream's largest batch lie: [1, B, 2 H N] in (re, im) pairs, or as a backend computes with them.</summary>
+    public virtual Shape CarriedShape =>
+        new(1, descriptor.MaxBatch, checked(2 * descriptor.StateSize * descriptor.Channels));
 
     /// <summary>Computes y, and the carried states.</summary>
     public void Forward(in StateSpaceScanOperands operands)

@@ -165,6 +165,8 @@ public abstract partial class Optimizer : IDisposable
     {
         using OwnerScope inside = Plan.Backend.Enter("Optimizer.Step");
         RequireLive();
+        // A step that is put off is replayed without this library's operations.
+        Plan.Store.NoteChange();
         var call = new StepCall(StepCallKind.Update, this);
         if (Plan.Backend.PutsOff(call, out _))
             return;

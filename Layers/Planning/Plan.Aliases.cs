@@ -40,9 +40,9 @@ public sealed partial class Plan
     // Where the input stays until the backward pass is done. One in the plan's own memory is moved to the place of Input.
     private Tensor Placed(Tensor x)
     {
-        if (!IsOwn(x))
-            return x;
         Tensor place = _input.All;
+        if (x.Storage == place.Storage || !IsOwn(x))
+            return x;
         ForgetLengths();
         place.Storage.IsReplaced = true;
         return place.View(x.Shape);

@@ -121,13 +121,15 @@ public sealed partial class Plan
         x = Apart(x);
         Begin(x, batch);
         _streamIsTorn = _streamLayout is not null;
+        if (Mode == Mode.Streaming)
+            _position.Begin(Store.Changes);
         Output = _root.Forward(x);
         _streamIsTorn = false;
         if (Mode == Mode.Streaming)
         {
             _streamBatch = batch;
             _position.Steps += x.Shape.First;
-            _position.NewWeights = false;
+            _position.End();
         }
         End();
     }

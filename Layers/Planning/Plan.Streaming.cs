@@ -6,7 +6,7 @@ public sealed partial class Plan
     private readonly StreamLayout? _streamLayout;
 
     /// <summary>
-    /// Begins a new stream, with states of zero and the model's current parameters. With <see cref="PlanOptions.Carry"/>, the next window
+    /// Begins a new stream, with states of zero and the model's current parameters, also if they were changed by an address. With <see cref="PlanOptions.Carry"/>, the next window
     /// is the first one, of any number of sequences.
     /// </summary>
     /// <exception cref="InvalidOperationException">The plan neither streams nor carries.</exception>
@@ -19,7 +19,7 @@ public sealed partial class Plan
             Backend.Fill(_states, 0f);
         _streamIsTorn = false;
         _position.Steps = 0;
-        _position.NewWeights = true;
+        _position.Forget();
         _streamBatch = 0;
     }
 
@@ -42,7 +42,8 @@ public sealed partial class Plan
     /// <summary>Continues from a state of this plan, or of a plan made alike for the same model.</summary>
     /// <param name="state">What <see cref="GetState"/> returned.</param>
     /// <exception cref="ArgumentException">
-    /// The state belongs to a plan of other layers, of another largest batch, or on another kind of backend.
+    /// The state belongs to a plan of other layers, of another largest batch, or on another kind of backend; of a state space on a CPU also
+    /// to one with other vectors.
     /// </exception>
     /// <exception cref="InvalidOperationException">The plan neither streams nor carries.</exception>
     public void SetState(StreamState state)

@@ -39,13 +39,7 @@ internal sealed partial class RehearsalBackend
         Prepare(OperationKind.Pointwise);
         Write(arguments.Out);
         Write(arguments.Sum);
-        bool writesB =
-            op
-            is PointwiseOp.MultiplyAddGelu
-                or PointwiseOp.GluGradient
-                or PointwiseOp.AddGluGradientAndGelu
-                or PointwiseOp.AddGatedGradient;
-        if (writesB)
+        if (PointwiseArguments.WritesB(op))
             Write(arguments.B);
     }
 

@@ -93,7 +93,8 @@ internal sealed partial class RehearsalBackend
             Tensor states,
             SequenceLayout? layout,
             in ScanRange range,
-            Tensor workspace
+            Tensor workspace,
+            bool sameLambda
         ) => backend.Write(states);
 
         protected override void BackwardCore(

@@ -41,6 +41,8 @@ internal sealed partial class RehearsalBackend : Backend
 
     internal override int Alignment => _real.Alignment;
 
+    internal override long FactorCount(int depth, int columns) => _real.FactorCount(depth, columns);
+
     internal override bool FilterInputsLast => _real.FilterInputsLast;
 
     internal override bool AddsBiasInProducts => _real.AddsBiasInProducts;

@@ -256,6 +256,7 @@ public sealed class StepGraph : IDisposable
     private void Replay(StepTrace trace)
     {
         trace.Replay(_plan.Backend.Probe);
+        _plan.Store.NoteChange();
         Replays++;
     }
 

@@ -101,6 +101,15 @@ public sealed class Storage : IDisposable
     /// <summary>How often a caller has written to the block by <see cref="Tensor.Write"/> or <see cref="Tensor.CopyTo"/>.</summary>
     internal int Writes { get; private set; }
 
+    /// <summary>
+    /// How often anything has written to the block, planned operations apart. What was made of its values holds as long as this stays.
+    /// Not counted is what other code writes by an address.
+    /// </summary>
+    internal long Changes { get; private set; }
+
+    /// <summary>Notes that values are written, by whom ever.</summary>
+    internal void NoteChange() => Changes++;
+
     /// <summary>Whether this is a plan's input in whose place the plan has put something else since it was asked for or written.</summary>
     internal bool IsReplaced { get; set; }
 
@@ -108,6 +117,7 @@ public sealed class Storage : IDisposable
     internal void NoteWrite(long offset, long count)
     {
         Writes++;
+        NoteChange();
         IsReplaced = false;
         if (offset == 0 && count >= LoadedCount)
             LoadedCount = 0;

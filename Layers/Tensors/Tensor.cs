@@ -73,12 +73,11 @@ public readonly struct Tensor
             Shape.First,
             nameof(count)
         );
-        long step = Shape.First == 0 ? 0 : Count / Shape.First;
-        Shape shape = Shape.Rank switch
+        (Shape shape, long step) = Shape.Rank switch
         {
-            1 => new Shape(count),
-            2 => new Shape(count, Shape[1]),
-            _ => new Shape(count, Shape[1], Shape[2]),
+            1 => (new Shape(count), 1L),
+            2 => (new Shape(count, Shape[1]), Shape[1]),
+            _ => (new Shape(count, Shape[1], Shape[2]), (long)Shape[1] * Shape[2]),
         };
         return new Tensor(Storage, Offset + first * step, shape);
     }

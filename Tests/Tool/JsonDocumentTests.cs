@@ -55,6 +55,12 @@ public sealed class JsonDocumentTests : CudaCommandFixture
             "sequor.bench/1",
             Json($"bench --device cuda --arch rnn --graph off --warmup 1 {Tiny}")
         );
+        _seen.Add(
+            "sequor.bench/1",
+            Json(
+                "bench --stream --device cpu --arch lru --hidden 4 --states 3 --steps 4 --warmup 1"
+            )
+        );
         Virtual!.Manners.SymmetricPaddingOnly = true;
         string refused = $"--device cuda --convolution cudnn --arch tcn {Tiny}";
         _seen.Add("sequor.bench/1", Json($"bench --warmup 1 {refused}"));
@@ -87,6 +93,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
         _seen.RequireAll(
             "sequor.bench/1",
             "result",
+            "stream",
             "peaks",
             "machine",
             "gpu",

@@ -13,6 +13,10 @@ public sealed record BenchReport() : StepsReport("sequor.bench/1")
     /// <summary>One an architecture; of a sweep one a length and architecture, length by length.</summary>
     public required IReadOnlyList<BenchResult> Results { get; init; }
 
+    /// <summary>One an architecture; only where steps of streams were measured, and then there are no other results.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<StreamResult>? Stream { get; init; }
+
     /// <summary>One an architecture; only of a sweep.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<GrowthExponents>? Exponents { get; init; }

@@ -101,6 +101,57 @@ public sealed class MatMulTests
         }
     }
 
+    // A row alone goes through a loop of its own, several panels side by side.
+    [TestCase(512)]
+    [TestCase(256)]
+    [TestCase(128)]
+    public void A_row_alone_has_the_bits_of_that_row_among_others(int bits)
+    {
+        CpuBackend backend = Backends.Get(bits, 1);
+        const int MostN = 330;
+        const int MostK = 70;
+        using Storage storage = backend.Allocate(
+            3 * MostK + MostK * MostN + 5L * MostN,
+            MemoryCategory.Workspace
+        );
+        var draw = new Draw(7);
+        foreach (int k in (int[])[1, 2, MostK])
+        {
+            for (int n = 1; n <= MostN; n++)
+            {
+                Tensor a = At(0, 3, k);
+                Tensor b = At(3 * MostK, k, n);
+                Tensor bias = At(3 * MostK + MostK * MostN, 1, n);
+                Tensor c = At(bias.Offset + MostN, 3, n);
+                Tensor alone = At(c.Offset + 3 * MostN, 1, n);
+                foreach (Tensor tensor in (Tensor[])[a, b, bias])
+                    tensor.Write(draw.Uniform((int)tensor.Count));
+                backend.MatMul(
+                    new MatrixProduct
+                    {
+                        A = a,
+                        B = b,
+                        C = c,
+                        Bias = bias,
+                    }
+                );
+                backend.MatMul(
+                    new MatrixProduct
+                    {
+                        A = a.RowRange(1, 1),
+                        B = b,
+                        C = alone,
+                        Bias = bias,
+                    }
+                );
+                Close.CheckBits(alone.ToArray(), c.RowRange(1, 1).ToArray(), $"{n} columns");
+            }
+        }
+
+        Tensor At(long offset, int rows, int columns) =>
+            new(storage, offset, new Shape(rows, columns));
+    }
+
     [TestCaseSource(typeof(Backends), nameof(Backends.Each))]
     public void A_product_has_the_same_bits_at_every_run(int bits, int threads)
     {
