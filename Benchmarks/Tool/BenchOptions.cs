@@ -7,13 +7,14 @@ namespace Sequor.Tool;
 /// <summary>The options of sequor bench.</summary>
 internal sealed class BenchOptions
 {
-    public Option<int[]?> Sweep { get; } = Options.Ascending(
-        "--sweep",
-        "instead of --length, lengths to measure one after another, with the same models; each has 45 seconds of its own",
-        "T,T,...",
-        1,
-        Limits.Length
-    );
+    public Option<int[]?> Sweep { get; } =
+        Options.Ascending(
+            "--sweep",
+            "instead of --length, lengths to measure one after another, with the same models; each has 45 seconds of its own",
+            "T,T,...",
+            1,
+            Limits.Length
+        );
 
     public Option<bool> Stream { get; } =
         new("--stream")

@@ -113,7 +113,10 @@ internal sealed unsafe partial class CpuBackend : Backend
     /// </summary>
     public int Parts(long elements, long least = 8192) =>
         // A step of a stream has some ten operations of so few elements, and a division takes as long as a vector of them.
-        elements < 2 * least || Threads == 1 ? 1 : (int)Math.Min(elements / least, Threads);
+        elements < 2 * least
+        || Threads == 1
+            ? 1
+            : (int)Math.Min(elements / least, Threads);
 
     /// <summary>The range of units that a part takes when <paramref name="count"/> of them are split evenly.</summary>
     public static (long From, long To) Share(long count, int part, int parts) =>

@@ -119,12 +119,7 @@ internal readonly unsafe struct Packed(float* data, int depth, int columns, int 
                 0,
                 _skipped
             );
-            part.MultiplyRow(
-                tile,
-                a,
-                init == null ? null : init + columnFrom,
-                c + columnFrom
-            );
+            part.MultiplyRow(tile, a, init == null ? null : init + columnFrom, c + columnFrom);
             return;
         }
         // A block of rows stays in the second-level cache while every panel passes over it.

@@ -177,11 +177,7 @@ internal static unsafe class RecurrentCells<TV, TO>
             );
             Lane<TV, TO>.Put(cells + i, cell, left);
             TV squashed = VectorMath<TV, TO>.Tanh(Clipped(cell, c));
-            Lane<TV, TO>.Put(
-                y + i,
-                TO.Mul(Lane<TV, TO>.Get(g + 3 * h + i, left), squashed),
-                left
-            );
+            Lane<TV, TO>.Put(y + i, TO.Mul(Lane<TV, TO>.Get(g + 3 * h + i, left), squashed), left);
         }
     }
 

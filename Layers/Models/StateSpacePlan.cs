@@ -119,13 +119,7 @@ internal sealed class StateSpacePlan : LayerPlan
                 new StateSpaceMatrices(_a.All, _c.All)
             );
         for (int direction = 0; direction < _parts.Directions; direction++)
-            _scan.Forward(
-                Operands(direction) with
-                {
-                    Y = y,
-                    Carried = _carried?.All ?? default,
-                }
-            );
+            _scan.Forward(Operands(direction) with { Y = y, Carried = _carried?.All ?? default });
         return y;
     }
 

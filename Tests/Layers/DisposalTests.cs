@@ -195,6 +195,18 @@ public sealed class DisposalTests
             step.Run();
             return new(step, step.Run, () => backend.Memory.CurrentBytes);
         },
+        [typeof(StreamStep)] = () =>
+        {
+            Architecture architecture = Architecture.Get("gru");
+            Backend backend = Cpu();
+            var step = new StreamStep(
+                new Workload(architecture, new AddingProblem(5), 2, 3, architecture.DefaultDepth),
+                backend,
+                seed: 1
+            );
+            step.Run();
+            return new(step, step.Run, () => backend.Memory.CurrentBytes);
+        },
     };
 
     // On a GPU or with a profiler, and tested beside what they are of.

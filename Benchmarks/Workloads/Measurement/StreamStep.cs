@@ -32,9 +32,7 @@ public sealed class StreamStep : IDisposable
         {
             ModelEnds ends = ModelEnds.Of(workload.Task) with { OneOutput = false };
             Sequential model = Own(workload.Architecture.Create(ends, workload.Sizes));
-            _plan = Own(
-                model.Plan(backend, 1, 1, Mode.Streaming, new PlanOptions { Seed = seed })
-            );
+            _plan = Own(model.Plan(backend, 1, 1, Mode.Streaming, new PlanOptions { Seed = seed }));
             var batch = new SequenceBatch(workload.Task, 1);
             batch.Load(workload.Task.Stream(seed), 0, 1);
             _inputs = batch.X.ToArray();

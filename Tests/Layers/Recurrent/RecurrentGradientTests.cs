@@ -26,6 +26,7 @@ public sealed class RecurrentGradientTests(int bits, int threads, bool sharesUni
                     (1, 3, 1, 150, 70),
                     // Several panels of units.
                     (5, 75, 2, 6, 9),
+                    (3, 75, 1, 4, 1),
                 },
             (kind, s) =>
                 new GradientCase(
