@@ -205,7 +205,7 @@ public sealed class DisposalTests
                 seed: 1
             );
             step.Run();
-            return new(step, step.Run, () => backend.Memory.CurrentBytes);
+            return new(step, () => _ = step.Run(), () => backend.Memory.CurrentBytes);
         },
     };
 
