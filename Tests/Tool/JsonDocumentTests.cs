@@ -493,6 +493,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                 {
                     "sequor.bench/1",
                     "result",
+                    "stream",
                     "conditions",
                     "extent",
                     "sequor.profile/1",
