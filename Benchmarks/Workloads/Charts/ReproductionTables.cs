@@ -198,7 +198,7 @@ internal static class ReproductionTables
             return new HtmlText();
         var bars = new StackedBars
         {
-            Unit = ResultTexts.Unit(ladder.Results[0]),
+            Unit = ResultTexts.ShortUnit(ladder.Results[0]),
             Parts = [ladder.Metric],
             Format = value => Text($"{value:0.0}"),
             Mark = ladder.Results.Any(r => r.Paper is not null) ? "the paper's" : null,

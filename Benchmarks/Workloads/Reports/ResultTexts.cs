@@ -35,6 +35,16 @@ internal static class ResultTexts
             var other => other,
         };
 
+    /// <summary>The same where there is room for a word.</summary>
+    public static string ShortUnit(ReproductionResult result) =>
+        result.Metric switch
+        {
+            "nll" => "nats",
+            "accuracy" => "%",
+            "bits a character" => "bits",
+            _ => "",
+        };
+
     /// <summary>A figure of ours: losses of the papers span 5e-5 to 100, accuracies are percents.</summary>
     public static string Score(double? score) =>
         score is not { } value ? Missing

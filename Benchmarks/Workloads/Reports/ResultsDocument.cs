@@ -67,7 +67,13 @@ public static class ResultsDocument
             Head(text, $"From a tanh network to the LRU: {ResultTexts.Title(ladder)}");
             Table(
                 text,
-                ["rung", "what changes", "test", "paper", .. timed ? ["ms a step"] : (string[])[]],
+                [
+                    "rung",
+                    "what changes",
+                    $"test: {ResultTexts.Unit(ladder.Results[0])}",
+                    "paper",
+                    .. timed ? ["ms a step"] : (string[])[],
+                ],
                 ladder.Results.Select(r =>
                     (string[])
                         [
