@@ -39,6 +39,41 @@ internal sealed unsafe partial class CpuRecurrent
         return _grid.Copies ? _call.Workspace + _packedInputGradient : _call.UserDx;
     }
 
+    // The gradient of a direction's output, of its last steps.
+    private float* OutputGradientOf(int layer, int direction, out int steps)
+    {
+        bool top = layer == _d.Layers - 1;
+        steps = top ? _call.DySteps : _grid.Steps;
+        float* dy = top ? _call.UserDy : _call.Workspace + _flow[(layer + 1) % 2];
+        return dy + direction * _state;
+    }
+
+    // Gate gradients of a step, in the chunk, times the recurrent weights.
+    private Tile CarryTile =>
+        new()
+        {
+            RowStride = _chunkStride,
+            DepthStride = 1,
+            Depth = _gateColumns,
+            Taps = 1,
+            InitStride = _state,
+            OutputStride = _state,
+        };
+
+    // What comes from behind the last step: the final states' gradient, or nothing.
+    private void GatherCarry(
+        float* gradient,
+        int layer,
+        int direction,
+        int slice,
+        int width,
+        float* carry
+    )
+    {
+        if (GatherStates(gradient, layer, direction, slice, width, carry) == null)
+            new Span<float>(carry, _grid.Sequences(slice) * width).Clear();
+    }
+
     private void BackwardSlice(int layer, int direction, int slice)
     {
         var walk = new Walk(this, layer, direction, slice);
@@ -63,27 +98,10 @@ internal sealed unsafe partial class CpuRecurrent
             memory + _sliceInitialCell
         );
         new Span<float>(Partials(slice, layer, direction), (int)PartialCount(p.Inputs)).Clear();
-        int sequences = _grid.Sequences(slice);
-        if (GatherStates(_call.FinalHiddenGradient, layer, direction, slice, _state, carry) == null)
-            new Span<float>(carry, sequences * _state).Clear();
-        if (
-            GatherStates(_call.FinalCellGradient, layer, direction, slice, _hidden, cellCarry)
-            == null
-        )
-            new Span<float>(cellCarry, sequences * _hidden).Clear();
-        int dySteps = layer == _d.Layers - 1 ? _call.DySteps : _grid.Steps;
-        float* dy =
-            layer == _d.Layers - 1 ? _call.UserDy : _call.Workspace + _flow[(layer + 1) % 2];
-        dy += direction * _state;
-        var carryTile = new Tile
-        {
-            RowStride = _chunkStride,
-            DepthStride = 1,
-            Depth = _gateColumns,
-            Taps = 1,
-            InitStride = _state,
-            OutputStride = _state,
-        };
+        GatherCarry(_call.FinalHiddenGradient, layer, direction, slice, _state, carry);
+        GatherCarry(_call.FinalCellGradient, layer, direction, slice, _hidden, cellCarry);
+        float* dy = OutputGradientOf(layer, direction, out int dySteps);
+        Tile carryTile = CarryTile;
         // For a GRU the carry holds the part of the gradient that bypasses the gates.
         float* carryInit = _d.Kind == RecurrentKind.Gru ? carry : null;
         Packed hiddenWeights = HiddenWeightsBack(p);

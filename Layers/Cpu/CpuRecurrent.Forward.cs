@@ -81,6 +81,30 @@ internal sealed unsafe partial class CpuRecurrent
 
     private float* Slice(int slice) => _call.Workspace + _slice + slice * _sliceCount;
 
+    // A step's inputs times their weights, beginning from the bias.
+    private static Tile InputTile(in Walk walk) =>
+        new()
+        {
+            RowStride = walk.InputStride,
+            DepthStride = 1,
+            Depth = walk.Inputs,
+            Taps = 1,
+            InitStride = 0,
+            OutputStride = walk.GateStride,
+        };
+
+    // The outputs of the step before times the recurrent weights, added to the gates.
+    private Tile HiddenTile(in Walk walk) =>
+        new()
+        {
+            RowStride = walk.OutputStride,
+            DepthStride = 1,
+            Depth = _state,
+            Taps = 1,
+            InitStride = walk.GateStride,
+            OutputStride = walk.GateStride,
+        };
+
     private void ForwardSlice(int layer, int direction, int slice)
     {
         var walk = new Walk(this, layer, direction, slice);
@@ -104,24 +128,8 @@ internal sealed unsafe partial class CpuRecurrent
             _hidden,
             Slice(slice) + _sliceInitialCell
         );
-        var inputTile = new Tile
-        {
-            RowStride = walk.InputStride,
-            DepthStride = 1,
-            Depth = p.Inputs,
-            Taps = 1,
-            InitStride = 0,
-            OutputStride = walk.GateStride,
-        };
-        var hiddenTile = new Tile
-        {
-            RowStride = walk.OutputStride,
-            DepthStride = 1,
-            Depth = _state,
-            Taps = 1,
-            InitStride = walk.GateStride,
-            OutputStride = walk.GateStride,
-        };
+        Tile inputTile = InputTile(walk);
+        Tile hiddenTile = HiddenTile(walk);
         for (int n = 0; n < walk.Steps; n++)
         {
             int t = walk.Step(n);

@@ -49,11 +49,19 @@ internal sealed unsafe partial class CpuRecurrent
                 GatherHidden(layer, direction),
                 GatherCell(layer, direction)
             );
-            GatherCarry(_call.FinalHiddenGradient, layer, direction, _state, memory + _sliceCarry);
+            GatherCarry(
+                _call.FinalHiddenGradient,
+                layer,
+                direction,
+                0,
+                _state,
+                memory + _sliceCarry
+            );
             GatherCarry(
                 _call.FinalCellGradient,
                 layer,
                 direction,
+                0,
                 _hidden,
                 memory + _sliceCellCarry
             );
@@ -83,12 +91,6 @@ internal sealed unsafe partial class CpuRecurrent
     private float* GatherCell(int layer, int direction) =>
         GatherStates(_call.InitialCell, layer, direction, 0, _hidden, Slice(0) + _sliceInitialCell);
 
-    private void GatherCarry(float* gradient, int layer, int direction, int width, float* carry)
-    {
-        if (GatherStates(gradient, layer, direction, 0, width, carry) == null)
-            new Span<float>(carry, _grid.Batch * width).Clear();
-    }
-
     // The weights of a gate, [depth, H], packed.
     private Packed GateWeights(long offset, int depth, int gate) =>
         new(
@@ -116,15 +118,7 @@ internal sealed unsafe partial class CpuRecurrent
         if (pack)
             PackUnits(p, from, to);
         float* bias = _call.Workspace + p.Bias;
-        var tile = new Tile
-        {
-            RowStride = walk.OutputStride,
-            DepthStride = 1,
-            Depth = _state,
-            Taps = 1,
-            InitStride = walk.GateStride,
-            OutputStride = walk.GateStride,
-        };
+        Tile tile = HiddenTile(walk);
         Tile beginning = tile;
         beginning.RowStride = _state;
         for (int n = 0, known = 0; n < walk.Steps; n++)
@@ -199,15 +193,7 @@ internal sealed unsafe partial class CpuRecurrent
             last++
         )
             rows += walk.Running(walk.Step(last));
-        var tile = new Tile
-        {
-            RowStride = walk.InputStride,
-            DepthStride = 1,
-            Depth = p.Inputs,
-            Taps = 1,
-            InitStride = 0,
-            OutputStride = walk.GateStride,
-        };
+        Tile tile = InputTile(walk);
         float* bias = _call.Workspace + p.Bias;
         int width = Tile.MaxWidth(_backend.Lanes);
         for (int gate = 0; gate < _d.Gates; gate++)
@@ -270,19 +256,8 @@ internal sealed unsafe partial class CpuRecurrent
         float* carry = memory + _sliceCarry;
         Packed weights = HiddenWeightsBack(p);
         weights.Fill(_call.Parameters + p.WeightHh, _state, 1, 0, _gateColumns, from, to);
-        bool top = layer == _d.Layers - 1;
-        int dySteps = top ? _call.DySteps : _grid.Steps;
-        float* dy = top ? _call.UserDy : _call.Workspace + _flow[(layer + 1) % 2];
-        dy += direction * _state;
-        var tile = new Tile
-        {
-            RowStride = _chunkStride,
-            DepthStride = 1,
-            Depth = _gateColumns,
-            Taps = 1,
-            InitStride = _state,
-            OutputStride = _state,
-        };
+        float* dy = OutputGradientOf(layer, direction, out int dySteps);
+        Tile tile = CarryTile;
         // For a GRU the carry holds the part of the gradient that bypasses the gates.
         float* carryInit = _d.Kind == RecurrentKind.Gru ? carry : null;
         var chunk = new WideChunk(walk, layer, direction, part);
