@@ -35,7 +35,7 @@ public sealed class Gru : Recurrent
     /// <exception cref="ArgumentOutOfRangeException">
     /// A size or an option is out of range, or the parameters have more than <see cref="Layer.MostValues"/> values.
     /// </exception>
-    /// <exception cref="ArgumentException">An option is for an LSTM only.</exception>
+    /// <exception cref="ArgumentException">An option is for another kind of network.</exception>
     public Gru(int inputSize, int hiddenSize, RecurrentOptions options)
         : base(RecurrentKind.Gru, inputSize, hiddenSize, options) { }
 }

@@ -33,6 +33,7 @@ public sealed class Lstm : Recurrent
     /// <exception cref="ArgumentOutOfRangeException">
     /// A size or an option is out of range, or the parameters have more than <see cref="Layer.MostValues"/> values.
     /// </exception>
+    /// <exception cref="ArgumentException">An option is for another kind of network.</exception>
     public Lstm(int inputSize, int hiddenSize, RecurrentOptions options)
         : base(RecurrentKind.Lstm, inputSize, hiddenSize, options) { }
 }

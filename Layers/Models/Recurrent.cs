@@ -34,6 +34,10 @@ public abstract class Recurrent : Layer
             CellClip = RecurrentOptions.Clip(kind, options.CellClip),
             Dropout = RequireProbability(options.Dropout, "dropout"),
         };
+        RecurrentInitialization initialization = RecurrentOptions.KnownInitialization(
+            kind,
+            options.Initialization
+        );
         RequireValues(
             _descriptor.ParameterCount,
             hiddenSize,
@@ -46,7 +50,7 @@ public abstract class Recurrent : Layer
                 .Select(p => new Parameter(
                     p.Name,
                     p.Shape,
-                    RecurrentOptions.Initializer(options.Initialization, hiddenSize, p.Shape)
+                    RecurrentOptions.Initializer(initialization, hiddenSize, p.Name, p.Shape)
                 )),
         ];
     }

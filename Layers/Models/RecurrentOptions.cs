@@ -41,23 +41,57 @@ public sealed record RecurrentOptions
                 $"The bias must be one of {string.Join(", ", Enum.GetNames<RecurrentBias>())}."
             );
 
-    /// <summary>What draws the first values of a parameter of a shape.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">There is no such initialisation.</exception>
+    /// <summary>Checks how the parameters of a kind of network begin.</summary>
+    internal static RecurrentInitialization KnownInitialization(
+        RecurrentKind kind,
+        RecurrentInitialization initialization
+    )
+    {
+        if (!Enum.IsDefined(initialization))
+            throw new ArgumentOutOfRangeException(
+                nameof(initialization),
+                initialization,
+                $"The initialization must be one of {string.Join(", ", Enum.GetNames<RecurrentInitialization>())}."
+            );
+        if (
+            initialization == RecurrentInitialization.NormalWithinCircle
+            && kind is RecurrentKind.Lstm or RecurrentKind.Gru
+        )
+            throw new ArgumentException(
+                $"Only an RNN begins {initialization}; this network is {kind}, whose gates' matrices are no recurrence by themselves.",
+                nameof(initialization)
+            );
+        return initialization;
+    }
+
+    /// <summary>What draws the first values of a parameter of a network with H hidden units.</summary>
     internal static Parameter.Initializer Initializer(
         RecurrentInitialization initialization,
         int hiddenSize,
+        string name,
         Shape shape
-    ) =>
-        initialization switch
+    )
+    {
+        if (initialization == RecurrentInitialization.Uniform)
+            return Parameter.Uniform(1 / Math.Sqrt(hiddenSize));
+        if (shape.Rank == 1)
+            return Parameter.Constant(0f);
+        Parameter.Initializer normal = Parameter.Normal(1 / Math.Sqrt(shape.Columns));
+        return
+            initialization == RecurrentInitialization.NormalWithinCircle
+            && name.StartsWith("weight_hh", StringComparison.Ordinal)
+            ? WithinCircle(normal, shape.Columns)
+            : normal;
+    }
+
+    private static Parameter.Initializer WithinCircle(Parameter.Initializer draw, int size) =>
+        (ref Philox random, Span<float> values, IReadOnlyDictionary<Parameter, float[]> drawn) =>
         {
-            RecurrentInitialization.Uniform => Parameter.Uniform(1 / Math.Sqrt(hiddenSize)),
-            RecurrentInitialization.Normal when shape.Rank == 1 => Parameter.Constant(0f),
-            RecurrentInitialization.Normal => Parameter.Normal(1 / Math.Sqrt(shape.Columns)),
-            _ => throw new ArgumentOutOfRangeException(
-                nameof(initialization),
-                initialization,
-                "Parameters begin Uniform or Normal."
-            ),
+            draw(ref random, values, drawn);
+            double radius = SpectralRadius.Of(values, size);
+            if (radius > 1)
+                foreach (ref float value in values)
+                    value = (float)(value / radius);
         };
 
     /// <summary>Checks the projection size for a kind of network; returns 0 for none.</summary>

@@ -87,6 +87,18 @@ internal sealed unsafe class DescriptionTests
                 )
         ),
         (
+            """{"type":"rnn","input":3,"hidden":4,"initialization":"normal_within_circle"}""",
+            () =>
+                new Rnn(
+                    3,
+                    4,
+                    new RecurrentOptions
+                    {
+                        Initialization = RecurrentInitialization.NormalWithinCircle,
+                    }
+                )
+        ),
+        (
             """{"type":"tcn","input":3,"widths":[4,5],"kernel":2,"dropout":0.25,"activation":"gated"}""",
             () => new Tcn(3, [4, 5], 2, 0.25f, TcnActivation.Gated)
         ),

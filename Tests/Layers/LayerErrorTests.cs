@@ -100,7 +100,7 @@ public sealed class LayerErrorTests
             () =>
                 new Gru(1, 1, new RecurrentOptions { Initialization = (RecurrentInitialization)7 }),
             "7",
-            "Uniform or Normal"
+            "Uniform, Normal, NormalWithinCircle"
         ),
         Size(
             "block with dropout of all",

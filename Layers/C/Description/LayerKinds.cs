@@ -269,7 +269,8 @@ internal static class LayerKinds
                 f.Find("initialization")
                     ?.Word(
                         ("uniform", RecurrentInitialization.Uniform),
-                        ("normal", RecurrentInitialization.Normal)
+                        ("normal", RecurrentInitialization.Normal),
+                        ("normal_within_circle", RecurrentInitialization.NormalWithinCircle)
                     )
                 ?? RecurrentInitialization.Uniform,
         };

@@ -32,6 +32,24 @@ public sealed class RecurrentErrorTests
                 ),
             }
         ),
+        .. new (RecurrentKind Kind, Func<RecurrentOptions, Layer> Make)[]
+        {
+            (RecurrentKind.Lstm, o => new Lstm(3, 4, o)),
+            (RecurrentKind.Gru, o => new Gru(3, 4, o)),
+        }.Select(gated =>
+            Refusal.Of<ArgumentException>(
+                $"{gated.Kind} within the circle",
+                () =>
+                    gated.Make(
+                        new RecurrentOptions
+                        {
+                            Initialization = RecurrentInitialization.NormalWithinCircle,
+                        }
+                    ),
+                "Only an RNN begins NormalWithinCircle",
+                $"{gated.Kind}"
+            )
+        ),
         Refusal.Of<ArgumentOutOfRangeException>(
             "an activation that there is not",
             () => new Rnn(3, 4, (RnnActivation)7),

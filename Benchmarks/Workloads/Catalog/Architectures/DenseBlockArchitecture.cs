@@ -30,6 +30,10 @@ public abstract class DenseBlockArchitecture : Architecture
     /// <summary>Sigma.</summary>
     private protected abstract RnnActivation Activation { get; }
 
+    /// <summary>How A and B begin.</summary>
+    private protected virtual RecurrentInitialization Initialization =>
+        RecurrentInitialization.Normal;
+
     /// <inheritdoc/>
     public override PresetModel Sized(int width, int depth) =>
         base.Sized(width, depth) with
@@ -79,7 +83,7 @@ public abstract class DenseBlockArchitecture : Architecture
                     new RecurrentOptions
                     {
                         Bias = RecurrentBias.NoBias,
-                        Initialization = RecurrentInitialization.Normal,
+                        Initialization = Initialization,
                     },
                     Activation
                 ),

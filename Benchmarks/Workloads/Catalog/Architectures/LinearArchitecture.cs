@@ -14,4 +14,8 @@ internal sealed class LinearArchitecture : DenseBlockArchitecture
     public override Rung OnLadder { get; } = new(3, "no nonlinearity within the recurrence");
 
     private protected override RnnActivation Activation => RnnActivation.Linear;
+
+    // Nothing else bounds the states of this rung: drawn as the others', most of its matrices overflow within the papers' lengths.
+    private protected override RecurrentInitialization Initialization =>
+        RecurrentInitialization.NormalWithinCircle;
 }
