@@ -51,9 +51,12 @@ public sealed class StepCountTests
     private static readonly AddingProblem Short = new(12);
     private static readonly AddingProblem Long = new(200);
 
-    // Those that are compared, and one whose walk along time is a kernel that none of these has.
+    // Those that are compared, and those whose walk along time or gates are kernels that none of these has.
     private static IEnumerable<Architecture> Counted =>
-        [.. Architecture.Compared, Architecture.Get("linear")];
+        [
+            .. Architecture.Compared,
+            .. new[] { "linear", "s5", "s4d", "dss", "gtcn" }.Select(Architecture.Get),
+        ];
 
     private static IEnumerable<Workload> Workloads() =>
         from shape in new[] { (Task: Short, Batch: 4, Width: 6), (Task: Long, Batch: 4, Width: 16) }
