@@ -13,8 +13,8 @@
 // Shapes: a, b, c [N] (c null where the form has none), B [N, d], C [d, dir N], lambda [N, 2], dlambda [rows, N, 2], whose
 // rows are summed; dir directions.
 // lambda is made in double: an error of its phase grows with the length of a sequence.
-// Bytes: prepare 16 a value of B and of C, each of two parts; prepare_gradient 32 of B, 24 of C; 20 and 36 a channel,
-// 8 a channel and row of dlambda.
+// Bytes: prepare 16 a value of B and of C, each of two parts; prepare_gradient 32 of B, 24 of C; 20 and 48 a channel,
+// 16 and 24 where the form has no c; 8 a channel and row of dlambda.
 // Launch: N blocks for B and then dir d blocks for C, of 128: a block a row.
 // Source: Orvieto et al. 2023, section 3; Smith et al. 2022, section 3.2; the gradients by the chain rule.
 #include "functions.cuh"

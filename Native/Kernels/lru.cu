@@ -102,10 +102,13 @@ KERNEL LAUNCH(Threads) lru_prepare_gradient(
         double scaled = 0.0;
         for (int j = thread(); j < model; j += Threads) {
             i64 at = (i64)i * model + j;
-            db_real[at] += scale * slope[j];
-            db_imaginary[at] += scale * slope[model + j];
-            scaled += (double)b_real[at] * (double)slope[j];
-            scaled += (double)b_imaginary[at] * (double)slope[model + j];
+            // Read before anything is written, which the compiler must take for what could change it.
+            float re = slope[j];
+            float im = slope[model + j];
+            scaled += (double)b_real[at] * (double)re;
+            scaled += (double)b_imaginary[at] * (double)im;
+            db_real[at] += scale * re;
+            db_imaginary[at] += scale * im;
         }
         scaled = block_sum(scaled, warps);
         double re = 0.0, im = 0.0;

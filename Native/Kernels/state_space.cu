@@ -4,7 +4,7 @@
 // Shapes: log_dt [H] or [H, 2] (`steps`); real, imaginary [H, N], or [N] shared by the channels; C, C' [dir H, N, 2]; a [H, N, 2];
 // gradients of real and imaginary always [H, N].
 // All is made in double: an error of a's phase grows with the length of a sequence.
-// Bytes a channel and state: prepare 8 (shared: from the cache) and 8, and 16 a direction; gradient 16, and 8 for a's, 16 for the
+// Bytes a channel and state: prepare 8 (shared: from the cache) and 8, and 16 a direction; gradient 8, and 8 for a's, 16 for the
 // sums of real and imaginary, and 32 a direction.
 // Order: the gradient of log_dt is summed over a thread's states, then the block's threads.
 // Launch: blocks = H of 128: a block a channel.

@@ -136,6 +136,94 @@ public sealed class KernelCountTests
             (machine.Counts.BytesRead + machine.Counts.BytesWritten) / (double)(Long * Channels);
     }
 
+    // Of a state, prepare and its gradient: its numbers and lambda, its numbers again where they were used in between, and gradients read
+    // and written. Each thread of the LRU's blocks reads gamma, which a warp asks for once.
+    [TestCase(nameof(DiagonalForm.ZeroOrderHold), 1, 20, 48)]
+    [TestCase(nameof(DiagonalForm.Bilinear), 2, 20, 48)]
+    [TestCase(nameof(DiagonalForm.Stable), 1, 16, 24)]
+    [TestCase(nameof(DiagonalForm.LogPolar), 2, 16 + 4 * 128, 32 + 4 * 128)]
+    public void Matrices_of_a_diagonal_recurrence_are_made_in_one_pass(
+        string name,
+        int directions,
+        int state,
+        int stateGradient
+    )
+    {
+        const int Size = 33;
+        const int Model = 40;
+        const int Rows = 5;
+        const int Into = Size * Model;
+        int outOf = Into * directions;
+        DiagonalForm form = Enum.Parse<DiagonalForm>(name);
+        using var machine = new KernelMachine();
+        int[] counts = [Size, Size, Size, Into, Into, outOf, outOf];
+        DeviceArray[] parameters = [.. counts.Select(count => machine.Zeros(count))];
+        DeviceArray[] gradients = [.. counts.Select(count => machine.Zeros(count))];
+        if (!form.HasScale())
+            parameters[2] = gradients[2] = DeviceArray.Null;
+        (string kernels, object[] first) =
+            form == DiagonalForm.LogPolar
+                ? ("lru_prepare", Array.Empty<object>())
+                : ("diagonal_prepare", [(int)form]);
+        KernelGrid grid = KernelGrid.Each(Size + directions * Model, 128);
+        object[] sizes = [Model, Size, directions];
+        object[] made = [machine.New(2 * Size), machine.New(2 * Into), machine.New(2 * outOf)];
+        machine.Launch(kernels, grid, [.. first, .. parameters, .. made, .. sizes]);
+        long prepared = Bytes();
+        object[] from =
+        [
+            machine.Zeros(2 * Rows * Size),
+            Rows,
+            machine.Zeros(2 * Into),
+            machine.Zeros(2 * outOf),
+        ];
+        machine.Launch(
+            $"{kernels}_gradient",
+            grid,
+            [.. first, .. parameters[..5], .. from, .. gradients, .. sizes]
+        );
+
+        Assert.That(prepared, Is.EqualTo(16 * (Into + outOf) + state * Size));
+        Assert.That(
+            Bytes() - prepared,
+            Is.EqualTo(32 * Into + 24 * outOf + (stateGradient + 8 * Rows) * Size)
+        );
+
+        long Bytes() => machine.Counts.BytesRead + machine.Counts.BytesWritten;
+    }
+
+    // Each thread reads the step of its channel, which a warp asks for once.
+    [TestCase(1, 1)]
+    [TestCase(2, 2)]
+    public void Matrices_of_a_state_space_are_made_in_one_pass(int steps, int directions)
+    {
+        const int Channels = 5;
+        const int Size = 150;
+        const int States = Channels * Size;
+        using var machine = new KernelMachine();
+        int[] counts = [Channels * steps, States, States, 2 * directions * States];
+        DeviceArray[] parameters = [.. counts.Select(count => machine.Zeros(count))];
+        DeviceArray[] gradients = [.. counts.Select(count => machine.Zeros(count))];
+        DeviceArray factors = machine.Zeros(2 * States);
+        DeviceArray outOf = machine.Zeros(2 * directions * States);
+        KernelGrid grid = KernelGrid.Each(Channels, 128);
+        object[] form = [steps, 0, Channels, Size, directions, (int)StateSpaceRule.ZeroOrderHold, 0, 1];
+        machine.Launch("state_space_prepare", grid, [.. parameters, factors, outOf, .. form]);
+        long prepared = Bytes();
+        machine.Launch(
+            "state_space_prepare_gradient",
+            grid,
+            [.. parameters, factors, outOf, .. gradients, .. form]
+        );
+
+        int each = 16 + 4 * steps + 16 * directions;
+        Assert.That(prepared, Is.EqualTo(each * States));
+        each = 32 + 4 * steps + 32 * directions;
+        Assert.That(Bytes() - prepared, Is.EqualTo(each * States + 8 * steps * Channels));
+
+        long Bytes() => machine.Counts.BytesRead + machine.Counts.BytesWritten;
+    }
+
     [Test]
     public void An_elementwise_kernel_reads_and_writes_each_value_once()
     {
