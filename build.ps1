@@ -106,6 +106,10 @@ Usage: ./build.ps1 VERB [ARGUMENTS]
   test --update-ptxas
                     writes Tests/VirtualGpu/Ptxas/ptxas.txt anew, what a ptxas
                     (SEQUOR_PTXAS, or that of PATH) makes of the kernels
+  bench --peers LIST ...
+                    measures Sequor beside other libraries, of torch, torchsharp, onnx
+                    and jax; needs Python 3, and builds the programs of torchsharp and
+                    onnx, whose packages are large
   counts ...        counts what a training step does on the virtual GPU, and the
                     least time that a GPU needs for it; counts --help tells more
   gate [--update]   counts what training steps do, and fails where a count is more than
@@ -1016,6 +1020,17 @@ try {
             Stop-Script 'test: every test was skipped.' 8
         }
         exit $code
+    }
+    elseif ($verb -ceq 'bench' -and @($rest -cmatch '^--peers(=|$)').Count -gt 0) {
+        Invoke-Build
+        # By a script whose arguments these are.
+        $python = @(Get-Command 'python3', 'python' -CommandType Application -ErrorAction SilentlyContinue)
+        if ($python.Count -eq 0) {
+            Stop-Script 'bench --peers needs Python 3, and found none on PATH.'
+        }
+        $compare = Join-Path (Join-Path (Join-Path $root 'Benchmarks') 'Peers') 'compare.py'
+        Invoke-Program $python[0].Path (@($compare, '--sequor', $tool) + $rest)
+        exit $LASTEXITCODE
     }
     elseif ($verb -ceq 'counts') {
         Invoke-Build

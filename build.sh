@@ -122,6 +122,10 @@ Usage: ./build.sh VERB [ARGUMENTS]
   test --update-ptxas
                     writes Tests/VirtualGpu/Ptxas/ptxas.txt anew, what a ptxas
                     (SEQUOR_PTXAS, or that of PATH) makes of the kernels
+  bench --peers LIST ...
+                    measures Sequor beside other libraries, of torch, torchsharp, onnx
+                    and jax; needs Python 3, and builds the programs of torchsharp and
+                    onnx, whose packages are large
   counts ...        counts what a training step does on the virtual GPU, and the
                     least time that a GPU needs for it; counts --help tells more
   gate [--update]   counts what training steps do, and fails where a count is more than
@@ -644,6 +648,13 @@ publish_to() {
         "uPlot=$root/Benchmarks/Workloads/Charts/uPlot/LICENSE" 9>&- || fail 'publish: the notices could not be written.'
 }
 
+# Measures beside other libraries, by a script whose arguments these are.
+compare_peers() {
+    local python
+    python=$(type -P python3 || type -P python) || fail 'bench --peers needs Python 3, and found none on PATH.'
+    exec "$python" "$root/Benchmarks/Peers/compare.py" --sequor "$tool" "$@"
+}
+
 verb=${1:-help}
 # A -- between verb and arguments, as after `dotnet run`, is none of them.
 if [ "${2:-}" = -- ]; then
@@ -702,6 +713,18 @@ case $verb in
     test)
         shift
         run_tests "$@"
+        ;;
+    bench)
+        build
+        for argument in "$@"; do
+            case $argument in
+                --peers | --peers=*)
+                    shift
+                    compare_peers "$@"
+                    ;;
+            esac
+        done
+        exec "$tool" "$@"
         ;;
     counts)
         build

@@ -1,163 +1,260 @@
 #!/usr/bin/env python3
-"""Compares Sequor's training steps with PyTorch's on this machine.
+"""Compares Sequor with other libraries on this machine: PyTorch, TorchSharp, ONNX Runtime, JAX.
 
-For each shape and architecture both programs run in turn, some rounds each, with models of the same
-size; what counts is the median of the rounds' medians. Prints a table and, with --json, writes all.
+For each shape and architecture the programs run in turn, some rounds each, with models of the same
+size; what counts is the median of the rounds' medians. Prints a table and a chart of the ratios;
+with --json writes all samples, with --html a page.
 
-    compare.py                                   the three usual shapes, five rounds each
+    compare.py                                   PyTorch, the three usual shapes, five rounds each
+    compare.py --peers torchsharp,onnx --html peers.html
     compare.py --shapes 600x32 --arch tcn,lru --rounds 3 --json compare.json
+    compare.py --peers torchsharp --arch lstm --hidden 1024 --layers 2 --shapes 50x32 --threads 2
 
-Needs a built Sequor, and a Python with PyTorch (--python).
+Of torch, torchsharp and jax it is a training step that is compared, of onnx the forward pass and a
+step of a stream. Sequor's forward pass is that of a training step, which also keeps what the
+backward pass needs. Needs a built Sequor. A peer whose library does not load is told with the
+reason and left out; the exit code is then 1, and 2 where the command line is wrong.
 """
 
 import argparse
 import json
 import os
-import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
+import charts
+from peers import INFERENCE, PEERS, ROOT, STREAM, Failed, Missing, run
+
 SHAPES = "600x32,2000x8,100x128"
 
 
-def fail(message):
-    sys.exit(f"compare.py: {message}")
+def tell(message):
+    print(f"compare.py: {message}", file=sys.stderr, flush=True)
 
 
-def run(command, environment):
-    result = subprocess.run(command, env=environment, capture_output=True, text=True)
-    if result.returncode != 0:
-        fail(f"{' '.join(map(str, command))} ended with {result.returncode}:\n{result.stderr.strip()}")
-    return result.stdout
+def fail(message, code=1):
+    tell(message)
+    sys.exit(code)
 
 
-def ours(options, arch, length, batch, environment):
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "bench.json"
-        command = [options.sequor, "bench", "--arch", arch, "--device", options.device]
-        command += ["--length", length, "--batch", batch, "--params", options.params]
-        command += ["--threads", options.threads, "--warmup", options.warmup]
-        command += ["--steps", options.steps, "--json", report]
-        run([str(part) for part in command], environment)
-        return json.loads(report.read_text())["results"][0]
+def whole(least):
+    def parse(text):
+        if not text.isascii() or not text.isdigit() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"must be a whole number of {least} or more, not '{text}'")
+        return int(text)
 
-
-def theirs(options, like, environment):
-    command = [options.python, HERE / "torch_peer.py", "--arch", like["arch"]]
-    command += ["--length", like["length"], "--batch", like["batch"]]
-    command += ["--hidden", like["hidden"], "--layers", like["layers"]]
-    command += ["--threads", options.threads, "--warmup", options.warmup]
-    command += ["--steps", options.steps]
-    command += ["--device", "cuda" if options.device.startswith("cuda") else "cpu"]
-    return json.loads(run([str(part) for part in command], environment))
+    return parse
 
 
 def shape(text):
     length, separator, batch = text.partition("x")
-    if not (separator and length.isdigit() and batch.isdigit()):
-        fail(f"a shape is LENGTHxBATCH, as in 600x32, not '{text}'")
+    if not (separator and length.isdigit() and batch.isdigit() and int(length) and int(batch)):
+        fail(f"--shapes: a shape is LENGTHxBATCH, as in 600x32, not '{text}'", 2)
     return int(length), int(batch)
 
 
-def find_python(given):
-    candidates = [given] if given else ["/usr/bin/python3", "python3", sys.executable]
-    for candidate in candidates:
-        path = shutil.which(candidate)
-        if path and subprocess.run([path, "-c", "import torch"], capture_output=True).returncode == 0:
-            return path
-    fail(f"no PyTorch in {' or '.join(candidates)}; --python says where one is")
+def chosen(option, text, known):
+    """The words of a list, each once."""
+    words = list(dict.fromkeys(text.split(",")))
+    for word in words:
+        if word not in known:
+            fail(f"{option}: unknown '{word}'; allowed: {', '.join(known)}", 2)
+    return words
 
 
 def find_sequor(given):
     name = "sequor.exe" if os.name == "nt" else "sequor"
-    path = Path(given or HERE.parents[1] / "artifacts" / "bin" / "Sequor.Tool" / "release" / name)
+    path = Path(given or ROOT / "artifacts" / "bin" / "Sequor.Tool" / "release" / name)
     if not path.is_file():
         fail(f"there is no '{path}': build first, or say where it is with --sequor")
-    return path
+    return path.resolve()
 
 
-def compare(options, arch, length, batch, environment):
+def find_peers(options, environment):
+    """The peers that run here, and those that do not, with the reasons."""
+    found, missing = [], []
+    for peer in (peer for peer in PEERS if peer.name in options.peers):
+        try:
+            peer.find(options, environment)
+            found.append(peer)
+        except Missing as reason:
+            tell(f"{peer.name}: {reason}")
+            missing.append({"peer": peer.name, "reason": str(reason)})
+    return found, missing
+
+
+def ours(options, arch, where, environment):
+    """What Sequor's bench gives for one architecture; where is a length and a batch, or None for a stream."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "bench.json"
+        command = [options.sequor, "bench", "--arch", arch, "--device", options.device]
+        command += ["--threads", options.threads, "--json", report]
+        command += ["--hidden", options.hidden] if options.hidden else ["--params", options.params]
+        if options.layers:
+            command += ["--layers", options.layers]
+        if where:
+            command += ["--length", where[0], "--batch", where[1]]
+            command += ["--warmup", options.warmup, "--steps", options.steps]
+        else:
+            command += ["--stream", "--steps", options.stream_steps, "--warmup", options.stream_steps // 10]
+        run(command, environment)
+        return json.loads(report.read_text())["results" if where else "stream"][0]
+
+
+def milliseconds(mine, measure):
+    if measure == STREAM:
+        return mine["step_us"]["median"] / 1e3
+    return mine["forward_ms"] if measure == INFERENCE else mine["step_ms"]["median"]
+
+
+def compare(options, arch, where, pairs, environment):
+    """Results of one architecture at one place, one for each pair of a peer and a measure."""
     rounds = []
     for _ in range(options.rounds):
-        mine = ours(options, arch, length, batch, environment)
-        peer = theirs(options, mine, environment)
-        if abs(mine["parameters"] - peer["parameters"]) > 0.05 * mine["parameters"]:
-            fail(f"{arch} has {mine['parameters']} parameters here and {peer['parameters']} there")
-        rounds.append({"sequor": mine, "torch": peer})
-    sequor_ms = statistics.median(r["sequor"]["step_ms"]["median"] for r in rounds)
-    torch_ms = statistics.median(r["torch"]["step_ms"] for r in rounds)
+        mine = ours(options, arch, where, environment)
+        theirs = []
+        for peer, measure in pairs:
+            other = peer.measure(measure, mine, options, environment)
+            if abs(mine["parameters"] - other["parameters"]) > 0.05 * mine["parameters"]:
+                fail(
+                    f"{arch} has {mine['parameters']} parameters here and {other['parameters']} in {peer.name}:"
+                    " other models are not compared"
+                )
+            theirs.append(other)
+        rounds.append((mine, theirs))
+    return [
+        result(peer, measure, where, [(mine, theirs[i]) for mine, theirs in rounds])
+        for i, (peer, measure) in enumerate(pairs)
+    ]
+
+
+def result(peer, measure, where, rounds):
+    # Steps of a stream take microseconds.
+    digits = 7 if measure == STREAM else 4
+    sequor_ms = statistics.median(milliseconds(mine, measure) for mine, _ in rounds)
+    peer_ms = statistics.median(other["step_ms"] for _, other in rounds)
+    first, other = rounds[0]
+    length, batch = where or (1, 1)
     return {
-        "arch": arch,
+        "measure": measure,
+        "peer": peer.name,
+        "arch": first["arch"],
         "length": length,
         "batch": batch,
-        "hidden": rounds[0]["sequor"]["hidden"],
-        "parameters": rounds[0]["sequor"]["parameters"],
-        "sequor_ms": round(sequor_ms, 4),
-        "torch_ms": round(torch_ms, 4),
-        "ratio": round(sequor_ms / torch_ms, 4),
+        "hidden": first["hidden"],
+        "layers": first["layers"],
+        "parameters": first["parameters"],
+        "sequor_ms": round(sequor_ms, digits),
+        f"{peer.name}_ms": round(peer_ms, digits),
+        "ratio": round(sequor_ms / peer_ms, 4),
         "round_ratios": [
-            round(r["sequor"]["step_ms"]["median"] / r["torch"]["step_ms"], 4) for r in rounds
+            round(milliseconds(mine, measure) / other["step_ms"], 4) for mine, other in rounds
         ],
-        "torch": rounds[0]["torch"]["torch"],
-        "rounds": rounds,
+        peer.name: other[peer.name],
+        "rounds": [
+            {"stream" if measure == STREAM else "sequor": mine, peer.name: other} for mine, other in rounds
+        ],
     }
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--arch", help="names separated by commas (all that torch_peer.py has)")
-    parser.add_argument("--shapes", default=SHAPES, help="LENGTHxBATCH, separated by commas")
-    parser.add_argument("--params", type=int, default=70_000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=10)
-    parser.add_argument("--warmup", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--device", default="cpu")
+def arguments():
+    parser = argparse.ArgumentParser(
+        prog="compare.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    names = ",".join(peer.name for peer in PEERS)
+    parser.add_argument("--peers", default="torch", help=f"of {names} (torch)")
+    parser.add_argument("--arch", help="names separated by commas (all that the peers have)")
+    parser.add_argument("--shapes", default=SHAPES, help=f"LENGTHxBATCH, separated by commas ({SHAPES}); not for streams")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--params", type=whole(1), default=70_000, help="parameters of each model (70000)")
+    size.add_argument("--hidden", type=whole(1), help="hidden units or channels, instead of --params")
+    parser.add_argument("--layers", type=whole(1), help="layers, levels or blocks (as bench has them)")
+    parser.add_argument("--rounds", type=whole(1), default=5, help="how often each program runs (5)")
+    parser.add_argument("--steps", type=whole(1), default=10, help="measured steps of a run (10)")
+    parser.add_argument("--warmup", type=whole(0), default=5, help="steps before them (5)")
+    parser.add_argument(
+        "--stream-steps", type=whole(1), default=20_000, help="of a stream, after a tenth of them (20000)"
+    )
+    parser.add_argument("--threads", type=whole(1), default=os.cpu_count(), help="of each program (all cores)")
+    parser.add_argument("--device", default="cpu", help="cpu, or cuda for torch and jax (cpu)")
     parser.add_argument("--sequor", help="the built program")
-    parser.add_argument("--python", help="a Python that has PyTorch")
-    parser.add_argument("--json", help="writes all samples to this file")
+    parser.add_argument("--python", help="a Python that has PyTorch or JAX")
+    for name in ("torchsharp", "onnx"):
+        parser.add_argument(
+            f"--{name}", metavar="COMMAND", help=f"what starts the program of {name}, as in a container (what is built here)"
+        )
+    parser.add_argument("--json", metavar="FILE", help="writes all samples to this file")
+    parser.add_argument("--html", metavar="FILE", help="writes a page with the table and the chart")
     options = parser.parse_args()
-    shapes = [shape(text) for text in options.shapes.split(",")]
-    if options.json and not Path(options.json).resolve().parent.is_dir():
-        fail(f"--json: there is no folder for '{options.json}'")
+    for option, file in (("--json", options.json), ("--html", options.html)):
+        if file and not Path(file).resolve().parent.is_dir():
+            fail(f"{option}: there is no folder for '{file}'", 2)
+    return options
+
+
+def work(options, peers):
+    """What is run: an architecture, a length and batch or None, and the pairs that are measured there."""
+    known = list(dict.fromkeys(arch for peer in peers for arch in peer.architectures))
+    archs = chosen("--arch", options.arch, known) if options.arch else known
+    # Shapes first, so that the rows of a table are like those of a paper.
+    for where in (*options.shapes, None):
+        for arch in archs:
+            pairs = [
+                (peer, measure)
+                for peer in peers
+                for measure in peer.measures
+                if arch in peer.architectures and (measure == STREAM) == (where is None)
+            ]
+            if pairs:
+                yield arch, where, pairs
+
+
+def write(file, text):
+    """The file is there whole or as it was."""
+    target = Path(file)
+    temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        fail(f"'{file}' was not written: {error.strerror}")
+
+
+def main():
+    options = arguments()
+    # What is wrong is told before a peer is built.
+    options.peers = chosen("--peers", options.peers, [peer.name for peer in PEERS])
+    options.shapes = [shape(text) for text in options.shapes.split(",")]
     options.sequor = find_sequor(options.sequor)
-    options.python = find_python(options.python)
     # PyTorch's own threads call OpenBLAS; threads of its own below them would only be in the way.
     environment = dict(os.environ, OPENBLAS_NUM_THREADS="1", NO_COLOR="1")
-
-    known = run([options.python, HERE / "torch_peer.py", "--list"], environment).split()
-    archs = options.arch.split(",") if options.arch else known
-    for arch in archs:
-        if arch not in known:
-            fail(f"unknown architecture '{arch}'; allowed: {', '.join(known)}")
-
-    print(f"{'arch':4}  {'T':>5}  {'B':>4}  {'params':>8}  {'sequor ms':>9}  {'torch ms':>9}  {'ratio':>5}  rounds")
+    peers, missing = find_peers(options, environment)
+    if not peers:
+        sys.exit(1)
+    jobs = list(work(options, peers))
+    print(charts.HEADER, flush=True)
     results = []
-    for length, batch in shapes:
-        for arch in archs:
-            r = compare(options, arch, length, batch, environment)
-            results.append(r)
-            rounds = " ".join(f"{ratio:.2f}" for ratio in r["round_ratios"])
-            print(
-                f"{arch:4}  {length:5}  {batch:4}  {r['parameters']:8}  {r['sequor_ms']:9.2f}"
-                f"  {r['torch_ms']:9.2f}  {r['ratio']:5.2f}  {rounds}",
-                flush=True,
-            )
+    try:
+        for arch, where, pairs in jobs:
+            for r in compare(options, arch, where, pairs, environment):
+                results.append(r)
+                print(charts.row(r), flush=True)
+    except Failed as failure:
+        fail(str(failure))
+    print(charts.bars(results))
+    document = {"schema": "sequor.peers/1", "threads": options.threads, "rounds": options.rounds}
+    if missing:
+        document["missing"] = missing
+    document["results"] = results
     if options.json:
-        target = Path(options.json)
-        temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-        document = {
-            "schema": "sequor.peers/1",
-            "threads": options.threads,
-            "rounds": options.rounds,
-            "results": results,
-        }
-        temporary.write_text(json.dumps(document) + "\n")
-        temporary.replace(target)
+        write(options.json, json.dumps(document) + "\n")
+    if options.html:
+        write(options.html, charts.page(document))
+    if missing:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -369,6 +369,17 @@ expect 'and says so' says 'every test was skipped'
 
 run counts --arch lru --json -
 expect 'counts hands its arguments on, and its name' prints '[Sequor.Counts][counts][--arch][lru][--json][-]'
+PATH=$tree/tools run bench --arch rnn --peers torch
+expect 'bench --peers without a Python says so' says_line 'needs Python 3'
+expect 'and fails' exits 1
+cp "$tree/program" "$tree/sdk/python3"
+compare="[python3][$tree/Benchmarks/Peers/compare.py][--sequor][$tree/artifacts/bin/Sequor.Tool/release/sequor]"
+run bench --rounds 2 --peers torch,onnx
+expect 'bench --peers hands its arguments to the script that compares' prints "$compare[--rounds][2][--peers][torch,onnx]"
+STATUS=1 run bench --peers=jax
+expect 'in either form' prints "$compare[--peers=jax]"
+expect 'and its exit code on' exits 1
+rm "$tree/sdk/python3"
 run gate --update
 expect 'gate counts, against the baseline that is checked in' \
     prints "[Sequor.Counts][gate][--baseline][$tree/Benchmarks/Baselines][--update]"

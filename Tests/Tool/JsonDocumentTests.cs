@@ -342,7 +342,35 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                 StringComparison.Ordinal
             );
         _seen.Add("sequor.peers/1", System.Text.Encoding.UTF8.GetBytes(old));
-        _seen.RequireAll("sequor.peers/1");
+        foreach (string peer in (string[])["torch", "torchsharp", "onnx", "jax"])
+        {
+            string newer = old.Replace("\"torch", $"\"{peer}", StringComparison.Ordinal)
+                .Replace(
+                    "\"arch\": \"rnn\", \"length\": ",
+                    $"\"measure\": \"training\", \"peer\": \"{peer}\", \"layers\": 1, \"arch\": \"rnn\", \"length\": ",
+                    StringComparison.Ordinal
+                )
+                .Replace(
+                    "\"results\": [",
+                    "\"missing\": [{\"peer\": \"jax\", \"reason\": \"no JAX\"}], \"results\": [",
+                    StringComparison.Ordinal
+                );
+            _seen.Add("sequor.peers/1", System.Text.Encoding.UTF8.GetBytes(newer));
+        }
+        const string Stream = """
+            {"schema": "sequor.peers/1", "threads": 2, "rounds": 1, "results": [{"measure": "stream", "peer": "onnx",
+            "arch": "rnn", "length": 1, "batch": 1, "hidden": 8, "layers": 1, "parameters": 105, "sequor_ms": 0.0004,
+            "onnx_ms": 0.0052, "ratio": 0.0769, "round_ratios": [0.0769], "onnx": "1.31.1", "rounds": [{"stream":
+            {"arch": "rnn", "device": "cpu", "hidden": 8, "layers": 1, "parameters": 105, "warmup": 2, "steps": 20,
+            "step_us": {"median": 0.4, "p05": 0.4, "p95": 0.4}, "steps_per_s": 2500000, "weight_bytes": 420,
+            "state_bytes": 64, "cache_bytes_per_s": 1e10, "floor_us": 0.05, "floor_share": 0.125,
+            "allocations_per_step": 0, "native_allocations_per_step": 0, "managed_bytes_per_step": 0,
+            "preparations": 0}, "onnx": {"arch": "rnn", "device": "cpu", "measure": "stream", "length": 1, "batch": 1,
+            "hidden": 8, "layers": 1, "parameters": 105, "threads": 2, "onnx": "1.31.1", "step_ms": 0.0052,
+            "tokens_per_s": 192307.7}}]}]}
+            """;
+        _seen.Add("sequor.peers/1", System.Text.Encoding.UTF8.GetBytes(Stream));
+        _seen.RequireAll("sequor.peers/1", "peer");
     }
 
     [Test]
@@ -513,6 +541,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                     "sequor.history/1",
                     "sequor.trends/1",
                     "sequor.peers/1",
+                    "peer",
                     "sequor.tests/1",
                     "sequor.replay/1",
                     "sequor.first-contact/1",
