@@ -83,13 +83,12 @@ internal static class ReproduceCommand
         }
         string[] diverged =
         [
+            .. results
+                .Where(r => r.Runs[0].Stopped == StopReason.Diverged)
+                .Select(r => Told(r.Task, r.Arch, r.Preset, r.Runs[0].Seed, r.Runs[0].Reason)),
             .. failed
                 .Where(f => f.Status == RunStatus.Diverged)
-                .Select(f =>
-                    FormattableString.Invariant(
-                        $"{f.Task} {f.Arch} {f.Preset}, seed {f.Seed}: {f.Reason}"
-                    )
-                ),
+                .Select(f => Told(f.Task, f.Arch, f.Preset, f.Seed, f.Reason)),
         ];
         if (failure is null && diverged.Length > 0)
         {
@@ -140,6 +139,14 @@ internal static class ReproduceCommand
         );
         return interrupted ? stop.Code : ExitCode.Success;
     }
+
+    private static string Told(
+        string task,
+        string arch,
+        string preset,
+        ulong seed,
+        string? reason
+    ) => FormattableString.Invariant($"{task} {arch} {preset}, seed {seed}: {reason}");
 
     private static FailedRun Failed(ReproduceRun run, Exception e, List<CurvePoint> curve) =>
         new(

@@ -110,6 +110,7 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
         string end = run.Stopped switch
         {
             StopReason.Budget => "cut by the budget",
+            StopReason.Diverged => $"diverged {run.Reason}",
             StopReason.Patience =>
                 $"no better for {Several(_run.Preset.Training.Patience, "epoch")}",
             _ => "all epochs done",
@@ -141,6 +142,8 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
                 $"Cut by the budget: training was not over {when}; the figures are of the best epoch until then, or of the last step where none had ended."
             );
         }
+        if (results.Any(r => r.Runs.Any(run => run.Stopped == StopReason.Diverged)))
+            screen.Line("Diverged: the figures are of the best epoch until then.");
         Left(report.Left ?? []);
         if (interrupted)
             screen.Line("Interrupted: not all runs came to their end.");
@@ -211,6 +214,7 @@ internal sealed class ReproduceView(Screen screen, ReproduceJob job)
 
         string Ended(ReproductionResult r) =>
             r.Finished ? "finished"
+            : r.Runs.Any(run => run.Stopped == StopReason.Diverged) ? "diverged"
             : r.Runs.Any(run => run.Stopped == StopReason.Budget) ? "cut by the budget"
             : interrupted && ReferenceEquals(r, results[^1]) ? "interrupted"
             : Text($"{r.Seeds} of {Several(job.Seeds, "seed")}");

@@ -99,6 +99,7 @@ internal static class ReproductionFile
             Stopped(json["stopped"])
         )
         {
+            Reason = json.Maybe("reason")?.Text(),
             Recalled = json.Maybe("recalled")?.Count(),
             Answers = json.Maybe("answers") is { } answers ? Answers(answers) : null,
             Device = json.Maybe("device")?.Text() ?? "unknown",

@@ -47,4 +47,10 @@ public enum StopReason
 
     /// <summary>All steps are done.</summary>
     Steps,
+
+    /// <summary>
+    /// A loss or a gradient was not finite. <see cref="Trainer.Run"/> throws <see cref="DivergedException"/> then; records of a run that was
+    /// over by that have this reason.
+    /// </summary>
+    Diverged,
 }

@@ -301,6 +301,61 @@ public sealed class ReproduceCommandTests : ReproduceFixture
         Assert.That((bool)result["finished"]!, Is.False);
     }
 
+    [Test]
+    public void A_run_that_diverges_after_an_epoch_is_told_with_what_it_came_to()
+    {
+        string json = PathOf("report.json");
+        Directory.CreateDirectory(Checkpoints);
+        using var epoch = new CancellationTokenSource();
+        using (var backend = Backend.Create(Device.Cpu, new CpuOptions { Threads = 2 }))
+        {
+            new Reproduction(Presets.Get("jsb", "gru", "20k"), Songs.Load(), backend).Run(
+                new ReproductionOptions { Checkpoint = SavedGru },
+                p =>
+                {
+                    if (p.Best is not null)
+                        epoch.Cancel();
+                },
+                epoch.Token
+            );
+        }
+        SafetensorsEdit.Change(
+            SavedGru,
+            (name, values) =>
+            {
+                if (name == "optimizer.state")
+                    values[OptimizerUpdate.LearningRate] = 1e38f;
+            }
+        );
+
+        ProgramResult program = Program.Run([
+            .. Gru,
+            "--checkpoint",
+            Checkpoints,
+            "--json",
+            json,
+        ]);
+
+        program.RequireFailure(1, "training diverged", "jsb gru 20k, seed 1", "not finite");
+        Assert.That(program.Output, Does.Contain("diverged at step"));
+        Assert.That(
+            program.Output,
+            Does.Contain("Diverged: the figures are of the best epoch until then.")
+        );
+        JsonNode report = JsonNode.Parse(File.ReadAllBytes(json))!;
+        Assert.That((string)report["status"]!, Is.EqualTo("diverged"));
+        Assert.That(report["failed"], Is.Null);
+        JsonNode run = report["results"]![0]!["runs"]!.AsArray().Single()!;
+        Assert.That((string)run["stopped"]!, Is.EqualTo("diverged"));
+        Assert.That((string)run["reason"]!, Does.Contain("not finite"));
+        Assert.That((double)run["test"]!, Is.GreaterThan(0));
+
+        ProgramResult page = Program.Run(["page", json, "--markdown", "-"]);
+
+        page.RequireSuccess();
+        Assert.That(page.Output, Does.Contain(", diverged |"));
+    }
+
     private (ProgramResult Program, JsonNode Report) Report(string[] arguments)
     {
         string json = PathOf("report.json");

@@ -280,6 +280,56 @@ public sealed class ReproductionTests : FolderTest
         Assert.That(() => ReproductionResult.Join([]), Throws.ArgumentException);
     }
 
+    [Test]
+    public void A_run_that_diverges_after_an_epoch_has_the_best_epochs_figures()
+    {
+        var options = new ReproductionOptions { Checkpoint = Saved, SaveEvery = TimeSpan.Zero };
+        using var source = new CancellationTokenSource();
+        Run(
+            All[0],
+            options,
+            p =>
+            {
+                if (p.Now is { Epoch: 2, Step: 1 })
+                    source.Cancel();
+            },
+            source.Token
+        );
+        ReproductionResult atBest = Run(All[0], options with { Budget = TimeSpan.FromTicks(1) });
+        // With such a learning rate the next updates lead out of all bounds.
+        SafetensorsEdit.Change(
+            Saved,
+            (name, values) =>
+            {
+                if (name == "optimizer.state")
+                    values[OptimizerUpdate.LearningRate] = 1e38f;
+            }
+        );
+        byte[] before = File.ReadAllBytes(Saved);
+
+        ReproductionResult result = Run(
+            All[0],
+            options with
+            {
+                SaveEvery = TimeSpan.FromHours(1),
+            }
+        );
+
+        ReproductionRun run = result.Runs.Single();
+        Assert.Multiple(() =>
+        {
+            Assert.That(run.Stopped, Is.EqualTo(StopReason.Diverged));
+            Assert.That(run.Reason, Does.Contain("epoch 2").And.Contain("not finite"));
+            Assert.That(run.BestEpoch, Is.EqualTo(1));
+            Assert.That(atBest.Runs[0].Stopped, Is.EqualTo(StopReason.Budget));
+            Assert.That(result.Test, Is.EqualTo(atBest.Test));
+            Assert.That(result.Valid, Is.EqualTo(atBest.Valid));
+            Assert.That(result.Finished, Is.False);
+            Assert.That(ResultTexts.HowFar(result), Is.EqualTo("1 of 4, diverged"));
+            Assert.That(File.ReadAllBytes(Saved), Is.EqualTo(before), "the checkpoint");
+        });
+    }
+
     private static ReproductionResult Run(
         Preset preset,
         ReproductionOptions options,

@@ -38,7 +38,10 @@ public sealed partial class Reproduction
     /// Asks to stop after the step that runs; the checkpoint is saved, and the result is as far as it came.
     /// </param>
     /// <exception cref="CheckpointException">The checkpoint is damaged, or one of something else.</exception>
-    /// <exception cref="DivergedException">A loss, or a value that was to be saved, is not a finite number.</exception>
+    /// <exception cref="DivergedException">
+    /// A loss, or a value that was to be saved, is not a finite number, and no epoch has been validated before. After one, the result is
+    /// that of the best epoch, and its run was stopped by <see cref="StopReason.Diverged"/>.
+    /// </exception>
     /// <exception cref="IOException">The checkpoint that is there cannot be read.</exception>
     public ReproductionResult Run(
         ReproductionOptions options,
@@ -67,8 +70,18 @@ public sealed partial class Reproduction
             (device, threads) = (texts.Device ?? device, texts.Threads ?? threads);
         }
         TimeSpan saved = trainer.Elapsed;
-        StopReason reason = trainer.Run(options.BudgetFrom(trainer.Elapsed), Report, cancellation);
-        saver.TrySave(trainer.Step);
+        StopReason reason;
+        DivergedException? diverged = null;
+        try
+        {
+            reason = trainer.Run(options.BudgetFrom(trainer.Elapsed), Report, cancellation);
+            saver.TrySave(trainer.Step);
+        }
+        catch (DivergedException e) when (trainer.BestEpoch is not null)
+        {
+            // What was learnt until then counts, as where it became worse without an end. The checkpoint stays as it was before.
+            (reason, diverged) = (StopReason.Diverged, e);
+        }
         long peak = Peak();
         TaskScore score = Preset.Score;
         double? found = trainer.BestEpoch?.Valid;
@@ -89,7 +102,7 @@ public sealed partial class Reproduction
         if (found is { } loss && !score.CountsAnswers)
             validated = new Evaluation(loss, null);
         // Where it failed before, the evaluation has given it some time.
-        bool whole = saver.TrySave(trainer.Step);
+        bool whole = diverged is not null || saver.TrySave(trainer.Step);
         // Of a run that was over before, what it ran on is what the checkpoint says.
         if (trained)
             (device, threads) = (_backend.Info.Device, _backend.Info.Threads);
@@ -102,6 +115,7 @@ public sealed partial class Reproduction
             reason
         )
         {
+            Reason = diverged?.Message,
             ValidLoss = found,
             TestLoss = tested?.Loss,
             Recalled = recalled,

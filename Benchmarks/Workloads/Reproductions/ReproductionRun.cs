@@ -21,6 +21,11 @@ public sealed record ReproductionRun(
         StopReason Stopped
 )
 {
+    /// <summary>What was not finite, and where, of a run that diverged; else null.</summary>
+    [JsonPropertyName("reason")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Reason { get; init; }
+
     /// <summary>The best epoch's loss over the validation set, by which it is the best; null where there was no time for one.</summary>
     [JsonPropertyName("valid_loss")]
     public double? ValidLoss { get; init; }
