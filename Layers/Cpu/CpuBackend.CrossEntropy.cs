@@ -14,6 +14,70 @@ internal sealed unsafe partial class CpuBackend
 
         private double CrossEntropy<TV, TO>(long from, long to)
             where TV : struct
+            where TO : struct, ILanes<TV> =>
+            _columns <= SoftmaxBlock
+                ? CrossEntropyOfBlock<TV, TO>(from, to)
+                : CrossEntropyOfBlocks<TV, TO>(from, to);
+
+        // Rows of one block, which may have few classes: then what is done once a row takes longest.
+        private double CrossEntropyOfBlock<TV, TO>(long from, long to)
+            where TV : struct
+            where TO : struct, ILanes<TV>
+        {
+            double loss = 0;
+            for (long r = from; r < to; r++)
+            {
+                float weight = _mask == null ? 1f : _mask[r];
+                if (ClearedWithout(weight, r))
+                    continue;
+                float* row = _a + r * _columns;
+                float* gradient = _out == null ? null : _out + r * _columns;
+                float largest = float.NegativeInfinity;
+                if (_columns < 4 * TO.Width)
+                {
+                    for (int c = 0; c < _columns; c++)
+                        largest = Math.Max(largest, row[c]);
+                }
+                else
+                {
+                    largest = Largest<TV, TO>(row, _columns);
+                }
+                int label = (int)_b[r];
+                // Read before its exponential may be written over it.
+                float logit = row[label];
+                TV sums = TO.Zero;
+                for (int c = 0; c < _columns; c += TO.Width)
+                {
+                    int left = Math.Min(TO.Width, _columns - c);
+                    TV e = VectorMath<TV, TO>.Exp(
+                        TO.Sub(Lane<TV, TO>.Get(row + c, left), TO.Set(largest))
+                    );
+                    sums = TO.Add(sums, Lane<TV, TO>.Keep(e, left));
+                    if (gradient != null)
+                        Lane<TV, TO>.Put(gradient + c, e, left);
+                }
+                float sum = TO.Sum(sums);
+                loss += weight * (Math.Log(sum) + largest - logit);
+                if (gradient == null)
+                    continue;
+                float factor = weight * _scale;
+                TV scale = TO.Set(factor / sum);
+                for (int c = 0; c < _columns; c += TO.Width)
+                {
+                    int left = Math.Min(TO.Width, _columns - c);
+                    Lane<TV, TO>.Put(
+                        gradient + c,
+                        TO.Mul(scale, Lane<TV, TO>.Get(gradient + c, left)),
+                        left
+                    );
+                }
+                gradient[label] -= factor;
+            }
+            return loss;
+        }
+
+        private double CrossEntropyOfBlocks<TV, TO>(long from, long to)
+            where TV : struct
             where TO : struct, ILanes<TV>
         {
             double loss = 0;
@@ -51,7 +115,7 @@ internal sealed unsafe partial class CpuBackend
                 double all = 0;
                 for (int block = 0; block < blocks; block++)
                 {
-                    // From here on the factor of the block; 1 where there is one.
+                    // From here on the factor of the block.
                     largest[block] = MathF.Exp(largest[block] - most);
                     all += (double)largest[block] * sums[block];
                 }
@@ -88,7 +152,7 @@ internal sealed unsafe partial class CpuBackend
                 TV most = TO.Load(values);
                 for (c = TO.Width; c + TO.Width <= count; c += TO.Width)
                     most = TO.Max(most, TO.Load(values + c));
-                float* lanes = stackalloc float[TO.Width];
+                float* lanes = stackalloc float[16];
                 TO.Store(lanes, most);
                 for (int i = 0; i < TO.Width; i++)
                     largest = Math.Max(largest, lanes[i]);

@@ -288,8 +288,7 @@ public sealed partial class Plan
         {
             _layerStates?.BeginBackward();
             InputGradient = inputGradient;
-            _forwardDone = false;
-            _spareIsStale = true;
+            EndBackward();
             return;
         }
         using Backend.PassScope pass = Backend.BeginPass(ProfilePass.Backward, this);
@@ -301,8 +300,15 @@ public sealed partial class Plan
         InputGradient = default;
         InputGradient = _backward!.Run(outputGradient, _x.Shape, pads);
         _gradientsAreTorn = false;
+        EndBackward();
+        Backend.Queued(call, InputGradient);
+    }
+
+    private void EndBackward()
+    {
         _forwardDone = false;
         _spareIsStale = true;
-        Backend.Queued(call, InputGradient);
+        // Where lengths may differ, any gradient is brought over the output first.
+        _outputIsGradient |= _lendsOutput && MayPad;
     }
 }

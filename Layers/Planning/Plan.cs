@@ -225,7 +225,7 @@ public sealed partial class Plan : IDisposable
 
     /// <summary>The output of the last Forward or ForwardPacked; empty before it.</summary>
     /// <exception cref="InvalidOperationException">
-    /// A loss has written its gradient over it: <see cref="PlanOptions.GradientInOutput"/>.
+    /// Its gradient has been written over it: <see cref="PlanOptions.GradientInOutput"/>.
     /// </exception>
     public Tensor Output
     {
@@ -233,7 +233,7 @@ public sealed partial class Plan : IDisposable
             !_outputIsGradient
                 ? _output
                 : throw new InvalidOperationException(
-                    "The output has been written over by the gradient of a loss, as the plan was made with PlanOptions.GradientInOutput: read it, or compute another loss of it, between Forward and that loss's Compute."
+                    "The output has been written over by its gradient, as the plan was made with PlanOptions.GradientInOutput: read it, or compute another loss of it, between Forward and that loss's Compute."
                 );
         private set => _output = value;
     }
