@@ -144,7 +144,8 @@ public abstract partial class Backend
 
     /// <summary>
     /// value[0] = sum(mask * sum over a row's K columns of squared errors) / (sum(mask) * K), and the gradient of the prediction [rows, K].
-    /// An empty mask counts as ones; a mask of only zeros gives 0. Rows of weight 0 are not read.
+    /// An empty mask counts as ones; a mask of only zeros gives 0. Rows of weight 0 are not read. The gradient may be written over the
+    /// prediction: it is empty, or the same tensor, or overlaps none of the others.
     /// </summary>
     internal void MeanSquaredError(
         Tensor prediction,
@@ -174,7 +175,8 @@ public abstract partial class Backend
 
     /// <summary>
     /// value[0] = sum(mask * nll) / sum(mask) over rows, and the gradient of the logits [rows, K]. Classes are whole numbers stored as
-    /// floats. An empty mask counts as ones; a mask of only zeros gives 0. Rows of weight 0 are not read.
+    /// floats. An empty mask counts as ones; a mask of only zeros gives 0. Rows of weight 0 are not read. The gradient may be written over
+    /// the logits, as in <see cref="MeanSquaredError"/>.
     /// </summary>
     internal void SoftmaxCrossEntropy(
         Tensor logits,
@@ -205,7 +207,8 @@ public abstract partial class Backend
     /// <summary>
     /// value[0] = sum(mask * bce) / sum(mask) over rows, and the gradient of the logits. bce is a row's sum of max(x, 0) - x y + log(1 +
     /// exp(-|x|)), with a logit x and its target y in [0, 1]. Logits, targets and gradient are [rows, K], the mask [rows]. An empty mask
-    /// counts as ones; a mask of only zeros gives 0. Rows of weight 0 are not read.
+    /// counts as ones; a mask of only zeros gives 0. Rows of weight 0 are not read. The gradient may be written over the logits, as in
+    /// <see cref="MeanSquaredError"/>.
     /// </summary>
     internal void BinaryCrossEntropy(
         Tensor logits,

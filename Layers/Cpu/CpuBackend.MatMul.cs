@@ -6,18 +6,27 @@ internal sealed unsafe partial class CpuBackend
     internal override long FactorCount(int depth, int columns) =>
         Packed.Elements(depth, columns, Lanes);
 
-    private protected override void MatMulCore(in MatrixProduct product) =>
-        _matMul.Multiply(product);
+    private protected override void MatMulCore(in MatrixProduct product)
+    {
+        if (BlockedMatMulJob.Takes(product))
+            _blockedMatMul.Multiply(product);
+        else
+            _matMul.Multiply(product);
+    }
 
     /// <summary>
-    /// Matrix products. Without a transposed A, the rows of C are split between threads. With a transposed A, as for gradients of weights,
-    /// outputs are few and sums long: where C is small, the sum is split and each part has a C of its own; otherwise the rows of C are
-    /// split.
+    /// Matrix products, but for those of <see cref="BlockedMatMulJob"/>. Without a transposed A, the rows of C are split between threads, or
+    /// its columns where the rows are few. With a transposed A, as for gradients of weights, outputs are few and sums long: where C is
+    /// small, the sum is split and each part has a C of its own; otherwise the rows of C are split.
     /// </summary>
     private sealed class MatMulJob(CpuBackend backend) : ParallelJob
     {
         // The rows of a long sum that are packed at a time; so many stay in the second-level cache.
         private const int DepthBlock = 256;
+
+        // Of a transposed A with so many columns each row lies on a page of its own, and so many of its columns are gathered at a time.
+        private const int FarColumns = 1024;
+        private const int GatheredColumns = 128;
 
         // The most values of C for which each part gets a copy of its own.
         private const long LargestPartial = 1 << 18;
@@ -25,6 +34,7 @@ internal sealed unsafe partial class CpuBackend
         private enum Phase
         {
             Rows,
+            Columns,
             Sum,
             SumRows,
             Reduce,
@@ -39,6 +49,7 @@ internal sealed unsafe partial class CpuBackend
         private float* _partials;
         private float* _panels;
         private long _panelCount;
+        private bool _gathers;
         private int _m;
         private int _n;
         private long _k;
@@ -70,13 +81,17 @@ internal sealed unsafe partial class CpuBackend
             _packed = new Packed(packed, k, _n, backend.Lanes);
             if (!p.HasFactor)
                 Pack(p.TransposeB, k);
-            if (_m == 1)
+            _parts = backend.Parts((long)_m * k * _n, 1 << 18);
+            if (_parts == 1)
             {
-                Rows(0, 1);
+                Rows(0, _m);
                 return;
             }
-            _parts = backend.Parts((long)_m * k * _n, 1 << 18);
-            _phase = Phase.Rows;
+            // Rows are split in eights: with fewer of them than these, a part would have half as much again as another.
+            _phase =
+                _m < 24L * _parts && _n >= _parts * Tile.MaxWidth(backend.Lanes)
+                    ? Phase.Columns
+                    : Phase.Rows;
             backend.Run(this, _parts);
         }
 
@@ -100,6 +115,9 @@ internal sealed unsafe partial class CpuBackend
             _parts = (int)
                 Math.Min(_parts, splitSum ? (_k + DepthBlock - 1) / DepthBlock : (_m + 7) / 8);
             _panelCount = Packed.Elements(DepthBlock, _n, backend.Lanes);
+            _gathers = _m >= FarColumns && _n > 2 * Tile.MaxWidth(backend.Lanes);
+            if (_gathers)
+                _panelCount += GatheredColumns * DepthBlock;
             long partials = splitSum && _parts > 1 ? size : 0;
             _panels = backend._scratch.Take((_panelCount + partials) * _parts);
             _partials = _panels + _panelCount * _parts;
@@ -120,6 +138,12 @@ internal sealed unsafe partial class CpuBackend
                     // Rows are split in eights, so that few of them go through the kernels for fewer rows.
                     (long from, long to) = Share((_m + 7) / 8, part, _parts);
                     Rows((int)from * 8, (int)Math.Min(to * 8, _m));
+                    break;
+                }
+                case Phase.Columns:
+                {
+                    (int from, int to) = PanelShare(_n, part, _parts, backend.Lanes);
+                    Rows(0, _m, from, to);
                     break;
                 }
                 case Phase.Sum:
@@ -148,7 +172,9 @@ internal sealed unsafe partial class CpuBackend
             }
         }
 
-        private void Rows(int from, int to)
+        private void Rows(int from, int to) => Rows(from, to, 0, _n);
+
+        private void Rows(int from, int to, int columnFrom, int columnTo)
         {
             var tile = new Tile
             {
@@ -161,7 +187,7 @@ internal sealed unsafe partial class CpuBackend
             };
             float* c = _c + (long)from * _n;
             float* init = _accumulate ? c : _bias;
-            _packed.Multiply(tile, to - from, _a + from * _k, init, c);
+            _packed.Multiply(tile, to - from, _a + from * _k, init, c, columnFrom, columnTo);
         }
 
         private void Sum(int part, int row, int rows, long from, long to, float* c, bool accumulate)
@@ -181,8 +207,37 @@ internal sealed unsafe partial class CpuBackend
                     InitStride = _n,
                     OutputStride = _n,
                 };
-                packed.Multiply(tile, rows, _a + k * _m + row, accumulate ? c : null, c);
+                float* a = _a + k * _m + row;
+                if (_gathers)
+                    MultiplyGathered(packed, tile, rows, a, accumulate, c);
+                else
+                    packed.Multiply(tile, rows, a, accumulate ? c : null, c);
                 accumulate = true;
+            }
+        }
+
+        // Every panel of B goes through the same values of A, so these are laid side by side first.
+        private void MultiplyGathered(
+            in Packed packed,
+            Tile tile,
+            int rows,
+            float* a,
+            bool accumulate,
+            float* c
+        )
+        {
+            float* gathered = packed.Data + Packed.Elements(DepthBlock, _n, backend.Lanes);
+            tile.DepthStride = GatheredColumns;
+            for (int row = 0; row < rows; row += GatheredColumns)
+            {
+                int count = Math.Min(GatheredColumns, rows - row);
+                for (int k = 0; k < tile.Depth; k++)
+                {
+                    var from = new ReadOnlySpan<float>(a + (long)k * _m + row, count);
+                    from.CopyTo(new Span<float>(gathered + k * GatheredColumns, count));
+                }
+                float* to = c + (long)row * _n;
+                packed.Multiply(tile, count, gathered, accumulate ? to : null, to);
             }
         }
 

@@ -23,6 +23,7 @@ internal sealed unsafe partial class CpuBackend : Backend
     private readonly Scratch _scratch;
     private readonly PointwiseJob _pointwise;
     private readonly MatMulJob _matMul;
+    private readonly BlockedMatMulJob _blockedMatMul;
     private readonly ReductionJob _reduction;
     private readonly SequenceJob _sequences;
     private readonly WeightNormJob _weightNorm;
@@ -53,6 +54,7 @@ internal sealed unsafe partial class CpuBackend : Backend
         _scratch = new Scratch(this);
         _pointwise = new PointwiseJob(this);
         _matMul = new MatMulJob(this);
+        _blockedMatMul = new BlockedMatMulJob(this);
         _reduction = new ReductionJob(this);
         _sequences = new SequenceJob(this);
         _weightNorm = new WeightNormJob(this);

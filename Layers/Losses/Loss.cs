@@ -13,6 +13,9 @@ public abstract class Loss : IDisposable
     private readonly LossWeights _weights;
     private readonly (Storage Storage, long First)? _borrowed;
 
+    // Whether the gradient is written over the output.
+    private readonly bool _isInOutput;
+
     // For each row the first target that is not allowed, else 0, which always is allowed. If lengths may come after the targets, only
     // Compute can tell whether such a row belongs to a step of a sequence.
     private readonly float[]? _odd;
@@ -24,12 +27,13 @@ public abstract class Loss : IDisposable
     /// <param name="plan">The plan whose output is compared with targets.</param>
     /// <exception cref="DeviceMemoryException">There is not enough memory; nothing remains allocated.</exception>
     protected Loss(Plan plan)
-        : this(plan, ignores: false, checks: false) { }
+        : this(plan, ignores: false, checks: false, inPlace: false) { }
 
     /// <param name="plan">The plan whose output is compared with targets.</param>
     /// <param name="ignores">Whether a target may mean that its row does not count: <see cref="Ignore"/>.</param>
     /// <param name="checks">Whether there are targets that are not allowed: <see cref="FirstOdd"/>.</param>
-    private protected Loss(Plan plan, bool ignores, bool checks)
+    /// <param name="inPlace">Whether <see cref="Judge"/> can write the gradient over the output.</param>
+    private protected Loss(Plan plan, bool ignores, bool checks, bool inPlace = true)
     {
         ArgumentNullException.ThrowIfNull(plan);
         plan.RequireLive();
@@ -57,8 +61,10 @@ public abstract class Loss : IDisposable
                 _odd = new float[plan.MaxOutput.Rows];
             if (plan.Mode == Mode.Training)
             {
-                _borrowed = plan.Borrow(plan.MaxOutput.Count);
-                if (_borrowed is null)
+                _isInOutput = inPlace && plan.BorrowOutput();
+                if (!_isInOutput)
+                    _borrowed = plan.Borrow(plan.MaxOutput.Count);
+                if (!_isInOutput && _borrowed is null)
                     _gradient = backend.Allocate(plan.MaxOutput.Count, MemoryCategory.Workspace);
             }
             backend.Fill(Value, 0f);
@@ -81,7 +87,7 @@ public abstract class Loss : IDisposable
 
     /// <summary>
     /// The gradient of the loss with respect to the plan's output, shaped like it. It is valid after <see cref="Compute()"/> until the plan
-    /// runs again, forward or backward; empty in evaluation.
+    /// runs again, forward or backward; empty in evaluation. It may lie in the output's place: <see cref="PlanOptions.GradientInOutput"/>.
     /// </summary>
     /// <exception cref="ObjectDisposedException">The loss was disposed.</exception>
     public Tensor Gradient
@@ -89,9 +95,10 @@ public abstract class Loss : IDisposable
         get
         {
             RequireLive();
-            return _borrowed is { } place
-                    ? new Tensor(place.Storage, place.First, Plan.Output.Shape)
-                : _gradient is not null ? new Tensor(_gradient, 0, Plan.Output.Shape)
+            Tensor output = Plan.OutputPlace;
+            return _isInOutput ? output
+                : _borrowed is { } place ? new Tensor(place.Storage, place.First, output.Shape)
+                : _gradient is not null ? new Tensor(_gradient, 0, output.Shape)
                 : default;
         }
     }
@@ -116,7 +123,10 @@ public abstract class Loss : IDisposable
     /// <exception cref="ArgumentException">
     /// The number of targets or weights does not fit the output, or a weight, or the target of a row that counts, is not allowed.
     /// </exception>
-    /// <exception cref="InvalidOperationException">There has been no Forward.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// There has been no Forward, or since then a loss has written its gradient over the output
+    /// (<see cref="PlanOptions.GradientInOutput"/>).
+    /// </exception>
     public Tensor Compute(ReadOnlySpan<float> targets, ReadOnlySpan<float> mask = default)
     {
         using OwnerScope inside = Plan.Backend.Enter("Loss.Compute");
@@ -144,7 +154,8 @@ public abstract class Loss : IDisposable
     /// <returns>The gradient of the output, for <see cref="Plan.Backward"/>; empty in evaluation.</returns>
     /// <exception cref="ArgumentException">The target of a row that counts is not allowed.</exception>
     /// <exception cref="InvalidOperationException">
-    /// There has been no Forward, or there are no targets, or they are for another shape.
+    /// There has been no Forward, or there are no targets, or they are for another shape; or a loss has written its gradient over the output
+    /// (<see cref="PlanOptions.GradientInOutput"/>).
     /// </exception>
     public Tensor Compute()
     {
@@ -166,11 +177,17 @@ public abstract class Loss : IDisposable
             NoteGradient();
             return Gradient;
         }
+        Queue(output, weights);
+        Plan.Backend.Queued(call);
+        return Gradient;
+    }
+
+    /// <summary>Queues what <see cref="Compute()"/> put off, which had checked it.</summary>
+    internal void Queue(Tensor output, Tensor weights)
+    {
         using (Plan.Backend.BeginPass(ProfilePass.Loss, this))
             Judge(output, new Tensor(_targets, 0, TargetShape(output.Shape)), weights);
         NoteGradient();
-        Plan.Backend.Queued(call);
-        return Gradient;
     }
 
     /// <summary>The shape that the targets for an output must have.</summary>
@@ -288,7 +305,9 @@ public abstract class Loss : IDisposable
 
     private void NoteGradient()
     {
-        if (_borrowed is not null)
+        if (_isInOutput)
+            Plan.FillOutput();
+        else if (_borrowed is not null)
             Plan.FillSpare();
     }
 
@@ -355,5 +374,7 @@ public abstract class Loss : IDisposable
         _gradient?.Dispose();
         if (_borrowed is not null)
             Plan.GiveBack();
+        if (_isInOutput)
+            Plan.GiveBackOutput();
     }
 }

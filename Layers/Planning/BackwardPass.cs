@@ -9,6 +9,7 @@ namespace Sequor.Layers;
 /// <param name="flow">The two places in memory between which gradients alternate.</param>
 /// <param name="layout">How packed batches lie in memory; null if all sequences have as many steps as the input.</param>
 /// <param name="packsOutput">Whether the model's output has packed rows.</param>
+/// <param name="overOutput">Whether the gradient of the output may be written over the output.</param>
 /// <param name="inputGradient">Whether the gradient of the input is wanted.</param>
 internal sealed class BackwardPass(
     Backend backend,
@@ -16,6 +17,7 @@ internal sealed class BackwardPass(
     GradientFlow flow,
     SequenceLayout? layout,
     bool packsOutput,
+    bool overOutput,
     bool inputGradient
 )
 {
@@ -39,17 +41,15 @@ internal sealed class BackwardPass(
         return padded;
     }
 
-    // If lengths may differ, the gradient is always copied into the flow first, so that it takes the same places as in the rehearsal by
-    // which the plan's memory was sized.
+    // If lengths may differ, the gradient is always copied first, into the flow or over the model's output, so that it takes the same places
+    // as in the rehearsal by which the plan's memory was sized.
     private Tensor TakeIn(Tensor dy, bool pads)
     {
-        Tensor taken = flow.Other(
-            dy,
-            pads ? new Shape(layout!.Rows, 1, dy.Shape.Columns) : dy.Shape
-        );
+        Shape shape = pads ? new Shape(layout!.Rows, 1, dy.Shape.Columns) : dy.Shape;
+        Tensor taken = overOutput ? root.Output.View(shape) : flow.Other(dy, shape);
         if (pads)
             backend.Pack(dy, layout!, taken);
-        else
+        else if (dy.Storage != taken.Storage || dy.Offset != taken.Offset)
             backend.Copy(dy, taken);
         return taken;
     }

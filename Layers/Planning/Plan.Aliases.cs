@@ -66,6 +66,12 @@ public sealed partial class Plan
                 "The gradient is of a loss that was computed before the plan last ran, and is no longer there: compute the loss after Forward."
             );
         }
+        if (_outputIsTaken && !_outputIsGradient && dy.Overlaps(_output))
+        {
+            throw new InvalidOperationException(
+                "The gradient lies in the place of the output, where a loss is going to write it: compute the loss after Forward, or give a copy of the output."
+            );
+        }
     }
 
     // Copies the gradient if a layer could overwrite it before it is read, or may not overwrite it at all.
@@ -73,6 +79,7 @@ public sealed partial class Plan
     {
         if (
             IsSpare(dy)
+            || (_outputIsGradient && dy.Address == _output.Address)
             || (
                 !dy.Storage.IsReadOnly && !IsOwn(dy) && !dy.Overlaps(_x) && !dy.Overlaps(_input.All)
             )
@@ -106,7 +113,7 @@ public sealed partial class Plan
         bool copied = _layout is { IsPacked: true } && !_packedByCaller;
         if (!copied && _x.Storage == _input.All.Storage && _x.Storage.Writes != _inputWrites)
             throw Written("input");
-        if (Output.Storage != _x.Storage && Output.Storage.Writes != _outputWrites)
+        if (_output.Storage != _x.Storage && _output.Storage.Writes != _outputWrites)
             throw Written("output");
         _layerStates?.RequireUnchanged();
 
@@ -118,6 +125,9 @@ public sealed partial class Plan
 
     /// <summary>Notes that a loss has put its gradient into the scratch memory that <see cref="Borrow"/> lent.</summary>
     internal void FillSpare() => _spareIsStale = false;
+
+    /// <summary>Notes that a loss has written its gradient over the output, which <see cref="BorrowOutput"/> lent.</summary>
+    internal void FillOutput() => _outputIsGradient = true;
 
     /// <summary>Throws once the plan, its model or its backend has been disposed.</summary>
     internal void RequireLive()

@@ -49,6 +49,7 @@ public sealed partial class Plan
         if (!_x.IsEmpty && Model.InputClasses is null && !IsFinite(_x))
             return $"input {_x.Shape}";
         NamedParameter[] state = [.. Store.All()];
+        // Where a loss has written its gradient over the output, a row that had NaN or an infinity for a class has NaN in it.
         foreach ((string layer, Tensor output) in _replayed ?? _root.Outputs)
         {
             foreach (NamedParameter named in state.Where(p => Belongs(p, layer)))
@@ -64,8 +65,8 @@ public sealed partial class Plan
             if (!IsFinite(Store.View(named.Parameter)))
                 return Describe(named);
         }
-        if (!Output.IsEmpty && !IsFinite(Output))
-            return $"output {Output.Shape}";
+        if (!_output.IsEmpty && !IsFinite(_output))
+            return $"output {_output.Shape}";
         foreach (NamedParameter named in Store.Named)
         {
             if (

@@ -228,6 +228,7 @@ public sealed partial class Plan
         _layerStates?.BeginForward(batch, queue);
         _forwardDone = false;
         _spareIsStale = true;
+        _outputIsGradient = false;
         _x = x;
         Tokens += _layout is { IsPacked: true } ? _layout.Rows : x.Shape.Rows;
     }
@@ -236,7 +237,7 @@ public sealed partial class Plan
     {
         _forwardDone = true;
         _inputWrites = _x.Storage.Writes;
-        _outputWrites = Output.Storage.Writes;
+        _outputWrites = _output.Storage.Writes;
     }
 
     /// <summary>Computes all gradients of the last forward pass.</summary>
@@ -262,10 +263,10 @@ public sealed partial class Plan
             throw new InvalidOperationException("Backward needs a plan made for Mode.Training.");
         if (!_forwardDone)
             throw new InvalidOperationException("Backward needs a Forward before it.");
-        if (outputGradient.IsEmpty || outputGradient.Shape != Output.Shape)
+        if (outputGradient.IsEmpty || outputGradient.Shape != _output.Shape)
         {
             throw new ArgumentException(
-                $"The gradient must be {Output.Shape} like the output, not {(outputGradient.IsEmpty ? "empty" : outputGradient.Shape)}.",
+                $"The gradient must be {_output.Shape} like the output, not {(outputGradient.IsEmpty ? "empty" : outputGradient.Shape)}.",
                 nameof(outputGradient)
             );
         }
@@ -287,8 +288,7 @@ public sealed partial class Plan
         {
             _layerStates?.BeginBackward();
             InputGradient = inputGradient;
-            _forwardDone = false;
-            _spareIsStale = true;
+            EndBackward();
             return;
         }
         using Backend.PassScope pass = Backend.BeginPass(ProfilePass.Backward, this);
@@ -300,8 +300,15 @@ public sealed partial class Plan
         InputGradient = default;
         InputGradient = _backward!.Run(outputGradient, _x.Shape, pads);
         _gradientsAreTorn = false;
+        EndBackward();
+        Backend.Queued(call, InputGradient);
+    }
+
+    private void EndBackward()
+    {
         _forwardDone = false;
         _spareIsStale = true;
-        Backend.Queued(call, InputGradient);
+        // Where lengths may differ, any gradient is brought over the output first.
+        _outputIsGradient |= _lendsOutput && MayPad;
     }
 }

@@ -55,6 +55,10 @@ public sealed partial class Plan : IDisposable
     private readonly (Storage Storage, long First, long Count) _spare;
     private bool _spareIsTaken;
     private bool _spareIsStale;
+    private readonly bool _lendsOutput;
+    private bool _outputIsTaken;
+    private bool _outputIsGradient;
+    private Tensor _output;
     private bool _disposed;
 
     internal Plan(
@@ -131,7 +135,8 @@ public sealed partial class Plan : IDisposable
                 _inputGradient,
                 options.Seed,
                 _layout,
-                _carriesWindows
+                _carriesWindows,
+                options.GradientInOutput
             );
             root = PlannedLayer.Of(builder, "", model, input, out Shape output);
             MaxOutput = output;
@@ -144,6 +149,7 @@ public sealed partial class Plan : IDisposable
             Fallbacks = builder.Fallbacks;
             Gradients = builder.AllGradients;
             _storages = builder.Build(gradients);
+            _lendsOutput = builder.Training && options.GradientInOutput && !root.NeedsOutput;
             if (builder.Training)
                 _backward = new BackwardPass(
                     backend,
@@ -151,6 +157,7 @@ public sealed partial class Plan : IDisposable
                     builder.Gradients,
                     _layout,
                     _unpackedOutput is not null,
+                    _lendsOutput,
                     _inputGradient
                 );
             _spare = builder.Spare;
@@ -217,7 +224,22 @@ public sealed partial class Plan : IDisposable
     public Tensor Gradients { get; }
 
     /// <summary>The output of the last Forward or ForwardPacked; empty before it.</summary>
-    public Tensor Output { get; private set; }
+    /// <exception cref="InvalidOperationException">
+    /// Its gradient has been written over it: <see cref="PlanOptions.GradientInOutput"/>.
+    /// </exception>
+    public Tensor Output
+    {
+        get =>
+            !_outputIsGradient
+                ? _output
+                : throw new InvalidOperationException(
+                    "The output has been written over by its gradient, as the plan was made with PlanOptions.GradientInOutput: read it, or compute another loss of it, between Forward and that loss's Compute."
+                );
+        private set => _output = value;
+    }
+
+    /// <summary>The place of <see cref="Output"/>, whether the output or its gradient is in it.</summary>
+    internal Tensor OutputPlace => _output;
 
     /// <summary>
     /// What this backend computes in another way than was asked for: the layer, how instead, and why. Results are the same up to
@@ -347,6 +369,20 @@ public sealed partial class Plan : IDisposable
 
     /// <summary>Takes back what <see cref="Borrow"/> lent.</summary>
     internal void GiveBack() => _spareIsTaken = false;
+
+    /// <summary>
+    /// Lends the place of the output to a loss, which writes the gradient over it and tells so by <see cref="FillOutput"/>. False where the
+    /// plan was not made for it, where backward passes read the output, or where it is already lent.
+    /// </summary>
+    internal bool BorrowOutput()
+    {
+        bool lent = _lendsOutput && !_outputIsTaken;
+        _outputIsTaken |= lent;
+        return lent;
+    }
+
+    /// <summary>Takes back what <see cref="BorrowOutput"/> lent.</summary>
+    internal void GiveBackOutput() => _outputIsTaken = false;
 
     /// <summary>The outputs of the layers of the last forward pass.</summary>
     internal IReadOnlyList<(string Layer, Tensor Output)> LayerOutputs => [.. _root.Outputs];

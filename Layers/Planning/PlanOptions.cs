@@ -41,4 +41,12 @@ public sealed record PlanOptions
     /// time. <see cref="Plan.Reset"/> begins with states of zero. A plan for streaming carries its states in any case.
     /// </summary>
     public bool Carry { get; init; }
+
+    /// <summary>
+    /// Whether in training a loss of Sequor's writes the gradient of the output over the output, unless the model's backward pass reads it,
+    /// and the plan keeps no other place of that size. Of ten thousands of classes outputs are most of a plan's memory, and this halves it.
+    /// From <see cref="Loss.Compute()"/> until the next Forward there is no <see cref="Plan.Output"/> then, which throws and tells so;
+    /// tensors that Forward returned hold the gradient. Whoever needs the output reads it before. Values are the same to the bit.
+    /// </summary>
+    public bool GradientInOutput { get; init; }
 }

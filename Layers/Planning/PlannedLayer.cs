@@ -102,6 +102,9 @@ internal sealed class PlannedLayer : IDisposable
     /// <inheritdoc cref="LayerPlan.NeedsOutput"/>
     public bool NeedsOutput => _plan.NeedsOutput;
 
+    /// <summary>What the last forward pass returned.</summary>
+    public Tensor Output => _output;
+
     /// <inheritdoc cref="LayerPlan.Outputs"/>
     public IEnumerable<(string Name, Tensor Output)> Outputs => _plan.Outputs;
 

@@ -37,6 +37,7 @@ internal sealed class Rehearsal
     /// <param name="seed">The seed of dropout.</param>
     /// <param name="layout">The layout of packed batches; null where there are none.</param>
     /// <param name="carries">Whether each window goes on from the states of the one before it.</param>
+    /// <param name="gradientInOutput">Whether gradients of the output may lie where the output does.</param>
     /// <returns>The most floats that lie in each of the two places of gradients.</returns>
     /// <exception cref="LayerException">A layer breaks a rule for layers.</exception>
     public static IReadOnlyList<long> Run(
@@ -47,7 +48,8 @@ internal sealed class Rehearsal
         bool inputGradient,
         ulong seed,
         SequenceLayout? layout,
-        bool carries = false
+        bool carries = false,
+        bool gradientInOutput = false
     )
     {
         using var rehearsal = new RehearsalBackend(backend, model.Store!);
@@ -69,6 +71,7 @@ internal sealed class Rehearsal
                 builder.Gradients,
                 layout,
                 packsOutput,
+                gradientInOutput && !root.NeedsOutput,
                 inputGradient
             )
             : null;

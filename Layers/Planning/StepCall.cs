@@ -84,7 +84,7 @@ internal readonly struct StepCall
                 ((Plan)Target).Backward(Given, Choice != 0);
                 break;
             case StepCallKind.Compute:
-                ((Loss)Target).Compute();
+                ((Loss)Target).Queue(Given, To);
                 break;
             case StepCallKind.Update:
                 ((Optimizer)Target).Step();

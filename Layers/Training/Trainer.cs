@@ -116,6 +116,7 @@ public sealed partial class Trainer : IDisposable
                         VariableLengths =
                             !options.Carry && size > 1 && train.Shortest < train.Longest,
                         Carry = options.Carry,
+                        GradientInOutput = true,
                     }
                 )
             );
@@ -143,7 +144,10 @@ public sealed partial class Trainer : IDisposable
         }
     }
 
-    /// <summary>The model's training plan.</summary>
+    /// <summary>
+    /// The model's training plan. Its losses write their gradients over its output (<see cref="PlanOptions.GradientInOutput"/>), so after a
+    /// step there is no output; <see cref="Assess"/> counts answers.
+    /// </summary>
     public Plan Plan { get; }
 
     /// <summary>The optimizer, which updates the parameters.</summary>

@@ -3,7 +3,8 @@
 // Shapes: mean_squared_error: prediction, target, gradient [count]. Others: prediction, target, logits, gradient and binary
 // targets [rows, K], classes [rows] whole numbers kept as floats, mask [rows]. value [1]. A null gradient is not wanted; a
 // null mask is all ones, and `weights` too, else weights[0] is the mask's sum, which mask_sum leaves there. Rows of weight 0
-// are not looked at, and their gradient is 0. partials [blocks] doubles, counter [1], 0 between launches.
+// are not looked at, and their gradient is 0. partials [blocks] doubles, counter [1], 0 between launches. The gradient may be
+// the prediction or the logits themselves: a value is read by the lane that writes its gradient, and before.
 //
 // Bytes an element: softmax_cross_entropy 8 for K <= 256, which stay in registers, else 12; the others 12. A row: class 4,
 // mask 4 (and 4 in mask_sum).
@@ -183,7 +184,8 @@ KERNEL LAUNCH(Threads) softmax_cross_entropy(
         if (!there)
             continue;
         int label = counts ? (int)classes[r] : 0;
-        if (counts && g.lane == 0) {
+        // Another lane might read it after its gradient was written over it.
+        if (counts && g.lane == (label & (lanes - 1))) {
             double off = logarithm((double)sum) + (double)most - (double)row[label];
             loss += (double)weight * off;
         }

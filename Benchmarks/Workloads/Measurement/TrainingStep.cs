@@ -40,7 +40,7 @@ public sealed class TrainingStep : IDisposable
                     task.Length,
                     workload.Batch,
                     Mode.Training,
-                    new PlanOptions { Seed = seed }
+                    new PlanOptions { Seed = seed, GradientInOutput = true }
                 )
             );
             _loss = Own(task.CreateLoss(_plan));

@@ -44,6 +44,17 @@ public sealed class MatMulTests
         (7, 200, 3001),
         (600, 500, 301),
         (513, 515, 5),
+        // Few rows, whose columns are split.
+        (20, 700, 65),
+        (1, 2100, 250),
+        // A transposed A is gathered.
+        (1030, 70, 300),
+        // B is laid out a block at a time: columns or rows are split, of one block of depth or many.
+        (1, 10_001, 53),
+        (20, 3300, 160),
+        (3, 1040, 520),
+        (45, 40, 13_200),
+        (9, 41, 13_200),
     ];
 
     // NN and NT, plain, with a bias and on top of C; TN plain and on top of C.
@@ -169,6 +180,53 @@ public sealed class MatMulTests
                     );
             }
         }
+    }
+
+    // Neither blocks of B nor threads, nor whether rows or columns are split, change the order of a sum.
+    [TestCaseSource(typeof(Backends), nameof(Backends.Each))]
+    public void A_product_by_a_large_matrix_has_the_bits_of_products_by_its_parts(
+        int bits,
+        int threads
+    )
+    {
+        foreach (
+            (int m, int n, int k) in ((int, int, int)[])
+                [(20, 3300, 160), (45, 1040, 520), (45, 40, 13_200)]
+        )
+        {
+            foreach (var form in Forms[3..6])
+            {
+                using var operands = new Operands(Backends.Get(bits, threads), m, n, k, false);
+                float[] all = operands.Run(m, n, k, form);
+                using var one = new Operands(Backends.Get(bits, 1), m, n, k, false);
+                Close.CheckBits(one.Run(m, n, k, form), all, $"{m} x {n} x {k} {form}, one thread");
+                const int Few = 33;
+                float[] part = one.Run(m, Few, k, form with { Accumulate = false, Bias = false });
+                if (form.Accumulate || form.Bias)
+                    continue;
+                for (int row = 0; row < m; row++)
+                    Close.CheckBits(
+                        all.AsSpan(row * n, Few),
+                        part.AsSpan(row * Few, Few),
+                        $"row {row} of {m} x {n} x {k} {form}"
+                    );
+            }
+        }
+    }
+
+    [Test]
+    public void Nothing_of_the_size_of_a_large_matrix_is_laid_out()
+    {
+        using var backend = (CpuBackend)
+            Backend.Create(Device.Cpu, new CpuOptions { Threads = 2, VectorBits = 256 });
+        using var operands = new Operands(backend, 20, 10_001, 60, false);
+        long before = backend.Memory.CurrentBytes;
+
+        operands.Run(20, 10_001, 60, Forms[4]);
+
+        // A block of a quarter of a MiB for each thread: of 60 steps of depth, and as many panels of 16 columns as there is room for.
+        long block = 65_536 / 60 / 16 * 16 * 60;
+        Assert.That(backend.Memory.CurrentBytes - before, Is.EqualTo(2 * block * sizeof(float)));
     }
 
     [TestCaseSource(typeof(Backends), nameof(Backends.Each))]

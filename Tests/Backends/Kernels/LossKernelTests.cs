@@ -160,7 +160,28 @@ public sealed class LossKernelTests
                 machine.Zeros(1)
             );
         }
-        return (machine.Get(loss)[0], machine.Get(gradient));
+        float[] slope = machine.Get(gradient);
+        // Over the output itself.
+        DeviceArray both = machine.Put(output);
+        DeviceArray again = machine.New(1);
+        machine.Launch(
+            kernel,
+            grid,
+            both,
+            machine.Put(targets),
+            weights,
+            total,
+            both,
+            again,
+            rows,
+            columns,
+            grid.Lanes,
+            machine.New(2L * grid.X),
+            machine.Zeros(1)
+        );
+        Close.CheckBits(machine.Get(both), slope, $"d {kernel} in place");
+        Close.CheckBits(machine.Get(again), machine.Get(loss), $"{kernel} in place");
+        return (machine.Get(loss)[0], slope);
     }
 
     [TestCase(1)]

@@ -65,6 +65,56 @@ public sealed class LossTests(int bits, int threads)
         CheckGradient(gradient, EntropySlope(x, targets, weights, rows, classes));
     }
 
+    // From a thousand classes on a row is taken in blocks, from 65,536 on in larger ones.
+    [Test]
+    public void The_cross_entropy_of_many_classes_is_that_of_the_reference(
+        [Values(1024, 1025, 3001, 10_001, 70_003)] int classes,
+        [Values("even", "rising", "falling", "impossible")] string logits
+    )
+    {
+        const int Rows = 3;
+        using var given = new Given(Backends.Get(bits, threads), (Rows, 1), classes);
+        float[] values = given.X;
+        for (int i = 0; i < values.Length; i++)
+        {
+            double place = (double)(i % classes) / classes;
+            values[i] = logits switch
+            {
+                "rising" => (float)(200 * place - 100) + values[i],
+                "falling" => (float)(100 - 200 * place) + values[i],
+                // Whole blocks of nothing, at the beginning and at the end.
+                "impossible" => place is > 0.4 and < 0.6 ? values[i] : float.NegativeInfinity,
+                _ => values[i],
+            };
+        }
+        using var loss = new SoftmaxCrossEntropy(given.Plan);
+        given.Plan.Forward(values, Rows, 1);
+        int[] targets = [classes / 2, classes / 2 + 1, classes / 2 - 1];
+
+        float[] gradient = loss.Compute(Array.ConvertAll(targets, t => (float)t)).ToArray();
+
+        double[] x = ToDouble(values);
+        double exact = Ref.CrossEntropy.Forward(x, targets, null, Rows, classes);
+        Close.Check([loss.ReadValue()], [exact], Close.Output, "loss");
+        for (int r = 0; r < Rows; r++)
+        {
+            double[] row = x[(r * classes)..((r + 1) * classes)];
+            double most = row.Max();
+            double sum = row.Sum(value => Math.Exp(value - most));
+            for (int k = 0; k < classes; k++)
+            {
+                double slope = (Math.Exp(row[k] - most) / sum - (k == targets[r] ? 1 : 0)) / Rows;
+                Close.Check(
+                    gradient[r * classes + k],
+                    slope,
+                    1.0 / Rows,
+                    Close.Gradient,
+                    $"gradient[{r}, {k}]"
+                );
+            }
+        }
+    }
+
     // (softmax - one at the target) * weight / weights
     private static double[] EntropySlope(
         double[] x,
