@@ -43,7 +43,7 @@ def bars(results):
     for r in results:
         length = round(min(r["ratio"], MOST) * UNIT)
         bar = ("#" * length).ljust(UNIT * MOST)
-        bar = f"{bar[:UNIT]}|{bar[UNIT:]}".rstrip()
+        bar = f"{bar[:UNIT]}|{bar[UNIT:]}".rstrip() + (">" if r["ratio"] > MOST else "")
         lines.append(f"{name(r):{width}}  {r['ratio']:5.2f}  {bar}")
     return "\n".join(lines)
 
