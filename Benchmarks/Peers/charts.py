@@ -58,6 +58,8 @@ def page(document):
         f"<p>Without {html.escape(peer['peer'])}: {html.escape(peer['reason'])}</p>\n"
         for peer in document.get("missing", [])
     )
+    if "reason" in document:
+        absent += f"<p>A run failed, and what follows was measured before: {html.escape(document['reason'])}</p>\n"
     title = "Sequor beside other libraries"
     return f"""<!DOCTYPE html>
 <html lang="en">

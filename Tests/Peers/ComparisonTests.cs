@@ -145,6 +145,28 @@ internal sealed partial class ComparisonTests : PeersFixture
         Assert.That(error, Does.Contain("ended with 1:").And.Contain("torchsharp.times"));
     }
 
+    [Test]
+    public void What_was_measured_before_a_failure_is_kept()
+    {
+        Times("sequor", 1);
+        Times("torchsharp", 2);
+        File.WriteAllText(PathOf("fails"), "rnn");
+        (int code, string output, string error) = Run(
+            $"--peers torchsharp --arch lstm,rnn --shapes 5x3 --json {PathOf("some.json")} --html {PathOf("some.html")}"
+        );
+        Assert.That(code, Is.EqualTo(1));
+        Assert.That(error, Does.Contain("sequor: no luck"));
+        Assert.That(output, Does.Contain("0.50  ####"));
+        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(PathOf("some.json")));
+        Assert.That(
+            document.RootElement.GetProperty("reason").GetString(),
+            Does.Contain("no luck")
+        );
+        JsonElement result = document.RootElement.GetProperty("results").EnumerateArray().Single();
+        Assert.That(result.GetProperty("arch").GetString(), Is.EqualTo("lstm"));
+        Assert.That(File.ReadAllText(PathOf("some.html")), Does.Contain("no luck"));
+    }
+
     [TestCase(
         "--peers torch,keras",
         "--peers: unknown 'keras'; allowed: torch, torchsharp, onnx, jax"

@@ -27,6 +27,9 @@ internal abstract class PeersFixture : FolderTest
         turn = sum(line.split()[0] == name for line in (folder / "log").open()) - 1
         times = json.loads((folder / f"{name}.times").read_text())
         ms = times[turn % len(times)]
+        fails = folder / "fails"
+        if fails.exists() and fails.read_text() == value("--arch"):
+            sys.exit(f"{name}: no luck")
         model = {"arch": value("--arch"), "hidden": 8, "layers": 2, "parameters": 1000}
         if name != "sequor":
             other = folder / f"{name}.parameters"
