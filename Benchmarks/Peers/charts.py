@@ -10,7 +10,7 @@ HEADER = (
 # Characters, and on the page pixels, for a ratio of 1; what is longer than MOST of that is cut.
 UNIT, PIXELS, MOST = 32, 320, 2
 
-STYLE = """body { font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 60em; padding: 0 1em; color: #222; background: #fff }
+STYLE = """body { font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 68em; padding: 0 1em; color: #222; background: #fff }
 table { border-collapse: collapse } th, td { padding: .15em .6em; text-align: right; white-space: nowrap }
 th { border-bottom: 1px solid #888 } th:nth-child(-n+3), td:nth-child(-n+3) { text-align: left }
 text { font: 13px system-ui, sans-serif; fill: #222 } .faster { fill: #2a7f62 } .slower { fill: #b5533c }"""
