@@ -27,6 +27,10 @@ def time(ms):
     return f"{ms:.2f}" if ms >= 1 else f"{ms:.5f}"
 
 
+def several(count, thing):
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
 def row(r):
     rounds = " ".join(f"{ratio:.2f}" for ratio in r["round_ratios"])
     size = f"{r['hidden']}x{r['layers']}"
@@ -67,8 +71,8 @@ def page(document):
 <style>{STYLE}</style></head>
 <body>
 <h1>{title}</h1>
-<p>Sequor's time by the peer's, both with {document['threads']} threads, in {document['rounds']} rounds in which the programs
-alternate; medians of the rounds' medians. Beside {html.escape(beside)}.</p>
+<p>Sequor's time by the peer's, both with {several(document['threads'], 'thread')}, in {several(document['rounds'], 'round')} in which
+the programs alternate; medians of the rounds' medians. Beside {html.escape(beside)}.</p>
 {absent}{drawing(results)}
 <table>
 <tr><th>measure</th><th>peer</th><th>arch</th><th>width x depth</th><th>T</th><th>B</th><th>parameters</th><th>sequor ms</th><th>peer ms</th><th>ratio</th></tr>
