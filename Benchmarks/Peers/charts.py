@@ -10,7 +10,7 @@ HEADER = (
 # Characters, and on the page pixels, for a ratio of 1; what is longer than MOST of that is cut.
 UNIT, PIXELS, MOST = 32, 320, 2
 
-STYLE = """body { font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 60em; padding: 0 1em; color: #222; background: #fff }
+STYLE = """body { font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 68em; padding: 0 1em; color: #222; background: #fff }
 table { border-collapse: collapse } th, td { padding: .15em .6em; text-align: right; white-space: nowrap }
 th { border-bottom: 1px solid #888 } th:nth-child(-n+3), td:nth-child(-n+3) { text-align: left }
 text { font: 13px system-ui, sans-serif; fill: #222 } .faster { fill: #2a7f62 } .slower { fill: #b5533c }"""
@@ -25,6 +25,10 @@ def name(r):
 def time(ms):
     """Milliseconds with as many digits as tell something."""
     return f"{ms:.2f}" if ms >= 1 else f"{ms:.5f}"
+
+
+def several(count, thing):
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def row(r):
@@ -43,7 +47,7 @@ def bars(results):
     for r in results:
         length = round(min(r["ratio"], MOST) * UNIT)
         bar = ("#" * length).ljust(UNIT * MOST)
-        bar = f"{bar[:UNIT]}|{bar[UNIT:]}".rstrip()
+        bar = f"{bar[:UNIT]}|{bar[UNIT:]}".rstrip() + (">" if r["ratio"] > MOST else "")
         lines.append(f"{name(r):{width}}  {r['ratio']:5.2f}  {bar}")
     return "\n".join(lines)
 
@@ -58,6 +62,8 @@ def page(document):
         f"<p>Without {html.escape(peer['peer'])}: {html.escape(peer['reason'])}</p>\n"
         for peer in document.get("missing", [])
     )
+    if "reason" in document:
+        absent += f"<p>A run failed, and what follows was measured before: {html.escape(document['reason'])}</p>\n"
     title = "Sequor beside other libraries"
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -65,8 +71,8 @@ def page(document):
 <style>{STYLE}</style></head>
 <body>
 <h1>{title}</h1>
-<p>Sequor's time by the peer's, both with {document['threads']} threads, in {document['rounds']} rounds in which the programs
-alternate; medians of the rounds' medians. Beside {html.escape(beside)}.</p>
+<p>Sequor's time by the peer's, both with {several(document['threads'], 'thread')}, in {several(document['rounds'], 'round')} in which
+the programs alternate; medians of the rounds' medians. Beside {html.escape(beside)}.</p>
 {absent}{drawing(results)}
 <table>
 <tr><th>measure</th><th>peer</th><th>arch</th><th>width x depth</th><th>T</th><th>B</th><th>parameters</th><th>sequor ms</th><th>peer ms</th><th>ratio</th></tr>

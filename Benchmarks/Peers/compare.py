@@ -118,7 +118,7 @@ def compare(options, arch, where, pairs, environment):
         for peer, measure in pairs:
             other = peer.measure(measure, mine, options, environment)
             if abs(mine["parameters"] - other["parameters"]) > 0.05 * mine["parameters"]:
-                fail(
+                raise Failed(
                     f"{arch} has {mine['parameters']} parameters here and {other['parameters']} in {peer.name}:"
                     " other models are not compared"
                 )
@@ -223,6 +223,21 @@ def write(file, text):
         fail(f"'{file}' was not written: {error.strerror}")
 
 
+def show(options, missing, reason, results):
+    """The chart, and the files that are asked for: of a run that failed what was measured before."""
+    print(charts.bars(results))
+    document = {"schema": "sequor.peers/1", "threads": options.threads, "rounds": options.rounds}
+    if missing:
+        document["missing"] = missing
+    if reason:
+        document["reason"] = reason
+    document["results"] = results
+    if options.json:
+        write(options.json, json.dumps(document) + "\n")
+    if options.html:
+        write(options.html, charts.page(document))
+
+
 def main():
     options = arguments()
     # What is wrong is told before a peer is built.
@@ -236,24 +251,18 @@ def main():
         sys.exit(1)
     jobs = list(work(options, peers))
     print(charts.HEADER, flush=True)
-    results = []
+    results, reason = [], None
     try:
         for arch, where, pairs in jobs:
             for r in compare(options, arch, where, pairs, environment):
                 results.append(r)
                 print(charts.row(r), flush=True)
     except Failed as failure:
-        fail(str(failure))
-    print(charts.bars(results))
-    document = {"schema": "sequor.peers/1", "threads": options.threads, "rounds": options.rounds}
-    if missing:
-        document["missing"] = missing
-    document["results"] = results
-    if options.json:
-        write(options.json, json.dumps(document) + "\n")
-    if options.html:
-        write(options.html, charts.page(document))
-    if missing:
+        reason = str(failure)
+        tell(reason)
+    if results:
+        show(options, missing, reason, results)
+    if missing or reason:
         sys.exit(1)
 
 

@@ -13,10 +13,7 @@ public sealed class LockFileTests
     public void Every_package_is_pinned_in_one_place_and_locked_for_every_machine()
     {
         string root = Repository.Root();
-        Dictionary<string, string> pinned = XDocument
-            .Load(Path.Combine(root, "Directory.Packages.props"))
-            .Descendants("PackageVersion")
-            .ToDictionary(p => p.Attribute("Include")!.Value, p => p.Attribute("Version")!.Value);
+        Dictionary<string, string> pinned = Pins(Path.Combine(root, "Directory.Packages.props"));
         string[] projects =
         [
             .. XDocument
@@ -38,6 +35,40 @@ public sealed class LockFileTests
         });
     }
 
+    // They are no part of the solution, as their packages are large.
+    [Test]
+    public void The_packages_of_peers_are_pinned_beside_them_and_locked()
+    {
+        string root = Repository.Root();
+        string folder = Path.Combine(root, "Benchmarks", "Peers");
+        Dictionary<string, string> own = Pins(Path.Combine(folder, "Directory.Packages.props"));
+        Dictionary<string, string> pinned = Pins(Path.Combine(root, "Directory.Packages.props"));
+        foreach ((string name, string version) in own)
+            pinned.Add(name, version);
+        var used = new HashSet<string>();
+        Assert.Multiple(() =>
+        {
+            foreach (
+                string project in Directory.GetFiles(
+                    folder,
+                    "*.csproj",
+                    SearchOption.AllDirectories
+                )
+            )
+                used.UnionWith(Check(Path.GetDirectoryName(project)!, pinned, []));
+            // The locked packages are those of Linux; other systems have a libtorch of their own.
+            Assert.That(
+                used.Intersect(own.Keys),
+                Is.EquivalentTo(
+                    own.Keys.Where(name =>
+                        !name.StartsWith("libtorch-", StringComparison.Ordinal)
+                        || name.EndsWith("-linux-x64", StringComparison.Ordinal)
+                    )
+                )
+            );
+        });
+    }
+
     // A restore by hand, under a mapping of other packages: without the file it fails with NU1100, with it the locked bytes come.
     [Test]
     public void The_configuration_names_no_source_and_sets_a_users_mapping_aside()
@@ -55,6 +86,12 @@ public sealed class LockFileTests
         );
         Assert.That(configuration.ToString(), Does.Not.Contain("://"));
     }
+
+    private static Dictionary<string, string> Pins(string file) =>
+        XDocument
+            .Load(file)
+            .Descendants("PackageVersion")
+            .ToDictionary(p => p.Attribute("Include")!.Value, p => p.Attribute("Version")!.Value);
 
     // As lock files name a project: by its assembly.
     private static string NameOf(string project) =>

@@ -352,7 +352,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                 )
                 .Replace(
                     "\"results\": [",
-                    "\"missing\": [{\"peer\": \"jax\", \"reason\": \"no JAX\"}], \"results\": [",
+                    "\"missing\": [{\"peer\": \"jax\", \"reason\": \"no JAX\"}], \"reason\": \"made up\", \"results\": [",
                     StringComparison.Ordinal
                 );
             _seen.Add("sequor.peers/1", System.Text.Encoding.UTF8.GetBytes(newer));

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 
 namespace Sequor.Peers;
@@ -8,9 +9,9 @@ internal sealed class ProtobufWriter
     private const int Variable = 0;
     private const int Delimited = 2;
 
-    private readonly MemoryStream _bytes = new();
+    private readonly ArrayBufferWriter<byte> _bytes = new();
 
-    public ReadOnlySpan<byte> Written => _bytes.GetBuffer().AsSpan(0, (int)_bytes.Length);
+    public ReadOnlySpan<byte> Written => _bytes.WrittenSpan;
 
     public void Whole(int field, long value)
     {
@@ -40,7 +41,9 @@ internal sealed class ProtobufWriter
     private void Varint(ulong value)
     {
         for (; value > 0x7F; value >>= 7)
-            _bytes.WriteByte((byte)(value | 0x80));
-        _bytes.WriteByte((byte)value);
+            Byte((byte)(value | 0x80));
+        Byte((byte)value);
     }
+
+    private void Byte(byte value) => _bytes.Write([value]);
 }

@@ -29,10 +29,7 @@ internal sealed class TcnNetwork : OnnxNetwork
                 Draw(_width * PeerSettings.Inputs, PeerSettings.Inputs),
                 Draw(_width, PeerSettings.Inputs)
             );
-        _head = (
-            Draw(_width * PeerSettings.Outputs, _width),
-            Draw(PeerSettings.Outputs, _width)
-        );
+        _head = (Draw(_width * PeerSettings.Outputs, _width), Draw(PeerSettings.Outputs, _width));
     }
 
     private int InputsOf(int convolution) => convolution == 0 ? PeerSettings.Inputs : _width;

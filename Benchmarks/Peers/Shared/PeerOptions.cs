@@ -7,6 +7,7 @@ namespace Sequor.Peers;
 internal sealed class PeerOptions
 {
     private const int Most = 1_000_000_000;
+    private const int MostSteps = 10_000_000;
 
     // Where a convolution's last tap looks back 7 * 2^23 steps; Sequor's TCN has no more levels either.
     private const int MostLayers = 24;
@@ -32,8 +33,13 @@ internal sealed class PeerOptions
     );
     private readonly Option<int?> _length = Whole("--length", "T: steps of a sequence (600)", 1);
     private readonly Option<int?> _batch = Whole("--batch", "sequences a step (32)", 1);
-    private readonly Option<int?> _steps = Whole("--steps", "measured steps (10)", 1);
-    private readonly Option<int?> _warmup = Whole("--warmup", "steps before them (3)", 0);
+    private readonly Option<int?> _steps = Whole("--steps", "measured steps (10)", 1, MostSteps);
+    private readonly Option<int?> _warmup = Whole(
+        "--warmup",
+        "steps before them (3)",
+        0,
+        MostSteps
+    );
     private readonly Option<int?> _threads = Whole("--threads", "threads (all cores)", 1, 4096);
     private readonly Option<int?> _seed = Whole("--seed", "seed of parameters and data (1)", 0);
 

@@ -24,7 +24,9 @@ internal static class PeerProgram
                 new ParserConfiguration { ResponseFileTokenReplacer = null }
             );
             if (result.Action is ParseErrorAction)
-                throw new PeerUsageException(result.Errors[0].Message);
+                throw new PeerUsageException(
+                    $"{result.Errors[0].Message.TrimEnd('.')}; --help lists the options"
+                );
             // Help and the version.
             if (result.Action is not null)
                 return result.Invoke();

@@ -73,8 +73,9 @@ internal sealed class NormedConvolution : nn.Module<Tensor, Tensor>
         // As nn.Conv1d begins: uniform within 1 / sqrt(values of a filter).
         double bound = 1 / Math.Sqrt(inputs * PeerSettings.Kernel);
         Tensor filters = (rand(outputs, inputs, PeerSettings.Kernel) * 2 - 1) * bound;
-        _direction = nn.Parameter(filters);
         _length = nn.Parameter(Norm(filters));
+        // Which takes the tensor over.
+        _direction = nn.Parameter(filters);
         _bias = nn.Parameter((rand(outputs) * 2 - 1) * bound);
         _dilation = dilation;
         RegisterComponents();
