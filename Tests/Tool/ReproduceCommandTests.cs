@@ -328,13 +328,7 @@ public sealed class ReproduceCommandTests : ReproduceFixture
             }
         );
 
-        ProgramResult program = Program.Run([
-            .. Gru,
-            "--checkpoint",
-            Checkpoints,
-            "--json",
-            json,
-        ]);
+        ProgramResult program = Program.Run([.. Gru, "--checkpoint", Checkpoints, "--json", json]);
 
         program.RequireFailure(1, "training diverged", "jsb gru 20k, seed 1", "not finite");
         Assert.That(program.Output, Does.Contain("diverged at step"));

@@ -307,13 +307,7 @@ public sealed class ReproductionTests : FolderTest
         );
         byte[] before = File.ReadAllBytes(Saved);
 
-        ReproductionResult result = Run(
-            All[0],
-            options with
-            {
-                SaveEvery = TimeSpan.FromHours(1),
-            }
-        );
+        ReproductionResult result = Run(All[0], options with { SaveEvery = TimeSpan.FromHours(1) });
 
         ReproductionRun run = result.Runs.Single();
         Assert.Multiple(() =>

@@ -207,7 +207,17 @@ public sealed class KernelCountTests
         DeviceArray factors = machine.Zeros(2 * States);
         DeviceArray outOf = machine.Zeros(2 * directions * States);
         KernelGrid grid = KernelGrid.Each(Channels, 128);
-        object[] form = [steps, 0, Channels, Size, directions, (int)StateSpaceRule.ZeroOrderHold, 0, 1];
+        object[] form =
+        [
+            steps,
+            0,
+            Channels,
+            Size,
+            directions,
+            (int)StateSpaceRule.ZeroOrderHold,
+            0,
+            1,
+        ];
         machine.Launch("state_space_prepare", grid, [.. parameters, factors, outOf, .. form]);
         long prepared = Bytes();
         machine.Launch(

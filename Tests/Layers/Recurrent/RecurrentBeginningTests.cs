@@ -90,9 +90,9 @@ public sealed class RecurrentBeginningTests
             using Plan plan = model.Plan(Backend, 1, 1, Mode.Evaluation);
             return
             [
-                .. model.NamedParameters().Select(named =>
-                    (named.Name, plan.Parameter(named.Name).ToArray())
-                ),
+                .. model
+                    .NamedParameters()
+                    .Select(named => (named.Name, plan.Parameter(named.Name).ToArray())),
             ];
         }
     }
