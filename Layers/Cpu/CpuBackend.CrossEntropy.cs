@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Sequor.Layers.Cpu;
 
 // The cross-entropy of rows of logits. A row is read block by block, each while it is in the first-level cache: its largest logit is found,
@@ -25,6 +27,9 @@ internal sealed unsafe partial class CpuBackend
             where TO : struct, ILanes<TV>
         {
             double loss = 0;
+            float* lanes = stackalloc float[16];
+            int rest = _columns % TO.Width;
+            int whole = _columns - rest;
             for (long r = from; r < to; r++)
             {
                 float weight = _mask == null ? 1f : _mask[r];
@@ -45,16 +50,21 @@ internal sealed unsafe partial class CpuBackend
                 int label = (int)_b[r];
                 // Read before its exponential may be written over it.
                 float logit = row[label];
+                TV around = TO.Set(largest);
                 TV sums = TO.Zero;
-                for (int c = 0; c < _columns; c += TO.Width)
+                for (int c = 0; c < whole; c += TO.Width)
                 {
-                    int left = Math.Min(TO.Width, _columns - c);
-                    TV e = VectorMath<TV, TO>.Exp(
-                        TO.Sub(Lane<TV, TO>.Get(row + c, left), TO.Set(largest))
-                    );
-                    sums = TO.Add(sums, Lane<TV, TO>.Keep(e, left));
+                    TV e = VectorMath<TV, TO>.Exp(TO.Sub(TO.Load(row + c), around));
+                    sums = TO.Add(sums, e);
                     if (gradient != null)
-                        Lane<TV, TO>.Put(gradient + c, e, left);
+                        TO.Store(gradient + c, e);
+                }
+                TV last = TO.Zero;
+                if (rest > 0)
+                {
+                    TV x = TO.LoadPartial(row + whole, rest);
+                    last = Lane<TV, TO>.Keep(VectorMath<TV, TO>.Exp(TO.Sub(x, around)), rest);
+                    sums = TO.Add(sums, last);
                 }
                 float sum = TO.Sum(sums);
                 loss += weight * (Math.Log(sum) + largest - logit);
@@ -62,15 +72,10 @@ internal sealed unsafe partial class CpuBackend
                     continue;
                 float factor = weight * _scale;
                 TV scale = TO.Set(factor / sum);
-                for (int c = 0; c < _columns; c += TO.Width)
-                {
-                    int left = Math.Min(TO.Width, _columns - c);
-                    Lane<TV, TO>.Put(
-                        gradient + c,
-                        TO.Mul(scale, Lane<TV, TO>.Get(gradient + c, left)),
-                        left
-                    );
-                }
+                for (int c = 0; c < whole; c += TO.Width)
+                    TO.Store(gradient + c, TO.Mul(scale, TO.Load(gradient + c)));
+                if (rest > 0)
+                    PutRest<TV, TO>(gradient + whole, TO.Mul(scale, last), rest, lanes);
                 gradient[label] -= factor;
             }
             return loss;
@@ -136,6 +141,17 @@ internal sealed unsafe partial class CpuBackend
                 gradient[label] -= factor;
             }
             return loss;
+        }
+
+        // The end of a row, value by value: where the next row follows in the same tensor, a masked store would hold up the loads of that.
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static void PutRest<TV, TO>(float* to, TV values, int count, float* lanes)
+            where TV : struct
+            where TO : struct, ILanes<TV>
+        {
+            TO.Store(lanes, values);
+            for (int i = 0; i < count; i++)
+                to[i] = lanes[i];
         }
 
         private static int Ceiling(int count, int each) => (count - 1) / each + 1;

@@ -303,6 +303,7 @@ internal sealed unsafe partial class CpuBackend
             where TV : struct
             where TO : struct, ILanes<TV>
         {
+            float* lanes = stackalloc float[16];
             TV one = TO.Set(1f);
             double loss = 0;
             for (long r = from; r < to; r++)
@@ -331,7 +332,11 @@ internal sealed unsafe partial class CpuBackend
                     TV large = TO.Div(one, TO.Add(one, e));
                     TV small = TO.Mul(e, large);
                     TV sigmoid = TO.Select(TO.Greater(x, TO.Zero), large, small);
-                    Lane<TV, TO>.Put(gradient + c, TO.Mul(factor, TO.Sub(sigmoid, y)), left);
+                    TV slope = TO.Mul(factor, TO.Sub(sigmoid, y));
+                    if (left >= TO.Width)
+                        TO.Store(gradient + c, slope);
+                    else
+                        PutRest<TV, TO>(gradient + c, slope, left, lanes);
                 }
                 loss += weight * (double)TO.Sum(sums);
             }
