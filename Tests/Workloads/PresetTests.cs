@@ -103,7 +103,20 @@ public sealed class PresetTests
         {
             Preset[] ladder = [.. rungs.Select(a => Presets.Get("listops", a.Name, size))];
             Assert.That(ladder.Select(p => p.Budget).Distinct().ToArray(), Has.Length.EqualTo(1));
-            Assert.That(ladder.Select(p => p.Training).Distinct().ToArray(), Has.Length.EqualTo(1));
+            // Of the linear rung, whose states nothing bounds, gradients may be clipped and the matrix move slower.
+            PresetTraining usual = ladder[0].Training;
+            Assert.That(
+                ladder.Select(p =>
+                    p.Arch == "linear"
+                        ? p.Training with
+                        {
+                            Clip = usual.Clip,
+                            RecurrenceRate = usual.RecurrenceRate,
+                        }
+                        : p.Training
+                ),
+                Has.All.EqualTo(usual)
+            );
             Assert.That(ladder.Select(p => p.Length).Distinct().ToArray(), Has.Length.EqualTo(1));
         }
     }
