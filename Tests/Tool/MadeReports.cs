@@ -120,7 +120,15 @@ internal static class MadeReports
                 {
                     Note = "made up",
                     Recalled = 12.5,
-                    Runs = [made.Runs[0] with { Recalled = 12.5 }],
+                    Runs =
+                    [
+                        made.Runs[0] with
+                        {
+                            Recalled = 12.5,
+                            Stopped = StopReason.Diverged,
+                            Reason = "made up",
+                        },
+                    ],
                 },
             ],
             Left = [new LeftRun("jsb", "tcn", "300k", 1, "made up", 2.5, Measured: true)],
