@@ -4,7 +4,8 @@ namespace Sequor.Workloads;
 
 /// <summary>
 /// The first rungs of Orvieto et al. (2023), table 1: the LRU's network, whose blocks have a dense recurrence in the place of the diagonal
-/// one, h = sigma(A h + B u), y = C h + D u. A and B begin normal with deviations of 1/sqrt(N) and 1/sqrt(d), which is Glorot's for A.
+/// one, h = sigma(A h + B u), y = C h + D u. A and B begin normal with deviations of 1/sqrt(N) and 1/sqrt(d), which is Glorot's for A; the
+/// linear rung's A is scaled to within the unit circle.
 /// </summary>
 public abstract class DenseBlockArchitecture : Architecture
 {
