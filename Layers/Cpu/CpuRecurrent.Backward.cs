@@ -247,12 +247,7 @@ internal sealed unsafe partial class CpuRecurrent
             .RowMajor(dg + HiddenColumn, _chunkStride, rows, _gateColumns, _backend.Lanes)
             .Multiply(tile, _state, memory + _sliceOutputs, partials, partials);
         partials += (nint)_gateColumns * _state;
-        for (int r = 0; r < rows; r++)
-        {
-            float* row = dg + (nint)r * _chunkStride;
-            for (int i = 0; i < _gateWidth; i++)
-                partials[i] += row[i];
-        }
+        AddRows(dg, rows, partials, _gateWidth);
         if (Projects)
             SumProjection(slice, rows, partials + _gateWidth);
         float* dx = InputGradientOf(layer);

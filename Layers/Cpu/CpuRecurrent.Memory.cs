@@ -4,6 +4,9 @@ namespace Sequor.Layers.Cpu;
 // lower layers.
 internal sealed unsafe partial class CpuRecurrent
 {
+    // Those of a line of the cache. Blocks of memory begin with one.
+    private const int LineFloats = 16;
+
     private readonly long[] _flow = new long[2];
     private Call _call;
     private LayerPlace[] _layers = [];
@@ -176,10 +179,12 @@ internal sealed unsafe partial class CpuRecurrent
     private void LaySlices(ref long workspace, int widest)
     {
         _sliceRows = Grid.LargestSlice(_d.MaxBatch, _slices);
-        // A row can be read past its end, and no two rows lie a multiple of 4 KiB apart, which would collide in the cache.
-        _chunkStride = checked(_gateWidth + Tile.MaxWidth(_backend.Lanes));
-        if (_chunkStride % 256 < 16)
-            _chunkStride += 32;
+        // A row can be read past its end. It takes whole lines of the cache, an odd number of them, so that rows that follow each other
+        // lie in different places of it.
+        _chunkStride = checked(_gateWidth + Tile.MaxWidth(_backend.Lanes) + LineFloats - 1);
+        _chunkStride = _chunkStride / LineFloats * LineFloats;
+        if (_chunkStride / LineFloats % 2 == 0)
+            _chunkStride += LineFloats;
         long most = (long)_sliceRows * _d.MaxLength;
         long fitting = ChunkBytes / ((long)_chunkStride * sizeof(float));
         _chunkRows = (int)Math.Clamp(Math.Max(fitting, LeastChunkRows), _sliceRows, most);
@@ -191,8 +196,12 @@ internal sealed unsafe partial class CpuRecurrent
         {
             _sliceChunk = Take(
                 ref slice,
-                checked((long)_chunkRows * _chunkStride + Tile.MaxWidth(_backend.Lanes))
+                checked(
+                    (long)_chunkRows * _chunkStride + Tile.MaxWidth(_backend.Lanes) + LineFloats
+                )
             );
+            // What depends on h is read most often: it begins with a line.
+            _sliceChunk += (LineFloats - HiddenColumn % LineFloats) % LineFloats;
             _sliceInputs = Take(ref slice, _chunkRows, widest);
             _sliceOutputs = Take(ref slice, _chunkRows, _state);
             _sliceCarry = Take(ref slice, _sliceRows, _state);
@@ -226,7 +235,7 @@ internal sealed unsafe partial class CpuRecurrent
     private static long Take(ref long end, long rows, long columns = 1)
     {
         long start = end;
-        end = checked(end + (rows * columns + 15) / 16 * 16);
+        end = checked(end + (rows * columns + LineFloats - 1) / LineFloats * LineFloats);
         return start;
     }
 

@@ -114,44 +114,97 @@ internal static unsafe class RecurrentCells<TV, TO>
 
     public static void Backward(in CellRows c)
     {
+        switch (c.Kind)
+        {
+            case RecurrentKind.Lstm:
+                Backward<Lstm>(c);
+                break;
+            case RecurrentKind.Gru:
+                Backward<Gru>(c);
+                break;
+            case RecurrentKind.Linear:
+                Backward<LinearUnit>(c);
+                break;
+            case RecurrentKind.Tanh:
+                Backward<TanhUnit>(c);
+                break;
+            default:
+                Backward<ReluUnit>(c);
+                break;
+        }
+    }
+
+    // Whole vectors first, for which the JIT leaves out what a row's end needs.
+    private static void Backward<TCell>(in CellRows c)
+        where TCell : struct, ICell
+    {
         for (int row = 0; row < c.Rows; row++)
         {
-            for (int i = c.From; i < c.To; i += TO.Width)
-            {
-                int left = Math.Min(TO.Width, c.To - i);
-                nint at = (nint)row * c.Hidden + i;
-                TV dh = Lane<TV, TO>.Get(c.Carry + at, left);
-                if (c.OutputGradient != null)
-                {
-                    float* dy = c.OutputGradient + (nint)row * c.OutputStride + i;
-                    dh = TO.Add(dh, Lane<TV, TO>.Get(dy, left));
-                }
-                float* dg = c.GateGradients + (nint)row * c.GateGradientStride + i;
-                switch (c.Kind)
-                {
-                    case RecurrentKind.Lstm:
-                        BackwardLstm(c, row, i, left, dh, dg);
-                        break;
-                    case RecurrentKind.Gru:
-                        BackwardGru(c, row, i, left, dh, dg);
-                        break;
-                    case RecurrentKind.Linear:
-                        Lane<TV, TO>.Put(dg, dh, left);
-                        break;
-                    case RecurrentKind.Tanh:
-                    {
-                        TV y = Lane<TV, TO>.Get(c.Gates + (nint)row * c.GateStride + i, left);
-                        Lane<TV, TO>.Put(dg, TO.Mul(dh, Fnma(y, y, One)), left);
-                        break;
-                    }
-                    default:
-                    {
-                        TV y = Lane<TV, TO>.Get(c.Gates + (nint)row * c.GateStride + i, left);
-                        Lane<TV, TO>.Put(dg, TO.Select(TO.Greater(y, TO.Zero), dh, TO.Zero), left);
-                        break;
-                    }
-                }
-            }
+            int i = c.From;
+            for (; i + TO.Width <= c.To; i += TO.Width)
+                Backward<TCell>(c, row, i, TO.Width);
+            if (i < c.To)
+                Backward<TCell>(c, row, i, c.To - i);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Backward<TCell>(in CellRows c, int row, int i, int left)
+        where TCell : struct, ICell
+    {
+        TV dh = Lane<TV, TO>.Get(c.Carry + (nint)row * c.Hidden + i, left);
+        if (c.OutputGradient != null)
+        {
+            float* dy = c.OutputGradient + (nint)row * c.OutputStride + i;
+            dh = TO.Add(dh, Lane<TV, TO>.Get(dy, left));
+        }
+        TCell.Backward(c, row, i, left, dh, c.GateGradients + (nint)row * c.GateGradientStride + i);
+    }
+
+    private interface ICell
+    {
+        // The gradients of a vector of units' gates, given that of their output; left is the number of units to go.
+        static abstract void Backward(in CellRows c, int row, int i, int left, TV dh, float* dg);
+    }
+
+    private readonly struct Lstm : ICell
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static void Backward(in CellRows c, int row, int i, int left, TV dh, float* dg) =>
+            BackwardLstm(c, row, i, left, dh, dg);
+    }
+
+    private readonly struct Gru : ICell
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static void Backward(in CellRows c, int row, int i, int left, TV dh, float* dg) =>
+            BackwardGru(c, row, i, left, dh, dg);
+    }
+
+    private readonly struct LinearUnit : ICell
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static void Backward(in CellRows c, int row, int i, int left, TV dh, float* dg) =>
+            Lane<TV, TO>.Put(dg, dh, left);
+    }
+
+    private readonly struct TanhUnit : ICell
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static void Backward(in CellRows c, int row, int i, int left, TV dh, float* dg)
+        {
+            TV y = Lane<TV, TO>.Get(c.Gates + (nint)row * c.GateStride + i, left);
+            Lane<TV, TO>.Put(dg, TO.Mul(dh, Fnma(y, y, One)), left);
+        }
+    }
+
+    private readonly struct ReluUnit : ICell
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static void Backward(in CellRows c, int row, int i, int left, TV dh, float* dg)
+        {
+            TV y = Lane<TV, TO>.Get(c.Gates + (nint)row * c.GateStride + i, left);
+            Lane<TV, TO>.Put(dg, TO.Select(TO.Greater(y, TO.Zero), dh, TO.Zero), left);
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Sequor.Layers.Cpu;
 
@@ -43,22 +44,30 @@ internal unsafe partial struct Tile
             {
                 T0 b0 = O0.Load(b);
                 T1 b1 = O1.Load(b + O0.Width);
-                x0 = O0.Fma(O0.Set(*p), b0, x0);
-                y0 = O1.Fma(O1.Set(*p), b1, y0);
-                x1 = O0.Fma(O0.Set(p[row]), b0, x1);
-                y1 = O1.Fma(O1.Set(p[row]), b1, y1);
-                x2 = O0.Fma(O0.Set(p[row2]), b0, x2);
-                y2 = O1.Fma(O1.Set(p[row2]), b1, y2);
-                x3 = O0.Fma(O0.Set(p[row3]), b0, x3);
-                y3 = O1.Fma(O1.Set(p[row3]), b1, y3);
-                x4 = O0.Fma(O0.Set(*q), b0, x4);
-                y4 = O1.Fma(O1.Set(*q), b1, y4);
-                x5 = O0.Fma(O0.Set(q[row]), b0, x5);
-                y5 = O1.Fma(O1.Set(q[row]), b1, y5);
-                x6 = O0.Fma(O0.Set(q[row2]), b0, x6);
-                y6 = O1.Fma(O1.Set(q[row2]), b1, y6);
-                x7 = O0.Fma(O0.Set(q[row3]), b0, x7);
-                y7 = O1.Fma(O1.Set(q[row3]), b1, y7);
+                T0 s0 = O0.Set(*p);
+                x0 = O0.Fma(s0, b0, x0);
+                y0 = O1.Fma(Lower<T0, T1>(s0), b1, y0);
+                T0 s1 = O0.Set(p[row]);
+                x1 = O0.Fma(s1, b0, x1);
+                y1 = O1.Fma(Lower<T0, T1>(s1), b1, y1);
+                T0 s2 = O0.Set(p[row2]);
+                x2 = O0.Fma(s2, b0, x2);
+                y2 = O1.Fma(Lower<T0, T1>(s2), b1, y2);
+                T0 s3 = O0.Set(p[row3]);
+                x3 = O0.Fma(s3, b0, x3);
+                y3 = O1.Fma(Lower<T0, T1>(s3), b1, y3);
+                T0 s4 = O0.Set(*q);
+                x4 = O0.Fma(s4, b0, x4);
+                y4 = O1.Fma(Lower<T0, T1>(s4), b1, y4);
+                T0 s5 = O0.Set(q[row]);
+                x5 = O0.Fma(s5, b0, x5);
+                y5 = O1.Fma(Lower<T0, T1>(s5), b1, y5);
+                T0 s6 = O0.Set(q[row2]);
+                x6 = O0.Fma(s6, b0, x6);
+                y6 = O1.Fma(Lower<T0, T1>(s6), b1, y6);
+                T0 s7 = O0.Set(q[row3]);
+                x7 = O0.Fma(s7, b0, x7);
+                y7 = O1.Fma(Lower<T0, T1>(s7), b1, y7);
                 p += step;
                 q += step;
                 b += panel;
@@ -110,14 +119,18 @@ internal unsafe partial struct Tile
             {
                 T0 b0 = O0.Load(b);
                 T1 b1 = O1.Load(b + O0.Width);
-                x0 = O0.Fma(O0.Set(*p), b0, x0);
-                y0 = O1.Fma(O1.Set(*p), b1, y0);
-                x1 = O0.Fma(O0.Set(p[row]), b0, x1);
-                y1 = O1.Fma(O1.Set(p[row]), b1, y1);
-                x2 = O0.Fma(O0.Set(p[row2]), b0, x2);
-                y2 = O1.Fma(O1.Set(p[row2]), b1, y2);
-                x3 = O0.Fma(O0.Set(p[row3]), b0, x3);
-                y3 = O1.Fma(O1.Set(p[row3]), b1, y3);
+                T0 s0 = O0.Set(*p);
+                x0 = O0.Fma(s0, b0, x0);
+                y0 = O1.Fma(Lower<T0, T1>(s0), b1, y0);
+                T0 s1 = O0.Set(p[row]);
+                x1 = O0.Fma(s1, b0, x1);
+                y1 = O1.Fma(Lower<T0, T1>(s1), b1, y1);
+                T0 s2 = O0.Set(p[row2]);
+                x2 = O0.Fma(s2, b0, x2);
+                y2 = O1.Fma(Lower<T0, T1>(s2), b1, y2);
+                T0 s3 = O0.Set(p[row3]);
+                x3 = O0.Fma(s3, b0, x3);
+                y3 = O1.Fma(Lower<T0, T1>(s3), b1, y3);
                 p += step;
                 b += panel;
             }
@@ -154,10 +167,12 @@ internal unsafe partial struct Tile
             {
                 T0 b0 = O0.Load(b);
                 T1 b1 = O1.Load(b + O0.Width);
-                x0 = O0.Fma(O0.Set(*p), b0, x0);
-                y0 = O1.Fma(O1.Set(*p), b1, y0);
-                x1 = O0.Fma(O0.Set(p[row]), b0, x1);
-                y1 = O1.Fma(O1.Set(p[row]), b1, y1);
+                T0 s0 = O0.Set(*p);
+                x0 = O0.Fma(s0, b0, x0);
+                y0 = O1.Fma(Lower<T0, T1>(s0), b1, y0);
+                T0 s1 = O0.Set(p[row]);
+                x1 = O0.Fma(s1, b0, x1);
+                y1 = O1.Fma(Lower<T0, T1>(s1), b1, y1);
                 p += step;
                 b += panel;
             }
@@ -188,13 +203,32 @@ internal unsafe partial struct Tile
             {
                 T0 b0 = O0.Load(b);
                 T1 b1 = O1.Load(b + O0.Width);
-                x0 = O0.Fma(O0.Set(*p), b0, x0);
-                y0 = O1.Fma(O1.Set(*p), b1, y0);
+                T0 s0 = O0.Set(*p);
+                x0 = O0.Fma(s0, b0, x0);
+                y0 = O1.Fma(Lower<T0, T1>(s0), b1, y0);
                 p += step;
                 b += panel;
             }
         }
         O0.Store(c, t.Relu ? O0.Max(O0.Zero, x0) : x0);
         O1.Store(c + O0.Width, t.Relu ? O1.Max(O1.Zero, y0) : y0);
+    }
+
+    // A vector's first lanes are in the same register: no instruction, where the same value in a narrower vector would be one more load, or
+    // a shuffle, which takes the place of a multiplication.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static T1 Lower<T0, T1>(T0 vector)
+        where T0 : struct
+        where T1 : struct
+    {
+        if (typeof(T0) == typeof(Vector512<float>) && typeof(T1) == typeof(Vector256<float>))
+            return Unsafe.BitCast<Vector256<float>, T1>(
+                Unsafe.BitCast<T0, Vector512<float>>(vector).GetLower()
+            );
+        if (typeof(T0) == typeof(Vector256<float>) && typeof(T1) == typeof(Vector128<float>))
+            return Unsafe.BitCast<Vector128<float>, T1>(
+                Unsafe.BitCast<T0, Vector256<float>>(vector).GetLower()
+            );
+        return Unsafe.BitCast<T0, T1>(vector);
     }
 }

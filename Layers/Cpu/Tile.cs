@@ -98,7 +98,16 @@ internal unsafe partial struct Tile
                     );
                     break;
                 case 24:
-                    Triple<Vector256<float>, Lanes256>(done, a, b, init, c);
+                    Pair<Vector512<float>, Lanes512, Vector256<float>, Lanes256>(
+                        done,
+                        a,
+                        b,
+                        init,
+                        c
+                    );
+                    break;
+                case 16 when lanes == 16:
+                    Single<Vector512<float>, Lanes512>(done, a, b, init, c);
                     break;
                 case 16:
                     Pair<Vector256<float>, Lanes256, Vector256<float>, Lanes256>(
@@ -117,6 +126,9 @@ internal unsafe partial struct Tile
                         init,
                         c
                     );
+                    break;
+                case 8 when lanes > 4:
+                    Single<Vector256<float>, Lanes256>(done, a, b, init, c);
                     break;
                 default:
                     Pair<Vector128<float>, Lanes128, Vector128<float>, Lanes128>(
@@ -161,23 +173,23 @@ internal unsafe partial struct Tile
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly void Triple<T0, O0>(int rows, float* a, float* b, float* init, float* c)
+    private readonly void Single<T0, O0>(int rows, float* a, float* b, float* init, float* c)
         where T0 : struct
         where O0 : struct, ILanes<T0>
     {
         switch (rows)
         {
             case 8:
-                Rows8Triple<T0, O0>(this, a, b, init, c);
+                Rows8Single<T0, O0>(this, a, b, init, c);
                 break;
             case 4:
-                Rows4Triple<T0, O0>(this, a, b, init, c);
+                Rows4Single<T0, O0>(this, a, b, init, c);
                 break;
             case 2:
-                Rows2Triple<T0, O0>(this, a, b, init, c);
+                Rows2Single<T0, O0>(this, a, b, init, c);
                 break;
             default:
-                Rows1Triple<T0, O0>(this, a, b, init, c);
+                Rows1Single<T0, O0>(this, a, b, init, c);
                 break;
         }
     }
