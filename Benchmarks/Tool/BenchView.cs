@@ -33,7 +33,7 @@ internal static class BenchView
                 $"{workload.Task}{others}, B={workload.Batch}, {size}, Adam, seed {options.Seed}; "
             )
                 + Text(
-                    $"{Several(options.Warmup, "step")} of warm-up, then {options.Steps} {measured}"
+                    $"{Several(options.Warmup, "step")} of warm-up{(options.WarmupLimit is null ? "" : " or more")}, then {options.Steps} {measured}"
                 )
                 + (
                     options.Limit is { } limit

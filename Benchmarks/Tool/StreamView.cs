@@ -23,7 +23,7 @@ internal static class StreamView
             : Text($"width {workload.Width}");
         screen.Line(
             Text(
-                $"inputs of {workload.Task.Name}, one sequence, an output at every step, {size}, seed {options.Seed}; {Several(options.Warmup, "step")} of warm-up, then {options.Steps} measured"
+                $"inputs of {workload.Task.Name}, one sequence, an output at every step, {size}, seed {options.Seed}; {Several(options.Warmup, "step")} of warm-up{(options.WarmupLimit is null ? "" : " or more")}, then {options.Steps} measured"
             )
                 + (
                     options.Limit is { } limit

@@ -16,7 +16,10 @@ public sealed record MeasurementOptions
     /// <summary>No further round begins after this time, but for the first; null for no limit.</summary>
     public TimeSpan? Limit { get; init; }
 
-    /// <summary>No further round of warm-up begins after this time, but for the first; null for no limit.</summary>
+    /// <summary>
+    /// No further round of warm-up begins after this time, but for the first; within it, further rounds follow until the runtime has compiled
+    /// nothing for some tenths of a second. Null for no limit, and for as many steps as were asked for.
+    /// </summary>
     public TimeSpan? WarmupLimit { get; init; }
 
     /// <summary>Seed of parameters and data.</summary>
@@ -106,6 +109,7 @@ public static class Measurement
         var subjects = new List<Subject>(workloads.Count);
         GpuWatch? watch = null;
         bool stopped = false;
+        var code = new CodeSettling();
         try
         {
             foreach (Workload workload in workloads)
@@ -118,11 +122,11 @@ public static class Measurement
                     RequireMemoryOrDispose(backend);
                 subjects.Add(new Subject(workload, backend, options));
             }
-            for (int round = 0; round < options.Warmup; round++)
+            for (int round = 0; round < options.Warmup || Settles(); round++)
             {
                 if (round > 0 && clock.Elapsed > options.WarmupLimit)
                     break;
-                if (!Round(round, timed: false))
+                if (!Round(Math.Min(round, options.Warmup), timed: false))
                     return [];
             }
             if (subjects.Count > 0)
@@ -149,6 +153,8 @@ public static class Measurement
             watch?.Dispose();
             subjects.ForEach(s => s.Dispose());
         }
+
+        bool Settles() => options.WarmupLimit is not null && !code.IsSettled();
 
         bool Stops() => stopped = stopped || stop?.Invoke() == true;
 

@@ -69,8 +69,14 @@ public static class StreamMeasurement
                 subjects.Add(
                     new Subject(new StreamStep(workload, createBackend(), options.Seed), options)
                 );
+            var code = new CodeSettling();
             if (!Turns(options.Warmup, options.WarmupLimit, timed: false))
                 return [];
+            while (options.WarmupLimit is { } limit && clock.Elapsed < limit && !code.IsSettled())
+            {
+                if (!Turns(StepsOfTurn, limit, timed: false))
+                    return [];
+            }
             Turns(options.Steps, options.Limit, timed: true);
             return [.. subjects.Where(s => s.IsMeasured).Select(s => s.Result())];
         }
