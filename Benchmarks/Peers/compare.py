@@ -9,9 +9,12 @@ with --json writes all samples, with --html a page.
     compare.py --peers torchsharp,onnx --html peers.html
     compare.py --shapes 600x32 --arch tcn,lru --rounds 3 --json compare.json
     compare.py --peers torchsharp --arch lstm --hidden 1024 --layers 2 --shapes 50x32 --threads 2
+    compare.py --peers torchsharp --arch lstm --vocabulary 10000 --hidden 700 --layers 3 --shapes 35x20
 
 Of torch, torchsharp and jax it is a training step that is compared, of onnx the forward pass and a
-step of a stream. Sequor's forward pass is that of a training step, which also keeps what the
+step of a stream. With --vocabulary it is language models that are compared, of drawn words: an
+embedding, recurrent layers of its width, and an output layer with the embedding's weights, an
+answer at each step. Sequor's forward pass is that of a training step, which also keeps what the
 backward pass needs. Needs a built Sequor. A peer whose library does not load is told with the
 reason and left out; the exit code is then 1, and 2 where the command line is wrong.
 """
@@ -19,6 +22,7 @@ reason and left out; the exit code is then 1, and 2 where the command line is wr
 import argparse
 import json
 import os
+import random
 import statistics
 import sys
 import tempfile
@@ -97,10 +101,25 @@ def ours(options, arch, where, environment):
         if where:
             command += ["--length", where[0], "--batch", where[1]]
             command += ["--warmup", options.warmup, "--steps", options.steps]
+            if options.vocabulary:
+                command += ["--task", "wordlm", "--data", words(folder, options.vocabulary, where)]
         else:
             command += ["--stream", "--steps", options.stream_steps, "--warmup", options.stream_steps // 10]
         run(command, environment)
         return json.loads(report.read_text())["results" if where else "stream"][0]
+
+
+def words(folder, vocabulary, where):
+    """A folder with texts of as many words, all of them in the first; what they say does not change the time."""
+    # The end of a line is a word too.
+    known = [f"w{i}" for i in range(vocabulary - 1)]
+    length, batch = where
+    drawn = random.Random(1).choices(known, k=20 * (length + 1) * batch)
+    lines = [" ".join(drawn[i : i + 20]) for i in range(0, len(drawn), 20)]
+    for part in ("train", "valid", "test"):
+        text = "".join(f" {line} \n" for line in ([" ".join(known)] if part == "train" else []) + lines)
+        Path(folder, f"ptb.{part}.txt").write_text(text)
+    return folder
 
 
 def milliseconds(mine, measure):
@@ -125,12 +144,12 @@ def compare(options, arch, where, pairs, environment):
             theirs.append(other)
         rounds.append((mine, theirs))
     return [
-        result(peer, measure, where, [(mine, theirs[i]) for mine, theirs in rounds])
+        result(options, peer, measure, where, [(mine, theirs[i]) for mine, theirs in rounds])
         for i, (peer, measure) in enumerate(pairs)
     ]
 
 
-def result(peer, measure, where, rounds):
+def result(options, peer, measure, where, rounds):
     # Steps of a stream take microseconds.
     digits = 7 if measure == STREAM else 4
     sequor_ms = statistics.median(milliseconds(mine, measure) for mine, _ in rounds)
@@ -146,6 +165,7 @@ def result(peer, measure, where, rounds):
         "hidden": first["hidden"],
         "layers": first["layers"],
         "parameters": first["parameters"],
+        **({"vocabulary": options.vocabulary} if options.vocabulary else {}),
         "sequor_ms": round(sequor_ms, digits),
         f"{peer.name}_ms": round(peer_ms, digits),
         "ratio": round(sequor_ms / peer_ms, 4),
@@ -171,6 +191,9 @@ def arguments():
     size.add_argument("--params", type=whole(1), default=70_000, help="parameters of each model (70000)")
     size.add_argument("--hidden", type=whole(1), help="hidden units or channels, instead of --params")
     parser.add_argument("--layers", type=whole(1), help="layers, levels or blocks (as bench has them)")
+    parser.add_argument(
+        "--vocabulary", type=whole(2), help="compares language models of so many words; of peers that have them, and no streams"
+    )
     parser.add_argument("--rounds", type=whole(1), default=5, help="how often each program runs (5)")
     parser.add_argument("--steps", type=whole(1), default=10, help="measured steps of a run (10)")
     parser.add_argument("--warmup", type=whole(0), default=5, help="steps before them (5)")
@@ -196,16 +219,17 @@ def arguments():
 
 def work(options, peers):
     """What is run: an architecture, a length and batch or None, and the pairs that are measured there."""
-    known = list(dict.fromkeys(arch for peer in peers for arch in peer.architectures))
+    has = {peer: peer.language_models if options.vocabulary else peer.architectures for peer in peers}
+    known = list(dict.fromkeys(arch for peer in peers for arch in has[peer]))
     archs = chosen("--arch", options.arch, known) if options.arch else known
     # Shapes first, so that the rows of a table are like those of a paper.
-    for where in (*options.shapes, None):
+    for where in (*options.shapes, *([] if options.vocabulary else [None])):
         for arch in archs:
             pairs = [
                 (peer, measure)
                 for peer in peers
                 for measure in peer.measures
-                if arch in peer.architectures and (measure == STREAM) == (where is None)
+                if arch in has[peer] and (measure == STREAM) == (where is None)
             ]
             if pairs:
                 yield arch, where, pairs
@@ -243,6 +267,9 @@ def main():
     # What is wrong is told before a peer is built.
     options.peers = chosen("--peers", options.peers, [peer.name for peer in PEERS])
     options.shapes = [shape(text) for text in options.shapes.split(",")]
+    if options.vocabulary and not any(peer.language_models for peer in PEERS if peer.name in options.peers):
+        having = ", ".join(peer.name for peer in PEERS if peer.language_models)
+        fail(f"--vocabulary: {', '.join(options.peers)} has no models of words; those that have: {having}", 2)
     options.sequor = find_sequor(options.sequor)
     # PyTorch's own threads call OpenBLAS; threads of its own below them would only be in the way.
     environment = dict(os.environ, OPENBLAS_NUM_THREADS="1", NO_COLOR="1")

@@ -40,6 +40,9 @@ def run(command, environment):
 class Peer:
     """A library with a program of its own that measures it."""
 
+    # Of those a peer may have models of words, whose embedding is the output layer too.
+    language_models = ()
+
     def __init__(self, name, title, measures, on_gpu):
         self.name = name
         self.title = title
@@ -74,6 +77,8 @@ class Peer:
         else:
             command += ["--length", mine["length"], "--batch", mine["batch"]]
             command += ["--steps", options.steps, "--warmup", options.warmup]
+        if options.vocabulary:
+            command += ["--classes", options.vocabulary]
         if len(self.measures) > 1:
             command += ["--measure", measure]
         if self.on_gpu:
@@ -88,9 +93,10 @@ class Peer:
 class PythonPeer(Peer):
     """A script beside this one, for a Python that has its library."""
 
-    def __init__(self, name, title, module, measures):
+    def __init__(self, name, title, module, measures, language_models=()):
         super().__init__(name, title, measures, on_gpu=True)
         self.module = module
+        self.language_models = language_models
 
     def start(self, options, environment):
         candidates = [options.python] if options.python else ["/usr/bin/python3", "python3", sys.executable]
@@ -104,9 +110,10 @@ class PythonPeer(Peer):
 class DotnetPeer(Peer):
     """A project below this folder, which nothing else builds: its packages are large."""
 
-    def __init__(self, name, title, project, measures):
+    def __init__(self, name, title, project, measures, language_models=()):
         super().__init__(name, title, measures, on_gpu=False)
         self.project = HERE / project
+        self.language_models = language_models
 
     def start(self, options, environment):
         given = getattr(options, self.name)
@@ -142,9 +149,11 @@ def first_error(text):
     return found.group(0) if found else text.splitlines()[-1]
 
 
+RECURRENT = ("rnn", "lstm", "gru")
+
 PEERS = [
-    PythonPeer("torch", "PyTorch", "torch", (TRAINING,)),
-    DotnetPeer("torchsharp", "TorchSharp", "TorchSharp/Sequor.Peers.TorchSharp.csproj", (TRAINING,)),
+    PythonPeer("torch", "PyTorch", "torch", (TRAINING,), RECURRENT),
+    DotnetPeer("torchsharp", "TorchSharp", "TorchSharp/Sequor.Peers.TorchSharp.csproj", (TRAINING,), RECURRENT),
     DotnetPeer("onnx", "ONNX Runtime", "Onnx/Sequor.Peers.Onnx.csproj", (INFERENCE, STREAM)),
     PythonPeer("jax", "JAX", "jax", (TRAINING,)),
 ]

@@ -14,6 +14,7 @@ import json
 import math
 import statistics
 import time
+from functools import partial
 
 import torch
 from torch import nn
@@ -39,6 +40,20 @@ class Recurrent(nn.Module):
     def forward(self, x):
         states, _ = self.body(x)
         return self.head(states[-1])
+
+
+class LanguageModel(nn.Module):
+    """A model of words: its embedding's rows are the output layer's weights too."""
+
+    def __init__(self, cell, words, width, depth):
+        super().__init__()
+        self.embedding = nn.Embedding(words, width)
+        self.body = cell(width, width, depth)
+        self.bias = nn.Parameter(torch.zeros(words))
+
+    def forward(self, x):
+        states, _ = self.body(self.embedding(x))
+        return F.linear(states.flatten(0, 1), self.embedding.weight, self.bias)
 
 
 class TcnBlock(nn.Module):
@@ -260,10 +275,10 @@ class StateSpace(nn.Module):
 
 
 # What PyTorch is measured on, by the names of Sequor's catalogue; sizes are those that Sequor tells.
+CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+
 MODELS = {
-    "rnn": lambda width, depth: Recurrent(nn.RNN, width, depth),
-    "lstm": lambda width, depth: Recurrent(nn.LSTM, width, depth),
-    "gru": lambda width, depth: Recurrent(nn.GRU, width, depth),
+    **{name: partial(Recurrent, cell) for name, cell in CELLS.items()},
     "tcn": Tcn,
     "lru": Lru,
     "s5": S5,
@@ -293,20 +308,30 @@ def measure(options):
     torch.backends.cuda.matmul.allow_tf32 = options.tf32
     torch.backends.cudnn.allow_tf32 = options.tf32
     torch.manual_seed(options.seed)
-    model = MODELS[options.arch](options.hidden, options.layers).to(options.device)
+    if options.classes:
+        model = LanguageModel(CELLS[options.arch], options.classes, options.hidden, options.layers)
+    else:
+        model = MODELS[options.arch](options.hidden, options.layers)
+    model = model.to(options.device)
     parameters = sum(p.numel() for p in model.parameters())
     graphed = options.mode == "graphed"
     # A captured update must not ask the host for its step number.
     adam = torch.optim.Adam(model.parameters(), lr=2e-3, capturable=graphed)
     if options.mode == "compiled":
         model = torch.compile(model)
-    x = torch.rand(options.length, options.batch, INPUTS, device=options.device)
-    y = torch.rand(options.batch, OUTPUTS, device=options.device)
+    length, batch = options.length, options.batch
+    if options.classes:
+        x = torch.randint(options.classes, (length, batch), device=options.device)
+        y = torch.randint(options.classes, (length * batch,), device=options.device)
+    else:
+        x = torch.rand(length, batch, INPUTS, device=options.device)
+        y = torch.rand(batch, OUTPUTS, device=options.device)
+    loss = F.cross_entropy if options.classes else F.mse_loss
     on_gpu = options.device.startswith("cuda")
 
     def queue():
         adam.zero_grad(set_to_none=True)
-        F.mse_loss(model(x), y).backward()
+        loss(model(x), y).backward()
         adam.step()
 
     work = capture(queue, adam) if graphed else queue
@@ -354,6 +379,7 @@ def main():
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--hidden", type=int, help="hidden units or channels, as bench tells them")
     parser.add_argument("--layers", type=int, help="layers, levels or blocks")
+    parser.add_argument("--classes", type=int, default=0, help="words of a language model, of rnn, lstm or gru")
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--warmup", type=int, default=3)
     parser.add_argument("--threads", type=int, default=0, help="0 leaves it to PyTorch")
@@ -369,6 +395,8 @@ def main():
     for name in ("arch", "hidden", "layers"):
         if not getattr(options, name):
             parser.error(f"--{name} is needed")
+    if options.classes and options.arch not in CELLS:
+        parser.error(f"--classes makes no sense with {options.arch}: there are models of words of {', '.join(CELLS)}")
     if options.mode == "graphed" and not options.device.startswith("cuda"):
         parser.error("--mode graphed needs --device cuda")
     if options.mode == "compiled" and not hasattr(torch, "compile"):

@@ -73,6 +73,28 @@ internal sealed partial class ComparisonTests : PeersFixture
     }
 
     [Test]
+    public void Language_models_have_drawn_texts_of_as_many_words_here_and_as_many_classes_there()
+    {
+        Times("sequor", 2);
+        Times("torchsharp", 8);
+        JsonElement document = Compare(
+            "--peers torchsharp --arch lstm --vocabulary 60 --shapes 5x4 --rounds 1 --threads 2 --steps 7 --warmup 3"
+        );
+        Assert.That(
+            Log(),
+            Is.EqualTo(
+                [
+                    "sequor bench --arch lstm --device cpu --threads 2 --json F --params 70000 --length 5 --batch 4 --warmup 3 --steps 7 --task wordlm --data 60 words",
+                    "torchsharp --arch lstm --hidden 8 --layers 2 --threads 2 --length 5 --batch 4 --steps 7 --warmup 3 --classes 60",
+                ]
+            )
+        );
+        JsonElement result = document.GetProperty("results")[0];
+        Assert.That(result.GetProperty("vocabulary").GetInt32(), Is.EqualTo(60));
+        Assert.That(result.GetProperty("ratio").GetDouble(), Is.EqualTo(0.25));
+    }
+
+    [Test]
     public void A_peer_that_does_not_load_is_told_in_a_line_and_the_others_are_measured()
     {
         Times("sequor", 1);
@@ -174,6 +196,18 @@ internal sealed partial class ComparisonTests : PeersFixture
     [TestCase("--shapes 600", "--shapes: a shape is LENGTHxBATCH, as in 600x32, not '600'")]
     [TestCase("--shapes 0x3", "not '0x3'")]
     [TestCase("--peers onnx --arch lru", "--arch: unknown 'lru'; allowed: rnn, lstm")]
+    [TestCase(
+        "--peers onnx --vocabulary 50",
+        "--vocabulary: onnx has no models of words; those that have: torch, torchsharp"
+    )]
+    [TestCase(
+        "--peers torchsharp --vocabulary 50 --arch tcn",
+        "--arch: unknown 'tcn'; allowed: rnn, lstm, gru"
+    )]
+    [TestCase(
+        "--vocabulary 1",
+        "argument --vocabulary: must be a whole number of 2 or more, not '1'"
+    )]
     [TestCase("--rounds 0", "argument --rounds: must be a whole number of 1 or more, not '0'")]
     [TestCase(
         "--threads two",

@@ -21,7 +21,13 @@ internal abstract class PeersFixture : FolderTest
             sys.exit()
         value = lambda option: words[words.index(option) + 1]
         file = pathlib.Path(value("--json")) if name == "sequor" else None
-        told = [name, *("F" if file and word == str(file) else word for word in words)]
+        texts = pathlib.Path(value("--data")) if "--data" in words else None
+        def shown(word):
+            if texts and word == str(texts):
+                lines = (texts / "ptb.train.txt").read_text().splitlines()
+                return f"{len({w for line in lines for w in line.split()}) + 1} words"
+            return "F" if file and word == str(file) else word
+        told = [name, *map(shown, words)]
         with (folder / "log").open("a") as log:
             print(*told, file=log)
         turn = sum(line.split()[0] == name for line in (folder / "log").open()) - 1

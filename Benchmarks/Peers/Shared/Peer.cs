@@ -12,6 +12,9 @@ internal abstract class Peer
     /// <summary>The architectures that it has, by the names of Sequor's catalogue.</summary>
     public abstract IReadOnlyList<string> Architectures { get; }
 
+    /// <summary>Those of which it has a model of words.</summary>
+    public virtual IReadOnlyList<string> LanguageModels => [];
+
     /// <summary>What it can be measured at: training, inference, stream. The first is taken where nothing is said.</summary>
     public abstract IReadOnlyList<string> Measures { get; }
 
@@ -45,6 +48,9 @@ internal abstract class PeerStep : IDisposable
 /// <param name="Batch">Sequences a step; 1 of a stream.</param>
 /// <param name="Steps">Measured steps.</param>
 /// <param name="Warmup">Steps before them.</param>
+/// <param name="Classes">
+/// Words of a language model, whose embedding is its output layer too and which has an answer at every step; 0 for the adding problem.
+/// </param>
 /// <param name="Threads">Threads of the library.</param>
 /// <param name="Seed">Of parameters and data.</param>
 internal sealed record PeerSettings(
@@ -56,6 +62,7 @@ internal sealed record PeerSettings(
     int Batch,
     int Steps,
     int Warmup,
+    int Classes,
     int Threads,
     int Seed
 )

@@ -40,6 +40,11 @@ internal sealed class PeerOptions
         0,
         MostSteps
     );
+    private readonly Option<int?> _classes = Whole(
+        "--classes",
+        "words of a language model, in place of the adding problem",
+        2
+    );
     private readonly Option<int?> _threads = Whole("--threads", "threads (all cores)", 1, 4096);
     private readonly Option<int?> _seed = Whole("--seed", "seed of parameters and data (1)", 0);
 
@@ -48,6 +53,7 @@ internal sealed class PeerOptions
         _arch = Choice("--arch", "the architecture", peer.Architectures);
         _measure = Choice("--measure", $"what a step is ({peer.Measures[0]})", peer.Measures);
         Default = peer.Measures[0];
+        LanguageModels = peer.LanguageModels;
         Command = new RootCommand(peer.Description);
         foreach (
             Option option in (Option[])
@@ -61,6 +67,7 @@ internal sealed class PeerOptions
                     _batch,
                     _steps,
                     _warmup,
+                    _classes,
                     _threads,
                     _seed,
                 ]
@@ -72,6 +79,8 @@ internal sealed class PeerOptions
     public RootCommand Command { get; }
 
     private string Default { get; }
+
+    private IReadOnlyList<string> LanguageModels { get; }
 
     /// <summary>Whether the architectures are asked for.</summary>
     public bool IsList(ParseResult result) => result.GetValue(_list);
@@ -95,8 +104,16 @@ internal sealed class PeerOptions
             throw new PeerUsageException(
                 $"{_length.Name} {length} with {_batch.Name} {batch} is too large: a batch has at most {Array.MaxLength / PeerSettings.Inputs} steps"
             );
+        string arch = result.GetValue(_arch) ?? throw Needed(_arch);
+        int classes = result.GetValue(_classes) ?? 0;
+        if (classes > 0 && !LanguageModels.Contains(arch))
+            throw new PeerUsageException(
+                LanguageModels.Count == 0
+                    ? $"{_classes.Name} makes no sense here: there is no model of words"
+                    : $"{_classes.Name} makes no sense with {arch}: there are models of words of {string.Join(", ", LanguageModels)}"
+            );
         return new PeerSettings(
-            result.GetValue(_arch) ?? throw Needed(_arch),
+            arch,
             measure,
             result.GetValue(_hidden) ?? throw Needed(_hidden),
             result.GetValue(_layers) ?? throw Needed(_layers),
@@ -104,6 +121,7 @@ internal sealed class PeerOptions
             batch,
             result.GetValue(_steps) ?? 10,
             result.GetValue(_warmup) ?? 3,
+            classes,
             result.GetValue(_threads) ?? Environment.ProcessorCount,
             result.GetValue(_seed) ?? 1
         );

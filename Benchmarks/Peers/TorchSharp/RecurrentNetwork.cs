@@ -18,25 +18,26 @@ internal sealed class RecurrentNetwork : nn.Module<Tensor, Tensor>
     }
 
     public static RecurrentNetwork Create(PeerSettings s) =>
-        new(
-            s.Arch switch
-            {
-                "rnn" => nn.RNN(PeerSettings.Inputs, s.Hidden, s.Layers),
-                "lstm" => nn.LSTM(PeerSettings.Inputs, s.Hidden, s.Layers),
-                _ => nn.GRU(PeerSettings.Inputs, s.Hidden, s.Layers),
-            },
-            s.Hidden
-        );
+        new(Body(s, PeerSettings.Inputs), s.Hidden);
 
-    public override Tensor forward(Tensor x)
-    {
-        Tensor states = _body switch
+    public override Tensor forward(Tensor x) => _head.forward(States(_body, x)[-1]);
+
+    /// <summary>The recurrent layers of an architecture.</summary>
+    public static nn.Module Body(PeerSettings s, int inputs) =>
+        s.Arch switch
+        {
+            "rnn" => nn.RNN(inputs, s.Hidden, s.Layers),
+            "lstm" => nn.LSTM(inputs, s.Hidden, s.Layers),
+            _ => nn.GRU(inputs, s.Hidden, s.Layers),
+        };
+
+    /// <summary>Their outputs at all steps, [T, B, H].</summary>
+    public static Tensor States(nn.Module body, Tensor x) =>
+        body switch
         {
             LSTM lstm => lstm.forward(x).Item1,
             GRU gru => gru.forward(x).Item1,
             RNN rnn => rnn.forward(x, null).Item1,
-            _ => throw new InvalidOperationException($"{_body.GetName()} is no recurrent layer."),
+            _ => throw new InvalidOperationException($"{body.GetName()} is no recurrent layer."),
         };
-        return _head.forward(states[-1]);
-    }
 }

@@ -26,6 +26,8 @@ internal sealed class TorchSharpPeer : Peer
 
     public override IReadOnlyList<string> Architectures { get; } = [.. Models.Keys];
 
+    public override IReadOnlyList<string> LanguageModels { get; } = ["rnn", "lstm", "gru"];
+
     public override IReadOnlyList<string> Measures { get; } = ["training"];
 
     public override string Load()
@@ -40,6 +42,8 @@ internal sealed class TorchSharpPeer : Peer
     {
         set_num_threads(settings.Threads);
         random.manual_seed(settings.Seed);
-        return new TrainingStep(Models[settings.Arch](settings), settings);
+        return settings.Classes > 0
+            ? new TrainingStep(new LanguageNetwork(settings), settings)
+            : new TrainingStep(Models[settings.Arch](settings), settings);
     }
 }
