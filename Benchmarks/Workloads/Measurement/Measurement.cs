@@ -13,11 +13,14 @@ public sealed record MeasurementOptions
     /// <summary>Measured steps of each workload, at least 1.</summary>
     public int Steps { get; init; } = 30;
 
-    /// <summary>No further round begins after this time, but for the first; null for no limit.</summary>
+    /// <summary>No further round begins after this time, but for the first ones (<see cref="LeastRounds"/>); null for no limit.</summary>
     public TimeSpan? Limit { get; init; }
 
-    /// <summary>No further round of warm-up begins after this time, but for the first; null for no limit.</summary>
+    /// <summary>No further round of warm-up begins after this time, but for the first ones; null for no limit.</summary>
     public TimeSpan? WarmupLimit { get; init; }
+
+    /// <summary>Rounds of warm-up, and then of measured steps, that begin whatever the limits say, as far as there are so many; at least 1.</summary>
+    public int LeastRounds { get; init; } = 1;
 
     /// <summary>Seed of parameters and data.</summary>
     public ulong Seed { get; init; } = 1;
@@ -120,7 +123,7 @@ public static class Measurement
             }
             for (int round = 0; round < options.Warmup; round++)
             {
-                if (round > 0 && clock.Elapsed > options.WarmupLimit)
+                if (round >= options.LeastRounds && clock.Elapsed > options.WarmupLimit)
                     break;
                 if (!Round(round, timed: false))
                     return [];
@@ -130,7 +133,7 @@ public static class Measurement
             watch?.Begin();
             for (int round = 0; round < options.Steps; round++)
             {
-                if (round > 0 && clock.Elapsed > options.Limit)
+                if (round >= options.LeastRounds && clock.Elapsed > options.Limit)
                     break;
                 if (!Round(options.Warmup + round, timed: true))
                     break;
