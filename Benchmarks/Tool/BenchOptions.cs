@@ -29,7 +29,13 @@ internal sealed class BenchOptions
         );
 
     public Option<int[]?> Batches { get; } =
-        Options.Ascending("--batches", "of --widths: the batch sizes (32)", "B,B,...", 1, Limits.Batch);
+        Options.Ascending(
+            "--batches",
+            "of --widths: the batch sizes (32)",
+            "B,B,...",
+            1,
+            Limits.Batch
+        );
 
     public Option<bool> Stream { get; } =
         new("--stream")

@@ -81,9 +81,10 @@ internal static class GridCommand
     {
         WorkloadOptions of = options.Workload;
         TaskEntry entry = of.TaskOf(result);
-        int length = result.GetValue(of.Length) is null && entry.IsStream
-            ? BenchOptions.GridLength
-            : of.LengthOf(result);
+        int length =
+            result.GetValue(of.Length) is null && entry.IsStream
+                ? BenchOptions.GridLength
+                : of.LengthOf(result);
         SequenceTask task = WorkloadOptions.CreateTask(entry, of.DataOf(result, entry), length);
         int[] batches = result.GetValue(options.Batches) is { Length: > 0 } several
             ? several
@@ -93,7 +94,10 @@ internal static class GridCommand
         {
             Workload first = of.Size(result, arch, task, batches[0], width, options.Widths.Name);
             foreach (int batch in batches)
-                yield return first with { Batch = batch };
+                yield return first with
+                {
+                    Batch = batch,
+                };
         }
     }
 

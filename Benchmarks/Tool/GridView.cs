@@ -18,7 +18,9 @@ internal static class GridView
             Table(screen, $"{depth}: a training step, ms", cells, Time);
             Table(screen, $"{depth}: the least by the count, of the step", cells, Share);
         }
-        foreach (var reason in grid.Cells.GroupBy(cell => cell.Skipped).Where(g => g.Key is not null))
+        foreach (
+            var reason in grid.Cells.GroupBy(cell => cell.Skipped).Where(g => g.Key is not null)
+        )
             screen.Line($"Left out, {Several(reason.Count(), "cell")}: {reason.Key}.");
         screen.Line(
             grid.Cliffs.Count == 0
@@ -33,7 +35,7 @@ internal static class GridView
             );
         screen.Line(
             Text(
-                $"Width down, batch across; medians. Count: each operation's floats or bytes at the machine's peaks, whichever take longer. Told: more than {grid.MostRatio} times as long, and more than {grid.MostOverCount} times what the count says, measured again twice. {seconds:0.0} s in all."
+                $"Width down, batch across; medians. Count: each operation's floats or bytes at the machine's peaks, whichever take longer. Told: more than {grid.MostRatio} times as long, and more than {grid.MostOverCount} times what the count says, measured again four times. {seconds:0.0} s in all."
             )
         );
     }

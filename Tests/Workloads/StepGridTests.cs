@@ -68,9 +68,7 @@ public sealed class StepGridTests
         Assert.That(
             StepGrid
                 .Cliffs(cells)
-                .Select(c =>
-                    (c.Fast.Workload.Width, c.Fast.Workload.Batch, c.Slow.Workload.Batch)
-                ),
+                .Select(c => (c.Fast.Workload.Width, c.Fast.Workload.Batch, c.Slow.Workload.Batch)),
             Is.EquivalentTo(new[] { (8, 1, 4), (4, 4, 4) })
         );
     }

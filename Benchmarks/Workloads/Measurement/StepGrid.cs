@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Sequor.Layers;
 
@@ -21,14 +22,17 @@ public sealed class StepGrid
     // A multiplication and an addition for each parameter forward, and twice that backward.
     private const long FlopsPerParameter = 6;
 
-    // What disturbs a measurement is seldom there twice.
-    private const int Repeats = 2;
+    // What else a machine does disturbs a measurement, and seldom all of several.
+    private const int Repeats = 4;
 
     // A cell ends soon, and has steps enough that its median is one.
     private const int Steps = 501;
     private const int Warmup = 2000;
     private const int LeastSteps = 3;
     private static readonly TimeSpan WarmupLimit = TimeSpan.FromMilliseconds(100);
+
+    // The runtime compiles what runs often once more, in the background, some tenths of a second later.
+    private static readonly TimeSpan Settling = TimeSpan.FromSeconds(1.5);
     private static readonly TimeSpan Limit = TimeSpan.FromMilliseconds(300);
 
     private readonly Func<Backend> _createBackend;
@@ -107,7 +111,7 @@ public sealed class StepGrid
             progress?.Invoke((double)i / workloads.Count, workloads[i]);
             // The first steps of an architecture are those in which its code is compiled.
             if (i == 0 || workloads[i].Architecture != workloads[i - 1].Architecture)
-                grid.Measure(workloads[i], stop);
+                grid.Settle(workloads[i], stop);
             if (grid.Measure(workloads[i], stop) is not { } cell)
                 return grid._cells;
             grid._cells.Add(cell);
@@ -155,10 +159,7 @@ public sealed class StepGrid
             {
                 bool falls = a.Measured!.Median > b.Measured!.Median;
                 var pair = new Cliff(falls ? b : a, falls ? a : b);
-                if (
-                    pair.TimeRatio > MostRatio
-                    && pair.TimeRatio > MostOverCount * pair.CountRatio
-                )
+                if (pair.TimeRatio > MostRatio && pair.TimeRatio > MostOverCount * pair.CountRatio)
                     cliffs.Add(pair);
             }
         }
@@ -166,6 +167,12 @@ public sealed class StepGrid
 
     private static (string, int) Model(Cell cell) =>
         (cell.Workload.Architecture.Name, cell.Workload.Depth);
+
+    private void Settle(Workload workload, Func<bool>? stop)
+    {
+        var clock = Stopwatch.StartNew();
+        while (clock.Elapsed < Settling && Measure(workload, stop) is { Measured: not null }) { }
+    }
 
     // Null where it was stopped.
     private Cell? Measure(Workload workload, Func<bool>? stop)
@@ -186,8 +193,9 @@ public sealed class StepGrid
             };
         try
         {
-            return Measurement.Run([workload], _createBackend, _options, stop: stop)
-                is [{ Work: { } work } measured]
+            return
+                Measurement.Run([workload], _createBackend, _options, stop: stop)
+                    is [{ Work: { } work } measured]
                 ? new Cell
                 {
                     Workload = workload,

@@ -10,11 +10,7 @@ public sealed record WorkCost
 {
     private readonly IReadOnlyList<Operation> _operations;
 
-    private WorkCost(
-        IReadOnlyList<Operation> operations,
-        long launches,
-        bool knowsLaunches
-    )
+    private WorkCost(IReadOnlyList<Operation> operations, long launches, bool knowsLaunches)
     {
         _operations = operations;
         Launches = knowsLaunches ? launches : null;

@@ -52,7 +52,9 @@ public sealed record PeaksReport(
             )
             {
                 MultiplyAddFlopsPerS = given.All(p => p.MultiplyAddFlopsPerS is not null)
-                    ? Math.Round(Statistics.Median(given.Select(p => p.MultiplyAddFlopsPerS!.Value)))
+                    ? Math.Round(
+                        Statistics.Median(given.Select(p => p.MultiplyAddFlopsPerS!.Value))
+                    )
                     : null,
             };
     }

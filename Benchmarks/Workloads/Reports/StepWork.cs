@@ -54,7 +54,9 @@ public sealed record PartWork(
             work.BytesMoved,
             work.Flops,
             // To the tenth of a microsecond, as the times that it stands beside.
-            peaks is null ? null : Math.Round(work.FloorMilliseconds(peaks), 4)
+            peaks is null
+                ? null
+                : Math.Round(work.FloorMilliseconds(peaks), 4)
         );
 
     internal static PartWork Merge(IReadOnlyList<PartWork> rounds) =>

@@ -80,18 +80,7 @@ public static class WorkFigures
 
     /// <summary>Names of the columns of <see cref="FloorCells"/>.</summary>
     public static IReadOnlyList<string> FloorColumns { get; } =
-    [
-        "forward",
-        "flops",
-        "bytes",
-        "least",
-        "share",
-        "backward",
-        "flops",
-        "bytes",
-        "least",
-        "share",
-    ];
+    ["forward", "flops", "bytes", "least", "share", "backward", "flops", "bytes", "least", "share"];
 
     /// <summary>
     /// The cells of what forward and backward pass take, and could take at least: milliseconds of the median, of the operations with floats
@@ -118,7 +107,8 @@ public static class WorkFigures
             Share(work?.FloorMs, ms),
         ];
 
-    private static string Least(double? ms) => ms is { } some ? Fine(some, Milliseconds(some)) : None;
+    private static string Least(double? ms) =>
+        ms is { } some ? Fine(some, Milliseconds(some)) : None;
 
     /// <summary>What the columns of floors mean.</summary>
     public const string FloorLegend =
