@@ -17,7 +17,8 @@ internal static class BenchCommand
         );
         options.AddTo(command);
         command.SetAction(result =>
-            result.GetValue(options.Stream) ? StreamCommand.Run(options, result)
+            result.GetValue(options.Widths) is { Length: > 0 } ? GridCommand.Run(options, result)
+            : result.GetValue(options.Stream) ? StreamCommand.Run(options, result)
             : result.GetValue(options.Worker) ? BenchWorker.Run(options, result)
             : result.GetValue(options.Paired) is not null ? PairedCommand.Run(options, result)
             : Run(options, result)

@@ -16,6 +16,27 @@ internal sealed class BenchOptions
             Limits.Length
         );
 
+    /// <summary>T of a grid where none is asked for: its many cells have to end.</summary>
+    public const int GridLength = 25;
+
+    public Option<int[]?> Widths { get; } =
+        Options.Ascending(
+            "--widths",
+            $"instead of models of one size, widths to measure one after another, each at all batch sizes, at T={GridLength} where --length says nothing; tells neighbours whose times differ by more than what they compute and move says",
+            "N,N,...",
+            1,
+            Limits.Width
+        );
+
+    public Option<int[]?> Batches { get; } =
+        Options.Ascending(
+            "--batches",
+            "of --widths: the batch sizes (32)",
+            "B,B,...",
+            1,
+            Limits.Batch
+        );
+
     public Option<bool> Stream { get; } =
         new("--stream")
         {
@@ -89,6 +110,8 @@ internal sealed class BenchOptions
             Option option in (Option[])
                 [
                     Sweep,
+                    Widths,
+                    Batches,
                     Stream,
                     Measured.Steps,
                     Measured.Warmup,
@@ -118,6 +141,8 @@ internal sealed class BenchOptions
             if (result.GetResult(option) is { Implicit: false })
                 throw new UsageException($"{option.Name} needs {Paired.Name} OTHER");
         }
+        if (result.GetResult(Batches) is { Implicit: false })
+            throw new UsageException($"{Batches.Name} needs {Widths.Name}");
     }
 
     /// <summary>T, once or, in a sweep, several times.</summary>

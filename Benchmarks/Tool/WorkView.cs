@@ -21,5 +21,15 @@ internal static class WorkView
             ? WorkFigures.Peaks(measured)
             : "There was no memory to measure what the machine does at most.";
         screen.Line($"{peaks} {WorkFigures.Legend(counted.Any(r => r.BytesUnknown > 0))}");
+        BenchResult[] floors = [.. counted.Where(WorkFigures.HasFloors)];
+        if (floors.Length == 0)
+            return;
+        screen.Line();
+        screen.Table(
+            "Forward and backward pass, and the least that they take",
+            ["arch", .. WorkFigures.FloorColumns],
+            floors.Select(r => (string[])[r.Arch, .. WorkFigures.FloorCells(r, report.Peaks)])
+        );
+        screen.Line(WorkFigures.FloorLegend);
     }
 }

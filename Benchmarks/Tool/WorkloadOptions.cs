@@ -233,11 +233,19 @@ internal sealed class WorkloadOptions
     }
 
     /// <summary>A model of the size asked for: by width, or else by budget.</summary>
+    /// <param name="result">The command line.</param>
+    /// <param name="architecture">Of which architecture.</param>
+    /// <param name="task">What it learns.</param>
+    /// <param name="batch">Sequences a step.</param>
+    /// <param name="width">A width that another option says; null for what --hidden or --params says.</param>
+    /// <param name="widthOption">That option.</param>
     public Workload Size(
         ParseResult result,
         Architecture architecture,
         SequenceTask task,
-        int batch
+        int batch,
+        int? width = null,
+        string widthOption = "--hidden"
     )
     {
         int? layers = (int?)result.GetValue(Layers);
@@ -254,13 +262,13 @@ internal sealed class WorkloadOptions
             throw new UsageException(
                 $"{(variant.Bidirectional ? Bidirectional.Name : "--arch")}: {reason}"
             );
-        if (result.GetValue(Hidden) is { } hidden)
+        if ((width ?? result.GetValue(Hidden)) is { } hidden)
         {
             if (result.GetValue(Parameters) is not null)
                 throw new UsageException(
                     "--hidden and --params exclude each other; give one of them"
                 );
-            return Make(architecture.Sized((int)hidden, depth, variant), "--hidden");
+            return Make(architecture.Sized((int)hidden, depth, variant), widthOption);
         }
         try
         {

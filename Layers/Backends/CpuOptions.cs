@@ -3,7 +3,10 @@ namespace Sequor.Layers;
 /// <summary>How a backend on a CPU is made.</summary>
 public sealed record CpuOptions
 {
-    /// <summary>The number of threads that compute, at most 1024; 0 means one for each core.</summary>
+    /// <summary>
+    /// The number of threads that work is split for, at most 1024, which decides the bits of results; 0 means one for each core. No more of
+    /// them run than there are cores that the process may use.
+    /// </summary>
     public int Threads { get; init; }
 
     /// <summary>The widest vectors to use, in bits: 512, 256 or 128; 0 means the widest that the machine has.</summary>

@@ -51,6 +51,7 @@ internal sealed unsafe partial class CpuBackend : Backend
         Threads = options.Threads == 0 ? cores : options.Threads;
         // More threads than cores would take the cores from each other, and spin where others compute.
         _pool = new WorkerPool(Math.Min(Threads, cores));
+        SliceGroups = _pool.Threads;
         _scratch = new Scratch(this);
         _pointwise = new PointwiseJob(this);
         _matMul = new MatMulJob(this);
@@ -95,6 +96,12 @@ internal sealed unsafe partial class CpuBackend : Backend
     /// and have unequal shares of few panels. Tests of either way set it.
     /// </summary>
     public long LargestSharedWeights { get; init; } = 3 * SecondLevelCache;
+
+    /// <summary>
+    /// How many groups the slices of a batch are taken in at most, where they have few sequences: as many as run at a time. Bits do not
+    /// depend on it. Tests set it.
+    /// </summary>
+    public int SliceGroups { get; init; }
 
     /// <summary>
     /// How often something that depends on parameters alone was prepared for kernels: a matrix or filter laid out in panels, or a scan's

@@ -14,6 +14,7 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
     private readonly ConvolutionDescriptor _d;
     private readonly Job _job;
     private readonly PackedJob? _packedJob;
+    private readonly FilterJob _filterJob;
     private readonly long _packedCount;
     private readonly long _partialCount;
     private readonly long _panelCount;
@@ -50,6 +51,7 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
                 FilterStride * backend.Threads
             );
         }
+        _filterJob = new FilterJob(this);
         _packedJob = _d.VariableLengths ? new PackedJob(this) : null;
         // The workspace also holds the dropout mask, once the products are done.
         WorkspaceCount = Math.Max(WorkspaceCount, (long)_d.MaxBatch * _d.OutputSize);
@@ -101,16 +103,7 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
     private void PackForward(Tensor w, Packed packed)
     {
         _backend.Preparations++;
-        for (int tap = 0; tap < _d.Kernel; tap++)
-        {
-            packed.Fill(
-                CpuBackend.Pointer(w) + _d.Kernel - 1 - tap,
-                _d.Kernel,
-                (nint)_d.InputSize * _d.Kernel,
-                tap * _d.InputSize,
-                _d.InputSize
-            );
-        }
+        _filterJob.PackForward(CpuBackend.Pointer(w), packed);
     }
 
     protected override void StreamCore(
@@ -232,16 +225,7 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
             _d.InputSize,
             _backend.Lanes
         );
-        for (int tap = 0; tap < _d.Kernel; tap++)
-        {
-            packed.Fill(
-                CpuBackend.Pointer(w) + _d.Kernel - 1 - tap,
-                (nint)_d.InputSize * _d.Kernel,
-                _d.Kernel,
-                tap * _d.OutputSize,
-                _d.OutputSize
-            );
-        }
+        _filterJob.PackBackward(CpuBackend.Pointer(w), packed);
         if (layout is { IsPacked: true })
         {
             PackedJob job = _packedJob!;
@@ -289,35 +273,12 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
             _job.Workspace = CpuBackend.Pointer(workspace);
             parts = _job.StartFilter();
         }
-        Gather(
+        _filterJob.Gather(
             CpuBackend.Pointer(workspace),
             parts,
             CpuBackend.Pointer(dw),
             CpuBackend.Pointer(db)
         );
-    }
-
-    // Joins the parts' sums [k I + 1, O] in their order, into [O, I, k] with the current step last, and the bias.
-    private void Gather(float* sums, int parts, float* dw, float* db)
-    {
-        int rows = _d.Kernel * _d.InputSize;
-        for (int part = 1; part < parts; part++)
-        {
-            float* other = sums + part * FilterStride;
-            for (long i = 0; i < (long)(rows + 1) * _d.OutputSize; i++)
-                sums[i] += other[i];
-        }
-        for (int tap = 0; tap < _d.Kernel; tap++)
-        {
-            for (int i = 0; i < _d.InputSize; i++)
-            {
-                float* from = sums + ((long)tap * _d.InputSize + i) * _d.OutputSize;
-                for (int o = 0; o < _d.OutputSize; o++)
-                    dw[((long)o * _d.InputSize + i) * _d.Kernel + _d.Kernel - 1 - tap] = from[o];
-            }
-        }
-        for (int o = 0; o < _d.OutputSize; o++)
-            db[o] += sums[(long)rows * _d.OutputSize + o];
     }
 
     private enum Pass

@@ -211,6 +211,7 @@ internal sealed unsafe partial class CpuRecurrent
         LayProjection(ref slice);
         _sliceCount = slice;
         workspace = checked(workspace + slice * _slices);
+        LayGroups(ref workspace);
     }
 
     // Those of units that are split between threads are packed gate by gate.

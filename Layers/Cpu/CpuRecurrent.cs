@@ -143,12 +143,14 @@ internal sealed unsafe partial class CpuRecurrent : RecurrentOperation
     {
         private Phase _phase;
         private int _layer;
+        private int _groups;
 
         public void Start(Phase phase, int layer)
         {
             _phase = phase;
             _layer = layer;
-            owner._backend.Run(this, owner._slices);
+            _groups = phase == Phase.Reduce ? owner._slices : owner.Groups;
+            owner._backend.Run(this, _groups);
         }
 
         public override void Execute(int part)
@@ -157,6 +159,15 @@ internal sealed unsafe partial class CpuRecurrent : RecurrentOperation
             {
                 switch (_phase)
                 {
+                    case Phase.Forward when _groups < owner._slices:
+                        owner.ForwardGroup(_layer, direction, part);
+                        break;
+                    case Phase.Backward when _groups < owner._slices:
+                        owner.BackwardGroup(_layer, direction, part);
+                        break;
+                    case Phase.Reduce when owner._slices >= ManySlices && !owner.Projects:
+                        owner.ReduceMany(_layer, direction, part);
+                        break;
                     case Phase.Forward:
                         owner.ForwardSlice(_layer, direction, part);
                         break;

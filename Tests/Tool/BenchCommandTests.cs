@@ -37,6 +37,17 @@ public sealed class BenchCommandTests : FolderTest
         Assert.That(result.Output, Does.Contain("The TCN can look back 3571 steps"));
         Assert.That(result.Output, Does.Contain("What a step moves and computes"));
         Assert.That(result.Output, Does.Contain("At most, measured in this run: copy "));
+        string[] lines = result.Output.Split('\n');
+        int floors = Array.IndexOf(
+            lines,
+            "Forward and backward pass, and the least that they take"
+        );
+        Assert.That(floors, Is.Positive);
+        Assert.That(
+            lines[(floors + 1)..(floors + 7)].Select(line => line.Split(' ')[0]),
+            Is.EqualTo(Architecture.Compared.Select(a => a.Name).Prepend("arch"))
+        );
+        Assert.That(lines[(floors + 1)..(floors + 7)], Has.All.Length.AtMost(100));
 
         using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(json));
         JsonElement report = document.RootElement;
@@ -45,6 +56,7 @@ public sealed class BenchCommandTests : FolderTest
         JsonElement peaks = report.GetProperty("peaks");
         Assert.That(peaks.GetProperty("copy_bytes_per_s").GetDouble(), Is.Positive);
         Assert.That(peaks.GetProperty("product_flops_per_s").GetDouble(), Is.Positive);
+        Assert.That(peaks.GetProperty("multiply_add_flops_per_s").GetDouble(), Is.Positive);
         Assert.That(report.GetProperty("machine").GetProperty("cores").GetInt32(), Is.Positive);
         JsonElement[] results = [.. report.GetProperty("results").EnumerateArray()];
         Assert.That(
@@ -67,6 +79,22 @@ public sealed class BenchCommandTests : FolderTest
         Assert.That(r.GetProperty("bytes_unknown").GetInt32(), Is.Zero);
         Assert.That(r.GetProperty("flops").GetInt64(), Is.Positive);
         Assert.That(r.GetProperty("floor_ms").GetDouble(), Is.Positive);
+        JsonElement[] parts =
+        [
+            .. ((string[])["forward", "backward", "optimizer"]).Select(part =>
+                r.GetProperty("work").GetProperty(part)
+            ),
+        ];
+        foreach (string key in (string[])["bytes_moved", "flops"])
+            Assert.That(
+                parts.Sum(part => part.GetProperty(key).GetInt64()),
+                Is.EqualTo(r.GetProperty(key).GetInt64())
+            );
+        Assert.That(
+            parts.Sum(part => part.GetProperty("floor_ms").GetDouble()),
+            Is.EqualTo(r.GetProperty("floor_ms").GetDouble()).Within(0.0003),
+            "each is rounded to the tenth of a microsecond"
+        );
         Assert.That(r.TryGetProperty("launches", out _), Is.False, "a CPU launches nothing");
         Assert.That(r.GetProperty("hidden").GetInt32(), Is.Positive);
         Assert.That(r.GetProperty("layers").GetInt32(), Is.Positive);

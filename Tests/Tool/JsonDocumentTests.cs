@@ -61,6 +61,10 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                 "bench --stream --device cpu --arch lru --hidden 4 --states 3 --steps 4 --warmup 1"
             )
         );
+        _seen.Add(
+            "sequor.bench/1",
+            Json("bench --device cpu --threads 1 --widths 1,2 --batches 1,2 --length 3 --arch rnn")
+        );
         Virtual!.Manners.SymmetricPaddingOnly = true;
         string refused = $"--device cuda --convolution cudnn --arch tcn {Tiny}";
         _seen.Add("sequor.bench/1", Json($"bench --warmup 1 {refused}"));
@@ -87,12 +91,14 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                     Status = RunStatus.Failed,
                     Reason = "made up",
                     Gpu = MadeReports.Gpu with { Warning = "made up" },
+                    Grid = MadeReports.Grid(),
                 }
             )
         );
         _seen.RequireAll(
             "sequor.bench/1",
             "result",
+            "grid",
             "stream",
             "peaks",
             "machine",
@@ -522,6 +528,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
                     "sequor.bench/1",
                     "result",
                     "stream",
+                    "grid",
                     "conditions",
                     "extent",
                     "sequor.profile/1",

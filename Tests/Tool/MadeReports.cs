@@ -62,6 +62,36 @@ internal static class MadeReports
         };
     }
 
+    /// <summary>Two cells that differ by more than the count says, and one that was left out.</summary>
+    public static GridReport Grid()
+    {
+        var left = new GridCell
+        {
+            Arch = "rnn",
+            Hidden = 4,
+            Layers = 1,
+            Batch = 4,
+            Parameters = 40,
+            Steps = 0,
+            Skipped = "made up",
+        };
+        GridCell one = left with
+        {
+            Batch = 1,
+            Steps = 3,
+            StepMs = new Spread(1.5, 1.25, 2.5),
+            BytesMoved = 400,
+            Flops = 4000,
+            FloorMs = 0.0000125,
+            Skipped = null,
+        };
+        return new GridReport
+        {
+            Cells = [one, one with { Batch = 2, StepMs = new Spread(6, 5.5, 6.5) }, left],
+            Cliffs = [new GridCliff("rnn", 4, 1, 4, 2, 4, 1.5)],
+        };
+    }
+
     /// <summary>What doctor tells of a machine that has nothing.</summary>
     public static DoctorReport Doctor() =>
         new()

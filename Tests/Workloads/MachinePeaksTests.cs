@@ -23,6 +23,8 @@ public sealed class MachinePeaksTests : FolderTest
         var peaks = MachinePeaks.Measure(backend, Small);
         Assert.That(peaks.BytesPerSecond, Is.GreaterThan(0).And.LessThan(1e14));
         Assert.That(peaks.FlopsPerSecond, Is.GreaterThan(0).And.LessThan(1e16));
+        Assert.That(peaks.MultiplyAddsPerSecond, Is.GreaterThan(0).And.LessThan(1e16));
+        Assert.That(peaks.MostFlopsPerSecond, Is.AtLeast(peaks.FlopsPerSecond));
         Assert.That(peaks.CopiedBytes, Is.EqualTo(1 << 20));
         Assert.That(peaks.MatrixSize, Is.EqualTo(128).Or.EqualTo(256).Or.EqualTo(512));
         // The backend's own scratch for products is kept.
@@ -36,12 +38,20 @@ public sealed class MachinePeaksTests : FolderTest
     [Test]
     public void Floors_are_those_of_what_takes_longer()
     {
-        var peaks = new MachinePeaks(2e9, 5e9, 1, 1);
+        MachinePeaks peaks = new(2e9, 5e9, 1, 1);
         Assert.That(peaks.FloorMilliseconds(4_000_000, 5_000_000), Is.EqualTo(2).Within(1e-12));
         Assert.That(peaks.FloorMilliseconds(4_000_000, 50_000_000), Is.EqualTo(10).Within(1e-12));
         Assert.That(peaks.FloorMilliseconds(4_000_000, null), Is.EqualTo(2).Within(1e-12));
         Assert.That(peaks.FloorMilliseconds(null, 5_000_000), Is.EqualTo(1).Within(1e-12));
         Assert.That(peaks.FloorMilliseconds(null, null), Is.Null);
+        // A product is no peak where additions and multiplications reach more.
+        peaks = peaks with
+        {
+            MultiplyAddsPerSecond = 10e9,
+        };
+        Assert.That(peaks.FloorMilliseconds(4_000_000, 50_000_000), Is.EqualTo(5).Within(1e-12));
+        peaks = peaks with { MultiplyAddsPerSecond = 4e9 };
+        Assert.That(peaks.FloorMilliseconds(4_000_000, 50_000_000), Is.EqualTo(10).Within(1e-12));
     }
 
     [Test]

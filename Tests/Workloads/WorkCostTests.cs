@@ -88,4 +88,34 @@ public sealed class WorkCostTests
             Is.EqualTo((first.Operations, first.BytesMoved, first.Flops))
         );
     }
+
+    [Test]
+    public void Parts_of_a_step_have_their_operations()
+    {
+        var workload = new Workload(Architecture.Get("rnn"), new AddingProblem(12), 3, 6, 1);
+        using var step = new TrainingStep(
+            workload,
+            Backend.Create(Device.Cpu, new CpuOptions { Threads = 1 }),
+            seed: 1
+        );
+        var work = WorkCost.Of(step.Backend, step.QueueEager);
+        WorkCost[] parts =
+        [
+            work.OfPasses(ProfilePass.Copy, ProfilePass.Other),
+            work.OfPasses(ProfilePass.Forward),
+            work.OfPasses(ProfilePass.Loss),
+            work.OfPasses(ProfilePass.Backward),
+            work.OfPasses(ProfilePass.Update),
+        ];
+        Assert.That(parts.Sum(part => part.Operations), Is.EqualTo(work.Operations));
+        Assert.That(parts.Sum(part => part.Flops), Is.EqualTo(work.Flops));
+        Assert.That(parts.Sum(part => part.BytesMoved), Is.EqualTo(work.BytesMoved));
+        // The batch and the targets are copied in.
+        Assert.That((parts[0].Operations, parts[0].Flops), Is.EqualTo((2, 0)));
+        Assert.That(parts[4].Operations, Is.EqualTo(1));
+        // The gradients of the weights and of the states take a product each where the forward pass has one; there is none of the input.
+        Assert.That(parts[3].Flops, Is.InRange(1.5 * parts[1].Flops, 2.5 * parts[1].Flops));
+        Assert.That(parts, Has.All.Property(nameof(WorkCost.Launches)).Null);
+        Assert.That(work.OfPasses().Operations, Is.Zero);
+    }
 }

@@ -107,6 +107,7 @@ internal static class BenchRounds
             Flops = rounds.Max(r => r.Flops),
             Launches = rounds.Max(r => r.Launches),
             FloorMs = rounds.All(r => r.FloorMs is not null) ? Of(r => r.FloorMs!.Value) : null,
+            Work = StepWork.Merge([.. rounds.Select(r => r.Work)]),
             GpuConditions = GpuConditionsReport.Merge(
                 [.. rounds.Select(r => r.GpuConditions)],
                 samples.Length

@@ -194,7 +194,31 @@ public static class BenchPage
             {table}<p class="note">{most}{WorkFigures.Legend(
                 counted.Any(r => r.BytesUnknown > 0)
             )}</p>
+            {Floors(lengths, peaks)}
             """
         );
+    }
+
+    // Nothing of a report of before the parts of a step were counted.
+    private static HtmlText Floors(
+        (string Title, IReadOnlyList<BenchResult> Results)[] lengths,
+        PeaksReport? peaks
+    )
+    {
+        if (!lengths.SelectMany(length => length.Results).Any(WorkFigures.HasFloors))
+            return new HtmlText();
+        HtmlText table = Page.Table(
+            "Forward and backward pass, and the least that they take",
+            ["arch", .. WorkFigures.FloorColumns],
+            lengths.Select(length =>
+                (
+                    lengths.Length > 1 ? length.Title : "",
+                    length
+                        .Results.Where(WorkFigures.HasFloors)
+                        .Select(r => (string[])[r.Arch, .. WorkFigures.FloorCells(r, peaks)])
+                )
+            )
+        );
+        return HtmlText.Of($"""{table}<p class="note">{WorkFigures.FloorLegend}</p>""");
     }
 }

@@ -1,10 +1,11 @@
 using Sequor.Layers;
+using Sequor.Layers.Cpu;
 
 namespace Sequor.Workloads;
 
 /// <summary>
-/// What a machine does at most, as measured by the backend that steps run on: the rate of a copy of large arrays and that of a large
-/// square product. With them, bytes and operations of a step say how near the step is to what the machine can do (Williams,
+/// What a machine does at most, as measured by the backend that steps run on: the rate of a copy of large arrays, that of a large
+/// square product, and on a CPU that of multiplications with additions in registers. With them, bytes and operations of a step say how near the step is to what the machine can do (Williams,
 /// Waterman and Patterson 2009, Roofline).
 /// </summary>
 /// <param name="BytesPerSecond">Bytes that a copy reads and writes in a second, both counted; the fastest of several copies.</param>
@@ -22,6 +23,15 @@ public sealed record MachinePeaks(
 )
 {
     /// <summary>
+    /// Operations a second of multiplications with additions in the registers of a CPU, two for each; the fastest of several, on all threads
+    /// that run at a time. Null on a GPU, and where it was not measured.
+    /// </summary>
+    public double? MultiplyAddsPerSecond { get; init; }
+
+    /// <summary>The most operations a second: of multiplications with additions, else of a product.</summary>
+    public double MostFlopsPerSecond => Math.Max(MultiplyAddsPerSecond ?? 0, FlopsPerSecond);
+
+    /// <summary>
     /// Measures on all threads of a backend, which is used for nothing else meanwhile. The memory is given back at the end; the
     /// ledger's peak stays, so it is best a backend of its own.
     /// </summary>
@@ -35,7 +45,12 @@ public sealed record MachinePeaks(
         using var timer = new PeakTimer(backend);
         (double bytes, long copied) = CopyPeak.Measure(backend, timer, options);
         (double flops, int size) = ProductPeak.Measure(backend, timer, options);
-        return new MachinePeaks(bytes, flops, copied, size);
+        return new MachinePeaks(bytes, flops, copied, size)
+        {
+            MultiplyAddsPerSecond = backend is CpuBackend cpu
+                ? MultiplyAddPeak.Measure(cpu, timer, options.Time / 4)
+                : null,
+        };
     }
 
     /// <summary>
@@ -47,7 +62,7 @@ public sealed record MachinePeaks(
     public double? FloorMilliseconds(long? bytes, long? flops)
     {
         double? moving = bytes / BytesPerSecond;
-        double? computing = flops / FlopsPerSecond;
+        double? computing = flops / MostFlopsPerSecond;
         return moving is null && computing is null
             ? null
             : Math.Max(moving ?? 0, computing ?? 0) * 1000;
@@ -57,7 +72,7 @@ public sealed record MachinePeaks(
 /// <summary>How peaks are measured.</summary>
 public sealed record PeakOptions
 {
-    /// <summary>About the time that both take together; what has begun is finished, and each is measured three times at least.</summary>
+    /// <summary>About the time that copies and products take together; what has begun is finished, and each is measured three times at least. The multiplications in registers take a quarter of it.</summary>
     public TimeSpan Time { get; init; } = TimeSpan.FromMilliseconds(400);
 
     /// <summary>The most bytes of an array or a matrix; 1 MiB at least.</summary>

@@ -13,14 +13,17 @@ public sealed record MeasurementOptions
     /// <summary>Measured steps of each workload, at least 1.</summary>
     public int Steps { get; init; } = 30;
 
-    /// <summary>No further round begins after this time, but for the first; null for no limit.</summary>
+    /// <summary>No further round begins after this time, but for the first ones (<see cref="LeastRounds"/>); null for no limit.</summary>
     public TimeSpan? Limit { get; init; }
 
     /// <summary>
-    /// No further round of warm-up begins after this time, but for the first; within it, further rounds follow until the runtime has compiled
+    /// No further round of warm-up begins after this time, but for the first ones; within it, further rounds follow until the runtime has compiled
     /// nothing for some tenths of a second. Null for no limit, and for as many steps as were asked for.
     /// </summary>
     public TimeSpan? WarmupLimit { get; init; }
+
+    /// <summary>Rounds of warm-up, and then of measured steps, that begin whatever the limits say, as far as there are so many; at least 1.</summary>
+    public int LeastRounds { get; init; } = 1;
 
     /// <summary>Seed of parameters and data.</summary>
     public ulong Seed { get; init; } = 1;
@@ -124,7 +127,7 @@ public static class Measurement
             }
             for (int round = 0; round < options.Warmup || Settles(); round++)
             {
-                if (round > 0 && clock.Elapsed > options.WarmupLimit)
+                if (round >= options.LeastRounds && clock.Elapsed > options.WarmupLimit)
                     break;
                 if (!Round(Math.Min(round, options.Warmup), timed: false))
                     return [];
@@ -134,7 +137,7 @@ public static class Measurement
             watch?.Begin();
             for (int round = 0; round < options.Steps; round++)
             {
-                if (round > 0 && clock.Elapsed > options.Limit)
+                if (round >= options.LeastRounds && clock.Elapsed > options.Limit)
                     break;
                 if (!Round(options.Warmup + round, timed: true))
                     break;

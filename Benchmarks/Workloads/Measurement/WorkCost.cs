@@ -8,13 +8,9 @@ namespace Sequor.Workloads;
 /// </summary>
 public sealed record WorkCost
 {
-    private readonly IReadOnlyList<(long? Bytes, long? Flops)> _operations;
+    private readonly IReadOnlyList<Operation> _operations;
 
-    private WorkCost(
-        IReadOnlyList<(long? Bytes, long? Flops)> operations,
-        long launches,
-        bool knowsLaunches
-    )
+    private WorkCost(IReadOnlyList<Operation> operations, long launches, bool knowsLaunches)
     {
         _operations = operations;
         Launches = knowsLaunches ? launches : null;
@@ -34,6 +30,19 @@ public sealed record WorkCost
 
     /// <summary>Launches of Sequor's own kernels and calls of vendors' libraries; 0 on a CPU. Null where some are not known.</summary>
     public long? Launches { get; }
+
+    /// <summary>The cost of those operations alone that are of some parts of a step. Launches are told of the whole only.</summary>
+    /// <param name="passes">The parts.</param>
+    public WorkCost OfPasses(params ReadOnlySpan<ProfilePass> passes)
+    {
+        var of = new List<Operation>();
+        foreach (Operation operation in _operations)
+        {
+            if (passes.Contains(operation.Pass))
+                of.Add(operation);
+        }
+        return new WorkCost(of, 0, knowsLaunches: false);
+    }
 
     /// <summary>
     /// The least milliseconds that the operations take one after the other at a machine's peaks. Arrays that stay in caches may take
@@ -73,17 +82,33 @@ public sealed record WorkCost
 
     private sealed class Counter : StepProbe
     {
-        public List<(long? Bytes, long? Flops)> Operations { get; } = [];
+        private readonly Stack<ProfilePass> _passes = [];
+
+        public List<Operation> Operations { get; } = [];
 
         public long Launches { get; private set; }
 
         public bool KnowsLaunches { get; private set; } = true;
 
+        public override void BeginPass(ProfilePass pass, object of) => _passes.Push(pass);
+
+        public override void EndPass() => _passes.TryPop(out _);
+
         public override void EndOperation(OperationReport operation)
         {
-            Operations.Add((operation.BytesMoved, operation.Flops));
+            Operations.Add(
+                new Operation(
+                    _passes.TryPeek(out ProfilePass pass) ? pass
+                        : operation.Name.IsCopy ? ProfilePass.Copy
+                        : ProfilePass.Other,
+                    operation.BytesMoved,
+                    operation.Flops
+                )
+            );
             KnowsLaunches &= operation.Launches is not null;
             Launches += operation.Launches ?? 0;
         }
     }
+
+    private readonly record struct Operation(ProfilePass Pass, long? Bytes, long? Flops);
 }

@@ -17,6 +17,10 @@ public sealed record BenchReport() : StepsReport("sequor.bench/1")
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<StreamResult>? Stream { get; init; }
 
+    /// <summary>Widths and batch sizes; only where these were measured, and then there are no other results.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public GridReport? Grid { get; init; }
+
     /// <summary>One an architecture; only of a sweep.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<GrowthExponents>? Exponents { get; init; }
@@ -117,6 +121,10 @@ public sealed record BenchResult
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public double? FloorMs { get; init; }
 
+    /// <summary>The same of each timed part of a step; only where a step was counted.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public StepWork? Work { get; init; }
+
     /// <summary>Operations of the CUDA graph that a step was replayed as; 0 where steps ran as they are.</summary>
     public required long GraphNodes { get; init; }
 
@@ -177,6 +185,7 @@ public sealed record BenchResult
                 peaks is not null && measured.Work is { } work
                     ? Round(work.FloorMilliseconds(peaks))
                     : null,
+            Work = StepWork.Of(measured.Work, peaks),
             GraphNodes = measured.GraphNodes,
             EagerReason = measured.EagerReason,
             Fallbacks = measured.Fallbacks.Count > 0 ? measured.Fallbacks : null,

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Sequor.Workloads;
 
 /// <summary>The peaks of a machine in reports; see <see cref="MachinePeaks"/>.</summary>
@@ -12,6 +14,14 @@ public sealed record PeaksReport(
     int MatrixSize
 )
 {
+    /// <summary>Operations in a second of multiplications with additions in registers; only on a CPU.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? MultiplyAddFlopsPerS { get; init; }
+
+    /// <summary>What floors take for the most operations a second.</summary>
+    [JsonIgnore]
+    public double MostFlopsPerS => Math.Max(MultiplyAddFlopsPerS ?? 0, ProductFlopsPerS);
+
     /// <summary>The peaks in the form of a report; null for none.</summary>
     public static PeaksReport? Of(MachinePeaks? peaks) =>
         peaks is null
@@ -21,7 +31,12 @@ public sealed record PeaksReport(
                 Math.Round(peaks.FlopsPerSecond),
                 peaks.CopiedBytes,
                 peaks.MatrixSize
-            );
+            )
+            {
+                MultiplyAddFlopsPerS = peaks.MultiplyAddsPerSecond is { } most
+                    ? Math.Round(most)
+                    : null,
+            };
 
     /// <summary>The medians of rounds that each measured them; null where none did.</summary>
     public static PeaksReport? Median(IEnumerable<PeaksReport?> rounds)
@@ -34,6 +49,13 @@ public sealed record PeaksReport(
                 Math.Round(Statistics.Median(given.Select(p => p.ProductFlopsPerS))),
                 given.Max(p => p.CopiedBytes),
                 given.Max(p => p.MatrixSize)
-            );
+            )
+            {
+                MultiplyAddFlopsPerS = given.All(p => p.MultiplyAddFlopsPerS is not null)
+                    ? Math.Round(
+                        Statistics.Median(given.Select(p => p.MultiplyAddFlopsPerS!.Value))
+                    )
+                    : null,
+            };
     }
 }

@@ -71,13 +71,61 @@ public static class WorkFigures
         );
     }
 
+    /// <summary>Whether the parts of a result's step have floors.</summary>
+    public static bool HasFloors(BenchResult result)
+    {
+        ArgumentNullException.ThrowIfNull(result);
+        return result.Work?.Forward.FloorMs is not null;
+    }
+
+    /// <summary>Names of the columns of <see cref="FloorCells"/>.</summary>
+    public static IReadOnlyList<string> FloorColumns { get; } =
+    ["forward", "flops", "bytes", "least", "share", "backward", "flops", "bytes", "least", "share"];
+
+    /// <summary>
+    /// The cells of what forward and backward pass take, and could take at least: milliseconds of the median, of the operations with floats
+    /// and of the bytes at the peaks, of the floor, and the floor's share of the median.
+    /// </summary>
+    /// <param name="result">A result that has floors.</param>
+    /// <param name="peaks">What they are of.</param>
+    public static IReadOnlyList<string> FloorCells(BenchResult result, PeaksReport? peaks)
+    {
+        ArgumentNullException.ThrowIfNull(result);
+        return
+        [
+            .. PartCells(result.ForwardMs, result.Work?.Forward, peaks),
+            .. PartCells(result.BackwardMs, result.Work?.Backward, peaks),
+        ];
+    }
+
+    private static IEnumerable<string> PartCells(double ms, PartWork? work, PeaksReport? peaks) =>
+        [
+            Milliseconds(ms),
+            Least(1000 * work?.Flops / peaks?.MostFlopsPerS),
+            Least(1000 * work?.BytesMoved / peaks?.CopyBytesPerS),
+            Least(work?.FloorMs),
+            Share(work?.FloorMs, ms),
+        ];
+
+    private static string Least(double? ms) =>
+        ms is { } some ? Fine(some, Milliseconds(some)) : None;
+
+    /// <summary>What the columns of floors mean.</summary>
+    public const string FloorLegend =
+        "Milliseconds. flops, bytes: of all operations at these rates; least: the sum over the operations of whichever takes longer; share: least by what was measured. Forward has the batch copied in, backward the loss.";
+
     /// <summary>What the machine does at most.</summary>
     public static string Peaks(PeaksReport peaks)
     {
         ArgumentNullException.ThrowIfNull(peaks);
+        string registers = peaks.MultiplyAddFlopsPerS is { } most
+            ? $"; multiplications with additions in registers {Rate(most)} GFLOP/s"
+            : "";
         return Text(
-            $"At most, measured in this run: copy {Rate(peaks.CopyBytesPerS)} GB/s, read and written, of arrays of {peaks.CopiedBytes >> 20} MiB; product {Rate(peaks.ProductFlopsPerS)} GFLOP/s, of matrices {peaks.MatrixSize} x {peaks.MatrixSize}."
-        );
+                $"At most, measured in this run: copy {Rate(peaks.CopyBytesPerS)} GB/s, read and written, of arrays of {peaks.CopiedBytes >> 20} MiB; product {Rate(peaks.ProductFlopsPerS)} GFLOP/s, of matrices {peaks.MatrixSize} x {peaks.MatrixSize}"
+            )
+            + registers
+            + ".";
     }
 
     /// <summary>What the columns mean.</summary>

@@ -1,0 +1,81 @@
+using Sequor.Workloads;
+using static Sequor.Workloads.Figures;
+
+namespace Sequor.Tool;
+
+/// <summary>How training steps of many widths at many batch sizes look to people.</summary>
+internal static class GridView
+{
+    // So many columns of times fit a line of 100 characters.
+    private const int BatchesOfTable = 11;
+
+    public static void Results(Screen screen, GridReport grid, double seconds)
+    {
+        foreach (var arch in grid.Cells.GroupBy(cell => cell.Arch))
+        {
+            GridCell[] cells = [.. arch];
+            string depth = Text($"{arch.Key}, depth {cells[0].Layers}");
+            Table(screen, $"{depth}: a training step, ms", cells, Time);
+            Table(screen, $"{depth}: the least by the count, of the step", cells, Share);
+        }
+        foreach (
+            var reason in grid.Cells.GroupBy(cell => cell.Skipped).Where(g => g.Key is not null)
+        )
+            screen.Line($"Left out, {Several(reason.Count(), "cell")}: {reason.Key}.");
+        screen.Line(
+            grid.Cliffs.Count == 0
+                ? "No neighbours differ by more than the count says."
+                : $"{Several(grid.Cliffs.Count, "pair")} of neighbours differ by more than the count says:"
+        );
+        foreach (GridCliff cliff in grid.Cliffs)
+            screen.Line(
+                Text(
+                    $"  {cliff.Arch} width {cliff.SlowHidden} batch {cliff.SlowBatch} takes {cliff.TimeRatio:0.0} times as long as width {cliff.FastHidden} batch {cliff.FastBatch}, by the count {cliff.CountRatio:0.0}"
+                )
+            );
+        screen.Line(
+            Text(
+                $"Width down, batch across; medians. Count: each operation's floats or bytes at the machine's peaks, whichever take longer. Told: more than {grid.MostRatio} times as long, and more than {grid.MostOverCount} times what the count says, measured again four times. {seconds:0.0} s in all."
+            )
+        );
+    }
+
+    private static void Table(
+        Screen screen,
+        string title,
+        GridCell[] cells,
+        Func<GridCell, string> show
+    )
+    {
+        int[] batches = [.. cells.Select(cell => cell.Batch).Distinct()];
+        foreach (int[] some in batches.Chunk(BatchesOfTable))
+            screen.Table(
+                title,
+                ["width", .. some.Select(batch => Text($"B={batch}"))],
+                cells
+                    .GroupBy(cell => cell.Hidden)
+                    .Select(width =>
+                        (string[])
+                            [
+                                Text($"{width.Key}"),
+                                .. some.Select(batch =>
+                                    width.FirstOrDefault(cell => cell.Batch == batch) is { } cell
+                                        ? show(cell)
+                                        : ""
+                                ),
+                            ]
+                    )
+            );
+    }
+
+    private static string Time(GridCell cell) =>
+        cell.StepMs is not { Median: var ms } ? "-"
+        : ms < 1 ? Text($"{ms:0.000}")
+        : ms < 10 ? Text($"{ms:0.00}")
+        : Milliseconds(ms);
+
+    private static string Share(GridCell cell) =>
+        cell.StepMs is { Median: > 0 and var ms } && cell.FloorMs is { } floor
+            ? Text($"{floor / ms:0%}")
+            : "-";
+}

@@ -1,0 +1,85 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Sequor.Layers;
+using Sequor.Layers.Cpu;
+
+namespace Sequor.Workloads;
+
+/// <summary>
+/// The rate of multiplications with additions in registers, of as many of a CPU's threads as run at a time: no product of matrices, which
+/// also has to load them, exceeds it.
+/// </summary>
+internal static class MultiplyAddPeak
+{
+    // Two units that take four cycles need eight sums to be busy, and a core that has another latency some more.
+    private const int Sums = 12;
+
+    // A part of a job takes about a tenth of a millisecond, beside which the hand-over to the threads does not matter.
+    private const int Rounds = 30_000;
+
+    /// <summary>Operations a second, two for each multiplication with its addition; the fastest of several.</summary>
+    public static double Measure(CpuBackend backend, PeakTimer timer, TimeSpan time)
+    {
+        int parts = backend.Concurrency;
+        var job = new Job(backend.Lanes, parts);
+        void Run() => backend.Run(job, parts);
+        Run();
+        double flops = 2.0 * Sums * Rounds * backend.Lanes * parts / timer.Best(Run, time);
+        // The sums approach a finite limit; that they are looked at keeps the work.
+        return job.IsFinite ? flops : 0;
+    }
+
+    private sealed class Job(int lanes, int parts) : ParallelJob
+    {
+        private readonly float[] _results = new float[parts];
+
+        public bool IsFinite => _results.All(float.IsFinite);
+
+        public override void Execute(int part) =>
+            _results[part] = lanes switch
+            {
+                16 => Multiply<Vector512<float>, Lanes512>(),
+                8 => Multiply<Vector256<float>, Lanes256>(),
+                _ => Multiply<Vector128<float>, Lanes128>(),
+            };
+
+        // As fast as it gets at once: no loop would be counted until it is worth it.
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private static float Multiply<TV, TO>()
+            where TV : struct
+            where TO : struct, ILanes<TV>
+        {
+            TV factor = TO.Set(-0.73f);
+            TV term = TO.Set(0.37f);
+            TV a = TO.Zero;
+            TV b = TO.Set(0.1f);
+            TV c = TO.Set(0.2f);
+            TV d = TO.Set(0.3f);
+            TV e = TO.Set(0.4f);
+            TV f = TO.Set(0.5f);
+            TV g = TO.Set(0.6f);
+            TV h = TO.Set(0.7f);
+            TV i = TO.Set(0.8f);
+            TV j = TO.Set(0.9f);
+            TV k = TO.Set(1.1f);
+            TV l = TO.Set(1.2f);
+            for (int round = 0; round < Rounds; round++)
+            {
+                a = TO.Fma(a, factor, term);
+                b = TO.Fma(b, factor, term);
+                c = TO.Fma(c, factor, term);
+                d = TO.Fma(d, factor, term);
+                e = TO.Fma(e, factor, term);
+                f = TO.Fma(f, factor, term);
+                g = TO.Fma(g, factor, term);
+                h = TO.Fma(h, factor, term);
+                i = TO.Fma(i, factor, term);
+                j = TO.Fma(j, factor, term);
+                k = TO.Fma(k, factor, term);
+                l = TO.Fma(l, factor, term);
+            }
+            a = TO.Add(TO.Add(TO.Add(a, b), TO.Add(c, d)), TO.Add(TO.Add(e, f), TO.Add(g, h)));
+            return TO.Sum(TO.Add(a, TO.Add(TO.Add(i, j), TO.Add(k, l))));
+        }
+    }
+}

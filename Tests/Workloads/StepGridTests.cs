@@ -1,0 +1,126 @@
+using NUnit.Framework;
+using Sequor.Layers;
+using Sequor.Workloads;
+
+namespace Sequor.Tests.Workloads;
+
+/// <summary>Which neighbours of a grid are told: those that take longer than the count of their work says.</summary>
+[TestFixture]
+public sealed class StepGridTests
+{
+    private static StepGrid.Cell Cell(int width, int batch, double ms, double floor) =>
+        new()
+        {
+            Workload = new Workload(Architecture.Get("rnn"), new AddingProblem(4), batch, width, 1),
+            Measured = new Measured(
+                new Workload(Architecture.Get("rnn"), new AddingProblem(4), batch, width, 1),
+                new BackendInfo("cpu", "made up", 1, 256, "made up"),
+                1,
+                [new StepTime(ms / 2, ms / 2, 0, ms)],
+                0,
+                new Dictionary<MemoryCategory, long>(),
+                0,
+                0,
+                0,
+                null
+            ),
+            Floor = floor,
+        };
+
+    // The time and the count of a cell beside one of 1 ms and a count of 1.
+    [TestCase(2.49, 1, false)]
+    [TestCase(2.51, 1, true)]
+    [TestCase(2.51, 2.1, false, Description = "the count says nearly as much")]
+    [TestCase(4.9, 4, false)]
+    [TestCase(5.1, 4, true)]
+    [TestCase(0.39, 1, true, Description = "the larger one is the faster one")]
+    [TestCase(0.39, 4, true)]
+    [TestCase(0.41, 4, false)]
+    public void Neighbours_differ_by_what_the_count_says(double ms, double floor, bool told)
+    {
+        StepGrid.Cell[] widths = [Cell(16, 1, 1, 1), Cell(17, 1, ms, floor)];
+        StepGrid.Cell[] batches = [Cell(16, 1, 1, 1), Cell(16, 2, ms, floor)];
+        Assert.That(StepGrid.Cliffs(widths), Has.Count.EqualTo(told ? 1 : 0));
+        Assert.That(StepGrid.Cliffs(batches), Has.Count.EqualTo(told ? 1 : 0));
+        if (!told)
+            return;
+        StepGrid.Cliff cliff = StepGrid.Cliffs(widths).Single();
+        Assert.That(cliff.TimeRatio, Is.EqualTo(Math.Max(ms, 1 / ms)).Within(1e-9));
+        Assert.That(cliff.CountRatio, Is.EqualTo(ms > 1 ? floor : 1 / floor).Within(1e-9));
+    }
+
+    [Test]
+    public void Only_neighbours_are_compared_and_only_what_was_measured()
+    {
+        StepGrid.Cell[] cells =
+        [
+            Cell(4, 1, 1, 1),
+            Cell(4, 2, 2, 1),
+            Cell(4, 4, 4, 1),
+            Cell(8, 1, 2, 1),
+            Cell(8, 2, 4, 1) with
+            {
+                Measured = null,
+                Skipped = "made up",
+            },
+            Cell(8, 4, 100, 1),
+        ];
+        Assert.That(
+            StepGrid
+                .Cliffs(cells)
+                .Select(c => (c.Fast.Workload.Width, c.Fast.Workload.Batch, c.Slow.Workload.Batch)),
+            Is.EquivalentTo(new[] { (8, 1, 4), (4, 4, 4) })
+        );
+    }
+
+    [Test]
+    public void Cells_are_measured_one_after_another()
+    {
+        Workload[] workloads =
+        [
+            .. from width in (int[])[2, 3]
+            from batch in (int[])[1, 2]
+            select new Workload(Architecture.Get("gru"), new AddingProblem(3), batch, width, 1),
+        ];
+        var begun = new List<(int, int)>();
+        IReadOnlyList<StepGrid.Cell> cells = StepGrid.Run(
+            workloads,
+            () => Backend.Create(Device.Cpu, new CpuOptions { Threads = 1 }),
+            new MachinePeaks(1e9, 1e9, 1, 1),
+            progress: (_, next) => begun.Add((next.Width, next.Batch))
+        );
+        Assert.That(cells.Select(cell => cell.Workload), Is.EqualTo(workloads));
+        Assert.That(
+            begun.Take(4),
+            Is.EqualTo(workloads.Select(workload => (workload.Width, workload.Batch)))
+        );
+        Assert.That(cells.Select(cell => cell.Measured!.Steps.Count), Is.All.AtLeast(3));
+        Assert.That(cells[1].Floor, Is.GreaterThan(cells[0].Floor));
+    }
+
+    [Test]
+    public void A_stopped_grid_has_what_was_measured()
+    {
+        Workload[] workloads =
+        [
+            .. Enumerable
+                .Range(1, 4)
+                .Select(width => new Workload(
+                    Architecture.Get("gru"),
+                    new AddingProblem(3),
+                    1,
+                    width,
+                    1
+                )),
+        ];
+        bool stops = false;
+        IReadOnlyList<StepGrid.Cell> cells = StepGrid.Run(
+            workloads,
+            () => Backend.Create(Device.Cpu, new CpuOptions { Threads = 1 }),
+            new MachinePeaks(1e9, 1e9, 1, 1),
+            progress: (_, next) => stops = next.Width == 3,
+            stop: () => stops
+        );
+        Assert.That(cells.Select(cell => cell.Workload.Width), Is.EqualTo(new[] { 1, 2 }));
+    }
+}
