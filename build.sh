@@ -579,7 +579,15 @@ It may be without the C library's headers and objects; on Debian and Ubuntu: apt
  on Debian and Ubuntu: apt-get install binutils"
 }
 
-# Publishes project $1 of those below the folder of outputs $2 to folder $3, with further properties.
+# Sets rid, what the SDK calls this system.
+find_rid() {
+    rid=$(cd "$root" && "$dotnet" msbuild Benchmarks/Tool/Sequor.Tool.csproj -nologo \
+        -getProperty:NETCoreSdkPortableRuntimeIdentifier 2>/dev/null </dev/null 9>&-) || rid=
+    [[ $rid =~ ^[a-z0-9.-]+$ ]] || fail "publish: $dotnet does not say which system it is for."
+}
+
+# Publishes project $1 of those below the folder of outputs $2 to folder $3, with further properties. Returns 3 where the AOT
+# compiler is not there.
 publish_project() {
     local project=$1 outputs=$2 folder=$3 log=$artifacts/.build-publish.log status=0
     shift 3
@@ -590,19 +598,39 @@ publish_project() {
         >"$log" 2>&1 </dev/null 9>&- || status=$?
     [ "$status" -ne 0 ] || return 0
     cat "$log" >&2
-    ! grep -qE 'NU1(101|102|103|301).*ILCompiler' "$log" ||
+    status=1
+    if grep -qE 'NU1(101|102|103|301).*ILCompiler' "$log"; then
+        status=3
         echo "The AOT compiler is not there: it is the packages Microsoft.DotNet.ILCompiler and \
 runtime.$rid.Microsoft.DotNet.ILCompiler, which a source of packages (dotnet nuget list source) must have." >&2
+    fi
     echo "publish: ${project##*/} was not made, and $artifacts/publish is as it was." >&2
-    return 1
+    return "$status"
+}
+
+# Makes the command of machine code for a bundle. Without what it takes there is none, which is said.
+publish_for_bundle() {
+    local rid outputs=$artifacts/obj/publish status=0
+    find_rid
+    rm -rf "$outputs/bundle"
+    mkdir -p "$outputs/bundle"
+    (require_linker "$outputs/bundle") || status=3
+    if [ "$status" -eq 0 ]; then
+        echo "Publishing for $rid ..." >&2
+        publish_project Benchmarks/Tool/Sequor.Tool.csproj "$outputs" "$outputs/bundle" || status=$?
+    fi
+    if [ "$status" -eq 3 ]; then
+        rm -rf "$outputs/bundle"
+        echo 'bundle: for that reason it is made without the command of machine code, and all of it starts by .NET.' >&2
+        status=0
+    fi
+    return "$status"
 }
 
 # The folder takes the place of the one before when all is in it.
 publish() {
     local instructions=$1 single=$2 rid made=$artifacts/publish.new status=0
-    rid=$(cd "$root" && "$dotnet" msbuild Benchmarks/Tool/Sequor.Tool.csproj -nologo \
-        -getProperty:NETCoreSdkPortableRuntimeIdentifier 2>/dev/null </dev/null 9>&-) || rid=
-    [[ $rid =~ ^[a-z0-9.-]+$ ]] || fail "publish: $dotnet does not say which system it is for."
+    find_rid
     rm -rf "$made"
     mkdir -p "$made"
     (publish_to "$made" "$rid" "$instructions" "$single") || status=$?
@@ -621,18 +649,18 @@ publish_to() {
     folder=$outputs/out
     rm -rf "$folder"
     set -- ${instructions:+"-p:IlcInstructionSet=$instructions"}
-    publish_project Benchmarks/Tool/Sequor.Tool.csproj "$outputs" "$folder" "$@" || exit
+    publish_project Benchmarks/Tool/Sequor.Tool.csproj "$outputs" "$folder" "$@" || exit 1
     # Nothing ends by itself where a failure is asked for, so each step that may fail says so.
     mv "$folder/sequor" "$made/" || exit
     if [ -f "$root/Layers/C/Sequor.C.csproj" ]; then
-        publish_project Layers/C/Sequor.C.csproj "$outputs" "$folder" "$@" || exit
+        publish_project Layers/C/Sequor.C.csproj "$outputs" "$folder" "$@" || exit 1
         for name in libsequor.so libsequor.dylib sequor.h sequor.py; do
             [ ! -f "$folder/$name" ] || mv "$folder/$name" "$made/" || exit
         done
         # glibc's loader looks there on processors with AVX-512, in each folder that it finds libraries in by name.
         if [ "$rid" = linux-x64 ] && [ -z "$instructions$single" ]; then
             more=glibc-hwcaps/x86-64-v4
-            publish_project Layers/C/Sequor.C.csproj "$outputs" "$folder/v4" -p:IlcInstructionSet=x86-64-v4 || exit
+            publish_project Layers/C/Sequor.C.csproj "$outputs" "$folder/v4" -p:IlcInstructionSet=x86-64-v4 || exit 1
             mkdir -p "$made/$more" "$made/symbols/$more" || exit
             mv "$folder/v4/libsequor.so" "$made/$more/" || exit
             for name in "$folder"/v4/*.dbg; do
@@ -671,8 +699,12 @@ case $verb in
     build) build ;;
     bundle)
         build
+        (locked publish_for_bundle) || exit
+        file=$artifacts/obj/publish/bundle/sequor
+        set --
+        [ ! -f "$file" ] || set -- "$file"
         exec "$root/Benchmarks/Bundle/bundle.sh" "${DOTNET_ROOT:-${dotnet%/*}}" \
-            "$artifacts/bin" "$pivot" "$artifacts/bundle"
+            "$artifacts/bin" "$pivot" "$artifacts/bundle" "$@"
         ;;
     publish)
         shift

@@ -8,8 +8,9 @@ fail() {
     exit 1
 }
 
-[ $# -eq 4 ] || fail 'usage: bundle.sh DOTNET_FOLDER BIN_FOLDER CONFIGURATION OUTPUT_FOLDER'
-dotnet=$1 bin=$2 configuration=$3 output=$4
+[ $# -eq 4 ] || [ $# -eq 5 ] || fail 'usage: bundle.sh DOTNET_FOLDER BIN_FOLDER CONFIGURATION OUTPUT_FOLDER [PROGRAM]'
+# PROGRAM is the sequor command of machine code, where it could be made.
+dotnet=$1 bin=$2 configuration=$3 output=$4 native=${5:-}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 
 [ "$(uname -s)" = Linux ] || fail 'the archive is for Linux, and has to be made there'
@@ -54,6 +55,8 @@ stage=$work/$name
 mkdir -p "$stage/dotnet/host/fxr" "$stage/dotnet/shared/Microsoft.NETCore.App"
 cp -RL "$dotnet/host/fxr/$host" "$stage/dotnet/host/fxr/"
 cp -RL "$shared/$runtime" "$stage/dotnet/shared/Microsoft.NETCore.App/"
+# What only debuggers load, and collectors that only DOTNET_GCName asks for.
+rm -f "$stage/dotnet/shared/Microsoft.NETCore.App/$runtime"/{libmscordaccore,libmscordbi,libclrgc,libclrgcexp}.so
 for file in dotnet LICENSE.txt ThirdPartyNotices.txt; do
     [ ! -f "$dotnet/$file" ] || cp -L "$dotnet/$file" "$stage/dotnet/"
 done
@@ -62,6 +65,11 @@ for program in Tool Tests Cuda.Tests VirtualGpu.Tests Suites Replay FirstContact
     mkdir -p "$stage/bin/Sequor.$program"
     cp -RL "$bin/Sequor.$program/$configuration" "$stage/bin/Sequor.$program/build"
 done
+if [ -n "$native" ]; then
+    [ -x "$native" ] || fail "$native is no program"
+    mkdir "$stage/native"
+    cp -L "$native" "$stage/native/sequor"
+fi
 find "$stage/bin" -type f \( -name '*.pdb' -o -name 'Sequor.*.xml' \) -delete
 # What packages bring for other systems; the folders named after processors are for Windows.
 for folder in "$stage"/bin/*/build/runtimes/*; do
@@ -80,10 +88,15 @@ DOTNET_ROOT=$dotnet "$bin/Sequor.Notices/$configuration/Sequor.Notices" \
 
 echo "Packing $(du -sm "$stage" | cut -f 1) MiB ..." >&2
 archive=$output/$name.tar.xz
-# The programs have files in common, which a dictionary as large as all of bin/ makes use of.
+# The programs have files in common, which a dictionary as large as all of bin/ makes use of. Calls and jumps of x86 are
+# alike once they are told by where they go.
+filters=(--lzma2=preset=6,dict=64MiB)
+case $rid in
+    *-x64) filters=(--x86 "${filters[@]}") ;;
+esac
 tar -C "$work" --format=gnu --sort=name --mtime=@946684800 --owner=0 --group=0 --numeric-owner \
     --mode=u+rw,go+r,go-w,a+X -cf - "$name" |
-    xz --threads=1 --lzma2=preset=6,dict=64MiB >"$work/archive"
+    xz --threads=1 "${filters[@]}" >"$work/archive"
 mv -f "$work/archive" "$archive"
 
 bytes=$(wc -c <"$archive")

@@ -24,6 +24,7 @@ export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 TESTINGPLATFORM_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 
 sequor=$here/bin/Sequor.Tool/build/sequor
+native=$here/native/sequor
 suites=$here/bin/Sequor.Suites/build/Sequor.Suites
 replay=$here/bin/Sequor.Replay/build/Sequor.Replay
 contact=$here/bin/Sequor.FirstContact/build/Sequor.FirstContact
@@ -56,7 +57,49 @@ Usage: ./start.sh VERB [ARGUMENTS]
 Every other verb, such as bench, profile, train, reproduce, doctor or --version,
 goes with its arguments to the sequor command; ./start.sh --help lists what that
 can do.
+
+The command is here twice: for .NET, whose compiler works while it runs (jit), and,
+where it could be made, as machine code (aot). What computes runs by .NET, as its steps
+are faster; --version, list, compare, history and page run as machine code, which starts
+at once. SEQUOR_COMPILER=jit or SEQUOR_COMPILER=aot chooses for all of them.
 END
+}
+
+# Whether the command of machine code is there, and this processor and this C library can run it.
+native_runs() {
+    [ -x "$native" ] || return 1
+    # Without AVX2 it would abort, which may leave a core file.
+    if [ "$(uname -m)" = x86_64 ]; then
+        case " $(sed -n '/^flags/{p;q;}' /proc/cpuinfo 2>/dev/null) " in
+            *' avx2 '*) ;;
+            *) return 1 ;;
+        esac
+    fi
+    "$native" --version >/dev/null 2>&1
+}
+
+# Which of the two is for these arguments. What measures or tells of the machine is the one that computes here.
+run_sequor() {
+    case ${SEQUOR_COMPILER:-} in
+        jit) ;;
+        aot)
+            if ! native_runs; then
+                say "SEQUOR_COMPILER is aot, and the command of machine code is not in this bundle or does not run here."
+                exit 1
+            fi
+            exec "$native" "$@"
+            ;;
+        '')
+            case ${1:-} in
+                --version | list | compare | history | page) ! native_runs || exec "$native" "$@" ;;
+            esac
+            ;;
+        *)
+            say "SEQUOR_COMPILER is '$SEQUOR_COMPILER'; allowed: jit, aot."
+            exit 2
+            ;;
+    esac
+    exec "$sequor" "$@"
 }
 
 run_tests() {
@@ -117,6 +160,18 @@ smoke() {
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
     "$sequor" doctor
+    if [ -x "$native" ]; then
+        if native_runs; then
+            "$native" bench --length 20 --batch 2 --params 5000 --steps 2 --warmup 1 >"$work/log" 2>&1 || {
+                cat "$work/log" >&2
+                say 'smoke: the command of machine code failed'
+                exit 1
+            }
+            echo "machine code  $("$native" --version)"
+        else
+            echo 'machine code  does not run here: all commands are by .NET'
+        fi
+    fi
     echo
     "$sequor" bench --length 40 --batch 4 --params 20000 --steps 3 --warmup 1
     (run_tests --filter \
@@ -228,7 +283,7 @@ case $verb in
         ;;
     sequor)
         shift
-        exec "$sequor" "$@"
+        run_sequor "$@"
         ;;
-    *) exec "$sequor" "$@" ;;
+    *) run_sequor "$@" ;;
 esac

@@ -34,7 +34,7 @@ extern "C" {
 #endif
 
 /* Major version in the upper 16 bits, minor in the lower: functions and fields are added with a minor version. */
-#define SEQUOR_ABI_VERSION 0x00010001u
+#define SEQUOR_ABI_VERSION 0x00010002u
 
 typedef enum sequor_status {
     SEQUOR_OK = 0,
@@ -91,6 +91,8 @@ typedef struct sequor_plan_options {
     int32_t input_gradient;   /* 1: a backward pass also computes the gradient of the input. */
     uint64_t seed;            /* Of dropout and, where the model has no values yet, of its parameters; 0: 1. */
     int32_t states;           /* 1: recurrent layers have initial and final states (sequor_plan_state); not of SEQUOR_STREAMING. */
+    int32_t carry;            /* 1: each pass begins with the states that the one before it ended with, of all layers; not with states. */
+    int32_t gradient_in_output; /* 1: a loss may write the output's gradient over the output, which saves its memory. */
     int32_t reserved;         /* 0. */
 } sequor_plan_options;
 
@@ -214,6 +216,14 @@ sequor_status sequor_model_tensor(sequor_model model, const char *name, sequor_t
 sequor_status sequor_model_save(sequor_model model, const char *path);
 sequor_status sequor_model_load(sequor_model model, const char *path, sequor_backend backend);
 
+/*
+ * Weights to and from PyTorch: safetensors of a module's state_dict, of load a file or the index of several. names is null, or JSON as
+ * {"modules": {"0": "rnn"}}, the names of PyTorch's modules by those of layers where they differ; of load also {"ignore": ["head"]}:
+ * modules or tensors of the file that are not loaded. All is checked before any value is changed.
+ */
+sequor_status sequor_model_save_torch(sequor_model model, const char *path, const char *names);
+sequor_status sequor_model_load_torch(sequor_model model, const char *path, sequor_backend backend, const char *names);
+
 sequor_status sequor_model_free(sequor_model model);
 
 /* ---- Plans ---- */
@@ -238,7 +248,18 @@ sequor_status sequor_plan_forward(sequor_plan plan, const float *x, int64_t coun
 /* Runs the model on a tensor [T, B, C] of the plan's backend, which must stay as it is until the backward pass has run. */
 sequor_status sequor_plan_forward_tensor(sequor_plan plan, sequor_tensor x, const int32_t *lengths, int64_t lengths_count);
 
-/* The output of the last forward pass, [T, B, C], T = 1 where the model pools over time: its sizes (three), its values, or in place. */
+/*
+ * Runs the model on packed rows, as PyTorch's PackedSequence and cuDNN have them: step after step, each with the rows of the sequences that
+ * reach it, longest first. The rows are [N, C], as a tensor [N, 1, C]; lengths go down, and their sum is N (a plan with variable_lengths).
+ * The output is packed alike, [N, 1, C], or [1, B, C] where the model pools over time; so are the gradients of a backward pass.
+ */
+sequor_status sequor_plan_forward_packed(sequor_plan plan, const float *rows, int64_t count, const int32_t *lengths, int64_t lengths_count);
+sequor_status sequor_plan_forward_packed_tensor(sequor_plan plan, sequor_tensor rows, const int32_t *lengths, int64_t lengths_count);
+
+/*
+ * The output of the last forward pass, [T, B, C], T = 1 where the model pools over time: its sizes (three), its values, or in place. With
+ * gradient_in_output there may be none between a loss and the next forward pass.
+ */
 sequor_status sequor_plan_output_shape(sequor_plan plan, int32_t *rank, int32_t *sizes);
 sequor_status sequor_plan_read_output(sequor_plan plan, float *values, int64_t count);
 sequor_status sequor_plan_output(sequor_plan plan, sequor_tensor *tensor);
@@ -254,7 +275,7 @@ sequor_status sequor_plan_backward_tensor(sequor_plan plan, sequor_tensor gradie
 sequor_status sequor_plan_input_gradient(sequor_plan plan, sequor_tensor *tensor);
 sequor_status sequor_plan_gradient(sequor_plan plan, const char *name, sequor_tensor *tensor);
 
-/* Begins a stream anew (a plan of SEQUOR_STREAMING), or sets all initial states to zero (a plan with states). */
+/* Begins a stream anew (a plan of SEQUOR_STREAMING or with carry), or sets all initial states to zero (a plan with states). */
 sequor_status sequor_plan_reset(sequor_plan plan);
 
 #define SEQUOR_INITIAL_HIDDEN 0
@@ -277,7 +298,10 @@ sequor_status sequor_plan_state(sequor_plan plan, const char *layer, int32_t whi
 /* Has the next forward pass begin with the final states of the last one. No gradient flows between the two. */
 sequor_status sequor_plan_carry_over(sequor_plan plan);
 
-/* A copy of all that a stream carries from call to call; set, it goes on from there, also with a plan made alike for the same model. */
+/*
+ * A copy of all that a stream, or a plan with carry, carries from call to call; set, it goes on from there, also with a plan made alike for
+ * the same model.
+ */
 sequor_status sequor_plan_stream_state(sequor_plan plan, sequor_stream_state *state);
 sequor_status sequor_plan_set_stream_state(sequor_plan plan, sequor_stream_state state);
 sequor_status sequor_stream_state_free(sequor_stream_state state);

@@ -30,7 +30,7 @@ from ctypes import POINTER, byref, c_char_p, c_float, c_int32, c_int64, c_size_t
 
 __all__ = ["Backend", "Error", "Loss", "Model", "Optimizer", "Plan", "Step", "StreamState", "Tensor", "load_checkpoint", "version"]
 
-ABI_VERSION = 0x00010001
+ABI_VERSION = 0x00010002
 
 STATUS = (
     "OK", "ARGUMENT", "HANDLE", "DESCRIPTION", "STATE", "THREAD", "CLOSED", "DEVICE", "MEMORY", "FILE", "UNSUPPORTED",
@@ -63,7 +63,7 @@ class _CudaOptions(ctypes.Structure):
 class _PlanOptions(ctypes.Structure):
     _fields_ = [("struct_size", c_uint32), ("mode", c_int32), ("max_length", c_int32), ("max_batch", c_int32),
                 ("variable_lengths", c_int32), ("input_gradient", c_int32), ("seed", c_uint64),
-                ("states", c_int32), ("reserved", c_int32)]
+                ("states", c_int32), ("carry", c_int32), ("gradient_in_output", c_int32), ("reserved", c_int32)]
 
 
 # sequor.h's functions that return a status, with their parameters: h handle, H place of one, i int32, I place of one,
@@ -76,9 +76,11 @@ _FUNCTIONS = {
     "sequor_model_create": "sH", "sequor_model_channels": "hII", "sequor_model_parameter_count": "hL",
     "sequor_model_value_count": "hI", "sequor_model_value": "hibzZIII", "sequor_model_initialize": "hhu",
     "sequor_model_read": "hsFl", "sequor_model_write": "hsFl", "sequor_model_tensor": "hsH",
-    "sequor_model_save": "hs", "sequor_model_load": "hsh", "sequor_model_free": "h",
+    "sequor_model_save": "hs", "sequor_model_load": "hsh", "sequor_model_save_torch": "hss",
+    "sequor_model_load_torch": "hshs", "sequor_model_free": "h",
     "sequor_plan_create": "hhoH", "sequor_plan_set_input": "hFliiIl", "sequor_plan_input": "hiiH",
-    "sequor_plan_forward": "hFliiIl", "sequor_plan_forward_tensor": "hhIl", "sequor_plan_output_shape": "hII",
+    "sequor_plan_forward": "hFliiIl", "sequor_plan_forward_tensor": "hhIl", "sequor_plan_forward_packed": "hFlIl",
+    "sequor_plan_forward_packed_tensor": "hhIl", "sequor_plan_output_shape": "hII",
     "sequor_plan_read_output": "hFl", "sequor_plan_output": "hH", "sequor_plan_backward": "hFli",
     "sequor_plan_backward_tensor": "hhi", "sequor_plan_input_gradient": "hH", "sequor_plan_gradient": "hsH",
     "sequor_plan_reset": "h", "sequor_plan_free": "h",
@@ -378,6 +380,17 @@ class Model(_Object):
         """Loads what save wrote; a model that is on no backend yet goes on the one that is given."""
         _call("sequor_model_load", self._handle, _text(path), backend.handle if backend else 0)
 
+    def save_torch(self, path, modules=None):
+        """Saves for PyTorch's load_state_dict(safetensors.torch.load_file(path)).
+
+        modules are the names of PyTorch's modules by those of layers, as {"0": "rnn"}, where they differ.
+        """
+        _call("sequor_model_save_torch", self._handle, _text(path), _names(modules, None))
+
+    def load_torch(self, path, backend=None, modules=None, ignore=None):
+        """Loads what safetensors.torch.save_file(state_dict, path) wrote, but for what ignore names."""
+        _call("sequor_model_load_torch", self._handle, _text(path), backend.handle if backend else 0, _names(modules, ignore))
+
 
 class Plan(_Object):
     """A model that is ready to run up to a length and a batch: mode is "training", "evaluation" or "streaming"."""
@@ -385,12 +398,12 @@ class Plan(_Object):
     _free = "sequor_plan_free"
 
     def __init__(self, model, backend, max_length, max_batch, mode="training", variable_lengths=False, input_gradient=False, seed=0,
-                 states=False):
+                 states=False, carry=False, gradient_in_output=False):
         super().__init__()
         if mode not in _MODES:
             raise Error("ARGUMENT", f"unknown mode {mode!r}; allowed: {', '.join(_MODES)}")
         options = _PlanOptions(ctypes.sizeof(_PlanOptions), _MODES[mode], max_length, max_batch, int(variable_lengths),
-                               int(input_gradient), seed, int(states), 0)
+                               int(input_gradient), seed, int(states), int(carry), int(gradient_in_output), 0)
         self._make("sequor_plan_create", model.handle, backend.handle, byref(options))
         self._model, self._backend = model, backend
         self._inputs = ()
@@ -421,6 +434,21 @@ class Plan(_Object):
         self._inputs = (x, tensor)
         return self.output()
 
+    def forward_packed(self, rows, lengths):
+        """Runs the model on packed rows, the data of PyTorch's PackedSequence; returns the output, packed alike.
+
+        rows are [N, C] of the host, or a Tensor or whatever gives one by DLPack, [N, 1, C] in place; lengths go down.
+        """
+        tensor = self._in_place(rows)
+        if tensor is None:
+            address, count, _, kept = _take(rows, 2, "packed rows are [N, C]")
+            _call("sequor_plan_forward_packed", self._handle, address, count, *_lengths(lengths))
+            del kept
+        else:
+            _call("sequor_plan_forward_packed_tensor", self._handle, tensor.handle, *_lengths(lengths))
+        self._inputs = (rows, tensor)
+        return self.output()
+
     def output(self):
         """The output of the last forward pass, in place."""
         return Tensor._of("sequor_plan_output", self, self._handle)
@@ -444,7 +472,7 @@ class Plan(_Object):
         return Tensor._of("sequor_plan_gradient", self, self._handle, _text(name))
 
     def reset(self):
-        """Begins a stream anew, or sets all initial states to zero (a plan with states)."""
+        """Begins a stream anew (also of a plan with carry), or sets all initial states to zero (a plan with states)."""
         _call("sequor_plan_reset", self._handle)
 
     def state(self, layer, which, batch=0):
@@ -462,7 +490,7 @@ class Plan(_Object):
         _call("sequor_plan_carry_over", self._handle)
 
     def stream_state(self):
-        """A copy of all that a stream carries from call to call, for set_stream_state."""
+        """A copy of all that a stream, or a plan with carry, carries from call to call, for set_stream_state."""
         return StreamState(self)
 
     def set_stream_state(self, state):
@@ -713,7 +741,12 @@ def _lengths(lengths):
     return (c_int32 * len(steps))(*steps), len(steps)
 
 
-def _take(values, rank=None):
+def _names(modules, ignore):
+    given = {key: value for key, value in (("modules", modules), ("ignore", ignore)) if value is not None}
+    return json.dumps(given).encode() if given else None
+
+
+def _take(values, rank=None, what="an input is [T, B, C]"):
     """The address, the count and the shape of values of the host, and what keeps them there."""
     if isinstance(values, Tensor):
         raise Error("ARGUMENT", "a Tensor was given where values of the host are taken; read() copies them out")
@@ -739,7 +772,7 @@ def _take(values, rank=None):
             kept = array.array("f", flat)
         address = kept.buffer_info()[0]
     if rank is not None and len(shape) != rank:
-        raise Error("ARGUMENT", f"an input is [T, B, C], and these values have the shape {list(shape)}")
+        raise Error("ARGUMENT", f"{what}, and these values have the shape {list(shape)}")
     count = 1
     for size in shape:
         count *= size

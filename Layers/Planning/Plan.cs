@@ -238,6 +238,9 @@ public sealed partial class Plan : IDisposable
         private set => _output = value;
     }
 
+    /// <summary>Whether the output's gradient lies in its place, so that there is no output.</summary>
+    internal bool OutputIsGradient => _outputIsGradient;
+
     /// <summary>The place of <see cref="Output"/>, whether the output or its gradient is in it.</summary>
     internal Tensor OutputPlace => _output;
 

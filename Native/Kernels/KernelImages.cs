@@ -1,14 +1,15 @@
 using System.Collections.Frozen;
+using System.IO.Compression;
 using System.Reflection;
 using System.Text;
 
 namespace Sequor.Native.Kernels;
 
-/// <summary>The PTX of Sequor's kernels, which is embedded in this assembly.</summary>
+/// <summary>The PTX of Sequor's kernels, which is embedded in this assembly, compressed.</summary>
 public static class KernelImages
 {
     private const string Prefix = "kernels/";
-    private const string Ending = ".ptx";
+    private const string Ending = ".ptx.deflate";
     private const string Entry = ".entry ";
 
     private static readonly Lazy<FrozenDictionary<string, string>> Texts = new(() =>
@@ -77,7 +78,10 @@ public static class KernelImages
     private static string ReadResource(string name)
     {
         using var reader = new StreamReader(
-            Assembly.GetExecutingAssembly().GetManifestResourceStream(name)!
+            new DeflateStream(
+                Assembly.GetExecutingAssembly().GetManifestResourceStream(name)!,
+                CompressionMode.Decompress
+            )
         );
         return reader.ReadToEnd();
     }

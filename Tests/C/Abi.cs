@@ -218,6 +218,26 @@ internal static unsafe class Abi
             backend
         );
 
+    public static int sequor_model_save_torch(ulong model, byte* path, byte* names) =>
+        ((delegate* unmanaged<ulong, byte*, byte*, int>)&Exports.sequor_model_save_torch)(
+            model,
+            path,
+            names
+        );
+
+    public static int sequor_model_load_torch(
+        ulong model,
+        byte* path,
+        ulong backend,
+        byte* names
+    ) =>
+        ((delegate* unmanaged<ulong, byte*, ulong, byte*, int>)&Exports.sequor_model_load_torch)(
+            model,
+            path,
+            backend,
+            names
+        );
+
     public static int sequor_model_free(ulong model) =>
         ((delegate* unmanaged<ulong, int>)&Exports.sequor_model_free)(model);
 
@@ -323,6 +343,29 @@ internal static unsafe class Abi
             lengths,
             lengths_count
         );
+
+    public static int sequor_plan_forward_packed(
+        ulong plan,
+        float* rows,
+        long count,
+        int* lengths,
+        long lengths_count
+    ) =>
+        (
+            (delegate* unmanaged<ulong, float*, long, int*, long, int>)
+                &Exports.sequor_plan_forward_packed
+        )(plan, rows, count, lengths, lengths_count);
+
+    public static int sequor_plan_forward_packed_tensor(
+        ulong plan,
+        ulong rows,
+        int* lengths,
+        long lengths_count
+    ) =>
+        (
+            (delegate* unmanaged<ulong, ulong, int*, long, int>)
+                &Exports.sequor_plan_forward_packed_tensor
+        )(plan, rows, lengths, lengths_count);
 
     public static int sequor_plan_output_shape(ulong plan, int* rank, int* sizes) =>
         ((delegate* unmanaged<ulong, int*, int*, int>)&Exports.sequor_plan_output_shape)(

@@ -113,13 +113,15 @@ internal sealed unsafe class FuzzTests : AbiFixture
                     random.Next(-1, 4)
                 );
                 options.InputGradient = random.Next(2);
+                options.VariableLengths = random.Next(2);
+                options.GradientInOutput = random.Next(2);
                 sizes[0] = random.Next(-1, 5);
                 sizes[1] = random.Next(0, 4);
                 sizes[2] = random.Next(0, 3);
                 int length = random.Next(0, 5);
                 int batch = random.Next(0, 4);
                 long n = random.Next(4) == 0 ? random.Next(-2, 64) : (long)length * batch * 2;
-                int status = random.Next(38) switch
+                int status = random.Next(40) switch
                 {
                     0 => Abi.sequor_model_create(modelText, &made),
                     1 or 2 or 3 => Abi.sequor_plan_create(
@@ -216,6 +218,19 @@ internal sealed unsafe class FuzzTests : AbiFixture
                     33 => Abi.sequor_plan_reset(Pick(HandleKind.Plan)),
                     34 => Abi.sequor_loss_value(Pick(HandleKind.Loss), values),
                     35 => Abi.sequor_optimizer_gradient_norm(Pick(HandleKind.Optimizer), values),
+                    36 => Abi.sequor_plan_forward_packed(
+                        Pick(HandleKind.Plan),
+                        values,
+                        n,
+                        sizes,
+                        random.Next(4)
+                    ),
+                    37 => Abi.sequor_plan_forward_packed_tensor(
+                        Pick(HandleKind.Plan),
+                        Pick(HandleKind.Tensor),
+                        sizes,
+                        random.Next(4)
+                    ),
                     _ => Free(random, Pick((HandleKind)random.Next(1, 8))),
                 };
                 seen[(Status)status] = seen.GetValueOrDefault((Status)status) + 1;

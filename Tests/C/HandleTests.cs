@@ -23,6 +23,7 @@ internal sealed unsafe class HandleTests : AbiFixture
         "source",
         "destination",
         "gradient",
+        "rows",
     ];
 
     private static readonly MethodInfo[] All = typeof(Abi).GetMethods(

@@ -19,6 +19,9 @@ internal sealed unsafe class PublishedTests : AbiFixture
     // A folder that was published already, for measuring one build several times, or one for other instructions.
     private const string Given = "SEQUOR_PUBLISHED";
 
+    // A Python to take, or a script that starts one, such as that of another system's root.
+    private const string PythonVariable = "SEQUOR_PYTHON";
+
     // Where glibc's loader looks first on a processor with AVX-512.
     private const string Wide = "glibc-hwcaps/x86-64-v4";
 
@@ -195,6 +198,24 @@ internal sealed unsafe class PublishedTests : AbiFixture
     }
 
     [Test]
+    public void Python_shares_memory_with_numpy_and_PyTorch_by_either_form_of_capsules()
+    {
+        string python = Python();
+        string said = Right(
+            $"OPENBLAS_NUM_THREADS=1 PYTHONPATH=published PYTHONDONTWRITEBYTECODE=1 {python} '{Source("sharing.py")}'"
+        );
+        TestContext.Out.WriteLine(said);
+        Assert.That(said, Does.Not.Contain("FAILS"));
+        if (!said.Contains("holds: numpy", StringComparison.Ordinal))
+            Assert.Ignore($"{python} has neither numpy nor PyTorch");
+        if (said.Contains("capsules of DLPack 1.0: none", StringComparison.Ordinal))
+            Assert.Ignore(
+                $"plain capsules were shared; versioned ones are made by numpy 2.1 and PyTorch 2.9, which {python} has not ({PythonVariable} names another)"
+            );
+        Assert.That(said, Does.Match("holds: numpy .* reads a tensor, versioned, asked by "));
+    }
+
+    [Test]
     public void Python_without_numpy_has_lists_and_frees_what_is_forgotten()
     {
         File.WriteAllText(
@@ -311,6 +332,8 @@ internal sealed unsafe class PublishedTests : AbiFixture
     // Of the Pythons that there are, one that has PyTorch.
     private string Python()
     {
+        if (Environment.GetEnvironmentVariable(PythonVariable) is { Length: > 0 } named)
+            return named;
         string[] all = ["python3", "/usr/bin/python3"];
         string[] there = [.. all.Where(p => Run(_folder, $"command -v {p}").Code == 0)];
         if (there.Length == 0)

@@ -98,6 +98,28 @@ internal sealed unsafe class StructTests : AbiFixture
             PlanOptionsStruct options = wrong;
             Refused(Abi.sequor_plan_create(model, backend, &options, &made), Status.Argument, says);
         }
+        foreach (
+            (PlanOptionsStruct wrong, string says) in (ReadOnlySpan<(PlanOptionsStruct, string)>)
+                [
+                    (Options(3, 2) with { Carry = 2 }, "'carry' is 2"),
+                    (Options(3, 2) with { GradientInOutput = 3 }, "'gradient_in_output' is 3"),
+                    (Options(3, 2) with { Carry = 1, States = 1 }, "carries its states by itself"),
+                    (Options(3, 2) with { Carry = 1, VariableLengths = 1 }, "has no lengths"),
+                ]
+        )
+        {
+            PlanOptionsStruct options = wrong;
+            Refused(Abi.sequor_plan_create(model, backend, &options, &made), Status.Argument, says);
+        }
+        // The struct of ABI 1.1 ended where carry is followed by more.
+        PlanOptionsStruct older = Options(3, 2) with
+        {
+            StructSize = 40,
+            GradientInOutput = 9,
+            Reserved = 9,
+        };
+        Right(Abi.sequor_plan_create(model, backend, &older, &made));
+        Right(Abi.sequor_plan_free(made));
         PlanOptionsStruct newer = Options(3, 2) with { Reserved = -1 };
         Refused(
             Abi.sequor_plan_create(model, backend, &newer, &made),

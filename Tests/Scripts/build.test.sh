@@ -391,15 +391,6 @@ run replay a.recording --json -
 expect 'replay hands its arguments on' prints '[Sequor.Replay][a.recording][--json][-]'
 run first-contact 'a folder' --virtual
 expect 'first-contact hands its arguments on' prints '[Sequor.FirstContact][a folder][--virtual]'
-mkdir -p "$tree/Benchmarks/Bundle"
-cp "$tree/program" "$tree/Benchmarks/Bundle/bundle.sh"
-run bundle
-expect 'bundle packs what was built' \
-    prints "[bundle.sh][$tree/sdk][$tree/artifacts/bin][release][$tree/artifacts/bundle]"
-STATUS=1 run bundle
-expect 'a bundle that fails fails' exits 1
-run bundle now
-expect 'bundle takes no arguments' exits 2
 touch "$tree/LICENSE"
 # Stand-ins for the C compiler that it links with; one that makes no program fails.
 cc=$tree/cc
@@ -417,6 +408,31 @@ for name in bash basename cat cksum cp cut dirname env find flock grep head ln m
 done
 publish() { PATH=${COMPILERS-$cc:}$links run publish "$@"; }
 published=$tree/artifacts/publish
+mkdir -p "$tree/Benchmarks/Bundle"
+cp "$tree/program" "$tree/Benchmarks/Bundle/bundle.sh"
+bundle() { PATH=${COMPILERS-$cc:}$links run bundle; }
+packs="[bundle.sh][$tree/sdk][$tree/artifacts/bin][release][$tree/artifacts/bundle]"
+native=$tree/artifacts/obj/publish/bundle/sequor
+bundle
+expect 'bundle packs what was built, and the command of machine code' prints_last "$packs[$native]"
+expect 'of machine code for this system' grep -q "^publish Benchmarks/Tool/.* --runtime linux-x64 .* --output ${native%/*} " \
+    "$tree/published"
+expect 'and publishes nothing else' test "$(wc -l <"$tree/published") $(ls -d "$published" 2>/dev/null)" = '1 '
+STATUS=1 bundle
+expect 'a bundle that fails fails' exits 1
+COMPILERS='' bundle
+expect 'without a compiler to link with there is a bundle without it' prints_last "$packs"
+expect 'which is said' says 'is made without the command of machine code'
+expect 'with the reason' says 'clang or gcc'
+BROKEN=Benchmarks/Tool/Sequor.Tool.csproj bundle
+expect 'nor does it need the AOT compiler' prints_last "$packs"
+expect 'which is named' says 'runtime.linux-x64.Microsoft.DotNet.ILCompiler, which a source'
+expect 'and not one of an older build' test ! -e "$native"
+RID='' bundle
+expect 'a dotnet that does not know its system fails' exits 1
+run bundle now
+expect 'bundle takes no arguments' exits 2
+rm "$tree/published"
 publish
 expect 'publish publishes' exits 0
 expect 'sequor alone where there is no project of the C library' test "$(wc -l <"$tree/published")" -eq 1

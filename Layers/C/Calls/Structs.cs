@@ -81,5 +81,7 @@ internal struct PlanOptionsStruct
     public int InputGradient;
     public ulong Seed;
     public int States;
+    public int Carry;
+    public int GradientInOutput;
     public int Reserved;
 }

@@ -24,14 +24,13 @@ internal sealed class Fields
         _keys = keys;
         if (place.Value.ValueKind != JsonValueKind.Object)
             throw place.Wrong($"an object: {what} with {Keys}");
-        foreach (JsonProperty property in place.Value.EnumerateObject())
+        foreach ((string name, Place value) in All(place))
         {
-            string name = NameOf(place, property);
             if (!keys.Contains(name))
                 throw place.Refusal(
                     $"there is no key \"{Printable.Shortened(name, 60)}\" in {what}; there are {Keys}"
                 );
-            if (!_found.TryAdd(name, place.At(name, property.Value)))
+            if (!_found.TryAdd(name, value))
                 throw place.Refusal($"the key \"{name}\" stands there twice");
         }
     }
@@ -40,6 +39,16 @@ internal sealed class Fields
     public Place Place { get; }
 
     private string Keys => string.Join(", ", _keys);
+
+    /// <summary>All that an object has, whatever its keys are.</summary>
+    public static IEnumerable<(string Name, Place Value)> All(Place place)
+    {
+        foreach (JsonProperty property in place.Value.EnumerateObject())
+        {
+            string name = NameOf(place, property);
+            yield return (name, place.At(name, property.Value));
+        }
+    }
 
     /// <summary>The place of a key; null where it is left out.</summary>
     public Place? Find(string key) => _found.TryGetValue(key, out Place place) ? place : null;

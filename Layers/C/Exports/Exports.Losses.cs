@@ -125,7 +125,7 @@ internal static unsafe partial class Exports
             Input.RequirePlace(tensor, nameof(tensor));
             *tensor = 0;
             Loss held = Handles.Get<Loss>(loss, HandleKind.Loss);
-            if (held.Plan.Output.IsEmpty || held.Gradient.IsEmpty)
+            if (held.Plan.OutputPlace.IsEmpty || held.Gradient.IsEmpty)
                 throw new RefusedException(
                     Status.State,
                     "The loss has no gradient: its plan is not for training, or no forward pass came before."

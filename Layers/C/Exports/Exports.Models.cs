@@ -248,6 +248,52 @@ internal static unsafe partial class Exports
         }
     }
 
+    [UnmanagedCallersOnly(EntryPoint = nameof(sequor_model_save_torch))]
+    public static int sequor_model_save_torch(ulong model, byte* path, byte* names)
+    {
+        if (Fork.Happened)
+            return Fork.Refuse();
+        try
+        {
+            LastError.Clear();
+            HeldModel held = Handles.Get<HeldModel>(model, HandleKind.Model);
+            string file = Input.Path(path);
+            TorchFileNames given = TorchFileNames.Read(names, ignores: false);
+            using OwnerScope owner = Entry.Into(held.Model);
+            using OwnerScope inside = Entry.IntoBackendOf(held.Model);
+            TorchWeights.Save(held.Model, file, given.Modules);
+            return 0;
+        }
+        catch (Exception e)
+        {
+            return Failure.Of(e);
+        }
+    }
+
+    [UnmanagedCallersOnly(EntryPoint = nameof(sequor_model_load_torch))]
+    public static int sequor_model_load_torch(ulong model, byte* path, ulong backend, byte* names)
+    {
+        if (Fork.Happened)
+            return Fork.Refuse();
+        try
+        {
+            LastError.Clear();
+            HeldModel held = Handles.Get<HeldModel>(model, HandleKind.Model);
+            string file = Input.Path(path);
+            TorchFileNames given = TorchFileNames.Read(names, ignores: true);
+            Backend? on =
+                backend == 0 ? null : Handles.Get<HeldBackend>(backend, HandleKind.Backend).Backend;
+            using OwnerScope owner = Entry.Into(held.Model);
+            using OwnerScope inside = on is null ? Entry.IntoBackendOf(held.Model) : Entry.Into(on);
+            TorchWeights.Load(held.Model, file, on, given.Modules, given.Ignored);
+            return 0;
+        }
+        catch (Exception e)
+        {
+            return Failure.Of(e);
+        }
+    }
+
     [UnmanagedCallersOnly(EntryPoint = nameof(sequor_model_free))]
     public static int sequor_model_free(ulong model)
     {

@@ -32,6 +32,8 @@ internal static unsafe partial class Exports
                 VariableLengths = Input.Flag(read.VariableLengths, "variable_lengths"),
                 InputGradient = Input.Flag(read.InputGradient, "input_gradient"),
                 States = Input.Flag(read.States, "states"),
+                Carry = Input.Flag(read.Carry, "carry"),
+                GradientInOutput = Input.Flag(read.GradientInOutput, "gradient_in_output"),
                 Seed = read.Seed == 0 ? 1 : read.Seed,
             };
             using OwnerScope owner = Entry.Into(held.Model);
@@ -151,6 +153,59 @@ internal static unsafe partial class Exports
             ReadOnlySpan<int> steps = Input.Values(lengths, lengths_count, nameof(lengths));
             using OwnerScope inside = Entry.Into(held.Plan.Backend);
             held.Plan.Forward(values.Tensor, steps);
+            return 0;
+        }
+        catch (Exception e)
+        {
+            return Failure.Of(e);
+        }
+    }
+
+    [UnmanagedCallersOnly(EntryPoint = nameof(sequor_plan_forward_packed))]
+    public static int sequor_plan_forward_packed(
+        ulong plan,
+        float* rows,
+        long count,
+        int* lengths,
+        long lengths_count
+    )
+    {
+        if (Fork.Happened)
+            return Fork.Refuse();
+        try
+        {
+            LastError.Clear();
+            HeldPlan held = Handles.Get<HeldPlan>(plan, HandleKind.Plan);
+            ReadOnlySpan<float> values = Input.Values(rows, count, nameof(rows));
+            ReadOnlySpan<int> steps = Input.Values(lengths, lengths_count, nameof(lengths));
+            using OwnerScope inside = Entry.Into(held.Plan.Backend);
+            held.Plan.ForwardPacked(values, steps);
+            return 0;
+        }
+        catch (Exception e)
+        {
+            return Failure.Of(e);
+        }
+    }
+
+    [UnmanagedCallersOnly(EntryPoint = nameof(sequor_plan_forward_packed_tensor))]
+    public static int sequor_plan_forward_packed_tensor(
+        ulong plan,
+        ulong rows,
+        int* lengths,
+        long lengths_count
+    )
+    {
+        if (Fork.Happened)
+            return Fork.Refuse();
+        try
+        {
+            LastError.Clear();
+            HeldPlan held = Handles.Get<HeldPlan>(plan, HandleKind.Plan);
+            HeldTensor values = Handles.Get<HeldTensor>(rows, HandleKind.Tensor);
+            ReadOnlySpan<int> steps = Input.Values(lengths, lengths_count, nameof(lengths));
+            using OwnerScope inside = Entry.Into(held.Plan.Backend);
+            held.Plan.ForwardPacked(values.Tensor, steps);
             return 0;
         }
         catch (Exception e)

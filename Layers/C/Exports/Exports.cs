@@ -10,7 +10,7 @@ namespace Sequor.C;
 internal static unsafe partial class Exports
 {
     /// <summary>The version of the ABI: major in the upper 16 bits, minor in the lower. Another major is another ABI.</summary>
-    public const uint AbiVersion = (1 << 16) | 1;
+    public const uint AbiVersion = (1 << 16) | 2;
 
     private static readonly byte* Version = LastError.Literal(
         typeof(Exports)

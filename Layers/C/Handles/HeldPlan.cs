@@ -31,6 +31,11 @@ internal sealed class HeldPlan(Plan plan, bool states)
     public Tensor RequireOutput()
     {
         Plan.RequireLive();
+        if (Plan.OutputIsGradient)
+            throw new RefusedException(
+                Status.State,
+                "The loss has written the gradient over the plan's output (gradient_in_output): read it between the forward pass and the loss."
+            );
         return Plan.Output.IsEmpty
             ? throw new RefusedException(
                 Status.State,

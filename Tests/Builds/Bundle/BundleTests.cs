@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Runtime.InteropServices;
 using NUnit.Framework;
 using Sequor.Tests.Support;
+using Sequor.Tests.Tool;
 
 namespace Sequor.Tests.Bundle;
 
@@ -17,10 +18,15 @@ public sealed class BundleTests : FolderTest
     [Test]
     public void A_bundle_runs_elsewhere_with_an_empty_environment()
     {
+        string? native = PublishedProgram.Find(out string? reason);
+        string[] programs = native is null ? [] : [native];
         Finished made = Run(
             Environment.GetEnvironmentVariable("PATH"),
             Script(),
-            [DotnetFolder, BinFolder, Configuration, PathOf("output")]
+            [DotnetFolder, BinFolder, Configuration, PathOf("output"), .. programs]
+        );
+        TestContext.Out.WriteLine(
+            native is null ? $"without machine code: {reason}" : made.Output.TrimEnd()
         );
         Assert.That(made.ExitCode, Is.Zero, made.Error);
         string archive = made.Output.TrimEnd('\n').Split('\n')[^1].Split(' ')[^1];
@@ -67,6 +73,15 @@ public sealed class BundleTests : FolderTest
                 .And.Match(@"(?m)^\| Step +\| lstm +\|")
                 .And.EndWith("smoke: all went well\n")
         );
+
+        // Each is the one that it is taken for: only the one of machine code says so of itself.
+        string version = Run(null, start, ["--version"]).Output;
+        Assert.That(version.EndsWith(" NativeAOT\n"), Is.EqualTo(native is not null), version);
+        Finished doctor = Run(null, start, ["doctor"]);
+        Assert.That((doctor.ExitCode, doctor.Error), Is.EqualTo((0, "")));
+        Assert.That(doctor.Output, Does.Match("(?m)^runtime ").And.Not.Contain("NativeAOT"));
+        if (native is not null)
+            Assert.That(smoke.Output, Does.Match(@"(?m)^machine code  \S+ NativeAOT$"));
 
         // Where the bundle was made, the folder of the tests has another name; the recording is in it all the same.
         Finished replayed = Run(null, start, ["replay", "--virtual"]);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using NUnit.Framework;
 using Sequor.Tests.Support;
@@ -123,23 +124,114 @@ public sealed class StartScriptTests : FolderTest
     [Test]
     public void Measure_wants_a_folder()
     {
-        using Process process = Start([], "-");
+        using Process process = Start(["measure"], "-", null);
         process.WaitForExit();
         Assert.That(process.ExitCode, Is.EqualTo(2));
     }
 
-    private (int Code, string Output, string Error) Run(string wrong)
+    // What computes is by .NET; what only reads and prints is started at once, where that runs.
+    [TestCase("list", "native")]
+    [TestCase("list --json -", "native")]
+    [TestCase("sequor list", "native")]
+    [TestCase("--version", "native")]
+    [TestCase("compare a b", "native")]
+    [TestCase("history a", "native")]
+    [TestCase("page a", "native")]
+    [TestCase("bench --arch lru", "bin")]
+    [TestCase("sequor bench", "bin")]
+    [TestCase("train", "bin")]
+    [TestCase("profile", "bin")]
+    [TestCase("reproduce", "bin")]
+    [TestCase("doctor", "bin")]
+    [TestCase("--help", "bin")]
+    public void Each_command_is_run_by_the_program_that_suits(string line, string expected)
     {
-        using Process process = Start([Results], wrong);
+        LayNative();
+        string[] words = line.Split(' ');
+        string told = line.Replace("sequor ", "", StringComparison.Ordinal);
+        Assert.That(Called(words, null), Is.EqualTo($"{expected} {told}"));
+        Assert.That(Called(words, ""), Is.EqualTo($"{expected} {told}"));
+        Assert.That(Called(words, "jit"), Is.EqualTo($"bin {told}"));
+        Assert.That(Called(words, "aot"), Is.EqualTo($"native {told}"));
+    }
+
+    [Test]
+    public void Without_machine_code_all_is_run_by_dotnet()
+    {
+        Assert.That(Called(["list"], null), Is.EqualTo("bin list"));
+        RefusedAsNotThere();
+    }
+
+    [Test]
+    public void Machine_code_that_does_not_run_here_is_left_alone()
+    {
+        LayNative();
+        // As one that was linked with a newer C library.
+        File.WriteAllText(PathOf("native/sequor"), "#!/bin/sh\nexit 1\n");
+        Assert.That(Called(["list"], null), Is.EqualTo("bin list"));
+        RefusedAsNotThere();
+    }
+
+    [Test]
+    public void A_compiler_that_there_is_not_is_refused()
+    {
+        LayNative();
+        (int code, string output, string error) = Run(["list"], "-", "AOT");
+        Assert.That((code, output), Is.EqualTo((2, "")));
+        Assert.That(error, Is.EqualTo("SEQUOR_COMPILER is 'AOT'; allowed: jit, aot.\n"));
+        Assert.That(File.Exists(PathOf("calls")), Is.False);
+    }
+
+    private void RefusedAsNotThere()
+    {
+        (int code, string output, string error) = Run(["bench"], "-", "aot");
+        Assert.That((code, output), Is.EqualTo((1, "")));
+        Assert.That(error, Does.Contain("is not in this bundle or does not run here"));
+    }
+
+    // On a processor without AVX2 the script does not try it.
+    private void LayNative()
+    {
+        if (
+            RuntimeInformation.OSArchitecture == Architecture.X64
+            && !System.Runtime.Intrinsics.X86.Avx2.IsSupported
+        )
+            Assert.Ignore("machine code is for AVX2, which this processor has not");
+        Directory.CreateDirectory(PathOf("native"));
+        File.WriteAllText(PathOf("native/sequor"), Program);
+        Executable("native/sequor");
+    }
+
+    // The last call: the folder at the top that its program is in, and its arguments.
+    private string Called(string[] words, string? compiler)
+    {
+        (int code, _, string error) = Run(words, "no such thing", compiler);
+        Assert.That(code, Is.Zero, error);
+        string call = File.ReadAllLines(PathOf("calls"))[^1].TrimEnd();
+        int end = call.IndexOf("/sequor ", StringComparison.Ordinal);
+        string below = Path.GetRelativePath(Folder, call[..end]);
+        return $"{below.Split('/')[0]} {call[(end + "/sequor ".Length)..]}";
+    }
+
+    private (int Code, string Output, string Error) Run(string wrong) =>
+        Run(["measure", Results], wrong, null);
+
+    private (int Code, string Output, string Error) Run(
+        string[] arguments,
+        string wrong,
+        string? compiler
+    )
+    {
+        using Process process = Start(arguments, wrong, compiler);
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         Task<string> error = process.StandardError.ReadToEndAsync();
         process.WaitForExit();
         return (process.ExitCode, output.Result, error.Result);
     }
 
-    private Process Start(string[] arguments, string wrong)
+    private Process Start(string[] arguments, string wrong, string? compiler)
     {
-        var start = new ProcessStartInfo(PathOf("start.sh"), ["measure", .. arguments])
+        var start = new ProcessStartInfo(PathOf("start.sh"), arguments)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -147,6 +239,9 @@ public sealed class StartScriptTests : FolderTest
         };
         start.Environment["CALLS"] = PathOf("calls");
         start.Environment["WRONG"] = wrong;
+        start.Environment.Remove("SEQUOR_COMPILER");
+        if (compiler is not null)
+            start.Environment["SEQUOR_COMPILER"] = compiler;
         return Process.Start(start)!;
     }
 

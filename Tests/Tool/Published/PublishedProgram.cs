@@ -29,6 +29,15 @@ internal static partial class PublishedProgram
         }
     }
 
+    /// <summary>Where it is; null, with the reason, where what makes it is missing.</summary>
+    public static string? Find(out string? reason)
+    {
+        (string? path, reason, string? failure) = Made.Value;
+        if (failure is not null)
+            Assert.Fail(failure);
+        return path;
+    }
+
     /// <summary>Runs it to its end.</summary>
     public static ProgramResult Run(params string[] arguments) =>
         Program.RunForm(Executable, arguments);
