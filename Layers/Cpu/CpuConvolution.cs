@@ -10,6 +10,9 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
     // The rows summed at a time for the filter's gradient; with 24 channels they fill the first-level cache.
     private const int FilterRows = 256;
 
+    // A part of a filter's gradient has sums of its own, which are cleared and added up: as much work as of so many rows.
+    private const int LeastRowsOfSums = 64;
+
     private readonly CpuBackend _backend;
     private readonly ConvolutionDescriptor _d;
     private readonly Job _job;
@@ -300,6 +303,7 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
         private long _rows;
         private long _shift;
         private int _parts;
+        private bool _byTaps;
 
         public void Begin(Pass pass, Tensor input)
         {
@@ -322,12 +326,22 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
         {
             long work = _rows * owner._d.Kernel * owner._d.InputSize * owner._d.OutputSize;
             _parts = owner._backend.Parts(work, 1 << 18);
+            // Of few rows, parts take taps in place of rows, and all sum into the same place.
+            _byTaps = _rows < (long)LeastRowsOfSums * _parts;
+            if (_byTaps)
+                _parts = Math.Min(_parts, owner._d.Kernel);
             owner._backend.Run(this, _parts);
-            return _parts;
+            return _byTaps ? 1 : _parts;
         }
 
         public override void Execute(int part)
         {
+            if (_pass == Pass.Filter && _byTaps)
+            {
+                (long tap, long end) = CpuBackend.Share(owner._d.Kernel, part, _parts);
+                Filter(new FilterSums(owner, Workspace, 0, part, (int)tap, (int)end), 0, _rows);
+                return;
+            }
             (long from, long to) = CpuBackend.Share((_rows + 7) / 8, part, _parts);
             from *= 8;
             to = Math.Min(to * 8, _rows);
@@ -340,7 +354,7 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
                     Data(from, to);
                     break;
                 default:
-                    Filter(part, from, to);
+                    Filter(new FilterSums(owner, Workspace, part), from, to);
                     break;
             }
         }
@@ -401,16 +415,15 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
             }
         }
 
-        private void Filter(int part, long from, long to)
+        private void Filter(in FilterSums sums, long from, long to)
         {
             ConvolutionDescriptor d = owner._d;
-            var sums = new FilterSums(owner, Workspace, part);
             for (long row = from; row < to; row += FilterRows)
             {
                 int count = (int)Math.Min(FilterRows, to - row);
                 float* dy = To + row * d.OutputSize;
                 Packed all = sums.Begin(dy, count);
-                for (int tap = 0; tap < d.Kernel; tap++)
+                for (int tap = sums.FirstTap; tap < sums.EndTap; tap++)
                 {
                     int skipped = (int)Math.Clamp(tap * _shift - row, 0, count);
                     if (skipped == count)
@@ -428,16 +441,38 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
     {
         private readonly CpuConvolution _owner;
         private readonly float* _sums;
+        private readonly float* _memory;
 
+        public readonly int FirstTap;
+        public readonly int EndTap;
+
+        /// <summary>Sums of a part's own, of all taps.</summary>
         public FilterSums(CpuConvolution owner, float* workspace, int part)
+            : this(owner, workspace, part, part, 0, owner._d.Kernel) { }
+
+        /// <summary>Some taps of the sums at a place, and the bias with the first of them; the part's memory is its own.</summary>
+        public FilterSums(
+            CpuConvolution owner,
+            float* workspace,
+            int place,
+            int part,
+            int firstTap,
+            int endTap
+        )
         {
             _owner = owner;
-            _sums = workspace + part * owner.FilterStride;
-            new Span<float>(_sums, (int)owner._partialCount).Clear();
+            _sums = workspace + place * owner.FilterStride;
+            _memory = workspace + part * owner.FilterStride + owner._partialCount;
+            FirstTap = firstTap;
+            EndTap = endTap;
+            int tap = owner._d.InputSize * owner._d.OutputSize;
+            new Span<float>(_sums + (nint)firstTap * tap, (endTap - firstTap) * tap).Clear();
+            if (firstTap == 0)
+                new Span<float>(_sums + (nint)owner._d.Kernel * tap, owner._d.OutputSize).Clear();
         }
 
         /// <summary>Memory for rows of x that must be gathered.</summary>
-        public float* Rows => _sums + _owner._partialCount + _owner._panelCount;
+        public float* Rows => _memory + _owner._panelCount;
 
         /// <summary>Prepares the next rows of dy as the right-hand side of products.</summary>
         public Packed Begin(float* dy, int count)
@@ -446,7 +481,7 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
             int lanes = _owner._backend.Lanes;
             if (_owner._panelCount == 0)
                 return Packed.RowMajor(dy, outputs, count, outputs, lanes);
-            var all = new Packed(_sums + _owner._partialCount, count, outputs, lanes);
+            var all = new Packed(_memory, count, outputs, lanes);
             all.Fill(dy, outputs, 1, 0, count);
             return all;
         }
@@ -472,6 +507,8 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
 
         public void AddBias(float* dy, int count)
         {
+            if (FirstTap > 0)
+                return;
             int outputs = _owner._d.OutputSize;
             float* bias = _sums + (long)_owner._d.Kernel * _owner._d.InputSize * outputs;
             for (int r = 0; r < count; r++)

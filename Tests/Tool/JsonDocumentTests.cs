@@ -353,7 +353,7 @@ public sealed class JsonDocumentTests : CudaCommandFixture
             string newer = old.Replace("\"torch", $"\"{peer}", StringComparison.Ordinal)
                 .Replace(
                     "\"arch\": \"rnn\", \"length\": ",
-                    $"\"measure\": \"training\", \"peer\": \"{peer}\", \"layers\": 1, \"arch\": \"rnn\", \"length\": ",
+                    $"\"measure\": \"training\", \"peer\": \"{peer}\", \"layers\": 1, \"vocabulary\": 50, \"arch\": \"rnn\", \"length\": ",
                     StringComparison.Ordinal
                 )
                 .Replace(
