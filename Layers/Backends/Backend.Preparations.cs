@@ -9,6 +9,12 @@ public abstract partial class Backend
     /// </summary>
     internal virtual bool PreparesTogether => false;
 
+    /// <summary>The floats of <see cref="PlaceWeightNorms"/>'s table of so many filters; 0 where there is none.</summary>
+    internal virtual long WeightNormTableCount(int filters) => 0;
+
+    /// <summary>The floats of <see cref="PlaceDiagonals"/>'s table of so many scans; 0 where there is none.</summary>
+    internal virtual long DiagonalTableCount(int scans) => 0;
+
     /// <summary>
     /// Puts into this backend's memory where its kernels find the tensors of weight norms; null where they need no table. The gradients'
     /// tensors are empty where there is no backward pass.

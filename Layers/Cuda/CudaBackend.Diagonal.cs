@@ -8,6 +8,8 @@ public sealed partial class CudaBackend
 {
     private const int DiagonalThreads = 128;
 
+    internal override long DiagonalTableCount(int scans) => Words<DeviceDiagonal>() * scans;
+
     internal override PreparationTable PlaceDiagonals(
         ReadOnlySpan<DiagonalTensors> parameters,
         ReadOnlySpan<DiagonalMatrices> matrices,

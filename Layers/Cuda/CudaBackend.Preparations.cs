@@ -46,13 +46,17 @@ public sealed partial class CudaBackend
             );
     }
 
+    // The floats of an entry.
+    private static long Words<T>()
+        where T : unmanaged => Unsafe.SizeOf<T>() / sizeof(float);
+
     // The entries from a number on.
     private static DeviceSpan<float> Entries<T>(PreparationTable table, int first)
         where T : unmanaged
     {
-        long words = Unsafe.SizeOf<T>() / sizeof(float);
         DeviceBuffer<float> all = Block(table.Words);
-        return all.Slice(first * words, all.Length - first * words);
+        long from = first * Words<T>();
+        return all.Slice(from, all.Length - from);
     }
 
     private static PreparationTable Required(PreparationTable? table) =>

@@ -11,6 +11,8 @@ public sealed partial class CudaBackend
     // In [O, k, I] one tap is a matrix whose rows lie k I apart. cuBLAS takes that as a leading dimension, and cuDNN wants this order.
     internal override bool FilterInputsLast => true;
 
+    internal override long WeightNormTableCount(int filters) => Words<DeviceFilter>() * filters;
+
     internal override PreparationTable PlaceWeightNorms(
         ReadOnlySpan<WeightNormTensors> filters,
         ReadOnlySpan<WeightNormGradients> gradients

@@ -114,7 +114,6 @@ internal sealed partial class CudaConvolution : ConvolutionOperation
     )
     {
         BackwardOutput(output, gradients);
-        BackwardFilter(x, gradients.Products, layout, gradients.Weight, workspace);
         if (!gradients.X.IsEmpty)
             BackwardData(
                 gradients.Products,
@@ -124,6 +123,8 @@ internal sealed partial class CudaConvolution : ConvolutionOperation
                 gradients.Accumulate,
                 workspace
             );
+        // Last, as it may be written over w.
+        BackwardFilter(x, gradients.Products, layout, gradients.Weight, workspace);
     }
 
     private void BackwardData(

@@ -178,9 +178,10 @@ internal sealed class CudaGraphConvolution : ConvolutionOperation
         }
         _products.BackwardOutput(output, gradients);
         Tensor dy = gradients.Products;
-        Run(_filter!, x, gradients.Weight, dy, workspace);
         if (!gradients.X.IsEmpty)
             Run(gradients.Accumulate ? _addingData! : _data!, gradients.X, w, dy, workspace);
+        // Last, as it may be written over w.
+        Run(_filter!, x, gradients.Weight, dy, workspace);
     }
 
     public override void Dispose()

@@ -97,7 +97,8 @@ internal readonly record struct ConvolutionGradients
 
     /// <summary>
     /// The gradient of w, written for the newest taps: those of <see cref="ConvolutionDescriptor.LiveTaps"/>, or all. That of the other taps
-    /// is zero.
+    /// is zero. Where the backend prepares together (<see cref="Backend.PreparesTogether"/>) it may lie where w does, which it then
+    /// overwrites.
     /// </summary>
     public required Tensor Weight { get; init; }
 

@@ -10,6 +10,8 @@ internal sealed class DiagonalPreparation(Backend backend, bool together)
     private DiagonalMatrices[] _slopes = [];
     private DiagonalTensors[] _gradients = [];
 
+    public override long TableCount => Backend.DiagonalTableCount(_joined.Count);
+
     /// <summary>Adds the matrices of a scan.</summary>
     /// <param name="item">Gives their tensors once they have their memory.</param>
     /// <returns>The number by which <see cref="Backward"/> knows them.</returns>

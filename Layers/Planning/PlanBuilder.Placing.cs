@@ -62,6 +62,8 @@ public sealed partial class PlanBuilder
         need.Add(_workspaceCount, MemoryCategory.Workspace);
         foreach (long count in _flowCounts)
             need.Add(count, MemoryCategory.Workspace);
+        foreach (long count in Preparations.TableCounts)
+            need.Add(count, MemoryCategory.Workspace);
         return need;
     }
 

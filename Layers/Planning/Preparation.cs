@@ -18,6 +18,9 @@ internal abstract class Preparation(Backend backend, bool together) : IDisposabl
     /// <summary>Where the backend's kernels find the tensors; null where they need no table.</summary>
     private protected PreparationTable? Table { get; private set; }
 
+    /// <summary>The floats of the table, once all layers have joined.</summary>
+    public abstract long TableCount { get; }
+
     /// <summary>Called once the tensors have their memory.</summary>
     public void Place()
     {

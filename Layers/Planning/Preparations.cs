@@ -13,6 +13,10 @@ internal sealed class Preparations : IDisposable
         return preparation;
     }
 
+    /// <summary>The floats of each table.</summary>
+    public IEnumerable<long> TableCounts =>
+        _all.Select(preparation => preparation.TableCount).Where(count => count > 0);
+
     /// <inheritdoc cref="Preparation.Place"/>
     public void Place()
     {

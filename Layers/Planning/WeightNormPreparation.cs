@@ -8,6 +8,8 @@ internal sealed class WeightNormPreparation(Backend backend, bool together)
     private WeightNormTensors[] _filters = [];
     private WeightNormGradients[] _gradients = [];
 
+    public override long TableCount => Backend.WeightNormTableCount(_joined.Count);
+
     /// <summary>Adds a filter.</summary>
     /// <param name="filter">Gives its tensors once they have their memory.</param>
     /// <returns>The number by which <see cref="Backward"/> knows it.</returns>
