@@ -6,9 +6,28 @@ namespace Sequor.Layers.Cpu;
 internal sealed unsafe partial class CpuBackend
 {
     private protected override void DiagonalParametrizationCore(
-        in DiagonalTensors parameters,
-        in DiagonalMatrices matrices
+        ReadOnlySpan<DiagonalTensors> parameters,
+        ReadOnlySpan<DiagonalMatrices> matrices,
+        PreparationTable? table
     )
+    {
+        for (int i = 0; i < parameters.Length; i++)
+            MakeMatrices(parameters[i], matrices[i]);
+    }
+
+    private protected override void DiagonalParametrizationGradientCore(
+        ReadOnlySpan<DiagonalTensors> parameters,
+        ReadOnlySpan<DiagonalMatrices> slopes,
+        ReadOnlySpan<DiagonalTensors> gradients,
+        PreparationTable? table,
+        int first
+    )
+    {
+        for (int i = 0; i < parameters.Length; i++)
+            AddGradients(parameters[i], slopes[i], gradients[i]);
+    }
+
+    private static void MakeMatrices(in DiagonalTensors parameters, in DiagonalMatrices matrices)
     {
         float* lambda = Pointer(matrices.Lambda);
         float* fromReal = Pointer(parameters.BReal);
@@ -55,7 +74,7 @@ internal sealed unsafe partial class CpuBackend
         }
     }
 
-    private protected override void DiagonalParametrizationGradientCore(
+    private static void AddGradients(
         in DiagonalTensors parameters,
         in DiagonalMatrices matrices,
         in DiagonalTensors gradients

@@ -5,16 +5,21 @@ namespace Sequor.Layers.Cpu;
 // Weight normalisation of convolution filters, and its gradient.
 internal sealed unsafe partial class CpuBackend
 {
-    private protected override void WeightNormCore(ReadOnlySpan<WeightNormTensors> filters)
+    private protected override void WeightNormCore(
+        ReadOnlySpan<WeightNormTensors> filters,
+        PreparationTable? table
+    )
     {
         foreach (WeightNormTensors filter in filters)
             _weightNorm.Forward(filter);
     }
 
-    // The convolutions of this backend write the gradients of all taps, so the number of taps is not looked at.
+    // The convolutions of this backend write the gradients of all taps, so the number of steps is not looked at.
     private protected override void WeightNormGradientCore(
         ReadOnlySpan<WeightNormTensors> filters,
-        ReadOnlySpan<WeightNormGradients> gradients
+        ReadOnlySpan<WeightNormGradients> gradients,
+        PreparationTable? table,
+        int first
     )
     {
         for (int i = 0; i < filters.Length; i++)

@@ -196,7 +196,7 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
         packed.From(first * _d.InputSize).Multiply(tile, batch, rows, start, to);
     }
 
-    protected override int BackwardCore(
+    protected override void BackwardCore(
         Tensor x,
         SequenceLayout? layout,
         Tensor w,
@@ -210,7 +210,6 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
         BackwardFilter(x, dy, layout, gradients.Weight, gradients.Bias, workspace);
         if (!gradients.X.IsEmpty)
             BackwardData(dy, layout, w, gradients.X, gradients.Accumulate, workspace);
-        return _d.Kernel;
     }
 
     private void BackwardData(

@@ -44,9 +44,21 @@ internal sealed unsafe class CpuLayerNorm : LayerNormOperation
         bool accumulate,
         Tensor dweight,
         Tensor dbias,
-        Tensor workspace
+        Tensor workspace,
+        Tensor skip,
+        Tensor factor
     )
     {
+        if (!skip.IsEmpty)
+            _backend.Pointwise(
+                PointwiseOp.MultiplyAdd,
+                new PointwiseArguments
+                {
+                    A = skip,
+                    Row = factor,
+                    Out = dy,
+                }
+            );
         _job.Set(x, weight, statistics);
         _job.Y = CpuBackend.Pointer(dy);
         _job.Dx = CpuBackend.Pointer(dx);

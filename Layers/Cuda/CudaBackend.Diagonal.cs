@@ -1,127 +1,146 @@
+using System.Runtime.InteropServices;
 using Sequor.Native.Kernels;
 
 namespace Sequor.Layers.Cuda;
 
-// The matrices around a diagonal scan, and their gradients, in one launch each.
+// The matrices around diagonal scans, and their gradients, in one launch each for all scans: a block a row of B or C.
 public sealed partial class CudaBackend
 {
     private const int DiagonalThreads = 128;
 
-    private protected override void DiagonalParametrizationCore(
-        in DiagonalTensors parameters,
-        in DiagonalMatrices matrices
+    internal override long DiagonalTableCount(int scans) => Words<DeviceDiagonal>() * scans;
+
+    internal override PreparationTable PlaceDiagonals(
+        ReadOnlySpan<DiagonalTensors> parameters,
+        ReadOnlySpan<DiagonalMatrices> matrices,
+        ReadOnlySpan<DiagonalMatrices> slopes,
+        ReadOnlySpan<DiagonalTensors> gradients
     )
     {
-        (int model, int size, int directions, KernelGrid grid) = DiagonalSizes(matrices);
-        if (parameters.Form == DiagonalForm.LogPolar)
+        var entries = new DeviceDiagonal[parameters.Length];
+        Tensor origin = parameters[0].Decay;
+        Tensor prepared = matrices[0].Lambda;
+        Tensor slope = slopes[0].Lambda;
+        Tensor gradient = gradients[0].Decay;
+        for (int i = 0; i < entries.Length; i++)
         {
-            Kernels.Launch(
-                "lru_prepare",
-                grid,
-                Span(parameters.Decay),
-                Span(parameters.Frequency),
-                Span(parameters.Scale),
-                Span(parameters.BReal),
-                Span(parameters.BImaginary),
-                Span(parameters.CReal),
-                Span(parameters.CImaginary),
-                Span(matrices.Lambda),
-                Span(matrices.B),
-                Span(matrices.C),
-                model,
-                size,
-                directions
-            );
-            return;
+            DiagonalTensors p = parameters[i];
+            DiagonalTensors d = gradients[i];
+            (int model, int size, int directions) = DiagonalSizes(matrices[i]);
+            entries[i] = new DeviceDiagonal
+            {
+                Decay = PlaceOf(p.Decay, d.Decay),
+                Frequency = PlaceOf(p.Frequency, d.Frequency),
+                Scale = PlaceOf(p.Scale, d.Scale),
+                BReal = PlaceOf(p.BReal, d.BReal),
+                BImaginary = PlaceOf(p.BImaginary, d.BImaginary),
+                CReal = PlaceOf(p.CReal, d.CReal),
+                CImaginary = PlaceOf(p.CImaginary, d.CImaginary),
+                Lambda = Place(matrices[i].Lambda, prepared),
+                B = Place(matrices[i].B, prepared),
+                C = Place(matrices[i].C, prepared),
+                LambdaSlope = Place(slopes[i].Lambda, slope),
+                BSlope = Place(slopes[i].B, slope),
+                CSlope = Place(slopes[i].C, slope),
+                Form = (int)p.Form,
+                Model = model,
+                Size = size,
+                Directions = directions,
+            };
         }
-        Kernels.Launch(
-            "diagonal_prepare",
-            grid,
-            (int)parameters.Form,
-            Span(parameters.Decay),
-            Span(parameters.Frequency),
-            Span(parameters.Scale),
-            Span(parameters.BReal),
-            Span(parameters.BImaginary),
-            Span(parameters.CReal),
-            Span(parameters.CImaginary),
-            Span(matrices.Lambda),
-            Span(matrices.B),
-            Span(matrices.C),
-            model,
-            size,
-            directions
-        );
+        return MakeTable<DeviceDiagonal>(entries, origin, prepared, gradient, slope);
+
+        long PlaceOf(Tensor parameter, Tensor itsGradient)
+        {
+            long place = Place(parameter, origin);
+            RequireAlike(place, itsGradient, gradient);
+            return place;
+        }
+    }
+
+    private protected override void DiagonalParametrizationCore(
+        ReadOnlySpan<DiagonalTensors> parameters,
+        ReadOnlySpan<DiagonalMatrices> matrices,
+        PreparationTable? table
+    )
+    {
+        PreparationTable places = Required(table);
+        for (int from = 0; from < matrices.Length; )
+        {
+            int count = Alike(matrices, from, static _ => 0);
+            Kernels.Launch(
+                parameters[from].Form == DiagonalForm.LogPolar ? "lru_prepare" : "diagonal_prepare",
+                DiagonalRows(matrices.Slice(from, count)),
+                Entries<DeviceDiagonal>(places, from),
+                Span(places.Parameters),
+                Span(places.Prepared)
+            );
+            from += count;
+        }
     }
 
     private protected override void DiagonalParametrizationGradientCore(
-        in DiagonalTensors parameters,
-        in DiagonalMatrices matrices,
-        in DiagonalTensors gradients
+        ReadOnlySpan<DiagonalTensors> parameters,
+        ReadOnlySpan<DiagonalMatrices> slopes,
+        ReadOnlySpan<DiagonalTensors> gradients,
+        PreparationTable? table,
+        int first
     )
     {
-        (int model, int size, int directions, KernelGrid grid) = DiagonalSizes(matrices);
-        if (parameters.Form == DiagonalForm.LogPolar)
+        PreparationTable places = Required(table);
+        for (int from = 0; from < slopes.Length; )
         {
+            // All blocks of a model have a batch of the same shape, unless it pools between them.
+            int count = Alike(slopes, from, static slope => slope.Lambda.Shape.Rows);
             Kernels.Launch(
-                "lru_prepare_gradient",
-                grid,
-                Span(parameters.Decay),
-                Span(parameters.Frequency),
-                Span(parameters.Scale),
-                Span(parameters.BReal),
-                Span(parameters.BImaginary),
-                Span(matrices.Lambda),
-                checked((int)matrices.Lambda.Shape.Rows),
-                Span(matrices.B),
-                Span(matrices.C),
-                Span(gradients.Decay),
-                Span(gradients.Frequency),
-                Span(gradients.Scale),
-                Span(gradients.BReal),
-                Span(gradients.BImaginary),
-                Span(gradients.CReal),
-                Span(gradients.CImaginary),
-                model,
-                size,
-                directions
+                parameters[from].Form == DiagonalForm.LogPolar
+                    ? "lru_prepare_gradient"
+                    : "diagonal_prepare_gradient",
+                DiagonalRows(slopes.Slice(from, count)),
+                Entries<DeviceDiagonal>(places, first + from),
+                Span(places.Parameters),
+                Span(places.Slopes),
+                Span(places.Gradients),
+                checked((int)slopes[from].Lambda.Shape.Rows)
             );
-            return;
+            from += count;
         }
-        Kernels.Launch(
-            "diagonal_prepare_gradient",
-            grid,
-            (int)parameters.Form,
-            Span(parameters.Decay),
-            Span(parameters.Frequency),
-            Span(parameters.Scale),
-            Span(parameters.BReal),
-            Span(parameters.BImaginary),
-            Span(matrices.Lambda),
-            checked((int)matrices.Lambda.Shape.Rows),
-            Span(matrices.B),
-            Span(matrices.C),
-            Span(gradients.Decay),
-            Span(gradients.Frequency),
-            Span(gradients.Scale),
-            Span(gradients.BReal),
-            Span(gradients.BImaginary),
-            Span(gradients.CReal),
-            Span(gradients.CImaginary),
-            model,
-            size,
-            directions
-        );
     }
 
-    // The grid has one block for each row of B and for each row of each direction's C.
-    private static (int Model, int Size, int Directions, KernelGrid Grid) DiagonalSizes(
-        in DiagonalMatrices matrices
-    )
+    // Rows of B and of each direction's C.
+    private static KernelGrid DiagonalRows(ReadOnlySpan<DiagonalMatrices> matrices) =>
+        KernelGrid.Table(
+            matrices.Length,
+            Most(matrices, static each => each.B.Shape.First / 2 + (long)each.C.Shape.First),
+            DiagonalThreads
+        );
+
+    private static (int Model, int Size, int Directions) DiagonalSizes(in DiagonalMatrices matrices)
     {
         int model = matrices.B.Shape.Columns;
-        int size = matrices.B.Shape.First / 2;
-        int rows = matrices.C.Shape.First;
-        return (model, size, rows / model, KernelGrid.Each((long)size + rows, DiagonalThreads));
+        return (model, matrices.B.Shape.First / 2, matrices.C.Shape.First / model);
+    }
+
+    // The layout of Diagonal in Native/Kernels/diagonal_table.cuh.
+    [StructLayout(LayoutKind.Sequential)]
+    private struct DeviceDiagonal
+    {
+        public long Decay;
+        public long Frequency;
+        public long Scale;
+        public long BReal;
+        public long BImaginary;
+        public long CReal;
+        public long CImaginary;
+        public long Lambda;
+        public long B;
+        public long C;
+        public long LambdaSlope;
+        public long BSlope;
+        public long CSlope;
+        public int Form;
+        public int Model;
+        public int Size;
+        public int Directions;
     }
 }

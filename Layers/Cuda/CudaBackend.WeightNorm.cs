@@ -1,8 +1,9 @@
+using System.Runtime.InteropServices;
 using Sequor.Native.Kernels;
 
 namespace Sequor.Layers.Cuda;
 
-// Weight normalisation: a launch takes two filters, and has one block for each output of either.
+// Weight normalisation: a launch takes all filters, and has one block for each output.
 public sealed partial class CudaBackend
 {
     private const int WeightNormThreads = 128;
@@ -10,76 +11,101 @@ public sealed partial class CudaBackend
     // In [O, k, I] one tap is a matrix whose rows lie k I apart. cuBLAS takes that as a leading dimension, and cuDNN wants this order.
     internal override bool FilterInputsLast => true;
 
-    private protected override void WeightNormCore(ReadOnlySpan<WeightNormTensors> filters)
+    internal override long WeightNormTableCount(int filters) => Words<DeviceFilter>() * filters;
+
+    internal override PreparationTable PlaceWeightNorms(
+        ReadOnlySpan<WeightNormTensors> filters,
+        ReadOnlySpan<WeightNormGradients> gradients
+    )
     {
-        for (int i = 0; i < filters.Length; i += 2)
+        var entries = new DeviceFilter[filters.Length];
+        WeightNormTensors origin = filters[0];
+        WeightNormGradients slope = gradients[0];
+        for (int i = 0; i < entries.Length; i++)
         {
-            WeightNormTensors first = filters[i];
-            WeightNormTensors second = i + 1 < filters.Length ? filters[i + 1] : default;
+            WeightNormTensors filter = filters[i];
+            RequireAlike(Place(filter.V, origin.V), gradients[i].V, slope.V);
+            RequireAlike(Place(filter.G, origin.V), gradients[i].G, slope.V);
+            entries[i] = new DeviceFilter
+            {
+                V = Place(filter.V, origin.V),
+                G = Place(filter.G, origin.V),
+                W = Place(filter.W, origin.W),
+                Norms = Place(filter.Norms, origin.W),
+                Slope = Place(gradients[i].W, slope.W),
+                Outputs = filter.V.Shape.First,
+                Inputs = filter.V.Shape[1],
+                Taps = filter.V.Shape[2],
+                Dilation = filter.Dilation,
+            };
+        }
+        return MakeTable<DeviceFilter>(entries, origin.V, origin.W, slope.V, slope.W);
+    }
+
+    private protected override void WeightNormCore(
+        ReadOnlySpan<WeightNormTensors> filters,
+        PreparationTable? table
+    )
+    {
+        PreparationTable places = Required(table);
+        for (int from = 0; from < filters.Length; )
+        {
+            int count = Alike(filters, from, static _ => 0);
             Kernels.Launch(
                 "weight_norm",
-                Outputs(first, second),
-                Span(first.V),
-                Span(first.G),
-                Span(first.W),
-                Span(first.Norms),
-                first.V.Shape.First,
-                first.V.Shape[1],
-                first.V.Shape[2],
-                Span(second.V),
-                Span(second.G),
-                Span(second.W),
-                Span(second.Norms),
-                Inputs(second),
-                Taps(second)
+                Outputs(filters.Slice(from, count)),
+                Entries<DeviceFilter>(places, from),
+                Span(places.Parameters),
+                Span(places.Prepared)
             );
+            from += count;
         }
     }
 
     private protected override void WeightNormGradientCore(
         ReadOnlySpan<WeightNormTensors> filters,
-        ReadOnlySpan<WeightNormGradients> gradients
+        ReadOnlySpan<WeightNormGradients> gradients,
+        PreparationTable? table,
+        int first
     )
     {
-        for (int i = 0; i < filters.Length; i += 2)
+        PreparationTable places = Required(table);
+        for (int from = 0; from < filters.Length; )
         {
-            bool two = i + 1 < filters.Length;
-            WeightNormTensors first = filters[i];
-            WeightNormTensors second = two ? filters[i + 1] : default;
-            WeightNormGradients slopes = gradients[i];
-            WeightNormGradients others = two ? gradients[i + 1] : default;
+            int count = Alike(gradients, from, static gradient => gradient.Steps);
             Kernels.Launch(
                 "weight_norm_gradient",
-                Outputs(first, second),
-                Span(first.V),
-                Span(first.G),
-                Span(first.Norms),
-                Span(slopes.W),
-                Span(slopes.V),
-                Span(slopes.G),
-                first.V.Shape.First,
-                first.V.Shape[1],
-                first.V.Shape[2],
-                slopes.Taps,
-                Span(second.V),
-                Span(second.G),
-                Span(second.Norms),
-                Span(others.W),
-                Span(others.V),
-                Span(others.G),
-                Inputs(second),
-                Taps(second),
-                others.Taps
+                Outputs(filters.Slice(from, count)),
+                Entries<DeviceFilter>(places, first + from),
+                Span(places.Parameters),
+                Span(places.Prepared),
+                Span(places.Slopes),
+                Span(places.Gradients),
+                gradients[from].Steps
             );
+            from += count;
         }
     }
 
-    private static KernelGrid Outputs(in WeightNormTensors first, in WeightNormTensors second) =>
-        KernelGrid.Each(first.G.Count + second.G.Count, WeightNormThreads);
+    private static KernelGrid Outputs(ReadOnlySpan<WeightNormTensors> filters) =>
+        KernelGrid.Table(
+            filters.Length,
+            Most(filters, static filter => filter.G.Count),
+            WeightNormThreads
+        );
 
-    private static int Inputs(in WeightNormTensors filter) =>
-        filter.V.IsEmpty ? 0 : filter.V.Shape[1];
-
-    private static int Taps(in WeightNormTensors filter) =>
-        filter.V.IsEmpty ? 0 : filter.V.Shape[2];
+    // The layout of Filter in Native/Kernels/weight_norm.cu.
+    [StructLayout(LayoutKind.Sequential)]
+    private struct DeviceFilter
+    {
+        public long V;
+        public long G;
+        public long W;
+        public long Norms;
+        public long Slope;
+        public int Outputs;
+        public int Inputs;
+        public int Taps;
+        public int Dilation;
+    }
 }

@@ -104,7 +104,7 @@ internal sealed partial class CudaConvolution : ConvolutionOperation
         Keep(x, history, position);
     }
 
-    protected override int BackwardCore(
+    protected override void BackwardCore(
         Tensor x,
         SequenceLayout? layout,
         Tensor w,
@@ -114,7 +114,6 @@ internal sealed partial class CudaConvolution : ConvolutionOperation
     )
     {
         BackwardOutput(output, gradients);
-        int taps = BackwardFilter(x, gradients.Products, layout, gradients.Weight, workspace);
         if (!gradients.X.IsEmpty)
             BackwardData(
                 gradients.Products,
@@ -124,7 +123,8 @@ internal sealed partial class CudaConvolution : ConvolutionOperation
                 gradients.Accumulate,
                 workspace
             );
-        return taps;
+        // Last, as it may be written over w.
+        BackwardFilter(x, gradients.Products, layout, gradients.Weight, workspace);
     }
 
     private void BackwardData(
@@ -152,7 +152,7 @@ internal sealed partial class CudaConvolution : ConvolutionOperation
         }
     }
 
-    private int BackwardFilter(
+    private void BackwardFilter(
         Tensor x,
         Tensor dy,
         SequenceLayout? layout,
@@ -160,8 +160,7 @@ internal sealed partial class CudaConvolution : ConvolutionOperation
         Tensor workspace
     )
     {
-        int tap = 0;
-        for (; tap < _descriptor.Kernel; tap++)
+        for (int tap = 0; tap < _descriptor.Kernel; tap++)
         {
             if (Shift(x, layout, tap) is not { } shift)
                 break;
@@ -174,7 +173,6 @@ internal sealed partial class CudaConvolution : ConvolutionOperation
                 beta: 0
             );
         }
-        return tap;
     }
 
     // The last of the k matrices [O, I] belongs to the current step, which is tap 0 here.

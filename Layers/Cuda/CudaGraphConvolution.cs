@@ -162,7 +162,7 @@ internal sealed class CudaGraphConvolution : ConvolutionOperation
         Tensor workspace
     ) => _products.Stream(x, w, output, history, position, sameWeights, workspace);
 
-    protected override int BackwardCore(
+    protected override void BackwardCore(
         Tensor x,
         SequenceLayout? layout,
         Tensor w,
@@ -172,13 +172,16 @@ internal sealed class CudaGraphConvolution : ConvolutionOperation
     )
     {
         if (!Fits(x, layout) || !IsAligned(gradients.Products) || !IsAligned(gradients.X))
-            return _products.Backward(x, layout, w, output, gradients, workspace);
+        {
+            _products.Backward(x, layout, w, output, gradients, workspace);
+            return;
+        }
         _products.BackwardOutput(output, gradients);
         Tensor dy = gradients.Products;
-        Run(_filter!, x, gradients.Weight, dy, workspace);
         if (!gradients.X.IsEmpty)
             Run(gradients.Accumulate ? _addingData! : _data!, gradients.X, w, dy, workspace);
-        return _descriptor.Kernel;
+        // Last, as it may be written over w.
+        Run(_filter!, x, gradients.Weight, dy, workspace);
     }
 
     public override void Dispose()

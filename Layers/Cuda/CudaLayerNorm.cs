@@ -3,11 +3,9 @@ using Sequor.Native.Kernels;
 
 namespace Sequor.Layers.Cuda;
 
-/// <summary>A layer normalisation: one launch forward, and two backward, the second of which adds up the sums of the blocks.</summary>
+/// <summary>A layer normalisation, in one launch each way: the last block of the gradient adds up what the blocks have summed.</summary>
 internal sealed class CudaLayerNorm : LayerNormOperation
 {
-    private const int JoinThreads = 128;
-
     private readonly CudaBackend _backend;
     private readonly LayerNormDescriptor _d;
     private readonly string _forward;
@@ -52,6 +50,37 @@ internal sealed class CudaLayerNorm : LayerNormOperation
             reuse ? 1 : 0
         );
 
+    protected override void ForwardAgainCore(
+        Tensor x,
+        Tensor weight,
+        Tensor bias,
+        Tensor y,
+        Tensor statistics,
+        in PointwiseArguments gelu
+    )
+    {
+        long rows = x.Shape.Rows;
+        KernelGrid grid = KernelGrid.WritingColumnSums(rows, _d.Size, 1);
+        _backend.Kernels.Launch(
+            "gelu_gradient_normed",
+            grid,
+            CudaBackend.Span(gelu.A),
+            CudaBackend.Span(gelu.B),
+            CudaBackend.Span(x),
+            CudaBackend.Span(statistics),
+            CudaBackend.Span(weight),
+            CudaBackend.Span(bias),
+            CudaBackend.Span(y),
+            CudaBackend.Span(gelu.Out),
+            CudaBackend.Span(gelu.Sum),
+            rows,
+            _d.Size,
+            grid.Lanes,
+            _backend.Scratch.Partials,
+            _backend.Scratch.Counters
+        );
+    }
+
     protected override void BackwardCore(
         Tensor x,
         Tensor weight,
@@ -61,11 +90,12 @@ internal sealed class CudaLayerNorm : LayerNormOperation
         bool accumulate,
         Tensor dweight,
         Tensor dbias,
-        Tensor workspace
+        Tensor workspace,
+        Tensor skip,
+        Tensor factor
     )
     {
         KernelGrid grid = KernelGrid.LayerNorm(x.Shape.Rows);
-        DeviceSpan<float> partials = CudaBackend.Span(workspace).Slice(0, 2L * _d.Size * grid.X);
         _backend.Kernels.Launch(
             _backward,
             grid,
@@ -73,20 +103,16 @@ internal sealed class CudaLayerNorm : LayerNormOperation
             CudaBackend.Span(weight),
             CudaBackend.Span(statistics),
             CudaBackend.Span(dy),
+            CudaBackend.Span(skip),
+            CudaBackend.Span(factor),
             CudaBackend.Span(dx),
-            partials,
-            x.Shape.Rows,
-            _d.Size,
-            accumulate ? 1 : 0
-        );
-        _backend.Kernels.Launch(
-            "layer_norm_join",
-            KernelGrid.Threadwise(2L * _d.Size, JoinThreads),
-            partials,
             CudaBackend.Span(dweight),
             CudaBackend.Span(dbias),
-            grid.X,
-            _d.Size
+            x.Shape.Rows,
+            _d.Size,
+            accumulate ? 1 : 0,
+            CudaBackend.Span(workspace).Slice(0, 2L * _d.Size * grid.X),
+            _backend.Scratch.Counters
         );
     }
 }

@@ -167,10 +167,23 @@ internal sealed partial class BlockFrame
     }
 
     /// <summary>Adds to the rows of dy, which become the gradient of x, what comes through the norm of a range of the core's input.</summary>
-    public void InputBackward(Tensor allDy, Tensor gradient, ScanRange range) =>
+    /// <param name="allDy">The gradient of the block's output, of all steps.</param>
+    /// <param name="gradient">The gradient of the core's input but for its direct term; that is added to it.</param>
+    /// <param name="skip">The gradient of what the direct term is added to.</param>
+    /// <param name="factor">The direct term's factors, one a channel.</param>
+    /// <param name="range">The steps.</param>
+    public void InputBackward(
+        Tensor allDy,
+        Tensor gradient,
+        Tensor skip,
+        Tensor factor,
+        ScanRange range
+    ) =>
         _norm.InputBackward(
             Ranges.Of(_x, range),
             gradient,
+            skip,
+            factor,
             Ranges.Of(allDy, range),
             Ranges.Row(range.First)
         );

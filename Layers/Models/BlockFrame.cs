@@ -114,6 +114,15 @@ internal sealed partial class BlockFrame : IDisposable
     public Tensor CoreInput(ScanRange range, bool again) =>
         _norm.Input(Ranges.Of(_x, range), Ranges.Row(range.First), again);
 
+    /// <summary>
+    /// What the core read of a range, in the backward pass, and with it the gradients of the GELU of the core's output, whose direct term
+    /// that was.
+    /// </summary>
+    /// <param name="range">The steps.</param>
+    /// <param name="gelu">The arguments of <see cref="PointwiseOp.MultiplyAddGeluGradient"/> but for c.</param>
+    public Tensor CoreInputAgain(ScanRange range, in PointwiseArguments gelu) =>
+        _norm.InputAgain(Ranges.Of(_x, range), Ranges.Row(range.First), gelu);
+
     /// <summary>What the core reads, of all steps.</summary>
     public Tensor CoreInput(bool again) => _norm.Input(_x, 0, again).View(_x.Shape);
 

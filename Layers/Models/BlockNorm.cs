@@ -7,6 +7,7 @@ namespace Sequor.Layers;
 /// <remarks>For norm(x + f(x)) only statistics are kept for the backward pass; the block computes the sum again.</remarks>
 internal sealed class BlockNorm : IDisposable
 {
+    private readonly Backend _backend;
     private readonly ChunkNorm _norm;
     private readonly bool _first;
     private readonly GradientFlow _flow;
@@ -38,6 +39,7 @@ internal sealed class BlockNorm : IDisposable
     /// <param name="chunk">The largest chunk of the input, [rows, C].</param>
     public BlockNorm(Layer norm, bool first, PlanBuilder builder, Shape input, Shape chunk)
     {
+        _backend = builder.Stage;
         _norm = ChunkNorm.Plan(norm, builder, input);
         _first = first;
         _flow = builder.Gradients;
@@ -67,6 +69,25 @@ internal sealed class BlockNorm : IDisposable
             return x;
         Tensor normed = _normed.All.RowRange(0, x.Shape.Rows);
         _norm.Forward(x, normed, row, again);
+        return normed;
+    }
+
+    /// <summary>
+    /// What f read of a chunk of x, in the backward pass, and with it the gradients of a <see cref="PointwiseOp.MultiplyAddGelu"/> whose a
+    /// that was.
+    /// </summary>
+    /// <param name="x">The chunk.</param>
+    /// <param name="row">Its first row.</param>
+    /// <param name="gelu">The arguments of <see cref="PointwiseOp.MultiplyAddGeluGradient"/> but for c.</param>
+    public Tensor InputAgain(Tensor x, long row, in PointwiseArguments gelu)
+    {
+        if (_normed is null)
+        {
+            _backend.Pointwise(PointwiseOp.MultiplyAddGeluGradient, gelu with { C = x });
+            return x;
+        }
+        Tensor normed = _normed.All.RowRange(0, x.Shape.Rows);
+        _norm.ForwardAgain(x, normed, row, gelu);
         return normed;
     }
 
@@ -114,10 +135,25 @@ internal sealed class BlockNorm : IDisposable
     }
 
     /// <summary>Adds to dy, the gradient of a chunk of x, what comes through the norm.</summary>
-    public void InputBackward(Tensor x, Tensor gradient, Tensor dy, long row)
+    /// <param name="x">The chunk.</param>
+    /// <param name="gradient">The gradient of what f reads of it, to which skip * factor is added first.</param>
+    /// <param name="skip">The gradient of what f adds to its output of what it reads, times a factor a channel.</param>
+    /// <param name="factor">The factors.</param>
+    /// <param name="dy">The gradient of the chunk.</param>
+    /// <param name="row">The chunk's first row.</param>
+    public void InputBackward(
+        Tensor x,
+        Tensor gradient,
+        Tensor skip,
+        Tensor factor,
+        Tensor dy,
+        long row
+    )
     {
         if (_first && ByChunks)
-            _norm.Backward(x, gradient, dy, row, true);
+            _norm.Backward(x, gradient, dy, row, true, skip, factor);
+        else
+            ChunkNorm.AddSkip(_backend, skip, factor, gradient);
     }
 
     /// <summary>

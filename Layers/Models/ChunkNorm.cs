@@ -31,6 +31,16 @@ internal abstract class ChunkNorm : IDisposable
     /// <param name="again">Whether the statistics of the forward pass are used instead of new ones.</param>
     public abstract void Forward(Tensor x, Tensor y, long row, bool again);
 
+    /// <summary>
+    /// Computes y again for a chunk of the backward pass, and with it the gradients of a <see cref="PointwiseOp.MultiplyAddGelu"/> whose a
+    /// y was.
+    /// </summary>
+    /// <param name="x">The chunk.</param>
+    /// <param name="y">The output, written.</param>
+    /// <param name="row">The chunk's first row.</param>
+    /// <param name="gelu">The arguments of <see cref="PointwiseOp.MultiplyAddGeluGradient"/>, whose c is y.</param>
+    public abstract void ForwardAgain(Tensor x, Tensor y, long row, in PointwiseArguments gelu);
+
     /// <summary>Takes a chunk's gradient where all rows are needed. Every chunk must come once before <see cref="EndSum"/>.</summary>
     public abstract void Sum(Tensor x, Tensor dy);
 
@@ -38,7 +48,34 @@ internal abstract class ChunkNorm : IDisposable
     public abstract void EndSum();
 
     /// <summary>Computes, or adds to, dx for a chunk of x; dx may be dy.</summary>
-    public abstract void Backward(Tensor x, Tensor dy, Tensor dx, long row, bool accumulate);
+    /// <param name="x">The chunk.</param>
+    /// <param name="dy">The gradient of the output, which may become dy + skip * factor.</param>
+    /// <param name="dx">The gradient of the chunk.</param>
+    /// <param name="row">The chunk's first row.</param>
+    /// <param name="accumulate">Whether dx is added to.</param>
+    /// <param name="skip">What is added to dy, times a factor a channel; empty for nothing.</param>
+    /// <param name="factor">The factors.</param>
+    public abstract void Backward(
+        Tensor x,
+        Tensor dy,
+        Tensor dx,
+        long row,
+        bool accumulate,
+        Tensor skip = default,
+        Tensor factor = default
+    );
+
+    /// <summary>dy += skip * factor.</summary>
+    public static void AddSkip(Backend backend, Tensor skip, Tensor factor, Tensor dy) =>
+        backend.Pointwise(
+            PointwiseOp.MultiplyAdd,
+            new PointwiseArguments
+            {
+                A = skip,
+                Row = factor,
+                Out = dy,
+            }
+        );
 
     public abstract void Dispose();
 
@@ -70,11 +107,26 @@ internal abstract class ChunkNorm : IDisposable
         public override void Forward(Tensor x, Tensor y, long row, bool again) =>
             _operation.Forward(x, _weight, _bias, y, Statistics(x, row), again);
 
+        public override void ForwardAgain(
+            Tensor x,
+            Tensor y,
+            long row,
+            in PointwiseArguments gelu
+        ) => _operation.ForwardAgain(x, _weight, _bias, y, Statistics(x, row), gelu);
+
         public override void Sum(Tensor x, Tensor dy) => throw new InvalidOperationException();
 
         public override void EndSum() => throw new InvalidOperationException();
 
-        public override void Backward(Tensor x, Tensor dy, Tensor dx, long row, bool accumulate) =>
+        public override void Backward(
+            Tensor x,
+            Tensor dy,
+            Tensor dx,
+            long row,
+            bool accumulate,
+            Tensor skip,
+            Tensor factor
+        ) =>
             _operation.Backward(
                 x,
                 _weight,
@@ -84,7 +136,9 @@ internal abstract class ChunkNorm : IDisposable
                 accumulate,
                 _weightGradient,
                 _biasGradient,
-                _workspace.All
+                _workspace.All,
+                skip,
+                factor
             );
 
         private Tensor Statistics(Tensor x, long row) =>
@@ -95,6 +149,7 @@ internal abstract class ChunkNorm : IDisposable
 
     private sealed class OfBatch(BatchNorm layer, PlanBuilder builder) : ChunkNorm
     {
+        private readonly Backend _backend = builder.Stage;
         private readonly BatchNorm.PlannedBatchNorm _norm = new(layer, builder);
         private bool _summing;
 
@@ -104,6 +159,12 @@ internal abstract class ChunkNorm : IDisposable
 
         public override void Forward(Tensor x, Tensor y, long row, bool again) =>
             _norm.Normalise(x, y);
+
+        public override void ForwardAgain(Tensor x, Tensor y, long row, in PointwiseArguments gelu)
+        {
+            _norm.Normalise(x, y);
+            _backend.Pointwise(PointwiseOp.MultiplyAddGeluGradient, gelu with { C = y });
+        }
 
         public override void Sum(Tensor x, Tensor dy)
         {
@@ -117,8 +178,20 @@ internal abstract class ChunkNorm : IDisposable
             _summing = false;
         }
 
-        public override void Backward(Tensor x, Tensor dy, Tensor dx, long row, bool accumulate) =>
+        public override void Backward(
+            Tensor x,
+            Tensor dy,
+            Tensor dx,
+            long row,
+            bool accumulate,
+            Tensor skip,
+            Tensor factor
+        )
+        {
+            if (!skip.IsEmpty)
+                AddSkip(_backend, skip, factor, dy);
             _norm.Backward(x, dy, dx, accumulate);
+        }
 
         public override void Dispose() => _norm.Dispose();
     }

@@ -13,8 +13,8 @@ public abstract partial class DiagonalBlock
         private readonly DiagonalScanOperation _scan;
 
         private readonly (Tensor Value, Tensor Gradient) _d;
-        private readonly DiagonalTensors _values;
-        private readonly DiagonalTensors _gradients;
+        private readonly DiagonalPreparation _preparation;
+        private readonly int _matrices;
 
         // What is kept for the backward pass.
         private readonly Slot _states;
@@ -58,8 +58,23 @@ public abstract partial class DiagonalBlock
                 )
             );
             _d = (builder.Value(layer._recurrence.D), builder.Gradient(layer._recurrence.D));
-            _values = layer._recurrence.Gather(builder.Value);
-            _gradients = layer._recurrence.Gather(builder.Gradient);
+            DiagonalTensors values = layer._recurrence.Gather(builder.Value);
+            DiagonalTensors gradients = layer._recurrence.Gather(builder.Gradient);
+            _preparation = builder.Diagonals(values.Form);
+            _matrices = _preparation.Join(() =>
+                new DiagonalItem(
+                    values,
+                    new DiagonalMatrices(_lambda!.All, _b!.All, _c!.All),
+                    _lambdaGradient is null
+                        ? default
+                        : new DiagonalMatrices(
+                            _lambdaGradient.All,
+                            _bGradient!.All,
+                            _cGradient!.All
+                        ),
+                    gradients
+                )
+            );
             // Where states are carried there is one step more, which holds the state before the first step of a call.
             int before = builder.Carries ? 1 : 0;
             _states = builder.Keep(new Shape(checked(steps + before), batch, 2 * n));
@@ -69,9 +84,9 @@ public abstract partial class DiagonalBlock
                 _reverseStates = builder.Keep(new Shape(steps, batch, 2 * n));
             _mixed = builder.Keep(input);
             _position = builder.Prepares;
-            _lambda = builder.KeepPrepared(new Shape(n, 2));
-            _b = builder.KeepPrepared(new Shape(2 * n, d));
-            _c = builder.KeepPrepared(new Shape(layer.Directions * d, 2 * n));
+            _lambda = builder.Prepared(new Shape(n, 2));
+            _b = builder.Prepared(new Shape(2 * n, d));
+            _c = builder.Prepared(new Shape(layer.Directions * d, 2 * n));
             _bFactor = new PreparedFactor(builder, d, 2 * n);
             _cFactor = new PreparedFactor(builder, 2 * n, d);
             _output = builder.Output(input);
@@ -102,9 +117,9 @@ public abstract partial class DiagonalBlock
             };
             if (2 * n > gates)
                 _stateGradient = builder.Scratch(new Shape(_ranges.MostRows, 2 * n));
-            _lambdaGradient = builder.Scratch(_scan.LambdaGradientCount);
-            _bGradient = builder.Scratch(new Shape(2 * n, d));
-            _cGradient = builder.Scratch(new Shape(layer.Directions * d, 2 * n));
+            _lambdaGradient = builder.PreparedGradient(Shape.Block(_scan.LambdaGradientCount));
+            _bGradient = builder.PreparedGradient(new Shape(2 * n, d));
+            _cGradient = builder.PreparedGradient(new Shape(layer.Directions * d, 2 * n));
         }
 
         // C' and its gradient are one matrix for each direction.
@@ -123,10 +138,7 @@ public abstract partial class DiagonalBlock
             _x = x;
             Tensor y = _output.For(x.Shape.First, x.Shape[1]);
             if (!IsPrepared)
-                _backend.DiagonalParametrization(
-                    _values,
-                    new DiagonalMatrices(_lambda.All, _b.All, _c.All)
-                );
+                _preparation.Forward();
             _frame.Begin(x);
             if (_carried is null)
                 ForwardAll(y);
@@ -233,8 +245,7 @@ public abstract partial class DiagonalBlock
             for (int end = _ranges.Steps; end > 0; )
             {
                 ScanRange range = _ranges.Until(end);
-                Tensor normed = _frame.CoreInput(range, true);
-                Tensor hidden = BackwardToMixed(dy, normed, range);
+                (Tensor hidden, Tensor normed) = BackwardToMixed(dy, range);
                 bool resume = end < _ranges.Steps;
                 Tensor states = Rows(_states, OfStates(range));
                 SumProducts(hidden, states, Direction(_cGradient!, hidden, 0), resume);
@@ -275,36 +286,27 @@ public abstract partial class DiagonalBlock
                 first = range.End;
             }
             _frame.EndBackward(dy);
-            _backend.DiagonalParametrizationGradient(
-                _values,
-                new DiagonalMatrices(
-                    _scan.LambdaGradient(_lambdaGradient!.All),
-                    _bGradient!.All,
-                    _cGradient!.All
-                ),
-                _gradients
-            );
+            _preparation.Backward(_matrices, _scan.LambdaGradient(_lambdaGradient!.All));
             return dy;
         }
 
-        // From the gradient of the output computes that of Re(C h) + D z.
-        private Tensor BackwardToMixed(Tensor dy, Tensor normed, ScanRange range)
+        // From the gradient of the output computes that of Re(C h) + D z, and z again.
+        private (Tensor Gradient, Tensor Normed) BackwardToMixed(Tensor dy, ScanRange range)
         {
             // It may lie in the rows of dy, which are the gradient of the skip as well.
             Tensor hidden = _frame.BackwardToHidden(dy, _mixed.All, range);
             Tensor place = _frame.Hidden(range);
-            _backend.Pointwise(
-                PointwiseOp.MultiplyAddGeluGradient,
+            Tensor normed = _frame.CoreInputAgain(
+                range,
                 new PointwiseArguments
                 {
                     A = hidden,
                     B = Rows(_mixed, range),
-                    C = normed,
                     Sum = _d.Gradient,
                     Out = place,
                 }
             );
-            return place;
+            return (place, normed);
         }
 
         private Tensor BackwardScan(Tensor hidden, Slot states, int direction, ScanRange range)
@@ -339,16 +341,7 @@ public abstract partial class DiagonalBlock
             SumProducts(du, normed, _bGradient!.All, resume);
             (Tensor dz, bool accumulate) = _frame.CoreInputGradient(dy, range);
             MultiplyBack(du, _b.All, dz, accumulate);
-            _backend.Pointwise(
-                PointwiseOp.MultiplyAdd,
-                new PointwiseArguments
-                {
-                    A = hidden,
-                    Row = _d.Value,
-                    Out = dz,
-                }
-            );
-            _frame.InputBackward(dy, dz, range);
+            _frame.InputBackward(dy, dz, hidden, _d.Value, range);
         }
 
         private void MultiplyBack(Tensor a, Tensor b, Tensor c, bool accumulate) =>

@@ -40,17 +40,26 @@ internal sealed class NormedConvolutionPlan : IDisposable
     private readonly Slot _norms;
     private readonly Slot _workspace;
     private readonly Slot? _weightGradient;
+    private readonly WeightNormPreparation _preparation;
+    private readonly int _item;
     private readonly Slot? _history;
     private readonly StreamPosition? _position;
     private readonly SequenceLayout? _layout;
-    private int _taps;
 
+    /// <param name="parameters">The convolution's parameters.</param>
+    /// <param name="builder">The builder that memory is taken from.</param>
+    /// <param name="descriptor">The convolution's sizes.</param>
+    /// <param name="preparation">What makes its weight: the layer runs it before <see cref="Forward"/>.</param>
     public NormedConvolutionPlan(
         NormedConvolution parameters,
         PlanBuilder builder,
-        in ConvolutionDescriptor descriptor
+        in ConvolutionDescriptor descriptor,
+        WeightNormPreparation preparation
     )
     {
+        int dilation = descriptor.Dilation;
+        _preparation = preparation;
+        _item = preparation.Join(() => Tensors(dilation));
         _operation = builder.Own(builder.Stage.PlanConvolution(descriptor));
         _layout = builder.Layout;
         (_v, _g, Bias) = (
@@ -63,18 +72,20 @@ internal sealed class NormedConvolutionPlan : IDisposable
             builder.Gradient(parameters.G),
             builder.Gradient(parameters.Bias)
         );
-        if (builder.Training)
-            _weightGradient = builder.Scratch(parameters.V.Shape);
+        // Gradients of all layers are there at once, and each takes the place of its weight, which is not read any more.
+        bool inPlace = builder.Stage.PreparesTogether;
+        if (builder.Training && !inPlace)
+            _weightGradient = builder.PreparedGradient(parameters.V.Shape);
+        _weight = builder.Prepared(parameters.V.Shape);
+        if (builder.Training && inPlace)
+            _weightGradient = _weight;
+        _norms = builder.Prepared(parameters.G.Shape);
         if (!builder.Streaming)
         {
-            _weight = builder.Keep(parameters.V.Shape);
-            _norms = builder.Keep(parameters.G.Shape);
             _workspace = builder.Scratch(_operation.WorkspaceCount);
             return;
         }
         _position = builder.Position;
-        _weight = builder.Kept(parameters.V.Shape, MemoryCategory.Workspace);
-        _norms = builder.Kept(parameters.G.Shape, MemoryCategory.Workspace);
         _workspace = builder.Workspace(_operation.WorkspaceCount);
         _history = builder.State(
             new Shape(descriptor.History, descriptor.MaxBatch, descriptor.InputSize)
@@ -86,10 +97,11 @@ internal sealed class NormedConvolutionPlan : IDisposable
     /// <summary>Whether the weights must be computed from direction and gain, since these may have changed.</summary>
     public bool NewWeights => _position is null || _position.NewWeights;
 
-    public WeightNormTensors WeightNorm => new(_v, _g, _weight.All, _norms.All);
-
-    /// <summary>The gradients of the weight norm, valid after <see cref="Backward"/>.</summary>
-    public WeightNormGradients WeightNormGradients => new(_weightGradient!.All, _taps, _dv, _dg);
+    private (WeightNormTensors, WeightNormGradients) Tensors(int dilation) =>
+        (
+            new(_v, _g, _weight.All, _norms.All, dilation),
+            new(_weightGradient is null ? default : _weightGradient.All, 0, _dv, _dg)
+        );
 
     public void Forward(Tensor x, in ConvolutionOutput output)
     {
@@ -107,7 +119,10 @@ internal sealed class NormedConvolutionPlan : IDisposable
             );
     }
 
-    /// <summary>From dy computes the gradient of the products, which may overwrite dy, and that of x unless dx is empty.</summary>
+    /// <summary>
+    /// From dy computes the gradient of the products, which may overwrite dy, and that of x unless dx is empty. The preparation is told of
+    /// the gradient of the weight.
+    /// </summary>
     public void Backward(
         Tensor x,
         in ConvolutionOutput output,
@@ -116,8 +131,9 @@ internal sealed class NormedConvolutionPlan : IDisposable
         Tensor skipBias,
         Tensor dx,
         bool accumulate
-    ) =>
-        _taps = _operation.Backward(
+    )
+    {
+        _operation.Backward(
             x,
             _layout,
             _weight.All,
@@ -134,6 +150,8 @@ internal sealed class NormedConvolutionPlan : IDisposable
             },
             _workspace.All
         );
+        _preparation.Backward(_item, _layout is { IsPacked: true } ? _layout.Steps : x.Shape.First);
+    }
 
     public void Dispose() => _operation.Dispose();
 }

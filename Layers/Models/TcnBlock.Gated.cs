@@ -9,6 +9,7 @@ public sealed partial class TcnBlock
         private readonly GradientFlow _flow;
         private readonly StepRanges _ranges;
         private readonly BlockDropout _dropout;
+        private readonly WeightNormPreparation _filters;
         private readonly NormedConvolutionPlan _first;
         private readonly NormedConvolutionPlan _second;
         private readonly Slot _firstGates;
@@ -38,15 +39,18 @@ public sealed partial class TcnBlock
             _output = builder.Output(output);
             // Holds the skip path's 1x1 product forward, and the gradient inside the block backward.
             _scratch = builder.Scratch(output);
+            _filters = builder.WeightNorms();
             _first = new NormedConvolutionPlan(
                 layer._first,
                 builder,
-                layer.Describe(layer.InputSize, builder, input)
+                layer.Describe(layer.InputSize, builder, input),
+                _filters
             );
             _second = new NormedConvolutionPlan(
                 layer._second,
                 builder,
-                layer.Describe(layer.OutputSize, builder, input)
+                layer.Describe(layer.OutputSize, builder, input),
+                _filters
             );
             if (layer._skipWeight is null)
                 return;
@@ -68,7 +72,7 @@ public sealed partial class TcnBlock
             Tensor inner = _inner.For(steps, batch);
             Tensor y = _output.For(steps, batch);
             if (_first.NewWeights)
-                _backend.WeightNorm([_first.WeightNorm, _second.WeightNorm]);
+                _filters.Forward();
             Gate(_first, x, _firstGates.For(steps, batch), inner, 0);
             Tensor skip = x;
             if (Projects)
@@ -143,10 +147,6 @@ public sealed partial class TcnBlock
                 _firstGates.For(steps, batch),
                 _inputGradient ? dx : default,
                 accumulate: true
-            );
-            _backend.WeightNormGradient(
-                [_first.WeightNorm, _second.WeightNorm],
-                [_first.WeightNormGradients, _second.WeightNormGradients]
             );
             return _inputGradient ? dx : default;
         }

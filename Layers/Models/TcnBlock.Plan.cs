@@ -9,6 +9,7 @@ public sealed partial class TcnBlock
         private readonly Backend _backend;
         private readonly GradientFlow _flow;
         private readonly RandomStream? _random;
+        private readonly WeightNormPreparation _filters;
         private readonly NormedConvolutionPlan _first;
         private readonly NormedConvolutionPlan _second;
         private readonly Slot _inner;
@@ -36,15 +37,18 @@ public sealed partial class TcnBlock
             _bits = builder.Keep(Shape.Block(_backend.BitCount(output)));
             // Holds the skip path's 1x1 product forward, and the gradient inside the block backward.
             _scratch = builder.Scratch(output);
+            _filters = builder.WeightNorms();
             _first = new NormedConvolutionPlan(
                 layer._first,
                 builder,
-                layer.Describe(layer.InputSize, builder, input)
+                layer.Describe(layer.InputSize, builder, input),
+                _filters
             );
             _second = new NormedConvolutionPlan(
                 layer._second,
                 builder,
-                layer.Describe(layer.OutputSize, builder, input)
+                layer.Describe(layer.OutputSize, builder, input),
+                _filters
             );
             if (layer._skipWeight is not null)
             {
@@ -92,7 +96,7 @@ public sealed partial class TcnBlock
             Tensor y = _output.For(steps, batch);
             Tensor skip = x;
             if (_first.NewWeights)
-                _backend.WeightNorm([_first.WeightNorm, _second.WeightNorm]);
+                _filters.Forward();
             _first.Forward(x, Inner(inner));
             if (!_skipWeight.IsEmpty)
             {
@@ -134,10 +138,6 @@ public sealed partial class TcnBlock
                 default,
                 _inputGradient ? dx : default,
                 true
-            );
-            _backend.WeightNormGradient(
-                [_first.WeightNorm, _second.WeightNorm],
-                [_first.WeightNormGradients, _second.WeightNormGradients]
             );
             return _inputGradient ? dx : default;
         }

@@ -23,6 +23,9 @@ internal readonly record struct ConvolutionDescriptor(
     /// <summary>The number of steps of input that an output spans, its own step included.</summary>
     public int History => checked((Kernel - 1) * Dilation + 1);
 
+    /// <summary>How many of the newest taps reach no further back than the first of so many steps.</summary>
+    public int LiveTaps(int steps) => (int)Math.Min(Kernel, 1L + (steps - 1) / Dilation);
+
     /// <summary>2 operations for each tap that meets an input, and each pair of channels.</summary>
     public long Flops(Tensor x, SequenceLayout? layout)
     {
@@ -92,7 +95,11 @@ internal readonly record struct ConvolutionGradients
     /// </summary>
     public required Tensor Products { get; init; }
 
-    /// <summary>The gradient of w, written for as many of the newest taps as Backward returns. That of the other taps is zero.</summary>
+    /// <summary>
+    /// The gradient of w, written for the newest taps: those of <see cref="ConvolutionDescriptor.LiveTaps"/>, or all. That of the other taps
+    /// is zero. Where the backend prepares together (<see cref="Backend.PreparesTogether"/>) it may lie where w does, which it then
+    /// overwrites.
+    /// </summary>
     public required Tensor Weight { get; init; }
 
     /// <summary>The gradient of the bias, [O], added to.</summary>
@@ -208,10 +215,7 @@ internal abstract class ConvolutionOperation(Backend backend, in ConvolutionDesc
     );
 
     /// <summary>Computes all gradients of the last forward pass, given the same operands.</summary>
-    /// <returns>
-    /// For how many of the newest taps the gradient of w is written. Older taps reach back before every sequence's first step.
-    /// </returns>
-    public int Backward(
+    public void Backward(
         Tensor x,
         SequenceLayout? layout,
         Tensor w,
@@ -232,11 +236,11 @@ internal abstract class ConvolutionOperation(Backend backend, in ConvolutionDesc
                     .InLibrary(IsInLibrary(x, layout))
                 : null
         );
-        return BackwardCore(x, layout, w, output, gradients, workspace);
+        BackwardCore(x, layout, w, output, gradients, workspace);
     }
 
     /// <inheritdoc cref="Backward"/>
-    protected abstract int BackwardCore(
+    protected abstract void BackwardCore(
         Tensor x,
         SequenceLayout? layout,
         Tensor w,

@@ -49,27 +49,48 @@ internal readonly record struct DiagonalTensors(
 /// <param name="C">C' [directions * d, 2N].</param>
 internal readonly record struct DiagonalMatrices(Tensor Lambda, Tensor B, Tensor C)
 {
-    /// <summary>Fills a report of the matrices being computed.</summary>
-    public OperationReport Describe(OperationReport report, in DiagonalTensors parameters) =>
-        parameters.ReadBy(report).Writes(Lambda, B, C).Costs(parameters.Flops);
+    /// <summary>Fills a report of matrices being computed.</summary>
+    public static OperationReport Describe(
+        OperationReport report,
+        ReadOnlySpan<DiagonalTensors> parameters,
+        ReadOnlySpan<DiagonalMatrices> matrices
+    )
+    {
+        long flops = 0;
+        for (int i = 0; i < parameters.Length; i++)
+        {
+            parameters[i].ReadBy(report).Writes(matrices[i].Lambda, matrices[i].B, matrices[i].C);
+            flops += parameters[i].Flops;
+        }
+        return report.Costs(flops);
+    }
 
     /// <summary>Fills a report of the chain rule back to the parameters, which takes about twice as much.</summary>
-    public OperationReport DescribeGradient(
+    public static OperationReport DescribeGradient(
         OperationReport report,
-        in DiagonalTensors parameters,
-        in DiagonalTensors gradients
-    ) =>
-        parameters
-            .ReadBy(report)
-            .Reads(Lambda, B, C)
-            .Updates(
-                gradients.Decay,
-                gradients.Frequency,
-                gradients.Scale,
-                gradients.BReal,
-                gradients.BImaginary,
-                gradients.CReal,
-                gradients.CImaginary
-            )
-            .Costs(2 * parameters.Flops + Lambda.Count);
+        ReadOnlySpan<DiagonalTensors> parameters,
+        ReadOnlySpan<DiagonalMatrices> slopes,
+        ReadOnlySpan<DiagonalTensors> gradients
+    )
+    {
+        long flops = 0;
+        for (int i = 0; i < parameters.Length; i++)
+        {
+            DiagonalTensors d = gradients[i];
+            parameters[i]
+                .ReadBy(report)
+                .Reads(slopes[i].Lambda, slopes[i].B, slopes[i].C)
+                .Updates(
+                    d.Decay,
+                    d.Frequency,
+                    d.Scale,
+                    d.BReal,
+                    d.BImaginary,
+                    d.CReal,
+                    d.CImaginary
+                );
+            flops += 2 * parameters[i].Flops + slopes[i].Lambda.Count;
+        }
+        return report.Costs(flops);
+    }
 }

@@ -5,7 +5,14 @@ namespace Sequor.Layers;
 /// <param name="G">[O]</param>
 /// <param name="W">As many values as v, in the order that the backend's convolutions read.</param>
 /// <param name="Norms">[O]: |v| of each output.</param>
-internal readonly record struct WeightNormTensors(Tensor V, Tensor G, Tensor W, Tensor Norms)
+/// <param name="Dilation">The steps between taps of the convolution.</param>
+internal readonly record struct WeightNormTensors(
+    Tensor V,
+    Tensor G,
+    Tensor W,
+    Tensor Norms,
+    int Dilation
+)
 {
     /// <summary>Fills a report: a square, a sum and a product for each value of v.</summary>
     public static OperationReport Describe(
@@ -25,10 +32,12 @@ internal readonly record struct WeightNormTensors(Tensor V, Tensor G, Tensor W, 
 
 /// <summary>The gradients of a weight norm, no two of which overlap.</summary>
 /// <param name="W">The gradient of w, read.</param>
-/// <param name="Taps">How many of the newest taps of it are read; the others count as zeros.</param>
+/// <param name="Steps">
+/// The most steps of a sequence: taps that reach as far back or further have zeros for a gradient, which w's may lack.
+/// </param>
 /// <param name="V">The gradient of v, added to.</param>
 /// <param name="G">The gradient of g, added to.</param>
-internal readonly record struct WeightNormGradients(Tensor W, int Taps, Tensor V, Tensor G)
+internal readonly record struct WeightNormGradients(Tensor W, int Steps, Tensor V, Tensor G)
 {
     /// <summary>Fills a report: a product and a sum for the gradient of g, and four operations for that of v.</summary>
     public static OperationReport Describe(

@@ -6,6 +6,7 @@ namespace Sequor.Layers;
 /// </summary>
 /// <param name="backend">The backend that it runs on.</param>
 /// <param name="root">The model's plan.</param>
+/// <param name="preparations">What goes back from what the layers have prepared of their parameters.</param>
 /// <param name="flow">The two places in memory between which gradients alternate.</param>
 /// <param name="layout">How packed batches lie in memory; null if all sequences have as many steps as the input.</param>
 /// <param name="packsOutput">Whether the model's output has packed rows.</param>
@@ -14,6 +15,7 @@ namespace Sequor.Layers;
 internal sealed class BackwardPass(
     Backend backend,
     PlannedLayer root,
+    Preparations preparations,
     GradientFlow flow,
     SequenceLayout? layout,
     bool packsOutput,
@@ -30,6 +32,7 @@ internal sealed class BackwardPass(
         if (packsOutput)
             dy = TakeIn(dy, pads);
         Tensor dx = root.Backward(dy);
+        preparations.EndBackward();
         if (!inputGradient)
             return default;
         // A model that pools to the last step may return the gradient of the last steps only.

@@ -101,7 +101,7 @@ public sealed partial class Plan
         Begin(x, x.Shape[1]);
         Tensor packed = _packedInput!.For(_layout!.Rows, 1);
         Backend.Pack(x, _layout, packed);
-        Output = _root.Forward(packed);
+        Output = RunLayers(packed);
         if (_unpackedOutput is not null)
         {
             Tensor padded = _unpackedOutput.For(x.Shape.First, x.Shape[1]);
@@ -123,7 +123,7 @@ public sealed partial class Plan
         _streamIsTorn = _streamLayout is not null;
         if (Mode == Mode.Streaming)
             _position.Begin(Store.Changes);
-        Output = _root.Forward(x);
+        Output = RunLayers(x);
         _streamIsTorn = false;
         if (Mode == Mode.Streaming)
         {
@@ -190,7 +190,7 @@ public sealed partial class Plan
         using Backend.PassScope pass = Backend.BeginPass(ProfilePass.Forward, this);
         rows = Apart(rows);
         Begin(rows, lengths.Length);
-        Output = _root.Forward(rows);
+        Output = RunLayers(rows);
         End();
         return Output;
     }
@@ -203,6 +203,12 @@ public sealed partial class Plan
         if (_draws)
             _random.Advance();
         _replayed = null;
+    }
+
+    private Tensor RunLayers(Tensor x)
+    {
+        _preparations.BeginForward(_position.NewWeights);
+        return _root.Forward(x);
     }
 
     // A failed call leaves states that belong to no step.

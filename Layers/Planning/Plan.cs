@@ -28,6 +28,7 @@ namespace Sequor.Layers;
 public sealed partial class Plan : IDisposable
 {
     private readonly PlannedLayer _root;
+    private readonly Preparations _preparations;
     private readonly BackwardPass? _backward;
     private readonly IReadOnlyList<Storage> _storages;
     private readonly Slot _input;
@@ -154,6 +155,7 @@ public sealed partial class Plan : IDisposable
                 _backward = new BackwardPass(
                     backend,
                     root,
+                    builder.Preparations,
                     builder.Gradients,
                     _layout,
                     _unpackedOutput is not null,
@@ -185,6 +187,7 @@ public sealed partial class Plan : IDisposable
             if (!Gradients.IsEmpty)
                 backend.Fill(Gradients, 0f);
             _root = root;
+            _preparations = builder.Preparations;
         }
         catch (Exception e)
         {
@@ -410,6 +413,7 @@ public sealed partial class Plan : IDisposable
         _disposed = true;
         _gradientCopy?.Dispose();
         _root.Dispose();
+        _preparations.Dispose();
         _random.Dispose();
         foreach (Storage storage in _storages)
             storage.Dispose();

@@ -22,6 +22,7 @@ public sealed partial class PlanBuilder
             slot.Place(place, 0);
             _brief.Add(place);
         }
+        Preparations.Place();
         return Gradients.Rehearse(on);
     }
 
@@ -61,6 +62,8 @@ public sealed partial class PlanBuilder
         need.Add(_workspaceCount, MemoryCategory.Workspace);
         foreach (long count in _flowCounts)
             need.Add(count, MemoryCategory.Workspace);
+        foreach (long count in Preparations.TableCounts)
+            need.Add(count, MemoryCategory.Workspace);
         return need;
     }
 
@@ -95,6 +98,8 @@ public sealed partial class PlanBuilder
         foreach ((Slot slot, int place) in _flows)
             slot.Place(flows[place], 0);
         Gradients.Place(flows[0], flows[1]);
+        using Backend.OwnedScope owned = _stage.AllocateFor(new MemoryOwner(Group, "preparations"));
+        Preparations.Place();
     }
 
     /// <summary>Notes an operation so that it is freed if building fails; otherwise its layer frees it.</summary>
@@ -115,6 +120,7 @@ public sealed partial class PlanBuilder
     {
         foreach (IDisposable operation in _operations)
             operation.Dispose();
+        Preparations.Dispose();
         foreach (Storage storage in _storages)
             storage.Dispose();
         Random?.Dispose();

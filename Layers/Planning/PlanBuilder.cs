@@ -231,18 +231,6 @@ public sealed partial class PlanBuilder
         return slot;
     }
 
-    /// <summary>
-    /// Tells when what depends on parameters alone must be prepared, where calls share it: in a stream. Null where each call prepares it.
-    /// </summary>
-    internal StreamPosition? Prepares => Streaming ? Position : null;
-
-    /// <summary>
-    /// Memory for what depends on parameters alone: in a stream it serves all calls (<see cref="Prepares"/>), else as
-    /// <see cref="Keep(Shape)"/>.
-    /// </summary>
-    internal Slot KeepPrepared(Shape shape) =>
-        Streaming ? Kept(shape, MemoryCategory.Workspace) : Keep(shape);
-
     /// <summary>The shapes of everything that a stream carries from call to call, in the order of the layers.</summary>
     internal Shape[] StateShapes => [.. _stateShapes];
 

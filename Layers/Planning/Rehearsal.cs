@@ -9,6 +9,7 @@ internal sealed class Rehearsal
 {
     private readonly RehearsalBackend _backend;
     private readonly PlannedLayer _root;
+    private readonly PlanBuilder _builder;
     private readonly BackwardPass? _backward;
     private readonly SequenceLayout? _layout;
     private readonly bool _packsOutput;
@@ -16,6 +17,7 @@ internal sealed class Rehearsal
     private Rehearsal(
         RehearsalBackend backend,
         PlannedLayer root,
+        PlanBuilder builder,
         BackwardPass? backward,
         SequenceLayout? layout,
         bool packsOutput
@@ -23,6 +25,7 @@ internal sealed class Rehearsal
     {
         _backend = backend;
         _root = root;
+        _builder = builder;
         _backward = backward;
         _layout = layout;
         _packsOutput = packsOutput;
@@ -68,6 +71,7 @@ internal sealed class Rehearsal
             ? new BackwardPass(
                 rehearsal,
                 root,
+                builder.Preparations,
                 builder.Gradients,
                 layout,
                 packsOutput,
@@ -75,7 +79,7 @@ internal sealed class Rehearsal
                 inputGradient
             )
             : null;
-        var passes = new Rehearsal(rehearsal, root, backward, layout, packsOutput);
+        var passes = new Rehearsal(rehearsal, root, builder, backward, layout, packsOutput);
         layout?.SetWhole();
         rehearsal.IsLargest = true;
         passes.Whole(input);
@@ -93,8 +97,14 @@ internal sealed class Rehearsal
 
     private void Whole(Shape input)
     {
-        Tensor y = _root.Forward(Pretend(input));
+        Tensor y = Forward(Pretend(input));
         _backward?.Run(Pretend(y.Shape), input, pads: false);
+    }
+
+    private Tensor Forward(Tensor x)
+    {
+        _builder.Preparations.BeginForward(changed: true);
+        return _root.Forward(x);
     }
 
     // Rehearses packed rows, as many as there can be; the lengths themselves do not matter.
@@ -106,9 +116,9 @@ internal sealed class Rehearsal
         try
         {
             var rows = new Shape(_layout.Rows, 1, input.Columns);
-            Tensor y = _root.Forward(Pretend(rows));
+            Tensor y = Forward(Pretend(rows));
             _backward?.Run(Pretend(y.Shape), rows, pads: false);
-            y = _root.Forward(Pretend(rows));
+            y = Forward(Pretend(rows));
             Shape padded = _packsOutput ? new(input.First, input[1], y.Shape.Columns) : y.Shape;
             _backward?.Run(Pretend(padded), input, pads: true);
         }

@@ -138,7 +138,10 @@ internal sealed partial class RehearsalBackend
     private static InvalidOperationException NotOfLayers() =>
         new("Losses and updates are no operations of a layer.");
 
-    private protected override void WeightNormCore(ReadOnlySpan<WeightNormTensors> filters)
+    private protected override void WeightNormCore(
+        ReadOnlySpan<WeightNormTensors> filters,
+        PreparationTable? table
+    )
     {
         Prepare(OperationKind.WeightNorm);
         foreach (WeightNormTensors filter in filters)
@@ -150,7 +153,9 @@ internal sealed partial class RehearsalBackend
 
     private protected override void WeightNormGradientCore(
         ReadOnlySpan<WeightNormTensors> filters,
-        ReadOnlySpan<WeightNormGradients> gradients
+        ReadOnlySpan<WeightNormGradients> gradients,
+        PreparationTable? table,
+        int first
     )
     {
         Prepare(OperationKind.WeightNorm);
@@ -162,31 +167,40 @@ internal sealed partial class RehearsalBackend
     }
 
     private protected override void DiagonalParametrizationCore(
-        in DiagonalTensors parameters,
-        in DiagonalMatrices matrices
+        ReadOnlySpan<DiagonalTensors> parameters,
+        ReadOnlySpan<DiagonalMatrices> matrices,
+        PreparationTable? table
     )
     {
-        Prepare(KindOf(parameters.Form));
-        Write(matrices.Lambda);
-        Write(matrices.B);
-        Write(matrices.C);
+        Prepare(KindOf(parameters[0].Form));
+        foreach (DiagonalMatrices each in matrices)
+        {
+            Write(each.Lambda);
+            Write(each.B);
+            Write(each.C);
+        }
     }
 
     private protected override void DiagonalParametrizationGradientCore(
-        in DiagonalTensors parameters,
-        in DiagonalMatrices matrices,
-        in DiagonalTensors gradients
+        ReadOnlySpan<DiagonalTensors> parameters,
+        ReadOnlySpan<DiagonalMatrices> slopes,
+        ReadOnlySpan<DiagonalTensors> gradients,
+        PreparationTable? table,
+        int first
     )
     {
-        Prepare(KindOf(parameters.Form));
-        Write(gradients.Decay);
-        Write(gradients.Frequency);
-        if (gradients.Form.HasScale())
-            Write(gradients.Scale);
-        Write(gradients.BReal);
-        Write(gradients.BImaginary);
-        Write(gradients.CReal);
-        Write(gradients.CImaginary);
+        Prepare(KindOf(parameters[0].Form));
+        foreach (DiagonalTensors each in gradients)
+        {
+            Write(each.Decay);
+            Write(each.Frequency);
+            if (each.Form.HasScale())
+                Write(each.Scale);
+            Write(each.BReal);
+            Write(each.BImaginary);
+            Write(each.CReal);
+            Write(each.CImaginary);
+        }
     }
 
     private static OperationKind KindOf(DiagonalForm form) =>

@@ -65,7 +65,7 @@ internal sealed partial class RehearsalBackend
             Tensor workspace
         ) => backend.Write(output.Y);
 
-        protected override int BackwardCore(
+        protected override void BackwardCore(
             Tensor x,
             SequenceLayout? layout,
             Tensor w,
@@ -77,7 +77,6 @@ internal sealed partial class RehearsalBackend
             backend.Write(gradients.Weight);
             backend.Write(gradients.Bias);
             backend.Write(gradients.SkipBias);
-            return 1;
         }
     }
 
@@ -155,7 +154,9 @@ internal sealed partial class RehearsalBackend
             bool accumulate,
             Tensor dweight,
             Tensor dbias,
-            Tensor workspace
+            Tensor workspace,
+            Tensor skip,
+            Tensor factor
         )
         {
             backend.Write(dweight);

@@ -43,6 +43,8 @@ internal sealed partial class RehearsalBackend : Backend
 
     internal override long FactorCount(int depth, int columns) => _real.FactorCount(depth, columns);
 
+    internal override bool PreparesTogether => _real.PreparesTogether;
+
     internal override bool FilterInputsLast => _real.FilterInputsLast;
 
     internal override bool AddsBiasInProducts => _real.AddsBiasInProducts;

@@ -68,6 +68,7 @@ internal sealed class OperationName
         StateSpaceScanGradient = new("state space scan gradient"),
         LayerNorm = new("layer norm"),
         LayerNormGradient = new("layer norm gradient"),
+        LayerNormAndGeluGradient = new("layer norm and gelu gradient"),
         BatchNormStatistics = new("batch norm statistics"),
         BatchNormRecall = new("batch norm recall"),
         BatchNorm = new("batch norm"),

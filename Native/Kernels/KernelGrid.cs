@@ -146,6 +146,10 @@ public readonly record struct KernelGrid(int X, int Y, int Threads, int Lanes = 
     /// <summary>A block of so many threads for each item, such as a row.</summary>
     public static KernelGrid Each(long items, int threads) => new(checked((int)items), 1, threads);
 
+    /// <summary>For a table of entries: one along y, of which each has at most so many rows along x, a block a row.</summary>
+    public static KernelGrid Table(int entries, int rows, int threads) =>
+        new(rows, entries, threads);
+
     /// <summary>A thread for each item.</summary>
     public static KernelGrid Threadwise(long items, int threads) =>
         new(checked((int)Ceiling(items, threads)), 1, threads);

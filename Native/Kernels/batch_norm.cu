@@ -7,11 +7,11 @@
 //
 // Bytes an element: measure 4; normalise 8; sum reads x and dy, 8; gradient reads x and dy and writes dx, 12, 4 more where
 // dx is added to. A channel and part: 48 for measure, 32 for sum.
-// Order: a thread takes 16 rows at a time in floats around their own mean, and joins them in double; then lines and parts in
-// their order, by the last block of the columns: runs repeat bit for bit.
+// Order: to measure, a thread takes 16 rows at a time in floats around their own mean, and joins them in double; then lines and
+// parts in their order, by the last block of the columns: runs repeat bit for bit. Sums are those of column_sums.cuh.
 // Launch: blocks of 256 as in columns.cuh, grid y = parts.
 // Source: Ioffe and Szegedy 2015; Chan, Golub, LeVeque 1979 for joining variances; PyTorch for the running ones.
-#include "columns.cuh"
+#include "column_sums.cuh"
 
 namespace {
 constexpr int Few = 16;
@@ -37,6 +37,28 @@ DEVICE float inverse_deviation(double variance, float epsilon) {
 }
 
 DEVICE bool finite(float x) { return __builtin_fabsf(x) <= 3.402823466e38f; }
+
+// The gradients of weight and bias, which are also what the gradient of x is made of.
+struct Along {
+    struct Read {
+        float x;
+        float g;
+    };
+    const float *x;
+    const float *dy;
+    float mean;
+    float scale;
+
+    MEMBER Read load(int, i64 i) const {
+        Read read = {x[i], dy[i]};
+        return read;
+    }
+
+    MEMBER void add(i64, const Read &read, float (&s)[2]) const {
+        s[0] = fma(read.g, (read.x - mean) * scale, s[0]);
+        s[1] += read.g;
+    }
+};
 } // namespace
 
 KERNEL LAUNCH(WalkThreads) batch_norm_measure(
@@ -149,10 +171,13 @@ KERNEL LAUNCH(WalkThreads) batch_norm_normalise(
     float scale = statistics[columns + w.column];
     float factor = weight[w.column];
     float shift = bias[w.column];
-    for (i64 r = w.row; r < rows; r += w.stride) {
-        i64 i = r * columns + w.column;
-        y[i] = fma((x[i] - mean) * scale, factor, shift);
-    }
+    each_row(
+        w,
+        rows,
+        columns,
+        [&](i64 i) { return x[i]; },
+        [&](i64 i, float read) { y[i] = fma((read - mean) * scale, factor, shift); }
+    );
 }
 
 KERNEL LAUNCH(WalkThreads) batch_norm_sum(
@@ -167,54 +192,16 @@ KERNEL LAUNCH(WalkThreads) batch_norm_sum(
     double *partials,
     u32 *counters
 ) {
-    SHARED double lines[2 * WalkThreads];
     Walk w = walk(lanes);
     bool mine = w.column < columns;
-    float mean = mine ? statistics[w.column] : 0.0f;
-    float scale = mine ? statistics[columns + w.column] : 0.0f;
-    double along = 0.0, total = 0.0;
-    for (i64 r = w.row; mine && r < rows; r += Few * w.stride) {
-        float g[Few], unit[Few];
-        UNROLL for (int k = 0; k < Few; k++) {
-            i64 row = r + k * w.stride;
-            g[k] = row < rows ? dy[row * columns + w.column] : 0.0f;
-            unit[k] = row < rows ? x[row * columns + w.column] : mean;
-        }
-        float a = 0.0f, b = 0.0f;
-        UNROLL for (int k = 0; k < Few; k++) {
-            if (r + k * w.stride >= rows)
-                continue;
-            a = fma(g[k], (unit[k] - mean) * scale, a);
-            b += g[k];
-        }
-        along += (double)a;
-        total += (double)b;
-    }
-    lines[thread()] = along;
-    lines[WalkThreads + thread()] = total;
-    barrier();
-    if (w.line == 0) {
-        for (int line = 1; line < w.lines; line++) {
-            along += lines[line * lanes + w.lane];
-            total += lines[WalkThreads + line * lanes + w.lane];
-        }
-        if (mine) {
-            double *part = partials + (i64)block_y() * 2 * columns + w.column;
-            part[0] = along;
-            part[columns] = total;
-        }
-    }
-    if (!last_block(counters + block_x(), blocks_y()) || w.line != 0 || !mine)
-        return;
-    along = accumulate ? (double)sums[w.column] : 0.0;
-    total = accumulate ? (double)sums[columns + w.column] : 0.0;
-    for (int i = 0; i < blocks_y(); i++) {
-        const double *part = partials + (i64)i * 2 * columns + w.column;
-        along += load_shared(part);
-        total += load_shared(part + columns);
-    }
-    sums[w.column] = (float)along;
-    sums[columns + w.column] = (float)total;
+    Along body = {
+        x,
+        dy,
+        mine ? statistics[w.column] : 0.0f,
+        mine ? statistics[columns + w.column] : 0.0f,
+    };
+    float *const to[2] = {sums, sums + columns};
+    sum_columns<2>(w, rows, columns, to, partials, counters, body, accumulate != 0);
 }
 
 // dx = (dx +) gradient by x of some rows, given the sums over all: share = 1 / all rows. dx may be dy.

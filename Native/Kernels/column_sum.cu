@@ -13,14 +13,14 @@ struct Products {
     const float *a;
     const float *b;
 
-    MEMBER float2 load(i64, i64 i) const {
+    MEMBER float2 load(int, i64 i) const {
         float2 both;
         both.x = a[i];
         both.y = b ? b[i] : 1.0f;
         return both;
     }
 
-    MEMBER void add(i64, i64, float2 read, float (&s)[1]) const { s[0] = fma(read.x, read.y, s[0]); }
+    MEMBER void add(i64, float2 read, float (&s)[1]) const { s[0] = fma(read.x, read.y, s[0]); }
 };
 } // namespace
 

@@ -1,15 +1,16 @@
 // Sums over the rows of a matrix, of what is read or made on the way.
 //
-// Order: a thread sums its rows in four floats side by side, over which it goes to double; lines of a block and parts are
-// joined in their order, by the block that is last at its columns. So runs repeat bit for bit.
+// Order: a thread sums its rows in four floats side by side, or two, from which it goes to double; lines of a block and parts
+// are joined in their order, by the block that is last at its columns. So runs repeat bit for bit.
 // Source: the last-block reduction of the CUDA samples (threadFenceReduction), with fixed order.
 #pragma once
 #include "columns.cuh"
 
-// Adds to sums[n][c], for each column of the block, what body.add gives over all rows. body.load(r, i) is what is read
-// of element i of row r, of four rows before the first of them goes to body.add(r, i, read, s), which writes what there is to
-// write and adds to s[n]. partials [parts, Sums, columns], counters [column blocks], zeros between launches.
-template <int Sums, typename Body>
+// Adds to sums[n][c], for each column of the block, what body.add gives over all rows; writes it where it does not add.
+// body.load(r, i) is what is read of element i of row r, of `Ahead` rows before the first of them goes to body.add(i, read, s),
+// which writes what there is to write and adds to s[n]. partials [parts, Sums, columns], counters [column blocks], zeros
+// between launches.
+template <int Sums, int Ahead = 4, typename Body>
 DEVICE void sum_columns(
     const Walk &w,
     i64 rows,
@@ -17,29 +18,43 @@ DEVICE void sum_columns(
     float *const (&sums)[Sums],
     double *partials,
     u32 *counters,
-    const Body &body
+    const Body &body,
+    bool adds = true
 ) {
     // Adds of a float before it goes to double.
     constexpr int Most = 64;
     SHARED double lines[Sums * WalkThreads];
     bool mine = w.column < columns;
     double totals[Sums] = {};
-    for (i64 r = w.row; mine && r < rows;) {
-        float s[4][Sums] = {};
-        i64 most = least(rows, r + (i64)Most * 4 * w.stride);
-        for (; r + 3 * w.stride < most; r += 4 * w.stride) {
-            typename Body::Read read[4];
-            UNROLL for (int k = 0; k < 4; k++)
-                read[k] = body.load(r + k * w.stride, (r + k * w.stride) * columns + w.column);
-            UNROLL for (int k = 0; k < 4; k++)
-                body.add(r + k * w.stride, (r + k * w.stride) * columns + w.column, read[k], s[k]);
+    Rows all = rows_of(w, rows, columns);
+    i64 next = all.begin;
+    for (int done = 0; done < all.count;) {
+        float s[Ahead][Sums] = {};
+        int most = (int)least(all.count, (i64)done + Most * Ahead);
+        for (; done + Ahead <= most; done += Ahead) {
+            typename Body::Read read[Ahead];
+            i64 i = unknown(next);
+            int r = all.first + done * all.stride;
+            UNROLL for (int k = 0; k < Ahead; k++) {
+                read[k] = body.load(r, i);
+                i += all.step;
+                r += all.stride;
+            }
+            i = unknown(next);
+            UNROLL for (int k = 0; k < Ahead; k++) {
+                body.add(i, read[k], s[k]);
+                i += all.step;
+            }
+            next = i;
         }
-        for (; r < most; r += w.stride) {
-            i64 i = r * columns + w.column;
-            body.add(r, i, body.load(r, i), s[0]);
+        for (; done < most; done++) {
+            i64 i = unknown(next);
+            body.add(i, body.load(all.first + done * all.stride, i), s[0]);
+            next += all.step;
         }
         UNROLL for (int n = 0; n < Sums; n++)
-            totals[n] += (double)(s[0][n] + s[1][n]) + (double)(s[2][n] + s[3][n]);
+            UNROLL for (int k = 0; k < Ahead; k += 2)
+                totals[n] += (double)(s[k][n] + s[k + 1][n]);
     }
     UNROLL for (int n = 0; n < Sums; n++)
         lines[n * WalkThreads + thread()] = totals[n];
@@ -52,7 +67,7 @@ DEVICE void sum_columns(
                 continue;
             float *sum = sums[n] + w.column;
             if (blocks_y() == 1)
-                *sum = (float)(*sum + totals[n]);
+                *sum = (float)((adds ? (double)*sum : 0.0) + totals[n]);
             else
                 partials[((i64)block_y() * Sums + n) * columns + w.column] = totals[n];
         }
@@ -65,6 +80,7 @@ DEVICE void sum_columns(
         double total = 0.0;
         for (int part = 0; part < blocks_y(); part++)
             total += load_shared(partials + ((i64)part * Sums + n) * columns + w.column);
-        sums[n][w.column] = (float)(sums[n][w.column] + total);
+        float *sum = sums[n] + w.column;
+        *sum = (float)((adds ? (double)*sum : 0.0) + total);
     }
 }

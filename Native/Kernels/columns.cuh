@@ -2,6 +2,9 @@
 #pragma once
 #include "device.cuh"
 
+// With registers for so many blocks at a time on a multiprocessor.
+#define LAUNCH_BLOCKS(threads, blocks) __attribute__((launch_bounds(threads, blocks)))
+
 // A block of 256 threads as columns by rows: `lanes` columns, a power of 2 up to 256, and 256 / lanes rows at a time. Grid x
 // counts columns, grid y rows; so no thread divides, and narrow matrices use all threads.
 struct Walk {
@@ -26,4 +29,59 @@ DEVICE Walk walk(int lanes) {
     w.row = (i64)block_y() * w.lines + w.line;
     w.stride = (i64)blocks_y() * w.lines;
     return w;
+}
+
+// A value that the compiler knows nothing of. It would keep an address for each row and tensor from one round to the next,
+// whose registers are those of other blocks.
+DEVICE i64 unknown(i64 value) {
+    asm("" : "+l"(value));
+    return value;
+}
+
+// The rows of a thread, which are counted by 32 bits, as products of matrices have them.
+struct Rows {
+    int first;
+    int stride;
+    int count;
+    // Of its first element, and from one to the next.
+    i64 begin;
+    i64 step;
+};
+
+DEVICE Rows rows_of(const Walk &w, i64 rows, int columns) {
+    Rows r;
+    r.first = (int)w.row;
+    r.stride = (int)w.stride;
+    bool any = w.column < columns && r.first < rows;
+    r.count = any ? (int)((u32)(rows - r.first + r.stride - 1) / (u32)r.stride) : 0;
+    r.begin = (i64)r.first * columns + w.column;
+    r.step = (i64)r.stride * columns;
+    return r;
+}
+
+// write(i, read(i)) for each element i of the thread's column and rows, four of which are read before the first is written.
+template <typename Read, typename Write>
+DEVICE void each_row(const Walk &w, i64 rows, int columns, Read read, Write write) {
+    constexpr int Ahead = 4;
+    Rows r = rows_of(w, rows, columns);
+    i64 next = r.begin;
+    int done = 0;
+    for (; done + Ahead <= r.count; done += Ahead) {
+        decltype(read(next)) values[Ahead];
+        i64 i = unknown(next);
+        UNROLL for (int k = 0; k < Ahead; k++) {
+            values[k] = read(i);
+            i += r.step;
+        }
+        i = unknown(next);
+        UNROLL for (int k = 0; k < Ahead; k++) {
+            write(i, values[k]);
+            i += r.step;
+        }
+        next = i;
+    }
+    for (; done < r.count; done++) {
+        write(next, read(next));
+        next += r.step;
+    }
 }

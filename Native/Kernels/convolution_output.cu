@@ -125,14 +125,14 @@ struct Slopes {
     float *products;
     float scale;
 
-    MEMBER float2 load(i64, i64 i) const {
+    MEMBER float2 load(int, i64 i) const {
         float2 read;
         read.x = dy[i];
         read.y = y[i];
         return read;
     }
 
-    MEMBER void add(i64, i64 i, float2 read, float (&s)[1]) const {
+    MEMBER void add(i64 i, float2 read, float (&s)[1]) const {
         float slope = read.y > 0.0f ? read.x * scale : 0.0f;
         products[i] = slope;
         s[0] += slope;
@@ -153,13 +153,13 @@ template <int Sums> struct SkipSlopes {
     int columns;
     i64 column;
 
-    MEMBER Read load(i64 row, i64 i) const {
-        u8 byte = bits[row * bit_bytes(columns) + column / 8];
+    MEMBER Read load(int row, i64 i) const {
+        u8 byte = bits[(i64)row * bit_bytes(columns) + column / 8];
         Read read = {dy[i], y[i], (byte >> (column % 8) & 1) != 0};
         return read;
     }
 
-    MEMBER void add(i64, i64 i, const Read &read, float (&s)[Sums]) const {
+    MEMBER void add(i64 i, const Read &read, float (&s)[Sums]) const {
         float outer = read.y > 0.0f ? read.dy : 0.0f;
         float slope = read.passed ? outer * scale : 0.0f;
         dy[i] = outer;
@@ -254,7 +254,7 @@ KERNEL LAUNCH(WalkThreads) convolution_output_gradient(
 }
 
 // dskip_bias may be null.
-KERNEL LAUNCH(WalkThreads) convolution_output_skip_gradient(
+KERNEL LAUNCH_BLOCKS(WalkThreads, 4) convolution_output_skip_gradient(
     float *dy,
     const float *y,
     const void *bits,

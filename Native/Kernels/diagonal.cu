@@ -1,4 +1,5 @@
-// The matrices around a diagonal scan, made from the parameters of its eigenvalues, and the gradients of these;
+// The matrices around diagonal scans, made from the parameters of their eigenvalues, and the gradients of these, of all blocks of
+// a model in a launch;
 // Layers/Operations/DiagonalParametrization.cs. The LRU's own are in lru.cu.
 //
 //   a state's (a, b, c) make lambda and f; B' = f B interleaved [2N, d], C' = factor (C_re, -C_im) interleaved [dir d, 2N]
@@ -14,9 +15,11 @@
 // rows are summed; dir directions.
 // lambda is made in double: an error of its phase grows with the length of a sequence.
 // Bytes: prepare 16 a value of B and of C, each of two parts; prepare_gradient 32 of B, 24 of C; 20 and 48 a channel,
-// 16 and 24 where the form has no c; 8 a channel and row of dlambda.
-// Launch: N blocks for B and then dir d blocks for C, of 128: a block a row.
+// 16 and 24 where the form has no c; 8 a channel and row of dlambda; 120 a block of the grid for its entry.
+// Launch: along y an entry of the table each, along x N blocks for B and then dir d blocks for C, of 128: a block a row. Those
+// that an entry has no row for have nothing to do.
 // Source: Orvieto et al. 2023, section 3; Smith et al. 2022, section 3.2; the gradients by the chain rule.
+#include "diagonal_table.cuh"
 #include "functions.cuh"
 
 namespace {
@@ -87,10 +90,11 @@ DEVICE void phi_of(Complex z, Complex exponential, Complex &value, Complex &slop
     }
 }
 
-DEVICE State state_of(int form, const float *a, const float *b, const float *c, int i) {
+DEVICE State state_of(const Diagonal &d, const float *parameters, int i) {
     State s;
-    double re = (double)a[i];
-    double im = (double)b[i];
+    int form = d.form;
+    double re = (double)parameters[d.decay + i];
+    double im = (double)parameters[d.frequency + i];
     s.factor = complex(1.0, 0.0);
     s.factor_slope = s.by_scale = s.factor_by_scale = complex(0.0, 0.0);
     s.rate = 1.0;
@@ -105,7 +109,7 @@ DEVICE State state_of(int form, const float *a, const float *b, const float *c, 
         s.slope = s.lambda;
         return s;
     }
-    double dt = exponential((double)c[i]);
+    double dt = exponential((double)parameters[d.scale + i]);
     Complex z = complex(dt * re, dt * im);
     if (form == Held) {
         Complex phi, slope;
@@ -130,39 +134,31 @@ DEVICE State state_of(int form, const float *a, const float *b, const float *c, 
 }
 } // namespace
 
-KERNEL LAUNCH(Threads) diagonal_prepare(
-    int form,
-    const float *a,
-    const float *b,
-    const float *c,
-    const float *b_real,
-    const float *b_imaginary,
-    const float *c_real,
-    const float *c_imaginary,
-    float *lambda,
-    float *into,
-    float *out_of,
-    int model,
-    int size,
-    int directions
-) {
+KERNEL LAUNCH(Threads)
+    diagonal_prepare(const Diagonal *table, const float *parameters, float *prepared) {
     SHARED float factor[2];
+    const Diagonal &d = entry_of(table);
+    int model = d.model;
+    int size = d.size;
     int i = block_x();
     if (i < size) {
         if (thread() == 0) {
-            State s = state_of(form, a, b, c, i);
-            lambda[2 * i] = (float)s.lambda.re;
-            lambda[2 * i + 1] = (float)s.lambda.im;
+            State s = state_of(d, parameters, i);
+            float *lambda = prepared + d.lambda + 2 * i;
+            lambda[0] = (float)s.lambda.re;
+            lambda[1] = (float)s.lambda.im;
             factor[0] = (float)s.factor.re;
             factor[1] = (float)s.factor.im;
         }
         barrier();
         float gain = factor[0];
         float turn = factor[1];
-        float *real = into + 2 * (i64)i * model;
+        const float *b_real = parameters + d.b_real + (i64)i * model;
+        const float *b_imaginary = parameters + d.b_imaginary + (i64)i * model;
+        float *real = prepared + d.b + 2 * (i64)i * model;
         for (int j = thread(); j < model; j += Threads) {
-            float re = b_real[(i64)i * model + j];
-            float im = b_imaginary[(i64)i * model + j];
+            float re = b_real[j];
+            float im = b_imaginary[j];
             float first = gain * re;
             float second = gain * im;
             if (turn != 0.0f) {
@@ -174,76 +170,72 @@ KERNEL LAUNCH(Threads) diagonal_prepare(
         }
         return;
     }
-    float pairs = form >= Held ? 2.0f : 1.0f;
     int line = i - size;
+    if (line >= d.directions * model)
+        return;
+    float pairs = d.form >= Held ? 2.0f : 1.0f;
     int direction = line / model;
-    i64 from = ((i64)(line % model) * directions + direction) * size;
-    float *to = out_of + 2 * (i64)line * size;
+    i64 from = ((i64)(line % model) * d.directions + direction) * size;
+    const float *c_real = parameters + d.c_real + from;
+    const float *c_imaginary = parameters + d.c_imaginary + from;
+    float *to = prepared + d.c + 2 * (i64)line * size;
     for (int j = thread(); j < size; j += Threads) {
-        to[2 * j] = pairs * c_real[from + j];
-        to[2 * j + 1] = -pairs * c_imaginary[from + j];
+        to[2 * j] = pairs * c_real[j];
+        to[2 * j + 1] = -pairs * c_imaginary[j];
     }
 }
 
-// Adds to the gradients of the parameters.
+// Adds to the gradients of the parameters. dlambda has so many rows in each entry.
 KERNEL LAUNCH(Threads) diagonal_prepare_gradient(
-    int form,
-    const float *a,
-    const float *b,
-    const float *c,
-    const float *b_real,
-    const float *b_imaginary,
-    const float *dlambda,
-    int rows,
-    const float *dinto,
-    const float *dout_of,
-    float *da,
-    float *db,
-    float *dc,
-    float *db_real,
-    float *db_imaginary,
-    float *dc_real,
-    float *dc_imaginary,
-    int model,
-    int size,
-    int directions
+    const Diagonal *table,
+    const float *parameters,
+    const float *slopes,
+    float *gradients,
+    int rows
 ) {
     SHARED double warps[Threads / 32];
     SHARED float factor[2];
+    const Diagonal &d = entry_of(table);
+    int model = d.model;
+    int size = d.size;
     int i = block_x();
     if (i < size) {
         if (thread() == 0) {
-            State s = state_of(form, a, b, c, i);
+            State s = state_of(d, parameters, i);
             factor[0] = (float)s.factor.re;
             factor[1] = (float)s.factor.im;
         }
         barrier();
         float gain = factor[0];
         float turn = factor[1];
-        const float *slope = dinto + 2 * (i64)i * model;
+        const float *b_real = parameters + d.b_real + (i64)i * model;
+        const float *b_imaginary = parameters + d.b_imaginary + (i64)i * model;
+        float *db_real = gradients + d.b_real + (i64)i * model;
+        float *db_imaginary = gradients + d.b_imaginary + (i64)i * model;
+        const float *slope = slopes + d.db + 2 * (i64)i * model;
         double same = 0.0, crossed = 0.0;
         for (int j = thread(); j < model; j += Threads) {
-            i64 at = (i64)i * model + j;
             float re = slope[j];
             float im = slope[model + j];
-            float from_re = b_real[at];
-            float from_im = b_imaginary[at];
-            float to_re = db_real[at] + gain * re;
-            float to_im = db_imaginary[at] + gain * im;
-            if (form >= Held) {
+            float from_re = b_real[j];
+            float from_im = b_imaginary[j];
+            float to_re = db_real[j] + gain * re;
+            float to_im = db_imaginary[j] + gain * im;
+            if (d.form >= Held) {
                 to_re = fma(turn, im, to_re);
                 to_im = fma(-turn, re, to_im);
             }
-            db_real[at] = to_re;
-            db_imaginary[at] = to_im;
+            db_real[j] = to_re;
+            db_imaginary[j] = to_im;
             same += (double)from_re * (double)re + (double)from_im * (double)im;
             crossed += (double)from_re * (double)im - (double)from_im * (double)re;
         }
         same = block_sum(same, warps);
         crossed = block_sum(crossed, warps);
+        const float *dlambda = slopes + d.dlambda + 2 * i;
         double re = 0.0, im = 0.0;
         for (int row = thread(); row < rows; row += Threads) {
-            float2 part = *(const float2 *)(dlambda + 2 * ((i64)row * size + i));
+            float2 part = *(const float2 *)(dlambda + 2 * (i64)row * size);
             re += (double)part.x;
             im += (double)part.y;
         }
@@ -251,28 +243,32 @@ KERNEL LAUNCH(Threads) diagonal_prepare_gradient(
         im = block_sum(im, warps);
         if (thread() == 0) {
             // Once more: kept from above, it would take registers through the sums.
-            State s = state_of(form, a, b, c, i);
+            State s = state_of(d, parameters, i);
             Complex by_lambda = complex(re, im);
             Complex by_factor = complex(same, crossed);
             Complex one = back(s.slope, by_lambda);
             Complex other = back(s.factor_slope, by_factor);
-            da[i] += (float)(s.rate * (one.re + other.re));
-            db[i] += (float)(one.im + other.im);
-            if (form >= Held) {
+            gradients[d.decay + i] += (float)(s.rate * (one.re + other.re));
+            gradients[d.frequency + i] += (float)(one.im + other.im);
+            if (d.form >= Held) {
                 one = back(s.by_scale, by_lambda);
                 other = back(s.factor_by_scale, by_factor);
-                dc[i] += (float)(one.re + other.re);
+                gradients[d.scale + i] += (float)(one.re + other.re);
             }
         }
         return;
     }
-    float pairs = form >= Held ? 2.0f : 1.0f;
     int line = i - size;
+    if (line >= d.directions * model)
+        return;
+    float pairs = d.form >= Held ? 2.0f : 1.0f;
     int direction = line / model;
-    i64 to = ((i64)(line % model) * directions + direction) * size;
-    const float *from = dout_of + 2 * (i64)line * size;
+    i64 to = ((i64)(line % model) * d.directions + direction) * size;
+    float *dc_real = gradients + d.c_real + to;
+    float *dc_imaginary = gradients + d.c_imaginary + to;
+    const float *from = slopes + d.dc + 2 * (i64)line * size;
     for (int j = thread(); j < size; j += Threads) {
-        dc_real[to + j] += pairs * from[2 * j];
-        dc_imaginary[to + j] -= pairs * from[2 * j + 1];
+        dc_real[j] += pairs * from[2 * j];
+        dc_imaginary[j] -= pairs * from[2 * j + 1];
     }
 }

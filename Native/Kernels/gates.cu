@@ -4,6 +4,7 @@
 // Shapes: a, c, out and gelu's b [rows, C], its row [C]; glu's gates b [rows, 2 C], their row [2 C]. Operands of a kernel may
 // be one where their shapes are.
 // Bytes an element: gelu_of_sum reads a and b and writes b and out, 16; gelu_gradient reads a, b and c and writes out, 16;
+// gelu_gradient_normed reads a, b and x and writes c and out, 20, and each thread its row's statistics, 8;
 // gelu 8 and gelu_slope, which reads a and b and writes out, 12, as one block of values whatever their shape;
 // glu reads a, both gates and writes out, 16 (12 without a); glu_gradient reads a, c and both gates and writes these and out,
 // 28; glu_slope reads a and both gates and writes these, 20; gated reads a, c and the gate b [rows, C] and writes out, 16 (12 without a); gated_gradient reads a, b and c and writes b
@@ -32,18 +33,65 @@ struct GeluSlopes {
     const float *c;
     float *out;
 
-    MEMBER Read load(i64, i64 i) const {
+    MEMBER Read load(int, i64 i) const {
         Read read = {a[i], b[i], c[i]};
         return read;
     }
 
-    MEMBER void add(i64, i64 i, const Read &read, float (&s)[1]) const {
+    MEMBER void add(i64 i, const Read &read, float (&s)[1]) const {
         float open = gate(read.b);
         float slope = fma(read.b * read.b, 3.0f * Cubic * Linear, Linear);
         float value = read.a * fma(read.b * open * (1.0f - open), slope, open);
         out[i] = value;
         s[0] = fma(value, read.c, s[0]);
     }
+};
+
+// The same where c is a layer norm of x, made again from the statistics of its rows.
+struct NormedGeluSlopes {
+    struct Read {
+        float a;
+        float b;
+        float x;
+        float mean;
+        float scale;
+    };
+    GeluSlopes slopes;
+    const float *x;
+    const float *statistics;
+    float *c;
+    float weight;
+    float bias;
+
+    MEMBER Read load(int r, i64 i) const {
+        Read read = {slopes.a[i], slopes.b[i], x[i], statistics[2 * r], statistics[2 * r + 1]};
+        return read;
+    }
+
+    MEMBER void add(i64 i, const Read &read, float (&s)[1]) const {
+        float normed = fma((read.x - read.mean) * read.scale, weight, bias);
+        c[i] = normed;
+        GeluSlopes::Read as = {read.a, read.b, normed};
+        slopes.add(i, as, s);
+    }
+};
+
+// What a gate is read with.
+struct Gate {
+    float start;
+    float value;
+    float gate;
+};
+
+// Rows of twice the columns: values, and then their gates.
+struct GateRows {
+    float *b;
+    int columns;
+    i64 column;
+
+    // Of element i of a matrix of so many columns.
+    MEMBER float *value(i64 i) const { return b + (2 * i - column); }
+    MEMBER float *gate(i64 i) const { return value(i) + columns; }
 };
 
 // The gates of a value, which lie a row's columns apart.
@@ -55,26 +103,23 @@ struct GluSlopes {
         float c;
     };
     const float *a;
-    float *b;
+    GateRows gates;
     const float *c;
     float *out;
-    int columns;
     float row;
     float gate_row;
 
-    MEMBER Read load(i64 r, i64 i) const {
-        const float *gates = b + i + r * columns;
-        Read read = {a[i], gates[0] + row, gates[columns] + gate_row, c[i]};
+    MEMBER Read load(int, i64 i) const {
+        Read read = {a[i], *gates.value(i) + row, *gates.gate(i) + gate_row, c[i]};
         return read;
     }
 
-    MEMBER void add(i64 r, i64 i, const Read &read, float (&s)[2]) const {
-        float *gates = b + i + r * columns;
+    MEMBER void add(i64 i, const Read &read, float (&s)[2]) const {
         float passed = sigmoid(read.gate);
         float open = read.a * passed;
         float slope = open * read.value * (1.0f - passed);
-        gates[0] = open;
-        gates[columns] = slope;
+        *gates.value(i) = open;
+        *gates.gate(i) = slope;
         s[0] += open;
         s[1] += slope;
         out[i] = read.c * gate(read.c);
@@ -102,12 +147,12 @@ struct GatedSlopes {
     float *out;
     float row;
 
-    MEMBER Read load(i64, i64 i) const {
+    MEMBER Read load(int, i64 i) const {
         Read read = {a[i], b[i] + row, c[i]};
         return read;
     }
 
-    MEMBER void add(i64, i64 i, const Read &read, float (&s)[1]) const {
+    MEMBER void add(i64 i, const Read &read, float (&s)[1]) const {
         float passed = sigmoid(read.gate);
         float open = read.a * passed;
         float slope = open * read.c * (1.0f - passed);
@@ -154,17 +199,22 @@ KERNEL LAUNCH(WalkThreads) gelu_slope(const float *a, const float *b, float *out
 // b = the gradient of glu by b, in place; a is that of its out.
 KERNEL LAUNCH(WalkThreads) glu_slope(const float *a, float *b, i64 rows, int columns, int lanes) {
     Walk w = walk(lanes);
-    if (w.column >= columns)
-        return;
-    for (i64 r = w.row; r < rows; r += w.stride) {
-        i64 i = r * columns + w.column;
-        float *gates = b + i + r * columns;
-        float passed = sigmoid(gates[columns]);
-        float open = a[i] * passed;
-        float slope = open * gates[0] * (1.0f - passed);
-        gates[0] = open;
-        gates[columns] = slope;
-    }
+    GateRows gates = {b, columns, w.column};
+    each_row(
+        w,
+        rows,
+        columns,
+        [&](i64 i) {
+            Gate read = {a[i], *gates.value(i), *gates.gate(i)};
+            return read;
+        },
+        [&](i64 i, const Gate &read) {
+            float passed = sigmoid(read.gate);
+            float open = read.start * passed;
+            *gates.value(i) = open;
+            *gates.gate(i) = open * read.value * (1.0f - passed);
+        }
+    );
 }
 
 // out = a + c sigmoid(b + row); a and row may be null, which is 0.
@@ -179,18 +229,23 @@ KERNEL LAUNCH(WalkThreads) gated(
     int lanes
 ) {
     Walk w = walk(lanes);
-    if (w.column >= columns)
-        return;
-    float shift = row ? row[w.column] : 0.0f;
-    for (i64 r = w.row; r < rows; r += w.stride) {
-        i64 i = r * columns + w.column;
-        float start = a ? a[i] : 0.0f;
-        out[i] = fma(c[i], sigmoid(b[i] + shift), start);
-    }
+    float shift = row && w.column < columns ? row[w.column] : 0.0f;
+    each_row(
+        w,
+        rows,
+        columns,
+        [&](i64 i) {
+            Gate read = {a ? a[i] : 0.0f, c[i], b[i]};
+            return read;
+        },
+        [&](i64 i, const Gate &read) {
+            out[i] = fma(read.value, sigmoid(read.gate + shift), read.start);
+        }
+    );
 }
 
 // b = the gradient of b, in place; a is that of gated's out. sum += its sums over rows; out = a sigmoid(b + row).
-KERNEL LAUNCH(WalkThreads) gated_gradient(
+KERNEL LAUNCH_BLOCKS(WalkThreads, 4) gated_gradient(
     const float *a,
     float *b,
     const float *row,
@@ -221,19 +276,25 @@ KERNEL LAUNCH(WalkThreads) gelu_of_sum(
     int lanes
 ) {
     Walk w = walk(lanes);
-    if (w.column >= columns)
-        return;
-    float factor = row[w.column];
-    for (i64 r = w.row; r < rows; r += w.stride) {
-        i64 i = r * columns + w.column;
-        float sum = fma(a[i], factor, b[i]);
-        b[i] = sum;
-        out[i] = sum * gate(sum);
-    }
+    float factor = w.column < columns ? row[w.column] : 0.0f;
+    each_row(
+        w,
+        rows,
+        columns,
+        [&](i64 i) {
+            float2 read = {a[i], b[i]};
+            return read;
+        },
+        [&](i64 i, float2 read) {
+            float sum = fma(read.x, factor, read.y);
+            b[i] = sum;
+            out[i] = sum * gate(sum);
+        }
+    );
 }
 
 // out = a gelu'(b); sum += sums over rows of out * c
-KERNEL LAUNCH(WalkThreads) gelu_gradient(
+KERNEL LAUNCH_BLOCKS(WalkThreads, 4) gelu_gradient(
     const float *a,
     const float *b,
     const float *c,
@@ -250,6 +311,37 @@ KERNEL LAUNCH(WalkThreads) gelu_gradient(
     sum_columns<1>(walk(lanes), rows, columns, sums, partials, counters, body);
 }
 
+// The same, and c is written: the layer norm of x by the statistics of its rows.
+KERNEL LAUNCH_BLOCKS(WalkThreads, 4) gelu_gradient_normed(
+    const float *a,
+    const float *b,
+    const float *x,
+    const float *statistics,
+    const float *weight,
+    const float *bias,
+    float *c,
+    float *out,
+    float *sum,
+    i64 rows,
+    int columns,
+    int lanes,
+    double *partials,
+    u32 *counters
+) {
+    Walk w = walk(lanes);
+    bool mine = w.column < columns;
+    float *const sums[1] = {sum};
+    NormedGeluSlopes body = {
+        {a, b, nullptr, out},
+        x,
+        statistics,
+        c,
+        mine ? weight[w.column] : 0.0f,
+        mine ? bias[w.column] : 0.0f,
+    };
+    sum_columns<1, 2>(w, rows, columns, sums, partials, counters, body);
+}
+
 // out = a + b1 sigmoid(b2), [b1 | b2] = b + row; a and row may be null, which is 0.
 KERNEL LAUNCH(WalkThreads) glu(
     const float *a,
@@ -261,20 +353,26 @@ KERNEL LAUNCH(WalkThreads) glu(
     int lanes
 ) {
     Walk w = walk(lanes);
-    if (w.column >= columns)
-        return;
-    float shift = row ? row[w.column] : 0.0f;
-    float gate_shift = row ? row[w.column + columns] : 0.0f;
-    for (i64 r = w.row; r < rows; r += w.stride) {
-        i64 i = r * columns + w.column;
-        const float *gates = b + i + r * columns;
-        float start = a ? a[i] : 0.0f;
-        out[i] = fma(gates[0] + shift, sigmoid(gates[columns] + gate_shift), start);
-    }
+    bool adds = row && w.column < columns;
+    float shift = adds ? row[w.column] : 0.0f;
+    float gate_shift = adds ? row[w.column + columns] : 0.0f;
+    GateRows gates = {(float *)b, columns, w.column};
+    each_row(
+        w,
+        rows,
+        columns,
+        [&](i64 i) {
+            Gate read = {a ? a[i] : 0.0f, *gates.value(i), *gates.gate(i)};
+            return read;
+        },
+        [&](i64 i, const Gate &read) {
+            out[i] = fma(read.value + shift, sigmoid(read.gate + gate_shift), read.start);
+        }
+    );
 }
 
 // b = the gradient of b, in place; a is that of glu's out. sum [2 C] += its sums over rows; out = gelu(c).
-KERNEL LAUNCH(WalkThreads) glu_gradient(
+KERNEL LAUNCH_BLOCKS(WalkThreads, 4) glu_gradient(
     const float *a,
     float *b,
     const float *row,
@@ -292,6 +390,6 @@ KERNEL LAUNCH(WalkThreads) glu_gradient(
     float shift = adds ? row[w.column] : 0.0f;
     float gate_shift = adds ? row[w.column + columns] : 0.0f;
     float *const sums[2] = {sum, sum + columns};
-    GluSlopes body = {a, b, c, out, columns, shift, gate_shift};
-    sum_columns<2>(w, rows, columns, sums, partials, counters, body);
+    GluSlopes body = {a, {b, columns, w.column}, c, out, shift, gate_shift};
+    sum_columns<2, 2>(w, rows, columns, sums, partials, counters, body);
 }

@@ -1,13 +1,15 @@
 // y = (x - mean) / sqrt(variance + epsilon) * weight + bias over the channels of each row, and its gradient.
 //
-// Shapes: x, y, dx, dy [rows, C], weight, bias [C], statistics [rows, 2]: mean, 1 / deviation; partials [blocks, 2 C].
+// Shapes: x, y, dx, dy, skip [rows, C], weight, bias, factor [C], statistics [rows, 2]: mean, 1 / deviation; partials
+// [blocks, 2 C], counter 0 between launches. The gradient of y is dy, or dy + skip factor where there is a skip.
 // A row belongs to a warp. `_128` and `_512` keep rows of so many channels in registers; `_any` reads again, from the cache.
 //
 // Bytes an element: forward 8 (`_any` 16, with statistics given 8), backward reads x and dy and writes dx, 12 (`_any` 20,
-// and 16 for sums in the partials), 4 more where dx is added to. A row: statistics 8. Sums for weight and bias: in registers, 8
-// a channel and block once they are written, and as much where layer_norm_join reads them.
-// Order: a warp adds its rows in their order, the block its warps, layer_norm_join the blocks: runs repeat bit for bit.
-// Launch: blocks of 128 that stride over rows, 4 at a time; layer_norm_join a thread a channel.
+// and 16 for sums in the partials), 4 more where dx is added to, and 4 (`_any` 8) where there is a skip. A row: statistics 8.
+// Sums for weight and bias: in registers, 8 a channel and block once they are written, and as much where the last block reads them.
+// Order: a warp adds its rows in their order, the block its warps. Of the blocks' sums each line of the last block's threads
+// adds every so many-th, and then the lines are added: runs repeat bit for bit.
+// Launch: blocks of 128 that stride over rows, 4 at a time.
 // Source: Ba, Kiros, Hinton 2016.
 #include "device.cuh"
 
@@ -87,12 +89,71 @@ DEVICE float slope_of(float weighted, float unit, float scale, float average, fl
     return scale * (weighted - average - unit * along);
 }
 
+// The gradient of y.
+struct Slope {
+    const float *dy;
+    const float *skip;
+    const float *factor;
+
+    MEMBER float weight(int c) const { return skip ? factor[c] : 0.0f; }
+
+    MEMBER float at(i64 i, float weight) const { return skip ? fma(skip[i], weight, dy[i]) : dy[i]; }
+};
+
+// Adds the blocks' sums to dweight and dbias, by the last block.
+DEVICE void
+join(const float *partials, float *dweight, float *dbias, u32 *counter, int size) {
+    // Loads that are under way at a time.
+    constexpr int Many = 8;
+    SHARED double lines[2 * Threads];
+    if (!last_block(counter, blocks_x()))
+        return;
+    // Where there are fewer channels than threads, the rest of them takes further parts.
+    int across = size < Threads ? size : Threads;
+    int count = Threads / across;
+    int line = thread() / across;
+    int parts = blocks_x();
+    for (int first = 0; first < size; first += across) {
+        int pair = first + thread() % across;
+        double one = 0.0, other = 0.0;
+        if (line < count && pair < size) {
+            const float2 *from = (const float2 *)partials + pair;
+            for (int part = line; part < parts; part += Many * count) {
+                float2 read[Many];
+                UNROLL for (int k = 0; k < Many; k++)
+                    if (part + k * count < parts)
+                        read[k] = load_shared(from + (i64)(part + k * count) * size);
+                UNROLL for (int k = 0; k < Many; k++)
+                    if (part + k * count < parts) {
+                        one += (double)read[k].x;
+                        other += (double)read[k].y;
+                    }
+            }
+        }
+        lines[thread()] = one;
+        lines[Threads + thread()] = other;
+        barrier();
+        if (line == 0 && pair < size) {
+            for (int l = 1; l < count; l++) {
+                one += lines[l * across + thread()];
+                other += lines[Threads + l * across + thread()];
+            }
+            // Of 2 C sums, those of the weight come first.
+            float *to = 2 * pair < size ? dweight + 2 * pair : dbias + (2 * pair - size);
+            *to += (float)one;
+            to = 2 * pair + 1 < size ? dweight + 2 * pair + 1 : dbias + (2 * pair + 1 - size);
+            *to += (float)other;
+        }
+        barrier();
+    }
+}
+
 template <int Kept>
 DEVICE void backward(
     const float *x,
     const float *weight,
     const float *statistics,
-    const float *dy,
+    const Slope &dy,
     float *dx,
     float *partials,
     i64 rows,
@@ -102,9 +163,10 @@ DEVICE void backward(
     SHARED float warps[Warps * 32 * Kept * 2];
     int lane = thread() % 32;
     int warp = thread() / 32;
-    float weights[Kept], dweight[Kept], dbias[Kept];
+    float weights[Kept], factors[Kept], dweight[Kept], dbias[Kept];
     UNROLL for (int k = 0; k < Kept; k++) {
         weights[k] = lane + 32 * k < size ? weight[lane + 32 * k] : 0.0f;
+        factors[k] = lane + 32 * k < size ? dy.weight(lane + 32 * k) : 0.0f;
         dweight[k] = 0.0f;
         dbias[k] = 0.0f;
     }
@@ -116,7 +178,7 @@ DEVICE void backward(
         UNROLL for (int k = 0; k < Kept; k++) {
             int c = lane + 32 * k;
             bool there = c < size;
-            float g = there ? dy[row * size + c] : 0.0f;
+            float g = there ? dy.at(row * size + c, factors[k]) : 0.0f;
             unit[k] = there ? (x[row * size + c] - mean) * scale : 0.0f;
             weighted[k] = g * weights[k];
             first += weighted[k];
@@ -155,7 +217,7 @@ DEVICE void backward_any(
     const float *x,
     const float *weight,
     const float *statistics,
-    const float *dy,
+    const Slope &dy,
     float *dx,
     float *partials,
     i64 rows,
@@ -173,7 +235,7 @@ DEVICE void backward_any(
         float first = 0.0f, second = 0.0f;
         barrier();
         for (int c = thread(); c < size; c += Threads) {
-            float g = dy[row * size + c];
+            float g = dy.at(row * size + c, dy.weight(c));
             float unit = (x[row * size + c] - mean) * scale;
             float weighted = g * weight[c];
             first += weighted;
@@ -186,7 +248,8 @@ DEVICE void backward_any(
         float along = block_sum(second, warps) / (float)size;
         for (int c = thread(); c < size; c += Threads) {
             float unit = (x[row * size + c] - mean) * scale;
-            float slope = slope_of(dy[row * size + c] * weight[c], unit, scale, average, along);
+            float g = dy.at(row * size + c, dy.weight(c));
+            float slope = slope_of(g * weight[c], unit, scale, average, along);
             float *to = dx + row * size + c;
             *to = accumulate ? slope + *to : slope;
         }
@@ -213,28 +276,22 @@ DEVICE void backward_any(
         const float *weight,                                                                       \
         const float *statistics,                                                                   \
         const float *dy,                                                                           \
+        const float *skip,                                                                         \
+        const float *factor,                                                                       \
         float *dx,                                                                                 \
-        float *partials,                                                                           \
+        float *dweight,                                                                            \
+        float *dbias,                                                                              \
         i64 rows,                                                                                  \
         int size,                                                                                  \
-        int accumulate                                                                             \
+        int accumulate,                                                                            \
+        float *partials,                                                                           \
+        u32 *counter                                                                               \
     ) {                                                                                            \
-        back(x, weight, statistics, dy, dx, partials, rows, size, accumulate != 0);                \
+        Slope slope = {dy, skip, factor};                                                          \
+        back(x, weight, statistics, slope, dx, partials, rows, size, accumulate != 0);             \
+        join(partials, dweight, dbias, counter, size);                                             \
     }
 
 LAYER_NORM(_128, 4, backward<4>)
 LAYER_NORM(_512, 16, backward<16>)
 LAYER_NORM(_any, 0, backward_any)
-
-// Adds the parts' sums to dweight and dbias.
-KERNEL LAUNCH(Threads)
-    layer_norm_join(const float *partials, float *dweight, float *dbias, int parts, int size) {
-    int c = block_x() * Threads + thread();
-    if (c >= 2 * size)
-        return;
-    double sum = 0.0;
-    for (int part = 0; part < parts; part++)
-        sum += (double)partials[(i64)part * 2 * size + c];
-    float *to = c < size ? dweight + c : dbias + (c - size);
-    *to += (float)sum;
-}

@@ -1,4 +1,4 @@
-// The matrices around the scan, made from the LRU's parameters, and the gradients of these;
+// The matrices around the scan, made from the LRU's parameters, and the gradients of these, of all blocks of a model in a launch;
 // Layers/Operations/DiagonalParametrization.cs.
 //
 //   lambda = exp(-exp(nu) + i exp(theta)), B' = exp(gamma) B interleaved [2N, d], C' = (C_re, -C_im) interleaved [dir d, 2N]
@@ -7,9 +7,11 @@
 // dir directions.
 // lambda is made in double: an error of its phase grows with the length of a sequence.
 // Bytes: prepare 16 a value of B and of C, each of two parts; prepare_gradient 32 of B, 24 of C; 20 and 36 a channel,
-// 8 a channel and row of dlambda.
-// Launch: N blocks for B and then dir d blocks for C, of 128: a block a row.
+// of which each thread of its block reads gamma; 8 a channel and row of dlambda; 120 a block of the grid for its entry.
+// Launch: along y an entry of the table each, along x N blocks for B and then dir d blocks for C, of 128: a block a row. Those
+// that an entry has no row for have nothing to do.
 // Source: Orvieto et al. 2023, section 3; the gradients by the chain rule.
+#include "diagonal_table.cuh"
 #include "functions.cuh"
 
 namespace {
@@ -32,107 +34,101 @@ DEVICE Lambda lambda_of(float nu, float theta) {
 }
 } // namespace
 
-KERNEL LAUNCH(Threads) lru_prepare(
-    const float *nu,
-    const float *theta,
-    const float *gamma,
-    const float *b_real,
-    const float *b_imaginary,
-    const float *c_real,
-    const float *c_imaginary,
-    float *lambda,
-    float *b,
-    float *c,
-    int model,
-    int size,
-    int directions
-) {
+KERNEL LAUNCH(Threads)
+    lru_prepare(const Diagonal *table, const float *parameters, float *prepared) {
+    const Diagonal &d = entry_of(table);
+    int model = d.model;
+    int size = d.size;
     int i = block_x();
     if (i < size) {
         if (thread() == 0) {
-            Lambda l = lambda_of(nu[i], theta[i]);
-            lambda[2 * i] = (float)l.re;
-            lambda[2 * i + 1] = (float)l.im;
+            Lambda l = lambda_of(parameters[d.decay + i], parameters[d.frequency + i]);
+            float *lambda = prepared + d.lambda + 2 * i;
+            lambda[0] = (float)l.re;
+            lambda[1] = (float)l.im;
         }
-        float scale = (float)exponential((double)gamma[i]);
-        float *real = b + 2 * (i64)i * model;
+        float scale = (float)exponential((double)parameters[d.scale + i]);
+        const float *b_real = parameters + d.b_real + (i64)i * model;
+        const float *b_imaginary = parameters + d.b_imaginary + (i64)i * model;
+        float *real = prepared + d.b + 2 * (i64)i * model;
         for (int j = thread(); j < model; j += Threads) {
-            real[j] = scale * b_real[(i64)i * model + j];
-            real[model + j] = scale * b_imaginary[(i64)i * model + j];
+            real[j] = scale * b_real[j];
+            real[model + j] = scale * b_imaginary[j];
         }
         return;
     }
     int line = i - size;
+    if (line >= d.directions * model)
+        return;
     int direction = line / model;
-    i64 from = ((i64)(line % model) * directions + direction) * size;
-    float *to = c + 2 * (i64)line * size;
+    i64 from = ((i64)(line % model) * d.directions + direction) * size;
+    const float *c_real = parameters + d.c_real + from;
+    const float *c_imaginary = parameters + d.c_imaginary + from;
+    float *to = prepared + d.c + 2 * (i64)line * size;
     for (int j = thread(); j < size; j += Threads) {
-        to[2 * j] = c_real[from + j];
-        to[2 * j + 1] = -c_imaginary[from + j];
+        to[2 * j] = c_real[j];
+        to[2 * j + 1] = -c_imaginary[j];
     }
 }
 
-// Adds to the gradients of the parameters.
+// Adds to the gradients of the parameters. dlambda has so many rows in each entry.
 KERNEL LAUNCH(Threads) lru_prepare_gradient(
-    const float *nu,
-    const float *theta,
-    const float *gamma,
-    const float *b_real,
-    const float *b_imaginary,
-    const float *dlambda,
-    int rows,
-    const float *db,
-    const float *dc,
-    float *dnu,
-    float *dtheta,
-    float *dgamma,
-    float *db_real,
-    float *db_imaginary,
-    float *dc_real,
-    float *dc_imaginary,
-    int model,
-    int size,
-    int directions
+    const Diagonal *table,
+    const float *parameters,
+    const float *slopes,
+    float *gradients,
+    int rows
 ) {
     SHARED double warps[Threads / 32];
+    const Diagonal &d = entry_of(table);
+    int model = d.model;
+    int size = d.size;
     int i = block_x();
     if (i < size) {
-        float scale = (float)exponential((double)gamma[i]);
-        const float *slope = db + 2 * (i64)i * model;
+        float scale = (float)exponential((double)parameters[d.scale + i]);
+        const float *b_real = parameters + d.b_real + (i64)i * model;
+        const float *b_imaginary = parameters + d.b_imaginary + (i64)i * model;
+        float *db_real = gradients + d.b_real + (i64)i * model;
+        float *db_imaginary = gradients + d.b_imaginary + (i64)i * model;
+        const float *slope = slopes + d.db + 2 * (i64)i * model;
         double scaled = 0.0;
         for (int j = thread(); j < model; j += Threads) {
-            i64 at = (i64)i * model + j;
             // Read before anything is written, which the compiler must take for what could change it.
             float re = slope[j];
             float im = slope[model + j];
-            scaled += (double)b_real[at] * (double)re;
-            scaled += (double)b_imaginary[at] * (double)im;
-            db_real[at] += scale * re;
-            db_imaginary[at] += scale * im;
+            scaled += (double)b_real[j] * (double)re;
+            scaled += (double)b_imaginary[j] * (double)im;
+            db_real[j] += scale * re;
+            db_imaginary[j] += scale * im;
         }
         scaled = block_sum(scaled, warps);
+        const float *dlambda = slopes + d.dlambda + 2 * i;
         double re = 0.0, im = 0.0;
         for (int row = thread(); row < rows; row += Threads) {
-            float2 part = *(const float2 *)(dlambda + 2 * ((i64)row * size + i));
+            float2 part = *(const float2 *)(dlambda + 2 * (i64)row * size);
             re += (double)part.x;
             im += (double)part.y;
         }
         re = block_sum(re, warps);
         im = block_sum(im, warps);
         if (thread() == 0) {
-            Lambda l = lambda_of(nu[i], theta[i]);
-            dnu[i] -= (float)(l.decay * (re * l.re + im * l.im));
-            dtheta[i] += (float)(l.phase * (im * l.re - re * l.im));
-            dgamma[i] += (float)((double)scale * scaled);
+            Lambda l = lambda_of(parameters[d.decay + i], parameters[d.frequency + i]);
+            gradients[d.decay + i] -= (float)(l.decay * (re * l.re + im * l.im));
+            gradients[d.frequency + i] += (float)(l.phase * (im * l.re - re * l.im));
+            gradients[d.scale + i] += (float)((double)scale * scaled);
         }
         return;
     }
     int line = i - size;
+    if (line >= d.directions * model)
+        return;
     int direction = line / model;
-    i64 to = ((i64)(line % model) * directions + direction) * size;
-    const float *from = dc + 2 * (i64)line * size;
+    i64 to = ((i64)(line % model) * d.directions + direction) * size;
+    float *dc_real = gradients + d.c_real + to;
+    float *dc_imaginary = gradients + d.c_imaginary + to;
+    const float *from = slopes + d.dc + 2 * (i64)line * size;
     for (int j = thread(); j < size; j += Threads) {
-        dc_real[to + j] += from[2 * j];
-        dc_imaginary[to + j] -= from[2 * j + 1];
+        dc_real[j] += from[2 * j];
+        dc_imaginary[j] -= from[2 * j + 1];
     }
 }

@@ -11,23 +11,30 @@
 KERNEL LAUNCH(WalkThreads)
     add_times_row(const float *a, const float *row, float *out, i64 rows, int columns, int lanes) {
     Walk w = walk(lanes);
-    if (w.column >= columns)
-        return;
-    float factor = row[w.column];
-    for (i64 r = w.row; r < rows; r += w.stride) {
-        i64 i = r * columns + w.column;
-        out[i] = fma(a[i], factor, out[i]);
-    }
+    float factor = w.column < columns ? row[w.column] : 0.0f;
+    each_row(
+        w,
+        rows,
+        columns,
+        [&](i64 i) {
+            float2 read = {a[i], out[i]};
+            return read;
+        },
+        [&](i64 i, float2 read) { out[i] = fma(read.x, factor, read.y); }
+    );
 }
 
 // out += row
 KERNEL LAUNCH(WalkThreads) add_row(const float *row, float *out, i64 rows, int columns, int lanes) {
     Walk w = walk(lanes);
-    if (w.column >= columns)
-        return;
-    float bias = row[w.column];
-    for (i64 r = w.row; r < rows; r += w.stride)
-        out[r * columns + w.column] += bias;
+    float bias = w.column < columns ? row[w.column] : 0.0f;
+    each_row(
+        w,
+        rows,
+        columns,
+        [&](i64 i) { return out[i]; },
+        [&](i64 i, float read) { out[i] = read + bias; }
+    );
 }
 
 // to = from, of which each is a part of its rows

@@ -1,15 +1,26 @@
-// w[o] = g[o] v[o] / |v[o]| for each output o of a filter, and its gradient; of two filters in a launch, or one.
+// w[o] = g[o] v[o] / |v[o]| for each output o of a filter, and its gradient; of all filters of a model in a launch.
 //
-// Shapes: v, dv [O, I, k]; w, dw [O, k, I], as convolutions read them; g, norms, dg [O]. Of dw only the newest `live` taps are
-// there, the last ones: the others are zero.
+// Shapes: v, dv [O, I, k]; w, dw [O, k, I], as convolutions read them; g, norms, dg [O]. Of dw only the taps are there that reach
+// a sequence of so many steps, the last ones: the others are zero.
 // Bytes a weight: forward reads v twice, of which the second time is from the cache, and writes w, 12; backward reads dw and
-// v twice and dv, writes dv, 24, and 8 less where dw is zero. An output: 4 or 8, and what its threads all read: g, and backward norms too.
-// Launch: a block of 128 an output, those of the second filter behind those of the first.
+// v twice and dv, writes dv, 24, and 8 less where dw is zero. An output: 4 or 8, and what its threads all read: g, and backward
+// norms too. A block of the grid: 56 for its entry.
+// Launch: along y an entry of the table each, along x a block of 128 an output; those beyond a filter's have nothing to do.
 // Source: Salimans and Kingma 2016.
-#include "device.cuh"
+#include "table.cuh"
 
 namespace {
 constexpr int Threads = 128;
+
+struct Filter {
+    // Among the parameters, and likewise among their gradients.
+    i64 v, g;
+    // Among what is made of them.
+    i64 w, norms;
+    // Among the gradients of that.
+    i64 dw;
+    int outputs, inputs, taps, dilation;
+};
 
 // A row's sum over its weights, by threads.
 template <typename Term> DEVICE float sum_row(int size, Term term) {
@@ -19,112 +30,59 @@ template <typename Term> DEVICE float sum_row(int size, Term term) {
         sum = term(i, sum);
     return (float)block_sum((double)sum, warps);
 }
-
-struct Filter {
-    const float *v;
-    const float *g;
-    float *w;
-    float *norms;
-    int inputs;
-    int taps;
-};
-
-struct Slopes {
-    const float *w;
-    float *v;
-    float *g;
-    int live;
-};
-
-DEVICE void forward(const Filter &f, i64 row) {
-    int size = f.inputs * f.taps;
-    const float *v = f.v + row * size;
-    float *w = f.w + row * size;
-    float norm = root(sum_row(size, [&](int i, float sum) { return fma(v[i], v[i], sum); }));
-    float factor = f.g[row] / norm;
-    for (int i = thread(); i < size; i += Threads) {
-        int tap = i / f.inputs;
-        w[i] = factor * v[(i - tap * f.inputs) * f.taps + tap];
-    }
-    if (thread() == 0)
-        f.norms[row] = norm;
-}
-
-DEVICE void backward(const Filter &f, const Slopes &d, i64 row) {
-    int size = f.inputs * f.taps;
-    const float *v = f.v + row * size;
-    const float *dw = d.w + row * size;
-    float *dv = d.v + row * size;
-    int dead = f.taps - d.live;
-    auto slope = [&](int i) {
-        int input = i / f.taps;
-        int tap = i - input * f.taps;
-        return tap < dead ? 0.0f : dw[tap * f.inputs + input];
-    };
-    double along = (double)sum_row(size, [&](int i, float sum) { return fma(slope(i), v[i], sum); });
-    double norm = (double)f.norms[row];
-    float scale = (float)((double)f.g[row] / norm);
-    float back = (float)(-along / (norm * norm));
-    for (int i = thread(); i < size; i += Threads)
-        dv[i] = fma(scale, fma(back, v[i], slope(i)), dv[i]);
-    if (thread() == 0)
-        d.g[row] += (float)(along / norm);
-}
 } // namespace
 
-KERNEL LAUNCH(Threads) weight_norm(
-    const float *v,
-    const float *g,
-    float *w,
-    float *norms,
-    int outputs,
-    int inputs,
-    int taps,
-    const float *second_v,
-    const float *second_g,
-    float *second_w,
-    float *second_norms,
-    int second_inputs,
-    int second_taps
-) {
+KERNEL LAUNCH(Threads) weight_norm(const Filter *table, const float *parameters, float *prepared) {
+    const Filter &f = entry_of(table);
     int row = block_x();
-    Filter one = {v, g, w, norms, inputs, taps};
-    Filter other = {second_v, second_g, second_w, second_norms, second_inputs, second_taps};
-    if (row < outputs)
-        forward(one, row);
-    else
-        forward(other, row - outputs);
+    if (row >= f.outputs)
+        return;
+    int inputs = f.inputs;
+    int taps = f.taps;
+    int size = inputs * taps;
+    const float *v = parameters + f.v + (i64)row * size;
+    float *w = prepared + f.w + (i64)row * size;
+    float norm = root(sum_row(size, [&](int i, float sum) { return fma(v[i], v[i], sum); }));
+    float factor = parameters[f.g + row] / norm;
+    for (int i = thread(); i < size; i += Threads) {
+        int tap = i / inputs;
+        w[i] = factor * v[(i - tap * inputs) * taps + tap];
+    }
+    if (thread() == 0)
+        prepared[f.norms + row] = norm;
 }
 
 // Adds to dv and dg.
 KERNEL LAUNCH(Threads) weight_norm_gradient(
-    const float *v,
-    const float *g,
-    float *norms,
-    const float *dw,
-    float *dv,
-    float *dg,
-    int outputs,
-    int inputs,
-    int taps,
-    int live,
-    const float *second_v,
-    const float *second_g,
-    float *second_norms,
-    const float *second_dw,
-    float *second_dv,
-    float *second_dg,
-    int second_inputs,
-    int second_taps,
-    int second_live
+    const Filter *table,
+    const float *parameters,
+    const float *prepared,
+    const float *slopes,
+    float *gradients,
+    int steps
 ) {
+    const Filter &f = entry_of(table);
     int row = block_x();
-    Filter one = {v, g, nullptr, norms, inputs, taps};
-    Filter other = {second_v, second_g, nullptr, second_norms, second_inputs, second_taps};
-    Slopes slopes = {dw, dv, dg, live};
-    Slopes other_slopes = {second_dw, second_dv, second_dg, second_live};
-    if (row < outputs)
-        backward(one, slopes, row);
-    else
-        backward(other, other_slopes, row - outputs);
+    if (row >= f.outputs)
+        return;
+    int inputs = f.inputs;
+    int taps = f.taps;
+    int size = inputs * taps;
+    const float *v = parameters + f.v + (i64)row * size;
+    const float *dw = slopes + f.dw + (i64)row * size;
+    float *dv = gradients + f.v + (i64)row * size;
+    int dead = taps - (int)least(taps, 1 + (steps - 1) / f.dilation);
+    auto slope = [&](int i) {
+        int input = i / taps;
+        int tap = i - input * taps;
+        return tap < dead ? 0.0f : dw[tap * inputs + input];
+    };
+    double along = (double)sum_row(size, [&](int i, float sum) { return fma(slope(i), v[i], sum); });
+    double norm = (double)prepared[f.norms + row];
+    float scale = (float)((double)parameters[f.g + row] / norm);
+    float back = (float)(-along / (norm * norm));
+    for (int i = thread(); i < size; i += Threads)
+        dv[i] = fma(scale, fma(back, v[i], slope(i)), dv[i]);
+    if (thread() == 0)
+        gradients[f.g + row] += (float)(along / norm);
 }

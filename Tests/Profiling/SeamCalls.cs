@@ -45,6 +45,20 @@ internal sealed class SeamCalls : IDisposable
         return tensor;
     }
 
+    // Which lie as parameters do, and likewise their gradients.
+    private Tensor[] Together(params Shape[] shapes)
+    {
+        Storage storage = New(checked((int)shapes.Sum(shape => shape.Count))).Storage;
+        long next = 0;
+        var all = new Tensor[shapes.Length];
+        for (int i = 0; i < all.Length; i++)
+        {
+            all[i] = new Tensor(storage, next, shapes[i]);
+            next += shapes[i].Count;
+        }
+        return all;
+    }
+
     private T Own<T>(T operation)
         where T : IDisposable
     {
@@ -157,37 +171,47 @@ internal sealed class SeamCalls : IDisposable
 
     private void AddWeights()
     {
-        var filter = new WeightNormTensors(New(C, 2, 3), New(C), New(C, 2, 3), New(C));
-        var slopes = new WeightNormGradients(New(C, 2, 3), 3, New(C, 2, 3), New(C));
-        Add("Backend.WeightNorm", () => _backend.WeightNorm([filter]));
-        Add("Backend.WeightNormGradient", () => _backend.WeightNormGradient([filter], [slopes]));
+        Tensor[] of = Together(new Shape(C, 2, 3), new Shape(C));
+        Tensor[] by = Together(new Shape(C, 2, 3), new Shape(C));
+        var filter = new WeightNormTensors(of[0], of[1], New(C, 2, 3), New(C), 1);
+        var slopes = new WeightNormGradients(New(C, 2, 3), 3, by[0], by[1]);
+        PreparationTable? filters = Placed(_backend.PlaceWeightNorms([filter], [slopes]));
+        Add("Backend.WeightNorm", () => _backend.WeightNorm([filter], filters));
+        Add(
+            "Backend.WeightNormGradient",
+            () => _backend.WeightNormGradient([filter], [slopes], filters)
+        );
         var matrices = new DiagonalMatrices(New(3, 2), New(6, C), New(C, 6));
         var given = new DiagonalMatrices(New(1, 6), New(6, C), New(C, 6));
         foreach (DiagonalForm form in Enum.GetValues<DiagonalForm>())
         {
             DiagonalTensors values = Parameters(form);
             DiagonalTensors gradients = Parameters(form);
+            PreparationTable? table = Placed(
+                _backend.PlaceDiagonals([values], [matrices], [given], [gradients])
+            );
             Add(
                 "Backend.DiagonalParametrization",
-                () => _backend.DiagonalParametrization(values, matrices)
+                () => _backend.DiagonalParametrization([values], [matrices], table)
             );
             Add(
                 "Backend.DiagonalParametrizationGradient",
-                () => _backend.DiagonalParametrizationGradient(values, given, gradients)
+                () =>
+                    _backend.DiagonalParametrizationGradient([values], [given], [gradients], table)
             );
         }
 
-        DiagonalTensors Parameters(DiagonalForm form) =>
-            new(
-                form,
-                New(3),
-                New(3),
-                form.HasScale() ? New(3) : default,
-                New(3, C),
-                New(3, C),
-                New(C, 3),
-                New(C, 3)
-            );
+        DiagonalTensors Parameters(DiagonalForm form)
+        {
+            Shape state = new(3);
+            Shape rows = new(3, C);
+            Shape columns = new(C, 3);
+            Tensor[] all = Together(state, state, state, rows, rows, columns, columns);
+            Tensor scale = form.HasScale() ? all[2] : default;
+            return new(form, all[0], all[1], scale, all[3], all[4], all[5], all[6]);
+        }
+
+        PreparationTable? Placed(PreparationTable? table) => table is null ? null : Own(table);
     }
 
     private void AddRecurrent()
@@ -331,6 +355,26 @@ internal sealed class SeamCalls : IDisposable
         Add(
             "LayerNormOperation.Backward",
             () => layer.Backward(x, weight, rows, dy, dy, false, weight, bias, workspace)
+        );
+        Tensor bent = New(T, B, C);
+        Tensor total = New(C);
+        Add(
+            "LayerNormOperation.ForwardAgain",
+            () =>
+                layer.ForwardAgain(
+                    x,
+                    weight,
+                    bias,
+                    y,
+                    rows,
+                    new PointwiseArguments
+                    {
+                        A = dy,
+                        B = dy,
+                        Sum = total,
+                        Out = bent,
+                    }
+                )
         );
         BatchNormOperation batch = Own(
             _backend.PlanBatchNorm(new BatchNormDescriptor(C, 0.1f, 1e-5f))

@@ -10,6 +10,9 @@ public sealed class CudaModelTests : CudaFixture
 {
     private const int T = 17;
     private const int B = 3;
+
+    // Steps of which a scan of few states makes tiles.
+    private const int Long = 700;
     private const int Inputs = 5;
     private const int Outputs = 4;
 
@@ -62,6 +65,15 @@ public sealed class CudaModelTests : CudaFixture
                     Prenorm = false,
                     Bidirectional = true,
                 }
+            ),
+        ["blocks of lrus and s5s"] = () =>
+            new Sequential(
+                new Linear(Inputs, 6),
+                new LruBlock(6, 9),
+                new S5Block(6, 4),
+                new LruBlock(6, 3, new LruOptions { Rung = LruRung.Stable, Bidirectional = true }),
+                new LruBlock(6, 5, new LruOptions { Bidirectional = true }),
+                new Tcn(6, [6, 6], 2)
             ),
         ["blocks of a gru"] = () =>
             new Sequential(
@@ -124,6 +136,49 @@ public sealed class CudaModelTests : CudaFixture
     };
 
     private static IEnumerable<string> Names => Architectures.Keys;
+
+    // What the layers behind have of steps is not what those before have, so neither is what their gradients' launch is told.
+    [Test]
+    public void Layers_before_and_behind_the_last_step_have_the_gradients_of_the_cpu()
+    {
+        float[] x = new Draw(1).Uniform(Long * Inputs);
+        float[] targets = new Draw(2).Uniform(6);
+        float[][] gradients = [.. new Backend[] { Gpu, Cpu }.Select(Gradients)];
+
+        Against.Cpu("gradients", "of a model that pools", gradients[0], gradients[1], 1e-4);
+
+        float[] Gradients(Backend on)
+        {
+            using var model = new Sequential(
+                new Linear(Inputs, 6),
+                new LruBlock(6, 3),
+                new S5Block(6, 4),
+                new Tcn(6, [6, 7], 3),
+                new Last(7),
+                new Linear(7, 6),
+                new Tcn(6, [6], 3),
+                new S5Block(6, 5),
+                new LruBlock(6, 2)
+            );
+            using Plan plan = model.Plan(on, Long, 1, Mode.Training);
+            using var loss = new MeanSquaredError(plan);
+            // The second step finds what the first left.
+            for (int step = 0; step < 2; step++)
+            {
+                plan.Forward(x, Long, 1);
+                plan.Backward(loss.Compute(targets));
+            }
+            // By their names, as the gaps between them are the backend's own.
+            return
+            [
+                .. model
+                    .NamedParameters()
+                    .SelectMany(named =>
+                    plan.Gradient(named.Name).ToArray()
+                ),
+            ];
+        }
+    }
 
     [Test]
     public void Training_goes_as_on_the_cpu(

@@ -336,12 +336,25 @@ public sealed class CudaPointwiseTests : CudaOperationFixture
     {
         foreach (int count in (int[])[1, 2, 3])
         {
+            // Each of a size of its own; v, g, w, norms and the gradients of w, v and g.
+            Shape[] shapes =
+            [
+                .. Enumerable
+                    .Range(0, count)
+                    .Select(n => new Shape(outputs + n, inputs + 2 * n, taps + n)),
+            ];
+            Pair[] parameters = Together([
+                .. shapes.SelectMany(
+                    (shape, n) => Drawn(shape, 1 + 10 * (ulong)n, from: 0.5f, to: 2f)
+                ),
+            ]);
+            Pair[] gradients = Together([
+                .. shapes.SelectMany((shape, n) => Drawn(shape, 6 + 10 * (ulong)n)),
+            ]);
             var filters = new List<Pair[]>();
             for (int n = 0; n < count; n++)
             {
-                // Each of a size of its own.
-                var filter = new Shape(outputs + n, inputs + 2 * n, taps + n);
-                var gains = new Shape(outputs + n);
+                Shape filter = shapes[n];
                 ulong seed = 10 * (ulong)n;
                 Pair dw = Both(filter, 5 + seed);
                 float[] slopes = dw.Cpu.ToArray();
@@ -355,13 +368,13 @@ public sealed class CudaPointwiseTests : CudaOperationFixture
                         i / (inputs + 2 * n) % (taps + n) < taps + n - live ? float.NaN : read[i];
                 dw.Gpu.Write(read);
                 filters.Add([
-                    Both(filter, 1 + seed),
-                    Both(gains, 2 + seed, 0.5f, 2),
+                    parameters[2 * n],
+                    parameters[2 * n + 1],
                     Both(filter, 3 + seed),
-                    Both(gains, 4 + seed),
+                    Both(new Shape(outputs + n), 4 + seed),
                     dw,
-                    Both(filter, 6 + seed),
-                    Both(gains, 7 + seed),
+                    gradients[2 * n],
+                    gradients[2 * n + 1],
                 ]);
             }
 
@@ -374,21 +387,27 @@ public sealed class CudaPointwiseTests : CudaOperationFixture
                             of(f[0]),
                             of(f[1]),
                             of(f[2]),
-                            of(f[3])
+                            of(f[3]),
+                            1
                         )),
                     ];
-                    backend.WeightNorm(norms);
-                    backend.WeightNormGradient(
-                        norms,
-                        [
-                            .. filters.Select(f => new WeightNormGradients(
-                                of(f[4]),
-                                live,
-                                of(f[5]),
-                                of(f[6])
-                            )),
-                        ]
-                    );
+                    // As many steps as there are taps that reach them.
+                    WeightNormGradients[] slopes =
+                    [
+                        .. filters.Select(f => new WeightNormGradients(
+                            of(f[4]),
+                            live,
+                            of(f[5]),
+                            of(f[6])
+                        )),
+                    ];
+                    using PreparationTable? table = backend.PlaceWeightNorms(norms, slopes);
+                    backend.WeightNorm(norms, table);
+                    // Those of the last filters alone first, as where a layer has no gradient.
+                    int half = count / 2;
+                    backend.WeightNormGradient(norms[half..], slopes[half..], table, half);
+                    if (half > 0)
+                        backend.WeightNormGradient(norms[..half], slopes[..half], table);
                 }
             );
 
@@ -402,5 +421,20 @@ public sealed class CudaPointwiseTests : CudaOperationFixture
                 Against.Cpu("weight norm", "dg", f[6].Gpu, f[6].Cpu, 1e-6);
             }
         }
+    }
+
+    private static (Shape, float[])[] Drawn(
+        Shape filter,
+        ulong seed,
+        float from = -1f,
+        float to = 1f
+    )
+    {
+        var gains = new Shape(filter.First);
+        return
+        [
+            (filter, new Draw(seed).Uniform(filter.Count)),
+            (gains, new Draw(seed + 1).Uniform(gains.Count, from, to)),
+        ];
     }
 }

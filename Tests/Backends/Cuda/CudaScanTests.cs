@@ -79,10 +79,8 @@ public sealed class CudaScanTests : CudaPlannedFixture
             Shape shape = layout is null ? new Shape(t, b, 2 * n) : new(layout.Rows, 1, 2 * n);
             Tensor lambda = Put(on, new Shape(n, 2), new Draw(1).Uniform(2L * n, -0.7f, 0.7f));
             Tensor dlambda = Take(on, Shape.Block(scan.LambdaGradientCount));
-            DiagonalTensors parameters = Gather([
-                .. ParameterShapes(n).Select((s, i) => Put(on, s, (ulong)i + 30)),
-            ]);
-            Tensor[] slopes = [.. ParameterShapes(n).Select((s, i) => Put(on, s, (ulong)i + 40))];
+            DiagonalTensors parameters = Gather(Together(on, ParameterShapes(n), 30));
+            Tensor[] slopes = Together(on, ParameterShapes(n), 40);
             Tensor workspace = Workspace(on, scan);
             Tensor states = Take(on, shape);
             Tensor gradient = Take(on, shape);
@@ -110,7 +108,8 @@ public sealed class CudaScanTests : CudaPlannedFixture
                 }
             }
             // What the first pass left is forgotten, what the second left is not.
-            on.DiagonalParametrizationGradient(
+            GoBack(
+                on,
                 parameters,
                 new DiagonalMatrices(
                     scan.LambdaGradient(dlambda),
@@ -147,6 +146,42 @@ public sealed class CudaScanTests : CudaPlannedFixture
 
     private static Shape[] ParameterShapes(int n) =>
         [new(n), new(n), new(n), new(n, 1), new(n, 1), new(1, n), new(1, n)];
+
+    private static void GoBack(
+        Backend on,
+        DiagonalTensors parameters,
+        DiagonalMatrices slopes,
+        DiagonalTensors gradients
+    )
+    {
+        // The matrices themselves are not read.
+        using PreparationTable? table = on.PlaceDiagonals(
+            [parameters],
+            [slopes],
+            [slopes],
+            [gradients]
+        );
+        on.DiagonalParametrizationGradient([parameters], [slopes], [gradients], table);
+    }
+
+    // Parameters lie in one block, and so do their gradients.
+    private Tensor[] Together(Backend on, Shape[] shapes, ulong seed)
+    {
+        Tensor all = Take(on, new Shape(checked((int)shapes.Sum(shape => shape.Count))));
+        long next = 0;
+        return
+        [
+            .. shapes.Select(
+                (shape, i) =>
+                {
+                    var tensor = new Tensor(all.Storage, all.Offset + next, shape);
+                    next += shape.Count;
+                    tensor.Write(new Draw(seed + (ulong)i).Uniform(shape.Count));
+                    return tensor;
+                }
+            ),
+        ];
+    }
 
     private static DiagonalTensors Gather(Tensor[] t) =>
         new(DiagonalForm.LogPolar, t[0], t[1], t[2], t[3], t[4], t[5], t[6]);
@@ -185,12 +220,19 @@ public sealed class CudaScanTests : CudaPlannedFixture
             using DiagonalScanOperation scan = on.PlanDiagonalScan(
                 new DiagonalScanDescriptor(n, 3, 2)
             );
-            Tensor[] values = [.. shapes.Select((s, i) => Put(on, s, (ulong)i))];
-            Tensor[] slopes = [.. shapes.Select((s, i) => Put(on, s, (ulong)i + 10))];
+            Tensor[] values = Together(on, shapes, 0);
+            Tensor[] slopes = Together(on, shapes, 10);
             Tensor lambda = Take(on, new Shape(n, 2));
             Tensor b = Take(on, new Shape(2 * n, model));
             Tensor c = Take(on, new Shape(directions * model, 2 * n));
-            on.DiagonalParametrization(Gather(values), new DiagonalMatrices(lambda, b, c));
+            DiagonalMatrices[] matrices = [new(lambda, b, c)];
+            using PreparationTable? table = on.PlaceDiagonals(
+                [Gather(values)],
+                matrices,
+                matrices,
+                [Gather(slopes)]
+            );
+            on.DiagonalParametrization([Gather(values)], matrices, table);
             Tensor dlambda = Take(on, Shape.Block(scan.LambdaGradientCount));
             var whole = new Shape(3, 2, 2 * n);
             for (int direction = 0; direction < directions; direction++)
@@ -204,7 +246,8 @@ public sealed class CudaScanTests : CudaPlannedFixture
                     direction > 0,
                     Workspace(on, scan)
                 );
-            on.DiagonalParametrizationGradient(
+            GoBack(
+                on,
                 Gather(values),
                 new DiagonalMatrices(
                     scan.LambdaGradient(dlambda),

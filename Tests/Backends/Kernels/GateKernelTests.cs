@@ -65,8 +65,8 @@ public sealed class GateKernelTests
             grid,
             [left, machine.Put(row), inner, result, .. shape, grid.Lanes]
         );
-        // Of its column, each thread that has a row.
-        int lines = Math.Min(rows, grid.Y * (256 / grid.Lanes));
+        // Each thread what it shares of its column.
+        int lines = grid.Y * (256 / grid.Lanes);
         Assert.That(Bytes(machine), Is.EqualTo(16L * count + 4L * columns * lines));
         Close.CheckBits(machine.Get(inner), host.Get(sum), "sum");
         Close.CheckBits(machine.Get(result), host.Get(bent), "gelu");
@@ -90,6 +90,78 @@ public sealed class GateKernelTests
             ]
         );
         Assert.That(Bytes(machine) - before, Is.EqualTo(16L * count + Joined(grid, columns, 1)));
+        Close.CheckBits(machine.Get(left), host.Get(slope), "gradient");
+        Close.Check(machine.Get(sums), Doubles(host.Get(total)), 1e-5, "sums");
+    }
+
+    [TestCaseSource(nameof(Sizes))]
+    public void A_gelus_gradient_and_the_norm_that_it_reads_give_the_bits_of_the_cpu(
+        int rows,
+        int columns
+    )
+    {
+        using var host = new HostTensors();
+        using var machine = new KernelMachine();
+        var draw = new Draw((ulong)(rows * 100 + columns));
+        int count = rows * columns;
+        float[] a = draw.Uniform(count, -6f, 6f);
+        float[] b = draw.Uniform(count, -6f, 6f);
+        float[] x = draw.Uniform(count, -1f, 3f);
+        float[] kept = draw.Uniform(2 * rows, 0.2f, 2f);
+        float[] weight = draw.Uniform(columns);
+        float[] bias = draw.Uniform(columns);
+        float[] start = draw.Uniform(columns);
+        using LayerNormOperation norm = host.Backend.PlanLayerNorm(
+            new LayerNormDescriptor(columns, rows, 1, 1e-5f)
+        );
+        Tensor normed = host.New(rows, columns);
+        Tensor slope = host.New(rows, columns);
+        Tensor total = host.Put(start, columns);
+        norm.ForwardAgain(
+            host.Put(x, rows, columns),
+            host.Put(weight, columns),
+            host.Put(bias, columns),
+            normed,
+            host.Put(kept, rows, 2),
+            new PointwiseArguments
+            {
+                A = host.Put(a, rows, columns),
+                B = host.Put(b, rows, columns),
+                Sum = total,
+                Out = slope,
+            }
+        );
+
+        KernelGrid grid = KernelGrid.WritingColumnSums(rows, columns, 1);
+        // In the place of the gradient that is read, as layers have it.
+        DeviceArray left = machine.Put(a);
+        DeviceArray again = machine.New(count);
+        DeviceArray sums = machine.Put(start);
+        machine.Launch(
+            "gelu_gradient_normed",
+            grid,
+            left,
+            machine.Put(b),
+            machine.Put(x),
+            machine.Put(kept),
+            machine.Put(weight),
+            machine.Put(bias),
+            again,
+            left,
+            sums,
+            (long)rows,
+            columns,
+            grid.Lanes,
+            machine.New(2L * grid.Y * columns),
+            machine.Zeros(grid.X)
+        );
+        // Each thread its row's statistics, and of its column weight and bias.
+        int lines = grid.Y * (256 / grid.Lanes);
+        Assert.That(
+            Bytes(machine),
+            Is.EqualTo((20L + 8) * count + 8L * columns * lines + Joined(grid, columns, 1))
+        );
+        Close.CheckBits(machine.Get(again), host.Get(normed), "norm");
         Close.CheckBits(machine.Get(left), host.Get(slope), "gradient");
         Close.Check(machine.Get(sums), Doubles(host.Get(total)), 1e-5, "sums");
     }

@@ -137,7 +137,7 @@ public sealed class KernelCountTests
     }
 
     // Of a state, prepare and its gradient: its numbers and lambda, its numbers again where they were used in between, and gradients read
-    // and written. Each thread of the LRU's blocks reads gamma, which a warp asks for once.
+    // and written. Each thread of the LRU's blocks reads gamma, which a warp asks for once. Each block reads its entry.
     [TestCase(nameof(DiagonalForm.ZeroOrderHold), 1, 20, 48)]
     [TestCase(nameof(DiagonalForm.Bilinear), 2, 20, 48)]
     [TestCase(nameof(DiagonalForm.Stable), 1, 16, 24)]
@@ -151,42 +151,34 @@ public sealed class KernelCountTests
     {
         const int Size = 33;
         const int Model = 40;
-        const int Rows = 5;
+        const int Entry = 120;
         const int Into = Size * Model;
         int outOf = Into * directions;
         DiagonalForm form = Enum.Parse<DiagonalForm>(name);
         using var machine = new KernelMachine();
-        int[] counts = [Size, Size, Size, Into, Into, outOf, outOf];
-        DeviceArray[] parameters = [.. counts.Select(count => machine.Zeros(count))];
-        DeviceArray[] gradients = [.. counts.Select(count => machine.Zeros(count))];
-        if (!form.HasScale())
-            parameters[2] = gradients[2] = DeviceArray.Null;
-        (string kernels, object[] first) =
-            form == DiagonalForm.LogPolar
-                ? ("lru_prepare", Array.Empty<object>())
-                : ("diagonal_prepare", [(int)form]);
-        KernelGrid grid = KernelGrid.Each(Size + directions * Model, 128);
-        object[] sizes = [Model, Size, directions];
-        object[] made = [machine.New(2 * Size), machine.New(2 * Into), machine.New(2 * outOf)];
-        machine.Launch(kernels, grid, [.. first, .. parameters, .. made, .. sizes]);
-        long prepared = Bytes();
-        object[] from =
-        [
-            machine.Zeros(2 * Rows * Size),
-            Rows,
-            machine.Zeros(2 * Into),
-            machine.Zeros(2 * outOf),
-        ];
-        machine.Launch(
-            $"{kernels}_gradient",
-            grid,
-            [.. first, .. parameters[..5], .. from, .. gradients, .. sizes]
+        float[] numbers = new float[Size];
+        var device = new DiagonalOnDevice(
+            machine,
+            DiagonalCase.Of(form, numbers, numbers, numbers, Model, directions),
+            DiagonalCase.Of(form, [0f], [0f], [0f], 1, 1)
         );
+        int blocks = device.Grid.Blocks;
+        device.Prepare();
+        long prepared = Bytes();
+        device.Gradient();
 
-        Assert.That(prepared, Is.EqualTo(16 * (Into + outOf) + state * Size));
+        Assert.That(
+            prepared,
+            Is.EqualTo(16 * (Into + outOf + 2) + state * (Size + 1) + Entry * blocks)
+        );
         Assert.That(
             Bytes() - prepared,
-            Is.EqualTo(32 * Into + 24 * outOf + (stateGradient + 8 * Rows) * Size)
+            Is.EqualTo(
+                32 * (Into + 1)
+                    + 24 * (outOf + 1)
+                    + (stateGradient + 8 * DiagonalCase.Parts) * (Size + 1)
+                    + Entry * blocks
+            )
         );
 
         long Bytes() => machine.Counts.BytesRead + machine.Counts.BytesWritten;

@@ -19,6 +19,7 @@ public sealed class KernelGridTests
         Assert.That(KernelGrid.LossRows(100, 10), Is.EqualTo(new KernelGrid(7, 1, 256, 16)));
         Assert.That(KernelGrid.Steps(70, 3), Is.EqualTo(new KernelGrid(1, 70, 256, 4)));
         Assert.That(KernelGrid.Items(70, 3), Is.EqualTo(new KernelGrid(1, 2, 256, 4)));
+        Assert.That(KernelGrid.Table(16, 24, 128), Is.EqualTo(new KernelGrid(24, 16, 128)));
     }
 
     [Test]

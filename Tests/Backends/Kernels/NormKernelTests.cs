@@ -11,187 +11,128 @@ public sealed class NormKernelTests
 {
     private const float Epsilon = 1e-5f;
 
-    [TestCase(1, 1, 1)]
-    [TestCase(5, 11, 3)]
-    [TestCase(3, 100, 7)]
-    public void A_weight_norm_and_its_gradient_are_those_of_the_cpu(
-        int outputs,
-        int inputs,
-        int taps
+    // Of outputs, inputs, taps and steps between them, for sequences of so many steps: one filter, or several in a launch, of which the
+    // smaller ones leave some of the grid without an output.
+    private static IEnumerable<TestCaseData> Filters()
+    {
+        (int, int, int, int)[] several =
+        [
+            (3, 4, 3, 1),
+            (1, 1, 1, 7),
+            (5, 11, 3, 2),
+            (2, 140, 7, 4),
+        ];
+        yield return new(new[] { (1, 1, 1, 1) }, 1);
+        yield return new(new[] { (5, 11, 3, 1) }, 600);
+        yield return new(new[] { (3, 100, 7, 1) }, 7);
+        foreach (int steps in new[] { 1, 2, 5, 9, int.MaxValue })
+            yield return new(several, steps);
+    }
+
+    [TestCaseSource(nameof(Filters))]
+    public void Weight_norms_and_their_gradients_are_those_of_the_cpu(
+        (int, int, int, int)[] sizes,
+        int steps
     )
     {
         using var host = new HostTensors();
         using var machine = new KernelMachine();
-        int size = inputs * taps;
-        var draw = new Draw((ulong)size);
-        float[] v = draw.Uniform(outputs * size);
-        float[] g = draw.Uniform(outputs, 0.5f, 2f);
-        float[] dw = draw.Uniform(outputs * size);
-        float[] dv = draw.Uniform(outputs * size);
-        float[] dg = draw.Uniform(outputs);
-        var filter = new WeightNormTensors(
-            host.Put(v, outputs, inputs, taps),
-            host.Put(g, outputs),
-            host.New(outputs, inputs, taps),
-            host.New(outputs)
+        var draw = new Draw((ulong)sizes.Length);
+        (DeviceBundle parameters, DeviceBundle gradients) = (new(machine), new(machine));
+        (DeviceBundle prepared, DeviceBundle slopes) = (new(machine), new(machine));
+        List<(WeightNormTensors Filter, WeightNormGradients Gradient, long[] Places)> all = [];
+        List<int> words = [];
+        long bytes = 0;
+        int most = sizes.Max(each => each.Item1);
+        foreach ((int outputs, int inputs, int taps, int dilation) in sizes)
+        {
+            int size = inputs * taps;
+            int live = (int)Math.Min(taps, 1L + (steps - 1) / dilation);
+            float[] v = draw.Uniform(outputs * size);
+            float[] g = draw.Uniform(outputs, 0.5f, 2f);
+            float[] dw = draw.Uniform(outputs * size);
+            for (int i = 0; i < dw.Length; i++)
+                dw[i] = i % taps < taps - live ? 0f : dw[i];
+            float[] dv = draw.Uniform(outputs * size);
+            float[] dg = draw.Uniform(outputs);
+            var filter = new WeightNormTensors(
+                host.Put(v, outputs, inputs, taps),
+                host.Put(g, outputs),
+                host.New(outputs, inputs, taps),
+                host.New(outputs),
+                dilation
+            );
+            var gradient = new WeightNormGradients(
+                host.Put(dw, outputs, inputs, taps),
+                steps,
+                host.Put(dv, outputs, inputs, taps),
+                host.Put(dg, outputs)
+            );
+            // What is not live is not read.
+            float[] read = InputsLast(dw, inputs, taps);
+            for (int i = 0; i < read.Length; i++)
+                read[i] = i / inputs % taps < taps - live ? float.NaN : read[i];
+            long[] places =
+            [
+                parameters.Add(v),
+                parameters.Add(g),
+                prepared.Add(v.Length),
+                prepared.Add(outputs),
+                slopes.Add(read),
+            ];
+            gradients.Add(dv);
+            gradients.Add(dg);
+            all.Add((filter, gradient, places));
+            words.AddRange(DeviceBundle.Words(places, [outputs, inputs, taps, dilation]));
+            // Weights, forward and backward, where dw is twice read, and what the threads of a block read together.
+            long alive = (long)outputs * inputs * live;
+            bytes += (12L + 16) * outputs * size + 8 * alive;
+            bytes += (4L * 128 + 4 + 8L * Math.Min(128, size) + 8) * outputs;
+        }
+        DeviceArray table = machine.Put(words.ToArray());
+        KernelGrid grid = KernelGrid.Table(sizes.Length, most, 128);
+        host.Backend.WeightNorm([.. all.Select(each => each.Filter)]);
+        host.Backend.WeightNormGradient(
+            [.. all.Select(each => each.Filter)],
+            [.. all.Select(each => each.Gradient)]
         );
-        host.Backend.WeightNorm([filter]);
-        var slopes = new WeightNormGradients(
-            host.Put(dw, outputs, inputs, taps),
-            taps,
-            host.Put(dv, outputs, inputs, taps),
-            host.Put(dg, outputs)
-        );
-        host.Backend.WeightNormGradient([filter], [slopes]);
-
-        DeviceArray values = machine.Put(v);
-        DeviceArray factors = machine.Put(g);
-        DeviceArray w = machine.New(outputs * size);
-        DeviceArray lengths = machine.New(outputs);
-        KernelGrid grid = KernelGrid.Each(outputs, 128);
-        DeviceArray none = DeviceArray.Null;
-        object[] sizes = [outputs, inputs, taps];
-        machine.Launch(
-            "weight_norm",
-            grid,
-            [values, factors, w, lengths, .. sizes, none, none, none, none, 0, 0]
-        );
-        DeviceArray dvalues = machine.Put(dv);
-        DeviceArray dfactors = machine.Put(dg);
-        DeviceArray slope = machine.Put(InputsLast(dw, inputs, taps));
+        machine.Launch("weight_norm", grid, table, parameters.All, prepared.All);
         machine.Launch(
             "weight_norm_gradient",
             grid,
-            [
-                values,
-                factors,
-                lengths,
-                slope,
-                dvalues,
-                dfactors,
-                .. sizes,
-                taps,
-                none,
-                none,
-                none,
-                none,
-                none,
-                none,
-                0,
-                0,
-                0,
-            ]
+            table,
+            parameters.All,
+            prepared.All,
+            slopes.All,
+            gradients.All,
+            steps
         );
 
-        Check(machine.Get(w), InputsLast(host.Get(filter.W), inputs, taps), "w");
-        Check(machine.Get(lengths), host.Get(filter.Norms), "norms");
-        Check(machine.Get(dvalues), host.Get(slopes.V), "dv");
-        Check(machine.Get(dfactors), host.Get(slopes.G), "dg");
-        int threads = Math.Min(128, size);
+        foreach ((WeightNormTensors filter, WeightNormGradients gradient, long[] at) in all)
+        {
+            (int inputs, int taps) = (filter.V.Shape[1], filter.V.Shape[2]);
+            float[] w = InputsLast(host.Get(filter.W), inputs, taps);
+            Check(prepared.Get(at[2], w.Length), w, "w");
+            Check(prepared.Get(at[3], filter.G.Count), host.Get(filter.Norms), "norms");
+            Check(gradients.Get(at[0], w.Length), host.Get(gradient.V), "dv");
+            Check(gradients.Get(at[1], filter.G.Count), host.Get(gradient.G), "dg");
+        }
+        prepared.RequireGaps(Places(2));
+        gradients.RequireGaps(Places(0));
+        const int Entry = 56;
         Assert.That(
             machine.Counts.BytesRead + machine.Counts.BytesWritten,
-            Is.EqualTo((12 + 24) * outputs * size + (516 + 8 * threads + 8) * outputs)
+            Is.EqualTo(bytes + 2L * Entry * grid.Blocks)
         );
-    }
 
-    [Test]
-    public void Two_weight_norms_in_one_launch_are_those_of_two()
-    {
-        const int Outputs = 3;
-        using var machine = new KernelMachine();
-        var draw = new Draw(8);
-        DeviceArray none = DeviceArray.Null;
-        (int Inputs, int Taps)[] shapes = [(4, 3), (5, 1)];
-        var made = new List<(float[] W, float[] Norms, float[] Dv, float[] Dg)>();
-        List<object> forward = [];
-        List<object> backward = [];
-        DeviceArray[][] results = new DeviceArray[2][];
-        for (int n = 0; n < shapes.Length; n++)
-        {
-            (int inputs, int taps) = shapes[n];
-            int count = Outputs * inputs * taps;
-            DeviceArray v = machine.Put(draw.Uniform(count));
-            DeviceArray g = machine.Put(draw.Uniform(Outputs, 0.5f, 2f));
-            DeviceArray dw = machine.Put(draw.Uniform(count));
-            float[] dv = draw.Uniform(count);
-            float[] dg = draw.Uniform(Outputs);
-            DeviceArray[] alone =
-            [
-                machine.New(count),
-                machine.New(Outputs),
-                machine.Put(dv),
-                machine.Put(dg),
-            ];
-            results[n] =
-            [
-                machine.New(count),
-                machine.New(Outputs),
-                machine.Put(dv),
-                machine.Put(dg),
-            ];
-            object[] outputs = n == 0 ? [Outputs] : [];
-            forward.AddRange([v, g, results[n][0], results[n][1], .. outputs, inputs, taps]);
-            backward.AddRange([
-                v,
-                g,
-                results[n][1],
-                dw,
-                results[n][2],
-                results[n][3],
-                .. outputs,
-                inputs,
-                taps,
-                taps,
-            ]);
-            machine.Launch(
-                "weight_norm",
-                KernelGrid.Each(Outputs, 128),
-                [v, g, alone[0], alone[1], Outputs, inputs, taps, none, none, none, none, 0, 0]
+        IEnumerable<(long, long)> Places(int first) =>
+            all.SelectMany(each =>
+                new[]
+                {
+                    (each.Places[first], each.Filter.V.Count),
+                    (each.Places[first + 1], each.Filter.G.Count),
+                }
             );
-            machine.Launch(
-                "weight_norm_gradient",
-                KernelGrid.Each(Outputs, 128),
-                [
-                    v,
-                    g,
-                    alone[1],
-                    dw,
-                    alone[2],
-                    alone[3],
-                    Outputs,
-                    inputs,
-                    taps,
-                    taps,
-                    none,
-                    none,
-                    none,
-                    none,
-                    none,
-                    none,
-                    0,
-                    0,
-                    0,
-                ]
-            );
-            made.Add(
-                (
-                    machine.Get(alone[0]),
-                    machine.Get(alone[1]),
-                    machine.Get(alone[2]),
-                    machine.Get(alone[3])
-                )
-            );
-        }
-        KernelGrid both = KernelGrid.Each(2 * Outputs, 128);
-        machine.Launch("weight_norm", both, [.. forward]);
-        machine.Launch("weight_norm_gradient", both, [.. backward]);
-        for (int n = 0; n < shapes.Length; n++)
-        {
-            Close.CheckBits(machine.Get(results[n][0]), made[n].W, "w");
-            Close.CheckBits(machine.Get(results[n][1]), made[n].Norms, "norms");
-            Close.CheckBits(machine.Get(results[n][2]), made[n].Dv, "dv");
-            Close.CheckBits(machine.Get(results[n][3]), made[n].Dg, "dg");
-        }
     }
 
     private static float[] InputsLast(float[] filter, int inputs, int taps)
@@ -211,6 +152,8 @@ public sealed class NormKernelTests
     [TestCase(9, 129)]
     [TestCase(33, 512)]
     [TestCase(9, 515)]
+    [TestCase(9000, 20)]
+    [TestCase(2000, 53)]
     public void A_layer_norm_and_its_gradient_are_those_of_the_cpu(int rows, int size)
     {
         using var host = new HostTensors();
@@ -262,7 +205,18 @@ public sealed class NormKernelTests
         if (size > 1)
             Check(machine.Get(kept), host.Get(statistics), "statistics");
 
-        foreach (bool accumulate in new[] { false, true })
+        float[] skip = draw.Uniform(rows * size);
+        float[] direct = draw.Uniform(size);
+        DeviceArray counter = machine.Zeros(1);
+        foreach (
+            (bool accumulate, bool skips) in new[]
+            {
+                (false, false),
+                (true, false),
+                (false, true),
+                (true, true),
+            }
+        )
         {
             Tensor dx = host.Put(start, rows, size);
             Tensor dweight = host.Put(weight, size);
@@ -276,10 +230,13 @@ public sealed class NormKernelTests
                 accumulate,
                 dweight,
                 dbias,
-                host.New((int)norm.WorkspaceCount)
+                host.New((int)norm.WorkspaceCount),
+                skips ? host.Put(skip, rows, size) : default,
+                skips ? host.Put(direct, size) : default
             );
             DeviceArray slopes = accumulate ? machine.Put(start) : machine.New(rows * size);
-            DeviceArray partials = machine.New(2L * size * grid.X);
+            DeviceArray dscales = machine.Put(weight);
+            DeviceArray dshifts = machine.Put(bias);
             machine.Launch(
                 $"layer_norm_gradient{suffix}",
                 grid,
@@ -287,22 +244,17 @@ public sealed class NormKernelTests
                 scales,
                 machine.Put(host.Get(statistics)),
                 machine.Put(dy),
+                skips ? machine.Put(skip) : DeviceArray.Null,
+                skips ? machine.Put(direct) : DeviceArray.Null,
                 slopes,
-                partials,
-                (long)rows,
-                size,
-                accumulate ? 1 : 0
-            );
-            DeviceArray dscales = machine.Put(weight);
-            DeviceArray dshifts = machine.Put(bias);
-            machine.Launch(
-                "layer_norm_join",
-                KernelGrid.Threadwise(2 * size, 128),
-                partials,
                 dscales,
                 dshifts,
-                grid.X,
-                size
+                (long)rows,
+                size,
+                accumulate ? 1 : 0,
+                machine.New(2L * size * grid.X),
+                // Of the launch before, which has to leave it at 0.
+                counter
             );
             if (size > 1)
                 Check(machine.Get(slopes), host.Get(dx), "dx");

@@ -70,15 +70,17 @@ public sealed class DiagonalParametrizationTests
             Tensor lambda = New(new Shape(N, 2), new float[2 * N]);
             Tensor b = New(new Shape(2 * N, D), new float[2 * N * D]);
             Tensor c = New(new Shape(D, 2 * N), new float[2 * N * D]);
-            backend.DiagonalParametrization(parameters, new DiagonalMatrices(lambda, b, c));
+            backend.DiagonalParametrization([parameters], [new DiagonalMatrices(lambda, b, c)]);
             backend.DiagonalParametrizationGradient(
-                parameters,
-                new DiagonalMatrices(
-                    New(new Shape(1, 2 * N), dlambda),
-                    New(b.Shape, db),
-                    New(c.Shape, dc)
-                ),
-                Gather(which, zeros)
+                [parameters],
+                [
+                    new DiagonalMatrices(
+                        New(new Shape(1, 2 * N), dlambda),
+                        New(b.Shape, db),
+                        New(c.Shape, dc)
+                    ),
+                ],
+                [Gather(which, zeros)]
             );
 
             double[][] doubles = [.. values.Select(v => Array.ConvertAll(v, x => (double)x))];

@@ -93,7 +93,7 @@ public sealed class OperationTorchTests(int bits, int threads)
         Tensor skip = New(new Shape(d), c.Floats("D"));
         (Tensor y, Tensor dx, Tensor dskip) = (New(x.Shape), New(x.Shape), New(skip.Shape));
 
-        Backend.DiagonalParametrization(p, new DiagonalMatrices(lambda, b, cc));
+        Backend.DiagonalParametrization([p], [new DiagonalMatrices(lambda, b, cc)]);
         Multiply(x, b, states, transposeB: true);
         scan.Forward(lambda, states, null, new ScanRange(0, time), workspace);
         Multiply(states, cc, y, transposeB: true);
@@ -107,9 +107,9 @@ public sealed class OperationTorchTests(int bits, int threads)
         AddTimes(dy, skip, dx);
         Backend.ColumnSum(dy, x, dskip);
         Backend.DiagonalParametrizationGradient(
-            p,
-            new DiagonalMatrices(scan.LambdaGradient(dlambda), db, dc),
-            dp
+            [p],
+            [new DiagonalMatrices(scan.LambdaGradient(dlambda), db, dc)],
+            [dp]
         );
 
         Close.Check(y.ToArray(), c["y"], Close.Output, "y");
