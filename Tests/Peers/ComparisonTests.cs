@@ -82,12 +82,10 @@ internal sealed partial class ComparisonTests : PeersFixture
         );
         Assert.That(
             Log(),
-            Is.EqualTo(
-                [
-                    "sequor bench --arch lstm --device cpu --threads 2 --json F --params 70000 --length 5 --batch 4 --warmup 3 --steps 7 --task wordlm --data 60 words",
-                    "torchsharp --arch lstm --hidden 8 --layers 2 --threads 2 --length 5 --batch 4 --steps 7 --warmup 3 --classes 60",
-                ]
-            )
+            Is.EqualTo([
+                "sequor bench --arch lstm --device cpu --threads 2 --json F --params 70000 --length 5 --batch 4 --warmup 3 --steps 7 --task wordlm --data 60 words",
+                "torchsharp --arch lstm --hidden 8 --layers 2 --threads 2 --length 5 --batch 4 --steps 7 --warmup 3 --classes 60",
+            ])
         );
         JsonElement result = document.GetProperty("results")[0];
         Assert.That(result.GetProperty("vocabulary").GetInt32(), Is.EqualTo(60));

@@ -30,13 +30,11 @@ internal sealed record PresetEntry(
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     ReadCommentHandling = JsonCommentHandling.Skip,
     RespectNullableAnnotations = true,
-    AllowDuplicateProperties = false,
-    GenerationMode = JsonSourceGenerationMode.Metadata
+    AllowDuplicateProperties = false
 )]
 [JsonSerializable(typeof(PresetFile))]
 internal sealed partial class PresetJson : JsonSerializerContext;
 
 // Its names are in checkpoints, which are compared by them, so they stay as the properties have them.
-[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Serialization)]
 [JsonSerializable(typeof(PresetModel))]
 internal sealed partial class PresetSettingsJson : JsonSerializerContext;

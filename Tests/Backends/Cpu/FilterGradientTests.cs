@@ -2,7 +2,7 @@ using NUnit.Framework;
 using Sequor.Layers;
 using Sequor.Layers.Cpu;
 
-namespace Sequor.Tests.Backends.Cpu;
+namespace Sequor.Tests.Cpu;
 
 /// <summary>
 /// The gradients of a convolution's filter and bias where threads share rows, and where they share taps as the rows are few: against sums in
@@ -23,7 +23,7 @@ public sealed class FilterGradientTests
     )
     {
         const int Inputs = 37;
-        using var backend = new CpuBackend(new CpuOptions { Threads = threads });
+        using var backend = new CpuBackend(new CpuOptions { Threads = threads }, "a test");
         using ConvolutionOperation operation = backend.PlanConvolution(
             new ConvolutionDescriptor(Inputs, outputs, Kernel, Dilation, steps, batch, Relu: false)
         );
@@ -108,6 +108,6 @@ public sealed class FilterGradientTests
             return tensor;
         }
 
-        public void Dispose() => _storages.ForEach(backend.Free);
+        public void Dispose() => _storages.ForEach(storage => storage.Dispose());
     }
 }

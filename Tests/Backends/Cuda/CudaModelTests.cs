@@ -171,11 +171,7 @@ public sealed class CudaModelTests : CudaFixture
             // By their names, as the gaps between them are the backend's own.
             return
             [
-                .. model
-                    .NamedParameters()
-                    .SelectMany(named =>
-                    plan.Gradient(named.Name).ToArray()
-                ),
+                .. model.NamedParameters().SelectMany(named => plan.Gradient(named.Name).ToArray()),
             ];
         }
     }
