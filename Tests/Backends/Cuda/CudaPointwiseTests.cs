@@ -405,9 +405,18 @@ public sealed class CudaPointwiseTests : CudaOperationFixture
                     backend.WeightNorm(norms, table);
                     // Those of the last filters alone first, as where a layer has no gradient.
                     int half = count / 2;
-                    backend.WeightNormGradient(norms.AsSpan(half), slopes.AsSpan(half), table, half);
+                    backend.WeightNormGradient(
+                        norms.AsSpan(half),
+                        slopes.AsSpan(half),
+                        table,
+                        half
+                    );
                     if (half > 0)
-                        backend.WeightNormGradient(norms.AsSpan(0, half), slopes.AsSpan(0, half), table);
+                        backend.WeightNormGradient(
+                            norms.AsSpan(0, half),
+                            slopes.AsSpan(0, half),
+                            table
+                        );
                 }
             );
 
