@@ -258,8 +258,9 @@ public sealed class NormKernelTests
             );
             if (size > 1)
                 Check(machine.Get(slopes), host.Get(dx), "dx");
-            Check(machine.Get(dscales), host.Get(dweight), "dweight");
-            Check(machine.Get(dshifts), host.Get(dbias), "dbias");
+            // Sums over all rows, thousands of them in one case, in another order.
+            Check(machine.Get(dscales), host.Get(dweight), "dweight", 4e-6);
+            Check(machine.Get(dshifts), host.Get(dbias), "dbias", 4e-6);
         }
     }
 
