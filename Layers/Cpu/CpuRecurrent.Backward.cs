@@ -161,12 +161,35 @@ internal sealed unsafe partial class CpuRecurrent
             );
             // Rows that begin at this step need no carry, unless the gradient of the initial state is asked for.
             int carried = _call.InitialHiddenGradient == null ? continuing : rows;
+            Ahead ahead = FetchedBackward(walk, n - 1, carryTile, carried);
+            carryTile.Ahead = &ahead;
             hiddenWeights.Multiply(carryTile, carried, dg + HiddenColumn, carryInit, carry);
             filled += rows;
         }
         Flush(walk, layer, direction, slice, first, 0, filled);
         ScatterStates(carry, layer, direction, slice, _state, _call.InitialHiddenGradient);
         ScatterStates(cellCarry, layer, direction, slice, _hidden, _call.InitialCellGradient);
+    }
+
+    // What the step number n reads: gates, the cells before it, outputs of it and before it.
+    private Ahead FetchedBackward(in Walk walk, int n, in Tile tile, int rows)
+    {
+        var ahead = new Ahead();
+        if (n < 0)
+            return ahead;
+        int t = walk.Step(n);
+        if (!InPlace)
+            ahead.Add(walk.Gates(t), (long)walk.Running(t) * _gateWidth);
+        if (n > 0)
+        {
+            t = walk.Step(n - 1);
+            if (_d.Kind == RecurrentKind.Lstm)
+                ahead.Add(walk.Cells(t), (long)walk.Running(t) * _hidden);
+            if (walk.OutputStride == _d.OutputSize)
+                ahead.Add(walk.Output(t), (long)walk.Running(t) * _d.OutputSize);
+        }
+        ahead.Spread(tile.FetchingSteps(_backend.Lanes, rows, _state));
+        return ahead;
     }
 
     private void Backward(in CellRows cell)

@@ -143,6 +143,8 @@ internal sealed unsafe partial class CpuRecurrent
                     Copy(bias + 3 * _hidden, gates + (nint)r * _gateWidth + 3 * _hidden, _hidden);
             }
             float* seen = gates + HiddenColumn;
+            Ahead ahead = FetchedForward(walk, n + 1, hiddenTile, continuing);
+            hiddenTile.Ahead = &ahead;
             if (continuing > 0)
                 hiddenWeights.Multiply(
                     hiddenTile,
@@ -171,6 +173,28 @@ internal sealed unsafe partial class CpuRecurrent
             if (Projects)
                 Project(walk, p, t, rows);
         }
+    }
+
+    // What the step number n writes first: its gates, and its cells.
+    private Ahead FetchedForward(in Walk walk, int n, in Tile tile, int rows)
+    {
+        var ahead = new Ahead();
+        // Without training, a step writes where the one before it wrote.
+        if (!_d.Training || n >= walk.Steps)
+            return ahead;
+        int t = walk.Step(n);
+        AddKept(walk, t, ref ahead);
+        ahead.Spread(tile.FetchingSteps(_backend.Lanes, rows, _gateColumns));
+        return ahead;
+    }
+
+    private void AddKept(in Walk walk, int t, ref Ahead ahead)
+    {
+        int rows = walk.Running(t);
+        if (!InPlace)
+            ahead.Add(walk.Gates(t), (long)rows * _gateWidth);
+        if (_d.Kind == RecurrentKind.Lstm)
+            ahead.Add(walk.Cells(t), (long)rows * _hidden);
     }
 
     private void Forward(in CellRows cell)

@@ -53,8 +53,8 @@ internal unsafe interface ILanes<TV>
     /// <summary>a with the sign of b.</summary>
     static abstract TV CopySign(TV a, TV b);
 
-    /// <summary>2 to the power of a whole number in [-126, 127].</summary>
-    static abstract TV PowerOfTwo(TV exponent);
+    /// <summary>a times 2 to the power of a whole number in [-126, 127], rounded once.</summary>
+    static abstract TV Scale(TV a, TV exponent);
 
     /// <summary>Lanes 1, 0, 3, 2, ...: exchanges real and imaginary parts.</summary>
     static abstract TV SwapPairs(TV a);

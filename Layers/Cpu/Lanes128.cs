@@ -105,7 +105,10 @@ internal readonly unsafe struct Lanes128 : ILanes<Vector128<float>>
     public static Vector128<float> CopySign(Vector128<float> a, Vector128<float> b) =>
         Vector128.CopySign(a, b);
 
-    public static Vector128<float> PowerOfTwo(Vector128<float> exponent) =>
+    public static Vector128<float> Scale(Vector128<float> a, Vector128<float> exponent) =>
+        Avx512F.VL.IsSupported ? Avx512F.VL.Scale(a, exponent) : a * PowerOfTwo(exponent);
+
+    private static Vector128<float> PowerOfTwo(Vector128<float> exponent) =>
         ((Vector128.ConvertToInt32Native(exponent) + Vector128.Create(127)) << 23).AsSingle();
 
     public static Vector128<float> SwapPairs(Vector128<float> a) =>

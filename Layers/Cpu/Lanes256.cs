@@ -91,7 +91,10 @@ internal readonly unsafe struct Lanes256 : ILanes<Vector256<float>>
     public static Vector256<float> CopySign(Vector256<float> a, Vector256<float> b) =>
         Vector256.CopySign(a, b);
 
-    public static Vector256<float> PowerOfTwo(Vector256<float> exponent) =>
+    public static Vector256<float> Scale(Vector256<float> a, Vector256<float> exponent) =>
+        Avx512F.VL.IsSupported ? Avx512F.VL.Scale(a, exponent) : a * PowerOfTwo(exponent);
+
+    private static Vector256<float> PowerOfTwo(Vector256<float> exponent) =>
         ((Vector256.ConvertToInt32Native(exponent) + Vector256.Create(127)) << 23).AsSingle();
 
     public static Vector256<float> SwapPairs(Vector256<float> a) =>

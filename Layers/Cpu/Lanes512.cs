@@ -93,7 +93,10 @@ internal readonly unsafe struct Lanes512 : ILanes<Vector512<float>>
     public static Vector512<float> CopySign(Vector512<float> a, Vector512<float> b) =>
         Vector512.CopySign(a, b);
 
-    public static Vector512<float> PowerOfTwo(Vector512<float> exponent) =>
+    public static Vector512<float> Scale(Vector512<float> a, Vector512<float> exponent) =>
+        Avx512F.IsSupported ? Avx512F.Scale(a, exponent) : a * PowerOfTwo(exponent);
+
+    private static Vector512<float> PowerOfTwo(Vector512<float> exponent) =>
         ((Vector512.ConvertToInt32Native(exponent) + Vector512.Create(127)) << 23).AsSingle();
 
     public static Vector512<float> SwapPairs(Vector512<float> a) =>

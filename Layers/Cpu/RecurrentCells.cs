@@ -219,19 +219,34 @@ internal static unsafe class RecurrentCells<TV, TO>
         float* cells = c.Cell + (nint)row * h + c.From;
         float* before = c.PreviousCell == null ? null : c.PreviousCell + (nint)row * h + c.From;
         float* y = c.Output + (nint)row * c.OutputStride + c.From;
-        for (int i = 0; i < units; i += TO.Width)
-        {
-            int left = units - i;
-            TV previous = before == null ? TO.Zero : Lane<TV, TO>.Get(before + i, left);
-            TV cell = TO.Fma(
-                Lane<TV, TO>.Get(g + h + i, left),
-                Clipped(previous, c),
-                TO.Mul(Lane<TV, TO>.Get(g + i, left), Lane<TV, TO>.Get(g + 2 * h + i, left))
-            );
-            Lane<TV, TO>.Put(cells + i, cell, left);
-            TV squashed = VectorMath<TV, TO>.Tanh(Clipped(cell, c));
-            Lane<TV, TO>.Put(y + i, TO.Mul(Lane<TV, TO>.Get(g + 3 * h + i, left), squashed), left);
-        }
+        int i = 0;
+        for (; i + TO.Width <= units; i += TO.Width)
+            ForwardLstm(c, g, before, cells, y, i, TO.Width);
+        if (i < units)
+            ForwardLstm(c, g, before, cells, y, i, units - i);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void ForwardLstm(
+        in CellRows c,
+        float* g,
+        float* before,
+        float* cells,
+        float* y,
+        int i,
+        int left
+    )
+    {
+        int h = c.Hidden;
+        TV previous = before == null ? TO.Zero : Lane<TV, TO>.Get(before + i, left);
+        TV cell = TO.Fma(
+            Lane<TV, TO>.Get(g + h + i, left),
+            Clipped(previous, c),
+            TO.Mul(Lane<TV, TO>.Get(g + i, left), Lane<TV, TO>.Get(g + 2 * h + i, left))
+        );
+        Lane<TV, TO>.Put(cells + i, cell, left);
+        TV squashed = VectorMath<TV, TO>.Tanh(Clipped(cell, c));
+        Lane<TV, TO>.Put(y + i, TO.Mul(Lane<TV, TO>.Get(g + 3 * h + i, left), squashed), left);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -308,28 +323,30 @@ internal static unsafe class RecurrentCells<TV, TO>
                 ? null
                 : c.PreviousOutput + (nint)row * c.PreviousOutputStride + c.From;
         float* y = c.Output + (nint)row * c.OutputStride + c.From;
-        for (int i = 0; i < units; i += TO.Width)
-        {
-            int left = units - i;
-            TV candidate = VectorMath<TV, TO>.Tanh(
-                TO.Fma(
-                    Lane<TV, TO>.Get(g + h + i, left),
-                    Lane<TV, TO>.Get(g + 3 * h + i, left),
-                    Lane<TV, TO>.Get(g + i, left)
-                )
-            );
-            Lane<TV, TO>.Put(g + i, candidate, left);
-            TV previous = before == null ? TO.Zero : Lane<TV, TO>.Get(before + i, left);
-            Lane<TV, TO>.Put(
-                y + i,
-                TO.Fma(
-                    Lane<TV, TO>.Get(g + 2 * h + i, left),
-                    TO.Sub(previous, candidate),
-                    candidate
-                ),
-                left
-            );
-        }
+        int i = 0;
+        for (; i + TO.Width <= units; i += TO.Width)
+            ForwardGru(g, h, before, y, i, TO.Width);
+        if (i < units)
+            ForwardGru(g, h, before, y, i, units - i);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void ForwardGru(float* g, int h, float* before, float* y, int i, int left)
+    {
+        TV candidate = VectorMath<TV, TO>.Tanh(
+            TO.Fma(
+                Lane<TV, TO>.Get(g + h + i, left),
+                Lane<TV, TO>.Get(g + 3 * h + i, left),
+                Lane<TV, TO>.Get(g + i, left)
+            )
+        );
+        Lane<TV, TO>.Put(g + i, candidate, left);
+        TV previous = before == null ? TO.Zero : Lane<TV, TO>.Get(before + i, left);
+        Lane<TV, TO>.Put(
+            y + i,
+            TO.Fma(Lane<TV, TO>.Get(g + 2 * h + i, left), TO.Sub(previous, candidate), candidate),
+            left
+        );
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -357,7 +374,7 @@ internal static unsafe class RecurrentCells<TV, TO>
 
     // c - a b
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TV Fnma(TV a, TV b, TV c) => TO.Fma(TO.Sub(TO.Zero, a), b, c);
+    private static TV Fnma(TV a, TV b, TV c) => TO.NegatedFma(a, b, c);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TV SigmoidSlope(TV s) => Fnma(s, s, s);

@@ -43,6 +43,9 @@ internal unsafe partial struct Tile
     /// <summary>Whether max(value, 0) is stored.</summary>
     public bool Relu;
 
+    /// <summary>What is fetched while the product runs; null where nothing is.</summary>
+    public Ahead* Ahead;
+
     /// <summary>The widest panel for vectors of this many lanes.</summary>
     public static int MaxWidth(int lanes) => 2 * Math.Min(Math.Max(lanes, 4), 16);
 
@@ -59,6 +62,28 @@ internal unsafe partial struct Tile
             : 8,
             _ => 8,
         };
+
+    // How many rows are computed at once, of those that are left. The more, the fewer loads a multiplication, and a processor that begins
+    // two multiplications a cycle, each of which takes four, needs eight sums to add to. Eight rows of two vectors take 18 registers.
+    // Where there are 16, six rows do; two rows that would be left over then are joined with six, as twice four.
+    private static int NextRows(int lanes, int width, int rows) =>
+        rows >= 8
+        && (lanes == 16 || width == lanes || (lanes == 4 && CpuInstructions.ManyRegisters))
+            ? 8
+        : rows is >= 6 and not 8 && width > lanes ? 6
+        : rows >= 4 ? 4
+        : rows >= 2 ? 2
+        : 1;
+
+    /// <summary>The steps of depth, over all panels and blocks of rows, at which a product fetches ahead.</summary>
+    public readonly long FetchingSteps(int lanes, int rows, int columns)
+    {
+        int width = MaxWidth(lanes);
+        int blocks = 0;
+        for (int left = rows; left >= 4; left -= NextRows(lanes, width, left))
+            blocks++;
+        return (long)(columns / width) * blocks * Depth * Taps;
+    }
 
     /// <summary>Computes <paramref name="rows"/> rows of one panel. <paramref name="init"/> may be null, which means zero.</summary>
     public readonly void Run(
@@ -77,15 +102,9 @@ internal unsafe partial struct Tile
             RunNarrow(lanes, width, rows, a, b, init, c, columns);
             return;
         }
-        // Eight rows of two vectors need 18 registers, more than AVX2 and SSE have.
-        bool eight = lanes == 16 || (lanes == 4 && CpuInstructions.ManyRegisters);
         while (rows > 0)
         {
-            int done =
-                rows >= 8 && eight ? 8
-                : rows >= 4 ? 4
-                : rows >= 2 ? 2
-                : 1;
+            int done = NextRows(lanes, width, rows);
             switch (width)
             {
                 case 32:
@@ -158,10 +177,13 @@ internal unsafe partial struct Tile
         switch (rows)
         {
             case 8:
-                Rows8<T0, O0, T1, O1>(this, a, b, init, c);
+                Rows8<T0, O0, T1, O1>(this, a, b, init, c, Fetched(a));
+                break;
+            case 6:
+                Rows6<T0, O0, T1, O1>(this, a, b, init, c, Fetched(a));
                 break;
             case 4:
-                Rows4<T0, O0, T1, O1>(this, a, b, init, c);
+                Rows4<T0, O0, T1, O1>(this, a, b, init, c, Fetched(a));
                 break;
             case 2:
                 Rows2<T0, O0, T1, O1>(this, a, b, init, c);
@@ -171,6 +193,10 @@ internal unsafe partial struct Tile
                 break;
         }
     }
+
+    // Where there is nothing to fetch, the loops ask for what they have.
+    private readonly byte* Fetched(float* a) =>
+        Ahead == null ? (byte*)a : Ahead->Next((long)Depth * Taps);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly void Single<T0, O0>(int rows, float* a, float* b, float* init, float* c)

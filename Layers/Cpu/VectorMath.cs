@@ -41,8 +41,8 @@ internal static class VectorMath<TV, TO>
     {
         // The clamped operand stands second, where NaN is passed on.
         x = TO.Min(TO.Set(88.02f), TO.Max(TO.Set(-87.33f), x));
-        TV scale = Reduce(x, out TV r, out TV tail);
-        return TO.Mul(scale, TO.Add(TO.Set(1f), TO.Add(r, tail)));
+        TV exponent = Reduce(x, out TV r, out TV tail);
+        return TO.Scale(TO.Add(TO.Set(1f), TO.Add(r, tail)), exponent);
     }
 
     /// <summary>1 / (1 + exp(-x)).</summary>
@@ -59,7 +59,7 @@ internal static class VectorMath<TV, TO>
     {
         TV magnitude = TO.Abs(x);
         magnitude = TO.Min(TO.Set(20f), TO.Add(magnitude, magnitude));
-        TV scale = Reduce(magnitude, out TV r, out TV tail);
+        TV scale = TO.Scale(TO.Set(1f), Reduce(magnitude, out TV r, out TV tail));
         TV e = TO.Fma(scale, TO.Add(r, tail), TO.Sub(scale, TO.Set(1f)));
         return TO.CopySign(TO.Div(e, TO.Add(e, TO.Set(2f))), x);
     }
@@ -80,7 +80,7 @@ internal static class VectorMath<TV, TO>
         return TO.Mul(p, x);
     }
 
-    // exp(x) = scale * (1 + r + tail)
+    // exp(x) = (1 + r + tail) * 2^n; returns n.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TV Reduce(TV x, out TV r, out TV tail)
     {
@@ -92,6 +92,6 @@ internal static class VectorMath<TV, TO>
         q = TO.Fma(q, r, TO.Set(Q1));
         q = TO.Fma(q, r, TO.Set(Q0));
         tail = TO.Mul(TO.Mul(q, r), r);
-        return TO.PowerOfTwo(n);
+        return n;
     }
 }
