@@ -27,7 +27,7 @@ public sealed unsafe class AheadTests
             ahead.Add((float*)from[i], bytes[i] / 4);
         }
         ahead.Spread(times * steps);
-        Assert.That(ahead.Step, Is.InRange(1, Line));
+        Assert.That((int)ahead.Step, Is.InRange(1, Line));
         var reached = new long[arrays];
         for (int n = 0; n < times; n++)
         {
@@ -49,7 +49,7 @@ public sealed unsafe class AheadTests
         var ahead = new Ahead();
         ahead.Add((float*)4096, 1000);
         ahead.Spread(0);
-        Assert.That(ahead.Step, Is.Zero);
+        Assert.That((int)ahead.Step, Is.Zero);
         Assert.That((long)ahead.Next(130), Is.EqualTo(4096));
         Assert.That((long)ahead.Next(130), Is.EqualTo(4096));
     }
