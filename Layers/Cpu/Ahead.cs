@@ -39,10 +39,10 @@ internal unsafe struct Ahead
     /// <summary>What the next steps of depth fetch: where it begins.</summary>
     public byte* Next(long steps)
     {
-        while (_current < _count && _done >= _bytes[_current])
-            (_current, _done) = (_current + 1, 0);
         // Behind the last one are a few bytes that nobody needs; to fetch them faults nowhere.
-        byte* next = (byte*)_from[Math.Min(_current, Most - 1)] + _done;
+        while (_current < _count - 1 && _done >= _bytes[_current])
+            (_current, _done) = (_current + 1, 0);
+        byte* next = (byte*)_from[_current] + _done;
         _done += steps * Step;
         return next;
     }

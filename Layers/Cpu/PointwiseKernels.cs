@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace Sequor.Layers.Cpu;
 
-/// <summary>The elementwise operations over a range of elements, or of rows for operations that have rows.</summary>
+/// <summary>The elementwise operations over a range of elements.</summary>
 internal static unsafe class PointwiseKernels<TV, TO>
     where TV : struct
     where TO : struct, ILanes<TV>
@@ -39,7 +39,7 @@ internal static unsafe class PointwiseKernels<TV, TO>
 
     // (1 + tanh(u)) / 2 = sigmoid(2u)
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TV Gate(TV x)
+    public static TV Gate(TV x)
     {
         TV inner = TO.Fma(TO.Mul(x, x), TO.Set(Cubic * Linear), TO.Set(Linear));
         return VectorMath<TV, TO>.Sigmoid(TO.Mul(x, inner));
@@ -71,33 +71,8 @@ internal static unsafe class PointwiseKernels<TV, TO>
                 ResidualReluGradient(o, from, to);
                 break;
             default:
-                if (o.Layout is not null)
-                {
-                    PackedRows(op, o, o.Layout, from, to);
-                    break;
-                }
-                for (long row = from; row < to; row++)
-                    Row(op, o, row);
+                RowKernels<TV, TO>.Run(op, o, from, to);
                 break;
-        }
-    }
-
-    private static void PackedRows(
-        ElementOp op,
-        PointwiseOperands o,
-        SequenceLayout layout,
-        long from,
-        long to
-    )
-    {
-        float* first = o.Row;
-        int step = layout.StepOf((int)from);
-        for (long row = from; row < to; row++)
-        {
-            while (row >= layout.Row(step + 1))
-                step++;
-            o.Row = first + (row - layout.Row(step)) * o.Columns;
-            Row(op, o, row);
         }
     }
 
@@ -129,119 +104,6 @@ internal static unsafe class PointwiseKernels<TV, TO>
             TV value = Lane<TV, TO>.Get(o.A + i, left);
             Lane<TV, TO>.Put(o.Out + i, TO.Mul(value, Gate(value)), left);
         }
-    }
-
-    private static void Row(ElementOp op, in PointwiseOperands o, long row)
-    {
-        int columns = o.Columns;
-        float* a = o.A == null ? null : o.A + row * columns;
-        float* result = o.Out + row * columns;
-        float* b = o.B == null ? null : o.B + row * columns;
-        float* gates = o.B == null ? null : o.B + row * 2 * columns;
-        float* c = o.C == null ? null : o.C + row * columns;
-        for (int i = 0; i < columns; i += TO.Width)
-        {
-            int left = Math.Min(columns - i, TO.Width);
-            switch (op)
-            {
-                case ElementOp.MultiplyAdd:
-                    Lane<TV, TO>.Put(
-                        result + i,
-                        TO.Fma(
-                            Lane<TV, TO>.Get(a + i, left),
-                            Lane<TV, TO>.Get(o.Row + i, left),
-                            Lane<TV, TO>.Get(result + i, left)
-                        ),
-                        left
-                    );
-                    break;
-                case ElementOp.TimesRow:
-                    Lane<TV, TO>.Put(
-                        result + i,
-                        TO.Mul(Lane<TV, TO>.Get(a + i, left), Lane<TV, TO>.Get(o.Row + i, left)),
-                        left
-                    );
-                    break;
-                case ElementOp.MultiplyAddGelu:
-                {
-                    TV sum = TO.Fma(
-                        Lane<TV, TO>.Get(a + i, left),
-                        Lane<TV, TO>.Get(o.Row + i, left),
-                        Lane<TV, TO>.Get(b + i, left)
-                    );
-                    Lane<TV, TO>.Put(b + i, sum, left);
-                    Lane<TV, TO>.Put(result + i, TO.Mul(sum, Gate(sum)), left);
-                    break;
-                }
-                case ElementOp.AddGlu:
-                {
-                    TV gate = VectorMath<TV, TO>.Sigmoid(Gates(o, gates, columns + i, left));
-                    TV start = a == null ? TO.Zero : Lane<TV, TO>.Get(a + i, left);
-                    Lane<TV, TO>.Put(
-                        result + i,
-                        TO.Fma(Gates(o, gates, i, left), gate, start),
-                        left
-                    );
-                    break;
-                }
-                case ElementOp.GluGradient:
-                {
-                    TV gate = VectorMath<TV, TO>.Sigmoid(Gates(o, gates, columns + i, left));
-                    TV open = TO.Mul(Lane<TV, TO>.Get(a + i, left), gate);
-                    TV slope = TO.Mul(
-                        TO.Mul(open, Gates(o, gates, i, left)),
-                        TO.Sub(TO.Set(1f), gate)
-                    );
-                    Lane<TV, TO>.Put(gates + i, open, left);
-                    Lane<TV, TO>.Put(gates + columns + i, slope, left);
-                    break;
-                }
-                case ElementOp.AddGated:
-                {
-                    TV gate = VectorMath<TV, TO>.Sigmoid(Gates(o, b, i, left));
-                    TV start = a == null ? TO.Zero : Lane<TV, TO>.Get(a + i, left);
-                    Lane<TV, TO>.Put(
-                        result + i,
-                        TO.Fma(Lane<TV, TO>.Get(c + i, left), gate, start),
-                        left
-                    );
-                    break;
-                }
-                case ElementOp.AddGatedGradient:
-                {
-                    TV gate = VectorMath<TV, TO>.Sigmoid(Gates(o, b, i, left));
-                    TV open = TO.Mul(Lane<TV, TO>.Get(a + i, left), gate);
-                    TV slope = TO.Mul(
-                        TO.Mul(open, Lane<TV, TO>.Get(c + i, left)),
-                        TO.Sub(TO.Set(1f), gate)
-                    );
-                    Lane<TV, TO>.Put(b + i, slope, left);
-                    Lane<TV, TO>.Put(result + i, open, left);
-                    break;
-                }
-                default:
-                {
-                    TV dy = Lane<TV, TO>.Get(a + i, left);
-                    TV gate = VectorMath<TV, TO>.Sigmoid(Gates(o, gates, columns + i, left));
-                    TV open = TO.Mul(dy, gate);
-                    TV slope = TO.Mul(
-                        TO.Mul(open, Gates(o, gates, i, left)),
-                        TO.Sub(TO.Set(1f), gate)
-                    );
-                    Lane<TV, TO>.Put(gates + i, open, left);
-                    Lane<TV, TO>.Put(gates + columns + i, slope, left);
-                    TV before = Lane<TV, TO>.Get(c + i, left);
-                    Lane<TV, TO>.Put(result + i, TO.Mul(before, Gate(before)), left);
-                    break;
-                }
-            }
-        }
-    }
-
-    private static TV Gates(in PointwiseOperands o, float* gates, int column, int left)
-    {
-        TV values = Lane<TV, TO>.Get(gates + column, left);
-        return o.Row == null ? values : TO.Add(values, Lane<TV, TO>.Get(o.Row + column, left));
     }
 
     private static void ReluGradient(in PointwiseOperands o, long from, long to)
