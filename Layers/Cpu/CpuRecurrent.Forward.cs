@@ -81,37 +81,10 @@ internal sealed unsafe partial class CpuRecurrent
 
     private float* Slice(int slice) => _call.Workspace + _slice + slice * _sliceCount;
 
-    // A step's inputs times their weights, beginning from the bias.
-    private static Tile InputTile(in Walk walk) =>
-        new()
-        {
-            RowStride = walk.InputStride,
-            DepthStride = 1,
-            Depth = walk.Inputs,
-            Taps = 1,
-            InitStride = 0,
-            OutputStride = walk.GateStride,
-        };
-
-    // The outputs of the step before times the recurrent weights, added to the gates.
-    private Tile HiddenTile(in Walk walk) =>
-        new()
-        {
-            RowStride = walk.OutputStride,
-            DepthStride = 1,
-            Depth = _state,
-            Taps = 1,
-            InitStride = walk.GateStride,
-            OutputStride = walk.GateStride,
-        };
-
     private void ForwardSlice(int layer, int direction, int slice)
     {
         var walk = new Walk(this, layer, direction, slice);
         ref readonly Place p = ref PlaceOf(layer, direction);
-        Packed inputWeights = InputWeights(p);
-        Packed hiddenWeights = HiddenWeights(p);
-        float* bias = _call.Workspace + p.Bias;
         float* initial = BegunStates(
             _call.InitialHidden,
             layer,
@@ -128,44 +101,13 @@ internal sealed unsafe partial class CpuRecurrent
             _hidden,
             Slice(slice) + _sliceInitialCell
         );
-        Tile inputTile = InputTile(walk);
-        Tile hiddenTile = HiddenTile(walk);
+        float* joined = Slice(slice) + _sliceJoined;
         for (int n = 0; n < walk.Steps; n++)
         {
             int t = walk.Step(n);
             int rows = walk.Running(t);
             int continuing = walk.Continuing(t);
-            float* gates = walk.Gates(t);
-            inputWeights.Multiply(inputTile, rows, walk.Input(t), bias, gates);
-            if (_d.Kind == RecurrentKind.Gru)
-            {
-                for (int r = 0; r < rows; r++)
-                    Copy(bias + 3 * _hidden, gates + (nint)r * _gateWidth + 3 * _hidden, _hidden);
-            }
-            float* seen = gates + HiddenColumn;
-            Ahead ahead = FetchedForward(walk, n + 1, hiddenTile, continuing);
-            hiddenTile.Ahead = &ahead;
-            if (continuing > 0)
-                hiddenWeights.Multiply(
-                    hiddenTile,
-                    continuing,
-                    walk.Output(walk.Before(t)),
-                    seen,
-                    seen
-                );
-            if (initial != null && continuing < rows)
-            {
-                Tile tile = hiddenTile;
-                tile.RowStride = _state;
-                float* begun = seen + (nint)continuing * walk.GateStride;
-                hiddenWeights.Multiply(
-                    tile,
-                    rows - continuing,
-                    initial + (nint)continuing * _state,
-                    begun,
-                    begun
-                );
-            }
+            Sums(walk, p, n, rows, continuing, initial, joined);
             CellRows cell = Cell(walk, t, 0, continuing, initial, initialCell);
             Forward(cell);
             cell = Cell(walk, t, continuing, rows, initial, initialCell);
@@ -173,28 +115,6 @@ internal sealed unsafe partial class CpuRecurrent
             if (Projects)
                 Project(walk, p, t, rows);
         }
-    }
-
-    // What the step number n writes first: its gates, and its cells.
-    private Ahead FetchedForward(in Walk walk, int n, in Tile tile, int rows)
-    {
-        var ahead = new Ahead();
-        // Without training, a step writes where the one before it wrote.
-        if (!_d.Training || n >= walk.Steps)
-            return ahead;
-        int t = walk.Step(n);
-        AddKept(walk, t, ref ahead);
-        ahead.Spread(tile.FetchingSteps(_backend.Lanes, rows, _gateColumns));
-        return ahead;
-    }
-
-    private void AddKept(in Walk walk, int t, ref Ahead ahead)
-    {
-        int rows = walk.Running(t);
-        if (!InPlace)
-            ahead.Add(walk.Gates(t), (long)rows * _gateWidth);
-        if (_d.Kind == RecurrentKind.Lstm)
-            ahead.Add(walk.Cells(t), (long)rows * _hidden);
     }
 
     private void Forward(in CellRows cell)

@@ -31,9 +31,12 @@ internal sealed unsafe partial class CpuRecurrent
     private int Groups =>
         MayGroup && !_grid.IsDealt ? Math.Min(_slices, _backend.SliceGroups) : _slices;
 
-    private void LayGroups(ref long workspace)
+    private void LayGroups(ref long workspace, int widest)
     {
-        if (!MayGroup || !_d.Training)
+        if (!MayGroup)
+            return;
+        _groupJoined = Take(ref workspace, JoinedElements(_d.MaxBatch, widest));
+        if (!_d.Training)
             return;
         _groupFilled = new int[_slices];
         _groupFirst = new int[_slices];
@@ -62,30 +65,15 @@ internal sealed unsafe partial class CpuRecurrent
         // Rows of the slices that follow lie behind those of the first one.
         var walk = new Walk(this, layer, direction, slice);
         ref readonly Place p = ref PlaceOf(layer, direction);
-        Packed inputWeights = InputWeights(p);
-        Packed hiddenWeights = HiddenWeights(p);
-        float* bias = _call.Workspace + p.Bias;
         float* initial = Begun(_call.InitialHidden, layer, direction, slice);
         float* initialCell = Begun(_call.InitialCell, layer, direction, slice);
-        Tile inputTile = InputTile(walk);
-        Tile hiddenTile = HiddenTile(walk);
-        Tile beginning = hiddenTile;
-        beginning.RowStride = _state;
+        float* joined = _call.Workspace + _groupJoined;
+        joined += _grid.First(slice) * ((nint)walk.Inputs + _state);
         for (int n = 0; n < walk.Steps; n++)
         {
             int t = walk.Step(n);
-            float* gates = walk.Gates(t);
-            inputWeights.Multiply(inputTile, rows, walk.Input(t), bias, gates);
-            if (_d.Kind == RecurrentKind.Gru)
-            {
-                for (int r = 0; r < rows; r++)
-                    Copy(bias + 3 * _hidden, gates + (nint)r * _gateWidth + 3 * _hidden, _hidden);
-            }
-            float* seen = gates + HiddenColumn;
-            if (walk.Continuing(t) > 0)
-                hiddenWeights.Multiply(hiddenTile, rows, walk.Output(walk.Before(t)), seen, seen);
-            else if (initial != null)
-                hiddenWeights.Multiply(beginning, rows, initial, seen, seen);
+            int continuing = walk.Continuing(t) > 0 ? rows : 0;
+            Sums(walk, p, n, rows, continuing, initial, joined);
             CellRows cell = Cell(walk, t, 0, rows, initial, initialCell);
             Forward(cell);
         }

@@ -70,7 +70,8 @@ internal sealed unsafe partial class CpuRecurrent
         public long BiasHh;
         public long WeightHr;
 
-        // Forward, in the workspace: Wx [I, gates], Wh [P, gates], Wr [H, P] and the bias of a row of gates.
+        // Forward, in the workspace: Wx [I, gates] and Wh [P, gates], which follow each other, or lie together as [I + P, gates]; Wr [H, P],
+        // and the bias of a row of gates.
         public long InputWeights;
         public long HiddenWeights;
         public long ProjectionWeights;
@@ -192,6 +193,7 @@ internal sealed unsafe partial class CpuRecurrent
         long slice = 0;
         _sliceInitial = Take(ref slice, _sliceRows, _state);
         _sliceInitialCell = Take(ref slice, _sliceRows, _hidden);
+        _sliceJoined = Take(ref slice, JoinedElements(_sliceRows, widest));
         if (_d.Training)
         {
             _sliceChunk = Take(
@@ -211,7 +213,7 @@ internal sealed unsafe partial class CpuRecurrent
         LayProjection(ref slice);
         _sliceCount = slice;
         workspace = checked(workspace + slice * _slices);
-        LayGroups(ref workspace);
+        LayGroups(ref workspace, widest);
     }
 
     // Those of units that are split between threads are packed gate by gate.

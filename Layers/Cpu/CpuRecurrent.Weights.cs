@@ -8,8 +8,17 @@ internal sealed unsafe partial class CpuRecurrent
         _backend.Preparations++;
         ref readonly Place p = ref PlaceOf(layer, direction);
         int h = _hidden;
-        InputWeights(p).Fill(InputRows(p), 1, p.Inputs, 0, p.Inputs);
-        HiddenWeights(p).Fill(_call.Parameters + p.WeightHh, 1, _state, 0, _state);
+        float* hidden = _call.Parameters + p.WeightHh;
+        if (Joins)
+        {
+            JoinedWeights(p).Fill(InputRows(p), 1, p.Inputs, 0, p.Inputs);
+            JoinedWeights(p).Fill(hidden, 1, _state, p.Inputs, _state);
+        }
+        else
+        {
+            InputWeights(p).Fill(InputRows(p), 1, p.Inputs, 0, p.Inputs);
+            HiddenWeights(p).Fill(hidden, 1, _state, 0, _state);
+        }
         if (Projects)
             ProjectionWeights(p).Fill(_call.Parameters + p.WeightHr, 1, h, 0, h);
         PackBias(p);

@@ -150,10 +150,7 @@ internal static unsafe class RowKernels<TV, TO>
         {
             TV gate = Sigmoid(Gates(o, o.Gates, o.Columns + i, left));
             TV open = TO.Mul(Get(o.A + i, left), gate);
-            TV slope = TO.Mul(
-                TO.Mul(open, Gates(o, o.Gates, i, left)),
-                TO.Sub(TO.Set(1f), gate)
-            );
+            TV slope = TO.Mul(TO.Mul(open, Gates(o, o.Gates, i, left)), TO.Sub(TO.Set(1f), gate));
             Put(o.Gates + i, open, left);
             Put(o.Gates + o.Columns + i, slope, left);
         }
