@@ -18,7 +18,7 @@
 //   After 2^31 - 1 launches tags begin anew, and the launch before that leaves no older ones. control is zeros before the
 //   first launch, and belongs to this alone.
 // - What a launch that was killed has left is no beginning: a ticket beyond the grid, a block that has begun before in
-//   this epoch, and a tile that waits for seconds end in a trap.
+//   this epoch, and a tile that waits for a second end in a trap.
 // - lambda^16 and lambda^L are made in double from the float lambda that the steps use; where they are no floats, the steps
 //   are walked instead.
 //
@@ -45,9 +45,9 @@ constexpr int MostBackward = 8;
 constexpr int Looks = 8;
 // The last epoch before they begin anew.
 constexpr u32 LastEpoch = 0x7FFFFFFE;
-// Looks without a pause that is long, and with one: seconds.
+// Looks without a pause that is long, and all: about a second, where a tile takes microseconds.
 constexpr u32 ShortPauses = 1 << 10;
-constexpr u32 MostPauses = 1 << 16;
+constexpr u32 MostPauses = 1 << 13;
 
 // All at the scope of the device, and of no order with other accesses.
 DEVICE u64 add_relaxed(u64 *p, u64 value) {
@@ -203,7 +203,7 @@ DEVICE void forget(u32 *control, int room) {
 }
 
 // A channel's state before this tile, whose own words tell its A already. They lie at number `own` of all words, and those of
-// the tile before `pitch` less.
+// the tile before `pitch` less. The tile's number is read where it is needed, as registers are few.
 DEVICE float2
 look_back(const Message *all, u32 own, u32 pitch, const int &tile, const Turn &turn, const Leap &leap) {
     float2 carry = float2(0.0f);

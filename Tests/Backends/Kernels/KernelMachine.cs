@@ -46,6 +46,14 @@ internal sealed unsafe class KernelMachine(ulong seed = 1) : IPtxMemory, IDispos
         return array;
     }
 
+    /// <summary>Other values in the place of an array's.</summary>
+    public void Write<T>(DeviceArray array, ReadOnlySpan<T> values)
+        where T : unmanaged
+    {
+        PtxRegion region = _regions.Single(r => r.Address == array.Address);
+        values.CopyTo(new Span<T>(region.Data, checked((int)(region.Bytes / sizeof(T)))));
+    }
+
     /// <summary>So many floats that were never written.</summary>
     public DeviceArray New(long count)
     {
