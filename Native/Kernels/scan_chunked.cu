@@ -456,7 +456,7 @@ DEVICE void scan(
         carries[lane] = carry;
         // Of sequences that have ended as well: nobody reads that.
         if (tells)
-            store(all + told, message(over(leap, carry, a), turn.finished()));
+            store(all + told, message(over(leap, carry, whole[lane]), turn.finished()));
         forget_registers();
         UNROLL for (int k = 0; k < Steps; k++)
             u[k] = parked[k * Strip + lane];
