@@ -401,7 +401,7 @@ DEVICE void scan(
     barrier();
 
     float2 lambda = lambda_of[lane];
-    auto ends = [&]() { return (tile_of + 1) * length >= shape.count; };
+    auto ends = [&]() { return tile_of * length >= shape.count - length; };
     // Of an eigenvalue beyond the unit circle a power may be more than a float holds, and nothing times infinity would be NaN
     // where the steps stay finite.
     auto leap_of = [&](const float2 *power, int steps) {

@@ -24,15 +24,15 @@ public sealed class KernelCountTests
     }
 
     // T, B, N, warps of a tile: few tiles and many, of one strip or of several, one sequence or more.
-    private static readonly object[] s_tiled =
+    private static readonly TestCaseData[] s_tiled =
     [
-        new object[] { Steps, 1, 64, 4 },
-        new object[] { Steps, 1, 64, 8 },
-        new object[] { 6400, 1, 32, 4 },
-        new object[] { 20000, 1, 5, 4 },
-        new object[] { 3000, 3, 33, 4 },
-        new object[] { 8192, 1, 64, 8 },
-        new object[] { 20000, 1, 32, 16 },
+        new(Steps, 1, 64, 4),
+        new(Steps, 1, 64, 8),
+        new(6400, 1, 32, 4),
+        new(20000, 1, 5, 4),
+        new(3000, 3, 33, 4),
+        new(8192, 1, 64, 8),
+        new(20000, 1, 32, 16),
     ];
 
     // A block at a time finds the tile before it done, and looks once.

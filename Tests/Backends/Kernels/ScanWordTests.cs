@@ -1,4 +1,6 @@
+using System.Text.RegularExpressions;
 using NUnit.Framework;
+using NUnit.Framework.Constraints;
 using Sequor.Layers;
 using Sequor.Native.Kernels;
 using Sequor.Tests.Support;
@@ -11,7 +13,7 @@ namespace Sequor.Tests.Kernels;
 /// launch that was killed.
 /// </summary>
 [TestFixture]
-public sealed class ScanWordTests
+public sealed partial class ScanWordTests
 {
     private const int Steps = 700;
     private const int Size = 40;
@@ -178,20 +180,26 @@ public sealed class ScanWordTests
         Assert.That(found, Is.Positive);
     }
 
+    // Another instruction in the place of one; with four numbers for the two words.
     private static string Plant(string ptx, string word, string none)
     {
         Assert.That(ptx, Does.Contain(word));
-        if (!none.EndsWith("v4.u32", StringComparison.Ordinal))
-            return ptx.Replace(word, none, StringComparison.Ordinal);
-        // The same bytes, as four numbers.
-        return System.Text.RegularExpressions.Regex.Replace(
-            ptx,
-            $@"{System.Text.RegularExpressions.Regex.Escape(word)} (\[.*?\]), \{{(%rd\d+), (%rd\d+)\}};",
-            $"{{ .reg .b32 %w<4>; mov.b64 {{%w0, %w1}}, $2; mov.b64 {{%w2, %w3}}, $3; {none} $1, {{%w0, %w1, %w2, %w3}}; }}"
-        );
+        return none.EndsWith("v4.u32", StringComparison.Ordinal)
+            ? StoredWords()
+                .Replace(
+                    ptx,
+                    "{ .reg .b32 %w<4>; mov.b64 {%w0, %w1}, $2; mov.b64 {%w2, %w3}, $3; "
+                        + $"{none} $1, {{%w0, %w1, %w2, %w3}}; }}"
+                )
+            : ptx.Replace(word, none, StringComparison.Ordinal);
     }
 
-    private static NUnit.Framework.Constraints.IResolveConstraint Traps =>
+    [GeneratedRegex(
+        @"st\.relaxed\.gpu\.global\.v2\.u64 (\[.*?\]), \{(%rd\d+), (%rd\d+)\};"
+    )]
+    private static partial Regex StoredWords();
+
+    private static IResolveConstraint Traps =>
         Throws
             .TypeOf<PtxFaultException>()
             .With.Property(nameof(PtxFaultException.Fault))
