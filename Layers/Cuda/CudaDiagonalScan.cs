@@ -38,12 +38,7 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
                 _multiprocessors,
                 each
             )
-            : ScanKernel.MostTiles(
-                _d.MaxBatch,
-                _d.StateSize,
-                _d.MaxLength,
-                _multiprocessors
-            );
+            : ScanKernel.MostTiles(_d.MaxBatch, _d.StateSize, _d.MaxLength, _multiprocessors);
         WorkspaceCount = checked(2L * _d.MaxBatch * _d.StateSize);
         // Floats of dlambda: a complex partial sum for each channel and tile.
         LambdaGradientCount = Math.Max(WorkspaceCount, 2L * ScanKernel.Strip * tiles);

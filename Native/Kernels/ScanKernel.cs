@@ -213,9 +213,7 @@ public readonly record struct ScanKernel
     )
     {
         bool pair =
-            aligned
-            && size % 2 == 0
-            && (long)batch * size >= 2 * ManyChannels * multiprocessors;
+            aligned && size % 2 == 0 && (long)batch * size >= 2 * ManyChannels * multiprocessors;
         return new ScanKernel(batch, size, steps, packed, pair, 0);
     }
 
@@ -230,11 +228,7 @@ public readonly record struct ScanKernel
         long strips = Ceiling(channels, Strip);
         // The tiles of a strip that are under way together are within one look back: 4 warps where strips fill the device.
         int warps = (int)
-            Math.Clamp(
-                Ceiling((long)multiprocessors * resident, Looks * strips),
-                LeastWarps,
-                most
-            );
+            Math.Clamp(Ceiling((long)multiprocessors * resident, Looks * strips), LeastWarps, most);
         // Few blocks in a last wave would take as long as many. Where that cannot be helped, they are as many as can be.
         int taken = LeastWarps;
         double fullest = 0;

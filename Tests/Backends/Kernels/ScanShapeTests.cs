@@ -87,7 +87,10 @@ public sealed class ScanShapeTests
 
         ScanKernel adding = Choose(32, 53, 600);
         Assert.That(adding.Grid.X, Is.LessThanOrEqualTo(H200 * (32 / adding.Warps)));
-        Assert.That(adding.BackwardGrid.X % (H200 * (16 / adding.BackwardWarps)), Is.Not.EqualTo(1));
+        Assert.That(
+            adding.BackwardGrid.X % (H200 * (16 / adding.BackwardWarps)),
+            Is.Not.EqualTo(1)
+        );
 
         static int IsLeft(int blocks, int places) =>
             blocks > places

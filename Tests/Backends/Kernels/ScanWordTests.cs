@@ -194,9 +194,7 @@ public sealed partial class ScanWordTests
             : ptx.Replace(word, none, StringComparison.Ordinal);
     }
 
-    [GeneratedRegex(
-        @"st\.relaxed\.gpu\.global\.v2\.u64 (\[.*?\]), \{(%rd\d+), (%rd\d+)\};"
-    )]
+    [GeneratedRegex(@"st\.relaxed\.gpu\.global\.v2\.u64 (\[.*?\]), \{(%rd\d+), (%rd\d+)\};")]
     private static partial Regex StoredWords();
 
     private static IResolveConstraint Traps =>

@@ -16,6 +16,7 @@ internal sealed unsafe class PtxWeakMemory(bool enabled, PtxRandom random)
     private readonly nint[] _targets = new nint[Slots];
     private readonly nint[] _bits = new nint[Slots];
     private readonly int[] _shifts = new int[Slots];
+
     // The slot of the other half of a store of 64 bits, or the slot itself.
     private readonly int[] _halves = [.. Enumerable.Range(0, Slots)];
     private readonly ulong[] _staleKeys = new ulong[Slots];
