@@ -12,6 +12,6 @@ public enum ScanMethod
     /// <summary>Time is split into tiles of 128 steps.</summary>
     Tiles128,
 
-    /// <summary>Time is split into tiles of 256 steps.</summary>
+    /// <summary>Time is split into tiles of 256 steps, and of 128 in the backward pass.</summary>
     Tiles256,
 }

@@ -17,8 +17,8 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
     private readonly DiagonalScanDescriptor _d;
     private readonly Storage? _control;
     private readonly int? _warps;
-    private readonly long _carryCount;
-    private readonly long _aggregateCount;
+    private readonly int _multiprocessors;
+    private readonly int _room;
     private int _slabs;
     private int _batch;
 
@@ -29,18 +29,25 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
         : base(backend)
     {
         (_backend, _d, _warps) = (backend, descriptor, warps);
+        _multiprocessors = backend.Context.Device.Multiprocessors;
         long tiles = warps is { } each
-            ? ScanKernel.MostTiles(_d.MaxBatch, _d.StateSize, _d.MaxLength, each)
-            : ScanKernel.MostTiles(_d.MaxBatch, _d.StateSize, _d.MaxLength);
-        long channels = checked(2L * _d.MaxBatch * _d.StateSize);
-        _carryCount = backend.Align(channels);
-        _aggregateCount = backend.Align(ScanKernel.AggregateCountOf(tiles));
+            ? ScanKernel.MostTilesOf(
+                _d.MaxBatch,
+                _d.StateSize,
+                _d.MaxLength,
+                _multiprocessors,
+                each
+            )
+            : ScanKernel.MostTiles(_d.MaxBatch, _d.StateSize, _d.MaxLength, _multiprocessors);
+        WorkspaceCount = checked(2L * _d.MaxBatch * _d.StateSize);
         // Floats of dlambda: a complex partial sum for each channel and tile.
-        LambdaGradientCount = Math.Max(channels, ScanKernel.AggregateCountOf(tiles));
+        LambdaGradientCount = Math.Max(WorkspaceCount, 2L * ScanKernel.Strip * tiles);
         if (tiles == 0)
             return;
         // The control words are zeros before the first launch; then each launch leaves them as the next one needs them.
-        _control = backend.Allocate(ScanKernel.ControlCountOf(tiles), MemoryCategory.Workspace);
+        long words = ScanKernel.ControlCountOf(tiles);
+        _room = (int)tiles;
+        _control = backend.Allocate(words, MemoryCategory.Workspace);
         try
         {
             Control.Clear(backend.Stream);
@@ -52,8 +59,8 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
         }
     }
 
-    // First what one range of a backward pass carries to the next, then the aggregates of the tiles.
-    public override long WorkspaceCount => checked(_carryCount + _aggregateCount);
+    // What one range of a backward pass carries to the next.
+    public override long WorkspaceCount { get; }
 
     public override long LambdaGradientCount { get; }
 
@@ -96,7 +103,7 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
                 delta,
                 range.Count,
                 Control,
-                Aggregates(workspace)
+                _room
             );
         else
             _backend.Kernels.Launch(
@@ -130,19 +137,19 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
         (int start, int delta) = ScanKernel.Walk(range.First, range.Count, range.Reverse, true);
         bool atFirst = range.First == _d.FirstStep;
         bool atLast = range.End == batch.Steps;
-        DeviceSpan<float> carry = CudaBackend.Span(workspace).Slice(0, _carryCount);
+        DeviceSpan<float> carry = CudaBackend.Span(workspace).Slice(0, WorkspaceCount);
         DeviceSpan<float> from = (range.Reverse ? atFirst : atLast) ? default : carry;
         DeviceSpan<float> to = (range.Reverse ? atLast : atFirst) ? default : carry;
         // dlambda holds partial sums [tiles, B, N], to which later ranges and passes add theirs.
         if (from.IsEmpty && !adds)
             _slabs = 0;
         int before = _slabs;
-        _slabs = Math.Max(_slabs, Math.Max(1, kernel.Tiles));
+        _slabs = Math.Max(_slabs, Math.Max(1, kernel.BackwardTiles));
         _batch = batch.Sequences;
         if (kernel.Chunked)
             _backend.Kernels.Launch(
                 kernel.Backward,
-                kernel.Grid,
+                kernel.BackwardGrid,
                 CudaBackend.Span(lambda),
                 CudaBackend.Span(states),
                 CudaBackend.Span(gradient),
@@ -158,12 +165,12 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
                 CudaBackend.Span(dlambda),
                 before,
                 Control,
-                Aggregates(workspace)
+                _room
             );
         else
             _backend.Kernels.Launch(
                 kernel.Backward,
-                kernel.Grid,
+                kernel.BackwardGrid,
                 CudaBackend.Span(lambda),
                 CudaBackend.Span(states),
                 CudaBackend.Span(gradient),
@@ -195,6 +202,7 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
                 range.Count,
                 !batch.Rows.IsEmpty,
                 aligned,
+                _multiprocessors,
                 warps
             )
             : ScanKernel.Choose(
@@ -202,16 +210,14 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
                 _d.StateSize,
                 range.Count,
                 !batch.Rows.IsEmpty,
-                aligned
+                aligned,
+                _multiprocessors
             );
 
     private static Batch BatchOf(Tensor states, SequenceLayout? layout) =>
         layout is { IsPacked: true }
             ? new(CudaBackend.FirstRows(layout), layout.Steps, layout.Batch)
             : new(default, states.Shape.First, states.Shape[1]);
-
-    private DeviceSpan<float> Aggregates(Tensor workspace) =>
-        CudaBackend.Span(workspace).Slice(_carryCount, _aggregateCount);
 
     private static bool AreAligned(Tensor tensor) => tensor.Address % PairBytes == 0;
 

@@ -6,35 +6,86 @@
 // state before them by looking back: at the last state of the nearest finished tile, and the A of those between.
 //
 // - Tiles are numbered by a ticket, time slowest: whoever looks back looks at blocks that have begun, in whatever order
-//   blocks run.
+//   blocks run and however few of them at a time.
 // - A tile's last state IS lambda^L s + A: it is stored as such, not as its steps would give it. So what a tile finds does
-//   not depend on how far it had to look, runs repeat bit for bit, and the last state is its own message: no place beside
-//   the states is needed for it.
-// - control [3 + strips * tiles]: ticket, blocks done, epoch, flags. A flag of an earlier launch is of an earlier epoch, so
-//   nothing is cleared; the last block ends the epoch. control is zeros before the first launch, and belongs to this alone.
+//   not depend on how far it had to look, and runs repeat bit for bit.
+// - What tiles tell each other are words of 64 bits, written and read as a whole: a float, and a tag of the launch's epoch
+//   and of what the float is. A word tells by itself whether it is there, so there is no fence. A tile has two words a
+//   channel, for both parts of a complex number; where their tags differ, one is still on its way.
+// - The control words are turn (ticket and epoch in one word of 64 bits), 2 of nothing, `room` tiles' words, and the tag
+//   of the launch in which each block has last begun. Nothing is cleared between launches, as each has an epoch of its
+//   own: who takes the last ticket begins the next one, since nobody asks for a ticket any more. Nobody waits at the end.
+//   After 2^31 - 1 launches tags begin anew, and the launch before that leaves no older ones. control is zeros before the
+//   first launch, and belongs to this alone.
+// - What a launch that was killed has left is no beginning: a ticket beyond the grid, a block that has begun before in
+//   this epoch, and a tile that waits for a second end in a trap.
 // - lambda^16 and lambda^L are made in double from the float lambda that the steps use; where they are no floats, the steps
 //   are walked instead.
 //
-// Bytes a complex element: forward 16, backward 24, as in scan_wide.cu. More, a channel and tile: lambda 8, last state read
-// 8, backward its sum for dlambda 8; and where the tile before is not done yet, A written 8, flags 4 a look that tells
-// something new, and 8 for each tile more that is looked back over. No tile is looked at before the first, none needs the A of
-// the first and the last. So it is within 32 / L: tests count it.
+// Bytes a complex element: forward 16, backward 24, as in scan_wide.cu. More, a channel and tile: lambda 8, its words 16,
+// those of the tile before 16, backward its sum for dlambda 8; so within 16 + 40 / L and 24 + 48 / L. Where the tile
+// before is not done yet, the A is told first, 16, and each further look at eight tiles is 128. Tests count it.
 // In flight: 16 steps of 8 bytes (backward: 2 x 16) a thread, all of a tile.
-// Launch: blocks = strips * tiles of 32 W threads, W = 1..16; partials [tiles, B, N], of which the first
-// `slabs` tiles have sums of earlier ranges, which are added to; aggregates [tiles, 32 strips].
-// Whether a tile leaves its A depends on whether the one before was done:
-// Replay: scan_chunked_forward argument 10 (aggregates): unordered
-// Replay: scan_chunked_backward argument 15 (aggregates): unordered
-// Replay: scan_chunked_forward_packed argument 10 (aggregates): unordered
-// Replay: scan_chunked_backward_packed argument 15 (aggregates): unordered
-// Source: Merrill and Garland, Single-pass Parallel Prefix Scan with Decoupled Look-back (2016).
+// Launch: blocks = strips * tiles of 32 W threads, W = 1..16, backward 1..8; two blocks of the most warps fit on a
+// multiprocessor. partials [tiles, B, N], of which the first `slabs` tiles have sums of earlier ranges, which are added
+// to. At most 2^27 channels.
+// Source: Merrill and Garland, Single-pass Parallel Prefix Scan with Decoupled Look-back (2016); words and their order:
+// PTX ISA, Memory Consistency Model (relaxed operations on scalars of 64 bits, vectors of them as single ones).
 #include "scan.cuh"
+
+#define LAUNCH_TWO(threads) __attribute__((launch_bounds(threads, 2)))
 
 namespace {
 constexpr int Strip = 32;
 constexpr int Steps = 16;
-constexpr int MostWarps = 16;
-constexpr int MostSteps = Steps * MostWarps;
+// Of the most warps two blocks fit on a multiprocessor: of 64 registers a thread, or 128.
+constexpr int MostForward = 16;
+constexpr int MostBackward = 8;
+// Tiles that are looked at together, two words each.
+constexpr int Looks = 8;
+// The last epoch before they begin anew.
+constexpr u32 LastEpoch = 0x7FFFFFFE;
+// Looks without a pause that is long, and all: about a second, where a tile takes microseconds.
+constexpr u32 ShortPauses = 1 << 10;
+constexpr u32 MostPauses = 1 << 13;
+
+// All at the scope of the device, and of no order with other accesses.
+DEVICE u64 add_relaxed(u64 *p, u64 value) {
+    u64 before;
+    asm volatile("atom.relaxed.gpu.global.add.u64 %0, [%1], %2;"
+                 : "=l"(before)
+                 : "l"(p), "l"(value)
+                 : "memory");
+    return before;
+}
+
+DEVICE u32 exchange_relaxed(u32 *p, u32 value) {
+    u32 before;
+    asm volatile("atom.relaxed.gpu.global.exch.b32 %0, [%1], %2;"
+                 : "=r"(before)
+                 : "l"(p), "r"(value)
+                 : "memory");
+    return before;
+}
+
+DEVICE void store_relaxed(u64 *p, u64 value) {
+    asm volatile("st.relaxed.gpu.global.u64 [%0], %1;" ::"l"(p), "l"(value) : "memory");
+}
+
+DEVICE void pause(u32 nanoseconds) {
+    asm volatile("nanosleep.u32 %0;" ::"r"(nanoseconds) : "memory");
+}
+
+DEVICE void trap() { asm volatile("trap;" ::: "memory"); }
+
+// What was stored is read again, and not kept.
+DEVICE void forget_registers() { asm volatile("" ::: "memory"); }
+
+// A value that the compiler knows nothing of: it would keep the address of each step until the step is stored.
+DEVICE int unknown(int value) {
+    asm("" : "+r"(value));
+    return value;
+}
 
 struct Complex {
     double re;
@@ -60,50 +111,143 @@ DEVICE float2 rounded(Complex z) {
 
 DEVICE bool finite(float x) { return x - x == 0.0f; }
 
-// lambda^steps s + u, step by step.
-DEVICE float2 walk(float2 lambda, int steps, float2 s, float2 u) {
-    for (int k = 0; k < steps; k++)
-        s = advance(lambda, s, float2(0.0f));
-    return s + u;
-}
-
-struct Control {
-    u32 *ticket;
-    u32 *done;
-    u32 *epoch;
-    u32 *flags;
+// What some steps do to a state: factor^times s + u, as often as a product is taken.
+struct Leap {
+    float2 factor;
+    int times;
 };
 
-// Whether the tile before has its last state; the whole warp comes here.
-DEVICE bool follows_finished(const u32 *flags, int tile, u32 finished) {
-    u32 flag = thread() % 32 == 0 ? load_acquire(flags + tile - 1) : 0;
-    return ballot(flag == finished) != 0;
+DEVICE float2 over(const Leap &leap, float2 s, float2 u) {
+    for (int k = 1; k < leap.times; k++)
+        s = advance(leap.factor, s, float2(0.0f));
+    return advance(leap.factor, s, u);
 }
 
-// The nearest tile before this one whose last state is there, while all between have their A. The whole warp looks at 4 tiles,
-// which is mostly enough, then at 32 at a time; and again only at those whose flag could tell something new.
-DEVICE int look_back(const u32 *flags, int tile, u32 ready, u32 finished) {
-    int lane = thread() % 32;
-    int window = tile - 1;
-    for (int width = 4;; width = 32) {
-        int other = window - lane;
-        u32 flag = ready;
-        int nearest = other < 0 || lane >= width ? 0 : 32;
-        for (;;) {
-            if (lane < nearest && flag != finished)
-                flag = load_acquire(flags + other);
-            u32 ends = ballot(flag == finished);
-            u32 open = ballot(flag != finished && flag != ready);
-            int first = ends == 0 ? 32 : lowest_bit(ends);
-            if ((open & (first == 32 ? ~0u : (1u << first) - 1)) == 0) {
-                if (first < 32)
-                    return window - first;
-                // The first tile never is but finished, so there are more behind.
-                window -= width;
-                break;
+// What a tile tells of a channel: each part with the tag in the word's upper half.
+struct Message {
+    u64 re;
+    u64 im;
+};
+
+DEVICE Message message(float2 value, u32 tag) {
+    // Of a vector's element itself clang 19 would cast the first one.
+    float re = value.x, im = value.y;
+    Message m;
+    m.re = (u64)tag << 32 | __builtin_bit_cast(u32, re);
+    m.im = (u64)tag << 32 | __builtin_bit_cast(u32, im);
+    return m;
+}
+
+DEVICE float2 value(const Message &m) {
+    float2 v;
+    v.x = __builtin_bit_cast(float, (u32)m.re);
+    v.y = __builtin_bit_cast(float, (u32)m.im);
+    return v;
+}
+
+DEVICE bool is(const Message &m, u32 tag) {
+    return (u32)(m.re >> 32) == tag && (u32)(m.im >> 32) == tag;
+}
+
+DEVICE Message load(const Message *p) {
+    Message m;
+    asm volatile("ld.relaxed.gpu.global.v2.u64 {%0, %1}, [%2];"
+                 : "=l"(m.re), "=l"(m.im)
+                 : "l"(p)
+                 : "memory");
+    return m;
+}
+
+DEVICE void store(Message *p, const Message &m) {
+    asm volatile("st.relaxed.gpu.global.v2.u64 [%0], {%1, %2};" ::"l"(p), "l"(m.re), "l"(m.im)
+                 : "memory");
+}
+
+// The launch's place among all, and the block's in it.
+struct Turn {
+    u32 ticket;
+    u32 epoch;
+
+    // The A of a tile, and its last state; of no epoch 0, which the words are at first.
+    MEMBER u32 ready() const { return 2 * epoch + 1; }
+    MEMBER u32 finished() const { return 2 * epoch + 2; }
+};
+
+// The words of a tile, 32 channels of them.
+DEVICE Message *words(u32 *control) { return (Message *)(control + 4); }
+
+DEVICE u32 *begun(u32 *control, int room) { return control + 4 + (i64)4 * Strip * room; }
+
+DEVICE Turn take_turn(u32 *control, int room) {
+    u64 *turn = (u64 *)control;
+    u64 taken = add_relaxed(turn, 1);
+    Turn mine = {(u32)taken, (u32)(taken >> 32)};
+    u32 blocks = (u32)blocks_x();
+    if (mine.ticket == blocks - 1)
+        store_relaxed(turn, (u64)(mine.epoch == LastEpoch ? 0 : mine.epoch + 1) << 32);
+    u32 before = exchange_relaxed(begun(control, room) + block_x(), mine.finished());
+    if (mine.ticket >= blocks || mine.epoch > LastEpoch || before == mine.finished())
+        trap();
+    return mine;
+}
+
+// The last launch before the epochs begin anew: words that it does not write lose their tags.
+DEVICE void forget(u32 *control, int room) {
+    u32 *tags = begun(control, room);
+    i64 stride = (i64)blocks_x() * threads();
+    i64 first = (i64)block_x() * threads() + thread();
+    for (i64 i = (i64)4 * Strip * blocks_x() + first; i < (i64)4 * Strip * room; i += stride)
+        control[4 + i] = 0;
+    for (i64 i = blocks_x() + first; i < room; i += stride)
+        tags[i] = 0;
+}
+
+// A channel's state before this tile, whose own words tell its A already. They lie at number `own` of all words, and those of
+// the tile before `pitch` less. The tile's number is read where it is needed, as registers are few.
+DEVICE float2
+look_back(const Message *all, u32 own, u32 pitch, const int &tile, const Turn &turn, const Leap &leap) {
+    float2 carry = float2(0.0f);
+    bool known = false;
+    u32 pauses = 0;
+    u32 from = own - pitch;
+    for (int nearest = tile - 1;;) {
+        Message seen[Looks];
+        UNROLL for (int k = 0; k < Looks; k++) {
+            seen[k] = message(float2(0.0f), 0);
+            if (k <= nearest)
+                seen[k] = load(all + (from - k * pitch));
+        }
+        bool open = false;
+        UNROLL for (int k = Looks - 1; k >= 0; k--) {
+            if (is(seen[k], turn.finished())) {
+                carry = value(seen[k]);
+                known = true;
+                open = false;
+            } else if (is(seen[k], turn.ready())) {
+                if (known)
+                    carry = over(leap, carry, value(seen[k]));
+            } else {
+                known = false;
+                open = true;
             }
-            nearest = nearest < first ? nearest : first;
-            pause();
+        }
+        if (known) {
+            if (nearest == tile - 1)
+                return carry;
+            nearest += Looks;
+            from += Looks * pitch;
+        } else if (!open) {
+            // The first tile never tells an A, so there are more behind.
+            nearest -= Looks;
+            from -= Looks * pitch;
+        } else {
+            pauses++;
+            if (pauses < ShortPauses)
+                pause(32);
+            else if (pauses < MostPauses)
+                pause(100000);
+            else
+                trap();
         }
     }
 }
@@ -117,80 +261,131 @@ struct Backwards {
     int slabs;
 };
 
+// A step of a tile as rows are packed.
+struct Row {
+    u32 row;
+    int active;
+};
+
+// What a warp has of a tile: a channel a lane, where that channel's first step lies, or its first row with packed rows, and how
+// many steps there are.
+struct Part {
+    int channel;
+    bool mine;
+    int sequence;
+    float2 *own;
+    int left;
+};
+
+template <bool Packed, bool Backward>
+DEVICE Part part_of(const ScanShape &shape, float2 *values, int first, int strip, int lane) {
+    int channels = shape.batch * shape.size;
+    Part part;
+    part.channel = strip * Strip + lane;
+    part.mine = part.channel < channels;
+    part.sequence = !part.mine ? shape.batch : Packed ? part.channel / shape.size : 0;
+    // The gradient holds the range only.
+    int lowest = 0;
+    if (Backward)
+        lowest = shape.delta > 0 ? shape.start : shape.start - shape.count + 1;
+    if (Packed) {
+        part.own = values + part.channel;
+        if (Backward)
+            part.own -= (i64)shape.rows[lowest] * shape.size;
+    } else {
+        part.own = values + part.channel +
+                   (i64)(shape.start + first * shape.delta - lowest) * channels;
+    }
+    part.left = part.mine ? shape.count - first : 0;
+    if (part.left > Steps)
+        part.left = Steps;
+    return part;
+}
+
 template <bool Packed, bool Backward>
 DEVICE void scan(
     const float2 *lambdas,
     float2 *values,
     const ScanShape &shape,
-    u32 *control_words,
-    float2 *aggregates,
+    u32 *control,
+    int room,
     const Backwards &more
 ) {
-    SHARED ScanStep window[MostSteps + 2];
-    SHARED float2 totals[MostWarps * Strip];
-    SHARED float2 slopes[MostWarps * Strip];
+    constexpr int Most = Backward ? MostBackward : MostForward;
+    SHARED Row window[Steps * Most + 2];
+    SHARED float2 totals[Most * Strip];
+    SHARED float2 slopes[Most * Strip];
     SHARED float2 lambda_of[Strip], lambda_warp[Strip], lambda_tile[Strip];
     SHARED float2 whole[Strip], carries[Strip];
-    SHARED u32 place[2];
-    Control control = {control_words, control_words + 1, control_words + 2, control_words + 3};
-    i64 channels = (i64)shape.batch * shape.size;
-    int strips = (int)((channels + Strip - 1) / Strip);
+    SHARED float2 parked[Steps * Strip];
+    // Tile, strip, and the turn, which are read again where registers are few.
+    SHARED int tile_of, strip_of;
+    SHARED u32 ticket_of, epoch_of;
+    int channels = shape.batch * shape.size;
+    int strips = (int)((u32)(channels + Strip - 1) / Strip);
     int warps = threads() / 32;
     int length = Steps * warps;
-    int tiles = (shape.count + length - 1) / length;
     if (thread() == 0) {
-        place[0] = next_ticket(control.ticket, ~0u);
-        place[1] = load_shared(control.epoch);
+        Turn taken = take_turn(control, room);
+        ticket_of = taken.ticket;
+        epoch_of = taken.epoch;
+        tile_of = (int)(taken.ticket / (u32)strips);
+        strip_of = (int)(taken.ticket % (u32)strips);
     }
     barrier();
-    int tile = (int)(place[0] / strips);
-    int strip = (int)(place[0] % strips);
-    // One of each epoch is never 0, of which the flags are at first.
-    u32 ready = 2 * place[1] + 1;
-    u32 finished = 2 * place[1] + 2;
-    bool ends = tile + 1 == tiles;
-
     int lane = thread() % 32;
     int warp = thread() / 32;
-    i64 channel = (i64)strip * Strip + lane;
-    bool mine = channel < channels;
-    int sequence = mine ? (int)(channel / shape.size) : shape.batch;
-    int first = tile * length;
-    int here = (int)least(length, shape.count - first);
-    auto step_at = [&](int k) {
-        return scan_step<Packed>(shape, shape.start + (first + k) * shape.delta);
+    int walked = warp * Steps;
+    auto row_at = [&](int k) {
+        Row at = {0, 0};
+        u32 step = (u32)(shape.start + (tile_of * length + k) * shape.delta);
+        if (step < (u32)shape.steps) {
+            at.row = (u32)shape.rows[step];
+            at.active = shape.rows[step + 1] - shape.rows[step];
+        }
+        return at;
     };
     if (Packed) {
         for (int k = thread(); k < length + 2; k += threads())
-            window[k] = step_at(k - 1);
+            window[k] = row_at(k - 1);
         barrier();
     }
-    auto at = [&](int k) { return Packed ? window[k + 1] : step_at(k); };
-    i64 origin = 0;
-    if (Backward) {
-        int lowest = shape.delta > 0 ? shape.start : shape.start - shape.count + 1;
-        origin = scan_step<Packed>(shape, lowest).row * shape.size;
-    }
-    float2 *own = values + channel - origin;
+    // Bytes from a step to the next, or from a row to the next.
+    int pitch = 8 * (Packed ? shape.size : channels * shape.delta);
+    // What is kept while registers are needed for something else is found again.
+    Part part = part_of<Packed, Backward>(shape, values, tile_of * length + walked, strip_of, lane);
+    auto row = [&](int k) { return window[walked + k + 1]; };
+    auto has = [&](int k) { return k < part.left && (!Packed || part.sequence < row(k).active); };
+    auto place = [&](int k) {
+        return (float2 *)((char *)part.own + (Packed ? (i64)row(k).row : (i64)k) * pitch);
+    };
 
     float2 u[Steps], x[Steps];
-    bool has[Steps];
     UNROLL for (int k = 0; k < Steps; k++) {
-        int i = warp * Steps + k;
-        ScanStep now = at(i);
-        has[k] = i < here && sequence < now.active;
         u[k] = float2(0.0f);
-        if (has[k])
-            u[k] = own[now.row * shape.size];
-        if (Backward) {
+        if (has(k))
+            u[k] = *place(k);
+    }
+    if (Backward) {
+        int first = tile_of * length + walked;
+        const float2 *states = more.states + part.channel;
+        if (!Packed)
+            states += (i64)(shape.start + (first + 1) * shape.delta) * channels;
+        // Steps with a state before them in the recurrence, which is after them here.
+        int preceded = part.left;
+        bool more_steps = (u32)(shape.start + shape.count * shape.delta) < (u32)shape.steps;
+        if (first + part.left == shape.count && !more_steps)
+            preceded--;
+        UNROLL for (int k = 0; k < Steps; k++) {
             x[k] = float2(0.0f);
-            ScanStep before = at(i + 1);
-            if (has[k] && sequence < before.active)
-                x[k] = more.states[before.row * shape.size + channel];
+            Row before = Packed ? row(k + 1) : Row();
+            if (Packed ? has(k) && part.sequence < before.active : k < preceded)
+                x[k] = *(const float2 *)((const char *)states +
+                                         (Packed ? (i64)before.row : (i64)k) * pitch);
         }
     }
     if (warp == 0) {
-        float2 lambda = mine ? lambdas[channel % shape.size] : float2(0.0f);
+        float2 lambda = part.mine ? lambdas[part.channel % shape.size] : float2(0.0f);
         if (Backward)
             lambda.y = -lambda.y;
         Complex power = {lambda.x, lambda.y};
@@ -206,14 +401,18 @@ DEVICE void scan(
     barrier();
 
     float2 lambda = lambda_of[lane];
+    auto ends = [&]() { return tile_of * length >= shape.count - length; };
     // Of an eigenvalue beyond the unit circle a power may be more than a float holds, and nothing times infinity would be NaN
     // where the steps stay finite.
-    bool grows = !finite(lambda_tile[lane].x) || !finite(lambda_tile[lane].y);
-    auto over_warp = [&](float2 s, float2 a) {
-        return grows ? walk(lambda, Steps, s, a) : advance(lambda_warp[lane], s, a);
-    };
-    auto over_tile = [&](float2 s, float2 a) {
-        return grows ? walk(lambda, length, s, a) : advance(lambda_tile[lane], s, a);
+    auto leap_of = [&](const float2 *power, int steps) {
+        float2 last = lambda_tile[lane];
+        float2 factor = power[lane];
+        bool grows = !finite(last.x) || !finite(last.y);
+        Leap leap;
+        leap.factor.x = grows ? lambda.x : factor.x;
+        leap.factor.y = grows ? lambda.y : factor.y;
+        leap.times = grows ? steps : 1;
+        return leap;
     };
     float2 total = float2(0.0f);
     UNROLL for (int k = 0; k < Steps; k++)
@@ -222,106 +421,92 @@ DEVICE void scan(
     barrier();
 
     if (warp == 0) {
+        // Registers are for what the looks bring.
+        UNROLL for (int k = 0; k < Steps; k++)
+            parked[k * Strip + lane] = u[k];
         float2 a = float2(0.0f);
+        Leap leap = leap_of(lambda_warp, Steps);
         for (int w = 0; w < warps; w++)
-            a = over_warp(a, totals[w * Strip + lane]);
+            a = over(leap, a, totals[w * Strip + lane]);
         whole[lane] = a;
-        u32 *flags = control.flags + (i64)strip * tiles;
+        leap = leap_of(lambda_tile, length);
+        Turn turn = {ticket_of, epoch_of};
+        Message *all = words(control);
+        u32 told = turn.ticket * Strip + lane;
+        bool mine = part.mine;
         float2 carry = float2(0.0f);
-        if (tile > 0) {
-            int found = tile - 1;
-            // Where it need not be waited for, nobody will need A either.
-            if (!follows_finished(flags, tile, finished)) {
-                if (!ends) {
-                    if (mine)
-                        aggregates[(i64)tile * strips * Strip + strip * Strip + lane] = a;
-                    fence();
-                    warp_barrier();
-                    if (lane == 0)
-                        store_release(flags + tile, ready);
-                }
-                found = look_back(flags, tile, ready, finished);
+        // In the launch before epochs begin anew all words are written, as older ones would be taken for new ones.
+        bool tells = (mine && !ends()) || turn.epoch == LastEpoch;
+        if (tile_of > 0 && mine) {
+            Message before = load(all + (told - strips * Strip));
+            if (is(before, turn.finished())) {
+                carry = value(before);
+            } else {
+                if (tells)
+                    store(all + told, message(a, turn.ready()));
+                carry = look_back(all, told, strips * Strip, tile_of, turn, leap);
             }
-            warp_barrier();
-            fence();
-            ScanStep last = scan_step<Packed>(
-                shape,
-                shape.start + ((found + 1) * length - 1) * shape.delta
-            );
-            if (sequence < last.active)
-                carry = load_shared(own + last.row * shape.size);
-            for (int between = found + 1; between < tile; between++) {
-                if (!mine)
-                    break;
-                float2 other = load_shared(
-                    aggregates + (i64)between * strips * Strip + strip * Strip + lane
-                );
-                carry = over_tile(carry, other);
-            }
-        } else if (!Backward) {
-            ScanStep before = at(-1);
-            if (sequence < before.active)
-                carry = own[before.row * shape.size];
-        } else if (more.from_carry && mine) {
-            carry = more.from_carry[channel];
+        } else if (mine && !Backward) {
+            bool follows = (u32)(shape.start - shape.delta) < (u32)shape.steps;
+            if (Packed ? part.sequence < row(-1).active : follows)
+                carry = *place(-1);
+        } else if (mine && more.from_carry) {
+            carry = more.from_carry[part.channel];
         }
         carries[lane] = carry;
-        if (!ends) {
-            ScanStep last = at(length - 1);
-            if (sequence < last.active)
-                own[last.row * shape.size] = over_tile(carry, a);
-            fence();
-            warp_barrier();
-            if (lane == 0)
-                store_release(flags + tile, finished);
-        }
+        // Of sequences that have ended as well: nobody reads that.
+        if (tells)
+            store(all + told, message(over(leap, carry, whole[lane]), turn.finished()));
+        forget_registers();
+        UNROLL for (int k = 0; k < Steps; k++)
+            u[k] = parked[k * Strip + lane];
     }
     barrier();
 
+    lambda = lambda_of[lane];
+    part = part_of<Packed, Backward>(shape, values, tile_of * length + walked, strip_of, lane);
+    pitch = unknown(pitch);
+    Leap leap = leap_of(lambda_warp, Steps);
     float2 s = carries[lane];
     for (int w = 0; w < warp; w++)
-        s = over_warp(s, totals[w * Strip + lane]);
+        s = over(leap, s, totals[w * Strip + lane]);
     Slope slope = {};
+    bool tells = !ends() && warp == warps - 1;
     UNROLL for (int k = 0; k < Steps; k++) {
-        int i = warp * Steps + k;
         s = advance(lambda, s, u[k]);
-        bool told = !ends && i == length - 1;
-        if (told)
-            s = over_tile(carries[lane], whole[lane]);
-        else if (has[k])
-            own[at(i).row * shape.size] = s;
+        if (k == Steps - 1 && tells)
+            s = over(leap_of(lambda_tile, length), carries[lane], whole[lane]);
+        if (has(k))
+            *place(k) = s;
         if (Backward) {
-            if (has[k])
+            if (has(k))
                 add_slope(slope, s, x[k]);
             else
                 s = float2(0.0f);
-            if (more.to_carry && mine && first + i == shape.count - 1)
-                more.to_carry[channel] = s;
+            if (more.to_carry && part.mine && tile_of * length + walked + k == shape.count - 1)
+                more.to_carry[part.channel] = s;
         }
     }
     if (Backward) {
         slopes[warp * Strip + lane] = value(slope);
         barrier();
-        if (warp == 0 && mine) {
+        if (warp == 0 && part.mine) {
             float2 sum = float2(0.0f);
             for (int w = 0; w < warps; w++)
                 sum += slopes[w * Strip + lane];
-            float2 *to = more.partials + tile * channels + channel;
-            if (tile < more.slabs)
+            float2 *to = more.partials + (i64)tile_of * channels + part.channel;
+            if (tile_of < more.slabs)
                 sum += *to;
             *to = sum;
         }
     }
-    barrier();
-    if (thread() == 0 && next_ticket(control.done, (u32)(strips * tiles) - 1) == (u32)(strips * tiles) - 1) {
-        *control.ticket = 0;
-        *control.epoch = place[1] + 1;
-    }
+    if (epoch_of == LastEpoch)
+        forget(control, room);
 }
 } // namespace
 
 #define SCAN_CHUNKED(suffix, packed)                                                               \
-    KERNEL LAUNCH(32 * MostWarps) scan_chunked_forward##suffix(                                    \
+    KERNEL LAUNCH_TWO(32 * MostForward) scan_chunked_forward##suffix(                              \
         const float *lambda,                                                                       \
         float *states,                                                                             \
         const int *rows,                                                                           \
@@ -332,7 +517,7 @@ DEVICE void scan(
         int delta,                                                                                 \
         int count,                                                                                 \
         u32 *control,                                                                              \
-        float *aggregates                                                                          \
+        int room                                                                                   \
     ) {                                                                                            \
         ScanShape shape = {rows, steps, batch, size, start, delta, count};                         \
         scan<packed, false>(                                                                       \
@@ -340,11 +525,11 @@ DEVICE void scan(
             (float2 *)states,                                                                      \
             shape,                                                                                 \
             control,                                                                               \
-            (float2 *)aggregates,                                                                  \
+            room,                                                                                  \
             Backwards()                                                                            \
         );                                                                                         \
     }                                                                                              \
-    KERNEL LAUNCH(32 * MostWarps) scan_chunked_backward##suffix(                                   \
+    KERNEL LAUNCH_TWO(32 * MostBackward) scan_chunked_backward##suffix(                            \
         const float *lambda,                                                                       \
         const float *states,                                                                       \
         float *gradient,                                                                           \
@@ -360,7 +545,7 @@ DEVICE void scan(
         float *partials,                                                                           \
         int slabs,                                                                                 \
         u32 *control,                                                                              \
-        float *aggregates                                                                          \
+        int room                                                                                   \
     ) {                                                                                            \
         ScanShape shape = {rows, steps, batch, size, start, delta, count};                         \
         Backwards more = {                                                                         \
@@ -375,7 +560,7 @@ DEVICE void scan(
             (float2 *)gradient,                                                                    \
             shape,                                                                                 \
             control,                                                                               \
-            (float2 *)aggregates,                                                                  \
+            room,                                                                                  \
             more                                                                                   \
         );                                                                                         \
     }

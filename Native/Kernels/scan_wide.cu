@@ -11,7 +11,8 @@
 //
 // Bytes a complex element: forward reads u and writes x, 16; backward reads dx and x and writes s, 24. Once a channel:
 // lambda 8, partial 8 (and 8 where it is read). Packed, 4 bytes a step and block for its rows.
-// In flight: 16 steps of 8 bytes a thread are loaded while the 16 before them are walked, 2048 bytes and more a warp.
+// In flight: 16 steps of 8 bytes a thread are loaded while the 16 before them are walked, 2048 bytes and more a warp; of
+// packed rows none where the rows of the next 64 steps are looked up.
 // Launch: (channels / 128) blocks of 128, with `_pair` (channels / 256); pairs want N even and 16-byte addresses.
 // Source: the recurrence as it stands; Orvieto et al. 2023 for the model.
 #include "scan.cuh"
@@ -25,6 +26,9 @@ constexpr int Window = 64;
 template <bool Packed> struct Steps {
     const ScanShape &shape;
     ScanStep *window;
+
+    // Steps that are walked without a look: all of them where rows are not packed, so that loads ahead do not run dry.
+    MEMBER int most() { return Packed ? Window : shape.count; }
 
     MEMBER void look(int first) {
         if (!Packed)
@@ -88,9 +92,9 @@ DEVICE void forward(const float *lambdas, float *states, const ScanShape &shape)
     float *own = states + 2 * channel;
     auto place = [&](int first, int k) { return (V *)(own + 2 * steps.row(first, k) * shape.size); };
     V s = V(0.0f);
-    for (int first = 0; first < shape.count; first += Window) {
+    for (int first = 0; first < shape.count; first += steps.most()) {
         steps.look(first);
-        int count = (int)least(Window, shape.count - first);
+        int count = (int)least(steps.most(), shape.count - first);
         bool follows = (u32)(shape.start - shape.delta) < (u32)shape.steps;
         if (first == 0 && follows && steps.has(-1, sequence))
             s = *place(0, -1);
@@ -175,9 +179,9 @@ DEVICE void backward(
     V s = V(0.0f);
     if (mine && from_carry)
         s = *(const V *)(from_carry + 2 * channel);
-    for (int first = 0; first < shape.count; first += Window) {
+    for (int first = 0; first < shape.count; first += steps.most()) {
         steps.look(first);
-        int count = (int)least(Window, shape.count - first);
+        int count = (int)least(steps.most(), shape.count - first);
         auto load = [&](V(&d)[Batch], V(&x)[Batch], int from) {
             bool whole = from + Batch <= count && first + from + Batch <= preceded;
             UNROLL for (int k = 0; k < Batch; k++) {

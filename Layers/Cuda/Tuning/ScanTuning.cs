@@ -12,15 +12,11 @@ internal sealed class ScanTuning(CudaBackend backend, DiagonalScanDescriptor des
     : TuningTask
 {
     private const string Wide = "wide";
+    private const string Tiles = "tiles-";
     private const int StepsOfWarp = 16;
 
-    private static readonly (string Name, int Warps)[] Named =
-    [
-        (Wide, 0),
-        ("tiles-64", 4),
-        ("tiles-128", 8),
-        ("tiles-256", 16),
-    ];
+    // Those that can be forced; the guess may be of another length.
+    private static readonly int[] s_warps = [0, 4, 8, 16];
 
     private readonly DiagonalScanDescriptor _d = descriptor;
     private Tensor _lambda;
@@ -41,19 +37,26 @@ internal sealed class ScanTuning(CudaBackend backend, DiagonalScanDescriptor des
         + (_d.Training ? ", training" : "");
 
     public override string? OnlyBecause =>
-        _d.MaxLength <= Named[1].Warps * StepsOfWarp ? "so few steps are not split" : null;
+        _d.MaxLength <= s_warps[1] * StepsOfWarp ? "so few steps are not split" : null;
 
     public override string Plainest => Wide;
 
     public override IReadOnlyList<string> Candidates =>
         OnlyBecause is not null
             ? [Wide]
-            : [Guess, .. Named.Select(n => n.Name).Where(name => name != Guess)];
+            : [Guess, .. s_warps.Select(NameOf).Where(name => name != Guess)];
 
     private string Guess =>
         NameOf(
             ScanKernel
-                .Choose(_d.MaxBatch, _d.StateSize, _d.MaxLength, _d.VariableLengths, aligned: true)
+                .Choose(
+                    _d.MaxBatch,
+                    _d.StateSize,
+                    _d.MaxLength,
+                    _d.VariableLengths,
+                    aligned: true,
+                    backend.Context.Device.Multiprocessors
+                )
                 .Warps
         );
 
@@ -61,13 +64,16 @@ internal sealed class ScanTuning(CudaBackend backend, DiagonalScanDescriptor des
         method switch
         {
             ScanMethod.Wide => Wide,
-            ScanMethod.Tiles64 => "tiles-64",
-            ScanMethod.Tiles128 => "tiles-128",
-            _ => "tiles-256",
+            ScanMethod.Tiles64 => NameOf(4),
+            ScanMethod.Tiles128 => NameOf(8),
+            _ => NameOf(16),
         };
 
-    /// <summary>Warps of a tile; 0 for none.</summary>
-    public static int WarpsOf(string name) => Named.First(n => n.Name == name).Warps;
+    /// <summary>Warps of a tile of the forward pass; 0 for none.</summary>
+    public static int WarpsOf(string name) =>
+        name == Wide
+            ? 0
+            : int.Parse(name.AsSpan(Tiles.Length), CultureInfo.InvariantCulture) / StepsOfWarp;
 
     public override void Prepare(TuningMemory memory)
     {
@@ -110,7 +116,10 @@ internal sealed class ScanTuning(CudaBackend backend, DiagonalScanDescriptor des
     public override TuningTrial Open(string candidate) =>
         new Trial(this, new CudaDiagonalScan(backend, _d, WarpsOf(candidate)));
 
-    private static string NameOf(int warps) => Named.First(n => n.Warps == warps).Name;
+    private static string NameOf(int warps) =>
+        warps == 0
+            ? Wide
+            : string.Create(CultureInfo.InvariantCulture, $"{Tiles}{StepsOfWarp * warps}");
 
     // The copies are the same for all candidates.
     private void Restore()

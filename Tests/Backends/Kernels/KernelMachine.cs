@@ -21,6 +21,15 @@ internal sealed unsafe class KernelMachine(ulong seed = 1) : IPtxMemory, IDispos
     /// <summary>What remembers the launches; null for nobody.</summary>
     public LaunchRecorder? Recorder { get; init; } = KernelRecording.Recorder;
 
+    /// <summary>Blocks that run at once; null for a number by the seed.</summary>
+    public int? BlocksAtOnce { get; init; }
+
+    /// <summary>Instructions of all threads together after which a launch is killed.</summary>
+    public long InstructionLimit { get; set; } = 10_000_000_000;
+
+    /// <summary>PTX in place of that of a module, for faults that are planted.</summary>
+    public PtxModule? Planted { get; init; }
+
     /// <summary>What the launches did.</summary>
     public PtxCounts Counts { get; } = new();
 
@@ -35,6 +44,14 @@ internal sealed unsafe class KernelMachine(ulong seed = 1) : IPtxMemory, IDispos
         values.CopyTo(new Span<T>(region.Data, values.Length));
         new Span<ulong>(region.Initialised, Words(region.Bytes)).Fill(ulong.MaxValue);
         return array;
+    }
+
+    /// <summary>Other values in the place of an array's.</summary>
+    public void Write<T>(DeviceArray array, ReadOnlySpan<T> values)
+        where T : unmanaged
+    {
+        PtxRegion region = _regions.Single(r => r.Address == array.Address);
+        values.CopyTo(new Span<T>(region.Data, checked((int)(region.Bytes / sizeof(T)))));
     }
 
     /// <summary>So many floats that were never written.</summary>
@@ -78,12 +95,13 @@ internal sealed unsafe class KernelMachine(ulong seed = 1) : IPtxMemory, IDispos
     /// <summary>Runs a kernel to its end; arguments are of the types of its parameters.</summary>
     public void Launch(string kernel, KernelGrid grid, params object[] arguments)
     {
-        PtxKernel code = Modules
-            .GetOrAdd(
+        PtxModule module =
+            Planted
+            ?? Modules.GetOrAdd(
                 KernelImages.ModuleOf(kernel),
                 name => PtxModule.Parse(KernelImages.Ptx(name))
-            )
-            .Kernels[kernel];
+            );
+        PtxKernel code = module.Kernels[kernel];
         if (arguments.Length != code.Parameters.Count)
             throw new ArgumentException(
                 $"{kernel} has {code.Parameters.Count} parameters, and was given {arguments.Length}."
@@ -107,6 +125,8 @@ internal sealed unsafe class KernelMachine(ulong seed = 1) : IPtxMemory, IDispos
             Memory = this,
             Seed = seed,
             Counts = Counts,
+            BlocksAtOnce = BlocksAtOnce,
+            InstructionLimit = InstructionLimit,
         };
         if (Recorder is { } recorder)
             recorder.Run(code, launch);

@@ -186,55 +186,6 @@ public sealed class ScanKernelTests
             Close.Check(x[i], expected[i], Math.Abs(expected[i]) + 1e-38, 1e-4, $"x[{i}]");
     }
 
-    [Test]
-    public void A_shape_is_given_to_the_kernel_that_has_enough_to_do()
-    {
-        ScanKernel wide = ScanKernel.Choose(4096, 16, 16, false, true);
-        Assert.That(
-            (wide.Chunked, wide.Pair, wide.Forward),
-            Is.EqualTo((false, false, "scan_wide_forward"))
-        );
-        Assert.That(wide.Grid, Is.EqualTo(new KernelGrid(512, 1, 128)));
-        ScanKernel pair = ScanKernel.Choose(4096, 64, 16, true, true);
-        Assert.That(pair.Backward, Is.EqualTo("scan_wide_backward_pair_packed"));
-        Assert.That(ScanKernel.Choose(4096, 64, 16, false, false).Pair, Is.False);
-        ScanKernel few = ScanKernel.Choose(1, 256, 1 << 20, false, true);
-        Assert.That((few.Chunked, few.Length, few.Tiles), Is.EqualTo((true, 256, 4096)));
-        Assert.That(few.Grid, Is.EqualTo(new KernelGrid(8 * 4096, 1, 512)));
-        Assert.That(few.ControlCount, Is.EqualTo(3 + 8 * 4096));
-        Assert.That(few.AggregateCount, Is.EqualTo(2 * 256 * 4096));
-        Assert.That(few.PartialRows(1), Is.EqualTo(4096));
-        Assert.That(ScanKernel.Choose(1, 256, 1000, false, true).Warps, Is.EqualTo(4));
-        Assert.That(
-            () => ScanKernel.Choose(1 << 20, 1 << 11, 1, false, true),
-            Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contain("2^30")
-        );
-        Assert.That(
-            () => ScanKernel.Choose(1, 0, 1, false, true),
-            Throws.TypeOf<ArgumentOutOfRangeException>()
-        );
-    }
-
-    [Test]
-    public void Room_for_the_largest_scan_is_room_for_every_smaller_one()
-    {
-        foreach (int size in (int[])[1, 31, 33, 257, 4000, 65535, 65536])
-        foreach (int steps in (int[])[1, 64, 65, 700, 5000, 70001])
-        foreach (int batch in (int[])[1, 3, 40])
-        {
-            long most = 0;
-            for (int b = 1; b <= batch; b++)
-            for (int t = 1; t <= steps; t += t < 600 ? 1 : 97)
-            {
-                ScanKernel kernel = ScanKernel.Choose(b, size, t, false, false);
-                most = Math.Max(most, kernel.Chunked ? kernel.AggregateCount / 64 : 0);
-            }
-            Assert.That(ScanKernel.MostTiles(batch, size, steps), Is.GreaterThanOrEqualTo(most));
-        }
-        Assert.That(ScanKernel.MostTiles(40, 257, 64), Is.Zero);
-        Assert.That(ScanKernel.MostTiles(1, 256, 1 << 20), Is.EqualTo(8 * 4096));
-    }
-
     // In the recurrence's direction.
     private static ScanRange[] Ranges(int steps, int parts, bool reverse)
     {

@@ -19,10 +19,15 @@ internal sealed class ScanOnDevice(
         ? DeviceArray.Null
         : machine.Put(packed.First);
 
-    // The flags of all launches: each is of an epoch of its own.
-    private readonly DeviceArray _control = machine.Zeros(
-        warps == 0 ? 0 : Kernel(batch, size, steps, packed, pair, warps).ControlCount
-    );
+    // The words of all launches: each is of an epoch of its own.
+    private readonly int _room =
+        warps == 0 ? 0 : Kernel(batch, size, steps, packed, pair, warps).Room;
+
+    /// <summary>The control words.</summary>
+    public DeviceArray Control { get; } =
+        machine.Zeros(
+            warps == 0 ? 0 : Kernel(batch, size, steps, packed, pair, warps).ControlCount
+        );
 
     public float[] Forward(float[] lambda, float[] u, ScanRange[] ranges)
     {
@@ -33,7 +38,7 @@ internal sealed class ScanOnDevice(
             ScanKernel kernel = Kernel(batch, size, range.Count, packed, pair, warps);
             (int start, int delta) = ScanKernel.Walk(range.First, range.Count, reverse, false);
             object[] shape = [_rows, steps, batch, size, start, delta, range.Count];
-            object[] tiles = kernel.Chunked ? [_control, machine.New(kernel.AggregateCount)] : [];
+            object[] tiles = kernel.Chunked ? [Control, _room] : [];
             machine.Launch(kernel.Forward, kernel.Grid, [factors, states, .. shape, .. tiles]);
         }
         return machine.Get(states);
@@ -67,10 +72,10 @@ internal sealed class ScanOnDevice(
             int from = 2 * size * Row(range.First);
             int to = 2 * size * Row(range.End);
             DeviceArray gradient = machine.Put(dx[from..to]);
-            object[] tiles = kernel.Chunked ? [_control, machine.New(kernel.AggregateCount)] : [];
+            object[] tiles = kernel.Chunked ? [Control, _room] : [];
             machine.Launch(
                 kernel.Backward,
-                kernel.Grid,
+                kernel.BackwardGrid,
                 [
                     factors,
                     states,
@@ -89,7 +94,7 @@ internal sealed class ScanOnDevice(
                     .. tiles,
                 ]
             );
-            slabs = Math.Max(slabs, Math.Max(1, kernel.Tiles));
+            slabs = Math.Max(slabs, Math.Max(1, kernel.BackwardTiles));
             machine.Get(gradient).CopyTo(du, from);
         }
         if (sums)

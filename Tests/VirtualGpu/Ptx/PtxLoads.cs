@@ -94,7 +94,7 @@ internal static unsafe class PtxStores
             weak.Flush();
         if (weak.Enabled && !(access.Order >= PtxOrder.Release && access.AcrossBlocks))
         {
-            weak.Store((byte*)lane.Scratch, address, place, access.Bytes);
+            weak.Store((byte*)lane.Scratch, address, place, access);
             return;
         }
         weak.Forget(address, access.Bytes);

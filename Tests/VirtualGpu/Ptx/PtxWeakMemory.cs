@@ -3,7 +3,8 @@ namespace Sequor.VirtualGpu.Ptx;
 /// <summary>
 /// A block's view of global memory. Its stores wait in a buffer, from where they reach memory in any order, and its
 /// weak loads may find again what they found before, until a fence, a release or an acquire. Threads of a block
-/// share it, so a barrier is all they need among themselves.
+/// share it, so a barrier is all they need among themselves. A strong store of 64 bits reaches memory as a whole, as do those
+/// of a vector each (PTX ISA, Memory Consistency Model: single-copy atomicity is of scalars); a weak one may do so by halves.
 /// </summary>
 internal sealed unsafe class PtxWeakMemory(bool enabled, PtxRandom random)
 {
@@ -15,6 +16,9 @@ internal sealed unsafe class PtxWeakMemory(bool enabled, PtxRandom random)
     private readonly nint[] _targets = new nint[Slots];
     private readonly nint[] _bits = new nint[Slots];
     private readonly int[] _shifts = new int[Slots];
+
+    // The slot of the other half of a store of 64 bits, or the slot itself.
+    private readonly int[] _halves = [.. Enumerable.Range(0, Slots)];
     private readonly ulong[] _staleKeys = new ulong[Slots];
     private readonly uint[] _staleValues = new uint[Slots];
     private int _waiting;
@@ -72,8 +76,9 @@ internal sealed unsafe class PtxWeakMemory(bool enabled, PtxRandom random)
         }
     }
 
-    public void Store(byte* from, ulong address, PtxPlace place, int bytes)
+    public void Store(byte* from, ulong address, PtxPlace place, PtxAccess access)
     {
+        int bytes = access.Bytes;
         if (bytes < 4)
         {
             // Part of a word goes to memory at once.
@@ -101,6 +106,15 @@ internal sealed unsafe class PtxWeakMemory(bool enabled, PtxRandom random)
             _values[slot] = *(uint*)(from + i);
             if (_staleKeys[slot] == word)
                 _staleKeys[slot] = 0;
+        }
+        if (!access.Strong || access.Type.Bytes() < 8)
+            return;
+        // Neighbouring words never have one slot.
+        for (int i = 0; i < bytes; i += 8)
+        {
+            int low = Slot(address + (ulong)i);
+            int high = Slot(address + (ulong)i + 4);
+            (_halves[low], _halves[high]) = (high, low);
         }
     }
 
@@ -183,6 +197,11 @@ internal sealed unsafe class PtxWeakMemory(bool enabled, PtxRandom random)
             *(ulong*)_bits[slot] |= 1UL << _shifts[slot];
         _keys[slot] = 0;
         _waiting--;
+        int half = _halves[slot];
+        if (half == slot)
+            return;
+        (_halves[slot], _halves[half]) = (slot, half);
+        Drain(half);
     }
 
     private static int Slot(ulong word) => (int)((word * 0x9E37_79B9_7F4A_7C15) >> 58);

@@ -49,6 +49,15 @@ public sealed class PtxExactMemoryTests
             (v, i) =>
                 Enumerable.Range(0, 32).Aggregate(0ul, (m, l) => m | ((v[(i & ~31) | l] & 1) << l))
         ),
+        ["trap"] = ("mov.b64 %x3, %x1; bra OVER; trap; OVER:", (v, i) => v[i]),
+        ["atom.relaxed.gpu.global.add.u64"] = (
+            "st.global.b64 [%x8], %x1; atom.relaxed.gpu.global.add.u64 %x3, [%x8], %x1; ld.global.b64 %x1, [%x8]; xor.b64 %x3, %x3, %x1;",
+            (v, i) => v[i] ^ (v[i] + v[i])
+        ),
+        ["atom.relaxed.gpu.global.exch.b32"] = (
+            "mov.b64 {%r1, %r2}, %x1; st.global.b32 [%x8], %r1; atom.relaxed.gpu.global.exch.b32 %r3, [%x8], %r2; ld.global.b32 %r4, [%x8]; mov.b64 %x3, {%r4, %r3};",
+            (v, i) => v[i] >> 32 | v[i] << 32
+        ),
         ["atom.relaxed.gpu.global.inc.u32"] = (
             "mov.b64 {%r1, %r2}, %x1; st.global.b32 [%x8], %r1; atom.relaxed.gpu.global.inc.u32 %r3, [%x8], %r2; ld.global.b32 %r4, [%x8]; mov.b64 %x3, {%r3, %r4};",
             (v, i) =>
