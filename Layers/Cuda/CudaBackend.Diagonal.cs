@@ -65,9 +65,7 @@ public sealed partial class CudaBackend
     )
     {
         PreparationTable places = Required(table);
-        foreach (
-            (int from, int count) in new AlikeRuns<DiagonalMatrices>(matrices, static _ => 0)
-        )
+        foreach ((int from, int count) in new AlikeRuns<DiagonalMatrices>(matrices, static _ => 0))
             Kernels.Launch(
                 parameters[from].Form == DiagonalForm.LogPolar ? "lru_prepare" : "diagonal_prepare",
                 DiagonalRows(matrices.Slice(from, count)),

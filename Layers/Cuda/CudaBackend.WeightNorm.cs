@@ -48,9 +48,7 @@ public sealed partial class CudaBackend
     )
     {
         PreparationTable places = Required(table);
-        foreach (
-            (int from, int count) in new AlikeRuns<WeightNormTensors>(filters, static _ => 0)
-        )
+        foreach ((int from, int count) in new AlikeRuns<WeightNormTensors>(filters, static _ => 0))
             Kernels.Launch(
                 "weight_norm",
                 Outputs(filters.Slice(from, count)),

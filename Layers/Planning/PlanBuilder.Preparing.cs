@@ -56,6 +56,7 @@ public sealed partial class PlanBuilder
     /// What it is the gradient of, where the backward pass may write the gradient over it: no memory is taken for all layers then.
     /// </param>
     internal Slot PreparedGradient(Shape shape, Slot? inPlaceOf = null) =>
-        !_stage.PreparesTogether ? Scratch(shape)
-        : inPlaceOf ?? Kept(shape, MemoryCategory.Workspace);
+        !_stage.PreparesTogether
+            ? Scratch(shape)
+            : inPlaceOf ?? Kept(shape, MemoryCategory.Workspace);
 }

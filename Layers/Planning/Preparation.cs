@@ -49,7 +49,8 @@ internal abstract class Preparation(Backend backend, bool together) : IDisposabl
     /// <exception cref="InvalidOperationException">A layer that joined has not said that its gradient is there.</exception>
     public void EndBackward()
     {
-        if (!together)
+        // Of a layer's own, which it has run when its last item was ready.
+        if (!together && _count == 0)
             return;
         int missing = Array.IndexOf(_ready, false);
         if (missing >= 0)

@@ -28,7 +28,8 @@ public sealed class PreparationTests
         preparation.Backward(0, steps: 1);
         Assert.That(
             preparation.EndBackward,
-            Throws.InvalidOperationException.With.Message.Contains("Of the 2 items")
+            Throws
+                .InvalidOperationException.With.Message.Contains("Of the 2 items")
                 .And.Message.Contains("number 1 has no gradient")
         );
         Assert.That(joined[0].Gradient.G.ToArray(), Is.All.Zero, "nothing went back");

@@ -399,8 +399,7 @@ public sealed class CudaPointwiseTests : CudaOperationFixture
                     WeightNormGradients[] slopes =
                     [
                         .. filters.Select(
-                            (f, n) =>
-                                new WeightNormGradients(of(f[4]), Live(n), of(f[5]), of(f[6]))
+                            (f, n) => new WeightNormGradients(of(f[4]), Live(n), of(f[5]), of(f[6]))
                         ),
                     ];
                     using PreparationTable? table = backend.PlaceWeightNorms(norms, slopes);
