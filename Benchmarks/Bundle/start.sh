@@ -61,7 +61,8 @@ can do.
 The command is here twice: for .NET, whose compiler works while it runs (jit), and,
 where it could be made, as machine code (aot). What computes runs by .NET, as its steps
 are faster; --version, list, compare, history and page run as machine code, which starts
-at once. SEQUOR_COMPILER=jit or SEQUOR_COMPILER=aot chooses for all of them.
+at once. SEQUOR_COMPILER=jit or SEQUOR_COMPILER=aot chooses for all of them; smoke and
+measure compute by .NET whatever it says.
 END
 }
 
@@ -78,8 +79,19 @@ native_runs() {
     "$native" --version >/dev/null 2>&1
 }
 
+require_compiler() {
+    case ${SEQUOR_COMPILER:-} in
+        jit | aot | '') ;;
+        *)
+            say "SEQUOR_COMPILER is '$SEQUOR_COMPILER'; allowed: jit, aot."
+            exit 2
+            ;;
+    esac
+}
+
 # Which of the two is for these arguments. What measures or tells of the machine is the one that computes here.
 run_sequor() {
+    require_compiler
     case ${SEQUOR_COMPILER:-} in
         jit) ;;
         aot)
@@ -93,10 +105,6 @@ run_sequor() {
             case ${1:-} in
                 --version | list | compare | history | page) ! native_runs || exec "$native" "$@" ;;
             esac
-            ;;
-        *)
-            say "SEQUOR_COMPILER is '$SEQUOR_COMPILER'; allowed: jit, aot."
-            exit 2
             ;;
     esac
     exec "$sequor" "$@"
@@ -254,6 +262,7 @@ case $verb in
             say 'smoke takes no arguments.'
             exit 2
         fi
+        require_compiler
         smoke
         ;;
     measure)
@@ -261,6 +270,7 @@ case $verb in
             say 'measure takes the folder for its results.'
             exit 2
         fi
+        require_compiler
         measure "$2"
         ;;
     test)

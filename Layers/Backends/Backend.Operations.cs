@@ -126,6 +126,18 @@ public abstract partial class Backend
         PointwiseCore(op, arguments);
     }
 
+    /// <summary>result += a * row: <see cref="PointwiseOp.MultiplyAdd"/>.</summary>
+    internal void MultiplyAdd(Tensor a, Tensor row, Tensor result) =>
+        Pointwise(
+            PointwiseOp.MultiplyAdd,
+            new PointwiseArguments
+            {
+                A = a,
+                Row = row,
+                Out = result,
+            }
+        );
+
     /// <inheritdoc cref="Pointwise"/>
     private protected abstract void PointwiseCore(PointwiseOp op, in PointwiseArguments arguments);
 

@@ -60,30 +60,27 @@ public abstract partial class Backend
     );
 
     /// <summary>Adds to the gradients of v and g, given that of w, by the chain rule of <see cref="WeightNorm"/>.</summary>
-    /// <param name="filters">Filters that follow each other in the table.</param>
+    /// <param name="filters">The filters.</param>
     /// <param name="gradients">Their gradients.</param>
-    /// <param name="table">What <see cref="PlaceWeightNorms"/> made of all filters.</param>
-    /// <param name="first">The first one's number in the table.</param>
+    /// <param name="table">What <see cref="PlaceWeightNorms"/> made of them.</param>
     internal void WeightNormGradient(
         ReadOnlySpan<WeightNormTensors> filters,
         ReadOnlySpan<WeightNormGradients> gradients,
-        PreparationTable? table = null,
-        int first = 0
+        PreparationTable? table = null
     )
     {
         OperationReport? report = Report(OperationName.WeightNormGradient);
         using OperationScope scope = Begin(
             report is null ? null : WeightNormGradients.Describe(report, filters, gradients)
         );
-        WeightNormGradientCore(filters, gradients, table, first);
+        WeightNormGradientCore(filters, gradients, table);
     }
 
     /// <inheritdoc cref="WeightNormGradient"/>
     private protected abstract void WeightNormGradientCore(
         ReadOnlySpan<WeightNormTensors> filters,
         ReadOnlySpan<WeightNormGradients> gradients,
-        PreparationTable? table,
-        int first
+        PreparationTable? table
     );
 
     /// <summary>Computes the matrices around diagonal scans from their parameters; see <see cref="DiagonalMatrices"/>.</summary>
@@ -115,17 +112,15 @@ public abstract partial class Backend
     );
 
     /// <summary>Adds to the gradients of the parameters, given those of the matrices, by the chain rule.</summary>
-    /// <param name="parameters">The parameters of scans that follow each other in the table.</param>
+    /// <param name="parameters">The parameters of one scan or more.</param>
     /// <param name="slopes">The gradients of each one's matrices.</param>
     /// <param name="gradients">The gradients of the parameters.</param>
-    /// <param name="table">What <see cref="PlaceDiagonals"/> made of all scans.</param>
-    /// <param name="first">The first one's number in the table.</param>
+    /// <param name="table">What <see cref="PlaceDiagonals"/> made of them.</param>
     internal void DiagonalParametrizationGradient(
         ReadOnlySpan<DiagonalTensors> parameters,
         ReadOnlySpan<DiagonalMatrices> slopes,
         ReadOnlySpan<DiagonalTensors> gradients,
-        PreparationTable? table = null,
-        int first = 0
+        PreparationTable? table = null
     )
     {
         OperationReport? report = Report(
@@ -138,7 +133,7 @@ public abstract partial class Backend
                 ? null
                 : DiagonalMatrices.DescribeGradient(report, parameters, slopes, gradients)
         );
-        DiagonalParametrizationGradientCore(parameters, slopes, gradients, table, first);
+        DiagonalParametrizationGradientCore(parameters, slopes, gradients, table);
     }
 
     /// <inheritdoc cref="DiagonalParametrizationGradient"/>
@@ -146,8 +141,7 @@ public abstract partial class Backend
         ReadOnlySpan<DiagonalTensors> parameters,
         ReadOnlySpan<DiagonalMatrices> slopes,
         ReadOnlySpan<DiagonalTensors> gradients,
-        PreparationTable? table,
-        int first
+        PreparationTable? table
     );
 
     /// <summary>Computes what a state space's scan reads from its parameters; see <see cref="StateSpaceRule"/>.</summary>

@@ -19,8 +19,7 @@ internal sealed unsafe partial class CpuBackend
         ReadOnlySpan<DiagonalTensors> parameters,
         ReadOnlySpan<DiagonalMatrices> slopes,
         ReadOnlySpan<DiagonalTensors> gradients,
-        PreparationTable? table,
-        int first
+        PreparationTable? table
     )
     {
         for (int i = 0; i < parameters.Length; i++)

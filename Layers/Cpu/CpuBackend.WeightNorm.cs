@@ -18,8 +18,7 @@ internal sealed unsafe partial class CpuBackend
     private protected override void WeightNormGradientCore(
         ReadOnlySpan<WeightNormTensors> filters,
         ReadOnlySpan<WeightNormGradients> gradients,
-        PreparationTable? table,
-        int first
+        PreparationTable? table
     )
     {
         for (int i = 0; i < filters.Length; i++)

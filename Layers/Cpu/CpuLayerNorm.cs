@@ -50,15 +50,7 @@ internal sealed unsafe class CpuLayerNorm : LayerNormOperation
     )
     {
         if (!skip.IsEmpty)
-            _backend.Pointwise(
-                PointwiseOp.MultiplyAdd,
-                new PointwiseArguments
-                {
-                    A = skip,
-                    Row = factor,
-                    Out = dy,
-                }
-            );
+            _backend.MultiplyAdd(skip, factor, dy);
         _job.Set(x, weight, statistics);
         _job.Y = CpuBackend.Pointer(dy);
         _job.Dx = CpuBackend.Pointer(dx);

@@ -65,9 +65,7 @@ public sealed partial class CudaBackend
     )
     {
         PreparationTable places = Required(table);
-        for (int from = 0; from < matrices.Length; )
-        {
-            int count = Alike(matrices, from, static _ => 0);
+        foreach ((int from, int count) in new AlikeRuns<DiagonalMatrices>(matrices, static _ => 0))
             Kernels.Launch(
                 parameters[from].Form == DiagonalForm.LogPolar ? "lru_prepare" : "diagonal_prepare",
                 DiagonalRows(matrices.Slice(from, count)),
@@ -75,36 +73,34 @@ public sealed partial class CudaBackend
                 Span(places.Parameters),
                 Span(places.Prepared)
             );
-            from += count;
-        }
     }
 
     private protected override void DiagonalParametrizationGradientCore(
         ReadOnlySpan<DiagonalTensors> parameters,
         ReadOnlySpan<DiagonalMatrices> slopes,
         ReadOnlySpan<DiagonalTensors> gradients,
-        PreparationTable? table,
-        int first
+        PreparationTable? table
     )
     {
         PreparationTable places = Required(table);
-        for (int from = 0; from < slopes.Length; )
-        {
-            // All blocks of a model have a batch of the same shape, unless it pools between them.
-            int count = Alike(slopes, from, static slope => slope.Lambda.Shape.Rows);
+        // Blocks of one batch and of as many states have as many partial sums of dlambda.
+        foreach (
+            (int from, int count) in new AlikeRuns<DiagonalMatrices>(
+                slopes,
+                static slope => slope.Lambda.Shape.Rows
+            )
+        )
             Kernels.Launch(
                 parameters[from].Form == DiagonalForm.LogPolar
                     ? "lru_prepare_gradient"
                     : "diagonal_prepare_gradient",
                 DiagonalRows(slopes.Slice(from, count)),
-                Entries<DeviceDiagonal>(places, first + from),
+                Entries<DeviceDiagonal>(places, from),
                 Span(places.Parameters),
                 Span(places.Slopes),
                 Span(places.Gradients),
                 checked((int)slopes[from].Lambda.Shape.Rows)
             );
-            from += count;
-        }
     }
 
     // Rows of B and of each direction's C.

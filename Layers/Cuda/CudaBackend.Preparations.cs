@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Sequor.Interop;
-using Sequor.Native.Kernels;
 
 namespace Sequor.Layers.Cuda;
 
@@ -50,7 +49,7 @@ public sealed partial class CudaBackend
     private static long Words<T>()
         where T : unmanaged => Unsafe.SizeOf<T>() / sizeof(float);
 
-    // The entries from a number on.
+    // A table's entries from a number on.
     private static DeviceSpan<float> Entries<T>(PreparationTable table, int first)
         where T : unmanaged
     {
@@ -62,19 +61,6 @@ public sealed partial class CudaBackend
     private static PreparationTable Required(PreparationTable? table) =>
         table
         ?? throw new InvalidOperationException("What is prepared has no table on the device.");
-
-    // A launch takes so many entries from one on: as many as have the same value, and as there are blocks along y.
-    private static int Alike<T>(ReadOnlySpan<T> entries, int from, Func<T, long> value)
-    {
-        int end = from + 1;
-        while (
-            end < entries.Length
-            && end - from < KernelGrid.MostY
-            && value(entries[end]) == value(entries[from])
-        )
-            end++;
-        return end - from;
-    }
 
     private static int Most<T>(ReadOnlySpan<T> entries, Func<T, long> value)
     {

@@ -48,9 +48,7 @@ public sealed partial class CudaBackend
     )
     {
         PreparationTable places = Required(table);
-        for (int from = 0; from < filters.Length; )
-        {
-            int count = Alike(filters, from, static _ => 0);
+        foreach ((int from, int count) in new AlikeRuns<WeightNormTensors>(filters, static _ => 0))
             Kernels.Launch(
                 "weight_norm",
                 Outputs(filters.Slice(from, count)),
@@ -58,33 +56,31 @@ public sealed partial class CudaBackend
                 Span(places.Parameters),
                 Span(places.Prepared)
             );
-            from += count;
-        }
     }
 
     private protected override void WeightNormGradientCore(
         ReadOnlySpan<WeightNormTensors> filters,
         ReadOnlySpan<WeightNormGradients> gradients,
-        PreparationTable? table,
-        int first
+        PreparationTable? table
     )
     {
         PreparationTable places = Required(table);
-        for (int from = 0; from < filters.Length; )
-        {
-            int count = Alike(gradients, from, static gradient => gradient.Steps);
+        foreach (
+            (int from, int count) in new AlikeRuns<WeightNormGradients>(
+                gradients,
+                static gradient => gradient.Steps
+            )
+        )
             Kernels.Launch(
                 "weight_norm_gradient",
                 Outputs(filters.Slice(from, count)),
-                Entries<DeviceFilter>(places, first + from),
+                Entries<DeviceFilter>(places, from),
                 Span(places.Parameters),
                 Span(places.Prepared),
                 Span(places.Slopes),
                 Span(places.Gradients),
                 gradients[from].Steps
             );
-            from += count;
-        }
     }
 
     private static KernelGrid Outputs(ReadOnlySpan<WeightNormTensors> filters) =>

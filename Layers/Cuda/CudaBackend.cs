@@ -233,7 +233,7 @@ public sealed partial class CudaBackend : Backend
 
     internal override int Alignment => AlignmentFloats;
 
-    // cuBLAS and cuDNN take row counts as 32-bit signed integers.
+    // cuBLAS and cuDNN take row counts as 32-bit signed integers, and kernels count a thread's rows by as many bits.
     internal override long MostRows => int.MaxValue;
 
     /// <inheritdoc/>

@@ -11,7 +11,7 @@ internal sealed class CudaScratch : IDisposable
     // 512 parts, or blocks, of 64 columns each. Matrices of more columns have fewer parts.
     private const int MostPartials = 512 * 64;
 
-    // One counter for each 64 columns that have two parts or more.
+    // One counter for each 64 columns that have two parts or more; a layer norm's 512 blocks have 64, 8 and 1.
     private const int MostCounters = 512;
 
     private readonly DeviceSpan<float> _all;

@@ -153,7 +153,7 @@ internal sealed class BlockNorm : IDisposable
         if (_first && ByChunks)
             _norm.Backward(x, gradient, dy, row, true, skip, factor);
         else
-            ChunkNorm.AddSkip(_backend, skip, factor, gradient);
+            _backend.MultiplyAdd(skip, factor, gradient);
     }
 
     /// <summary>

@@ -65,18 +65,6 @@ internal abstract class ChunkNorm : IDisposable
         Tensor factor = default
     );
 
-    /// <summary>dy += skip * factor.</summary>
-    public static void AddSkip(Backend backend, Tensor skip, Tensor factor, Tensor dy) =>
-        backend.Pointwise(
-            PointwiseOp.MultiplyAdd,
-            new PointwiseArguments
-            {
-                A = skip,
-                Row = factor,
-                Out = dy,
-            }
-        );
-
     public abstract void Dispose();
 
     private sealed class OfLayer : ChunkNorm
@@ -189,7 +177,7 @@ internal abstract class ChunkNorm : IDisposable
         )
         {
             if (!skip.IsEmpty)
-                AddSkip(_backend, skip, factor, dy);
+                _backend.MultiplyAdd(skip, factor, dy);
             _norm.Backward(x, dy, dx, accumulate);
         }
 

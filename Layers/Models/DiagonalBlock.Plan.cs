@@ -34,6 +34,8 @@ public abstract partial class DiagonalBlock
         // Scratch memory.
         private readonly Slot _scanWorkspace;
         private readonly Slot? _stateGradient;
+
+        // Scratch memory too, unless they wait for those of other layers.
         private readonly Slot? _lambdaGradient;
         private readonly Slot? _bGradient;
         private readonly Slot? _cGradient;

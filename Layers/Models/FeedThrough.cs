@@ -153,15 +153,7 @@ public sealed class FeedThrough : Layer
         }
 
         private void AddTimesD(Tensor values, Tensor result) =>
-            _backend.Pointwise(
-                PointwiseOp.MultiplyAdd,
-                new PointwiseArguments
-                {
-                    A = values,
-                    Row = _d,
-                    Out = result,
-                }
-            );
+            _backend.MultiplyAdd(values, _d, result);
 
         // What the sum was written over is no output of the body's any more.
         internal override IEnumerable<(string Name, Tensor Output)> Outputs =>

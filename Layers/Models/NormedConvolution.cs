@@ -72,13 +72,10 @@ internal sealed class NormedConvolutionPlan : IDisposable
             builder.Gradient(parameters.G),
             builder.Gradient(parameters.Bias)
         );
-        // Gradients of all layers are there at once, and each takes the place of its weight, which is not read any more.
-        bool inPlace = builder.Stage.PreparesTogether;
-        if (builder.Training && !inPlace)
-            _weightGradient = builder.PreparedGradient(parameters.V.Shape);
         _weight = builder.Prepared(parameters.V.Shape);
-        if (builder.Training && inPlace)
-            _weightGradient = _weight;
+        // The convolution's backward pass is the last one that reads the weight.
+        if (builder.Training)
+            _weightGradient = builder.PreparedGradient(parameters.V.Shape, inPlaceOf: _weight);
         _norms = builder.Prepared(parameters.G.Shape);
         if (!builder.Streaming)
         {

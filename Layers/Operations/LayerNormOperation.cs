@@ -14,6 +14,9 @@ internal readonly record struct LayerNormDescriptor(
 /// </summary>
 internal abstract class LayerNormOperation(Backend backend) : PlannedOperation(backend)
 {
+    // The operations a value of a forward pass by given statistics.
+    private const int Again = 4;
+
     private readonly Backend _backend = backend;
 
     /// <summary>
@@ -33,7 +36,7 @@ internal abstract class LayerNormOperation(Backend backend) : PlannedOperation(b
             Report(OperationName.LayerNorm)
                 ?.Reads(x, weight, bias, reuse ? statistics : default)
                 .Writes(y, reuse ? default : statistics)
-                .Costs((reuse ? 4 : 8) * x.Count)
+                .Costs((reuse ? Again : 8) * x.Count)
         );
         ForwardCore(x, weight, bias, y, statistics, reuse);
     }
@@ -67,13 +70,12 @@ internal abstract class LayerNormOperation(Backend backend) : PlannedOperation(b
         in PointwiseArguments gelu
     )
     {
-        const int NormAndGelu = 4 + 17;
         using Backend.OperationScope scope = Begin(
             Report(OperationName.LayerNormAndGeluGradient)
                 ?.Reads(x, weight, bias, statistics, gelu.A, gelu.B)
                 .Writes(y, gelu.Out)
                 .Updates(gelu.Sum)
-                .Costs(NormAndGelu * x.Count)
+                .Costs((Again + PointwiseArguments.MultiplyAddGeluGradientCost) * x.Count)
         );
         ForwardAgainCore(x, weight, bias, y, statistics, gelu);
     }

@@ -105,6 +105,11 @@ internal readonly record struct PointwiseArguments
             ),
         };
 
+    private const int GeluDerivative = 14;
+
+    /// <summary>The operations that <see cref="PointwiseOp.MultiplyAddGeluGradient"/> takes for each value of its result.</summary>
+    public const int MultiplyAddGeluGradientCost = GeluDerivative + 3;
+
     /// <summary>
     /// Fills a report. For each value of the result: gelu takes 9 operations and its derivative 14, a sigmoid 3 and the derivative of a
     /// gate 5, besides the sums and products that the operation's formula has.
@@ -112,7 +117,6 @@ internal readonly record struct PointwiseArguments
     public OperationReport Describe(OperationReport report, PointwiseOp op)
     {
         const int Gelu = 9,
-            GeluDerivative = 14,
             Sigmoid = 3,
             GateDerivative = 5;
         return op switch
@@ -130,7 +134,7 @@ internal readonly record struct PointwiseArguments
                 .Reads(A, B, C)
                 .Writes(Out)
                 .Updates(Sum)
-                .Costs((GeluDerivative + 3) * Out.Count),
+                .Costs(MultiplyAddGeluGradientCost * Out.Count),
             PointwiseOp.Gelu => report.Reads(A).Writes(Out).Costs(Gelu * Out.Count),
             PointwiseOp.GeluGradient => report
                 .Reads(A, B)

@@ -3,8 +3,8 @@ namespace Sequor.Layers;
 /// <summary>
 /// The operations on tensors that a layer or a loss can use. They check their arguments and call the backend. They run in the order of the
 /// calls, allocate nothing, and may return before they are done. Tensors are seen as matrices [<see cref="Shape.Rows"/>,
-/// <see cref="Shape.Columns"/>], so that [T, B, C] has T * B rows. A tensor that is written must not overlap one that is read, unless the
-/// operation allows it.
+/// <see cref="Shape.Columns"/>], so that [T, B, C] has T * B rows; a GPU takes up to 2^31 - 1 rows. A tensor that is written must not overlap
+/// one that is read, unless the operation allows it.
 /// </summary>
 public sealed class TensorOperations
 {
@@ -44,6 +44,9 @@ public sealed class TensorOperations
             );
         if (transposeA && transposeB)
             throw new ArgumentException("MatMul transposes a or b, not both.", nameof(transposeB));
+        RequireRows(a, nameof(a));
+        RequireRows(b, nameof(b));
+        RequireRows(c, nameof(c));
         if (!bias.IsEmpty)
         {
             RequireCount(bias, n, nameof(bias));
@@ -101,19 +104,12 @@ public sealed class TensorOperations
     public void MultiplyAdd(Tensor a, Tensor row, Tensor result)
     {
         Require(a, nameof(a));
+        RequireRows(a, nameof(a));
         RequireRow(row, a);
         RequireCount(result, a.Count, nameof(result));
         RequireSameOrApart(result, a, nameof(result));
         RequireApart(result, nameof(result), row);
-        _backend.Pointwise(
-            PointwiseOp.MultiplyAdd,
-            new PointwiseArguments
-            {
-                A = a,
-                Row = row,
-                Out = result,
-            }
-        );
+        _backend.MultiplyAdd(a, row, result);
     }
 
     /// <summary>
@@ -127,6 +123,7 @@ public sealed class TensorOperations
     public void MultiplyAddGelu(Tensor a, Tensor row, Tensor sum, Tensor result)
     {
         Require(a, nameof(a));
+        RequireRows(a, nameof(a));
         RequireCount(row, a.Shape.Columns, nameof(row));
         RequireCount(sum, a.Count, nameof(sum));
         RequireCount(result, a.Count, nameof(result));
@@ -167,6 +164,7 @@ public sealed class TensorOperations
         RequireCount(sum, dresult.Count, nameof(sum));
         RequireCount(a, dresult.Count, nameof(a));
         RequireCount(dsum, dresult.Count, nameof(dsum));
+        RequireRows(dsum, nameof(dsum));
         RequireCount(drow, dsum.Shape.Columns, nameof(drow));
         RequireSameOrApart(dsum, dresult, nameof(dsum));
         RequireApart(dsum, nameof(dsum), sum, a);
@@ -192,6 +190,7 @@ public sealed class TensorOperations
     public void ColumnSum(Tensor a, Tensor sum, Tensor b = default)
     {
         Require(a, nameof(a));
+        RequireRows(a, nameof(a));
         RequireCount(sum, a.Shape.Columns, nameof(sum));
         RequireApart(sum, nameof(sum), a);
         if (!b.IsEmpty)
@@ -231,6 +230,7 @@ public sealed class TensorOperations
     )
     {
         Require(source, nameof(source));
+        RequireRows(source, nameof(source));
         RequireApart(destination, nameof(destination), source);
         if (destination.Shape.Rows != source.Shape.Rows)
             throw new ArgumentException(
@@ -325,6 +325,16 @@ public sealed class TensorOperations
         if (tensor.Count != count)
             throw new ArgumentException(
                 $"The tensor is {tensor.Shape} and must have {Amount.Of(count, "value")}.",
+                name
+            );
+    }
+
+    // A kernel counts a thread's rows by 32 bits, and would leave out those beyond.
+    private void RequireRows(Tensor tensor, string name)
+    {
+        if (tensor.Shape.Rows > _backend.MostRows)
+            throw new ArgumentException(
+                $"The tensor is {tensor.Shape} and has {tensor.Shape.Rows} rows, more than the {_backend.MostRows} that {_backend.Info.Description} can take.",
                 name
             );
     }

@@ -29,7 +29,7 @@ internal sealed class DiagonalPreparation(Backend backend, bool together)
     public void Backward(int item, Tensor lambda)
     {
         _slopes[item] = _slopes[item] with { Lambda = lambda };
-        Return(item);
+        MarkReady(item);
     }
 
     private protected override int Gather()
@@ -48,14 +48,8 @@ internal sealed class DiagonalPreparation(Backend backend, bool together)
     private protected override void Prepare() =>
         Backend.DiagonalParametrization(_parameters, _matrices, Table);
 
-    private protected override void GoBack(int first, int count) =>
-        Backend.DiagonalParametrizationGradient(
-            _parameters.AsSpan(first, count),
-            _slopes.AsSpan(first, count),
-            _gradients.AsSpan(first, count),
-            Table,
-            first
-        );
+    private protected override void RunBackward() =>
+        Backend.DiagonalParametrizationGradient(_parameters, _slopes, _gradients, Table);
 }
 
 /// <summary>The tensors of the matrices around a scan; those of gradients are empty where there is no backward pass.</summary>

@@ -254,8 +254,9 @@ public sealed partial class Plan
     /// <param name="accumulate">Whether to add to the parameters' gradients instead of replacing them.</param>
     /// <exception cref="ArgumentException">The shape is not the output's, or the gradient lies on another backend.</exception>
     /// <exception cref="InvalidOperationException">
-    /// The plan is not for training; no forward pass came before; its input, output or initial states have been written over since; the
-    /// gradient belongs to a loss computed before the forward pass; or it would be added to the gradients of a Backward that failed.
+    /// The plan is not for training; no forward pass came before, or since a Backward that failed; its input, output or initial states have
+    /// been written over since; the gradient belongs to a loss computed before the forward pass; or it would be added to the gradients of a
+    /// Backward that failed.
     /// </exception>
     /// <exception cref="DeviceMemoryException">
     /// The gradient must be copied for the first time, and there is no memory for the copy.
@@ -268,7 +269,11 @@ public sealed partial class Plan
         if (Mode != Mode.Training)
             throw new InvalidOperationException("Backward needs a plan made for Mode.Training.");
         if (!_forwardDone)
-            throw new InvalidOperationException("Backward needs a Forward before it.");
+            throw new InvalidOperationException(
+                _gradientsAreTorn
+                    ? "Backward needs a Forward before it: the last Backward failed part way, and may have written over what this one would read."
+                    : "Backward needs a Forward before it."
+            );
         if (outputGradient.IsEmpty || outputGradient.Shape != _output.Shape)
         {
             throw new ArgumentException(
@@ -303,6 +308,8 @@ public sealed partial class Plan
             Backend.Fill(Gradients, 0f);
         bool pads = _layout is { IsPacked: true } && !_packedByCaller;
         _gradientsAreTorn = true;
+        // Layers write over what they kept of the forward pass, also where one below them fails after that.
+        _forwardDone = false;
         InputGradient = default;
         InputGradient = _backward!.Run(outputGradient, _x.Shape, pads);
         _gradientsAreTorn = false;

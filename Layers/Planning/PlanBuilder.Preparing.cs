@@ -47,7 +47,16 @@ public sealed partial class PlanBuilder
             ? Kept(shape, MemoryCategory.Workspace)
             : KeepPrepared(shape);
 
-    /// <summary>Memory for the gradient of what a <see cref="Preparation"/> makes, which the layer's backward pass writes.</summary>
-    internal Slot PreparedGradient(Shape shape) =>
-        _stage.PreparesTogether ? Kept(shape, MemoryCategory.Workspace) : Scratch(shape);
+    /// <summary>
+    /// Memory for the gradient of what a <see cref="Preparation"/> makes, which the layer's backward pass writes. Where that is read after
+    /// the backward passes of all layers, gradients of all of them are there at once.
+    /// </summary>
+    /// <param name="shape">Its shape.</param>
+    /// <param name="inPlaceOf">
+    /// What it is the gradient of, where the backward pass may write the gradient over it: no memory is taken for all layers then.
+    /// </param>
+    internal Slot PreparedGradient(Shape shape, Slot? inPlaceOf = null) =>
+        !_stage.PreparesTogether
+            ? Scratch(shape)
+            : inPlaceOf ?? Kept(shape, MemoryCategory.Workspace);
 }

@@ -46,29 +46,31 @@ internal abstract class Preparation(Backend backend, bool together) : IDisposabl
     }
 
     /// <summary>Called by the plan after the backward passes of its layers.</summary>
+    /// <exception cref="InvalidOperationException">A layer that joined has not said that its gradient is there.</exception>
     public void EndBackward()
     {
-        // A layer whose container left out its backward pass has no gradient.
-        for (int first = 0; first < _ready.Length; )
-        {
-            int end = first;
-            while (end < _ready.Length && _ready[end])
-                end++;
-            if (end > first)
-                GoBack(first, end - first);
-            first = end + 1;
-        }
+        // Of a layer's own, which it has run when its last item was ready.
+        if (!together && _count == 0)
+            return;
+        int missing = Array.IndexOf(_ready, false);
+        if (missing >= 0)
+            throw new InvalidOperationException(
+                $"Of the {_ready.Length} items that {GetType().Name} prepares, number {missing} has no gradient: the backward pass of its layer did not run."
+            );
+        RunBackward();
         Forget();
     }
 
     /// <summary>Notes that the gradient of an item is there.</summary>
-    private protected void Return(int item)
+    private protected void MarkReady(int item)
     {
         if (!_ready[item])
             _count++;
         _ready[item] = true;
-        if (!together && _count == _ready.Length)
-            EndBackward();
+        if (together || _count < _ready.Length)
+            return;
+        RunBackward();
+        Forget();
     }
 
     private void Forget()
@@ -86,8 +88,8 @@ internal abstract class Preparation(Backend backend, bool together) : IDisposabl
     /// <summary>Runs the operation for all items.</summary>
     private protected abstract void Prepare();
 
-    /// <summary>Runs its gradient for some items that follow each other.</summary>
-    private protected abstract void GoBack(int first, int count);
+    /// <summary>Runs the operation's gradient for all items, each of which has its own.</summary>
+    private protected abstract void RunBackward();
 
     public void Dispose() => Table?.Dispose();
 }

@@ -154,8 +154,7 @@ internal sealed partial class RehearsalBackend
     private protected override void WeightNormGradientCore(
         ReadOnlySpan<WeightNormTensors> filters,
         ReadOnlySpan<WeightNormGradients> gradients,
-        PreparationTable? table,
-        int first
+        PreparationTable? table
     )
     {
         Prepare(OperationKind.WeightNorm);
@@ -185,8 +184,7 @@ internal sealed partial class RehearsalBackend
         ReadOnlySpan<DiagonalTensors> parameters,
         ReadOnlySpan<DiagonalMatrices> slopes,
         ReadOnlySpan<DiagonalTensors> gradients,
-        PreparationTable? table,
-        int first
+        PreparationTable? table
     )
     {
         Prepare(KindOf(parameters[0].Form));

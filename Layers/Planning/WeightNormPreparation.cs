@@ -25,7 +25,7 @@ internal sealed class WeightNormPreparation(Backend backend, bool together)
     public void Backward(int item, int steps)
     {
         _gradients[item] = _gradients[item] with { Steps = steps };
-        Return(item);
+        MarkReady(item);
     }
 
     private protected override int Gather()
@@ -42,11 +42,6 @@ internal sealed class WeightNormPreparation(Backend backend, bool together)
 
     private protected override void Prepare() => Backend.WeightNorm(_filters, Table);
 
-    private protected override void GoBack(int first, int count) =>
-        Backend.WeightNormGradient(
-            _filters.AsSpan(first, count),
-            _gradients.AsSpan(first, count),
-            Table,
-            first
-        );
+    private protected override void RunBackward() =>
+        Backend.WeightNormGradient(_filters, _gradients, Table);
 }

@@ -147,8 +147,13 @@ public readonly record struct KernelGrid(int X, int Y, int Threads, int Lanes = 
     public static KernelGrid Each(long items, int threads) => new(checked((int)items), 1, threads);
 
     /// <summary>For a table of entries: one along y, of which each has at most so many rows along x, a block a row.</summary>
-    public static KernelGrid Table(int entries, int rows, int threads) =>
-        new(rows, entries, threads);
+    /// <exception cref="ArgumentOutOfRangeException">There are more entries than <see cref="MostY"/>, or none.</exception>
+    public static KernelGrid Table(int entries, int rows, int threads)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(entries, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(entries, MostY);
+        return new(rows, entries, threads);
+    }
 
     /// <summary>A thread for each item.</summary>
     public static KernelGrid Threadwise(long items, int threads) =>

@@ -59,6 +59,13 @@ struct Along {
         s[1] += read.g;
     }
 };
+
+// What the gradient of x is made of, element by element.
+struct Slopes {
+    float x;
+    float dy;
+    float dx;
+};
 } // namespace
 
 KERNEL LAUNCH(WalkThreads) batch_norm_measure(
@@ -226,9 +233,17 @@ KERNEL LAUNCH(WalkThreads) batch_norm_gradient(
     float scale = weight[w.column] * deviation;
     float along = share * sums[w.column];
     float average = share * sums[columns + w.column];
-    for (i64 r = w.row; r < rows; r += w.stride) {
-        i64 i = r * columns + w.column;
-        float slope = dy[i] - average - (x[i] - mean) * deviation * along;
-        dx[i] = accumulate ? fma(scale, slope, dx[i]) : scale * slope;
-    }
+    each_row(
+        w,
+        rows,
+        columns,
+        [&](i64 i) {
+            Slopes read = {x[i], dy[i], accumulate ? dx[i] : 0.0f};
+            return read;
+        },
+        [&](i64 i, const Slopes &read) {
+            float slope = read.dy - average - (read.x - mean) * deviation * along;
+            dx[i] = accumulate ? fma(scale, slope, read.dx) : scale * slope;
+        }
+    );
 }

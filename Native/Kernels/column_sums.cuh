@@ -26,7 +26,7 @@ DEVICE void sum_columns(
     SHARED double lines[Sums * WalkThreads];
     bool mine = w.column < columns;
     double totals[Sums] = {};
-    Rows all = rows_of(w, rows, columns);
+    ThreadRows all = thread_rows(w, rows, columns);
     i64 next = all.begin;
     for (int done = 0; done < all.count;) {
         float s[Ahead][Sums] = {};

@@ -2,9 +2,6 @@
 #pragma once
 #include "device.cuh"
 
-// With registers for so many blocks at a time on a multiprocessor.
-#define LAUNCH_BLOCKS(threads, blocks) __attribute__((launch_bounds(threads, blocks)))
-
 // A block of 256 threads as columns by rows: `lanes` columns, a power of 2 up to 256, and 256 / lanes rows at a time. Grid x
 // counts columns, grid y rows; so no thread divides, and narrow matrices use all threads.
 struct Walk {
@@ -38,8 +35,8 @@ DEVICE i64 unknown(i64 value) {
     return value;
 }
 
-// The rows of a thread, which are counted by 32 bits, as products of matrices have them.
-struct Rows {
+// The rows of a thread, which are counted by 32 bits: a backend takes up to 2^31 - 1 (CudaBackend.MostRows).
+struct ThreadRows {
     int first;
     int stride;
     int count;
@@ -48,8 +45,8 @@ struct Rows {
     i64 step;
 };
 
-DEVICE Rows rows_of(const Walk &w, i64 rows, int columns) {
-    Rows r;
+DEVICE ThreadRows thread_rows(const Walk &w, i64 rows, int columns) {
+    ThreadRows r;
     r.first = (int)w.row;
     r.stride = (int)w.stride;
     bool any = w.column < columns && r.first < rows;
@@ -63,7 +60,7 @@ DEVICE Rows rows_of(const Walk &w, i64 rows, int columns) {
 template <typename Read, typename Write>
 DEVICE void each_row(const Walk &w, i64 rows, int columns, Read read, Write write) {
     constexpr int Ahead = 4;
-    Rows r = rows_of(w, rows, columns);
+    ThreadRows r = thread_rows(w, rows, columns);
     i64 next = r.begin;
     int done = 0;
     for (; done + Ahead <= r.count; done += Ahead) {

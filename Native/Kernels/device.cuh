@@ -10,6 +10,8 @@
 #define MEMBER __attribute__((device, always_inline)) inline
 #define SHARED static __attribute__((shared))
 #define LAUNCH(threads) __attribute__((launch_bounds(threads)))
+// With registers for so many blocks at a time on a multiprocessor.
+#define LAUNCH_BLOCKS(threads, blocks) __attribute__((launch_bounds(threads, blocks)))
 #define RESTRICT __restrict__
 #define UNROLL _Pragma("unroll")
 

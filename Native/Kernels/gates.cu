@@ -64,7 +64,9 @@ struct NormedGeluSlopes {
     float bias;
 
     MEMBER Read load(int r, i64 i) const {
-        Read read = {slopes.a[i], slopes.b[i], x[i], statistics[2 * r], statistics[2 * r + 1]};
+        // Of more than 2^30 rows, two values each are more than 32 bits count.
+        const float *row = statistics + 2 * (i64)r;
+        Read read = {slopes.a[i], slopes.b[i], x[i], row[0], row[1]};
         return read;
     }
 

@@ -1,14 +1,15 @@
 // y = (x - mean) / sqrt(variance + epsilon) * weight + bias over the channels of each row, and its gradient.
 //
 // Shapes: x, y, dx, dy, skip [rows, C], weight, bias, factor [C], statistics [rows, 2]: mean, 1 / deviation; partials
-// [blocks, 2 C], counter 0 between launches. The gradient of y is dy, or dy + skip factor where there is a skip.
+// [blocks, 2 C], a counter for each eight blocks, for each eight of these and so on, 0 between launches. The gradient of y is
+// dy, or dy + skip factor where there is a skip.
 // A row belongs to a warp. `_128` and `_512` keep rows of so many channels in registers; `_any` reads again, from the cache.
 //
 // Bytes an element: forward 8 (`_any` 16, with statistics given 8), backward reads x and dy and writes dx, 12 (`_any` 20,
 // and 16 for sums in the partials), 4 more where dx is added to, and 4 (`_any` 8) where there is a skip. A row: statistics 8.
-// Sums for weight and bias: in registers, 8 a channel and block once they are written, and as much where the last block reads them.
-// Order: a warp adds its rows in their order, the block its warps. Of the blocks' sums each line of the last block's threads
-// adds every so many-th, and then the lines are added: runs repeat bit for bit.
+// Sums for weight and bias: in registers, 8 a channel and block once they are written, and as much where they are read; the same
+// again for each eight blocks, each eight of these and so on, the last sums 16 a channel.
+// Order: a warp adds its rows in their order, the block its warps, and blocks are joined by eights: runs repeat bit for bit.
 // Launch: blocks of 128 that stride over rows, 4 at a time.
 // Source: Ba, Kiros, Hinton 2016.
 #include "device.cuh"
@@ -100,43 +101,37 @@ struct Slope {
     MEMBER float at(i64 i, float weight) const { return skip ? fma(skip[i], weight, dy[i]) : dy[i]; }
 };
 
-// Adds the blocks' sums to dweight and dbias, by the last block.
-DEVICE void
-join(const float *partials, float *dweight, float *dbias, u32 *counter, int size) {
-    // Loads that are under way at a time.
-    constexpr int Many = 8;
-    SHARED double lines[2 * Threads];
-    if (!last_block(counter, blocks_x()))
-        return;
-    // Where there are fewer channels than threads, the rest of them takes further parts.
-    int across = size < Threads ? size : Threads;
-    int count = Threads / across;
-    int line = thread() / across;
+// Adds the blocks' sums to dweight and dbias. Each eight blocks are joined in the place of the first, by the one of them that
+// is last, and then each eight of these: no block reads more than eight parts at a level, however many channels there are.
+DEVICE void join(float *partials, float *dweight, float *dbias, u32 *counters, int size) {
+    constexpr int Eight = 8;
     int parts = blocks_x();
-    for (int first = 0; first < size; first += across) {
-        int pair = first + thread() % across;
-        double one = 0.0, other = 0.0;
-        if (line < count && pair < size) {
-            const float2 *from = (const float2 *)partials + pair;
-            for (int part = line; part < parts; part += Many * count) {
-                float2 read[Many];
-                UNROLL for (int k = 0; k < Many; k++)
-                    if (part + k * count < parts)
-                        read[k] = load_shared(from + (i64)(part + k * count) * size);
-                UNROLL for (int k = 0; k < Many; k++)
-                    if (part + k * count < parts) {
-                        one += (double)read[k].x;
-                        other += (double)read[k].y;
-                    }
-            }
-        }
-        lines[thread()] = one;
-        lines[Threads + thread()] = other;
-        barrier();
-        if (line == 0 && pair < size) {
-            for (int l = 1; l < count; l++) {
-                one += lines[l * across + thread()];
-                other += lines[Threads + l * across + thread()];
+    int part = block_x();
+    // Pairs of sums from a part of this level to the next.
+    i64 step = size;
+    while (true) {
+        int first = part - part % Eight;
+        int count = (int)least(parts - first, Eight);
+        int joined = (parts + Eight - 1) / Eight;
+        part /= Eight;
+        if (!last_block(counters + part, count))
+            return;
+        float2 *from = (float2 *)partials + first * step;
+        for (int pair = thread(); pair < size; pair += Threads) {
+            float2 read[Eight];
+            UNROLL for (int k = 0; k < Eight; k++)
+                if (k < count)
+                    read[k] = load_shared(from + k * step + pair);
+            double one = 0.0, other = 0.0;
+            UNROLL for (int k = 0; k < Eight; k++)
+                if (k < count) {
+                    one += (double)read[k].x;
+                    other += (double)read[k].y;
+                }
+            if (joined > 1) {
+                float2 sums = {(float)one, (float)other};
+                from[pair] = sums;
+                continue;
             }
             // Of 2 C sums, those of the weight come first.
             float *to = 2 * pair < size ? dweight + 2 * pair : dbias + (2 * pair - size);
@@ -144,7 +139,11 @@ join(const float *partials, float *dweight, float *dbias, u32 *counter, int size
             to = 2 * pair + 1 < size ? dweight + 2 * pair + 1 : dbias + (2 * pair + 1 - size);
             *to += (float)other;
         }
-        barrier();
+        if (joined == 1)
+            return;
+        counters += joined;
+        parts = joined;
+        step *= Eight;
     }
 }
 
@@ -160,7 +159,7 @@ DEVICE void backward(
     int size,
     bool accumulate
 ) {
-    SHARED float warps[Warps * 32 * Kept * 2];
+    SHARED float warps[Warps * 32 * Kept];
     int lane = thread() % 32;
     int warp = thread() / 32;
     float weights[Kept], factors[Kept], dweight[Kept], dbias[Kept];
@@ -197,18 +196,18 @@ DEVICE void backward(
             *to = accumulate ? slope + *to : slope;
         }
     }
-    UNROLL for (int k = 0; k < Kept; k++) {
-        warps[((warp * Kept + k) * 2) * 32 + lane] = dweight[k];
-        warps[((warp * Kept + k) * 2 + 1) * 32 + lane] = dbias[k];
-    }
-    barrier();
-    for (int c = thread(); c < 2 * size; c += Threads) {
-        int which = c < size ? 0 : 1;
-        int channel = c - which * size;
-        float sum = 0.0f;
-        for (int w = 0; w < Warps; w++)
-            sum += warps[((w * Kept + channel / 32) * 2 + which) * 32 + channel % 32];
-        partials[(i64)block_x() * 2 * size + c] = sum;
+    // One after the other, in memory of which more would be one block less.
+    UNROLL for (int which = 0; which < 2; which++) {
+        UNROLL for (int k = 0; k < Kept; k++)
+            warps[(warp * Kept + k) * 32 + lane] = which == 0 ? dweight[k] : dbias[k];
+        barrier();
+        for (int c = thread(); c < size; c += Threads) {
+            float sum = 0.0f;
+            for (int w = 0; w < Warps; w++)
+                sum += warps[w * Kept * 32 + c];
+            partials[((i64)block_x() * 2 + which) * size + c] = sum;
+        }
+        barrier();
     }
 }
 
@@ -257,7 +256,7 @@ DEVICE void backward_any(
 }
 } // namespace
 
-#define LAYER_NORM(suffix, kept, back)                                                             \
+#define LAYER_NORM(suffix, kept, back, bounds)                                                     \
     KERNEL LAUNCH(Threads) layer_norm##suffix(                                                     \
         const float *x,                                                                            \
         const float *weight,                                                                       \
@@ -271,7 +270,7 @@ DEVICE void backward_any(
     ) {                                                                                            \
         forward<kept>(x, weight, bias, y, statistics, rows, size, epsilon, reuse != 0);            \
     }                                                                                              \
-    KERNEL LAUNCH(Threads) layer_norm_gradient##suffix(                                            \
+    KERNEL bounds layer_norm_gradient##suffix(                                                     \
         const float *x,                                                                            \
         const float *weight,                                                                       \
         const float *statistics,                                                                   \
@@ -285,13 +284,14 @@ DEVICE void backward_any(
         int size,                                                                                  \
         int accumulate,                                                                            \
         float *partials,                                                                           \
-        u32 *counter                                                                               \
+        u32 *counters                                                                              \
     ) {                                                                                            \
         Slope slope = {dy, skip, factor};                                                          \
         back(x, weight, statistics, slope, dx, partials, rows, size, accumulate != 0);             \
-        join(partials, dweight, dbias, counter, size);                                             \
+        join(partials, dweight, dbias, counters, size);                                            \
     }
 
-LAYER_NORM(_128, 4, backward<4>)
-LAYER_NORM(_512, 16, backward<16>)
-LAYER_NORM(_any, 0, backward_any)
+LAYER_NORM(_128, 4, backward<4>, LAUNCH(Threads))
+// A few registers more would be one block less of four.
+LAYER_NORM(_512, 16, backward<16>, LAUNCH_BLOCKS(Threads, 4))
+LAYER_NORM(_any, 0, backward_any, LAUNCH(Threads))

@@ -1,7 +1,8 @@
 // Tables in device memory, by which one launch does the same for many layers: blocks along y take an entry each.
 //
 // An entry has sizes, and where its tensors lie: in floats from the pointers that the launch is given, which are those of the
-// first entry's tensors. So a launch can be moved to other memory together with what its pointers point to.
+// first entry's tensors, whether or not these are of the same allocation. So a recorded launch, whose tensors lie in one block,
+// runs with that block anywhere, which addresses in a table would not allow.
 #pragma once
 #include "device.cuh"
 

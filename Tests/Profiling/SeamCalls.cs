@@ -1,4 +1,5 @@
 using Sequor.Layers;
+using Sequor.Tests.Support;
 
 namespace Sequor.Tests.Profiling;
 
@@ -45,19 +46,8 @@ internal sealed class SeamCalls : IDisposable
         return tensor;
     }
 
-    // Which lie as parameters do, and likewise their gradients.
-    private Tensor[] Together(params Shape[] shapes)
-    {
-        Storage storage = New(checked((int)shapes.Sum(shape => shape.Count))).Storage;
-        long next = 0;
-        var all = new Tensor[shapes.Length];
-        for (int i = 0; i < all.Length; i++)
-        {
-            all[i] = new Tensor(storage, next, shapes[i]);
-            next += shapes[i].Count;
-        }
-        return all;
-    }
+    private Tensor[] Together(params ReadOnlySpan<Shape> shapes) =>
+        OneBlock.Split(New(OneBlock.Of(shapes).First), shapes);
 
     private T Own<T>(T operation)
         where T : IDisposable

@@ -47,6 +47,42 @@ public sealed class CudaNormTests : CudaPlannedFixture
             norm.Forward(x, weight, bias, again, statistics, true);
             foreach (bool accumulate in (bool[])[false, true])
                 norm.Backward(x, weight, statistics, dy, dx, accumulate, dweight, dbias, workspace);
+            Tensor skipped = Put(on, shape, 5);
+            Tensor skip = Put(on, shape, 8);
+            Tensor factor = Put(on, new Shape(size), 9);
+            foreach (bool accumulate in (bool[])[false, true])
+                norm.Backward(
+                    x,
+                    weight,
+                    statistics,
+                    // May be written over.
+                    Put(on, shape, 4),
+                    skipped,
+                    accumulate,
+                    dweight,
+                    dbias,
+                    workspace,
+                    skip,
+                    factor
+                );
+            // As blocks have it: the GELU's gradient in the place of that of its result.
+            Tensor slope = Put(on, shape, 10);
+            Tensor sum = Put(on, new Shape(size), 11);
+            Tensor beside = Take(on, shape);
+            norm.ForwardAgain(
+                x,
+                weight,
+                bias,
+                beside,
+                statistics,
+                new PointwiseArguments
+                {
+                    A = slope,
+                    B = Put(on, shape, 12),
+                    Sum = sum,
+                    Out = slope,
+                }
+            );
             results.Add([
                 ("y", y.ToArray()),
                 ("y again", again.ToArray()),
@@ -54,6 +90,10 @@ public sealed class CudaNormTests : CudaPlannedFixture
                 ("dx", dx.ToArray()),
                 ("dweight", dweight.ToArray()),
                 ("dbias", dbias.ToArray()),
+                ("dx with a skip", skipped.ToArray()),
+                ("y beside a gelu's gradient", beside.ToArray()),
+                ("a gelu's gradient", slope.ToArray()),
+                ("a gelu's sum", sum.ToArray()),
             ]);
         }
         Check("layer norm", results);

@@ -29,22 +29,14 @@ public abstract class CudaOperationFixture : CudaFixture
     /// <summary>Tensors that lie in one block of either backend, as the parameters of a model do.</summary>
     private protected Pair[] Together(params (Shape Shape, float[] Values)[] tensors)
     {
-        Pair all = Both(
-            new Shape(checked((int)tensors.Sum(each => each.Shape.Count))),
-            [.. tensors.SelectMany(each => each.Values)]
-        );
-        var pairs = new Pair[tensors.Length];
-        long next = 0;
-        for (int i = 0; i < pairs.Length; i++)
-        {
-            Shape shape = tensors[i].Shape;
-            pairs[i] = new Pair(
-                new Tensor(all.Gpu.Storage, all.Gpu.Offset + next, shape),
-                new Tensor(all.Cpu.Storage, all.Cpu.Offset + next, shape)
-            );
-            next += shape.Count;
-        }
-        return pairs;
+        Shape[] shapes = [.. tensors.Select(each => each.Shape)];
+        Pair all = Both(OneBlock.Of(shapes), [.. tensors.SelectMany(each => each.Values)]);
+        return
+        [
+            .. OneBlock
+                .Split(all.Gpu, shapes)
+                .Zip(OneBlock.Split(all.Cpu, shapes), (gpu, cpu) => new Pair(gpu, cpu)),
+        ];
     }
 
     private protected Pair Both(Shape shape, ulong seed, float from = -1f, float to = 1f) =>

@@ -167,20 +167,10 @@ public sealed class CudaScanTests : CudaPlannedFixture
     // Parameters lie in one block, and so do their gradients.
     private Tensor[] Together(Backend on, Shape[] shapes, ulong seed)
     {
-        Tensor all = Take(on, new Shape(checked((int)shapes.Sum(shape => shape.Count))));
-        long next = 0;
-        return
-        [
-            .. shapes.Select(
-                (shape, i) =>
-                {
-                    var tensor = new Tensor(all.Storage, all.Offset + next, shape);
-                    next += shape.Count;
-                    tensor.Write(new Draw(seed + (ulong)i).Uniform(shape.Count));
-                    return tensor;
-                }
-            ),
-        ];
+        Tensor[] all = OneBlock.Split(Take(on, OneBlock.Of(shapes)), shapes);
+        for (int i = 0; i < all.Length; i++)
+            all[i].Write(new Draw(seed + (ulong)i).Uniform(shapes[i].Count));
+        return all;
     }
 
     private static DiagonalTensors Gather(Tensor[] t) =>

@@ -2,7 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace Sequor.Tests.Kernels;
 
-/// <summary>Arrays that lie in one block of a machine's memory with gaps between them, as a plan's do, and the numbers of a table.</summary>
+/// <summary>
+/// Arrays that lie in one block of a machine's memory with gaps between them, and the numbers of a table. In a plan each may be an
+/// allocation of its own; in one block a recorded launch finds them by its table wherever it is replayed.
+/// </summary>
 internal sealed class DeviceBundle(KernelMachine machine)
 {
     // Even, so that pairs of floats begin at multiples of 8 bytes.

@@ -248,6 +248,62 @@ public sealed class GateKernelTests
         }
     }
 
+    // A thread that reads two rows ahead goes from float to double after 128 rows: five rounds, the last of them no whole one.
+    [Test]
+    public void The_gradient_of_gates_is_summed_by_one_block_with_over_five_hundred_rows_a_thread()
+    {
+        const int Lines = 32;
+        const int Rows = Lines * 550 + 5;
+        const int Columns = 7;
+        const int Count = Rows * Columns;
+        using var machine = new KernelMachine();
+        var draw = new Draw(1);
+        float[] a = draw.Uniform(Count, 0f, 1f);
+        float[] b = draw.Uniform(2 * Count, 0f, 5f);
+        float[] c = draw.Uniform(Count, -5f, 5f);
+        DeviceArray gates = machine.Put(b);
+        DeviceArray sums = machine.Zeros(2 * Columns);
+        DeviceArray bent = machine.New(Count);
+        var grid = new KernelGrid(1, 1, KernelGrid.Block, KernelGrid.Block / Lines);
+        machine.Launch(
+            "glu_gradient",
+            grid,
+            machine.Put(a),
+            gates,
+            DeviceArray.Null,
+            machine.Put(c),
+            bent,
+            sums,
+            (long)Rows,
+            Columns,
+            grid.Lanes,
+            DeviceArray.Null,
+            DeviceArray.Null
+        );
+
+        using var host = new HostTensors();
+        Tensor slopes = host.Put(b, Rows, 2 * Columns);
+        Tensor gelu = host.New(Rows, Columns);
+        host.Backend.Pointwise(
+            PointwiseOp.AddGluGradientAndGelu,
+            new PointwiseArguments
+            {
+                A = host.Put(a, Rows, Columns),
+                B = slopes,
+                C = host.Put(c, Rows, Columns),
+                Sum = host.Put(new float[2 * Columns], 2 * Columns),
+                Out = gelu,
+            }
+        );
+        float[] each = host.Get(slopes);
+        double[] expected = new double[2 * Columns];
+        for (int i = 0; i < each.Length; i++)
+            expected[i % (2 * Columns)] += each[i];
+        Close.CheckBits(machine.Get(gates), each, "gradient of the gates");
+        Close.CheckBits(machine.Get(bent), host.Get(gelu), "gelu beside it");
+        Close.Check(machine.Get(sums), expected, 1e-6, "sums");
+    }
+
     [TestCaseSource(nameof(Sizes))]
     public void A_gelu_of_its_own_and_its_slope_give_the_bits_of_the_cpu(int rows, int columns)
     {

@@ -40,6 +40,7 @@ public sealed class KernelGridTests
                 KernelGrid.ConvolutionOutput(1 << 20, 1 << 10, 1 << 10),
                 KernelGrid.LossRows(Most, 3),
                 KernelGrid.LayerNorm(Most),
+                KernelGrid.Table(KernelGrid.MostY, 1 << 10, 128),
             }
         )
         {
@@ -47,6 +48,10 @@ public sealed class KernelGridTests
             Assert.That(grid.Blocks, Is.Positive);
         }
         Assert.That(() => KernelGrid.Each(1L << 31, 128), Throws.TypeOf<OverflowException>());
+        Assert.That(
+            () => KernelGrid.Table(KernelGrid.MostY + 1, 1, 128),
+            Throws.TypeOf<ArgumentOutOfRangeException>()
+        );
     }
 
     [TestCase(1, 512)]
@@ -93,6 +98,7 @@ public sealed class KernelGridTests
                 KernelGrid.LossRows(1, 1).Blocks,
                 KernelGrid.LayerNorm(1).Blocks,
                 KernelGrid.Threadwise(1, 128).Blocks,
+                KernelGrid.Table(1, 1, 128).Blocks,
             },
             Is.All.EqualTo(1)
         );

@@ -154,6 +154,7 @@ public sealed class NormKernelTests
     [TestCase(9, 515)]
     [TestCase(9000, 20)]
     [TestCase(2000, 53)]
+    [TestCase(300, 1030)]
     public void A_layer_norm_and_its_gradient_are_those_of_the_cpu(int rows, int size)
     {
         using var host = new HostTensors();
@@ -207,7 +208,7 @@ public sealed class NormKernelTests
 
         float[] skip = draw.Uniform(rows * size);
         float[] direct = draw.Uniform(size);
-        DeviceArray counter = machine.Zeros(1);
+        DeviceArray counters = machine.Zeros(Joins(grid.X).Sum());
         foreach (
             (bool accumulate, bool skips) in new[]
             {
@@ -237,6 +238,7 @@ public sealed class NormKernelTests
             DeviceArray slopes = accumulate ? machine.Put(start) : machine.New(rows * size);
             DeviceArray dscales = machine.Put(weight);
             DeviceArray dshifts = machine.Put(bias);
+            long before = machine.Counts.BytesRead + machine.Counts.BytesWritten;
             machine.Launch(
                 $"layer_norm_gradient{suffix}",
                 grid,
@@ -253,8 +255,12 @@ public sealed class NormKernelTests
                 size,
                 accumulate ? 1 : 0,
                 machine.New(2L * size * grid.X),
-                // Of the launch before, which has to leave it at 0.
-                counter
+                // Of the launch before, which has to leave them at 0.
+                counters
+            );
+            Assert.That(
+                machine.Counts.BytesRead + machine.Counts.BytesWritten - before,
+                Is.EqualTo(NormGradientBytes(rows, size, grid.X, accumulate, skips))
             );
             if (size > 1)
                 Check(machine.Get(slopes), host.Get(dx), "dx");
@@ -262,6 +268,46 @@ public sealed class NormKernelTests
             Check(machine.Get(dscales), host.Get(dweight), "dweight", 4e-6);
             Check(machine.Get(dshifts), host.Get(dbias), "dbias", 4e-6);
         }
+    }
+
+    // What the head of layer_norm.cu counts, and what threads share: statistics of their row, factors of their channel.
+    private static long NormGradientBytes(
+        long rows,
+        long size,
+        int blocks,
+        bool accumulate,
+        bool skips
+    )
+    {
+        bool keeps = size <= 512;
+        long element = keeps ? 12 : 20 + 16;
+        element += accumulate ? 4 : 0;
+        element += (skips, keeps) switch
+        {
+            (false, _) => 0,
+            (true, true) => 4,
+            (true, false) => 8,
+        };
+        int factors = skips ? 8 : 4;
+        long shared = keeps
+            ? 8 * 32 * rows + factors * size * 4 * blocks
+            : 8 * 128 * rows + 2 * factors * size * rows;
+        int[] joins = Joins(blocks);
+        // Read by each level, the blocks' own by the first; each level but the last writes what it has joined.
+        long parts = blocks + blocks + 2 * joins[..^1].Sum();
+        return element * rows * size + shared + 8 * size * parts + 16 * size;
+    }
+
+    // By how many blocks each level of a gradient's sums is joined.
+    private static int[] Joins(int blocks)
+    {
+        var joins = new List<int>();
+        do
+        {
+            blocks = (blocks + 7) / 8;
+            joins.Add(blocks);
+        } while (blocks > 1);
+        return [.. joins];
     }
 
     [TestCase(1, 3)]

@@ -87,6 +87,26 @@ public sealed class PtxasTableTests
         );
     }
 
+    // What is under way on a multiprocessor goes by its blocks; a few registers more would be one block less.
+    [TestCase("batch_norm_sum")]
+    [TestCase("column_sum")]
+    [TestCase("convolution_output_gradient")]
+    [TestCase("convolution_output_skip_gradient")]
+    [TestCase("gated_gradient")]
+    [TestCase("gelu_gradient")]
+    [TestCase("gelu_gradient_normed")]
+    [TestCase("glu_gradient")]
+    [TestCase("layer_norm_gradient_512")]
+    public void Sums_over_rows_have_four_blocks_on_a_multiprocessor_or_more(string kernel)
+    {
+        PtxasRow[] rows =
+        [
+            .. PtxasTable.Shipped.Modules.SelectMany(m => m.Rows).Where(r => r.Kernel == kernel),
+        ];
+        Assert.That(rows, Is.Not.Empty);
+        Assert.That(rows.Select(r => r.Blocks), Is.All.AtLeast(4));
+    }
+
     [Test]
     public void What_is_written_is_read_again()
     {

@@ -110,4 +110,35 @@ public sealed class RowKernelTests
             }
         }
     }
+
+    // A thread goes from float to double after 256 rows: of one block these are five rounds, the last of them no whole one.
+    [Test]
+    public void Columns_are_summed_by_one_block_with_over_a_thousand_rows_a_thread()
+    {
+        const int Lines = 4;
+        const int Rows = Lines * 1100 + 3;
+        const int Columns = 40;
+        var draw = new Draw(1);
+        float[] a = draw.Uniform(Rows * Columns, 0f, 1f);
+        double[] expected = new double[Columns];
+        for (int i = 0; i < a.Length; i++)
+            expected[i % Columns] += a[i];
+        using var machine = new KernelMachine();
+        DeviceArray sum = machine.Zeros(Columns);
+        var grid = new KernelGrid(1, 1, KernelGrid.Block, KernelGrid.Block / Lines);
+        machine.Launch(
+            "column_sum",
+            grid,
+            machine.Put(a),
+            DeviceArray.Null,
+            sum,
+            (long)Rows,
+            Columns,
+            grid.Lanes,
+            DeviceArray.Null,
+            DeviceArray.Null
+        );
+
+        Close.Check(machine.Get(sum), expected, 1e-6, "sums");
+    }
 }

@@ -173,10 +173,13 @@ public sealed class StartScriptTests : FolderTest
     }
 
     [Test]
-    public void A_compiler_that_there_is_not_is_refused()
+    public void A_compiler_that_there_is_not_is_refused(
+        [Values("list", "smoke", "measure")] string verb
+    )
     {
         LayNative();
-        (int code, string output, string error) = Run(["list"], "-", "AOT");
+        string[] words = verb == "measure" ? [verb, Results] : [verb];
+        (int code, string output, string error) = Run(words, "-", "AOT");
         Assert.That((code, output), Is.EqualTo((2, "")));
         Assert.That(error, Is.EqualTo("SEQUOR_COMPILER is 'AOT'; allowed: jit, aot.\n"));
         Assert.That(File.Exists(PathOf("calls")), Is.False);

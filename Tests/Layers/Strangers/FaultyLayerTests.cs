@@ -147,13 +147,11 @@ public sealed class FaultyLayerTests(string device) : CudaFixture
         LayerException? error = Assert.Throws<LayerException>(() => Step(accumulate: false));
         Named(error!, layer, pass, "1.0", message);
         Assert.That(On.Memory.CurrentBytes, Is.EqualTo(bytes));
-        if (pass == LayerPass.Forward)
-            Assert.That(
-                () => plan.Backward(loss.Gradient),
-                Throws.InvalidOperationException.With.Message.Contains("needs a Forward before")
-            );
-
         layer.Later = Fault.None;
+        Assert.That(
+            () => plan.Backward(loss.Gradient),
+            Throws.InvalidOperationException.With.Message.Contains("needs a Forward before")
+        );
         if (pass == LayerPass.Backward)
             Assert.That(
                 () => Step(accumulate: true),
@@ -166,6 +164,45 @@ public sealed class FaultyLayerTests(string device) : CudaFixture
         {
             plan.Forward(X(3), 3, B);
             plan.Backward(loss.Compute(targets), accumulate);
+            return plan.Gradients.ToArray();
+        }
+    }
+
+    // Gradients of these blocks' filters lie over the filters, and those of a gate over the gate's input.
+    [TestCase(false)]
+    [TestCase(true)]
+    public void A_backward_that_failed_below_layers_that_write_over_what_they_kept_wants_a_forward(
+        bool gated
+    )
+    {
+        var layer = new Faulty(C, Fault.None);
+        using var model = new Sequential(
+            layer,
+            gated ? new LruBlock(C, 4) : new Tcn(C, [4, 4], kernel: 2),
+            new Linear(gated ? C : 4, 2)
+        );
+        using Plan plan = model.Plan(On, T, B, Mode.Training);
+        float[] slopes = new Draw(2).Uniform(T * B * 2);
+        using Storage storage = On.Allocate(slopes.Length, MemoryCategory.InputOutput);
+        var gradient = new Tensor(storage, 0, new Shape(T, B, 2));
+        float[] expected = Step();
+
+        layer.Later = Fault.ThrowsBackward;
+        Assert.That(Step, Throws.TypeOf<LayerException>());
+        layer.Later = Fault.None;
+        Assert.That(
+            () => plan.Backward(gradient),
+            Throws.InvalidOperationException.With.Message.Contains(
+                "needs a Forward before it: the last Backward failed"
+            )
+        );
+        Assert.That(Step(), Is.EqualTo(expected));
+
+        float[] Step()
+        {
+            plan.Forward(X(T), T, B);
+            gradient.Write(slopes);
+            plan.Backward(gradient);
             return plan.Gradients.ToArray();
         }
     }
