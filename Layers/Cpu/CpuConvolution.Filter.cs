@@ -1,11 +1,12 @@
 namespace Sequor.Layers.Cpu;
 
 // Filters, [O, I, k] with the current step last, between the layout of parameters and those that products read and sum into. What lies side
-// by side in one is far apart in the other, so a few outputs and inputs are moved at a time with all their taps: every line of the cache is
-// then used whole, also where rows of a filter are a power of two apart and would push each other out.
+// by side in one is far apart in the other, so a few outputs and inputs are moved at a time with all their taps: what lies in
+// a line of the cache is then used while it is in a cache.
 internal sealed unsafe partial class CpuConvolution
 {
-    // So many lines, of so many outputs, stay in a first-level cache whatever their distance.
+    // So many lines stay in a first-level cache, but where rows of a filter are a multiple of 4 KiB apart: then all of them belong to one set
+    // of it, which has 8 or 12 places, and some come from the second-level cache again.
     private const int OutputsAtATime = 16;
     private const int InputsAtATime = 8;
 
