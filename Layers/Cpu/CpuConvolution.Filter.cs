@@ -98,8 +98,8 @@ internal sealed unsafe partial class CpuConvolution
 
         private void PackForward(int from, int to)
         {
-            int width = Tile.PanelWidth(_outputs - from, _lanes);
-            float* panel = _packed.Data + from * _stride;
+            int width = _packed.PanelWidth(from);
+            float* panel = _packed.Panel(from);
             for (int output = from; output < to; output += OutputsAtATime)
             {
                 int outputs = Math.Min(OutputsAtATime, to - output);
@@ -127,18 +127,17 @@ internal sealed unsafe partial class CpuConvolution
 
         private void PackBackward(int from, int to)
         {
-            nint depth = (nint)_kernel * _outputs;
             for (int output = from; output < to; output++)
             {
                 for (int input = 0; input < _inputs; input += Panel)
                 {
-                    int width = Tile.PanelWidth(_inputs - input, _lanes);
+                    int width = _packed.PanelWidth(input);
+                    float* panel = _packed.Panel(input);
                     int inputs = Math.Min(width, _inputs - input);
                     for (int tap = 0; tap < _kernel; tap++)
                     {
                         float* source = Tap(output, input, tap);
-                        float* row =
-                            _packed.Data + input * depth + ((nint)tap * _outputs + output) * width;
+                        float* row = panel + ((nint)tap * _outputs + output) * width;
                         for (int i = 0; i < inputs; i++)
                             row[i] = source[i * _kernel];
                         for (int i = inputs; i < width; i++)

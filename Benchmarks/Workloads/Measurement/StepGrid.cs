@@ -31,8 +31,8 @@ public sealed class StepGrid
     private const int LeastSteps = 3;
     private static readonly TimeSpan WarmupLimit = TimeSpan.FromMilliseconds(100);
 
-    // The runtime compiles what runs often once more, in the background, some tenths of a second later.
-    private static readonly TimeSpan Settling = TimeSpan.FromSeconds(1.5);
+    // Until code has settled, which the limit of a cell's warm-up is too short for, the first cell is measured again and again, so long at most.
+    private static readonly TimeSpan MostSettling = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Limit = TimeSpan.FromMilliseconds(300);
 
     private readonly Func<Backend> _createBackend;
@@ -199,7 +199,12 @@ public sealed class StepGrid
     private void Settle(Workload workload, Func<bool>? stop)
     {
         var clock = Stopwatch.StartNew();
-        while (clock.Elapsed < Settling && Measure(workload, stop) is { Measured: not null }) { }
+        var code = new CodeSettling();
+        while (
+            !code.IsSettled()
+            && clock.Elapsed < MostSettling
+            && Measure(workload, stop) is { Measured: not null }
+        ) { }
     }
 
     // Null where it was stopped.
