@@ -15,8 +15,9 @@ Of torch, torchsharp and jax it is a training step that is compared, of onnx the
 step of a stream. With --vocabulary it is language models that are compared, of drawn words: an
 embedding, recurrent layers of its width, and an output layer with the embedding's weights, an
 answer at each step. Sequor's forward pass is that of a training step, which also keeps what the
-backward pass needs. Needs a built Sequor. A peer whose library does not load is told with the
-reason and left out; the exit code is then 1, and 2 where the command line is wrong.
+backward pass needs. Needs a built Sequor. A peer whose library does not load, or that has
+none of the architectures, is told with the reason and left out; the exit code is then 1, and 2
+where the command line is wrong.
 """
 
 import argparse
@@ -217,9 +218,14 @@ def arguments():
     return options
 
 
+def models(options, peer):
+    """What a peer has of what is asked for."""
+    return peer.language_models if options.vocabulary else peer.architectures
+
+
 def work(options, peers):
     """What is run: an architecture, a length and batch or None, and the pairs that are measured there."""
-    has = {peer: peer.language_models if options.vocabulary else peer.architectures for peer in peers}
+    has = {peer: models(options, peer) for peer in peers}
     known = list(dict.fromkeys(arch for peer in peers for arch in has[peer]))
     archs = chosen("--arch", options.arch, known) if options.arch else known
     # Shapes first, so that the rows of a table are like those of a paper.
@@ -267,9 +273,11 @@ def main():
     # What is wrong is told before a peer is built.
     options.peers = chosen("--peers", options.peers, [peer.name for peer in PEERS])
     options.shapes = [shape(text) for text in options.shapes.split(",")]
-    if options.vocabulary and not any(peer.language_models for peer in PEERS if peer.name in options.peers):
+    wordless = [peer.name for peer in PEERS if peer.name in options.peers and not peer.language_models]
+    if options.vocabulary and wordless:
         having = ", ".join(peer.name for peer in PEERS if peer.language_models)
-        fail(f"--vocabulary: {', '.join(options.peers)} has no models of words; those that have: {having}", 2)
+        has = "has" if len(wordless) == 1 else "have"
+        fail(f"--vocabulary: {', '.join(wordless)} {has} no models of words; those that have: {having}", 2)
     options.sequor = find_sequor(options.sequor)
     # PyTorch's own threads call OpenBLAS; threads of its own below them would only be in the way.
     environment = dict(os.environ, OPENBLAS_NUM_THREADS="1", NO_COLOR="1")
@@ -277,6 +285,11 @@ def main():
     if not peers:
         sys.exit(1)
     jobs = list(work(options, peers))
+    for peer in peers:
+        if not any(peer is other for _, _, pairs in jobs for other, _ in pairs):
+            reason = f"has none of what --arch says; it has {', '.join(models(options, peer))}"
+            tell(f"{peer.name}: {reason}")
+            missing.append({"peer": peer.name, "reason": reason})
     print(charts.HEADER, flush=True)
     results, reason = [], None
     try:

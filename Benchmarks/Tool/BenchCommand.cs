@@ -17,18 +17,20 @@ internal static class BenchCommand
         );
         options.AddTo(command);
         command.SetAction(result =>
-            result.GetValue(options.Widths) is { Length: > 0 } ? GridCommand.Run(options, result)
-            : result.GetValue(options.Stream) ? StreamCommand.Run(options, result)
-            : result.GetValue(options.Worker) ? BenchWorker.Run(options, result)
-            : result.GetValue(options.Paired) is not null ? PairedCommand.Run(options, result)
-            : Run(options, result)
-        );
+        {
+            BenchModes.Require(options, result);
+            return result.GetValue(options.Widths) is { Length: > 0 }
+                    ? GridCommand.Run(options, result)
+                : result.GetValue(options.Stream) ? StreamCommand.Run(options, result)
+                : result.GetValue(options.Worker) ? BenchWorker.Run(options, result)
+                : result.GetValue(options.Paired) is not null ? PairedCommand.Run(options, result)
+                : Run(options, result);
+        });
         return command;
     }
 
     private static int Run(BenchOptions options, ParseResult result)
     {
-        options.RequireNoneOfPaired(result);
         using var run = new StepsRun("bench", result, options.Measured, options.Workload);
         IReadOnlyList<int> lengths = options.Lengths(result);
         IReadOnlyList<IReadOnlyList<Workload>> workloads = options.Workloads(result, lengths);

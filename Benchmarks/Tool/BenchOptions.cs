@@ -25,7 +25,8 @@ internal sealed class BenchOptions
             $"instead of models of one size, widths to measure one after another, each at all batch sizes, at T={GridLength} where --length says nothing; tells neighbours whose times differ by more than what they compute and move says",
             "N,N,...",
             1,
-            Limits.Width
+            Limits.Width,
+            fewest: 1
         );
 
     public Option<int[]?> Batches { get; } =
@@ -34,7 +35,8 @@ internal sealed class BenchOptions
             "of --widths: the batch sizes (32)",
             "B,B,...",
             1,
-            Limits.Batch
+            Limits.Batch,
+            fewest: 1
         );
 
     public Option<bool> Stream { get; } =
@@ -130,19 +132,6 @@ internal sealed class BenchOptions
                 ]
         )
             command.Options.Add(option);
-    }
-
-    /// <summary>Refuses what is of <see cref="Paired"/> alone where that is not asked for.</summary>
-    /// <exception cref="UsageException">Some of it is given.</exception>
-    public void RequireNoneOfPaired(ParseResult result)
-    {
-        foreach (Option option in (Option[])[Minutes, OrderSeed, Force, Strict, Bisect])
-        {
-            if (result.GetResult(option) is { Implicit: false })
-                throw new UsageException($"{option.Name} needs {Paired.Name} OTHER");
-        }
-        if (result.GetResult(Batches) is { Implicit: false })
-            throw new UsageException($"{Batches.Name} needs {Widths.Name}");
     }
 
     /// <summary>T, once or, in a sweep, several times.</summary>

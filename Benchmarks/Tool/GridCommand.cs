@@ -11,7 +11,8 @@ internal static class GridCommand
     {
         RequireOptions(options, result);
         using var run = new StepsRun("bench", result, options.Measured, options.Workload);
-        Workload[] workloads = [.. Workloads(options, result)];
+        int length = LengthOf(options, result);
+        Workload[] workloads = [.. Workloads(options, result, length)];
         run.RequireDevice(_ => { });
         OutputFile? json = OutputFile.For(options.Json.Name, result.GetValue(options.Json));
         run.RequireOutputs(json);
@@ -43,7 +44,7 @@ internal static class GridCommand
             },
             () => false
         );
-        var grid = GridReport.Of(cells);
+        var grid = GridReport.Of(cells, workloads[0].Task, length, run.Device);
         Measured[] measured = [.. cells.Select(cell => cell.Measured).OfType<Measured>()];
         var report = new BenchReport
         {
@@ -67,7 +68,7 @@ internal static class GridCommand
             Grid = grid,
         };
         if (cells.Count > 0)
-            GridView.Results(run.Screen, grid, run.Seconds);
+            GridView.Results(run.Screen, grid, run.Status == RunStatus.Finished, run.Seconds);
         return run.End(report, [], (json, () => ReportWriter.ToUtf8(report)));
     }
 
@@ -77,14 +78,22 @@ internal static class GridCommand
             () => Figures.Text($"{done:P0} {next.Architecture} {next.Width}, B={next.Batch}")
         );
 
-    private static IEnumerable<Workload> Workloads(BenchOptions options, ParseResult result)
+    private static int LengthOf(BenchOptions options, ParseResult result)
+    {
+        WorkloadOptions of = options.Workload;
+        return result.GetValue(of.Length) is null && of.TaskOf(result).IsStream
+            ? BenchOptions.GridLength
+            : of.LengthOf(result);
+    }
+
+    private static IEnumerable<Workload> Workloads(
+        BenchOptions options,
+        ParseResult result,
+        int length
+    )
     {
         WorkloadOptions of = options.Workload;
         TaskEntry entry = of.TaskOf(result);
-        int length =
-            result.GetValue(of.Length) is null && entry.IsStream
-                ? BenchOptions.GridLength
-                : of.LengthOf(result);
         SequenceTask task = WorkloadOptions.CreateTask(entry, of.DataOf(result, entry), length);
         int[] batches = result.GetValue(options.Batches) is { Length: > 0 } several
             ? several
@@ -103,27 +112,6 @@ internal static class GridCommand
 
     private static void RequireOptions(BenchOptions options, ParseResult result)
     {
-        (Option Option, string Why)[] senseless =
-        [
-            (options.Workload.Hidden, "it says one width"),
-            (options.Workload.Parameters, "it says a size, and widths do so"),
-            (options.Sweep, "it measures several lengths"),
-            (options.Stream, "it measures steps of one sequence"),
-            (options.Steps, "each cell ends by a time"),
-            (options.Warmup, "each cell begins by a time"),
-            (options.Rounds, "it measures in processes of their own"),
-            (options.Paired, "it compares two programs"),
-            (options.Measured.ProfilerRange, "cells are not recorded"),
-            (options.Html, "--json has all cells"),
-            (options.History, "the file has results of bench alone"),
-        ];
-        foreach ((Option option, string why) in senseless)
-        {
-            if (result.GetResult(option) is { Implicit: false })
-                throw new UsageException(
-                    $"{option.Name} makes no sense with {options.Widths.Name}: {why}; leave one of them out"
-                );
-        }
         if (
             result.GetResult(options.Batches) is { Implicit: false }
             && result.GetResult(options.Workload.Batch) is { Implicit: false }

@@ -9,7 +9,11 @@ internal static class GridView
     // So many columns of times fit a line of 100 characters.
     private const int BatchesOfTable = 11;
 
-    public static void Results(Screen screen, GridReport grid, double seconds)
+    /// <param name="screen">Where to.</param>
+    /// <param name="grid">What was measured.</param>
+    /// <param name="finished">Whether all of it was, and what looked like a cliff several times.</param>
+    /// <param name="seconds">Of all of it.</param>
+    public static void Results(Screen screen, GridReport grid, bool finished, double seconds)
     {
         foreach (var arch in grid.Cells.GroupBy(cell => cell.Arch))
         {
@@ -19,14 +23,19 @@ internal static class GridView
             Table(screen, $"{depth}: the least by the count, of the step", cells, Share);
         }
         foreach (
-            var reason in grid.Cells.GroupBy(cell => cell.Skipped).Where(g => g.Key is not null)
+            var kind in grid
+                .Cells.Select(cell => cell.Skipped)
+                .OfType<string>()
+                .GroupBy(reason => string.Concat(reason.Where(char.IsLetter)))
         )
-            screen.Line($"Left out, {Several(reason.Count(), "cell")}: {reason.Key}.");
-        screen.Line(
-            grid.Cliffs.Count == 0
-                ? "No neighbours differ by more than the count says."
-                : $"{Several(grid.Cliffs.Count, "pair")} of neighbours differ by more than the count says:"
-        );
+        {
+            // Messages of one kind differ by their numbers.
+            string first = kind.Distinct().Skip(1).Any() ? ", the first" : "";
+            screen.Line(
+                $"Left out, {Several(kind.Count(), "cell")}{first}: {kind.First().TrimEnd('.')}."
+            );
+        }
+        screen.Line(Compared(grid));
         foreach (GridCliff cliff in grid.Cliffs)
             screen.Line(
                 Text(
@@ -35,9 +44,19 @@ internal static class GridView
             );
         screen.Line(
             Text(
-                $"Width down, batch across; medians. Count: each operation's floats or bytes at the machine's peaks, whichever take longer. Told: more than {grid.MostRatio} times as long, and more than {grid.MostOverCount} times what the count says, measured again four times. {seconds:0.0} s in all."
+                $"Width down, batch across; medians. Count: each operation's floats or bytes at the machine's peaks, whichever take longer. Told: more than {grid.MostRatio} times as long, and more than {grid.MostOverCount} times what the count says{(finished ? ", measured again four times" : "")}. {seconds:0.0} s in all."
             )
         );
+    }
+
+    private static string Compared(GridReport grid)
+    {
+        string pairs = Several(grid.Pairs, "pair") + " of neighbours";
+        return grid.Pairs == 0 ? "No neighbours were measured, so none are compared."
+            : grid.Cliffs.Count == 0 ? $"Of {pairs} none differs by more than the count says."
+            : Text(
+                $"Of {pairs} {grid.Cliffs.Count} {(grid.Cliffs.Count == 1 ? "differs" : "differ")} by more than the count says:"
+            );
     }
 
     private static void Table(

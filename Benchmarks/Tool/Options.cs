@@ -76,13 +76,15 @@ internal static class Options
             }
         );
 
-    /// <summary>Two whole numbers or more in ascending order, separated by commas.</summary>
+    /// <summary>Whole numbers in ascending order, separated by commas.</summary>
+    /// <param name="fewest">So many of them at least, 1 or 2.</param>
     public static Option<int[]?> Ascending(
         string name,
         string description,
         string value,
         int least,
-        int most
+        int most,
+        int fewest = 2
     ) =>
         Create<int[]?>(
             name,
@@ -111,10 +113,10 @@ internal static class Options
                     }
                     numbers.Add(number);
                 }
-                if (numbers.Count >= 2)
+                if (numbers.Count >= fewest)
                     return [.. numbers];
                 fail(
-                    $"two or more different whole numbers from {least} to {most} in ascending order, separated by commas",
+                    $"{(fewest > 1 ? "two" : "one")} or more different whole numbers from {least} to {most} in ascending order, separated by commas",
                     ""
                 );
                 return null;

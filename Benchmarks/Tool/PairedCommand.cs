@@ -29,10 +29,6 @@ internal static class PairedCommand
         string other = result.GetValue(options.Paired)!;
         OutputFile? json = OutputFile.For(options.Json.Name, result.GetValue(options.Json));
         OutputFile.RequireApart(json);
-        if (result.GetValue(options.History) is not null)
-            throw new UsageException(
-                "--history takes what a run measured; --paired compares two programs, so give one of them"
-            );
         string program = Program(other);
         IReadOnlyList<string> words =
         [
@@ -44,9 +40,7 @@ internal static class PairedCommand
                 options.Strict,
                 options.Bisect,
                 options.Force,
-                options.Json,
-                options.Warmup,
-                options.Steps
+                options.Json
             ),
             options.Worker.Name,
         ];

@@ -33,7 +33,7 @@ internal sealed class StepOptions
     public Option<long?> Warmup { get; } =
         Options.Whole(
             "--warmup",
-            "steps of each before the measured ones (20, fewer if 15 seconds are over)",
+            "steps of each before the measured ones (20, and then until nothing is compiled any more; fewer if 15 seconds are over)",
             "N",
             0,
             1_000_000

@@ -77,27 +77,9 @@ internal static class StreamCommand
 
     private static void RequireOptions(BenchOptions options, ParseResult result)
     {
-        string stream = options.Stream.Name;
-        (Option Option, string Why)[] senseless =
-        [
-            (options.Sweep, "it measures several lengths, and a stream has none"),
-            (options.Workload.Length, "it says how long sequences are, and a stream has no end"),
-            (options.Rounds, "it measures training steps in processes of their own"),
-            (options.Paired, "it compares training steps of two programs"),
-            (options.Measured.ProfilerRange, "it is for a GPU, and streams are measured on a CPU"),
-            (options.Html, "the page is of training steps; --json has all of a stream"),
-            (options.History, "the file has training steps"),
-        ];
-        foreach ((Option option, string why) in senseless)
-        {
-            if (result.GetResult(option) is { Implicit: false })
-                throw new UsageException(
-                    $"{option.Name} makes no sense with {stream}: {why}; leave one of them out"
-                );
-        }
         if (result.GetValue(options.Workload.Batch) is { } batch and not 1)
             throw new UsageException(
-                $"{options.Workload.Batch.Name} {batch} makes no sense with {stream}, which measures a step of one sequence; leave it out"
+                $"{options.Workload.Batch.Name} {batch} makes no sense with {options.Stream.Name}, which measures a step of one sequence; leave it out"
             );
     }
 

@@ -250,8 +250,9 @@ sequor_status sequor_plan_forward_tensor(sequor_plan plan, sequor_tensor x, cons
 
 /*
  * Runs the model on packed rows, as PyTorch's PackedSequence and cuDNN have them: step after step, each with the rows of the sequences that
- * reach it, longest first. The rows are [N, C], as a tensor [N, 1, C]; lengths go down, and their sum is N (a plan with variable_lengths).
- * The output is packed alike, [N, 1, C], or [1, B, C] where the model pools over time; so are the gradients of a backward pass.
+ * reach it, longest first. The rows are [N, C], as a tensor also [N, 1, C]; lengths go down, and their sum is N (a plan with
+ * variable_lengths). A tensor is of the plan's backend and must stay as it is until the backward pass has run. The output is packed alike,
+ * [N, 1, C], or [1, B, C] where the model pools over time; so are the gradients of a backward pass.
  */
 sequor_status sequor_plan_forward_packed(sequor_plan plan, const float *rows, int64_t count, const int32_t *lengths, int64_t lengths_count);
 sequor_status sequor_plan_forward_packed_tensor(sequor_plan plan, sequor_tensor rows, const int32_t *lengths, int64_t lengths_count);

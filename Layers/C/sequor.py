@@ -437,7 +437,7 @@ class Plan(_Object):
     def forward_packed(self, rows, lengths):
         """Runs the model on packed rows, the data of PyTorch's PackedSequence; returns the output, packed alike.
 
-        rows are [N, C] of the host, or a Tensor or whatever gives one by DLPack, [N, 1, C] in place; lengths go down.
+        rows are [N, C] of the host, or in place a Tensor or whatever gives one by DLPack, [N, C] or [N, 1, C]; lengths go down.
         """
         tensor = self._in_place(rows)
         if tensor is None:

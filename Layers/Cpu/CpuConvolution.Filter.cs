@@ -1,11 +1,12 @@
 namespace Sequor.Layers.Cpu;
 
 // Filters, [O, I, k] with the current step last, between the layout of parameters and those that products read and sum into. What lies side
-// by side in one is far apart in the other, so a few outputs and inputs are moved at a time with all their taps: every line of the cache is
-// then used whole, also where rows of a filter are a power of two apart and would push each other out.
+// by side in one is far apart in the other, so a few outputs and inputs are moved at a time with all their taps: what lies in
+// a line of the cache is then used while it is in a cache.
 internal sealed unsafe partial class CpuConvolution
 {
-    // So many lines, of so many outputs, stay in a first-level cache whatever their distance.
+    // So many lines stay in a first-level cache, but where rows of a filter are a multiple of 4 KiB apart: then all of them belong to one set
+    // of it, which has 8 or 12 places, and some come from the second-level cache again.
     private const int OutputsAtATime = 16;
     private const int InputsAtATime = 8;
 
@@ -97,8 +98,8 @@ internal sealed unsafe partial class CpuConvolution
 
         private void PackForward(int from, int to)
         {
-            int width = Tile.PanelWidth(_outputs - from, _lanes);
-            float* panel = _packed.Data + from * _stride;
+            int width = _packed.PanelWidth(from);
+            float* panel = _packed.Panel(from);
             for (int output = from; output < to; output += OutputsAtATime)
             {
                 int outputs = Math.Min(OutputsAtATime, to - output);
@@ -126,18 +127,17 @@ internal sealed unsafe partial class CpuConvolution
 
         private void PackBackward(int from, int to)
         {
-            nint depth = (nint)_kernel * _outputs;
             for (int output = from; output < to; output++)
             {
                 for (int input = 0; input < _inputs; input += Panel)
                 {
-                    int width = Tile.PanelWidth(_inputs - input, _lanes);
+                    int width = _packed.PanelWidth(input);
+                    float* panel = _packed.Panel(input);
                     int inputs = Math.Min(width, _inputs - input);
                     for (int tap = 0; tap < _kernel; tap++)
                     {
                         float* source = Tap(output, input, tap);
-                        float* row =
-                            _packed.Data + input * depth + ((nint)tap * _outputs + output) * width;
+                        float* row = panel + ((nint)tap * _outputs + output) * width;
                         for (int i = 0; i < inputs; i++)
                             row[i] = source[i * _kernel];
                         for (int i = inputs; i < width; i++)

@@ -62,6 +62,19 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
 
     public override long WorkspaceCount { get; }
 
+    /// <summary>How the sums of a filter's gradient are shared: by rows, or of few rows by taps, which then all sum into the same place.</summary>
+    /// <param name="rows">Rows of the batch.</param>
+    /// <param name="kernel">Taps.</param>
+    /// <param name="parts">As many parts as the work is worth, 1 at least.</param>
+    /// <returns>Parts that there is a share for, at most so many.</returns>
+    internal static (int Parts, bool ByTaps) FilterShares(long rows, int kernel, int parts)
+    {
+        int byRows = (int)Math.Clamp(rows / LeastRowsOfSums, 1, parts);
+        // What the busiest part has of all taps is what the others wait for.
+        int most = (kernel + parts - 1) / parts;
+        return (long)byRows * most < kernel ? (Math.Min(parts, kernel), true) : (byRows, false);
+    }
+
     // The floats of a part: its sums, the rows of dy where they must be packed, and those of x where they do not follow each other.
     private long FilterStride => _partialCount + _panelCount + _seenCount;
 
@@ -324,11 +337,11 @@ internal sealed unsafe partial class CpuConvolution : ConvolutionOperation
         public int StartFilter()
         {
             long work = _rows * owner._d.Kernel * owner._d.InputSize * owner._d.OutputSize;
-            _parts = owner._backend.Parts(work, 1 << 18);
-            // Of few rows, parts take taps in place of rows, and all sum into the same place.
-            _byTaps = _rows < (long)LeastRowsOfSums * _parts;
-            if (_byTaps)
-                _parts = Math.Min(_parts, owner._d.Kernel);
+            (_parts, _byTaps) = FilterShares(
+                _rows,
+                owner._d.Kernel,
+                owner._backend.Parts(work, 1 << 18)
+            );
             owner._backend.Run(this, _parts);
             return _byTaps ? 1 : _parts;
         }

@@ -44,6 +44,12 @@ internal readonly unsafe struct Packed(float* data, int depth, int columns, int 
     public static long Elements(int depth, int columns, int lanes) =>
         (long)depth * PaddedColumns(columns, lanes);
 
+    /// <summary>The width of the panel that begins with a column: from one step of depth to the next.</summary>
+    public int PanelWidth(int column) => Tile.PanelWidth(Columns - column, _lanes);
+
+    /// <summary>The panel that begins with a column; it is filled with as many columns as there are, and zeros behind them.</summary>
+    public float* Panel(int column) => Data + (nint)column * Depth;
+
     /// <summary>
     /// Fills <paramref name="depthCount"/> steps of depth from <paramref name="depthFrom"/> on. Element (k, n) is source[k * depthStride +
     /// n * columnStride], with k counted from the first step that is filled.
@@ -70,9 +76,9 @@ internal readonly unsafe struct Packed(float* data, int depth, int columns, int 
         int full = Tile.MaxWidth(_lanes);
         for (int first = columnFrom; first < columnTo; first += full)
         {
-            int width = Tile.PanelWidth(Columns - first, _lanes);
+            int width = PanelWidth(first);
             int used = Math.Min(width, Columns - first);
-            float* to = Data + (nint)first * Depth + (nint)depthFrom * width;
+            float* to = Panel(first) + (nint)depthFrom * width;
             float* from = source + first * columnStride;
             for (int k = 0; k < depthCount; k++, to += width, from += depthStride)
             {

@@ -287,9 +287,9 @@ internal sealed unsafe class DescriptionTests
         Assert.That((model.InputSize, model.OutputSize), Is.EqualTo((1, 2)));
     }
 
-    [TestCase("", "The description is no JSON")]
-    [TestCase("{", "The description is no JSON")]
-    [TestCase("{\"layers\":[],}", "The description is no JSON")]
+    [TestCase("", "'description' is no JSON")]
+    [TestCase("{", "'description' is no JSON")]
+    [TestCase("{\"layers\":[],}", "'description' is no JSON")]
     [TestCase("null", "$: null was given; allowed: a layer", "\"lstm\"")]
     [TestCase("[]", "$: an array was given")]
     [TestCase("{}", "$: the key \"layers\" of a model is missing")]

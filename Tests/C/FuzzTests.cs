@@ -86,6 +86,19 @@ internal sealed unsafe class FuzzTests : AbiFixture
 
     private static void Call(int seed, int count)
     {
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("sequor-fuzz-");
+        try
+        {
+            Call(seed, count, folder);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    private static void Call(int seed, int count, DirectoryInfo folder)
+    {
         var random = new Random(seed);
         var handles = new List<ulong>();
         ulong[] backends = [Cpu(), Cpu()];
@@ -99,10 +112,14 @@ internal sealed unsafe class FuzzTests : AbiFixture
         byte[] mse = Text("""{"type":"mse"}""");
         byte[] name = Text("0.weight_ih_l0");
         byte[] small = Text(Small);
+        byte[] file = Text(Path.Join(folder.FullName, "weights.safetensors"));
+        byte[] torch = Text("""{"modules":{"0":"rnn"}}""");
         fixed (byte* optimizerText = adam)
         fixed (byte* lossText = mse)
         fixed (byte* nameText = name)
         fixed (byte* modelText = small)
+        fixed (byte* fileText = file)
+        fixed (byte* torchText = torch)
         {
             for (int i = 0; i < count; i++)
             {
@@ -115,13 +132,14 @@ internal sealed unsafe class FuzzTests : AbiFixture
                 options.InputGradient = random.Next(2);
                 options.VariableLengths = random.Next(2);
                 options.GradientInOutput = random.Next(2);
+                options.Carry = random.Next(4) == 0 ? 1 : 0;
                 sizes[0] = random.Next(-1, 5);
                 sizes[1] = random.Next(0, 4);
                 sizes[2] = random.Next(0, 3);
                 int length = random.Next(0, 5);
                 int batch = random.Next(0, 4);
                 long n = random.Next(4) == 0 ? random.Next(-2, 64) : (long)length * batch * 2;
-                int status = random.Next(40) switch
+                int status = random.Next(42) switch
                 {
                     0 => Abi.sequor_model_create(modelText, &made),
                     1 or 2 or 3 => Abi.sequor_plan_create(
@@ -230,6 +248,17 @@ internal sealed unsafe class FuzzTests : AbiFixture
                         Pick(HandleKind.Tensor),
                         sizes,
                         random.Next(4)
+                    ),
+                    38 => Abi.sequor_model_save_torch(
+                        Pick(HandleKind.Model),
+                        fileText,
+                        random.Next(2) == 0 ? torchText : null
+                    ),
+                    39 => Abi.sequor_model_load_torch(
+                        Pick(HandleKind.Model),
+                        fileText,
+                        random.Next(3) == 0 ? 0 : Pick(HandleKind.Backend),
+                        random.Next(2) == 0 ? torchText : null
                     ),
                     _ => Free(random, Pick((HandleKind)random.Next(1, 8))),
                 };

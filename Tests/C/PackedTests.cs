@@ -20,9 +20,10 @@ internal sealed unsafe class PackedTests : AbiFixture
     private readonly float[] _x = Draw(3, T * B * 2);
     private readonly float[] _targets = Draw(4, T * B * 2);
 
-    [TestCase(false)]
-    [TestCase(true)]
-    public void Packed_rows_give_what_the_library_gives(bool tensor)
+    [TestCase(0)]
+    [TestCase(2)]
+    [TestCase(3)]
+    public void Packed_rows_give_what_the_library_gives(int rank)
     {
         ulong backend = Cpu();
         ulong model = Model(Gru);
@@ -32,10 +33,10 @@ internal sealed unsafe class PackedTests : AbiFixture
         fixed (float* values = _rows)
         fixed (float* dy = _dy)
         {
-            if (tensor)
+            if (rank > 0)
             {
-                int* sizes = stackalloc int[3] { N, 1, 2 };
-                Right(Abi.sequor_tensor_wrap(backend, values, 3, sizes, &rows));
+                int* sizes = stackalloc int[3] { N, rank == 2 ? 2 : 1, 2 };
+                Right(Abi.sequor_tensor_wrap(backend, values, rank, sizes, &rows));
                 Right(Abi.sequor_plan_forward_packed_tensor(plan, rows, lengths, B));
             }
             else
@@ -84,16 +85,24 @@ internal sealed unsafe class PackedTests : AbiFixture
         ulong whole = Plan(model, backend, T, B);
         ulong other = Cpu();
         int* sizes = stackalloc int[3] { N, 1, 2 };
+        int* turned = stackalloc int[2] { 2, N };
         int* growing = stackalloc int[3] { 3, 5, 1 };
         int* none = stackalloc int[3] { 5, 4, 0 };
         int* many = stackalloc int[4] { 5, 2, 1, 1 };
         ulong rows;
         ulong elsewhere;
+        ulong columns;
         fixed (int* lengths = _lengths)
         fixed (float* x = _rows)
         {
             Right(Abi.sequor_tensor_wrap(backend, x, 3, sizes, &rows));
             Right(Abi.sequor_tensor_wrap(other, x, 3, sizes, &elsewhere));
+            Right(Abi.sequor_tensor_wrap(backend, x, 2, turned, &columns));
+            Refused(
+                Abi.sequor_plan_forward_packed_tensor(plan, columns, lengths, B),
+                Status.Argument,
+                "[2, 1, 9]"
+            );
             Refused(Abi.sequor_plan_forward_packed(whole, x, N * 2, lengths, B), Status.Argument);
             Refused(
                 Abi.sequor_plan_forward_packed_tensor(whole, rows, lengths, B),
@@ -133,11 +142,12 @@ internal sealed unsafe class PackedTests : AbiFixture
             Right(Abi.sequor_plan_forward_packed_tensor(plan, rows, lengths, B));
         }
         Free(tensor: rows, plan: plan);
+        Right(Abi.sequor_tensor_free(columns));
         Free(tensor: elsewhere, plan: whole, model: model, backend: backend);
         Right(Abi.sequor_backend_free(other));
     }
 
-    // What a stateless layer such as the GRU of sequor_plan_state cannot do for all: every layer carries.
+    // Every layer carries, also one that sequor_plan_state has no states of.
     [Test]
     public void Windows_carry_the_states_of_every_layer_and_go_back_to_a_copy()
     {
@@ -185,6 +195,51 @@ internal sealed unsafe class PackedTests : AbiFixture
         Assert.That(fewer, Is.LessThan(bytes));
     }
 
+    // A loss that has written its gradient over the output leaves the pass, whose gradients may be those of another function.
+    [Test]
+    public void A_gradient_of_the_caller_is_taken_behind_a_loss_that_wrote_over_the_output()
+    {
+        float[] expected = Gradient(inOutput: 0, computes: false, tensor: false);
+        Assert.That(expected, Has.Some.Not.Zero);
+        foreach (bool tensor in (bool[])[false, true])
+        {
+            Assert.That(Gradient(inOutput: 1, computes: true, tensor), Is.EqualTo(expected));
+        }
+    }
+
+    private float[] Gradient(int inOutput, bool computes, bool tensor)
+    {
+        ulong backend = Cpu();
+        ulong model = Model("""{"layers":[{"type":"linear","inputs":2,"outputs":2}]}""");
+        PlanOptionsStruct options = Options(T, B) with { GradientInOutput = inOutput };
+        ulong plan;
+        Right(Abi.sequor_plan_create(model, backend, &options, &plan));
+        ulong loss = Loss(plan);
+        Forward(plan, _x, T, B);
+        SetTargets(loss, _targets);
+        if (computes)
+            Right(Abi.sequor_loss_compute(loss));
+        ulong given = 0;
+        float[] dy = Draw(5, T * B * 2);
+        ulong gradient;
+        fixed (float* values = dy)
+        fixed (byte* name = Text("0.weight"))
+        {
+            int* sizes = stackalloc int[3] { T, B, 2 };
+            Right(Abi.sequor_tensor_wrap(backend, values, 3, sizes, &given));
+            Right(
+                tensor
+                    ? Abi.sequor_plan_backward_tensor(plan, given, 0)
+                    : Abi.sequor_plan_backward(plan, values, T * B * 2, 0)
+            );
+            Right(Abi.sequor_plan_gradient(plan, name, &gradient));
+        }
+        float[] found = Read(gradient);
+        Right(Abi.sequor_tensor_free(given));
+        Free(tensor: gradient, loss: loss, plan: plan, model: model, backend: backend);
+        return found;
+    }
+
     private (long Bytes, float[] Gradient) Learn(int inOutput)
     {
         ulong backend = Cpu();
@@ -212,7 +267,11 @@ internal sealed unsafe class PackedTests : AbiFixture
             Refused(Abi.sequor_plan_read_output(plan, places, T * B * 2), Status.State, Says);
             int* sizes = stackalloc int[3];
             Refused(Abi.sequor_plan_output_shape(plan, null, sizes), Status.State, Says);
-            Refused(Abi.sequor_plan_backward(plan, places, T * B * 2, 0), Status.State, Says);
+            Refused(
+                Abi.sequor_plan_backward(plan, places, T * B * 2, 0),
+                Status.State,
+                "Backward needs a Forward before it"
+            );
         }
         Right(Abi.sequor_loss_gradient(loss, &gradient));
         Right(Abi.sequor_tensor_free(gradient));

@@ -95,7 +95,7 @@ internal sealed unsafe class TorchFileTests : AbiFixture
     [TestCase("""{"modules":{"0":1}}""", "$.modules.0: 1 was given; allowed: a text")]
     [TestCase("""{"modules":{"0":"a","0":"b"}}""", "$.modules: the layer \"0\" stands there twice")]
     [TestCase("""{"ignore":"head"}""", "$.ignore: \"head\" was given; allowed: an array")]
-    [TestCase("{", "The description is no JSON")]
+    [TestCase("{", "'names' is no JSON")]
     public void Names_that_are_none_are_refused(string description, string says)
     {
         ulong backend = Cpu();

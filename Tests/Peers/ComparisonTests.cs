@@ -112,6 +112,26 @@ internal sealed partial class ComparisonTests : PeersFixture
         Assert.That(document.RootElement.GetProperty("results").GetArrayLength(), Is.EqualTo(2));
     }
 
+    [Test]
+    public void A_peer_that_has_none_of_the_architectures_is_told_and_the_others_are_measured()
+    {
+        Times("sequor", 1);
+        Times("torchsharp", 2);
+        File.WriteAllText(PathOf("torchsharp.list"), "rnn\nlru");
+        (int code, _, string error) = Run(
+            $"--peers onnx,torchsharp --arch lru --shapes 5x3 --rounds 1 --json {PathOf("all.json")}"
+        );
+
+        Assert.That(code, Is.EqualTo(1));
+        const string Reason = "has none of what --arch says; it has rnn, lstm";
+        Assert.That(error, Is.EqualTo($"compare.py: onnx: {Reason}\n"));
+        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(PathOf("all.json")));
+        JsonElement missing = document.RootElement.GetProperty("missing").EnumerateArray().Single();
+        Assert.That(missing.GetProperty("peer").GetString(), Is.EqualTo("onnx"));
+        Assert.That(missing.GetProperty("reason").GetString(), Is.EqualTo(Reason));
+        Assert.That(document.RootElement.GetProperty("results").GetArrayLength(), Is.EqualTo(1));
+    }
+
     [TestCase("torch", "no PyTorch in no-such-python; --python says where one is")]
     [TestCase("jax", "no JAX in no-such-python; --python says where one is")]
     [TestCase("torchsharp", "no-such-program cannot be started: No such file or directory")]
@@ -197,6 +217,10 @@ internal sealed partial class ComparisonTests : PeersFixture
     [TestCase(
         "--peers onnx --vocabulary 50",
         "--vocabulary: onnx has no models of words; those that have: torch, torchsharp"
+    )]
+    [TestCase(
+        "--peers torch,onnx,jax --vocabulary 50",
+        "--vocabulary: onnx, jax have no models of words; those that have: torch, torchsharp"
     )]
     [TestCase(
         "--peers torchsharp --vocabulary 50 --arch tcn",

@@ -68,7 +68,43 @@ public sealed class GridCommandTests : FolderTest
         );
         Assert.That(result.Output, Does.Contain("rnn, depth 1: a training step, ms"));
         Assert.That(result.Output, Does.Match("(?m)^width +B=1 +B=2 +B=5$"));
-        Assert.That(result.Output, Does.Contain("differ by more than the count says"));
+        // Of each architecture two widths side by side at three batch sizes, and three batch sizes of two widths.
+        int cliffs = grid.GetProperty("cliffs").GetArrayLength();
+        Assert.That(grid.GetProperty("pairs").GetInt32(), Is.EqualTo(2 * (3 + 4)));
+        Assert.That(
+            result.Output,
+            Does.Contain(
+                cliffs switch
+                {
+                    0 => "Of 14 pairs of neighbours none differs by more than the count says.",
+                    1 => "Of 14 pairs of neighbours 1 differs by more than the count says:",
+                    _ => $"Of 14 pairs of neighbours {cliffs} differ by more than the count says:",
+                }
+            )
+        );
+        Assert.That(grid.GetProperty("device").GetString(), Is.EqualTo("cpu"));
+        Assert.That(grid.GetProperty("length").GetInt32(), Is.EqualTo(4));
+        Assert.That(grid.GetProperty("sequence_length").GetInt32(), Is.EqualTo(4));
+        Assert.That(cells[0].TryGetProperty("variant", out _), Is.False);
+    }
+
+    [Test]
+    public void One_width_and_one_batch_size_are_a_grid_with_the_form_of_its_models()
+    {
+        (ProgramResult result, JsonElement report) = Bench(
+            "--arch lru --widths 2 --batches 3 --bidirectional --task copy --length 3"
+        );
+
+        JsonElement grid = report.GetProperty("grid");
+        JsonElement cell = grid.GetProperty("cells").EnumerateArray().Single();
+        Assert.That(cell.GetProperty("variant").GetString(), Is.EqualTo("bidirectional"));
+        Assert.That(grid.GetProperty("length").GetInt32(), Is.EqualTo(3));
+        Assert.That(grid.GetProperty("sequence_length").GetInt32(), Is.GreaterThan(3));
+        Assert.That(grid.GetProperty("pairs").GetInt32(), Is.Zero);
+        Assert.That(
+            result.Output,
+            Does.Contain("No neighbours were measured, so none are compared.")
+        );
     }
 
     [Test]
@@ -100,13 +136,14 @@ public sealed class GridCommandTests : FolderTest
             Assert.That(cell.GetProperty("steps").GetInt32(), Is.Zero);
             Assert.That(
                 cell.GetProperty("skipped").GetString(),
-                Is.EqualTo("a step takes more than 1 s at least")
+                Is.EqualTo("a step takes more than 3 s by estimate")
             );
             Assert.That(cell.TryGetProperty("step_ms", out _), Is.False);
         }
         Assert.That(
             result.Output,
-            Does.Contain("Left out, 4 cells: a step takes more than 1 s at least.")
+            Does.Contain("Left out, 4 cells: a step takes more than 3 s by estimate.")
+                .And.Contain("No neighbours were measured, so none are compared.")
         );
     }
 
@@ -117,9 +154,17 @@ public sealed class GridCommandTests : FolderTest
     [TestCase("--widths 4,8 --steps 4", "--steps makes no sense with --widths")]
     [TestCase("--widths 4,8 --rounds 4", "--rounds makes no sense with --widths")]
     [TestCase("--widths 4,8 --batch 4 --batches 1,2", "exclude each other")]
+    [TestCase("--widths 4,8 --warmup 4", "--warmup makes no sense with --widths")]
+    [TestCase("--widths 4,8 --paired x", "--paired makes no sense with --widths")]
+    [TestCase("--widths 4,8 --force", "--force needs --paired OTHER")]
+    [TestCase("--widths 4,8 --minutes 1", "--minutes needs --paired OTHER")]
     [TestCase("--batches 1,2", "--batches needs --widths")]
+    [TestCase("--stream --batches 1,2", "--batches needs --widths")]
+    [TestCase("--paired x --batches 1,2", "--batches needs --widths")]
+    [TestCase("--worker --batches 1,2", "--batches needs --widths")]
     [TestCase("--widths 8,4", "ascending order")]
     [TestCase("--widths 0,4", "from 1 to")]
+    [TestCase("--widths 4, --batches 1", "one or more different whole numbers")]
     public void Contradictions_are_refused(string words, string message)
     {
         ProgramResult result = Program.Run(["bench", .. words.Split(' ')]);

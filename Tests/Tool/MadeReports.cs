@@ -71,6 +71,7 @@ internal static class MadeReports
             Hidden = 4,
             Layers = 1,
             Batch = 4,
+            Variant = "bidirectional",
             Parameters = 40,
             Steps = 0,
             Skipped = "made up",
@@ -87,6 +88,10 @@ internal static class MadeReports
         };
         return new GridReport
         {
+            Device = "cpu",
+            Length = 25,
+            SequenceLength = 25,
+            Pairs = 1,
             Cells = [one, one with { Batch = 2, StepMs = new Spread(6, 5.5, 6.5) }, left],
             Cliffs = [new GridCliff("rnn", 4, 1, 4, 2, 4, 1.5)],
         };

@@ -116,7 +116,7 @@ public sealed class ProfileCommandTests : FolderTest
                 .And.Match(@"(?m)^Most memory in use: [\d.]+ MiB, at ")
                 .And.Match(@"(?m)^tcn: a step takes .* the profile adds -?\d+\.\d%")
                 .And.Match(
-                    @"(?m)^Peaks: copies [\d.]+ GB/s, products \d+ GFLOP/s, measured in this run\.$"
+                    @"(?m)^Peaks: copies [\d.]+ GB/s, products \d+ GFLOP/s, multiplications with additions in registers [\d,.]+ GFLOP/s, measured in this run\.$"
                 )
         );
         Assert.That(result.Output, Does.Not.Contain("NaN").And.Not.Contain("∞"));

@@ -118,7 +118,21 @@ public sealed class UsageTests
             "--bidirectional: rnn cannot"
         );
         foreach (string of in (string[])["minutes 1", "order-seed 1", "force", "strict", "bisect"])
+        {
             yield return Case($"bench --{of}", $"--{of.Split(' ')[0]} needs --paired OTHER");
+            yield return Case(
+                $"bench --stream --{of}",
+                $"--{of.Split(' ')[0]} needs --paired OTHER"
+            );
+        }
+        foreach (
+            string of in (string[])
+                ["steps 3", "warmup 3", "sweep 3,4", "rounds 3", "profiler-range", "html x.html"]
+        )
+            yield return Case(
+                $"bench --paired x --{of}",
+                $"--{of.Split(' ')[0]} makes no sense with --paired"
+            );
         yield return Case("bench --task listops --length 7", "--length", "8 to 10000", "not 7");
         yield return Case(
             "train --arch gru --task listops --length 1000000",

@@ -49,6 +49,33 @@ public sealed class StepGridTests
         Assert.That(cliff.CountRatio, Is.EqualTo(ms > 1 ? floor : 1 / floor).Within(1e-9));
     }
 
+    // At T=25 the taps of most levels reach before the first step.
+    [TestCase(2.9, true)]
+    [TestCase(3.1, false)]
+    public void A_cell_is_left_out_by_an_estimate_that_may_be_too_high(
+        double seconds,
+        bool measured
+    )
+    {
+        var workload = new Workload(Architecture.Get("tcn"), new AddingProblem(25), 1, 4, 8);
+        double flops = StepGrid.Estimate(workload, new MachinePeaks(1, 1, 1, 1)).TotalSeconds;
+        var peaks = new MachinePeaks(1e15, flops / seconds, 1, 1);
+        StepGrid.Cell cell = StepGrid
+            .Run(
+                [workload],
+                () => Backend.Create(Device.Cpu, new CpuOptions { Threads = 1 }),
+                peaks
+            )
+            .Single();
+        Assert.That(cell.Measured is not null, Is.EqualTo(measured));
+        Assert.That(
+            cell.Skipped,
+            measured ? Is.Null : Is.EqualTo("a step takes more than 3 s by estimate")
+        );
+        if (measured)
+            Assert.That(cell.Floor, Is.Positive.And.LessThan(seconds * 1000 / 2));
+    }
+
     [Test]
     public void Only_neighbours_are_compared_and_only_what_was_measured()
     {
@@ -70,6 +97,19 @@ public sealed class StepGridTests
                 .Cliffs(cells)
                 .Select(c => (c.Fast.Workload.Width, c.Fast.Workload.Batch, c.Slow.Workload.Batch)),
             Is.EquivalentTo(new[] { (8, 1, 4), (4, 4, 4) })
+        );
+        // Three batch sizes of width 4; both widths at two of them; and width 8 beside what was left out.
+        Assert.That(StepGrid.Neighbours(cells), Has.Count.EqualTo(2 + 2 + 1));
+        Assert.That(
+            GridReport
+                .Of(
+                    cells,
+                    cells[0].Workload.Task,
+                    4,
+                    new BackendInfo("cpu", "made up", 1, 256, "made up")
+                )
+                .Pairs,
+            Is.EqualTo(5)
         );
     }
 

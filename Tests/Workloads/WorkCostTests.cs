@@ -1,5 +1,6 @@
 using NUnit.Framework;
 using Sequor.Layers;
+using Sequor.Tests.Charts;
 using Sequor.Workloads;
 
 namespace Sequor.Tests.Workloads;
@@ -8,6 +9,20 @@ namespace Sequor.Tests.Workloads;
 [TestFixture]
 public sealed class WorkCostTests
 {
+    [Test]
+    public void Operations_beyond_nine_thousand_million_million_have_their_time()
+    {
+        var part = new PartWork(20_000_000_000_000_000, 10_000_000_000_000_000, 1);
+        BenchResult result = Made.Result("rnn", 4, 1, 1024) with
+        {
+            Work = new StepWork(part, part, part),
+        };
+        Assert.That(
+            WorkFigures.FloorCells(result, new PeaksReport(1e12, 1e12, 1, 1)).Skip(1).Take(2),
+            Is.EqualTo(new[] { "10000000", "20000000" })
+        );
+    }
+
     [Test]
     public void A_product_has_its_operations_and_bytes_and_the_floor_that_follows()
     {

@@ -67,11 +67,13 @@ public static class Profiling
         {
             int all = options.Warmup + options.Steps;
             var clock = Stopwatch.StartNew();
-            for (; _warmup < options.Warmup; _warmup++)
+            var code = new CodeSettling();
+            bool Settles() => options.WarmupLimit is not null && !code.IsSettled();
+            for (; _warmup < options.Warmup || Settles(); _warmup++)
             {
                 if (_warmup > 0 && clock.Elapsed > options.WarmupLimit)
                     break;
-                progress((double)_warmup / all);
+                progress((double)Math.Min(_warmup, options.Warmup) / all);
                 if (stop())
                     return;
                 _step.Run();

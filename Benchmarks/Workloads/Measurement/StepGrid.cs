@@ -16,8 +16,8 @@ public sealed class StepGrid
     /// <summary>And so many times what the count differs by.</summary>
     public const double MostOverCount = 1.25;
 
-    /// <summary>A cell whose step takes longer at the machine's peaks is left out.</summary>
-    public static readonly TimeSpan MostLeast = TimeSpan.FromSeconds(1);
+    /// <summary>A cell whose step takes longer by <see cref="Estimate"/> is left out.</summary>
+    public static readonly TimeSpan MostEstimated = TimeSpan.FromSeconds(3);
 
     // A multiplication and an addition for each parameter forward, and twice that backward.
     private const long FlopsPerParameter = 6;
@@ -31,8 +31,8 @@ public sealed class StepGrid
     private const int LeastSteps = 3;
     private static readonly TimeSpan WarmupLimit = TimeSpan.FromMilliseconds(100);
 
-    // The runtime compiles what runs often once more, in the background, some tenths of a second later.
-    private static readonly TimeSpan Settling = TimeSpan.FromSeconds(1.5);
+    // Until code has settled, which the limit of a cell's warm-up is too short for, the first cell is measured again and again, so long at most.
+    private static readonly TimeSpan MostSettling = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Limit = TimeSpan.FromMilliseconds(300);
 
     private readonly Func<Backend> _createBackend;
@@ -70,7 +70,7 @@ public sealed class StepGrid
         public string? Skipped { get; init; }
     }
 
-    /// <summary>Two neighbours of which the second takes too many times as long as the first.</summary>
+    /// <summary>Two neighbours of which the second takes longer than the first.</summary>
     /// <param name="Fast">The faster one.</param>
     /// <param name="Slow">The slower one.</param>
     public sealed record Cliff(Cell Fast, Cell Slow)
@@ -135,14 +135,25 @@ public sealed class StepGrid
         return grid._cells;
     }
 
-    /// <summary>
-    /// Neighbours, of the next width at the same batch size or of the next batch size at the same width, of which one takes more than
-    /// <see cref="MostRatio"/> times as long as the other, and more than <see cref="MostOverCount"/> times what the count says.
+    /// <summary><see cref="Neighbours"/> of which one takes more than <see cref="MostRatio"/> times as long as the other, and more than
+    /// <see cref="MostOverCount"/> times what the count says.
     /// </summary>
-    public static IReadOnlyList<Cliff> Cliffs(IReadOnlyList<Cell> cells)
+    public static IReadOnlyList<Cliff> Cliffs(IReadOnlyList<Cell> cells) =>
+        [
+            .. Neighbours(cells)
+                .Where(pair =>
+                    pair.TimeRatio > MostRatio && pair.TimeRatio > MostOverCount * pair.CountRatio
+                ),
+        ];
+
+    /// <summary>
+    /// What is compared: of the measured cells, each with that of the next larger width at the same batch size and with that of the next
+    /// larger batch size at the same width.
+    /// </summary>
+    public static IReadOnlyList<Cliff> Neighbours(IReadOnlyList<Cell> cells)
     {
         ArgumentNullException.ThrowIfNull(cells);
-        var cliffs = new List<Cliff>();
+        var pairs = new List<Cliff>();
         foreach (var of in cells.Where(cell => cell.Measured is not null).GroupBy(Model))
         {
             foreach (var width in of.GroupBy(cell => cell.Workload.Width))
@@ -150,7 +161,7 @@ public sealed class StepGrid
             foreach (var batch in of.GroupBy(cell => cell.Workload.Batch))
                 Add(batch.OrderBy(cell => cell.Workload.Width));
         }
-        return cliffs;
+        return pairs;
 
         void Add(IEnumerable<Cell> line)
         {
@@ -158,11 +169,28 @@ public sealed class StepGrid
             foreach ((Cell a, Cell b) in all.Zip(all.Skip(1)))
             {
                 bool falls = a.Measured!.Median > b.Measured!.Median;
-                var pair = new Cliff(falls ? b : a, falls ? a : b);
-                if (pair.TimeRatio > MostRatio && pair.TimeRatio > MostOverCount * pair.CountRatio)
-                    cliffs.Add(pair);
+                pairs.Add(new Cliff(falls ? b : a, falls ? a : b));
             }
         }
+    }
+
+    /// <summary>
+    /// About how long a step takes at the machine's peaks, before anything is made: six operations for each parameter and step of a
+    /// sequence. Where the taps of a convolution reach before the first step, or most parameters are rows of an embedding, fewer
+    /// are computed, so a step may well take a third of it.
+    /// </summary>
+    /// <param name="workload">The cell.</param>
+    /// <param name="peaks">What the machine does at most.</param>
+    public static TimeSpan Estimate(Workload workload, MachinePeaks peaks)
+    {
+        ArgumentNullException.ThrowIfNull(workload);
+        ArgumentNullException.ThrowIfNull(peaks);
+        double seconds =
+            (double)FlopsPerParameter
+            * workload.Parameters
+            * workload.Tokens
+            / peaks.MostFlopsPerSecond;
+        return TimeSpan.FromSeconds(Math.Min(seconds, TimeSpan.MaxValue.TotalSeconds / 2));
     }
 
     private static (string, int) Model(Cell cell) =>
@@ -171,24 +199,24 @@ public sealed class StepGrid
     private void Settle(Workload workload, Func<bool>? stop)
     {
         var clock = Stopwatch.StartNew();
-        while (clock.Elapsed < Settling && Measure(workload, stop) is { Measured: not null }) { }
+        var code = new CodeSettling();
+        while (
+            !code.IsSettled()
+            && clock.Elapsed < MostSettling
+            && Measure(workload, stop) is { Measured: not null }
+        ) { }
     }
 
     // Null where it was stopped.
     private Cell? Measure(Workload workload, Func<bool>? stop)
     {
-        double least =
-            (double)FlopsPerParameter
-            * workload.Parameters
-            * workload.Tokens
-            / _peaks.MostFlopsPerSecond;
-        if (least > MostLeast.TotalSeconds)
+        if (Estimate(workload, _peaks) > MostEstimated)
             return new Cell
             {
                 Workload = workload,
                 Skipped = string.Create(
                     CultureInfo.InvariantCulture,
-                    $"a step takes more than {MostLeast.TotalSeconds} s at least"
+                    $"a step takes more than {MostEstimated.TotalSeconds} s by estimate"
                 ),
             };
         try

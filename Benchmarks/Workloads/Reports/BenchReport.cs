@@ -6,7 +6,10 @@ namespace Sequor.Workloads;
 /// <summary>A measurement as a file: schema sequor.bench/1.</summary>
 public sealed record BenchReport() : StepsReport("sequor.bench/1")
 {
-    /// <summary>What the machine does at most, measured behind the steps; only of a run that finished.</summary>
+    /// <summary>
+    /// What the machine does at most, measured behind the steps and only of a run that finished; before those of a grid, so that one
+    /// that was interrupted has it as well.
+    /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public PeaksReport? Peaks { get; init; }
 

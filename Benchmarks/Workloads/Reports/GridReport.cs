@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Sequor.Layers;
 
 namespace Sequor.Workloads;
 
@@ -11,18 +12,45 @@ public sealed record GridReport
     /// <summary>And so many times what the count differs by.</summary>
     public double MostOverCount { get; init; } = StepGrid.MostOverCount;
 
+    /// <summary>The device's name.</summary>
+    public required string Device { get; init; }
+
+    /// <summary>T, as the task counts it.</summary>
+    public required int Length { get; init; }
+
+    /// <summary>Steps that a sequence really has.</summary>
+    public required int SequenceLength { get; init; }
+
     /// <summary>Architecture by architecture, width by width, batch size by batch size.</summary>
     public required IReadOnlyList<GridCell> Cells { get; init; }
 
-    /// <summary>Neighbours that differ by more.</summary>
+    /// <summary>Neighbours that were compared: measured cells of the next width, or of the next batch size.</summary>
+    public required int Pairs { get; init; }
+
+    /// <summary>Those of them that differ by more.</summary>
     public required IReadOnlyList<GridCliff> Cliffs { get; init; }
 
     /// <summary>Cells in the form of a report.</summary>
-    public static GridReport Of(IReadOnlyList<StepGrid.Cell> cells)
+    /// <param name="cells">What was measured.</param>
+    /// <param name="task">The task of all of them.</param>
+    /// <param name="length">T, as the task counts it.</param>
+    /// <param name="device">Where.</param>
+    public static GridReport Of(
+        IReadOnlyList<StepGrid.Cell> cells,
+        SequenceTask task,
+        int length,
+        BackendInfo device
+    )
     {
         ArgumentNullException.ThrowIfNull(cells);
+        ArgumentNullException.ThrowIfNull(task);
+        ArgumentNullException.ThrowIfNull(device);
         return new GridReport
         {
+            Device = device.Device,
+            Length = length,
+            SequenceLength = task.Length,
+            Pairs = StepGrid.Neighbours(cells).Count,
             Cells = [.. cells.Select(GridCell.Of)],
             Cliffs = [.. StepGrid.Cliffs(cells).Select(GridCliff.Of)],
         };
@@ -43,6 +71,10 @@ public sealed record GridCell
 
     /// <summary>Sequences a step.</summary>
     public required int Batch { get; init; }
+
+    /// <summary>What of the model is not as usual for the width and the depth; null for nothing.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Variant { get; init; }
 
     /// <summary>Trained values.</summary>
     public required long Parameters { get; init; }
@@ -77,6 +109,7 @@ public sealed record GridCell
             Hidden = cell.Workload.Width,
             Layers = cell.Workload.Depth,
             Batch = cell.Workload.Batch,
+            Variant = cell.Workload.Variant.InWords,
             Parameters = cell.Workload.Parameters,
             Steps = cell.Measured?.Steps.Count ?? 0,
             StepMs = cell.Measured is { } measured

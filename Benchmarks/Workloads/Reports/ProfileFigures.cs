@@ -130,9 +130,10 @@ public static class ProfileFigures
     public static string Peaks(PeaksReport peaks)
     {
         ArgumentNullException.ThrowIfNull(peaks);
+        string registers = WorkFigures.InRegisters(peaks) is { } most ? most + ", " : "";
         return Text(
-            $"copies {peaks.CopyBytesPerS / 1e9:0.0} GB/s, products {peaks.ProductFlopsPerS / 1e9:#,0} GFLOP/s, measured in this run"
-        );
+                $"copies {peaks.CopyBytesPerS / 1e9:0.0} GB/s, products {peaks.ProductFlopsPerS / 1e9:#,0} GFLOP/s, "
+            ) + $"{registers}measured in this run";
     }
 
     private static string Rate(double? perSecond) =>

@@ -101,8 +101,8 @@ public static class WorkFigures
     private static IEnumerable<string> PartCells(double ms, PartWork? work, PeaksReport? peaks) =>
         [
             Milliseconds(ms),
-            Least(1000 * work?.Flops / peaks?.MostFlopsPerS),
-            Least(1000 * work?.BytesMoved / peaks?.CopyBytesPerS),
+            Least(1000.0 * work?.Flops / peaks?.MostFlopsPerS),
+            Least(1000.0 * work?.BytesMoved / peaks?.CopyBytesPerS),
             Least(work?.FloorMs),
             Share(work?.FloorMs, ms),
         ];
@@ -118,15 +118,18 @@ public static class WorkFigures
     public static string Peaks(PeaksReport peaks)
     {
         ArgumentNullException.ThrowIfNull(peaks);
-        string registers = peaks.MultiplyAddFlopsPerS is { } most
-            ? $"; multiplications with additions in registers {Rate(most)} GFLOP/s"
-            : "";
         return Text(
                 $"At most, measured in this run: copy {Rate(peaks.CopyBytesPerS)} GB/s, read and written, of arrays of {peaks.CopiedBytes >> 20} MiB; product {Rate(peaks.ProductFlopsPerS)} GFLOP/s, of matrices {peaks.MatrixSize} x {peaks.MatrixSize}"
             )
-            + registers
+            + (InRegisters(peaks) is { } most ? $"; {most}" : "")
             + ".";
     }
+
+    /// <summary>What floors are of on a CPU; null where it was not measured.</summary>
+    internal static string? InRegisters(PeaksReport peaks) =>
+        peaks.MultiplyAddFlopsPerS is { } most
+            ? $"multiplications with additions in registers {Rate(most)} GFLOP/s"
+            : null;
 
     /// <summary>What the columns mean.</summary>
     /// <param name="libraries">Whether some of it happens within a vendor's library.</param>

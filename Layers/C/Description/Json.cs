@@ -14,12 +14,13 @@ internal static unsafe class Json
     /// <summary>Reads a description.</summary>
     /// <param name="text">UTF-8 with a zero behind it.</param>
     /// <param name="make">Makes the result; what it refuses is told with its place.</param>
-    public static T Read<T>(byte* text, Func<Place, T> make)
+    /// <param name="argument">What an export calls it.</param>
+    public static T Read<T>(byte* text, Func<Place, T> make, string argument = "description")
     {
         if (text is null)
-            throw new RefusedException(Status.Argument, "'description' is null.");
+            throw new RefusedException(Status.Argument, $"'{argument}' is null.");
         ReadOnlySpan<byte> bytes = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(text);
-        using JsonDocument document = Parse(bytes.ToArray());
+        using JsonDocument document = Parse(bytes.ToArray(), argument);
         return make(new Place("$", document.RootElement));
     }
 
@@ -36,12 +37,12 @@ internal static unsafe class Json
         }
     }
 
-    private static JsonDocument Parse(ReadOnlyMemory<byte> bytes)
+    private static JsonDocument Parse(ReadOnlyMemory<byte> bytes, string argument)
     {
         if (!Utf8.IsValid(bytes.Span))
             throw new RefusedException(
                 Status.Description,
-                "The description is no JSON: it is no valid UTF-8."
+                $"'{argument}' is no JSON: it is no valid UTF-8."
             );
         try
         {
@@ -51,7 +52,7 @@ internal static unsafe class Json
         {
             throw new RefusedException(
                 Status.Description,
-                $"The description is no JSON: {Printable.Of(e.Message)}"
+                $"'{argument}' is no JSON: {Printable.Of(e.Message)}"
             );
         }
     }

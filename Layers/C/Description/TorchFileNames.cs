@@ -18,7 +18,7 @@ internal sealed record TorchFileNames(
     /// <param name="text">UTF-8 with a zero behind it; null where all names are alike.</param>
     /// <param name="ignores">Whether something of the file may be left out: not where it is written.</param>
     public static unsafe TorchFileNames Read(byte* text, bool ignores) =>
-        text is null ? new(null, null) : Json.Read(text, place => Make(place, ignores));
+        text is null ? new(null, null) : Json.Read(text, place => Make(place, ignores), "names");
 
     private static TorchFileNames Make(Place place, bool ignores)
     {

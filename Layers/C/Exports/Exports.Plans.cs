@@ -205,7 +205,11 @@ internal static unsafe partial class Exports
             HeldTensor values = Handles.Get<HeldTensor>(rows, HandleKind.Tensor);
             ReadOnlySpan<int> steps = Input.Values(lengths, lengths_count, nameof(lengths));
             using OwnerScope inside = Entry.Into(held.Plan.Backend);
-            held.Plan.ForwardPacked(values.Tensor, steps);
+            Tensor given = values.Tensor;
+            // As PyTorch's PackedSequence has them.
+            if (given.Shape.Rank == 2)
+                given = given.View(new Shape(given.Shape[0], 1, given.Shape[1]));
+            held.Plan.ForwardPacked(given, steps);
             return 0;
         }
         catch (Exception e)

@@ -11,10 +11,12 @@ internal sealed class HeldPlan(Plan plan, bool states)
     public Plan Plan { get; } = plan;
 
     /// <summary>Copies the gradient of the output in, to memory that is taken when this happens for the first time.</summary>
-    /// <exception cref="RefusedException">There is no output, or it has another number of values.</exception>
+    /// <exception cref="RefusedException">No forward pass came before, or the output has another number of values.</exception>
     public Tensor Load(ReadOnlySpan<float> gradient)
     {
-        Tensor output = RequireOutput();
+        Plan.RequireLive();
+        // Of the output the shape is wanted, which is there where a loss has written over its values.
+        Tensor output = Required(Plan.OutputPlace);
         if (gradient.Length != output.Count)
             throw new RefusedException(
                 Status.Argument,
@@ -36,13 +38,16 @@ internal sealed class HeldPlan(Plan plan, bool states)
                 Status.State,
                 "The loss has written the gradient over the plan's output (gradient_in_output): read it between the forward pass and the loss."
             );
-        return Plan.Output.IsEmpty
+        return Required(Plan.Output);
+    }
+
+    private static Tensor Required(Tensor output) =>
+        output.IsEmpty
             ? throw new RefusedException(
                 Status.State,
                 "The plan has no output: no forward pass came before."
             )
-            : Plan.Output;
-    }
+            : output;
 
     /// <summary>The states of all recurrent layers.</summary>
     /// <exception cref="RefusedException">The plan was made without.</exception>

@@ -87,6 +87,26 @@ public sealed class FilterGradientTests
         }
     }
 
+    // Sums of a part's own are worth 64 rows, and of taps the part with most of them is waited for.
+    [TestCase(3200, 2, 64, 50, false)]
+    [TestCase(400, 5, 16, 6, false)]
+    [TestCase(400, 1, 16, 6, false)]
+    [TestCase(400, 8, 16, 8, true)]
+    [TestCase(400, 8, 4, 4, false)]
+    [TestCase(200, 5, 4, 3, false)]
+    [TestCase(130, 5, 4, 4, true)]
+    [TestCase(33, 5, 8, 5, true)]
+    [TestCase(33, 1, 8, 1, false)]
+    [TestCase(33, 5, 1, 1, false)]
+    [TestCase(1_000_000, 5, 64, 64, false)]
+    public void Few_taps_take_no_threads_from_rows(
+        long rows,
+        int kernel,
+        int worth,
+        int parts,
+        bool byTaps
+    ) => Assert.That(CpuConvolution.FilterShares(rows, kernel, worth), Is.EqualTo((parts, byTaps)));
+
     private static float[] Drawn(int count, ulong seed)
     {
         var random = new Philox(seed, 0);

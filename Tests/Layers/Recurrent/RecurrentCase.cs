@@ -30,6 +30,9 @@ internal sealed record RecurrentCase(
     /// <summary>Dropout between layers. Sequences must then lie in the order of falling length.</summary>
     public float Dropout { get; init; }
 
+    /// <summary>The largest batch of the operation; 0 for one more than this one.</summary>
+    public int MaxBatch { get; init; }
+
     public RecurrentDescriptor Descriptor =>
         new(Kind, Inputs, Hidden)
         {
@@ -41,7 +44,7 @@ internal sealed record RecurrentCase(
             Dropout = Dropout,
             DropoutStream = 3,
             MaxLength = Steps + 2,
-            MaxBatch = Batch + 1,
+            MaxBatch = MaxBatch == 0 ? Batch + 1 : MaxBatch,
             VariableLengths = Lengths is not null,
             DataLayout = Packed
                 ? RecurrentDataLayout.SeqMajorPacked
@@ -114,5 +117,5 @@ internal sealed record RecurrentCase(
     public override string ToString() =>
         $"{Kind} T{Steps} B{Batch} I{Inputs} H{Hidden} L{Layers}{(Bidirectional ? " both" : "")} {Bias}"
         + $"{(Projection == 0 ? "" : $" P{Projection}")}{(Clip is null ? "" : $" clip {Clip.Min} {Clip.Max}")}"
-        + $"{(Dropout == 0 ? "" : " dropout")}{(Lengths is null ? "" : $" lengths {string.Join(' ', Lengths)}")}{(Packed ? " packed" : "")}{(Order is null ? "" : " order")}{(States ? " states" : "")}";
+        + $"{(Dropout == 0 ? "" : " dropout")}{(Lengths is null ? "" : $" lengths {string.Join(' ', Lengths)}")}{(Packed ? " packed" : "")}{(Order is null ? "" : " order")}{(MaxBatch == 0 ? "" : $" of {MaxBatch}")}{(States ? " states" : "")}";
 }

@@ -23,19 +23,40 @@ internal sealed class RecurrentRun
     public List<float[]> Masks { get; } = [];
     public Dictionary<string, float[]> Gradients { get; } = [];
 
+    /// <param name="backend">Where.</param>
+    /// <param name="c">The case.</param>
+    /// <param name="training">Whether there is a backward pass.</param>
+    /// <param name="poison">Whether what lies behind a sequence's end is NaN.</param>
+    /// <param name="before">What the same operation runs before, in the same memory; it must fit.</param>
     public static RecurrentRun On(
         CpuBackend backend,
         RecurrentCase c,
         bool training = true,
-        bool poison = false
+        bool poison = false,
+        RecurrentCase? before = null
     )
     {
         RecurrentDescriptor d = c.Descriptor with { Training = training };
+        if (before?.Lengths is not null)
+            d = d with { VariableLengths = true };
+        using var memory = new Taken(backend);
+        using RecurrentOperation operation = backend.PlanRecurrent(d);
+        Tensor reserve = memory.Empty(Shape.Block(operation.ReserveCount));
+        Tensor workspace = memory.Empty(Shape.Block(operation.WorkspaceCount));
+        if (before is not null)
+            Drawn(backend, before, d).Run(backend, operation, reserve, workspace, before, d, false);
+        RecurrentRun run = Drawn(backend, c, d);
+        run.Run(backend, operation, reserve, workspace, c, d, poison);
+        return run;
+    }
+
+    private static RecurrentRun Drawn(CpuBackend backend, RecurrentCase c, RecurrentDescriptor d)
+    {
         ParameterLayout layout = backend.RecurrentLayout(d);
         var draw = new Draw(7);
         int states = c.States ? c.HiddenCount : 0;
         int cells = c.States ? c.CellCount : 0;
-        var run = new RecurrentRun
+        return new RecurrentRun
         {
             X = draw.Uniform(c.Steps * c.Batch * c.Inputs),
             Dy = draw.Uniform(c.Steps * c.Batch * d.OutputSize),
@@ -46,14 +67,19 @@ internal sealed class RecurrentRun
             FinalHiddenGradient = draw.Uniform(states),
             FinalCellGradient = draw.Uniform(cells),
         };
-        run.Run(backend, c, d, poison);
-        return run;
     }
 
-    private void Run(CpuBackend backend, RecurrentCase c, RecurrentDescriptor d, bool poison)
+    private void Run(
+        CpuBackend backend,
+        RecurrentOperation operation,
+        Tensor reserve,
+        Tensor workspace,
+        RecurrentCase c,
+        RecurrentDescriptor d,
+        bool poison
+    )
     {
         using var memory = new Taken(backend);
-        using RecurrentOperation operation = backend.PlanRecurrent(d);
         float[] x = [.. X];
         float[] dy = [.. Dy];
         for (int t = 0; poison && t < c.Steps; t++)
@@ -87,8 +113,8 @@ internal sealed class RecurrentRun
             Random = random,
             Lengths = c.Lengths,
             PackedOrder = c.Order,
-            Reserve = memory.Empty(Shape.Block(operation.ReserveCount)),
-            Workspace = memory.Empty(Shape.Block(operation.WorkspaceCount)),
+            Reserve = reserve,
+            Workspace = workspace,
         };
         operation.Forward(operands);
         Y = c.Unlay(operands.Y.ToArray());

@@ -23,11 +23,14 @@ public sealed class SliceGroupTests
             yield return Case(kind, 150, 13, 2, 65, 1, bidirectional: false, states);
             // Threads without a sequence, and one sequence alone.
             yield return Case(kind, 5, 3, 2, 8, 1, bidirectional: true, states);
-            yield return Case(kind, 1, 1, 1, 1, 1, bidirectional: false, states);
-            // Sequences of different lengths, which are not taken together, and equal ones behind them.
-            yield return Case(kind, 4, 5, 2, 6, 1, bidirectional: true, states) with
+            yield return Case(kind, 1, 1, 1, 1, 1, bidirectional: false, states) with
             {
-                Lengths = [4, 2, 3, 1, 4],
+                MaxBatch = Threads,
+            };
+            // A batch far below the largest: slices between others have no sequence.
+            yield return Case(kind, 6, 5, 2, 9, 2, bidirectional: true, states) with
+            {
+                MaxBatch = 4 * Threads,
             };
         }
         yield return Case(
@@ -76,17 +79,35 @@ public sealed class SliceGroupTests
         {
             RecurrentRun apart = On(bits, Threads, c);
             foreach (int groups in (int[])[1, 2, 3, 6])
-            {
-                RecurrentRun together = On(bits, groups, c);
-                string where = $"{bits} bits, {groups} groups";
-                Assert.That(Same(together.Y, apart.Y), where);
-                Assert.That(Same(together.FinalHidden, apart.FinalHidden), where);
-                Assert.That(Same(together.FinalCell, apart.FinalCell), where);
-                Assert.That(together.Gradients.Keys, Is.EqualTo(apart.Gradients.Keys));
-                foreach ((string name, float[] gradient) in together.Gradients)
-                    Assert.That(Same(gradient, apart.Gradients[name]), $"{name}, {where}");
-            }
+                RequireSame(On(bits, groups, c), apart, $"{bits} bits, {groups} groups");
         }
+    }
+
+    // Sequences of different lengths are dealt to the slices, which then are not taken together; equal ones behind them are.
+    [Test]
+    public void Equal_lengths_are_taken_together_behind_different_ones(
+        [Values] RecurrentKind kind,
+        [Values] bool states
+    )
+    {
+        RecurrentCase equal = Case(kind, 4, 5, 2, 6, 1, bidirectional: true, states) with
+        {
+            MaxBatch = 9,
+        };
+        RecurrentCase before = equal with { Batch = 9, Lengths = [4, 2, 3, 1, 4, 4, 1, 2, 3] };
+        RecurrentRun apart = On(512, Threads, equal);
+        foreach (int groups in (int[])[1, 2, 3, 6])
+            RequireSame(On(512, groups, equal, before: before), apart, $"{groups} groups");
+    }
+
+    private static void RequireSame(RecurrentRun together, RecurrentRun apart, string where)
+    {
+        Assert.That(Same(together.Y, apart.Y), where);
+        Assert.That(Same(together.FinalHidden, apart.FinalHidden), where);
+        Assert.That(Same(together.FinalCell, apart.FinalCell), where);
+        Assert.That(together.Gradients.Keys, Is.EqualTo(apart.Gradients.Keys));
+        foreach ((string name, float[] gradient) in together.Gradients)
+            Assert.That(Same(gradient, apart.Gradients[name]), $"{name}, {where}");
     }
 
     [Test]
@@ -98,11 +119,17 @@ public sealed class SliceGroupTests
         Assert.That(apart, Has.None.NaN);
     }
 
-    private static RecurrentRun On(int bits, int groups, RecurrentCase c, bool training = true)
+    private static RecurrentRun On(
+        int bits,
+        int groups,
+        RecurrentCase c,
+        bool training = true,
+        RecurrentCase? before = null
+    )
     {
         var options = new CpuOptions { VectorBits = bits, Threads = Threads };
         using var backend = new CpuBackend(options, "asked for") { SliceGroups = groups };
-        return RecurrentRun.On(backend, c, training);
+        return RecurrentRun.On(backend, c, training, before: before);
     }
 
     private static bool Same(float[] a, float[] b) =>
