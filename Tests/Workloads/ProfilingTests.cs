@@ -19,7 +19,7 @@ public sealed class ProfilingTests
     {
         var workload = new Workload(Architecture.Get("gru"), new AddingProblem(3), 1, 2, 1);
         Profiled? profiled = null;
-        Profiling.Run(
+        Sequor.Workloads.Profiling.Run(
             [workload],
             () => Backend.Create(Device.Cpu, new CpuOptions { Threads = 1 }),
             new MeasurementOptions
