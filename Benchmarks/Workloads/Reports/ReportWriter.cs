@@ -13,10 +13,10 @@ public static class ReportWriter
         time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
     // What a report always has is no null, whoever wrote it.
-    private static readonly JsonSerializerOptions Reading = new(ReportJson.Default.Options)
+    private static readonly JsonSerializerOptions Reading = new(ReadReportJson.Default.Options)
     {
         RespectNullableAnnotations = true,
-        TypeInfoResolver = ReportJson.Default,
+        TypeInfoResolver = ReadReportJson.Default,
     };
 
     private static T? Read<T>(string json) =>
@@ -67,7 +67,11 @@ public static class ReportWriter
         JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.TrendReport);
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+// Most reports are only written, and what it takes to read them is a large part of the published program.
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    GenerationMode = JsonSourceGenerationMode.Serialization
+)]
 [JsonSerializable(typeof(BenchReport))]
 [JsonSerializable(typeof(ProfileReport))]
 [JsonSerializable(typeof(TrainReport))]
@@ -78,3 +82,12 @@ public static class ReportWriter
 [JsonSerializable(typeof(TrendReport))]
 [JsonSerializable(typeof(SuitesReport))]
 internal sealed partial class ReportJson : JsonSerializerContext;
+
+// Those that are read, and written with some of their keys alone.
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    GenerationMode = JsonSourceGenerationMode.Metadata
+)]
+[JsonSerializable(typeof(BenchReport))]
+[JsonSerializable(typeof(SuitesReport))]
+internal sealed partial class ReadReportJson : JsonSerializerContext;
