@@ -1,5 +1,4 @@
 using Sequor.Layers;
-using Spectre.Console;
 
 namespace Sequor.Tool;
 
@@ -14,7 +13,7 @@ internal sealed class Screen
     private const int PlainWidth = 400;
 
     private readonly TextWriter _out;
-    private readonly IAnsiConsole? _console;
+    private readonly Terminal? _terminal;
 
     /// <param name="outputs">Where results go; standard output is for one that goes there alone.</param>
     public Screen(params IEnumerable<OutputFile?> outputs)
@@ -24,9 +23,7 @@ internal sealed class Screen
         bool terminal = error ? StandardStreams.ErrorIsTerminal : StandardStreams.OutputIsTerminal;
         bool dumb = Environment.GetEnvironmentVariable("TERM") == "dumb";
         if (terminal && !dumb && HasColours)
-            _console = AnsiConsole.Create(
-                new AnsiConsoleSettings { Out = new AnsiConsoleOutput(_out) }
-            );
+            _terminal = new Terminal(_out, error);
         ShowsProgress = StandardStreams.ErrorIsTerminal && !dumb && HasColours;
         // Where output goes to a file or to tee, what the line on the terminal shows has to stand there too.
         KeepsLines = !ShowsProgress || !terminal;
@@ -43,7 +40,7 @@ internal sealed class Screen
     public bool KeepsLines { get; }
 
     /// <summary>Columns that a line has room for.</summary>
-    public int Width => _console?.Profile.Width ?? PlainWidth;
+    public int Width => _terminal is null ? PlainWidth : Terminal.Width;
 
     /// <summary>Prints a line to standard error: a failure, or a note that must not be among the results.</summary>
     public static void Tell(string text) => Console.Error.WriteLine(Printable.Of(text));
@@ -52,12 +49,10 @@ internal sealed class Screen
 
     public void Title(string text)
     {
-        if (_console is null)
+        if (_terminal is null)
             Line(text);
         else
-            _console.Write(
-                new Text(Printable.Of(text) + "\n", new Style(decoration: Decoration.Bold))
-            );
+            _terminal.Title(Printable.Of(text));
     }
 
     /// <summary>A table whose first column is text and whose others are numbers.</summary>
@@ -74,36 +69,10 @@ internal sealed class Screen
         ];
         Title(title);
         // A blank at each side of a column; without lines there are none at the sides of the table.
-        bool lines = _console is not null && widths.Sum(w => w + 2) <= Width;
-        if (lines)
-            WriteTable(head, all.Skip(1));
+        if (_terminal is not null && widths.Sum(w => w + 2) <= Width)
+            _terminal.Table(all, widths);
         else
             WriteColumns(all, widths);
-    }
-
-    private void WriteTable(IReadOnlyList<string> head, IEnumerable<string[]> rows)
-    {
-        var table = new Table { Border = TableBorder.Simple };
-        for (int i = 0; i < head.Count; i++)
-        {
-            table.AddColumn(
-                new TableColumn(new Text(head[i], new Style(decoration: Decoration.Dim)))
-                {
-                    NoWrap = true,
-                    Alignment = i == 0 ? Justify.Left : Justify.Right,
-                    Padding = new Padding(0, 0, 1, 0),
-                }
-            );
-        }
-        foreach (string[] row in rows)
-        {
-            table.AddRow(
-                row.Select(
-                    (cell, i) => i == 0 ? new Text(cell, new Style(Color.Aqua)) : new Text(cell)
-                )
-            );
-        }
-        _console!.Write(table);
     }
 
     private void WriteColumns(List<string[]> rows, int[] widths)

@@ -24,7 +24,7 @@ public static class ReportWriter
 
     /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(BenchReport report) =>
-        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.BenchReport);
+        ReportJson.ToUtf8(report);
 
     /// <summary>A report that <see cref="ToUtf8(BenchReport)"/> wrote, of this version; null for the word null.</summary>
     /// <exception cref="JsonException">It is none.</exception>
@@ -32,23 +32,23 @@ public static class ReportWriter
 
     /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(ProfileReport report) =>
-        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.ProfileReport);
+        ReportJson.ToUtf8(report);
 
     /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(TrainReport report) =>
-        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.TrainReport);
+        ReportJson.ToUtf8(report);
 
     /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(DoctorReport report) =>
-        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.DoctorReport);
+        ReportJson.ToUtf8(report);
 
     /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(CatalogReport report) =>
-        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.CatalogReport);
+        ReportJson.ToUtf8(report);
 
     /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(ReproductionReport report) =>
-        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.ReproductionReport);
+        ReportJson.ToUtf8(report);
 
     /// <summary>A report that <see cref="ToUtf8(SuitesReport)"/> wrote, of this version; null for the word null.</summary>
     /// <exception cref="JsonException">It is none.</exception>
@@ -56,32 +56,16 @@ public static class ReportWriter
 
     /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(SuitesReport report) =>
-        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.SuitesReport);
+        ReportJson.ToUtf8(report);
 
     /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(ComparisonReport report) =>
-        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.ComparisonReport);
+        ReportJson.ToUtf8(report);
 
     /// <summary>A report as UTF-8.</summary>
     public static byte[] ToUtf8(TrendReport report) =>
-        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.TrendReport);
+        ReportJson.ToUtf8(report);
 }
-
-// Most reports are only written, and what it takes to read them is a large part of the published program.
-[JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
-    GenerationMode = JsonSourceGenerationMode.Serialization
-)]
-[JsonSerializable(typeof(BenchReport))]
-[JsonSerializable(typeof(ProfileReport))]
-[JsonSerializable(typeof(TrainReport))]
-[JsonSerializable(typeof(DoctorReport))]
-[JsonSerializable(typeof(CatalogReport))]
-[JsonSerializable(typeof(ReproductionReport))]
-[JsonSerializable(typeof(ComparisonReport))]
-[JsonSerializable(typeof(TrendReport))]
-[JsonSerializable(typeof(SuitesReport))]
-internal sealed partial class ReportJson : JsonSerializerContext;
 
 // Those that are read, and written with some of their keys alone.
 [JsonSourceGenerationOptions(

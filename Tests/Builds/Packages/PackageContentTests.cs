@@ -24,8 +24,6 @@ public sealed unsafe class PackageContentTests
     [
         "Perfolizer.dll",
         "Pragmastat.dll",
-        "Spectre.Console.Ansi.dll",
-        "Spectre.Console.dll",
         "System.CommandLine.dll",
         "System.IO.Hashing.dll",
     ];
