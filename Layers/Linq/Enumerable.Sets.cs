@@ -8,10 +8,7 @@ internal static partial class Enumerable
         IEqualityComparer<T>? comparer = null
     ) => Fresh(source, [], comparer);
 
-    public static IEnumerable<T> DistinctBy<T, TKey>(
-        this IEnumerable<T> source,
-        Func<T, TKey> key
-    )
+    public static IEnumerable<T> DistinctBy<T, TKey>(this IEnumerable<T> source, Func<T, TKey> key)
     {
         var seen = new HashSet<TKey>();
         foreach (T item in source)

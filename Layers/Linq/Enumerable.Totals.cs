@@ -105,15 +105,11 @@ internal static partial class Enumerable
     /// <summary>The least item; the first of several. What is no number is less than all numbers, and null is left out.</summary>
     public static T Min<T>(this IEnumerable<T> source) => Extreme(source, -1);
 
-    public static TResult Max<T, TResult>(
-        this IEnumerable<T> source,
-        Func<T, TResult> selector
-    ) => Max(Select(source, selector));
+    public static TResult Max<T, TResult>(this IEnumerable<T> source, Func<T, TResult> selector) =>
+        Max(Select(source, selector));
 
-    public static TResult Min<T, TResult>(
-        this IEnumerable<T> source,
-        Func<T, TResult> selector
-    ) => Min(Select(source, selector));
+    public static TResult Min<T, TResult>(this IEnumerable<T> source, Func<T, TResult> selector) =>
+        Min(Select(source, selector));
 
     private static T Extreme<T>(IEnumerable<T> source, int sign)
     {

@@ -60,10 +60,8 @@ internal static partial class Enumerable
         IComparer<TKey>? comparer = null
     ) => source.Then(By(key, comparer, 1));
 
-    public static Ordered<T> ThenByDescending<T, TKey>(
-        this Ordered<T> source,
-        Func<T, TKey> key
-    ) => source.Then(By(key, null, -1));
+    public static Ordered<T> ThenByDescending<T, TKey>(this Ordered<T> source, Func<T, TKey> key) =>
+        source.Then(By(key, null, -1));
 
     // Compares items by their places; each key is made once.
     private static Func<T[], IComparer<int>> By<T, TKey>(
@@ -76,7 +74,8 @@ internal static partial class Enumerable
             TKey[] keys = Array.ConvertAll(items, item => key(item));
             IComparer<TKey> order = comparer ?? Comparer<TKey>.Default;
             return Comparer<int>.Create(
-                (a, b) => sign > 0 ? order.Compare(keys[a], keys[b]) : order.Compare(keys[b], keys[a])
+                (a, b) =>
+                    sign > 0 ? order.Compare(keys[a], keys[b]) : order.Compare(keys[b], keys[a])
             );
         };
 }

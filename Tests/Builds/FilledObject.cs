@@ -48,8 +48,7 @@ internal static class FilledObject
             );
             if (field is null)
                 continue;
-            bool mayBeNull =
-                Nullability.Create(property).ReadState == NullabilityState.Nullable;
+            bool mayBeNull = Nullability.Create(property).ReadState == NullabilityState.Nullable;
             if (!least || !mayBeNull)
                 field.SetValue(filled, Of(property.PropertyType, least));
         }

@@ -18,7 +18,14 @@ public sealed class TerminalTests
             using var text = new StringWriter { NewLine = "\n" };
             var terminal = new Terminal(text, isError: false);
             terminal.Title("Title");
-            terminal.Table([["arch", "ms"], ["rnn", "1.25"], ["s4d", "3"]], [4, 4]);
+            terminal.Table(
+                [
+                    ["arch", "ms"],
+                    ["rnn", "1.25"],
+                    ["s4d", "3"],
+                ],
+                [4, 4]
+            );
             return text.ToString().ReplaceLineEndings("\n");
         }
         finally

@@ -23,48 +23,39 @@ public static class ReportWriter
         JsonSerializer.Deserialize(json, (JsonTypeInfo<T>)Reading.GetTypeInfo(typeof(T)));
 
     /// <summary>A report as UTF-8.</summary>
-    public static byte[] ToUtf8(BenchReport report) =>
-        ReportJson.ToUtf8(report);
+    public static byte[] ToUtf8(BenchReport report) => ReportJson.ToUtf8(report);
 
     /// <summary>A report that <see cref="ToUtf8(BenchReport)"/> wrote, of this version; null for the word null.</summary>
     /// <exception cref="JsonException">It is none.</exception>
     public static BenchReport? ReadBench(string json) => Read<BenchReport>(json);
 
     /// <summary>A report as UTF-8.</summary>
-    public static byte[] ToUtf8(ProfileReport report) =>
-        ReportJson.ToUtf8(report);
+    public static byte[] ToUtf8(ProfileReport report) => ReportJson.ToUtf8(report);
 
     /// <summary>A report as UTF-8.</summary>
-    public static byte[] ToUtf8(TrainReport report) =>
-        ReportJson.ToUtf8(report);
+    public static byte[] ToUtf8(TrainReport report) => ReportJson.ToUtf8(report);
 
     /// <summary>A report as UTF-8.</summary>
-    public static byte[] ToUtf8(DoctorReport report) =>
-        ReportJson.ToUtf8(report);
+    public static byte[] ToUtf8(DoctorReport report) => ReportJson.ToUtf8(report);
 
     /// <summary>A report as UTF-8.</summary>
-    public static byte[] ToUtf8(CatalogReport report) =>
-        ReportJson.ToUtf8(report);
+    public static byte[] ToUtf8(CatalogReport report) => ReportJson.ToUtf8(report);
 
     /// <summary>A report as UTF-8.</summary>
-    public static byte[] ToUtf8(ReproductionReport report) =>
-        ReportJson.ToUtf8(report);
+    public static byte[] ToUtf8(ReproductionReport report) => ReportJson.ToUtf8(report);
 
     /// <summary>A report that <see cref="ToUtf8(SuitesReport)"/> wrote, of this version; null for the word null.</summary>
     /// <exception cref="JsonException">It is none.</exception>
     public static SuitesReport? ReadSuites(string json) => Read<SuitesReport>(json);
 
     /// <summary>A report as UTF-8.</summary>
-    public static byte[] ToUtf8(SuitesReport report) =>
-        ReportJson.ToUtf8(report);
+    public static byte[] ToUtf8(SuitesReport report) => ReportJson.ToUtf8(report);
 
     /// <summary>A report as UTF-8.</summary>
-    public static byte[] ToUtf8(ComparisonReport report) =>
-        ReportJson.ToUtf8(report);
+    public static byte[] ToUtf8(ComparisonReport report) => ReportJson.ToUtf8(report);
 
     /// <summary>A report as UTF-8.</summary>
-    public static byte[] ToUtf8(TrendReport report) =>
-        ReportJson.ToUtf8(report);
+    public static byte[] ToUtf8(TrendReport report) => ReportJson.ToUtf8(report);
 }
 
 // Those that are read, and written with some of their keys alone.
