@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
+using System.Text.Json.Serialization;
 
 namespace Sequor.Tests.Builds;
 
@@ -48,9 +49,14 @@ internal static class FilledObject
             );
             if (field is null)
                 continue;
+            // What is not written itself is what others are computed from.
+            bool bare =
+                least
+                && property.GetCustomAttribute<JsonIgnoreAttribute>()?.Condition
+                    is not JsonIgnoreCondition.Always;
             bool mayBeNull = Nullability.Create(property).ReadState == NullabilityState.Nullable;
-            if (!least || !mayBeNull)
-                field.SetValue(filled, Of(property.PropertyType, least));
+            if (!bare || !mayBeNull)
+                field.SetValue(filled, Of(property.PropertyType, bare));
         }
         return filled;
     }
