@@ -61,7 +61,7 @@ internal static class ListCommand
         );
         // A list of files is as long as several tables are wide.
         screen.Title("Data");
-        foreach (Group<string?, ListedTask> same in report.Tasks.GroupBy(t => t.Data))
+        foreach (IGrouping<string?, ListedTask> same in report.Tasks.GroupBy(t => t.Data))
             screen.Line($"{string.Join(", ", same.Select(t => t.Name))}: {same.Key ?? "drawn"}");
         screen.Line();
         screen.Table(

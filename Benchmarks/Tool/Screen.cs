@@ -1,4 +1,5 @@
 using Sequor.Layers;
+using Spectre.Console;
 
 namespace Sequor.Tool;
 
@@ -13,7 +14,7 @@ internal sealed class Screen
     private const int PlainWidth = 400;
 
     private readonly TextWriter _out;
-    private readonly Terminal? _terminal;
+    private readonly IAnsiConsole? _console;
 
     /// <param name="outputs">Where results go; standard output is for one that goes there alone.</param>
     public Screen(params IEnumerable<OutputFile?> outputs)
@@ -23,7 +24,9 @@ internal sealed class Screen
         bool terminal = error ? StandardStreams.ErrorIsTerminal : StandardStreams.OutputIsTerminal;
         bool dumb = Environment.GetEnvironmentVariable("TERM") == "dumb";
         if (terminal && !dumb && HasColours)
-            _terminal = new Terminal(_out, error);
+            _console = AnsiConsole.Create(
+                new AnsiConsoleSettings { Out = new AnsiConsoleOutput(_out) }
+            );
         ShowsProgress = StandardStreams.ErrorIsTerminal && !dumb && HasColours;
         // Where output goes to a file or to tee, what the line on the terminal shows has to stand there too.
         KeepsLines = !ShowsProgress || !terminal;
@@ -40,7 +43,7 @@ internal sealed class Screen
     public bool KeepsLines { get; }
 
     /// <summary>Columns that a line has room for.</summary>
-    public int Width => _terminal is null ? PlainWidth : Terminal.Width;
+    public int Width => _console?.Profile.Width ?? PlainWidth;
 
     /// <summary>Prints a line to standard error: a failure, or a note that must not be among the results.</summary>
     public static void Tell(string text) => Console.Error.WriteLine(Printable.Of(text));
@@ -49,10 +52,12 @@ internal sealed class Screen
 
     public void Title(string text)
     {
-        if (_terminal is null)
+        if (_console is null)
             Line(text);
         else
-            _terminal.Title(Printable.Of(text));
+            _console.Write(
+                new Text(Printable.Of(text) + "\n", new Style(decoration: Decoration.Bold))
+            );
     }
 
     /// <summary>A table whose first column is text and whose others are numbers.</summary>
@@ -69,10 +74,36 @@ internal sealed class Screen
         ];
         Title(title);
         // A blank at each side of a column; without lines there are none at the sides of the table.
-        if (_terminal is not null && widths.Sum(w => w + 2) <= Width)
-            _terminal.Table(all, widths);
+        bool lines = _console is not null && widths.Sum(w => w + 2) <= Width;
+        if (lines)
+            WriteTable(head, all.Skip(1));
         else
             WriteColumns(all, widths);
+    }
+
+    private void WriteTable(IReadOnlyList<string> head, IEnumerable<string[]> rows)
+    {
+        var table = new Table { Border = TableBorder.Simple };
+        for (int i = 0; i < head.Count; i++)
+        {
+            table.AddColumn(
+                new TableColumn(new Text(head[i], new Style(decoration: Decoration.Dim)))
+                {
+                    NoWrap = true,
+                    Alignment = i == 0 ? Justify.Left : Justify.Right,
+                    Padding = new Padding(0, 0, 1, 0),
+                }
+            );
+        }
+        foreach (string[] row in rows)
+        {
+            table.AddRow(
+                row.Select(
+                    (cell, i) => i == 0 ? new Text(cell, new Style(Color.Aqua)) : new Text(cell)
+                )
+            );
+        }
+        _console!.Write(table);
     }
 
     private void WriteColumns(List<string[]> rows, int[] widths)

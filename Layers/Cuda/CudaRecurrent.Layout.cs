@@ -22,7 +22,7 @@ internal sealed partial class CudaRecurrent
         int gates = descriptor.Gates;
         var offsets = new Dictionary<string, long>();
         foreach (
-            Group<string, RnnWeight> group in rnn.Weights(backend.CuDnn)
+            IGrouping<string, RnnWeight> group in rnn.Weights(backend.CuDnn)
                 .GroupBy(weight => Name(weight, rnn.Settings))
         )
         {

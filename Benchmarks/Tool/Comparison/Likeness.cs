@@ -56,9 +56,9 @@ internal static class Likeness
         FigureSet after
     )
     {
-        Lookup<(string, string), string> mine = ShapesOf(before);
-        Lookup<(string, string), string> theirs = ShapesOf(after);
-        foreach (Group<(string Format, string Subject), string> group in mine.Groups)
+        ILookup<(string, string), string> mine = ShapesOf(before);
+        ILookup<(string, string), string> theirs = ShapesOf(after);
+        foreach (IGrouping<(string Format, string Subject), string> group in mine)
         {
             string[] shapes = [.. group.Distinct()];
             string[] others = [.. theirs[group.Key].Distinct()];
@@ -67,7 +67,7 @@ internal static class Likeness
         }
     }
 
-    private static Lookup<(string, string), string> ShapesOf(FigureSet set) =>
+    private static ILookup<(string, string), string> ShapesOf(FigureSet set) =>
         set.Figures.Keys.ToLookup(key => (key.Format, key.Subject), key => key.Shape);
 
     private static IEnumerable<(string Format, Condition Before, Condition After)> Conditions(

@@ -51,7 +51,7 @@ internal static class Trends
                     ? $"'{path}' has no line; bench --history writes them"
                     : $"'{path}' has no line of {HistoryLine.Schema}; line {damaged[0].Line} {damaged[0].Reason}"
             );
-        Group<string, Run>[] machines = [.. runs.GroupBy(run => run.Key)];
+        IGrouping<string, Run>[] machines = [.. runs.GroupBy(run => run.Key)];
         string[] names = Names([.. machines.Select(m => m.First().Conditions)]);
         return new TrendReport
         {

@@ -24,7 +24,7 @@ public static class SuitesPage
         {
             body.Add($"{Page.Notice(report.Status, report.Reason)}");
             foreach (
-                Group<string, SuiteResult> method in report.Results.GroupBy(r => Method(r.Name))
+                IGrouping<string, SuiteResult> method in report.Results.GroupBy(r => Method(r.Name))
             )
                 body.Add($"{Section(method.Key, [.. method])}");
         }

@@ -23,7 +23,7 @@ public static class TrendPage
         {
             body.Add($"{Changes(machine)}");
             foreach (
-                Group<(string Metric, string Unit), TrendSeries> metric in machine
+                IGrouping<(string Metric, string Unit), TrendSeries> metric in machine
                     .Series.Where(s => s.Unit == "ms" || s.Changes.Count > 0)
                     .GroupBy(s => (s.Metric, s.Unit))
             )

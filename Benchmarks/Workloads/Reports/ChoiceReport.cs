@@ -57,7 +57,7 @@ public sealed record ChoiceReport
         foreach (CudaChoice choice in choices.Where(c => c.Kind != Products))
             yield return $"{choice.Kind} {choice.Shape}: {choice.Taken}, {Why(choice)}";
         foreach (
-            Group<(string Taken, string How, string? Reason), CudaChoice> group in choices
+            IGrouping<(string Taken, string How, string? Reason), CudaChoice> group in choices
                 .Where(c => c.Kind == Products)
                 .GroupBy(c => (c.Taken, c.How, c.Reason))
         )

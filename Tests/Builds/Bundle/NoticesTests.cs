@@ -32,7 +32,7 @@ public sealed class NoticesTests : FolderTest
         Assert.That(
             names,
             Is.SupersetOf(
-                new[] { "NUnit", "NUnit3TestAdapter", "Perfolizer", "System.CommandLine" }
+                new[] { "NUnit", "NUnit3TestAdapter", "Spectre.Console", "System.CommandLine" }
             )
         );
         Assert.That(names, Is.Unique);

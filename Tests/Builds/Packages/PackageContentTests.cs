@@ -24,6 +24,8 @@ public sealed unsafe class PackageContentTests
     [
         "Perfolizer.dll",
         "Pragmastat.dll",
+        "Spectre.Console.Ansi.dll",
+        "Spectre.Console.dll",
         "System.CommandLine.dll",
         "System.IO.Hashing.dll",
     ];
