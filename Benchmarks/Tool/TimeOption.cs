@@ -1,10 +1,9 @@
 using System.Globalization;
-using System.Text.RegularExpressions;
 
 namespace Sequor.Tool;
 
 /// <summary>A time with its unit on a command line: 8h, 90m, 30s, or several of them as in 1h30m.</summary>
-internal static partial class TimeOption
+internal static class TimeOption
 {
     private static readonly TimeSpan Longest = TimeSpan.FromDays(1000);
 
@@ -15,30 +14,40 @@ internal static partial class TimeOption
     /// <summary>The time that a text says; null where it says none.</summary>
     public static TimeSpan? Parse(string text)
     {
-        if (!Form().IsMatch(text))
-            return null;
         double seconds = 0;
-        foreach (Match part in Part().Matches(text))
+        for (ReadOnlySpan<char> rest = text; ; )
         {
-            double number = double.Parse(part.Groups[1].Value, CultureInfo.InvariantCulture);
+            int end = rest.IndexOfAny("dhms") is var at and > 0 ? at : 0;
+            if (!IsNumber(rest[..end]))
+                return null;
+            double number = double.Parse(rest[..end], CultureInfo.InvariantCulture);
             seconds +=
                 number
-                * part.Groups[2].Value switch
+                * rest[end] switch
                 {
-                    "d" => 24 * 3600,
-                    "h" => 3600,
-                    "m" => 60,
+                    'd' => 24 * 3600,
+                    'h' => 3600,
+                    'm' => 60,
                     _ => 1,
                 };
+            rest = rest[(end + 1)..];
+            if (rest.IsEmpty)
+                break;
         }
         return seconds > 0 && seconds <= Longest.TotalSeconds
             ? TimeSpan.FromSeconds(seconds)
             : null;
     }
 
-    [GeneratedRegex(@"^([0-9]{1,9}(\.[0-9]{1,9})?[dhms])+$", RegexOptions.CultureInvariant)]
-    private static partial Regex Form();
+    // Up to nine digits, and as many after a point, if there is one. A regular expression would bring its whole library along.
+    private static bool IsNumber(ReadOnlySpan<char> text)
+    {
+        int point = text.IndexOf('.');
+        return point < 0
+            ? IsDigits(text)
+            : IsDigits(text[..point]) && IsDigits(text[(point + 1)..]);
+    }
 
-    [GeneratedRegex(@"([0-9]+(?:\.[0-9]+)?)([dhms])", RegexOptions.CultureInvariant)]
-    private static partial Regex Part();
+    private static bool IsDigits(ReadOnlySpan<char> text) =>
+        text.Length is >= 1 and <= 9 && !text.ContainsAnyExceptInRange('0', '9');
 }

@@ -1,10 +1,14 @@
 using System.Reflection;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 using System.Text.RegularExpressions;
 using NUnit.Framework;
 using Sequor.Interop;
 using Sequor.Layers;
 using Sequor.Tests.Support;
+using Sequor.Tool;
 using Sequor.Workloads;
 
 namespace Sequor.Tests.Builds;
@@ -48,6 +52,63 @@ public sealed partial class GeneratedJsonTests
         });
     }
 
+    // The handlers that write reports are all that is kept of what is generated for them.
+    [Test]
+    public void Every_report_is_written_as_reflection_writes_it([Values] bool least)
+    {
+        MethodInfo[] writers =
+        [
+            .. typeof(ReportWriter)
+                .GetMethods(BindingFlags.Public | BindingFlags.Static)
+                .Where(method => method.Name == nameof(ReportWriter.ToUtf8)),
+        ];
+        Assert.That(writers, Has.Length.AtLeast(9));
+        var reflection = new JsonSerializerOptions
+        {
+            PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+            TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
+        };
+        Assert.Multiple(() =>
+        {
+            foreach (MethodInfo writer in writers)
+            {
+                Type type = writer.GetParameters().Single().ParameterType;
+                object report = FilledObject.Of(type, least);
+                JsonNode? written = JsonNode.Parse((byte[])writer.Invoke(null, [report])!);
+                JsonNode? expected = JsonSerializer.SerializeToNode(report, type, reflection);
+                Assert.That(
+                    JsonNode.DeepEquals(written, expected),
+                    Is.True,
+                    $"{type}: {written}\n{expected}"
+                );
+            }
+        });
+    }
+
+    // The linker's file takes out what ReportJson.Default would need.
+    [Test]
+    public void Nothing_but_tests_asks_for_what_the_published_program_leaves_out() =>
+        Assert.That(
+            Sources()
+                .Where(file => LeftOut().IsMatch(File.ReadAllText(file)))
+                .Select(Path.GetFileName),
+            Is.Empty
+        );
+
+    [Test]
+    public void The_program_and_what_it_stands_on_refer_to_no_System_Linq()
+    {
+        foreach (
+            Assembly assembly in (Assembly[])
+                [typeof(Layer).Assembly, typeof(ReportWriter).Assembly, typeof(Screen).Assembly]
+        )
+            Assert.That(
+                assembly.GetReferencedAssemblies().Select(name => name.Name),
+                Does.Not.Contain("System.Linq"),
+                assembly.GetName().Name
+            );
+    }
+
     // Whoever publishes a program of their own with these packages is told by it that they may.
     [Test]
     public void Packages_say_that_they_can_be_trimmed_and_compiled_ahead_of_time()
@@ -73,23 +134,7 @@ public sealed partial class GeneratedJsonTests
     public void No_source_serializes_or_makes_objects_by_reflection()
     {
         string root = Repository.Root();
-        string[] files =
-        [
-            .. Folders
-                .SelectMany(folder =>
-                    Directory.EnumerateFiles(
-                        Path.Combine(root, folder),
-                        "*.cs",
-                        SearchOption.AllDirectories
-                    )
-                )
-                .Where(file =>
-                    !Path.GetRelativePath(root, file)
-                        .Split('/', '\\')
-                        .Intersect(["artifacts", "bin", "obj", "Generator"])
-                        .Any()
-                ),
-        ];
+        string[] files = [.. Sources()];
         Assert.That(files, Has.Length.AtLeast(400));
         string[] wrong =
         [
@@ -120,6 +165,25 @@ public sealed partial class GeneratedJsonTests
     [TestCase("Assembly.Load(name)", 1)]
     public void Reflection_is_told_from_what_is_generated(string source, int found) =>
         Assert.That(Reflective(source).Count(), Is.EqualTo(found));
+
+    private static IEnumerable<string> Sources()
+    {
+        string root = Repository.Root();
+        return Folders
+            .SelectMany(folder =>
+                Directory.EnumerateFiles(
+                    Path.Combine(root, folder),
+                    "*.cs",
+                    SearchOption.AllDirectories
+                )
+            )
+            .Where(file =>
+                !Path.GetRelativePath(root, file)
+                    .Split('/', '\\')
+                    .Intersect(["artifacts", "bin", "obj", "Generator"])
+                    .Any()
+            );
+    }
 
     private static IEnumerable<string> Reflective(string source)
     {
@@ -177,6 +241,9 @@ public sealed partial class GeneratedJsonTests
 
     [GeneratedRegex(@"JsonSerializer\s*\.\s*(Des|S)erialize\w*\s*(<[^(]*>)?\s*\(")]
     private static partial Regex Call();
+
+    [GeneratedRegex(@"\bReportJson\.Default\.")]
+    private static partial Regex LeftOut();
 
     // A property of a generated context, or a type's information that options with one gave.
     [GeneratedRegex(@"(\.Default\.\w+|TypeInfo(\(typeof\(\w+\)\))?)\s*\)$")]

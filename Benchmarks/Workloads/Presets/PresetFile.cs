@@ -30,11 +30,13 @@ internal sealed record PresetEntry(
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     ReadCommentHandling = JsonCommentHandling.Skip,
     RespectNullableAnnotations = true,
-    AllowDuplicateProperties = false
+    AllowDuplicateProperties = false,
+    GenerationMode = JsonSourceGenerationMode.Metadata
 )]
 [JsonSerializable(typeof(PresetFile))]
 internal sealed partial class PresetJson : JsonSerializerContext;
 
 // Its names are in checkpoints, which are compared by them, so they stay as the properties have them.
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Serialization)]
 [JsonSerializable(typeof(PresetModel))]
 internal sealed partial class PresetSettingsJson : JsonSerializerContext;

@@ -47,9 +47,9 @@ public static class HistoryLine
 
     private static readonly JsonTypeInfo<BenchReport> KeptTypeInfo =
         (JsonTypeInfo<BenchReport>)
-            new JsonSerializerOptions(ReportJson.Default.Options)
+            new JsonSerializerOptions(ReadReportJson.Default.Options)
             {
-                TypeInfoResolver = ReportJson.Default.WithAddedModifier(Keep),
+                TypeInfoResolver = ReadReportJson.Default.WithAddedModifier(Keep),
             }.GetTypeInfo(typeof(BenchReport));
 
     /// <summary>The line of a report as UTF-8, without its end.</summary>

@@ -13,68 +13,56 @@ public static class ReportWriter
         time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
     // What a report always has is no null, whoever wrote it.
-    private static readonly JsonSerializerOptions Reading = new(ReportJson.Default.Options)
+    private static readonly JsonSerializerOptions Reading = new(ReadReportJson.Default.Options)
     {
         RespectNullableAnnotations = true,
-        TypeInfoResolver = ReportJson.Default,
+        TypeInfoResolver = ReadReportJson.Default,
     };
 
     private static T? Read<T>(string json) =>
         JsonSerializer.Deserialize(json, (JsonTypeInfo<T>)Reading.GetTypeInfo(typeof(T)));
 
     /// <summary>A report as UTF-8.</summary>
-    public static byte[] ToUtf8(BenchReport report) =>
-        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.BenchReport);
+    public static byte[] ToUtf8(BenchReport report) => ReportJson.ToUtf8(report);
 
     /// <summary>A report that <see cref="ToUtf8(BenchReport)"/> wrote, of this version; null for the word null.</summary>
     /// <exception cref="JsonException">It is none.</exception>
     public static BenchReport? ReadBench(string json) => Read<BenchReport>(json);
 
     /// <summary>A report as UTF-8.</summary>
-    public static byte[] ToUtf8(ProfileReport report) =>
-        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.ProfileReport);
+    public static byte[] ToUtf8(ProfileReport report) => ReportJson.ToUtf8(report);
 
     /// <summary>A report as UTF-8.</summary>
-    public static byte[] ToUtf8(TrainReport report) =>
-        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.TrainReport);
+    public static byte[] ToUtf8(TrainReport report) => ReportJson.ToUtf8(report);
 
     /// <summary>A report as UTF-8.</summary>
-    public static byte[] ToUtf8(DoctorReport report) =>
-        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.DoctorReport);
+    public static byte[] ToUtf8(DoctorReport report) => ReportJson.ToUtf8(report);
 
     /// <summary>A report as UTF-8.</summary>
-    public static byte[] ToUtf8(CatalogReport report) =>
-        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.CatalogReport);
+    public static byte[] ToUtf8(CatalogReport report) => ReportJson.ToUtf8(report);
 
     /// <summary>A report as UTF-8.</summary>
-    public static byte[] ToUtf8(ReproductionReport report) =>
-        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.ReproductionReport);
+    public static byte[] ToUtf8(ReproductionReport report) => ReportJson.ToUtf8(report);
 
     /// <summary>A report that <see cref="ToUtf8(SuitesReport)"/> wrote, of this version; null for the word null.</summary>
     /// <exception cref="JsonException">It is none.</exception>
     public static SuitesReport? ReadSuites(string json) => Read<SuitesReport>(json);
 
     /// <summary>A report as UTF-8.</summary>
-    public static byte[] ToUtf8(SuitesReport report) =>
-        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.SuitesReport);
+    public static byte[] ToUtf8(SuitesReport report) => ReportJson.ToUtf8(report);
 
     /// <summary>A report as UTF-8.</summary>
-    public static byte[] ToUtf8(ComparisonReport report) =>
-        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.ComparisonReport);
+    public static byte[] ToUtf8(ComparisonReport report) => ReportJson.ToUtf8(report);
 
     /// <summary>A report as UTF-8.</summary>
-    public static byte[] ToUtf8(TrendReport report) =>
-        JsonSerializer.SerializeToUtf8Bytes(report, ReportJson.Default.TrendReport);
+    public static byte[] ToUtf8(TrendReport report) => ReportJson.ToUtf8(report);
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+// Those that are read, and written with some of their keys alone.
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    GenerationMode = JsonSourceGenerationMode.Metadata
+)]
 [JsonSerializable(typeof(BenchReport))]
-[JsonSerializable(typeof(ProfileReport))]
-[JsonSerializable(typeof(TrainReport))]
-[JsonSerializable(typeof(DoctorReport))]
-[JsonSerializable(typeof(CatalogReport))]
-[JsonSerializable(typeof(ReproductionReport))]
-[JsonSerializable(typeof(ComparisonReport))]
-[JsonSerializable(typeof(TrendReport))]
 [JsonSerializable(typeof(SuitesReport))]
-internal sealed partial class ReportJson : JsonSerializerContext;
+internal sealed partial class ReadReportJson : JsonSerializerContext;

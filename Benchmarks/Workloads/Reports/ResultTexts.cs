@@ -118,10 +118,7 @@ internal static class ResultTexts
     {
         int seeds = Math.Max(1, result.Seeds);
         string epochs = Text($"{(double)result.Epochs / seeds:0.#} of {result.EpochsAsked}");
-        string[] ends =
-        [
-            .. result.Runs.Select(run => run.Stopped.ToString().ToLowerInvariant()).Distinct(),
-        ];
+        string[] ends = [.. result.Runs.Select(run => run.StoppedText).Distinct()];
         return ends is ["epochs"] or [] ? epochs : $"{epochs}, {string.Join(" or ", ends)}";
     }
 }

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using Sequor.Layers;
 
@@ -17,10 +16,13 @@ public sealed record ReproductionRun(
     [property: JsonPropertyName("test")] double? Test,
     [property: JsonPropertyName("best_epoch")] int BestEpoch,
     [property: JsonIgnore] IReadOnlyList<EpochRecord> Epochs,
-    [property: JsonPropertyName("stopped"), JsonConverter(typeof(StopReasonConverter))]
-        StopReason Stopped
+    [property: JsonIgnore] StopReason Stopped
 )
 {
+    /// <summary>Why it ended, as reports have it: a word in small letters.</summary>
+    [JsonPropertyName("stopped")]
+    public string StoppedText => Stopped.ToString().ToLowerInvariant();
+
     /// <summary>What was not finite, and where, of a run that diverged; else null.</summary>
     [JsonPropertyName("reason")]
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -97,7 +99,3 @@ public sealed record CurvePoint(
         );
     }
 }
-
-/// <summary>Writes a reason as a word in small letters.</summary>
-internal sealed class StopReasonConverter()
-    : JsonStringEnumConverter<StopReason>(JsonNamingPolicy.SnakeCaseLower);

@@ -19,6 +19,8 @@ public sealed class PublishedProgramTests : FolderTest
     private const string Alike = "--threads 1 --vector-bits 256";
     private const string Tiny = "--length 8 --batch 2 --hidden 6 --steps 3 --warmup 1";
 
+    private const long MostBytes = 13_700_000;
+
     private readonly JsonPage _page = JsonPage.Read();
 
     private static string[] Words(string line, params string[] more) =>
@@ -73,6 +75,15 @@ public sealed class PublishedProgramTests : FolderTest
         (ProgramResult usual, ProgramResult published) = RunBoth("--version");
         published.RequireSuccess();
         Assert.That(published.Output, Is.EqualTo($"{usual.Output.TrimEnd()} NativeAOT\n"));
+    }
+
+    // What is in it is counted in docs/publish.md: what comes to it is seen here.
+    [Test]
+    public void It_is_no_larger_than_it_was()
+    {
+        if (RuntimeInformation.OSArchitecture != System.Runtime.InteropServices.Architecture.X64)
+            Assert.Ignore("the bound is for x64");
+        Assert.That(new FileInfo(PublishedProgram.Executable).Length, Is.AtMost(MostBytes));
     }
 
     [Test]
