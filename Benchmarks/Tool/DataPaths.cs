@@ -186,11 +186,11 @@ internal static class DataPaths
     private static int Found(TaskEntry task, string folder) =>
         task.Files.Count(file => file.FindIn(folder) is not null);
 
-    private static string[] FoldersOf(string folder)
+    private static IEnumerable<string> FoldersOf(string folder)
     {
         try
         {
-            return [.. Directory.GetDirectories(folder).Order(StringComparer.Ordinal)];
+            return Directory.GetDirectories(folder).Order(StringComparer.Ordinal);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

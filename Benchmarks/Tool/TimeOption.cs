@@ -1,9 +1,10 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 
 namespace Sequor.Tool;
 
 /// <summary>A time with its unit on a command line: 8h, 90m, 30s, or several of them as in 1h30m.</summary>
-internal static class TimeOption
+internal static partial class TimeOption
 {
     private static readonly TimeSpan Longest = TimeSpan.FromDays(1000);
 
@@ -14,40 +15,30 @@ internal static class TimeOption
     /// <summary>The time that a text says; null where it says none.</summary>
     public static TimeSpan? Parse(string text)
     {
+        if (!Form().IsMatch(text))
+            return null;
         double seconds = 0;
-        for (ReadOnlySpan<char> rest = text; ; )
+        foreach (Match part in Part().Matches(text))
         {
-            int end = rest.IndexOfAny("dhms") is var at and > 0 ? at : 0;
-            if (!IsNumber(rest[..end]))
-                return null;
-            double number = double.Parse(rest[..end], CultureInfo.InvariantCulture);
+            double number = double.Parse(part.Groups[1].Value, CultureInfo.InvariantCulture);
             seconds +=
                 number
-                * rest[end] switch
+                * part.Groups[2].Value switch
                 {
-                    'd' => 24 * 3600,
-                    'h' => 3600,
-                    'm' => 60,
+                    "d" => 24 * 3600,
+                    "h" => 3600,
+                    "m" => 60,
                     _ => 1,
                 };
-            rest = rest[(end + 1)..];
-            if (rest.IsEmpty)
-                break;
         }
         return seconds > 0 && seconds <= Longest.TotalSeconds
             ? TimeSpan.FromSeconds(seconds)
             : null;
     }
 
-    // Up to nine digits, and as many after a point, if there is one. A regular expression would bring its whole library along.
-    private static bool IsNumber(ReadOnlySpan<char> text)
-    {
-        int point = text.IndexOf('.');
-        return point < 0
-            ? IsDigits(text)
-            : IsDigits(text[..point]) && IsDigits(text[(point + 1)..]);
-    }
+    [GeneratedRegex(@"^([0-9]{1,9}(\.[0-9]{1,9})?[dhms])+$", RegexOptions.CultureInvariant)]
+    private static partial Regex Form();
 
-    private static bool IsDigits(ReadOnlySpan<char> text) =>
-        text.Length is >= 1 and <= 9 && !text.ContainsAnyExceptInRange('0', '9');
+    [GeneratedRegex(@"([0-9]+(?:\.[0-9]+)?)([dhms])", RegexOptions.CultureInvariant)]
+    private static partial Regex Part();
 }

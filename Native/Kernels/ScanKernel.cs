@@ -66,15 +66,8 @@ public readonly record struct ScanKernel
                 _channels,
                 "Sequences times channels of a scan in tiles must be at most 2^27."
             );
-        long tiles = Ceiling(steps, Length);
-        long backward = Ceiling(steps, StepsOfWarp * BackwardWarps);
-        if (Strips * Math.Max(tiles, backward) > MostRoom)
-            throw new ArgumentOutOfRangeException(
-                nameof(steps),
-                steps,
-                "A scan of so few channels must be split into ranges of fewer steps."
-            );
-        (Tiles, BackwardTiles) = ((int)tiles, (int)backward);
+        Tiles = (int)Ceiling(steps, Length);
+        BackwardTiles = (int)Ceiling(steps, StepsOfWarp * BackwardWarps);
     }
 
     /// <summary>Chooses the kernels for a shape.</summary>
@@ -126,8 +119,8 @@ public readonly record struct ScanKernel
     /// <param name="aligned">All operands begin at multiples of 16 bytes.</param>
     /// <param name="multiprocessors">Multiprocessors of the device.</param>
     /// <param name="warps">
-    /// 0, or 4 to 16; backward has at most 8. A range of a single tile of 4 warps is not split. As many as the rule would take mean all that
-    /// it takes.
+    /// 0, or 4 to 16; backward has at most 8. A range of a single tile of 4 warps is not split, nor one of more tiles than
+    /// <see cref="MostRoom"/>. As many as the rule would take mean all that it takes.
     /// </param>
     /// <exception cref="ArgumentOutOfRangeException">A size or the number of warps is none.</exception>
     public static ScanKernel Of(
@@ -143,7 +136,8 @@ public readonly record struct ScanKernel
         if (warps is not (0 or (>= LeastWarps and <= MostWarps)))
             throw new ArgumentOutOfRangeException(nameof(warps), warps, "0, or 4 to 16 are there.");
         ScanKernel usual = Choose(batch, size, steps, packed, aligned, multiprocessors);
-        if (warps == 0 || steps <= LeastWarps * StepsOfWarp)
+        long channels = (long)batch * size;
+        if (warps == 0 || steps <= LeastWarps * StepsOfWarp || !HasRoom(channels, steps))
             return usual.Chunked
                 ? Wide(batch, size, steps, packed, aligned, multiprocessors)
                 : usual;
@@ -164,7 +158,7 @@ public readonly record struct ScanKernel
         long length = StepsOfWarp * Math.Min(warps, MostBackwardWarps);
         // Some shape may be one for which the rule has as many forward, and fewer backward.
         return Math.Max(
-            checked(strips * Ceiling(steps, length)),
+            Math.Min(checked(strips * Ceiling(steps, length)), MostRoom),
             MostTiles(batch, size, steps, multiprocessors)
         );
     }
@@ -181,7 +175,8 @@ public readonly record struct ScanKernel
             return 0;
         // Smaller batches may be split even if the largest is not. No tile is shorter than one of 4 warps.
         long channels = Math.Min((long)batch * size, (many - 1) / size * size);
-        return checked(Ceiling(channels, Strip) * Ceiling(steps, LeastWarps * StepsOfWarp));
+        long tiles = checked(Ceiling(channels, Strip) * Ceiling(steps, LeastWarps * StepsOfWarp));
+        return Math.Min(tiles, MostRoom);
     }
 
     /// <summary>The most tiles, over all strips, that there are words for.</summary>
@@ -201,7 +196,14 @@ public readonly record struct ScanKernel
     }
 
     private static bool Splits(long channels, int steps, int multiprocessors) =>
-        channels < ManyChannels * multiprocessors && steps > LeastWarps * StepsOfWarp;
+        channels < ManyChannels * multiprocessors
+        && steps > LeastWarps * StepsOfWarp
+        && HasRoom(channels, steps);
+
+    // Whether there are words for all tiles, whatever their length. Of a range with more, which no device of today has the memory for, time
+    // is not split.
+    private static bool HasRoom(long channels, int steps) =>
+        Ceiling(channels, Strip) * Ceiling(steps, LeastWarps * StepsOfWarp) <= MostRoom;
 
     private static ScanKernel Wide(
         int batch,

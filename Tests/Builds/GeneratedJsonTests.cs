@@ -95,20 +95,6 @@ public sealed partial class GeneratedJsonTests
             Is.Empty
         );
 
-    [Test]
-    public void The_program_and_what_it_stands_on_refer_to_no_System_Linq()
-    {
-        foreach (
-            Assembly assembly in (Assembly[])
-                [typeof(Layer).Assembly, typeof(ReportWriter).Assembly, typeof(Screen).Assembly]
-        )
-            Assert.That(
-                assembly.GetReferencedAssemblies().Select(name => name.Name),
-                Does.Not.Contain("System.Linq"),
-                assembly.GetName().Name
-            );
-    }
-
     // Whoever publishes a program of their own with these packages is told by it that they may.
     [Test]
     public void Packages_say_that_they_can_be_trimmed_and_compiled_ahead_of_time()

@@ -3,6 +3,7 @@ using Sequor.Layers.Cpu;
 
 namespace Sequor.Tests.Cpu;
 
+/// <summary>Which memory a product asks for while it runs, line by line.</summary>
 [TestFixture]
 public sealed unsafe class AheadTests
 {

@@ -160,9 +160,13 @@ public sealed class ScanShapeTests
             ScanKernel.Of(1, 32, Longest, false, false, H200, 4).Room,
             Is.EqualTo(ScanKernel.MostRoom)
         );
-        Refuses(
-            () => ScanKernel.Of(1, 32, Longest + 1, false, false, H200, 4),
-            "ranges of fewer steps"
+        // Of more tiles than there are words for, time is not split.
+        Assert.That(ScanKernel.Of(1, 32, Longest + 1, false, false, H200, 4).Chunked, Is.False);
+        Assert.That(Choose(1, 6, Longest).Chunked);
+        Assert.That(Choose(1, 6, int.MaxValue).Chunked, Is.False);
+        Assert.That(
+            ScanKernel.MostTiles(1, 6, int.MaxValue, H200),
+            Is.EqualTo(ScanKernel.MostRoom)
         );
         Assert.That(
             ScanKernel.ControlCountOf(ScanKernel.MostRoom),
