@@ -40,6 +40,7 @@ internal sealed class BackendOptionSet
     private readonly Option<string?> _math = Options.Math();
     private readonly Option<string?> _convolution = Options.Convolution();
     private readonly Option<string?> _graph = Options.Graph();
+    private readonly Option<string?> _uploadStream = Options.UploadStream();
     private readonly Option<string?> _selfCheck = Options.SelfCheck();
     private readonly Option<string?> _autotune = Options.Autotune();
 
@@ -63,7 +64,7 @@ internal sealed class BackendOptionSet
     public IEnumerable<Option> Arithmetic => [_math, _convolution, _choice];
 
     public IEnumerable<Option> All =>
-        [Device, Threads, _vectorBits, .. Arithmetic, _autotune, _graph, _selfCheck];
+        [Device, Threads, _vectorBits, .. Arithmetic, _autotune, _graph, _uploadStream, _selfCheck];
 
     /// <summary>Given a line of what the backends tell; what is set later holds for backends that are there already.</summary>
     public Action<string> Tell { get; set; } = line => Screen.Tell($"note: {line}");
@@ -92,6 +93,7 @@ internal sealed class BackendOptionSet
             : Cuda(result) with
             {
                 Graphs = result.GetValue(_graph) != "off",
+                UploadStream = result.GetValue(_uploadStream) != "off",
                 Autotune = result.GetValue(_autotune) is { } autotune
                     ? Autotune.Of(autotune)
                     : Autotune.Default,
@@ -112,7 +114,8 @@ internal sealed class BackendOptionSet
         // A check that may find no GPU is no option that a CPU would have to refuse.
         if (backend.Info.Device != "cpu")
             return backend;
-        foreach (Option option in (Option[])[_math, _convolution, _choice, _autotune, _graph])
+        Option[] ofGpu = [_math, _convolution, _choice, _autotune, _graph, _uploadStream];
+        foreach (Option option in ofGpu)
         {
             if (result.GetResult(option) is not { Implicit: false } given)
                 continue;

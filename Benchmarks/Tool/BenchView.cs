@@ -130,6 +130,8 @@ internal static class BenchView
         if (results[0].Device.Device != "cpu")
         {
             screen.Line(Graphs(results));
+            if (Host(results) is { } host)
+                screen.Line(host);
             foreach (Measured r in results.Where(r => r.Fallbacks.Count > 0))
                 screen.Line(Otherwise(r));
             foreach (Measured r in results)
@@ -180,6 +182,28 @@ internal static class BenchView
             )
         )
         + ".";
+
+    // What the host takes for the steps that are graphs; null where none is.
+    private static string? Host(IReadOnlyList<Measured> results)
+    {
+        string[] times =
+        [
+            .. results
+                .Where(r => r.Host is not null)
+                .Select(r => $"{r.Workload.Architecture} {InWords(r.Host!.Value)}"),
+        ];
+        return times.Length == 0
+            ? null
+            : $"The host's time of a replayed step, until it could go on with the next: {string.Join(", ", times)}.";
+
+        static string InWords(HostTime time) =>
+            Text($"{1000 * time.Wall:0.0} us")
+            + (
+                time.Processor is { } processor
+                    ? Text($" ({1000 * processor:0.0} on a processor)")
+                    : ""
+            );
+    }
 
     // The first of them with its reason: those of other layers are alike, and all are in the JSON.
     private static string Otherwise(Measured r) =>

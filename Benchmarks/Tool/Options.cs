@@ -266,6 +266,13 @@ internal static class Options
             ["on", "off"]
         );
 
+    public static Option<string?> UploadStream() =>
+        Choice(
+            "--upload-stream",
+            "whether large batches come to a GPU on a stream of their own while the step before runs (on)",
+            ["on", "off"]
+        );
+
     public static Option<string?> SelfCheck() =>
         Choice(
             "--self-check",

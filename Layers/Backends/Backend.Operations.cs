@@ -12,7 +12,10 @@ public abstract partial class Backend
     /// </exception>
     internal void Upload(ReadOnlySpan<float> source, Tensor destination)
     {
-        using OperationScope scope = Begin(Report(OperationName.Upload)?.Writes(destination));
+        // What goes by way of other memory is written and read there too.
+        using OperationScope scope = Begin(
+            Report(OperationName.Upload)?.Writes(destination).Moves(2 * StagedBytes(destination))
+        );
         Changes(destination);
         UploadCore(source, destination);
     }

@@ -190,6 +190,21 @@ public abstract partial class Backend : IDisposable
     /// <summary>The floats of this backend's memory that a packed batch's layout takes; 0 if it is read in host memory.</summary>
     internal virtual int LayoutCount(int maxLength, int maxBatch) => 0;
 
+    /// <summary>
+    /// Whether values that a training plan is given, so many at most, are copied in beside the step before, by way of memory of as many floats.
+    /// </summary>
+    internal virtual bool StagesUploads(long count) => false;
+
+    /// <summary>Has values be copied to a block beside other work from now on, where <see cref="StagesUploads"/>.</summary>
+    /// <param name="destination">A block that callers write to between steps.</param>
+    /// <param name="memory">The memory by way of which; null to allocate it, for whom <see cref="AllocatesFor"/> says.</param>
+    /// <returns>Ends it, before the block and the memory are freed; null where nothing is to end.</returns>
+    /// <exception cref="DeviceMemoryException">There is too little memory, on the device or pinned; nothing remains allocated.</exception>
+    internal virtual IDisposable? StageUploads(Storage destination, Storage? memory = null) => null;
+
+    /// <summary>The bytes of an upload to a tensor that go by way of other memory of the device.</summary>
+    internal virtual long StagedBytes(Tensor destination) => 0;
+
     /// <summary>Copies an update's segments to this backend's memory; null if they are read in host memory.</summary>
     internal virtual Storage? PlaceSegments(OptimizerSegment[] segments) => null;
 

@@ -35,6 +35,15 @@ public sealed record CudaOptions
     public bool Graphs { get; init; } = true;
 
     /// <summary>
+    /// Whether inputs and targets of training plans, where they have 256 KiB or more, come to the device on a stream of their own while the
+    /// step before runs. They go by way of memory of the same size, which the plan and the loss take for it.
+    /// </summary>
+    public bool UploadStream { get; init; } = true;
+
+    /// <summary>From how many bytes on they do.</summary>
+    internal long StagedFrom { get; init; } = Cuda.CudaBackend.LeastStagedBytes;
+
+    /// <summary>
     /// Whether a profiler of NVIDIA's that listens to this process is told of steps, layers and operations (NVTX); costs nothing where
     /// there is none. Within a captured step there are ranges at its capture, and not at its replays.
     /// </summary>

@@ -6,7 +6,8 @@ namespace Sequor.Layers.Cuda;
 
 /// <summary>
 /// An NVIDIA GPU as a backend: cuDNN computes recurrent networks, cuBLAS computes products, and Sequor's own kernels do the rest. Work is
-/// queued on one stream, in order, and calls return before it is done.
+/// queued on one stream, in order, and calls return before it is done. On a second stream a training plan's next batch comes to the device
+/// meanwhile, where it is large.
 /// </summary>
 /// <remarks>
 /// As every <see cref="Backend"/>, it is for one thread at a time. A caller's context and stream are used as they are and never destroyed.
@@ -34,7 +35,6 @@ public sealed partial class CudaBackend : Backend
     internal const int AlignmentFloats = 64;
 
     private readonly List<IDisposable> _owned = [];
-    private readonly CudaUploads _uploads;
     private readonly bool _graphs;
     private BackendInfo _info;
     private long _libraryCalls;
@@ -166,6 +166,7 @@ public sealed partial class CudaBackend : Backend
         try
         {
             _uploads = new CudaUploads(context, stream);
+            _uploadStream = new CudaUploadStream(context);
             kernels = new CudaKernels(context, stream);
             cuDnn = CuDnnHandle.Create(stream);
             scratch = Allocate(ProductScratchBytes / sizeof(float), MemoryCategory.Workspace);
@@ -189,7 +190,8 @@ public sealed partial class CudaBackend : Backend
         }
         CuDnn = cuDnn;
         Kernels = kernels;
-        _owned.AddRange([CuBlas, scratch, cuDnn, Scratch, kernels, _uploads]);
+        // The scratch's end waits for all work, and so for copies that leave from pinned memory.
+        _owned.AddRange([CuBlas, scratch, cuDnn, Scratch, kernels, _uploads, _uploadStream]);
         StepMeter.Add(this);
         if (options.Nvtx && NvtxRanges.Create(options.Tell) is { } ranges)
         {
@@ -357,22 +359,6 @@ public sealed partial class CudaBackend : Backend
         tensor.IsEmpty || tensor.Count == 0
             ? default
             : Block(tensor.Storage).Slice(tensor.Offset, tensor.Count);
-
-    private protected override void UploadCore(ReadOnlySpan<float> source, Tensor destination) =>
-        Upload(source, Span(destination));
-
-    /// <summary>Copies values of any unmanaged type from host memory, after earlier work on the destination.</summary>
-    internal void Upload<T>(
-        ReadOnlySpan<T> source,
-        DeviceSpan<T> destination,
-        string reason =
-            "copying values to the device cannot be part of a captured step: put it before the step"
-    )
-        where T : unmanaged
-    {
-        RequireNotRecording(reason);
-        _uploads.Copy(source, destination);
-    }
 
     private protected override void DownloadCore(Tensor source, Span<float> destination)
     {

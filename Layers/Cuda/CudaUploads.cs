@@ -15,7 +15,6 @@ internal sealed class CudaUploads : IDisposable
     // Pieces start at multiples of it, so that copies start aligned.
     private const int AlignmentBytes = 64;
 
-    private readonly CudaStream _stream;
     private readonly PinnedBuffer<byte> _pinned;
     private readonly CudaEvent[] _ends = new CudaEvent[2];
     private int _half;
@@ -23,7 +22,7 @@ internal sealed class CudaUploads : IDisposable
 
     public CudaUploads(CudaContext context, CudaStream stream)
     {
-        _stream = stream;
+        Stream = stream;
         try
         {
             _pinned = context.AllocatePinned<byte>(2 * HalfBytes);
@@ -36,6 +35,9 @@ internal sealed class CudaUploads : IDisposable
             throw;
         }
     }
+
+    /// <summary>The stream that they are queued on.</summary>
+    public CudaStream Stream { get; }
 
     /// <summary>Queues a copy. The source may be reused when the call returns.</summary>
     public void Copy<T>(ReadOnlySpan<T> source, DeviceSpan<T> destination)
@@ -55,7 +57,7 @@ internal sealed class CudaUploads : IDisposable
             int count = Math.Min(from.Length - done, HalfBytes - _used);
             int start = _half * HalfBytes + _used;
             from.Slice(done, count).CopyTo(_pinned.Span.Slice(start, count));
-            to.Slice(done, count).EnqueueCopyFrom(_pinned, _stream, start);
+            to.Slice(done, count).EnqueueCopyFrom(_pinned, Stream, start);
             done += count;
             _used = Math.Min(
                 HalfBytes,
@@ -73,7 +75,7 @@ internal sealed class CudaUploads : IDisposable
 
     private void Turn()
     {
-        _ends[_half].Record(_stream);
+        _ends[_half].Record(Stream);
         _half = 1 - _half;
         _used = 0;
         // Synchronizing with an event that was never recorded returns at once.

@@ -11,6 +11,10 @@ public abstract class Loss : IDisposable
     // One value, followed by the weight of each row.
     private readonly Storage _value;
     private readonly LossWeights _weights;
+
+    // Of targets and weights, in training.
+    private readonly IDisposable? _stagedTargets;
+    private readonly IDisposable? _stagedWeights;
     private readonly (Storage Storage, long First)? _borrowed;
 
     // Whether the gradient is written over the output.
@@ -61,6 +65,10 @@ public abstract class Loss : IDisposable
                 _odd = new float[plan.MaxOutput.Rows];
             if (plan.Mode == Mode.Training)
             {
+                _stagedTargets = backend.StageUploads(_targets);
+                // Elsewhere weights are rare.
+                if (ignores || plan.MayPad)
+                    _stagedWeights = backend.StageUploads(_value);
                 _isInOutput = inPlace && plan.BorrowOutput();
                 if (!_isInOutput)
                     _borrowed = plan.Borrow(plan.MaxOutput.Count);
@@ -369,6 +377,8 @@ public abstract class Loss : IDisposable
     // Also called by a constructor that failed, to free what it had allocated by then.
     private void Free()
     {
+        _stagedTargets?.Dispose();
+        _stagedWeights?.Dispose();
         _targets?.Dispose();
         _value?.Dispose();
         _gradient?.Dispose();

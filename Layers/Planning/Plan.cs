@@ -32,6 +32,7 @@ public sealed partial class Plan : IDisposable
     private readonly BackwardPass? _backward;
     private readonly IReadOnlyList<Storage> _storages;
     private readonly Slot _input;
+    private readonly IDisposable? _staging;
     private readonly RandomStream _random;
     private readonly bool _draws;
     private readonly SequenceLayout? _layout;
@@ -111,12 +112,15 @@ public sealed partial class Plan : IDisposable
         }
         PlannedLayer? root = null;
         Slot? layoutTable = null;
+        Slot? staging = null;
         try
         {
             builder.UseRandom(options.Seed);
             _random = builder.Random!;
             var input = new Shape(maxLength, maxBatch, model.InputSize);
             _input = builder.Kept(input, MemoryCategory.InputOutput);
+            if (mode == Mode.Training && backend.StagesUploads(input.Count))
+                staging = builder.Kept(input, MemoryCategory.InputOutput);
             _inputGradient = options.InputGradient && mode == Mode.Training;
             if (options.VariableLengths)
             {
@@ -150,6 +154,8 @@ public sealed partial class Plan : IDisposable
             Fallbacks = builder.Fallbacks;
             Gradients = builder.AllGradients;
             _storages = builder.Build(gradients);
+            if (staging is not null)
+                _staging = backend.StageUploads(_input.All.Storage, staging.All.Storage);
             _lendsOutput = builder.Training && options.GradientInOutput && !root.NeedsOutput;
             if (builder.Training)
                 _backward = new BackwardPass(
@@ -191,6 +197,7 @@ public sealed partial class Plan : IDisposable
         }
         catch (Exception e)
         {
+            _staging?.Dispose();
             root?.Dispose();
             builder.Abandon();
             if (e is OverflowException or OutOfMemoryException)
@@ -412,6 +419,7 @@ public sealed partial class Plan : IDisposable
         Backend.Tracer?.Stop(StepTracer.Beside);
         _disposed = true;
         _gradientCopy?.Dispose();
+        _staging?.Dispose();
         _root.Dispose();
         _preparations.Dispose();
         _random.Dispose();

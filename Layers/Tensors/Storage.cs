@@ -78,6 +78,9 @@ public sealed class Storage : IDisposable
     /// <summary>What the backend needs to know about the block besides its address.</summary>
     internal object? Block { get; }
 
+    /// <summary>By way of which the backend copies values in beside its other work (<see cref="Backend.StageUploads"/>).</summary>
+    internal IDisposable? Staging { get; set; }
+
     /// <summary>The use of other code's memory, which ends with the block; null for memory of the backend, and for what was wrapped.</summary>
     internal DlPackLease? Lease { get; }
 

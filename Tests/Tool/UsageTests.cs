@@ -51,6 +51,11 @@ public sealed class UsageTests
         yield return Case("bench --device gpu", "'gpu'", "auto, cpu, cuda or cuda:N");
         yield return Case("bench --math tf32 --device cpu", "--math tf32", "for a GPU", "cpu");
         yield return Case("train --arch rnn --graph off --device cpu", "--graph off", "for a GPU");
+        yield return Case(
+            "bench --upload-stream off --device cpu",
+            "--upload-stream off",
+            "for a GPU"
+        );
         yield return Case("bench --convolution cudnn --device cpu", "--convolution cudnn", "a GPU");
         yield return Case("bench --choice scan=wide --device cpu", "--choice", "for a GPU");
         yield return Case(
@@ -68,6 +73,7 @@ public sealed class UsageTests
         yield return Case("bench --choice standard", "KIND=WAY");
         yield return Case("bench --choice math=default,math=pedantic", "math once");
         yield return Case("bench --graph maybe", "'maybe'", "on, off");
+        yield return Case("bench --upload-stream no", "'no'", "on, off");
         yield return Case("bench --device cuda:x", "'cuda:x'", "cuda:N");
         yield return Case("bench --sweep", "--sweep needs a value");
         yield return Case("bench --sweep 128", "--sweep", "two or more", "ascending", "'128'");

@@ -106,7 +106,9 @@ internal static class BenchRounds
             BytesMoved = rounds.Max(r => r.BytesMoved),
             Flops = rounds.Max(r => r.Flops),
             Launches = rounds.Max(r => r.Launches),
-            FloorMs = rounds.All(r => r.FloorMs is not null) ? Of(r => r.FloorMs!.Value) : null,
+            FloorMs = OfAll(r => r.FloorMs),
+            HostMs = OfAll(r => r.HostMs),
+            HostProcessorMs = OfAll(r => r.HostProcessorMs),
             Work = StepWork.Merge([.. rounds.Select(r => r.Work)]),
             GpuConditions = GpuConditionsReport.Merge(
                 [.. rounds.Select(r => r.GpuConditions)],
@@ -116,5 +118,8 @@ internal static class BenchRounds
 
         double Of(Func<BenchResult, double> time) =>
             Math.Round(Statistics.Median(rounds.Select(time)), 4);
+
+        double? OfAll(Func<BenchResult, double?> time) =>
+            rounds.All(r => time(r) is not null) ? Of(r => time(r)!.Value) : null;
     }
 }

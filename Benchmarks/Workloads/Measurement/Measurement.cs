@@ -73,6 +73,22 @@ public sealed record Measured(
     /// <summary>What a step moves and computes, counted after the measured steps; null where the measurement was stopped.</summary>
     public WorkCost? Work { get; init; }
 
+    /// <summary>Medians of what the host took for the steps that were replayed; null where none was.</summary>
+    public HostTime? Host
+    {
+        get
+        {
+            HostTime[] times = [.. Steps.Select(s => s.Host).OfType<HostTime>()];
+            double[] processor = [.. times.Select(t => t.Processor).OfType<double>()];
+            return times.Length == 0
+                ? null
+                : new HostTime(
+                    Statistics.Median(times.Select(t => t.Wall)),
+                    processor.Length == 0 ? null : Statistics.Median(processor)
+                );
+        }
+    }
+
     /// <summary>Median of the whole step in milliseconds.</summary>
     public double Median => Statistics.Median(Steps.Select(s => s.Whole));
 

@@ -6,6 +6,10 @@ namespace Sequor.Workloads;
 /// One training step of a workload, ready to run again and again: forward, loss and backward, Adam without clipping. The
 /// batches are made beforehand.
 /// </summary>
+/// <remarks>
+/// Behind each step that it waits for stands the copy of the next step's batch, as in a training loop, whose host is ahead of the device.
+/// So a GPU can copy it while the step runs.
+/// </remarks>
 public sealed class TrainingStep : IDisposable
 {
     private const int Batches = 4;
@@ -14,10 +18,14 @@ public sealed class TrainingStep : IDisposable
     private readonly List<IDisposable> _owned = [];
     private readonly SequenceBatch[] _batches = new SequenceBatch[Batches];
     private readonly TimeMark[] _marks = new TimeMark[4];
+    private readonly TimeMark[] _loading = new TimeMark[2];
     private readonly Plan _plan;
     private readonly Loss _loss;
     private readonly Adam _optimizer;
     private int _next;
+
+    // Whether the batch of the next step has been copied in, between the marks of loading.
+    private bool _isLoaded;
 
     /// <summary>Takes all memory that the step needs.</summary>
     /// <param name="workload">What to train.</param>
@@ -52,6 +60,8 @@ public sealed class TrainingStep : IDisposable
             }
             for (int i = 0; i < _marks.Length; i++)
                 _marks[i] = Own(backend.CreateMark());
+            for (int i = 0; i < _loading.Length; i++)
+                _loading[i] = Own(backend.CreateMark());
             Graph = Own(new StepGraph(_plan, RunStep));
         }
         catch
@@ -76,23 +86,40 @@ public sealed class TrainingStep : IDisposable
     /// <summary>How the step reaches the device: as a graph, or why not.</summary>
     public StepGraph Graph { get; }
 
-    /// <summary>One step.</summary>
+    /// <summary>One step, and the copy of the next one's batch.</summary>
     public void Run()
     {
-        Enqueue();
+        LoadFirst();
+        Graph.Run();
+        var host = new HostClock();
+        LoadNext(ref host);
         Backend.Synchronize();
     }
 
-    /// <summary>One step, and the time that its parts took.</summary>
+    /// <summary>As <see cref="Run"/>, with the time that the step's parts took, its batch's copy among them.</summary>
     public StepTime RunTimed()
     {
-        Enqueue();
+        LoadFirst();
+        double loading = _loading[1].MillisecondsSince(_loading[0]);
+        long replays = Graph.Replays;
+        var host = new HostClock();
+        _marks[0].Record();
+        host.Start();
+        Graph.Run();
+        host.Stop();
+        _marks[3].Record();
+        LoadNext(ref host);
+        // Nothing of this step is left to run beside another one that is measured in turn.
+        Backend.Synchronize();
         return new StepTime(
-            _marks[1].MillisecondsSince(_marks[0]),
+            loading + _marks[1].MillisecondsSince(_marks[0]),
             _marks[2].MillisecondsSince(_marks[1]),
             _marks[3].MillisecondsSince(_marks[2]),
-            _marks[3].MillisecondsSince(_marks[0])
-        );
+            loading + _marks[3].MillisecondsSince(_marks[0])
+        )
+        {
+            Host = Graph.Replays > replays ? host.Taken : null,
+        };
     }
 
     /// <summary>One step, and what a profile of its plan saw of it, which is paused before and after.</summary>
@@ -101,7 +128,7 @@ public sealed class TrainingStep : IDisposable
         ArgumentNullException.ThrowIfNull(profile);
         profile.IsPaused = false;
         using (profile.Step())
-            Enqueue();
+            Queue();
         profile.IsPaused = true;
         return profile.Read();
     }
@@ -123,11 +150,21 @@ public sealed class TrainingStep : IDisposable
     /// <summary>The loss of the last step's batch.</summary>
     public float ReadLoss() => _loss.ReadValue();
 
-    private void Enqueue()
+    private void LoadFirst()
     {
-        _marks[0].Record();
-        Queue();
-        _marks[3].Record();
+        var host = new HostClock();
+        if (!_isLoaded)
+            LoadNext(ref host);
+    }
+
+    private void LoadNext(ref HostClock host)
+    {
+        _loading[0].Record();
+        host.Start();
+        Load();
+        host.Stop();
+        _loading[1].Record();
+        _isLoaded = true;
     }
 
     private void Load()
@@ -136,6 +173,7 @@ public sealed class TrainingStep : IDisposable
         _next = (_next + 1) % Batches;
         _plan.SetInput(batch.X, batch.Length, batch.Size);
         _loss.SetTargets(batch.Targets);
+        _isLoaded = false;
     }
 
     private void RunStep()
@@ -164,7 +202,7 @@ public sealed class TrainingStep : IDisposable
 }
 
 /// <summary>Milliseconds of a training step.</summary>
-/// <param name="Forward">Copying the batch and its targets in, and the forward pass.</param>
+/// <param name="Forward">What of copying the batch and its targets in was left when the step before was over, and the forward pass.</param>
 /// <param name="Backward">The loss, its gradient, and the backward pass.</param>
 /// <param name="Optimizer">The gradients' norm and the update.</param>
 /// <param name="Whole">All three.</param>
@@ -173,4 +211,11 @@ public readonly record struct StepTime(
     double Backward,
     double Optimizer,
     double Whole
-);
+)
+{
+    /// <summary>
+    /// What the host took for a step that was replayed as one graph, until it could have gone on with the next: copying a batch and its
+    /// targets in and handing the step over, without waiting for it. Null where the step was not replayed.
+    /// </summary>
+    public HostTime? Host { get; init; }
+}

@@ -135,6 +135,17 @@ public sealed record BenchResult
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? EagerReason { get; init; }
 
+    /// <summary>
+    /// Median time of the host for a replayed step, from its batch to where the next could begin, without waiting for the device; only
+    /// where steps were replayed.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? HostMs { get; init; }
+
+    /// <summary>Of that the time on a processor, of the calling thread; only where the system tells it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? HostProcessorMs { get; init; }
+
     /// <summary>What was computed in another way than was asked for, and why; only where something was.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<string>? Fallbacks { get; init; }
@@ -191,6 +202,8 @@ public sealed record BenchResult
             Work = StepWork.Of(measured.Work, peaks),
             GraphNodes = measured.GraphNodes,
             EagerReason = measured.EagerReason,
+            HostMs = Round(measured.Host?.Wall),
+            HostProcessorMs = Round(measured.Host?.Processor),
             Fallbacks = measured.Fallbacks.Count > 0 ? measured.Fallbacks : null,
             Choices = ChoiceReport.Of(measured.Choices),
             GpuConditions = GpuConditionsReport.Of(measured.Conditions),
@@ -199,6 +212,9 @@ public sealed record BenchResult
 
     // To the tenth of a microsecond: clocks are no finer.
     private static double Round(double milliseconds) => Math.Round(milliseconds, 4);
+
+    private static double? Round(double? milliseconds) =>
+        milliseconds is { } time ? Round(time) : null;
 }
 
 /// <summary>A median with what lies around it.</summary>

@@ -7,7 +7,7 @@ namespace Sequor.Tests.Cuda;
 /// <summary>
 /// What a whole training step of each architecture does, exactly as step-counts.txt has it: the adding problem at two shapes,
 /// one in which next to nothing but the calls counts, and one of several tiles of the scan, in which a convolution's taps
-/// reach back.
+/// reach back; and one with a batch so large that it comes to the device while the step before runs.
 /// </summary>
 [TestFixture]
 [VirtualGpuOnly]
@@ -50,6 +50,7 @@ public sealed class StepCountTests
 
     private static readonly AddingProblem Short = new(12);
     private static readonly AddingProblem Long = new(200);
+    private static readonly AddingProblem Large = new(300);
 
     // Those that are compared, and those whose walk along time or gates are kernels that none of these has.
     private static IEnumerable<Architecture> Counted =>
@@ -59,8 +60,13 @@ public sealed class StepCountTests
         ];
 
     private static IEnumerable<Workload> Workloads() =>
-        from shape in new[] { (Task: Short, Batch: 4, Width: 6), (Task: Long, Batch: 4, Width: 16) }
-        from architecture in Counted
+        from shape in new[]
+        {
+            (Task: Short, Batch: 4, Width: 6, Of: Counted),
+            (Task: Long, Batch: 4, Width: 16, Of: Counted),
+            (Task: Large, Batch: 128, Width: 6, Of: [Architecture.Get("rnn")]),
+        }
+        from architecture in shape.Of
         select new Workload(
             architecture,
             shape.Task,

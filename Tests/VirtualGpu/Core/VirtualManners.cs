@@ -30,6 +30,12 @@ internal sealed class VirtualManners
     /// </summary>
     public bool FloatSums { get; set; }
 
+    /// <summary>
+    /// Says of a stream's number whether it waits for no event, as if who queued its work had forgotten to: what a test of the order of
+    /// streams has to find. Null for none.
+    /// </summary>
+    public Func<ulong, bool>? ForgetsWaits { get; set; }
+
     /// <summary>Bytes that a recurrent net wants beside those of its own rule.</summary>
     public long MoreRnnSpace(RnnData data) =>
         UnevenRnnSpaces && !int.IsPow2(data.MaxLength) ? 1L << 20 : 0;

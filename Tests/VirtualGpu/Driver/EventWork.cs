@@ -106,7 +106,10 @@ internal static class EventWork
             own.Invalidate("cuStreamWaitEvent on an event from outside the capture");
             return CUresult.CUDA_ERROR_STREAM_CAPTURE_ISOLATION;
         }
-        if (mark.Item is null or { Done: true })
+        if (
+            mark.Item is null or { Done: true }
+            || device.Manners.ForgetsWaits?.Invoke(stream.Id) == true
+        )
             return CUresult.CUDA_SUCCESS;
         WorkItem item = stream.Next("event wait", null);
         item.Follow(mark.Item);
