@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Sequor.Layers.Cpu;
 
 // Matrix products, and how the work of one is split between the threads.
@@ -244,7 +246,15 @@ internal sealed unsafe partial class CpuBackend
         private void Reduce(long from, long to)
         {
             long size = (long)_m * _n;
-            for (long i = from; i < to; i++)
+            long i = from;
+            for (; i + Vector<float>.Count <= to; i += Vector<float>.Count)
+            {
+                Vector<float> sums = _accumulate ? Vector.Load(_c + i) : Vector<float>.Zero;
+                for (int part = 0; part < _parts; part++)
+                    sums += Vector.Load(_partials + part * size + i);
+                sums.Store(_c + i);
+            }
+            for (; i < to; i++)
             {
                 float sum = _accumulate ? _c[i] : 0f;
                 for (int part = 0; part < _parts; part++)

@@ -8,6 +8,7 @@ internal sealed partial class BlockFrame
     /// <param name="before">What the GELU was applied to, of all steps.</param>
     public void BeginBackward(Tensor dy, Tensor before)
     {
+        _factor?.Begin();
         for (int first = 0; _norm.SeesOutputs && first < Ranges.Steps; )
         {
             ScanRange range = Ranges.From(first);
@@ -137,15 +138,7 @@ internal sealed partial class BlockFrame
 
     // The gradient of the linear layer's input.
     private void Multiply(Tensor gradient, Tensor result, bool accumulate = false) =>
-        _backend.MatMul(
-            new MatrixProduct
-            {
-                A = gradient,
-                B = _weight.Value,
-                C = result,
-                Accumulate = accumulate,
-            }
-        );
+        _factor!.MultiplyBack(gradient, _weight.Value, result, accumulate);
 
     private void SumProducts(Tensor a, Tensor b) =>
         _backend.MatMul(

@@ -71,7 +71,7 @@ internal sealed partial class BlockFrame : IDisposable
         _hidden = builder.Scratch(new Shape(chunk, d));
         if (parts.Out is null)
             return;
-        _factor = new PreparedFactor(builder, d, parts.Out.OutputSize);
+        _factor = new PreparedFactor(builder, d, parts.Out.OutputSize, ranges: true);
         _weight = Both(parts.Out.Parameters[0]);
         _bias = Both(parts.Out.Parameters[1]);
         // A linear layer's output is only read again for the norm of the sum.
@@ -106,6 +106,7 @@ internal sealed partial class BlockFrame : IDisposable
         _x = x;
         Ranges.Begin(x);
         _norm.Begin(x);
+        _factor?.Begin();
     }
 
     /// <summary>What the core reads of a range.</summary>

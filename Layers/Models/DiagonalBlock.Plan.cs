@@ -29,7 +29,9 @@ public abstract partial class DiagonalBlock
         // In a stream these serve all calls, and so do the products' factors and the scan's workspace.
         private readonly StreamPosition? _position;
         private readonly PreparedFactor _bFactor;
-        private readonly PreparedFactor _cFactor;
+
+        // One for each direction.
+        private readonly PreparedFactor[] _cFactors;
 
         // Scratch memory.
         private readonly Slot _scanWorkspace;
@@ -89,8 +91,10 @@ public abstract partial class DiagonalBlock
             _lambda = builder.Prepared(new Shape(n, 2));
             _b = builder.Prepared(new Shape(2 * n, d));
             _c = builder.Prepared(new Shape(layer.Directions * d, 2 * n));
-            _bFactor = new PreparedFactor(builder, d, 2 * n);
-            _cFactor = new PreparedFactor(builder, 2 * n, d);
+            _bFactor = new PreparedFactor(builder, d, 2 * n, ranges: true);
+            _cFactors = new PreparedFactor[layer.Directions];
+            for (int i = 0; i < _cFactors.Length; i++)
+                _cFactors[i] = new PreparedFactor(builder, 2 * n, d, ranges: true);
             _output = builder.Output(input);
             _frame = new BlockFrame(
                 new BlockParts(
@@ -142,12 +146,20 @@ public abstract partial class DiagonalBlock
             if (!IsPrepared)
                 _preparation.Forward();
             _frame.Begin(x);
+            BeginFactors();
             if (_carried is null)
                 ForwardAll(y);
             else
                 GoOn(y);
             _frame.End(y);
             return y;
+        }
+
+        private void BeginFactors()
+        {
+            _bFactor.Begin();
+            foreach (PreparedFactor factor in _cFactors)
+                factor.Begin();
         }
 
         private bool IsPrepared => _position is { NewWeights: false };
@@ -219,9 +231,9 @@ public abstract partial class DiagonalBlock
         private void Finish(Tensor y, Tensor normed, Tensor states, ScanRange range)
         {
             Tensor mixed = Rows(_mixed, range);
-            _cFactor.Multiply(states, Direction(_c, mixed, 0), mixed);
+            _cFactors[0].Multiply(states, Direction(_c, mixed, 0), mixed);
             if (_reverseStates is not null)
-                _cFactor.Multiply(
+                _cFactors[1].Multiply(
                     Rows(_reverseStates, range),
                     Direction(_c, mixed, 1),
                     mixed,
@@ -244,6 +256,7 @@ public abstract partial class DiagonalBlock
         {
             dy = _flow.Whole(dy, _x.Shape.First);
             _frame.BeginBackward(dy, _mixed.All);
+            BeginFactors();
             for (int end = _ranges.Steps; end > 0; )
             {
                 ScanRange range = _ranges.Until(end);
@@ -317,7 +330,7 @@ public abstract partial class DiagonalBlock
             Tensor gradient = _stateGradient is null
                 ? _frame.Mixed(range).View(like.Shape)
                 : _ranges.Part(_stateGradient, range);
-            MultiplyBack(hidden, Direction(_c, hidden, direction), gradient, accumulate: false);
+            _cFactors[direction].MultiplyBack(hidden, Direction(_c, hidden, direction), gradient);
             _scan.Backward(
                 _lambda.All,
                 All(states),
@@ -342,20 +355,9 @@ public abstract partial class DiagonalBlock
         {
             SumProducts(du, normed, _bGradient!.All, resume);
             (Tensor dz, bool accumulate) = _frame.CoreInputGradient(dy, range);
-            MultiplyBack(du, _b.All, dz, accumulate);
+            _bFactor.MultiplyBack(du, _b.All, dz, accumulate);
             _frame.InputBackward(dy, dz, hidden, _d.Value, range);
         }
-
-        private void MultiplyBack(Tensor a, Tensor b, Tensor c, bool accumulate) =>
-            _backend.MatMul(
-                new MatrixProduct
-                {
-                    A = a,
-                    B = b,
-                    C = c,
-                    Accumulate = accumulate,
-                }
-            );
 
         private void SumProducts(Tensor a, Tensor b, Tensor c, bool accumulate) =>
             _backend.MatMul(
