@@ -128,6 +128,7 @@ public sealed partial class Plan : IDisposable
                 if (count > 0)
                     layoutTable = builder.Kept(new Shape(count), MemoryCategory.Workspace);
             }
+            var fallbacks = new List<string>();
             IReadOnlyList<long> gradients = Rehearsal.Run(
                 model,
                 backend,
@@ -137,7 +138,8 @@ public sealed partial class Plan : IDisposable
                 options.Seed,
                 _layout,
                 _carriesWindows,
-                options.GradientInOutput
+                options.GradientInOutput,
+                fallbacks
             );
             root = PlannedLayer.Of(builder, "", model, input, out Shape output);
             MaxOutput = output;
@@ -147,7 +149,7 @@ public sealed partial class Plan : IDisposable
             if (options.States)
                 _layerStates = new PlanStates(model, builder.LayerStates);
             LibraryRandoms = builder.LibraryRandoms;
-            Fallbacks = builder.Fallbacks;
+            Fallbacks = [.. builder.Fallbacks, .. fallbacks];
             Gradients = builder.AllGradients;
             _storages = builder.Build(gradients);
             _lendsOutput = builder.Training && options.GradientInOutput && !root.NeedsOutput;

@@ -17,4 +17,7 @@ public enum LibraryKind
 
     /// <summary>NVML, which comes with the driver and tells the state of GPUs; only reports need it.</summary>
     Nvml,
+
+    /// <summary>cuBLASLt, which cuBLAS itself stands on: of the same version. It adds biases within products; nothing else needs it.</summary>
+    CuBlasLt,
 }
