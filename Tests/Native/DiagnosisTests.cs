@@ -76,6 +76,7 @@ public sealed class DiagnosisTests
                     ("CUDA driver", "12.4"),
                     ("cuDNN", "9.6.0"),
                     ("cuBLAS", "12.5.6"),
+                    ("cuBLASLt", "12.5.6"),
                     ("NVRTC", "12.6"),
                     ("NVML", null),
                 }
