@@ -40,9 +40,9 @@ internal sealed class CudaEpilogueTests : CudaFixture
         [Values] bool accumulate
     )
     {
-        float[][] gpu = Layer(_library, length, batch, inputs, outputs, accumulate);
-        float[][] cpu = Layer(Cpu, length, batch, inputs, outputs, accumulate);
-        float[][] kernels = Layer(Gpu, length, batch, inputs, outputs, accumulate);
+        float[][] gpu = RunLayer(_library, length, batch, inputs, outputs, accumulate);
+        float[][] cpu = RunLayer(Cpu, length, batch, inputs, outputs, accumulate);
+        float[][] kernels = RunLayer(Gpu, length, batch, inputs, outputs, accumulate);
         for (int i = 0; i < cpu.Length; i++)
         {
             Close.Check(
@@ -174,9 +174,7 @@ internal sealed class CudaEpilogueTests : CudaFixture
     }
 
     [Test]
-    public void The_arithmetic_is_that_of_the_products_mode(
-        [Values] ProductMath mode
-    )
+    public void The_arithmetic_is_that_of_the_products_mode([Values] ProductMath mode)
     {
         var ways = new List<string>();
         Virtual!.Effects = work =>
@@ -252,12 +250,9 @@ internal sealed class CudaEpilogueTests : CudaFixture
             using var backend = new CudaBackend(context, stream, options);
             using var model = new Linear(Inputs, 4);
             using Plan plan = model.Plan(backend, 2, 2, Mode.Training);
-            Assert.That(
-                plan.Fallbacks,
-                options == Library
-                    ? Has.Count.EqualTo(2).And.All.Contains("cuBLASLt").And.All.Contains("bias")
-                    : Is.Empty
-            );
+            Assert.That(plan.Fallbacks, Has.Count.EqualTo(options == Library ? 2 : 0));
+            foreach (string fallback in plan.Fallbacks)
+                Assert.That(fallback, Does.StartWith("bias").And.Contain("cuBLASLt"));
             Assert.That(
                 backend.Choices.Select(c => c.Kind),
                 Has.None.EqualTo(EpilogueTuning.Name)
@@ -334,7 +329,7 @@ internal sealed class CudaEpilogueTests : CudaFixture
         );
     }
 
-    private static float[][] Layer(
+    private static float[][] RunLayer(
         Backend on,
         int length,
         int batch,

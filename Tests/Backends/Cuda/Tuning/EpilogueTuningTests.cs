@@ -71,7 +71,9 @@ public sealed class EpilogueTuningTests : TuningFixture
         CudaChoice[] choices = [.. backend.Choices.Where(c => c.Kind == EpilogueTuning.Name)];
         Assert.That(
             choices.Select(c => c.Taken),
-            Is.EqualTo(sums ? ["library", "kernels"] : (string[])["kernels", "library"])
+            Is.EqualTo(
+                new[] { sums ? "library" : "kernels", sums ? "kernels" : "library" }
+            )
         );
         Assert.That(
             choices[sums ? 1 : 0].Refused["library"],
