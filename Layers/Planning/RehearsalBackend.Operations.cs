@@ -37,6 +37,9 @@ internal sealed partial class RehearsalBackend
     // Whether the sums are joined goes by where tensors lie, so the pass goes the longer way.
     internal override bool JoinsSums(in MatrixProduct product)
     {
+        // Both are measured where there is a choice.
+        Prepare(OperationKind.Products);
+        Prepare(OperationKind.Sums);
         Plan(product);
         return false;
     }
