@@ -48,6 +48,9 @@ public sealed unsafe class CuBlasLtHandle : CudaObject
         }
     }
 
+    // For what was made of the handle, and keeps it.
+    internal cublasLtHandle_t NativeHandle => _handle;
+
     internal CuBlasLt Library { get; }
 
     /// <summary>Chooses an algorithm for products of a shape. Nothing runs.</summary>

@@ -239,12 +239,7 @@ public sealed unsafe class CuBlasLtPlan : CudaObject
     )
         where T : unmanaged =>
         Check(
-            Library.cublasLtMatmulDescSetAttribute(
-                descriptor,
-                attribute,
-                &value,
-                (nuint)sizeof(T)
-            ),
+            Library.cublasLtMatmulDescSetAttribute(descriptor, attribute, &value, (nuint)sizeof(T)),
             nameof(CuBlasLt.cublasLtMatmulDescSetAttribute)
         );
 

@@ -80,7 +80,7 @@ public sealed unsafe class CuBlasLtProduct : CudaObject
         cublasStatus_t status;
         fixed (cublasLtMatmulAlgo_t* algorithm = &Plan.Algorithm)
             status = Plan.Library.cublasLtMatmul(
-                Plan.LtHandle.Handle,
+                Plan.LtHandle.NativeHandle,
                 _descriptor,
                 &one,
                 b.Elements.Pointer,

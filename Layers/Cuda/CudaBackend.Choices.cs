@@ -26,8 +26,7 @@ public sealed partial class CudaBackend
     {
         ProductShape shape = ShapeOf(product);
         PlanProduct(shape);
-        return
-            !product.Bias.IsEmpty ? _epilogues.Plan(shape, CuBlasLtEpilogue.Bias)
+        return !product.Bias.IsEmpty ? _epilogues.Plan(shape, CuBlasLtEpilogue.Bias)
             : !product.Sums.IsEmpty ? _epilogues.Plan(shape, CuBlasLtEpilogue.Sums)
             : null;
     }

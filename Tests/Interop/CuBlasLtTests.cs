@@ -88,13 +88,7 @@ public sealed class CuBlasLtTests : InteropFixture
                 .Range(0, 4)
                 .Select(_ =>
                 {
-                    product.Multiply(
-                        new(a, m, k),
-                        new(b, n, k),
-                        new(c, m, n),
-                        default,
-                        Stream
-                    );
+                    product.Multiply(new(a, m, k), new(b, n, k), new(c, m, n), default, Stream);
                     return c.Span.ToArray(Stream);
                 }),
         ];
@@ -167,10 +161,7 @@ public sealed class CuBlasLtTests : InteropFixture
 
     [Test]
     public void A_shape_without_an_algorithm_is_told_by_its_status(
-        [Values(
-            cublasStatus_t.CUBLAS_STATUS_NOT_SUPPORTED,
-            cublasStatus_t.CUBLAS_STATUS_SUCCESS
-        )]
+        [Values(cublasStatus_t.CUBLAS_STATUS_NOT_SUPPORTED, cublasStatus_t.CUBLAS_STATUS_SUCCESS)]
             cublasStatus_t answer
     )
     {

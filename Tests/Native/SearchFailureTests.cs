@@ -275,9 +275,11 @@ public sealed class SearchFailureTests
         );
         Assert.That(found.Report(), Does.Contain("\ncuBLASLt: cuBLASLt 12 was not found"));
         foreach (
-            (FakeLibrary library, FailureKind kind, string reason) in (
-                (FakeLibrary, FailureKind, string)[]
-            )
+            (FakeLibrary library, FailureKind kind, string reason) in ((
+                FakeLibrary,
+                FailureKind,
+                string
+            )[])
                 [
                     (
                         FakeVendor.CuBlasLt(isOther: true),

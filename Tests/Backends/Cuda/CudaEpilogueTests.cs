@@ -152,7 +152,9 @@ internal sealed class CudaEpilogueTests : CudaFixture
     public void A_step_makes_nothing_and_an_ended_model_leaves_nothing()
     {
         Virtual!.Counts.Reset();
-        using (var model = new Sequential(new Linear(Inputs, 4), new Linear(4, 4), new Linear(4, 4)))
+        using (
+            var model = new Sequential(new Linear(Inputs, 4), new Linear(4, 4), new Linear(4, 4))
+        )
         {
             using Plan plan = model.Plan(_library, 2, 2, Mode.Training);
             using Tensors x = new(_library, new Shape(2, 2, Inputs));
@@ -205,11 +207,7 @@ internal sealed class CudaEpilogueTests : CudaFixture
         Assert.That(
             ways,
             Is.EqualTo(
-                new[]
-                {
-                    $"{compute} CUBLASLT_EPILOGUE_BIAS",
-                    $"{compute} CUBLASLT_EPILOGUE_BGRADB",
-                }
+                new[] { $"{compute} CUBLASLT_EPILOGUE_BIAS", $"{compute} CUBLASLT_EPILOGUE_BGRADB" }
             )
         );
     }
@@ -253,10 +251,7 @@ internal sealed class CudaEpilogueTests : CudaFixture
             Assert.That(plan.Fallbacks, Has.Count.EqualTo(options == Library ? 2 : 0));
             foreach (string fallback in plan.Fallbacks)
                 Assert.That(fallback, Does.StartWith("bias").And.Contain("cuBLASLt"));
-            Assert.That(
-                backend.Choices.Select(c => c.Kind),
-                Has.None.EqualTo(EpilogueTuning.Name)
-            );
+            Assert.That(backend.Choices.Select(c => c.Kind), Has.None.EqualTo(EpilogueTuning.Name));
             plan.Forward(new Draw(1).Uniform(2 * 2 * Inputs), 2, 2);
             plan.Backward(plan.Output);
         }

@@ -109,7 +109,7 @@ internal sealed record GateMeasurement(string File, string Verb, string Options,
                     device.Symbols(LibraryKind.CudaDriver),
                     device.Symbols(LibraryKind.CuDnn),
                     device.Symbols(LibraryKind.CuBlas),
-            cuBlasLt: device.Symbols(LibraryKind.CuBlasLt)
+                    cuBlasLt: device.Symbols(LibraryKind.CuBlasLt)
                 )
             )
         )

@@ -143,8 +143,7 @@ internal sealed class OnesCheck : Check
             {
                 plan = lt.Plan(shape);
             }
-            catch (CublasException e)
-                when (e.Status == cublasStatus_t.CUBLAS_STATUS_NOT_SUPPORTED)
+            catch (CublasException e) when (e.Status == cublasStatus_t.CUBLAS_STATUS_NOT_SUPPORTED)
             {
                 return null;
             }

@@ -101,10 +101,7 @@ internal static unsafe class LtMatmulExports
                     dLayout,
                     Call
                 );
-                CuBlasCall.Unless(
-                    a != null && b != null && d != null,
-                    "a matrix is null"
-                );
+                CuBlasCall.Unless(a != null && b != null && d != null, "a matrix is null");
                 CuBlasCall.Unless(alpha != null && beta != null, "alpha or beta is null");
                 CuBlasCall.Unless(
                     !device.Memory.Owns((nint)alpha) && !device.Memory.Owns((nint)beta),

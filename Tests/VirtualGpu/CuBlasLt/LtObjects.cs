@@ -22,8 +22,7 @@ internal sealed class LtDescriptor(cublasComputeType_t compute, cudaDataType sca
     public cudaDataType Scale => scale;
     public cublasOperation_t TransA { get; set; }
     public cublasOperation_t TransB { get; set; }
-    public cublasLtEpilogue_t Epilogue { get; set; } =
-        cublasLtEpilogue_t.CUBLASLT_EPILOGUE_DEFAULT;
+    public cublasLtEpilogue_t Epilogue { get; set; } = cublasLtEpilogue_t.CUBLASLT_EPILOGUE_DEFAULT;
     public nint Bias { get; set; }
 }
 
@@ -48,5 +47,5 @@ internal sealed class LtPreference
 
     /// <summary>Of A, B, C and D.</summary>
     public uint[] Alignments { get; } =
-        [UsualAlignment, UsualAlignment, UsualAlignment, UsualAlignment];
+    [UsualAlignment, UsualAlignment, UsualAlignment, UsualAlignment];
 }

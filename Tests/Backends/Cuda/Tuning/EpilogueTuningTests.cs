@@ -71,9 +71,7 @@ public sealed class EpilogueTuningTests : TuningFixture
         CudaChoice[] choices = [.. backend.Choices.Where(c => c.Kind == EpilogueTuning.Name)];
         Assert.That(
             choices.Select(c => c.Taken),
-            Is.EqualTo(
-                new[] { sums ? "library" : "kernels", sums ? "kernels" : "library" }
-            )
+            Is.EqualTo(new[] { sums ? "library" : "kernels", sums ? "kernels" : "library" })
         );
         Assert.That(
             choices[sums ? 1 : 0].Refused["library"],
@@ -86,8 +84,7 @@ public sealed class EpilogueTuningTests : TuningFixture
     [Test]
     public void A_shape_without_an_algorithm_says_so()
     {
-        Device.Manners.NoEpilogue = _ =>
-            Sequor.Native.cublasStatus_t.CUBLAS_STATUS_NOT_SUPPORTED;
+        Device.Manners.NoEpilogue = _ => Sequor.Native.cublasStatus_t.CUBLAS_STATUS_NOT_SUPPORTED;
         using CudaBackend backend = Backend();
         using var model = new Linear(3, 5);
         using Plan plan = model.Plan(backend, 4, Batch, Mode.Evaluation);

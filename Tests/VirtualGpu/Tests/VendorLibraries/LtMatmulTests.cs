@@ -124,11 +124,7 @@ public sealed unsafe class LtMatmulTests : LibraryTest
         );
         (other, _descriptor) = (_descriptor, other);
         Check(_lt.cublasLtMatmulDescDestroy(other));
-        Assert.That(
-            _lt.cublasLtMatmulDescDestroy(other),
-            Is.EqualTo(Invalid),
-            "destroyed before"
-        );
+        Assert.That(_lt.cublasLtMatmulDescDestroy(other), Is.EqualTo(Invalid), "destroyed before");
         Assert.That(Device.TakeFaults().Single().Kind, Is.EqualTo(FaultKind.DestroyedHandle));
     }
 
