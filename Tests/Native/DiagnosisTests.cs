@@ -281,7 +281,7 @@ public sealed class DiagnosisTests
         );
         Assert.That(cublas.Advice, Does.StartWith("pip install nvidia-cublas~=13.0;"));
         Assert.That(
-            cuda.Libraries[3].Advice,
+            cuda.Libraries[4].Advice,
             Does.StartWith("pip install nvidia-cuda-nvrtc~=13.0")
         );
     }
