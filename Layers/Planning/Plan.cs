@@ -132,6 +132,7 @@ public sealed partial class Plan : IDisposable
                 if (count > 0)
                     layoutTable = builder.Kept(new Shape(count), MemoryCategory.Workspace);
             }
+            var fallbacks = new List<string>();
             IReadOnlyList<long> gradients = Rehearsal.Run(
                 model,
                 backend,
@@ -141,7 +142,8 @@ public sealed partial class Plan : IDisposable
                 options.Seed,
                 _layout,
                 _carriesWindows,
-                options.GradientInOutput
+                options.GradientInOutput,
+                fallbacks
             );
             root = PlannedLayer.Of(builder, "", model, input, out Shape output);
             MaxOutput = output;
@@ -151,7 +153,7 @@ public sealed partial class Plan : IDisposable
             if (options.States)
                 _layerStates = new PlanStates(model, builder.LayerStates);
             LibraryRandoms = builder.LibraryRandoms;
-            Fallbacks = builder.Fallbacks;
+            Fallbacks = [.. builder.Fallbacks, .. fallbacks];
             Gradients = builder.AllGradients;
             _storages = builder.Build(gradients);
             if (staging is not null)
