@@ -41,6 +41,7 @@ internal sealed class Rehearsal
     /// <param name="layout">The layout of packed batches; null where there are none.</param>
     /// <param name="carries">Whether each window goes on from the states of the one before it.</param>
     /// <param name="gradientInOutput">Whether gradients of the output may lie where the output does.</param>
+    /// <param name="resets">The marks of steps that begin anew; null where there are none.</param>
     /// <returns>The most floats that lie in each of the two places of gradients.</returns>
     /// <exception cref="LayerException">A layer breaks a rule for layers.</exception>
     public static IReadOnlyList<long> Run(
@@ -52,7 +53,8 @@ internal sealed class Rehearsal
         ulong seed,
         SequenceLayout? layout,
         bool carries = false,
-        bool gradientInOutput = false
+        bool gradientInOutput = false,
+        StepResets? resets = null
     )
     {
         using var rehearsal = new RehearsalBackend(backend, model.Store!);
@@ -62,6 +64,7 @@ internal sealed class Rehearsal
             InputGradient = inputGradient,
             Layout = layout,
             CarriesWindows = carries,
+            Marks = resets,
         };
         builder.UseRandom(seed);
         using PlannedLayer root = PlannedLayer.Of(builder, "", model, input, out _);
