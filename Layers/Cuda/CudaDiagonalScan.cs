@@ -122,7 +122,12 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
     )
     {
         Batch batch = BatchOf(states, layout);
-        ScanKernel kernel = Choose(batch, range, AreAligned(states) && AreAligned(gradient), resets);
+        ScanKernel kernel = Choose(
+            batch,
+            range,
+            AreAligned(states) && AreAligned(gradient),
+            resets
+        );
         (int start, int delta) = ScanKernel.Walk(range.First, range.Count, range.Reverse, true);
         bool atFirst = range.First == _d.FirstStep;
         bool atLast = range.End == batch.Steps;

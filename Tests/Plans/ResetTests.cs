@@ -39,7 +39,13 @@ internal sealed class ResetTests(int bits, int threads)
 
     private static IEnumerable<TestCaseData> Cases() =>
         from model in Models
-        from lengths in (int[][])[[1], [23], [21, 21, 21], [5, 23, 1, 17]]
+        from lengths in (int[][])
+            [
+                [1],
+                [23],
+                [21, 21, 21],
+                [5, 23, 1, 17],
+            ]
         select new TestCaseData(model.Make, lengths).SetArgDisplayNames(
             $"{model.Name} of {string.Join(' ', lengths)} steps"
         );
@@ -119,10 +125,7 @@ internal sealed class ResetTests(int bits, int threads)
             {
                 Episode episode = episodes[e];
                 for (int k = 0; k < episode.Count; k++)
-                    rows.AsSpan(
-                            ((episode.First + k) * batch + episode.Sequence) * columns,
-                            columns
-                        )
+                    rows.AsSpan(((episode.First + k) * batch + episode.Sequence) * columns, columns)
                         .CopyTo(parts.AsSpan((k * episodes.Length + e) * columns));
             }
             return parts;
@@ -405,7 +408,13 @@ internal sealed class ResetTests(int bits, int threads)
             new Gru(4, 3),
             new Lru(3, 3, 2, 1)
         );
-        using Plan plan = model.Plan(Backend, 6, 2, Mode.Training, new PlanOptions { Resets = true });
+        using Plan plan = model.Plan(
+            Backend,
+            6,
+            2,
+            Mode.Training,
+            new PlanOptions { Resets = true }
+        );
         plan.SetResets(ResetMarks.Of("drawn", 6, 2), 6, 2);
         plan.Backward(plan.Forward(new Draw(1).Uniform(6 * 2 * Inputs), 6, 2));
         using Layer blocks = new Sequential(

@@ -13,7 +13,13 @@ public sealed class CudaResetTests : CudaFixture
     private static IEnumerable<TestCaseData> Cases() =>
         from both in new[] { false, true }
         from pattern in new[] { "none", "first", "tiles", "drawn" }
-        from lengths in (int[][])[[1], [9, 9], [150], [40, 150, 7]]
+        from lengths in (int[][])
+            [
+                [1],
+                [9, 9],
+                [150],
+                [40, 150, 7],
+            ]
         select new TestCaseData(both, pattern, lengths);
 
     [TestCaseSource(nameof(Cases))]

@@ -128,7 +128,10 @@ public sealed class KernelCountTests
             );
         }
         // In memory there is a bit a step and sequence, and at most three words more a sequence.
-        Assert.That(new StepResets(Long, Batch).Count, Is.LessThanOrEqualTo(Batch * (Long / 32 + 3)));
+        Assert.That(
+            new StepResets(Long, Batch).Count,
+            Is.LessThanOrEqualTo(Batch * (Long / 32 + 3))
+        );
     }
 
     // Bytes a complex element.
@@ -147,17 +150,7 @@ public sealed class KernelCountTests
         float[] lambda = draw.Uniform(2 * size, -0.7f, 0.7f);
         float[] u = draw.Uniform(2L * steps * batch * size);
         using var machine = new KernelMachine(seed) { BlocksAtOnce = blocksAtOnce };
-        var scan = new ScanOnDevice(
-            machine,
-            steps,
-            batch,
-            size,
-            null,
-            warps,
-            pair,
-            false,
-            resets
-        );
+        var scan = new ScanOnDevice(machine, steps, batch, size, null, warps, pair, false, resets);
         ScanRange[] all = [new(0, steps)];
         double elements = (double)steps * batch * size;
         scan.Forward(lambda, u, all);

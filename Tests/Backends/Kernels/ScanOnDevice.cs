@@ -50,7 +50,11 @@ internal sealed class ScanOnDevice(
             (int start, int delta) = ScanKernel.Walk(range.First, range.Count, reverse, false);
             object[] shape = [_rows, steps, batch, size, start, delta, range.Count];
             object[] tiles = kernel.Chunked ? [Control, _room] : [];
-            machine.Launch(kernel.Forward, kernel.Grid, [factors, states, .. shape, .. tiles, .. _marks]);
+            machine.Launch(
+                kernel.Forward,
+                kernel.Grid,
+                [factors, states, .. shape, .. tiles, .. _marks]
+            );
         }
         return machine.Get(states);
     }

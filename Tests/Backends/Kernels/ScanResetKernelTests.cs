@@ -184,13 +184,7 @@ public sealed class ScanResetKernelTests
         foreach (int at in (int[])[33, 130, 131, 400])
             marks[at * Batch + at % Batch] = 1;
         using var host = new HostTensors();
-        StepResets resets = ResetMarks.Placed(
-            count => host.New(count),
-            marks,
-            Steps,
-            Batch,
-            null
-        );
+        StepResets resets = ResetMarks.Placed(count => host.New(count), marks, Steps, Batch, null);
         float[]? first = null;
         for (ulong seed = 0; seed < 4; seed++)
         {
@@ -232,20 +226,15 @@ public sealed class ScanResetKernelTests
         using var host = new HostTensors();
         StepResets resets = ResetMarks.Placed(count => host.New(count), marks, Steps, 1, null);
         using var machine = new KernelMachine();
-        var device = new ScanOnDevice(
-            machine,
-            Steps,
-            1,
-            Size,
-            null,
-            warps,
-            false,
-            reverse,
-            resets
-        );
+        var device = new ScanOnDevice(machine, Steps, 1, Size, null, warps, false, reverse, resets);
         float[] x = device.Forward(lambda, u, [new ScanRange(0, Steps, reverse)]);
         float[] before = Of(reverse ? boundary + 16 : boundary - 17);
-        float[] after = [.. Enumerable.Range(0, 16).SelectMany(k => Of(reverse ? boundary - 1 - k : boundary + k))];
+        float[] after =
+        [
+            .. Enumerable
+                .Range(0, 16)
+                .SelectMany(k => Of(reverse ? boundary - 1 - k : boundary + k)),
+        ];
         Assert.That(before, Has.Some.Matches<float>(v => !float.IsFinite(v)));
         Assert.That(after, Has.All.Matches<float>(float.IsFinite));
 

@@ -38,13 +38,7 @@ public sealed class ResetGradientTests(int bits, int threads)
             "last steps and dropout",
             () =>
                 new Sequential(
-                    new S5(
-                        2,
-                        3,
-                        4,
-                        2,
-                        new S5Options { Norm = NormKind.Layer, Dropout = 0.3f }
-                    ),
+                    new S5(2, 3, 4, 2, new S5Options { Norm = NormKind.Layer, Dropout = 0.3f }),
                     new Last(3),
                     new Linear(3, 2)
                 ),

@@ -27,7 +27,13 @@ public sealed class ResetScanTests(int bits, int threads)
     private static IEnumerable<TestCaseData> Cases() =>
         from pattern in ResetMarks.Patterns
         from reverse in new[] { false, true }
-        from shape in (int[][])[[1, 1, 3], [5, 3, 3, 1], [4, 2, 20, 20], [1, 2, 33, 4, 17]]
+        from shape in (int[][])
+            [
+                [1, 1, 3],
+                [5, 3, 3, 1],
+                [4, 2, 20, 20],
+                [1, 2, 33, 4, 17],
+            ]
         from ranges in new[] { 1, 3 }
         where ranges <= shape.Skip(1).Max()
         select new TestCaseData(pattern, reverse, shape[0], shape[1..], ranges);
