@@ -7,7 +7,7 @@ namespace Sequor.Layers.Cpu;
 /// the outermost loop, so each step's row goes through the cache once. For each complex element, forward reads u and writes x, 16 bytes;
 /// backward reads dx and x and writes du, 24 bytes. Threads take blocks of channels.
 /// </summary>
-internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
+internal sealed unsafe partial class CpuDiagonalScan : DiagonalScanOperation
 {
     // The floats of channels that a thread takes at a time; four such rows stay in the first-level cache.
     private const int Block = 1024;
@@ -41,10 +41,11 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
         SequenceLayout? layout,
         in ScanRange range,
         Tensor workspace,
-        bool sameLambda
+        bool sameLambda,
+        StepResets? resets
     )
     {
-        _job.Set(states, layout, range, workspace);
+        _job.Set(states, layout, range, workspace, resets);
         // A reverse pass begins at the end.
         bool begins = range.Reverse ? range.End == _job.Steps : range.First == _d.FirstStep;
         // What later calls rely on is there for any batch: that of a stream may change with its state.
@@ -61,10 +62,11 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
         in ScanRange range,
         Tensor dlambda,
         bool adds,
-        Tensor workspace
+        Tensor workspace,
+        StepResets? resets
     )
     {
-        _job.Set(states, layout, range, workspace);
+        _job.Set(states, layout, range, workspace, resets);
         float* same = CpuBackend.Pointer(workspace) + 2 * _width;
         float* crossed = same + _width;
         bool begins = range.Reverse ? range.First == 0 : range.End == _job.Steps;
@@ -114,7 +116,7 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
         }
     }
 
-    private sealed class Job(CpuDiagonalScan owner) : ParallelJob
+    private sealed partial class Job(CpuDiagonalScan owner) : ParallelJob
     {
         private float* _states;
         private float* _gradient;
@@ -128,8 +130,15 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
         public int Steps { get; private set; }
         public int Batch { get; private set; }
 
-        public void Set(Tensor states, SequenceLayout? layout, in ScanRange range, Tensor workspace)
+        public void Set(
+            Tensor states,
+            SequenceLayout? layout,
+            in ScanRange range,
+            Tensor workspace,
+            StepResets? resets
+        )
         {
+            SetMarks(resets);
             _layout = layout is { IsPacked: true } ? layout : null;
             Steps = _layout?.Steps ?? states.Shape.First;
             Batch = _layout?.Batch ?? states.Shape[1];
@@ -236,22 +245,30 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
             where TO : struct, ILanes<TV>
         {
             count = Both(step, before, from, count);
-            if (count == 0)
-                return;
+            if (_marks != null)
+                ForwardUncut<TV, TO>(step, before, from, count);
+            else if (count > 0)
+                Forward<TV, TO>(step, before, from, 0, count);
+        }
+
+        // The values from i to end of a block.
+        private void Forward<TV, TO>(int step, int before, long from, int i, int end)
+            where TV : struct
+            where TO : struct, ILanes<TV>
+        {
             float* x = _states + Offset(step) + from;
             float* previous = _states + Offset(before) + from;
             float* real = _real + from;
             float* imaginary = real + owner._width;
-            int i = 0;
-            for (; i + TO.Width <= count; i += TO.Width)
+            for (; i + TO.Width <= end; i += TO.Width)
             {
                 TV p = TO.Load(previous + i);
                 TV sum = TO.Fma(p, TO.Load(real + i), TO.Load(x + i));
                 TO.Store(x + i, TO.Fma(TO.SwapPairs(p), TO.Load(imaginary + i), sum));
             }
-            if (i < count)
+            if (i < end)
             {
-                int left = count - i;
+                int left = end - i;
                 TV p = TO.LoadPartial(previous + i, left);
                 TV sum = TO.Fma(p, TO.LoadPartial(real + i, left), TO.LoadPartial(x + i, left));
                 sum = TO.Fma(TO.SwapPairs(p), TO.LoadPartial(imaginary + i, left), sum);
@@ -270,6 +287,11 @@ internal sealed unsafe class CpuDiagonalScan : DiagonalScanOperation
             float* s = Gradient(step) + from;
             float* next = after < 0 ? _real + 4 * owner._width + from : Gradient(after) + from;
             float* x = precedes == 0 ? null : _states + Offset(before) + from;
+            if (_marks != null)
+            {
+                BackwardUncut<TV, TO>(step, neighbour, before, s, next, x, from, follows, precedes);
+                return;
+            }
             int both = Math.Min(follows, precedes);
             Backward<TV, TO>(s, next, x, from, 0, both);
             if (follows > both)

@@ -59,7 +59,10 @@ public sealed partial class CudaBackend
 
     internal override DiagonalScanOperation PlanDiagonalScan(in DiagonalScanDescriptor descriptor)
     {
-        Kernels.Load("scan_wide", "scan_chunked");
+        if (descriptor.Resets)
+            Kernels.Load("scan_wide_resets", "scan_chunked_resets");
+        else
+            Kernels.Load("scan_wide", "scan_chunked");
         return new CudaDiagonalScan(this, descriptor, Choose(descriptor));
     }
 

@@ -83,42 +83,30 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
         SequenceLayout? layout,
         in ScanRange range,
         Tensor workspace,
-        bool sameLambda
+        bool sameLambda,
+        StepResets? resets
     )
     {
         Batch batch = BatchOf(states, layout);
-        ScanKernel kernel = Choose(batch, range, AreAligned(states));
+        ScanKernel kernel = Choose(batch, range, AreAligned(states), resets);
         (int start, int delta) = ScanKernel.Walk(range.First, range.Count, range.Reverse, false);
-        if (kernel.Chunked)
-            _backend.Kernels.Launch(
-                kernel.Forward,
-                kernel.Grid,
-                CudaBackend.Span(lambda),
-                CudaBackend.Span(states),
-                batch.Rows,
-                batch.Steps,
-                batch.Sequences,
-                _d.StateSize,
-                start,
-                delta,
-                range.Count,
-                Control,
-                _room
-            );
-        else
-            _backend.Kernels.Launch(
-                kernel.Forward,
-                kernel.Grid,
-                CudaBackend.Span(lambda),
-                CudaBackend.Span(states),
-                batch.Rows,
-                batch.Steps,
-                batch.Sequences,
-                _d.StateSize,
-                start,
-                delta,
-                range.Count
-            );
+        Span<KernelArgument> arguments =
+        [
+            CudaBackend.Span(lambda),
+            CudaBackend.Span(states),
+            batch.Rows,
+            batch.Steps,
+            batch.Sequences,
+            _d.StateSize,
+            start,
+            delta,
+            range.Count,
+            default,
+            default,
+            default,
+            default,
+        ];
+        Launch(kernel, kernel.Forward, kernel.Grid, arguments, resets);
     }
 
     protected override void BackwardCore(
@@ -129,11 +117,17 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
         in ScanRange range,
         Tensor dlambda,
         bool adds,
-        Tensor workspace
+        Tensor workspace,
+        StepResets? resets
     )
     {
         Batch batch = BatchOf(states, layout);
-        ScanKernel kernel = Choose(batch, range, AreAligned(states) && AreAligned(gradient));
+        ScanKernel kernel = Choose(
+            batch,
+            range,
+            AreAligned(states) && AreAligned(gradient),
+            resets
+        );
         (int start, int delta) = ScanKernel.Walk(range.First, range.Count, range.Reverse, true);
         bool atFirst = range.First == _d.FirstStep;
         bool atLast = range.End == batch.Steps;
@@ -146,46 +140,51 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
         int before = _slabs;
         _slabs = Math.Max(_slabs, Math.Max(1, kernel.BackwardTiles));
         _batch = batch.Sequences;
+        Span<KernelArgument> arguments =
+        [
+            CudaBackend.Span(lambda),
+            CudaBackend.Span(states),
+            CudaBackend.Span(gradient),
+            batch.Rows,
+            batch.Steps,
+            batch.Sequences,
+            _d.StateSize,
+            start,
+            delta,
+            range.Count,
+            from,
+            to,
+            CudaBackend.Span(dlambda),
+            before,
+            default,
+            default,
+            default,
+            default,
+        ];
+        Launch(kernel, kernel.Backward, kernel.BackwardGrid, arguments, resets);
+    }
+
+    // The last four arguments are left for what scans in tiles have, and those with marks: the others end before.
+    private void Launch(
+        in ScanKernel kernel,
+        string name,
+        in KernelGrid grid,
+        Span<KernelArgument> arguments,
+        StepResets? resets
+    )
+    {
+        int count = arguments.Length - 4;
         if (kernel.Chunked)
-            _backend.Kernels.Launch(
-                kernel.Backward,
-                kernel.BackwardGrid,
-                CudaBackend.Span(lambda),
-                CudaBackend.Span(states),
-                CudaBackend.Span(gradient),
-                batch.Rows,
-                batch.Steps,
-                batch.Sequences,
-                _d.StateSize,
-                start,
-                delta,
-                range.Count,
-                from,
-                to,
-                CudaBackend.Span(dlambda),
-                before,
-                Control,
-                _room
-            );
-        else
-            _backend.Kernels.Launch(
-                kernel.Backward,
-                kernel.BackwardGrid,
-                CudaBackend.Span(lambda),
-                CudaBackend.Span(states),
-                CudaBackend.Span(gradient),
-                batch.Rows,
-                batch.Steps,
-                batch.Sequences,
-                _d.StateSize,
-                start,
-                delta,
-                range.Count,
-                from,
-                to,
-                CudaBackend.Span(dlambda),
-                before
-            );
+        {
+            arguments[count++] = Control;
+            arguments[count++] = _room;
+        }
+        if (resets is not null)
+        {
+            arguments[count++] = CudaBackend.Span(resets.Words).Cast<uint>();
+            arguments[count++] = resets.Pitch;
+        }
+        _backend.Kernels.Launch(name, grid, arguments[..count]);
     }
 
     public override void Dispose()
@@ -193,6 +192,13 @@ internal sealed class CudaDiagonalScan : DiagonalScanOperation
         _control?.Dispose();
         base.Dispose();
     }
+
+    private ScanKernel Choose(
+        in Batch batch,
+        in ScanRange range,
+        bool aligned,
+        StepResets? resets
+    ) => Choose(batch, range, aligned) with { Resets = resets is not null };
 
     private ScanKernel Choose(in Batch batch, in ScanRange range, bool aligned) =>
         _warps is { } warps

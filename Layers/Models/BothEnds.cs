@@ -42,6 +42,10 @@ public sealed class BothEnds : Layer
                 $"Pooling of both ends cannot {(builder.Streaming ? "stream" : "go on from window to window")}: its output needs the whole sequence."
             );
         }
+        builder.RefuseResets(
+            "Pooling of both ends",
+            "the first and the last step of a sequence are of different episodes"
+        );
         return new EndsPlan(builder, input, output);
     }
 

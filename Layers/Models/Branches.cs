@@ -111,6 +111,7 @@ public sealed class Branches : Layer
             _output = builder.Kept(widest, MemoryCategory.Activations);
             SequenceLayout? layout = builder.Layout;
             SequenceLayout? after = null;
+            StepResets? marks = builder.Marks;
             var branches = new List<PlannedLayer>(layer._children.Length);
             output = widest;
             long scratch = 0;
@@ -119,6 +120,7 @@ public sealed class Branches : Layer
                 foreach ((string name, Layer child) in layer._children)
                 {
                     builder.Layout = layout;
+                    builder.Marks = marks;
                     builder.InputGradient = _inputGradient;
                     branches.Add(PlannedLayer.Of(builder, name, child, input, out Shape each));
                     bool alike = each.First == output.First && builder.Layout == after;

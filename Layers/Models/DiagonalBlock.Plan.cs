@@ -8,6 +8,7 @@ public abstract partial class DiagonalBlock
         private readonly Backend _backend;
         private readonly GradientFlow _flow;
         private readonly SequenceLayout? _layout;
+        private readonly StepResets? _resets;
         private readonly BlockFrame _frame;
         private readonly StepRanges _ranges;
         private readonly DiagonalScanOperation _scan;
@@ -48,6 +49,7 @@ public abstract partial class DiagonalBlock
             _backend = builder.Stage;
             _flow = builder.Gradients;
             _layout = builder.Layout;
+            _resets = builder.Marks;
             int n = layer.StateSize;
             int d = layer.InputSize;
             (int steps, int batch) = (input.First, input[1]);
@@ -58,6 +60,7 @@ public abstract partial class DiagonalBlock
                         Training = builder.Training,
                         VariableLengths = builder.Layout is not null,
                         Carries = builder.Carries,
+                        Resets = builder.Resets,
                     }
                 )
             );
@@ -174,7 +177,14 @@ public abstract partial class DiagonalBlock
                 Tensor normed = Project(u, range);
                 if (_reverseStates is not null)
                     _backend.Copy(u, Rows(_reverseStates, range));
-                _scan.Forward(_lambda.All, states, _layout, range, _scanWorkspace.All);
+                _scan.Forward(
+                    _lambda.All,
+                    states,
+                    _layout,
+                    range,
+                    _scanWorkspace.All,
+                    resets: _resets
+                );
                 if (_reverseStates is null)
                     Finish(y, normed, u, range);
                 first = range.End;
@@ -190,7 +200,8 @@ public abstract partial class DiagonalBlock
                     {
                         Reverse = true,
                     },
-                    _scanWorkspace.All
+                    _scanWorkspace.All,
+                    resets: _resets
                 );
                 Finish(y, _frame.CoreInput(range, true), Rows(_states, range), range);
                 end = range.First;
@@ -210,7 +221,15 @@ public abstract partial class DiagonalBlock
                 ScanRange after = OfStates(range);
                 Tensor u = Rows(_states, after);
                 Tensor normed = Project(u, range);
-                _scan.Forward(_lambda.All, states, null, after, _scanWorkspace.All, IsPrepared);
+                _scan.Forward(
+                    _lambda.All,
+                    states,
+                    null,
+                    after,
+                    _scanWorkspace.All,
+                    IsPrepared,
+                    _resets
+                );
                 Finish(y, normed, u, range);
                 first = range.End;
             }
@@ -339,7 +358,8 @@ public abstract partial class DiagonalBlock
                 OfStates(range),
                 _lambdaGradient!.All,
                 direction > 0,
-                _scanWorkspace.All
+                _scanWorkspace.All,
+                _resets
             );
             return gradient;
         }

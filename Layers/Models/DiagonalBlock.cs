@@ -87,6 +87,12 @@ public abstract partial class DiagonalBlock : Layer
                 $"A bidirectional {_settings.Title} cannot {(builder.Streaming ? "stream" : "carry its states")}: its reverse direction begins at the end of the sequence."
             );
         }
+        if (builder.Marks is { } marks && marks.MaxLength != input.First)
+        {
+            throw new NotSupportedException(
+                $"A {_settings.Title} after pooling cannot carry its states where steps may begin anew (PlanOptions.Resets): a mark is of a step that it does not see."
+            );
+        }
         return new BlockPlan(this, builder, input);
     }
 

@@ -45,6 +45,9 @@ public sealed class Last(int size) : Layer
             _flow = builder.Gradients;
             _layout = builder.Layout;
             builder.Layout = null;
+            // What comes after has a step a sequence, unless a stream gives no more.
+            if (!builder.Carries)
+                builder.Marks = null;
             if (_layout is not null)
                 _output = builder.Output(output);
         }

@@ -24,6 +24,7 @@ public sealed class Mean(int size) : Layer
                 $"Mean pooling cannot {(builder.Streaming ? "stream" : "go on from window to window")}: its output needs the whole sequence."
             );
         }
+        builder.RefuseResets("Mean pooling", "it would average over all episodes of a sequence");
         return new MeanPlan(builder, output);
     }
 

@@ -142,6 +142,10 @@ public abstract class Recurrent : Layer
             _layout = builder.Layout;
             _position = builder.Position;
             _sameWeights = builder.Streaming;
+            builder.RefuseResets(
+                "A recurrent network of tanh, ReLU, LSTM or GRU",
+                "its state cannot begin anew within a sequence"
+            );
             if (builder.Carries)
             {
                 if (descriptor.Bidirectional)

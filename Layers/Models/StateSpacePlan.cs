@@ -59,6 +59,10 @@ internal sealed class StateSpacePlan : LayerPlan
                 "A state space of single inputs carries nothing from window to window but in a stream: give each window the steps before it as context, whose outputs do not count."
             );
         }
+        builder.RefuseResets(
+            "A state space of single inputs (S4D, DSS)",
+            "its states lie in registers, from which no step begins anew"
+        );
         _parts = parts;
         _backend = builder.Stage;
         _flow = builder.Gradients;

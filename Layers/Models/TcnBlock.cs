@@ -117,6 +117,10 @@ public sealed partial class TcnBlock : Layer
                 "A TCN block carries nothing from window to window but in a stream: give each window the steps before it as context, whose outputs do not count."
             );
         }
+        builder.RefuseResets(
+            "A TCN block",
+            "its filters reach across the step at which a sequence begins anew"
+        );
         output = new Shape(input.First, input[1], OutputSize);
         return Activation == TcnActivation.Gated
             ? new GatedPlan(this, builder, input, output)

@@ -15,6 +15,9 @@ internal readonly record struct DiagonalScanDescriptor(int StateSize, int MaxLen
     /// <summary>Whether step 0 of the states is the one carried over from the call before, so that passes begin at step 1 and end there.</summary>
     public bool Carries { get; init; }
 
+    /// <summary>Whether steps may be marked that begin anew.</summary>
+    public bool Resets { get; init; }
+
     /// <summary>The first step that passes compute.</summary>
     public int FirstStep => Carries ? 1 : 0;
 }
@@ -33,7 +36,9 @@ internal abstract class DiagonalScanOperation(Backend backend) : PlannedOperatio
     /// Turns u into x, in place, over a range of steps of the states, [T, B, 2N] or packed rows [rows, 1, 2N]. Ranges follow each other in
     /// the recurrence's direction, so the steps before a range already hold this pass's x. With
     /// <see cref="DiagonalScanDescriptor.Carries"/>, step 0 holds the state carried over from the call before, and
-    /// <paramref name="sameLambda"/> says that lambda is that of the last call and that no one has written to the workspace since.
+    /// <paramref name="sameLambda"/> says that lambda is that of the last call and that no one has written to the workspace since. Where
+    /// <paramref name="resets"/> has marks, nothing passes between a marked step and the one before it: x_t = u_t at a marked step, and in
+    /// reverse at the step before one.
     /// </summary>
     public void Forward(
         Tensor lambda,
@@ -41,18 +46,19 @@ internal abstract class DiagonalScanOperation(Backend backend) : PlannedOperatio
         SequenceLayout? layout,
         in ScanRange range,
         Tensor workspace,
-        bool sameLambda = false
+        bool sameLambda = false,
+        StepResets? resets = null
     )
     {
         using Backend.OperationScope scope = Begin(
             Report(OperationName.Scan)
-                ?.Reads(lambda)
+                ?.Reads(lambda, resets?.Words ?? default)
                 .Updates(range.Of(states, layout))
                 .Scratch(workspace)
                 // A complex product and sum.
                 .Costs(4 * range.Of(states, layout).Count)
         );
-        ForwardCore(lambda, states, layout, range, workspace, sameLambda);
+        ForwardCore(lambda, states, layout, range, workspace, sameLambda, resets);
     }
 
     /// <inheritdoc cref="Forward"/>
@@ -62,13 +68,16 @@ internal abstract class DiagonalScanOperation(Backend backend) : PlannedOperatio
         SequenceLayout? layout,
         in ScanRange range,
         Tensor workspace,
-        bool sameLambda
+        bool sameLambda,
+        StepResets? resets
     );
 
     /// <summary>
     /// Turns dx into du, in place, over a range of steps of the gradient. Ranges follow each other against the recurrence's direction. The
     /// parts of the gradient of lambda go to dlambda, which holds <see cref="LambdaGradientCount"/> floats: those of this pass alone, or,
-    /// where <paramref name="adds"/>, in addition to those of earlier passes over the same batch.
+    /// where <paramref name="adds"/>, in addition to those of earlier passes over the same batch. The marks of
+    /// <paramref name="resets"/> are those of the forward pass; nothing passes there either, and no part of the gradient of lambda joins
+    /// two steps between which they cut.
     /// </summary>
     public void Backward(
         Tensor lambda,
@@ -78,12 +87,13 @@ internal abstract class DiagonalScanOperation(Backend backend) : PlannedOperatio
         in ScanRange range,
         Tensor dlambda,
         bool adds,
-        Tensor workspace
+        Tensor workspace,
+        StepResets? resets = null
     )
     {
         using Backend.OperationScope scope = Begin(
             Report(OperationName.ScanGradient)
-                ?.Reads(lambda, range.Of(states, layout))
+                ?.Reads(lambda, range.Of(states, layout), resets?.Words ?? default)
                 // Which is that of these steps alone.
                 .Updates(gradient)
                 .Results(dlambda, adds)
@@ -91,7 +101,7 @@ internal abstract class DiagonalScanOperation(Backend backend) : PlannedOperatio
                 // The same in reverse, and one for the gradient of lambda.
                 .Costs(8 * range.Of(states, layout).Count)
         );
-        BackwardCore(lambda, states, layout, gradient, range, dlambda, adds, workspace);
+        BackwardCore(lambda, states, layout, gradient, range, dlambda, adds, workspace, resets);
     }
 
     /// <inheritdoc cref="Backward"/>
@@ -103,7 +113,8 @@ internal abstract class DiagonalScanOperation(Backend backend) : PlannedOperatio
         in ScanRange range,
         Tensor dlambda,
         bool adds,
-        Tensor workspace
+        Tensor workspace,
+        StepResets? resets
     );
 
     /// <summary>

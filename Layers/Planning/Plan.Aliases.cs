@@ -115,6 +115,10 @@ public sealed partial class Plan
             throw Written("input");
         if (_output.Storage != _x.Storage && _output.Storage.Writes != _outputWrites)
             throw Written("output");
+        if (_resets is not null && _resets.Words.Storage.Writes != _resetWrites)
+            throw new InvalidOperationException(
+                "Backward needs the marks of the Forward before it, which have been set anew since."
+            );
         _layerStates?.RequireUnchanged();
 
         static InvalidOperationException Written(string what) =>

@@ -67,7 +67,9 @@ public sealed partial class Plan
         RequireWholeStream();
         RequireInput(x);
         _layerStates?.RequireBatch(batch);
+        RequireResetsOf(x.Shape.First, batch);
         SetLengths(lengths.IsEmpty ? LengthsOf(x) : lengths, x.Shape.First, batch);
+        _resets?.Use(_layout);
         if (_layout is { IsPacked: true })
         {
             QueuePacked(x);
@@ -130,6 +132,8 @@ public sealed partial class Plan
             _streamBatch = batch;
             _position.Steps += x.Shape.First;
             _position.End();
+            // What is a step's own does not hold for the next one.
+            _resets?.ClearUsed();
         }
         End();
     }
@@ -150,6 +154,7 @@ public sealed partial class Plan
         RequirePackedClasses(rows);
         Tensor input = _input.All.View(new Shape(RowsOf(lengths), 1, Model.InputSize));
         ForgetLengths();
+        _resets?.ClearUsed();
         input.Write(rows);
         return ForwardPacked(input, lengths);
     }
@@ -185,7 +190,9 @@ public sealed partial class Plan
         RequireInput(rows);
         _layerStates?.RequireBatch(lengths.Length);
         Backend.Tracer?.Stop(SequenceLayout.NotRecordable);
+        RequireResetsOf(lengths[0], lengths.Length);
         _layout!.Set(lengths);
+        _resets?.Use(_layout);
         _packedByCaller = true;
         using Backend.PassScope pass = Backend.BeginPass(ProfilePass.Forward, this);
         rows = Apart(rows);
@@ -244,6 +251,7 @@ public sealed partial class Plan
         _forwardDone = true;
         _inputWrites = _x.Storage.Writes;
         _outputWrites = _output.Storage.Writes;
+        _resetWrites = _resets?.Words.Storage.Writes ?? 0;
     }
 
     /// <summary>Computes all gradients of the last forward pass.</summary>

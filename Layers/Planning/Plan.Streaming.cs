@@ -17,6 +17,7 @@ public sealed partial class Plan
         RequireStreaming();
         if (!_states.IsEmpty)
             Backend.Fill(_states, 0f);
+        _resets?.Clear();
         _streamIsTorn = false;
         _position.Steps = 0;
         _position.Forget();

@@ -113,6 +113,7 @@ public sealed partial class Plan : IDisposable
         PlannedLayer? root = null;
         Slot? layoutTable = null;
         Slot? staging = null;
+        Slot? marks = null;
         try
         {
             builder.UseRandom(options.Seed);
@@ -133,6 +134,15 @@ public sealed partial class Plan : IDisposable
                     layoutTable = builder.Kept(new Shape(count), MemoryCategory.Workspace);
             }
             var fallbacks = new List<string>();
+            if (options.Resets)
+            {
+                _resets = builder.Marks = new StepResets(
+                    maxLength,
+                    maxBatch,
+                    builder.Carries ? 1 : 0
+                );
+                marks = builder.Kept(new Shape(_resets.Count), MemoryCategory.InputOutput);
+            }
             IReadOnlyList<long> gradients = Rehearsal.Run(
                 model,
                 backend,
@@ -143,7 +153,8 @@ public sealed partial class Plan : IDisposable
                 _layout,
                 _carriesWindows,
                 options.GradientInOutput,
-                fallbacks
+                fallbacks,
+                _resets
             );
             root = PlannedLayer.Of(builder, "", model, input, out Shape output);
             MaxOutput = output;
@@ -184,6 +195,11 @@ public sealed partial class Plan : IDisposable
                 backend.Prepare(OperationKind.Sequences);
             if (layoutTable is not null)
                 _layout!.OnDevice = layoutTable.All;
+            if (marks is not null)
+            {
+                _resets!.Words = marks.All;
+                backend.Fill(marks.All, 0f);
+            }
             _layerStates?.Clear();
             _states = builder.AllStates;
             CarriedStates = [.. builder.NamedStates()];
@@ -365,6 +381,7 @@ public sealed partial class Plan : IDisposable
         Tensor input = Input(length, batch);
         RequireLengths(lengths, length, batch);
         RequireClasses(x, batch, lengths);
+        _resets?.ClearUsed();
         input.Write(x);
         KeepLengths(lengths, input);
         return input;

@@ -89,6 +89,28 @@ public sealed partial class PlanBuilder
     /// </summary>
     public bool VariableLengths => Layout is not null;
 
+    /// <summary>
+    /// Whether steps may be marked at which sequences begin anew (<see cref="PlanOptions.Resets"/>). A layer of one's own that looks from
+    /// step to step, or pools over them, throws a <see cref="NotSupportedException"/> then; nothing else would tell that values pass from
+    /// an episode to the next.
+    /// </summary>
+    public bool Resets => Marks is not null;
+
+    /// <summary>Those marks. Null where there can be none, as after pooling.</summary>
+    internal StepResets? Marks { get; set; }
+
+    /// <summary>Refuses a layer that no step can begin anew in.</summary>
+    /// <param name="layer">What the layer is, as the sentence begins.</param>
+    /// <param name="because">Why it cannot.</param>
+    /// <exception cref="NotSupportedException">Steps may be marked.</exception>
+    internal void RefuseResets(string layer, string because)
+    {
+        if (Resets)
+            throw new NotSupportedException(
+                $"{layer} takes no resets (PlanOptions.Resets): {because}. LRU, its rungs and S5 can begin anew within a sequence; for other models each episode has to be a sequence of its own, with PlanOptions.VariableLengths."
+            );
+    }
+
     /// <summary>How many steps the stream has taken.</summary>
     internal StreamPosition Position { get; } = new();
 

@@ -43,6 +43,15 @@ public sealed record PlanOptions
     public bool Carry { get; init; }
 
     /// <summary>
+    /// Whether steps can be marked at which states begin anew within a sequence, as episodes of reinforcement learning do or documents
+    /// that share one: <see cref="Plan.SetResets(ReadOnlySpan{byte}, int, int)"/>. <see cref="LruBlock"/>, its rungs and
+    /// <see cref="S5Block"/> can; a layer that looks from step to step in another way throws a <see cref="NotSupportedException"/> when
+    /// the plan is made, and so does one that pools over all steps (<see cref="Mean"/>, <see cref="BothEnds"/>). <see cref="Last"/> takes
+    /// the last step, which is of the last episode. It takes a bit a step and sequence.
+    /// </summary>
+    public bool Resets { get; init; }
+
+    /// <summary>
     /// Whether in training a loss of Sequor's writes the gradient of the output over the output, unless the model's backward pass reads it,
     /// and the plan keeps no other place of that size. Of ten thousands of classes outputs are most of a plan's memory, and this halves it.
     /// From <see cref="Loss.Compute()"/> until the next Forward there is no <see cref="Plan.Output"/> then, which throws and tells so;

@@ -42,6 +42,7 @@ internal sealed class Rehearsal
     /// <param name="carries">Whether each window goes on from the states of the one before it.</param>
     /// <param name="gradientInOutput">Whether gradients of the output may lie where the output does.</param>
     /// <param name="fallbacks">Takes what products are not carried out as was asked for.</param>
+    /// <param name="resets">The marks of steps that begin anew; null where there are none.</param>
     /// <returns>The most floats that lie in each of the two places of gradients.</returns>
     /// <exception cref="LayerException">A layer breaks a rule for layers.</exception>
     public static IReadOnlyList<long> Run(
@@ -54,7 +55,8 @@ internal sealed class Rehearsal
         SequenceLayout? layout,
         bool carries = false,
         bool gradientInOutput = false,
-        List<string>? fallbacks = null
+        List<string>? fallbacks = null,
+        StepResets? resets = null
     )
     {
         using var rehearsal = new RehearsalBackend(backend, model.Store!);
@@ -64,6 +66,7 @@ internal sealed class Rehearsal
             InputGradient = inputGradient,
             Layout = layout,
             CarriesWindows = carries,
+            Marks = resets,
         };
         builder.UseRandom(seed);
         using PlannedLayer root = PlannedLayer.Of(builder, "", model, input, out _);

@@ -93,7 +93,8 @@ internal sealed partial class RehearsalBackend
             SequenceLayout? layout,
             in ScanRange range,
             Tensor workspace,
-            bool sameLambda
+            bool sameLambda,
+            StepResets? resets
         ) => backend.Write(states);
 
         protected override void BackwardCore(
@@ -104,7 +105,8 @@ internal sealed partial class RehearsalBackend
             in ScanRange range,
             Tensor dlambda,
             bool adds,
-            Tensor workspace
+            Tensor workspace,
+            StepResets? resets
         ) => backend.Write(dlambda);
 
         public override Tensor LambdaGradient(Tensor dlambda) =>

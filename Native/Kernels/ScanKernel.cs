@@ -300,31 +300,53 @@ public readonly record struct ScanKernel
 
     private long Strips => Ceiling(_channels, Strip);
 
+    /// <summary>Whether steps may begin anew.</summary>
+    public bool Resets { get; init; }
+
     /// <summary>The name of the module that contains the kernels.</summary>
-    public string Module => Chunked ? "scan_chunked" : "scan_wide";
+    public string Module =>
+        (Chunked, Resets) switch
+        {
+            (true, false) => "scan_chunked",
+            (true, true) => "scan_chunked_resets",
+            (false, false) => "scan_wide",
+            (false, true) => "scan_wide_resets",
+        };
 
     /// <summary>The name of the kernel for the forward pass.</summary>
     public string Forward =>
-        (Chunked, Pair, Packed) switch
+        (Chunked, Pair, Packed, Resets) switch
         {
-            (true, _, false) => "scan_chunked_forward",
-            (true, _, true) => "scan_chunked_forward_packed",
-            (false, false, false) => "scan_wide_forward",
-            (false, false, true) => "scan_wide_forward_packed",
-            (false, true, false) => "scan_wide_forward_pair",
-            (false, true, true) => "scan_wide_forward_pair_packed",
+            (true, _, false, false) => "scan_chunked_forward",
+            (true, _, false, true) => "scan_chunked_forward_resets",
+            (true, _, true, false) => "scan_chunked_forward_packed",
+            (true, _, true, true) => "scan_chunked_forward_resets_packed",
+            (false, false, false, false) => "scan_wide_forward",
+            (false, false, false, true) => "scan_wide_forward_resets",
+            (false, false, true, false) => "scan_wide_forward_packed",
+            (false, false, true, true) => "scan_wide_forward_resets_packed",
+            (false, true, false, false) => "scan_wide_forward_pair",
+            (false, true, false, true) => "scan_wide_forward_resets_pair",
+            (false, true, true, false) => "scan_wide_forward_pair_packed",
+            (false, true, true, true) => "scan_wide_forward_resets_pair_packed",
         };
 
     /// <summary>The name of the kernel for the backward pass.</summary>
     public string Backward =>
-        (Chunked, Pair, Packed) switch
+        (Chunked, Pair, Packed, Resets) switch
         {
-            (true, _, false) => "scan_chunked_backward",
-            (true, _, true) => "scan_chunked_backward_packed",
-            (false, false, false) => "scan_wide_backward",
-            (false, false, true) => "scan_wide_backward_packed",
-            (false, true, false) => "scan_wide_backward_pair",
-            (false, true, true) => "scan_wide_backward_pair_packed",
+            (true, _, false, false) => "scan_chunked_backward",
+            (true, _, false, true) => "scan_chunked_backward_resets",
+            (true, _, true, false) => "scan_chunked_backward_packed",
+            (true, _, true, true) => "scan_chunked_backward_resets_packed",
+            (false, false, false, false) => "scan_wide_backward",
+            (false, false, false, true) => "scan_wide_backward_resets",
+            (false, false, true, false) => "scan_wide_backward_packed",
+            (false, false, true, true) => "scan_wide_backward_resets_packed",
+            (false, true, false, false) => "scan_wide_backward_pair",
+            (false, true, false, true) => "scan_wide_backward_resets_pair",
+            (false, true, true, false) => "scan_wide_backward_pair_packed",
+            (false, true, true, true) => "scan_wide_backward_resets_pair_packed",
         };
 
     /// <summary>The grid of the forward pass.</summary>

@@ -35,6 +35,33 @@ template <bool Packed> DEVICE ScanStep scan_step(const ScanShape &shape, int ste
     return at;
 }
 
+// Steps that begin anew: a bit a step, `pitch` words a sequence in the order in which the rows have them. The bit of step t
+// cuts between t - 1 and t, in either direction of the recurrence. A word of nothing comes before step 0's, and at least
+// one more after the last step's, so that whole looks may go beyond both ends.
+struct ScanResets {
+    const u32 *words;
+    int pitch;
+};
+
+// Bits of a look: those of 16 steps, and of the one that is walked next.
+constexpr int ResetSteps = 16;
+
+// What is cut of a sequence's walk: bit k if its step `walked + k`, of which that of k = 0 is there, takes nothing from the
+// one walked before it.
+DEVICE u32 cuts_of(const ScanResets &resets, const ScanShape &shape, int sequence, int walked) {
+    int step = shape.start + walked * shape.delta;
+    // Against time what is before a step is the later one, whose bit it is, and bits come in the other order.
+    int first = shape.delta > 0 ? step : step + 1 - ResetSteps;
+    u32 at = (u32)(first + 32);
+    const u32 *words = resets.words + (i64)sequence * resets.pitch + at / 32;
+    u32 bits = (u32)(((u64)words[1] << 32 | words[0]) >> at % 32);
+    if (shape.delta < 0)
+        bits = __builtin_bitreverse32(bits) >> (31 - ResetSteps);
+    return bits & ((2u << ResetSteps) - 1);
+}
+
+DEVICE bool is_cut(u32 cuts, int k) { return (cuts >> k & 1) != 0; }
+
 // lambda s + u, in the CPU's order of operations.
 DEVICE float2 advance(float2 lambda, float2 s, float2 u) {
     float2 x;

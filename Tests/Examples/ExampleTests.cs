@@ -203,6 +203,27 @@ public sealed class ExampleTests : CudaFixture
     }
 
     [Test]
+    public void Episodes_begin_anew_within_their_sequences()
+    {
+        using var backend = Backend.Create(Device.Cpu);
+        float[] x = [.. Enumerable.Range(0, 5 * 2 * 4).Select(i => MathF.Sin(i))];
+        float[] next = [.. Enumerable.Range(0, 2 * 4).Select(i => MathF.Cos(i))];
+        (float[] windows, float[] action) = EpisodesInOneSequence.Run(backend, x, next);
+        float[] changed = [.. x];
+        changed[0] += 1; // the first step of sequence 0, whose later episode does not see it
+        changed[4] += 1; // and of sequence 1
+        (float[] others, float[] same) = EpisodesInOneSequence.Run(backend, changed, next);
+        for (int t = 0; t < 5; t++)
+        for (int b = 0; b < 2; b++)
+            Assert.That(
+                others[4 * t + 2 * b] == windows[4 * t + 2 * b],
+                Is.EqualTo(b == 0 ? t >= 2 : t >= 4),
+                $"step {t} of sequence {b}"
+            );
+        Assert.That(same, Is.EqualTo(action));
+    }
+
+    [Test]
     public void What_packages_show_runs()
     {
         TextWriter output = Console.Out;

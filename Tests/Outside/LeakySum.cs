@@ -39,6 +39,8 @@ public sealed class LeakySum : Layer
     {
         if (builder.VariableLengths)
             throw new NotSupportedException("A leaky sum knows no packed rows.");
+        if (builder.Resets)
+            throw new NotSupportedException("A leaky sum does not begin anew within a sequence.");
         output = new Shape(input.First, input[1], OutputSize);
         return new Passes(this, builder, output);
     }

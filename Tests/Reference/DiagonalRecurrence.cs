@@ -34,8 +34,17 @@ public sealed record DiagonalRecurrence(
     /// <param name="state">
     /// [B, N], of one direction: h before the first step, which is overwritten by that after the last; null for zeros
     /// </param>
+    /// <param name="resets">
+    /// [T, B]: 1 where a sequence begins anew, so that nothing passes between this step and the one before it in either direction; null for none
+    /// </param>
     /// <returns>[T, B, d]</returns>
-    public double[] Forward(double[] u, int time, int batch, Complex[]? state = null)
+    public double[] Forward(
+        double[] u,
+        int time,
+        int batch,
+        Complex[]? state = null,
+        byte[]? resets = null
+    )
     {
         var (channels, states) = (D.Length, Lambda.Length);
         Require.Length(u, time * batch * channels);
@@ -52,7 +61,13 @@ public sealed record DiagonalRecurrence(
             {
                 var t = direction == 0 ? step : time - 1 - step;
                 for (var b = 0; b < batch; b++)
+                {
+                    // The boundary that was crossed to come here.
+                    var boundary = direction == 0 ? t : t + 1;
+                    if (resets is not null && boundary < time && resets[boundary * batch + b] != 0)
+                        Array.Clear(h, b * states, states);
                     Step(direction, u, y, h, (t * batch + b) * channels, b * states);
+                }
             }
         }
         return y;

@@ -108,7 +108,10 @@ internal sealed class Expectation
             _case = @case;
             _x = ToDouble(@case.X);
             _parameters = @case.Parameters.ToDictionary(p => p.Key, p => ToDouble(p.Value));
-            _model = new ReferenceModel(@case.Model(), _parameters, Masks.Mask);
+            _model = new ReferenceModel(@case.Model(), _parameters, Masks.Mask)
+            {
+                Resets = @case.Resets,
+            };
         }
 
         public double[] Of(string name) => name == Input ? _x : _parameters[name];

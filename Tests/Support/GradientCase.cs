@@ -61,6 +61,9 @@ public sealed class GradientCase
     internal IReadOnlyDictionary<string, float[]> Parameters { get; }
     internal float[] X { get; }
 
+    /// <summary>[T, B]: 1 where sequences begin anew; null for nowhere.</summary>
+    internal byte[]? Resets { get; init; }
+
     /// <summary>The number of classes if the input is classes, which have no gradient; null if it is numbers.</summary>
     internal int? Classes { get; }
     internal Expectation Expected => _expected.Value;

@@ -26,6 +26,7 @@ internal sealed class PlannedCase : IDisposable
             {
                 InputGradient = inputGradient && @case.Classes is null,
                 Seed = GradientCase.PlanSeed,
+                Resets = @case.Resets is not null,
             }
         );
         foreach ((string name, float[] values) in @case.Parameters)
@@ -44,13 +45,17 @@ internal sealed class PlannedCase : IDisposable
         planned.CheckGradients(@case);
     }
 
-    public void CheckForward(GradientCase @case) =>
+    public void CheckForward(GradientCase @case)
+    {
+        if (@case.Resets is not null)
+            Plan.SetResets(@case.Resets, @case.Time, @case.Batch);
         Close.Check(
             Plan.Forward(@case.X, @case.Time, @case.Batch).ToArray(),
             @case.Expected.Output,
             Close.Output,
             "output"
         );
+    }
 
     public void Backward(bool accumulate = false)
     {

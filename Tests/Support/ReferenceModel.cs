@@ -24,6 +24,9 @@ internal sealed class ReferenceModel(
     public IReadOnlyDictionary<string, double[][]> Begun { get; init; } =
         new Dictionary<string, double[][]>();
 
+    /// <summary>[T, B]: 1 where diagonal recurrences begin anew; null for nowhere.</summary>
+    public byte[]? Resets { get; init; }
+
     /// <summary>Computes the output for x [T, B, C].</summary>
     public double[] Forward(double[] x, int time, int batch)
     {
@@ -155,7 +158,7 @@ internal sealed class ReferenceModel(
                     rows,
                     values => Norm(norm, P, values, rows),
                     !prenorm,
-                    z => recurrence.Forward(z, steps, _batch, state),
+                    z => recurrence.Forward(z, steps, _batch, state, Resets),
                     Enum.Parse<Ref.Mixing>(mixing.ToString()),
                     parameters.GetValueOrDefault($"{path}out.weight"),
                     parameters.GetValueOrDefault($"{path}out.bias"),

@@ -6,7 +6,8 @@ namespace Sequor.Layers.Cuda;
 /// <summary>
 /// Chooses how the scan of a diagonal recurrence is split: a thread for all time, or tiles of so many steps. Where a plan takes sequences
 /// of different lengths it is measured on packed rows, by the kernels for these, of a batch whose lengths fall evenly from the largest to
-/// half of it: which a batch will have is not known, and the longest alone has steps in the last tiles.
+/// half of it: which a batch will have is not known, and the longest alone has steps in the last tiles. Where steps may begin anew, it is
+/// measured by the kernels for that, without any mark.
 /// </summary>
 internal sealed class ScanTuning(CudaBackend backend, DiagonalScanDescriptor descriptor)
     : TuningTask
@@ -25,6 +26,7 @@ internal sealed class ScanTuning(CudaBackend backend, DiagonalScanDescriptor des
     private Tensor _states;
     private Tensor _flow;
     private SequenceLayout? _layout;
+    private StepResets? _resets;
 
     public override string Kind => "scan";
 
@@ -34,6 +36,7 @@ internal sealed class ScanTuning(CudaBackend backend, DiagonalScanDescriptor des
             $"channels {_d.StateSize}, length {_d.MaxLength}, batch {_d.MaxBatch}"
         )
         + (_d.VariableLengths ? ", packed" : "")
+        + (_d.Resets ? ", resets" : "")
         + (_d.Training ? ", training" : "");
 
     public override string? OnlyBecause =>
@@ -82,6 +85,12 @@ internal sealed class ScanTuning(CudaBackend backend, DiagonalScanDescriptor des
         {
             _layout = Packed(memory);
             rows = new Shape(_layout.Rows, 1, 2 * _d.StateSize);
+        }
+        if (_d.Resets)
+        {
+            _resets = new StepResets(_d.MaxLength, _d.MaxBatch);
+            _resets.Words = memory.Room(new Shape(_resets.Count));
+            backend.Fill(_resets.Words, 0f);
         }
         // Each part below 0.7, so that none is above 1.
         _lambda = memory.Random(new Shape(_d.StateSize, 2), 0.7);
@@ -140,7 +149,14 @@ internal sealed class ScanTuning(CudaBackend backend, DiagonalScanDescriptor des
         {
             task.Restore();
             var range = new ScanRange(0, task._d.MaxLength);
-            scan.Forward(task._lambda, task._states, task._layout, range, workspace);
+            scan.Forward(
+                task._lambda,
+                task._states,
+                task._layout,
+                range,
+                workspace,
+                resets: task._resets
+            );
             if (task._d.Training)
                 scan.Backward(
                     task._lambda,
@@ -150,7 +166,8 @@ internal sealed class ScanTuning(CudaBackend backend, DiagonalScanDescriptor des
                     range,
                     reserve,
                     adds: false,
-                    workspace
+                    workspace,
+                    task._resets
                 );
         }
 

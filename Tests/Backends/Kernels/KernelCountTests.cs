@@ -84,6 +84,56 @@ public sealed class KernelCountTests
         }
     }
 
+    // Whether a step is marked or not: 8 bytes a look, at 16 steps or at as many as a thread loads at a time.
+    [TestCase(0, false, 16, 8)]
+    [TestCase(0, true, 16, 8)]
+    [TestCase(4, false, 16, 16)]
+    [TestCase(16, false, 16, 16)]
+    public void Marks_of_steps_that_begin_anew_are_looked_at_once(
+        int warps,
+        bool pair,
+        int each,
+        int eachBackward
+    )
+    {
+        const int Size = 64;
+        const int Batch = 2;
+        const int Long = 1024;
+        using var host = new HostTensors();
+        (double forward, double backward) = ScanBytes(Batch, Size, warps, pair, Long, 1, 1);
+        foreach (string pattern in (string[])["none", "first", "drawn"])
+        {
+            StepResets marks = ResetMarks.Placed(
+                count => host.New(count),
+                ResetMarks.Of(pattern, Long, Batch),
+                Long,
+                Batch,
+                null
+            );
+            (double marked, double markedBackward) = ScanBytes(
+                Batch,
+                Size,
+                warps,
+                pair,
+                Long,
+                1,
+                1,
+                marks
+            );
+            Assert.That(marked - forward, Is.EqualTo(8.0 / each).Within(1e-9), pattern);
+            Assert.That(
+                markedBackward - backward,
+                Is.EqualTo(8.0 / eachBackward).Within(1e-9),
+                pattern
+            );
+        }
+        // In memory there is a bit a step and sequence, and at most three words more a sequence.
+        Assert.That(
+            new StepResets(Long, Batch).Count,
+            Is.LessThanOrEqualTo(Batch * (Long / 32 + 3))
+        );
+    }
+
     // Bytes a complex element.
     private static (double Forward, double Backward) ScanBytes(
         int batch,
@@ -92,14 +142,15 @@ public sealed class KernelCountTests
         bool pair,
         int steps = Steps,
         ulong seed = 1,
-        int? blocksAtOnce = null
+        int? blocksAtOnce = null,
+        StepResets? resets = null
     )
     {
         var draw = new Draw(1);
         float[] lambda = draw.Uniform(2 * size, -0.7f, 0.7f);
         float[] u = draw.Uniform(2L * steps * batch * size);
         using var machine = new KernelMachine(seed) { BlocksAtOnce = blocksAtOnce };
-        var scan = new ScanOnDevice(machine, steps, batch, size, null, warps, pair, false);
+        var scan = new ScanOnDevice(machine, steps, batch, size, null, warps, pair, false, resets);
         ScanRange[] all = [new(0, steps)];
         double elements = (double)steps * batch * size;
         scan.Forward(lambda, u, all);

@@ -82,7 +82,9 @@ public sealed partial class KernelImageTests
         );
         Assert.That(
             () => KernelImages.Ptx("scan"),
-            Throws.ArgumentException.With.Message.Contain("scan_chunked, scan_wide")
+            Throws.ArgumentException.With.Message.Contain(
+                "scan_chunked, scan_chunked_resets, scan_wide"
+            )
         );
     }
 

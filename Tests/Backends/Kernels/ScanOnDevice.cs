@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Sequor.Layers;
 using Sequor.Native.Kernels;
 
@@ -12,12 +13,22 @@ internal sealed class ScanOnDevice(
     PackedLayout? packed,
     int warps,
     bool pair,
-    bool reverse
+    bool reverse,
+    StepResets? resets = null
 )
 {
     private readonly DeviceArray _rows = packed is null
         ? DeviceArray.Null
         : machine.Put(packed.First);
+
+    // Marks have arguments of their own.
+    private readonly object[] _marks = resets is null
+        ? []
+        :
+        [
+            machine.Put(MemoryMarshal.Cast<float, uint>(resets.Words.ToArray()).ToArray()),
+            resets.Pitch,
+        ];
 
     // The words of all launches: each is of an epoch of its own.
     private readonly int _room =
@@ -35,11 +46,15 @@ internal sealed class ScanOnDevice(
         DeviceArray states = machine.Put(u);
         foreach (ScanRange range in ranges)
         {
-            ScanKernel kernel = Kernel(batch, size, range.Count, packed, pair, warps);
+            ScanKernel kernel = KernelOf(range);
             (int start, int delta) = ScanKernel.Walk(range.First, range.Count, reverse, false);
             object[] shape = [_rows, steps, batch, size, start, delta, range.Count];
             object[] tiles = kernel.Chunked ? [Control, _room] : [];
-            machine.Launch(kernel.Forward, kernel.Grid, [factors, states, .. shape, .. tiles]);
+            machine.Launch(
+                kernel.Forward,
+                kernel.Grid,
+                [factors, states, .. shape, .. tiles, .. _marks]
+            );
         }
         return machine.Get(states);
     }
@@ -66,7 +81,7 @@ internal sealed class ScanOnDevice(
         for (int i = 0; i < ranges.Length; i++)
         {
             ScanRange range = ranges[i];
-            ScanKernel kernel = Kernel(batch, size, range.Count, packed, pair, warps);
+            ScanKernel kernel = KernelOf(range);
             (int start, int delta) = ScanKernel.Walk(range.First, range.Count, reverse, true);
             // The gradient has the range's rows only.
             int from = 2 * size * Row(range.First);
@@ -92,6 +107,7 @@ internal sealed class ScanOnDevice(
                     partials,
                     slabs,
                     .. tiles,
+                    .. _marks,
                 ]
             );
             slabs = Math.Max(slabs, Math.Max(1, kernel.BackwardTiles));
@@ -108,6 +124,12 @@ internal sealed class ScanOnDevice(
             );
         return (du, machine.Get(dlambda));
     }
+
+    private ScanKernel KernelOf(ScanRange range) =>
+        Kernel(batch, size, range.Count, packed, pair, warps) with
+        {
+            Resets = resets is not null,
+        };
 
     private int Row(int step) => packed is null ? step * batch : packed.Layout.Row(step);
 

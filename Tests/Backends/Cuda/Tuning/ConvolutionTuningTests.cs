@@ -256,6 +256,38 @@ public sealed class ConvolutionTuningTests : TuningFixture
         );
     }
 
+    // A plan with marks runs kernels of its own, which are what is measured.
+    [Test]
+    public void A_scan_that_begins_anew_is_measured_as_such([Values] bool packed)
+    {
+        var ran = new HashSet<string>();
+        Device.Effects = work =>
+        {
+            if (!work.Way.StartsWith("scan_", StringComparison.Ordinal))
+                return null;
+            ran.Add(work.Way);
+            bool tiles = work.Way.StartsWith("scan_chunked", StringComparison.Ordinal);
+            return new VirtualEffect { Microseconds = tiles ? 100 : 800 };
+        };
+        using CudaBackend backend = Backend();
+        using DiagonalScanOperation made = backend.PlanDiagonalScan(
+            Scan with
+            {
+                Resets = true,
+                VariableLengths = packed,
+            }
+        );
+        CudaChoice choice = Of(backend, "scan");
+        Assert.That(choice.Taken, Does.StartWith("tiles-"));
+        Assert.That(choice.Refused, Is.Empty, "all of them agree");
+        Assert.That(choice.Shape, Does.Contain(", resets"));
+        Assert.That(ran, Has.Count.EqualTo(4));
+        Assert.That(
+            ran,
+            Has.All.EndsWith(packed ? "_resets_packed" : "_resets").And.All.StartsWith("scan_")
+        );
+    }
+
     [Test]
     public void Few_steps_are_not_split()
     {
