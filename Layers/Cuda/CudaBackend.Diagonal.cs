@@ -3,11 +3,9 @@ using Sequor.Native.Kernels;
 
 namespace Sequor.Layers.Cuda;
 
-// The matrices around diagonal scans, and their gradients, in one launch each for all scans: a block a row of B or C.
+// The matrices around diagonal scans, and their gradients, in one launch each for all scans: a warp a row of B or C.
 public sealed partial class CudaBackend
 {
-    private const int DiagonalThreads = 128;
-
     internal override long DiagonalTableCount(int scans) => Words<DeviceDiagonal>() * scans;
 
     internal override PreparationTable PlaceDiagonals(
@@ -105,10 +103,9 @@ public sealed partial class CudaBackend
 
     // Rows of B and of each direction's C.
     private static KernelGrid DiagonalRows(ReadOnlySpan<DiagonalMatrices> matrices) =>
-        KernelGrid.Table(
+        KernelGrid.WarpTable(
             matrices.Length,
-            Most(matrices, static each => each.B.Shape.First / 2 + (long)each.C.Shape.First),
-            DiagonalThreads
+            Most(matrices, static each => each.B.Shape.First / 2 + (long)each.C.Shape.First)
         );
 
     private static (int Model, int Size, int Directions) DiagonalSizes(in DiagonalMatrices matrices)

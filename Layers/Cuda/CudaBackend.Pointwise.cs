@@ -102,7 +102,7 @@ public sealed partial class CudaBackend
     {
         int columns = checked((int)arguments.Row.Count);
         long rows = arguments.Out.Count / columns;
-        KernelGrid grid = KernelGrid.Rows(rows, columns);
+        KernelGrid grid = KernelGrid.Packs(rows, columns);
         Kernels.Launch(
             "add_times_row",
             grid,
@@ -119,7 +119,7 @@ public sealed partial class CudaBackend
     {
         int columns = checked((int)arguments.Row.Count);
         long rows = arguments.Out.Count / columns;
-        KernelGrid grid = KernelGrid.Rows(rows, columns);
+        KernelGrid grid = KernelGrid.Packs(rows, columns);
         Kernels.Launch(
             "gelu_of_sum",
             grid,
@@ -158,7 +158,7 @@ public sealed partial class CudaBackend
     {
         long rows = arguments.Out.Shape.Rows;
         int columns = arguments.Out.Shape.Columns;
-        KernelGrid grid = KernelGrid.Rows(rows, columns);
+        KernelGrid grid = KernelGrid.Packs(rows, columns);
         Kernels.Launch(
             "glu",
             grid,
@@ -176,7 +176,7 @@ public sealed partial class CudaBackend
     {
         long rows = arguments.A.Shape.Rows;
         int columns = arguments.A.Shape.Columns;
-        KernelGrid grid = KernelGrid.Rows(rows, columns);
+        KernelGrid grid = KernelGrid.Packs(rows, columns);
         Kernels.Launch(
             "glu_slope",
             grid,
@@ -192,7 +192,7 @@ public sealed partial class CudaBackend
     {
         long rows = arguments.Out.Shape.Rows;
         int columns = arguments.Out.Shape.Columns;
-        KernelGrid grid = KernelGrid.Rows(rows, columns);
+        KernelGrid grid = KernelGrid.Packs(rows, columns);
         Kernels.Launch(
             "gated",
             grid,

@@ -69,7 +69,7 @@ public sealed partial class CudaBackend
     /// <summary>Adds a row to every row of c, whose rows must follow each other without gaps.</summary>
     internal void AddToRows(Tensor row, in Matrix c)
     {
-        KernelGrid grid = KernelGrid.Rows(c.Rows, c.Columns);
+        KernelGrid grid = KernelGrid.Packs(c.Rows, c.Columns);
         Kernels.Launch("add_row", grid, Span(row), c.Elements, (long)c.Rows, c.Columns, grid.Lanes);
     }
 

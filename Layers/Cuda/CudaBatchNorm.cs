@@ -87,7 +87,7 @@ internal sealed class CudaBatchNorm : BatchNormOperation
         Tensor y
     )
     {
-        KernelGrid grid = KernelGrid.Rows(x.Shape.Rows, _d.Size);
+        KernelGrid grid = KernelGrid.Packs(x.Shape.Rows, _d.Size);
         _backend.Kernels.Launch(
             "batch_norm_normalise",
             grid,
@@ -139,7 +139,7 @@ internal sealed class CudaBatchNorm : BatchNormOperation
         bool accumulate
     )
     {
-        KernelGrid grid = KernelGrid.Rows(x.Shape.Rows, _d.Size);
+        KernelGrid grid = KernelGrid.Packs(x.Shape.Rows, _d.Size);
         _backend.Kernels.Launch(
             "batch_norm_gradient",
             grid,

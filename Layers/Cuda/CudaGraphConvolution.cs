@@ -6,7 +6,10 @@ namespace Sequor.Layers.Cuda;
 /// A causal convolution by cuDNN's graph API, with engines chosen once for the largest batch. Batches of other sizes, packed batches and
 /// streams are computed by <see cref="CudaConvolution"/>.
 /// </summary>
-/// <remarks>Filters are [O, k, I], which is what cuDNN wants.</remarks>
+/// <remarks>
+/// Filters and their gradients are [O, k, I] in all three passes, as products have them: the graph's tensor w has the sizes [O, I, k, 1]
+/// with the strides [k I, 1, I, I], which is cuDNN's KRSC (channels side by side). So neither way converts what the other wrote.
+/// </remarks>
 internal sealed class CudaGraphConvolution : ConvolutionOperation
 {
     // Bytes, which the plans of the graph API promise of all addresses.

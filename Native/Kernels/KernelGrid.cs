@@ -28,6 +28,8 @@ public readonly record struct KernelGrid(int X, int Y, int Threads, int Lanes = 
 
     // The rows that a thread takes, so that what it needs for a column is read once for all of them.
     private const int RowsEach = 4;
+    private const int MostPacksEach = 4;
+    private const int TableWarps = 4;
     private const int SummedRowsEach = 32;
     private const int WrittenRowsEach = 8;
     private const int DroppedRowsEach = 16;
@@ -54,6 +56,18 @@ public readonly record struct KernelGrid(int X, int Y, int Threads, int Lanes = 
             Block,
             lanes
         );
+    }
+
+    /// <summary>
+    /// For a matrix whose values a kernel takes four at a time where it can: 16 for each thread where that leaves blocks enough to fill
+    /// a large device twice, else fewer, but 4.
+    /// </summary>
+    public static KernelGrid Packs(long rows, int columns)
+    {
+        int lanes = LanesOf(columns, MostLanes);
+        int across = (int)Ceiling(columns, lanes);
+        long down = PackedBlocks(rows, Block / lanes, across);
+        return new(across, (int)Math.Clamp(down, 1, MostY), Block, lanes);
     }
 
     /// <summary>For kernels in which each block along y takes a step or a sequence.</summary>
@@ -107,13 +121,15 @@ public readonly record struct KernelGrid(int X, int Y, int Threads, int Lanes = 
     {
         int lanes = LanesOf(columns, MostLanes);
         long lines = Block / lanes;
-        long each = batch == 1 ? RowsEach : DroppedRowsEach;
+        int across = (int)Ceiling(columns, lanes);
         long blocks = Math.Clamp(
-            Ceiling(steps * batch, lines * each),
+            batch == 1
+                ? PackedBlocks(steps, lines, across)
+                : Ceiling(steps * batch, lines * DroppedRowsEach),
             Ceiling(batch, lines),
             Math.Max(MostFlat, Ceiling(batch, lines))
         );
-        return new(checked((int)blocks), (int)Ceiling(columns, lanes), Block, lanes);
+        return new(checked((int)blocks), across, Block, lanes);
     }
 
     /// <summary>The bytes that hold a bit for each column of a row, where a kernel writes them row by row.</summary>
@@ -155,6 +171,11 @@ public readonly record struct KernelGrid(int X, int Y, int Threads, int Lanes = 
         return new(rows, entries, threads);
     }
 
+    /// <summary>The same where a warp has a row, in blocks of four rows.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There are more entries than <see cref="MostY"/>, or none.</exception>
+    public static KernelGrid WarpTable(int entries, int rows) =>
+        Table(entries, (int)Ceiling(rows, TableWarps), 32 * TableWarps);
+
     /// <summary>A thread for each item.</summary>
     public static KernelGrid Threadwise(long items, int threads) =>
         new(checked((int)Ceiling(items, threads)), 1, threads);
@@ -162,6 +183,16 @@ public readonly record struct KernelGrid(int X, int Y, int Threads, int Lanes = 
     /// <summary>For a layer normalisation: a warp takes a row at a time, and in the gradient each block leaves partial sums.</summary>
     public static KernelGrid LayerNorm(long rows) =>
         new((int)Math.Clamp(Ceiling(rows, 16), 1, MostSumming), 1, 128);
+
+    // Blocks along the rows, of so many rows at a time: of 4 packs a thread, or where these do not fill a device of fewer.
+    private static long PackedBlocks(long rows, long lines, int across)
+    {
+        long single = Ceiling(rows, lines * RowsEach);
+        return Math.Max(
+            Ceiling(single, MostPacksEach),
+            Math.Min(single, Ceiling(MostSumming, across))
+        );
+    }
 
     private static int LanesOf(int columns, int most) =>
         Math.Min(most, (int)BitOperations.RoundUpToPowerOf2((uint)columns));

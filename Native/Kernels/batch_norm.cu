@@ -39,32 +39,27 @@ DEVICE float inverse_deviation(double variance, float epsilon) {
 DEVICE bool finite(float x) { return __builtin_fabsf(x) <= 3.402823466e38f; }
 
 // The gradients of weight and bias, which are also what the gradient of x is made of.
-struct Along {
+template <int Width> struct Along {
+    static constexpr int Ahead = Width == 1 ? 4 : 1;
     struct Read {
-        float x;
-        float g;
+        Values<Width> x;
+        Values<Width> g;
     };
     const float *x;
     const float *dy;
-    float mean;
-    float scale;
+    Values<Width> mean;
+    Values<Width> scale;
 
     MEMBER Read load(int, i64 i) const {
-        Read read = {x[i], dy[i]};
+        Read read = {values_at<Width>(x + i), values_at<Width>(dy + i)};
         return read;
     }
 
-    MEMBER void add(i64, const Read &read, float (&s)[2]) const {
-        s[0] = fma(read.g, (read.x - mean) * scale, s[0]);
+    MEMBER void add(i64, const Read &read, Values<Width> (&s)[2]) const {
+        UNROLL for (int k = 0; k < Width; k++)
+            s[0][k] = fma(read.g[k], (read.x[k] - mean[k]) * scale[k], s[0][k]);
         s[1] += read.g;
     }
-};
-
-// What the gradient of x is made of, element by element.
-struct Slopes {
-    float x;
-    float dy;
-    float dx;
 };
 } // namespace
 
@@ -171,23 +166,26 @@ KERNEL LAUNCH(WalkThreads) batch_norm_normalise(
     int columns,
     int lanes
 ) {
-    Walk w = walk(lanes);
-    if (w.column >= columns)
-        return;
-    float mean = statistics[w.column];
-    float scale = statistics[columns + w.column];
-    float factor = weight[w.column];
-    float shift = bias[w.column];
-    each_row(
-        w,
-        rows,
-        columns,
-        [&](i64 i) { return x[i]; },
-        [&](i64 i, float read) { y[i] = fma((read - mean) * scale, factor, shift); }
-    );
+    by_parts(lanes, rows, columns, aligned(x, y), [&](auto part) {
+        constexpr int Width = decltype(part)::Size;
+        Values<Width> mean = part.shared(statistics);
+        Values<Width> scale = part.shared(statistics + columns);
+        Values<Width> factor = part.shared(weight);
+        Values<Width> shift = part.shared(bias);
+        each_row<1>(
+            part,
+            [&](i64 i) { return values_at<Width>(x + i); },
+            [&](i64 i, Values<Width> read) {
+                Values<Width> normed;
+                UNROLL for (int k = 0; k < Width; k++)
+                    normed[k] = fma((read[k] - mean[k]) * scale[k], factor[k], shift[k]);
+                put<Width>(y + i, normed);
+            }
+        );
+    });
 }
 
-KERNEL LAUNCH(WalkThreads) batch_norm_sum(
+KERNEL LAUNCH_BLOCKS(WalkThreads, 4) batch_norm_sum(
     const float *x,
     const float *statistics,
     const float *dy,
@@ -199,16 +197,18 @@ KERNEL LAUNCH(WalkThreads) batch_norm_sum(
     double *partials,
     u32 *counters
 ) {
-    Walk w = walk(lanes);
-    bool mine = w.column < columns;
-    Along body = {
-        x,
-        dy,
-        mine ? statistics[w.column] : 0.0f,
-        mine ? statistics[columns + w.column] : 0.0f,
-    };
     float *const to[2] = {sums, sums + columns};
-    sum_columns<2>(w, rows, columns, to, partials, counters, body, accumulate != 0);
+    auto make = [&](auto part) {
+        Along<decltype(part)::Size> body = {
+            x,
+            dy,
+            part.shared(statistics),
+            part.shared(statistics + columns),
+        };
+        return body;
+    };
+    bool adds = accumulate != 0;
+    sum_columns(lanes, rows, columns, aligned(x, dy), to, partials, counters, make, adds);
 }
 
 // dx = (dx +) gradient by x of some rows, given the sums over all: share = 1 / all rows. dx may be dy.
@@ -225,25 +225,35 @@ KERNEL LAUNCH(WalkThreads) batch_norm_gradient(
     float share,
     int accumulate
 ) {
-    Walk w = walk(lanes);
-    if (w.column >= columns)
-        return;
-    float mean = statistics[w.column];
-    float deviation = statistics[columns + w.column];
-    float scale = weight[w.column] * deviation;
-    float along = share * sums[w.column];
-    float average = share * sums[columns + w.column];
-    each_row(
-        w,
-        rows,
-        columns,
-        [&](i64 i) {
-            Slopes read = {x[i], dy[i], accumulate ? dx[i] : 0.0f};
-            return read;
-        },
-        [&](i64 i, const Slopes &read) {
-            float slope = read.dy - average - (read.x - mean) * deviation * along;
-            dx[i] = accumulate ? fma(scale, slope, read.dx) : scale * slope;
-        }
-    );
+    by_parts(lanes, rows, columns, aligned(x, dy, dx), [&](auto part) {
+        constexpr int Width = decltype(part)::Size;
+        struct Slopes {
+            Values<Width> x;
+            Values<Width> dy;
+            Values<Width> dx;
+        };
+        Values<Width> mean = part.shared(statistics);
+        Values<Width> deviation = part.shared(statistics + columns);
+        Values<Width> scale = part.shared(weight) * deviation;
+        Values<Width> along = part.shared(sums) * share;
+        Values<Width> average = part.shared(sums + columns) * share;
+        each_row<1>(
+            part,
+            [&](i64 i) {
+                Slopes read = {values_at<Width>(x + i), values_at<Width>(dy + i), 0.0f};
+                if (accumulate)
+                    read.dx = values_at<Width>(dx + i);
+                return read;
+            },
+            [&](i64 i, const Slopes &read) {
+                Values<Width> value;
+                UNROLL for (int k = 0; k < Width; k++) {
+                    float off = (read.x[k] - mean[k]) * deviation[k];
+                    float slope = read.dy[k] - average[k] - off * along[k];
+                    value[k] = accumulate ? fma(scale[k], slope, read.dx[k]) : scale[k] * slope;
+                }
+                put<Width>(dx + i, value);
+            }
+        );
+    });
 }

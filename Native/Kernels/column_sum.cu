@@ -8,19 +8,26 @@
 #include "column_sums.cuh"
 
 namespace {
-struct Products {
-    typedef float2 Read;
+template <int Width> struct Products {
+    static constexpr int Ahead = Width == 1 ? 4 : 2;
+    struct Read {
+        Values<Width> a;
+        Values<Width> b;
+    };
     const float *a;
     const float *b;
 
-    MEMBER float2 load(int, i64 i) const {
-        float2 both;
-        both.x = a[i];
-        both.y = b ? b[i] : 1.0f;
+    MEMBER Read load(int, i64 i) const {
+        Read both = {values_at<Width>(a + i), 1.0f};
+        if (b)
+            both.b = values_at<Width>(b + i);
         return both;
     }
 
-    MEMBER void add(i64, float2 read, float (&s)[1]) const { s[0] = fma(read.x, read.y, s[0]); }
+    MEMBER void add(i64, const Read &read, Values<Width> (&s)[1]) const {
+        UNROLL for (int k = 0; k < Width; k++)
+            s[0][k] = fma(read.a[k], read.b[k], s[0][k]);
+    }
 };
 } // namespace
 
@@ -35,5 +42,9 @@ KERNEL LAUNCH(WalkThreads) column_sum(
     u32 *counters
 ) {
     float *const sums[1] = {sum};
-    sum_columns<1>(walk(lanes), rows, columns, sums, partials, counters, Products{a, b});
+    auto make = [&](auto part) {
+        Products<decltype(part)::Size> body = {a, b};
+        return body;
+    };
+    sum_columns(lanes, rows, columns, aligned(a, b), sums, partials, counters, make);
 }

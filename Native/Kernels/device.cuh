@@ -39,16 +39,6 @@ DEVICE void fence() { asm volatile("fence.acq_rel.gpu;" ::: "memory"); }
 // Between looks at a value that another block will write.
 DEVICE void pause() { asm volatile("nanosleep.u32 32;" ::: "memory"); }
 
-DEVICE u32 load_acquire(const u32 *p) {
-    u32 value;
-    asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(value) : "l"(p) : "memory");
-    return value;
-}
-
-DEVICE void store_release(u32 *p, u32 value) {
-    asm volatile("st.release.gpu.global.u32 [%0], %1;" ::"l"(p), "r"(value) : "memory");
-}
-
 // Past the first-level cache, which is not coherent: what other blocks wrote in this launch.
 DEVICE u64 load_shared_bits(const void *p) {
     u64 bits;
@@ -91,6 +81,32 @@ DEVICE float larger(float a, float b) { return a > b ? a : b; }
 DEVICE float smaller(float a, float b) { return a < b ? a : b; }
 DEVICE i64 least(i64 a, i64 b) { return a < b ? a : b; }
 
+// So many neighbouring values; of more than one their address is a multiple of 16.
+template <int Width> using Values = float __attribute__((ext_vector_type(Width)));
+
+template <int Width> DEVICE Values<Width> values_at(const float *p) {
+    return *(const Values<Width> *)p;
+}
+
+template <int Width> DEVICE void put(float *p, Values<Width> values) {
+    *(Values<Width> *)p = values;
+}
+
+// Whether all of them are multiples of 16; null is one.
+template <typename... Pointers> DEVICE bool aligned(const Pointers *...p) {
+    return (((u64)p | ...) & 15) == 0;
+}
+
+// So many of a row from a multiple of as many on, wherever the row begins.
+template <int Width> DEVICE Values<Width> values_of(const float *all, i64 from) {
+    if (Width == 1 || aligned(all))
+        return values_at<Width>(all + from);
+    Values<Width> values;
+    UNROLL for (int k = 0; k < Width; k++)
+        values[k] = all[from + k];
+    return values;
+}
+
 DEVICE float exchange(float value, int with) {
     return __builtin_bit_cast(
         float,
@@ -132,14 +148,19 @@ template <typename T> DEVICE T block_sum(T value, T *memory) {
 }
 
 // Whether this block is the last of so many to come here; then it sees what the others wrote before. All threads of the
-// block come here. The counter is 0 before, and after the last block.
-DEVICE bool last_block(u32 *counter, u32 blocks) {
-    SHARED u32 ticket;
+// block come here. The counter is 0 before, and after the last block; `ticket` is shared memory of the block that nobody needs
+// any more.
+DEVICE bool last_block(u32 *counter, u32 blocks, u32 *ticket) {
     fence();
     barrier();
     if (thread() == 0)
-        ticket = next_ticket(counter, blocks - 1);
+        *ticket = next_ticket(counter, blocks - 1);
     barrier();
     fence();
-    return ticket == blocks - 1;
+    return *ticket == blocks - 1;
+}
+
+DEVICE bool last_block(u32 *counter, u32 blocks) {
+    SHARED u32 ticket;
+    return last_block(counter, blocks, &ticket);
 }

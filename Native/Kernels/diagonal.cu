@@ -15,15 +15,17 @@
 // rows are summed; dir directions.
 // lambda is made in double: an error of its phase grows with the length of a sequence.
 // Bytes: prepare 16 a value of B and of C, each of two parts; prepare_gradient 32 of B, 24 of C; 20 and 48 a channel,
-// 16 and 24 where the form has no c; 8 a channel and row of dlambda; 120 a block of the grid for its entry.
-// Launch: along y an entry of the table each, along x N blocks for B and then dir d blocks for C, of 128: a block a row. Those
-// that an entry has no row for have nothing to do.
+// 16 and 24 where the form has no c; 8 a channel and row of dlambda; 120 for each four rows for their entry.
+// Launch: along y an entry of the table each, along x blocks of 128, four rows each, of which a warp has one: N of B, and then
+// dir d of C. Those that an entry has no row for have nothing to do.
 // Source: Orvieto et al. 2023, section 3; Smith et al. 2022, section 3.2; the gradients by the chain rule.
 #include "diagonal_table.cuh"
 #include "functions.cuh"
 
 namespace {
 constexpr int Threads = 128;
+constexpr int Warp = 32;
+constexpr int Rows = Threads / Warp;
 constexpr int Cartesian = 1;
 constexpr int Polar = 2;
 constexpr int Stable = 3;
@@ -136,13 +138,15 @@ DEVICE State state_of(const Diagonal &d, const float *parameters, int i) {
 
 KERNEL LAUNCH(Threads)
     diagonal_prepare(const Diagonal *table, const float *parameters, float *prepared) {
-    SHARED float factor[2];
+    SHARED float factors[2 * Rows];
     const Diagonal &d = entry_of(table);
     int model = d.model;
     int size = d.size;
-    int i = block_x();
+    int i = block_x() * Rows + thread() / Warp;
+    int lane = thread() % Warp;
     if (i < size) {
-        if (thread() == 0) {
+        float *factor = factors + 2 * (thread() / Warp);
+        if (lane == 0) {
             State s = state_of(d, parameters, i);
             float *lambda = prepared + d.lambda + 2 * i;
             lambda[0] = (float)s.lambda.re;
@@ -150,13 +154,13 @@ KERNEL LAUNCH(Threads)
             factor[0] = (float)s.factor.re;
             factor[1] = (float)s.factor.im;
         }
-        barrier();
+        warp_barrier();
         float gain = factor[0];
         float turn = factor[1];
         const float *b_real = parameters + d.b_real + (i64)i * model;
         const float *b_imaginary = parameters + d.b_imaginary + (i64)i * model;
         float *real = prepared + d.b + 2 * (i64)i * model;
-        for (int j = thread(); j < model; j += Threads) {
+        for (int j = lane; j < model; j += Warp) {
             float re = b_real[j];
             float im = b_imaginary[j];
             float first = gain * re;
@@ -179,7 +183,7 @@ KERNEL LAUNCH(Threads)
     const float *c_real = parameters + d.c_real + from;
     const float *c_imaginary = parameters + d.c_imaginary + from;
     float *to = prepared + d.c + 2 * (i64)line * size;
-    for (int j = thread(); j < size; j += Threads) {
+    for (int j = lane; j < size; j += Warp) {
         to[2 * j] = pairs * c_real[j];
         to[2 * j + 1] = -pairs * c_imaginary[j];
     }
@@ -193,19 +197,20 @@ KERNEL LAUNCH(Threads) diagonal_prepare_gradient(
     float *gradients,
     int rows
 ) {
-    SHARED double warps[Threads / 32];
-    SHARED float factor[2];
+    SHARED float factors[2 * Rows];
     const Diagonal &d = entry_of(table);
     int model = d.model;
     int size = d.size;
-    int i = block_x();
+    int i = block_x() * Rows + thread() / Warp;
+    int lane = thread() % Warp;
     if (i < size) {
-        if (thread() == 0) {
+        float *factor = factors + 2 * (thread() / Warp);
+        if (lane == 0) {
             State s = state_of(d, parameters, i);
             factor[0] = (float)s.factor.re;
             factor[1] = (float)s.factor.im;
         }
-        barrier();
+        warp_barrier();
         float gain = factor[0];
         float turn = factor[1];
         const float *b_real = parameters + d.b_real + (i64)i * model;
@@ -214,7 +219,7 @@ KERNEL LAUNCH(Threads) diagonal_prepare_gradient(
         float *db_imaginary = gradients + d.b_imaginary + (i64)i * model;
         const float *slope = slopes + d.db + 2 * (i64)i * model;
         double same = 0.0, crossed = 0.0;
-        for (int j = thread(); j < model; j += Threads) {
+        for (int j = lane; j < model; j += Warp) {
             float re = slope[j];
             float im = slope[model + j];
             float from_re = b_real[j];
@@ -230,18 +235,18 @@ KERNEL LAUNCH(Threads) diagonal_prepare_gradient(
             same += (double)from_re * (double)re + (double)from_im * (double)im;
             crossed += (double)from_re * (double)im - (double)from_im * (double)re;
         }
-        same = block_sum(same, warps);
-        crossed = block_sum(crossed, warps);
+        same = group_sum(same, Warp);
+        crossed = group_sum(crossed, Warp);
         const float *dlambda = slopes + d.dlambda + 2 * i;
         double re = 0.0, im = 0.0;
-        for (int row = thread(); row < rows; row += Threads) {
+        for (int row = lane; row < rows; row += Warp) {
             float2 part = *(const float2 *)(dlambda + 2 * (i64)row * size);
             re += (double)part.x;
             im += (double)part.y;
         }
-        re = block_sum(re, warps);
-        im = block_sum(im, warps);
-        if (thread() == 0) {
+        re = group_sum(re, Warp);
+        im = group_sum(im, Warp);
+        if (lane == 0) {
             // Once more: kept from above, it would take registers through the sums.
             State s = state_of(d, parameters, i);
             Complex by_lambda = complex(re, im);
@@ -267,7 +272,7 @@ KERNEL LAUNCH(Threads) diagonal_prepare_gradient(
     float *dc_real = gradients + d.c_real + to;
     float *dc_imaginary = gradients + d.c_imaginary + to;
     const float *from = slopes + d.dc + 2 * (i64)line * size;
-    for (int j = thread(); j < size; j += Threads) {
+    for (int j = lane; j < size; j += Warp) {
         dc_real[j] += pairs * from[2 * j];
         dc_imaginary[j] -= pairs * from[2 * j + 1];
     }

@@ -4,12 +4,14 @@
 // Shapes: a, c, out and gelu's b [rows, C], its row [C]; glu's gates b [rows, 2 C], their row [2 C]. Operands of a kernel may
 // be one where their shapes are.
 // Bytes an element: gelu_of_sum reads a and b and writes b and out, 16; gelu_gradient reads a, b and c and writes out, 16;
-// gelu_gradient_normed reads a, b and x and writes c and out, 20, and each thread its row's statistics, 8;
+// gelu_gradient_normed reads a, b and x and writes c and out, 20, and its row's statistics, 8 each value or pack;
 // gelu 8 and gelu_slope, which reads a and b and writes out, 12, as one block of values whatever their shape;
 // glu reads a, both gates and writes out, 16 (12 without a); glu_gradient reads a, c and both gates and writes these and out,
 // 28; glu_slope reads a and both gates and writes these, 20; gated reads a, c and the gate b [rows, C] and writes out, 16 (12 without a); gated_gradient reads a, b and c and writes b
-// and out, 20. A thread reads its shared row once. Partial sums: 16 a column, part and sum.
-// Launch: blocks of 256 as in columns.cuh; gradients, whose sums go over rows, as column_sums.cuh.
+// and out, 20. A thread reads its columns of a shared row once. Partial sums: 16 a column, part and sum.
+// Launch: blocks of 256 as in columns.cuh, by packs where it can; those with gates of twice the columns, which lie behind a row's
+// values, and with rows' statistics only where the columns are a multiple of 4. Gradients, whose sums go over rows, as
+// column_sums.cuh.
 // Source: gelu as its tanh form, Hendrycks and Gimpel 2016, with (1 + tanh(u)) / 2 = sigmoid(2u); gated linear units,
 // Dauphin et al. 2016.
 #include "column_sums.cuh"
@@ -22,11 +24,12 @@ constexpr float Cubic = 0.044715f;
 DEVICE float gate(float x) { return sigmoid(x * fma(x * x, Cubic * Linear, Linear)); }
 
 // gelu(b) = b s(v), v = 2 sqrt(2/pi) (b + 0.044715 b^3); gelu' = s + b s (1 - s) v'.
-struct GeluSlopes {
+template <int Width> struct GeluSlopes {
+    static constexpr int Ahead = Width == 1 ? 4 : 1;
     struct Read {
-        float a;
-        float b;
-        float c;
+        Values<Width> a;
+        Values<Width> b;
+        Values<Width> c;
     };
     const float *a;
     const float *b;
@@ -34,55 +37,68 @@ struct GeluSlopes {
     float *out;
 
     MEMBER Read load(int, i64 i) const {
-        Read read = {a[i], b[i], c[i]};
+        Read read = {values_at<Width>(a + i), values_at<Width>(b + i), values_at<Width>(c + i)};
         return read;
     }
 
-    MEMBER void add(i64 i, const Read &read, float (&s)[1]) const {
-        float open = gate(read.b);
-        float slope = fma(read.b * read.b, 3.0f * Cubic * Linear, Linear);
-        float value = read.a * fma(read.b * open * (1.0f - open), slope, open);
-        out[i] = value;
-        s[0] = fma(value, read.c, s[0]);
+    MEMBER void add(i64 i, const Read &read, Values<Width> (&s)[1]) const {
+        Values<Width> value;
+        UNROLL for (int k = 0; k < Width; k++) {
+            float x = read.b[k];
+            float open = gate(x);
+            float slope = fma(x * x, 3.0f * Cubic * Linear, Linear);
+            value[k] = read.a[k] * fma(x * open * (1.0f - open), slope, open);
+            s[0][k] = fma(value[k], read.c[k], s[0][k]);
+        }
+        put<Width>(out + i, value);
     }
 };
 
 // The same where c is a layer norm of x, made again from the statistics of its rows.
-struct NormedGeluSlopes {
+template <int Width> struct NormedGeluSlopes {
+    static constexpr int Ahead = Width == 1 ? 2 : 1;
     struct Read {
-        float a;
-        float b;
-        float x;
+        Values<Width> a;
+        Values<Width> b;
+        Values<Width> x;
         float mean;
         float scale;
     };
-    GeluSlopes slopes;
+    GeluSlopes<Width> slopes;
     const float *x;
     const float *statistics;
     float *c;
-    float weight;
-    float bias;
+    Values<Width> weight;
+    Values<Width> bias;
 
     MEMBER Read load(int r, i64 i) const {
         // Of more than 2^30 rows, two values each are more than 32 bits count.
         const float *row = statistics + 2 * (i64)r;
-        Read read = {slopes.a[i], slopes.b[i], x[i], row[0], row[1]};
+        Read read = {
+            values_at<Width>(slopes.a + i),
+            values_at<Width>(slopes.b + i),
+            values_at<Width>(x + i),
+            row[0],
+            row[1],
+        };
         return read;
     }
 
-    MEMBER void add(i64 i, const Read &read, float (&s)[1]) const {
-        float normed = fma((read.x - read.mean) * read.scale, weight, bias);
-        c[i] = normed;
-        GeluSlopes::Read as = {read.a, read.b, normed};
+    MEMBER void add(i64 i, const Read &read, Values<Width> (&s)[1]) const {
+        Values<Width> normed;
+        UNROLL for (int k = 0; k < Width; k++)
+            normed[k] = fma((read.x[k] - read.mean) * read.scale, weight[k], bias[k]);
+        put<Width>(c + i, normed);
+        typename GeluSlopes<Width>::Read as = {read.a, read.b, normed};
         slopes.add(i, as, s);
     }
 };
 
 // What a gate is read with.
-struct Gate {
-    float start;
-    float value;
-    float gate;
+template <int Width> struct Gate {
+    Values<Width> start;
+    Values<Width> value;
+    Values<Width> gate;
 };
 
 // Rows of twice the columns: values, and then their gates.
@@ -97,34 +113,45 @@ struct GateRows {
 };
 
 // The gates of a value, which lie a row's columns apart.
-struct GluSlopes {
+template <int Width> struct GluSlopes {
+    static constexpr int Ahead = Width == 1 ? 2 : 1;
     struct Read {
-        float a;
-        float value;
-        float gate;
-        float c;
+        Values<Width> a;
+        Values<Width> value;
+        Values<Width> gate;
+        Values<Width> c;
     };
     const float *a;
     GateRows gates;
     const float *c;
     float *out;
-    float row;
-    float gate_row;
+    Values<Width> row;
+    Values<Width> gate_row;
 
     MEMBER Read load(int, i64 i) const {
-        Read read = {a[i], *gates.value(i) + row, *gates.gate(i) + gate_row, c[i]};
+        Read read = {
+            values_at<Width>(a + i),
+            values_at<Width>(gates.value(i)) + row,
+            values_at<Width>(gates.gate(i)) + gate_row,
+            values_at<Width>(c + i),
+        };
         return read;
     }
 
-    MEMBER void add(i64 i, const Read &read, float (&s)[2]) const {
-        float passed = sigmoid(read.gate);
-        float open = read.a * passed;
-        float slope = open * read.value * (1.0f - passed);
-        *gates.value(i) = open;
-        *gates.gate(i) = slope;
+    MEMBER void add(i64 i, const Read &read, Values<Width> (&s)[2]) const {
+        Values<Width> open, slope, bent;
+        UNROLL for (int k = 0; k < Width; k++) {
+            float passed = sigmoid(read.gate[k]);
+            open[k] = read.a[k] * passed;
+            slope[k] = open[k] * read.value[k] * (1.0f - passed);
+        }
+        put<Width>(gates.value(i), open);
+        put<Width>(gates.gate(i), slope);
         s[0] += open;
         s[1] += slope;
-        out[i] = read.c * gate(read.c);
+        UNROLL for (int k = 0; k < Width; k++)
+            bent[k] = read.c[k] * gate(read.c[k]);
+        put<Width>(out + i, bent);
     }
 };
 
@@ -137,29 +164,33 @@ DEVICE float gelu_slope_of(float x) {
 }
 
 // c sigmoid(b + row): its gradients by b, which overwrites it, and by c.
-struct GatedSlopes {
+template <int Width> struct GatedSlopes {
+    static constexpr int Ahead = Width == 1 ? 4 : 1;
     struct Read {
-        float a;
-        float gate;
-        float c;
+        Values<Width> a;
+        Values<Width> gate;
+        Values<Width> c;
     };
     const float *a;
     float *b;
     const float *c;
     float *out;
-    float row;
+    Values<Width> row;
 
     MEMBER Read load(int, i64 i) const {
-        Read read = {a[i], b[i] + row, c[i]};
+        Read read = {values_at<Width>(a + i), values_at<Width>(b + i) + row, values_at<Width>(c + i)};
         return read;
     }
 
-    MEMBER void add(i64 i, const Read &read, float (&s)[1]) const {
-        float passed = sigmoid(read.gate);
-        float open = read.a * passed;
-        float slope = open * read.c * (1.0f - passed);
-        b[i] = slope;
-        out[i] = open;
+    MEMBER void add(i64 i, const Read &read, Values<Width> (&s)[1]) const {
+        Values<Width> open, slope;
+        UNROLL for (int k = 0; k < Width; k++) {
+            float passed = sigmoid(read.gate[k]);
+            open[k] = read.a[k] * passed;
+            slope[k] = open[k] * read.c[k] * (1.0f - passed);
+        }
+        put<Width>(b + i, slope);
+        put<Width>(out + i, open);
         s[0] += slope;
     }
 };
@@ -200,23 +231,32 @@ KERNEL LAUNCH(WalkThreads) gelu_slope(const float *a, const float *b, float *out
 
 // b = the gradient of glu by b, in place; a is that of its out.
 KERNEL LAUNCH(WalkThreads) glu_slope(const float *a, float *b, i64 rows, int columns, int lanes) {
-    Walk w = walk(lanes);
-    GateRows gates = {b, columns, w.column};
-    each_row(
-        w,
-        rows,
-        columns,
-        [&](i64 i) {
-            Gate read = {a[i], *gates.value(i), *gates.gate(i)};
-            return read;
-        },
-        [&](i64 i, const Gate &read) {
-            float passed = sigmoid(read.gate);
-            float open = read.start * passed;
-            *gates.value(i) = open;
-            *gates.gate(i) = open * read.value * (1.0f - passed);
-        }
-    );
+    bool packs = columns % 4 == 0 && aligned(a, b);
+    by_parts(lanes, rows, columns, packs, [&](auto part) {
+        constexpr int Width = decltype(part)::Size;
+        GateRows gates = {b, columns, part.column};
+        each_row<1>(
+            part,
+            [&](i64 i) {
+                Gate<Width> read = {
+                    values_at<Width>(a + i),
+                    values_at<Width>(gates.value(i)),
+                    values_at<Width>(gates.gate(i)),
+                };
+                return read;
+            },
+            [&](i64 i, const Gate<Width> &read) {
+                Values<Width> open, slope;
+                UNROLL for (int k = 0; k < Width; k++) {
+                    float passed = sigmoid(read.gate[k]);
+                    open[k] = read.start[k] * passed;
+                    slope[k] = open[k] * read.value[k] * (1.0f - passed);
+                }
+                put<Width>(gates.value(i), open);
+                put<Width>(gates.gate(i), slope);
+            }
+        );
+    });
 }
 
 // out = a + c sigmoid(b + row); a and row may be null, which is 0.
@@ -230,20 +270,25 @@ KERNEL LAUNCH(WalkThreads) gated(
     int columns,
     int lanes
 ) {
-    Walk w = walk(lanes);
-    float shift = row && w.column < columns ? row[w.column] : 0.0f;
-    each_row(
-        w,
-        rows,
-        columns,
-        [&](i64 i) {
-            Gate read = {a ? a[i] : 0.0f, c[i], b[i]};
-            return read;
-        },
-        [&](i64 i, const Gate &read) {
-            out[i] = fma(read.value, sigmoid(read.gate + shift), read.start);
-        }
-    );
+    by_parts(lanes, rows, columns, aligned(a, b, c, out), [&](auto part) {
+        constexpr int Width = decltype(part)::Size;
+        Values<Width> shift = part.shared(row);
+        each_row<1>(
+            part,
+            [&](i64 i) {
+                Gate<Width> read = {0.0f, values_at<Width>(c + i), values_at<Width>(b + i)};
+                if (a)
+                    read.start = values_at<Width>(a + i);
+                return read;
+            },
+            [&](i64 i, const Gate<Width> &read) {
+                Values<Width> sum;
+                UNROLL for (int k = 0; k < Width; k++)
+                    sum[k] = fma(read.value[k], sigmoid(read.gate[k] + shift[k]), read.start[k]);
+                put<Width>(out + i, sum);
+            }
+        );
+    });
 }
 
 // b = the gradient of b, in place; a is that of gated's out. sum += its sums over rows; out = a sigmoid(b + row).
@@ -260,11 +305,13 @@ KERNEL LAUNCH_BLOCKS(WalkThreads, 4) gated_gradient(
     double *partials,
     u32 *counters
 ) {
-    Walk w = walk(lanes);
-    float shift = row && w.column < columns ? row[w.column] : 0.0f;
     float *const sums[1] = {sum};
-    GatedSlopes body = {a, b, c, out, shift};
-    sum_columns<1>(w, rows, columns, sums, partials, counters, body);
+    auto make = [&](auto part) {
+        GatedSlopes<decltype(part)::Size> body = {a, b, c, out, part.shared(row)};
+        return body;
+    };
+    bool packs = aligned(a, b, c, out);
+    sum_columns(lanes, rows, columns, packs, sums, partials, counters, make);
 }
 
 // b += a * row; out = gelu(b)
@@ -277,22 +324,30 @@ KERNEL LAUNCH(WalkThreads) gelu_of_sum(
     int columns,
     int lanes
 ) {
-    Walk w = walk(lanes);
-    float factor = w.column < columns ? row[w.column] : 0.0f;
-    each_row(
-        w,
-        rows,
-        columns,
-        [&](i64 i) {
-            float2 read = {a[i], b[i]};
-            return read;
-        },
-        [&](i64 i, float2 read) {
-            float sum = fma(read.x, factor, read.y);
-            b[i] = sum;
-            out[i] = sum * gate(sum);
-        }
-    );
+    by_parts(lanes, rows, columns, aligned(a, b, out), [&](auto part) {
+        constexpr int Width = decltype(part)::Size;
+        struct Read {
+            Values<Width> a;
+            Values<Width> b;
+        };
+        Values<Width> factor = part.shared(row);
+        each_row<1>(
+            part,
+            [&](i64 i) {
+                Read read = {values_at<Width>(a + i), values_at<Width>(b + i)};
+                return read;
+            },
+            [&](i64 i, const Read &read) {
+                Values<Width> sum, bent;
+                UNROLL for (int k = 0; k < Width; k++) {
+                    sum[k] = fma(read.a[k], factor[k], read.b[k]);
+                    bent[k] = sum[k] * gate(sum[k]);
+                }
+                put<Width>(b + i, sum);
+                put<Width>(out + i, bent);
+            }
+        );
+    });
 }
 
 // out = a gelu'(b); sum += sums over rows of out * c
@@ -309,8 +364,12 @@ KERNEL LAUNCH_BLOCKS(WalkThreads, 4) gelu_gradient(
     u32 *counters
 ) {
     float *const sums[1] = {sum};
-    GeluSlopes body = {a, b, c, out};
-    sum_columns<1>(walk(lanes), rows, columns, sums, partials, counters, body);
+    auto make = [&](auto part) {
+        GeluSlopes<decltype(part)::Size> body = {a, b, c, out};
+        return body;
+    };
+    bool packs = aligned(a, b, c, out);
+    sum_columns(lanes, rows, columns, packs, sums, partials, counters, make);
 }
 
 // The same, and c is written: the layer norm of x by the statistics of its rows.
@@ -330,18 +389,20 @@ KERNEL LAUNCH_BLOCKS(WalkThreads, 4) gelu_gradient_normed(
     double *partials,
     u32 *counters
 ) {
-    Walk w = walk(lanes);
-    bool mine = w.column < columns;
     float *const sums[1] = {sum};
-    NormedGeluSlopes body = {
-        {a, b, nullptr, out},
-        x,
-        statistics,
-        c,
-        mine ? weight[w.column] : 0.0f,
-        mine ? bias[w.column] : 0.0f,
+    auto make = [&](auto part) {
+        NormedGeluSlopes<decltype(part)::Size> body = {
+            {a, b, nullptr, out},
+            x,
+            statistics,
+            c,
+            part.shared(weight),
+            part.shared(bias),
+        };
+        return body;
     };
-    sum_columns<1, 2>(w, rows, columns, sums, partials, counters, body);
+    bool packs = columns % 4 == 0 && aligned(a, b, x, c, out);
+    sum_columns(lanes, rows, columns, packs, sums, partials, counters, make);
 }
 
 // out = a + b1 sigmoid(b2), [b1 | b2] = b + row; a and row may be null, which is 0.
@@ -354,23 +415,36 @@ KERNEL LAUNCH(WalkThreads) glu(
     int columns,
     int lanes
 ) {
-    Walk w = walk(lanes);
-    bool adds = row && w.column < columns;
-    float shift = adds ? row[w.column] : 0.0f;
-    float gate_shift = adds ? row[w.column + columns] : 0.0f;
-    GateRows gates = {(float *)b, columns, w.column};
-    each_row(
-        w,
-        rows,
-        columns,
-        [&](i64 i) {
-            Gate read = {a ? a[i] : 0.0f, *gates.value(i), *gates.gate(i)};
-            return read;
-        },
-        [&](i64 i, const Gate &read) {
-            out[i] = fma(read.value + shift, sigmoid(read.gate + gate_shift), read.start);
-        }
-    );
+    bool packs = columns % 4 == 0 && aligned(a, b, out);
+    by_parts(lanes, rows, columns, packs, [&](auto part) {
+        constexpr int Width = decltype(part)::Size;
+        Values<Width> shift = part.shared(row);
+        Values<Width> gate_shift = part.shared(row ? row + columns : row);
+        GateRows gates = {(float *)b, columns, part.column};
+        each_row<1>(
+            part,
+            [&](i64 i) {
+                Gate<Width> read = {
+                    0.0f,
+                    values_at<Width>(gates.value(i)),
+                    values_at<Width>(gates.gate(i)),
+                };
+                if (a)
+                    read.start = values_at<Width>(a + i);
+                return read;
+            },
+            [&](i64 i, const Gate<Width> &read) {
+                Values<Width> sum;
+                UNROLL for (int k = 0; k < Width; k++)
+                    sum[k] = fma(
+                        read.value[k] + shift[k],
+                        sigmoid(read.gate[k] + gate_shift[k]),
+                        read.start[k]
+                    );
+                put<Width>(out + i, sum);
+            }
+        );
+    });
 }
 
 // b = the gradient of b, in place; a is that of glu's out. sum [2 C] += its sums over rows; out = gelu(c).
@@ -387,11 +461,18 @@ KERNEL LAUNCH_BLOCKS(WalkThreads, 4) glu_gradient(
     double *partials,
     u32 *counters
 ) {
-    Walk w = walk(lanes);
-    bool adds = row && w.column < columns;
-    float shift = adds ? row[w.column] : 0.0f;
-    float gate_shift = adds ? row[w.column + columns] : 0.0f;
     float *const sums[2] = {sum, sum + columns};
-    GluSlopes body = {a, {b, columns, w.column}, c, out, shift, gate_shift};
-    sum_columns<2, 2>(w, rows, columns, sums, partials, counters, body);
+    auto make = [&](auto part) {
+        GluSlopes<decltype(part)::Size> body = {
+            a,
+            {b, columns, part.column},
+            c,
+            out,
+            part.shared(row),
+            part.shared(row ? row + columns : row),
+        };
+        return body;
+    };
+    bool packs = columns % 4 == 0 && aligned(a, b, c, out);
+    sum_columns(lanes, rows, columns, packs, sums, partials, counters, make);
 }

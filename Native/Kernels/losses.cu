@@ -10,7 +10,8 @@
 // mask 4 (and 4 in mask_sum).
 // Order: a row is summed in floats by its group of lanes, rows and blocks in double, in their order: runs repeat bit for
 // bit. The mask's sum is a launch of its own, since every gradient is divided by it.
-// Launch: blocks of 256; a row to a group of `lanes` lanes, a power of 2 up to 32; mask_sum one block.
+// Launch: blocks of 256; mean_squared_error by packs of four where addresses are multiples of 16; of the others a row to a group
+// of `lanes` lanes, a power of 2 up to 32, whose neighbours have neighbouring values; mask_sum one block.
 // Source: log-sum-exp around the largest logit; for K > 256 sum and largest in one pass, Milakov and Gimelshein 2018.
 #include "functions.cuh"
 
@@ -53,6 +54,17 @@ DEVICE Rows rows_of(int lanes) {
     return g;
 }
 
+// Of differences from value i on: their squares, and the gradients where there is a place for them.
+template <int Width>
+DEVICE double squared_error(Values<Width> difference, float scale, float *gradient, i64 i) {
+    double loss = 0.0;
+    UNROLL for (int k = 0; k < Width; k++)
+        loss = fma((double)difference[k], (double)difference[k], loss);
+    if (gradient)
+        put<Width>(gradient + i, difference * scale);
+    return loss;
+}
+
 DEVICE double weight_of(const double *weights, i64 rows) {
     return weights ? weights[0] : (double)rows;
 }
@@ -69,11 +81,27 @@ KERNEL LAUNCH(Threads) mean_squared_error(
 ) {
     float scale = 2.0f / (float)count;
     double loss = 0.0;
-    for (i64 i = (i64)block_x() * Threads + thread(); i < count; i += (i64)blocks_x() * Threads) {
-        float difference = prediction[i] - target[i];
-        loss += (double)difference * (double)difference;
-        if (gradient)
-            gradient[i] = scale * difference;
+    i64 first = (i64)block_x() * Threads + thread();
+    i64 stride = (i64)blocks_x() * Threads;
+    i64 whole = aligned(prediction, target, gradient) ? count / 4 : 0;
+    i64 i = first;
+    // Two packs are read before the first gradient is written.
+    for (; i + stride < whole; i += 2 * stride) {
+        Values<4> difference[2];
+        UNROLL for (int k = 0; k < 2; k++) {
+            i64 at = 4 * (i + k * stride);
+            difference[k] = values_at<4>(prediction + at) - values_at<4>(target + at);
+        }
+        UNROLL for (int k = 0; k < 2; k++)
+            loss += squared_error(difference[k], scale, gradient, 4 * (i + k * stride));
+    }
+    if (i < whole) {
+        Values<4> difference = values_at<4>(prediction + 4 * i) - values_at<4>(target + 4 * i);
+        loss += squared_error(difference, scale, gradient, 4 * i);
+    }
+    for (i = 4 * whole + first; i < count; i += stride) {
+        Values<1> difference = values_at<1>(prediction + i) - values_at<1>(target + i);
+        loss += squared_error(difference, scale, gradient, i);
     }
     finish(loss, (double)count, value, partials, counter);
 }

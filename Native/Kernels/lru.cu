@@ -7,15 +7,17 @@
 // dir directions.
 // lambda is made in double: an error of its phase grows with the length of a sequence.
 // Bytes: prepare 16 a value of B and of C, each of two parts; prepare_gradient 32 of B, 24 of C; 20 and 36 a channel,
-// of which each thread of its block reads gamma; 8 a channel and row of dlambda; 120 a block of the grid for its entry.
-// Launch: along y an entry of the table each, along x N blocks for B and then dir d blocks for C, of 128: a block a row. Those
-// that an entry has no row for have nothing to do.
+// of which each thread of its block reads gamma; 8 a channel and row of dlambda; 120 for each four rows for their entry.
+// Launch: along y an entry of the table each, along x blocks of 128, four rows each, of which a warp has one: N of B, and then
+// dir d of C. Those that an entry has no row for have nothing to do.
 // Source: Orvieto et al. 2023, section 3; the gradients by the chain rule.
 #include "diagonal_table.cuh"
 #include "functions.cuh"
 
 namespace {
 constexpr int Threads = 128;
+constexpr int Warp = 32;
+constexpr int Rows = Threads / Warp;
 
 struct Lambda {
     double decay, phase, re, im;
@@ -39,9 +41,10 @@ KERNEL LAUNCH(Threads)
     const Diagonal &d = entry_of(table);
     int model = d.model;
     int size = d.size;
-    int i = block_x();
+    int i = block_x() * Rows + thread() / Warp;
+    int lane = thread() % Warp;
     if (i < size) {
-        if (thread() == 0) {
+        if (lane == 0) {
             Lambda l = lambda_of(parameters[d.decay + i], parameters[d.frequency + i]);
             float *lambda = prepared + d.lambda + 2 * i;
             lambda[0] = (float)l.re;
@@ -51,7 +54,7 @@ KERNEL LAUNCH(Threads)
         const float *b_real = parameters + d.b_real + (i64)i * model;
         const float *b_imaginary = parameters + d.b_imaginary + (i64)i * model;
         float *real = prepared + d.b + 2 * (i64)i * model;
-        for (int j = thread(); j < model; j += Threads) {
+        for (int j = lane; j < model; j += Warp) {
             real[j] = scale * b_real[j];
             real[model + j] = scale * b_imaginary[j];
         }
@@ -65,7 +68,7 @@ KERNEL LAUNCH(Threads)
     const float *c_real = parameters + d.c_real + from;
     const float *c_imaginary = parameters + d.c_imaginary + from;
     float *to = prepared + d.c + 2 * (i64)line * size;
-    for (int j = thread(); j < size; j += Threads) {
+    for (int j = lane; j < size; j += Warp) {
         to[2 * j] = c_real[j];
         to[2 * j + 1] = -c_imaginary[j];
     }
@@ -79,11 +82,11 @@ KERNEL LAUNCH(Threads) lru_prepare_gradient(
     float *gradients,
     int rows
 ) {
-    SHARED double warps[Threads / 32];
     const Diagonal &d = entry_of(table);
     int model = d.model;
     int size = d.size;
-    int i = block_x();
+    int i = block_x() * Rows + thread() / Warp;
+    int lane = thread() % Warp;
     if (i < size) {
         float scale = (float)exponential((double)parameters[d.scale + i]);
         const float *b_real = parameters + d.b_real + (i64)i * model;
@@ -92,7 +95,7 @@ KERNEL LAUNCH(Threads) lru_prepare_gradient(
         float *db_imaginary = gradients + d.b_imaginary + (i64)i * model;
         const float *slope = slopes + d.db + 2 * (i64)i * model;
         double scaled = 0.0;
-        for (int j = thread(); j < model; j += Threads) {
+        for (int j = lane; j < model; j += Warp) {
             // Read before anything is written, which the compiler must take for what could change it.
             float re = slope[j];
             float im = slope[model + j];
@@ -101,17 +104,17 @@ KERNEL LAUNCH(Threads) lru_prepare_gradient(
             db_real[j] += scale * re;
             db_imaginary[j] += scale * im;
         }
-        scaled = block_sum(scaled, warps);
+        scaled = group_sum(scaled, Warp);
         const float *dlambda = slopes + d.dlambda + 2 * i;
         double re = 0.0, im = 0.0;
-        for (int row = thread(); row < rows; row += Threads) {
+        for (int row = lane; row < rows; row += Warp) {
             float2 part = *(const float2 *)(dlambda + 2 * (i64)row * size);
             re += (double)part.x;
             im += (double)part.y;
         }
-        re = block_sum(re, warps);
-        im = block_sum(im, warps);
-        if (thread() == 0) {
+        re = group_sum(re, Warp);
+        im = group_sum(im, Warp);
+        if (lane == 0) {
             Lambda l = lambda_of(parameters[d.decay + i], parameters[d.frequency + i]);
             gradients[d.decay + i] -= (float)(l.decay * (re * l.re + im * l.im));
             gradients[d.frequency + i] += (float)(l.phase * (im * l.re - re * l.im));
@@ -127,7 +130,7 @@ KERNEL LAUNCH(Threads) lru_prepare_gradient(
     float *dc_real = gradients + d.c_real + to;
     float *dc_imaginary = gradients + d.c_imaginary + to;
     const float *from = slopes + d.dc + 2 * (i64)line * size;
-    for (int j = thread(); j < size; j += Threads) {
+    for (int j = lane; j < size; j += Warp) {
         dc_real[j] += from[2 * j];
         dc_imaginary[j] -= from[2 * j + 1];
     }

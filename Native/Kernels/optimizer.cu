@@ -10,8 +10,10 @@
 //
 // Bytes a parameter: norm 4; SGD reads p and g and writes p, 12, with momentum 20; RMSProp 20; Adam and AdamW 28. Each block
 // reads the segments and the step.
-// Order: a thread adds squares in double, which are exact; then warps, blocks in their order: the norm repeats bit for bit.
-// Launch: norm in blocks of 256 that stride, at most 512 of them; updates a block of 256 for each 1024 parameters.
+// Order: a thread adds squares in double, which are exact; then warps, blocks in their order: the norm repeats bit for bit. Where
+// the gradients' address is no multiple of 16, threads have other values, and the sum another order.
+// Launch: norm in blocks of 256 that stride, at most 512 of them; updates a block of 256 for each 1024 parameters, of which a
+// thread has four side by side where all addresses are multiples of 16.
 // Source: PyTorch's rules, epsilon outside the square root; clipping of Pascanu et al. 2013.
 #include "functions.cuh"
 
@@ -35,6 +37,13 @@ struct Segment {
 };
 
 DEVICE bool finite(float x) { return __builtin_fabsf(x) <= 3.402823466e38f; }
+
+// With squares added, which are exact in double.
+template <int Width> DEVICE double squared(double sum, Values<Width> g) {
+    UNROLL for (int k = 0; k < Width; k++)
+        sum = fma((double)g[k], (double)g[k], sum);
+    return sum;
+}
 
 struct Sgd {
     static constexpr bool HasFirst = false, HasSecond = false;
@@ -101,6 +110,47 @@ struct Adam {
     }
 };
 
+// Values of the operands from one on, and what becomes of them.
+template <int Width, typename Rule> struct Step {
+    Values<Width> p, g, m, v;
+
+    MEMBER void read(
+        const float *parameters,
+        const float *gradients,
+        const float *first,
+        const float *second,
+        i64 i
+    ) {
+        p = values_at<Width>(parameters + i);
+        g = values_at<Width>(gradients + i);
+        if (Rule::HasFirst)
+            m = values_at<Width>(first + i);
+        if (Rule::HasSecond)
+            v = values_at<Width>(second + i);
+    }
+
+    MEMBER void take(const Rule &rule, float scale, float rate, float decay, float correction) {
+        UNROLL for (int k = 0; k < Width; k++) {
+            float own = p[k], mean = Rule::HasFirst ? m[k] : 0.0f;
+            float square = Rule::HasSecond ? v[k] : 0.0f;
+            rule(own, scale * g[k], mean, square, rate, decay, correction);
+            p[k] = own;
+            if (Rule::HasFirst)
+                m[k] = mean;
+            if (Rule::HasSecond)
+                v[k] = square;
+        }
+    }
+
+    MEMBER void write(float *parameters, float *first, float *second, i64 i) const {
+        put<Width>(parameters + i, p);
+        if (Rule::HasFirst)
+            put<Width>(first + i, m);
+        if (Rule::HasSecond)
+            put<Width>(second + i, v);
+    }
+};
+
 template <typename Rule>
 DEVICE void update(
     float *parameters,
@@ -122,6 +172,7 @@ DEVICE void update(
     if (told[Applies] == 0.0f)
         return;
     float scale = told[Scale];
+    bool packs = aligned(parameters, gradients, first, second);
     i64 begin = (i64)block_x() * Threads * Each;
     i64 end = least(begin + Threads * Each, total);
     for (int n = 0; n < count; n++) {
@@ -141,28 +192,32 @@ DEVICE void update(
             continue;
         float rate = -(told[Rate] * segment.rate);
         float decay = segment.decays != 0.0f ? told[Decay] : 0.0f;
-        float p[Each], g[Each], m[Each], v[Each];
+        float correction = told[SecondCorrection];
+        // A thread four values side by side, and up to three before and behind them one each; all one by one where they would be
+        // no whole pack.
+        i64 head = least(to, packs ? (from + 3) / 4 * 4 : to);
+        i64 tail = packs && head < to ? to / 4 * 4 : to;
+        i64 pack = head + 4 * thread();
+        if (pack < tail) {
+            Step<4, Rule> all;
+            all.read(parameters, gradients, first, second, pack);
+            all.take(rule, scale, rate, decay, correction);
+            all.write(parameters, first, second, pack);
+        }
+        int before = (int)(head - from);
+        int single = before + (int)(to - tail);
+        Step<1, Rule> each[Each];
         UNROLL for (int k = 0; k < Each; k++) {
-            i64 i = from + thread() + k * Threads;
-            if (i >= to)
-                continue;
-            p[k] = parameters[i];
-            g[k] = gradients[i];
-            if (Rule::HasFirst)
-                m[k] = first[i];
-            if (Rule::HasSecond)
-                v[k] = second[i];
+            int n = thread() + k * Threads;
+            if (n < single)
+                each[k].read(parameters, gradients, first, second, n < before ? from + n : tail + n - before);
         }
         UNROLL for (int k = 0; k < Each; k++) {
-            i64 i = from + thread() + k * Threads;
-            if (i >= to)
+            int n = thread() + k * Threads;
+            if (n >= single)
                 continue;
-            rule(p[k], scale * g[k], m[k], v[k], rate, decay, told[SecondCorrection]);
-            parameters[i] = p[k];
-            if (Rule::HasFirst)
-                first[i] = m[k];
-            if (Rule::HasSecond)
-                second[i] = v[k];
+            each[k].take(rule, scale, rate, decay, correction);
+            each[k].write(parameters, first, second, n < before ? from + n : tail + n - before);
         }
     }
 }
@@ -184,16 +239,28 @@ KERNEL LAUNCH(Threads) optimizer_norm(
     SHARED double warps[Threads / 32];
     double squares = 0.0;
     i64 stride = (i64)blocks_x() * Threads;
-    i64 i = (i64)block_x() * Threads + thread();
+    i64 first = (i64)block_x() * Threads + thread();
+    i64 whole = aligned(gradients) ? count / 4 : 0;
+    i64 i = first;
+    for (; i + 3 * stride < whole; i += 4 * stride) {
+        Values<4> g[4];
+        UNROLL for (int k = 0; k < 4; k++)
+            g[k] = values_at<4>(gradients + 4 * (i + k * stride));
+        UNROLL for (int k = 0; k < 4; k++)
+            squares = squared(squares, g[k]);
+    }
+    for (; i < whole; i += stride)
+        squares = squared(squares, values_at<4>(gradients + 4 * i));
+    i = 4 * whole + first;
     for (; i + 3 * stride < count; i += 4 * stride) {
-        float g[4];
+        Values<1> g[4];
         UNROLL for (int k = 0; k < 4; k++)
             g[k] = gradients[i + k * stride];
         UNROLL for (int k = 0; k < 4; k++)
-            squares = fma((double)g[k], (double)g[k], squares);
+            squares = squared(squares, g[k]);
     }
     for (; i < count; i += stride)
-        squares = fma((double)gradients[i], (double)gradients[i], squares);
+        squares = squared(squares, values_at<1>(gradients + i));
     squares = block_sum(squares, warps);
     if (thread() == 0)
         partials[block_x()] = squares;

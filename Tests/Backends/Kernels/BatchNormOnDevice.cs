@@ -6,7 +6,7 @@ namespace Sequor.Tests.Kernels;
 internal sealed class BatchNormOnDevice(KernelMachine machine, long rows, int size)
 {
     private readonly KernelGrid _sums = KernelGrid.ColumnSums(rows, size);
-    private readonly KernelGrid _rows = KernelGrid.Rows(rows, size);
+    private readonly KernelGrid _rows = KernelGrid.Packs(rows, size);
 
     public void Measure(
         DeviceArray x,

@@ -109,6 +109,7 @@ public sealed class ConvolutionPackedKernelTests
     [TestCase(70, 5)]
     [TestCase(40, 16)]
     [TestCase(9, 33)]
+    [TestCase(90, 24)]
     public void A_skip_path_may_have_a_bias(int rows, int columns)
     {
         using var machine = new KernelMachine();
@@ -153,6 +154,8 @@ public sealed class ConvolutionPackedKernelTests
     [TestCase(7, 5)]
     [TestCase(300, 16)]
     [TestCase(2000, 33)]
+    [TestCase(2001, 6)]
+    [TestCase(500, 72)]
     public void The_gradient_passes_where_the_output_is_above_zero(int rows, int columns)
     {
         using var machine = new KernelMachine();

@@ -126,8 +126,6 @@ internal sealed record DiagonalResult(float[] Lambda, float[] B, float[] C, floa
 /// <summary>Matrices around diagonal scans by the kernels, of all cases in a launch.</summary>
 internal sealed class DiagonalOnDevice
 {
-    private const int Threads = 128;
-
     private readonly KernelMachine _machine;
     private readonly DiagonalCase[] _cases;
     private readonly DeviceBundle _parameters;
@@ -169,7 +167,7 @@ internal sealed class DiagonalOnDevice
     }
 
     /// <summary>The blocks of a launch.</summary>
-    public KernelGrid Grid => KernelGrid.Table(_cases.Length, _cases.Max(c => c.Rows), Threads);
+    public KernelGrid Grid => KernelGrid.WarpTable(_cases.Length, _cases.Max(c => c.Rows));
 
     public void Prepare() => _machine.Launch(_kernel, Grid, _table, _parameters.All, _prepared.All);
 

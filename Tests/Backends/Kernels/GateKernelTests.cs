@@ -16,6 +16,8 @@ public sealed class GateKernelTests
         [70, 1],
         [37, 65],
         [600, 33],
+        [41, 6],
+        [130, 68],
     ];
 
     [TestCaseSource(nameof(Sizes))]
@@ -58,16 +60,17 @@ public sealed class GateKernelTests
         DeviceArray left = machine.Put(a);
         DeviceArray inner = machine.Put(b);
         DeviceArray result = machine.New(count);
-        KernelGrid grid = KernelGrid.Rows(rows, columns);
+        KernelGrid grid = KernelGrid.Packs(rows, columns);
         object[] shape = [(long)rows, columns];
         machine.Launch(
             "gelu_of_sum",
             grid,
             [left, machine.Put(row), inner, result, .. shape, grid.Lanes]
         );
-        // Each thread what it shares of its column.
-        int lines = grid.Y * (256 / grid.Lanes);
-        Assert.That(Bytes(machine), Is.EqualTo(16L * count + 4L * columns * lines));
+        Assert.That(
+            Bytes(machine),
+            Is.EqualTo(16L * count + PackBytes.Shared(grid, rows, columns))
+        );
         Close.CheckBits(machine.Get(inner), host.Get(sum), "sum");
         Close.CheckBits(machine.Get(result), host.Get(bent), "gelu");
 
@@ -155,11 +158,15 @@ public sealed class GateKernelTests
             machine.New(2L * grid.Y * columns),
             machine.Zeros(grid.X)
         );
-        // Each thread its row's statistics, and of its column weight and bias.
-        int lines = grid.Y * (256 / grid.Lanes);
+        // Each value or pack its row's statistics, and each thread of its columns weight and bias.
+        bool packs = columns % 4 == 0;
         Assert.That(
             Bytes(machine),
-            Is.EqualTo((20L + 8) * count + 8L * columns * lines + Joined(grid, columns, 1))
+            Is.EqualTo(
+                (20L + (packs ? 2 : 8)) * count
+                    + 2 * PackBytes.Shared(grid, rows, columns, packs)
+                    + Joined(grid, columns, 1)
+            )
         );
         Close.CheckBits(machine.Get(again), host.Get(normed), "norm");
         Close.CheckBits(machine.Get(left), host.Get(slope), "gradient");
@@ -212,7 +219,7 @@ public sealed class GateKernelTests
             DeviceArray halves = machine.Put(b);
             DeviceArray shared = biased ? machine.Put(row) : DeviceArray.Null;
             DeviceArray result = machine.New(count);
-            KernelGrid grid = KernelGrid.Rows(rows, columns);
+            KernelGrid grid = KernelGrid.Packs(rows, columns);
             object[] shape = [(long)rows, columns];
             DeviceArray first = adds ? left : DeviceArray.Null;
             machine.Launch("glu", grid, [first, halves, shared, result, .. shape, grid.Lanes]);
@@ -364,7 +371,7 @@ public sealed class GateKernelTests
         );
 
         DeviceArray halves = machine.Put(b);
-        KernelGrid grid = KernelGrid.Rows(rows, columns);
+        KernelGrid grid = KernelGrid.Packs(rows, columns);
         machine.Launch("glu_slope", grid, machine.Put(a), halves, (long)rows, columns, grid.Lanes);
 
         Assert.That(Bytes(machine), Is.EqualTo(20L * rows * columns));
@@ -419,7 +426,7 @@ public sealed class GateKernelTests
             DeviceArray right = machine.Put(c);
             DeviceArray shared = biased ? machine.Put(row) : DeviceArray.Null;
             DeviceArray result = machine.New(count);
-            KernelGrid grid = KernelGrid.Rows(rows, columns);
+            KernelGrid grid = KernelGrid.Packs(rows, columns);
             object[] shape = [(long)rows, columns];
             DeviceArray first = adds ? left : DeviceArray.Null;
             machine.Launch(
@@ -466,7 +473,7 @@ public sealed class GateKernelTests
     {
         using var machine = new KernelMachine();
         DeviceArray result = machine.New(2);
-        KernelGrid grid = KernelGrid.Rows(1, 2);
+        KernelGrid grid = KernelGrid.Packs(1, 2);
         machine.Launch(
             "gelu_of_sum",
             grid,

@@ -214,11 +214,11 @@ public sealed class KernelCountTests
     }
 
     // Of a state, prepare and its gradient: its numbers and lambda, its numbers again where they were used in between, and gradients read
-    // and written. Each thread of the LRU's blocks reads gamma, which a warp asks for once. Each block reads its entry.
+    // and written. Each thread of the LRU's warps reads gamma, which they ask for once. Each block of four rows reads its entry.
     [TestCase(nameof(DiagonalForm.ZeroOrderHold), 1, 20, 48)]
     [TestCase(nameof(DiagonalForm.Bilinear), 2, 20, 48)]
     [TestCase(nameof(DiagonalForm.Stable), 1, 16, 24)]
-    [TestCase(nameof(DiagonalForm.LogPolar), 2, 16 + 4 * 128, 32 + 4 * 128)]
+    [TestCase(nameof(DiagonalForm.LogPolar), 2, 16 + 4 * 32, 32 + 4 * 32)]
     public void Matrices_of_a_diagonal_recurrence_are_made_in_one_pass(
         string name,
         int directions,

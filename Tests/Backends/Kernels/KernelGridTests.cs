@@ -15,10 +15,14 @@ public sealed class KernelGridTests
         Assert.That(KernelGrid.Rows(1000, 1), Is.EqualTo(new KernelGrid(1, 1, 256, 1)));
         Assert.That(KernelGrid.Rows(1000, 24), Is.EqualTo(new KernelGrid(1, 32, 256, 32)));
         Assert.That(KernelGrid.Rows(1000, 65), Is.EqualTo(new KernelGrid(2, 63, 256, 64)));
+        Assert.That(KernelGrid.Packs(1000, 65), Is.EqualTo(new KernelGrid(2, 63, 256, 64)));
+        Assert.That(KernelGrid.Packs(20000, 64), Is.EqualTo(new KernelGrid(1, 512, 256, 64)));
+        Assert.That(KernelGrid.Packs(80000, 64), Is.EqualTo(new KernelGrid(1, 1250, 256, 64)));
         Assert.That(KernelGrid.ColumnSums(1 << 20, 1), Is.EqualTo(new KernelGrid(1, 128, 256, 1)));
         Assert.That(KernelGrid.LossRows(100, 10), Is.EqualTo(new KernelGrid(7, 1, 256, 16)));
         Assert.That(KernelGrid.Steps(70, 3), Is.EqualTo(new KernelGrid(1, 70, 256, 4)));
         Assert.That(KernelGrid.Items(70, 3), Is.EqualTo(new KernelGrid(1, 2, 256, 4)));
+        Assert.That(KernelGrid.WarpTable(16, 21), Is.EqualTo(new KernelGrid(6, 16, 128)));
         Assert.That(KernelGrid.Table(16, 24, 128), Is.EqualTo(new KernelGrid(24, 16, 128)));
     }
 
@@ -32,6 +36,7 @@ public sealed class KernelGridTests
                 KernelGrid.Flat(Most),
                 KernelGrid.Sum(Most),
                 KernelGrid.Rows(Most, 1 << 20),
+                KernelGrid.Packs(Most, 1 << 20),
                 KernelGrid.Steps(Most, 1 << 20),
                 KernelGrid.Items(Most, 1 << 20),
                 KernelGrid.ColumnSums(Most, 1 << 20),
@@ -90,6 +95,7 @@ public sealed class KernelGridTests
                 KernelGrid.Flat(1).Blocks,
                 KernelGrid.Sum(1).Blocks,
                 KernelGrid.Rows(1, 1).Blocks,
+                KernelGrid.Packs(1, 1).Blocks,
                 KernelGrid.Steps(1, 1).Blocks,
                 KernelGrid.Items(1, 1).Blocks,
                 KernelGrid.ColumnSums(1, 1).Blocks,

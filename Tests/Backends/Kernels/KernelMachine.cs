@@ -24,6 +24,9 @@ internal sealed unsafe class KernelMachine(ulong seed = 1) : IPtxMemory, IDispos
     /// <summary>Blocks that run at once; null for a number by the seed.</summary>
     public int? BlocksAtOnce { get; init; }
 
+    /// <summary>Whether sectors and requests are counted.</summary>
+    public bool CountSectors { get; init; }
+
     /// <summary>Instructions of all threads together after which a launch is killed.</summary>
     public long InstructionLimit { get; set; } = 10_000_000_000;
 
@@ -126,6 +129,7 @@ internal sealed unsafe class KernelMachine(ulong seed = 1) : IPtxMemory, IDispos
             Seed = seed,
             Counts = Counts,
             BlocksAtOnce = BlocksAtOnce,
+            CountSectors = CountSectors,
             InstructionLimit = InstructionLimit,
         };
         if (Recorder is { } recorder)

@@ -91,13 +91,18 @@ public sealed class PtxasTableTests
     [TestCase("batch_norm_sum")]
     [TestCase("column_sum")]
     [TestCase("convolution_output_gradient")]
+    [TestCase("convolution_output_skip")]
+    [TestCase("convolution_output_skip_drop")]
+    [TestCase("convolution_output_skip_drop_packed")]
     [TestCase("convolution_output_skip_gradient")]
     [TestCase("gated_gradient")]
     [TestCase("gelu_gradient")]
     [TestCase("gelu_gradient_normed")]
     [TestCase("glu_gradient")]
     [TestCase("layer_norm_gradient_512")]
-    public void Sums_over_rows_have_four_blocks_on_a_multiprocessor_or_more(string kernel)
+    public void Sums_over_rows_and_skip_paths_have_four_blocks_on_a_multiprocessor_or_more(
+        string kernel
+    )
     {
         PtxasRow[] rows =
         [

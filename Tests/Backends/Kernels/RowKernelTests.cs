@@ -18,6 +18,8 @@ public sealed class RowKernelTests
         [70, 1],
         [37, 65],
         [130, 33],
+        [41, 6],
+        [90, 68],
     ];
 
     [TestCaseSource(nameof(Sizes))]
@@ -29,7 +31,7 @@ public sealed class RowKernelTests
         float[] a = draw.Uniform(rows * columns);
         float[] start = draw.Uniform(rows * columns);
         float[] row = draw.Uniform(columns);
-        KernelGrid grid = KernelGrid.Rows(rows, columns);
+        KernelGrid grid = KernelGrid.Packs(rows, columns);
         DeviceArray shared = machine.Put(row);
 
         Tensor sum = host.Put(start, rows, columns);

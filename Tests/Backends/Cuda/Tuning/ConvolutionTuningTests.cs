@@ -122,6 +122,105 @@ public sealed class ConvolutionTuningTests : TuningFixture
     }
 
     [Test]
+    public void Each_level_of_a_tcn_is_a_shape_of_its_own()
+    {
+        using CudaBackend backend = Backend(Options with { Products = ProductMath.Default });
+        using var model = new Sequential(new Tcn(2, [4, 4], 2), new Linear(4, 1));
+        using Plan plan = model.Plan(backend, 9, Batch, Mode.Training);
+        string[] shapes =
+        [
+            .. backend.Choices.Where(c => c.Kind == "convolution").Select(c => c.Shape),
+        ];
+        // Both convolutions of a level, and the first level's skip path where the channels change.
+        Assert.That(
+            shapes.Where(s => s.Contains("kernel 2", StringComparison.Ordinal)),
+            Is.EqualTo(
+                new[]
+                {
+                    $"2 to 4, kernel 2, dilation 1, length 9, batch {Batch}, training",
+                    $"4 to 4, kernel 2, dilation 1, length 9, batch {Batch}, training",
+                    $"4 to 4, kernel 2, dilation 2, length 9, batch {Batch}, training",
+                }
+            )
+        );
+    }
+
+    // Filters and their gradients are [O, k, I] either way, so one way goes on with what the other has read and written.
+    [Test]
+    public void What_one_way_has_read_and_written_the_other_takes_as_it_is([Values] bool engines)
+    {
+        const int Steps = 40;
+        using CudaBackend backend = Backend(Options with { Autotune = Autotune.Off });
+        using ConvolutionOperation products = new CudaConvolution(backend, Convolution);
+        using ConvolutionOperation engine = new CudaGraphConvolution(backend, Convolution);
+        (float[] y, float[] dx, float[] dw) = Run(products, products);
+        (float[] mixed, float[] mixedX, float[] mixedW) = engines
+            ? Run(engine, products)
+            : Run(products, engine);
+
+        Assert.That(mixed, Is.EqualTo(y).Within(1e-5f));
+        Assert.That(mixedX, Is.EqualTo(dx).Within(1e-5f));
+        Assert.That(mixedW, Is.EqualTo(dw).Within(1e-4f));
+
+        (float[] Y, float[] X, float[] W) Run(
+            ConvolutionOperation forward,
+            ConvolutionOperation backward
+        )
+        {
+            ConvolutionDescriptor d = Convolution;
+            List<Storage> taken = [];
+            try
+            {
+                Tensor x = Put(new Shape(Steps, Batch, d.InputSize), 1);
+                Tensor w = Put(new Shape(d.OutputSize, d.Kernel, d.InputSize), 2);
+                Tensor dy = Put(new Shape(Steps, Batch, d.OutputSize), 3);
+                Tensor workspace = Put(
+                    new Shape(
+                        checked(
+                            (int)
+                                Math.Max(
+                                    4,
+                                    Math.Max(products.WorkspaceCount, engine.WorkspaceCount)
+                                )
+                        )
+                    ),
+                    4
+                );
+                var output = new ConvolutionOutput
+                {
+                    Y = Put(new Shape(Steps, Batch, d.OutputSize), 5),
+                    Bias = Put(new Shape(d.OutputSize), 6),
+                };
+                var gradients = new ConvolutionGradients
+                {
+                    Y = dy,
+                    Products = dy,
+                    Weight = Put(new Shape(d.OutputSize, d.Kernel, d.InputSize), 7),
+                    Bias = Put(new Shape(d.OutputSize), 8),
+                    X = Put(new Shape(Steps, Batch, d.InputSize), 9),
+                };
+                forward.Forward(x, null, w, output, workspace);
+                backward.Backward(x, null, w, output, gradients, workspace);
+                return (output.Y.ToArray(), gradients.X.ToArray(), gradients.Weight.ToArray());
+            }
+            finally
+            {
+                foreach (Storage storage in taken)
+                    storage.Dispose();
+            }
+
+            Tensor Put(Shape shape, ulong seed)
+            {
+                Storage storage = backend.Allocate(shape.Count, MemoryCategory.InputOutput);
+                taken.Add(storage);
+                Tensor tensor = storage.View(shape);
+                tensor.Write(new Support.Draw(seed).Uniform(shape.Count));
+                return tensor;
+            }
+        }
+    }
+
+    [Test]
     public void The_fastest_split_of_a_scan_is_found([Values(0, 1, 2, 3)] int fastest)
     {
         string[] names = ["wide", "tiles-64", "tiles-128", "tiles-256"];
