@@ -193,9 +193,16 @@ public sealed partial class CudaBackend : Backend
         CuDnn = cuDnn;
         Kernels = kernels;
         // The scratch's end waits for all work, and so for copies that leave from pinned memory.
-        _owned.AddRange(
-            [_epilogues, CuBlas, scratch, cuDnn, Scratch, kernels, _uploads, _uploadStream]
-        );
+        _owned.AddRange([
+            _epilogues,
+            CuBlas,
+            scratch,
+            cuDnn,
+            Scratch,
+            kernels,
+            _uploads,
+            _uploadStream,
+        ]);
         StepMeter.Add(this);
         if (options.Nvtx && NvtxRanges.Create(options.Tell) is { } ranges)
         {

@@ -252,12 +252,13 @@ public abstract partial class DiagonalBlock
             Tensor mixed = Rows(_mixed, range);
             _cFactors[0].Multiply(states, Direction(_c, mixed, 0), mixed);
             if (_reverseStates is not null)
-                _cFactors[1].Multiply(
-                    Rows(_reverseStates, range),
-                    Direction(_c, mixed, 1),
-                    mixed,
-                    accumulate: true
-                );
+                _cFactors[1]
+                    .Multiply(
+                        Rows(_reverseStates, range),
+                        Direction(_c, mixed, 1),
+                        mixed,
+                        accumulate: true
+                    );
             _backend.Pointwise(
                 PointwiseOp.MultiplyAddGelu,
                 new PointwiseArguments

@@ -100,13 +100,7 @@ internal sealed class PreparedFactor
     private void Run(in MatrixProduct product, bool isThere)
     {
         _backend.MatMul(
-            _place is null
-                ? product
-                : product with
-                {
-                    Factor = _place.All,
-                    HasFactor = isThere,
-                }
+            _place is null ? product : product with { Factor = _place.All, HasFactor = isThere }
         );
     }
 }

@@ -20,8 +20,9 @@ internal sealed class RangeFactorTests(int bits, int threads)
     private static IEnumerable<TestCaseData> Blocks()
     {
         yield return Case("lru", () => new LruBlock(Inputs, 40));
-        yield return Case("s5, both directions", () =>
-            new S5Block(Inputs, 40, new S5Options { Bidirectional = true })
+        yield return Case(
+            "s5, both directions",
+            () => new S5Block(Inputs, 40, new S5Options { Bidirectional = true })
         );
 
         static TestCaseData Case(string name, Func<Layer> make) =>
