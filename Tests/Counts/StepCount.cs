@@ -102,7 +102,6 @@ internal sealed record StepCount(
         CudaLibraries.From(
             device.Symbols(LibraryKind.CudaDriver),
             device.Symbols(LibraryKind.CuDnn),
-            device.Symbols(LibraryKind.CuBlas),
-            cuBlasLt: device.Symbols(LibraryKind.CuBlasLt)
+            device.Symbols(LibraryKind.CuBlas)
         );
 }

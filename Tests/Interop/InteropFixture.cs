@@ -39,8 +39,7 @@ public abstract class InteropFixture
             Gpu.Symbols(LibraryKind.CudaDriver),
             NativeExport.Library("virtual cuDNN", CuDnnLibrary.Exports),
             NativeExport.Library("virtual cuBLAS", CuBlasLibrary.Exports),
-            Gpu.Symbols(LibraryKind.Nvml),
-            Gpu.Symbols(LibraryKind.CuBlasLt)
+            Gpu.Symbols(LibraryKind.Nvml)
         );
         Context = CudaContext.Primary(Libraries.Device());
         Stream = Context.CreateStream();

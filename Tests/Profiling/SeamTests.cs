@@ -14,7 +14,6 @@ public sealed class SeamTests
     private static readonly string[] NoWork =
     [
         "Backend.PlanProduct",
-        "Backend.JoinsSums",
         "Backend.PlaceWeightNorms",
         "Backend.PlaceDiagonals",
         "DiagonalScanOperation.LambdaGradient",

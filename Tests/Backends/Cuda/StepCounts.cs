@@ -73,8 +73,7 @@ internal static class StepCounts
         CudaLibraries.From(
             device.Symbols(LibraryKind.CudaDriver),
             device.Symbols(LibraryKind.CuDnn),
-            device.Symbols(LibraryKind.CuBlas),
-            cuBlasLt: device.Symbols(LibraryKind.CuBlasLt)
+            device.Symbols(LibraryKind.CuBlas)
         );
 
     private static void Count(

@@ -12,7 +12,6 @@ internal static class VirtualLibraries
             LibraryKind.CudaDriver => DriverLibrary.Exports,
             LibraryKind.CuDnn => CuDnnLibrary.Exports,
             LibraryKind.CuBlas => CuBlasLibrary.Exports,
-            LibraryKind.CuBlasLt => CuBlasLtLibrary.Exports,
             LibraryKind.Nvml => NvmlLibrary.Exports,
             _ => [],
         };
