@@ -14,7 +14,9 @@ public abstract partial class Backend
     {
         // What goes by way of other memory is written and read there too.
         using OperationScope scope = Begin(
-            Report(OperationName.Upload)?.Writes(destination).Moves(2 * StagedBytes(destination))
+            Report(OperationName.Upload)
+                ?.Writes(destination)
+                .Moves(2 * StagedBytes(destination.Storage, destination.Count))
         );
         Changes(destination);
         UploadCore(source, destination);

@@ -202,8 +202,8 @@ public abstract partial class Backend : IDisposable
     /// <exception cref="DeviceMemoryException">There is too little memory, on the device or pinned; nothing remains allocated.</exception>
     internal virtual IDisposable? StageUploads(Storage destination, Storage? memory = null) => null;
 
-    /// <summary>The bytes of an upload to a tensor that go by way of other memory of the device.</summary>
-    internal virtual long StagedBytes(Tensor destination) => 0;
+    /// <summary>The bytes of an upload of so many values to a block that go by way of other memory of the device.</summary>
+    internal virtual long StagedBytes(Storage destination, long count) => 0;
 
     /// <summary>Copies an update's segments to this backend's memory; null if they are read in host memory.</summary>
     internal virtual Storage? PlaceSegments(OptimizerSegment[] segments) => null;

@@ -17,10 +17,8 @@ public sealed partial class CudaBackend
     internal override bool StagesUploads(long count) =>
         _options.UploadStream && count * sizeof(float) >= _options.StagedFrom;
 
-    internal override long StagedBytes(Tensor destination) =>
-        destination.Storage is { Staging: not null } && StagesUploads(destination.Count)
-            ? destination.Count * sizeof(float)
-            : 0;
+    internal override long StagedBytes(Storage destination, long count) =>
+        destination is { Staging: not null } && StagesUploads(count) ? count * sizeof(float) : 0;
 
     internal override IDisposable? StageUploads(Storage destination, Storage? memory = null)
     {
@@ -42,7 +40,7 @@ public sealed partial class CudaBackend
 
     private protected override void UploadCore(ReadOnlySpan<float> source, Tensor destination)
     {
-        if (StagedBytes(destination) == 0)
+        if (StagedBytes(destination.Storage, destination.Count) == 0)
         {
             Upload(source, Span(destination));
             return;
