@@ -68,8 +68,8 @@ public sealed class CountsCommandTests : FolderTest
             (double)adam["floor_us"]!,
             Is.EqualTo((long)adam["bytes"]! / 4800e9 * 1e6).Within(1e-6)
         );
-        Assert.That((int)adam["registers"]!, Is.EqualTo(48));
-        Assert.That((double)adam["occupancy"]!, Is.EqualTo(0.625));
+        Assert.That((int)adam["registers"]!, Is.EqualTo(58));
+        Assert.That((double)adam["occupancy"]!, Is.EqualTo(0.5));
         Assert.That((long)adam["sectors"]! * 32, Is.AtLeast((long)adam["bytes"]!));
     }
 
