@@ -567,38 +567,16 @@ public sealed class CudaStepGraphTests : CudaFixture
             }
         );
 
-    /// <summary>Pieces of two lengths.</summary>
-    private sealed class Pieces(int count) : Dataset
+    /// <summary>Training on sequences of two lengths.</summary>
+    private static class Pieces
     {
-        public override string Name => "pieces";
-        public override int? Count => count;
-        public override int InputSize => 2;
-        public override int OutputSize => 1;
-        public override int TargetSize => 1;
-        public override bool OneOutput => false;
-        public override string Metric => "nll";
-
-        public override Loss CreateLoss(Plan plan) => new BinaryCrossEntropy(plan);
-
-        public override int LengthOf(long sequence) => sequence % 2 == 0 ? 6 : 4;
-
-        public override void Fill(SequenceBatch batch, int b, long sequence)
-        {
-            var draw = new Draw((ulong)sequence);
-            for (int t = 0; t < LengthOf(sequence); t++)
-            {
-                draw.Uniform(2).CopyTo(batch.Input(t, b));
-                batch.Target(t, b).Fill((sequence + t) % 2);
-            }
-        }
-
         public static Sequential Model() => new(new Tcn(2, [5], 3, 0.2f), new Linear(5, 1));
 
         public static Trainer Trainer(Layer model, Backend on, int batch) =>
             new(
                 model,
-                new Pieces(10),
-                new Pieces(3),
+                new Unequal(10),
+                new Unequal(3),
                 on,
                 plan => new Adam(plan, 0.01f),
                 new TrainingOptions { Batch = batch, Epochs = 3 }
