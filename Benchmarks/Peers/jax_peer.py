@@ -3,7 +3,7 @@
 
 The layer is computed as its authors compute it in JAX: a parallel scan over time with the pairs of
 a factor and an offset. Prints one JSON object: arch, device, length, batch, hidden, layers,
-parameters, threads, jax, step_ms (median), samples_ms, tokens_per_s.
+parameters, threads, jax, tf32, step_ms (median), samples_ms, tokens_per_s.
 
     jax_peer.py --arch lru --hidden 53 --layers 4 --length 600 --batch 32 --threads 2
 """
@@ -109,6 +109,8 @@ def measure(options):
         )
         return p, first, second, count
 
+    # Left to itself, JAX multiplies by TF32 on the GPUs that have it.
+    jax.config.update("jax_default_matmul_precision", "tensorfloat32" if options.tf32 else "float32")
     device = jax.devices(options.device)[0]
     random = np.random.default_rng(options.seed)
     p = jax.tree_util.tree_map(
@@ -121,6 +123,10 @@ def measure(options):
     state = (p, zeros, zeros, jnp.float32(0))
     # At least one, as the first one compiles.
     for _ in range(max(1, options.warmup)):
+        state = jax.block_until_ready(step(*state, x, y))
+    # A GPU that did nothing is slow at first.
+    end = time.perf_counter() + options.warmup_seconds
+    while time.perf_counter() < end:
         state = jax.block_until_ready(step(*state, x, y))
     samples = []
     for _ in range(options.steps):
@@ -138,6 +144,7 @@ def measure(options):
         "parameters": sum(values.size for values in jax.tree_util.tree_leaves(p)),
         "threads": options.threads or os.cpu_count(),
         "jax": jax.__version__,
+        "tf32": options.tf32,
         "step_ms": round(median, 4),
         "samples_ms": [round(s, 4) for s in samples],
         "tokens_per_s": round(1e3 * options.length * options.batch / median, 1),
@@ -156,6 +163,8 @@ def main():
     parser.add_argument("--warmup", type=int, default=3)
     parser.add_argument("--threads", type=int, default=0, help="0 leaves it to JAX")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--warmup-seconds", type=float, default=0, help="more warm-up, for a GPU")
+    parser.add_argument("--tf32", action="store_true", help="TF32 for products")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     if options.list:

@@ -39,7 +39,7 @@ internal static class GridView
         foreach (GridCliff cliff in grid.Cliffs)
             screen.Line(
                 Text(
-                    $"  {cliff.Arch} width {cliff.SlowHidden} batch {cliff.SlowBatch} takes {cliff.TimeRatio:0.0} times as long as width {cliff.FastHidden} batch {cliff.FastBatch}, by the count {cliff.CountRatio:0.0}"
+                    $"  {cliff.Arch} width {cliff.SlowHidden} batch {cliff.SlowBatch} takes {cliff.TimeRatio:0.0} times as long as width {cliff.FastHidden} batch {cliff.FastBatch}, by the count {cliff.CountRatio:0.0}{Cache(cliff.LeavesCache)}"
                 )
             );
         screen.Line(
@@ -55,9 +55,16 @@ internal static class GridView
         return grid.Pairs == 0 ? "No neighbours were measured, so none are compared."
             : grid.Cliffs.Count == 0 ? $"Of {pairs} none differs by more than the count says."
             : Text(
-                $"Of {pairs} {grid.Cliffs.Count} {(grid.Cliffs.Count == 1 ? "differs" : "differ")} by more than the count says:"
+                $"Of {pairs} {grid.Cliffs.Count} {(grid.Cliffs.Count == 1 ? "differs" : "differ")} by more than the count says, which knows nothing of caches; {grid.Cliffs.Count(c => c.LeavesCache is not null)} of them leave one:"
             );
     }
+
+    private static string Cache(LeftCache? left) =>
+        left is null
+            ? ""
+            : Text(
+                $"; its {left.What}, {Mebibytes(left.SlowBytes)} MiB beside {Mebibytes(left.FastBytes)}, {(left.What == LeftCache.Parameters ? "leave" : "leaves")} the {Mebibytes(left.CacheBytes)} of level {left.Level}"
+            );
 
     private static void Table(
         Screen screen,

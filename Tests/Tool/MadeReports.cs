@@ -93,7 +93,13 @@ internal static class MadeReports
             SequenceLength = 25,
             Pairs = 1,
             Cells = [one, one with { Batch = 2, StepMs = new Spread(6, 5.5, 6.5) }, left],
-            Cliffs = [new GridCliff("rnn", 4, 1, 4, 2, 4, 1.5)],
+            Cliffs =
+            [
+                new GridCliff("rnn", 4, 1, 4, 2, 4, 1.5)
+                {
+                    LeavesCache = new LeftCache(2, 1 << 20, LeftCache.Memory, 1 << 19, 1 << 21),
+                },
+            ],
         };
     }
 

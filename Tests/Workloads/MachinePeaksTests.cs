@@ -85,7 +85,14 @@ public sealed class MachinePeaksTests : FolderTest
         Cache(1, 3, 3, "32768K", "0-1");
         Cache(2, 0, 1, "32K", "2");
         Cache(2, 3, 3, "16384K", "2");
+        File.WriteAllText(Path.Combine(Folder, "cpu1", "cache", "index0", "type"), "Instruction\n");
         Assert.That(CacheSize.LastLevel(Folder), Is.EqualTo((32768L + 16384) << 10));
+        Assert.That(
+            CacheSize.Levels(Folder),
+            Is.EqualTo(
+                (CacheLevel[])[new(1, 2L * 32 << 10), new(3, (32768L + 16384) << 10)]
+            )
+        );
     }
 
     [Test]

@@ -8,7 +8,13 @@ namespace Sequor.Tests.Workloads;
 [TestFixture]
 public sealed class StepGridTests
 {
-    private static StepGrid.Cell Cell(int width, int batch, double ms, double floor) =>
+    private static StepGrid.Cell Cell(
+        int width,
+        int batch,
+        double ms,
+        double floor,
+        long bytes = 0
+    ) =>
         new()
         {
             Workload = new Workload(Architecture.Get("rnn"), new AddingProblem(4), batch, width, 1),
@@ -17,7 +23,7 @@ public sealed class StepGridTests
                 new BackendInfo("cpu", "made up", 1, 256, "made up"),
                 1,
                 [new StepTime(ms / 2, ms / 2, 0, ms)],
-                0,
+                bytes,
                 new Dictionary<MemoryCategory, long>(),
                 0,
                 0,
@@ -47,6 +53,57 @@ public sealed class StepGridTests
         StepGrid.Cliff cliff = StepGrid.Cliffs(widths).Single();
         Assert.That(cliff.TimeRatio, Is.EqualTo(Math.Max(ms, 1 / ms)).Within(1e-9));
         Assert.That(cliff.CountRatio, Is.EqualTo(ms > 1 ? floor : 1 / floor).Within(1e-9));
+    }
+
+    // An RNN of 4 units has 2 x 4 + 4 x 4 + 2 x 4 + 4 + 1 = 37 parameters of four bytes, of 8 units 105.
+    [TestCase(1000, 2000, null, 0, 0, Description = "both lie beyond the last one, or within the first")]
+    [TestCase(400, 600, "memory", 3, 500)]
+    [TestCase(500, 501, "memory", 3, 500)]
+    [TestCase(501, 502, null, 0, 0)]
+    [TestCase(100, 101, "parameters", 2, 200, Description = "by the parameters alone")]
+    [TestCase(100, 700, "memory", 3, 500, Description = "the farther one, of two that are left")]
+    public void What_leaves_a_cache_is_told(
+        long fast,
+        long slow,
+        string? what,
+        int level,
+        long bytes
+    )
+    {
+        CacheLevel[] caches = [new(2, 200), new(3, 500)];
+        int width = what == LeftCache.Parameters || slow == 700 ? 8 : 4;
+        StepGrid.Cell[] cells =
+        [
+            Cell(4, 1, 1, 1, fast),
+            Cell(width, width == 4 ? 2 : 1, 10, 1, slow),
+        ];
+        GridCliff cliff = GridReport
+            .Of(
+                cells,
+                cells[0].Workload.Task,
+                4,
+                new BackendInfo("cpu", "made up", 1, 256, "made up"),
+                caches
+            )
+            .Cliffs.Single();
+        if (what is null)
+        {
+            Assert.That(cliff.LeavesCache, Is.Null);
+            return;
+        }
+        bool parameters = what == LeftCache.Parameters;
+        Assert.That(
+            cliff.LeavesCache,
+            Is.EqualTo(
+                new LeftCache(
+                    level,
+                    bytes,
+                    what,
+                    parameters ? 4 * cells[0].Workload.Parameters : fast,
+                    parameters ? 4 * cells[1].Workload.Parameters : slow
+                )
+            )
+        );
     }
 
     // At T=25 the taps of most levels reach before the first step.

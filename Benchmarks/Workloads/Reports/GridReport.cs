@@ -35,16 +35,19 @@ public sealed record GridReport
     /// <param name="task">The task of all of them.</param>
     /// <param name="length">T, as the task counts it.</param>
     /// <param name="device">Where.</param>
+    /// <param name="caches">The processor's caches, where that is a CPU; null for those of this machine.</param>
     public static GridReport Of(
         IReadOnlyList<StepGrid.Cell> cells,
         SequenceTask task,
         int length,
-        BackendInfo device
+        BackendInfo device,
+        IReadOnlyList<CacheLevel>? caches = null
     )
     {
         ArgumentNullException.ThrowIfNull(cells);
         ArgumentNullException.ThrowIfNull(task);
         ArgumentNullException.ThrowIfNull(device);
+        caches = device.Device == "cpu" ? caches ?? CacheSize.Levels() : [];
         return new GridReport
         {
             Device = device.Device,
@@ -52,7 +55,7 @@ public sealed record GridReport
             SequenceLength = task.Length,
             Pairs = StepGrid.Neighbours(cells).Count,
             Cells = [.. cells.Select(GridCell.Of)],
-            Cliffs = [.. StepGrid.Cliffs(cells).Select(GridCliff.Of)],
+            Cliffs = [.. StepGrid.Cliffs(cells).Select(cliff => GridCliff.Of(cliff, caches))],
         };
     }
 }
@@ -141,7 +144,11 @@ public sealed record GridCliff(
     double CountRatio
 )
 {
-    internal static GridCliff Of(StepGrid.Cliff cliff) =>
+    /// <summary>The cache that the slower one leaves, of which the count knows nothing; null where it leaves none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public LeftCache? LeavesCache { get; init; }
+
+    internal static GridCliff Of(StepGrid.Cliff cliff, IReadOnlyList<CacheLevel> caches) =>
         new(
             cliff.Fast.Workload.Architecture.Name,
             cliff.Fast.Workload.Width,
@@ -150,5 +157,8 @@ public sealed record GridCliff(
             cliff.Slow.Workload.Batch,
             Math.Round(cliff.TimeRatio, 3),
             Math.Round(cliff.CountRatio, 3)
-        );
+        )
+        {
+            LeavesCache = LeftCache.Between(cliff, caches),
+        };
 }

@@ -3,7 +3,9 @@ using System.Text.Json;
 
 namespace Sequor.FirstContact;
 
-/// <summary>A training step beside PyTorch's, eager, as a CUDA graph and compiled, in turn, where Python has it.</summary>
+/// <summary>
+/// A training step beside PyTorch's, eager, as a CUDA graph and compiled, and the LRU's beside JAX's, in turn, where Python has them.
+/// </summary>
 internal sealed class PeerCheck : Check
 {
     // What is begun later may be ended by the limit.
@@ -11,42 +13,49 @@ internal sealed class PeerCheck : Check
 
     public override string Name => "peers";
 
-    public override string Proves => "a training step beside PyTorch's, both in true float32";
+    public override string Proves =>
+        "a training step beside PyTorch's and JAX's, all in true float32";
 
     public override TimeSpan Limit => TimeSpan.FromSeconds(200);
 
     public override CheckOutcome Run(CheckContext context)
     {
         if (context.IsVirtual)
-            return CheckOutcome.Skipped("PyTorch does not run on the virtual GPU");
+            return CheckOutcome.Skipped("PyTorch and JAX do not run on the virtual GPU");
         if (context.Find("python3") is not { } python)
             return CheckOutcome.Skipped("there is no python3 on PATH");
-        string script = Path.Combine(AppContext.BaseDirectory, "torch_peer.py");
-        if (!File.Exists(script))
-            return CheckOutcome.Skipped($"there is no {script}");
-        FinishedProcess torch = OtherProcess.Run(
-            python,
-            ["-c", "import torch; print(torch.__version__, torch.cuda.is_available())"]
-        );
-        if (torch.ExitCode != 0 || !torch.Output.Contains("True", StringComparison.Ordinal))
-            return CheckOutcome.Skipped($"PyTorch sees no GPU: {torch.LastWords}");
         string json = Path.Combine(Path.GetTempPath(), $"sequor-{Guid.NewGuid():N}.json");
         var clock = Stopwatch.StartNew();
+        var found = PythonPeer.All.Select(p => (Peer: p, Missing: p.Missing(python))).ToList();
+        string[] missing = [.. found.Select(f => f.Missing).OfType<string>()];
+        if (missing.Length == found.Count)
+            return CheckOutcome.Skipped(string.Join("; ", missing));
+        // What compiles for long comes last, so that the others have their turn.
+        PeerMode[] modes =
+        [
+            .. found
+                .Where(f => f.Missing is null)
+                .SelectMany(f => f.Peer.Modes)
+                .OrderBy(m => m.Name == "compiled"),
+        ];
         try
         {
             return new PeerRuns(
-                graph =>
+                modes,
+                missing,
+                mode =>
                 {
+                    string[] only = mode.Only is { } arch ? ["--arch", arch] : [];
                     FinishedProcess bench = context.Sequor(
                         BenchArguments.Of(
-                            BenchArguments.Variant(tuned: true, graph),
+                            [.. BenchArguments.Variant(tuned: true, mode.Graph), .. only],
                             isVirtual: false,
                             json
                         )
                     );
                     return bench.ExitCode == 0 ? BenchReading.Read(json) : [];
                 },
-                (mode, reading) => Peer(python, script, mode, reading),
+                (mode, reading) => Step(python, mode, reading),
                 () => clock.Elapsed < LastStart
             ).Run();
         }
@@ -56,12 +65,13 @@ internal sealed class PeerCheck : Check
         }
     }
 
-    private static PeerStep? Peer(string python, string script, string mode, BenchReading reading)
+    private static PeerStep? Step(string python, PeerMode mode, BenchReading reading)
     {
+        string[] way = mode.Script == "torch_peer.py" ? ["--mode", mode.Name] : [];
         FinishedProcess peer = OtherProcess.Run(
             python,
             [
-                script,
+                PythonPeer.PathOf(mode.Script),
                 "--arch",
                 reading.Arch,
                 "--hidden",
@@ -74,8 +84,7 @@ internal sealed class PeerCheck : Check
                 $"{reading.Batch}",
                 "--device",
                 "cuda",
-                "--mode",
-                mode,
+                .. way,
                 "--steps",
                 "30",
                 "--warmup",

@@ -6,22 +6,22 @@ namespace Sequor.FirstContact;
 internal sealed record PeerStep(double Milliseconds, bool Tf32);
 
 /// <summary>
-/// Steps of this library and of a peer's modes in turn, as many rounds as the time allows, and of each the shortest median.
+/// Steps of this library and of peers' modes in turn, as many rounds as the time allows, and of each the shortest median.
 /// </summary>
-/// <param name="ours">Steps of all architectures, with graphs or without.</param>
-/// <param name="theirs">A step of the peer in a mode; null where it did not run.</param>
+/// <param name="modes">The peers' modes.</param>
+/// <param name="missing">Why other peers are not measured.</param>
+/// <param name="ours">Steps of a mode's architectures, with graphs or without.</param>
+/// <param name="theirs">A step of a peer in a mode; null where it did not run.</param>
 /// <param name="isTime">Whether there is time for another run.</param>
 internal sealed class PeerRuns(
-    Func<bool, BenchReading[]> ours,
-    Func<string, BenchReading, PeerStep?> theirs,
+    IReadOnlyList<PeerMode> modes,
+    IReadOnlyList<string> missing,
+    Func<PeerMode, BenchReading[]> ours,
+    Func<PeerMode, BenchReading, PeerStep?> theirs,
     Func<bool> isTime
 )
 {
     private const int Rounds = 2;
-
-    /// <summary>The peer's modes, and whether this library's step beside them is a graph.</summary>
-    public static IReadOnlyList<(string Name, bool Graph)> Modes { get; } =
-    [("eager", false), ("graphed", true), ("compiled", true)];
 
     private readonly Dictionary<(string Arch, string What), double> _best = [];
     private readonly SortedSet<string> _failed = new(StringComparer.Ordinal);
@@ -32,51 +32,53 @@ internal sealed class PeerRuns(
     public CheckOutcome Run()
     {
         for (int round = 0; round < Rounds; round++)
-            foreach ((string mode, bool graph) in Modes)
-                RunMode(mode, graph);
+            foreach (PeerMode mode in modes)
+                RunMode(mode);
         Figure[] figures = [.. Figures()];
         if (_tf32)
-            return CheckOutcome.Differed("TF32 is on in the peer, and off here", figures);
+            return CheckOutcome.Differed("TF32 is on in a peer, and off here", figures);
         return _best.Keys.Any(k => k.What != What(false) && k.What != What(true))
             ? CheckOutcome.Held(figures)
-            : CheckOutcome.Failed("no step of the peer ran; the log says why", figures);
+            : CheckOutcome.Failed("no step of a peer ran; the log says why", figures);
     }
 
-    private void RunMode(string mode, bool graph)
+    private void RunMode(PeerMode mode)
     {
         if (!isTime())
         {
-            _late.Add(mode);
+            _late.Add(mode.Name);
             return;
         }
-        foreach (BenchReading reading in ours(graph))
+        foreach (BenchReading reading in ours(mode))
         {
-            Keep(reading.Arch, What(graph), reading.Milliseconds);
+            Keep(reading.Arch, What(mode.Graph), reading.Milliseconds);
             if (!isTime())
-                _late.Add($"{reading.Arch}, {mode}");
+                _late.Add($"{reading.Arch}, {mode.Name}");
             else if (theirs(mode, reading) is { } step)
             {
-                Keep(reading.Arch, mode, step.Milliseconds);
+                Keep(reading.Arch, mode.Name, step.Milliseconds);
                 _tf32 |= step.Tf32;
             }
             else
-                _failed.Add($"{reading.Arch}, {mode}");
+                _failed.Add($"{reading.Arch}, {mode.Name}");
         }
     }
 
     private IEnumerable<Figure> Figures()
     {
-        yield return new Figure("TF32 in the peer (1: on)", _tf32 ? 1 : 0, "");
+        yield return new Figure("TF32 in a peer (1: on)", _tf32 ? 1 : 0, "");
         yield return new Figure("TF32 here (1: on)", 0, "");
         foreach (((string arch, string what), double best) in _best)
         {
             yield return new Figure($"{arch}, {what}", best, "ms");
             if (
-                Modes.FirstOrDefault(m => m.Name == what) is { Name: not null } mode
+                modes.FirstOrDefault(m => m.Name == what) is { } mode
                 && _best.TryGetValue((arch, What(mode.Graph)), out double own)
             )
                 yield return new Figure($"{arch}, ours over {what}", own / best, "");
         }
+        foreach (string reason in missing)
+            yield return new Figure($"not measured: {reason}", 1, "");
         foreach (string run in _failed)
             yield return new Figure($"{run}: did not run; the log says why", 1, "");
         foreach (string run in _late)

@@ -14,9 +14,10 @@ namespace Sequor.FirstContact.Tests;
 internal sealed class OtherToolsTests : FolderTest
 {
     private const string Bench =
-        """{"results":[{"arch":"lstm","hidden":4,"layers":1,"length":6,"batch":2,"step_ms":{"median":1.5}}]}""";
+        """{"results":[{"arch":"ARCH","hidden":4,"layers":1,"length":6,"batch":2,"step_ms":{"median":1.5}}]}""";
 
-    private const string SeesGpu = "*torch.cuda*) echo '2.8.0 True' ;;";
+    private const string SeesGpu =
+        "*torch.cuda*) echo '2.8.0 True' ;; *jax.devices*) echo '0.8.0 True' ;;";
 
     [Test]
     public void The_sanitizer_holds_where_it_finds_nothing()
@@ -49,12 +50,20 @@ internal sealed class OtherToolsTests : FolderTest
         );
         Assert.That(outcome.Verdict, Is.EqualTo(CheckOutcome.IsHeld), outcome.Reason);
         Dictionary<string, double> found = outcome.Figures.ToDictionary(f => f.Name, f => f.Value);
-        foreach ((string mode, _) in PeerRuns.Modes)
-            Assert.That(found[$"lstm, ours over {mode}"], Is.EqualTo(0.5));
+        foreach (PeerMode mode in PythonPeer.All.SelectMany(p => p.Modes))
+            Assert.That(
+                found[$"{mode.Only ?? "lstm"}, ours over {mode.Name}"],
+                Is.EqualTo(0.5),
+                mode.Name
+            );
     }
 
-    [TestCase("""*"--mode"*) echo '{"step_ms":3,"tf32":true}' ;;""", CheckOutcome.IsDifferent)]
-    [TestCase("""*"--mode"*) echo 'no such kernel' >&2; exit 1 ;;""", CheckOutcome.IsFailed)]
+    [TestCase("""*"--arch"*) echo '{"step_ms":3,"tf32":true}' ;;""", CheckOutcome.IsDifferent)]
+    [TestCase("""*"--arch"*) echo 'no such kernel' >&2; exit 1 ;;""", CheckOutcome.IsFailed)]
+    [TestCase(
+        """*jax_peer.py*) echo '{"step_ms":3,"tf32":true}' ;; *) echo '{"step_ms":3,"tf32":false}' ;;""",
+        CheckOutcome.IsDifferent
+    )]
     public void A_peer_that_fails_or_computes_otherwise_is_told(string says, string verdict)
     {
         CheckOutcome outcome = Run(new PeerCheck(), "python3", SeesGpu + says);
@@ -68,6 +77,27 @@ internal sealed class OtherToolsTests : FolderTest
         CheckOutcome outcome = Run(new PeerCheck(), "python3", says);
         Assert.That(outcome.Verdict, Is.EqualTo(CheckOutcome.IsSkipped));
         Assert.That(outcome.Reason, Does.Contain(reason));
+    }
+
+    [TestCase("torch", "jax", "PyTorch")]
+    [TestCase("jax", "torch", "JAX")]
+    public void One_of_two_is_measured_alone_and_the_other_s_absence_told(
+        string missing,
+        string there,
+        string name
+    )
+    {
+        CheckOutcome outcome = Run(
+            new PeerCheck(),
+            "python3",
+            $"*'import {missing}'*) echo 'No module named it' >&2; exit 1 ;; {SeesGpu}"
+                + $$"""*{{there}}_peer.py*) echo '{"step_ms":3,"tf32":false}' ;;"""
+        );
+        Assert.That(outcome.Verdict, Is.EqualTo(CheckOutcome.IsHeld), outcome.Reason);
+        Assert.That(
+            outcome.Figures.Select(f => f.Name),
+            Has.Member($"not measured: {name} sees no GPU: exit code 1: No module named it")
+        );
     }
 
     [Test]
@@ -98,7 +128,13 @@ internal sealed class OtherToolsTests : FolderTest
 
         public override FinishedProcess Sequor(params string[] arguments)
         {
-            File.WriteAllText(arguments[Array.IndexOf(arguments, "--json") + 1], Bench);
+            string arch = arguments.Contains("--arch")
+                ? arguments[Array.IndexOf(arguments, "--arch") + 1]
+                : "lstm";
+            File.WriteAllText(
+                arguments[Array.IndexOf(arguments, "--json") + 1],
+                Bench.Replace("ARCH", arch, StringComparison.Ordinal)
+            );
             return new FinishedProcess(0, "", "");
         }
     }

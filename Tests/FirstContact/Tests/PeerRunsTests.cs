@@ -6,6 +6,14 @@ namespace Sequor.FirstContact.Tests;
 [TestFixture]
 internal sealed class PeerRunsTests
 {
+    private static readonly PeerMode[] Modes =
+    [
+        new("eager", false, "torch_peer.py"),
+        new("graphed", true, "torch_peer.py"),
+        new("jax", true, "jax_peer.py", "lru"),
+        new("compiled", true, "torch_peer.py"),
+    ];
+
     private readonly List<string> _order = [];
     private int _runs;
 
@@ -24,7 +32,7 @@ internal sealed class PeerRunsTests
 
         Assert.That(outcome.Verdict, Is.EqualTo(CheckOutcome.IsHeld));
         Assert.That(
-            _order.Take(6),
+            _order.Take(8),
             Is.EqualTo(
                 (string[])
                     [
@@ -33,16 +41,19 @@ internal sealed class PeerRunsTests
                         "ours True",
                         "graphed lstm",
                         "ours True",
+                        "jax lru",
+                        "ours True",
                         "compiled lstm",
                     ]
             )
         );
-        Assert.That(_order, Has.Count.EqualTo(12));
+        Assert.That(_order, Has.Count.EqualTo(16));
         Dictionary<string, double> found = outcome.Figures.ToDictionary(f => f.Name, f => f.Value);
         Assert.That(found["lstm, ours, graph off"], Is.EqualTo(1));
         Assert.That(found["lstm, ours over eager"], Is.EqualTo(0.25));
         Assert.That(found["lstm, ours over graphed"], Is.EqualTo(1));
-        Assert.That(found["TF32 in the peer (1: on)"], Is.Zero);
+        Assert.That(found["lru, ours over jax"], Is.EqualTo(1.5));
+        Assert.That(found["TF32 in a peer (1: on)"], Is.Zero);
     }
 
     [Test]
@@ -65,6 +76,7 @@ internal sealed class PeerRunsTests
         Assert.That(
             some.Figures.Select(f => f.Name),
             Has.Member("lstm, compiled: did not run; the log says why")
+                .And.Member("not measured: JAX sees no GPU: 0.4 False")
         );
         Assert.That(none.Verdict, Is.EqualTo(CheckOutcome.IsFailed));
     }
@@ -86,6 +98,7 @@ internal sealed class PeerRunsTests
                         "compiled: no time left",
                         "eager: no time left",
                         "graphed: no time left",
+                        "jax: no time left",
                         "lstm, graphed: no time left",
                     ]
             )
@@ -94,17 +107,21 @@ internal sealed class PeerRunsTests
 
     private PeerRuns Runs(Func<string, BenchReading, PeerStep?> peer, Func<bool>? isTime = null) =>
         new(
-            graph =>
+            Modes,
+            ["JAX sees no GPU: 0.4 False"],
+            mode =>
             {
+                bool graph = mode.Graph;
+                string arch = mode.Only ?? "lstm";
                 _order.Add($"ours {graph}");
                 _runs++;
                 // Of the rounds the first is the shortest, of graphs the third run.
-                return [new BenchReading("lstm", 8, 1, 4, 2, graph && _runs < 3 ? 2 : _runs)];
+                return [new BenchReading(arch, 8, 1, 4, 2, graph && _runs < 3 ? 2 : _runs)];
             },
             (mode, reading) =>
             {
-                _order.Add($"{mode} {reading.Arch}");
-                return peer(mode, reading);
+                _order.Add($"{mode.Name} {reading.Arch}");
+                return peer(mode.Name, reading);
             },
             isTime ?? (() => true)
         );
