@@ -164,6 +164,7 @@ internal sealed unsafe partial class CpuBackend : Backend
         {
             throw NoMemory((long)bytes, category, e);
         }
+        HugePages.Advise(memory, bytes);
         Memory.Add(category, (long)bytes, AllocatesFor);
         return new Storage(this, (nint)memory, count, category, owned: true);
     }

@@ -163,12 +163,37 @@ internal sealed unsafe partial class CpuRecurrent
             int carried = _call.InitialHiddenGradient == null ? continuing : rows;
             Ahead ahead = FetchedBackward(walk, n - 1, carryTile, carried);
             carryTile.Ahead = &ahead;
-            hiddenWeights.Multiply(carryTile, carried, dg + HiddenColumn, carryInit, carry);
+            CarryBack(carryTile, hiddenWeights, carried, dg + HiddenColumn, carryInit, carry);
             filled += rows;
         }
         Flush(walk, layer, direction, slice, first, 0, filled);
         ScatterStates(carry, layer, direction, slice, _state, _call.InitialHiddenGradient);
         ScatterStates(cellCarry, layer, direction, slice, _hidden, _call.InitialCellGradient);
+    }
+
+    private void CarryBack(
+        in Tile tile,
+        in Packed weights,
+        int rows,
+        float* gates,
+        float* init,
+        float* carry
+    )
+    {
+        int panels = _state - _backDots;
+        weights.Multiply(tile, rows, gates, init, carry, 0, panels);
+        if (_backDots == 0)
+            return;
+        ColumnDots.Multiply(
+            _backend.Lanes,
+            tile,
+            rows,
+            gates,
+            weights.Panel(panels),
+            _backDots,
+            init == null ? null : init + panels,
+            carry + panels
+        );
     }
 
     // What the step number n reads: gates, the cells before it, outputs of it and before it.

@@ -121,7 +121,7 @@ internal sealed unsafe partial class CpuRecurrent
                 Keep(layer, direction, slice, n, dg + (_grid.First(slice) - row) * _chunkStride);
             // Rows that begin at this step need no carry, unless the gradient of the initial state is asked for.
             if (walk.Continuing(t) > 0 || _call.InitialHiddenGradient != null)
-                hiddenWeights.Multiply(CarryTile, rows, dg + HiddenColumn, carryInit, carry);
+                CarryBack(CarryTile, hiddenWeights, rows, dg + HiddenColumn, carryInit, carry);
         }
         for (int slice = first; slice < end; slice++)
             Flush(

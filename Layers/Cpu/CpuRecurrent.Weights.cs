@@ -51,11 +51,24 @@ internal sealed unsafe partial class CpuRecurrent
     private void PackBackward(int layer, int direction)
     {
         ref readonly Place p = ref PlaceOf(layer, direction);
-        HiddenWeightsBack(p).Fill(_call.Parameters + p.WeightHh, _state, 1, 0, _gateColumns);
+        PackHiddenBack(p);
         if (Projects)
             ProjectionWeightsBack(p).Fill(_call.Parameters + p.WeightHr, _hidden, 1, 0, _state);
         if (layer > 0 || _call.UserDx != null)
             InputWeightsBack(p).Fill(InputRows(p), p.Inputs, 1, 0, _gateColumns);
+    }
+
+    // The last columns lie in the place of their panel, which is wider.
+    private void PackHiddenBack(in Place p)
+    {
+        int panels = _state - _backDots;
+        Packed weights = HiddenWeightsBack(p);
+        float* hidden = _call.Parameters + p.WeightHh;
+        weights.Fill(hidden, _state, 1, 0, _gateColumns, 0, panels);
+        float* column = weights.Panel(panels);
+        for (int n = 0; n < _backDots; n++)
+            for (int k = 0; k < _gateColumns; k++)
+                *column++ = hidden[(nint)k * _state + panels + n];
     }
 
     // The rows of weight_ih in the order of a row of gates, which for a GRU is new, reset, update.

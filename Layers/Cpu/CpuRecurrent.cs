@@ -34,6 +34,9 @@ internal sealed unsafe partial class CpuRecurrent : RecurrentOperation
     private readonly int _gateColumns;
     private readonly int _slices;
 
+    // The last channels of h whose gradient is computed by dot products.
+    private readonly int _backDots;
+
     public CpuRecurrent(CpuBackend backend, in RecurrentDescriptor descriptor)
         : base(backend, descriptor)
     {
@@ -46,6 +49,7 @@ internal sealed unsafe partial class CpuRecurrent : RecurrentOperation
         _gateColumns = _d.Gates * _hidden;
         _gateWidth = _d.Kind == RecurrentKind.Gru ? 4 * _hidden : _gateColumns;
         _wide = IsWide(_d, backend.LargestSharedWeights);
+        _backDots = _wide ? 0 : ColumnDots.Columns(_gateColumns, _state, backend.Lanes);
         _slices = _wide ? 1 : Math.Min(backend.Threads, _d.MaxBatch);
         _barrier = new StepBarrier(_wide ? UnitParts(backend) : 1);
         Lay();

@@ -22,13 +22,31 @@ internal readonly unsafe struct Lanes512 : ILanes<Vector512<float>>
             ? Avx512F.MaskLoad(p, First(count), Vector512<float>.Zero)
             : LoadEach(p, count);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    // By pieces: a masked store takes some processors as long as twenty whole ones.
     public static void StorePartial(float* p, Vector512<float> value, int count)
     {
-        if (Avx512F.IsSupported)
-            Avx512F.MaskStore(p, First(count), value);
-        else
-            StoreEach(p, value, count);
+        Vector256<float> half = value.GetLower();
+        if ((count & 8) != 0)
+        {
+            half.Store(p);
+            half = value.GetUpper();
+            p += 8;
+        }
+        Vector128<float> quarter = half.GetLower();
+        if ((count & 4) != 0)
+        {
+            quarter.Store(p);
+            quarter = half.GetUpper();
+            p += 4;
+        }
+        if ((count & 2) != 0)
+        {
+            *(double*)p = quarter.AsDouble().ToScalar();
+            quarter = Vector128.Shuffle(quarter, Vector128.Create(2, 3, 2, 3));
+            p += 2;
+        }
+        if ((count & 1) != 0)
+            *p = quarter.ToScalar();
     }
 
     private static Vector512<float> LoadEach(float* p, int count)
@@ -37,12 +55,6 @@ internal readonly unsafe struct Lanes512 : ILanes<Vector512<float>>
         for (int i = 0; i < 16; i++)
             lanes[i] = i < count ? p[i] : 0f;
         return Vector512.Load(lanes);
-    }
-
-    private static void StoreEach(float* p, Vector512<float> value, int count)
-    {
-        for (int i = 0; i < count; i++)
-            p[i] = value[i];
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -262,7 +262,12 @@ internal static unsafe class RecurrentCells<TV, TO>
         TV previous =
             c.PreviousCell == null ? TO.Zero : Lane<TV, TO>.Get(c.PreviousCell + at, left);
         TV cell = Lane<TV, TO>.Get(c.Cell + at, left);
-        TV squashed = VectorMath<TV, TO>.Tanh(Clipped(cell, c));
+        float* y = c.Output + (nint)row * c.OutputStride + i;
+        // The squashed cell is the output by its gate, where that was kept, at half of what a tanh costs. The gate is never 0; where it is so
+        // small that the quotient has few digits, so little depends on it.
+        TV squashed = c.WritesOutput
+            ? VectorMath<TV, TO>.Tanh(Clipped(cell, c))
+            : TO.Div(Lane<TV, TO>.Get(y, left), output);
         TV dc = TO.Fma(
             TO.Mul(dh, output),
             Unclipped(Fnma(squashed, squashed, One), cell, c),
@@ -282,11 +287,7 @@ internal static unsafe class RecurrentCells<TV, TO>
         Lane<TV, TO>.Put(dg + 3 * h, TO.Mul(TO.Mul(dh, squashed), SigmoidSlope(output)), left);
         Lane<TV, TO>.Put(c.CellCarry + at, Unclipped(TO.Mul(dc, forget), previous, c), left);
         if (c.WritesOutput)
-            Lane<TV, TO>.Put(
-                c.Output + (nint)row * c.OutputStride + i,
-                TO.Mul(output, squashed),
-                left
-            );
+            Lane<TV, TO>.Put(y, TO.Mul(output, squashed), left);
     }
 
     // The cell state as it is read. NaN is passed on, as with cuDNN's CUDNN_PROPAGATE_NAN.
