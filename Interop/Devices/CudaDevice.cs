@@ -65,6 +65,19 @@ public sealed unsafe partial class CudaDevice
     public int Multiprocessors =>
         Attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
 
+    /// <summary>
+    /// The most shared memory that a block can have, static and dynamic together, in bytes; beyond 48 KiB a kernel has to ask for it
+    /// (<see cref="CudaKernel.TryDynamicSharedBytes"/>).
+    /// </summary>
+    public int SharedBytesPerBlock =>
+        Attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
+
+    /// <summary>
+    /// The shared memory of a multiprocessor in bytes, which resident blocks have together, with what the driver takes for each.
+    /// </summary>
+    public int SharedBytesPerMultiprocessor =>
+        Attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR);
+
     /// <summary>Whether memory can be allocated in stream order (<see cref="CudaMemoryPool"/>).</summary>
     public bool HasMemoryPools =>
         Attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED) != 0;

@@ -3,7 +3,7 @@ using Sequor.Native;
 namespace Sequor.Interop;
 
 /// <summary>A kernel of a module, usable until the module is disposed. May be launched from any thread.</summary>
-public sealed unsafe class CudaKernel
+public sealed unsafe partial class CudaKernel
 {
     private const int MostArguments = 64;
     private readonly CudaModule _module;
@@ -47,41 +47,6 @@ public sealed unsafe class CudaKernel
 
     /// <summary>Local memory in bytes per thread; more than 0 may mean spilled registers.</summary>
     public int LocalBytes => Attribute(CUfunction_attribute.CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES);
-
-    /// <summary>Static shared memory in bytes per block.</summary>
-    public int SharedBytes => Attribute(CUfunction_attribute.CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES);
-
-    /// <summary>The most dynamic shared memory with which it may be launched, in bytes per block. Setting it changes that limit.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The device does not have so much.</exception>
-    public int MaxDynamicSharedBytes
-    {
-        get => _dynamicSharedBytes;
-        set
-        {
-            CudaContext context = _module.Context;
-            int most =
-                context.Device.Attribute(
-                    CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN
-                ) - SharedBytes;
-            if (value < 0 || value > most)
-                throw new ArgumentOutOfRangeException(
-                    nameof(value),
-                    value,
-                    $"{Name} can have 0 to {most} bytes of dynamic shared memory"
-                        + $" on {context.Device}."
-                );
-            using CudaContextScope scope = context.Enter();
-            context.Check(
-                context.Driver.cuFuncSetAttribute(
-                    Handle,
-                    CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
-                    value
-                ),
-                nameof(CudaDriver.cuFuncSetAttribute)
-            );
-            _dynamicSharedBytes = value;
-        }
-    }
 
     /// <summary>Reads one property of the kernel by cuFuncGetAttribute.</summary>
     public int Attribute(CUfunction_attribute attribute)

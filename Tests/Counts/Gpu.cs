@@ -15,6 +15,7 @@ namespace Sequor.Counts;
 /// <param name="Float32">Operations a second with floats of 32 bits.</param>
 /// <param name="Float64">The same with floats of 64 bits.</param>
 /// <param name="Tf32">The same of products of factors that are rounded to TF32.</param>
+/// <param name="Float16">The same of products of factors of 16 bits whose sums are floats of 32; null where the file does not say.</param>
 /// <param name="MeasuredCopy">Bytes a second that a copy was seen to read and write; null where none was.</param>
 internal sealed record Gpu(
     string Key,
@@ -26,6 +27,7 @@ internal sealed record Gpu(
     double Float32,
     double Float64,
     double Tf32,
+    double? Float16,
     double? MeasuredCopy
 )
 {
@@ -45,12 +47,13 @@ internal sealed record Gpu(
             ["float32"] = ("TFLOP/s", 0.001, 100_000),
             ["float64"] = ("TFLOP/s", 0.001, 100_000),
             ["tf32"] = ("TFLOP/s", 0.001, 100_000),
+            ["float16"] = ("TFLOP/s", 0.001, 100_000),
             ["measured copy"] = ("GB/s", 1, 1_000_000),
         };
 
     private const string NameEntry = "name";
     private const string CapabilityEntry = "compute capability";
-    private const string Optional = "measured copy";
+    private static readonly string[] Optional = ["float16", "measured copy"];
 
     private static IEnumerable<string> Entries => [NameEntry, CapabilityEntry, .. Numbers.Keys];
 
@@ -105,11 +108,24 @@ internal sealed record Gpu(
 
     /// <summary>
     /// The least time for some bytes and operations, in microseconds: what the slowest of device memory and arithmetic takes, if
-    /// it does nothing else.
+    /// it does nothing else. A rate that is not known bounds nothing.
     /// </summary>
-    public double Floor(long bytes, long float32, long float64 = 0, long tf32 = 0) =>
+    public double Floor(
+        long bytes,
+        long float32,
+        long float64 = 0,
+        long tf32 = 0,
+        long float16 = 0
+    ) =>
         1e6
-        * new[] { bytes / BytesPerSecond, float32 / Float32, float64 / Float64, tf32 / Tf32 }.Max();
+        * new[]
+        {
+            bytes / BytesPerSecond,
+            float32 / Float32,
+            float64 / Float64,
+            tf32 / Tf32,
+            float16 / (Float16 ?? double.PositiveInfinity),
+        }.Max();
 
     /// <summary>Reads a description: a line "entry = value" each, and comments behind #.</summary>
     /// <exception cref="FormatException">A line is not as it should be; the message has its number.</exception>
@@ -135,9 +151,12 @@ internal sealed record Gpu(
                 throw Wrong($"{entry} is there twice");
             Check(entry, parts[1]);
         }
-        if (Entries.FirstOrDefault(e => e != Optional && !values.ContainsKey(e)) is { } missing)
+        if (
+            Entries.FirstOrDefault(e => !Optional.Contains(e) && !values.ContainsKey(e)) is
+            { } missing
+        )
             throw new FormatException(
-                $"{missing} is missing; all of {string.Join(", ", Entries.Where(e => e != Optional))} are needed"
+                $"{missing} is missing; all of {string.Join(", ", Entries.Where(e => !Optional.Contains(e)))} are needed"
             );
         return new(
             key,
@@ -149,7 +168,8 @@ internal sealed record Gpu(
             Number("float32") * Tera,
             Number("float64") * Tera,
             Number("tf32") * Tera,
-            values.ContainsKey(Optional) ? Number(Optional) * Giga : null
+            values.ContainsKey("float16") ? Number("float16") * Tera : null,
+            values.ContainsKey("measured copy") ? Number("measured copy") * Giga : null
         );
 
         double Number(string entry) => double.Parse(values[entry], CultureInfo.InvariantCulture);

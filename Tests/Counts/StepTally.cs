@@ -29,8 +29,12 @@ internal sealed record KernelTally(
             ? 0
             : 4.0 * Counts.Instructions / (Counts.BytesRead + Counts.BytesWritten);
 
-    /// <summary>Operations with floats, of either width.</summary>
-    public long Operations => Counts.SingleOperations + Counts.DoubleOperations;
+    /// <summary>Operations with floats, of either width, and of matrix products by warps.</summary>
+    public long Operations =>
+        Counts.SingleOperations
+        + Counts.DoubleOperations
+        + Counts.Tf32Operations
+        + Counts.HalfOperations;
 }
 
 /// <summary>What calls of one function of cuBLAS or cuDNN have to do, by formula, and the least time for it.</summary>
@@ -74,7 +78,9 @@ internal sealed class StepTally(Gpu gpu)
         double floor = gpu.Floor(
             counts.BytesTouched,
             counts.SingleOperations,
-            counts.DoubleOperations
+            counts.DoubleOperations,
+            counts.Tf32Operations,
+            counts.HalfOperations
         );
         var sum = new PtxCounts();
         sum.Add(counts);

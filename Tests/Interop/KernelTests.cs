@@ -82,6 +82,69 @@ public sealed class KernelTests : InteropFixture
     }
 
     [Test]
+    public void A_kernel_asks_for_shared_memory_once_and_says_why_it_gets_none()
+    {
+        using var module = Context.LoadModule(Ptx);
+        CudaKernel kernel = module.Kernel("scale");
+        // An Ampere of compute capability 8.6 has 99 KiB a block, of which the kernel has 128 bytes.
+        const int Most = (99 << 10) - 128;
+        Gpu.Counts.Reset();
+
+        Assert.That(Context.Device.SharedBytesPerBlock, Is.EqualTo(99 << 10));
+        Assert.That(Context.Device.SharedBytesPerMultiprocessor, Is.EqualTo(100 << 10));
+        Assert.That(kernel.TryDynamicSharedBytes(1000, out string? reason));
+        Assert.That(reason, Is.Null);
+        Assert.That(Calls("cuFuncSetAttribute"), Is.Zero);
+        Assert.That(kernel.TryDynamicSharedBytes(Most, out reason));
+        Assert.That(kernel.TryDynamicSharedBytes(Most - 1, out reason));
+        Assert.That(Calls("cuFuncSetAttribute"), Is.EqualTo(1));
+        Assert.That(kernel.MaxDynamicSharedBytes, Is.EqualTo(Most));
+        Assert.That(kernel.BlocksPerMultiprocessor(32, Most), Is.EqualTo(1));
+        Assert.That(kernel.TryDynamicSharedBytes(Most + 1, out reason), Is.False);
+        Assert.That(
+            reason,
+            Does.StartWith($"scale needs {Most + 1} bytes")
+                .And.Contain($"has {Most} beside the 128")
+        );
+        Assert.That(Calls("cuFuncSetAttribute"), Is.EqualTo(1));
+        Assert.Throws<ArgumentOutOfRangeException>(() =>
+            kernel.TryDynamicSharedBytes(-1, out reason)
+        );
+    }
+
+    [Test]
+    public void A_driver_that_grants_less_is_told_in_words()
+    {
+        using var module = Context.LoadModule(Ptx);
+        CudaKernel kernel = module.Kernel("scale");
+        int before = kernel.MaxDynamicSharedBytes;
+        Gpu.Refuse("cuFuncSetAttribute", (int)CUresult.CUDA_ERROR_INVALID_VALUE);
+
+        Assert.That(kernel.TryDynamicSharedBytes(60000, out string? reason), Is.False);
+        Assert.That(
+            reason,
+            Is.EqualTo(
+                $"scale needs 60000 bytes of dynamic shared memory a block, and the driver grants {before} (CUDA_ERROR_INVALID_VALUE)."
+            )
+        );
+        Assert.That(kernel.MaxDynamicSharedBytes, Is.EqualTo(before));
+    }
+
+    [Test]
+    public void A_kernel_says_how_much_cache_is_for_shared_memory()
+    {
+        using var module = Context.LoadModule(Ptx);
+        CudaKernel kernel = module.Kernel("scale");
+
+        Assert.That(kernel.SharedCarveout, Is.EqualTo(-1));
+        kernel.SharedCarveout = 100;
+        Assert.That(kernel.SharedCarveout, Is.EqualTo(100));
+        Assert.Throws<ArgumentOutOfRangeException>(() => kernel.SharedCarveout = 101);
+        Assert.Throws<ArgumentOutOfRangeException>(() => kernel.SharedCarveout = -2);
+        Assert.That(kernel.SharedCarveout, Is.EqualTo(100));
+    }
+
+    [Test]
     public void Sizes_that_cannot_be_are_refused_before_any_call()
     {
         using var module = Context.LoadModule(Ptx);

@@ -1,4 +1,5 @@
 using Sequor.Native;
+using Sequor.VirtualGpu.Ptxas;
 
 namespace Sequor.VirtualGpu;
 
@@ -89,7 +90,11 @@ internal sealed class VirtualModule(VirtualContext context, IKernelModule code) 
 }
 
 /// <summary>A kernel of a module.</summary>
-internal sealed class VirtualFunction(VirtualModule module, IKernel kernel) : IContextObject
+/// <param name="module">The module.</param>
+/// <param name="kernel">Its code.</param>
+/// <param name="each">Each of the device's multiprocessors.</param>
+internal sealed class VirtualFunction(VirtualModule module, IKernel kernel, Multiprocessor each)
+    : IContextObject
 {
     public VirtualContext Context => module.Context;
 
@@ -102,12 +107,19 @@ internal sealed class VirtualFunction(VirtualModule module, IKernel kernel) : IC
     public int MaxDynamicSharedMemory { get; set; } =
         DeviceAttributes.SharedPerBlock - kernel.StaticSharedMemory;
 
+    /// <summary>The most that can be made of it, bytes a block.</summary>
+    public int DynamicSharedMemoryLimit => each.MostSharedBytesPerBlock - kernel.StaticSharedMemory;
+
     /// <summary>Percent; -1 for the driver's choice.</summary>
     public int Carveout { get; set; } = -1;
 
+    /// <summary>The dynamic shared memory of blocks of which some fit on a multiprocessor; negative if none would be left.</summary>
+    public int DynamicSharedMemoryOf(int blocks) =>
+        each.SharedBytesOf(blocks) - kernel.StaticSharedMemory;
+
     /// <summary>How many blocks fit on a multiprocessor at a time.</summary>
     public int BlocksPerMultiprocessor(int threads, long dynamicSharedMemory) =>
-        DeviceAttributes.Each.ResidentBlocks(
+        each.ResidentBlocks(
             threads,
             kernel.RegistersPerThread,
             kernel.StaticSharedMemory + dynamicSharedMemory

@@ -5,8 +5,8 @@ using static Sequor.Native.CUdevice_attribute;
 namespace Sequor.VirtualGpu;
 
 /// <summary>
-/// What the virtual device says of itself: an Ampere of compute capability 8.6 in all but name. (CUDA C++
-/// Programming Guide, "Technical Specifications per Compute Capability".)
+/// What the virtual device says of itself: a small Ampere, whose multiprocessors have what those of its compute capability have.
+/// (CUDA C++ Programming Guide, "Technical Specifications per Compute Capability".)
 /// </summary>
 internal static class DeviceAttributes
 {
@@ -14,13 +14,9 @@ internal static class DeviceAttributes
     public const int SharedPerBlock = Multiprocessor.SharedBytesPerBlock;
     public const int RegistersPerMultiprocessor = Multiprocessor.Registers;
 
-    /// <summary>Each of its multiprocessors, whatever compute capability it is said to have.</summary>
-    public static readonly Multiprocessor Each = Multiprocessor.Of(86);
-
-    public static int ThreadsPerMultiprocessor => 32 * Each.Warps;
-    public static int SharedPerMultiprocessor => Each.SharedBytes;
-    public static int ReservedSharedPerBlock => Each.ReservedSharedBytes;
-    public static int SharedPerBlockOptIn => SharedPerMultiprocessor - ReservedSharedPerBlock;
+    /// <summary>Each of its multiprocessors.</summary>
+    public static Multiprocessor Each(VirtualOptions options) =>
+        Multiprocessor.Near(options.ComputeCapability);
 
     /// <summary>The value of an attribute; null for one that this device does not know.</summary>
     public static int? Of(VirtualOptions options, CUdevice_attribute attribute, int ordinal = 0) =>
@@ -49,21 +45,25 @@ internal static class DeviceAttributes
             CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE => 7_501_000,
             CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH => 192,
             CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE => 2304 << 10,
-            CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR => ThreadsPerMultiprocessor,
+            CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR => 32 * Each(options).Warps,
             CU_DEVICE_ATTRIBUTE_ASYNC_ENGINE_COUNT => 2,
             CU_DEVICE_ATTRIBUTE_UNIFIED_ADDRESSING => 1,
             CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR => options.ComputeCapability / 10,
             CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR => options.ComputeCapability % 10,
             CU_DEVICE_ATTRIBUTE_STREAM_PRIORITIES_SUPPORTED => 1,
-            CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR => SharedPerMultiprocessor,
+            CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR => Each(options).SharedBytes,
             CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_MULTIPROCESSOR => RegistersPerMultiprocessor,
             CU_DEVICE_ATTRIBUTE_MANAGED_MEMORY => 0,
             CU_DEVICE_ATTRIBUTE_SINGLE_TO_DOUBLE_PRECISION_PERF_RATIO => 64,
             CU_DEVICE_ATTRIBUTE_COOPERATIVE_LAUNCH => 1,
-            CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN => SharedPerBlockOptIn,
-            CU_DEVICE_ATTRIBUTE_MAX_BLOCKS_PER_MULTIPROCESSOR => Each.Blocks,
+            CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN => Each(
+                options
+            ).MostSharedBytesPerBlock,
+            CU_DEVICE_ATTRIBUTE_MAX_BLOCKS_PER_MULTIPROCESSOR => Each(options).Blocks,
             CU_DEVICE_ATTRIBUTE_MAX_PERSISTING_L2_CACHE_SIZE => 1728 << 10,
-            CU_DEVICE_ATTRIBUTE_RESERVED_SHARED_MEMORY_PER_BLOCK => ReservedSharedPerBlock,
+            CU_DEVICE_ATTRIBUTE_RESERVED_SHARED_MEMORY_PER_BLOCK => Each(
+                options
+            ).ReservedSharedBytes,
             CU_DEVICE_ATTRIBUTE_TIMELINE_SEMAPHORE_INTEROP_SUPPORTED => options.TimelineSemaphores
                 ? 1
                 : 0,

@@ -226,15 +226,7 @@ internal static unsafe partial class DriverLibrary
                     || numBlocks > function.BlocksPerMultiprocessor(blockSize, 0)
                 )
                     return Bad(device, call, nameof(numBlocks), $"{numBlocks} of {blockSize}");
-                int each =
-                    DeviceAttributes.SharedPerMultiprocessor / numBlocks
-                    - DeviceAttributes.ReservedSharedPerBlock
-                    - function.Kernel.StaticSharedMemory;
-                *dynamicSmemSize = (nuint)
-                    Math.Min(
-                        each,
-                        DeviceAttributes.SharedPerBlockOptIn - function.Kernel.StaticSharedMemory
-                    );
+                *dynamicSmemSize = (nuint)Math.Max(0, function.DynamicSharedMemoryOf(numBlocks));
                 return Success;
             }
         );

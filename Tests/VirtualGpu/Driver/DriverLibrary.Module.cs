@@ -151,7 +151,9 @@ internal static unsafe partial class DriverLibrary
                 {
                     if (module.Code.Kernel(wanted) is not { } kernel)
                         return CUresult.CUDA_ERROR_NOT_FOUND;
-                    handle = device.Functions.Add(new VirtualFunction(module, kernel));
+                    handle = device.Functions.Add(
+                        new VirtualFunction(module, kernel, DeviceAttributes.Each(device.Options))
+                    );
                     module.Functions.Add(wanted, handle);
                 }
                 *hfunc = new CUfunction(handle);
@@ -280,12 +282,10 @@ internal static unsafe partial class DriverLibrary
             (device, function) =>
             {
                 const string call = nameof(cuFuncSetAttribute);
-                int most =
-                    DeviceAttributes.SharedPerBlockOptIn - function.Kernel.StaticSharedMemory;
                 switch (attrib)
                 {
                     case CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
-                        when value >= 0 && value <= most:
+                        when value >= 0 && value <= function.DynamicSharedMemoryLimit:
                         function.MaxDynamicSharedMemory = value;
                         return Success;
                     case CUfunction_attribute.CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT

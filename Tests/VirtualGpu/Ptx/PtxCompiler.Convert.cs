@@ -9,6 +9,8 @@ internal sealed partial class PtxCompiler
     {
         if (_now.Types is not [PtxType to, PtxType from])
             throw Refuse("is not supported");
+        if (ConvertNarrow(to, from))
+            return;
         PtxOperand[] o = Operands(2, 2);
         bool saturates = _now.Has("sat");
         if (to.IsInteger() && from.IsInteger())
@@ -77,6 +79,59 @@ internal sealed partial class PtxCompiler
         else
             throw Refuse("is not supported");
         Pop(o[0], to);
+    }
+
+    /// <summary>To and from the floats of matrix products; false for others.</summary>
+    private bool ConvertNarrow(PtxType to, PtxType from)
+    {
+        if (from == PtxType.BF16)
+        {
+            PtxOperand[] o = Operands(2, 2);
+            Push(o[1], PtxType.BF16);
+            _il.Emit(OpCodes.Ldc_I4, 16);
+            _il.Emit(OpCodes.Shl);
+            CallMath(nameof(PtxMath.SingleOfBits));
+            Pop(o[0], PtxType.F32);
+            return true;
+        }
+        switch (to)
+        {
+            case PtxType.TF32:
+                Push(Operands(2, 2)[1], PtxType.F32);
+                Call(
+                    typeof(PtxNarrow),
+                    _now.Has("rna") ? nameof(PtxNarrow.Tf32Away)
+                        : _now.Has("rn") ? nameof(PtxNarrow.Tf32Nearest)
+                        : nameof(PtxNarrow.Tf32Zero)
+                );
+                break;
+            case PtxType.BF16X2 or PtxType.F16X2:
+                // The first operand is the upper half.
+                PushNarrow(Operands(3, 3)[1], to == PtxType.F16X2);
+                _il.Emit(OpCodes.Ldc_I4, 16);
+                _il.Emit(OpCodes.Shl);
+                PushNarrow(_now.Operands[2], to == PtxType.F16X2);
+                _il.Emit(OpCodes.Or);
+                break;
+            case PtxType.BF16:
+                PushNarrow(Operands(2, 2)[1], half: false);
+                break;
+            case PtxType.F16 when _now.Has("rz") || _now.Has("relu"):
+                PushNarrow(Operands(2, 2)[1], half: true);
+                break;
+            default:
+                return false;
+        }
+        Pop(_now.Operands[0], to);
+        return true;
+    }
+
+    private void PushNarrow(PtxOperand operand, bool half)
+    {
+        PushFlushed(operand, PtxType.F32);
+        _il.Emit(_now.Has("rz") ? OpCodes.Ldc_I4_1 : OpCodes.Ldc_I4_0);
+        _il.Emit(_now.Has("relu") ? OpCodes.Ldc_I4_1 : OpCodes.Ldc_I4_0);
+        Call(typeof(PtxNarrow), half ? nameof(PtxNarrow.Half) : nameof(PtxNarrow.BFloat));
     }
 
     private void ConvertFloat(PtxOperand[] o, PtxType to, PtxType from, bool saturates)

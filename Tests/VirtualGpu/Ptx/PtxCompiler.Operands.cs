@@ -68,7 +68,8 @@ internal sealed partial class PtxCompiler
     /// </summary>
     private bool Fits(PtxType held, PtxType type)
     {
-        bool converts = _now.Opcode is "ld" or "st" or "cvt";
+        bool converts =
+            _now.Opcode is "ld" or "st" or "cvt" && !_now.Types.Any(t => t.IsOfInstructions());
         bool kind =
             held == type
             || held.IsBits()
@@ -223,7 +224,7 @@ internal sealed partial class PtxCompiler
             case PtxType.S16:
                 _il.Emit(OpCodes.Conv_I2);
                 break;
-            case PtxType.U16 or PtxType.B16 or PtxType.F16:
+            case PtxType.U16 or PtxType.B16 or PtxType.F16 or PtxType.BF16:
                 _il.Emit(OpCodes.Conv_U2);
                 break;
         }

@@ -34,6 +34,8 @@ internal sealed partial class PtxCompiler
         "vote",
         "match",
         "redux",
+        "mma",
+        "ldmatrix",
         "nanosleep",
     ];
 
@@ -224,6 +226,7 @@ internal sealed partial class PtxCompiler
         if (
             !Control()
             && !Synchronize()
+            && !Matrices()
             && !MemoryAccess()
             && !Moves()
             && !Integers()

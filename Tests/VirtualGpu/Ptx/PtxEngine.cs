@@ -146,6 +146,8 @@ internal sealed class PtxEngine : IKernelEngine
                 Arguments = arguments,
                 Memory = new PtxDeviceMemory(device, kernel.Name),
                 Seed = (ulong)device.Random.NextInt64(),
+                // A card computes a product in one way, whenever it is asked.
+                TensorCore = PtxTensorCore.Of((ulong)device.Options.Seed),
                 Counts = counts,
                 Cooperative = launch.Cooperative,
             };

@@ -9,10 +9,13 @@ namespace Sequor.VirtualGpu.Ptx;
 /// </summary>
 internal sealed unsafe class PtxExecution
 {
-    /// <summary>Shared memory that a block can have on any device so far, less what the system takes.</summary>
+    /// <summary>What a thread has between compiled code and what that calls, bytes.</summary>
+    public const int ScratchBytes = 64;
+
     // Of a thread, on every GPU.
     private const long MostLocal = 512 << 10;
 
+    // Of a block, on any device so far, less what the system takes; a driver has its device's own limit.
     private const long MostShared = 227 << 10;
 
     private readonly long _grid;
@@ -32,6 +35,7 @@ internal sealed unsafe class PtxExecution
         Array.Fill(Sites, new PtxSite { Base = ulong.MaxValue >> 1 });
         Traffic = launch.CountSectors ? new PtxTraffic(Code) : null;
         Watch = launch.Watch;
+        TensorCore = launch.TensorCore ?? PtxTensorCore.Of(launch.Seed);
         _grid = launch.Grid.Count;
         _memory = memory;
         _laneBytes = LaneBytes(kernel);
@@ -53,6 +57,14 @@ internal sealed unsafe class PtxExecution
     public PtxTraffic? Traffic { get; }
 
     public IPtxWatch? Watch { get; }
+
+    public PtxTensorCore TensorCore { get; }
+
+    /// <summary>Operations of matrix products so far, by what their factors are.</summary>
+    public long Tf32Operations { get; set; }
+
+    /// <inheritdoc cref="Tf32Operations"/>
+    public long HalfOperations { get; set; }
 
     /// <summary>Blocks at once, at most.</summary>
     public int Residents { get; }
@@ -110,13 +122,13 @@ internal sealed unsafe class PtxExecution
         return new PtxLane(this, block, warp, thread)
         {
             Scratch = (nint)start,
-            Slab = (nint)(start + 16),
+            Slab = (nint)(start + ScratchBytes),
             Parameters = (nint)_memory,
             Local =
                 Kernel.LocalBytes == 0
                     ? null
                     : new PtxLocalMemory(
-                        start + 16 + 8 * Kernel.Registers.Count,
+                        start + ScratchBytes + 8 * Kernel.Registers.Count,
                         Kernel.LocalBytes
                     ),
         };
@@ -218,6 +230,8 @@ internal sealed unsafe class PtxExecution
             counts.SingleOperations += lane.SingleOperations;
             counts.DoubleOperations += lane.DoubleOperations;
         }
+        counts.Tf32Operations += Tf32Operations;
+        counts.HalfOperations += HalfOperations;
         if (Traffic is { } traffic)
         {
             counts.Requests += traffic.Requests;
@@ -257,7 +271,7 @@ internal sealed unsafe class PtxExecution
     }
 
     private static long LaneBytes(PtxKernel kernel) =>
-        (16 + 8L * kernel.Registers.Count + kernel.LocalBytes + 15) / 16 * 16;
+        (ScratchBytes + 8L * kernel.Registers.Count + kernel.LocalBytes + 15) / 16 * 16;
 
     /// <summary>Of a block, gaps between variables included.</summary>
     private static long SharedBytes(PtxKernel kernel, PtxLaunch launch) =>

@@ -18,7 +18,7 @@ internal static class PtxForms
     private const string Red = "red | relaxed/release? " + Scopes + " global/shared? ";
 
     // Opcodes | modifiers: a/b is one of them, ? may be left out, ^ has to stand directly behind the opcode | types,
-    // one, or two as to:from, or - for none | version in tenths and target, where there are versions without it.
+    // one, or two as to:from, or four as d:a:b:c, or - for none | version in tenths and target, where there are versions without it.
     // The order of modifiers is free, as it is for ptxas.
     private static readonly string[] s_texts =
     [
@@ -66,6 +66,12 @@ internal static class PtxForms
         $"cvt | {Whole} ftz? | any:f32",
         $"cvt | {Whole} | any:f64",
         "cvt | ftz? | f32:f16 f64:f32",
+        "cvt | rz ftz? | f16:f32",
+        "cvt | rn/rz relu | f16:f32 | 70 80",
+        "cvt | rn/rz relu? | bf16:f32 f16x2:f32 bf16x2:f32 | 70 80",
+        "cvt | | f32:bf16 | 71 80",
+        "cvt | rna | tf32:f32 | 70 80",
+        "cvt | rn/rz | tf32:f32 | 78 90",
         "cvt | rn ftz? sat? | f32:f64",
         $"cvt | {Whole}? ftz? sat? | f32:f32",
         $"cvt | {Whole}? | f64:f64",
@@ -110,6 +116,11 @@ internal static class PtxForms
         "redux | sync add/min/max | u32 s32 | 70 80",
         "redux | sync and/or/xor | b32 | 70 80",
         "activemask | | b32 | 62 30",
+        "mma | sync aligned m16n8k4/m16n8k8 row col | f32:tf32:tf32:f32 | 70 80",
+        "mma | sync aligned m16n8k8/m16n8k16 row col | f32:bf16:bf16:f32 | 70 80",
+        "mma | sync aligned m16n8k8 row col | f32:f16:f16:f32 | 65 75",
+        "mma | sync aligned m16n8k16 row col | f32:f16:f16:f32 | 70 80",
+        "ldmatrix | sync aligned m8n8 x1/x2/x4 trans? shared? | b16 | 65 75",
         "nanosleep | | u32 | 62 70",
         "bra ret | uni? | -",
         "exit trap | | -",
@@ -192,7 +203,7 @@ internal static class PtxForms
     private sealed record Form(
         string Opcode,
         Group[] Groups,
-        HashSet<(PtxType, PtxType)> Types,
+        HashSet<(PtxType, PtxType, PtxType, PtxType)> Types,
         int Version,
         int Capability
     )
@@ -209,7 +220,10 @@ internal static class PtxForms
                         g.StartsWith('^')
                     )),
             ];
-            HashSet<(PtxType, PtxType)> types = [.. Words(parts[2]).SelectMany(TypesOf)];
+            HashSet<(PtxType, PtxType, PtxType, PtxType)> types =
+            [
+                .. Words(parts[2]).SelectMany(TypesOf),
+            ];
             int[] since = parts.Length > 3 ? [.. Words(parts[3]).Select(int.Parse)] : [0, 0];
             return Words(parts[0])
                 .Select(opcode => new Form(opcode, groups, types, since[0], since[1]));
@@ -218,15 +232,7 @@ internal static class PtxForms
         public bool Is(PtxInstruction instruction)
         {
             PtxType[] types = instruction.Types;
-            if (
-                types.Length > 2
-                || !Types.Contains(
-                    (
-                        types.Length > 0 ? types[0] : PtxType.None,
-                        types.Length > 1 ? types[1] : PtxType.None
-                    )
-                )
-            )
+            if (types.Length > 4 || !Types.Contains((Type(0), Type(1), Type(2), Type(3))))
                 return false;
             int used = 0;
             foreach (string modifier in instruction.Modifiers)
@@ -242,6 +248,8 @@ internal static class PtxForms
                 if (!Groups[i].Optional && (used & (1 << i)) == 0)
                     return false;
             return true;
+
+            PtxType Type(int index) => index < types.Length ? types[index] : PtxType.None;
         }
 
         private static bool Follows(PtxInstruction instruction, string modifier) =>
@@ -250,14 +258,19 @@ internal static class PtxForms
                 StringComparison.Ordinal
             );
 
-        private static IEnumerable<(PtxType, PtxType)> TypesOf(string text)
+        private static IEnumerable<(PtxType, PtxType, PtxType, PtxType)> TypesOf(string text)
         {
             string[] sides = text.Split(':');
-            return from to in One(sides[0])
-                from of in sides.Length > 1 ? One(sides[1]) : [PtxType.None]
-                select (to, of);
+            return from first in One(0)
+                from second in One(1)
+                from third in One(2)
+                from fourth in One(3)
+                select (first, second, third, fourth);
 
-            static IEnumerable<PtxType> One(string name) =>
+            IEnumerable<PtxType> One(int index) =>
+                index < sides.Length ? Named(sides[index]) : [PtxType.None];
+
+            static IEnumerable<PtxType> Named(string name) =>
                 name == "-" ? [PtxType.None]
                 : s_classes.TryGetValue(name, out string[]? names) ? names.Select(PtxTypes.Parse)
                 : [PtxTypes.Parse(name)];

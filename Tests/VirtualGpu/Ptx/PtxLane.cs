@@ -37,6 +37,8 @@ internal enum PtxWarpOperation
     ReduceAnd,
     ReduceOr,
     ReduceXor,
+    MultiplyMatrices,
+    LoadMatrices,
 }
 
 /// <summary>One thread: a lane of a warp. Its fields are what compiled code uses.</summary>
@@ -56,7 +58,9 @@ internal sealed unsafe class PtxLane(
     /// <summary>Registers while the thread waits, 8 bytes each.</summary>
     public nint Slab;
 
-    /// <summary>16 bytes between compiled code and what does an access.</summary>
+    /// <summary>
+    /// <see cref="PtxExecution.ScratchBytes"/> between compiled code and what does an access: 16 for one, those behind them for matrices.
+    /// </summary>
     public nint Scratch;
 
     /// <summary>Operations with floats of each width so far, of all blocks whose thread it was; a fused one counts twice.</summary>
@@ -89,6 +93,7 @@ internal sealed unsafe class PtxLane(
     public int SyncValue;
     public int SyncB;
     public int SyncC;
+    public ulong SyncAddress;
     public int SyncResult;
     public int SyncPredicate;
     public int BarrierId;

@@ -22,6 +22,9 @@ internal sealed record PtxLaunch
     /// <summary>What the order of all that PTX leaves open comes from, and the errors of approximations.</summary>
     public ulong Seed { get; init; }
 
+    /// <summary>How matrix products are computed; null for a way by the seed.</summary>
+    public PtxTensorCore? TensorCore { get; init; }
+
     /// <summary>Where what the launch does is added.</summary>
     public PtxCounts Counts { get; init; } = new();
 
@@ -81,6 +84,15 @@ internal sealed class PtxCounts
     public long DoubleOperations { get; set; }
 
     /// <summary>
+    /// Operations of matrix products by warps (<c>mma</c>) whose factors are TF32: a product and a sum for each pair of factors. They
+    /// are counted nowhere else.
+    /// </summary>
+    public long Tf32Operations { get; set; }
+
+    /// <summary>The same with factors of 16 bits.</summary>
+    public long HalfOperations { get; set; }
+
+    /// <summary>
     /// Requests of global memory: what an instruction asks for the lanes of a warp together, lanes paired by how often they have
     /// executed it. This and all below is 0 unless <see cref="PtxLaunch.CountSectors"/>.
     /// </summary>
@@ -114,6 +126,8 @@ internal sealed class PtxCounts
         Barriers += other.Barriers;
         SingleOperations += other.SingleOperations;
         DoubleOperations += other.DoubleOperations;
+        Tf32Operations += other.Tf32Operations;
+        HalfOperations += other.HalfOperations;
         Requests += other.Requests;
         Sectors += other.Sectors;
         SharedRequests += other.SharedRequests;

@@ -176,7 +176,7 @@ internal sealed partial class PtxParser
         }
         PtxToken token = Next();
         PtxType type = token.Text.StartsWith('.') ? PtxTypes.Parse(token.Text[1..]) : PtxType.None;
-        return type == PtxType.None
+        return type == PtxType.None || type.IsOfInstructions()
             ? throw Refuse(token, "is no type that is supported")
             : (type, alignment);
     }

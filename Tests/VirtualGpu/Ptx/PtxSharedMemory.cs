@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Sequor.VirtualGpu.Ptx;
 
 /// <summary>A block's shared memory: its bounds, what was written, and who met whom there.</summary>
@@ -42,11 +44,10 @@ internal sealed unsafe class PtxSharedMemory
         _data = data;
         _bytes = bytes;
         // Words, unless the kernel touches less: threads may share a word.
-        _shift = execution.Code.Accesses.Any(a =>
-            a is { Space: PtxSpace.Shared or PtxSpace.Generic, Bytes: < 4 }
-        )
-            ? 0
-            : 2;
+        int least = execution
+            .Code.Accesses.Where(a => a is { Space: PtxSpace.Shared or PtxSpace.Generic })
+            .Aggregate(4, (bytes, a) => Math.Min(bytes, a!.Bytes));
+        _shift = BitOperations.Log2((uint)least);
         int granules = (int)((bytes + (1UL << _shift) - 1) >> _shift);
         _initial = new byte[granules];
         foreach (PtxVariable variable in execution.Kernel.Shared)
@@ -118,6 +119,10 @@ internal sealed unsafe class PtxSharedMemory
         }
         return _data + (address - PtxKernel.WindowStart);
     }
+
+    /// <summary>Faults where an access to some bytes would, whatever they hold.</summary>
+    public void CheckPlace(PtxLane lane, ulong address, int site, int bytes) =>
+        Granules(lane, address, site, bytes);
 
     private static Touch Now(PtxLane lane, int site, bool strong) =>
         new()

@@ -147,6 +147,10 @@ internal sealed class PtxBlockTraffic(PtxTraffic all, PtxExecution execution, in
     /// <summary>A lane goes to shared memory.</summary>
     public void Shared(PtxLane lane, ulong address, int site) => Add(lane, address, site, 1);
 
+    /// <summary>A warp goes to shared memory by one instruction, with the address of each lane of a mask.</summary>
+    public void SharedTogether(int site, ReadOnlySpan<ulong> addresses, uint lanes) =>
+        all.CountShared(execution.Code.Accesses[site]!, addresses, lanes);
+
     /// <summary>The block has ended: what lanes have not joined they never will.</summary>
     public void End()
     {

@@ -20,6 +20,14 @@ internal enum PtxType
     F16,
     F32,
     F64,
+
+    /// <summary>Of instructions alone: no register is declared so.</summary>
+    BF16,
+    TF32,
+    BF16X2,
+
+    /// <summary>Two floats of 16 bits.</summary>
+    F16X2,
 }
 
 /// <summary>State spaces of PTX.</summary>
@@ -55,6 +63,10 @@ internal static class PtxTypes
             "f16" => PtxType.F16,
             "f32" => PtxType.F32,
             "f64" => PtxType.F64,
+            "bf16" => PtxType.BF16,
+            "tf32" => PtxType.TF32,
+            "bf16x2" => PtxType.BF16X2,
+            "f16x2" => PtxType.F16X2,
             _ => PtxType.None,
         };
 
@@ -63,8 +75,9 @@ internal static class PtxTypes
         type switch
         {
             PtxType.B8 or PtxType.U8 or PtxType.S8 => 1,
-            PtxType.B16 or PtxType.U16 or PtxType.S16 or PtxType.F16 => 2,
+            PtxType.B16 or PtxType.U16 or PtxType.S16 or PtxType.F16 or PtxType.BF16 => 2,
             PtxType.B32 or PtxType.U32 or PtxType.S32 or PtxType.F32 => 4,
+            PtxType.TF32 or PtxType.BF16X2 or PtxType.F16X2 => 4,
             PtxType.B64 or PtxType.U64 or PtxType.S64 or PtxType.F64 => 8,
             PtxType.Pred => 1,
             _ => 0,
@@ -81,5 +94,9 @@ internal static class PtxTypes
 
     /// <summary>Whole numbers and bits of up to 64.</summary>
     public static bool IsInteger(this PtxType type) =>
-        type is not (PtxType.None or PtxType.Pred or PtxType.F16 or PtxType.F32 or PtxType.F64);
+        type is not (PtxType.None or PtxType.Pred or (>= PtxType.F16 and <= PtxType.F16X2));
+
+    /// <summary>Types that instructions have and no register or variable is declared with.</summary>
+    public static bool IsOfInstructions(this PtxType type) =>
+        type is PtxType.BF16 or PtxType.TF32 or PtxType.BF16X2;
 }

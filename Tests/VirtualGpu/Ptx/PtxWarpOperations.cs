@@ -24,6 +24,12 @@ internal static class PtxWarpOperations
                 foreach (int lane in PtxWarp.Lanes(mask))
                     warp.Lane(lane).SyncResult = (int)Same(warp, mask, warp.Lane(lane));
                 break;
+            case PtxWarpOperation.MultiplyMatrices:
+                PtxMatrices.Multiply(warp, first);
+                break;
+            case PtxWarpOperation.LoadMatrices:
+                PtxMatrices.Load(warp, first);
+                break;
             case PtxWarpOperation.MatchAll:
                 bool all = Same(warp, mask, first) == mask;
                 Give(warp, mask, all ? (int)mask : 0, all);

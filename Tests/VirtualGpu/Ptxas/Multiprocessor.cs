@@ -48,6 +48,22 @@ internal sealed record Multiprocessor(
             nameof(capability)
         );
 
+    /// <summary>
+    /// What a device has of a compute capability that need not be one of <see cref="All"/>: the last before it, or the first.
+    /// </summary>
+    public static Multiprocessor Near(int capability) =>
+        All.LastOrDefault(m => m.Capability <= capability) ?? All[0];
+
+    /// <summary>Shared memory that a block can have where the kernel asks for it, bytes.</summary>
+    public int MostSharedBytesPerBlock => SharedBytes - ReservedSharedBytes;
+
+    /// <summary>How much shared memory, static and dynamic, blocks can have if some are to fit on a multiprocessor, bytes.</summary>
+    public int SharedBytesOf(int blocks) =>
+        Math.Min(
+            SharedBytes / blocks / SharedUnit * SharedUnit - ReservedSharedBytes,
+            MostSharedBytesPerBlock
+        );
+
     /// <summary>How many blocks of a kernel fit on a multiprocessor at a time; 0 if none does.</summary>
     /// <param name="threads">Threads a block.</param>
     /// <param name="registers">Registers a thread.</param>

@@ -6,13 +6,15 @@ namespace Sequor.VirtualGpu.Tests.Ptx;
 /// Binary floats of some size as whole numbers times powers of two, so that sums, products, quotients and roots are
 /// exact until they are rounded, once, to nearest with ties to even. It uses no floating-point arithmetic.
 /// </summary>
-/// <param name="Bits">All bits: 16, 32 or 64.</param>
+/// <param name="Bits">All bits: 16, 19, 32 or 64.</param>
 /// <param name="Precision">Bits of the significand, the hidden one with them.</param>
 internal sealed record ExactFloat(int Bits, int Precision)
 {
     public static readonly ExactFloat Half = new(16, 11);
     public static readonly ExactFloat Single = new(32, 24);
     public static readonly ExactFloat Double = new(64, 53);
+    public static readonly ExactFloat BFloat = new(16, 8);
+    public static readonly ExactFloat Tf32 = new(19, 11);
 
     private int ExponentBits => Bits - Precision;
 
@@ -55,7 +57,8 @@ internal sealed record ExactFloat(int Bits, int Precision)
     /// <param name="number">The number; 0 becomes positive.</param>
     /// <param name="exponent">The power.</param>
     /// <param name="more">The number's magnitude is a little larger, by less than one.</param>
-    public ulong Round(BigInteger number, int exponent, bool more = false)
+    /// <param name="rounding">rn: ties to even; rna: ties away from zero; rz: toward zero.</param>
+    public ulong Round(BigInteger number, int exponent, bool more = false, string rounding = "rn")
     {
         if (number.IsZero)
             return 0;
@@ -72,7 +75,8 @@ internal sealed record ExactFloat(int Bits, int Precision)
             BigInteger rest = size & ((BigInteger.One << shift) - 1);
             BigInteger half = BigInteger.One << (shift - 1);
             size >>= shift;
-            if (rest > half || (rest == half && (more || !size.IsEven)))
+            bool tieUp = more || rounding == "rna" || !size.IsEven;
+            if (rounding != "rz" && (rest > half || (rest == half && tieUp)))
                 size++;
         }
         if (size.GetBitLength() > Precision)
@@ -81,7 +85,7 @@ internal sealed record ExactFloat(int Bits, int Precision)
             last++;
         }
         if (last > Bias + 1 - Precision)
-            return sign | Infinity;
+            return sign | (rounding == "rz" ? Infinity - 1 : Infinity);
         ulong fraction = (ulong)size;
         return sign
             + (

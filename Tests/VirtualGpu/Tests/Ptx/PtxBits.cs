@@ -9,6 +9,7 @@ internal static class PtxBits
         {
             1 => $".reg .pred {name};\n",
             8 or 16 => $".reg .b16 {name};\n",
+            32 when type is "tf32" or "bf16x2" or "f16x2" => $".reg .b32 {name};\n",
             _ => $".reg .{type} {name};\n",
         };
 

@@ -65,10 +65,23 @@ public sealed class PtxExactMemoryTests
         ),
     };
 
+    // Forms beside those of the kernels, which weights that stay on the chip want.
+    private static readonly string[] s_more =
+    [
+        "ld.shared.v4.f32",
+        "ld.shared.v4.b32",
+        "st.shared.v4.f32",
+        "st.shared.v4.b32",
+        "ld.global.nc.v4.f32",
+        "ld.global.nc.v4.b32",
+        "ld.shared.v2.f64",
+    ];
+
     private static readonly string[] Names =
     [
         .. PtxKernels
             .Used.Concat(s_code.Keys)
+            .Concat(s_more)
             .Distinct()
             .Where(Covers)
             .Order(StringComparer.Ordinal),

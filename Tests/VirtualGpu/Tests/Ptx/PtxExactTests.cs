@@ -92,6 +92,26 @@ public sealed class PtxExactTests
         "setp.eq.f64",
         "cvt.rn.f16.f32",
         "cvt.f32.f16",
+        "cvt.rz.f16.f32",
+        "cvt.rz.ftz.f16.f32",
+        "cvt.rn.relu.f16.f32",
+        "cvt.rz.relu.f16.f32",
+        "cvt.f32.bf16",
+        "cvt.rn.bf16.f32",
+        "cvt.rz.bf16.f32",
+        "cvt.rn.relu.bf16.f32",
+        "cvt.rz.relu.bf16.f32",
+        "cvt.rna.tf32.f32",
+        "cvt.rn.tf32.f32",
+        "cvt.rz.tf32.f32",
+        "cvt.rn.f16x2.f32",
+        "cvt.rz.f16x2.f32",
+        "cvt.rn.relu.f16x2.f32",
+        "cvt.rz.relu.f16x2.f32",
+        "cvt.rn.bf16x2.f32",
+        "cvt.rz.bf16x2.f32",
+        "cvt.rn.relu.bf16x2.f32",
+        "cvt.rz.relu.bf16x2.f32",
         "cvt.rn.ftz.f32.f64",
         "cvt.ftz.f64.f32",
         "cvt.sat.f32.f32",
@@ -188,7 +208,7 @@ public sealed class PtxExactTests
         PtxModule module = PtxModule.Parse(
             $$"""
             .version 7.8
-            .target sm_80
+            .target sm_90
             .address_size 64
             .visible .entry k(.param .u64 y, {{string.Join(
                 ", ",

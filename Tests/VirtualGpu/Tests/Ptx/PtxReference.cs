@@ -29,7 +29,13 @@ internal sealed record PtxReference(string Result, string[] Operands, Func<ulong
 
     /// <summary>The bits of a type.</summary>
     public static int BitsOf(string type) =>
-        type == "pred" ? 1 : int.Parse(type[1..], CultureInfo.InvariantCulture);
+        type switch
+        {
+            "pred" => 1,
+            "bf16" => 16,
+            "tf32" or "bf16x2" or "f16x2" => 32,
+            _ => int.Parse(type[1..], CultureInfo.InvariantCulture),
+        };
 
     /// <summary>How floats of a type are made; null for other types.</summary>
     public static ExactFloat? FormatOf(string type) =>
@@ -38,6 +44,7 @@ internal sealed record PtxReference(string Result, string[] Operands, Func<ulong
             "f16" => ExactFloat.Half,
             "f32" => ExactFloat.Single,
             "f64" => ExactFloat.Double,
+            "bf16" => ExactFloat.BFloat,
             _ => null,
         };
 
@@ -250,6 +257,8 @@ internal sealed record PtxReference(string Result, string[] Operands, Func<ulong
     {
         string to = modifiers[^2];
         string from = modifiers[^1];
+        if (to is "tf32" or "bf16x2" or "f16x2" || modifiers.Contains("relu"))
+            return Narrow(to, modifiers);
         ExactFloat? target = FormatOf(to);
         ExactFloat? source = FormatOf(from);
         bool ftz = modifiers.Contains("ftz");
@@ -277,7 +286,7 @@ internal sealed record PtxReference(string Result, string[] Operands, Func<ulong
                 return sign;
             (BigInteger value, int exponent) = source.Value(bits);
             return rounding is null
-                ? target.Round(value, exponent)
+                ? target.Round(value, exponent, rounding: modifiers.Contains("rz") ? "rz" : "rn")
                 : sign | target.Round(BigInteger.Abs(Nearest(value, exponent)), 0);
         }
 
@@ -325,6 +334,41 @@ internal sealed record PtxReference(string Result, string[] Operands, Func<ulong
                     : target.Compare(bits, target.Round(1, 0)) > 0 ? target.Round(1, 0)
                     : bits;
             return flushesTarget ? target.Flush(bits) : bits;
+        }
+    }
+
+    // Floats for matrix products, of NaN the one that the ISA names.
+    private static PtxReference Narrow(string to, string[] modifiers)
+    {
+        string rounding = modifiers.First(m => m is "rn" or "rna" or "rz");
+        bool relu = modifiers.Contains("relu");
+        ExactFloat target =
+            to == "tf32" ? ExactFloat.Tf32
+            : to.StartsWith("bf16", StringComparison.Ordinal) ? ExactFloat.BFloat
+            : ExactFloat.Half;
+        return to switch
+        {
+            "tf32" => new(
+                to,
+                ["f32"],
+                o => ExactFloat.Single.IsNaN(o[0]) ? 0x7FFFFFFF : One(o[0]) << 13
+            ),
+            "bf16x2" or "f16x2" => new(to, ["f32", "f32"], o => (One(o[0]) << 16) | One(o[1])),
+            _ => new(to, ["f32"], o => One(o[0])),
+        };
+
+        ulong One(ulong bits)
+        {
+            ExactFloat source = ExactFloat.Single;
+            if (source.IsNaN(bits))
+                return target.Sign - 1;
+            if (relu && source.IsNegative(bits))
+                return 0;
+            ulong sign = source.IsNegative(bits) ? target.Sign : 0;
+            if (source.IsInfinity(bits))
+                return sign | target.Infinity;
+            (BigInteger value, int exponent) = source.Value(bits);
+            return sign | target.Round(BigInteger.Abs(value), exponent, rounding: rounding);
         }
     }
 

@@ -164,6 +164,59 @@ public sealed class PtxTrafficTests
         Assert.That(counts.BytesTouched, Is.EqualTo(16 * Threads));
     }
 
+    // Rows of 16 bytes: eight of them side by side meet in no bank, and so they do where the next is in the next four banks.
+    [TestCase("x1", 16, 0)]
+    [TestCase("x2", 16, 0)]
+    [TestCase("x4", 16, 0)]
+    [TestCase("x4", 128, 4 * 7)]
+    [TestCase("x4", 64, 4 * 3)]
+    [TestCase("x4", 144, 0)]
+    [TestCase("x2", 128, 2 * 7)]
+    [TestCase("x1", 128, 7)]
+    public void Rows_of_matrices_conflict_within_each_of_them(
+        string number,
+        int stride,
+        int conflicts
+    )
+    {
+        string results = string.Join(
+            ", ",
+            Enumerable.Range(2, number[1] - '0').Select(i => $"%r{i}")
+        );
+        string write = string.Concat(
+            Enumerable.Range(0, 4).Select(i => $"st.shared.b32 [%s+{4 * i}], %r1;\n")
+        );
+        long Conflicts(string code) =>
+            Count($"{write} bar.sync 0; {code}", sharedStride: stride).BankConflicts;
+        long before = Conflicts("");
+        string load = $"ldmatrix.sync.aligned.m8n8.{number}.shared.b16 {{{results}}}, [%s];";
+
+        Assert.That(Conflicts(load) - before, Is.EqualTo(2 * conflicts));
+        Assert.That(
+            Count($"{write} bar.sync 0; {load}", sharedStride: stride).SharedRequests,
+            Is.EqualTo(2 * 5)
+        );
+    }
+
+    // Of each of two warps: two for each product of a pair of factors.
+    [TestCase("m16n8k8", "tf32", "{%r1, %r1, %r1, %r1}, {%r1, %r1}")]
+    [TestCase("m16n8k4", "tf32", "{%r1, %r1}, {%r1}")]
+    [TestCase("m16n8k16", "bf16", "{%r1, %r1, %r1, %r1}, {%r1, %r1}")]
+    [TestCase("m16n8k8", "f16", "{%r1, %r1}, {%r1}")]
+    public void Products_of_matrices_are_counted_apart(string shape, string type, string factors)
+    {
+        PtxCounts counts = Count(
+            $"mma.sync.aligned.{shape}.row.col.f32.{type}.{type}.f32 {{%f2, %f3, %f4, %f5}}, {factors}, {{%f1, %f1, %f1, %f1}};",
+            traffic: false
+        );
+        int depth = int.Parse(shape[6..], System.Globalization.CultureInfo.InvariantCulture);
+        long operations = 2 * 2L * 16 * 8 * depth;
+
+        Assert.That(counts.Tf32Operations, Is.EqualTo(type == "tf32" ? operations : 0));
+        Assert.That(counts.HalfOperations, Is.EqualTo(type == "tf32" ? 0 : operations));
+        Assert.That(counts.SingleOperations + counts.DoubleOperations, Is.Zero);
+    }
+
     // Each lane goes round once more than the one before it: 32 requests of 32, 31, ... lanes a warp.
     [Test]
     public void Lanes_are_paired_by_how_often_they_came()
