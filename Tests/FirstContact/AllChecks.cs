@@ -26,8 +26,8 @@ internal static class AllChecks
         ),
         new FixtureCheck(
             "graphs",
-            "captured steps read nothing of the host, and are replayed as they run, also after another shape",
-            "StepGraph|StepCapture|CudaLossGraph|CallCount|CudaRecurrentFallback",
+            "captured steps read nothing of the host, and are replayed as they run, also after another shape; batches on a second stream",
+            "StepGraph|StepCapture|CudaLossGraph|CallCount|CudaRecurrentFallback|Batches_that_come_beside",
             "CudaLossGraphTests|A_captured_step_reads_nothing_of_the_host"
         ),
         new FixtureCheck(

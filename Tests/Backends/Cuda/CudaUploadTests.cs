@@ -35,6 +35,19 @@ public sealed class CudaUploadTests : CudaFixture
         to.Storage.Dispose();
     }
 
+    // Sequences of the set differ in length: those of one are replayed as graphs, of several run as they are.
+    [Test]
+    public void Batches_that_come_beside_the_step_train_as_those_copied_in_its_order(
+        [Values(1, 4)] int batch
+    )
+    {
+        float[] apart;
+        using (var gpu = CudaBackend.Create(0, StagingFixture.Always, Libraries))
+            apart = StagingFixture.Trained(gpu, batch);
+        using var inOrder = CudaBackend.Create(0, StagingFixture.Never, Libraries);
+        Assert.That(apart, Is.EqualTo(StagingFixture.Trained(inOrder, batch)));
+    }
+
     [VirtualGpuOnly]
     [Test]
     public void The_host_waits_only_where_both_halves_are_full()

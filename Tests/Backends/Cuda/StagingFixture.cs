@@ -13,12 +13,12 @@ namespace Sequor.Tests.Cuda;
 public abstract class StagingFixture
 {
     private protected const int Seeds = 12;
-    private protected static readonly CudaOptions Never = new()
+    internal static readonly CudaOptions Never = new()
     {
         UploadStream = false,
         StagedFrom = 0,
     };
-    private protected static readonly CudaOptions Always = new() { StagedFrom = 0 };
+    internal static readonly CudaOptions Always = new() { StagedFrom = 0 };
 
     private protected static float[] Trained(
         int seed,
@@ -31,17 +31,20 @@ public abstract class StagingFixture
         On(
             seed,
             options,
-            (device, gpu) =>
-            {
-                using Sequential model = Model();
-                using Trainer trainer = Trainer(model, gpu, new Unequal(10), batch);
-                before?.Invoke(device, gpu);
-                trainer.Run();
-                trained = trainer.Plan.Parameters.ToArray();
-            },
+            (device, gpu) => trained = Trained(gpu, batch, () => before?.Invoke(device, gpu)),
             isPlanted: before is not null
         );
         return trained;
+    }
+
+    /// <summary>What training on a backend comes to.</summary>
+    internal static float[] Trained(CudaBackend gpu, int batch, Action? before = null)
+    {
+        using Sequential model = Model();
+        using Trainer trainer = Trainer(model, gpu, new Unequal(10), batch);
+        before?.Invoke();
+        trainer.Run();
+        return trainer.Plan.Parameters.ToArray();
     }
 
     private protected static Sequential Model() => new(new Tcn(2, [5], 3, 0.2f), new Linear(5, 1));
