@@ -486,7 +486,8 @@ public sealed partial class CudaBackend : Backend
         Tracer?.Memory();
         var buffer = (DeviceBuffer<float>)storage.Block!;
         Memory.Remove(storage.Category, buffer.ByteCount, storage.Owner);
-        _epilogues.Forget((nint)buffer.Handle.Value, buffer.ByteCount);
+        // Of a block that was collected the buffer may have been, too, and tells no address then.
+        _epilogues.Forget(storage.BlockAddress, buffer.ByteCount, forgotten);
         if (forgotten)
             buffer.DisposeLater();
         else

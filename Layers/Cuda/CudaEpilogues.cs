@@ -100,16 +100,26 @@ internal sealed class CudaEpilogues(CudaBackend backend, ProductEpilogue? forced
         );
     }
 
-    /// <summary>Lets go of what refers to memory that is about to be freed.</summary>
-    public void Forget(nint first, long bytes)
+    /// <summary>
+    /// Lets go of what refers to memory that is about to be freed. It throws nothing, and may run on the finalizer thread, after finalizers
+    /// of the memory, of the products here and of the backend.
+    /// </summary>
+    /// <param name="first">The memory's address.</param>
+    /// <param name="bytes">Its bytes.</param>
+    /// <param name="forgotten">Whether other code may be capturing a stream, so that nothing may be given back yet.</param>
+    public void Forget(nint first, long bytes, bool forgotten)
     {
         if (_products.Count == 0)
             return;
-        foreach ((EpilogueShape Shape, nint Vector) key in _products.Keys.ToArray())
-            if (key.Vector >= first && key.Vector < first + bytes)
+        foreach (var (key, product) in _products)
+            if (key.Vector >= first && key.Vector - first < bytes)
             {
-                _products[key].Dispose();
+                // A dictionary may be gone through while entries are removed.
                 _products.Remove(key);
+                if (forgotten)
+                    product.DisposeLater();
+                else
+                    product.Dispose();
             }
     }
 
@@ -143,7 +153,9 @@ internal sealed class CudaEpilogues(CudaBackend backend, ProductEpilogue? forced
             forced is { } method ? EpilogueTuning.NameOf(method) : null
         );
         if (taken != EpilogueTuning.Library)
-            return null;
+            return forced == ProductEpilogue.Library
+                ? Fallback(shape, EpilogueTuning.WhyNot(shape)!)
+                : null;
         try
         {
             _plans.Add(shape, Open(shape));
@@ -165,6 +177,7 @@ internal sealed class CudaEpilogues(CudaBackend backend, ProductEpilogue? forced
         // Sums replace what is there.
         if (_plans.Count == 0 || product.Bias.IsEmpty != sums || (sums && !product.SumsAreZero))
             return null;
+        Tensor vector = sums ? product.Sums : product.Bias;
         shape = new EpilogueShape(
             CudaBackend.ShapeOf(product),
             sums ? CuBlasLtEpilogue.Sums : CuBlasLtEpilogue.Bias
@@ -174,7 +187,9 @@ internal sealed class CudaEpilogues(CudaBackend backend, ProductEpilogue? forced
             && IsAligned(product.A)
             && IsAligned(product.B)
             && IsAligned(product.C)
-            && IsAligned(sums ? product.Sums : product.Bias)
+            && IsAligned(vector)
+            // A descriptor is kept by the vector's address until its memory is freed, and of other code's memory that is not told.
+            && vector.Storage.IsOwned
             ? plan
             : null;
     }

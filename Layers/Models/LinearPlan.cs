@@ -48,18 +48,7 @@ internal sealed class LinearPlan : LayerPlan
         // A gradient of the last steps belongs to the input's last steps.
         int steps = dy.Shape.First;
         Tensor x = _x.Slice(_x.Shape.First - steps, steps);
-        var product = new MatrixProduct
-        {
-            A = dy,
-            TransposeA = true,
-            B = x,
-            C = _weightGradient,
-            Accumulate = true,
-        };
-        if (_biasGradient.IsEmpty)
-            _backend.MatMul(product);
-        else
-            AddWithBias(product);
+        BiasedGradient.Add(_backend, _flow, dy, x, _weightGradient, _biasGradient);
         if (!_inputGradient)
             return default;
         Tensor dx = _flow.Other(dy, x.Shape);
@@ -72,18 +61,5 @@ internal sealed class LinearPlan : LayerPlan
             }
         );
         return dx;
-    }
-
-    private void AddWithBias(in MatrixProduct product)
-    {
-        MatrixProduct joined = product with
-        {
-            Sums = _biasGradient,
-            SumsAreZero = _flow.IsZero(_biasGradient),
-        };
-        bool joins = _backend.JoinsSums(joined);
-        _backend.MatMul(joins ? joined : product);
-        if (!joins)
-            _backend.ColumnSum(product.A, default, _biasGradient);
     }
 }

@@ -273,7 +273,7 @@ public sealed partial class Plan : IDisposable
     internal Tensor OutputPlace => _output;
 
     /// <summary>
-    /// What this backend computes in another way than was asked for: the layer, how instead, and why. Results are the same up to
+    /// What this backend computes in another way than was asked for: the layer or the product, how instead, and why. Results are the same up to
     /// rounding.
     /// </summary>
     public IReadOnlyList<string> Fallbacks { get; }

@@ -26,15 +26,18 @@ internal sealed class EpilogueTuning(
 
     public override string Shape => shape.ToString();
 
-    public override string? OnlyBecause =>
-        shape.Product.K > ProductTuning.MostTerms
-            ? "sums of so many terms cannot be compared exactly"
-            : null;
+    public override string? OnlyBecause => WhyNot(shape);
 
     public override string Plainest => Kernels;
 
     public override IReadOnlyList<string> Candidates =>
         OnlyBecause is null ? [Kernels, Library] : [Kernels];
+
+    /// <summary>Why kernels are the only way; null where there is a choice.</summary>
+    public static string? WhyNot(EpilogueShape shape) =>
+        shape.Product.K > ProductTuning.MostTerms
+            ? "sums of so many terms cannot be compared exactly"
+            : null;
 
     public static string NameOf(ProductEpilogue epilogue) =>
         epilogue == ProductEpilogue.Library ? Library : Kernels;

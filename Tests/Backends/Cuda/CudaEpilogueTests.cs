@@ -11,25 +11,30 @@ namespace Sequor.Tests.Cuda;
 /// <summary>Linear layers whose biases cuBLASLt adds, and whose biases' gradients it sums up, within the products.</summary>
 [TestFixture]
 [VirtualGpuOnly]
-internal sealed class CudaEpilogueTests : CudaFixture
+internal sealed class CudaEpilogueTests : EpilogueFixture
 {
-    private const string Lt = "cublasLtMatmul";
-    private const int Inputs = 3;
-
-    private static readonly CudaOptions Library = new() { Epilogue = ProductEpilogue.Library };
-
-    private CudaBackend _library = null!;
-
     private static IEnumerable<TestCaseData> Steps =>
         from model in SelfCheckModel.All
         from graph in (bool[])[false, true]
         select new TestCaseData(model.Name, graph);
 
-    [SetUp]
-    public void StartLibrary() => _library = new CudaBackend(Context, Stream, Library);
-
-    [TearDown]
-    public void EndLibrary() => _library.Dispose();
+    private static IEnumerable<TestCaseData> Blocks =>
+        from block in ((string Name, Func<Layer> Make)[])
+            [
+                (
+                    "gated convolutions with a skip path",
+                    () => new TcnBlock(Inputs, 4, 2, 1, activation: TcnActivation.Gated)
+                ),
+                (
+                    "linear mixing",
+                    () =>
+                        new SequenceBlock(
+                            new Dss(4, 5),
+                            new SequenceBlockOptions { Mixing = BlockMixing.Linear }
+                        )
+                ),
+            ]
+        select new TestCaseData(block.Make).SetArgDisplayNames(block.Name);
 
     [Test]
     public void A_layer_is_that_of_the_cpu(
@@ -40,22 +45,19 @@ internal sealed class CudaEpilogueTests : CudaFixture
         [Values] bool accumulate
     )
     {
-        float[][] gpu = RunLayer(_library, length, batch, inputs, outputs, accumulate);
-        float[][] cpu = RunLayer(Cpu, length, batch, inputs, outputs, accumulate);
-        float[][] kernels = RunLayer(Gpu, length, batch, inputs, outputs, accumulate);
-        for (int i = 0; i < cpu.Length; i++)
-        {
-            Close.Check(
-                gpu[i],
-                Array.ConvertAll(cpu[i], value => (double)value),
-                1e-5,
-                $"array {i}"
-            );
-            // The virtual libraries round as the kernels do.
-            Assert.That(gpu[i], Is.EqualTo(kernels[i]), $"array {i}");
-        }
+        Compare(() => new Linear(inputs, outputs), length, batch, accumulate);
         // Both forward passes; the gradient of the bias in the first backward pass alone, as cuBLASLt replaces it.
         Assert.That(RequireVirtual().Counts.Of(Lt), Is.EqualTo(accumulate ? 3 : 2));
+    }
+
+    [TestCaseSource(nameof(Blocks))]
+    public void What_a_block_has_of_such_layers_is_joined_too(Func<Layer> make)
+    {
+        Compare(make, 5, 3, accumulate: false);
+        Assert.That(RequireVirtual().Counts.Of(Lt), Is.EqualTo(2));
+        (long kernels, long products, _) = Calls(Gpu, make());
+        (long left, long leftProducts, long joined) = Calls(ByLibrary, make());
+        Assert.That((joined, kernels - left, products - leftProducts), Is.EqualTo((2, 2, 2)));
     }
 
     [Test]
@@ -67,8 +69,8 @@ internal sealed class CudaEpilogueTests : CudaFixture
             {
                 // Of the head and, in an LRU, of the encoder.
                 int layers = model.Name == "lru" ? 2 : 1;
-                (long kernels, long products, long none) = Calls(Gpu, model);
-                (long left, long leftProducts, long joined) = Calls(_library, model);
+                (long kernels, long products, long none) = Calls(Gpu, model.Create());
+                (long left, long leftProducts, long joined) = Calls(ByLibrary, model.Create());
                 Assert.That(none, Is.Zero, model.Name);
                 Assert.That(joined, Is.EqualTo(2 * layers), model.Name);
                 Assert.That(kernels - left, Is.EqualTo(2 * layers), model.Name);
@@ -81,71 +83,11 @@ internal sealed class CudaEpilogueTests : CudaFixture
     public void Training_steps_are_those_of_the_cpu(string name, bool graph)
     {
         SelfCheckModel model = SelfCheckModel.All.Single(m => m.Name == name);
-        using var check = new TrainingCheck(_library, model, graph);
+        using var check = new TrainingCheck(ByLibrary, model, graph);
         check.Load();
         Assert.That(RequireVirtual().Counts.Of(Lt), Is.Positive);
         (bool passed, string detail) = check.Run();
         Assert.That(passed, detail);
-    }
-
-    [Test]
-    public void Packed_rows_and_smaller_batches_go_by_kernels_and_are_right()
-    {
-        float[] x = new Draw(1).Uniform(5 * 2 * Inputs);
-        Assert.That(PackedRun(_library), Is.EqualTo(PackedRun(Gpu)));
-
-        float[] PackedRun(CudaBackend on)
-        {
-            using var layer = new Linear(Inputs, 4);
-            using Plan plan = layer.Plan(
-                on,
-                5,
-                2,
-                Mode.Training,
-                new PlanOptions { VariableLengths = true }
-            );
-            RequireVirtual().Counts.Reset();
-            float[] packed = plan.Forward(x, 5, 2, [5, 3]).ToArray();
-            plan.Backward(plan.Output);
-            Assert.That(RequireVirtual().Counts.Of(Lt), Is.Zero);
-            float[] whole = plan.Forward(x, 5, 2, [5, 5]).ToArray();
-            Assert.That(
-                RequireVirtual().Counts.Of(Lt),
-                Is.EqualTo(on == _library ? 1 : 0),
-                "whole batches have as many rows as were planned"
-            );
-            float[] one = plan.Forward(x.AsSpan(0, Inputs), 1, 1, [1]).ToArray();
-            return [.. packed, .. whole, .. one, .. plan.Gradients.ToArray()];
-        }
-    }
-
-    [Test]
-    public void An_input_that_is_less_aligned_goes_by_kernels()
-    {
-        using var model = new Linear(4, 4);
-        using Plan plan = model.Plan(_library, 2, 2, Mode.Training);
-        using Storage place = _library.Allocate(64, MemoryCategory.InputOutput);
-        var all = new Tensor(place, 0, new Shape(64));
-        all.Write(new Draw(1).Uniform(64));
-        foreach (int offset in (int[])[4, 5])
-        {
-            RequireVirtual().Counts.Reset();
-            plan.Forward(new Tensor(place, offset, new Shape(2, 2, 4)));
-            plan.Backward(plan.Output);
-            Assert.That(RequireVirtual().Counts.Of(Lt), Is.EqualTo(offset == 4 ? 2 : 0));
-            Assert.That(plan.Gradients.ToArray(), Is.All.Matches<float>(float.IsFinite));
-        }
-    }
-
-    [Test]
-    public void A_layer_without_a_bias_has_nothing_to_join()
-    {
-        using var model = new Linear(Inputs, 4, bias: false);
-        using Plan plan = model.Plan(_library, 2, 2, Mode.Training);
-        plan.Forward(new Draw(1).Uniform(2 * 2 * Inputs), 2, 2);
-        plan.Backward(plan.Output);
-        Assert.That(RequireVirtual().Counts.OfAll("cublasLt"), Is.Zero);
-        Assert.That(_library.Choices.Select(c => c.Kind), Has.None.EqualTo(EpilogueTuning.Name));
     }
 
     [Test]
@@ -156,8 +98,9 @@ internal sealed class CudaEpilogueTests : CudaFixture
             var model = new Sequential(new Linear(Inputs, 4), new Linear(4, 4), new Linear(4, 4))
         )
         {
-            using Plan plan = model.Plan(_library, 2, 2, Mode.Training);
-            using Tensors x = new(_library, new Shape(2, 2, Inputs));
+            using Plan plan = model.Plan(ByLibrary, 2, 2, Mode.Training);
+            using Tensors x = new(ByLibrary, new Shape(2, 2, Inputs));
+            x.Tensor.Write(new Draw(1).Uniform(x.Tensor.Count));
             void Step()
             {
                 plan.Forward(x.Tensor);
@@ -212,64 +155,6 @@ internal sealed class CudaEpilogueTests : CudaFixture
         );
     }
 
-    [Test]
-    public void A_shape_without_an_algorithm_goes_by_kernels_and_is_told()
-    {
-        Virtual!.Manners.NoEpilogue = shape =>
-            shape.StartsWith("NT", StringComparison.Ordinal)
-                ? cublasStatus_t.CUBLAS_STATUS_NOT_SUPPORTED
-                : null;
-        using var model = new Linear(Inputs, 4);
-        using Plan plan = model.Plan(_library, 2, 2, Mode.Training);
-        Assert.That(
-            plan.Fallbacks.Single(),
-            Does.StartWith("bias gradient, tn 4 x 3 x 4: by a kernel, as ")
-                .And.Contain("CUBLAS_STATUS_NOT_SUPPORTED")
-        );
-        plan.Forward(new Draw(1).Uniform(2 * 2 * Inputs), 2, 2);
-        plan.Backward(plan.Output);
-        Assert.That(Virtual.Counts.Of(Lt), Is.EqualTo(1));
-        using Plan again = model.Plan(_library, 2, 2, Mode.Training);
-        Assert.That(again.Fallbacks, Is.EqualTo(plan.Fallbacks));
-    }
-
-    [Test]
-    public void Without_the_library_or_with_another_version_kernels_do_it([Values] bool isOther)
-    {
-        (Virtual!.Manners.NoCuBlasLt, Virtual.Manners.OtherCuBlasLt) = (!isOther, isOther);
-        CudaLibraries libraries = CudaLibraries.Load(
-            new NativeLibraryOptions { Resolve = kind => Virtual.Symbols(kind) }
-        );
-        Assert.That(libraries.Failure, Is.Null);
-        using CudaContext context = CudaContext.Primary(libraries.Device());
-        using CudaStream stream = context.CreateStream();
-        foreach (CudaOptions options in (CudaOptions[])[new CudaOptions(), Library])
-        {
-            using var backend = new CudaBackend(context, stream, options);
-            using var model = new Linear(Inputs, 4);
-            using Plan plan = model.Plan(backend, 2, 2, Mode.Training);
-            Assert.That(plan.Fallbacks, Has.Count.EqualTo(options == Library ? 2 : 0));
-            foreach (string fallback in plan.Fallbacks)
-                Assert.That(fallback, Does.StartWith("bias").And.Contain("cuBLASLt"));
-            Assert.That(backend.Choices.Select(c => c.Kind), Has.None.EqualTo(EpilogueTuning.Name));
-            plan.Forward(new Draw(1).Uniform(2 * 2 * Inputs), 2, 2);
-            plan.Backward(plan.Output);
-        }
-        Assert.That(Virtual.Counts.OfAll("cublasLtMatmul"), Is.Zero);
-    }
-
-    [Test]
-    public void A_call_that_fails_is_an_error_and_leaves_nothing()
-    {
-        using var model = new Linear(Inputs, 4);
-        using Plan plan = model.Plan(_library, 2, 2, Mode.Evaluation);
-        Virtual!.Refuse(Lt, (int)cublasStatus_t.CUBLAS_STATUS_EXECUTION_FAILED, times: 1);
-        float[] x = new Draw(1).Uniform(2 * 2 * Inputs);
-        var error = Assert.Throws<CublasException>(() => plan.Forward(x, 2, 2));
-        Assert.That(error.Call, Is.EqualTo(Lt));
-        plan.Forward(x, 2, 2);
-    }
-
     // Whoever asks writes it, so that a second product of the same pass adds to what the first one wrote.
     [Test]
     public void A_gradient_is_zero_once_in_a_pass_that_begins_with_zeros()
@@ -288,11 +173,14 @@ internal sealed class CudaEpilogueTests : CudaFixture
     }
 
     [Test]
-    public void A_replayed_step_has_the_same_losses_as_kernels()
+    public void Replayed_steps_are_those_that_are_not_bit_for_bit_and_those_of_kernels_but_for_roundings()
     {
-        float[] joined = Losses(_library, out long replays);
+        float[] replayed = Losses(ByLibrary, out long replays);
         Assert.That(replays, Is.Positive);
-        Assert.That(joined, Is.EqualTo(Losses(Gpu, out _)));
+        using var eager = new CudaBackend(Context, Stream, Library with { Graphs = false });
+        Assert.That(replayed, Is.EqualTo(Losses(eager, out replays)));
+        Assert.That(replays, Is.Zero);
+        Assert.That(replayed, Is.EqualTo(Losses(Gpu, out _)).Within(1e-5f));
 
         static float[] Losses(CudaBackend on, out long replays)
         {
@@ -305,11 +193,11 @@ internal sealed class CudaEpilogueTests : CudaFixture
     }
 
     // Launches, cuBLAS's products and cuBLASLt's of a training step.
-    private (long Kernels, long Products, long Joined) Calls(CudaBackend on, SelfCheckModel model)
+    private (long Kernels, long Products, long Joined) Calls(CudaBackend on, Layer model)
     {
-        using Sequential made = model.Create();
+        using Layer made = model;
         using Plan plan = made.Plan(on, 4, 2, Mode.Training);
-        float[] x = new Draw(1).Uniform(4 * 2 * SelfCheckModel.Inputs);
+        float[] x = new Draw(1).Uniform(4 * 2 * model.InputSize);
         for (int i = 0; i < 2; i++)
         {
             on.Synchronize();
@@ -324,16 +212,26 @@ internal sealed class CudaEpilogueTests : CudaFixture
         );
     }
 
-    private static float[][] RunLayer(
+    // By cuBLASLt, by kernels and on the CPU.
+    private void Compare(Func<Layer> make, int length, int batch, bool accumulate)
+    {
+        Dictionary<string, float[]> cpu = Run(Cpu, make(), length, batch, accumulate);
+        foreach (CudaBackend gpu in (CudaBackend[])[Gpu, ByLibrary])
+            foreach (
+                (string name, float[] values) in Run(gpu, make(), length, batch, accumulate)
+            )
+                Close.Check(values, Array.ConvertAll(cpu[name], v => (double)v), 1e-5, name);
+    }
+
+    private static Dictionary<string, float[]> Run(
         Backend on,
+        Layer made,
         int length,
         int batch,
-        int inputs,
-        int outputs,
         bool accumulate
     )
     {
-        using var model = new Linear(inputs, outputs);
+        using Layer model = made;
         using Plan plan = model.Plan(
             on,
             length,
@@ -341,20 +239,24 @@ internal sealed class CudaEpilogueTests : CudaFixture
             Mode.Training,
             new PlanOptions { InputGradient = true, Seed = 3 }
         );
-        plan.Parameters.Write(new Draw(5).Uniform(plan.Parameters.Count));
-        float[] x = new Draw(6).Uniform(length * batch * inputs);
-        Tensor dy = on.Allocate(new Shape(length, batch, outputs), MemoryCategory.InputOutput);
-        var results = new List<float[]>();
+        // Where they lie is each backend's own.
+        foreach ((string name, float[] values) in new Draw(5).Parameters(model))
+            plan.Parameter(name).Write(values);
+        float[] x = new Draw(6).Uniform((long)length * batch * model.InputSize);
+        var results = new Dictionary<string, float[]>();
         for (int pass = 0; pass < (accumulate ? 2 : 1); pass++)
         {
-            results.Add(plan.Forward(x, length, batch).ToArray());
+            Tensor y = plan.Forward(x, length, batch);
+            results[$"output {pass}"] = y.ToArray();
+            Tensor dy = on.Allocate(y.Shape, MemoryCategory.InputOutput);
             dy.Write(new Draw(7).Uniform(dy.Count));
             plan.Backward(dy, accumulate: pass > 0);
-            results.Add(plan.InputGradient.ToArray());
-            results.Add(plan.Gradients.ToArray());
+            dy.Storage.Dispose();
+            results[$"input's gradient {pass}"] = plan.InputGradient.ToArray();
+            foreach (NamedParameter named in model.NamedParameters())
+                results[$"{named.Name} {pass}"] = plan.Gradient(named.Name).ToArray();
         }
-        dy.Storage.Dispose();
-        return [.. results];
+        return results;
     }
 
     /// <summary>A tensor that is freed at the end of a block.</summary>

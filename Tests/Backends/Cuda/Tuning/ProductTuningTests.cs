@@ -13,6 +13,13 @@ public sealed class ProductTuningTests : TuningFixture
 {
     private const string Product = "cublasSgemm";
 
+    // What cuBLASLt multiplies is none of cuBLAS's products.
+    private protected override CudaOptions Options =>
+        base.Options with
+        {
+            Epilogue = ProductEpilogue.Kernels,
+        };
+
     private static readonly Dictionary<string, string> Modes = new()
     {
         ["CUBLAS_DEFAULT_MATH"] = "default",
