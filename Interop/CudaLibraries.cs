@@ -48,6 +48,9 @@ public sealed class CudaLibraries
     /// <exception cref="LibraryException">There is no cuBLAS for cuDNN's CUDA version.</exception>
     public CuBlas CuBlas => Native.CuBlas.Require();
 
+    /// <summary>cuBLASLt's functions; null where there is none of cuBLAS's version. <see cref="NativeLibraries.CuBlasLt"/> says why.</summary>
+    public CuBlasLt? CuBlasLt => Native.CuBlasLt.Table;
+
     /// <summary>The devices, in the driver's order, which CUDA_VISIBLE_DEVICES determines.</summary>
     /// <exception cref="LibraryException">The driver cannot be used.</exception>
     public IReadOnlyList<CudaDevice> Devices =>
@@ -74,11 +77,13 @@ public sealed class CudaLibraries
     /// <param name="cuDnn">cuDNN's symbols; null for no cuDNN.</param>
     /// <param name="cuBlas">cuBLAS's symbols; null for no cuBLAS.</param>
     /// <param name="nvml">NVML's symbols; null for no NVML.</param>
+    /// <param name="cuBlasLt">cuBLASLt's symbols; null for no cuBLASLt.</param>
     public static CudaLibraries From(
         INativeSymbols driver,
         INativeSymbols? cuDnn = null,
         INativeSymbols? cuBlas = null,
-        INativeSymbols? nvml = null
+        INativeSymbols? nvml = null,
+        INativeSymbols? cuBlasLt = null
     )
     {
         ArgumentNullException.ThrowIfNull(driver);
@@ -91,6 +96,7 @@ public sealed class CudaLibraries
                         LibraryKind.CudaDriver => driver,
                         LibraryKind.CuDnn => cuDnn ?? new NoSymbols("no cuDNN"),
                         LibraryKind.CuBlas => cuBlas ?? new NoSymbols("no cuBLAS"),
+                        LibraryKind.CuBlasLt => cuBlasLt ?? new NoSymbols("no cuBLASLt"),
                         LibraryKind.Nvml => nvml ?? new NoSymbols("no NVML"),
                         _ => new NoSymbols($"no {kind}"),
                     },

@@ -36,6 +36,12 @@ internal sealed class BackendOptionSet
         ["tiles-256"] = ScanMethod.Tiles256,
     };
 
+    private static readonly Dictionary<string, ProductEpilogue> Epilogues = new()
+    {
+        ["kernels"] = ProductEpilogue.Kernels,
+        ["library"] = ProductEpilogue.Library,
+    };
+
     private readonly Option<string?> _vectorBits = Options.VectorBits();
     private readonly Option<string?> _math = Options.Math();
     private readonly Option<string?> _convolution = Options.Convolution();
@@ -50,6 +56,7 @@ internal sealed class BackendOptionSet
             ["recurrent"] = [.. Recurrent.Keys],
             ["convolution"] = [.. Convolutions.Keys],
             ["math"] = [.. Products.Keys],
+            ["epilogue"] = [.. Epilogues.Keys],
             ["scan"] = [.. Scans.Keys],
         }
     );
@@ -150,6 +157,7 @@ internal sealed class BackendOptionSet
                 ? Convolutions[convolution]
                 : Of(forced, "convolution", Convolutions),
             Products = products,
+            Epilogue = Of(forced, "epilogue", Epilogues),
             Scan = Of(forced, "scan", Scans),
             Tell = line => Tell(line),
         };

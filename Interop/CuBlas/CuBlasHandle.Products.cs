@@ -132,6 +132,6 @@ public sealed unsafe partial class CuBlasHandle
             );
     }
 
-    private static cublasOperation_t Operation(bool transpose) =>
+    internal static cublasOperation_t Operation(bool transpose) =>
         transpose ? cublasOperation_t.CUBLAS_OP_T : cublasOperation_t.CUBLAS_OP_N;
 }

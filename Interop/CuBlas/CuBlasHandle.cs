@@ -157,7 +157,7 @@ public sealed unsafe partial class CuBlasHandle : CudaObject
             throw Error(Context, status, call, detail);
     }
 
-    private static CublasException Error(
+    internal static CublasException Error(
         CudaContext context,
         cublasStatus_t status,
         string call,
@@ -171,7 +171,7 @@ public sealed unsafe partial class CuBlasHandle : CudaObject
         return error;
     }
 
-    private static void Require(CudaContext context, DeviceSpan<byte> workspace)
+    internal static void Require(CudaContext context, DeviceSpan<byte> workspace)
     {
         workspace.Require(context, nameof(workspace));
         if (workspace.Handle.Value % WorkspaceAlignment != 0)

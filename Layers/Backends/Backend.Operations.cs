@@ -113,6 +113,7 @@ public abstract partial class Backend
         OperationReport? report = Report(OperationName.MatMul);
         using OperationScope scope = Begin(report is null ? null : product.Describe(report));
         Changes(product.C);
+        Changes(product.Sums);
         MatMulCore(product);
     }
 

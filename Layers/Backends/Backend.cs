@@ -185,7 +185,14 @@ public abstract partial class Backend : IDisposable
     internal virtual void EndPlan() { }
 
     /// <summary>Told of a product that a plan will run at its largest; the tensors have shapes, and no memory.</summary>
-    internal virtual void PlanProduct(in MatrixProduct product) { }
+    /// <returns>Null, or why it is not carried out as was asked for.</returns>
+    internal virtual string? PlanProduct(in MatrixProduct product) => null;
+
+    /// <summary>
+    /// Whether this backend computes the sums of a product (<see cref="MatrixProduct.Sums"/>) within it, where its tensors lie; else
+    /// <see cref="ColumnSum"/> does. To be asked before the product.
+    /// </summary>
+    internal virtual bool JoinsSums(in MatrixProduct product) => false;
 
     /// <summary>The floats of this backend's memory that a packed batch's layout takes; 0 if it is read in host memory.</summary>
     internal virtual int LayoutCount(int maxLength, int maxBatch) => 0;

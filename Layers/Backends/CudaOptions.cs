@@ -18,6 +18,12 @@ public sealed record CudaOptions
     /// <summary>cuBLAS's mode for products; null lets <see cref="Autotune"/> choose.</summary>
     public ProductMath? Products { get; init; }
 
+    /// <summary>
+    /// How biases of linear layers are added and their gradients summed up; null lets <see cref="Autotune"/> choose. Without a
+    /// cuBLASLt of cuBLAS's version it is by kernels, and <see cref="Plan.Fallbacks"/> tells so where the library was asked for.
+    /// </summary>
+    public ProductEpilogue? Epilogue { get; init; }
+
     /// <summary>How the scan is split; null lets <see cref="Autotune"/> choose.</summary>
     public ScanMethod? Scan { get; init; }
 

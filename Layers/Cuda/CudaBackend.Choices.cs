@@ -8,6 +8,7 @@ public sealed partial class CudaBackend
 {
     // Of shapes that a plan will multiply at its largest; others take the first guess.
     private readonly Dictionary<ProductShape, cublasMath_t> _modes = [];
+    private readonly CudaEpilogues _epilogues;
     private cublasMath_t _mode;
 
     /// <inheritdoc/>
@@ -21,18 +22,28 @@ public sealed partial class CudaBackend
 
     internal override void EndPlan() => Tuner.EndPlan();
 
-    internal override void PlanProduct(in MatrixProduct product)
+    internal override string? PlanProduct(in MatrixProduct product)
+    {
+        ProductShape shape = ShapeOf(product);
+        PlanProduct(shape);
+        return !product.Bias.IsEmpty ? _epilogues.Plan(shape, CuBlasLtEpilogue.Bias)
+            : !product.Sums.IsEmpty ? _epilogues.Plan(shape, CuBlasLtEpilogue.Sums)
+            : null;
+    }
+
+    internal override bool JoinsSums(in MatrixProduct product) => _epilogues.Takes(product);
+
+    /// <summary>The sizes of a product of tensors.</summary>
+    internal static ProductShape ShapeOf(in MatrixProduct product)
     {
         Shape c = product.C.Shape;
         Shape a = product.A.Shape;
-        PlanProduct(
-            new ProductShape(
-                product.TransposeA,
-                product.TransposeB,
-                checked((int)c.Rows),
-                c.Columns,
-                product.TransposeA ? checked((int)a.Rows) : a.Columns
-            )
+        return new ProductShape(
+            product.TransposeA,
+            product.TransposeB,
+            checked((int)c.Rows),
+            c.Columns,
+            product.TransposeA ? checked((int)a.Rows) : a.Columns
         );
     }
 

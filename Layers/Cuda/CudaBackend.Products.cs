@@ -3,10 +3,17 @@ using Sequor.Native.Kernels;
 
 namespace Sequor.Layers.Cuda;
 
-// Matrix products by cuBLAS. Kernels of Sequor's own add biases to their rows, sum over rows and copy columns.
+// Matrix products by cuBLAS, or where their biases are joined to them by cuBLASLt. Else kernels of Sequor's own add biases to their rows, sum over rows and copy columns.
 public sealed partial class CudaBackend
 {
     private protected override void MatMulCore(in MatrixProduct product)
+    {
+        if (!_epilogues.TryMultiply(product))
+            MultiplyByKernels(product);
+    }
+
+    /// <summary>A product by cuBLAS, and by kernels what goes beside it.</summary>
+    internal void MultiplyByKernels(in MatrixProduct product)
     {
         Matrix a = Matrix(product.A);
         Matrix b = Matrix(product.B);
@@ -14,6 +21,8 @@ public sealed partial class CudaBackend
         Multiply(a, product.TransposeA, b, product.TransposeB, c, beta: product.Accumulate ? 1 : 0);
         if (!product.Bias.IsEmpty)
             AddToRows(product.Bias, c);
+        if (!product.Sums.IsEmpty)
+            ColumnSumCore(product.A, default, product.Sums);
     }
 
     private protected override void ColumnSumCore(Tensor a, Tensor b, Tensor sum)

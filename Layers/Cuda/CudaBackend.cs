@@ -134,6 +134,7 @@ public sealed partial class CudaBackend : Backend
         Require(options.Convolution, "The method", nameof(options));
         Require(options.Products, "The mode", nameof(options));
         Require(options.Scan, "The split", nameof(options));
+        Require(options.Epilogue, "The epilogue", nameof(options));
         if (options.Products == ProductMath.Tf32 && options.Math != FloatMath.Tf32)
             throw new ArgumentException(
                 $"{nameof(ProductMath)}.{nameof(ProductMath.Tf32)} needs {nameof(CudaOptions.Math)} to be {nameof(FloatMath.Tf32)}.",
@@ -141,6 +142,7 @@ public sealed partial class CudaBackend : Backend
             );
         _options = options;
         Tuner = new Tuner(this, options);
+        _epilogues = new CudaEpilogues(this, options.Epilogue);
         Context = context;
         Stream = stream;
         Math = options.Math;
@@ -191,7 +193,16 @@ public sealed partial class CudaBackend : Backend
         CuDnn = cuDnn;
         Kernels = kernels;
         // The scratch's end waits for all work, and so for copies that leave from pinned memory.
-        _owned.AddRange([CuBlas, scratch, cuDnn, Scratch, kernels, _uploads, _uploadStream]);
+        _owned.AddRange([
+            _epilogues,
+            CuBlas,
+            scratch,
+            cuDnn,
+            Scratch,
+            kernels,
+            _uploads,
+            _uploadStream,
+        ]);
         StepMeter.Add(this);
         if (options.Nvtx && NvtxRanges.Create(options.Tell) is { } ranges)
         {
@@ -475,6 +486,8 @@ public sealed partial class CudaBackend : Backend
         Tracer?.Memory();
         var buffer = (DeviceBuffer<float>)storage.Block!;
         Memory.Remove(storage.Category, buffer.ByteCount, storage.Owner);
+        // Of a block that was collected the buffer may have been, too, and tells no address then.
+        _epilogues.Forget(storage.BlockAddress, buffer.ByteCount, forgotten);
         if (forgotten)
             buffer.DisposeLater();
         else

@@ -121,8 +121,7 @@ internal sealed partial class BlockFrame
         Tensor hidden = Hidden(range);
         Tensor mixed = _second is null ? dy : Dropped(dy, Ranges.Part(_second, range), range);
         HiddenAgain(allBefore, range);
-        SumProducts(mixed, hidden);
-        _backend.ColumnSum(mixed, default, _bias.Gradient);
+        BiasedGradient.Add(_backend, _flow, mixed, hidden, _weight.Gradient, _bias.Gradient);
         Multiply(mixed, hidden);
         return hidden;
     }

@@ -24,6 +24,7 @@ internal sealed record BlockParts(
 internal sealed partial class BlockFrame : IDisposable
 {
     private readonly Backend _backend;
+    private readonly GradientFlow _flow;
     private readonly BlockMixing _mixing;
     private readonly BlockNorm _norm;
     private readonly BlockDropout _dropout;
@@ -54,6 +55,7 @@ internal sealed partial class BlockFrame : IDisposable
     )
     {
         _backend = builder.Stage;
+        _flow = builder.Gradients;
         _mixing = parts.Mixing;
         int d = input.Columns;
         int chunk = checked(

@@ -48,18 +48,7 @@ internal sealed class LinearPlan : LayerPlan
         // A gradient of the last steps belongs to the input's last steps.
         int steps = dy.Shape.First;
         Tensor x = _x.Slice(_x.Shape.First - steps, steps);
-        _backend.MatMul(
-            new MatrixProduct
-            {
-                A = dy,
-                TransposeA = true,
-                B = x,
-                C = _weightGradient,
-                Accumulate = true,
-            }
-        );
-        if (!_biasGradient.IsEmpty)
-            _backend.ColumnSum(dy, default, _biasGradient);
+        BiasedGradient.Add(_backend, _flow, dy, x, _weightGradient, _biasGradient);
         if (!_inputGradient)
             return default;
         Tensor dx = _flow.Other(dy, x.Shape);

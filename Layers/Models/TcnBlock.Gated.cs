@@ -183,16 +183,13 @@ public sealed partial class TcnBlock
 
         private Tensor BackwardSkip(Tensor outer)
         {
-            _backend.ColumnSum(outer, default, _skipBias.Gradient);
-            _backend.MatMul(
-                new MatrixProduct
-                {
-                    A = outer,
-                    TransposeA = true,
-                    B = _x,
-                    C = _skipWeight.Gradient,
-                    Accumulate = true,
-                }
+            BiasedGradient.Add(
+                _backend,
+                _flow,
+                outer,
+                _x,
+                _skipWeight.Gradient,
+                _skipBias.Gradient
             );
             if (!_inputGradient)
                 return default;

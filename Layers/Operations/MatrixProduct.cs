@@ -14,6 +14,15 @@ internal readonly record struct MatrixProduct
     public required Tensor B { get; init; }
     public required Tensor C { get; init; }
     public Tensor Bias { get; init; }
+
+    /// <summary>
+    /// [M] what the sums over A's K rows are added to, beside the product; empty for none. Only with A transposed, without a bias, and
+    /// where <see cref="Backend.JoinsSums"/> says so.
+    /// </summary>
+    public Tensor Sums { get; init; }
+
+    /// <summary>Whether <see cref="Sums"/> holds zeros, so that what was there need not be read.</summary>
+    public bool SumsAreZero { get; init; }
     public bool TransposeA { get; init; }
     public bool TransposeB { get; init; }
     public bool Accumulate { get; init; }
@@ -27,13 +36,16 @@ internal readonly record struct MatrixProduct
     /// <summary>Whether B, unchanged since, is laid out there already.</summary>
     public bool HasFactor { get; init; }
 
-    /// <summary>Fills a report: a product of M, N and K takes 2 M N K operations, and a sum for each value with a bias.</summary>
+    /// <summary>Fills a report: a product of M, N and K takes 2 M N K operations, a sum for each value with a bias, and one for each of A that is summed up.</summary>
     public OperationReport Describe(OperationReport report)
     {
         long inner = TransposeA ? A.Shape.Rows : A.Shape.Columns;
         return report
             .Reads(A, B, Bias)
             .Results(C, Accumulate)
-            .Costs(2 * C.Count * inner + (Bias.IsEmpty ? 0 : C.Count));
+            .Results(Sums, adds: !SumsAreZero)
+            .Costs(
+                2 * C.Count * inner + (Bias.IsEmpty ? 0 : C.Count) + (Sums.IsEmpty ? 0 : A.Count)
+            );
     }
 }

@@ -27,8 +27,10 @@ internal sealed class BackwardPass(
     /// <param name="dy">The gradient of the output. It may be overwritten.</param>
     /// <param name="input">The caller's input, [T, B, C] or packed rows.</param>
     /// <param name="pads">Whether the caller's input and output have rows of padding.</param>
-    public Tensor Run(Tensor dy, Shape input, bool pads)
+    /// <param name="zeros">Whether the parameters' gradients are zeros.</param>
+    public Tensor Run(Tensor dy, Shape input, bool pads, bool zeros = false)
     {
+        flow.BeginPass(zeros);
         if (packsOutput)
             dy = TakeIn(dy, pads);
         Tensor dx = root.Backward(dy);

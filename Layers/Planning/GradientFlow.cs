@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Sequor.Layers;
 
 /// <summary>
@@ -21,6 +23,34 @@ public sealed class GradientFlow
     /// packed rows.
     /// </summary>
     internal int PooledSteps { get; set; }
+
+    // The backward pass that runs, and the last one in which each gradient of a parameter was asked for.
+    private readonly Dictionary<long, long> _asked = [];
+    private long _pass;
+    private bool _beganWithZeros;
+
+    /// <summary>A backward pass begins.</summary>
+    /// <param name="zeros">Whether the parameters' gradients are zeros, and not those of a pass before.</param>
+    internal void BeginPass(bool zeros)
+    {
+        _pass++;
+        _beganWithZeros = zeros;
+    }
+
+    /// <summary>
+    /// Whether a parameter's gradient still holds the zeros that the pass began with. It says so once in a pass: whoever asks writes it.
+    /// </summary>
+    internal bool IsZero(Tensor gradient)
+    {
+        ref long last = ref CollectionsMarshal.GetValueRefOrAddDefault(
+            _asked,
+            gradient.Offset,
+            out _
+        );
+        bool first = last != _pass;
+        last = _pass;
+        return first && _beganWithZeros;
+    }
 
     internal void Place(Storage first, Storage second)
     {

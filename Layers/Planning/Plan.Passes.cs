@@ -319,7 +319,7 @@ public sealed partial class Plan
         // Layers write over what they kept of the forward pass, also where one below them fails after that.
         _forwardDone = false;
         InputGradient = default;
-        InputGradient = _backward!.Run(outputGradient, _x.Shape, pads);
+        InputGradient = _backward!.Run(outputGradient, _x.Shape, pads, zeros: !accumulate);
         _gradientsAreTorn = false;
         EndBackward();
         Backend.Queued(call, InputGradient);

@@ -133,6 +133,7 @@ public sealed partial class Plan : IDisposable
                 if (count > 0)
                     layoutTable = builder.Kept(new Shape(count), MemoryCategory.Workspace);
             }
+            var fallbacks = new List<string>();
             if (options.Resets)
             {
                 _resets = builder.Marks = new StepResets(
@@ -152,6 +153,7 @@ public sealed partial class Plan : IDisposable
                 _layout,
                 _carriesWindows,
                 options.GradientInOutput,
+                fallbacks,
                 _resets
             );
             root = PlannedLayer.Of(builder, "", model, input, out Shape output);
@@ -162,7 +164,7 @@ public sealed partial class Plan : IDisposable
             if (options.States)
                 _layerStates = new PlanStates(model, builder.LayerStates);
             LibraryRandoms = builder.LibraryRandoms;
-            Fallbacks = builder.Fallbacks;
+            Fallbacks = [.. builder.Fallbacks, .. fallbacks];
             Gradients = builder.AllGradients;
             _storages = builder.Build(gradients);
             if (staging is not null)
@@ -271,7 +273,7 @@ public sealed partial class Plan : IDisposable
     internal Tensor OutputPlace => _output;
 
     /// <summary>
-    /// What this backend computes in another way than was asked for: the layer, how instead, and why. Results are the same up to
+    /// What this backend computes in another way than was asked for: the layer or the product, how instead, and why. Results are the same up to
     /// rounding.
     /// </summary>
     public IReadOnlyList<string> Fallbacks { get; }

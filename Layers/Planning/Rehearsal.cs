@@ -41,6 +41,7 @@ internal sealed class Rehearsal
     /// <param name="layout">The layout of packed batches; null where there are none.</param>
     /// <param name="carries">Whether each window goes on from the states of the one before it.</param>
     /// <param name="gradientInOutput">Whether gradients of the output may lie where the output does.</param>
+    /// <param name="fallbacks">Takes what products are not carried out as was asked for.</param>
     /// <param name="resets">The marks of steps that begin anew; null where there are none.</param>
     /// <returns>The most floats that lie in each of the two places of gradients.</returns>
     /// <exception cref="LayerException">A layer breaks a rule for layers.</exception>
@@ -54,6 +55,7 @@ internal sealed class Rehearsal
         SequenceLayout? layout,
         bool carries = false,
         bool gradientInOutput = false,
+        List<string>? fallbacks = null,
         StepResets? resets = null
     )
     {
@@ -95,6 +97,7 @@ internal sealed class Rehearsal
         passes.Whole(new Shape(length, 1, input.Columns));
         if (layout is not null)
             passes.Packed(input);
+        fallbacks?.AddRange(rehearsal.Fallbacks.Distinct());
         return needs;
     }
 

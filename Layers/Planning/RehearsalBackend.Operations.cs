@@ -29,9 +29,25 @@ internal sealed partial class RehearsalBackend
     private protected override void MatMulCore(in MatrixProduct product)
     {
         Prepare(OperationKind.Products);
-        if (IsLargest)
-            _real.PlanProduct(product);
+        Plan(product);
         Write(product.C);
+        Write(product.Sums);
+    }
+
+    // Whether the sums are joined goes by where tensors lie, so the pass goes the longer way.
+    internal override bool JoinsSums(in MatrixProduct product)
+    {
+        // Both are measured where there is a choice.
+        Prepare(OperationKind.Products);
+        Prepare(OperationKind.Sums);
+        Plan(product);
+        return false;
+    }
+
+    private void Plan(in MatrixProduct product)
+    {
+        if (IsLargest && _real.PlanProduct(product) is { } fallback)
+            Fallbacks.Add(fallback);
     }
 
     private protected override void PointwiseCore(PointwiseOp op, in PointwiseArguments arguments)

@@ -30,6 +30,9 @@ internal sealed partial class RehearsalBackend : Backend
     /// <summary>Whether what is rehearsed is the largest batch, whose products the real backend prepares for.</summary>
     public bool IsLargest { get; set; }
 
+    /// <summary>What the real backend does not carry out as was asked for.</summary>
+    public List<string> Fallbacks { get; } = [];
+
     public override BackendInfo Info => _real.Info;
 
     public override long? FreeBytes => _real.FreeBytes;

@@ -84,6 +84,9 @@ public sealed class Storage : IDisposable
     /// <summary>The use of other code's memory, which ends with the block; null for memory of the backend, and for what was wrapped.</summary>
     internal DlPackLease? Lease { get; }
 
+    /// <summary>Whether the backend allocated it, and is told when it goes (<see cref="Backend.Free"/>).</summary>
+    internal bool IsOwned => _owned;
+
     /// <summary>Whether whoever frees the memory waits for its holders: not where it was wrapped.</summary>
     internal bool CanBeHeld => _owned || Lease is not null;
 

@@ -22,6 +22,8 @@ internal sealed class Advice(NativeLibraries libraries)
             LibraryKind.CuDnn => ForCuDnn(failure.Kind),
             LibraryKind.CuBlas when failure.Kind != FailureKind.NotLookedFor =>
                 $"{Install(CuBlas(Major))}; one that is elsewhere: SEQUOR_CUBLAS_PATH",
+            LibraryKind.CuBlasLt when failure.Kind != FailureKind.NotLookedFor =>
+                "it comes with cuBLAS, in the same folder; without it biases are launches of their own",
             LibraryKind.Nvrtc when failure.Kind != FailureKind.NotLookedFor =>
                 $"{Install(Nvrtc(Major))}; only cuDNN's run-time engines need it",
             LibraryKind.Nvml => "it comes with NVIDIA's driver; only reports need it",

@@ -13,6 +13,7 @@ public sealed class CudaDiagnosis
             LibraryStatus.Of("CUDA driver", libraries.Driver, advice),
             LibraryStatus.Of("cuDNN", libraries.CuDnn, advice),
             LibraryStatus.Of("cuBLAS", libraries.CuBlas, advice),
+            LibraryStatus.Of("cuBLASLt", libraries.CuBlasLt, advice),
             LibraryStatus.Of("NVRTC", libraries.Nvrtc, advice),
             LibraryStatus.Of("NVML", libraries.Nvml, advice),
         ];

@@ -12,6 +12,9 @@ public enum LibraryKind
     /// <summary>cuBLAS 12 or 13.</summary>
     CuBlas,
 
+    /// <summary>cuBLASLt, which cuBLAS itself stands on: of the same version. It adds biases within products; nothing else needs it.</summary>
+    CuBlasLt,
+
     /// <summary>NVRTC, with which cuDNN's run-time engines compile; nothing else needs it.</summary>
     Nvrtc,
 

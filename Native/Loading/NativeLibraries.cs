@@ -26,6 +26,7 @@ public sealed class NativeLibraries
         _set = new LibrarySetFinder(context, DriverCudaVersion);
         (CuDnn, CuBlas, CudaMajor) = _set.Found;
         var companions = new CompanionFinder(context);
+        CuBlasLt = companions.CuBlasLt(CuBlas);
         Nvrtc = companions.Nvrtc(CudaMajor);
         Nvml = companions.Nvml();
         _displayDriverVersion = new(() => Nvml.Table is { } nvml ? ReadDriverVersion(nvml) : null);
@@ -47,6 +48,9 @@ public sealed class NativeLibraries
 
     /// <summary>cuBLAS, of cuDNN's CUDA major version.</summary>
     public LibraryResult<CuBlas> CuBlas { get; }
+
+    /// <summary>cuBLASLt, of cuBLAS's version and folder. Without it biases are added by launches of their own.</summary>
+    public LibraryResult<CuBlasLt> CuBlasLt { get; }
 
     /// <summary>NVRTC. Without it cuDNN's run-time engines and CUDNN_RNN_ALGO_PERSIST_DYNAMIC do not work.</summary>
     public LibraryResult<Nvrtc> Nvrtc { get; }
@@ -85,6 +89,7 @@ public sealed class NativeLibraries
         Describe(text, "CUDA driver", Driver);
         Describe(text, "cuDNN", CuDnn);
         Describe(text, "cuBLAS", CuBlas);
+        Describe(text, "cuBLASLt", CuBlasLt);
         Describe(text, "NVRTC", Nvrtc);
         Describe(text, "NVML", Nvml);
         return text.ToString();

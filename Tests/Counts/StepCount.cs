@@ -102,6 +102,7 @@ internal sealed record StepCount(
         CudaLibraries.From(
             device.Symbols(LibraryKind.CudaDriver),
             device.Symbols(LibraryKind.CuDnn),
-            device.Symbols(LibraryKind.CuBlas)
+            device.Symbols(LibraryKind.CuBlas),
+            cuBlasLt: device.Symbols(LibraryKind.CuBlasLt)
         );
 }

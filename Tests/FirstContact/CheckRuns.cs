@@ -166,6 +166,7 @@ internal sealed class CheckRuns(FirstContactOptions options, string folder)
             LibrarySummary.Of("driver", real.Native.Driver),
             LibrarySummary.Of("cuDNN", real.Native.CuDnn),
             LibrarySummary.Of("cuBLAS", real.Native.CuBlas),
+            LibrarySummary.Of("cuBLASLt", real.Native.CuBlasLt),
             LibrarySummary.Of("NVML", real.Native.Nvml),
         ];
         if (isVirtual)

@@ -39,7 +39,8 @@ public abstract class InteropFixture
             Gpu.Symbols(LibraryKind.CudaDriver),
             NativeExport.Library("virtual cuDNN", CuDnnLibrary.Exports),
             NativeExport.Library("virtual cuBLAS", CuBlasLibrary.Exports),
-            Gpu.Symbols(LibraryKind.Nvml)
+            Gpu.Symbols(LibraryKind.Nvml),
+            Gpu.Symbols(LibraryKind.CuBlasLt)
         );
         Context = CudaContext.Primary(Libraries.Device());
         Stream = Context.CreateStream();

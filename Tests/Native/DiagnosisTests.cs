@@ -76,6 +76,7 @@ public sealed class DiagnosisTests
                     ("CUDA driver", "12.4"),
                     ("cuDNN", "9.6.0"),
                     ("cuBLAS", "12.5.6"),
+                    ("cuBLASLt", "12.5.6"),
                     ("NVRTC", "12.6"),
                     ("NVML", null),
                 }
@@ -280,7 +281,7 @@ public sealed class DiagnosisTests
         );
         Assert.That(cublas.Advice, Does.StartWith("pip install nvidia-cublas~=13.0;"));
         Assert.That(
-            cuda.Libraries[3].Advice,
+            cuda.Libraries[4].Advice,
             Does.StartWith("pip install nvidia-cuda-nvrtc~=13.0")
         );
     }

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Sequor.Native;
+using Sequor.Native.Generator;
 
 namespace Sequor.Tests.Native;
 
@@ -71,6 +72,21 @@ internal static unsafe class FakeVendor
             }
         );
 
+    /// <summary>A cuBLASLt of cuBLAS's version, or of another one; of all other functions it has the names alone.</summary>
+    public static FakeLibrary CuBlasLt(bool isOther = false, string? lacks = null)
+    {
+        var symbols = Tables
+            .All<FunctionFact>()
+            .Where(f => f.File.Class == nameof(Sequor.Native.CuBlasLt) && f.Fact.Symbol != lacks)
+            .ToDictionary(f => f.Fact.Symbol, _ => (nint)1);
+        if (symbols.ContainsKey("cublasLtGetProperty"))
+            symbols["cublasLtGetProperty"] = isOther
+                ? (nint)(delegate* unmanaged<libraryPropertyType, int*, cublasStatus_t>)&GetOther
+                : (nint)
+                    (delegate* unmanaged<libraryPropertyType, int*, cublasStatus_t>)&GetProperty;
+        return new(symbols);
+    }
+
     public static FakeLibrary Nvrtc() =>
         new(
             new()
@@ -131,6 +147,13 @@ internal static unsafe class FakeVendor
     private static cublasStatus_t GetProperty(libraryPropertyType part, int* value)
     {
         *value = part == libraryPropertyType.MAJOR_VERSION ? CuBlasMajor : 4 + (int)part;
+        return cublasStatus_t.CUBLAS_STATUS_SUCCESS;
+    }
+
+    [UnmanagedCallersOnly]
+    private static cublasStatus_t GetOther(libraryPropertyType part, int* value)
+    {
+        *value = part == libraryPropertyType.MAJOR_VERSION ? CuBlasMajor : 7 + (int)part;
         return cublasStatus_t.CUBLAS_STATUS_SUCCESS;
     }
 

@@ -30,6 +30,7 @@ internal static class Machines
             .Knows("libcudnn.so.9", $"{System}/libcudnn.so.9.6.0", FakeVendor.CuDnn())
             .WithCuDnnParts(System)
             .Knows("libcublas.so.12", $"{System}/libcublas.so.12.4.5", FakeVendor.CuBlas())
+            .Knows("libcublasLt.so.12", $"{System}/libcublasLt.so.12.4.5", FakeVendor.CuBlasLt())
             .Knows("libnvrtc.so.12", $"{System}/libnvrtc.so.12.6.77", FakeVendor.Nvrtc())
             .Knows("libnvidia-ml.so.1", $"{System}/libnvidia-ml.so.535.1", FakeVendor.Nvml());
 

@@ -259,6 +259,59 @@ public sealed class SearchFailureTests
         );
     }
 
+    // Of each the GPU can be used nevertheless.
+    [Test]
+    public void cuBLASLt_that_is_missing_of_another_version_or_no_cuBLASLt()
+    {
+        FakeMachine machine = Machines.Whole();
+        machine.Known.Remove("libcublasLt.so.12");
+        NativeLibraries found = NativeLibraries.Load(new(), machine);
+        Assert.That(found.Failure, Is.Null);
+        Expect(
+            found.CuBlasLt.Failure,
+            LibraryKind.CuBlasLt,
+            FailureKind.NotFound,
+            $"cuBLASLt 12 was not found, neither beside {Machines.System}/libcublas.so.12.4.5 nor by its name"
+        );
+        Assert.That(found.Report(), Does.Contain("\ncuBLASLt: cuBLASLt 12 was not found"));
+        foreach (
+            (FakeLibrary library, FailureKind kind, string reason) in ((
+                FakeLibrary,
+                FailureKind,
+                string
+            )[])
+                [
+                    (
+                        FakeVendor.CuBlasLt(isOther: true),
+                        FailureKind.UnsupportedVersion,
+                        "is cuBLASLt 12.8.9, but cuBLAS 12.5.6"
+                    ),
+                    (
+                        FakeVendor.CuBlasLt(lacks: "cublasLtMatmul"),
+                        FailureKind.UnsupportedVersion,
+                        "lacks cublasLtMatmul"
+                    ),
+                    (FakeVendor.Other(), FailureKind.NotTheLibrary, "is not cuBLASLt"),
+                ]
+        )
+        {
+            found = NativeLibraries.Load(
+                new(),
+                Machines.Whole().Knows("libcublasLt.so.12", "/x/libcublasLt.so.12", library)
+            );
+            Assert.That(found.Failure, Is.Null);
+            Expect(found.CuBlasLt.Failure, LibraryKind.CuBlasLt, kind, reason);
+        }
+        machine = Machines.Whole();
+        machine.Known.Remove("libcublas.so.12");
+        Expect(
+            NativeLibraries.Load(new(), machine).CuBlasLt.Failure,
+            LibraryKind.CuBlasLt,
+            FailureKind.NotLookedFor,
+            "it has to be the one of cuBLAS"
+        );
+    }
+
     [Test]
     public void Files_that_are_other_libraries()
     {

@@ -120,7 +120,7 @@ public sealed class SearchOrderTests
         machine
             .WithCuDnn($"{Site}/nvidia/cudnn/lib")
             .With($"{Site}/nvidia/cublas/lib/libcublas.so.12", FakeVendor.CuBlas())
-            .With($"{Site}/nvidia/cublas/lib/libcublasLt.so.12", FakeVendor.Other())
+            .With($"{Site}/nvidia/cublas/lib/libcublasLt.so.12", FakeVendor.CuBlasLt())
             .With($"{Site}/nvidia/cuda_nvrtc/lib/libnvrtc.so.12", FakeVendor.Nvrtc());
         NativeLibraries found = NativeLibraries.Load(new(), machine);
         Assert.That(found.Failure, Is.Null);
@@ -138,6 +138,11 @@ public sealed class SearchOrderTests
                 }
             )
         );
+        Assert.That(
+            found.CuBlasLt.Table!.Source,
+            Is.EqualTo($"{Site}/nvidia/cublas/lib/libcublasLt.so.12")
+        );
+        Assert.That(found.CuBlasLt.Attempts.Single().Place, Is.EqualTo("beside cuBLAS"));
         Assert.That(
             found.Nvrtc.Table!.Source,
             Is.EqualTo($"{Site}/nvidia/cuda_nvrtc/lib/libnvrtc.so.12")

@@ -30,7 +30,7 @@ public sealed class CudaChoiceCommandTests : CudaCommandFixture
             string[] hows = how == "file" ? [how] : [how, "file"];
             Assert.That(
                 choices.Select(c => (string?)c!["kind"]).Distinct(),
-                Is.EquivalentTo((string[])["recurrent", "math", "convolution"])
+                Is.EquivalentTo((string[])["recurrent", "math", "convolution", "epilogue"])
             );
             Assert.That(
                 choices.Where(c => c!["reason"] is null).Select(c => (string?)c!["how"]).Distinct(),
@@ -67,7 +67,7 @@ public sealed class CudaChoiceCommandTests : CudaCommandFixture
     public void What_is_forced_is_taken()
     {
         JsonArray choices = Bench(
-            $"--arch rnn,tcn,lru --autotune {Choices} --choice recurrent=standard,convolution=cudnn,math=pedantic,scan=wide",
+            $"--arch rnn,tcn,lru --autotune {Choices} --choice recurrent=standard,convolution=cudnn,math=pedantic,epilogue=library,scan=wide",
             out string text
         );
         Assert.That(
@@ -80,6 +80,7 @@ public sealed class CudaChoiceCommandTests : CudaCommandFixture
                     ("recurrent", "standard", "forced"),
                     ("convolution", "cudnn", "forced"),
                     ("math", "pedantic", "forced"),
+                    ("epilogue", "library", "forced"),
                     ("scan", "wide", "forced"),
                 }
             )

@@ -77,7 +77,7 @@ public sealed class DoctorCommandTests : FolderTest
         JsonElement[] libraries = [.. report.GetProperty("libraries").EnumerateArray()];
         Assert.That(
             libraries.Select(l => l.GetProperty("name").GetString()),
-            Is.EqualTo(new[] { "CUDA driver", "cuDNN", "cuBLAS", "NVRTC", "NVML" })
+            Is.EqualTo(new[] { "CUDA driver", "cuDNN", "cuBLAS", "cuBLASLt", "NVRTC", "NVML" })
         );
         foreach (JsonElement library in libraries)
         {

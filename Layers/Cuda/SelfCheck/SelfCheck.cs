@@ -63,6 +63,9 @@ internal sealed class SelfCheck
                     .Select(mode =>
                         (Func<SelfCheckItem>)(() => new ProductsOfOnes(Open(mode), mode))
                     ),
+                .. (device.Libraries.CuBlasLt is null ? [] : Enum.GetValues<ProductMath>()).Select(
+                    mode => (Func<SelfCheckItem>)(() => new EpiloguesOfOnes(Open(mode), mode))
+                ),
                 .. SelfCheckModel.All.SelectMany(model =>
                     (Func<SelfCheckItem>[])
                         [

@@ -14,7 +14,7 @@ internal sealed class ProductTuning(CudaBackend backend, ProductShape shape) : T
     public const string Name = "math";
 
     // Sums of products of up to 4 stay below 2^24.
-    private const int MostTerms = 1 << 22;
+    public const int MostTerms = 1 << 22;
 
     private Matrix _a;
     private Matrix _b;
@@ -22,7 +22,10 @@ internal sealed class ProductTuning(CudaBackend backend, ProductShape shape) : T
 
     public override string Kind => Name;
 
-    public override string Shape =>
+    public override string Shape => TextOf(shape);
+
+    /// <summary>A shape as choices are kept by it.</summary>
+    public static string TextOf(ProductShape shape) =>
         string.Create(
             CultureInfo.InvariantCulture,
             $"{(shape.TransposeA ? 't' : 'n')}{(shape.TransposeB ? 't' : 'n')} {shape.M} x {shape.N} x {shape.K}"

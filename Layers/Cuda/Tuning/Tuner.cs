@@ -71,8 +71,8 @@ internal sealed class Tuner
                 choice.Taken == guess
                 || choice.How == "forced"
                 || choice.Refused.ContainsKey(guess)
-                // A mode of products takes no memory.
-                || key.Kind == ProductTuning.Name
+                // A mode of products takes no memory, and neither does cuBLASLt beside cuBLAS's scratch.
+                || key.Kind is ProductTuning.Name or EpilogueTuning.Name
             )
                 continue;
             _chosen[key] = choice with

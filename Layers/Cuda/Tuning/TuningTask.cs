@@ -5,7 +5,7 @@ namespace Sequor.Layers.Cuda;
 /// </summary>
 internal abstract class TuningTask
 {
-    /// <summary>What is chosen for: recurrent, convolution, math or scan.</summary>
+    /// <summary>What is chosen for: recurrent, convolution, math, epilogue or scan.</summary>
     public abstract string Kind { get; }
 
     /// <summary>The shape, in words and numbers. What has an influence on the choice is in it.</summary>

@@ -73,7 +73,8 @@ internal static class StepCounts
         CudaLibraries.From(
             device.Symbols(LibraryKind.CudaDriver),
             device.Symbols(LibraryKind.CuDnn),
-            device.Symbols(LibraryKind.CuBlas)
+            device.Symbols(LibraryKind.CuBlas),
+            cuBlasLt: device.Symbols(LibraryKind.CuBlasLt)
         );
 
     private static void Count(

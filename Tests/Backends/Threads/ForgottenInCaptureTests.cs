@@ -6,8 +6,9 @@ using Sequor.Native;
 namespace Sequor.Tests.Threads;
 
 /// <summary>What is forgotten waits while a caller records: a block that is freed then would end the recording.</summary>
-[TestFixture]
-public sealed unsafe class ForgottenInCaptureTests() : ThreadFixture("cuda")
+[TestFixture("cuda")]
+[TestFixture(ThreadFixture.WithEpilogues)]
+public sealed unsafe class ForgottenInCaptureTests(string device) : ThreadFixture(device)
 {
     [Test]
     public void A_callers_capture_is_not_disturbed(

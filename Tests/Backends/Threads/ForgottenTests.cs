@@ -16,7 +16,7 @@ public sealed unsafe class ForgottenTests(string device) : ThreadFixture(device)
     internal const int T = 4;
     internal const int B = 3;
 
-    private static readonly string[] Devices = ["cpu", "cuda"];
+    private static readonly string[] Devices = ["cpu", "cuda", WithEpilogues];
     internal static readonly float[] X = new Draw(1).Uniform(T * B * 2);
 
     private CudaBackend Gpu => (CudaBackend)Backend;
@@ -79,6 +79,8 @@ public sealed unsafe class ForgottenTests(string device) : ThreadFixture(device)
     {
         // What the backend keeps by itself is there.
         Train(Backend, dispose: true);
+        if (HasEpilogues && Counts is { } counts)
+            Assert.That(counts.Of("cublasLtMatmul"), Is.Positive);
         long bytes = Backend.Memory.CurrentBytes;
         Train(Backend);
         Assert.That(Backend.Memory.CurrentBytes, Is.GreaterThan(bytes));

@@ -11,12 +11,20 @@ namespace Sequor.Tests.Threads;
 [NonParallelizable]
 public abstract class ThreadFixture(string device)
 {
+    /// <summary>A GPU whose biases cuBLASLt adds, which keeps an object for each of them.</summary>
+    internal const string WithEpilogues = "cuda, cuBLASLt";
+
     private VirtualDevice? _virtual;
     private CudaLibraries? _libraries;
 
     private protected Backend Backend { get; private set; } = null!;
 
-    private protected bool IsCuda => device == "cuda";
+    private protected bool IsCuda => device is "cuda" or WithEpilogues;
+
+    private protected bool HasEpilogues => device == WithEpilogues;
+
+    /// <summary>Counts calls; null where there are none to count, or it is not the virtual GPU.</summary>
+    private protected Sequor.VirtualGpu.VirtualCounts? Counts => _virtual?.Counts;
 
     [SetUp]
     public void Begin()
@@ -45,7 +53,11 @@ public abstract class ThreadFixture(string device)
     /// <summary>A further backend, which the test disposes.</summary>
     private protected Backend Another() =>
         IsCuda
-            ? CudaBackend.Create(0, null, _libraries)
+            ? CudaBackend.Create(
+                0,
+                HasEpilogues ? new CudaOptions { Epilogue = ProductEpilogue.Library } : null,
+                _libraries
+            )
             : Backend.Create(Device.Cpu, new CpuOptions { Threads = 2 });
 
     /// <summary>What an action throws; null for nothing.</summary>

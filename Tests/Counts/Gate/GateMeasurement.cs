@@ -108,7 +108,8 @@ internal sealed record GateMeasurement(string File, string Verb, string Options,
                 CudaLibraries.From(
                     device.Symbols(LibraryKind.CudaDriver),
                     device.Symbols(LibraryKind.CuDnn),
-                    device.Symbols(LibraryKind.CuBlas)
+                    device.Symbols(LibraryKind.CuBlas),
+                    cuBlasLt: device.Symbols(LibraryKind.CuBlasLt)
                 )
             )
         )

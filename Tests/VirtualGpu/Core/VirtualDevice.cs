@@ -170,7 +170,10 @@ internal sealed class VirtualDevice : IDisposable
         );
 
     /// <summary>A virtual library's symbols.</summary>
-    public INativeSymbols Symbols(LibraryKind kind) => Symbols(kind, Options);
+    public INativeSymbols Symbols(LibraryKind kind) =>
+        kind == LibraryKind.CuBlasLt && Manners.NoCuBlasLt
+            ? NativeExport.Library("no cuBLASLt", [])
+            : Symbols(kind, Options);
 
     /// <summary>The table of one kind of handle, made at the first call.</summary>
     /// <param name="kind">What messages call the objects.</param>

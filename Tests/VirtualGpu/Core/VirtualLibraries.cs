@@ -12,6 +12,7 @@ internal static class VirtualLibraries
             LibraryKind.CudaDriver => DriverLibrary.Exports,
             LibraryKind.CuDnn => CuDnnLibrary.Exports,
             LibraryKind.CuBlas => CuBlasLibrary.Exports,
+            LibraryKind.CuBlasLt => CuBlasLtLibrary.Exports,
             LibraryKind.Nvml => NvmlLibrary.Exports,
             _ => [],
         };

@@ -1,3 +1,5 @@
+using Sequor.Native;
+
 namespace Sequor.VirtualGpu;
 
 /// <summary>
@@ -35,6 +37,18 @@ internal sealed class VirtualManners
     /// streams has to find. Null for none.
     /// </summary>
     public Func<ulong, bool>? ForgetsWaits { get; set; }
+
+    /// <summary>There is no cuBLASLt, as where somebody has taken files apart.</summary>
+    public bool NoCuBlasLt { get; set; }
+
+    /// <summary>The cuBLASLt that is found is of another version than cuBLAS.</summary>
+    public bool OtherCuBlasLt { get; set; }
+
+    /// <summary>
+    /// What cuBLASLt answers where it has no algorithm for a product with an epilogue, given its operations and sizes, "TN 5 8 3":
+    /// CUBLAS_STATUS_NOT_SUPPORTED, or CUBLAS_STATUS_SUCCESS with no algorithm; null where it has one.
+    /// </summary>
+    public Func<string, cublasStatus_t?>? NoEpilogue { get; set; }
 
     /// <summary>Bytes that a recurrent net wants beside those of its own rule.</summary>
     public long MoreRnnSpace(RnnData data) =>

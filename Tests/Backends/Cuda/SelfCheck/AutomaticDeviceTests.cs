@@ -46,7 +46,7 @@ internal sealed class AutomaticDeviceTests : CudaFixture
             Assert.That(
                 first.Info.Reason,
                 Does.Match(
-                    @"^the GPU Sequor virtual GPU passed its self-check of \d{4}-\d\d-\d\d \(13 checks in "
+                    @"^the GPU Sequor virtual GPU passed its self-check of \d{4}-\d\d-\d\d \(16 checks in "
                 )
             );
             Assert.That(first.Info.Warning, Is.Null);

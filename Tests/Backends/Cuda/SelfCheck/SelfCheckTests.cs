@@ -36,7 +36,7 @@ internal sealed class SelfCheckTests : CudaFixture
         SelfCheckReport report = SelfCheck.Run(Libraries.Device());
 
         Assert.That(report.Passed, report.Verdict);
-        Assert.That(report.Checks, Has.Count.EqualTo(3 + 2 * SelfCheckModel.All.Count));
+        Assert.That(report.Checks, Has.Count.EqualTo(3 + 3 + 2 * SelfCheckModel.All.Count));
         Assert.That(report.Checks.Select(c => c.Name), Is.Unique);
         Assert.That(report.Checks.Select(c => c.LoadSeconds), Has.All.Positive);
     }
@@ -67,6 +67,35 @@ internal sealed class SelfCheckTests : CudaFixture
         Assert.That(found.Passed, Is.False);
         Assert.That(found.Name, Does.StartWith("products of ones"));
         Assert.That(found.Detail, Does.Match(@"value \[0, 0\] is \d+(\.\d+)?, not 19200$"));
+    }
+
+    // The product's value or, of a bias's gradient, the sum beside it.
+    [TestCase("CUBLASLT_EPILOGUE_BIAS", @"^bias of \d+ x \d+ x \d+: value \d+ is ")]
+    [TestCase("CUBLASLT_EPILOGUE_BGRADB", @"^bias gradient of \d+ x \d+ x \d+: sum \d+ is ")]
+    public void Biases_that_cuBLASLt_gets_wrong_are_found(string epilogue, string told)
+    {
+        RequireVirtual().Effects = work =>
+            work.Call == "cublasLtMatmul" && work.Way.EndsWith(epilogue, StringComparison.Ordinal)
+                ? new VirtualEffect { IsWrong = true }
+                : null;
+
+        CheckResult found = Check(() => new EpiloguesOfOnes(Gpu, ProductMath.Default));
+
+        Assert.That(found.Passed, Is.False);
+        Assert.That(found.Name, Is.EqualTo("biases of ones, default"));
+        Assert.That(found.Detail, Does.Match(told));
+    }
+
+    [Test]
+    public void Biases_without_an_algorithm_are_no_failure()
+    {
+        RequireVirtual().Manners.NoEpilogue = _ =>
+            Sequor.Native.cublasStatus_t.CUBLAS_STATUS_NOT_SUPPORTED;
+
+        CheckResult found = Check(() => new EpiloguesOfOnes(Gpu, ProductMath.Default));
+
+        Assert.That(found.Passed, found.Detail);
+        Assert.That(found.Detail, Is.EqualTo("0 exact, 8 without an algorithm"));
     }
 
     [TestCaseSource(nameof(Steps))]

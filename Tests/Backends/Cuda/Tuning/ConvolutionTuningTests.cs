@@ -98,6 +98,7 @@ public sealed class ConvolutionTuningTests : TuningFixture
                     {
                         Autotune = Autotune.InFile(PathOf($"{slow}.jsonl")),
                         Products = ProductMath.Default,
+                        Epilogue = ProductEpilogue.Kernels,
                     }
                 );
                 using var model = new Sequential(new Tcn(2, [4, 4], 2), new Linear(4, 1));

@@ -60,7 +60,7 @@ public abstract class TuningFixture : FolderTest
         }
     }
 
-    private protected CudaOptions Options =>
+    private protected virtual CudaOptions Options =>
         new()
         {
             Autotune = Autotune.InFile(Choices),

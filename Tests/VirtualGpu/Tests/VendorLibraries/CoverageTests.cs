@@ -16,10 +16,12 @@ public sealed unsafe class CoverageTests : LibraryTest
     {
         Assert.That(Dnn.Missing, Is.Empty);
         Assert.That(Blas.Missing, Is.Empty);
+        Assert.That(new CuBlasLt(Device.Symbols(LibraryKind.CuBlasLt)).Missing, Is.Empty);
     }
 
     [TestCase(typeof(CuDnn))]
     [TestCase(typeof(CuBlas))]
+    [TestCase(typeof(CuBlasLt))]
     public void Every_export_has_the_types_that_callers_use(Type table)
     {
         Dictionary<string, string> names = Tables
@@ -27,7 +29,9 @@ public sealed unsafe class CoverageTests : LibraryTest
             .Where(f => f.File.Class == table.Name)
             .ToDictionary(f => f.Fact.Symbol, f => f.Fact.Name);
         IReadOnlyList<NativeExport> exports =
-            table == typeof(CuDnn) ? CuDnnLibrary.Exports : CuBlasLibrary.Exports;
+            table == typeof(CuDnn) ? CuDnnLibrary.Exports
+            : table == typeof(CuBlas) ? CuBlasLibrary.Exports
+            : CuBlasLtLibrary.Exports;
         Assert.That(exports.Select(e => e.Symbol), Is.EquivalentTo(names.Keys));
         foreach (NativeExport export in exports)
         {
