@@ -27,6 +27,12 @@ internal sealed unsafe class KernelMachine(ulong seed = 1) : IPtxMemory, IDispos
     /// <summary>Whether sectors and requests are counted.</summary>
     public bool CountSectors { get; init; }
 
+    /// <summary>Sees every access to memory, where nothing is recorded; null for nobody.</summary>
+    public IPtxWatch? Watch { get; init; }
+
+    /// <summary>Is given each launch with its kernel's name, and runs it; null where it just runs.</summary>
+    public Action<string, Action>? Around { get; init; }
+
     /// <summary>Instructions of all threads together after which a launch is killed.</summary>
     public long InstructionLimit { get; set; } = 10_000_000_000;
 
@@ -131,11 +137,20 @@ internal sealed unsafe class KernelMachine(ulong seed = 1) : IPtxMemory, IDispos
             BlocksAtOnce = BlocksAtOnce,
             CountSectors = CountSectors,
             InstructionLimit = InstructionLimit,
+            Watch = Watch,
         };
-        if (Recorder is { } recorder)
-            recorder.Run(code, launch);
+        if (Around is { } around)
+            around(kernel, Run);
         else
-            code.Launch(launch);
+            Run();
+
+        void Run()
+        {
+            if (Recorder is { } recorder)
+                recorder.Run(code, launch);
+            else
+                code.Launch(launch);
+        }
     }
 
     private static byte[] Bytes(object argument) =>

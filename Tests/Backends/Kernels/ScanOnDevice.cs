@@ -17,9 +17,9 @@ internal sealed class ScanOnDevice(
     StepResets? resets = null
 )
 {
-    private readonly DeviceArray _rows = packed is null
-        ? DeviceArray.Null
-        : machine.Put(packed.First);
+    /// <summary>Where each step's rows begin, where rows are packed.</summary>
+    public DeviceArray Rows { get; } =
+        packed is null ? DeviceArray.Null : machine.Put(packed.First);
 
     // Marks have arguments of their own.
     private readonly object[] _marks = resets is null
@@ -48,7 +48,7 @@ internal sealed class ScanOnDevice(
         {
             ScanKernel kernel = KernelOf(range);
             (int start, int delta) = ScanKernel.Walk(range.First, range.Count, reverse, false);
-            object[] shape = [_rows, steps, batch, size, start, delta, range.Count];
+            object[] shape = [Rows, steps, batch, size, start, delta, range.Count];
             object[] tiles = kernel.Chunked ? [Control, _room] : [];
             machine.Launch(
                 kernel.Forward,
@@ -95,7 +95,7 @@ internal sealed class ScanOnDevice(
                     factors,
                     states,
                     gradient,
-                    _rows,
+                    Rows,
                     steps,
                     batch,
                     size,
