@@ -331,8 +331,8 @@ DEVICE Complex power_of(Complex z, int n) {
 }
 } // namespace
 
-#define STATE_SCAN(suffix, states)                                                                 \
-    KERNEL LAUNCH(Threads) state_scan_forward_##suffix(                                            \
+#define STATE_SCAN(suffix, states, forward_bounds)                                                 \
+    KERNEL forward_bounds state_scan_forward_##suffix(                                             \
         const float *u,                                                                            \
         float *y,                                                                                  \
         const float *a,                                                                            \
@@ -453,9 +453,10 @@ DEVICE Complex power_of(Complex z, int n) {
         );                                                                                         \
     }
 
-STATE_SCAN(1, 1)
-STATE_SCAN(4, 4)
-STATE_SCAN(8, 8)
+STATE_SCAN(1, 1, LAUNCH(Threads))
+STATE_SCAN(4, 4, LAUNCH(Threads))
+// A version of ptxas spilled 20 bytes to reach a third block.
+STATE_SCAN(8, 8, LAUNCH_BLOCKS(Threads, 2))
 
 // starts [segments, columns, N]: from the ends of segments that begin with zeros to what each begins with.
 KERNEL LAUNCH(Flat) state_scan_carry(
