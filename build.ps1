@@ -653,7 +653,7 @@ function Update-Kernel {
                 Stop-Script "$source was not compiled."
             }
             $ptx = [IO.File]::ReadAllText($made).Replace("`r`n", "`n")
-            if ($ptx -match '\.extern') {
+            if ($ptx -match '\.extern (?!\.shared )') {
                 Stop-Script "$source uses functions that are not in it."
             }
             $bytes = [byte[]]@(foreach ($name in $headers + $source) {

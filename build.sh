@@ -533,8 +533,8 @@ kernels() {
             --cuda-feature=+ptx78 -std=c++17 -O3 -fno-unroll-loops -ffp-contract=off \
             -gline-tables-only -fdebug-compilation-dir=Native/Kernels -ffile-prefix-map="$PWD=Native/Kernels" \
             -Wall -Wextra -Werror -S -o "$made" "$source" || fail "$source was not compiled."
-        # A call of a function that no one has.
-        ! grep -n '\.extern' "$made" || fail "$source uses functions that are not in it."
+        # A call of a function that no one has; shared memory that the launch brings is one's own.
+        ! grep '\.extern' "$made" | grep -v '^\.extern \.shared ' || fail "$source uses functions that are not in it."
         {
             printf '// Made by ./build.sh kernels from %s and the headers beside it: %s\n' \
                 "$source" "$(cat -- *.cuh "$source" | digest)"

@@ -13,6 +13,7 @@ internal sealed class BackendOptionSet
         ["small-h"] = RecurrentMethod.SmallH,
         ["persist"] = RecurrentMethod.Persist,
         ["dynamic"] = RecurrentMethod.Dynamic,
+        ["own"] = RecurrentMethod.Own,
     };
 
     private static readonly Dictionary<string, ConvolutionMethod> Convolutions = new()

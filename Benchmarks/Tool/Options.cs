@@ -213,7 +213,7 @@ internal static class Options
     ) =>
         Create<IReadOnlyDictionary<string, string>?>(
             "--choice",
-            "ways of computing that a GPU is made to take: recurrent=standard|small-h|persist|dynamic, convolution=products|cudnn, math=default|pedantic|tf32, epilogue=kernels|library, scan=wide|tiles-64|tiles-128|tiles-256 (the fastest)",
+            "ways of computing that a GPU is made to take: recurrent=standard|small-h|persist|dynamic|own, convolution=products|cudnn, math=default|pedantic|tf32, epilogue=kernels|library, scan=wide|tiles-64|tiles-128|tiles-256 (the fastest)",
             "KIND=WAY,...",
             (text, fail) =>
             {

@@ -14,4 +14,10 @@ public enum RecurrentMethod
 
     /// <summary>The same by a kernel that is compiled for the batch size: CUDNN_RNN_ALGO_PERSIST_DYNAMIC.</summary>
     Dynamic,
+
+    /// <summary>
+    /// Recurrent weights stay on the chip, by kernels of Sequor: a block takes a sequence through all of time. For tanh, ReLU and LSTM
+    /// cells of few units.
+    /// </summary>
+    Own,
 }

@@ -94,13 +94,11 @@ public sealed partial class CudaBackend
     internal cublasMath_t ModeOf(ProductShape shape) =>
         _modes.TryGetValue(shape, out cublasMath_t mode) ? mode : _mode;
 
-    /// <summary>The algorithms for a recurrent network.</summary>
-    internal RecurrentAlgorithms Choose(in RecurrentDescriptor descriptor) =>
-        RecurrentAlgorithms.Of(
-            Tuner.Choose(
-                new RecurrentTuning(this, descriptor),
-                _options.Recurrent is { } forced ? RecurrentAlgorithms.NameOf(forced) : null
-            )
+    /// <summary>The way of computing a recurrent network, by its name.</summary>
+    internal string Choose(in RecurrentDescriptor descriptor) =>
+        Tuner.Choose(
+            new RecurrentTuning(this, descriptor),
+            _options.Recurrent is { } forced ? RecurrentAlgorithms.NameOf(forced) : null
         );
 
     /// <summary>Warps of a tile of a scan, 0 where time is not split; null where the rule is to say it for each batch.</summary>

@@ -34,7 +34,7 @@ public sealed partial class CudaBackend
         if (descriptor.VariableLengths)
             Kernels.Load("sequences");
         if (descriptor.Kind != RecurrentKind.Linear)
-            return new CudaRecurrent(this, descriptor);
+            return RecurrentTuning.Make(this, descriptor, Choose(descriptor), only: false);
         Kernels.Load("linear_recurrence");
         Prepare(OperationKind.Pointwise);
         Prepare(OperationKind.Sums);

@@ -67,9 +67,21 @@ internal sealed class CudaKernels : IDisposable
         string name,
         in KernelGrid grid,
         params ReadOnlySpan<KernelArgument> arguments
+    ) => LaunchShared(name, grid, 0, arguments);
+
+    /// <summary>The same with dynamic shared memory, which the kernel was asked for before.</summary>
+    /// <param name="name">The kernel's name.</param>
+    /// <param name="grid">Blocks, and threads for each block.</param>
+    /// <param name="sharedBytes">Bytes a block.</param>
+    /// <param name="arguments">One argument for each parameter of the kernel, of that parameter's type.</param>
+    public void LaunchShared(
+        string name,
+        in KernelGrid grid,
+        int sharedBytes,
+        params ReadOnlySpan<KernelArgument> arguments
     )
     {
-        this[name].Launch(_stream, new Dim3(grid.X, grid.Y), grid.Threads, 0, arguments);
+        this[name].Launch(_stream, new Dim3(grid.X, grid.Y), grid.Threads, sharedBytes, arguments);
         Launches++;
     }
 

@@ -18,20 +18,13 @@ internal sealed partial class CudaRecurrent : RecurrentOperation
     private readonly long _hiddenFloats;
     private readonly long _cellFloats;
 
-    /// <summary>A network by the algorithms that the backend chooses for it.</summary>
-    public CudaRecurrent(CudaBackend backend, in RecurrentDescriptor descriptor)
-        : this(backend, descriptor, backend.Choose(descriptor), only: false) { }
-
-    /// <summary>A network by these algorithms alone.</summary>
-    /// <exception cref="CudnnException">cuDNN refuses one of them.</exception>
+    /// <summary>A network by these algorithms.</summary>
+    /// <param name="backend">The backend.</param>
+    /// <param name="descriptor">The network.</param>
+    /// <param name="algorithms">The algorithms.</param>
+    /// <param name="only">Whether no others are taken where cuDNN refuses one of them.</param>
+    /// <exception cref="CudnnException">cuDNN refuses one of them, and no others are taken.</exception>
     public CudaRecurrent(
-        CudaBackend backend,
-        in RecurrentDescriptor descriptor,
-        RecurrentAlgorithms algorithms
-    )
-        : this(backend, descriptor, algorithms, only: true) { }
-
-    private CudaRecurrent(
         CudaBackend backend,
         in RecurrentDescriptor descriptor,
         RecurrentAlgorithms algorithms,

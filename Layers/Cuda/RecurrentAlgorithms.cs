@@ -37,6 +37,7 @@ internal readonly record struct RecurrentAlgorithms(cudnnRNNAlgo_t Forward, cudn
             RecurrentMethod.Standard => "standard",
             RecurrentMethod.SmallH => "small-h",
             RecurrentMethod.Persist => "persist",
+            RecurrentMethod.Own => RecurrentTuning.Own,
             _ => "dynamic",
         };
 

@@ -9,6 +9,8 @@
 #define DEVICE static inline __attribute__((device, always_inline))
 #define MEMBER __attribute__((device, always_inline)) inline
 #define SHARED static __attribute__((shared))
+// An array without a size, of as many bytes as the launch asks for.
+#define DYNAMIC_SHARED extern __attribute__((shared))
 #define LAUNCH(threads) __attribute__((launch_bounds(threads)))
 // With registers for so many blocks at a time on a multiprocessor.
 #define LAUNCH_BLOCKS(threads, blocks) __attribute__((launch_bounds(threads, blocks)))

@@ -6,21 +6,39 @@
 #pragma once
 #include "device.cuh"
 
-// exp(x) for x clamped to [-87.33, 88.02]; error 1 ulp.
-DEVICE float exponential(float x) {
-    x = smaller(88.02f, larger(-87.33f, x));
+// exp(x) = scale (1 + r + tail); NaN has no whole number, and stays in r whatever the scale.
+DEVICE float reduced_exponential(float x, float &r, float &tail) {
     float n = __builtin_rintf(x * 1.44269504f);
-    float r = fma(n, -0.693359375f, x);
+    r = fma(n, -0.693359375f, x);
     r = fma(n, 2.12194440e-4f, r);
     float q = fma(0.00138145683f, r, 0.00836871959f);
     q = fma(q, r, 0.0416683886f);
     q = fma(q, r, 0.166665206f);
     q = fma(q, r, 0.499999934f);
-    float tail = q * r * r;
-    // NaN has no whole number; the product below is NaN whatever the scale.
+    tail = q * r * r;
     int power = x == x ? (int)n : 0;
-    float scale = __builtin_bit_cast(float, (power + 127) << 23);
+    return __builtin_bit_cast(float, (power + 127) << 23);
+}
+
+// exp(x) for x clamped to [-87.33, 88.02]; error 1 ulp.
+DEVICE float exponential(float x) {
+    float r, tail;
+    float scale = reduced_exponential(smaller(88.02f, larger(-87.33f, x)), r, tail);
     return scale * (1.0f + (r + tail));
+}
+
+// tanh(x) = e / (e + 2) with e = exp(2|x|) - 1 and the sign of x, without cancellation near zero.
+DEVICE float hyperbolic_tangent(float x) {
+    u32 bits = __builtin_bit_cast(u32, x);
+    float magnitude = __builtin_bit_cast(float, bits & 0x7FFFFFFFu);
+    float r, tail;
+    float scale = reduced_exponential(smaller(20.0f, magnitude + magnitude), r, tail);
+    float e = fma(scale, r + tail, scale - 1.0f);
+    float value = e / (e + 2.0f);
+    return __builtin_bit_cast(
+        float,
+        (__builtin_bit_cast(u32, value) & 0x7FFFFFFFu) | (bits & 0x80000000u)
+    );
 }
 
 // 1 / (1 + exp(-x)); error 2.5 ulp.

@@ -34,6 +34,12 @@ internal sealed class KernelReplay : IDisposable
             CudaKernel code = Module(KernelImages.ModuleOf(kernel)).Kernel(kernel);
             foreach (RecordedLaunch launch in _recording.Launches.Where(l => l.Kernel == kernel))
             {
+                if (!code.TryDynamicSharedBytes(launch.DynamicSharedMemory, out string? reason))
+                    return comparison.Result(kernel, launches) with
+                    {
+                        Verdict = KernelResult.Unfit,
+                        Reason = reason,
+                    };
                 uint[] after = Launch(code, launch);
                 comparison.Add(launch, after);
                 launches++;
@@ -58,8 +64,6 @@ internal sealed class KernelReplay : IDisposable
         ulong address = (ulong)memory.Handle.Value;
         memory.CopyFrom(image.Before(address), _stream);
         KernelArgument[] arguments = [.. image.Arguments(address).Select(Argument)];
-        if (launch.DynamicSharedMemory > kernel.MaxDynamicSharedBytes)
-            kernel.MaxDynamicSharedBytes = launch.DynamicSharedMemory;
         kernel.Launch(
             _stream,
             new Dim3((int)launch.Grid.X, (int)launch.Grid.Y, (int)launch.Grid.Z),

@@ -24,9 +24,12 @@ internal sealed record KernelResult(
     public const string Failed = "failed";
     public const string TimedOut = "timed-out";
 
-    /// <summary>Whether it left what was recorded.</summary>
+    /// <summary>The device has not the shared memory that a launch wants.</summary>
+    public const string Unfit = "unfit";
+
+    /// <summary>Whether it left what was recorded, or could not be launched on such a device at all.</summary>
     [System.Text.Json.Serialization.JsonIgnore]
-    public bool IsRight => Verdict is Equal or Within;
+    public bool IsRight => Verdict is Equal or Within or Unfit;
 
     /// <summary>Of a kernel that gave no result.</summary>
     public static KernelResult None(string name, string verdict, string reason) =>

@@ -36,15 +36,21 @@ public abstract class CudaFixture
     /// </summary>
     private protected virtual bool FloatSums => false;
 
+    /// <summary>How recurrent networks are computed; null for the first guess.</summary>
+    private protected virtual RecurrentMethod? RecurrentWay => null;
+
+    /// <summary>The virtual GPU's compute capability; null for its own.</summary>
+    private protected virtual int? Capability => null;
+
     [SetUp]
     public void Start()
     {
-        (Libraries, Virtual) = TestGpu.Start(IsVirtualOnly());
+        (Libraries, Virtual) = TestGpu.Start(IsVirtualOnly(), Capability);
         if (Virtual is not null)
             Virtual.Manners.FloatSums = FloatSums;
         Context = CudaContext.Primary(Libraries.Device());
         Stream = Context.CreateStream();
-        Gpu = new CudaBackend(Context, Stream, new CudaOptions { Math = Arithmetic });
+        Gpu = new CudaBackend(Context, Stream, new CudaOptions { Math = Arithmetic, Recurrent = RecurrentWay });
     }
 
     [TearDown]

@@ -29,16 +29,21 @@ internal static class TestGpu
 
     /// <summary>Starts a device for a test.</summary>
     /// <param name="isVirtual">Whether it must be the virtual one, even if there is a real one.</param>
-    public static (CudaLibraries Libraries, VirtualDevice? Virtual) Start(bool isVirtual)
+    /// <param name="capability">The virtual one's compute capability; null for its own.</param>
+    public static (CudaLibraries Libraries, VirtualDevice? Virtual) Start(
+        bool isVirtual,
+        int? capability = null
+    )
     {
         if (!isVirtual && Real is { } real)
             return (real, null);
+        var options = new VirtualOptions
+        {
+            Seed = TestContext.CurrentContext.Random.Next(),
+            Kernels = new PtxEngine(),
+        };
         var device = VirtualDevice.Start(
-            new VirtualOptions
-            {
-                Seed = TestContext.CurrentContext.Random.Next(),
-                Kernels = new PtxEngine(),
-            }
+            capability is { } wanted ? options with { ComputeCapability = wanted } : options
         );
         return (
             CudaLibraries.Load(new NativeLibraryOptions { Resolve = kind => device.Symbols(kind) }),

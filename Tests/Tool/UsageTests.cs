@@ -64,9 +64,9 @@ public sealed class UsageTests
             "for a GPU"
         );
         yield return Case(
-            "bench --choice recurrent=own",
-            "no own kernels of recurrent",
-            "standard, small-h, persist, dynamic"
+            "bench --choice convolution=own",
+            "no own kernels of convolution",
+            "products, cudnn"
         );
         yield return Case("bench --choice recurrent=smallh", "small-h");
         yield return Case("bench --choice recurent=standard", "recurrent");

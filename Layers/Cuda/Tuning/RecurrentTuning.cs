@@ -10,6 +10,9 @@ namespace Sequor.Layers.Cuda;
 internal sealed class RecurrentTuning(CudaBackend backend, RecurrentDescriptor descriptor)
     : TuningTask
 {
+    /// <summary>Kernels of ours, with the recurrent weights on the chip.</summary>
+    public const string Own = "own";
+
     private const string Plain = "standard";
     private const string Small = "small-h";
 
@@ -20,6 +23,15 @@ internal sealed class RecurrentTuning(CudaBackend backend, RecurrentDescriptor d
     private const int MostBackwardGated = 128;
 
     private readonly RecurrentDescriptor _d = descriptor;
+
+    // Why our own kernels do not take it; null where they do.
+    private readonly string? _notOwn = CudaChipRecurrence.ClassFor(
+        backend,
+        descriptor,
+        out string? reason
+    ) is not null
+        ? null
+        : reason;
     private RecurrentOperands _operands;
     private RecurrentGradients _gradients;
 
@@ -38,8 +50,13 @@ internal sealed class RecurrentTuning(CudaBackend backend, RecurrentDescriptor d
         + (_d.VariableLengths ? ", variable lengths" : "")
         + (_d.Training ? ", training" : "");
 
-    // A candidate that did not clip would not be found out by cells that stay within the bounds.
-    public override string? OnlyBecause =>
+    public override string? OnlyBecause => _notOwn is null ? null : OnlyStandardBecause;
+
+    public override string? WhyNot(string candidate) =>
+        candidate == Own ? _notOwn : OnlyStandardBecause;
+
+    // A candidate of cuDNN's that did not clip would not be found out by cells that stay within the bounds.
+    private string? OnlyStandardBecause =>
         _d.VariableLengths || _d.DataLayout == RecurrentDataLayout.SeqMajorPacked
             ? "only standard takes sequences of different lengths"
         : _d.ProjectionSize > 0 ? "only standard takes a projection"
@@ -49,15 +66,43 @@ internal sealed class RecurrentTuning(CudaBackend backend, RecurrentDescriptor d
     public override string Plainest => Plain;
 
     public override IReadOnlyList<string> Candidates =>
-        OnlyBecause is not null
-            ? [Plain]
-            :
-            [
-                Guess,
-                .. RecurrentAlgorithms.Names.Where(name =>
-                    name != Guess && (_d.Training || !RecurrentAlgorithms.Of(name).IsMixed)
-                ),
-            ];
+        [
+            .. OnlyStandardBecause is not null
+                ? [Plain]
+                : RecurrentAlgorithms
+                    .Names.Where(name =>
+                        name != Guess && (_d.Training || !RecurrentAlgorithms.Of(name).IsMixed)
+                    )
+                    .Prepend(Guess),
+            .. _notOwn is null ? [Own] : Array.Empty<string>(),
+        ];
+
+    /// <summary>A network by a candidate.</summary>
+    /// <param name="backend">The backend.</param>
+    /// <param name="descriptor">The network.</param>
+    /// <param name="candidate">The candidate.</param>
+    /// <param name="only">Whether there is no other way where this one is refused; else standard takes its place, which is told.</param>
+    public static RecurrentOperation Make(
+        CudaBackend backend,
+        in RecurrentDescriptor descriptor,
+        string candidate,
+        bool only
+    )
+    {
+        if (candidate == Own)
+        {
+            try
+            {
+                return new CudaChipRecurrence(backend, descriptor, isTrial: only);
+            }
+            catch (NotSupportedException e) when (!only)
+            {
+                backend.Tuner.Tell($"{e.Message} CUDNN_RNN_ALGO_STANDARD takes its place.");
+                candidate = Plain;
+            }
+        }
+        return new CudaRecurrent(backend, descriptor, RecurrentAlgorithms.Of(candidate), only);
+    }
 
     private string Guess
     {
@@ -147,20 +192,13 @@ internal sealed class RecurrentTuning(CudaBackend backend, RecurrentDescriptor d
     private sealed class Trial : TuningTrial
     {
         private readonly RecurrentTuning _task;
-        private readonly CudaRecurrent _operation;
+        private readonly RecurrentOperation _operation;
 
         public Trial(RecurrentTuning task, string candidate)
         {
             _task = task;
             // Masks of dropout are each algorithm's own, and could not be compared.
-            _operation = new CudaRecurrent(
-                task.Backend,
-                task._d with
-                {
-                    Dropout = 0,
-                },
-                RecurrentAlgorithms.Of(candidate)
-            );
+            _operation = Make(task.Backend, task._d with { Dropout = 0 }, candidate, only: true);
         }
 
         public override long WorkspaceCount => _operation.WorkspaceCount;

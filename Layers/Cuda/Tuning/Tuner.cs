@@ -104,7 +104,7 @@ internal sealed class Tuner
                 task,
                 taken ? forced : guess,
                 "forced",
-                taken ? null : $"{forced} is none of its candidates: {task.OnlyBecause}"
+                taken ? null : $"{forced} is none of its candidates: {task.WhyNot(forced)}"
             );
         }
         if (task.Candidates.Count == 1)

@@ -17,6 +17,9 @@ internal abstract class TuningTask
     /// <summary>Why there is one candidate alone; null where there are more.</summary>
     public virtual string? OnlyBecause => null;
 
+    /// <summary>Why what is no candidate is none.</summary>
+    public virtual string? WhyNot(string candidate) => OnlyBecause;
+
     /// <summary>The candidate that the others' results are compared with: the one that makes the fewest assumptions.</summary>
     public abstract string Plainest { get; }
 

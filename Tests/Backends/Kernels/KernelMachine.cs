@@ -24,6 +24,9 @@ internal sealed unsafe class KernelMachine(ulong seed = 1) : IPtxMemory, IDispos
     /// <summary>Blocks that run at once; null for a number by the seed.</summary>
     public int? BlocksAtOnce { get; init; }
 
+    /// <summary>Dynamic shared memory of launches, bytes a block.</summary>
+    public int SharedBytes { get; init; }
+
     /// <summary>Whether sectors and requests are counted.</summary>
     public bool CountSectors { get; init; }
 
@@ -36,7 +39,7 @@ internal sealed unsafe class KernelMachine(ulong seed = 1) : IPtxMemory, IDispos
     /// <summary>Instructions of all threads together after which a launch is killed.</summary>
     public long InstructionLimit { get; set; } = 10_000_000_000;
 
-    /// <summary>PTX in place of that of a module, for faults that are planted.</summary>
+    /// <summary>PTX in place of that of its kernels, for faults that are planted.</summary>
     public PtxModule? Planted { get; init; }
 
     /// <summary>What the launches did.</summary>
@@ -105,11 +108,12 @@ internal sealed unsafe class KernelMachine(ulong seed = 1) : IPtxMemory, IDispos
     public void Launch(string kernel, KernelGrid grid, params object[] arguments)
     {
         PtxModule module =
-            Planted
-            ?? Modules.GetOrAdd(
-                KernelImages.ModuleOf(kernel),
-                name => PtxModule.Parse(KernelImages.Ptx(name))
-            );
+            Planted?.Kernels.ContainsKey(kernel) == true
+                ? Planted
+                : Modules.GetOrAdd(
+                    KernelImages.ModuleOf(kernel),
+                    name => PtxModule.Parse(KernelImages.Ptx(name))
+                );
         PtxKernel code = module.Kernels[kernel];
         if (arguments.Length != code.Parameters.Count)
             throw new ArgumentException(
@@ -130,6 +134,7 @@ internal sealed unsafe class KernelMachine(ulong seed = 1) : IPtxMemory, IDispos
         {
             Grid = new PtxDim3((uint)grid.X, (uint)grid.Y),
             Block = new PtxDim3((uint)grid.Threads),
+            SharedBytes = SharedBytes,
             Arguments = bytes,
             Memory = this,
             Seed = seed,

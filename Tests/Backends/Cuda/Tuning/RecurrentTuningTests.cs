@@ -136,10 +136,16 @@ public sealed class RecurrentTuningTests : TuningFixture
     {
         using CudaBackend backend = Backend();
         // What the library's handle keeps for all networks is there by then.
-        new CudaRecurrent(backend, Net(150), RecurrentAlgorithms.Standard).Dispose();
+        new CudaRecurrent(backend, Net(150), RecurrentAlgorithms.Standard, only: true).Dispose();
         var before = new Dictionary<string, int>(Device.LiveHandles());
         Assert.That(
-            () => new CudaRecurrent(backend, Net(150), RecurrentAlgorithms.Of(algorithm)),
+            () =>
+                new CudaRecurrent(
+                    backend,
+                    Net(150),
+                    RecurrentAlgorithms.Of(algorithm),
+                    only: true
+                ),
             Throws.InstanceOf<CudnnException>()
         );
         // At once: a finalizer would give it back some time.
@@ -225,17 +231,14 @@ public sealed class RecurrentTuningTests : TuningFixture
         // And it is not remembered.
         Assert.That(Algorithm(backend), Is.EqualTo("persist"));
 
-        static string Algorithm(CudaBackend on)
-        {
-            RecurrentAlgorithms chosen = on.Choose(Net());
-            return Short(chosen.Forward.ToString());
-        }
+        static string Algorithm(CudaBackend on) => on.Choose(Net());
     }
 
     [TestCase(RecurrentMethod.Standard, "standard")]
     [TestCase(RecurrentMethod.SmallH, "small-h")]
     [TestCase(RecurrentMethod.Persist, "persist")]
     [TestCase(RecurrentMethod.Dynamic, "dynamic")]
+    [TestCase(RecurrentMethod.Own, "own")]
     public void What_is_forced_is_taken_and_nothing_measured(RecurrentMethod method, string name)
     {
         Device.Counts.Reset();
@@ -414,6 +417,75 @@ public sealed class RecurrentTuningTests : TuningFixture
         CudaChoice choice = Plan(Net() with { Training = false, States = true });
         Assert.That(choice.Taken, Is.EqualTo("persist"));
         Assert.That(Device.Counts.OfAll("cudnnRNNBackward"), Is.Zero);
+    }
+
+    [Test]
+    public void Own_kernels_are_taken_where_they_are_the_fastest()
+    {
+        Effects(_ => new VirtualEffect { Microseconds = 100 }, own: 10);
+        CudaChoice choice = Plan(Net() with { States = true, Bidirectional = true, Layers = 2 });
+        Assert.That((choice.Taken, choice.How), Is.EqualTo(("own", "measured")));
+        // What cuDNN takes by standard alone is measured against ours.
+        CudaChoice clipped = Plan(
+            Net() with
+            {
+                CellClip = new Sequor.Layers.CellClip(-1, 1),
+                VariableLengths = true,
+                DataLayout = RecurrentDataLayout.SeqMajorPacked,
+            }
+        );
+        Assert.That(clipped.Taken, Is.EqualTo("own"));
+        Assert.That(clipped.Microseconds.Keys, Is.EquivalentTo(new[] { "standard", "own" }));
+    }
+
+    private static IEnumerable<TestCaseData> NotForOwnKernels()
+    {
+        RecurrentDescriptor net = Net();
+        yield return new TestCaseData(net with { Kind = RecurrentKind.Gru }, "no own kernels");
+        yield return new TestCaseData(net with { ProjectionSize = 8 }, "no projection");
+        yield return new TestCaseData(net with { VariableLengths = true }, "packed");
+        yield return new TestCaseData(net with { HiddenSize = 137 }, "up to 136 hidden units");
+        yield return new TestCaseData(
+            net with
+            {
+                Kind = RecurrentKind.Relu,
+                HiddenSize = 273,
+            },
+            "up to 272 hidden units"
+        );
+        // A block of compute capability 8.6 has 99 KiB.
+        yield return new TestCaseData(net with { HiddenSize = 129 }, "has 101376");
+    }
+
+    [TestCaseSource(nameof(NotForOwnKernels))]
+    public void What_own_kernels_do_not_take_is_told_where_they_are_forced(
+        object descriptor,
+        string reason
+    )
+    {
+        CudaChoice choice = Plan(
+            (RecurrentDescriptor)descriptor,
+            Options with
+            {
+                Recurrent = RecurrentMethod.Own,
+            }
+        );
+        Assert.That(choice.Taken, Is.Not.EqualTo("own"));
+        Assert.That(choice.Reason, Does.StartWith("own is none").And.Contains(reason));
+    }
+
+    [Test]
+    public void Shared_memory_that_the_driver_does_not_grant_leaves_standard_in_words()
+    {
+        Device.Refuse("cuFuncSetAttribute", (int)Sequor.Native.CUresult.CUDA_ERROR_INVALID_VALUE);
+        using CudaBackend backend = Backend(Options with { Recurrent = RecurrentMethod.Own });
+        using RecurrentOperation made = backend.PlanRecurrent(Net(128));
+        Assert.That(made, Is.InstanceOf<CudaRecurrent>());
+        Assert.That(
+            Told.Single(),
+            Does.Contain("dynamic shared memory a block, and the driver grants")
+                .And.EndWith("CUDNN_RNN_ALGO_STANDARD takes its place.")
+        );
     }
 
     // Output, gradients and parameters of a step with the largest batch, and of one with a smaller one.

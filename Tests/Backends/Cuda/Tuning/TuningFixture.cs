@@ -89,7 +89,7 @@ public abstract class TuningFixture : FolderTest
     {
         using CudaBackend backend = Backend(options);
         using RecurrentOperation made = backend.PlanRecurrent(descriptor ?? Net());
-        return backend.Choices.Single();
+        return backend.Choices.Single(choice => choice.Kind == "recurrent");
     }
 
     /// <summary>Gives calls of cuDNN's recurrent networks times by their algorithms; others take what they take.</summary>
@@ -100,10 +100,16 @@ public abstract class TuningFixture : FolderTest
                 : null
         );
 
-    /// <summary>Gives calls of cuDNN's recurrent networks effects.</summary>
-    private protected void Effects(Func<VirtualWork, VirtualEffect?> effect) =>
+    /// <summary>Gives calls of cuDNN's recurrent networks effects; each launch of own kernels for them takes so long.</summary>
+    private protected void Effects(
+        Func<VirtualWork, VirtualEffect?> effect,
+        double own = 2000
+    ) =>
         Device.Effects = work =>
-            work.Call.StartsWith("cudnnRNN", StringComparison.Ordinal) ? effect(work) : null;
+            work.Call.StartsWith("cudnnRNN", StringComparison.Ordinal) ? effect(work)
+            : work.Way.StartsWith("recurrent_", StringComparison.Ordinal)
+                ? new VirtualEffect { Microseconds = own }
+            : null;
 
     /// <summary>The candidate of an algorithm.</summary>
     private protected static string Short(string algorithm) =>
