@@ -25,7 +25,7 @@ internal sealed unsafe class KernelMachine(ulong seed = 1) : IPtxMemory, IDispos
     public int? BlocksAtOnce { get; init; }
 
     /// <summary>Dynamic shared memory of launches, bytes a block.</summary>
-    public int SharedBytes { get; init; }
+    public int SharedBytes { get; set; }
 
     /// <summary>Whether sectors and requests are counted.</summary>
     public bool CountSectors { get; init; }

@@ -31,6 +31,7 @@ internal static partial class FloorRuns
             ["sequences"] = Sequences,
             ["embeddings"] = Embeddings,
             ["linear recurrences"] = LinearRecurrences,
+            ["recurrences on the chip"] = ChipRecurrences,
             ["scans"] = Scans,
             ["state scans"] = StateScans,
             ["preparations"] = Preparations,
