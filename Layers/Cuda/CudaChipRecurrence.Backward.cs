@@ -34,9 +34,7 @@ internal sealed partial class CudaChipRecurrence
             Tensor output = OutputOf(operands, layer, batch);
             Tensor input = layer == 0 ? operands.X : InputOf(operands, layer, batch);
             Tensor dx =
-                layer == 0
-                    ? gradients.X
-                    : Wide(operands.Workspace, _flow[(layer - 1) & 1], batch);
+                layer == 0 ? gradients.X : Wide(operands.Workspace, _flow[(layer - 1) & 1], batch);
             for (int direction = 0; direction < D.Directions; direction++)
             {
                 Place p = Places[layer * D.Directions + direction];
@@ -219,11 +217,7 @@ internal sealed partial class CudaChipRecurrence
             return;
         Owner.Kernels.Launch(
             "recurrent_bias_gradient",
-            new KernelGrid(
-                (StackedSize + BiasColumns - 1) / BiasColumns,
-                1,
-                KernelGrid.Block
-            ),
+            new KernelGrid((StackedSize + BiasColumns - 1) / BiasColumns, 1, KernelGrid.Block),
             BiasSums(operands, batch),
             BiasOf(gradients.Parameters, p.InputBias),
             BiasOf(gradients.Parameters, p.StateBias),

@@ -118,7 +118,12 @@ internal abstract class CudaOwnRecurrence : RecurrentOperation
     }
 
     // A batch: its packed layout or null, steps, sequences and rows.
-    protected readonly record struct Batch(SequenceLayout? Layout, int Steps, int Sequences, int Rows)
+    protected readonly record struct Batch(
+        SequenceLayout? Layout,
+        int Steps,
+        int Sequences,
+        int Rows
+    )
     {
         public int Row(int step) => Layout?.Row(step) ?? step * Sequences;
 

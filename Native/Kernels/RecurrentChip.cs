@@ -66,7 +66,8 @@ public sealed record RecurrentChip
     /// Shared memory of a block in bytes, that of the kernels' own with it: two vectors, and backward the cells of an LSTM before the first
     /// step.
     /// </summary>
-    public int AllSharedBytes => SharedBytes + (_gates == 1 ? 2 : 2 * _gates + 1) * Most * sizeof(float);
+    public int AllSharedBytes =>
+        SharedBytes + (_gates == 1 ? 2 : 2 * _gates + 1) * Most * sizeof(float);
 
     /// <summary>Weights that a thread has in both memories.</summary>
     public int Each => _gates == 1 ? Most : _gates * Most / 2;
@@ -75,6 +76,5 @@ public sealed record RecurrentChip
     private int Places => _gates == 1 ? Most : 2 * Most;
 
     /// <summary>A block for each sequence.</summary>
-    public KernelGrid Grid(int sequences) =>
-        new(sequences, 1, (Places + Warp - 1) / Warp * Warp);
+    public KernelGrid Grid(int sequences) => new(sequences, 1, (Places + Warp - 1) / Warp * Warp);
 }

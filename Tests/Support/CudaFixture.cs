@@ -50,7 +50,11 @@ public abstract class CudaFixture
             Virtual.Manners.FloatSums = FloatSums;
         Context = CudaContext.Primary(Libraries.Device());
         Stream = Context.CreateStream();
-        Gpu = new CudaBackend(Context, Stream, new CudaOptions { Math = Arithmetic, Recurrent = RecurrentWay });
+        Gpu = new CudaBackend(
+            Context,
+            Stream,
+            new CudaOptions { Math = Arithmetic, Recurrent = RecurrentWay }
+        );
     }
 
     [TearDown]

@@ -29,7 +29,8 @@ internal sealed class RecurrentTuning(CudaBackend backend, RecurrentDescriptor d
         backend,
         descriptor,
         out string? reason
-    ) is not null
+    )
+        is not null
         ? null
         : reason;
     private RecurrentOperands _operands;

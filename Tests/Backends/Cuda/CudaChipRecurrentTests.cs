@@ -34,7 +34,11 @@ public sealed class CudaChipRecurrentTests : CudaRecurrentFixture
                 && hidden <= (words[0] == "lstm" ? 136 : 272)
                 && !words.Contains("projection")
                 && choice.Reason?.Contains("packed", StringComparison.Ordinal) != true;
-            Assert.That(choice.Taken == "own", Is.EqualTo(takes), $"{choice.Shape}: {choice.Reason}");
+            Assert.That(
+                choice.Taken == "own",
+                Is.EqualTo(takes),
+                $"{choice.Shape}: {choice.Reason}"
+            );
         }
     }
 

@@ -118,9 +118,7 @@ public sealed class RecurrentKernelTests
             // With the sums for the biases.
             Assert.That(
                 moved[2] - moved[1],
-                Is.EqualTo(
-                    (plain ? 12 : 40) * Steps * units + (plain ? 4 : 16) * units + weights
-                )
+                Is.EqualTo((plain ? 12 : 40) * Steps * units + (plain ? 4 : 16) * units + weights)
             );
         });
     }

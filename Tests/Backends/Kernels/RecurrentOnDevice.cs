@@ -84,7 +84,16 @@ internal sealed class RecurrentOnDevice
         DeviceArray begunHidden = State();
         DeviceArray begunCell = plain ? DeviceArray.Null : State();
         DeviceArray sums = machine.New((long)Batch * Stacked);
-        object[] course = [first, lengths, Layout.Layout.Steps, Batch, Size, Size, IsReverse ? 1 : 0];
+        object[] course =
+        [
+            first,
+            lengths,
+            Layout.Layout.Steps,
+            Batch,
+            Size,
+            Size,
+            IsReverse ? 1 : 0,
+        ];
         KernelGrid grid = Chip.Grid(Batch);
         int relu = Cell == "relu" ? 1 : 0;
         if (plain)
@@ -164,8 +173,7 @@ internal sealed class RecurrentOnDevice
             Of(sums)
         );
 
-        DeviceArray State() =>
-            HasStates ? machine.New((long)Batch * Size) : DeviceArray.Null;
+        DeviceArray State() => HasStates ? machine.New((long)Batch * Size) : DeviceArray.Null;
 
         DeviceArray Given(float[] values) => HasStates ? machine.Put(values) : DeviceArray.Null;
 
@@ -173,7 +181,12 @@ internal sealed class RecurrentOnDevice
     }
 
     /// <summary>Launches the kernel that puts weights in the order of threads.</summary>
-    public void Pack(KernelMachine machine, DeviceArray w, DeviceArray forward, DeviceArray backward) =>
+    public void Pack(
+        KernelMachine machine,
+        DeviceArray w,
+        DeviceArray forward,
+        DeviceArray backward
+    ) =>
         machine.Launch(
             "recurrent_pack",
             KernelGrid.Flat(Chip.Packed) with
@@ -259,8 +272,9 @@ internal sealed class RecurrentOnDevice
                     if (_gates == 1)
                     {
                         d[j] =
-                            Cell == "relu" ? (g[j] > 0 ? gradient : 0)
-                            : gradient * (1 - g[j] * g[j]);
+                            Cell == "relu"
+                                ? (g[j] > 0 ? gradient : 0)
+                                : gradient * (1 - g[j] * g[j]);
                         continue;
                     }
                     double before = kept[n][j];
@@ -290,8 +304,7 @@ internal sealed class RecurrentOnDevice
         }
         return new Results(y, cells, finalHidden, finalCell, du, begunHidden, begunCell, sums);
 
-        int Row(int n, int b) =>
-            Layout.First[IsReverse ? Layout.Lengths[b] - 1 - n : n] + b;
+        int Row(int n, int b) => Layout.First[IsReverse ? Layout.Lengths[b] - 1 - n : n] + b;
 
         double[] Begun(float[] values, int b) =>
             [.. Enumerable.Range(0, h).Select(j => HasStates ? (double)values[b * h + j] : 0)];

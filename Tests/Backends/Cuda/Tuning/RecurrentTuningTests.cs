@@ -140,12 +140,7 @@ public sealed class RecurrentTuningTests : TuningFixture
         var before = new Dictionary<string, int>(Device.LiveHandles());
         Assert.That(
             () =>
-                new CudaRecurrent(
-                    backend,
-                    Net(150),
-                    RecurrentAlgorithms.Of(algorithm),
-                    only: true
-                ),
+                new CudaRecurrent(backend, Net(150), RecurrentAlgorithms.Of(algorithm), only: true),
             Throws.InstanceOf<CudnnException>()
         );
         // At once: a finalizer would give it back some time.

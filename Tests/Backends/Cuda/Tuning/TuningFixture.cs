@@ -101,10 +101,7 @@ public abstract class TuningFixture : FolderTest
         );
 
     /// <summary>Gives calls of cuDNN's recurrent networks effects; each launch of own kernels for them takes so long.</summary>
-    private protected void Effects(
-        Func<VirtualWork, VirtualEffect?> effect,
-        double own = 2000
-    ) =>
+    private protected void Effects(Func<VirtualWork, VirtualEffect?> effect, double own = 2000) =>
         Device.Effects = work =>
             work.Call.StartsWith("cudnnRNN", StringComparison.Ordinal) ? effect(work)
             : work.Way.StartsWith("recurrent_", StringComparison.Ordinal)
