@@ -67,8 +67,8 @@ internal sealed unsafe partial class CpuRecurrent
         weights.Fill(hidden, _state, 1, 0, _gateColumns, 0, panels);
         float* column = weights.Panel(panels);
         for (int n = 0; n < _backDots; n++)
-            for (int k = 0; k < _gateColumns; k++)
-                *column++ = hidden[(nint)k * _state + panels + n];
+        for (int k = 0; k < _gateColumns; k++)
+            *column++ = hidden[(nint)k * _state + panels + n];
     }
 
     // The rows of weight_ih in the order of a row of gates, which for a GRU is new, reset, update.

@@ -78,7 +78,8 @@ public sealed class GridCommandTests : FolderTest
                 {
                     0 => "Of 14 pairs of neighbours none differs by more than the count says.",
                     1 => "Of 14 pairs of neighbours 1 differs by more than the count says, which",
-                    _ => $"Of 14 pairs of neighbours {cliffs} differ by more than the count says, which",
+                    _ =>
+                        $"Of 14 pairs of neighbours {cliffs} differ by more than the count says, which",
                 }
             )
         );

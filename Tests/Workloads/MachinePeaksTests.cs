@@ -89,9 +89,7 @@ public sealed class MachinePeaksTests : FolderTest
         Assert.That(CacheSize.LastLevel(Folder), Is.EqualTo((32768L + 16384) << 10));
         Assert.That(
             CacheSize.Levels(Folder),
-            Is.EqualTo(
-                (CacheLevel[])[new(1, 2L * 32 << 10), new(3, (32768L + 16384) << 10)]
-            )
+            Is.EqualTo((CacheLevel[])[new(1, 2L * 32 << 10), new(3, (32768L + 16384) << 10)])
         );
     }
 

@@ -56,7 +56,14 @@ public sealed class StepGridTests
     }
 
     // An RNN of 4 units has 2 x 4 + 4 x 4 + 2 x 4 + 4 + 1 = 37 parameters of four bytes, of 8 units 105.
-    [TestCase(1000, 2000, null, 0, 0, Description = "both lie beyond the last one, or within the first")]
+    [TestCase(
+        1000,
+        2000,
+        null,
+        0,
+        0,
+        Description = "both lie beyond the last one, or within the first"
+    )]
     [TestCase(400, 600, "memory", 3, 500)]
     [TestCase(500, 501, "memory", 3, 500)]
     [TestCase(501, 502, null, 0, 0)]

@@ -17,7 +17,8 @@ internal static class CacheSize
 
     /// <summary>The same by a folder that has Linux's files.</summary>
     /// <param name="folder">With a folder a processor, cpu0 and so on.</param>
-    public static long LastLevel(string folder) => Levels(folder) is [.., var last] ? last.Bytes : 0;
+    public static long LastLevel(string folder) =>
+        Levels(folder) is [.., var last] ? last.Bytes : 0;
 
     /// <summary>The levels, the nearest first; none where they are not known.</summary>
     public static IReadOnlyList<CacheLevel> Levels() => Levels(Processors);

@@ -47,9 +47,9 @@ public sealed unsafe class ColumnDotsTests
         };
         fixed (
             float* pa = a,
-            pb = b,
-            ps = start,
-            pc = c
+                pb = b,
+                ps = start,
+                pc = c
         )
             ColumnDots.Multiply(lanes, tile, rows, pa, pb, columns, starts ? ps : null, pc);
         for (int r = 0; r < rows; r++)
@@ -87,9 +87,9 @@ public sealed unsafe class ColumnDotsTests
         };
         fixed (
             float* pa = a,
-            pb = b,
-            pt = together,
-            pl = alone
+                pb = b,
+                pt = together,
+                pl = alone
         )
         {
             ColumnDots.Multiply(lanes, tile, 7, pa, pb, 2, null, pt);

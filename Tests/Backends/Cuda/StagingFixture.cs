@@ -13,11 +13,7 @@ namespace Sequor.Tests.Cuda;
 public abstract class StagingFixture
 {
     private protected const int Seeds = 12;
-    internal static readonly CudaOptions Never = new()
-    {
-        UploadStream = false,
-        StagedFrom = 0,
-    };
+    internal static readonly CudaOptions Never = new() { UploadStream = false, StagedFrom = 0 };
     internal static readonly CudaOptions Always = new() { StagedFrom = 0 };
 
     private protected static float[] Trained(

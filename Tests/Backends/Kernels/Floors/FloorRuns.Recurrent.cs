@@ -19,7 +19,11 @@ internal static partial class FloorRuns
             m.Machine.SharedBytes = chip.SharedBytes;
             // A block reads the weights and the biases once.
             Operand weights = m.Shared(chip.Packed);
-            Operand[] biases = [m.Shared((isLstm ? 4 : 1) * size), m.Shared((isLstm ? 4 : 1) * size)];
+            Operand[] biases =
+            [
+                m.Shared((isLstm ? 4 : 1) * size),
+                m.Shared((isLstm ? 4 : 1) * size),
+            ];
             if (isLstm)
             {
                 object[] clip = [float.NegativeInfinity, float.PositiveInfinity];
