@@ -237,7 +237,13 @@ public sealed class RecurrentTuningTests : TuningFixture
     public void What_is_forced_is_taken_and_nothing_measured(RecurrentMethod method, string name)
     {
         Device.Counts.Reset();
-        CudaChoice choice = Plan(options: Options with { Recurrent = method });
+        CudaChoice choice = Plan(
+            options: Options with
+            {
+                Recurrent = method,
+                Products = ProductMath.Default,
+            }
+        );
         Assert.That((choice.Taken, choice.How), Is.EqualTo((name, "forced")));
         Assert.That(Device.Counts.Of("cudnnRNNForward"), Is.Zero);
         Assert.That(File.Exists(Choices), Is.False);
