@@ -21,6 +21,8 @@ internal unsafe interface ILanes<TV>
 
     /// <summary>Reads the first <paramref name="count"/> lanes and touches no memory beyond them; the other lanes are zero.</summary>
     static abstract TV LoadPartial(float* p, int count);
+
+    /// <summary>Writes the first <paramref name="count"/> lanes, of which there may be all, and touches no memory beyond them.</summary>
     static abstract void StorePartial(float* p, TV value, int count);
     static abstract TV Add(TV a, TV b);
     static abstract TV Sub(TV a, TV b);

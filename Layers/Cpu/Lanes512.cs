@@ -25,6 +25,11 @@ internal readonly unsafe struct Lanes512 : ILanes<Vector512<float>>
     // By pieces: a masked store takes some processors as long as twenty whole ones.
     public static void StorePartial(float* p, Vector512<float> value, int count)
     {
+        if (count == 16)
+        {
+            value.Store(p);
+            return;
+        }
         Vector256<float> half = value.GetLower();
         if ((count & 8) != 0)
         {

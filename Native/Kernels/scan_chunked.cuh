@@ -474,8 +474,13 @@ DEVICE void scan(
     }
     barrier();
 
+    lane = unknown(thread()) % 32;
+    warp = unknown(thread()) / 32;
+    walked = warp * Steps;
     lambda = lambda_of[lane];
     part = part_of<Packed, Backward, Resets>(shape, values, tile_of * length + walked, strip_of, lane);
+    warps = unknown(threads()) / 32;
+    length = Steps * warps;
     pitch = unknown(pitch);
     if (Resets)
         cuts = cuts_of_thread[thread()];
@@ -486,6 +491,10 @@ DEVICE void scan(
     Slope slope = {};
     bool tells = !ends() && warp == warps - 1;
     UNROLL for (int k = 0; k < Steps; k++) {
+        if (Resets) {
+            forget_registers();
+            cuts = cuts_of_thread[warp * Strip + lane];
+        }
         s = walk(k, s);
         if (k == Steps - 1 && tells)
             s = across(tile_cuts(), leap_of(lambda_tile, length), carries[lane], whole[lane]);

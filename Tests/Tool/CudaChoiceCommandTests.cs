@@ -101,7 +101,7 @@ public sealed class CudaChoiceCommandTests : CudaCommandFixture
         Assert.That(
             result.Output,
             Does.Contain(
-                "recurrent lstm input 2, hidden 5, layers 2, length 7, batch 3, training: standard"
+                "recurrent lstm input 2, hidden 5, layers 2, length 7, batch 3, training: own, measured"
             )
         );
         JsonArray choices = JsonNode.Parse(File.ReadAllText(json))!["choices"]!.AsArray();

@@ -34,7 +34,7 @@ internal enum PtxSummation
 /// <see cref="PtxSummation.Aligned"/>: the models that go with Khattak and Mikaitis, "Accurate Models of NVIDIA Tensor Cores" (2025,
 /// github.com/north-numerical-computing/MATLAB-tensor-core, folder models), which give the bits of the cards they are of, cut both
 /// terms and sums toward zero, and add 4 products at a time with no extra bit (V100), 8 with one (A100, L40S, Ada) or 16 with two
-/// (H100), of TF32 half as many. Fasi and others, "Numerical behavior of NVIDIA tensor cores" (2021), have V100, T4 and A100 before;
+/// (H100); of TF32, which the V100 has not, half as many. Fasi and others, "Numerical behavior of NVIDIA tensor cores" (2021), have V100, T4 and A100 before;
 /// of that the abstract alone was read here. No card answers backwards: that is freedom which the ISA leaves.
 /// </summary>
 /// <param name="Summation">How terms are added.</param>
