@@ -39,6 +39,10 @@ public sealed class PtxExactMemoryTests
         ["fence.acq_rel.gpu"] = ("fence.acq_rel.gpu; mov.b64 %x3, %x1;", (v, i) => v[i]),
         ["membar.gl"] = ("membar.gl; mov.b64 %x3, %x1;", (v, i) => v[i]),
         ["cvta.global.u64"] = ("cvta.global.u64 %x3, %x1;", (v, i) => v[i]),
+        ["cvta.shared.u64"] = (
+            "st.shared.b64 [%x5], %x1; bar.sync 0; cvta.shared.u64 %x3, %x6; ld.b64 %x3, [%x3];",
+            (v, i) => v[(i & ~255) | ((i + 77) & 255)]
+        ),
         ["cvta.to.global.u64"] = ("cvta.to.global.u64 %x3, %x1;", (v, i) => v[i]),
         ["shfl.sync.bfly.b32"] = (
             "mov.b64 {%r1, %r2}, %x1; and.b32 %r2, %r2, 31; shfl.sync.bfly.b32 %r3, %r1, %r2, 31, -1; cvt.u64.u32 %x3, %r3;",
@@ -234,6 +238,9 @@ public sealed class PtxExactMemoryTests
     /// <summary>A load or a store of one to four elements of 16 bytes at most.</summary>
     private sealed record Access(bool Loads, string Space, string Type, int Elements)
     {
+        // Of no space that the instruction names: by the address, here shared memory for odd values and global for the others.
+        private const string Generic = "generic";
+
         private static readonly string[] s_orders =
         [
             "acquire",
@@ -254,6 +261,8 @@ public sealed class PtxExactMemoryTests
         {
             string[] parts = name.Split('.');
             string[] modifiers = [.. parts[1..^1].Where(m => !s_orders.Contains(m))];
+            if (modifiers.Length == 0 && parts[0] == "ld")
+                return new(true, Generic, parts[^1], 1);
             int elements =
                 modifiers is [_, "v2"] ? 2
                 : modifiers is [_, "v4"] ? 4
@@ -280,10 +289,14 @@ public sealed class PtxExactMemoryTests
             string both = "ld.global.v2.b64 {%x1, %x2}, [%x11];\n";
             if (Loads)
             {
-                string load =
-                    Space == "shared"
-                        ? $"st.shared.v2.b64 [%x5], {{%x1, %x2}}; bar.sync 0; {name} {operand}, [%x6];\n"
-                        : $"{name} {operand}, [%x11];\n";
+                const string Share = "st.shared.v2.b64 [%x5], {%x1, %x2}; bar.sync 0;";
+                string load = Space switch
+                {
+                    "shared" => $"{Share} {name} {operand}, [%x6];\n",
+                    Generic =>
+                        $"{Share} cvta.shared.u64 %x12, %x6; selp.b64 %x12, %x12, %x11, %p1; {name} {operand}, [%x12];\n",
+                    _ => $"{name} {operand}, [%x11];\n",
+                };
                 return both + load + Joined();
             }
             string store =
@@ -299,7 +312,8 @@ public sealed class PtxExactMemoryTests
             for (int i = 0; i < count; i++)
             {
                 int other = i / threads * threads + (i % threads + 77) % threads;
-                int of = Space == "shared" ? other : i;
+                bool shared = Space == "shared" || (Space == Generic && Odd(values[2 * i]));
+                int of = shared ? other : i;
                 (ulong low, ulong high) = (values[2 * of], values[2 * of + 1]);
                 int bits = Bits * Elements;
                 if (Loads && Elements == 1)
