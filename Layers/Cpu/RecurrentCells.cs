@@ -38,6 +38,8 @@ internal static unsafe class RecurrentCells<TV, TO>
     where TV : struct
     where TO : struct, ILanes<TV>
 {
+    private const float LeastNormal = 1.17549435e-38f;
+
     private static TV One => TO.Set(1f);
 
     private interface IActivation
@@ -263,11 +265,12 @@ internal static unsafe class RecurrentCells<TV, TO>
             c.PreviousCell == null ? TO.Zero : Lane<TV, TO>.Get(c.PreviousCell + at, left);
         TV cell = Lane<TV, TO>.Get(c.Cell + at, left);
         float* y = c.Output + (nint)row * c.OutputStride + i;
-        // The squashed cell is the output by its gate, where that was kept, at half of what a tanh costs. The gate is never 0; where it is so
-        // small that the quotient has few digits, so little depends on it.
+        // The squashed cell is the output by its gate, where that was kept, at half of what a tanh costs. A gate below the least normal float
+        // may be 0 where the caller's thread flushes such numbers; so little depends on the quotient there that any finite one will do. NaN, as
+        // the second operand, is passed on.
         TV squashed = c.WritesOutput
             ? VectorMath<TV, TO>.Tanh(Clipped(cell, c))
-            : TO.Div(Lane<TV, TO>.Get(y, left), output);
+            : TO.Div(Lane<TV, TO>.Get(y, left), TO.Max(TO.Set(LeastNormal), output));
         TV dc = TO.Fma(
             TO.Mul(dh, output),
             Unclipped(Fnma(squashed, squashed, One), cell, c),
